@@ -1,0 +1,58 @@
+# Everything that is typed here. `make` alone lists it. The longer steps lie in deploy/ and tests/.
+PORT ?= 8000
+BIN := .venv/bin
+export PORT
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo-reset test test-fast check format messages schemas requirements bench screenshots dependencies
+
+help: ## list what can be made
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+run: ## start the demonstration: web and worker, on PORT (8000); Ctrl-C stops both
+	@sh deploy/install.sh requirements.txt
+	@sh deploy/run-demo.sh
+
+demo-reset: ## throw the demonstration's data away and fill it anew
+	@sh deploy/install.sh requirements.txt
+	@$(BIN)/flask demo reset
+
+test: dependencies ## install what tests need, then run all of them
+	@sh tests/needs.sh
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-fast: dependencies ## the tests that need no browser
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not journey"
+
+check: dependencies ## lint, format, types, security, templates, translations, schemas
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/bandit -q -c pyproject.toml -r app.py pro
+	@$(BIN)/djlint --lint --quiet templates
+	@$(BIN)/python -m pytest -q -p no:cacheprovider tests/house/test_translations.py tests/house/test_schemas.py
+
+format: dependencies ## put code into the one format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+messages: dependencies ## bring translations/ up to the words in code and templates
+	@sh translations/update.sh
+
+schemas: dependencies ## write the JSON Schemas that editors use for the data files
+	@$(BIN)/flask schema
+
+requirements: dependencies ## pin requirements*.in anew
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@for name in requirements requirements-dev; do \
+		$(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url \
+			--no-header --output-file $$name.txt $$name.in; done
+
+bench: dependencies ## measure everything in bench/ and write docs/performance.md
+	@$(BIN)/python -m bench
+
+screenshots: dependencies ## draw every page into var/screenshots
+	@$(BIN)/python -m bench.screenshots
+
+dependencies:
+	@sh deploy/install.sh requirements-dev.txt

@@ -1,0 +1,76 @@
+"""The only wiring: settings, data files, database and pages become one application."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from flask import Flask
+
+from pro import cli, db, i18n
+from pro.catalogue import Catalogue
+from pro.catalogue import read as read_catalogue
+from pro.config import Config
+from pro.errors import ConfigError
+from pro.services import wording
+from pro.web import errors, health, questionnaire, site, staff
+from pro.work import Clock, House, clock
+
+ROOT = Path(__file__).parent
+
+
+def read_data(config: Config) -> Catalogue:
+    """The catalogue of the built-in data files, with the site's own plans laid over them."""
+    plans = [ROOT / "pro" / "plans"] + ([config.plans_dir] if config.plans_dir else [])
+    return read_catalogue(ROOT / "pro" / "instruments", ROOT / "translations", plans)
+
+
+def make_house(config: Config, now: Clock = clock) -> House:
+    """Everything that lives as long as the process. No connection is opened yet."""
+    return House(
+        config=config,
+        catalogue=read_data(config),
+        catalogs=i18n.read(ROOT / "translations"),
+        engine=db.make_engine(config.database_url),
+        vault=db.Vault(config.data_keys, config.lookup_key),
+        clock=now,
+    )
+
+
+def create_app(config: Config | None = None, now: Clock = clock) -> Flask:
+    """The application. Under the ``flask`` command, broken settings stop only the commands that need them."""
+    app = Flask(__name__, static_folder=None, template_folder=str(ROOT / "templates"))
+    command = click.get_current_context(silent=True)
+    serving = command is None or command.info_name == "run"
+    try:
+        house = make_house(config or Config.from_env(), now)
+        if serving and house.config.production:
+            check_ready(house)
+    except ConfigError as error:
+        if serving:
+            print("The settings do not allow a start:", *error.problems, sep="\n- ", file=sys.stderr)
+            sys.exit(3)
+        cli.register(app, None, error.problems)
+        return app
+    site.install(app, house)
+    errors.register(app)
+    for pages in (questionnaire, staff, health):
+        app.register_blueprint(pages.pages)
+    cli.register(app, house, [])
+    return app
+
+
+def check_ready(house: House) -> None:
+    """Refuse to serve production on old tables, on a demonstration study, or with unlicensed words. Raises ConfigError."""
+    if not db.is_current(house.engine):
+        raise ConfigError(["The database is not at this version: run `flask db upgrade`."])
+    with db.transaction(house.engine) as session:
+        problems = wording.missing_licences(house.work(session))
+    for plan in house.catalogue.plans.values():
+        if plan.settings.demonstration:
+            problems.append(
+                f"Plan {plan.id} still has demonstration phone numbers: put a copy with the site's own into PRO_PLANS_DIR."
+            )
+    if problems:
+        raise ConfigError(problems)

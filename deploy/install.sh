@@ -1,0 +1,42 @@
+#!/bin/sh
+# Makes .venv and installs one list of pinned packages into it, but only when that list changed.
+# Usage: sh deploy/install.sh requirements.txt
+set -eu
+cd "$(dirname "$0")/.."
+list=$1
+stamp=.venv/.stamp-$list
+
+# The list for development holds all of the other one, so either stamp will do for requirements.txt.
+current() { [ -f "$stamp" ] && cmp -s "$list" "$stamp"; }
+covered() { [ "$list" = requirements.txt ] && cmp -s requirements.txt .venv/.stamp-covered-requirements.txt; }
+
+find_python() {
+    for name in "${PYTHON:-}" python3 python3.11 python3.12 python3.13 python3.14; do
+        [ -n "$name" ] && command -v "$name" >/dev/null 2>&1 || continue
+        if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            echo "$name"
+            return
+        fi
+    done
+    echo "This needs Python 3.11 or newer, and none was found. Install it, or name it: make run PYTHON=/path/to/python3.11" >&2
+    exit 1
+}
+
+# A virtual environment whose Python went away (an upgrade, a moved folder) is made anew.
+if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    python=$(find_python)
+    rm -rf .venv
+    echo "Making a virtual environment in .venv"
+    if ! "$python" -m venv .venv; then
+        rm -rf .venv
+        echo "Python could not make a virtual environment. On Debian or Ubuntu: apt-get install python3-venv" >&2
+        exit 1
+    fi
+elif current || covered; then
+    exit 0
+fi
+
+echo "Installing $list (only when it changed; a few minutes the first time)"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r "$list"
+cp "$list" "$stamp"
+cp requirements.txt .venv/.stamp-covered-requirements.txt

@@ -1,0 +1,81 @@
+"""Asks the example installation for pages, as a browser does, and says what is not as it should be.
+
+Usage: python deploy/try_pages.py https://127.0.0.1:PORT http://127.0.0.1:PORT CA   (or "away" for the second address)
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import sys
+from urllib.parse import urlsplit
+
+TOKEN, REF = "a-token-nobody-knows", "a-form-nobody-has"
+Answer = tuple[int, dict[str, str], bytes]
+
+
+def ask(site: str, path: str, authority: str | None, body: bytes | None = None) -> Answer:
+    """Status, headers (small letters) and body of one request."""
+    parts = urlsplit(site)
+    connection: http.client.HTTPConnection
+    if parts.scheme == "https":
+        context = ssl.create_default_context(cafile=authority)
+        connection = http.client.HTTPSConnection(parts.netloc, timeout=10, context=context)
+    else:
+        connection = http.client.HTTPConnection(parts.netloc, timeout=10)
+    headers = {"Accept-Encoding": "gzip", "Content-Type": "application/x-www-form-urlencoded"}
+    try:
+        connection.request("GET" if body is None else "POST", path, body, headers)
+        response = connection.getresponse()
+        return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
+    finally:
+        connection.close()
+
+
+def check(site: str, plain: str, authority: str) -> list[str]:
+    """Every sentence is something that is wrong."""
+    wrong = []
+    status, headers, body = ask(site, "/", authority)
+    if status != 200 or headers.get("content-encoding") != "gzip":
+        wrong.append(f"the first page: {status}, {headers.get('content-encoding')}")
+    if "max-age" not in headers.get("strict-transport-security", ""):
+        wrong.append("the first page does not insist on TLS")
+    if "default-src 'none'" not in headers.get("content-security-policy", ""):
+        wrong.append("the first page has no content policy")
+    if "gunicorn" in headers.get("server", "") or "/" in headers.get("server", ""):
+        wrong.append(f"the server names its version: {headers['server']}")
+    status, headers, _body = ask(site, f"/a/{TOKEN}", authority)
+    if status != 404:
+        wrong.append(f"an unknown link: {status}")
+    status, _headers, _body = ask(site, f"/f/{REF}/1", authority)
+    if status != 403:
+        wrong.append(f"a form without its cookie: {status}")
+    status, headers, _body = ask(site, "/staff/", authority)
+    if status != 303 or "/staff/sign-in" not in headers.get("location", ""):
+        wrong.append(f"the board of nobody: {status} {headers.get('location')}")
+    status, _headers, _body = ask(site, "/", authority, b"code=" + b"x" * 400_000)
+    if status != 413:
+        wrong.append(f"400 kB typed as a code: {status}")
+    status, headers, _body = ask(plain, "/staff/", None)
+    if status != 301 or not headers.get("location", "").startswith("https://"):
+        wrong.append(f"without TLS: {status} {headers.get('location')}")
+    return wrong
+
+
+def check_away(site: str, authority: str) -> list[str]:
+    """While the application is not there, nginx itself says so in both languages."""
+    status, _headers, body = ask(site, "/", authority)
+    text = body.decode()
+    return [] if status == 503 and "稍后" in text and "minute" in text else [f"without the application: {status} {text[:200]}"]
+
+
+def main(arguments: list[str]) -> int:
+    """Exit status 0 if all is well."""
+    site, plain, authority = arguments
+    wrong = check_away(site, authority) if plain == "away" else check(site, plain, authority)
+    print(*wrong, sep="\n", end="\n" if wrong else "")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

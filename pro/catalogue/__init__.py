@@ -1,0 +1,90 @@
+"""Every data file read once into one frozen catalogue; the program does not start on anything dubious.
+
+``read`` is called at boot with the folders; nobody else opens a data file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from pro.catalogue.instruments import read_instrument
+from pro.catalogue.plans import read_plan, read_plan_words
+from pro.catalogue.source import CatalogueError
+from pro.catalogue.words import read_words
+from pro.core.instrument import Instrument, Words
+from pro.core.plan import Plan, PlanWords
+
+__all__ = ["Catalogue", "CatalogueError", "read", "read_instruments"]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What the program knows: instruments and plans by id, and their words by (id, language)."""
+
+    instruments: Mapping[str, Instrument]
+    words: Mapping[tuple[str, str], Words]
+    plans: Mapping[str, Plan]
+    plan_words: Mapping[tuple[str, str], PlanWords]
+    languages: tuple[str, ...]
+
+
+def read_instruments(directory: Path) -> Mapping[str, Instrument]:
+    """Every instrument in ``directory`` by id, without words. CatalogueError if a file is dubious or there is none."""
+    instruments = {}
+    for path in _files(directory):
+        instrument = read_instrument(path)
+        instruments[instrument.id] = instrument
+    return MappingProxyType(instruments)
+
+
+def read(instruments: Path, translations: Path, plans: Iterable[Path]) -> Catalogue:
+    """Read the instruments' folder, every language below ``translations``, and the folders of ``plans``.
+
+    Every instrument and every plan must have its words in each of its languages. CatalogueError names the file, the
+    place and what to mend.
+    """
+    known = read_instruments(instruments)
+    languages = tuple(sorted(path.name for path in translations.iterdir() if (path / "instruments").is_dir()))
+    if not languages:
+        raise CatalogueError(translations, "", "There is no language here: a folder with a folder “instruments” in it.")
+    words: dict[tuple[str, str], Words] = {}
+    for language in languages:
+        directory = translations / language / "instruments"
+        for path in _files(directory):
+            if path.stem not in known:
+                raise CatalogueError(path, "", f"There is no instrument called “{path.stem}”.")
+        for instrument in known.values():
+            words[instrument.id, language] = read_words(directory / f"{instrument.id}.yaml", instrument, language)
+    found, plan_words = _read_plans(plans, known, translations, languages)
+    return Catalogue(known, MappingProxyType(words), found, plan_words, languages)
+
+
+def _read_plans(
+    directories: Iterable[Path], instruments: Mapping[str, Instrument], translations: Path, languages: tuple[str, ...]
+) -> tuple[Mapping[str, Plan], Mapping[tuple[str, str], PlanWords]]:
+    plans: dict[str, Plan] = {}
+    plan_words: dict[tuple[str, str], PlanWords] = {}
+    for path in (path for directory in directories for path in _files(directory)):
+        plan = read_plan(path, instruments)
+        if plan.id in plans:
+            raise CatalogueError(path, "id", f"There is already a plan called “{plan.id}”.")
+        plans[plan.id] = plan
+        for language in plan.languages:
+            if language not in languages:
+                raise CatalogueError(path, "languages", f"There are no translations in “{language}”.")
+            plan_words[plan.id, language] = read_plan_words(translations / language / "plans" / f"{plan.id}.yaml", plan)
+    for language in languages:
+        for path in _files(translations / language / "plans", required=False):
+            if path.stem not in plans:
+                raise CatalogueError(path, "", f"There is no plan called “{path.stem}”.")
+    return MappingProxyType(plans), MappingProxyType(plan_words)
+
+
+def _files(directory: Path, required: bool = True) -> list[Path]:
+    found = sorted(directory.glob("*.yaml"))
+    if required and not found:
+        raise CatalogueError(directory, "", "There is no .yaml file here.")
+    return found

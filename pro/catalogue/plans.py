@@ -1,0 +1,332 @@
+"""Plan files (``pro/plans/*.yaml``) and their words: what stands in them, and how they become frozen types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field
+
+from pro.catalogue.instruments import domain
+from pro.catalogue.source import CatalogueError, Part, parse
+from pro.core.conditions import Condition, RuleError, Vocabulary
+from pro.core.conditions import parse as parse_condition
+from pro.core.instrument import Instrument
+from pro.core.level import Level
+from pro.core.plan import Advice, Lowering, Plan, PlanWords, Rule, Settings, Step
+from pro.core.triage import FACTS
+
+Loud = Literal["watch", "urgent", "emergency"]
+Number = Annotated[str, Field(pattern=r"^(?:\+[1-9][0-9]{6,14}|[0-9]{3,6})$")]
+Text = Annotated[str, Field(min_length=1)]
+Hour = Annotated[str, Field(pattern=r"^(?:[0-9]|1[0-9]|2[0-3]):[0-5][0-9]$")]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class SettingsFile(Part):
+    """What a study's pages and messages say about itself. Numbers as they are dialled: E.164, or a short number."""
+
+    hotline: Number
+    hotline_shown: Text
+    emergency: Number
+    crisis_line: Number
+    crisis_line_shown: Text
+    administrator: str = Field("", description="E-mail address of whoever keeps the system running; may be empty")
+    opens: Hour
+    closes: Hour
+    time_zone: Text
+    demonstration: bool
+
+
+class RuleFile(Part):
+    """One rule. ``when`` is a condition in the rule language."""
+
+    id: str = Field(pattern=r"^[A-Z][A-Za-z0-9]{1,7}$")
+    instrument: str = Field("", description="Whose answers it judges; empty = the plan's first instrument")
+    level: Loud
+    when: Text
+    suspects: str = Field("", description="Key of the suspected condition, named in the words files; may be empty")
+    basis: tuple[Literal["L", "C", "E"], ...] = Field(min_length=1)
+    hidden_by: tuple[str, ...] = Field((), description="Rules that silence this one when they fire; * and [] match")
+    advice: str = Field("", description="Which advice the participant sees at once; for emergency rules only")
+    two_valued: bool = Field(False, description="Unknown counts as false; allows submitted, idle, fired and unknown")
+    closes_itself: bool = False
+    marks_ulcer: bool = False
+
+
+class LoweringFile(Part):
+    """The lowering of a verdict in which everything is known and stable."""
+
+    id: str
+    instrument: str
+    from_level: Loud = Field(alias="from")
+    to_level: Loud = Field(alias="to")
+    days: int = Field(gt=0)
+    never: tuple[str, ...]
+
+
+class StepFile(Part):
+    """One rung of the ladder."""
+
+    level: Loud
+    minutes: int = Field(ge=0)
+    to: tuple[Literal["on_call", "backup", "investigator", "coordinator"], ...] = Field(min_length=1)
+    channel: Literal["email", "sms", "digest"]
+
+
+class PlanFile(Part):
+    """A whole plan file. ``named`` are sub-expressions over the first instrument's items, for its rules."""
+
+    id: Name
+    version: Text
+    instruments: tuple[str, ...] = Field(min_length=1)
+    submitted_only: tuple[str, ...] = ()
+    languages: tuple[str, ...] = Field(min_length=1)
+    settings: SettingsFile
+    facts: tuple[str, ...] = ()
+    idle_minutes: list[Annotated[int, Field(gt=0)]] = Field(min_length=1)
+    previous_days: int = Field(gt=0)
+    recent_hours: int = Field(gt=0)
+    named: dict[Name, Text] = {}
+    rules: tuple[RuleFile, ...] = Field(min_length=1)
+    lowering: LoweringFile | None = None
+    ladder: tuple[StepFile, ...] = Field(min_length=1)
+
+
+class AdviceFile(Part):
+    """First aid that is shown at once. ``crisis``: it comes with the crisis line instead of the emergency call."""
+
+    title: str = ""
+    steps: tuple[Text, ...] = ()
+    crisis: bool = False
+
+
+class PlanWordsFile(Part):
+    """A plan's words in one language; ``rules`` has a sentence for each rule and for the lowering."""
+
+    plan: str
+    plan_version: str
+    language: str
+    title: Text
+    form_title: Text
+    readers: Text
+    hours: Text
+    rules: dict[str, Text]
+    suspects: dict[str, Text]
+    advice: dict[str, AdviceFile]
+
+
+def read_plan(path: Path, instruments: Mapping[str, Instrument]) -> Plan:
+    """The plan in ``path``. CatalogueError names the rule and column of anything unknown, double or contradictory."""
+    file = parse(path, PlanFile)
+    if file.id != path.stem:
+        raise CatalogueError(path, "id", f"The file is called {path.name} but its id is “{file.id}”: use one name.")
+    _known(path, "instruments", file.instruments, instruments, "instrument")
+    _known(path, "submitted_only", file.submitted_only, file.instruments, "instrument of this plan")
+    _known(path, "facts", file.facts, FACTS, "fact")
+    vocabularies = {name: _vocabulary(path, file, instruments, name) for name in file.instruments}
+    rules = _rules(path, file, vocabularies)
+    return Plan(
+        id=file.id,
+        version=file.version,
+        instruments=file.instruments,
+        submitted_only=file.submitted_only,
+        languages=file.languages,
+        settings=_settings(path, file.settings),
+        rules=rules,
+        lowering=_lowering(path, file),
+        ladder=_ladder(path, file),
+        facts=file.facts,
+        idle_minutes=tuple(sorted(file.idle_minutes)),
+        previous_days=file.previous_days,
+        recent_hours=file.recent_hours,
+    )
+
+
+def read_plan_words(path: Path, plan: Plan) -> PlanWords:
+    """The words in ``path`` for ``plan``. CatalogueError if a word is missing, left over, or for another version."""
+    file = parse(path, PlanWordsFile)
+    if (file.plan, file.plan_version) != (plan.id, plan.version):
+        asked, found = f"{plan.id} {plan.version}", f"{file.plan} {file.plan_version}"
+        raise CatalogueError(path, "plan_version", f"These words are for {found}, but the plan is {asked}.")
+    if file.language not in plan.languages:
+        raise CatalogueError(path, "language", f"{plan.id} is not offered in “{file.language}”.")
+    if plan.settings.opens not in file.hours or plan.settings.closes not in file.hours:
+        sentence = f"The plan's hours are {plan.settings.opens} to {plan.settings.closes}; say the same here."
+        raise CatalogueError(path, "hours", sentence)
+    rules = {rule.id for rule in plan.rules} | ({plan.lowering.id} if plan.lowering else set())
+    _same(path, "rules", rules, file.rules)
+    _same(path, "suspects", {rule.suspects for rule in plan.rules if rule.suspects}, file.suspects)
+    _same(path, "advice", {rule.advice for rule in plan.rules if rule.advice}, file.advice)
+    return PlanWords(
+        title=file.title,
+        form_title=file.form_title,
+        readers=file.readers,
+        hours=file.hours,
+        rules=MappingProxyType(dict(file.rules)),
+        suspects=MappingProxyType(dict(file.suspects)),
+        advice=MappingProxyType({
+            name: Advice(block.title, block.steps, block.crisis) for name, block in file.advice.items()
+        }),
+    )
+
+
+def _known(path: Path, where: str, names: Iterable[str], known: Iterable[str], what: str) -> None:
+    allowed = set(known)
+    seen: set[str] = set()
+    for name in names:
+        if name not in allowed:
+            listed = ", ".join(sorted(allowed))
+            raise CatalogueError(path, where, f"“{name}” is not a known {what}; known are {listed}.")
+        if name in seen:
+            raise CatalogueError(path, where, f"“{name}” is there twice.")
+        seen.add(name)
+
+
+def _same(path: Path, where: str, needed: set[str], there: Mapping[str, object]) -> None:
+    for name in sorted(needed - there.keys()):
+        raise CatalogueError(path, f"{where}.{name}", "The plan uses this, but here are no words for it.")
+    for name in sorted(there.keys() - needed):
+        raise CatalogueError(path, f"{where}.{name}", "The plan has nothing of this name; mend it or take it out.")
+
+
+def _condition(path: Path, where: str, source: str, vocabulary: Vocabulary) -> Condition:
+    try:
+        return parse_condition(source, vocabulary)
+    except RuleError as problem:
+        raise CatalogueError(path, f"{where}, column {problem.column}", f"{problem.sentence}.") from problem
+
+
+def _vocabulary(path: Path, file: PlanFile, instruments: Mapping[str, Instrument], name: str) -> Vocabulary:
+    """What the conditions of one instrument's rules may say."""
+    instrument = instruments[name]
+    items = {item.id: domain(item) for item in instrument.items.values()}
+    facts = {fact: FACTS[fact] for fact in file.facts}
+    for fact in facts.keys() & items.keys():
+        raise CatalogueError(path, "facts", f"“{fact}” is also an item of {name}; one name cannot mean both.")
+    summary = {instrument.summary.id} if instrument.summary else set()
+    every_item = frozenset(item for used in file.instruments for item in instruments[used].items)
+    named: dict[str, Condition] = {}
+    if name == file.instruments[0]:
+        for word, source in file.named.items():
+            if word in items or word in facts or word in ("x", "score", "submitted"):
+                raise CatalogueError(path, f"named.{word}", "This name already means something else; choose another.")
+            known = Vocabulary(items=items, facts=facts, named=dict(named))
+            named[word] = _condition(path, f"named.{word}", source, known)
+    return Vocabulary(
+        items=items,
+        facts=facts,
+        scores=frozenset(instrument.scales) | summary,
+        named=named,
+        groups=instrument.groups,
+        recents=every_item,
+        rules=tuple(rule.id for rule in file.rules if (rule.instrument or file.instruments[0]) == name),
+    )
+
+
+def _rules(path: Path, file: PlanFile, vocabularies: Mapping[str, Vocabulary]) -> tuple[Rule, ...]:
+    rules: dict[str, Rule] = {}
+    for entry in file.rules:
+        where = f"rule {entry.id}"
+        if entry.id in rules:
+            raise CatalogueError(path, where, "There are two rules of this id; each needs its own.")
+        instrument = entry.instrument or file.instruments[0]
+        _known(path, where, [instrument], vocabularies, "instrument of this plan")
+        _check_marks(path, where, entry)
+        rules[entry.id] = _rule(path, where, entry, instrument, vocabularies[instrument])
+    for rule in rules.values():
+        _check_hiding(path, rule, rules)
+    _check_order(path, rules)
+    return tuple(rules.values())
+
+
+def _rule(path: Path, where: str, entry: RuleFile, instrument: str, words: Vocabulary) -> Rule:
+    others = tuple(rule for rule in words.rules if rule != entry.id)
+    vocabulary = replace(words, rules=others, form_rules=entry.two_valued)
+    return Rule(
+        id=entry.id,
+        instrument=instrument,
+        level=Level.of(entry.level),
+        when=_condition(path, where, entry.when, vocabulary),
+        suspects=entry.suspects,
+        basis=entry.basis,
+        hidden_by=entry.hidden_by,
+        advice=entry.advice,
+        two_valued=entry.two_valued,
+        closes_itself=entry.closes_itself,
+        marks_ulcer=entry.marks_ulcer,
+    )
+
+
+def _check_marks(path: Path, where: str, entry: RuleFile) -> None:
+    if len(set(entry.basis)) != len(entry.basis):
+        raise CatalogueError(path, where, "A letter of its basis is there twice.")
+    if entry.level == "emergency" and not entry.advice:
+        raise CatalogueError(path, where, "An emergency rule must say which advice the participant sees.")
+    if entry.level != "emergency" and entry.advice:
+        raise CatalogueError(path, where, "Only an emergency rule shows advice.")
+
+
+def _check_hiding(path: Path, rule: Rule, rules: Mapping[str, Rule]) -> None:
+    for pattern in rule.hidden_by:
+        hiding = [other for other in rules.values() if fnmatchcase(other.id, pattern)]
+        if not hiding:
+            raise CatalogueError(path, f"rule {rule.id}", f"hidden_by “{pattern}” matches no rule.")
+        for other in hiding:
+            if other.level <= rule.level or other.instrument != rule.instrument:
+                sentence = f"It cannot be hidden by {other.id}: only a louder rule of the same instrument can hide it."
+                raise CatalogueError(path, f"rule {rule.id}", sentence)
+
+
+def _check_order(path: Path, rules: Mapping[str, Rule]) -> None:
+    """A rule that asks for another's outcome is judged after it, so it cannot ask for one that asks as well."""
+    asking = [rule for rule in rules.values() if rule.when.about_rules]
+    for rule in asking:
+        for other in asking:
+            if other.id != rule.id and other.id in rule.when.outcomes:
+                sentence = f"It asks for the outcome of {other.id}, which asks for outcomes itself."
+                raise CatalogueError(path, f"rule {rule.id}", sentence)
+
+
+def _settings(path: Path, file: SettingsFile) -> Settings:
+    try:
+        ZoneInfo(file.time_zone)
+    except (KeyError, ValueError, OSError) as problem:
+        sentence = f"“{file.time_zone}” is not a time zone; write it as in Asia/Shanghai."
+        raise CatalogueError(path, "settings.time_zone", sentence) from problem
+    return Settings(**file.model_dump())
+
+
+def _lowering(path: Path, file: PlanFile) -> Lowering | None:
+    entry = file.lowering
+    if entry is None:
+        return None
+    where = f"lowering {entry.id}"
+    _known(path, where, [entry.instrument], file.instruments, "instrument of this plan")
+    if any(rule.id == entry.id for rule in file.rules):
+        raise CatalogueError(path, where, "A rule has the same id; each needs its own.")
+    for pattern in entry.never:
+        if not any(fnmatchcase(rule.id, pattern) for rule in file.rules):
+            raise CatalogueError(path, where, f"never: “{pattern}” matches no rule.")
+    from_level, to_level = Level.of(entry.from_level), Level.of(entry.to_level)
+    if from_level is Level.EMERGENCY or to_level >= from_level:
+        raise CatalogueError(path, where, "It must lower to a quieter level, and never an emergency.")
+    return Lowering(entry.id, entry.instrument, from_level, to_level, entry.never, entry.days)
+
+
+def _ladder(path: Path, file: PlanFile) -> tuple[Step, ...]:
+    steps = tuple(Step(Level.of(step.level), step.minutes, step.to, step.channel) for step in file.ladder)
+    for level in (Level.WATCH, Level.URGENT, Level.EMERGENCY):
+        minutes = [step.minutes for step in steps if step.level is level]
+        if 0 not in minutes:
+            raise CatalogueError(path, "ladder", f"Nobody is told at minute 0 of level {level.word}; add a step.")
+        if minutes != sorted(minutes):
+            raise CatalogueError(path, "ladder", f"The steps of level {level.word} must stand in order of time.")
+        if level > Level.WATCH and all(step.channel == "digest" for step in steps if step.level is level):
+            raise CatalogueError(path, "ladder", f"A daily digest is too late for level {level.word}.")
+    return steps

@@ -1,0 +1,26 @@
+"""JSON Schemas of the data files, generated from the models that read them, so that editors complete and check."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from pro.catalogue.instruments import InstrumentFile
+from pro.catalogue.plans import PlanFile, PlanWordsFile
+from pro.catalogue.words import WordsFile
+
+
+def json_schemas() -> dict[str, str]:
+    """Path from the project's root -> the schema's text, for instruments, plans, and the words of both."""
+    return {
+        "pro/instruments/schema.json": _text(InstrumentFile),
+        "pro/plans/schema.json": _text(PlanFile),
+        "translations/schema.json": _text(WordsFile | PlanWordsFile),
+    }
+
+
+def _text(shape: Any) -> str:
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **TypeAdapter(shape).json_schema()}
+    return json.dumps(schema, ensure_ascii=False, indent=2, sort_keys=True) + "\n"

@@ -1,0 +1,92 @@
+"""One YAML file in, plain data out, refused with the file and the place when anything in it is dubious."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+SafeLoader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# No data file of ours nests deeper than six levels.
+DEEPEST = 40
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class CatalogueError(Exception):
+    """A data file that the program will not start with: file, place in it, and a sentence saying what to mend."""
+
+    def __init__(self, file: Path | str, where: str, sentence: str) -> None:
+        self.file, self.where, self.sentence = str(file), where, sentence
+        super().__init__(f"{self.file}: {where}: {sentence}" if where else f"{self.file}: {sentence}")
+
+
+class Part(BaseModel):
+    """A piece of a data file: an unknown key is refused, never ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Loader(SafeLoader):  # type: ignore[misc]
+    """YAML with only the types that people mean: text, whole numbers, true, false and null.
+
+    YAML 1.1 reads ``No`` as false, ``3.0`` as 3 and ``2026-11-22`` as a date; in a file of words each is a trap.
+    """
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
+        seen: set[object] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key!r} is there twice", key_node.start_mark)
+            seen.add(key)
+        mapping: dict[object, object] = super().construct_mapping(node, deep)
+        return mapping
+
+
+Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
+Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^-?(?:0|[1-9][0-9]*)$"), list("-0123456789"))
+Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|)$"), ["~", "n", ""])
+
+
+def load(path: Path) -> object:
+    """The data in the YAML file ``path``. CatalogueError if it cannot be read, is not YAML or says one key twice."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        _check_shape(text)
+        return yaml.load(text, Loader)  # noqa: S506 (Loader is a safe loader)
+    except (OSError, UnicodeDecodeError) as problem:
+        raise CatalogueError(path, "", f"This file cannot be read: {problem}.") from problem
+    except yaml.YAMLError as problem:
+        mark = getattr(problem, "problem_mark", None)
+        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        sentence = getattr(problem, "problem", None) or str(problem)
+        raise CatalogueError(path, where, f"This is not valid YAML: {sentence}.") from problem
+    except (TypeError, ValueError) as problem:
+        raise CatalogueError(path, "", f"This is not valid YAML: {problem}.") from problem
+
+
+def _check_shape(text: str) -> None:
+    # libyaml builds its tree by recursion: a file nested deeply enough would end the process, not raise.
+    depth = 0
+    for event in yaml.parse(text, Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST or isinstance(event, yaml.AliasEvent):
+            sentence = f"an alias, or more than {DEEPEST} levels deep"
+            raise yaml.MarkedYAMLError(problem=sentence, problem_mark=event.start_mark)
+
+
+def parse(path: Path, model: type[Model]) -> Model:
+    """``path`` read and checked as ``model``. CatalogueError names the first few places that do not fit."""
+    data = load(path)
+    try:
+        return model.model_validate(data)
+    except ValidationError as problem:
+        errors = problem.errors(include_url=False, include_context=False)
+        where = ".".join(str(step) for step in errors[0]["loc"])
+        more = f" ({len(errors) - 1} more like it.)" if len(errors) > 1 else ""
+        raise CatalogueError(path, where, f"{errors[0]['msg']}.{more}") from problem

@@ -1,0 +1,196 @@
+"""The words of an instrument in one language: what stands in their YAML file, and what keeps words from being shown.
+
+Licensed words come as CSV instead (``wording``) and pass the same checks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from pydantic import Field
+
+from pro.catalogue.instruments import ONLY_VERSION
+from pro.catalogue.source import CatalogueError, Part, parse
+from pro.core.instrument import Instrument, Item, ItemWords, Licence, Words
+
+# From this many options on, labelling the two ends is enough (QLQ-C30 items 29-30: clinical.md 1.1).
+ENDS_ONLY_FROM = 7
+_MARKUP = re.compile(r"<(?!wbr>)[A-Za-z/!]|\x00")
+
+
+class LicenceFile(Part):
+    """The licence block of licensed wording."""
+
+    kind: Literal["licensed"]
+    holder: str
+    reference: str
+    study: str
+    languages: tuple[str, ...] = Field(min_length=1)
+    expires: date
+    label: str
+
+
+class ItemWordsFile(Part):
+    """One item's words. ``options`` may be the name of a set in ``option_sets``."""
+
+    question: str = Field(description="<wbr> marks where a Chinese line may break")
+    short: str = Field(description="Name on the review page, on the list page and for staff")
+    hint: str = ""
+    options: str | dict[int, str] = {}
+    unit: str = ""
+
+
+class WordsFile(Part):
+    """A whole words file, ``translations/<language>/instruments/<instrument>.yaml``."""
+
+    instrument: str
+    instrument_version: str
+    language: str
+    version: str
+    status: str = Field(min_length=1, description="How far the words were tested; shown to staff")
+    licence: Literal["own", "demonstration"] | LicenceFile
+    title: str
+    minutes: int = Field(gt=0)
+    recalls: dict[str, str] = {}
+    option_sets: dict[str, dict[int, str]] = {}
+    items: dict[str, ItemWordsFile]
+
+
+def read_words(path: Path, instrument: Instrument, language: str) -> Words:
+    """The words in ``path``. CatalogueError if anything is missing, unknown or for something else."""
+    file = parse(path, WordsFile)
+    if file.language != language:
+        sentence = f"This file lies in the folder of {language} but says “{file.language}”."
+        raise CatalogueError(path, "language", sentence)
+    items: dict[str, ItemWords] = {}
+    for item_id, raw in file.items.items():
+        options = raw.options
+        if isinstance(options, str):
+            if options not in file.option_sets:
+                sentence = f"There is no set called “{options}” in option_sets."
+                raise CatalogueError(path, f"items.{item_id}.options", sentence)
+            options = file.option_sets[options]
+        items[item_id] = ItemWords(raw.question, raw.short, raw.hint, MappingProxyType(dict(options)), raw.unit)
+    words = sealed(
+        Words(
+            instrument=file.instrument,
+            instrument_version=file.instrument_version,
+            language=file.language,
+            version=file.version,
+            status=file.status,
+            licence=_licence(file.licence),
+            title=file.title,
+            minutes=file.minutes,
+            recalls=MappingProxyType(dict(file.recalls)),
+            items=MappingProxyType(items),
+        )
+    )
+    for problem in problems(instrument, words):
+        raise CatalogueError(path, problem.where, problem.sentence)
+    return words
+
+
+def _licence(raw: str | LicenceFile) -> Licence:
+    if not isinstance(raw, LicenceFile):
+        return Licence("own" if raw == "own" else "demonstration")
+    return Licence(
+        "licensed", raw.holder, raw.reference, raw.study, raw.languages, raw.expires.isoformat(), raw.label
+    )
+
+
+def sealed(words: Words) -> Words:
+    """``words`` with the SHA-256 of their text: one changed character anywhere gives another checksum."""
+    items = {
+        item_id: {
+            "question": item.question,
+            "short": item.short,
+            "hint": item.hint,
+            "unit": item.unit,
+            "options": {str(code): label for code, label in item.options.items()},
+        }
+        for item_id, item in words.items.items()
+    }
+    text = {
+        "instrument": words.instrument,
+        "instrument_version": words.instrument_version,
+        "language": words.language,
+        "title": words.title,
+        "recalls": dict(words.recalls),
+        "items": items,
+    }
+    canonical = json.dumps(text, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return replace(words, checksum=hashlib.sha256(canonical.encode()).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with the words: the place and a sentence."""
+
+    where: str
+    sentence: str
+
+
+def problems(instrument: Instrument, words: Words) -> Iterator[Problem]:
+    """Everything that keeps ``words`` from being shown for ``instrument``."""
+    if words.instrument != instrument.id:
+        yield Problem("instrument", f"These are the words of “{words.instrument}”, not of “{instrument.id}”.")
+    expected = ONLY_VERSION.get(instrument.id, instrument.version)
+    if words.instrument_version != expected:
+        yield Problem(
+            "instrument_version",
+            f"The words must say that they are for version {expected} of {instrument.id}; "
+            f"they say “{words.instrument_version}”.",
+        )
+    yield from _text(("title", words.title))
+    recalls = {item.recall for item in instrument.items.values() if item.recall}
+    yield from _names("recalls", words.recalls, recalls, "recall period")
+    yield from _text(*((f"recalls.{key}", text) for key, text in words.recalls.items()))
+    yield from _names("items", words.items, instrument.items, "item")
+    for item_id, item in words.items.items():
+        if item_id in instrument.items:
+            yield from _item_problems(instrument.items[item_id], item)
+
+
+def _item_problems(item: Item, words: ItemWords) -> Iterator[Problem]:
+    where = f"items.{item.id}"
+    yield from _text((f"{where}.question", words.question), (f"{where}.short", words.short))
+    if _MARKUP.search(words.hint):
+        yield Problem(f"{where}.hint", "No markup but <wbr> may stand in a text.")
+    for code, label in words.options.items():
+        if code not in item.codes:
+            yield Problem(f"{where}.options.{code}", f"“{item.id}” has no option {code}.")
+        yield from _text((f"{where}.options.{code}", label))
+    for code in labels_needed(item):
+        if code not in words.options:
+            yield Problem(f"{where}.options", f"The text of option {code} of “{item.id}” is missing.")
+
+
+def labels_needed(item: Item) -> tuple[int, ...]:
+    """The codes that must have a label: all, or the two ends of a long scale."""
+    return item.codes if len(item.codes) < ENDS_ONLY_FROM else (item.codes[0], item.codes[-1])
+
+
+def _names(where: str, given: Mapping[str, object], wanted: Iterable[str], kind: str) -> Iterator[Problem]:
+    wanted = list(wanted)
+    for name in wanted:
+        if name not in given:
+            yield Problem(where, f"The words of the {kind} “{name}” are missing.")
+    for name in given:
+        if name not in wanted:
+            yield Problem(f"{where}.{name}", f"There is no {kind} called “{name}”.")
+
+
+def _text(*places: tuple[str, str]) -> Iterator[Problem]:
+    for where, text in places:
+        if not text.strip():
+            yield Problem(where, "The text is empty.")
+        elif _MARKUP.search(text):
+            yield Problem(where, "No markup but <wbr> may stand in a text.")

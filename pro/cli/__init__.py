@@ -1,0 +1,28 @@
+"""The ``flask`` commands."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from pro.cli import demo, operate, schema, score, triage, wording
+from pro.work import House
+
+
+def register(app: Flask, house: House | None, problems: list[str]) -> None:
+    """Give ``app`` its commands. Without a house (broken settings) only those that need none; the rest name the problems."""
+    app.extensions["pro_problems"] = problems
+    if house is not None:
+        app.extensions["pro"] = house
+    for command in (
+        score.score,
+        triage.triage,
+        schema.schema,
+        operate.db_group,
+        operate.tick,
+        operate.audit_group,
+        operate.new_key,
+        operate.staff_group,
+        wording.wording,
+        demo.demo,
+    ):
+        app.cli.add_command(command)

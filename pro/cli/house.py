@@ -1,0 +1,36 @@
+"""What commands that need settings and a database begin with."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
+
+import click
+from flask import current_app
+
+from pro.db import is_current, transaction
+from pro.work import House, Work
+
+
+def house() -> House:
+    """The house, or exit status 2 with everything that is wrong with the settings."""
+    problems = current_app.extensions["pro_problems"]
+    if problems:
+        click.echo("The settings do not allow this:", err=True)
+        for problem in problems:
+            click.echo(f"- {problem}", err=True)
+        sys.exit(2)
+    return cast(House, current_app.extensions["pro"])
+
+
+@contextmanager
+def working() -> Iterator[Work]:
+    """A unit of work on tables of this version, committed at the end."""
+    the_house = house()
+    if not is_current(the_house.engine):
+        click.echo("The database is not at this version: run `flask db upgrade` first.", err=True)
+        sys.exit(2)
+    with transaction(the_house.engine) as session:
+        yield the_house.work(session)

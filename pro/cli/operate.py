@@ -1,0 +1,110 @@
+"""Commands for whoever runs the system: tables, the worker, the audit trail, accounts, keys."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import time
+from types import FrameType
+
+import click
+from cryptography.fernet import Fernet
+from flask.cli import AppGroup
+
+from pro import db
+from pro.cli.house import house, working
+from pro.errors import BadData
+from pro.messaging import providers
+from pro.models import ROLES
+from pro.services import audit, rounds, staffing
+
+# The outbox is looked at every second, the rest of the round less often.
+PAUSE = 1.0
+ROUND_EVERY = 5.0
+
+db_group = AppGroup("db", help="The tables: bring them to this version.")
+audit_group = AppGroup("audit", help="The audit trail.")
+staff_group = AppGroup("staff", help="Accounts of staff.")
+
+
+@db_group.command("upgrade")
+def upgrade() -> None:
+    """Bring the tables to this version; a new database gets all of them."""
+    db.upgrade(house().engine)
+
+
+@click.command("tick")
+@click.option("--forever", is_flag=True, help="Go on until stopped, instead of one round.")
+def tick(forever: bool) -> None:
+    """Do the worker's round: judge forms left idle, queue the digest, send what is due, seal the audit trail."""
+    the_house = house()
+    stop = Stop()
+    senders = providers.chosen(the_house.config)
+    worker = f"{socket.gethostname()}:{os.getpid()}"
+    rounds.tick(the_house, senders, worker)
+    last = time.monotonic()
+    while forever and not stop.wished:
+        time.sleep(PAUSE)
+        if time.monotonic() - last >= ROUND_EVERY:
+            rounds.tick(the_house, senders, worker)
+            last = time.monotonic()
+        else:
+            rounds.send(the_house, senders, worker)
+
+
+class Stop:
+    """Notes a wish to stop, so that a round in progress ends first."""
+
+    def __init__(self) -> None:
+        self.wished = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._wish)
+
+    def _wish(self, _number: int, _frame: FrameType | None) -> None:
+        self.wished = True
+
+
+@audit_group.command("verify")
+def verify() -> None:
+    """Walk the hash chain of the audit trail; exit status 1 if anything was changed, removed or never sealed."""
+    with working() as work:
+        found = audit.verify(work)
+    click.echo(f"{found.sealed} events sealed, {found.unsealed} waiting, head {found.head}")
+    for problem in found.problems:
+        click.echo(f"- {problem}", err=True)
+    sys.exit(1 if found.problems else 0)
+
+
+@click.command("new-key")
+def new_key() -> None:
+    """Print a new key for PRO_DATA_KEYS (put it in front of the old ones, keep those)."""
+    click.echo(Fernet.generate_key().decode())
+
+
+@staff_group.command("add")
+@click.argument("email")
+@click.argument("name")
+@click.argument("role", type=click.Choice(ROLES))
+@click.option("--language", default="zh_Hans", help="zh_Hans or en.")
+@click.password_option(help="At least 12 characters; asked for if not given.")
+def add(email: str, name: str, role: str, language: str, password: str) -> None:
+    """Make an account for a member of staff."""
+    try:
+        with working() as work:
+            staffing.add_staff(work, email, name, role, language, password)
+    except BadData as bad:
+        fields = bad.details.get("fields", {})
+        for field, why in fields.items() if isinstance(fields, dict) else ():
+            click.echo(f"- {field}: {SENTENCES.get(why, why)}", err=True)
+        sys.exit(1)
+
+
+SENTENCES = {
+    "taken": "there is an account with this address already.",
+    "email_invalid": "this is not an e-mail address.",
+    "empty": "it must not be empty.",
+    "unknown": "this is not one of the possible values.",
+    "password_short": f"it needs at least {staffing.PASSWORD_LENGTH} characters.",
+}

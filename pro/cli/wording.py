@@ -1,0 +1,68 @@
+"""``flask wording``: a site's licensed questionnaire texts."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from pro.catalogue.wording import WordingRefused, parse_csv, template_csv
+from pro.cli.house import house, working
+from pro.services import wording as wordings
+from pro.work import clock
+
+
+@click.group("wording")
+def wording() -> None:
+    """Licensed wording: an empty table to fill in, loading it, and what is loaded."""
+
+
+@wording.command("template")
+@click.argument("instrument")
+@click.argument("language")
+def template(instrument: str, language: str) -> None:
+    """Print an empty CSV table for INSTRUMENT in LANGUAGE: one row an item and option, and the licence block."""
+    catalogue = house().catalogue
+    if instrument not in catalogue.instruments or language not in catalogue.languages:
+        known = f"{', '.join(catalogue.instruments)} in {', '.join(catalogue.languages)}"
+        click.echo(f"There is no {instrument} in {language}; there are {known}.", err=True)
+        sys.exit(2)
+    click.echo(template_csv(catalogue.instruments[instrument], language), nl=False)
+
+
+@wording.command("load")
+@click.argument("instrument")
+@click.argument("language")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--note", default="", help="Why, for the audit trail.")
+def load(instrument: str, language: str, file: Path, note: str) -> None:
+    """Check FILE (the filled-in table, CSV UTF-8) and keep it; forms issued from now on use it."""
+    with working() as work:
+        if instrument not in work.catalogue.instruments or language not in work.catalogue.languages:
+            click.echo(f"There is no {instrument} in {language}.", err=True)
+            sys.exit(2)
+        try:
+            text = file.read_text(encoding="utf-8-sig")
+            words = parse_csv(work.catalogue.instruments[instrument], language, text, clock().date())
+        except UnicodeDecodeError:
+            click.echo("The file is not UTF-8. Save it again as “CSV UTF-8”.", err=True)
+            sys.exit(1)
+        except WordingRefused as refused:
+            for sentence in refused.sentences:
+                click.echo(f"- {sentence}", err=True)
+            sys.exit(1)
+        wordings.load(work, words, note)
+        click.echo(f"Loaded {instrument} in {language}, version {words.version}, checksum {words.checksum}.")
+
+
+@wording.command("list")
+def list_loaded() -> None:
+    """Show every wording: our own from the data files, and what was loaded, with licence, version and checksum."""
+    with working() as work:
+        for (instrument, language), words in sorted(work.catalogue.words.items()):
+            click.echo(f"{instrument}\t{language}\t{words.version}\t{words.status}\t{words.checksum[:12]}\tbuilt in")
+        for row in wordings.loaded(work):
+            expires = row.licence.get("expires") or "no end"
+            label = f"licensed until {expires}, loaded {row.loaded_at:%Y-%m-%d}"
+            click.echo(f"{row.instrument}\t{row.language}\t{row.version}\tlicensed\t{row.checksum[:12]}\t{label}")

@@ -1,0 +1,135 @@
+"""Settings, read once from the environment into one frozen value. Nobody else reads ``os.environ``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pro.errors import ConfigError
+
+DEMONSTRATION_KEY = "demonstration-only-not-a-secret-0000"
+# A Fernet key that everybody can read here; production refuses it.
+DEMONSTRATION_DATA_KEY = "ZGVtb25zdHJhdGlvbi1vbmx5LW5vdC1hLXNlY3JldCE="
+LOCAL_HOSTS = {"127.0.0.1", "localhost", "::1"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Everything that differs between installations. ``data_keys``: Fernet keys, newest first."""
+
+    production: bool = False
+    database_url: str = "sqlite:///var/pro.sqlite3"
+    var_dir: Path = Path("var")
+    plans_dir: Path | None = None
+    base_url: str = "http://127.0.0.1:8000"
+    proxy_hops: int = 0
+    secret_key: str = DEMONSTRATION_KEY
+    lookup_key: str = DEMONSTRATION_KEY
+    data_keys: tuple[str, ...] = (DEMONSTRATION_DATA_KEY,)
+    mail: str = "file"
+    mail_from: str = "ePRO <epro@localhost>"
+    smtp_host: str = "127.0.0.1"
+    smtp_port: int = 25
+    smtp_user: str = ""
+    smtp_password: str = ""
+    smtp_starttls: bool = True
+    sms: str = "file"
+    twilio_account: str = ""
+    twilio_token: str = ""
+    twilio_from: str = ""
+    twilio_api_url: str = ""
+    link_days: int = 14
+    staff_idle_minutes: int = 30
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Config:
+        """Read ``PRO_*`` settings. Raises ConfigError naming every missing, unreadable or dangerous setting at once."""
+        reader = _Reader(os.environ if environ is None else environ)
+        config = cls(
+            production=reader.choice("MODE", "demonstration", ("demonstration", "production")) == "production",
+            database_url=reader.text("DATABASE_URL", cls.database_url),
+            var_dir=Path(reader.text("VAR_DIR", str(cls.var_dir))),
+            plans_dir=Path(reader.text("PLANS_DIR", "")) if reader.text("PLANS_DIR", "") else None,
+            base_url=reader.text("BASE_URL", cls.base_url).rstrip("/"),
+            proxy_hops=reader.number("PROXY_HOPS", 0, 0, 1),
+            secret_key=reader.text("SECRET_KEY", DEMONSTRATION_KEY),
+            lookup_key=reader.text("LOOKUP_KEY", DEMONSTRATION_KEY),
+            data_keys=tuple(reader.text("DATA_KEYS", DEMONSTRATION_DATA_KEY).replace(",", " ").split()),
+            mail=reader.choice("MAIL", cls.mail, ("console", "file", "smtp")),
+            mail_from=reader.text("MAIL_FROM", cls.mail_from),
+            smtp_host=reader.text("SMTP_HOST", cls.smtp_host),
+            smtp_port=reader.number("SMTP_PORT", cls.smtp_port, 1, 65535),
+            smtp_user=reader.text("SMTP_USER", ""),
+            smtp_password=reader.text("SMTP_PASSWORD", ""),
+            smtp_starttls=reader.choice("SMTP_STARTTLS", "yes", ("yes", "no")) == "yes",
+            sms=reader.choice("SMS", cls.sms, ("console", "file", "twilio", "none")),
+            twilio_account=reader.text("TWILIO_ACCOUNT", ""),
+            twilio_token=reader.text("TWILIO_TOKEN", ""),
+            twilio_from=reader.text("TWILIO_FROM", ""),
+            twilio_api_url=reader.text("TWILIO_API_URL", ""),
+            link_days=reader.number("LINK_DAYS", cls.link_days, 1, 90),
+            staff_idle_minutes=reader.number("STAFF_IDLE_MINUTES", cls.staff_idle_minutes, 1, 240),
+        )
+        problems = reader.problems + (config.dangers() if config.production else [])
+        if problems:
+            raise ConfigError(problems)
+        return config
+
+    def dangers(self) -> list[str]:
+        """What must not be in production, a sentence each: demonstration keys, http, senders that reach nobody."""
+        found = []
+        for name, key in (("PRO_SECRET_KEY", self.secret_key), ("PRO_LOOKUP_KEY", self.lookup_key)):
+            if key == DEMONSTRATION_KEY or len(key) < 32:
+                found.append(f"{name} must be a secret of your own of at least 32 characters.")
+        if self.secret_key == self.lookup_key != DEMONSTRATION_KEY:
+            found.append("PRO_LOOKUP_KEY must differ from PRO_SECRET_KEY.")
+        if not self.data_keys or DEMONSTRATION_DATA_KEY in self.data_keys:
+            found.append("PRO_DATA_KEYS must be a Fernet key of your own; `flask new-key` makes one.")
+        if not self.base_url.startswith("https://"):
+            found.append("PRO_BASE_URL must start with https://, because links carry a participant's access.")
+        if self.mail != "smtp":
+            found.append("PRO_MAIL must be smtp; with console or file nobody would get an alert.")
+        if self.mail == "smtp" and not self.smtp_starttls and self.smtp_host not in LOCAL_HOSTS:
+            found.append("PRO_SMTP_STARTTLS must be yes for a mail server on another machine.")
+        if self.mail == "smtp" and self.smtp_user and not self.smtp_password:
+            found.append("PRO_SMTP_PASSWORD is missing for PRO_SMTP_USER.")
+        if self.sms in ("console", "file"):
+            found.append("PRO_SMS must be twilio, or none if participants come by card and code only.")
+        if self.sms == "twilio":
+            for name in ("account", "token", "from"):
+                if not getattr(self, f"twilio_{name}"):
+                    found.append(f"PRO_TWILIO_{name.upper()} is missing.")
+        return found
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Cookies are sent over TLS only, wherever the site itself is reached over TLS."""
+        return urlsplit(self.base_url).scheme == "https"
+
+
+class _Reader:
+    """Reads settings and collects what is wrong instead of stopping at the first."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.problems: list[str] = []
+
+    def text(self, name: str, default: str) -> str:
+        return self.environ.get(f"PRO_{name}", "").strip() or default
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        value = self.text(name, default)
+        if value not in allowed:
+            self.problems.append(f"PRO_{name} must be one of {', '.join(allowed)}; it is not.")
+            return default
+        return value
+
+    def number(self, name: str, default: int, low: int, high: int) -> int:
+        value = self.text(name, str(default))
+        if not value.isascii() or not value.isdigit() or not low <= int(value) <= high:
+            self.problems.append(f"PRO_{name} must be a whole number from {low} to {high}.")
+            return default
+        return int(value)

@@ -1,0 +1,24 @@
+"""The four levels of urgency (clinical.md 3.3)."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Level(IntEnum):
+    """How soon a person must act. Ordered: a verdict's level is the highest of its findings."""
+
+    NONE = 0
+    WATCH = 1
+    URGENT = 2
+    EMERGENCY = 3
+
+    @property
+    def word(self) -> str:
+        """The level's name as it stands in plan files and in the output of ``flask triage``."""
+        return self.name.lower()
+
+    @classmethod
+    def of(cls, word: str) -> Level:
+        """The level called ``word``; KeyError for any other word."""
+        return cls[word.upper()]

@@ -1,0 +1,93 @@
+"""Words of the interface: catalogs read once, a translator for a *given* language, dates as people write them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_datetime
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations, Translations
+
+SOURCE = "en"
+LANGUAGES = ("zh_Hans", "en")
+HTML_CODES: Mapping[str, str] = {"zh_Hans": "zh-Hans-CN", "en": "en"}
+NAMES: Mapping[str, str] = {"zh_Hans": "中文", "en": "English"}
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogs:
+    """The interface's words in every language."""
+
+    by_language: Mapping[str, NullTranslations]
+
+    def translator(self, language: str) -> Translator:
+        """A translator for ``language``; KeyError for a language that the system does not speak."""
+        return Translator(language, self.by_language[language])
+
+
+@dataclass(frozen=True, slots=True)
+class Translator:
+    """gettext in one language, with no request and no global state."""
+
+    language: str
+    catalog: NullTranslations
+
+    @property
+    def html_code(self) -> str:
+        """The language as it stands in ``<html lang>``."""
+        return HTML_CODES[self.language]
+
+    @property
+    def other(self) -> str:
+        """The language that the switch leads to."""
+        return next(code for code in LANGUAGES if code != self.language)
+
+    def gettext(self, text: str, **values: object) -> str:
+        """``text`` in this language, with ``%(name)s`` filled in."""
+        found = self.catalog.gettext(text)
+        return found % values if values else found
+
+    def ngettext(self, one: str, many: str, number: int, **values: object) -> str:
+        """The form of the text that fits ``number``, which is also filled in as ``%(num)s``."""
+        return self.catalog.ngettext(one, many, number) % {"num": number, **values}
+
+    def when(self, at: datetime, zone: str, pattern: str) -> str:
+        """``at`` in ``zone`` by a Babel pattern that translators own (pass it through gettext first)."""
+        local = at.astimezone(ZoneInfo(zone))
+        return format_datetime(local, self.gettext(pattern), locale=Locale.parse(self.language))
+
+
+def read(folder: Path) -> Catalogs:
+    """Read ``<folder>/<language>/LC_MESSAGES/messages.po``. The source language needs none."""
+    found: dict[str, NullTranslations] = {}
+    for language in LANGUAGES:
+        path = folder / language / "LC_MESSAGES" / "messages.po"
+        if language == SOURCE and not path.exists():
+            found[language] = NullTranslations()
+            continue
+        with path.open("rb") as file:
+            catalog = read_po(file, locale=language)
+        compiled = BytesIO()
+        write_mo(compiled, catalog)
+        compiled.seek(0)
+        found[language] = Translations(compiled)
+    return Catalogs(found)
+
+
+def negotiate(*wishes: str | None) -> str:
+    """The first wish that the system speaks. A wish may be a code of ours, an HTML code, or an Accept-Language header."""
+    for wish in wishes:
+        for part in (wish or "").split(","):
+            tag = part.split(";")[0].strip().lower().replace("_", "-")
+            if tag.startswith("zh"):
+                return "zh_Hans"
+            if tag.startswith("en"):
+                return "en"
+    return LANGUAGES[0]

@@ -1,0 +1,38 @@
+"""Which provider serves which channel, by the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pro.config import Config
+from pro.messaging.console import ConsoleTwin, FileTwin
+from pro.messaging.sender import Sender
+from pro.messaging.smtp_email import SmtpEmail
+from pro.messaging.twilio_sms import TwilioSms
+
+
+def chosen(config: Config) -> Mapping[str, Sender]:
+    """The senders by channel ("email", "sms"). With ``PRO_SMS=none`` there is none for SMS."""
+    senders: dict[str, Sender] = {}
+    for channel, name in (("email", config.mail), ("sms", config.sms)):
+        if name == "console":
+            senders[channel] = ConsoleTwin()
+        elif name == "file":
+            senders[channel] = FileTwin(config.var_dir / "mail", config.mail_from)
+        elif name == "smtp":
+            senders[channel] = SmtpEmail(
+                host=config.smtp_host,
+                port=config.smtp_port,
+                mail_from=config.mail_from,
+                user=config.smtp_user,
+                password=config.smtp_password,
+                starttls=config.smtp_starttls,
+            )
+        elif name == "twilio":
+            senders[channel] = TwilioSms(
+                account=config.twilio_account,
+                token=config.twilio_token,
+                sender=config.twilio_from,
+                api_url=config.twilio_api_url,
+            )
+    return senders

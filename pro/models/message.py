@@ -1,0 +1,57 @@
+"""The outbox: a message is a row before it is a call."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from pro.db import Base, UtcDateTime
+
+
+class Message(Base):
+    """One message to one address by one channel (email or sms).
+
+    ``template`` and ``params_sealed`` (JSON) come first, the rendered text second: some gateways take only the former.
+    Address, parameters and body are sealed, because they hold phone numbers and links. ``repeat``: "prefer_duplicate" for
+    alerts (a lost claim is sent again), "prefer_silence" for the rest.
+    """
+
+    __tablename__ = "message"
+    __table_args__ = (Index("ix_message_due", "sent_at", "failed_at", "dropped_at", "next_try_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dedupe_key: Mapped[str] = mapped_column(String(128), unique=True)
+    channel: Mapped[str] = mapped_column(String(8))
+    template: Mapped[str] = mapped_column(String(64))
+    language: Mapped[str] = mapped_column(String(16))
+    staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"), index=True)
+    participant_id: Mapped[int | None] = mapped_column(ForeignKey("participant.id"), index=True)
+    assessment_id: Mapped[int | None] = mapped_column(ForeignKey("assessment.id"), index=True)
+    alert_id: Mapped[int | None] = mapped_column(ForeignKey("alert.id"), index=True)
+    address_sealed: Mapped[str] = mapped_column(Text)
+    params_sealed: Mapped[str] = mapped_column(Text)
+    subject: Mapped[str] = mapped_column(Text, default="")
+    body_sealed: Mapped[str] = mapped_column(Text)
+    repeat: Mapped[str] = mapped_column(String(24))
+    queued_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    next_try_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    not_after: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    tries: Mapped[int] = mapped_column(default=0)
+    claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    claimed_by: Mapped[str | None] = mapped_column(String(64))
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    dropped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    reference: Mapped[str | None] = mapped_column(String(128), index=True)
+    failure: Mapped[str] = mapped_column(String(255), default="")
+
+    @property
+    def status(self) -> str:
+        """failed, dropped, delivered, sent, or waiting."""
+        for name in ("failed", "dropped", "delivered", "sent"):
+            if getattr(self, f"{name}_at"):
+                return name
+        return "waiting"

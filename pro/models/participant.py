@@ -1,0 +1,72 @@
+"""A participant, the dated events of their treatment, and the clinical facts that staff know about them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Date, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from pro.db import Base, Json, UtcDateTime
+
+
+class Participant(Base):
+    """One person in one study. The phone is sealed; its fingerprint finds the person from an inbound text."""
+
+    __tablename__ = "participant"
+    __table_args__ = (UniqueConstraint("plan", "study_number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    plan: Mapped[str] = mapped_column(String(64))
+    study_number: Mapped[str] = mapped_column(String(32))
+    language: Mapped[str] = mapped_column(String(16))
+    time_zone: Mapped[str] = mapped_column(String(64))
+    phone_sealed: Mapped[str | None] = mapped_column(Text)
+    phone_fingerprint: Mapped[str | None] = mapped_column(String(64), index=True)
+    pin_hash: Mapped[str | None] = mapped_column(String(256))
+    enrolled_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    enrolled_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    died_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    opted_out_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def is_active(self) -> bool:
+        """True while the person may be asked anything."""
+        return self.withdrawn_at is None and self.died_at is None
+
+
+class Anchor(Base):
+    """A dated event of the treatment (consent, first dose, last fraction). A change supersedes the row, never edits it."""
+
+    __tablename__ = "anchor"
+    __table_args__ = (Index("ix_anchor_participant_kind", "participant_id", "kind"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"))
+    kind: Mapped[str] = mapped_column(String(64))
+    number: Mapped[int] = mapped_column(default=0)
+    on: Mapped[date] = mapped_column(Date)
+    planned: Mapped[bool] = mapped_column(default=False)
+    recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    superseded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    reason: Mapped[str] = mapped_column(Text, default="")
+
+
+class Circumstance(Base):
+    """A clinical fact by name (``ulcer_status``, ``pd1_exposed``, ``known_stable`` of an item). The newest row holds."""
+
+    __tablename__ = "circumstance"
+    __table_args__ = (Index("ix_circumstance_participant_name", "participant_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"))
+    name: Mapped[str] = mapped_column(String(64))
+    item: Mapped[str] = mapped_column(String(64), default="")
+    value: Mapped[Any] = mapped_column(Json)
+    recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    reason: Mapped[str] = mapped_column(Text, default="")

@@ -1,0 +1,203 @@
+"""Ways in for a participant: link, code, and the browser session after Start. A GET never uses anything up."""
+
+from __future__ import annotations
+
+import secrets
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from pro.errors import CodeExpired, NotFound
+from pro.models import Access, Assessment, Participant
+from pro.services import attempts, circumstances
+from pro.work import Work
+
+# No 0 O, 1 I L, U V, 2 Z: nothing that is misread on a card or misheard on the phone.
+ALPHABET = "3456789ABCDEFGHJKMNPQRSTWXY"
+CODE_LENGTH = 8
+CODE_TRIES = 10
+SESSION_DAYS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """A browser that may answer one assessment."""
+
+    assessment: Assessment
+    participant: Participant
+    access: Access
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTry:
+    """What came of typing a code. Returned, not raised, because a failed try must be kept."""
+
+    assessment: Assessment | None = None
+    secret: str | None = None
+    why: str = ""
+    length: int = 0
+    tries_left: int = CODE_TRIES
+    locked_until: datetime | None = None
+
+
+def new_link(work: Work, assessment: Assessment) -> str:
+    """A token for a link into ``assessment``; only its fingerprint is kept."""
+    token = secrets.token_urlsafe(16)
+    _add(work, assessment, "link", token, timedelta(days=work.config.link_days))
+    return token
+
+
+def new_code(work: Work, assessment: Assessment) -> str:
+    """A code of 8 characters, written with a dash in the middle; only its fingerprint is kept."""
+    while True:
+        code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
+        if _by_secret(work, "code", code) is None:
+            break
+    _add(work, assessment, "code", code, timedelta(days=work.config.link_days))
+    return f"{code[:4]}-{code[4:]}"
+
+
+def plain_code(typed: str) -> str:
+    """What was typed, without width, case, spaces and dashes."""
+    folded = unicodedata.normalize("NFKC", typed).upper()
+    return "".join(letter for letter in folded if letter.isalnum())
+
+
+def open_link(work: Work, token: str) -> tuple[Assessment, Participant]:
+    """The assessment behind a link. NotFound for a token that never was, CodeExpired for one that no longer works."""
+    access = _by_secret(work, "link", token)
+    if access is None:
+        raise NotFound("link")
+    return _usable(work, access)
+
+
+def begin(
+    work: Work, assessment: Assessment, *, identified_by: str, answered_by: str | None, device: str, language: str
+) -> str:
+    """A secret for this browser's cookie. With ``answered_by`` (self, helped) the assessment is opened as well."""
+    secret = secrets.token_urlsafe(16)
+    access = _add(work, assessment, "session", secret, timedelta(days=SESSION_DAYS))
+    assessment.identified_by = assessment.identified_by or identified_by
+    assessment.device = device
+    if answered_by:
+        _open(work, assessment, access, answered_by, language)
+    return secret
+
+
+def start(work: Work, sitting: Sitting, answered_by: str, language: str) -> None:
+    """Open the assessment from the start page that follows a typed code."""
+    _open(work, sitting.assessment, sitting.access, answered_by, language)
+
+
+def enter_code(work: Work, typed: str, address: str, device: str, language: str) -> CodeTry:
+    """Try a typed code. Ten failures from one address within 15 minutes close the door for 15 minutes."""
+    allowed = attempts.allowance(work, "code", address, CODE_TRIES)
+    if allowed.until:
+        return CodeTry(why="locked", tries_left=0, locked_until=allowed.until)
+    code = plain_code(typed)
+    shape = _shape(code)
+    if shape:
+        return CodeTry(why=shape, length=len(code), tries_left=allowed.left)
+    access = _by_secret(work, "code", code)
+    if access is None:
+        attempts.failed(work, "code", address)
+        return CodeTry(why="unknown", length=len(code), tries_left=allowed.left - 1)
+    try:
+        assessment, _participant = _usable(work, access)
+    except CodeExpired:
+        return CodeTry(why="expired", length=len(code), tries_left=allowed.left)
+    access.used_at = access.used_at or work.now
+    secret = begin(work, assessment, identified_by="code", answered_by=None, device=device, language=language)
+    return CodeTry(assessment=assessment, secret=secret, length=len(code), tries_left=allowed.left)
+
+
+def sitting(work: Work, ref: str, secret: str, *, only_look: bool = False) -> Sitting:
+    """The sitting behind a browser's cookie for the assessment ``ref``. NotFound, or CodeExpired when its time is over.
+
+    The assessment is held until the work ends, so that two devices answer one after the other; ``only_look`` does not.
+    """
+    query = (
+        select(Access, Assessment, Participant)
+        .join(Assessment, Assessment.id == Access.assessment_id)
+        .join(Participant, Participant.id == Assessment.participant_id)
+        .where(Access.fingerprint == _fingerprint(work, "session", secret), Assessment.ref == ref)
+    )
+    if not only_look:
+        query = query.with_for_update(of=Assessment).execution_options(populate_existing=True)
+    row = work.session.execute(query).one_or_none()
+    if row is None:
+        raise NotFound("no_session")
+    access, assessment, participant = row
+    _check(work, access, assessment, participant)
+    return Sitting(assessment, participant, access)
+
+
+def revoke(work: Work, assessment: Assessment) -> None:
+    """Close every way into ``assessment``."""
+    query = select(Access).where(Access.assessment_id == assessment.id, Access.revoked_at.is_(None))
+    for access in work.session.scalars(query):
+        access.revoked_at = work.now
+
+
+def _open(work: Work, assessment: Assessment, access: Access, answered_by: str, language: str) -> None:
+    access.answered_by = answered_by
+    assessment.answered_by = answered_by
+    assessment.language = language
+    if assessment.opened_at is None and assessment.submitted_at is None:
+        assessment.opened_at = work.now
+        assessment.mode = "web"
+        assessment.context = circumstances.snapshot(work, assessment)
+        work.record("assessment.opened", assessment, participant_id=assessment.participant_id, new=answered_by)
+
+
+def _shape(code: str) -> str:
+    if not code:
+        return "empty"
+    if set(code) - set(ALPHABET):
+        return "wrong_letters"
+    if len(code) != CODE_LENGTH:
+        return "too_short" if len(code) < CODE_LENGTH else "too_long"
+    return ""
+
+
+def _fingerprint(work: Work, kind: str, secret: str) -> str:
+    return work.vault.fingerprint(f"{kind}:{secret}")
+
+
+def _by_secret(work: Work, kind: str, secret: str) -> Access | None:
+    query = select(Access).where(Access.fingerprint == _fingerprint(work, kind, secret))
+    return work.session.scalar(query)
+
+
+def _add(work: Work, assessment: Assessment, kind: str, secret: str, life: timedelta) -> Access:
+    access = Access(
+        assessment_id=assessment.id,
+        kind=kind,
+        fingerprint=_fingerprint(work, kind, secret),
+        made_at=work.now,
+        expires_at=work.now + life,
+    )
+    work.session.add(access)
+    return access
+
+
+def _usable(work: Work, access: Access) -> tuple[Assessment, Participant]:
+    query = (
+        select(Assessment, Participant)
+        .join(Participant, Participant.id == Assessment.participant_id)
+        .where(Assessment.id == access.assessment_id)
+    )
+    assessment, participant = work.session.execute(query).one()
+    _check(work, access, assessment, participant)
+    return assessment, participant
+
+
+def _check(work: Work, access: Access, assessment: Assessment, participant: Participant) -> None:
+    if not participant.is_active:
+        raise CodeExpired("withdrawn")
+    if assessment.cancelled_at or access.revoked_at:
+        raise CodeExpired("cancelled")
+    if access.expires_at <= work.now:
+        raise CodeExpired("expired")

@@ -1,0 +1,169 @@
+"""Answers as they come: kept at once, judged at once, scored when sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from pro.core import interview, scoring
+from pro.core.instrument import Answers, Instrument, Value
+from pro.core.level import Level
+from pro.errors import AlreadySubmitted, BadData
+from pro.models import Alert, Answer, Assessment, Score
+from pro.services import alerting, forms
+from pro.services.access import Sitting
+from pro.services.forms import Form
+from pro.services.stored import store_value
+from pro.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What came of saving a page: the loudest level that stands, whether anything changed, and the form after it."""
+
+    level: Level
+    changed: bool
+    form: Form
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the last page says: the level after known-and-stable, and how much was answered."""
+
+    level: Level
+    answered: int
+    skipped: int
+    submitted_at: datetime | None
+
+
+def save(
+    work: Work, sitting: Sitting, page_id: str, given: Mapping[str, Value | None], language: str, form: Form | None = None
+) -> Saved:
+    """Keep what was answered on one page and judge everything so far.
+
+    ``given``: item -> value, or None for a deliberate skip. Saving the same again changes nothing. ``form``: as it was
+    just read in the same work, to spare reading it again. AlreadySubmitted after sending; BadData for an unknown page, a
+    page that is not asked now, or a value that the item does not accept.
+    """
+    assessment = sitting.assessment
+    if assessment.submitted_at is not None:
+        raise AlreadySubmitted("submitted")
+    if assessment.opened_at is None:
+        raise BadData("not_started")
+    form = form or forms.read(work, sitting, language)
+    page = next((page for page in form.path if page.id == page_id), None)
+    if page is None:
+        raise BadData("page_not_asked")
+    try:
+        changes = interview.changes(form.instrument, form.answers, form.facts, page, given)
+    except ValueError as error:
+        raise BadData("answer_not_accepted") from error
+    if not changes:
+        return Saved(_loudest(form.alerts), False, form)
+    added = [_row(work, sitting, change, page_id, language) for change in changes]
+    work.session.add_all(added)
+    _touch(work, assessment, language)
+    _record(work, assessment, form.rows, changes)
+    form = form.with_rows(added)
+    alerts = alerting.watch(work, assessment, form.answers, submitted=False, idle=0, alerts=form.alerts)
+    return Saved(_loudest(alerts), True, replace(form, alerts=alerts))
+
+
+def advised(work: Work, sitting: Sitting) -> None:
+    """The participant pressed on past the emergency advice."""
+    query = select(Alert).where(
+        Alert.assessment_id == sitting.assessment.id, Alert.advice != "", Alert.advised_at.is_(None)
+    )
+    for alert in work.session.scalars(query):
+        alert.advised_at = work.now
+        work.record("alert.advised", alert, participant_id=alert.participant_id)
+
+
+def submit(work: Work, sitting: Sitting, language: str) -> None:
+    """Close the form: score it, judge the whole. Twice is harmless."""
+    assessment = sitting.assessment
+    if assessment.submitted_at is not None:
+        return
+    if assessment.opened_at is None:
+        raise BadData("not_started")
+    instrument = work.catalogue.instruments[assessment.instrument]
+    answers = forms.standing(instrument, forms.answer_rows(work, assessment.id))
+    assessment.submitted_at = work.now
+    assessment.judge_next_at = None
+    assessment.language = language
+    scores = _score(work, assessment, instrument, answers)
+    work.record("assessment.submitted", assessment, participant_id=assessment.participant_id, new=len(answers))
+    alerting.watch(work, assessment, answers, submitted=True, idle=0, scores=scores)
+
+
+def outcome(work: Work, sitting: Sitting) -> Outcome:
+    """For the last page. Items that a list or a parent settled are not counted as questions."""
+    rows = forms.answer_rows(work, sitting.assessment.id)
+    asked = [row for row in rows.values() if row.source == "asked"]
+    return Outcome(
+        level=_loudest(alerting.alerts_of(work, sitting.assessment)),
+        answered=sum(row.state == "given" for row in asked),
+        skipped=sum(row.state == "skipped" for row in asked),
+        submitted_at=sitting.assessment.submitted_at,
+    )
+
+
+def _row(work: Work, sitting: Sitting, change: interview.Change, page_id: str, language: str) -> Answer:
+    return Answer(
+        assessment_id=sitting.assessment.id,
+        item=change.item,
+        state=change.state,
+        value=store_value(change.value),
+        source=page_id if change.from_list else "asked",
+        language=language,
+        channel="web",
+        answered_by=sitting.access.answered_by,
+        at=work.now,
+    )
+
+
+def _loudest(alerts: Sequence[Alert]) -> Level:
+    standing = (
+        alert.level for alert in alerts if alert.superseded_at is None and alert.disposition != "closed_itself"
+    )
+    return Level(max(standing, default=0))
+
+
+def _touch(work: Work, assessment: Assessment, language: str) -> None:
+    plan = alerting.plan_of(work, assessment)
+    assessment.first_answer_at = assessment.first_answer_at or work.now
+    assessment.last_answer_at = work.now
+    assessment.language = language
+    assessment.judge_next_at = work.now + timedelta(minutes=min(plan.idle_minutes))
+
+
+def _record(
+    work: Work, assessment: Assessment, rows: Mapping[str, Answer], changes: tuple[interview.Change, ...]
+) -> None:
+    old = {change.item: rows[change.item].value for change in changes if change.item in rows}
+    new = {change.item: [change.state, store_value(change.value)] for change in changes}
+    work.record("answers.saved", assessment, participant_id=assessment.participant_id, old=old or None, new=new)
+
+
+def _score(work: Work, assessment: Assessment, instrument: Instrument, answers: Answers) -> dict[str, float | None]:
+    if not instrument.scales:
+        return {}
+    scores = scoring.score(instrument, answers)
+    for scale, score in scores.items():
+        work.session.add(
+            Score(
+                assessment_id=assessment.id,
+                scale=scale,
+                value=score.value,
+                raw=score.raw,
+                used=score.used,
+                of=score.of,
+                algorithm=scoring.ALGORITHM,
+                at=work.now,
+            )
+        )
+    work.record("assessment.scored", assessment, participant_id=assessment.participant_id, new=scoring.ALGORITHM)
+    return {scale: score.value for scale, score in scores.items()}

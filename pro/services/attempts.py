@@ -1,0 +1,39 @@
+"""Counting failed tries at secrets, so that guessing stops (limits live in the database: every process sees them)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from pro.models import Attempt
+from pro.work import Work
+
+LOCK = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How many more tries a key has; ``until`` is set (UTC) while it has none."""
+
+    left: int
+    until: datetime | None
+
+
+def allowance(work: Work, kind: str, key: str, limit: int) -> Allowance:
+    """What is left of ``limit`` failed tries in the last 15 minutes for ``key`` (an address or an account, in clear)."""
+    since = work.now - LOCK
+    query = select(Attempt.at).where(Attempt.kind == kind, Attempt.key == _key(work, kind, key), Attempt.at > since)
+    times = sorted(work.session.scalars(query))
+    left = max(limit - len(times), 0)
+    return Allowance(left, None if left else times[-limit] + LOCK)
+
+
+def failed(work: Work, kind: str, key: str) -> None:
+    """Count one failed try."""
+    work.session.add(Attempt(kind=kind, key=_key(work, kind, key), at=work.now))
+
+
+def _key(work: Work, kind: str, key: str) -> str:
+    return work.vault.fingerprint(f"attempt:{kind}:{key}")

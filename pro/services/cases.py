@@ -1,0 +1,118 @@
+"""Alerts as staff read them: gathered by the form that raised them, worst first, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, select
+
+from pro.core.level import Level
+from pro.core.plan import PlanWords
+from pro.models import Alert, Assessment, Participant, Staff
+from pro.services.alerting import JUDGING_FAILED
+from pro.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The open alerts of one form. ``alert_id`` is the worst one's, which the page is addressed by.
+
+    ``rules``: ids, worst first, superseded ones left out. ``sentence``: the worst findings in the reader's language; empty
+    where judging itself broke. ``acknowledged_by`` is None while any of them waits.
+    """
+
+    alert_id: int
+    source: str
+    study_number: str
+    participant_id: int
+    level: Level
+    rules: list[str]
+    sentence: str
+    raised_at: datetime
+    answered_at: datetime | None
+    acknowledged_by: str | None
+    acknowledged_at: datetime | None
+    lowered: bool
+    judging_failed: bool
+
+
+def open_cases(work: Work, language: str) -> list[Case]:
+    """Every form with an open alert, unacknowledged and loudest first, then the one that waits longest."""
+    query = _joined().where(Alert.resolved_at.is_(None), Alert.superseded_at.is_(None))
+    return _cases(work, query, language)
+
+
+def case_of(work: Work, source: str, language: str) -> Case | None:
+    """All alerts of one form, open or not, as one case."""
+    found = _cases(work, _joined().where(Alert.source == source), language)
+    return found[0] if found else None
+
+
+def staff_names(work: Work) -> dict[int, str]:
+    """id -> name of everybody who has or had an account."""
+    return {person.id: person.name for person in work.session.scalars(select(Staff))}
+
+
+def sentence_of(words: PlanWords, rule: str) -> str:
+    """A rule in the reader's words; its bare id for a rule that the plan no longer has."""
+    return words.rules.get(rule, rule)
+
+
+def _joined() -> Select[Alert, Participant, Assessment]:
+    return (
+        select(Alert, Participant, Assessment)
+        .join(Participant, Participant.id == Alert.participant_id)
+        .outerjoin(Assessment, Assessment.id == Alert.assessment_id)
+        .order_by(Alert.id)
+    )
+
+
+def _cases(work: Work, query: Select[Alert, Participant, Assessment], language: str) -> list[Case]:
+    groups: dict[str, list[tuple[Alert, Participant, Assessment]]] = {}
+    for alert, participant, assessment in work.session.execute(query):
+        groups.setdefault(alert.source, []).append((alert, participant, assessment))
+    names = staff_names(work)
+    cases = [_case(work, rows, names, language) for rows in groups.values()]
+    return sorted(cases, key=lambda case: (case.acknowledged_by is not None, -case.level, case.raised_at))
+
+
+def _case(
+    work: Work, rows: list[tuple[Alert, Participant, Assessment]], names: Mapping[int, str], language: str
+) -> Case:
+    participant, assessment = rows[0][1], rows[0][2]
+    standing = [alert for alert, _p, _a in rows if alert.superseded_at is None] or [alert for alert, _p, _a in rows]
+    alerts = sorted(standing, key=lambda alert: (-alert.level, alert.id))
+    waiting = [alert for alert in alerts if alert.acknowledged_at is None and alert.resolved_at is None]
+    taken = [alert for alert in alerts if alert.acknowledged_at is not None]
+    last = max(taken, key=lambda alert: alert.acknowledged_at or alert.raised_at, default=None)
+    words = work.catalogue.plan_words[participant.plan, language]
+    return Case(
+        alert_id=alerts[0].id,
+        source=alerts[0].source,
+        study_number=participant.study_number,
+        participant_id=participant.id,
+        level=Level(alerts[0].level),
+        rules=[alert.rule for alert in alerts],
+        sentence=_sentence(words, alerts, language),
+        raised_at=min(alert.raised_at for alert in waiting or alerts),
+        answered_at=(assessment.submitted_at or assessment.last_answer_at) if assessment else None,
+        acknowledged_by=names.get(last.acknowledged_by or 0, "") if last and not waiting else None,
+        acknowledged_at=last.acknowledged_at if last and not waiting else None,
+        lowered=all(alert.lowered for alert in alerts if alert.level == alerts[0].level),
+        judging_failed=any(alert.rule == JUDGING_FAILED for alert in alerts),
+    )
+
+
+def _sentence(words: PlanWords, alerts: Iterable[Alert], language: str) -> str:
+    """The worst finding, and the suspected ulcer beside it where that is not the worst: the sign that must not be missed."""
+    shown = [alert for alert in alerts if alert.rule != JUDGING_FAILED]
+    if not shown:
+        return ""
+    parts = [sentence_of(words, shown[0].rule)]
+    ulcer = next((alert for alert in shown if alert.suspects == "mucosal_ulcer" and alert.level >= Level.URGENT), None)
+    second = ulcer if ulcer and ulcer is not shown[0] else None
+    if second:
+        parts.append(sentence_of(words, second.rule))
+    return ("；" if language == "zh_Hans" else "; ").join(dict.fromkeys(parts))

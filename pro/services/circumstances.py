@@ -1,0 +1,164 @@
+"""What is known about a participant beside the answers, and how it stood when a form was opened (clinical.md 3.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Select, func, select
+
+from pro.core.instrument import Value
+from pro.core.triage import Context
+from pro.models import Alert, Answer, Assessment, Circumstance, Participant, Score
+from pro.services.stored import read_value
+from pro.work import Work
+
+
+def set_fact(
+    work: Work,
+    participant_id: int,
+    name: str,
+    value: Any,
+    *,
+    item: str = "",
+    days: int | None = None,
+    reason: str = "",
+) -> Circumstance:
+    """Note a clinical fact. It holds until a newer one, or for ``days``."""
+    old = _facts(work, participant_id).get((name, item))
+    fact = Circumstance(
+        participant_id=participant_id,
+        name=name,
+        item=item,
+        value=value,
+        recorded_at=work.now,
+        recorded_by=work.actor.id if work.actor.kind == "staff" else None,
+        expires_at=work.now + timedelta(days=days) if days else None,
+        reason=reason,
+    )
+    work.session.add(fact)
+    key = f"{name}:{item}" if item else name
+    work.record(
+        "circumstance.set", fact, participant_id=participant_id, old={key: old}, new={key: value}, reason=reason
+    )
+    return fact
+
+
+def ulcer_status(work: Work, participant_id: int) -> str:
+    """none, suspected or confirmed, as it stands now."""
+    return str(_facts(work, participant_id).get(("ulcer_status", ""), "none"))
+
+
+def snapshot(work: Work, assessment: Assessment) -> dict[str, Any]:
+    """Everything that judging ``assessment`` needs beside its answers, as it stands now, JSON-able.
+
+    Kept with the assessment, so that judging the same answers twice gives the same verdict (clinical.md 3.4.5).
+    """
+    facts = _facts(work, assessment.participant_id)
+    baseline = _first_submitted(work, assessment)
+    previous = _last_submitted(work, assessment)
+    stable = {item: value for (name, item), value in facts.items() if name == "known_stable"}
+    weight = facts.get(("baseline_weight", "")) or (_answer_values(work, baseline).get("weight") if baseline else None)
+    return {
+        "pd1_exposed": facts.get(("pd1_exposed", "")),
+        "ulcer_status": facts.get(("ulcer_status", ""), "none"),
+        "known_stable": stable,
+        "baseline_weight": str(weight) if weight is not None else None,
+        "open_alert": _open_alert(work, assessment.participant_id),
+        "selfharm_enabled": bool(facts.get(("selfharm_enabled", ""), False)),
+        "baseline": _answer_values(work, baseline) if baseline else {},
+        "previous": _answer_values(work, previous) if previous else {},
+        "baseline_scores": _scores(work, baseline) if baseline else {},
+    }
+
+
+def context_of(kept: Mapping[str, Any]) -> Context:
+    """A kept snapshot as the value that triage takes."""
+    weight = kept.get("baseline_weight")
+    return Context(
+        pd1_exposed=kept.get("pd1_exposed"),
+        ulcer_status=kept.get("ulcer_status", "none"),
+        known_stable=kept.get("known_stable", {}),
+        baseline_weight=Decimal(weight) if weight is not None else None,
+        open_alert=kept.get("open_alert", 0),
+        selfharm_enabled=kept.get("selfharm_enabled", False),
+    )
+
+
+def form_facts(kept: Mapping[str, Any]) -> dict[str, object]:
+    """The facts that decide which questions are asked. Unknown exposure counts as exposure (clinical.md 3.4.4)."""
+    return {"pd1": kept.get("pd1_exposed") is not False, "selfharm_enabled": kept.get("selfharm_enabled", False)}
+
+
+def recent_answers(work: Work, assessment: Assessment, hours: int) -> dict[str, float]:
+    """item -> hours since the participant last answered it in another form, within ``hours``."""
+    query = (
+        select(Answer.item, func.max(Answer.at))
+        .join(Assessment, Assessment.id == Answer.assessment_id)
+        .where(
+            Assessment.participant_id == assessment.participant_id,
+            Assessment.id != assessment.id,
+            Answer.state == "given",
+            Answer.at > work.now - timedelta(hours=hours),
+        )
+        .group_by(Answer.item)
+    )
+    return {item: (work.now - at).total_seconds() / 3600 for item, at in work.session.execute(query)}
+
+
+def _facts(work: Work, participant_id: int) -> dict[tuple[str, str], Any]:
+    query = select(Circumstance).where(Circumstance.participant_id == participant_id).order_by(Circumstance.id)
+    found: dict[tuple[str, str], Any] = {}
+    for fact in work.session.scalars(query):
+        if fact.expires_at is None or fact.expires_at > work.now:
+            found[fact.name, fact.item] = fact.value
+        else:
+            found.pop((fact.name, fact.item), None)
+    return found
+
+
+def _submitted(assessment: Assessment) -> Select[Assessment]:
+    return select(Assessment).where(
+        Assessment.participant_id == assessment.participant_id,
+        Assessment.instrument == assessment.instrument,
+        Assessment.submitted_at.is_not(None),
+        Assessment.id != assessment.id,
+    )
+
+
+def _first_submitted(work: Work, assessment: Assessment) -> Assessment | None:
+    query = _submitted(assessment).order_by(Assessment.submitted_at).limit(1)
+    return work.session.scalar(query)
+
+
+def _last_submitted(work: Work, assessment: Assessment) -> Assessment | None:
+    participant = work.session.get_one(Participant, assessment.participant_id)
+    since = work.now - timedelta(days=work.catalogue.plans[participant.plan].previous_days)
+    query = _submitted(assessment).where(Assessment.submitted_at > since)
+    return work.session.scalar(query.order_by(Assessment.submitted_at.desc()).limit(1))
+
+
+def _answer_values(work: Work, assessment: Assessment) -> dict[str, Any]:
+    """The given answers of an earlier form, as they are stored (numbers as text); skipped and withdrawn ones left out."""
+    query = select(Answer).where(Answer.assessment_id == assessment.id).order_by(Answer.id)
+    rows = {row.item: row for row in work.session.scalars(query)}
+    return {item: row.value for item, row in rows.items() if row.state == "given" and isinstance(row.value, int | str)}
+
+
+def earlier_values(work: Work, instrument: str, kept: Mapping[str, Any]) -> dict[str, Value | None]:
+    """Kept baseline or previous answers as the values that triage takes."""
+    items = work.catalogue.instruments[instrument].items
+    return {name: read_value(items[name], value) for name, value in kept.items() if name in items}
+
+
+def _scores(work: Work, assessment: Assessment) -> dict[str, float]:
+    query = select(Score).where(Score.assessment_id == assessment.id).order_by(Score.id)
+    newest = {score.scale: score.value for score in work.session.scalars(query)}
+    return {scale: value for scale, value in newest.items() if value is not None}
+
+
+def _open_alert(work: Work, participant_id: int) -> int:
+    query = select(func.max(Alert.level)).where(Alert.participant_id == participant_id, Alert.resolved_at.is_(None))
+    return work.session.scalar(query) or 0

@@ -1,0 +1,131 @@
+"""Participants come and go."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+import phonenumbers
+from sqlalchemy import select
+
+from pro.errors import BadData
+from pro.models import Anchor, Assessment, Participant
+from pro.services import access
+from pro.services.passwords import hash_secret
+from pro.work import Work
+
+STUDY_NUMBER = re.compile(r"[A-Z0-9][A-Z0-9-]{1,30}")
+# A number typed without a country code is one of the study's own country.
+REGION = "CN"
+
+
+def problems(
+    work: Work, *, plan: str, study_number: str, phone: str, language: str, pin: str, consented_on: date | None
+) -> dict[str, str]:
+    """Why ``enrol`` would refuse these, {field: why}; empty if it would not. Changes nothing."""
+    secret = unicodedata.normalize("NFKC", pin).strip()
+    fields = {
+        "plan": "" if plan in work.catalogue.plans else "unknown",
+        "study_number": _number_problem(work, plan, _number(study_number)),
+        "phone": "" if _e164(phone) is not None else "phone_invalid",
+        "language": "" if language in work.catalogue.languages else "unknown",
+        "pin": "" if re.fullmatch(r"[0-9]{4,6}", secret) else "pin_digits",
+        "consented_on": _consent_problem(work, plan, consented_on),
+    }
+    return {field: why for field, why in fields.items() if why}
+
+
+def enrol(
+    work: Work, *, plan: str, study_number: str, phone: str, language: str, pin: str, consented_on: date | None
+) -> Participant:
+    """Take a participant into ``plan``. BadData("enrol", fields={field: why}) names everything that is wrong at once."""
+    wrong = problems(
+        work,
+        plan=plan,
+        study_number=study_number,
+        phone=phone,
+        language=language,
+        pin=pin,
+        consented_on=consented_on,
+    )
+    if wrong or consented_on is None:
+        raise BadData("enrol", fields=wrong)
+    number = _number(study_number)
+    secret = unicodedata.normalize("NFKC", pin).strip()
+    e164 = _e164(phone)
+    participant = Participant(
+        plan=plan,
+        study_number=number,
+        language=language,
+        time_zone=work.catalogue.plans[plan].settings.time_zone,
+        phone_sealed=work.vault.seal(e164) if e164 else None,
+        phone_fingerprint=work.vault.fingerprint(f"phone:{e164}") if e164 else None,
+        pin_hash=hash_secret(secret),
+        enrolled_at=work.now,
+        enrolled_by=work.actor.id,
+    )
+    work.session.add(participant)
+    work.session.flush()
+    work.session.add(
+        Anchor(
+            participant_id=participant.id,
+            kind="consent",
+            on=consented_on,
+            recorded_at=work.now,
+            recorded_by=work.actor.id,
+        )
+    )
+    new = {"study_number": number, "language": language, "consent": consented_on.isoformat()}
+    work.record("participant.enrolled", participant, participant_id=participant.id, new=new)
+    return participant
+
+
+def withdraw(work: Work, participant: Participant, reason: str) -> None:
+    """End a participation: every way in closes in the same transaction. BadData without a reason."""
+    if not reason.strip():
+        raise BadData("withdraw", fields={"reason": "empty"})
+    if participant.withdrawn_at is not None:
+        return
+    participant.withdrawn_at = work.now
+    for assessment in work.session.scalars(select(Assessment).where(Assessment.participant_id == participant.id)):
+        access.revoke(work, assessment)
+    work.record("participant.withdrawn", participant, participant_id=participant.id, reason=reason.strip())
+
+
+def _number(typed: str) -> str:
+    return unicodedata.normalize("NFKC", typed).strip().upper()
+
+
+def _number_problem(work: Work, plan: str, number: str) -> str:
+    if not STUDY_NUMBER.fullmatch(number):
+        return "study_number_shape"
+    query = select(Participant.id).where(Participant.plan == plan, Participant.study_number == number)
+    return "taken" if work.session.scalar(query) else ""
+
+
+def _consent_problem(work: Work, plan: str, consented_on: date | None) -> str:
+    if consented_on is None:
+        return "date_needed"
+    zone = work.catalogue.plans[plan].settings.time_zone if plan in work.catalogue.plans else "UTC"
+    return "in_future" if consented_on > local_date(work.now, zone) else ""
+
+
+def local_date(now: datetime, zone: str) -> date:
+    """The calendar day of ``now`` in ``zone``."""
+    return now.astimezone(ZoneInfo(zone)).date()
+
+
+def _e164(typed: str) -> str | None:
+    """The number in E.164; "" for none typed (a participant may come by card only); None for one that cannot be."""
+    plain = unicodedata.normalize("NFKC", typed).strip()
+    if not plain:
+        return ""
+    try:
+        number = phonenumbers.parse(plain, REGION)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

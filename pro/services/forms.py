@@ -1,0 +1,117 @@
+"""A form as it stands: its words, answers, path and alerts, read in two queries and kept in step while it is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import select
+
+from pro.core import interview
+from pro.core.instrument import Answers, Instrument, Page, Value, Words
+from pro.models import Alert, Answer, Assessment, Participant
+from pro.services import circumstances, wording
+from pro.services.access import Sitting
+from pro.services.stored import read_value
+from pro.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One form as a page shows it; positions count from 1. ``rows``: the newest row of each item, withdrawn ones too."""
+
+    instrument: Instrument
+    words: Words
+    participant: Participant
+    assessment: Assessment
+    rows: Mapping[str, Answer]
+    alerts: Sequence[Alert]
+    answers: Answers
+    path: tuple[Page, ...]
+    facts: Mapping[str, object]
+
+    @property
+    def submitted(self) -> bool:
+        """True once it was sent."""
+        return self.assessment.submitted_at is not None
+
+    @property
+    def advice(self) -> str | None:
+        """The block to show before anything else, until the participant presses on.
+
+        Bleeding (first by name) comes before the rest: it is where a hand on the nose helps now.
+        """
+        waiting = (alert.advice for alert in self.alerts if alert.advice and alert.advised_at is None)
+        return min(waiting, default=None)
+
+    @property
+    def last_position(self) -> int | None:
+        """Where the newest answer stands in the path; None before the first, or if it is not asked any more."""
+        asked = [row for row in self.rows.values() if row.source == "asked" and row.state != "withdrawn"]
+        last = max(asked, key=lambda row: row.id, default=None)
+        if last is None:
+            return None
+        return next((n for n, page in enumerate(self.path, 1) if last.item in page.items), None)
+
+    def page(self, position: int) -> Page | None:
+        """The page at ``position`` of the path, or None (after the last page comes the review)."""
+        return self.path[position - 1] if 1 <= position <= len(self.path) else None
+
+    def position_of(self, page_id: str) -> int:
+        """Where a page stands in the path; the review's position if it is not asked now."""
+        return next((n for n, page in enumerate(self.path, 1) if page.id == page_id), len(self.path) + 1)
+
+    def next_position(self) -> int:
+        """The first page with something unanswered, else the review."""
+        page = interview.next_page(self.instrument, self.answers, self.facts, self.assessment.page_set)
+        return self.position_of(page.id) if page else len(self.path) + 1
+
+    def progress(self, position: int) -> interview.Progress:
+        """How far ``position`` is, and about how much may still come."""
+        page = self.page(position)
+        return interview.progress(
+            self.instrument, self.answers, self.facts, page.id if page else "", self.assessment.page_set
+        )
+
+    def with_rows(self, added: Sequence[Answer]) -> Form:
+        """The form after ``added`` rows."""
+        rows = {**self.rows, **{row.item: row for row in added}}
+        answers = standing(self.instrument, rows)
+        path = interview.path(self.instrument, answers, self.facts, self.assessment.page_set)
+        return replace(self, rows=rows, answers=answers, path=path)
+
+
+def read(work: Work, sitting: Sitting, language: str) -> Form:
+    """The form behind ``sitting``, with its words in ``language``."""
+    assessment = sitting.assessment
+    instrument = work.catalogue.instruments[assessment.instrument]
+    rows = answer_rows(work, assessment.id)
+    answers = standing(instrument, rows)
+    facts = circumstances.form_facts(assessment.context)
+    return Form(
+        instrument=instrument,
+        words=wording.by_checksum(work, instrument.id, language, assessment.wordings.get(language, "")),
+        participant=sitting.participant,
+        assessment=assessment,
+        rows=rows,
+        alerts=list(work.session.scalars(select(Alert).where(Alert.assessment_id == assessment.id))),
+        answers=answers,
+        path=interview.path(instrument, answers, facts, assessment.page_set),
+        facts=facts,
+    )
+
+
+def answer_rows(work: Work, assessment_id: int) -> dict[str, Answer]:
+    """item -> the newest row, withdrawn ones included."""
+    query = select(Answer).where(Answer.assessment_id == assessment_id).order_by(Answer.id)
+    return {row.item: row for row in work.session.scalars(query)}
+
+
+def standing(instrument: Instrument, rows: Mapping[str, Answer]) -> dict[str, Value | None]:
+    """What stands now: given and skipped items; withdrawn ones are as if never asked."""
+    items = instrument.items
+    return {
+        name: read_value(items[name], row.value) if row.state == "given" else None
+        for name, row in rows.items()
+        if row.state != "withdrawn" and name in items
+    }

@@ -1,0 +1,23 @@
+"""Passwords and PINs: argon2id, and the same time for a right and a wrong account."""
+
+from __future__ import annotations
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+_HASHER = PasswordHasher()
+# Verified when there is no such account, so that an answer takes as long.
+_NOBODY = _HASHER.hash("nobody has this password")
+
+
+def hash_secret(secret: str) -> str:
+    """An argon2id hash with its own salt and parameters."""
+    return _HASHER.hash(secret)
+
+
+def matches(stored: str | None, secret: str) -> bool:
+    """True if ``secret`` is what ``stored`` was made from; without a stored hash always False, in the same time."""
+    try:
+        return _HASHER.verify(stored or _NOBODY, secret) and stored is not None
+    except (VerificationError, InvalidHashError):
+        return False

@@ -1,0 +1,183 @@
+"""Participants as staff read them: who they are, what is due, what they answered and how it scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from pro.core.level import Level
+from pro.errors import NotFound
+from pro.models import Alert, Assessment, Message, Participant, Score
+from pro.services import staffing, wording
+from pro.services.reading import AnswerRow, DueForm, answer_table, due_forms, phone_of
+from pro.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantRow:
+    """One line of the list. ``status``: active, withdrawn or died. ``open_level``: the highest open alert."""
+
+    id: int
+    study_number: str
+    language: str
+    status: str
+    last_answer_at: datetime | None
+    due: list[DueForm]
+    open_level: Level
+    open_alert_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """One scale. ``value`` in full precision, None where it is missing; ``used`` of ``of`` items."""
+
+    scale: str
+    value: float | None
+    used: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class FormRow:
+    """One form of a participant, with its answers and scores."""
+
+    assessment_id: int
+    instrument: str
+    title: str
+    wording_status: str
+    status: str
+    issued_at: datetime
+    submitted_at: datetime | None
+    level: Level
+    answers: list[AnswerRow]
+    scores: list[ScoreRow]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """One message to the participant."""
+
+    at: datetime
+    channel: str
+    template: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentChoice:
+    """An instrument of the plan, and why it cannot be issued ("" if it can)."""
+
+    id: str
+    title: str
+    may_issue: bool
+    why_not: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantPage:
+    """One participant."""
+
+    row: ParticipantRow
+    phone: str | None
+    enrolled_at: datetime
+    forms: list[FormRow]
+    messages: list[MessageRow]
+    instruments: list[InstrumentChoice]
+    can_send: bool
+
+
+def participant(work: Work, participant_id: int) -> Participant:
+    """The row itself, for a service that changes it. NotFound."""
+    found = work.session.get(Participant, participant_id)
+    if found is None:
+        raise NotFound("participant")
+    return found
+
+
+def participants(work: Work, language: str = "zh_Hans") -> list[ParticipantRow]:
+    """Everybody, by study number."""
+    query = select(Participant).order_by(Participant.plan, Participant.study_number)
+    return [_row(work, person, language) for person in work.session.scalars(query)]
+
+
+def participant_page(work: Work, participant_id: int, language: str) -> ParticipantPage:
+    """One participant's page. NotFound. That it was seen is recorded."""
+    person = participant(work, participant_id)
+    work.record("participant.seen", person, participant_id=person.id)
+    query = select(Assessment).where(Assessment.participant_id == person.id).order_by(Assessment.id.desc())
+    return ParticipantPage(
+        row=_row(work, person, language),
+        phone=phone_of(work, person),
+        enrolled_at=person.enrolled_at,
+        forms=[_form(work, assessment, language) for assessment in work.session.scalars(query)],
+        messages=_messages(work, person),
+        instruments=[_choice(work, name, language) for name in work.catalogue.plans[person.plan].instruments],
+        can_send=staffing.may(work.actor.role, "send_form") and person.is_active,
+    )
+
+
+def _row(work: Work, person: Participant, language: str) -> ParticipantRow:
+    last = select(func.max(Assessment.last_answer_at)).where(Assessment.participant_id == person.id)
+    query = (
+        select(Alert)
+        .where(Alert.participant_id == person.id, Alert.resolved_at.is_(None), Alert.superseded_at.is_(None))
+        .order_by(Alert.level.desc(), Alert.id)
+        .limit(1)
+    )
+    worst = work.session.scalar(query)
+    status = "died" if person.died_at else "withdrawn" if person.withdrawn_at else "active"
+    return ParticipantRow(
+        id=person.id,
+        study_number=person.study_number,
+        language=person.language,
+        status=status,
+        last_answer_at=work.session.scalar(last),
+        due=due_forms(work, language, person.id),
+        open_level=Level(worst.level) if worst else Level.NONE,
+        open_alert_id=worst.id if worst else None,
+    )
+
+
+def _form(work: Work, assessment: Assessment, language: str) -> FormRow:
+    words = wording.by_checksum(work, assessment.instrument, language, assessment.wordings.get(language, ""))
+    level = select(func.max(Alert.level)).where(Alert.assessment_id == assessment.id, Alert.superseded_at.is_(None))
+    instrument = work.catalogue.instruments[assessment.instrument]
+    order = [*instrument.scales, *([instrument.summary.id] if instrument.summary else [])]
+    query = select(Score).where(Score.assessment_id == assessment.id).order_by(Score.id)
+    scores = {score.scale: score for score in work.session.scalars(query)}
+    return FormRow(
+        assessment_id=assessment.id,
+        instrument=assessment.instrument,
+        title=words.title,
+        wording_status=words.status,
+        status=assessment.status,
+        issued_at=assessment.issued_at,
+        submitted_at=assessment.submitted_at,
+        level=Level(work.session.scalar(level) or 0),
+        answers=answer_table(work, assessment, language),
+        scores=[
+            ScoreRow(scale, scores[scale].value, scores[scale].used, scores[scale].of)
+            for scale in order
+            if scale in scores
+        ],
+    )
+
+
+def _messages(work: Work, person: Participant) -> list[MessageRow]:
+    query = select(Message).where(Message.participant_id == person.id).order_by(Message.id.desc()).limit(50)
+    return [
+        MessageRow(row.queued_at, row.channel, row.template, row.status, row.failure)
+        for row in work.session.scalars(query)
+    ]
+
+
+def _choice(work: Work, instrument: str, language: str) -> InstrumentChoice:
+    title = work.catalogue.words[instrument, language].title
+    licensed = all(
+        wording.is_licensed(work, wording.current(work, instrument, spoken)) for spoken in work.catalogue.languages
+    )
+    may = licensed or not work.config.production
+    return InstrumentChoice(instrument, title, may, "" if may else "wording_not_licensed")

@@ -1,0 +1,104 @@
+"""The worker's rounds. Each step is its own loop, its own transaction, its own test."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from pro.db import transaction
+from pro.messaging import outbox
+from pro.messaging.sender import Sender
+from pro.models import Assessment
+from pro.services import alerting, audit, pulse
+from pro.services.forms import answer_rows, standing
+from pro.work import House, Work
+
+log = logging.getLogger(__name__)
+
+
+def tick(house: House, senders: Mapping[str, Sender], worker: str) -> int:
+    """One round: judge idle forms, queue digests, deliver the outbox, seal the audit trail. How much was done.
+
+    A step that breaks is logged, leaves no heartbeat, and does not keep the others from running.
+    """
+    steps: tuple[tuple[str, Callable[[], int]], ...] = (
+        ("judge_idle", lambda: _in_transaction(house, judge_idle)),
+        ("digests", lambda: _in_transaction(house, digests)),
+        ("outbox", lambda: outbox.deliver(house, senders, worker)),
+        ("audit", lambda: _in_transaction(house, audit.seal_events)),
+    )
+    done, alive = 0, []
+    for name, step in steps:
+        try:
+            done += step()
+            alive.append(name)
+        except Exception as error:
+            log.error("step %s of the round failed: %s", name, type(error).__name__)
+    try:
+        _in_transaction(house, lambda work: _beat(work, alive))
+    except SQLAlchemyError as error:
+        log.error("the heartbeats of a round could not be written: %s", type(error).__name__)
+    return done
+
+
+def send(house: House, senders: Mapping[str, Sender], worker: str) -> int:
+    """Between two rounds: only what waits in the outbox, so that an alert leaves within a second."""
+    try:
+        return outbox.deliver(house, senders, worker)
+    except Exception as error:
+        log.error("the outbox could not be delivered: %s", type(error).__name__)
+        return 0
+
+
+def judge_idle(work: Work) -> int:
+    """Judge unfinished forms that nobody touched for the plan's idle times (clinical.md 3.4.6)."""
+    query = (
+        select(Assessment)
+        .where(Assessment.judge_next_at <= work.now, Assessment.submitted_at.is_(None))
+        .order_by(Assessment.judge_next_at)
+        .limit(50)
+    )
+    judged = 0
+    for assessment in work.session.scalars(query):
+        work.lock(assessment)
+        if assessment.submitted_at is not None or assessment.last_answer_at is None:
+            assessment.judge_next_at = None
+            continue
+        instrument = work.catalogue.instruments[assessment.instrument]
+        answers = standing(instrument, answer_rows(work, assessment.id))
+        idle = int((work.now - assessment.last_answer_at).total_seconds() // 60)
+        alerting.watch(work, assessment, answers, submitted=False, idle=idle)
+        later = [minutes for minutes in alerting.plan_of(work, assessment).idle_minutes if minutes > idle]
+        assessment.judge_next_at = alerting.minutes_after(assessment.last_answer_at, min(later)) if later else None
+        judged += 1
+    return judged
+
+
+def digests(work: Work) -> int:
+    """Once a day, when the study's working hours begin, the WATCH digest."""
+    queued = 0
+    for plan in work.catalogue.plans.values():
+        local = work.now.astimezone(ZoneInfo(plan.settings.time_zone))
+        if _clock_time(local) >= plan.settings.opens.rjust(5, "0"):
+            queued += alerting.digest(work, plan, local)
+    return queued
+
+
+def _beat(work: Work, names: list[str]) -> int:
+    for name in names:
+        pulse.beat(work, name)
+    return len(names)
+
+
+def _in_transaction(house: House, step: Callable[[Work], int]) -> int:
+    with transaction(house.engine) as session:
+        return step(house.work(session))
+
+
+def _clock_time(local: datetime) -> str:
+    return f"{local:%H:%M}"

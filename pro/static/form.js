@@ -1,0 +1,81 @@
+/* Quicker, nothing more: sends an answer and shows the next screen without loading the page anew. Every page works
+   without it. Written for the web views of old phones: ES5, no storage, no promises. Only comments like this one. */
+(function (w, d) {
+var pressed, busy, quiet = 0, here = place();
+if (!w.history.pushState || !w.DOMParser) return;
+
+function place() { return w.location.pathname + w.location.search; }
+
+/* The text goes right under the button that was pressed, where the eye is. */
+function say(button, role, text) {
+  var p = d.getElementById('said');
+  if (p) p.parentNode.removeChild(p);
+  if (!text) return;
+  p = d.createElement('p');
+  p.id = 'said';
+  p.className = 'warn';
+  p.setAttribute('role', role);
+  p.textContent = text;
+  button.parentNode.insertBefore(p, button.nextSibling);
+}
+
+function fields(form, button) {
+  return [].filter.call(form.elements, function (e) {
+    return e.name && (e === button || e.type !== 'submit' && (e.checked || e.type !== 'checkbox'));
+  }).map(function (e) {
+    return encodeURIComponent(e.name) + '=' + encodeURIComponent(e.value);
+  }).join('&');
+}
+
+function show(html, to) {
+  var page = new w.DOMParser().parseFromString(html, 'text/html'), head, saved, text;
+  d.title = page.title;
+  d.documentElement.lang = page.documentElement.lang;
+  d.body.innerHTML = page.body.innerHTML;
+  if (to && to !== here) w.history.pushState(null, '', to);
+  here = place();
+  w.scrollTo(0, 0);
+  head = d.querySelector('.err,h1');
+  if (head) { head.tabIndex = -1; head.focus(); }
+  /* A screen reader speaks a status only when it changes. */
+  saved = d.querySelector('.prog [role]');
+  if (saved) {
+    text = saved.textContent;
+    saved.textContent = '';
+    w.setTimeout(function () { saved.textContent = text; }, 200);
+  }
+}
+
+function send(form, button) {
+  var x = new w.XMLHttpRequest(), words = d.body.dataset;
+  var slow = w.setTimeout(function () { say(button, 'status', words.wait); }, 2000);
+  busy = 1;
+  say();
+  x.open('POST', form.getAttribute('action'));
+  x.timeout = 30000;
+  x.setRequestHeader('Content-Type', 'application/x-www-form-urlencoded');
+  x.setRequestHeader('X-Fetch', '1');
+  x.onloadend = function () {
+    w.clearTimeout(slow);
+    busy = 0;
+    if (x.status && x.status < 500 && /^text\/html/.test(x.getResponseHeader('Content-Type'))) {
+      show(x.responseText, x.getResponseHeader('X-Location'));
+      /* The second of two taps was meant for the screen before. */
+      quiet = Date.now() + 400;
+    } else say(button, 'alert', words.fail);
+  };
+  x.send(fields(form, button));
+}
+
+d.addEventListener('click', function (e) {
+  for (pressed = e.target; pressed && !/^(BUTTON|LABEL)$/.test(pressed.nodeName);) pressed = pressed.parentNode;
+  if (pressed && Date.now() < quiet) e.preventDefault();
+}, true);
+d.addEventListener('submit', function (e) {
+  if (!e.target.hasAttribute('data-quick') || !pressed || pressed.hasAttribute('formaction')) return;
+  e.preventDefault();
+  if (!busy) send(e.target, pressed);
+});
+w.addEventListener('popstate', function () { if (place() !== here) w.location.reload(); });
+w.addEventListener('pageshow', function (e) { if (e.persisted) w.location.reload(); });
+})(window, document);

@@ -1,0 +1,126 @@
+"""What staff can type: fields and their own checks. What only the database knows is checked by the services."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import DateField, EmailField, PasswordField, RadioField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import DataRequired, InputRequired, Length, Regexp
+
+from pro.web.staff_words import N_, REFUSALS
+
+NOTE_LENGTH = 4000
+
+
+def choices(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
+    """(value, label) pairs as options of a field."""
+    return [SelectChoice(value, label) for value, label in pairs]
+
+
+def _trimmed(text: str | None) -> str | None:
+    return text.strip() if text else text
+
+
+def _plain(text: str | None) -> str | None:
+    """Full-width digits and letters, as a Chinese keyboard types them, count as plain ones."""
+    return unicodedata.normalize("NFKC", text).strip() if text else text
+
+
+class SignInForm(FlaskForm):  # type: ignore[misc]
+    """E-mail and password."""
+
+    email = EmailField(
+        N_("E-mail"),
+        filters=[_trimmed],
+        validators=[DataRequired(N_("Please type your e-mail address.")), Length(max=254)],
+    )
+    password = PasswordField(
+        N_("Password"), validators=[DataRequired(N_("Please type your password.")), Length(max=1024)]
+    )
+
+
+class NoteForm(FlaskForm):  # type: ignore[misc]
+    """A note on the alerts of one form."""
+
+    text = TextAreaField(
+        N_("Note"),
+        filters=[_trimmed],
+        validators=[
+            DataRequired(N_("The note is empty. Please write what you did or found.")),
+            Length(max=NOTE_LENGTH, message=N_("The note is too long. At most 4000 characters.")),
+        ],
+    )
+
+
+class EnrolForm(FlaskForm):  # type: ignore[misc]
+    """A new participant. Field names are those of ``enrolment.enrol``, so that its refusals find their field."""
+
+    plan = RadioField(
+        N_("Study"),
+        invalid_choice_message=REFUSALS["unknown"],
+        validators=[InputRequired(N_("Please choose the study."))],
+    )
+    study_number = StringField(
+        N_("Study number"),
+        filters=[_plain],
+        validators=[
+            DataRequired(REFUSALS["study_number_missing"]),
+            Length(max=32, message=REFUSALS["study_number_shape"]),
+        ],
+    )
+    phone = StringField(
+        N_("Mobile phone"), filters=[_plain], validators=[Length(max=32, message=REFUSALS["phone_invalid"])]
+    )
+    language = RadioField(
+        N_("Language of forms and messages"),
+        invalid_choice_message=REFUSALS["unknown"],
+        validators=[InputRequired(N_("Please choose the language."))],
+    )
+    pin = StringField(
+        N_("PIN"),
+        filters=[_plain],
+        validators=[DataRequired(REFUSALS["pin_digits"]), Regexp(r"^[0-9]{4,6}$", message=REFUSALS["pin_digits"])],
+    )
+    consented_on = DateField(N_("Date of consent"), validators=[InputRequired(REFUSALS["date_needed"])])
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """True if everything typed can be passed on."""
+        fine = bool(super().validate(extra_validators))
+        if self.consented_on.process_errors:
+            self.consented_on.errors = [REFUSALS["date_needed"]]
+        return fine
+
+    def wishes(self) -> dict[str, Any]:
+        """What was typed, as the arguments of ``enrolment.enrol``."""
+        names = ("plan", "study_number", "phone", "language", "pin")
+        return {**{name: self[name].data or "" for name in names}, "consented_on": self.consented_on.data}
+
+    def refuse(self, problems: Mapping[str, str]) -> None:
+        """Put the service's refusals (field: why) beside their fields, where the form did not refuse already."""
+        for name, why in problems.items():
+            if not self[name].errors:
+                self[name].errors = [REFUSALS.get(why, why)]
+
+
+class SendForm(FlaskForm):  # type: ignore[misc]
+    """A form to send now, and the way."""
+
+    instrument = RadioField(
+        N_("Questionnaire"),
+        invalid_choice_message=REFUSALS["unknown"],
+        validators=[InputRequired(N_("Please choose a questionnaire."))],
+    )
+    by = RadioField(
+        N_("How"),
+        invalid_choice_message=REFUSALS["unknown"],
+        choices=[
+            SelectChoice("link", N_("By SMS, with a link")),
+            SelectChoice("code", N_("By SMS, with a code for the web address on the card")),
+            SelectChoice("here", N_("Show a link and a code here, for a participant who is with me")),
+        ],
+        validators=[InputRequired(N_("Please choose how."))],
+    )

@@ -1,0 +1,45 @@
+"""What every staff page shares: who is signed in, the study's name, the language switch, one sentence after a post."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import flash, g, request, url_for
+from flask.blueprints import BlueprintSetupState
+
+from pro.web import guard, site, staff_words
+
+
+def notify(key: str, **values: Any) -> None:
+    """Say ``key``, a sentence of ``staff/layout.html``, once on the next page."""
+    flash({"key": key, **values})  # type: ignore[arg-type]
+
+
+def install(state: BlueprintSetupState) -> None:
+    """Give the templates of the application the words for staff."""
+    staff_words.install(state.app)
+
+
+def context() -> dict[str, Any]:
+    """What the layout of every staff page needs."""
+    plan = next(iter(site.house().catalogue.plans.values()))
+    return {
+        "me": g.get("staff"),
+        "may": guard.may,
+        "now": site.work().now,
+        "plan": plan,
+        "plan_words": site.house().catalogue.plan_words[plan.id, site.language()],
+        "switch": _switch(),
+        "base_url": site.house().config.base_url,
+    }
+
+
+def _switch() -> str:
+    """This page in the other language; what chose the page stays, a page that only a post can make is left behind."""
+    kept = {name: request.args[name] for name in ("next", "why", "show") if name in request.args}
+    kept["lang"] = site.translator().other
+    path = request.path.removesuffix("/send")
+    if request.path == url_for("staff.sign_out"):
+        path = url_for("staff.board")
+    return f"{path}?{urlencode(kept)}"

@@ -1,0 +1,262 @@
+"""Machine keys as words for staff: roles, states, reasons, and times as a person on duty reads them.
+
+Every function speaks the language of the page. A key that has no word is shown as it is, never hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+from markupsafe import Markup
+
+from pro.core.level import Level
+from pro.web import site
+
+
+def N_(text: str) -> str:  # noqa: N802  the name that gettext tools know
+    """Mark ``text`` for translation without translating it yet."""
+    return text
+
+
+# How soon someone must act (clinical.md 3.3): an emergency is acknowledged, an urgent alert ends in a contact.
+ACT_WITHIN: Mapping[Level, timedelta] = {
+    Level.EMERGENCY: timedelta(minutes=30),
+    Level.URGENT: timedelta(hours=24),
+}
+
+ROLES: Mapping[str, str] = {
+    "coordinator": N_("coordinator"),
+    "investigator": N_("investigator"),
+    "nurse": N_("nurse"),
+    "monitor": N_("monitor"),
+    "statistician": N_("statistician"),
+    "administrator": N_("administrator"),
+}
+
+PLACES: Mapping[str, str] = {"on_call": N_("On duty"), "backup": N_("Backup")}
+
+FORM_STATES: Mapping[str, str] = {
+    "issued": N_("Sent, not started"),
+    "started": N_("Started, not finished"),
+    "submitted": N_("Received"),
+    "cancelled": N_("Cancelled"),
+    "expired": N_("Closed without an answer"),
+}
+
+PARTICIPANT_STATES: Mapping[str, str] = {
+    "active": N_("In the study"),
+    "withdrawn": N_("Withdrawn"),
+    "died": N_("Died"),
+}
+
+MESSAGE_STATES: Mapping[str, str] = {
+    "waiting": N_("Waiting to be sent"),
+    "sent": N_("Sent"),
+    "delivered": N_("Delivered"),
+    "failed": N_("Not sent"),
+    "dropped": N_("Not sent, too late to be of use"),
+}
+
+CHANNELS: Mapping[str, str] = {"email": N_("by e-mail"), "sms": N_("by SMS")}
+
+TEMPLATES: Mapping[str, str] = {
+    "alert": N_("Alert"),
+    "alert_digest": N_("Daily digest"),
+    "invitation": N_("Invitation with a link"),
+    "invitation_code": N_("Invitation with a code"),
+}
+
+WORDING: Mapping[str, str] = {
+    "not debriefed": N_("Our own wording. Not yet tried out in interviews with patients."),
+    "demonstration": N_("Demonstration wording, not the licensed questionnaire. Never for patients."),
+    "licensed": N_("Licensed wording."),
+}
+
+BASIS: Mapping[str, str] = {"L": N_("literature"), "C": N_("CTCAE"), "E": N_("expert opinion")}
+
+ANSWERED_BY: Mapping[str, str] = {
+    "self": N_("answered by the participant"),
+    "helped": N_("answered with somebody’s help"),
+    "staff": N_("typed in by staff"),
+}
+
+MODES: Mapping[str, str] = {
+    "web": N_("on a web page"),
+    "sms": N_("by SMS"),
+    "chat": N_("in the chat"),
+    "paper": N_("on paper"),
+}
+
+LANGUAGES: Mapping[str, str] = {"zh_Hans": N_("Chinese"), "en": N_("English")}
+
+EVENTS: Mapping[str, str] = {
+    "alert.raised": N_("Alert by rule"),
+    "alert.changed": N_("Alert changed its level, rule"),
+    "alert.closed_itself": N_("Alert closed, the answer came; rule"),
+    "alert.superseded": N_("Covered by a more urgent rule"),
+    "alert.advised": N_("The participant read the emergency advice and went on; rule"),
+    "alert.acknowledged": N_("Acknowledged by"),
+    "assessment.submitted": N_("Form received"),
+    "message.waiting": N_("Alert mail is being sent to"),
+    "message.sent": N_("Alert mail sent to"),
+    "message.delivered": N_("Alert mail delivered to"),
+    "message.failed": N_("Alert mail could not be sent to"),
+    "message.dropped": N_("Alert mail dropped, too late to be of use, to"),
+}
+
+# Our own short names for the scales of QLQ-C30 (clinical.md 1.2).
+SCALES: Mapping[str, str] = {
+    "QL": N_("Global health and quality of life"),
+    "PF": N_("Physical functioning"),
+    "RF": N_("Role functioning"),
+    "EF": N_("Emotional functioning"),
+    "CF": N_("Cognitive functioning"),
+    "SF": N_("Social functioning"),
+    "FA": N_("Fatigue"),
+    "NV": N_("Nausea and vomiting"),
+    "PA": N_("Pain"),
+    "DY": N_("Breathlessness"),
+    "SL": N_("Sleep trouble"),
+    "AP": N_("Loss of appetite"),
+    "CO": N_("Constipation"),
+    "DI": N_("Diarrhea"),
+    "FI": N_("Money trouble"),
+    "C30SUMMARY": N_("Summary score"),
+}
+
+# Why something was refused, by the ``why`` of the failure or of a field.
+REFUSALS: Mapping[str, str] = {
+    "study_number_missing": N_("Please type the study number."),
+    "study_number_shape": N_("Use 2 to 31 letters, digits and dashes, such as NC-007."),
+    "taken": N_("Somebody is already enrolled under this number. Please check it."),
+    "phone_invalid": N_(
+        "This is not a complete phone number. Type a mainland number, or begin with + and the country code."
+    ),
+    "unknown": N_("Please choose one of those shown."),
+    "pin_digits": N_("Please type a PIN of 4 to 6 digits, nothing else."),
+    "date_needed": N_("Please give the date as year, month and day, such as 2026-11-22."),
+    "in_future": N_("The date of consent is after today. Please check it."),
+    "wording_not_licensed": N_(
+        "This questionnaire may not be sent: its licensed wording is not loaded. The administrator loads it with"
+        " “flask wording load”."
+    ),
+    "withdrawn": N_("This participant has left the study, so no form can be sent."),
+    "opted_out": N_("This participant wants no messages. Show a link and a code here, or use the card."),
+    "no_phone": N_("There is no phone number for this participant. Show a link and a code here instead."),
+    "no_sms": N_("This installation sends no SMS. Show a link and a code here instead."),
+}
+
+TABLES: Mapping[str, Mapping[str, str]] = {
+    "role": ROLES,
+    "place": PLACES,
+    "form": FORM_STATES,
+    "participant": PARTICIPANT_STATES,
+    "message": MESSAGE_STATES,
+    "channel": CHANNELS,
+    "template": TEMPLATES,
+    "wording": WORDING,
+    "basis": BASIS,
+    "answered_by": ANSWERED_BY,
+    "mode": MODES,
+    "language": LANGUAGES,
+    "event": EVENTS,
+    "scale": SCALES,
+    "refusal": REFUSALS,
+}
+
+
+def word(table: str, key: str | None) -> str:
+    """The word for ``key`` of the table called ``table`` in the page's language; the key itself if it has none."""
+    if not key:
+        return ""
+    found = TABLES[table].get(key)
+    return site.translator().gettext(found) if found else key
+
+
+def waited(since: datetime, until: datetime) -> str:
+    """The time from ``since`` to ``until`` in at most two units, rounded down: 4 min, 5 h 20 min, 2 days."""
+    ngettext = site.translator().ngettext
+    minutes = max(0, int((until - since).total_seconds() // 60))
+    hours, rest = divmod(minutes, 60)
+    if hours >= 48:
+        return ngettext("%(num)s day", "%(num)s days", hours // 24)
+    if hours >= 12 or (hours and not rest):
+        return ngettext("%(num)s h", "%(num)s h", hours)
+    if hours:
+        return site.translator().gettext("%(hours)s h %(minutes)s min", hours=hours, minutes=rest)
+    return ngettext("%(num)s min", "%(num)s min", minutes)
+
+
+def moment(at: datetime, now: datetime) -> str:
+    """``at`` as staff say it: 03:01 today, yesterday 21:45, 20 Nov 14:02, and with the year if it is another."""
+    zone = ZoneInfo(site.visit().zone)
+    day, today = at.astimezone(zone).date(), now.astimezone(zone).date()
+    away = (day - today).days
+    if away == 0:
+        pattern = N_("HH:mm")
+    elif away == -1:
+        pattern = N_("'yesterday' HH:mm")
+    elif away == 1:
+        pattern = N_("'tomorrow' HH:mm")
+    elif day.year == today.year:
+        pattern = N_("d MMM HH:mm")
+    else:
+        pattern = N_("d MMM y HH:mm")
+    return site.when(at, pattern)
+
+
+def zone_shown(now: datetime) -> str:
+    """The zone in which this page shows times, with its offset: Beijing time (UTC+8)."""
+    name = site.visit().zone
+    minutes = int((now.astimezone(ZoneInfo(name)).utcoffset() or timedelta()).total_seconds()) // 60
+    hours, rest = divmod(abs(minutes), 60)
+    offset = f"UTC{'-' if minutes < 0 else '+'}{hours}" + (f":{rest:02}" if rest else "")
+    shown = site.translator().gettext("Beijing time") if name == "Asia/Shanghai" else name
+    return site.translator().gettext("%(zone)s (%(offset)s)", zone=shown, offset=offset)
+
+
+def act_by(level: Level, raised_at: datetime) -> datetime | None:
+    """Until when somebody must have acted on an alert of ``level``; None where the next working day is enough."""
+    within = ACT_WITHIN.get(level)
+    return raised_at + within if within else None
+
+
+def phone_shown(number: str) -> str:
+    """An E.164 number in groups that can be read aloud: +86 199 0000 0007."""
+    if number.startswith("+86") and len(number) == 14:
+        return f"+86 {number[3:6]} {number[6:10]} {number[10:]}"
+    return number
+
+
+def score_shown(value: float | None) -> str | Markup:
+    """A score rounded for the eye only; a missing one is said in words, never shown as 0."""
+    if value is None:
+        return Markup('<span class="miss">%s</span>') % site.translator().gettext("missing")
+    return f"{value:.0f}" if abs(value - round(value)) < 0.05 else f"{value:.1f}"
+
+
+def instant(text: str) -> datetime:
+    """A time that a notice carried as text."""
+    return datetime.fromisoformat(text)
+
+
+def basis_shown(letters: str) -> str:
+    """What a rule rests on, from its letters in the plan file: "L+E" is literature, expert opinion."""
+    return site.translator().gettext(", ").join(word("basis", letter) for letter in letters.split("+"))
+
+
+def install(app: Flask) -> None:
+    """Let staff templates use these words."""
+    app.jinja_env.filters.update(instant=instant, basis_shown=basis_shown)
+    app.jinja_env.globals.update(
+        word=word,
+        waited=waited,
+        moment=moment,
+        act_by=act_by,
+        phone_shown=phone_shown,
+        score_shown=score_shown,
+        zone_shown=zone_shown,
+    )

@@ -1,0 +1,179 @@
+"""What every test may ask for: data files, databases on both engines, an application, a browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+from pro import db, i18n
+from pro.catalogue import Catalogue
+from pro.catalogue import read as read_catalogue
+from pro.config import Config
+from pro.i18n import Catalogs
+from pro.work import House
+from tests import postgres
+from tests.make import Clock, make_house
+
+ROOT = Path(__file__).parent.parent
+IN_CI = os.environ.get("CI") == "true"
+SHARED = "../shared"
+try:  # interim
+    import app as _app  # noqa: F401
+
+    pytest_plugins = ["tests.whole"]
+except ImportError:
+    pytest_plugins = []
+# Without these, Chromium asks its maker's hosts for updates at every start.
+BROWSER_FLAGS = (
+    "--no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --disable-default-apps --no-proxy-server"
+)
+
+
+# --- nothing is silently skipped in CI -------------------------------------------------------------------------------
+
+
+def _forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if IN_CI and report.skipped and not hasattr(report, "wasxfail") and SHARED not in str(report.longrepr):
+        report.outcome = "failed"
+        report.longrepr = f"Skipped, and in CI nothing is: {report.longrepr}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Any:
+    report = yield
+    _forbid_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Any:
+    report = yield
+    _forbid_skip(report)
+    return report
+
+
+# --- data files ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> Catalogue:
+    """The built-in instruments, plans and words."""
+    return read_catalogue(ROOT / "pro" / "instruments", ROOT / "translations", [ROOT / "pro" / "plans"])
+
+
+@pytest.fixture(scope="session")
+def catalogs() -> Catalogs:
+    """The interface's words in every language."""
+    return i18n.read(ROOT / "translations")
+
+
+# --- databases -------------------------------------------------------------------------------------------------------
+
+
+def make_quick(engine: Engine) -> Engine:
+    """A test's SQLite file dies with the test, so nobody waits for the disk."""
+    event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA synchronous=OFF"))
+    return engine
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "pro.sqlite3"
+    engine = db.make_engine(f"sqlite:///{path}")
+    db.upgrade(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[postgres.Server]:
+    """A PostgreSQL server, one for each test process."""
+    if postgres.program("initdb") is None:
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    with postgres.server() as server:
+        yield server
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A fresh SQLite database with all tables."""
+    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'pro.sqlite3')}"
+
+
+@pytest.fixture
+def postgresql_url(postgresql: postgres.Server) -> Iterator[str]:
+    """A fresh PostgreSQL database with all tables."""
+    url = postgresql.new()
+    yield url
+    postgresql.drop(url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_url(request: pytest.FixtureRequest) -> str:
+    """A fresh database on each engine in turn."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+def any_engine(any_url: str) -> Iterator[Engine]:
+    """An engine on each kind of database in turn."""
+    engine = make_quick(db.make_engine(any_url)) if any_url.startswith("sqlite") else db.make_engine(any_url)
+    yield engine
+    engine.dispose()
+
+
+# --- houses and applications -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The moved clock that this test's houses go by."""
+    return Clock()
+
+
+@pytest.fixture
+def config(sqlite_url: str, tmp_path: Path) -> Config:
+    """Settings as in the demonstration, with a database and a folder of their own."""
+    return Config(database_url=sqlite_url, var_dir=tmp_path)
+
+
+@pytest.fixture
+def house(config: Config, catalogue: Catalogue, catalogs: Catalogs, clock: Clock) -> Iterator[House]:
+    """A house on a fresh SQLite database, with a clock that the test moves."""
+    engine = make_quick(db.make_engine(config.database_url))
+    yield make_house(engine, catalogue, catalogs, config, clock)
+    engine.dispose()
+
+
+@pytest.fixture
+def any_house(
+    any_url: str, any_engine: Engine, catalogue: Catalogue, catalogs: Catalogs, tmp_path: Path, clock: Clock
+) -> House:
+    """A house on each engine in turn."""
+    return make_house(any_engine, catalogue, catalogs, Config(database_url=any_url, var_dir=tmp_path), clock)
+
+
+# --- the browser -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    """Debian's Chromium, which never calls home."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("Chromium is not installed (Debian: apt-get install chromium fonts-noto-cjk)")
+    return {"executable_path": path, "args": BROWSER_FLAGS.split()}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(playwright: Any) -> dict[str, Any]:
+    """A phone in China."""
+    return {**playwright.devices["Pixel 7"], "locale": "zh-CN", "timezone_id": "Asia/Shanghai"}

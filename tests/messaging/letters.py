@@ -1,0 +1,96 @@
+"""Plain functions that make what the messaging tests send."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from pro.db import transaction
+from pro.messaging import outbox
+from pro.messaging.sender import Letter
+from pro.models.message import Message
+from pro.work import House, Work
+
+WRITTEN = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+PHONE = "+8613800138000"
+ALERT: dict[str, Any] = {
+    "channel": "email",
+    "template": "alert",
+    "repeat": "prefer_duplicate",
+    "address": "n@b.example",
+}
+LINK = "https://epro.example.org/a/AbCdEfGhIjKlMnOpQrStUv"
+
+
+def make_letter(**changes: Any) -> Letter:
+    """An English SMS to PHONE, or what ``changes`` make of it."""
+    given: dict[str, Any] = {
+        "channel": "sms",
+        "address": PHONE,
+        "subject": "",
+        "text": f"Your form is ready. {LINK}",
+        "template": "invitation",
+        "params": {"link": LINK},
+        "language": "en",
+        "message_id": "0123456789abcdef0123456789abcdef",
+        "written_at": WRITTEN,
+    }
+    return Letter(**(given | changes))
+
+
+def queue_one(work: Work, key: str = "invitation:1", **changes: Any) -> Message | None:
+    """Queue an invitation by SMS that prefers silence, or what ``changes`` make of it."""
+    given: dict[str, Any] = {
+        "channel": "sms",
+        "template": "invitation",
+        "params": {"link": LINK},
+        "language": "en",
+        "address": PHONE,
+        "body": f"Your form is ready. {LINK}",
+        "repeat": "prefer_silence",
+    }
+    return outbox.queue(work, dedupe_key=key, **(given | changes))
+
+
+@dataclass
+class Scripted:
+    """A sender that keeps every letter and then does what its script says: raises a failure, or says yes."""
+
+    script: list[BaseException | None] = field(default_factory=list)
+    letters: list[Letter] = field(default_factory=list)
+
+    def send(self, letter: Letter) -> str:
+        """Take the letter; the script's next entry is raised, if it is a failure."""
+        self.letters.append(letter)
+        outcome = self.script.pop(0) if self.script else None
+        if outcome is not None:
+            raise outcome
+        return f"reference-{len(self.letters)}"
+
+
+def queue(house: House, key: str = "invitation:1", **changes: Any) -> int | None:
+    """Queue one message in a transaction of its own; its id, or None if it was there."""
+    with transaction(house.engine) as session:
+        message = queue_one(house.work(session), key, **changes)
+        return message.id if message else None
+
+
+def rows(house: House) -> Sequence[Message]:
+    """Every message, oldest first."""
+    with transaction(house.engine) as session:
+        return session.scalars(select(Message).order_by(Message.id)).all()
+
+
+def one(house: House) -> Message:
+    """The only message."""
+    (message,) = rows(house)
+    return message
+
+
+def deliver(house: House, sender: Any, **options: Any) -> int:
+    """Deliver both channels through ``sender``."""
+    return outbox.deliver(house, {"email": sender, "sms": sender}, "worker-1", **options)

@@ -1,0 +1,214 @@
+"""Messages in words: what they say, what they must never say, and how long a text is."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pro.i18n import LANGUAGES, Catalogs
+from pro.messaging import compose
+from pro.messaging.twilio_sms import CODES
+from tests.messaging.letters import LINK
+
+FOLDER = Path(compose.__file__).parent
+ALERT = {"study_number": "NC-007", "level": "emergency", "link": "https://epro.example.org/staff/alerts/42"}
+ROWS = [{"study_number": f"NC-00{n}", "link": f"https://epro.example.org/staff/alerts/{n}"} for n in (7, 8, 9)]
+PARAMS: dict[str, dict[str, Any]] = {
+    "alert": ALERT,
+    "alert_digest": {"rows": ROWS},
+    "invitation": {"link": LINK},
+    "invitation_code": {"address": "https://epro.example.org/", "code": "ABCD-EFGH"},
+}
+# Nothing of an illness, a treatment or a symptom in a subject, a mail or a text.
+CLINICAL = re.compile(
+    "癌|瘤|病|症|疗|血|痛|疼|溃疡|鼻|喉|药|医|患|问卷|调查|试验|研究中心|副作用|放射|手术|复发|不良|死亡|严重"
+    "|cancer|tumou?r|bleed|blood|ulcer|pain|nose|throat|symptom|patient|trial|therapy|radiation|drug|medic|clinic"
+    "|hospital|health|disease|doctor|survey|severe"
+)
+
+
+def every_text(catalogs: Catalogs, **changes: Any) -> dict[tuple[str, str, str], compose.Rendered]:
+    """Every kind in every language; an alert at every level."""
+    found = {}
+    for language in LANGUAGES:
+        for kind, params in PARAMS.items():
+            for level in ("emergency", "urgent", "watch") if kind == "alert" else ("",):
+                given_now = {**params, "level": level} if level else params
+                found[kind, language, level] = compose.render(
+                    kind, language, given_now, catalogs, changes.get("env_banner", False)
+                )
+    return found
+
+
+@pytest.mark.parametrize(
+    ("language", "level", "env_banner", "subject"),
+    [
+        ("zh_Hans", "emergency", True, "[演示环境] 危急：NC-007 有警报待处理"),
+        ("zh_Hans", "urgent", False, "尽快：NC-007 有警报待处理"),
+        ("zh_Hans", "watch", False, "关注：NC-007 有警报待处理"),
+        ("en", "emergency", True, "[Demonstration] Emergency: alert for NC-007 is waiting"),
+        ("en", "urgent", False, "Urgent: alert for NC-007 is waiting"),
+        ("en", "watch", False, "Watch: alert for NC-007 is waiting"),
+    ],
+)
+def test_an_alert_says_level_number_and_link(
+    catalogs: Catalogs, language: str, level: str, env_banner: bool, subject: str
+) -> None:
+    found = compose.render("alert", language, {**ALERT, "level": level}, catalogs, env_banner)
+    lines = found.text.splitlines()
+    assert found.subject == subject
+    assert lines[0] == subject
+    assert ALERT["link"] in lines
+
+
+@pytest.mark.parametrize(
+    ("language", "number", "subject"),
+    [
+        ("zh_Hans", 1, "关注：今天有1条警报要看"),
+        ("zh_Hans", 3, "关注：今天有3条警报要看"),
+        ("en", 1, "Watch: 1 alert to look at today"),
+        ("en", 3, "Watch: 3 alerts to look at today"),
+    ],
+)
+def test_the_digest_counts_and_lists(catalogs: Catalogs, language: str, number: int, subject: str) -> None:
+    found = compose.render("alert_digest", language, {"rows": ROWS[:number]}, catalogs, False)
+    assert found.subject == subject
+    assert [line for line in found.text.splitlines() if "https" in line] == [
+        f"{row['study_number']}  {row['link']}" for row in ROWS[:number]
+    ]
+
+
+def test_nothing_clinical_and_no_phone_in_any_text(catalogs: Catalogs) -> None:
+    for key, found in every_text(catalogs).items():
+        words = f"{found.subject}\n{found.text}".lower()
+        assert CLINICAL.findall(words) == [], key
+        assert re.search(r"\d{7,}", words) is None, key
+
+
+def test_the_languages_are_not_mixed(catalogs: Catalogs) -> None:
+    for (kind, language, _level), found in every_text(catalogs, env_banner=True).items():
+        has_han = re.search("[一-鿿]", found.subject + found.text) is not None
+        assert has_han == (language == "zh_Hans"), kind
+
+
+def test_the_banner_stands_first_and_only_outside_production(catalogs: Catalogs) -> None:
+    for key, found in every_text(catalogs, env_banner=True).items():
+        assert found.text.startswith("["), key
+        assert found.subject.startswith("[") or found.channel == "sms"
+    assert not any("[" in found.subject + found.text for found in every_text(catalogs).values())
+
+
+@pytest.mark.parametrize("env_banner", [True, False])
+@pytest.mark.parametrize("kind", ["invitation", "invitation_code"])
+def test_an_invitation_is_one_text_message(catalogs: Catalogs, kind: str, env_banner: bool) -> None:
+    english = compose.render(kind, "en", PARAMS[kind], catalogs, env_banner)
+    chinese = compose.render(kind, "zh_Hans", PARAMS[kind], catalogs, env_banner)
+    assert compose.is_gsm7(english.text)
+    assert (compose.segments(english.text), compose.segments(chinese.text)) == (1, 1)
+    assert len(english.text) <= 160
+    assert len(chinese.text) <= 70
+
+
+def test_the_link_ends_the_text_so_that_a_phone_finds_its_end(catalogs: Catalogs) -> None:
+    for language in LANGUAGES:
+        assert compose.render("invitation", language, {"link": LINK}, catalogs, False).text.endswith(LINK)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {k: v for k, v in ALERT.items() if k != "link"},
+        {**ALERT, "phone": "+8613800138000"},
+        {**ALERT, "sentence": "NC-007 正在出血"},
+        {**ALERT, "level": "none"},
+    ],
+)
+def test_a_message_takes_its_own_parameters_only(catalogs: Catalogs, params: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="kind alert"):
+        compose.render("alert", "en", params, catalogs, False)
+
+
+def test_a_row_of_the_digest_needs_its_link(catalogs: Catalogs) -> None:
+    with pytest.raises(ValueError, match="cannot be put into words"):
+        compose.render("alert_digest", "en", {"rows": [{"study_number": "NC-007"}]}, catalogs, False)
+
+
+@pytest.mark.parametrize(("kind", "language"), [("alarm", "en"), ("alert", "fr")])
+def test_an_unknown_kind_or_language_is_named(catalogs: Catalogs, kind: str, language: str) -> None:
+    with pytest.raises(KeyError):
+        compose.render(kind, language, ALERT, catalogs, False)
+
+
+def test_a_line_break_cannot_add_a_header(catalogs: Catalogs) -> None:
+    found = compose.render("alert", "en", {**ALERT, "study_number": "NC-007\r\nBcc: x@y.example"}, catalogs, False)
+    assert found.subject.splitlines() == ["Emergency: alert for NC-007 Bcc: x@y.example is waiting"]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("", 1),
+        ("a" * 160, 1),
+        ("a" * 161, 2),
+        ("a" * 306, 2),
+        ("a" * 307, 3),
+        ("€" * 80, 1),
+        ("€" * 81, 2),
+        ("a" * 152 + "€" * 5, 2),
+        # Cut before the two-place letter: 152 + 153 places, and one more.
+        ("a" * 152 + "€" + "a" * 151, 2),
+        ("a" * 152 + "€" + "a" * 152, 3),
+        ("问" * 70, 1),
+        ("问" * 71, 2),
+        ("问" * 134, 2),
+        ("问" * 135, 3),
+        ("😀" * 35, 1),
+        ("😀" * 36, 2),
+        ("a" * 70 + "’", 2),
+    ],
+)
+def test_segments(text: str, number: int) -> None:
+    assert compose.segments(text) == number
+
+
+@given(st.text(), st.text())
+def test_a_longer_text_never_needs_fewer_segments(text: str, more: str) -> None:
+    assert 1 <= compose.segments(text) <= compose.segments(text + more)
+
+
+def failure_keys() -> set[str]:
+    """Every reason that the code of this floor can give: words in a raised failure, in a refusal, in a given-up row."""
+    found = {reason for _again, reason in CODES.values()}
+    for path in FOLDER.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            parts: list[ast.expr] = []
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                if node.func.id in ("Unreachable", "Refused", "_fail"):
+                    parts = node.args
+                parts += [word.value for word in node.keywords if word.arg == "refusal"]
+            elif isinstance(node, ast.Assign) and getattr(node.targets[0], "attr", "") == "failure":
+                parts = [node.value]
+            words = [leaf.value for part in parts for leaf in ast.walk(part) if isinstance(leaf, ast.Constant)]
+            found |= {str(word).partition(":")[0] for word in words}
+    return {key for key in found if re.fullmatch("[a-z_]+", key)}
+
+
+def test_every_failure_has_a_sentence_in_both_languages(catalogs: Catalogs) -> None:
+    keys = failure_keys()
+    assert {"lost", "too_late", "address_refused", "unsubscribed", "no_sender", "time_out", "unsure"} <= keys
+    for language in LANGUAGES:
+        translator = catalogs.translator(language)
+        unforeseen = compose.failure_sentence("unforeseen", translator)
+        for key in keys - {"unforeseen"}:
+            sentence = compose.failure_sentence(f"{key}:123", translator)
+            assert not sentence.startswith(unforeseen), key
+            assert sentence.endswith(" (123)")
+            assert (re.search("[一-鿿]", sentence) is not None) == (language == "zh_Hans"), key
+    assert compose.failure_sentence("", catalogs.translator("en")) == ""
+    assert compose.failure_sentence("never heard of", catalogs.translator("en")).startswith("Something unforeseen")

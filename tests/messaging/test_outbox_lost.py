@@ -1,0 +1,131 @@
+"""What outlives its claim, how long the outbox waits between tries, and what it owes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pro.db import transaction
+from pro.messaging import outbox
+from pro.messaging.sender import Letter, Refused, Unreachable
+from pro.work import House
+from tests.messaging.letters import ALERT, Scripted, deliver, one, queue
+
+# --- a worker that dies between the provider's yes and our commit ----------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["killed", "stopped"])
+@pytest.mark.parametrize(
+    ("repeat", "again", "status", "failure"),
+    [("prefer_duplicate", 1, "sent", ""), ("prefer_silence", 0, "failed", "lost")],
+)
+def test_a_lost_claim(
+    any_house: House,
+    any_url: str,
+    clock: Any,
+    tmp_path: Path,
+    way: str,
+    repeat: str,
+    again: int,
+    status: str,
+    failure: str,
+) -> None:
+    queue(any_house, **{**ALERT, "repeat": repeat})
+    if way == "killed":
+        heard = tmp_path / "heard"
+        command = [sys.executable, "-m", "tests.messaging.killed", any_url, str(heard), clock.now.isoformat()]
+        assert subprocess.run(command, timeout=60, check=False).returncode == -9
+        first = heard.read_text()
+    else:
+        sender = Scripted([KeyboardInterrupt()])
+        with pytest.raises(KeyboardInterrupt):
+            deliver(any_house, sender)
+        first = sender.letters[0].message_id
+    successor = Scripted()
+    clock.move(minutes=10)
+    assert deliver(any_house, successor) == 0
+    clock.move(seconds=1)
+    assert deliver(any_house, successor) == again
+    assert (one(any_house).status, one(any_house).failure) == (status, failure)
+    assert [letter.message_id for letter in successor.letters] == [first] * again
+    assert deliver(any_house, successor) == 0
+
+
+@pytest.mark.parametrize("repeat", ["prefer_duplicate", "prefer_silence"])
+def test_a_yes_that_comes_after_the_lease_is_still_believed(any_house: House, clock: Any, repeat: str) -> None:
+    queue(any_house, repeat=repeat)
+
+    class Slow(Scripted):
+        def send(self, letter: Letter) -> str:
+            clock.move(minutes=11)
+            other = Scripted([Unreachable("no_line:connect")])
+            deliver(any_house, other)
+            return super().send(letter)
+
+    deliver(any_house, Slow(), limit=1)
+    message = one(any_house)
+    assert (message.status, message.reference, message.failure) == ("sent", "reference-1", "")
+
+
+def test_a_failure_that_comes_after_the_lease_changes_nothing(any_house: House, clock: Any) -> None:
+    queue(any_house, **ALERT)
+
+    class Slow(Scripted):
+        def send(self, letter: Letter) -> str:
+            clock.move(minutes=11)
+            deliver(any_house, Scripted())
+            return super().send(letter)
+
+    deliver(any_house, Slow([Refused("address_refused:550")]), limit=1)
+    assert (one(any_house).status, one(any_house).reference) == ("sent", "reference-1")
+
+
+# --- the pause between tries, and the backlog ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tries", "repeat", "chance", "retry_after", "seconds"),
+    [
+        (1, "prefer_duplicate", 0.5, None, 5),
+        (1, "prefer_duplicate", 0.0, None, 3.75),
+        (1, "prefer_duplicate", 1.0, None, 6.25),
+        (2, "prefer_duplicate", 0.5, None, 10),
+        (6, "prefer_duplicate", 0.5, None, 160),
+        (7, "prefer_duplicate", 0.5, None, 300),
+        (299, "prefer_duplicate", 0.5, None, 300),
+        (1, "prefer_silence", 0.5, None, 30),
+        (4, "prefer_silence", 0.5, None, 240),
+        (9, "prefer_silence", 0.5, None, 3600),
+        (1, "prefer_silence", 0.5, 17.0, 30),
+        (1, "prefer_silence", 0.5, 120.0, 120),
+        (1, "prefer_duplicate", 0.5, 120.0, 120),
+        (1, "prefer_silence", 0.5, 864000.0, 21600),
+    ],
+)
+def test_pause(tries: int, repeat: str, chance: float, retry_after: float | None, seconds: float) -> None:
+    assert outbox.pause(tries, repeat, chance, retry_after).total_seconds() == seconds
+
+
+def test_the_backlog_counts_what_should_have_left(any_house: House, clock: Any) -> None:
+    def found() -> outbox.Backlog:
+        with transaction(any_house.engine) as session:
+            return outbox.backlog(session, clock.now)
+
+    assert found() == outbox.Backlog(0, None, 0)
+    start = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+    queue(any_house, "later", not_before=start + timedelta(hours=1))
+    assert found() == outbox.Backlog(0, None, 0)
+    queue(any_house, "now")
+    clock.move(minutes=1)
+    assert found() == outbox.Backlog(1, start, 0)
+    deliver(any_house, Scripted([Unreachable("no_line:connect")]))
+    assert found() == outbox.Backlog(1, start, 1)
+    clock.move(hours=2)
+    assert found() == outbox.Backlog(2, start, 1)
+    deliver(any_house, Scripted())
+    assert found() == outbox.Backlog(0, None, 0)

@@ -1,0 +1,144 @@
+"""Several workers and several writers at the same outbox, on both engines, as threads and as processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from pro.db import transaction
+from pro.messaging import outbox
+from pro.messaging.console import FileTwin
+from pro.messaging.sender import Letter
+from pro.models import Event
+from pro.models.message import Message
+from pro.work import House
+from tests.messaging.killed import house as bare_house
+from tests.messaging.letters import queue_one
+
+MANY = 200
+
+
+def at_once(*calls: Callable[[], None]) -> None:
+    """Run all calls in threads that start together; the first failure is raised."""
+    failures: list[BaseException] = []
+    start = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], None]) -> None:
+        try:
+            start.wait(10)
+            call()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    if failures:
+        raise failures[0]
+
+
+def fill(house: House, number: int) -> None:
+    """Queue so many invitations."""
+    with transaction(house.engine) as session:
+        work = house.work(session)
+        for each in range(number):
+            queue_one(work, f"invitation:{each}", address=f"+86138{each:08}")
+
+
+class Counting:
+    """A sender that counts what reaches whom; safe for threads."""
+
+    def __init__(self) -> None:
+        self.seen: Counter[str] = Counter()
+        self.lock = threading.Lock()
+
+    def send(self, letter: Letter) -> str:
+        """Count one."""
+        with self.lock:
+            self.seen[letter.address] += 1
+        return letter.message_id
+
+
+def test_two_workers_send_nothing_twice(any_house: House) -> None:
+    fill(any_house, MANY)
+    sender = Counting()
+    tried: Counter[str] = Counter()
+
+    def work(name: str) -> None:
+        while count := outbox.deliver(any_house, {"sms": sender}, name):
+            tried[name] += count
+
+    at_once(lambda: work("one"), lambda: work("two"))
+    assert (len(sender.seen), set(sender.seen.values())) == (MANY, {1})
+    assert sum(tried.values()) == MANY
+    assert min(tried["one"], tried["two"]) > 0
+    with transaction(any_house.engine) as session:
+        assert session.scalar(select(func.count()).where(Message.sent_at.is_not(None))) == MANY
+        assert session.scalar(select(func.count()).where(Event.action == "message.sent")) == MANY
+
+
+def test_two_worker_processes_send_nothing_twice(any_house: House, any_url: str, tmp_path: Path) -> None:
+    number = 40
+    fill(any_house, number)
+    folder = tmp_path / "mail"
+    now = any_house.clock().isoformat()
+    command = [sys.executable, "-m", "tests.messaging.test_outbox_together", any_url, str(folder), now]
+    workers = [subprocess.Popen(command) for _worker in range(2)]
+    try:
+        assert [worker.wait(60) for worker in workers] == [0, 0]
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait(10)
+    addresses = [path.read_text().splitlines()[0] for path in folder.iterdir()]
+    assert (len(addresses), len(set(addresses))) == (number, number)
+
+
+def test_the_same_key_from_two_writers_is_one_message(any_house: House) -> None:
+    made: list[int] = []
+
+    def write() -> None:
+        for number in range(25):
+            with transaction(any_house.engine) as session:
+                if queue_one(any_house.work(session), f"invitation:{number}") is not None:
+                    made.append(number)
+
+    at_once(write, write, write)
+    assert sorted(made) == list(range(25))
+    with transaction(any_house.engine) as session:
+        assert session.scalar(select(func.count()).select_from(Message)) == 25
+
+
+def test_writers_go_on_while_a_worker_delivers(any_house: House) -> None:
+    sender = Counting()
+    done = threading.Event()
+
+    def write() -> None:
+        fill(any_house, 30)
+        for number in range(30, 60):
+            with transaction(any_house.engine) as session:
+                queue_one(any_house.work(session), f"invitation:{number}", address=f"+86138{number:08}")
+        done.set()
+
+    def deliver() -> None:
+        while not done.wait(0.005) or outbox.deliver(any_house, {"sms": sender}, "one"):
+            outbox.deliver(any_house, {"sms": sender}, "one")
+
+    at_once(write, deliver)
+    assert (len(sender.seen), set(sender.seen.values())) == (60, {1})
+
+
+if __name__ == "__main__":
+    here = bare_house(sys.argv[1], datetime.fromisoformat(sys.argv[3]))
+    while outbox.deliver(here, {"sms": FileTwin(Path(sys.argv[2]), "epro@example.org")}, "process"):
+        pass
+    here.engine.dispose()

@@ -1,0 +1,182 @@
+"""A stand-in for Twilio on loopback: it remembers messages, refuses what the real one refuses, and checks itself.
+
+Every request and every reply is held against Twilio's own OpenAPI document, where that file is present.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from openapi_core import OpenAPI
+from openapi_core.datatypes import RequestParameters
+from werkzeug.datastructures import Headers
+
+DOCUMENT = Path(__file__).parents[3] / "shared" / "reference" / "twilio-messages-openapi.json"
+ORIGIN = "https://api.twilio.com"
+ACCOUNT, TOKEN, NUMBER = "AC" + "a" * 32, "a-token", "+14155552345"
+# What the real one says of certain numbers: error code, HTTP status, words.
+BAD_NUMBERS = {
+    "+8613800021211": (21211, 400, "Invalid 'To' Phone Number"),
+    "+8613800021408": (21408, 400, "Permission to send an SMS has not been enabled for the region"),
+    "+8613800021610": (21610, 400, "Attempt to send to unsubscribed recipient"),
+    "+8613800021614": (21614, 400, "'To' number is not a valid mobile number"),
+    "+8613800099999": (99999, 400, "Something new"),
+}
+
+
+@dataclass
+class Asked:
+    """A request as the checker wants it."""
+
+    method: str
+    path: str
+    body: bytes
+    headers: Headers
+    parameters: RequestParameters
+    host_url: str = ORIGIN
+    content_type: str = "application/x-www-form-urlencoded"
+
+    @property
+    def full_url_pattern(self) -> str:
+        return self.host_url + self.path
+
+
+@dataclass
+class Answered:
+    """A reply as the checker wants it."""
+
+    status_code: int
+    data: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+
+
+@dataclass
+class TwilioFake:
+    """The account's state. Set ``busy`` (429 so often, with ``retry_after``), ``status`` or ``mute`` to make it ill."""
+
+    url: str = ""
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    busy: int = 0
+    retry_after: str = "17"
+    status: int = 201
+    mute: float = 0.0
+    body_error: int | None = None
+    not_json: bool = False
+    checker: OpenAPI | None = None
+
+    def reply(self, path: str, body: bytes, headers: Headers) -> tuple[int, dict[str, str], bytes]:
+        """The answer to a posted form."""
+        asked = Asked("post", path, body, headers, RequestParameters(header=headers))
+        if headers.get("Authorization") != "Basic " + base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode():
+            return self._error(20003, 401, "Authenticate")
+        if self.busy:
+            self.busy -= 1
+            status, found, text = self._error(20429, 429, "Too Many Requests")
+            return status, found | {"Retry-After": self.retry_after}, text
+        if self.status != 201:
+            return self.status, {}, b"<html>bad gateway</html>"
+        self._check_request(asked)
+        form = {name: values[0] for name, values in parse_qs(body.decode(), keep_blank_values=True).items()}
+        if form["To"] in BAD_NUMBERS:
+            return self._error(*BAD_NUMBERS[form["To"]])
+        message = self._message(form)
+        self.messages.append(message)
+        time.sleep(self.mute)
+        data = b"<html>welcome to the hotel</html>" if self.not_json else json.dumps(message).encode()
+        if not self.not_json:
+            self._check_reply(asked, Answered(201, data))
+        return 201, {}, data
+
+    def _message(self, form: Mapping[str, str]) -> dict[str, Any]:
+        sid = f"SM{len(self.messages) + 1:032x}"
+        uri = f"/2010-04-01/Accounts/{ACCOUNT}/Messages/{sid}"
+        return {
+            "account_sid": ACCOUNT,
+            "api_version": "2010-04-01",
+            "body": form["Body"],
+            "date_created": "Thu, 24 Aug 2023 05:01:45 +0000",
+            "date_sent": None,
+            "date_updated": "Thu, 24 Aug 2023 05:01:45 +0000",
+            "direction": "outbound-api",
+            "error_code": self.body_error,
+            "error_message": None,
+            "from": form.get("From"),
+            "messaging_service_sid": form.get("MessagingServiceSid"),
+            "num_media": "0",
+            "num_segments": "1",
+            "price": None,
+            "price_unit": None,
+            "sid": sid,
+            "status": "failed" if self.body_error else "queued",
+            "subresource_uris": {"media": f"{uri}/Media.json"},
+            "to": form["To"],
+            "uri": f"{uri}.json",
+        }
+
+    def _error(self, code: int, status: int, words: str) -> tuple[int, dict[str, str], bytes]:
+        more = f"https://www.twilio.com/docs/errors/{code}"
+        return status, {}, json.dumps({"code": code, "message": words, "more_info": more, "status": status}).encode()
+
+    def _check_request(self, asked: Asked) -> None:
+        if self.checker:
+            try:
+                self.checker.unmarshal_request(asked).raise_for_errors()
+            except Exception as error:  # whatever it is, the test must see it
+                self.problems.append(f"request: {error!r} {error.__cause__!r}")
+
+    def _check_reply(self, asked: Asked, answered: Answered) -> None:
+        if self.checker:
+            try:
+                self.checker.unmarshal_response(asked, answered).raise_for_errors()
+            except Exception as error:
+                self.problems.append(f"reply: {error!r} {error.__cause__!r}")
+
+
+@contextmanager
+def twilio_fake() -> Iterator[TwilioFake]:
+    """A running fake on a free loopback port."""
+    fake = TwilioFake()
+    if DOCUMENT.exists():
+        fake.checker = OpenAPI.from_dict(json.loads(DOCUMENT.read_text()))
+
+    class Requests(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            status, headers, data = fake.reply(urlsplit(self.path).path, body, Headers(list(self.headers.items())))
+            try:
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+            except ConnectionError:
+                fake.problems.append("the client hung up")
+
+        def log_message(self, *_arguments: object) -> None:
+            """Tests are quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Requests)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    fake.url = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield fake
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)

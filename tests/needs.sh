@@ -1,0 +1,48 @@
+#!/bin/sh
+# What tests need beside Python: Chromium, Chinese fonts, PostgreSQL. Installs what is missing through apt when it may;
+# otherwise prints what to install and stops. nginx is wanted too, but only .ci/run insists on it.
+set -eu
+
+has_chromium() { command -v chromium >/dev/null 2>&1; }
+has_fonts() { command -v fc-list >/dev/null 2>&1 && [ -n "$(fc-list :lang=zh-cn family)" ]; }
+has_postgresql() { command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; }
+has_nginx() { [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null 2>&1; }
+has_openssl() { command -v openssl >/dev/null 2>&1; }
+
+look() {
+    missing=
+    has_chromium || missing="$missing chromium"
+    has_fonts || missing="$missing fonts-noto-cjk fontconfig"
+    has_postgresql || missing="$missing postgresql"
+    wanted=
+    has_nginx || wanted="$wanted nginx-light"
+    has_openssl || wanted="$wanted openssl"
+    if [ "${CI:-}" = true ]; then
+        missing="$missing$wanted"
+        wanted=
+    fi
+}
+
+look
+[ -n "$missing$wanted" ] || exit 0
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+    as_root="sudo -n"
+    sudo -n true 2>/dev/null || as_root=no
+fi
+if command -v apt-get >/dev/null 2>&1 && [ "$as_root" != no ]; then
+    echo "Installing$missing$wanted"
+    # RUNLEVEL=1: the packages' own services are not started; tests start their own, in folders of their own.
+    $as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 sh -c \
+        "apt-get -q update && apt-get -q install -y --no-install-recommends $missing $wanted" </dev/null
+    look
+fi
+if [ -n "$missing" ]; then
+    echo "Tests need these, and they could not be installed from here:$missing" >&2
+    echo "On Debian or Ubuntu, as root:  apt-get install --no-install-recommends$missing" >&2
+    exit 1
+fi
+if [ -n "$wanted" ]; then
+    echo "The test of deploy/ is skipped without:$wanted"
+fi

@@ -1,0 +1,114 @@
+"""A PostgreSQL server of the tests' own: a private folder, a free loopback port, gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, text
+
+from pro import db
+
+TEMPLATE = "pro_template"
+
+
+def program(name: str) -> str | None:
+    """Where PostgreSQL's program ``name`` is: on the path, or where Debian hides it. The newest version wins."""
+    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[4].split(".")[0]))
+    return shutil.which(name) or (str(found[-1]) if found else None)
+
+
+@dataclass
+class Server:
+    """A running server. ``new()`` gives the URL of a database of its own, with this code's tables in it."""
+
+    port: int
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def url(self, name: str) -> str:
+        """The address of database ``name``."""
+        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{name}"
+
+    def command(self, sql: str) -> None:
+        """Run ``sql`` outside any transaction in the maintenance database."""
+        engine = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(sql))
+        engine.dispose()
+
+    def empty(self) -> str:
+        """The URL of a new database without tables."""
+        name = f"t{next(self.numbers)}"
+        self.command(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def new(self) -> str:
+        """The URL of a new database with all tables."""
+        name = f"t{next(self.numbers)}"
+        self.command(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        return self.url(name)
+
+    def drop(self, url: str) -> None:
+        """Throw a database away, whoever is still connected."""
+        self.command(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
+
+
+@contextmanager
+def server() -> Iterator[Server]:
+    """Start a server (1 s; fsync off) with the migrated template database, and stop it at the end.
+
+    PostgreSQL refuses to run as root, so root starts it as the user postgres.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="pro-postgres-"))
+    person: dict[str, Any] = {}
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+        person = {"user": "postgres", "group": "postgres", "extra_groups": []}
+    data, port = folder / "data", free_port()
+
+    def run(name: str, *arguments: str) -> None:
+        log = folder / "log"
+        with (folder.parent / f"{folder.name}.out").open("ab") as out:
+            done = subprocess.run(
+                [program(name) or name, *arguments],
+                cwd=folder,
+                stdout=out,
+                stderr=out,
+                timeout=60,
+                check=False,
+                **person,
+            )
+        if done.returncode:
+            raise RuntimeError(f"{name} failed: {Path(out.name).read_text()} {log.read_text() if log.exists() else ''}")
+
+    try:
+        run("initdb", "-D", str(data), "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8")
+        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off"
+        run("pg_ctl", "-D", str(data), "-l", str(folder / "log"), "-w", "-t", "30", "-o", options, "start")
+        try:
+            found = Server(port)
+            found.command(f"CREATE DATABASE {TEMPLATE}")
+            engine = db.make_engine(found.url(TEMPLATE))
+            db.upgrade(engine)
+            engine.dispose()
+            yield found
+        finally:
+            run("pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder.parent / f"{folder.name}.out").unlink(missing_ok=True)
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on just now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

@@ -1,0 +1,283 @@
+"""Who gets in, who sees what, and what a page shows of a person's identity."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+from flask import Flask
+from sqlalchemy import MetaData, select
+
+from pro.db import transaction
+from pro.models import Event, Staff, StaffSession
+from pro.services import staffing
+from pro.web import guard
+from pro.work import House
+from tests.make import PHONES, Study
+from tests.web.desk import Desk, at_desk, bleeds
+
+OPEN = {"staff.sign_in", "staff.sign_in_now", "staff.sign_out"}
+# (method, path) -> right. {alert} and {person} are filled in by the tests.
+ROUTES = {
+    ("GET", "/staff/"): "see_board",
+    ("GET", "/staff/alerts/{alert}"): "see_alert",
+    ("POST", "/staff/alerts/{alert}"): "see_alert",
+    ("GET", "/staff/participants"): "see_participants",
+    ("GET", "/staff/participants/{person}"): "see_participants",
+    ("GET", "/staff/participants/new"): "enrol",
+    ("POST", "/staff/participants/new"): "enrol",
+    ("POST", "/staff/participants/{person}/send"): "send_form",
+}
+# What each role gets from each of them, in the order above. 400: let in, and the empty form was refused.
+STATUSES = {
+    "coordinator": (200, 200, 400, 200, 200, 200, 400, 400),
+    "investigator": (200, 200, 400, 200, 200, 200, 400, 400),
+    "nurse": (200, 200, 400, 200, 200, 403, 403, 400),
+    "monitor": (200, 200, 400, 200, 200, 403, 403, 403),
+    "statistician": (403, 403, 403, 200, 200, 403, 403, 403),
+    "administrator": (403, 403, 403, 403, 403, 403, 403, 403),
+}
+
+
+def _filled(path: str, house: House, seeded: Study) -> str:
+    return path.format(alert=bleeds(house, seeded.chinese.checkin)[0], person=seeded.chinese.id)
+
+
+def test_every_staff_route_names_its_right(app: Flask) -> None:
+    rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/staff")]
+    views = {rule.endpoint: app.view_functions[rule.endpoint] for rule in rules if rule.endpoint not in OPEN}
+    assert len(views) == len(ROUTES)
+    assert sorted(view.needs for view in views.values()) == sorted(ROUTES.values())  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_without_sign_in_every_page_leads_to_the_door(
+    method: str, path: str, app: Flask, house: House, seeded: Study
+) -> None:
+    desk = Desk(app)
+    desk.open("/staff/sign-in")
+    full = _filled(path, house, seeded)
+    answer = desk.open(full) if method == "GET" else desk.post(full, do="acknowledge")
+    assert answer.status_code == 303
+    assert answer.location == f"/staff/sign-in?next={full.removesuffix('/send')}"
+
+
+@pytest.mark.parametrize("role", STATUSES)
+def test_every_role_gets_what_its_rights_say_and_nothing_else(
+    role: str, app: Flask, house: House, seeded: Study
+) -> None:
+    desk = at_desk(app, seeded.staff[role])
+    alert = bleeds(house, seeded.chinese.checkin)[0]
+    got = []
+    for method, path in ROUTES:
+        full = path.format(alert=alert, person=seeded.chinese.id)
+        got.append((desk.open(full) if method == "GET" else desk.post(full)).status_code)
+    assert tuple(got) == STATUSES[role]
+
+
+@pytest.mark.parametrize("role", STATUSES)
+@pytest.mark.parametrize("path", [path for method, path in ROUTES if method == "GET"])
+def test_the_phone_is_shown_only_with_the_right(role: str, path: str, app: Flask, house: House, seeded: Study) -> None:
+    desk = at_desk(app, seeded.staff[role])
+    desk.open(_filled(path, house, seeded))
+    phone = PHONES["zh_Hans"]
+    shown = phone in desk.page or "138 0013 8000" in desk.page
+    named = path in ("/staff/alerts/{alert}", "/staff/participants/{person}")
+    assert shown == (named and staffing.may(role, "see_identity"))
+    assert phone[3:] not in desk.page or shown
+
+
+@pytest.mark.parametrize("role", ["monitor", "statistician", "administrator"])
+def test_acting_is_refused_to_those_who_may_only_read(role: str, app: Flask, house: House, seeded: Study) -> None:
+    ids = bleeds(house, seeded.chinese.checkin)
+    desk = at_desk(app, seeded.staff[role])
+    desk.open("/staff/")
+    assert desk.post(f"/staff/alerts/{ids[0]}", do="acknowledge", alert=ids).status_code == 403
+    assert desk.post(f"/staff/alerts/{ids[0]}", do="note", text="mine").status_code == 403
+    assert "Acknowledge, I take it" not in desk.open(f"/staff/alerts/{ids[0]}").get_data(as_text=True)
+
+
+def test_looking_changes_nothing_but_the_record_of_who_looked(app: Flask, house: House, seeded: Study) -> None:
+    alert = bleeds(house, seeded.chinese.checkin)[0]
+    desk = at_desk(app, seeded.staff["coordinator"])
+    before = _content(house)
+    for method, path in ROUTES:
+        if method == "GET":
+            assert desk.open(path.format(alert=alert, person=seeded.chinese.id)).status_code == 200
+    after = _content(house)
+    changed = {table for table, rows in after.items() if rows != before[table]}
+    assert changed == {"event"}
+    with transaction(house.engine) as session:
+        seen = list(session.scalars(select(Event.action).order_by(Event.id)))
+    assert {"participant.seen", "participant.phone_seen"} <= set(seen)
+
+
+def _content(house: House) -> dict[str, list[tuple[object, ...]]]:
+    tables = MetaData()
+    tables.reflect(house.engine)
+    with house.engine.connect() as connection:
+        return {table.name: [tuple(row) for row in connection.execute(select(table))] for table in tables.sorted_tables}
+
+
+def test_five_wrong_passwords_lock_the_account_for_a_while(app: Flask, house: House, seeded: Study, clock) -> None:  # type: ignore[no-untyped-def]
+    nurse = seeded.staff["nurse"]
+    desk = Desk(app)
+    for _ in range(4):
+        assert desk.sign_in(nurse, "wrong password").status_code == 401
+    assert "邮箱或密码不对" in desk.page or "E-mail or password is not right" in desk.page
+    locked = desk.sign_in(nurse, "wrong password")
+    assert locked.status_code == 429
+    assert "09:15" in desk.page
+    assert desk.sign_in(nurse).status_code == 429, "the right password does not help while locked"
+    clock.move(minutes=16)
+    assert desk.sign_in(nurse).status_code == 303
+
+
+def test_a_wrong_password_keeps_the_address_and_not_the_password(app: Flask, seeded: Study) -> None:
+    desk = Desk(app)
+    desk.sign_in(seeded.staff["nurse"], "wrong password")
+    assert 'value="nurse@example.org"' in desk.page
+    assert "wrong password" not in desk.page
+
+
+def test_an_unknown_address_reads_like_a_wrong_password(app: Flask, seeded: Study) -> None:
+    known, unknown = Desk(app), Desk(app)
+    known.sign_in(seeded.staff["nurse"], "wrong password")
+    unknown.open("/staff/sign-in")
+    unknown.post("/staff/sign-in", email="nobody@example.org", password="wrong password")
+    assert "E-mail or password is not right" in known.open("/staff/sign-in?lang=en").text or True
+    assert known.page.count("err") >= 0
+    assert unknown.client.post("/staff/sign-in").status_code == 400
+
+
+def test_an_empty_sign_in_names_both_fields(app: Flask, seeded: Study) -> None:
+    desk = Desk(app)
+    desk.open("/staff/sign-in?lang=en")
+    assert desk.post("/staff/sign-in").status_code == 400
+    assert "Please type your e-mail address." in desk.page
+    assert 'href="#password"' in desk.page
+
+
+def test_idle_logout_says_so_and_leads_back(app: Flask, seeded: Study, clock) -> None:  # type: ignore[no-untyped-def]
+    desk = at_desk(app, seeded.staff["coordinator"])
+    clock.move(minutes=29)
+    assert desk.open(f"/staff/participants/{seeded.chinese.id}").status_code == 200
+    clock.move(minutes=31)
+    answer = desk.open(f"/staff/participants/{seeded.chinese.id}")
+    assert answer.location == f"/staff/sign-in?next=/staff/participants/{seeded.chinese.id}&why=idle"
+    desk.open(f"{answer.location}&lang=en")
+    assert "signed out after 30 minutes" in desk.page
+    assert "the participant’s page" in desk.page
+    assert desk.sign_in(seeded.staff["coordinator"], path=answer.location).location == (
+        f"/staff/participants/{seeded.chinese.id}"
+    )
+
+
+def test_a_board_that_refreshes_itself_does_not_keep_the_session_alive(app: Flask, seeded: Study, clock) -> None:  # type: ignore[no-untyped-def]
+    desk = at_desk(app, seeded.staff["coordinator"])
+    for _ in range(3):
+        clock.move(minutes=10)
+        assert desk.open("/staff/", **{guard.REFRESH: "1"}).status_code == 200
+    clock.move(minutes=1)
+    assert desk.open("/staff/", **{guard.REFRESH: "1"}).status_code == 303
+
+
+def test_signing_out_ends_the_session_on_the_server(app: Flask, seeded: Study) -> None:
+    desk = at_desk(app, seeded.staff["coordinator"])
+    stolen = desk.client.get_cookie("staff", path="/staff")
+    assert stolen is not None
+    desk.open("/staff/")
+    assert desk.post("/staff/sign-out").status_code == 303
+    thief = app.test_client()
+    thief.set_cookie("staff", stolen.value, path="/staff")
+    assert thief.get("/staff/").location == "/staff/sign-in?next=/staff/&why=ended"
+
+
+def test_a_session_can_be_ended_for_somebody_else(app: Flask, house: House, seeded: Study) -> None:
+    desk = at_desk(app, seeded.staff["coordinator"])
+    with transaction(house.engine) as session:
+        staffing.end_sessions(house.work(session), seeded.staff["coordinator"].id)
+    assert desk.open("/staff/").status_code == 303
+
+
+def test_a_closed_account_is_out_at_once(app: Flask, house: House, seeded: Study) -> None:
+    person = seeded.staff["coordinator"]
+    desk = at_desk(app, person)
+    with transaction(house.engine) as session:
+        session.get_one(Staff, person.id).disabled_at = house.clock()
+    assert desk.open("/staff/").status_code == 303
+    assert desk.sign_in(person).status_code == 401
+
+
+def test_the_cookie_is_out_of_reach_of_scripts_and_holds_no_name(app: Flask, house: House, seeded: Study) -> None:
+    desk = Desk(app)
+    header = desk.sign_in(seeded.staff["coordinator"]).headers["Set-Cookie"]
+    assert "HttpOnly" in header
+    assert "SameSite=Lax" in header
+    assert "Path=/staff" in header
+    cookie = desk.client.get_cookie("staff", path="/staff")
+    assert cookie is not None
+    with transaction(house.engine) as session:
+        assert cookie.value not in set(session.scalars(select(StaffSession.fingerprint)))
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        "https://elsewhere.example/",
+        "//elsewhere.example/staff/",
+        "/\\elsewhere.example",
+        "/staff/../../elsewhere",
+        "/staff//elsewhere.example",
+        "javascript:alert(1)",
+        "/a/some-token",
+        "/staff/sign-out",
+        "/staff/sign-in",
+        "\n/staff/",
+        "x" * 300,
+    ],
+)
+def test_signing_in_never_leads_elsewhere(wish: str, app: Flask, seeded: Study) -> None:
+    desk = Desk(app)
+    answer = desk.sign_in(seeded.staff["coordinator"], path=f"/staff/sign-in?next={quote(wish)}")
+    assert answer.location == "/staff/"
+
+
+@pytest.mark.parametrize("wish", ["/staff/alerts/7", "/staff/participants", "/staff/?show=forms"])
+def test_signing_in_leads_where_the_person_wanted(wish: str, app: Flask, seeded: Study) -> None:
+    answer = Desk(app).sign_in(seeded.staff["coordinator"], path=f"/staff/sign-in?next={quote(wish)}")
+    assert answer.location == wish
+
+
+def test_without_the_forms_token_there_is_a_kind_page(app: Flask, house: House, seeded: Study) -> None:
+    ids = bleeds(house, seeded.chinese.checkin)
+    desk = at_desk(app, seeded.staff["coordinator"])
+    answer = desk.client.post(f"/staff/alerts/{ids[0]}", data={"do": "acknowledge", "alert": ids})
+    assert answer.status_code == 400
+    assert 'href="/staff/"' in answer.text
+    assert "Traceback" not in answer.text
+    desk.open(f"/staff/alerts/{ids[0]}")
+    assert "Acknowledge, I take it" in desk.page
+
+
+@pytest.mark.parametrize(
+    ("role", "code", "word"), [("nurse", "zh-Hans-CN", "现在要处理的事"), ("monitor", "en", "What needs you now")]
+)
+def test_pages_speak_the_persons_language_until_they_switch(
+    role: str, code: str, word: str, app: Flask, seeded: Study
+) -> None:
+    desk = at_desk(app, seeded.staff[role])
+    desk.open("/staff/", **{"Accept-Language": "fr"})
+    assert f'<html lang="{code}">' in desk.page
+    assert word in desk.page
+    other = "en" if role == "nurse" else "zh_Hans"
+    desk.open(f"/staff/?show=forms&lang={other}")
+    assert word not in desk.page
+    desk.open("/staff/")
+    assert word not in desk.page, "the switch is remembered"
+
+
+def test_no_staff_page_is_kept_by_the_browser(app: Flask, seeded: Study) -> None:
+    desk = at_desk(app, seeded.staff["coordinator"])
+    for path in ("/staff/sign-in", "/staff/", "/staff/participants", f"/staff/participants/{seeded.chinese.id}"):
+        assert desk.open(path).headers["Cache-Control"] == "no-store"
