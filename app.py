@@ -49,7 +49,7 @@ def create_app(config: Config | None = None, now: Clock = clock) -> Flask:
             check_ready(house)
     except ConfigError as error:
         if serving:
-            print("The settings do not allow a start:", *error.problems, sep="\n- ", file=sys.stderr)
+            sys.stderr.write("\n- ".join(["The settings do not allow a start:", *error.problems]) + "\n")
             sys.exit(3)
         cli.register(app, None, error.problems)
         return app
@@ -62,7 +62,7 @@ def create_app(config: Config | None = None, now: Clock = clock) -> Flask:
 
 
 def check_ready(house: House) -> None:
-    """Refuse to serve production on old tables, on a demonstration study, or with unlicensed words. Raises ConfigError."""
+    """Refuse to serve production on old tables, a demonstration study, or unlicensed words. Raises ConfigError."""
     if not db.is_current(house.engine):
         raise ConfigError(["The database is not at this version: run `flask db upgrade`."])
     with db.transaction(house.engine) as session:
@@ -70,7 +70,8 @@ def check_ready(house: House) -> None:
     for plan in house.catalogue.plans.values():
         if plan.settings.demonstration:
             problems.append(
-                f"Plan {plan.id} still has demonstration phone numbers: put a copy with the site's own into PRO_PLANS_DIR."
+                f"Plan {plan.id} still has demonstration phone numbers: "
+                "put a copy with the site's own into PRO_PLANS_DIR."
             )
     if problems:
         raise ConfigError(problems)

@@ -87,8 +87,8 @@ class Vault:
 def make_engine(url: str) -> Engine:
     """An engine for SQLite (WAL, FULL, one writer at a time) or PostgreSQL (psycopg).
 
-    A session bound to ``engine.execution_options(read_only=True)`` starts with a plain BEGIN on SQLite, so readers never
-    take the writer's place.
+    A session bound to ``engine.execution_options(read_only=True)`` starts with a plain BEGIN on SQLite, so that
+    readers never take the writer's place.
     """
     if url.startswith("sqlite"):
         engine = create_engine(url, connect_args={"check_same_thread": False})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class ProError(Exception):
-    """A failure with a machine key (``why``) that the pages and messages turn into a sentence in the reader's language."""
+    """A failure with a machine key (``why``) that pages and messages turn into a sentence in the reader's language."""
 
     def __init__(self, why: str = "", **details: object) -> None:
         super().__init__(why)

@@ -82,7 +82,7 @@ def read(folder: Path) -> Catalogs:
 
 
 def negotiate(*wishes: str | None) -> str:
-    """The first wish that the system speaks. A wish may be a code of ours, an HTML code, or an Accept-Language header."""
+    """The first wish that the system speaks: a code of ours, an HTML code, or an Accept-Language header."""
     for wish in wishes:
         for part in (wish or "").split(","):
             tag = part.split(";")[0].strip().lower().replace("_", "-")

@@ -62,6 +62,8 @@ class Site:
     house: House
     mailbox: Mailbox
     logs: Path
+    web_pid: int
+    worker_pid: int
 
 
 @contextmanager
@@ -161,8 +163,8 @@ def running(folder: Path, database_url: str = "", workers: int = 1) -> Iterator[
         web = process(gunicorn(port, workers), env, folder / "web.log")
         worker = process(["flask", "tick", "--forever"], env, folder / "worker.log")
         try:
-            with web, worker:
+            with web as web_process, worker as worker_process:
                 wait_for(f"{url}/health")
-                yield Site(url=url, house=house, mailbox=mailbox, logs=folder)
+                yield Site(url, house, mailbox, folder, web_process.pid, worker_process.pid)
         finally:
             house.engine.dispose()

@@ -63,8 +63,8 @@ class Server:
 
 
 @contextmanager
-def server() -> Iterator[Server]:
-    """Start a server (1 s; fsync off) with the migrated template database, and stop it at the end.
+def server(durable: bool = False) -> Iterator[Server]:
+    """Start a server (1 s) with the migrated template database, and stop it at the end. Only ``durable`` waits for the disk.
 
     PostgreSQL refuses to run as root, so root starts it as the user postgres.
     """
@@ -92,7 +92,8 @@ def server() -> Iterator[Server]:
 
     try:
         run("initdb", "-D", str(data), "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8")
-        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off"
+        quick = "" if durable else " -c fsync=off -c full_page_writes=off"
+        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1{quick}"
         run("pg_ctl", "-D", str(data), "-l", str(folder / "log"), "-w", "-t", "30", "-o", options, "start")
         try:
             found = Server(port)

@@ -170,9 +170,9 @@ def read_plan_words(path: Path, plan: Plan) -> PlanWords:
         hours=file.hours,
         rules=MappingProxyType(dict(file.rules)),
         suspects=MappingProxyType(dict(file.suspects)),
-        advice=MappingProxyType({
-            name: Advice(block.title, block.steps, block.crisis) for name, block in file.advice.items()
-        }),
+        advice=MappingProxyType(
+            {name: Advice(block.title, block.steps, block.crisis) for name, block in file.advice.items()}
+        ),
     )
 
 

@@ -101,9 +101,7 @@ def read_words(path: Path, instrument: Instrument, language: str) -> Words:
 def _licence(raw: str | LicenceFile) -> Licence:
     if not isinstance(raw, LicenceFile):
         return Licence("own" if raw == "own" else "demonstration")
-    return Licence(
-        "licensed", raw.holder, raw.reference, raw.study, raw.languages, raw.expires.isoformat(), raw.label
-    )
+    return Licence("licensed", raw.holder, raw.reference, raw.study, raw.languages, raw.expires.isoformat(), raw.label)
 
 
 def sealed(words: Words) -> Words:

@@ -9,7 +9,7 @@ from pro.work import House
 
 
 def register(app: Flask, house: House | None, problems: list[str]) -> None:
-    """Give ``app`` its commands. Without a house (broken settings) only those that need none; the rest name the problems."""
+    """Give ``app`` its commands. Without a house (broken settings) those that need one name the problems."""
     app.extensions["pro_problems"] = problems
     if house is not None:
         app.extensions["pro"] = house

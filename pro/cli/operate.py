@@ -17,7 +17,6 @@ from pro import db
 from pro.cli.house import house, working
 from pro.errors import BadData
 from pro.messaging import providers
-from pro.models import ROLES
 from pro.services import audit, rounds, staffing
 
 # The outbox is looked at every second, the rest of the round less often.
@@ -86,7 +85,7 @@ def new_key() -> None:
 @staff_group.command("add")
 @click.argument("email")
 @click.argument("name")
-@click.argument("role", type=click.Choice(ROLES))
+@click.argument("role", type=click.Choice(list(staffing.RIGHTS)))
 @click.option("--language", default="zh_Hans", help="zh_Hans or en.")
 @click.password_option(help="At least 12 characters; asked for if not given.")
 def add(email: str, name: str, role: str, language: str, password: str) -> None:

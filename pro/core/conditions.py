@@ -21,7 +21,16 @@ from pro.core import kleene
 from pro.core.kleene import Facts, Get, Test, Truth
 
 __all__ = [
-    "FORM_FACTS", "SCORE", "TRUTH", "Condition", "Domain", "Facts", "RuleError", "Truth", "Vocabulary", "parse",
+    "FORM_FACTS",
+    "SCORE",
+    "TRUTH",
+    "Condition",
+    "Domain",
+    "Facts",
+    "RuleError",
+    "Truth",
+    "Vocabulary",
+    "parse",
 ]
 
 Constant = int | Decimal | str
@@ -29,7 +38,10 @@ Constant = int | Decimal | str
 LONGEST_SOURCE = 2000
 LONGEST_WORD = 40
 _ORDER: dict[type[ast.cmpop], Callable[..., bool]] = {
-    ast.Gt: operator.gt, ast.GtE: operator.ge, ast.Lt: operator.lt, ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
 }
 _EQUAL: dict[type[ast.cmpop], Callable[..., bool]] = {ast.Eq: operator.eq, ast.NotEq: operator.ne}
 _FUNCTIONS = ("any", "count", "fired", "idle", "missing", "recent", "rise", "rise_from_baseline", "unknown")

@@ -1,7 +1,7 @@
 """The shape of a questionnaire: items, pages, scales, and its words in one language.
 
 Structure (codes, branching, scales) and words are apart: structure is read once from ``pro/instruments``, words
-from ``translations/<language>/instruments`` or from a licensed file. Everything here is frozen; ``catalogue`` builds it.
+from ``translations/<language>/instruments`` or from a licensed file. Everything is frozen; ``catalogue`` builds it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Item:
     lists: tuple[str, ...] = ()
 
     def accepts(self, value: object) -> bool:
-        """True if ``value`` may be stored for this item: a known code, a number in range, a text that fits, listed ids."""
+        """True if ``value`` may be stored here: a known code, a number in range, a text that fits, listed ids."""
         if isinstance(value, bool):
             return False
         if self.kind == "choice":
@@ -75,7 +75,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A multi-item or single-item scale: the items that it is the mean of, their range (max - min) and its direction."""
+    """A multi-item or single-item scale: the items that it is the mean of, their range (max - min), its direction."""
 
     id: str
     items: tuple[str, ...]
@@ -85,7 +85,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The unweighted mean of scale scores, some of them reversed (100 - score); all must be present (clinical.md 1.4)."""
+    """The unweighted mean of scale scores, some reversed (100 - score); all must be present (clinical.md 1.4)."""
 
     id: str
     scales: tuple[str, ...]
@@ -137,7 +137,7 @@ class ItemWords:
 
 @dataclass(frozen=True, slots=True)
 class Licence:
-    """Who allows the words to be used. ``kind`` is own, demonstration or licensed; only the last has the other fields."""
+    """Who allows the words to be used. ``kind``: own, demonstration or licensed; only the last has other fields."""
 
     kind: Literal["own", "demonstration", "licensed"]
     holder: str = ""

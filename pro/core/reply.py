@@ -15,9 +15,18 @@ Why = Literal["empty", "no_such_option", "not_a_number", "too_low", "too_high", 
 # What a typed unit is worth in the unit that is stored (1 jin = 0.5 kg by law; 1 lb = 0.45359237 kg, taken as 0.4536).
 UNITS: dict[str, dict[str, Decimal]] = {
     "kg": {
-        "": Decimal(1), "kg": Decimal(1), "kgs": Decimal(1), "kilo": Decimal(1), "kilos": Decimal(1),
-        "公斤": Decimal(1), "千克": Decimal(1), "斤": Decimal("0.5"), "市斤": Decimal("0.5"), "lb": Decimal("0.4536"),
-        "lbs": Decimal("0.4536"), "磅": Decimal("0.4536"),
+        "": Decimal(1),
+        "kg": Decimal(1),
+        "kgs": Decimal(1),
+        "kilo": Decimal(1),
+        "kilos": Decimal(1),
+        "公斤": Decimal(1),
+        "千克": Decimal(1),
+        "斤": Decimal("0.5"),
+        "市斤": Decimal("0.5"),
+        "lb": Decimal("0.4536"),
+        "lbs": Decimal("0.4536"),
+        "磅": Decimal("0.4536"),
     },
 }
 _NUMBER = re.compile(r"([0-9]{1,6}(?:[.,。][0-9]{1,6})?) *([^\s0-9.,]*)")

@@ -172,9 +172,7 @@ def _checked(names: list[str], wanted: list[str]) -> list[str]:
         raise HeaderRefused("The first line is not UTF-8 text. Save the file as CSV UTF-8 and try again.")
     missing = [name for name in wanted if name not in names]
     if missing:
-        raise HeaderRefused(
-            f"The first line must name all {len(wanted)} items; missing: {', '.join(missing)}."
-        )
+        raise HeaderRefused(f"The first line must name all {len(wanted)} items; missing: {', '.join(missing)}.")
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         shown = ", ".join(f"“{name}”" if name else "a column without a name" for name in twice)

@@ -57,12 +57,14 @@ def verdict_lines(plan: Plan, instruments: Mapping[str, Instrument], lines: Iter
             yield VerdictLine(_json({"id": case_id, "error": f"line {number}: {refused}."}), bad=True)
             continue
         yield VerdictLine(
-            _json({
-                "id": case_id,
-                "level": verdict.level.word,
-                "fired": list(verdict.fired),
-                "unresolved": list(verdict.unresolved),
-            })
+            _json(
+                {
+                    "id": case_id,
+                    "level": verdict.level.word,
+                    "fired": list(verdict.fired),
+                    "unresolved": list(verdict.unresolved),
+                }
+            )
         )
 
 
@@ -83,8 +85,11 @@ class _Reader:
             raise CaseRefused(f"this line is longer than {LONGEST_LINE:,} bytes; put one case on a line")
         try:
             row = json.loads(
-                raw.decode("utf-8"), parse_float=self.number, parse_int=self.number,
-                parse_constant=self.constant, object_pairs_hook=self.pairs,
+                raw.decode("utf-8"),
+                parse_float=self.number,
+                parse_int=self.number,
+                parse_constant=self.constant,
+                object_pairs_hook=self.pairs,
             )
         except UnicodeDecodeError as problem:
             raise CaseRefused(f"byte {problem.start + 1} is not UTF-8; save the file as UTF-8") from problem
@@ -162,7 +167,7 @@ def _mapping(row: Mapping[str, object], name: str) -> Mapping[str, object]:
     if found is None:
         return _NOTHING
     if not isinstance(found, dict):
-        raise CaseRefused(f"{name} must be an object, as in {{\"bleed\": 0}}, never {_shown(found)}")
+        raise CaseRefused(f'{name} must be an object, as in {{"bleed": 0}}, never {_shown(found)}')
     return found
 
 

@@ -17,7 +17,8 @@ class Assessment(Base):
     ``wordings`` pins the checksum of the words in each language when it is issued; ``context`` keeps the clinical facts
     that held when it was opened (clinical.md 3.4.5).
     ``judge_next_at``: when the worker judges it if nobody touches it before.
-    ``unresolved``: the rules that the newest judgement could not decide for lack of an answer. The status follows from the timestamps.
+    ``unresolved``: the rules that the newest judgement could not decide for lack of an answer. The status
+    follows from the timestamps.
     """
 
     __tablename__ = "assessment"
@@ -61,8 +62,8 @@ class Assessment(Base):
 class Answer(Base):
     """One answer as given; never changed, never deleted (triggers refuse it). The newest row for an item holds.
 
-    ``state``: given; skipped (on purpose, no value); withdrawn (taken back, as if never asked). ``source``: asked, or the
-    list page that implied it. ``device_at`` is what the device claimed and is never used as the time.
+    ``state``: given; skipped (on purpose, no value); withdrawn (taken back, as if never asked). ``source``: asked, or
+    the list page that implied it. ``device_at`` is what the device claimed and is never used as the time.
     """
 
     __tablename__ = "answer"
@@ -81,7 +82,7 @@ class Answer(Base):
 
 
 class Score(Base):
-    """One scale's score of one scoring run; re-scoring adds rows. ``raw`` and ``value`` are None where it is missing."""
+    """One scale's score of one scoring run; re-scoring adds rows. ``raw`` and ``value``: None where it is missing."""
 
     __tablename__ = "score"
     __table_args__ = (Index("ix_score_assessment_scale", "assessment_id", "scale", "id"),)

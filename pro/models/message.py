@@ -14,8 +14,8 @@ class Message(Base):
     """One message to one address by one channel (email or sms).
 
     ``template`` and ``params_sealed`` (JSON) come first, the rendered text second: some gateways take only the former.
-    Address, parameters and body are sealed, because they hold phone numbers and links. ``repeat``: "prefer_duplicate" for
-    alerts (a lost claim is sent again), "prefer_silence" for the rest.
+    Address, parameters and body are sealed, because they hold phone numbers and links. ``repeat``: "prefer_duplicate"
+    for alerts (a lost claim is sent again), "prefer_silence" for the rest.
     """
 
     __tablename__ = "message"

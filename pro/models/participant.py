@@ -38,7 +38,7 @@ class Participant(Base):
 
 
 class Anchor(Base):
-    """A dated event of the treatment (consent, first dose, last fraction). A change supersedes the row, never edits it."""
+    """A dated event of the treatment (consent, first dose, last fraction). A change supersedes the row."""
 
     __tablename__ = "anchor"
     __table_args__ = (Index("ix_anchor_participant_kind", "participant_id", "kind"),)
@@ -56,7 +56,7 @@ class Anchor(Base):
 
 
 class Circumstance(Base):
-    """A clinical fact by name (``ulcer_status``, ``pd1_exposed``, ``known_stable`` of an item). The newest row holds."""
+    """A clinical fact by name (``ulcer_status``, ``pd1_exposed``, ``known_stable`` of an item). The newest holds."""
 
     __tablename__ = "circumstance"
     __table_args__ = (Index("ix_circumstance_participant_name", "participant_id", "name"),)

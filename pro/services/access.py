@@ -77,10 +77,14 @@ def begin(
     work: Work, assessment: Assessment, *, identified_by: str, answered_by: str | None, device: str, language: str
 ) -> str:
     """A secret for this browser's cookie. With ``answered_by`` (self, helped) the assessment is opened as well."""
+    # Two devices may press Start at once: the facts that the first one kept must stay. Held before anything is
+    # written, because a new row's foreign key already holds it a little, and two such would wait for one another.
+    work.lock(assessment)
     secret = secrets.token_urlsafe(16)
     access = _add(work, assessment, "session", secret, timedelta(days=SESSION_DAYS))
-    assessment.identified_by = assessment.identified_by or identified_by
-    assessment.device = device
+    if assessment.submitted_at is None:
+        assessment.identified_by = assessment.identified_by or identified_by
+        assessment.device = device
     if answered_by:
         _open(work, assessment, access, answered_by, language)
     return secret
@@ -143,9 +147,11 @@ def revoke(work: Work, assessment: Assessment) -> None:
 
 def _open(work: Work, assessment: Assessment, access: Access, answered_by: str, language: str) -> None:
     access.answered_by = answered_by
+    if assessment.submitted_at is not None:
+        return
     assessment.answered_by = answered_by
     assessment.language = language
-    if assessment.opened_at is None and assessment.submitted_at is None:
+    if assessment.opened_at is None:
         assessment.opened_at = work.now
         assessment.mode = "web"
         assessment.context = circumstances.snapshot(work, assessment)

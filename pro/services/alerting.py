@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from pro.core.plan import Plan
 from pro.core.triage import Case, Finding, Verdict, judge
 from pro.errors import BadData, NotFound
 from pro.messaging import compose, outbox
-from pro.models import Alert, AlertNote, Assessment, Participant, Staff
+from pro.models import Alert, AlertNote, Assessment, Message, Participant, Staff
 from pro.services import circumstances, duties
 from pro.services.stored import store_value
 from pro.work import Work
@@ -65,26 +65,35 @@ def watch(
     idle: int,
     scores: dict[str, float | None] | None = None,
     alerts: Sequence[Alert] | None = None,
+    earlier: Answers | None = None,
 ) -> list[Alert]:
     """Judge ``answers`` and keep every new finding as an alert, with a message to each person on duty.
 
     If judging itself breaks, the answers stay and that becomes an urgent alert. ``idle`` in minutes; ``alerts``: those
-    that the assessment has, if they were just read. Returns all that it has now.
+    that the assessment has, if they were just read; ``earlier``: the answers before this change, to tell what stayed
+    from what came back. Returns all that it has now.
     """
     plan = plan_of(work, assessment)
     before = alerts_of(work, assessment) if alerts is None else list(alerts)
     try:
+        instrument = work.catalogue.instruments[assessment.instrument]
         case = _case(work, assessment, answers, submitted, idle, scores or {}, plan)
-        verdict = judge(plan, work.catalogue.instruments[assessment.instrument], case)
+        verdict = judge(plan, instrument, case)
+        handled = _handled(verdict, before)
+        if handled and earlier is not None:
+            handled -= set(judge(plan, instrument, replace(case, answers=earlier)).fired)
+        back = handled if earlier is not None else set()
         assessment.unresolved = list(verdict.unresolved)
     except Exception as error:
         log.error("judging an assessment failed: %s", type(error).__name__)
         verdict = Verdict(Level.URGENT, (Finding(JUDGING_FAILED, Level.URGENT),), ())
-    return before + _keep(work, assessment, plan, verdict, answers, before)
+        # Whoever looked at the answers has not seen these; a form that merely lies idle has no new ones.
+        back = set() if idle else _handled(verdict, before)
+    return before + _keep(work, assessment, plan, verdict, answers, before, back)
 
 
 def acknowledge(work: Work, alert_ids: list[int]) -> Acknowledged:
-    """Take on the open alerts among ``alert_ids``; what somebody took on before stays theirs. NotFound for none at all."""
+    """Take on the open alerts among ``alert_ids``; what somebody took on before stays theirs. NotFound for none."""
     query = select(Alert).where(Alert.id.in_(alert_ids)).order_by(Alert.id).with_for_update()
     alerts = list(work.session.scalars(query))
     if not alerts or work.actor.id is None:
@@ -148,18 +157,39 @@ def _case(
     )
 
 
+def _handled(verdict: Verdict, before: list[Alert]) -> set[str]:
+    """The loud rules of ``verdict`` that somebody took on, or whose advice was read, when they fired before."""
+    loud = {finding.rule_id for finding in verdict.findings if finding.level >= Level.URGENT}
+    done = (alert for alert in before if alert.acknowledged_at or alert.advised_at or alert.resolved_at)
+    return {alert.rule for alert in done} & loud
+
+
 def _keep(
-    work: Work, assessment: Assessment, plan: Plan, verdict: Verdict, answers: Answers, before: list[Alert]
+    work: Work,
+    assessment: Assessment,
+    plan: Plan,
+    verdict: Verdict,
+    answers: Answers,
+    before: list[Alert],
+    back: set[str],
 ) -> list[Alert]:
-    """Keep what is new, follow what changed, tell whoever must know; the alerts that are new."""
+    """Keep what is new, follow what changed, tell whoever must know; the alerts that are new.
+
+    ``back``: rules that did not hold for a while and hold again, after somebody had dealt with them.
+    """
     existing = {alert.rule: alert for alert in before}
     new, louder = [], []
     for finding in verdict.findings:
         alert = existing.get(finding.rule_id)
         if alert is None:
             new.append(_raise(work, assessment, plan, verdict, finding, answers))
-        elif _changed(work, alert, finding):
+        elif _changed(work, alert, finding, finding.rule_id in back):
+            alert.raised_at, alert.plan_version = work.now, plan.version
+            alert.inputs, alert.unresolved = _inputs(assessment, answers), list(verdict.unresolved)
             louder.append(alert)
+        if finding.rule_id != JUDGING_FAILED and plan.rule(finding.rule_id).marks_ulcer and not finding.lowered:
+            if alert is None or alert in louder:
+                circumstances.suspect_ulcer(work, assessment.participant_id, finding.rule_id)
     _settle(work, plan, verdict, existing)
     if any(alert.level >= Level.URGENT for alert in new + louder):
         work.session.flush()
@@ -190,9 +220,6 @@ def _raise(
     work.session.add(alert)
     new = {"rule": finding.rule_id, "level": finding.level.word, "plan_version": plan.version}
     work.record("alert.raised", alert, participant_id=alert.participant_id, new=new)
-    if rule and rule.marks_ulcer and not finding.lowered:
-        if circumstances.ulcer_status(work, assessment.participant_id) == "none":
-            circumstances.set_fact(work, assessment.participant_id, "ulcer_status", "suspected", reason=rule.id)
     return alert
 
 
@@ -206,17 +233,22 @@ def _inputs(assessment: Assessment, answers: Answers) -> dict[str, Any]:
     }
 
 
-def _changed(work: Work, alert: Alert, finding: Finding) -> bool:
-    """Follow a finding that became louder or, being known and stable, quieter. True if people must be told again."""
-    if alert.level == int(finding.level) and alert.superseded_at is None and alert.resolved_at is None:
+def _changed(work: Work, alert: Alert, finding: Finding, back: bool) -> bool:
+    """Follow a finding that came back, became louder or, being known and stable, quieter.
+
+    True if people must be told again.
+    """
+    reopened = back or alert.disposition == "closed_itself"
+    same = alert.level == int(finding.level) and alert.superseded_at is None
+    if not reopened and (same or alert.resolved_at is not None):
         return False
-    if alert.resolved_at is not None and alert.disposition != "closed_itself":
-        return False
-    louder = int(finding.level) > alert.level or alert.disposition == "closed_itself"
+    louder = reopened or int(finding.level) > alert.level
     old = {"level": Level(alert.level).word}
     alert.level, alert.lowered, alert.superseded_at = int(finding.level), finding.lowered, None
-    if alert.disposition == "closed_itself":
-        alert.resolved_at, alert.disposition = None, ""
+    if reopened:
+        alert.resolved_at, alert.resolved_by, alert.disposition = None, None, ""
+    if back:
+        alert.advised_at = None
     if louder:
         alert.acknowledged_at = alert.acknowledged_by = None
     work.record("alert.changed", alert, participant_id=alert.participant_id, old=old, new={"level": finding.level.word})
@@ -224,12 +256,16 @@ def _changed(work: Work, alert: Alert, finding: Finding) -> bool:
 
 
 def _settle(work: Work, plan: Plan, verdict: Verdict, existing: dict[str, Alert]) -> None:
-    """Rules that no longer hold: one that closes itself is closed, a W under its U is marked; the rest stays for a person."""
+    """Rules that no longer hold: one may close itself, a W under its U is marked; the rest stays for a person."""
     fired = set(verdict.fired)
+    if JUDGING_FAILED in fired:
+        return  # nobody knows what still holds
+    known = {rule.id: rule for rule in plan.rules}
     for alert in existing.values():
-        if alert.rule in fired or alert.rule == JUDGING_FAILED or alert.resolved_at is not None:
+        # A rule that a newer version of the plan has dropped stays for a person as well.
+        rule = known.get(alert.rule)
+        if alert.rule in fired or rule is None or alert.resolved_at is not None:
             continue
-        rule = plan.rule(alert.rule)
         if rule.closes_itself:
             alert.resolved_at, alert.disposition = work.now, "closed_itself"
             work.record("alert.closed_itself", alert, participant_id=alert.participant_id)
@@ -239,14 +275,17 @@ def _settle(work: Work, plan: Plan, verdict: Verdict, existing: dict[str, Alert]
 
 
 def _notify(work: Work, assessment: Assessment, plan: Plan, raised: list[Alert], before: list[Alert]) -> None:
-    """One mail a person for what is new, unless a mail about this form that is as loud still waits to be acknowledged."""
+    """One mail a person for what is new, unless an alert of this form that is as loud still waits to be taken on."""
     first = max(raised, key=lambda alert: (alert.level, -alert.id))
-    waiting = [alert.level for alert in before if alert not in raised and alert.acknowledged_at is None]
+    open_before = (alert for alert in before if alert not in raised and alert.resolved_at is None)
+    waiting = [alert.level for alert in open_before if alert.acknowledged_at is None]
     if first.level <= max(waiting, default=0):
         return
     participant = work.session.get_one(Participant, assessment.participant_id)
     level = Level(first.level)
-    told = work.session.scalar(select(func.count()).select_from(Alert).where(Alert.source == first.source))
+    sent = select(func.count()).select_from(Message)
+    # Counted, so that an alert that is raised again is told again.
+    told = work.session.scalar(sent.where(Message.assessment_id == assessment.id, Message.template == "alert"))
     for person in duties.to_tell(work, plan, level, minutes=0):
         params = {
             "study_number": participant.study_number,
@@ -273,8 +312,8 @@ def _notify(work: Work, assessment: Assessment, plan: Plan, raised: list[Alert],
         )
 
 
-def _digest_key(day: datetime, person: Staff) -> str:
-    return f"digest:{day.date().isoformat()}:email:{person.id}"
+def _digest_key(plan: Plan, day: datetime, person: Staff) -> str:
+    return f"digest:{plan.id}:{day.date().isoformat()}:email:{person.id}"
 
 
 def digest(work: Work, plan: Plan, local_now: datetime) -> int:
@@ -310,7 +349,7 @@ def digest(work: Work, plan: Plan, local_now: datetime) -> int:
         )
         message = outbox.queue(
             work,
-            dedupe_key=_digest_key(local_now, person),
+            dedupe_key=_digest_key(plan, local_now, person),
             channel="email",
             template="alert_digest",
             params=params,

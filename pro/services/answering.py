@@ -40,13 +40,18 @@ class Outcome:
 
 
 def save(
-    work: Work, sitting: Sitting, page_id: str, given: Mapping[str, Value | None], language: str, form: Form | None = None
+    work: Work,
+    sitting: Sitting,
+    page_id: str,
+    given: Mapping[str, Value | None],
+    language: str,
+    form: Form | None = None,
 ) -> Saved:
     """Keep what was answered on one page and judge everything so far.
 
     ``given``: item -> value, or None for a deliberate skip. Saving the same again changes nothing. ``form``: as it was
-    just read in the same work, to spare reading it again. AlreadySubmitted after sending; BadData for an unknown page, a
-    page that is not asked now, or a value that the item does not accept.
+    just read in the same work, to spare reading it again. AlreadySubmitted after sending; BadData for an unknown page,
+    a page that is not asked now, or a value that the item does not accept.
     """
     assessment = sitting.assessment
     if assessment.submitted_at is not None:
@@ -67,8 +72,11 @@ def save(
     work.session.add_all(added)
     _touch(work, assessment, language)
     _record(work, assessment, form.rows, changes)
+    earlier = form.answers
     form = form.with_rows(added)
-    alerts = alerting.watch(work, assessment, form.answers, submitted=False, idle=0, alerts=form.alerts)
+    alerts = alerting.watch(
+        work, assessment, form.answers, submitted=False, idle=0, alerts=form.alerts, earlier=earlier
+    )
     return Saved(_loudest(alerts), True, replace(form, alerts=alerts))
 
 
@@ -126,9 +134,7 @@ def _row(work: Work, sitting: Sitting, change: interview.Change, page_id: str, l
 
 
 def _loudest(alerts: Sequence[Alert]) -> Level:
-    standing = (
-        alert.level for alert in alerts if alert.superseded_at is None and alert.disposition != "closed_itself"
-    )
+    standing = (alert.level for alert in alerts if alert.superseded_at is None and alert.disposition != "closed_itself")
     return Level(max(standing, default=0))
 
 

@@ -22,7 +22,7 @@ class Allowance:
 
 
 def allowance(work: Work, kind: str, key: str, limit: int) -> Allowance:
-    """What is left of ``limit`` failed tries in the last 15 minutes for ``key`` (an address or an account, in clear)."""
+    """What is left of ``limit`` failed tries in 15 minutes for ``key`` (an address or an account, in clear)."""
     since = work.now - LOCK
     query = select(Attempt.at).where(Attempt.kind == kind, Attempt.key == _key(work, kind, key), Attempt.at > since)
     times = sorted(work.session.scalars(query))

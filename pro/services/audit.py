@@ -50,7 +50,7 @@ def digest_of(previous: str, event: Event) -> str:
 
 
 def seal_events(work: Work) -> int:
-    """Seal up to 500 waiting events into the chain; the number sealed. One sealer at a time, whoever comes second waits."""
+    """Seal up to 500 waiting events into the chain; the number sealed. Whoever comes second waits for the first."""
     if work.house.engine.dialect.name == "postgresql":
         work.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
     position, previous = _head(work)

@@ -19,8 +19,8 @@ from pro.work import Work
 class Case:
     """The open alerts of one form. ``alert_id`` is the worst one's, which the page is addressed by.
 
-    ``rules``: ids, worst first, superseded ones left out. ``sentence``: the worst findings in the reader's language; empty
-    where judging itself broke. ``acknowledged_by`` is None while any of them waits.
+    ``rules``: ids, worst first, superseded ones left out. ``sentence``: the worst findings in the reader's
+    language; empty where judging itself broke. ``acknowledged_by`` is None while any of them waits.
     """
 
     alert_id: int
@@ -106,7 +106,7 @@ def _case(
 
 
 def _sentence(words: PlanWords, alerts: Iterable[Alert], language: str) -> str:
-    """The worst finding, and the suspected ulcer beside it where that is not the worst: the sign that must not be missed."""
+    """The worst finding, and beside it the suspected ulcer, the sign that must not be missed."""
     shown = [alert for alert in alerts if alert.rule != JUDGING_FAILED]
     if not shown:
         return ""

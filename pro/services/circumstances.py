@@ -46,9 +46,10 @@ def set_fact(
     return fact
 
 
-def ulcer_status(work: Work, participant_id: int) -> str:
-    """none, suspected or confirmed, as it stands now."""
-    return str(_facts(work, participant_id).get(("ulcer_status", ""), "none"))
+def suspect_ulcer(work: Work, participant_id: int, rule: str) -> None:
+    """``rule`` fired: from the next assessment on an ulcer is suspected, until staff clear it (clinical.md 3.4.5)."""
+    if _facts(work, participant_id).get(("ulcer_status", ""), "none") == "none":
+        set_fact(work, participant_id, "ulcer_status", "suspected", reason=rule)
 
 
 def snapshot(work: Work, assessment: Assessment) -> dict[str, Any]:
@@ -93,16 +94,17 @@ def form_facts(kept: Mapping[str, Any]) -> dict[str, object]:
 
 
 def recent_answers(work: Work, assessment: Assessment, hours: int) -> dict[str, float]:
-    """item -> hours since the participant last answered it in another form, within ``hours``."""
+    """item -> hours since the answer that stands was given in another form, within ``hours``."""
+    newest = (
+        select(func.max(Answer.id))
+        .join(Assessment, Assessment.id == Answer.assessment_id)
+        .where(Assessment.participant_id == assessment.participant_id, Assessment.id != assessment.id)
+        .group_by(Answer.assessment_id, Answer.item)
+    )
+    # Only an answer that still stands: one that was skipped or taken back afterwards says nothing.
     query = (
         select(Answer.item, func.max(Answer.at))
-        .join(Assessment, Assessment.id == Answer.assessment_id)
-        .where(
-            Assessment.participant_id == assessment.participant_id,
-            Assessment.id != assessment.id,
-            Answer.state == "given",
-            Answer.at > work.now - timedelta(hours=hours),
-        )
+        .where(Answer.id.in_(newest), Answer.state == "given", Answer.at > work.now - timedelta(hours=hours))
         .group_by(Answer.item)
     )
     return {item: (work.now - at).total_seconds() / 3600 for item, at in work.session.execute(query)}
@@ -141,7 +143,7 @@ def _last_submitted(work: Work, assessment: Assessment) -> Assessment | None:
 
 
 def _answer_values(work: Work, assessment: Assessment) -> dict[str, Any]:
-    """The given answers of an earlier form, as they are stored (numbers as text); skipped and withdrawn ones left out."""
+    """The given answers of an earlier form as stored (numbers as text), without skipped and withdrawn ones."""
     query = select(Answer).where(Answer.assessment_id == assessment.id).order_by(Answer.id)
     rows = {row.item: row for row in work.session.scalars(query)}
     return {item: row.value for item, row in rows.items() if row.state == "given" and isinstance(row.value, int | str)}

@@ -26,7 +26,8 @@ PARTICIPANTS = (
     ("NC-002", "en", "+8613800000002"),
     ("NC-003", "zh_Hans", "+8613800000003"),
 )
-QUIET: dict[str, Value] = dict.fromkeys(["bleed", "breath", "chest", "palp", "faint", "temp", "swallow", "neuro", "nosebleed7", "odor", "discharge", "headache", "new_cn", "sores"], 0)
+BLOCKS = "bleed breath chest palp faint temp swallow neuro nosebleed7 odor discharge headache new_cn sores"
+QUIET: dict[str, Value] = dict.fromkeys(BLOCKS.split(), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,8 @@ def fill(work: Work) -> None:
         staffing.add_staff(work, email, name, role, language, PASSWORD)
     work.session.flush()
     nurse, _investigator, coordinator = work.session.scalars(select(Staff).order_by(Staff.id).limit(3))
-    for start, end in ((work.now - timedelta(days=30), work.now + timedelta(days=365)),):
-        duty = Duty(plan=PLAN, staff_id=nurse.id, place="on_call", starts_at=start, ends_at=end)
-        work.session.add(duty)
+    start, end = work.now - timedelta(days=30), work.now + timedelta(days=365)
+    work.session.add(Duty(plan=PLAN, staff_id=nurse.id, place="on_call", starts_at=start, ends_at=end))
     work.actor = Actor("staff", coordinator.id, coordinator.role, coordinator.name)
     people = [_enrol(work, *who) for who in PARTICIPANTS]
     for person in people[:2]:

@@ -37,7 +37,10 @@ def with_role(work: Work, role: str) -> list[Staff]:
 
 
 def to_tell(work: Work, plan: Plan, level: Level, *, minutes: int) -> list[Staff]:
-    """The people whom the ladder's step at ``minutes`` tells about ``level``, each once; never nobody if anyone is there."""
+    """The people whom the ladder's step at ``minutes`` tells about ``level``, each once.
+
+    Never nobody while anyone is there: where the plan's people are missing, others stand in.
+    """
     found: dict[int, Staff] = {}
     for step in plan.ladder:
         if step.level is level and step.minutes == minutes:

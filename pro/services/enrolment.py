@@ -40,7 +40,7 @@ def problems(
 def enrol(
     work: Work, *, plan: str, study_number: str, phone: str, language: str, pin: str, consented_on: date | None
 ) -> Participant:
-    """Take a participant into ``plan``. BadData("enrol", fields={field: why}) names everything that is wrong at once."""
+    """Take a participant into ``plan``. BadData("enrol", fields={field: why}) names all that is wrong at once."""
     wrong = problems(
         work,
         plan=plan,

@@ -1,4 +1,4 @@
-"""A form as it stands: its words, answers, path and alerts, read in two queries and kept in step while it is answered."""
+"""A form as it stands: words, answers, path and alerts, read in two queries, kept in step while it is answered."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from pro.work import Work
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One form as a page shows it; positions count from 1. ``rows``: the newest row of each item, withdrawn ones too."""
+    """One form as a page shows it; positions count from 1.
+
+    ``rows``: the newest row of each item, withdrawn ones too.
+    """
 
     instrument: Instrument
     words: Words

@@ -39,6 +39,8 @@ def send_form(work: Work, participant: Participant, instrument: str, *, by: str)
         raise NotAllowed("no_phone" if participant.phone_sealed is None else "opted_out")
     if by != "here" and work.config.sms == "none":
         raise NotAllowed("no_sms")
+    # Two people may press at once; there is still one open form of an instrument.
+    work.lock(participant)
     assessment = _open_one(work, participant, instrument) or _issue(work, participant, instrument)
     link = f"{work.config.base_url}/a/{access.new_link(work, assessment)}" if by != "code" else None
     code = access.new_code(work, assessment) if by != "link" else None

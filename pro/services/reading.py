@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 
 from pro.core.instrument import Item, ItemWords, Value, Words
 from pro.core.level import Level
 from pro.errors import NotFound
+from pro.messaging import compose
 from pro.models import Alert, AlertNote, Assessment, Event, Message, Participant
 from pro.services import cases, circumstances, duties, staffing, wording
 from pro.services.alerting import JUDGING_FAILED
@@ -20,11 +21,16 @@ from pro.services.forms import answer_rows, standing
 from pro.work import Work
 
 __all__ = ["Case"]
+# An alert's mail that failed this often is shown, although it is tried again for a day.
+TRIED_IN_VAIN = 3
 
 
 @dataclass(frozen=True, slots=True)
 class FailedMessage:
-    """A message that reached nobody. ``who``: a staff name or a study number, never an address."""
+    """A message that reached nobody, or an alert's mail that was tried in vain and is tried again (``waiting``).
+
+    ``who``: a staff name or a study number, never an address. ``reason``: a sentence in the reader's language.
+    """
 
     id: int
     who: str
@@ -32,6 +38,7 @@ class FailedMessage:
     template: str
     reason: str
     failed_at: datetime
+    waiting: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +141,7 @@ def board(work: Work, language: str = "zh_Hans") -> Board:
     return Board(
         unacknowledged=[case for case in open_cases if case.acknowledged_by is None],
         in_hand=[case for case in open_cases if case.acknowledged_by is not None],
-        failed=_failed(work),
+        failed=_failed(work, language),
         waiting=due_forms(work, language),
         on_duty=on_duty,
         investigators=[person.name for person in duties.with_role(work, "investigator")],
@@ -300,14 +307,32 @@ def _events(work: Work, alerts: Sequence[Alert], assessment: Assessment | None) 
     return sorted(found, key=lambda row: row[0], reverse=True)
 
 
-def _failed(work: Work) -> list[FailedMessage]:
-    query = select(Message).where(Message.failed_at.is_not(None)).order_by(Message.failed_at.desc()).limit(50)
+def _failed(work: Work, language: str) -> list[FailedMessage]:
+    in_vain = (
+        Message.alert_id.is_not(None),
+        Message.sent_at.is_(None),
+        Message.dropped_at.is_(None),
+        Message.tries >= TRIED_IN_VAIN,
+    )
+    query = (
+        select(Message).where(or_(Message.failed_at.is_not(None), and_(*in_vain))).order_by(Message.id.desc()).limit(50)
+    )
     names: Mapping[int, str] = cases.staff_names(work)
+    translator = work.house.catalogs.translator(language)
     found = []
     for message in work.session.scalars(query):
         who = names.get(message.staff_id or 0, "")
         if message.participant_id:
             who = work.session.get_one(Participant, message.participant_id).study_number
-        at = message.failed_at or message.queued_at
-        found.append(FailedMessage(message.id, who, message.channel, message.template, message.failure, at))
+        found.append(
+            FailedMessage(
+                id=message.id,
+                who=who,
+                channel=message.channel,
+                template=message.template,
+                reason=compose.failure_sentence(message.failure, translator),
+                failed_at=message.failed_at or message.queued_at,
+                waiting=message.failed_at is None,
+            )
+        )
     return found

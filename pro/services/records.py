@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from pro.core.level import Level
 from pro.errors import NotFound
+from pro.messaging import compose
 from pro.models import Alert, Assessment, Message, Participant, Score
 from pro.services import staffing, wording
 from pro.services.reading import AnswerRow, DueForm, answer_table, due_forms, phone_of
@@ -57,7 +58,7 @@ class FormRow:
 
 @dataclass(frozen=True, slots=True)
 class MessageRow:
-    """One message to the participant."""
+    """One message to the participant. ``reason``: why it failed, a sentence in the reader's language."""
 
     at: datetime
     channel: str
@@ -113,7 +114,7 @@ def participant_page(work: Work, participant_id: int, language: str) -> Particip
         phone=phone_of(work, person),
         enrolled_at=person.enrolled_at,
         forms=[_form(work, assessment, language) for assessment in work.session.scalars(query)],
-        messages=_messages(work, person),
+        messages=_messages(work, person, language),
         instruments=[_choice(work, name, language) for name in work.catalogue.plans[person.plan].instruments],
         can_send=staffing.may(work.actor.role, "send_form") and person.is_active,
     )
@@ -166,10 +167,13 @@ def _form(work: Work, assessment: Assessment, language: str) -> FormRow:
     )
 
 
-def _messages(work: Work, person: Participant) -> list[MessageRow]:
+def _messages(work: Work, person: Participant, language: str) -> list[MessageRow]:
+    translator = work.house.catalogs.translator(language)
     query = select(Message).where(Message.participant_id == person.id).order_by(Message.id.desc()).limit(50)
     return [
-        MessageRow(row.queued_at, row.channel, row.template, row.status, row.failure)
+        MessageRow(
+            row.queued_at, row.channel, row.template, row.status, compose.failure_sentence(row.failure, translator)
+        )
         for row in work.session.scalars(query)
     ]
 

@@ -19,6 +19,8 @@ from pro.services.forms import answer_rows, standing
 from pro.work import House, Work
 
 log = logging.getLogger(__name__)
+# A provider that hangs costs 20 seconds a message: few at a time, so that the rest of the round still comes round.
+ONE_ROUND, BETWEEN = 5, 2
 
 
 def tick(house: House, senders: Mapping[str, Sender], worker: str) -> int:
@@ -29,7 +31,7 @@ def tick(house: House, senders: Mapping[str, Sender], worker: str) -> int:
     steps: tuple[tuple[str, Callable[[], int]], ...] = (
         ("judge_idle", lambda: _in_transaction(house, judge_idle)),
         ("digests", lambda: _in_transaction(house, digests)),
-        ("outbox", lambda: outbox.deliver(house, senders, worker)),
+        ("outbox", lambda: outbox.deliver(house, senders, worker, ONE_ROUND)),
         ("audit", lambda: _in_transaction(house, audit.seal_events)),
     )
     done, alive = 0, []
@@ -49,7 +51,7 @@ def tick(house: House, senders: Mapping[str, Sender], worker: str) -> int:
 def send(house: House, senders: Mapping[str, Sender], worker: str) -> int:
     """Between two rounds: only what waits in the outbox, so that an alert leaves within a second."""
     try:
-        return outbox.deliver(house, senders, worker)
+        return outbox.deliver(house, senders, worker, BETWEEN)
     except Exception as error:
         log.error("the outbox could not be delivered: %s", type(error).__name__)
         return 0

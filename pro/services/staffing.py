@@ -50,7 +50,7 @@ def may(role: str, right: str) -> bool:
 
 
 def add_staff(work: Work, email: str, name: str, role: str, language: str, password: str) -> Staff:
-    """A new account. BadData("staff", fields=...) for a known address, an unknown role or language, a short password."""
+    """A new account. BadData("staff", fields=...) for a known address, an unknown role, a short password."""
     email = email.strip().lower()
     taken = work.session.scalar(select(Staff.id).where(Staff.email == email))
     fields = {
@@ -77,7 +77,7 @@ def add_staff(work: Work, email: str, name: str, role: str, language: str, passw
 
 
 def sign_in(work: Work, email: str, password: str, address: str) -> SignIn:
-    """A session for the right password. Five wrong ones close the account's door for 15 minutes, thirty the address's."""
+    """A session for the right password. Five wrong ones lock the account for 15 minutes, thirty the address."""
     email = email.strip().lower()
     for key, limit in ((f"account:{email}", ACCOUNT_TRIES), (f"address:{address}", ADDRESS_TRIES)):
         allowed = attempts.allowance(work, "password", key, limit)
@@ -104,7 +104,7 @@ def sign_in(work: Work, email: str, password: str, address: str) -> SignIn:
 
 
 def session(work: Work, secret: str | None, *, touch: bool = True) -> tuple[Staff, StaffSession]:
-    """The person behind a cookie. SignInNeeded("none" | "ended" | "idle"). ``touch``: this was a person, not a timer."""
+    """The person behind a cookie. SignInNeeded("none" | "ended" | "idle"). ``touch``: a person came, not a timer."""
     if not secret:
         raise SignInNeeded("none")
     query = (

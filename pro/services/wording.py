@@ -60,7 +60,7 @@ def by_checksum(work: Work, instrument: str, language: str, checksum: str) -> Wo
 
 
 def issuable(work: Work, instrument: str) -> dict[str, str]:
-    """language -> checksum to pin. NotAllowed("wording_not_licensed") in production where the licence is missing or over."""
+    """language -> checksum to pin. NotAllowed("wording_not_licensed") in production without a valid licence."""
     pinned = {}
     for language in work.catalogue.languages:
         words = current(work, instrument, language)

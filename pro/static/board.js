@@ -13,7 +13,7 @@
   function swap(text) {
     var fresh = new DOMParser().parseFromString(text, "text/html");
     var board = find(document), next = find(fresh);
-    if (!next) { location.reload(); return; }
+    if (!next) { throw new Error("no board"); }
     /* Whoever stands on a link must stand on the same one afterwards. */
     var at = document.activeElement, link = board.contains(at) ? at.getAttribute("href") : null;
     var chips = board.querySelector(".counts"), along = chips ? chips.scrollLeft : 0;
@@ -34,9 +34,11 @@
     fetch(location.href, { headers: { "X-Refresh": "1" }, credentials: "same-origin" })
       .then(function (answer) {
         if (!answer.ok) { throw new Error(answer.status); }
+        /* Signed out meanwhile: go to the page that says why. */
+        if (answer.redirected) { location.assign(answer.url); return null; }
         return answer.text();
       })
-      .then(swap)
+      .then(function (text) { if (text !== null) { swap(text); } })
       .catch(stale);
   }
   if (find(document) && window.fetch && window.DOMParser) {

@@ -18,6 +18,8 @@ from pro.work import Actor
 COOKIE = "staff"
 # A page that refreshes itself is not a person at work: it must not keep an idle session alive.
 REFRESH = "X-Refresh"
+# The field of a note: what is in it survives a sign-in.
+KEPT = "text"
 
 
 class Person(Protocol):
@@ -55,10 +57,7 @@ def needs(right: str) -> Callable[[Callable[..., ResponseReturnValue]], Callable
                 staff, _session = staffing.session(site.work(), secret, touch=REFRESH not in request.headers)
             except SignInNeeded as failure:
                 return _to_sign_in(failure.why)
-            site.become(Actor("staff", staff.id, staff.role, staff.name))
-            site.prefer(staff.language)
-            site.zone(next(iter(site.house().catalogue.plans.values())).settings.time_zone)
-            g.staff = staff
+            enter(staff)
             if not may(right):
                 return render_template("staff/not_allowed.html"), 403
             return view(staff, **address)
@@ -67,6 +66,14 @@ def needs(right: str) -> Callable[[Callable[..., ResponseReturnValue]], Callable
         return guarded
 
     return guard
+
+
+def enter(staff: Person) -> None:
+    """From here on in this request ``staff`` acts, in their language and the study's time zone."""
+    site.become(Actor("staff", staff.id, staff.role, staff.name))
+    site.prefer(staff.language)
+    site.zone(next(iter(site.house().catalogue.plans.values())).settings.time_zone)
+    g.staff = staff
 
 
 def must(staff: Person, right: str) -> None:
@@ -109,8 +116,8 @@ def _to_sign_in(why: str) -> ResponseReturnValue:
     """To the sign-in page, with the way back: this page, or for a form that has no page the one it was sent from."""
     show = request.args.get("show")
     here = request.path.removesuffix("/send") + (f"?show={show}" if show and show.isidentifier() else "")
-    if request.path == url_for("staff.sign_out"):
-        here = url_for("staff.board")
     known = why if why in ("idle", "ended") else None
-    answer = redirect(url_for("staff.sign_in", next=here, why=known), code=303)
+    # 307 takes what was posted along, so that the sign-in page can keep a note that was being written.
+    code = 307 if request.form.get(KEPT) else 303
+    answer = redirect(url_for("staff.sign_in", next=here, why=known), code=code)
     return let_out(cast(Response, answer))

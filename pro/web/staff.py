@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from datetime import datetime
+from itertools import groupby
 from typing import cast
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from pro.errors import BadData
@@ -33,6 +36,10 @@ def sign_in() -> ResponseReturnValue:
 @pages.post("/sign-in")
 def sign_in_now() -> ResponseReturnValue:
     """Check e-mail and password and go where the person wanted to go."""
+    if (
+        "email" not in request.form and request.form.get("do") == "note"
+    ):  # a note was posted after the session had ended
+        return _sign_in_page(SignInForm(formdata=None), why=request.args.get("why", ""), status=401)
     form = SignInForm()
     if not form.validate_on_submit():
         return _sign_in_page(form, status=400)
@@ -43,8 +50,20 @@ def sign_in_now() -> ResponseReturnValue:
     target = guard.own_path(request.args.get("next"))
     if target == url_for("staff.board") and not staffing.may(tried.staff.role, "see_board"):
         target = url_for("staff.participants.everyone")
-    answer = redirect(target, code=303)
+    kept = _kept_note(tried.staff, target)
+    answer = kept or redirect(target, code=303)
     return guard.let_in(cast(Response, answer), tried.secret)
+
+
+def _kept_note(staff: Person, target: str) -> Response | None:
+    """The alert's page with the note that was being written when the session ended, back in its field."""
+    text = request.form.get(guard.KEPT, "")
+    found = re.fullmatch(r"/staff/alerts/([0-9]{1,9})", target)
+    if not text or not found or not staffing.may(staff.role, "note"):
+        return None
+    guard.enter(staff)
+    notify("not_saved_yet")
+    return make_response(_alert_page(int(found[1]), NoteForm(formdata=None, text=text)))
 
 
 def _sign_in_page(
@@ -60,6 +79,7 @@ def _sign_in_page(
         place=_place(target),
         locked_until=locked_until,
         idle=idle,
+        kept=request.form.get(guard.KEPT, ""),
     )
     return page, status
 
@@ -111,21 +131,23 @@ def alert_act(staff: Person, alert_id: int) -> ResponseReturnValue:
 
 
 def _acknowledge(staff: Person, alert_id: int) -> ResponseReturnValue:
+    """Take on what was on the page, and only that: what came later must be read first."""
     guard.must(staff, "acknowledge")
-    shown = request.form.getlist("alert")
-    if not shown or not all(text.isascii() and text.isdigit() and len(text) < 12 for text in shown):
-        raise BadData("unknown_alert")
     page = reading.alert_page(site.work(), alert_id, site.language())
-    done = alerting.acknowledge(site.work(), sorted({int(text) for text in shown}))
-    later = set(page.open_ids) - set(done.new)
+    filed_here = {str(finding.alert_id): finding.alert_id for finding in page.findings}
+    shown = set(request.form.getlist("alert"))
+    if not shown or not shown <= set(filed_here):
+        raise BadData("unknown_alert")
+    done = alerting.acknowledge(site.work(), sorted(filed_here[text] for text in shown))
     others = [(name, at) for _id, name, at in done.already if name != staff.name]
     if done.new:
         notify("acknowledged")
     elif others:
         name, at = others[0]
         notify("somebody_first", name=name, at=at.isoformat())
-    elif done.already:
+    else:
         notify("acknowledged_before")
+    later = set(page.open_ids) - set(done.new)
     if later:
         notify("later", count=len(later))
     return redirect(url_for("staff.alert", alert_id=alert_id), code=303)
@@ -144,4 +166,13 @@ def _note(staff: Person, alert_id: int) -> ResponseReturnValue:
 
 def _alert_page(alert_id: int, form: NoteForm, status: int = 200) -> ResponseReturnValue:
     page = reading.alert_page(site.work(), alert_id, site.language())
-    return render_template("staff/alert.html", page=page, case=page.case, form=form), status
+    course = _folded(page.events)
+    return render_template("staff/alert.html", page=page, case=page.case, form=form, course=course), status
+
+
+def _folded(events: Iterable[tuple[datetime, str, str]]) -> list[tuple[datetime, str, str]]:
+    """Things of one kind in the same minute as one line: seven rules fired, not seven lines."""
+    found = []
+    for (at, key), group in groupby(events, key=lambda event: (event[0].replace(second=0, microsecond=0), event[1])):
+        found.append((at, key, " ".join(dict.fromkeys(detail for _at, _key, detail in group if detail))))
+    return found

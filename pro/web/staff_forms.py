@@ -30,7 +30,7 @@ def _plain(text: str | None) -> str | None:
     return unicodedata.normalize("NFKC", text).strip() if text else text
 
 
-class SignInForm(FlaskForm):  # type: ignore[misc]
+class SignInForm(FlaskForm):
     """E-mail and password."""
 
     email = EmailField(
@@ -43,7 +43,7 @@ class SignInForm(FlaskForm):  # type: ignore[misc]
     )
 
 
-class NoteForm(FlaskForm):  # type: ignore[misc]
+class NoteForm(FlaskForm):
     """A note on the alerts of one form."""
 
     text = TextAreaField(
@@ -56,7 +56,7 @@ class NoteForm(FlaskForm):  # type: ignore[misc]
     )
 
 
-class EnrolForm(FlaskForm):  # type: ignore[misc]
+class EnrolForm(FlaskForm):
     """A new participant. Field names are those of ``enrolment.enrol``, so that its refusals find their field."""
 
     plan = RadioField(
@@ -106,7 +106,7 @@ class EnrolForm(FlaskForm):  # type: ignore[misc]
                 self[name].errors = [REFUSALS.get(why, why)]
 
 
-class SendForm(FlaskForm):  # type: ignore[misc]
+class SendForm(FlaskForm):
     """A form to send now, and the way."""
 
     instrument = RadioField(

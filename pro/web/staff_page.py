@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
-from flask import flash, g, request, url_for
+from flask import Flask, flash, g, request, url_for
 from flask.blueprints import BlueprintSetupState
 
 from pro.web import guard, site, staff_words
@@ -18,7 +18,7 @@ def notify(key: str, **values: Any) -> None:
 
 def install(state: BlueprintSetupState) -> None:
     """Give the templates of the application the words for staff."""
-    staff_words.install(state.app)
+    staff_words.install(cast(Flask, state.app))
 
 
 def context() -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from html import unescape
+from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -64,7 +65,8 @@ def bleeds(house: House, way: Way, **more: int | str | tuple[str, ...] | None) -
     """The participant reports heavy bleeding; the ids of the alerts that this raised, the worst first."""
     with transaction(house.engine) as session:
         work = house.work(session)
-        make.answer(work, make.sitting(work, way), **{"bleed": 3, "bleed_now": 1, **more})
+        given: dict[str, Any] = {"bleed": 3, "bleed_now": 1, **more}
+        make.answer(work, make.sitting(work, way), **given)
     with transaction(house.engine) as session:
         query = select(Alert).where(Alert.assessment_id == way.assessment_id).order_by(Alert.level.desc(), Alert.id)
         return [alert.id for alert in session.scalars(query)]

@@ -1,0 +1,33 @@
+"""`make bench`: measures everything and writes the table in docs/performance.md. Only loopback, about ten minutes."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import mail, memory, page, screens, streams
+from bench.figures import machine, report
+
+PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+
+def main() -> int:
+    """Exit status 1 if a bound is not kept."""
+    figures = []
+    for part in (page, screens, mail, memory, streams):
+        print(f"{part.__name__}: {(part.__doc__ or '').splitlines()[0]}", flush=True)
+        found = part.measure()
+        report(found)
+        figures += found
+    table = "\n".join(["| figure | measured | bound | kept |", "|---|---|---|---|", *(figure.row for figure in figures)])
+    when = f"{datetime.now(UTC):%Y-%m-%d}, on {machine()}."
+    text = PAGE.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}\n{when}\n\n{table}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    return 0 if all(figure.kept for figure in figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""From an answer that is saved to the alert's mail in the SMTP server's hands."""
+
+from __future__ import annotations
+
+import time
+from statistics import median
+
+from bench.figures import Figure, percentile, report
+from bench.screens import site_on
+from bench.walker import Walker, people
+from tests.live import Site
+
+ANSWERS = 60
+# More or less than a second apart, so that the worker is met at every moment of its round.
+PAUSE = 0.83
+
+
+def delays(site: Site) -> list[float]:
+    """Seconds for each mail of each of the answers; an answer whose mail never came is an error."""
+    saved: dict[str, float] = {}
+    for number, path in people(site, ANSWERS, "MAIL").items():
+        walker = Walker(site.url, path, answers={"bleed": "4"})
+        walker.start()
+        walker.step()
+        saved[number] = time.monotonic()
+        walker.connection.close()
+        time.sleep(PAUSE)
+    for number in saved:
+        site.mailbox.wait(lambda letter, number=number: number in letter.as_string() or number in letter.get_content())
+    found = []
+    for at, letter in site.mailbox.letters:
+        number = next((number for number in saved if number in str(letter["Subject"]) + letter.get_content()), None)
+        if number is not None:
+            found.append(at - saved[number])
+    return found
+
+
+def measure() -> list[Figure]:
+    """Median and 99th percentile, with TLS and log-in at the mail server."""
+    with site_on("SQLite") as site:
+        found = delays(site)
+    return [
+        Figure(f"Answer saved to mail handed over, median of {len(found)} mails", median(found), "s"),
+        Figure("The same, 99th percentile", percentile(found, 0.99), "s", 3),
+    ]
+
+
+def main() -> None:
+    """Measure and print."""
+    report(measure())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Memory (PSS: shared pages counted once) of the web worker and of the worker, after work."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from bench.figures import Figure, report
+from bench.screens import Walk, children, site_on
+from bench.walker import people
+
+
+def pss(pid: int) -> float:
+    """Megabytes that a process really takes."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    found = re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)
+    assert found is not None
+    return int(found[1]) * 1024 / 1e6
+
+
+def measure() -> list[Figure]:
+    """Both, after 20 forms at 20 screens a second and the mails that they caused."""
+    found = []
+    for engine in ("SQLite", "PostgreSQL"):
+        with site_on(engine) as site:
+            walk = Walk(site, list(people(site, 20, "MEM").values()), fetch=True)
+            walk.run(20, 20, 4)
+            [web] = children(site.web_pid)
+            found.append(Figure(f"{engine}: memory of the web worker (PSS) after {len(walk.times)} screens", pss(web), "MB", 120))
+            found.append(Figure(f"{engine}: memory of the worker (PSS)", pss(site.worker_pid), "MB", 100))
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    report(measure())
+
+
+if __name__ == "__main__":
+    main()

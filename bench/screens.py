@@ -1,0 +1,142 @@
+"""A screen: save the answer, judge, audit, commit, render the next. CPU, latency at 10 requests a second, throughput."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+from bench.figures import Figure, percentile, report
+from bench.walker import Walker, people, staffed
+from tests import live, postgres
+from tests.live import Site
+
+TICKS = os.sysconf("SC_CLK_TCK")
+RATE, WALKERS = 10, 5
+
+
+@contextmanager
+def site_on(engine: str, workers: int = 1) -> Iterator[Site]:
+    """A running, staffed system on a fresh database: "SQLite" or "PostgreSQL"."""
+    with tempfile.TemporaryDirectory() as folder:
+        if engine == "SQLite":
+            with live.running(Path(folder), workers=workers) as site:
+                staffed(site)
+                yield site
+        else:
+            with postgres.server(durable=True) as server, live.running(Path(folder), server.new(), workers) as site:
+                staffed(site)
+                yield site
+
+
+def children(pid: int) -> list[int]:
+    """The processes that ``pid`` started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def cpu(pid: int) -> float:
+    """Seconds of CPU, user and system, that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+class Walk:
+    """Walkers that go on from form to form until told to stop."""
+
+    def __init__(self, site: Site, paths: list[str], fetch: bool) -> None:
+        self.site, self.paths, self.fetch = site, paths, fetch
+        self.times: list[float] = []
+        self.lock = threading.Lock()
+
+    def one(self, until: float, pause: float) -> None:
+        """Answer forms until ``until`` (monotonic), a screen every ``pause`` seconds, or at once."""
+        due = time.monotonic()
+        while time.monotonic() < until:
+            with self.lock:
+                if not self.paths:
+                    return
+                walker = Walker(self.site.url, self.paths.pop(), fetch=self.fetch)
+            walker.start()
+            while not walker.submitted and time.monotonic() < until:
+                due = max(due + pause, time.monotonic() - pause)
+                time.sleep(max(0.0, due - time.monotonic()))
+                took = walker.step()
+                with self.lock:
+                    self.times.append(took)
+            walker.connection.close()
+
+    def run(self, seconds: float, rate: float | None, walkers: int) -> float:
+        """Walk for ``seconds`` at ``rate`` screens a second in all (None: as fast as it goes); how long it really took."""
+        began = time.monotonic()
+        pause = walkers / rate if rate else 0.0
+        crowd = [threading.Thread(target=self.one, args=(began + seconds, pause)) for _ in range(walkers)]
+        for number, thread in enumerate(crowd):
+            time.sleep(1 / rate if rate and number else 0)
+            thread.start()
+        for thread in crowd:
+            thread.join()
+        return time.monotonic() - began
+
+
+def cpu_per_screen(site: Site, fetch: bool, prefix: str) -> float:
+    """Milliseconds of CPU of the web worker for one screen, over at least 300 screens, one at a time."""
+    [worker] = children(site.web_pid)
+    paths = list(people(site, 25, prefix).values())
+    spent, screens = 0.0, 0
+    for number, path in enumerate(paths):
+        walker = Walker(site.url, path, fetch=fetch)
+        walker.start()
+        before = cpu(worker)
+        while not walker.submitted:
+            walker.step()
+            screens += number > 0
+        # The first form warms the process up.
+        spent += cpu(worker) - before if number else 0
+        walker.connection.close()
+    return spent / screens * 1000
+
+
+def latency(site: Site, engine: str) -> list[Figure]:
+    """Median and 99th percentile of a screen at 10 a second for a minute."""
+    walk = Walk(site, list(people(site, 60, "LAT").values()), fetch=True)
+    walk.run(60, RATE, WALKERS)
+    times = [took * 1000 for took in walk.times]
+    return [
+        Figure(f"{engine}: a screen at {RATE} a second, median of {len(times)}", median(times), "ms", 15),
+        Figure(f"{engine}: the same, 99th percentile", percentile(times, 0.99), "ms", 60),
+    ]
+
+
+def throughput(engine: str) -> Figure:
+    """Screens a second with two gunicorn workers, the load on the same cores."""
+    with site_on(engine, workers=2) as site:
+        walk = Walk(site, list(people(site, 200, "THR").values()), fetch=True)
+        took = walk.run(15, None, 8)
+        return Figure(f"{engine}: screens with two gunicorn workers, load on the same cores", len(walk.times) / took, "/s")
+
+
+def measure() -> list[Figure]:
+    """Every figure about a screen, on both engines."""
+    found = []
+    for engine in ("SQLite", "PostgreSQL"):
+        with site_on(engine) as site:
+            for fetch, how in ((True, "one round trip, by the script"), (False, "with a redirect, without script")):
+                spent = cpu_per_screen(site, fetch, f"CPU{int(fetch)}")
+                found.append(Figure(f"{engine}: CPU of the web worker a screen, {how}", spent, "ms", 8))
+            found += latency(site, engine)
+        found.append(throughput(engine))
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    report(measure())
+
+
+if __name__ == "__main__":
+    main()

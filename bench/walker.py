@@ -1,0 +1,104 @@
+"""Somebody who answers forms over HTTP as fast as told, with the script's way (one round trip) or without script (two)."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import time
+from dataclasses import dataclass, field
+from urllib.parse import urlencode, urlsplit
+
+from pro.db import transaction
+from pro.work import SYSTEM
+from tests import make
+from tests.live import Site
+
+HIDDEN = re.compile(r'name="(csrf_token|page|from)" value="([^"]*)"')
+ACTION = re.compile(r'<form[^>]*action="([^"]+)"[^>]*id="answer"')
+CHOICE = re.compile(r'name="value" value="(\d+)"')
+FIELD = re.compile(r'<(?:input|textarea) class="field" id="f-(\w+)"')
+
+
+@dataclass
+class Walker:
+    """One browser on one form. ``answers``: page -> code to choose; everywhere else the first option."""
+
+    site: str
+    path: str
+    fetch: bool = True
+    answers: dict[str, str] = field(default_factory=dict)
+    cookies: dict[str, str] = field(default_factory=dict)
+    html: str = ""
+    submitted: bool = False
+
+    def __post_init__(self) -> None:
+        self.connection = http.client.HTTPConnection(urlsplit(self.site).netloc, timeout=30)
+
+    def start(self) -> None:
+        """Open the link and press Start; the first question is on the screen."""
+        self._ask("GET", self.path)
+        self._post(self.path, {"by": "self", **dict(HIDDEN.findall(self.html))}, follow=True)
+
+    def step(self) -> float:
+        """Answer what is on the screen; the seconds until the next screen is there in full."""
+        action, data = self._answer()
+        began = time.perf_counter()
+        self._post(action, data, follow=not self.fetch)
+        took = time.perf_counter() - began
+        self.submitted = data.get("do") == "send"
+        return took
+
+    def _answer(self) -> tuple[str, dict[str, str]]:
+        found = ACTION.search(self.html)
+        if found is None:
+            raise RuntimeError(f"no form on this page: {self.html[:500]}")
+        data = dict(HIDDEN.findall(self.html))
+        choices = CHOICE.findall(self.html)
+        if choices:
+            wanted = self.answers.get(data["page"], choices[0])
+            return found[1], data | {"value": wanted if wanted in choices else choices[0]}
+        for act in ("understood", "send", "none", "next"):
+            if f'name="do" value="{act}"' in self.html:
+                return found[1], data | {"do": act} | dict.fromkeys(FIELD.findall(self.html), "")
+        raise RuntimeError(f"nothing to press on this page: {self.html[:500]}")
+
+    def _post(self, path: str, data: dict[str, str], follow: bool) -> None:
+        status, location = self._ask("POST", path, urlencode(data))
+        if status == 303 and follow:
+            self._ask("GET", location)
+        elif status != 200:
+            raise RuntimeError(f"POST {path.split('/')[1]}: {status} {self.html[:300]}")
+
+    def _ask(self, method: str, path: str, body: str | None = None) -> tuple[int, str]:
+        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+        if body is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+            if self.fetch and "/f/" in path:
+                headers["X-Fetch"] = "1"
+        self.connection.request(method, path, body, headers)
+        response = self.connection.getresponse()
+        self.html = response.read().decode()
+        for name, value in response.getheaders():
+            if name == "Set-Cookie":
+                key, _, rest = value.partition("=")
+                self.cookies[key] = rest.partition(";")[0]
+        return response.status, response.headers.get("Location", "")
+
+
+def people(site: Site, count: int, prefix: str, instrument: str = "npc_checkin") -> dict[str, str]:
+    """study number -> path of a form's link, for ``count`` new participants with nobody's phone."""
+    found = {}
+    for number in range(count):
+        with transaction(site.house.engine) as session:
+            work = site.house.work(session, SYSTEM)
+            person = make.participant(work, f"{prefix}-{number:04}", phone="")
+            found[person.study_number] = make.form(work, person, instrument).path
+    return found
+
+
+def staffed(site: Site) -> None:
+    """A nurse on duty and an investigator, so that alerts have somebody to go to."""
+    with transaction(site.house.engine) as session:
+        work = site.house.work(session, SYSTEM)
+        make.duty(work, make.account(work, "nurse", language="zh_Hans"))
+        make.account(work, "investigator")

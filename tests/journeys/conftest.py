@@ -1,0 +1,69 @@
+"""A running system with one study, and fresh participants for each story."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, Playwright
+
+from pro.db import transaction
+from tests import make
+from tests.journeys.people import Nurse, Patient
+from tests.live import Site
+from tests.make import Study
+
+_numbers = itertools.count(1)
+NewPatient = Callable[..., Patient]
+
+
+@pytest.fixture(scope="session")
+def study(live_site: Site) -> Study:
+    """The staff of one study, the nurse on duty."""
+    return make.study(live_site.house)
+
+
+@pytest.fixture
+def phone(browser: Browser, playwright: Playwright) -> Iterator[Callable[..., Page]]:
+    """A maker of phones; any of the browser's settings may be changed."""
+    contexts = []
+
+    def new(language: str = "zh_Hans", **settings: object) -> Page:
+        given = {**playwright.devices["Pixel 7"], "timezone_id": "Asia/Shanghai"}
+        given["locale"] = "zh-CN" if language == "zh_Hans" else "en-GB"
+        context = browser.new_context(**{**given, **settings})  # type: ignore[arg-type]
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        return context.new_page()
+
+    yield new
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def patient(live_site: Site, study: Study, phone: Callable[..., Page]) -> NewPatient:
+    """A maker of participants with an open form and a phone."""
+
+    def new(language: str = "zh_Hans", instrument: str = "npc_checkin", **settings: object) -> Patient:
+        number = f"J{os.environ.get('PYTEST_XDIST_WORKER', 'main').upper()}-{next(_numbers):03}"
+        with transaction(live_site.house.engine) as session:
+            work = live_site.house.work(session)
+            person = make.participant(work, number, language=language)
+            way = make.form(work, person, instrument)
+        return Patient(phone(language, **settings), way.url)
+
+    return new
+
+
+@pytest.fixture
+def nurse(live_site: Site, study: Study, phone: Callable[..., Page]) -> Callable[..., Nurse]:
+    """A maker of staff at a browser, by role."""
+
+    def new(role: str = "nurse", **settings: object) -> Nurse:
+        account = study.staff[role]
+        return Nurse(phone(account.language, **settings), live_site, account.email, account.password)
+
+    return new

@@ -1,0 +1,166 @@
+"""The people of the journeys and what they do, in their own verbs, through a real browser."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import Locator, Page, expect
+
+from tests.live import Site
+
+
+# Milliseconds, a little more than form.js waits.
+DOUBLE_TAP = 420
+
+
+@dataclass
+class Patient:
+    """Somebody with a phone and a form."""
+
+    page: Page
+    link: str
+    taps: int = 0
+
+    def opens_the_link(self) -> Patient:
+        """Opens the link: a start page, nothing has begun."""
+        self.page.goto(self.link)
+        return self
+
+    def tap(self, where: Locator) -> None:
+        """Taps, and waits until the page has come to rest on another screen."""
+        before = self.page.locator("main").inner_html()
+        self.taps += 1
+        where.click()
+        end = time.monotonic() + 10
+        while _main(self.page) in (None, before):
+            assert time.monotonic() < end, f"nothing changed after a tap on {where}"
+            self.page.wait_for_timeout(15)
+        self.page.wait_for_load_state()
+        # A new screen takes no tap at first, because it may be the second of a double tap.
+        self.page.wait_for_timeout(DOUBLE_TAP)
+
+    def starts(self, by: str = "self") -> Patient:
+        """Presses Start."""
+        self.tap(self.page.locator(f"button[name=by][value={by}]"))
+        return self
+
+    def chooses(self, code: int) -> Patient:
+        """Taps the option with this code."""
+        self.tap(self.page.locator(f"button.opt[value='{code}']"))
+        return self
+
+    def skips(self) -> Patient:
+        """Skips the question."""
+        self.tap(self.page.locator("button[name=do][value=skip]"))
+        return self
+
+    def goes_back(self) -> Patient:
+        """Goes back one question."""
+        self.tap(self.page.locator("button[name=do][value=back]"))
+        return self
+
+    def has_none_of_these(self) -> Patient:
+        """On the list page: none of these."""
+        self.tap(self.page.locator("button.btn[name=do][value=none]"))
+        return self
+
+    def goes_on(self) -> Patient:
+        """Presses the button that goes on without a change, or past optional fields."""
+        self.tap(self.page.locator("button.btn[name=do][value=next]"))
+        return self
+
+    def understands(self) -> Patient:
+        """Presses on past the emergency advice."""
+        self.tap(self.page.locator("button[value=understood]"))
+        return self
+
+    def sends(self) -> Patient:
+        """Sends the form from the review page."""
+        self.tap(self.page.locator("button[value=send]"))
+        return self
+
+    def switches_language(self) -> Patient:
+        """Taps the language switch."""
+        before = self.page.locator("html").get_attribute("lang") or ""
+        self.page.locator(".lang").last.click()
+        expect(self.page.locator("html")).not_to_have_attribute("lang", before)
+        return self
+
+    @property
+    def question(self) -> str:
+        """The heading on the screen."""
+        return self.page.locator("h1").inner_text().replace("\u200b", "")
+
+    def answers_the_rest(self, codes: Mapping[str, int | None] | None = None) -> Patient:
+        """Answers up to the review: ``codes`` by item (None: skip), else the first option and none of the list."""
+        codes = codes or {}
+        for _ in range(60):
+            if self.page.locator("button[value=send]").count():
+                return self
+            if self.page.locator("button[value=understood]").count():
+                self.understands()
+            elif self.page.locator("button.btn[value=none]").count():
+                self.has_none_of_these()
+            elif self.page.locator("button.opt").count():
+                item = self.page.locator("input[name=page]").get_attribute("value") or ""
+                code = codes.get(item, _first_code(self.page))
+                self.skips() if code is None else self.chooses(code)
+            else:
+                self.goes_on()
+        raise AssertionError("the form never ended")
+
+
+def _main(page: Page) -> str | None:
+    """What the page shows; None between two pages. Asked from here, because the pages' policy allows no eval."""
+    try:
+        return page.locator("main").inner_html(timeout=1000)
+    except PlaywrightError:
+        return None
+
+
+def _first_code(page: Page) -> int:
+    return int(page.locator("button.opt").first.get_attribute("value") or 0)
+
+
+@dataclass
+class Nurse:
+    """A member of staff at a browser."""
+
+    page: Page
+    site: Site
+    email: str
+    password: str
+
+    def opens(self, url: str) -> Nurse:
+        """Opens an address, signing in on the way where that is asked."""
+        self.page.goto(url)
+        if self.page.locator("input[name=password]").count():
+            self.page.fill("input[name=email]", self.email)
+            self.page.fill("input[name=password]", self.password)
+            self.page.locator("main form button.btn").click()
+            self.page.wait_for_load_state()
+        return self
+
+    def acknowledges(self) -> Nurse:
+        """Takes the alert on."""
+        self.page.locator("button[value=acknowledge]").click()
+        self.page.wait_for_load_state()
+        return self
+
+    def notes(self, text: str) -> Nurse:
+        """Writes a note."""
+        self.page.fill("textarea[name=text]", text)
+        self.page.locator("button[value=note]").click()
+        self.page.wait_for_load_state()
+        return self
+
+
+def link_in(text: str) -> str:
+    """The first address in a mail."""
+    found = re.search(r"https?://\S+", text)
+    assert found, text
+    return found.group(0)

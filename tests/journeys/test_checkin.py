@@ -1,0 +1,226 @@
+"""The main story: a sign is answered, judged, mailed, opened, acknowledged; and every way the form may go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import select
+
+from pro.db import transaction
+from pro.models import Alert, Answer, Assessment, Participant
+from pro.services.forms import answer_rows
+from tests.journeys.people import Nurse, Patient, link_in
+from tests.live import Site
+from tests.make import Study
+
+pytestmark = pytest.mark.journey
+NewPatient = Callable[..., Patient]
+NewNurse = Callable[..., Nurse]
+
+
+def number_on(patient: Patient) -> str:
+    """The study number that the start page shows."""
+    text = patient.page.locator("main").inner_text()
+    return next(word.strip("。. ，,") for word in text.replace("编号", " ").split() if word.strip("。.").startswith("J"))
+
+
+def stored(site: Site, number: str) -> tuple[Assessment, dict[str, Answer], list[Alert]]:
+    """The newest form of a participant, its newest answers, its alerts."""
+    with transaction(site.house.engine) as session:
+        work = site.house.work(session)
+        person = session.scalars(select(Participant).where(Participant.study_number == number)).one()
+        query = select(Assessment).where(Assessment.participant_id == person.id).order_by(Assessment.id.desc())
+        form = session.scalars(query).first()
+        assert form is not None
+        alerts = list(session.scalars(select(Alert).where(Alert.assessment_id == form.id)))
+        return form, answer_rows(work, form.id), alerts
+
+
+def test_an_ulcer_sign_reaches_the_nurse_who_takes_it_on(
+    live_site: Site, study: Study, patient: NewPatient, nurse: NewNurse
+) -> None:
+    me = patient().opens_the_link()
+    number = number_on(me)
+    me.starts().answers_the_rest({"odor": 2, "headache": 2})
+
+    letter = live_site.mailbox.wait(
+        lambda mail: number in str(mail["Subject"]) and study.staff["nurse"].email in str(mail["To"])
+    )
+    text = letter.get_content()
+    assert "尽快" in str(letter["Subject"])
+    assert "头痛" not in text
+    assert "臭" not in text
+    expect(me.page.locator("h1")).to_have_text("看一遍，再提交")
+    me.sends()
+    expect(me.page.locator("h1")).to_contain_text("我们会联系您")
+
+    at_desk = nurse().opens(link_in(text))
+    expect(at_desk.page.locator("h1")).to_contain_text(number)
+    expect(at_desk.page.locator("main")).to_contain_text("UL3")
+    at_desk.acknowledges()
+    expect(at_desk.page.locator("button[value=acknowledge]")).to_have_count(0)
+    at_desk.notes("已电话联系，今天来院做内镜。")
+    expect(at_desk.page.locator("#notes")).to_contain_text("今天来院做内镜")
+
+    _form, _answers, alerts = stored(live_site, number)
+    assert {alert.rule for alert in alerts} >= {"UL3"}
+    assert all(alert.acknowledged_by == study.staff["nurse"].id for alert in alerts)
+
+
+def test_a_bleeding_that_does_not_stop_shows_what_to_do_at_once(
+    live_site: Site, study: Study, patient: NewPatient
+) -> None:
+    me = patient().opens_the_link()
+    number = number_on(me)
+    me.starts().chooses(3).chooses(1)
+    expect(me.page.locator(".sos h1")).to_contain_text("请立即拨打120")
+    expect(me.page.locator(".sos a.btn")).to_have_attribute("href", "tel:120")
+    expect(me.page.locator(".steps li").first).to_contain_text("坐直")
+    live_site.mailbox.wait(
+        lambda mail: number in str(mail["Subject"])
+        and "Emergency" in str(mail["Subject"])
+        and study.staff["investigator"].email in str(mail["To"])
+    )
+    me.page.reload()
+    expect(me.page.locator(".sos h1")).to_be_visible()
+    me.understands()
+    expect(me.page.locator("button.opt")).to_have_count(4)
+    me.answers_the_rest().sends()
+    expect(me.page.locator(".sos")).to_be_visible()
+
+
+def test_a_wrong_tap_is_taken_back_but_the_alert_stays(live_site: Site, study: Study, patient: NewPatient) -> None:
+    me = patient().opens_the_link()
+    number = number_on(me)
+    me.starts().chooses(4)
+    me.tap(me.page.locator("button[value=wrong]"))
+    expect(me.page.locator("button.opt.on")).to_contain_text("很多")
+    me.chooses(0)
+    _form, answers, alerts = stored(live_site, number)
+    assert answers["bleed"].value == 0
+    assert [alert.rule for alert in alerts if alert.level == 3] == ["E01"]
+    assert all(alert.resolved_at is None for alert in alerts if alert.level == 3)
+
+
+def test_somebody_without_symptoms_is_done_in_18_taps(study: Study, patient: NewPatient) -> None:
+    me = patient().opens_the_link().starts().answers_the_rest().sends()
+    expect(me.page.locator("h1")).to_contain_text("已收到，谢谢您")
+    assert me.taps <= 18
+
+
+def test_the_language_changes_in_the_middle_and_nothing_is_lost(
+    live_site: Site, study: Study, patient: NewPatient
+) -> None:
+    me = patient().opens_the_link()
+    number = number_on(me)
+    me.starts().chooses(1).chooses(0)
+    before = me.page.url
+    me.switches_language()
+    assert me.page.url.split("?")[0] == before
+    expect(me.page.locator("html")).to_have_attribute("lang", "en")
+    assert me.question == "How is your breathing?"
+    me.chooses(0)
+    assert me.question == "Chest pain, pressure or tightness?"
+    _form, answers, _alerts = stored(live_site, number)
+    assert [(answers[item].value, answers[item].language) for item in ("bleed", "bleed_now", "breath")] == [
+        (1, "zh_Hans"),
+        (0, "zh_Hans"),
+        (0, "en"),
+    ]
+
+
+def test_what_was_typed_survives_a_change_of_language(study: Study, patient: NewPatient) -> None:
+    me = patient().opens_the_link().starts()
+    while not me.page.locator("input[name=weight]").count():
+        me.has_none_of_these() if me.page.locator("button.btn[value=none]").count() else me.chooses(0)
+    me.page.fill("input[name=weight]", "61")
+    me.page.fill("textarea[name=free_text]", "半夜醒来口干")
+    me.switches_language()
+    expect(me.page.locator("input[name=weight]")).to_have_value("61")
+    expect(me.page.locator("textarea[name=free_text]")).to_have_value("半夜醒来口干")
+
+
+def test_a_form_goes_on_where_it_stopped_on_another_device(
+    study: Study, patient: NewPatient, phone: Callable[..., Page]
+) -> None:
+    me = patient().opens_the_link().starts().chooses(0).chooses(1).skips()
+    question = me.question
+    elsewhere = Patient(phone("zh_Hans"), me.link).opens_the_link().starts("helped")
+    assert elsewhere.question == question
+    elsewhere.chooses(0)
+    me.page.goto(me.link)
+    me.starts()
+    assert me.question == "有没有晕倒？"
+
+
+def test_it_all_works_without_script(live_site: Site, study: Study, patient: NewPatient) -> None:
+    me = patient(java_script_enabled=False).opens_the_link()
+    number = number_on(me)
+    me.page.locator("button[name=by][value=self]").click()
+    for _ in range(60):
+        if me.page.locator("button[value=send]").count():
+            break
+        if me.page.locator("button.btn[value=none]").count():
+            me.page.locator("label.tick", has_text="恶心").click()
+            me.page.locator("button.btn[value=some]").click()
+        elif me.page.locator("button.opt").count():
+            me.page.locator("button.opt").first.click()
+        else:
+            me.page.locator("button.btn[value=next]").click()
+    me.page.locator("button[value=send]").click()
+    expect(me.page.locator("h1")).to_contain_text("已收到，谢谢您")
+    form, answers, _alerts = stored(live_site, number)
+    assert form.submitted_at is not None
+    assert answers["other7"].value == ["nausea"]
+    assert (answers["nausea"].value, answers["nausea"].source) == (0, "asked")
+    assert (answers["vomit"].value, answers["vomit"].source) == (0, "other7")
+
+
+def test_back_change_and_the_phones_own_back_button_lose_nothing(
+    live_site: Site, study: Study, patient: NewPatient
+) -> None:
+    me = patient().opens_the_link()
+    number = number_on(me)
+    me.starts().chooses(0).chooses(1).chooses(0)
+    me.goes_back().goes_back()
+    assert me.question == "您的呼吸怎么样？"
+    me.goes_on()
+    me.page.go_back()
+    expect(me.page.locator("h1")).to_contain_text("呼吸")
+    me.chooses(2)
+    _form, answers, _alerts = stored(live_site, number)
+    assert [answers[item].value for item in ("bleed", "breath", "chest")] == [0, 2, 0]
+
+
+def test_a_double_tap_and_a_second_sending_are_harmless(live_site: Site, study: Study, patient: NewPatient) -> None:
+    me = patient().opens_the_link()
+    number = number_on(me)
+    me.starts()
+    me.page.locator("button.opt[value='1']").dblclick()
+    expect(me.page.locator("h1")).not_to_contain_text("有没有出血")
+    me.answers_the_rest()
+    review = me.page.url
+    me.sends()
+    me.page.goto(review)
+    expect(me.page.locator("h1")).to_contain_text("已收到")
+    _form, _answers, _alerts = stored(live_site, number)
+    with transaction(live_site.house.engine) as session:
+        rows = list(session.scalars(select(Answer.item).where(Answer.assessment_id == _form.id)))
+    assert rows.count("bleed") == 1
+
+
+def test_a_code_opens_the_form_whatever_its_dress(live_site: Site, study: Study, phone: Callable[..., Page]) -> None:
+    way = study.chinese.checkin
+    page = phone("zh_Hans")
+    page.goto(live_site.url)
+    page.fill("input[name=code]", way.code[:6])
+    page.locator("main button.btn").click()
+    expect(page.locator(".err")).to_be_visible()
+    expect(page.locator("input[name=code]")).to_have_value(way.code[:6])
+    wide = "".join(chr(ord(letter) + 0xFEE0) for letter in way.code.lower() if letter != "-")
+    page.fill("input[name=code]", f" {wide} ")
+    page.locator("main button.btn").click()
+    page.locator("button[name=by][value=self]").click()
+    expect(page.locator("h1")).to_contain_text("有没有出血")

@@ -1,0 +1,54 @@
+"""The QLQ-C30 in English with skips: what is stored and shown equals the reference scores."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+from sqlalchemy import select
+
+from pro.db import transaction
+from pro.models import Assessment, Participant, Score
+from tests.journeys.people import Nurse, Patient
+from tests.journeys.test_checkin import number_on
+from tests.live import Site
+from tests.make import Study
+
+pytestmark = pytest.mark.journey
+REFERENCE = Path(__file__).parents[1] / "data" / "qlqc30_reference_200.csv"
+SCALES = "QL PF RF EF CF SF FA NV PA DY SL AP CO DI FI C30SUMMARY".split()
+
+
+def a_form_with_gaps() -> dict[str, str]:
+    """The first reference form with several answers missing and a mixture of scores."""
+    with REFERENCE.open(newline="") as file:
+        for row in csv.DictReader(file):
+            missing = sum(not row[f"Q{n}"] for n in range(1, 31))
+            if 4 <= missing <= 12 and any(row[scale] for scale in SCALES):
+                return row
+    raise AssertionError("the reference has no such form")
+
+
+def test_scores_equal_the_reference_although_questions_were_skipped(
+    live_site: Site, study: Study, patient: Callable[..., Patient], nurse: Callable[..., Nurse]
+) -> None:
+    row = a_form_with_gaps()
+    codes = {f"Q{n}": int(row[f"Q{n}"]) if row[f"Q{n}"] else None for n in range(1, 31)}
+    me = patient("en", "qlq_c30").opens_the_link()
+    number = number_on(me)
+    me.starts().answers_the_rest(codes).sends()
+    with transaction(live_site.house.engine) as session:
+        person = session.scalars(select(Participant).where(Participant.study_number == number)).one()
+        form = session.scalars(select(Assessment).where(Assessment.participant_id == person.id)).one()
+        scores = {score.scale: score for score in session.scalars(select(Score).where(Score.assessment_id == form.id))}
+    assert set(scores) == set(SCALES)
+    for scale in SCALES:
+        expected = float(row[scale]) if row[scale] else None
+        assert scores[scale].value == (None if expected is None else pytest.approx(expected, abs=1e-6)), scale
+    at_desk = nurse("coordinator").opens(f"{live_site.url}/staff/participants/{person.id}")
+    expect(at_desk.page.locator("main")).to_contain_text("Demonstration", ignore_case=True)
+    shown = next(scale for scale in SCALES if row[scale])
+    expect(at_desk.page.locator("main")).to_contain_text(f"{float(row[shown]):.0f}")
