@@ -58,7 +58,7 @@ class Walker:
             wanted = self.answers.get(data["page"], choices[0])
             return found[1], data | {"value": wanted if wanted in choices else choices[0]}
         for act in ("understood", "send", "none", "next"):
-            if f'name="do" value="{act}"' in self.html:
+            if re.search(f'<button class="(?:btn|btn alt|quiet)[^"]*" name="do" value="{act}"', self.html):
                 return found[1], data | {"do": act} | dict.fromkeys(FIELD.findall(self.html), "")
         raise RuntimeError(f"nothing to press on this page: {self.html[:500]}")
 

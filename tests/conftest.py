@@ -23,12 +23,7 @@ from tests.make import Clock, make_house
 ROOT = Path(__file__).parent.parent
 IN_CI = os.environ.get("CI") == "true"
 SHARED = "../shared"
-try:  # interim
-    import app as _app  # noqa: F401
-
-    pytest_plugins = ["tests.whole"]
-except ImportError:
-    pytest_plugins = []
+pytest_plugins = ["tests.whole"]
 # Without these, Chromium asks its maker's hosts for updates at every start.
 BROWSER_FLAGS = (
     "--no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run --disable-background-networking "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import ssl
 import subprocess
@@ -78,6 +79,8 @@ def mail_server(folder: Path) -> Iterator[tuple[Mailbox, int, Path]]:
         # handled=False: aiosmtpd itself answers a refused log-in; otherwise the client would hang.
         return AuthResult(success=right, handled=False)
 
+    # aiosmtpd warns about itself at every log-in.
+    logging.getLogger("mail.log").setLevel(logging.ERROR)
     mailbox = Mailbox()
     port = free_port()
     controller = Controller(

@@ -11,7 +11,7 @@ import phonenumbers
 from sqlalchemy import select
 
 from pro.errors import BadData
-from pro.models import Anchor, Assessment, Participant
+from pro.models import Anchor, Assessment, Message, Participant
 from pro.services import access
 from pro.services.passwords import hash_secret
 from pro.work import Work
@@ -91,11 +91,25 @@ def withdraw(work: Work, participant: Participant, reason: str) -> None:
     participant.withdrawn_at = work.now
     for assessment in work.session.scalars(select(Assessment).where(Assessment.participant_id == participant.id)):
         access.revoke(work, assessment)
+    _hold_back_messages(work, participant)
     work.record("participant.withdrawn", participant, participant_id=participant.id, reason=reason.strip())
 
 
 def _number(typed: str) -> str:
     return unicodedata.normalize("NFKC", typed).strip().upper()
+
+
+def _hold_back_messages(work: Work, participant: Participant) -> None:
+    """What waits to be sent to somebody who left is not sent any more."""
+    query = select(Message).where(
+        Message.participant_id == participant.id,
+        Message.sent_at.is_(None),
+        Message.failed_at.is_(None),
+        Message.dropped_at.is_(None),
+    )
+    for message in work.session.scalars(query.with_for_update(skip_locked=True)):
+        message.dropped_at, message.failure = work.now, "too_late"
+        work.record("message.dropped", message, participant_id=participant.id, reason="withdrawn")
 
 
 def _number_problem(work: Work, plan: str, number: str) -> str:

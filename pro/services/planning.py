@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from pro.errors import NotAllowed, NotFound
 from pro.messaging import compose, outbox
-from pro.models import Assessment, Participant
+from pro.models import Assessment, Message, Participant
 from pro.services import access, wording
 from pro.work import Work
 
@@ -87,16 +87,27 @@ def _issue(work: Work, participant: Participant, instrument: str) -> Assessment:
     return assessment
 
 
+def _just_invited(work: Work, assessment: Assessment, template: str) -> bool:
+    """A second press within a minute is the same wish."""
+    query = select(Message.id).where(
+        Message.assessment_id == assessment.id,
+        Message.template == template,
+        Message.queued_at > work.now - timedelta(minutes=1),
+    )
+    return work.session.scalar(query.limit(1)) is not None
+
+
 def _invite(work: Work, participant: Participant, assessment: Assessment, link: str | None, code: str | None) -> None:
     template = "invitation" if link else "invitation_code"
+    if _just_invited(work, assessment, template):
+        return
     params = {"link": link} if link else {"code": code, "address": work.config.base_url}
     rendered = compose.render(
         template, participant.language, params, work.house.catalogs, env_banner=not work.config.production
     )
     outbox.queue(
         work,
-        # A second press within the same minute is the same wish.
-        dedupe_key=f"invite:{assessment.id}:{template}:{work.now:%Y%m%d%H%M}",
+        dedupe_key=f"invite:{assessment.id}:{template}:{work.now:%Y%m%d%H%M%S}",
         channel="sms",
         template=template,
         params=params,

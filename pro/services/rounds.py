@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from pro.db import transaction
 from pro.messaging import outbox
@@ -29,7 +31,7 @@ def tick(house: House, senders: Mapping[str, Sender], worker: str) -> int:
     A step that breaks is logged, leaves no heartbeat, and does not keep the others from running.
     """
     steps: tuple[tuple[str, Callable[[], int]], ...] = (
-        ("judge_idle", lambda: _in_transaction(house, judge_idle)),
+        ("judge_idle", lambda: judge_idle(house)),
         ("digests", lambda: _in_transaction(house, digests)),
         ("outbox", lambda: outbox.deliver(house, senders, worker, ONE_ROUND)),
         ("audit", lambda: _in_transaction(house, audit.seal_events)),
@@ -57,28 +59,46 @@ def send(house: House, senders: Mapping[str, Sender], worker: str) -> int:
         return 0
 
 
-def judge_idle(work: Work) -> int:
-    """Judge unfinished forms that nobody touched for the plan's idle times (clinical.md 3.4.6)."""
+def judge_idle(house: House) -> int:
+    """Judge unfinished forms that nobody touched for the plan's idle times (clinical.md 3.4.6).
+
+    One transaction a form: none waits for another, and one that breaks keeps no other from being judged. RuntimeError
+    at the end if any broke.
+    """
     query = (
-        select(Assessment)
-        .where(Assessment.judge_next_at <= work.now, Assessment.submitted_at.is_(None))
-        .order_by(Assessment.judge_next_at)
+        select(Assessment.id)
+        .where(Assessment.judge_next_at <= house.clock(), Assessment.submitted_at.is_(None))
+        .order_by(Assessment.judge_next_at, Assessment.id)
         .limit(50)
     )
-    judged = 0
-    for assessment in work.session.scalars(query):
-        work.lock(assessment)
-        if assessment.submitted_at is not None or assessment.last_answer_at is None:
-            assessment.judge_next_at = None
-            continue
-        instrument = work.catalogue.instruments[assessment.instrument]
-        answers = standing(instrument, answer_rows(work, assessment.id))
-        idle = int((work.now - assessment.last_answer_at).total_seconds() // 60)
-        alerting.watch(work, assessment, answers, submitted=False, idle=idle)
-        later = [minutes for minutes in alerting.plan_of(work, assessment).idle_minutes if minutes > idle]
-        assessment.judge_next_at = alerting.minutes_after(assessment.last_answer_at, min(later)) if later else None
-        judged += 1
+    with Session(house.engine.execution_options(read_only=True)) as session:
+        due = list(session.scalars(query))
+    judged = broken = 0
+    for assessment_id in due:
+        try:
+            judged += _in_transaction(house, partial(_judge_one, assessment_id=assessment_id))
+        except Exception as error:
+            broken += 1
+            log.error("the idle assessment %s could not be judged: %s", assessment_id, type(error).__name__)
+    if broken:
+        raise RuntimeError(f"{broken} idle forms could not be judged")
     return judged
+
+
+def _judge_one(work: Work, assessment_id: int) -> int:
+    assessment = work.session.get_one(Assessment, assessment_id, with_for_update=True)
+    if assessment.judge_next_at is None or assessment.judge_next_at > work.now:
+        return 0  # touched, sent, or judged by another worker meanwhile
+    if assessment.submitted_at is not None or assessment.last_answer_at is None:
+        assessment.judge_next_at = None
+        return 0
+    instrument = work.catalogue.instruments[assessment.instrument]
+    answers = standing(instrument, answer_rows(work, assessment.id))
+    idle = int((work.now - assessment.last_answer_at).total_seconds() // 60)
+    alerting.watch(work, assessment, answers, submitted=False, idle=idle)
+    later = [minutes for minutes in alerting.plan_of(work, assessment).idle_minutes if minutes > idle]
+    assessment.judge_next_at = alerting.minutes_after(assessment.last_answer_at, min(later)) if later else None
+    return 1
 
 
 def digests(work: Work) -> int:

@@ -16,12 +16,11 @@ from werkzeug.exceptions import UnsupportedMediaType
 from pro.core import interview, reply
 from pro.core.instrument import Page, Value
 from pro.errors import AlreadySubmitted, BadData
-from pro.models import Assessment, Participant
 from pro.services import access, answering, forms, wording
 from pro.services.access import Sitting
 from pro.services.forms import Form
 from pro.web import screens, site
-from pro.web.screens import Typed
+from pro.web.screens import Issued, Person, Typed
 from pro.work import Actor
 
 pages = Blueprint("questionnaire", __name__)
@@ -290,7 +289,7 @@ def _advice_page(sitting: Sitting, form: Form, position: int) -> Response:
     )
 
 
-def _start_page(assessment: Assessment, participant: Participant, url: str) -> Response:
+def _start_page(assessment: Issued, participant: Person, url: str) -> Response:
     """The page before the first question; for a form that was sent, the page that says so."""
     _welcome(participant)
     pinned = assessment.wordings.get(site.language(), "")
@@ -305,7 +304,7 @@ def _start_page(assessment: Assessment, participant: Participant, url: str) -> R
     )
 
 
-def _about(assessment: Assessment) -> int:
+def _about(assessment: Issued) -> int:
     """How many questions are likely, before anything is known: rounded to fives, because it is a guess."""
     instrument = site.work().catalogue.instruments[assessment.instrument]
     first = interview.path(instrument, {}, {}, assessment.page_set)[0]
@@ -314,7 +313,7 @@ def _about(assessment: Assessment) -> int:
 
 
 def _page(
-    template: str, status: int = 200, participant: Participant | None = None, url: str = "", **values: Any
+    template: str, status: int = 200, participant: Person | None = None, url: str = "", **values: Any
 ) -> Response:
     """A page at ``url`` (where its form posts and its language switch leads back to; this address unless given)."""
     study = screens.study_of(site.house(), participant.plan if participant else None, site.language())
@@ -334,7 +333,7 @@ def _sit(ref: str) -> Sitting:
     return sitting
 
 
-def _welcome(participant: Participant) -> None:
+def _welcome(participant: Person) -> None:
     site.become(Actor("participant", participant.id, "participant"))
     site.prefer(participant.language)
     site.zone(participant.time_zone)

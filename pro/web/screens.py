@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
+from typing import Protocol
 
 from markupsafe import Markup, escape
 
@@ -13,6 +15,36 @@ from pro.core.instrument import Item, Page, Value
 from pro.core.plan import PlanWords, Settings
 from pro.services.forms import Form
 from pro.work import House
+
+
+class Person(Protocol):
+    """What a page needs to know of a participant."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def plan(self) -> str: ...
+    @property
+    def study_number(self) -> str: ...
+    @property
+    def language(self) -> str: ...
+    @property
+    def time_zone(self) -> str: ...
+
+
+class Issued(Protocol):
+    """What the start page needs to know of an assessment."""
+
+    @property
+    def instrument(self) -> str: ...
+    @property
+    def page_set(self) -> str | None: ...
+    @property
+    def wordings(self) -> dict[str, str]: ...
+    @property
+    def first_answer_at(self) -> datetime | None: ...
+    @property
+    def submitted_at(self) -> datetime | None: ...
 
 
 @dataclass(frozen=True, slots=True)

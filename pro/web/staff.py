@@ -161,7 +161,7 @@ def _note(staff: Person, alert_id: int) -> ResponseReturnValue:
     page = reading.alert_page(site.work(), alert_id, site.language())
     alerting.note(site.work(), page.case.source, form.text.data)
     notify("noted")
-    return redirect(url_for("staff.alert", alert_id=alert_id, _anchor="notes"), code=303)
+    return redirect(url_for("staff.alert", alert_id=alert_id), code=303)
 
 
 def _alert_page(alert_id: int, form: NoteForm, status: int = 200) -> ResponseReturnValue:

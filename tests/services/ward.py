@@ -45,6 +45,14 @@ class Ward:
         with browser.working(self.house, self.coordinator.actor) as work:
             return make.form(work, work.session.get_one(Participant, self.participant_id), instrument)
 
+    def another(self, plan: str, study_number: str) -> Ward:
+        """The same people with a participant of another plan."""
+        with browser.working(self.house, self.coordinator.actor) as work:
+            person = make.participant(work, study_number, plan=plan, phone="")
+            return replace(
+                self, participant_id=person.id, checkin=make.form(work, person), qlq=make.form(work, person, "qlq_c30")
+            )
+
     def mark(self, name: str, value: Any, item: str = "", days: int | None = None) -> None:
         """Staff note a clinical fact."""
         with browser.working(self.house, self.nurse.actor) as work:

@@ -1,0 +1,108 @@
+"""`make screenshots`: every kind of page, in both languages, as a phone or a desk shows it, into var/screenshots."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from bench.walker import people, staffed
+from tests import live, make
+from tests.conftest import BROWSER_FLAGS
+from tests.live import Site
+
+FOLDER = Path(__file__).parent.parent / "var" / "screenshots"
+LOCALES = {"zh_Hans": "zh-CN", "en": "en-GB"}
+
+
+def shoot(page: Page, language: str, name: str) -> None:
+    """Keep the whole page as a picture."""
+    page.screenshot(path=FOLDER / f"{name}-{language}.png", full_page=True)
+    print(f"var/screenshots/{name}-{language}.png", flush=True)
+
+
+def press(page: Page, what: str) -> None:
+    """Press the button that ``what`` finds, and wait for the next page."""
+    with page.expect_navigation():
+        page.locator(what).first.click()
+
+
+def participant(page: Page, site: Site, path: str, language: str) -> None:
+    """Ways in, the first question, the advice, a list, the review, the last page."""
+    page.goto(f"{site.url}/?lang={language}")
+    shoot(page, language, "code")
+    page.locator("input[name=code]").fill("ABCD")
+    press(page, "form button.btn")
+    shoot(page, language, "code-refused")
+    page.goto(f"{site.url}/a/nobody-knows-this-link")
+    shoot(page, language, "link-unknown")
+    page.goto(site.url + path)
+    shoot(page, language, "start")
+    press(page, "button[name=by]")
+    seen: set[str] = set()
+    for _screen in range(60):
+        kind = kind_of(page)
+        if kind not in seen:
+            seen.add(kind)
+            shoot(page, language, kind)
+        if kind == "thanks":
+            return
+        first = "button[value='4']" if kind == "question" and len(seen) == 1 else ""
+        press(page, first or NEXT[kind])
+
+
+NEXT = {
+    "advice": "button[value=understood]",
+    "review": "button[value=send]",
+    "list": "button.btn[value=none]",
+    "fields": "button.btn[value=next]",
+    "question": "button.opt",
+}
+
+
+def kind_of(page: Page) -> str:
+    """Which kind of screen this is."""
+    return next((kind for kind, button in NEXT.items() if page.locator(button).count()), "thanks")
+
+
+def staff(page: Page, site: Site, language: str) -> None:
+    """Sign-in, board, an alert, participants, one participant, enrolment."""
+    page.goto(f"{site.url}/staff/sign-in?lang={language}")
+    shoot(page, language, "sign-in")
+    page.locator("input[name=email]").fill("investigator@example.org")
+    page.locator("input[name=password]").fill(make.PASSWORD)
+    page.locator("main button").first.click()
+    page.wait_for_url("**/staff/")
+    shoot(page, language, "board")
+    page.locator("a[href*='/staff/alerts/']").first.click()
+    shoot(page, language, "alert")
+    page.goto(f"{site.url}/staff/participants")
+    shoot(page, language, "participants")
+    page.locator("a[href*='/staff/participants/']:not([href$='/new'])").first.click()
+    shoot(page, language, "participant")
+    page.goto(f"{site.url}/staff/participants/new")
+    shoot(page, language, "enrol")
+
+
+def main() -> None:
+    """Draw everything on a fresh, running system."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, live.running(Path(folder)) as site, sync_playwright() as playwright:
+        staffed(site)
+        links = list(people(site, 2, "SHOT").values())
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=BROWSER_FLAGS.split())
+        for language, path in zip(LOCALES, links, strict=True):
+            shown = {"locale": LOCALES[language], "timezone_id": "Asia/Shanghai"}
+            phone = browser.new_context(**playwright.devices["Pixel 7"], **shown, java_script_enabled=False)
+            participant(phone.new_page(), site, path, language)
+            phone.close()
+            desk = browser.new_context(viewport={"width": 1280, "height": 900}, locale=LOCALES[language])
+            staff(desk.new_page(), site, language)
+            desk.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

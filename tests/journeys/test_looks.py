@@ -1,0 +1,216 @@
+"""Every page as a person meets it: accessible by axe, no sideways scroll, big enough targets, real glyphs, no stranger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.journeys.people import Nurse, Patient
+from tests.live import Site
+from tests.make import Study
+
+pytestmark = pytest.mark.journey
+LANGUAGES = ("zh_Hans", "en")
+# Levels of WCAG 2.2 AA and best practice; nothing is left out.
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+TARGET = 44
+HAN_FONTS = ("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC")
+
+
+def screens(me: Patient) -> Iterator[str]:
+    """Walks through every kind of participant's page and stops at each; gives its name."""
+    me.opens_the_link()
+    yield "start"
+    me.starts()
+    yield "question"
+    me.chooses(3).chooses(1)
+    yield "advice"
+    me.understands().skips().goes_back()
+    yield "question left before"
+    me.goes_back()
+    yield "question answered before"
+    me.goes_on()
+    while not me.page.locator("button.btn[value=none]").count():
+        me.chooses(0)
+    yield "list"
+    me.page.locator("label.tick").first.click()
+    me.tap(me.page.locator("button.btn[value=none]"))
+    yield "list asked again"
+    me.page.locator("label.tick").first.click()
+    me.has_none_of_these()
+    me.page.fill("input[name=weight]", "620")
+    me.goes_on()
+    yield "fields with a problem"
+    me.page.fill("input[name=weight]", "62")
+    me.goes_on()
+    yield "review"
+    me.sends()
+    yield "thanks"
+    me.page.goto(me.link)
+    yield "already received"
+    me.page.goto(me.link[:-1] + ("A" if me.link[-1] != "A" else "B"))
+    yield "unknown link"
+    me.page.goto(me.link.split("/a/")[0])
+    yield "code"
+    me.page.fill("input[name=code]", "ABCD-34")
+    me.page.locator("main button.btn").click()
+    yield "code with a problem"
+    me.page.goto(me.link.split("/a/")[0] + "/nothing-here")
+    yield "not found"
+
+
+def staff_pages(at_desk: Nurse, study: Study, url: str) -> Iterator[str]:
+    """Every staff page."""
+    at_desk.page.goto(f"{url}/staff/")
+    yield "sign-in"
+    at_desk.opens(f"{url}/staff/")
+    yield "board"
+    at_desk.page.locator("a.btn", has_text="J").or_(at_desk.page.locator(".rows a")).first.click()
+    yield "alert"
+    at_desk.page.goto(f"{url}/staff/participants")
+    yield "participants"
+    at_desk.page.goto(f"{url}/staff/participants/{study.chinese.id}")
+    yield "participant"
+    at_desk.page.goto(f"{url}/staff/participants/new")
+    yield "enrol"
+    at_desk.page.locator("main form button.btn").click()
+    yield "enrol with problems"
+    at_desk.page.goto(f"{url}/staff/nothing-here")
+    yield "not found"
+
+
+def sideways(page: Page) -> str:
+    """What sticks out to the right, if the page can be pushed sideways."""
+    return str(
+        page.evaluate(
+            """() => { const wide = document.documentElement.clientWidth;
+            if (document.documentElement.scrollWidth <= wide + 1) return '';
+            return [...document.querySelectorAll('body *')]
+                .filter(e => e.getBoundingClientRect().right > wide + 1 && !e.closest('.wide,nav'))
+                .map(e => e.outerHTML.slice(0, 80)).slice(-3).join(' | ') || 'the page itself'; }"""
+        )
+    )
+
+
+def small_targets(page: Page) -> list[str]:
+    """Things to press that are too small for a thumb; links inside a sentence are excepted, as WCAG has it."""
+    found: list[str] = page.evaluate(
+        """least => [...document.querySelectorAll('a[href],button,input:not([type=hidden]),summary,label.tick,label.pick')]
+        .filter(e => { const b = e.getBoundingClientRect();
+            if (!b.width || e.closest('.vh') || e.matches('.vh,.skip,label.tick input,label.pick input')) return false;
+            if (e.matches('a') && getComputedStyle(e).display === 'inline') return false;
+            return b.height < least || b.width < least; })
+        .map(e => e.outerHTML.slice(0, 100))""",
+        TARGET,
+    )
+    return found
+
+
+def looked_at(page: Page, name: str, language: str) -> list[str]:
+    """Everything that is wrong with the page on the screen."""
+    wrong = []
+    results = Axe().run(page, options=RULES)
+    wrong += [f"{name}: axe {found['id']} {found['nodes'][0]['html'][:120]}" for found in results.response["violations"]]
+    stuck = sideways(page)
+    wrong += [f"{name}: sticks out sideways: {stuck}"] if stuck else []
+    wrong += [f"{name}: too small to press: {what}" for what in small_targets(page)]
+    expect(page.locator("html")).to_have_attribute("lang", "zh-Hans-CN" if language == "zh_Hans" else "en")
+    return wrong
+
+
+def strangers(page: Page, home: str) -> list[str]:
+    """Collects every request of ``page`` to another host than ``home``."""
+    found: list[str] = []
+
+    def look(request: Any) -> None:
+        host = urlsplit(request.url).netloc
+        if host and host != urlsplit(home).netloc:
+            found.append(request.url)
+
+    page.on("request", look)
+    return found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_participants_pages(live_site: Site, study: Study, patient: Callable[..., Patient], language: str) -> None:
+    me = patient(language)
+    met = strangers(me.page, live_site.url)
+    wrong = [found for name in screens(me) for found in looked_at(me.page, name, language)]
+    assert not wrong, "\n".join(wrong)
+    assert not met
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_narrow_phone_with_text_twice_as_large(study: Study, patient: Callable[..., Patient], language: str) -> None:
+    me = patient(language, viewport={"width": 320, "height": 640})
+    wrong = []
+    for name in screens(me):
+        if sideways(me.page):
+            wrong.append(f"{name} at 320 px: {sideways(me.page)}")
+        me.page.evaluate("document.documentElement.style.fontSize='200%'")
+        me.page.set_viewport_size({"width": 390, "height": 844})
+        if sideways(me.page):
+            wrong.append(f"{name} with 200 % text: {sideways(me.page)}")
+        me.page.evaluate("document.documentElement.style.fontSize=''")
+        me.page.set_viewport_size({"width": 320, "height": 640})
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_staff_pages(
+    live_site: Site,
+    study: Study,
+    patient: Callable[..., Patient],
+    nurse: Callable[..., Nurse],
+    width: int,
+    language: str,
+) -> None:
+    patient().opens_the_link().starts().chooses(2)
+    at_desk = nurse("coordinator", viewport={"width": width, "height": 900})
+    at_desk.page.goto(f"{live_site.url}/staff/sign-in?lang={language}")
+    met = strangers(at_desk.page, live_site.url)
+    wrong = [
+        found
+        for name in staff_pages(at_desk, study, live_site.url)
+        for found in looked_at(at_desk.page, name, language)
+    ]
+    assert not wrong, "\n".join(wrong)
+    assert not met
+
+
+def test_chinese_is_drawn_in_real_glyphs(study: Study, patient: Callable[..., Patient]) -> None:
+    me = patient().opens_the_link().starts()
+    session = me.page.context.new_cdp_session(me.page)
+    session.send("DOM.enable")
+    session.send("CSS.enable")
+    root = session.send("DOM.getDocument")["root"]["nodeId"]
+    node = session.send("DOM.querySelector", {"nodeId": root, "selector": "h1"})["nodeId"]
+    fonts = session.send("CSS.getPlatformFontsForNode", {"nodeId": node})["fonts"]
+    assert fonts
+    assert all(font["familyName"] in HAN_FONTS for font in fonts), fonts
+
+
+def test_a_whole_form_by_keyboard(study: Study, patient: Callable[..., Patient]) -> None:
+    me = patient().opens_the_link()
+    for expected in ("您的鼻子、嘴或喉咙有没有出血？", "您的呼吸怎么样？"):
+        main = me.page.locator("main")
+        for _ in range(12):
+            me.page.keyboard.press("Tab")
+            kind = me.page.evaluate("document.activeElement.name + '=' + document.activeElement.value")
+            if kind in ("by=self", "value=0"):
+                break
+        assert me.page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+        me.page.wait_for_timeout(450)
+        before = main.inner_html()
+        me.page.keyboard.press("Enter")
+        for _ in range(100):
+            if main.inner_html() != before:
+                break
+            me.page.wait_for_timeout(20)
+        assert me.question == expected
