@@ -9,7 +9,7 @@ import click
 from flask import Flask
 
 from pro import cli, db, i18n
-from pro.catalogue import Catalogue
+from pro.catalogue import Catalogue, CatalogueError
 from pro.catalogue import read as read_catalogue
 from pro.config import Config
 from pro.errors import ConfigError
@@ -47,11 +47,12 @@ def create_app(config: Config | None = None, now: Clock = clock) -> Flask:
         house = make_house(config or Config.from_env(), now)
         if serving and house.config.production:
             check_ready(house)
-    except ConfigError as error:
+    except (ConfigError, CatalogueError) as error:
+        problems = error.problems if isinstance(error, ConfigError) else [str(error)]
         if serving:
-            sys.stderr.write("\n- ".join(["The settings do not allow a start:", *error.problems]) + "\n")
+            sys.stderr.write("\n- ".join(["The settings do not allow a start:", *problems]) + "\n")
             sys.exit(3)
-        cli.register(app, None, error.problems)
+        cli.register(app, None, problems)
         return app
     site.install(app, house)
     errors.register(app)

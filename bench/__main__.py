@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import mail, memory, page, screens, streams
-from bench.figures import machine, report
+from bench.figures import Figure, machine, report
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -15,13 +15,15 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 def main() -> int:
     """Exit status 1 if a bound is not kept."""
-    figures = []
+    figures: list[Figure] = []
     for part in (page, screens, mail, memory, streams):
         print(f"{part.__name__}: {(part.__doc__ or '').splitlines()[0]}", flush=True)
         found = part.measure()
         report(found)
         figures += found
-    table = "\n".join(["| figure | measured | bound | kept |", "|---|---|---|---|", *(figure.row for figure in figures)])
+    table = "\n".join(
+        ["| figure | measured | bound | kept |", "|---|---|---|---|", *(figure.row for figure in figures)]
+    )
     when = f"{datetime.now(UTC):%Y-%m-%d}, on {machine()}."
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)

@@ -51,7 +51,9 @@ def percentile(values: Sequence[float], share: float) -> float:
 def machine() -> str:
     """What this was measured on: processor, cores, memory, system, Python."""
     about = dict(
-        line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().splitlines() if line.count(":") and line[0] != ":"
+        line.split(":", 1)
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.count(":") and line[0] != ":"
     )
     model = next((value.strip() for key, value in about.items() if key.strip() == "model name"), platform.machine())
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30

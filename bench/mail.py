@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from email.message import EmailMessage
+from functools import partial
 from statistics import median
 
 from bench.figures import Figure, percentile, report
@@ -13,6 +15,11 @@ from tests.live import Site
 ANSWERS = 60
 # More or less than a second apart, so that the worker is met at every moment of its round.
 PAUSE = 0.83
+
+
+def names(number: str, letter: EmailMessage) -> bool:
+    """True if ``letter`` is about the participant ``number``."""
+    return number in f"{letter['Subject']} {letter.get_content()}"
 
 
 def delays(site: Site) -> list[float]:
@@ -26,12 +33,10 @@ def delays(site: Site) -> list[float]:
         walker.connection.close()
         time.sleep(PAUSE)
     for number in saved:
-        site.mailbox.wait(lambda letter, number=number: number in letter.as_string() or number in letter.get_content())
+        site.mailbox.wait(partial(names, number))
     found = []
     for at, letter in site.mailbox.letters:
-        number = next((number for number in saved if number in str(letter["Subject"]) + letter.get_content()), None)
-        if number is not None:
-            found.append(at - saved[number])
+        found += [at - since for number, since in saved.items() if names(number, letter)]
     return found
 
 

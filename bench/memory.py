@@ -26,7 +26,9 @@ def measure() -> list[Figure]:
             walk = Walk(site, list(people(site, 20, "MEM").values()), fetch=True)
             walk.run(20, 20, 4)
             [web] = children(site.web_pid)
-            found.append(Figure(f"{engine}: memory of the web worker (PSS) after {len(walk.times)} screens", pss(web), "MB", 120))
+            found.append(
+                Figure(f"{engine}: memory of the web worker (PSS) after {len(walk.times)} screens", pss(web), "MB", 120)
+            )
             found.append(Figure(f"{engine}: memory of the worker (PSS)", pss(site.worker_pid), "MB", 100))
     return found
 

@@ -34,7 +34,9 @@ def static_page() -> bytes:
     """A page with 30 items of four options and nothing else."""
     rows = "".join(
         f"<p>Item {n}: a question of the usual length, over the past week?</p>"
-        + "".join(f'<label><input type="radio" name="q{n}" value="{code}"> Option {code}</label> ' for code in range(1, 5))
+        + "".join(
+            f'<label><input type="radio" name="q{n}" value="{code}"> Option {code}</label> ' for code in range(1, 5)
+        )
         for n in range(1, 31)
     )
     head = '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
@@ -44,7 +46,7 @@ def static_page() -> bytes:
 class StaticPage(BaseHTTPRequestHandler):
     """Serves the static page."""
 
-    def do_GET(self) -> None:  # noqa: N802  the library's name
+    def do_GET(self) -> None:
         """The page, whatever is asked for."""
         body = static_page()
         self.send_response(200)

@@ -1,4 +1,4 @@
-"""A screen: save the answer, judge, audit, commit, render the next. CPU, latency at 10 requests a second, throughput."""
+"""A screen (save, judge, audit, commit, render the next): CPU, latency at 10 requests a second, throughput."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Walk:
         self.lock = threading.Lock()
 
     def one(self, until: float, pause: float) -> None:
-        """Answer forms until ``until`` (monotonic), a screen every ``pause`` seconds, or at once."""
+        """Answer forms until ``until`` (monotonic), a screen every ``pause`` seconds."""
         due = time.monotonic()
         while time.monotonic() < until:
             with self.lock:
@@ -117,7 +117,9 @@ def throughput(engine: str) -> Figure:
     with site_on(engine, workers=2) as site:
         walk = Walk(site, list(people(site, 200, "THR").values()), fetch=True)
         took = walk.run(15, None, 8)
-        return Figure(f"{engine}: screens with two gunicorn workers, load on the same cores", len(walk.times) / took, "/s")
+        return Figure(
+            f"{engine}: screens with two gunicorn workers, load on the same cores", len(walk.times) / took, "/s"
+        )
 
 
 def measure() -> list[Figure]:

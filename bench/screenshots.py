@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
@@ -94,9 +95,8 @@ def main() -> None:
         links = list(people(site, 2, "SHOT").values())
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=BROWSER_FLAGS.split())
         for language, path in zip(LOCALES, links, strict=True):
-            shown = {"locale": LOCALES[language], "timezone_id": "Asia/Shanghai"}
-            phone = browser.new_context(**playwright.devices["Pixel 7"], **shown, java_script_enabled=False)
-            participant(phone.new_page(), site, path, language)
+            shown: dict[str, Any] = {**playwright.devices["Pixel 7"], "locale": LOCALES[language]}
+            phone = browser.new_context(**shown, timezone_id="Asia/Shanghai", java_script_enabled=False)
             phone.close()
             desk = browser.new_context(viewport={"width": 1280, "height": 900}, locale=LOCALES[language])
             staff(desk.new_page(), site, language)

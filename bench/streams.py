@@ -76,7 +76,9 @@ def measure() -> list[Figure]:
         one = run(["triage", "npc_reirradiation", str(cases(folder / "one.jsonl", 1))], out)
         many = run(["triage", "npc_reirradiation", str(cases(folder / "many.jsonl", CASES))], out)
     return [
-        Figure("flask score: forms a second on one core", LONG / (long.seconds - start.seconds), "/s", 20_000, least=True),
+        Figure(
+            "flask score: forms a second on one core", LONG / (long.seconds - start.seconds), "/s", 20_000, least=True
+        ),
         Figure(f"flask score: memory for {LONG:,} forms over that for {SHORT:,}", long.memory / short.memory, "×", 1.1),
         Figure(f"flask score: largest memory, {LONG:,} forms", long.memory, "MB"),
         Figure("flask triage: judgements a second on one core", CASES / (many.seconds - one.seconds), "/s"),

@@ -1,4 +1,4 @@
-"""Somebody who answers forms over HTTP as fast as told, with the script's way (one round trip) or without script (two)."""
+"""Somebody who answers forms over HTTP: in the script's way (one round trip a screen) or without script (two)."""
 
 from __future__ import annotations
 

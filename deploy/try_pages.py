@@ -35,7 +35,7 @@ def ask(site: str, path: str, authority: str | None, body: bytes | None = None) 
 def check(site: str, plain: str, authority: str) -> list[str]:
     """Every sentence is something that is wrong."""
     wrong = []
-    status, headers, body = ask(site, "/", authority)
+    status, headers, _body = ask(site, "/", authority)
     if status != 200 or headers.get("content-encoding") != "gzip":
         wrong.append(f"the first page: {status}, {headers.get('content-encoding')}")
     if "max-age" not in headers.get("strict-transport-security", ""):
@@ -66,14 +66,18 @@ def check_away(site: str, authority: str) -> list[str]:
     """While the application is not there, nginx itself says so in both languages."""
     status, _headers, body = ask(site, "/", authority)
     text = body.decode()
-    return [] if status == 503 and "稍后" in text and "minute" in text else [f"without the application: {status} {text[:200]}"]
+    return (
+        []
+        if status == 503 and "稍后" in text and "minute" in text
+        else [f"without the application: {status} {text[:200]}"]
+    )
 
 
 def main(arguments: list[str]) -> int:
     """Exit status 0 if all is well."""
     site, plain, authority = arguments
     wrong = check_away(site, authority) if plain == "away" else check(site, plain, authority)
-    print(*wrong, sep="\n", end="\n" if wrong else "")
+    sys.stdout.writelines(f"{sentence}\n" for sentence in wrong)
     return 1 if wrong else 0
 
 

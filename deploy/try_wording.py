@@ -1,4 +1,4 @@
-"""Fills an empty wording table, as a site does with its licensed text: template on standard input, table on standard output.
+"""Fills an empty wording table, as a site does with its licensed text: from standard input to standard output.
 
 The words are only the rows' own names, so nothing here is anybody's questionnaire.
 """

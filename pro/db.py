@@ -88,14 +88,15 @@ def make_engine(url: str) -> Engine:
     """An engine for SQLite (WAL, FULL, one writer at a time) or PostgreSQL (psycopg).
 
     A session bound to ``engine.execution_options(read_only=True)`` starts with a plain BEGIN on SQLite, so that
-    readers never take the writer's place.
+    readers never take the writer's place. Parameters are kept out of error texts: they hold answers and identities.
     """
     if url.startswith("sqlite"):
-        engine = create_engine(url, connect_args={"check_same_thread": False})
+        engine = create_engine(url, hide_parameters=True, connect_args={"check_same_thread": False})
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
         return engine
-    return create_engine(url, pool_pre_ping=True, pool_size=8, connect_args={"connect_timeout": 2})
+    connect = {"connect_timeout": 2}
+    return create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=8, connect_args=connect)
 
 
 def _sqlite_connect(connection: Any, _record: object) -> None:

@@ -17,7 +17,6 @@ from pro.work import SYSTEM, Actor, House, Work
 from tests.make import Way
 
 
-
 @contextmanager
 def working(house: House, actor: Actor = SYSTEM) -> Iterator[Work]:
     """A unit of work that is committed at the end of the block."""

@@ -63,7 +63,15 @@ def test_the_check_in_is_that_of_clinical_md():
     assert items["temp"].codes == (0, 1, 2, 3, 9)
     assert items["temp"].ordinal_codes == (0, 1, 2, 3)
     assert {name for name, item in items.items() if item.implied == 0} == {
-        "bleed_now", "tissue", "headache_int", "sores_int", "pain_int", "blister", "weak", "jaundice", "thirst",
+        "bleed_now",
+        "tissue",
+        "headache_int",
+        "sores_int",
+        "pain_int",
+        "blister",
+        "weak",
+        "jaundice",
+        "thirst",
     }
     assert (items["weight"].minimum, items["weight"].maximum) == (Decimal("25.0"), Decimal("250.0"))
     assert items["free_text"].max_length == 500
@@ -86,12 +94,12 @@ def read_copy(root):
 CHECKIN_FILE, QLQ_FILE = "pro/instruments/npc_checkin.yaml", "pro/instruments/qlq_c30.yaml"
 ZH, EN_QLQ = "translations/zh_Hans/instruments/npc_checkin.yaml", "translations/en/instruments/qlq_c30.yaml"
 BROKEN = [
-    (CHECKIN_FILE, "ask_if: \"bleed >= 1\"", "ask_if: \"bled >= 1\"", "items.bleed_now.ask_if", "“bled”"),
-    (CHECKIN_FILE, "ask_if: \"bleed >= 1\"", "ask_if: \"bleed >= 7\"", "items.bleed_now.ask_if", "no code 7"),
-    (CHECKIN_FILE, "ask_if: \"bleed >= 1\"", "ask_if: \"bleed >=\"", "items.bleed_now.ask_if", "column"),
-    (CHECKIN_FILE, "ask_if: \"bleed >= 1\"", "ask_if: \"bleed_now >= 1\"", "items.bleed_now.ask_if", "earlier"),
-    (CHECKIN_FILE, "ask_if: \"bleed >= 1\"", "ask_if: \"breath >= 1\"", "items.bleed_now.ask_if", "earlier"),
-    (CHECKIN_FILE, "bleed >= 1\", implied: 0", "bleed >= 1\", implied: 5", "items.bleed_now.implied", "5"),
+    (CHECKIN_FILE, 'ask_if: "bleed >= 1"', 'ask_if: "bled >= 1"', "items.bleed_now.ask_if", "“bled”"),
+    (CHECKIN_FILE, 'ask_if: "bleed >= 1"', 'ask_if: "bleed >= 7"', "items.bleed_now.ask_if", "no code 7"),
+    (CHECKIN_FILE, 'ask_if: "bleed >= 1"', 'ask_if: "bleed >="', "items.bleed_now.ask_if", "column"),
+    (CHECKIN_FILE, 'ask_if: "bleed >= 1"', 'ask_if: "bleed_now >= 1"', "items.bleed_now.ask_if", "earlier"),
+    (CHECKIN_FILE, 'ask_if: "bleed >= 1"', 'ask_if: "breath >= 1"', "items.bleed_now.ask_if", "earlier"),
+    (CHECKIN_FILE, 'bleed >= 1", implied: 0', 'bleed >= 1", implied: 5', "items.bleed_now.implied", "5"),
     (CHECKIN_FILE, "faint: {recall", "faint: {implied: 0, recall", "items.faint.implied", "ask_if"),
     (CHECKIN_FILE, "not_ordinal: [9]", "not_ordinal: [8]", "items.temp.not_ordinal", "8"),
     (CHECKIN_FILE, "[0, 1, 2, 3, 9]", "[0, 1, 2, 9, 9]", "items.temp.codes", "2 times"),
@@ -103,8 +111,13 @@ BROKEN = [
     (CHECKIN_FILE, "   selfharm,\n", "", "pages", "“selfharm” is on no page"),
     (CHECKIN_FILE, "   selfharm,\n", "   selfharm, bleed2,\n", "pages", "“bleed2”"),
     (CHECKIN_FILE, "   selfharm,\n", "   selfharm, selfharm,\n", "pages", "2 times"),
-    (CHECKIN_FILE, "[bleed, bleed_now, breath, chest, palp, faint, temp, swallow, neuro,\n   nose",
-     "[bleed_now, bleed, breath, chest, palp, faint, temp, swallow, neuro,\n   nose", "pages.bleed_now", "after it"),
+    (
+        CHECKIN_FILE,
+        "[bleed, bleed_now, breath, chest, palp, faint, temp, swallow, neuro,\n   nose",
+        "[bleed_now, bleed, breath, chest, palp, faint, temp, swallow, neuro,\n   nose",
+        "pages.bleed_now",
+        "after it",
+    ),
     (CHECKIN_FILE, "kind: list, items: [other7]", "items: [other7]", "pages.other7", "list page"),
     (CHECKIN_FILE, "block_a: [bleed,", "block_a: [blood,", "groups.block_a", "“blood”"),
     (CHECKIN_FILE, "  short:\n    [bleed,", "  short:\n    [blood,", "page_sets.short", "“blood”"),
@@ -112,7 +125,7 @@ BROKEN = [
     (CHECKIN_FILE, "channels:", "chanels:", "chanels", "Extra"),
     (CHECKIN_FILE, "id: npc_checkin", "id: checkin", "id", "same name"),
     (CHECKIN_FILE, "items:", "items: [", "line", "YAML"),
-    (QLQ_FILE, "version: \"3.0\"", "version: \"2.0\"", "version", "3.0"),
+    (QLQ_FILE, 'version: "3.0"', 'version: "2.0"', "version", "3.0"),
     (QLQ_FILE, "items: [Q29, Q30]", "items: [Q29, Q31]", "scales.QL", "“Q31”"),
     (QLQ_FILE, "items: [Q6, Q7], range: 3", "items: [Q6, Q7], range: 4", "scales.RF", "range 4"),
     (QLQ_FILE, "scales: [PF, RF", "scales: [XX, RF", "summary.scales", "“XX”"),
@@ -179,7 +192,14 @@ def test_a_missing_language_file_is_named(tmp_path):
 def test_yaml_means_what_people_mean(tmp_path):
     (tmp_path / "a.yaml").write_text("{a: No, b: 3.0, c: 2026-11-22, d: 12, e: true, f: ~, g: 1:30, h: 010}", "utf-8")
     assert load(tmp_path / "a.yaml") == {
-        "a": "No", "b": "3.0", "c": "2026-11-22", "d": 12, "e": True, "f": None, "g": "1:30", "h": "010",
+        "a": "No",
+        "b": "3.0",
+        "c": "2026-11-22",
+        "d": 12,
+        "e": True,
+        "f": None,
+        "g": "1:30",
+        "h": "010",
     }
 
 
@@ -224,8 +244,16 @@ def test_the_checksum_follows_every_character():
 
 # Licensed wording. The texts are invented: the real ones are never in this project.
 FIELDS = {
-    "holder": "The holder", "reference": "A-1", "study": "NPC", "languages": "zh_Hans en", "expires": "2027-12-31",
-    "label": "V3 test", "instrument_version": "3.0", "version": "1", "title": "问卷", "minutes": "10",
+    "holder": "The holder",
+    "reference": "A-1",
+    "study": "NPC",
+    "languages": "zh_Hans en",
+    "expires": "2027-12-31",
+    "label": "V3 test",
+    "instrument_version": "3.0",
+    "version": "1",
+    "title": "问卷",
+    "minutes": "10",
     "days7": "过去一周",
 }
 
@@ -300,8 +328,13 @@ def test_a_wording_file_that_is_not_whole_is_refused(changed, says):
 @pytest.mark.parametrize(
     ("added", "says"),
     [
-        ("Q31,,多,", "“Q31”"), ("Q7,9,多,", "no option 9"), ("Q7,x,多,", "no option x"), ("Q7,,再,", "there twice"),
-        ("Q99,1,多,", "“Q99”"), ("licence,colour,red,", "licence,colour"), ("recall,days9,九天,", "“days9”"),
+        ("Q31,,多,", "“Q31”"),
+        ("Q7,9,多,", "no option 9"),
+        ("Q7,x,多,", "no option x"),
+        ("Q7,,再,", "there twice"),
+        ("Q99,1,多,", "“Q99”"),
+        ("licence,colour,red,", "licence,colour"),
+        ("recall,days9,九天,", "“days9”"),
         ("Q7,5," + "长" * 3000 + ",", "2000"),
     ],
 )
@@ -322,3 +355,25 @@ def test_unlicensed_wording_is_never_usable():
     assert licence_problems(words.licence, "en", TODAY) == [
         "This wording has no licence: load the licensed wording, or stay in demonstration mode."
     ]
+
+
+def test_a_sites_plan_takes_the_place_of_the_built_in_one(tmp_path: Path) -> None:
+    built_in = ROOT / "pro" / "plans" / "npc_reirradiation.yaml"
+    text = built_in.read_text(encoding="utf-8").replace("demonstration: true", "demonstration: false")
+    (tmp_path / built_in.name).write_text(text, encoding="utf-8")
+    found = read(ROOT / "pro/instruments", ROOT / "translations", [ROOT / "pro/plans", tmp_path])
+    assert found.plans["npc_reirradiation"].settings.demonstration is False
+
+
+def test_a_second_study_is_a_second_file_with_its_words_beside_it(tmp_path: Path) -> None:
+    built_in = ROOT / "pro" / "plans" / "npc_reirradiation.yaml"
+    text = built_in.read_text(encoding="utf-8").replace("id: npc_reirradiation", "id: second_study")
+    (tmp_path / "second_study.yaml").write_text(text, encoding="utf-8")
+    for language in ("zh_Hans", "en"):
+        words = ROOT / "translations" / language / "plans" / "npc_reirradiation.yaml"
+        beside = tmp_path / "words" / language / "second_study.yaml"
+        beside.parent.mkdir(parents=True)
+        beside.write_text(words.read_text(encoding="utf-8").replace("npc_reirradiation", "second_study"), encoding="utf-8")
+    found = read(ROOT / "pro/instruments", ROOT / "translations", [ROOT / "pro/plans", tmp_path])
+    assert set(found.plans) == {"npc_reirradiation", "second_study"}
+    assert found.plan_words["second_study", "zh_Hans"].title == found.plan_words["npc_reirradiation", "zh_Hans"].title

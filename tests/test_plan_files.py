@@ -80,8 +80,11 @@ def test_an_idle_form_is_judged_at_every_moment_that_a_rule_waits_for():
 def test_the_ladder_of_an_emergency():
     steps = [(step.minutes, step.to, step.channel) for step in PLAN.ladder if step.level is Level.EMERGENCY]
     assert steps == [
-        (0, ("on_call", "investigator"), "email"), (15, ("on_call", "investigator"), "email"),
-        (30, ("backup",), "email"), (45, ("investigator",), "sms")]
+        (0, ("on_call", "investigator"), "email"),
+        (15, ("on_call", "investigator"), "email"),
+        (30, ("backup",), "email"),
+        (45, ("investigator",), "sms"),
+    ]
 
 
 def test_words_in_every_language_have_the_same_shape():
@@ -122,36 +125,48 @@ def test_a_grade_is_only_ever_suspected():
         ("hidden_by: [U24]", "hidden_by: [U99]", "rule W24", "matches no rule"),
         ("hidden_by: [U24]", "hidden_by: [W25]", "rule W24", "only a louder rule"),
         ("hidden_by: [U24]", "hidden_by: [Q01]", "rule W24", "only a louder rule"),
-        ("{id: E12, level: emergency, suspects: dermatitis_radiation, basis: [C, E], advice: general,",
-         "{id: E12, level: emergency, suspects: dermatitis_radiation, basis: [C, E],", "rule E12", "which advice"),
+        (
+            "{id: E12, level: emergency, suspects: dermatitis_radiation, basis: [C, E], advice: general,",
+            "{id: E12, level: emergency, suspects: dermatitis_radiation, basis: [C, E],",
+            "rule E12",
+            "which advice",
+        ),
         ("{id: U31, level: urgent,", "{id: U31, advice: general, level: urgent,", "rule U31", "Only an emergency rule"),
         ("{id: U31, level: urgent,", "{id: U31, level: none,", "rules.", "'watch'"),
         ("{id: U31, level: urgent,", "{id: U31, instrument: other, level: urgent,", "rule U31", "“other”"),
         ("suspects: hepatitis, basis: [L]", "suspects: hepatitis, basis: [L, L]", "rule U31", "twice"),
         ("suspects: hepatitis, basis: [L]", "suspects: hepatitis, basis: [X]", "rules.", "'L'"),
-        ("fever: \"temp in", "odor: \"temp in", "named.odor", "already means something else"),
-        ("fever: \"temp in", "fever: \"tmp in", "named.fever, column 1", "did you mean “temp”"),
-        ("M*\"]", "Z*\"]", "lowering D1", "“Z*” matches no rule"),
+        ('fever: "temp in', 'odor: "temp in', "named.odor", "already means something else"),
+        ('fever: "temp in', 'fever: "tmp in', "named.fever, column 1", "did you mean “temp”"),
+        ('M*"]', 'Z*"]', "lowering D1", "“Z*” matches no rule"),
         ("  from: urgent", "  from: emergency", "lowering D1", "never an emergency"),
         ("  to: watch", "  to: urgent", "lowering D1", "quieter level"),
         ("  id: D1", "  id: U01", "lowering U01", "same id"),
         ("to: [backup]", "to: [director]", "ladder.", "'backup'"),
         ("- {level: watch, minutes: 0,", "- {level: watch, minutes: 5,", "ladder", "minute 0 of level watch"),
         ("minutes: 15", "minutes: 40", "ladder", "order of time"),
-        ("{level: urgent, minutes: 0, to: [on_call, investigator], channel: email}",
-         "{level: urgent, minutes: 0, to: [on_call], channel: digest}", "ladder", "too late"),
+        (
+            "{level: urgent, minutes: 0, to: [on_call, investigator], channel: email}",
+            "{level: urgent, minutes: 0, to: [on_call], channel: digest}",
+            "ladder",
+            "too late",
+        ),
         ("instruments: [npc_checkin, qlq_c30]", "instruments: [npc_checkin, other]", "instruments", "“other”"),
         ("submitted_only: [qlq_c30]", "submitted_only: [other]", "submitted_only", "“other”"),
         ("facts: [pd1,", "facts: [pd2,", "facts", "“pd2”"),
         ("facts: [pd1,", "facts: [", "rule E10, column 1", "“pd1”"),
         ("time_zone: Asia/Shanghai", "time_zone: Asia/Nanchang", "settings.time_zone", "not a time zone"),
-        ("emergency: \"120\"", "emergency: \"12O\"", "settings.emergency", "pattern"),
-        ("closes: \"17:30\"", "closes: \"25:30\"", "settings.closes", "pattern"),
+        ('emergency: "120"', 'emergency: "12O"', "settings.emergency", "pattern"),
+        ('closes: "17:30"', 'closes: "25:30"', "settings.closes", "pattern"),
         ("id: npc_reirradiation", "id: other", "id", "use one name"),
         ("idle_minutes: [10, 30]", "idle_minutes: [0, 30]", "idle_minutes", "greater than 0"),
         ("unknown('UL[1-6]')", "unknown('M0[1-4]')", None, None),
-        ("two_valued: true, when: \"missed_consecutive >= 2\"", "two_valued: true, when: \"unknown('M05')\"",
-         "rule M03", "asks for outcomes itself"),
+        (
+            'two_valued: true, when: "missed_consecutive >= 2"',
+            "two_valued: true, when: \"unknown('M05')\"",
+            "rule M03",
+            "asks for outcomes itself",
+        ),
     ],
 )
 def test_a_dubious_plan_is_refused_with_its_place(tmp_path, old, new, where, part):

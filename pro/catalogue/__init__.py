@@ -43,8 +43,9 @@ def read_instruments(directory: Path) -> Mapping[str, Instrument]:
 def read(instruments: Path, translations: Path, plans: Iterable[Path]) -> Catalogue:
     """Read the instruments' folder, every language below ``translations``, and the folders of ``plans``.
 
-    Every instrument and every plan must have its words in each of its languages. CatalogueError names the file, the
-    place and what to mend.
+    A later folder's plan takes the place of one with the same file name; its words may lie beside it, in
+    ``words/<language>/``. Every instrument and every plan must have its words in each of its languages. CatalogueError
+    names the file, the place and what to mend.
     """
     known = read_instruments(instruments)
     languages = tuple(sorted(path.name for path in translations.iterdir() if (path / "instruments").is_dir()))
@@ -67,7 +68,8 @@ def _read_plans(
 ) -> tuple[Mapping[str, Plan], Mapping[tuple[str, str], PlanWords]]:
     plans: dict[str, Plan] = {}
     plan_words: dict[tuple[str, str], PlanWords] = {}
-    for path in (path for directory in directories for path in _files(directory)):
+    # A site's own file takes the place of a built-in one of the same name.
+    for path in {path.name: path for directory in directories for path in _files(directory)}.values():
         plan = read_plan(path, instruments)
         if plan.id in plans:
             raise CatalogueError(path, "id", f"There is already a plan called “{plan.id}”.")
@@ -75,7 +77,9 @@ def _read_plans(
         for language in plan.languages:
             if language not in languages:
                 raise CatalogueError(path, "languages", f"There are no translations in “{language}”.")
-            plan_words[plan.id, language] = read_plan_words(translations / language / "plans" / f"{plan.id}.yaml", plan)
+            own = path.parent / "words" / language / path.name
+            built_in = translations / language / "plans" / path.name
+            plan_words[plan.id, language] = read_plan_words(own if own.exists() else built_in, plan)
     for language in languages:
         for path in _files(translations / language / "plans", required=False):
             if path.stem not in plans:

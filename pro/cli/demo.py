@@ -5,15 +5,13 @@ from __future__ import annotations
 import sys
 
 import click
+from flask.cli import AppGroup
 
 from pro import db
 from pro.cli.house import house, working
 from pro.services import demonstration
 
-
-@click.group("demo")
-def demo() -> None:
-    """The demonstration study: invented participants and staff on the real machinery."""
+demo = AppGroup("demo", help="Fill, show or reset the demonstration study.")
 
 
 @demo.command("fill")

@@ -11,7 +11,7 @@ from types import FrameType
 
 import click
 from cryptography.fernet import Fernet
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 
 from pro import db
 from pro.cli.house import house, working
@@ -23,9 +23,9 @@ from pro.services import audit, rounds, staffing
 PAUSE = 1.0
 ROUND_EVERY = 5.0
 
-db_group = AppGroup("db", help="The tables: bring them to this version.")
-audit_group = AppGroup("audit", help="The audit trail.")
-staff_group = AppGroup("staff", help="Accounts of staff.")
+db_group = AppGroup("db", help="Bring the tables to this version.")
+audit_group = AppGroup("audit", help="Verify the hash chain of the audit trail.")
+staff_group = AppGroup("staff", help="Make accounts for staff.")
 
 
 @db_group.command("upgrade")
@@ -34,8 +34,9 @@ def upgrade() -> None:
     db.upgrade(house().engine)
 
 
-@click.command("tick")
+@click.command("tick", short_help="Do the worker's round, once or forever.")
 @click.option("--forever", is_flag=True, help="Go on until stopped, instead of one round.")
+@with_appcontext
 def tick(forever: bool) -> None:
     """Do the worker's round: judge forms left idle, queue the digest, send what is due, seal the audit trail."""
     the_house = house()
@@ -76,7 +77,7 @@ def verify() -> None:
     sys.exit(1 if found.problems else 0)
 
 
-@click.command("new-key")
+@click.command("new-key", short_help="Print a new key for PRO_DATA_KEYS.")
 def new_key() -> None:
     """Print a new key for PRO_DATA_KEYS (put it in front of the old ones, keep those)."""
     click.echo(Fernet.generate_key().decode())

@@ -11,7 +11,7 @@ from pro.catalogue.schema import json_schemas
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@click.command("schema")
+@click.command("schema", short_help="Write the JSON Schemas of the data files.")
 def schema() -> None:
     """Write the JSON Schemas of the instrument, wording and plan files beside them."""
     for name, text in json_schemas().items():

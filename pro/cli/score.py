@@ -17,7 +17,7 @@ from pro.exports.scores import HeaderRefused, ScoredRow, scored_rows
 INSTRUMENTS = Path(__file__).resolve().parents[1] / "instruments"
 
 
-@click.command("score")
+@click.command("score", short_help="Score a CSV of questionnaire forms.")
 @click.argument("instrument")
 @click.argument("file", type=click.File("rb"), default="-")
 @click.pass_context

@@ -15,7 +15,7 @@ from pro.exports.verdicts import verdict_lines
 DATA = Path(__file__).resolve().parents[1]
 
 
-@click.command("triage")
+@click.command("triage", short_help="Judge cases (JSON lines) by the rules of a plan.")
 @click.argument("plan")
 @click.argument("file", type=click.File("rb"), default="-")
 @click.pass_context

@@ -6,16 +6,14 @@ import sys
 from pathlib import Path
 
 import click
+from flask.cli import AppGroup
 
 from pro.catalogue.wording import WordingRefused, parse_csv, template_csv
 from pro.cli.house import house, working
 from pro.services import wording as wordings
 from pro.work import clock
 
-
-@click.group("wording")
-def wording() -> None:
-    """Licensed wording: an empty table to fill in, loading it, and what is loaded."""
+wording = AppGroup("wording", help="Load and list licensed questionnaire texts.")
 
 
 @wording.command("template")

@@ -20,18 +20,7 @@ from typing import Literal, NoReturn
 from pro.core import kleene
 from pro.core.kleene import Facts, Get, Test, Truth
 
-__all__ = [
-    "FORM_FACTS",
-    "SCORE",
-    "TRUTH",
-    "Condition",
-    "Domain",
-    "Facts",
-    "RuleError",
-    "Truth",
-    "Vocabulary",
-    "parse",
-]
+__all__ = ["FORM_FACTS", "SCORE", "TRUTH", "Condition", "Domain", "Facts", "RuleError", "Truth", "Vocabulary", "parse"]
 
 Constant = int | Decimal | str
 

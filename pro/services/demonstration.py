@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 
 from sqlalchemy import select
 
@@ -77,8 +77,9 @@ def links(work: Work) -> Links:
 
 
 def _enrol(work: Work, number: str, language: str, phone: str) -> Participant:
+    consented = (work.now - timedelta(days=20)).date()
     return enrolment.enrol(
-        work, plan=PLAN, study_number=number, phone=phone, language=language, pin="2468", consented_on=date(2026, 9, 1)
+        work, plan=PLAN, study_number=number, phone=phone, language=language, pin="2468", consented_on=consented
     )
 
 

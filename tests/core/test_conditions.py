@@ -25,14 +25,24 @@ ITEMS = {
 }
 FACTS = {"pd1": TRUTH, "ulcer_status": Domain("words", words=frozenset({"none", "suspected", "confirmed"}))}
 PLAIN = Vocabulary(
-    items=ITEMS, facts=FACTS, scores=frozenset({"PF"}), groups={"graded": ("bleed", "odor", "cough")},
+    items=ITEMS,
+    facts=FACTS,
+    scores=frozenset({"PF"}),
+    groups={"graded": ("bleed", "odor", "cough")},
     recents=frozenset(ITEMS),
 )
 WORDS = Vocabulary(
-    items=ITEMS, facts=FACTS, scores=frozenset({"PF"}), groups=PLAIN.groups, recents=frozenset(ITEMS),
-    named={"fever": parse("temp in (2, 3, 9)", PLAIN), "worse": parse("rise(odor) >= 1 or fever_free", Vocabulary(
-        items=ITEMS, facts={"fever_free": TRUTH}))},
-    rules=("UL1", "UL2", "ULW", "U01"), form_rules=True,
+    items=ITEMS,
+    facts=FACTS,
+    scores=frozenset({"PF"}),
+    groups=PLAIN.groups,
+    recents=frozenset(ITEMS),
+    named={
+        "fever": parse("temp in (2, 3, 9)", PLAIN),
+        "worse": parse("rise(odor) >= 1 or fever_free", Vocabulary(items=ITEMS, facts={"fever_free": TRUTH})),
+    },
+    rules=("UL1", "UL2", "ULW", "U01"),
+    form_rules=True,
 )
 
 
@@ -86,9 +96,15 @@ def test_evaluates(source, values, expected):
 @pytest.mark.parametrize(
     ("left", "right", "both", "either"),
     [
-        (True, True, True, True), (True, False, False, True), (True, None, None, True),
-        (False, True, False, True), (False, False, False, False), (False, None, False, None),
-        (None, True, None, True), (None, False, False, None), (None, None, None, None),
+        (True, True, True, True),
+        (True, False, False, True),
+        (True, None, None, True),
+        (False, True, False, True),
+        (False, False, False, False),
+        (False, None, False, None),
+        (None, True, None, True),
+        (None, False, False, None),
+        (None, None, None, None),
     ],
 )
 def test_and_or_not_follow_kleene(left, right, both, either):
@@ -248,8 +264,11 @@ def test_equal_and_hashable_by_source():
     ],
 )
 def test_refuses_with_column_and_sentence(source, column, part):
-    words = WORDS if "无" not in source else Vocabulary(
-        items=ITEMS, facts={"ulcer_status": Domain("words", words=frozenset({"无"}))})
+    words = (
+        WORDS
+        if "无" not in source
+        else Vocabulary(items=ITEMS, facts={"ulcer_status": Domain("words", words=frozenset({"无"}))})
+    )
     with pytest.raises(RuleError) as refused:
         parse(source, words)
     assert part in refused.value.sentence

@@ -61,8 +61,22 @@ def test_someone_without_symptoms_meets_sixteen_pages():
     """Start + 16 pages + submit = 18 taps, as promised by issue and clinical.md 3.2."""
     met, answers = walk(nothing_wrong)
     assert met == [
-        "bleed", "breath", "chest", "palp", "faint", "temp", "swallow", "neuro",
-        "nosebleed7", "odor", "discharge", "headache", "new_cn", "sores", "other7", "last",
+        "bleed",
+        "breath",
+        "chest",
+        "palp",
+        "faint",
+        "temp",
+        "swallow",
+        "neuro",
+        "nosebleed7",
+        "odor",
+        "discharge",
+        "headache",
+        "new_cn",
+        "sores",
+        "other7",
+        "last",
     ]
     assert all(answers[name] == 0 for name in CHECKIN.items["other7"].lists)
 
@@ -101,8 +115,12 @@ def test_the_immune_questions_are_for_those_exposed(facts, shown):
 
 
 PARENTS = [
-    ("bleed", "bleed_now"), ("discharge", "tissue"), ("headache", "headache_int"), ("sores", "sores_int"),
-    ("pain", "pain_int"), ("rash", "blister"),
+    ("bleed", "bleed_now"),
+    ("discharge", "tissue"),
+    ("headache", "headache_int"),
+    ("sores", "sores_int"),
+    ("pain", "pain_int"),
+    ("rash", "blister"),
 ]
 
 
@@ -199,8 +217,10 @@ def test_progress_counts_what_may_still_come():
     assert first.number == 1
     assert 18 <= first.about_left <= 24
     _, answers = walk(nothing_wrong)
-    assert [(progress(CHECKIN, answers, EXPOSED, page).number, progress(CHECKIN, answers, EXPOSED, page).about_left)
-            for page in ("bleed", "other7", "last")] == [(1, 15), (15, 1), (16, 0)]
+    assert [
+        (progress(CHECKIN, answers, EXPOSED, page).number, progress(CHECKIN, answers, EXPOSED, page).about_left)
+        for page in ("bleed", "other7", "last")
+    ] == [(1, 15), (15, 1), (16, 0)]
 
 
 @st.composite

@@ -54,11 +54,20 @@ def quality(changes=None, **more):
 
 @pytest.mark.parametrize("row", CASES, ids=[row["id"] for row in CASES])
 def test_worked_case(row):
-    verdict = checkin(row["answers"], row["context"], base={}, baseline=row["baseline"], previous=row["previous"],
-                      submitted=row["submitted"])
+    verdict = checkin(
+        row["answers"],
+        row["context"],
+        base={},
+        baseline=row["baseline"],
+        previous=row["previous"],
+        submitted=row["submitted"],
+    )
     expected = row["expected"]
     assert (verdict.level.word, list(verdict.fired), list(verdict.unresolved)) == (
-        expected["level"], expected["fired"], expected["unresolved"])
+        expected["level"],
+        expected["fired"],
+        expected["unresolved"],
+    )
 
 
 def test_all_57_cases_are_there():
@@ -96,8 +105,11 @@ ROWS = [
     ("UL5", {"headache": 3, "discharge": 2}, {"headache": 3, "discharge": 1}),
     ("UL6", ({"odor": 2}, {}, {"previous": {"odor": 0}}), ({"odor": 2}, {}, {"previous": {"odor": 1}})),
     ("UL6", ({"discharge": 3}, {}, {"baseline": {"discharge": 1}}), {"discharge": 3}),
-    ("UL6", ({"headache": 2, "nosebleed7": 1}, {}, {"baseline": {"headache": 0}}),
-     ({"headache": 2}, {}, {"baseline": {"headache": 0}})),
+    (
+        "UL6",
+        ({"headache": 2, "nosebleed7": 1}, {}, {"baseline": {"headache": 0}}),
+        ({"headache": 2}, {}, {"baseline": {"headache": 0}}),
+    ),
     ("ULW", {"odor": 1, "nosebleed7": 1}, {"odor": 1}),
     ("ULW", {"discharge": 2}, {"discharge": 1}),
     ("ULW", {"odor": 2}, {"odor": 3}),
@@ -142,8 +154,11 @@ ROWS = [
     ("W18", {"fatigue": 2}, {"fatigue": 1}),
     ("U19", {"appetite": 4}, {"appetite": 3}),
     ("W19", {"appetite": 3}, {"appetite": 2}),
-    ("U20", ({"weight": Decimal("49.6")}, {"baseline_weight": 62}),
-     ({"weight": Decimal("49.7")}, {"baseline_weight": 62})),
+    (
+        "U20",
+        ({"weight": Decimal("49.6")}, {"baseline_weight": 62}),
+        ({"weight": Decimal("49.7")}, {"baseline_weight": 62}),
+    ),
     ("W20", ({"weight": 57}, {"baseline_weight": 60}), ({"weight": Decimal("57.1")}, {"baseline_weight": 60})),
     ("U21", {"cough": 2, "temp": 9}, {"cough": 2, "temp": 1}),
     ("U21", {"cough": 3}, ({"cough": 2, "breath": 1}, NO_PD1)),
@@ -166,21 +181,30 @@ ROWS = [
     ("U33", {"selfharm": 1}, {"selfharm": 0}),
     ("W40", ({"itch": 2}, {}, {"previous": {"itch": 0}}), ({"itch": 2}, {}, {"previous": {"itch": 1}})),
     ("W40", ({"weak": 3}, {}, {"baseline": {"weak": 1}}), ({"sores_int": 3}, {}, {"baseline": {"sores_int": 1}})),
-    ("W41", (dict.fromkeys(("itch", "cough", "rash", "odor", "skin"), 1), {}, {"baseline": WELL}),
-     (dict.fromkeys(("itch", "cough", "rash", "odor"), 1), {}, {"baseline": WELL})),
+    (
+        "W41",
+        (dict.fromkeys(("itch", "cough", "rash", "odor", "skin"), 1), {}, {"baseline": WELL}),
+        (dict.fromkeys(("itch", "cough", "rash", "odor"), 1), {}, {"baseline": WELL}),
+    ),
     ("M01", {"faint": None}, ({"faint": None}, {}, {"submitted": False, "idle": 29})),
     ("M01", ({"faint": "absent"}, {}, {"submitted": False, "idle": 30}), {"cough": None}),
     ("M01", {"bleed": 1, "bleed_now": None}, {"bleed": 0, "bleed_now": None}),
     ("M02", {"bleed": 3, "bleed_now": None}, {"bleed": 2, "bleed_now": None}),
-    ("M02", ({"bleed": 3, "bleed_now": "absent"}, {}, {"submitted": False, "idle": 10}),
-     ({"bleed": 3, "bleed_now": "absent"}, {}, {"submitted": False, "idle": 9})),
+    (
+        "M02",
+        ({"bleed": 3, "bleed_now": "absent"}, {}, {"submitted": False, "idle": 10}),
+        ({"bleed": 3, "bleed_now": "absent"}, {}, {"submitted": False, "idle": 9}),
+    ),
     ("M03", ({}, {"missed_consecutive": 2}), ({}, {"missed_consecutive": 1})),
     ("M04", ({}, {"missed_consecutive": 1, "open_alert": 2}), ({}, {"missed_consecutive": 1, "open_alert": 1})),
     ("M04", ({}, {"missed_consecutive": 1, **ULCER}), ({}, ULCER)),
     ("M05", {"odor": None, "headache": 2}, {"odor": None, "headache": 1}),
     ("M05", {"odor": None, "headache": 2}, {"odor": None, "headache": 2, "discharge": 1, "tissue": 1}),
-    ("M05", ({"odor": "absent", "bleed": 1}, {}, {"submitted": False, "idle": 30}),
-     ({"odor": "absent", "bleed": 1}, {}, {"submitted": False, "idle": 29})),
+    (
+        "M05",
+        ({"odor": "absent", "bleed": 1}, {}, {"submitted": False, "idle": 30}),
+        ({"odor": "absent", "bleed": 1}, {}, {"submitted": False, "idle": 29}),
+    ),
     ("D1", ({"pain": 3}, {"known_stable": {"pain": 3}}), ({"pain": 4}, {"known_stable": {"pain": 3}})),
 ]
 QUALITY_ROWS = [
@@ -294,7 +318,9 @@ def test_a_lowered_rule_stays_listed_and_its_watch_rule_hidden():
     verdict = checkin({"pain": 3, "cough": 2}, {"known_stable": {"pain": 3}, **NO_PD1})
     assert verdict.fired == ("D1", "U10", "W21")
     assert [(found.rule_id, found.level, found.lowered) for found in verdict.findings] == [
-        ("U10", Level.WATCH, True), ("W21", Level.WATCH, False)]
+        ("U10", Level.WATCH, True),
+        ("W21", Level.WATCH, False),
+    ]
 
 
 def test_lowering_reopens_what_is_unknown_above_watch():
@@ -305,8 +331,13 @@ def test_lowering_reopens_what_is_unknown_above_watch():
 @pytest.mark.parametrize(
     ("baseline", "now", "lost"),
     [
-        (Decimal(62), Decimal("49.6"), Decimal(20)), (Decimal(60), 57, Decimal(5)), (Decimal(50), 55, Decimal(-10)),
-        (None, 57, None), (Decimal(60), None, None), (Decimal(0), 57, None), (Decimal(60), "57", None),
+        (Decimal(62), Decimal("49.6"), Decimal(20)),
+        (Decimal(60), 57, Decimal(5)),
+        (Decimal(50), 55, Decimal(-10)),
+        (None, 57, None),
+        (Decimal(60), None, None),
+        (Decimal(0), 57, None),
+        (Decimal(60), "57", None),
     ],
 )
 def test_weight_loss(baseline, now, lost):
@@ -316,7 +347,14 @@ def test_weight_loss(baseline, now, lost):
 def test_inputs_are_what_the_rule_saw_and_can_be_written_as_json():
     verdict = checkin({"odor": 2, "weight": Decimal("49.6")}, {"baseline_weight": 62}, previous={"odor": 0})
     assert inputs_of(PLAN.rule("UL6"), verdict.facts) == {
-        "bleed": 0, "bleed_now": 0, "discharge": 0, "headache": 0, "nosebleed7": 0, "odor": 2, "previous.odor": 0}
+        "bleed": 0,
+        "bleed_now": 0,
+        "discharge": 0,
+        "headache": 0,
+        "nosebleed7": 0,
+        "odor": 2,
+        "previous.odor": 0,
+    }
     seen = inputs_of(PLAN.rule("U20"), verdict.facts)
     assert json.dumps(seen) == '{"weight_loss_percent": "20.0"}'
     fell = quality({"Q29": 6, "Q30": 6}, baseline=CALM)

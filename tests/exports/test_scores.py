@@ -59,7 +59,12 @@ def test_the_reference_forms_come_out_as_the_reference_says():
 def test_a_complete_form_in_shortest_form():
     row = table(run(form()))[0]
     assert [row[name] for name in ("QL", "PF", "RF", "NV", "FA", "error")] == [
-        "75", "80", "83.33333333333333", "0", "44.44444444444444", "",
+        "75",
+        "80",
+        "83.33333333333333",
+        "0",
+        "44.44444444444444",
+        "",
     ]
 
 
@@ -71,7 +76,7 @@ def test_a_complete_form_in_shortest_form():
         form().replace("\n", "\r"),
         form().rstrip("\n"),
         form() + "\n\n",
-        '"Q1","Q2"' + form()[len("Q1,Q2"):],
+        '"Q1","Q2"' + form()[len("Q1,Q2") :],
         form(header=[f" {item} " for item in ITEMS]),
         form(Q1=" 2 ", Q2="\t3"),
         form(Q1="02", Q2="３"),

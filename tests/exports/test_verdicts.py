@@ -37,7 +37,8 @@ def test_the_command_writes_the_expected_verdicts():
     assert result.exit_code == 0, result.output
     expected = [json.loads(line) for line in CASES.read_text(encoding="utf-8").splitlines()]
     assert [json.loads(line) for line in result.stdout.splitlines()] == [
-        {"id": row["id"], **row["expected"]} for row in expected]
+        {"id": row["id"], **row["expected"]} for row in expected
+    ]
 
 
 def test_a_bad_line_is_an_error_and_the_rest_goes_on():
@@ -169,8 +170,11 @@ def test_harmless_differences_are_taken_as_meant(lines):
 def test_submitted_unless_said():
     form = b'{"id": 7, "answers": {"bleed": 3}%s}'
     said, absent, idle, open_form = verdicts(
-        form % b', "submitted": true', form % b"", form % b', "submitted": false, "idle": 10',
-        form % b', "submitted": false')
+        form % b', "submitted": true',
+        form % b"",
+        form % b', "submitted": false, "idle": 10',
+        form % b', "submitted": false',
+    )
     assert said == absent
     assert "M02" in said["fired"]
     assert "M02" in idle["fired"]
@@ -179,8 +183,10 @@ def test_submitted_unless_said():
 
 
 def test_a_quality_form_is_scored_and_judged():
-    line = (b'{"id": "q", "instrument": "qlq_c30", "answers": {"Q8": 4, "Q29": 1, "Q30": 1},'
-            b' "baseline": {"Q29": 7, "Q30": 7}%s}')
+    line = (
+        b'{"id": "q", "instrument": "qlq_c30", "answers": {"Q8": 4, "Q29": 1, "Q30": 1},'
+        b' "baseline": {"Q29": 7, "Q30": 7}%s}'
+    )
     endings = (b"", b', "recent": {"breath": 12.5}', b', "submitted": false')
     fresh, covered, unsent = verdicts(*(line % ending for ending in endings))
     assert fresh["fired"] == ["Q01", "QD1"]
@@ -218,6 +224,8 @@ def test_whatever_stands_on_a_line_one_line_comes_out(row, noise):
 
 
 def test_judging_needs_no_database_and_no_web():
-    code = ("import sys, pro.catalogue, pro.exports.verdicts;"
-            "sys.exit(bool({'sqlalchemy', 'flask', 'pro.config'} & sys.modules.keys()))")
+    code = (
+        "import sys, pro.catalogue, pro.exports.verdicts;"
+        "sys.exit(bool({'sqlalchemy', 'flask', 'pro.config'} & sys.modules.keys()))"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False).returncode == 0

@@ -113,7 +113,7 @@ MODULES = {module(path): path for path in FILES}
 
 def part(name: str) -> str:
     """The part of the house in which a module lies: ``pro.web.staff`` is in web."""
-    return "app" if name == "app" else (name.split(".") + [""])[1]
+    return "app" if name == "app" else [*name.split("."), ""][1]
 
 
 def imports(path: Path) -> Iterator[tuple[str, int]]:

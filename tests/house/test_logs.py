@@ -34,7 +34,15 @@ def secrets_of(study: Study, client: FlaskClient) -> list[str]:
     """What must not be read anywhere."""
     way = study.chinese.checkin
     cookie = client.get_cookie(f"f_{way.ref}", path=f"/f/{way.ref}")
-    found = [way.token, way.ref, way.code, way.code.replace("-", ""), TYPED, study.chinese.phone, study.chinese.phone[3:]]
+    found = [
+        way.token,
+        way.ref,
+        way.code,
+        way.code.replace("-", ""),
+        TYPED,
+        study.chinese.phone,
+        study.chinese.phone[3:],
+    ]
     found += [person.email for person in study.staff.values()] + [study.staff["nurse"].password]
     return found + ([cookie.value] if cookie else [])
 
@@ -103,5 +111,8 @@ def test_nginx_logs_no_token() -> None:
     assert len(formats) == 1
     for variable in ("$request ", "$request'", "$request_uri", "$uri", "$args", "$http_referer", "$remote_addr"):
         assert variable not in formats[0]
-    assert all(line.strip() in ("access_log off;",) or line.strip().endswith(" epro;") for line in re.findall(r".*access_log.*", text_))
+    assert all(
+        line.strip() in ("access_log off;",) or line.strip().endswith(" epro;")
+        for line in re.findall(r".*access_log.*", text_)
+    )
     assert all(line.strip().endswith(" crit;") for line in re.findall(r".*error_log .*", text_))

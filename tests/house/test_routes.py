@@ -124,9 +124,7 @@ def test_another_forms_session_opens_nothing(client: FlaskClient, seeded: Study)
 
 
 @pytest.mark.parametrize("rule", ["/", "/a/<token>", "/health", "/staff/sign-in"])
-def test_a_public_get_answers_and_changes_nothing(
-    client: FlaskClient, house: House, seeded: Study, rule: str
-) -> None:
+def test_a_public_get_answers_and_changes_nothing(client: FlaskClient, house: House, seeded: Study, rule: str) -> None:
     before = everything(house)
     for _twice in range(2):
         answer = client.get(address(rule, seeded))

@@ -12,7 +12,6 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.live import Site
 
-
 # Milliseconds, a little more than form.js waits.
 DOUBLE_TAP = 420
 

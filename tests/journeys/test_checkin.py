@@ -23,7 +23,9 @@ NewNurse = Callable[..., Nurse]
 def number_on(patient: Patient) -> str:
     """The study number that the start page shows."""
     text = patient.page.locator("main").inner_text()
-    return next(word.strip("。. ，,") for word in text.replace("编号", " ").split() if word.strip("。.").startswith("J"))
+    return next(
+        word.strip("。. ，,") for word in text.replace("编号", " ").split() if word.strip("。.").startswith("J")
+    )
 
 
 def stored(site: Site, number: str) -> tuple[Assessment, dict[str, Answer], list[Alert]]:
@@ -79,9 +81,11 @@ def test_a_bleeding_that_does_not_stop_shows_what_to_do_at_once(
     expect(me.page.locator(".sos a.btn")).to_have_attribute("href", "tel:120")
     expect(me.page.locator(".steps li").first).to_contain_text("坐直")
     live_site.mailbox.wait(
-        lambda mail: number in str(mail["Subject"])
-        and "Emergency" in str(mail["Subject"])
-        and study.staff["investigator"].email in str(mail["To"])
+        lambda mail: (
+            number in str(mail["Subject"])
+            and "Emergency" in str(mail["Subject"])
+            and study.staff["investigator"].email in str(mail["To"])
+        )
     )
     me.page.reload()
     expect(me.page.locator(".sos h1")).to_be_visible()

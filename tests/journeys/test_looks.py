@@ -1,4 +1,4 @@
-"""Every page as a person meets it: accessible by axe, no sideways scroll, big enough targets, real glyphs, no stranger."""
+"""Every page as a person meets it: axe, no sideways scroll, targets for a thumb, real glyphs, no stranger."""
 
 from __future__ import annotations
 
@@ -100,7 +100,8 @@ def sideways(page: Page) -> str:
 def small_targets(page: Page) -> list[str]:
     """Things to press that are too small for a thumb; links inside a sentence are excepted, as WCAG has it."""
     found: list[str] = page.evaluate(
-        """least => [...document.querySelectorAll('a[href],button,input:not([type=hidden]),summary,label.tick,label.pick')]
+        """least => [...document.querySelectorAll(
+            'a[href],button,input:not([type=hidden]),summary,label.tick,label.pick')]
         .filter(e => { const b = e.getBoundingClientRect();
             if (!b.width || e.closest('.vh') || e.matches('.vh,.skip,label.tick input,label.pick input')) return false;
             if (e.matches('a') && getComputedStyle(e).display === 'inline') return false;
@@ -115,7 +116,9 @@ def looked_at(page: Page, name: str, language: str) -> list[str]:
     """Everything that is wrong with the page on the screen."""
     wrong = []
     results = Axe().run(page, options=RULES)
-    wrong += [f"{name}: axe {found['id']} {found['nodes'][0]['html'][:120]}" for found in results.response["violations"]]
+    wrong += [
+        f"{name}: axe {found['id']} {found['nodes'][0]['html'][:120]}" for found in results.response["violations"]
+    ]
     stuck = sideways(page)
     wrong += [f"{name}: sticks out sideways: {stuck}"] if stuck else []
     wrong += [f"{name}: too small to press: {what}" for what in small_targets(page)]

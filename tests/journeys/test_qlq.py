@@ -19,7 +19,7 @@ from tests.make import Study
 
 pytestmark = pytest.mark.journey
 REFERENCE = Path(__file__).parents[1] / "data" / "qlqc30_reference_200.csv"
-SCALES = "QL PF RF EF CF SF FA NV PA DY SL AP CO DI FI C30SUMMARY".split()
+SCALES = ["QL", "PF", "RF", "EF", "CF", "SF", "FA", "NV", "PA", "DY", "SL", "AP", "CO", "DI", "FI", "C30SUMMARY"]
 
 
 def a_form_with_gaps() -> dict[str, str]:

@@ -249,7 +249,11 @@ def test_start_on_two_devices_makes_one_answer_set(any_ward, clock):
     assert phone.form().answers == tablet.form().answers == {"bleed": 1, "bleed_now": 0, "breath": 0, "chest": 0}
     assert {row.assessment_id for row in any_ward.rows(Answer)} == {any_ward.checkin.assessment_id}
     assert {row.item: row.answered_by for row in any_ward.rows(Answer)} == {
-        "bleed": "self", "bleed_now": "self", "breath": "helped", "chest": "self"}
+        "bleed": "self",
+        "bleed_now": "self",
+        "breath": "helped",
+        "chest": "self",
+    }
     assert len(any_ward.events("assessment.opened")) == 1
 
 

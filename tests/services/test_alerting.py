@@ -205,7 +205,9 @@ def test_a_missing_red_flag_closes_itself_when_the_answer_comes(any_ward, clock)
 
 def status(ward: Ward) -> str:
     with browser.working(ward.house) as work:
-        return str(circumstances.snapshot(work, work.session.get_one(Assessment, ward.checkin.assessment_id))["ulcer_status"])
+        return str(
+            circumstances.snapshot(work, work.session.get_one(Assessment, ward.checkin.assessment_id))["ulcer_status"]
+        )
 
 
 def test_an_ulcer_sign_makes_an_ulcer_suspected_once_and_from_the_next_form_on(any_ward):

@@ -31,7 +31,11 @@ def test_an_answer_is_kept_with_everything_that_is_known_about_it(any_ward, cloc
     assert (row.language, row.channel, row.answered_by, row.at) == ("en", "web", "helped", clock.now)
     (event,) = any_ward.events("answers.saved")
     assert (event.actor, event.actor_id, event.old, event.new) == (
-        "participant", any_ward.participant_id, None, {"bleed": ["given", 2]})
+        "participant",
+        any_ward.participant_id,
+        None,
+        {"bleed": ["given", 2]},
+    )
 
 
 def test_the_same_page_again_adds_nothing(any_ward):
@@ -238,11 +242,16 @@ def test_different_pages_from_many_threads_are_all_kept(any_ward):
     phones = [any_ward.start() for _ in range(6)]
     said = {"breath": 3, "chest": 0, "palp": 2, "faint": 1, "temp": 9, "swallow": 4}
     browser.at_once(
-        *(lambda phone=phone, item=item: phone.save(**{item: said[item]}) for phone, item in zip(phones, said, strict=True))
+        *(
+            lambda phone=phone, item=item: phone.save(**{item: said[item]})
+            for phone, item in zip(phones, said, strict=True)
+        )
     )
     assert phones[0].form().answers == said
     assert {"E03", "E08", "U04", "U05", "U06"} <= set(any_ward.alerts())
-    assert len({(alert.source, alert.rule) for alert in any_ward.alerts().values()}) == len(any_ward.events("alert.raised"))
+    assert len({(alert.source, alert.rule) for alert in any_ward.alerts().values()}) == len(
+        any_ward.events("alert.raised")
+    )
 
 
 def test_different_answers_to_one_page_leave_both_rows_and_the_loudest_alert(any_ward):

@@ -120,8 +120,13 @@ def build(house: House) -> Ward:
         work.actor = coordinator.actor
         person = make.participant(work)
         return Ward(
-            house, nurse, investigator, coordinator, person.id,
-            make.form(work, person, "npc_checkin"), make.form(work, person, "qlq_c30"),
+            house,
+            nurse,
+            investigator,
+            coordinator,
+            person.id,
+            make.form(work, person, "npc_checkin"),
+            make.form(work, person, "qlq_c30"),
         )
 
 

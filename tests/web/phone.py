@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import unescape
 from typing import Any
@@ -42,19 +43,19 @@ class Phone:
         self.at, self.page = path, unescape(answer.get_data(as_text=True))
         return answer
 
-    def post(self, path: str, headers: dict[str, str] | None = None, **data: object) -> TestResponse:
+    def post(self, path: str, headers: Mapping[str, str] | None = None, **data: Any) -> TestResponse:
         """POST ``data`` with a token, without following."""
         found = re.search(r'name="csrf_token" value="([^"]+)"', self.page)
         if found is None:
             self.open("/")
             found = re.search(r'name="csrf_token" value="([^"]+)"', self.page)
         assert found is not None
-        answer = self.client.post(path, data={"csrf_token": found[1], **data}, headers=headers)
+        answer = self.client.post(path, data={"csrf_token": found[1], **data}, headers=dict(headers or {}))
         if answer.status_code != 303:
             self.page = unescape(answer.get_data(as_text=True))
         return answer
 
-    def press(self, headers: dict[str, str] | None = None, **data: object) -> TestResponse:
+    def press(self, headers: Mapping[str, str] | None = None, **data: Any) -> TestResponse:
         """Send the form of the page that is shown, and go where it leads."""
         hidden = dict(re.findall(r'<input type="hidden" name="(page|from)" value="([^"]*)"', self.page))
         action = re.search(r'<form[^>]*action="([^"]+)"', self.page)

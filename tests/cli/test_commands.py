@@ -1,0 +1,140 @@
+"""The commands as they are typed: their status, their sentences, and what they need."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from flask import Flask
+
+from pro.db import transaction
+from pro.models import Event, Wording
+from pro.services import audit, wording
+from pro.work import House
+from tests.make import Clock, Study
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(app: Flask, *arguments: str) -> Result:
+    """``flask ARGUMENTS`` in process."""
+    return app.test_cli_runner().invoke(args=list(arguments))
+
+
+def filled(text: str) -> str:
+    """The empty wording table filled in with words of our own."""
+    rows = list(csv.reader(io.StringIO(text)))
+    answers = {
+        ("licence", "expires"): "2099-12-31",
+        ("form", "minutes"): "10",
+        ("licence", "languages"): "en",
+    }
+    for row in rows[1:]:
+        if not row[2]:
+            row[2] = answers.get((row[0], row[1]), f"words {row[0]} {row[1]}")
+    out = io.StringIO()
+    csv.writer(out).writerows(rows)
+    return out.getvalue()
+
+
+def test_help_says_one_sentence_for_every_command(app: Flask) -> None:
+    text = run(app, "--help").output
+    listed = text.partition("Commands:")[2].strip().splitlines()
+    assert len(listed) >= 10
+    assert all(line.rstrip().endswith(".") and not line.rstrip().endswith("...") for line in listed), text
+
+
+def test_score_and_triage_run_in_broken_production_where_others_name_the_problems() -> None:
+    env = {"PATH": os.environ["PATH"], "PRO_MODE": "production", "PRO_DATABASE_URL": "sqlite:////nowhere/pro.sqlite3"}
+    line = b'{"id": "a", "answers": {"bleed": 4}, "submitted": false}\n'
+    judged = subprocess.run(
+        [sys.executable, "-m", "flask", "triage", "npc_reirradiation"],
+        cwd=ROOT,
+        env=env,
+        input=line,
+        capture_output=True,
+    )
+    assert judged.returncode == 0, judged.stderr
+    assert b'"emergency"' in judged.stdout
+    refused = subprocess.run([sys.executable, "-m", "flask", "db", "upgrade"], cwd=ROOT, env=env, capture_output=True)
+    assert refused.returncode == 2
+    assert refused.stderr.count(b"\n- PRO_") >= 5
+
+
+def test_production_does_not_start_and_says_why() -> None:
+    env = {"PATH": os.environ["PATH"], "PRO_MODE": "production"}
+    command = [sys.executable, "-c", "import app; app.create_app()"]
+    started = subprocess.run(command, cwd=ROOT, env=env, capture_output=True)
+    assert started.returncode == 3
+    for name in (b"PRO_SECRET_KEY", b"PRO_DATA_KEYS", b"PRO_BASE_URL", b"PRO_MAIL", b"PRO_SMS"):
+        assert name in started.stderr
+
+
+def test_licensed_wording_is_checked_kept_and_listed(app: Flask, house: House, tmp_path: Path) -> None:
+    empty = run(app, "wording", "template", "qlq_c30", "en")
+    assert empty.exit_code == 0
+    path = tmp_path / "wording.csv"
+    path.write_text(empty.output, encoding="utf-8-sig")
+    refused = run(app, "wording", "load", "qlq_c30", "en", str(path))
+    assert refused.exit_code == 1
+    assert "Q17" in refused.output
+    path.write_text(filled(empty.output), encoding="utf-8-sig")
+    loaded = run(app, "wording", "load", "qlq_c30", "en", str(path), "--note", "agreement signed")
+    assert loaded.exit_code == 0, loaded.output
+    assert "licensed until 2099-12-31" in run(app, "wording", "list").output
+    with transaction(house.engine) as session:
+        work = house.work(session)
+        words = wording.current(work, "qlq_c30", "en")
+        assert words.items["Q17"].question == "words Q17"
+        assert wording.is_licensed(work, words)
+        assert session.query(Wording).one().checksum == words.checksum
+        assert session.query(Event).filter_by(action="wording.loaded").one().reason == "agreement signed"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "word"),
+    [
+        (("wording", "template", "sf_36", "en"), 2, "sf_36"),
+        (("wording", "template", "qlq_c30", "fr"), 2, "fr"),
+        (("score", "npc_checkin"), 2, "qlq_c30"),
+        (("triage", "no_such_plan"), 2, "npc_reirradiation"),
+        (("staff", "add", "nobody", "N", "nurse", "--password", "short"), 1, "at least 12"),
+    ],
+)
+def test_a_refusal_is_a_sentence(app: Flask, arguments: tuple[str, ...], status: int, word: str) -> None:
+    result = run(app, *arguments)
+    assert result.exit_code == status
+    assert word in result.output
+
+
+def test_a_command_on_old_tables_says_what_to_do(app: Flask, house: House) -> None:
+    from_empty = house.engine
+    with from_empty.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM alembic_version")
+    result = run(app, "demo", "fill")
+    assert result.exit_code == 2
+    assert "flask db upgrade" in result.output
+
+
+def test_a_round_of_the_worker_and_an_audit(app: Flask, house: House, seeded: Study, clock: Clock) -> None:
+    assert run(app, "tick").exit_code == 0
+    verified = run(app, "audit", "verify")
+    assert verified.exit_code == 0, verified.output
+    with transaction(house.engine) as session:
+        assert audit.verify(house.work(session)).unsealed == 0
+
+
+def test_the_demonstration_fills_once_and_gives_links(app: Flask) -> None:
+    assert run(app, "demo", "fill").exit_code == 0
+    assert run(app, "demo", "fill").exit_code == 0
+    shown = run(app, "demo", "links").output
+    assert shown.count("/a/") == 2
+    assert "/staff/" in shown
+    assert run(app, "demo", "reset").exit_code == 0
+    assert run(app, "demo", "links").output.count("/a/") == 2
