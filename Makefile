@@ -30,7 +30,8 @@ check: dependencies ## lint, format, types, security, templates, translations, s
 	@$(BIN)/mypy
 	@$(BIN)/bandit -q -c pyproject.toml -r app.py pro
 	@$(BIN)/djlint --lint --quiet templates
-	@$(BIN)/python -m pytest -q -p no:cacheprovider tests/house/test_translations.py tests/house/test_schemas.py
+	@$(BIN)/python -m pytest -q -p no:cacheprovider tests/house/test_translations.py tests/test_catalogue.py \
+		-k "translations or schemas"
 
 format: dependencies ## put code into the one format
 	@$(BIN)/ruff check --fix .

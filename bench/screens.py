@@ -71,7 +71,7 @@ class Walk:
             walker.connection.close()
 
     def run(self, seconds: float, rate: float | None, walkers: int) -> float:
-        """Walk for ``seconds`` at ``rate`` screens a second in all (None: as fast as it goes); how long it really took."""
+        """Walk for ``seconds`` at ``rate`` screens a second in all (None: at once); how long it really took."""
         began = time.monotonic()
         pause = walkers / rate if rate else 0.0
         crowd = [threading.Thread(target=self.one, args=(began + seconds, pause)) for _ in range(walkers)]

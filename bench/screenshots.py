@@ -97,6 +97,7 @@ def main() -> None:
         for language, path in zip(LOCALES, links, strict=True):
             shown: dict[str, Any] = {**playwright.devices["Pixel 7"], "locale": LOCALES[language]}
             phone = browser.new_context(**shown, timezone_id="Asia/Shanghai", java_script_enabled=False)
+            participant(phone.new_page(), site, path, language)
             phone.close()
             desk = browser.new_context(viewport={"width": 1280, "height": 900}, locale=LOCALES[language])
             staff(desk.new_page(), site, language)

@@ -145,7 +145,7 @@ def wait_for(url: str, seconds: float = 30) -> None:
 
 @contextmanager
 def running(folder: Path, database_url: str = "", workers: int = 1) -> Iterator[Site]:
-    """Start everything on a fresh database in ``folder`` (or on ``database_url``), wait until healthy, stop at the end."""
+    """Start everything on a fresh database in ``folder`` (or on ``database_url``), and stop it at the end."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     database_url = database_url or f"sqlite:///{folder / 'pro.sqlite3'}"

@@ -64,7 +64,7 @@ class Server:
 
 @contextmanager
 def server(durable: bool = False) -> Iterator[Server]:
-    """Start a server (1 s) with the migrated template database, and stop it at the end. Only ``durable`` waits for the disk.
+    """Start a server (1 s) with the migrated template database, and stop it at the end. ``durable``: fsync on.
 
     PostgreSQL refuses to run as root, so root starts it as the user postgres.
     """

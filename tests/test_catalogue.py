@@ -373,7 +373,8 @@ def test_a_second_study_is_a_second_file_with_its_words_beside_it(tmp_path: Path
         words = ROOT / "translations" / language / "plans" / "npc_reirradiation.yaml"
         beside = tmp_path / "words" / language / "second_study.yaml"
         beside.parent.mkdir(parents=True)
-        beside.write_text(words.read_text(encoding="utf-8").replace("npc_reirradiation", "second_study"), encoding="utf-8")
+        renamed = words.read_text(encoding="utf-8").replace("npc_reirradiation", "second_study")
+        beside.write_text(renamed, encoding="utf-8")
     found = read(ROOT / "pro/instruments", ROOT / "translations", [ROOT / "pro/plans", tmp_path])
     assert set(found.plans) == {"npc_reirradiation", "second_study"}
     assert found.plan_words["second_study", "zh_Hans"].title == found.plan_words["npc_reirradiation", "zh_Hans"].title

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
-
 from pro.core import interview, scoring
 from pro.core.instrument import Answers, Instrument, Value
 from pro.core.level import Level
@@ -80,14 +78,20 @@ def save(
     return Saved(_loudest(alerts), True, replace(form, alerts=alerts))
 
 
-def advised(work: Work, sitting: Sitting) -> None:
-    """The participant pressed on past the emergency advice."""
-    query = select(Alert).where(
-        Alert.assessment_id == sitting.assessment.id, Alert.advice != "", Alert.advised_at.is_(None)
-    )
-    for alert in work.session.scalars(query):
-        alert.advised_at = work.now
-        work.record("alert.advised", alert, participant_id=alert.participant_id)
+def advised(work: Work, sitting: Sitting, form: Form | None = None) -> None:
+    """The participant pressed on past the advice that is shown. ``form``: as it was just read in the same work.
+
+    All blocks that say to call the same place are done with it; one that names the crisis line is shown on its own.
+    """
+    form = form or forms.read(work, sitting, sitting.participant.language)
+    blocks = work.catalogue.plan_words[sitting.participant.plan, work.catalogue.languages[0]].advice
+    if form.advice is None:
+        return
+    crisis = blocks[form.advice].crisis
+    for alert in form.alerts:
+        if alert.advice and alert.advised_at is None and blocks[alert.advice].crisis == crisis:
+            alert.advised_at = work.now
+            work.record("alert.advised", alert, participant_id=alert.participant_id)
 
 
 def submit(work: Work, sitting: Sitting, language: str) -> None:

@@ -218,7 +218,7 @@ def _read_fields(form: Form, page: Page, do: str) -> tuple[Mapping[str, Value | 
 
 def _past_advice(sitting: Sitting, form: Form, position: int, do: str) -> Response:
     """Past the emergency screen: on to where it stood in the way, or back to the answer that brought it up."""
-    answering.advised(site.work(), sitting)
+    answering.advised(site.work(), sitting, form)
     if form.submitted:
         return _go(sitting, None)
     if do == "wrong" and form.last_position:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import re
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from pro.work import SYSTEM, Actor, House, Work
 STATIC = Path(__file__).parent.parent / "static"
 MAX_BODY = 256 * 1024
 YEAR = 365 * 24 * 3600
+# Below this a page fits one packet anyway.
+SMALL = 1200
 
 
 @dataclass
@@ -184,6 +187,17 @@ def _known(code: str | None) -> str | None:
     return code if code in LANGUAGES else None
 
 
+def _squeeze(response: Response) -> None:
+    """Compress a page for whoever takes it: one window of a slow line holds it whole."""
+    response.vary.add("Accept-Encoding")
+    if response.is_streamed or response.content_encoding or not request.accept_encodings["gzip"]:
+        return
+    body = response.get_data()
+    if len(body) > SMALL:
+        response.set_data(gzip.compress(body, compresslevel=5, mtime=0))
+        response.content_encoding = "gzip"
+
+
 def _finish(response: Response) -> Response:
     """Commit once, before the response leaves; then the headers."""
     here = visit()
@@ -195,6 +209,7 @@ def _finish(response: Response) -> Response:
     if chosen:
         secure = house().config.secure_cookies
         response.set_cookie("lang", chosen, max_age=YEAR, httponly=True, samesite="Lax", secure=secure)
+    _squeeze(response)
     headers = response.headers
     headers["Content-Security-Policy"] = (
         f"default-src 'none'; style-src {' '.join(here.styles) or chr(39) + 'none' + chr(39)}; "

@@ -26,7 +26,7 @@ Row = TypeVar("Row", bound=Base)
 
 @dataclass(frozen=True)
 class Ward:
-    """A Chinese nurse on duty, an English-speaking investigator, a coordinator, a Chinese participant with both forms."""
+    """A Chinese nurse on duty, an English-speaking investigator, a coordinator, a Chinese participant."""
 
     house: House
     nurse: Account
