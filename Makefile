@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo-reset test test-fast check format messages schemas requirements bench screenshots dependencies
+.PHONY: help run demo-reset test test-fast check format messages schemas requirements bench screenshots picture dependencies
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,9 @@ bench: dependencies ## measure everything in bench/ and write docs/performance.m
 
 screenshots: dependencies ## draw every page into var/screenshots
 	@$(BIN)/python -m bench.screenshots
+
+picture: dependencies ## draw the README's picture, docs/screens.jpg
+	@$(BIN)/python -m bench.picture
 
 dependencies:
 	@sh deploy/install.sh requirements-dev.txt

@@ -25,7 +25,8 @@ trap 'stop; echo; echo "Stopped. The data stays in var/; make run goes on with i
 $flask db upgrade
 $flask demo fill
 
-.venv/bin/gunicorn --no-control-socket --workers 1 --threads 4 --bind "127.0.0.1:$PORT" \
+.venv/bin/gunicorn --no-control-socket --workers 1 --threads 4 --bind "127.0.0.1:$PORT" --log-level warning \
+    "app:create_app()" &
 web=$!
 $flask tick --forever &
 worker=$!
@@ -43,7 +44,7 @@ until $python deploy/answers.py "$PRO_BASE_URL/health"; do
 done
 
 $flask demo links
-echo "Ctrl-C stops it."
+echo "E-mails and text messages are not sent but kept as files in ${PRO_VAR_DIR:-var}/mail. Ctrl-C stops everything."
 
 while alive; do sleep 1; done
 echo "The web server or the worker ended by itself; what went wrong stands above. Both are stopped now." >&2
