@@ -79,8 +79,11 @@ class Work:
 
     def lock(self, row: Base) -> None:
         """Hold ``row`` until this work ends, reading it anew. SQLite has one writer anyway."""
+        # Reading anew would throw away what this work has changed and not written yet.
+        self.session.flush()
         if self.house.engine.dialect.name == "postgresql":
-            self.session.refresh(row, with_for_update=True)
+            # Rows that point at this one may be inserted meanwhile: two locks in turn could wait for each other.
+            self.session.refresh(row, with_for_update={"key_share": True})
 
     def record(
         self,

@@ -68,8 +68,9 @@ class Browser:
 
     def finish_until(self, page_id: str, **said: Value | None) -> None:
         """The same, but stop before ``page_id`` or, if it never comes, before sending."""
-        while (page := (now := self.form()).page(now.next_position())) is not None and page.id != page_id:
-            self.page(page.id, {name: said.get(name, least(now, name)) for name in page.items})
+        now = self.form()
+        while (page := now.page(now.next_position())) is not None and page.id != page_id:
+            now = self.page(page.id, {name: said.get(name, least(now, name)) for name in page.items}).form
 
     def submit(self) -> None:
         """Press Send."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine, event
 
 from pro import db, i18n
@@ -24,6 +25,9 @@ ROOT = Path(__file__).parent.parent
 IN_CI = os.environ.get("CI") == "true"
 SHARED = "../shared"
 pytest_plugins = ["tests.whole"]
+# No deadline: the machine is shared. In CI the same examples every time, so that a red run can be repeated.
+settings.register_profile("house", deadline=None, derandomize=IN_CI)
+settings.load_profile("house")
 # Without these, Chromium asks its maker's hosts for updates at every start.
 BROWSER_FLAGS = (
     "--no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run --disable-background-networking "

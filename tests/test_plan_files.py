@@ -34,7 +34,7 @@ def changed(tmp_path, old, new, source=FILE):
 def test_every_rule_of_the_clinical_facts_is_there():
     facts = ROOT.parent / "shared/clinical.md"
     if not facts.exists():
-        pytest.skip("the clinical facts are not beside this copy of the project")
+        pytest.skip("../shared/clinical.md is not beside this copy of the project")
     table = facts.read_text(encoding="utf-8").split("## 3.5")[1].split("## 3.6")[0]
     named = set()
     for row in table.splitlines():

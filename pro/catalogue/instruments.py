@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -69,6 +69,9 @@ class InstrumentFile(Part):
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     version: str = Field(min_length=1)
     channels: tuple[Literal["web", "sms"], ...] = ("web",)
+    stale_hours: dict[str, Annotated[int, Field(gt=0)]] = Field(
+        {}, description="Recall period -> hours after which its answers are asked again in a form left unfinished"
+    )
     licence_required: bool = False
     scoring: str = ""
     items: dict[str, ItemFile] = Field(min_length=1)
@@ -106,6 +109,7 @@ def read_instrument(path: Path) -> Instrument:
         groups=MappingProxyType(dict(file.groups)),
         page_sets=MappingProxyType(dict(file.page_sets)),
         channels=file.channels,
+        stale_hours=MappingProxyType(file.stale_hours),
         licence_required=file.licence_required,
         scoring=file.scoring,
     )

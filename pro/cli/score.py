@@ -35,18 +35,20 @@ def score(context: click.Context, instrument: str, file: BinaryIO) -> None:
         context.exit(2)
     lines = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
     out = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
-    tally = Tally()
+    tally, refusal = Tally(), ""
     try:
         rows = scored_rows(known[instrument], lines)
         csv.writer(out, lineterminator="\n").writerows(tally.counted(rows))
         out.flush()
     except HeaderRefused as refused:
-        click.echo(str(refused), err=True)
-        context.exit(2)
+        refusal = str(refused)
     finally:
         # Both streams belong to the caller: without this they would be closed with their wrappers.
         lines.detach()
         out.detach()
+    if refusal:
+        click.echo(refusal, err=True)
+        context.exit(2)
     if tally.bad:
         click.echo(f"{tally.bad} of {tally.rows} rows could not be scored: see the column “error”.", err=True)
         context.exit(1)

@@ -94,7 +94,11 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """One questionnaire in one version. ``groups`` name sets of items for rules (``graded``, ``block_a``)."""
+    """One questionnaire in one version. ``groups`` name sets of items for rules (``graded``, ``block_a``).
+
+    ``stale_hours``: recall period -> after how many hours its answers no longer speak of the day on which a form left
+    unfinished is gone on with; they are asked again then.
+    """
 
     id: str
     version: str
@@ -105,6 +109,7 @@ class Instrument:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     page_sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     channels: tuple[str, ...] = ("web",)
+    stale_hours: Mapping[str, int] = field(default_factory=dict)
     licence_required: bool = False
     scoring: str = ""
 

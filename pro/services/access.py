@@ -129,7 +129,7 @@ def sitting(work: Work, ref: str, secret: str, *, only_look: bool = False) -> Si
         .where(Access.fingerprint == _fingerprint(work, "session", secret), Assessment.ref == ref)
     )
     if not only_look:
-        query = query.with_for_update(of=Assessment).execution_options(populate_existing=True)
+        query = query.with_for_update(of=Assessment, key_share=True).execution_options(populate_existing=True)
     row = work.session.execute(query).one_or_none()
     if row is None:
         raise NotFound("no_session")

@@ -178,6 +178,7 @@ def _keep(
     ``back``: rules that did not hold for a while and hold again, after somebody had dealt with them.
     """
     existing = {alert.rule: alert for alert in before}
+    ulcer_signs = {rule.id for rule in plan.rules if rule.marks_ulcer}
     new, louder = [], []
     for finding in verdict.findings:
         alert = existing.get(finding.rule_id)
@@ -187,9 +188,8 @@ def _keep(
             alert.raised_at, alert.plan_version = work.now, plan.version
             alert.inputs, alert.unresolved = _inputs(assessment, answers), list(verdict.unresolved)
             louder.append(alert)
-        if finding.rule_id != JUDGING_FAILED and plan.rule(finding.rule_id).marks_ulcer and not finding.lowered:
-            if alert is None or alert in louder:
-                circumstances.suspect_ulcer(work, assessment.participant_id, finding.rule_id)
+        if finding.rule_id in ulcer_signs and not finding.lowered and (alert is None or alert in louder):
+            circumstances.suspect_ulcer(work, assessment.participant_id, finding.rule_id)
     _settle(work, plan, verdict, existing)
     if any(alert.level >= Level.URGENT for alert in new + louder):
         work.session.flush()
@@ -242,7 +242,9 @@ def _changed(work: Work, alert: Alert, finding: Finding, back: bool) -> bool:
     same = alert.level == int(finding.level) and alert.superseded_at is None
     if not reopened and (same or alert.resolved_at is not None):
         return False
-    louder = reopened or int(finding.level) > alert.level
+    # One that nobody has taken on yet is waited for already.
+    dealt_with = alert.acknowledged_at is not None or alert.resolved_at is not None
+    louder = (reopened and dealt_with) or int(finding.level) > alert.level
     old = {"level": Level(alert.level).word}
     alert.level, alert.lowered, alert.superseded_at = int(finding.level), finding.lowered, None
     if reopened:

@@ -11,7 +11,7 @@ from pro.core.instrument import Answers, Instrument, Value
 from pro.core.level import Level
 from pro.errors import AlreadySubmitted, BadData
 from pro.models import Alert, Answer, Assessment, Score
-from pro.services import alerting, forms
+from pro.services import alerting, circumstances, forms
 from pro.services.access import Sitting
 from pro.services.forms import Form
 from pro.services.stored import store_value
@@ -76,6 +76,22 @@ def save(
         work, assessment, form.answers, submitted=False, idle=0, alerts=form.alerts, earlier=earlier
     )
     return Saved(_loudest(alerts), True, replace(form, alerts=alerts))
+
+
+def renew(work: Work, sitting: Sitting) -> None:
+    """Go on with a form after a long time: what was asked about another day is asked again.
+
+    The old answers stay as rows and what they raised stays an alert; the clinical facts are taken anew.
+    """
+    form = forms.read(work, sitting, sitting.participant.language)
+    stale = form.stale(work.now)
+    if not stale:
+        return
+    language = sitting.assessment.language or sitting.participant.language
+    for name in stale:
+        work.session.add(_row(work, sitting, interview.Change(name, "withdrawn"), "", language))
+    sitting.assessment.context = circumstances.snapshot(work, sitting.assessment)
+    work.record("assessment.renewed", sitting.assessment, participant_id=sitting.participant.id, old=sorted(stale))
 
 
 def advised(work: Work, sitting: Sitting, form: Form | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
@@ -74,6 +75,17 @@ class Form:
         page = self.page(position)
         return interview.progress(
             self.instrument, self.answers, self.facts, page.id if page else "", self.assessment.page_set
+        )
+
+    def stale(self, now: datetime) -> tuple[str, ...]:
+        """Items whose answers are too old to go on with: their recall period was about another day."""
+        if self.submitted:
+            return ()
+        hours = self.instrument.stale_hours
+        return tuple(
+            name
+            for name in self.answers
+            if (limit := hours.get(self.instrument.items[name].recall)) and now - self.rows[name].at > timedelta(hours=limit)
         )
 
     def with_rows(self, added: Sequence[Answer]) -> Form:

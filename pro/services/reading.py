@@ -162,7 +162,7 @@ def due_forms(work: Work, language: str, participant_id: int | None = None) -> l
             Participant.withdrawn_at.is_(None),
             Participant.died_at.is_(None),
         )
-        .order_by(Assessment.closes_at)
+        .order_by(Assessment.closes_at, Assessment.id)
     )
     if participant_id is not None:
         query = query.where(Participant.id == participant_id)

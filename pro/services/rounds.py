@@ -86,7 +86,7 @@ def judge_idle(house: House) -> int:
 
 
 def _judge_one(work: Work, assessment_id: int) -> int:
-    assessment = work.session.get_one(Assessment, assessment_id, with_for_update=True)
+    assessment = work.session.get_one(Assessment, assessment_id, with_for_update={"key_share": True})
     if assessment.judge_next_at is None or assessment.judge_next_at > work.now:
         return 0  # touched, sent, or judged by another worker meanwhile
     if assessment.submitted_at is not None or assessment.last_answer_at is None:

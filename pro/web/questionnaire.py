@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
@@ -15,7 +16,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 from pro.core import interview, reply
 from pro.core.instrument import Page, Value
-from pro.errors import AlreadySubmitted, BadData
+from pro.errors import AlreadySubmitted
 from pro.services import access, answering, forms, wording
 from pro.services.access import Sitting
 from pro.services.forms import Form
@@ -88,7 +89,9 @@ def link_start(token: str) -> Response:
         device=device_class(request.user_agent.string),
         language=site.language(),
     )
-    position = _form(access.sitting(site.work(), assessment.ref, secret)).next_position()
+    sitting = access.sitting(site.work(), assessment.ref, secret)
+    answering.renew(site.work(), sitting)
+    position = _form(sitting).next_position()
     answer = _to("questionnaire.show", ref=assessment.ref, position=position)
     return _remember(answer, assessment.ref, secret)
 
@@ -98,7 +101,7 @@ def resume(ref: str) -> Response:
     """Where this form stands: start page, next question, advice, or the last page."""
     sitting = _sit(ref)
     form = _form(sitting)
-    if form.advice is None and not form.submitted and sitting.assessment.opened_at is not None:
+    if form.advice is None and not form.submitted and not _must_start(form):
         return _to("questionnaire.show", ref=ref, position=form.next_position())
     return _whole(sitting, form)
 
@@ -109,6 +112,7 @@ def code_start(ref: str) -> Response:
     sitting = _sit(ref)
     if sitting.assessment.submitted_at is None:
         access.start(site.work(), sitting, _answered_by(), site.language())
+        answering.renew(site.work(), sitting)
     return _to("questionnaire.resume", ref=ref)
 
 
@@ -117,7 +121,7 @@ def show(ref: str, position: int) -> Response:
     """One screen: a page of questions, or the review after the last."""
     sitting = _sit(ref)
     form = _form(sitting)
-    if sitting.assessment.opened_at is None or (form.submitted and form.advice is None):
+    if form.advice is None and (form.submitted or _must_start(form)):
         return _to("questionnaire.resume", ref=ref)
     if not 1 <= position <= len(form.path) + 1:
         return _to("questionnaire.show", ref=ref, position=form.next_position())
@@ -132,10 +136,14 @@ def answer(ref: str, position: int) -> Response:
     do = request.form.get("do", "")
     if do in ("understood", "wrong"):
         return _past_advice(sitting, form, position, do)
+    if form.submitted and "page" in request.form and do not in ("back", "language"):
+        raise AlreadySubmitted("submitted")
     if form.submitted or sitting.assessment.opened_at is None:
         return _go(sitting, None)
-    if do == "send":
+    if do == "send" and not _must_start(form):
         answering.submit(site.work(), sitting, site.language())
+        return _go(sitting, None)
+    if do == "send":
         return _go(sitting, None)
     if "page" not in request.form:
         return _go(sitting, len(form.path) if do == "back" else form.next_position())
@@ -146,22 +154,17 @@ def _answer_page(sitting: Sitting, form: Form, position: int, do: str) -> Respon
     page_id = request.form["page"]
     page = next((page for page in form.path if page.id == page_id), None)
     if page is None:
-        if any(page.id == page_id for page in form.instrument.pages):
-            return _go(sitting, form.next_position())
         return _screen(sitting, form, _inside(form, position), Typed(problems={"": "no_such_page"}))
     here = form.position_of(page_id)
     given, typed = read_page(form, page, do)
     if do == "language":
         return _screen(sitting, form, here, replace(typed, problems={}), 200)
-    if typed.problems:
-        return _screen(sitting, form, here, typed)
     if given:
-        try:
-            form = answering.save(site.work(), sitting, page_id, given, site.language(), form).form
-        except AlreadySubmitted:
-            return _go(sitting, None)
-        except BadData:
-            return _go(sitting, form.next_position())
+        form = answering.save(site.work(), sitting, page_id, given, site.language(), form).form
+    if typed.problems:
+        return _screen(sitting, form, form.position_of(page_id), typed)
+    if _must_start(form):
+        return _go(sitting, None)
     reviewing = request.form.get("from") == "review"
     if do == "back":
         return _go(sitting, len(form.path) + 1 if reviewing else max(1, here - 1), form=form)
@@ -213,6 +216,8 @@ def _read_fields(form: Form, page: Page, do: str) -> tuple[Mapping[str, Value | 
             problems[name] = found.why
         elif found.value is not None or do != "back":
             given[name] = found.value
+    if problems:  # what is right beside them is kept at once: the person may not come back
+        given = {name: value for name, value in given.items() if value is not None}
     return ({} if do == "language" else given), Typed(texts=texts, problems=problems)
 
 
@@ -222,7 +227,7 @@ def _past_advice(sitting: Sitting, form: Form, position: int, do: str) -> Respon
     if form.submitted:
         return _go(sitting, None)
     if do == "wrong" and form.last_position:
-        return _go(sitting, form.last_position)
+        return _go(sitting, form.last_position, reviewing=form.next_position() > len(form.path))
     reviewing = request.form.get("from") == "review" and position <= len(form.path)
     return _go(sitting, _inside(form, position), reviewing)
 
@@ -300,8 +305,16 @@ def _start_page(assessment: Issued, participant: Person, url: str) -> Response:
         words=wording.by_checksum(site.work(), assessment.instrument, site.language(), pinned),
         about=_about(assessment),
         begun=assessment.first_answer_at is not None,
+        stale=_is_old(assessment),
         received_at=assessment.submitted_at,
     )
+
+
+def _is_old(assessment: Issued) -> bool:
+    """So long since the first answer that some will be asked again."""
+    hours = site.work().catalogue.instruments[assessment.instrument].stale_hours.values()
+    began = assessment.first_answer_at
+    return began is not None and bool(hours) and site.work().now - began > timedelta(hours=min(hours))
 
 
 def _about(assessment: Issued) -> int:
@@ -320,6 +333,11 @@ def _page(
     url = url or request.path
     text = render_template(template, study=study, participant=participant, url=url, **values)
     return make_response(text, status)
+
+
+def _must_start(form: Form) -> bool:
+    """Start comes first: nothing was begun, or it was so long ago that some questions must be asked again."""
+    return form.assessment.opened_at is None or bool(form.stale(site.work().now))
 
 
 def _form(sitting: Sitting) -> Form:

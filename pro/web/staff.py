@@ -111,14 +111,14 @@ def board(staff: Person) -> ResponseReturnValue:
     return render_template("staff/board.html", board=now, show=show if show in FILTERS else "")
 
 
-@pages.get("/alerts/<int:alert_id>")
+@pages.get("/alerts/<int(max=2147483647):alert_id>")
 @needs("see_alert")
 def alert(staff: Person, alert_id: int) -> ResponseReturnValue:
     """One alert with everything that a decision needs."""
     return _alert_page(alert_id, NoteForm(formdata=None))
 
 
-@pages.post("/alerts/<int:alert_id>")
+@pages.post("/alerts/<int(max=2147483647):alert_id>")
 @needs("see_alert")
 def alert_act(staff: Person, alert_id: int) -> ResponseReturnValue:
     """Acknowledge what was on the page, or keep a note."""

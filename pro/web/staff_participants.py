@@ -26,7 +26,7 @@ def everyone(staff: Person) -> ResponseReturnValue:
     return render_template("staff/participants.html", rows=records.participants(site.work(), site.language()))
 
 
-@pages.get("/<int:participant_id>")
+@pages.get("/<int(max=2147483647):participant_id>")
 @needs("see_participants")
 def one(staff: Person, participant_id: int) -> ResponseReturnValue:
     """One participant: forms, answers, scores, messages."""
@@ -59,7 +59,7 @@ def enrol(staff: Person) -> ResponseReturnValue:
     return render_template("staff/enrol.html", form=form), 400
 
 
-@pages.post("/<int:participant_id>/send")
+@pages.post("/<int(max=2147483647):participant_id>/send")
 @needs("send_form")
 def send(staff: Person, participant_id: int) -> ResponseReturnValue:
     """Issue a form now. A link and a code for somebody who stands here are shown once, on the page that answers."""

@@ -23,7 +23,7 @@ def files() -> list[Path]:
     found = []
     for path in sorted(ROOT.rglob("*")):
         inside = path.relative_to(ROOT).parts
-        if path.is_file() and NOT_OURS.isdisjoint(inside) and path.suffix not in (".pyc", ".png", ".sqlite3", ".woff2"):
+        if path.is_file() and NOT_OURS.isdisjoint(inside) and path.suffix not in (".pyc", ".png", ".jpg", ".sqlite3"):
             found.append(path)
     return found
 

@@ -33,7 +33,7 @@ def phone(browser: Browser, playwright: Playwright) -> Iterator[Callable[..., Pa
     def new(language: str = "zh_Hans", **settings: object) -> Page:
         given = {**playwright.devices["Pixel 7"], "timezone_id": "Asia/Shanghai"}
         given["locale"] = "zh-CN" if language == "zh_Hans" else "en-GB"
-        context = browser.new_context(**{**given, **settings})  # type: ignore[arg-type]
+        context = browser.new_context(**{**given, **settings})
         context.set_default_timeout(10_000)
         contexts.append(context)
         return context.new_page()

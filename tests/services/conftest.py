@@ -56,7 +56,7 @@ def ward(
 @pytest.fixture(params=["sqlite", "postgresql"])
 def any_ward(request: pytest.FixtureRequest) -> Ward:
     """The ward on each engine in turn."""
-    return request.getfixturevalue("ward" if request.param == "sqlite" else "postgresql_ward")  # type: ignore[no-any-return]
+    return request.getfixturevalue("ward" if request.param == "sqlite" else "postgresql_ward")
 
 
 @pytest.fixture

@@ -208,6 +208,7 @@ def test_a_code_works_again_on_another_device_and_marks_its_first_use(ward, cloc
 
 def test_the_code_way_in_opens_nothing_until_start_is_pressed(ward):
     found = try_code(ward, ward.checkin.code)
+    assert found.secret is not None
     with browser.working(ward.house) as work:
         here = access.sitting(work, ward.checkin.ref, found.secret)
         assert here.assessment.opened_at is None

@@ -112,6 +112,19 @@ def test_an_emergency_that_comes_back_before_anybody_took_it_on_shows_its_advice
     assert told(ward) == ["emergency"]
 
 
+def test_one_that_comes_back_unread_is_the_same_alert(ward, clock):
+    phone = ward.start()
+    raised = clock.now
+    for _ in range(3):
+        phone.save(breath=3)
+        assert phone.form().advice == "general"
+        phone.advised()
+        phone.save(breath=0)
+        clock.move(minutes=2)
+    assert ward.alerts()["E03"].raised_at == raised
+    assert told(ward) == ["emergency"]
+
+
 def test_what_goes_on_is_not_told_again_with_every_page(any_ward):
     phone = any_ward.start()
     phone.save(bleed=4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ LISTED = (
 ).split()
 
 
-def states(ward: Ward, item: str) -> list[tuple[str, object]]:
+def states(ward: Ward, item: str) -> list[tuple[str, Any]]:
     return [(row.state, row.value) for row in ward.rows(Answer) if row.item == item]
 
 
@@ -88,8 +89,7 @@ def test_a_skipped_parent_asks_no_child_and_implies_nothing(ward):
 
 
 def quiet_until_the_list(phone: browser.Browser) -> None:
-    while (page := (now := phone.form()).page(now.next_position())).id != "other7":
-        phone.page(page.id, {name: 0 for name in page.items})
+    phone.finish_until("other7")
 
 
 def test_the_list_page_settles_what_is_not_ticked_and_asks_what_is(ward):
@@ -179,6 +179,7 @@ def test_what_cannot_be_taken_has_a_name_and_leaves_nothing_behind(ward, page, g
 def test_nothing_is_saved_or_sent_before_start(ward):
     with browser.working(ward.house) as work:
         found = access.enter_code(work, ward.checkin.code, "10.0.0.1", "phone", "en")
+    assert found.secret is not None
     early = browser.Browser(ward.house, ward.checkin, found.secret, "en")
     for act in (lambda: early.save(bleed=4), early.submit):
         with pytest.raises(BadData) as refused:

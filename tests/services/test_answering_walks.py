@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -28,8 +28,8 @@ STEPS = st.lists(
         st.integers(0, 1000),
         st.integers(0, 2**18 - 1),
     ),
-    min_size=1,
-    max_size=30,
+    min_size=10,
+    max_size=40,
 )
 
 
@@ -102,6 +102,7 @@ class Walk:
 
     def check(self) -> None:
         """No row changed or went, no alert went, and everything that the answers say now stands as an alert."""
+        answers = self.phone.form().answers
         with browser.working(self.ward.house) as work:
             form = work.session.get_one(Assessment, self.phone.way.assessment_id)
             rows = work.session.scalars(select(Answer).where(Answer.assessment_id == form.id))
@@ -118,14 +119,20 @@ class Walk:
             assert max((alert.level for alert in standing), default=0) == self.loudest
             plan = work.catalogue.plans["npc_reirradiation"]
             case = Case(
-                answers=self.phone.form().answers, context=circumstances.context_of(form.context),
-                submitted=form.submitted_at is not None)
+                answers=answers, context=circumstances.context_of(form.context), submitted=form.submitted_at is not None
+            )
             for finding in judge(plan, work.catalogue.instruments["npc_checkin"], case).findings:
                 alert = alerts[finding.rule_id]
                 assert (alert.level, alert.superseded_at, alert.resolved_at) == (finding.level, None, None)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# No shrinking: it would take minutes, and the steps of a walk are read easily as they are.
+@settings(
+    max_examples=30,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(steps=STEPS, send=st.booleans())
 def test_no_walk_loses_an_answer_or_a_sign(ward, steps, send):
     with browser.working(ward.house) as work:
@@ -140,5 +147,5 @@ def test_no_walk_loses_an_answer_or_a_sign(ward, steps, send):
         walk.loudest = max(walk.loudest, walk.phone.outcome().level)
         walk.check()
     told = [mail for mail in ward.mails() if mail.row.assessment_id == walk.phone.way.assessment_id]
-    loudest_told = max((Level.from_word(mail.params["level"]) for mail in told), default=Level.NONE)
+    loudest_told = max((Level.of(mail.params["level"]) for mail in told), default=Level.NONE)
     assert loudest_told == (walk.loudest if walk.loudest >= Level.URGENT else Level.NONE)

@@ -39,7 +39,9 @@ def test_a_duty_begins_and_ends_on_the_minute(house, clock):
     accounts = people(house, "nurse", "coordinator")
     with browser.working(house) as work:
         start, end = work.now + timedelta(hours=1), work.now + timedelta(hours=2)
-        work.session.add(Duty(plan=PLAN, staff_id=accounts["coordinator"].id, place="on_call", starts_at=start, ends_at=end))
+        work.session.add(
+            Duty(plan=PLAN, staff_id=accounts["coordinator"].id, place="on_call", starts_at=start, ends_at=end)
+        )
     clock.move(minutes=59, seconds=59)
     assert told(house) == ["Nurse"]
     clock.move(seconds=1)

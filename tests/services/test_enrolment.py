@@ -17,8 +17,13 @@ from tests.services.ward import Ward
 
 def enrol(ward: Ward, **changes: object) -> Participant:
     given = {
-        "plan": make.PLAN, "study_number": "NPC-007", "phone": "13812345678", "language": "zh_Hans", "pin": "1357",
-        "consented_on": date(2026, 3, 2)}
+        "plan": make.PLAN,
+        "study_number": "NPC-007",
+        "phone": "13812345678",
+        "language": "zh_Hans",
+        "pin": "1357",
+        "consented_on": date(2026, 3, 2),
+    }
     with browser.working(ward.house, ward.coordinator.actor) as work:
         return enrolment.enrol(work, **(given | changes))  # type: ignore[arg-type]
 
@@ -53,7 +58,8 @@ def test_a_phone_is_understood_as_people_write_it(ward, typed, e164):
 
 
 @pytest.mark.parametrize(
-    "typed", ["1381234567", "138123456789", "12345", "abc", "没有", "0", "+", "+86", "+999 13812345678", "1" * 40, "120"]
+    "typed",
+    ["1381234567", "138123456789", "12345", "abc", "没有", "0", "+", "+86", "+999 13812345678", "1" * 40, "120"],
 )
 def test_what_is_no_phone_is_refused(ward, typed):
     assert wrong(ward, phone=typed) == {"phone": "phone_invalid"}
@@ -93,7 +99,8 @@ def test_the_database_itself_keeps_numbers_unique(any_ward):
     with pytest.raises(IntegrityError), browser.working(any_ward.house) as work:
         for _ in range(2):
             work.session.add(
-                Participant(plan="p", study_number="N", language="en", time_zone="UTC", enrolled_at=work.now))
+                Participant(plan="p", study_number="N", language="en", time_zone="UTC", enrolled_at=work.now)
+            )
             work.session.flush()
 
 
@@ -120,8 +127,13 @@ def test_consent_is_dated_by_the_day_where_the_study_is(ward, clock):
 def test_everything_that_is_wrong_is_said_at_once(ward):
     found = wrong(ward, plan="x", study_number="!", phone="y", language="fr", pin="z", consented_on=date(2030, 1, 1))
     assert found == {
-        "plan": "unknown", "study_number": "study_number_shape", "phone": "phone_invalid", "language": "unknown",
-        "pin": "pin_digits", "consented_on": "in_future"}
+        "plan": "unknown",
+        "study_number": "study_number_shape",
+        "phone": "phone_invalid",
+        "language": "unknown",
+        "pin": "pin_digits",
+        "consented_on": "in_future",
+    }
     assert len(ward.rows(Participant)) == 1
 
 

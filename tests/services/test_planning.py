@@ -71,6 +71,8 @@ def test_a_text_message_carries_the_link_or_the_code_and_is_sealed(any_ward, clo
     linked = send(any_ward)
     coded = send(any_ward, "qlq_c30", "code")
     first, second = any_ward.rows(Message)
+    assert linked.link is not None
+    assert coded.code is not None
     seen = any_ward.house.vault.open
     assert linked.link in seen(first.body_sealed)
     assert coded.code in seen(second.body_sealed)

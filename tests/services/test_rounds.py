@@ -288,33 +288,3 @@ def test_two_studies_have_a_digest_each(ward):
         "NPC-001",
         "OTH-001",
     ]
-
-
-# --- the pulse -------------------------------------------------------------------------------------------------------
-
-
-def quiet(ward: Ward) -> list[str]:
-    with browser.working(ward.house) as work:
-        return pulse.quiet_loops(work)
-
-
-def test_a_worker_that_never_ran_is_quiet(ward):
-    assert quiet(ward) == list(pulse.LOOPS)
-
-
-def test_a_worker_is_quiet_after_a_minute(any_ward, clock):
-    tick(any_ward)
-    assert quiet(any_ward) == []
-    clock.move(seconds=60)
-    assert quiet(any_ward) == []
-    clock.move(seconds=1)
-    assert quiet(any_ward) == list(pulse.LOOPS)
-
-
-def test_only_the_loop_that_stands_still_is_named(ward, clock):
-    tick(ward)
-    clock.move(seconds=61)
-    with browser.working(ward.house) as work:
-        for name in pulse.LOOPS[:-1]:
-            pulse.beat(work, name)
-    assert quiet(ward) == ["audit"]

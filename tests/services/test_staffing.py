@@ -8,7 +8,7 @@ import pytest
 
 from pro.errors import BadData, SignInNeeded
 from pro.models import ROLES, Staff, StaffSession
-from pro.services import staffing
+from pro.services import attempts, staffing
 from pro.services.passwords import hash_secret, matches
 from tests import browser, make
 from tests.services.ward import Ward
@@ -16,7 +16,9 @@ from tests.services.ward import Ward
 EMAIL = "nurse@example.org"
 
 
-def sign_in(ward: Ward, email: str = EMAIL, password: str = make.PASSWORD, address: str = "10.0.0.1") -> staffing.SignIn:
+def sign_in(
+    ward: Ward, email: str = EMAIL, password: str = make.PASSWORD, address: str = "10.0.0.1"
+) -> staffing.SignIn:
     with browser.working(ward.house) as work:
         return staffing.sign_in(work, email, password, address)
 
@@ -47,8 +49,14 @@ def test_an_address_is_typed_as_people_type(ward, email):
 
 @pytest.mark.parametrize(
     ("email", "password"),
-    [(EMAIL, "wrong"), (EMAIL, ""), (EMAIL, make.PASSWORD + " "), (EMAIL, make.PASSWORD.upper()), ("nobody@example.org", "x"),
-     ("", "")],
+    [
+        (EMAIL, "wrong"),
+        (EMAIL, ""),
+        (EMAIL, make.PASSWORD + " "),
+        (EMAIL, make.PASSWORD.upper()),
+        ("nobody@example.org", "x"),
+        ("", ""),
+    ],
 )
 def test_a_wrong_one_says_the_same_whoever_it_is(ward, email, password):
     found = sign_in(ward, email, password)
@@ -77,7 +85,7 @@ def test_an_account_that_is_not_there_locks_in_the_same_way(ward):
 def test_thirty_wrong_ones_close_the_address_for_every_account(ward, clock):
     with browser.working(ward.house) as work:
         for _ in range(30):
-            staffing.attempts.failed(work, "password", "address:10.0.0.1")
+            attempts.failed(work, "password", "address:10.0.0.1")
     found = sign_in(ward)
     assert (found.why, found.locked_until) == ("locked", clock.now + timedelta(minutes=15))
     assert sign_in(ward, address="10.0.0.2").why == ""
@@ -168,6 +176,7 @@ def test_a_session_ends_after_half_a_day_however_busy(ward, clock):
 def test_signing_out_ends_this_session_and_no_other(any_ward):
     first, second = sign_in(any_ward).secret, sign_in(any_ward).secret
     with browser.working(any_ward.house, any_ward.nurse.actor) as work:
+        assert first is not None
         staffing.sign_out(work, first)
         staffing.sign_out(work, "x")
     with pytest.raises(SignInNeeded) as refused:
@@ -204,7 +213,12 @@ def test_everything_that_is_wrong_is_said_at_once(ward):
     with browser.working(ward.house) as work, pytest.raises(BadData) as refused:
         staffing.add_staff(work, "nowhere", " ", "king", "fr", "short")
     assert refused.value.details["fields"] == {
-        "email": "email_invalid", "name": "empty", "role": "unknown", "language": "unknown", "password": "password_short"}
+        "email": "email_invalid",
+        "name": "empty",
+        "role": "unknown",
+        "language": "unknown",
+        "password": "password_short",
+    }
     with browser.working(ward.house) as work, pytest.raises(BadData) as refused:
         staffing.add_staff(work, " NURSE@example.org", "x", "nurse", "en", make.PASSWORD)
     assert refused.value.details["fields"] == {"email": "taken"}
@@ -217,8 +231,14 @@ def test_a_password_is_kept_as_a_hash_only(ward):
 @pytest.mark.parametrize(
     ("role", "rights"),
     [
-        ("coordinator", "acknowledge enrol note see_alert see_answers see_board see_identity see_participants send_form"),
-        ("investigator", "acknowledge enrol note see_alert see_answers see_board see_identity see_participants send_form"),
+        (
+            "coordinator",
+            "acknowledge enrol note see_alert see_answers see_board see_identity see_participants send_form",
+        ),
+        (
+            "investigator",
+            "acknowledge enrol note see_alert see_answers see_board see_identity see_participants send_form",
+        ),
         ("nurse", "acknowledge note see_alert see_answers see_board see_identity see_participants send_form"),
         ("monitor", "see_alert see_answers see_board see_participants"),
         ("statistician", "see_answers see_participants"),

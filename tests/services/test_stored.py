@@ -21,11 +21,22 @@ LIST = Item("other7", "list", "days7", lists=("a", "b"))
 @pytest.mark.parametrize(
     ("item", "value"),
     [
-        (CHOICE, 0), (CHOICE, 9), (CHOICE, None),
-        (NUMBER, Decimal("61.5")), (NUMBER, Decimal("100")), (NUMBER, Decimal("0.1")), (NUMBER, Decimal("1E+2")),
+        (CHOICE, 0),
+        (CHOICE, 9),
+        (CHOICE, None),
+        (NUMBER, Decimal("61.5")),
+        (NUMBER, Decimal("100")),
+        (NUMBER, Decimal("0.1")),
+        (NUMBER, Decimal("1E+2")),
         (NUMBER, None),
-        (TEXT, ""), (TEXT, "血 “…” \\ \"x\" 🩸\n\t"), (TEXT, "0"), (TEXT, "null"),
-        (LIST, ()), (LIST, ("a",)), (LIST, ("b", "a")), (LIST, None),
+        (TEXT, ""),
+        (TEXT, '血 “…” \\ "x" 🩸\n\t'),
+        (TEXT, "0"),
+        (TEXT, "null"),
+        (LIST, ()),
+        (LIST, ("a",)),
+        (LIST, ("b", "a")),
+        (LIST, None),
     ],
 )
 def test_a_value_comes_back_as_it_was(any_ward, item, value):
@@ -34,8 +45,16 @@ def test_a_value_comes_back_as_it_was(any_ward, item, value):
     with browser.working(any_ward.house) as work:
         work.session.add(
             Answer(
-                assessment_id=any_ward.checkin.assessment_id, item=item.id, state="given", value=kept, language="en",
-                channel="web", answered_by="self", at=work.now))
+                assessment_id=any_ward.checkin.assessment_id,
+                item=item.id,
+                state="given",
+                value=kept,
+                language="en",
+                channel="web",
+                answered_by="self",
+                at=work.now,
+            )
+        )
     (row,) = any_ward.rows(Answer)
     back = stored.read_value(item, row.value)
     assert (back, type(back)) == (value, type(value))

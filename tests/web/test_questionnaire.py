@@ -213,12 +213,14 @@ def test_what_was_never_offered_is_not_taken_and_the_question_is_shown_again(
     assert everything(house) == before
 
 
-def test_a_page_that_is_no_longer_asked_leads_on_without_being_stored(
+def test_a_page_that_is_no_longer_asked_is_not_stored_and_says_so(
     begun: Phone, seeded: Study, house: House
 ) -> None:
     begun.tap(0)
     answer = begun.post(f"/f/{seeded.chinese.checkin.ref}/2", page="bleed_now", value="1")
-    assert answer.headers["Location"] == f"/f/{seeded.chinese.checkin.ref}/2"
+    assert answer.status_code == 400
+    assert "没有" in answer.text
+    assert "您的呼吸怎么样" in answer.text.replace("<wbr>", "")
     assert standing(house, seeded.chinese.checkin) == {"bleed": 0}
 
 
@@ -319,12 +321,24 @@ def test_a_field_says_what_is_wrong_and_keeps_what_was_typed(
     to_the_list(begun)
     begun.press(do="none")
     before = everything(house)
-    assert begun.press(weight=weight, free_text="鼻子干", do="next").status_code == 422
+    assert begun.press(weight=weight, free_text="", do="next").status_code == 422
     assert sentence in begun.page
     assert 'href="#f-weight"' in begun.page
-    assert "鼻子干</textarea>" in begun.page
     assert f'value="{weight}"' in begun.page
     assert everything(house) == before
+
+
+def test_a_wrong_weight_does_not_keep_the_text_beside_it_from_being_saved(
+    begun: Phone, seeded: Study, house: House
+) -> None:
+    to_the_list(begun)
+    begun.press(do="none")
+    assert begun.press(weight="6o", free_text="鼻子里掉出黑块", do="next").status_code == 422
+    assert "只有上面说的还没有保存" in begun.page
+    assert "鼻子里掉出黑块</textarea>" in begun.page
+    found = standing(house, seeded.chinese.checkin)
+    assert found["free_text"] == "鼻子里掉出黑块"
+    assert "weight" not in found
 
 
 def test_fields_take_wide_digits_and_may_stay_empty(begun: Phone, seeded: Study, house: House) -> None:

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from pro.db import transaction
-from pro.models import Alert, Participant
+from pro.models import Alert, Answer, Participant
 from pro.services import circumstances, enrolment
 from pro.web.questionnaire import device_class
 from pro.work import House
-from tests.make import Study
+from tests.make import Clock, Study
 from tests.web.phone import Phone, everything, standing, to_the_list
 
 FETCH = {"X-Fetch": "1"}
@@ -66,6 +67,19 @@ def test_a_wrong_tap_can_be_taken_back_from_the_advice(begun: Phone, seeded: Stu
     assert begun.shown == "breath"
     begun.tap(0)
     assert standing(house, seeded.chinese.checkin)["breath"] == 0
+
+
+def test_a_wrong_tap_in_the_review_leads_back_to_the_review(begun: Phone, seeded: Study) -> None:
+    to_the_list(begun)
+    begun.press(do="none")
+    begun.press(weight="", free_text="", do="next")
+    review = begun.at
+    begun.open(f"/f/{seeded.chinese.checkin.ref}/3?from=review")
+    begun.tap(3)
+    assert 'class="sos' in begun.page
+    begun.press(do="wrong")
+    begun.tap(0)
+    assert begun.at == review
 
 
 def test_an_answer_given_behind_the_advice_is_kept(begun: Phone, seeded: Study, house: House) -> None:
@@ -149,10 +163,14 @@ def test_what_comes_after_sending_changes_nothing_and_says_received(begun: Phone
     review = begun.at
     begun.press(do="send")
     before = everything(house)
-    posts: list[dict[str, Any]] = [{"page": "bleed", "value": "4"}, {"do": "send"}, {"page": "bleed", "do": "skip"}]
-    for data in posts:
+    late: list[dict[str, Any]] = [{"page": "bleed", "value": "4"}, {"page": "bleed", "do": "skip"}]
+    for data in late:
         answer = begun.post(review, **data)
-        assert (answer.status_code, answer.headers["Location"]) == (303, f"/f/{way.ref}")
+        assert answer.status_code == 409
+        assert "没有加进去" in answer.text
+        assert 'href="tel:120"' in answer.text
+    answer = begun.post(review, do="send")
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/f/{way.ref}")
     begun.open(f"/f/{way.ref}/1")
     assert begun.heading == "已收到，谢谢您"
     begun.open(way.path)
@@ -246,3 +264,44 @@ def test_a_withdrawn_participant_is_asked_nothing_more(begun: Phone, seeded: Stu
 )
 def test_device_class(agent: str, kind: str) -> None:
     assert device_class(agent) == kind
+
+
+# --- gone on with after a long time ------------------------------------------------------------------------------
+
+
+def test_what_was_asked_about_another_day_is_asked_again(begun: Phone, seeded: Study, house: House, clock: Clock) -> None:
+    way = seeded.chinese.checkin
+    begun.press(value="0")
+    begun.press(value="2")
+    clock.move(hours=25)
+    begun.open(f"/f/{way.ref}/3")
+    assert begun.heading == "您好，又见面了。"
+    assert "再答一遍" in begun.page
+    begun.open(way.path)
+    begun.press(by="self")
+    assert begun.shown == "bleed"
+    with transaction(house.engine) as session:
+        rows = session.scalars(select(Answer).order_by(Answer.id)).all()
+        assert [(row.item, row.state) for row in rows] == [
+            ("bleed", "given"),
+            ("breath", "given"),
+            ("bleed", "withdrawn"),
+            ("breath", "withdrawn"),
+        ]
+
+
+def test_an_answer_tapped_on_an_old_page_is_kept_and_the_rest_asked_again(
+    begun: Phone, seeded: Study, house: House, clock: Clock
+) -> None:
+    way = seeded.chinese.checkin
+    begun.press(value="0")
+    clock.move(hours=25)
+    begun.press(value="3")
+    begun.press(do="understood")
+    assert begun.heading == "您好，又见面了。"
+    begun.open(way.path)
+    begun.press(by="self")
+    assert begun.shown == "bleed"
+    begun.press(value="0")
+    assert begun.shown == "breath"
+    assert "上次选的" in begun.page

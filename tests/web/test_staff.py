@@ -63,6 +63,16 @@ def test_without_sign_in_every_page_leads_to_the_door(
     assert answer.location == f"/staff/sign-in?next={full.removesuffix('/send')}"
 
 
+@pytest.mark.parametrize("number", ["0", "2147483648", "9" * 25])
+def test_a_number_that_nothing_has_is_a_page_that_is_not_there(number: str, app: Flask, seeded: Study) -> None:
+    desk = at_desk(app, seeded.staff["nurse"])
+    assert desk.open(f"/staff/alerts/{number}").status_code == 404
+    assert desk.open(f"/staff/participants/{number}").status_code == 404
+    desk.open("/staff/")
+    assert desk.post(f"/staff/alerts/{number}", do="acknowledge", alert="1").status_code in (404, 405)
+    assert desk.post(f"/staff/participants/{number}/send", by="here").status_code in (404, 405)
+
+
 @pytest.mark.parametrize("role", STATUSES)
 def test_every_role_gets_what_its_rights_say_and_nothing_else(
     role: str, app: Flask, house: House, seeded: Study

@@ -1,0 +1,150 @@
+"""Settings: read once, and everything that is wrong with them is said at once."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
+
+import pytest
+
+from pro.config import DEMONSTRATION_DATA_KEY, DEMONSTRATION_KEY, Config
+from pro.errors import ConfigError
+
+SAFE = {
+    "PRO_MODE": "production",
+    "PRO_BASE_URL": "https://epro.example.org",
+    "PRO_SECRET_KEY": "s" * 32,
+    "PRO_LOOKUP_KEY": "l" * 32,
+    "PRO_DATA_KEYS": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+    "PRO_MAIL": "smtp",
+    "PRO_SMS": "none",
+}
+
+
+def problems(**changes: str) -> list[str]:
+    with pytest.raises(ConfigError) as refused:
+        Config.from_env(SAFE | changes)
+    return refused.value.problems
+
+
+def test_nothing_set_is_the_demonstration():
+    assert Config.from_env({}) == Config()
+    assert not Config().production
+    assert not Config().secure_cookies
+
+
+def test_blank_is_not_set():
+    assert Config.from_env({"PRO_BASE_URL": "  ", "PRO_SMTP_PORT": "", "PRO_PLANS_DIR": " "}) == Config()
+
+
+def test_production_that_is_safe_starts():
+    config = Config.from_env(SAFE)
+    assert config.production
+    assert config.secure_cookies
+    assert config.dangers() == []
+
+
+def test_every_danger_is_named_at_once():
+    with pytest.raises(ConfigError) as refused:
+        Config.from_env({"PRO_MODE": "production"})
+    found = refused.value.problems
+    for name in ("SECRET_KEY", "LOOKUP_KEY", "DATA_KEYS", "BASE_URL", "MAIL", "SMS"):
+        assert [problem for problem in found if problem.startswith(f"PRO_{name} ")], name
+    assert str(refused.value) == "\n".join(found)
+    assert all(problem.endswith(".") for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"PRO_SECRET_KEY": DEMONSTRATION_KEY}, "PRO_SECRET_KEY"),
+        ({"PRO_SECRET_KEY": "s" * 31}, "PRO_SECRET_KEY"),
+        ({"PRO_LOOKUP_KEY": "short"}, "PRO_LOOKUP_KEY"),
+        ({"PRO_LOOKUP_KEY": "s" * 32}, "PRO_LOOKUP_KEY must differ"),
+        ({"PRO_DATA_KEYS": DEMONSTRATION_DATA_KEY}, "PRO_DATA_KEYS"),
+        ({"PRO_DATA_KEYS": f"{SAFE['PRO_DATA_KEYS']}, {DEMONSTRATION_DATA_KEY}"}, "PRO_DATA_KEYS"),
+        ({"PRO_DATA_KEYS": ","}, "PRO_DATA_KEYS"),
+        ({"PRO_BASE_URL": "http://epro.example.org"}, "PRO_BASE_URL"),
+        ({"PRO_MAIL": "file"}, "PRO_MAIL"),
+        ({"PRO_MAIL": "console"}, "PRO_MAIL"),
+        ({"PRO_SMTP_HOST": "mail.example.org", "PRO_SMTP_STARTTLS": "no"}, "PRO_SMTP_STARTTLS"),
+        ({"PRO_SMTP_USER": "epro"}, "PRO_SMTP_PASSWORD"),
+        ({"PRO_SMS": "file"}, "PRO_SMS"),
+        ({"PRO_SMS": "twilio", "PRO_TWILIO_TOKEN": "x", "PRO_TWILIO_FROM": "+1"}, "PRO_TWILIO_ACCOUNT"),
+    ],
+)
+def test_one_danger_is_one_sentence(changes, named):
+    (problem,) = problems(**changes)
+    assert problem.startswith(named)
+
+
+def test_twilio_needs_all_three():
+    assert [problem.split()[0] for problem in problems(PRO_SMS="twilio")] == [
+        "PRO_TWILIO_ACCOUNT",
+        "PRO_TWILIO_TOKEN",
+        "PRO_TWILIO_FROM",
+    ]
+
+
+def test_a_mail_server_on_this_machine_needs_no_tls():
+    assert Config.from_env(SAFE | {"PRO_SMTP_STARTTLS": "no"})
+
+
+@pytest.mark.parametrize("mode", [{}, {"PRO_MODE": "production"}])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SMTP_PORT", "smtp"),
+        ("SMTP_PORT", "0"),
+        ("SMTP_PORT", "65536"),
+        ("SMTP_PORT", "-1"),
+        ("SMTP_PORT", "2.5"),
+        ("SMTP_PORT", "２５"),
+        ("SMTP_PORT", "²"),
+        ("LINK_DAYS", "0"),
+        ("LINK_DAYS", "91"),
+        ("PROXY_HOPS", "2"),
+        ("STAFF_IDLE_MINUTES", "241"),
+        ("MAIL", "sendmail"),
+        ("SMS", "TWILIO"),
+        ("SMTP_STARTTLS", "maybe"),
+    ],
+)
+def test_what_cannot_be_read_is_named(mode, name, value):
+    with pytest.raises(ConfigError) as refused:
+        Config.from_env(SAFE | mode | {f"PRO_{name}": value})
+    assert any(problem.startswith(f"PRO_{name} must be") for problem in refused.value.problems)
+
+
+def test_a_mistyped_mode_does_not_start_as_a_demonstration():
+    (problem,) = [each for each in problems(PRO_MODE="prod") if "PRO_MODE" in each]
+    assert problem.startswith("PRO_MODE must be one of demonstration, production")
+
+
+def test_a_problem_never_repeats_the_value():
+    secret = "a-secret-that-somebody-pasted-into-the-wrong-line"
+    assert secret not in "".join(problems(PRO_SMTP_PORT=secret, PRO_MAIL=secret, PRO_SECRET_KEY="x", PRO_SMS=secret))
+
+
+def test_values_are_read_as_they_are_meant():
+    config = Config.from_env(
+        {
+            "PRO_BASE_URL": "https://epro.example.org/",
+            "PRO_DATA_KEYS": "a, b\nc",
+            "PRO_PLANS_DIR": "/srv/plans",
+            "PRO_SMTP_PORT": "587",
+            "PRO_SMTP_STARTTLS": "no",
+            "PRO_PROXY_HOPS": "1",
+            "PRO_LINK_DAYS": "90",
+        }
+    )
+    assert config.base_url == "https://epro.example.org"
+    assert config.data_keys == ("a", "b", "c")
+    assert config.plans_dir == Path("/srv/plans")
+    assert (config.smtp_port, config.smtp_starttls, config.proxy_hops, config.link_days) == (587, False, 1, 90)
+
+
+def test_the_settings_are_frozen():
+    with pytest.raises(FrozenInstanceError):
+        Config().production = True  # type: ignore[misc]
+    assert replace(Config(), production=True).dangers()
