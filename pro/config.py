@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -73,10 +74,19 @@ class Config:
             link_days=reader.number("LINK_DAYS", cls.link_days, 1, 90),
             staff_idle_minutes=reader.number("STAFF_IDLE_MINUTES", cls.staff_idle_minutes, 1, 240),
         )
-        problems = reader.problems + (config.dangers() if config.production else [])
+        problems = reader.problems + config.misshapen() + (config.dangers() if config.production else [])
         if problems:
             raise ConfigError(problems)
         return config
+
+    def misshapen(self) -> list[str]:
+        """What cannot be used in any mode: keys that are no keys, an address of no database that we know."""
+        found = []
+        if not self.data_keys or not all(_is_data_key(key) for key in self.data_keys):
+            found.append("PRO_DATA_KEYS holds something that is no Fernet key; `flask new-key` makes one.")
+        if not self.database_url.startswith(("sqlite:///", "postgresql+psycopg://")):
+            found.append("PRO_DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://.")
+        return found
 
     def dangers(self) -> list[str]:
         """What must not be in production, a sentence each: demonstration keys, http, senders that reach nobody."""
@@ -86,7 +96,7 @@ class Config:
                 found.append(f"{name} must be a secret of your own of at least 32 characters.")
         if self.secret_key == self.lookup_key != DEMONSTRATION_KEY:
             found.append("PRO_LOOKUP_KEY must differ from PRO_SECRET_KEY.")
-        if not self.data_keys or DEMONSTRATION_DATA_KEY in self.data_keys:
+        if DEMONSTRATION_DATA_KEY in self.data_keys:
             found.append("PRO_DATA_KEYS must be a Fernet key of your own; `flask new-key` makes one.")
         if not self.base_url.startswith("https://"):
             found.append("PRO_BASE_URL must start with https://, because links carry a participant's access.")
@@ -96,6 +106,10 @@ class Config:
             found.append("PRO_SMTP_STARTTLS must be yes for a mail server on another machine.")
         if self.mail == "smtp" and self.smtp_user and not self.smtp_password:
             found.append("PRO_SMTP_PASSWORD is missing for PRO_SMTP_USER.")
+        if not self.proxy_hops:
+            found.append(
+                "PRO_PROXY_HOPS must be 1: behind nginx all participants would share one address and one lock."
+            )
         if self.sms in ("console", "file"):
             found.append("PRO_SMS must be twilio, or none if participants come by card and code only.")
         if self.sms == "twilio":
@@ -108,6 +122,13 @@ class Config:
     def secure_cookies(self) -> bool:
         """Cookies are sent over TLS only, wherever the site itself is reached over TLS."""
         return urlsplit(self.base_url).scheme == "https"
+
+
+def _is_data_key(key: str) -> bool:
+    try:
+        return len(base64.urlsafe_b64decode(key)) == 32
+    except ValueError:
+        return False
 
 
 class _Reader:

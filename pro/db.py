@@ -101,7 +101,9 @@ def make_engine(url: str) -> Engine:
 
 def _sqlite_connect(connection: Any, _record: object) -> None:
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "busy_timeout=10000", "synchronous=FULL", "foreign_keys=ON"):
+    # recursive_triggers: else INSERT OR REPLACE would delete a row past the triggers that refuse it.
+    pragmas = ("journal_mode=WAL", "busy_timeout=10000", "synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON")
+    for pragma in pragmas:
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -32,10 +32,6 @@ class AlreadySubmitted(ProError):
     """The assessment is closed to changes because it was sent."""
 
 
-class TooManyTries(ProError):
-    """Locked for a while; ``details["until"]`` says until when (UTC)."""
-
-
 class BadData(ProError):
     """Something typed or posted cannot be taken; ``details["fields"]`` may map a field to its own ``why``."""
 

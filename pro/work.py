@@ -99,7 +99,8 @@ class Work:
         if getattr(subject, "id", None) is None:
             self.session.flush()
         event = Event(
-            at=self.now,
+            # When it was written, whatever moment the work is about.
+            at=self.house.clock(),
             actor=self.actor.kind,
             actor_id=self.actor.id,
             role=self.actor.role or self.actor.kind,

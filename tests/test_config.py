@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
@@ -18,7 +19,11 @@ SAFE = {
     "PRO_DATA_KEYS": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
     "PRO_MAIL": "smtp",
     "PRO_SMS": "none",
+    "PRO_PROXY_HOPS": "1",
 }
+
+
+KEYS = tuple(base64.urlsafe_b64encode(bytes([number]) * 32).decode() for number in range(3))
 
 
 def problems(**changes: str) -> list[str]:
@@ -130,7 +135,7 @@ def test_values_are_read_as_they_are_meant():
     config = Config.from_env(
         {
             "PRO_BASE_URL": "https://epro.example.org/",
-            "PRO_DATA_KEYS": "a, b\nc",
+            "PRO_DATA_KEYS": f"{KEYS[0]}, {KEYS[1]}\n{KEYS[2]}",
             "PRO_PLANS_DIR": "/srv/plans",
             "PRO_SMTP_PORT": "587",
             "PRO_SMTP_STARTTLS": "no",
@@ -139,7 +144,7 @@ def test_values_are_read_as_they_are_meant():
         }
     )
     assert config.base_url == "https://epro.example.org"
-    assert config.data_keys == ("a", "b", "c")
+    assert config.data_keys == KEYS
     assert config.plans_dir == Path("/srv/plans")
     assert (config.smtp_port, config.smtp_starttls, config.proxy_hops, config.link_days) == (587, False, 1, 90)
 
@@ -148,3 +153,18 @@ def test_the_settings_are_frozen():
     with pytest.raises(FrozenInstanceError):
         Config().production = True  # type: ignore[misc]
     assert replace(Config(), production=True).dangers()
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"PRO_DATA_KEYS": "CHANGE-ME"}, "PRO_DATA_KEYS"),
+        ({"PRO_DATA_KEYS": f"{KEYS[0]} {KEYS[1][:-2]}"}, "PRO_DATA_KEYS"),
+        ({"PRO_DATABASE_URL": "mysql://somewhere"}, "PRO_DATABASE_URL"),
+        ({"PRO_DATABASE_URL": "CHANGE ME"}, "PRO_DATABASE_URL"),
+    ],
+)
+def test_what_cannot_be_used_is_a_sentence_in_the_demonstration_too(changes, named):
+    with pytest.raises(ConfigError) as refused:
+        Config.from_env(changes)
+    assert [problem.split()[0] for problem in refused.value.problems] == [named]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -29,7 +29,7 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Loader(SafeLoader):  # type: ignore[misc]
+class Loader(SafeLoader):
     """YAML with only the types that people mean: text, whole numbers, true, false and null.
 
     YAML 1.1 reads ``No`` as false, ``3.0`` as 3 and ``2026-11-22`` as a date; in a file of words each is a trap.
@@ -77,7 +77,8 @@ def _check_shape(text: str) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST or isinstance(event, yaml.AliasEvent):
             sentence = f"an alias, or more than {DEEPEST} levels deep"
-            raise yaml.MarkedYAMLError(problem=sentence, problem_mark=event.start_mark)
+            mark: Any = event.start_mark
+            raise yaml.MarkedYAMLError(problem=sentence, problem_mark=mark)
 
 
 def parse(path: Path, model: type[Model]) -> Model:

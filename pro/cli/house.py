@@ -25,12 +25,18 @@ def house() -> House:
     return cast(House, current_app.extensions["pro"])
 
 
-@contextmanager
-def working() -> Iterator[Work]:
-    """A unit of work on tables of this version, committed at the end."""
+def current_house() -> House:
+    """The house, on tables of this version; else exit status 2 with what to do."""
     the_house = house()
     if not is_current(the_house.engine):
         click.echo("The database is not at this version: run `flask db upgrade` first.", err=True)
         sys.exit(2)
-    with transaction(the_house.engine) as session:
+    return the_house
+
+
+@contextmanager
+def working(*, read_only: bool = False) -> Iterator[Work]:
+    """A unit of work on tables of this version, committed at the end. ``read_only`` keeps no writer waiting."""
+    the_house = current_house()
+    with transaction(the_house.engine.execution_options(read_only=read_only)) as session:
         yield the_house.work(session)

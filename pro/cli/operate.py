@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import time
+from datetime import datetime
 from types import FrameType
 
 import click
@@ -14,18 +15,19 @@ from cryptography.fernet import Fernet
 from flask.cli import AppGroup, with_appcontext
 
 from pro import db
-from pro.cli.house import house, working
+from pro.cli.house import current_house, house, working
 from pro.errors import BadData
 from pro.messaging import providers
-from pro.services import audit, rounds, staffing
+from pro.services import audit, duties, rounds, staffing
 
 # The outbox is looked at every second, the rest of the round less often.
 PAUSE = 1.0
 ROUND_EVERY = 5.0
+WHEN = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
 
 db_group = AppGroup("db", help="Bring the tables to this version.")
 audit_group = AppGroup("audit", help="Verify the hash chain of the audit trail.")
-staff_group = AppGroup("staff", help="Make accounts for staff.")
+staff_group = AppGroup("staff", help="Make accounts for staff and put people on duty.")
 
 
 @db_group.command("upgrade")
@@ -39,7 +41,7 @@ def upgrade() -> None:
 @with_appcontext
 def tick(forever: bool) -> None:
     """Do the worker's round: judge forms left idle, queue the digest, send what is due, seal the audit trail."""
-    the_house = house()
+    the_house = current_house()
     stop = Stop()
     senders = providers.chosen(the_house.config)
     worker = f"{socket.gethostname()}:{os.getpid()}"
@@ -69,7 +71,7 @@ class Stop:
 @audit_group.command("verify")
 def verify() -> None:
     """Walk the hash chain of the audit trail; exit status 1 if anything was changed, removed or never sealed."""
-    with working() as work:
+    with working(read_only=True) as work:
         found = audit.verify(work)
     click.echo(f"{found.sealed} events sealed, {found.unsealed} waiting, head {found.head}")
     for problem in found.problems:
@@ -101,7 +103,26 @@ def add(email: str, name: str, role: str, language: str, password: str) -> None:
         sys.exit(1)
 
 
+@staff_group.command("duty")
+@click.argument("email")
+@click.argument("place", type=click.Choice(duties.PLACES))
+@click.argument("starts", type=click.DateTime(WHEN))
+@click.argument("ends", type=click.DateTime(WHEN))
+@click.option("--plan", default="npc_reirradiation", help="The study; its time zone is meant.")
+def duty(email: str, place: str, starts: datetime, ends: datetime, plan: str) -> None:
+    """Put a person on call (or backup) from STARTS to ENDS, local times such as 2026-12-01T08:00."""
+    try:
+        with working() as work:
+            duties.put(work, plan, email, place, starts, ends)
+    except BadData as bad:
+        click.echo(SENTENCES[bad.why], err=True)
+        sys.exit(1)
+
+
 SENTENCES = {
+    "no_account": "There is no open account with this address.",
+    "no_plan": "There is no study of this name.",
+    "ends_first": "The duty ends before it starts.",
     "taken": "there is an account with this address already.",
     "email_invalid": "this is not an e-mail address.",
     "empty": "it must not be empty.",

@@ -15,10 +15,9 @@ class Assessment(Base):
     """A form that was or will be asked. ``ref`` names it in addresses and says nothing about anybody.
 
     ``wordings`` pins the checksum of the words in each language when it is issued; ``context`` keeps the clinical facts
-    that held when it was opened (clinical.md 3.4.5).
-    ``judge_next_at``: when the worker judges it if nobody touches it before.
-    ``unresolved``: the rules that the newest judgement could not decide for lack of an answer. The status
-    follows from the timestamps.
+    that held when it was opened (clinical.md 3.4.5). ``judge_next_at``: when the worker judges it if nobody touches it
+    before. ``standing`` and ``unresolved``: the rules that hold by the newest judgement, and those that it could not
+    decide for lack of an answer. The status follows from the timestamps.
     """
 
     __tablename__ = "assessment"
@@ -43,6 +42,7 @@ class Assessment(Base):
     judge_next_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     context: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     unresolved: Mapped[list[str]] = mapped_column(Json, default=list)
+    standing: Mapped[list[str]] = mapped_column(Json, default=list)
     language: Mapped[str | None] = mapped_column(String(16))
     mode: Mapped[str | None] = mapped_column(String(16))
     answered_by: Mapped[str | None] = mapped_column(String(16))

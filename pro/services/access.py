@@ -149,7 +149,7 @@ def _open(work: Work, assessment: Assessment, access: Access, answered_by: str, 
     access.answered_by = answered_by
     if assessment.submitted_at is not None:
         return
-    assessment.answered_by = answered_by
+    assessment.answered_by = "helped" if assessment.answered_by == "helped" else answered_by
     assessment.language = language
     if assessment.opened_at is None:
         assessment.opened_at = work.now
@@ -182,6 +182,8 @@ def _add(work: Work, assessment: Assessment, kind: str, secret: str, life: timed
         assessment_id=assessment.id,
         kind=kind,
         fingerprint=_fingerprint(work, kind, secret),
+        # Who answers is said on the start page.
+        answered_by="",
         made_at=work.now,
         expires_at=work.now + life,
     )

@@ -8,22 +8,23 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from pro.core.instrument import Answers
+from pro.core.instrument import Answers, Instrument
 from pro.core.level import Level
-from pro.core.plan import Plan
-from pro.core.triage import Case, Finding, Verdict, judge
+from pro.core.plan import Plan, Rule
+from pro.core.triage import Case, Finding, Verdict, inputs_of, judge
 from pro.errors import BadData, NotFound
-from pro.messaging import compose, outbox
-from pro.models import Alert, AlertNote, Assessment, Message, Participant, Staff
-from pro.services import circumstances, duties
-from pro.services.stored import store_value
+from pro.models import Alert, AlertNote, Assessment, Participant, Staff
+from pro.services import circumstances, telling
 from pro.work import Work
 
 log = logging.getLogger(__name__)
 # The rule id of the alert that says: the answers are kept, but judging them broke.
 JUDGING_FAILED = "JUDGE"
+# And of the one that says: the participant wrote something, and a person reads every text (clinical.md 5).
+FREE_TEXT = "TEXT"
+OWN = {JUDGING_FAILED: "judging_failed", FREE_TEXT: "free_text"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +70,88 @@ def watch(
 ) -> list[Alert]:
     """Judge ``answers`` and keep every new finding as an alert, with a message to each person on duty.
 
-    If judging itself breaks, the answers stay and that becomes an urgent alert. ``idle`` in minutes; ``alerts``: those
-    that the assessment has, if they were just read; ``earlier``: the answers before this change, to tell what stayed
-    from what came back. Returns all that it has now.
+    Whatever breaks on the way, the answers stay: it becomes an urgent alert, and if even that cannot be kept, the
+    worker tries again. ``idle`` in minutes; ``alerts``: those that the assessment has, if they were just read;
+    ``earlier``: the answers before this change, to tell what stayed from what came back. Returns all that it has now.
     """
     plan = plan_of(work, assessment)
     before = alerts_of(work, assessment) if alerts is None else list(alerts)
+    work.session.flush()
     try:
-        instrument = work.catalogue.instruments[assessment.instrument]
-        case = _case(work, assessment, answers, submitted, idle, scores or {}, plan)
-        verdict = judge(plan, instrument, case)
-        handled = _handled(verdict, before)
-        if handled and earlier is not None:
-            handled -= set(judge(plan, instrument, replace(case, answers=earlier)).fired)
-        back = handled if earlier is not None else set()
-        assessment.unresolved = list(verdict.unresolved)
+        with work.session.begin_nested():
+            case = _case(work, assessment, answers, submitted, idle, scores or {}, plan)
+            look = _look(work, assessment, plan, case, before, earlier)
+            return before + _keep(work, assessment, plan, look, before)
     except Exception as error:
         log.error("judging an assessment failed: %s", type(error).__name__)
-        verdict = Verdict(Level.URGENT, (Finding(JUDGING_FAILED, Level.URGENT),), ())
-        # Whoever looked at the answers has not seen these; a form that merely lies idle has no new ones.
-        back = set() if idle else _handled(verdict, before)
-    return before + _keep(work, assessment, plan, verdict, answers, before, back)
+    try:
+        with work.session.begin_nested():
+            broken = Verdict(Level.URGENT, (Finding(JUDGING_FAILED, Level.URGENT),), ())
+            # Whoever looked at the answers has not seen these; a form that merely lies idle has no new ones.
+            back = set() if idle else _handled(broken, before)
+            return before + _keep(work, assessment, plan, Look(broken, frozenset(back), None), before)
+    except Exception as error:
+        log.critical("an assessment could not be judged, and no alert could say so: %s", type(error).__name__)
+        assessment.judge_next_at = work.now
+        return alerts_of(work, assessment)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at a form. ``back``: rules that hold again, or hold worse, after somebody had dealt with them.
+
+    ``standing``: what would hold if the form were sent now; None where that was not asked.
+    """
+
+    verdict: Verdict
+    back: frozenset[str]
+    standing: frozenset[str] | None
+
+
+def _look(
+    work: Work, assessment: Assessment, plan: Plan, case: Case, before: list[Alert], earlier: Answers | None
+) -> Look:
+    instrument = work.catalogue.instruments[assessment.instrument]
+    verdict = _patient(plan, instrument, case, judge(plan, instrument, case))
+    assessment.unresolved = list(verdict.unresolved)
+    handled = _handled(verdict, before) if earlier is not None else set()
+    if handled and earlier is not None:
+        held = set(judge(plan, instrument, replace(case, answers=earlier)).fired)
+        handled = {rule for rule in handled if rule not in held or _is_worse(plan.rule(rule), earlier, case.answers)}
+    texts = [item.id for item in instrument.items.values() if item.kind == "text" and case.answers.get(item.id)]
+    if texts:
+        verdict = replace(verdict, findings=(*verdict.findings, Finding(FREE_TEXT, Level.WATCH)))
+    assessment.standing = [finding.rule_id for finding in verdict.findings]
+    standing = None
+    if any(alert.rule in _closing(plan) and alert.resolved_at is None for alert in before):
+        standing = frozenset(judge(plan, instrument, replace(case, submitted=True)).fired)
+    return Look(verdict, frozenset(handled), standing)
+
+
+def _patient(plan: Plan, instrument: Instrument, case: Case, verdict: Verdict) -> Verdict:
+    """While somebody answers, wait with what D1 will lower unless a question that is still to come says otherwise.
+
+    A form that is sent or lies idle is judged as it stands.
+    """
+    waiting = case.submitted or case.idle >= min(plan.idle_minutes)
+    if waiting or verdict.level is not Level.URGENT or not case.context.known_stable:
+        return verdict
+    to_come = {item.id: 0 for item in instrument.items.values() if item.kind == "choice" and 0 in item.codes}
+    hoped = judge(plan, instrument, replace(case, answers={**to_come, **case.answers}))
+    return replace(hoped, unresolved=verdict.unresolved) if hoped.lowered_by else verdict
+
+
+def _is_worse(rule: Rule, earlier: Answers, now: Answers) -> bool:
+    """True if an answer that the rule looks at rose."""
+    for name in rule.when.names:
+        before, after = earlier.get(name), now.get(name)
+        if isinstance(before, int) and isinstance(after, int) and after > before:
+            return True
+    return False
+
+
+def _closing(plan: Plan) -> set[str]:
+    return {rule.id for rule in plan.rules if rule.closes_itself}
 
 
 def acknowledge(work: Work, alert_ids: list[int]) -> Acknowledged:
@@ -147,7 +209,7 @@ def _case(
         answers=answers,
         baseline=circumstances.earlier_values(work, instrument.id, kept.get("baseline", {})),
         previous=circumstances.earlier_values(work, instrument.id, kept.get("previous", {})),
-        context=circumstances.context_of(kept),
+        context=circumstances.context_of(kept, work.now),
         submitted=submitted,
         idle=idle,
         scores=scores,
@@ -164,44 +226,31 @@ def _handled(verdict: Verdict, before: list[Alert]) -> set[str]:
     return {alert.rule for alert in done} & loud
 
 
-def _keep(
-    work: Work,
-    assessment: Assessment,
-    plan: Plan,
-    verdict: Verdict,
-    answers: Answers,
-    before: list[Alert],
-    back: set[str],
-) -> list[Alert]:
-    """Keep what is new, follow what changed, tell whoever must know; the alerts that are new.
-
-    ``back``: rules that did not hold for a while and hold again, after somebody had dealt with them.
-    """
+def _keep(work: Work, assessment: Assessment, plan: Plan, look: Look, before: list[Alert]) -> list[Alert]:
+    """Keep what is new, follow what changed, tell whoever must know; the alerts that are new."""
     existing = {alert.rule: alert for alert in before}
     ulcer_signs = {rule.id for rule in plan.rules if rule.marks_ulcer}
     new, louder = [], []
-    for finding in verdict.findings:
+    for finding in look.verdict.findings:
         alert = existing.get(finding.rule_id)
         if alert is None:
-            new.append(_raise(work, assessment, plan, verdict, finding, answers))
-        elif _changed(work, alert, finding, finding.rule_id in back):
+            new.append(_raise(work, assessment, plan, look.verdict, finding))
+        elif _changed(work, alert, finding, finding.rule_id in look.back):
             alert.raised_at, alert.plan_version = work.now, plan.version
-            alert.inputs, alert.unresolved = _inputs(assessment, answers), list(verdict.unresolved)
+            alert.unresolved = list(look.verdict.unresolved)
+            alert.inputs = _inputs(assessment, _rule(plan, finding.rule_id), look.verdict)
             louder.append(alert)
         if finding.rule_id in ulcer_signs and not finding.lowered and (alert is None or alert in louder):
             circumstances.suspect_ulcer(work, assessment.participant_id, finding.rule_id)
-    _settle(work, plan, verdict, existing)
+    _settle(work, plan, look, existing)
     if any(alert.level >= Level.URGENT for alert in new + louder):
         work.session.flush()
-        _notify(work, assessment, plan, new + louder, before)
+        telling.tell(work, assessment, plan, new + louder, before)
     return new
 
 
-def _raise(
-    work: Work, assessment: Assessment, plan: Plan, verdict: Verdict, finding: Finding, answers: Answers
-) -> Alert:
-    broken = finding.rule_id == JUDGING_FAILED
-    rule = None if broken else plan.rule(finding.rule_id)
+def _raise(work: Work, assessment: Assessment, plan: Plan, verdict: Verdict, finding: Finding) -> Alert:
+    rule = _rule(plan, finding.rule_id)
     alert = Alert(
         participant_id=assessment.participant_id,
         assessment_id=assessment.id,
@@ -209,10 +258,10 @@ def _raise(
         rule=finding.rule_id,
         level=int(finding.level),
         lowered=finding.lowered,
-        suspects=rule.suspects if rule else "judging_failed",
+        suspects=rule.suspects if rule else OWN.get(finding.rule_id, ""),
         basis="+".join(rule.basis) if rule else "",
         plan_version=plan.version,
-        inputs=_inputs(assessment, answers),
+        inputs=_inputs(assessment, rule, verdict),
         unresolved=list(verdict.unresolved),
         advice=rule.advice if rule and finding.level is Level.EMERGENCY else "",
         raised_at=work.now,
@@ -223,11 +272,15 @@ def _raise(
     return alert
 
 
-def _inputs(assessment: Assessment, answers: Answers) -> dict[str, Any]:
-    """What the rules saw, beside the versions of what they were read with."""
+def _rule(plan: Plan, rule_id: str) -> Rule | None:
+    """The plan's rule; None for our own two, and for one that a newer version of the plan has dropped."""
+    return next((rule for rule in plan.rules if rule.id == rule_id), None)
+
+
+def _inputs(assessment: Assessment, rule: Rule | None, verdict: Verdict) -> dict[str, Any]:
+    """What the rule saw, implied values and earlier answers included, and what it was read with."""
     return {
-        "answers": {item: store_value(value) for item, value in answers.items()},
-        "context": assessment.context,
+        "saw": inputs_of(rule, verdict.facts) if rule else {},
         "instrument": assessment.instrument,
         "instrument_version": assessment.instrument_version,
     }
@@ -257,110 +310,19 @@ def _changed(work: Work, alert: Alert, finding: Finding, back: bool) -> bool:
     return louder
 
 
-def _settle(work: Work, plan: Plan, verdict: Verdict, existing: dict[str, Alert]) -> None:
+def _settle(work: Work, plan: Plan, look: Look, existing: dict[str, Alert]) -> None:
     """Rules that no longer hold: one may close itself, a W under its U is marked; the rest stays for a person."""
-    fired = set(verdict.fired)
+    fired = set(look.verdict.fired)
     if JUDGING_FAILED in fired:
         return  # nobody knows what still holds
-    known = {rule.id: rule for rule in plan.rules}
     for alert in existing.values():
-        # A rule that a newer version of the plan has dropped stays for a person as well.
-        rule = known.get(alert.rule)
+        rule = _rule(plan, alert.rule)
         if alert.rule in fired or rule is None or alert.resolved_at is not None:
             continue
         if rule.closes_itself:
-            alert.resolved_at, alert.disposition = work.now, "closed_itself"
-            work.record("alert.closed_itself", alert, participant_id=alert.participant_id)
+            if look.standing is not None and alert.rule not in look.standing:
+                alert.resolved_at, alert.disposition = work.now, "closed_itself"
+                work.record("alert.closed_itself", alert, participant_id=alert.participant_id)
         elif alert.superseded_at is None and rule.is_hidden_by(fired):
             alert.superseded_at = work.now
             work.record("alert.superseded", alert, participant_id=alert.participant_id)
-
-
-def _notify(work: Work, assessment: Assessment, plan: Plan, raised: list[Alert], before: list[Alert]) -> None:
-    """One mail a person for what is new, unless an alert of this form that is as loud still waits to be taken on."""
-    first = max(raised, key=lambda alert: (alert.level, -alert.id))
-    open_before = (alert for alert in before if alert not in raised and alert.resolved_at is None)
-    waiting = [alert.level for alert in open_before if alert.acknowledged_at is None]
-    if first.level <= max(waiting, default=0):
-        return
-    participant = work.session.get_one(Participant, assessment.participant_id)
-    level = Level(first.level)
-    sent = select(func.count()).select_from(Message)
-    # Counted, so that an alert that is raised again is told again.
-    told = work.session.scalar(sent.where(Message.assessment_id == assessment.id, Message.template == "alert"))
-    for person in duties.to_tell(work, plan, level, minutes=0):
-        params = {
-            "study_number": participant.study_number,
-            "level": level.word,
-            "link": f"{work.config.base_url}/staff/alerts/{first.id}",
-        }
-        rendered = compose.render(
-            "alert", person.language, params, work.house.catalogs, env_banner=not work.config.production
-        )
-        outbox.queue(
-            work,
-            dedupe_key=f"alert:{first.id}:{level.word}:{told}:email:{person.id}",
-            channel="email",
-            template="alert",
-            params=params,
-            language=person.language,
-            address=person.email,
-            subject=rendered.subject,
-            body=rendered.text,
-            staff_id=person.id,
-            alert_id=first.id,
-            assessment_id=assessment.id,
-            repeat="prefer_duplicate",
-        )
-
-
-def _digest_key(plan: Plan, day: datetime, person: Staff) -> str:
-    return f"digest:{plan.id}:{day.date().isoformat()}:email:{person.id}"
-
-
-def digest(work: Work, plan: Plan, local_now: datetime) -> int:
-    """Queue the day's digest of open WATCH alerts, one mail a person; the number of mails queued.
-
-    ``local_now``: now in the study's zone; the date makes the key, so any number of calls a day sends one.
-    """
-    since = work.now - timedelta(days=14)
-    query = (
-        select(Alert, Participant.study_number)
-        .join(Participant, Participant.id == Alert.participant_id)
-        .where(
-            Participant.plan == plan.id,
-            Alert.level == int(Level.WATCH),
-            Alert.raised_at > since,
-            Alert.acknowledged_at.is_(None),
-            Alert.resolved_at.is_(None),
-            Alert.superseded_at.is_(None),
-        )
-    )
-    newest = {number: alert.id for alert, number in work.session.execute(query.order_by(Alert.id))}
-    if not newest:
-        return 0
-    rows = [
-        {"study_number": number, "link": f"{work.config.base_url}/staff/alerts/{alert_id}"}
-        for number, alert_id in sorted(newest.items(), key=lambda pair: pair[1])
-    ]
-    queued = 0
-    for person in duties.to_tell(work, plan, Level.WATCH, minutes=0):
-        params = {"rows": rows}
-        rendered = compose.render(
-            "alert_digest", person.language, params, work.house.catalogs, env_banner=not work.config.production
-        )
-        message = outbox.queue(
-            work,
-            dedupe_key=_digest_key(plan, local_now, person),
-            channel="email",
-            template="alert_digest",
-            params=params,
-            language=person.language,
-            address=person.email,
-            subject=rendered.subject,
-            body=rendered.text,
-            staff_id=person.id,
-            repeat="prefer_silence",
-        )
-        queued += message is not None
-    return queued

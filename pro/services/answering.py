@@ -29,12 +29,13 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the last page says: the level after known-and-stable, and how much was answered."""
+    """What the last page says: the level after known-and-stable, how much was answered, and if a crisis line helps."""
 
     level: Level
     answered: int
     skipped: int
     submitted_at: datetime | None
+    crisis: bool
 
 
 def save(
@@ -94,10 +95,11 @@ def renew(work: Work, sitting: Sitting) -> None:
     work.record("assessment.renewed", sitting.assessment, participant_id=sitting.participant.id, old=sorted(stale))
 
 
-def advised(work: Work, sitting: Sitting, form: Form | None = None) -> None:
-    """The participant pressed on past the advice that is shown. ``form``: as it was just read in the same work.
+def advised(work: Work, sitting: Sitting, form: Form | None = None, *, corrected: bool = False) -> None:
+    """The participant pressed on past the advice that is shown; ``corrected``: to take the answer back.
 
-    All blocks that say to call the same place are done with it; one that names the crisis line is shown on its own.
+    ``form``: as it was just read in the same work. All blocks that say to call the same place are done with it; one
+    that names the crisis line is shown on its own.
     """
     form = form or forms.read(work, sitting, sitting.participant.language)
     blocks = work.catalogue.plan_words[sitting.participant.plan, work.catalogue.languages[0]].advice
@@ -107,7 +109,8 @@ def advised(work: Work, sitting: Sitting, form: Form | None = None) -> None:
     for alert in form.alerts:
         if alert.advice and alert.advised_at is None and blocks[alert.advice].crisis == crisis:
             alert.advised_at = work.now
-            work.record("alert.advised", alert, participant_id=alert.participant_id)
+            action = "alert.corrected" if corrected else "alert.advised"
+            work.record(action, alert, participant_id=alert.participant_id)
 
 
 def submit(work: Work, sitting: Sitting, language: str) -> None:
@@ -128,14 +131,18 @@ def submit(work: Work, sitting: Sitting, language: str) -> None:
 
 
 def outcome(work: Work, sitting: Sitting) -> Outcome:
-    """For the last page. Items that a list or a parent settled are not counted as questions."""
+    """For the last page. What a list or a parent settled, and optional fields left empty, are not counted."""
+    items = work.catalogue.instruments[sitting.assessment.instrument].items
     rows = forms.answer_rows(work, sitting.assessment.id)
-    asked = [row for row in rows.values() if row.source == "asked"]
+    asked = [row for name, row in rows.items() if row.source == "asked" and name in items]
+    alerts = alerting.alerts_of(work, sitting.assessment)
+    blocks = work.catalogue.plan_words[sitting.participant.plan, work.catalogue.languages[0]].advice
     return Outcome(
-        level=_loudest(alerting.alerts_of(work, sitting.assessment)),
+        level=_loudest(alerts),
         answered=sum(row.state == "given" for row in asked),
-        skipped=sum(row.state == "skipped" for row in asked),
+        skipped=sum(row.state == "skipped" and not items[row.item].optional for row in asked),
         submitted_at=sitting.assessment.submitted_at,
+        crisis=any(alert.advice and blocks[alert.advice].crisis for alert in alerts),
     )
 
 

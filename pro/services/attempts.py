@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from pro.models import Attempt
 from pro.work import Work
@@ -33,6 +33,11 @@ def allowance(work: Work, kind: str, key: str, limit: int) -> Allowance:
 def failed(work: Work, kind: str, key: str) -> None:
     """Count one failed try."""
     work.session.add(Attempt(kind=kind, key=_key(work, kind, key), at=work.now))
+
+
+def forgive(work: Work, kind: str, key: str) -> None:
+    """Start counting anew: the right secret was given."""
+    work.session.execute(delete(Attempt).where(Attempt.kind == kind, Attempt.key == _key(work, kind, key)))
 
 
 def _key(work: Work, kind: str, key: str) -> str:

@@ -66,7 +66,7 @@ def seal_events(work: Work) -> int:
 def verify(work: Work) -> Verified:
     """Walk the whole chain. Finds a changed event, a missing or doubled place, and events that were never sealed."""
     problems: list[str] = []
-    previous, expected = FIRST, 0
+    previous, expected, newest = FIRST, 0, None
     query = select(Seal, Event).outerjoin(Event, Event.id == Seal.event_id).order_by(Seal.position)
     for seal, joined in work.session.execute(query.execution_options(yield_per=1000)):
         event: Event | None = joined
@@ -78,6 +78,10 @@ def verify(work: Work) -> Verified:
             problems.append(f"Event {seal.event_id}, sealed at place {seal.position}, is gone.")
         elif digest_of(previous, event) != seal.digest:
             problems.append(f"Event {event.id}, sealed at place {seal.position}, is not what was sealed.")
+        elif newest is not None and newest - event.at > LATE:
+            problems.append(f"Event {event.id} is dated {event.at:%Y-%m-%d %H:%M} UTC but was written later.")
+        else:
+            newest = max(newest or event.at, event.at)
         previous = seal.digest
     waiting = select(func.count(), func.min(Event.at)).select_from(Event)
     waiting = waiting.outerjoin(Seal, Seal.event_id == Event.id).where(Seal.event_id.is_(None))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Select, select
 
 from pro.core.level import Level
-from pro.core.plan import PlanWords
 from pro.models import Alert, Assessment, Participant, Staff
-from pro.services.alerting import JUDGING_FAILED
+from pro.services.alerting import FREE_TEXT, JUDGING_FAILED
 from pro.work import Work
+
+ULCER = "mucosal_ulcer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,18 @@ def staff_names(work: Work) -> dict[int, str]:
     return {person.id: person.name for person in work.session.scalars(select(Staff))}
 
 
-def sentence_of(words: PlanWords, rule: str) -> str:
-    """A rule in the reader's words; its bare id for a rule that the plan no longer has."""
-    return words.rules.get(rule, rule)
+def sentence_of(work: Work, plan_id: str, rule: str, language: str) -> str:
+    """A rule in the reader's words; "" where judging broke, the bare id for a rule that the plan no longer has."""
+    if rule == JUDGING_FAILED:
+        return ""
+    if rule == FREE_TEXT:
+        return work.house.catalogs.translator(language).gettext("Wrote something: please read it")
+    return work.catalogue.plan_words[plan_id, language].rules.get(rule, rule)
+
+
+def holds(alert: Alert, assessment: Assessment | None) -> bool:
+    """False once the participant changed the answer that the alert came from."""
+    return assessment is None or alert.rule in assessment.standing or alert.rule == JUDGING_FAILED
 
 
 def _joined() -> Select[Alert, Participant, Assessment]:
@@ -83,36 +93,41 @@ def _case(
 ) -> Case:
     participant, assessment = rows[0][1], rows[0][2]
     standing = [alert for alert, _p, _a in rows if alert.superseded_at is None] or [alert for alert, _p, _a in rows]
-    alerts = sorted(standing, key=lambda alert: (-alert.level, alert.id))
-    waiting = [alert for alert in alerts if alert.acknowledged_at is None and alert.resolved_at is None]
+    waiting = [alert for alert in standing if alert.acknowledged_at is None and alert.resolved_at is None]
+    # What is new comes first: a page that begins with what was dealt with looks like what was dealt with.
+    alerts = sorted(
+        standing,
+        key=lambda alert: (alert not in waiting, not holds(alert, assessment), -alert.level, -alert.id),
+    )
+    level = max(alert.level for alert in waiting or alerts)
     taken = [alert for alert in alerts if alert.acknowledged_at is not None]
     last = max(taken, key=lambda alert: alert.acknowledged_at or alert.raised_at, default=None)
-    words = work.catalogue.plan_words[participant.plan, language]
     return Case(
         alert_id=alerts[0].id,
         source=alerts[0].source,
         study_number=participant.study_number,
         participant_id=participant.id,
-        level=Level(alerts[0].level),
+        level=Level(level),
         rules=[alert.rule for alert in alerts],
-        sentence=_sentence(words, alerts, language),
+        sentence=_sentence(work, participant.plan, alerts, assessment, language),
         raised_at=min(alert.raised_at for alert in waiting or alerts),
         answered_at=(assessment.submitted_at or assessment.last_answer_at) if assessment else None,
         acknowledged_by=names.get(last.acknowledged_by or 0, "") if last and not waiting else None,
         acknowledged_at=last.acknowledged_at if last and not waiting else None,
-        lowered=all(alert.lowered for alert in alerts if alert.level == alerts[0].level),
+        lowered=all(alert.lowered for alert in alerts if alert.level == level),
         judging_failed=any(alert.rule == JUDGING_FAILED for alert in alerts),
     )
 
 
-def _sentence(words: PlanWords, alerts: Iterable[Alert], language: str) -> str:
-    """The worst finding, and beside it the suspected ulcer, the sign that must not be missed."""
+def _sentence(work: Work, plan_id: str, alerts: Sequence[Alert], assessment: Assessment | None, language: str) -> str:
+    """The first finding, every other emergency, and the suspected ulcer, the sign that must not be missed."""
+    translator = work.house.catalogs.translator(language)
     shown = [alert for alert in alerts if alert.rule != JUDGING_FAILED]
-    if not shown:
-        return ""
-    parts = [sentence_of(words, shown[0].rule)]
-    ulcer = next((alert for alert in shown if alert.suspects == "mucosal_ulcer" and alert.level >= Level.URGENT), None)
-    second = ulcer if ulcer and ulcer is not shown[0] else None
-    if second:
-        parts.append(sentence_of(words, second.rule))
-    return ("；" if language == "zh_Hans" else "; ").join(dict.fromkeys(parts))
+    held = [alert for alert in shown if holds(alert, assessment)]
+    if not held:
+        first = sentence_of(work, plan_id, shown[0].rule, language) if shown else ""
+        return translator.gettext("%(sentence)s (the answer was changed since)", sentence=first) if first else ""
+    loud = [alert for alert in held[1:] if alert.level == Level.EMERGENCY]
+    ulcer = [alert for alert in held[1:] if alert.suspects == ULCER and alert.level >= Level.URGENT]
+    parts = [sentence_of(work, plan_id, alert.rule, language) for alert in (held[0], *loud, *ulcer[:1])]
+    return translator.gettext("; ").join(dict.fromkeys(parts))

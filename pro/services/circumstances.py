@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -60,12 +60,11 @@ def snapshot(work: Work, assessment: Assessment) -> dict[str, Any]:
     facts = _facts(work, assessment.participant_id)
     baseline = _first_submitted(work, assessment)
     previous = _last_submitted(work, assessment)
-    stable = {item: value for (name, item), value in facts.items() if name == "known_stable"}
     weight = facts.get(("baseline_weight", "")) or (_answer_values(work, baseline).get("weight") if baseline else None)
     return {
         "pd1_exposed": facts.get(("pd1_exposed", "")),
         "ulcer_status": facts.get(("ulcer_status", ""), "none"),
-        "known_stable": stable,
+        "known_stable": _marks(work, assessment.participant_id),
         "baseline_weight": str(weight) if weight is not None else None,
         "open_alert": _open_alert(work, assessment.participant_id),
         "selfharm_enabled": bool(facts.get(("selfharm_enabled", ""), False)),
@@ -75,13 +74,15 @@ def snapshot(work: Work, assessment: Assessment) -> dict[str, Any]:
     }
 
 
-def context_of(kept: Mapping[str, Any]) -> Context:
-    """A kept snapshot as the value that triage takes."""
+def context_of(kept: Mapping[str, Any], now: datetime) -> Context:
+    """A kept snapshot as the value that triage takes; marks of "known and stable" that have run out count no more."""
     weight = kept.get("baseline_weight")
+    marks = kept.get("known_stable", {})
+    stable = {item: mark["value"] for item, mark in marks.items() if datetime.fromisoformat(mark["until"]) > now}
     return Context(
         pd1_exposed=kept.get("pd1_exposed"),
         ulcer_status=kept.get("ulcer_status", "none"),
-        known_stable=kept.get("known_stable", {}),
+        known_stable=stable,
         baseline_weight=Decimal(weight) if weight is not None else None,
         open_alert=kept.get("open_alert", 0),
         selfharm_enabled=kept.get("selfharm_enabled", False),
@@ -118,6 +119,26 @@ def _facts(work: Work, participant_id: int) -> dict[tuple[str, str], Any]:
             found[fact.name, fact.item] = fact.value
         else:
             found.pop((fact.name, fact.item), None)
+    return found
+
+
+def _marks(work: Work, participant_id: int) -> dict[str, dict[str, Any]]:
+    """item -> the value that staff marked as known and stable, and until when (ISO 8601); the newest mark holds.
+
+    A mark lasts as long as the plan's lowering says (14 days, clinical.md 3.4.10), or less where staff said so.
+    """
+    query = select(Circumstance).where(
+        Circumstance.participant_id == participant_id, Circumstance.name == "known_stable"
+    )
+    participant = work.session.get_one(Participant, participant_id)
+    lowering = work.catalogue.plans[participant.plan].lowering
+    newest = {mark.item: mark for mark in work.session.scalars(query.order_by(Circumstance.id))}
+    found = {}
+    for item, mark in newest.items():
+        until = mark.recorded_at + timedelta(days=lowering.days if lowering else 0)
+        until = min(until, mark.expires_at or until)
+        if until > work.now:
+            found[item] = {"value": mark.value, "until": until.isoformat()}
     return found
 
 

@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 from sqlalchemy import select
 
 from pro.core.level import Level
 from pro.core.plan import Plan
+from pro.errors import BadData
 from pro.models import Duty, Staff
 from pro.work import Work
 
+PLACES = ("on_call", "backup")
 # Where nobody holds a place on the ladder, these roles stand in, in this order.
 STAND_INS = ("investigator", "nurse", "coordinator", "administrator")
+
+
+def put(work: Work, plan_id: str, email: str, place: str, starts: datetime, ends: datetime) -> Duty:
+    """A stretch of duty, from and to local times of the study. BadData("no_plan" | "no_account" | "ends_first")."""
+    plan = work.catalogue.plans.get(plan_id)
+    if plan is None:
+        raise BadData("no_plan")
+    query = select(Staff).where(Staff.email == email.strip().lower(), Staff.disabled_at.is_(None))
+    person = work.session.scalar(query)
+    if person is None:
+        raise BadData("no_account")
+    if ends <= starts:
+        raise BadData("ends_first")
+    zone = ZoneInfo(plan.settings.time_zone)
+    duty = Duty(
+        plan=plan.id,
+        staff_id=person.id,
+        place=place,
+        starts_at=starts.replace(tzinfo=zone),
+        ends_at=ends.replace(tzinfo=zone),
+    )
+    work.session.add(duty)
+    new = {"place": place, "staff": person.id, "starts": duty.starts_at.isoformat(), "ends": duty.ends_at.isoformat()}
+    work.record("duty.put", duty, new=new)
+    return duty
 
 
 def on_duty(work: Work, plan: Plan, place: str) -> list[Staff]:
@@ -45,7 +75,7 @@ def to_tell(work: Work, plan: Plan, level: Level, *, minutes: int) -> list[Staff
     for step in plan.ladder:
         if step.level is level and step.minutes == minutes:
             for place in step.to:
-                people = on_duty(work, plan, place) if place in ("on_call", "backup") else with_role(work, place)
+                people = on_duty(work, plan, place) if place in PLACES else with_role(work, place)
                 found.update({person.id: person for person in people})
     for role in STAND_INS:
         if found:

@@ -85,7 +85,8 @@ class Form:
         return tuple(
             name
             for name in self.answers
-            if (limit := hours.get(self.instrument.items[name].recall)) and now - self.rows[name].at > timedelta(hours=limit)
+            if (limit := hours.get(self.instrument.items[name].recall))
+            and now - self.rows[name].at > timedelta(hours=limit)
         )
 
     def with_rows(self, added: Sequence[Answer]) -> Form:

@@ -41,7 +41,10 @@ def send_form(work: Work, participant: Participant, instrument: str, *, by: str)
         raise NotAllowed("no_sms")
     # Two people may press at once; there is still one open form of an instrument.
     work.lock(participant)
+    pinned = wording.issuable(work, instrument)
     assessment = _open_one(work, participant, instrument) or _issue(work, participant, instrument)
+    if assessment.first_answer_at is None:
+        assessment.wordings = pinned
     link = f"{work.config.base_url}/a/{access.new_link(work, assessment)}" if by != "code" else None
     code = access.new_code(work, assessment) if by != "link" else None
     if by != "here":
@@ -67,13 +70,12 @@ def _open_one(work: Work, participant: Participant, instrument: str) -> Assessme
 
 
 def _issue(work: Work, participant: Participant, instrument: str) -> Assessment:
-    pinned = wording.issuable(work, instrument)
     assessment = Assessment(
         ref=secrets.token_urlsafe(9),
         participant_id=participant.id,
         instrument=instrument,
         instrument_version=work.catalogue.instruments[instrument].version,
-        wordings=pinned,
+        wordings={},
         issued_at=work.now,
         issued_by=work.actor.id,
         opens_at=work.now,

@@ -1,4 +1,4 @@
-"""Is the worker alive? Every loop of its round leaves a heartbeat."""
+"""Is the worker alive, does mail leave, does every loud alert have somebody to go to?"""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from pro.models import Heartbeat
+from pro.core.level import Level
+from pro.messaging import outbox
+from pro.models import Alert, Heartbeat, Message
 from pro.work import Work
 
 LOOPS = ("judge_idle", "digests", "outbox", "audit")
 STALE = timedelta(seconds=60)
+# A mail that should have left this long ago means that mail has gone quiet.
+MAIL_LATE = timedelta(minutes=5)
 
 
 def beat(work: Work, name: str) -> None:
@@ -22,7 +26,22 @@ def beat(work: Work, name: str) -> None:
         found.at = work.now
 
 
-def quiet_loops(work: Work) -> list[str]:
-    """The loops that have not come round for a minute."""
+def troubles(work: Work) -> list[str]:
+    """What is wrong, by name: a loop that has not come round for a minute, "mail" that waits too long, and "untold"
+    where a loud alert that nobody took on was mailed to nobody, because there is no open account.
+    """
     beats = {row.name: row.at for row in work.session.scalars(select(Heartbeat))}
-    return [name for name in LOOPS if name not in beats or work.now - beats[name] > STALE]
+    found = [name for name in LOOPS if name not in beats or work.now - beats[name] > STALE]
+    oldest = outbox.backlog(work.session, work.now).oldest_at
+    if oldest is not None and work.now - oldest > MAIL_LATE:
+        found.append("mail")
+    told = select(Message.assessment_id).where(Message.template == "alert", Message.assessment_id.is_not(None))
+    untold = select(Alert.id).where(
+        Alert.level >= int(Level.URGENT),
+        Alert.acknowledged_at.is_(None),
+        Alert.resolved_at.is_(None),
+        Alert.assessment_id.not_in(told),
+    )
+    if work.session.scalar(untold.limit(1)) is not None:
+        found.append("untold")
+    return found

@@ -15,7 +15,6 @@ from pro.errors import NotFound
 from pro.messaging import compose
 from pro.models import Alert, AlertNote, Assessment, Event, Message, Participant
 from pro.services import cases, circumstances, duties, staffing, wording
-from pro.services.alerting import JUDGING_FAILED
 from pro.services.cases import Case
 from pro.services.forms import answer_rows, standing
 from pro.work import Work
@@ -78,7 +77,10 @@ class Board:
 
 @dataclass(frozen=True, slots=True)
 class FindingRow:
-    """One rule that fired. ``sentence`` and ``suspects`` are in the reader's language."""
+    """One rule that fired, ``sentence`` and ``suspects`` in the reader's language.
+
+    ``holds``: no answer was changed since; ``new``: nobody has taken it on yet.
+    """
 
     alert_id: int
     rule: str
@@ -88,6 +90,8 @@ class FindingRow:
     basis: str
     lowered: bool
     superseded: bool
+    holds: bool
+    new: bool
     closed: bool
 
 
@@ -189,12 +193,16 @@ def alert_page(work: Work, alert_id: int, language: str) -> AlertPage:
     rows = list(work.session.scalars(select(Alert).where(Alert.source == alert.source).order_by(Alert.id)))
     participant = work.session.get_one(Participant, alert.participant_id)
     assessment = work.session.get(Assessment, alert.assessment_id) if alert.assessment_id else None
-    words = work.catalogue.plan_words[participant.plan, language]
     own = _form_words(work, assessment, language) if assessment else None
     return AlertPage(
         case=case,
-        findings=[_finding(work, row, participant.plan, language) for row in sorted(rows, key=_worst_first)],
-        unresolved=[(rule, cases.sentence_of(words, rule)) for rule in (assessment.unresolved if assessment else [])],
+        findings=[
+            _finding(work, row, participant.plan, assessment, language) for row in sorted(rows, key=_worst_first)
+        ],
+        unresolved=[
+            (rule, cases.sentence_of(work, participant.plan, rule, language))
+            for rule in (assessment.unresolved if assessment else [])
+        ],
         answers=answer_table(work, assessment, language) if assessment else [],
         notes=_notes(work, alert.source),
         events=_events(work, rows, assessment),
@@ -253,7 +261,9 @@ def in_words(item: Item, words: ItemWords, value: Value | None) -> str:
     if value is None:
         return ""
     if item.kind == "choice" and isinstance(value, int):
-        return words.options.get(value, str(value))
+        label = words.options.get(value, "")
+        # Where only the ends have words, the number says where between them.
+        return label if len(words.options) == len(item.codes) else f"{value} {label}".strip()
     if isinstance(value, Decimal):
         return f"{value} {words.unit}".strip()
     return str(value)
@@ -268,17 +278,19 @@ def _worst_first(alert: Alert) -> tuple[bool, int, int]:
     return (alert.superseded_at is not None, -alert.level, alert.id)
 
 
-def _finding(work: Work, alert: Alert, plan_id: str, language: str) -> FindingRow:
+def _finding(work: Work, alert: Alert, plan_id: str, assessment: Assessment | None, language: str) -> FindingRow:
     words = work.catalogue.plan_words[plan_id, language]
     return FindingRow(
         alert_id=alert.id,
         rule=alert.rule,
         level=Level(alert.level),
-        sentence="" if alert.rule == JUDGING_FAILED else cases.sentence_of(words, alert.rule),
+        sentence=cases.sentence_of(work, plan_id, alert.rule, language),
         suspects=words.suspects.get(alert.suspects, ""),
         basis=alert.basis,
         lowered=alert.lowered,
         superseded=alert.superseded_at is not None,
+        holds=cases.holds(alert, assessment),
+        new=alert.acknowledged_at is None and alert.resolved_at is None,
         closed=alert.resolved_at is not None,
     )
 

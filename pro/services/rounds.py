@@ -12,11 +12,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from pro.core.scoring import score
 from pro.db import transaction
 from pro.messaging import outbox
 from pro.messaging.sender import Sender
 from pro.models import Assessment
-from pro.services import alerting, audit, pulse
+from pro.services import alerting, audit, pulse, telling
 from pro.services.forms import answer_rows, standing
 from pro.work import House, Work
 
@@ -67,7 +68,7 @@ def judge_idle(house: House) -> int:
     """
     query = (
         select(Assessment.id)
-        .where(Assessment.judge_next_at <= house.clock(), Assessment.submitted_at.is_(None))
+        .where(Assessment.judge_next_at <= house.clock())
         .order_by(Assessment.judge_next_at, Assessment.id)
         .limit(50)
     )
@@ -89,15 +90,22 @@ def _judge_one(work: Work, assessment_id: int) -> int:
     assessment = work.session.get_one(Assessment, assessment_id, with_for_update={"key_share": True})
     if assessment.judge_next_at is None or assessment.judge_next_at > work.now:
         return 0  # touched, sent, or judged by another worker meanwhile
-    if assessment.submitted_at is not None or assessment.last_answer_at is None:
-        assessment.judge_next_at = None
-        return 0
     instrument = work.catalogue.instruments[assessment.instrument]
     answers = standing(instrument, answer_rows(work, assessment.id))
+    # Before judging, so that judging that cannot be done may ask for another try.
+    assessment.judge_next_at = None
+    if assessment.submitted_at is not None:
+        scored = score(instrument, answers) if instrument.scales else {}
+        scores = {scale: found.value for scale, found in scored.items()}
+        alerting.watch(work, assessment, answers, submitted=True, idle=0, scores=scores)
+        return 1
+    if assessment.last_answer_at is None:
+        return 0
     idle = int((work.now - assessment.last_answer_at).total_seconds() // 60)
-    alerting.watch(work, assessment, answers, submitted=False, idle=idle)
     later = [minutes for minutes in alerting.plan_of(work, assessment).idle_minutes if minutes > idle]
-    assessment.judge_next_at = alerting.minutes_after(assessment.last_answer_at, min(later)) if later else None
+    if later:
+        assessment.judge_next_at = alerting.minutes_after(assessment.last_answer_at, min(later))
+    alerting.watch(work, assessment, answers, submitted=False, idle=idle)
     return 1
 
 
@@ -107,7 +115,7 @@ def digests(work: Work) -> int:
     for plan in work.catalogue.plans.values():
         local = work.now.astimezone(ZoneInfo(plan.settings.time_zone))
         if _clock_time(local) >= plan.settings.opens.rjust(5, "0"):
-            queued += alerting.digest(work, plan, local)
+            queued += telling.digest(work, plan, local)
     return queued
 
 

@@ -77,22 +77,27 @@ def add_staff(work: Work, email: str, name: str, role: str, language: str, passw
 
 
 def sign_in(work: Work, email: str, password: str, address: str) -> SignIn:
-    """A session for the right password. Five wrong ones lock the account for 15 minutes, thirty the address."""
+    """A session for the right password. Five wrong ones in a row from one address lock
+    the account there for 15 minutes, thirty the address itself.
+    """
     email = email.strip().lower()
-    for key, limit in ((f"account:{email}", ACCOUNT_TRIES), (f"address:{address}", ADDRESS_TRIES)):
+    # By account and address together: whoever knows the nurse's e-mail must not be able to keep her out.
+    both = f"account:{email}:{address}"
+    for key, limit in ((both, ACCOUNT_TRIES), (f"address:{address}", ADDRESS_TRIES)):
         allowed = attempts.allowance(work, "password", key, limit)
         if allowed.until:
             return SignIn(why="locked", locked_until=allowed.until)
     staff = work.session.scalar(select(Staff).where(Staff.email == email))
     if not matches(staff.password_hash if staff else None, password) or staff is None:
-        attempts.failed(work, "password", f"account:{email}")
+        attempts.failed(work, "password", both)
         attempts.failed(work, "password", f"address:{address}")
         if staff:
             work.record("staff.sign_in_failed", staff)
-        left = attempts.allowance(work, "password", f"account:{email}", ACCOUNT_TRIES)
+        left = attempts.allowance(work, "password", both, ACCOUNT_TRIES)
         return SignIn(why="locked" if left.until else "wrong", locked_until=left.until)
     if staff.disabled_at is not None:
         return SignIn(why="disabled")
+    attempts.forgive(work, "password", both)
     secret = secrets.token_urlsafe(24)
     session = StaffSession(
         staff_id=staff.id, fingerprint=_fingerprint(work, secret), made_at=work.now, seen_at=work.now

@@ -50,6 +50,8 @@ function send(form, button) {
   var x = new w.XMLHttpRequest(), words = d.body.dataset;
   var slow = w.setTimeout(function () { say(button, 'status', words.wait); }, 2000);
   busy = 1;
+  /* What was pressed is framed while it is saved, so that a second wish is not taken for granted. */
+  if (/^opt/.test(button.className)) button.className += ' on';
   say();
   x.open('POST', form.getAttribute('action'));
   x.timeout = 30000;
@@ -62,7 +64,10 @@ function send(form, button) {
       show(x.responseText, x.getResponseHeader('X-Location'));
       /* The second of two taps was meant for the screen before. */
       quiet = Date.now() + 400;
-    } else say(button, 'alert', words.fail);
+    } else {
+      button.className = button.className.replace(/ on$/, '');
+      say(button, 'alert', words.fail);
+    }
   };
   x.send(fields(form, button));
 }

@@ -22,7 +22,6 @@ from pro.errors import (
     NotFound,
     ProError,
     SignInNeeded,
-    TooManyTries,
 )
 from pro.i18n import HTML_CODES, LANGUAGES, Translator
 from pro.web import questionnaire, screens, site
@@ -55,7 +54,6 @@ FAILURES: Mapping[tuple[type[ProError], str], Failure] = {
     (CodeExpired, "closed"): Failure(410, "closed"),
     (AlreadySubmitted, ""): Failure(409, "received"),
     (NotAllowed, ""): Failure(403, "not_allowed", logging.WARNING),
-    (TooManyTries, ""): Failure(429, "too_many", logging.WARNING),
     (BadData, ""): UNREADABLE,
 }
 

@@ -12,6 +12,6 @@ pages = Blueprint("health", __name__)
 
 @pages.get("/health")
 def health() -> tuple[Response, int]:
-    """200 while the worker's heartbeats are fresh, 503 when one is stale or missing. Names loops, nothing else."""
-    quiet = pulse.quiet_loops(site.work())
-    return jsonify(ok=not quiet, quiet=quiet), 503 if quiet else 200
+    """200 while all is well, 503 else. Names what is wrong, never whom it is about."""
+    troubles = pulse.troubles(site.work())
+    return jsonify(ok=not troubles, troubles=troubles), 503 if troubles else 200

@@ -101,7 +101,7 @@ def resume(ref: str) -> Response:
     """Where this form stands: start page, next question, advice, or the last page."""
     sitting = _sit(ref)
     form = _form(sitting)
-    if form.advice is None and not form.submitted and not _must_start(form):
+    if form.advice is None and not form.submitted and not _must_start(sitting, form):
         return _to("questionnaire.show", ref=ref, position=form.next_position())
     return _whole(sitting, form)
 
@@ -121,7 +121,7 @@ def show(ref: str, position: int) -> Response:
     """One screen: a page of questions, or the review after the last."""
     sitting = _sit(ref)
     form = _form(sitting)
-    if form.advice is None and (form.submitted or _must_start(form)):
+    if form.advice is None and (form.submitted or _must_start(sitting, form)):
         return _to("questionnaire.resume", ref=ref)
     if not 1 <= position <= len(form.path) + 1:
         return _to("questionnaire.show", ref=ref, position=form.next_position())
@@ -138,9 +138,9 @@ def answer(ref: str, position: int) -> Response:
         return _past_advice(sitting, form, position, do)
     if form.submitted and "page" in request.form and do not in ("back", "language"):
         raise AlreadySubmitted("submitted")
-    if form.submitted or sitting.assessment.opened_at is None:
+    if form.submitted or not sitting.access.answered_by:
         return _go(sitting, None)
-    if do == "send" and not _must_start(form):
+    if do == "send" and not _must_start(sitting, form):
         answering.submit(site.work(), sitting, site.language())
         return _go(sitting, None)
     if do == "send":
@@ -163,7 +163,7 @@ def _answer_page(sitting: Sitting, form: Form, position: int, do: str) -> Respon
         form = answering.save(site.work(), sitting, page_id, given, site.language(), form).form
     if typed.problems:
         return _screen(sitting, form, form.position_of(page_id), typed)
-    if _must_start(form):
+    if _must_start(sitting, form):
         return _go(sitting, None)
     reviewing = request.form.get("from") == "review"
     if do == "back":
@@ -223,7 +223,9 @@ def _read_fields(form: Form, page: Page, do: str) -> tuple[Mapping[str, Value | 
 
 def _past_advice(sitting: Sitting, form: Form, position: int, do: str) -> Response:
     """Past the emergency screen: on to where it stood in the way, or back to the answer that brought it up."""
-    answering.advised(site.work(), sitting, form)
+    # A second tap of a double tap was not meant for the block that followed.
+    if request.form.get("advice") in (None, form.advice):
+        answering.advised(site.work(), sitting, form, corrected=do == "wrong")
     if form.submitted:
         return _go(sitting, None)
     if do == "wrong" and form.last_position:
@@ -289,6 +291,7 @@ def _advice_page(sitting: Sitting, form: Form, position: int) -> Response:
         participant=sitting.participant,
         url=_address(sitting, position),
         advice=study.words.advice[form.advice or ""],
+        advice_key=form.advice,
         reviewing=request.values.get("from") == "review",
         may_correct=not form.submitted and form.last_position is not None,
     )
@@ -335,9 +338,9 @@ def _page(
     return make_response(text, status)
 
 
-def _must_start(form: Form) -> bool:
-    """Start comes first: nothing was begun, or it was so long ago that some questions must be asked again."""
-    return form.assessment.opened_at is None or bool(form.stale(site.work().now))
+def _must_start(sitting: Sitting, form: Form) -> bool:
+    """Start comes first: on this device it was not pressed, or so long ago that some questions must be asked again."""
+    return not sitting.access.answered_by or bool(form.stale(site.work().now))
 
 
 def _form(sitting: Sitting) -> Form:
@@ -347,13 +350,13 @@ def _form(sitting: Sitting) -> Form:
 def _sit(ref: str) -> Sitting:
     """The sitting behind this browser's cookie; the page speaks that person's language from here on."""
     sitting = access.sitting(site.work(), ref, request.cookies.get(f"f_{ref}", ""), only_look=request.method != "POST")
-    _welcome(sitting.participant)
+    _welcome(sitting.participant, sitting.assessment.language)
     return sitting
 
 
-def _welcome(participant: Person) -> None:
+def _welcome(participant: Person, chosen: str | None = None) -> None:
     site.become(Actor("participant", participant.id, "participant"))
-    site.prefer(participant.language)
+    site.prefer(chosen or participant.language)
     site.zone(participant.time_zone)
 
 

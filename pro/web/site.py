@@ -179,12 +179,29 @@ def _inline(names: tuple[str, ...]) -> tuple[str, str]:
     text = "\n".join((STATIC / name).read_text(encoding="utf-8") for name in names)
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
     text = "\n".join(line.strip() for line in text.splitlines() if line.strip())
+    if names[0].endswith(".css"):
+        text = re.sub(r"([{};,])\n", r"\1", text).replace(";}", "}")
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return text, f"'sha256-{digest}'"
 
 
 def _known(code: str | None) -> str | None:
     return code if code in LANGUAGES else None
+
+
+def _remember(response: Response, chosen: str) -> None:
+    """Keep the choice for this form or link, or the staff's pages: the next person on this phone may speak another."""
+    place = "/".join(request.path.split("/")[:3]) if request.path.startswith(("/a/", "/f/")) else None
+    staff = "/staff" if request.path.startswith("/staff") else "/"
+    response.set_cookie(
+        "lang",
+        chosen,
+        path=place or staff,
+        max_age=YEAR if staff == "/staff" else None,
+        httponly=True,
+        samesite="Lax",
+        secure=house().config.secure_cookies,
+    )
 
 
 def _squeeze(response: Response) -> None:
@@ -207,8 +224,7 @@ def _finish(response: Response) -> Response:
         here.failed = False
     chosen = _known(request.args.get("lang"))
     if chosen:
-        secure = house().config.secure_cookies
-        response.set_cookie("lang", chosen, max_age=YEAR, httponly=True, samesite="Lax", secure=secure)
+        _remember(response, chosen)
     _squeeze(response)
     headers = response.headers
     headers["Content-Security-Policy"] = (

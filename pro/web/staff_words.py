@@ -98,6 +98,7 @@ EVENTS: Mapping[str, str] = {
     "alert.closed_itself": N_("Alert closed, the answer came; rule"),
     "alert.superseded": N_("Covered by a more urgent rule"),
     "alert.advised": N_("The participant read the emergency advice and went on; rule"),
+    "alert.corrected": N_("The participant read the emergency advice and took the answer back; rule"),
     "alert.acknowledged": N_("Acknowledged by"),
     "assessment.submitted": N_("Form received"),
     "message.waiting": N_("Alert mail is being sent to"),

@@ -15,7 +15,7 @@ from flask import Flask
 
 from pro.db import transaction
 from pro.models import Event, Wording
-from pro.services import audit, wording
+from pro.services import audit, duties, wording
 from pro.work import House
 from tests.make import Clock, Study
 
@@ -138,3 +138,26 @@ def test_the_demonstration_fills_once_and_gives_links(app: Flask) -> None:
     assert "/staff/" in shown
     assert run(app, "demo", "reset").exit_code == 0
     assert run(app, "demo", "links").output.count("/a/") == 2
+
+
+def test_somebody_is_put_on_duty(app: Flask, house: House, seeded: Study) -> None:
+    email = seeded.staff["investigator"].email
+    put = run(app, "staff", "duty", email, "on_call", "2026-03-02T08:00", "2026-03-03T08:00")
+    assert put.exit_code == 0, put.output
+    with transaction(house.engine) as session:
+        work = house.work(session)
+        plan = work.catalogue.plans["npc_reirradiation"]
+        assert email in [person.email for person in duties.on_duty(work, plan, "on_call")]
+    for changed, word in (("2026-03-01T08:00", "ends before"), ("2026-03-03T08:00", "no open account")):
+        who = email if word == "ends before" else "nobody@example.org"
+        refused = run(app, "staff", "duty", who, "on_call", "2026-03-02T08:00", changed)
+        assert refused.exit_code == 1
+        assert word in refused.output
+
+
+def test_a_header_that_is_refused_in_a_file_is_a_sentence_too(app: Flask, tmp_path: Path) -> None:
+    path = tmp_path / "forms.csv"
+    path.write_text("Q1,Q2\n1,2\n")
+    result = run(app, "score", "qlq_c30", str(path))
+    assert result.exit_code == 2
+    assert "Q3" in result.output

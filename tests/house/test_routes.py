@@ -31,13 +31,13 @@ GUARDS = {
     ("POST", "/staff/sign-in"): PUBLIC,
     ("POST", "/staff/sign-out"): PUBLIC,
     ("GET", "/staff/"): "see_board",
-    ("GET", "/staff/alerts/<int:alert_id>"): "see_alert",
-    ("POST", "/staff/alerts/<int:alert_id>"): "see_alert",
+    ("GET", "/staff/alerts/<int(max=2147483647):alert_id>"): "see_alert",
+    ("POST", "/staff/alerts/<int(max=2147483647):alert_id>"): "see_alert",
     ("GET", "/staff/participants"): "see_participants",
-    ("GET", "/staff/participants/<int:participant_id>"): "see_participants",
+    ("GET", "/staff/participants/<int(max=2147483647):participant_id>"): "see_participants",
     ("GET", "/staff/participants/new"): "enrol",
     ("POST", "/staff/participants/new"): "enrol",
-    ("POST", "/staff/participants/<int:participant_id>/send"): "send_form",
+    ("POST", "/staff/participants/<int(max=2147483647):participant_id>/send"): "send_form",
 }
 STAFF = sorted(key for key, guard in GUARDS.items() if guard not in (PUBLIC, PARTICIPANT))
 
@@ -55,7 +55,7 @@ def address(rule: str, study: Study) -> str:
     """``rule`` filled in with what is there."""
     way = study.chinese.checkin
     numbers = {"participant_id": study.chinese.id, "alert_id": 1, "position": 1}
-    filled = re.sub(r"<int:(\w+)>", lambda found: str(numbers[found[1]]), rule)
+    filled = re.sub(r"<int(?:\([^)]*\))?:(\w+)>", lambda found: str(numbers[found[1]]), rule)
     return filled.replace("<token>", way.token).replace("<ref>", way.ref)
 
 

@@ -36,8 +36,8 @@ def test_an_emergency_is_an_alert_at_once_with_its_advice(any_ward, clock):
     assert (found.participant_id, found.assessment_id) == (any_ward.participant_id, any_ward.checkin.assessment_id)
     assert (found.raised_at, found.acknowledged_at, found.resolved_at) == (clock.now, None, None)
     assert found.plan_version == any_ward.house.catalogue.plans["npc_reirradiation"].version
-    assert found.inputs["answers"] == {"bleed": 4}
-    assert found.inputs["context"]["ulcer_status"] == "none"
+    assert found.inputs["saw"]["bleed"] == 4
+    assert found.inputs["instrument"] == "npc_checkin"
     assert phone.form().advice == "bleeding"
 
 
@@ -192,9 +192,12 @@ def test_a_missing_red_flag_closes_itself_when_the_answer_comes(any_ward, clock)
     assert any_ward.alerts()["M01"].resolved_at is None
     clock.move(minutes=1)
     phone.save(breath=0)
+    assert any_ward.alerts()["M01"].resolved_at is None
+    phone.save(chest=0, palp=0, faint=0, temp=0, swallow=0, neuro=0)
     found = any_ward.alerts()["M01"]
     assert (found.resolved_at, found.disposition) == (clock.now, "closed_itself")
     assert len(any_ward.events("alert.closed_itself")) == 1
+    phone.save(chest=None)
     phone.submit()
     reopened = any_ward.alerts()["M01"]
     assert (reopened.resolved_at, reopened.disposition) == (None, "")

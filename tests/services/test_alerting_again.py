@@ -46,7 +46,7 @@ def test_worse_than_known_is_raised_again_every_time(any_ward, clock):
         phone.save(chest=2)
         found = any_ward.alerts()["U03"]
         assert (found.level, found.lowered, found.raised_at) == (Level.URGENT, False, clock.now)
-        assert found.inputs["answers"] == {"chest": 2}
+        assert found.inputs["saw"]["chest"] == 2
         assert found.acknowledged_at is None
         assert told(any_ward) == ["urgent"] * times
         any_ward.acknowledge()

@@ -118,9 +118,8 @@ class Walk:
             standing = [alert for alert in listed if alert.superseded_at is None and alert.resolved_at is None]
             assert max((alert.level for alert in standing), default=0) == self.loudest
             plan = work.catalogue.plans["npc_reirradiation"]
-            case = Case(
-                answers=answers, context=circumstances.context_of(form.context), submitted=form.submitted_at is not None
-            )
+            context = circumstances.context_of(form.context, work.now)
+            case = Case(answers=answers, context=context, submitted=form.submitted_at is not None)
             for finding in judge(plan, work.catalogue.instruments["npc_checkin"], case).findings:
                 alert = alerts[finding.rule_id]
                 assert (alert.level, alert.superseded_at, alert.resolved_at) == (finding.level, None, None)

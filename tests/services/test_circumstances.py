@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +22,7 @@ def snapshot(ward: Ward) -> dict[str, Any]:
 
 
 def test_nothing_known_is_the_cautious_side(any_house):
-    assert circumstances.context_of({}) == Context()
+    assert circumstances.context_of({}, datetime(2026, 3, 2, tzinfo=UTC)) == Context()
     assert circumstances.form_facts({}) == {"pd1": True, "selfharm_enabled": False}
 
 
@@ -47,10 +49,12 @@ def test_the_newest_fact_holds(any_ward):
 def test_a_mark_that_ran_out_uncovers_no_older_one(ward, clock):
     ward.mark("known_stable", 2, "pain")
     ward.mark("known_stable", 3, "pain", days=14)
-    ward.mark("known_stable", 1, "cough")
-    assert snapshot(ward)["known_stable"] == {"pain": 3, "cough": 1}
-    clock.move(days=14)
-    assert snapshot(ward)["known_stable"] == {"cough": 1}
+    ward.mark("known_stable", 1, "cough", days=3)
+    assert {item: mark["value"] for item, mark in snapshot(ward)["known_stable"].items()} == {"pain": 3, "cough": 1}
+    clock.move(days=3)
+    assert set(snapshot(ward)["known_stable"]) == {"pain"}
+    clock.move(days=11)
+    assert snapshot(ward)["known_stable"] == {}
 
 
 def test_a_fact_of_the_system_has_no_author(ward):
@@ -65,9 +69,13 @@ def test_a_snapshot_is_json_and_comes_back_as_a_context(any_ward):
     any_ward.mark("ulcer_status", "suspected")
     any_ward.start()
     kept = any_ward.rows(Assessment)[0].context
-    assert circumstances.context_of(kept) == Context(
+    now = any_ward.house.clock()
+    expected = Context(
         pd1_exposed=True, ulcer_status="suspected", known_stable={"pain": 2}, baseline_weight=Decimal("62.0")
     )
+    assert circumstances.context_of(kept, now) == expected
+    later = circumstances.context_of(kept, now + timedelta(days=14))
+    assert later == replace(expected, known_stable={})
 
 
 def test_the_baseline_weight_is_the_first_forms_unless_staff_weighed(ward, clock):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
+
+from pro.models import Staff
 from pro.services import pulse
 from tests import browser
 from tests.services.ward import Ward
@@ -15,7 +18,7 @@ def beat(ward: Ward, *names: str) -> None:
 
 def quiet(ward: Ward) -> list[str]:
     with browser.working(ward.house) as work:
-        return pulse.quiet_loops(work)
+        return pulse.troubles(work)
 
 
 def test_a_worker_that_never_ran_is_quiet(ward):
@@ -38,3 +41,24 @@ def test_only_the_loop_that_stands_still_is_named(ward, clock):
         for name in pulse.LOOPS[:-1]:
             pulse.beat(work, name)
     assert quiet(ward) == ["audit"]
+
+
+def test_mail_that_waits_too_long_is_named(any_ward, clock):
+    any_ward.start().save(bleed=4)
+    clock.move(minutes=5)
+    beat(any_ward)
+    assert quiet(any_ward) == []
+    clock.move(seconds=1)
+    assert quiet(any_ward) == ["mail"]
+
+
+def test_an_alert_that_nobody_was_told_of_is_named(any_ward):
+    with browser.working(any_ward.house) as work:
+        for person in work.session.scalars(select(Staff)):
+            person.disabled_at = work.now
+    beat(any_ward)
+    phone = any_ward.start()
+    phone.save(bleed=1)
+    assert quiet(any_ward) == []
+    phone.save(bleed_now=1)
+    assert quiet(any_ward) == ["untold"]

@@ -97,7 +97,7 @@ def test_taken_on_is_in_hand_and_a_new_sign_brings_it_back(any_ward, clock):
     now = board(any_ward)
     assert now.in_hand == []
     (case,) = now.unacknowledged
-    assert (case.rules, case.raised_at) == (["UL2", "U05"], clock.now)
+    assert (case.rules, case.raised_at) == (["U05", "UL2"], clock.now)
 
 
 def test_a_lowered_case_says_so(ward):
@@ -121,7 +121,7 @@ def test_what_closed_itself_is_gone_from_the_board(ward):
             work, work.session.get_one(Assessment, ward.checkin.assessment_id), {"bleed": 0}, submitted=False, idle=30
         )
     assert board(ward).unacknowledged[0].rules == ["M01"]
-    phone.save(breath=0)
+    phone.save(breath=0, chest=0, palp=0, faint=0, temp=0, swallow=0, neuro=0)
     assert board(ward).unacknowledged == []
 
 

@@ -97,8 +97,9 @@ def test_a_form_that_is_touched_again_is_judged_again(ward, clock):
     clock.move(minutes=30)
     tick(ward)
     assert ward.alerts()["M01"].resolved_at is None
-    phone.save(breath=0)
+    phone.save(breath=0, chest=0, palp=0, faint=0, temp=0, swallow=0, neuro=0)
     assert ward.alerts()["M01"].disposition == "closed_itself"
+    phone.save(breath=None)
     clock.move(minutes=30)
     tick(ward)
     assert ward.alerts()["M01"].resolved_at is None

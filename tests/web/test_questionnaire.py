@@ -213,9 +213,7 @@ def test_what_was_never_offered_is_not_taken_and_the_question_is_shown_again(
     assert everything(house) == before
 
 
-def test_a_page_that_is_no_longer_asked_is_not_stored_and_says_so(
-    begun: Phone, seeded: Study, house: House
-) -> None:
+def test_a_page_that_is_no_longer_asked_is_not_stored_and_says_so(begun: Phone, seeded: Study, house: House) -> None:
     begun.tap(0)
     answer = begun.post(f"/f/{seeded.chinese.checkin.ref}/2", page="bleed_now", value="1")
     assert answer.status_code == 400

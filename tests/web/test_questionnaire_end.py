@@ -269,7 +269,9 @@ def test_device_class(agent: str, kind: str) -> None:
 # --- gone on with after a long time ------------------------------------------------------------------------------
 
 
-def test_what_was_asked_about_another_day_is_asked_again(begun: Phone, seeded: Study, house: House, clock: Clock) -> None:
+def test_what_was_asked_about_another_day_is_asked_again(
+    begun: Phone, seeded: Study, house: House, clock: Clock
+) -> None:
     way = seeded.chinese.checkin
     begun.press(value="0")
     begun.press(value="2")

@@ -206,6 +206,14 @@ def test_the_most_urgent_comes_first_with_a_clock_and_a_time_limit(
     clock.move(minutes=27)
     desk.open("/staff/")
     assert "Should have been acknowledged by 09:50" in desk.page
+    desk.open(re.findall(r'href="(/staff/alerts/\d+)"', desk.page)[0])
+    assert "09:50, overdue" in desk.page
+    hidden = re.findall(r'name="alert" value="(\d+)"', desk.page)
+    path = re.findall(r'action="(/staff/alerts/\d+)"', desk.page)[0]
+    desk.post(path, do="acknowledge", alert=hidden)
+    desk.open(path)
+    assert "Acknowledge by" not in desk.page
+    assert "overdue" not in desk.page
 
 
 def test_who_is_on_duty_and_what_to_do_without_anybody(desk: Desk, clock: Clock, app: Flask, seeded: Study) -> None:

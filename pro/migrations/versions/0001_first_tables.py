@@ -198,6 +198,7 @@ def upgrade() -> None:
         sa.Column("judge_next_at", pro.db.UtcDateTime(timezone=True), nullable=True),
         sa.Column("context", pro.db.Json, nullable=False),
         sa.Column("unresolved", pro.db.Json, nullable=False),
+        sa.Column("standing", pro.db.Json, nullable=False),
         sa.Column("language", sa.String(length=16), nullable=True),
         sa.Column("mode", sa.String(length=16), nullable=True),
         sa.Column("answered_by", sa.String(length=16), nullable=True),
