@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from pro.calendars import countries
 from pro.catalogue.source import CatalogueError, Part
 from pro.core.plan import (
     AnchorKind,
@@ -145,6 +146,7 @@ class CalendarFile(Part):
     apart: dict[Name, Annotated[int, Field(gt=0)]] = Field(
         {}, description="Instrument -> days that must lie between two answers"
     )
+    holidays: str = Field("", description="Country (CN) whose public holidays are no working days; empty for none")
     stops: tuple[Name, ...] = Field((), description="Anchors after which nothing more is expected")
     risk: RiskFile | None = None
     anchors: dict[Name, AnchorFile] = Field(min_length=1)
@@ -170,11 +172,14 @@ def read_calendar(path: Path, file: CalendarFile, instruments: Collection[str]) 
             stale_minutes=60 * reminders.stale_hours,
         ),
         anchors=MappingProxyType({name: _anchor(name, entry) for name, entry in file.anchors.items()}),
-        periods=MappingProxyType({name: Period(name, entry.starts, entry.ends) for name, entry in file.periods.items()}),
+        periods=MappingProxyType(
+            {name: Period(name, entry.starts, entry.ends) for name, entry in file.periods.items()}
+        ),
         visits=tuple(_visit(entry) for entry in file.visits),
         stops=file.stops,
         apart=MappingProxyType(dict(file.apart)),
         risk=Risk(_point(file.risk.start), _point(file.risk.end)) if file.risk else None,
+        holidays=file.holidays,
     )
 
 
@@ -208,6 +213,8 @@ class _Check:
         if file.reminders.quiet_from == file.reminders.quiet_until:
             self.refuse("calendar.reminders", "Quiet hours that end when they begin never end, or never begin.")
         self.ascending("calendar.reminders", file.reminders.hours)
+        if file.holidays and file.holidays not in countries():
+            self.refuse("calendar.holidays", f"The holidays of “{file.holidays}” are not known; write it as in CN.")
         for name, period in file.periods.items():
             if name in file.anchors:
                 self.refuse(f"period {name}", "An anchor has the same name.")
@@ -268,7 +275,7 @@ class _Check:
         ladder = self.file.reminders.hours if visit.reminders_hours is None else visit.reminders_hours
         for hour in ladder:
             if hour >= hours:
-                self.refuse(where, f"The message after {hour} hours would come when {name} has closed.")
+                self.refuse(where, f"Its message after {hour} hours would come when {name} has closed.")
 
     def series(self, where: str, visit: VisitFile, series: SeriesFile) -> None:
         """The recurrences of a visit."""

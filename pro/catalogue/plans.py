@@ -108,7 +108,7 @@ class AdviceFile(Part):
 
 
 class PlanWordsFile(Part):
-    """A plan's words in one language: a sentence for each rule and for the lowering, a name for each visit and anchor."""
+    """A plan's words in one language: sentences for its rules and its lowering, names of its visits and anchors."""
 
     plan: str
     plan_version: str
@@ -170,6 +170,11 @@ def read_plan_words(path: Path, plan: Plan) -> PlanWords:
     calendar = plan.calendar
     _same(path, "visits", {visit.id for visit in calendar.visits} if calendar else set(), file.visits)
     _same(path, "anchors", set(calendar.anchors) if calendar else set(), file.anchors)
+    for visit in calendar.visits if calendar else ():
+        if calendar and calendar.is_numbered(visit) and "{number}" not in file.visits[visit.id]:
+            raise CatalogueError(
+                path, f"visits.{visit.id}", "It happens more than once: put {number} into its name."
+            )
     return PlanWords(
         title=file.title,
         form_title=file.form_title,

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from pro.core.plan import AnchorKind, Calendar, Period, Point
 
 ONE_DAY = timedelta(days=1)
-SATURDAY = 5
+SATURDAY, SUNDAY = 5, 6
 # What a day rests on: it happened; staff planned it; or it was worked out from other days.
 ACTUAL, PLANNED, PROJECTED = "actual", "planned", "projected"
 
@@ -29,14 +29,18 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class WorkingDays:
-    """Monday to Friday, without the days in ``off``, with those in ``on`` (make-up days at a weekend)."""
+    """Monday to Friday, without the days in ``off``, with those in ``on`` (make-up days at a weekend).
+
+    ``weekend``: numbers of the days of the week, Monday = 0.
+    """
 
     off: frozenset[date] = frozenset()
     on: frozenset[date] = frozenset()
+    weekend: frozenset[int] = frozenset({SATURDAY, SUNDAY})
 
     def has(self, day: date) -> bool:
         """True if ``day`` is a working day."""
-        return day in self.on or (day.weekday() < SATURDAY and day not in self.off)
+        return day in self.on or (day.weekday() not in self.weekend and day not in self.off)
 
     def after(self, day: date) -> date:
         """The first working day after ``day``."""
@@ -149,9 +153,7 @@ def first(days: Days, kind: str) -> Dated | None:
     return min(days.get(kind, {}).values(), key=lambda day: day.on, default=None)
 
 
-def _projected(
-    kind: AnchorKind, known: Mapping[int, Dated], recorded: Days, working: WorkingDays
-) -> dict[int, Dated]:
+def _projected(kind: AnchorKind, known: Mapping[int, Dated], recorded: Days, working: WorkingDays) -> dict[int, Dated]:
     rule = kind.projection
     if rule is None or not known:
         return {}

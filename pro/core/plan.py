@@ -232,7 +232,8 @@ class Calendar:
     """Who is asked what and when, around what really happens to a participant (clinical.md 6).
 
     ``stops``: anchors after which nothing more is expected. ``apart``: instrument -> days that must lie between two
-    answers; a younger answer serves the visit (rule 1).
+    answers; a younger answer serves the visit (rule 1). ``holidays``: the country (two letters) whose public holidays
+    are no working days; empty for none.
     """
 
     times: Times
@@ -243,6 +244,7 @@ class Calendar:
     stops: tuple[str, ...] = ()
     apart: Mapping[str, int] = field(default_factory=dict)
     risk: Risk | None = None
+    holidays: str = ""
 
     def visit(self, visit_id: str) -> Visit:
         """The visit called ``visit_id``; KeyError if the calendar has none."""
@@ -250,6 +252,12 @@ class Calendar:
             if visit.id == visit_id:
                 return visit
         raise KeyError(visit_id)
+
+    def is_numbered(self, visit: Visit) -> bool:
+        """True if ``visit`` may take place more than once, so that its name needs a number."""
+        if visit.series is not None:
+            return visit.series.first != visit.series.last
+        return visit.anchor in self.periods or bool(self.anchors[visit.anchor].most and len(visit.numbers) != 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +307,7 @@ class PlanWords:
     """A plan's words in one language: names, who reads the answers, rule sentences for staff, advice for participants.
 
     ``suspects`` holds one name for each suspected condition, ``advice`` one block for each that a rule shows;
-    ``visits`` and ``anchors`` name what stands in the calendar.
+    ``visits`` and ``anchors`` name what stands in the calendar, {number} in a visit's name is its fraction or turn.
     """
 
     title: str
@@ -311,3 +319,7 @@ class PlanWords:
     advice: Mapping[str, Advice]
     visits: Mapping[str, str]
     anchors: Mapping[str, str]
+
+    def visit(self, kind: str, number: int) -> str:
+        """The name of the visit ``kind``, at its ``number``."""
+        return self.visits[kind].replace("{number}", str(number))

@@ -71,18 +71,16 @@ def reminders(one: Expected, rules: Reminding, since: datetime | None = None) ->
         goes = _awake(start + timedelta(minutes=minutes), rules, zone)
         if goes < one.closes and (not steps or goes > steps[-1][1]):
             steps.append((step, goes))
-    ends = [goes - timedelta(seconds=1) for _, goes in steps[1:]] + [one.closes]
+    ends = [*(goes - timedelta(seconds=1) for _, goes in steps[1:]), one.closes]
     found = []
-    for (step, goes), end in zip(steps, ends, strict=True):
+    for (step, goes), end in zip(steps, ends, strict=False):
         quiet = _next_quiet(goes, rules, zone) - timedelta(seconds=1)
         not_after = min(end, quiet, goes + timedelta(minutes=rules.stale_minutes))
         found.append(Reminder(one, step, goes, max(goes, not_after)))
     return tuple(found)
 
 
-def ration(
-    planned: Iterable[Reminder], rules: Reminding, already: Mapping[date, int] | None = None
-) -> Rationed:
+def ration(planned: Iterable[Reminder], rules: Reminding, already: Mapping[date, int] | None = None) -> Rationed:
     """Choose what one participant gets: a day's messages about one instrument are about one visit (the one that closes
     first: answering it serves the others), and there are at most ``per_day`` of them.
 
@@ -108,9 +106,7 @@ def ration(
     return Rationed(_in_order(sent), tuple(sorted(dropped, key=lambda pair: pair[0].not_before)))
 
 
-def plan_messages(
-    waiting: Sequence[Expected], rules: Reminding, since: datetime | None = None
-) -> Rationed:
+def plan_messages(waiting: Sequence[Expected], rules: Reminding, since: datetime | None = None) -> Rationed:
     """Every message that goes out if nobody answers any of ``waiting``."""
     return ration([reminder for one in waiting for reminder in reminders(one, rules, since)], rules)
 

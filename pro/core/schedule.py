@@ -97,7 +97,7 @@ def expected(
 
 
 def status(one: Expected, now: datetime) -> Status:
-    """Where an assessment that nobody answered stands at ``now``: due from the first minute of its day, late after it."""
+    """Where an assessment that nobody answered stands at ``now``: due on its day up to the hour, late after that."""
     if now < one.opens:
         return Status.NOT_OPEN
     if now > one.closes:
@@ -129,7 +129,8 @@ def _turns(visit: Visit, days: Days, periods: Mapping[str, Sequence[Stretch]]) -
             yield _Turn(name, number, dated.on, dated.basis, visit.windows)
             continue
         for index, on in _recurrences(visit.series, dated.on, end, days):
-            yield _Turn(f"{name}.{index}", index, on, dated.basis, visit.windows)
+            once = visit.series.first == visit.series.last
+            yield _Turn(name if once else f"{name}.{index}", 0 if once else index, on, dated.basis, visit.windows)
 
 
 def _roots(
