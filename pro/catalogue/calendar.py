@@ -56,6 +56,7 @@ class AnchorFile(Part):
     most: int = Field(0, ge=0, le=400)
     plannable: bool = Field(False, description="Its date may lie in the future, as a plan")
     after: tuple[Name, ...] = Field((), description="Kinds that it must not precede, as far as they are recorded")
+    after_all: tuple[Name, ...] = Field((), description="Kinds of which none that happened may be later")
     needs: tuple[Name, ...] = Field((), description="One of these must be recorded by its date")
     last: bool = Field(False, description="Nothing that happened can be later")
     defaults: dict[int, PointFile] = Field({}, description="Number -> the day it is taken to be until it is recorded")
@@ -194,7 +195,12 @@ class _Check:
         before: set[str] = set()
         for name, entry in self.file.anchors.items():
             where = f"anchor {name}"
-            for other in (*entry.after, *entry.needs, *(entry.projection.until if entry.projection else ())):
+            for other in (
+                *entry.after,
+                *entry.after_all,
+                *entry.needs,
+                *(entry.projection.until if entry.projection else ()),
+            ):
                 self.known(where, other)
             if entry.projection and not entry.most:
                 self.refuse(where, "It happens once, so nothing can be projected from it; say “most”.")
@@ -348,6 +354,7 @@ def _anchor(name: str, entry: AnchorFile) -> AnchorKind:
         most=entry.most,
         plannable=entry.plannable,
         after=entry.after,
+        after_all=entry.after_all,
         needs=entry.needs,
         last=entry.last,
         defaults=tuple((number, _point(point)) for number, point in entry.defaults.items()),

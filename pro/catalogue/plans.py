@@ -172,9 +172,7 @@ def read_plan_words(path: Path, plan: Plan) -> PlanWords:
     _same(path, "anchors", set(calendar.anchors) if calendar else set(), file.anchors)
     for visit in calendar.visits if calendar else ():
         if calendar and calendar.is_numbered(visit) and "{number}" not in file.visits[visit.id]:
-            raise CatalogueError(
-                path, f"visits.{visit.id}", "It happens more than once: put {number} into its name."
-            )
+            raise CatalogueError(path, f"visits.{visit.id}", "It happens more than once: put {number} into its name.")
     return PlanWords(
         title=file.title,
         form_title=file.form_title,

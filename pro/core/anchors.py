@@ -110,6 +110,11 @@ def _misplaced(
         first = min((other for other in anchors if other.kind == name), key=lambda other: other.on, default=None)
         if first is not None and anchor.on < first.on:
             yield AnchorProblem("before", anchor, first.kind, first.number, first.on)
+    for name in kind.after_all:
+        happened = [other for other in anchors if other.kind == name and not other.planned]
+        final = max(happened, key=lambda other: other.on, default=None)
+        if final is not None and anchor.on < final.on:
+            yield AnchorProblem("before", anchor, final.kind, final.number, final.on)
     lower = [other for other in anchors if other.kind == anchor.kind and other.number < anchor.number]
     late = max(lower, key=lambda other: (other.on, other.number), default=None)
     if late is not None and late.on > anchor.on:

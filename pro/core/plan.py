@@ -109,14 +109,16 @@ class AnchorKind:
 
     ``most``: 0 if it happens once, else it is numbered from 1 to ``most``. ``plannable``: its date may be planned,
     otherwise only the past makes sense. ``after``: kinds whose first date it must not precede, as far as they are
-    recorded. ``needs``: one of these must be recorded by its date. ``last``: nothing that happened can be later.
-    ``defaults``: number -> the day it is taken to be while nobody recorded it.
+    recorded. ``after_all``: kinds of which none that happened may be later. ``needs``: one of these must be recorded by
+    its date. ``last``: nothing that happened can be later. ``defaults``: number -> the day it is taken to be while
+    nobody recorded it.
     """
 
     id: str
     most: int = 0
     plannable: bool = False
     after: tuple[str, ...] = ()
+    after_all: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     last: bool = False
     defaults: tuple[tuple[int, Point], ...] = ()

@@ -46,14 +46,14 @@ def serve(expected: Sequence[Expected], forms: Iterable[Form], apart: Mapping[st
 
     A form serves every visit whose window it lies in, one turn of each, and, where ``apart`` names the instrument, one
     whose planned day comes less than that many days after it; if more, that visit's form opens that many days after
-    the answer. It is assigned to the nearest planned day (a tie goes to the lowest rank). One that was issued for a
-    visit and came outside its window counts for it, flagged.
+    the answer. It is assigned to the nearest planned day; a tie goes to the lowest rank, then to the one that opens
+    first. One that was issued for a visit and came outside its window counts for it, flagged.
     """
     served: dict[tuple[str, str], Served] = {}
     known = sorted(forms, key=lambda form: (form.at, form.ref))
     for form in known:
         mine = [one for one in expected if one.instrument == form.instrument and one.name not in served]
-        mine.sort(key=lambda one: (abs(one.due - form.at), one.rank, one.due, one.visit))
+        mine.sort(key=lambda one: (abs(one.due - form.at), one.rank))
         taken: dict[str, Expected] = {}
         for one in mine:
             if (one.holds(form.at) or _is_young(one, form, apart)) and one.kind not in taken:
@@ -69,19 +69,20 @@ def serve(expected: Sequence[Expected], forms: Iterable[Form], apart: Mapping[st
     return Ledger(tuple(served[one.name] for one in expected if one.name in served), tuple(waiting))
 
 
-def missed_in_a_row(expected: Sequence[Expected], ledger: Ledger, instrument: str, now: datetime) -> int:
-    """How many of ``instrument``'s mandatory forms were missed since the last one that was answered (rule 4).
+def missed_in_a_row(waiting: Sequence[Expected], instrument: str, last_answer: datetime | None, now: datetime) -> int:
+    """How many of ``instrument``'s mandatory forms were missed since its last answer of any kind (rule 4).
 
-    Counted are visits whose window is over at ``now``; one answered at all, also late, breaks the row.
+    ``waiting``: as ``serve`` leaves it. Missed forms whose windows overlap count once: one silence missed them all.
     """
-    answered = {one.one.name for one in ledger.served}
-    over = [one for one in expected if one.instrument == instrument and one.mandatory]
+    over = [one for one in waiting if one.instrument == instrument and status(one, now) is Status.MISSED]
     row = 0
+    until: datetime | None = None
     for one in sorted(over, key=lambda one: one.closes):
-        if one.name in answered:
-            row = 0
-        elif status(one, now) is Status.MISSED:
+        if last_answer is not None and one.closes <= last_answer:
+            continue
+        if until is None or one.opens > until:
             row += 1
+            until = one.closes
     return row
 
 
