@@ -20,7 +20,7 @@ THREE_YEARS = [
     anchor("last_dose", "2028-03-13"),
 ]
 FOUND = plan_of(THREE_YEARS)
-TABLE = {
+TABLE: dict[str, tuple[str, ...]] = {
     f"baseline {CHECKIN}": ("2026-12-28", "2027-01-04", "2027-01-04"),
     f"baseline {QLQ}": ("2026-12-27", "2027-01-04", "2027-01-04"),  # 14 days before day 1 is before consent
     f"induction_week.1 {CHECKIN}": ("2027-01-09", "2027-01-11", "2027-01-13"),
