@@ -106,9 +106,16 @@ def ration(planned: Iterable[Reminder], rules: Reminding, already: Mapping[date,
     return Rationed(_in_order(sent), tuple(sorted(dropped, key=lambda pair: pair[0].not_before)))
 
 
-def plan_messages(waiting: Sequence[Expected], rules: Reminding, since: datetime | None = None) -> Rationed:
-    """Every message that goes out if nobody answers any of ``waiting``."""
-    return ration([reminder for one in waiting for reminder in reminders(one, rules, since)], rules)
+def plan_messages(
+    waiting: Sequence[Expected], rules: Reminding, known_since: Mapping[tuple[str, str], datetime] | None = None
+) -> Rationed:
+    """Every message to one participant that goes out if nobody answers any of ``waiting``.
+
+    ``known_since``: name -> when the assessment became known, if later than its opening. Always asked about all that
+    waits, this gives the same choice at every tick: send what ``is_due`` and was not sent, record what ``is_stale``.
+    """
+    since = known_since or {}
+    return ration([reminder for one in waiting for reminder in reminders(one, rules, since.get(one.name))], rules)
 
 
 def _in_order(found: Iterable[Reminder]) -> tuple[Reminder, ...]:

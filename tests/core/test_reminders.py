@@ -153,3 +153,15 @@ def test_mandatory_forms_come_first_when_the_day_has_enough():
 def test_an_offer_without_messages_has_none():
     found = plan_of([*treated(), anchor("withdrawal", "2027-03-20")])
     assert reminders(found[f"withdrawal {QLQ}"], RULES) == ()
+
+
+def test_the_choice_is_the_same_at_every_tick_and_knows_what_became_known_late():
+    """The 50 Gy decision and fraction 25 overlap: only the decision, which closes first, is asked about by message."""
+    waiting = expected(CALENDAR, treated(), SHANGHAI)
+    late = {("decision_50gy", CHECKIN): local("2027-03-04 10:00")}
+    found = plan_messages(waiting, RULES, late)
+    of_day = [(m.one.visit, m.step) for m in found.sent if m.is_due(local("2027-03-04 10:00")) and m.one.number != 28]
+    assert of_day == [("decision_50gy", 0)]
+    # Before it was known, the form at fraction 25 was invited to.
+    assert ("rt_week.25", 0) in {(m.one.visit, m.step) for m in found.sent}
+    assert plan_messages(waiting, RULES, late) == found
