@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from pro.catalogue.calendar import CalendarFile, Hour, read_calendar
 from pro.catalogue.instruments import domain
 from pro.catalogue.source import CatalogueError, Part, parse
 from pro.core.conditions import Condition, RuleError, Vocabulary
@@ -24,7 +25,6 @@ from pro.core.triage import FACTS
 Loud = Literal["watch", "urgent", "emergency"]
 Number = Annotated[str, Field(pattern=r"^(?:\+[1-9][0-9]{6,14}|[0-9]{3,6})$")]
 Text = Annotated[str, Field(min_length=1)]
-Hour = Annotated[str, Field(pattern=r"^(?:[0-9]|1[0-9]|2[0-3]):[0-5][0-9]$")]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -96,6 +96,7 @@ class PlanFile(Part):
     rules: tuple[RuleFile, ...] = Field(min_length=1)
     lowering: LoweringFile | None = None
     ladder: tuple[StepFile, ...] = Field(min_length=1)
+    calendar: CalendarFile | None = Field(None, description="Without it, every form is sent by hand")
 
 
 class AdviceFile(Part):
@@ -107,7 +108,7 @@ class AdviceFile(Part):
 
 
 class PlanWordsFile(Part):
-    """A plan's words in one language; ``rules`` has a sentence for each rule and for the lowering."""
+    """A plan's words in one language: sentences for its rules and its lowering, names of its visits and anchors."""
 
     plan: str
     plan_version: str
@@ -119,6 +120,8 @@ class PlanWordsFile(Part):
     rules: dict[str, Text]
     suspects: dict[str, Text]
     advice: dict[str, AdviceFile]
+    visits: dict[str, Text] = {}
+    anchors: dict[str, Text] = {}
 
 
 def read_plan(path: Path, instruments: Mapping[str, Instrument]) -> Plan:
@@ -145,6 +148,7 @@ def read_plan(path: Path, instruments: Mapping[str, Instrument]) -> Plan:
         idle_minutes=tuple(sorted(file.idle_minutes)),
         previous_days=file.previous_days,
         recent_hours=file.recent_hours,
+        calendar=read_calendar(path, file.calendar, file.instruments) if file.calendar else None,
     )
 
 
@@ -163,6 +167,12 @@ def read_plan_words(path: Path, plan: Plan) -> PlanWords:
     _same(path, "rules", rules, file.rules)
     _same(path, "suspects", {rule.suspects for rule in plan.rules if rule.suspects}, file.suspects)
     _same(path, "advice", {rule.advice for rule in plan.rules if rule.advice}, file.advice)
+    calendar = plan.calendar
+    _same(path, "visits", {visit.id for visit in calendar.visits} if calendar else set(), file.visits)
+    _same(path, "anchors", set(calendar.anchors) if calendar else set(), file.anchors)
+    for visit in calendar.visits if calendar else ():
+        if calendar and calendar.is_numbered(visit) and "{number}" not in file.visits[visit.id]:
+            raise CatalogueError(path, f"visits.{visit.id}", "It happens more than once: put {number} into its name.")
     return PlanWords(
         title=file.title,
         form_title=file.form_title,
@@ -173,6 +183,8 @@ def read_plan_words(path: Path, plan: Plan) -> PlanWords:
         advice=MappingProxyType(
             {name: Advice(block.title, block.steps, block.crisis) for name, block in file.advice.items()}
         ),
+        visits=MappingProxyType(dict(file.visits)),
+        anchors=MappingProxyType(dict(file.anchors)),
     )
 
 

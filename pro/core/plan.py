@@ -1,9 +1,10 @@
-"""A study as data: its rules, how loud they are, whom they reach, and the settings that pages and messages show."""
+"""A study as data: its rules, how loud they are, whom they reach, its calendar, and the settings that pages show."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import time
 from fnmatch import fnmatchcase
 
 from pro.core.conditions import Condition
@@ -81,13 +82,194 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class Point:
+    """A day told by an anchor: ``days`` after its ``number`` (0: of an anchor that happens once)."""
+
+    anchor: str
+    number: int = 0
+    days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """How an anchor's later numbers follow from the last one that is known: every ``every`` days (or working days).
+
+    It stops after a recorded anchor of ``until``, and ``within_days`` days after the first one (0: never for age).
+    """
+
+    every: int
+    working_days: bool = False
+    until: tuple[str, ...] = ()
+    within_days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorKind:
+    """A dated event of the treatment (clinical.md 6).
+
+    ``most``: 0 if it happens once, else it is numbered from 1 to ``most``. ``plannable``: its date may be planned,
+    otherwise only the past makes sense. ``after``: kinds whose first date it must not precede, as far as they are
+    recorded. ``after_all``: kinds of which none that happened may be later. ``needs``: one of these must be recorded by
+    its date. ``last``: nothing that happened can be later. ``defaults``: number -> the day it is taken to be while
+    nobody recorded it.
+    """
+
+    id: str
+    most: int = 0
+    plannable: bool = False
+    after: tuple[str, ...] = ()
+    after_all: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    last: bool = False
+    defaults: tuple[tuple[int, Point], ...] = ()
+    projection: Projection | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A stretch of time that begins on the day of any of ``starts`` and ends on the day of any of ``ends``."""
+
+    id: str
+    starts: tuple[str, ...]
+    ends: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The participant's local times at which a window opens, its form is due, and it closes."""
+
+    opens: time
+    due: time
+    closes: time
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One instrument of a visit: the days, counted from the visit's day, on which its window opens, is due and closes.
+
+    ``mandatory``: no answer at all by the end of the window is a missed form (clinical.md 6, rule 4). ``numbers``: only
+    at these numbers of the visit's anchor (empty: at all of the visit's).
+    """
+
+    instrument: str
+    opens: int
+    due: int
+    closes: int
+    mandatory: bool = True
+    numbers: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A visit that recurs: ``first``, ``first + every``, ... ``last`` days after its anchor, without ``but_not``.
+
+    Its day comes before ``until``, and not before the first anchor of kind ``since``.
+    """
+
+    first: int
+    every: int
+    last: int
+    but_not: tuple[int, ...] = ()
+    until: Point | None = None
+    since: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Otherwise:
+    """Where a visit stands while its own anchor is not known yet: the same instruments around another anchor."""
+
+    anchor: str
+    windows: tuple[Window, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One row of the study's calendar (clinical.md 6).
+
+    ``anchor``: an anchor, or a period: then it begins anew at each of the period's starts and ends with it.
+    ``numbers``: at these numbers of the anchor (empty: at all). ``series``: how it recurs. ``not_before``: its windows
+    open on this anchor's day at the earliest. ``not_during``: it is not expected on days of these periods.
+    ``outlives``: stops that do not end it. ``rank``: who is served first when two planned dates are equally near
+    (lowest first: rule 1). ``reminders``: minutes after opening at which a message goes out (None: the plan's ladder).
+    """
+
+    id: str
+    anchor: str
+    windows: tuple[Window, ...]
+    numbers: tuple[int, ...] = ()
+    series: Series | None = None
+    not_before: str = ""
+    not_during: tuple[str, ...] = ()
+    outlives: tuple[str, ...] = ()
+    rank: int = 9
+    reminders: tuple[int, ...] | None = None
+    otherwise: Otherwise | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reminding:
+    """When messages about open forms go out (clinical.md 6, rule 3).
+
+    ``minutes`` after a window opened; never between ``quiet_from`` and ``quiet_until`` of the participant's day; at
+    most ``per_day`` a day and person; one that could not go out for ``stale_minutes`` is dropped.
+    """
+
+    minutes: tuple[int, ...]
+    quiet_from: time
+    quiet_until: time
+    per_day: int
+    stale_minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """The days in which one missed check-in is enough for a phone call: from ``start`` to ``end``, both included."""
+
+    start: Point
+    end: Point
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Who is asked what and when, around what really happens to a participant (clinical.md 6).
+
+    ``stops``: anchors after which nothing more is expected. ``apart``: instrument -> days that must lie between two
+    answers; a younger answer serves the visit (rule 1). ``holidays``: the country (two letters) whose public holidays
+    are no working days; empty for none.
+    """
+
+    times: Times
+    reminding: Reminding
+    anchors: Mapping[str, AnchorKind]
+    periods: Mapping[str, Period]
+    visits: tuple[Visit, ...]
+    stops: tuple[str, ...] = ()
+    apart: Mapping[str, int] = field(default_factory=dict)
+    risk: Risk | None = None
+    holidays: str = ""
+
+    def visit(self, visit_id: str) -> Visit:
+        """The visit called ``visit_id``; KeyError if the calendar has none."""
+        for visit in self.visits:
+            if visit.id == visit_id:
+                return visit
+        raise KeyError(visit_id)
+
+    def is_numbered(self, visit: Visit) -> bool:
+        """True if ``visit`` may take place more than once, so that its name needs a number."""
+        if visit.series is not None:
+            return visit.series.first != visit.series.last
+        return visit.anchor in self.periods or bool(self.anchors[visit.anchor].most and len(visit.numbers) != 1)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One study. ``instruments[0]`` is the check-in.
 
     ``submitted_only``: instruments that are judged only once they are submitted (clinical.md 3.7). ``facts``: the facts
     beside the answers that its rules use. ``idle_minutes``: after how many minutes untouched a form is judged again,
     one for each idle() of its rules, ascending. ``previous_days``, ``recent_hours``: how old the previous check-in, or
-    one that silences a QLQ-C30 rule, may be.
+    one that silences a QLQ-C30 rule, may be. ``calendar``: None for a study whose forms are all sent by hand.
     """
 
     id: str
@@ -103,6 +285,7 @@ class Plan:
     idle_minutes: tuple[int, ...]
     previous_days: int
     recent_hours: int
+    calendar: Calendar | None = None
 
     def rule(self, rule_id: str) -> Rule:
         """The rule called ``rule_id``; KeyError if the plan has none."""
@@ -125,7 +308,8 @@ class Advice:
 class PlanWords:
     """A plan's words in one language: names, who reads the answers, rule sentences for staff, advice for participants.
 
-    ``suspects`` holds one name for each suspected condition, ``advice`` one block for each that a rule shows.
+    ``suspects`` holds one name for each suspected condition, ``advice`` one block for each that a rule shows;
+    ``visits`` and ``anchors`` name what stands in the calendar, {number} in a visit's name is its fraction or turn.
     """
 
     title: str
@@ -135,3 +319,9 @@ class PlanWords:
     rules: Mapping[str, str]
     suspects: Mapping[str, str]
     advice: Mapping[str, Advice]
+    visits: Mapping[str, str]
+    anchors: Mapping[str, str]
+
+    def visit(self, kind: str, number: int) -> str:
+        """The name of the visit ``kind``, at its ``number``."""
+        return self.visits[kind].replace("{number}", str(number))

@@ -1,0 +1,50 @@
+"""A site's own days: when it is closed, and when it works though others do not."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from pro.calendars import working_days
+from pro.catalogue.source import CatalogueError, Part, parse
+from pro.core.anchors import WorkingDays
+
+Span = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}(?:/\d{4}-\d{2}-\d{2})?$")]
+LONGEST = 60
+
+
+class DaysFile(Part):
+    """Days as 2027-02-04, or from the first to the last as 2027-02-04/2027-02-10."""
+
+    off: tuple[Span, ...] = ()
+    working: tuple[Span, ...] = ()
+
+
+def read_working_days(country: str, path: Path | None = None) -> WorkingDays:
+    """The working days of ``country``, with the site's file laid over them. CatalogueError if a day is in both lists,
+    or is none.
+    """
+    if path is None:
+        return working_days(country)
+    file = parse(path, DaysFile)
+    off, on = _days(path, "off", file.off), _days(path, "working", file.working)
+    for day in sorted(off & on):
+        raise CatalogueError(path, "working", f"{day} is in both lists; is it a working day or not?")
+    return working_days(country, off, on)
+
+
+def _days(path: Path, where: str, spans: tuple[str, ...]) -> set[date]:
+    found: set[date] = set()
+    for span in spans:
+        start, _, end = span.partition("/")
+        try:
+            first, last = date.fromisoformat(start), date.fromisoformat(end or start)
+        except ValueError as problem:
+            raise CatalogueError(path, where, f"“{span}” is not a day of the calendar.") from problem
+        if not 0 <= (last - first).days < LONGEST:
+            raise CatalogueError(path, where, f"“{span}” must run forward, and over fewer than {LONGEST} days.")
+        found |= {first + timedelta(days=ahead) for ahead in range((last - first).days + 1)}
+    return found

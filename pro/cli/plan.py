@@ -1,0 +1,186 @@
+"""``flask plan``: a study's plan checked and looked at, without a database and without settings."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import NoReturn
+from zoneinfo import ZoneInfo
+
+import click
+
+from pro.calendars import announced_until
+from pro.catalogue import Catalogue, CatalogueError
+from pro.catalogue import read as read_catalogue
+from pro.catalogue.days import read_working_days
+from pro.catalogue.example import Example, read_example, read_moment, template
+from pro.core.anchors import Anchor, AnchorProblem, check
+from pro.core.plan import AnchorKind, Calendar, Plan
+from pro.core.schedule import expected
+from pro.exports.preview import json_lines, text_lines
+from pro.exports.preview import preview as preview_of
+from pro.work import clock
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+# What is wrong with an anchor, by the key of its problem.
+SENTENCES = {
+    "unknown": "this study has no such anchor.",
+    "number": "{numbers}.",
+    "twice": "it is there twice.",
+    "future": "{on} lies in the future, and this is recorded once it has happened{or_planned}.",
+    "not_planned": "it cannot be planned; record it once it has happened.",
+    "before": "{on} is before {other} ({other_on}).",
+    "order": "{on} is before {other} ({other_on}); numbers must follow the calendar.",
+    "needs": "there is no {other} by {on}.",
+    "after_last": "{on} is after {other} ({other_on}).",
+}
+
+plans_option = click.option(
+    "--plans", type=FOLDER, envvar="PRO_PLANS_DIR", help="Folder of the site's own plans, laid over the built-in ones."
+)
+
+
+@click.group("plan", short_help="Check a study's plan, and preview its calendar.")
+def plan() -> None:
+    """Check a study's plan, and look at its calendar before anybody is enrolled."""
+
+
+@plan.command("check", short_help="Read every plan with its words, or say what is wrong.")
+@plans_option
+@click.option("--days", type=FILE, help="The site's file of days off and working days, to be checked too.")
+def check_plans(plans: Path | None, days: Path | None) -> None:
+    """Read every plan with its words. Ends with status 1 at the first thing that is wrong: file, place and sentence."""
+    catalogue = _catalogue(plans)
+    for found in catalogue.plans.values():
+        if found.calendar is None:
+            click.echo(f"{found.id} {found.version}: {len(found.rules)} rules, no calendar.")
+            continue
+        try:
+            read_working_days(found.calendar.holidays, days)
+        except CatalogueError as error:
+            _stop(str(error), 1)
+        visits, anchors = len(found.calendar.visits), len(found.calendar.anchors)
+        click.echo(f"{found.id} {found.version}: {len(found.rules)} rules, {visits} visits, {anchors} anchors.")
+
+
+@plan.command("anchors", short_help="Print an empty anchors file for a plan.")
+@click.argument("plan_id", metavar="PLAN")
+@click.option("--language", default="en", help="Language of the names in it.")
+@plans_option
+def anchors(plan_id: str, language: str, plans: Path | None) -> None:
+    """Print an empty anchors file for PLAN, to be filled in for `flask plan preview`."""
+    catalogue = _catalogue(plans)
+    found, calendar = _plan(catalogue, plan_id, language)
+    click.echo(template(found, calendar, catalogue.plan_words[found.id, language]), nl=False)
+
+
+@plan.command("preview", short_help="Print every assessment and message for given anchors.")
+@click.argument("plan_id", metavar="PLAN")
+@click.option("--anchors", "path", type=FILE, required=True, help="See `flask plan anchors`.")
+@click.option("--at", "at_text", default="", help="What time it is, as 2027-01-04 09:30; without it, nobody says.")
+@click.option("--json", "as_json", is_flag=True, help="One object a line.")
+@click.option("--days", type=FILE, help="The site's file of days off and working days.")
+@click.option("--language", default="en", help="Language of the names.")
+@plans_option
+def preview(
+    plan_id: str, path: Path, at_text: str, as_json: bool, days: Path | None, language: str, plans: Path | None
+) -> None:
+    """Print every assessment that PLAN expects of a participant with these anchors, and every message about them if
+    nobody answers. Times are the participant's.
+
+    With --at, each assessment has its status then, and only messages that may still go out are shown. Ends with status
+    1 if the anchors cannot be true.
+    """
+    catalogue = _catalogue(plans)
+    found, calendar = _plan(catalogue, plan_id, language)
+    try:
+        example = read_example(path, found, calendar)
+        working = read_working_days(calendar.holidays, days)
+    except CatalogueError as error:
+        _stop(str(error), 1)
+    zone = ZoneInfo(example.time_zone)
+    now = read_moment(at_text, zone) if at_text else None
+    if at_text and now is None:
+        _stop(f"--at: “{at_text}” is not a time; write it as 2027-01-04 09:30.", 2)
+    known = _possible(calendar, example, now)
+    shown = preview_of(calendar, expected(calendar, known, example.time_zone, working), example.forms, now)
+    if as_json:
+        for line in json_lines(shown):
+            click.echo(line)
+        return
+    messages = sum(len(row.messages) for row in shown.rows)
+    click.echo(f"{found.id} {found.version}, {example.time_zone}: {len(shown.rows)} assessments, {messages} messages")
+    click.echo("opens | due | closes | instrument | visit")
+    for line in text_lines(shown, catalogue.plan_words[found.id, language]):
+        click.echo(line)
+    click.echo(f"{shown.left_out} messages are left out: another form's goes out that day, or the day has enough.")
+    until = announced_until(calendar.holidays) if calendar.holidays else None
+    if until:
+        click.echo(f"Make-up working days are known until {until}; later ones come from the site's own file (--days).")
+
+
+def _possible(calendar: Calendar, example: Example, now: datetime | None) -> tuple[Anchor, ...]:
+    """The anchors as they stand at ``now``, or the end of the command with everything that is wrong with them."""
+    known = example.anchors
+    today = now.astimezone(ZoneInfo(example.time_zone)).date() if now else None
+    if today is not None:
+        known = tuple(replace(one, planned=one.planned or _is_plan(calendar, one, today)) for one in known)
+    problems = check(calendar, known, today)
+    for problem in problems:
+        click.echo(f"{_named(problem.anchor.kind, problem.anchor.number)}: {_sentence(calendar, problem)}", err=True)
+    if problems:
+        sys.exit(1)
+    real_today = clock().astimezone(ZoneInfo(example.time_zone)).date()
+    ahead = [problem for problem in check(calendar, known, real_today) if problem.key == "future"]
+    if today is None and ahead:
+        names = ", ".join(_named(problem.anchor.kind, problem.anchor.number) for problem in ahead)
+        click.echo(f"Taken as an example, for it has not happened yet: {names}.", err=True)
+    return known
+
+
+def _is_plan(calendar: Calendar, anchor: Anchor, today: date) -> bool:
+    kind = calendar.anchors.get(anchor.kind)
+    return kind is not None and kind.plannable and anchor.on > today
+
+
+def _sentence(calendar: Calendar, problem: AnchorProblem) -> str:
+    kind = calendar.anchors.get(problem.anchor.kind, AnchorKind(problem.anchor.kind))
+    return SENTENCES[problem.key].format(
+        on=problem.anchor.on,
+        numbers=f"there are only numbers 1 to {problem.most}" if problem.most else "it happens once and has no number",
+        or_planned=", or written as planned" if kind.plannable else "",
+        other=_named(problem.other, problem.other_number),
+        other_on=problem.other_on,
+    )
+
+
+def _named(kind: str, number: int) -> str:
+    return f"{kind} {number}" if number else kind
+
+
+def _catalogue(plans: Path | None) -> Catalogue:
+    folders = [ROOT / "pro" / "plans", *([plans] if plans else [])]
+    try:
+        return read_catalogue(ROOT / "pro" / "instruments", ROOT / "translations", folders)
+    except CatalogueError as error:
+        _stop(str(error), 1)
+
+
+def _plan(catalogue: Catalogue, plan_id: str, language: str) -> tuple[Plan, Calendar]:
+    found = catalogue.plans.get(plan_id)
+    if found is None:
+        _stop(f"“{plan_id}” is not a plan here. There is: {', '.join(catalogue.plans)}.", 2)
+    if language not in found.languages:
+        _stop(f"{plan_id} is not offered in “{language}”, only in {', '.join(found.languages)}.", 2)
+    if found.calendar is None:
+        _stop(f"{plan_id} has no calendar: its forms are sent by hand.", 2)
+    return found, found.calendar
+
+
+def _stop(sentence: str, code: int) -> NoReturn:
+    click.echo(sentence, err=True)
+    sys.exit(code)

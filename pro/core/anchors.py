@@ -1,0 +1,225 @@
+"""What happened to a participant and when: checked, and carried on into the days that are not known yet.
+
+Dates are the participant's local dates. Nothing here reads a clock: whoever asks says what today is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from pro.core.plan import AnchorKind, Calendar, Period, Point
+
+ONE_DAY = timedelta(days=1)
+SATURDAY, SUNDAY = 5, 6
+# What a day rests on: it happened; staff planned it; or it was worked out from other days.
+ACTUAL, PLANNED, PROJECTED = "actual", "planned", "projected"
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """One dated event of a participant. ``number``: 0 for a kind that happens once, else counted from 1."""
+
+    kind: str
+    number: int
+    on: date
+    planned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingDays:
+    """Monday to Friday, without the days in ``off``, with those in ``on`` (make-up days at a weekend).
+
+    ``weekend``: numbers of the days of the week, Monday = 0.
+    """
+
+    off: frozenset[date] = frozenset()
+    on: frozenset[date] = frozenset()
+    weekend: frozenset[int] = frozenset({SATURDAY, SUNDAY})
+
+    def has(self, day: date) -> bool:
+        """True if ``day`` is a working day."""
+        return day in self.on or (day.weekday() not in self.weekend and day not in self.off)
+
+    def after(self, day: date) -> date:
+        """The first working day after ``day``."""
+        # Nobody closes for a year; without an end, a file that says so would never return.
+        for ahead in range(1, 367):
+            if self.has(day + ahead * ONE_DAY):
+                return day + ahead * ONE_DAY
+        raise ValueError(f"There is no working day in the year after {day}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """A day and what it rests on: actual, planned or projected."""
+
+    on: date
+    basis: str
+
+
+Days = Mapping[str, Mapping[int, Dated]]
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorProblem:
+    """Why a list of anchors cannot be true; ``key`` names the sentence that tells a person.
+
+    unknown · number (``most`` is the highest) · twice · future · not_planned (it cannot be planned, only happen) ·
+    before (``other`` comes first) · order (``other`` is of the same kind with a lower number) · needs (``other`` must
+    be recorded by then) · after_last (``other`` ends everything).
+    """
+
+    key: str
+    anchor: Anchor
+    other: str = ""
+    other_number: int = 0
+    other_on: date | None = None
+    most: int = 0
+
+
+def check(calendar: Calendar, anchors: Sequence[Anchor], today: date | None = None) -> tuple[AnchorProblem, ...]:
+    """Everything in ``anchors`` that cannot be true. ``today``: the participant's date; None asks nothing of it."""
+    return tuple(_problems(calendar, anchors, today))
+
+
+def _problems(calendar: Calendar, anchors: Sequence[Anchor], today: date | None) -> Iterator[AnchorProblem]:
+    seen: set[tuple[str, int]] = set()
+    for anchor in anchors:
+        kind = calendar.anchors.get(anchor.kind)
+        if kind is None:
+            yield AnchorProblem("unknown", anchor)
+            continue
+        if not (1 <= anchor.number <= kind.most if kind.most else anchor.number == 0):
+            yield AnchorProblem("number", anchor, most=kind.most)
+        if (anchor.kind, anchor.number) in seen:
+            yield AnchorProblem("twice", anchor)
+        seen.add((anchor.kind, anchor.number))
+        if anchor.planned and not kind.plannable:
+            yield AnchorProblem("not_planned", anchor)
+        elif not anchor.planned and today is not None and anchor.on > today:
+            yield AnchorProblem("future", anchor)
+        yield from _misplaced(calendar, kind, anchor, anchors)
+
+
+def _misplaced(
+    calendar: Calendar, kind: AnchorKind, anchor: Anchor, anchors: Sequence[Anchor]
+) -> Iterator[AnchorProblem]:
+    for name in kind.after:
+        first = min((other for other in anchors if other.kind == name), key=lambda other: other.on, default=None)
+        if first is not None and anchor.on < first.on:
+            yield AnchorProblem("before", anchor, first.kind, first.number, first.on)
+    for name in kind.after_all:
+        happened = [other for other in anchors if other.kind == name and not other.planned]
+        final = max(happened, key=lambda other: other.on, default=None)
+        if final is not None and anchor.on < final.on:
+            yield AnchorProblem("before", anchor, final.kind, final.number, final.on)
+    lower = [other for other in anchors if other.kind == anchor.kind and other.number < anchor.number]
+    late = max(lower, key=lambda other: (other.on, other.number), default=None)
+    if late is not None and late.on > anchor.on:
+        yield AnchorProblem("order", anchor, late.kind, late.number, late.on)
+    if kind.needs and not any(other.kind in kind.needs and other.on <= anchor.on for other in anchors):
+        yield AnchorProblem("needs", anchor, kind.needs[0])
+    for other in anchors:
+        of = calendar.anchors.get(other.kind)
+        if of is not None and of.last and not anchor.planned and anchor.on > other.on:
+            yield AnchorProblem("after_last", anchor, other.kind, other.number, other.on)
+
+
+def resolve(calendar: Calendar, anchors: Sequence[Anchor], working: WorkingDays) -> Days:
+    """Every day that is known or follows: recorded, projected (clinical.md 6: fractions on working days, cycles every
+    three weeks) and taken by default (end of RT = last fraction). Kind -> number -> day; of two records the last holds.
+    """
+    days: dict[str, dict[int, Dated]] = {name: {} for name in calendar.anchors}
+    for anchor in anchors:
+        if anchor.kind in days:
+            days[anchor.kind][anchor.number] = Dated(anchor.on, PLANNED if anchor.planned else ACTUAL)
+    recorded: Days = {name: dict(numbers) for name, numbers in days.items()}
+    for name, kind in calendar.anchors.items():
+        for number, point in kind.defaults:
+            day = at(days, point)
+            if number not in days[name] and day is not None:
+                days[name][number] = day
+        days[name].update(_projected(kind, days[name], recorded, working))
+    return days
+
+
+def at(days: Days, point: Point) -> Dated | None:
+    """The day of ``point``; None while its anchor is not known. A day counted from another is projected."""
+    found = days.get(point.anchor, {}).get(point.number)
+    if found is None or not point.days:
+        return found
+    return Dated(found.on + point.days * ONE_DAY, PROJECTED)
+
+
+def first(days: Days, kind: str) -> Dated | None:
+    """The earliest day of ``kind``, whatever its number."""
+    return min(days.get(kind, {}).values(), key=lambda day: day.on, default=None)
+
+
+def _projected(kind: AnchorKind, known: Mapping[int, Dated], recorded: Days, working: WorkingDays) -> dict[int, Dated]:
+    rule = kind.projection
+    if rule is None or not known:
+        return {}
+    start = known[min(known)].on
+    ends = [day.on for name in rule.until for day in recorded.get(name, {}).values()]
+    if rule.within_days:
+        ends.append(start + rule.within_days * ONE_DAY)
+    found: dict[int, Dated] = {}
+    on = start
+    for number in range(min(known) + 1, kind.most + 1):
+        if number in known:
+            on = known[number].on
+            continue
+        for _ in range(rule.every if rule.working_days else 1):
+            on = working.after(on) if rule.working_days else on + rule.every * ONE_DAY
+        # A number that was left out lies before the next one that is known.
+        later = [day.on for other, day in known.items() if other > number]
+        if later:
+            on = min([on, *later])
+        elif any(on > end for end in ends):
+            break
+        found[number] = Dated(on, PROJECTED)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A piece of a period: begun by the anchor ``kind`` ``number``, up to the day before ``end`` (None: still on)."""
+
+    kind: str
+    number: int
+    start: date
+    end: date | None
+
+    def has(self, day: date) -> bool:
+        """True if ``day`` lies in it."""
+        return self.start <= day and (self.end is None or day < self.end)
+
+
+def stretches(days: Days, period: Period) -> tuple[Stretch, ...]:
+    """``period`` as its starts part it. A new start begins a new stretch, so an ulcer confirmed after it was suspected
+    begins its daily schedule anew (clinical.md 6, rule 8).
+
+    Of several starts on one day the first in ``starts`` counts. A start and an end on one day: outside the period the
+    end comes last, inside it the start does, since asking too much is the safer reading.
+    """
+    starts = {
+        dated.on: (kind, number)
+        for kind in reversed(period.starts)
+        for number, dated in sorted(days.get(kind, {}).items(), reverse=True)
+    }
+    ends = {dated.on for kind in period.ends for dated in days.get(kind, {}).values()}
+    found: list[Stretch] = []
+    current: tuple[date, tuple[str, int]] | None = None
+    for day in sorted(starts.keys() | ends):
+        begun = starts.get(day)
+        if current is not None:
+            found.append(Stretch(*current[1], current[0], day))
+            current = (day, begun) if begun else None
+        elif begun is not None and day not in ends:
+            current = (day, begun)
+    if current is not None:
+        found.append(Stretch(*current[1], current[0], None))
+    return tuple(found)
