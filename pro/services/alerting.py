@@ -121,10 +121,13 @@ def _look(
     texts = [item.id for item in instrument.items.values() if item.kind == "text" and case.answers.get(item.id)]
     if texts:
         verdict = replace(verdict, findings=(*verdict.findings, Finding(FREE_TEXT, Level.WATCH)))
-    assessment.standing = [finding.rule_id for finding in verdict.findings]
-    standing = None
-    if any(alert.rule in _closing(plan) and alert.resolved_at is None for alert in before):
+    standing, holding = None, {finding.rule_id for finding in verdict.findings}
+    about_form = {alert.rule for alert in before if alert.resolved_at is None} & _about_form(plan)
+    if about_form:
         standing = frozenset(judge(plan, instrument, replace(case, submitted=True)).fired)
+        # They ask for silence as well; that somebody goes on elsewhere does not answer what is missing.
+        holding |= about_form & standing
+    assessment.standing = sorted(holding)
     return Look(verdict, frozenset(handled), standing)
 
 
@@ -150,8 +153,9 @@ def _is_worse(rule: Rule, earlier: Answers, now: Answers) -> bool:
     return False
 
 
-def _closing(plan: Plan) -> set[str]:
-    return {rule.id for rule in plan.rules if rule.closes_itself}
+def _about_form(plan: Plan) -> set[str]:
+    """The rules about what is missing, which are never unknown."""
+    return {rule.id for rule in plan.rules if rule.two_valued}
 
 
 def acknowledge(work: Work, alert_ids: list[int]) -> Acknowledged:

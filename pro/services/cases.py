@@ -128,6 +128,7 @@ def _sentence(work: Work, plan_id: str, alerts: Sequence[Alert], assessment: Ass
         first = sentence_of(work, plan_id, shown[0].rule, language) if shown else ""
         return translator.gettext("%(sentence)s (the answer was changed since)", sentence=first) if first else ""
     loud = [alert for alert in held[1:] if alert.level == Level.EMERGENCY]
-    ulcer = [alert for alert in held[1:] if alert.suspects == ULCER and alert.level >= Level.URGENT]
-    parts = [sentence_of(work, plan_id, alert.rule, language) for alert in (held[0], *loud, *ulcer[:1])]
+    ulcer = [alert for alert in held if alert.suspects == ULCER and alert.level >= Level.URGENT]
+    named = [held[0], *loud, *([] if held[0] in ulcer else ulcer[:1])]
+    parts = [sentence_of(work, plan_id, alert.rule, language) for alert in named]
     return translator.gettext("; ").join(dict.fromkeys(parts))

@@ -43,8 +43,11 @@ def send_form(work: Work, participant: Participant, instrument: str, *, by: str)
     work.lock(participant)
     pinned = wording.issuable(work, instrument)
     assessment = _open_one(work, participant, instrument) or _issue(work, participant, instrument)
-    if assessment.first_answer_at is None:
-        assessment.wordings = pinned
+    if assessment.first_answer_at is None and assessment.wordings != pinned:
+        # It may be answered at this moment; then it keeps the words that it is answered in.
+        work.lock(assessment)
+        if assessment.first_answer_at is None:
+            assessment.wordings = pinned
     link = f"{work.config.base_url}/a/{access.new_link(work, assessment)}" if by != "code" else None
     code = access.new_code(work, assessment) if by != "link" else None
     if by != "here":

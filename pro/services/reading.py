@@ -196,9 +196,9 @@ def alert_page(work: Work, alert_id: int, language: str) -> AlertPage:
     own = _form_words(work, assessment, language) if assessment else None
     return AlertPage(
         case=case,
-        findings=[
-            _finding(work, row, participant.plan, assessment, language) for row in sorted(rows, key=_worst_first)
-        ],
+        findings=sorted(
+            (_finding(work, row, participant.plan, assessment, language) for row in rows), key=_worst_first
+        ),
         unresolved=[
             (rule, cases.sentence_of(work, participant.plan, rule, language))
             for rule in (assessment.unresolved if assessment else [])
@@ -274,8 +274,8 @@ def _form_words(work: Work, assessment: Assessment, language: str) -> Words:
     return wording.by_checksum(work, assessment.instrument, language, pinned)
 
 
-def _worst_first(alert: Alert) -> tuple[bool, int, int]:
-    return (alert.superseded_at is not None, -alert.level, alert.id)
+def _worst_first(finding: FindingRow) -> tuple[bool, bool, int, int]:
+    return (finding.superseded, not finding.holds, -finding.level, finding.alert_id)
 
 
 def _finding(work: Work, alert: Alert, plan_id: str, assessment: Assessment | None, language: str) -> FindingRow:

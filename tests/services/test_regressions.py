@@ -61,7 +61,9 @@ def test_an_account_in_a_language_that_is_not_spoken_gets_its_mail_in_another(an
     any_ward.start().save(breath=3)
     assert sorted(any_ward.alerts()) == ["E03", "U02"]
     assert told(any_ward) == ["emergency"]
-    assert next(mail.row.language for mail in any_ward.mails() if mail.to == NURSE) == "zh_Hans"
+    assert (
+        next(mail.row.language for mail in any_ward.mails() if mail.to == NURSE) in any_ward.house.catalogue.languages
+    )
 
 
 def test_an_alert_that_cannot_be_kept_becomes_one_that_says_so(any_ward, clock):
@@ -122,9 +124,7 @@ def test_a_form_that_was_sent_is_scored_when_it_is_judged_later(ward, clock):
 # --- what counts as told ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("column", "mails"), [("", 1), ("sent_at", 1), ("failed_at", 2), ("dropped_at", 2)], ids=str
-)
+@pytest.mark.parametrize(("column", "mails"), [("", 1), ("sent_at", 1), ("failed_at", 2), ("dropped_at", 2)], ids=str)
 def test_a_mail_that_never_arrives_does_not_count_as_told(any_ward, clock, column, mails):
     phone = any_ward.start()
     phone.save(odor=3)
@@ -141,20 +141,17 @@ def test_a_mail_that_never_arrives_does_not_count_as_told(any_ward, clock, colum
 
 
 def test_a_worse_answer_within_one_rule_is_told_after_somebody_took_it_on(any_ward, clock):
-    phone = any_ward.start()
-    for bleed, mails in ((2, 1), (3, 2), (2, 2), (3, 3)):
+    phone, mails = any_ward.start(), 0
+    for bleed, again in ((2, True), (3, True), (2, False), (3, True)):
         clock.move(minutes=5)
-        before = any_ward.alerts().get("U01")
         phone.save(bleed=bleed)
-        found = any_ward.alerts()["U01"]
+        mails += again
         assert told(any_ward) == ["urgent"] * mails
-        if before is not None and len(told(any_ward)) == mails and found.acknowledged_at is not None:
-            assert found.raised_at == before.raised_at
-        else:
-            assert (found.raised_at, found.acknowledged_at) == (clock.now, None)
-            assert found.inputs["saw"]["bleed"] == bleed
-        any_ward.acknowledge()
+        found = any_ward.alerts()["U01"]
+        assert (found.raised_at == clock.now, found.acknowledged_at is None) == (again, again)
+        assert found.inputs["saw"]["bleed"] == (bleed if again else 3)
         phone.save(bleed_now=0)
+        any_ward.acknowledge()
 
 
 def test_the_same_answer_or_another_question_tells_nobody_again(ward):
