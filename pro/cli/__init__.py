@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from pro.cli import demo, operate, schema, score, triage, wording
+from pro.cli import demo, operate, schema, score, screen, triage, wording
 from pro.work import House
 
 
@@ -16,6 +16,7 @@ def register(app: Flask, house: House | None, problems: list[str]) -> None:
     for command in (
         score.score,
         triage.triage,
+        screen.screen,
         schema.schema,
         operate.db_group,
         operate.tick,
