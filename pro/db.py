@@ -146,5 +146,5 @@ def downgrade(engine: Engine, revision: str = "base") -> None:
 def is_current(engine: Engine) -> bool:
     """True if the tables are those of this code's newest migration."""
     head = ScriptDirectory.from_config(_alembic(engine)).get_current_head()
-    with engine.connect() as connection:
+    with engine.execution_options(read_only=True).connect() as connection:
         return MigrationContext.configure(connection).get_current_revision() == head

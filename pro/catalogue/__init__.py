@@ -6,29 +6,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 from pro.catalogue.instruments import read_instrument
+from pro.catalogue.lexicons import read_lexicon
 from pro.catalogue.plans import read_plan, read_plan_words
 from pro.catalogue.source import CatalogueError
 from pro.catalogue.words import read_words
 from pro.core.instrument import Instrument, Words
+from pro.core.lexicon import Lexicon
 from pro.core.plan import Plan, PlanWords
 
 __all__ = ["Catalogue", "CatalogueError", "read", "read_instruments"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Catalogue:
-    """What the program knows: instruments and plans by id, and their words by (id, language)."""
+    """What the program knows: instruments, plans, lexicons by id; words of the first two by (id, language)."""
 
     instruments: Mapping[str, Instrument]
     words: Mapping[tuple[str, str], Words]
     plans: Mapping[str, Plan]
     plan_words: Mapping[tuple[str, str], PlanWords]
     languages: tuple[str, ...]
+    lexicons: Mapping[str, Lexicon] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def read_instruments(directory: Path) -> Mapping[str, Instrument]:
@@ -40,13 +43,16 @@ def read_instruments(directory: Path) -> Mapping[str, Instrument]:
     return MappingProxyType(instruments)
 
 
-def read(instruments: Path, translations: Path, plans: Iterable[Path]) -> Catalogue:
+def read(instruments: Path, translations: Path, plans: Iterable[Path], *, lexicons: Path | None = None) -> Catalogue:
     """Read the instruments' folder, every language below ``translations``, and the folders of ``plans``.
 
     A later folder's plan takes the place of one with the same file name; its words may lie beside it, in
-    ``words/<language>/``. Every instrument and every plan must have its words in each of its languages. CatalogueError
-    names the file, the place and what to mend.
+    ``words/<language>/``, and the site's own lexicons in ``lexicons/``. The built-in lexicons are in ``lexicons``; if
+    that is not given, in the folder of that name beside the instruments' one, which then may be missing. Every
+    instrument and every plan must have its words in each of its languages. CatalogueError names the file, the place and
+    what to mend.
     """
+    plans = tuple(plans)
     known = read_instruments(instruments)
     languages = tuple(sorted(path.name for path in translations.iterdir() if (path / "instruments").is_dir()))
     if not languages:
@@ -59,8 +65,16 @@ def read(instruments: Path, translations: Path, plans: Iterable[Path]) -> Catalo
                 raise CatalogueError(path, "", f"There is no instrument called “{path.stem}”.")
         for instrument in known.values():
             words[instrument.id, language] = read_words(directory / f"{instrument.id}.yaml", instrument, language)
+    plans = tuple(plans)
     found, plan_words = _read_plans(plans, known, translations, languages)
-    return Catalogue(known, MappingProxyType(words), found, plan_words, languages)
+    screens = _read_lexicons(instruments, plans, lexicons)
+    for plan in found.values():
+        if plan.lexicon and plan.lexicon not in screens:
+            raise CatalogueError(instruments, f"plan {plan.id}", f"There is no lexicon called “{plan.lexicon}”.")
+        unknown = set(plan.text_advice) - {"*"} - set(screens[plan.lexicon].classes if plan.lexicon else ())
+        if unknown:
+            raise CatalogueError(instruments, f"plan {plan.id}", f"text_advice names no class: {', '.join(unknown)}.")
+    return Catalogue(known, MappingProxyType(words), found, plan_words, languages, screens)
 
 
 def _read_plans(
@@ -85,6 +99,15 @@ def _read_plans(
             if path.stem not in plans:
                 raise CatalogueError(path, "", f"There is no plan called “{path.stem}”.")
     return MappingProxyType(plans), MappingProxyType(plan_words)
+
+
+def _read_lexicons(instruments: Path, plans: Iterable[Path], built_in: Path | None) -> Mapping[str, Lexicon]:
+    # A folder that was named must hold something; the one that is only looked for may be missing.
+    paths = _files(built_in) if built_in else _files(instruments.parent / "lexicons", required=False)
+    for directory in plans:
+        paths += _files(directory / "lexicons", required=False)
+    # Read by file name, and an id is its file's name: a site's own file takes the place of a built-in one.
+    return MappingProxyType({name: read_lexicon(path) for name, path in {path.stem: path for path in paths}.items()})
 
 
 def _files(directory: Path, required: bool = True) -> list[Path]:

@@ -95,6 +95,8 @@ class PlanFile(Part):
     named: dict[Name, Text] = {}
     rules: tuple[RuleFile, ...] = Field(min_length=1)
     lowering: LoweringFile | None = None
+    lexicon: str = Field("", description="Lexicon by which free texts are screened; empty = a person reads each")
+    text_advice: dict[str, str] = Field({}, description="Lexicon class -> advice shown at once; * = all others")
     ladder: tuple[StepFile, ...] = Field(min_length=1)
     calendar: CalendarFile | None = Field(None, description="Without it, every form is sent by hand")
 
@@ -143,6 +145,8 @@ def read_plan(path: Path, instruments: Mapping[str, Instrument]) -> Plan:
         settings=_settings(path, file.settings),
         rules=rules,
         lowering=_lowering(path, file),
+        lexicon=file.lexicon,
+        text_advice=MappingProxyType(file.text_advice),
         ladder=_ladder(path, file),
         facts=file.facts,
         idle_minutes=tuple(sorted(file.idle_minutes)),
@@ -166,7 +170,8 @@ def read_plan_words(path: Path, plan: Plan) -> PlanWords:
     rules = {rule.id for rule in plan.rules} | ({plan.lowering.id} if plan.lowering else set())
     _same(path, "rules", rules, file.rules)
     _same(path, "suspects", {rule.suspects for rule in plan.rules if rule.suspects}, file.suspects)
-    _same(path, "advice", {rule.advice for rule in plan.rules if rule.advice}, file.advice)
+    advice = {rule.advice for rule in plan.rules if rule.advice} | set(plan.text_advice.values())
+    _same(path, "advice", advice, file.advice)
     calendar = plan.calendar
     _same(path, "visits", {visit.id for visit in calendar.visits} if calendar else set(), file.visits)
     _same(path, "anchors", set(calendar.anchors) if calendar else set(), file.anchors)

@@ -8,14 +8,16 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from pro.catalogue.instruments import InstrumentFile
+from pro.catalogue.lexicons import LexiconFile
 from pro.catalogue.plans import PlanFile, PlanWordsFile
 from pro.catalogue.words import WordsFile
 
 
 def json_schemas() -> dict[str, str]:
-    """Path from the project's root -> the schema's text, for instruments, plans, and the words of both."""
+    """Path from the project's root -> the schema's text, for every kind of data file."""
     return {
         "pro/instruments/schema.json": _text(InstrumentFile),
+        "pro/lexicons/schema.json": _text(LexiconFile),
         "pro/plans/schema.json": _text(PlanFile),
         "translations/schema.json": _text(WordsFile | PlanWordsFile),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from pro.cli import demo, operate, plan, schema, score, triage, wording
+from pro.cli import demo, operate, plan, schema, score, screen, triage, wording
 from pro.work import House
 
 
@@ -17,6 +17,7 @@ def register(app: Flask, house: House | None, problems: list[str]) -> None:
         score.score,
         triage.triage,
         plan.plan,
+        screen.screen,
         schema.schema,
         operate.db_group,
         operate.tick,

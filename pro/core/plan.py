@@ -270,6 +270,8 @@ class Plan:
     beside the answers that its rules use. ``idle_minutes``: after how many minutes untouched a form is judged again,
     one for each idle() of its rules, ascending. ``previous_days``, ``recent_hours``: how old the previous check-in, or
     one that silences a QLQ-C30 rule, may be. ``calendar``: None for a study whose forms are all sent by hand.
+    ``lexicon``: by which free texts are screened; ``text_advice``: its class -> the advice that an emergency shows
+    ("*": all others).
     """
 
     id: str
@@ -286,6 +288,12 @@ class Plan:
     previous_days: int
     recent_hours: int
     calendar: Calendar | None = None
+    lexicon: str = ""
+    text_advice: Mapping[str, str] = field(default_factory=dict)
+
+    def advice_on_text(self, class_id: str) -> str:
+        """The advice block for a red flag of this class in a free text; "" for a plan without one."""
+        return self.text_advice.get(class_id, self.text_advice.get("*", ""))
 
     def rule(self, rule_id: str) -> Rule:
         """The rule called ``rule_id``; KeyError if the plan has none."""

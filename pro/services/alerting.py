@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
 
-from pro.core.instrument import Answers, Instrument
+from pro.core.instrument import Answers
 from pro.core.level import Level
 from pro.core.plan import Plan, Rule
-from pro.core.triage import Case, Finding, Verdict, inputs_of, judge
+from pro.core.triage import Finding, Verdict, inputs_of
 from pro.errors import BadData, NotFound
 from pro.models import Alert, AlertNote, Assessment, Participant, Staff
 from pro.services import circumstances, telling
+from pro.services.judging import FREE_TEXT, Look, case_of, handled_before, look
 from pro.work import Work
 
 log = logging.getLogger(__name__)
 # The rule id of the alert that says: the answers are kept, but judging them broke.
 JUDGING_FAILED = "JUDGE"
-# And of the one that says: the participant wrote something, and a person reads every text (clinical.md 5).
-FREE_TEXT = "TEXT"
 OWN = {JUDGING_FAILED: "judging_failed", FREE_TEXT: "free_text"}
 
 
@@ -79,83 +78,21 @@ def watch(
     work.session.flush()
     try:
         with work.session.begin_nested():
-            case = _case(work, assessment, answers, submitted, idle, scores or {}, plan)
-            look = _look(work, assessment, plan, case, before, earlier)
-            return before + _keep(work, assessment, plan, look, before)
+            case = case_of(work, assessment, answers, submitted, idle, scores or {}, plan)
+            found = look(work, assessment, plan, case, before, earlier)
+            return before + _keep(work, assessment, plan, found, before)
     except Exception as error:
         log.error("judging an assessment failed: %s", type(error).__name__)
     try:
         with work.session.begin_nested():
             broken = Verdict(Level.URGENT, (Finding(JUDGING_FAILED, Level.URGENT),), ())
             # Whoever looked at the answers has not seen these; a form that merely lies idle has no new ones.
-            back = set() if idle else _handled(broken, before)
+            back = set() if idle else handled_before(broken, before)
             return before + _keep(work, assessment, plan, Look(broken, frozenset(back), None), before)
     except Exception as error:
         log.critical("an assessment could not be judged, and no alert could say so: %s", type(error).__name__)
         assessment.judge_next_at = work.now
         return alerts_of(work, assessment)
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """One look at a form. ``back``: rules that hold again, or hold worse, after somebody had dealt with them.
-
-    ``standing``: what would hold if the form were sent now; None where that was not asked.
-    """
-
-    verdict: Verdict
-    back: frozenset[str]
-    standing: frozenset[str] | None
-
-
-def _look(
-    work: Work, assessment: Assessment, plan: Plan, case: Case, before: list[Alert], earlier: Answers | None
-) -> Look:
-    instrument = work.catalogue.instruments[assessment.instrument]
-    verdict = _patient(plan, instrument, case, judge(plan, instrument, case))
-    assessment.unresolved = list(verdict.unresolved)
-    handled = _handled(verdict, before) if earlier is not None else set()
-    if handled and earlier is not None:
-        held = set(judge(plan, instrument, replace(case, answers=earlier)).fired)
-        handled = {rule for rule in handled if rule not in held or _is_worse(plan.rule(rule), earlier, case.answers)}
-    texts = [item.id for item in instrument.items.values() if item.kind == "text" and case.answers.get(item.id)]
-    if texts:
-        verdict = replace(verdict, findings=(*verdict.findings, Finding(FREE_TEXT, Level.WATCH)))
-    standing, holding = None, {finding.rule_id for finding in verdict.findings}
-    about_form = {alert.rule for alert in before if alert.resolved_at is None} & _about_form(plan)
-    if about_form:
-        standing = frozenset(judge(plan, instrument, replace(case, submitted=True)).fired)
-        # They ask for silence as well; that somebody goes on elsewhere does not answer what is missing.
-        holding |= about_form & standing
-    assessment.standing = sorted(holding)
-    return Look(verdict, frozenset(handled), standing)
-
-
-def _patient(plan: Plan, instrument: Instrument, case: Case, verdict: Verdict) -> Verdict:
-    """While somebody answers, wait with what D1 will lower unless a question that is still to come says otherwise.
-
-    A form that is sent or lies idle is judged as it stands.
-    """
-    waiting = case.submitted or case.idle >= min(plan.idle_minutes)
-    if waiting or verdict.level is not Level.URGENT or not case.context.known_stable:
-        return verdict
-    to_come = {item.id: 0 for item in instrument.items.values() if item.kind == "choice" and 0 in item.codes}
-    hoped = judge(plan, instrument, replace(case, answers={**to_come, **case.answers}))
-    return replace(hoped, unresolved=verdict.unresolved) if hoped.lowered_by else verdict
-
-
-def _is_worse(rule: Rule, earlier: Answers, now: Answers) -> bool:
-    """True if an answer that the rule looks at rose."""
-    for name in rule.when.names:
-        before, after = earlier.get(name), now.get(name)
-        if isinstance(before, int) and isinstance(after, int) and after > before:
-            return True
-    return False
-
-
-def _about_form(plan: Plan) -> set[str]:
-    """The rules about what is missing, which are never unknown."""
-    return {rule.id for rule in plan.rules if rule.two_valued}
 
 
 def acknowledge(work: Work, alert_ids: list[int]) -> Acknowledged:
@@ -191,69 +128,31 @@ def note(work: Work, source: str, text: str) -> AlertNote:
     return row
 
 
-def _case(
-    work: Work,
-    assessment: Assessment,
-    answers: Answers,
-    submitted: bool,
-    idle: int,
-    scores: dict[str, float | None],
-    plan: Plan,
-) -> Case:
-    kept = assessment.context
-    instrument = work.catalogue.instruments[assessment.instrument]
-    recent = {}
-    if submitted and assessment.instrument in plan.submitted_only:
-        recent = circumstances.recent_answers(work, assessment, plan.recent_hours)
-    asked = None
-    if assessment.page_set:
-        pages = set(instrument.page_sets[assessment.page_set])
-        asked = frozenset(name for page in instrument.pages if page.id in pages for name in page.items)
-    return Case(
-        answers=answers,
-        baseline=circumstances.earlier_values(work, instrument.id, kept.get("baseline", {})),
-        previous=circumstances.earlier_values(work, instrument.id, kept.get("previous", {})),
-        context=circumstances.context_of(kept, work.now),
-        submitted=submitted,
-        idle=idle,
-        scores=scores,
-        baseline_scores=kept.get("baseline_scores", {}),
-        recent=recent,
-        asked=asked,
-    )
-
-
-def _handled(verdict: Verdict, before: list[Alert]) -> set[str]:
-    """The loud rules of ``verdict`` that somebody took on, or whose advice was read, when they fired before."""
-    loud = {finding.rule_id for finding in verdict.findings if finding.level >= Level.URGENT}
-    done = (alert for alert in before if alert.acknowledged_at or alert.advised_at or alert.resolved_at)
-    return {alert.rule for alert in done} & loud
-
-
-def _keep(work: Work, assessment: Assessment, plan: Plan, look: Look, before: list[Alert]) -> list[Alert]:
+def _keep(work: Work, assessment: Assessment, plan: Plan, found: Look, before: list[Alert]) -> list[Alert]:
     """Keep what is new, follow what changed, tell whoever must know; the alerts that are new."""
     existing = {alert.rule: alert for alert in before}
     ulcer_signs = {rule.id for rule in plan.rules if rule.marks_ulcer}
     new, louder = [], []
-    for finding in look.verdict.findings:
+    for finding in found.verdict.findings:
         alert = existing.get(finding.rule_id)
         if alert is None:
-            new.append(_raise(work, assessment, plan, look.verdict, finding))
-        elif _changed(work, alert, finding, finding.rule_id in look.back):
+            new.append(_raise(work, assessment, plan, found, finding))
+        elif _changed(work, alert, finding, finding.rule_id in found.back):
             alert.raised_at, alert.plan_version = work.now, plan.version
-            alert.unresolved = list(look.verdict.unresolved)
-            alert.inputs = _inputs(assessment, _rule(plan, finding.rule_id), look.verdict)
+            alert.unresolved = list(found.verdict.unresolved)
+            alert.inputs = _inputs(assessment, _rule(plan, finding.rule_id), found)
+            alert.advice = _advice(plan, finding, found) or alert.advice
             louder.append(alert)
         if finding.rule_id in ulcer_signs and not finding.lowered and (alert is None or alert in louder):
             circumstances.suspect_ulcer(work, assessment.participant_id, finding.rule_id)
-    _settle(work, plan, look, existing)
+    _settle(work, plan, found, existing)
     if any(alert.level >= Level.URGENT for alert in new + louder):
         work.session.flush()
         telling.tell(work, assessment, plan, new + louder, before)
     return new
 
 
-def _raise(work: Work, assessment: Assessment, plan: Plan, verdict: Verdict, finding: Finding) -> Alert:
+def _raise(work: Work, assessment: Assessment, plan: Plan, found: Look, finding: Finding) -> Alert:
     rule = _rule(plan, finding.rule_id)
     alert = Alert(
         participant_id=assessment.participant_id,
@@ -265,9 +164,9 @@ def _raise(work: Work, assessment: Assessment, plan: Plan, verdict: Verdict, fin
         suspects=rule.suspects if rule else OWN.get(finding.rule_id, ""),
         basis="+".join(rule.basis) if rule else "",
         plan_version=plan.version,
-        inputs=_inputs(assessment, rule, verdict),
-        unresolved=list(verdict.unresolved),
-        advice=rule.advice if rule and finding.level is Level.EMERGENCY else "",
+        inputs=_inputs(assessment, rule, found),
+        unresolved=list(found.verdict.unresolved),
+        advice=_advice(plan, finding, found),
         raised_at=work.now,
     )
     work.session.add(alert)
@@ -281,10 +180,21 @@ def _rule(plan: Plan, rule_id: str) -> Rule | None:
     return next((rule for rule in plan.rules if rule.id == rule_id), None)
 
 
-def _inputs(assessment: Assessment, rule: Rule | None, verdict: Verdict) -> dict[str, Any]:
-    """What the rule saw, implied values and earlier answers included, and what it was read with."""
+def _advice(plan: Plan, finding: Finding, found: Look) -> str:
+    """The block that the participant sees at once; "" below an emergency."""
+    if finding.level is not Level.EMERGENCY:
+        return ""
+    if finding.rule_id == FREE_TEXT:
+        return found.text.advice if found.text else ""
+    rule = _rule(plan, finding.rule_id)
+    return rule.advice if rule else ""
+
+
+def _inputs(assessment: Assessment, rule: Rule | None, found: Look) -> dict[str, Any]:
+    """What the rule saw, implied values and earlier answers included (of a text: the red flags), and read with what."""
+    flags = list(found.text.saw) if found.text else []
     return {
-        "saw": inputs_of(rule, verdict.facts) if rule else {},
+        "saw": inputs_of(rule, found.verdict.facts) if rule else flags,
         "instrument": assessment.instrument,
         "instrument_version": assessment.instrument_version,
     }
@@ -314,9 +224,9 @@ def _changed(work: Work, alert: Alert, finding: Finding, back: bool) -> bool:
     return louder
 
 
-def _settle(work: Work, plan: Plan, look: Look, existing: dict[str, Alert]) -> None:
+def _settle(work: Work, plan: Plan, found: Look, existing: dict[str, Alert]) -> None:
     """Rules that no longer hold: one may close itself, a W under its U is marked; the rest stays for a person."""
-    fired = set(look.verdict.fired)
+    fired = set(found.verdict.fired)
     if JUDGING_FAILED in fired:
         return  # nobody knows what still holds
     for alert in existing.values():
@@ -324,7 +234,7 @@ def _settle(work: Work, plan: Plan, look: Look, existing: dict[str, Alert]) -> N
         if alert.rule in fired or rule is None or alert.resolved_at is not None:
             continue
         if rule.closes_itself:
-            if look.standing is not None and alert.rule not in look.standing:
+            if found.standing is not None and alert.rule not in found.standing:
                 alert.resolved_at, alert.disposition = work.now, "closed_itself"
                 work.record("alert.closed_itself", alert, participant_id=alert.participant_id)
         elif alert.superseded_at is None and rule.is_hidden_by(fired):

@@ -10,7 +10,8 @@ from sqlalchemy import Select, select
 
 from pro.core.level import Level
 from pro.models import Alert, Assessment, Participant, Staff
-from pro.services.alerting import FREE_TEXT, JUDGING_FAILED
+from pro.services.alerting import JUDGING_FAILED
+from pro.services.judging import FREE_TEXT
 from pro.work import Work
 
 ULCER = "mucosal_ulcer"
@@ -56,12 +57,17 @@ def staff_names(work: Work) -> dict[int, str]:
     return {person.id: person.name for person in work.session.scalars(select(Staff))}
 
 
-def sentence_of(work: Work, plan_id: str, rule: str, language: str) -> str:
+def sentence_of(work: Work, plan_id: str, rule: str, language: str, level: int = Level.WATCH) -> str:
     """A rule in the reader's words; "" where judging broke, the bare id for a rule that the plan no longer has."""
+    gettext = work.house.catalogs.translator(language).gettext
     if rule == JUDGING_FAILED:
         return ""
+    if rule == FREE_TEXT and level == Level.EMERGENCY:
+        return gettext("Wrote something that sounds like an emergency: please read it now")
+    if rule == FREE_TEXT and level == Level.URGENT:
+        return gettext("Wrote something that may be a warning sign: please read it")
     if rule == FREE_TEXT:
-        return work.house.catalogs.translator(language).gettext("Wrote something: please read it")
+        return gettext("Wrote something: please read it")
     return work.catalogue.plan_words[plan_id, language].rules.get(rule, rule)
 
 
@@ -125,10 +131,10 @@ def _sentence(work: Work, plan_id: str, alerts: Sequence[Alert], assessment: Ass
     shown = [alert for alert in alerts if alert.rule != JUDGING_FAILED]
     held = [alert for alert in shown if holds(alert, assessment)]
     if not held:
-        first = sentence_of(work, plan_id, shown[0].rule, language) if shown else ""
+        first = sentence_of(work, plan_id, shown[0].rule, language, shown[0].level) if shown else ""
         return translator.gettext("%(sentence)s (the answer was changed since)", sentence=first) if first else ""
     loud = [alert for alert in held[1:] if alert.level == Level.EMERGENCY]
     ulcer = [alert for alert in held if alert.suspects == ULCER and alert.level >= Level.URGENT]
     named = [held[0], *loud, *([] if held[0] in ulcer else ulcer[:1])]
-    parts = [sentence_of(work, plan_id, alert.rule, language) for alert in named]
+    parts = [sentence_of(work, plan_id, alert.rule, language, alert.level) for alert in named]
     return translator.gettext("; ").join(dict.fromkeys(parts))

@@ -284,7 +284,7 @@ def _finding(work: Work, alert: Alert, plan_id: str, assessment: Assessment | No
         alert_id=alert.id,
         rule=alert.rule,
         level=Level(alert.level),
-        sentence=cases.sentence_of(work, plan_id, alert.rule, language),
+        sentence=cases.sentence_of(work, plan_id, alert.rule, language, alert.level),
         suspects=words.suspects.get(alert.suspects, ""),
         basis=alert.basis,
         lowered=alert.lowered,
