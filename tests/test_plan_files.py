@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from datetime import time
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,14 @@ def test_the_ladder_of_an_emergency():
     ]
 
 
+def test_the_ladder_of_an_urgent_alert():
+    steps = [step for step in PLAN.ladder if step.level is Level.URGENT]
+    assert [(step.name, step.to, step.working_hours, step.next_day) for step in steps] == [
+        ("0m", ("on_call", "investigator"), 0, None),
+        ("4h", ("on_call",), 4, time(12)),
+    ]
+
+
 def test_words_in_every_language_have_the_same_shape():
     assert set(WORDS) == set(PLAN.languages)
     shapes = {
@@ -143,7 +152,18 @@ def test_a_grade_is_only_ever_suspected():
         ("  to: watch", "  to: urgent", "lowering D1", "quieter level"),
         ("  id: D1", "  id: U01", "lowering U01", "same id"),
         ("to: [backup]", "to: [director]", "ladder.", "'backup'"),
-        ("- {level: watch, minutes: 0,", "- {level: watch, minutes: 5,", "ladder", "minute 0 of level watch"),
+        (
+            "- {level: watch, minutes: 0, to: [coordinator], channel: digest}",
+            "- {level: watch, minutes: 5, to: [coordinator], channel: email}",
+            "ladder",
+            "minute 0 of level watch",
+        ),
+        ("{level: watch, minutes: 0,", "{level: watch, minutes: 5,", "ladder", "minute 0 only"),
+        ('working_hours: 4, next_day: "12:00",', 'next_day: "12:00",', "ladder", "one of the two"),
+        ("working_hours: 4,", "working_hours: 4, minutes: 0,", "ladder", "one of the two"),
+        ("minutes: 15,", 'minutes: 15, next_day: "12:00",', "ladder", "beside working_hours only"),
+        ("minutes: 30,", "minutes: 15,", "ladder", "at the same time"),
+        ('closes: "17:30"', 'closes: "7:30"', "settings.closes", "before it opens"),
         ("minutes: 15", "minutes: 40", "ladder", "order of time"),
         (
             "{level: urgent, minutes: 0, to: [on_call, investigator], channel: email}",

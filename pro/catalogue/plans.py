@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import time
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import MappingProxyType
@@ -71,10 +72,12 @@ class LoweringFile(Part):
 
 
 class StepFile(Part):
-    """One rung of the ladder."""
+    """One rung of the ladder: by ``minutes``, or by ``working_hours`` and at the latest at ``next_day``."""
 
     level: Loud
-    minutes: int = Field(ge=0)
+    minutes: int | None = Field(None, ge=0, description="After the alert was raised")
+    working_hours: int = Field(0, ge=0, le=24, description="Instead of minutes: hours between opens and closes")
+    next_day: Hour | None = Field(None, description="With working_hours: at the latest then, on the next calendar day")
     to: tuple[Literal["on_call", "backup", "investigator", "coordinator"], ...] = Field(min_length=1)
     channel: Literal["email", "sms", "digest"]
 
@@ -316,6 +319,8 @@ def _settings(path: Path, file: SettingsFile) -> Settings:
     except (KeyError, ValueError, OSError) as problem:
         sentence = f"“{file.time_zone}” is not a time zone; write it as in Asia/Shanghai."
         raise CatalogueError(path, "settings.time_zone", sentence) from problem
+    if file.opens.rjust(5, "0") >= file.closes.rjust(5, "0"):
+        raise CatalogueError(path, "settings.closes", f"It closes at {file.closes}, before it opens at {file.opens}.")
     return Settings(**file.model_dump())
 
 
@@ -337,13 +342,29 @@ def _lowering(path: Path, file: PlanFile) -> Lowering | None:
 
 
 def _ladder(path: Path, file: PlanFile) -> tuple[Step, ...]:
-    steps = tuple(Step(Level.of(step.level), step.minutes, step.to, step.channel) for step in file.ladder)
+    steps = tuple(_step(path, step) for step in file.ladder)
     for level in (Level.WATCH, Level.URGENT, Level.EMERGENCY):
-        minutes = [step.minutes for step in steps if step.level is level]
+        minutes = [step.minutes for step in steps if step.level is level and not step.working_hours]
         if 0 not in minutes:
             raise CatalogueError(path, "ladder", f"Nobody is told at minute 0 of level {level.word}; add a step.")
         if minutes != sorted(minutes):
             raise CatalogueError(path, "ladder", f"The steps of level {level.word} must stand in order of time.")
-        if level > Level.WATCH and all(step.channel == "digest" for step in steps if step.level is level):
+        if level > Level.WATCH and all(
+            step.channel == "digest" for step in steps if step.level is level and step.at_once
+        ):
             raise CatalogueError(path, "ladder", f"A daily digest is too late for level {level.word}.")
+        names = [step.name for step in steps if step.level is level]
+        if len(set(names)) < len(names):
+            raise CatalogueError(path, "ladder", f"Two steps of level {level.word} stand at the same time; join them.")
     return steps
+
+
+def _step(path: Path, entry: StepFile) -> Step:
+    if (entry.minutes is None) != bool(entry.working_hours):
+        raise CatalogueError(path, "ladder", "A step counts either minutes or working_hours: write one of the two.")
+    if entry.next_day and not entry.working_hours:
+        raise CatalogueError(path, "ladder", "next_day stands beside working_hours only.")
+    if entry.channel == "digest" and (entry.minutes or entry.working_hours):
+        raise CatalogueError(path, "ladder", "The digest has its own hour; it can stand at minute 0 only.")
+    latest = time.fromisoformat(entry.next_day.rjust(5, "0")) if entry.next_day else None
+    return Step(Level.of(entry.level), entry.minutes or 0, entry.to, entry.channel, entry.working_hours, latest)

@@ -90,12 +90,13 @@ def new_key() -> None:
 @click.argument("name")
 @click.argument("role", type=click.Choice(list(staffing.RIGHTS)))
 @click.option("--language", default="zh_Hans", help="zh_Hans or en.")
+@click.option("--phone", default="", help="For urgent texts: a mainland number, or + and the country code.")
 @click.password_option(help="At least 12 characters; asked for if not given.")
-def add(email: str, name: str, role: str, language: str, password: str) -> None:
+def add(email: str, name: str, role: str, language: str, phone: str, password: str) -> None:
     """Make an account for a member of staff."""
     try:
         with working() as work:
-            staffing.add_staff(work, email, name, role, language, password)
+            staffing.add_staff(work, email, name, role, language, password, phone)
     except BadData as bad:
         fields = bad.details.get("fields", {})
         for field, why in fields.items() if isinstance(fields, dict) else ():
@@ -127,5 +128,6 @@ SENTENCES = {
     "email_invalid": "this is not an e-mail address.",
     "empty": "it must not be empty.",
     "unknown": "this is not one of the possible values.",
+    "phone_invalid": "this is not a complete phone number; write a mainland number, or + and the country code.",
     "password_short": f"it needs at least {staffing.PASSWORD_LENGTH} characters.",
 }

@@ -57,12 +57,28 @@ class Lowering:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One rung of the ladder: ``minutes`` after the alert was raised, these roles are told by this channel."""
+    """One rung of the ladder: ``minutes`` after the alert was raised, these roles are told by this channel.
+
+    Or, where ``working_hours`` is not 0, after so many working hours of the study, at the latest at the local time
+    ``next_day`` of the next calendar day (clinical.md 3.3).
+    """
 
     level: Level
     minutes: int
     to: tuple[str, ...]
     channel: str
+    working_hours: int = 0
+    next_day: time | None = None
+
+    @property
+    def at_once(self) -> bool:
+        """True if it is taken the moment the alert is raised, not while it waits."""
+        return not self.minutes and not self.working_hours
+
+    @property
+    def name(self) -> str:
+        """What this step is called beside the others of its level: "15m", "4h"."""
+        return f"{self.working_hours}h" if self.working_hours else f"{self.minutes}m"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,11 +27,15 @@ class Kind:
     params: frozenset[str]
 
 
-# alert: level is "emergency", "urgent" or "watch".  alert_digest: rows are {"study_number", "link"}, the oldest first.
+# alert: level is "emergency", "urgent" or "watch".  alert_again: the same, while it still waits.  alert_sms: no number,
+# because a locked phone shows it; the address is that of the sign-in page and fixed.
+# alert_digest: rows are {"study_number", "link"}, the oldest first.
 # invitation: the link is whole, token and all.  invitation_code: the fixed address of the code page, and the code.
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "alert": Kind("email", frozenset({"study_number", "level", "link"})),
+        "alert_again": Kind("email", frozenset({"study_number", "level", "link"})),
+        "alert_sms": Kind("sms", frozenset({"level", "address"})),
         "alert_digest": Kind("email", frozenset({"rows"})),
         "invitation": Kind("sms", frozenset({"link"})),
         "invitation_code": Kind("sms", frozenset({"address", "code"})),
@@ -109,6 +113,7 @@ def failure_sentence(failure: str, translator: Translator) -> str:
         "region_not_allowed": _("Our account may not send to this country. Tell the IT department."),
         "sender_refused": _("The provider does not accept our own sender address. Tell the IT department."),
         "server_busy": _("The provider is busy."),
+        "taken_on": _("Somebody took the alert on before this was sent, so it was not needed any more."),
         "text_refused": _("The text was refused as unwanted. Tell the IT department."),
         "time_out": _("The provider did not answer in time."),
         "too_late": _("It was too late to be of use and was not sent."),

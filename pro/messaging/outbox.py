@@ -108,6 +108,16 @@ def queue(
     return work.session.scalars(statement).one_or_none()
 
 
+def drop(work: Work, which: ColumnElement[bool], reason: str) -> int:
+    """Take every message that meets ``which`` and was not sent out of the outbox; how many. ``reason``: as failures."""
+    query = select(Message).where(_unfinished(), which).order_by(Message.id).with_for_update()
+    messages = list(work.session.scalars(query))
+    for message in messages:
+        message.dropped_at, message.failure = work.now, reason
+        _record(work, "message.dropped", message, reason)
+    return len(messages)
+
+
 def deliver(house: House, senders: Mapping[str, Sender], worker: str, limit: int = 20) -> int:
     """Send up to ``limit`` messages that are due, alerts first, and return how many were tried.
 
@@ -266,14 +276,15 @@ def _store(house: House, claim: _Claim, outcome: _Sent | Unreachable | Refused) 
         ours = message.claimed_by == claim.message.claimed_by and message.claimed_at == claim.at
         if isinstance(outcome, _Sent):
             if message.sent_at is None:
-                # True even if the lease was lost meanwhile and the row given up: it did go out.
-                message.sent_at, message.failed_at = work.now, None
+                # True even if the row was given up or dropped meanwhile: it did go out.
+                message.sent_at, message.failed_at, message.dropped_at = work.now, None, None
                 message.reference, message.failure = outcome.reference, ""
                 _release(message)
                 _record(work, "message.sent", message)
         elif ours:
             _release(message)
-            _put_back(work, message, outcome)
+            if message.dropped_at is None:
+                _put_back(work, message, outcome)
     log.info("message %s by %s: %s", message.id, message.channel, message.failure or message.status)
 
 

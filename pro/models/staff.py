@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pro.db import Base, UtcDateTime
@@ -13,7 +13,10 @@ ROLES = ("coordinator", "investigator", "nurse", "monitor", "statistician", "adm
 
 
 class Staff(Base):
-    """One account, one person. ``role`` is one of ROLES; rights follow from it (services/staffing)."""
+    """One account, one person. ``role`` is one of ROLES; rights follow from it (services/staffing).
+
+    ``phone_sealed``: E.164, for the ladder's texts.
+    """
 
     __tablename__ = "staff"
 
@@ -23,6 +26,7 @@ class Staff(Base):
     role: Mapped[str] = mapped_column(String(32))
     language: Mapped[str] = mapped_column(String(16))
     password_hash: Mapped[str] = mapped_column(String(256))
+    phone_sealed: Mapped[str | None] = mapped_column(Text)
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

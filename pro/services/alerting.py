@@ -96,7 +96,10 @@ def watch(
 
 
 def acknowledge(work: Work, alert_ids: list[int]) -> Acknowledged:
-    """Take on the open alerts among ``alert_ids``; what somebody took on before stays theirs. NotFound for none."""
+    """Take on the open alerts among ``alert_ids``; what somebody took on before stays theirs. NotFound for none.
+
+    Their ladder ends here: messages that were not sent yet are dropped.
+    """
     query = select(Alert).where(Alert.id.in_(alert_ids)).order_by(Alert.id).with_for_update()
     alerts = list(work.session.scalars(query))
     if not alerts or work.actor.id is None:
@@ -111,6 +114,7 @@ def acknowledge(work: Work, alert_ids: list[int]) -> Acknowledged:
         alert.acknowledged_by = work.actor.id
         done.new.append(alert.id)
         work.record("alert.acknowledged", alert, participant_id=alert.participant_id, new={"rule": alert.rule})
+    telling.hush(work, {alert.source for alert in alerts})
     return done
 
 

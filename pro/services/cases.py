@@ -10,8 +10,10 @@ from sqlalchemy import Select, select
 
 from pro.core.level import Level
 from pro.models import Alert, Assessment, Participant, Staff
+from pro.services import telling
 from pro.services.alerting import JUDGING_FAILED
 from pro.services.judging import FREE_TEXT
+from pro.services.telling import NextStep
 from pro.work import Work
 
 ULCER = "mucosal_ulcer"
@@ -22,7 +24,8 @@ class Case:
     """The open alerts of one form. ``alert_id`` is the worst one's, which the page is addressed by.
 
     ``rules``: ids, worst first, superseded ones left out. ``sentence``: the worst findings in the reader's
-    language; empty where judging itself broke. ``acknowledged_by`` is None while any of them waits.
+    language; empty where judging itself broke. ``acknowledged_by`` is None while any of them waits. ``next_step``:
+    of the ladder, while something loud waits.
     """
 
     alert_id: int
@@ -38,6 +41,7 @@ class Case:
     acknowledged_at: datetime | None
     lowered: bool
     judging_failed: bool
+    next_step: NextStep | None
 
 
 def open_cases(work: Work, language: str) -> list[Case]:
@@ -122,6 +126,7 @@ def _case(
         acknowledged_at=last.acknowledged_at if last and not waiting else None,
         lowered=all(alert.lowered for alert in alerts if alert.level == level),
         judging_failed=any(alert.rule == JUDGING_FAILED for alert in alerts),
+        next_step=telling.next_step(work, work.catalogue.plans[participant.plan], waiting),
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
 from pro.core.level import Level
-from pro.core.plan import Plan
+from pro.core.plan import Plan, Step
 from pro.errors import BadData
 from pro.models import Duty, Staff
 from pro.work import Work
@@ -43,16 +44,17 @@ def put(work: Work, plan_id: str, email: str, place: str, starts: datetime, ends
     return duty
 
 
-def on_duty(work: Work, plan: Plan, place: str) -> list[Staff]:
-    """The people who hold ``place`` (on_call, backup) now and whose accounts are open."""
+def on_duty(work: Work, plan: Plan, place: str, at: datetime | None = None) -> list[Staff]:
+    """The people who hold ``place`` (on_call, backup) ``at`` a moment (now) and whose accounts are open."""
+    at = at or work.now
     query = (
         select(Staff)
         .join(Duty, Duty.staff_id == Staff.id)
         .where(
             Duty.plan == plan.id,
             Duty.place == place,
-            Duty.starts_at <= work.now,
-            Duty.ends_at > work.now,
+            Duty.starts_at <= at,
+            Duty.ends_at > at,
             Staff.disabled_at.is_(None),
         )
         .order_by(Staff.id)
@@ -67,16 +69,20 @@ def with_role(work: Work, role: str) -> list[Staff]:
 
 
 def to_tell(work: Work, plan: Plan, level: Level, *, minutes: int) -> list[Staff]:
-    """The people whom the ladder's step at ``minutes`` tells about ``level``, each once.
+    """The people whom the ladder's steps at ``minutes`` tell about ``level``, each once; see ``told_by``."""
+    steps = [step for step in plan.ladder if step.level is level and step.minutes == minutes and not step.working_hours]
+    return told_by(work, plan, steps)
+
+
+def told_by(work: Work, plan: Plan, steps: Sequence[Step], at: datetime | None = None) -> list[Staff]:
+    """The people whom ``steps`` tell ``at`` a moment (now), each once.
 
     Never nobody while anyone is there: where the plan's people are missing, others stand in.
     """
     found: dict[int, Staff] = {}
-    for step in plan.ladder:
-        if step.level is level and step.minutes == minutes:
-            for place in step.to:
-                people = on_duty(work, plan, place) if place in PLACES else with_role(work, place)
-                found.update({person.id: person for person in people})
+    for place in (place for step in steps for place in step.to):
+        people = on_duty(work, plan, place, at) if place in PLACES else with_role(work, place)
+        found.update({person.id: person for person in people})
     for role in STAND_INS:
         if found:
             break

@@ -7,18 +7,16 @@ import unicodedata
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-import phonenumbers
 from sqlalchemy import select
 
 from pro.errors import BadData
 from pro.models import Anchor, Assessment, Message, Participant
 from pro.services import access
 from pro.services.passwords import hash_secret
+from pro.services.phones import e164
 from pro.work import Work
 
 STUDY_NUMBER = re.compile(r"[A-Z0-9][A-Z0-9-]{1,30}")
-# A number typed without a country code is one of the study's own country.
-REGION = "CN"
 
 
 def problems(
@@ -29,7 +27,7 @@ def problems(
     fields = {
         "plan": "" if plan in work.catalogue.plans else "unknown",
         "study_number": _number_problem(work, plan, _number(study_number)),
-        "phone": "" if _e164(phone) is not None else "phone_invalid",
+        "phone": "" if e164(phone) is not None else "phone_invalid",
         "language": "" if language in work.catalogue.languages else "unknown",
         "pin": "" if re.fullmatch(r"[0-9]{4,6}", secret) else "pin_digits",
         "consented_on": _consent_problem(work, plan, consented_on),
@@ -54,14 +52,14 @@ def enrol(
         raise BadData("enrol", fields=wrong)
     number = _number(study_number)
     secret = unicodedata.normalize("NFKC", pin).strip()
-    e164 = _e164(phone)
+    number_called = e164(phone)
     participant = Participant(
         plan=plan,
         study_number=number,
         language=language,
         time_zone=work.catalogue.plans[plan].settings.time_zone,
-        phone_sealed=work.vault.seal(e164) if e164 else None,
-        phone_fingerprint=work.vault.fingerprint(f"phone:{e164}") if e164 else None,
+        phone_sealed=work.vault.seal(number_called) if number_called else None,
+        phone_fingerprint=work.vault.fingerprint(f"phone:{number_called}") if number_called else None,
         pin_hash=hash_secret(secret),
         enrolled_at=work.now,
         enrolled_by=work.actor.id,
@@ -129,17 +127,3 @@ def _consent_problem(work: Work, plan: str, consented_on: date | None) -> str:
 def local_date(now: datetime, zone: str) -> date:
     """The calendar day of ``now`` in ``zone``."""
     return now.astimezone(ZoneInfo(zone)).date()
-
-
-def _e164(typed: str) -> str | None:
-    """The number in E.164; "" for none typed (a participant may come by card only); None for one that cannot be."""
-    plain = unicodedata.normalize("NFKC", typed).strip()
-    if not plain:
-        return ""
-    try:
-        number = phonenumbers.parse(plain, REGION)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_valid_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

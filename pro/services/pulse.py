@@ -9,9 +9,10 @@ from sqlalchemy import select
 from pro.core.level import Level
 from pro.messaging import outbox
 from pro.models import Alert, Heartbeat, Message
+from pro.services import telling
 from pro.work import Work
 
-LOOPS = ("judge_idle", "digests", "outbox", "audit")
+LOOPS = ("judge_idle", "digests", "escalate", "outbox", "audit")
 STALE = timedelta(seconds=60)
 # A mail that should have left this long ago means that mail has gone quiet.
 MAIL_LATE = timedelta(minutes=5)
@@ -35,7 +36,7 @@ def troubles(work: Work) -> list[str]:
     oldest = outbox.backlog(work.session, work.now).oldest_at
     if oldest is not None and work.now - oldest > MAIL_LATE:
         found.append("mail")
-    told = select(Message.assessment_id).where(Message.template == "alert", Message.assessment_id.is_not(None))
+    told = select(Message.assessment_id).where(Message.template.in_(telling.ALERTS), Message.assessment_id.is_not(None))
     untold = select(Alert.id).where(
         Alert.level >= int(Level.URGENT),
         Alert.acknowledged_at.is_(None),

@@ -27,13 +27,15 @@ ONE_ROUND, BETWEEN = 5, 2
 
 
 def tick(house: House, senders: Mapping[str, Sender], worker: str) -> int:
-    """One round: judge idle forms, queue digests, deliver the outbox, seal the audit trail. How much was done.
+    """One round: judge idle forms, queue digests, climb the ladder, deliver the outbox, seal the audit trail.
 
+    How much was done.
     A step that breaks is logged, leaves no heartbeat, and does not keep the others from running.
     """
     steps: tuple[tuple[str, Callable[[], int]], ...] = (
         ("judge_idle", lambda: judge_idle(house)),
         ("digests", lambda: _in_transaction(house, digests)),
+        ("escalate", lambda: escalate(house)),
         ("outbox", lambda: outbox.deliver(house, senders, worker, ONE_ROUND)),
         ("audit", lambda: _in_transaction(house, audit.seal_events)),
     )
@@ -117,6 +119,15 @@ def digests(work: Work) -> int:
         if _clock_time(local) >= plan.settings.opens.rjust(5, "0"):
             queued += telling.digest(work, plan, local)
     return queued
+
+
+def escalate(house: House) -> int:
+    """Climb the ladder for every alert that still waits. RuntimeError at the end if that broke for any."""
+    with transaction(house.engine) as session:
+        done = telling.escalate(house.work(session))
+    if done.broken:
+        raise RuntimeError(f"{done.broken} cases could not be told again")
+    return done.queued
 
 
 def _beat(work: Work, names: list[str]) -> int:

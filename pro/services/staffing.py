@@ -13,6 +13,7 @@ from pro.errors import BadData, SignInNeeded
 from pro.models import ROLES, Staff, StaffSession
 from pro.services import attempts
 from pro.services.passwords import hash_secret, matches
+from pro.services.phones import e164
 from pro.work import Actor, Work
 
 ACCOUNT_TRIES = 5
@@ -49,8 +50,10 @@ def may(role: str, right: str) -> bool:
     return right in RIGHTS.get(role, frozenset())
 
 
-def add_staff(work: Work, email: str, name: str, role: str, language: str, password: str) -> Staff:
-    """A new account. BadData("staff", fields=...) for a known address, an unknown role, a short password."""
+def add_staff(work: Work, email: str, name: str, role: str, language: str, password: str, phone: str = "") -> Staff:
+    """A new account. BadData("staff", fields=...) for a known address, an unknown role, a short password, a phone
+    number that cannot be one. ``phone``: where the ladder's texts go; may be empty.
+    """
     email = email.strip().lower()
     taken = work.session.scalar(select(Staff.id).where(Staff.email == email))
     fields = {
@@ -59,16 +62,19 @@ def add_staff(work: Work, email: str, name: str, role: str, language: str, passw
         "role": "" if role in ROLES else "unknown",
         "language": "" if language in work.catalogue.languages else "unknown",
         "password": "" if len(password) >= PASSWORD_LENGTH else "password_short",
+        "phone": "" if e164(phone) is not None else "phone_invalid",
     }
     wrong = {field: why for field, why in fields.items() if why}
     if wrong:
         raise BadData("staff", fields=wrong)
+    number = e164(phone)
     staff = Staff(
         email=email,
         name=name.strip(),
         role=role,
         language=language,
         password_hash=hash_secret(password),
+        phone_sealed=work.vault.seal(number) if number else None,
         made_at=work.now,
     )
     work.session.add(staff)

@@ -1,22 +1,42 @@
-"""Who is told what: one mail a person about new alerts, and the day's digest of the quiet ones."""
+"""Who is told what: one mail a person about new alerts, again while nobody takes them on, the digest of quiet ones."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
+from pro.core import ladder
 from pro.core.level import Level
-from pro.core.plan import Plan
+from pro.core.plan import Plan, Step
 from pro.messaging import compose, outbox
 from pro.models import Alert, Assessment, Message, Participant, Staff
 from pro.services import duties
 from pro.work import Work
 
 log = logging.getLogger(__name__)
+# The messages that tell a person of a loud alert.
+ALERTS = ("alert", "alert_again", "alert_sms")
+
+
+@dataclass(frozen=True, slots=True)
+class Escalated:
+    """How many messages were queued, and for how many cases that broke."""
+
+    queued: int
+    broken: int
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """When the ladder goes on unless somebody takes the alert on, and whom it tells then."""
+
+    at: datetime
+    names: tuple[str, ...]
 
 
 def tell(work: Work, assessment: Assessment, plan: Plan, raised: Sequence[Alert], before: Sequence[Alert]) -> None:
@@ -39,7 +59,7 @@ def tell(work: Work, assessment: Assessment, plan: Plan, raised: Sequence[Alert]
     }
     for person in people:
         key = f"alert:{first.id}:{level.word}:{times}:email:{person.id}"
-        _mail(work, person, "alert", params, key, alert_id=first.id, assessment_id=assessment.id)
+        _send(work, person, "alert", params, key, alert_id=first.id, assessment_id=assessment.id)
 
 
 def digest(work: Work, plan: Plan, local_now: datetime) -> int:
@@ -55,8 +75,114 @@ def digest(work: Work, plan: Plan, local_now: datetime) -> int:
         for person in duties.to_tell(work, plan, Level.WATCH, minutes=0)
     }
     done = set(work.session.scalars(select(Message.dedupe_key).where(Message.dedupe_key.in_(keys))))
-    new = [_mail(work, person, "alert_digest", {"rows": rows}, key) for key, person in keys.items() if key not in done]
+    new = [_send(work, person, "alert_digest", {"rows": rows}, key) for key, person in keys.items() if key not in done]
     return sum(message is not None for message in new)
+
+
+def escalate(work: Work) -> Escalated:
+    """Climb the ladder: queue what is due and not told yet for every loud case that nobody has taken on.
+
+    Of several steps that are due for one person only the newest is told. Any number of rounds and workers tell each
+    person once; a case that breaks keeps no other from being told.
+    """
+    groups: dict[str, list[Alert]] = {}
+    for alert in work.session.scalars(select(Alert).where(*_waiting()).order_by(Alert.id)):
+        groups.setdefault(alert.source, []).append(alert)
+    queued = broken = 0
+    for source, alerts in groups.items():
+        try:
+            with work.session.begin_nested():
+                queued += _climb(work, alerts)
+        except Exception as error:
+            broken += 1
+            log.error("the case %s could not be told again: %s", source, type(error).__name__)
+    return Escalated(queued, broken)
+
+
+def next_step(work: Work, plan: Plan, alerts: Sequence[Alert]) -> NextStep | None:
+    """The ladder's next step for a case; None at its top, and where nothing loud among ``alerts`` waits."""
+    waiting = [alert for alert in alerts if _is_waiting(alert)]
+    if not waiting:
+        return None
+    level, raised_at, _alert = _loudest(waiting)
+    rung = ladder.coming(plan.ladder, level, raised_at, work.now, ladder.hours_of(plan.settings))
+    if rung is None:
+        return None
+    return NextStep(rung.at, tuple(person.name for person in duties.told_by(work, plan, [rung.step], rung.at)))
+
+
+def hush(work: Work, sources: Collection[str]) -> None:
+    """Drop what was not sent yet about the cases of ``sources``, unless something loud in them still waits."""
+    work.session.flush()
+    loud = set(work.session.scalars(select(Alert.source).where(*_waiting(), Alert.source.in_(sources))))
+    done = set(sources) - loud
+    if done:
+        outbox.drop(work, Message.alert_id.in_(select(Alert.id).where(Alert.source.in_(done))), "taken_on")
+
+
+def _waiting() -> tuple[ColumnElement[bool], ...]:
+    return (
+        Alert.level >= int(Level.URGENT),
+        Alert.acknowledged_at.is_(None),
+        Alert.resolved_at.is_(None),
+        Alert.superseded_at.is_(None),
+    )
+
+
+def _is_waiting(alert: Alert) -> bool:
+    loud = alert.level >= Level.URGENT
+    return loud and alert.acknowledged_at is None and alert.resolved_at is None and alert.superseded_at is None
+
+
+def _loudest(alerts: Sequence[Alert]) -> tuple[Level, datetime, Alert]:
+    """The level of a case, since when it waits at this level, and the alert that its messages lead to."""
+    level = max(alert.level for alert in alerts)
+    loud = [alert for alert in alerts if alert.level == level]
+    return Level(level), min(alert.raised_at for alert in loud), loud[0]
+
+
+def _climb(work: Work, alerts: list[Alert]) -> int:
+    """One case: the steps that are due, each person's newest, unless it was told."""
+    level, raised_at, alert = _loudest(alerts)
+    participant = work.session.get_one(Participant, alert.participant_id)
+    plan = work.catalogue.plans[participant.plan]
+    newest: dict[str, tuple[Staff, Step]] = {}
+    people: dict[int, str] = {}
+    for rung in ladder.due(plan.ladder, level, raised_at, work.now, ladder.hours_of(plan.settings)):
+        for person in duties.told_by(work, plan, [rung.step]):
+            newest.pop(people.get(person.id, ""), None)
+            key = f"again:{alert.source}:{raised_at:%Y%m%dT%H%M%S%f}:{level.word}:{rung.step.name}:{person.id}"
+            people[person.id] = key
+            newest[key] = (person, rung.step)
+    known = select(Message.dedupe_key).where(Message.dedupe_key.in_(newest))
+    done = set(work.session.scalars(known)) if newest else set()
+    due = {key: found for key, found in newest.items() if key not in done}
+    if not due or not _hold(work, alerts):
+        return 0
+    queued = 0
+    for key, (person, step) in due.items():
+        template, params = _again(work, person, step, participant, alert, level)
+        message = _send(work, person, template, params, key, alert_id=alert.id, assessment_id=alert.assessment_id)
+        queued += message is not None
+    return queued
+
+
+def _hold(work: Work, alerts: Sequence[Alert]) -> bool:
+    """Keep the case from being taken on until this work ends. False if somebody is at it or was meanwhile."""
+    ids = [alert.id for alert in alerts]
+    # Never wait: whoever holds one of them is taking it on or judging anew, and the next round comes in seconds.
+    query = select(Alert.id).where(Alert.id.in_(ids), *_waiting()).with_for_update(skip_locked=True)
+    return len(list(work.session.scalars(query))) == len(ids)
+
+
+def _again(
+    work: Work, person: Staff, step: Step, participant: Participant, alert: Alert, level: Level
+) -> tuple[str, dict[str, Any]]:
+    """Template and parameters of a step. A text needs a phone and a provider; without them it is a mail."""
+    if step.channel == "sms" and person.phone_sealed and work.config.sms != "none":
+        return "alert_sms", {"level": level.word, "address": f"{work.config.base_url}/staff/"}
+    link = f"{work.config.base_url}/staff/alerts/{alert.id}"
+    return "alert_again", {"study_number": participant.study_number, "level": level.word, "link": link}
 
 
 def _is_told(work: Work, assessment: Assessment, first: Alert, others: Sequence[Alert]) -> bool:
@@ -98,7 +224,7 @@ def _quiet(work: Work, plan: Plan) -> list[dict[str, str]]:
     ]
 
 
-def _mail(
+def _send(
     work: Work,
     person: Staff,
     template: str,
@@ -110,15 +236,16 @@ def _mail(
 ) -> Message | None:
     # An account in a language that the system no longer speaks gets its mail all the same.
     language = person.language if person.language in work.catalogue.languages else work.catalogue.languages[0]
+    channel = compose.KINDS[template].channel
     rendered = compose.render(template, language, params, work.house.catalogs, not work.config.production)
     return outbox.queue(
         work,
         dedupe_key=key,
-        channel="email",
+        channel=channel,
         template=template,
         params=dict(params),
         language=language,
-        address=person.email,
+        address=work.vault.open(person.phone_sealed or "") if channel == "sms" else person.email,
         subject=rendered.subject,
         body=rendered.text,
         staff_id=person.id,

@@ -64,6 +64,8 @@ CHANNELS: Mapping[str, str] = {"email": N_("by e-mail"), "sms": N_("by SMS")}
 
 TEMPLATES: Mapping[str, str] = {
     "alert": N_("Alert"),
+    "alert_again": N_("Alert, told again"),
+    "alert_sms": N_("Alert by text message"),
     "alert_digest": N_("Daily digest"),
     "invitation": N_("Invitation with a link"),
     "invitation_code": N_("Invitation with a code"),
@@ -105,7 +107,7 @@ EVENTS: Mapping[str, str] = {
     "message.sent": N_("Alert mail sent to"),
     "message.delivered": N_("Alert mail delivered to"),
     "message.failed": N_("Alert mail could not be sent to"),
-    "message.dropped": N_("Alert mail dropped, too late to be of use, to"),
+    "message.dropped": N_("Alert mail not needed any more, not sent to"),
 }
 
 # Our own short names for the scales of QLQ-C30 (clinical.md 1.2).

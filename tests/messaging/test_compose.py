@@ -21,6 +21,8 @@ ALERT = {"study_number": "NC-007", "level": "emergency", "link": "https://epro.e
 ROWS = [{"study_number": f"NC-00{n}", "link": f"https://epro.example.org/staff/alerts/{n}"} for n in (7, 8, 9)]
 PARAMS: dict[str, dict[str, Any]] = {
     "alert": ALERT,
+    "alert_again": ALERT,
+    "alert_sms": {"level": "emergency", "address": "https://epro.example.org/staff/"},
     "alert_digest": {"rows": ROWS},
     "invitation": {"link": LINK},
     "invitation_code": {"address": "https://epro.example.org/", "code": "ABCD-EFGH"},
@@ -38,7 +40,7 @@ def every_text(catalogs: Catalogs, **changes: Any) -> dict[tuple[str, str, str],
     found = {}
     for language in LANGUAGES:
         for kind, params in PARAMS.items():
-            for level in ("emergency", "urgent", "watch") if kind == "alert" else ("",):
+            for level in ("emergency", "urgent", "watch") if "level" in params else ("",):
                 given_now = {**params, "level": level} if level else params
                 found[kind, language, level] = compose.render(
                     kind, language, given_now, catalogs, changes.get("env_banner", False)
@@ -105,14 +107,39 @@ def test_the_banner_stands_first_and_only_outside_production(catalogs: Catalogs)
 
 
 @pytest.mark.parametrize("env_banner", [True, False])
-@pytest.mark.parametrize("kind", ["invitation", "invitation_code"])
-def test_an_invitation_is_one_text_message(catalogs: Catalogs, kind: str, env_banner: bool) -> None:
+@pytest.mark.parametrize("kind", ["invitation", "invitation_code", "alert_sms"])
+def test_a_text_is_one_text_message(catalogs: Catalogs, kind: str, env_banner: bool) -> None:
     english = compose.render(kind, "en", PARAMS[kind], catalogs, env_banner)
     chinese = compose.render(kind, "zh_Hans", PARAMS[kind], catalogs, env_banner)
     assert compose.is_gsm7(english.text)
     assert (compose.segments(english.text), compose.segments(chinese.text)) == (1, 1)
     assert len(english.text) <= 160
     assert len(chinese.text) <= 70
+
+
+@pytest.mark.parametrize(
+    ("language", "subject"),
+    [("zh_Hans", "危急：NC-007 的警报还没有人处理"), ("en", "Emergency: NC-007 alert still waiting")],
+)
+def test_an_alert_told_again_says_that_it_still_waits(catalogs: Catalogs, language: str, subject: str) -> None:
+    found = compose.render("alert_again", language, ALERT, catalogs, False)
+    assert found.subject == found.text.splitlines()[0] == subject
+    assert ALERT["link"] in found.text.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("language", "level", "words"),
+    [
+        ("zh_Hans", "emergency", "危急警报待处理，请登录系统："),
+        ("zh_Hans", "urgent", "有警报要尽快处理，请登录系统："),
+        ("en", "emergency", "Emergency alert waiting. Please sign in: "),
+        ("en", "urgent", "Urgent alert waiting. Please sign in: "),
+    ],
+)
+def test_a_text_about_an_alert_names_nobody(catalogs: Catalogs, language: str, level: str, words: str) -> None:
+    params = {"level": level, "address": "https://epro.example.org/staff/"}
+    found = compose.render("alert_sms", language, params, catalogs, False)
+    assert found.text == words + params["address"]
 
 
 def test_the_link_ends_the_text_so_that_a_phone_finds_its_end(catalogs: Catalogs) -> None:

@@ -203,7 +203,7 @@ def test_the_course_of_things_is_told_newest_first(ward, clock):
     page = alert_page(ward, "E01")
     actions = [action for _at, action, _detail in page.events]
     assert actions[0] == "alert.acknowledged"
-    assert {"alert.raised", "alert.advised", "message.waiting"} <= set(actions)
+    assert {"alert.raised", "alert.advised", "message.dropped"} <= set(actions)
     assert [at for at, _action, _detail in page.events] == sorted((at for at, _a, _d in page.events), reverse=True)
     assert [(name, text) for _at, name, text in page.notes] == [("Nurse", "phoned")]
     assert page.advice_at == clock.now - timedelta(minutes=1)

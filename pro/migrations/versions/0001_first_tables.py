@@ -59,6 +59,7 @@ def upgrade() -> None:
         sa.Column("role", sa.String(length=32), nullable=False),
         sa.Column("language", sa.String(length=16), nullable=False),
         sa.Column("password_hash", sa.String(length=256), nullable=False),
+        sa.Column("phone_sealed", sa.Text(), nullable=True),
         sa.Column("made_at", pro.db.UtcDateTime(timezone=True), nullable=False),
         sa.Column("disabled_at", pro.db.UtcDateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_staff")),
