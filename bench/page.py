@@ -112,7 +112,7 @@ def measure() -> list[Figure]:
             browser.close()
     paint, static = (median(one[0] for one in loads) for loads in (ours, theirs))
     return [
-        Figure("First question: transferred, without compression", max(one[1] for one in ours) / 1000, "kB", 14),
+        Figure("First question: transferred, compressed", max(one[1] for one in ours) / 1000, "kB", 14),
         Figure("First question: requests", max(one[2] for one in ours), "", 2),
         Figure("First question: first paint on a slow phone network, median", paint, "ms"),
         Figure("Static page with 30 items, same run: first paint, median", static, "ms"),

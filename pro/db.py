@@ -7,15 +7,13 @@ import hmac
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config as AlembicConfig
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, create_engine, event
+from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, create_engine, event, inspect, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
@@ -112,6 +110,14 @@ def _sqlite_begin(connection: Any) -> None:
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
+@cache
+def read_only(engine: Engine) -> Engine:
+    """``engine`` for reading alone: a plain BEGIN on SQLite (the writer keeps its place), none on PostgreSQL."""
+    if engine.dialect.name == "postgresql":
+        return engine.execution_options(isolation_level="AUTOCOMMIT")
+    return engine.execution_options(read_only=True)
+
+
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
     """One session, committed at the end of the block, rolled back if it raises."""
@@ -124,27 +130,30 @@ def transaction(engine: Engine) -> Iterator[Session]:
             raise
 
 
-def _alembic(engine: Engine) -> AlembicConfig:
-    config = AlembicConfig()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["engine"] = engine
-    return config
-
-
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Bring the tables to ``revision``; a new SQLite database gets its folder first."""
     if engine.dialect.name == "sqlite" and engine.url.database:
         Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
-    command.upgrade(_alembic(engine), revision)
+    _alembic("upgrade", engine, revision)
 
 
 def downgrade(engine: Engine, revision: str = "base") -> None:
     """Take the tables back to ``revision``."""
-    command.downgrade(_alembic(engine), revision)
+    _alembic("downgrade", engine, revision)
 
 
 def is_current(engine: Engine) -> bool:
     """True if the tables are those of this code's newest migration."""
-    head = ScriptDirectory.from_config(_alembic(engine)).get_current_head()
+    head = max(path.stem.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
     with engine.execution_options(read_only=True).connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == head
+        if not inspect(connection).has_table("alembic_version"):
+            return False
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == head
+
+
+def _alembic(verb: str, engine: Engine, revision: str) -> None:
+    # Loaded when tables change only: it would take 10 MB of every process that serves.
+    config = import_module("alembic.config").Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["engine"] = engine
+    getattr(import_module("alembic.command"), verb)(config, revision)

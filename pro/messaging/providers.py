@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 
 from pro.config import Config
 from pro.messaging.console import ConsoleTwin, FileTwin
 from pro.messaging.sender import Sender
 from pro.messaging.smtp_email import SmtpEmail
-from pro.messaging.twilio_sms import TwilioSms
 
 
 def chosen(config: Config) -> Mapping[str, Sender]:
@@ -29,7 +29,8 @@ def chosen(config: Config) -> Mapping[str, Sender]:
                 starttls=config.smtp_starttls,
             )
         elif name == "twilio":
-            senders[channel] = TwilioSms(
+            # Loaded where it is chosen only: the client and what it brings take 6 MB of every process.
+            senders[channel] = import_module("pro.messaging.twilio_sms").TwilioSms(
                 account=config.twilio_account,
                 token=config.twilio_token,
                 sender=config.twilio_from,

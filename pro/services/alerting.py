@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -75,11 +76,14 @@ def watch(
     """
     plan = plan_of(work, assessment)
     before = alerts_of(work, assessment) if alerts is None else list(alerts)
-    work.session.flush()
     try:
-        with work.session.begin_nested():
+        # Only a form that is sent asks the database for more (what was answered elsewhere).
+        with work.session.begin_nested() if submitted else nullcontext():
             case = case_of(work, assessment, answers, submitted, idle, scores or {}, plan)
             found = look(work, assessment, plan, case, before, earlier)
+        if not before and not found.verdict.findings:
+            return []
+        with work.session.begin_nested():
             return before + _keep(work, assessment, plan, found, before)
     except Exception as error:
         log.error("judging an assessment failed: %s", type(error).__name__)

@@ -18,6 +18,7 @@ from markupsafe import Markup
 from sqlalchemy.orm import Session
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from pro.db import read_only
 from pro.i18n import HTML_CODES, LANGUAGES, NAMES, Translator, negotiate
 from pro.work import SYSTEM, Actor, House, Work
 
@@ -62,7 +63,7 @@ def work() -> Work:
     if here.work is None:
         engine = house().engine
         if request.method in ("GET", "HEAD") and not request.path.startswith("/staff"):
-            engine = engine.execution_options(read_only=True)
+            engine = read_only(engine)
         here.work = house().work(Session(engine, expire_on_commit=False), here.actor)
     return here.work
 
@@ -211,7 +212,7 @@ def _squeeze(response: Response) -> None:
         return
     body = response.get_data()
     if len(body) > SMALL:
-        response.set_data(gzip.compress(body, compresslevel=5, mtime=0))
+        response.set_data(gzip.compress(body, compresslevel=1, mtime=0))
         response.content_encoding = "gzip"
 
 
