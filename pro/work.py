@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from pro.catalogue import Catalogue
 from pro.config import Config
-from pro.db import Base, Vault
+from pro.db import Base, Vault, read_only
 from pro.i18n import Catalogs
 from pro.models import Event
 
@@ -47,6 +47,11 @@ class House:
     engine: Engine
     vault: Vault
     clock: Clock = clock
+
+    @property
+    def reader(self) -> Engine:
+        """The engine for work that only reads."""
+        return read_only(self.engine)
 
     def work(self, session: Session, actor: Actor = SYSTEM) -> Work:
         """A unit of work on ``session``, dated now."""

@@ -76,6 +76,8 @@ def watch(
     """
     plan = plan_of(work, assessment)
     before = alerts_of(work, assessment) if alerts is None else list(alerts)
+    # Before the try: answers that cannot be written are no fault of judging, and must not look saved.
+    work.session.flush()
     try:
         # Only a form that is sent asks the database for more (what was answered elsewhere).
         with work.session.begin_nested() if submitted else nullcontext():

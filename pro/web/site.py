@@ -18,7 +18,6 @@ from markupsafe import Markup
 from sqlalchemy.orm import Session
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from pro.db import read_only
 from pro.i18n import HTML_CODES, LANGUAGES, NAMES, Translator, negotiate
 from pro.work import SYSTEM, Actor, House, Work
 
@@ -63,7 +62,7 @@ def work() -> Work:
     if here.work is None:
         engine = house().engine
         if request.method in ("GET", "HEAD") and not request.path.startswith("/staff"):
-            engine = read_only(engine)
+            engine = house().reader
         here.work = house().work(Session(engine, expire_on_commit=False), here.actor)
     return here.work
 
