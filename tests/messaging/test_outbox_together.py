@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -19,31 +18,11 @@ from pro.messaging.sender import Letter
 from pro.models import Event
 from pro.models.message import Message
 from pro.work import House
+from tests.browser import at_once
 from tests.messaging.killed import house as bare_house
 from tests.messaging.letters import queue_one
 
 MANY = 200
-
-
-def at_once(*calls: Callable[[], None]) -> None:
-    """Run all calls in threads that start together; the first failure is raised."""
-    failures: list[BaseException] = []
-    start = threading.Barrier(len(calls))
-
-    def run(call: Callable[[], None]) -> None:
-        try:
-            start.wait(10)
-            call()
-        except BaseException as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    if failures:
-        raise failures[0]
 
 
 def fill(house: House, number: int) -> None:
