@@ -4,12 +4,18 @@ from pro.models.access import Access, Attempt
 from pro.models.alert import Alert, AlertNote
 from pro.models.assessment import Answer, Assessment, Score, Wording
 from pro.models.event import Event, Heartbeat, Seal
+from pro.models.expected import MISSING_REASONS, Expected
 from pro.models.message import Message
 from pro.models.participant import Anchor, Circumstance, Participant
-from pro.models.staff import ROLES, Duty, Staff, StaffSession
+from pro.models.staff import ROLES, Absence, Drill, Duty, Staff, StaffSession
+from pro.models.task import CALL_OUTCOMES, TASK_KINDS, Call, Task
 
 __all__ = [
+    "CALL_OUTCOMES",
+    "MISSING_REASONS",
     "ROLES",
+    "TASK_KINDS",
+    "Absence",
     "Access",
     "Alert",
     "AlertNote",
@@ -17,9 +23,12 @@ __all__ = [
     "Answer",
     "Assessment",
     "Attempt",
+    "Call",
     "Circumstance",
+    "Drill",
     "Duty",
     "Event",
+    "Expected",
     "Heartbeat",
     "Message",
     "Participant",
@@ -27,5 +36,6 @@ __all__ = [
     "Seal",
     "Staff",
     "StaffSession",
+    "Task",
     "Wording",
 ]

@@ -17,7 +17,9 @@ class Assessment(Base):
     ``wordings`` pins the checksum of the words in each language when it is issued; ``context`` keeps the clinical facts
     that held when it was opened (clinical.md 3.4.5). ``judge_next_at``: when the worker judges it if nobody touches it
     before. ``standing`` and ``unresolved``: the rules that hold by the newest judgement, and those that it could not
-    decide for lack of an answer. The status follows from the timestamps.
+    decide for lack of an answer. The status follows from the timestamps. ``mode``: web, phone (an interview) or paper;
+    what staff typed carries ``entered_by``, when it was really answered (``answered_at``), and for paper who read it
+    against the sheet (``checked_by``).
     """
 
     __tablename__ = "assessment"
@@ -48,6 +50,10 @@ class Assessment(Base):
     answered_by: Mapped[str | None] = mapped_column(String(16))
     identified_by: Mapped[str | None] = mapped_column(String(16))
     device: Mapped[str | None] = mapped_column(String(16))
+    answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    entered_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    checked_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
 
     @property
     def status(self) -> str:

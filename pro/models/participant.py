@@ -12,7 +12,10 @@ from pro.db import Base, Json, UtcDateTime
 
 
 class Participant(Base):
-    """One person in one study. The phone is sealed; its fingerprint finds the person from an inbound text."""
+    """One person in one study. The phone is sealed; its fingerprint finds the person from an inbound text.
+
+    ``look_at``: when the worker must look at this person's calendar again; None: there is nothing to come.
+    """
 
     __tablename__ = "participant"
     __table_args__ = (UniqueConstraint("plan", "study_number"),)
@@ -30,6 +33,7 @@ class Participant(Base):
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     died_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     opted_out_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    look_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
 
     @property
     def is_active(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pro.db import Base, UtcDateTime
@@ -45,7 +45,10 @@ class StaffSession(Base):
 
 
 class Duty(Base):
-    """A stretch of time in which a person holds a place on the ladder (``place``: on_call or backup)."""
+    """A stretch of time in which a person holds a place on the ladder (``place``: on_call or backup).
+
+    One that was taken back stays as a row with ``cancelled_at``; a swap cancels one and puts others.
+    """
 
     __tablename__ = "duty"
     __table_args__ = (Index("ix_duty_time", "starts_at", "ends_at"),)
@@ -56,3 +59,36 @@ class Duty(Base):
     place: Mapped[str] = mapped_column(String(16))
     starts_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    cancelled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Absence(Base):
+    """A stretch of time in which a person cannot be on duty: holidays, illness."""
+
+    __tablename__ = "absence"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"), index=True)
+    starts_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    cancelled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Drill(Base):
+    """The weekly synthetic alert of one study: the proof that an alert reaches the on-call phone.
+
+    ``week``: ISO week as 2026-W48; one a study and week. Proven once somebody whom it told confirms it; ``failed_at``
+    says that it did not get there in time, ``failure`` why.
+    """
+
+    __tablename__ = "drill"
+    __table_args__ = (UniqueConstraint("plan", "week"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    plan: Mapped[str] = mapped_column(String(64))
+    week: Mapped[str] = mapped_column(String(8))
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    confirmed_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    failure: Mapped[str] = mapped_column(String(64), default="")

@@ -1,0 +1,54 @@
+"""A participant's ledger: every assessment that the calendar expects, and what became of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from pro.db import Base, UtcDateTime
+
+# Why a form stayed empty (clinical.md 6, rule 4).
+MISSING_REASONS = ("forgot", "too_ill", "refused", "technical", "administrative")
+
+
+class Expected(Base):
+    """One line of the ledger: ``visit`` and ``instrument`` name it among a participant's for ever.
+
+    ``kind`` and ``number``: the plan's visit and its fraction or turn. Moments as in ``core.schedule.Expected``;
+    ``known_at``: since when it has stood where it stands. ``steps``: messages of its ladder that were queued or dropped.
+    ``assessment_id``: the form that was issued for it, then the one that serves it. ``served_at``: when that form was
+    answered (``partial``: begun and never sent). ``missed_at``: when the worker found it closed without an answer.
+    """
+
+    __tablename__ = "expected"
+    __table_args__ = (
+        UniqueConstraint("participant_id", "visit", "instrument"),
+        Index("ix_expected_participant_opens", "participant_id", "opens_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"))
+    visit: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(24))
+    number: Mapped[int] = mapped_column()
+    instrument: Mapped[str] = mapped_column(String(64))
+    opens_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    closes_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    mandatory: Mapped[bool] = mapped_column()
+    basis: Mapped[str] = mapped_column(String(16))
+    rank: Mapped[int] = mapped_column()
+    known_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    steps: Mapped[int] = mapped_column(default=0)
+    assessment_id: Mapped[int | None] = mapped_column(ForeignKey("assessment.id"), index=True)
+    served_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    nearest: Mapped[bool] = mapped_column(default=False)
+    partial: Mapped[bool] = mapped_column(default=False)
+    out_of_window: Mapped[bool] = mapped_column(default=False)
+    missed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    missing_reason: Mapped[str] = mapped_column(String(16), default="")
+    missing_note: Mapped[str] = mapped_column(Text, default="")
+    reason_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    reason_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
