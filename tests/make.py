@@ -14,7 +14,7 @@ from pro.config import Config
 from pro.db import transaction
 from pro.i18n import Catalogs
 from pro.models import ROLES, Duty, Participant
-from pro.services import access, answering, circumstances, enrolment, planning, staffing
+from pro.services import access, answering, circumstances, enrolment, issuing, staffing
 from pro.services.access import Sitting
 from pro.work import Actor, House, Work
 
@@ -148,7 +148,7 @@ def participant(
 
 def form(work: Work, person: Participant, instrument: str = "npc_checkin") -> Way:
     """``instrument`` issued to ``person`` now, with a link and a code; no message is sent."""
-    issued = planning.send_form(work, person, instrument, by="here")
+    issued = issuing.send_form(work, person, instrument, by="here")
     assert issued.link is not None
     assert issued.code is not None
     path = issued.link.removeprefix(work.config.base_url)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from pro.core.instrument import Value
 from pro.errors import NotAllowed
 from pro.models import Duty, Participant, Staff
-from pro.services import access, answering, enrolment, forms, planning, staffing
+from pro.services import access, answering, enrolment, forms, issuing, staffing
 from pro.work import SYSTEM, Actor, Work
 
 PLAN = "npc_reirradiation"
@@ -59,8 +59,8 @@ def fill(work: Work) -> None:
     work.actor = Actor("staff", coordinator.id, coordinator.role, coordinator.name)
     people = [_enrol(work, *who) for who in PARTICIPANTS]
     for person in people[:2]:
-        planning.send_form(work, person, "npc_checkin", by="here")
-        planning.send_form(work, person, "qlq_c30", by="here")
+        issuing.send_form(work, person, "npc_checkin", by="here")
+        issuing.send_form(work, person, "qlq_c30", by="here")
     _story(work, people[2])
 
 
@@ -71,7 +71,7 @@ def links(work: Work) -> Links:
     made = []
     for number, _language, _phone in PARTICIPANTS[:2]:
         query = select(Participant).where(Participant.plan == PLAN, Participant.study_number == number)
-        issued = planning.send_form(work, work.session.scalars(query).one(), "npc_checkin", by="here")
+        issued = issuing.send_form(work, work.session.scalars(query).one(), "npc_checkin", by="here")
         made.append(issued.link or "")
     return Links(made[0], made[1], f"{work.config.base_url}/staff/", STAFF[0][0], PASSWORD)
 
@@ -89,7 +89,7 @@ def _story(work: Work, person: Participant) -> None:
     signs: dict[str, Value] = {"odor": 2, "headache": 2, "headache_int": 2}
     for days, said in ((10, {}), (1, signs)):
         work.now = now - timedelta(days=days)
-        issued = planning.send_form(work, person, "npc_checkin", by="here")
+        issued = issuing.send_form(work, person, "npc_checkin", by="here")
         secret = access.begin(
             work, issued.assessment, identified_by="link", answered_by="self", device="phone", language=person.language
         )

@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from pro.errors import NotAllowed
-from pro.services import enrolment, planning, records
+from pro.services import enrolment, issuing, records
 from pro.services.records import ParticipantPage
 from pro.web import site
 from pro.web.guard import Person, needs
@@ -69,7 +69,7 @@ def send(staff: Person, participant_id: int) -> ResponseReturnValue:
         return _participant_page(page, form, status=400)
     person = records.participant(site.work(), participant_id)
     try:
-        issued = planning.send_form(site.work(), person, form.instrument.data, by=form.by.data)
+        issued = issuing.send_form(site.work(), person, form.instrument.data, by=form.by.data)
     except NotAllowed as refusal:
         field = form.instrument if refusal.why == "wording_not_licensed" else form.by
         field.errors = [REFUSALS.get(refusal.why, refusal.why)]

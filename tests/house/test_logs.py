@@ -14,7 +14,7 @@ from sqlalchemy import text
 from pro.db import transaction
 from pro.messaging import providers
 from pro.models import Participant
-from pro.services import planning, rounds
+from pro.services import issuing, rounds
 from pro.work import House
 from tests.house.test_routes import csrf
 from tests.make import Study
@@ -70,7 +70,7 @@ def test_pages_log_no_secret(
     walk(client, seeded)
     with transaction(house.engine) as session:
         work = house.work(session)
-        planning.send_form(work, session.get_one(Participant, seeded.chinese.id), "npc_checkin", by="link")
+        issuing.send_form(work, session.get_one(Participant, seeded.chinese.id), "npc_checkin", by="link")
     assert rounds.tick(house, providers.chosen(house.config), "test:1") > 0
     written = log.text + "".join(capfd.readouterr())
     assert log.records

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from pro.errors import BadData
 from pro.models import Anchor, Message, Participant
-from pro.services import enrolment, planning
+from pro.services import enrolment, issuing
 from pro.services.passwords import matches
 from tests import browser, make
 from tests.services.ward import Ward
@@ -174,7 +174,7 @@ def test_leaving_is_recorded_once_with_its_first_reason(ward, clock):
 def test_who_left_gets_no_message_that_still_waited(any_ward):
     with browser.working(any_ward.house) as work:
         person = work.session.get_one(Participant, any_ward.participant_id)
-        planning.send_form(work, person, "npc_checkin", by="link")
+        issuing.send_form(work, person, "npc_checkin", by="link")
     any_ward.start().save(bleed=4)
     leave(any_ward)
     rows = {row.template: row.status for row in any_ward.rows(Message)}

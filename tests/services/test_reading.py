@@ -10,7 +10,7 @@ import pytest
 from pro.core.level import Level
 from pro.errors import NotFound
 from pro.models import Assessment, Message, Staff
-from pro.services import alerting, planning, reading, records
+from pro.services import alerting, issuing, reading, records
 from pro.work import Actor
 from tests import browser
 from tests.services.ward import Ward, broken_rule
@@ -145,7 +145,7 @@ def test_forms_that_wait_stand_in_the_order_in_which_they_close(ward, clock):
 
 def test_a_message_that_reached_nobody_names_no_address(any_ward, clock):
     with browser.working(any_ward.house, any_ward.coordinator.actor) as work:
-        planning.send_form(work, records.participant(work, any_ward.participant_id), "npc_checkin", by="link")
+        issuing.send_form(work, records.participant(work, any_ward.participant_id), "npc_checkin", by="link")
     any_ward.start().save(bleed=4)
     with browser.working(any_ward.house) as work:
         for message in work.session.query(Message):

@@ -16,7 +16,7 @@ from pro.core.instrument import Licence
 from pro.core.level import Level
 from pro.errors import NotAllowed
 from pro.models import Access, Alert, Answer, Assessment, Event, Participant
-from pro.services import access, answering, audit, planning, reading, rounds, wording
+from pro.services import access, answering, audit, issuing, reading, rounds, wording
 from pro.services.cases import Case
 from pro.work import House, Work
 from tests import browser
@@ -34,9 +34,9 @@ def person_of(work: Work, participant_id: int) -> Participant:
     return work.session.get_one(Participant, participant_id)
 
 
-def send(ward: Ward, instrument: str = "qlq_c30") -> planning.Issued:
+def send(ward: Ward, instrument: str = "qlq_c30") -> issuing.Issued:
     with browser.working(ward.house, ward.coordinator.actor) as work:
-        return planning.send_form(work, person_of(work, ward.participant_id), instrument, by="link")
+        return issuing.send_form(work, person_of(work, ward.participant_id), instrument, by="link")
 
 
 # --- two at once on PostgreSQL ---------------------------------------------------------------------------------------
@@ -52,7 +52,7 @@ def test_a_form_is_sent_again_while_it_is_answered_and_neither_waits(postgresql_
             person = person_of(work, ward.participant_id)
             work.lock(person)
             both_hold.wait(10)
-            planning.send_form(work, person, "npc_checkin", by="link")
+            issuing.send_form(work, person, "npc_checkin", by="link")
             work.session.flush()
             both_wrote.wait(10)
 

@@ -8,15 +8,15 @@ import pytest
 
 from pro.errors import NotAllowed, NotFound
 from pro.models import Access, Assessment, Message, Participant
-from pro.services import planning
+from pro.services import issuing
 from tests import browser
 from tests.services.ward import Ward
 
 
-def send(ward: Ward, instrument: str = "npc_checkin", by: str = "link") -> planning.Issued:
+def send(ward: Ward, instrument: str = "npc_checkin", by: str = "link") -> issuing.Issued:
     with browser.working(ward.house, ward.coordinator.actor) as work:
         person = work.session.get_one(Participant, ward.participant_id)
-        return planning.send_form(work, person, instrument, by=by)
+        return issuing.send_form(work, person, instrument, by=by)
 
 
 def change(ward: Ward, **columns: object) -> None:
