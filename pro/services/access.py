@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -53,12 +54,21 @@ def new_link(work: Work, assessment: Assessment) -> str:
 
 def new_code(work: Work, assessment: Assessment) -> str:
     """A code of 8 characters, written with a dash in the middle; only its fingerprint is kept."""
-    while True:
-        code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
-        if _by_secret(work, "code", code) is None:
-            break
-    _add(work, assessment, "code", code, _life(work, assessment))
-    return f"{code[:4]}-{code[4:]}"
+    return new_codes(work, [assessment])[0]
+
+
+def new_codes(work: Work, assessments: Sequence[Assessment]) -> list[str]:
+    """A code for each of ``assessments``, as ``new_code``."""
+    codes: dict[str, str] = {}
+    while len(codes) < len(assessments):
+        drawn = ["".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH)) for _ in assessments]
+        prints = {_fingerprint(work, "code", code): code for code in drawn}
+        taken = set(work.session.scalars(select(Access.fingerprint).where(Access.fingerprint.in_(prints))))
+        codes |= {mark: code for mark, code in prints.items() if mark not in taken}
+    fresh = list(codes.values())[: len(assessments)]
+    for assessment, code in zip(assessments, fresh, strict=True):
+        _add(work, assessment, "code", code, _life(work, assessment))
+    return [f"{code[:4]}-{code[4:]}" for code in fresh]
 
 
 def plain_code(typed: str) -> str:
