@@ -150,6 +150,24 @@ def sitting(work: Work, ref: str, secret: str, *, only_look: bool = False) -> Si
     return Sitting(assessment, participant, access)
 
 
+def next_form(work: Work, sitting: Sitting) -> Assessment | None:
+    """Another form of this participant that waits now, the one that closes first."""
+    query = (
+        select(Assessment)
+        .where(
+            Assessment.participant_id == sitting.participant.id,
+            Assessment.id != sitting.assessment.id,
+            Assessment.submitted_at.is_(None),
+            Assessment.cancelled_at.is_(None),
+            Assessment.opens_at <= work.now,
+            Assessment.closes_at >= work.now,
+        )
+        .order_by(Assessment.closes_at, Assessment.id)
+        .limit(1)
+    )
+    return work.session.scalar(query)
+
+
 def revoke(work: Work, assessment: Assessment) -> None:
     """Close every way into ``assessment``."""
     query = select(Access).where(Access.assessment_id == assessment.id, Access.revoked_at.is_(None))
