@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -34,9 +34,12 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A part of a day in which somebody holds a place. ``away``: they are away, so it counts for nothing."""
+    """A part of a day in which somebody holds a place. ``away``: they are away, so it counts for nothing.
 
-    duty_id: int
+    Without ``duty_id`` and name: nobody holds it.
+    """
+
+    duty_id: int | None
     place: str
     name: str
     part: Stretch
@@ -45,12 +48,16 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One local day: who holds which place, when nobody is on call, and who is away."""
+    """One local day: who holds which place, the gaps among them, the earliest first; and who is away."""
 
     whole: Stretch
     lines: list[Line]
-    gaps: list[Stretch]
     away: list[str]
+
+    @property
+    def has_gap(self) -> bool:
+        """True if at some hour that is still to come nobody is on call."""
+        return any(line.duty_id is None for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +109,14 @@ def roster_of(work: Work, plan: Plan, days: int = DAYS_SHOWN) -> Roster:
     span = Stretch(midnights[0], midnights[-1])
     held = roster.standing(work, span, plan.id)
     away = roster.away_by_person(work, span)
-    free = _uncovered(work, plan, Stretch(max(span.starts, work.now), span.ends))
     names = cases.staff_names(work)
+    lines = [line for duty in held for line in _lines(duty, names[duty.staff_id], away.get(duty.staff_id, []))]
+    to_come = Stretch(max(span.starts, work.now), span.ends)
+    nobody = [Line(None, "on_call", "", gap, away=False) for gap in _uncovered(work, plan, to_come)]
     return Roster(
         plan=plan.id,
         days=[
-            Day(
-                whole=(whole := Stretch(start, end)),
-                lines=[line for duty in held for line in _lines(duty, names[duty.staff_id], whole, away)],
-                gaps=[part for gap in free if (part := gap.within(whole))],
-                away=sorted(names[who] for who, parts in away.items() if any(part.meets(whole) for part in parts)),
-            )
+            _day(Stretch(start, end), lines + nobody, {names[who]: parts for who, parts in away.items()})
             for start, end in pairwise(midnights)
         ],
         gaps=gaps(work, plan),
@@ -133,10 +137,17 @@ def _uncovered(work: Work, plan: Plan, span: Stretch) -> list[Stretch]:
     return without(span, [part for duty in on_call for part in roster.counting(duty, away)])
 
 
-def _lines(duty: Duty, name: str, whole: Stretch, away: dict[int, list[Stretch]]) -> list[Line]:
-    mine = Stretch(duty.starts_at, duty.ends_at).within(whole)
-    if mine is None:
-        return []
-    there = without(mine, away.get(duty.staff_id, []))
-    parts = [(part, False) for part in there] + [(part, True) for part in without(mine, there)]
-    return [Line(duty.id, duty.place, name, part, is_away) for part, is_away in sorted(parts)]
+def _day(whole: Stretch, lines: list[Line], away: dict[str, list[Stretch]]) -> Day:
+    parts = [replace(line, part=part) for line in lines if (part := line.part.within(whole))]
+    return Day(
+        whole=whole,
+        lines=sorted(parts, key=lambda line: line.part),
+        away=sorted(name for name, times in away.items() if any(part.meets(whole) for part in times)),
+    )
+
+
+def _lines(duty: Duty, name: str, away: list[Stretch]) -> list[Line]:
+    whole = Stretch(duty.starts_at, duty.ends_at)
+    there = without(whole, away)
+    parts = [(part, False) for part in there] + [(part, True) for part in without(whole, there)]
+    return [Line(duty.id, duty.place, name, part, is_away) for part, is_away in parts]

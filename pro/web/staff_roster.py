@@ -20,7 +20,7 @@ from pro.web import site
 from pro.web.guard import Person, needs
 from pro.web.staff_forms import choices
 from pro.web.staff_page import notify
-from pro.web.staff_words import N_, PLACES, REFUSALS, moment
+from pro.web.staff_words import N_, PLACES_HELD, REFUSALS, moment
 
 pages = Blueprint("roster", __name__, url_prefix="/roster")
 
@@ -190,7 +190,7 @@ def _duty_form(typed: Mapping[str, str] | None = None) -> DutyForm:
     form.plan.choices = choices(
         (plan, site.house().catalogue.plan_words[plan, site.language()].title) for plan in plans
     )
-    form.place.choices = choices(PLACES.items())
+    form.place.choices = choices(PLACES_HELD.items())
     if typed is None:
         form.plan.data = request.args.get("plan") or (next(iter(plans)) if len(plans) == 1 else None)
         form.place.data = "on_call" if form.starts.data else None

@@ -38,6 +38,8 @@ ROLES: Mapping[str, str] = {
 }
 
 PLACES: Mapping[str, str] = {"on_call": N_("On duty"), "backup": N_("Backup")}
+# The same on the roster, where most of it is not now.
+PLACES_HELD: Mapping[str, str] = {"on_call": N_("On call"), "backup": N_("Backup")}
 
 FORM_STATES: Mapping[str, str] = {
     "issued": N_("Sent, not started"),
@@ -170,6 +172,7 @@ REFUSALS: Mapping[str, str] = {
 TABLES: Mapping[str, Mapping[str, str]] = {
     "role": ROLES,
     "place": PLACES,
+    "place_held": PLACES_HELD,
     "form": FORM_STATES,
     "participant": PARTICIPANT_STATES,
     "message": MESSAGE_STATES,
