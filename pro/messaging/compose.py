@@ -30,6 +30,8 @@ class Kind:
 # alert: level is "emergency", "urgent" or "watch".  alert_again: the same, while it still waits.  alert_sms: no number,
 # because a locked phone shows it; the address is that of the sign-in page and fixed.
 # alert_digest: rows are {"study_number", "link"}, the oldest first.
+# drill: the weekly test; level as in alert.  drill_sms: address as in alert_sms.
+# drill_failed: failure is "not_confirmed", "not_delivered", "nobody_on_duty" or "not_an_emergency".
 # invitation: the link is whole, token and all.  invitation_code: the fixed address of the code page, and the code.
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
@@ -37,6 +39,9 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "alert_again": Kind("email", frozenset({"study_number", "level", "link"})),
         "alert_sms": Kind("sms", frozenset({"level", "address"})),
         "alert_digest": Kind("email", frozenset({"rows"})),
+        "drill": Kind("email", frozenset({"level", "link"})),
+        "drill_sms": Kind("sms", frozenset({"address"})),
+        "drill_failed": Kind("email", frozenset({"failure", "link"})),
         "invitation": Kind("sms", frozenset({"link"})),
         "invitation_code": Kind("sms", frozenset({"address", "code"})),
     }

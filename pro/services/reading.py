@@ -14,8 +14,9 @@ from pro.core.level import Level
 from pro.errors import NotFound
 from pro.messaging import compose
 from pro.models import Alert, AlertNote, Assessment, Event, Message, Participant
-from pro.services import cases, circumstances, duties, staffing, wording
+from pro.services import cases, circumstances, drills, duties, staffing, wording
 from pro.services.cases import Case
+from pro.services.drills import Standing
 from pro.services.forms import answer_rows, standing
 from pro.work import Work
 
@@ -63,7 +64,7 @@ class DutyNow:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """What needs somebody now. ``duty_gap``: nobody is on call."""
+    """What needs somebody now. ``duty_gap``: nobody is on call. ``drills``: test alerts to confirm or to mend."""
 
     unacknowledged: list[Case]
     in_hand: list[Case]
@@ -72,6 +73,7 @@ class Board:
     on_duty: list[DutyNow]
     investigators: list[str]
     duty_gap: bool
+    drills: list[Standing]
     now: datetime
 
 
@@ -150,6 +152,7 @@ def board(work: Work, language: str = "zh_Hans") -> Board:
         on_duty=on_duty,
         investigators=[person.name for person in duties.with_role(work, "investigator")],
         duty_gap=not any(held.place == "on_call" for held in on_duty),
+        drills=drills.standing(work),
         now=work.now,
     )
 
@@ -321,7 +324,7 @@ def _events(work: Work, alerts: Sequence[Alert], assessment: Assessment | None) 
 
 def _failed(work: Work, language: str) -> list[FailedMessage]:
     in_vain = (
-        Message.alert_id.is_not(None),
+        Message.repeat == "prefer_duplicate",
         Message.sent_at.is_(None),
         Message.dropped_at.is_(None),
         Message.tries >= TRIED_IN_VAIN,

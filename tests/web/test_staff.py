@@ -23,20 +23,23 @@ ROUTES = {
     ("GET", "/staff/"): "see_board",
     ("GET", "/staff/alerts/{alert}"): "see_alert",
     ("POST", "/staff/alerts/{alert}"): "see_alert",
+    ("GET", "/staff/drills/1"): "see_drill",
+    ("POST", "/staff/drills/1"): "see_drill",
     ("GET", "/staff/participants"): "see_participants",
     ("GET", "/staff/participants/{person}"): "see_participants",
     ("GET", "/staff/participants/new"): "enrol",
     ("POST", "/staff/participants/new"): "enrol",
     ("POST", "/staff/participants/{person}/send"): "send_form",
 }
-# What each role gets from each of them, in the order above. 400: let in, and the empty form was refused.
+# What each role gets from each of them, in the order above. 400: let in, and the empty form was refused. 404: let in,
+# and there was no drill yet.
 STATUSES = {
-    "coordinator": (200, 200, 400, 200, 200, 200, 400, 400),
-    "investigator": (200, 200, 400, 200, 200, 200, 400, 400),
-    "nurse": (200, 200, 400, 200, 200, 403, 403, 400),
-    "monitor": (200, 200, 400, 200, 200, 403, 403, 403),
-    "statistician": (403, 403, 403, 200, 200, 403, 403, 403),
-    "administrator": (403, 403, 403, 403, 403, 403, 403, 403),
+    "coordinator": (200, 200, 400, 404, 404, 200, 200, 200, 400, 400),
+    "investigator": (200, 200, 400, 404, 404, 200, 200, 200, 400, 400),
+    "nurse": (200, 200, 400, 404, 404, 200, 200, 403, 403, 400),
+    "monitor": (200, 200, 400, 404, 404, 200, 200, 403, 403, 403),
+    "statistician": (403, 403, 403, 403, 403, 200, 200, 403, 403, 403),
+    "administrator": (403, 403, 403, 404, 404, 403, 403, 403, 403, 403),
 }
 
 
