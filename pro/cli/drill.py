@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import click
+from flask.cli import with_appcontext
 
 from pro.cli.house import working
 from pro.errors import BadData
@@ -19,6 +20,7 @@ SENTENCES = {
 
 @click.command("drill", short_help="Begin a weekly test alert now.")
 @click.option("--plan", default="npc_reirradiation", help="The study.")
+@with_appcontext
 def drill(plan: str) -> None:
     """Begin a test alert now, beside the week's own; the worker sends it to whoever is on duty.
 

@@ -14,6 +14,7 @@ from pro.core import drill
 from pro.core.plan import Drilling, Settings
 
 SETTINGS = Settings("1", "1", "120", "1", "1", "", "8:00", "17:30", "Asia/Shanghai", True)
+START = datetime(2026, 1, 1, tzinfo=UTC)
 DRILLING = Drilling(2, time(10), 60, "npc_checkin", {"bleed": 4})
 
 
@@ -81,9 +82,7 @@ def test_the_clock_is_the_studys_where_clocks_change(day: str, utc_hour: int) ->
 
 
 @given(
-    st.integers(0, 5 * 366 * 24 * 60).map(
-        lambda minutes: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
-    ),
+    st.integers(0, 5 * 366 * 24 * 60).map(lambda minutes: START + timedelta(minutes=minutes)),
     st.integers(0, 4),
     st.sampled_from(["Asia/Shanghai", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]),
 )

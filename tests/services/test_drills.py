@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from pro.errors import BadData, NotAllowed, NotFound
 from pro.models import Drill, Duty, Message, Staff
-from pro.services import drills
+from pro.services import drills, telling
 from tests import browser, make
 from tests.make import PLAN, Clock
 from tests.services.drilling import TO_THE_DRILL, begin, confirm, give_phone, states, the_drill, tick, troubled
@@ -38,7 +38,7 @@ def test_it_begins_at_its_time_and_tells_who_would_be_told(any_ward: Ward, clock
     assert sender.letters[0].params == {"level": "emergency", "link": "http://127.0.0.1:8000/staff/drills/1"}
     assert (sender.letters[0].language, sender.letters[2].language) == ("zh_Hans", "en")
     (event,) = any_ward.events("drill.begun")
-    assert (event.actor, event.participant_id, event.new["week"]) == ("system", None, "2026-W10")
+    assert (event.actor, event.participant_id, (event.new or {})["week"]) == ("system", None, "2026-W10")
     assert any_ward.alerts() == {}
     for _ in range(3):
         clock.move(minutes=5)
@@ -146,7 +146,7 @@ def test_its_messages_go_first_and_are_tried_again_like_an_alerts(drilled: Ward,
         for number in range(3):
             params = {"rows": [{"study_number": "NPC-001", "link": "x"}]}
             staff = work.session.get_one(Staff, drilled.nurse.id)
-            drills.telling.send(work, staff, "alert_digest", params, f"quiet:{number}")
+            telling.send(work, staff, "alert_digest", params, f"quiet:{number}")
         drills.begin_now(work, PLAN)
     sender = Kept()
     tick(drilled, sender)
