@@ -111,7 +111,7 @@ def failure_sentence(failure: str, translator: Translator) -> str:
         "phone_blocked": _("The phone or its network blocks our messages. Phone the participant."),
         "phone_invalid": _("This is not a valid phone number. Correct it and send again."),
         "phone_not_mobile": _("This number cannot receive text messages. Ask for a mobile number."),
-        "phone_unknown": _("The network does not know this number. Ask the participant for the right one."),
+        "phone_unknown": _("The network does not know this number. Ask for the right one."),
         "phone_unreachable": _("The phone is switched off or out of reach. Phone the participant later."),
         "provider_refused": _("The provider refused this message. Tell the IT department the number in brackets."),
         "provider_unsure": _("The provider could not say whether it was sent."),

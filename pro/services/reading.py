@@ -329,8 +329,12 @@ def _failed(work: Work, language: str) -> list[FailedMessage]:
         Message.dropped_at.is_(None),
         Message.tries >= TRIED_IN_VAIN,
     )
+    # A drill stands on top of the board itself: phoning somebody instead would prove nothing.
     query = (
-        select(Message).where(or_(Message.failed_at.is_not(None), and_(*in_vain))).order_by(Message.id.desc()).limit(50)
+        select(Message)
+        .where(or_(Message.failed_at.is_not(None), and_(*in_vain)), Message.template.not_in(drills.TOLD))
+        .order_by(Message.id.desc())
+        .limit(50)
     )
     names: Mapping[int, str] = cases.staff_names(work)
     translator = work.house.catalogs.translator(language)

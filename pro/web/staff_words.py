@@ -82,9 +82,11 @@ DRILL_STATES: Mapping[str, str] = {
 }
 
 DRILL_FAILURES: Mapping[str, str] = {
-    "not_confirmed": N_("Nobody confirmed it in time. Ask the people below whether they got it, and why not."),
-    "not_delivered": N_("A message could not be delivered. The reason stands below; mend it and begin another test."),
-    "nobody_on_duty": N_("Nobody was on duty. Enter who is on duty, and begin another test."),
+    "not_confirmed": N_("Nobody confirmed it in time. Ask those who were told whether they got it, and why not."),
+    "not_delivered": N_(
+        "A message could not be delivered. Find out why, and let the IT department begin another test."
+    ),
+    "nobody_on_duty": N_("Nobody was on duty. Enter who is on duty, and let the IT department begin another test."),
     "not_an_emergency": N_("The rules did not make an emergency of it. Tell whoever keeps the plan file."),
 }
 
