@@ -11,10 +11,10 @@ from sqlalchemy import MetaData, select
 
 from pro.db import transaction
 from pro.models import Event, Staff, StaffSession
-from pro.services import staffing
+from pro.services import drills, staffing
 from pro.web import guard
 from pro.work import House
-from tests.make import PHONES, Clock, Study
+from tests.make import PHONES, PLAN, Clock, Study
 from tests.web.desk import Desk, at_desk, bleeds
 
 OPEN = {"staff.sign_in", "staff.sign_in_now", "staff.sign_out"}
@@ -113,6 +113,8 @@ def test_acting_is_refused_to_those_who_may_only_read(role: str, app: Flask, hou
 
 def test_looking_changes_nothing_but_the_record_of_who_looked(app: Flask, house: House, seeded: Study) -> None:
     alert = bleeds(house, seeded.chinese.checkin)[0]
+    with transaction(house.engine) as session:
+        drills.begin_now(house.work(session), PLAN)
     desk = at_desk(app, seeded.staff["coordinator"])
     before = _content(house)
     for method, path in ROUTES:
