@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from typing import Any
 
 from gunicorn.glogging import Logger
@@ -30,6 +32,22 @@ class DiscreetLogger(Logger):  # type: ignore[misc]
     def exception(self, msg: Any, *args: Any, **kwargs: Any) -> None:
         """Log an exception."""
         super().exception(redact(msg), *map(redact, args), **kwargs)
+
+
+def post_worker_init(_worker: object) -> None:
+    """Leave Ctrl-C to the master, which tells the workers. One that gets both signals within a moment waits for itself:
+    its second handler wants the lock of the thread pool that the first one holds.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def worker_exit(_server: object, worker: Any) -> None:
+    """End a worker that is done. Python would first wait for every thread, and one may hang on half a request for ever;
+    gunicorn would then kill the process and suspect that memory had run out.
+    """
+    # gunicorn's master calls this too, for a worker that is gone.
+    if worker.pid == os.getpid():
+        os._exit(0)
 
 
 bind = "127.0.0.1:8000"

@@ -45,6 +45,7 @@ class Config:
     twilio_api_url: str = ""
     link_days: int = 14
     staff_idle_minutes: int = 30
+    metrics_token: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Config:
@@ -75,6 +76,7 @@ class Config:
             twilio_api_url=reader.text("TWILIO_API_URL", ""),
             link_days=reader.number("LINK_DAYS", cls.link_days, 1, 90),
             staff_idle_minutes=reader.number("STAFF_IDLE_MINUTES", cls.staff_idle_minutes, 1, 240),
+            metrics_token=reader.text("METRICS_TOKEN", ""),
         )
         problems = reader.problems + config.misshapen() + (config.dangers() if config.production else [])
         if problems:
@@ -112,6 +114,8 @@ class Config:
             found.append(
                 "PRO_PROXY_HOPS must be 1: behind nginx all participants would share one address and one lock."
             )
+        if self.metrics_token and len(self.metrics_token) < 32:
+            found.append("PRO_METRICS_TOKEN must be a secret of at least 32 characters, or empty.")
         if self.sms in ("console", "file"):
             found.append("PRO_SMS must be twilio, or none if participants come by card and code only.")
         if self.sms == "twilio":

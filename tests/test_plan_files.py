@@ -237,3 +237,40 @@ def test_a_plan_under_another_name_is_refused(tmp_path):
     shutil.copy(FILE, copy)
     with pytest.raises(CatalogueError, match="use one name"):
         read_plan(copy, KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where", "sentence"),
+    [
+        ("{bleed: 4, bleed_now: 1}", "{bleeding: 4}", "drill.answers.bleeding", "no item of this name"),
+        ("{bleed: 4, bleed_now: 1}", "{bleed: 7}", "drill.answers.bleed", "7 is no possible answer"),
+        ("{bleed: 4, bleed_now: 1}", "{bleed: 2, bleed_now: 1}", "drill.answers", "must be an emergency"),
+        ("{bleed: 4, bleed_now: 1}", "{}", "drill.answers", ""),
+        (
+            "confirm_minutes: 60, instrument: npc_checkin",
+            "confirm_minutes: 60, instrument: sf_36",
+            "drill",
+            "known are",
+        ),
+        ('weekday: wednesday, at: "10:00"', 'weekday: wednesday, at: "7:59"', "drill.at", "within the hours"),
+        ('weekday: wednesday, at: "10:00"', 'weekday: wednesday, at: "16:31"', "drill.at", "within the hours"),
+        ('weekday: wednesday, at: "10:00"', 'weekday: sunday, at: "10:00"', "drill.weekday", ""),
+        ("confirm_minutes: 60", "confirm_minutes: 0", "drill.confirm_minutes", ""),
+    ],
+)
+def test_a_drill_that_cannot_be_is_refused(tmp_path, old, new, where, sentence):
+    with pytest.raises(CatalogueError) as refused:
+        read_plan(changed(tmp_path, old, new), KNOWN)
+    assert where in str(refused.value)
+    assert sentence in str(refused.value)
+
+
+def test_a_drill_is_what_stands_in_the_file(tmp_path):
+    assert PLAN.drilling is not None
+    assert (PLAN.drilling.weekday, PLAN.drilling.at, PLAN.drilling.confirm_minutes) == (2, time(10), 60)
+    assert dict(PLAN.drilling.answers) == {"bleed": 4, "bleed_now": 1}
+    latest = read_plan(changed(tmp_path, 'at: "10:00"', 'at: "16:30"'), KNOWN)
+    assert latest.drilling is not None
+    assert latest.drilling.at == time(16, 30)
+    none = changed(tmp_path, "drill: {weekday", "# drill: {weekday")
+    assert read_plan(none, KNOWN).drilling is None

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from pro.catalogue.calendar import read_calendar
 from pro.catalogue.calendar_file import CalendarFile, Hour
+from pro.catalogue.drills import DrillFile, read_drill
 from pro.catalogue.instruments import domain
 from pro.catalogue.source import CatalogueError, Part, parse
 from pro.core.conditions import Condition, RuleError, Vocabulary
@@ -103,6 +104,7 @@ class PlanFile(Part):
     text_advice: dict[str, str] = Field({}, description="Lexicon class -> advice shown at once; * = all others")
     ladder: tuple[StepFile, ...] = Field(min_length=1)
     calendar: CalendarFile | None = Field(None, description="Without it, every form is sent by hand")
+    drill: DrillFile | None = Field(None, description="The weekly synthetic alert; without it, nothing proves the path")
 
 
 class AdviceFile(Part):
@@ -140,7 +142,7 @@ def read_plan(path: Path, instruments: Mapping[str, Instrument]) -> Plan:
     _known(path, "facts", file.facts, FACTS, "fact")
     vocabularies = {name: _vocabulary(path, file, instruments, name) for name in file.instruments}
     rules = _rules(path, file, vocabularies)
-    return Plan(
+    plan = Plan(
         id=file.id,
         version=file.version,
         instruments=file.instruments,
@@ -158,6 +160,7 @@ def read_plan(path: Path, instruments: Mapping[str, Instrument]) -> Plan:
         recent_hours=file.recent_hours,
         calendar=read_calendar(path, file.calendar, file.instruments) if file.calendar else None,
     )
+    return replace(plan, drilling=read_drill(path, file.drill, plan, instruments)) if file.drill else plan
 
 
 def read_plan_words(path: Path, plan: Plan) -> PlanWords:

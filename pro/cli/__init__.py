@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from pro.cli import demo, operate, plan, schema, score, screen, triage, wording
+from pro.cli import demo, drill, operate, plan, schema, score, screen, triage, wording
 from pro.work import House
 
 
@@ -21,6 +21,7 @@ def register(app: Flask, house: House | None, problems: list[str]) -> None:
         schema.schema,
         operate.db_group,
         operate.tick,
+        drill.drill,
         operate.audit_group,
         operate.new_key,
         operate.staff_group,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
 import sys
 import time
 from datetime import datetime
+from pathlib import Path
 from types import FrameType
 
 import click
@@ -40,8 +42,16 @@ def upgrade() -> None:
 @click.option("--forever", is_flag=True, help="Go on until stopped, instead of one round.")
 @with_appcontext
 def tick(forever: bool) -> None:
-    """Do the worker's round: judge forms left idle, queue the digest, send what is due, seal the audit trail."""
+    """Do the worker's round: judge forms left idle, queue the digest, send what is due, seal the audit trail.
+
+    On SQLite only one may go on forever; the second ends with exit status 3.
+    """
     the_house = current_house()
+    if forever and the_house.engine.dialect.name == "sqlite" and not alone(the_house.config.var_dir):
+        click.echo(
+            "Another worker serves this SQLite database already; only on PostgreSQL there may be more.", err=True
+        )
+        sys.exit(3)
     stop = Stop()
     senders = providers.chosen(the_house.config)
     worker = f"{socket.gethostname()}:{os.getpid()}"
@@ -54,6 +64,18 @@ def tick(forever: bool) -> None:
             last = time.monotonic()
         else:
             rounds.send(the_house, senders, worker)
+
+
+def alone(folder: Path) -> bool:
+    """True if no other worker holds the lock in ``folder``. It is held until this process ends, however it ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder / "worker.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return False
+    return True
 
 
 class Stop:

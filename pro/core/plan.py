@@ -8,6 +8,7 @@ from datetime import time
 from fnmatch import fnmatchcase
 
 from pro.core.conditions import Condition
+from pro.core.instrument import Answers
 from pro.core.level import Level
 
 
@@ -297,6 +298,21 @@ class Calendar:
 
 
 @dataclass(frozen=True, slots=True)
+class Drilling:
+    """When the weekly synthetic alert is raised, and from which answers: the proof that an emergency gets through.
+
+    ``weekday``: 0 is Monday, 4 Friday. ``at``: the study's local time. Somebody must confirm it ``confirm_minutes``
+    after it began at the latest. ``answers`` to ``instrument`` that the rules call an emergency.
+    """
+
+    weekday: int
+    at: time
+    confirm_minutes: int
+    instrument: str
+    answers: Answers
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One study. ``instruments[0]`` is the check-in.
 
@@ -305,7 +321,7 @@ class Plan:
     one for each idle() of its rules, ascending. ``previous_days``, ``recent_hours``: how old the previous check-in, or
     one that silences a QLQ-C30 rule, may be. ``calendar``: None for a study whose forms are all sent by hand.
     ``lexicon``: by which free texts are screened; ``text_advice``: its class -> the advice that an emergency shows
-    ("*": all others).
+    ("*": all others). ``drilling``: None for a study without a weekly synthetic alert.
     """
 
     id: str
@@ -324,6 +340,7 @@ class Plan:
     calendar: Calendar | None = None
     lexicon: str = ""
     text_advice: Mapping[str, str] = field(default_factory=dict)
+    drilling: Drilling | None = None
 
     def advice_on_text(self, class_id: str) -> str:
         """The advice block for a red flag of this class in a free text; "" for a plan without one."""

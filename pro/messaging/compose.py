@@ -30,6 +30,8 @@ class Kind:
 # alert: level is "emergency", "urgent" or "watch".  alert_again: the same, while it still waits.  alert_sms: no number,
 # because a locked phone shows it; the address is that of the sign-in page and fixed.
 # alert_digest: rows are {"study_number", "link"}, the oldest first.
+# drill: the weekly test; level as in alert.  drill_sms: address as in alert_sms.
+# drill_failed: failure is "not_confirmed", "not_delivered", "nobody_on_duty" or "not_an_emergency".
 # invitation: the link is whole, token and all.  invitation_code: the fixed address of the code page, and the code.
 # reminder, reminder_code: the same, while the form still waits.
 KINDS: Mapping[str, Kind] = MappingProxyType(
@@ -38,6 +40,9 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "alert_again": Kind("email", frozenset({"study_number", "level", "link"})),
         "alert_sms": Kind("sms", frozenset({"level", "address"})),
         "alert_digest": Kind("email", frozenset({"rows"})),
+        "drill": Kind("email", frozenset({"level", "link"})),
+        "drill_sms": Kind("sms", frozenset({"address"})),
+        "drill_failed": Kind("email", frozenset({"failure", "link"})),
         "invitation": Kind("sms", frozenset({"link"})),
         "invitation_code": Kind("sms", frozenset({"address", "code"})),
         "reminder": Kind("sms", frozenset({"link"})),
@@ -111,7 +116,7 @@ def failure_sentence(failure: str, translator: Translator) -> str:
         "phone_blocked": _("The phone or its network blocks our messages. Phone the participant."),
         "phone_invalid": _("This is not a valid phone number. Correct it and send again."),
         "phone_not_mobile": _("This number cannot receive text messages. Ask for a mobile number."),
-        "phone_unknown": _("The network does not know this number. Ask the participant for the right one."),
+        "phone_unknown": _("The network does not know this number. Ask for the right one."),
         "phone_unreachable": _("The phone is switched off or out of reach. Phone the participant later."),
         "provider_refused": _("The provider refused this message. Tell the IT department the number in brackets."),
         "provider_unsure": _("The provider could not say whether it was sent."),

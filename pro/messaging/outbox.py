@@ -75,6 +75,7 @@ class Draft:
     participant_id: int | None = None
     assessment_id: int | None = None
     alert_id: int | None = None
+    drill_id: int | None = None
     not_before: datetime | None = None
     not_after: datetime | None = None
 
@@ -106,6 +107,7 @@ def _row(work: Work, draft: Draft) -> dict[str, Any]:
         "participant_id": draft.participant_id,
         "assessment_id": draft.assessment_id,
         "alert_id": draft.alert_id,
+        "drill_id": draft.drill_id,
         "address_sealed": seal(draft.address),
         "params_sealed": seal(json.dumps(dict(draft.params), ensure_ascii=False)),
         "subject": draft.subject,
@@ -144,11 +146,19 @@ def deliver(house: House, senders: Mapping[str, Sender], worker: str, limit: int
     return tried
 
 
-def backlog(session: Session, now: datetime) -> Backlog:
-    """How many messages are overdue at ``now``, for the health page."""
+def given_up(session: Session) -> dict[str, int]:
+    """channel -> how many messages were given up, in all."""
+    query = select(Message.channel, func.count()).where(Message.sent_at.is_(None), Message.failed_at.is_not(None))
+    return {row[0]: row[1] for row in session.execute(query.group_by(Message.channel))}
+
+
+def backlog(session: Session, now: datetime, channel: str = "") -> Backlog:
+    """How many messages (by ``channel``, or all) are overdue at ``now``, for the health page."""
     # Before the first try the wait counts from the time it was due, afterwards from when it was written.
     since = case((Message.tries == 0, Message.next_try_at), else_=Message.queued_at)
     overdue = and_(_unfinished(), or_(Message.tries > 0, Message.next_try_at <= now))
+    if channel:
+        overdue = and_(overdue, Message.channel == channel)
     rows = session.execute(
         select(func.count(), func.min(since), func.count(case((Message.failure != "", 1)))).where(overdue)
     ).one()
@@ -220,7 +230,7 @@ def _tidy(house: House) -> None:
 
 
 def _claim(house: House, worker: str) -> _Claim | None:
-    """Take the next due message: alerts first, then the oldest. Two workers never get the same one."""
+    """Take the next due message: alerts and drills first, then the oldest. Two workers never get the same one."""
     with transaction(house.engine) as session:
         now = house.clock()
         due = (
@@ -231,7 +241,7 @@ def _claim(house: House, worker: str) -> _Claim | None:
                 Message.next_try_at <= now,
                 or_(Message.not_after.is_(None), Message.not_after >= now),
             )
-            .order_by(case((Message.alert_id.is_not(None), 0), else_=1), Message.id)
+            .order_by(case((Message.repeat == "prefer_duplicate", 0), else_=1), Message.id)
             .limit(1)
             .with_for_update(skip_locked=True)
         )

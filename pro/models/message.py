@@ -15,7 +15,7 @@ class Message(Base):
 
     ``template`` and ``params_sealed`` (JSON) come first, the rendered text second: some gateways take only the former.
     Address, parameters and body are sealed, because they hold phone numbers and links. ``repeat``: "prefer_duplicate"
-    for alerts (a lost claim is sent again), "prefer_silence" for the rest.
+    for alerts and drills (they go first, and a lost claim is sent again), "prefer_silence" for the rest.
     """
 
     __tablename__ = "message"
@@ -30,6 +30,7 @@ class Message(Base):
     participant_id: Mapped[int | None] = mapped_column(ForeignKey("participant.id"), index=True)
     assessment_id: Mapped[int | None] = mapped_column(ForeignKey("assessment.id"), index=True)
     alert_id: Mapped[int | None] = mapped_column(ForeignKey("alert.id"), index=True)
+    drill_id: Mapped[int | None] = mapped_column(ForeignKey("drill.id"), index=True)
     address_sealed: Mapped[str] = mapped_column(Text)
     params_sealed: Mapped[str] = mapped_column(Text)
     subject: Mapped[str] = mapped_column(Text, default="")

@@ -77,18 +77,26 @@ class Absence(Base):
 class Drill(Base):
     """The weekly synthetic alert of one study: the proof that an alert reaches the on-call phone.
 
-    ``week``: ISO week as 2026-W48; one a study and week. Proven once somebody whom it told confirms it; ``failed_at``
-    says that it did not get there in time, ``failure`` why.
+    ``week``: ISO week as 2026-W48; ``number``: 0 for the week's own drill, from 1 on for those begun by hand. Proven
+    once somebody confirms it; ``failed_at`` says that it did not get there in time, ``failure`` why.
     """
 
     __tablename__ = "drill"
-    __table_args__ = (UniqueConstraint("plan", "week"),)
+    __table_args__ = (UniqueConstraint("plan", "week", "number"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     plan: Mapped[str] = mapped_column(String(64))
     week: Mapped[str] = mapped_column(String(8))
+    number: Mapped[int] = mapped_column(default=0)
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     confirmed_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
     failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     failure: Mapped[str] = mapped_column(String(64), default="")
+
+    @property
+    def state(self) -> str:
+        """passed, failed or running. One that failed has passed all the same once somebody confirmed it afterwards."""
+        if self.failed_at is not None and (self.confirmed_at is None or self.confirmed_at < self.failed_at):
+            return "failed"
+        return "passed" if self.confirmed_at else "running"

@@ -9,10 +9,10 @@ from sqlalchemy import select
 from pro.core.level import Level
 from pro.messaging import outbox
 from pro.models import Alert, Heartbeat, Message
-from pro.services import telling
+from pro.services import drills, telling
 from pro.work import Work
 
-LOOPS = ("judge_idle", "calendar", "digests", "escalate", "outbox", "audit")
+LOOPS = ("judge_idle", "calendar", "digests", "escalate", "drills", "outbox", "audit")
 STALE = timedelta(seconds=60)
 # A mail that should have left this long ago means that mail has gone quiet.
 MAIL_LATE = timedelta(minutes=5)
@@ -29,7 +29,8 @@ def beat(work: Work, name: str) -> None:
 
 def troubles(work: Work) -> list[str]:
     """What is wrong, by name: a loop that has not come round for a minute, "mail" that waits too long, and "untold"
-    where a loud alert that nobody took on was mailed to nobody, because there is no open account.
+    where a loud alert that nobody took on was mailed to nobody, because there is no open account, "drill" where the
+    weekly synthetic alert failed or did not come.
     """
     beats = {row.name: row.at for row in work.session.scalars(select(Heartbeat))}
     found = [name for name in LOOPS if name not in beats or work.now - beats[name] > STALE]
@@ -45,4 +46,6 @@ def troubles(work: Work) -> list[str]:
     )
     if work.session.scalar(untold.limit(1)) is not None:
         found.append("untold")
+    if any(drill.state != "running" for drill in drills.standing(work)):
+        found.append("drill")
     return found

@@ -14,8 +14,9 @@ from pro.core.level import Level
 from pro.errors import NotFound
 from pro.messaging import compose
 from pro.models import Alert, AlertNote, Assessment, Event, Message, Participant
-from pro.services import cases, circumstances, duties, roster_days, staffing, wording
+from pro.services import cases, circumstances, drills, duties, roster_days, staffing, wording
 from pro.services.cases import Case
+from pro.services.drills import Standing
 from pro.services.forms import answer_rows, standing
 from pro.services.roster_days import Gap
 from pro.work import Work
@@ -64,7 +65,9 @@ class DutyNow:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """What needs somebody now. ``gaps``: when nobody is on call within a week, the next one first."""
+    """What needs somebody now. ``gaps``: when nobody is on call within a week, the next one first; ``drills``: test
+    alerts to confirm or to mend.
+    """
 
     unacknowledged: list[Case]
     in_hand: list[Case]
@@ -73,6 +76,7 @@ class Board:
     on_duty: list[DutyNow]
     investigators: list[str]
     gaps: list[Gap]
+    drills: list[Standing]
     now: datetime
 
     @property
@@ -156,6 +160,7 @@ def board(work: Work, language: str = "zh_Hans") -> Board:
         on_duty=on_duty,
         investigators=[person.name for person in duties.with_role(work, "investigator")],
         gaps=roster_days.gaps_of_all(work),
+        drills=drills.standing(work),
         now=work.now,
     )
 
@@ -327,13 +332,17 @@ def _events(work: Work, alerts: Sequence[Alert], assessment: Assessment | None) 
 
 def _failed(work: Work, language: str) -> list[FailedMessage]:
     in_vain = (
-        Message.alert_id.is_not(None),
+        Message.repeat == "prefer_duplicate",
         Message.sent_at.is_(None),
         Message.dropped_at.is_(None),
         Message.tries >= TRIED_IN_VAIN,
     )
+    # A drill stands on top of the board itself: phoning somebody instead would prove nothing.
     query = (
-        select(Message).where(or_(Message.failed_at.is_not(None), and_(*in_vain))).order_by(Message.id.desc()).limit(50)
+        select(Message)
+        .where(or_(Message.failed_at.is_not(None), and_(*in_vain)), Message.template.not_in(drills.TOLD))
+        .order_by(Message.id.desc())
+        .limit(50)
     )
     names: Mapping[int, str] = cases.staff_names(work)
     translator = work.house.catalogs.translator(language)

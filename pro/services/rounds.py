@@ -17,7 +17,7 @@ from pro.db import transaction
 from pro.messaging import outbox
 from pro.messaging.sender import Sender
 from pro.models import Assessment
-from pro.services import alerting, audit, pulse, reminding, telling
+from pro.services import alerting, audit, drills, pulse, reminding, telling
 from pro.services.forms import answer_rows, standing
 from pro.work import House, Work
 
@@ -27,8 +27,8 @@ ONE_ROUND, BETWEEN = 5, 2
 
 
 def tick(house: House, senders: Mapping[str, Sender], worker: str) -> int:
-    """One round: judge idle forms, look at calendars, queue digests, climb the ladder, deliver the outbox, seal the
-    audit trail. How much was done.
+    """One round: judge idle forms, look at calendars, queue digests, climb the ladder, drill, deliver the outbox, seal
+    the audit trail. How much was done.
 
     A step that breaks is logged, leaves no heartbeat, and does not keep the others from running.
     """
@@ -37,6 +37,7 @@ def tick(house: House, senders: Mapping[str, Sender], worker: str) -> int:
         ("calendar", lambda: reminding.look(house)),
         ("digests", lambda: _in_transaction(house, digests)),
         ("escalate", lambda: escalate(house)),
+        ("drills", lambda: _in_transaction(house, drill)),
         ("outbox", lambda: outbox.deliver(house, senders, worker, ONE_ROUND)),
         ("audit", lambda: _in_transaction(house, audit.seal_events)),
     )
@@ -129,6 +130,11 @@ def escalate(house: House) -> int:
     if done.broken:
         raise RuntimeError(f"{done.broken} cases could not be told again")
     return done.queued
+
+
+def drill(work: Work) -> int:
+    """Begin the weekly synthetic alert when its time has come, and find the one that did not get through."""
+    return drills.begin(work) + drills.check(work)
 
 
 def _beat(work: Work, names: list[str]) -> int:

@@ -59,7 +59,7 @@ def tell(work: Work, assessment: Assessment, plan: Plan, raised: Sequence[Alert]
     }
     for person in people:
         key = f"alert:{first.id}:{level.word}:{times}:email:{person.id}"
-        _send(work, person, "alert", params, key, alert_id=first.id, assessment_id=assessment.id)
+        send(work, person, "alert", params, key, alert_id=first.id, assessment_id=assessment.id)
 
 
 def digest(work: Work, plan: Plan, local_now: datetime) -> int:
@@ -75,7 +75,7 @@ def digest(work: Work, plan: Plan, local_now: datetime) -> int:
         for person in duties.to_tell(work, plan, Level.WATCH, minutes=0)
     }
     done = set(work.session.scalars(select(Message.dedupe_key).where(Message.dedupe_key.in_(keys))))
-    new = [_send(work, person, "alert_digest", {"rows": rows}, key) for key, person in keys.items() if key not in done]
+    new = [send(work, person, "alert_digest", {"rows": rows}, key) for key, person in keys.items() if key not in done]
     return sum(message is not None for message in new)
 
 
@@ -120,6 +120,48 @@ def hush(work: Work, sources: Collection[str]) -> None:
         outbox.drop(work, Message.alert_id.in_(select(Alert.id).where(Alert.source.in_(done))), "taken_on")
 
 
+def send(
+    work: Work,
+    person: Staff,
+    template: str,
+    params: Mapping[str, Any],
+    key: str,
+    *,
+    loud: bool = False,
+    alert_id: int | None = None,
+    assessment_id: int | None = None,
+    drill_id: int | None = None,
+    not_after: datetime | None = None,
+) -> Message | None:
+    """Queue one message of kind ``template`` to ``person`` in their language; None if ``key`` is queued already.
+
+    ``loud``: like an alert, before everything else, and rather twice than not at all.
+    """
+    # An account in a language that the system no longer speaks gets its mail all the same.
+    language = person.language if person.language in work.catalogue.languages else work.catalogue.languages[0]
+    channel = compose.KINDS[template].channel
+    rendered = compose.render(template, language, params, work.house.catalogs, not work.config.production)
+    return outbox.queue(
+        work,
+        outbox.Draft(
+            dedupe_key=key,
+            channel=channel,
+            template=template,
+            params=dict(params),
+            language=language,
+            address=work.vault.open(person.phone_sealed or "") if channel == "sms" else person.email,
+            subject=rendered.subject,
+            body=rendered.text,
+            staff_id=person.id,
+            alert_id=alert_id,
+            assessment_id=assessment_id,
+            drill_id=drill_id,
+            not_after=not_after,
+            repeat="prefer_duplicate" if loud or alert_id else "prefer_silence",
+        ),
+    )
+
+
 def _waiting() -> tuple[ColumnElement[bool], ...]:
     return (
         Alert.level >= int(Level.URGENT),
@@ -162,7 +204,7 @@ def _climb(work: Work, alerts: list[Alert]) -> int:
     queued = 0
     for key, (person, step) in due.items():
         template, params = _again(work, person, step, participant, alert, level)
-        message = _send(work, person, template, params, key, alert_id=alert.id, assessment_id=alert.assessment_id)
+        message = send(work, person, template, params, key, alert_id=alert.id, assessment_id=alert.assessment_id)
         queued += message is not None
     return queued
 
@@ -222,36 +264,3 @@ def _quiet(work: Work, plan: Plan) -> list[dict[str, str]]:
         {"study_number": number, "link": f"{work.config.base_url}/staff/alerts/{alert_id}"}
         for number, alert_id in sorted(newest.items(), key=lambda pair: pair[1])
     ]
-
-
-def _send(
-    work: Work,
-    person: Staff,
-    template: str,
-    params: Mapping[str, Any],
-    key: str,
-    *,
-    alert_id: int | None = None,
-    assessment_id: int | None = None,
-) -> Message | None:
-    # An account in a language that the system no longer speaks gets its mail all the same.
-    language = person.language if person.language in work.catalogue.languages else work.catalogue.languages[0]
-    channel = compose.KINDS[template].channel
-    rendered = compose.render(template, language, params, work.house.catalogs, not work.config.production)
-    return outbox.queue(
-        work,
-        outbox.Draft(
-            dedupe_key=key,
-            channel=channel,
-            template=template,
-            params=dict(params),
-            language=language,
-            address=work.vault.open(person.phone_sealed or "") if channel == "sms" else person.email,
-            subject=rendered.subject,
-            body=rendered.text,
-            staff_id=person.id,
-            alert_id=alert_id,
-            assessment_id=assessment_id,
-            repeat="prefer_duplicate" if alert_id else "prefer_silence",
-        ),
-    )

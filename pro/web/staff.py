@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 
 from pro.errors import BadData
 from pro.services import alerting, reading, staffing
-from pro.web import guard, site, staff_page, staff_participants, staff_roster
+from pro.web import guard, site, staff_drills, staff_page, staff_participants, staff_roster
 from pro.web.guard import Person, needs
 from pro.web.staff_forms import NoteForm, SignInForm
 from pro.web.staff_page import notify
@@ -24,6 +24,7 @@ pages.record_once(staff_page.install)
 pages.context_processor(staff_page.context)
 pages.register_blueprint(staff_participants.pages)
 pages.register_blueprint(staff_roster.pages)
+pages.register_blueprint(staff_drills.pages)
 
 FILTERS = ("unacknowledged", "in_hand", "messages", "forms")
 
@@ -91,9 +92,8 @@ def _place(target: str) -> str:
     parts = target.split("?")[0].strip("/").split("/")
     if len(parts) > 2 and parts[1] == "participants":
         return "participant"
-    return {"alerts": "alert", "participants": "participants", "roster": "roster"}.get(
-        parts[1] if len(parts) > 1 else "", "board"
-    )
+    names = {"alerts": "alert", "participants": "participants", "roster": "roster", "drills": "drill"}
+    return names.get(parts[1] if len(parts) > 1 else "", "board")
 
 
 @pages.post("/sign-out")

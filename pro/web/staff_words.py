@@ -70,8 +70,27 @@ TEMPLATES: Mapping[str, str] = {
     "alert_again": N_("Alert, told again"),
     "alert_sms": N_("Alert by text message"),
     "alert_digest": N_("Daily digest"),
+    "drill": N_("Weekly test alert"),
+    "drill_sms": N_("Weekly test alert by text message"),
+    "drill_failed": N_("Weekly test alert failed"),
     "invitation": N_("Invitation with a link"),
     "invitation_code": N_("Invitation with a code"),
+}
+
+DRILL_STATES: Mapping[str, str] = {
+    "running": N_("Running"),
+    "passed": N_("Confirmed"),
+    "failed": N_("Failed"),
+    "overdue": N_("Did not come"),
+}
+
+DRILL_FAILURES: Mapping[str, str] = {
+    "not_confirmed": N_("Nobody confirmed it in time. Ask those who were told whether they got it, and why not."),
+    "not_delivered": N_(
+        "A message could not be delivered. Find out why, and let the IT department begin another test."
+    ),
+    "nobody_on_duty": N_("Nobody was on duty. Enter who is on duty, and let the IT department begin another test."),
+    "not_an_emergency": N_("The rules did not make an emergency of it. Tell whoever keeps the plan file."),
 }
 
 WORDING: Mapping[str, str] = {
@@ -178,6 +197,8 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "message": MESSAGE_STATES,
     "channel": CHANNELS,
     "template": TEMPLATES,
+    "drill": DRILL_STATES,
+    "drill_failure": DRILL_FAILURES,
     "wording": WORDING,
     "basis": BASIS,
     "answered_by": ANSWERED_BY,

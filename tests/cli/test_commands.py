@@ -14,7 +14,7 @@ from click.testing import Result
 from flask import Flask
 
 from pro.db import transaction
-from pro.models import Event, Wording
+from pro.models import Duty, Event, Wording
 from pro.services import audit, duties, wording
 from pro.work import House
 from tests.make import Clock, Study
@@ -175,3 +175,21 @@ def test_a_header_that_is_refused_in_a_file_is_a_sentence_too(app: Flask, tmp_pa
     result = run(app, "score", "qlq_c30", str(path))
     assert result.exit_code == 2
     assert "Q3" in result.output
+
+
+def test_a_drill_is_begun_by_hand_and_says_where_to_confirm_it(app: Flask, house: House, seeded: Study) -> None:
+    done = run(app, "drill")
+    assert done.exit_code == 0, done.output
+    assert "2 messages are on their way" in done.output
+    assert "/staff/drills/1" in done.output
+    refused = run(app, "drill", "--plan", "no_such_plan")
+    assert refused.exit_code == 1
+    assert "no study of this name" in refused.output
+
+
+def test_a_drill_by_hand_that_reaches_nobody_says_so(app: Flask, house: House, seeded: Study) -> None:
+    with transaction(house.engine) as session:
+        session.query(Duty).one().ends_at = house.clock()
+    done = run(app, "drill")
+    assert done.exit_code == 1
+    assert "nobody is on call" in done.output

@@ -52,6 +52,7 @@ HOMES: dict[str, set[str]] = {
     "flask": {"app", "pro.cli", "pro.web"},
     "flask_wtf": {"pro.web"},
     "wtforms": {"pro.web"},
+    "prometheus_client": {"pro.web.metrics"},
     "werkzeug": {"pro.web"},
     "markupsafe": {"pro.web", "pro.messaging.compose"},
     "jinja2": {"pro.messaging.compose"},

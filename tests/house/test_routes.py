@@ -28,12 +28,15 @@ GUARDS = {
     ("GET", "/f/<ref>/<int:position>"): PARTICIPANT,
     ("POST", "/f/<ref>/<int:position>"): PARTICIPANT,
     ("GET", "/health"): PUBLIC,
+    ("GET", "/metrics"): PUBLIC,
     ("GET", "/staff/sign-in"): PUBLIC,
     ("POST", "/staff/sign-in"): PUBLIC,
     ("POST", "/staff/sign-out"): PUBLIC,
     ("GET", "/staff/"): "see_board",
     ("GET", "/staff/alerts/<int(max=2147483647):alert_id>"): "see_alert",
     ("POST", "/staff/alerts/<int(max=2147483647):alert_id>"): "see_alert",
+    ("GET", "/staff/drills/<int(max=2147483647):drill_id>"): "see_drill",
+    ("POST", "/staff/drills/<int(max=2147483647):drill_id>"): "see_drill",
     ("GET", "/staff/participants"): "see_participants",
     ("GET", "/staff/participants/<int(max=2147483647):participant_id>"): "see_participants",
     ("GET", "/staff/participants/new"): "enrol",
@@ -59,7 +62,7 @@ def routes(app: Flask) -> dict[tuple[str, str], str]:
 def address(rule: str, study: Study) -> str:
     """``rule`` filled in with what is there."""
     way = study.chinese.checkin
-    numbers = {"participant_id": study.chinese.id, "alert_id": 1, "position": 1, "duty_id": 1}
+    numbers = {"participant_id": study.chinese.id, "alert_id": 1, "position": 1, "duty_id": 1, "drill_id": 1}
     filled = re.sub(r"<int(?:\([^)]*\))?:(\w+)>", lambda found: str(numbers[found[1]]), rule)
     return filled.replace("<token>", way.token).replace("<ref>", way.ref)
 
@@ -128,7 +131,7 @@ def test_another_forms_session_opens_nothing(client: FlaskClient, seeded: Study)
     assert client.get(f"/f/{other.ref}/1").status_code == 403
 
 
-@pytest.mark.parametrize("rule", ["/", "/a/<token>", "/health", "/staff/sign-in"])
+@pytest.mark.parametrize("rule", ["/", "/a/<token>", "/health", "/metrics", "/staff/sign-in"])
 def test_a_public_get_answers_and_changes_nothing(client: FlaskClient, house: House, seeded: Study, rule: str) -> None:
     before = everything(house)
     for _twice in range(2):

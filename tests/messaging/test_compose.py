@@ -24,6 +24,9 @@ PARAMS: dict[str, dict[str, Any]] = {
     "alert_again": ALERT,
     "alert_sms": {"level": "emergency", "address": "https://epro.example.org/staff/"},
     "alert_digest": {"rows": ROWS},
+    "drill": {"level": "emergency", "link": "https://epro.example.org/staff/drills/7"},
+    "drill_sms": {"address": "https://epro.example.org/staff/"},
+    "drill_failed": {"failure": "not_confirmed", "link": "https://epro.example.org/staff/drills/7"},
     "invitation": {"link": LINK},
     "invitation_code": {"address": "https://epro.example.org/", "code": "ABCD-EFGH"},
 }
@@ -40,7 +43,9 @@ def every_text(catalogs: Catalogs, **changes: Any) -> dict[tuple[str, str, str],
     found = {}
     for language in LANGUAGES:
         for kind, params in PARAMS.items():
-            for level in ("emergency", "urgent", "watch") if "level" in params else ("",):
+            # A drill is an emergency or nothing.
+            levels = ("emergency",) if kind == "drill" else ("emergency", "urgent", "watch")
+            for level in levels if "level" in params else ("",):
                 given_now = {**params, "level": level} if level else params
                 found[kind, language, level] = compose.render(
                     kind, language, given_now, catalogs, changes.get("env_banner", False)
@@ -107,7 +112,7 @@ def test_the_banner_stands_first_and_only_outside_production(catalogs: Catalogs)
 
 
 @pytest.mark.parametrize("env_banner", [True, False])
-@pytest.mark.parametrize("kind", ["invitation", "invitation_code", "alert_sms"])
+@pytest.mark.parametrize("kind", ["invitation", "invitation_code", "alert_sms", "drill_sms"])
 def test_a_text_is_one_text_message(catalogs: Catalogs, kind: str, env_banner: bool) -> None:
     english = compose.render(kind, "en", PARAMS[kind], catalogs, env_banner)
     chinese = compose.render(kind, "zh_Hans", PARAMS[kind], catalogs, env_banner)
@@ -140,6 +145,36 @@ def test_a_text_about_an_alert_names_nobody(catalogs: Catalogs, language: str, l
     params = {"level": level, "address": "https://epro.example.org/staff/"}
     found = compose.render("alert_sms", language, params, catalogs, False)
     assert found.text == words + params["address"]
+
+
+@pytest.mark.parametrize(
+    ("language", "subject", "nobody"),
+    [
+        ("zh_Hans", "每周警报演练（危急）：请确认收到", "不涉及任何参与者"),
+        ("en", "Weekly test (Emergency): please confirm", "No participant is concerned."),
+    ],
+)
+def test_a_drill_says_that_it_is_one_and_where_to_confirm(
+    catalogs: Catalogs, language: str, subject: str, nobody: str
+) -> None:
+    found = compose.render("drill", language, PARAMS["drill"], catalogs, False)
+    assert found.subject == found.text.splitlines()[0] == subject
+    assert nobody in found.text
+    assert PARAMS["drill"]["link"] in found.text.splitlines()
+    sms = compose.render("drill_sms", language, PARAMS["drill_sms"], catalogs, False)
+    assert sms.text.endswith(PARAMS["drill_sms"]["address"])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_mail_about_a_failed_drill_says_why(catalogs: Catalogs, language: str) -> None:
+    reasons = ("not_confirmed", "not_delivered", "nobody_on_duty", "not_an_emergency")
+    texts = {
+        compose.render("drill_failed", language, {**PARAMS["drill_failed"], "failure": why}, catalogs, False).text
+        for why in reasons
+    }
+    assert len(texts) == len(reasons)
+    with pytest.raises(ValueError, match="drill_failed"):
+        compose.render("drill_failed", language, {**PARAMS["drill_failed"], "failure": "weather"}, catalogs, False)
 
 
 def test_the_link_ends_the_text_so_that_a_phone_finds_its_end(catalogs: Catalogs) -> None:

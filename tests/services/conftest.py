@@ -16,6 +16,7 @@ from pro.config import Config
 from pro.i18n import Catalogs
 from pro.work import House
 from tests.make import Clock, make_house
+from tests.services import drilling
 from tests.services.ward import Ward, build
 
 
@@ -67,3 +68,12 @@ def postgresql_ward(
     house = house_on(postgresql_url, catalogue, catalogs, tmp_path, clock)
     yield build(house)
     house.engine.dispose()
+
+
+@pytest.fixture
+def drilled(any_ward: Ward, clock: Clock) -> Ward:
+    """The ward on Wednesday at 10:00, with the drill begun and sent."""
+    drilling.give_phone(any_ward, any_ward.nurse)
+    clock.now += drilling.TO_THE_DRILL
+    drilling.tick(any_ward)
+    return any_ward

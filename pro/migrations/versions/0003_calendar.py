@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("plan", sa.String(length=64), nullable=False),
         sa.Column("week", sa.String(length=8), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("started_at", pro.db.UtcDateTime(timezone=True), nullable=False),
         sa.Column("confirmed_at", pro.db.UtcDateTime(timezone=True), nullable=True),
         sa.Column("confirmed_by", sa.Integer(), nullable=True),
@@ -39,7 +40,7 @@ def upgrade() -> None:
         sa.Column("failure", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(["confirmed_by"], ["staff.id"], name=op.f("fk_drill_confirmed_by")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_drill")),
-        sa.UniqueConstraint("plan", "week", name=op.f("uq_drill_plan_week")),
+        sa.UniqueConstraint("plan", "week", "number", name=op.f("uq_drill_plan_week_number")),
     )
     op.create_table(
         "expected",
@@ -131,6 +132,9 @@ def upgrade() -> None:
         reference = f"CONSTRAINT fk_assessment_{column} REFERENCES staff (id)"
         op.execute(f"ALTER TABLE assessment ADD COLUMN {column} INTEGER {reference}")
 
+    op.execute("ALTER TABLE message ADD COLUMN drill_id INTEGER CONSTRAINT fk_message_drill_id REFERENCES drill (id)")
+    op.create_index(op.f("ix_message_drill_id"), "message", ["drill_id"], unique=False)
+
     with op.batch_alter_table("duty", schema=None) as batch_op:
         batch_op.add_column(sa.Column("cancelled_at", pro.db.UtcDateTime(timezone=True), nullable=True))
 
@@ -155,6 +159,10 @@ def downgrade() -> None:
         batch_op.drop_column("checked_at")
         batch_op.drop_column("entered_by")
         batch_op.drop_column("answered_at")
+
+    with op.batch_alter_table("message", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_message_drill_id"))
+        batch_op.drop_column("drill_id")
 
     with op.batch_alter_table("call", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_call_task_id"))

@@ -1,0 +1,66 @@
+"""The weekly synthetic alert of a plan file: what stands there, and that it can be raised at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pro.catalogue.calendar_file import Hour
+from pro.catalogue.source import CatalogueError, Part
+from pro.core.instrument import Instrument
+from pro.core.level import Level
+from pro.core.plan import Drilling, Plan
+from pro.core.triage import Case, judge
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
+
+
+class DrillFile(Part):
+    """The weekly synthetic alert: when it is raised, and from which answers."""
+
+    weekday: Literal["monday", "tuesday", "wednesday", "thursday", "friday"]
+    at: Hour = Field(description="Local time; with confirm_minutes it must lie between opens and closes")
+    confirm_minutes: int = Field(gt=0, le=480, description="Within so many minutes somebody must have confirmed it")
+    instrument: str
+    answers: dict[str, Annotated[int, Field(strict=True)]] = Field(
+        min_length=1, description="Options' codes that the rules call an emergency"
+    )
+
+
+def read_drill(path: Path, file: DrillFile, plan: Plan, instruments: Mapping[str, Instrument]) -> Drilling:
+    """The drill of ``plan``. CatalogueError names an item, an answer or an hour that cannot be."""
+    if file.instrument not in plan.instruments:
+        listed = ", ".join(sorted(plan.instruments))
+        sentence = f"“{file.instrument}” is not a known instrument of this plan; known are {listed}."
+        raise CatalogueError(path, "drill.instrument", sentence)
+    instrument = instruments[file.instrument]
+    for name, value in file.answers.items():
+        item = instrument.items.get(name)
+        if item is None:
+            raise CatalogueError(path, f"drill.answers.{name}", f"{instrument.id} has no item of this name.")
+        if not item.accepts(value):
+            raise CatalogueError(path, f"drill.answers.{name}", f"{value} is no possible answer to {name}.")
+    verdict = judge(plan, instrument, Case(answers=file.answers))
+    if verdict.level is not Level.EMERGENCY:
+        sentence = f"The rules call these answers “{verdict.level.word}”; a drill must be an emergency."
+        raise CatalogueError(path, "drill.answers", sentence)
+    at = time.fromisoformat(file.at.rjust(5, "0"))
+    _check_hours(path, at, file.confirm_minutes, plan)
+    answers = MappingProxyType(dict(file.answers))
+    return Drilling(WEEKDAYS.index(file.weekday), at, file.confirm_minutes, instrument.id, answers)
+
+
+def _check_hours(path: Path, at: time, confirm_minutes: int, plan: Plan) -> None:
+    """A drill begins and is confirmed in working hours: nobody is woken for it."""
+    opens, closes = (time.fromisoformat(text.rjust(5, "0")) for text in (plan.settings.opens, plan.settings.closes))
+    day = date(2000, 1, 1)
+    confirmed = datetime.combine(day, at) + timedelta(minutes=confirm_minutes)
+    if at < opens or confirmed > datetime.combine(day, closes):
+        hours = f"{plan.settings.opens} to {plan.settings.closes}"
+        sentence = f"It must begin and be confirmed ({confirm_minutes} minutes) within the hours, {hours}."
+        raise CatalogueError(path, "drill.at", sentence)
