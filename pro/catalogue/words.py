@@ -79,6 +79,8 @@ def read_words(path: Path, instrument: Instrument, language: str) -> Words:
     if file.language != language:
         sentence = f"This file lies in the folder of {language} but says “{file.language}”."
         raise CatalogueError(path, "language", sentence)
+    for name in file.synonym_sets.keys() - file.option_sets.keys():
+        raise CatalogueError(path, f"synonym_sets.{name}", f"There is no set called “{name}” in option_sets.")
     items: dict[str, ItemWords] = {}
     for item_id, raw in file.items.items():
         options = raw.options

@@ -14,7 +14,7 @@ from pro.catalogue import CatalogueError, read_instruments
 from pro.catalogue.words import read_words
 from pro.cli.screen import BYTE_ORDER_MARK
 from pro.core.instrument import Item, Words
-from pro.core.reply import Command, Heard, Unclear, hear
+from pro.core.reply import Command, Ear, Heard, Unclear
 
 INSTRUMENTS = Path(__file__).resolve().parents[1] / "instruments"
 TRANSLATIONS = Path(__file__).resolve().parents[2] / "translations"
@@ -30,12 +30,12 @@ def reply(instrument: str, item: str, lang: str, file: BinaryIO) -> None:
 
     Reads FILE, or standard input, in UTF-8. Every language is understood, whichever the question was asked in.
     """
-    asked, words = _asked(instrument, item, lang)
+    ear = Ear(*_asked(instrument, item, lang))
     out = sys.stdout.buffer
     for number, line in enumerate(file):
         text = line.removeprefix(BYTE_ORDER_MARK) if number == 0 else line
         # A byte that is not UTF-8 becomes a lone surrogate, which no answer may have.
-        found = hear(asked, words, text.rstrip(b"\r\n").decode("utf-8", errors="surrogateescape"))
+        found = ear.hear(text.rstrip(b"\r\n").decode("utf-8", errors="surrogateescape"))
         out.write(_line(found).encode("utf-8") + b"\n")
     out.flush()
 

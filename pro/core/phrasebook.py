@@ -94,7 +94,7 @@ def tokens(text: str) -> list[Token]:
         if kind == "mark":
             sort = _sort(source, piece.start(), said)
             if sort is not None:
-                found.append(Token(sort, "-" if said in _DASHES else said, False))
+                found.append(Token(sort, said, False))
         elif kind == "number" and before == "word":
             # "B3" is no number.
             found.append(Token("other", said, True))
@@ -143,11 +143,14 @@ def phrase(text: str, sense: Sense) -> Phrase | None:
     """``text`` as a phrase; None if it has no word."""
     words: list[str] = []
     loose: set[int] = set()
-    for token in tokens(text):
+    made = tokens(text)
+    # "1–2" alone is also a range of codes: only with its own dash it is the label. "1–2 times" takes any.
+    bare = all(token.kind in ("number", "sign", "break") for token in made)
+    for token in made:
         if token.kind in ("break", "ask", "picture"):
             loose.add(len(words))
         else:
-            words.append(token.text)
+            words.append("-" if token.text in _DASHES and not bare else token.text)
     return Phrase(tuple(words), frozenset(loose - {0, len(words)}), sense) if words else None
 
 
@@ -199,7 +202,7 @@ def _fits(text: list[Token], place: int, made: Phrase) -> int:
     for step, word in enumerate(made.words):
         while step in made.loose and place < len(text) and text[place].kind in ("break", "ask"):
             place += 1
-        if place >= len(text) or text[place].text != word:
+        if place >= len(text) or (text[place].text != word and (word != "-" or text[place].text not in _DASHES)):
             return 0
         place += 1
     return place

@@ -4,8 +4,8 @@
 an option's words, with nothing else but small talk. Words that are not understood are let pass in a sentence of their
 own only, without a number, an option or a denial in it, and only after the answer or if that says "I choose".
 
-A typed number is an option's code as shown; an item's own label wins over that (vomit has an option "1-2"), anything
-else with a sign, a range, a unit or an ordinal is unclear. For a list a number is the place in ``item.lists``, 0 and
+A typed number is an option's code as shown; with a sign, a unit, as a range or an ordinal it is unclear, but where that
+is a label ("1–2 times") or one of its synonyms. For a list a number is the place in ``item.lists``, 0 and
 the words of its code 0 are "none of these"; several are parted by commas, spaces or "and", names do as well.
 """
 
@@ -106,27 +106,40 @@ def command(text: str) -> Steer | None:
     return _steer(spans[0]) if len(spans) == 1 and spans[0].kind == "command" else None
 
 
+class Ear:
+    """One item's ear: ``words`` are the item's words in all languages, read once for any number of texts."""
+
+    def __init__(self, item: Item, words: Iterable[Words]) -> None:
+        self._item = item
+        own = book(_entries(item, words))
+        more = {"number": (TALK, WEIGHT_TALK), "list": (AND, TALK)}.get(item.kind, (TALK,))
+        self._books = (COMMANDS, own, *more)
+
+    def hear(self, text: str) -> Heard:
+        """``text`` of a conversation as an answer to the item. Never raises."""
+        if _UNREADABLE.search(text):
+            return Unclear("unreadable")
+        plain = text.strip()
+        if not plain:
+            return Unclear("empty")
+        steer = command(plain)
+        if steer is not None:
+            return Command(steer)
+        if self._item.kind == "text":
+            return _text(self._item, plain)
+        if len(plain) > _LONGEST:
+            return Unclear("not_understood")
+        spans = scan(tokens(plain), self._books)
+        if self._item.kind == "list":
+            return _listed(self._item, spans)
+        if self._item.kind == "number":
+            return _decide(list(_measured(self._item, spans)), frozenset())
+        return _decide([_coded(self._item, span) for span in spans], frozenset({0}))
+
+
 def hear(item: Item, words: Iterable[Words], text: str) -> Heard:
-    """``text`` of a conversation as an answer to ``item``, whose words in all languages are ``words``. Never raises."""
-    if _UNREADABLE.search(text):
-        return Unclear("unreadable")
-    plain = text.strip()
-    if not plain:
-        return Unclear("empty")
-    steer = command(plain)
-    if steer is not None:
-        return Command(steer)
-    if item.kind == "text":
-        return _text(item, plain)
-    if len(plain) > _LONGEST:
-        return Unclear("not_understood")
-    own = book(_entries(item, words))
-    if item.kind == "number":
-        spans = list(_measured(item, scan(tokens(plain), (COMMANDS, own, TALK, WEIGHT_TALK))))
-        return _decide(spans, frozenset())
-    if item.kind == "list":
-        return _listed(item, scan(tokens(plain), (COMMANDS, own, AND, TALK)))
-    return _decide([_coded(item, span) for span in scan(tokens(plain), (COMMANDS, own, TALK))], frozenset({0}))
+    """One ``text`` of a conversation as an answer to ``item``; for several, keep its ``Ear``. Never raises."""
+    return Ear(item, words).hear(text)
 
 
 _MUTE = frozenset(("break", "ask", "picture"))
@@ -207,25 +220,28 @@ def _weighed(item: Item, span: Span, amount: Decimal | None, unit: str) -> _Said
     return _Said(span, number.quantize(Decimal(1).scaleb(-item.decimals), ROUND_HALF_UP))
 
 
-def _clauses(said: Iterable[_Said]) -> Iterator[tuple[list[_Said], bool]]:
+def _clauses(said: Iterable[_Said]) -> list[tuple[list[_Said], bool]]:
     """The clauses that hold anything, and whether each is a question. Pictures belong to none."""
+    clauses: list[tuple[list[_Said], bool]] = []
     clause: list[_Said] = []
     for one in said:
-        if one.span.kind not in ("break", "ask", "picture"):
+        if one.span.kind not in _MUTE:
             clause.append(one)
         elif one.span.kind != "picture":
             if clause:
-                yield clause, one.span.kind == "ask"
-            clause = []
-    if clause:
-        yield clause, False
+                clauses.append((clause, False))
+                clause = []
+            # The sign may stand behind a bracket: "none (none)?".
+            if one.span.kind == "ask" and clauses:
+                clauses[-1] = (clauses[-1][0], True)
+    return [*clauses, (clause, False)] if clause else clauses
 
 
 def _decide(said: Sequence[_Said], none: frozenset[Value]) -> Heard:
     """The one value or command that ``said`` comes to. ``none`` are the values that mean "not at all"."""
     answers: list[_Said] = []
     steers: set[Steer] = set()
-    clauses = list(_clauses(said))
+    clauses = _clauses(said)
     marked = any({one.span.kind for one in clause} & {"mark", "unknown"} == {"mark"} for clause, _ in clauses)
     affirmed = strange = False
     for clause, asked in clauses:
@@ -238,7 +254,7 @@ def _decide(said: Sequence[_Said], none: frozenset[Value]) -> Heard:
             strange = True
             # Words that we do not know, in one breath with an answer or a denial, may say anything about it.
             if found or steers or not (answers or marked) or any(map(_takes_back, clause)):
-                return Unclear(_why(found))
+                return Unclear("two_readings" if len(found) > 1 or answers else "not_understood")
         elif found and (asked or _contradicts(found, none)):
             return Unclear("not_understood")
         answers += found
@@ -265,7 +281,7 @@ def _bare(one: _Said) -> bool:
 
 
 def _why(answers: Sequence[_Said]) -> Why:
-    if len({(one.value, one.why) for one in answers}) > 1:
+    if len({one.span.words if one.value is None else one.value for one in answers}) > 1:
         return "two_readings"
     return (answers[0].why if answers else None) or "not_understood"
 

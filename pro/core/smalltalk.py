@@ -56,11 +56,10 @@ WEIGHING = (
 )
 TOGETHER = "和|及|与|还有|以及|跟|and|also|plus"
 # In a sentence beside the answer these may take it back: 不对, 打错了, "I meant".
-TAKING_BACK = frozenset("不没无非未别勿冇否错改") | frozenset(
-    "no|not|never|without|wrong|mistake|mistaken|meant|mean|typo|instead|except|nope|cannot|but|oops|wait|rather".split(
-        "|"
-    )
-)
+TAKING_BACK = frozenset("不没无非未别勿冇否错改") | {
+    *("no", "not", "never", "without", "wrong", "mistake", "mistaken", "meant", "mean", "typo", "instead", "except"),
+    *("nope", "cannot", "but", "oops", "wait", "rather"),
+}
 
 
 def _entries(text: str, sense: Sense) -> list[tuple[str, Sense]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from pro.catalogue import read_instruments
 from pro.catalogue.words import read_words
+from pro.core.reply import Ear, Heard
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKIN = read_instruments(ROOT / "pro/instruments")["npc_checkin"]
@@ -14,3 +16,14 @@ SPOKEN = [
     read_words(ROOT / f"translations/{language}/instruments/npc_checkin.yaml", CHECKIN, language)
     for language in ("zh_Hans", "en")
 ]
+
+
+@cache
+def ear(item: str) -> Ear:
+    """The ear of ``item`` for both languages."""
+    return Ear(ITEMS[item], SPOKEN)
+
+
+def hear(item: str, text: str) -> Heard:
+    """``text`` as an answer to ``item``."""
+    return ear(item).hear(text)
