@@ -30,7 +30,7 @@ _PIECE = re.compile(
 _APART = re.compile(
     "[\u2070-\u2079\u2080-\u2089\u00b2\u00b3\u00b9\u00bc-\u00be\u2460-\u249b\u24ea-\u24ff\u2776-\u2793]|[0-9]\ufe0f?\u20e3"
 )
-_DASHES = frozenset("-\u2010\u2011\u2012\u2013\u2014\u2015\u2212~\u301c\u223c")
+DASHES = frozenset("-\u2010\u2011\u2012\u2013\u2014\u2015\u2212~\u301c\u223c")
 _WAVES = frozenset("~\u301c\u223c")
 _NEUTRAL = frozenset("#=°`|")
 _SIGNS = frozenset("%/\\&@*^_")
@@ -121,7 +121,7 @@ def _digit(sign: str) -> str:
 def _sort(source: str, place: int, sign: str) -> TokenKind | None:
     """What a single mark is; None for a hyphen within a word, which is a space."""
     before, after = source[place - 1 : place], source[place + 1 : place + 2]
-    if sign in _DASHES:
+    if sign in DASHES:
         if sign in _WAVES:
             # 好的~ is a friendly tone, 1~2 a range.
             rest = source[place + 1 :].lstrip()[:1]
@@ -150,7 +150,7 @@ def phrase(text: str, sense: Sense) -> Phrase | None:
         if token.kind in ("break", "ask", "picture"):
             loose.add(len(words))
         else:
-            words.append("-" if token.text in _DASHES and not bare else token.text)
+            words.append("-" if token.text in DASHES and not bare else token.text)
     return Phrase(tuple(words), frozenset(loose - {0, len(words)}), sense) if words else None
 
 
@@ -202,7 +202,7 @@ def _fits(text: list[Token], place: int, made: Phrase) -> int:
     for step, word in enumerate(made.words):
         while step in made.loose and place < len(text) and text[place].kind in ("break", "ask"):
             place += 1
-        if place >= len(text) or (text[place].text != word and (word != "-" or text[place].text not in _DASHES)):
+        if place >= len(text) or (text[place].text != word and (word != "-" or text[place].text not in DASHES)):
             return 0
         place += 1
     return place

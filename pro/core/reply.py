@@ -19,7 +19,7 @@ from itertools import pairwise
 from typing import Literal, cast
 
 from pro.core.instrument import Item, Value, Words
-from pro.core.phrasebook import Sense, Span, book, phrase, scan, tokens
+from pro.core.phrasebook import DASHES, Sense, Span, book, phrase, scan, tokens
 from pro.core.smalltalk import AND, COMMANDS, TAKING_BACK, TALK, WEIGHT_TALK, Steer
 
 Why = Literal[
@@ -241,6 +241,7 @@ def _decide(said: Sequence[_Said], none: frozenset[Value]) -> Heard:
     """The one value or command that ``said`` comes to. ``none`` are the values that mean "not at all"."""
     answers: list[_Said] = []
     steers: set[Steer] = set()
+    said = [one for place, one in enumerate(said) if not _copied_dash(said, place)]
     clauses = _clauses(said)
     marked = any({one.span.kind for one in clause} & {"mark", "unknown"} == {"mark"} for clause, _ in clauses)
     affirmed = strange = False
@@ -261,6 +262,13 @@ def _decide(said: Sequence[_Said], none: frozenset[Value]) -> Heard:
     if steers:
         return Command(steers.pop()) if len(steers) == 1 and not answers and not strange else Unclear("two_readings")
     return _one(said, answers, affirmed, none)
+
+
+def _copied_dash(said: Sequence[_Said], place: int) -> bool:
+    """True for the dash of "3 - severe", a line copied from the options; "1-2 times" is a range."""
+    around = [one.span for one in said[max(0, place - 1) : place + 2]]
+    copied = [span.kind for span in around] == ["number", "sign", "option"] and not _numeric(around[2])
+    return copied and around[1].words[0] in DASHES
 
 
 def _one(said: Sequence[_Said], answers: Sequence[_Said], affirmed: bool, none: frozenset[Value]) -> Heard:
@@ -287,13 +295,28 @@ def _why(answers: Sequence[_Said]) -> Why:
 
 
 def _contradicts(found: Sequence[_Said], none: frozenset[Value]) -> bool:
-    """True where a word for "none" goes before something else in one breath: 不是没有, 不是 0, 没有 0."""
+    """True where two words, or a word for "none" and a number, are said in one breath: 不是没有, 没有 0, 轻一点.
+
+    The same word twice is not, nor the same in two languages, nor a second English "none" ("no not at all").
+    """
     for first, second in pairwise(found):
-        denies = first.span.kind == "option" and first.value in none
-        latin = first.span.words[0].isascii() and second.span.kind == "option" and second.value in none
-        if denies and first.span.words != second.span.words and not latin:
-            return True
+        denies = first.value in none
+        if first.span.kind != "option":
+            # "1 2 times" is no line copied from the options.
+            if second.span.kind == "option" and _numeric(second.span):
+                return True
+        elif second.span.kind != "option":
+            if denies:
+                return True
+        elif first.span.words != second.span.words:
+            latin = [one.span.words[0].isascii() for one in (first, second)]
+            if latin != [True, True] if denies else latin[0] == latin[1]:
+                return True
     return False
+
+
+def _numeric(span: Span) -> bool:
+    return [one.kind for one in scan(tokens(span.words[0]), ())] == ["number"]
 
 
 def _takes_back(one: _Said) -> bool:

@@ -22,9 +22,9 @@ ANSWERS: list[tuple[str, int | str, str]] = [
         "headache",
         3,
         "三吧|嗯 三|嗯，三|嗯嗯3|呃……三|大概是3|大概三吧|"
-        "应该是3|差不多3|选三谢谢|3谢谢|3，谢谢医生|医生您好，3|今天是3|我觉得是3",
+        "应该是3|差不多3|选三谢谢|3谢谢|3，谢谢医生|医生您好，3|抱歉，3|我觉得是3",
     ),
-    ("headache", 3, "3 😊|😊3|三🙏🙏|3～|3~|好的，3|好 3|3 3"),
+    ("headache", 3, "3 😊|😊3|三🙏🙏|3～|3~|好的，3|好的 3|3 3"),
     (
         "headache",
         3,
@@ -36,7 +36,8 @@ ANSWERS: list[tuple[str, int | str, str]] = [
     (
         "headache",
         3,
-        "3 重|3. 重|3=重|3：重|3 Severe|3. Severe|3 = severe|3（重）|重 3|Severe (3)|severe 3|重（severe）",
+        "3 重|3-重|3 - Severe|3—重|3. 重|3=重|3：重|"
+        "3 Severe|3. Severe|3 = severe|3（重）|重 3|Severe (3)|severe 3|重（severe）",
     ),
     ("headache", 0, "0 没有|0. None|0=没有|没有（0）"),
     ("headache", 1, "1轻|1 = Mild|有 1|yes, 1|有，轻|yes, mild|有的，有一点"),
@@ -71,7 +72,7 @@ ANSWERS: list[tuple[str, int | str, str]] = [
     ("neuro", 1, "有|是|是的|对|yes|Yes|YES!|y|yeah|有的|1|一|嗯，有|yes please"),
     ("neuro", 0, "没有|没|不是|否|no|No.|N|nope|0|零|不是，没有|no no"),
     ("bleed_now", 1, "是|是的|还在出血|还在流|有|yes|1|是1"),
-    ("bleed_now", 0, "没有|不是|不流了|no"),
+    ("bleed_now", 0, "没有|不是|不流了|现在没有|no|not right now"),
     ("bleed", 0, "没有|没出血|没有流血|不出血|no bleeding|Didn’t bleed|didn't bleed"),
     ("bleed", 1, "只有血丝或几滴|血丝|有血丝|几滴|Only streaks or a few drops|streaks|a few drops"),
     ("bleed", 2, "比几滴多，10分钟内止住|比几滴多 10分钟内止住|More than a few drops, stopped within 10 minutes|2"),
@@ -95,7 +96,7 @@ ANSWERS: list[tuple[str, int | str, str]] = [
     ("odor", 2, "明显|明顯|clear|2"),
     ("discharge", 1, "一点|有一点|a little|有一点点"),
     ("discharge", 3, "整天都很多|a lot all day"),
-    ("vomit", 1, "1–2次|1-2次|1–2|两次|twice"),
+    ("vomit", 1, "1–2次|1-2次|1–2|两次|twice|1-2 times|1–2 times|1. 1–2次"),
     ("diarrhea", 1, "1–3次|1-3次|1–3"),
     ("skin", 4, "4|很深或发黑的伤口，或自己出血"),
     ("fatigue", 4, "整天卧床|整天臥床|in bed all day"),
@@ -165,9 +166,15 @@ ANSWERS: list[tuple[str, int | str, str]] = [
     (
         "headache",
         "?",
-        "头痛，3|恶心：3|昨天3|昨天 有一点|比昨天重|有一点都没有|一直痛|如果3|3如果明天还痛|three hundred|one two",
+        "头痛，3|恶心：3|昨天3|今天3|3-没有|轻一点|好一点|重一点|-重|3--重|"
+        "昨天 有一点|比昨天重|有一点都没有|一直痛|如果3|3如果明天还痛|three hundred|one two",
     ),
-    ("neuro", "?", "也许吧|有时候|不一定|有没有|是不是|yes no|有，没有|是0|yes 0|no 1|是吗|是没有"),
+    (
+        "neuro",
+        "?",
+        "现在没有|目前没有|今天没有|not now|也许吧|有时候|不一定|有没有|"
+        "是不是|yes no|有，没有|是0|yes 0|no 1|是吗|是没有",
+    ),
     ("breath", "?", "没有|no|有|yes|好|4|短|short of breath|气短|不正常|not normal"),
     ("faint", "?", "有|yes|差点晕倒了，后来晕倒了|没晕倒，晕倒了"),
     ("temp", "?", "38.5|38.5度|37|39|没有|没量|hot|4|5|8|发烧了|38.0"),
@@ -177,7 +184,7 @@ ANSWERS: list[tuple[str, int | str, str]] = [
     ("appetite", "?", "nothing|没有胃口|没胃口|no appetite|吃不下"),
     ("headache_int", "?", "nothing|不大|not a lot|not very much|大不大"),
     ("bleed", "?", "今天流血了3次|流了2次血|不多|没有很多|not a lot|流了1天|有|yes|it won't stop|stopped"),
-    ("vomit", "?", "2-4|1-3|1-2|1~2|1 to 2|one or two|2次多|吐了"),
+    ("vomit", "?", "2-4|1-3|1-3 times|1-3次|1 2 times|1 3次|2-2次|1-2|1~2|1 to 2|one or two|2次多|吐了"),
     ("palp", "?", "1-2|非常不好|不非常|不是很重|very"),
     # Weight in kg.
     (
