@@ -15,7 +15,7 @@ from pro.catalogue.instruments import read_instrument
 from pro.catalogue.lexicons import read_lexicon
 from pro.catalogue.plans import read_plan, read_plan_words
 from pro.catalogue.source import CatalogueError
-from pro.catalogue.words import read_words
+from pro.catalogue.words import double_meanings, read_words
 from pro.core.anchors import WorkingDays
 from pro.core.instrument import Instrument, Words
 from pro.core.lexicon import Lexicon
@@ -82,7 +82,13 @@ def read(
             if path.stem not in known:
                 raise CatalogueError(path, "", f"There is no instrument called “{path.stem}”.")
         for instrument in known.values():
-            words[instrument.id, language] = read_words(directory / f"{instrument.id}.yaml", instrument, language)
+            path = directory / f"{instrument.id}.yaml"
+            words[instrument.id, language] = read_words(path, instrument, language)
+            # Replies are understood in every language, whichever the question was asked in.
+            spoken = [words[instrument.id, one] for one in languages if (instrument.id, one) in words]
+            for item in instrument.items:
+                for problem in double_meanings(item, [each.items[item] for each in spoken]):
+                    raise CatalogueError(path, problem.where, problem.sentence)
     plans = tuple(plans)
     found, plan_words = _read_plans(plans, known, translations, languages)
     screens = _read_lexicons(instruments, plans, lexicons)

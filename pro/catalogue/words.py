@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -19,10 +19,12 @@ from pydantic import Field
 
 from pro.catalogue.instruments import ONLY_VERSION
 from pro.catalogue.source import CatalogueError, Part, parse
+from pro.core import reply
 from pro.core.instrument import Instrument, Item, ItemWords, Licence, Words
 
 # From this many options on, labelling the two ends is enough (QLQ-C30 items 29-30: clinical.md 1.1).
 ENDS_ONLY_FROM = 7
+_GROUP = re.compile(r"\{([a-z_]+)\}")
 _MARKUP = re.compile(r"<(?!wbr>)[A-Za-z/!]|\x00")
 
 
@@ -46,6 +48,9 @@ class ItemWordsFile(Part):
     hint: str = ""
     options: str | dict[int, str] = {}
     unit: str = ""
+    synonyms: dict[int, tuple[str, ...]] = Field(
+        default={}, description="Other words for an option in a typed reply; {name} puts in a group of synonym_groups"
+    )
 
 
 class WordsFile(Part):
@@ -61,6 +66,10 @@ class WordsFile(Part):
     minutes: int = Field(gt=0)
     recalls: dict[str, str] = {}
     option_sets: dict[str, dict[int, str]] = {}
+    synonym_groups: dict[str, tuple[str, ...]] = {}
+    synonym_sets: dict[str, dict[int, tuple[str, ...]]] = Field(
+        default={}, description="By the name of an option set: synonyms for every item that has these options"
+    )
     items: dict[str, ItemWordsFile]
 
 
@@ -70,6 +79,8 @@ def read_words(path: Path, instrument: Instrument, language: str) -> Words:
     if file.language != language:
         sentence = f"This file lies in the folder of {language} but says “{file.language}”."
         raise CatalogueError(path, "language", sentence)
+    for name in file.synonym_sets.keys() - file.option_sets.keys():
+        raise CatalogueError(path, f"synonym_sets.{name}", f"There is no set called “{name}” in option_sets.")
     items: dict[str, ItemWords] = {}
     for item_id, raw in file.items.items():
         options = raw.options
@@ -78,7 +89,10 @@ def read_words(path: Path, instrument: Instrument, language: str) -> Words:
                 sentence = f"There is no set called “{options}” in option_sets."
                 raise CatalogueError(path, f"items.{item_id}.options", sentence)
             options = file.option_sets[options]
-        items[item_id] = ItemWords(raw.question, raw.short, raw.hint, MappingProxyType(dict(options)), raw.unit)
+        synonyms = read_synonyms(path, file, item_id)
+        items[item_id] = ItemWords(
+            raw.question, raw.short, raw.hint, MappingProxyType(dict(options)), raw.unit, MappingProxyType(synonyms)
+        )
     words = sealed(
         Words(
             instrument=file.instrument,
@@ -98,6 +112,21 @@ def read_words(path: Path, instrument: Instrument, language: str) -> Words:
     return words
 
 
+def read_synonyms(path: Path, file: WordsFile, item_id: str) -> dict[int, tuple[str, ...]]:
+    """Code -> its synonyms: those of the item's option set and its own, groups written out."""
+    raw = file.items[item_id]
+    shared = file.synonym_sets.get(raw.options, {}) if isinstance(raw.options, str) else {}
+    synonyms: dict[int, tuple[str, ...]] = {}
+    for code, texts in (*shared.items(), *raw.synonyms.items()):
+        for text in texts:
+            group = _GROUP.fullmatch(text)
+            if group is not None and group[1] not in file.synonym_groups:
+                sentence = f"There is no group called “{group[1]}” in synonym_groups."
+                raise CatalogueError(path, f"items.{item_id}.synonyms.{code}", sentence)
+            synonyms[code] = synonyms.get(code, ()) + (file.synonym_groups[group[1]] if group is not None else (text,))
+    return {code: tuple(dict.fromkeys(texts)) for code, texts in synonyms.items()}
+
+
 def _licence(raw: str | LicenceFile) -> Licence:
     if not isinstance(raw, LicenceFile):
         return Licence("own" if raw == "own" else "demonstration")
@@ -105,7 +134,10 @@ def _licence(raw: str | LicenceFile) -> Licence:
 
 
 def sealed(words: Words) -> Words:
-    """``words`` with the SHA-256 of their text: one changed character anywhere gives another checksum."""
+    """``words`` with the SHA-256 of their text: one changed character anywhere gives another checksum.
+
+    Synonyms are not shown to anybody and no part of it: a better ear must not make the questions others.
+    """
     items = {
         item_id: {
             "question": item.question,
@@ -169,6 +201,35 @@ def _item_problems(item: Item, words: ItemWords) -> Iterator[Problem]:
     for code in labels_needed(item):
         if code not in words.options:
             yield Problem(f"{where}.options", f"The text of option {code} of “{item.id}” is missing.")
+    yield from _synonym_problems(item, words)
+
+
+def _synonym_problems(item: Item, words: ItemWords) -> Iterator[Problem]:
+    codes = (0,) if item.kind == "list" else item.codes
+    for code, synonyms in words.synonyms.items():
+        where = f"items.{item.id}.synonyms.{code}"
+        if code not in codes:
+            yield Problem(where, f"“{item.id}” has no option {code}.")
+        for synonym in synonyms:
+            wrong = reply.problem(synonym)
+            if wrong is not None:
+                yield Problem(where, f"“{synonym}” {wrong}.")
+    yield from double_meanings(item.id, [words])
+
+
+def double_meanings(item_id: str, spoken: Sequence[ItemWords]) -> Iterator[Problem]:
+    """Every synonym in ``spoken``, an item's words in one or more languages, that stands for two of its options.
+
+    A reply is understood in each language, so the languages share one space of words.
+    """
+    labels = [(reply.spelling(label), code) for words in spoken for code, label in words.options.items()]
+    codes = dict(labels)
+    for words in spoken:
+        for code, synonyms in words.synonyms.items():
+            for synonym in synonyms:
+                other = codes.setdefault(reply.spelling(synonym), code)
+                if other != code:
+                    yield Problem(f"items.{item_id}.synonyms.{code}", f"“{synonym}” already stands for option {other}.")
 
 
 def labels_needed(item: Item) -> tuple[int, ...]:

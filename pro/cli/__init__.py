@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from pro.cli import demo, drill, operate, plan, schema, score, screen, triage, wording
+from pro.cli import demo, drill, operate, plan, reply, schema, score, screen, triage, wording
 from pro.work import House
 
 
@@ -18,6 +18,7 @@ def register(app: Flask, house: House | None, problems: list[str]) -> None:
         triage.triage,
         plan.plan,
         screen.screen,
+        reply.reply,
         schema.schema,
         operate.db_group,
         operate.tick,

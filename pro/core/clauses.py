@@ -58,7 +58,7 @@ class Span(NamedTuple):
 
 def read(text: str, lexicon: Lexicon) -> Text:
     """``text`` normalised (NFKC, lower case, no accents) and cut into words. Never raises."""
-    source = _normalised(text)
+    source = _HYPHEN.sub(" ", folded(text))
     found = Text(source, [], [], [], [], _readable(text, source, lexicon))
     for match in _WORD.finditer(source):
         piece = match.group()
@@ -181,15 +181,15 @@ def _append(text: Text, word: str, match: re.Match[str], han: bool) -> None:
     text.han.append(han)
 
 
-def _normalised(text: str) -> str:
-    """NFKC, lower case, accents and unseen signs gone, one kind of apostrophe, one kind of line end."""
+def folded(text: str) -> str:
+    """``text`` in NFKC, lower case, accents and unseen signs gone, one kind of apostrophe, one kind of line end."""
     plain = unicodedata.normalize("NFKC", _APOSTROPHES.sub("'", text)).lower()
     plain = plain.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
     if not plain.isascii():
         apart = unicodedata.normalize("NFD", plain)
         plain = "".join(sign for sign in apart if unicodedata.category(sign) not in ("Mn", "Me", "Cf"))
         plain = unicodedata.normalize("NFC", plain)
-    return _HYPHEN.sub(" ", plain)
+    return plain
 
 
 def _written_out(piece: str, before: list[str], lexicon: Lexicon) -> tuple[str, ...]:

@@ -126,6 +126,8 @@ class ItemWords:
     """An item's words: the question, a short name (review page, list page, staff), a hint, and a label for each code.
 
     ``question`` may hold ``<wbr>`` where a Chinese line may break. A code without a label shows its number.
+    ``synonyms`` are other words for an option that a typed reply may use; they are never shown. A list has them for
+    the code 0, "none of these".
     """
 
     question: str
@@ -133,6 +135,7 @@ class ItemWords:
     hint: str = ""
     options: Mapping[int, str] = field(default_factory=dict)
     unit: str = ""
+    synonyms: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def plain(self) -> str:

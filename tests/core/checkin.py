@@ -1,0 +1,29 @@
+"""The check-in and its words in both languages, read once for the tests of the ear."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from pro.catalogue import read_instruments
+from pro.catalogue.words import read_words
+from pro.core.reply import Ear, Heard
+
+ROOT = Path(__file__).resolve().parents[2]
+CHECKIN = read_instruments(ROOT / "pro/instruments")["npc_checkin"]
+ITEMS = CHECKIN.items
+SPOKEN = [
+    read_words(ROOT / f"translations/{language}/instruments/npc_checkin.yaml", CHECKIN, language)
+    for language in ("zh_Hans", "en")
+]
+
+
+@cache
+def ear(item: str) -> Ear:
+    """The ear of ``item`` for both languages."""
+    return Ear(ITEMS[item], SPOKEN)
+
+
+def hear(item: str, text: str) -> Heard:
+    """``text`` as an answer to ``item``."""
+    return ear(item).hear(text)
