@@ -14,7 +14,8 @@ from pro.core.level import Level
 from pro.errors import NotFound
 from pro.messaging import compose
 from pro.models import Alert, AlertNote, Assessment, Event, Message, Participant
-from pro.services import cases, circumstances, duties, staffing, wording
+from pro.services import calls, cases, circumstances, duties, silence, staffing, wording
+from pro.services.calls import MissedForm, TaskRow
 from pro.services.cases import Case
 from pro.services.forms import answer_rows, standing
 from pro.work import Work
@@ -69,6 +70,7 @@ class Board:
     in_hand: list[Case]
     failed: list[FailedMessage]
     waiting: list[DueForm]
+    tasks: list[TaskRow]
     on_duty: list[DutyNow]
     investigators: list[str]
     duty_gap: bool
@@ -110,7 +112,11 @@ class AnswerRow:
 
 @dataclass(frozen=True, slots=True)
 class AlertPage:
-    """Everything about the alerts of one form. ``open_ids``: what acknowledging takes on, no more."""
+    """Everything about the alerts of one form. ``open_ids``: what acknowledging takes on, no more.
+
+    ``missed``: the form whose silence raised them; then ``task_id`` is the open phone task, and ``last_answer_at`` when
+    the participant was last heard of.
+    """
 
     case: Case
     findings: list[FindingRow]
@@ -131,6 +137,9 @@ class AlertPage:
     advice_at: datetime | None
     instrument_title: str
     participant: Participant
+    missed: MissedForm | None
+    task_id: int | None
+    last_answer_at: datetime | None
 
 
 def board(work: Work, language: str = "zh_Hans") -> Board:
@@ -147,6 +156,7 @@ def board(work: Work, language: str = "zh_Hans") -> Board:
         in_hand=[case for case in open_cases if case.acknowledged_by is not None],
         failed=_failed(work, language),
         waiting=due_forms(work, language),
+        tasks=calls.due_tasks(work, language),
         on_duty=on_duty,
         investigators=[person.name for person in duties.with_role(work, "investigator")],
         duty_gap=not any(held.place == "on_call" for held in on_duty),
@@ -194,6 +204,8 @@ def alert_page(work: Work, alert_id: int, language: str) -> AlertPage:
     participant = work.session.get_one(Participant, alert.participant_id)
     assessment = work.session.get(Assessment, alert.assessment_id) if alert.assessment_id else None
     own = _form_words(work, assessment, language) if assessment else None
+    missed = calls.missed_form(work, alert, participant, language)
+    task = calls.open_task(work, participant.id) if case.missed else None
     return AlertPage(
         case=case,
         findings=sorted(
@@ -219,6 +231,9 @@ def alert_page(work: Work, alert_id: int, language: str) -> AlertPage:
         advice_at=min((row.advised_at for row in rows if row.advised_at), default=None),
         instrument_title=own.title if own else "",
         participant=participant,
+        missed=missed,
+        task_id=task.id if task else None,
+        last_answer_at=silence.last_answer_at(work, participant.id) if case.missed else None,
     )
 
 

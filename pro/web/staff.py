@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 
 from pro.errors import BadData
 from pro.services import alerting, reading, staffing
-from pro.web import guard, site, staff_page, staff_participants
+from pro.web import guard, site, staff_page, staff_participants, staff_tasks
 from pro.web.guard import Person, needs
 from pro.web.staff_forms import NoteForm, SignInForm
 from pro.web.staff_page import notify
@@ -23,8 +23,9 @@ pages = Blueprint("staff", __name__, url_prefix="/staff")
 pages.record_once(staff_page.install)
 pages.context_processor(staff_page.context)
 pages.register_blueprint(staff_participants.pages)
+pages.register_blueprint(staff_tasks.pages)
 
-FILTERS = ("unacknowledged", "in_hand", "messages", "forms")
+FILTERS = ("unacknowledged", "in_hand", "calls", "messages", "forms")
 
 
 @pages.get("/sign-in")
@@ -36,9 +37,7 @@ def sign_in() -> ResponseReturnValue:
 @pages.post("/sign-in")
 def sign_in_now() -> ResponseReturnValue:
     """Check e-mail and password and go where the person wanted to go."""
-    if (
-        "email" not in request.form and request.form.get("do") == "note"
-    ):  # a note was posted after the session had ended
+    if "email" not in request.form and guard.KEPT in request.form:  # a note was posted after the session had ended
         return _sign_in_page(SignInForm(formdata=None), why=request.args.get("why", ""), status=401)
     form = SignInForm()
     if not form.validate_on_submit():
@@ -56,14 +55,18 @@ def sign_in_now() -> ResponseReturnValue:
 
 
 def _kept_note(staff: Person, target: str) -> Response | None:
-    """The alert's page with the note that was being written when the session ended, back in its field."""
+    """The page with the note that was being written when the session ended, back in its field."""
     text = request.form.get(guard.KEPT, "")
     found = re.fullmatch(r"/staff/alerts/([0-9]{1,9})", target)
-    if not text or not found or not staffing.may(staff.role, "note"):
+    if not text or not staffing.may(staff.role, "note" if found else "log_call"):
         return None
     guard.enter(staff)
+    page = _alert_page(int(found[1]), NoteForm(formdata=None, text=text)) if found else None
+    page = page or staff_tasks.kept_page(target, text)
+    if page is None:
+        return None
     notify("not_saved_yet")
-    return make_response(_alert_page(int(found[1]), NoteForm(formdata=None, text=text)))
+    return make_response(page)
 
 
 def _sign_in_page(
@@ -89,7 +92,9 @@ def _place(target: str) -> str:
     parts = target.split("?")[0].strip("/").split("/")
     if len(parts) > 2 and parts[1] == "participants":
         return "participant"
-    return {"alerts": "alert", "participants": "participants"}.get(parts[1] if len(parts) > 1 else "", "board")
+    return {"alerts": "alert", "tasks": "task", "participants": "participants"}.get(
+        parts[1] if len(parts) > 1 else "", "board"
+    )
 
 
 @pages.post("/sign-out")

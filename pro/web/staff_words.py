@@ -130,6 +130,19 @@ SCALES: Mapping[str, str] = {
     "C30SUMMARY": N_("Summary score"),
 }
 
+# What came of a phone call, by the keys of ``models.CALL_OUTCOMES``.
+CALLS: Mapping[str, str] = {
+    "reached": N_("Reached the participant"),
+    "reached_relative": N_("Reached a relative"),
+    "no_answer": N_("Nobody answered"),
+    "wrong_number": N_("Wrong number"),
+    "refused": N_("Reached, does not want to go on"),
+    "died": N_("The participant has died"),
+}
+
+# How a phone task ended.
+TASK_ENDS: Mapping[str, str] = {**CALLS, "answered": N_("A form was answered before anybody called")}
+
 # Why something was refused, by the ``why`` of the failure or of a field.
 REFUSALS: Mapping[str, str] = {
     "study_number_missing": N_("Please type the study number."),
@@ -142,6 +155,11 @@ REFUSALS: Mapping[str, str] = {
     "pin_digits": N_("Please type a PIN of 4 to 6 digits, nothing else."),
     "date_needed": N_("Please give the date as year, month and day, such as 2026-11-22."),
     "in_future": N_("The date of consent is after today. Please check it."),
+    "call_outcome": N_("Please choose what came of the call."),
+    "call_at": N_("Please give the day and the time of the call, such as 2026-11-22 14:30."),
+    "call_in_future": N_("This time has not come yet. Please check when you called."),
+    "call_long_ago": N_("This is more than a year ago. Please check when you called."),
+    "too_long": N_("The note is too long. At most 4000 characters."),
     "wording_not_licensed": N_(
         "This questionnaire may not be sent: its licensed wording is not loaded. The administrator loads it with"
         " “flask wording load”."
@@ -168,6 +186,8 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "event": EVENTS,
     "scale": SCALES,
     "refusal": REFUSALS,
+    "call": CALLS,
+    "task_end": TASK_ENDS,
 }
 
 
