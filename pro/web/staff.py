@@ -25,6 +25,10 @@ pages.context_processor(staff_page.context)
 pages.register_blueprint(staff_participants.pages)
 pages.register_blueprint(staff_tasks.pages)
 
+# Pages whose notes outlive the session.
+KEEPS_NOTES = re.compile(
+    r"/staff/(?:alerts/(?P<alert>[0-9]{1,9})|tasks/(?P<task>[0-9]{1,9})|participants/(?P<participant>[0-9]{1,9})/calls)"
+)
 FILTERS = ("unacknowledged", "in_hand", "calls", "messages", "forms")
 
 
@@ -57,16 +61,14 @@ def sign_in_now() -> ResponseReturnValue:
 def _kept_note(staff: Person, target: str) -> Response | None:
     """The page with the note that was being written when the session ended, back in its field."""
     text = request.form.get(guard.KEPT, "")
-    found = re.fullmatch(r"/staff/alerts/([0-9]{1,9})", target)
-    if not text or not staffing.may(staff.role, "note" if found else "log_call"):
+    found = KEEPS_NOTES.fullmatch(target)
+    if not text or not found or not staffing.may(staff.role, "note" if found["alert"] else "log_call"):
         return None
     guard.enter(staff)
-    page = _alert_page(int(found[1]), NoteForm(formdata=None, text=text)) if found else None
-    page = page or staff_tasks.kept_page(target, text)
-    if page is None:
-        return None
     notify("not_saved_yet")
-    return make_response(page)
+    if found["alert"]:
+        return make_response(_alert_page(int(found["alert"]), NoteForm(formdata=None, text=text)))
+    return make_response(staff_tasks.kept_page(text, task_id=found["task"], participant_id=found["participant"]))
 
 
 def _sign_in_page(

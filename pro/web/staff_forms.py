@@ -14,6 +14,8 @@ from wtforms.validators import DataRequired, InputRequired, Length, Regexp
 from pro.web.staff_words import CALLS, N_, REFUSALS
 
 NOTE_LENGTH = 4000
+# What browsers send for a day and a time, and what is typed where they have no field for it. The first is shown.
+TYPED_MOMENTS = ("%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M")
 
 
 def choices(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
@@ -65,7 +67,9 @@ class CallForm(FlaskForm):
         choices=choices(CALLS.items()),
         validators=[InputRequired(REFUSALS["call_outcome"])],
     )
-    at = DateTimeLocalField(N_("When you called"), validators=[InputRequired(REFUSALS["call_at"])])
+    at = DateTimeLocalField(
+        N_("When you called"), format=list(TYPED_MOMENTS), validators=[InputRequired(REFUSALS["call_at"])]
+    )
     text = TextAreaField(
         N_("What was said"),
         filters=[_trimmed],

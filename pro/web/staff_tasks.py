@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -56,17 +55,12 @@ def blank_form(text: str = "") -> CallForm:
     return CallForm(formdata=None, at=local.replace(tzinfo=None, second=0, microsecond=0), text=text)
 
 
-def kept_page(target: str, text: str) -> ResponseReturnValue | None:
-    """The page at the path ``target`` with ``text`` back in its field; None if it is none of these pages."""
-    found = re.fullmatch(r"/staff/(?:tasks/([0-9]{1,9})|participants/([0-9]{1,9})/calls)", target)
-    if found is None:
-        return None
-    task_id = int(found[1]) if found[1] else None
-    if task_id is not None:
-        page = records.task_page(site.work(), task_id, site.language())
-    else:
-        page = records.call_page(site.work(), int(found[2]), site.language())
-    return _page(page, blank_form(text), task_id=task_id)
+def kept_page(text: str, *, task_id: str | None, participant_id: str | None) -> ResponseReturnValue:
+    """The page of a task, or of the calls to a participant, with ``text`` back in its field after a sign-in."""
+    if task_id:
+        page = records.task_page(site.work(), int(task_id), site.language())
+        return _page(page, blank_form(text), task_id=int(task_id))
+    return _page(records.call_page(site.work(), int(participant_id or 0), site.language()), blank_form(text))
 
 
 def _logged(page: CallPage, back: str, task_id: int | None = None) -> ResponseReturnValue:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from pro.models import Alert, Call, Expected, Participant
 from pro.services import silence
+from pro.work import House
 from tests import browser
+from tests.make import Clock
 from tests.services.ward import Ward
 
 CHECKIN, QLQ = "npc_checkin", "qlq_c30"
@@ -58,12 +61,18 @@ def pass_over(ward: Ward, *lines: int) -> None:
         silence.missed(work, work.session.get_one(Participant, ward.participant_id), rows)
 
 
+def set_clock(house: House, now: datetime) -> None:
+    """It is ``now``."""
+    assert isinstance(house.clock, Clock)
+    house.clock.now = now
+
+
 def after(ward: Ward, day: int) -> None:
     """It is eight minutes past midnight after ``day``."""
-    ward.house.clock.now = datetime(2026, 3, 2, 16, 8, tzinfo=UTC) + timedelta(days=day)
+    set_clock(ward.house, datetime(2026, 3, 2, 16, 8, tzinfo=UTC) + timedelta(days=day))
 
 
-def miss(ward: Ward, *days: int, **more: object) -> list[int]:
+def miss(ward: Ward, *days: int, **more: Any) -> list[int]:
     """Check-ins that close on ``days``, all found closed after the last one."""
     lines = [line(ward, day, **more) for day in days]
     after(ward, max(days))

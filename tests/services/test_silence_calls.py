@@ -10,7 +10,7 @@ from pro.errors import BadData, NotFound
 from pro.models import CALL_OUTCOMES, Alert, Anchor, Call, Expected, Participant, Task
 from pro.services import calls, reading, silence
 from tests import browser
-from tests.services.lines import QLQ, after, answer, line, log, miss, pass_over, rules
+from tests.services.lines import QLQ, after, answer, line, log, miss, pass_over, rules, set_clock
 from tests.services.ward import Ward
 
 # --- the phone task --------------------------------------------------------------------------------------------------
@@ -111,7 +111,7 @@ def test_an_answer_leaves_what_is_loud_or_taken_on_to_a_person(any_ward):
 def called(ward: Ward) -> int:
     """A task at nine in the morning of a Monday."""
     miss(ward, 5, 13)
-    ward.house.clock.now = datetime(2026, 3, 16, 1, 0, tzinfo=UTC)
+    set_clock(ward.house, datetime(2026, 3, 16, 1, 0, tzinfo=UTC))
     return ward.rows(Task)[0].id
 
 

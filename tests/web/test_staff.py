@@ -28,20 +28,25 @@ ROUTES = {
     ("GET", "/staff/participants/new"): "enrol",
     ("POST", "/staff/participants/new"): "enrol",
     ("POST", "/staff/participants/{person}/send"): "send_form",
+    ("GET", "/staff/participants/{person}/calls"): "see_board",
+    ("POST", "/staff/participants/{person}/calls"): "log_call",
+    ("GET", "/staff/tasks/{task}"): "see_board",
+    ("POST", "/staff/tasks/{task}"): "log_call",
 }
-# What each role gets from each of them, in the order above. 400: let in, and the empty form was refused.
+# What each role gets from each of them, in the order above. 400: let in, and the empty form was refused. 404: let in,
+# and there is no task.
 STATUSES = {
-    "coordinator": (200, 200, 400, 200, 200, 200, 400, 400),
-    "investigator": (200, 200, 400, 200, 200, 200, 400, 400),
-    "nurse": (200, 200, 400, 200, 200, 403, 403, 400),
-    "monitor": (200, 200, 400, 200, 200, 403, 403, 403),
-    "statistician": (403, 403, 403, 200, 200, 403, 403, 403),
-    "administrator": (403, 403, 403, 403, 403, 403, 403, 403),
+    "coordinator": (200, 200, 400, 200, 200, 200, 400, 400, 200, 400, 404, 404),
+    "investigator": (200, 200, 400, 200, 200, 200, 400, 400, 200, 400, 404, 404),
+    "nurse": (200, 200, 400, 200, 200, 403, 403, 400, 200, 400, 404, 404),
+    "monitor": (200, 200, 400, 200, 200, 403, 403, 403, 200, 403, 404, 403),
+    "statistician": (403, 403, 403, 200, 200, 403, 403, 403, 403, 403, 403, 403),
+    "administrator": (403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403),
 }
 
 
 def _filled(path: str, house: House, seeded: Study) -> str:
-    return path.format(alert=bleeds(house, seeded.chinese.checkin)[0], person=seeded.chinese.id)
+    return path.format(alert=bleeds(house, seeded.chinese.checkin)[0], person=seeded.chinese.id, task=1)
 
 
 def test_every_staff_route_names_its_right(app: Flask) -> None:
@@ -81,7 +86,7 @@ def test_every_role_gets_what_its_rights_say_and_nothing_else(
     alert = bleeds(house, seeded.chinese.checkin)[0]
     got = []
     for method, path in ROUTES:
-        full = path.format(alert=alert, person=seeded.chinese.id)
+        full = path.format(alert=alert, person=seeded.chinese.id, task=1)
         got.append((desk.open(full) if method == "GET" else desk.post(full)).status_code)
     assert tuple(got) == STATUSES[role]
 
@@ -93,7 +98,11 @@ def test_the_phone_is_shown_only_with_the_right(role: str, path: str, app: Flask
     desk.open(_filled(path, house, seeded))
     phone = PHONES["zh_Hans"]
     shown = phone in desk.page or "138 0013 8000" in desk.page
-    named = path in ("/staff/alerts/{alert}", "/staff/participants/{person}")
+    named = path in (
+        "/staff/alerts/{alert}",
+        "/staff/participants/{person}",
+        "/staff/participants/{person}/calls",
+    )
     assert shown == (named and staffing.may(role, "see_identity"))
     assert phone[3:] not in desk.page or shown
 
@@ -114,7 +123,7 @@ def test_looking_changes_nothing_but_the_record_of_who_looked(app: Flask, house:
     before = _content(house)
     for method, path in ROUTES:
         if method == "GET":
-            assert desk.open(path.format(alert=alert, person=seeded.chinese.id)).status_code == 200
+            assert desk.open(path.format(alert=alert, person=seeded.chinese.id, task=1)).status_code == 200
     after = _content(house)
     changed = {table for table, rows in after.items() if rows != before[table]}
     assert changed == {"event"}
