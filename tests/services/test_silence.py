@@ -239,3 +239,13 @@ def test_the_alert_page_says_which_form_did_not_come(ward):
     assert (page.missed.visit, page.answers, page.unresolved) == ("Induction, week 1", [], [])
     assert page.findings[0].holds
     assert (page.task_id, page.unfinished, page.last_answer_at) == (ward.rows(Task)[0].id, False, None)
+
+
+def test_two_rounds_at_once_say_it_once(any_ward):
+    any_ward.mark("ulcer_status", "suspected")
+    lines = [line(any_ward, 5), line(any_ward, 12)]
+    after(any_ward, 12)
+    browser.at_once(lambda: pass_over(any_ward, *lines), lambda: pass_over(any_ward, *lines))
+    assert sorted(rule for _source, rule, _level in rules(any_ward)) == ["M03", "M04"]
+    assert len(any_ward.mails()) == 2
+    assert len(any_ward.rows(Task)) == 1
