@@ -157,7 +157,7 @@ DUTY_SENTENCES = {
     "ends_first": "The duty ends before it starts.",
     "past": "The duty lies in the past.",
     "too_far": "The time is too far from now; please check the year.",
-    "too_long": f"A stretch of duty lasts at most {roster.DUTY_AT_MOST.days} days.",
+    "stretch_too_long": f"A stretch of duty lasts at most {roster.DUTY_AT_MOST.days} days.",
     "overlaps": "Somebody holds this place already.",
 }
 SENTENCES = {

@@ -57,6 +57,14 @@ def after_working_hours(start: datetime, length: timedelta, hours: Hours) -> dat
         day = hours.days.after(day)
 
 
+def next_opening(start: datetime, hours: Hours) -> datetime:
+    """When the working hours next begin after ``start`` (UTC). ValueError if no day is left that is open."""
+    day = start.astimezone(hours.zone).date()
+    while not hours.days.has(day) or _moment(day, hours.opens, hours.zone) <= start:
+        day = hours.days.after(day)
+    return _moment(day, hours.opens, hours.zone)
+
+
 def rungs(ladder: Sequence[Step], level: Level, raised_at: datetime, hours: Hours) -> tuple[Rung, ...]:
     """The steps of ``level`` that come after minute 0, in order of time, for an alert raised at ``raised_at``.
 

@@ -158,7 +158,7 @@ def _keep(work: Work, assessment: Assessment, plan: Plan, found: Look, before: l
     _settle(work, plan, found, existing)
     if any(alert.level >= Level.URGENT for alert in new + louder):
         work.session.flush()
-        telling.tell(work, assessment, plan, new + louder, before)
+        telling.tell(work, plan, new + louder, before)
     return new
 
 

@@ -12,6 +12,7 @@ from pro.core.level import Level
 from pro.models import Alert, Assessment, Participant, Staff
 from pro.services import telling
 from pro.services.alerting import JUDGING_FAILED
+from pro.services.circumstances import SILENCE
 from pro.services.judging import FREE_TEXT
 from pro.services.telling import NextStep
 from pro.work import Work
@@ -25,7 +26,7 @@ class Case:
 
     ``rules``: ids, worst first, superseded ones left out. ``sentence``: the worst findings in the reader's
     language; empty where judging itself broke. ``acknowledged_by`` is None while any of them waits. ``next_step``:
-    of the ladder, while something loud waits.
+    of the ladder, while something loud waits. ``missed``: no answer raised them, but a form that stayed empty.
     """
 
     alert_id: int
@@ -42,6 +43,7 @@ class Case:
     lowered: bool
     judging_failed: bool
     next_step: NextStep | None
+    missed: bool
 
 
 def open_cases(work: Work, language: str) -> list[Case]:
@@ -127,6 +129,7 @@ def _case(
         lowered=all(alert.lowered for alert in alerts if alert.level == level),
         judging_failed=any(alert.rule == JUDGING_FAILED for alert in alerts),
         next_step=telling.next_step(work, work.catalogue.plans[participant.plan], waiting),
+        missed=alerts[0].source.startswith(SILENCE),
     )
 
 

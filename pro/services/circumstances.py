@@ -17,6 +17,9 @@ from pro.models import Alert, Anchor, Answer, Assessment, Circumstance, Expected
 from pro.services.stored import read_value
 from pro.work import Work
 
+# How the source of an alert about a missed form begins; the id of the ledger's line follows.
+SILENCE = "missed:"
+
 
 def set_fact(
     work: Work,
@@ -93,6 +96,24 @@ def context_of(kept: Mapping[str, Any], now: datetime) -> Context:
         baseline_weight=Decimal(weight) if weight is not None else None,
         open_alert=kept.get("open_alert", 0),
         selfharm_enabled=kept.get("selfharm_enabled", False),
+    )
+
+
+def silence_context(work: Work, participant_id: int, missed: int) -> Context:
+    """What decides about a silence of ``missed`` check-ins in a row, as it stands now.
+
+    Alerts about a silence do not count as open ones: else the first would make the next louder.
+    """
+    query = select(func.max(Alert.level)).where(
+        Alert.participant_id == participant_id,
+        Alert.resolved_at.is_(None),
+        Alert.superseded_at.is_(None),
+        Alert.source.not_like(f"{SILENCE}%"),
+    )
+    return Context(
+        missed_consecutive=missed,
+        ulcer_status=_facts(work, participant_id).get(("ulcer_status", ""), "none"),
+        open_alert=work.session.scalar(query) or 0,
     )
 
 

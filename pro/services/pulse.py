@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from sqlalchemy import select
+from sqlalchemy.orm import aliased
 
 from pro.core.level import Level
 from pro.messaging import outbox
@@ -37,12 +38,14 @@ def troubles(work: Work) -> list[str]:
     oldest = outbox.backlog(work.session, work.now).oldest_at
     if oldest is not None and work.now - oldest > MAIL_LATE:
         found.append("mail")
-    told = select(Message.assessment_id).where(Message.template.in_(telling.ALERTS), Message.assessment_id.is_not(None))
+    other = aliased(Alert)
+    mailed = select(other.source).join(Message, Message.alert_id == other.id)
+    told = mailed.where(Message.template.in_(telling.ALERTS))
     untold = select(Alert.id).where(
         Alert.level >= int(Level.URGENT),
         Alert.acknowledged_at.is_(None),
         Alert.resolved_at.is_(None),
-        Alert.assessment_id.not_in(told),
+        Alert.source.not_in(told),
     )
     if work.session.scalar(untold.limit(1)) is not None:
         found.append("untold")

@@ -14,7 +14,8 @@ from pro.core.level import Level
 from pro.errors import NotFound
 from pro.messaging import compose
 from pro.models import Alert, AlertNote, Assessment, Event, Message, Participant
-from pro.services import cases, circumstances, drills, duties, roster_days, staffing, wording
+from pro.services import calls, cases, circumstances, drills, duties, roster_days, silence, staffing, wording
+from pro.services.calls import MissedForm, TaskRow
 from pro.services.cases import Case
 from pro.services.drills import Standing
 from pro.services.forms import answer_rows, standing
@@ -73,6 +74,7 @@ class Board:
     in_hand: list[Case]
     failed: list[FailedMessage]
     waiting: list[DueForm]
+    tasks: list[TaskRow]
     on_duty: list[DutyNow]
     investigators: list[str]
     gaps: list[Gap]
@@ -120,7 +122,11 @@ class AnswerRow:
 
 @dataclass(frozen=True, slots=True)
 class AlertPage:
-    """Everything about the alerts of one form. ``open_ids``: what acknowledging takes on, no more."""
+    """Everything about the alerts of one form. ``open_ids``: what acknowledging takes on, no more.
+
+    ``missed``: the form whose silence raised them; then ``task_id`` is the open phone task, and ``last_answer_at`` when
+    the participant was last heard of.
+    """
 
     case: Case
     findings: list[FindingRow]
@@ -141,6 +147,9 @@ class AlertPage:
     advice_at: datetime | None
     instrument_title: str
     participant: Participant
+    missed: MissedForm | None
+    task_id: int | None
+    last_answer_at: datetime | None
 
 
 def board(work: Work, language: str = "zh_Hans") -> Board:
@@ -157,6 +166,7 @@ def board(work: Work, language: str = "zh_Hans") -> Board:
         in_hand=[case for case in open_cases if case.acknowledged_by is not None],
         failed=_failed(work, language),
         waiting=due_forms(work, language),
+        tasks=calls.due_tasks(work, language),
         on_duty=on_duty,
         investigators=[person.name for person in duties.with_role(work, "investigator")],
         gaps=roster_days.gaps_of_all(work),
@@ -205,6 +215,8 @@ def alert_page(work: Work, alert_id: int, language: str) -> AlertPage:
     participant = work.session.get_one(Participant, alert.participant_id)
     assessment = work.session.get(Assessment, alert.assessment_id) if alert.assessment_id else None
     own = _form_words(work, assessment, language) if assessment else None
+    missed = calls.missed_form(work, alert, participant, language)
+    task = calls.open_task(work, participant.id) if case.missed else None
     return AlertPage(
         case=case,
         findings=sorted(
@@ -230,6 +242,9 @@ def alert_page(work: Work, alert_id: int, language: str) -> AlertPage:
         advice_at=min((row.advised_at for row in rows if row.advised_at), default=None),
         instrument_title=own.title if own else "",
         participant=participant,
+        missed=missed,
+        task_id=task.id if task else None,
+        last_answer_at=silence.last_answer_at(work, participant.id) if case.missed else None,
     )
 
 

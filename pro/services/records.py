@@ -10,8 +10,10 @@ from sqlalchemy import func, select
 from pro.core.level import Level
 from pro.errors import NotFound
 from pro.messaging import compose
-from pro.models import Alert, Assessment, Message, Participant, Score
-from pro.services import staffing, wording
+from pro.models import Alert, Assessment, Message, Participant, Score, Task
+from pro.services import calls, cases, staffing, wording
+from pro.services.calls import CallRow, TaskRow
+from pro.services.cases import Case
 from pro.services.reading import AnswerRow, DueForm, answer_table, due_forms, phone_of
 from pro.work import Work
 
@@ -88,6 +90,25 @@ class ParticipantPage:
     messages: list[MessageRow]
     instruments: list[InstrumentChoice]
     can_send: bool
+    calls: list[CallRow]
+    call_task: TaskRow | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallPage:
+    """What a phone call needs. ``task``: None where somebody calls without one.
+
+    ``last_form``: its title, and ``last_answers``: what was answered in it, "" and [] if nothing ever was.
+    """
+
+    task: TaskRow | None
+    row: ParticipantRow
+    phone: str | None
+    alerts: list[Case]
+    calls: list[CallRow]
+    last_form: str
+    last_answers: list[AnswerRow]
+    can_log: bool
 
 
 def participant(work: Work, participant_id: int) -> Participant:
@@ -117,7 +138,49 @@ def participant_page(work: Work, participant_id: int, language: str) -> Particip
         messages=_messages(work, person, language),
         instruments=[_choice(work, name, language) for name in work.catalogue.plans[person.plan].instruments],
         can_send=staffing.may(work.actor.role, "send_form") and person.is_active,
+        calls=calls.calls_of(work, person.id),
+        call_task=_open_task(work, person, language),
     )
+
+
+def task_page(work: Work, task_id: int, language: str) -> CallPage:
+    """The page of one phone task, open or ended. NotFound. That it was seen is recorded."""
+    task = work.session.get(Task, task_id)
+    if task is None:
+        raise NotFound("task")
+    person = participant(work, task.participant_id)
+    return _call_page(work, person, calls.task_row(work, task, person, language), language)
+
+
+def call_page(work: Work, participant_id: int, language: str) -> CallPage:
+    """The same for a participant who is called without a task, or for the task that is open. NotFound. Recorded."""
+    person = participant(work, participant_id)
+    return _call_page(work, person, _open_task(work, person, language), language)
+
+
+def _call_page(work: Work, person: Participant, task: TaskRow | None, language: str) -> CallPage:
+    work.record("participant.seen", person, participant_id=person.id)
+    query = (
+        select(Assessment)
+        .where(Assessment.participant_id == person.id, Assessment.last_answer_at.is_not(None))
+        .order_by(Assessment.last_answer_at.desc(), Assessment.id.desc())
+    )
+    last = work.session.scalar(query.limit(1))
+    return CallPage(
+        task=task,
+        row=_row(work, person, language),
+        phone=phone_of(work, person),
+        alerts=[case for case in cases.open_cases(work, language) if case.participant_id == person.id],
+        calls=calls.calls_of(work, person.id),
+        last_form=work.catalogue.words[last.instrument, language].title if last else "",
+        last_answers=answer_table(work, last, language) if last else [],
+        can_log=staffing.may(work.actor.role, "log_call"),
+    )
+
+
+def _open_task(work: Work, person: Participant, language: str) -> TaskRow | None:
+    task = calls.open_task(work, person.id)
+    return calls.task_row(work, task, person, language) if task else None
 
 
 def _row(work: Work, person: Participant, language: str) -> ParticipantRow:

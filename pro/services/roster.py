@@ -243,7 +243,7 @@ def _stretch(
     elif stretch.starts - work.now > AHEAD_AT_MOST:
         problems["starts"] = "too_far"
     elif stretch.ends - stretch.starts > at_most:
-        problems["ends"] = "too_long"
+        problems["ends"] = "stretch_too_long"
     else:
         return stretch
     return None

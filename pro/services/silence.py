@@ -1,16 +1,334 @@
-"""Silence is noticed."""
+"""Nobody heard of: a missed check-in becomes an alert where the plan says so, and a phone task; calls are logged."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from pro.models import Expected, Participant
+from sqlalchemy import func, select
+
+from pro.core import anchors, ladder, schedule
+from pro.core.level import Level
+from pro.core.plan import Plan
+from pro.core.schedule import Status
+from pro.core.served import missed_in_a_row
+from pro.core.triage import Case, Finding, Verdict, inputs_of, judge
+from pro.errors import BadData, NotFound
+from pro.models import CALL_OUTCOMES, Alert, Anchor, Assessment, Call, Expected, Participant, Task
+from pro.services import circumstances, telling
+from pro.services.circumstances import SILENCE
 from pro.work import Work
+
+CALL = "call_missed"
+# How a task ended when the participant was heard of before anybody called.
+ANSWERED = "answered"
+# The fact by which a rule says that it is about silence.
+MISSED = "missed_consecutive"
+# Visits of this rank are the plan's endpoint and are never skipped (clinical.md 6, table and rule 1).
+ENDPOINT_RANK = 1
+# Our defaults: when to try again on the day of a call in vain, and after how many of them to ask a relative.
+TRY_AGAIN = timedelta(hours=4)
+TRIES = 3
+TEXT_LENGTH = 4000
+# A date further back than this is a slip of the pen.
+LONG_AGO = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """What is unanswered since somebody was last heard of.
+
+    ``missed``: check-ins in a row, as the rules count them (overlapping windows once). ``rows``: every mandatory form
+    that closed since, the oldest first. ``last_answer_at``: None if there never was an answer.
+    """
+
+    missed: int
+    rows: tuple[Expected, ...]
+    last_answer_at: datetime | None
 
 
 def missed(work: Work, participant: Participant, rows: Sequence[Expected]) -> None:
-    """Placeholder until merged."""
+    """``rows`` closed without any answer: raise what the plan's rules say about silence and make a phone task.
+
+    A check-in leads to alerts, and to a call where a rule fired or, in the weeks of risk, at once. Of other
+    instruments only the form of the endpoint visit leads to a call. A form that nobody could have known of in time
+    leads to nothing. May run twice.
+    """
+    known = sorted((row for row in rows if _was_asked(row)), key=lambda row: (row.closes_at, row.id))
+    if not known or not participant.is_active:
+        return
+    work.lock(participant)
+    plan = work.catalogue.plans[participant.plan]
+    silence = silence_of(work, participant)
+    checkins = [row for row in known if row.instrument == plan.instruments[0] and row in silence.rows]
+    cause, alert = None, None
+    if checkins:
+        newest = checkins[-1]
+        verdict, findings = _judged(work, participant, plan, silence)
+        alert = _raise(work, plan, newest, silence, verdict, findings)
+        if findings or _at_risk(work, participant, plan, newest):
+            cause = newest
+    cause = cause or next((row for row in known if _is_endpoint(plan, row)), None)
+    if cause is not None:
+        _call(work, plan, cause, alert)
 
 
 def heard(work: Work, participant_id: int) -> None:
-    """Placeholder until merged."""
+    """An answer came. Open phone tasks end, and quiet alerts about the silence that nobody took on close themselves.
+
+    A loud alert stays for a person. A task about the endpoint visit's form stays until that form is answered.
+    """
+    participant = work.session.get_one(Participant, participant_id)
+    plan = work.catalogue.plans[participant.plan]
+    work.session.flush()
+    for task in _open_tasks(work, participant_id):
+        if not _is_owed(work, plan, task):
+            _end(work, task, ANSWERED)
+    query = select(Alert).where(
+        Alert.participant_id == participant_id,
+        Alert.source.like(f"{SILENCE}%"),
+        Alert.level < int(Level.URGENT),
+        Alert.acknowledged_at.is_(None),
+        Alert.resolved_at.is_(None),
+    )
+    for alert in work.session.scalars(query.order_by(Alert.id)):
+        alert.resolved_at, alert.disposition = work.now, "closed_itself"
+        work.record("alert.closed_itself", alert, participant_id=participant_id)
+
+
+def log_call(
+    work: Work,
+    *,
+    at: datetime,
+    outcome: str,
+    text: str = "",
+    task_id: int | None = None,
+    participant_id: int | None = None,
+) -> Call:
+    """Keep a call made ``at`` (aware) for a task, or to a participant: then for the open task, if there is one.
+
+    No answer keeps the task open until the next sensible time; any other outcome ends it. A death is only noted here:
+    staff record its date. BadData("call", fields=...) for a time to come or long past, no outcome, an endless text.
+    """
+    task = work.session.get(Task, task_id) if task_id is not None else None
+    person_id = task.participant_id if task is not None else participant_id
+    participant = work.session.get(Participant, person_id) if person_id is not None else None
+    if participant is None or work.actor.id is None or (task_id is not None and task is None):
+        raise NotFound("task")
+    text = text.strip()
+    fields = {
+        "at": "call_in_future" if at > work.now else "call_long_ago" if at < work.now - LONG_AGO else "",
+        "outcome": "" if outcome in CALL_OUTCOMES else "empty" if not outcome else "unknown",
+        "text": "too_long" if len(text) > TEXT_LENGTH else "",
+    }
+    wrong = {field: why for field, why in fields.items() if why}
+    if wrong:
+        raise BadData("call", fields=wrong)
+    work.lock(participant)
+    said = {"participant_id": participant.id, "staff_id": work.actor.id, "at": at, "outcome": outcome, "text": text}
+    same = work.session.scalar(select(Call).filter_by(**said).order_by(Call.id).limit(1))
+    if same is not None:
+        return same  # the button was pressed twice
+    if task is None:
+        task = next(iter(_open_tasks(work, participant.id)), None)
+    else:
+        work.lock(task)
+    call = Call(task_id=task.id if task else None, logged_at=work.now, **said)
+    work.session.add(call)
+    work.record("call.logged", call, participant_id=participant.id, new={"outcome": outcome, "at": at.isoformat()})
+    if task is not None and task.done_at is None:
+        _go_on(work, work.catalogue.plans[participant.plan], task, call)
+    return call
+
+
+def silence_of(work: Work, participant: Participant) -> Silence:
+    """What is unanswered now since the participant's last answer of any kind."""
+    plan = work.catalogue.plans[participant.plan]
+    last = last_answer_at(work, participant.id)
+    query = (
+        select(Expected)
+        .where(Expected.participant_id == participant.id, Expected.served_at.is_(None), Expected.mandatory)
+        .order_by(Expected.closes_at, Expected.id)
+    )
+    asked = [row for row in work.session.scalars(query) if _was_asked(row)]
+    known = {row.id: _expected(row, participant) for row in asked}
+    missed_now = missed_in_a_row(list(known.values()), plan.instruments[0], last, work.now)
+    over = [row for row in asked if schedule.status(known[row.id], work.now) is Status.MISSED]
+    return Silence(missed_now, tuple(row for row in over if last is None or row.closes_at > last), last)
+
+
+def last_answer_at(work: Work, participant_id: int) -> datetime | None:
+    """When the participant last answered anything, wherever it was typed; None if never."""
+    given = func.coalesce(Assessment.answered_at, Assessment.submitted_at, Assessment.last_answer_at)
+    # In Python: SQLite gives the newest of several as text.
+    query = select(Assessment.answered_at, Assessment.submitted_at, Assessment.last_answer_at)
+    rows = work.session.execute(query.where(Assessment.participant_id == participant_id, given.is_not(None)))
+    moments = (answered or submitted or touched for answered, submitted, touched in rows)
+    return max((moment for moment in moments if moment is not None), default=None)
+
+
+def tries_of(work: Work, task_id: int) -> int:
+    """How many calls for a task nobody answered."""
+    query = select(func.count()).where(Call.task_id == task_id, Call.outcome == "no_answer")
+    return work.session.scalar(query) or 0
+
+
+def _was_asked(row: Expected) -> bool:
+    """False for a form that was planned after its window: nobody was asked, so nobody was silent."""
+    return row.mandatory and row.known_at < row.closes_at
+
+
+def _expected(row: Expected, participant: Participant) -> schedule.Expected:
+    return schedule.Expected(
+        visit=row.visit,
+        kind=row.kind,
+        number=row.number,
+        instrument=row.instrument,
+        opens=row.opens_at,
+        due=row.due_at,
+        closes=row.closes_at,
+        mandatory=row.mandatory,
+        basis=row.basis,
+        time_zone=participant.time_zone,
+        rank=row.rank,
+    )
+
+
+def _judged(work: Work, participant: Participant, plan: Plan, silence: Silence) -> tuple[Verdict, tuple[Finding, ...]]:
+    """The plan's rules on a check-in without any answer; of what fires only the rules about silence."""
+    instrument = work.catalogue.instruments[plan.instruments[0]]
+    context = circumstances.silence_context(work, participant.id, silence.missed)
+    verdict = judge(plan, instrument, Case(context=context))
+    return verdict, tuple(found for found in verdict.findings if MISSED in plan.rule(found.rule_id).when.names)
+
+
+def _raise(
+    work: Work, plan: Plan, row: Expected, silence: Silence, verdict: Verdict, findings: Sequence[Finding]
+) -> Alert | None:
+    """Keep the findings that nobody is busy with already and tell of them; the loudest alert that stands for them."""
+    query = select(Alert).where(Alert.participant_id == row.participant_id, Alert.source.like(f"{SILENCE}%"))
+    before = list(work.session.scalars(query.order_by(Alert.id)))
+    source, standing, new = f"{SILENCE}{row.id}", [], []
+    for finding in findings:
+        same = [alert for alert in before if alert.rule == finding.rule_id]
+        held = [alert for alert in same if alert.source == source or _still_says_it(alert, silence)]
+        if held:
+            standing.append(held[-1])
+            continue
+        rule = plan.rule(finding.rule_id)
+        alert = Alert(
+            participant_id=row.participant_id,
+            assessment_id=None,
+            source=source,
+            rule=rule.id,
+            level=int(finding.level),
+            lowered=finding.lowered,
+            suspects=rule.suspects,
+            basis="+".join(rule.basis),
+            plan_version=plan.version,
+            inputs={
+                "saw": inputs_of(rule, verdict.facts),
+                "instrument": row.instrument,
+                "instrument_version": work.catalogue.instruments[row.instrument].version,
+                "visit": row.visit,
+            },
+            unresolved=[],
+            raised_at=work.now,
+        )
+        work.session.add(alert)
+        said = {"rule": rule.id, "level": finding.level.word, "plan_version": plan.version}
+        work.record("alert.raised", alert, participant_id=row.participant_id, new=said)
+        new.append(alert)
+    if any(alert.level >= Level.URGENT for alert in new):
+        work.session.flush()
+        telling.tell(work, plan, new)
+    return max(standing + new, key=lambda alert: alert.level, default=None)
+
+
+def _still_says_it(alert: Alert, silence: Silence) -> bool:
+    """True if an open alert covers a later missed form: it still waits, or it was raised in this same silence."""
+    if alert.resolved_at is not None:
+        return False
+    last = silence.last_answer_at
+    return alert.acknowledged_at is None or last is None or alert.raised_at > last
+
+
+def _at_risk(work: Work, participant: Participant, plan: Plan, row: Expected) -> bool:
+    if plan.calendar is None:
+        return False
+    query = select(Anchor).where(Anchor.participant_id == participant.id, Anchor.superseded_at.is_(None))
+    rows = work.session.scalars(query.order_by(Anchor.id))
+    dated = [anchors.Anchor(anchor.kind, anchor.number, anchor.on, anchor.planned) for anchor in rows]
+    on = row.closes_at.astimezone(ZoneInfo(participant.time_zone)).date()
+    return schedule.at_risk(plan.calendar, dated, on, work.catalogue.working_days(plan.id))
+
+
+def _is_endpoint(plan: Plan, row: Expected) -> bool:
+    return row.instrument != plan.instruments[0] and row.rank == ENDPOINT_RANK
+
+
+def _is_owed(work: Work, plan: Plan, task: Task) -> bool:
+    """True while a form of the endpoint visit that belongs to ``task`` is not answered."""
+    query = select(Expected).where(
+        Expected.participant_id == task.participant_id,
+        Expected.served_at.is_(None),
+        Expected.missed_at.is_not(None),
+        # Whoever gave a reason does not wait for the form any more.
+        Expected.missing_reason == "",
+    )
+    rows = [row for row in work.session.scalars(query) if _is_endpoint(plan, row) and _was_asked(row)]
+    return any(row.id == task.expected_id or (row.missed_at or task.made_at) >= task.made_at for row in rows)
+
+
+def _open_tasks(work: Work, participant_id: int) -> list[Task]:
+    query = select(Task).where(Task.participant_id == participant_id, Task.kind == CALL, Task.done_at.is_(None))
+    return list(work.session.scalars(query.order_by(Task.id)))
+
+
+def _call(work: Work, plan: Plan, row: Expected, alert: Alert | None) -> None:
+    """A phone task for the coordinator, unless one is open: then the form is read there as well."""
+    key = f"call:{row.id}"
+    work.session.flush()
+    found = _open_tasks(work, row.participant_id)
+    if found:
+        found[0].alert_id = found[0].alert_id or (alert.id if alert else None)
+    if found or work.session.scalar(select(Task.id).where(Task.dedupe_key == key)) is not None:
+        return
+    task = Task(
+        dedupe_key=key,
+        participant_id=row.participant_id,
+        kind=CALL,
+        expected_id=row.id,
+        alert_id=alert.id if alert else None,
+        made_at=work.now,
+        due_at=ladder.next_opening(work.now, ladder.hours_of(plan.settings)),
+    )
+    work.session.add(task)
+    work.record("task.made", task, participant_id=row.participant_id, new={"kind": CALL, "visit": row.visit})
+
+
+def _go_on(work: Work, plan: Plan, task: Task, call: Call) -> None:
+    """What a call means for its task."""
+    if call.outcome != "no_answer":
+        _end(work, task, call.outcome)
+        return
+    old = task.due_at
+    task.due_at = _again_at(plan, call.at)
+    moved = {"due_at": task.due_at.isoformat()}
+    work.record("task.moved", task, participant_id=task.participant_id, old={"due_at": old.isoformat()}, new=moved)
+
+
+def _again_at(plan: Plan, at: datetime) -> datetime:
+    """Some working hours after a call in vain if they end the same day, else the next morning."""
+    hours = ladder.hours_of(plan.settings)
+    later = ladder.after_working_hours(at, TRY_AGAIN, hours)
+    same_day = later.astimezone(hours.zone).date() == at.astimezone(hours.zone).date()
+    return later if same_day else ladder.next_opening(at, hours)
+
+
+def _end(work: Work, task: Task, outcome: str) -> None:
+    task.done_at, task.outcome = work.now, outcome
+    task.done_by = work.actor.id if work.actor.kind == "staff" else None
+    work.record("task.ended", task, participant_id=task.participant_id, new={"outcome": outcome})

@@ -14,7 +14,7 @@ from pro.core import ladder
 from pro.core.level import Level
 from pro.core.plan import Plan, Step
 from pro.messaging import compose, outbox
-from pro.models import Alert, Assessment, Message, Participant, Staff
+from pro.models import Alert, Message, Participant, Staff
 from pro.services import duties
 from pro.work import Work
 
@@ -39,16 +39,19 @@ class NextStep:
     names: tuple[str, ...]
 
 
-def tell(work: Work, assessment: Assessment, plan: Plan, raised: Sequence[Alert], before: Sequence[Alert]) -> None:
-    """One mail a person for what was ``raised``, unless a mail about this form that is as loud still waits."""
+def tell(work: Work, plan: Plan, raised: Sequence[Alert], before: Sequence[Alert] = ()) -> None:
+    """One mail a person for what was ``raised`` by one source, unless a mail about that source that is as loud waits.
+
+    ``before``: the alerts that the source had already.
+    """
     first = max(raised, key=lambda alert: (alert.level, -alert.id))
-    if _is_told(work, assessment, first, [alert for alert in before if alert not in raised]):
+    if _is_told(work, first, [alert for alert in before if alert not in raised]):
         return
-    participant = work.session.get_one(Participant, assessment.participant_id)
+    participant = work.session.get_one(Participant, first.participant_id)
     level = Level(first.level)
     # Counted, so that an alert that is raised again is told again.
-    sent = select(func.count()).where(Message.assessment_id == assessment.id, Message.template == "alert")
-    times = work.session.scalar(sent)
+    sent = select(func.count(Message.id)).join(Alert, Alert.id == Message.alert_id)
+    times = work.session.scalar(sent.where(Alert.source == first.source, Message.template == "alert"))
     people = duties.to_tell(work, plan, level, minutes=0)
     if not people:
         log.error("an alert of level %s has nobody to go to: there is no open account", level.word)
@@ -59,7 +62,7 @@ def tell(work: Work, assessment: Assessment, plan: Plan, raised: Sequence[Alert]
     }
     for person in people:
         key = f"alert:{first.id}:{level.word}:{times}:email:{person.id}"
-        send(work, person, "alert", params, key, alert_id=first.id, assessment_id=assessment.id)
+        send(work, person, "alert", params, key, alert_id=first.id, assessment_id=first.assessment_id)
 
 
 def digest(work: Work, plan: Plan, local_now: datetime) -> int:
@@ -227,8 +230,8 @@ def _again(
     return "alert_again", {"study_number": participant.study_number, "level": level.word, "link": link}
 
 
-def _is_told(work: Work, assessment: Assessment, first: Alert, others: Sequence[Alert]) -> bool:
-    """True if an alert of this form that is as loud waits to be taken on, and its mail got or may get through."""
+def _is_told(work: Work, first: Alert, others: Sequence[Alert]) -> bool:
+    """True if an alert of this source that is as loud waits to be taken on, and its mail got or may get through."""
     waiting = [alert.level for alert in others if alert.acknowledged_at is None and alert.resolved_at is None]
     if first.level > max(waiting, default=0):
         return False
@@ -236,7 +239,7 @@ def _is_told(work: Work, assessment: Assessment, first: Alert, others: Sequence[
         select(Message.id)
         .join(Alert, Alert.id == Message.alert_id)
         .where(
-            Message.assessment_id == assessment.id,
+            Alert.source == first.source,
             Message.failed_at.is_(None),
             Message.dropped_at.is_(None),
             Alert.level >= first.level,

@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 
 from pro.errors import BadData
 from pro.services import alerting, reading, staffing
-from pro.web import guard, site, staff_drills, staff_page, staff_participants, staff_roster
+from pro.web import guard, site, staff_drills, staff_page, staff_participants, staff_roster, staff_tasks
 from pro.web.guard import Person, needs
 from pro.web.staff_forms import NoteForm, SignInForm
 from pro.web.staff_page import notify
@@ -25,8 +25,21 @@ pages.context_processor(staff_page.context)
 pages.register_blueprint(staff_participants.pages)
 pages.register_blueprint(staff_roster.pages)
 pages.register_blueprint(staff_drills.pages)
+pages.register_blueprint(staff_tasks.pages)
 
-FILTERS = ("unacknowledged", "in_hand", "messages", "forms")
+# Pages whose notes outlive the session.
+KEEPS_NOTES = re.compile(
+    r"/staff/(?:alerts/(?P<alert>[0-9]{1,9})|tasks/(?P<task>[0-9]{1,9})|participants/(?P<participant>[0-9]{1,9})/calls)"
+)
+# First part of an address -> the page that it is, as ``staff_words`` names it.
+PLACES = {
+    "alerts": "alert",
+    "participants": "participants",
+    "roster": "roster",
+    "drills": "drill",
+    "tasks": "task",
+}
+FILTERS = ("unacknowledged", "in_hand", "calls", "messages", "forms")
 
 
 @pages.get("/sign-in")
@@ -38,9 +51,7 @@ def sign_in() -> ResponseReturnValue:
 @pages.post("/sign-in")
 def sign_in_now() -> ResponseReturnValue:
     """Check e-mail and password and go where the person wanted to go."""
-    if (
-        "email" not in request.form and request.form.get("do") == "note"
-    ):  # a note was posted after the session had ended
+    if "email" not in request.form and guard.KEPT in request.form:  # a note was posted after the session had ended
         return _sign_in_page(SignInForm(formdata=None), why=request.args.get("why", ""), status=401)
     form = SignInForm()
     if not form.validate_on_submit():
@@ -59,14 +70,16 @@ def sign_in_now() -> ResponseReturnValue:
 
 
 def _kept_note(staff: Person, target: str) -> Response | None:
-    """The alert's page with the note that was being written when the session ended, back in its field."""
+    """The page with the note that was being written when the session ended, back in its field."""
     text = request.form.get(guard.KEPT, "")
-    found = re.fullmatch(r"/staff/alerts/([0-9]{1,9})", target)
-    if not text or not found or not staffing.may(staff.role, "note"):
+    found = KEEPS_NOTES.fullmatch(target)
+    if not text or not found or not staffing.may(staff.role, "note" if found["alert"] else "log_call"):
         return None
     guard.enter(staff)
     notify("not_saved_yet")
-    return make_response(_alert_page(int(found[1]), NoteForm(formdata=None, text=text)))
+    if found["alert"]:
+        return make_response(_alert_page(int(found["alert"]), NoteForm(formdata=None, text=text)))
+    return make_response(staff_tasks.kept_page(text, task_id=found["task"], participant_id=found["participant"]))
 
 
 def _sign_in_page(
@@ -92,8 +105,7 @@ def _place(target: str) -> str:
     parts = target.split("?")[0].strip("/").split("/")
     if len(parts) > 2 and parts[1] == "participants":
         return "participant"
-    names = {"alerts": "alert", "participants": "participants", "roster": "roster", "drills": "drill"}
-    return names.get(parts[1] if len(parts) > 1 else "", "board")
+    return PLACES.get(parts[1] if len(parts) > 1 else "", "board")
 
 
 @pages.post("/sign-out")

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import DateField, EmailField, PasswordField, RadioField, StringField, TextAreaField
+from wtforms import DateField, DateTimeLocalField, EmailField, PasswordField, RadioField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, Regexp
 
-from pro.web.staff_words import N_, REFUSALS
+from pro.web.staff_words import CALLS, N_, REFUSALS
 
 NOTE_LENGTH = 4000
+# What browsers send for a day and a time, and what is typed where they have no field for it. The first is shown.
+TYPED_MOMENTS = ("%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M")
 
 
 def choices(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
@@ -54,6 +56,37 @@ class NoteForm(FlaskForm):
             Length(max=NOTE_LENGTH, message=N_("The note is too long. At most 4000 characters.")),
         ],
     )
+
+
+class CallForm(FlaskForm):
+    """A phone call that was made. Field names are those of ``silence.log_call``."""
+
+    outcome = RadioField(
+        N_("What came of the call"),
+        invalid_choice_message=REFUSALS["unknown"],
+        choices=choices(CALLS.items()),
+        validators=[InputRequired(REFUSALS["call_outcome"])],
+    )
+    at = DateTimeLocalField(
+        N_("When you called"), format=list(TYPED_MOMENTS), validators=[InputRequired(REFUSALS["call_at"])]
+    )
+    text = TextAreaField(
+        N_("What was said"),
+        filters=[_trimmed],
+        validators=[Length(max=NOTE_LENGTH, message=N_("The note is too long. At most 4000 characters."))],
+    )
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """True if everything typed can be passed on."""
+        fine = bool(super().validate(extra_validators))
+        if self.at.process_errors:
+            self.at.errors = [REFUSALS["call_at"]]
+        return fine
+
+    def refuse(self, problems: Mapping[str, str]) -> None:
+        """Put the service's refusals (field: why) beside their fields."""
+        for name, why in problems.items():
+            self[name].errors = [REFUSALS.get(why, why)]
 
 
 class EnrolForm(FlaskForm):

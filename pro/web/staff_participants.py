@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from pro.errors import NotAllowed
 from pro.services import enrolment, issuing, records
 from pro.services.records import ParticipantPage
-from pro.web import site
+from pro.web import site, staff_tasks
 from pro.web.guard import Person, needs
 from pro.web.staff_forms import EnrolForm, SendForm, choices
 from pro.web.staff_page import notify
@@ -83,7 +83,10 @@ def send(staff: Person, participant_id: int) -> ResponseReturnValue:
 
 def _participant_page(page: ParticipantPage, form: SendForm, status: int = 200) -> ResponseReturnValue:
     notes = {choice.id: word("refusal", choice.why_not) for choice in page.instruments}
-    return render_template("staff/participant.html", page=page, row=page.row, form=form, notes=notes), status
+    text = render_template(
+        "staff/participant.html", page=page, row=page.row, form=form, notes=notes, call_form=staff_tasks.blank_form()
+    )
+    return text, status
 
 
 def _send_form(page: ParticipantPage, typed: Mapping[str, str] | None = None) -> SendForm:

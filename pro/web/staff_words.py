@@ -152,6 +152,19 @@ SCALES: Mapping[str, str] = {
     "C30SUMMARY": N_("Summary score"),
 }
 
+# What came of a phone call, by the keys of ``models.CALL_OUTCOMES``.
+CALLS: Mapping[str, str] = {
+    "reached": N_("Reached the participant"),
+    "reached_relative": N_("Reached a relative"),
+    "no_answer": N_("Nobody answered"),
+    "wrong_number": N_("Wrong number"),
+    "refused": N_("Reached, does not want to go on"),
+    "died": N_("The participant has died"),
+}
+
+# How a phone task ended.
+TASK_ENDS: Mapping[str, str] = {**CALLS, "answered": N_("A form was answered before anybody called")}
+
 # Why something was refused, by the ``why`` of the failure or of a field.
 REFUSALS: Mapping[str, str] = {
     "study_number_missing": N_("Please type the study number."),
@@ -164,6 +177,11 @@ REFUSALS: Mapping[str, str] = {
     "pin_digits": N_("Please type a PIN of 4 to 6 digits, nothing else."),
     "date_needed": N_("Please give the date as year, month and day, such as 2026-11-22."),
     "in_future": N_("The date of consent is after today. Please check it."),
+    "call_outcome": N_("Please choose what came of the call."),
+    "call_at": N_("Please give the day and the time of the call, such as 2026-11-22 14:30."),
+    "call_in_future": N_("This time has not come yet. Please check when you called."),
+    "call_long_ago": N_("This is more than a year ago. Please check when you called."),
+    "too_long": N_("The note is too long. At most 4000 characters."),
     "wording_not_licensed": N_(
         "This questionnaire may not be sent: its licensed wording is not loaded. The administrator loads it with"
         " “flask wording load”."
@@ -183,14 +201,28 @@ REFUSALS: Mapping[str, str] = {
     "ends_first": N_("It ends before it starts. Please check both times."),
     "past": N_("This time is over. Please choose times that lie ahead."),
     "too_far": N_("This is more than a year away. Please check the date."),
-    "too_long": N_("This is too long: duty at most 31 days, an absence at most a year. Please check both dates."),
+    "stretch_too_long": N_(
+        "This is too long: duty at most 31 days, an absence at most a year. Please check both dates."
+    ),
     "overlaps": N_("%(name)s holds this place from %(starts)s to %(ends)s. Choose other times, or hand that over."),
     "outside": N_("The stretch goes from %(starts)s to %(ends)s. Please choose times within it."),
+}
+
+# Where a sign-in leads back to.
+PAGES = {
+    "board": N_("To do"),
+    "alert": N_("the alert that you opened"),
+    "roster": N_("the duty roster"),
+    "drill": N_("the weekly test alert"),
+    "task": N_("the phone task that you opened"),
+    "participant": N_("the participant’s page"),
+    "participants": N_("the list of participants"),
 }
 
 TABLES: Mapping[str, Mapping[str, str]] = {
     "role": ROLES,
     "place": PLACES,
+    "page": PAGES,
     "place_held": PLACES_HELD,
     "form": FORM_STATES,
     "participant": PARTICIPANT_STATES,
@@ -207,6 +239,8 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "event": EVENTS,
     "scale": SCALES,
     "refusal": REFUSALS,
+    "call": CALLS,
+    "task_end": TASK_ENDS,
 }
 
 

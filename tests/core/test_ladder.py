@@ -154,3 +154,17 @@ def test_working_hours_pass_while_the_study_is_open_and_never_beyond_the_cap(nai
     (rung,) = ladder.rungs([step], Level.URGENT, raised, open_hours)
     assert raised < rung.at <= end
     assert rung.at.astimezone(ZoneInfo(zone)).date() - raised.date() <= timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("start", "opens"),
+    [
+        ("2026-03-02 00:05", "2026-03-02 08:00"),
+        ("2026-03-02 07:59", "2026-03-02 08:00"),
+        ("2026-03-02 08:00", "2026-03-03 08:00"),
+        ("2026-03-06 12:00", "2026-03-09 08:00"),
+        ("2026-03-07 00:05", "2026-03-09 08:00"),
+    ],
+)
+def test_the_hours_begin_again_on_the_next_working_day(start, opens):
+    assert ladder.next_opening(local(start), hours()) == local(opens)

@@ -76,6 +76,9 @@ def staff_pages(at_desk: Nurse, study: Study, url: str) -> Iterator[str]:
     yield "participants"
     at_desk.page.goto(f"{url}/staff/participants/{study.chinese.id}")
     yield "participant"
+    at_desk.page.goto(f"{url}/staff/participants/{study.chinese.id}/calls")
+    at_desk.page.locator("#log button").click()
+    yield "calls with a problem"
     at_desk.page.goto(f"{url}/staff/participants/new")
     yield "enrol"
     at_desk.page.locator("main form button.btn").click()

@@ -111,7 +111,7 @@ def test_times_that_cannot_be(ward, starts, ends, fields):
     ("starts", "ends", "fields"),
     [
         ("2026-03-03T00:00", "2026-04-03T00:00", None),
-        ("2026-03-03T00:00", "2026-04-03T00:01", {"ends": "too_long"}),
+        ("2026-03-03T00:00", "2026-04-03T00:01", {"ends": "stretch_too_long"}),
         ("2027-03-04T00:00", "2027-03-05T00:00", {"starts": "too_far"}),
         ("0001-01-01T00:00", "2026-03-05T00:00", {"starts": "too_far"}),
         ("2026-03-03T00:00", "9999-12-31T23:59", {"ends": "too_far"}),

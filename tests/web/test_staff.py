@@ -35,6 +35,10 @@ PAGES: dict[tuple[str, str], tuple[str, set[str], int]] = {
     ("GET", "/staff/participants/new"): ("enrol", LEADS, 200),
     ("POST", "/staff/participants/new"): ("enrol", LEADS, 400),
     ("POST", "/staff/participants/{person}/send"): ("send_form", ACTORS, 400),
+    ("GET", "/staff/participants/{person}/calls"): ("see_board", READERS, 200),
+    ("POST", "/staff/participants/{person}/calls"): ("log_call", ACTORS, 400),
+    ("GET", "/staff/tasks/1"): ("see_board", READERS, 404),
+    ("POST", "/staff/tasks/1"): ("log_call", ACTORS, 404),
     ("GET", "/staff/roster"): ("see_roster", READERS | {"administrator"}, 200),
     ("POST", "/staff/roster"): ("edit_roster", LEADS | {"administrator"}, 400),
     ("GET", "/staff/roster/duties/1"): ("edit_roster", LEADS | {"administrator"}, 200),
@@ -44,7 +48,7 @@ ROUTES = {route: right for route, (right, _roles, _status) in PAGES.items()}
 
 
 def _filled(path: str, house: House, seeded: Study) -> str:
-    return path.format(alert=bleeds(house, seeded.chinese.checkin)[0], person=seeded.chinese.id)
+    return path.format(alert=bleeds(house, seeded.chinese.checkin)[0], person=seeded.chinese.id, task=1)
 
 
 def test_every_staff_route_names_its_right(app: Flask) -> None:
@@ -95,7 +99,11 @@ def test_the_phone_is_shown_only_with_the_right(role: str, path: str, app: Flask
     desk.open(_filled(path, house, seeded))
     phone = PHONES["zh_Hans"]
     shown = phone in desk.page or "138 0013 8000" in desk.page
-    named = path in ("/staff/alerts/{alert}", "/staff/participants/{person}")
+    named = path in (
+        "/staff/alerts/{alert}",
+        "/staff/participants/{person}",
+        "/staff/participants/{person}/calls",
+    )
     assert shown == (named and staffing.may(role, "see_identity"))
     assert phone[3:] not in desk.page or shown
 
@@ -118,7 +126,8 @@ def test_looking_changes_nothing_but_the_record_of_who_looked(app: Flask, house:
     before = _content(house)
     for method, path in ROUTES:
         if method == "GET":
-            assert desk.open(path.format(alert=alert, person=seeded.chinese.id)).status_code == 200
+            shown = desk.open(path.format(alert=alert, person=seeded.chinese.id)).status_code
+            assert shown == (404 if "/tasks/" in path else 200)
     after = _content(house)
     changed = {table for table, rows in after.items() if rows != before[table]}
     assert changed == {"event"}

@@ -1,0 +1,136 @@
+"""Phone tasks and calls as staff read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from pro.models import Alert, Call, Expected, Participant, Staff, Task
+from pro.services import silence
+from pro.services.circumstances import SILENCE
+from pro.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class MissedForm:
+    """A form that closed without an answer; ``title`` and ``visit`` in the reader's language."""
+
+    title: str
+    visit: str
+    closes_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """A participant to phone. ``missed``: check-ins in a row; ``forms``: all that was missed, the oldest first.
+
+    ``tries``: calls in vain; ``ask_relative``: there were enough of them. ``overdue``: it was due on an earlier day.
+    ``outcome``: how it ended, one of CALL_OUTCOMES or "answered"; empty while it is open.
+    """
+
+    id: int
+    participant_id: int
+    study_number: str
+    missed: int
+    forms: list[MissedForm]
+    last_answer_at: datetime | None
+    made_at: datetime
+    due_at: datetime
+    overdue: bool
+    tries: int
+    ask_relative: bool
+    done_at: datetime | None
+    done_by: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """A call as it was logged by ``name``. ``at``: when it was made."""
+
+    at: datetime
+    logged_at: datetime
+    name: str
+    outcome: str
+    text: str
+
+
+def due_tasks(work: Work, language: str) -> list[TaskRow]:
+    """Every open phone task whose time has come, the one that waits longest on top."""
+    query = (
+        select(Task, Participant)
+        .join(Participant, Participant.id == Task.participant_id)
+        .where(
+            Task.done_at.is_(None),
+            Task.due_at <= work.now,
+            Participant.withdrawn_at.is_(None),
+            Participant.died_at.is_(None),
+        )
+        .order_by(Task.due_at, Task.id)
+    )
+    return [task_row(work, task, person, language) for task, person in work.session.execute(query)]
+
+
+def open_task(work: Work, participant_id: int) -> Task | None:
+    """The open phone task about a participant, if there is one."""
+    query = select(Task).where(Task.participant_id == participant_id, Task.done_at.is_(None)).order_by(Task.id)
+    return work.session.scalar(query.limit(1))
+
+
+def task_row(work: Work, task: Task, person: Participant, language: str) -> TaskRow:
+    """One task. What was missed stands as it is now; of a task that ended only the form that it was made for."""
+    now = silence.silence_of(work, person)
+    own = work.session.get(Expected, task.expected_id) if task.expected_id is not None else None
+    rows = {row.id: row for row in (now.rows if task.done_at is None else ())}
+    if own is not None:
+        rows[own.id] = own
+    tries = silence.tries_of(work, task.id)
+    done_by = work.session.get(Staff, task.done_by) if task.done_by else None
+    zone = ZoneInfo(work.catalogue.plans[person.plan].settings.time_zone)
+    return TaskRow(
+        id=task.id,
+        participant_id=person.id,
+        study_number=person.study_number,
+        missed=now.missed if task.done_at is None else 0,
+        forms=[_form(work, row, person, language) for row in sorted(rows.values(), key=lambda row: row.closes_at)],
+        last_answer_at=now.last_answer_at,
+        made_at=task.made_at,
+        due_at=task.due_at,
+        overdue=task.done_at is None and task.due_at.astimezone(zone).date() < work.now.astimezone(zone).date(),
+        tries=tries,
+        ask_relative=task.done_at is None and tries >= silence.TRIES,
+        done_at=task.done_at,
+        done_by=done_by.name if done_by else "",
+        outcome=task.outcome,
+    )
+
+
+def calls_of(work: Work, participant_id: int) -> list[CallRow]:
+    """Every call to a participant, the newest first."""
+    query = (
+        select(Call, Staff.name)
+        .join(Staff, Staff.id == Call.staff_id)
+        .where(Call.participant_id == participant_id)
+        .order_by(Call.at.desc(), Call.id.desc())
+    )
+    return [
+        CallRow(call.at, call.logged_at, name, call.outcome, call.text) for call, name in work.session.execute(query)
+    ]
+
+
+def missed_form(work: Work, alert: Alert, person: Participant, language: str) -> MissedForm | None:
+    """The form whose silence raised ``alert``; None for an alert that answers raised."""
+    if not alert.source.startswith(SILENCE):
+        return None
+    row = work.session.get(Expected, int(alert.source.removeprefix(SILENCE)))
+    return _form(work, row, person, language) if row is not None else None
+
+
+def _form(work: Work, row: Expected, person: Participant, language: str) -> MissedForm:
+    words = work.catalogue.plan_words[person.plan, language]
+    title = work.catalogue.words[row.instrument, language].title
+    visit = words.visit(row.kind, row.number) if row.kind in words.visits else row.visit
+    return MissedForm(title, visit, row.closes_at)

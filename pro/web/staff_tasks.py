@@ -1,0 +1,103 @@
+"""Staff pages about phone calls: one task, and the calls to a participant who is phoned without one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from pro.errors import BadData
+from pro.services import records, silence
+from pro.services.records import CallPage
+from pro.web import site
+from pro.web.guard import Person, needs
+from pro.web.staff_forms import CallForm
+from pro.web.staff_page import notify
+
+pages = Blueprint("tasks", __name__)
+
+
+@pages.get("/tasks/<int(max=2147483647):task_id>")
+@needs("see_board")
+def one(staff: Person, task_id: int) -> ResponseReturnValue:
+    """One phone task: why, what was last answered, the phone, the calls so far, and a form to log one."""
+    return _page(records.task_page(site.work(), task_id, site.language()), blank_form(), task_id=task_id)
+
+
+@pages.post("/tasks/<int(max=2147483647):task_id>")
+@needs("log_call")
+def log(staff: Person, task_id: int) -> ResponseReturnValue:
+    """Keep a call that was made for a task."""
+    page = records.task_page(site.work(), task_id, site.language())
+    return _logged(page, url_for("staff.tasks.one", task_id=task_id), task_id=task_id)
+
+
+@pages.get("/participants/<int(max=2147483647):participant_id>/calls")
+@needs("see_board")
+def calls(staff: Person, participant_id: int) -> ResponseReturnValue:
+    """The calls to a participant, and a form to log one that nobody asked for."""
+    return _page(records.call_page(site.work(), participant_id, site.language()), blank_form())
+
+
+@pages.post("/participants/<int(max=2147483647):participant_id>/calls")
+@needs("log_call")
+def log_without_task(staff: Person, participant_id: int) -> ResponseReturnValue:
+    """Keep a call to a participant; if a task is open, it is that task's."""
+    page = records.call_page(site.work(), participant_id, site.language())
+    return _logged(page, url_for("staff.participants.one", participant_id=participant_id, _anchor="calls"))
+
+
+def blank_form(text: str = "") -> CallForm:
+    """The form for a call that was just made; ``text``: what was typed before a sign-in."""
+    local = site.work().now.astimezone(ZoneInfo(site.visit().zone))
+    return CallForm(formdata=None, at=local.replace(tzinfo=None, second=0, microsecond=0), text=text)
+
+
+def kept_page(text: str, *, task_id: str | None, participant_id: str | None) -> ResponseReturnValue:
+    """The page of a task, or of the calls to a participant, with ``text`` back in its field after a sign-in."""
+    if task_id:
+        page = records.task_page(site.work(), int(task_id), site.language())
+        return _page(page, blank_form(text), task_id=int(task_id))
+    return _page(records.call_page(site.work(), int(participant_id or 0), site.language()), blank_form(text))
+
+
+def _logged(page: CallPage, back: str, task_id: int | None = None) -> ResponseReturnValue:
+    form = CallForm(request.form)
+    if not form.validate_on_submit():
+        return _page(page, form, task_id=task_id, status=400)
+    try:
+        silence.log_call(
+            site.work(),
+            at=_moment(form.at.data),
+            outcome=form.outcome.data,
+            text=form.text.data or "",
+            task_id=task_id,
+            participant_id=page.row.id,
+        )
+    except BadData as refusal:
+        fields = refusal.details.get("fields")
+        form.refuse(fields if isinstance(fields, dict) else {})
+        return _page(page, form, task_id=task_id, status=400)
+    if form.outcome.data == "died":
+        notify("call_died", participant_id=page.row.id)
+    else:
+        notify("call_again" if form.outcome.data == "no_answer" and page.task else "call_logged")
+    return redirect(back, code=303)
+
+
+def _moment(local: datetime) -> datetime:
+    """A time as it was typed, in the page's zone."""
+    return local.replace(tzinfo=ZoneInfo(site.visit().zone))
+
+
+def _page(page: CallPage, form: CallForm, *, task_id: int | None = None, status: int = 200) -> ResponseReturnValue:
+    """A page about calls; ``task_id``: the task that its address names."""
+    action = (
+        url_for("staff.tasks.log", task_id=task_id)
+        if task_id is not None
+        else url_for("staff.tasks.log_without_task", participant_id=page.row.id)
+    )
+    text = render_template("staff/task.html", page=page, task=page.task, row=page.row, form=form, action=action)
+    return text, status
