@@ -287,7 +287,7 @@ class Plan:
     one for each idle() of its rules, ascending. ``previous_days``, ``recent_hours``: how old the previous check-in, or
     one that silences a QLQ-C30 rule, may be. ``calendar``: None for a study whose forms are all sent by hand.
     ``lexicon``: by which free texts are screened; ``text_advice``: its class -> the advice that an emergency shows
-    ("*": all others).
+    ("*": all others). ``score_proxy``: score what somebody answered for the participant.
     """
 
     id: str
@@ -306,6 +306,7 @@ class Plan:
     calendar: Calendar | None = None
     lexicon: str = ""
     text_advice: Mapping[str, str] = field(default_factory=dict)
+    score_proxy: bool = False
 
     def advice_on_text(self, class_id: str) -> str:
         """The advice block for a red flag of this class in a free text; "" for a plan without one."""

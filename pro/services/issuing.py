@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from pro.errors import NotAllowed, NotFound
 from pro.messaging import compose, outbox
-from pro.models import Assessment, Message, Participant
+from pro.models import Assessment, Expected, Message, Participant
 from pro.services import access, wording
 from pro.work import Work
 
@@ -30,24 +30,14 @@ def send_form(work: Work, participant: Participant, instrument: str, *, by: str)
     ``by``: "link" or "code" send a text message; "here" sends nothing and returns both for a participant standing by.
     NotAllowed("withdrawn" | "wording_not_licensed" | "no_phone"), NotFound for an instrument that the plan has not.
     """
-    plan = work.catalogue.plans[participant.plan]
-    if instrument not in plan.instruments:
-        raise NotFound("instrument")
+    _must_have(work, participant, instrument)
     if not participant.is_active:
         raise NotAllowed("withdrawn")
     if by != "here" and (participant.phone_sealed is None or participant.opted_out_at is not None):
         raise NotAllowed("no_phone" if participant.phone_sealed is None else "opted_out")
     if by != "here" and work.config.sms == "none":
         raise NotAllowed("no_sms")
-    # Two people may press at once; there is still one open form of an instrument.
-    work.lock(participant)
-    pinned = wording.issuable(work, instrument)
-    assessment = _open_one(work, participant, instrument) or _issue(work, participant, instrument)
-    if assessment.first_answer_at is None and assessment.wordings != pinned:
-        # It may be answered at this moment; then it keeps the words that it is answered in.
-        work.lock(assessment)
-        if assessment.first_answer_at is None:
-            assessment.wordings = pinned
+    assessment = issue(work, participant, instrument)
     link = f"{work.config.base_url}/a/{access.new_link(work, assessment)}" if by != "code" else None
     code = access.new_code(work, assessment) if by != "link" else None
     if by != "here":
@@ -56,7 +46,29 @@ def send_form(work: Work, participant: Participant, instrument: str, *, by: str)
     return Issued(assessment, link, code)
 
 
-def _open_one(work: Work, participant: Participant, instrument: str) -> Assessment | None:
+def issue(work: Work, participant: Participant, instrument: str, *, expected: Expected | None = None) -> Assessment:
+    """The one open form of ``instrument``, or a new one; nothing is sent. ``expected``: what it is issued for.
+
+    NotAllowed("wording_not_licensed"), NotFound for an instrument that the plan has not.
+    """
+    _must_have(work, participant, instrument)
+    # Two people may press at once; there is still one open form of an instrument.
+    work.lock(participant)
+    pinned = wording.issuable(work, instrument)
+    assessment = open_form(work, participant, instrument) or _issue(work, participant, instrument)
+    if assessment.first_answer_at is None and assessment.wordings != pinned:
+        # It may be answered at this moment; then it keeps the words that it is answered in.
+        work.lock(assessment)
+        if assessment.first_answer_at is None:
+            assessment.wordings = pinned
+    if expected is not None:
+        assessment.visit = assessment.visit or expected.visit
+        expected.assessment_id = expected.assessment_id or assessment.id
+    return assessment
+
+
+def open_form(work: Work, participant: Participant, instrument: str) -> Assessment | None:
+    """The form of ``instrument`` that is open and not sent; None if there is none."""
     query = (
         select(Assessment)
         .where(
@@ -70,6 +82,11 @@ def _open_one(work: Work, participant: Participant, instrument: str) -> Assessme
         .limit(1)
     )
     return work.session.scalar(query)
+
+
+def _must_have(work: Work, participant: Participant, instrument: str) -> None:
+    if instrument not in work.catalogue.plans[participant.plan].instruments:
+        raise NotFound("instrument")
 
 
 def _issue(work: Work, participant: Participant, instrument: str) -> Assessment:

@@ -124,6 +124,7 @@ class AlertPage:
     submitted_at: datetime | None
     answered_by: str
     mode: str
+    entered_by: str
     language_used: str
     plan_version: str
     unfinished: bool
@@ -212,6 +213,7 @@ def alert_page(work: Work, alert_id: int, language: str) -> AlertPage:
         submitted_at=assessment.submitted_at if assessment else None,
         answered_by=(assessment.answered_by or "") if assessment else "",
         mode=(assessment.mode or "") if assessment else "",
+        entered_by=cases.staff_names(work).get((assessment.entered_by if assessment else None) or 0, ""),
         language_used=(assessment.language or "") if assessment else "",
         plan_version=rows[-1].plan_version,
         unfinished=assessment is not None and assessment.submitted_at is None,

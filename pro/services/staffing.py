@@ -24,7 +24,7 @@ SESSION_HOURS = 12
 TOUCH = timedelta(minutes=1)
 
 _READ = {"see_board", "see_alert", "see_participants", "see_answers"}
-_ACT = {"acknowledge", "note", "see_identity"}
+_ACT = {"acknowledge", "note", "see_identity", "enter_answers", "check_answers"}
 RIGHTS: Mapping[str, frozenset[str]] = {
     "coordinator": frozenset(_READ | _ACT | {"enrol", "send_form"}),
     "investigator": frozenset(_READ | _ACT | {"enrol", "send_form"}),

@@ -12,8 +12,8 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from flask.typing import ResponseReturnValue
 
 from pro.errors import BadData
-from pro.services import alerting, reading, staffing
-from pro.web import guard, site, staff_page, staff_participants
+from pro.services import alerting, reading, sheets, staffing
+from pro.web import guard, site, staff_entry, staff_page, staff_participants
 from pro.web.guard import Person, needs
 from pro.web.staff_forms import NoteForm, SignInForm
 from pro.web.staff_page import notify
@@ -23,8 +23,9 @@ pages = Blueprint("staff", __name__, url_prefix="/staff")
 pages.record_once(staff_page.install)
 pages.context_processor(staff_page.context)
 pages.register_blueprint(staff_participants.pages)
+pages.register_blueprint(staff_entry.pages)
 
-FILTERS = ("unacknowledged", "in_hand", "messages", "forms")
+FILTERS = ("unacknowledged", "in_hand", "messages", "papers", "forms")
 
 
 @pages.get("/sign-in")
@@ -108,7 +109,8 @@ def board(staff: Person) -> ResponseReturnValue:
     """What needs somebody now, the most urgent first. ``show`` picks one list; the counts are always of all."""
     show = request.args.get("show", "")
     now = reading.board(site.work(), site.language())
-    return render_template("staff/board.html", board=now, show=show if show in FILTERS else "")
+    papers = sheets.papers(site.work(), site.language())
+    return render_template("staff/board.html", board=now, papers=papers, show=show if show in FILTERS else "")
 
 
 @pages.get("/alerts/<int(max=2147483647):alert_id>")

@@ -38,6 +38,10 @@ GUARDS = {
     ("GET", "/staff/participants/new"): "enrol",
     ("POST", "/staff/participants/new"): "enrol",
     ("POST", "/staff/participants/<int(max=2147483647):participant_id>/send"): "send_form",
+    ("GET", "/staff/participants/<int(max=2147483647):participant_id>/enter/<instrument>"): "enter_answers",
+    ("POST", "/staff/participants/<int(max=2147483647):participant_id>/enter/<instrument>"): "enter_answers",
+    ("GET", "/staff/assessments/<int(max=2147483647):assessment_id>/check"): "check_answers",
+    ("POST", "/staff/assessments/<int(max=2147483647):assessment_id>/check"): "check_answers",
 }
 STAFF = sorted(key for key, guard in GUARDS.items() if guard not in (PUBLIC, PARTICIPANT))
 
@@ -54,9 +58,9 @@ def routes(app: Flask) -> dict[tuple[str, str], str]:
 def address(rule: str, study: Study) -> str:
     """``rule`` filled in with what is there."""
     way = study.chinese.checkin
-    numbers = {"participant_id": study.chinese.id, "alert_id": 1, "position": 1}
+    numbers = {"participant_id": study.chinese.id, "alert_id": 1, "position": 1, "assessment_id": 1}
     filled = re.sub(r"<int(?:\([^)]*\))?:(\w+)>", lambda found: str(numbers[found[1]]), rule)
-    return filled.replace("<token>", way.token).replace("<ref>", way.ref)
+    return filled.replace("<token>", way.token).replace("<ref>", way.ref).replace("<instrument>", "npc_checkin")
 
 
 def csrf(client: FlaskClient, page: str = "/") -> dict[str, str]:
