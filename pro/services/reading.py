@@ -311,7 +311,8 @@ def _events(work: Work, alerts: Sequence[Alert], assessment: Assessment | None) 
     query = select(Event).where(Event.subject == "alert", Event.subject_id.in_(ids))
     rules = {alert.id: alert.rule for alert in alerts}
     for event in work.session.scalars(query):
-        detail = names.get(event.actor_id or 0, "") if event.actor == "staff" else rules.get(event.subject_id or 0, "")
+        who = event.action == "alert.acknowledged"
+        detail = names.get(event.actor_id or 0, "") if who else rules.get(event.subject_id or 0, "")
         found.append((event.at, event.action, detail))
     for message in work.session.scalars(select(Message).where(Message.alert_id.in_(ids))):
         at = message.sent_at or message.failed_at or message.queued_at

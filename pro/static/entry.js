@@ -6,10 +6,14 @@
   groups = [].slice.call(form.querySelectorAll("fieldset"));
   follows = groups.filter(function (group) { return group.hasAttribute("data-if"); });
 
+  /* A select of the second reader that says nothing means what was typed. */
   function chosen(name) {
-    return [].filter.call(form.elements[name] ? form.querySelectorAll("[name='" + name + "']") : [], function (field) {
-      return field.checked && !field.disabled && !field.closest("fieldset").disabled;
-    }).map(function (field) { return field.value; });
+    return [].filter.call(form.querySelectorAll("[name='" + name + "']"), function (field) {
+      return !field.closest("fieldset").disabled;
+    }).map(function (field) {
+      if (field.type === "select-one") { return field.value || field.getAttribute("data-typed"); }
+      return field.checked ? field.value : null;
+    });
   }
 
   /* A question that is put away keeps what was chosen in it, and sends nothing. One that was refused stays. */
@@ -42,5 +46,5 @@
       next(group);
     }
   });
-  if (!form.querySelector("select")) { look(); }
+  look();
 })();

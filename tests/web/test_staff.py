@@ -28,15 +28,20 @@ ROUTES = {
     ("GET", "/staff/participants/new"): "enrol",
     ("POST", "/staff/participants/new"): "enrol",
     ("POST", "/staff/participants/{person}/send"): "send_form",
+    ("GET", "/staff/participants/{person}/enter/npc_checkin"): "enter_answers",
+    ("POST", "/staff/participants/{person}/enter/npc_checkin"): "enter_answers",
+    ("GET", "/staff/assessments/1/check"): "check_answers",
+    ("POST", "/staff/assessments/1/check"): "check_answers",
 }
-# What each role gets from each of them, in the order above. 400: let in, and the empty form was refused.
+# What each role gets from each of them, in the order above. 400 and 404: let in, but the
+# form is empty, or it is no paper.
 STATUSES = {
-    "coordinator": (200, 200, 400, 200, 200, 200, 400, 400),
-    "investigator": (200, 200, 400, 200, 200, 200, 400, 400),
-    "nurse": (200, 200, 400, 200, 200, 403, 403, 400),
-    "monitor": (200, 200, 400, 200, 200, 403, 403, 403),
-    "statistician": (403, 403, 403, 200, 200, 403, 403, 403),
-    "administrator": (403, 403, 403, 403, 403, 403, 403, 403),
+    "coordinator": (200, 200, 400, 200, 200, 200, 400, 400, 200, 400, 404, 404),
+    "investigator": (200, 200, 400, 200, 200, 200, 400, 400, 200, 400, 404, 404),
+    "nurse": (200, 200, 400, 200, 200, 403, 403, 400, 200, 400, 404, 404),
+    "monitor": (200, 200, 400, 200, 200, 403, 403, 403, 403, 403, 403, 403),
+    "statistician": (403, 403, 403, 200, 200, 403, 403, 403, 403, 403, 403, 403),
+    "administrator": (403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403),
 }
 
 
