@@ -97,6 +97,7 @@ class PlanFile(Part):
     idle_minutes: list[Annotated[int, Field(gt=0)]] = Field(min_length=1)
     previous_days: int = Field(gt=0)
     recent_hours: int = Field(gt=0)
+    score_proxy: bool = Field(False, description="Score what somebody answered for the participant; it is always kept")
     named: dict[Name, Text] = {}
     rules: tuple[RuleFile, ...] = Field(min_length=1)
     lowering: LoweringFile | None = None
@@ -158,6 +159,7 @@ def read_plan(path: Path, instruments: Mapping[str, Instrument]) -> Plan:
         idle_minutes=tuple(sorted(file.idle_minutes)),
         previous_days=file.previous_days,
         recent_hours=file.recent_hours,
+        score_proxy=file.score_proxy,
         calendar=read_calendar(path, file.calendar, file.instruments) if file.calendar else None,
     )
     return replace(plan, drilling=read_drill(path, file.drill, plan, instruments)) if file.drill else plan

@@ -126,6 +126,46 @@ def changes(
     return tuple(found)
 
 
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A form after many answers at once. ``changes``: (page id, change) to append, in order; ``answers``: what stands.
+
+    ``not_asked``: items of the given ones that are not asked, given all the others.
+    """
+
+    changes: tuple[tuple[str, Change], ...]
+    answers: Answers
+    not_asked: tuple[str, ...]
+
+
+def fill(
+    instrument: Instrument,
+    answers: Answers,
+    facts: ScreenFacts,
+    given: Mapping[str, Value | None],
+    page_set: str | None = None,
+) -> Filled:
+    """Answer page by page with whatever ``given`` says about it, as if each were sent on its own.
+
+    ValueError as in ``changes``.
+    """
+    after, left = dict(answers), dict(given)
+    found: list[tuple[str, Change]] = []
+    while True:
+        pages = path(instrument, after, facts, page_set)
+        page = next((page for page in pages if not left.keys().isdisjoint(page.items)), None)
+        if page is None:
+            return Filled(tuple(found), after, tuple(left))
+        for change in changes(
+            instrument, after, facts, page, {name: left.pop(name) for name in page.items if name in left}
+        ):
+            found.append((page.id, change))
+            if change.state == "withdrawn":
+                after.pop(change.item, None)
+            else:
+                after[change.item] = change.value
+
+
 def _list_changes(
     instrument: Instrument, item: Item, after: dict[str, Value | None], facts: ScreenFacts, value: Value | None
 ) -> list[Change]:

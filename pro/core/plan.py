@@ -321,7 +321,8 @@ class Plan:
     one for each idle() of its rules, ascending. ``previous_days``, ``recent_hours``: how old the previous check-in, or
     one that silences a QLQ-C30 rule, may be. ``calendar``: None for a study whose forms are all sent by hand.
     ``lexicon``: by which free texts are screened; ``text_advice``: its class -> the advice that an emergency shows
-    ("*": all others). ``drilling``: None for a study without a weekly synthetic alert.
+    ("*": all others). ``drilling``: None for a study without a weekly synthetic alert. ``score_proxy``: score what
+    somebody answered for the participant.
     """
 
     id: str
@@ -341,6 +342,7 @@ class Plan:
     lexicon: str = ""
     text_advice: Mapping[str, str] = field(default_factory=dict)
     drilling: Drilling | None = None
+    score_proxy: bool = False
 
     def advice_on_text(self, class_id: str) -> str:
         """The advice block for a red flag of this class in a free text; "" for a plan without one."""

@@ -22,6 +22,8 @@ CODE_TRIES = 10
 SESSION_DAYS = 3
 # A form for a visit stays answerable so long after its window: accepted, and flagged (clinical.md 6, rule 2).
 GRACE = timedelta(days=7)
+# Who gave the answers, from the participant alone to somebody else: a form keeps the last of these that was true.
+VOICES = ("self", "helped", "proxy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def open_link(work: Work, token: str) -> tuple[Assessment, Participant]:
 def begin(
     work: Work, assessment: Assessment, *, identified_by: str, answered_by: str | None, device: str, language: str
 ) -> str:
-    """A secret for this browser's cookie. With ``answered_by`` (self, helped) the assessment is opened as well."""
+    """A secret for this browser's cookie. With ``answered_by`` (one of VOICES) the assessment is opened as well."""
     # Two devices may press Start at once: the facts that the first one kept must stay. Held before anything is
     # written, because a new row's foreign key already holds it a little, and two such would wait for one another.
     work.lock(assessment)
@@ -168,6 +170,11 @@ def next_form(work: Work, sitting: Sitting) -> Assessment | None:
     return work.session.scalar(query)
 
 
+def furthest(before: str | None, now: str) -> str:
+    """Of two of VOICES the one that is further from the participant's own."""
+    return max(before or now, now, key=VOICES.index)
+
+
 def revoke(work: Work, assessment: Assessment) -> None:
     """Close every way into ``assessment``."""
     query = select(Access).where(Access.assessment_id == assessment.id, Access.revoked_at.is_(None))
@@ -185,7 +192,7 @@ def _open(work: Work, assessment: Assessment, access: Access, answered_by: str, 
     access.answered_by = answered_by
     if assessment.submitted_at is not None:
         return
-    assessment.answered_by = "helped" if assessment.answered_by == "helped" else answered_by
+    assessment.answered_by = furthest(assessment.answered_by, answered_by)
     assessment.language = language
     if assessment.opened_at is None:
         assessment.opened_at = work.now

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pro.core import interview, scoring
-from pro.core.instrument import Answers, Instrument, Value
+from pro.core.instrument import Answers, Value
 from pro.core.level import Level
 from pro.errors import AlreadySubmitted, BadData
 from pro.models import Alert, Answer, Assessment, Score
@@ -69,8 +69,8 @@ def save(
         return Saved(_loudest(form.alerts), False, form)
     added = [_row(work, sitting, change, page_id, language) for change in changes]
     work.session.add_all(added)
-    _touch(work, assessment, language)
-    _record(work, assessment, form.rows, changes)
+    touch(work, assessment, language)
+    record(work, assessment, form.rows, changes)
     earlier = form.answers
     form = form.with_rows(added)
     alerts = alerting.watch(
@@ -122,13 +122,25 @@ def submit(work: Work, sitting: Sitting, language: str) -> None:
         raise BadData("not_started")
     instrument = work.catalogue.instruments[assessment.instrument]
     answers = forms.standing(instrument, forms.answer_rows(work, assessment.id))
+    close(work, assessment, answers, language)
+
+
+def close(
+    work: Work, assessment: Assessment, answers: Answers, language: str, *, earlier: Answers | None = None
+) -> list[Alert]:
+    """Close a form, whoever sent it: score it, judge the whole. Returns the alerts that it has.
+
+    ``earlier``: what stood before, where closing it changed answers.
+    """
     assessment.submitted_at = work.now
     assessment.judge_next_at = None
     assessment.language = language
-    scores = _score(work, assessment, instrument, answers)
+    scores = score(work, assessment, answers)
     work.record("assessment.submitted", assessment, participant_id=assessment.participant_id, new=len(answers))
-    alerting.watch(work, assessment, answers, submitted=True, idle=0, scores=scores)
+    alerts = alerting.watch(work, assessment, answers, submitted=True, idle=0, scores=scores, earlier=earlier)
     ledger.receive(work, assessment)
+    silence.heard(work, assessment.participant_id)
+    return alerts
 
 
 def outcome(work: Work, sitting: Sitting) -> Outcome:
@@ -147,18 +159,26 @@ def outcome(work: Work, sitting: Sitting) -> Outcome:
     )
 
 
-def _row(work: Work, sitting: Sitting, change: interview.Change, page_id: str, language: str) -> Answer:
+def answer_of(
+    work: Work, assessment: Assessment, change: interview.Change, page_id: str, *, language: str, channel: str, by: str
+) -> Answer:
+    """A row that says ``change``, dated now. ``by``: one of ``access.VOICES``."""
     return Answer(
-        assessment_id=sitting.assessment.id,
+        assessment_id=assessment.id,
         item=change.item,
         state=change.state,
         value=store_value(change.value),
         source=page_id if change.from_list else "asked",
         language=language,
-        channel="web",
-        answered_by=sitting.access.answered_by,
+        channel=channel,
+        answered_by=by,
         at=work.now,
     )
+
+
+def _row(work: Work, sitting: Sitting, change: interview.Change, page_id: str, language: str) -> Answer:
+    by = sitting.access.answered_by
+    return answer_of(work, sitting.assessment, change, page_id, language=language, channel="web", by=by)
 
 
 def _loudest(alerts: Sequence[Alert]) -> Level:
@@ -166,7 +186,8 @@ def _loudest(alerts: Sequence[Alert]) -> Level:
     return Level(max(standing, default=0))
 
 
-def _touch(work: Work, assessment: Assessment, language: str) -> None:
+def touch(work: Work, assessment: Assessment, language: str) -> None:
+    """Note that answers came now, and when the worker judges the form if nothing more comes."""
     plan = alerting.plan_of(work, assessment)
     if assessment.first_answer_at is None:
         assessment.first_answer_at = work.now
@@ -176,30 +197,37 @@ def _touch(work: Work, assessment: Assessment, language: str) -> None:
     assessment.judge_next_at = work.now + timedelta(minutes=min(plan.idle_minutes))
 
 
-def _record(
-    work: Work, assessment: Assessment, rows: Mapping[str, Answer], changes: tuple[interview.Change, ...]
-) -> None:
+def record(work: Work, assessment: Assessment, rows: Mapping[str, Answer], changes: Sequence[interview.Change]) -> None:
+    """Write the audit event of changed answers. ``rows``: what stood before."""
     old = {change.item: rows[change.item].value for change in changes if change.item in rows}
     new = {change.item: [change.state, store_value(change.value)] for change in changes}
     work.record("answers.saved", assessment, participant_id=assessment.participant_id, old=old or None, new=new)
 
 
-def _score(work: Work, assessment: Assessment, instrument: Instrument, answers: Answers) -> dict[str, float | None]:
+def score(work: Work, assessment: Assessment, answers: Answers) -> dict[str, float | None]:
+    """Score ``answers`` and keep each scale as a new row; {} for an instrument without scales.
+
+    What somebody answered for the participant is kept, but not scored unless the plan says so: the two disagree.
+    """
+    instrument = work.catalogue.instruments[assessment.instrument]
     if not instrument.scales:
         return {}
+    if assessment.answered_by == "proxy" and not alerting.plan_of(work, assessment).score_proxy:
+        work.record("assessment.not_scored", assessment, participant_id=assessment.participant_id, reason="proxy")
+        return {}
     scores = scoring.score(instrument, answers)
-    for scale, score in scores.items():
+    for scale, found in scores.items():
         work.session.add(
             Score(
                 assessment_id=assessment.id,
                 scale=scale,
-                value=score.value,
-                raw=score.raw,
-                used=score.used,
-                of=score.of,
+                value=found.value,
+                raw=found.raw,
+                used=found.used,
+                of=found.of,
                 algorithm=scoring.ALGORITHM,
                 at=work.now,
             )
         )
     work.record("assessment.scored", assessment, participant_id=assessment.participant_id, new=scoring.ALGORITHM)
-    return {scale: score.value for scale, score in scores.items()}
+    return {scale: found.value for scale, found in scores.items()}

@@ -123,7 +123,7 @@ def _case(
         rules=[alert.rule for alert in alerts],
         sentence=_sentence(work, participant.plan, alerts, assessment, language),
         raised_at=min(alert.raised_at for alert in waiting or alerts),
-        answered_at=(assessment.submitted_at or assessment.last_answer_at) if assessment else None,
+        answered_at=_answered_at(assessment) if assessment else None,
         acknowledged_by=names.get(last.acknowledged_by or 0, "") if last and not waiting else None,
         acknowledged_at=last.acknowledged_at if last and not waiting else None,
         lowered=all(alert.lowered for alert in alerts if alert.level == level),
@@ -131,6 +131,11 @@ def _case(
         next_step=telling.next_step(work, work.catalogue.plans[participant.plan], waiting),
         missed=alerts[0].source.startswith(SILENCE),
     )
+
+
+def _answered_at(assessment: Assessment) -> datetime | None:
+    """When the participant answered; of what staff typed in later, not when they did."""
+    return assessment.answered_at or assessment.submitted_at or assessment.last_answer_at
 
 
 def _sentence(work: Work, plan_id: str, alerts: Sequence[Alert], assessment: Assessment | None, language: str) -> str:

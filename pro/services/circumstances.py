@@ -19,6 +19,8 @@ from pro.work import Work
 
 # How the source of an alert about a missed form begins; the id of the ledger's line follows.
 SILENCE = "missed:"
+# When a form was really answered: one that staff typed in says so itself.
+ANSWERED = func.coalesce(Assessment.answered_at, Assessment.submitted_at)
 
 
 def set_fact(
@@ -117,13 +119,23 @@ def silence_context(work: Work, participant_id: int, missed: int) -> Context:
     )
 
 
+def facts_now(work: Work, participant_id: int, instrument: str) -> dict[str, object]:
+    """The facts that would decide which questions are asked if a form of ``instrument`` were opened now."""
+    return form_facts(snapshot(work, Assessment(participant_id=participant_id, instrument=instrument)))
+
+
 def form_facts(kept: Mapping[str, Any]) -> dict[str, object]:
     """The facts that decide which questions are asked. Unknown exposure counts as exposure (clinical.md 3.4.4)."""
     return {"pd1": kept.get("pd1_exposed") is not False, "selfharm_enabled": kept.get("selfharm_enabled", False)}
 
 
 def recent_answers(work: Work, assessment: Assessment, hours: int) -> dict[str, float]:
-    """item -> hours since the answer that stands was given in another form, within ``hours``."""
+    """item -> hours from the answer that stands in another form to this one, within ``hours`` before it.
+
+    What staff typed in counts from when it was really answered.
+    """
+    given_at = func.coalesce(Assessment.answered_at, Answer.at)
+    moment = assessment.answered_at or work.now
     newest = (
         select(func.max(Answer.id))
         .join(Assessment, Assessment.id == Answer.assessment_id)
@@ -132,11 +144,14 @@ def recent_answers(work: Work, assessment: Assessment, hours: int) -> dict[str, 
     )
     # Only an answer that still stands: one that was skipped or taken back afterwards says nothing.
     query = (
-        select(Answer.item, func.max(Answer.at))
-        .where(Answer.id.in_(newest), Answer.state == "given", Answer.at > work.now - timedelta(hours=hours))
+        select(Answer.item, func.max(given_at))
+        .join(Assessment, Assessment.id == Answer.assessment_id)
+        .where(Answer.id.in_(newest), Answer.state == "given", given_at > moment - timedelta(hours=hours))
         .group_by(Answer.item)
     )
-    return {item: (work.now - at).total_seconds() / 3600 for item, at in work.session.execute(query)}
+    if assessment.answered_at is not None:
+        query = query.where(given_at <= moment)
+    return {item: (moment - at).total_seconds() / 3600 for item, at in work.session.execute(query)}
 
 
 def _facts(work: Work, participant_id: int) -> dict[tuple[str, str], Any]:
@@ -171,12 +186,15 @@ def _marks(work: Work, participant_id: int) -> dict[str, dict[str, Any]]:
 
 
 def _submitted(assessment: Assessment) -> Select[Assessment]:
-    return select(Assessment).where(
+    query = select(Assessment).where(
         Assessment.participant_id == assessment.participant_id,
         Assessment.instrument == assessment.instrument,
         Assessment.submitted_at.is_not(None),
         Assessment.id != assessment.id,
     )
+    if assessment.answered_at is not None:  # typed in later: it is compared with what was answered before it
+        query = query.where(assessment.answered_at > ANSWERED)
+    return query
 
 
 def _baseline(work: Work, assessment: Assessment) -> Assessment | None:
@@ -188,10 +206,10 @@ def _baseline(work: Work, assessment: Assessment) -> Assessment | None:
         of_visit = sent.join(Expected, Expected.assessment_id == Assessment.id).where(
             Expected.kind == calendar.baseline, Expected.served_at.is_not(None)
         )
-        found = work.session.scalar(of_visit.order_by(Assessment.submitted_at.desc()).limit(1))
+        found = work.session.scalar(of_visit.order_by(ANSWERED.desc(), Assessment.id.desc()).limit(1))
         if found is not None:
             return found
-    return work.session.scalar(sent.order_by(Assessment.submitted_at).limit(1))
+    return work.session.scalar(sent.order_by(ANSWERED, Assessment.id).limit(1))
 
 
 def _exposed(work: Work, participant_id: int, name: str, noted: bool | None) -> bool | None:
@@ -212,9 +230,10 @@ def _exposed(work: Work, participant_id: int, name: str, noted: bool | None) -> 
 
 def _last_submitted(work: Work, assessment: Assessment) -> Assessment | None:
     participant = work.session.get_one(Participant, assessment.participant_id)
-    since = work.now - timedelta(days=work.catalogue.plans[participant.plan].previous_days)
-    query = _submitted(assessment).where(Assessment.submitted_at > since)
-    return work.session.scalar(query.order_by(Assessment.submitted_at.desc()).limit(1))
+    moment = assessment.answered_at or work.now
+    since = moment - timedelta(days=work.catalogue.plans[participant.plan].previous_days)
+    query = _submitted(assessment).where(since < ANSWERED)
+    return work.session.scalar(query.order_by(ANSWERED.desc(), Assessment.id.desc()).limit(1))
 
 
 def _answer_values(work: Work, assessment: Assessment) -> dict[str, Any]:

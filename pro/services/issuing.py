@@ -31,9 +31,7 @@ def send_form(work: Work, participant: Participant, instrument: str, *, by: str)
     ``by``: "link" or "code" send a text message; "here" sends nothing and returns both for a participant standing by.
     NotAllowed("withdrawn" | "wording_not_licensed" | "no_phone"), NotFound for an instrument that the plan has not.
     """
-    plan = work.catalogue.plans[participant.plan]
-    if instrument not in plan.instruments:
-        raise NotFound("instrument")
+    _must_have(work, participant, instrument)
     if not participant.is_active:
         raise NotAllowed("withdrawn")
     if by != "here" and (participant.phone_sealed is None or participant.opted_out_at is not None):
@@ -52,13 +50,15 @@ def send_form(work: Work, participant: Participant, instrument: str, *, by: str)
 def issue(work: Work, participant: Participant, instrument: str, *, expected: Expected | None = None) -> Assessment:
     """The form of ``instrument`` that waits for this participant, or a new one; nothing is sent.
 
-    It belongs to ``expected``, or to the visit whose window is open, if there is one. NotAllowed as ``send_form``.
+    It belongs to ``expected``, or to the visit whose window is open, if there is one.
+    NotAllowed("wording_not_licensed"), NotFound for an instrument that the plan has not.
     """
+    _must_have(work, participant, instrument)
     # Two people may press at once; there is still one open form of an instrument.
     work.lock(participant)
     pinned = wording.issuable(work, instrument)
     row = expected or _open_visit(work, participant, instrument)
-    assessment = open_forms(work, [participant.id], instrument).get((participant.id, instrument))
+    assessment = open_form(work, participant, instrument)
     if assessment is None:
         assessment = new_form(work, participant.id, instrument, pinned, row)
         work.session.flush()
@@ -71,6 +71,11 @@ def issue(work: Work, participant: Participant, instrument: str, *, expected: Ex
     if row is not None and row.served_at is None:
         row.assessment_id = assessment.id
     return assessment
+
+
+def open_form(work: Work, participant: Participant, instrument: str) -> Assessment | None:
+    """The form of ``instrument`` that waits for this participant; None if there is none."""
+    return open_forms(work, [participant.id], instrument).get((participant.id, instrument))
 
 
 def open_forms(
@@ -91,6 +96,11 @@ def open_forms(
     if instrument is not None:
         query = query.where(Assessment.instrument == instrument)
     return {(row.participant_id, row.instrument): row for row in work.session.scalars(query)}
+
+
+def _must_have(work: Work, participant: Participant, instrument: str) -> None:
+    if instrument not in work.catalogue.plans[participant.plan].instruments:
+        raise NotFound("instrument")
 
 
 def new_form(

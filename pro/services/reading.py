@@ -140,6 +140,7 @@ class AlertPage:
     submitted_at: datetime | None
     answered_by: str
     mode: str
+    entered_by: str
     language_used: str
     plan_version: str
     unfinished: bool
@@ -235,6 +236,7 @@ def alert_page(work: Work, alert_id: int, language: str) -> AlertPage:
         submitted_at=assessment.submitted_at if assessment else None,
         answered_by=(assessment.answered_by or "") if assessment else "",
         mode=(assessment.mode or "") if assessment else "",
+        entered_by=cases.staff_names(work).get((assessment.entered_by if assessment else None) or 0, ""),
         language_used=(assessment.language or "") if assessment else "",
         plan_version=rows[-1].plan_version,
         unfinished=assessment is not None and assessment.submitted_at is None,
@@ -335,7 +337,8 @@ def _events(work: Work, alerts: Sequence[Alert], assessment: Assessment | None) 
     query = select(Event).where(Event.subject == "alert", Event.subject_id.in_(ids))
     rules = {alert.id: alert.rule for alert in alerts}
     for event in work.session.scalars(query):
-        detail = names.get(event.actor_id or 0, "") if event.actor == "staff" else rules.get(event.subject_id or 0, "")
+        who = event.action == "alert.acknowledged"
+        detail = names.get(event.actor_id or 0, "") if who else rules.get(event.subject_id or 0, "")
         found.append((event.at, event.action, detail))
     for message in work.session.scalars(select(Message).where(Message.alert_id.in_(ids))):
         at = message.sent_at or message.failed_at or message.queued_at

@@ -11,7 +11,7 @@ from pro.core.level import Level
 from pro.errors import NotFound
 from pro.messaging import compose
 from pro.models import Alert, Assessment, Message, Participant, Score, Task
-from pro.services import calls, cases, staffing, wording
+from pro.services import calls, cases, entering, sheets, staffing, wording
 from pro.services.calls import CallRow, TaskRow
 from pro.services.cases import Case
 from pro.services.reading import AnswerRow, DueForm, answer_table, due_forms, phone_of
@@ -44,7 +44,11 @@ class ScoreRow:
 
 @dataclass(frozen=True, slots=True)
 class FormRow:
-    """One form of a participant, with its answers and scores."""
+    """One form of a participant, with its answers and scores.
+
+    ``entered_by``, ``answered_at``: of a form that staff typed in. ``to_check``: paper that waits for its second
+    reader; ``checked_by``: who that was. ``not_scored``: kept without scores, because somebody else answered.
+    """
 
     assessment_id: int
     instrument: str
@@ -56,6 +60,13 @@ class FormRow:
     level: Level
     answers: list[AnswerRow]
     scores: list[ScoreRow]
+    mode: str
+    answered_by: str
+    answered_at: datetime | None
+    entered_by: str
+    checked_by: str
+    to_check: bool
+    not_scored: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +92,7 @@ class InstrumentChoice:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantPage:
-    """One participant."""
+    """One participant. ``can_enter``: instruments whose answers the reader may type in now."""
 
     row: ParticipantRow
     phone: str | None
@@ -90,6 +101,7 @@ class ParticipantPage:
     messages: list[MessageRow]
     instruments: list[InstrumentChoice]
     can_send: bool
+    can_enter: tuple[str, ...]
     calls: list[CallRow]
     call_task: TaskRow | None
 
@@ -138,6 +150,7 @@ def participant_page(work: Work, participant_id: int, language: str) -> Particip
         messages=_messages(work, person, language),
         instruments=[_choice(work, name, language) for name in work.catalogue.plans[person.plan].instruments],
         can_send=staffing.may(work.actor.role, "send_form") and person.is_active,
+        can_enter=sheets.may_enter(work, person) if staffing.may(work.actor.role, "enter_answers") else (),
         calls=calls.calls_of(work, person.id),
         call_task=_open_task(work, person, language),
     )
@@ -184,7 +197,10 @@ def _open_task(work: Work, person: Participant, language: str) -> TaskRow | None
 
 
 def _row(work: Work, person: Participant, language: str) -> ParticipantRow:
-    last = select(func.max(Assessment.last_answer_at)).where(Assessment.participant_id == person.id)
+    # What staff typed in was answered when it says.
+    last = select(func.max(func.coalesce(Assessment.answered_at, Assessment.last_answer_at))).where(
+        Assessment.participant_id == person.id
+    )
     query = (
         select(Alert)
         .where(Alert.participant_id == person.id, Alert.resolved_at.is_(None), Alert.superseded_at.is_(None))
@@ -209,6 +225,7 @@ def _form(work: Work, assessment: Assessment, language: str) -> FormRow:
     words = wording.by_checksum(work, assessment.instrument, language, assessment.wordings.get(language, ""))
     level = select(func.max(Alert.level)).where(Alert.assessment_id == assessment.id, Alert.superseded_at.is_(None))
     instrument = work.catalogue.instruments[assessment.instrument]
+    names = cases.staff_names(work)
     order = [*instrument.scales, *([instrument.summary.id] if instrument.summary else [])]
     query = select(Score).where(Score.assessment_id == assessment.id).order_by(Score.id)
     scores = {score.scale: score for score in work.session.scalars(query)}
@@ -227,6 +244,13 @@ def _form(work: Work, assessment: Assessment, language: str) -> FormRow:
             for scale in order
             if scale in scores
         ],
+        mode=assessment.mode or "",
+        answered_by=assessment.answered_by or "",
+        answered_at=assessment.answered_at,
+        entered_by=names.get(assessment.entered_by or 0, ""),
+        checked_by=names.get(assessment.checked_by or 0, ""),
+        to_check=entering.is_paper(assessment) and assessment.checked_at is None,
+        not_scored=bool(order) and not scores and assessment.submitted_at is not None,
     )
 
 

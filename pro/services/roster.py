@@ -228,7 +228,7 @@ def _stretch(
 ) -> Stretch | None:
     """The typed local times in UTC. What is wrong with them goes into ``problems``; then there is no stretch."""
     typed = {"starts": starts, "ends": ends}
-    wrong = {name: "time_needed" for name, at in typed.items() if at is None}
+    wrong = {name: "day_and_time_needed" for name, at in typed.items() if at is None}
     # Compared as typed first: the years at either end of a calendar have no other zone.
     here = work.now.replace(tzinfo=None)
     wrong |= {name: "too_far" for name, at in typed.items() if at and abs(at - here) > AHEAD_AT_MOST * 2}

@@ -24,7 +24,7 @@ SESSION_HOURS = 12
 TOUCH = timedelta(minutes=1)
 
 _READ = {"see_board", "see_alert", "see_participants", "see_answers", "see_roster", "see_drill"}
-_ACT = {"acknowledge", "note", "see_identity", "confirm_drill", "log_call"}
+_ACT = {"acknowledge", "note", "see_identity", "confirm_drill", "log_call", "enter_answers", "check_answers"}
 RIGHTS: Mapping[str, frozenset[str]] = {
     "coordinator": frozenset(_READ | _ACT | {"enrol", "send_form", "edit_roster"}),
     "investigator": frozenset(_READ | _ACT | {"enrol", "send_form", "edit_roster"}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Protocol, cast
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from flask import Response, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -114,8 +114,9 @@ def own_path(wish: str | None) -> str:
 
 def _to_sign_in(why: str) -> ResponseReturnValue:
     """To the sign-in page, with the way back: this page, or for a form that has no page the one it was sent from."""
-    show = request.args.get("show")
-    here = request.path.removesuffix("/send") + (f"?show={show}" if show and show.isidentifier() else "")
+    kept = {name: request.args.get(name, "") for name in ("show", "mode")}
+    kept = {name: text for name, text in kept.items() if text.isidentifier()}
+    here = request.path.removesuffix("/send") + (f"?{urlencode(kept)}" if kept else "")
     known = why if why in ("idle", "ended") else None
     # 307 takes what was posted along, so that the sign-in page can keep a note that was being written.
     code = 307 if request.form.get(KEPT) else 303

@@ -391,7 +391,8 @@ def _to(endpoint: str, **values: Any) -> Response:
 
 
 def _answered_by() -> str:
-    return "helped" if request.form.get("by") == "helped" else "self"
+    by = request.form.get("by", "")
+    return by if by in access.VOICES else "self"
 
 
 def _inside(form: Form, position: int) -> int:

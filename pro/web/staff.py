@@ -12,8 +12,17 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from flask.typing import ResponseReturnValue
 
 from pro.errors import BadData
-from pro.services import alerting, reading, staffing
-from pro.web import guard, site, staff_drills, staff_page, staff_participants, staff_roster, staff_tasks
+from pro.services import alerting, reading, sheets, staffing
+from pro.web import (
+    guard,
+    site,
+    staff_drills,
+    staff_entry,
+    staff_page,
+    staff_participants,
+    staff_roster,
+    staff_tasks,
+)
 from pro.web.guard import Person, needs
 from pro.web.staff_forms import NoteForm, SignInForm
 from pro.web.staff_page import notify
@@ -26,6 +35,7 @@ pages.register_blueprint(staff_participants.pages)
 pages.register_blueprint(staff_roster.pages)
 pages.register_blueprint(staff_drills.pages)
 pages.register_blueprint(staff_tasks.pages)
+pages.register_blueprint(staff_entry.pages)
 
 # Pages whose notes outlive the session.
 KEEPS_NOTES = re.compile(
@@ -39,7 +49,7 @@ PLACES = {
     "drills": "drill",
     "tasks": "task",
 }
-FILTERS = ("unacknowledged", "in_hand", "calls", "messages", "forms")
+FILTERS = ("unacknowledged", "in_hand", "calls", "messages", "papers", "forms")
 
 
 @pages.get("/sign-in")
@@ -124,7 +134,8 @@ def board(staff: Person) -> ResponseReturnValue:
     """What needs somebody now, the most urgent first. ``show`` picks one list; the counts are always of all."""
     show = request.args.get("show", "")
     now = reading.board(site.work(), site.language())
-    return render_template("staff/board.html", board=now, show=show if show in FILTERS else "")
+    papers = sheets.papers(site.work(), site.language())
+    return render_template("staff/board.html", board=now, papers=papers, show=show if show in FILTERS else "")
 
 
 @pages.get("/alerts/<int(max=2147483647):alert_id>")

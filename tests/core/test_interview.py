@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pro.catalogue import read_instruments
 from pro.core.instrument import Value
-from pro.core.interview import Change, asked, changes, listed, next_page, path, progress, with_implied
+from pro.core.interview import Change, asked, changes, fill, listed, next_page, path, progress, with_implied
 
 KNOWN = read_instruments(Path(__file__).resolve().parents[2] / "pro/instruments")
 CHECKIN, QLQ = KNOWN["npc_checkin"], KNOWN["qlq_c30"]
@@ -279,3 +279,30 @@ def test_progress_never_goes_back_and_ends_at_nothing_left(reply, facts):
     steps = [progress(CHECKIN, answers, facts, page) for page in met]
     assert [step.number for step in steps] == list(range(1, len(met) + 1))
     assert [step.about_left for step in steps] == list(reversed(range(len(met))))
+
+
+@settings(max_examples=30)
+@given(replies(), facts_of_people)
+def test_a_whole_form_at_once_is_what_page_by_page_comes_to(reply, facts):
+    met, answers = walk(lambda item: reply[item.id], facts=facts)
+    said = {name: answers[name] for page in met for name in PAGES[page].items if name in answers}
+    for order in (said, dict(reversed(said.items()))):
+        filled = fill(CHECKIN, {}, facts, order)
+        assert (dict(filled.answers), filled.not_asked) == (answers, ())
+        assert applied({}, [change for _page, change in filled.changes]) == answers
+    assert fill(CHECKIN, answers, facts, said).changes == ()
+
+
+@settings(max_examples=30)
+@given(replies(), st.sets(st.sampled_from(sorted(CHECKIN.items))), facts_of_people)
+def test_what_is_given_stands_or_is_named_as_not_asked(reply, names, facts):
+    said = {name: reply[name] for name in names}
+    filled = fill(CHECKIN, {}, facts, said)
+    for name, value in said.items():
+        stands = name in filled.answers and same(filled.answers[name], value)
+        assert stands != (name in filled.not_asked)
+
+
+def same(one, other):
+    """The order of ticks says nothing."""
+    return set(one) == set(other) if isinstance(one, tuple) and isinstance(other, tuple) else one == other

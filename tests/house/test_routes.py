@@ -50,6 +50,10 @@ GUARDS = {
     ("POST", "/staff/tasks/<int(max=2147483647):task_id>"): "log_call",
     ("GET", "/staff/participants/<int(max=2147483647):participant_id>/calls"): "see_board",
     ("POST", "/staff/participants/<int(max=2147483647):participant_id>/calls"): "log_call",
+    ("GET", "/staff/participants/<int(max=2147483647):participant_id>/enter/<instrument>"): "enter_answers",
+    ("POST", "/staff/participants/<int(max=2147483647):participant_id>/enter/<instrument>"): "enter_answers",
+    ("GET", "/staff/assessments/<int(max=2147483647):assessment_id>/check"): "check_answers",
+    ("POST", "/staff/assessments/<int(max=2147483647):assessment_id>/check"): "check_answers",
 }
 STAFF = sorted(key for key, guard in GUARDS.items() if guard not in (PUBLIC, PARTICIPANT))
 
@@ -73,9 +77,10 @@ def address(rule: str, study: Study) -> str:
         "duty_id": 1,
         "drill_id": 1,
         "task_id": 1,
+        "assessment_id": 1,
     }
     filled = re.sub(r"<int(?:\([^)]*\))?:(\w+)>", lambda found: str(numbers[found[1]]), rule)
-    return filled.replace("<token>", way.token).replace("<ref>", way.ref)
+    return filled.replace("<token>", way.token).replace("<ref>", way.ref).replace("<instrument>", "npc_checkin")
 
 
 def csrf(client: FlaskClient, page: str = "/") -> dict[str, str]:

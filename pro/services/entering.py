@@ -1,0 +1,303 @@
+"""What was answered by phone or on paper: typed in by staff; paper is read against its sheet a second time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+
+from pro.core import interview
+from pro.core.instrument import Answers, Instrument, Value
+from pro.core.plan import Plan
+from pro.errors import BadData, NotAllowed, NotFound
+from pro.models import Anchor, Answer, Assessment, Expected, Participant
+from pro.services import access, alerting, answering, circumstances, forms, issuing, planning
+from pro.services.stored import store_value
+from pro.work import Work
+
+MODES = ("phone", "paper")
+OLDEST = timedelta(days=60)
+# The anchor after which only its own visits may still be entered.
+WITHDRAWAL = "withdrawal"
+REASON_LENGTH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class There:
+    """What is already there of an instrument that staff are about to enter.
+
+    ``form``: the open form, if there is one; ``answers``: what the participant has answered in it and that is not too
+    old to go on with, ``stale`` what is. ``facts`` decide which questions are asked. ``state`` changes whenever an
+    answer or a form comes in, so that whoever saw it knows whether something came meanwhile.
+    """
+
+    form: Assessment | None
+    rows: Mapping[str, Answer]
+    answers: Answers
+    stale: tuple[str, ...]
+    facts: Mapping[str, object]
+    page_set: str | None
+    state: str
+
+
+def there(work: Work, participant: Participant, instrument: str) -> There:
+    """What is there of ``instrument`` now. Changes nothing."""
+    form = issuing.open_form(work, participant, instrument)
+    shape = work.catalogue.instruments[instrument]
+    rows = forms.answer_rows(work, form.id) if form else {}
+    standing = forms.standing(shape, rows)
+    stale = _stale(shape, standing, rows, work.now)
+    taken_up = form is not None and bool(standing) and not stale
+    facts = circumstances.facts_now(work, participant.id, instrument)
+    if form is not None and taken_up:
+        facts = circumstances.form_facts(form.context)
+    last = select(func.max(Assessment.id)).where(
+        Assessment.participant_id == participant.id,
+        Assessment.instrument == instrument,
+        Assessment.submitted_at.is_not(None),
+    )
+    newest = max((row.id for row in rows.values()), default=0)
+    return There(
+        form=form,
+        rows=rows,
+        answers={name: value for name, value in standing.items() if name not in stale},
+        stale=stale,
+        facts=facts,
+        page_set=form.page_set if form else None,
+        state=f"{work.session.scalar(last) or 0}.{newest}",
+    )
+
+
+def for_visit(work: Work, participant: Participant, instrument: str, expected_id: int | None = None) -> Expected | None:
+    """The line of the calendar that a form entered now is for, or None for none in particular.
+
+    NotFound for a line that is not this participant's; NotAllowed("died"), and ("withdrawn") unless it is the plan's
+    form at the withdrawal, which staff alone may still enter.
+    """
+    plan = work.catalogue.plans[participant.plan]
+    if instrument not in plan.instruments:
+        raise NotFound("instrument")
+    if participant.died_at is not None:
+        raise NotAllowed("died")
+    expected = work.session.get(Expected, expected_id) if expected_id is not None else None
+    ours = expected is not None and (expected.participant_id, expected.instrument) == (participant.id, instrument)
+    if expected_id is not None and not ours:
+        raise NotFound("expected")
+    if participant.withdrawn_at is None:
+        return expected
+    last = _last_visits(plan)
+    if expected is None:
+        query = select(Expected).where(
+            Expected.participant_id == participant.id,
+            Expected.instrument == instrument,
+            Expected.kind.in_(last),
+            Expected.served_at.is_(None),
+        )
+        expected = work.session.scalar(query.order_by(Expected.due_at).limit(1))
+    if expected is None or expected.kind not in last or expected.served_at is not None:
+        raise NotAllowed("withdrawn")
+    return expected
+
+
+def enter(
+    work: Work,
+    participant: Participant,
+    instrument: str,
+    *,
+    mode: str,
+    answered_by: str,
+    answered_at: datetime,
+    given: Mapping[str, Value | None],
+    language: str,
+    expected_id: int | None = None,
+    seen: str | None = None,
+) -> Assessment:
+    """Keep a phone interview or a paper form: answers, scores, alerts, exactly as if it had been sent from a phone.
+
+    ``mode``: phone or paper; ``answered_by``: one of ``access.VOICES``; ``answered_at``: when it was really answered;
+    ``given``: item -> value, None where it was left out on purpose, absent where nobody knows; ``seen``: the state that
+    the person who types saw (None: nothing was there). BadData("entry", fields={field or item: why}) names all that is
+    wrong at once; NotAllowed("begun") if the participant answered meanwhile, or as in ``for_visit``. A refusal leaves
+    nothing behind.
+    """
+    work.lock(participant)
+    expected = for_visit(work, participant, instrument, expected_id)
+    now = there(work, participant, instrument)
+    if now.form is not None:
+        work.lock(now.form)
+        now = there(work, participant, instrument)
+    if now.state != seen and (seen is not None or now.answers):
+        raise NotAllowed("begun")
+    wrong = _head_problems(work, participant, mode, answered_by, answered_at, language)
+    shape = work.catalogue.instruments[instrument]
+    wrong |= _answer_problems(shape, given)
+    filled = None
+    if not wrong:
+        filled = interview.fill(shape, now.answers, now.facts, given, now.page_set)
+        wrong = dict.fromkeys(filled.not_asked, "not_asked")
+    if wrong or filled is None:
+        raise BadData("entry", fields=wrong)
+    assessment = issuing.issue(work, participant, instrument, expected=expected)
+    _open(work, assessment, mode, answered_by, answered_at, now)
+    stale = [("", interview.Change(name, "withdrawn")) for name in now.stale]
+    _append(work, assessment, [*stale, *filled.changes], now.rows, language, mode, answered_by)
+    assessment.first_answer_at = assessment.first_answer_at or work.now
+    assessment.last_answer_at = work.now
+    new = {"mode": mode, "answered_by": answered_by, "answered_at": answered_at.isoformat()}
+    work.record("assessment.entered", assessment, participant_id=participant.id, new=new)
+    answering.close(work, assessment, filled.answers, language, earlier=now.answers or None)
+    return assessment
+
+
+def check(work: Work, assessment: Assessment, corrections: Mapping[str, Value | None], *, reason: str = "") -> bool:
+    """The second reader compared a paper form with its sheet; True if something was changed.
+
+    ``corrections``: what the sheet says where it was typed otherwise (None: left out). Old answers stay as rows; what
+    is new is scored and judged again. NotFound for a form that is not on paper; NotAllowed("own_entry") for whoever
+    typed it, ("checked") the second time; BadData("check", fields=...) as in ``enter``, and for a change that has no
+    reason.
+    """
+    work.lock(assessment)
+    if not is_paper(assessment) or work.actor.id is None:
+        raise NotFound("paper")
+    if assessment.checked_at is not None:
+        raise NotAllowed("checked")
+    if assessment.entered_by == work.actor.id:
+        raise NotAllowed("own_entry")
+    shape = work.catalogue.instruments[assessment.instrument]
+    rows = forms.answer_rows(work, assessment.id)
+    earlier = forms.standing(shape, rows)
+    wrong = _values_problems(shape, corrections)
+    if wrong:
+        raise BadData("check", fields=wrong)
+    facts = circumstances.form_facts(assessment.context)
+    filled = interview.fill(shape, earlier, facts, corrections, assessment.page_set)
+    wrong = dict.fromkeys(filled.not_asked, "not_asked")
+    reason = reason.strip()
+    if filled.changes and not 0 < len(reason) <= REASON_LENGTH:
+        wrong["reason"] = "too_long" if reason else "reason_empty"
+    if wrong:
+        raise BadData("check", fields=wrong)
+    assessment.checked_at, assessment.checked_by = work.now, work.actor.id
+    changes = [change for _page, change in filled.changes]
+    old = {change.item: rows[change.item].value for change in changes if change.item in rows}
+    new = {change.item: [change.state, store_value(change.value)] for change in changes}
+    work.record(
+        "assessment.checked",
+        assessment,
+        participant_id=assessment.participant_id,
+        old=old or None,
+        new=new or None,
+        reason=reason if changes else "",
+    )
+    if changes:
+        _add(work, assessment, filled.changes, assessment.language or "", "paper", assessment.answered_by or "self")
+        scores = answering.score(work, assessment, filled.answers)
+        alerting.watch(work, assessment, filled.answers, submitted=True, idle=0, scores=scores, earlier=earlier)
+    return bool(changes)
+
+
+def is_paper(assessment: Assessment) -> bool:
+    """True for a form that came on paper and was typed in."""
+    return assessment.mode == "paper" and assessment.submitted_at is not None
+
+
+def _last_visits(plan: Plan) -> list[str]:
+    """The visits that take place although, or because, the participant has left."""
+    return [visit.id for visit in plan.calendar.visits if WITHDRAWAL in visit.outlives] if plan.calendar else []
+
+
+def _stale(shape: Instrument, standing: Answers, rows: Mapping[str, Answer], now: datetime) -> tuple[str, ...]:
+    hours = shape.stale_hours
+    return tuple(
+        name
+        for name in standing
+        if (limit := hours.get(shape.items[name].recall)) and now - rows[name].at > timedelta(hours=limit)
+    )
+
+
+def _head_problems(
+    work: Work, participant: Participant, mode: str, answered_by: str, answered_at: datetime, language: str
+) -> dict[str, str]:
+    fields = {
+        "mode": "" if mode in MODES else "unknown",
+        "answered_by": "" if answered_by in access.VOICES else "unknown",
+        "language": "" if language in work.catalogue.plans[participant.plan].languages else "unknown",
+        "answered_at": _moment_problem(work, participant, answered_at),
+    }
+    return {field: why for field, why in fields.items() if why}
+
+
+def _moment_problem(work: Work, participant: Participant, answered_at: datetime) -> str:
+    if answered_at > work.now:
+        return "answered_in_future"
+    if answered_at < work.now - OLDEST:
+        return "answered_too_long_ago"
+    query = (
+        select(Anchor.on)
+        .where(Anchor.participant_id == participant.id, Anchor.kind == "consent", Anchor.superseded_at.is_(None))
+        .order_by(Anchor.id.desc())
+        .limit(1)
+    )
+    consented_on = work.session.scalar(query)
+    day = planning.local_date(answered_at, participant.time_zone)
+    return "answered_before_consent" if consented_on is not None and day < consented_on else ""
+
+
+def _answer_problems(shape: Instrument, given: Mapping[str, Value | None]) -> dict[str, str]:
+    if all(value is None for value in given.values()):
+        return {"given": "nothing_answered"}
+    return _values_problems(shape, given)
+
+
+def _values_problems(shape: Instrument, given: Mapping[str, Value | None]) -> dict[str, str]:
+    wrong = {}
+    for name, value in given.items():
+        item = shape.items.get(name)
+        if item is None:
+            wrong[name] = "no_such_question"
+        elif value is not None and not item.accepts(value):
+            wrong[name] = "not_accepted"
+    return wrong
+
+
+def _open(work: Work, assessment: Assessment, mode: str, answered_by: str, answered_at: datetime, now: There) -> None:
+    assessment.mode = mode
+    assessment.answered_by = access.furthest(assessment.answered_by if now.answers else None, answered_by)
+    assessment.answered_at = answered_at
+    assessment.entered_by = work.actor.id
+    assessment.identified_by = "staff"
+    if not now.answers or now.stale:
+        assessment.context = circumstances.snapshot(work, assessment)
+    if assessment.opened_at is None:
+        assessment.opened_at = work.now
+        work.record("assessment.opened", assessment, participant_id=assessment.participant_id, new=answered_by)
+
+
+def _append(
+    work: Work,
+    assessment: Assessment,
+    changes: Sequence[tuple[str, interview.Change]],
+    rows: Mapping[str, Answer],
+    language: str,
+    mode: str,
+    by: str,
+) -> None:
+    _add(work, assessment, changes, language, mode, by)
+    answering.record(work, assessment, rows, [change for _page, change in changes])
+
+
+def _add(
+    work: Work,
+    assessment: Assessment,
+    changes: Sequence[tuple[str, interview.Change]],
+    language: str,
+    channel: str,
+    by: str,
+) -> None:
+    for page_id, change in changes:
+        row = answering.answer_of(work, assessment, change, page_id, language=language, channel=channel, by=by)
+        work.session.add(row)
+    work.session.flush()
