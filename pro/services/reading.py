@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 
 from pro.core.instrument import Item, ItemWords, Value, Words
 from pro.core.level import Level
 from pro.errors import NotFound
 from pro.messaging import compose
-from pro.models import Alert, AlertNote, Assessment, Event, Message, Participant
+from pro.models import Alert, AlertNote, Assessment, Event, Expected, Message, Participant
 from pro.services import cases, circumstances, duties, staffing, wording
 from pro.services.cases import Case
 from pro.services.forms import answer_rows, standing
@@ -54,6 +54,15 @@ class DueForm:
 
 
 @dataclass(frozen=True, slots=True)
+class Unexplained:
+    """A participant with ``count`` missed forms of which nobody said why."""
+
+    participant_id: int
+    study_number: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class DutyNow:
     """Who holds a place on the ladder now."""
 
@@ -69,6 +78,7 @@ class Board:
     in_hand: list[Case]
     failed: list[FailedMessage]
     waiting: list[DueForm]
+    unexplained: list[Unexplained]
     on_duty: list[DutyNow]
     investigators: list[str]
     duty_gap: bool
@@ -147,6 +157,7 @@ def board(work: Work, language: str = "zh_Hans") -> Board:
         in_hand=[case for case in open_cases if case.acknowledged_by is not None],
         failed=_failed(work, language),
         waiting=due_forms(work, language),
+        unexplained=_unexplained(work),
         on_duty=on_duty,
         investigators=[person.name for person in duties.with_role(work, "investigator")],
         duty_gap=not any(held.place == "on_call" for held in on_duty),
@@ -182,6 +193,22 @@ def due_forms(work: Work, language: str, participant_id: int | None = None) -> l
         )
         for assessment, participant in work.session.execute(query)
     ]
+
+
+def _unexplained(work: Work) -> list[Unexplained]:
+    query = (
+        select(Participant.id, Participant.study_number, func.count())
+        .join(Expected, Expected.participant_id == Participant.id)
+        .where(
+            Expected.missed_at.is_not(None),
+            Expected.served_at.is_(None),
+            Expected.mandatory.is_(True),
+            Expected.missing_reason == "",
+        )
+        .group_by(Participant.id, Participant.study_number)
+        .order_by(Participant.study_number)
+    )
+    return [Unexplained(*row) for row in work.session.execute(query)]
 
 
 def alert_page(work: Work, alert_id: int, language: str) -> AlertPage:

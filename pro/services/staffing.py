@@ -23,14 +23,14 @@ SESSION_HOURS = 12
 # Seen at most this often, so that looking at pages costs no write.
 TOUCH = timedelta(minutes=1)
 
-_READ = {"see_board", "see_alert", "see_participants", "see_answers"}
-_ACT = {"acknowledge", "note", "see_identity"}
+_READ = {"see_board", "see_alert", "see_participants", "see_dates", "see_answers"}
+_ACT = {"acknowledge", "note", "see_identity", "set_dates", "set_reason"}
 RIGHTS: Mapping[str, frozenset[str]] = {
     "coordinator": frozenset(_READ | _ACT | {"enrol", "send_form"}),
     "investigator": frozenset(_READ | _ACT | {"enrol", "send_form"}),
     "nurse": frozenset(_READ | _ACT | {"send_form"}),
     "monitor": frozenset(_READ),
-    "statistician": frozenset({"see_participants", "see_answers"}),
+    "statistician": frozenset({"see_participants", "see_dates", "see_answers"}),
     "administrator": frozenset(),
 }
 

@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 
 from pro.errors import BadData
 from pro.services import alerting, reading, staffing
-from pro.web import guard, site, staff_page, staff_participants
+from pro.web import guard, site, staff_dates, staff_page, staff_participants
 from pro.web.guard import Person, needs
 from pro.web.staff_forms import NoteForm, SignInForm
 from pro.web.staff_page import notify
@@ -23,8 +23,9 @@ pages = Blueprint("staff", __name__, url_prefix="/staff")
 pages.record_once(staff_page.install)
 pages.context_processor(staff_page.context)
 pages.register_blueprint(staff_participants.pages)
+pages.register_blueprint(staff_dates.pages)
 
-FILTERS = ("unacknowledged", "in_hand", "messages", "forms")
+FILTERS = ("unacknowledged", "in_hand", "messages", "forms", "missed")
 
 
 @pages.get("/sign-in")

@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from pro.errors import NotAllowed
-from pro.services import enrolment, issuing, records
+from pro.services import courses, enrolment, issuing, records
 from pro.services.records import ParticipantPage
 from pro.web import site
 from pro.web.guard import Person, needs
@@ -83,7 +83,10 @@ def send(staff: Person, participant_id: int) -> ResponseReturnValue:
 
 def _participant_page(page: ParticipantPage, form: SendForm, status: int = 200) -> ResponseReturnValue:
     notes = {choice.id: word("refusal", choice.why_not) for choice in page.instruments}
-    return render_template("staff/participant.html", page=page, row=page.row, form=form, notes=notes), status
+    work = site.work()
+    standing = courses.standing(work, records.participant(work, page.row.id), site.language())
+    shown = {"page": page, "row": page.row, "form": form, "notes": notes, "standing": standing}
+    return render_template("staff/participant.html", **shown), status
 
 
 def _send_form(page: ParticipantPage, typed: Mapping[str, str] | None = None) -> SendForm:

@@ -152,6 +152,37 @@ REFUSALS: Mapping[str, str] = {
     "no_sms": N_("This installation sends no SMS. Show a link and a code here instead."),
 }
 
+# Where an expected form stands.
+LEDGER: Mapping[str, str] = {
+    "not_open": N_("Not open yet"),
+    "open": N_("Open"),
+    "due": N_("Due today"),
+    "late": N_("Late, still open"),
+    "received": N_("Received"),
+    "partial": N_("Begun, never sent"),
+    "served_elsewhere": N_("Answered with another visit’s form"),
+    "missed": N_("Missed"),
+    "expired": N_("Not answered; it was optional"),
+}
+
+# Why an expected form never came (clinical.md 6, rule 4).
+MISSING: Mapping[str, str] = {
+    "forgot": N_("Forgot"),
+    "too_ill": N_("Too ill"),
+    "refused": N_("Did not want to"),
+    "technical": N_("Technical trouble"),
+    "administrative": N_("Our own mistake"),
+}
+
+# What becomes of an expected form when a date changes.
+MOVES: Mapping[str, str] = {
+    "moved": N_("moves"),
+    "added": N_("new"),
+    "dropped": N_("dropped"),
+    "opened": N_("stays, it was opened"),
+    "over": N_("stays, it is over"),
+}
+
 TABLES: Mapping[str, Mapping[str, str]] = {
     "role": ROLES,
     "place": PLACES,
@@ -168,6 +199,9 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "event": EVENTS,
     "scale": SCALES,
     "refusal": REFUSALS,
+    "ledger": LEDGER,
+    "missing": MISSING,
+    "move": MOVES,
 }
 
 

@@ -38,6 +38,10 @@ GUARDS = {
     ("GET", "/staff/participants/new"): "enrol",
     ("POST", "/staff/participants/new"): "enrol",
     ("POST", "/staff/participants/<int(max=2147483647):participant_id>/send"): "send_form",
+    ("GET", "/staff/participants/<int(max=2147483647):participant_id>/dates"): "see_dates",
+    ("POST", "/staff/participants/<int(max=2147483647):participant_id>/dates"): "set_dates",
+    ("GET", "/staff/participants/<int(max=2147483647):participant_id>/calendar"): "see_dates",
+    ("POST", "/staff/participants/<int(max=2147483647):participant_id>/calendar"): "set_reason",
 }
 STAFF = sorted(key for key, guard in GUARDS.items() if guard not in (PUBLIC, PARTICIPANT))
 
