@@ -15,7 +15,6 @@ from pro.core.schedule import Expected
 from pro.errors import NotFound
 from pro.models import Anchor, Event, Participant
 from pro.services import cases, ledger, planning
-from pro.services.enrolment import local_date
 from pro.services.ledger import Counts, Line
 from pro.services.planning import Preview
 from pro.work import Work
@@ -194,7 +193,7 @@ def course(work: Work, participant: Participant, language: str) -> Course:
                 history=tuple(day for of, day in past if of == kind_id),
             )
         )
-    today = local_date(work.now, participant.time_zone)
+    today = planning.local_date(work.now, participant.time_zone)
     return Course(
         participant_id=participant.id,
         study_number=participant.study_number,
@@ -290,9 +289,9 @@ def _past(work: Work, participant: Participant, names: Mapping[int, str]) -> lis
     rows = work.session.scalars(query.order_by(Anchor.superseded_at.desc(), Anchor.id.desc()))
     changed = select(Event).where(Event.participant_id == participant.id, Event.action == "anchors.set")
     ends: dict[tuple[Any, ...], list[Event]] = {}
-    for event in work.session.scalars(changed.order_by(Event.id.desc())):
-        for kind, number, on, planned in event.old or ():
-            ends.setdefault((kind, number, on, planned), []).append(event)
+    for changing in work.session.scalars(changed.order_by(Event.id.desc())):
+        for kind, number, on, planned in changing.old or ():
+            ends.setdefault((kind, number, on, planned), []).append(changing)
     found = []
     for row in rows:
         known = ends.get((row.kind, row.number, row.on.isoformat(), row.planned))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import cast
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, redirect, render_template, request, url_for
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 
@@ -30,7 +31,7 @@ END_REASON = N_("Please write how this became known.")
 
 @pages.record_once
 def _install(state: BlueprintSetupState) -> None:
-    staff_date_words.install(state.app)
+    staff_date_words.install(cast(Flask, state.app))
 
 
 class _Here:
