@@ -9,12 +9,14 @@ from typing import Any
 
 from sqlalchemy import select
 
+from pro.core import anchors as dated
 from pro.core import schedule
+from pro.core.anchors import facts_set
 from pro.core.plan import Calendar, PlanWords
 from pro.core.schedule import Expected
 from pro.errors import NotFound
 from pro.models import Anchor, Event, Participant
-from pro.services import cases, ledger, planning
+from pro.services import cases, circumstances, ledger, planning
 from pro.services.ledger import Counts, Line
 from pro.services.planning import Preview
 from pro.work import Work
@@ -84,19 +86,25 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """The treatment of working days: which ``number`` would be given today, or which ``given`` was."""
+    """The treatment of working days: which ``number`` would be given today, or which ``given`` was (0: none).
+
+    ``rest``: today is no working day.
+    """
 
     kind: str
     title: str
     most: int
     number: int
     given: int
-    on: date
+    rest: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """All dates of a participant. ``today``: the participant's own date. ``daily``: what a click may record."""
+    """All dates of a participant. ``today``: the participant's own date. ``daily``: what a click may record.
+
+    ``suspected``: answers made the system suspect an ulcer, and no recorded date says so.
+    """
 
     participant_id: int
     study_number: str
@@ -106,6 +114,7 @@ class Course:
     kinds: tuple[Kind, ...]
     watches: tuple[Watch, ...]
     daily: Today | None
+    suspected: bool
 
     def kind(self, kind_id: str) -> Kind | None:
         """The kind called ``kind_id``."""
@@ -187,13 +196,12 @@ def course(work: Work, participant: Participant, language: str) -> Course:
                 plannable=kind.plannable,
                 next_number=planning.next_number(work, participant, kind_id) if kind.most else 0,
                 recorded=recorded,
-                coming=tuple(
-                    (number, dated.on) for number, dated in sorted(days[kind_id].items()) if number not in known
-                ),
+                coming=tuple((number, day.on) for number, day in sorted(days[kind_id].items()) if number not in known),
                 history=tuple(day for of, day in past if of == kind_id),
             )
         )
     today = planning.local_date(work.now, participant.time_zone)
+    working = work.catalogue.working[participant.plan]
     return Course(
         participant_id=participant.id,
         study_number=participant.study_number,
@@ -202,7 +210,8 @@ def course(work: Work, participant: Participant, language: str) -> Course:
         today=today,
         kinds=tuple(kinds),
         watches=_watches(calendar, kinds, words),
-        daily=_daily(calendar, kinds, today) if participant.is_active else None,
+        daily=_daily(calendar, kinds, today, working.has(today)) if participant.is_active else None,
+        suspected=_suspected(work, participant, calendar, standing),
     )
 
 
@@ -322,7 +331,13 @@ def _watches(calendar: Calendar, kinds: Sequence[Kind], words: PlanWords) -> tup
     )
 
 
-def _daily(calendar: Calendar, kinds: Sequence[Kind], today: date) -> Today | None:
+def _suspected(work: Work, participant: Participant, calendar: Calendar, rows: Iterable[Anchor]) -> bool:
+    said = facts_set(calendar, [dated.Anchor(row.kind, row.number, row.on, row.planned) for row in rows])
+    status = circumstances.fact(work, participant.id, "ulcer_status") or "none"
+    return status == "suspected" and said.get("ulcer_status", "none") == "none"
+
+
+def _daily(calendar: Calendar, kinds: Sequence[Kind], today: date, working: bool) -> Today | None:
     """The kind that is given on every working day, once its first day is known and until its last."""
     for kind in kinds:
         rule = calendar.anchors[kind.id].projection
@@ -334,7 +349,7 @@ def _daily(calendar: Calendar, kinds: Sequence[Kind], today: date) -> Today | No
         given = next((day.number for day in kind.recorded if day.on == today and not day.planned), 0)
         left = not any(day.number == kind.next_number and not day.planned for day in kind.recorded)
         if given or (left and not ended):
-            return Today(kind.id, kind.title, kind.most, kind.next_number, given, today)
+            return Today(kind.id, kind.title, kind.most, kind.next_number, given, not working)
     return None
 
 

@@ -45,7 +45,9 @@ def problem_sentences(calendar: Calendar, words: PlanWords, problems: Iterable[A
     """Field -> what is wrong, each problem a sentence in the page's language."""
     say = site.translator().gettext
     found: dict[str, list[str]] = {}
-    for problem in problems:
+    known = list(problems)
+    # A number that does not exist stands on no day; whatever else is wrong with its day is noise.
+    for problem in [one for one in known if one.key == "number"] or known:
         anchor = problem.anchor
         kind = calendar.anchors.get(anchor.kind)
         key = problem.key
@@ -81,7 +83,9 @@ def window_shown(opens: datetime, closes: datetime) -> str:
     if start.date() == end.date():
         hours = "–".join(site.when(moment, "HH:mm") for moment in (start, end))
         return f"{day_shown(start.date())} {hours}"
-    return f"{day_shown(start.date())} – {day_shown(end.date())}"
+    return site.translator().gettext(
+        N_("%(first)s – %(last)s"), first=day_shown(start.date()), last=day_shown(end.date())
+    )
 
 
 def _this_year(moment: datetime) -> bool:

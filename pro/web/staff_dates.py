@@ -11,16 +11,15 @@ from flask.typing import ResponseReturnValue
 
 from pro.core.plan import PlanWords
 from pro.errors import BadData, NotAllowed
-from pro.models import MISSING_REASONS
 from pro.services import courses, ledger, planning, records
 from pro.services.courses import END, Course, Kind
 from pro.services.planning import Change, Preview
 from pro.web import site, staff_date_words
 from pro.web.guard import Person, needs
 from pro.web.staff_date_words import anchor_shown, problem_sentences
-from pro.web.staff_forms import DayForm, ReasonForm
+from pro.web.staff_forms import REASON_LENGTH, DayForm, ReasonForm
 from pro.web.staff_page import notify
-from pro.web.staff_words import N_, REFUSALS
+from pro.web.staff_words import MISSING, N_, REFUSALS
 
 pages = Blueprint("dates", __name__, url_prefix="/participants/<int(max=2147483647):participant_id>")
 
@@ -70,11 +69,15 @@ def dates(staff: Person, participant_id: int) -> ResponseReturnValue:
 @pages.post("/dates")
 @needs("set_dates")
 def change(staff: Person, participant_id: int) -> ResponseReturnValue:
-    """Look ahead at a change, confirm what was shown, go back to the form, or record today's treatment."""
+    """Look ahead at a change, confirm what was shown, go back to the form, record today's treatment, or say that
+    what the answers made us suspect is none.
+    """
     act = request.form.get("do", "")
-    if act not in ("treated", "preview", "take_back", "confirm", "edit"):
+    if act not in ("treated", "preview", "take_back", "confirm", "edit", "clear"):
         raise BadData("unknown_act")
     here = _Here(participant_id)
+    if act == "clear":
+        return _cleared(here)
     form = DayForm()
     kind = here.kind(form.kind.data)
     if act == "take_back":
@@ -118,7 +121,7 @@ def _checked(here: _Here, form: DayForm, kind: Kind) -> Change | None:
         form.reason.errors = [REASON_NEEDED]
     elif not form.reason.data and kind.group == END:
         form.reason.errors = [END_REASON]
-    if number or not kind.most:
+    if not form.number.errors:
         _refuse(here, form, wish)
     return None if any(field.errors for field in form) else wish
 
@@ -168,11 +171,21 @@ def _treated(here: _Here, form: DayForm, kind: Kind) -> ResponseReturnValue:
     return _back(here)
 
 
+def _cleared(here: _Here) -> ResponseReturnValue:
+    why = request.form.get("why", "").strip()[:REASON_LENGTH]
+    if not why:
+        return _dates_page(here, None, status=400, not_cleared=True)
+    if here.course.suspected:
+        planning.clear_suspicion(site.work(), here.person, why)
+    notify("suspicion_cleared")
+    return _back(here)
+
+
 def _back(here: _Here) -> ResponseReturnValue:
     return redirect(url_for("staff.dates.dates", participant_id=here.person.id), code=303)
 
 
-def _dates_page(here: _Here, form: DayForm | None, status: int = 200) -> ResponseReturnValue:
+def _dates_page(here: _Here, form: DayForm | None, status: int = 200, not_cleared: bool = False) -> ResponseReturnValue:
     kind = here.kind(form.kind.data) if form else None
     page = render_template(
         "staff/dates.html",
@@ -181,6 +194,7 @@ def _dates_page(here: _Here, form: DayForm | None, status: int = 200) -> Respons
         kind=kind,
         known=kind.day(form.digits if kind.most else 0) if form and kind else None,
         words=here.words,
+        not_cleared=not_cleared,
     )
     return page, status
 
@@ -228,7 +242,7 @@ def explain(staff: Person, participant_id: int) -> ResponseReturnValue:
     if form.expected.data not in missed:
         raise BadData("unknown_line")
     fine = form.validate_on_submit()
-    if form.reason.data and form.reason.data not in MISSING_REASONS:
+    if form.reason.data and form.reason.data not in MISSING:
         form.reason.errors, fine = [REFUSALS["unknown"]], False
     if not fine:
         return _ledger_page(participant_id, form, status=400)
