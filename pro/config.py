@@ -25,6 +25,7 @@ class Config:
     database_url: str = "sqlite:///var/pro.sqlite3"
     var_dir: Path = Path("var")
     plans_dir: Path | None = None
+    days_file: Path | None = None
     base_url: str = "http://127.0.0.1:8000"
     proxy_hops: int = 0
     secret_key: str = DEMONSTRATION_KEY
@@ -54,6 +55,7 @@ class Config:
             database_url=reader.text("DATABASE_URL", cls.database_url),
             var_dir=Path(reader.text("VAR_DIR", str(cls.var_dir))),
             plans_dir=Path(reader.text("PLANS_DIR", "")) if reader.text("PLANS_DIR", "") else None,
+            days_file=Path(reader.text("DAYS_FILE", "")) if reader.text("DAYS_FILE", "") else None,
             base_url=reader.text("BASE_URL", cls.base_url).rstrip("/"),
             proxy_hops=reader.number("PROXY_HOPS", 0, 0, 1),
             secret_key=reader.text("SECRET_KEY", DEMONSTRATION_KEY),

@@ -14,7 +14,7 @@ from pro.config import Config
 from pro.db import transaction
 from pro.i18n import Catalogs
 from pro.models import ROLES, Duty, Participant
-from pro.services import access, answering, circumstances, enrolment, issuing, staffing
+from pro.services import access, answering, circumstances, enrolment, issuing, planning, staffing
 from pro.services.access import Sitting
 from pro.work import Actor, House, Work
 
@@ -129,9 +129,12 @@ def participant(
     pd1: bool | None = True,
     plan: str = PLAN,
     pin: str = PIN,
+    asked: bool = False,
 ) -> Participant:
-    """An enrolled participant; ``pd1``: exposed to anti-PD-1 (None: nobody knows)."""
-    zone_today = enrolment.local_date(work.now, work.catalogue.plans[plan].settings.time_zone)
+    """An enrolled participant; ``pd1``: exposed to anti-PD-1 (None: nobody knows); ``asked``: the worker looks at the
+    calendar, so that invitations go out.
+    """
+    zone_today = planning.local_date(work.now, work.catalogue.plans[plan].settings.time_zone)
     made = enrolment.enrol(
         work,
         plan=plan,
@@ -143,6 +146,8 @@ def participant(
     )
     if pd1 is not None:
         circumstances.set_fact(work, made.id, "pd1_exposed", pd1, reason="enrolment")
+    if not asked:
+        made.look_at = None
     return made
 
 

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from pro.catalogue.days import read_working_days
 from pro.catalogue.instruments import read_instrument
 from pro.catalogue.lexicons import read_lexicon
 from pro.catalogue.plans import read_plan, read_plan_words
 from pro.catalogue.source import CatalogueError
 from pro.catalogue.words import read_words
+from pro.core.anchors import WorkingDays
 from pro.core.instrument import Instrument, Words
 from pro.core.lexicon import Lexicon
 from pro.core.plan import Plan, PlanWords
@@ -24,7 +26,10 @@ __all__ = ["Catalogue", "CatalogueError", "read", "read_instruments"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Catalogue:
-    """What the program knows: instruments, plans, lexicons by id; words of the first two by (id, language)."""
+    """What the program knows: instruments, plans, lexicons by id; words of the first two by (id, language).
+
+    ``working``: plan id -> the working days of its calendar, with the site's own days laid over them.
+    """
 
     instruments: Mapping[str, Instrument]
     words: Mapping[tuple[str, str], Words]
@@ -32,6 +37,11 @@ class Catalogue:
     plan_words: Mapping[tuple[str, str], PlanWords]
     languages: tuple[str, ...]
     lexicons: Mapping[str, Lexicon] = field(default_factory=lambda: MappingProxyType({}))
+    working: Mapping[str, WorkingDays] = field(default_factory=lambda: MappingProxyType({}))
+
+    def working_days(self, plan_id: str) -> WorkingDays:
+        """The working days of a plan's calendar; Monday to Friday for one that was put together by hand."""
+        return self.working.get(plan_id, WorkingDays())
 
 
 def read_instruments(directory: Path) -> Mapping[str, Instrument]:
@@ -43,13 +53,21 @@ def read_instruments(directory: Path) -> Mapping[str, Instrument]:
     return MappingProxyType(instruments)
 
 
-def read(instruments: Path, translations: Path, plans: Iterable[Path], *, lexicons: Path | None = None) -> Catalogue:
+def read(
+    instruments: Path,
+    translations: Path,
+    plans: Iterable[Path],
+    *,
+    lexicons: Path | None = None,
+    days: Path | None = None,
+) -> Catalogue:
     """Read the instruments' folder, every language below ``translations``, and the folders of ``plans``.
 
     A later folder's plan takes the place of one with the same file name; its words may lie beside it, in
     ``words/<language>/``, and the site's own lexicons in ``lexicons/``. The built-in lexicons are in ``lexicons``; if
     that is not given, in the folder of that name beside the instruments' one, which then may be missing. Every
-    instrument and every plan must have its words in each of its languages. CatalogueError names the file, the place and
+    instrument and every plan must have its words in each of its languages. ``days``: the site's own file of days off
+    and on. CatalogueError names the file, the place and
     what to mend.
     """
     plans = tuple(plans)
@@ -74,7 +92,9 @@ def read(instruments: Path, translations: Path, plans: Iterable[Path], *, lexico
         unknown = set(plan.text_advice) - {"*"} - set(screens[plan.lexicon].classes if plan.lexicon else ())
         if unknown:
             raise CatalogueError(instruments, f"plan {plan.id}", f"text_advice names no class: {', '.join(unknown)}.")
-    return Catalogue(known, MappingProxyType(words), found, plan_words, languages, screens)
+    calendars = {plan.id: plan.calendar for plan in found.values() if plan.calendar is not None}
+    working = {name: read_working_days(calendar.holidays, days) for name, calendar in calendars.items()}
+    return Catalogue(known, MappingProxyType(words), found, plan_words, languages, screens, MappingProxyType(working))
 
 
 def _read_plans(

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from pro.catalogue.calendar import CalendarFile, Hour, read_calendar
+from pro.catalogue.calendar import read_calendar
+from pro.catalogue.calendar_file import CalendarFile, Hour
 from pro.catalogue.instruments import domain
 from pro.catalogue.source import CatalogueError, Part, parse
 from pro.core.conditions import Condition, RuleError, Vocabulary

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from pro.core.plan import AnchorKind, Calendar, Period, Point
+from pro.core.plan import AnchorKind, Calendar, Exposure, Period, Point
 
 ONE_DAY = timedelta(days=1)
 SATURDAY, SUNDAY = 5, 6
@@ -156,6 +156,32 @@ def at(days: Days, point: Point) -> Dated | None:
 def first(days: Days, kind: str) -> Dated | None:
     """The earliest day of ``kind``, whatever its number."""
     return min(days.get(kind, {}).values(), key=lambda day: day.on, default=None)
+
+
+def exposed(exposure: Exposure, days: Days, today: date) -> bool | None:
+    """Whether ``exposure`` holds ``today``: None while nobody can say, because a dose may have gone unrecorded.
+
+    ``days``: as ``resolve`` gives them. False only before a planned first dose, or long enough after the last one.
+    """
+    doses = [day for kind in exposure.doses for day in days.get(kind, {}).values()]
+    given = [day.on for day in doses if day.basis == ACTUAL and day.on <= today]
+    if given:
+        last = days.get(exposure.last, {}).get(0)
+        ended = last is not None and last.basis == ACTUAL and today > max(last.on, *given) + exposure.days * ONE_DAY
+        return not ended
+    coming = min((day.on for day in doses), default=None)
+    return False if coming is not None and coming > today else None
+
+
+def facts_set(calendar: Calendar, anchors: Sequence[Anchor]) -> dict[str, str]:
+    """Every fact that a kind of anchor sets, by the latest record; of one day's, the kind that stands last holds."""
+    place = {name: number for number, name in enumerate(calendar.anchors)}
+    found: dict[str, str] = {}
+    for anchor in sorted(anchors, key=lambda anchor: (anchor.on, place.get(anchor.kind, 0), anchor.number)):
+        kind = calendar.anchors.get(anchor.kind)
+        if kind is not None and not anchor.planned:
+            found.update(kind.sets)
+    return found
 
 
 def _projected(kind: AnchorKind, known: Mapping[int, Dated], recorded: Days, working: WorkingDays) -> dict[int, Dated]:

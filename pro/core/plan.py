@@ -127,7 +127,7 @@ class AnchorKind:
     otherwise only the past makes sense. ``after``: kinds whose first date it must not precede, as far as they are
     recorded. ``after_all``: kinds of which none that happened may be later. ``needs``: one of these must be recorded by
     its date. ``last``: nothing that happened can be later. ``defaults``: number -> the day it is taken to be while
-    nobody recorded it.
+    nobody recorded it. ``sets``: clinical facts that its latest record sets (``ulcer_status``: suspected).
     """
 
     id: str
@@ -139,6 +139,19 @@ class AnchorKind:
     last: bool = False
     defaults: tuple[tuple[int, Point], ...] = ()
     projection: Projection | None = None
+    sets: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """A fact that is true from the first of ``doses`` until ``days`` after the last, once ``last`` says it was the last
+    (clinical.md 3.4.4).
+    """
+
+    fact: str
+    doses: tuple[str, ...]
+    last: str
+    days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +240,8 @@ class Reminding:
     """When messages about open forms go out (clinical.md 6, rule 3).
 
     ``minutes`` after a window opened; never between ``quiet_from`` and ``quiet_until`` of the participant's day; at
-    most ``per_day`` a day and person; one that could not go out for ``stale_minutes`` is dropped.
+    most ``per_day`` a day and person; one that could not go out for ``stale_minutes`` is dropped. ``by``: what a
+    message carries, a "link", or a "code" for the fixed address.
     """
 
     minutes: tuple[int, ...]
@@ -235,6 +249,7 @@ class Reminding:
     quiet_until: time
     per_day: int
     stale_minutes: int
+    by: str = "link"
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +266,8 @@ class Calendar:
 
     ``stops``: anchors after which nothing more is expected. ``apart``: instrument -> days that must lie between two
     answers; a younger answer serves the visit (rule 1). ``holidays``: the country (two letters) whose public holidays
-    are no working days; empty for none.
+    are no working days; empty for none. ``baseline``: the visit whose form later ones are compared with.
+    ``exposures``: facts that follow from doses.
     """
 
     times: Times
@@ -263,6 +279,8 @@ class Calendar:
     apart: Mapping[str, int] = field(default_factory=dict)
     risk: Risk | None = None
     holidays: str = ""
+    baseline: str = ""
+    exposures: tuple[Exposure, ...] = ()
 
     def visit(self, visit_id: str) -> Visit:
         """The visit called ``visit_id``; KeyError if the calendar has none."""

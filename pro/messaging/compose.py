@@ -31,6 +31,7 @@ class Kind:
 # because a locked phone shows it; the address is that of the sign-in page and fixed.
 # alert_digest: rows are {"study_number", "link"}, the oldest first.
 # invitation: the link is whole, token and all.  invitation_code: the fixed address of the code page, and the code.
+# reminder, reminder_code: the same, while the form still waits.
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "alert": Kind("email", frozenset({"study_number", "level", "link"})),
@@ -39,6 +40,8 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "alert_digest": Kind("email", frozenset({"rows"})),
         "invitation": Kind("sms", frozenset({"link"})),
         "invitation_code": Kind("sms", frozenset({"address", "code"})),
+        "reminder": Kind("sms", frozenset({"link"})),
+        "reminder_code": Kind("sms", frozenset({"address", "code"})),
     }
 )
 
@@ -93,6 +96,8 @@ def failure_sentence(failure: str, translator: Translator) -> str:
         return ""
     _ = translator.gettext
     sentences = {
+        "answered": _("The form was answered before this was sent, so it was not needed any more."),
+        "not_wanted": _("It was not wanted any more when its turn came, and was not sent."),
         "address_malformed": _("The address cannot be written to. Correct it and send again."),
         "address_refused": _("The mail server does not take this address. Check it and send again."),
         "certificate": _("The mail server's certificate is not trusted. Tell the IT department."),

@@ -19,6 +19,8 @@ ALPHABET = "3456789ABCDEFGHJKMNPQRSTWXY"
 CODE_LENGTH = 8
 CODE_TRIES = 10
 SESSION_DAYS = 3
+# A form for a visit stays answerable so long after its window: accepted, and flagged (clinical.md 6, rule 2).
+GRACE = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class CodeTry:
 def new_link(work: Work, assessment: Assessment) -> str:
     """A token for a link into ``assessment``; only its fingerprint is kept."""
     token = secrets.token_urlsafe(16)
-    _add(work, assessment, "link", token, timedelta(days=work.config.link_days))
+    _add(work, assessment, "link", token, _life(work, assessment))
     return token
 
 
@@ -55,7 +57,7 @@ def new_code(work: Work, assessment: Assessment) -> str:
         code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
         if _by_secret(work, "code", code) is None:
             break
-    _add(work, assessment, "code", code, timedelta(days=work.config.link_days))
+    _add(work, assessment, "code", code, _life(work, assessment))
     return f"{code[:4]}-{code[4:]}"
 
 
@@ -143,6 +145,12 @@ def revoke(work: Work, assessment: Assessment) -> None:
     query = select(Access).where(Access.assessment_id == assessment.id, Access.revoked_at.is_(None))
     for access in work.session.scalars(query):
         access.revoked_at = work.now
+
+
+def _life(work: Work, assessment: Assessment) -> timedelta:
+    """How long a link or code works: for a visit until its window is over, and a while longer (late, and flagged)."""
+    days = timedelta(days=work.config.link_days)
+    return max(days, assessment.closes_at + GRACE - work.now) if assessment.visit else days
 
 
 def _open(work: Work, assessment: Assessment, access: Access, answered_by: str, language: str) -> None:

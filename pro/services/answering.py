@@ -11,7 +11,7 @@ from pro.core.instrument import Answers, Instrument, Value
 from pro.core.level import Level
 from pro.errors import AlreadySubmitted, BadData
 from pro.models import Alert, Answer, Assessment, Score
-from pro.services import alerting, circumstances, forms
+from pro.services import alerting, circumstances, forms, ledger, silence
 from pro.services.access import Sitting
 from pro.services.forms import Form
 from pro.services.stored import store_value
@@ -128,6 +128,7 @@ def submit(work: Work, sitting: Sitting, language: str) -> None:
     scores = _score(work, assessment, instrument, answers)
     work.record("assessment.submitted", assessment, participant_id=assessment.participant_id, new=len(answers))
     alerting.watch(work, assessment, answers, submitted=True, idle=0, scores=scores)
+    ledger.receive(work, assessment)
 
 
 def outcome(work: Work, sitting: Sitting) -> Outcome:
@@ -167,7 +168,9 @@ def _loudest(alerts: Sequence[Alert]) -> Level:
 
 def _touch(work: Work, assessment: Assessment, language: str) -> None:
     plan = alerting.plan_of(work, assessment)
-    assessment.first_answer_at = assessment.first_answer_at or work.now
+    if assessment.first_answer_at is None:
+        assessment.first_answer_at = work.now
+        silence.heard(work, assessment.participant_id)
     assessment.last_answer_at = work.now
     assessment.language = language
     assessment.judge_next_at = work.now + timedelta(minutes=min(plan.idle_minutes))

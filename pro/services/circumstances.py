@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, func, select
 
+from pro.core import anchors as dated
 from pro.core.instrument import Value
 from pro.core.triage import Context
-from pro.models import Alert, Answer, Assessment, Circumstance, Participant, Score
+from pro.models import Alert, Anchor, Answer, Assessment, Circumstance, Expected, Participant, Score
 from pro.services.stored import read_value
 from pro.work import Work
 
@@ -46,6 +48,11 @@ def set_fact(
     return fact
 
 
+def fact(work: Work, participant_id: int, name: str) -> Any:
+    """The value of a fact that holds now; None if nobody noted it."""
+    return _facts(work, participant_id).get((name, ""))
+
+
 def suspect_ulcer(work: Work, participant_id: int, rule: str) -> None:
     """``rule`` fired: from the next assessment on an ulcer is suspected, until staff clear it (clinical.md 3.4.5)."""
     if _facts(work, participant_id).get(("ulcer_status", ""), "none") == "none":
@@ -58,11 +65,11 @@ def snapshot(work: Work, assessment: Assessment) -> dict[str, Any]:
     Kept with the assessment, so that judging the same answers twice gives the same verdict (clinical.md 3.4.5).
     """
     facts = _facts(work, assessment.participant_id)
-    baseline = _first_submitted(work, assessment)
+    baseline = _baseline(work, assessment)
     previous = _last_submitted(work, assessment)
     weight = facts.get(("baseline_weight", "")) or (_answer_values(work, baseline).get("weight") if baseline else None)
     return {
-        "pd1_exposed": facts.get(("pd1_exposed", "")),
+        "pd1_exposed": _exposed(work, assessment.participant_id, "pd1_exposed", facts.get(("pd1_exposed", ""))),
         "ulcer_status": facts.get(("ulcer_status", ""), "none"),
         "known_stable": _marks(work, assessment.participant_id),
         "baseline_weight": str(weight) if weight is not None else None,
@@ -151,9 +158,35 @@ def _submitted(assessment: Assessment) -> Select[Assessment]:
     )
 
 
-def _first_submitted(work: Work, assessment: Assessment) -> Assessment | None:
-    query = _submitted(assessment).order_by(Assessment.submitted_at).limit(1)
-    return work.session.scalar(query)
+def _baseline(work: Work, assessment: Assessment) -> Assessment | None:
+    """The form that serves the plan's baseline visit; without one, the first that was sent."""
+    participant = work.session.get_one(Participant, assessment.participant_id)
+    calendar = work.catalogue.plans[participant.plan].calendar
+    sent = _submitted(assessment)
+    if calendar is not None and calendar.baseline:
+        of_visit = sent.join(Expected, Expected.assessment_id == Assessment.id).where(
+            Expected.kind == calendar.baseline, Expected.served_at.is_not(None)
+        )
+        found = work.session.scalar(of_visit.order_by(Assessment.submitted_at.desc()).limit(1))
+        if found is not None:
+            return found
+    return work.session.scalar(sent.order_by(Assessment.submitted_at).limit(1))
+
+
+def _exposed(work: Work, participant_id: int, name: str, noted: bool | None) -> bool | None:
+    """``name`` by the recorded doses, and by what staff noted where the doses cannot say; true if either says so."""
+    participant = work.session.get_one(Participant, participant_id)
+    calendar = work.catalogue.plans[participant.plan].calendar
+    rule = next((one for one in calendar.exposures if one.fact == name), None) if calendar else None
+    if calendar is None or rule is None:
+        return noted
+    query = select(Anchor).where(Anchor.participant_id == participant_id, Anchor.superseded_at.is_(None))
+    anchors = [dated.Anchor(row.kind, row.number, row.on, row.planned) for row in work.session.scalars(query)]
+    today = work.now.astimezone(ZoneInfo(participant.time_zone)).date()
+    by_dates = dated.exposed(
+        rule, dated.resolve(calendar, anchors, work.catalogue.working_days(participant.plan)), today
+    )
+    return noted if by_dates is None else (by_dates or noted is True)
 
 
 def _last_submitted(work: Work, assessment: Assessment) -> Assessment | None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from datetime import date
 
 from sqlalchemy import select
 
 from pro.errors import BadData
-from pro.models import Anchor, Assessment, Message, Participant
-from pro.services import access
+from pro.models import Anchor, Participant
+from pro.services import leaving, planning
 from pro.services.passwords import hash_secret
 from pro.services.phones import e164
+from pro.services.planning import local_date
 from pro.work import Work
 
 STUDY_NUMBER = re.compile(r"[A-Z0-9][A-Z0-9-]{1,30}")
@@ -77,37 +77,27 @@ def enrol(
     )
     new = {"study_number": number, "language": language, "consent": consented_on.isoformat()}
     work.record("participant.enrolled", participant, participant_id=participant.id, new=new)
+    planning.plan_anew(work, participant)
     return participant
 
 
 def withdraw(work: Work, participant: Participant, reason: str) -> None:
-    """End a participation: every way in closes in the same transaction. BadData without a reason."""
+    """End a participation today: every way in closes in the same transaction. BadData without a reason."""
     if not reason.strip():
         raise BadData("withdraw", fields={"reason": "empty"})
     if participant.withdrawn_at is not None:
         return
-    participant.withdrawn_at = work.now
-    for assessment in work.session.scalars(select(Assessment).where(Assessment.participant_id == participant.id)):
-        access.revoke(work, assessment)
-    _hold_back_messages(work, participant)
-    work.record("participant.withdrawn", participant, participant_id=participant.id, reason=reason.strip())
+    calendar = work.catalogue.plans[participant.plan].calendar
+    stops = [kind for kind in calendar.stops if not calendar.anchors[kind].last] if calendar else []
+    if stops:
+        today = local_date(work.now, participant.time_zone)
+        planning.set_anchors(work, participant, [planning.Change(stops[0], 0, today)], reason=reason.strip())
+    else:
+        leaving.leave(work, participant, died=False, reason=reason.strip())
 
 
 def _number(typed: str) -> str:
     return unicodedata.normalize("NFKC", typed).strip().upper()
-
-
-def _hold_back_messages(work: Work, participant: Participant) -> None:
-    """What waits to be sent to somebody who left is not sent any more."""
-    query = select(Message).where(
-        Message.participant_id == participant.id,
-        Message.sent_at.is_(None),
-        Message.failed_at.is_(None),
-        Message.dropped_at.is_(None),
-    )
-    for message in work.session.scalars(query.with_for_update(skip_locked=True)):
-        message.dropped_at, message.failure = work.now, "too_late"
-        work.record("message.dropped", message, participant_id=participant.id, reason="withdrawn")
 
 
 def _number_problem(work: Work, plan: str, number: str) -> str:
@@ -122,8 +112,3 @@ def _consent_problem(work: Work, plan: str, consented_on: date | None) -> str:
         return "date_needed"
     zone = work.catalogue.plans[plan].settings.time_zone if plan in work.catalogue.plans else "UTC"
     return "in_future" if consented_on > local_date(work.now, zone) else ""
-
-
-def local_date(now: datetime, zone: str) -> date:
-    """The calendar day of ``now`` in ``zone``."""
-    return now.astimezone(ZoneInfo(zone)).date()

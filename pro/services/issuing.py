@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 
 from pro.errors import NotAllowed, NotFound
 from pro.messaging import compose, outbox
-from pro.models import Assessment, Message, Participant
-from pro.services import access, wording
+from pro.models import Assessment, Expected, Message, Participant
+from pro.services import access, circumstances, wording
 from pro.work import Work
 
 
@@ -39,15 +40,7 @@ def send_form(work: Work, participant: Participant, instrument: str, *, by: str)
         raise NotAllowed("no_phone" if participant.phone_sealed is None else "opted_out")
     if by != "here" and work.config.sms == "none":
         raise NotAllowed("no_sms")
-    # Two people may press at once; there is still one open form of an instrument.
-    work.lock(participant)
-    pinned = wording.issuable(work, instrument)
-    assessment = _open_one(work, participant, instrument) or _issue(work, participant, instrument)
-    if assessment.first_answer_at is None and assessment.wordings != pinned:
-        # It may be answered at this moment; then it keeps the words that it is answered in.
-        work.lock(assessment)
-        if assessment.first_answer_at is None:
-            assessment.wordings = pinned
+    assessment = issue(work, participant, instrument)
     link = f"{work.config.base_url}/a/{access.new_link(work, assessment)}" if by != "code" else None
     code = access.new_code(work, assessment) if by != "link" else None
     if by != "here":
@@ -56,40 +49,115 @@ def send_form(work: Work, participant: Participant, instrument: str, *, by: str)
     return Issued(assessment, link, code)
 
 
-def _open_one(work: Work, participant: Participant, instrument: str) -> Assessment | None:
+def issue(work: Work, participant: Participant, instrument: str, *, expected: Expected | None = None) -> Assessment:
+    """The form of ``instrument`` that waits for this participant, or a new one; nothing is sent.
+
+    It belongs to ``expected``, or to the visit whose window is open, if there is one. NotAllowed as ``send_form``.
+    """
+    # Two people may press at once; there is still one open form of an instrument.
+    work.lock(participant)
+    pinned = wording.issuable(work, instrument)
+    row = expected or _open_visit(work, participant, instrument)
+    assessment = open_forms(work, [participant.id], instrument).get((participant.id, instrument))
+    if assessment is None:
+        assessment = new_form(work, participant.id, instrument, pinned, row)
+        work.session.flush()
+        work.record("assessment.issued", assessment, participant_id=participant.id, new={"instrument": instrument})
+    elif assessment.first_answer_at is None and _is_behind(work, assessment, pinned, row):
+        # It may be answered at this moment; then it keeps the words that it is answered in.
+        work.lock(assessment)
+        if assessment.first_answer_at is None:
+            go_on(work, assessment, pinned, row)
+    if row is not None and row.served_at is None:
+        row.assessment_id = assessment.id
+    return assessment
+
+
+def open_forms(
+    work: Work, participants: Sequence[int], instrument: str | None = None
+) -> dict[tuple[int, str], Assessment]:
+    """(participant id, instrument) -> the form that still waits: not begun, or begun and its time not over."""
+    unanswered = and_(Assessment.visit.is_not(None), Assessment.first_answer_at.is_(None))
     query = (
         select(Assessment)
         .where(
-            Assessment.participant_id == participant.id,
-            Assessment.instrument == instrument,
+            Assessment.participant_id.in_(participants),
             Assessment.submitted_at.is_(None),
             Assessment.cancelled_at.is_(None),
-            Assessment.closes_at > work.now,
+            or_(Assessment.closes_at > work.now, unanswered),
         )
-        .order_by(Assessment.id.desc())
-        .limit(1)
+        .order_by(Assessment.id)
     )
-    return work.session.scalar(query)
+    if instrument is not None:
+        query = query.where(Assessment.instrument == instrument)
+    return {(row.participant_id, row.instrument): row for row in work.session.scalars(query)}
 
 
-def _issue(work: Work, participant: Participant, instrument: str) -> Assessment:
+def new_form(
+    work: Work, participant_id: int, instrument: str, pinned: Mapping[str, str], row: Expected | None
+) -> Assessment:
+    """A new form for the visit ``row``, or for now; not written yet."""
     assessment = Assessment(
         ref=secrets.token_urlsafe(9),
-        participant_id=participant.id,
+        participant_id=participant_id,
         instrument=instrument,
         instrument_version=work.catalogue.instruments[instrument].version,
-        wordings={},
+        wordings=dict(pinned),
+        visit=row.visit if row else None,
         issued_at=work.now,
         issued_by=work.actor.id,
-        opens_at=work.now,
-        due_at=work.now,
-        closes_at=work.now + timedelta(days=work.config.link_days),
+        opens_at=row.opens_at if row else work.now,
+        due_at=row.due_at if row else work.now,
+        closes_at=row.closes_at if row else work.now + timedelta(days=work.config.link_days),
         context={},
     )
     work.session.add(assessment)
-    work.session.flush()
-    work.record("assessment.issued", assessment, participant_id=participant.id, new={"instrument": instrument})
     return assessment
+
+
+def go_on(work: Work, assessment: Assessment, pinned: Mapping[str, str], row: Expected | None) -> None:
+    """A form that nobody answered serves the next visit as well: one form of an instrument, wherever a link leads.
+
+    The caller holds ``assessment``.
+    """
+    assessment.wordings = dict(pinned)
+    assessment.instrument_version = work.catalogue.instruments[assessment.instrument].version
+    if row is None:
+        if assessment.closes_at < work.now:
+            assessment.visit = None
+            assessment.closes_at = work.now + timedelta(days=work.config.link_days)
+        return
+    if assessment.visit is None or assessment.closes_at < work.now:
+        assessment.visit, assessment.opens_at, assessment.due_at = row.visit, row.opens_at, row.due_at
+        assessment.closes_at = row.closes_at
+        if assessment.opened_at is not None:
+            assessment.context = circumstances.snapshot(work, assessment)
+        work.record("assessment.issued_again", assessment, participant_id=assessment.participant_id, new=row.visit)
+    assessment.closes_at = max(assessment.closes_at, row.closes_at)
+
+
+def _is_behind(work: Work, assessment: Assessment, pinned: Mapping[str, str], row: Expected | None) -> bool:
+    """True if ``go_on`` would change anything; only then is the form held."""
+    if assessment.wordings != pinned or assessment.closes_at < work.now:
+        return True
+    return row is not None and (assessment.visit is None or assessment.closes_at < row.closes_at)
+
+
+def _open_visit(work: Work, participant: Participant, instrument: str) -> Expected | None:
+    """The visit whose window is open now, the one that closes first."""
+    query = (
+        select(Expected)
+        .where(
+            Expected.participant_id == participant.id,
+            Expected.instrument == instrument,
+            Expected.opens_at <= work.now,
+            Expected.closes_at >= work.now,
+            Expected.served_at.is_(None),
+        )
+        .order_by(Expected.closes_at, Expected.rank)
+        .limit(1)
+    )
+    return work.session.scalar(query)
 
 
 def _just_invited(work: Work, assessment: Assessment, template: str) -> bool:

@@ -12,7 +12,7 @@ from pro.models import Alert, Heartbeat, Message
 from pro.services import telling
 from pro.work import Work
 
-LOOPS = ("judge_idle", "digests", "escalate", "outbox", "audit")
+LOOPS = ("judge_idle", "calendar", "digests", "escalate", "outbox", "audit")
 STALE = timedelta(seconds=60)
 # A mail that should have left this long ago means that mail has gone quiet.
 MAIL_LATE = timedelta(minutes=5)

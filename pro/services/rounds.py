@@ -17,7 +17,7 @@ from pro.db import transaction
 from pro.messaging import outbox
 from pro.messaging.sender import Sender
 from pro.models import Assessment
-from pro.services import alerting, audit, pulse, telling
+from pro.services import alerting, audit, pulse, reminding, telling
 from pro.services.forms import answer_rows, standing
 from pro.work import House, Work
 
@@ -27,13 +27,14 @@ ONE_ROUND, BETWEEN = 5, 2
 
 
 def tick(house: House, senders: Mapping[str, Sender], worker: str) -> int:
-    """One round: judge idle forms, queue digests, climb the ladder, deliver the outbox, seal the audit trail.
+    """One round: judge idle forms, look at calendars, queue digests, climb the ladder, deliver the outbox, seal the
+    audit trail. How much was done.
 
-    How much was done.
     A step that breaks is logged, leaves no heartbeat, and does not keep the others from running.
     """
     steps: tuple[tuple[str, Callable[[], int]], ...] = (
         ("judge_idle", lambda: judge_idle(house)),
+        ("calendar", lambda: reminding.look(house)),
         ("digests", lambda: _in_transaction(house, digests)),
         ("escalate", lambda: escalate(house)),
         ("outbox", lambda: outbox.deliver(house, senders, worker, ONE_ROUND)),

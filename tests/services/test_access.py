@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import inspect, select, text
@@ -11,6 +11,7 @@ from pro.errors import CodeExpired, NotFound
 from pro.models import Access, Answer, Assessment, Attempt, Event, Participant
 from pro.services import access, enrolment
 from tests import browser, make
+from tests.make import Clock, Way
 from tests.services.ward import Ward
 
 
@@ -64,15 +65,27 @@ def test_a_code_is_not_a_link_and_a_link_is_not_a_session(ward):
             access.sitting(work, ward.checkin.ref, ward.checkin.token)
 
 
-def test_a_link_ends_on_time(ward, clock):
-    days = ward.house.config.link_days
-    clock.move(days=days, seconds=-1)
+def ends_at(ward: Ward, clock: Clock, way: Way, end: datetime) -> None:
+    """A link works until ``end``."""
+    clock.now = end - timedelta(seconds=1)
     with browser.working(ward.house) as work:
-        assert access.open_link(work, ward.checkin.token)
+        assert access.open_link(work, way.token)
     clock.move(seconds=1)
     with browser.working(ward.house) as work, pytest.raises(CodeExpired) as refused:
-        access.open_link(work, ward.checkin.token)
+        access.open_link(work, way.token)
     assert refused.value.why == "expired"
+
+
+def test_a_link_that_was_sent_by_hand_ends_on_time(ward, clock):
+    ward.start().finish()
+    ends_at(ward, clock, ward.send(), clock.now + timedelta(days=ward.house.config.link_days))
+
+
+def test_a_link_for_a_visit_ends_a_week_after_its_window(ward, clock):
+    with browser.working(ward.house) as work:
+        closes_at = work.session.get_one(Assessment, ward.checkin.assessment_id).closes_at
+    assert closes_at > clock.now + timedelta(days=14)
+    ends_at(ward, clock, ward.checkin, closes_at + timedelta(days=7))
 
 
 def withdraw(ward: Ward) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -35,12 +36,26 @@ def test_the_open_form_is_sent_again_instead_of_a_second_one(any_ward, clock):
     assert len(any_ward.events("assessment.issued")) == 3
 
 
-@pytest.mark.parametrize("ended", ["cancelled_at", "closes_at"])
-def test_a_form_that_is_over_is_not_sent_again(ward, clock, ended):
+def test_a_form_that_was_cancelled_is_not_sent_again(ward, clock):
     clock.move(hours=1)
     with browser.working(ward.house) as work:
-        setattr(work.session.get_one(Assessment, ward.checkin.assessment_id), ended, work.now)
+        work.session.get_one(Assessment, ward.checkin.assessment_id).cancelled_at = work.now
     assert send(ward).assessment.id != ward.checkin.assessment_id
+
+
+def test_a_form_that_was_begun_and_is_over_is_not_sent_again(ward, clock):
+    ward.start().save(bleed=0)
+    clock.move(days=15)
+    assert send(ward).assessment.id != ward.checkin.assessment_id
+
+
+def test_a_form_that_nobody_answered_goes_on_and_old_links_lead_to_it(ward, clock):
+    first = send(ward)
+    clock.move(days=15)
+    again = send(ward)
+    assert again.assessment.id == first.assessment.id
+    assert again.assessment.visit is None
+    assert again.assessment.closes_at == clock.now + timedelta(days=ward.house.config.link_days)
 
 
 def test_two_people_who_press_at_once_issue_one_form(any_ward, clock):

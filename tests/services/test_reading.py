@@ -139,7 +139,7 @@ def test_forms_that_wait_stand_in_the_order_in_which_they_close(ward, clock):
     ]
     ward.start().finish()
     assert [form.instrument for form in board(ward).waiting] == ["qlq_c30"]
-    clock.move(days=14)
+    clock.move(days=15)
     assert board(ward).waiting == []
 
 

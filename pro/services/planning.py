@@ -1,0 +1,276 @@
+"""The dated events of a treatment and the plan that follows from them (clinical.md 6): previewed, set, re-planned."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from pro.core import anchors as dated
+from pro.core.anchors import AnchorProblem, Days
+from pro.core.plan import Calendar
+from pro.core.replan import Replan, replan
+from pro.core.schedule import expected
+from pro.core.served import Form, Served, serve
+from pro.errors import BadData, NotAllowed
+from pro.models import Anchor, Assessment, Expected, Participant
+from pro.services import circumstances, leaving, planned
+from pro.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One anchor as it shall stand; ``on`` None takes it back."""
+
+    kind: str
+    number: int
+    on: date | None
+    planned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a change would do. ``problems``: why it cannot be; ``anchors``: all that would stand; ``served``: which
+    forms count for which visits then; ``digest`` names what was shown, so that nobody confirms something else.
+    """
+
+    problems: tuple[AnchorProblem, ...]
+    diff: Replan
+    anchors: tuple[dated.Anchor, ...]
+    served: tuple[Served, ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """A participant's plan as it stands, its rows held until the work ends."""
+
+    calendar: Calendar
+    rows: list[Anchor]
+    expected: dict[tuple[str, str], Expected]
+    opened: frozenset[tuple[str, str]]
+    forms: list[Form]
+
+
+def calendar_of(work: Work, participant: Participant) -> Calendar:
+    """The calendar of the participant's study. NotAllowed("no_calendar") where all forms are sent by hand."""
+    plan = work.catalogue.plans.get(participant.plan)
+    if plan is None or plan.calendar is None:
+        raise NotAllowed("no_calendar")
+    return plan.calendar
+
+
+def anchors_of(work: Work, participant: Participant) -> list[Anchor]:
+    """The anchors that stand, in the plan's order of kinds, then by number."""
+    place = {kind: number for number, kind in enumerate(calendar_of(work, participant).anchors)}
+    query = select(Anchor).where(Anchor.participant_id == participant.id, Anchor.superseded_at.is_(None))
+    rows = work.session.scalars(query.order_by(Anchor.id))
+    return sorted(rows, key=lambda row: (place.get(row.kind, len(place)), row.number))
+
+
+def days_of(work: Work, participant: Participant) -> Days:
+    """Every day that is recorded or follows from one, with what it rests on."""
+    rows = anchors_of(work, participant)
+    return dated.resolve(calendar_of(work, participant), _pure(rows), work.catalogue.working_days(participant.plan))
+
+
+def next_number(work: Work, participant: Participant, kind: str) -> int:
+    """The first number of ``kind`` that did not happen yet, 0 for one that happens once."""
+    most = calendar_of(work, participant).anchors[kind].most
+    done = {row.number for row in anchors_of(work, participant) if row.kind == kind and not row.planned}
+    return next((number for number in range(1, most + 1) if number not in done), most)
+
+
+def local_date(now: datetime, zone: str) -> date:
+    """The calendar day of ``now`` in ``zone``."""
+    return now.astimezone(ZoneInfo(zone)).date()
+
+
+def preview(work: Work, participant: Participant, changes: Sequence[Change]) -> Preview:
+    """What ``changes`` would do; nothing is changed."""
+    return _preview(work, participant, _state(work, participant), changes)
+
+
+def set_anchors(
+    work: Work, participant: Participant, changes: Sequence[Change], *, reason: str = "", seen: str | None = None
+) -> Preview:
+    """Set or take back anchors and re-plan what nobody has opened, with one audit event; what was done.
+
+    ``seen``: the digest that was shown. BadData("anchors", problems=...) for what cannot be, BadData("reason",
+    fields=...) where something that happened is changed without one, NotAllowed("stale_preview") if the plan has
+    changed since it was shown.
+    """
+    work.lock(participant)
+    state = _state(work, participant)
+    found = _preview(work, participant, state, changes)
+    if found.problems:
+        raise BadData("anchors", problems=found.problems)
+    if seen is not None and seen != found.digest:
+        raise NotAllowed("stale_preview")
+    if not reason.strip() and any(_changes_a_fact(state.rows, change) for change in changes):
+        raise BadData("reason", fields={"reason": "empty"})
+    old = _supersede(work, participant, state.rows, changes, reason.strip())
+    new = [[one.kind, one.number, one.on.isoformat() if one.on else None, one.planned] for one in changes]
+    diff = found.diff
+    counts = {"moved": len(diff.moved), "added": len(diff.added), "dropped": len(diff.dropped)}
+    work.record(
+        "anchors.set",
+        participant,
+        participant_id=participant.id,
+        old=old,
+        new={"anchors": new, **counts},
+        reason=reason.strip(),
+    )
+    planned.apply(work, participant, diff, state.expected, found.served)
+    _follow(work, participant, state, found.anchors, changes, reason.strip())
+    participant.look_at = work.now
+    return found
+
+
+def plan_anew(work: Work, participant: Participant) -> None:
+    """Lead the stored plan over to what anchors and plan file say now: at enrolment, or under a new plan file."""
+    plan = work.catalogue.plans.get(participant.plan)
+    if plan is None or plan.calendar is None:
+        return
+    work.session.flush()
+    state = _state(work, participant)
+    diff, served = _diff(work, participant, state, _pure(state.rows))
+    planned.apply(work, participant, diff, state.expected, served)
+    participant.look_at = work.now
+
+
+def clear_suspicion(work: Work, participant: Participant, reason: str) -> None:
+    """Staff say that what the answers made us suspect is no ulcer (clinical.md 3.4.5). BadData without a reason."""
+    if not reason.strip():
+        raise BadData("reason", fields={"reason": "empty"})
+    circumstances.set_fact(work, participant.id, "ulcer_status", "none", reason=reason.strip())
+
+
+def _pure(rows: Sequence[Anchor]) -> tuple[dated.Anchor, ...]:
+    return tuple(dated.Anchor(row.kind, row.number, row.on, row.planned) for row in rows)
+
+
+def _state(work: Work, participant: Participant) -> _State:
+    """Read with the rows held: whoever answers at this moment keeps their form as it is."""
+    query = select(Expected).where(Expected.participant_id == participant.id).order_by(Expected.id)
+    rows = {(row.visit, row.instrument): row for row in work.session.scalars(query.with_for_update())}
+    issued = {row.assessment_id for row in rows.values() if row.assessment_id and row.served_at is None}
+    unopened = (
+        select(Assessment)
+        .where(Assessment.id.in_(issued), Assessment.opened_at.is_(None), Assessment.submitted_at.is_(None))
+        .with_for_update(skip_locked=True, key_share=True)
+    )
+    held = {row.id for row in work.session.scalars(unopened)} if issued else set()
+    opened = {
+        name for name, row in rows.items() if row.served_at or (row.assessment_id and row.assessment_id not in held)
+    }
+    answered = select(Assessment).where(
+        Assessment.participant_id == participant.id, Assessment.submitted_at.is_not(None)
+    )
+    forms = [planned.form_of(row) for row in work.session.scalars(answered)]
+    return _State(calendar_of(work, participant), anchors_of(work, participant), rows, frozenset(opened), forms)
+
+
+def _preview(work: Work, participant: Participant, state: _State, changes: Sequence[Change]) -> Preview:
+    standing = {(one.kind, one.number): one for one in _pure(state.rows)}
+    before = tuple(standing.values())
+    for change in changes:
+        standing.pop((change.kind, change.number), None)
+        if change.on is not None:
+            standing[change.kind, change.number] = dated.Anchor(change.kind, change.number, change.on, change.planned)
+    place = {kind: number for number, kind in enumerate(state.calendar.anchors)}
+    after = tuple(sorted(standing.values(), key=lambda one: (place.get(one.kind, len(place)), one.number)))
+    today = local_date(work.now, participant.time_zone)
+    # What was wrong before must not keep anybody from mending it.
+    known = set(dated.check(state.calendar, before, today))
+    problems = tuple(problem for problem in dated.check(state.calendar, after, today) if problem not in known)
+    nothing: tuple[Replan, tuple[Served, ...]] = (Replan((), (), (), ()), ())
+    diff, served = nothing if problems else _diff(work, participant, state, after)
+    return Preview(problems, diff, after, served, _digest(changes, diff))
+
+
+def _diff(
+    work: Work, participant: Participant, state: _State, after: Sequence[dated.Anchor]
+) -> tuple[Replan, tuple[Served, ...]]:
+    zone, working = participant.time_zone, work.catalogue.working_days(participant.plan)
+    wanted = expected(state.calendar, after, zone, working)
+    ledger = serve(wanted, state.forms, state.calendar.apart)
+    # A form kept apart from an answer opens later; that must not look like a move.
+    later = {one.name: one for one in ledger.waiting}
+    stored = [planned.pure(row, zone) for row in state.expected.values()]
+    diff = replan(stored, [later.get(one.name, one) for one in wanted], state.opened, work.now)
+    return diff, ledger.served
+
+
+def _digest(changes: Sequence[Change], diff: Replan) -> str:
+    shown = [repr(change) for change in changes]
+    shown += [f"{one.name} {one.opens} {one.closes}" for pair in diff.moved for one in pair]
+    shown += [f"+{one.name} {one.opens} {one.closes}" for one in diff.added]
+    shown += [f"-{one.name}" for one in diff.dropped]
+    return hashlib.sha256("\n".join(shown).encode()).hexdigest()[:32]
+
+
+def _changes_a_fact(rows: Sequence[Anchor], change: Change) -> bool:
+    return any(
+        row.kind == change.kind
+        and row.number == change.number
+        and not row.planned
+        and (row.on != change.on or change.planned)
+        for row in rows
+    )
+
+
+def _supersede(
+    work: Work, participant: Participant, rows: Sequence[Anchor], changes: Sequence[Change], reason: str
+) -> list[list[object]]:
+    """Put the new rows in the place of the old ones, which stay as history; what stood before."""
+    old: list[list[object]] = []
+    for change in changes:
+        for row in rows:
+            if (row.kind, row.number) == (change.kind, change.number):
+                row.superseded_at = work.now
+                old.append([row.kind, row.number, row.on.isoformat(), row.planned])
+        if change.on is None:
+            continue
+        work.session.add(
+            Anchor(
+                participant_id=participant.id,
+                kind=change.kind,
+                number=change.number,
+                on=change.on,
+                planned=change.planned,
+                recorded_at=work.now,
+                recorded_by=work.actor.id if work.actor.kind == "staff" else None,
+                reason=reason,
+            )
+        )
+    return old
+
+
+def _follow(
+    work: Work,
+    participant: Participant,
+    state: _State,
+    after: Sequence[dated.Anchor],
+    changes: Sequence[Change],
+    reason: str,
+) -> None:
+    """What else an anchor says: a clinical fact, or that somebody has left."""
+    calendar = state.calendar
+    touched = {change.kind for change in changes}
+    facts = {fact for kind in touched for fact in calendar.anchors[kind].sets}
+    now_set = dated.facts_set(calendar, after)
+    for fact in sorted(facts):
+        value = now_set.get(fact, "none")
+        if circumstances.fact(work, participant.id, fact) != value:
+            circumstances.set_fact(work, participant.id, fact, value, reason=reason or "anchor")
+    for kind in (kind for kind in calendar.stops if kind in touched):
+        died = calendar.anchors[kind].last
+        if any(one.kind == kind for one in after):
+            leaving.leave(work, participant, died=died, reason=reason)
+        else:
+            leaving.come_back(work, participant, died=died, reason=reason)

@@ -1,0 +1,344 @@
+"""The worker's look at the calendar: windows open, forms are issued, people reminded, silence noticed.
+
+A participant is looked at when ``look_at`` says so, and never else: a round costs what is due, not who is enrolled.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+
+from pro.core import reminders
+from pro.core.plan import Calendar
+from pro.core.reminders import Reminder
+from pro.core.schedule import Expected as Planned
+from pro.db import transaction
+from pro.errors import NotAllowed
+from pro.messaging import compose, outbox
+from pro.models import Assessment, Expected, Message, Participant
+from pro.services import access, issuing, planned, planning, silence, wording
+from pro.work import House, Work
+
+log = logging.getLogger(__name__)
+BATCH = 100
+# What a round does at most, so that the alerts' steps come round in time.
+LONGEST = 2000
+# Today's messages depend on every window that touches today.
+AHEAD = timedelta(hours=26)
+TEMPLATES = {
+    "link": ("invitation", "reminder"),
+    "code": ("invitation_code", "reminder_code"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """One participant in a round, with the lines of the ledger that are open or will be within a day."""
+
+    row: Participant
+    calendar: Calendar
+    lines: list[Expected]
+    later: datetime | None
+
+
+def look(house: House) -> int:
+    """Do what is due in everybody's calendar; how many people were looked at.
+
+    A batch is one transaction, so a worker that dies leaves everything or nothing. If one breaks, its people are looked
+    at one by one; RuntimeError at the end if any of them broke.
+    """
+    seen = 0
+    broken: set[int] = set()
+    while seen < LONGEST:
+        try:
+            with transaction(house.engine) as session:
+                done = _batch(house.work(session), BATCH, broken)
+        except Exception as error:
+            log.error("a batch of the calendar broke: %s", type(error).__name__)
+            done = _one_by_one(house, broken)
+        seen += done
+        if done < BATCH:
+            break
+    if broken:
+        raise RuntimeError(f"{len(broken)} participants' calendars could not be looked at")
+    return seen
+
+
+def _one_by_one(house: House, broken: set[int]) -> int:
+    """The same batch, a person at a time; who breaks is left out of this round."""
+    with transaction(house.engine) as session:
+        ids = [row.id for row in _due(house.work(session), BATCH, broken)]
+    for participant_id in ids:
+        try:
+            with transaction(house.engine) as session:
+                _batch(house.work(session), 1, broken, participant_id)
+        except Exception as error:
+            broken.add(participant_id)
+            log.error("the calendar of participant %s broke: %s", participant_id, type(error).__name__)
+    return len(ids)
+
+
+def _due(work: Work, limit: int, without: Iterable[int], only: int | None = None) -> list[Participant]:
+    query = select(Participant).where(Participant.look_at <= work.now, Participant.id.not_in(without))
+    if only is not None:
+        query = query.where(Participant.id == only)
+    # Another worker's people are left to it.
+    held = query.order_by(Participant.look_at).limit(limit).with_for_update(skip_locked=True, key_share=True)
+    return list(work.session.scalars(held))
+
+
+def _batch(work: Work, limit: int, without: Iterable[int], only: int | None = None) -> int:
+    due = _due(work, limit, without, only)
+    people = _read(work, due)
+    known = {person.row.id for person in people}
+    for row in due:
+        if row.id not in known:
+            row.look_at = None
+    with work.session.no_autoflush:
+        _issue(work, people)
+        work.session.flush()
+        forms = _forms(work, people)
+        already = _sent_today(work, people)
+        for person in people:
+            silent = _close(work, person, forms)
+            pending = _remind(work, person, forms, already[person.row.id])
+            person.row.look_at = _next(work, person, pending)
+            if silent:
+                work.session.flush()
+                silence.missed(work, person.row, silent)
+    return len(due)
+
+
+def _read(work: Work, due: Sequence[Participant]) -> list[_Person]:
+    """The people with a calendar, and what of it is open or near; who has no plan yet gets one."""
+    ids = [row.id for row in due]
+    lines, later = _lines(work, ids), _later(work, ids)
+    empty = [row for row in due if row.id not in lines and row.id not in later and row.is_active]
+    if empty and (new := _never_planned(work, empty)):
+        for row in new:
+            planning.plan_anew(work, row)
+        lines, later = _lines(work, ids), _later(work, ids)
+    found = []
+    for row in due:
+        plan = work.catalogue.plans.get(row.plan)
+        if plan is not None and plan.calendar is not None:
+            found.append(_Person(row, plan.calendar, lines.get(row.id, []), later.get(row.id)))
+    return found
+
+
+def _lines(work: Work, ids: Sequence[int]) -> dict[int, list[Expected]]:
+    query = (
+        select(Expected)
+        .where(
+            Expected.participant_id.in_(ids),
+            Expected.opens_at <= work.now + AHEAD,
+            Expected.served_at.is_(None),
+            Expected.missed_at.is_(None),
+        )
+        .order_by(Expected.opens_at, Expected.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    found: dict[int, list[Expected]] = defaultdict(list)
+    for line in work.session.scalars(query):
+        found[line.participant_id].append(line)
+    return dict(found)
+
+
+def _later(work: Work, ids: Sequence[int]) -> dict[int, datetime]:
+    query = (
+        select(Expected.participant_id, func.min(Expected.opens_at))
+        .where(Expected.participant_id.in_(ids), Expected.opens_at > work.now + AHEAD)
+        .group_by(Expected.participant_id)
+    )
+    return dict(work.session.execute(query))
+
+
+def _never_planned(work: Work, people: Sequence[Participant]) -> list[Participant]:
+    ids = [row.id for row in people]
+    planned_ids = set(work.session.scalars(select(Expected.participant_id).where(Expected.participant_id.in_(ids))))
+    return [row for row in people if row.id not in planned_ids and row.plan in work.catalogue.plans]
+
+
+def _issue(work: Work, people: Sequence[_Person]) -> None:
+    """A form for every window that has opened: the one that still waits, or a new one."""
+    opening = [
+        (person.row, line)
+        for person in people
+        if person.row.is_active
+        for line in person.lines
+        if line.assessment_id is None and line.opens_at <= work.now <= line.closes_at
+    ]
+    if not opening:
+        return
+    pins = {name: _pinned(work, name) for name in {line.instrument for _row, line in opening}}
+    waiting = issuing.open_forms(work, sorted({row.id for row, _line in opening}))
+    # A form that somebody is answering at this moment is not touched.
+    free = _hold(work, {form.id for form in waiting.values() if form.first_answer_at is None})
+    given: list[tuple[Expected, Assessment]] = []
+    new: list[Assessment] = []
+    for row, line in opening:
+        pinned = pins[line.instrument]
+        if pinned is None:
+            continue
+        form = waiting.get((row.id, line.instrument))
+        if form is None:
+            form = waiting[row.id, line.instrument] = issuing.new_form(work, row.id, line.instrument, pinned, line)
+            new.append(form)
+        elif form.id in free:
+            issuing.go_on(work, form, pinned, line)
+        given.append((line, form))
+    work.session.flush()
+    for form in new:
+        work.record("assessment.issued", form, participant_id=form.participant_id, new={"visit": form.visit})
+    for line, form in given:
+        line.assessment_id = form.id
+
+
+def _pinned(work: Work, instrument: str) -> dict[str, str] | None:
+    try:
+        return wording.issuable(work, instrument)
+    except NotAllowed:
+        log.error("%s cannot be issued: it has no licensed wording", instrument)
+        return None
+
+
+def _hold(work: Work, numbers: set[int]) -> set[int]:
+    if not numbers:
+        return set()
+    query = (
+        select(Assessment)
+        .where(Assessment.id.in_(numbers), Assessment.first_answer_at.is_(None))
+        .with_for_update(skip_locked=True, key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return {form.id for form in work.session.scalars(query)}
+
+
+def _forms(work: Work, people: Sequence[_Person]) -> dict[int, Assessment]:
+    numbers = {line.assessment_id for person in people for line in person.lines if line.assessment_id}
+    if not numbers:
+        return {}
+    return {form.id: form for form in work.session.scalars(select(Assessment).where(Assessment.id.in_(numbers)))}
+
+
+def _close(work: Work, person: _Person, forms: Mapping[int, Assessment]) -> list[Expected]:
+    """Windows that are over: a form that was begun counts as partial, nothing at all as missed (rule 4)."""
+    silent = []
+    for line in person.lines:
+        if line.served_at is not None or work.now <= line.closes_at:
+            continue
+        form = forms.get(line.assessment_id or 0)
+        if form is not None and form.first_answer_at is not None:
+            planned.settle(work, form)
+        if line.served_at is None:
+            line.missed_at = work.now
+            if line.mandatory and person.row.is_active:
+                silent.append(line)
+    return silent
+
+
+def _remind(work: Work, person: _Person, forms: Mapping[int, Assessment], sent: Sequence[datetime]) -> list[datetime]:
+    """Queue the messages that are due and note those that are not sent; when the next ones are."""
+    row = person.row
+    if not row.is_active or row.opted_out_at or row.phone_sealed is None or work.config.sms == "none":
+        return []
+    rules = person.calendar.reminding
+    open_lines = {
+        (line.visit, line.instrument): line
+        for line in person.lines
+        if line.served_at is None and line.missed_at is None
+    }
+    waiting = [_with_ladder(person, line) for line in open_lines.values()]
+    since = {name: line.known_at for name, line in open_lines.items()}
+    chosen = reminders.plan_messages(waiting, rules, since)
+    left = _left_today(work, person, sent, rules.per_day)
+    coming: list[datetime] = []
+    for reminder, why in [*((one, "") for one in chosen.sent), *chosen.dropped]:
+        line = open_lines[reminder.one.name]
+        if reminder.step < line.steps:
+            continue
+        if reminder.not_before > work.now:
+            coming.append(reminder.not_before)
+            continue
+        form = forms.get(line.assessment_id or 0)
+        if not why and form is None:
+            continue
+        if not why and not reminder.is_due(work.now):
+            why = "stale"
+        if not why and left <= 0:
+            why = "enough"
+        if why:
+            work.record("reminder.dropped", line, participant_id=row.id, new={"step": reminder.step}, reason=why)
+        elif form is not None:
+            _queue(work, person, line, form, reminder)
+            left -= 1
+        line.steps = reminder.step + 1
+    return coming
+
+
+def _with_ladder(person: _Person, line: Expected) -> Planned:
+    ladder = next((visit.reminders for visit in person.calendar.visits if visit.id == line.kind), None)
+    return replace(planned.pure(line, person.row.time_zone), reminders=ladder)
+
+
+def _left_today(work: Work, person: _Person, sent: Sequence[datetime], per_day: int) -> int:
+    zone = person.row.time_zone
+    today = planning.local_date(work.now, zone)
+    return per_day - sum(planning.local_date(at, zone) == today for at in sent)
+
+
+def _sent_today(work: Work, people: Sequence[_Person]) -> dict[int, list[datetime]]:
+    """When messages about forms were queued for each of ``people`` within a day and two hours."""
+    query = select(Message.participant_id, Message.queued_at).where(
+        Message.participant_id.in_([person.row.id for person in people]),
+        Message.staff_id.is_(None),
+        Message.queued_at > work.now - AHEAD,
+    )
+    found: dict[int, list[datetime]] = defaultdict(list)
+    for participant_id, at in work.session.execute(query):
+        if participant_id is not None:
+            found[participant_id].append(at)
+    return found
+
+
+def _queue(work: Work, person: _Person, line: Expected, form: Assessment, reminder: Reminder) -> None:
+    by = person.calendar.reminding.by
+    template = TEMPLATES[by][min(reminder.step, 1)]
+    if by == "link":
+        params = {"link": f"{work.config.base_url}/a/{access.new_link(work, form)}"}
+    else:
+        params = {"code": access.new_code(work, form), "address": work.config.base_url}
+    language = person.row.language
+    rendered = compose.render(template, language, params, work.house.catalogs, not work.config.production)
+    outbox.queue(
+        work,
+        # By name, not by row: a visit that was dropped and comes back is not announced again.
+        dedupe_key=f"remind:{person.row.id}:{line.visit}:{line.instrument}:{reminder.step}",
+        channel="sms",
+        template=template,
+        params=params,
+        language=language,
+        address=work.vault.open(person.row.phone_sealed or ""),
+        body=rendered.text,
+        participant_id=person.row.id,
+        assessment_id=form.id,
+        not_before=reminder.not_before,
+        not_after=reminder.not_after,
+        repeat="prefer_silence",
+    )
+
+
+def _next(work: Work, person: _Person, coming: Sequence[datetime]) -> datetime | None:
+    """When this person must be looked at again."""
+    moments = [*coming, *([person.later] if person.later else [])]
+    for line in person.lines:
+        if line.served_at is not None or line.missed_at is not None:
+            continue
+        moments.append(line.opens_at if line.opens_at > work.now else line.closes_at + timedelta(seconds=1))
+    return min(moments, default=None)
