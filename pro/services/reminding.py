@@ -156,7 +156,7 @@ def _later(work: Work, ids: Sequence[int]) -> dict[int, datetime]:
         .where(Expected.participant_id.in_(ids), Expected.opens_at > work.now + AHEAD)
         .group_by(Expected.participant_id)
     )
-    return dict(work.session.execute(query))
+    return dict(work.session.execute(query).all())
 
 
 def _never_planned(work: Work, people: Sequence[Participant]) -> list[Participant]:

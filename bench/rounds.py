@@ -1,0 +1,190 @@
+"""A round of the worker: what it costs with 1,000,000 participants of whom 1,000 are due, and with 100 on SQLite."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, text
+
+from app import make_house
+from bench.figures import Figure, report
+from pro import db
+from pro.config import Config
+from pro.services import rounds
+from tests import postgres
+
+ROOT = Path(__file__).parent.parent
+MANY, DUE, FEW, FEW_DUE = 1_000_000, 1_000, 100, 10
+# A working day, 9:30 in Shanghai: nobody is asleep.
+NOW = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
+# Lines of the ledger that lie ahead of everybody: a check-in and a QLQ-C30 at so many visits.
+VISITS = 2
+SHARES = {"opens": 0.4, "reminded": 0.3, "closes": 0.3}
+
+PARTICIPANTS = """
+INSERT INTO participant (id, plan, study_number, language, time_zone, phone_sealed, enrolled_at, look_at)
+SELECT n, 'npc_reirradiation', 'B' || n, 'zh_Hans', 'Asia/Shanghai', :phone, :long_ago, :later
+FROM {numbers}
+"""
+LINES = """
+INSERT INTO expected (participant_id, visit, kind, number, instrument, opens_at, due_at, closes_at, mandatory, basis,
+                      rank, known_at, steps, nearest, partial, out_of_window, missing_reason, missing_note)
+SELECT n, 'follow_up.{turn}', 'follow_up', {turn}, :instrument, :opens, :due, :closes, true, 'projected',
+       9, :long_ago, 0, false, false, false, '', ''
+FROM {numbers}
+"""
+FORMS = """
+INSERT INTO assessment (id, ref, participant_id, instrument, instrument_version, wordings, visit, issued_at, opens_at,
+                        due_at, closes_at, context, unresolved, standing)
+SELECT n, 'bench' || n, n, 'npc_checkin', '1', '{{}}', 'follow_up.1', :opens, :opens, :due, :closes, '{{}}', '[]', '[]'
+FROM {numbers}
+"""
+# Every participant has this line of the ledger; it is open, was reminded of, or is over.
+AT = "UPDATE expected SET opens_at = :opens, due_at = :due, closes_at = :closes, assessment_id = {form}, steps = :steps"
+THESE = " WHERE visit = 'follow_up.1' AND participant_id BETWEEN :first AND :last"
+
+
+def numbers(engine: Engine, many: int, first: int = 1) -> str:
+    """SQL for a table with the one column ``n``: ``first`` .. ``many``."""
+    if engine.dialect.name == "postgresql":
+        return f"generate_series({first}, {many}) AS n"
+    return f"(WITH RECURSIVE c(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM c WHERE n < {many}) SELECT n FROM c)"
+
+
+def shift(**delta: float) -> str:
+    """``NOW`` and so much, as text that both engines take."""
+    return (NOW + timedelta(**delta)).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def fill(config: Config, many: int, due: int) -> None:
+    """``many`` participants in follow-up, of whom ``due`` have something due now, in the given shares."""
+    house = make_house(config)
+    db.upgrade(house.engine)
+    phone = house.vault.seal("+8613800138000")
+    everybody = numbers(house.engine, many)
+    with house.engine.begin() as connection:
+        always = {"long_ago": shift(days=-300)}
+        connection.execute(
+            text(PARTICIPANTS.format(numbers=everybody)), always | {"phone": phone, "later": shift(days=30)}
+        )
+        for turn in range(1, VISITS + 1):
+            for instrument in ("npc_checkin", "qlq_c30"):
+                day = 30 + 91 * (turn - 1)
+                window = {"opens": shift(days=day), "due": shift(days=day + 14), "closes": shift(days=day + 28)}
+                row = always | window | {"instrument": instrument}
+                connection.execute(text(LINES.format(numbers=everybody, turn=turn)), row)
+        first = 1
+        for state, share in SHARES.items():
+            last = first + round(due * share) - 1
+            make_due(connection, house.engine, state, first, last)
+            first = last + 1
+    if house.engine.dialect.name == "postgresql":
+        with house.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM ANALYZE"))
+    house.engine.dispose()
+
+
+def make_due(connection: Connection, engine: Engine, state: str, first: int, last: int) -> None:
+    """The participants ``first`` to ``last`` have a check-in that opens now, waits since yesterday, or has closed."""
+    windows = {
+        "opens": {"opens": shift(minutes=-1), "due": shift(days=14), "closes": shift(days=28)},
+        "reminded": {"opens": shift(hours=-24, minutes=-1), "due": shift(days=13), "closes": shift(days=27)},
+        "closes": {"opens": shift(days=-28), "due": shift(days=-14), "closes": shift(minutes=-1)},
+    }
+    steps = {"opens": 0, "reminded": 1, "closes": 3}
+    people = {"first": first, "last": last}
+    if state != "opens":
+        connection.execute(text(FORMS.format(numbers=numbers(engine, last, first))), windows[state])
+    form = "NULL" if state == "opens" else "participant_id"
+    narrow = THESE + " AND instrument = 'npc_checkin'"
+    connection.execute(text(AT.format(form=form) + narrow), people | windows[state] | {"steps": steps[state]})
+    connection.execute(
+        text("UPDATE participant SET look_at = :now WHERE id BETWEEN :first AND :last"), people | {"now": shift()}
+    )
+
+
+def child() -> None:
+    """In a process of its own: one round with nothing due before it, then the round; prints seconds and megabytes."""
+    house = make_house(Config.from_env(), lambda: NOW)
+    times = []
+    for _ in range(2):
+        start = time.perf_counter()
+        done = rounds.tick(house, {}, "bench")
+        times.append(time.perf_counter() - start)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    print(json.dumps({"round": times[0], "idle": times[1], "memory": memory, "done": done}))
+
+
+def run(config: Config) -> dict[str, float]:
+    """The figures of ``child`` on the database of ``config``."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PRO_")}
+    env |= {"PRO_DATABASE_URL": config.database_url, "PRO_VAR_DIR": str(config.var_dir)}
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.rounds", "child"],
+        cwd=ROOT,
+        env=env,
+        stdout=subprocess.PIPE,
+        timeout=300,
+        check=True,
+    )
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def checked(config: Config, due: int) -> None:
+    """Stop if the round did not do what it was timed for: invitations, reminders, missed forms."""
+    engine = db.make_engine(config.database_url)
+    with engine.connect() as connection:
+        messages = connection.execute(text("SELECT count(*) FROM message")).scalar()
+        missed = connection.execute(text("SELECT count(*) FROM expected WHERE missed_at IS NOT NULL")).scalar()
+    engine.dispose()
+    wanted = round(due * SHARES["opens"]) + round(due * SHARES["reminded"]), round(due * SHARES["closes"])
+    if (messages, missed) != wanted:
+        raise RuntimeError(f"{wanted} messages and missed forms were due, {messages, missed} were found")
+
+
+def measure() -> list[Figure]:
+    """The first round after 1,000 people fell due, and one with nothing due, each in a fresh process."""
+    found = []
+    with tempfile.TemporaryDirectory() as name, postgres.server(durable=True) as server:
+        config = Config(database_url=server.new(), var_dir=Path(name))
+        fill(config, MANY, DUE)
+        took = run(config)
+        checked(config, DUE)
+        found += [
+            Figure(f"PostgreSQL: a round, {MANY:,} in follow-up, {DUE:,} due", took["round"], "s", 2),
+            Figure("PostgreSQL: the same with nothing due", 1000 * took["idle"], "ms"),
+            Figure("PostgreSQL: largest memory of that worker", took["memory"], "MB", 300),
+        ]
+    with tempfile.TemporaryDirectory() as name:
+        config = Config(database_url=f"sqlite:///{name}/pro.sqlite3", var_dir=Path(name))
+        fill(config, FEW, 0)
+        took = run(config)
+        found.append(Figure(f"SQLite: a round, {FEW} in follow-up, nothing due", 1000 * took["idle"], "ms", 50))
+    with tempfile.TemporaryDirectory() as name:
+        config = Config(database_url=f"sqlite:///{name}/pro.sqlite3", var_dir=Path(name))
+        fill(config, FEW, FEW_DUE)
+        took = run(config)
+        checked(config, FEW_DUE)
+        found.append(Figure(f"SQLite: a round, {FEW} in follow-up, {FEW_DUE} due", 1000 * took["round"], "ms", 50))
+    return found
+
+
+def main() -> None:
+    """Measure and print; with the word ``child``, one worker's part."""
+    if sys.argv[1:] == ["child"]:
+        child()
+    else:
+        report(measure())
+
+
+if __name__ == "__main__":
+    main()
