@@ -166,6 +166,8 @@ class DayForm(FlaskForm):
     def read(self, *, numbered: bool, plannable: bool) -> bool:
         """True if everything typed can be passed on. A kind that cannot be planned has happened."""
         fine = self.validate_on_submit()
+        if self.takes_back:
+            fine, self.on.errors, self.on.process_errors = not self.reason.errors, [], []
         if not plannable:
             self.basis.data = "actual"
         if numbered and not (self.number.data or "").isdecimal():

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from pro.db import transaction
-from pro.models import MISSING_REASONS, Event, Expected
+from pro.models import MISSING_REASONS, Event, Expected, Participant
 from pro.services import answering, reminding
 from pro.web import staff_words
 from pro.work import House
@@ -28,9 +28,16 @@ def path(seeded: Study) -> str:
 @pytest.fixture
 def late_desk(app: Flask, house: House, seeded: Study, clock: Clock) -> Desk:
     """The coordinator, seventeen days after consent: both forms before treatment were missed."""
-    clock.move(days=17)
-    reminding.look(house)
+    later(house, clock)
     return at_desk(app, seeded.staff["coordinator"])
+
+
+def later(house: House, clock: Clock) -> None:
+    """Seventeen days go by, and the worker looks at everybody's calendar."""
+    clock.move(days=17)
+    with transaction(house.engine) as session:
+        session.execute(update(Participant).values(look_at=clock.now))
+    reminding.look(house)
 
 
 def missed(house: House, participant_id: int) -> list[Expected]:
@@ -149,8 +156,7 @@ def test_the_participants_page_says_what_is_awaited_and_what_comes_next(
     desk.open(page)
     assert "Awaited now:" in desk.page
     assert "Before treatment" in desk.page
-    clock.move(days=17)
-    reminding.look(house)
+    later(house, clock)
     late = at_desk(app, seeded.staff["coordinator"])
     late.open(page)
     assert "No form is awaited now." in late.page
