@@ -117,7 +117,7 @@ def preview(
     click.echo("opens | due | closes | instrument | visit")
     for line in text_lines(shown, catalogue.plan_words[found.id, language]):
         click.echo(line)
-    click.echo(f"{shown.left_out} messages are left out: another form's goes out that day, or the day has enough.")
+    click.echo(f"{shown.left_out} messages are left out: another form's leads to it, or the day has enough.")
     until = announced_until(calendar.holidays) if calendar.holidays else None
     if until:
         click.echo(f"Make-up working days are known until {until}; later ones come from the site's own file (--days).")

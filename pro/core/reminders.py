@@ -43,7 +43,8 @@ class Reminder:
 @dataclass(frozen=True, slots=True)
 class Rationed:
     """``sent``: what goes out. ``dropped``: what does not, with why: ``another_form`` (a message about the same
-    instrument goes out that day for another visit) or ``enough`` (the day's number is used up).
+    instrument goes out that day for another visit), ``together`` (another form's message goes out at that moment, and
+    its last page leads on to this form) or ``enough`` (the day's number is used up).
     """
 
     sent: tuple[Reminder, ...]
@@ -82,7 +83,7 @@ def reminders(one: Expected, rules: Reminding, since: datetime | None = None) ->
 
 def ration(planned: Iterable[Reminder], rules: Reminding, already: Mapping[date, int] | None = None) -> Rationed:
     """Choose what one participant gets: a day's messages about one instrument are about one visit (the one that closes
-    first: answering it serves the others), and there are at most ``per_day`` of them.
+    first: answering it serves the others), one at a time, and at most ``per_day`` of them.
 
     ``already``: local date -> how many went out that day.
     """
@@ -97,9 +98,13 @@ def ration(planned: Iterable[Reminder], rules: Reminding, already: Mapping[date,
             dropped.append((reminder, "another_form"))
     used = dict(already or {})
     sent: list[Reminder] = []
+    moments: set[datetime] = set()
     for reminder in sorted(chosen, key=lambda r: (r.day, not r.one.mandatory, r.not_before, r.one.closes)):
-        if used.get(reminder.day, 0) < rules.per_day:
+        if reminder.not_before in moments:
+            dropped.append((reminder, "together"))
+        elif used.get(reminder.day, 0) < rules.per_day:
             used[reminder.day] = used.get(reminder.day, 0) + 1
+            moments.add(reminder.not_before)
             sent.append(reminder)
         else:
             dropped.append((reminder, "enough"))

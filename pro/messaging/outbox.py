@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -55,57 +55,68 @@ class Backlog:
     tried_in_vain: int
 
 
-def queue(
-    work: Work,
-    *,
-    dedupe_key: str,
-    channel: str,
-    template: str,
-    params: Mapping[str, Any],
-    language: str,
-    address: str,
-    body: str,
-    repeat: Repeat,
-    subject: str = "",
-    staff_id: int | None = None,
-    participant_id: int | None = None,
-    assessment_id: int | None = None,
-    alert_id: int | None = None,
-    not_before: datetime | None = None,
-    not_after: datetime | None = None,
-) -> Message | None:
-    """Put one message into the outbox, or return None if ``dedupe_key`` is there already.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """One message to queue. ``dedupe_key`` is stored in clear: it names rows ("alert:42:email:7"), never an address.
 
-    The key is stored in clear: it names rows ("alert:42:email:7"), never an address. Times are aware.
+    Times are aware; it goes out from ``not_before`` to ``not_after``.
     """
+
+    dedupe_key: str
+    channel: str
+    template: str
+    params: Mapping[str, Any]
+    language: str
+    address: str
+    body: str
+    repeat: Repeat
+    subject: str = ""
+    staff_id: int | None = None
+    participant_id: int | None = None
+    assessment_id: int | None = None
+    alert_id: int | None = None
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+
+
+def queue(work: Work, draft: Draft) -> Message | None:
+    """Put one message into the outbox, or return None if its ``dedupe_key`` is there already."""
+    return work.session.scalars(_insert(work).values(_row(work, draft)).returning(Message)).one_or_none()
+
+
+def queue_all(work: Work, drafts: Sequence[Draft]) -> None:
+    """Put many messages into the outbox at once; those whose ``dedupe_key`` is there already are left out."""
+    if drafts:
+        work.session.execute(_insert(work), [_row(work, draft) for draft in drafts])
+
+
+def _insert(work: Work) -> Any:
     engine = postgresql if work.session.get_bind().dialect.name == "postgresql" else sqlite
+    return engine.insert(Message).on_conflict_do_nothing(index_elements=["dedupe_key"])
+
+
+def _row(work: Work, draft: Draft) -> dict[str, Any]:
     seal = work.vault.seal
-    statement = (
-        engine.insert(Message)
-        .values(
-            dedupe_key=dedupe_key,
-            channel=channel,
-            template=template,
-            language=language,
-            staff_id=staff_id,
-            participant_id=participant_id,
-            assessment_id=assessment_id,
-            alert_id=alert_id,
-            address_sealed=seal(address),
-            params_sealed=seal(json.dumps(dict(params), ensure_ascii=False)),
-            subject=subject,
-            body_sealed=seal(body),
-            repeat=repeat,
-            queued_at=work.now,
-            next_try_at=max(work.now, not_before) if not_before else work.now,
-            not_after=not_after,
-            tries=0,
-            failure="",
-        )
-        .on_conflict_do_nothing(index_elements=["dedupe_key"])
-        .returning(Message)
-    )
-    return work.session.scalars(statement).one_or_none()
+    return {
+        "dedupe_key": draft.dedupe_key,
+        "channel": draft.channel,
+        "template": draft.template,
+        "language": draft.language,
+        "staff_id": draft.staff_id,
+        "participant_id": draft.participant_id,
+        "assessment_id": draft.assessment_id,
+        "alert_id": draft.alert_id,
+        "address_sealed": seal(draft.address),
+        "params_sealed": seal(json.dumps(dict(draft.params), ensure_ascii=False)),
+        "subject": draft.subject,
+        "body_sealed": seal(draft.body),
+        "repeat": draft.repeat,
+        "queued_at": work.now,
+        "next_try_at": max(work.now, draft.not_before) if draft.not_before else work.now,
+        "not_after": draft.not_after,
+        "tries": 0,
+        "failure": "",
+    }
 
 
 def drop(work: Work, which: ColumnElement[bool], reason: str) -> int:

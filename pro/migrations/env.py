@@ -9,6 +9,9 @@ from pro.db import Base
 
 engine = context.config.attributes["engine"]
 with engine.connect() as connection:
+    # SQLite copies a table to change it and drops the old one, which rows elsewhere point at.
+    if engine.dialect.name == "sqlite":
+        connection.connection.execute("PRAGMA foreign_keys=OFF")
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
@@ -19,5 +22,7 @@ with engine.connect() as connection:
     with context.begin_transaction():
         context.run_migrations()
     connection.commit()
+    if engine.dialect.name == "sqlite":
+        connection.connection.execute("PRAGMA foreign_keys=ON")
 
 __all__ = ["pro"]

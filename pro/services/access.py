@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -53,12 +54,21 @@ def new_link(work: Work, assessment: Assessment) -> str:
 
 def new_code(work: Work, assessment: Assessment) -> str:
     """A code of 8 characters, written with a dash in the middle; only its fingerprint is kept."""
-    while True:
-        code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
-        if _by_secret(work, "code", code) is None:
-            break
-    _add(work, assessment, "code", code, _life(work, assessment))
-    return f"{code[:4]}-{code[4:]}"
+    return new_codes(work, [assessment])[0]
+
+
+def new_codes(work: Work, assessments: Sequence[Assessment]) -> list[str]:
+    """A code for each of ``assessments``, as ``new_code``."""
+    codes: dict[str, str] = {}
+    while len(codes) < len(assessments):
+        drawn = ["".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH)) for _ in assessments]
+        prints = {_fingerprint(work, "code", code): code for code in drawn}
+        taken = set(work.session.scalars(select(Access.fingerprint).where(Access.fingerprint.in_(prints))))
+        codes |= {mark: code for mark, code in prints.items() if mark not in taken}
+    fresh = list(codes.values())[: len(assessments)]
+    for assessment, code in zip(assessments, fresh, strict=True):
+        _add(work, assessment, "code", code, _life(work, assessment))
+    return [f"{code[:4]}-{code[4:]}" for code in fresh]
 
 
 def plain_code(typed: str) -> str:
@@ -138,6 +148,24 @@ def sitting(work: Work, ref: str, secret: str, *, only_look: bool = False) -> Si
     access, assessment, participant = row
     _check(work, access, assessment, participant)
     return Sitting(assessment, participant, access)
+
+
+def next_form(work: Work, sitting: Sitting) -> Assessment | None:
+    """Another form of this participant that waits now, the one that closes first."""
+    query = (
+        select(Assessment)
+        .where(
+            Assessment.participant_id == sitting.participant.id,
+            Assessment.id != sitting.assessment.id,
+            Assessment.submitted_at.is_(None),
+            Assessment.cancelled_at.is_(None),
+            Assessment.opens_at <= work.now,
+            Assessment.closes_at >= work.now,
+        )
+        .order_by(Assessment.closes_at, Assessment.id)
+        .limit(1)
+    )
+    return work.session.scalar(query)
 
 
 def revoke(work: Work, assessment: Assessment) -> None:

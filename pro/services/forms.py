@@ -97,6 +97,11 @@ class Form:
         return replace(self, rows=rows, answers=answers, path=path)
 
 
+def words_of(work: Work, assessment: Assessment, language: str) -> Words:
+    """The words of a form in ``language``, as they were pinned when it was issued."""
+    return wording.by_checksum(work, assessment.instrument, language, assessment.wordings.get(language, ""))
+
+
 def read(work: Work, sitting: Sitting, language: str) -> Form:
     """The form behind ``sitting``, with its words in ``language``."""
     assessment = sitting.assessment
@@ -106,7 +111,7 @@ def read(work: Work, sitting: Sitting, language: str) -> Form:
     facts = circumstances.form_facts(assessment.context)
     return Form(
         instrument=instrument,
-        words=wording.by_checksum(work, instrument.id, language, assessment.wordings.get(language, "")),
+        words=words_of(work, assessment, language),
         participant=sitting.participant,
         assessment=assessment,
         rows=rows,

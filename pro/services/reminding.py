@@ -46,6 +46,16 @@ class _Person:
     later: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A message that goes out now."""
+
+    person: _Person
+    line: Expected
+    form: Assessment
+    reminder: Reminder
+
+
 def look(house: House) -> int:
     """Do what is due in everybody's calendar; how many people were looked at.
 
@@ -104,13 +114,15 @@ def _batch(work: Work, limit: int, without: Iterable[int], only: int | None = No
         work.session.flush()
         forms = _forms(work, people)
         already = _sent_today(work, people)
+        calls: list[_Call] = []
         for person in people:
             silent = _close(work, person, forms)
-            pending = _remind(work, person, forms, already[person.row.id])
+            pending = _remind(work, person, forms, already[person.row.id], calls)
             person.row.look_at = _next(work, person, pending)
             if silent:
                 work.session.flush()
                 silence.missed(work, person.row, silent)
+        _queue(work, calls)
     return len(due)
 
 
@@ -243,8 +255,10 @@ def _close(work: Work, person: _Person, forms: Mapping[int, Assessment]) -> list
     return silent
 
 
-def _remind(work: Work, person: _Person, forms: Mapping[int, Assessment], sent: Sequence[datetime]) -> list[datetime]:
-    """Queue the messages that are due and note those that are not sent; when the next ones are."""
+def _remind(
+    work: Work, person: _Person, forms: Mapping[int, Assessment], sent: Sequence[datetime], calls: list[_Call]
+) -> list[datetime]:
+    """Add the messages that are due to ``calls`` and note those that are not sent; when the next ones are."""
     row = person.row
     if not row.is_active or row.opted_out_at or row.phone_sealed is None or work.config.sms == "none":
         return []
@@ -276,7 +290,7 @@ def _remind(work: Work, person: _Person, forms: Mapping[int, Assessment], sent: 
         if why:
             work.record("reminder.dropped", line, participant_id=row.id, new={"step": reminder.step}, reason=why)
         elif form is not None:
-            _queue(work, person, line, form, reminder)
+            calls.append(_Call(person, line, form, reminder))
             left -= 1
         line.steps = reminder.step + 1
     return coming
@@ -307,27 +321,35 @@ def _sent_today(work: Work, people: Sequence[_Person]) -> dict[int, list[datetim
     return found
 
 
-def _queue(work: Work, person: _Person, line: Expected, form: Assessment, reminder: Reminder) -> None:
-    by = person.calendar.reminding.by
-    template = TEMPLATES[by][min(reminder.step, 1)]
-    if by == "link":
-        params = {"link": f"{work.config.base_url}/a/{access.new_link(work, form)}"}
-    else:
-        params = {"code": access.new_code(work, form), "address": work.config.base_url}
-    language = person.row.language
-    rendered = compose.render(template, language, params, work.house.catalogs, not work.config.production)
-    outbox.queue(
-        work,
+def _queue(work: Work, calls: Sequence[_Call]) -> None:
+    """Put all of a batch's messages into the outbox at once, each with a new link or code."""
+    by_code = [call for call in calls if call.person.calendar.reminding.by == "code"]
+    codes = dict(zip(map(id, by_code), access.new_codes(work, [call.form for call in by_code]), strict=True))
+    drafts = []
+    for call in calls:
+        if id(call) in codes:
+            params = {"code": codes[id(call)], "address": work.config.base_url}
+        else:
+            params = {"link": f"{work.config.base_url}/a/{access.new_link(work, call.form)}"}
+        drafts.append(_draft(work, call, params))
+    outbox.queue_all(work, drafts)
+
+
+def _draft(work: Work, call: _Call, params: Mapping[str, str]) -> outbox.Draft:
+    row, line, reminder = call.person.row, call.line, call.reminder
+    template = TEMPLATES[call.person.calendar.reminding.by][min(reminder.step, 1)]
+    rendered = compose.render(template, row.language, params, work.house.catalogs, not work.config.production)
+    return outbox.Draft(
         # By name, not by row: a visit that was dropped and comes back is not announced again.
-        dedupe_key=f"remind:{person.row.id}:{line.visit}:{line.instrument}:{reminder.step}",
+        dedupe_key=f"remind:{row.id}:{line.visit}:{line.instrument}:{reminder.step}",
         channel="sms",
         template=template,
         params=params,
-        language=language,
-        address=work.vault.open(person.row.phone_sealed or ""),
+        language=row.language,
+        address=work.vault.open(row.phone_sealed or ""),
         body=rendered.text,
-        participant_id=person.row.id,
-        assessment_id=form.id,
+        participant_id=row.id,
+        assessment_id=call.form.id,
         not_before=reminder.not_before,
         not_after=reminder.not_after,
         repeat="prefer_silence",

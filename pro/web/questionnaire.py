@@ -58,7 +58,7 @@ def code_typed() -> Response:
     typed = request.form.get("code", "")[:64]
     if request.form.get("do") == "language":
         return _page("questionnaire/code.html", size=access.CODE_LENGTH, result=access.CodeTry(), typed=typed)
-    device = device_class(request.user_agent.string)
+    device = screens.device_class(request.user_agent.string)
     result = access.enter_code(site.work(), typed, request.remote_addr or "", device, site.language())
     if result.assessment is None or result.secret is None:
         status = 429 if result.why == "locked" else 422
@@ -86,7 +86,7 @@ def link_start(token: str) -> Response:
         assessment,
         identified_by="link",
         answered_by=_answered_by(),
-        device=device_class(request.user_agent.string),
+        device=screens.device_class(request.user_agent.string),
         language=site.language(),
     )
     sitting = access.sitting(site.work(), assessment.ref, secret)
@@ -114,6 +114,20 @@ def code_start(ref: str) -> Response:
         access.start(site.work(), sitting, _answered_by(), site.language())
         answering.renew(site.work(), sitting)
     return _to("questionnaire.resume", ref=ref)
+
+
+@pages.post("/f/<ref>/next")
+def onward(ref: str) -> Response:
+    """From a form that was sent to the next one that waits; without one, back to the last page."""
+    sitting = _sit(ref)
+    after = access.next_form(site.work(), sitting) if sitting.assessment.submitted_at is not None else None
+    if after is None:
+        return _to("questionnaire.resume", ref=ref)
+    way, device = sitting.assessment.identified_by or "link", sitting.assessment.device or ""
+    secret = access.begin(
+        site.work(), after, identified_by=way, answered_by=None, device=device, language=site.language()
+    )
+    return _remember(_to("questionnaire.resume", ref=after.ref), after.ref, secret)
 
 
 @pages.get("/f/<ref>/<int:position>")
@@ -261,7 +275,10 @@ def _whole(sitting: Sitting, form: Form) -> Response:
     url = _address(sitting, None)
     if form.submitted:
         outcome = answering.outcome(site.work(), sitting)
-        return _page("questionnaire/thanks.html", participant=sitting.participant, url=url, outcome=outcome)
+        after = access.next_form(site.work(), sitting)
+        words = forms.words_of(site.work(), after, site.language()) if after else None
+        values = {"outcome": outcome, "ref": sitting.assessment.ref, "after": words}
+        return _page("questionnaire/thanks.html", participant=sitting.participant, url=url, **values)
     return _start_page(sitting.assessment, sitting.participant, url)
 
 
@@ -379,11 +396,3 @@ def _answered_by() -> str:
 
 def _inside(form: Form, position: int) -> int:
     return position if 1 <= position <= len(form.path) + 1 else form.next_position()
-
-
-def device_class(agent: str) -> str:
-    """phone, tablet or computer, as far as a browser tells."""
-    name = agent.lower()
-    if "ipad" in name or "tablet" in name or ("android" in name and "mobile" not in name):
-        return "tablet"
-    return "phone" if "mobi" in name or "iphone" in name else "computer"

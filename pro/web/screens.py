@@ -251,3 +251,11 @@ def _row(form: Form, item: Item, position: int) -> Row:
         numbered = any(code not in words.options for code in item.codes)
         return Row(name, f"{value} {label}".strip() if numbered else label, "given", position)
     return Row(name, f"{_typed_text(value)} {words.unit}".strip(), "given", position)
+
+
+def device_class(agent: str) -> str:
+    """phone, tablet or computer, as far as a browser tells."""
+    name = agent.lower()
+    if "ipad" in name or "tablet" in name or ("android" in name and "mobile" not in name):
+        return "tablet"
+    return "phone" if "mobi" in name or "iphone" in name else "computer"

@@ -135,12 +135,22 @@ def test_there_are_never_more_than_the_day_s_number():
     for message in found.sent:
         counts[message.day] = counts.get(message.day, 0) + 1
     assert max(counts.values()) <= RULES.per_day
-    assert {why for _, why in found.dropped} == {"another_form"}
+    assert {why for _, why in found.dropped} == {"another_form", "together"}
+
+
+def test_two_forms_that_open_at_once_are_one_message():
+    form = open_form("2027-03-15 08:00", "2027-03-19 23:59")
+    longer = replace(form, visit="other", instrument=QLQ, closes=local("2027-03-25 23:59"))
+    found = ration([*reminders(longer, RULES), *reminders(form, RULES)], RULES)
+    assert {message.one.instrument for message in found.sent} == {CHECKIN}
+    assert [why for _, why in found.dropped] == ["together"] * 3
+    # Once the first is answered, the other has its own.
+    assert len(ration(reminders(longer, RULES), RULES).sent) == 3
 
 
 def test_mandatory_forms_come_first_when_the_day_has_enough():
     form = open_form("2027-03-15 08:00", "2027-03-19 23:59")
-    optional = replace(form, visit="other", instrument=QLQ, mandatory=False)
+    optional = replace(form, visit="other", instrument=QLQ, mandatory=False, opens=local("2027-03-15 10:00"))
     wanted = [*reminders(optional, RULES), *reminders(form, RULES)]
     rules = replace(RULES, per_day=1)
     found = ration(wanted, rules)

@@ -23,6 +23,7 @@ GUARDS = {
     ("GET", "/a/<token>"): PUBLIC,
     ("POST", "/a/<token>"): PUBLIC,
     ("GET", "/f/<ref>"): PARTICIPANT,
+    ("POST", "/f/<ref>/next"): PARTICIPANT,
     ("POST", "/f/<ref>"): PARTICIPANT,
     ("GET", "/f/<ref>/<int:position>"): PARTICIPANT,
     ("POST", "/f/<ref>/<int:position>"): PARTICIPANT,

@@ -53,7 +53,7 @@ def queue_one(work: Work, key: str = "invitation:1", **changes: Any) -> Message 
         "body": f"Your form is ready. {LINK}",
         "repeat": "prefer_silence",
     }
-    return outbox.queue(work, dedupe_key=key, **(given | changes))
+    return outbox.queue(work, outbox.Draft(dedupe_key=key, **(given | changes)))
 
 
 @dataclass

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from pro.db import transaction
 from pro.models import Alert, Answer, Participant
 from pro.services import circumstances, enrolment
-from pro.web.questionnaire import device_class
+from pro.web.screens import device_class
 from pro.work import House
 from tests.make import Clock, Study
 from tests.web.phone import Phone, everything, standing, to_the_list
@@ -307,3 +307,22 @@ def test_an_answer_tapped_on_an_old_page_is_kept_and_the_rest_asked_again(
     begun.press(value="0")
     assert begun.shown == "breath"
     assert "上次选的" in begun.page
+
+
+def test_the_last_page_leads_on_to_the_form_that_still_waits(begun: Phone, seeded: Study) -> None:
+    checkin, qlq = seeded.chinese.checkin.ref, seeded.chinese.qlq.ref
+    to_the_list(begun)
+    begun.press(do="skip")
+    begun.open(f"/f/{checkin}/99")
+    while 'value="send"' not in begun.page:
+        begun.press(do="skip")
+    begun.press(do="send")
+    assert "还有一份表" in begun.page
+    assert begun.post(f"/f/{checkin}/next").headers["Location"] == f"/f/{qlq}"
+    begun.open(f"/f/{qlq}")
+    assert "开始" in begun.page
+
+
+def test_before_a_form_is_sent_nothing_leads_on(begun: Phone, seeded: Study) -> None:
+    ref = seeded.chinese.checkin.ref
+    assert begun.post(f"/f/{ref}/next").headers["Location"] == f"/f/{ref}"
