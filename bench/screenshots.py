@@ -69,7 +69,7 @@ def kind_of(page: Page) -> str:
 
 
 def staff(page: Page, site: Site, language: str) -> None:
-    """Sign-in, board, an alert, participants, one participant, enrolment."""
+    """Sign-in, board, an alert, participants, one participant, enrolment, the duty roster."""
     page.goto(f"{site.url}/staff/sign-in?lang={language}")
     shoot(page, language, "sign-in")
     page.locator("input[name=email]").fill("investigator@example.org")
@@ -85,6 +85,10 @@ def staff(page: Page, site: Site, language: str) -> None:
     shoot(page, language, "participant")
     page.goto(f"{site.url}/staff/participants/new")
     shoot(page, language, "enrol")
+    page.goto(f"{site.url}/staff/roster")
+    shoot(page, language, "roster")
+    page.locator(".roster a").first.click()
+    shoot(page, language, "duty")
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from pro import db
 from pro.cli.house import current_house, house, working
 from pro.errors import BadData
 from pro.messaging import providers
-from pro.services import audit, duties, rounds, staffing
+from pro.services import audit, duties, roster, rounds, staffing
 
 # The outbox is looked at every second, the rest of the round less often.
 PAUSE = 1.0
@@ -114,16 +114,31 @@ def duty(email: str, place: str, starts: datetime, ends: datetime, plan: str) ->
     """Put a person on call (or backup) from STARTS to ENDS, local times such as 2026-12-01T08:00."""
     try:
         with working() as work:
-            duties.put(work, plan, email, place, starts, ends)
+            roster.put(work, plan, staffing.number_of(work, email), place, starts, ends)
     except BadData as bad:
-        click.echo(SENTENCES[bad.why], err=True)
+        fields, whose = bad.details["fields"], bad.details.get("whose")
+        for why in fields.values() if isinstance(fields, dict) else ():
+            click.echo(DUTY_SENTENCES[why], err=True)
+        if isinstance(whose, roster.Whose):
+            click.echo(
+                f"{whose.name}: {whose.stretch.starts:%Y-%m-%d %H:%M} to {whose.stretch.ends:%Y-%m-%d %H:%M} UTC"
+            )
         sys.exit(1)
 
 
-SENTENCES = {
+DUTY_SENTENCES = {
+    "person_missing": "There is no open account with this address.",
     "no_account": "There is no open account with this address.",
+    "cannot_act": "The role of this person may not act on alerts.",
+    "absent": "This person is away then.",
     "no_plan": "There is no study of this name.",
     "ends_first": "The duty ends before it starts.",
+    "past": "The duty lies in the past.",
+    "too_far": "The time is too far from now; please check the year.",
+    "too_long": f"A stretch of duty lasts at most {roster.DUTY_AT_MOST.days} days.",
+    "overlaps": "Somebody holds this place already.",
+}
+SENTENCES = {
     "taken": "there is an account with this address already.",
     "email_invalid": "this is not an e-mail address.",
     "empty": "it must not be empty.",

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
 from pro.core.level import Level
 from pro.core.plan import Plan, Step
-from pro.errors import BadData
-from pro.models import Duty, Staff
+from pro.models import Absence, Duty, Staff
 from pro.work import Work
 
 PLACES = ("on_call", "backup")
@@ -19,33 +17,8 @@ PLACES = ("on_call", "backup")
 STAND_INS = ("investigator", "nurse", "coordinator", "administrator")
 
 
-def put(work: Work, plan_id: str, email: str, place: str, starts: datetime, ends: datetime) -> Duty:
-    """A stretch of duty, from and to local times of the study. BadData("no_plan" | "no_account" | "ends_first")."""
-    plan = work.catalogue.plans.get(plan_id)
-    if plan is None:
-        raise BadData("no_plan")
-    query = select(Staff).where(Staff.email == email.strip().lower(), Staff.disabled_at.is_(None))
-    person = work.session.scalar(query)
-    if person is None:
-        raise BadData("no_account")
-    if ends <= starts:
-        raise BadData("ends_first")
-    zone = ZoneInfo(plan.settings.time_zone)
-    duty = Duty(
-        plan=plan.id,
-        staff_id=person.id,
-        place=place,
-        starts_at=starts.replace(tzinfo=zone),
-        ends_at=ends.replace(tzinfo=zone),
-    )
-    work.session.add(duty)
-    new = {"place": place, "staff": person.id, "starts": duty.starts_at.isoformat(), "ends": duty.ends_at.isoformat()}
-    work.record("duty.put", duty, new=new)
-    return duty
-
-
 def on_duty(work: Work, plan: Plan, place: str, at: datetime | None = None) -> list[Staff]:
-    """The people who hold ``place`` (on_call, backup) ``at`` a moment (now) and whose accounts are open."""
+    """The people who hold ``place`` (on_call, backup) ``at`` a moment (now), are not away, and have an open account."""
     at = at or work.now
     query = (
         select(Staff)
@@ -55,17 +28,21 @@ def on_duty(work: Work, plan: Plan, place: str, at: datetime | None = None) -> l
             Duty.place == place,
             Duty.starts_at <= at,
             Duty.ends_at > at,
+            Duty.cancelled_at.is_(None),
             Staff.disabled_at.is_(None),
         )
         .order_by(Staff.id)
     )
-    return list(work.session.scalars(query))
+    away = _away(work, at)
+    return [person for person in work.session.scalars(query) if person.id not in away]
 
 
-def with_role(work: Work, role: str) -> list[Staff]:
-    """Everybody with ``role`` whose account is open."""
+def with_role(work: Work, role: str, at: datetime | None = None) -> list[Staff]:
+    """Everybody with ``role`` whose account is open and who is not away ``at`` a moment (now); if all are, all."""
     query = select(Staff).where(Staff.role == role, Staff.disabled_at.is_(None)).order_by(Staff.id)
-    return list(work.session.scalars(query))
+    people = list(work.session.scalars(query))
+    away = _away(work, at or work.now)
+    return [person for person in people if person.id not in away] or people
 
 
 def to_tell(work: Work, plan: Plan, level: Level, *, minutes: int) -> list[Staff]:
@@ -77,14 +54,25 @@ def to_tell(work: Work, plan: Plan, level: Level, *, minutes: int) -> list[Staff
 def told_by(work: Work, plan: Plan, steps: Sequence[Step], at: datetime | None = None) -> list[Staff]:
     """The people whom ``steps`` tell ``at`` a moment (now), each once.
 
-    Never nobody while anyone is there: where the plan's people are missing, others stand in.
+    Never nobody while anyone is there: where the plan's people are missing or away, others stand in. A role whose
+    people are all away is told all the same, beside whoever stands in: a letter too many rather than a silence.
     """
+    at = at or work.now
     found: dict[int, Staff] = {}
     for place in (place for step in steps for place in step.to):
-        people = on_duty(work, plan, place, at) if place in PLACES else with_role(work, place)
+        people = on_duty(work, plan, place, at) if place in PLACES else with_role(work, place, at)
         found.update({person.id: person for person in people})
+    away = _away(work, at)
     for role in STAND_INS:
-        if found:
+        if found.keys() - away:
             break
-        found.update({person.id: person for person in with_role(work, role)})
+        found.update({person.id: person for person in with_role(work, role, at)})
     return list(found.values())
+
+
+def _away(work: Work, at: datetime) -> set[int]:
+    """Who is away ``at`` a moment, by number."""
+    query = select(Absence.staff_id).where(
+        Absence.starts_at <= at, Absence.ends_at > at, Absence.cancelled_at.is_(None)
+    )
+    return set(work.session.scalars(query))

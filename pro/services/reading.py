@@ -14,9 +14,10 @@ from pro.core.level import Level
 from pro.errors import NotFound
 from pro.messaging import compose
 from pro.models import Alert, AlertNote, Assessment, Event, Expected, Message, Participant
-from pro.services import cases, circumstances, duties, staffing, wording
+from pro.services import cases, circumstances, duties, roster_days, staffing, wording
 from pro.services.cases import Case
 from pro.services.forms import answer_rows, standing
+from pro.services.roster_days import Gap
 from pro.work import Work
 
 __all__ = ["Case"]
@@ -72,7 +73,7 @@ class DutyNow:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """What needs somebody now. ``duty_gap``: nobody is on call."""
+    """What needs somebody now. ``gaps``: when nobody is on call within a week, the next one first."""
 
     unacknowledged: list[Case]
     in_hand: list[Case]
@@ -81,8 +82,13 @@ class Board:
     unexplained: list[Unexplained]
     on_duty: list[DutyNow]
     investigators: list[str]
-    duty_gap: bool
+    gaps: list[Gap]
     now: datetime
+
+    @property
+    def duty_gap(self) -> bool:
+        """True if nobody is on call now."""
+        return any(gap.starts <= self.now for gap in self.gaps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +166,7 @@ def board(work: Work, language: str = "zh_Hans") -> Board:
         unexplained=_unexplained(work),
         on_duty=on_duty,
         investigators=[person.name for person in duties.with_role(work, "investigator")],
-        duty_gap=not any(held.place == "on_call" for held in on_duty),
+        gaps=roster_days.gaps_of_all(work),
         now=work.now,
     )
 

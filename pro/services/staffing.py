@@ -23,15 +23,15 @@ SESSION_HOURS = 12
 # Seen at most this often, so that looking at pages costs no write.
 TOUCH = timedelta(minutes=1)
 
-_READ = {"see_board", "see_alert", "see_participants", "see_dates", "see_answers"}
+_READ = {"see_board", "see_alert", "see_participants", "see_dates", "see_answers", "see_roster"}
 _ACT = {"acknowledge", "note", "see_identity", "set_dates", "set_reason"}
 RIGHTS: Mapping[str, frozenset[str]] = {
-    "coordinator": frozenset(_READ | _ACT | {"enrol", "send_form"}),
-    "investigator": frozenset(_READ | _ACT | {"enrol", "send_form"}),
+    "coordinator": frozenset(_READ | _ACT | {"enrol", "send_form", "edit_roster"}),
+    "investigator": frozenset(_READ | _ACT | {"enrol", "send_form", "edit_roster"}),
     "nurse": frozenset(_READ | _ACT | {"send_form"}),
     "monitor": frozenset(_READ),
     "statistician": frozenset({"see_participants", "see_dates", "see_answers"}),
-    "administrator": frozenset(),
+    "administrator": frozenset({"see_roster", "edit_roster"}),
 }
 
 
@@ -80,6 +80,11 @@ def add_staff(work: Work, email: str, name: str, role: str, language: str, passw
     work.session.add(staff)
     work.record("staff.added", staff, new={"role": role})
     return staff
+
+
+def number_of(work: Work, email: str) -> int | None:
+    """The number of the account with this address; None if there is none."""
+    return work.session.scalar(select(Staff.id).where(Staff.email == email.strip().lower()))
 
 
 def sign_in(work: Work, email: str, password: str, address: str) -> SignIn:

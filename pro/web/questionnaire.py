@@ -277,7 +277,7 @@ def _whole(sitting: Sitting, form: Form) -> Response:
         outcome = answering.outcome(site.work(), sitting)
         after = access.next_form(site.work(), sitting)
         words = forms.words_of(site.work(), after, site.language()) if after else None
-        values = {"outcome": outcome, "ref": sitting.assessment.ref, "after": words}
+        values: dict[str, Any] = {"outcome": outcome, "ref": sitting.assessment.ref, "after": words}
         return _page("questionnaire/thanks.html", participant=sitting.participant, url=url, **values)
     return _start_page(sitting.assessment, sitting.participant, url)
 

@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 
 from pro.errors import BadData
 from pro.services import alerting, reading, staffing
-from pro.web import guard, site, staff_dates, staff_page, staff_participants
+from pro.web import guard, site, staff_dates, staff_page, staff_participants, staff_roster
 from pro.web.guard import Person, needs
 from pro.web.staff_forms import NoteForm, SignInForm
 from pro.web.staff_page import notify
@@ -24,6 +24,7 @@ pages.record_once(staff_page.install)
 pages.context_processor(staff_page.context)
 pages.register_blueprint(staff_participants.pages)
 pages.register_blueprint(staff_dates.pages)
+pages.register_blueprint(staff_roster.pages)
 
 FILTERS = ("unacknowledged", "in_hand", "messages", "forms", "missed")
 
@@ -50,7 +51,8 @@ def sign_in_now() -> ResponseReturnValue:
         return _sign_in_page(form, why=tried.why, locked_until=tried.locked_until, status=status)
     target = guard.own_path(request.args.get("next"))
     if target == url_for("staff.board") and not staffing.may(tried.staff.role, "see_board"):
-        target = url_for("staff.participants.everyone")
+        reads = staffing.may(tried.staff.role, "see_participants")
+        target = url_for("staff.participants.everyone" if reads else "staff.roster.show")
     kept = _kept_note(tried.staff, target)
     answer = kept or redirect(target, code=303)
     return guard.let_in(cast(Response, answer), tried.secret)
@@ -90,7 +92,9 @@ def _place(target: str) -> str:
     parts = target.split("?")[0].strip("/").split("/")
     if len(parts) > 2 and parts[1] == "participants":
         return "participant"
-    return {"alerts": "alert", "participants": "participants"}.get(parts[1] if len(parts) > 1 else "", "board")
+    return {"alerts": "alert", "participants": "participants", "roster": "roster"}.get(
+        parts[1] if len(parts) > 1 else "", "board"
+    )
 
 
 @pages.post("/sign-out")

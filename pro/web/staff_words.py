@@ -13,6 +13,7 @@ from flask import Flask
 from markupsafe import Markup
 
 from pro.core.level import Level
+from pro.core.stretch import Stretch
 from pro.web import site
 
 
@@ -37,6 +38,8 @@ ROLES: Mapping[str, str] = {
 }
 
 PLACES: Mapping[str, str] = {"on_call": N_("On duty"), "backup": N_("Backup")}
+# The same on the roster, where most of it is not now.
+PLACES_HELD: Mapping[str, str] = {"on_call": N_("On call"), "backup": N_("Backup")}
 
 FORM_STATES: Mapping[str, str] = {
     "issued": N_("Sent, not started"),
@@ -150,6 +153,20 @@ REFUSALS: Mapping[str, str] = {
     "opted_out": N_("This participant wants no messages. Show a link and a code here, or use the card."),
     "no_phone": N_("There is no phone number for this participant. Show a link and a code here instead."),
     "no_sms": N_("This installation sends no SMS. Show a link and a code here instead."),
+    "no_plan": N_("Please choose the study."),
+    "person_missing": N_("Please choose who."),
+    "no_account": N_("This account is closed. Please choose somebody else."),
+    "cannot_act": N_("This person’s role may not act on alerts. Please choose somebody else."),
+    "same": N_("This person holds it already. Please choose somebody else."),
+    "absent": N_("%(name)s is away from %(starts)s to %(ends)s. Choose somebody else, or other times."),
+    "away_already": N_("%(name)s is down as away from %(starts)s to %(ends)s already. Take that back first."),
+    "time_needed": N_("Please give the day and the time."),
+    "ends_first": N_("It ends before it starts. Please check both times."),
+    "past": N_("This time is over. Please choose times that lie ahead."),
+    "too_far": N_("This is more than a year away. Please check the date."),
+    "too_long": N_("This is too long: duty at most 31 days, an absence at most a year. Please check both dates."),
+    "overlaps": N_("%(name)s holds this place from %(starts)s to %(ends)s. Choose other times, or hand that over."),
+    "outside": N_("The stretch goes from %(starts)s to %(ends)s. Please choose times within it."),
 }
 
 # Where an expected form stands.
@@ -186,6 +203,7 @@ MOVES: Mapping[str, str] = {
 TABLES: Mapping[str, Mapping[str, str]] = {
     "role": ROLES,
     "place": PLACES,
+    "place_held": PLACES_HELD,
     "form": FORM_STATES,
     "participant": PARTICIPANT_STATES,
     "message": MESSAGE_STATES,
@@ -245,6 +263,19 @@ def moment(at: datetime, now: datetime) -> str:
     return site.when(at, pattern)
 
 
+def day_shown(at: datetime) -> str:
+    """A day with its weekday: Sun 22 Nov."""
+    return site.when(at, N_("EEE d MMM"))
+
+
+def hours_shown(part: Stretch, day: Stretch) -> str:
+    """A part of a local day: 08:00–20:00, "all day" for the whole; midnight at its end is 24:00."""
+    if part == day:
+        return site.translator().gettext("all day")
+    ends = "24:00" if part.ends == day.ends else site.when(part.ends, N_("HH:mm"))
+    return f"{site.when(part.starts, N_('HH:mm'))}–{ends}"
+
+
 def zone_shown(now: datetime) -> str:
     """The zone in which this page shows times, with its offset: Beijing time (UTC+8)."""
     name = site.visit().zone
@@ -296,4 +327,6 @@ def install(app: Flask) -> None:
         phone_shown=phone_shown,
         score_shown=score_shown,
         zone_shown=zone_shown,
+        day_shown=day_shown,
+        hours_shown=hours_shown,
     )

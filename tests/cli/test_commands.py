@@ -142,17 +142,31 @@ def test_the_demonstration_fills_once_and_gives_links(app: Flask) -> None:
 
 def test_somebody_is_put_on_duty(app: Flask, house: House, seeded: Study) -> None:
     email = seeded.staff["investigator"].email
-    put = run(app, "staff", "duty", email, "on_call", "2026-03-02T08:00", "2026-03-03T08:00")
+    put = run(app, "staff", "duty", email, "backup", "2026-03-02T08:00", "2026-03-03T08:00")
     assert put.exit_code == 0, put.output
     with transaction(house.engine) as session:
         work = house.work(session)
         plan = work.catalogue.plans["npc_reirradiation"]
-        assert email in [person.email for person in duties.on_duty(work, plan, "on_call")]
-    for changed, word in (("2026-03-01T08:00", "ends before"), ("2026-03-03T08:00", "no open account")):
-        who = email if word == "ends before" else "nobody@example.org"
-        refused = run(app, "staff", "duty", who, "on_call", "2026-03-02T08:00", changed)
-        assert refused.exit_code == 1
-        assert word in refused.output
+        assert email in [person.email for person in duties.on_duty(work, plan, "backup")]
+
+
+@pytest.mark.parametrize(
+    ("who", "place", "day", "until", "words"),
+    [
+        ("investigator@example.org", "backup", "02", "01", "ends before"),
+        ("nobody@example.org", "backup", "02", "03", "no open account"),
+        ("monitor@example.org", "backup", "02", "03", "may not act"),
+        ("investigator@example.org", "backup", "01", "02", "in the past"),
+        ("investigator@example.org", "on_call", "02", "03", "holds this place already"),
+    ],
+)
+def test_a_duty_that_cannot_be_is_refused_in_a_sentence(
+    app: Flask, seeded: Study, who: str, place: str, day: str, until: str, words: str
+) -> None:
+    refused = run(app, "staff", "duty", who, place, f"2026-03-{day}T08:00", f"2026-03-{until}T08:00")
+    assert refused.exit_code == 1
+    assert words in refused.output
+    assert ("Nurse: 2026-03-02 00:00 to" in refused.output) == (place == "on_call")
 
 
 def test_a_header_that_is_refused_in_a_file_is_a_sentence_too(app: Flask, tmp_path: Path) -> None:

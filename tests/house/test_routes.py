@@ -43,6 +43,10 @@ GUARDS = {
     ("POST", "/staff/participants/<int(max=2147483647):participant_id>/dates"): "set_dates",
     ("GET", "/staff/participants/<int(max=2147483647):participant_id>/calendar"): "see_dates",
     ("POST", "/staff/participants/<int(max=2147483647):participant_id>/calendar"): "set_reason",
+    ("GET", "/staff/roster"): "see_roster",
+    ("POST", "/staff/roster"): "edit_roster",
+    ("GET", "/staff/roster/duties/<int(max=2147483647):duty_id>"): "edit_roster",
+    ("POST", "/staff/roster/duties/<int(max=2147483647):duty_id>"): "edit_roster",
 }
 STAFF = sorted(key for key, guard in GUARDS.items() if guard not in (PUBLIC, PARTICIPANT))
 
@@ -59,7 +63,7 @@ def routes(app: Flask) -> dict[tuple[str, str], str]:
 def address(rule: str, study: Study) -> str:
     """``rule`` filled in with what is there."""
     way = study.chinese.checkin
-    numbers = {"participant_id": study.chinese.id, "alert_id": 1, "position": 1}
+    numbers = {"participant_id": study.chinese.id, "alert_id": 1, "position": 1, "duty_id": 1}
     filled = re.sub(r"<int(?:\([^)]*\))?:(\w+)>", lambda found: str(numbers[found[1]]), rule)
     return filled.replace("<token>", way.token).replace("<ref>", way.ref)
 

@@ -80,6 +80,14 @@ def staff_pages(at_desk: Nurse, study: Study, url: str) -> Iterator[str]:
     yield "enrol"
     at_desk.page.locator("main form button.btn").click()
     yield "enrol with problems"
+    at_desk.page.goto(f"{url}/staff/roster?starts=2026-11-22T20:00")
+    yield "roster"
+    at_desk.page.locator("button[value=duty]").click()
+    yield "roster with problems"
+    at_desk.page.locator(".roster a").first.click()
+    yield "duty"
+    at_desk.page.locator("button[value=hand_over]").click()
+    yield "duty with problems"
     at_desk.page.goto(f"{url}/staff/nothing-here")
     yield "not found"
 

@@ -242,16 +242,21 @@ def test_a_password_is_kept_as_a_hash_only(ward):
     [
         (
             "coordinator",
-            "acknowledge enrol note see_alert see_answers see_board see_identity see_participants send_form",
+            "acknowledge edit_roster enrol note see_alert see_answers see_board see_identity see_participants"
+            " see_roster send_form",
         ),
         (
             "investigator",
-            "acknowledge enrol note see_alert see_answers see_board see_identity see_participants send_form",
+            "acknowledge edit_roster enrol note see_alert see_answers see_board see_identity see_participants"
+            " see_roster send_form",
         ),
-        ("nurse", "acknowledge note see_alert see_answers see_board see_identity see_participants send_form"),
-        ("monitor", "see_alert see_answers see_board see_participants"),
+        (
+            "nurse",
+            "acknowledge note see_alert see_answers see_board see_identity see_participants see_roster send_form",
+        ),
+        ("monitor", "see_alert see_answers see_board see_participants see_roster"),
         ("statistician", "see_answers see_participants"),
-        ("administrator", ""),
+        ("administrator", "edit_roster see_roster"),
         ("nobody", ""),
         ("", ""),
     ],

@@ -32,15 +32,19 @@ ROUTES = {
     ("POST", "/staff/participants/{person}/dates"): "set_dates",
     ("GET", "/staff/participants/{person}/calendar"): "see_dates",
     ("POST", "/staff/participants/{person}/calendar"): "set_reason",
+    ("GET", "/staff/roster"): "see_roster",
+    ("POST", "/staff/roster"): "edit_roster",
+    ("GET", "/staff/roster/duties/1"): "edit_roster",
+    ("POST", "/staff/roster/duties/1"): "edit_roster",
 }
 # What each role gets from each of them, in the order above. 400: let in, and the empty form was refused.
 STATUSES = {
-    "coordinator": (200, 200, 400, 200, 200, 200, 400, 400, 200, 400, 200, 400),
-    "investigator": (200, 200, 400, 200, 200, 200, 400, 400, 200, 400, 200, 400),
-    "nurse": (200, 200, 400, 200, 200, 403, 403, 400, 200, 400, 200, 400),
-    "monitor": (200, 200, 400, 200, 200, 403, 403, 403, 200, 403, 200, 403),
-    "statistician": (403, 403, 403, 200, 200, 403, 403, 403, 200, 403, 200, 403),
-    "administrator": (403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403),
+    "coordinator": (200, 200, 400, 200, 200, 200, 400, 400, 200, 400, 200, 400, 200, 400, 200, 400),
+    "investigator": (200, 200, 400, 200, 200, 200, 400, 400, 200, 400, 200, 400, 200, 400, 200, 400),
+    "nurse": (200, 200, 400, 200, 200, 403, 403, 400, 200, 400, 200, 400, 200, 403, 403, 403),
+    "monitor": (200, 200, 400, 200, 200, 403, 403, 403, 200, 403, 200, 403, 200, 403, 403, 403),
+    "statistician": (403, 403, 403, 200, 200, 403, 403, 403, 200, 403, 200, 403, 403, 403, 403, 403),
+    "administrator": (403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 200, 400, 200, 400),
 }
 
 

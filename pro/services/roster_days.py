@@ -1,0 +1,153 @@
+"""The duty roster as it is read: who holds a place on each day to come, and when nobody does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from pro.core.level import Level
+from pro.core.plan import Plan
+from pro.core.stretch import Stretch, without
+from pro.models import Absence, Duty
+from pro.services import cases, duties, roster
+from pro.work import Work
+
+DAYS_SHOWN = 28
+# So far ahead a gap must be seen by everybody, because it takes that long to find somebody.
+GAPS_SHOWN = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch in which nobody is on call. ``ends`` is None if nobody is down after it, as far as the roster goes.
+
+    ``names``: whom an emergency reaches at its beginning, because they stand in. ``plan``: the study.
+    """
+
+    plan: str
+    starts: datetime
+    ends: datetime | None
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A part of a day in which somebody holds a place. ``away``: they are away, so it counts for nothing.
+
+    Without ``duty_id`` and name: nobody holds it.
+    """
+
+    duty_id: int | None
+    place: str
+    name: str
+    part: Stretch
+    away: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One local day: who holds which place, the gaps among them, the earliest first; and who is away."""
+
+    whole: Stretch
+    lines: list[Line]
+    away: list[str]
+
+    @property
+    def has_gap(self) -> bool:
+        """True if at some hour that is still to come nobody is on call."""
+        return any(line.duty_id is None for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class AbsenceRow:
+    """An absence that is not over."""
+
+    id: int
+    name: str
+    stretch: Stretch
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """The coming days of one study, and its gaps within the next days."""
+
+    plan: str
+    days: list[Day]
+    gaps: list[Gap]
+
+
+def gaps(work: Work, plan: Plan, days: int = GAPS_SHOWN) -> list[Gap]:
+    """The stretches that begin within ``days`` days from now and in which nobody is on call, the next one first."""
+    span = Stretch(work.now, work.now + timedelta(days=max(days, DAYS_SHOWN)))
+    emergency = [step for step in plan.ladder if step.level is Level.EMERGENCY and step.at_once]
+    return [
+        Gap(
+            plan=plan.id,
+            starts=gap.starts,
+            ends=gap.ends if gap.ends < span.ends else None,
+            names=tuple(person.name for person in duties.told_by(work, plan, emergency, gap.starts)),
+        )
+        for gap in _uncovered(work, plan, span)
+        if gap.starts - work.now < timedelta(days=days)
+    ]
+
+
+def gaps_of_all(work: Work) -> list[Gap]:
+    """The gaps of every study, the next one first."""
+    return sorted(
+        (gap for plan in work.catalogue.plans.values() for gap in gaps(work, plan)), key=lambda gap: gap.starts
+    )
+
+
+def roster_of(work: Work, plan: Plan, days: int = DAYS_SHOWN) -> Roster:
+    """The days from today on in the study's zone."""
+    zone = ZoneInfo(plan.settings.time_zone)
+    today = datetime.combine(work.now.astimezone(zone).date(), time.min)
+    midnights = [roster.utc(today + timedelta(days=day), zone.key) for day in range(days + 1)]
+    span = Stretch(midnights[0], midnights[-1])
+    held = roster.standing(work, span, plan.id)
+    away = roster.away_by_person(work, span)
+    names = cases.staff_names(work)
+    lines = [line for duty in held for line in _lines(duty, names[duty.staff_id], away.get(duty.staff_id, []))]
+    to_come = Stretch(max(span.starts, work.now), span.ends)
+    nobody = [Line(None, "on_call", "", gap, away=False) for gap in _uncovered(work, plan, to_come)]
+    return Roster(
+        plan=plan.id,
+        days=[
+            _day(Stretch(start, end), lines + nobody, {names[who]: parts for who, parts in away.items()})
+            for start, end in pairwise(midnights)
+        ],
+        gaps=gaps(work, plan),
+    )
+
+
+def absences(work: Work) -> list[AbsenceRow]:
+    """Absences that are not over, the earliest first."""
+    names = cases.staff_names(work)
+    span = Stretch(work.now, work.now + roster.AHEAD_AT_MOST)
+    rows: list[Absence] = roster.absences(work, span)
+    return [AbsenceRow(row.id, names[row.staff_id], Stretch(row.starts_at, row.ends_at)) for row in rows]
+
+
+def _uncovered(work: Work, plan: Plan, span: Stretch) -> list[Stretch]:
+    away = roster.away_by_person(work, span)
+    on_call = [duty for duty in roster.standing(work, span, plan.id) if duty.place == "on_call"]
+    return without(span, [part for duty in on_call for part in roster.counting(duty, away)])
+
+
+def _day(whole: Stretch, lines: list[Line], away: dict[str, list[Stretch]]) -> Day:
+    parts = [replace(line, part=part) for line in lines if (part := line.part.within(whole))]
+    return Day(
+        whole=whole,
+        lines=sorted(parts, key=lambda line: line.part),
+        away=sorted(name for name, times in away.items() if any(part.meets(whole) for part in times)),
+    )
+
+
+def _lines(duty: Duty, name: str, away: list[Stretch]) -> list[Line]:
+    whole = Stretch(duty.starts_at, duty.ends_at)
+    there = without(whole, away)
+    parts = [(part, False) for part in there] + [(part, True) for part in without(whole, there)]
+    return [Line(duty.id, duty.place, name, part, is_away) for part, is_away in parts]
