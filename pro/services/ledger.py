@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, select
 
 from pro.core.schedule import status
 from pro.errors import BadData, NotFound
@@ -116,14 +116,3 @@ def set_reason(work: Work, expected_id: int, reason: str, note: str = "") -> Exp
     row.reason_by, row.reason_at = work.actor.id, work.now
     work.record("expected.reason", row, participant_id=row.participant_id, old=old or None, new=reason)
     return row
-
-
-def unexplained(work: Work) -> int:
-    """How many missed forms have no reason yet."""
-    query = select(func.count()).where(
-        Expected.missed_at.is_not(None),
-        Expected.served_at.is_(None),
-        Expected.mandatory.is_(True),
-        Expected.missing_reason == "",
-    )
-    return work.session.scalar(query) or 0

@@ -14,7 +14,8 @@ from pro.models import Alert, Assessment, Message, Participant, Score, Task
 from pro.services import calls, cases, entering, sheets, staffing, wording
 from pro.services.calls import CallRow, TaskRow
 from pro.services.cases import Case
-from pro.services.reading import AnswerRow, DueForm, answer_table, due_forms, phone_of
+from pro.services.reading import AnswerRow, answer_table, phone_of
+from pro.services.todo import DueForm, due_forms
 from pro.work import Work
 
 

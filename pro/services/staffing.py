@@ -23,14 +23,17 @@ SESSION_HOURS = 12
 # Seen at most this often, so that looking at pages costs no write.
 TOUCH = timedelta(minutes=1)
 
-_READ = {"see_board", "see_alert", "see_participants", "see_answers", "see_roster", "see_drill"}
-_ACT = {"acknowledge", "note", "see_identity", "confirm_drill", "log_call", "enter_answers", "check_answers"}
+_READ = {"see_board", "see_alert", "see_participants", "see_dates", "see_answers", "see_roster", "see_drill"}
+_ACT = {"acknowledge", "note", "see_identity", "confirm_drill", "log_call", "enter_answers", "check_answers"} | {
+    "set_dates",
+    "set_reason",
+}
 RIGHTS: Mapping[str, frozenset[str]] = {
     "coordinator": frozenset(_READ | _ACT | {"enrol", "send_form", "edit_roster"}),
     "investigator": frozenset(_READ | _ACT | {"enrol", "send_form", "edit_roster"}),
     "nurse": frozenset(_READ | _ACT | {"send_form"}),
     "monitor": frozenset(_READ),
-    "statistician": frozenset({"see_participants", "see_answers"}),
+    "statistician": frozenset({"see_participants", "see_dates", "see_answers"}),
     "administrator": frozenset({"see_roster", "edit_roster", "see_drill"}),
 }
 

@@ -12,10 +12,11 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from flask.typing import ResponseReturnValue
 
 from pro.errors import BadData
-from pro.services import alerting, reading, sheets, staffing
+from pro.services import alerting, reading, sheets, staffing, todo
 from pro.web import (
     guard,
     site,
+    staff_dates,
     staff_drills,
     staff_entry,
     staff_page,
@@ -32,6 +33,7 @@ pages = Blueprint("staff", __name__, url_prefix="/staff")
 pages.record_once(staff_page.install)
 pages.context_processor(staff_page.context)
 pages.register_blueprint(staff_participants.pages)
+pages.register_blueprint(staff_dates.pages)
 pages.register_blueprint(staff_roster.pages)
 pages.register_blueprint(staff_drills.pages)
 pages.register_blueprint(staff_tasks.pages)
@@ -49,7 +51,7 @@ PLACES = {
     "drills": "drill",
     "tasks": "task",
 }
-FILTERS = ("unacknowledged", "in_hand", "calls", "messages", "papers", "forms")
+FILTERS = ("unacknowledged", "in_hand", "calls", "messages", "papers", "forms", "missed")
 
 
 @pages.get("/sign-in")
@@ -133,7 +135,7 @@ def sign_out() -> ResponseReturnValue:
 def board(staff: Person) -> ResponseReturnValue:
     """What needs somebody now, the most urgent first. ``show`` picks one list; the counts are always of all."""
     show = request.args.get("show", "")
-    now = reading.board(site.work(), site.language())
+    now = todo.board(site.work(), site.language())
     papers = sheets.papers(site.work(), site.language())
     return render_template("staff/board.html", board=now, papers=papers, show=show if show in FILTERS else "")
 

@@ -22,7 +22,8 @@ from pro.web import site
 from pro.web.guard import Person, needs
 from pro.web.staff_forms import CheckForm, EntryForm, choices
 from pro.web.staff_page import notify
-from pro.web.staff_words import LANGUAGES, REFUSALS
+from pro.web.staff_refusals import REFUSALS
+from pro.web.staff_words import LANGUAGES
 
 pages = Blueprint("entry", __name__)
 

@@ -12,8 +12,10 @@ from wtforms import (
     DateField,
     DateTimeLocalField,
     EmailField,
+    HiddenField,
     PasswordField,
     RadioField,
+    SelectField,
     StringField,
     TextAreaField,
     TimeField,
@@ -21,11 +23,15 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, Regexp
 
-from pro.web.staff_words import CALLS, N_, REFUSALS
+from pro.web.staff_refusals import N_, REFUSALS
+from pro.web.staff_words import CALLS, MISSING
 
 NOTE_LENGTH = 4000
+REASON_LENGTH = 500
 # What browsers send for a day and a time, and what is typed where they have no field for it. The first is shown.
 TYPED_MOMENTS = ("%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M")
+# As a browser without a calendar lets them be typed.
+DATES = ["%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y年%m月%d日", "%Y%m%d"]
 
 
 def choices(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
@@ -217,4 +223,68 @@ class SendForm(FlaskForm):
             SelectChoice("here", N_("Show a link and a code here, for a participant who is with me")),
         ],
         validators=[InputRequired(N_("Please choose how."))],
+    )
+
+
+class DayForm(FlaskForm):
+    """One date of a treatment: recorded, planned, changed, or taken back. ``seen`` names the preview that was shown."""
+
+    kind = HiddenField()
+    seen = HiddenField()
+    take_back = HiddenField()
+    number = StringField(N_("Number"), filters=[_plain])
+    on = DateField(N_("Date"), format=DATES)
+    basis = RadioField(
+        N_("Has it happened?"),
+        invalid_choice_message=REFUSALS["unknown"],
+        choices=[SelectChoice("actual", N_("It has happened")), SelectChoice("planned", N_("It is planned"))],
+        validate_choice=False,
+    )
+    reason = TextAreaField(
+        N_("Reason"),
+        filters=[_trimmed],
+        validators=[Length(max=REASON_LENGTH, message=N_("The reason is too long. At most 500 characters."))],
+    )
+
+    @property
+    def takes_back(self) -> bool:
+        """True if the date is to be taken back."""
+        return bool(self.take_back.data)
+
+    def read(self, *, numbered: bool, plannable: bool) -> bool:
+        """True if everything typed can be passed on. A kind that cannot be planned has happened."""
+        fine = self.validate_on_submit()
+        if self.takes_back:
+            fine, self.on.errors, self.on.process_errors = not self.reason.errors, [], []
+        if not plannable:
+            self.basis.data = "actual"
+        if numbered and not (self.number.data or "").isdecimal():
+            self.number.errors = [N_("Please type the number, such as 3.")]
+        if not self.takes_back and (self.on.process_errors or self.on.data is None):
+            self.on.errors = [REFUSALS["date_needed"]]
+        if not self.takes_back and self.basis.data not in ("actual", "planned"):
+            self.basis.errors = [N_("Please say whether it has happened or is planned.")]
+        return fine and not any(field.errors for field in self)
+
+    @property
+    def digits(self) -> int:
+        """The number that was typed, 0 for none."""
+        typed = self.number.data or ""
+        return int(typed) if typed.isdecimal() and len(typed) < 5 else 0
+
+
+class ReasonForm(FlaskForm):
+    """Why an expected form never came. ``expected``: which line of the ledger."""
+
+    expected = HiddenField()
+    reason = SelectField(
+        N_("Why it is missing"),
+        choices=[SelectChoice("", N_("Please choose")), *choices(MISSING.items())],
+        validators=[InputRequired(N_("Please choose a reason."))],
+        validate_choice=False,
+    )
+    note = StringField(
+        N_("Note"),
+        filters=[_trimmed],
+        validators=[Length(max=REASON_LENGTH, message=N_("The note is too long. At most 500 characters."))],
     )

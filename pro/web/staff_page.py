@@ -37,7 +37,8 @@ def context() -> dict[str, Any]:
 
 def _switch() -> str:
     """This page in the other language; what chose the page stays, a page that only a post can make is left behind."""
-    kept = {name: request.args[name] for name in ("next", "why", "show", "mode") if name in request.args}
+    names = ("next", "why", "show", "mode", "kind", "number")
+    kept = {name: request.args[name] for name in names if name in request.args}
     kept["lang"] = site.translator().other
     path = request.path.removesuffix("/send")
     if request.path == url_for("staff.sign_out"):

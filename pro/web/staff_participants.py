@@ -8,13 +8,14 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from pro.errors import NotAllowed
-from pro.services import enrolment, issuing, records
+from pro.services import courses, enrolment, issuing, records
 from pro.services.records import ParticipantPage
 from pro.web import site, staff_tasks
 from pro.web.guard import Person, needs
 from pro.web.staff_forms import EnrolForm, SendForm, choices
 from pro.web.staff_page import notify
-from pro.web.staff_words import LANGUAGES, REFUSALS, word
+from pro.web.staff_refusals import REFUSALS
+from pro.web.staff_words import LANGUAGES, word
 
 pages = Blueprint("participants", __name__, url_prefix="/participants")
 
@@ -83,10 +84,16 @@ def send(staff: Person, participant_id: int) -> ResponseReturnValue:
 
 def _participant_page(page: ParticipantPage, form: SendForm, status: int = 200) -> ResponseReturnValue:
     notes = {choice.id: word("refusal", choice.why_not) for choice in page.instruments}
-    text = render_template(
-        "staff/participant.html", page=page, row=page.row, form=form, notes=notes, call_form=staff_tasks.blank_form()
-    )
-    return text, status
+    work = site.work()
+    shown = {
+        "page": page,
+        "row": page.row,
+        "form": form,
+        "notes": notes,
+        "call_form": staff_tasks.blank_form(),
+        "standing": courses.standing(work, records.participant(work, page.row.id), site.language()),
+    }
+    return render_template("staff/participant.html", **shown), status
 
 
 def _send_form(page: ParticipantPage, typed: Mapping[str, str] | None = None) -> SendForm:

@@ -20,7 +20,8 @@ from pro.web import site
 from pro.web.guard import Person, needs
 from pro.web.staff_forms import choices
 from pro.web.staff_page import notify
-from pro.web.staff_words import N_, PLACES_HELD, REFUSALS, moment
+from pro.web.staff_refusals import N_, REFUSALS
+from pro.web.staff_words import PLACES_HELD, moment
 
 pages = Blueprint("roster", __name__, url_prefix="/roster")
 

@@ -15,12 +15,7 @@ from markupsafe import Markup
 from pro.core.level import Level
 from pro.core.stretch import Stretch
 from pro.web import site
-
-
-def N_(text: str) -> str:  # noqa: N802  the name that gettext tools know
-    """Mark ``text`` for translation without translating it yet."""
-    return text
-
+from pro.web.staff_refusals import N_, REFUSALS
 
 # How soon someone must act (clinical.md 3.3): an emergency is acknowledged, an urgent alert ends in a contact.
 ACT_WITHIN: Mapping[Level, timedelta] = {
@@ -167,77 +162,6 @@ CALLS: Mapping[str, str] = {
 # How a phone task ended.
 TASK_ENDS: Mapping[str, str] = {**CALLS, "answered": N_("A form was answered before anybody called")}
 
-# Why something was refused, by the ``why`` of the failure or of a field.
-REFUSALS: Mapping[str, str] = {
-    "study_number_missing": N_("Please type the study number."),
-    "study_number_shape": N_("Use 2 to 31 letters, digits and dashes, such as NC-007."),
-    "taken": N_("Somebody is already enrolled under this number. Please check it."),
-    "phone_invalid": N_(
-        "This is not a complete phone number. Type a mainland number, or begin with + and the country code."
-    ),
-    "unknown": N_("Please choose one of those shown."),
-    "pin_digits": N_("Please type a PIN of 4 to 6 digits, nothing else."),
-    "date_needed": N_("Please give the date as year, month and day, such as 2026-11-22."),
-    "in_future": N_("The date of consent is after today. Please check it."),
-    "call_outcome": N_("Please choose what came of the call."),
-    "call_at": N_("Please give the day and the time of the call, such as 2026-11-22 14:30."),
-    "call_in_future": N_("This time has not come yet. Please check when you called."),
-    "call_long_ago": N_("This is more than a year ago. Please check when you called."),
-    "wording_not_licensed": N_(
-        "This questionnaire may not be sent: its licensed wording is not loaded. The administrator loads it with"
-        " “flask wording load”."
-    ),
-    "withdrawn": N_("This participant has left the study, so no form can be sent."),
-    "opted_out": N_("This participant wants no messages. Show a link and a code here, or use the card."),
-    "no_phone": N_("There is no phone number for this participant. Show a link and a code here instead."),
-    "time_needed": N_("Please give the time as hours and minutes, such as 14:30."),
-    "answered_in_future": N_("The answers cannot be from the future. Please check day and time."),
-    "answered_before_consent": N_("This is before the participant’s consent. Please check the day."),
-    "answered_too_long_ago": N_("This is more than 60 days ago. Please check the day; older forms are not entered."),
-    "nothing_answered": N_("No question is answered yet."),
-    "not_asked": N_("This is not asked, given the other answers. Clear it, or correct the question it depends on."),
-    "not_accepted": N_("This is none of the possible answers. Please choose again."),
-    "no_such_option": N_("This is none of the possible answers. Please choose again."),
-    "no_such_question": N_("This is none of the possible answers. Please choose again."),
-    "none_with_ticks": N_("“None of these” is ticked together with others. Please keep one or the other."),
-    "not_a_number": N_("Please type a number, such as 56.5."),
-    "too_low": N_("This number is too small to be right. Please check it and its unit."),
-    "too_high": N_("This number is too large to be right. Please check it and its unit."),
-    "too_long": N_("This text is too long. Please shorten it."),
-    "unreadable": N_("There is a character in it that cannot be kept. Please type it again."),
-    "empty": N_("Please type an answer."),
-    "died": N_("This participant has died, so nothing can be entered."),
-    "withdrawn_entry": N_("This participant has left the study. Only the form at the withdrawal can be entered."),
-    "wording_not_licensed_entry": N_(
-        "This questionnaire may not be used: its licensed wording is not loaded. The administrator loads it with"
-        " “flask wording load”."
-    ),
-    "begun": N_(
-        "Something came in while you were typing, so nothing is saved yet. Look at what is there now. If what you typed"
-        " shall count, press the button again."
-    ),
-    "own_entry": N_("You typed this form yourself. Somebody else has to compare it with the sheet."),
-    "checked": N_("A colleague has compared this form already. Nothing was changed."),
-    "reason_empty": N_("Please say why answers were corrected."),
-    "no_sms": N_("This installation sends no SMS. Show a link and a code here instead."),
-    "no_plan": N_("Please choose the study."),
-    "person_missing": N_("Please choose who."),
-    "no_account": N_("This account is closed. Please choose somebody else."),
-    "cannot_act": N_("This person’s role may not act on alerts. Please choose somebody else."),
-    "same": N_("This person holds it already. Please choose somebody else."),
-    "absent": N_("%(name)s is away from %(starts)s to %(ends)s. Choose somebody else, or other times."),
-    "away_already": N_("%(name)s is down as away from %(starts)s to %(ends)s already. Take that back first."),
-    "ends_first": N_("It ends before it starts. Please check both times."),
-    "past": N_("This time is over. Please choose times that lie ahead."),
-    "too_far": N_("This is more than a year away. Please check the date."),
-    "day_and_time_needed": N_("Please give the day and the time."),
-    "stretch_too_long": N_(
-        "This is too long: duty at most 31 days, an absence at most a year. Please check both dates."
-    ),
-    "overlaps": N_("%(name)s holds this place from %(starts)s to %(ends)s. Choose other times, or hand that over."),
-    "outside": N_("The stretch goes from %(starts)s to %(ends)s. Please choose times within it."),
-}
-
 # Where a sign-in leads back to.
 PAGES = {
     "board": N_("To do"),
@@ -247,6 +171,37 @@ PAGES = {
     "task": N_("the phone task that you opened"),
     "participant": N_("the participant’s page"),
     "participants": N_("the list of participants"),
+}
+
+# Where an expected form stands.
+LEDGER: Mapping[str, str] = {
+    "not_open": N_("Not open yet"),
+    "open": N_("Open"),
+    "due": N_("Due today"),
+    "late": N_("Late, still open"),
+    "received": N_("Received"),
+    "partial": N_("Begun, never sent"),
+    "served_elsewhere": N_("Answered with another visit’s form"),
+    "missed": N_("Missed"),
+    "expired": N_("Not answered; it was optional"),
+}
+
+# Why an expected form never came (clinical.md 6, rule 4).
+MISSING: Mapping[str, str] = {
+    "forgot": N_("Forgot"),
+    "too_ill": N_("Too ill"),
+    "refused": N_("Did not want to"),
+    "technical": N_("Technical trouble"),
+    "administrative": N_("Organisational"),
+}
+
+# What becomes of an expected form when a date changes.
+MOVES: Mapping[str, str] = {
+    "moved": N_("moves"),
+    "added": N_("new"),
+    "dropped": N_("dropped"),
+    "opened": N_("stays, it was opened"),
+    "over": N_("stays, it is over"),
 }
 
 TABLES: Mapping[str, Mapping[str, str]] = {
@@ -271,6 +226,9 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "refusal": REFUSALS,
     "call": CALLS,
     "task_end": TASK_ENDS,
+    "ledger": LEDGER,
+    "missing": MISSING,
+    "move": MOVES,
 }
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from pro.errors import NotAllowed
 from pro.models import Alert, Assessment, Message, Participant
-from pro.services import access, demonstration, reading, staffing
+from pro.services import access, demonstration, staffing, todo
 from tests import browser
 
 
@@ -22,7 +22,7 @@ def test_the_study_is_filled_and_tells_its_story(any_house):
         assert len(list(work.session.scalars(select(Participant)))) == 3
         rules = {alert.rule for alert in work.session.scalars(select(Alert))}
         assert "UL3" in rules
-        board = reading.board(work)
+        board = todo.board(work)
         assert [case.study_number for case in board.unacknowledged] == ["NC-003"]
         assert not board.duty_gap
         assert {message.template for message in work.session.scalars(select(Message))} == {"alert"}

@@ -12,7 +12,7 @@ from pro.errors import BadData
 from pro.messaging import outbox
 from pro.messaging.sender import Letter
 from pro.models import Alert, Message, Staff
-from pro.services import pulse, reading, rounds, staffing, telling
+from pro.services import pulse, rounds, staffing, telling, todo
 from tests import browser, make
 from tests.services.ward import Ward
 
@@ -294,15 +294,15 @@ def test_the_board_says_when_it_goes_on_and_to_whom(any_ward, clock):
     steps = [(15, ("Nurse", "Investigator")), (30, ("Coordinator",)), (45, ("Investigator",))]
     for minutes, names in steps:
         with browser.working(any_ward.house, any_ward.nurse.actor) as work:
-            (case,) = reading.board(work).unacknowledged
+            (case,) = todo.board(work).unacknowledged
         assert case.next_step == telling.NextStep(raised + timedelta(minutes=minutes), names)
         clock.move(minutes=15)
     with browser.working(any_ward.house, any_ward.nurse.actor) as work:
-        (case,) = reading.board(work).unacknowledged
+        (case,) = todo.board(work).unacknowledged
     assert case.next_step is None
     any_ward.acknowledge()
     with browser.working(any_ward.house, any_ward.nurse.actor) as work:
-        (case,) = reading.board(work).in_hand
+        (case,) = todo.board(work).in_hand
     assert case.next_step is None
 
 

@@ -10,7 +10,7 @@ import pytest
 from pro.core.level import Level
 from pro.errors import NotFound
 from pro.models import Assessment, Message, Staff
-from pro.services import alerting, issuing, reading, records
+from pro.services import alerting, issuing, reading, records, todo
 from pro.work import Actor
 from tests import browser
 from tests.services.ward import Ward, broken_rule
@@ -18,9 +18,9 @@ from tests.services.ward import Ward, broken_rule
 PHONE = "+8613800138000"
 
 
-def board(ward: Ward, language: str = "en") -> reading.Board:
+def board(ward: Ward, language: str = "en") -> todo.Board:
     with browser.working(ward.house, ward.nurse.actor) as work:
-        return reading.board(work, language)
+        return todo.board(work, language)
 
 
 def alert_page(ward: Ward, rule: str, role: str = "nurse", language: str = "en") -> reading.AlertPage:

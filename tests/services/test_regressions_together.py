@@ -16,7 +16,7 @@ from pro.core.instrument import Licence
 from pro.core.level import Level
 from pro.errors import NotAllowed
 from pro.models import Access, Alert, Answer, Assessment, Event, Participant
-from pro.services import access, answering, audit, issuing, reading, rounds, wording
+from pro.services import access, answering, audit, issuing, reading, rounds, todo, wording
 from pro.services.cases import Case
 from pro.work import House, Work
 from tests import browser
@@ -195,7 +195,7 @@ def test_nobody_who_writes_waits_while_the_trail_is_verified(house, app, seeded)
 
 def case_of(ward: Ward, language: str = "en") -> Case:
     with browser.working(ward.house, ward.nurse.actor) as work:
-        now = reading.board(work, language)
+        now = todo.board(work, language)
         (case,) = now.unacknowledged + now.in_hand
         return case
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from pro.models import Duty
-from pro.services import reading, roster, roster_days
+from pro.services import roster, roster_days, todo
 from tests import browser, make
 from tests.make import PLAN
 
@@ -55,7 +55,7 @@ def test_the_gaps_that_begin_within_a_week(empty, held, gaps):
         found = roster_days.gaps(work, work.catalogue.plans[PLAN])
         assert [f"{shown(gap.starts)} {shown(gap.ends)}" for gap in found] == gaps
         assert {gap.names for gap in found} <= {("Investigator",)}
-        now = reading.board(work)
+        now = todo.board(work)
         assert now.gaps == found
         assert now.duty_gap == (bool(gaps) and gaps[0].startswith("02T09:00"))
 

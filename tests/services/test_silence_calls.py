@@ -8,7 +8,7 @@ import pytest
 
 from pro.errors import BadData, NotFound
 from pro.models import CALL_OUTCOMES, Alert, Anchor, Call, Expected, Participant, Task
-from pro.services import calls, reading, silence
+from pro.services import calls, silence, todo
 from tests import browser
 from tests.services.lines import QLQ, after, answer, line, log, miss, pass_over, rules, set_clock
 from tests.services.ward import Ward
@@ -73,7 +73,7 @@ def test_the_board_shows_it_once_it_is_due(ward, clock):
 
     def tasks() -> list[calls.TaskRow]:
         with browser.working(ward.house, ward.coordinator.actor) as work:
-            return reading.board(work, "en").tasks
+            return todo.board(work, "en").tasks
 
     assert tasks() == []
     clock.move(hours=8)
