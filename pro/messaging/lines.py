@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from pro.messaging.sender import Sender
+from pro.models.message import Message
 
 Subject = TypeVar("Subject")
 Outcome = TypeVar("Outcome")
@@ -18,6 +20,22 @@ Outcome = TypeVar("Outcome")
 MOST = 64
 # Calls that begin together end together: waited for so long, in seconds, so that one transaction stores them all.
 LINGER = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A row that is ours for the length of the lease, as it was when it was claimed."""
+
+    message: Message
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A provider's yes."""
+
+    reference: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,12 @@ from itertools import product
 from time import monotonic
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, defer
 
 from pro.db import transaction
-from pro.messaging.lines import Lines
+from pro.messaging.lines import Claim, Lines, Sent
 from pro.messaging.sender import Letter, Refused, Sender, Unreachable
 from pro.models.message import Message
 from pro.work import House, Work
@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 Repeat = Literal["prefer_duplicate", "prefer_silence"]
 LEASE = timedelta(minutes=10)
 CHANNELS = ("email", "sms")
+# Rows of each kind that are tidied up in one go; after a long outage there may be very many.
+AT_ONCE = 1000
 # A call that takes longer, in seconds, is left on its line for the next time: other things are due too.
 GRACE = 0.25
 
@@ -128,22 +130,6 @@ def drop(work: Work, which: ColumnElement[bool], reason: str) -> int:
     return len(messages)
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A row that is ours for the length of the lease, as it was when it was claimed."""
-
-    message: Message
-    by: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A provider's yes."""
-
-    reference: str
-
-
 class ProviderLines(Lines[Claim, Sent | Unreachable | Refused]):
     """What a worker keeps from one ``deliver`` to the next, so that a provider that hangs stops nothing else."""
 
@@ -222,28 +208,43 @@ def _unfinished() -> ColumnElement[bool]:
 def _anything(house: House) -> bool:
     """Whether there is work at all, asked as a reader: an idle worker must not take the writer's place every second."""
     now = house.clock()
-    # Every channel, named only so that the index is of use.
-    due = and_(Message.channel.in_(CHANNELS), Message.next_try_at <= now, Message.claimed_at.is_(None))
-    lapsed = Message.claimed_at < now - LEASE
-    touched = (exists().where(_unfinished(), which) for which in (due, lapsed, Message.not_after < now))
+    free = Message.claimed_at.is_(None)
+    # Each the first row of its index: without an order PostgreSQL may read through all that was ever sent.
+    first = [
+        select(Message.id)
+        .where(_unfinished(), free, Message.channel == channel, Message.next_try_at <= now)
+        .order_by(Message.next_try_at)
+        for channel in CHANNELS
+    ]
+    first += [which.with_only_columns(Message.id) for which in (_lapsed(now), _late(now))]
     with Session(house.reader) as session:
-        return bool(session.scalar(select(or_(*touched))))
+        found = session.execute(select(*(query.limit(1).scalar_subquery() for query in first))).one()
+    return any(number is not None for number in found)
+
+
+def _lapsed(now: datetime) -> Select[Message]:
+    """Claims that outlived their lease."""
+    return select(Message).where(_unfinished(), Message.claimed_at < now - LEASE).order_by(Message.claimed_at)
+
+
+def _late(now: datetime) -> Select[Message]:
+    """What is too late to be of use."""
+    late = and_(Message.claimed_at.is_(None), Message.not_after < now)
+    return select(Message).where(_unfinished(), late).order_by(Message.not_after)
 
 
 def _tidy(house: House) -> None:
     """Give back or give up claims that outlived their lease; drop what is too late to be of use."""
     with transaction(house.engine) as session:
         work = house.work(session)
-        lapsed = select(Message).where(_unfinished(), Message.claimed_at < work.now - LEASE)
-        for message in session.scalars(lapsed.with_for_update(skip_locked=True)):
+        for message in session.scalars(_lapsed(work.now).limit(AT_ONCE).with_for_update(skip_locked=True)):
             _release(message)
             if message.repeat == "prefer_duplicate":
                 message.next_try_at = work.now
                 log.warning("message %s came back after a claim that lapsed", message.id)
             else:
                 _fail(work, message, "lost")
-        late = select(Message).where(_unfinished(), Message.claimed_at.is_(None), Message.not_after < work.now)
-        for message in session.scalars(late.with_for_update(skip_locked=True)):
+        for message in session.scalars(_late(work.now).limit(AT_ONCE).with_for_update(skip_locked=True)):
             if message.failed_at is None:
                 message.dropped_at = work.now
                 message.failure = "too_late"

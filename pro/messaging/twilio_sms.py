@@ -57,8 +57,8 @@ class TwilioSms:
     """Sends through one account. ``sender``: a number in E.164, or the id of a messaging service (``MG…``).
 
     ``api_url``: where the provider's interface is reached when not at its own address (a proxy or a fake).
-    Several threads may send: each call has a client and a way out to itself, because two that share one can get
-    each other's answer.
+    Several threads may send: each call has a client and a way out to itself, because neither the client, which notes
+    its last answer, nor the session beneath it promises to be safe for two.
     """
 
     at_once = 8

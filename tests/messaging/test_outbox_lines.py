@@ -192,8 +192,9 @@ def test_a_yes_that_cannot_be_stored_is_kept_until_it_can(any_house: House) -> N
     sender = Away()
     with pytest.raises(DBAPIError):
         deliver(any_house, sender, lines=lines)
+    assert lines.wait(10, every=True)
     rename("gone", "event")
-    assert len(sender.letters) == 4
+    assert (len(sender.letters), lines.busy) == (4, 4)
     assert deliver(any_house, sender, lines=lines) == 4
     assert {row.status for row in rows(any_house)} == {"sent"}
     assert len({letter.message_id for letter in sender.letters}) == len(sender.letters) == 8
