@@ -111,20 +111,20 @@ def test_an_alert_in_the_middle_of_five_hundred_goes_out_next(any_house: House) 
     alert_id = make_alert(any_house)
     fill(any_house, 500)
     begun: list[int] = []
+    first = threading.Lock()
 
     class Late(Several):
         def send(self, letter: Letter) -> str:
-            if len(self.letters) >= 100 and not begun:
-                begun.append(0)
+            if len(self.letters) >= 100 and first.acquire(blocking=False):
                 queue(any_house, "alert:1:sms:7", **(ALERT | {"channel": "sms"}), alert_id=alert_id)
-                begun[0] = len(self.letters)
+                begun.append(len(self.letters))
             return super().send(letter)
 
     sender = Late()
     assert deliver(any_house, sender, limit=1000) == 501
     place = [letter.template for letter in sender.letters].index("alert")
     # What the other lines and this one had claimed before, and not one more.
-    assert begun[0] - 4 <= place <= begun[0] + sender.at_once
+    assert place <= begun[0] + sender.at_once
 
 
 # --- a provider that hangs -------------------------------------------------------------------------------------------
@@ -183,9 +183,11 @@ def test_a_yes_that_cannot_be_stored_is_kept_until_it_can(any_house: House) -> N
         with any_house.engine.begin() as connection:
             connection.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
 
+    away = threading.Lock()
+
     class Away(Several):
         def send(self, letter: Letter) -> str:
-            if not self.letters:
+            if away.acquire(blocking=False):
                 rename("event", "gone")
             return super().send(letter)
 
