@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import signal
 import socket
@@ -19,7 +20,7 @@ from flask.cli import AppGroup, with_appcontext
 from pro import db
 from pro.cli.house import current_house, house, working
 from pro.errors import BadData
-from pro.messaging import providers
+from pro.messaging import outbox, providers
 from pro.services import audit, duties, roster, rounds, staffing
 
 # The outbox is looked at every second, the rest of the round less often.
@@ -55,15 +56,20 @@ def tick(forever: bool) -> None:
     stop = Stop()
     senders = providers.chosen(the_house.config)
     worker = f"{socket.gethostname()}:{os.getpid()}"
-    rounds.tick(the_house, senders, worker)
-    last = time.monotonic()
-    while forever and not stop.wished:
-        time.sleep(PAUSE)
+    if not forever:
+        rounds.tick(the_house, senders, worker)
+        return
+    lines = outbox.ProviderLines()
+    last = -math.inf
+    while not stop.wished:
         if time.monotonic() - last >= ROUND_EVERY:
-            rounds.tick(the_house, senders, worker)
+            done = rounds.tick(the_house, senders, worker, lines)
             last = time.monotonic()
         else:
-            rounds.send(the_house, senders, worker)
+            done = rounds.send(the_house, senders, worker, lines)
+        # With a backlog there is no time to sleep.
+        time.sleep(0 if done or stop.wished else PAUSE)
+    rounds.finish(the_house, lines)
 
 
 def alone(folder: Path) -> bool:

@@ -1,24 +1,31 @@
 """The outbox: a message is a row beside the fact that caused it; claimed, sent with no transaction open, stored.
 
-``queue`` and ``deliver`` may both run twice. A process that dies between a provider's yes and our commit leaves a claim
-behind; after ``LEASE`` an alert is sent again (a duplicate is better than silence), the rest is shown to staff as lost.
+``queue`` and ``deliver`` may both run twice. As many messages are claimed as there are free lines to the providers, and
+each is handed over at once: a claim therefore means "may have been sent". A process that dies between a provider's yes
+and our commit leaves claims behind; after ``LEASE`` an alert is sent again (a duplicate is better than silence), the
+rest is shown to staff as lost. What still waited for a line was never claimed, and is sent by whoever comes next.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import product
+from time import monotonic
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, literal_column, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from pro.db import transaction
+from pro.messaging.lines import Claim, Lines, Sent
 from pro.messaging.sender import Letter, Refused, Sender, Unreachable
 from pro.models.message import Message
 from pro.work import House, Work
@@ -27,6 +34,11 @@ log = logging.getLogger(__name__)
 
 Repeat = Literal["prefer_duplicate", "prefer_silence"]
 LEASE = timedelta(minutes=10)
+CHANNELS = ("email", "sms")
+# Rows of each kind that are tidied up in one go; after a long outage there may be very many.
+AT_ONCE = 1000
+# A call that takes longer, in seconds, is left on its line for the next time: other things are due too.
+GRACE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +56,6 @@ PATIENCE: Mapping[str, Patience] = {
     "prefer_silence": Patience(timedelta(seconds=30), timedelta(hours=1), 10),
 }
 LONGEST_RETRY_AFTER = timedelta(hours=6)
-
-
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """What should have left by now and has not: how many, since when, how many of them were tried in vain."""
-
-    waiting: int
-    oldest_at: datetime | None
-    tried_in_vain: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +126,7 @@ def _row(work: Work, draft: Draft) -> dict[str, Any]:
 
 def drop(work: Work, which: ColumnElement[bool], reason: str) -> int:
     """Take every message that meets ``which`` and was not sent out of the outbox; how many. ``reason``: as failures."""
-    query = select(Message).where(_unfinished(), which).order_by(Message.id).with_for_update()
+    query = select(Message).where(unfinished(), which).order_by(Message.id).with_for_update()
     messages = list(work.session.scalars(query))
     for message in messages:
         message.dropped_at, message.failure = work.now, reason
@@ -131,38 +134,49 @@ def drop(work: Work, which: ColumnElement[bool], reason: str) -> int:
     return len(messages)
 
 
-def deliver(house: House, senders: Mapping[str, Sender], worker: str, limit: int = 20) -> int:
-    """Send up to ``limit`` messages that are due, alerts first, and return how many were tried.
+class ProviderLines(Lines[Claim, Sent | Unreachable | Refused]):
+    """What a worker keeps from one ``deliver`` to the next, so that a provider that hangs stops nothing else."""
 
-    One message is claimed at a time, so an alert that is queued meanwhile waits for one call of a provider at most.
+
+def deliver(
+    house: House,
+    senders: Mapping[str, Sender],
+    worker: str,
+    limit: int = 20,
+    *,
+    seconds: float = math.inf,
+    lines: ProviderLines | None = None,
+) -> int:
+    """Send what is due, alerts first: at most ``limit``, none begun after ``seconds``. Returns how many were tried.
+
+    A message is claimed only when a line for it is free, so an alert that is queued meanwhile waits for one call of a
+    provider at most. With ``lines`` a call that hangs is left there and stored by a later ``deliver`` or ``hang_up``
+    with the same lines; without, every call is waited for.
     """
-    if not _anything(house):
+    held = lines or ProviderLines()
+    if not held.busy and not _anything(house):
         return 0
-    _tidy(house)
-    tried = 0
-    while tried < limit and (claim := _claim(house, worker)) is not None:
-        tried += 1
-        _store(house, claim, _send(house, senders, claim))
+    end, tried, flows = monotonic() + seconds, 0, True
+    try:
+        _tidy(house)
+        while tried < limit and monotonic() < end and flows:
+            tried += _exchange(house, senders, worker, held, limit - tried)
+            if not held.busy:
+                break
+            flows = held.wait(GRACE) or lines is None
+        if flows and lines is not None:
+            held.wait(GRACE, every=True)
+            _exchange(house, senders, worker, held, 0)
+    finally:
+        if lines is None:
+            hang_up(house, held)
     return tried
 
 
-def given_up(session: Session) -> dict[str, int]:
-    """channel -> how many messages were given up, in all."""
-    query = select(Message.channel, func.count()).where(Message.sent_at.is_(None), Message.failed_at.is_not(None))
-    return {row[0]: row[1] for row in session.execute(query.group_by(Message.channel))}
-
-
-def backlog(session: Session, now: datetime, channel: str = "") -> Backlog:
-    """How many messages (by ``channel``, or all) are overdue at ``now``, for the health page."""
-    # Before the first try the wait counts from the time it was due, afterwards from when it was written.
-    since = case((Message.tries == 0, Message.next_try_at), else_=Message.queued_at)
-    overdue = and_(_unfinished(), or_(Message.tries > 0, Message.next_try_at <= now))
-    if channel:
-        overdue = and_(overdue, Message.channel == channel)
-    rows = session.execute(
-        select(func.count(), func.min(since), func.count(case((Message.failure != "", 1)))).where(overdue)
-    ).one()
-    return Backlog(waiting=rows[0], oldest_at=rows[1], tried_in_vain=rows[2])
+def hang_up(house: House, lines: ProviderLines) -> None:
+    """Wait for every call that is under way and keep what came of it."""
+    lines.close()
+    _exchange(house, {}, "", lines, 0)
 
 
 def pause(tries: int, repeat: str, chance: float, retry_after: float | None = None) -> timedelta:
@@ -180,81 +194,113 @@ def pause(tries: int, repeat: str, chance: float, retry_after: float | None = No
     return max(spread, min(timedelta(seconds=retry_after), LONGEST_RETRY_AFTER))
 
 
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    """A row that is ours for the length of the lease, and its columns as they were then."""
-
-    message: Message
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    reference: str
-
-
-def _unfinished() -> ColumnElement[bool]:
+def unfinished() -> ColumnElement[bool]:
+    """Neither sent nor given up nor dropped."""
     return and_(Message.sent_at.is_(None), Message.failed_at.is_(None), Message.dropped_at.is_(None))
 
 
 def _anything(house: House) -> bool:
     """Whether there is work at all, asked as a reader: an idle worker must not take the writer's place every second."""
     now = house.clock()
-    touched = or_(
-        and_(Message.claimed_at.is_(None), Message.next_try_at <= now),
-        Message.claimed_at < now - LEASE,
-        Message.not_after < now,
-    )
-    with Session(house.engine.execution_options(read_only=True)) as session:
-        return session.scalar(select(Message.id).where(_unfinished(), touched).limit(1)) is not None
+    free = Message.claimed_at.is_(None)
+    # Each the first row of its index: without an order PostgreSQL may read through all that was ever sent.
+    first = [
+        select(Message.id)
+        .where(unfinished(), free, Message.channel == channel, Message.next_try_at <= now)
+        .order_by(Message.next_try_at)
+        for channel in CHANNELS
+    ]
+    first += [which.with_only_columns(Message.id) for which in (_lapsed(now), _late(now))]
+    with Session(house.reader) as session:
+        found = session.execute(select(*(query.limit(1).scalar_subquery() for query in first))).one()
+    return any(number is not None for number in found)
+
+
+def _lapsed(now: datetime) -> Select[Message]:
+    """Claims that outlived their lease."""
+    return select(Message).where(unfinished(), Message.claimed_at < now - LEASE).order_by(Message.claimed_at)
+
+
+def _late(now: datetime) -> Select[Message]:
+    """What is too late to be of use."""
+    late = and_(Message.claimed_at.is_(None), Message.not_after < now)
+    return select(Message).where(unfinished(), late).order_by(Message.not_after)
 
 
 def _tidy(house: House) -> None:
     """Give back or give up claims that outlived their lease; drop what is too late to be of use."""
     with transaction(house.engine) as session:
         work = house.work(session)
-        lapsed = select(Message).where(_unfinished(), Message.claimed_at < work.now - LEASE)
-        for message in session.scalars(lapsed.with_for_update(skip_locked=True)):
+        for message in session.scalars(_lapsed(work.now).limit(AT_ONCE).with_for_update(skip_locked=True)):
             _release(message)
             if message.repeat == "prefer_duplicate":
                 message.next_try_at = work.now
                 log.warning("message %s came back after a claim that lapsed", message.id)
             else:
                 _fail(work, message, "lost")
-        late = select(Message).where(_unfinished(), Message.claimed_at.is_(None), Message.not_after < work.now)
-        for message in session.scalars(late.with_for_update(skip_locked=True)):
+        for message in session.scalars(_late(work.now).limit(AT_ONCE).with_for_update(skip_locked=True)):
             if message.failed_at is None:
                 message.dropped_at = work.now
                 message.failure = "too_late"
                 _record(work, "message.dropped", message, message.failure)
 
 
-def _claim(house: House, worker: str) -> _Claim | None:
-    """Take the next due message: alerts and drills first, then the oldest. Two workers never get the same one."""
+def _exchange(house: House, senders: Mapping[str, Sender], worker: str, lines: ProviderLines, room: int) -> int:
+    """In one transaction keep what ended and claim what free lines can take, at most ``room``; then hand that over.
+
+    How many were claimed. What ended stays with the lines until it is committed.
+    """
+    ended = lines.ended()
+    free = {name: lines.free(name, senders.get(name)) + sum(one.channel == name for one in ended) for name in CHANNELS}
+    if not ended and not (room and any(free.values())):
+        return 0
     with transaction(house.engine) as session:
-        now = house.clock()
-        due = (
-            select(Message)
-            .where(
-                _unfinished(),
-                Message.claimed_at.is_(None),
-                Message.next_try_at <= now,
-                or_(Message.not_after.is_(None), Message.not_after >= now),
+        stored = _store(house.work(session), [(one.subject, one.outcome) for one in ended])
+        claims = _claim(session, worker, house.clock(), free, room) if room else []
+    lines.forget(ended)
+    for claim in claims:
+        lines.give(claim.message.channel, claim, partial(_send, house, senders, claim))
+    for message in stored:
+        log.info("message %s by %s: %s", message.id, message.channel, message.failure or message.status)
+    return len(claims)
+
+
+def _claim(session: Session, worker: str, now: datetime, free: Mapping[str, int], room: int) -> list[Claim]:
+    """Take due messages for the free lines: alerts and drills first, then what is due longest.
+
+    Two workers never get the same.
+    """
+    claimed: list[Message] = []
+    left = dict(free)
+    # Written out, so that PostgreSQL sees that the index of the loud ones fits.
+    loud = Message.repeat == literal_column("'prefer_duplicate'")
+    for first, channel in product((loud, ~loud), CHANNELS):
+        if number := min(left[channel], room - len(claimed)):
+            due = (
+                select(Message)
+                .where(
+                    unfinished(),
+                    first,
+                    Message.channel == channel,
+                    Message.claimed_at.is_(None),
+                    Message.next_try_at <= now,
+                    or_(Message.not_after.is_(None), Message.not_after >= now),
+                )
+                .order_by(Message.next_try_at, Message.id)
+                .limit(number)
+                .with_for_update(skip_locked=True)
             )
-            .order_by(case((Message.repeat == "prefer_duplicate", 0), else_=1), Message.id)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        )
-        message = session.scalars(due).one_or_none()
-        if message is None:
-            return None
-        message.claimed_at = now
-        message.claimed_by = worker
-        message.tries += 1
-    return _Claim(message, now)
+            found = session.scalars(due).all()
+            left[channel] -= len(found)
+            claimed += found
+    if claimed:
+        stamp = update(Message).where(Message.id.in_([message.id for message in claimed]))
+        stamp = stamp.values(claimed_at=now, claimed_by=worker, tries=Message.tries + 1)
+        session.execute(stamp.execution_options(synchronize_session=False))
+    return [Claim(message, worker, now) for message in claimed]
 
 
-def _send(house: House, senders: Mapping[str, Sender], claim: _Claim) -> _Sent | Unreachable | Refused:
+def _send(house: House, senders: Mapping[str, Sender], claim: Claim) -> Sent | Unreachable | Refused:
     """Call the provider, with no transaction open. Whatever it raises becomes one of the two failures."""
     message = claim.message
     sender = senders.get(message.channel)
@@ -265,7 +311,8 @@ def _send(house: House, senders: Mapping[str, Sender], claim: _Claim) -> _Sent |
     except ValueError:
         return Refused("key_missing")
     try:
-        return _Sent(sender.send(letter)[:128])
+        # No text in PostgreSQL holds a NUL: one spoilt reference must not keep the others from being stored.
+        return Sent(sender.send(letter).replace("\0", "")[:128])
     except (Unreachable, Refused) as failure:
         return failure
     except Exception as error:
@@ -288,14 +335,18 @@ def _letter(house: House, message: Message) -> Letter:
     )
 
 
-def _store(house: House, claim: _Claim, outcome: _Sent | Unreachable | Refused) -> None:
-    """Keep what came of a try, in a short transaction."""
-    with transaction(house.engine) as session:
-        work = house.work(session)
-        message = session.scalars(select(Message).where(Message.id == claim.message.id).with_for_update()).one()
+def _store(work: Work, outcomes: Sequence[tuple[Claim, Sent | Unreachable | Refused]]) -> list[Message]:
+    """Keep what came of tries."""
+    ids = [claim.message.id for claim, _outcome in outcomes]
+    # What is sealed is not needed here.
+    sealed = [defer(column) for column in (Message.address_sealed, Message.params_sealed, Message.body_sealed)]
+    query = select(Message).where(Message.id.in_(ids)).order_by(Message.id).with_for_update().options(*sealed)
+    messages = {message.id: message for message in work.session.scalars(query)} if ids else {}
+    for claim, outcome in outcomes:
+        message = messages[claim.message.id]
         # Someone else may hold the row now, because this try outlived its lease.
-        ours = message.claimed_by == claim.message.claimed_by and message.claimed_at == claim.at
-        if isinstance(outcome, _Sent):
+        ours = (message.claimed_by, message.claimed_at) == (claim.by, claim.at)
+        if isinstance(outcome, Sent):
             if message.sent_at is None:
                 # True even if the row was given up or dropped meanwhile: it did go out.
                 message.sent_at, message.failed_at, message.dropped_at = work.now, None, None
@@ -306,7 +357,7 @@ def _store(house: House, claim: _Claim, outcome: _Sent | Unreachable | Refused) 
             _release(message)
             if message.dropped_at is None:
                 _put_back(work, message, outcome)
-    log.info("message %s by %s: %s", message.id, message.channel, message.failure or message.status)
+    return list(messages.values())
 
 
 def _put_back(work: Work, message: Message, failure: Unreachable | Refused) -> None:

@@ -55,7 +55,10 @@ class Refused(Exception):
 
 
 class Sender(Protocol):
-    """A provider, or its twin that only shows what would be sent."""
+    """A provider, or its twin that only shows what would be sent.
+
+    One that may be called by several threads at once says by how many in an attribute ``at_once``.
+    """
 
     def send(self, letter: Letter, /) -> str:
         """Hand the letter over and return the provider's reference. Raises Unreachable or Refused."""

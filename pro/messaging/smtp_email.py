@@ -17,11 +17,13 @@ OUR_FAULT = {530, 534, 535, 538}
 
 
 class SmtpEmail:
-    """Hands each letter to one SMTP server, in a connection of its own.
+    """Hands each letter to one SMTP server, in a connection of its own; a few at once (many servers take no more).
 
     The server's certificate is checked against the system's authorities, or those in the file that ``SSL_CERT_FILE``
     names (OpenSSL reads it): a hospital's own authority goes there.
     """
+
+    at_once = 4
 
     def __init__(
         self,

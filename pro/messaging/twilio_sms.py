@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -54,17 +57,25 @@ class TwilioSms:
     """Sends through one account. ``sender``: a number in E.164, or the id of a messaging service (``MG…``).
 
     ``api_url``: where the provider's interface is reached when not at its own address (a proxy or a fake).
+    Several threads may send: each call has a client and a way out to itself, because neither the client, which notes
+    its last answer, nor the session beneath it promises to be safe for two.
     """
 
+    at_once = 8
+
     def __init__(self, *, account: str, token: str, sender: str, api_url: str = "", timeout: float = TIMEOUT) -> None:
-        self._http = _Http(api_url, timeout)
-        self._client = Client(account, token, http_client=self._http)
+        self._log_in = (account, token)
+        self._reached = (api_url, timeout)
+        # Ways out that nobody uses just now, with their open lines; the last one back is the first to be used again.
+        self._idle: deque[_Http] = deque()
         self._origin = {"messaging_service_sid": sender} if sender.startswith("MG") else {"from_": sender}
 
     def send(self, letter: Letter) -> str:
         """Hand the text over; the reference is the provider's message id."""
         try:
-            message = self._client.messages.create(to=letter.address, body=letter.text, **self._origin)
+            with self._way_out() as http:
+                client = Client(*self._log_in, http_client=http)
+                message = client.messages.create(to=letter.address, body=letter.text, **self._origin)
         except TwilioRestException as error:
             raise failure(error.code, error.status) from None
         except TwilioException:
@@ -80,7 +91,19 @@ class TwilioSms:
 
     def close(self) -> None:
         """Give the lines back."""
-        self._http.close()
+        while self._idle:
+            self._idle.pop().close()
+
+    @contextmanager
+    def _way_out(self) -> Iterator[_Http]:
+        try:
+            http = self._idle.pop()
+        except IndexError:
+            http = _Http(*self._reached)
+        try:
+            yield http
+        finally:
+            self._idle.append(http)
 
 
 class _Http(TwilioHttpClient):  # type: ignore[misc]

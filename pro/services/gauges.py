@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 
 from pro.core.level import Level
-from pro.messaging import outbox
+from pro.messaging import backlog
 from pro.models import Alert, Assessment, Expected, Heartbeat, Participant
 from pro.services import drills
 from pro.work import Work
@@ -34,8 +34,8 @@ def read(work: Work) -> list[Gauge]:
 
 
 def _outbox(work: Work) -> Iterator[Gauge]:
-    rows = {channel: outbox.backlog(work.session, work.now, channel) for channel in CHANNELS}
-    failed = outbox.given_up(work.session)
+    rows = {channel: backlog.backlog(work.session, work.now, channel) for channel in CHANNELS}
+    failed = backlog.given_up(work.session)
     yield Gauge(
         "outbox_waiting",
         "Messages that should have left and have not.",

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
 from pro.core.level import Level
-from pro.messaging import outbox
+from pro.messaging import backlog
 from pro.models import Alert, Heartbeat, Message
 from pro.services import drills, telling
 from pro.work import Work
@@ -35,7 +35,7 @@ def troubles(work: Work) -> list[str]:
     """
     beats = {row.name: row.at for row in work.session.scalars(select(Heartbeat))}
     found = [name for name in LOOPS if name not in beats or work.now - beats[name] > STALE]
-    oldest = outbox.backlog(work.session, work.now).oldest_at
+    oldest = backlog.backlog(work.session, work.now).oldest_at
     if oldest is not None and work.now - oldest > MAIL_LATE:
         found.append("mail")
     other = aliased(Alert)

@@ -22,15 +22,19 @@ from pro.services.forms import answer_rows, standing
 from pro.work import House, Work
 
 log = logging.getLogger(__name__)
-# A provider that hangs costs 20 seconds a message: few at a time, so that the rest of the round still comes round.
-ONE_ROUND, BETWEEN = 5, 2
+# Seconds for the outbox in a round and between two rounds, however much waits: the rest must come round too.
+ONE_ROUND, BETWEEN = 1.0, 3.0
+MANY = 1 << 30
+# Batches of 500 events that a round seals at most: a backlog of messages leaves thousands between two rounds.
+SEALINGS = 10
 
 
-def tick(house: House, senders: Mapping[str, Sender], worker: str) -> int:
+def tick(house: House, senders: Mapping[str, Sender], worker: str, lines: outbox.ProviderLines | None = None) -> int:
     """One round: judge idle forms, look at calendars, queue digests, climb the ladder, drill, deliver the outbox, seal
     the audit trail. How much was done.
 
-    A step that breaks is logged, leaves no heartbeat, and does not keep the others from running.
+    A step that breaks is logged, leaves no heartbeat, and does not keep the others from running. With ``lines``, which
+    whoever goes on to ``send`` keeps, a provider that hangs does not keep them waiting either.
     """
     steps: tuple[tuple[str, Callable[[], int]], ...] = (
         ("judge_idle", lambda: judge_idle(house)),
@@ -38,8 +42,8 @@ def tick(house: House, senders: Mapping[str, Sender], worker: str) -> int:
         ("digests", lambda: _in_transaction(house, digests)),
         ("escalate", lambda: escalate(house)),
         ("drills", lambda: _in_transaction(house, drill)),
-        ("outbox", lambda: outbox.deliver(house, senders, worker, ONE_ROUND)),
-        ("audit", lambda: _in_transaction(house, audit.seal_events)),
+        ("outbox", lambda: outbox.deliver(house, senders, worker, MANY, seconds=ONE_ROUND, lines=lines)),
+        ("audit", lambda: seal(house)),
     )
     done, alive = 0, []
     for name, step in steps:
@@ -55,13 +59,32 @@ def tick(house: House, senders: Mapping[str, Sender], worker: str) -> int:
     return done
 
 
-def send(house: House, senders: Mapping[str, Sender], worker: str) -> int:
+def send(house: House, senders: Mapping[str, Sender], worker: str, lines: outbox.ProviderLines | None = None) -> int:
     """Between two rounds: only what waits in the outbox, so that an alert leaves within a second."""
     try:
-        return outbox.deliver(house, senders, worker, BETWEEN)
+        return outbox.deliver(house, senders, worker, MANY, seconds=BETWEEN, lines=lines)
     except Exception as error:
         log.error("the outbox could not be delivered: %s", type(error).__name__)
         return 0
+
+
+def finish(house: House, lines: outbox.ProviderLines) -> None:
+    """Before the worker ends: what providers still have in hand is waited for and kept."""
+    try:
+        outbox.hang_up(house, lines)
+    except Exception as error:
+        log.error("what providers answered last could not be kept: %s", type(error).__name__)
+
+
+def seal(house: House) -> int:
+    """Seal what waits, a batch a transaction; how many events. A great many are left in part to the next round."""
+    sealed = 0
+    for _batch in range(SEALINGS):
+        number = _in_transaction(house, audit.seal_events)
+        sealed += number
+        if number < audit.BATCH:
+            break
+    return sealed
 
 
 def judge_idle(house: House) -> int:

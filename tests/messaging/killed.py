@@ -1,6 +1,7 @@
 """A worker that dies: delivers from the database named on the command line and is killed in the middle of a call.
 
-Run as ``python -m tests.messaging.killed URL FILE``; the letter that it handed over is written to FILE first.
+Run as ``python -m tests.messaging.killed URL FILE NOW [NUMBER]``; the letters that it handed over are written to FILE
+first, one a line. With NUMBER it takes four at once and dies when it has so many.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +19,7 @@ from pro.catalogue import Catalogue
 from pro.config import Config
 from pro.i18n import Catalogs
 from pro.messaging import outbox
-from pro.messaging.sender import Letter
+from pro.messaging.sender import Letter, Sender
 from pro.work import House
 
 
@@ -32,6 +34,29 @@ class Fatal:
         self._path.write_text(letter.message_id)
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError("the process lives on")
+
+
+class FatalLater:
+    """Takes letters, always four at once, and takes the process with it at number ``last`` before anybody says yes."""
+
+    at_once = 4
+
+    def __init__(self, path: Path, last: int) -> None:
+        self._file = path.open("a", buffering=1)
+        self._last = last
+        self._four = threading.Barrier(self.at_once, self._meet)
+        self._met = 0
+
+    def _meet(self) -> None:
+        self._met += self.at_once
+        if self._met >= self._last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def send(self, letter: Letter) -> str:
+        """Keep the letter's id; say yes when four came together."""
+        self._file.write(f"{letter.message_id}\n")
+        self._four.wait(60)
+        return letter.message_id
 
 
 def house(url: str, now: datetime) -> House:
@@ -50,5 +75,6 @@ def house(url: str, now: datetime) -> House:
 
 if __name__ == "__main__":
     here = house(sys.argv[1], datetime.fromisoformat(sys.argv[3]))
-    fatal = Fatal(Path(sys.argv[2]))
-    outbox.deliver(here, {"email": fatal, "sms": fatal}, "killed")
+    heard = Path(sys.argv[2])
+    fatal: Sender = FatalLater(heard, int(sys.argv[4])) if len(sys.argv) > 4 else Fatal(heard)
+    outbox.deliver(here, {"email": fatal, "sms": fatal}, "killed", 1000)

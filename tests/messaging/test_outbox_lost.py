@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pro.db import transaction
-from pro.messaging import outbox
+from pro.messaging import backlog, outbox
 from pro.messaging.sender import Letter, Refused, Unreachable
 from pro.work import House
 from tests.messaging.letters import ALERT, Scripted, deliver, one, queue
@@ -112,20 +112,20 @@ def test_pause(tries: int, repeat: str, chance: float, retry_after: float | None
 
 
 def test_the_backlog_counts_what_should_have_left(any_house: House, clock: Any) -> None:
-    def found() -> outbox.Backlog:
+    def found() -> backlog.Backlog:
         with transaction(any_house.engine) as session:
-            return outbox.backlog(session, clock.now)
+            return backlog.backlog(session, clock.now)
 
-    assert found() == outbox.Backlog(0, None, 0)
+    assert found() == backlog.Backlog(0, None, 0)
     start = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
     queue(any_house, "later", not_before=start + timedelta(hours=1))
-    assert found() == outbox.Backlog(0, None, 0)
+    assert found() == backlog.Backlog(0, None, 0)
     queue(any_house, "now")
     clock.move(minutes=1)
-    assert found() == outbox.Backlog(1, start, 0)
+    assert found() == backlog.Backlog(1, start, 0)
     deliver(any_house, Scripted([Unreachable("no_line:connect")]))
-    assert found() == outbox.Backlog(1, start, 1)
+    assert found() == backlog.Backlog(1, start, 1)
     clock.move(hours=2)
-    assert found() == outbox.Backlog(2, start, 1)
+    assert found() == backlog.Backlog(2, start, 1)
     deliver(any_house, Scripted())
-    assert found() == outbox.Backlog(0, None, 0)
+    assert found() == backlog.Backlog(0, None, 0)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from pro.messaging.sender import Refused, Unreachable
 from pro.messaging.twilio_sms import CODES, TwilioSms, failure
+from tests.browser import at_once
 from tests.messaging.letters import LINK, PHONE, make_letter
 from tests.messaging.twilio_fake import ACCOUNT, BAD_NUMBERS, DOCUMENT, NUMBER, TOKEN, TwilioFake, twilio_fake
 from tests.postgres import free_port
@@ -176,3 +179,22 @@ def test_the_log_knows_neither_phone_nor_text(
             sms.send(make_letter(address="+8613800021610"))
     assert not any(secret in caplog.text for secret in (PHONE[1:], "13800021610", LINK, TOKEN))
     assert len(fake.messages) == 1
+
+
+def test_several_threads_get_each_its_own_answer(fake: TwilioFake, sms: TwilioSms) -> None:
+    found: dict[str, str] = {}
+
+    def send(thread: int) -> None:
+        for number in range(15):
+            text = f"{thread}.{number}"
+            found[text] = sms.send(make_letter(text=text))
+
+    usual = sys.getswitchinterval()
+    # Threads that take turns at every step meet each other everywhere.
+    sys.setswitchinterval(1e-6)
+    try:
+        at_once(*(partial(send, thread) for thread in range(sms.at_once)))
+    finally:
+        sys.setswitchinterval(usual)
+    assert found == {message["body"]: message["sid"] for message in fake.messages}
+    assert len(found) == 15 * sms.at_once

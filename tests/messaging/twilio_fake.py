@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -75,6 +76,7 @@ class TwilioFake:
     body_error: int | None = None
     not_json: bool = False
     checker: OpenAPI | None = None
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def reply(self, path: str, body: bytes, headers: Headers) -> tuple[int, dict[str, str], bytes]:
         """The answer to a posted form."""
@@ -100,7 +102,7 @@ class TwilioFake:
         return 201, {}, data
 
     def _message(self, form: Mapping[str, str]) -> dict[str, Any]:
-        sid = f"SM{len(self.messages) + 1:032x}"
+        sid = f"SM{next(self.numbers):032x}"
         uri = f"/2010-04-01/Accounts/{ACCOUNT}/Messages/{sid}"
         return {
             "account_sid": ACCOUNT,
@@ -145,13 +147,18 @@ class TwilioFake:
 
 
 @contextmanager
-def twilio_fake() -> Iterator[TwilioFake]:
-    """A running fake on a free loopback port."""
+def twilio_fake(*, checked: bool = True) -> Iterator[TwilioFake]:
+    """A running fake on a free loopback port. Not ``checked``: quick, for measuring."""
     fake = TwilioFake()
-    if DOCUMENT.exists():
+    if checked and DOCUMENT.exists():
         fake.checker = OpenAPI.from_dict(json.loads(DOCUMENT.read_text()))
 
     class Requests(BaseHTTPRequestHandler):
+        # As the real one: the line stays open for the next request, and a reply leaves in one piece.
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = -1
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             status, headers, data = fake.reply(urlsplit(self.path).path, body, Headers(list(self.headers.items())))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,9 +11,10 @@ import pytest
 from sqlalchemy import text
 
 from pro.core.level import Level
+from pro.messaging import outbox
 from pro.messaging.sender import Letter, Unreachable
 from pro.models import Alert, Assessment, Event, Heartbeat, Message, Seal
-from pro.services import pulse, rounds
+from pro.services import audit, pulse, rounds
 from tests import browser
 from tests.services.ward import Ward, broken_rule
 
@@ -207,6 +210,62 @@ def test_a_provider_that_is_away_breaks_no_round(ward):
     tick(ward, Away())
     assert set(beats(ward)) == set(pulse.LOOPS)
     assert [row.status for row in ward.rows(Message)] == ["waiting", "waiting"]
+
+
+def test_a_provider_that_hangs_holds_no_round_up(any_ward, clock):
+    """With every line taken a round ends after little more than its second, and all else in it is done."""
+    any_ward.start().save(bleed=4)
+    any_ward.start(any_ward.send()).save(bleed=3)
+    answers = threading.Event()
+
+    class Hanging:
+        at_once = 2
+
+        def send(self, letter: Letter) -> str:
+            assert answers.wait(60)
+            return letter.message_id
+
+    senders, lines = {"email": Hanging()}, outbox.ProviderLines()
+    try:
+        for _ in range(3):
+            clock.move(minutes=10)
+            began = time.monotonic()
+            rounds.tick(any_ward.house, senders, "worker-1", lines)
+            assert time.monotonic() - began < 5
+            assert beats(any_ward) == dict.fromkeys(pulse.LOOPS, clock.now)
+        assert any_ward.alerts()["M02"].level == Level.EMERGENCY
+        assert all(row.sent_at is None for row in any_ward.rows(Message))
+    finally:
+        answers.set()
+    rounds.finish(any_ward.house, lines)
+    # Two rounds later their lease was over; they did go out, and that is what is kept.
+    assert len([row for row in any_ward.rows(Message) if row.sent_at]) == 2
+
+
+def test_a_round_seals_all_that_a_backlog_left(any_ward):
+    with browser.working(any_ward.house) as work:
+        for _ in range(audit.BATCH + 1):
+            work.record("test", work.session.get_one(Assessment, any_ward.checkin.assessment_id))
+    tick(any_ward)
+    assert len(any_ward.rows(Seal)) == len(any_ward.rows(Event)) > audit.BATCH
+
+
+def test_what_cannot_be_kept_at_the_end_does_not_break_the_end(ward, caplog):
+    ward.start().save(bleed=4)
+    lines = outbox.ProviderLines()
+    held = threading.Event()
+
+    class Slow:
+        def send(self, letter: Letter) -> str:
+            assert held.wait(60)
+            return letter.message_id
+
+    rounds.send(ward.house, {"email": Slow()}, "worker-1", lines)
+    with ward.house.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE message RENAME TO gone"))
+    held.set()
+    rounds.finish(ward.house, lines)
+    assert "what providers answered last could not be kept" in caplog.text
 
 
 def test_between_rounds_only_the_outbox_is_emptied(ward):

@@ -142,11 +142,26 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("look_at", pro.db.UtcDateTime(timezone=True), nullable=True))
         batch_op.create_index(batch_op.f("ix_participant_look_at"), ["look_at"], unique=False)
 
+    # The outbox finds what is due by indexes of what is not sent yet, however much was sent before.
+    op.drop_index("ix_message_due", "message")
+    unfinished = "sent_at IS NULL AND failed_at IS NULL AND dropped_at IS NULL"
+    for name, where, columns in (
+        ("ix_message_due", unfinished, ["channel", "next_try_at", "id"]),
+        ("ix_message_due_loud", f"{unfinished} AND repeat = 'prefer_duplicate'", ["channel", "next_try_at", "id"]),
+        ("ix_message_too_late", f"{unfinished} AND not_after IS NOT NULL", ["not_after"]),
+        ("ix_message_claimed", "claimed_at IS NOT NULL", ["claimed_at"]),
+    ):
+        op.create_index(name, "message", columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+
     # Who is in the study already gets a plan at the worker's next round.
     op.execute("UPDATE participant SET look_at = enrolled_at WHERE withdrawn_at IS NULL AND died_at IS NULL")
 
 
 def downgrade() -> None:
+    for name in ("ix_message_claimed", "ix_message_too_late", "ix_message_due_loud", "ix_message_due"):
+        op.drop_index(name, "message")
+    op.create_index("ix_message_due", "message", ["sent_at", "failed_at", "dropped_at", "next_try_at"])
+
     with op.batch_alter_table("participant", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_participant_look_at"))
         batch_op.drop_column("look_at")
