@@ -5,6 +5,7 @@ from pro.models.alert import Alert, AlertNote
 from pro.models.assessment import Answer, Assessment, Score, Wording
 from pro.models.event import Event, Heartbeat, Seal
 from pro.models.expected import MISSING_REASONS, Expected
+from pro.models.inbound import Card, Inbound
 from pro.models.message import Message
 from pro.models.participant import Anchor, Circumstance, Participant
 from pro.models.staff import ROLES, Absence, Drill, Duty, Staff, StaffSession
@@ -24,12 +25,14 @@ __all__ = [
     "Assessment",
     "Attempt",
     "Call",
+    "Card",
     "Circumstance",
     "Drill",
     "Duty",
     "Event",
     "Expected",
     "Heartbeat",
+    "Inbound",
     "Message",
     "Participant",
     "Score",

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from pro.db import Base, UtcDateTime
 
-# call_missed: phone somebody whose forms stayed empty.
-TASK_KINDS = ("call_missed",)
+# call_missed: forms stayed empty. phone_unreachable: texts do not arrive. answer_unclear: we did not understand twice.
+TASK_KINDS = ("call_missed", "phone_unreachable", "answer_unclear")
 CALL_OUTCOMES = ("reached", "reached_relative", "no_answer", "wrong_number", "refused", "died")
 
 
