@@ -30,6 +30,9 @@ BATCH = 100
 LONGEST = 2000
 # Today's messages depend on every window that touches today.
 AHEAD = timedelta(hours=26)
+AGAIN = timedelta(seconds=1)
+# A form without licensed words cannot be issued; somebody may load them meanwhile.
+UNLICENSED = timedelta(hours=1)
 TEMPLATES = {
     "link": ("invitation", "reminder"),
     "code": ("invitation_code", "reminder_code"),
@@ -104,8 +107,9 @@ def _batch(work: Work, limit: int, without: Iterable[int], only: int | None = No
         work.session.flush()
         forms = _forms(work, people)
         already = _sent_today(work, people)
+        free = _hold(work, _begun_and_over(work, people, forms))
         for person in people:
-            silent = _close(work, person, forms)
+            silent = _close(work, person, forms, free)
             pending = _remind(work, person, forms, already[person.row.id])
             person.row.look_at = _next(work, person, pending)
             if silent:
@@ -140,12 +144,13 @@ def _lines(work: Work, ids: Sequence[int]) -> dict[int, list[Expected]]:
             Expected.served_at.is_(None),
             Expected.missed_at.is_(None),
         )
-        .order_by(Expected.opens_at, Expected.id)
+        # In the order in which whoever answers takes them: else the two could wait for one another.
+        .order_by(Expected.id)
         .with_for_update()
         .execution_options(populate_existing=True)
     )
     found: dict[int, list[Expected]] = defaultdict(list)
-    for line in work.session.scalars(query):
+    for line in sorted(work.session.scalars(query), key=lambda line: (line.opens_at, line.id)):
         found[line.participant_id].append(line)
     return dict(found)
 
@@ -156,7 +161,8 @@ def _later(work: Work, ids: Sequence[int]) -> dict[int, datetime]:
         .where(Expected.participant_id.in_(ids), Expected.opens_at > work.now + AHEAD)
         .group_by(Expected.participant_id)
     )
-    return dict(work.session.execute(query))
+    # A result has keys(), so that dict() would take it for a mapping.
+    return {participant_id: opens for participant_id, opens in work.session.execute(query)}
 
 
 def _never_planned(work: Work, people: Sequence[Participant]) -> list[Participant]:
@@ -179,7 +185,8 @@ def _issue(work: Work, people: Sequence[_Person]) -> None:
     pins = {name: _pinned(work, name) for name in {line.instrument for _row, line in opening}}
     waiting = issuing.open_forms(work, sorted({row.id for row, _line in opening}))
     # A form that somebody is answering at this moment is not touched.
-    free = _hold(work, {form.id for form in waiting.values() if form.first_answer_at is None})
+    held = _hold(work, {form.id for form in waiting.values() if form.first_answer_at is None})
+    free = {number for number, form in held.items() if form.first_answer_at is None}
     given: list[tuple[Expected, Assessment]] = []
     new: list[Assessment] = []
     for row, line in opening:
@@ -190,7 +197,7 @@ def _issue(work: Work, people: Sequence[_Person]) -> None:
         if form is None:
             form = waiting[row.id, line.instrument] = issuing.new_form(work, row.id, line.instrument, pinned, line)
             new.append(form)
-        elif form.id in free:
+        elif form.id is None or form.id in free:
             issuing.go_on(work, form, pinned, line)
         given.append((line, form))
     work.session.flush()
@@ -208,16 +215,18 @@ def _pinned(work: Work, instrument: str) -> dict[str, str] | None:
         return None
 
 
-def _hold(work: Work, numbers: set[int]) -> set[int]:
+def _hold(work: Work, numbers: set[int]) -> dict[int, Assessment]:
+    """The forms of ``numbers`` that nobody else holds, read anew."""
     if not numbers:
-        return set()
+        return {}
     query = (
         select(Assessment)
-        .where(Assessment.id.in_(numbers), Assessment.first_answer_at.is_(None))
+        .where(Assessment.id.in_(numbers))
+        .order_by(Assessment.id)
         .with_for_update(skip_locked=True, key_share=True)
         .execution_options(populate_existing=True)
     )
-    return {form.id for form in work.session.scalars(query)}
+    return {form.id: form for form in work.session.scalars(query)}
 
 
 def _forms(work: Work, people: Sequence[_Person]) -> dict[int, Assessment]:
@@ -227,14 +236,26 @@ def _forms(work: Work, people: Sequence[_Person]) -> dict[int, Assessment]:
     return {form.id: form for form in work.session.scalars(select(Assessment).where(Assessment.id.in_(numbers)))}
 
 
-def _close(work: Work, person: _Person, forms: Mapping[int, Assessment]) -> list[Expected]:
-    """Windows that are over: a form that was begun counts as partial, nothing at all as missed (rule 4)."""
+def _begun_and_over(work: Work, people: Sequence[_Person], forms: Mapping[int, Assessment]) -> set[int]:
+    numbers = {line.assessment_id or 0 for person in people for line in person.lines if line.closes_at < work.now}
+    return {number for number in numbers & forms.keys() if forms[number].first_answer_at is not None}
+
+
+def _close(
+    work: Work, person: _Person, forms: Mapping[int, Assessment], free: Mapping[int, Assessment]
+) -> list[Expected]:
+    """Windows that are over: a form that was begun counts as partial, nothing at all as missed (rule 4).
+
+    ``free``: forms that were begun and that nobody answers at this moment; the others are left for the next look.
+    """
     silent = []
     for line in person.lines:
         if line.served_at is not None or work.now <= line.closes_at:
             continue
         form = forms.get(line.assessment_id or 0)
         if form is not None and form.first_answer_at is not None:
+            if form.id not in free:
+                continue
             planned.settle(work, form)
         if line.served_at is None:
             line.missed_at = work.now
@@ -318,8 +339,8 @@ def _queue(work: Work, person: _Person, line: Expected, form: Assessment, remind
     rendered = compose.render(template, language, params, work.house.catalogs, not work.config.production)
     outbox.queue(
         work,
-        # By name, not by row: a visit that was dropped and comes back is not announced again.
-        dedupe_key=f"remind:{person.row.id}:{line.visit}:{line.instrument}:{reminder.step}",
+        # By name, not by row: a visit that was dropped and comes back on its day is not announced again.
+        dedupe_key=f"remind:{person.row.id}:{line.visit}:{line.instrument}:{line.opens_at:%Y%m%d}:{reminder.step}",
         channel="sms",
         template=template,
         params=params,
@@ -340,5 +361,11 @@ def _next(work: Work, person: _Person, coming: Sequence[datetime]) -> datetime |
     for line in person.lines:
         if line.served_at is not None or line.missed_at is not None:
             continue
-        moments.append(line.opens_at if line.opens_at > work.now else line.closes_at + timedelta(seconds=1))
+        if line.opens_at > work.now:
+            moments.append(line.opens_at)
+            continue
+        # What could not be settled now because somebody is answering it comes again soon.
+        moments.append(max(line.closes_at + timedelta(seconds=1), work.now + AGAIN))
+        if line.assessment_id is None and person.row.is_active:
+            moments.append(work.now + UNLICENSED)
     return min(moments, default=None)
