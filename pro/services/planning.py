@@ -305,12 +305,13 @@ def _fact_now(
     rows = Circumstance.participant_id == participant.id, Circumstance.name == fact, Circumstance.item == ""
     if newest is not None:
         found = work.session.scalar(select(Circumstance).where(*rows).order_by(Circumstance.id.desc()).limit(1))
-        if found is not None and found.recorded_by is None:
-            if local_date(found.recorded_at, participant.time_zone) > newest:
-                return str(found.value)
+        by_rule = found is not None and found.recorded_by is None
+        if found is not None and by_rule and local_date(found.recorded_at, participant.time_zone) > newest:
+            return str(found.value)
         return dated.facts_set(calendar, after)[fact]
     # All are taken back: it is again what it was before the first of them.
-    first = select(func.min(Anchor.recorded_at)).where(Anchor.participant_id == participant.id, Anchor.kind.in_(setting))
+    mine = Anchor.participant_id == participant.id, Anchor.kind.in_(setting)
+    first = select(func.min(Anchor.recorded_at)).where(*mine)
     before = select(Circumstance).where(*rows, Circumstance.recorded_at < first.scalar_subquery())
     found = work.session.scalar(before.order_by(Circumstance.id.desc()).limit(1))
     return str(found.value) if found is not None else "none"

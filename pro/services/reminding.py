@@ -161,8 +161,8 @@ def _later(work: Work, ids: Sequence[int]) -> dict[int, datetime]:
         .where(Expected.participant_id.in_(ids), Expected.opens_at > work.now + AHEAD)
         .group_by(Expected.participant_id)
     )
-    # A result has keys(), so that dict() would take it for a mapping.
-    return {participant_id: opens for participant_id, opens in work.session.execute(query)}
+    # Not dict(): a result has keys(), so that it would be taken for a mapping.
+    return {row[0]: row[1] for row in work.session.execute(query)}
 
 
 def _never_planned(work: Work, people: Sequence[Participant]) -> list[Participant]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import cast
 
 import pytest
 
+from pro.core.anchors import AnchorProblem
 from pro.errors import BadData, NotAllowed
 from pro.models import Anchor, Circumstance, Participant
 from pro.services import circumstances, planning
@@ -148,7 +150,10 @@ BAD = {
         [change("rt_fraction", "2026-04-15", 1), change("rt_fraction", "2026-04-16", 1)],
         "twice",
     ),
-    "one anchor set and taken back": ([change("rt_fraction", "2026-04-15", 1), change("rt_fraction", None, 1)], "twice"),
+    "one anchor set and taken back": (
+        [change("rt_fraction", "2026-04-15", 1), change("rt_fraction", None, 1)],
+        "twice",
+    ),
 }
 
 
@@ -160,7 +165,7 @@ def test_what_cannot_be_is_refused_and_changes_nothing(here, name):
     assert key in {problem.key for problem in here.preview(*what).problems}
     with pytest.raises(BadData) as refused:
         here.set(*what, reason="because")
-    assert key in {problem.key for problem in refused.value.details["problems"]}
+    assert key in {problem.key for problem in cast(tuple[AnchorProblem, ...], refused.value.details["problems"])}
     assert [(row.id, row.superseded_at) for row in here.ward.rows(Anchor)] == before
     assert here.events("anchors.set") == []
 
@@ -287,7 +292,7 @@ def test_a_withdrawal_by_mistake_is_taken_back_and_the_plan_comes_back(person):
 # --- what moves and what stays ---------------------------------------------------------------------------------------
 
 
-def places(person: Patient) -> dict[tuple[str, str], tuple[object, ...]]:
+def places(person: Patient) -> dict[tuple[str, str], tuple[datetime, datetime, datetime]]:
     return {name: (row.opens_at, row.due_at, row.closes_at) for name, row in person.lines().items()}
 
 
@@ -353,7 +358,8 @@ def test_back_filled_dates_send_nothing_and_nobody_is_phoned(person):
     )
     assert done.problems == ()
     person.look()
-    past = [row for row in person.lines().values() if row.closes_at < person.ward.house.clock() and row.kind != "baseline"]
+    now = person.ward.house.clock()
+    past = [row for row in person.lines().values() if row.closes_at < now and row.kind != "baseline"]
     assert len(past) > 10
     assert {row.missing_reason for row in past} == {"administrative"}
     assert all(":baseline:" not in key and "rt_week.5" not in key for key, _ in person.told())

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -103,7 +104,7 @@ def act(person: Patient, step: tuple[object, ...]) -> None:
             return
         {"answer": person.answer, "begin": person.begin, "open": person.start}[str(what)](str(step[1]))
     else:
-        (kind, number) = step[1]  # type: ignore[misc]
+        kind, number = cast(tuple[str, int], step[1])
         on = CONSENT + timedelta(days=int(str(step[2]))) if what == "set" else None
         planned = bool(step[3]) if what == "set" else False
         edited(person, kind, number, on, planned)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from pro.core.plan import Plan
-from pro.services import access, leaving, reminding
+from pro.services import access, issuing, leaving, reminding
 from tests import browser
 from tests.core.trial import local
 from tests.services.patient import CHECKIN, QLQ, Patient, change, enrol
@@ -30,16 +31,14 @@ def here(ward: Ward) -> Patient:
 
 def dropped(person: Patient) -> list[tuple[int, str]]:
     """(step, why) of every reminder that was not sent."""
-    return [(event.new["step"], event.reason) for event in person.events("reminder.dropped")]
+    return [(event.new["step"], event.reason) for event in person.events("reminder.dropped") if event.new]
 
 
 def due_days(person: Patient, visit: str) -> list[str]:
     """When the texts about ``visit`` may go out: local time of the first and the last moment."""
     zone = local("2026-01-01 00:00").tzinfo
     return [
-        f"{row.next_try_at.astimezone(zone):%m-%d %H:%M}"
-        for row in person.messages()
-        if f":{visit}:" in row.dedupe_key
+        f"{row.next_try_at.astimezone(zone):%m-%d %H:%M}" for row in person.messages() if f":{visit}:" in row.dedupe_key
     ]
 
 
@@ -114,7 +113,7 @@ def test_a_text_that_was_queued_in_the_evening_does_not_go_out_at_night(ward, cl
     assert [row.not_after for row in person.messages()] == [local("2026-03-02 21:00") - timedelta(seconds=1)] * 2
 
 
-def with_reminding(ward: Ward, **what: object) -> Ward:
+def with_reminding(ward: Ward, **what: Any) -> Ward:
     def changed(plan: Plan) -> Plan:
         assert plan.calendar is not None
         rules = replace(plan.calendar.reminding, **what)
@@ -135,7 +134,7 @@ def test_at_most_so_many_a_day(ward):
 def test_a_text_of_the_staff_counts_for_the_day(ward):
     person = enrol(with_reminding(ward, per_day=1))
     with browser.working(ward.house, ward.coordinator.actor) as work:
-        from_staff = reminding.issuing.send_form(work, person.row(work), CHECKIN, by="link")
+        from_staff = issuing.send_form(work, person.row(work), CHECKIN, by="link")
     assert from_staff.link
     person.look()
     assert len(person.messages()) == 1
@@ -146,7 +145,7 @@ def test_links_instead_of_codes(ward):
     person = enrol(with_reminding(ward, by="link"))
     person.live("2026-03-03 12:00")
     assert [row.template for row in person.messages()] == ["invitation"] * 2 + ["reminder"] * 2
-    mail = [mail for mail in ward.mails("reminder") if mail.row.participant_id == person.id][0]
+    mail = next(mail for mail in ward.mails("reminder") if mail.row.participant_id == person.id)
     with browser.working(ward.house) as work:
         found, _who = access.open_link(work, mail.params["link"].rpartition("/")[2])
     assert found.id == mail.row.assessment_id
@@ -291,9 +290,11 @@ def test_a_form_that_nobody_answered_goes_on_to_the_next_visit(person):
     assert (again.id, again.visit) == (first.id, "induction_week.2")
     assert {way.id for way in old} <= {way.id for way in person.ways() if way.revoked_at is None}
     assert person.statuses()["induction_week.1", CHECKIN] == "missed"
-    mail = [mail for mail in person.ward.mails("invitation_code") if ":induction_week.1:" in mail.row.dedupe_key][0]
+    mail = next(mail for mail in person.ward.mails("invitation_code") if ":induction_week.1:" in mail.row.dedupe_key)
     with browser.working(person.ward.house) as work:
-        assert access.enter_code(work, mail.params["code"], "1.2.3.4", "phone", "zh_Hans").assessment.id == again.id
+        found = access.enter_code(work, mail.params["code"], "1.2.3.4", "phone", "zh_Hans").assessment
+    assert found is not None
+    assert found.id == again.id
     person.answer()
     statuses = person.statuses()
     assert (statuses["induction_week.1", CHECKIN], statuses["induction_week.2", CHECKIN]) == ("missed", "received")
@@ -353,5 +354,3 @@ def test_a_form_without_a_licence_is_issued_once_there_is_one(ward):
     person.look()
     assert [form.instrument for form in person.forms()] == [CHECKIN]
     assert person.next_look() == ward.house.clock() + timedelta(hours=1)
-
-

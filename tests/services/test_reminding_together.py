@@ -10,7 +10,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from pro import db, i18n
 from pro.catalogue import read as read_catalogue
 from pro.config import Config
 from pro.messaging import outbox
-from pro.services import access, answering, ledger, reminding
+from pro.services import access, answering, reminding
 from pro.work import House
 from tests import browser, make
 from tests.core.trial import local
@@ -98,7 +97,7 @@ def killed(url: str, now: datetime, after: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return made
 
-    reminding.outbox.queue = queue  # type: ignore[assignment]
+    outbox.queue = queue  # type: ignore[assignment]
     reminding.look(house)
 
 
@@ -281,16 +280,6 @@ def test_who_withdraws_while_a_round_runs_gets_nothing(postgresql_ward, monkeypa
     browser.at_once(person.look, withdraw)
     assert [row.failure for row in person.messages()] == ["not_wanted", "not_wanted"]
     assert {way.revoked_at is None for way in person.ways()} == {False}
-
-
-def test_a_message_that_is_dropped_is_recorded(ward):
-    person = enrol(ward)
-    person.look()
-    with browser.working(ward.house) as work:
-        form = work.session.get_one(type(person.form()), person.form().id)
-        ledger.receive(work, form)
-    assert [event.reason for event in person.events("message.dropped")] == ["answered"]
-    assert replace(person) == person
 
 
 if __name__ == "__main__":
