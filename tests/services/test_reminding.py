@@ -354,3 +354,16 @@ def test_a_form_without_a_licence_is_issued_once_there_is_one(ward):
     person.look()
     assert [form.instrument for form in person.forms()] == [CHECKIN]
     assert person.next_look() == ward.house.clock() + timedelta(hours=1)
+
+
+def test_a_visit_that_is_put_off_for_weeks_is_asked_for_again_at_its_time(person):
+    induced(person)
+    person.set(change("rt_fraction", "2026-04-06", 1, planned=True))
+    person.live("2026-04-04 12:00")
+    assert due_days(person, "before_rt")[-1] == "04-04 08:00"
+    person.set(change("rt_fraction", "2026-05-11", 1, planned=True))
+    assert person.line("before_rt", QLQ).steps == 0
+    before = len(person.told())
+    person.live("2026-05-04 12:00")
+    assert "before_rt:qlq_c30:0" in [key for key, _ in person.told()[before:]]
+    assert len([key for key, _ in person.told()[before:] if "before_rt" in key]) == 1
