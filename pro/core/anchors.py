@@ -111,8 +111,10 @@ def _misplaced(
         if first is not None and anchor.on < first.on:
             yield AnchorProblem("before", anchor, first.kind, first.number, first.on)
     for name in kind.after_all:
-        happened = [other for other in anchors if other.kind == name and not other.planned]
-        final = max(happened, key=lambda other: other.on, default=None)
+        mine = sorted((other for other in anchors if other.kind == name), key=lambda other: other.on)
+        happened = [other for other in mine if not other.planned]
+        # What is planned may be given up, but what has no beginning has no end.
+        final = happened[-1] if happened else next(iter(mine), None)
         if final is not None and anchor.on < final.on:
             yield AnchorProblem("before", anchor, final.kind, final.number, final.on)
     lower = [other for other in anchors if other.kind == anchor.kind and other.number < anchor.number]

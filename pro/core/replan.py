@@ -31,12 +31,17 @@ class Replan:
 
 
 def replan(
-    before: Sequence[Expected], after: Sequence[Expected], opened: Collection[tuple[str, str]], now: datetime
+    before: Sequence[Expected],
+    after: Sequence[Expected],
+    opened: Collection[tuple[str, str]],
+    now: datetime,
+    unasked: Collection[tuple[str, str]] = (),
 ) -> Replan:
     """Lead the plan ``before`` over to ``after``.
 
     Names in ``opened`` ((visit, instrument) that somebody opened or answered) and windows that are over at ``now`` stay
     as they are, whatever ``after`` says of them. Re-planning the result with the same ``after`` changes nothing.
+    ``unasked``: names whose window was over before anybody knew of it; nothing happened there, so they follow.
     """
     wanted = {one.name: one for one in after}
     known = {one.name for one in before}
@@ -45,7 +50,7 @@ def replan(
     dropped: list[Expected] = []
     for one in before:
         new = wanted.get(one.name)
-        if one.name in opened or one.closes < now:
+        if one.name in opened or (one.closes < now and one.name not in unasked):
             kept.append(one)
         elif new is not None and _same_window(one, new):
             # What it rests on may have changed: a fraction that was projected was given.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import and_, or_, select
 
@@ -42,6 +42,11 @@ def form_of(assessment: Assessment) -> Form:
     return Form(str(assessment.id), assessment.instrument, at, assessment.visit or "")
 
 
+def was_never_asked(row: Expected) -> bool:
+    """True if its window was over before it became known: recorded afterwards, or mistyped."""
+    return row.served_at is None and row.missed_at is not None and row.closes_at < row.known_at
+
+
 def apply(
     work: Work,
     participant: Participant,
@@ -53,9 +58,13 @@ def apply(
     rows = dict(rows)
     for one in diff.kept:
         rows[one.name].basis, rows[one.name].rank = one.basis, one.rank
-    for _before, one in diff.moved:
-        _write(rows[one.name], one)
-        rows[one.name].known_at = work.now
+    for before, one in diff.moved:
+        row = rows[one.name]
+        _write(row, one)
+        row.known_at, row.missed_at, row.missing_reason = work.now, None, ""
+        if one.opens > before.closes:
+            # Another time altogether: who was asked then must be asked anew.
+            row.steps = 0
     dropped = {rows[one.name].assessment_id for one in diff.dropped}
     for one in diff.dropped:
         work.session.delete(rows.pop(one.name))
@@ -69,20 +78,21 @@ def apply(
         row = rows[found.one.name]
         if row.served_at is None:
             _serve(row, found, work.session.get_one(Assessment, int(found.form)))
-    for one in diff.added:
+    for one in (*diff.added, *(after for _before, after in diff.moved)):
         row = rows[one.name]
         if one.closes < work.now and row.served_at is None:
             # Its day was recorded afterwards, so nobody was ever asked: nothing is sent, nobody is phoned.
             row.missed_at, row.missing_reason = work.now, "administrative"
     work.session.flush()
     forms = {row.assessment_id for row in rows.values() if row.assessment_id and row.served_at is None}
-    _follow_forms(work, participant, {number for number in dropped | forms if number})
+    _follow_forms(work, participant, {number for number in dropped | forms if number}, dropped)
 
 
 def settle(work: Work, assessment: Assessment) -> list[Expected]:
     """Note in the ledger which visits the answered ``assessment`` serves, and keep others apart from it.
 
-    Returns the rows that it serves. Twice is harmless.
+    One that was begun and never sent counts only where the window is over. Returns the rows that it serves. Twice is
+    harmless.
     """
     participant = work.session.get_one(Participant, assessment.participant_id)
     plan = work.catalogue.plans.get(participant.plan)
@@ -102,13 +112,25 @@ def settle(work: Work, assessment: Assessment) -> list[Expected]:
     served = []
     for found in ledger.served:
         row = rows[found.one.visit]
+        if assessment.submitted_at is None and row.closes_at >= work.now:
+            continue  # there is time left to send it
         _serve(row, found, assessment)
         served.append(row)
     for one in ledger.waiting:
-        if rows[one.visit].assessment_id in (None, assessment.id):
-            rows[one.visit].opens_at = one.opens
-            rows[one.visit].assessment_id = None
+        row = rows[one.visit]
+        if row.assessment_id == assessment.id and _was_begun_in(row, assessment, work.now):
+            # Sent, or gone on with, after its end: it is no silence (rule 4), and flagged (rule 2).
+            _serve(row, Served(one, form.ref, nearest=False, out_of_window=True), assessment)
+            served.append(row)
+        elif row.served_at is None and row.assessment_id in (None, assessment.id):
+            row.opens_at = one.opens
+            row.assessment_id = None
     return served
+
+
+def _was_begun_in(row: Expected, assessment: Assessment, now: datetime) -> bool:
+    begun = assessment.first_answer_at
+    return begun is not None and row.opens_at <= begun <= row.closes_at < now
 
 
 def _serve(row: Expected, found: Served, assessment: Assessment) -> None:
@@ -124,7 +146,7 @@ def _write(row: Expected, one: Planned) -> None:
     row.opens_at, row.due_at, row.closes_at, row.mandatory = one.opens, one.due, one.closes, one.mandatory
 
 
-def _follow_forms(work: Work, participant: Participant, numbers: set[int]) -> None:
+def _follow_forms(work: Work, participant: Participant, numbers: set[int], dropped: Collection[int | None]) -> None:
     """Forms that nobody opened go with their visits: a new window, or none any more."""
     if not numbers:
         return
@@ -137,13 +159,18 @@ def _follow_forms(work: Work, participant: Participant, numbers: set[int]) -> No
     for assessment in work.session.scalars(query):
         visits = select(Expected).where(Expected.assessment_id == assessment.id).order_by(Expected.closes_at)
         rows = list(work.session.scalars(visits))
-        if rows:
-            last = rows[-1]
-            assessment.opens_at, assessment.due_at = rows[0].opens_at, last.due_at
+        waiting = [row for row in rows if row.served_at is None and row.missed_at is None]
+        if waiting:
+            last = waiting[-1]
+            assessment.opens_at, assessment.due_at = waiting[0].opens_at, last.due_at
             assessment.closes_at = last.closes_at
+            if assessment.visit not in {row.visit for row in waiting}:
+                assessment.visit = waiting[0].visit
+        # A form that went on to the visit that is dropped now does not go back to an earlier one.
+        if waiting or assessment.id not in dropped or assessment.visit in {row.visit for row in rows}:
             continue
         assessment.cancelled_at = work.now
         access.revoke(work, assessment)
-        waiting = Message.assessment_id == assessment.id, Message.participant_id == participant.id
-        outbox.drop(work, and_(*waiting), "not_wanted")
+        about = Message.assessment_id == assessment.id, Message.participant_id == participant.id
+        outbox.drop(work, and_(*about), "not_wanted")
         work.record("assessment.cancelled", assessment, participant_id=participant.id, reason="re-planned")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from pro.core import anchors as dated
 from pro.core.anchors import AnchorProblem, Days
@@ -17,7 +17,7 @@ from pro.core.replan import Replan, replan
 from pro.core.schedule import expected
 from pro.core.served import Form, Served, serve
 from pro.errors import BadData, NotAllowed
-from pro.models import Anchor, Assessment, Expected, Participant
+from pro.models import Anchor, Assessment, Circumstance, Expected, Participant
 from pro.services import circumstances, leaving, planned
 from pro.work import Work
 
@@ -188,9 +188,22 @@ def _preview(work: Work, participant: Participant, state: _State, changes: Seque
     # What was wrong before must not keep anybody from mending it.
     known = set(dated.check(state.calendar, before, today))
     problems = tuple(problem for problem in dated.check(state.calendar, after, today) if problem not in known)
+    problems = (*_unclear(state.calendar, changes), *problems)
     nothing: tuple[Replan, tuple[Served, ...]] = (Replan((), (), (), ()), ())
     diff, served = nothing if problems else _diff(work, participant, state, after)
     return Preview(problems, diff, after, served, _digest(changes, diff))
+
+
+def _unclear(calendar: Calendar, changes: Sequence[Change]) -> Iterator[AnchorProblem]:
+    """Changes that name nothing, or one anchor twice; what would stand after them does not show it."""
+    seen: set[tuple[str, int]] = set()
+    for change in changes:
+        anchor = dated.Anchor(change.kind, change.number, change.on or date.min, change.planned)
+        if change.on is None and change.kind not in calendar.anchors:
+            yield AnchorProblem("unknown", anchor)
+        if (change.kind, change.number) in seen:
+            yield AnchorProblem("twice", anchor)
+        seen.add((change.kind, change.number))
 
 
 def _diff(
@@ -198,11 +211,20 @@ def _diff(
 ) -> tuple[Replan, tuple[Served, ...]]:
     zone, working = participant.time_zone, work.catalogue.working_days(participant.plan)
     wanted = expected(state.calendar, after, zone, working)
-    ledger = serve(wanted, state.forms, state.calendar.apart)
+    stored = {name: planned.pure(row, zone) for name, row in state.expected.items()}
+    unasked = {name for name, row in state.expected.items() if planned.was_never_asked(row)} - state.opened
+    stays = {
+        name: one
+        for name, one in stored.items()
+        if name in state.opened or (one.closes < work.now and name not in unasked)
+    }
+    # An answer counts for windows as they stand: what is past must not be served where it would be today.
+    standing = [*stays.values(), *(one for one in wanted if one.name not in stays)]
+    ledger = serve(standing, state.forms, state.calendar.apart)
     # A form kept apart from an answer opens later; that must not look like a move.
     later = {one.name: one for one in ledger.waiting}
-    stored = [planned.pure(row, zone) for row in state.expected.values()]
-    diff = replan(stored, [later.get(one.name, one) for one in wanted], state.opened, work.now)
+    wanted = tuple(later.get(one.name, one) for one in wanted)
+    diff = replan(tuple(stored.values()), wanted, state.opened, work.now, unasked)
     return diff, ledger.served
 
 
@@ -262,10 +284,8 @@ def _follow(
     """What else an anchor says: a clinical fact, or that somebody has left."""
     calendar = state.calendar
     touched = {change.kind for change in changes}
-    facts = {fact for kind in touched for fact in calendar.anchors[kind].sets}
-    now_set = dated.facts_set(calendar, after)
-    for fact in sorted(facts):
-        value = now_set.get(fact, "none")
+    for fact in sorted({fact for kind in touched for fact in calendar.anchors[kind].sets}):
+        value = _fact_now(work, participant, calendar, after, fact)
         if circumstances.fact(work, participant.id, fact) != value:
             circumstances.set_fact(work, participant.id, fact, value, reason=reason or "anchor")
     for kind in (kind for kind in calendar.stops if kind in touched):
@@ -274,3 +294,24 @@ def _follow(
             leaving.leave(work, participant, died=died, reason=reason)
         else:
             leaving.come_back(work, participant, died=died, reason=reason)
+
+
+def _fact_now(
+    work: Work, participant: Participant, calendar: Calendar, after: Sequence[dated.Anchor], fact: str
+) -> str:
+    """What ``fact`` is by the anchors; where a rule noted it after the newest of them happened, what the rule noted."""
+    setting = [kind for kind, rule in calendar.anchors.items() if fact in rule.sets]
+    newest = max((one.on for one in after if one.kind in setting and not one.planned), default=None)
+    rows = Circumstance.participant_id == participant.id, Circumstance.name == fact, Circumstance.item == ""
+    if newest is not None:
+        found = work.session.scalar(select(Circumstance).where(*rows).order_by(Circumstance.id.desc()).limit(1))
+        by_rule = found is not None and found.recorded_by is None
+        if found is not None and by_rule and local_date(found.recorded_at, participant.time_zone) > newest:
+            return str(found.value)
+        return dated.facts_set(calendar, after)[fact]
+    # All are taken back: it is again what it was before the first of them.
+    mine = Anchor.participant_id == participant.id, Anchor.kind.in_(setting)
+    first = select(func.min(Anchor.recorded_at)).where(*mine)
+    before = select(Circumstance).where(*rows, Circumstance.recorded_at < first.scalar_subquery())
+    found = work.session.scalar(before.order_by(Circumstance.id.desc()).limit(1))
+    return str(found.value) if found is not None else "none"

@@ -30,6 +30,9 @@ BATCH = 100
 LONGEST = 2000
 # Today's messages depend on every window that touches today.
 AHEAD = timedelta(hours=26)
+AGAIN = timedelta(seconds=1)
+# A form without licensed words cannot be issued; somebody may load them meanwhile.
+UNLICENSED = timedelta(hours=1)
 TEMPLATES = {
     "link": ("invitation", "reminder"),
     "code": ("invitation_code", "reminder_code"),
@@ -114,9 +117,10 @@ def _batch(work: Work, limit: int, without: Iterable[int], only: int | None = No
         work.session.flush()
         forms = _forms(work, people)
         already = _sent_today(work, people)
+        free = _hold(work, _begun_and_over(work, people, forms))
         calls: list[_Call] = []
         for person in people:
-            silent = _close(work, person, forms)
+            silent = _close(work, person, forms, free)
             pending = _remind(work, person, forms, already[person.row.id], calls)
             person.row.look_at = _next(work, person, pending)
             if silent:
@@ -152,12 +156,13 @@ def _lines(work: Work, ids: Sequence[int]) -> dict[int, list[Expected]]:
             Expected.served_at.is_(None),
             Expected.missed_at.is_(None),
         )
-        .order_by(Expected.opens_at, Expected.id)
+        # In the order in which whoever answers takes them: else the two could wait for one another.
+        .order_by(Expected.id)
         .with_for_update()
         .execution_options(populate_existing=True)
     )
     found: dict[int, list[Expected]] = defaultdict(list)
-    for line in work.session.scalars(query):
+    for line in sorted(work.session.scalars(query), key=lambda line: (line.opens_at, line.id)):
         found[line.participant_id].append(line)
     return dict(found)
 
@@ -168,7 +173,8 @@ def _later(work: Work, ids: Sequence[int]) -> dict[int, datetime]:
         .where(Expected.participant_id.in_(ids), Expected.opens_at > work.now + AHEAD)
         .group_by(Expected.participant_id)
     )
-    return dict(work.session.execute(query).all())
+    # Not dict(): a result has keys(), so that it would be taken for a mapping.
+    return {row[0]: row[1] for row in work.session.execute(query)}
 
 
 def _never_planned(work: Work, people: Sequence[Participant]) -> list[Participant]:
@@ -191,7 +197,8 @@ def _issue(work: Work, people: Sequence[_Person]) -> None:
     pins = {name: _pinned(work, name) for name in {line.instrument for _row, line in opening}}
     waiting = issuing.open_forms(work, sorted({row.id for row, _line in opening}))
     # A form that somebody is answering at this moment is not touched.
-    free = _hold(work, {form.id for form in waiting.values() if form.first_answer_at is None})
+    held = _hold(work, {form.id for form in waiting.values() if form.first_answer_at is None})
+    free = {number for number, form in held.items() if form.first_answer_at is None}
     given: list[tuple[Expected, Assessment]] = []
     new: list[Assessment] = []
     for row, line in opening:
@@ -202,7 +209,7 @@ def _issue(work: Work, people: Sequence[_Person]) -> None:
         if form is None:
             form = waiting[row.id, line.instrument] = issuing.new_form(work, row.id, line.instrument, pinned, line)
             new.append(form)
-        elif form.id in free:
+        elif form.id is None or form.id in free:
             issuing.go_on(work, form, pinned, line)
         given.append((line, form))
     work.session.flush()
@@ -220,16 +227,18 @@ def _pinned(work: Work, instrument: str) -> dict[str, str] | None:
         return None
 
 
-def _hold(work: Work, numbers: set[int]) -> set[int]:
+def _hold(work: Work, numbers: set[int]) -> dict[int, Assessment]:
+    """The forms of ``numbers`` that nobody else holds, read anew."""
     if not numbers:
-        return set()
+        return {}
     query = (
         select(Assessment)
-        .where(Assessment.id.in_(numbers), Assessment.first_answer_at.is_(None))
+        .where(Assessment.id.in_(numbers))
+        .order_by(Assessment.id)
         .with_for_update(skip_locked=True, key_share=True)
         .execution_options(populate_existing=True)
     )
-    return {form.id for form in work.session.scalars(query)}
+    return {form.id: form for form in work.session.scalars(query)}
 
 
 def _forms(work: Work, people: Sequence[_Person]) -> dict[int, Assessment]:
@@ -239,14 +248,26 @@ def _forms(work: Work, people: Sequence[_Person]) -> dict[int, Assessment]:
     return {form.id: form for form in work.session.scalars(select(Assessment).where(Assessment.id.in_(numbers)))}
 
 
-def _close(work: Work, person: _Person, forms: Mapping[int, Assessment]) -> list[Expected]:
-    """Windows that are over: a form that was begun counts as partial, nothing at all as missed (rule 4)."""
+def _begun_and_over(work: Work, people: Sequence[_Person], forms: Mapping[int, Assessment]) -> set[int]:
+    numbers = {line.assessment_id or 0 for person in people for line in person.lines if line.closes_at < work.now}
+    return {number for number in numbers & forms.keys() if forms[number].first_answer_at is not None}
+
+
+def _close(
+    work: Work, person: _Person, forms: Mapping[int, Assessment], free: Mapping[int, Assessment]
+) -> list[Expected]:
+    """Windows that are over: a form that was begun counts as partial, nothing at all as missed (rule 4).
+
+    ``free``: forms that were begun and that nobody answers at this moment; the others are left for the next look.
+    """
     silent = []
     for line in person.lines:
         if line.served_at is not None or work.now <= line.closes_at:
             continue
         form = forms.get(line.assessment_id or 0)
         if form is not None and form.first_answer_at is not None:
+            if form.id not in free:
+                continue
             planned.settle(work, form)
         if line.served_at is None:
             line.missed_at = work.now
@@ -340,8 +361,8 @@ def _draft(work: Work, call: _Call, params: Mapping[str, str]) -> outbox.Draft:
     template = TEMPLATES[call.person.calendar.reminding.by][min(reminder.step, 1)]
     rendered = compose.render(template, row.language, params, work.house.catalogs, not work.config.production)
     return outbox.Draft(
-        # By name, not by row: a visit that was dropped and comes back is not announced again.
-        dedupe_key=f"remind:{row.id}:{line.visit}:{line.instrument}:{reminder.step}",
+        # By name, not by row: a visit that was dropped and comes back on its day is not announced again.
+        dedupe_key=f"remind:{row.id}:{line.visit}:{line.instrument}:{line.opens_at:%Y%m%d}:{reminder.step}",
         channel="sms",
         template=template,
         params=params,
@@ -362,5 +383,11 @@ def _next(work: Work, person: _Person, coming: Sequence[datetime]) -> datetime |
     for line in person.lines:
         if line.served_at is not None or line.missed_at is not None:
             continue
-        moments.append(line.opens_at if line.opens_at > work.now else line.closes_at + timedelta(seconds=1))
+        if line.opens_at > work.now:
+            moments.append(line.opens_at)
+            continue
+        # What could not be settled now because somebody is answering it comes again soon.
+        moments.append(max(line.closes_at + timedelta(seconds=1), work.now + AGAIN))
+        if line.assessment_id is None and person.row.is_active:
+            moments.append(work.now + UNLICENSED)
     return min(moments, default=None)

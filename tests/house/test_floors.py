@@ -40,7 +40,12 @@ FLOORS: dict[str, set[str]] = {
 # Narrower than a whole part: these may only be reached through these modules.
 DOORS: dict[tuple[str, str], set[str]] = {
     # The sender is the protocol alone: the tick hands senders through to the outbox.
-    ("services", "messaging"): {"pro.messaging.outbox", "pro.messaging.compose", "pro.messaging.sender"},
+    ("services", "messaging"): {
+        "pro.messaging.outbox",
+        "pro.messaging.backlog",
+        "pro.messaging.compose",
+        "pro.messaging.sender",
+    },
     ("cli", "messaging"): {"pro.messaging.outbox", "pro.messaging.providers"},
     ("messaging", "models"): {"pro.models", "pro.models.message", "pro.models.event"},
 }
@@ -63,6 +68,7 @@ HOMES: dict[str, set[str]] = {
         "pro.migrations",
         "pro.work",
         "pro.services",
+        "pro.messaging.backlog",
         "pro.messaging.outbox",
         # Opens the session of a request; asks nothing with it.
         "pro.web.site",

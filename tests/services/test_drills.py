@@ -151,7 +151,8 @@ def test_its_messages_go_first_and_are_tried_again_like_an_alerts(drilled: Ward,
     sender = Kept()
     tick(drilled, sender)
     templates = [letter.template for letter in sender.letters]
-    assert templates == ["drill", "drill_sms", "drill", "alert_digest", "alert_digest"]
+    assert templates[:3] == ["drill", "drill_sms", "drill"]
+    assert set(templates[3:]) == {"alert_digest"}
 
 
 # --- confirmed -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,296 @@
+"""A participant's three years in the study, by a moved clock and through the services alone.
+
+The figures at the end are counted from clinical.md 6 by hand, as the comments say; nothing here computes them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from pro.catalogue import Catalogue
+from pro.catalogue.days import read_working_days
+from pro.core.plan import Plan
+from pro.i18n import Catalogs
+from pro.models import Expected
+from pro.services import circumstances, ledger, planning
+from pro.work import House
+from tests import browser, make
+from tests.core.trial import local
+from tests.make import Clock
+from tests.services.conftest import house_on
+from tests.services.patient import CHECKIN, QLQ, Patient, change, day
+from tests.services.ward import Ward, build
+
+# The holiday's make-up days as a site would type them once they are announced: off from Thursday 4 to Wednesday 10
+# February 2027, at work on Sunday 31 January and Saturday 13 February.
+SPRING = "off: [2027-02-04/2027-02-10]\nworking: [2027-01-31, 2027-02-13]\n"
+# 1 to 10 on the working days from Monday 18 January on, 11 on Sunday 31 January, 12 to 14 on 1 to 3 February, 15 and 16
+# on the 11th and 12th, 17 on Saturday the 13th, 18 to 27 on the two weeks after that, 28 on Monday 1 March.
+FRACTIONS = [
+    *[f"2027-01-{number}" for number in (18, 19, 20, 21, 22, 25, 26, 27, 28, 29, 31)],
+    *[f"2027-02-{number:02}" for number in (1, 2, 3, 11, 12, 13, 15, 16, 17, 18, 19, 22, 23, 24, 25, 26)],
+    "2027-03-01",
+]
+RT_END = "2027-03-01"
+
+
+@dataclass
+class Life:
+    """What a participant does when a form is asked for: ``skips`` names visits that are left unanswered."""
+
+    patient: Patient
+    zone: str
+    skips: set[str]
+    answered: list[tuple[str, datetime]] = field(default_factory=list)
+
+    def until(self, on: str, hour: str = "12:00") -> None:
+        """Live to the local time; what was asked for is answered when the worker next looks after 10:00."""
+        end = local(f"{on} {hour}", self.zone)
+        clock = self.patient.ward.house.clock
+        while (due := self.patient.next_look()) is not None and due <= end:
+            self.patient.when(max(due, clock())).look()
+            self._answers()
+        self.patient.when(end).look()
+        self._answers()
+
+    def _answers(self) -> None:
+        now = self.patient.ward.house.clock()
+        if not 8 <= now.astimezone(ZoneInfo(self.zone)).hour < 21:
+            return
+        waiting: dict[str, list[Expected]] = {}
+        for (_visit, instrument), row in self.patient.lines().items():
+            if row.opens_at <= now <= row.closes_at and not row.served_at and row.assessment_id and row.steps:
+                waiting.setdefault(instrument, []).append(row)
+        for instrument, rows in waiting.items():
+            if not {row.visit for row in rows} & self.skips:
+                self.patient.begin(instrument).submit()
+                self.answered.append((instrument, now))
+
+
+def kinds(person: Patient) -> Counter[str]:
+    """ "kind instrument" -> how many lines."""
+    return Counter(f"{row.kind} {name[1]}" for name, row in person.lines().items())
+
+
+def messages_are_polite(person: Patient, zone: str, most: int) -> None:
+    """At most ``most`` a day, none at night, none twice, at most three about one form."""
+    days: Counter[date] = Counter()
+    for row in person.messages():
+        goes = row.next_try_at.astimezone(ZoneInfo(zone))
+        ends = row.not_after.astimezone(ZoneInfo(zone)) if row.not_after else goes
+        assert 8 <= goes.hour < 21
+        assert 8 <= ends.hour < 21
+        assert ends.date() == goes.date()
+        days[goes.date()] += 1
+    assert max(days.values()) <= most
+    keys = [row.dedupe_key for row in person.messages()]
+    assert len(keys) == len(set(keys))
+    assert max(Counter(key.rpartition(":")[0] for key in keys).values()) <= 3
+
+
+@pytest.fixture
+def settle(
+    sqlite_template: Path, catalogue: Catalogue, catalogs: Catalogs, tmp_path: Path
+) -> Iterator[Callable[..., Patient]]:
+    """A participant enrolled on a day in a zone, at a site with its own days."""
+    houses: list[House] = []
+
+    def make_patient(now: datetime, zone: str, days: str = "") -> Patient:
+        path = shutil.copy(sqlite_template, tmp_path / f"{len(houses)}.sqlite3")
+        house = house_on(f"sqlite:///{path}", catalogue, catalogs, tmp_path, Clock(now))
+        houses.append(house)
+        if days:
+            (tmp_path / "days.yaml").write_text(days, encoding="utf-8")
+            site = {"npc_reirradiation": read_working_days("CN", tmp_path / "days.yaml")}
+            house = replace(house, catalogue=replace(house.catalogue, working=site))
+
+        def there(plan: Plan) -> Plan:
+            return replace(plan, settings=replace(plan.settings, time_zone=zone))
+
+        ward: Ward = build(house).with_plan(there)
+        with browser.working(ward.house, ward.coordinator.actor) as work:
+            made = make.participant(work, "NPC-300", pd1=None, asked=True)
+            return Patient(ward, made.id)
+
+    yield make_patient
+    for house in houses:
+        house.engine.dispose()
+
+
+def induction(life: Life) -> None:
+    """Consent on Monday 14 December 2026; day 1 on the 21st, day 22 on 11 January."""
+    person = life.patient
+    life.until("2026-12-16")
+    person.set(change("induction_day1", "2026-12-21", planned=True))
+    life.until("2026-12-21")
+    person.set(change("induction_day1", "2026-12-21"), change("pd1_dose", "2026-12-21", 1))
+    life.until("2027-01-07")
+    # Late by a day: the week of 4 January was missed, and is answered after all.
+    assert person.statuses()["induction_week.2", CHECKIN] == "missed"
+    person.begin(CHECKIN).submit()
+    person.set(change("rt_fraction", "2027-01-18", 1, planned=True))
+    life.until("2027-01-11")
+    person.set(change("pd1_dose", "2027-01-11", 2))
+
+
+def radiotherapy(life: Life) -> None:
+    """Every fraction typed on its day, over the Spring Festival; a decision at 50 Gy, planned for Thursday."""
+    person = life.patient
+    with browser.working(person.ward.house) as work:
+        coming = planning.days_of(work, person.row(work))["rt_fraction"]
+    assert [str(coming[number].on) for number in range(1, 29)] == FRACTIONS
+    for number, on in enumerate(FRACTIONS, 1):
+        life.until(on)
+        person.set(change("rt_fraction", on, number))
+        if number == 22:
+            person.set(change("cr_decision", "2027-02-25", planned=True))
+        if number == 26:
+            person.set(change("cr_decision", "2027-02-25"))
+    person.set(change("rt_end", RT_END))
+
+
+def maintenance(life: Life) -> None:
+    """Eighteen cycles from 12 March on, the fifth a week late; an ulcer between the third and the fifth."""
+    person = life.patient
+    ulcer = {
+        "2027-04-20": ("ulcer_suspected", "suspected"),
+        "2027-04-22": ("ulcer_confirmed", "confirmed"),
+        "2027-05-24": ("ulcer_cleared", "none"),
+    }
+    days = {str(day("2027-03-12", 21 * (number - 1) + 7 * (number >= 5))): number for number in range(1, 19)}
+    for on in sorted({*ulcer, *days, "2027-06-04"}):
+        life.until(on)
+        if on in ulcer:
+            person.set(change(ulcer[on][0], on, 1))
+            with browser.working(person.ward.house) as work:
+                assert circumstances.fact(work, person.id, "ulcer_status") == ulcer[on][1]
+        if on == "2027-06-04":
+            person.set(change("maintenance_cycle", "2027-06-11", 5, planned=True))
+        if on in days:
+            person.set(change("maintenance_cycle", on, days[on]))
+    assert max(days) == "2028-03-10"
+    person.set(change("last_dose", "2028-03-10"))
+
+
+# clinical.md 6, counted by hand: radiotherapy ends on 2027-03-01, the last dose is given on 2028-03-10.
+WHOLE = {
+    f"baseline {CHECKIN}": 1,
+    f"baseline {QLQ}": 1,
+    f"induction_week {CHECKIN}": 3,  # days 8, 15, 22; day 29 is the first fraction
+    f"induction_day22 {QLQ}": 1,
+    f"before_rt {CHECKIN}": 1,
+    f"before_rt {QLQ}": 1,
+    f"rt_week {CHECKIN}": 6,
+    f"rt_week {QLQ}": 2,
+    f"rt_midweek {CHECKIN}": 2,
+    f"decision_50gy {CHECKIN}": 1,
+    f"rt_end {CHECKIN}": 1,
+    f"rt_end {QLQ}": 1,
+    f"after_rt_week {CHECKIN}": 8,
+    f"after_rt_fortnight {CHECKIN}": 2,
+    f"month_1 {QLQ}": 1,
+    f"maintenance {CHECKIN}": 18,
+    f"maintenance {QLQ}": 18,
+    f"maintenance_week {CHECKIN}": 15,  # weeks 9, 11, 13 to 25
+    f"month_3 {CHECKIN}": 1,
+    f"month_3 {QLQ}": 1,
+    f"end_of_treatment {CHECKIN}": 1,
+    f"end_of_treatment {QLQ}": 1,
+    f"safety {CHECKIN}": 3,  # days 28, 56, 84
+    f"follow_up {CHECKIN}": 7,  # months 6 to 24
+    f"follow_up {QLQ}": 7,
+    f"late_follow_up {CHECKIN}": 2,
+    f"late_follow_up {QLQ}": 2,
+    # 20, 21, and the morning of 22 April, when it was confirmed; from then on 14 days.
+    f"ulcer_daily {CHECKIN}": 3 + 14,
+    # 12 and 19 May, and the one for the 26th, answered on the morning of the 24th, before it was cleared at noon.
+    f"ulcer_weekly {CHECKIN}": 3,
+}
+SKIPPED = {"induction_week.2", "rt_week.25", "decision_50gy", "safety.3", "late_follow_up.2"}
+
+
+def test_three_years(settle):
+    person = settle(local("2026-12-14 09:00"), "Asia/Shanghai", SPRING)
+    life = Life(person, "Asia/Shanghai", SKIPPED)
+    induction(life)
+    radiotherapy(life)
+    maintenance(life)
+    life.until("2030-04-01")
+    assert dict(kinds(person)) == WHOLE
+    statuses = person.statuses()
+    over = {name for name, status in statuses.items() if status in ("missed", "expired")}
+    assert over == {
+        ("rt_week.25", CHECKIN),
+        ("decision_50gy", CHECKIN),
+        ("rt_midweek.23", CHECKIN),  # offered only on a day on which nothing was answered
+        ("safety.3", CHECKIN),
+        ("late_follow_up.2", CHECKIN),
+        ("late_follow_up.2", QLQ),
+    }
+    assert {statuses[name] for name in statuses.keys() - over} == {"received", "served_elsewhere"}
+    assert person.line("induction_week.2").out_of_window
+    with browser.working(person.ward.house) as work:
+        lines = ledger.lines(work, person.row(work), "zh_Hans")
+        assert ledger.counts(lines) == ledger.Counts(
+            expected=127, received=122, in_window=121, late=1, missed=5, unexplained=5
+        )
+        assert all(line.title and line.instrument_title for line in lines)
+    # The check-in of 24 May, due that day, lies in the window of month 3 too, and is nearest to its own day.
+    assert (statuses["month_3", CHECKIN], statuses["month_3", QLQ]) == ("served_elsewhere", "received")
+    assert person.next_look() is None
+    messages_are_polite(person, "Asia/Shanghai", 3)
+    a_week_lies_between(person)
+
+
+def a_week_lies_between(person: Patient) -> None:
+    """Rule 1: the QLQ-C30 is never answered more often than every 7 days."""
+    sent = sorted(form.submitted_at for form in person.forms() if form.instrument == QLQ and form.submitted_at)
+    assert all(later - sooner >= timedelta(days=7) for sooner, later in pairwise(sent))
+
+
+def test_where_clocks_change(settle):
+    """Summer time begins on 28 March 2027, the night of a window's last day, and ends on 31 October."""
+    zone = "Europe/Berlin"
+    person = settle(local("2027-01-18 10:00", zone), zone)
+    life = Life(person, zone, {"after_rt_week.2"})
+    person.set(change("induction_day1", "2027-01-25", planned=True))
+    life.until("2027-01-25")
+    person.set(change("induction_day1", "2027-01-25"), change("rt_fraction", "2027-02-01", 1, planned=True))
+    life.until("2027-02-01")
+    person.set(change("rt_fraction", "2027-02-01", 1))
+    life.until("2027-03-15")
+    # Stopped early: twenty fractions were given; week 2 after that is 26 to 30 March.
+    person.set(change("rt_fraction", "2027-03-14", 20), change("rt_end", "2027-03-14"))
+    life.until("2027-12-15")
+    there = ZoneInfo(zone)
+    rows = person.lines().values()
+    closes = {f"{row.closes_at.astimezone(there):%H:%M}" for row in rows}
+    assert closes == {"23:59"}
+    opens = {f"{row.opens_at.astimezone(there):%H:%M}" for row in rows if row.instrument == CHECKIN}
+    assert opens == {"08:00"}
+    about = [row for row in person.messages() if ":after_rt_week.2:" in row.dedupe_key]
+    assert [f"{row.next_try_at.astimezone(there):%m-%d %H:%M}" for row in about] == [
+        "03-26 08:00",
+        "03-27 08:00",
+        "03-28 09:00",  # 48 hours later by the sun
+    ]
+    statuses = person.statuses()
+    assert statuses["after_rt_week.2", CHECKIN] == "missed"
+    over = [name for name, row in person.lines().items() if row.closes_at < person.ward.house.clock()]
+    assert {statuses[name] for name in over if name[0] != "after_rt_week.2"} <= {
+        "received",
+        "served_elsewhere",
+        "expired",
+        "missed",
+    }
+    messages_are_polite(person, zone, 3)
+    a_week_lies_between(person)
