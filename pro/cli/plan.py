@@ -1,4 +1,4 @@
-"""``flask plan``: a study's plan checked and looked at, without a database and without settings."""
+"""``flask plan``: a study's plan checked and looked at without a database and settings, and put to work with both."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 import click
+from flask.cli import with_appcontext
 
 from pro.calendars import announced_until
 from pro.catalogue import Catalogue, CatalogueError
 from pro.catalogue import read as read_catalogue
 from pro.catalogue.days import read_working_days
 from pro.catalogue.example import Example, read_example, read_moment, template
+from pro.cli.house import house, working
 from pro.core.anchors import Anchor, AnchorProblem, check
 from pro.core.plan import AnchorKind, Calendar, Plan
 from pro.core.schedule import expected
 from pro.exports.preview import json_lines, text_lines
 from pro.exports.preview import preview as preview_of
+from pro.services import planning
 from pro.work import clock
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -121,6 +124,22 @@ def preview(
     until = announced_until(calendar.holidays) if calendar.holidays else None
     if until:
         click.echo(f"Make-up working days are known until {until}; later ones come from the site's own file (--days).")
+
+
+@plan.command("renew")
+@click.argument("plan_id", metavar="PLAN")
+@click.option("--yes", is_flag=True, help="Write it; without this, only say what would change.")
+@with_appcontext
+def renew(plan_id: str, yes: bool) -> None:
+    """Lead everybody's calendar over to the plan file as it is now. Opened and past forms stay where they are."""
+    found = house().catalogue.plans.get(plan_id)
+    if found is None or found.calendar is None:
+        _stop(f"“{plan_id}” is not a plan with a calendar here.", 2)
+    with working(read_only=not yes) as work:
+        for one in planning.renew(work, plan_id, keep=yes):
+            click.echo(f"{one.study_number}: {one.moved} moved, {one.added} added, {one.dropped} dropped")
+    if not yes:
+        click.echo("Nothing was written. Say --yes to do it.")
 
 
 def _possible(calendar: Calendar, example: Example, now: datetime | None) -> tuple[Anchor, ...]:

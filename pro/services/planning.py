@@ -46,6 +46,16 @@ class Preview:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewed:
+    """How many lines of one participant's ledger a new plan file moves, adds and drops."""
+
+    study_number: str
+    moved: int
+    added: int
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
 class _State:
     """A participant's plan as it stands, its rows held until the work ends."""
 
@@ -141,6 +151,28 @@ def plan_anew(work: Work, participant: Participant) -> None:
     diff, served = _diff(work, participant, state, _pure(state.rows))
     planned.apply(work, participant, diff, state.expected, served)
     participant.look_at = work.now
+
+
+def renew(work: Work, plan_id: str, *, keep: bool) -> list[Renewed]:
+    """What a new version of the plan file changes for everybody in the study; with ``keep`` it is written.
+
+    Only participants for whom anything changes, by study number, each with one audit event.
+    """
+    query = select(Participant).where(Participant.plan == plan_id).order_by(Participant.study_number)
+    found = []
+    for participant in work.session.scalars(query):
+        work.lock(participant)
+        diff, _served = _diff(work, participant, state := _state(work, participant), _pure(state.rows))
+        if diff.is_empty:
+            continue
+        one = Renewed(participant.study_number, len(diff.moved), len(diff.added), len(diff.dropped))
+        found.append(one)
+        if keep:
+            plan_anew(work, participant)
+            counts = {"moved": one.moved, "added": one.added, "dropped": one.dropped}
+            new = counts | {"plan_version": work.catalogue.plans[plan_id].version}
+            work.record("plan.renewed", participant, participant_id=participant.id, new=new)
+    return found
 
 
 def clear_suspicion(work: Work, participant: Participant, reason: str) -> None:
