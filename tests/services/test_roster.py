@@ -96,7 +96,7 @@ def test_local_times_of_the_study_become_a_stretch(any_ward):
         ("3T08:00", "2T20:00", {"ends": "ends_first"}),
         ("3T08:00", "3T08:00", {"ends": "ends_first"}),
         ("1T08:00", "2T09:00", {"ends": "past"}),
-        (None, None, {"starts": "day_and_time_needed", "ends": "time_needed"}),
+        (None, None, {"starts": "day_and_time_needed", "ends": "day_and_time_needed"}),
         ("3T08:00", None, {"ends": "day_and_time_needed"}),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -69,5 +70,7 @@ def test_no_value_is_sql_null_and_never_the_word(any_ward):
 @pytest.mark.parametrize("instrument", ["npc_checkin", "qlq_c30"])
 @pytest.mark.parametrize("language", ["zh_Hans", "en"])
 def test_words_come_back_as_they_were(catalogue, instrument, language):
-    words = catalogue.words[instrument, language]
+    own = catalogue.words[instrument, language]
+    # What is understood besides the labels belongs to the program, not to a licensed text.
+    words = replace(own, items={name: replace(item, synonyms={}) for name, item in own.items.items()})
     assert stored.read_words(json.loads(json.dumps(stored.store_words(words)))) == words

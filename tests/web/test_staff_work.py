@@ -219,11 +219,11 @@ def test_the_most_urgent_comes_first_with_a_clock_and_a_time_limit(
 def test_who_is_on_duty_and_what_to_do_without_anybody(desk: Desk, clock: Clock, app: Flask, seeded: Study) -> None:
     desk.open("/staff/")
     assert re.search(r"On duty</span> Nurse", desk.page)
-    assert "Nobody is on duty now" not in desk.page
+    assert "Nobody is on call now" not in desk.page
     clock.move(days=61)
     late = at_desk(app, seeded.staff["coordinator"])
     late.open("/staff/")
-    assert "Nobody is on duty now" in late.page
+    assert "Nobody is on call now" in late.page
 
 
 # --- participants ----------------------------------------------------------------------------------------------------
