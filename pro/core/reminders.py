@@ -81,19 +81,28 @@ def reminders(one: Expected, rules: Reminding, since: datetime | None = None) ->
     return tuple(found)
 
 
-def ration(planned: Iterable[Reminder], rules: Reminding, already: Mapping[date, int] | None = None) -> Rationed:
+def ration(
+    planned: Iterable[Reminder],
+    rules: Reminding,
+    already: Mapping[date, int] | None = None,
+    done: Mapping[tuple[str, str], int] | None = None,
+) -> Rationed:
     """Choose what one participant gets: a day's messages about one instrument are about one visit (the one that closes
     first: answering it serves the others), one at a time, and at most ``per_day`` of them.
 
-    ``already``: local date -> how many went out that day.
+    ``already``: local date -> how many went out that day. ``done``: name -> how many steps of its ladder were dealt
+    with. Those are not chosen again and keep no other form's message back: after a re-plan they stand at moments at
+    which nothing goes out.
     """
+    over = done or {}
     chosen: list[Reminder] = []
     dropped: list[tuple[Reminder, str]] = []
     visits: dict[tuple[date, str], str] = {}
     everything = sorted(planned, key=lambda reminder: (reminder.one.closes, reminder.one.rank, reminder.not_before))
     for reminder in everything:
         if visits.setdefault((reminder.day, reminder.one.instrument), reminder.one.visit) == reminder.one.visit:
-            chosen.append(reminder)
+            if reminder.step >= over.get(reminder.one.name, 0):
+                chosen.append(reminder)
         else:
             dropped.append((reminder, "another_form"))
     used = dict(already or {})
@@ -112,15 +121,21 @@ def ration(planned: Iterable[Reminder], rules: Reminding, already: Mapping[date,
 
 
 def plan_messages(
-    waiting: Sequence[Expected], rules: Reminding, known_since: Mapping[tuple[str, str], datetime] | None = None
+    waiting: Sequence[Expected],
+    rules: Reminding,
+    known_since: Mapping[tuple[str, str], datetime] | None = None,
+    already: Mapping[date, int] | None = None,
+    done: Mapping[tuple[str, str], int] | None = None,
 ) -> Rationed:
-    """Every message to one participant that goes out if nobody answers any of ``waiting``.
+    """Every message to one participant that still goes out if nobody answers any of ``waiting``.
 
-    ``known_since``: name -> when the assessment became known, if later than its opening. Always asked about all that
-    waits, this gives the same choice at every tick: send what ``is_due`` and was not sent, record what ``is_stale``.
+    ``known_since``: name -> when the assessment became known, if later than its opening. ``already`` and ``done`` as
+    ``ration`` takes them. Always asked about all that waits, and told what was sent, this gives the same choice at
+    every tick: send what ``is_due``, record what ``is_stale``.
     """
     since = known_since or {}
-    return ration([reminder for one in waiting for reminder in reminders(one, rules, since.get(one.name))], rules)
+    planned = [reminder for one in waiting for reminder in reminders(one, rules, since.get(one.name))]
+    return ration(planned, rules, already, done)
 
 
 def _in_order(found: Iterable[Reminder]) -> tuple[Reminder, ...]:

@@ -6,7 +6,7 @@ A participant is looked at when ``look_at`` says so, and never else: a round cos
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -287,12 +287,16 @@ def _remind(
     open_lines = {
         (line.visit, line.instrument): line
         for line in person.lines
-        if line.served_at is None and line.missed_at is None
+        if line.served_at is None
+        and line.missed_at is None
+        # What could not be issued is not told of, and takes no other form's message.
+        and (line.assessment_id is not None or line.opens_at > work.now)
     }
     waiting = [_with_ladder(person, line) for line in open_lines.values()]
     since = {name: line.known_at for name, line in open_lines.items()}
-    chosen = reminders.plan_messages(waiting, rules, since)
-    left = _left_today(work, person, sent, rules.per_day)
+    done = {name: line.steps for name, line in open_lines.items()}
+    already = Counter(planning.local_date(at, row.time_zone) for at in sent)
+    chosen = reminders.plan_messages(waiting, rules, since, already, done)
     coming: list[datetime] = []
     for reminder, why in [*((one, "") for one in chosen.sent), *chosen.dropped]:
         line = open_lines[reminder.one.name]
@@ -301,18 +305,12 @@ def _remind(
         if reminder.not_before > work.now:
             coming.append(reminder.not_before)
             continue
-        form = forms.get(line.assessment_id or 0)
-        if not why and form is None:
-            continue
         if not why and not reminder.is_due(work.now):
             why = "stale"
-        if not why and left <= 0:
-            why = "enough"
         if why:
             work.record("reminder.dropped", line, participant_id=row.id, new={"step": reminder.step}, reason=why)
-        elif form is not None:
-            calls.append(_Call(person, line, form, reminder))
-            left -= 1
+        else:
+            calls.append(_Call(person, line, forms[line.assessment_id or 0], reminder))
         line.steps = reminder.step + 1
     return coming
 
@@ -320,12 +318,6 @@ def _remind(
 def _with_ladder(person: _Person, line: Expected) -> Planned:
     ladder = next((visit.reminders for visit in person.calendar.visits if visit.id == line.kind), None)
     return replace(planned.pure(line, person.row.time_zone), reminders=ladder)
-
-
-def _left_today(work: Work, person: _Person, sent: Sequence[datetime], per_day: int) -> int:
-    zone = person.row.time_zone
-    today = planning.local_date(work.now, zone)
-    return per_day - sum(planning.local_date(at, zone) == today for at in sent)
 
 
 def _sent_today(work: Work, people: Sequence[_Person]) -> dict[int, list[datetime]]:

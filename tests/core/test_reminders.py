@@ -148,6 +148,19 @@ def test_two_forms_that_open_at_once_are_one_message():
     assert len(ration(reminders(longer, RULES), RULES).sent) == 3
 
 
+def test_what_was_dealt_with_keeps_no_other_form_s_message_back():
+    form = open_form("2027-03-15 08:00", "2027-03-19 23:59")
+    other = replace(form, visit="other", instrument=QLQ, closes=local("2027-03-25 23:59"))
+    wanted = [*reminders(form, RULES), *reminders(other, RULES)]
+    found = ration(wanted, RULES, done={form.name: 2})
+    assert [(message.one.visit, message.step) for message in found.sent] == [("other", 0), ("other", 1), ("visit", 2)]
+    assert [(message.one.visit, message.step, why) for message, why in found.dropped] == [("other", 2, "together")]
+    # What went out today counts by its number, not by where the ladder stands now.
+    once = {local("2027-03-15 12:00").date(): 1}
+    found = ration(wanted, replace(RULES, per_day=1), once, {form.name: 3})
+    assert [(message.one.visit, message.step) for message in found.sent] == [("other", 1), ("other", 2)]
+
+
 def test_mandatory_forms_come_first_when_the_day_has_enough():
     form = open_form("2027-03-15 08:00", "2027-03-19 23:59")
     optional = replace(form, visit="other", instrument=QLQ, mandatory=False, opens=local("2027-03-15 10:00"))

@@ -20,8 +20,9 @@ from pro.catalogue import Catalogue
 from pro.catalogue.days import read_working_days
 from pro.core.plan import Plan
 from pro.i18n import Catalogs
-from pro.models import Expected
+from pro.models import Alert, Expected, Task
 from pro.services import circumstances, ledger, planning
+from pro.services.circumstances import SILENCE
 from pro.work import House
 from tests import browser, make
 from tests.core.trial import local
@@ -218,6 +219,22 @@ WHOLE = {
 SKIPPED = {"induction_week.2", "rt_week.25", "decision_50gy", "safety.3", "late_follow_up.2"}
 
 
+# Two of the check-ins left out lie between fraction 11 and 8 weeks after the last, where one is enough for a call. The
+# decision's closes on Thursday 25 February, and the QLQ-C30 of fraction 28 is answered on Friday as it opens; that of
+# fraction 25 closes on Friday, to be called about on Monday, and the next check-in is answered on Saturday.
+CALLED_FOR = [
+    ("decision_50gy", local("2027-02-25 23:59:01"), local("2027-02-26 08:00"), local("2027-02-26 08:00"), "answered"),
+    ("rt_week.25", local("2027-02-26 23:59:01"), local("2027-03-01 08:00"), local("2027-02-27 08:00"), "answered"),
+]
+
+
+def phone_tasks(person: Patient) -> list[tuple[str, datetime, datetime, datetime | None, str | None]]:
+    """(visit, made, due, ended, how) of every phone task, oldest first."""
+    visits = {row.id: row.visit for row in person.lines().values()}
+    rows = [row for row in person.ward.rows(Task) if row.participant_id == person.id]
+    return [(visits[row.expected_id or 0], row.made_at, row.due_at, row.done_at, row.outcome) for row in rows]
+
+
 def test_three_years(settle):
     person = settle(local("2026-12-14 09:00"), "Asia/Shanghai", SPRING)
     life = Life(person, "Asia/Shanghai", SKIPPED)
@@ -247,6 +264,9 @@ def test_three_years(settle):
     # The check-in of 24 May, due that day, lies in the window of month 3 too, and is nearest to its own day.
     assert (statuses["month_3", CHECKIN], statuses["month_3", QLQ]) == ("served_elsewhere", "received")
     assert person.next_look() is None
+    assert phone_tasks(person) == CALLED_FOR
+    # Nobody was silent twice in a row, and never during the ulcer.
+    assert [alert.rule for alert in person.ward.rows(Alert) if alert.source.startswith(SILENCE)] == []
     messages_are_polite(person, "Asia/Shanghai", 3)
     a_week_lies_between(person)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
@@ -109,6 +110,15 @@ class Patient:
         """(visit:instrument:step, state) of every text."""
         keys = [row.dedupe_key.split(":") for row in self.messages()]
         return [(":".join([*key[2:4], key[-1]]), row.status) for key, row in zip(keys, self.messages(), strict=True)]
+
+    def untold(self) -> list[tuple[int, str]]:
+        """(step, why) of every text that was left out."""
+        return [(event.new["step"], event.reason) for event in self.events("reminder.dropped") if event.new]
+
+    def times(self, visit: str = "") -> list[str]:
+        """From when on each text may go out, in Shanghai, as 01-04 09:30; ``visit``: only of this one."""
+        rows = [row for row in self.messages() if visit in ("", row.dedupe_key.split(":")[2])]
+        return [f"{row.next_try_at.astimezone(ZoneInfo('Asia/Shanghai')):%m-%d %H:%M}" for row in rows]
 
     def forms(self) -> list[Assessment]:
         """Every form that was issued, oldest first."""

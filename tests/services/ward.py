@@ -68,6 +68,16 @@ class Ward:
         plans = MappingProxyType({name: change(plan) for name, plan in old.plans.items()})
         return replace(self, house=replace(self.house, catalogue=replace(old, plans=plans)))
 
+    def with_reminding(self, **what: Any) -> Ward:
+        """The same ward under other rules about messages."""
+
+        def changed(plan: Plan) -> Plan:
+            assert plan.calendar is not None
+            rules = replace(plan.calendar.reminding, **what)
+            return replace(plan, calendar=replace(plan.calendar, reminding=rules))
+
+        return self.with_plan(changed)
+
     # --- what lies in the database -----------------------------------------------------------------------------------
 
     def rows(self, model: type[Row]) -> list[Row]:
