@@ -61,7 +61,8 @@ def apply(
     for before, one in diff.moved:
         row = rows[one.name]
         _write(row, one)
-        row.known_at, row.missed_at, row.missing_reason = work.now, None, ""
+        row.known_at, row.missed_at = work.now, None
+        row.missing_reason, row.missing_note, row.reason_by, row.reason_at = "", "", None, None
         if one.opens > before.closes:
             # Another time altogether: who was asked then must be asked anew.
             row.steps = 0

@@ -22,6 +22,7 @@ from pro.errors import NotAllowed
 from pro.messaging import compose, outbox
 from pro.models import Assessment, Expected, Message, Participant
 from pro.services import access, issuing, planned, planning, silence, wording
+from pro.services.dates import local_date
 from pro.work import House, Work
 
 log = logging.getLogger(__name__)
@@ -324,15 +325,17 @@ def _with_ladder(person: _Person, line: Expected) -> Planned:
 
 def _left_today(work: Work, person: _Person, sent: Sequence[datetime], per_day: int) -> int:
     zone = person.row.time_zone
-    today = planning.local_date(work.now, zone)
-    return per_day - sum(planning.local_date(at, zone) == today for at in sent)
+    today = local_date(work.now, zone)
+    return per_day - sum(local_date(at, zone) == today for at in sent)
 
 
 def _sent_today(work: Work, people: Sequence[_Person]) -> dict[int, list[datetime]]:
-    """When messages about forms were queued for each of ``people`` within a day and two hours."""
+    """When messages about forms were queued for each of ``people`` within a day and two hours; not those dropped."""
     query = select(Message.participant_id, Message.queued_at).where(
         Message.participant_id.in_([person.row.id for person in people]),
-        Message.staff_id.is_(None),
+        # Whoever writes with us question by question is not reminded less for that.
+        Message.template.in_([name for names in TEMPLATES.values() for name in names]),
+        Message.dropped_at.is_(None),
         Message.queued_at > work.now - AHEAD,
     )
     found: dict[int, list[datetime]] = defaultdict(list)
