@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import and_, or_, select
 
+from pro.core.plan import Calendar
 from pro.core.replan import Replan
 from pro.core.schedule import Expected as Planned
 from pro.core.served import Form, Served, serve
@@ -34,6 +36,12 @@ def pure(row: Expected, zone: str) -> Planned:
         time_zone=zone,
         rank=row.rank,
     )
+
+
+def with_ladder(calendar: Calendar, row: Expected, zone: str) -> Planned:
+    """``row`` with the reminders of its visit; the plan's own where the visit says nothing."""
+    ladder = next((visit.reminders for visit in calendar.visits if visit.id == row.kind), None)
+    return replace(pure(row, zone), reminders=ladder)
 
 
 def form_of(assessment: Assessment) -> Form:

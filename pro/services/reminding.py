@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
@@ -16,7 +16,6 @@ from sqlalchemy import func, select
 from pro.core import reminders
 from pro.core.plan import Calendar
 from pro.core.reminders import Reminder
-from pro.core.schedule import Expected as Planned
 from pro.db import transaction
 from pro.errors import NotAllowed
 from pro.messaging import compose, outbox
@@ -290,7 +289,7 @@ def _remind(
         for line in person.lines
         if line.served_at is None and line.missed_at is None
     }
-    waiting = [_with_ladder(person, line) for line in open_lines.values()]
+    waiting = [planned.with_ladder(person.calendar, line, row.time_zone) for line in open_lines.values()]
     since = {name: line.known_at for name, line in open_lines.items()}
     chosen = reminders.plan_messages(waiting, rules, since)
     left = _left_today(work, person, sent, rules.per_day)
@@ -316,11 +315,6 @@ def _remind(
             left -= 1
         line.steps = reminder.step + 1
     return coming
-
-
-def _with_ladder(person: _Person, line: Expected) -> Planned:
-    ladder = next((visit.reminders for visit in person.calendar.visits if visit.id == line.kind), None)
-    return replace(planned.pure(line, person.row.time_zone), reminders=ladder)
 
 
 def _left_today(work: Work, person: _Person, sent: Sequence[datetime], per_day: int) -> int:

@@ -12,6 +12,7 @@ from pro.core import ladder, schedule
 from pro.core.anchors import WorkingDays
 from pro.core.level import Level
 from pro.core.plan import Plan
+from pro.core.reminders import reminders
 from pro.core.schedule import Status
 from pro.core.served import missed_in_a_row
 from pro.core.triage import Case, Finding, Verdict, inputs_of, judge
@@ -58,11 +59,12 @@ def missed(work: Work, participant: Participant, rows: Sequence[Expected]) -> No
     instruments only the form of the endpoint visit leads to a call. A form that nobody could have known of in time
     leads to nothing. May run twice.
     """
-    known = sorted((row for row in rows if _was_asked(row)), key=lambda row: (row.closes_at, row.id))
+    plan = work.catalogue.plans[participant.plan]
+    asked = (row for row in rows if _was_asked(plan, participant, row))
+    known = sorted(asked, key=lambda row: (row.closes_at, row.id))
     if not known or not participant.is_active:
         return
     work.lock(participant)
-    plan = work.catalogue.plans[participant.plan]
     silence = silence_of(work, participant)
     checkins = [row for row in known if row.instrument == plan.instruments[0] and row in silence.rows]
     cause, alert, hurry = None, None, False
@@ -159,7 +161,7 @@ def silence_of(work: Work, participant: Participant) -> Silence:
         .where(Expected.participant_id == participant.id, Expected.served_at.is_(None), Expected.mandatory)
         .order_by(Expected.closes_at, Expected.id)
     )
-    asked = [row for row in work.session.scalars(query) if _was_asked(row)]
+    asked = [row for row in work.session.scalars(query) if _was_asked(plan, participant, row)]
     known = {row.id: planned.pure(row, participant.time_zone) for row in asked}
     missed_now = missed_in_a_row(list(known.values()), plan.instruments[0], last, work.now)
     over = [row for row in asked if schedule.status(known[row.id], work.now) is Status.MISSED]
@@ -182,9 +184,16 @@ def tries_of(work: Work, task_id: int) -> int:
     return work.session.scalar(query) or 0
 
 
-def _was_asked(row: Expected) -> bool:
-    """False for a form that was planned after its window: nobody was asked, so nobody was silent."""
-    return row.mandatory and row.known_at < row.closes_at
+def _was_asked(plan: Plan, participant: Participant, row: Expected) -> bool:
+    """False for a form that was planned after its window, or so late that no message could go out before its end, such
+    as the day's own check-in when an ulcer is recorded at night: nobody was asked, so nobody was silent.
+    """
+    if not row.mandatory or row.known_at >= row.closes_at:
+        return False
+    if plan.calendar is None or row.steps or row.known_at <= row.opens_at:
+        return True
+    one, rules = planned.with_ladder(plan.calendar, row, participant.time_zone), plan.calendar.reminding
+    return one.reminders == () or bool(reminders(one, rules, row.known_at))
 
 
 def _judged(work: Work, participant: Participant, plan: Plan, silence: Silence) -> tuple[Verdict, tuple[Finding, ...]]:
@@ -268,7 +277,9 @@ def _is_owed(work: Work, plan: Plan, task: Task) -> bool:
         # Whoever gave a reason does not wait for the form any more.
         Expected.missing_reason == "",
     )
-    rows = [row for row in work.session.scalars(query) if _is_endpoint(plan, row) and _was_asked(row)]
+    participant = work.session.get_one(Participant, task.participant_id)
+    ends = [row for row in work.session.scalars(query) if _is_endpoint(plan, row)]
+    rows = [row for row in ends if _was_asked(plan, participant, row)]
     return any(row.id == task.expected_id or (row.missed_at or task.made_at) >= task.made_at for row in rows)
 
 
