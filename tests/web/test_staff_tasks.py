@@ -140,7 +140,7 @@ def test_a_death_is_noted_and_its_date_asked_for(desk: Desk, ward: Ward) -> None
     desk.post(path, **CALL | {"outcome": "died"})
     desk.open(path)
     assert "The date of death is not recorded yet" in desk.page
-    assert f'href="/staff/participants/{ward.participant_id}">Record it now' in desk.page
+    assert f'href="/staff/participants/{ward.participant_id}/dates">Record it now' in desk.page
 
 
 @pytest.mark.parametrize(
