@@ -14,8 +14,9 @@ from pro.config import Config
 from pro.db import transaction
 from pro.i18n import Catalogs
 from pro.models import ROLES, Duty, Participant
-from pro.services import access, answering, circumstances, enrolment, issuing, planning, staffing
+from pro.services import access, answering, circumstances, enrolment, issuing, staffing
 from pro.services.access import Sitting
+from pro.services.dates import local_date
 from pro.work import Actor, House, Work
 
 PASSWORD = "correct horse battery"
@@ -134,7 +135,7 @@ def participant(
     """An enrolled participant; ``pd1``: exposed to anti-PD-1 (None: nobody knows); ``asked``: the worker looks at the
     calendar, so that invitations go out.
     """
-    zone_today = planning.local_date(work.now, work.catalogue.plans[plan].settings.time_zone)
+    zone_today = local_date(work.now, work.catalogue.plans[plan].settings.time_zone)
     made = enrolment.enrol(
         work,
         plan=plan,

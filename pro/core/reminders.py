@@ -59,6 +59,13 @@ def is_quiet(now: datetime, rules: Reminding, zone: ZoneInfo) -> bool:
     return local >= rules.quiet_from or local < rules.quiet_until
 
 
+def next_quiet(when: datetime, rules: Reminding, zone: ZoneInfo) -> datetime:
+    """The first moment after ``when`` at which quiet hours begin."""
+    day = when.astimezone(zone).date()
+    today = moment(day, rules.quiet_from, zone)
+    return today if today > when else moment(day + ONE_DAY, rules.quiet_from, zone)
+
+
 def reminders(one: Expected, rules: Reminding, since: datetime | None = None) -> tuple[Reminder, ...]:
     """The ladder of one form, counted from its opening, or from ``since`` if it became known later.
 
@@ -75,7 +82,7 @@ def reminders(one: Expected, rules: Reminding, since: datetime | None = None) ->
     ends = [*(goes - timedelta(seconds=1) for _, goes in steps[1:]), one.closes]
     found = []
     for (step, goes), end in zip(steps, ends, strict=False):
-        quiet = _next_quiet(goes, rules, zone) - timedelta(seconds=1)
+        quiet = next_quiet(goes, rules, zone) - timedelta(seconds=1)
         not_after = min(end, quiet, goes + timedelta(minutes=rules.stale_minutes))
         found.append(Reminder(one, step, goes, max(goes, not_after)))
     return tuple(found)
@@ -149,10 +156,3 @@ def _awake(when: datetime, rules: Reminding, zone: ZoneInfo) -> datetime:
     local = when.astimezone(zone)
     later = rules.quiet_from > rules.quiet_until and local.time() >= rules.quiet_from
     return max(when, moment(local.date() + ONE_DAY * later, rules.quiet_until, zone))
-
-
-def _next_quiet(when: datetime, rules: Reminding, zone: ZoneInfo) -> datetime:
-    """The first moment after ``when`` at which quiet hours begin."""
-    day = when.astimezone(zone).date()
-    today = moment(day, rules.quiet_from, zone)
-    return today if today > when else moment(day + ONE_DAY, rules.quiet_from, zone)

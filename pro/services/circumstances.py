@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, func, select
 
-from pro.core import anchors as dated
+from pro.core.anchors import exposed
 from pro.core.instrument import Value
 from pro.core.triage import Context
-from pro.models import Alert, Anchor, Answer, Assessment, Circumstance, Expected, Participant, Score
+from pro.models import Alert, Answer, Assessment, Circumstance, Expected, Participant, Score
+from pro.services import dates
 from pro.services.stored import read_value
 from pro.work import Work
 
@@ -219,12 +219,8 @@ def _exposed(work: Work, participant_id: int, name: str, noted: bool | None) -> 
     rule = next((one for one in calendar.exposures if one.fact == name), None) if calendar else None
     if calendar is None or rule is None:
         return noted
-    query = select(Anchor).where(Anchor.participant_id == participant_id, Anchor.superseded_at.is_(None))
-    anchors = [dated.Anchor(row.kind, row.number, row.on, row.planned) for row in work.session.scalars(query)]
-    today = work.now.astimezone(ZoneInfo(participant.time_zone)).date()
-    by_dates = dated.exposed(
-        rule, dated.resolve(calendar, anchors, work.catalogue.working_days(participant.plan)), today
-    )
+    today = dates.local_date(work.now, participant.time_zone)
+    by_dates = exposed(rule, dates.days(work, participant, calendar), today)
     return noted if by_dates is None else (by_dates or noted is True)
 
 

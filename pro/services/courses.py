@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import select
 
-from pro.core import anchors as dated
 from pro.core import schedule
 from pro.core.anchors import facts_set
 from pro.core.plan import Calendar, PlanWords
@@ -17,6 +16,7 @@ from pro.core.schedule import Expected
 from pro.errors import NotFound
 from pro.models import Anchor, Event, Participant
 from pro.services import cases, circumstances, ledger, planning
+from pro.services.dates import local_date, pure
 from pro.services.ledger import Counts, Line
 from pro.services.planning import Preview
 from pro.work import Work
@@ -200,7 +200,7 @@ def course(work: Work, participant: Participant, language: str) -> Course:
                 history=tuple(day for of, day in past if of == kind_id),
             )
         )
-    today = planning.local_date(work.now, participant.time_zone)
+    today = local_date(work.now, participant.time_zone)
     working = work.catalogue.working[participant.plan]
     return Course(
         participant_id=participant.id,
@@ -332,7 +332,7 @@ def _watches(calendar: Calendar, kinds: Sequence[Kind], words: PlanWords) -> tup
 
 
 def _suspected(work: Work, participant: Participant, calendar: Calendar, rows: Iterable[Anchor]) -> bool:
-    said = facts_set(calendar, [dated.Anchor(row.kind, row.number, row.on, row.planned) for row in rows])
+    said = facts_set(calendar, pure(rows))
     status = circumstances.fact(work, participant.id, "ulcer_status") or "none"
     return status == "suspected" and said.get("ulcer_status", "none") == "none"
 

@@ -11,9 +11,9 @@ from sqlalchemy import select
 from pro.errors import BadData
 from pro.models import Anchor, Participant
 from pro.services import leaving, planning
+from pro.services.dates import local_date
 from pro.services.passwords import hash_secret
 from pro.services.phones import e164
-from pro.services.planning import local_date
 from pro.work import Work
 
 STUDY_NUMBER = re.compile(r"[A-Z0-9][A-Z0-9-]{1,30}")

@@ -12,8 +12,8 @@ from pro.core import interview
 from pro.core.instrument import Answers, Instrument, Value
 from pro.core.plan import Plan
 from pro.errors import BadData, NotAllowed, NotFound
-from pro.models import Anchor, Answer, Assessment, Expected, Participant
-from pro.services import access, alerting, answering, circumstances, forms, issuing, planning
+from pro.models import Answer, Assessment, Expected, Participant
+from pro.services import access, alerting, answering, circumstances, dates, forms, issuing
 from pro.services.stored import store_value
 from pro.work import Work
 
@@ -21,6 +21,7 @@ MODES = ("phone", "paper")
 OLDEST = timedelta(days=60)
 # The anchor after which only its own visits may still be entered.
 WITHDRAWAL = "withdrawal"
+CONSENT = "consent"
 REASON_LENGTH = 1000
 
 
@@ -48,7 +49,7 @@ def there(work: Work, participant: Participant, instrument: str) -> There:
     shape = work.catalogue.instruments[instrument]
     rows = forms.answer_rows(work, form.id) if form else {}
     standing = forms.standing(shape, rows)
-    stale = _stale(shape, standing, rows, work.now)
+    stale = forms.stale(shape, standing, rows, work.now)
     taken_up = form is not None and bool(standing) and not stale
     facts = circumstances.facts_now(work, participant.id, instrument)
     if form is not None and taken_up:
@@ -209,15 +210,6 @@ def _last_visits(plan: Plan) -> list[str]:
     return [visit.id for visit in plan.calendar.visits if WITHDRAWAL in visit.outlives] if plan.calendar else []
 
 
-def _stale(shape: Instrument, standing: Answers, rows: Mapping[str, Answer], now: datetime) -> tuple[str, ...]:
-    hours = shape.stale_hours
-    return tuple(
-        name
-        for name in standing
-        if (limit := hours.get(shape.items[name].recall)) and now - rows[name].at > timedelta(hours=limit)
-    )
-
-
 def _head_problems(
     work: Work, participant: Participant, mode: str, answered_by: str, answered_at: datetime, language: str
 ) -> dict[str, str]:
@@ -235,14 +227,8 @@ def _moment_problem(work: Work, participant: Participant, answered_at: datetime)
         return "answered_in_future"
     if answered_at < work.now - OLDEST:
         return "answered_too_long_ago"
-    query = (
-        select(Anchor.on)
-        .where(Anchor.participant_id == participant.id, Anchor.kind == "consent", Anchor.superseded_at.is_(None))
-        .order_by(Anchor.id.desc())
-        .limit(1)
-    )
-    consented_on = work.session.scalar(query)
-    day = planning.local_date(answered_at, participant.time_zone)
+    consented_on = next((row.on for row in dates.recorded(work, participant) if row.kind == CONSENT), None)
+    day = dates.local_date(answered_at, participant.time_zone)
     return "answered_before_consent" if consented_on is not None and day < consented_on else ""
 
 

@@ -79,15 +79,7 @@ class Form:
 
     def stale(self, now: datetime) -> tuple[str, ...]:
         """Items whose answers are too old to go on with: their recall period was about another day."""
-        if self.submitted:
-            return ()
-        hours = self.instrument.stale_hours
-        return tuple(
-            name
-            for name in self.answers
-            if (limit := hours.get(self.instrument.items[name].recall))
-            and now - self.rows[name].at > timedelta(hours=limit)
-        )
+        return () if self.submitted else stale(self.instrument, self.answers, self.rows, now)
 
     def with_rows(self, added: Sequence[Answer]) -> Form:
         """The form after ``added`` rows."""
@@ -119,6 +111,16 @@ def read(work: Work, sitting: Sitting, language: str) -> Form:
         answers=answers,
         path=interview.path(instrument, answers, facts, assessment.page_set),
         facts=facts,
+    )
+
+
+def stale(instrument: Instrument, answers: Answers, rows: Mapping[str, Answer], now: datetime) -> tuple[str, ...]:
+    """Items of ``answers`` that are too old to go on with: their recall period was about another day."""
+    hours = instrument.stale_hours
+    return tuple(
+        name
+        for name in answers
+        if (limit := hours.get(instrument.items[name].recall)) and now - rows[name].at > timedelta(hours=limit)
     )
 
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import and_, or_, select
 
+from pro.core import reminders
 from pro.errors import NotAllowed, NotFound
 from pro.messaging import compose, outbox
 from pro.models import Assessment, Expected, Message, Participant
 from pro.services import access, circumstances, wording
 from pro.work import Work
+
+# Our defaults: how late a text that staff sent may still go out.
+OF_USE, OF_USE_AT_NIGHT = timedelta(hours=12), timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,8 @@ def send_form(work: Work, participant: Participant, instrument: str, *, by: str)
     NotAllowed("withdrawn" | "wording_not_licensed" | "no_phone"), NotFound for an instrument that the plan has not.
     """
     _must_have(work, participant, instrument)
+    # Somebody may be recording at this moment that this person has left or wants no messages.
+    work.lock(participant)
     if not participant.is_active:
         raise NotAllowed("withdrawn")
     if by != "here" and (participant.phone_sealed is None or participant.opted_out_at is not None):
@@ -180,6 +187,18 @@ def _just_invited(work: Work, assessment: Assessment, template: str) -> bool:
     return work.session.scalar(query.limit(1)) is not None
 
 
+def _until(work: Work, participant: Participant) -> datetime:
+    """How long a text that staff send now is of use. None waits in a queue and arrives in the night."""
+    calendar = work.catalogue.plans[participant.plan].calendar
+    if calendar is None:
+        return work.now + OF_USE
+    zone = ZoneInfo(participant.time_zone)
+    if reminders.is_quiet(work.now, calendar.reminding, zone):
+        # Whoever presses Send at night means now.
+        return work.now + OF_USE_AT_NIGHT
+    return min(work.now + OF_USE, reminders.next_quiet(work.now, calendar.reminding, zone) - timedelta(seconds=1))
+
+
 def _invite(work: Work, participant: Participant, assessment: Assessment, link: str | None, code: str | None) -> None:
     template = "invitation" if link else "invitation_code"
     if _just_invited(work, assessment, template):
@@ -201,7 +220,7 @@ def _invite(work: Work, participant: Participant, assessment: Assessment, link: 
             body=rendered.text,
             participant_id=participant.id,
             assessment_id=assessment.id,
-            not_after=work.now + timedelta(hours=12),
+            not_after=_until(work, participant),
             repeat="prefer_silence",
         ),
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import and_, or_, select
 
+from pro.core.plan import Calendar
 from pro.core.replan import Replan
 from pro.core.schedule import Expected as Planned
 from pro.core.served import Form, Served, serve
@@ -36,6 +38,12 @@ def pure(row: Expected, zone: str) -> Planned:
     )
 
 
+def with_ladder(calendar: Calendar, row: Expected, zone: str) -> Planned:
+    """``row`` with the reminders of its visit; the plan's own where the visit says nothing."""
+    ladder = next((visit.reminders for visit in calendar.visits if visit.id == row.kind), None)
+    return replace(pure(row, zone), reminders=ladder)
+
+
 def form_of(assessment: Assessment) -> Form:
     """An answered form as ``serve`` takes it; what staff typed counts from when it was really answered."""
     at = assessment.answered_at or assessment.submitted_at or assessment.last_answer_at or assessment.issued_at
@@ -61,7 +69,8 @@ def apply(
     for before, one in diff.moved:
         row = rows[one.name]
         _write(row, one)
-        row.known_at, row.missed_at, row.missing_reason = work.now, None, ""
+        row.known_at, row.missed_at = work.now, None
+        row.missing_reason, row.missing_note, row.reason_by, row.reason_at = "", "", None, None
         if one.opens > before.closes:
             # Another time altogether: who was asked then must be asked anew.
             row.steps = 0

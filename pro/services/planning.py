@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from datetime import date
 
 from sqlalchemy import func, select
 
@@ -18,7 +17,8 @@ from pro.core.schedule import expected
 from pro.core.served import Form, Served, serve
 from pro.errors import BadData, NotAllowed
 from pro.models import Anchor, Assessment, Circumstance, Expected, Participant
-from pro.services import circumstances, leaving, planned
+from pro.services import circumstances, dates, leaving, planned
+from pro.services.dates import local_date, pure
 from pro.work import Work
 
 
@@ -77,15 +77,12 @@ def calendar_of(work: Work, participant: Participant) -> Calendar:
 def anchors_of(work: Work, participant: Participant) -> list[Anchor]:
     """The anchors that stand, in the plan's order of kinds, then by number."""
     place = {kind: number for number, kind in enumerate(calendar_of(work, participant).anchors)}
-    query = select(Anchor).where(Anchor.participant_id == participant.id, Anchor.superseded_at.is_(None))
-    rows = work.session.scalars(query.order_by(Anchor.id))
-    return sorted(rows, key=lambda row: (place.get(row.kind, len(place)), row.number))
+    return sorted(dates.recorded(work, participant), key=lambda row: (place.get(row.kind, len(place)), row.number))
 
 
 def days_of(work: Work, participant: Participant) -> Days:
     """Every day that is recorded or follows from one, with what it rests on."""
-    rows = anchors_of(work, participant)
-    return dated.resolve(calendar_of(work, participant), _pure(rows), work.catalogue.working_days(participant.plan))
+    return dates.days(work, participant, calendar_of(work, participant))
 
 
 def next_number(work: Work, participant: Participant, kind: str) -> int:
@@ -95,13 +92,10 @@ def next_number(work: Work, participant: Participant, kind: str) -> int:
     return next((number for number in range(1, most + 1) if number not in done), most)
 
 
-def local_date(now: datetime, zone: str) -> date:
-    """The calendar day of ``now`` in ``zone``."""
-    return now.astimezone(ZoneInfo(zone)).date()
-
-
 def preview(work: Work, participant: Participant, changes: Sequence[Change]) -> Preview:
     """What ``changes`` would do; nothing is changed."""
+    # In the order of everybody else: whoever looked first and then set would wait for the round, and it for them.
+    work.lock(participant)
     return _preview(work, participant, _state(work, participant), changes)
 
 
@@ -148,7 +142,7 @@ def plan_anew(work: Work, participant: Participant) -> None:
         return
     work.session.flush()
     state = _state(work, participant)
-    diff, served = _diff(work, participant, state, _pure(state.rows))
+    diff, served = _diff(work, participant, state, pure(state.rows))
     planned.apply(work, participant, diff, state.expected, served)
     participant.look_at = work.now
 
@@ -162,7 +156,7 @@ def renew(work: Work, plan_id: str, *, keep: bool) -> list[Renewed]:
     found = []
     for participant in work.session.scalars(query):
         work.lock(participant)
-        diff, _served = _diff(work, participant, state := _state(work, participant), _pure(state.rows))
+        diff, _served = _diff(work, participant, state := _state(work, participant), pure(state.rows))
         if diff.is_empty:
             continue
         one = Renewed(participant.study_number, len(diff.moved), len(diff.added), len(diff.dropped))
@@ -180,10 +174,6 @@ def clear_suspicion(work: Work, participant: Participant, reason: str) -> None:
     if not reason.strip():
         raise BadData("reason", fields={"reason": "empty"})
     circumstances.set_fact(work, participant.id, "ulcer_status", "none", reason=reason.strip())
-
-
-def _pure(rows: Sequence[Anchor]) -> tuple[dated.Anchor, ...]:
-    return tuple(dated.Anchor(row.kind, row.number, row.on, row.planned) for row in rows)
 
 
 def _state(work: Work, participant: Participant) -> _State:
@@ -208,7 +198,7 @@ def _state(work: Work, participant: Participant) -> _State:
 
 
 def _preview(work: Work, participant: Participant, state: _State, changes: Sequence[Change]) -> Preview:
-    standing = {(one.kind, one.number): one for one in _pure(state.rows)}
+    standing = {(one.kind, one.number): one for one in pure(state.rows)}
     before = tuple(standing.values())
     for change in changes:
         standing.pop((change.kind, change.number), None)

@@ -11,7 +11,7 @@ from pro.core.level import Level
 from pro.errors import NotFound
 from pro.messaging import compose
 from pro.models import Alert, Assessment, Message, Participant, Score, Task
-from pro.services import calls, cases, entering, sheets, staffing, wording
+from pro.services import calls, cases, entering, sheets, silence, staffing, wording
 from pro.services.calls import CallRow, TaskRow
 from pro.services.cases import Case
 from pro.services.reading import AnswerRow, answer_table, phone_of
@@ -174,10 +174,12 @@ def call_page(work: Work, participant_id: int, language: str) -> CallPage:
 
 def _call_page(work: Work, person: Participant, task: TaskRow | None, language: str) -> CallPage:
     work.record("participant.seen", person, participant_id=person.id)
+    # What staff typed in was answered when it says.
+    given = func.coalesce(Assessment.answered_at, Assessment.last_answer_at)
     query = (
         select(Assessment)
-        .where(Assessment.participant_id == person.id, Assessment.last_answer_at.is_not(None))
-        .order_by(Assessment.last_answer_at.desc(), Assessment.id.desc())
+        .where(Assessment.participant_id == person.id, given.is_not(None))
+        .order_by(given.desc(), Assessment.id.desc())
     )
     last = work.session.scalar(query.limit(1))
     return CallPage(
@@ -198,10 +200,6 @@ def _open_task(work: Work, person: Participant, language: str) -> TaskRow | None
 
 
 def _row(work: Work, person: Participant, language: str) -> ParticipantRow:
-    # What staff typed in was answered when it says.
-    last = select(func.max(func.coalesce(Assessment.answered_at, Assessment.last_answer_at))).where(
-        Assessment.participant_id == person.id
-    )
     query = (
         select(Alert)
         .where(Alert.participant_id == person.id, Alert.resolved_at.is_(None), Alert.superseded_at.is_(None))
@@ -215,7 +213,7 @@ def _row(work: Work, person: Participant, language: str) -> ParticipantRow:
         study_number=person.study_number,
         language=person.language,
         status=status,
-        last_answer_at=work.session.scalar(last),
+        last_answer_at=silence.last_answer_at(work, person.id),
         due=due_forms(work, language, person.id),
         open_level=Level(worst.level) if worst else Level.NONE,
         open_alert_id=worst.id if worst else None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
@@ -16,12 +16,12 @@ from sqlalchemy import func, select
 from pro.core import reminders
 from pro.core.plan import Calendar
 from pro.core.reminders import Reminder
-from pro.core.schedule import Expected as Planned
 from pro.db import transaction
 from pro.errors import NotAllowed
 from pro.messaging import compose, outbox
 from pro.models import Assessment, Expected, Message, Participant
 from pro.services import access, issuing, planned, planning, silence, wording
+from pro.services.dates import local_date
 from pro.work import House, Work
 
 log = logging.getLogger(__name__)
@@ -292,10 +292,10 @@ def _remind(
         # What could not be issued is not told of, and takes no other form's message.
         and (line.assessment_id is not None or line.opens_at > work.now)
     }
-    waiting = [_with_ladder(person, line) for line in open_lines.values()]
+    waiting = [planned.with_ladder(person.calendar, line, row.time_zone) for line in open_lines.values()]
     since = {name: line.known_at for name, line in open_lines.items()}
     done = {name: line.steps for name, line in open_lines.items()}
-    already = Counter(planning.local_date(at, row.time_zone) for at in sent)
+    already = Counter(local_date(at, row.time_zone) for at in sent)
     chosen = reminders.plan_messages(waiting, rules, since, already, done)
     coming: list[datetime] = []
     for reminder, why in [*((one, "") for one in chosen.sent), *chosen.dropped]:
@@ -315,16 +315,13 @@ def _remind(
     return coming
 
 
-def _with_ladder(person: _Person, line: Expected) -> Planned:
-    ladder = next((visit.reminders for visit in person.calendar.visits if visit.id == line.kind), None)
-    return replace(planned.pure(line, person.row.time_zone), reminders=ladder)
-
-
 def _sent_today(work: Work, people: Sequence[_Person]) -> dict[int, list[datetime]]:
-    """When messages about forms were queued for each of ``people`` within a day and two hours."""
+    """When messages about forms were queued for each of ``people`` within a day and two hours; not those dropped."""
     query = select(Message.participant_id, Message.queued_at).where(
         Message.participant_id.in_([person.row.id for person in people]),
-        Message.staff_id.is_(None),
+        # Whoever writes with us question by question is not reminded less for that.
+        Message.template.in_([name for names in TEMPLATES.values() for name in names]),
+        Message.dropped_at.is_(None),
         Message.queued_at > work.now - AHEAD,
     )
     found: dict[int, list[datetime]] = defaultdict(list)

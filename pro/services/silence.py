@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
-from pro.core import anchors, ladder, schedule
+from pro.core import ladder, schedule
+from pro.core.anchors import WorkingDays
 from pro.core.level import Level
 from pro.core.plan import Plan
+from pro.core.reminders import reminders
 from pro.core.schedule import Status
 from pro.core.served import missed_in_a_row
 from pro.core.triage import Case, Finding, Verdict, inputs_of, judge
 from pro.errors import BadData, NotFound
-from pro.models import CALL_OUTCOMES, Alert, Anchor, Assessment, Call, Expected, Participant, Task
-from pro.services import circumstances, telling
+from pro.models import CALL_OUTCOMES, Alert, Assessment, Call, Expected, Participant, Task
+from pro.services import circumstances, dates, planned, telling
 from pro.services.circumstances import SILENCE
 from pro.work import Work
 
@@ -28,6 +29,8 @@ ANSWERED = "answered"
 MISSED = "missed_consecutive"
 # Visits of this rank are the plan's endpoint and are never skipped (clinical.md 6, table and rule 1).
 ENDPOINT_RANK = 1
+# Whoever may be in danger is phoned at a weekend as well (clinical.md 3.3: the same day; 6: the next morning).
+WORKING, EVERY_DAY = ladder.MONDAY_TO_FRIDAY, WorkingDays(weekend=frozenset())
 # Our defaults: when to try again on the day of a call in vain, and after how many of them to ask a relative.
 TRY_AGAIN = timedelta(hours=4)
 TRIES = 3
@@ -56,33 +59,39 @@ def missed(work: Work, participant: Participant, rows: Sequence[Expected]) -> No
     instruments only the form of the endpoint visit leads to a call. A form that nobody could have known of in time
     leads to nothing. May run twice.
     """
-    known = sorted((row for row in rows if _was_asked(row)), key=lambda row: (row.closes_at, row.id))
+    plan = work.catalogue.plans[participant.plan]
+    asked = (row for row in rows if _was_asked(plan, participant, row))
+    known = sorted(asked, key=lambda row: (row.closes_at, row.id))
     if not known or not participant.is_active:
         return
     work.lock(participant)
-    plan = work.catalogue.plans[participant.plan]
     silence = silence_of(work, participant)
     checkins = [row for row in known if row.instrument == plan.instruments[0] and row in silence.rows]
-    cause, alert = None, None
+    cause, alert, hurry = None, None, False
     if checkins:
         newest = checkins[-1]
         verdict, findings = _judged(work, participant, plan, silence)
         alert = _raise(work, plan, newest, silence, verdict, findings)
-        if findings or _at_risk(work, participant, plan, newest):
+        at_risk = _at_risk(work, participant, plan, newest)
+        if findings or at_risk:
             cause = newest
+        hurry = at_risk or (alert is not None and alert.level >= Level.URGENT)
     cause = cause or next((row for row in known if _is_endpoint(plan, row)), None)
     if cause is not None:
-        _call(work, plan, cause, alert)
+        _call(work, plan, cause, alert, EVERY_DAY if hurry else WORKING)
 
 
 def heard(work: Work, participant_id: int) -> None:
     """An answer came. Open phone tasks end, and quiet alerts about the silence that nobody took on close themselves.
 
-    A loud alert stays for a person. A task about the endpoint visit's form stays until that form is answered.
+    A loud alert stays for a person. A task about the endpoint visit's form stays until that form is answered. What was
+    answered before the silence began and is only typed in now ends nothing.
     """
     participant = work.session.get_one(Participant, participant_id)
     plan = work.catalogue.plans[participant.plan]
     work.session.flush()
+    if silence_of(work, participant).missed:
+        return
     for task in _open_tasks(work, participant_id):
         if not _is_owed(work, plan, task):
             _end(work, task, ANSWERED)
@@ -152,8 +161,8 @@ def silence_of(work: Work, participant: Participant) -> Silence:
         .where(Expected.participant_id == participant.id, Expected.served_at.is_(None), Expected.mandatory)
         .order_by(Expected.closes_at, Expected.id)
     )
-    asked = [row for row in work.session.scalars(query) if _was_asked(row)]
-    known = {row.id: _expected(row, participant) for row in asked}
+    asked = [row for row in work.session.scalars(query) if _was_asked(plan, participant, row)]
+    known = {row.id: planned.pure(row, participant.time_zone) for row in asked}
     missed_now = missed_in_a_row(list(known.values()), plan.instruments[0], last, work.now)
     over = [row for row in asked if schedule.status(known[row.id], work.now) is Status.MISSED]
     return Silence(missed_now, tuple(row for row in over if last is None or row.closes_at > last), last)
@@ -175,25 +184,16 @@ def tries_of(work: Work, task_id: int) -> int:
     return work.session.scalar(query) or 0
 
 
-def _was_asked(row: Expected) -> bool:
-    """False for a form that was planned after its window: nobody was asked, so nobody was silent."""
-    return row.mandatory and row.known_at < row.closes_at
-
-
-def _expected(row: Expected, participant: Participant) -> schedule.Expected:
-    return schedule.Expected(
-        visit=row.visit,
-        kind=row.kind,
-        number=row.number,
-        instrument=row.instrument,
-        opens=row.opens_at,
-        due=row.due_at,
-        closes=row.closes_at,
-        mandatory=row.mandatory,
-        basis=row.basis,
-        time_zone=participant.time_zone,
-        rank=row.rank,
-    )
+def _was_asked(plan: Plan, participant: Participant, row: Expected) -> bool:
+    """False for a form that was planned after its window, or so late that no message could go out before its end, such
+    as the day's own check-in when an ulcer is recorded at night: nobody was asked, so nobody was silent.
+    """
+    if not row.mandatory or row.known_at >= row.closes_at:
+        return False
+    if plan.calendar is None or row.steps or row.known_at <= row.opens_at:
+        return True
+    one, rules = planned.with_ladder(plan.calendar, row, participant.time_zone), plan.calendar.reminding
+    return one.reminders == () or bool(reminders(one, rules, row.known_at))
 
 
 def _judged(work: Work, participant: Participant, plan: Plan, silence: Silence) -> tuple[Verdict, tuple[Finding, ...]]:
@@ -258,11 +258,10 @@ def _still_says_it(alert: Alert, silence: Silence) -> bool:
 def _at_risk(work: Work, participant: Participant, plan: Plan, row: Expected) -> bool:
     if plan.calendar is None:
         return False
-    query = select(Anchor).where(Anchor.participant_id == participant.id, Anchor.superseded_at.is_(None))
-    rows = work.session.scalars(query.order_by(Anchor.id))
-    dated = [anchors.Anchor(anchor.kind, anchor.number, anchor.on, anchor.planned) for anchor in rows]
-    on = row.closes_at.astimezone(ZoneInfo(participant.time_zone)).date()
-    return schedule.at_risk(plan.calendar, dated, on, work.catalogue.working_days(plan.id))
+    on = dates.local_date(row.closes_at, participant.time_zone)
+    return schedule.at_risk(
+        plan.calendar, dates.pure(dates.recorded(work, participant)), on, work.catalogue.working_days(plan.id)
+    )
 
 
 def _is_endpoint(plan: Plan, row: Expected) -> bool:
@@ -278,7 +277,9 @@ def _is_owed(work: Work, plan: Plan, task: Task) -> bool:
         # Whoever gave a reason does not wait for the form any more.
         Expected.missing_reason == "",
     )
-    rows = [row for row in work.session.scalars(query) if _is_endpoint(plan, row) and _was_asked(row)]
+    participant = work.session.get_one(Participant, task.participant_id)
+    ends = [row for row in work.session.scalars(query) if _is_endpoint(plan, row)]
+    rows = [row for row in ends if _was_asked(plan, participant, row)]
     return any(row.id == task.expected_id or (row.missed_at or task.made_at) >= task.made_at for row in rows)
 
 
@@ -287,13 +288,18 @@ def _open_tasks(work: Work, participant_id: int) -> list[Task]:
     return list(work.session.scalars(query.order_by(Task.id)))
 
 
-def _call(work: Work, plan: Plan, row: Expected, alert: Alert | None) -> None:
-    """A phone task for the coordinator, unless one is open: then the form is read there as well."""
+def _call(work: Work, plan: Plan, row: Expected, alert: Alert | None, days: WorkingDays) -> None:
+    """A phone task for the coordinator, for the next morning of ``days``, unless one is open: then the form is read
+    there as well, and the task is due no later than a new one would be.
+    """
     key = f"call:{row.id}"
+    due_at = ladder.next_opening(work.now, ladder.hours_of(plan.settings, days))
     work.session.flush()
     found = _open_tasks(work, row.participant_id)
     if found:
         found[0].alert_id = found[0].alert_id or (alert.id if alert else None)
+        if due_at < found[0].due_at:
+            _move(work, found[0], due_at)
     if found or work.session.scalar(select(Task.id).where(Task.dedupe_key == key)) is not None:
         return
     task = Task(
@@ -303,7 +309,7 @@ def _call(work: Work, plan: Plan, row: Expected, alert: Alert | None) -> None:
         expected_id=row.id,
         alert_id=alert.id if alert else None,
         made_at=work.now,
-        due_at=ladder.next_opening(work.now, ladder.hours_of(plan.settings)),
+        due_at=due_at,
     )
     work.session.add(task)
     work.record("task.made", task, participant_id=row.participant_id, new={"kind": CALL, "visit": row.visit})
@@ -314,10 +320,12 @@ def _go_on(work: Work, plan: Plan, task: Task, call: Call) -> None:
     if call.outcome != "no_answer":
         _end(work, task, call.outcome)
         return
-    old = task.due_at
-    task.due_at = _again_at(plan, call.at)
-    moved = {"due_at": task.due_at.isoformat()}
-    work.record("task.moved", task, participant_id=task.participant_id, old={"due_at": old.isoformat()}, new=moved)
+    _move(work, task, _again_at(plan, call.at))
+
+
+def _move(work: Work, task: Task, due_at: datetime) -> None:
+    old, task.due_at = {"due_at": task.due_at.isoformat()}, due_at
+    work.record("task.moved", task, participant_id=task.participant_id, old=old, new={"due_at": due_at.isoformat()})
 
 
 def _again_at(plan: Plan, at: datetime) -> datetime:

@@ -108,7 +108,7 @@ def next_step(work: Work, plan: Plan, alerts: Sequence[Alert]) -> NextStep | Non
     if not waiting:
         return None
     level, raised_at, _alert = _loudest(waiting)
-    rung = ladder.coming(plan.ladder, level, raised_at, work.now, ladder.hours_of(plan.settings))
+    rung = ladder.coming(plan.ladder, level, raised_at, work.now, _hours(work, plan))
     if rung is None:
         return None
     return NextStep(rung.at, tuple(person.name for person in duties.told_by(work, plan, [rung.step], rung.at)))
@@ -193,7 +193,7 @@ def _climb(work: Work, alerts: list[Alert]) -> int:
     plan = work.catalogue.plans[participant.plan]
     newest: dict[str, tuple[Staff, Step]] = {}
     people: dict[int, str] = {}
-    for rung in ladder.due(plan.ladder, level, raised_at, work.now, ladder.hours_of(plan.settings)):
+    for rung in ladder.due(plan.ladder, level, raised_at, work.now, _hours(work, plan)):
         for person in duties.told_by(work, plan, [rung.step]):
             newest.pop(people.get(person.id, ""), None)
             key = f"again:{alert.source}:{raised_at:%Y%m%dT%H%M%S%f}:{level.word}:{rung.step.name}:{person.id}"
@@ -210,6 +210,11 @@ def _climb(work: Work, alerts: list[Alert]) -> int:
         message = send(work, person, template, params, key, alert_id=alert.id, assessment_id=alert.assessment_id)
         queued += message is not None
     return queued
+
+
+def _hours(work: Work, plan: Plan) -> ladder.Hours:
+    """The study's working hours: none on a public holiday, and some on its make-up day at a weekend."""
+    return ladder.hours_of(plan.settings, work.catalogue.working_days(plan.id))
 
 
 def _hold(work: Work, alerts: Sequence[Alert]) -> bool:

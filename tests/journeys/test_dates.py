@@ -13,6 +13,7 @@ from sqlalchemy import select
 from pro.db import transaction
 from pro.models import Expected, Participant
 from pro.services import planning
+from pro.services.dates import local_date
 from tests import make
 from tests.journeys.people import Nurse
 from tests.journeys.test_looks import LANGUAGES, looked_at, strangers
@@ -75,7 +76,7 @@ def at_dates(site: Site, desk: Nurse, number: str) -> Dates:
     with transaction(site.house.engine) as session:
         work = site.house.work(session)
         person = make.participant(work, number, language="en")
-        today = planning.local_date(work.now, person.time_zone)
+        today = local_date(work.now, person.time_zone)
         found = person.id
     desk.opens(f"{site.url}/staff/participants/{found}/dates")
     return Dates(desk.page, site, found, today)

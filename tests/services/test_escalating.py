@@ -11,7 +11,7 @@ from sqlalchemy import select
 from pro.errors import BadData
 from pro.messaging import outbox
 from pro.messaging.sender import Letter
-from pro.models import Alert, Message, Staff
+from pro.models import Alert, Message, Participant, Staff
 from pro.services import pulse, rounds, staffing, telling, todo
 from tests import browser, make
 from tests.services.ward import Ward
@@ -324,3 +324,23 @@ def test_a_phone_that_cannot_be_one_is_refused(ward):
     with browser.working(ward.house) as work, pytest.raises(BadData) as refused:
         staffing.add_staff(work, "new@example.org", "N", "nurse", "en", make.PASSWORD, "12345")
     assert refused.value.details["fields"] == {"phone": "phone_invalid"}
+
+
+@pytest.mark.parametrize(
+    ("days", "hours", "why"),
+    [
+        (0, 4, "a Monday"),
+        (68, 4, "a Saturday that is worked to make up for the May holidays"),
+        (60, 27, "the first of May, a Friday: by noon of the next day"),
+    ],
+)
+def test_working_hours_are_those_of_the_calendar(ward, clock, days, hours, why):
+    clock.move(days=days)
+    with browser.working(ward.house) as work:
+        make.duty(work, ward.nurse)
+        form = make.form(work, work.session.get_one(Participant, ward.participant_id), "qlq_c30")
+    ward.start(form).finish(**{f"Q{number}": 1 for number in range(1, 29)} | {"Q8": 4, "Q29": 7, "Q30": 7})
+    clock.move(hours=hours, minutes=-1)
+    assert climb(ward) == 0, why
+    clock.move(minutes=1)
+    assert climb(ward) == 1, why

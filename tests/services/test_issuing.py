@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
@@ -94,7 +95,7 @@ def test_a_text_message_carries_the_link_or_the_code_and_is_sealed(any_ward, clo
     assert any_ward.house.config.base_url in seen(second.body_sealed)
     assert (first.template, second.template, first.language) == ("invitation", "invitation_code", "zh_Hans")
     assert (first.channel, first.repeat, first.subject) == ("sms", "prefer_silence", "")
-    assert (first.not_after - clock.now).total_seconds() == 12 * 3600
+    assert first.not_after - clock.now == timedelta(hours=12, seconds=-1)
     assert seen(first.address_sealed) == "+8613800138000"
     with any_ward.house.engine.connect() as connection:
         rows = str(connection.exec_driver_sql("SELECT * FROM message").all())
@@ -172,3 +173,41 @@ def test_unlicensed_words_are_never_issued_in_production(any_ward):
 def test_an_instrument_that_the_plan_has_not_is_not_found(ward):
     with pytest.raises(NotFound):
         send(ward, "nonsense")
+
+
+@pytest.mark.parametrize(
+    ("hour", "until"),
+    [(9, timedelta(hours=12, seconds=-1)), (20, timedelta(hours=1, seconds=-1)), (23, timedelta(hours=1))],
+)
+def test_a_text_that_could_not_leave_does_not_arrive_in_the_night(ward, clock, hour, until):
+    """Nine in the morning, an hour before the quiet hours, and by somebody who means now."""
+    clock.move(hours=hour - 9)
+    send(ward)
+    (text,) = ward.rows(Message)
+    assert text.not_after is not None
+    assert text.not_after - clock.now == until
+
+
+@pytest.mark.parametrize(("column", "why"), [("withdrawn_at", "withdrawn"), ("opted_out_at", "opted_out")])
+def test_whoever_leaves_while_a_form_is_sent_gets_none(postgresql_ward, clock, column, why):
+    ward = postgresql_ward
+    read, wrote = threading.Barrier(2), threading.Barrier(2)
+
+    def leave() -> None:
+        with browser.working(ward.house, ward.coordinator.actor) as work:
+            person = work.session.get_one(Participant, ward.participant_id)
+            read.wait(10)
+            setattr(person, column, work.now)
+            work.session.flush()
+            wrote.wait(10)
+
+    def press() -> None:
+        with browser.working(ward.house, ward.coordinator.actor) as work:
+            person = work.session.get_one(Participant, ward.participant_id)
+            read.wait(10)
+            wrote.wait(10)
+            with pytest.raises(NotAllowed, match=why):
+                issuing.send_form(work, person, "npc_checkin", by="link")
+
+    browser.at_once(leave, press)
+    assert ward.rows(Message) == []

@@ -17,7 +17,7 @@ from pro.core.schedule import expected
 from pro.errors import BadData
 from pro.i18n import Catalogs
 from pro.models import Expected
-from pro.services import planning
+from pro.services import dates, planning
 from tests import browser
 from tests.core.trial import CALENDAR, SHANGHAI
 from tests.make import Clock
@@ -131,7 +131,7 @@ def complete(person: Patient) -> None:
     """Everything that the plan expects by the anchors stands in the ledger, at its place unless it may not move."""
     with browser.working(person.ward.house) as work:
         row = person.row(work)
-        anchors = planning._pure(planning.anchors_of(work, row))
+        anchors = dates.pure(planning.anchors_of(work, row))
         working = work.catalogue.working_days(row.plan)
     wanted = {one.name: one for one in expected(CALENDAR, anchors, SHANGHAI, working)}
     lines, stays = person.lines(), fixed(person, person.ward.house.clock())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from pro.models import Alert, Message, Participant, Task
+from pro.models import Alert, Expected, Message, Participant, Task
 from pro.services import cases, pulse, reading, rounds
 from tests import browser
 from tests.services.lines import QLQ, after, answer, line, miss, pass_over, rules
@@ -165,6 +167,19 @@ def test_what_is_no_silence(any_ward, more, why):
     miss(any_ward, 5, 12, **more)
     assert rules(any_ward) == [], why
     assert any_ward.rows(Task) == []
+
+
+@pytest.mark.parametrize(("hours", "steps", "raised"), [(-4, 0, ["M04"]), (-2.5, 0, []), (-2.5, 1, ["M04"])])
+def test_what_became_known_in_the_last_night_hours_is_no_silence(ward, hours, steps, raised):
+    """At 21:29 no message can go out any more; unless one had, before the day was moved."""
+    ward.mark("ulcer_status", "suspected")
+    one = line(ward, 4, opens=-1)
+    with browser.working(ward.house) as work:
+        row = work.session.get_one(Expected, one)
+        row.known_at, row.steps = row.closes_at + timedelta(hours=hours), steps
+    after(ward, 4)
+    pass_over(ward, one)
+    assert [rule for _source, rule, _level in rules(ward)] == raised
 
 
 def test_who_left_is_not_called(ward, clock):

@@ -11,6 +11,7 @@ from pro.models import CALL_OUTCOMES, Alert, Anchor, Call, Expected, Participant
 from pro.services import calls, silence, todo
 from tests import browser
 from tests.services.lines import QLQ, after, answer, line, log, miss, pass_over, rules, set_clock
+from tests.services.typist import enter
 from tests.services.ward import Ward
 
 # --- the phone task --------------------------------------------------------------------------------------------------
@@ -61,11 +62,36 @@ def test_the_endpoint_visits_form_is_called_for_and_ends_only_with_it(any_ward, 
     assert any_ward.rows(Task)[0].outcome == "answered"
 
 
+def due_at(ward: Ward) -> str:
+    (task,) = ward.rows(Task)
+    return f"{task.due_at:%Y-%m-%d %H:%M}"
+
+
 @pytest.mark.parametrize(("day", "due"), [(2, "2026-03-05 00:00"), (4, "2026-03-09 00:00"), (6, "2026-03-09 00:00")])
 def test_it_is_due_when_the_study_next_opens(ward, day, due):
-    ward.mark("ulcer_status", "suspected")
+    miss(ward, 1, day, opens=0)
+    assert due_at(ward) == due
+
+
+@pytest.mark.parametrize(("day", "due"), [(2, "2026-03-05 00:00"), (4, "2026-03-07 00:00"), (6, "2026-03-09 00:00")])
+@pytest.mark.parametrize("why", ["urgent", "at risk"])
+def test_whoever_may_be_in_danger_is_phoned_the_next_morning_whatever_day_it_is(ward, day, due, why):
+    if why == "urgent":
+        ward.mark("ulcer_status", "suspected")
+    else:
+        after(ward, day)
+        fractions(ward, 20, 0)
     miss(ward, day)
-    assert f"{ward.rows(Task)[0].due_at:%Y-%m-%d %H:%M}" == due
+    assert due_at(ward) == due
+
+
+def test_a_call_that_can_wait_does_not_keep_one_that_cannot(ward):
+    miss(ward, 1, 4, opens=0)
+    assert due_at(ward) == "2026-03-09 00:00"
+    ward.mark("ulcer_status", "suspected")
+    miss(ward, 5, opens=0)
+    assert due_at(ward) == "2026-03-08 00:00"
+    assert len(ward.events("task.moved")) == 1
 
 
 def test_the_board_shows_it_once_it_is_due(ward, clock):
@@ -95,6 +121,18 @@ def test_an_answer_ends_it_and_the_quiet_alert(any_ward):
     assert [event.new for event in any_ward.events("task.ended")] == [{"outcome": "answered"}]
     answer(any_ward)
     assert len(any_ward.events("alert.closed_itself")) == 1
+
+
+def test_an_old_form_that_is_only_typed_now_is_no_sign_of_life(any_ward, clock):
+    first = any_ward.house.clock()
+    miss(any_ward, 5, 12)
+    clock.move(hours=9)
+    hours = (clock.now - first).total_seconds() / 3600
+    enter(any_ward, hours=hours, mode="paper")
+    assert [task.done_at for task in any_ward.rows(Task)] == [None]
+    assert [alert.resolved_at for alert in any_ward.rows(Alert) if alert.rule == "M03"] == [None]
+    enter(any_ward, hours=1)
+    assert [task.outcome for task in any_ward.rows(Task)] == ["answered"]
 
 
 def test_an_answer_leaves_what_is_loud_or_taken_on_to_a_person(any_ward):
