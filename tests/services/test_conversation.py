@@ -24,13 +24,13 @@ QUIET_EN = [
     "no",
     "None",
     "0",
-    "no fever",
+    "0",
     "normal food",
     "no",
     "0",
     "none",
     "no",
-    "no headache",
+    "None",
     "no",
 ]
 
