@@ -16,7 +16,7 @@ from pro.services.staffing import RIGHTS
 from pro.work import House
 from tests.make import Study
 
-PUBLIC, PARTICIPANT = "public", "participant"
+PUBLIC, PARTICIPANT, SIGNATURE = "public", "participant", "signature"
 GUARDS = {
     ("GET", "/"): PUBLIC,
     ("POST", "/"): PUBLIC,
@@ -29,6 +29,8 @@ GUARDS = {
     ("POST", "/f/<ref>/<int:position>"): PARTICIPANT,
     ("GET", "/health"): PUBLIC,
     ("GET", "/metrics"): PUBLIC,
+    ("POST", "/sms/twilio"): SIGNATURE,
+    ("POST", "/sms/twilio/status"): SIGNATURE,
     ("GET", "/staff/sign-in"): PUBLIC,
     ("POST", "/staff/sign-in"): PUBLIC,
     ("POST", "/staff/sign-out"): PUBLIC,
@@ -59,7 +61,7 @@ GUARDS = {
     ("GET", "/staff/assessments/<int(max=2147483647):assessment_id>/check"): "check_answers",
     ("POST", "/staff/assessments/<int(max=2147483647):assessment_id>/check"): "check_answers",
 }
-STAFF = sorted(key for key, guard in GUARDS.items() if guard not in (PUBLIC, PARTICIPANT))
+STAFF = sorted(key for key, guard in GUARDS.items() if guard not in (PUBLIC, PARTICIPANT, SIGNATURE))
 
 
 def routes(app: Flask) -> dict[tuple[str, str], str]:
@@ -137,6 +139,15 @@ def test_nobody_reaches_a_form_without_its_session(
     before = everything(house)
     answer = client.open(address(rule, seeded), method=method, data=token if method == "POST" else None)
     assert answer.status_code == 403
+    assert everything(house) == before
+
+
+@pytest.mark.parametrize("rule", sorted(rule for (_method, rule), guard in GUARDS.items() if guard == SIGNATURE))
+def test_nobody_speaks_for_the_provider_without_its_signature(
+    client: FlaskClient, house: House, seeded: Study, rule: str
+) -> None:
+    before = everything(house)
+    assert client.post(rule, data={"MessageSid": "SM1", "From": "+8613800138000", "Body": "0"}).status_code == 403
     assert everything(house) == before
 
 
