@@ -288,14 +288,12 @@ def _is_owed(work: Work, plan: Plan, task: Task) -> bool:
 
 
 def make_task(work: Work, participant: Participant, kind: str, key: str) -> Task | None:
-    """A task of ``kind`` for staff, due at the next opening; None while one of its kind is open, or was for ``key``."""
+    """A task of ``kind`` for staff, due at once; None while one of its kind is open, or was for ``key``."""
     work.session.flush()
     known = work.session.scalar(select(Task.id).where(Task.dedupe_key == key))
     if known is not None or _open_tasks(work, participant.id, kind):
         return None
-    plan = work.catalogue.plans[participant.plan]
-    due_at = ladder.next_opening(work.now, ladder.hours_of(plan.settings))
-    task = Task(dedupe_key=key, participant_id=participant.id, kind=kind, made_at=work.now, due_at=due_at)
+    task = Task(dedupe_key=key, participant_id=participant.id, kind=kind, made_at=work.now, due_at=work.now)
     work.session.add(task)
     work.record("task.made", task, participant_id=participant.id, new={"kind": kind})
     return task

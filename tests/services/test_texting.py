@@ -13,6 +13,7 @@ from pro.models import Alert, Answer, Assessment, Inbound, Message, Participant,
 from pro.services import texting
 from tests import browser, make
 from tests.browser import at_once
+from tests.make import Clock
 from tests.services.phone import Texter, asked, two_way
 from tests.services.ward import Ward
 
@@ -87,12 +88,12 @@ def test_a_red_flag_is_told_and_answered_whatever_else_the_text_is(any_ward: War
     assert any_ward.mails()
 
 
-def test_the_safety_sentence_comes_at_most_once_an_hour(ward: Ward) -> None:
+def test_the_safety_sentence_comes_at_most_once_an_hour(ward: Ward, clock: Clock) -> None:
     texter = Texter(ward.house)
     texter.write("流鼻血了")
     texter.write("还在流鼻血")
     assert texter.kinds == ["safety"]
-    ward.house.clock.move(minutes=61)
+    clock.move(minutes=61)
     texter.write("又流鼻血了")
     assert texter.kinds == ["safety", "safety"]
     assert len([alert for alert in ward.rows(Alert) if alert.rule == "TEXT"]) == 3
@@ -163,9 +164,9 @@ def test_two_people_with_one_phone_are_never_guessed(ward: Ward) -> None:
     assert all(row.opted_out_at for row in ward.rows(Participant)), "nobody with this number gets more"
 
 
-def test_a_late_reply_stays_with_its_form(ward: Ward) -> None:
+def test_a_late_reply_stays_with_its_form(ward: Ward, clock: Clock) -> None:
     texter = asked(two_way(ward))
-    ward.house.clock.move(days=40)
+    clock.move(days=40)
     row = texter.write("0")
     assert (row.what, row.assessment_id) == ("late", ward.checkin.assessment_id)
     assert ward.rows(Answer) == []

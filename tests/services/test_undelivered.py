@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from pro.messaging import outbox
@@ -12,7 +10,8 @@ from pro.messaging.twilio_sms import reason_of
 from pro.models import Message, Participant, Task
 from pro.services import calls, leaving, rounds, todo, undelivered
 from tests import browser
-from tests.services.phone import asked, two_way
+from tests.make import Clock
+from tests.services.phone import Kept, asked, two_way
 from tests.services.ward import Ward
 
 
@@ -77,7 +76,7 @@ class Refusing:
         raise Refused("unsubscribed:21610")
 
 
-def test_a_refusal_at_the_door_counts_as_well_and_start_undoes_it(ward: Ward) -> None:
+def test_a_refusal_at_the_door_counts_as_well_and_start_undoes_it(ward: Ward, clock: Clock) -> None:
     reference = sent(ward)
     receipt(ward, reference, "delivered")
     with browser.working(ward.house) as work:
@@ -94,13 +93,12 @@ def test_a_refusal_at_the_door_counts_as_well_and_start_undoes_it(ward: Ward) ->
             participant_id=ward.participant_id,
         )
         outbox.queue(work, draft)
-    house = replace(ward.house)
-    rounds.tick(house, {"sms": Refusing()}, "test:1")
+    rounds.tick(ward.house, {"sms": Refusing()}, "test:1")
     assert ward.rows(Participant)[0].opted_out_at is not None
-    ward.house.clock.move(minutes=1)
+    clock.move(minutes=1)
     with browser.working(ward.house) as work:
         leaving.opt_in(work, work.session.get_one(Participant, ward.participant_id))
-    rounds.tick(house, {"sms": Refusing()}, "test:1")
+    rounds.tick(ward.house, {"sms": Kept()}, "test:1")
     assert ward.rows(Participant)[0].opted_out_at is None
 
 
