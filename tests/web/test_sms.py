@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -14,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from pro.config import Config
-from pro.db import transaction
+from pro.db import Base, transaction
 from pro.models import Alert, Answer, Inbound, Message
 from pro.work import House
 from tests import make
@@ -83,10 +84,10 @@ def post(
     return app.test_client().post(path, data=form, headers=headers)
 
 
-def rows(app: Flask, model: type) -> list:
+def rows(app: Flask, model: type[Base]) -> list[Any]:
     """Every row of a table."""
     with transaction(house_of(app).engine) as session:
-        return list(session.scalars(select(model).order_by(model.id)))
+        return list(session.scalars(select(model).order_by(*model.__mapper__.primary_key)))
 
 
 def test_a_signed_text_is_kept_and_answered_with_nothing(sms_app: Flask, sms_study: Study) -> None:
