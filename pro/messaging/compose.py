@@ -34,6 +34,11 @@ class Kind:
 # drill_failed: failure is "not_confirmed", "not_delivered", "nobody_on_duty" or "not_an_emergency".
 # invitation: the link is whole, token and all.  invitation_code: the fixed address of the code page, and the code.
 # reminder, reminder_code: the same, while the form still waits.
+# safety: the one sentence after a red flag; the emergency number.  question, advice, thanks: what a conversation says,
+# whole; only where two-way texts are allowed.  staff_text: what a member of staff wrote.
+# clarify: the codes that may be typed.  onward_link, onward_code: after several replies that nobody understood.
+# stopped, started: what STOP and START did.  help, help_contact: with and without a conversation; the ward's number.
+# alert_unmatched: a red flag from a number that belongs to nobody or to several.
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "alert": Kind("email", frozenset({"study_number", "level", "link"})),
@@ -47,8 +52,25 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "invitation_code": Kind("sms", frozenset({"address", "code"})),
         "reminder": Kind("sms", frozenset({"link"})),
         "reminder_code": Kind("sms", frozenset({"address", "code"})),
+        "safety": Kind("sms", frozenset({"emergency"})),
+        "question": Kind("sms", frozenset({"text"})),
+        "advice": Kind("sms", frozenset({"text"})),
+        "thanks": Kind("sms", frozenset({"text"})),
+        "staff_text": Kind("sms", frozenset({"text"})),
+        "clarify": Kind("sms", frozenset({"codes"})),
+        "clarify_free": Kind("sms", frozenset()),
+        "onward_link": Kind("sms", frozenset({"link"})),
+        "onward_code": Kind("sms", frozenset({"address", "code"})),
+        "stopped": Kind("sms", frozenset()),
+        "started": Kind("sms", frozenset()),
+        "help": Kind("sms", frozenset({"hotline"})),
+        "help_contact": Kind("sms", frozenset({"hotline"})),
+        "alert_unmatched": Kind("email", frozenset({"level", "link"})),
     }
 )
+
+# These go out whatever else is dropped: who has heard of a red flag must be told where help is.
+URGENT_ADVICE = ("safety", "advice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +163,22 @@ _GSM7 = frozenset(
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _GSM7_EXTENSION = frozenset("\f^{}\\[~]|€")
+# What typography puts in the place of a letter of that alphabet. A degree stays understood without its sign.
+_PLAINER = str.maketrans(
+    {"–": "-", "—": "-", "‑": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "…": "...", "·": "-", "×": "x", "°": "",
+     "≥": ">=", "≤": "<=", "\u00a0": " ", "\u202f": " ", "\u2009": " "}
+)  # fmt: skip
 
 
 def is_gsm7(text: str) -> bool:
     """True if every letter is in the seven-bit alphabet of text messages."""
     return all(letter in _GSM7 or letter in _GSM7_EXTENSION for letter in text)
+
+
+def plainer(text: str) -> str:
+    """``text`` in the seven-bit alphabet if typography alone keeps it out of it; else as it is."""
+    plain = text.translate(_PLAINER)
+    return plain if is_gsm7(plain) else text
 
 
 def segments(text: str) -> int:

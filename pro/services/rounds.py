@@ -17,7 +17,7 @@ from pro.db import transaction
 from pro.messaging import outbox
 from pro.messaging.sender import Sender
 from pro.models import Assessment
-from pro.services import alerting, audit, drills, pulse, reminding, telling
+from pro.services import alerting, audit, drills, pulse, reminding, telling, undelivered
 from pro.services.forms import answer_rows, standing
 from pro.work import House, Work
 
@@ -42,7 +42,7 @@ def tick(house: House, senders: Mapping[str, Sender], worker: str, lines: outbox
         ("digests", lambda: _in_transaction(house, digests)),
         ("escalate", lambda: escalate(house)),
         ("drills", lambda: _in_transaction(house, drill)),
-        ("outbox", lambda: outbox.deliver(house, senders, worker, MANY, seconds=ONE_ROUND, lines=lines)),
+        ("outbox", lambda: _deliver(house, senders, worker, lines)),
         ("audit", lambda: seal(house)),
     )
     done, alive = 0, []
@@ -57,6 +57,12 @@ def tick(house: House, senders: Mapping[str, Sender], worker: str, lines: outbox
     except SQLAlchemyError as error:
         log.error("the heartbeats of a round could not be written: %s", type(error).__name__)
     return done
+
+
+def _deliver(house: House, senders: Mapping[str, Sender], worker: str, lines: outbox.ProviderLines | None) -> int:
+    """Send what is due, and act on what the providers refused at once."""
+    done = outbox.deliver(house, senders, worker, MANY, seconds=ONE_ROUND, lines=lines)
+    return done + _in_transaction(house, undelivered.look)
 
 
 def send(house: House, senders: Mapping[str, Sender], worker: str, lines: outbox.ProviderLines | None = None) -> int:

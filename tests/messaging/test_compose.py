@@ -29,6 +29,16 @@ PARAMS: dict[str, dict[str, Any]] = {
     "drill_failed": {"failure": "not_confirmed", "link": "https://epro.example.org/staff/drills/7"},
     "invitation": {"link": LINK},
     "invitation_code": {"address": "https://epro.example.org/", "code": "ABCD-EFGH"},
+    "safety": {"emergency": "120"},
+    "clarify": {"codes": "0, 1, 2, 3, 9"},
+    "clarify_free": {},
+    "onward_link": {"link": LINK},
+    "onward_code": {"address": "https://epro.example.org/", "code": "ABCD-EFGH"},
+    "stopped": {},
+    "started": {},
+    "help": {"hotline": "025-555"},
+    "help_contact": {"hotline": "025-555"},
+    "alert_unmatched": {"level": "emergency", "link": "https://epro.example.org/staff/"},
 }
 # Nothing of an illness, a treatment or a symptom in a subject, a mail or a text.
 CLINICAL = re.compile(
