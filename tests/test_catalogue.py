@@ -78,7 +78,7 @@ def test_the_check_in_is_that_of_clinical_md():
     assert items["selfharm"].implied is None
     assert len(CHECKIN.groups["graded"]) == 23
     assert len(CHECKIN.page_sets["short"]) == 16
-    assert (CHECKIN.channels, QLQ.channels) == (("web", "sms"), ("web",))
+    assert (CHECKIN.channels, QLQ.channels) == (("web", "chat", "sms"), ("web",))
 
 
 def copy(tmp_path):

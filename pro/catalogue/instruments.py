@@ -68,7 +68,7 @@ class InstrumentFile(Part):
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     version: str = Field(min_length=1)
-    channels: tuple[Literal["web", "sms"], ...] = ("web",)
+    channels: tuple[Literal["web", "chat", "sms"], ...] = ("web",)
     stale_hours: dict[str, Annotated[int, Field(gt=0)]] = Field(
         {}, description="Recall period -> hours after which its answers are asked again in a form left unfinished"
     )
