@@ -126,6 +126,23 @@ def changes(
     return tuple(found)
 
 
+def undo(instrument: Instrument, answers: Answers, facts: ScreenFacts, name: str) -> tuple[Change, ...]:
+    """What must be withdrawn to ask ``name`` again: its answer, what a list said with it, and what it had opened.
+
+    Nothing for an item without an answer.
+    """
+    after = dict(answers)
+    found = _withdraw(after, name)
+    if not found:
+        return ()
+    for entry in instrument.items[name].lists:
+        found += _withdraw(after, entry)
+    for item in instrument.items.values():
+        if item.id in after and item.ask_if is not None and asked(item, after, facts) is not True:
+            found += _withdraw(after, item.id)
+    return tuple(found)
+
+
 @dataclass(frozen=True, slots=True)
 class Filled:
     """A form after many answers at once. ``changes``: (page id, change) to append, in order; ``answers``: what stands.

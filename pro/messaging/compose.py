@@ -141,11 +141,22 @@ _GSM7 = frozenset(
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _GSM7_EXTENSION = frozenset("\f^{}\\[~]|€")
+# What typography puts in the place of a letter of that alphabet. A degree stays understood without its sign.
+_PLAINER = str.maketrans(
+    {"–": "-", "—": "-", "‑": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "…": "...", "·": "-", "×": "x", "°": "",
+     "≥": ">=", "≤": "<=", "\u00a0": " ", "\u202f": " ", "\u2009": " "}
+)  # fmt: skip
 
 
 def is_gsm7(text: str) -> bool:
     """True if every letter is in the seven-bit alphabet of text messages."""
     return all(letter in _GSM7 or letter in _GSM7_EXTENSION for letter in text)
+
+
+def plainer(text: str) -> str:
+    """``text`` in the seven-bit alphabet if typography alone keeps it out of it; else as it is."""
+    plain = text.translate(_PLAINER)
+    return plain if is_gsm7(plain) else text
 
 
 def segments(text: str) -> int:

@@ -45,12 +45,14 @@ def save(
     given: Mapping[str, Value | None],
     language: str,
     form: Form | None = None,
+    *,
+    channel: str = "web",
 ) -> Saved:
     """Keep what was answered on one page and judge everything so far.
 
     ``given``: item -> value, or None for a deliberate skip. Saving the same again changes nothing. ``form``: as it was
     just read in the same work, to spare reading it again. AlreadySubmitted after sending; BadData for an unknown page,
-    a page that is not asked now, or a value that the item does not accept.
+    a page that is not asked now, or a value that the item does not accept. ``channel``: web, sms or chat.
     """
     assessment = sitting.assessment
     if assessment.submitted_at is not None:
@@ -67,7 +69,33 @@ def save(
         raise BadData("answer_not_accepted") from error
     if not changes:
         return Saved(_loudest(form.alerts), False, form)
-    added = [_row(work, sitting, change, page_id, language) for change in changes]
+    return _keep(work, sitting, form, changes, page_id, language, channel)
+
+
+def take_back(work: Work, sitting: Sitting, form: Form, name: str, language: str, *, channel: str) -> Saved:
+    """The answer to ``name`` is taken back, so that it is asked again; what it raised stays.
+
+    AlreadySubmitted after sending.
+    """
+    if sitting.assessment.submitted_at is not None:
+        raise AlreadySubmitted("submitted")
+    changes = interview.undo(form.instrument, form.answers, form.facts, name)
+    if not changes:
+        return Saved(_loudest(form.alerts), False, form)
+    return _keep(work, sitting, form, changes, "", language, channel)
+
+
+def _keep(
+    work: Work,
+    sitting: Sitting,
+    form: Form,
+    changes: Sequence[interview.Change],
+    page_id: str,
+    language: str,
+    channel: str,
+) -> Saved:
+    assessment = sitting.assessment
+    added = [_row(work, sitting, change, page_id, language, channel) for change in changes]
     work.session.add_all(added)
     touch(work, assessment, language)
     record(work, assessment, form.rows, changes)
@@ -90,7 +118,7 @@ def renew(work: Work, sitting: Sitting) -> None:
         return
     language = sitting.assessment.language or sitting.participant.language
     for name in stale:
-        work.session.add(_row(work, sitting, interview.Change(name, "withdrawn"), "", language))
+        work.session.add(_row(work, sitting, interview.Change(name, "withdrawn"), "", language, "web"))
     sitting.assessment.context = circumstances.snapshot(work, sitting.assessment)
     work.record("assessment.renewed", sitting.assessment, participant_id=sitting.participant.id, old=sorted(stale))
 
@@ -176,9 +204,9 @@ def answer_of(
     )
 
 
-def _row(work: Work, sitting: Sitting, change: interview.Change, page_id: str, language: str) -> Answer:
+def _row(work: Work, sitting: Sitting, change: interview.Change, page_id: str, language: str, channel: str) -> Answer:
     by = sitting.access.answered_by
-    return answer_of(work, sitting.assessment, change, page_id, language=language, channel="web", by=by)
+    return answer_of(work, sitting.assessment, change, page_id, language=language, channel=channel, by=by)
 
 
 def _loudest(alerts: Sequence[Alert]) -> Level:

@@ -1,0 +1,104 @@
+"""What people wrote, kept and read for red flags before anything else is made of it (clinical.md 5).
+
+A hit becomes an alert about the text itself, told like any other: no form is needed for it.
+"""
+
+from __future__ import annotations
+
+from pro.core import freetext
+from pro.core.freetext import Hit, Screening
+from pro.core.level import Level
+from pro.core.plan import Plan
+from pro.models import Alert, Assessment, Inbound, Participant
+from pro.services import telling
+from pro.services.judging import FREE_TEXT
+from pro.work import Work
+
+# What an alert about a text is filed under.
+SOURCE = "inbound:"
+
+
+def keep(
+    work: Work,
+    *,
+    channel: str,
+    address: str,
+    text: str,
+    participant: Participant | None = None,
+    assessment: Assessment | None = None,
+    provider_id: str | None = None,
+    what: str = "text",
+) -> Inbound:
+    """Keep one text that reached us; ``address`` in E.164, or "" in the chat, where the person is known."""
+    who = f"phone:{address}" if address or participant is None else f"participant:{participant.id}"
+    row = Inbound(
+        channel=channel,
+        provider_id=provider_id,
+        fingerprint=work.vault.fingerprint(who),
+        address_sealed=work.vault.seal(address),
+        # No text in PostgreSQL holds a NUL.
+        text_sealed=work.vault.seal(text.replace("\0", "")),
+        participant_id=participant.id if participant else None,
+        assessment_id=assessment.id if assessment else None,
+        what=what,
+        received_at=work.now,
+    )
+    work.session.add(row)
+    work.record("text.received", row, participant_id=row.participant_id, new={"channel": channel})
+    return row
+
+
+def read(work: Work, text: str, participant: Participant | None) -> Screening:
+    """The red flags in ``text``, by the lexicon of the participant's plan; by all of them for somebody unknown.
+
+    A plan without a lexicon finds nothing: its texts wait to be read.
+    """
+    plan = plan_of(work, participant)
+    names = [plan.lexicon] if plan else list(work.catalogue.lexicons)
+    found = [freetext.screen(text, work.catalogue.lexicons[name]) for name in names if name in work.catalogue.lexicons]
+    level = max((one.level for one in found), default=Level.NONE)
+    return Screening(level, tuple(dict.fromkeys(hit for one in found for hit in one.hits)))
+
+
+def plan_of(work: Work, participant: Participant | None) -> Plan | None:
+    """The participant's plan; None for somebody unknown, and for a plan that is no longer there."""
+    return work.catalogue.plans.get(participant.plan) if participant else None
+
+
+def note(work: Work, inbound: Inbound, participant: Participant | None, found: Screening) -> Alert | None:
+    """Keep what the screening of a text said and raise the alert; None if nothing was found or nobody is known."""
+    inbound.level = int(found.level)
+    inbound.hits = [{"class": hit.class_id, "status": hit.status} for hit in found.hits]
+    plan = plan_of(work, participant)
+    if found.level is Level.NONE or participant is None or plan is None:
+        return None
+    work.session.flush()
+    alert = Alert(
+        participant_id=participant.id,
+        assessment_id=None,
+        source=f"{SOURCE}{inbound.id}",
+        rule=FREE_TEXT,
+        level=int(found.level),
+        suspects="free_text",
+        basis="",
+        plan_version=plan.version,
+        inputs={"saw": [f"{hit.class_id}: {hit.status}" for hit in found.hits], "channel": inbound.channel},
+        unresolved=[],
+        raised_at=work.now,
+    )
+    work.session.add(alert)
+    said = {"rule": FREE_TEXT, "level": found.level.word, "plan_version": plan.version}
+    work.record("alert.raised", alert, participant_id=participant.id, new=said)
+    if found.level >= Level.URGENT:
+        work.session.flush()
+        telling.tell(work, plan, [alert])
+    return alert
+
+
+def needs_advice(found: Screening) -> bool:
+    """True if the sender gets the fixed safety sentence: a red flag that is not only said to be absent."""
+    return any(_counts(hit) for hit in found.hits)
+
+
+def _counts(hit: Hit) -> bool:
+    return hit.status != "negated"
