@@ -47,7 +47,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Bubble:
-    """A question as it stands in the thread: its recall period, and its words with the places where a line may break."""
+    """A question in the thread: its recall period, and its words with the places where a line may break."""
 
     recall: str
     question: Markup
