@@ -48,17 +48,17 @@ function thread(log, from) {
   while (fresh.length > n) log.appendChild(fresh[n]);
 }
 
-/* A field of the same kind stays as it is, and with it the keyboard of the phone. */
+/* A field of the same kind stays as it is, and with it the keyboard of the phone. True if it has the focus. */
 function field(page) {
-  var old = id('t'), fresh = page.getElementById('t'), typing = d.activeElement === old;
-  if (old.nodeName === fresh.nodeName && old.getAttribute('inputmode') === fresh.getAttribute('inputmode')) {
+  var old = id('t'), fresh = page.getElementById('t'), typing = old && d.activeElement === old;
+  if (old && fresh && old.nodeName === fresh.nodeName && old.getAttribute('inputmode') === fresh.getAttribute('inputmode')) {
     old.value = fresh.value;
+    d.querySelector('label[for=t]').textContent = page.querySelector('label[for=t]').textContent;
   } else {
-    old.parentNode.replaceChild(fresh, old);
-    if (typing) fresh.focus();
+    id('say').innerHTML = page.getElementById('say').innerHTML;
+    if (typing && fresh) id('t').focus();
   }
-  d.querySelector('label[for=t]').textContent = page.querySelector('label[for=t]').textContent;
-  return typing;
+  return typing && fresh;
 }
 
 function show(html) {

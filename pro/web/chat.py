@@ -203,7 +203,7 @@ def _screen(sitting: Sitting, form: Form, said: Said = NOTHING, status: int = 20
     """What the chat shows now: advice first, then the last page or the start page, else the thread."""
     url, ref = _address(sitting), sitting.assessment.ref
     if form.advice is not None:
-        return seat.advice_page(sitting, form, url)
+        return seat.advice_page(sitting, form, url, as_chat=True)
     if form.submitted:
         return seat.last_page(sitting, url)
     if seat.must_start(sitting, form):

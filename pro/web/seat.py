@@ -102,13 +102,14 @@ def last_page(sitting: Sitting, url: str) -> Response:
     return page("questionnaire/thanks.html", participant=sitting.participant, url=url, **values)
 
 
-def advice_page(sitting: Sitting, form: Form, url: str) -> Response:
+def advice_page(sitting: Sitting, form: Form, url: str, *, as_chat: bool = False) -> Response:
     """What to do in an emergency; its buttons post to ``url``."""
     study = screens.study_of(site.house(), sitting.participant.plan, site.language())
     return page(
         "questionnaire/advice.html",
         participant=sitting.participant,
         url=url,
+        as_chat=as_chat,
         advice=study.words.advice[form.advice or ""],
         advice_key=form.advice,
         reviewing=request.values.get("from") == "review",
