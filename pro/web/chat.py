@@ -121,6 +121,9 @@ def reply(ref: str) -> Response:
 def _hear(sitting: Sitting, form: Form, do: str, typed: str, ticks: Sequence[str]) -> Response:
     now = conversation.asked(site.work(), form, site.language())
     said, tapped, why = _meant(do, typed, ticks)
+    if said == "" and not why and now.item and form.instrument.items[now.item].optional:
+        # "If you have a scale, else leave it empty": an empty reply leaves it out.
+        said, tapped = "skip", True
     if tapped and request.form.get("item") != now.item:
         # The second tap of two, or a page left open: an old button must not answer another question.
         why = "moved_on"
