@@ -43,6 +43,7 @@ class Config:
     twilio_token: str = ""
     twilio_from: str = ""
     twilio_api_url: str = ""
+    sms_two_way: bool = False
     link_days: int = 14
     staff_idle_minutes: int = 30
     metrics_token: str = ""
@@ -74,6 +75,7 @@ class Config:
             twilio_token=reader.text("TWILIO_TOKEN", ""),
             twilio_from=reader.text("TWILIO_FROM", ""),
             twilio_api_url=reader.text("TWILIO_API_URL", ""),
+            sms_two_way=reader.choice("SMS_TWO_WAY", "no", ("yes", "no")) == "yes",
             link_days=reader.number("LINK_DAYS", cls.link_days, 1, 90),
             staff_idle_minutes=reader.number("STAFF_IDLE_MINUTES", cls.staff_idle_minutes, 1, 240),
             metrics_token=reader.text("METRICS_TOKEN", ""),

@@ -79,6 +79,7 @@ def test_the_check_in_is_that_of_clinical_md():
     assert len(CHECKIN.groups["graded"]) == 23
     assert len(CHECKIN.page_sets["short"]) == 16
     assert (CHECKIN.channels, QLQ.channels) == (("web", "chat", "sms"), ("web",))
+    assert CHECKIN.sms_pages == "short"
 
 
 def copy(tmp_path):
@@ -123,6 +124,17 @@ BROKEN = [
     (CHECKIN_FILE, "  short:\n    [bleed,", "  short:\n    [blood,", "page_sets.short", "“blood”"),
     (CHECKIN_FILE, "  breath: {", "  bleed: {recall: now, codes: [0]}\n  breath: {", "line 1", "there twice"),
     (CHECKIN_FILE, "channels:", "chanels:", "chanels", "Extra"),
+    (CHECKIN_FILE, "sms_pages: short", "sms_pages: long", "sms_pages", "“long”"),
+    (CHECKIN_FILE, "sms_pages: short\n", "", "sms_pages", "names the page set"),
+    (CHECKIN_FILE, "channels: [web, chat, sms]", "channels: [chat, sms]", "channels", "on the web"),
+    (
+        CHECKIN_FILE,
+        "tissue, headache, headache_int, new_cn]\n",
+        "tissue, headache, headache_int, new_cn, other7]\n",
+        "sms_pages",
+        "too long for a text",
+    ),
+    (QLQ_FILE, "channels: [web]", "channels: [web, chat]", "channels", "Licensed words"),
     (CHECKIN_FILE, "id: npc_checkin", "id: checkin", "id", "same name"),
     (CHECKIN_FILE, "items:", "items: [", "line", "YAML"),
     (QLQ_FILE, 'version: "3.0"', 'version: "2.0"', "version", "3.0"),

@@ -120,7 +120,9 @@ class RemindersFile(Part):
     quiet_until: Hour
     per_day: int = Field(gt=0, description="At most so many a day and participant")
     stale_hours: int = Field(gt=0, le=24, description="One that could not go out for so long is dropped")
-    by: Literal["link", "code"] = Field("link", description="What it carries: a link, or a code for the fixed address")
+    by: Literal["link", "code", "sms"] = Field(
+        "link", description="What it carries: a link, a code for the fixed address, or the first question (sms)"
+    )
 
 
 class RiskFile(Part):

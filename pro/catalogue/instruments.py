@@ -68,7 +68,8 @@ class InstrumentFile(Part):
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     version: str = Field(min_length=1)
-    channels: tuple[Literal["web", "chat", "sms"], ...] = ("web",)
+    channels: tuple[Literal["web", "chat", "sms"], ...] = Field(("web",), description="Ways that may carry it")
+    sms_pages: str = Field("", description="The page set that goes by text message")
     stale_hours: dict[str, Annotated[int, Field(gt=0)]] = Field(
         {}, description="Recall period -> hours after which its answers are asked again in a form left unfinished"
     )
@@ -98,6 +99,7 @@ def read_instrument(path: Path) -> Instrument:
     page_ids = [page.id for page in pages]
     for name, members in file.page_sets.items():
         _known(path, f"page_sets.{name}", members, page_ids, "page")
+    _channels(path, file, items, pages)
     scales = _scales(path, file, items)
     return Instrument(
         id=file.id,
@@ -109,6 +111,7 @@ def read_instrument(path: Path) -> Instrument:
         groups=MappingProxyType(dict(file.groups)),
         page_sets=MappingProxyType(dict(file.page_sets)),
         channels=file.channels,
+        sms_pages=file.sms_pages,
         stale_hours=MappingProxyType(file.stale_hours),
         licence_required=file.licence_required,
         scoring=file.scoring,
@@ -232,6 +235,25 @@ def _pages(path: Path, file: InstrumentFile, items: dict[str, Item]) -> tuple[Pa
             if late:
                 raise CatalogueError(path, where, f"“{item}” depends on “{late[0]}”, which is asked after it.")
     return pages
+
+
+def _channels(path: Path, file: InstrumentFile, items: dict[str, Item], pages: tuple[Page, ...]) -> None:
+    """What may carry the instrument: licensed words stay on the page they are licensed for; a text is short."""
+    _once(path, "channels", file.channels)
+    if "web" not in file.channels:
+        raise CatalogueError(path, "channels", "Every form can be answered on the web: add web.")
+    if file.licence_required and len(file.channels) > 1:
+        raise CatalogueError(path, "channels", "Licensed words may not be taken apart for a conversation: web only.")
+    if ("sms" in file.channels) != bool(file.sms_pages):
+        raise CatalogueError(
+            path, "sms_pages", "An instrument that goes by sms names the page set that does, no other."
+        )
+    if not file.sms_pages:
+        return
+    _known(path, "sms_pages", [file.sms_pages], file.page_sets, "page set")
+    for page in pages:
+        if page.id in file.page_sets[file.sms_pages] and any(items[name].kind == "list" for name in page.items):
+            raise CatalogueError(path, "sms_pages", f"“{page.id}” is a list, too long for a text message.")
 
 
 def _scales(path: Path, file: InstrumentFile, items: dict[str, Item]) -> dict[str, Scale]:

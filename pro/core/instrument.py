@@ -96,6 +96,8 @@ class Summary:
 class Instrument:
     """One questionnaire in one version. ``groups`` name sets of items for rules (``graded``, ``block_a``).
 
+    ``channels``: web, chat, sms; ``sms_pages``: the page set that goes by text message.
+
     ``stale_hours``: recall period -> after how many hours its answers no longer speak of the day on which a form left
     unfinished is gone on with; they are asked again then.
     """
@@ -109,6 +111,7 @@ class Instrument:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     page_sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     channels: tuple[str, ...] = ("web",)
+    sms_pages: str = ""
     stale_hours: Mapping[str, int] = field(default_factory=dict)
     licence_required: bool = False
     scoring: str = ""

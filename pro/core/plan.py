@@ -242,7 +242,7 @@ class Reminding:
 
     ``minutes`` after a window opened; never between ``quiet_from`` and ``quiet_until`` of the participant's day; at
     most ``per_day`` a day and person; one that could not go out for ``stale_minutes`` is dropped. ``by``: what a
-    message carries, a "link", or a "code" for the fixed address.
+    message carries, a "link", a "code" for the fixed address, or the first question itself ("sms").
     """
 
     minutes: tuple[int, ...]

@@ -34,6 +34,11 @@ class Kind:
 # drill_failed: failure is "not_confirmed", "not_delivered", "nobody_on_duty" or "not_an_emergency".
 # invitation: the link is whole, token and all.  invitation_code: the fixed address of the code page, and the code.
 # reminder, reminder_code: the same, while the form still waits.
+# safety: the one sentence after a red flag; the emergency number.  question, advice, thanks: what a conversation says,
+# whole; only where two-way texts are allowed.  staff_text: what a member of staff wrote.
+# clarify: the codes that may be typed.  onward_link, onward_code: after several replies that nobody understood.
+# stopped, started: what STOP and START did.  help, help_contact: with and without a conversation; the ward's number.
+# alert_unmatched: a red flag from a number that belongs to nobody or to several.
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "alert": Kind("email", frozenset({"study_number", "level", "link"})),
@@ -47,8 +52,25 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "invitation_code": Kind("sms", frozenset({"address", "code"})),
         "reminder": Kind("sms", frozenset({"link"})),
         "reminder_code": Kind("sms", frozenset({"address", "code"})),
+        "safety": Kind("sms", frozenset({"emergency"})),
+        "question": Kind("sms", frozenset({"text"})),
+        "advice": Kind("sms", frozenset({"text"})),
+        "thanks": Kind("sms", frozenset({"text"})),
+        "staff_text": Kind("sms", frozenset({"text"})),
+        "clarify": Kind("sms", frozenset({"codes"})),
+        "clarify_free": Kind("sms", frozenset()),
+        "onward_link": Kind("sms", frozenset({"link"})),
+        "onward_code": Kind("sms", frozenset({"address", "code"})),
+        "stopped": Kind("sms", frozenset()),
+        "started": Kind("sms", frozenset()),
+        "help": Kind("sms", frozenset({"hotline"})),
+        "help_contact": Kind("sms", frozenset({"hotline"})),
+        "alert_unmatched": Kind("email", frozenset({"level", "link"})),
     }
 )
+
+# These go out whatever else is dropped: who has heard of a red flag must be told where help is.
+URGENT_ADVICE = ("safety", "advice")
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,5 +35,7 @@ def chosen(config: Config) -> Mapping[str, Sender]:
                 token=config.twilio_token,
                 sender=config.twilio_from,
                 api_url=config.twilio_api_url,
+                # An address that is not public would be refused with the whole message.
+                callback_url=f"{config.base_url}/sms/twilio/status" if config.secure_cookies else "",
             )
     return senders

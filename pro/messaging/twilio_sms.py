@@ -13,6 +13,7 @@ import requests
 from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
+from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
@@ -56,6 +57,7 @@ _silent.disabled = True
 class TwilioSms:
     """Sends through one account. ``sender``: a number in E.164, or the id of a messaging service (``MG…``).
 
+    ``callback_url``: where the provider says what became of a message; none, and it does not say.
     ``api_url``: where the provider's interface is reached when not at its own address (a proxy or a fake).
     Several threads may send: each call has a client and a way out to itself, because neither the client, which notes
     its last answer, nor the session beneath it promises to be safe for two.
@@ -63,7 +65,17 @@ class TwilioSms:
 
     at_once = 8
 
-    def __init__(self, *, account: str, token: str, sender: str, api_url: str = "", timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self,
+        *,
+        account: str,
+        token: str,
+        sender: str,
+        api_url: str = "",
+        timeout: float = TIMEOUT,
+        callback_url: str = "",
+    ) -> None:
+        self._more = {"status_callback": callback_url} if callback_url else {}
         self._log_in = (account, token)
         self._reached = (api_url, timeout)
         # Ways out that nobody uses just now, with their open lines; the last one back is the first to be used again.
@@ -75,7 +87,7 @@ class TwilioSms:
         try:
             with self._way_out() as http:
                 client = Client(*self._log_in, http_client=http)
-                message = client.messages.create(to=letter.address, body=letter.text, **self._origin)
+                message = client.messages.create(to=letter.address, body=letter.text, **self._origin, **self._more)
         except TwilioRestException as error:
             raise failure(error.code, error.status) from None
         except TwilioException:
@@ -126,6 +138,18 @@ class _Http(TwilioHttpClient):  # type: ignore[misc]
     def close(self) -> None:
         if self.session:
             self.session.close()
+
+
+def is_signed(token: str, url: str, form: Any, signature: str) -> bool:
+    """True if the provider, who shares ``token`` with us, posted ``form`` to ``url`` (as it knows it)."""
+    return bool(token and signature) and bool(RequestValidator(token).validate(url, form, signature))
+
+
+def reason_of(code: str) -> str:
+    """The failure that the code of a status callback means, as ``Message.failure`` keeps it."""
+    number = int(code) if code.isascii() and code.isdigit() and len(code) < 10 else 0
+    reason = CODES[number][1] if number in CODES else "provider_unsure"
+    return f"{reason}:{number}" if number else reason
 
 
 def failure(code: int | None, status: int) -> Unreachable | Refused:

@@ -13,7 +13,8 @@ from pro.db import Base, UtcDateTime
 class Access(Base):
     """One way into one assessment; only the secret's fingerprint is kept.
 
-    ``kind``: link (token in an address), code (typed), session (a browser after Start, remembered by cookie).
+    ``kind``: link (token in an address), code (typed), session (a browser after Start, remembered by cookie),
+    text (messages from the participant's own phone).
     """
 
     __tablename__ = "access"

@@ -17,9 +17,9 @@ class Assessment(Base):
     ``wordings`` pins the checksum of the words in each language when it is issued; ``context`` keeps the clinical facts
     that held when it was opened (clinical.md 3.4.5). ``judge_next_at``: when the worker judges it if nobody touches it
     before. ``standing`` and ``unresolved``: the rules that hold by the newest judgement, and those that it could not
-    decide for lack of an answer. The status follows from the timestamps. ``mode``: web, phone (an interview) or paper;
-    what staff typed carries ``entered_by``, when it was really answered (``answered_at``), and for paper who read it
-    against the sheet (``checked_by``).
+    decide for lack of an answer. The status follows from the timestamps. ``mode``: web, sms, phone (an interview) or
+    paper; what staff typed carries ``entered_by``, when it was really answered (``answered_at``), and for paper who
+    read it against the sheet (``checked_by``).
     """
 
     __tablename__ = "assessment"

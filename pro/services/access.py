@@ -152,6 +152,20 @@ def sitting(work: Work, ref: str, secret: str, *, only_look: bool = False) -> Si
     return Sitting(assessment, participant, access)
 
 
+def by_text(work: Work, assessment: Assessment, participant: Participant, language: str) -> Sitting:
+    """Whoever answers by text message from the participant's own phone; the form is held, and opened by it."""
+    work.lock(assessment)
+    query = select(Access).where(Access.assessment_id == assessment.id, Access.kind == "text").order_by(Access.id)
+    access = work.session.scalar(query.limit(1))
+    if access is None:
+        access = _add(work, assessment, "text", secrets.token_urlsafe(16), _life(work, assessment))
+    if assessment.submitted_at is None:
+        assessment.identified_by = assessment.identified_by or "phone"
+        assessment.device = assessment.device or "phone"
+        _open(work, assessment, access, access.answered_by or "self", language, mode="sms")
+    return Sitting(assessment, participant, access)
+
+
 def next_form(work: Work, sitting: Sitting) -> Assessment | None:
     """Another form of this participant that waits now, the one that closes first."""
     query = (
@@ -188,7 +202,9 @@ def _life(work: Work, assessment: Assessment) -> timedelta:
     return max(days, assessment.closes_at + GRACE - work.now) if assessment.visit else days
 
 
-def _open(work: Work, assessment: Assessment, access: Access, answered_by: str, language: str) -> None:
+def _open(
+    work: Work, assessment: Assessment, access: Access, answered_by: str, language: str, *, mode: str = "web"
+) -> None:
     access.answered_by = answered_by
     if assessment.submitted_at is not None:
         return
@@ -196,7 +212,7 @@ def _open(work: Work, assessment: Assessment, access: Access, answered_by: str, 
     assessment.language = language
     if assessment.opened_at is None:
         assessment.opened_at = work.now
-        assessment.mode = "web"
+        assessment.mode = mode
         assessment.context = circumstances.snapshot(work, assessment)
         work.record("assessment.opened", assessment, participant_id=assessment.participant_id, new=answered_by)
 

@@ -25,13 +25,16 @@ class MissedForm:
 
 @dataclass(frozen=True, slots=True)
 class TaskRow:
-    """A participant to phone. ``missed``: check-ins in a row; ``forms``: all that was missed, the oldest first.
+    """A participant to phone. ``kind``: one of TASK_KINDS.
+
+    ``missed``: check-ins in a row; ``forms``: all that was missed, the oldest first.
 
     ``tries``: calls in vain; ``ask_relative``: there were enough of them. ``overdue``: it was due on an earlier day.
     ``outcome``: how it ended, one of CALL_OUTCOMES or "answered"; empty while it is open.
     """
 
     id: int
+    kind: str
     participant_id: int
     study_number: str
     missed: int
@@ -76,7 +79,8 @@ def due_tasks(work: Work, language: str) -> list[TaskRow]:
 
 def open_task(work: Work, participant_id: int) -> Task | None:
     """The open phone task about a participant, if there is one."""
-    query = select(Task).where(Task.participant_id == participant_id, Task.done_at.is_(None)).order_by(Task.id)
+    mine = select(Task).where(Task.participant_id == participant_id, Task.done_at.is_(None))
+    query = mine.order_by(Task.kind != silence.CALL, Task.id)
     return work.session.scalar(query.limit(1))
 
 
@@ -92,6 +96,7 @@ def task_row(work: Work, task: Task, person: Participant, language: str) -> Task
     zone = ZoneInfo(work.catalogue.plans[person.plan].settings.time_zone)
     return TaskRow(
         id=task.id,
+        kind=task.kind,
         participant_id=person.id,
         study_number=person.study_number,
         missed=now.missed if task.done_at is None else 0,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
-from pro.messaging import outbox
+from pro.messaging import compose, outbox
 from pro.models import Assessment, Message, Participant
 from pro.services import access
 from pro.work import Work
@@ -55,5 +55,6 @@ def opt_in(work: Work, participant: Participant, reason: str = "") -> None:
 
 
 def hold_back(work: Work, participant: Participant) -> int:
-    """What waits to be sent to this person is not sent any more; how many messages that were."""
-    return outbox.drop(work, Message.participant_id == participant.id, "not_wanted")
+    """What waits to be sent to this person is not sent any more, but for advice in an emergency; how many that were."""
+    theirs = Message.participant_id == participant.id
+    return outbox.drop(work, and_(theirs, Message.template.not_in(compose.URGENT_ADVICE)), "not_wanted")

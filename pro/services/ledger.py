@@ -9,7 +9,7 @@ from sqlalchemy import and_, select
 
 from pro.core.schedule import status
 from pro.errors import BadData, NotFound
-from pro.messaging import outbox
+from pro.messaging import compose, outbox
 from pro.models import MISSING_REASONS, Assessment, Expected, Message, Participant
 from pro.services import planned
 from pro.work import Work
@@ -93,7 +93,11 @@ def receive(work: Work, assessment: Assessment) -> None:
     planned.settle(work, assessment)
     # After the rows of the ledger were taken: a reminder that is being queued at this moment is seen, or never written.
     work.session.flush()
-    about = Message.assessment_id == assessment.id, Message.participant_id == assessment.participant_id
+    about = (
+        Message.assessment_id == assessment.id,
+        Message.participant_id == assessment.participant_id,
+        Message.template.not_in(compose.URGENT_ADVICE),
+    )
     outbox.drop(work, and_(*about), "answered")
 
 

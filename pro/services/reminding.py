@@ -21,7 +21,7 @@ from pro.db import transaction
 from pro.errors import NotAllowed
 from pro.messaging import compose, outbox
 from pro.models import Assessment, Expected, Message, Participant
-from pro.services import access, issuing, planned, planning, silence, wording
+from pro.services import access, answers_by_text, issuing, planned, planning, silence, wording
 from pro.work import House, Work
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,8 @@ BATCH = 100
 LONGEST = 2000
 # Today's messages depend on every window that touches today.
 AHEAD = timedelta(hours=26)
-TEMPLATES = {
+ASKING = ("invitation", "invitation_code", "reminder", "reminder_code", "question")
+TEMPLATES: dict[str, tuple[str, str]] = {
     "link": ("invitation", "reminder"),
     "code": ("invitation_code", "reminder_code"),
 }
@@ -312,6 +313,8 @@ def _sent_today(work: Work, people: Sequence[_Person]) -> dict[int, list[datetim
     query = select(Message.participant_id, Message.queued_at).where(
         Message.participant_id.in_([person.row.id for person in people]),
         Message.staff_id.is_(None),
+        # What somebody gets who writes to us is no message about a form.
+        Message.template.in_(ASKING),
         Message.queued_at > work.now - AHEAD,
     )
     found: dict[int, list[datetime]] = defaultdict(list)
@@ -323,21 +326,30 @@ def _sent_today(work: Work, people: Sequence[_Person]) -> dict[int, list[datetim
 
 def _queue(work: Work, calls: Sequence[_Call]) -> None:
     """Put all of a batch's messages into the outbox at once, each with a new link or code."""
-    by_code = [call for call in calls if call.person.calendar.reminding.by == "code"]
+    first = {
+        id(call): question
+        for call in calls
+        if call.person.calendar.reminding.by == "sms"
+        and (question := answers_by_text.first_question(work, call.person.row, call.form))
+    }
+    by_code = [call for call in calls if call.person.calendar.reminding.by != "link" and id(call) not in first]
     codes = dict(zip(map(id, by_code), access.new_codes(work, [call.form for call in by_code]), strict=True))
     drafts = []
     for call in calls:
-        if id(call) in codes:
-            params = {"code": codes[id(call)], "address": work.config.base_url}
+        step = min(call.reminder.step, 1)
+        if id(call) in first:
+            template, params = first[id(call)]
+        elif id(call) in codes:
+            template, params = TEMPLATES["code"][step], {"code": codes[id(call)], "address": work.config.base_url}
         else:
-            params = {"link": f"{work.config.base_url}/a/{access.new_link(work, call.form)}"}
-        drafts.append(_draft(work, call, params))
+            link = f"{work.config.base_url}/a/{access.new_link(work, call.form)}"
+            template, params = TEMPLATES["link"][step], {"link": link}
+        drafts.append(_draft(work, call, template, params))
     outbox.queue_all(work, drafts)
 
 
-def _draft(work: Work, call: _Call, params: Mapping[str, str]) -> outbox.Draft:
+def _draft(work: Work, call: _Call, template: str, params: Mapping[str, str]) -> outbox.Draft:
     row, line, reminder = call.person.row, call.line, call.reminder
-    template = TEMPLATES[call.person.calendar.reminding.by][min(reminder.step, 1)]
     rendered = compose.render(template, row.language, params, work.house.catalogs, not work.config.production)
     return outbox.Draft(
         # By name, not by row: a visit that was dropped and comes back is not announced again.

@@ -17,7 +17,7 @@ from pro.db import transaction
 from pro.messaging import outbox
 from pro.messaging.sender import Sender
 from pro.models import Assessment
-from pro.services import alerting, audit, drills, pulse, reminding, telling
+from pro.services import alerting, audit, drills, pulse, reminding, telling, undelivered
 from pro.services.forms import answer_rows, standing
 from pro.work import House, Work
 
@@ -43,6 +43,7 @@ def tick(house: House, senders: Mapping[str, Sender], worker: str, lines: outbox
         ("escalate", lambda: escalate(house)),
         ("drills", lambda: _in_transaction(house, drill)),
         ("outbox", lambda: outbox.deliver(house, senders, worker, MANY, seconds=ONE_ROUND, lines=lines)),
+        ("undelivered", lambda: _in_transaction(house, undelivered.look)),
         ("audit", lambda: seal(house)),
     )
     done, alive = 0, []

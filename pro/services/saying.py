@@ -19,6 +19,8 @@ Gettext = Callable[..., str]
 SEGMENTS = 2
 # Every so many questions the person hears how many are left.
 NOW_AND_THEN = 4
+# Room for the mark of an installation that is not a real study.
+BANNER = 8
 
 
 def advice_text(work: Work, participant: Participant, block: str, language: str) -> str:
@@ -62,7 +64,7 @@ def whole(text: str, options: tuple[tuple[str, str], ...], item: Item, step: Pro
     sent = compose.plainer(sent)
     for extra in extras:
         longer = compose.plainer(f"{sent}\n{extra}")
-        sent = longer if compose.segments(longer) <= SEGMENTS else sent
+        sent = longer if compose.segments(longer + " " * BANNER) <= SEGMENTS else sent
     return sent
 
 

@@ -22,6 +22,9 @@ from pro.services.circumstances import SILENCE
 from pro.work import Work
 
 CALL = "call_missed"
+# Replies that we did not understand; over as soon as an answer comes in some other way.
+UNCLEAR = "answer_unclear"
+UNREACHABLE = "phone_unreachable"
 # How a task ended when the participant was heard of before anybody called.
 ANSWERED = "answered"
 # The fact by which a rule says that it is about silence.
@@ -86,6 +89,8 @@ def heard(work: Work, participant_id: int) -> None:
     for task in _open_tasks(work, participant_id):
         if not _is_owed(work, plan, task):
             _end(work, task, ANSWERED)
+    for task in _open_tasks(work, participant_id, UNCLEAR):
+        _end(work, task, ANSWERED)
     query = select(Alert).where(
         Alert.participant_id == participant_id,
         Alert.source.like(f"{SILENCE}%"),
@@ -282,8 +287,22 @@ def _is_owed(work: Work, plan: Plan, task: Task) -> bool:
     return any(row.id == task.expected_id or (row.missed_at or task.made_at) >= task.made_at for row in rows)
 
 
-def _open_tasks(work: Work, participant_id: int) -> list[Task]:
-    query = select(Task).where(Task.participant_id == participant_id, Task.kind == CALL, Task.done_at.is_(None))
+def make_task(work: Work, participant: Participant, kind: str, key: str) -> Task | None:
+    """A task of ``kind`` for staff, due at the next opening; None while one of its kind is open, or was for ``key``."""
+    work.session.flush()
+    known = work.session.scalar(select(Task.id).where(Task.dedupe_key == key))
+    if known is not None or _open_tasks(work, participant.id, kind):
+        return None
+    plan = work.catalogue.plans[participant.plan]
+    due_at = ladder.next_opening(work.now, ladder.hours_of(plan.settings))
+    task = Task(dedupe_key=key, participant_id=participant.id, kind=kind, made_at=work.now, due_at=due_at)
+    work.session.add(task)
+    work.record("task.made", task, participant_id=participant.id, new={"kind": kind})
+    return task
+
+
+def _open_tasks(work: Work, participant_id: int, kind: str = CALL) -> list[Task]:
+    query = select(Task).where(Task.participant_id == participant_id, Task.kind == kind, Task.done_at.is_(None))
     return list(work.session.scalars(query.order_by(Task.id)))
 
 

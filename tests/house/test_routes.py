@@ -16,7 +16,7 @@ from pro.services.staffing import RIGHTS
 from pro.work import House
 from tests.make import Study
 
-PUBLIC, PARTICIPANT = "public", "participant"
+PUBLIC, PARTICIPANT, SIGNATURE = "public", "participant", "signature"
 GUARDS = {
     ("GET", "/"): PUBLIC,
     ("POST", "/"): PUBLIC,
@@ -35,6 +35,8 @@ GUARDS = {
     ("POST", "/f/<ref>/<int:position>"): PARTICIPANT,
     ("GET", "/health"): PUBLIC,
     ("GET", "/metrics"): PUBLIC,
+    ("POST", "/sms/twilio"): SIGNATURE,
+    ("POST", "/sms/twilio/status"): SIGNATURE,
     ("GET", "/staff/sign-in"): PUBLIC,
     ("POST", "/staff/sign-in"): PUBLIC,
     ("POST", "/staff/sign-out"): PUBLIC,
@@ -65,7 +67,7 @@ GUARDS = {
     ("GET", "/staff/assessments/<int(max=2147483647):assessment_id>/check"): "check_answers",
     ("POST", "/staff/assessments/<int(max=2147483647):assessment_id>/check"): "check_answers",
 }
-STAFF = sorted(key for key, guard in GUARDS.items() if guard not in (PUBLIC, PARTICIPANT))
+STAFF = sorted(key for key, guard in GUARDS.items() if guard not in (PUBLIC, PARTICIPANT, SIGNATURE))
 
 
 def routes(app: Flask) -> dict[tuple[str, str], str]:
@@ -146,6 +148,15 @@ def test_nobody_reaches_a_form_without_its_session(
     assert everything(house) == before
 
 
+@pytest.mark.parametrize("rule", sorted(rule for (_method, rule), guard in GUARDS.items() if guard == SIGNATURE))
+def test_nobody_speaks_for_the_provider_without_its_signature(
+    client: FlaskClient, house: House, seeded: Study, rule: str
+) -> None:
+    before = everything(house)
+    assert client.post(rule, data={"MessageSid": "SM1", "From": "+8613800138000", "Body": "0"}).status_code == 403
+    assert everything(house) == before
+
+
 def test_another_forms_session_opens_nothing(client: FlaskClient, seeded: Study) -> None:
     mine, other = seeded.chinese.checkin, seeded.english.checkin
     started = client.post(mine.path, data=csrf(client, mine.path) | {"by": "self"})
@@ -178,7 +189,9 @@ def test_a_participants_get_changes_nothing(client: FlaskClient, house: House, s
     assert everything(house) == before
 
 
-@pytest.mark.parametrize("rule", sorted({rule for method, rule in GUARDS if method == "POST"}))
+@pytest.mark.parametrize(
+    "rule", sorted({rule for (method, rule), guard in GUARDS.items() if method == "POST" and guard != SIGNATURE})
+)
 def test_a_post_without_our_token_is_refused(client: FlaskClient, house: House, seeded: Study, rule: str) -> None:
     before = everything(house)
     assert client.post(address(rule, seeded), data={"do": "next"}).status_code == 400

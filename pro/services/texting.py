@@ -1,0 +1,236 @@
+"""Text messages that come in: kept, read for red flags first, then taken as a wish or as an answer to what was asked.
+
+Whatever goes wrong after that, the text is kept and whoever must know of it is told.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from pro.core import reply
+from pro.core.freetext import Screening
+from pro.core.level import Level
+from pro.core.smalltalk import Steer
+from pro.errors import BadData, NotAllowed, ProError
+from pro.messaging import compose
+from pro.models import Alert, Assessment, Inbound, Message, Participant
+from pro.services import access, answers_by_text, conversation, duties, leaving, phones, screening, telling
+from pro.services.answers_by_text import Out, queue, say
+from pro.work import Actor, Work
+
+log = logging.getLogger(__name__)
+# The safety sentence goes out at most so often to a number.
+SAFETY_PAUSE = timedelta(hours=1)
+LONGEST_STAFF_TEXT = 500
+STAFF_TEXT_PLACES = 4
+
+
+def receive(work: Work, *, provider_id: str, address: str, text: str) -> Inbound:
+    """Keep a text from ``address`` and do what it asks for; the same ``provider_id`` again changes nothing.
+
+    A number that is nobody's, or several people's, is never guessed: its texts wait for a person.
+    """
+    known = _known(work, provider_id)
+    if known is not None:
+        return known
+    address = phones.e164(address) or address
+    people = _people(work, address)
+    participant = people[0] if len(people) == 1 else None
+    if participant is not None:
+        work.actor = Actor("participant", participant.id, "participant")
+    try:
+        # The same text may be delivered twice at once.
+        with work.session.begin_nested():
+            row = screening.keep(
+                work,
+                channel="sms",
+                provider_id=provider_id,
+                address=address,
+                text=text,
+                participant=participant,
+                what="text" if participant else "unmatched",
+            )
+            work.session.flush()
+    except IntegrityError:
+        return work.session.scalars(select(Inbound).where(Inbound.provider_id == provider_id)).one()
+    if participant is None:
+        _unmatched(work, row, text, address, people)
+    else:
+        _from_participant(work, row, participant, text, address)
+    return row
+
+
+def send_text(work: Work, participant: Participant, text: str) -> Message | None:
+    """Queue what a member of staff wrote. NotAllowed("withdrawn" | "no_phone" | "opted_out" | "no_sms" |
+    "only_templates"), BadData("text", fields=...) for an empty text or one of more than four messages.
+    """
+    text = compose.plainer(text.strip())
+    why = ""
+    if not participant.is_active:
+        why = "withdrawn"
+    elif participant.phone_sealed is None:
+        why = "no_phone"
+    elif participant.opted_out_at is not None:
+        why = "opted_out"
+    elif work.config.sms == "none":
+        why = "no_sms"
+    elif not work.config.sms_two_way:
+        why = "only_templates"
+    if why:
+        raise NotAllowed(why)
+    if not text or len(text) > LONGEST_STAFF_TEXT or compose.segments(text) > STAFF_TEXT_PLACES:
+        raise BadData("text", fields={"text": "empty" if not text else "too_long"})
+    number = _count(work, participant)
+    key = f"staff_text:{participant.id}:{work.actor.id}:{number}"
+    out = Out("staff_text", {"text": text}, key, participant.language)
+    return queue(work, out, work.vault.open(participant.phone_sealed or ""), participant)
+
+
+def _known(work: Work, provider_id: str) -> Inbound | None:
+    return work.session.scalar(select(Inbound).where(Inbound.provider_id == provider_id))
+
+
+def _people(work: Work, address: str) -> list[Participant]:
+    """Whose number this is: of several, those who are still in their study."""
+    mark = work.vault.fingerprint(f"phone:{address}")
+    query = select(Participant).where(Participant.phone_fingerprint == mark).order_by(Participant.id)
+    found = list(work.session.scalars(query))
+    return [person for person in found if person.is_active] or found
+
+
+def _unmatched(work: Work, row: Inbound, text: str, address: str, people: list[Participant]) -> None:
+    """Kept for a person; a red flag is told at once all the same, and STOP stops whoever has this number."""
+    found = screening.read(work, text, None)
+    screening.note(work, row, None, found)
+    language = "zh_Hans" if any("\u4e00" <= letter <= "\u9fff" for letter in text) else "en"
+    _safety(work, row, found, None, address, language)
+    if found.level >= Level.URGENT:
+        _tell_of_unmatched(work, row, found.level)
+    steer = reply.command(text)
+    if people and steer == "stop":
+        row.what = "command"
+        for person in people:
+            leaving.opt_out(work, person, "by text")
+        queue(work, Out("stopped", {}, f"reply:{row.id}", language), address)
+    elif people and steer == "start":
+        row.what = "command"
+        for person in people:
+            leaving.opt_in(work, person, "by text")
+        queue(work, Out("started", {}, f"reply:{row.id}", language), address)
+
+
+def _tell_of_unmatched(work: Work, row: Inbound, level: Level) -> None:
+    params = {"level": level.word, "link": f"{work.config.base_url}/staff/"}
+    people = {
+        person.id: person
+        for plan in work.catalogue.plans.values()
+        for person in duties.to_tell(work, plan, level, minutes=0)
+    }
+    if not people:
+        log.error("a text of level %s from an unknown number has nobody to go to", level.word)
+    for person in people.values():
+        telling.send(work, person, "alert_unmatched", params, f"unmatched:{row.id}:email:{person.id}", loud=True)
+
+
+def _from_participant(work: Work, row: Inbound, participant: Participant, text: str, address: str) -> None:
+    steer = reply.command(text)
+    form = answers_by_text.form_asked(work, participant)
+    if steer in ("stop", "start", "help"):
+        row.what = "command"
+        row.assessment_id = form.id if form else None
+        _steer(work, row, participant, steer, address)
+        return
+    going_on = form is not None and _may_answer(work, participant, form)
+    if not work.config.sms_two_way or form is None or not going_on:
+        found = screening.read(work, text, participant)
+        screening.note(work, row, participant, found)
+        _safety(work, row, found, participant, address, participant.language)
+        if form is not None and not going_on:
+            row.what, row.assessment_id = "late", form.id
+        if steer == "language" and work.config.sms_two_way:
+            row.what = "command"
+            answers_by_text.switch_language(work, participant)
+            say(work, row, participant, None, answers_by_text.help_text(work, participant))
+        return
+    sitting = access.by_text(work, form, participant, participant.language)
+    if answers_by_text.too_soon(work, form):
+        found = screening.read(work, text, participant)
+        screening.note(work, row, participant, found)
+        row.what, row.why, row.assessment_id = "unclear", "too_soon", form.id
+        _safety(work, row, found, participant, address, participant.language)
+        return
+    turn = None
+    try:
+        with work.session.begin_nested():
+            turn = conversation.turn(work, sitting, text, channel="sms", language=participant.language, inbound=row)
+    except (ProError, LookupError, ValueError) as error:
+        # The text must be read all the same.
+        log.error("a reply by text could not be taken: %s", type(error).__name__)
+    if turn is None:
+        found = screening.read(work, text, participant)
+        screening.note(work, row, participant, found)
+        row.what, row.assessment_id = "unclear", form.id
+        _safety(work, row, found, participant, address, participant.language)
+        return
+    if turn.safety:
+        _send_safety(work, row, participant, address, participant.language)
+    answers_by_text.go_on(work, row, participant, sitting, turn)
+
+
+def _may_answer(work: Work, participant: Participant, form: Assessment) -> bool:
+    """True while the form that was asked by text still waits; also until the advice of one just sent was read."""
+    if not participant.is_active or form.cancelled_at is not None:
+        return False
+    if form.submitted_at is not None:
+        query = select(Alert.id).where(Alert.assessment_id == form.id, Alert.advice != "", Alert.advised_at.is_(None))
+        return work.session.scalar(query.limit(1)) is not None
+    return form.closes_at >= work.now
+
+
+def _steer(work: Work, row: Inbound, participant: Participant, steer: Steer, address: str) -> None:
+    """STOP, START and HELP: always, whatever else may be sent."""
+    if steer == "stop":
+        told = participant.opted_out_at is not None
+        leaving.opt_out(work, participant, "by text")
+        out = None if told else Out("stopped", {}, f"reply:{row.id}", participant.language)
+    elif steer == "start":
+        leaving.opt_in(work, participant, "by text")
+        out = Out("started", {}, f"reply:{row.id}", participant.language)
+    else:
+        template, params = answers_by_text.help_text(work, participant)
+        out = Out(template, params, f"reply:{row.id}", participant.language)
+    if out is not None:
+        queue(work, out, address, participant)
+
+
+def _safety(
+    work: Work, row: Inbound, found: Screening, participant: Participant | None, address: str, language: str
+) -> None:
+    if screening.needs_advice(found):
+        _send_safety(work, row, participant, address, language)
+
+
+def _send_safety(work: Work, row: Inbound, participant: Participant | None, address: str, language: str) -> None:
+    """The fixed sentence: at night, without budget and after STOP as well, but at most once an hour to a number."""
+    prefix = f"safety:{row.fingerprint[:32]}:"
+    query = select(func.count(), func.max(Message.id)).where(Message.dedupe_key.like(f"{prefix}%"))
+    number, newest = work.session.execute(query).one()
+    if newest is not None:
+        last = work.session.get_one(Message, newest)
+        if last.queued_at > work.now - SAFETY_PAUSE and last.failed_at is None:
+            return
+    plan = screening.plan_of(work, participant) or next(iter(work.catalogue.plans.values()))
+    # Counted, so that two texts at once bring one sentence.
+    out = Out("safety", {"emergency": plan.settings.emergency}, f"{prefix}{number}", language)
+    queue(work, out, address, participant)
+
+
+def _count(work: Work, participant: Participant) -> int:
+    query = select(func.count(Message.id)).where(
+        Message.participant_id == participant.id, Message.template == "staff_text"
+    )
+    return work.session.scalar(query) or 0

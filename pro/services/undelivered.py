@@ -1,0 +1,80 @@
+"""What became of messages that left: receipts of the provider, and what staff must do where a phone is not reached."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import or_, select
+
+from pro.models import Event, Message, Participant
+from pro.services import leaving, silence
+from pro.work import Work
+
+# Said of the phone itself: the next message would fail as well.
+GONE = ("phone_invalid", "phone_unknown", "phone_not_mobile", "phone_unreachable", "phone_blocked")
+UNSUBSCRIBED = "unsubscribed"
+# Failures are looked at for so long; the worker comes by every few seconds.
+LOOKED_AT = timedelta(days=1)
+DELIVERED = ("delivered", "read")
+FAILED = ("failed", "undelivered")
+
+
+def callback(work: Work, reference: str, state: str, failure: str) -> Message | None:
+    """The provider says what became of the message ``reference``; None for one that is not ours.
+
+    ``state``: the provider's word; ``failure``: as ``Message.failure``. Receipts come twice and in any order: a
+    message that arrived stays so, and only a receipt that it arrived takes a failure back.
+    """
+    query = select(Message).where(Message.reference == reference, Message.channel == "sms").with_for_update()
+    message = work.session.scalar(query.limit(1)) if reference else None
+    if message is None or message.delivered_at is not None:
+        return message
+    about = {"channel": message.channel, "template": message.template, "reference": reference}
+    if state in DELIVERED:
+        message.delivered_at, message.failed_at, message.failure = work.now, None, ""
+        work.record("message.delivered", message, participant_id=message.participant_id, new=about)
+    elif state in FAILED and message.failed_at is None:
+        message.failed_at, message.failure = work.now, failure[:255]
+        work.record("message.failed", message, participant_id=message.participant_id, new=about, reason=failure)
+        act(work, message)
+    return message
+
+
+def act(work: Work, message: Message) -> bool:
+    """Do what the failure of ``message`` asks for: a task for staff, and no more messages to who wants none.
+
+    May run twice. True if anything was done.
+    """
+    reason = message.failure.partition(":")[0]
+    if message.participant_id is None or message.failed_at is None or reason not in (*GONE, UNSUBSCRIBED):
+        return False
+    participant = work.session.get_one(Participant, message.participant_id)
+    if not participant.is_active:
+        return False
+    if reason == UNSUBSCRIBED:
+        if _came_back(work, message):
+            return False
+        leaving.opt_out(work, participant, "the provider says so")
+    return silence.make_task(work, participant, silence.UNREACHABLE, f"phone:{message.id}") is not None
+
+
+def look(work: Work) -> int:
+    """Act on the failures that the provider told at once, when a message was handed over; how many were new."""
+    reasons = or_(*(Message.failure.like(f"{reason}%") for reason in (*GONE, UNSUBSCRIBED)))
+    query = select(Message).where(
+        Message.channel == "sms",
+        Message.failed_at > work.now - LOOKED_AT,
+        Message.participant_id.is_not(None),
+        reasons,
+    )
+    return sum(act(work, message) for message in work.session.scalars(query.order_by(Message.id)))
+
+
+def _came_back(work: Work, message: Message) -> bool:
+    """True if the participant asked for messages again after this one was refused."""
+    query = select(Event.id).where(
+        Event.participant_id == message.participant_id,
+        Event.action == "participant.opted_in",
+        Event.at > (message.failed_at or message.queued_at),
+    )
+    return work.session.scalar(query.limit(1)) is not None

@@ -1,0 +1,125 @@
+"""Receipts in any order, and phones that are not reached become tasks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pro.messaging import outbox
+from pro.messaging.sender import Letter, Refused
+from pro.messaging.twilio_sms import reason_of
+from pro.models import Message, Participant, Task
+from pro.services import calls, leaving, rounds, todo, undelivered
+from tests import browser
+from tests.services.phone import asked, two_way
+from tests.services.ward import Ward
+
+
+def sent(ward: Ward) -> str:
+    """A message that left; its reference."""
+    asked(two_way(ward))
+    return "SM1"
+
+
+def receipt(ward: Ward, reference: str, state: str, code: str = "") -> None:
+    with browser.working(ward.house) as work:
+        undelivered.callback(work, reference, state, reason_of(code))
+
+
+@pytest.mark.parametrize(
+    ("states", "status"),
+    [
+        (["queued", "sent", "delivered"], "delivered"),
+        (["delivered", "sent", "queued"], "delivered"),
+        (["delivered", "undelivered", "failed"], "delivered"),
+        (["undelivered", "sent"], "failed"),
+        (["failed", "failed", "delivered"], "delivered"),
+        (["sent", "sent"], "sent"),
+        (["something new"], "sent"),
+    ],
+)
+def test_receipts_in_any_order(any_ward: Ward, states: list[str], status: str) -> None:
+    reference = sent(any_ward)
+    for state in states:
+        receipt(any_ward, reference, state, "30008" if state in ("failed", "undelivered") else "")
+    [message] = any_ward.rows(Message)
+    assert message.status == status
+    assert (message.failure == "") == (status != "failed")
+
+
+@pytest.mark.parametrize("code", ["21211", "30003", "30005", "30006"])
+def test_a_phone_that_is_not_reached_is_a_task_on_the_board(ward: Ward, code: str) -> None:
+    reference = sent(ward)
+    receipt(ward, reference, "undelivered", code)
+    receipt(ward, reference, "undelivered", code)
+    [task] = ward.rows(Task)
+    assert task.kind == "phone_unreachable"
+    with browser.working(ward.house) as work:
+        [row] = calls.due_tasks(work, "en")
+        assert (row.kind, row.participant_id) == ("phone_unreachable", ward.participant_id)
+        [failed] = todo.board(work, "en").failed
+    assert failed.reason.endswith(f"({code})")
+    assert ward.rows(Participant)[0].opted_out_at is None
+
+
+def test_who_unsubscribed_at_the_provider_gets_no_more_messages(ward: Ward) -> None:
+    reference = sent(ward)
+    receipt(ward, reference, "failed", "21610")
+    assert ward.rows(Participant)[0].opted_out_at is not None
+    assert [task.kind for task in ward.rows(Task)] == ["phone_unreachable"]
+
+
+class Refusing:
+    """A provider that says at once that this phone wants nothing."""
+
+    def send(self, _letter: Letter) -> str:
+        raise Refused("unsubscribed:21610")
+
+
+def test_a_refusal_at_the_door_counts_as_well_and_start_undoes_it(ward: Ward) -> None:
+    reference = sent(ward)
+    receipt(ward, reference, "delivered")
+    with browser.working(ward.house) as work:
+        message = work.session.get_one(Message, ward.rows(Message)[0].id)
+        draft = outbox.Draft(
+            dedupe_key="again",
+            channel="sms",
+            template="help",
+            params={"hotline": "1"},
+            language="en",
+            address=work.vault.open(message.address_sealed),
+            body="x",
+            repeat="prefer_silence",
+            participant_id=ward.participant_id,
+        )
+        outbox.queue(work, draft)
+    house = replace(ward.house)
+    rounds.tick(house, {"sms": Refusing()}, "test:1")
+    assert ward.rows(Participant)[0].opted_out_at is not None
+    ward.house.clock.move(minutes=1)
+    with browser.working(ward.house) as work:
+        leaving.opt_in(work, work.session.get_one(Participant, ward.participant_id))
+    rounds.tick(house, {"sms": Refusing()}, "test:1")
+    assert ward.rows(Participant)[0].opted_out_at is None
+
+
+def test_a_receipt_for_nothing_of_ours_changes_nothing(ward: Ward) -> None:
+    sent(ward)
+    receipt(ward, "SM-of-somebody-else", "failed", "30003")
+    receipt(ward, "", "failed", "30003")
+    assert ward.rows(Message)[0].status == "sent"
+    assert ward.rows(Task) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("30003", "phone_unreachable:30003"),
+        ("", "provider_unsure"),
+        ("99999", "provider_unsure:99999"),
+        ("x" * 50, "provider_unsure"),
+    ],
+)
+def test_a_code_is_a_reason_of_ours(code: str, reason: str) -> None:
+    assert reason_of(code) == reason
