@@ -105,15 +105,19 @@ def measure() -> list[Figure]:
             path = shutil.which("chromium")
             browser = playwright.chromium.launch(executable_path=path, args=BROWSER_FLAGS.split())
             device = playwright.devices["Pixel 7"]
-            ours, theirs = [], []
+            ours, theirs, chats = [], [], []
             for _ in range(LOADS):
                 ours.append(load(browser, first, walker.cookies, device))
                 theirs.append(load(browser, plain, {}, device))
+                chats.append(load(browser, f"{site.url}/f/{ref}/chat", walker.cookies, device))
             browser.close()
-    paint, static = (median(one[0] for one in loads) for loads in (ours, theirs))
+    paint, static, chat = (median(one[0] for one in loads) for loads in (ours, theirs, chats))
     return [
         Figure("First question: transferred, compressed", max(one[1] for one in ours) / 1000, "kB", 14),
         Figure("First question: requests", max(one[2] for one in ours), "", 2),
+        Figure("First question in the chat: transferred, compressed", max(one[1] for one in chats) / 1000, "kB", 14),
+        Figure("First question in the chat: requests", max(one[2] for one in chats), "", 2),
+        Figure("First question in the chat: first paint on a slow phone network, median", chat, "ms"),
         Figure("First question: first paint on a slow phone network, median", paint, "ms"),
         Figure("Static page with 30 items, same run: first paint, median", static, "ms"),
         Figure("First paint, ours over the static page's", paint / static, "×", 1.3),

@@ -68,6 +68,25 @@ def kind_of(page: Page) -> str:
     return next((kind for kind, button in NEXT.items() if page.locator(button).count()), "thanks")
 
 
+def chat(page: Page, site: Site, path: str, language: str) -> None:
+    """The chat: its start page, the first question, a thread with a question of ours, the list, the end."""
+    page.goto(f"{site.url}{path}/chat")
+    shoot(page, language, "chat-start")
+    press(page, "button[name=by]")
+    shoot(page, language, "chat")
+    press(page, ".chip")
+    page.locator("#t").fill("…")
+    press(page, "#say button")
+    shoot(page, language, "chat-unclear")
+    for _screen in range(60):
+        if page.locator("button[value=some]").count():
+            shoot(page, language, "chat-list")
+        if not page.locator("#t").count():
+            break
+        press(page, ".chip, button.btn[value=none]" if page.locator(".chip, .tick").count() else "[value=skip]")
+    shoot(page, language, "chat-end")
+
+
 def staff(page: Page, site: Site, language: str) -> None:
     """Sign-in, board, an alert, participants, one participant, enrolment, the duty roster."""
     page.goto(f"{site.url}/staff/sign-in?lang={language}")
@@ -96,12 +115,13 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, live.running(Path(folder)) as site, sync_playwright() as playwright:
         staffed(site)
-        links = list(people(site, 2, "SHOT").values())
+        links = list(people(site, 4, "SHOT").values())
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=BROWSER_FLAGS.split())
-        for language, path in zip(LOCALES, links, strict=True):
+        for language, path, other in zip(LOCALES, links[:2], links[2:], strict=True):
             shown: dict[str, Any] = {**playwright.devices["Pixel 7"], "locale": LOCALES[language]}
             phone = browser.new_context(**shown, timezone_id="Asia/Shanghai", java_script_enabled=False)
             participant(phone.new_page(), site, path, language)
+            chat(phone.new_page(), site, other, language)
             phone.close()
             desk = browser.new_context(viewport={"width": 1280, "height": 900}, locale=LOCALES[language])
             staff(desk.new_page(), site, language)

@@ -24,7 +24,7 @@ from pro.errors import (
     SignInNeeded,
 )
 from pro.i18n import HTML_CODES, LANGUAGES, Translator
-from pro.web import questionnaire, screens, site
+from pro.web import screens, seat, site
 
 log = logging.getLogger("pro.web")
 
@@ -123,7 +123,7 @@ def _failed(error: ProError) -> Response:
 
 def _no_token(error: CSRFError) -> Response:
     """The proof that a form came from our page is missing. A body that is no form at all cannot have it."""
-    if request.mimetype != questionnaire.FORM and request.content_length:
+    if request.mimetype != seat.FORM and request.content_length:
         return _page(NOT_A_FORM, error)
     return _page(Failure(400, "stale", logging.WARNING), error)
 

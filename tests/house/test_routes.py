@@ -20,6 +20,12 @@ PUBLIC, PARTICIPANT, SIGNATURE = "public", "participant", "signature"
 GUARDS = {
     ("GET", "/"): PUBLIC,
     ("POST", "/"): PUBLIC,
+    ("GET", "/chat"): PUBLIC,
+    ("POST", "/chat"): PUBLIC,
+    ("GET", "/a/<token>/chat"): PUBLIC,
+    ("POST", "/a/<token>/chat"): PUBLIC,
+    ("GET", "/f/<ref>/chat"): PARTICIPANT,
+    ("POST", "/f/<ref>/chat"): PARTICIPANT,
     ("GET", "/a/<token>"): PUBLIC,
     ("POST", "/a/<token>"): PUBLIC,
     ("GET", "/f/<ref>"): PARTICIPANT,
@@ -162,7 +168,9 @@ def test_another_forms_session_opens_nothing(client: FlaskClient, seeded: Study)
     assert client.get(f"/f/{other.ref}/1").status_code == 403
 
 
-@pytest.mark.parametrize("rule", ["/", "/a/<token>", "/health", "/metrics", "/staff/sign-in"])
+@pytest.mark.parametrize(
+    "rule", ["/", "/chat", "/a/<token>", "/a/<token>/chat", "/health", "/metrics", "/staff/sign-in"]
+)
 def test_a_public_get_answers_and_changes_nothing(client: FlaskClient, house: House, seeded: Study, rule: str) -> None:
     before = everything(house)
     for _twice in range(2):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from playwright.sync_api import Error as PlaywrightError
@@ -113,11 +113,67 @@ class Patient:
         raise AssertionError("the form never ended")
 
 
+@dataclass
+class Chatter(Patient):
+    """Somebody who answers in the chat."""
+
+    def opens_the_chat(self) -> Chatter:
+        """Opens the link for the chat: a start page."""
+        self.page.goto(f"{self.link}/chat")
+        return self
+
+    def starts(self, by: str = "self") -> Chatter:
+        """Presses Start; the first question is there."""
+        self.page.locator(f"button[name=by][value={by}]").click()
+        expect(self.page.locator("#now")).to_be_visible()
+        return self
+
+    @property
+    def bubbles(self) -> Locator:
+        """Everything that was said."""
+        return self.page.locator("#log li")
+
+    def says(self, text: str) -> Chatter:
+        """Types a reply and sends it with the keyboard's key."""
+        self.page.fill("#t", text)
+        self._does(lambda: self.page.keyboard.press("Enter"))
+        return self
+
+    def taps_on(self, code: int) -> Chatter:
+        """Taps the quick reply with this number."""
+        self._does(self.page.locator(f".chip[value='{code}']").click)
+        return self
+
+    def chats_to_the_end(self) -> Chatter:
+        """Taps the first answer of every question, none of the list, and leaves out what is optional."""
+        for _ in range(60):
+            if self.page.locator("#say .field").count() == 0:
+                return self
+            first = self.page.locator(".chip, button.btn[value=none]").or_(self.page.locator("#more [value=skip]"))
+            self._does(first.first.click)
+        raise AssertionError("the chat never ended")
+
+    def sends_it(self) -> Chatter:
+        """Says yes to sending."""
+        self._does(self.page.locator("#quick button.btn").click)
+        return self
+
+    def _does(self, act: Callable[[], object]) -> None:
+        before = _main(self.page)
+        act()
+        end = time.monotonic() + 10
+        while _main(self.page) in (None, before):
+            assert time.monotonic() < end, "nothing was said"
+            self.page.wait_for_timeout(15)
+        self.page.wait_for_load_state()
+        self.page.wait_for_timeout(DOUBLE_TAP)
+
+
 def _main(page: Page) -> str | None:
     """What the page shows; None between two pages. Asked from here, because the pages' policy allows no eval."""
     try:
         # What was pressed is framed while it is being saved; that is not another screen yet.
-        return page.locator("main").inner_html(timeout=1000).replace('class="opt on"', 'class="opt"')
+        return re.sub('class="(opt|chip) on"', r'class="\1"', page.locator("main").inner_html(timeout=1000))
     except PlaywrightError:
         return None
 

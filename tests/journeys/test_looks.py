@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.journeys.people import DOUBLE_TAP, Nurse, Patient
+from tests.journeys.people import DOUBLE_TAP, Chatter, Nurse, Patient
 from tests.live import Site
 from tests.make import Study
 
@@ -62,6 +62,35 @@ def screens(me: Patient) -> Iterator[str]:
     yield "code with a problem"
     me.page.goto(me.link.split("/a/")[0] + "/nothing-here")
     yield "not found"
+
+
+def chat_screens(me: Chatter) -> Iterator[str]:
+    """Walks through every kind of page of the chat and stops at each; gives its name."""
+    me.page.goto(me.link.split("/a/")[0] + "/chat")
+    yield "chat code"
+    me.opens_the_chat()
+    yield "chat start"
+    me.starts()
+    yield "chat, first question"
+    me.taps_on(3)
+    me.says("?!").says("help")
+    yield "chat, not understood"
+    me.taps_on(1)
+    yield "chat, advice"
+    me.page.locator("button[value=understood]").click()
+    while me.page.locator(".chip").count():
+        me.taps_on(0)
+    yield "chat, list"
+    me.page.locator("button.btn[value=none]").click()
+    expect(me.page.locator("#t[inputmode]")).to_be_visible()
+    me.page.wait_for_timeout(DOUBLE_TAP)
+    me.says("620")
+    yield "chat, a number that is refused"
+    me.says("62")
+    yield "chat, a text"
+    me.page.locator("#more [value=skip]").click()
+    expect(me.page.locator("#say .field")).to_have_count(0)
+    yield "chat, the end"
 
 
 def staff_pages(at_desk: Nurse, study: Study, url: str) -> Iterator[str]:
@@ -159,11 +188,25 @@ def test_participants_pages(live_site: Site, study: Study, patient: Callable[...
     assert not met
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_narrow_phone_with_text_twice_as_large(study: Study, patient: Callable[..., Patient], language: str) -> None:
+def test_the_chat(live_site: Site, study: Study, patient: Callable[..., Patient], language: str, scheme: str) -> None:
+    person = patient(language, color_scheme=scheme)
+    me = Chatter(person.page, person.link)
+    met = strangers(me.page, live_site.url)
+    wrong = [found for name in chat_screens(me) for found in looked_at(me.page, name, language)]
+    assert not wrong, "\n".join(wrong)
+    assert not met
+
+
+@pytest.mark.parametrize("walk", [screens, lambda me: chat_screens(Chatter(me.page, me.link))], ids=["form", "chat"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_narrow_phone_with_text_twice_as_large(
+    study: Study, patient: Callable[..., Patient], language: str, walk: Callable[[Patient], Iterator[str]]
+) -> None:
     me = patient(language, viewport={"width": 320, "height": 640})
     wrong = []
-    for name in screens(me):
+    for name in walk(me):
         if sideways(me.page):
             wrong.append(f"{name} at 320 px: {sideways(me.page)}")
         me.page.evaluate("document.documentElement.style.fontSize='200%'")
