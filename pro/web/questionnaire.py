@@ -1,4 +1,4 @@
-"""The participant's pages: ways in, one question a screen, advice, review, the last page. A GET changes nothing.
+"""The participant's pages: links, one question a screen, advice, review, the last page. A GET changes nothing.
 
 Every POST answers 303, so that going back and reloading are harmless. ``form.js`` asks with ``X-Fetch`` and gets the
 next screen at once, with its address in ``X-Location``: the same screens, one round trip less.
@@ -33,38 +33,19 @@ NEVER_OFFERED = {"no_such_option", "no_such_page"}
 NOTHING = Typed()
 
 
-@pages.before_request
 def only_forms() -> None:
     """415 for a body that is not a form's."""
     if request.method == "POST" and request.mimetype != FORM:
         raise UnsupportedMediaType
 
 
+pages.before_request(only_forms)
+
+
 @pages.app_context_processor
 def around() -> dict[str, Any]:
     """``fetched``: the script asked, and already has the styles. ``gap``: what stands between two sentences."""
     return {"fetched": "X-Fetch" in request.headers, "gap": screens.gap(site.language())}
-
-
-@pages.get("/")
-def code_entry() -> Response:
-    """Where a code from a card or a text message is typed."""
-    return _page("questionnaire/code.html", size=access.CODE_LENGTH, result=access.CodeTry(), typed="")
-
-
-@pages.post("/")
-def code_typed() -> Response:
-    """Try a code: on to the form, or the same page with what was typed and what to do."""
-    typed = request.form.get("code", "")[:64]
-    if request.form.get("do") == "language":
-        return _page("questionnaire/code.html", size=access.CODE_LENGTH, result=access.CodeTry(), typed=typed)
-    device = screens.device_class(request.user_agent.string)
-    result = access.enter_code(site.work(), typed, request.remote_addr or "", device, site.language())
-    if result.assessment is None or result.secret is None:
-        status = 429 if result.why == "locked" else 422
-        return _page("questionnaire/code.html", status, size=access.CODE_LENGTH, result=result, typed=typed)
-    answer = _to("questionnaire.resume", ref=result.assessment.ref)
-    return _remember(answer, result.assessment.ref, result.secret)
 
 
 @pages.get("/a/<token>")
@@ -80,7 +61,7 @@ def link_start(token: str) -> Response:
     assessment, participant = access.open_link(site.work(), token)
     if assessment.submitted_at is not None:
         return _start_page(assessment, participant, request.path)
-    _welcome(participant)
+    welcome(participant)
     secret = access.begin(
         site.work(),
         assessment,
@@ -93,7 +74,7 @@ def link_start(token: str) -> Response:
     answering.renew(site.work(), sitting)
     position = _form(sitting).next_position()
     answer = _to("questionnaire.show", ref=assessment.ref, position=position)
-    return _remember(answer, assessment.ref, secret)
+    return remember(answer, assessment.ref, secret)
 
 
 @pages.get("/f/<ref>")
@@ -127,7 +108,7 @@ def onward(ref: str) -> Response:
     secret = access.begin(
         site.work(), after, identified_by=way, answered_by=None, device=device, language=site.language()
     )
-    return _remember(_to("questionnaire.resume", ref=after.ref), after.ref, secret)
+    return remember(_to("questionnaire.resume", ref=after.ref), after.ref, secret)
 
 
 @pages.get("/f/<ref>/<int:position>")
@@ -278,7 +259,7 @@ def _whole(sitting: Sitting, form: Form) -> Response:
         after = access.next_form(site.work(), sitting)
         words = forms.words_of(site.work(), after, site.language()) if after else None
         values: dict[str, Any] = {"outcome": outcome, "ref": sitting.assessment.ref, "after": words}
-        return _page("questionnaire/thanks.html", participant=sitting.participant, url=url, **values)
+        return study_page("questionnaire/thanks.html", participant=sitting.participant, url=url, **values)
     return _start_page(sitting.assessment, sitting.participant, url)
 
 
@@ -295,15 +276,15 @@ def _screen(
     values: dict[str, Any] = {"participant": sitting.participant, "url": _address(sitting, position)}
     if form.page(position) is None:
         values |= {"ref": sitting.assessment.ref, "problem": typed.problems.get("", "")}
-        return _page("questionnaire/review.html", status, groups=screens.review(form), **values)
+        return study_page("questionnaire/review.html", status, groups=screens.review(form), **values)
     shown = screens.screen(form, position, typed)
     template = {"list": "several", "fields": "fields"}.get(shown.page.kind, "question")
-    return _page(f"questionnaire/{template}.html", status, screen=shown, reviewing=reviewing, **values)
+    return study_page(f"questionnaire/{template}.html", status, screen=shown, reviewing=reviewing, **values)
 
 
 def _advice_page(sitting: Sitting, form: Form, position: int) -> Response:
     study = screens.study_of(site.house(), sitting.participant.plan, site.language())
-    return _page(
+    return study_page(
         "questionnaire/advice.html",
         participant=sitting.participant,
         url=_address(sitting, position),
@@ -316,9 +297,9 @@ def _advice_page(sitting: Sitting, form: Form, position: int) -> Response:
 
 def _start_page(assessment: Issued, participant: Person, url: str) -> Response:
     """The page before the first question; for a form that was sent, the page that says so."""
-    _welcome(participant)
+    welcome(participant)
     pinned = assessment.wordings.get(site.language(), "")
-    return _page(
+    return study_page(
         "questionnaire/received.html" if assessment.submitted_at is not None else "questionnaire/start.html",
         participant=participant,
         url=url,
@@ -345,7 +326,7 @@ def _about(assessment: Issued) -> int:
     return max(5, 5 * round(likely / 5))
 
 
-def _page(
+def study_page(
     template: str, status: int = 200, participant: Person | None = None, url: str = "", **values: Any
 ) -> Response:
     """A page at ``url`` (where its form posts and its language switch leads back to; this address unless given)."""
@@ -367,17 +348,19 @@ def _form(sitting: Sitting) -> Form:
 def _sit(ref: str) -> Sitting:
     """The sitting behind this browser's cookie; the page speaks that person's language from here on."""
     sitting = access.sitting(site.work(), ref, request.cookies.get(f"f_{ref}", ""), only_look=request.method != "POST")
-    _welcome(sitting.participant, sitting.assessment.language)
+    welcome(sitting.participant, sitting.assessment.language)
     return sitting
 
 
-def _welcome(participant: Person, chosen: str | None = None) -> None:
+def welcome(participant: Person, chosen: str | None = None) -> None:
+    """From here on in this request the participant acts, in ``chosen`` or their own language and their time zone."""
     site.become(Actor("participant", participant.id, "participant"))
     site.prefer(chosen or participant.language)
     site.zone(participant.time_zone)
 
 
-def _remember(response: Response, ref: str, secret: str) -> Response:
+def remember(response: Response, ref: str, secret: str) -> Response:
+    """Give the browser the session of the form ``ref``: a cookie that is valid below its address alone."""
     secure = site.house().config.secure_cookies
     path = url_for("questionnaire.resume", ref=ref)
     response.set_cookie(
