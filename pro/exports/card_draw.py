@@ -37,7 +37,7 @@ class _Warnings(logging.Handler):
 
 
 class _Own(URLFetcher):
-    """Gives the QR code of what follows ``qr:`` as an SVG drawing. Nothing else is ever fetched: no file, no network."""
+    """Gives the QR code of what follows ``qr:`` as a drawing. Nothing else is ever fetched: no file, no network."""
 
     def __init__(self) -> None:
         super().__init__(fail_on_errors=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
-import subprocess  # nosec B404  our own program, no shell
+import subprocess  # nosec B404
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +36,8 @@ def print_card(html: str) -> Printed:
     """
     command = [sys.executable, "-m", "pro.exports.card_draw"]
     try:
-        done = subprocess.run(  # noqa: S603  # nosec B603  our own program, no shell
+        # Our own program, no shell.
+        done = subprocess.run(  # nosec B603
             command, input=html.encode(), capture_output=True, cwd=ROOT, timeout=SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:

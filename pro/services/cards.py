@@ -66,8 +66,8 @@ class Guest:
 class Entry:
     """What came of typing a PIN. Returned, not raised, because a failed try must be kept.
 
-    ``why``: "" (nothing is wrong; once the PIN was right, ``guest`` is set), empty, pin_shape, wrong (``left``: more tries), locked,
-    revoked, unknown (no such card), pause (too many tries from this address, until ``until``).
+    ``why``: "" (nothing is wrong; once the PIN was right, ``guest`` is set), empty, pin_shape, wrong (``left``: more
+    tries), locked, revoked, unknown (no such card), pause (too many tries from this address, until ``until``).
     """
 
     why: str = ""

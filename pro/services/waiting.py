@@ -1,4 +1,4 @@
-"""What waits for a participant who comes by card: forms that are due, when the next one comes, and one to send any time."""
+"""What waits for whoever comes by card: forms that are due, when the next one comes, and one to send any time."""
 
 from __future__ import annotations
 
@@ -92,9 +92,7 @@ def _open_visits(work: Work, participant: Participant) -> list[Expected]:
 def _next(work: Work, participant: Participant) -> datetime | None:
     query = (
         select(Expected.opens_at)
-        .where(
-            Expected.participant_id == participant.id, Expected.opens_at > work.now, Expected.served_at.is_(None)
-        )
+        .where(Expected.participant_id == participant.id, Expected.opens_at > work.now, Expected.served_at.is_(None))
         .order_by(Expected.opens_at)
         .limit(1)
     )

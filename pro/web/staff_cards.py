@@ -87,7 +87,9 @@ def _sheet(person: Participant, draft: Draft) -> str:
     """The sheet to print, the participant's own language first."""
     house = site.house()
     faces = [
-        Tongue(house.catalogs.translator(code), screens.study_of(house, person.plan, code).words, code == person.language)
+        Tongue(
+            house.catalogs.translator(code), screens.study_of(house, person.plan, code).words, code == person.language
+        )
         for code in sorted(LANGUAGES, key=lambda code: code != person.language)
     ]
     return render_template(

@@ -29,8 +29,8 @@ REFUSALS: Mapping[str, str] = {
     "withdrawn_card": N_("This participant has left the study, so no card can be made."),
     "no_pin": N_("No PIN is set for this participant. Please let them choose one and type it here."),
     "no_card_font": N_(
-        "This server has no Chinese font, so no card was made and the former one still works. Please ask the IT department"
-        " to install one (Debian: fonts-noto-cjk)."
+        "This server has no Chinese font, so no card was made and the former one still works. Please ask the IT"
+        " department to install one (Debian: fonts-noto-cjk)."
     ),
     "no_card_print": N_(
         "The card could not be drawn, so none was made and the former one still works. Please try again; if it does not"
