@@ -43,9 +43,9 @@ def types(page: Page, pin: str) -> None:
 
 
 def test_a_card_from_the_desk_to_the_answer(
-    live_site: Site, nurse: Callable[..., Nurse], phone: Callable[..., Page], new_patient: NewPatient
+    live_site: Site, nurse: Callable[..., Nurse], phone: Callable[..., Page], patient: NewPatient
 ) -> None:
-    me = new_patient()
+    me = patient()
     with live_site.house.engine.connect() as connection:
         [[participant_id]] = connection.exec_driver_sql("SELECT max(id) FROM participant").all()
     at_desk = nurse("coordinator", viewport={"width": 1280, "height": 900})
