@@ -43,6 +43,7 @@ def test_a_card_lets_its_owner_in_by_both_ways(any_ward):
     assert state(any_ward) == "made"
     for by in ("token", "code"):
         entry = enter(any_ward, drawn, by=by)
+        assert entry.guest is not None
         assert (entry.why, entry.guest.participant.id) == ("", any_ward.participant_id)
     assert state(any_ward) == "used"
     (made,) = any_ward.events("card.made")
@@ -132,6 +133,7 @@ def test_a_revoked_card_opens_nothing_and_says_who_ended_it(ward):
     assert enter(ward, drawn).why == "revoked"
     with browser.working(ward.house) as work:
         row = cards.newest(work, ward.participant_id)
+    assert row is not None
     assert (row.state, row.works, row.revoked_by) == ("revoked", False, ward.nurse.name)
     assert len(ward.events("card.revoked")) == 1
 
@@ -194,6 +196,7 @@ def test_whoever_left_gets_no_card_and_the_old_one_says_so_after_the_pin(ward):
         assert cards.by_link(work, drawn.token) == "made"
         assert cards.why_not(person_of(ward, work)) == "withdrawn_card"
         guest = cards.enter(work, make.PIN, "10.0.0.1", token=drawn.token).guest
+        assert guest is not None
         with pytest.raises(CodeExpired) as ended:
             cards.holder(work, cards.make_pass(work, guest.card))
     assert ended.value.why == "withdrawn"
@@ -270,6 +273,7 @@ def test_something_may_be_told_at_any_time(any_ward):
     drawn = make_one(any_ward)
     with browser.working(any_ward.house) as work:
         guest = cards.enter(work, make.PIN, "10.0.0.1", token=drawn.token).guest
+        assert guest is not None
         form, secret = waiting.begin(work, guest.participant, "npc_checkin", device="phone", language="en")
         assert (form.submitted_at, form.issued_by, form.identified_by) == (None, None, "card")
         work.session.flush()
