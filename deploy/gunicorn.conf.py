@@ -10,7 +10,7 @@ from typing import Any
 from gunicorn.glogging import Logger
 
 # A link's token and a form's address open a participant's form: they do not belong in a log.
-SECRET = re.compile(r"/(a|f)/[^\s'\"]+")
+SECRET = re.compile(r"/(a|c|f)/[^\s'\"]+")
 
 
 def redact(value: object) -> object:

@@ -1,10 +1,11 @@
 #!/bin/sh
-# What tests need beside Python: Chromium, Chinese fonts, PostgreSQL. Installs what is missing through apt when it may;
+# What tests need beside Python: Chromium, Chinese fonts, Pango (for cards), PostgreSQL. Installs what is missing through apt when it may;
 # otherwise prints what to install and stops. nginx is wanted too, but only .ci/run insists on it.
 set -eu
 
 has_chromium() { command -v chromium >/dev/null 2>&1; }
 has_fonts() { command -v fc-list >/dev/null 2>&1 && [ -n "$(fc-list :lang=zh-cn family)" ]; }
+has_pango() { ldconfig -p 2>/dev/null | grep -q libpangoft2-1.0.so.0 || ls /usr/lib/*/libpangoft2-1.0.so.0 >/dev/null 2>&1; }
 has_postgresql() { command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; }
 has_nginx() { [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null 2>&1; }
 has_openssl() { command -v openssl >/dev/null 2>&1; }
@@ -13,6 +14,7 @@ look() {
     missing=
     has_chromium || missing="$missing chromium"
     has_fonts || missing="$missing fonts-noto-cjk fontconfig"
+    has_pango || missing="$missing libpango-1.0-0 libpangoft2-1.0-0"
     has_postgresql || missing="$missing postgresql"
     wanted=
     has_nginx || wanted="$wanted nginx-light"

@@ -45,9 +45,10 @@ class Inbound(Base):
 
 
 class Card(Base):
-    """A participant's printed card: its code (and the QR code that holds it) opens what is due, with the PIN.
+    """A participant's printed card: its code, or the link in its QR code, opens what is due, with the PIN.
 
-    Only the code's fingerprint is kept. ``wrong_tries``: wrong PINs since the last right one; at five it is locked.
+    Only the fingerprints of both are kept (``fingerprint``: of the code). ``wrong_tries``: wrong PINs since the last
+    right one; at five it is locked. ``used_at``: when it last let somebody in.
     """
 
     __tablename__ = "card"
@@ -55,6 +56,7 @@ class Card(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"), index=True)
     fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
+    link_fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
     made_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

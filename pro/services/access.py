@@ -11,12 +11,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from pro.errors import CodeExpired, NotFound
-from pro.models import Access, Assessment, Participant
+from pro.models import Access, Assessment, Card, Participant
 from pro.services import attempts, circumstances
 from pro.work import Work
 
-# No 0 O, 1 I L, U V, 2 Z: nothing that is misread on a card or misheard on the phone.
-ALPHABET = "3456789ABCDEFGHJKMNPQRSTWXY"
+# No 0 O, 1 I L, U V, 2 Z, 8 B, 5 S, 6 G: of a pair that is misread on a card, neither is ever printed.
+ALPHABET = "3479ACDEFHJKMNPQRTWXY"
+# What codes were made of before; they stay valid until they end.
+ACCEPTED = frozenset(ALPHABET + "568BGS")
 CODE_LENGTH = 8
 CODE_TRIES = 10
 SESSION_DAYS = 3
@@ -61,16 +63,27 @@ def new_code(work: Work, assessment: Assessment) -> str:
 
 def new_codes(work: Work, assessments: Sequence[Assessment]) -> list[str]:
     """A code for each of ``assessments``, as ``new_code``."""
-    codes: dict[str, str] = {}
-    while len(codes) < len(assessments):
-        drawn = ["".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH)) for _ in assessments]
-        prints = {_fingerprint(work, "code", code): code for code in drawn}
-        taken = set(work.session.scalars(select(Access.fingerprint).where(Access.fingerprint.in_(prints))))
-        codes |= {mark: code for mark, code in prints.items() if mark not in taken}
-    fresh = list(codes.values())[: len(assessments)]
+    fresh = draw_codes(work, len(assessments))
     for assessment, code in zip(assessments, fresh, strict=True):
         _add(work, assessment, "code", code, _life(work, assessment))
-    return [f"{code[:4]}-{code[4:]}" for code in fresh]
+    return [dashed(code) for code in fresh]
+
+
+def draw_codes(work: Work, number: int) -> list[str]:
+    """``number`` codes, without a dash, that neither a form nor a card has: both are typed into one field."""
+    codes: dict[str, str] = {}
+    while len(codes) < number:
+        drawn = ["".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH)) for _ in range(number)]
+        prints = {fingerprint(work, "code", code): code for code in drawn}
+        taken = set(work.session.scalars(select(Access.fingerprint).where(Access.fingerprint.in_(prints))))
+        taken |= set(work.session.scalars(select(Card.fingerprint).where(Card.fingerprint.in_(prints))))
+        codes |= {mark: code for mark, code in prints.items() if mark not in taken}
+    return list(codes.values())[:number]
+
+
+def dashed(code: str) -> str:
+    """A code as it is printed."""
+    return f"{code[:4]}-{code[4:]}"
 
 
 def plain_code(typed: str) -> str:
@@ -140,7 +153,7 @@ def sitting(work: Work, ref: str, secret: str, *, only_look: bool = False) -> Si
         select(Access, Assessment, Participant)
         .join(Assessment, Assessment.id == Access.assessment_id)
         .join(Participant, Participant.id == Assessment.participant_id)
-        .where(Access.fingerprint == _fingerprint(work, "session", secret), Assessment.ref == ref)
+        .where(Access.fingerprint == fingerprint(work, "session", secret), Assessment.ref == ref)
     )
     if not only_look:
         query = query.with_for_update(of=Assessment, key_share=True).execution_options(populate_existing=True)
@@ -220,19 +233,20 @@ def _open(
 def _shape(code: str) -> str:
     if not code:
         return "empty"
-    if set(code) - set(ALPHABET):
+    if set(code) - ACCEPTED:
         return "wrong_letters"
     if len(code) != CODE_LENGTH:
         return "too_short" if len(code) < CODE_LENGTH else "too_long"
     return ""
 
 
-def _fingerprint(work: Work, kind: str, secret: str) -> str:
+def fingerprint(work: Work, kind: str, secret: str) -> str:
+    """How a secret of ``kind`` (link, code, session, card) is kept."""
     return work.vault.fingerprint(f"{kind}:{secret}")
 
 
 def _by_secret(work: Work, kind: str, secret: str) -> Access | None:
-    query = select(Access).where(Access.fingerprint == _fingerprint(work, kind, secret))
+    query = select(Access).where(Access.fingerprint == fingerprint(work, kind, secret))
     return work.session.scalar(query)
 
 
@@ -240,7 +254,7 @@ def _add(work: Work, assessment: Assessment, kind: str, secret: str, life: timed
     access = Access(
         assessment_id=assessment.id,
         kind=kind,
-        fingerprint=_fingerprint(work, kind, secret),
+        fingerprint=fingerprint(work, kind, secret),
         # Who answers is said on the start page.
         answered_by="",
         made_at=work.now,

@@ -12,7 +12,7 @@ from pro.errors import BadData
 from pro.models import Anchor, Participant
 from pro.services import leaving, planning
 from pro.services.dates import local_date
-from pro.services.passwords import hash_secret
+from pro.services.passwords import hash_secret, read_pin
 from pro.services.phones import e164
 from pro.work import Work
 
@@ -23,13 +23,12 @@ def problems(
     work: Work, *, plan: str, study_number: str, phone: str, language: str, pin: str, consented_on: date | None
 ) -> dict[str, str]:
     """Why ``enrol`` would refuse these, {field: why}; empty if it would not. Changes nothing."""
-    secret = unicodedata.normalize("NFKC", pin).strip()
     fields = {
         "plan": "" if plan in work.catalogue.plans else "unknown",
         "study_number": _number_problem(work, plan, _number(study_number)),
         "phone": "" if e164(phone) is not None else "phone_invalid",
         "language": "" if language in work.catalogue.languages else "unknown",
-        "pin": "" if re.fullmatch(r"[0-9]{4,6}", secret) else "pin_digits",
+        "pin": "" if read_pin(pin) else "pin_digits",
         "consented_on": _consent_problem(work, plan, consented_on),
     }
     return {field: why for field, why in fields.items() if why}
@@ -51,7 +50,6 @@ def enrol(
     if wrong or consented_on is None:
         raise BadData("enrol", fields=wrong)
     number = _number(study_number)
-    secret = unicodedata.normalize("NFKC", pin).strip()
     number_called = e164(phone)
     participant = Participant(
         plan=plan,
@@ -60,7 +58,7 @@ def enrol(
         time_zone=work.catalogue.plans[plan].settings.time_zone,
         phone_sealed=work.vault.seal(number_called) if number_called else None,
         phone_fingerprint=work.vault.fingerprint(f"phone:{number_called}") if number_called else None,
-        pin_hash=hash_secret(secret),
+        pin_hash=hash_secret(read_pin(pin)),
         enrolled_at=work.now,
         enrolled_by=work.actor.id,
     )

@@ -122,7 +122,8 @@ def new_form(
         wordings=dict(pinned),
         visit=row.visit if row else None,
         issued_at=work.now,
-        issued_by=work.actor.id,
+        # A participant who comes by card may issue a form to themselves.
+        issued_by=work.actor.id if work.actor.kind == "staff" else None,
         opens_at=row.opens_at if row else work.now,
         due_at=row.due_at if row else work.now,
         closes_at=row.closes_at if row else work.now + timedelta(days=work.config.link_days),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
@@ -21,3 +24,9 @@ def matches(stored: str | None, secret: str) -> bool:
         return _HASHER.verify(stored or _NOBODY, secret) and stored is not None
     except (VerificationError, InvalidHashError):
         return False
+
+
+def read_pin(typed: str) -> str:
+    """The 4 to 6 digits of a PIN as somebody typed them, at any width; "" if it is no PIN."""
+    plain = unicodedata.normalize("NFKC", typed).strip()
+    return plain if re.fullmatch(r"[0-9]{4,6}", plain) else ""

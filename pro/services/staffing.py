@@ -29,9 +29,9 @@ _ACT = {"acknowledge", "note", "see_identity", "confirm_drill", "log_call", "ent
     "set_reason",
 }
 RIGHTS: Mapping[str, frozenset[str]] = {
-    "coordinator": frozenset(_READ | _ACT | {"enrol", "send_form", "edit_roster"}),
-    "investigator": frozenset(_READ | _ACT | {"enrol", "send_form", "edit_roster"}),
-    "nurse": frozenset(_READ | _ACT | {"send_form"}),
+    "coordinator": frozenset(_READ | _ACT | {"enrol", "send_form", "make_card", "edit_roster"}),
+    "investigator": frozenset(_READ | _ACT | {"enrol", "send_form", "make_card", "edit_roster"}),
+    "nurse": frozenset(_READ | _ACT | {"send_form", "make_card"}),
     "monitor": frozenset(_READ),
     "statistician": frozenset({"see_participants", "see_dates", "see_answers"}),
     "administrator": frozenset({"see_roster", "edit_roster", "see_drill"}),

@@ -18,7 +18,7 @@ from pro.services import answering, conversation
 from pro.services.access import Sitting
 from pro.services.conversation import Asked, Line, Turn
 from pro.services.forms import Form
-from pro.web import screens, seat, site
+from pro.web import doors, screens, seat, site
 
 pages = Blueprint("chat", __name__)
 pages.before_request(seat.only_forms)
@@ -67,7 +67,7 @@ def code_entry() -> Response:
 @pages.post("/chat")
 def code_typed() -> Response:
     """Try a code: on to the chat, or the same page with what was typed and what to do."""
-    return seat.try_code("chat.show", as_chat=True)
+    return doors.pin_wanted() or seat.try_code("chat.show", as_chat=True)
 
 
 @pages.get("/a/<token>/chat")

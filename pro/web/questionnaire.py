@@ -1,4 +1,4 @@
-"""The participant's pages: ways in, one question a screen, advice, review, the last page. A GET changes nothing.
+"""The participant's pages: links, one question a screen, advice, review, the last page. A GET changes nothing.
 
 Every POST answers 303, so that going back and reloading are harmless. ``form.js`` asks with ``X-Fetch`` and gets the
 next screen at once, with its address in ``X-Location``: the same screens, one round trip less.
@@ -34,18 +34,6 @@ pages.before_request(seat.only_forms)
 def around() -> dict[str, Any]:
     """``fetched``: the script asked, and already has the styles. ``gap``: what stands between two sentences."""
     return {"fetched": "X-Fetch" in request.headers, "gap": screens.gap(site.language())}
-
-
-@pages.get("/")
-def code_entry() -> Response:
-    """Where a code from a card or a text message is typed."""
-    return seat.code_page()
-
-
-@pages.post("/")
-def code_typed() -> Response:
-    """Try a code: on to the form, or the same page with what was typed and what to do."""
-    return seat.try_code("questionnaire.resume")
 
 
 @pages.get("/a/<token>")

@@ -26,10 +26,12 @@ def only_forms() -> None:
         raise UnsupportedMediaType
 
 
-def code_page(result: CodeTry | None = None, typed: str = "", status: int = 200, *, as_chat: bool = False) -> Response:
-    """Where a code is typed; with what came of the last try."""
+def code_page(
+    result: CodeTry | None = None, typed: str = "", status: int = 200, *, url: str = "", as_chat: bool = False
+) -> Response:
+    """Where a code is typed; with what came of the last try. It posts to ``url`` (this address unless given)."""
     values: dict[str, Any] = {"size": access.CODE_LENGTH, "result": result or CodeTry(), "typed": typed}
-    return page("questionnaire/code.html", status, as_chat=as_chat, **values)
+    return page("questionnaire/code.html", status, url=url, as_chat=as_chat, **values)
 
 
 def try_code(onward: str, *, as_chat: bool = False) -> Response:

@@ -106,6 +106,11 @@ def undo() -> None:
         here.work.session.rollback()
 
 
+def let_go() -> None:
+    """Hold nothing of the database while something slow runs; what this request changed so far is given up."""
+    work().session.rollback()
+
+
 def install(app: Flask, the_house: House) -> None:
     """Give ``app`` its house, its settings and everything that happens around a view."""
     config = the_house.config
@@ -191,7 +196,8 @@ def _known(code: str | None) -> str | None:
 
 def _remember(response: Response, chosen: str) -> None:
     """Keep the choice for this form or link, or the staff's pages: the next person on this phone may speak another."""
-    place = "/".join(request.path.split("/")[:3]) if request.path.startswith(("/a/", "/f/")) else None
+    own = request.path.startswith(("/a/", "/c/", "/f/", "/due"))
+    place = "/".join(request.path.split("/")[:3]) if own else None
     staff = "/staff" if request.path.startswith("/staff") else "/"
     response.set_cookie(
         "lang",

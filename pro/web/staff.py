@@ -16,6 +16,7 @@ from pro.services import alerting, reading, sheets, staffing, todo
 from pro.web import (
     guard,
     site,
+    staff_cards,
     staff_dates,
     staff_drills,
     staff_entry,
@@ -33,6 +34,7 @@ pages = Blueprint("staff", __name__, url_prefix="/staff")
 pages.record_once(staff_page.install)
 pages.context_processor(staff_page.context)
 pages.register_blueprint(staff_participants.pages)
+pages.register_blueprint(staff_cards.pages)
 pages.register_blueprint(staff_dates.pages)
 pages.register_blueprint(staff_roster.pages)
 pages.register_blueprint(staff_drills.pages)

@@ -155,6 +155,12 @@ class EnrolForm(FlaskForm):
                 self[name].errors = [REFUSALS.get(why, why)]
 
 
+class CardForm(FlaskForm):
+    """A new card; a new PIN only where the old one is forgotten or was never set."""
+
+    pin = StringField(N_("New PIN, only if the old one is forgotten"), filters=[_plain], validators=[Length(max=32)])
+
+
 class EntryForm(FlaskForm):
     """What is said about a form that staff type in; its answers are read by ``staff_entry``."""
 

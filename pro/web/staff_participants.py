@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from pro.errors import NotAllowed
-from pro.services import courses, enrolment, issuing, records
+from pro.services import cards, courses, enrolment, issuing, records
 from pro.services.records import ParticipantPage
 from pro.web import site, staff_tasks
 from pro.web.guard import Person, needs
@@ -91,6 +91,7 @@ def _participant_page(page: ParticipantPage, form: SendForm, status: int = 200) 
         "form": form,
         "notes": notes,
         "call_form": staff_tasks.blank_form(),
+        "own_card": cards.newest(work, page.row.id),
         "standing": courses.standing(work, records.participant(work, page.row.id), site.language()),
     }
     return render_template("staff/participant.html", **shown), status

@@ -26,6 +26,16 @@ REFUSALS: Mapping[str, str] = {
     "call_at": N_("Please give the day and the time of the call, such as 2026-11-22 14:30."),
     "call_in_future": N_("This time has not come yet. Please check when you called."),
     "call_long_ago": N_("This is more than a year ago. Please check when you called."),
+    "withdrawn_card": N_("This participant has left the study, so no card can be made."),
+    "no_pin": N_("No PIN is set for this participant. Please let them choose one and type it here."),
+    "no_card_font": N_(
+        "This server has no Chinese font, so no card was made and the former one still works. Please ask the IT"
+        " department to install one (Debian: fonts-noto-cjk)."
+    ),
+    "no_card_print": N_(
+        "The card could not be drawn, so none was made and the former one still works. Please try again; if it does not"
+        " help, ask the IT department."
+    ),
     "wording_not_licensed": N_(
         "This questionnaire may not be sent: its licensed wording is not loaded. The administrator loads it with"
         " “flask wording load”."

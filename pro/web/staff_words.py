@@ -162,6 +162,13 @@ CALLS: Mapping[str, str] = {
 # How a phone task ended.
 TASK_ENDS: Mapping[str, str] = {**CALLS, "answered": N_("A form was answered before anybody called")}
 
+CARD_STATES: Mapping[str, str] = {
+    "made": N_("Made, not used yet"),
+    "used": N_("In use"),
+    "locked": N_("Locked after five wrong PINs"),
+    "revoked": N_("Revoked"),
+}
+
 # Where a sign-in leads back to.
 PAGES = {
     "board": N_("To do"),
@@ -225,6 +232,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "scale": SCALES,
     "refusal": REFUSALS,
     "call": CALLS,
+    "card": CARD_STATES,
     "task_end": TASK_ENDS,
     "ledger": LEDGER,
     "missing": MISSING,

@@ -87,6 +87,11 @@ HOMES: dict[str, set[str]] = {
     "twilio": {"pro.messaging.twilio_sms"},
     "requests": {"pro.messaging.twilio_sms"},
     "urllib3": {"pro.messaging.twilio_sms"},
+    "weasyprint": {"pro.exports.card_draw"},
+    "segno": {"pro.exports.card_draw"},
+    "pypdfium2": {"pro.exports.card_draw"},
+    # A card is drawn by a process of its own.
+    "subprocess": {"pro.exports.card_pdf"},
     "smtplib": {"pro.messaging.smtp_email"},
 }
 # The standard library as core may use it: nothing that reads a file, a clock, the network or the machine.

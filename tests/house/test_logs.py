@@ -102,6 +102,7 @@ def test_gunicorn_logs_no_token() -> None:
     redact = settings["redact"]
     assert redact("Error handling request /a/abc-DEF_1?lang=en") == "Error handling request /a/-"
     assert redact("GET /f/abc/12 failed") == "GET /f/- failed"
+    assert redact("POST /c/abc-DEF_1 failed") == "POST /c/- failed"
     assert redact("GET /staff/alerts/3") == "GET /staff/alerts/3"
 
 

@@ -182,8 +182,8 @@ def test_what_cannot_be_a_code_says_why_and_is_no_try(ward, typed, why, length):
 
 
 def test_codes_are_made_of_letters_that_nobody_confuses():
-    assert not set(access.ALPHABET) & set("0O1ILUV2Z")
-    assert len(set(access.ALPHABET)) == len(access.ALPHABET) == 27
+    assert not set(access.ALPHABET) & set("0O1ILUV2Z8B5S6G")
+    assert len(set(access.ALPHABET)) == len(access.ALPHABET) == 21
 
 
 def test_ten_wrong_codes_close_the_door_for_a_quarter_of_an_hour(any_ward, clock):

@@ -57,7 +57,7 @@ class Phone:
 
     def press(self, headers: Mapping[str, str] | None = None, **data: Any) -> TestResponse:
         """Send the form of the page that is shown, and go where it leads."""
-        hidden = dict(re.findall(r'<input type="hidden" name="(page|from)" value="([^"]*)"', self.page))
+        hidden = dict(re.findall(r'<input type="hidden" name="(page|from|code)" value="([^"]*)"', self.page))
         action = re.search(r'<form[^>]*action="([^"]+)"', self.page)
         assert action is not None, self.page
         answer = self.post(action[1], headers, **hidden, **data)

@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("participant_id", sa.Integer(), nullable=False),
         sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("link_fingerprint", sa.String(length=64), nullable=False),
         sa.Column("made_at", pro.db.UtcDateTime(timezone=True), nullable=False),
         sa.Column("made_by", sa.Integer(), nullable=True),
         sa.Column("used_at", pro.db.UtcDateTime(timezone=True), nullable=True),
@@ -31,6 +32,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["revoked_by"], ["staff.id"], name=op.f("fk_card_revoked_by")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_card")),
         sa.UniqueConstraint("fingerprint", name=op.f("uq_card_fingerprint")),
+        sa.UniqueConstraint("link_fingerprint", name=op.f("uq_card_link_fingerprint")),
     )
     with op.batch_alter_table("card", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_card_participant_id"), ["participant_id"], unique=False)
