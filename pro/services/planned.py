@@ -61,7 +61,8 @@ def apply(
     for before, one in diff.moved:
         row = rows[one.name]
         _write(row, one)
-        row.known_at, row.missed_at, row.missing_reason = work.now, None, ""
+        row.known_at, row.missed_at = work.now, None
+        row.missing_reason, row.missing_note, row.reason_by, row.reason_at = "", "", None, None
         if one.opens > before.closes:
             # Another time altogether: who was asked then must be asked anew.
             row.steps = 0
@@ -82,7 +83,7 @@ def apply(
         row = rows[one.name]
         if one.closes < work.now and row.served_at is None:
             # Its day was recorded afterwards, so nobody was ever asked: nothing is sent, nobody is phoned.
-            row.missed_at, row.missing_reason = work.now, "administrative"
+            row.missed_at, row.missing_reason, row.reason_at = work.now, "administrative", work.now
     work.session.flush()
     forms = {row.assessment_id for row in rows.values() if row.assessment_id and row.served_at is None}
     _follow_forms(work, participant, {number for number in dropped | forms if number}, dropped)
