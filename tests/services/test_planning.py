@@ -255,10 +255,10 @@ def test_a_suspicion_is_cleared_by_hand_with_a_reason(here):
 @pytest.mark.parametrize(("kind", "left"), [("withdrawal", 2), ("death", 0)])
 def test_who_has_left_gets_nothing_that_was_queued(person, kind, left):
     person.look()
-    assert [state for _, state in person.told()] == ["waiting", "waiting"]
+    assert [state for _, state in person.told()] == ["waiting"]
     person.ward.house.clock.move(minutes=1)
     person.set(change(kind, "2026-03-02"))
-    assert [(row.status, row.failure) for row in person.messages()] == [("dropped", "not_wanted")] * 2
+    assert [(row.status, row.failure) for row in person.messages()] == [("dropped", "not_wanted")]
     with browser.working(person.ward.house) as work:
         row = person.row(work)
         assert (row.withdrawn_at is not None, row.died_at is not None) == (kind == "withdrawal", kind == "death")
@@ -267,7 +267,7 @@ def test_who_has_left_gets_nothing_that_was_queued(person, kind, left):
     assert kept == []
     assert len([name for name in person.lines() if name[0] == "withdrawal"]) == left
     person.live("2026-04-20 12:00")
-    assert len(person.messages()) == 2
+    assert len(person.messages()) == 1
 
 
 def test_a_withdrawal_by_mistake_is_taken_back_and_the_plan_comes_back(person):
