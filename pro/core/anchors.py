@@ -68,9 +68,9 @@ Days = Mapping[str, Mapping[int, Dated]]
 class AnchorProblem:
     """Why a list of anchors cannot be true; ``key`` names the sentence that tells a person.
 
-    unknown · number (``most`` is the highest) · twice · future · too_far (planned) · long_ago · not_planned (it cannot be planned, only happen) ·
-    before (``other`` comes first) · order (``other`` is of the same kind with a lower number) · needs (``other`` must
-    be recorded by then) · after_last (``other`` ends everything).
+    unknown · number (``most`` is the highest) · twice · future · too_far (planned) · long_ago · not_planned (it cannot
+    be planned, only happen) · before (``other`` comes first) · order (``other`` is of the same kind with a lower
+    number) · needs (``other`` must be recorded by then) · after_last (``other`` ends everything).
     """
 
     key: str

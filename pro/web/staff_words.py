@@ -272,7 +272,7 @@ def moment(at: datetime, now: datetime) -> str:
     return site.when(at, pattern)
 
 
-def day_shown(at: datetime) -> str:
+def moments_day_shown(at: datetime) -> str:
     """A day with its weekday: Sun 22 Nov."""
     return site.when(at, N_("EEE d MMM"))
 
@@ -336,6 +336,6 @@ def install(app: Flask) -> None:
         phone_shown=phone_shown,
         score_shown=score_shown,
         zone_shown=zone_shown,
-        day_shown=day_shown,
+        moments_day_shown=moments_day_shown,
         hours_shown=hours_shown,
     )
