@@ -177,7 +177,7 @@ def test_the_participants_page_says_what_is_awaited_and_what_comes_next(
     later(house, clock)
     late = at_desk(app, seeded.staff["coordinator"])
     late.open(page)
-    assert "No form is awaited now." in late.page
+    assert "The calendar awaits no form now." in late.page
     assert "2 missed forms have no reason yet." in late.page
     for link in ("dates", "calendar"):
         assert f'href="{page}/{link}"' in late.page
