@@ -18,9 +18,10 @@ from pro.work import Actor, Work
 
 CHECKIN, QLQ = "npc_checkin", "qlq_c30"
 BLOCKS = "bleed breath chest palp faint temp swallow neuro nosebleed7 odor discharge headache new_cn sores"
-QUIET: Mapping[str, Value] = dict.fromkeys(BLOCKS.split(), 0)
-SIGNS: Mapping[str, Value] = {"odor": 2, "headache": 2, "headache_int": 2}
-SOME: Mapping[str, Value] = dict.fromkeys((f"Q{number}" for number in range(1, 29)), 1) | {"Q29": 5, "Q30": 6}
+QUIET: dict[str, Value] = dict.fromkeys(BLOCKS.split(), 0)
+SIGNS: dict[str, Value] = {"odor": 2, "headache": 2, "headache_int": 2}
+SOME: dict[str, Value] = dict.fromkeys((f"Q{number}" for number in range(1, 29)), 1)
+SOME |= {"Q29": 5, "Q30": 6}
 # From day 1 of induction to radiotherapy, and from consent to day 1.
 INDUCTION, BEFORE = timedelta(days=24), timedelta(days=3)
 DAY, LATER = timedelta(days=1), timedelta(minutes=1)
