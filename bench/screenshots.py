@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
+from sqlalchemy import select
 
-from bench.walker import people, staffed
-from tests import live, make
+from bench.walker import people
+from pro.db import transaction
+from pro.models import Drill, Participant
+from pro.services import demonstration, drills
+from tests import live
 from tests.conftest import BROWSER_FLAGS
 from tests.live import Site
 
@@ -92,7 +97,7 @@ def staff(page: Page, site: Site, language: str) -> None:
     page.goto(f"{site.url}/staff/sign-in?lang={language}")
     shoot(page, language, "sign-in")
     page.locator("input[name=email]").fill("investigator@example.org")
-    page.locator("input[name=password]").fill(make.PASSWORD)
+    page.locator("input[name=password]").fill(demonstration.PASSWORD)
     page.locator("main button").first.click()
     page.wait_for_url("**/staff/")
     shoot(page, language, "board")
@@ -110,12 +115,41 @@ def staff(page: Page, site: Site, language: str) -> None:
     shoot(page, language, "duty")
 
 
+def calendar(page: Page, site: Site, language: str) -> None:
+    """Dates of somebody in radiotherapy, what a change moves, the ledger, a call to make, typing in, comparing, a test
+    alert; of whoever signed in before.
+    """
+    with transaction(site.house.engine) as session:
+        numbers = {row.study_number: row.id for row in session.scalars(select(Participant))}
+        if session.scalar(select(Drill.id)) is None:
+            drills.begin_now(site.house.work(session), demonstration.PLAN)
+    treated, silent = (f"{site.url}/staff/participants/{numbers[name]}" for name in ("NC-002", "NC-004"))
+    page.goto(f"{treated}/dates?kind=rt_end")
+    shoot(page, language, "dates")
+    today = datetime.now(UTC).date()
+    page.locator("#form input[name=on]").fill((today + timedelta(days=60)).isoformat())
+    page.locator("#form input[value=planned]").check()
+    press(page, "#form button[value=preview]")
+    shoot(page, language, "preview")
+    page.goto(f"{silent}/calendar")
+    shoot(page, language, "ledger")
+    page.goto(f"{treated}/enter/npc_checkin?mode=phone")
+    shoot(page, language, "enter")
+    links = {"task": "a[href*='/staff/tasks/']", "check": "a[href$='/check']", "drill": "a[href*='/drills/']"}
+    for name, link in links.items():
+        page.goto(f"{site.url}/staff/")
+        if page.locator(link).count():
+            page.locator(link).first.click()
+            shoot(page, language, name)
+
+
 def main() -> None:
     """Draw everything on a fresh, running system."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, live.running(Path(folder)) as site, sync_playwright() as playwright:
-        staffed(site)
-        links = list(people(site, 4, "SHOT").values())
+        with transaction(site.house.engine) as session:
+            demonstration.fill(site.house.work(session))
+        links = list(people(site, 2, "SHOT").values())
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=BROWSER_FLAGS.split())
         for language, path, other in zip(LOCALES, links[:2], links[2:], strict=True):
             shown: dict[str, Any] = {**playwright.devices["Pixel 7"], "locale": LOCALES[language]}
@@ -124,7 +158,9 @@ def main() -> None:
             chat(phone.new_page(), site, other, language)
             phone.close()
             desk = browser.new_context(viewport={"width": 1280, "height": 900}, locale=LOCALES[language])
-            staff(desk.new_page(), site, language)
+            page = desk.new_page()
+            staff(page, site, language)
+            calendar(page, site, language)
             desk.close()
         browser.close()
 

@@ -35,6 +35,8 @@ SENTENCES = {
     "number": "{numbers}.",
     "twice": "it is there twice.",
     "future": "{on} lies in the future, and this is recorded once it has happened{or_planned}.",
+    "too_far": "{on} is more than two years ahead.",
+    "long_ago": "{on} is more than ten years ago.",
     "not_planned": "it cannot be planned; record it once it has happened.",
     "before": "{on} is before {other} ({other_on}).",
     "order": "{on} is before {other} ({other_on}); numbers must follow the calendar.",

@@ -12,6 +12,8 @@ from datetime import date, timedelta
 from pro.core.plan import AnchorKind, Calendar, Exposure, Period, Point
 
 ONE_DAY = timedelta(days=1)
+# Our defaults: a plan further ahead than two years, or a day more than ten years back, is a slip of the finger.
+AHEAD_AT_MOST, BACK_AT_MOST = timedelta(days=731), timedelta(days=3653)
 SATURDAY, SUNDAY = 5, 6
 # What a day rests on: it happened; staff planned it; or it was worked out from other days.
 ACTUAL, PLANNED, PROJECTED = "actual", "planned", "projected"
@@ -66,9 +68,9 @@ Days = Mapping[str, Mapping[int, Dated]]
 class AnchorProblem:
     """Why a list of anchors cannot be true; ``key`` names the sentence that tells a person.
 
-    unknown · number (``most`` is the highest) · twice · future · not_planned (it cannot be planned, only happen) ·
-    before (``other`` comes first) · order (``other`` is of the same kind with a lower number) · needs (``other`` must
-    be recorded by then) · after_last (``other`` ends everything).
+    unknown · number (``most`` is the highest) · twice · future · too_far (planned) · long_ago · not_planned (it cannot
+    be planned, only happen) · before (``other`` comes first) · order (``other`` is of the same kind with a lower
+    number) · needs (``other`` must be recorded by then) · after_last (``other`` ends everything).
     """
 
     key: str
@@ -100,6 +102,10 @@ def _problems(calendar: Calendar, anchors: Sequence[Anchor], today: date | None)
             yield AnchorProblem("not_planned", anchor)
         elif not anchor.planned and today is not None and anchor.on > today:
             yield AnchorProblem("future", anchor)
+        elif today is not None and anchor.on - today > AHEAD_AT_MOST:
+            yield AnchorProblem("too_far", anchor)
+        if today is not None and today - anchor.on > BACK_AT_MOST:
+            yield AnchorProblem("long_ago", anchor)
         yield from _misplaced(calendar, kind, anchor, anchors)
 
 

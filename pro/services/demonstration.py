@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 
 from sqlalchemy import select
 
-from pro.core.instrument import Value
+from pro.core.stretch import Stretch, without
 from pro.errors import NotAllowed
 from pro.models import Duty, Participant, Staff
-from pro.services import access, answering, enrolment, forms, issuing, staffing
+from pro.services import duties, invented, issuing, planning, roster, staffing
+from pro.services.dates import local_date
 from pro.work import SYSTEM, Actor, Work
 
 PLAN = "npc_reirradiation"
@@ -20,14 +21,13 @@ STAFF = (
     ("investigator@example.org", "刘洋", "investigator", "zh_Hans"),
     ("coordinator@example.org", "Chen Jie", "coordinator", "en"),
     ("monitor@example.org", "Li Qiang", "monitor", "en"),
+    ("nurse2@example.org", "孙丽", "nurse", "zh_Hans"),
 )
-PARTICIPANTS = (
-    ("NC-001", "zh_Hans", "+8613800000001"),
-    ("NC-002", "en", "+8613800000002"),
-    ("NC-003", "zh_Hans", "+8613800000003"),
-)
-BLOCKS = "bleed breath chest palp faint temp swallow neuro nosebleed7 odor discharge headache new_cn sores"
-QUIET: dict[str, Value] = dict.fromkeys(BLOCKS.split(), 0)
+# Whose check-in is linked to: Chinese, English.
+SHOWN = ("NC-001", "NC-002")
+# Each of the two nurses holds a week, and the roster is filled for a year; one night next week nobody holds.
+WEEKS = 52
+GAP_DAYS, GAP_FROM, GAP_UNTIL = 5, time(17, 30), time(8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,69 +47,52 @@ def is_filled(work: Work) -> bool:
 
 
 def fill(work: Work) -> None:
-    """Make the study: four accounts, a nurse on call for a year, three participants, one of them with an ulcer sign."""
+    """Make the study: accounts, a roster with one gap, four participants with dates and answers. One has signs of an
+    ulcer; another missed a check-in during radiotherapy, which the worker's first round finds; a paper form waits for
+    its second reader.
+    """
     if work.config.production:
         raise NotAllowed("demonstration")
     for email, name, role, language in STAFF:
         staffing.add_staff(work, email, name, role, language, PASSWORD)
     work.session.flush()
-    nurse, _investigator, coordinator = work.session.scalars(select(Staff).order_by(Staff.id).limit(3))
-    start, end = work.now - timedelta(days=30), work.now + timedelta(days=365)
-    work.session.add(Duty(plan=PLAN, staff_id=nurse.id, place="on_call", starts_at=start, ends_at=end))
+    staff = {row.email: row for row in work.session.scalars(select(Staff))}
+    _roster(work, [staff["nurse@example.org"], staff["nurse2@example.org"]])
+    coordinator = staff["coordinator@example.org"]
     work.actor = Actor("staff", coordinator.id, coordinator.role, coordinator.name)
-    people = [_enrol(work, *who) for who in PARTICIPANTS]
-    for person in people[:2]:
+    invented.people(work, PLAN)
+    for person in _shown(work):
         issuing.send_form(work, person, "npc_checkin", by="here")
         issuing.send_form(work, person, "qlq_c30", by="here")
-    _story(work, people[2])
+    work.actor = SYSTEM
 
 
 def links(work: Work) -> Links:
     """Fresh links into the open check-ins of the first two participants (a link is kept nowhere in clear)."""
     if work.config.production:
         raise NotAllowed("demonstration")
-    made = []
-    for number, _language, _phone in PARTICIPANTS[:2]:
-        query = select(Participant).where(Participant.plan == PLAN, Participant.study_number == number)
-        issued = issuing.send_form(work, work.session.scalars(query).one(), "npc_checkin", by="here")
-        made.append(issued.link or "")
+    made = [issuing.send_form(work, person, "npc_checkin", by="here").link or "" for person in _shown(work)]
     return Links(made[0], made[1], f"{work.config.base_url}/staff/", STAFF[0][0], PASSWORD)
 
 
-def _enrol(work: Work, number: str, language: str, phone: str) -> Participant:
-    consented = (work.now - timedelta(days=20)).date()
-    return enrolment.enrol(
-        work, plan=PLAN, study_number=number, phone=phone, language=language, pin="2468", consented_on=consented
+def _shown(work: Work) -> list[Participant]:
+    query = select(Participant).where(Participant.plan == PLAN, Participant.study_number.in_(SHOWN))
+    return list(work.session.scalars(query.order_by(Participant.study_number)))
+
+
+def _roster(work: Work, nurses: list[Staff]) -> None:
+    """Weeks in turn, the other nurse as backup, but for one night."""
+    zone = work.catalogue.plans[PLAN].settings.time_zone
+    today = local_date(work.now, zone)
+    gap = Stretch(
+        roster.utc(datetime.combine(today + timedelta(days=GAP_DAYS), GAP_FROM), zone),
+        roster.utc(datetime.combine(today + timedelta(days=GAP_DAYS + 1), GAP_UNTIL), zone),
     )
-
-
-def _story(work: Work, person: Participant) -> None:
-    """A quiet check-in ten days ago; yesterday a clear smell with a moderate headache."""
-    now, staff = work.now, work.actor
-    signs: dict[str, Value] = {"odor": 2, "headache": 2, "headache_int": 2}
-    for days, said in ((10, {}), (1, signs)):
-        work.now = now - timedelta(days=days)
-        issued = issuing.send_form(work, person, "npc_checkin", by="here")
-        secret = access.begin(
-            work, issued.assessment, identified_by="link", answered_by="self", device="phone", language=person.language
-        )
-        work.session.flush()
-        sitting = access.sitting(work, issued.assessment.ref, secret)
-        work.actor = Actor("participant", person.id)
-        _answer(work, sitting, QUIET | said)
-        answering.submit(work, sitting, person.language)
-        work.session.flush()
-        work.actor = staff
-    work.now, work.actor = now, SYSTEM
-
-
-def _answer(work: Work, sitting: access.Sitting, said: dict[str, Value]) -> None:
-    """Answer page after page: what ``said`` names, nothing ticked on lists, the rest skipped."""
-    while True:
-        form = forms.read(work, sitting, sitting.participant.language)
-        page = form.page(form.next_position())
-        if page is None:
-            return
-        given = {name: () if form.instrument.items[name].kind == "list" else said.get(name) for name in page.items}
-        answering.save(work, sitting, page.id, given, sitting.participant.language)
-        work.session.flush()
+    monday = datetime.combine(today - timedelta(days=today.weekday() + 7), GAP_UNTIL)
+    for week in range(WEEKS):
+        starts = monday + timedelta(weeks=week)
+        whole = Stretch(roster.utc(starts, zone), roster.utc(starts + timedelta(weeks=1), zone))
+        for place, nurse in zip(duties.PLACES, (nurses[week % 2], nurses[1 - week % 2]), strict=True):
+            for part in without(whole, [gap] if place == duties.PLACES[0] else []):
+                row = Duty(plan=PLAN, staff_id=nurse.id, place=place, starts_at=part.starts, ends_at=part.ends)
+                work.session.add(row)

@@ -8,6 +8,7 @@ from datetime import date
 
 from sqlalchemy import select
 
+from pro.core.anchors import BACK_AT_MOST
 from pro.errors import BadData
 from pro.models import Anchor, Participant
 from pro.services import leaving, planning
@@ -109,4 +110,7 @@ def _consent_problem(work: Work, plan: str, consented_on: date | None) -> str:
     if consented_on is None:
         return "date_needed"
     zone = work.catalogue.plans[plan].settings.time_zone if plan in work.catalogue.plans else "UTC"
-    return "in_future" if consented_on > local_date(work.now, zone) else ""
+    today = local_date(work.now, zone)
+    if consented_on > today:
+        return "in_future"
+    return "consent_long_ago" if today - consented_on > BACK_AT_MOST else ""

@@ -91,7 +91,7 @@ def apply(
         row = rows[one.name]
         if one.closes < work.now and row.served_at is None:
             # Its day was recorded afterwards, so nobody was ever asked: nothing is sent, nobody is phoned.
-            row.missed_at, row.missing_reason = work.now, "administrative"
+            row.missed_at, row.missing_reason, row.reason_at = work.now, "administrative", work.now
     work.session.flush()
     forms = {row.assessment_id for row in rows.values() if row.assessment_id and row.served_at is None}
     _follow_forms(work, participant, {number for number in dropped | forms if number}, dropped)

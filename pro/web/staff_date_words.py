@@ -24,6 +24,8 @@ PROBLEMS: Mapping[str, tuple[str, str]] = {
         "on",
         N_("%(on)s is still to come. Record %(what)s once it has happened, or choose “planned”."),
     ),
+    "too_far": ("on", N_("%(on)s is more than two years ahead. Please check the year.")),
+    "long_ago": ("on", N_("%(on)s is more than ten years ago. Please check the year.")),
     "not_planned": ("on", N_("%(kind)s cannot be planned. Please record it once it has happened.")),
     "before": ("on", N_("%(what)s on %(on)s would be before %(other)s on %(other_on)s. Please check both dates.")),
     "order": (

@@ -134,7 +134,7 @@ class EnrolForm(FlaskForm):
         filters=[_plain],
         validators=[DataRequired(REFUSALS["pin_digits"]), Regexp(r"^[0-9]{4,6}$", message=REFUSALS["pin_digits"])],
     )
-    consented_on = DateField(N_("Date of consent"), validators=[InputRequired(REFUSALS["date_needed"])])
+    consented_on = DateField(N_("Date of consent"), format=DATES, validators=[InputRequired(REFUSALS["date_needed"])])
 
     def validate(self, extra_validators: Any = None) -> bool:
         """True if everything typed can be passed on."""
@@ -180,7 +180,7 @@ class EntryForm(FlaskForm):
         ],
         validators=[InputRequired(N_("Please choose who answered."))],
     )
-    day = DateField(N_("Day of the answers"), validators=[InputRequired(REFUSALS["date_needed"])])
+    day = DateField(N_("Day of the answers"), format=DATES, validators=[InputRequired(REFUSALS["date_needed"])])
     time = TimeField(N_("Time of the answers"), validators=[InputRequired(REFUSALS["time_needed"])])
     language = RadioField(
         N_("Language in which it was answered"),

@@ -22,6 +22,7 @@ REFUSALS: Mapping[str, str] = {
     "pin_digits": N_("Please type a PIN of 4 to 6 digits, nothing else."),
     "date_needed": N_("Please give the date as year, month and day, such as 2026-11-22."),
     "in_future": N_("The date of consent is after today. Please check it."),
+    "consent_long_ago": N_("This is more than ten years ago. Please check the year."),
     "call_outcome": N_("Please choose what came of the call."),
     "call_at": N_("Please give the day and the time of the call, such as 2026-11-22 14:30."),
     "call_in_future": N_("This time has not come yet. Please check when you called."),

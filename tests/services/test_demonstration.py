@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from pro.errors import NotAllowed
 from pro.models import Alert, Assessment, Message, Participant
-from pro.services import access, demonstration, staffing, todo
+from pro.services import access, demonstration, ledger, planning, reminding, sheets, staffing, todo
 from tests import browser
 
 
@@ -19,15 +19,35 @@ def test_the_study_is_filled_and_tells_its_story(any_house):
         demonstration.fill(work)
     with browser.working(any_house) as work:
         assert demonstration.is_filled(work)
-        assert len(list(work.session.scalars(select(Participant)))) == 3
+        assert len(list(work.session.scalars(select(Participant)))) == 4
         rules = {alert.rule for alert in work.session.scalars(select(Alert))}
         assert "UL3" in rules
+        assert not any(rule.startswith("M") for rule in rules)
         board = todo.board(work)
         assert [case.study_number for case in board.unacknowledged] == ["NC-003"]
-        assert not board.duty_gap
         assert {message.template for message in work.session.scalars(select(Message))} == {"alert"}
-        sent = [form for form in work.session.scalars(select(Assessment)) if form.submitted_at]
-        assert len(sent) == 2
+
+
+@pytest.mark.parametrize("day", [0, 5])
+def test_on_whatever_day_it_is_started_the_calendar_is_at_work(house, clock, day):
+    clock.move(days=day)
+    with browser.working(house) as work:
+        demonstration.fill(work)
+    reminding.look(house)
+    with browser.working(house) as work:
+        board = todo.board(work)
+        assert not board.duty_gap
+        assert len(board.gaps) == 1
+        assert [task.study_number for task in board.tasks] == ["NC-004"]
+        assert {missed.study_number for missed in board.unexplained} == {"NC-004"}
+        assert [paper.study_number for paper in sheets.papers(work, "en")] == ["NC-001"]
+        people = {person.study_number: person for person in work.session.scalars(select(Participant))}
+        lines = {name: ledger.lines(work, person, "en") for name, person in people.items()}
+        said = {name: {line.status for line in found} for name, found in lines.items()}
+        assert all("missed" not in said[name] and "received" in said[name] for name in ("NC-001", "NC-002", "NC-003"))
+        assert "served_elsewhere" in said["NC-002"]
+        assert len(planning.days_of(work, people["NC-002"])["rt_fraction"]) == 28
+        assert {line.expected.basis for line in lines["NC-002"]} == {"actual", "projected"}
 
 
 def test_the_links_and_the_account_work(house):

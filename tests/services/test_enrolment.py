@@ -117,6 +117,7 @@ def test_a_pin_is_kept_as_a_hash(ward, pin):
 def test_consent_is_dated_by_the_day_where_the_study_is(ward, clock):
     """At 01:00 in London it is already the same day in Nanchang; at 17:00 it is the next one."""
     assert wrong(ward, consented_on=date(2026, 3, 3)) == {"consented_on": "in_future"}
+    assert wrong(ward, consented_on=date(26, 3, 1)) == {"consented_on": "consent_long_ago"}
     assert wrong(ward, consented_on=None) == {"consented_on": "date_needed"}
     clock.move(hours=16)
     enrol(ward, consented_on=date(2026, 3, 3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import select, update
 
 from pro.db import transaction
 from pro.models import MISSING_REASONS, Event, Expected, Participant
-from pro.services import answering, reminding
+from pro.services import answering, enrolment, reminding
 from pro.web import staff_words
 from pro.work import House
 from tests import make
@@ -55,6 +56,23 @@ def counts(page: str) -> dict[str, int]:
 def states(page: str) -> list[str]:
     """The states of the lines, in words."""
     return re.findall(r'<b class="state">([^<]+)</b>', page)
+
+
+def test_a_form_that_was_over_before_enrolment_has_its_reason_and_no_person_behind_it(
+    app: Flask, house: House, seeded: Study
+) -> None:
+    with transaction(house.engine) as session:
+        work = house.work(session)
+        consented = (work.now - timedelta(days=20)).date()
+        late = enrolment.enrol(
+            work, plan=make.PLAN, study_number="NPC-009", phone="", language="en", pin="2468", consented_on=consented
+        )
+        path = f"/staff/participants/{late.id}/calendar"
+    desk = at_desk(app, seeded.staff["coordinator"])
+    assert desk.open(path).status_code == 200
+    assert states(desk.page) == ["Missed", "Missed"]
+    assert counts(desk.page)["Without a reason"] == 0
+    assert desk.page.count("the system, 09:00") == 2
 
 
 def test_before_anything_came_the_forms_are_open_and_not_missed(app: Flask, seeded: Study, path: str) -> None:
@@ -159,7 +177,7 @@ def test_the_participants_page_says_what_is_awaited_and_what_comes_next(
     later(house, clock)
     late = at_desk(app, seeded.staff["coordinator"])
     late.open(page)
-    assert "No form is awaited now." in late.page
+    assert "The calendar awaits no form now." in late.page
     assert "2 missed forms have no reason yet." in late.page
     for link in ("dates", "calendar"):
         assert f'href="{page}/{link}"' in late.page
