@@ -10,7 +10,7 @@ from sqlalchemy import select
 from pro.core.stretch import Stretch, without
 from pro.errors import NotAllowed
 from pro.models import Duty, Participant, Staff
-from pro.services import duties, invented, issuing, planning, roster, staffing
+from pro.services import duties, invented, issuing, roster, staffing
 from pro.services.dates import local_date
 from pro.work import SYSTEM, Actor, Work
 
