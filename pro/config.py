@@ -39,6 +39,7 @@ class Config:
     smtp_password: str = ""
     smtp_starttls: bool = True
     sms: str = "file"
+    sms_two_way: bool = False
     twilio_account: str = ""
     twilio_token: str = ""
     twilio_from: str = ""
@@ -70,6 +71,7 @@ class Config:
             smtp_password=reader.text("SMTP_PASSWORD", ""),
             smtp_starttls=reader.choice("SMTP_STARTTLS", "yes", ("yes", "no")) == "yes",
             sms=reader.choice("SMS", cls.sms, ("console", "file", "twilio", "none")),
+            sms_two_way=reader.choice("SMS_TWO_WAY", "no", ("yes", "no")) == "yes",
             twilio_account=reader.text("TWILIO_ACCOUNT", ""),
             twilio_token=reader.text("TWILIO_TOKEN", ""),
             twilio_from=reader.text("TWILIO_FROM", ""),

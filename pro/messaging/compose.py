@@ -34,6 +34,9 @@ class Kind:
 # drill_failed: failure is "not_confirmed", "not_delivered", "nobody_on_duty" or "not_an_emergency".
 # invitation: the link is whole, token and all.  invitation_code: the fixed address of the code page, and the code.
 # reminder, reminder_code: the same, while the form still waits.
+# inbound_unknown: somebody whose number nobody knows wrote what may be a red flag; level is "emergency" or "urgent".
+# staff_call, staff_soon: what staff send by hand; number and emergency as they are dialled.
+# staff_text: their own words, where texts go both ways: the only message whose text is not fixed.
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "alert": Kind("email", frozenset({"study_number", "level", "link"})),
@@ -45,8 +48,12 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "drill_failed": Kind("email", frozenset({"failure", "link"})),
         "invitation": Kind("sms", frozenset({"link"})),
         "invitation_code": Kind("sms", frozenset({"address", "code"})),
+        "inbound_unknown": Kind("email", frozenset({"level", "link"})),
         "reminder": Kind("sms", frozenset({"link"})),
         "reminder_code": Kind("sms", frozenset({"address", "code"})),
+        "staff_call": Kind("sms", frozenset({"number", "emergency"})),
+        "staff_soon": Kind("sms", frozenset({"number", "emergency"})),
+        "staff_text": Kind("sms", frozenset({"text"})),
     }
 )
 
