@@ -56,7 +56,7 @@ def reply(work: Work, person: Participant, kind: str, text: str = "") -> Message
         raise NotAllowed(why)
     params = _params(work, person)
     if kind == FREE:
-        params = {"text": text.strip()}
+        params = {"text": text.replace("\r\n", "\n").strip()}
         _check(work, person, params)
     elif kind not in FIXED:
         raise BadData("reply", fields={"kind": "unknown"})
@@ -94,7 +94,7 @@ def _check(work: Work, person: Participant, params: Mapping[str, Any]) -> None:
         raise BadData("reply", fields={"text": "reply_fixed_only"})
     if not params["text"]:
         raise BadData("reply", fields={"text": "reply_empty"})
-    if any(ord(letter) < 32 and letter != "\n" for letter in params["text"].replace("\r\n", "\n")):
+    if any(ord(letter) < 32 and letter != "\n" for letter in params["text"]):
         raise BadData("reply", fields={"text": "unreadable"})
     segments = compose.segments(_rendered(work, person, FREE, params))
     if segments > MOST_SEGMENTS:
