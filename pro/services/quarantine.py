@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +19,7 @@ from pro.services.judging import FREE_TEXT
 from pro.services.texts import Text
 from pro.work import Work
 
+log = logging.getLogger(__name__)
 REASON_LENGTH = 500
 ASSIGNED, SET_ASIDE = "inbound.assigned", "inbound.set_aside"
 
@@ -75,18 +77,24 @@ def tell(work: Work) -> int:
     Nobody knows whose study it belongs to: every plan's people are told, each person once a text. While nobody looks,
     the ladder widens the circle.
     """
+    return sum(tell_of(work, row) for row in loud_quarantine(work))
+
+
+def tell_of(work: Work, row: Inbound) -> int:
+    """The same of one loud text, for whoever has just kept it and does not want to wait for the worker."""
+    level = Level(row.level)
+    people: dict[int, Staff] = {}
+    for plan in work.catalogue.plans.values():
+        people |= {person.id: person for person in _told(work, plan, level, row.received_at)}
+    if not people:
+        log.error("a text of level %s from an unknown number has nobody to go to", level.word)
+    keys = {f"{_key(row.id)}{person.id}": person for person in people.values()}
+    known = set(work.session.scalars(select(Message.dedupe_key).where(Message.dedupe_key.in_(keys))))
+    params = {"level": level.word, "link": f"{work.config.base_url}/staff/inbox/unmatched/{row.id}"}
     queued = 0
-    for row in loud_quarantine(work):
-        level = Level(row.level)
-        people: dict[int, Staff] = {}
-        for plan in work.catalogue.plans.values():
-            people |= {person.id: person for person in _told(work, plan, level, row.received_at)}
-        keys = {f"{_key(row.id)}{person.id}": person for person in people.values()}
-        known = set(work.session.scalars(select(Message.dedupe_key).where(Message.dedupe_key.in_(keys))))
-        params = {"level": level.word, "link": f"{work.config.base_url}/staff/inbox/unmatched/{row.id}"}
-        for key, person in keys.items():
-            if key not in known:
-                queued += telling.send(work, person, "inbound_unknown", params, key, loud=True) is not None
+    for key, person in keys.items():
+        if key not in known:
+            queued += telling.send(work, person, "inbound_unknown", params, key, loud=True) is not None
     return queued
 
 
