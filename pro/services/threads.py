@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from pro.core.level import Level
 from pro.errors import NotFound
@@ -26,7 +26,7 @@ from pro.work import Work
 
 # So many of the newest messages are shown unless all are asked for.
 NEWEST = 60
-MASK = "••••"
+MASK = "****"
 # Parameters of messages that let somebody in.
 SECRETS = ("link", "code")
 # The same by shape, should a text hold one that its parameters do not name: a link with a path, a code of a form.
@@ -112,7 +112,8 @@ class Thread:
 
 @dataclass(frozen=True, slots=True)
 class ThreadRow:
-    """One line of the inbox. ``level``: the highest of what is unread; ``last``: their newest text."""
+    """One line of the inbox. ``level``: the highest of what is unread; ``last``: their newest text, of
+    unread ones the newest of the loudest."""
 
     participant_id: int
     study_number: str
@@ -136,41 +137,40 @@ def inbox(work: Work, *, unread_only: bool = False) -> Inbox:
 
     ``unread_only``: nobody else.
     """
-    counted = _unread(work)
-    known = Inbound.participant_id.in_(counted) if unread_only else Inbound.participant_id.is_not(None)
-    newest = select(func.max(Inbound.id)).where(known).group_by(Inbound.participant_id)
-    query = (
-        select(Inbound, Participant)
-        .join(Participant, Participant.id == Inbound.participant_id)
-        .where(Inbound.id.in_(newest))
+    waiting = _rows(work, select(Inbound).where(texts.must_be_read(), Inbound.participant_id.is_not(None)))
+    unread = sorted(
+        (_line(work, person, rows) for person, rows in waiting), key=lambda row: (-row.level, row.oldest_unread_at)
     )
-    rows = []
-    for inbound, person in work.session.execute(query):
-        number, oldest, level = counted.get(person.id, (0, None, 0))
-        rows.append(
-            ThreadRow(
-                participant_id=person.id,
-                study_number=person.study_number,
-                unread=number,
-                oldest_unread_at=oldest,
-                overdue=oldest is not None and texts.is_overdue(work, work.catalogue.plans[person.plan], oldest),
-                level=Level(level),
-                last=texts.opened(work, inbound),
-            )
-        )
-    unread = sorted((row for row in rows if row.unread), key=lambda row: (-row.level, row.oldest_unread_at))
-    read = sorted((row for row in rows if not row.unread), key=lambda row: row.last.at, reverse=True)
+    if unread_only:
+        return Inbox(quarantine.waiting(work), unread)
+    newest = select(func.max(Inbound.id)).where(Inbound.participant_id.is_not(None)).group_by(Inbound.participant_id)
+    known = {row.participant_id for row in unread}
+    others = _rows(work, select(Inbound).where(Inbound.id.in_(newest), Inbound.participant_id.not_in(known)))
+    read = sorted((_line(work, person, rows) for person, rows in others), key=lambda row: row.last.at, reverse=True)
     return Inbox(quarantine.waiting(work), unread + read)
 
 
-def _unread(work: Work) -> dict[int, tuple[int, datetime, int]]:
-    """participant id -> how many texts wait, since when, and the highest level among them."""
-    query = (
-        select(Inbound.participant_id, func.count(), func.min(Inbound.received_at), func.max(Inbound.level))
-        .where(texts.must_be_read(), Inbound.participant_id.is_not(None))
-        .group_by(Inbound.participant_id)
+def _rows(work: Work, query: Select[Inbound]) -> list[tuple[Participant, list[Inbound]]]:
+    """The rows of ``query`` by participant, the oldest first."""
+    found: dict[int, list[Inbound]] = {}
+    for row in work.session.scalars(query.order_by(Inbound.received_at, Inbound.id)):
+        found.setdefault(row.participant_id or 0, []).append(row)
+    people = work.session.scalars(select(Participant).where(Participant.id.in_(found)))
+    return [(person, found[person.id]) for person in people]
+
+
+def _line(work: Work, person: Participant, rows: Sequence[Inbound]) -> ThreadRow:
+    unread = [row for row in rows if texts.waits(row)]
+    oldest = unread[0].received_at if unread else None
+    return ThreadRow(
+        participant_id=person.id,
+        study_number=person.study_number,
+        unread=len(unread),
+        oldest_unread_at=oldest,
+        overdue=oldest is not None and texts.is_overdue(work, work.catalogue.plans[person.plan], oldest),
+        level=Level(max((row.level for row in unread), default=Level.NONE)),
+        last=texts.opened(work, max(rows, key=lambda row: (row.level if unread else 0, row.received_at, row.id))),
     )
-    return {row[0] or 0: (row[1], row[2], row[3]) for row in work.session.execute(query)}
 
 
 def thread(work: Work, participant_id: int, language: str, *, everything: bool = False) -> Thread:
