@@ -114,6 +114,7 @@ def test_the_phone_is_shown_only_with_the_right(role: str, path: str, app: Flask
     shown = phone in desk.page or "138 0013 8000" in desk.page
     named = path in (
         "/staff/alerts/{alert}",
+        "/staff/inbox/{person}",
         "/staff/participants/{person}",
         "/staff/participants/{person}/calls",
     )
