@@ -107,6 +107,8 @@ def staff(page: Page, site: Site, language: str) -> None:
     shoot(page, language, "participants")
     page.locator("a[href*='/staff/participants/']:not([href$='/new'])").first.click()
     shoot(page, language, "participant")
+    page.goto(f"{site.url}/staff/inbox")
+    shoot(page, language, "inbox")
     page.goto(f"{site.url}/staff/participants/new")
     shoot(page, language, "enrol")
     page.goto(f"{site.url}/staff/roster")

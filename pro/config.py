@@ -39,11 +39,11 @@ class Config:
     smtp_password: str = ""
     smtp_starttls: bool = True
     sms: str = "file"
+    sms_two_way: bool = False
     twilio_account: str = ""
     twilio_token: str = ""
     twilio_from: str = ""
     twilio_api_url: str = ""
-    sms_two_way: bool = False
     link_days: int = 14
     staff_idle_minutes: int = 30
     metrics_token: str = ""
@@ -71,11 +71,11 @@ class Config:
             smtp_password=reader.text("SMTP_PASSWORD", ""),
             smtp_starttls=reader.choice("SMTP_STARTTLS", "yes", ("yes", "no")) == "yes",
             sms=reader.choice("SMS", cls.sms, ("console", "file", "twilio", "none")),
+            sms_two_way=reader.choice("SMS_TWO_WAY", "no", ("yes", "no")) == "yes",
             twilio_account=reader.text("TWILIO_ACCOUNT", ""),
             twilio_token=reader.text("TWILIO_TOKEN", ""),
             twilio_from=reader.text("TWILIO_FROM", ""),
             twilio_api_url=reader.text("TWILIO_API_URL", ""),
-            sms_two_way=reader.choice("SMS_TWO_WAY", "no", ("yes", "no")) == "yes",
             link_days=reader.number("LINK_DAYS", cls.link_days, 1, 90),
             staff_idle_minutes=reader.number("STAFF_IDLE_MINUTES", cls.staff_idle_minutes, 1, 240),
             metrics_token=reader.text("METRICS_TOKEN", ""),

@@ -35,10 +35,12 @@ class Kind:
 # invitation: the link is whole, token and all.  invitation_code: the fixed address of the code page, and the code.
 # reminder, reminder_code: the same, while the form still waits.
 # safety: the one sentence after a red flag; the emergency number.  question, advice, thanks: what a conversation says,
-# whole; only where two-way texts are allowed.  staff_text: what a member of staff wrote.
+# whole; only where two-way texts are allowed.
 # clarify: the codes that may be typed.  onward_link, onward_code: after several replies that nobody understood.
 # stopped, started: what STOP and START did.  help, help_contact: with and without a conversation; the ward's number.
-# alert_unmatched: a red flag from a number that belongs to nobody or to several.
+# inbound_unknown: somebody whose number nobody knows wrote what may be a red flag; level is "emergency" or "urgent".
+# staff_call, staff_soon: what staff send by hand; number and emergency as they are dialled.
+# staff_text: their own words, where texts go both ways: the only message whose text is not fixed.
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "alert": Kind("email", frozenset({"study_number", "level", "link"})),
@@ -50,13 +52,13 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "drill_failed": Kind("email", frozenset({"failure", "link"})),
         "invitation": Kind("sms", frozenset({"link"})),
         "invitation_code": Kind("sms", frozenset({"address", "code"})),
+        "inbound_unknown": Kind("email", frozenset({"level", "link"})),
         "reminder": Kind("sms", frozenset({"link"})),
         "reminder_code": Kind("sms", frozenset({"address", "code"})),
         "safety": Kind("sms", frozenset({"emergency"})),
         "question": Kind("sms", frozenset({"text"})),
         "advice": Kind("sms", frozenset({"text"})),
         "thanks": Kind("sms", frozenset({"text"})),
-        "staff_text": Kind("sms", frozenset({"text"})),
         "clarify": Kind("sms", frozenset({"codes"})),
         "clarify_free": Kind("sms", frozenset()),
         "onward_link": Kind("sms", frozenset({"link"})),
@@ -65,7 +67,9 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "started": Kind("sms", frozenset()),
         "help": Kind("sms", frozenset({"hotline"})),
         "help_contact": Kind("sms", frozenset({"hotline"})),
-        "alert_unmatched": Kind("email", frozenset({"level", "link"})),
+        "staff_call": Kind("sms", frozenset({"number", "emergency"})),
+        "staff_soon": Kind("sms", frozenset({"number", "emergency"})),
+        "staff_text": Kind("sms", frozenset({"text"})),
     }
 )
 

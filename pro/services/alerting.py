@@ -17,7 +17,7 @@ from pro.core.plan import Plan, Rule
 from pro.core.triage import Finding, Verdict, inputs_of
 from pro.errors import BadData, NotFound
 from pro.models import Alert, AlertNote, Assessment, Participant, Staff
-from pro.services import circumstances, telling
+from pro.services import circumstances, telling, texts
 from pro.services.judging import FREE_TEXT, Look, case_of, handled_before, look
 from pro.work import Work
 
@@ -121,6 +121,7 @@ def acknowledge(work: Work, alert_ids: list[int]) -> Acknowledged:
         done.new.append(alert.id)
         work.record("alert.acknowledged", alert, participant_id=alert.participant_id, new={"rule": alert.rule})
     telling.hush(work, {alert.source for alert in alerts})
+    texts.read_with(work, [alert for alert in alerts if alert.id in done.new])
     return done
 
 

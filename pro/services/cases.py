@@ -14,6 +14,7 @@ from pro.services import telling
 from pro.services.alerting import JUDGING_FAILED
 from pro.services.circumstances import SILENCE
 from pro.services.judging import FREE_TEXT
+from pro.services.screening import SOURCE
 from pro.services.telling import NextStep
 from pro.work import Work
 
@@ -26,7 +27,8 @@ class Case:
 
     ``rules``: ids, worst first, superseded ones left out. ``sentence``: the worst findings in the reader's
     language; empty where judging itself broke. ``acknowledged_by`` is None while any of them waits. ``next_step``:
-    of the ladder, while something loud waits. ``missed``: no answer raised them, but a form that stayed empty.
+    of the ladder, while something loud waits. ``missed``: no answer raised them, but a form that stayed empty;
+    ``written``: a text that came by itself.
     """
 
     alert_id: int
@@ -44,6 +46,7 @@ class Case:
     judging_failed: bool
     next_step: NextStep | None
     missed: bool
+    written: bool
 
 
 def open_cases(work: Work, language: str) -> list[Case]:
@@ -130,6 +133,7 @@ def _case(
         judging_failed=any(alert.rule == JUDGING_FAILED for alert in alerts),
         next_step=telling.next_step(work, work.catalogue.plans[participant.plan], waiting),
         missed=alerts[0].source.startswith(SILENCE),
+        written=alerts[0].source.startswith(SOURCE),
     )
 
 

@@ -13,7 +13,7 @@ from pro.models import Alert, Heartbeat, Message
 from pro.services import drills, telling
 from pro.work import Work
 
-LOOPS = ("judge_idle", "calendar", "digests", "escalate", "drills", "outbox", "audit")
+LOOPS = ("judge_idle", "calendar", "digests", "escalate", "quarantine", "drills", "outbox", "audit")
 STALE = timedelta(seconds=60)
 # A mail that should have left this long ago means that mail has gone quiet.
 MAIL_LATE = timedelta(minutes=5)

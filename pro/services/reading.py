@@ -13,10 +13,12 @@ from pro.core.instrument import Item, ItemWords, Value, Words
 from pro.core.level import Level
 from pro.errors import NotFound
 from pro.models import Alert, AlertNote, Assessment, Event, Message, Participant
-from pro.services import calls, cases, circumstances, silence, staffing, wording
+from pro.services import calls, cases, circumstances, silence, staffing, texts, wording
 from pro.services.calls import MissedForm
 from pro.services.cases import Case
 from pro.services.forms import answer_rows, standing
+from pro.services.judging import FREE_TEXT
+from pro.services.texts import Flag, Text
 from pro.work import Work
 
 __all__ = ["Case"]
@@ -60,7 +62,8 @@ class AlertPage:
     """Everything about the alerts of one form. ``open_ids``: what acknowledging takes on, no more.
 
     ``missed``: the form whose silence raised them; then ``task_id`` is the open phone task, and ``last_answer_at`` when
-    the participant was last heard of.
+    the participant was last heard of. What the participant wrote, for those who may read answers: ``texts`` that came
+    by themselves, ``form_texts`` in the form, and the red ``flags`` found in either.
     """
 
     case: Case
@@ -86,6 +89,9 @@ class AlertPage:
     missed: MissedForm | None
     task_id: int | None
     last_answer_at: datetime | None
+    texts: list[Text]
+    form_texts: list[str]
+    flags: tuple[Flag, ...]
 
 
 def alert_page(work: Work, alert_id: int, language: str) -> AlertPage:
@@ -100,6 +106,8 @@ def alert_page(work: Work, alert_id: int, language: str) -> AlertPage:
     own = _form_words(work, assessment, language) if assessment else None
     missed = calls.missed_form(work, alert, participant, language)
     task = calls.open_task(work, participant.id) if case.missed else None
+    reads = staffing.may(work.actor.role, "see_answers")
+    came = texts.about(work, rows) if reads else []
     return AlertPage(
         case=case,
         findings=sorted(
@@ -129,7 +137,29 @@ def alert_page(work: Work, alert_id: int, language: str) -> AlertPage:
         missed=missed,
         task_id=task.id if task else None,
         last_answer_at=silence.last_answer_at(work, participant.id) if case.missed else None,
+        texts=came,
+        form_texts=_form_texts(work, assessment) if reads and assessment else [],
+        flags=_flags(rows, came) if reads else (),
     )
+
+
+def _form_texts(work: Work, assessment: Assessment) -> list[str]:
+    """What stands in the form's fields for free text."""
+    instrument = work.catalogue.instruments[assessment.instrument]
+    now = standing(instrument, answer_rows(work, assessment.id))
+    said = (now.get(name) for name, item in instrument.items.items() if item.kind == "text")
+    return [text for text in said if isinstance(text, str) and text]
+
+
+def _flags(alerts: Sequence[Alert], came: Sequence[Text]) -> tuple[Flag, ...]:
+    """Every red flag once, with its words where they were kept."""
+    found = dict.fromkeys(flag for text in came for flag in text.flags)
+    named = {(flag.class_id, flag.status) for flag in found}
+    for alert in alerts:
+        saw = alert.inputs.get("saw", []) if alert.rule == FREE_TEXT else []
+        kept = texts.flags_of(saw) if isinstance(saw, list) else ()
+        found |= dict.fromkeys(flag for flag in kept if (flag.class_id, flag.status) not in named)
+    return tuple(found)
 
 
 def phone_of(work: Work, participant: Participant) -> str | None:

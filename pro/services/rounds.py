@@ -17,7 +17,7 @@ from pro.db import transaction
 from pro.messaging import outbox
 from pro.messaging.sender import Sender
 from pro.models import Assessment
-from pro.services import alerting, audit, drills, pulse, reminding, telling, undelivered
+from pro.services import alerting, audit, drills, pulse, quarantine, reminding, telling, undelivered
 from pro.services.forms import answer_rows, standing
 from pro.work import House, Work
 
@@ -30,8 +30,8 @@ SEALINGS = 10
 
 
 def tick(house: House, senders: Mapping[str, Sender], worker: str, lines: outbox.ProviderLines | None = None) -> int:
-    """One round: judge idle forms, look at calendars, queue digests, climb the ladder, drill, deliver the outbox, seal
-    the audit trail. How much was done.
+    """One round: judge idle forms, look at calendars, queue digests, climb the ladder, tell of loud texts from
+    unknown numbers, drill, deliver the outbox, seal the audit trail. How much was done.
 
     A step that breaks is logged, leaves no heartbeat, and does not keep the others from running. With ``lines``, which
     whoever goes on to ``send`` keeps, a provider that hangs does not keep them waiting either.
@@ -41,6 +41,7 @@ def tick(house: House, senders: Mapping[str, Sender], worker: str, lines: outbox
         ("calendar", lambda: reminding.look(house)),
         ("digests", lambda: _in_transaction(house, digests)),
         ("escalate", lambda: escalate(house)),
+        ("quarantine", lambda: _in_transaction(house, quarantine.tell)),
         ("drills", lambda: _in_transaction(house, drill)),
         ("outbox", lambda: _deliver(house, senders, worker, lines)),
         ("audit", lambda: seal(house)),

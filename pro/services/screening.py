@@ -69,8 +69,14 @@ def note(work: Work, inbound: Inbound, participant: Participant | None, found: S
     """Keep what the screening of a text said and raise the alert; None if nothing was found or nobody is known."""
     inbound.level = int(found.level)
     inbound.hits = [{"class": hit.class_id, "status": hit.status} for hit in found.hits]
+    return raise_alert(work, inbound, participant) if participant is not None else None
+
+
+def raise_alert(work: Work, inbound: Inbound, participant: Participant) -> Alert | None:
+    """What the screening of ``inbound`` said as an alert of ``participant``, told like any other; None for nothing."""
     plan = plan_of(work, participant)
-    if found.level is Level.NONE or participant is None or plan is None:
+    level = Level(inbound.level)
+    if level is Level.NONE or plan is None:
         return None
     work.session.flush()
     alert = Alert(
@@ -78,18 +84,18 @@ def note(work: Work, inbound: Inbound, participant: Participant | None, found: S
         assessment_id=None,
         source=f"{SOURCE}{inbound.id}",
         rule=FREE_TEXT,
-        level=int(found.level),
+        level=int(level),
         suspects="free_text",
         basis="",
         plan_version=plan.version,
-        inputs={"saw": [f"{hit.class_id}: {hit.status}" for hit in found.hits], "channel": inbound.channel},
+        inputs={"saw": [f"{hit['class']}: {hit['status']}" for hit in inbound.hits], "channel": inbound.channel},
         unresolved=[],
         raised_at=work.now,
     )
     work.session.add(alert)
-    said = {"rule": FREE_TEXT, "level": found.level.word, "plan_version": plan.version}
+    said = {"rule": FREE_TEXT, "level": level.word, "plan_version": plan.version}
     work.record("alert.raised", alert, participant_id=participant.id, new=said)
-    if found.level >= Level.URGENT:
+    if level >= Level.URGENT:
         work.session.flush()
         telling.tell(work, plan, [alert])
     return alert

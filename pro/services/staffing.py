@@ -24,9 +24,12 @@ SESSION_HOURS = 12
 TOUCH = timedelta(minutes=1)
 
 _READ = {"see_board", "see_alert", "see_participants", "see_dates", "see_answers", "see_roster", "see_drill"}
+_READ |= {"see_inbox"}
 _ACT = {"acknowledge", "note", "see_identity", "confirm_drill", "log_call", "enter_answers", "check_answers"} | {
     "set_dates",
     "set_reason",
+    "reply_text",
+    "assign_text",
 }
 RIGHTS: Mapping[str, frozenset[str]] = {
     "coordinator": frozenset(_READ | _ACT | {"enrol", "send_form", "make_card", "edit_roster"}),

@@ -15,10 +15,9 @@ from pro.core import reply
 from pro.core.freetext import Screening
 from pro.core.level import Level
 from pro.core.smalltalk import Steer
-from pro.errors import BadData, NotAllowed, ProError
-from pro.messaging import compose
+from pro.errors import ProError
 from pro.models import Alert, Assessment, Inbound, Message, Participant
-from pro.services import access, answers_by_text, conversation, duties, leaving, phones, screening, telling
+from pro.services import access, answers_by_text, conversation, leaving, phones, quarantine, screening
 from pro.services.answers_by_text import Out, queue, say
 from pro.work import Actor, Work
 
@@ -64,32 +63,6 @@ def receive(work: Work, *, provider_id: str, address: str, text: str) -> Inbound
     return row
 
 
-def send_text(work: Work, participant: Participant, text: str) -> Message | None:
-    """Queue what a member of staff wrote. NotAllowed("withdrawn" | "no_phone" | "opted_out" | "no_sms" |
-    "only_templates"), BadData("text", fields=...) for an empty text or one of more than four messages.
-    """
-    text = compose.plainer(text.strip())
-    why = ""
-    if not participant.is_active:
-        why = "withdrawn"
-    elif participant.phone_sealed is None:
-        why = "no_phone"
-    elif participant.opted_out_at is not None:
-        why = "opted_out"
-    elif work.config.sms == "none":
-        why = "no_sms"
-    elif not work.config.sms_two_way:
-        why = "only_templates"
-    if why:
-        raise NotAllowed(why)
-    if not text or len(text) > LONGEST_STAFF_TEXT or compose.segments(text) > STAFF_TEXT_PLACES:
-        raise BadData("text", fields={"text": "empty" if not text else "too_long"})
-    number = _count(work, participant)
-    key = f"staff_text:{participant.id}:{work.actor.id}:{number}"
-    out = Out("staff_text", {"text": text}, key, participant.language)
-    return queue(work, out, work.vault.open(participant.phone_sealed or ""), participant)
-
-
 def _known(work: Work, provider_id: str) -> Inbound | None:
     return work.session.scalar(select(Inbound).where(Inbound.provider_id == provider_id))
 
@@ -109,7 +82,8 @@ def _unmatched(work: Work, row: Inbound, text: str, address: str, people: list[P
     language = "zh_Hans" if any("\u4e00" <= letter <= "\u9fff" for letter in text) else "en"
     _safety(work, row, found, None, address, language)
     if found.level >= Level.URGENT:
-        _tell_of_unmatched(work, row, found.level)
+        work.session.flush()
+        quarantine.tell_of(work, row)
     steer = reply.command(text)
     if people and steer == "stop":
         row.what = "command"
@@ -121,19 +95,6 @@ def _unmatched(work: Work, row: Inbound, text: str, address: str, people: list[P
         for person in people:
             leaving.opt_in(work, person, "by text")
         queue(work, Out("started", {}, f"reply:{row.id}", language), address)
-
-
-def _tell_of_unmatched(work: Work, row: Inbound, level: Level) -> None:
-    params = {"level": level.word, "link": f"{work.config.base_url}/staff/"}
-    people = {
-        person.id: person
-        for plan in work.catalogue.plans.values()
-        for person in duties.to_tell(work, plan, level, minutes=0)
-    }
-    if not people:
-        log.error("a text of level %s from an unknown number has nobody to go to", level.word)
-    for person in people.values():
-        telling.send(work, person, "alert_unmatched", params, f"unmatched:{row.id}:email:{person.id}", loud=True)
 
 
 def _from_participant(work: Work, row: Inbound, participant: Participant, text: str, address: str) -> None:

@@ -10,11 +10,12 @@ from sqlalchemy import and_, func, or_, select
 
 from pro.messaging import compose
 from pro.models import Assessment, Expected, Message, Participant
-from pro.services import calls, cases, drills, duties, roster_days
+from pro.services import calls, cases, drills, duties, roster_days, staffing, threads
 from pro.services.calls import TaskRow
 from pro.services.cases import Case
 from pro.services.drills import Standing
 from pro.services.roster_days import Gap
+from pro.services.threads import Inbox
 from pro.work import Work
 
 # An alert's mail that failed this often is shown, although it is tried again for a day.
@@ -70,7 +71,7 @@ class DutyNow:
 @dataclass(frozen=True, slots=True)
 class Board:
     """What needs somebody now. ``gaps``: when nobody is on call within a week, the next one first; ``drills``: test
-    alerts to confirm or to mend.
+    alerts to confirm or to mend; ``texts``: what was written to us and nobody has read.
     """
 
     unacknowledged: list[Case]
@@ -83,6 +84,7 @@ class Board:
     investigators: list[str]
     gaps: list[Gap]
     drills: list[Standing]
+    texts: Inbox
     now: datetime
 
     @property
@@ -111,8 +113,16 @@ def board(work: Work, language: str = "zh_Hans") -> Board:
         investigators=[person.name for person in duties.with_role(work, "investigator")],
         gaps=roster_days.gaps_of_all(work),
         drills=drills.standing(work),
+        texts=_texts(work),
         now=work.now,
     )
+
+
+def _texts(work: Work) -> Inbox:
+    """What waits to be read, for those who may read it."""
+    if not staffing.may(work.actor.role, "see_inbox"):
+        return Inbox([], [])
+    return threads.inbox(work, unread_only=True)
 
 
 def due_forms(work: Work, language: str, participant_id: int | None = None) -> list[DueForm]:

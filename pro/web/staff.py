@@ -20,6 +20,7 @@ from pro.web import (
     staff_dates,
     staff_drills,
     staff_entry,
+    staff_inbox,
     staff_page,
     staff_participants,
     staff_roster,
@@ -40,10 +41,12 @@ pages.register_blueprint(staff_roster.pages)
 pages.register_blueprint(staff_drills.pages)
 pages.register_blueprint(staff_tasks.pages)
 pages.register_blueprint(staff_entry.pages)
+pages.register_blueprint(staff_inbox.pages)
 
 # Pages whose notes outlive the session.
 KEEPS_NOTES = re.compile(
-    r"/staff/(?:alerts/(?P<alert>[0-9]{1,9})|tasks/(?P<task>[0-9]{1,9})|participants/(?P<participant>[0-9]{1,9})/calls)"
+    r"/staff/(?:alerts/(?P<alert>[0-9]{1,9})|tasks/(?P<task>[0-9]{1,9})|participants/(?P<participant>[0-9]{1,9})/calls"
+    r"|inbox/(?P<inbox>[0-9]{1,9}))"
 )
 # First part of an address -> the page that it is, as ``staff_words`` names it.
 PLACES = {
@@ -52,8 +55,9 @@ PLACES = {
     "roster": "roster",
     "drills": "drill",
     "tasks": "task",
+    "inbox": "inbox",
 }
-FILTERS = ("unacknowledged", "in_hand", "calls", "messages", "papers", "forms", "missed")
+FILTERS = ("unacknowledged", "in_hand", "texts", "calls", "messages", "papers", "forms", "missed")
 
 
 @pages.get("/sign-in")
@@ -87,10 +91,13 @@ def _kept_note(staff: Person, target: str) -> Response | None:
     """The page with the note that was being written when the session ended, back in its field."""
     text = request.form.get(guard.KEPT, "")
     found = KEEPS_NOTES.fullmatch(target)
-    if not text or not found or not staffing.may(staff.role, "note" if found["alert"] else "log_call"):
+    right = "note" if found and found["alert"] else "reply_text" if found and found["inbox"] else "log_call"
+    if not text or not found or not staffing.may(staff.role, right):
         return None
     guard.enter(staff)
-    notify("not_saved_yet")
+    notify("not_sent_yet" if found["inbox"] else "not_saved_yet")
+    if found["inbox"]:
+        return make_response(staff_inbox.kept_page(text, found["inbox"]))
     if found["alert"]:
         return make_response(_alert_page(int(found["alert"]), NoteForm(formdata=None, text=text)))
     return make_response(staff_tasks.kept_page(text, task_id=found["task"], participant_id=found["participant"]))

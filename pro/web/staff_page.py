@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from flask import Flask, flash, g, request, url_for
 from flask.blueprints import BlueprintSetupState
 
+from pro.services import texts
 from pro.web import guard, site, staff_words
 
 
@@ -32,6 +33,8 @@ def context() -> dict[str, Any]:
         "plan_words": site.house().catalogue.plan_words[plan.id, site.language()],
         "switch": _switch(),
         "base_url": site.house().config.base_url,
+        # Asked only by pages that show it.
+        "texts_to_read": lambda: texts.unread_count(site.work()),
     }
 
 

@@ -89,5 +89,16 @@ REFUSALS: Mapping[str, str] = {
         "This is too long: duty at most 31 days, an absence at most a year. Please check both dates."
     ),
     "overlaps": N_("%(name)s holds this place from %(starts)s to %(ends)s. Choose other times, or hand that over."),
+    "reply_died": N_("This participant has died. No text can be sent."),
+    "reply_withdrawn": N_("This participant has left the study. No text can be sent."),
+    "reply_opted_out": N_("This participant wants no messages. Please phone instead."),
+    "reply_no_phone": N_("There is no phone number for this participant, so no text can be sent."),
+    "reply_no_sms": N_("This installation sends no SMS. Please phone instead."),
+    "reply_fixed_only": N_("Own words cannot be sent by this installation’s SMS provider. Please choose a fixed text."),
+    "reply_kind": N_("Please choose a text."),
+    "reply_empty": N_("The text is empty. Please type what you want to send."),
+    "reply_too_long": N_("This text would take %(segments)s SMS; at most 2 can be sent. Please shorten it, or phone."),
+    "who_wrote": N_("Please choose who wrote it."),
+    "assign_reason": N_("Please write the reason."),
     "outside": N_("The stretch goes from %(starts)s to %(ends)s. Please choose times within it."),
 }

@@ -16,6 +16,7 @@ from pro.core.level import Level
 from pro.core.stretch import Stretch
 from pro.web import site
 from pro.web.staff_refusals import N_, REFUSALS
+from pro.web.staff_text_words import TABLES as TEXT_TABLES
 
 # How soon someone must act (clinical.md 3.3): an emergency is acknowledged, an urgent alert ends in a contact.
 ACT_WITHIN: Mapping[Level, timedelta] = {
@@ -70,6 +71,24 @@ TEMPLATES: Mapping[str, str] = {
     "drill_failed": N_("Weekly test alert failed"),
     "invitation": N_("Invitation with a link"),
     "invitation_code": N_("Invitation with a code"),
+    "reminder": N_("Reminder with a link"),
+    "reminder_code": N_("Reminder with a code"),
+    "safety": N_("Safety sentence"),
+    "question": N_("Question"),
+    "advice": N_("Emergency advice"),
+    "thanks": N_("Thanks for the form"),
+    "clarify": N_("Asked again"),
+    "clarify_free": N_("Asked again"),
+    "onward_link": N_("Link to go on"),
+    "onward_code": N_("Code to go on"),
+    "stopped": N_("Messages stopped"),
+    "started": N_("Messages started again"),
+    "help": N_("Help"),
+    "help_contact": N_("Help"),
+    "inbound_unknown": N_("Text from an unknown number"),
+    "staff_call": N_("Please call us"),
+    "staff_soon": N_("We will call you"),
+    "staff_text": N_("In own words"),
 }
 
 DRILL_STATES: Mapping[str, str] = {
@@ -176,6 +195,7 @@ PAGES = {
     "roster": N_("the duty roster"),
     "drill": N_("the weekly test alert"),
     "task": N_("the phone task that you opened"),
+    "inbox": N_("the texts that you opened"),
     "participant": N_("the participant’s page"),
     "participants": N_("the list of participants"),
 }
@@ -237,6 +257,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "ledger": LEDGER,
     "missing": MISSING,
     "move": MOVES,
+    **TEXT_TABLES,
 }
 
 

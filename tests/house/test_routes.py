@@ -72,6 +72,11 @@ GUARDS = {
     ("POST", "/staff/participants/<int(max=2147483647):participant_id>/calls"): "log_call",
     ("GET", "/staff/participants/<int(max=2147483647):participant_id>/enter/<instrument>"): "enter_answers",
     ("POST", "/staff/participants/<int(max=2147483647):participant_id>/enter/<instrument>"): "enter_answers",
+    ("GET", "/staff/inbox"): "see_inbox",
+    ("GET", "/staff/inbox/<int(max=2147483647):participant_id>"): "see_inbox",
+    ("POST", "/staff/inbox/<int(max=2147483647):participant_id>"): "reply_text",
+    ("GET", "/staff/inbox/unmatched/<int(max=2147483647):inbound_id>"): "see_inbox",
+    ("POST", "/staff/inbox/unmatched/<int(max=2147483647):inbound_id>"): "assign_text",
     ("GET", "/staff/assessments/<int(max=2147483647):assessment_id>/check"): "check_answers",
     ("POST", "/staff/assessments/<int(max=2147483647):assessment_id>/check"): "check_answers",
 }
@@ -97,6 +102,7 @@ def address(rule: str, study: Study) -> str:
         "duty_id": 1,
         "drill_id": 1,
         "task_id": 1,
+        "inbound_id": 1,
         "assessment_id": 1,
     }
     filled = re.sub(r"<int(?:\([^)]*\))?:(\w+)>", lambda found: str(numbers[found[1]]), rule)

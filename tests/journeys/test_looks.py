@@ -108,6 +108,11 @@ def staff_pages(at_desk: Nurse, study: Study, url: str) -> Iterator[str]:
     at_desk.page.goto(f"{url}/staff/participants/{study.chinese.id}/calls")
     at_desk.page.locator("#log button").click()
     yield "calls with a problem"
+    at_desk.page.goto(f"{url}/staff/inbox")
+    yield "inbox"
+    at_desk.page.goto(f"{url}/staff/inbox/{study.chinese.id}")
+    at_desk.page.locator("button[value=fixed]").click()
+    yield "texts with a problem"
     at_desk.page.goto(f"{url}/staff/participants/new")
     yield "enrol"
     at_desk.page.locator("main form button.btn").click()

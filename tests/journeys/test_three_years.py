@@ -221,8 +221,8 @@ SKIPPED = {"induction_week.2", "rt_week.25", "decision_50gy", "safety.3", "late_
 
 # Two of the check-ins left out lie between fraction 11 and 8 weeks after the last, where one is enough for a call. The
 # decision's closes on Thursday 25 February, and the QLQ-C30 of fraction 28 is answered on Friday as it opens; that of
-# fraction 25 closes on Friday, to be called about the next morning (in the weeks of risk nobody waits for Monday), and the
-# next check-in is answered just then.
+# fraction 25 closes on Friday, to be called about the next morning (in the weeks of risk nobody waits for Monday), when
+# the next check-in is answered.
 CALLED_FOR = [
     ("decision_50gy", local("2027-02-25 23:59:01"), local("2027-02-26 08:00"), local("2027-02-26 08:00"), "answered"),
     ("rt_week.25", local("2027-02-26 23:59:01"), local("2027-02-27 08:00"), local("2027-02-27 08:00"), "answered"),

@@ -27,6 +27,7 @@ PARAMS: dict[str, dict[str, Any]] = {
     "drill": {"level": "emergency", "link": "https://epro.example.org/staff/drills/7"},
     "drill_sms": {"address": "https://epro.example.org/staff/"},
     "drill_failed": {"failure": "not_confirmed", "link": "https://epro.example.org/staff/drills/7"},
+    "inbound_unknown": {"level": "emergency", "link": "https://epro.example.org/staff/inbox/unmatched/7"},
     "invitation": {"link": LINK},
     "invitation_code": {"address": "https://epro.example.org/", "code": "ABCD-EFGH"},
     "safety": {"emergency": "120"},
@@ -38,7 +39,8 @@ PARAMS: dict[str, dict[str, Any]] = {
     "started": {},
     "help": {"hotline": "025-555"},
     "help_contact": {"hotline": "025-555"},
-    "alert_unmatched": {"level": "emergency", "link": "https://epro.example.org/staff/"},
+    "staff_call": {"number": "0791-0000 0000", "emergency": "120"},
+    "staff_soon": {"number": "0791-0000 0000", "emergency": "120"},
 }
 # Nothing of an illness, a treatment or a symptom in a subject, a mail or a text.
 CLINICAL = re.compile(
@@ -54,7 +56,9 @@ def every_text(catalogs: Catalogs, **changes: Any) -> dict[tuple[str, str, str],
     for language in LANGUAGES:
         for kind, params in PARAMS.items():
             # A drill is an emergency or nothing.
-            levels = ("emergency",) if kind == "drill" else ("emergency", "urgent", "watch")
+            levels = {"drill": ("emergency",), "inbound_unknown": ("emergency", "urgent")}.get(
+                kind, ("emergency", "urgent", "watch")
+            )
             for level in levels if "level" in params else ("",):
                 given_now = {**params, "level": level} if level else params
                 found[kind, language, level] = compose.render(
@@ -122,7 +126,9 @@ def test_the_banner_stands_first_and_only_outside_production(catalogs: Catalogs)
 
 
 @pytest.mark.parametrize("env_banner", [True, False])
-@pytest.mark.parametrize("kind", ["invitation", "invitation_code", "alert_sms", "drill_sms"])
+@pytest.mark.parametrize(
+    "kind", ["invitation", "invitation_code", "alert_sms", "drill_sms", "staff_call", "staff_soon"]
+)
 def test_a_text_is_one_text_message(catalogs: Catalogs, kind: str, env_banner: bool) -> None:
     english = compose.render(kind, "en", PARAMS[kind], catalogs, env_banner)
     chinese = compose.render(kind, "zh_Hans", PARAMS[kind], catalogs, env_banner)

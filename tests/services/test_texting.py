@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pro.core.level import Level
-from pro.errors import BadData, NotAllowed
 from pro.messaging import compose
 from pro.models import Alert, Answer, Assessment, Inbound, Message, Participant, Task
-from pro.services import texting
 from tests import browser, make
 from tests.browser import at_once
 from tests.make import Clock
@@ -150,7 +147,7 @@ def test_an_unknown_number_waits_for_a_person_and_its_red_flag_is_told(any_ward:
     assert (row.what, row.participant_id, row.level) == ("unmatched", None, Level.EMERGENCY)
     assert stranger.kinds == ["safety"]
     assert stranger.got == ["如果情况紧急，请立即拨打120或去最近的急诊，不要等待回复。"]
-    assert {mail.params["level"] for mail in any_ward.mails("alert_unmatched")} == {"emergency"}
+    assert {mail.params["level"] for mail in any_ward.mails("inbound_unknown")} == {"emergency"}
     assert any_ward.rows(Alert) == []
 
 
@@ -190,20 +187,6 @@ def test_without_two_way_texts_there_is_only_safety_help_and_stop(ward: Ward) ->
     assert texter.kinds == ["help_contact", "safety", "stopped"]
     assert ward.rows(Answer) == []
     assert [row.what for row in ward.rows(Inbound)][:2] == ["text", "text"]
-
-
-def test_what_staff_write_goes_out_where_free_texts_may(ward: Ward) -> None:
-    open_ward = two_way(ward)
-    with browser.working(open_ward.house, ward.nurse.actor) as work:
-        someone = work.session.get_one(Participant, ward.participant_id)
-        texting.send_text(work, someone, "您好，请明天上午来一趟。")
-        with pytest.raises(BadData):
-            texting.send_text(work, someone, " ")
-        with pytest.raises(BadData):
-            texting.send_text(work, someone, "长" * 501)
-    with browser.working(ward.house, ward.nurse.actor) as work, pytest.raises(NotAllowed, match="only_templates"):
-        texting.send_text(work, work.session.get_one(Participant, ward.participant_id), "您好")
-    assert [row.template for row in ward.rows(Message) if row.channel == "sms"] == ["staff_text"]
 
 
 def test_the_same_text_delivered_twice_at_once_is_answered_once(postgresql_ward: Ward) -> None:

@@ -30,6 +30,11 @@ PAGES: dict[tuple[str, str], tuple[str, set[str], int]] = {
     ("POST", "/staff/alerts/{alert}"): ("see_alert", READERS, 400),
     ("GET", "/staff/drills/1"): ("see_drill", READERS | {"administrator"}, 404),
     ("POST", "/staff/drills/1"): ("see_drill", READERS | {"administrator"}, 404),
+    ("GET", "/staff/inbox"): ("see_inbox", READERS, 200),
+    ("GET", "/staff/inbox/{person}"): ("see_inbox", READERS, 200),
+    ("POST", "/staff/inbox/{person}"): ("reply_text", ACTORS, 400),
+    ("GET", "/staff/inbox/unmatched/1"): ("see_inbox", READERS, 404),
+    ("POST", "/staff/inbox/unmatched/1"): ("assign_text", ACTORS, 400),
     ("GET", "/staff/participants"): ("see_participants", READERS | {"statistician"}, 200),
     ("GET", "/staff/participants/{person}"): ("see_participants", READERS | {"statistician"}, 200),
     ("GET", "/staff/participants/new"): ("enrol", LEADS, 200),
@@ -109,6 +114,7 @@ def test_the_phone_is_shown_only_with_the_right(role: str, path: str, app: Flask
     shown = phone in desk.page or "138 0013 8000" in desk.page
     named = path in (
         "/staff/alerts/{alert}",
+        "/staff/inbox/{person}",
         "/staff/participants/{person}",
         "/staff/participants/{person}/calls",
     )
