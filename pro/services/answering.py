@@ -107,10 +107,11 @@ def _keep(
     return Saved(_loudest(alerts), True, replace(form, alerts=alerts))
 
 
-def renew(work: Work, sitting: Sitting) -> None:
+def renew(work: Work, sitting: Sitting, *, channel: str = "web") -> None:
     """Go on with a form after a long time: what was asked about another day is asked again.
 
-    The old answers stay as rows and what they raised stays an alert; the clinical facts are taken anew.
+    The old answers stay as rows and what they raised stays an alert; the clinical facts are taken anew. ``channel``:
+    by which it is gone on with.
     """
     form = forms.read(work, sitting, sitting.participant.language)
     stale = form.stale(work.now)
@@ -118,7 +119,7 @@ def renew(work: Work, sitting: Sitting) -> None:
         return
     language = sitting.assessment.language or sitting.participant.language
     for name in stale:
-        work.session.add(_row(work, sitting, interview.Change(name, "withdrawn"), "", language, "web"))
+        work.session.add(_row(work, sitting, interview.Change(name, "withdrawn"), "", language, channel))
     sitting.assessment.context = circumstances.snapshot(work, sitting.assessment)
     work.record("assessment.renewed", sitting.assessment, participant_id=sitting.participant.id, old=sorted(stale))
 

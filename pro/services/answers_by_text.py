@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,6 +19,10 @@ from pro.work import Work
 
 # A message of one of these asks for a reply; the newest says which form a text belongs to.
 ASKING = ("question", "clarify", "clarify_free", "advice", "thanks")
+# What the newest of these said is what a reply answers.
+QUESTIONS = ("question", "advice", "thanks")
+# A reply to what is not asked any more. It brings what is asked now, and is no sign that somebody does not understand.
+MOVED_ON = "moved_on"
 # So many replies in a row that are not understood bring a question back; the next one brings a link or a code.
 CLARIFICATIONS = 2
 # Longer, and nobody remembers what it was about.
@@ -106,10 +111,34 @@ def too_soon(work: Work, form: Assessment) -> bool:
     return newest is not None and newest.status == "waiting"
 
 
+def still_asked(work: Work, participant: Participant, sitting: Sitting) -> bool:
+    """True if what is asked now is what the last text asked that left us.
+
+    Not so after answers in the chat or on the form, after a day, and where the question itself did not arrive.
+    """
+    query = (
+        select(Message)
+        .where(
+            Message.assessment_id == sitting.assessment.id,
+            Message.channel == "sms",
+            Message.template.in_(QUESTIONS),
+            Message.dropped_at.is_(None),
+            Message.failed_at.is_(None),
+        )
+        .order_by(Message.id.desc())
+        .limit(1)
+    )
+    newest = work.session.scalar(query)
+    if newest is None:
+        return False
+    asked = conversation.asked(work, forms.read(work, sitting, participant.language), participant.language)
+    return conversation.is_of(asked, json.loads(work.vault.open(newest.params_sealed))["text"])
+
+
 def go_on(work: Work, row: Inbound, participant: Participant, sitting: Sitting, turn: Turn) -> None:
     """Answer a turn of the conversation."""
     form = sitting.assessment
-    if turn.what == "unclear":
+    if turn.what == "unclear" and turn.why != MOVED_ON:
         if not form.submitted_at:
             _clarify(work, row, participant, sitting, turn)
         return
@@ -189,7 +218,7 @@ def _unclear_in_a_row(work: Work, row: Inbound) -> int:
             Inbound.participant_id == row.participant_id,
             Inbound.assessment_id == row.assessment_id,
             Inbound.channel == "sms",
-            Inbound.why != "too_soon",
+            Inbound.why.not_in(("too_soon", MOVED_ON)),
         )
         .order_by(Inbound.id.desc())
         .limit(CLARIFICATIONS + 2)

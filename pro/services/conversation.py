@@ -103,6 +103,11 @@ def asked(work: Work, form: Form, language: str) -> Asked:
     return Asked(item.id, page, text, options, item.kind, step, saying.whole(text, options, item, step, gettext))
 
 
+def is_of(asked: Asked, sent: str) -> bool:
+    """True if the text message ``sent`` asked the same; what was said besides does not count."""
+    return sent.startswith(saying.bare(asked.text, asked.options)) if asked.item else sent == asked.whole
+
+
 def next_item(form: Form) -> Item | None:
     """The question that is open now, of the first page that is not settled; None when the review is next."""
     page = form.page(form.next_position())
@@ -135,7 +140,7 @@ def turn(
 
     ``inbound``: the row of a text that came in, which is noted; without one a text that somebody should read gets its
     own. ``item``: the question that the person saw ("" for none); a reply to one that is not asked any more is unclear
-    ("moved_on").
+    ("moved_on"), and so is a wish to skip it.
     """
     form = forms.read(work, sitting, language)
     now = next_item(form)
@@ -143,7 +148,8 @@ def turn(
     if form.advice is not None or form.submitted:
         now = None
     at = now.id if now is not None else ""
-    moved_on = item is not None and item != at and not isinstance(heard, reply.Command)
+    wish = isinstance(heard, reply.Command) and heard.command != "skip"
+    moved_on = item is not None and item != at and not wish
     if moved_on and not (isinstance(heard, Given) and heard.whole):
         heard = Unclear("not_understood")
     found, row = _read(work, sitting, text, heard, channel, inbound, now)
@@ -156,6 +162,14 @@ def turn(
     safety = found is not None and screening.needs_advice(found)
     level = max(result.level, found.level if found else Level.NONE)
     return replace(result, level=level, safety=safety)
+
+
+def overhear(work: Work, sitting: Sitting, text: str) -> bool:
+    """Keep and read a chat text that cannot be taken as a reply; True if the fixed safety sentence is due."""
+    found, row = _read(work, sitting, text, Unclear("not_understood"), "chat", None, None)
+    if row is not None:
+        row.assessment_id, row.what = sitting.assessment.id, "unclear"
+    return found is not None and screening.needs_advice(found)
 
 
 def lines(work: Work, assessment: Assessment, language: str) -> list[Line]:
@@ -217,6 +231,9 @@ def _act(here: _Here, item: Item | None, heard: Heard) -> Turn:
         return Turn("unclear", "", "submitted", here.form, Level.NONE)
     if isinstance(heard, Unclear):
         return Turn("unclear", "", heard.why, here.form, Level.NONE)
+    if item is None and heard.value is None:
+        # Nothing is asked that could be skipped, and nobody said to send.
+        return Turn("unclear", "", "not_understood", here.form, Level.NONE)
     if item is None:
         answering.submit(here.work, here.sitting, here.language)
         return here.turn("sent")

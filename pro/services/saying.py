@@ -51,7 +51,7 @@ def question(item: Item, words: Words, gettext: Gettext) -> str:
 
 def whole(text: str, options: tuple[tuple[str, str], ...], item: Item, step: Progress, gettext: Gettext) -> str:
     """The question as one text message; what is said besides only while all of it keeps within two segments."""
-    sent = "\n".join((text, *(f"{typed} = {label}" if label else typed for typed, label in options)))
+    sent = bare(text, options)
     extras = []
     if item.kind == "list":
         extras.append(gettext("Reply with all numbers that apply, for example 1 4, or 0 for none."))
@@ -61,11 +61,15 @@ def whole(text: str, options: tuple[tuple[str, str], ...], item: Item, step: Pro
         extras.append(gettext("Reply with a number. You can also reply BACK, SKIP or HELP."))
     if step.number % NOW_AND_THEN == 0 and step.about_left:
         extras.append(gettext("(about %(left)s questions to go)", left=step.about_left))
-    sent = compose.plainer(sent)
     for extra in extras:
         longer = compose.plainer(f"{sent}\n{extra}")
         sent = longer if compose.segments(longer + " " * BANNER) <= SEGMENTS else sent
     return sent
+
+
+def bare(text: str, options: tuple[tuple[str, str], ...]) -> str:
+    """What a question's text message begins with, whatever is said besides."""
+    return compose.plainer("\n".join((text, *(f"{typed} = {label}" if label else typed for typed, label in options))))
 
 
 def thanks(work: Work, form: Form, language: str) -> str:

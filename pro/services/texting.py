@@ -15,17 +15,18 @@ from pro.core import reply
 from pro.core.freetext import Screening
 from pro.core.level import Level
 from pro.core.smalltalk import Steer
-from pro.errors import ProError
 from pro.models import Alert, Assessment, Inbound, Message, Participant
-from pro.services import access, answers_by_text, conversation, leaving, phones, quarantine, screening
+from pro.services import access, answering, answers_by_text, conversation, leaving, phones, quarantine, screening
+from pro.services.access import Sitting
 from pro.services.answers_by_text import Out, queue, say
+from pro.services.conversation import Turn
 from pro.work import Actor, Work
 
 log = logging.getLogger(__name__)
 # The safety sentence goes out at most so often to a number.
 SAFETY_PAUSE = timedelta(hours=1)
-LONGEST_STAFF_TEXT = 500
-STAFF_TEXT_PLACES = 4
+# No item has this name.
+UNSEEN = "-"
 
 
 def receive(work: Work, *, provider_id: str, address: str, text: str) -> Inbound:
@@ -124,22 +125,32 @@ def _from_participant(work: Work, row: Inbound, participant: Participant, text: 
         row.what, row.why, row.assessment_id = "unclear", "too_soon", form.id
         _safety(work, row, found, participant, address, participant.language)
         return
-    turn = None
-    try:
-        with work.session.begin_nested():
-            turn = conversation.turn(work, sitting, text, channel="sms", language=participant.language, inbound=row)
-    except (ProError, LookupError, ValueError) as error:
-        # The text must be read all the same.
-        log.error("a reply by text could not be taken: %s", type(error).__name__)
+    turn = _taken(work, row, participant, sitting, text)
     if turn is None:
         found = screening.read(work, text, participant)
         screening.note(work, row, participant, found)
         row.what, row.assessment_id = "unclear", form.id
         _safety(work, row, found, participant, address, participant.language)
-        return
-    if turn.safety:
-        _send_safety(work, row, participant, address, participant.language)
-    answers_by_text.go_on(work, row, participant, sitting, turn)
+
+
+def _taken(work: Work, row: Inbound, participant: Participant, sitting: Sitting, text: str) -> Turn | None:
+    """The text as a turn of the conversation, and our answer queued; None if anything went wrong: nothing is kept."""
+    try:
+        with work.session.begin_nested():
+            answering.renew(work, sitting, channel="sms")
+            # Whoever went on elsewhere, or never got the question, did not answer what is asked now.
+            saw = None if answers_by_text.still_asked(work, participant, sitting) else UNSEEN
+            turn = conversation.turn(
+                work, sitting, text, channel="sms", language=participant.language, inbound=row, item=saw
+            )
+            if turn.safety:
+                _send_safety(work, row, participant, work.vault.open(row.address_sealed), participant.language)
+            answers_by_text.go_on(work, row, participant, sitting, turn)
+    except Exception as error:
+        # Whatever it is, the text must be kept and read all the same.
+        log.error("a reply by text could not be taken: %s", type(error).__name__)
+        return None
+    return turn
 
 
 def _may_answer(work: Work, participant: Participant, form: Assessment) -> bool:
@@ -188,10 +199,3 @@ def _send_safety(work: Work, row: Inbound, participant: Participant | None, addr
     # Counted, so that two texts at once bring one sentence.
     out = Out("safety", {"emergency": plan.settings.emergency}, f"{prefix}{number}", language)
     queue(work, out, address, participant)
-
-
-def _count(work: Work, participant: Participant) -> int:
-    query = select(func.count(Message.id)).where(
-        Message.participant_id == participant.id, Message.template == "staff_text"
-    )
-    return work.session.scalar(query) or 0

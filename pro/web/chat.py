@@ -25,6 +25,8 @@ pages.before_request(seat.only_forms)
 
 # More than any question takes. What is longer is nobody's answer, and reading it costs.
 LONGEST = 1000
+# As much as that is read for red flags even so.
+LONGEST_READ = 20_000
 # Where what was typed is worth keeping in the field, to be mended instead of typed again.
 MENDED = ("too_long", "unreadable", "moved_on")
 ADVICE = ("understood", "wrong")
@@ -131,7 +133,9 @@ def _hear(sitting: Sitting, form: Form, do: str, typed: str, ticks: Sequence[str
         why = "no_such_option"
     if why:
         status = {"moved_on": 200, "no_such_option": 400}.get(why, 422)
-        return _screen(sitting, form, Said(why=why, text=typed, ticks=ticks), status)
+        # Too long, or beside ticks: no answer, but somebody wrote it.
+        safety = bool(typed) and not tapped and conversation.overhear(site.work(), sitting, typed[:LONGEST_READ])
+        return _screen(sitting, form, Said(why=why, text=typed, ticks=ticks, safety=safety), status)
     turn = conversation.turn(
         site.work(), sitting, said, channel="chat", language=site.language(), item=request.form.get("item", now.item)
     )

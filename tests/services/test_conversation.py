@@ -225,3 +225,15 @@ def test_a_form_begun_by_text_is_finished_on_the_web(ward: Ward) -> None:
         ("breath", "正常", "web"),
         ("chest", "没有", "web"),
     ]
+
+
+def test_skip_at_the_review_sends_nothing(ward: Ward) -> None:
+    browser = ward.start()
+    shorten(ward)
+    for text in QUIET_ZH:
+        say(browser, text)
+    assert now_asked(browser).kind == "review"
+    for text in ("跳过", "skip"):
+        assert say(browser, text).what == "unclear"
+    assert ward.rows(Assessment)[0].submitted_at is None
+    assert say(browser, "1").what == "sent"

@@ -55,6 +55,7 @@ def test_begun_by_text_and_finished_by_link(ward: Ward) -> None:
     texter.write("0")
     phone = ward.start()
     phone.save(breath=0, chest=0)
+    assert texter.write("0").why == "moved_on"
     texter.write("0")
     phone.save(faint=0)
     texter.write("返回")

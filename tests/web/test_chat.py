@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from pro.core.level import Level
 from pro.db import transaction
 from pro.models import Alert, Answer, Assessment, Inbound
 from pro.work import House
@@ -270,6 +271,15 @@ def test_red_words_instead_of_an_answer_are_read_and_answered_at_once(begun: Cha
     assert "120" in "".join(begun.bubbles[1:])
     assert [row.channel for row in rows(house, Inbound)] == ["chat"]
     assert max(alert.level for alert in rows(house, Alert)) >= 2
+
+
+def test_red_words_in_a_text_that_is_too_long_are_read_all_the_same(begun: Chatter, house: House) -> None:
+    answer = begun.replies(do="send", text="今天天气很好，" * 200 + "我喘不过气")
+    assert answer.status_code == 422
+    assert "120" in begun.page
+    assert [alert.rule for alert in rows(house, Alert)] == ["TEXT"]
+    assert [(row.what, row.level) for row in rows(house, Inbound)] == [("unclear", Level.EMERGENCY)]
+    assert rows(house, Answer) == []
 
 
 def test_the_end_is_a_question_a_look_or_the_last_page(english: Chatter, seeded: Study, house: House) -> None:
