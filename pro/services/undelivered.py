@@ -15,18 +15,23 @@ GONE = ("phone_invalid", "phone_unknown", "phone_not_mobile", "phone_unreachable
 UNSUBSCRIBED = "unsubscribed"
 # Failures are looked at for so long; the worker comes by every few seconds.
 LOOKED_AT = timedelta(days=1)
+# A receipt may come before the reference of its message is stored; it is kept for so long.
+EARLY = timedelta(hours=1)
+EARLY_ACTION = "receipt.early"
 DELIVERED = ("delivered", "read")
 FAILED = ("failed", "undelivered")
 
 
 def callback(work: Work, reference: str, state: str, failure: str) -> Message | None:
-    """The provider says what became of the message ``reference``; None for one that is not ours.
+    """The provider says what became of the message ``reference``; None for one that is not ours, or not yet known.
 
     ``state``: the provider's word; ``failure``: as ``Message.failure``. Receipts come twice and in any order: a
     message that arrived stays so, and only a receipt that it arrived takes a failure back.
     """
     query = select(Message).where(Message.reference == reference, Message.channel == "sms").with_for_update()
     message = work.session.scalar(query.limit(1)) if reference else None
+    if message is None and reference and state in (*DELIVERED, *FAILED):
+        _keep(work, reference, state, failure)
     if message is None or message.delivered_at is not None:
         return message
     about = {"channel": message.channel, "template": message.template, "reference": reference}
@@ -59,7 +64,10 @@ def act(work: Work, message: Message) -> bool:
 
 
 def look(work: Work) -> int:
-    """Act on the failures that the provider told at once, when a message was handed over; how many were new."""
+    """Act on the failures that the provider told at once, when a message was handed over, and on receipts that came
+    before their message was known; how many were new.
+    """
+    early = _early(work)
     reasons = or_(*(Message.failure.like(f"{reason}%") for reason in (*GONE, UNSUBSCRIBED)))
     query = select(Message).where(
         Message.channel == "sms",
@@ -67,7 +75,31 @@ def look(work: Work) -> int:
         Message.participant_id.is_not(None),
         reasons,
     )
-    return sum(act(work, message) for message in work.session.scalars(query.order_by(Message.id)))
+    return early + sum(act(work, message) for message in work.session.scalars(query.order_by(Message.id)))
+
+
+def _keep(work: Work, reference: str, state: str, failure: str) -> None:
+    """A receipt of a message that nobody knows: it may be on its way into the outbox."""
+    new = {"reference": reference, "state": state, "failure": failure[:255]}
+    # Of a message, but of no row yet.
+    work.record(EARLY_ACTION, Message(), new=new)
+
+
+def _early(work: Work) -> int:
+    """Give kept receipts to their messages; how many changed one."""
+    mine = (Event.subject == Message.__tablename__, Event.subject_id.is_(None), Event.action == EARLY_ACTION)
+    query = select(Event).where(*mine, Event.at > work.now - EARLY).order_by(Event.id)
+    changed = 0
+    for said in [event.new or {} for event in work.session.scalars(query)]:
+        known = select(Message).where(
+            Message.reference == said["reference"], Message.channel == "sms", Message.delivered_at.is_(None)
+        )
+        message = work.session.scalar(known.limit(1))
+        if message is not None:
+            before = message.status
+            callback(work, said["reference"], said["state"], said["failure"])
+            changed += message.status != before
+    return changed
 
 
 def _came_back(work: Work, message: Message) -> bool:

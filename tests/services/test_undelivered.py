@@ -69,6 +69,26 @@ def test_who_unsubscribed_at_the_provider_gets_no_more_messages(ward: Ward) -> N
     assert [task.kind for task in ward.rows(Task)] == ["phone_unreachable"]
 
 
+@pytest.mark.parametrize(
+    ("states", "status", "tasks"), [(["delivered"], "delivered", 0), (["undelivered"], "failed", 1)]
+)
+def test_a_receipt_that_comes_before_the_reference_is_stored_is_not_lost(
+    any_ward: Ward, states: list[str], status: str, tasks: int
+) -> None:
+    for state in states:
+        receipt(any_ward, "SM1", state, "30003" if state == "undelivered" else "")
+    receipt(any_ward, "SMnobodys", "delivered")
+    with browser.working(any_ward.house) as work:
+        assert undelivered.look(work) == 0
+    sent(any_ward)
+    for done in (1, 0):
+        with browser.working(any_ward.house) as work:
+            assert undelivered.look(work) == done
+    [message] = any_ward.rows(Message)
+    assert message.status == status
+    assert len(any_ward.rows(Task)) == tasks
+
+
 class Refusing:
     """A provider that says at once that this phone wants nothing."""
 
