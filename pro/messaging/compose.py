@@ -99,8 +99,17 @@ def _environment() -> Environment:
 _TEMPLATES = _environment()
 
 
-def render(kind: str, language: str, params: Mapping[str, Any], catalogs: Catalogs, env_banner: bool) -> Rendered:
-    """The message of ``kind`` in ``language``. ``env_banner``: mark it as not from a real study.
+def render(
+    kind: str,
+    language: str,
+    params: Mapping[str, Any],
+    catalogs: Catalogs,
+    env_banner: bool,
+    *,
+    two_way: bool = False,
+) -> Rendered:
+    """The message of ``kind`` in ``language``. ``env_banner``: mark it as not from a real study; ``two_way``: replies
+    are read.
 
     Raises KeyError for an unknown kind or language, ValueError if a parameter is missing, not one of the kind's, or one
     that the template has no words for.
@@ -109,7 +118,13 @@ def render(kind: str, language: str, params: Mapping[str, Any], catalogs: Catalo
     if params.keys() != wanted.params:
         raise ValueError(f"a message of kind {kind} takes {sorted(wanted.params)}, not {sorted(params)}")
     translator = catalogs.translator(language)
-    words = {"_": translator.gettext, "ngettext": translator.ngettext, "env_banner": env_banner, **params}
+    words = {
+        "_": translator.gettext,
+        "ngettext": translator.ngettext,
+        "env_banner": env_banner,
+        "two_way": two_way,
+        **params,
+    }
     subject = ""
     try:
         if wanted.channel == "email":

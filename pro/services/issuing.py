@@ -206,7 +206,12 @@ def _invite(work: Work, participant: Participant, assessment: Assessment, link: 
         return
     params = {"link": link} if link else {"code": code, "address": work.config.base_url}
     rendered = compose.render(
-        template, participant.language, params, work.house.catalogs, env_banner=not work.config.production
+        template,
+        participant.language,
+        params,
+        work.house.catalogs,
+        env_banner=not work.config.production,
+        two_way=work.config.sms_two_way,
     )
     outbox.queue(
         work,

@@ -105,6 +105,23 @@ def test_the_digest_counts_and_lists(catalogs: Catalogs, language: str, number: 
     ]
 
 
+@pytest.mark.parametrize("kind", ["invitation", "invitation_code", "reminder", "reminder_code"])
+@pytest.mark.parametrize(("language", "unread"), [("en", "not read"), ("zh_Hans", "(回信没人看|不接收回复)")])
+def test_where_replies_are_read_no_text_says_that_they_are_not(
+    catalogs: Catalogs, kind: str, language: str, unread: str
+) -> None:
+    params = PARAMS[kind.replace("reminder", "invitation")]
+    for env_banner in (False, True):
+        one_way, two_way = (
+            compose.render(kind, language, params, catalogs, env_banner, two_way=on).text for on in (False, True)
+        )
+        assert re.search(unread, one_way)
+        assert not re.search(unread, two_way)
+        assert compose.segments(two_way) <= 2
+        assert language != "en" or compose.is_gsm7(two_way)
+        assert all(str(value) in two_way for value in params.values())
+
+
 def test_nothing_clinical_and_no_phone_in_any_text(catalogs: Catalogs) -> None:
     for key, found in every_text(catalogs).items():
         words = f"{found.subject}\n{found.text}".lower()
