@@ -102,7 +102,10 @@ def read(item: Item, text: str) -> Given | Unclear:
 
 def command(text: str) -> Steer | None:
     """The command that ``text`` is as a whole, in any language and case; punctuation and pictures do not matter."""
-    spans = [span for span in scan(tokens(text[:_LONGEST]), (COMMANDS,)) if span.kind not in _MUTE]
+    if len(text) > _LONGEST:
+        # Whatever begins like one: the rest must be read.
+        return None
+    spans = [span for span in scan(tokens(text), (COMMANDS,)) if span.kind not in _MUTE]
     return _steer(spans[0]) if len(spans) == 1 and spans[0].kind == "command" else None
 
 

@@ -87,3 +87,9 @@ def test_a_text_is_kept_read_and_told_whatever_breaks(ward: Ward, monkeypatch: p
     assert texter.kinds[-1] == "safety"
     assert len(ward.rows(Inbound)) == 1
     assert ward.rows(Assessment)[0].submitted_at is None
+
+
+def test_what_follows_far_behind_a_command_is_read(ward: Ward) -> None:
+    texter = asked(two_way(ward))
+    texter.write("STOP" + " " * 1000 + "我喘不过气")
+    assert ward.alerts()["TEXT"].level == Level.EMERGENCY
