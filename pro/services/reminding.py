@@ -359,14 +359,8 @@ def _queue(work: Work, calls: Sequence[_Call]) -> None:
 
 def _draft(work: Work, call: _Call, template: str, params: Mapping[str, str]) -> outbox.Draft:
     row, line, reminder = call.person.row, call.line, call.reminder
-    rendered = compose.render(
-        template,
-        row.language,
-        params,
-        work.house.catalogs,
-        not work.config.production,
-        two_way=work.config.sms_two_way,
-    )
+    banner, two_way = not work.config.production, work.config.sms_two_way
+    rendered = compose.render(template, row.language, params, work.house.catalogs, banner, two_way=two_way)
     return outbox.Draft(
         # By name, not by row: a visit that was dropped and comes back on its day is not announced again.
         dedupe_key=f"remind:{row.id}:{line.visit}:{line.instrument}:{line.opens_at:%Y%m%d}:{reminder.step}",

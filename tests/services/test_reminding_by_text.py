@@ -36,4 +36,6 @@ def test_the_first_question_goes_out_where_people_may_answer_by_text(ward: Ward,
     licensed = [row for row in texts if forms[row.assessment_id or 0].instrument == "qlq_c30"]
     assert {row.template for row in licensed} <= {"invitation_code"}, "licensed words stay on the web"
     assert texts, "somebody was asked"
+    unread = [row for row in licensed if "没人看" in texting.house.vault.open(row.body_sealed)]
+    assert unread == ([] if on else licensed), "whether replies are read is said truly"
     assert ward.rows(Participant)
