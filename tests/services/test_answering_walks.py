@@ -118,8 +118,14 @@ class Walk:
             standing = [alert for alert in listed if alert.superseded_at is None and alert.resolved_at is None]
             assert max((alert.level for alert in standing), default=0) == self.loudest
             plan = work.catalogue.plans["npc_reirradiation"]
-            context = circumstances.context_of(form.context, work.now)
-            case = Case(answers=answers, context=context, submitted=form.submitted_at is not None)
+            # Earlier walks of the same person are what this one is compared with: a rise hides a quieter sign.
+            case = Case(
+                answers=answers,
+                baseline=circumstances.earlier_values(work, form.instrument, form.context["baseline"]),
+                previous=circumstances.earlier_values(work, form.instrument, form.context["previous"]),
+                context=circumstances.context_of(form.context, work.now),
+                submitted=form.submitted_at is not None,
+            )
             for finding in judge(plan, work.catalogue.instruments["npc_checkin"], case).findings:
                 alert = alerts[finding.rule_id]
                 assert (alert.level, alert.superseded_at, alert.resolved_at) == (finding.level, None, None)

@@ -237,8 +237,11 @@ def test_a_password_is_kept_as_a_hash_only(ward):
     assert all(row.password_hash.startswith("$argon2id$") for row in ward.rows(Staff))
 
 
-READ = "see_alert see_answers see_board see_dates see_drill see_participants see_roster"
-ACT = "acknowledge check_answers confirm_drill enter_answers log_call note see_identity send_form set_dates set_reason"
+READ = "see_alert see_answers see_board see_dates see_drill see_inbox see_participants see_roster"
+ACT = (
+    "acknowledge assign_text check_answers confirm_drill enter_answers log_call make_card note reply_text see_identity"
+    " send_form set_dates set_reason"
+)
 LEAD = "edit_roster enrol"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -28,7 +28,8 @@ Row = TypeVar("Row", bound=Base)
 class Ward:
     """A Chinese nurse on duty, an English-speaking investigator, a coordinator, a Chinese participant."""
 
-    house: House
+    # Every data file hangs on it: a failing example would be shown with megabytes of words.
+    house: House = field(repr=False)
     nurse: Account
     investigator: Account
     coordinator: Account
