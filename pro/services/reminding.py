@@ -120,13 +120,17 @@ def _batch(work: Work, limit: int, without: Iterable[int], only: int | None = No
         already = _sent_today(work, people)
         free = _hold(work, _begun_and_over(work, people, forms))
         calls: list[_Call] = []
+        silences: list[tuple[Participant, list[Expected]]] = []
         for person in people:
             silent = _close(work, person, forms, free)
             pending = _remind(work, person, forms, already[person.row.id], calls)
             person.row.look_at = _next(work, person, pending)
             if silent:
-                work.session.flush()
-                silence.missed(work, person.row, silent)
+                silences.append((person.row, silent))
+        # At once for all of them: each would otherwise be written on its own.
+        work.session.flush()
+        for participant, silent in silences:
+            silence.missed(work, participant, silent, held=True)
         _queue(work, calls)
     return len(due)
 

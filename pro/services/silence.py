@@ -55,19 +55,20 @@ class Silence:
     last_answer_at: datetime | None
 
 
-def missed(work: Work, participant: Participant, rows: Sequence[Expected]) -> None:
+def missed(work: Work, participant: Participant, rows: Sequence[Expected], *, held: bool = False) -> None:
     """``rows`` closed without any answer: raise what the plan's rules say about silence and make a phone task.
 
     A check-in leads to alerts, and to a call where a rule fired or, in the weeks of risk, at once. Of other
     instruments only the form of the endpoint visit leads to a call. A form that nobody could have known of in time
-    leads to nothing. May run twice.
+    leads to nothing. May run twice. ``held``: the caller holds the participant already.
     """
     plan = work.catalogue.plans[participant.plan]
     asked = (row for row in rows if _was_asked(plan, participant, row))
     known = sorted(asked, key=lambda row: (row.closes_at, row.id))
     if not known or not participant.is_active:
         return
-    work.lock(participant)
+    if not held:
+        work.lock(participant)
     silence = silence_of(work, participant)
     checkins = [row for row in known if row.instrument == plan.instruments[0] and row in silence.rows]
     cause, alert, hurry = None, None, False
@@ -213,6 +214,8 @@ def _raise(
     work: Work, plan: Plan, row: Expected, silence: Silence, verdict: Verdict, findings: Sequence[Finding]
 ) -> Alert | None:
     """Keep the findings that nobody is busy with already and tell of them; the loudest alert that stands for them."""
+    if not findings:
+        return None
     query = select(Alert).where(Alert.participant_id == row.participant_id, Alert.source.like(f"{SILENCE}%"))
     before = list(work.session.scalars(query.order_by(Alert.id)))
     source, standing, new = f"{SILENCE}{row.id}", [], []
