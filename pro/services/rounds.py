@@ -23,7 +23,7 @@ from pro.work import House, Work
 
 log = logging.getLogger(__name__)
 # Seconds for the outbox in a round and between two rounds, however much waits: the rest must come round too.
-ONE_ROUND, BETWEEN = 1.0, 3.0
+ONE_ROUND, BETWEEN = 0.5, 3.0
 MANY = 1 << 30
 # Batches of 500 events that a round seals at most: a backlog of messages leaves thousands between two rounds.
 SEALINGS = 10
