@@ -172,10 +172,11 @@ class Chatter(Patient):
 def _main(page: Page) -> str | None:
     """What the page shows; None between two pages. Asked from here, because the pages' policy allows no eval."""
     try:
-        # What was pressed is framed while it is being saved; that is not another screen yet.
-        return re.sub('class="(opt|chip) on"', r'class="\1"', page.locator("main").inner_html(timeout=1000))
+        shown = page.locator("main").inner_html(timeout=1000)
     except PlaywrightError:
         return None
+    # What was pressed is framed while it is being saved, and a slow save is said; that is not another screen yet.
+    return re.sub('<p [^>]*role="status"[^>]*>.*?</p>', "", re.sub('class="(opt|chip) on"', r'class="\1"', shown))
 
 
 def _first_code(page: Page) -> int:

@@ -77,7 +77,7 @@ def chat_screens(me: Chatter) -> Iterator[str]:
     yield "chat, not understood"
     me.taps_on(1)
     yield "chat, advice"
-    me.page.locator("button[value=understood]").click()
+    me.understands()
     while me.page.locator(".chip").count():
         me.taps_on(0)
     yield "chat, list"
@@ -160,6 +160,7 @@ def small_targets(page: Page) -> list[str]:
 def looked_at(page: Page, name: str, language: str) -> list[str]:
     """Everything that is wrong with the page on the screen."""
     wrong = []
+    page.wait_for_load_state()
     results = Axe().run(page, options=RULES)
     wrong += [
         f"{name}: axe {found['id']} {found['nodes'][0]['html'][:120]}" for found in results.response["violations"]
@@ -212,6 +213,7 @@ def test_a_narrow_phone_with_text_twice_as_large(
     me = patient(language, viewport={"width": 320, "height": 640})
     wrong = []
     for name in walk(me):
+        me.page.wait_for_load_state()
         if sideways(me.page):
             wrong.append(f"{name} at 320 px: {sideways(me.page)}")
         me.page.evaluate("document.documentElement.style.fontSize='200%'")
