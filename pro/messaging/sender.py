@@ -7,7 +7,7 @@ it in the reader's language. It never holds an address or a text, because it is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
@@ -19,7 +19,8 @@ class Letter:
     """One message, opened for sending; ``written_at`` is when it was queued.
 
     ``message_id`` stays the same when it is sent again, so a duplicate is recognisable. The fields have no ``repr``: a
-    traceback or a log line must not show whom it is for.
+    traceback or a log line must not show whom it is for. ``template_id`` and ``template_params``: what the gateway's own
+    register calls this text, and what fills its gaps; empty where no register is kept.
     """
 
     channel: str
@@ -31,6 +32,8 @@ class Letter:
     language: str
     message_id: str
     written_at: datetime
+    template_id: str = ""
+    template_params: Mapping[str, str] = field(default_factory=dict)
 
 
 class Unreachable(Exception):
