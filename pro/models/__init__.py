@@ -8,6 +8,7 @@ from pro.models.expected import MISSING_REASONS, Expected
 from pro.models.inbound import Card, Inbound
 from pro.models.message import Message
 from pro.models.participant import Anchor, Circumstance, Participant
+from pro.models.signature import Signature
 from pro.models.staff import ROLES, Absence, Drill, Duty, Staff, StaffSession
 from pro.models.task import CALL_OUTCOMES, TASK_KINDS, Call, Task
 
@@ -37,6 +38,7 @@ __all__ = [
     "Participant",
     "Score",
     "Seal",
+    "Signature",
     "Staff",
     "StaffSession",
     "Task",

@@ -11,6 +11,36 @@ from flask.blueprints import BlueprintSetupState
 from pro.services import texts
 from pro.web import guard, site, staff_words
 
+# What went as it was meant to: said in green.
+GOOD_NEWS = frozenset(
+    {
+        "absence_put",
+        "acknowledged",
+        "call_again",
+        "call_logged",
+        "card_revoked",
+        "checked",
+        "corrected",
+        "date_set",
+        "date_taken_back",
+        "drill_confirmed",
+        "duty_put",
+        "enrolled",
+        "entered",
+        "entered_paper",
+        "handed_over",
+        "noted",
+        "queued",
+        "reason_set",
+        "suspicion_cleared",
+        "text_assigned",
+        "text_queued",
+        "text_set_aside",
+        "texts_read",
+        "treated",
+    }
+)
+
 
 def notify(key: str, **values: Any) -> None:
     """Say ``key``, a sentence of ``staff/layout.html``, once on the next page."""
@@ -28,6 +58,7 @@ def context() -> dict[str, Any]:
     return {
         "me": g.get("staff"),
         "may": guard.may,
+        "good_news": GOOD_NEWS,
         "now": site.work().now,
         "plan": plan,
         "plan_words": site.house().catalogue.plan_words[plan.id, site.language()],

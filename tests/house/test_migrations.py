@@ -15,7 +15,7 @@ from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from pro import db
-from pro.models import Answer, Assessment, Event, Participant, Score, Seal
+from pro.models import Answer, Assessment, Event, Participant, Score, Seal, Signature, Staff
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 SCRIPTS = ScriptDirectory(str(db.MIGRATIONS))
@@ -112,7 +112,8 @@ def with_rows(any_engine: Engine) -> Engine:
             closes_at=NOW,
         )
         event = Event(at=NOW, actor="system", role="system", action="made", subject="assessment", reason="")
-        session.add_all([assessment, event])
+        staff = Staff(email="a@b", name="A", role="investigator", language="en", password_hash="", made_at=NOW)
+        session.add_all([assessment, event, staff])
         session.flush()
         session.add_all(
             [
@@ -131,13 +132,24 @@ def with_rows(any_engine: Engine) -> Engine:
                 Score(
                     assessment_id=assessment.id, scale="QL", value=50.0, raw=4.0, used=2, of=2, algorithm="a", at=NOW
                 ),
+                Signature(
+                    staff_id=staff.id,
+                    name="A",
+                    role="investigator",
+                    meaning="assessed",
+                    subject="alert",
+                    subject_id=1,
+                    at=NOW,
+                    digest="0" * 64,
+                ),
             ]
         )
     return any_engine
 
 
 @pytest.mark.parametrize(
-    ("table", "column"), [("event", "reason"), ("seal", "digest"), ("answer", "state"), ("score", "scale")]
+    ("table", "column"),
+    [("event", "reason"), ("seal", "digest"), ("answer", "state"), ("score", "scale"), ("signature", "meaning")],
 )
 def test_what_must_stay_stays(with_rows: Engine, table: str, column: str) -> None:
     commands = [f"UPDATE {table} SET {column} = 'x'", f"DELETE FROM {table}"]
