@@ -10,7 +10,6 @@ import hashlib
 import hmac
 import json
 import re
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -18,12 +17,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from darabonba.core import DaraCore
+from werkzeug.datastructures import Headers
+
+from tests.messaging.loopback import Answer, served
 
 KEY_ID, KEY_SECRET, SIGN_NAME = "LTAI-not-a-real-one", "a-key-secret", "南昌某医院"
 WEBHOOK_KEY = "k3y-" + "0123456789abcdef" * 2
@@ -39,8 +40,6 @@ BAD_NUMBERS = {
 # Registered texts, and the gaps that each must be given.
 TEMPLATES = {"SMS_1001": {"code"}, "SMS_1002": set[str]()}
 REPORTED = "2026-03-02 09:00:00"
-
-Answer = tuple[int, dict[str, str], bytes]
 
 
 def encode(text: str) -> str:
@@ -90,8 +89,8 @@ class AlibabaFake:
             return self._error(400 if refused != "InvalidAccessKeyId.NotFound" else 404, refused)
         if self.busy:
             self.busy -= 1
-            status, found, text = self._error(400, "Throttling.User")
-            return status, found | ({"x-acs-retry-after": self.wait} if self.wait else {}), text
+            status, _none, text = self._error(400, "Throttling.User")
+            return status, {"x-acs-retry-after": self.wait} if self.wait else {}, text
         if self.status != 200:
             return self.status, {}, self.body or b"<html>bad gateway</html>"
         asked = dict(parse_qsl(urlsplit(target).query, keep_blank_values=True))
@@ -195,40 +194,13 @@ def alibaba_fake() -> Iterator[AlibabaFake]:
     """A running fake on a free loopback port."""
     fake = AlibabaFake()
 
-    class Requests(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-        wbufsize = -1
+    def reply(target: str, headers: Headers, body: bytes) -> Answer:
+        return fake.reply("POST", target, {name.lower(): value for name, value in headers.items()}, body)
 
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            status, more, data = fake.reply("POST", self.path, headers, body)
-            try:
-                self.send_response(status)
-                for name, value in more.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Type", "application/json;charset=utf-8")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-            except ConnectionError:
-                fake.problems.append("the client hung up")
-
-        def log_message(self, *_arguments: object) -> None:
-            """Tests are quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Requests)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    fake.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
-        yield fake
-    finally:
-        # The client keeps its lines for the whole process.
-        while DaraCore._sessions:
-            DaraCore._sessions.popitem()[1].close()
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
+    with served(reply, fake.problems) as fake.url:
+        try:
+            yield fake
+        finally:
+            # The client keeps its lines for the whole process.
+            while DaraCore._sessions:
+                DaraCore._sessions.popitem()[1].close()

@@ -16,7 +16,7 @@ import pytest
 from pro.messaging.alibaba_codes import CODES, failure, reason_of
 from pro.messaging.alibaba_sms import AlibabaSms
 from pro.messaging.sender import Letter, Refused, Unreachable
-from tests.browser import at_once
+from tests.browser import at_once, hasty_threads
 from tests.messaging import alibaba_fake
 from tests.messaging.alibaba_fake import KEY_ID, KEY_SECRET, SIGN_NAME, AlibabaFake
 from tests.messaging.letters import make_letter
@@ -252,12 +252,8 @@ def test_several_threads_get_each_its_own_answer(fake: AlibabaFake) -> None:
             code = f"{thread}.{number}"
             found[code] = sms.send(letter(template_params={"code": code}))
 
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
+    with hasty_threads():
         at_once(*(partial(send, thread) for thread in range(sms.at_once)))
-    finally:
-        sys.setswitchinterval(usual)
     assert found == {json.loads(one["TemplateParam"])["code"]: one["BizId"] for one in fake.messages}
     assert len(found) == 15 * sms.at_once
 

@@ -17,14 +17,24 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from app import create_app
 from pro.config import Config
 from pro.db import Base, transaction
+from pro.messaging.alibaba_sms import AlibabaSms
 from pro.models import Alert, Event, Inbound, Message, Task
 from pro.services import rounds
 from pro.work import House
 from tests import make
 from tests.browser import at_once
 from tests.make import PHONES, Clock, Study
-from tests.messaging.alibaba_fake import WEBHOOK_KEY, push, receipt, reply_text
-from tests.messaging.letters import queue_one
+from tests.messaging.alibaba_fake import (
+    KEY_ID,
+    KEY_SECRET,
+    SIGN_NAME,
+    WEBHOOK_KEY,
+    alibaba_fake,
+    push,
+    receipt,
+    reply_text,
+)
+from tests.messaging.letters import make_letter, queue_one
 
 PHONE = PHONES["zh_Hans"].removeprefix("+86")
 OTHER = PHONES["en"].removeprefix("+86")
@@ -157,20 +167,31 @@ def test_one_broken_entry_loses_none_of_the_others(place: Place) -> None:
     assert {row.status for row in place.rows(Message) if row.reference} == {"delivered"}
 
 
-def test_what_could_not_be_stored_is_taken_when_it_comes_again(place: Place) -> None:
+def test_what_broke_half_way_is_taken_whole_when_it_comes_again(place: Place) -> None:
     with transaction(place.house.engine) as session:
         stop = "BEGIN SELECT RAISE(ABORT, 'broken on purpose'); END"
-        session.execute(
-            text(f"CREATE TRIGGER broken BEFORE INSERT ON inbound WHEN new.provider_id = 'alibaba:2' {stop}")
-        )
-    texts = [reply_text("流鼻血", 1, PHONE), reply_text("hello", 2, OTHER), reply_text("hello", 3, OTHER)]
+        session.execute(text(f"CREATE TRIGGER broken BEFORE INSERT ON alert {stop}"))
+    texts = [reply_text("hello", 1, OTHER), reply_text("我喘不过气", 2, PHONE), reply_text("hello", 3, OTHER)]
     assert place.push(*texts)[0] == 500
+    # Had the second been kept without its alert, the next call would have found it known.
     assert [row.provider_id for row in place.rows(Inbound)] == ["alibaba:1", "alibaba:3"]
     with transaction(place.house.engine) as session:
         session.execute(text("DROP TRIGGER broken"))
     assert place.push(*texts) == TAKEN
     assert sorted(row.provider_id for row in place.rows(Inbound)) == ["alibaba:1", "alibaba:2", "alibaba:3"]
     assert len(place.rows(Alert)) == 1
+
+
+def test_a_message_goes_out_and_its_receipt_and_answer_come_back(place: Place) -> None:
+    with alibaba_fake() as fake:
+        sms = AlibabaSms(key_id=KEY_ID, key_secret=KEY_SECRET, sign_name=SIGN_NAME, api_url=fake.url)
+        address = PHONES["zh_Hans"]
+        reference = sms.send(make_letter(address=address, template_id="SMS_1002"))
+        place.sent(reference)
+        assert place.push(receipt(reference, phone_number=PHONE)) == TAKEN
+        assert place.push(reply_text("退订", 1, fake.messages[0]["PhoneNumbers"])) == TAKEN
+    assert [row.status for row in place.rows(Message) if row.reference] == ["delivered"]
+    assert [row.what for row in place.rows(Inbound)] == ["command"]
 
 
 def test_receipts_move_messages_whatever_their_order(place: Place) -> None:
