@@ -14,7 +14,7 @@ from pro.catalogue import read as read_catalogue
 from pro.config import Config
 from pro.errors import ConfigError
 from pro.services import wording
-from pro.web import chat, doors, errors, health, metrics, questionnaire, site, sms, staff
+from pro.web import chat, doors, errors, health, metrics, questionnaire, site, sms_alibaba, sms_twilio, staff
 from pro.work import Clock, House, clock
 
 ROOT = Path(__file__).parent
@@ -56,7 +56,7 @@ def create_app(config: Config | None = None, now: Clock = clock) -> Flask:
         return app
     site.install(app, house)
     errors.register(app)
-    for pages in (doors, questionnaire, chat, staff, health, metrics, sms):
+    for pages in (doors, questionnaire, chat, staff, health, metrics, sms_twilio, sms_alibaba):
         app.register_blueprint(pages.pages)
     cli.register(app, house, [])
     return app

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 list=$1
 stamp=.venv/.stamp-$list
 
-# The list for development holds all of the other one, so either stamp will do for requirements.txt.
+# The other lists (for development, with Alibaba Cloud's client) hold all of requirements.txt, so either stamp will do for requirements.txt.
 current() { [ -f "$stamp" ] && cmp -s "$list" "$stamp"; }
 covered() { [ "$list" = requirements.txt ] && cmp -s requirements.txt .venv/.stamp-covered-requirements.txt; }
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +16,9 @@ from pro.errors import ConfigError
 DEMONSTRATION_KEY = "demonstration-only-not-a-secret-0000"
 # A Fernet key that everybody can read here; production refuses it.
 DEMONSTRATION_DATA_KEY = "ZGVtb25zdHJhdGlvbi1vbmx5LW5vdC1hLXNlY3JldCE="
+# The key stands in an address.
+WEBHOOK_KEY = re.compile(r"[A-Za-z0-9_-]{32,}")
+GATEWAY = re.compile(r"https://[^/]+|http://(?:127\.0\.0\.1|localhost)(?::[0-9]+)?")
 LOCAL_HOSTS = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -44,6 +49,11 @@ class Config:
     twilio_token: str = ""
     twilio_from: str = ""
     twilio_api_url: str = ""
+    alibaba_key_id: str = ""
+    alibaba_key_secret: str = ""
+    alibaba_sign_name: str = ""
+    alibaba_api_url: str = ""
+    alibaba_webhook_key: str = ""
     link_days: int = 14
     staff_idle_minutes: int = 30
     metrics_token: str = ""
@@ -70,12 +80,17 @@ class Config:
             smtp_user=reader.text("SMTP_USER", ""),
             smtp_password=reader.text("SMTP_PASSWORD", ""),
             smtp_starttls=reader.choice("SMTP_STARTTLS", "yes", ("yes", "no")) == "yes",
-            sms=reader.choice("SMS", cls.sms, ("console", "file", "twilio", "none")),
+            sms=reader.choice("SMS", cls.sms, ("console", "file", "twilio", "alibaba", "none")),
             sms_two_way=reader.choice("SMS_TWO_WAY", "no", ("yes", "no")) == "yes",
             twilio_account=reader.text("TWILIO_ACCOUNT", ""),
             twilio_token=reader.text("TWILIO_TOKEN", ""),
             twilio_from=reader.text("TWILIO_FROM", ""),
             twilio_api_url=reader.text("TWILIO_API_URL", ""),
+            alibaba_key_id=reader.text("ALIBABA_KEY_ID", ""),
+            alibaba_key_secret=reader.text("ALIBABA_KEY_SECRET", ""),
+            alibaba_sign_name=reader.text("ALIBABA_SIGN_NAME", ""),
+            alibaba_api_url=reader.text("ALIBABA_API_URL", "").rstrip("/"),
+            alibaba_webhook_key=reader.text("ALIBABA_WEBHOOK_KEY", ""),
             link_days=reader.number("LINK_DAYS", cls.link_days, 1, 90),
             staff_idle_minutes=reader.number("STAFF_IDLE_MINUTES", cls.staff_idle_minutes, 1, 240),
             metrics_token=reader.text("METRICS_TOKEN", ""),
@@ -86,12 +101,19 @@ class Config:
         return config
 
     def misshapen(self) -> list[str]:
-        """What cannot be used in any mode: keys that are no keys, an address of no database that we know."""
+        """What cannot be used in any mode: keys that are no keys, a database that we do not know, missing packages."""
         found = []
         if not self.data_keys or not all(_is_data_key(key) for key in self.data_keys):
             found.append("PRO_DATA_KEYS holds something that is no Fernet key; `flask new-key` makes one.")
         if not self.database_url.startswith(("sqlite:///", "postgresql+psycopg://")):
             found.append("PRO_DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://.")
+        if self.alibaba_api_url and not GATEWAY.fullmatch(self.alibaba_api_url):
+            found.append("PRO_ALIBABA_API_URL must be https:// and a host, or empty for the provider's own address.")
+        if self.sms == "alibaba" and find_spec("alibabacloud_dysmsapi20170525") is None:
+            found.append(
+                "PRO_SMS is alibaba, but its packages are not installed: "
+                "run `sh deploy/install.sh requirements-alibaba.txt`."
+            )
         return found
 
     def dangers(self) -> list[str]:
@@ -119,11 +141,18 @@ class Config:
         if self.metrics_token and len(self.metrics_token) < 32:
             found.append("PRO_METRICS_TOKEN must be a secret of at least 32 characters, or empty.")
         if self.sms in ("console", "file"):
-            found.append("PRO_SMS must be twilio, or none if participants come by card and code only.")
-        if self.sms == "twilio":
-            for name in ("account", "token", "from"):
-                if not getattr(self, f"twilio_{name}"):
-                    found.append(f"PRO_TWILIO_{name.upper()} is missing.")
+            found.append("PRO_SMS must be twilio or alibaba, or none if participants come by card and code only.")
+        return found + self._missing_of_provider()
+
+    def _missing_of_provider(self) -> list[str]:
+        needed = {"twilio": ("account", "token", "from"), "alibaba": ("key_id", "key_secret", "sign_name")}
+        found = [
+            f"PRO_{self.sms.upper()}_{name.upper()} is missing."
+            for name in needed.get(self.sms, ())
+            if not getattr(self, f"{self.sms}_{name}")
+        ]
+        if self.sms == "alibaba" and not WEBHOOK_KEY.fullmatch(self.alibaba_webhook_key):
+            found.append("PRO_ALIBABA_WEBHOOK_KEY must be a secret of at least 32 letters and digits.")
         return found
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -123,3 +124,14 @@ def at_once(*calls: Callable[[], object]) -> None:
         thread.join(60)
     if failures:
         raise failures[0]
+
+
+@contextmanager
+def hasty_threads() -> Iterator[None]:
+    """Threads that take turns at every step meet each other everywhere."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import sys
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
@@ -89,6 +90,51 @@ def test_twilio_needs_all_three():
         "PRO_TWILIO_TOKEN",
         "PRO_TWILIO_FROM",
     ]
+
+
+ALIBABA = {
+    "PRO_SMS": "alibaba",
+    "PRO_ALIBABA_KEY_ID": "LTAI-not-a-real-one",
+    "PRO_ALIBABA_KEY_SECRET": "a-key-secret",
+    "PRO_ALIBABA_SIGN_NAME": "南昌某医院",
+    "PRO_ALIBABA_WEBHOOK_KEY": "k" * 32,
+}
+
+
+def test_alibaba_needs_all_four():
+    assert [problem.split()[0] for problem in problems(PRO_SMS="alibaba")] == [
+        "PRO_ALIBABA_KEY_ID",
+        "PRO_ALIBABA_KEY_SECRET",
+        "PRO_ALIBABA_SIGN_NAME",
+        "PRO_ALIBABA_WEBHOOK_KEY",
+    ]
+    config = Config.from_env(SAFE | ALIBABA)
+    assert (config.alibaba_key_id, config.alibaba_sign_name) == ("LTAI-not-a-real-one", "南昌某医院")
+
+
+@pytest.mark.parametrize("key", ["k" * 31, "k" * 32 + "/", "k" * 32 + "?", "钥" * 32])
+def test_the_key_of_the_webhook_is_long_and_fits_into_an_address(key):
+    (problem,) = problems(**(ALIBABA | {"PRO_ALIBABA_WEBHOOK_KEY": key}))
+    assert problem.startswith("PRO_ALIBABA_WEBHOOK_KEY must be a secret")
+
+
+@pytest.mark.parametrize(
+    "url", ["dysmsapi.aliyuncs.com", "http://dysmsapi.aliyuncs.com", "https://host/path", "ftp://x"]
+)
+def test_an_address_of_the_provider_is_a_safe_host(url):
+    with pytest.raises(ConfigError) as refused:
+        Config.from_env({"PRO_ALIBABA_API_URL": url})
+    assert [problem.split()[0] for problem in refused.value.problems] == ["PRO_ALIBABA_API_URL"]
+    config = Config.from_env({"PRO_ALIBABA_API_URL": "https://proxy.example.org:8443/"})
+    assert config.alibaba_api_url == "https://proxy.example.org:8443"
+
+
+def test_a_provider_whose_packages_are_missing_is_named_in_any_mode(monkeypatch):
+    monkeypatch.setitem(sys.modules, "alibabacloud_dysmsapi20170525", None)
+    with pytest.raises(ConfigError) as refused:
+        Config.from_env(ALIBABA)
+    assert "requirements-alibaba.txt" in str(refused.value)
+    assert Config.from_env(SAFE)
 
 
 def test_a_mail_server_on_this_machine_needs_no_tls():

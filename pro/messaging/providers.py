@@ -38,4 +38,12 @@ def chosen(config: Config) -> Mapping[str, Sender]:
                 # An address that is not public would be refused with the whole message.
                 callback_url=f"{config.base_url}/sms/twilio/status" if config.secure_cookies else "",
             )
+        elif name == "alibaba":
+            # Not every installation has the client; the settings were refused if it is wanted and missing.
+            senders[channel] = import_module("pro.messaging.alibaba_sms").AlibabaSms(
+                key_id=config.alibaba_key_id,
+                key_secret=config.alibaba_key_secret,
+                sign_name=config.alibaba_sign_name,
+                api_url=config.alibaba_api_url,
+            )
     return senders

@@ -15,8 +15,8 @@ from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
+from pro.messaging.broken_line import line_failure
 from pro.messaging.sender import Letter, Refused, Unreachable
 
 TIMEOUT = 20.0
@@ -93,7 +93,7 @@ class TwilioSms:
         except TwilioException:
             raise Unreachable("provider_unsure", maybe_sent=True) from None
         except requests.RequestException as error:
-            raise _line_failure(error) from None
+            raise line_failure(error) from None
         except ValueError:
             # A yes that is no JSON: most likely a proxy on the way.
             raise Unreachable("provider_unsure", maybe_sent=True) from None
@@ -163,15 +163,6 @@ def failure(code: int | None, status: int) -> Unreachable | Refused:
     if 400 <= status < 500 and status != 408:
         return Refused(f"provider_refused:{detail}")
     return Unreachable(f"provider_unsure:{detail}", maybe_sent=status in UNSURE_STATUSES)
-
-
-def _line_failure(error: requests.RequestException) -> Unreachable:
-    """Whether the line broke before the letter was on its way, or after."""
-    cause = getattr(error.args[0], "reason", error.args[0]) if error.args else None
-    never_left = requests.ConnectTimeout | requests.exceptions.ProxyError | requests.exceptions.SSLError
-    if isinstance(error, never_left) or isinstance(cause, NewConnectionError | ConnectTimeoutError):
-        return Unreachable("no_line:connect")
-    return Unreachable("time_out:text" if isinstance(error, requests.Timeout) else "no_line:text", maybe_sent=True)
 
 
 def _seconds(header: str | None) -> float | None:

@@ -1,76 +1,30 @@
-"""The SMS provider's webhooks: a text came in, or a message got somewhere. Signed by the provider, never by a cookie.
-
-The signature is about our public address as the settings have it, whatever a Host header claims. A valid one always
-gets a quick 200 with nothing in it: replies are rows of the outbox.
-"""
+"""What the webhooks of SMS providers share. A page each: ``sms_twilio``, ``sms_alibaba``."""
 
 from __future__ import annotations
 
-import logging
-from importlib import import_module
-from typing import Any
+from functools import partial
 
-from flask import Blueprint, Response, abort, request
+from flask import Blueprint, request
 from flask.blueprints import BlueprintSetupState
 
-from pro.services import texting, undelivered
-from pro.web import site
-
-pages = Blueprint("sms", __name__, url_prefix="/sms")
-log = logging.getLogger(__name__)
-
-FORM = "application/x-www-form-urlencoded"
-# The longest text that the provider passes on has 1,600 characters.
-MAX_BODY = 32 * 1024
+# The longest text that a provider passes on has 1,600 characters.
 LONGEST_TEXT = 20_000
-NOTHING = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 
 
-@pages.record_once
-def without_token(state: BlueprintSetupState) -> None:
-    """A provider has no form of ours with a token in it; its signature stands for that."""
-    state.app.extensions["csrf"].exempt(pages)
+def webhook(provider: str, max_body: int) -> Blueprint:
+    """The pages below ``/sms/<provider>``: no body over ``max_body`` bytes (413), and no token of ours in a form.
+
+    A provider has no form of ours; whatever guards its page stands for the token.
+    """
+    pages = Blueprint(f"sms_{provider}", __name__, url_prefix=f"/sms/{provider}")
+    pages.record_once(_without_token)
+    pages.before_request(partial(_bound, max_body))
+    return pages
 
 
-@pages.before_request
-def only_signed() -> None:
-    """413 for a body that no provider sends, 403 for whatever the provider has not signed."""
-    request.max_content_length = request.max_form_memory_size = MAX_BODY
-    config = site.house().config
-    if config.sms != "twilio" or request.mimetype != FORM:
-        abort(403)
-    query = request.query_string.decode("latin-1")
-    url = f"{config.base_url}{request.path}{'?' + query if query else ''}"
-    signature = request.headers.get("X-Twilio-Signature", "")
-    if not _gateway().is_signed(config.twilio_token, url, request.form, signature):
-        abort(403)
+def _without_token(state: BlueprintSetupState) -> None:
+    state.app.extensions["csrf"].exempt(state.blueprint)
 
 
-@pages.post("/twilio")
-def text() -> Response:
-    """A text message came in."""
-    sid, sender = request.form.get("MessageSid", "")[:64], request.form.get("From", "")[:64]
-    if sid and sender:
-        body = request.form.get("Body", "")[:LONGEST_TEXT]
-        texting.receive(site.work(), provider_id=sid, address=sender, text=body)
-    else:
-        log.error("a signed text message has no number or no name")
-    return _nothing()
-
-
-@pages.post("/twilio/status")
-def status() -> Response:
-    """What became of a message that we sent."""
-    reason = _gateway().reason_of(request.form.get("ErrorCode", ""))
-    reference, state = request.form.get("MessageSid", "")[:128], request.form.get("MessageStatus", "")
-    undelivered.callback(site.work(), reference.replace("\0", ""), state, reason)
-    return _nothing()
-
-
-def _gateway() -> Any:
-    """Loaded where it is used only: the client takes 6 MB of every process."""
-    return import_module("pro.messaging.twilio_sms")
-
-
-def _nothing() -> Response:
-    return Response(NOTHING, content_type="text/xml; charset=utf-8")
+def _bound(max_body: int) -> None:
+    request.max_content_length = request.max_form_memory_size = max_body

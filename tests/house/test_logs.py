@@ -103,6 +103,7 @@ def test_gunicorn_logs_no_token() -> None:
     assert redact("Error handling request /a/abc-DEF_1?lang=en") == "Error handling request /a/-"
     assert redact("GET /f/abc/12 failed") == "GET /f/- failed"
     assert redact("POST /c/abc-DEF_1 failed") == "POST /c/- failed"
+    assert redact("Error handling request /sms/alibaba/abc-DEF_1") == "Error handling request /sms/alibaba/-"
     assert redact("GET /staff/alerts/3") == "GET /staff/alerts/3"
 
 
@@ -110,6 +111,8 @@ def test_nginx_logs_no_token() -> None:
     text_ = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
     formats = re.findall(r"^log_format \w+ '([^']*)'", text_, re.MULTILINE)
     assert len(formats) == 1
+    hidden = dict(re.findall(r"^ +~\^(/\S+) +(/\S+);$", text_, re.MULTILINE))
+    assert hidden.items() >= {start: f"{start}-" for start in ("/a/", "/c/", "/f/", "/sms/alibaba/")}.items()
     for variable in ("$request ", "$request'", "$request_uri", "$uri", "$args", "$http_referer", "$remote_addr"):
         assert variable not in formats[0]
     assert all(

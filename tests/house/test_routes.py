@@ -43,6 +43,8 @@ GUARDS = {
     ("GET", "/metrics"): PUBLIC,
     ("POST", "/sms/twilio"): SIGNATURE,
     ("POST", "/sms/twilio/status"): SIGNATURE,
+    ("GET", "/sms/alibaba/<key>"): SIGNATURE,
+    ("POST", "/sms/alibaba/<key>"): SIGNATURE,
     ("GET", "/staff/sign-in"): PUBLIC,
     ("POST", "/staff/sign-in"): PUBLIC,
     ("POST", "/staff/sign-out"): PUBLIC,
@@ -106,7 +108,12 @@ def address(rule: str, study: Study) -> str:
         "assessment_id": 1,
     }
     filled = re.sub(r"<int(?:\([^)]*\))?:(\w+)>", lambda found: str(numbers[found[1]]), rule)
-    return filled.replace("<token>", way.token).replace("<ref>", way.ref).replace("<instrument>", "npc_checkin")
+    return (
+        filled.replace("<token>", way.token)
+        .replace("<ref>", way.ref)
+        .replace("<instrument>", "npc_checkin")
+        .replace("<key>", "k" * 32)
+    )
 
 
 def csrf(client: FlaskClient, page: str = "/") -> dict[str, str]:
@@ -162,12 +169,13 @@ def test_nobody_reaches_a_form_without_its_session(
     assert everything(house) == before
 
 
-@pytest.mark.parametrize("rule", sorted(rule for (_method, rule), guard in GUARDS.items() if guard == SIGNATURE))
-def test_nobody_speaks_for_the_provider_without_its_signature(
-    client: FlaskClient, house: House, seeded: Study, rule: str
+@pytest.mark.parametrize(("method", "rule"), sorted(key for key, guard in GUARDS.items() if guard == SIGNATURE))
+def test_nobody_speaks_for_the_provider_without_its_signature_or_key(
+    client: FlaskClient, house: House, seeded: Study, method: str, rule: str
 ) -> None:
     before = everything(house)
-    assert client.post(rule, data={"MessageSid": "SM1", "From": "+8613800138000", "Body": "0"}).status_code == 403
+    data = {"MessageSid": "SM1", "From": "+8613800138000", "Body": "0"} if method == "POST" else None
+    assert client.open(address(rule, seeded), method=method, data=data).status_code == 403
     assert everything(house) == before
 
 

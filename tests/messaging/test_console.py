@@ -11,6 +11,7 @@ import pytest
 
 from pro.config import Config
 from pro.messaging import providers
+from pro.messaging.alibaba_sms import AlibabaSms
 from pro.messaging.console import ConsoleTwin, FileTwin
 from pro.messaging.sender import Letter, Refused
 from pro.messaging.smtp_email import SmtpEmail
@@ -62,6 +63,7 @@ def test_the_file_twin_refuses_what_a_mail_server_would(tmp_path: Path) -> None:
         ("console", "console", {"email": ConsoleTwin, "sms": ConsoleTwin}),
         ("file", "file", {"email": FileTwin, "sms": FileTwin}),
         ("smtp", "twilio", {"email": SmtpEmail, "sms": TwilioSms}),
+        ("smtp", "alibaba", {"email": SmtpEmail, "sms": AlibabaSms}),
         ("smtp", "none", {"email": SmtpEmail}),
     ],
 )

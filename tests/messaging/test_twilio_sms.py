@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Iterator
 from functools import partial
 
@@ -11,7 +10,7 @@ import pytest
 
 from pro.messaging.sender import Refused, Unreachable
 from pro.messaging.twilio_sms import CODES, TwilioSms, failure
-from tests.browser import at_once
+from tests.browser import at_once, hasty_threads
 from tests.messaging.letters import LINK, PHONE, make_letter
 from tests.messaging.twilio_fake import ACCOUNT, BAD_NUMBERS, DOCUMENT, NUMBER, TOKEN, TwilioFake, twilio_fake
 from tests.postgres import free_port
@@ -189,12 +188,7 @@ def test_several_threads_get_each_its_own_answer(fake: TwilioFake, sms: TwilioSm
             text = f"{thread}.{number}"
             found[text] = sms.send(make_letter(text=text))
 
-    usual = sys.getswitchinterval()
-    # Threads that take turns at every step meet each other everywhere.
-    sys.setswitchinterval(1e-6)
-    try:
+    with hasty_threads():
         at_once(*(partial(send, thread) for thread in range(sms.at_once)))
-    finally:
-        sys.setswitchinterval(usual)
     assert found == {message["body"]: message["sid"] for message in fake.messages}
     assert len(found) == 15 * sms.at_once

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,8 @@ from urllib.parse import parse_qs, urlsplit
 from openapi_core import OpenAPI
 from openapi_core.datatypes import RequestParameters
 from werkzeug.datastructures import Headers
+
+from tests.messaging.loopback import Answer, served
 
 DOCUMENT = Path(__file__).parents[3] / "shared" / "reference" / "twilio-messages-openapi.json"
 ORIGIN = "https://api.twilio.com"
@@ -153,37 +153,8 @@ def twilio_fake(*, checked: bool = True) -> Iterator[TwilioFake]:
     if checked and DOCUMENT.exists():
         fake.checker = OpenAPI.from_dict(json.loads(DOCUMENT.read_text()))
 
-    class Requests(BaseHTTPRequestHandler):
-        # As the real one: the line stays open for the next request, and a reply leaves in one piece.
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-        wbufsize = -1
+    def reply(target: str, headers: Headers, body: bytes) -> Answer:
+        return fake.reply(urlsplit(target).path, body, headers)
 
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            status, headers, data = fake.reply(urlsplit(self.path).path, body, Headers(list(self.headers.items())))
-            try:
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-            except ConnectionError:
-                fake.problems.append("the client hung up")
-
-        def log_message(self, *_arguments: object) -> None:
-            """Tests are quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Requests)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    fake.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with served(reply, fake.problems) as fake.url:
         yield fake
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
