@@ -23,7 +23,14 @@ ROOT = Path(__file__).parent
 def read_data(config: Config) -> Catalogue:
     """The catalogue of the built-in data files, with the site's own plans and days laid over them."""
     plans = [ROOT / "pro" / "plans"] + ([config.plans_dir] if config.plans_dir else [])
-    return read_catalogue(ROOT / "pro" / "instruments", ROOT / "translations", plans, days=config.days_file)
+    return read_catalogue(
+        ROOT / "pro" / "instruments",
+        ROOT / "translations",
+        plans,
+        days=config.days_file,
+        gateway=config.gateway_file,
+        provider=config.sms,
+    )
 
 
 def make_house(config: Config, now: Clock = clock) -> House:

@@ -6,13 +6,18 @@ from collections.abc import Mapping
 from importlib import import_module
 
 from pro.config import Config
+from pro.core.gateway import Gateway
 from pro.messaging.console import ConsoleTwin, FileTwin
+from pro.messaging.registry import Registered
 from pro.messaging.sender import Sender
 from pro.messaging.smtp_email import SmtpEmail
 
 
-def chosen(config: Config) -> Mapping[str, Sender]:
-    """The senders by channel ("email", "sms"). With ``PRO_SMS=none`` there is none for SMS."""
+def chosen(config: Config, gateway: Gateway | None = None) -> Mapping[str, Sender]:
+    """The senders by channel ("email", "sms"). With ``PRO_SMS=none`` there is none for SMS.
+
+    No text goes out that ``gateway`` does not take; without one, all do.
+    """
     senders: dict[str, Sender] = {}
     for channel, name in (("email", config.mail), ("sms", config.sms)):
         if name == "console":
@@ -38,4 +43,6 @@ def chosen(config: Config) -> Mapping[str, Sender]:
                 # An address that is not public would be refused with the whole message.
                 callback_url=f"{config.base_url}/sms/twilio/status" if config.secure_cookies else "",
             )
+    if "sms" in senders and gateway is not None:
+        senders["sms"] = Registered(senders["sms"], gateway)
     return senders

@@ -19,8 +19,8 @@ class Letter:
     """One message, opened for sending; ``written_at`` is when it was queued.
 
     ``message_id`` stays the same when it is sent again, so a duplicate is recognisable. The fields have no ``repr``: a
-    traceback or a log line must not show whom it is for. ``template_id`` and ``template_params``: what the gateway's own
-    register calls this text, and what fills its gaps; empty where no register is kept.
+    traceback or a log line must not show whom it is for. ``template_id`` and ``template_params``: what the gateway's
+    own register calls this text, and what fills its gaps; empty where no register is kept.
     """
 
     channel: str
