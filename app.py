@@ -13,7 +13,7 @@ from pro.catalogue import Catalogue, CatalogueError
 from pro.catalogue import read as read_catalogue
 from pro.config import Config
 from pro.errors import ConfigError
-from pro.services import wording
+from pro.services import approval, wording
 from pro.web import chat, doors, errors, health, metrics, questionnaire, site, sms, staff
 from pro.work import Clock, House, clock
 
@@ -70,7 +70,9 @@ def create_app(config: Config | None = None, now: Clock = clock) -> Flask:
 
 
 def check_ready(house: House) -> None:
-    """Refuse to serve production on old tables, a demonstration study, or unlicensed words. Raises ConfigError."""
+    """Refuse to serve production on old tables, a demonstration study, unlicensed words, or texts that the gateway has
+    not approved. Raises ConfigError.
+    """
     if not db.is_current(house.engine):
         raise ConfigError(["The database is not at this version: run `flask db upgrade`."])
     with db.transaction(house.engine) as session:
@@ -81,5 +83,11 @@ def check_ready(house: House) -> None:
                 f"Plan {plan.id} still has demonstration phone numbers: "
                 "put a copy with the site's own into PRO_PLANS_DIR."
             )
+    gateway = house.catalogue.gateway
+    if gateway.templates_only:
+        found = approval.check(approval.Installation.of(house), gateway).errors
+        problems += [
+            f"{house.config.gateway_file}: {one.message} {one.language} {one.id}: {one.sentence}" for one in found
+        ]
     if problems:
         raise ConfigError(problems)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -50,6 +52,30 @@ class GatewayFile(Part):
 def hash_of(text: str) -> str:
     """What proves that ``text`` was not edited: SHA-256 of its UTF-8, in hex."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def written(gateway: Gateway) -> str:
+    """The file that describes ``gateway``, with fresh hashes. ``read_gateway`` reads it."""
+    quoted = partial(json.dumps, ensure_ascii=False)
+    lines = [
+        f"provider: {gateway.provider}",
+        f"links: {quoted('yes' if gateway.links else 'no')}",
+        f"templates_only: {quoted('yes' if gateway.templates_only else 'no')}",
+        f"signature: {quoted(gateway.signature)}",
+        f"per_day: {gateway.per_day}",
+        f"identical_per_day: {quoted(gateway.identical_per_day)}",
+        f"refused_words: {quoted(gateway.refused_words)}",
+        "templates:",
+    ]
+    for one in gateway.templates:
+        lines += [
+            f"  - message: {one.message}",
+            f"    language: {one.language}",
+            f"    id: {quoted(one.id)}",
+            f"    text: {quoted(one.text)}",
+            f"    hash: {quoted(hash_of(one.text))}",
+        ]
+    return "\n".join(lines) + "\n"
 
 
 def read_gateway(path: Path, provider: str = "") -> Gateway:

@@ -20,6 +20,8 @@ CODED: Mapping[str, str] = MappingProxyType(
 )
 # Kinds that hold what nobody can have approved before: staff's own words, and what a conversation says.
 UNFORESEEN = ("staff_text", "question", "advice", "thanks")
+# Stands for the gateway's name of a text until the gateway has given one.
+UNNAMED = "FILL-IN"
 # Why a gateway is not even asked, as ``Message.failure``.
 REASONS = ("not_registered", "text_differs", "link_not_allowed")
 
@@ -71,9 +73,9 @@ class Gateway:
     """The rules of the gateway that this installation sends by.
 
     ``provider``: "" without a file, when everything may be sent. ``links``: whether a text may hold a link that stands
-    in no approved text. ``templates_only``: nothing goes but approved texts. ``signature``: what the gateway puts before
-    every text. ``per_day``: text messages to one number in a day. ``identical_per_day``: the same words to one number
-    within 24 hours; None: no limit. ``refused_words``: words for which gateways are known to refuse a text.
+    in no approved text. ``templates_only``: nothing goes but approved texts. ``signature``: what the gateway puts
+    before every text. ``per_day``: text messages to one number in a day. ``identical_per_day``: the same words to one
+    number within 24 hours; None: no limit. ``refused_words``: words for which gateways are known to refuse a text.
     """
 
     provider: str = ""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pro.db import transaction
-from pro.messaging import backlog
+from pro.messaging import backlog, patience
 from pro.messaging.sender import Letter, Refused, Unreachable
 from pro.work import House
 from tests.messaging.letters import ALERT, Scripted, deliver, one, queue
