@@ -12,6 +12,7 @@ from pro import cli, db, i18n
 from pro.catalogue import Catalogue, CatalogueError
 from pro.catalogue import read as read_catalogue
 from pro.config import Config
+from pro.core.gateway import UNFORESEEN
 from pro.errors import ConfigError
 from pro.services import approval, wording
 from pro.web import chat, doors, errors, health, metrics, questionnaire, site, sms, staff
@@ -35,9 +36,12 @@ def read_data(config: Config) -> Catalogue:
 
 def make_house(config: Config, now: Clock = clock) -> House:
     """Everything that lives as long as the process. No connection is opened yet."""
+    catalogue = read_data(config)
+    if config.sms_two_way and not all(map(catalogue.gateway.takes, UNFORESEEN)):
+        raise ConfigError(["PRO_SMS_TWO_WAY must be no: the gateway (PRO_GATEWAY_FILE) sends approved texts only."])
     return House(
         config=config,
-        catalogue=read_data(config),
+        catalogue=catalogue,
         catalogs=i18n.read(ROOT / "translations"),
         engine=db.make_engine(config.database_url),
         vault=db.Vault(config.data_keys, config.lookup_key),

@@ -85,11 +85,12 @@ def queue_all(work: Work, drafts: Sequence[Draft]) -> None:
     """Put many messages into the outbox at once, as ``queue``."""
     rows = [_row(work, draft) for draft in drafts]
     budget.apply(work, rows)
+    over = {row["dedupe_key"] for row in rows if row["dropped_at"]}
+    if over:
+        over -= set(work.session.scalars(select(Message.dedupe_key).where(Message.dedupe_key.in_(over))))
     if rows:
         work.session.execute(_insert(work), rows)
-    over = [row["dedupe_key"] for row in rows if row["dropped_at"]]
-    query = select(Message).where(Message.dedupe_key.in_(over), Message.queued_at == work.now)
-    for message in work.session.scalars(query) if over else ():
+    for message in work.session.scalars(select(Message).where(Message.dedupe_key.in_(over))) if over else ():
         _record(work, "message.dropped", message, message.failure)
 
 
