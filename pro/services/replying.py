@@ -76,7 +76,9 @@ def reply(work: Work, person: Participant, kind: str, text: str = "") -> Message
     # Two presses at once wait for each other here.
     work.lock(person)
     again = select(Message.id).where(
-        Message.dedupe_key.startswith(key, autoescape=True), Message.queued_at > work.now - SAME
+        Message.dedupe_key.startswith(key, autoescape=True),
+        Message.queued_at > work.now - SAME,
+        Message.dropped_at.is_(None),
     )
     if work.session.scalar(again.limit(1)) is not None:
         return None
