@@ -121,15 +121,25 @@ def check(here: Installation, gateway: Gateway) -> Report:
 def draft(here: Installation, gateway: Gateway) -> tuple[Approved, ...]:
     """The texts to send in for approval, with gaps as ``${name}`` for whatever changes from message to message.
 
-    What is approved already keeps the gateway's name.
+    What is approved already stays as it is.
     """
-    known = {(one.message, one.language, one.text): one for one in gateway.templates}
-    made: dict[tuple[str, str, str], Approved] = {}
+    made: dict[Approved, None] = {}
     for text in texts(here, gateway):
-        gaps = {name: value if name in (*LITERAL, "level") else f"${{{name}}}" for name, value in text.params.items()}
-        key = (text.message, text.language, _worded(here, text.message, text.language, gaps).text)
-        made[key] = known.get(key) or Approved(key[0], key[1], UNNAMED, key[2])
-    return tuple(made.values())
+        made[_approved(gateway, text) or _new(here, text)] = None
+    return tuple(made)
+
+
+def _approved(gateway: Gateway, text: Text) -> Approved | None:
+    try:
+        return gateway.match(text.message, text.language, text.text, text.params)
+    except Unfit:
+        return None
+
+
+def _new(here: Installation, text: Text) -> Approved:
+    gaps = {name: value if name in (*LITERAL, "level") else f"${{{name}}}" for name, value in text.params.items()}
+    worded = _worded(here, text.message, text.language, gaps)
+    return Approved(worded.message, worded.language, UNNAMED, worded.text)
 
 
 def texts(here: Installation, gateway: Gateway) -> Iterator[Text]:

@@ -229,8 +229,9 @@ def _hold(work: Work, alerts: Sequence[Alert]) -> bool:
 def _again(
     work: Work, plan: Plan, person: Staff, step: Step, participant: Participant, alert: Alert, level: Level
 ) -> tuple[str, dict[str, Any]]:
-    """Template and parameters of a step. A text needs a phone and a provider; without them it is a mail."""
-    if step.channel == "sms" and person.phone_sealed and work.config.sms != "none":
+    """Template and parameters of a step. A text needs a phone and a provider that takes it; else it is a mail."""
+    takes = work.config.sms != "none" and work.catalogue.gateway.takes("alert_sms", person.language)
+    if step.channel == "sms" and person.phone_sealed and takes:
         at = clock_time(work.now, plan.settings.time_zone)
         return "alert_sms", {"at": at, "level": level.word, "address": f"{work.config.base_url}/staff/"}
     link = f"{work.config.base_url}/staff/alerts/{alert.id}"

@@ -136,6 +136,16 @@ def test_a_draft_passes_once_the_gateway_has_named_its_texts(
     assert {line.id for line in approval.check(there, named).lines} == {one.id for one in named.templates}
 
 
+def test_a_draft_keeps_approved_texts_whose_gaps_are_others(here: Installation, example: Gateway) -> None:
+    literal = changed(
+        example,
+        "staff_call",
+        "zh_Hans",
+        text=example.entries("staff_call", "zh_Hans")[0].text.replace("${emergency}", "120"),
+    )
+    assert set(approval.draft(here, literal)) == set(literal.templates) != set(example.templates)
+
+
 def test_a_draft_keeps_the_names_of_what_is_approved(here: Installation, example: Gateway) -> None:
     assert set(approval.draft(here, example)) == set(example.templates)
     without = changed(example, "safety", id="T", text="Another text.")

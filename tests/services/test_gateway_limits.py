@@ -188,6 +188,17 @@ def test_every_alert_by_text_goes_and_reads_differently(ward: Ward, clock: Clock
     assert len({mail.body for mail in texts}) == len(texts) == 4
 
 
+def test_where_the_text_about_an_alert_is_not_approved_a_mail_goes(ward: Ward, clock: Clock) -> None:
+    ward = ward.with_gateway(templates_only=True, templates=CODES)
+    with browser.working(ward.house) as work:
+        work.session.get_one(Staff, ward.investigator.id).phone_sealed = ward.house.vault.seal("+8613700137000")
+    ward.start().save(bleed=4)
+    clock.move(minutes=46)
+    rounds.escalate(ward.house)
+    assert ward.mails("alert_sms") == []
+    assert ward.investigator.email in {mail.to for mail in ward.mails("alert_again")}
+
+
 def test_stop_is_answered_whatever_was_sent(ward: Ward) -> None:
     ward = ward.with_gateway(per_day=1)
     reply(ward)
