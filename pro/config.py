@@ -31,6 +31,7 @@ class Config:
     var_dir: Path = Path("var")
     plans_dir: Path | None = None
     days_file: Path | None = None
+    gateway_file: Path | None = None
     base_url: str = "http://127.0.0.1:8000"
     proxy_hops: int = 0
     secret_key: str = DEMONSTRATION_KEY
@@ -66,8 +67,9 @@ class Config:
             production=reader.choice("MODE", "demonstration", ("demonstration", "production")) == "production",
             database_url=reader.text("DATABASE_URL", cls.database_url),
             var_dir=Path(reader.text("VAR_DIR", str(cls.var_dir))),
-            plans_dir=Path(reader.text("PLANS_DIR", "")) if reader.text("PLANS_DIR", "") else None,
-            days_file=Path(reader.text("DAYS_FILE", "")) if reader.text("DAYS_FILE", "") else None,
+            plans_dir=reader.path("PLANS_DIR"),
+            days_file=reader.path("DAYS_FILE"),
+            gateway_file=reader.path("GATEWAY_FILE"),
             base_url=reader.text("BASE_URL", cls.base_url).rstrip("/"),
             proxy_hops=reader.number("PROXY_HOPS", 0, 0, 1),
             secret_key=reader.text("SECRET_KEY", DEMONSTRATION_KEY),
@@ -177,6 +179,10 @@ class _Reader:
 
     def text(self, name: str, default: str) -> str:
         return self.environ.get(f"PRO_{name}", "").strip() or default
+
+    def path(self, name: str) -> Path | None:
+        value = self.text(name, "")
+        return Path(value) if value else None
 
     def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
         value = self.text(name, default)

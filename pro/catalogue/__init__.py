@@ -11,12 +11,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pro.catalogue.days import read_working_days
+from pro.catalogue.gateways import read_gateway
 from pro.catalogue.instruments import read_instrument
 from pro.catalogue.lexicons import read_lexicon
 from pro.catalogue.plans import read_plan, read_plan_words
 from pro.catalogue.source import CatalogueError
 from pro.catalogue.words import double_meanings, read_words
 from pro.core.anchors import WorkingDays
+from pro.core.gateway import Gateway
 from pro.core.instrument import Instrument, Words
 from pro.core.lexicon import Lexicon
 from pro.core.plan import Plan, PlanWords
@@ -28,7 +30,8 @@ __all__ = ["Catalogue", "CatalogueError", "read", "read_instruments"]
 class Catalogue:
     """What the program knows: instruments, plans, lexicons by id; words of the first two by (id, language).
 
-    ``working``: plan id -> the working days of its calendar, with the site's own days laid over them.
+    ``working``: plan id -> the working days of its calendar, with the site's own days laid over them. ``gateway``: what
+    the site's SMS gateway takes.
     """
 
     instruments: Mapping[str, Instrument]
@@ -38,6 +41,7 @@ class Catalogue:
     languages: tuple[str, ...]
     lexicons: Mapping[str, Lexicon] = field(default_factory=lambda: MappingProxyType({}))
     working: Mapping[str, WorkingDays] = field(default_factory=lambda: MappingProxyType({}))
+    gateway: Gateway = field(default_factory=Gateway)
 
     def working_days(self, plan_id: str) -> WorkingDays:
         """The working days of a plan's calendar; Monday to Friday for one that was put together by hand."""
@@ -60,6 +64,8 @@ def read(
     *,
     lexicons: Path | None = None,
     days: Path | None = None,
+    gateway: Path | None = None,
+    provider: str = "",
 ) -> Catalogue:
     """Read the instruments' folder, every language below ``translations``, and the folders of ``plans``.
 
@@ -67,8 +73,8 @@ def read(
     ``words/<language>/``, and the site's own lexicons in ``lexicons/``. The built-in lexicons are in ``lexicons``; if
     that is not given, in the folder of that name beside the instruments' one, which then may be missing. Every
     instrument and every plan must have its words in each of its languages. ``days``: the site's own file of days off
-    and on. CatalogueError names the file, the place and
-    what to mend.
+    and on. ``gateway``: what the gateway of ``provider`` takes. CatalogueError names the file, the place and what to
+    mend.
     """
     plans = tuple(plans)
     known = read_instruments(instruments)
@@ -100,7 +106,9 @@ def read(
             raise CatalogueError(instruments, f"plan {plan.id}", f"text_advice names no class: {', '.join(unknown)}.")
     calendars = {plan.id: plan.calendar for plan in found.values() if plan.calendar is not None}
     working = {name: read_working_days(calendar.holidays, days) for name, calendar in calendars.items()}
-    return Catalogue(known, MappingProxyType(words), found, plan_words, languages, screens, MappingProxyType(working))
+    taken = read_gateway(gateway, provider) if gateway else Gateway()
+    everything = (known, MappingProxyType(words), found, plan_words, languages, screens)
+    return Catalogue(*everything, MappingProxyType(working), taken)
 
 
 def _read_plans(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from pro.cli import demo, drill, operate, plan, reply, schema, score, screen, triage, wording
+from pro.cli import demo, drill, operate, plan, reply, schema, score, screen, templates, triage, wording
 from pro.work import House
 
 
@@ -27,6 +27,7 @@ def register(app: Flask, house: House | None, problems: list[str]) -> None:
         operate.new_key,
         operate.staff_group,
         wording.wording,
+        templates.templates,
         demo.demo,
     ):
         app.cli.add_command(command)

@@ -54,7 +54,7 @@ def tick(forever: bool) -> None:
         )
         sys.exit(3)
     stop = Stop()
-    senders = providers.chosen(the_house.config)
+    senders = providers.chosen(the_house.config, the_house.catalogue.gateway)
     worker = f"{socket.gethostname()}:{os.getpid()}"
     if not forever:
         rounds.tick(the_house, senders, worker)

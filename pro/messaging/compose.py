@@ -28,14 +28,15 @@ class Kind:
 
 
 # alert: level is "emergency", "urgent" or "watch".  alert_again: the same, while it still waits.  alert_sms: no number,
-# because a locked phone shows it; the address is that of the sign-in page and fixed.
+# because a locked phone shows it; the address is that of the sign-in page and fixed. at: when it was written ("14:05"),
+# because gateways reject the same words for the third time in a day.
 # alert_digest: rows are {"study_number", "link"}, the oldest first.
 # drill: the weekly test; level as in alert.  drill_sms: address as in alert_sms.
 # drill_failed: failure is "not_confirmed", "not_delivered", "nobody_on_duty" or "not_an_emergency".
 # invitation: the link is whole, token and all.  invitation_code: the fixed address of the code page, and the code.
 # reminder, reminder_code: the same, while the form still waits.
-# safety: the one sentence after a red flag; the emergency number.  question, advice, thanks: what a conversation says,
-# whole; only where two-way texts are allowed.
+# safety: the one sentence after a red flag; the emergency number, and at as above.
+# question, advice, thanks: what a conversation says, whole; only where two-way texts are allowed.
 # clarify: the codes that may be typed.  onward_link, onward_code: after several replies that nobody understood.
 # stopped, started: what STOP and START did.  help, help_contact: with and without a conversation; the ward's number.
 # inbound_unknown: somebody whose number nobody knows wrote what may be a red flag; level is "emergency" or "urgent".
@@ -45,7 +46,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "alert": Kind("email", frozenset({"study_number", "level", "link"})),
         "alert_again": Kind("email", frozenset({"study_number", "level", "link"})),
-        "alert_sms": Kind("sms", frozenset({"level", "address"})),
+        "alert_sms": Kind("sms", frozenset({"at", "level", "address"})),
         "alert_digest": Kind("email", frozenset({"rows"})),
         "drill": Kind("email", frozenset({"level", "link"})),
         "drill_sms": Kind("sms", frozenset({"address"})),
@@ -55,7 +56,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "inbound_unknown": Kind("email", frozenset({"level", "link"})),
         "reminder": Kind("sms", frozenset({"link"})),
         "reminder_code": Kind("sms", frozenset({"address", "code"})),
-        "safety": Kind("sms", frozenset({"emergency"})),
+        "safety": Kind("sms", frozenset({"at", "emergency"})),
         "question": Kind("sms", frozenset({"text"})),
         "advice": Kind("sms", frozenset({"text"})),
         "thanks": Kind("sms", frozenset({"text"})),
@@ -147,7 +148,9 @@ def failure_sentence(failure: str, translator: Translator) -> str:
         "address_malformed": _("The address cannot be written to. Correct it and send again."),
         "address_refused": _("The mail server does not take this address. Check it and send again."),
         "certificate": _("The mail server's certificate is not trusted. Tell the IT department."),
+        "identical": _("This number got the same words too often within a day. The provider would reject it. Phone."),
         "key_missing": _("The data key that sealed this message is missing. Tell the IT department."),
+        "link_not_allowed": _("The provider takes no links in texts. Use the card with the code instead."),
         "log_in_refused": _("The provider refused our log-in. Tell the IT department."),
         "lost": _("The system stopped while sending. It may or may not have arrived: ask, or send again."),
         "no_credit": _("Our account with the provider is empty or at its limit. Tell the IT department."),
@@ -156,6 +159,7 @@ def failure_sentence(failure: str, translator: Translator) -> str:
         "no_sender": _("This installation cannot send by this way. Use the card with the code instead."),
         "not_registered": _("The provider has not approved this text. Tell the IT department."),
         "not_supported": _("The mail server lacks the encryption or log-in that is set. Tell the IT department."),
+        "over_budget": _("This number has had as many messages today as it may get. Phone."),
         "phone_blocked": _("The phone or its network blocks our messages. Phone the participant."),
         "phone_invalid": _("This is not a valid phone number. Correct it and send again."),
         "phone_not_mobile": _("This number cannot receive text messages. Ask for a mobile number."),
@@ -167,6 +171,7 @@ def failure_sentence(failure: str, translator: Translator) -> str:
         "sender_refused": _("The provider does not accept our own sender address. Tell the IT department."),
         "server_busy": _("The provider is busy."),
         "taken_on": _("Somebody took the alert on before this was sent, so it was not needed any more."),
+        "text_differs": _("The text is not as the provider approved it. Tell the IT department."),
         "text_refused": _("The text was refused as unwanted. Tell the IT department."),
         "time_out": _("The provider did not answer in time."),
         "too_many": _("The provider takes no more messages to this phone for now. Phone the participant."),

@@ -25,7 +25,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, defer
 
 from pro.db import transaction
+from pro.messaging import budget
 from pro.messaging.lines import Claim, Lines, Sent
+from pro.messaging.patience import PATIENCE, pause
 from pro.messaging.sender import Letter, Refused, Sender, Unreachable
 from pro.models.message import Message
 from pro.work import House, Work
@@ -39,23 +41,6 @@ CHANNELS = ("email", "sms")
 AT_ONCE = 1000
 # A call that takes longer, in seconds, is left on its line for the next time: other things are due too.
 GRACE = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to go on trying: first pause, longest pause, and how many tries in all."""
-
-    first: timedelta
-    longest: timedelta
-    tries: int
-
-
-# An alert is tried for about a day, never more than five minutes apart; anything else for about three hours.
-PATIENCE: Mapping[str, Patience] = {
-    "prefer_duplicate": Patience(timedelta(seconds=5), timedelta(minutes=5), 300),
-    "prefer_silence": Patience(timedelta(seconds=30), timedelta(hours=1), 10),
-}
-LONGEST_RETRY_AFTER = timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,14 +69,29 @@ class Draft:
 
 
 def queue(work: Work, draft: Draft) -> Message | None:
-    """Put one message into the outbox, or return None if its ``dedupe_key`` is there already."""
-    return work.session.scalars(_insert(work).values(_row(work, draft)).returning(Message)).one_or_none()
+    """Put one message into the outbox, or return None if its ``dedupe_key`` is there already.
+
+    What is over its number's budget is there as well, dropped.
+    """
+    row = _row(work, draft)
+    budget.apply(work, [row])
+    message = work.session.scalars(_insert(work).values(row).returning(Message)).one_or_none()
+    if message is not None and message.dropped_at:
+        _record(work, "message.dropped", message, message.failure)
+    return message
 
 
 def queue_all(work: Work, drafts: Sequence[Draft]) -> None:
-    """Put many messages into the outbox at once; those whose ``dedupe_key`` is there already are left out."""
-    if drafts:
-        work.session.execute(_insert(work), [_row(work, draft) for draft in drafts])
+    """Put many messages into the outbox at once, as ``queue``."""
+    rows = [_row(work, draft) for draft in drafts]
+    budget.apply(work, rows)
+    over = {row["dedupe_key"] for row in rows if row["dropped_at"]}
+    if over:
+        over -= set(work.session.scalars(select(Message.dedupe_key).where(Message.dedupe_key.in_(over))))
+    if rows:
+        work.session.execute(_insert(work), rows)
+    for message in work.session.scalars(select(Message).where(Message.dedupe_key.in_(over))) if over else ():
+        _record(work, "message.dropped", message, message.failure)
 
 
 def _insert(work: Work) -> Any:
@@ -121,6 +121,8 @@ def _row(work: Work, draft: Draft) -> dict[str, Any]:
         "not_after": draft.not_after,
         "tries": 0,
         "failure": "",
+        "dropped_at": None,
+        **budget.marks(work, draft.channel, draft.address, draft.body),
     }
 
 
@@ -177,21 +179,6 @@ def hang_up(house: House, lines: ProviderLines) -> None:
     """Wait for every call that is under way and keep what came of it."""
     lines.close()
     _exchange(house, {}, "", lines, 0)
-
-
-def pause(tries: int, repeat: str, chance: float, retry_after: float | None = None) -> timedelta:
-    """How long to wait after try number ``tries`` (from 1) that failed.
-
-    Doubles from try to try up to the longest pause, then spread by ``chance`` (0 to 1) over 75 to 125 %, so that what
-    failed together does not come back together. Never shorter than the provider's ``retry_after`` in seconds.
-    """
-    patience = PATIENCE[repeat]
-    # Twenty doublings reach any longest pause; more would only overflow.
-    plain = min(patience.first * (1 << min(tries - 1, 20)), patience.longest)
-    spread = plain * (0.75 + chance / 2)
-    if retry_after is None:
-        return spread
-    return max(spread, min(timedelta(seconds=retry_after), LONGEST_RETRY_AFTER))
 
 
 def unfinished() -> ColumnElement[bool]:

@@ -6,13 +6,18 @@ from collections.abc import Mapping
 from importlib import import_module
 
 from pro.config import Config
+from pro.core.gateway import Gateway
 from pro.messaging.console import ConsoleTwin, FileTwin
+from pro.messaging.registry import Registered
 from pro.messaging.sender import Sender
 from pro.messaging.smtp_email import SmtpEmail
 
 
-def chosen(config: Config) -> Mapping[str, Sender]:
-    """The senders by channel ("email", "sms"). With ``PRO_SMS=none`` there is none for SMS."""
+def chosen(config: Config, gateway: Gateway | None = None) -> Mapping[str, Sender]:
+    """The senders by channel ("email", "sms"). With ``PRO_SMS=none`` there is none for SMS.
+
+    No text goes out that ``gateway`` does not take; without one, all do.
+    """
     senders: dict[str, Sender] = {}
     for channel, name in (("email", config.mail), ("sms", config.sms)):
         if name == "console":
@@ -46,4 +51,6 @@ def chosen(config: Config) -> Mapping[str, Sender]:
                 sign_name=config.alibaba_sign_name,
                 api_url=config.alibaba_api_url,
             )
+    if "sms" in senders and gateway is not None:
+        senders["sms"] = Registered(senders["sms"], gateway)
     return senders

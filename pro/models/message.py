@@ -22,7 +22,8 @@ class Message(Base):
 
     ``template`` and ``params_sealed`` (JSON) come first, the rendered text second: some gateways take only the former.
     Address, parameters and body are sealed, because they hold phone numbers and links. ``repeat``: "prefer_duplicate"
-    for alerts and drills (they go first, and a lost claim is sent again), "prefer_silence" for the rest.
+    for alerts and drills (they go first, and a lost claim is sent again), "prefer_silence" for the rest. A text message
+    has keyed fingerprints of its number and its words, by which ``messaging.budget`` counts.
     """
 
     __tablename__ = "message"
@@ -31,6 +32,7 @@ class Message(Base):
         _few("ix_message_due_loud", f"{_UNFINISHED} AND repeat = 'prefer_duplicate'", "channel", "next_try_at", "id"),
         _few("ix_message_too_late", f"{_UNFINISHED} AND not_after IS NOT NULL", "not_after"),
         _few("ix_message_claimed", "claimed_at IS NOT NULL", "claimed_at"),
+        Index("ix_message_number", "address_fingerprint", "queued_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -44,6 +46,8 @@ class Message(Base):
     alert_id: Mapped[int | None] = mapped_column(ForeignKey("alert.id"), index=True)
     drill_id: Mapped[int | None] = mapped_column(ForeignKey("drill.id"), index=True)
     address_sealed: Mapped[str] = mapped_column(Text)
+    address_fingerprint: Mapped[str | None] = mapped_column(String(64))
+    text_fingerprint: Mapped[str | None] = mapped_column(String(64))
     params_sealed: Mapped[str] = mapped_column(Text)
     subject: Mapped[str] = mapped_column(Text, default="")
     body_sealed: Mapped[str] = mapped_column(Text)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from pro.messaging import compose, outbox
 from pro.models import Access, Assessment, Inbound, Message, Participant
-from pro.services import access, conversation, forms, silence
+from pro.services import access, conversation, forms, issuing, silence
 from pro.services.access import Sitting
 from pro.services.conversation import Asked, Turn
 from pro.work import Work
@@ -232,7 +232,6 @@ def _unclear_in_a_row(work: Work, row: Inbound) -> int:
 
 
 def _onward(work: Work, participant: Participant, form: Assessment) -> tuple[str, Mapping[str, Any]]:
-    calendar = work.catalogue.plans[participant.plan].calendar
-    if calendar is not None and calendar.reminding.by == "link":
+    if issuing.by_link(work, participant, "onward_link"):
         return "onward_link", {"link": f"{work.config.base_url}/a/{access.new_link(work, form)}"}
     return "onward_code", {"address": work.config.base_url, "code": access.new_code(work, form)}

@@ -35,3 +35,8 @@ def days(work: Work, participant: Participant, calendar: Calendar) -> Days:
 def local_date(now: datetime, zone: str) -> date:
     """The calendar day of ``now`` in ``zone``."""
     return now.astimezone(ZoneInfo(zone)).date()
+
+
+def clock_time(now: datetime, zone: str) -> str:
+    """The time of day of ``now`` in ``zone``, as "14:05"."""
+    return f"{now.astimezone(ZoneInfo(zone)):%H:%M}"

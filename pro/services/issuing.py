@@ -34,7 +34,8 @@ def send_form(work: Work, participant: Participant, instrument: str, *, by: str)
     """Issue ``instrument`` now, or open ways into the one that is still open.
 
     ``by``: "link" or "code" send a text message; "here" sends nothing and returns both for a participant standing by.
-    NotAllowed("withdrawn" | "wording_not_licensed" | "no_phone"), NotFound for an instrument that the plan has not.
+    NotAllowed("withdrawn" | "wording_not_licensed" | "no_phone" | "opted_out" | "no_sms" | "over_budget"; "not_taken":
+    a way that the gateway does not take), NotFound for an instrument that the plan has not.
     """
     _must_have(work, participant, instrument)
     # Somebody may be recording at this moment that this person has left or wants no messages.
@@ -45,13 +46,32 @@ def send_form(work: Work, participant: Participant, instrument: str, *, by: str)
         raise NotAllowed("no_phone" if participant.phone_sealed is None else "opted_out")
     if by != "here" and work.config.sms == "none":
         raise NotAllowed("no_sms")
+    if by not in ways(work, participant.language):
+        raise NotAllowed("not_taken")
     assessment = issue(work, participant, instrument)
     link = f"{work.config.base_url}/a/{access.new_link(work, assessment)}" if by != "code" else None
     code = access.new_code(work, assessment) if by != "link" else None
-    if by != "here":
-        _invite(work, participant, assessment, link, code)
+    message = _invite(work, participant, assessment, link, code) if by != "here" else None
     work.record("assessment.sent", assessment, participant_id=participant.id, new={"by": by})
+    if message is not None and message.dropped_at:
+        raise NotAllowed(message.failure)
     return Issued(assessment, link, code)
+
+
+def ways(work: Work, language: str) -> tuple[str, ...]:
+    """The ways of ``send_form`` that may be offered to a participant of this language."""
+    kinds = {"link": "invitation", "code": "invitation_code"}
+    return (*(by for by, kind in kinds.items() if work.catalogue.gateway.takes(kind, language)), "here")
+
+
+def by_link(work: Work, participant: Participant, *kinds: str) -> bool:
+    """Whether what the worker sends carries a link: the plan says so, and the gateway takes messages of ``kinds``, or
+    of those about forms. Else it carries a code.
+    """
+    calendar = work.catalogue.plans[participant.plan].calendar
+    takes, language = work.catalogue.gateway.takes, participant.language
+    taken = all(takes(kind, language) for kind in kinds or ("invitation", "reminder"))
+    return taken and calendar is not None and calendar.reminding.by == "link"
 
 
 def issue(work: Work, participant: Participant, instrument: str, *, expected: Expected | None = None) -> Assessment:
@@ -184,6 +204,7 @@ def _just_invited(work: Work, assessment: Assessment, template: str) -> bool:
         Message.assessment_id == assessment.id,
         Message.template == template,
         Message.queued_at > work.now - timedelta(minutes=1),
+        Message.dropped_at.is_(None),
     )
     return work.session.scalar(query.limit(1)) is not None
 
@@ -200,10 +221,12 @@ def _until(work: Work, participant: Participant) -> datetime:
     return min(work.now + OF_USE, reminders.next_quiet(work.now, calendar.reminding, zone) - timedelta(seconds=1))
 
 
-def _invite(work: Work, participant: Participant, assessment: Assessment, link: str | None, code: str | None) -> None:
+def _invite(
+    work: Work, participant: Participant, assessment: Assessment, link: str | None, code: str | None
+) -> Message | None:
     template = "invitation" if link else "invitation_code"
     if _just_invited(work, assessment, template):
-        return
+        return None
     params = {"link": link} if link else {"code": code, "address": work.config.base_url}
     rendered = compose.render(
         template,
@@ -213,7 +236,7 @@ def _invite(work: Work, participant: Participant, assessment: Assessment, link: 
         env_banner=not work.config.production,
         two_way=work.config.sms_two_way,
     )
-    outbox.queue(
+    return outbox.queue(
         work,
         outbox.Draft(
             dedupe_key=f"invite:{assessment.id}:{template}:{work.now:%Y%m%d%H%M%S}",

@@ -345,7 +345,7 @@ def _queue(work: Work, calls: Sequence[_Call]) -> None:
         if call.person.calendar.reminding.by == "sms"
         and (question := answers_by_text.first_question(work, call.person.row, call.form))
     }
-    by_code = [call for call in calls if call.person.calendar.reminding.by != "link" and id(call) not in first]
+    by_code = [one for one in calls if id(one) not in first and not issuing.by_link(work, one.person.row)]
     codes = dict(zip(map(id, by_code), access.new_codes(work, [call.form for call in by_code]), strict=True))
     drafts = []
     for call in calls:

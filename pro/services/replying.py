@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from pro.core.gateway import links
 from pro.errors import BadData, NotAllowed
 from pro.messaging import compose, outbox
 from pro.models import Message, Participant
@@ -28,7 +29,7 @@ REPLIED = "message.written"
 
 def refusal(work: Work, person: Participant) -> str:
     """Why no text can be sent to ``person``: reply_died, reply_withdrawn, reply_opted_out, reply_no_phone,
-    reply_no_sms; "" if one can.
+    reply_no_sms, reply_not_taken (the gateway has approved no such text); "" if one can.
     """
     reasons = {
         "reply_died": person.died_at is not None,
@@ -36,20 +37,30 @@ def refusal(work: Work, person: Participant) -> str:
         "reply_opted_out": person.opted_out_at is not None,
         "reply_no_phone": person.phone_sealed is None,
         "reply_no_sms": work.config.sms == "none",
+        "reply_not_taken": not fixed(work, person) and not free(work, person),
     }
     return next((why for why, holds in reasons.items() if holds), "")
 
 
 def fixed(work: Work, person: Participant) -> dict[str, str]:
-    """kind -> the fixed text as ``person`` would get it."""
-    return {kind: _rendered(work, person, kind, _params(work, person)) for kind in FIXED}
+    """kind -> the fixed text as ``person`` would get it, for those that the gateway takes."""
+    takes = work.catalogue.gateway.takes
+    return {
+        kind: _rendered(work, person, kind, _params(work, person)) for kind in FIXED if takes(kind, person.language)
+    }
+
+
+def free(work: Work, person: Participant) -> bool:
+    """Whether own words may be sent: texts go both ways, and the gateway takes what nobody approved before."""
+    return work.config.sms_two_way and work.catalogue.gateway.takes(FREE, person.language)
 
 
 def reply(work: Work, person: Participant, kind: str, text: str = "") -> Message | None:
     """Queue a fixed text (``kind`` of FIXED) or own words (FREE, with ``text``); None for a second press.
 
-    NotAllowed as ``refusal``; BadData("reply", fields=...) for an unknown kind, own words where the gateway takes none,
-    an empty text, or one of more than 2 segments (``details["segments"]`` says how many).
+    NotAllowed as ``refusal``, or "reply_over_budget" or "reply_identical": the number has had enough today, and the
+    text is kept as dropped. BadData("reply", fields=...) for an unknown kind, own words where the gateway takes none, a
+    link where it takes none, an empty text, or one of more than 2 segments (``details["segments"]`` says how many).
     """
     why = refusal(work, person)
     if why:
@@ -58,14 +69,16 @@ def reply(work: Work, person: Participant, kind: str, text: str = "") -> Message
     if kind == FREE:
         params = {"text": text.replace("\r\n", "\n").strip()}
         _check(work, person, params)
-    elif kind not in FIXED:
+    elif kind not in fixed(work, person):
         raise BadData("reply", fields={"kind": "unknown"})
     print_of = work.vault.fingerprint(f"reply:{kind}:{params}")[:16]
     key = f"reply:{person.id}:{kind}:{print_of}:"
     # Two presses at once wait for each other here.
     work.lock(person)
     again = select(Message.id).where(
-        Message.dedupe_key.startswith(key, autoescape=True), Message.queued_at > work.now - SAME
+        Message.dedupe_key.startswith(key, autoescape=True),
+        Message.queued_at > work.now - SAME,
+        Message.dropped_at.is_(None),
     )
     if work.session.scalar(again.limit(1)) is not None:
         return None
@@ -86,12 +99,16 @@ def reply(work: Work, person: Participant, kind: str, text: str = "") -> Message
     )
     if message is not None:
         work.record(REPLIED, message, participant_id=person.id, new={"template": kind})
+        if message.dropped_at:
+            raise NotAllowed(f"reply_{message.failure}")
     return message
 
 
 def _check(work: Work, person: Participant, params: Mapping[str, Any]) -> None:
-    if not work.config.sms_two_way:
+    if not free(work, person):
         raise BadData("reply", fields={"text": "reply_fixed_only"})
+    if not work.catalogue.gateway.links and links(params["text"]):
+        raise BadData("reply", fields={"text": "reply_no_links"})
     if not params["text"]:
         raise BadData("reply", fields={"text": "reply_empty"})
     if any(ord(letter) < 32 and letter != "\n" for letter in params["text"]):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -18,6 +17,7 @@ from pro.messaging import outbox
 from pro.messaging.sender import Sender
 from pro.models import Assessment
 from pro.services import alerting, audit, drills, pulse, quarantine, reminding, telling, undelivered
+from pro.services.dates import clock_time
 from pro.services.forms import answer_rows, standing
 from pro.work import House, Work
 
@@ -148,7 +148,7 @@ def digests(work: Work) -> int:
     queued = 0
     for plan in work.catalogue.plans.values():
         local = work.now.astimezone(ZoneInfo(plan.settings.time_zone))
-        if _clock_time(local) >= plan.settings.opens.rjust(5, "0"):
+        if clock_time(work.now, plan.settings.time_zone) >= plan.settings.opens.rjust(5, "0"):
             queued += telling.digest(work, plan, local)
     return queued
 
@@ -176,7 +176,3 @@ def _beat(work: Work, names: list[str]) -> int:
 def _in_transaction(house: House, step: Callable[[Work], int]) -> int:
     with transaction(house.engine) as session:
         return step(house.work(session))
-
-
-def _clock_time(local: datetime) -> str:
-    return f"{local:%H:%M}"

@@ -16,6 +16,7 @@ from pro.core.plan import Plan, Step
 from pro.messaging import compose, outbox
 from pro.models import Alert, Message, Participant, Staff
 from pro.services import duties
+from pro.services.dates import clock_time
 from pro.work import Work
 
 log = logging.getLogger(__name__)
@@ -206,7 +207,7 @@ def _climb(work: Work, alerts: list[Alert]) -> int:
         return 0
     queued = 0
     for key, (person, step) in due.items():
-        template, params = _again(work, person, step, participant, alert, level)
+        template, params = _again(work, plan, person, step, participant, alert, level)
         message = send(work, person, template, params, key, alert_id=alert.id, assessment_id=alert.assessment_id)
         queued += message is not None
     return queued
@@ -226,11 +227,13 @@ def _hold(work: Work, alerts: Sequence[Alert]) -> bool:
 
 
 def _again(
-    work: Work, person: Staff, step: Step, participant: Participant, alert: Alert, level: Level
+    work: Work, plan: Plan, person: Staff, step: Step, participant: Participant, alert: Alert, level: Level
 ) -> tuple[str, dict[str, Any]]:
-    """Template and parameters of a step. A text needs a phone and a provider; without them it is a mail."""
-    if step.channel == "sms" and person.phone_sealed and work.config.sms != "none":
-        return "alert_sms", {"level": level.word, "address": f"{work.config.base_url}/staff/"}
+    """Template and parameters of a step. A text needs a phone and a provider that takes it; else it is a mail."""
+    takes = work.config.sms != "none" and work.catalogue.gateway.takes("alert_sms", person.language)
+    if step.channel == "sms" and person.phone_sealed and takes:
+        at = clock_time(work.now, plan.settings.time_zone)
+        return "alert_sms", {"at": at, "level": level.word, "address": f"{work.config.base_url}/staff/"}
     link = f"{work.config.base_url}/staff/alerts/{alert.id}"
     return "alert_again", {"study_number": participant.study_number, "level": level.word, "link": link}
 

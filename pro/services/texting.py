@@ -20,6 +20,7 @@ from pro.services import access, answering, answers_by_text, conversation, leavi
 from pro.services.access import Sitting
 from pro.services.answers_by_text import Out, queue, say
 from pro.services.conversation import Turn
+from pro.services.dates import clock_time
 from pro.work import Actor, Work
 
 log = logging.getLogger(__name__)
@@ -197,5 +198,6 @@ def _send_safety(work: Work, row: Inbound, participant: Participant | None, addr
             return
     plan = screening.plan_of(work, participant) or next(iter(work.catalogue.plans.values()))
     # Counted, so that two texts at once bring one sentence.
-    out = Out("safety", {"emergency": plan.settings.emergency}, f"{prefix}{number}", language)
+    at = clock_time(work.now, participant.time_zone if participant else plan.settings.time_zone)
+    out = Out("safety", {"at": at, "emergency": plan.settings.emergency}, f"{prefix}{number}", language)
     queue(work, out, address, participant)

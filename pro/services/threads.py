@@ -211,7 +211,7 @@ def thread(work: Work, participant_id: int, language: str, *, everything: bool =
         can_reply=staffing.may(work.actor.role, "reply_text"),
         why_not=replying.refusal(work, person),
         fixed=replying.fixed(work, person),
-        free=work.config.sms_two_way,
+        free=replying.free(work, person),
     )
 
 

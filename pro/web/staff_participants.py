@@ -100,6 +100,8 @@ def _participant_page(page: ParticipantPage, form: SendForm, status: int = 200) 
 def _send_form(page: ParticipantPage, typed: Mapping[str, str] | None = None) -> SendForm:
     form = SendForm(formdata=typed)
     form.instrument.choices = choices((choice.id, choice.title) for choice in page.instruments)
+    ways = issuing.ways(site.work(), page.row.language)
+    form.by.choices = [choice for choice in form.by.choices if choice.value in ways]
     return form
 
 

@@ -74,6 +74,8 @@ REFUSALS: Mapping[str, str] = {
     "checked": N_("A colleague has compared this form already. Nothing was changed."),
     "reason_empty": N_("Please say why answers were corrected."),
     "no_sms": N_("This installation sends no SMS. Show a link and a code here instead."),
+    "not_taken": N_("This installation’s SMS provider does not take this. Please choose another way."),
+    "over_budget": N_("This number has had as many messages today as it may get. Please phone, or show the code here."),
     "no_plan": N_("Please choose the study."),
     "person_missing": N_("Please choose who."),
     "no_account": N_("This account is closed. Please choose somebody else."),
@@ -95,6 +97,12 @@ REFUSALS: Mapping[str, str] = {
     "reply_no_phone": N_("There is no phone number for this participant, so no text can be sent."),
     "reply_no_sms": N_("This installation sends no SMS. Please phone instead."),
     "reply_fixed_only": N_("Own words cannot be sent by this installation’s SMS provider. Please choose a fixed text."),
+    "reply_not_taken": N_("This installation’s SMS provider has approved no such text. Please phone instead."),
+    "reply_no_links": N_("The SMS provider takes no links. Please leave out the web address."),
+    "reply_over_budget": N_("This number has had as many messages today as it may get. Please phone instead."),
+    "reply_identical": N_(
+        "This number got this text too often within a day; the SMS provider would reject it. Please phone instead."
+    ),
     "reply_kind": N_("Please choose a text."),
     "reply_empty": N_("The text is empty. Please type what you want to send."),
     "reply_too_long": N_("This text would take %(segments)s SMS; at most 2 can be sent. Please shorten it, or phone."),

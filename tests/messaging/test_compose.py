@@ -22,7 +22,7 @@ ROWS = [{"study_number": f"NC-00{n}", "link": f"https://epro.example.org/staff/a
 PARAMS: dict[str, dict[str, Any]] = {
     "alert": ALERT,
     "alert_again": ALERT,
-    "alert_sms": {"level": "emergency", "address": "https://epro.example.org/staff/"},
+    "alert_sms": {"at": "14:05", "level": "emergency", "address": "https://epro.example.org/staff/"},
     "alert_digest": {"rows": ROWS},
     "drill": {"level": "emergency", "link": "https://epro.example.org/staff/drills/7"},
     "drill_sms": {"address": "https://epro.example.org/staff/"},
@@ -30,7 +30,7 @@ PARAMS: dict[str, dict[str, Any]] = {
     "inbound_unknown": {"level": "emergency", "link": "https://epro.example.org/staff/inbox/unmatched/7"},
     "invitation": {"link": LINK},
     "invitation_code": {"address": "https://epro.example.org/", "code": "ABCD-EFGH"},
-    "safety": {"emergency": "120"},
+    "safety": {"at": "14:05", "emergency": "120"},
     "clarify": {"codes": "0, 1, 2, 3, 9"},
     "clarify_free": {},
     "onward_link": {"link": LINK},
@@ -168,14 +168,14 @@ def test_an_alert_told_again_says_that_it_still_waits(catalogs: Catalogs, langua
 @pytest.mark.parametrize(
     ("language", "level", "words"),
     [
-        ("zh_Hans", "emergency", "危急警报待处理，请登录系统："),
-        ("zh_Hans", "urgent", "有警报要尽快处理，请登录系统："),
-        ("en", "emergency", "Emergency alert waiting. Please sign in: "),
-        ("en", "urgent", "Urgent alert waiting. Please sign in: "),
+        ("zh_Hans", "emergency", "危急警报待处理（14:05），请登录系统："),
+        ("zh_Hans", "urgent", "有警报要尽快处理（14:05），请登录系统："),
+        ("en", "emergency", "Emergency alert waiting, 14:05. Please sign in: "),
+        ("en", "urgent", "Urgent alert waiting, 14:05. Please sign in: "),
     ],
 )
 def test_a_text_about_an_alert_names_nobody(catalogs: Catalogs, language: str, level: str, words: str) -> None:
-    params = {"level": level, "address": "https://epro.example.org/staff/"}
+    params = {"at": "14:05", "level": level, "address": "https://epro.example.org/staff/"}
     found = compose.render("alert_sms", language, params, catalogs, False)
     assert found.text == words + params["address"]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pro.db import transaction
-from pro.messaging import backlog, outbox
+from pro.messaging import backlog, patience
 from pro.messaging.sender import Letter, Refused, Unreachable
 from pro.work import House
 from tests.messaging.letters import ALERT, Scripted, deliver, one, queue
@@ -108,7 +108,7 @@ def test_a_failure_that_comes_after_the_lease_changes_nothing(any_house: House, 
     ],
 )
 def test_pause(tries: int, repeat: str, chance: float, retry_after: float | None, seconds: float) -> None:
-    assert outbox.pause(tries, repeat, chance, retry_after).total_seconds() == seconds
+    assert patience.pause(tries, repeat, chance, retry_after).total_seconds() == seconds
 
 
 def test_the_backlog_counts_what_should_have_left(any_house: House, clock: Any) -> None:

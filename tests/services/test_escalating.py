@@ -77,7 +77,8 @@ def test_it_says_that_it_still_waits_and_nothing_more(ward, clock):
     (text,) = ward.mails("alert_sms")
     assert (text.to, text.row.channel, text.subject) == (PHONE, "sms", "")
     assert "NPC-001" not in text.body
-    assert dict(text.params) == {"level": "emergency", "address": "http://127.0.0.1:8000/staff/"}
+    address = "http://127.0.0.1:8000/staff/"
+    assert dict(text.params) == {"at": "09:45", "level": "emergency", "address": address}
 
 
 @pytest.mark.parametrize(("phone", "sms"), [("", "file"), (PHONE, "none")])

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 
 from pro.core.conditions import Domain, Vocabulary, parse
+from pro.core.gateway import Gateway
 from pro.core.level import Level
 from pro.core.plan import Plan, Rule
 from pro.db import Base
@@ -78,6 +79,11 @@ class Ward:
             return replace(plan, calendar=replace(plan.calendar, reminding=rules))
 
         return self.with_plan(changed)
+
+    def with_gateway(self, **what: Any) -> Ward:
+        """The same ward behind an SMS gateway that takes less."""
+        gateway = Gateway(**{"provider": "g", **what})
+        return replace(self, house=replace(self.house, catalogue=replace(self.house.catalogue, gateway=gateway)))
 
     # --- what lies in the database -----------------------------------------------------------------------------------
 

@@ -1,0 +1,76 @@
+"""``flask templates``: the texts that the SMS gateway approved, and the ones to send in for approval."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import click
+from flask.cli import AppGroup
+
+from pro.catalogue import CatalogueError
+from pro.catalogue.gateways import read_gateway, written
+from pro.cli.house import house
+from pro.core.gateway import Gateway
+from pro.services.approval import Finding, Installation, Line, draft
+from pro.services.approval import check as check_texts
+
+templates = AppGroup("templates", help="Check the texts that the SMS gateway approved.")
+# What gateways in mainland China are known to refuse, and what they allow.
+MAINLAND = Gateway(
+    links=False,
+    templates_only=True,
+    per_day=4,
+    identical_per_day=2,
+    refused_words=("问卷", "调查", "医疗", "贷款", "免费"),
+)
+
+
+@templates.command("check")
+@click.option("--file", type=click.Path(path_type=Path), help="Another gateway file than PRO_GATEWAY_FILE.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def check(file: Path | None, as_json: bool) -> None:
+    """Hold every text that this installation may send against the gateway file; exit status 1 if one cannot be sent.
+
+    Prints encoding, letters and text messages of each with its longest parameters, then errors and warnings.
+    """
+    the_house = house()
+    try:
+        gateway = read_gateway(file, the_house.config.sms) if file else the_house.catalogue.gateway
+    except CatalogueError as dubious:
+        _say(Finding("error", "", "", "", str(dubious)), as_json)
+        sys.exit(1)
+    report = check_texts(Installation.of(the_house), gateway)
+    for line in report.lines:
+        _say(line, as_json)
+    for finding in report.findings:
+        _say(finding, as_json)
+    sys.exit(1 if report.errors else 0)
+
+
+@templates.command("draft")
+def print_draft() -> None:
+    """Print a gateway file with every text to be approved and its hash; the names that the gateway gives are filled in.
+
+    With PRO_GATEWAY_FILE its settings stay, and approved texts keep their names; else as a gateway in mainland China.
+    """
+    the_house = house()
+    gateway = the_house.catalogue.gateway
+    if not gateway.provider:
+        gateway = replace(MAINLAND, provider=the_house.config.sms)
+    click.echo(written(replace(gateway, templates=draft(Installation.of(the_house), gateway))), nl=False)
+
+
+def _say(what: Line | Finding, as_json: bool) -> None:
+    if as_json:
+        kind = {"kind": "text"} if isinstance(what, Line) else {"kind": what.level}
+        said = {name: value for name, value in asdict(what).items() if name != "level"}
+        click.echo(json.dumps(kind | said, ensure_ascii=False))
+    elif isinstance(what, Line):
+        size = f"{what.encoding}  {what.letters} letters  {what.segments} SMS"
+        click.echo(f"{what.message}  {what.language}  {what.id or 'not registered'}  {size}")
+    else:
+        place = "  ".join(part for part in (what.message, what.language, what.id) if part)
+        click.echo(f"{what.level}: {place}{': ' if place else ''}{what.sentence}", err=True)

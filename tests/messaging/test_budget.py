@@ -1,0 +1,154 @@
+"""How many texts a number gets in its day, and how often the same words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from pro.core.gateway import PER_DAY, Gateway
+from pro.db import transaction
+from pro.messaging import budget, outbox
+from pro.messaging.sender import Refused
+from pro.models import Event, Participant
+from pro.work import House
+from tests.make import Clock
+from tests.messaging.letters import LINK, Scripted, deliver, queue, rows
+
+OTHER = "+8613800138001"
+
+
+def limited(house: House, **what: Any) -> House:
+    """The same house behind a gateway with limits."""
+    gateway = Gateway(**{"provider": "g", "per_day": 3, **what})
+    return replace(house, catalogue=replace(house.catalogue, gateway=gateway))
+
+
+def failures(house: House) -> list[str]:
+    return [row.failure for row in rows(house)]
+
+
+def test_what_is_over_the_budget_is_dropped_and_said(any_house: House) -> None:
+    house = limited(any_house)
+    for number in range(5):
+        assert queue(house, f"reminder:{number}", body=f"text {number}") is not None
+    queue(house, "other", address=OTHER)
+    queue(house, "mail", channel="email", template="alert_digest", address="n@b.example")
+    assert failures(house) == ["", "", "", "over_budget", "over_budget", "", ""]
+    assert [row.status for row in rows(house)][3:5] == ["dropped", "dropped"]
+    with transaction(house.engine) as session:
+        events = list(session.scalars(select(Event).where(Event.action == "message.dropped")))
+    assert [event.reason for event in events] == ["over_budget", "over_budget"]
+    sender = Scripted()
+    assert deliver(house, sender) == 5
+    assert {letter.text for letter in sender.letters if letter.channel == "sms"} == {
+        *("text 0", "text 1", "text 2"),
+        f"Your form is ready. {LINK}",
+    }
+
+
+def test_many_at_once_are_counted_together(any_house: House) -> None:
+    house = limited(any_house)
+    with transaction(house.engine) as session:
+        work = house.work(session)
+        drafts = [
+            outbox.Draft(
+                dedupe_key=f"remind:{number}",
+                channel="sms",
+                template="reminder",
+                params={"link": LINK},
+                language="en",
+                address=OTHER if number == 4 else "+8613800138000",
+                body=f"{number}",
+                repeat="prefer_silence",
+            )
+            for number in range(6)
+        ]
+        outbox.queue_all(work, drafts)
+        outbox.queue_all(work, drafts[:1])
+    assert failures(house) == ["", "", "", "over_budget", "", "over_budget"]
+    with transaction(house.engine) as session:
+        dropped = select(Event.reason).where(Event.action == "message.dropped")
+        assert list(session.scalars(dropped)) == ["over_budget"] * 2
+
+
+@pytest.mark.parametrize("template", budget.EXEMPT)
+def test_what_must_arrive_has_no_budget(house: House, template: str) -> None:
+    here = limited(house, per_day=1, identical_per_day=1)
+    for number in range(4):
+        queue(here, f"{template}:{number}", template=template, body="the same")
+    assert failures(here) == [""] * 4
+    # It counts for what may be left out.
+    queue(here, "after")
+    assert failures(here)[-1] == "over_budget"
+
+
+def test_the_same_words_go_twice_in_24_hours(any_house: House, clock: Clock) -> None:
+    house = limited(any_house, per_day=50, identical_per_day=2)
+    queue(house, "1", body="the same")
+    clock.move(hours=10)
+    queue(house, "2", body="the same")
+    queue(house, "3", body="the same")
+    queue(house, "4", body="other words")
+    queue(house, "5", body="the same", address=OTHER)
+    clock.move(hours=13, minutes=59)
+    queue(house, "6", body="the same")
+    clock.move(minutes=1)
+    queue(house, "7", body="the same")
+    assert failures(house) == ["", "", "identical", "", "", "identical", ""]
+
+
+@pytest.mark.parametrize(
+    ("zone", "later", "over"),
+    [
+        ("Asia/Shanghai", datetime(2026, 3, 2, 15, 59, tzinfo=UTC), True),
+        ("Asia/Shanghai", datetime(2026, 3, 2, 16, 1, tzinfo=UTC), False),
+        ("America/New_York", datetime(2026, 3, 2, 4, 59, tzinfo=UTC), True),
+        ("America/New_York", datetime(2026, 3, 2, 5, 1, tzinfo=UTC), False),
+    ],
+)
+def test_a_day_is_the_participants(house: House, clock: Clock, zone: str, later: datetime, over: bool) -> None:
+    here = limited(house, per_day=1)
+    with transaction(here.engine) as session:
+        person = Participant(plan="p", study_number="1", language="en", time_zone=zone, enrolled_at=clock.now)
+        session.add(person)
+        session.flush()
+        number = person.id
+    queue(here, "1", participant_id=number)
+    clock.now = later
+    queue(here, "2", participant_id=number)
+    assert failures(here) == ["", "over_budget" if over else ""]
+
+
+def test_a_number_that_belongs_to_nobody_has_the_days_of_the_site(house: House, clock: Clock) -> None:
+    here = limited(house, per_day=1)
+    queue(here, "1")
+    clock.now = datetime(2026, 3, 2, 15, 59, tzinfo=UTC)
+    queue(here, "2")
+    clock.now = datetime(2026, 3, 2, 16, 1, tzinfo=UTC)
+    queue(here, "3")
+    assert failures(here) == ["", "over_budget", ""]
+
+
+def test_what_reached_nobody_is_not_counted(house: House) -> None:
+    here = limited(house, per_day=1)
+    queue(here, "1")
+    deliver(here, Scripted([Refused("phone_invalid")]))
+    queue(here, "2")
+    assert failures(here) == ["phone_invalid", ""]
+
+
+def test_without_a_gateway_file_there_is_a_budget_all_the_same(house: House) -> None:
+    for number in range(PER_DAY + 1):
+        queue(house, f"{number}", body="the same")
+    assert failures(house) == [""] * PER_DAY + ["over_budget"]
+
+
+def test_neither_number_nor_words_can_be_read_from_the_row(house: House) -> None:
+    queue(house, "1", body="secret words")
+    (row,) = rows(house)
+    assert row.address_fingerprint == house.vault.fingerprint("phone:+8613800138000")
+    assert row.text_fingerprint == house.vault.fingerprint("text:secret words")
