@@ -20,14 +20,14 @@ CASES = ROOT / "tests" / "data" / "freetext_more.csv"
 SIZE, RUNS, BOUND = 1000, 100, 2.0
 EVERYDAY = {
     "everyday Chinese": "今天早上喝了一碗粥，去公园走了走，天气很好。下午睡了一会儿，孩子来看我，心情不错。",
-    "everyday English": "I had some porridge this morning and went for a walk. It was nice out. My son came to see me. ",
+    "everyday English": "I had porridge this morning and went for a walk. It was nice out. My son came to see me. ",
 }
 # What begins many terms at every place, found by trying the words of the lexicon against each other.
 WORST = ("大量流血不止", "左边手突然没力", "can not ", "流血流", "出出出血", "血水吞不下", "没停", "not ")
 
 
 def texts() -> dict[str, str]:
-    """Name -> a text of 1,000 characters with the bound; the sentences are those of the tests, always in the same order."""
+    """Name -> a text of 1,000 characters with the bound, made of everyday words and of the tests' sentences."""
     with CASES.open(encoding="utf-8", newline="") as file:
         cases = [row["text"] for row in csv.DictReader(file) if len(row["text"]) > 3]
     random.Random(1).shuffle(cases)

@@ -143,13 +143,14 @@ def participant_page(work: Work, participant_id: int, language: str) -> Particip
     person = participant(work, participant_id)
     work.record("participant.seen", person, participant_id=person.id)
     query = select(Assessment).where(Assessment.participant_id == person.id).order_by(Assessment.id.desc())
+    plan = work.catalogue.plans.get(person.plan)
     return ParticipantPage(
         row=_row(work, person, language),
         phone=phone_of(work, person),
         enrolled_at=person.enrolled_at,
         forms=[_form(work, assessment, language) for assessment in work.session.scalars(query)],
         messages=_messages(work, person, language),
-        instruments=[_choice(work, name, language) for name in work.catalogue.plans[person.plan].instruments],
+        instruments=[_choice(work, name, language) for name in plan.instruments] if plan else [],
         can_send=staffing.may(work.actor.role, "send_form") and person.is_active,
         can_enter=sheets.may_enter(work, person) if staffing.may(work.actor.role, "enter_answers") else (),
         calls=calls.calls_of(work, person.id),

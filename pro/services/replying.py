@@ -27,10 +27,11 @@ REPLIED = "message.written"
 
 
 def refusal(work: Work, person: Participant) -> str:
-    """Why no text can be sent to ``person``: reply_died, reply_withdrawn, reply_opted_out, reply_no_phone,
-    reply_no_sms; "" if one can.
+    """Why no text can be sent to ``person``: reply_plan_gone, reply_died, reply_withdrawn, reply_opted_out,
+    reply_no_phone, reply_no_sms; "" if one can.
     """
     reasons = {
+        "reply_plan_gone": person.plan not in work.catalogue.plans,
         "reply_died": person.died_at is not None,
         "reply_withdrawn": person.withdrawn_at is not None,
         "reply_opted_out": person.opted_out_at is not None,

@@ -100,6 +100,12 @@ def _unmatched(work: Work, row: Inbound, text: str, address: str, people: list[P
 
 def _from_participant(work: Work, row: Inbound, participant: Participant, text: str, address: str) -> None:
     steer = reply.command(text)
+    if screening.plan_of(work, participant) is None and steer not in ("stop", "start"):
+        # The plan left the catalogue: nothing can be asked or answered, but the text is read and a red flag told.
+        found = screening.read(work, text, participant)
+        screening.note(work, row, participant, found)
+        _safety(work, row, found, participant, address, participant.language)
+        return
     form = answers_by_text.form_asked(work, participant)
     if steer in ("stop", "start", "help"):
         row.what = "command"
