@@ -62,6 +62,7 @@ class FormRow:
     answers: list[AnswerRow]
     scores: list[ScoreRow]
     mode: str
+    identified_by: str
     answered_by: str
     answered_at: datetime | None
     entered_by: str
@@ -245,6 +246,7 @@ def _form(work: Work, assessment: Assessment, language: str) -> FormRow:
             if scale in scores
         ],
         mode=assessment.mode or "",
+        identified_by=assessment.identified_by or "",
         answered_by=assessment.answered_by or "",
         answered_at=assessment.answered_at,
         entered_by=names.get(assessment.entered_by or 0, ""),
