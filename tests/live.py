@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -144,8 +144,13 @@ def wait_for(url: str, seconds: float = 30) -> None:
 
 
 @contextmanager
-def running(folder: Path, database_url: str = "", workers: int = 1) -> Iterator[Site]:
-    """Start everything on a fresh database in ``folder`` (or on ``database_url``), and stop it at the end."""
+def running(
+    folder: Path, database_url: str = "", workers: int = 1, more: Mapping[str, str] | None = None
+) -> Iterator[Site]:
+    """Start everything on a fresh database in ``folder`` (or on ``database_url``), and stop it at the end.
+
+    ``more``: settings that differ.
+    """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     database_url = database_url or f"sqlite:///{folder / 'pro.sqlite3'}"
@@ -160,7 +165,7 @@ def running(folder: Path, database_url: str = "", workers: int = 1) -> Iterator[
             PRO_SMTP_PASSWORD=PASSWORD,
             PRO_SMS="file",
             SSL_CERT_FILE=certificate,
-        )
+        ) | dict(more or {})
         house = make_house(Config.from_env(env))
         db.upgrade(house.engine)
         web = process(gunicorn(port, workers), env, folder / "web.log")

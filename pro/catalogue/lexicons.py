@@ -97,13 +97,14 @@ def read_lexicon(path: Path) -> Lexicon:
     for name, kind in LISTS.items():
         found += _phrases(path, file, name, getattr(file, name), kind)
     splitters = _phrases(path, file, "splitters", file.splitters, "splitter")
-    splitters += _phrases(path, file, "protections", file.protections, "protection")
+    protections = _phrases(path, file, "protections", file.protections, "protection")
     return Lexicon(
         id=file.id,
         version=file.version,
         classes=MappingProxyType({name: _flag_class(name, flag) for name, flag in file.classes.items()}),
         phrases=index(found),
         splitters=index(splitters),
+        protections=index(protections),
         alike=MappingProxyType(dict(file.alike)),
         contractions=MappingProxyType({word: tuple(text.split()) for word, text in file.contractions.items()}),
         media=frozenset(file.media),

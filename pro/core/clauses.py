@@ -8,21 +8,28 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import NamedTuple
 
-from pro.core.lexicon import HAN, LATIN, Index, Lexicon, Phrase, Row, Slot
+from pro.core.lexicon import HAN, LATIN, Entry, Index, Lexicon, Phrase, Row, Slot
 
 BREAK = "\n"
+_FIRST_HAN = HAN[0]
 _APOSTROPHES = re.compile("[\u2018\u2019\u02bc\u00b4`\u2032\uff07]")
+# White space but for the line end, as a class, because a run of one class is much quicker than one of choices.
+_SPACE = "\t\x0b-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+# Every sign is a Han character or a break, but for those in measures ("38 °C", "38+") and the hyphen of "nose-bleed".
 _WORD = re.compile(
-    rf"(?P<han>[{HAN}])|(?P<word>[{LATIN}]+(?:'[{LATIN}]+)*)|(?P<number>[0-9]{{1,9}}(?:\.[0-9]{{1,4}})?)|\n|[^\s]"
+    rf"(?P<signs>[^{_SPACE}{LATIN}0-9°%+']+)|(?P<word>[{LATIN}]+(?:'[{LATIN}]+)*)|[0-9]{{1,9}}(?:\.[0-9]{{1,4}})?"
 )
-# Signs inside measures ("38 °C", "38+") and the hyphen of "nose-bleed" join; every other sign breaks.
-_JOINS = frozenset("°%+'")
+_HAN = re.compile(f"[{HAN}]+")
 _HYPHEN = re.compile(rf"(?<=[{LATIN}0-9])[-\u2010\u2011](?=[{LATIN}0-9])")
 _DRAWN_OUT = re.compile(rf"([{LATIN}])\1{{2,}}")
 _READABLE = re.compile(f"[{LATIN}{HAN}0-9]")
+_EVERYDAY = re.compile("[\u4e00-\u9fa5 -@\\[-~\n]+")
+_BETWEEN_HAN = re.compile(rf"(?<=[{HAN}]) (?=[{HAN}])")
 _SKIN = re.compile("[\U0001f3fb-\U0001f3ff]")
 _PICTURE = re.compile("[\U0001f1e6-\U0001f1ff]{2}|[^\u200d](?:\u200d[^\u200d])*")
 # n't and what stands before it, where they are not one word and "not".
@@ -43,7 +50,7 @@ class Text:
     def between(self, start: int, end: int) -> str:
         """The words from ``start`` up to ``end`` as they stood in the text, without spaces between Han."""
         shown = " ".join(self.source[self.starts[start] : self.ends[end - 1]].split())
-        return re.sub(rf"(?<=[{HAN}]) (?=[{HAN}])", "", shown)
+        return _BETWEEN_HAN.sub("", shown) if " " in shown else shown
 
 
 class Span(NamedTuple):
@@ -53,36 +60,47 @@ class Span(NamedTuple):
     start: int
     end: int
     slot_starts: tuple[int, ...]
-    parts: tuple[int, ...]
+    parts: Sequence[int]
 
 
 def read(text: str, lexicon: Lexicon) -> Text:
     """``text`` normalised (NFKC, lower case, no accents) and cut into words. Never raises."""
     source = _HYPHEN.sub(" ", folded(text))
-    found = Text(source, [], [], [], [], _readable(text, source, lexicon))
+    drawn_out = _DRAWN_OUT.search(source) is not None
+    signs = {sign: lexicon.alike.get(sign, sign) for sign in set("".join(_HAN.findall(source)))}
+    tokens: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    han: list[bool] = []
     for match in _WORD.finditer(source):
         piece = match.group()
-        if match.lastgroup == "han":
-            _append(found, lexicon.alike.get(piece, piece), match, True)
-        elif match.lastgroup == "word":
-            for word in _written_out(piece, found.tokens, lexicon):
-                _append(found, word, match, False)
-        elif match.lastgroup == "number":
-            _append(found, piece, match, False)
-        elif piece not in _JOINS:
-            _append(found, BREAK, match, False)
-    return found
+        start, end = match.span()
+        if match.lastgroup == "signs":
+            tokens.extend(map(signs.get, piece, repeat(BREAK)))
+            han.extend(map(signs.__contains__, piece))
+            starts.extend(range(start, end))
+            ends.extend(range(start + 1, end + 1))
+            continue
+        words: tuple[str, ...] = (piece,)
+        if match.lastgroup == "word":
+            words = _written_out(_DRAWN_OUT.sub(r"\1\1", piece) if drawn_out else piece, tokens, lexicon)
+        for word in words:
+            tokens.append(word)
+            starts.append(start)
+            ends.append(end)
+            han.append(False)
+    return Text(source, tokens, starts, ends, han, _readable(text, source, lexicon))
 
 
 def with_breaks(text: Text, lexicon: Lexicon) -> Text:
     """``text`` with a break in place of every word that begins a new clause, such as "but", unless it is protected."""
     spans = find(text, lexicon.splitters)
-    kept = {place for span in spans if span.phrase.kind == "protection" for place in range(span.start, span.end)}
+    if not spans:
+        return text
+    protections = find(text, lexicon.protections)
+    kept = {place for span in protections for place in range(span.start, span.end)}
     cut = {
-        place: span.end
-        for span in sorted(spans, key=lambda span: span.end)
-        if span.phrase.kind == "splitter" and kept.isdisjoint(range(span.start, span.end))
-        for place in range(span.start, span.end)
+        place for span in spans if kept.isdisjoint(range(span.start, span.end)) for place in range(span.start, span.end)
     }
     if not cut:
         return text
@@ -92,49 +110,103 @@ def with_breaks(text: Text, lexicon: Lexicon) -> Text:
 
 def find(text: Text, index: Index) -> list[Span]:
     """Every phrase of ``index`` in ``text``: at each place, for each choice of its first part, the longest reading."""
-    spans = []
+    spans: list[Span] = []
     tokens = [*text.tokens, BREAK, BREAK]
-    words = index.words
-    for place, token in enumerate(text.tokens):
-        second = tokens[place + 1]
-        entries = words.get((token,), ()) + words.get((token, second), ())
-        entries += words.get((token, second, tokens[place + 2]), ())
-        if not text.han[place] and token != BREAK:
-            for length in index.lengths:
-                if length > len(token):
-                    break
-                entries += index.beginnings.get(token[:length], ())
-            if token[0].isdigit():
-                entries += index.numbers
-        for phrase, row in entries:
-            # The index has held its first three words against the text, unless one of them is a pattern.
-            if (len(row) > 3 or phrase.patterned) and not _row_fits(tokens, row, place):
+    starts, opens = index.starts, index.opening.match
+    known = set(tokens)
+    # No beginning of a word and no number is a Han character; comparing is quicker than matching.
+    opened = {token: _opened(index, token) for token in known if token < _FIRST_HAN and opens(token)}
+    begun = known.intersection(starts).union(opened)
+    if not begun:
+        return spans
+    for place in [place for place, token in enumerate(tokens) if token in begun]:
+        token = tokens[place]
+        entries: tuple[Entry, ...] = ()
+        if token in starts:
+            entries, pairs = starts[token]
+            if tokens[place + 1] in pairs:
+                second, triples = pairs[tokens[place + 1]]
+                entries += second
+                if tokens[place + 2] in triples:
+                    entries += triples[tokens[place + 2]]
+        if token in opened:
+            entries += opened[token]
+        window: list[str] = []
+        begin = 0
+        for phrase, row, length, checked, gate, reach in entries:
+            end = place + length
+            if gate is not None:
+                if end != begin or reach != len(window):
+                    begin, window = end, tokens[end : end + reach]
+                if gate.isdisjoint(window):
+                    continue
+            if not checked and not _row_fits(tokens, row, place):
                 continue
-            end = place + len(row)
-            if phrase.slots:
-                span = _fit(tokens, text.han, phrase, place, end)
-                if span is not None:
-                    spans.append(span)
-            else:
-                spans.append(Span(phrase, place, end, (place,), tuple(range(place, end))))
+            if not phrase.slots:
+                spans.append(Span(phrase, place, end, (place,), range(place, end)))
+            elif (span := _fit(tokens, text.han, phrase, place, end)) is not None:
+                spans.append(span)
     return spans
+
+
+def _opened(index: Index, token: str) -> tuple[Entry, ...]:
+    """What may stand where ``token`` is, of the phrases that begin with a word's beginning or a number."""
+    entries: tuple[Entry, ...] = ()
+    for length in index.lengths:
+        if length > len(token):
+            break
+        entries += index.beginnings.get(token[:length], ())
+    return entries + index.numbers if token[0].isdigit() else entries
 
 
 def _fit(tokens: list[str], han: list[bool], phrase: Phrase, place: int, end: int) -> Span | None:
     """``phrase``, its first part from ``place`` to ``end``: the reading with most own words, then the smallest gaps."""
-    paths: list[tuple[tuple[int, int], ...]] = [((place, end),)]
-    for slot in phrase.slots:
+    if len(phrase.slots) == 1:
+        return _fit_two(tokens, han, phrase, place, end)
+    steps = _next(tokens, han, phrase.slots[0], phrase.han, end)
+    paths: list[tuple[tuple[int, int], ...]] = [((place, end), step) for step in dict.fromkeys(steps)]
+    for slot in phrase.slots[1:]:
         longer: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
         for path in paths:
             for step in _next(tokens, han, slot, phrase.han, path[-1][1]):
                 # One path to each step is enough: the first has the smallest gap.
-                longer.setdefault(step, (*path, step))
+                if step not in longer:
+                    longer[step] = (*path, step)
         if not longer:
             return None
         paths = list(longer.values())
-    best = max(paths, key=lambda path: (sum(end - start for start, end in path), -path[-1][1]))
-    parts = tuple(at for start, end in best for at in range(start, end))
-    return Span(phrase, place, best[-1][1], tuple(start for start, _ in best), parts)
+    best = max(paths, key=lambda path: (sum(map(_length, path)), -path[-1][1]))
+    parts = tuple([at for start, end in best for at in range(start, end)])
+    return Span(phrase, place, best[-1][1], tuple([start for start, _ in best]), parts)
+
+
+def _fit_two(tokens: list[str], han: list[bool], phrase: Phrase, place: int, end: int) -> Span | None:
+    """``_fit`` for the many phrases of two parts."""
+    slot = phrase.slots[0]
+    rows, opens, only_han = slot.rows, slot.open, phrase.han
+    start = length = 0
+    for at in range(end, min(end + slot.gap + 1, len(han))):
+        token = tokens[at]
+        # Of those with as many words the first has the smallest gap.
+        for row in rows.get(token, ()):
+            if len(row) > length and (len(row) == 1 or _row_fits(tokens, row, at)):
+                start, length = at, len(row)
+        if opens and not han[at]:
+            for row in opens:
+                if len(row) > length and _row_fits(tokens, row, at):
+                    start, length = at, len(row)
+        if length == slot.longest or han[at] != only_han or token == BREAK:
+            break
+    if not length:
+        return None
+    stop = start + length
+    if length == 1 and end == place + 1:
+        return Span(phrase, place, stop, (place, start), (place, start))
+    return Span(phrase, place, stop, (place, start), (*range(place, end), *range(start, stop)))
+
+
+def _length(step: tuple[int, int]) -> int:
+    return step[1] - step[0]
 
 
 def _next(tokens: list[str], han: list[bool], slot: Slot, only_han: bool, place: int) -> list[tuple[int, int]]:
@@ -142,14 +214,12 @@ def _next(tokens: list[str], han: list[bool], slot: Slot, only_han: bool, place:
     steps = []
     for at in range(place, min(place + slot.gap + 1, len(han))):
         token = tokens[at]
-        if token == BREAK:
-            break
         for row in slot.rows.get(token, ()):
             if len(row) == 1 or _row_fits(tokens, row, at):
                 steps.append((at, at + len(row)))
         if slot.open and not han[at]:
             steps += [(at, at + len(row)) for row in slot.open if _row_fits(tokens, row, at)]
-        if han[at] != only_han:
+        if han[at] != only_han or token == BREAK:
             break
     return steps
 
@@ -174,27 +244,24 @@ def _word_fits(pattern: str, token: str) -> bool:
     return False
 
 
-def _append(text: Text, word: str, match: re.Match[str], han: bool) -> None:
-    text.tokens.append(word)
-    text.starts.append(match.start())
-    text.ends.append(match.end())
-    text.han.append(han)
-
-
 def folded(text: str) -> str:
     """``text`` in NFKC, lower case, accents and unseen signs gone, one kind of apostrophe, one kind of line end."""
     plain = unicodedata.normalize("NFKC", _APOSTROPHES.sub("'", text)).lower()
     plain = plain.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
     if not plain.isascii():
         apart = unicodedata.normalize("NFD", plain)
-        plain = "".join(sign for sign in apart if unicodedata.category(sign) not in ("Mn", "Me", "Cf"))
-        plain = unicodedata.normalize("NFC", plain)
+        unseen = {ord(sign): None for sign in _unusual(apart) if unicodedata.category(sign) in ("Mn", "Me", "Cf")}
+        plain = unicodedata.normalize("NFC", apart.translate(unseen) if unseen else apart)
     return plain
+
+
+def _unusual(text: str) -> set[str]:
+    """The signs of ``text`` that are worth a look: no everyday Han, no small letter, no ASCII sign."""
+    return set(_EVERYDAY.sub("", text))
 
 
 def _written_out(piece: str, before: list[str], lexicon: Lexicon) -> tuple[str, ...]:
     """A word without contraction: can't, cant and "can t" are can + not; it's is it."""
-    piece = _DRAWN_OUT.sub(r"\1\1", piece)
     if piece == "t" and before and f"{before[-1]}t" in lexicon.contractions:
         written = lexicon.contractions[f"{before.pop()}t"]
         # The word before keeps its place in the text; only what it says changes.
@@ -209,7 +276,7 @@ def _written_out(piece: str, before: list[str], lexicon: Lexicon) -> tuple[str, 
 
 def _readable(text: str, source: str, lexicon: Lexicon) -> bool:
     """False for what only a human can judge: nothing, a recording, a picture, other scripts, broken signs."""
-    for sign in set(source):
+    for sign in _unusual(source):
         category = unicodedata.category(sign)
         if category in ("Cs", "Co", "Cn") or sign == "\ufffd" or sign == "\ufffc":
             return False

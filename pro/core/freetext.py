@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
+from itertools import accumulate
+from typing import Literal, NamedTuple
 
 from pro.core.clauses import BREAK, Span, Text, find, read, with_breaks
 from pro.core.level import Level
@@ -18,8 +20,7 @@ from pro.core.lexicon import GAP, FlagClass, Kind, Lexicon
 Status = Literal["affirmed", "negated", "hypothetical", "resolved", "near"]
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A term that was found: its class, the words as they stood in the text (normalised), and how they are meant."""
 
     class_id: str
@@ -40,12 +41,12 @@ def screen(text: str, lexicon: Lexicon) -> Screening:
     words = read(text, lexicon)
     page = _Page(with_breaks(words, lexicon), lexicon)
     hits: dict[Hit, None] = {}
-    level = Level.NONE if words.readable else Level.WATCH
     for span in page.terms():
         flag = lexicon.classes[span.phrase.class_id]
-        status = page.status(span, flag)
-        level = max(level, _level(flag, status))
-        hits[Hit(flag.id, page.words.between(span.start, span.end), status)] = None
+        hits[Hit(flag.id, page.words.between(span.start, span.end), page.status(span, flag))] = None
+    level = Level.NONE if words.readable else Level.WATCH
+    for class_id, status in {(class_id, status) for class_id, _, status in hits}:
+        level = max(level, _level(lexicon.classes[class_id], status))
     return Screening(level, tuple(hits))
 
 
@@ -70,57 +71,91 @@ class _Page:
         self.kinds: dict[Kind, list[Span]] = {}
         for span in find(words, lexicon.phrases):
             self.kinds.setdefault(span.phrase.kind, []).append(span)
-        self.clause = [0] * (len(words.tokens) + 1)
-        for place, token in enumerate(words.tokens):
-            self.clause[place + 1] = self.clause[place] + (token == BREAK)
-        harmless = self._inside("harmless")
-        found = [span for span in self.kinds.get("term", ()) if not harmless.issuperset(span.parts)]
-        self.found = found
-        covered = {place for span in found for place in span.parts}
-        guarded = self._guarded("not_a_cue")
-        # A cue that is itself part of a term ("can't breathe") says nothing about the next term.
-        cues = {
-            kind: [
-                cue
-                for cue in self.kinds.get(kind, ())
-                if not guarded(cue) and not covered.issuperset(range(cue.start, cue.end))
-            ]
-            for kind in ("direct_cue", "window_cue")
-        }
-        self.direct: dict[int, int] = {}
-        for cue in cues["direct_cue"]:
-            self.direct[cue.end] = max(cue.start, self.direct.get(cue.end, -1))
-        self.reaching = {cue.end - 1 for cue in cues["window_cue"]}
-        self.barriers = {place for span in self.kinds.get("barrier", ()) for place in range(span.start, span.end)}
-        self.fillers: dict[int, list[int]] = {}
+        harmless = {place for span in self.kinds.get("harmless", ()) for place in range(span.start, span.end)}
+        terms = self.kinds.get("term", [])
+        self.found = [span for span in terms if not harmless.issuperset(span.parts)] if harmless else terms
+
+    # What follows is worked out when a term asks for it: most texts have none.
+
+    @cached_property
+    def clause(self) -> list[int]:
+        """The number of the clause that each word is in."""
+        return list(accumulate([token == BREAK for token in self.words.tokens], initial=0))
+
+    @cached_property
+    def covered(self) -> set[int]:
+        """The words that are part of a term."""
+        return set().union(*[span.parts for span in self.found])
+
+    @cached_property
+    def direct(self) -> dict[int, int]:
+        """Where a direct cue ends, and the latest place where one that ends there starts."""
+        ends: dict[int, int] = {}
+        for cue in self._cues("direct_cue"):
+            ends[cue.end] = max(cue.start, ends.get(cue.end, -1))
+        return ends
+
+    @cached_property
+    def reaching(self) -> set[int]:
+        """The last words of cues that reach over other words."""
+        return {cue.end - 1 for cue in self._cues("window_cue")}
+
+    @cached_property
+    def barriers(self) -> set[int]:
+        """The words over which no cue reaches."""
+        return {place for span in self.kinds.get("barrier", ()) for place in range(span.start, span.end)}
+
+    @cached_property
+    def fillers(self) -> dict[int, list[int]]:
+        """Where fillers end, and where those that end there start."""
+        ends: dict[int, list[int]] = {}
         for filler in self.kinds.get("filler", ()):
-            self.fillers.setdefault(filler.end, []).append(filler.start)
-        not_near = self._guarded("not_near")
-        self.near_ends = {span.end for span in self.kinds.get("near", ()) if not not_near(span)}
-        hypothetical_guard = self._guarded("not_hypothetical")
-        self.feared: dict[int, int] = {}
+            ends.setdefault(filler.end, []).append(filler.start)
+        return ends
+
+    @cached_property
+    def near_ends(self) -> set[int]:
+        """Where a word for "almost" ends."""
+        guarded = self._guarded("not_near")
+        return {span.end for span in self.kinds.get("near", ()) if not guarded(span)}
+
+    @cached_property
+    def feared(self) -> dict[int, int]:
+        """The clauses in which something is feared, and where the first word that says so ends."""
+        guarded = self._guarded("not_hypothetical")
+        ends: dict[int, int] = {}
         for span in self.kinds.get("hypothetical", ()):
-            if not hypothetical_guard(span):
+            if not guarded(span):
                 at = self.clause[span.start]
-                self.feared[at] = min(span.end, self.feared.get(at, span.end))
-        self.returned = bool(self.kinds.get("return"))
-        self.over = self._over()
+                ends[at] = min(span.end, ends.get(at, span.end))
+        return ends
+
+    def _cues(self, kind: Kind) -> list[Span]:
+        guarded, covered = self._guarded("not_a_cue"), self.covered
+        # A cue that is itself part of a term ("can't breathe") says nothing about the next term.
+        return [
+            cue
+            for cue in self.kinds.get(kind, ())
+            if not (cue.start in covered and covered.issuperset(range(cue.start, cue.end))) and not guarded(cue)
+        ]
 
     def terms(self) -> list[Span]:
         """The terms that count: of those that share a word the longest, unless the shorter is of a higher class."""
-        order = sorted(
-            self.found,
-            key=lambda span: (-len(span.parts), -self.lexicon.classes[span.phrase.class_id].level, span.start),
-        )
-        highest: dict[int, Level] = {}
+        levels = {name: int(flag.level) for name, flag in self.lexicon.classes.items()}
+        weights = [
+            (-len(span.parts), -levels[span.phrase.class_id], span.start, number)
+            for number, span in enumerate(self.found)
+        ]
+        highest: dict[int, int] = {}
         kept: list[Span] = []
-        for span in order:
-            level = self.lexicon.classes[span.phrase.class_id].level
-            if any(highest.get(place, Level.NONE) >= level for place in span.parts):
-                continue
-            kept.append(span)
+        for _, less, _, number in sorted(weights):
+            span, level = self.found[number], -less
             for place in span.parts:
-                highest[place] = max(level, highest.get(place, Level.NONE))
+                if place in highest and highest[place] >= level:
+                    break
+            else:
+                kept.append(span)
+                highest.update(dict.fromkeys(span.parts, level))
         return sorted(kept, key=lambda span: (span.start, span.end))
 
     def status(self, span: Span, flag: FlagClass) -> Status:
@@ -133,7 +168,7 @@ class _Page:
         # What is feared is said after the word: "大出血我好怕" is no fear but a report.
         if self.feared.get(clause, span.end) <= span.slot_starts[-1]:
             return "hypothetical"
-        if not self.returned and (self.over if flag.resolved_anywhere else clause in self.over):
+        if not self.kinds.get("return") and (self.over if flag.resolved_anywhere else clause in self.over):
             return "resolved"
         return "affirmed"
 
@@ -144,12 +179,13 @@ class _Page:
 
     def _negated(self, span: Span) -> bool:
         """True if a cue stands directly before a part of the term, or an English one reaches its first word."""
-        previous = None
+        floor = 0
         for start in span.slot_starts:
-            floor = 0 if previous is None else previous
-            if self._cue_before(start, floor):
+            if (start in self.direct or start in self.fillers) and self._cue_before(start, floor):
                 return True
-            previous = start
+            floor = start
+        if not self.reaching:
+            return False
         if self.reaching.intersection(range(span.start, span.end)) - set(span.parts):
             return True
         for place in range(span.start - 1, max(-1, span.start - 1 - self.lexicon.window), -1):
@@ -173,8 +209,11 @@ class _Page:
             waiting += [start for start in self.fillers.get(at, ()) if start >= floor]
         return False
 
-    def _over(self) -> set[int]:
+    @cached_property
+    def over(self) -> set[int]:
         """The clauses in which something is said to be over."""
+        if "resolved" not in self.kinds:
+            return set()
         guarded = self._guarded("not_resolved")
         owner = {place: span for span in self.found for place in span.parts}
         clauses = set()
@@ -194,12 +233,10 @@ class _Page:
                 guards.setdefault(place, []).append(guard)
 
         def within(span: Span) -> bool:
-            return any(
-                guard.start <= span.start and guard.end >= span.end and guard.end - guard.start > span.end - span.start
-                for guard in guards.get(span.start, ())
-            )
+            for guard in guards.get(span.start, ()):
+                longer = guard.end - guard.start > span.end - span.start
+                if longer and guard.start <= span.start and guard.end >= span.end:
+                    return True
+            return False
 
         return within
-
-    def _inside(self, kind: Kind) -> set[int]:
-        return {place for span in self.kinds.get(kind, ()) for place in range(span.start, span.end)}

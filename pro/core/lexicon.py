@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pro.core.level import Level
 
@@ -56,12 +56,13 @@ Row = tuple[str, ...]
 class Slot:
     """One part of a phrase after at most ``gap`` other words: its choices, each a row of word patterns, by first word.
 
-    ``open`` are the choices that begin with a pattern instead of a word.
+    ``open`` are the choices that begin with a pattern instead of a word; ``longest`` is the most words of a choice.
     """
 
     rows: Mapping[str, tuple[Row, ...]]
     open: tuple[Row, ...]
     gap: int
+    longest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +97,38 @@ class FlagClass:
     near: Level | None
 
 
-Entry = tuple[Phrase, Row]
+class Entry(NamedTuple):
+    """A phrase with one choice of its first part, ``row``, of ``length`` words.
+
+    ``checked``: having found it by its words, all of ``row`` is there. ``gate`` are the words of which one must stand
+    among the next ``reach`` for the phrase to go on; None: any may.
+    """
+
+    phrase: Phrase
+    row: Row
+    length: int
+    checked: bool
+    gate: frozenset[str] | None
+    reach: int
+
+
+# By a second word: what begins with both, and by a third word what begins with all three.
+Pairs = dict[str, tuple[tuple[Entry, ...], dict[str, tuple[Entry, ...]]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
     """Phrases, each with one choice of its first part, by how that begins: up to three words, or a word's beginning.
 
-    ``lengths`` are those of the beginnings; ``numbers`` begin with any number.
+    ``lengths`` are those of the beginnings; ``numbers`` begin with any number. ``opening`` matches a word that a
+    beginning or a number may stand for: most words are told by it, and by ``starts``, to begin nothing.
     """
 
-    words: Mapping[Row, tuple[Entry, ...]]
+    starts: Mapping[str, tuple[tuple[Entry, ...], Pairs]]
     beginnings: Mapping[str, tuple[Entry, ...]]
     lengths: tuple[int, ...]
     numbers: tuple[Entry, ...]
+    opening: re.Pattern[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +143,7 @@ class Lexicon:
     classes: Mapping[str, FlagClass]
     phrases: Index
     splitters: Index
+    protections: Index
     alike: Mapping[str, str]
     contractions: Mapping[str, tuple[str, ...]]
     media: frozenset[str]
@@ -137,19 +157,48 @@ def index(phrases: Iterable[Phrase]) -> Index:
     numbers: list[Entry] = []
     for found in phrases:
         for row in found.first:
+            entry = _entry(found, row)
             if row[0].startswith("#"):
-                numbers.append((found, row))
+                numbers.append(entry)
             elif row[0].endswith("*"):
-                beginnings.setdefault(row[0][:-1], []).append((found, row))
+                beginnings.setdefault(row[0][:-1], []).append(entry)
             else:
                 plain = tuple(takewhile(lambda pattern: not is_open(pattern), row))
-                words.setdefault(plain[:3], []).append((found, row))
+                words.setdefault(plain[:3], []).append(entry)
+    openings = [*map(re.escape, sorted(beginnings)), *(["[0-9]"] if numbers else [])]
     return Index(
-        words=MappingProxyType({plain: tuple(entries) for plain, entries in words.items()}),
+        starts=_starts(words),
         beginnings=MappingProxyType({word: tuple(entries) for word, entries in beginnings.items()}),
         lengths=tuple(sorted({len(word) for word in beginnings})),
         numbers=tuple(numbers),
+        # Without any, a pattern that matches nothing.
+        opening=re.compile("|".join(openings) or "(?!)"),
     )
+
+
+def _entry(phrase: Phrase, row: Row) -> Entry:
+    checked = len(row) <= 3 and not phrase.patterned
+    if not phrase.slots:
+        return Entry(phrase, row, len(row), checked, None, 0)
+    slot = phrase.slots[0]
+    return Entry(phrase, row, len(row), checked, None if slot.open else frozenset(slot.rows), slot.gap + 1)
+
+
+def _starts(words: Mapping[Row, Iterable[Entry]]) -> dict[str, tuple[tuple[Entry, ...], Pairs]]:
+    """``words``, each up to three, as a tree."""
+    starts: dict[str, tuple[tuple[Entry, ...], Pairs]] = {}
+    # The shorter first, so that a branch is there before what grows on it.
+    for plain in sorted(words, key=len):
+        entries = tuple(words[plain])
+        if len(plain) == 1:
+            starts[plain[0]] = (entries, {})
+            continue
+        pairs = starts.setdefault(plain[0], ((), {}))[1]
+        if len(plain) == 2:
+            pairs[plain[1]] = (entries, {})
+        else:
+            pairs.setdefault(plain[1], ((), {}))[1][plain[2]] = entries
+    return starts
 
 
 def is_open(pattern: str) -> bool:
@@ -187,7 +236,7 @@ def phrase(
     return Phrase(source, kind, parts[0][0], slots, han, patterned, class_id)
 
 
-def _slot(rows: Iterable[Row], gap: int) -> Slot:
+def _slot(rows: Sequence[Row], gap: int) -> Slot:
     by_word: dict[str, list[Row]] = {}
     patterns = []
     for row in rows:
@@ -195,7 +244,7 @@ def _slot(rows: Iterable[Row], gap: int) -> Slot:
             patterns.append(row)
         else:
             by_word.setdefault(row[0], []).append(row)
-    return Slot(MappingProxyType({word: tuple(found) for word, found in by_word.items()}), tuple(patterns), gap)
+    return Slot({word: tuple(found) for word, found in by_word.items()}, tuple(patterns), gap, max(map(len, rows)))
 
 
 def _choice(source: str, choice: str, groups: Mapping[str, Sequence[str]], alike: Mapping[str, str]) -> list[Row]:

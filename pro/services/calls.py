@@ -93,7 +93,8 @@ def task_row(work: Work, task: Task, person: Participant, language: str) -> Task
         rows[own.id] = own
     tries = silence.tries_of(work, task.id)
     done_by = work.session.get(Staff, task.done_by) if task.done_by else None
-    zone = ZoneInfo(work.catalogue.plans[person.plan].settings.time_zone)
+    plan = work.catalogue.plans.get(person.plan)
+    zone = ZoneInfo(plan.settings.time_zone if plan else person.time_zone)
     return TaskRow(
         id=task.id,
         kind=task.kind,
@@ -135,7 +136,7 @@ def missed_form(work: Work, alert: Alert, person: Participant, language: str) ->
 
 
 def _form(work: Work, row: Expected, person: Participant, language: str) -> MissedForm:
-    words = work.catalogue.plan_words[person.plan, language]
+    words = work.catalogue.plan_words.get((person.plan, language))
     title = work.catalogue.words[row.instrument, language].title
-    visit = words.visit(row.kind, row.number) if row.kind in words.visits else row.visit
+    visit = words.visit(row.kind, row.number) if words and row.kind in words.visits else row.visit
     return MissedForm(title, visit, row.closes_at)

@@ -55,6 +55,15 @@ class CardRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LockedCard:
+    """A card that five wrong PINs have locked: its owner cannot get in until staff make a new one."""
+
+    participant_id: int
+    study_number: str
+    locked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Guest:
     """Somebody who came in with a card and its PIN."""
 
@@ -152,6 +161,22 @@ def newest(work: Work, participant_id: int) -> CardRow | None:
         revoked_at=card.revoked_at,
         revoked_by=_name(work, card.revoked_by),
     )
+
+
+def locked(work: Work) -> list[LockedCard]:
+    """Locked cards of people who are in their study, the one that waits longest first."""
+    query = (
+        select(Participant.id, Participant.study_number, Card.locked_at)
+        .join(Card, Card.participant_id == Participant.id)
+        .where(
+            Card.locked_at.is_not(None),
+            Card.revoked_at.is_(None),
+            Participant.withdrawn_at.is_(None),
+            Participant.died_at.is_(None),
+        )
+        .order_by(Card.locked_at, Card.id)
+    )
+    return [LockedCard(number, study_number, at) for number, study_number, at in work.session.execute(query) if at]
 
 
 def by_link(work: Work, token: str) -> str:

@@ -77,7 +77,8 @@ def sentence_of(work: Work, plan_id: str, rule: str, language: str, level: int =
         return gettext("Wrote something that may be a warning sign: please read it")
     if rule == FREE_TEXT:
         return gettext("Wrote something: please read it")
-    return work.catalogue.plan_words[plan_id, language].rules.get(rule, rule)
+    words = work.catalogue.plan_words.get((plan_id, language))
+    return words.rules.get(rule, rule) if words else rule
 
 
 def holds(alert: Alert, assessment: Assessment | None) -> bool:
@@ -131,7 +132,7 @@ def _case(
         acknowledged_at=last.acknowledged_at if last and not waiting else None,
         lowered=all(alert.lowered for alert in alerts if alert.level == level),
         judging_failed=any(alert.rule == JUDGING_FAILED for alert in alerts),
-        next_step=telling.next_step(work, work.catalogue.plans[participant.plan], waiting),
+        next_step=telling.next_step(work, work.catalogue.plans.get(participant.plan), waiting),
         missed=alerts[0].source.startswith(SILENCE),
         written=alerts[0].source.startswith(SOURCE),
     )

@@ -168,7 +168,8 @@ class Standing:
 
 def calendar_of(work: Work, participant: Participant) -> Calendar:
     """The calendar of the participant's plan. NotFound for a plan whose forms are all sent by hand."""
-    calendar = work.catalogue.plans[participant.plan].calendar
+    plan = work.catalogue.plans.get(participant.plan)
+    calendar = plan.calendar if plan else None
     if calendar is None:
         raise NotFound("calendar")
     return calendar
@@ -264,7 +265,8 @@ def ledger_page(work: Work, participant: Participant, language: str) -> LedgerPa
 
 def standing(work: Work, participant: Participant, language: str) -> Standing | None:
     """Where the calendar of ``participant`` stands now; None without a calendar."""
-    if work.catalogue.plans[participant.plan].calendar is None:
+    plan = work.catalogue.plans.get(participant.plan)
+    if plan is None or plan.calendar is None:
         return None
     lines = ledger.lines(work, participant, language)
     coming = [line for line in lines if line.status == "not_open"]

@@ -70,6 +70,14 @@ def told_by(work: Work, plan: Plan, steps: Sequence[Step], at: datetime | None =
     return list(found.values())
 
 
+def without_plan(work: Work) -> list[Staff]:
+    """Who is told about somebody whose plan is no longer there: it has no ladder and no duty, so by role."""
+    people = [*with_role(work, "administrator"), *with_role(work, "investigator")]
+    for role in STAND_INS:
+        people = people or with_role(work, role)
+    return people
+
+
 def _away(work: Work, at: datetime) -> set[int]:
     """Who is away ``at`` a moment, by number."""
     query = select(Absence.staff_id).where(

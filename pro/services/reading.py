@@ -219,13 +219,13 @@ def _worst_first(finding: FindingRow) -> tuple[bool, bool, int, int]:
 
 
 def _finding(work: Work, alert: Alert, plan_id: str, assessment: Assessment | None, language: str) -> FindingRow:
-    words = work.catalogue.plan_words[plan_id, language]
+    words = work.catalogue.plan_words.get((plan_id, language))
     return FindingRow(
         alert_id=alert.id,
         rule=alert.rule,
         level=Level(alert.level),
         sentence=cases.sentence_of(work, plan_id, alert.rule, language, alert.level),
-        suspects=words.suspects.get(alert.suspects, ""),
+        suspects=words.suspects.get(alert.suspects, "") if words else "",
         basis=alert.basis,
         lowered=alert.lowered,
         superseded=alert.superseded_at is not None,

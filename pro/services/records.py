@@ -62,6 +62,7 @@ class FormRow:
     answers: list[AnswerRow]
     scores: list[ScoreRow]
     mode: str
+    identified_by: str
     answered_by: str
     answered_at: datetime | None
     entered_by: str
@@ -143,13 +144,14 @@ def participant_page(work: Work, participant_id: int, language: str) -> Particip
     person = participant(work, participant_id)
     work.record("participant.seen", person, participant_id=person.id)
     query = select(Assessment).where(Assessment.participant_id == person.id).order_by(Assessment.id.desc())
+    plan = work.catalogue.plans.get(person.plan)
     return ParticipantPage(
         row=_row(work, person, language),
         phone=phone_of(work, person),
         enrolled_at=person.enrolled_at,
         forms=[_form(work, assessment, language) for assessment in work.session.scalars(query)],
         messages=_messages(work, person, language),
-        instruments=[_choice(work, name, language) for name in work.catalogue.plans[person.plan].instruments],
+        instruments=[_choice(work, name, language) for name in plan.instruments] if plan else [],
         can_send=staffing.may(work.actor.role, "send_form") and person.is_active,
         can_enter=sheets.may_enter(work, person) if staffing.may(work.actor.role, "enter_answers") else (),
         calls=calls.calls_of(work, person.id),
@@ -244,6 +246,7 @@ def _form(work: Work, assessment: Assessment, language: str) -> FormRow:
             if scale in scores
         ],
         mode=assessment.mode or "",
+        identified_by=assessment.identified_by or "",
         answered_by=assessment.answered_by or "",
         answered_at=assessment.answered_at,
         entered_by=names.get(assessment.entered_by or 0, ""),

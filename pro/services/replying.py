@@ -28,9 +28,11 @@ REPLIED = "message.written"
 
 
 def refusal(work: Work, person: Participant) -> str:
-    """Why no text can be sent to ``person``: reply_died, reply_withdrawn, reply_opted_out, reply_no_phone,
-    reply_no_sms, reply_not_taken (the gateway has approved no such text); "" if one can.
+    """Why no text can be sent to ``person``: reply_plan_gone, reply_died, reply_withdrawn, reply_opted_out,
+    reply_no_phone, reply_no_sms, reply_not_taken (the gateway has approved no such text); "" if one can.
     """
+    if person.plan not in work.catalogue.plans:
+        return "reply_plan_gone"
     reasons = {
         "reply_died": person.died_at is not None,
         "reply_withdrawn": person.withdrawn_at is not None,

@@ -76,8 +76,10 @@ def raise_alert(work: Work, inbound: Inbound, participant: Participant) -> Alert
     """What the screening of ``inbound`` said as an alert of ``participant``, told like any other; None for nothing."""
     plan = plan_of(work, participant)
     level = Level(inbound.level)
-    if level is Level.NONE or plan is None:
+    if level is Level.NONE:
         return None
+    # A plan may have left the catalogue while its participants still write.
+    version = plan.version if plan else ""
     work.session.flush()
     alert = Alert(
         participant_id=participant.id,
@@ -87,13 +89,13 @@ def raise_alert(work: Work, inbound: Inbound, participant: Participant) -> Alert
         level=int(level),
         suspects="free_text",
         basis="",
-        plan_version=plan.version,
+        plan_version=version,
         inputs={"saw": [f"{hit['class']}: {hit['status']}" for hit in inbound.hits], "channel": inbound.channel},
         unresolved=[],
         raised_at=work.now,
     )
     work.session.add(alert)
-    said = {"rule": FREE_TEXT, "level": level.word, "plan_version": plan.version}
+    said = {"rule": FREE_TEXT, "level": level.word, "plan_version": version}
     work.record("alert.raised", alert, participant_id=participant.id, new=said)
     if level >= Level.URGENT:
         work.session.flush()

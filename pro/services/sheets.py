@@ -188,9 +188,10 @@ def papers(work: Work, language: str) -> list[PaperRow]:
 
 
 def may_enter(work: Work, participant: Participant) -> tuple[str, ...]:
-    """The instruments of the plan that staff may enter for ``participant`` now."""
+    """The instruments of the plan that staff may enter for ``participant`` now; none if the plan is gone."""
     found = []
-    for instrument in work.catalogue.plans[participant.plan].instruments:
+    plan = work.catalogue.plans.get(participant.plan)
+    for instrument in plan.instruments if plan else ():
         try:
             entering.for_visit(work, participant, instrument)
         except NotAllowed:

@@ -160,8 +160,10 @@ def log_call(
 
 def silence_of(work: Work, participant: Participant) -> Silence:
     """What is unanswered now since the participant's last answer of any kind."""
-    plan = work.catalogue.plans[participant.plan]
+    plan = work.catalogue.plans.get(participant.plan)
     last = last_answer_at(work, participant.id)
+    if plan is None:
+        return Silence(0, (), last)
     query = (
         select(Expected)
         .where(Expected.participant_id == participant.id, Expected.served_at.is_(None), Expected.mandatory)

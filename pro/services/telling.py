@@ -40,10 +40,10 @@ class NextStep:
     names: tuple[str, ...]
 
 
-def tell(work: Work, plan: Plan, raised: Sequence[Alert], before: Sequence[Alert] = ()) -> None:
+def tell(work: Work, plan: Plan | None, raised: Sequence[Alert], before: Sequence[Alert] = ()) -> None:
     """One mail a person for what was ``raised`` by one source, unless a mail about that source that is as loud waits.
 
-    ``before``: the alerts that the source had already.
+    ``before``: the alerts that the source had already. Without a plan (it left the catalogue) people are told by role.
     """
     first = max(raised, key=lambda alert: (alert.level, -alert.id))
     if _is_told(work, first, [alert for alert in before if alert not in raised]):
@@ -53,7 +53,7 @@ def tell(work: Work, plan: Plan, raised: Sequence[Alert], before: Sequence[Alert
     # Counted, so that an alert that is raised again is told again.
     sent = select(func.count(Message.id)).join(Alert, Alert.id == Message.alert_id)
     times = work.session.scalar(sent.where(Alert.source == first.source, Message.template == "alert"))
-    people = duties.to_tell(work, plan, level, minutes=0)
+    people = duties.to_tell(work, plan, level, minutes=0) if plan else duties.without_plan(work)
     if not people:
         log.error("an alert of level %s has nobody to go to: there is no open account", level.word)
     params = {
@@ -103,10 +103,10 @@ def escalate(work: Work) -> Escalated:
     return Escalated(queued, broken)
 
 
-def next_step(work: Work, plan: Plan, alerts: Sequence[Alert]) -> NextStep | None:
+def next_step(work: Work, plan: Plan | None, alerts: Sequence[Alert]) -> NextStep | None:
     """The ladder's next step for a case; None at its top, and where nothing loud among ``alerts`` waits."""
     waiting = [alert for alert in alerts if _is_waiting(alert)]
-    if not waiting:
+    if not waiting or plan is None:
         return None
     level, raised_at, _alert = _loudest(waiting)
     rung = ladder.coming(plan.ladder, level, raised_at, work.now, _hours(work, plan))
@@ -191,7 +191,10 @@ def _climb(work: Work, alerts: list[Alert]) -> int:
     """One case: the steps that are due, each person's newest, unless it was told."""
     level, raised_at, alert = _loudest(alerts)
     participant = work.session.get_one(Participant, alert.participant_id)
-    plan = work.catalogue.plans[participant.plan]
+    plan = work.catalogue.plans.get(participant.plan)
+    if plan is None:
+        # No plan, no ladder: everybody whom it may concern was told at once.
+        return 0
     newest: dict[str, tuple[Staff, Step]] = {}
     people: dict[int, str] = {}
     for rung in ladder.due(plan.ladder, level, raised_at, work.now, _hours(work, plan)):

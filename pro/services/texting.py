@@ -30,10 +30,11 @@ SAFETY_PAUSE = timedelta(hours=1)
 UNSEEN = "-"
 
 
-def receive(work: Work, *, provider_id: str, address: str, text: str) -> Inbound:
+def receive(work: Work, *, provider_id: str, address: str, text: str, pictures: int = 0) -> Inbound:
     """Keep a text from ``address`` and do what it asks for; the same ``provider_id`` again changes nothing.
 
-    A number that is nobody's, or several people's, is never guessed: its texts wait for a person.
+    A number that is nobody's, or several people's, is never guessed: its texts wait for a person. ``pictures``: how
+    many files came with it. They stay with the provider, and a person must know that they came.
     """
     known = _known(work, provider_id)
     if known is not None:
@@ -62,6 +63,9 @@ def receive(work: Work, *, provider_id: str, address: str, text: str) -> Inbound
         _unmatched(work, row, text, address, people)
     else:
         _from_participant(work, row, participant, text, address)
+    if pictures > 0:
+        row.level = max(row.level, int(Level.WATCH))
+        row.hits = [*row.hits, {"class": "picture", "status": "attached"}]
     return row
 
 
@@ -101,6 +105,12 @@ def _unmatched(work: Work, row: Inbound, text: str, address: str, people: list[P
 
 def _from_participant(work: Work, row: Inbound, participant: Participant, text: str, address: str) -> None:
     steer = reply.command(text)
+    if screening.plan_of(work, participant) is None and steer not in ("stop", "start"):
+        # The plan left the catalogue: nothing can be asked or answered, but the text is read and a red flag told.
+        found = screening.read(work, text, participant)
+        screening.note(work, row, participant, found)
+        _safety(work, row, found, participant, address, participant.language)
+        return
     form = answers_by_text.form_asked(work, participant)
     if steer in ("stop", "start", "help"):
         row.what = "command"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
@@ -126,8 +126,10 @@ def read_with(work: Work, alerts: Sequence[Alert]) -> int:
     return mark_read(work, Inbound.id.in_(numbers)) if numbers else 0
 
 
-def is_overdue(work: Work, plan: Plan, since: datetime) -> bool:
-    """True if what came at ``since`` has waited for longer than a working day of the study."""
+def is_overdue(work: Work, plan: Plan | None, since: datetime) -> bool:
+    """True if what came at ``since`` has waited for longer than a working day of the study; without a plan, a day."""
+    if plan is None:
+        return since + timedelta(days=1) < work.now
     hours = ladder.hours_of(plan.settings, work.catalogue.working_days(plan.id))
     day = datetime.combine(since.date(), hours.closes) - datetime.combine(since.date(), hours.opens)
     return ladder.after_working_hours(since, day, hours) < work.now

@@ -167,7 +167,7 @@ def _line(work: Work, person: Participant, rows: Sequence[Inbound]) -> ThreadRow
         study_number=person.study_number,
         unread=len(unread),
         oldest_unread_at=oldest,
-        overdue=oldest is not None and texts.is_overdue(work, work.catalogue.plans[person.plan], oldest),
+        overdue=oldest is not None and texts.is_overdue(work, work.catalogue.plans.get(person.plan), oldest),
         level=Level(max((row.level for row in unread), default=Level.NONE)),
         last=texts.opened(work, max(rows, key=lambda row: (row.level if unread else 0, row.received_at, row.id))),
     )
@@ -196,7 +196,7 @@ def thread(work: Work, participant_id: int, language: str, *, everything: bool =
     start = 0 if everything else max(0, len(entries) - NEWEST)
     first = next((n for n, entry in enumerate(entries) if isinstance(entry, Incoming) and entry.text.unread), start)
     shown = entries[min(start, first) :]
-    plan = work.catalogue.plans[person.plan]
+    plan = work.catalogue.plans.get(person.plan)
     return Thread(
         participant_id=person.id,
         study_number=person.study_number,
@@ -210,7 +210,7 @@ def thread(work: Work, participant_id: int, language: str, *, everything: bool =
         overdue=oldest is not None and texts.is_overdue(work, plan, oldest),
         can_reply=staffing.may(work.actor.role, "reply_text"),
         why_not=replying.refusal(work, person),
-        fixed=replying.fixed(work, person),
+        fixed=replying.fixed(work, person) if plan else {},
         free=replying.free(work, person),
     )
 

@@ -10,8 +10,9 @@ from sqlalchemy import and_, func, or_, select
 
 from pro.messaging import compose
 from pro.models import Assessment, Expected, Message, Participant
-from pro.services import calls, cases, drills, duties, roster_days, staffing, threads
+from pro.services import calls, cards, cases, drills, duties, roster_days, staffing, threads
 from pro.services.calls import TaskRow
+from pro.services.cards import LockedCard
 from pro.services.cases import Case
 from pro.services.drills import Standing
 from pro.services.roster_days import Gap
@@ -71,7 +72,8 @@ class DutyNow:
 @dataclass(frozen=True, slots=True)
 class Board:
     """What needs somebody now. ``gaps``: when nobody is on call within a week, the next one first; ``drills``: test
-    alerts to confirm or to mend; ``texts``: what was written to us and nobody has read.
+    alerts to confirm or to mend; ``texts``: what was written to us and nobody has read;
+    ``locked_cards``: for those who may make new ones.
     """
 
     unacknowledged: list[Case]
@@ -85,6 +87,7 @@ class Board:
     gaps: list[Gap]
     drills: list[Standing]
     texts: Inbox
+    locked_cards: list[LockedCard]
     now: datetime
 
     @property
@@ -114,6 +117,7 @@ def board(work: Work, language: str = "zh_Hans") -> Board:
         gaps=roster_days.gaps_of_all(work),
         drills=drills.standing(work),
         texts=_texts(work),
+        locked_cards=cards.locked(work) if staffing.may(work.actor.role, "make_card") else [],
         now=work.now,
     )
 

@@ -57,7 +57,8 @@ def act(work: Work, message: Message) -> bool:
     if not participant.is_active:
         return False
     if reason == UNSUBSCRIBED:
-        if _came_back(work, message):
+        # Whoever told us STOP is told so already; our last word failing says nothing new, and no phone is broken.
+        if _came_back(work, message) or participant.opted_out_at is not None:
             return False
         leaving.opt_out(work, participant, "the provider says so")
     return silence.make_task(work, participant, silence.UNREACHABLE, f"phone:{message.id}") is not None

@@ -41,7 +41,9 @@ def text() -> Response:
     sid, sender = request.form.get("MessageSid", "")[:64], request.form.get("From", "")[:64]
     if sid and sender:
         body = request.form.get("Body", "")[: sms.LONGEST_TEXT]
-        texting.receive(site.work(), provider_id=sid, address=sender, text=body)
+        files = request.form.get("NumMedia", "")
+        pictures = int(files) if files.isascii() and files.isdigit() and len(files) < 4 else 0
+        texting.receive(site.work(), provider_id=sid, address=sender, text=body, pictures=pictures)
     else:
         log.error("a signed text message has no number or no name")
     return _nothing()

@@ -95,6 +95,7 @@ REFUSALS: Mapping[str, str] = {
     "reply_withdrawn": N_("This participant has left the study. No text can be sent."),
     "reply_opted_out": N_("This participant wants no messages. Please phone instead."),
     "reply_no_phone": N_("There is no phone number for this participant, so no text can be sent."),
+    "reply_plan_gone": N_("The study plan of this participant is no longer here. Please phone instead."),
     "reply_no_sms": N_("This installation sends no SMS. Please phone instead."),
     "reply_fixed_only": N_("Own words cannot be sent by this installation’s SMS provider. Please choose a fixed text."),
     "reply_not_taken": N_("This installation’s SMS provider has approved no such text. Please phone instead."),

@@ -22,6 +22,8 @@ FLAGS: Mapping[str, str] = {
     "faint": N_("fainting"),
     "neuro": N_("double vision, weakness or other nerve signs"),
     "suicide": N_("thoughts of dying or self-harm"),
+    # No red flag, but for a person to ask about.
+    "picture": N_("a picture or another file"),
 }
 
 # How a red flag was meant, as the screening read it.
@@ -31,6 +33,7 @@ MEANT: Mapping[str, str] = {
     "hypothetical": N_("feared or asked about"),
     "resolved": N_("said to be over"),
     "near": N_("said to be nearly so"),
+    "attached": N_("came with the text; it is not kept here, please ask what it shows"),
 }
 
 # What a text was taken for.

@@ -122,6 +122,13 @@ ANSWERED_BY: Mapping[str, str] = {
     "staff": N_("typed in by staff"),
 }
 
+IDENTIFIED: Mapping[str, str] = {
+    "link": N_("came by a link"),
+    "code": N_("came by a code"),
+    "card": N_("came by card and PIN"),
+    "phone": N_("known by the phone number"),
+}
+
 MODES: Mapping[str, str] = {
     "web": N_("on a web page"),
     "sms": N_("by SMS"),
@@ -247,6 +254,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "basis": BASIS,
     "answered_by": ANSWERED_BY,
     "mode": MODES,
+    "identified": IDENTIFIED,
     "language": LANGUAGES,
     "event": EVENTS,
     "scale": SCALES,

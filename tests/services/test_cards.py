@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from pro.errors import CodeExpired, NotAllowed, NotFound
 from pro.models import Attempt, Card, Expected, Participant
-from pro.services import access, cards, enrolment, leaving, waiting
+from pro.services import access, cards, enrolment, leaving, todo, waiting
 from pro.services.cards import Draft, Entry
 from tests import browser, make
 from tests.services.ward import Ward
@@ -82,6 +82,18 @@ def test_five_wrong_pins_lock_the_card_even_for_the_right_one(any_ward):
         assert enter(any_ward, drawn, by=by).why == "locked"
     (locked,) = any_ward.events("card.locked")
     assert locked.participant_id == any_ward.participant_id
+
+
+def test_a_locked_card_is_on_the_board_of_who_can_make_a_new_one(ward):
+    drawn = make_one(ward)
+    for _turn in range(5):
+        enter(ward, drawn, WRONG)
+    with browser.working(ward.house, ward.coordinator.actor) as work:
+        [card] = todo.board(work, "en").locked_cards
+    assert (card.participant_id, card.study_number) == (ward.participant_id, "NPC-001")
+    make_one(ward)
+    with browser.working(ward.house, ward.coordinator.actor) as work:
+        assert todo.board(work, "en").locked_cards == []
 
 
 def test_the_right_pin_begins_the_count_anew(ward):

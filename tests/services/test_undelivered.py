@@ -69,6 +69,16 @@ def test_who_unsubscribed_at_the_provider_gets_no_more_messages(ward: Ward) -> N
     assert [task.kind for task in ward.rows(Task)] == ["phone_unreachable"]
 
 
+def test_who_told_us_stop_is_no_phone_that_is_not_reached(ward: Ward) -> None:
+    reference = sent(ward)
+    with browser.working(ward.house) as work:
+        leaving.opt_out(work, work.session.get_one(Participant, ward.participant_id), "by text")
+    receipt(ward, reference, "failed", "21610")
+    with browser.working(ward.house) as work:
+        assert undelivered.look(work) == 0
+    assert ward.rows(Task) == []
+
+
 @pytest.mark.parametrize(
     ("states", "status", "tasks"), [(["delivered"], "delivered", 0), (["undelivered"], "failed", 1)]
 )

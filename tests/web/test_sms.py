@@ -17,6 +17,7 @@ from app import create_app
 from pro.config import Config
 from pro.db import Base, transaction
 from pro.models import Alert, Answer, Inbound, Message
+from pro.services import texts
 from pro.work import House
 from tests import make
 from tests.make import PHONES, Clock, Study
@@ -153,6 +154,21 @@ def test_a_picture_without_words_is_kept(sms_app: Flask, sms_study: Study) -> No
     form = form_of("", NumMedia="1", MediaUrl0="https://api.twilio.com/media/1", MediaContentType0="image/jpeg")
     assert post(sms_app, form).status_code == 200
     assert len(rows(sms_app, Inbound)) == 1
+
+
+@pytest.mark.parametrize("text", ["0", "HELP", ""])
+def test_a_picture_beside_an_answer_waits_for_a_reader(sms_app: Flask, sms_study: Study, text: str) -> None:
+    assert post(sms_app, form_of(text, NumMedia="2")).status_code == 200
+    [row] = rows(sms_app, Inbound)
+    assert texts.waits(row)
+    assert {"class": "picture", "status": "attached"} in row.hits
+
+
+@pytest.mark.parametrize("files", ["", "0", "-1", "x", "٣", "99999999999"])
+def test_without_a_picture_nothing_is_said_of_one(sms_app: Flask, sms_study: Study, files: str) -> None:
+    assert post(sms_app, form_of("HELP", NumMedia=files)).status_code == 200
+    [row] = rows(sms_app, Inbound)
+    assert not texts.waits(row)
 
 
 def test_a_body_that_no_provider_sends_is_refused(sms_app: Flask, sms_study: Study) -> None:

@@ -1,0 +1,192 @@
+"""A text comes in: stored, screened, answered in the outbox, committed. 20 a second for half a minute, on both engines.
+
+The texts are posted as the provider posts them, signed, at fixed moments whether or not earlier ones are done, and a
+time counts from the moment at which a text was due. The worker and a loopback provider run beside on the same cores.
+"""
+
+from __future__ import annotations
+
+import http.client
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+from sqlalchemy import func, select
+from twilio.request_validator import RequestValidator
+
+from bench.figures import Figure, percentile, report
+from bench.outbox import provider
+from bench.walker import staffed
+from pro.core.level import Level
+from pro.db import transaction
+from pro.models import Alert, Answer, Assessment, Inbound, Message
+from pro.services import answers_by_text
+from pro.work import SYSTEM
+from tests import live, make, postgres
+from tests.live import Site
+from tests.messaging.twilio_fake import ACCOUNT, NUMBER, TOKEN
+
+RATE, SECONDS, PEOPLE = 20, 30, 120
+POSTS = 24
+LONGEST_WAIT = 60.0
+
+
+class Said(NamedTuple):
+    """A kind of text: what it is taken for, and whether it must raise an alert."""
+
+    text: str
+    what: str
+    red: bool = False
+
+
+# Everybody writes these in turn, each beginning at another. 0 is "none" everywhere; "0, but" has two readings.
+SAID = (
+    Said("0", "answer"),
+    Said("谢谢医生，今天天气不错，我去公园走了走", "unclear"),
+    Said("0", "answer"),
+    Said("0，可是我喘不过气", "unclear", True),
+    Said("０", "answer"),
+    Said("昨天晚上流鼻血了，流了好多", "unclear", True),
+)
+
+
+@contextmanager
+def site_on(engine: str) -> Iterator[Site]:
+    """A running system that texts both ways, on a fresh database of ``engine``."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        url = "" if engine == "SQLite" else stack.enter_context(postgres.server(durable=True)).new()
+        more = {
+            "PRO_SMS": "twilio",
+            "PRO_SMS_TWO_WAY": "yes",
+            "PRO_TWILIO_ACCOUNT": ACCOUNT,
+            "PRO_TWILIO_TOKEN": TOKEN,
+            "PRO_TWILIO_FROM": NUMBER,
+            "PRO_TWILIO_API_URL": stack.enter_context(provider()).url,
+        }
+        site = stack.enter_context(live.running(folder, url, more=more))
+        staffed(site)
+        yield site
+
+
+def talking(site: Site) -> list[str]:
+    """The numbers of people whose first question has gone out by text."""
+    numbers = [f"+86138{n:08}" for n in range(PEOPLE)]
+    for n, number in enumerate(numbers):
+        with transaction(site.house.engine) as session:
+            work = site.house.work(session, SYSTEM)
+            person = make.participant(work, f"TEXT-{n:04}", phone=number)
+            form = session.get_one(Assessment, make.form(work, person).assessment_id)
+            first = answers_by_text.first_question(work, person, form)
+            assert first is not None
+            out = answers_by_text.Out(first[0], first[1], f"first:{form.id}", person.language, form)
+            answers_by_text.queue(work, out, number, person)
+    wait_until_sent(site)
+    return numbers
+
+
+def wait_until_sent(site: Site) -> None:
+    """Return when the worker has handed over every text that waits."""
+    end = time.monotonic() + LONGEST_WAIT
+    query = select(func.count()).select_from(Message).where(Message.channel == "sms", Message.sent_at.is_(None))
+    while time.monotonic() < end:
+        with transaction(site.house.engine) as session:
+            if not session.scalar(query):
+                return
+        time.sleep(0.2)
+    raise AssertionError("texts wait in the outbox and do not leave")
+
+
+class Sender:
+    """The provider's side: it posts texts from ``numbers``; ``times``: seconds from when each was due to its 200."""
+
+    def __init__(self, site: Site, numbers: list[str]) -> None:
+        self.site, self.numbers = site, numbers
+        self.validator = RequestValidator(TOKEN)
+        self.times: list[float] = []
+        self.texts: dict[str, Said] = {}
+
+    def run(self) -> None:
+        """Post for so many seconds; the same person writes again after all others."""
+        turns = [(n, n % PEOPLE, n // PEOPLE) for n in range(RATE * SECONDS)]
+        plan = [(f"IN{n:032x}", self.numbers[who], SAID[(who + turn) % len(SAID)]) for n, who, turn in turns]
+        self.texts = {sid: said for sid, _, said in plan}
+        began = time.monotonic() + 0.5
+        with ThreadPoolExecutor(POSTS) as crowd:
+            done = []
+            for n, (sid, number, said) in enumerate(plan):
+                due = began + n / RATE
+                time.sleep(max(0.0, due - time.monotonic()))
+                done.append(crowd.submit(self.post, sid, number, said.text, due))
+            self.times = [post.result() for post in done]
+
+    def post(self, sid: str, number: str, text: str, due: float) -> float:
+        """Post one text; RuntimeError for anything but a 200."""
+        form = {"MessageSid": sid, "AccountSid": ACCOUNT, "From": number, "To": NUMBER, "Body": text, "NumMedia": "0"}
+        signature = self.validator.compute_signature(f"{self.site.url}/sms/twilio", form)
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": signature}
+        line = http.client.HTTPConnection(urlsplit(self.site.url).netloc, timeout=30)
+        line.request("POST", "/sms/twilio", urlencode(form), headers)
+        response = line.getresponse()
+        response.read()
+        took = time.monotonic() - due
+        line.close()
+        if response.status != 200:
+            raise RuntimeError(f"a text was answered with {response.status}")
+        return took
+
+
+def lost(site: Site, texts: dict[str, Said]) -> int:
+    """How many of ``texts`` are not stored, not screened, taken for something else than they are, or not answered."""
+    with transaction(site.house.engine) as session:
+        rows = {row.provider_id: row for row in session.scalars(select(Inbound))}
+        replies = set(session.scalars(select(Message.dedupe_key).where(Message.dedupe_key.like("reply:%"))))
+        alerts = set(session.scalars(select(Alert.source).where(Alert.rule == "TEXT")))
+        safety = session.scalar(select(func.count()).where(Message.template == "safety")) or 0
+        answers = session.scalar(select(func.count()).select_from(Answer)) or 0
+    wrong = 0
+    for sid, said in texts.items():
+        row = rows.get(sid)
+        if row is None:
+            wrong += 1
+            continue
+        red = not said.red or (row.level >= Level.URGENT and f"inbound:{row.id}" in alerts)
+        wrong += not (row.what == said.what and red and f"reply:{row.id}" in replies)
+    hurt = {row.participant_id for sid, row in rows.items() if sid in texts and texts[sid].red}
+    # One safety sentence an hour to a number; an answer is a row.
+    wrong += safety != len(hurt)
+    wrong += answers < sum(said.what == "answer" for said in texts.values())
+    return wrong
+
+
+def measure() -> list[Figure]:
+    """Median, 99th percentile and what was lost, on both engines."""
+    found = []
+    for engine in ("SQLite", "PostgreSQL"):
+        with site_on(engine) as site:
+            sender = Sender(site, talking(site))
+            sender.run()
+            wait_until_sent(site)
+            missing = lost(site, sender.texts)
+        times = [took * 1000 for took in sender.times]
+        found += [
+            Figure(f"{engine}: a text stored, screened, answered at {RATE} a second, median", median(times), "ms"),
+            Figure(f"{engine}: the same, 99th percentile of {len(times)}", percentile(times, 0.99), "ms", 100),
+            Figure(f"{engine}: the same: texts lost, misread or not answered", missing, "", 0),
+        ]
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    report(measure())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Screening 1,000 characters: everyday texts, sentences that are nothing but red flags, and the worst that we know.
+
+The quickest of many runs, because other work on the machine is not the screener's.
+"""
+
+from __future__ import annotations
+
+import csv
+import random
+import time
+from pathlib import Path
+
+from bench.figures import Figure, report
+from pro.catalogue.lexicons import read_lexicon
+from pro.core.freetext import screen
+
+ROOT = Path(__file__).parent.parent
+LEXICON = ROOT / "pro" / "lexicons" / "npc_freetext.yaml"
+CASES = ROOT / "tests" / "data" / "freetext_more.csv"
+SIZE, RUNS, BOUND = 1000, 100, 2.0
+EVERYDAY = {
+    "everyday Chinese": "今天早上喝了一碗粥，去公园走了走，天气很好。下午睡了一会儿，孩子来看我，心情不错。",
+    "everyday English": "I had porridge this morning and went for a walk. It was nice out. My son came to see me. ",
+}
+# What begins many terms at every place, found by trying the words of the lexicon against each other.
+WORST = ("大量流血不止", "左边手突然没力", "can not ", "流血流", "出出出血", "血水吞不下", "没停", "not ")
+
+
+def texts() -> dict[str, str]:
+    """Name -> a text of 1,000 characters with the bound, made of everyday words and of the tests' sentences."""
+    with CASES.open(encoding="utf-8", newline="") as file:
+        cases = [row["text"] for row in csv.DictReader(file) if len(row["text"]) > 3]
+    random.Random(1).shuffle(cases)
+    chinese, english = ([text for text in cases if text.isascii() == ascii_only] for ascii_only in (False, True))
+    found = {name: text * SIZE for name, text in EVERYDAY.items()}
+    found["Chinese, nothing but red flags"] = "，".join(chinese)
+    found["English, nothing but red flags"] = ". ".join(english)
+    found["both languages, nothing but red flags"] = " ".join(cases)
+    return {name: text[:SIZE] for name, text in found.items()}
+
+
+def best(text: str) -> float:
+    """Milliseconds of the quickest of many screenings."""
+    lexicon = read_lexicon(LEXICON)
+    taken = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        screen(text, lexicon)
+        taken.append(time.perf_counter() - start)
+    return min(taken) * 1000
+
+
+def measure() -> list[Figure]:
+    """A figure for each kind of text; the worst has no bound."""
+    found = [
+        Figure(f"Screening {SIZE:,} characters, {name}", best(text), "ms", BOUND) for name, text in texts().items()
+    ]
+    worst = max((best((piece * SIZE)[:SIZE]), piece.strip()) for piece in WORST)
+    return [*found, Figure(f"The same, the worst that we know: “{worst[1]}” over and over", worst[0], "ms")]
+
+
+def main() -> None:
+    """Measure and print."""
+    report(measure())
+
+
+if __name__ == "__main__":
+    main()
