@@ -11,12 +11,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pro.catalogue.days import read_working_days
+from pro.catalogue.importance import read_importance
 from pro.catalogue.instruments import read_instrument
 from pro.catalogue.lexicons import read_lexicon
 from pro.catalogue.plans import read_plan, read_plan_words
 from pro.catalogue.source import CatalogueError
 from pro.catalogue.words import double_meanings, read_words
 from pro.core.anchors import WorkingDays
+from pro.core.importance import Importance
 from pro.core.instrument import Instrument, Words
 from pro.core.lexicon import Lexicon
 from pro.core.plan import Plan, PlanWords
@@ -29,6 +31,7 @@ class Catalogue:
     """What the program knows: instruments, plans, lexicons by id; words of the first two by (id, language).
 
     ``working``: plan id -> the working days of its calendar, with the site's own days laid over them.
+    ``importance``: instrument id -> what its scores mean, where that was published.
     """
 
     instruments: Mapping[str, Instrument]
@@ -38,6 +41,7 @@ class Catalogue:
     languages: tuple[str, ...]
     lexicons: Mapping[str, Lexicon] = field(default_factory=lambda: MappingProxyType({}))
     working: Mapping[str, WorkingDays] = field(default_factory=lambda: MappingProxyType({}))
+    importance: Mapping[str, Importance] = field(default_factory=lambda: MappingProxyType({}))
 
     def working_days(self, plan_id: str) -> WorkingDays:
         """The working days of a plan's calendar; Monday to Friday for one that was put together by hand."""
@@ -100,7 +104,18 @@ def read(
             raise CatalogueError(instruments, f"plan {plan.id}", f"text_advice names no class: {', '.join(unknown)}.")
     calendars = {plan.id: plan.calendar for plan in found.values() if plan.calendar is not None}
     working = {name: read_working_days(calendar.holidays, days) for name, calendar in calendars.items()}
-    return Catalogue(known, MappingProxyType(words), found, plan_words, languages, screens, MappingProxyType(working))
+    meanings = _files(instruments.parent / "importance", required=False)
+    figures = {path.stem: read_importance(path, known) for path in meanings}
+    return Catalogue(
+        known,
+        MappingProxyType(words),
+        found,
+        plan_words,
+        languages,
+        screens,
+        MappingProxyType(working),
+        MappingProxyType(figures),
+    )
 
 
 def _read_plans(

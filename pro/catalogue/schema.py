@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from pro.catalogue.importance import ImportanceFile
 from pro.catalogue.instruments import InstrumentFile
 from pro.catalogue.lexicons import LexiconFile
 from pro.catalogue.plans import PlanFile, PlanWordsFile
@@ -16,6 +17,7 @@ from pro.catalogue.words import WordsFile
 def json_schemas() -> dict[str, str]:
     """Path from the project's root -> the schema's text, for every kind of data file."""
     return {
+        "pro/importance/schema.json": _text(ImportanceFile),
         "pro/instruments/schema.json": _text(InstrumentFile),
         "pro/lexicons/schema.json": _text(LexiconFile),
         "pro/plans/schema.json": _text(PlanFile),
