@@ -94,7 +94,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Heat:
-    """The symptoms by week, the newest block first. ``quiet``: items that were never anything but none, by short name."""
+    """The symptoms by week, the newest block first. ``quiet``: short names of items that were always the mildest."""
 
     title: str
     blocks: tuple[Block, ...]
@@ -135,9 +135,10 @@ def symptoms(work: Work, record: Record, language: str) -> Heat:
     loud = [row for row in rows if not row.quiet]
     quiet = tuple(words.items[row.item].short for row in rows if row.quiet and _was_asked(row))
     blocks = []
+    size = -(-len(shown) // -(-len(shown) // BLOCK)) if shown else BLOCK
     # Counted from the end: the newest block, which is looked at first, is a whole one.
-    for end in range(len(shown), 0, -BLOCK):
-        cut = slice(max(0, end - BLOCK), end)
+    for end in range(len(shown), 0, -size):
+        cut = slice(max(0, end - size), end)
         columns = tuple(Column(week, week == now) for week in shown[cut])
         blocks.append(Block(columns, tuple(Row(row.item, row.cells[cut], row.quiet) for row in loud)))
     return Heat(words.title, tuple(blocks), quiet, words)

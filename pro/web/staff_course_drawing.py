@@ -79,7 +79,7 @@ def draw(found: Timeline) -> Drawing:
     for lane in found.lanes:
         title = site.translator().gettext(LANES[lane.id]) if lane.id in LANES else lane.title
         middle = FIRST + STEP * len(rows)
-        rows.append(Row(title, middle, _shapes(lane, axis, apart), lane.id in squares))
+        rows.append(Row(_short(title), middle, _shapes(lane, axis, apart), lane.id in squares))
     if found.spans:
         rows.append(Row(site.translator().gettext(SPANS), FIRST + STEP * len(rows), _spans(found, axis), False))
     height = FIRST + STEP * len(rows) + 4
@@ -123,6 +123,20 @@ def _level(level: Level) -> str:
     return site.translator().gettext(names[level])
 
 
+def _letters(text: str) -> float:
+    """About how wide ``text`` is, in pixels."""
+    return LETTER * sum(0.55 if letter.isascii() else 1 for letter in text)
+
+
+def _short(title: str) -> str:
+    """As much of a lane's name as fits before the axis; the whole stands in the table."""
+    if _letters(title) <= plot.LEFT - WIDE:
+        return title
+    while _letters(title) > plot.LEFT - WIDE - LETTER:
+        title = title[:-1]
+    return f"{title}…"
+
+
 def _shapes(lane: Lane, axis: Axis, apart: float) -> tuple[Shape, ...]:
     fractions = [thing for thing in lane.things if thing.kind == timeline.FRACTION]
     single = [thing for thing in lane.things if thing.kind != timeline.FRACTION]
@@ -136,7 +150,7 @@ def _shapes(lane: Lane, axis: Axis, apart: float) -> tuple[Shape, ...]:
         after = (marks[place + 1].x if place + 1 < len(marks) else axis.width) - mark.x
         before = mark.x - marks[place - 1].x if place else mark.x
         label = things[0].title if lane.id == "dates" and len(things) == 1 else ""
-        fits = after > LETTER * (len(label) if not label.isascii() else len(label) * 0.55) + 2 * apart
+        fits = after > _letters(label) + 2 * apart
         # Said below the shape, half of it on either side.
         counted = len(things) > 1 and min(before, after) > COUNT
         found.append(Shape(loudest.kind, mark.x, words, len(things), loudest.level, label if fits else "", counted))
