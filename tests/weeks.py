@@ -18,7 +18,8 @@ QLQ, CHECKIN = "qlq_c30", "npc_checkin"
 # Example A of clinical.md 1.5.
 EXAMPLE = [int(code) for code in "2 3 1 1 1 2 1 1 2 2 2 3 2 1 1 2 1 2 3 1 2 1 1 2 2 1 2 1 5 6".split()]
 BEFORE: dict[str, Value | None] = {f"Q{number}": code for number, code in enumerate(EXAMPLE, 1)}
-LATER: dict[str, Value | None] = {f"Q{number}": 2 for number in range(1, 29)} | {"Q29": 5, "Q30": 6}
+LATER: dict[str, Value | None] = dict.fromkeys((f"Q{number}" for number in range(1, 29)), 2)
+LATER |= {"Q29": 5, "Q30": 6}
 QUIET: dict[str, Value | None] = dict.fromkeys(
     "bleed breath chest palp faint temp swallow neuro nosebleed7 discharge headache new_cn sores".split(), 0
 ) | {"other7": ()}
@@ -29,8 +30,17 @@ def tells(house: House, actor: Actor, person: int, instrument: str, given: Mappi
     with browser.working(house, actor) as work:
         row = work.session.get_one(Participant, person)
         at = work.now - timedelta(hours=1)
-        wishes = {"mode": "phone", "answered_by": "self", "language": row.language}
-        return entering.enter(work, row, instrument, answered_at=at, given=given, **wishes).id
+        form = entering.enter(
+            work,
+            row,
+            instrument,
+            mode="phone",
+            answered_by="self",
+            answered_at=at,
+            given=given,
+            language=row.language,
+        )
+        return form.id
 
 
 def treated(house: House, actor: Actor, person: int, *what: tuple[str, int]) -> None:

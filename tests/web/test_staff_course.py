@@ -6,6 +6,7 @@ import io
 import re
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
 import pypdfium2
 import pytest
@@ -14,7 +15,9 @@ from sqlalchemy import insert
 
 from pro.core import plot
 from pro.models import Alert, Participant
-from pro.services import circumstances, given, trends
+from pro.services import circumstances, given, timeline, trends
+from pro.services.timeline import Span
+from pro.web import staff_course_drawing
 from pro.work import House
 from tests import browser, weeks
 from tests.make import Clock, Study
@@ -100,6 +103,24 @@ def test_the_timeline_and_its_table_tell_the_same(desk: Desk, path: str) -> None
     assert desk.page.count('class="base"') >= 1
 
 
+def test_events_that_last_are_a_lane_of_their_own(app: Flask, house: House, lived: Study) -> None:
+    with browser.working(house) as work:
+        record = given.read(work, work.session.get_one(Participant, lived.chinese.id), "en")
+        spans = [Span(record.origin, record.today, "Mucositis oral, grade 2"), Span(record.today, None, "Fatigue")]
+        found = timeline.timeline(work, record, "en", spans)
+        without = timeline.timeline(work, record, "en")
+    with app.test_request_context("/staff/?lang=en"):
+        drawing, plain = staff_course_drawing.draw(found), staff_course_drawing.draw(without)
+    first, second = drawing.rows[-1].shapes
+    assert (drawing.rows[-1].title, len(drawing.rows)) == ("Adverse events", len(plain.rows) + 1)
+    assert (first.x, first.label) == (drawing.axis.x(record.origin), "Mucositis oral, grade 2")
+    assert first.x + first.width >= drawing.now
+    assert (second.x, second.label, second.words) == (drawing.now, "", ("Fatigue",))
+    days = dict(drawing.days)
+    assert "Mucositis oral, grade 2: begins" in days[record.origin]
+    assert "Mucositis oral, grade 2: ends" in days[record.today]
+
+
 def test_nothing_is_styled_by_attribute_and_nothing_is_fetched(desk: Desk, path: str) -> None:
     answer = desk.open(path)
     assert not re.search(r"\sstyle=", desk.page)
@@ -149,7 +170,7 @@ def longest(house: House, study: Study) -> None:
     words = house.catalogue.words["npc_checkin", "en"].items
     plan = next(iter(house.catalogue.plans.values()))
     assert plan.pre_dose is not None
-    said = {}
+    said: dict[str, Any] = {}
     for name, item in instrument.items.items():
         if item.kind == "choice" and name != "selfharm":
             said[name] = max((code for code in item.codes if code), key=lambda code: len(words[name].options[code]))
