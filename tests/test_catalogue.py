@@ -221,7 +221,8 @@ def test_the_committed_schemas_are_the_generated_ones():
 
 
 def test_the_files_obey_their_schemas():
-    for folder, pattern in (("pro/instruments", "*.yaml"), ("pro/plans", "*.yaml"), ("translations", "*/*/*.yaml")):
+    folders = [(f"pro/{name}", "*.yaml") for name in ("importance", "instruments", "plans")]
+    for folder, pattern in [*folders, ("translations", "*/*/*.yaml")]:
         schema = yaml.safe_load((ROOT / folder / "schema.json").read_text("utf-8"))
         files = sorted((ROOT / folder).glob(pattern))
         assert files

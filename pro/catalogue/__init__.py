@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from pro.catalogue.days import read_working_days
 from pro.catalogue.gateways import read_gateway
+from pro.catalogue.importance import read_importance
 from pro.catalogue.instruments import read_instrument
 from pro.catalogue.lexicons import read_lexicon
 from pro.catalogue.plans import read_plan, read_plan_words
@@ -19,6 +20,7 @@ from pro.catalogue.source import CatalogueError
 from pro.catalogue.words import double_meanings, read_words
 from pro.core.anchors import WorkingDays
 from pro.core.gateway import Gateway
+from pro.core.importance import Importance
 from pro.core.instrument import Instrument, Words
 from pro.core.lexicon import Lexicon
 from pro.core.plan import Plan, PlanWords
@@ -31,7 +33,7 @@ class Catalogue:
     """What the program knows: instruments, plans, lexicons by id; words of the first two by (id, language).
 
     ``working``: plan id -> the working days of its calendar, with the site's own days laid over them. ``gateway``: what
-    the site's SMS gateway takes.
+    the site's SMS gateway takes. ``importance``: instrument id -> what its scores mean, where that was published.
     """
 
     instruments: Mapping[str, Instrument]
@@ -42,6 +44,7 @@ class Catalogue:
     lexicons: Mapping[str, Lexicon] = field(default_factory=lambda: MappingProxyType({}))
     working: Mapping[str, WorkingDays] = field(default_factory=lambda: MappingProxyType({}))
     gateway: Gateway = field(default_factory=Gateway)
+    importance: Mapping[str, Importance] = field(default_factory=lambda: MappingProxyType({}))
 
     def working_days(self, plan_id: str) -> WorkingDays:
         """The working days of a plan's calendar; Monday to Friday for one that was put together by hand."""
@@ -106,9 +109,18 @@ def read(
             raise CatalogueError(instruments, f"plan {plan.id}", f"text_advice names no class: {', '.join(unknown)}.")
     calendars = {plan.id: plan.calendar for plan in found.values() if plan.calendar is not None}
     working = {name: read_working_days(calendar.holidays, days) for name, calendar in calendars.items()}
-    taken = read_gateway(gateway, provider) if gateway else Gateway()
-    everything = (known, MappingProxyType(words), found, plan_words, languages, screens)
-    return Catalogue(*everything, MappingProxyType(working), taken)
+    meanings = _files(instruments.parent / "importance", required=False)
+    return Catalogue(
+        instruments=known,
+        words=MappingProxyType(words),
+        plans=found,
+        plan_words=plan_words,
+        languages=languages,
+        lexicons=screens,
+        working=MappingProxyType(working),
+        gateway=read_gateway(gateway, provider) if gateway else Gateway(),
+        importance=MappingProxyType({path.stem: read_importance(path, known) for path in meanings}),
+    )
 
 
 def _read_plans(

@@ -17,6 +17,7 @@ from pro.catalogue.calendar import read_calendar
 from pro.catalogue.calendar_file import CalendarFile, Hour
 from pro.catalogue.drills import DrillFile, read_drill
 from pro.catalogue.instruments import domain
+from pro.catalogue.pre_dose import PreDoseFile, read_pre_dose
 from pro.catalogue.source import CatalogueError, Part, parse
 from pro.core.conditions import Condition, RuleError, Vocabulary
 from pro.core.conditions import parse as parse_condition
@@ -106,6 +107,7 @@ class PlanFile(Part):
     ladder: tuple[StepFile, ...] = Field(min_length=1)
     calendar: CalendarFile | None = Field(None, description="Without it, every form is sent by hand")
     drill: DrillFile | None = Field(None, description="The weekly synthetic alert; without it, nothing proves the path")
+    pre_dose: PreDoseFile | None = Field(None, description="The card to look at before the next dose")
 
 
 class AdviceFile(Part):
@@ -161,6 +163,7 @@ def read_plan(path: Path, instruments: Mapping[str, Instrument]) -> Plan:
         recent_hours=file.recent_hours,
         score_proxy=file.score_proxy,
         calendar=read_calendar(path, file.calendar, file.instruments) if file.calendar else None,
+        pre_dose=read_pre_dose(path, file.pre_dose, file.instruments, instruments) if file.pre_dose else None,
     )
     return replace(plan, drilling=read_drill(path, file.drill, plan, instruments)) if file.drill else plan
 

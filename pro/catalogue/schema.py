@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from pro.catalogue.gateways import GatewayFile
+from pro.catalogue.importance import ImportanceFile
 from pro.catalogue.instruments import InstrumentFile
 from pro.catalogue.lexicons import LexiconFile
 from pro.catalogue.plans import PlanFile, PlanWordsFile
@@ -18,6 +19,7 @@ def json_schemas() -> dict[str, str]:
     """Path from the project's root -> the schema's text, for every kind of data file."""
     return {
         "deploy/gateway.schema.json": _text(GatewayFile),
+        "pro/importance/schema.json": _text(ImportanceFile),
         "pro/instruments/schema.json": _text(InstrumentFile),
         "pro/lexicons/schema.json": _text(LexiconFile),
         "pro/plans/schema.json": _text(PlanFile),

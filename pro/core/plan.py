@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from pro.core.conditions import Condition
 from pro.core.instrument import Answers
 from pro.core.level import Level
+from pro.core.pre_dose import PreDose
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +323,7 @@ class Plan:
     one that silences a QLQ-C30 rule, may be. ``calendar``: None for a study whose forms are all sent by hand.
     ``lexicon``: by which free texts are screened; ``text_advice``: its class -> the advice that an emergency shows
     ("*": all others). ``drilling``: None for a study without a weekly synthetic alert. ``score_proxy``: score what
-    somebody answered for the participant.
+    somebody answered for the participant. ``pre_dose``: None for a study without a card to look at before a dose.
     """
 
     id: str
@@ -343,6 +344,7 @@ class Plan:
     text_advice: Mapping[str, str] = field(default_factory=dict)
     drilling: Drilling | None = None
     score_proxy: bool = False
+    pre_dose: PreDose | None = None
 
     def advice_on_text(self, class_id: str) -> str:
         """The advice block for a red flag of this class in a free text; "" for a plan without one."""

@@ -76,7 +76,7 @@ def snapshot(work: Work, assessment: Assessment) -> dict[str, Any]:
     return {
         "pd1_exposed": _exposed(work, assessment.participant_id, "pd1_exposed", facts.get(("pd1_exposed", ""))),
         "ulcer_status": facts.get(("ulcer_status", ""), "none"),
-        "known_stable": _marks(work, assessment.participant_id),
+        "known_stable": known_stable(work, assessment.participant_id),
         "baseline_weight": str(weight) if weight is not None else None,
         "open_alert": _open_alert(work, assessment.participant_id),
         "selfharm_enabled": bool(facts.get(("selfharm_enabled", ""), False)),
@@ -165,7 +165,7 @@ def _facts(work: Work, participant_id: int) -> dict[tuple[str, str], Any]:
     return found
 
 
-def _marks(work: Work, participant_id: int) -> dict[str, dict[str, Any]]:
+def known_stable(work: Work, participant_id: int) -> dict[str, dict[str, Any]]:
     """item -> the value that staff marked as known and stable, and until when (ISO 8601); the newest mark holds.
 
     A mark lasts as long as the plan's lowering says (14 days, clinical.md 3.4.10), or less where staff said so.

@@ -17,6 +17,7 @@ from pro.web import (
     guard,
     site,
     staff_cards,
+    staff_course,
     staff_dates,
     staff_drills,
     staff_entry,
@@ -36,6 +37,7 @@ pages.record_once(staff_page.install)
 pages.context_processor(staff_page.context)
 pages.register_blueprint(staff_participants.pages)
 pages.register_blueprint(staff_cards.pages)
+pages.register_blueprint(staff_course.pages)
 pages.register_blueprint(staff_dates.pages)
 pages.register_blueprint(staff_roster.pages)
 pages.register_blueprint(staff_drills.pages)

@@ -105,6 +105,8 @@ def staff_pages(at_desk: Nurse, study: Study, url: str) -> Iterator[str]:
     yield "participants"
     at_desk.page.goto(f"{url}/staff/participants/{study.chinese.id}")
     yield "participant"
+    at_desk.page.goto(f"{url}/staff/participants/{study.chinese.id}/course")
+    yield "course"
     at_desk.page.goto(f"{url}/staff/participants/{study.chinese.id}/calls")
     at_desk.page.locator("#log button").click()
     yield "calls with a problem"

@@ -1,0 +1,141 @@
+"""One participant's course in drawings, and the card to look at before the next dose."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from flask import Blueprint, render_template, send_file
+from flask.typing import ResponseReturnValue
+
+from pro.core import plot
+from pro.core.importance import Change
+from pro.errors import NotAllowed, NotFound
+from pro.exports import card_pdf
+from pro.services import given, pre_dose, records, timeline, trends
+from pro.services.trends import Scores, Series
+from pro.web import site, staff_course_drawing
+from pro.web.guard import Person, needs
+from pro.web.staff_refusals import N_
+
+pages = Blueprint("course", __name__, url_prefix="/participants/<int(max=2147483647):participant_id>")
+
+# The published class of a change (Cocks 2012).
+SIZES = {
+    "trivial": N_("trivial"),
+    "small": N_("small"),
+    "medium": N_("medium"),
+    "large": N_("large"),
+}
+
+NOT_DRAWN = {
+    "no_card_font": N_(
+        "This server has no Chinese font, so the sheet was not drawn. Please ask the IT department to install one"
+        " (Debian: fonts-noto-cjk)."
+    ),
+    "no_card_print": N_(
+        "The sheet could not be drawn. Please try again; if it does not help, ask the IT department. What it would"
+        " show stands on this page."
+    ),
+}
+
+
+@pages.get("/course")
+@needs("see_answers")
+def course(staff: Person, participant_id: int) -> ResponseReturnValue:
+    """The timeline, the symptoms by week, and the scores, each with its table."""
+    return _course(participant_id)
+
+
+@pages.get("/pre-dose.pdf")
+@needs("see_answers")
+def card(staff: Person, participant_id: int) -> ResponseReturnValue:
+    """The card as one page of A4. NotFound where the plan has none."""
+    work = site.work()
+    person = records.participant(work, participant_id)
+    found = pre_dose.card(work, person, site.language())
+    if found is None:
+        raise NotFound("pre_dose")
+    html = render_template("card/pre_dose.html", card=found, plan=work.catalogue.plans[person.plan], **_words())
+    # Drawing takes a second or two, in which others must be able to write.
+    site.let_go()
+    try:
+        printed = card_pdf.print_card(html)
+    except NotAllowed as refusal:
+        return _course(participant_id, site.translator().gettext(NOT_DRAWN[refusal.why])), 503
+    person = records.participant(work, participant_id)
+    work.record("participant.pre_dose_drawn", person, participant_id=person.id)
+    name = f"{found.study_number} {found.made_on.isoformat()}.pdf"
+    return send_file(io.BytesIO(printed.pdf), "application/pdf", as_attachment=True, download_name=name)
+
+
+def _course(participant_id: int, problem: str = "") -> str:
+    work, language = site.work(), site.language()
+    person = records.participant(work, participant_id)
+    work.record("participant.seen", person, participant_id=person.id)
+    record = given.read(work, person, language)
+    line = timeline.timeline(work, record, language)
+    return render_template(
+        "staff/course.html",
+        person=person,
+        plan_has_card=work.catalogue.plans[person.plan].pre_dose is not None,
+        record=record,
+        week=_week(record.today, record.origin),
+        drawing=staff_course_drawing.draw(line),
+        heat=trends.symptoms(work, record, language),
+        scored=trends.scores(work, record, language),
+        instrument=work.catalogue.instruments[work.catalogue.plans[person.plan].instruments[0]],
+        problem=problem,
+        **_words(),
+    )
+
+
+def _words() -> dict[str, Any]:
+    return {"day": day, "trend": trend, "change_words": change_words, "class_words": class_words, "since": since}
+
+
+def day(on: date) -> str:
+    """A day as staff read it, with its year."""
+    return site.when(datetime.combine(on, time(12), tzinfo=UTC), N_("d MMM y"))
+
+
+def since(on: date, origin: date, long: bool) -> str:
+    """How far into the course a day is, for the ends of a small plot."""
+    gettext = site.translator().gettext
+    if on < origin:
+        return gettext("before")
+    if long:
+        return gettext("month %(number)s", number=(on - origin).days // 30 + 1)
+    return gettext("week %(number)s", number=_week(on, origin))
+
+
+def trend(series: Series) -> plot.Trend:
+    """The drawing of one scale."""
+    return plot.trend(series.values, series.baseline, series.threshold, series.good)
+
+
+def change_words(change: Change | None) -> str:
+    """The change since the baseline; "" where one of both is missing."""
+    gettext = site.translator().gettext
+    if change is None:
+        return ""
+    points = f"{abs(change.points):.0f}"
+    if change.way == "worse":
+        return gettext("worse by %(points)s", points=points)
+    if change.way == "better":
+        return gettext("better by %(points)s", points=points)
+    return gettext("about the same")
+
+
+def class_words(scores: Scores, change: Change | None) -> str:
+    """The published class of a change, with whose it is; "" where there is none."""
+    if change is None or not change.size or scores.importance is None:
+        return ""
+    gettext = site.translator().gettext
+    size = gettext(SIZES[change.size])
+    return gettext("%(source)s: %(size)s", source=scores.importance.change_source.name, size=size)
+
+
+def _week(on: date, origin: date) -> int:
+    return max(0, (on - origin).days // 7 + 1)
