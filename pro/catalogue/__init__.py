@@ -15,20 +15,24 @@ from pro.catalogue.instruments import read_instrument
 from pro.catalogue.lexicons import read_lexicon
 from pro.catalogue.plans import read_plan, read_plan_words
 from pro.catalogue.source import CatalogueError
+from pro.catalogue.terms import read_term_words, read_terms
 from pro.catalogue.words import double_meanings, read_words
+from pro.core.adverse import Terms, TermWords
 from pro.core.anchors import WorkingDays
 from pro.core.instrument import Instrument, Words
 from pro.core.lexicon import Lexicon
 from pro.core.plan import Plan, PlanWords
 
 __all__ = ["Catalogue", "CatalogueError", "read", "read_instruments"]
+TERMS = "ctcae_v5.yaml"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Catalogue:
     """What the program knows: instruments, plans, lexicons by id; words of the first two by (id, language).
 
-    ``working``: plan id -> the working days of its calendar, with the site's own days laid over them.
+    ``working``: plan id -> the working days of its calendar, with the site's own days laid over them. ``terms``: of
+    adverse events, and by language what each is called and means.
     """
 
     instruments: Mapping[str, Instrument]
@@ -38,6 +42,8 @@ class Catalogue:
     languages: tuple[str, ...]
     lexicons: Mapping[str, Lexicon] = field(default_factory=lambda: MappingProxyType({}))
     working: Mapping[str, WorkingDays] = field(default_factory=lambda: MappingProxyType({}))
+    terms: Terms = field(default_factory=Terms)
+    term_words: Mapping[str, Mapping[str, TermWords]] = field(default_factory=lambda: MappingProxyType({}))
 
     def working_days(self, plan_id: str) -> WorkingDays:
         """The working days of a plan's calendar; Monday to Friday for one that was put together by hand."""
@@ -100,7 +106,22 @@ def read(
             raise CatalogueError(instruments, f"plan {plan.id}", f"text_advice names no class: {', '.join(unknown)}.")
     calendars = {plan.id: plan.calendar for plan in found.values() if plan.calendar is not None}
     working = {name: read_working_days(calendar.holidays, days) for name, calendar in calendars.items()}
-    return Catalogue(known, MappingProxyType(words), found, plan_words, languages, screens, MappingProxyType(working))
+    terms = read_terms(instruments.parent / "terms" / TERMS) if (instruments.parent / "terms").is_dir() else Terms()
+    spoken_terms = {
+        language: read_term_words(translations / language / "terms" / TERMS, terms, language)
+        for language in (languages if terms.id else ())
+    }
+    return Catalogue(
+        known,
+        MappingProxyType(words),
+        found,
+        plan_words,
+        languages,
+        screens,
+        MappingProxyType(working),
+        terms,
+        MappingProxyType(spoken_terms),
+    )
 
 
 def _read_plans(
