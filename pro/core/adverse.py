@@ -103,12 +103,23 @@ def discordance(
     An event graded from the report's own alert fits whatever its term. An event counts for as long as it lasts, its
     severity from the day on which it was of grade 3.
     """
+    told: dict[int, list[Reported]] = {}
+    known: dict[int, list[Happened]] = {}
+    for report in reports:
+        told.setdefault(report.participant_id, []).append(report)
+    for event in events:
+        known.setdefault(event.participant_id, []).append(event)
     return Discordance(
-        tuple(report for report in reports if not any(_recorded(report, event, suggested) for event in events)),
+        tuple(
+            report
+            for report in reports
+            if not any(_recorded(report, event, suggested) for event in known.get(report.participant_id, ()))
+        ),
         tuple(
             event
             for event in events
-            if event.severe_on is not None and not any(_told(report, event, suggested) for report in reports)
+            if event.severe_on is not None
+            and not any(_told(report, event, suggested) for report in told.get(event.participant_id, ()))
         ),
     )
 
@@ -125,5 +136,4 @@ def _told(report: Reported, event: Happened, suggested: Mapping[str, tuple[str, 
 
 
 def _same(report: Reported, event: Happened, suggested: Mapping[str, tuple[str, ...]]) -> bool:
-    fits = event.term in suggested.get(report.suspects, ()) or report.source in event.sources
-    return report.participant_id == event.participant_id and fits
+    return event.term in suggested.get(report.suspects, ()) or report.source in event.sources
