@@ -16,7 +16,9 @@ from pro.catalogue.instruments import read_instrument
 from pro.catalogue.lexicons import read_lexicon
 from pro.catalogue.plans import read_plan, read_plan_words
 from pro.catalogue.source import CatalogueError
+from pro.catalogue.terms import read_term_words, read_terms
 from pro.catalogue.words import double_meanings, read_words
+from pro.core.adverse import Terms, TermWords
 from pro.core.anchors import WorkingDays
 from pro.core.gateway import Gateway
 from pro.core.instrument import Instrument, Words
@@ -24,6 +26,7 @@ from pro.core.lexicon import Lexicon
 from pro.core.plan import Plan, PlanWords
 
 __all__ = ["Catalogue", "CatalogueError", "read", "read_instruments"]
+TERMS = "ctcae_v5.yaml"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -31,7 +34,7 @@ class Catalogue:
     """What the program knows: instruments, plans, lexicons by id; words of the first two by (id, language).
 
     ``working``: plan id -> the working days of its calendar, with the site's own days laid over them. ``gateway``: what
-    the site's SMS gateway takes.
+    the site's SMS gateway takes. ``terms``: of adverse events, and by language what each is called and means.
     """
 
     instruments: Mapping[str, Instrument]
@@ -42,6 +45,8 @@ class Catalogue:
     lexicons: Mapping[str, Lexicon] = field(default_factory=lambda: MappingProxyType({}))
     working: Mapping[str, WorkingDays] = field(default_factory=lambda: MappingProxyType({}))
     gateway: Gateway = field(default_factory=Gateway)
+    terms: Terms = field(default_factory=Terms)
+    term_words: Mapping[str, Mapping[str, TermWords]] = field(default_factory=lambda: MappingProxyType({}))
 
     def working_days(self, plan_id: str) -> WorkingDays:
         """The working days of a plan's calendar; Monday to Friday for one that was put together by hand."""
@@ -107,8 +112,23 @@ def read(
     calendars = {plan.id: plan.calendar for plan in found.values() if plan.calendar is not None}
     working = {name: read_working_days(calendar.holidays, days) for name, calendar in calendars.items()}
     taken = read_gateway(gateway, provider) if gateway else Gateway()
-    everything = (known, MappingProxyType(words), found, plan_words, languages, screens)
-    return Catalogue(*everything, MappingProxyType(working), taken)
+    terms = read_terms(instruments.parent / "terms" / TERMS) if (instruments.parent / "terms").is_dir() else Terms()
+    spoken_terms = {
+        language: read_term_words(translations / language / "terms" / TERMS, terms, language)
+        for language in (languages if terms.id else ())
+    }
+    return Catalogue(
+        known,
+        MappingProxyType(words),
+        found,
+        plan_words,
+        languages,
+        screens,
+        MappingProxyType(working),
+        taken,
+        terms,
+        MappingProxyType(spoken_terms),
+    )
 
 
 def _read_plans(
