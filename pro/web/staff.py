@@ -9,7 +9,9 @@ from typing import cast
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from pro.services import sheets, staffing, todo
+from pro.core.level import Level
+from pro.services import narrowing, staffing, todo
+from pro.services.narrowing import Narrow
 from pro.web import (
     guard,
     site,
@@ -58,7 +60,7 @@ PLACES = {
     "inbox": "inbox",
     "events": "event",
 }
-FILTERS = ("unacknowledged", "in_hand", "texts", "calls", "messages", "papers", "forms", "missed")
+FILTERS = ("unacknowledged", "in_hand", "texts", "calls", "cards", "messages", "papers", "today", "forms", "missed")
 
 
 @pages.get("/sign-in")
@@ -150,11 +152,38 @@ def sign_out() -> ResponseReturnValue:
 @pages.get("/")
 @needs("see_board")
 def board(staff: Person) -> ResponseReturnValue:
-    """What needs somebody now, the most urgent first. ``show`` picks one list; the counts are always of all."""
+    """What needs somebody now, the most urgent first. ``show`` picks one list.
+
+    ``study``, ``level`` and ``owner`` narrow every list, and the counts with them.
+    """
     show = request.args.get("show", "")
-    now = todo.board(site.work(), site.language())
-    papers = sheets.papers(site.work(), site.language())
-    return render_template("staff/board.html", board=now, papers=papers, show=show if show in FILTERS else "")
+    whole = todo.board(site.work(), site.language())
+    narrow = _narrow()
+    now = narrowing.narrowed(site.work(), whole, narrow)
+    return render_template(
+        "staff/board.html",
+        board=now,
+        show=show if show in FILTERS else "",
+        narrow=narrow,
+        studies=[
+            (plan, site.house().catalogue.plan_words[plan, site.language()].title)
+            for plan in site.house().catalogue.plans
+        ],
+        left_out=len(whole.unacknowledged) - len(now.unacknowledged),
+        loud=sum(case.level == Level.EMERGENCY for case in whole.unacknowledged)
+        + sum(row.text.level == Level.EMERGENCY for row in whole.texts.unmatched),
+    )
+
+
+def _narrow() -> Narrow:
+    """The filter in the address; what is none is left out."""
+    study, level, owner = (request.args.get(name, "") for name in ("study", "level", "owner"))
+    levels = {found.word: found for found in (Level.EMERGENCY, Level.URGENT, Level.WATCH)}
+    return Narrow(
+        study=study if study in site.house().catalogue.plans else "",
+        level=levels.get(level),
+        owner=owner if owner in narrowing.OWNERS else "",
+    )
 
 
 @pages.get("/alerts/<int(max=2147483647):alert_id>")
