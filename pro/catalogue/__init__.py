@@ -17,7 +17,9 @@ from pro.catalogue.instruments import read_instrument
 from pro.catalogue.lexicons import read_lexicon
 from pro.catalogue.plans import read_plan, read_plan_words
 from pro.catalogue.source import CatalogueError
+from pro.catalogue.terms import read_term_words, read_terms
 from pro.catalogue.words import double_meanings, read_words
+from pro.core.adverse import Terms, TermWords
 from pro.core.anchors import WorkingDays
 from pro.core.gateway import Gateway
 from pro.core.importance import Importance
@@ -26,6 +28,7 @@ from pro.core.lexicon import Lexicon
 from pro.core.plan import Plan, PlanWords
 
 __all__ = ["Catalogue", "CatalogueError", "read", "read_instruments"]
+TERMS = "ctcae_v5.yaml"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -34,6 +37,7 @@ class Catalogue:
 
     ``working``: plan id -> the working days of its calendar, with the site's own days laid over them. ``gateway``: what
     the site's SMS gateway takes. ``importance``: instrument id -> what its scores mean, where that was published.
+    ``terms``: of adverse events, and by language what each is called and means.
     """
 
     instruments: Mapping[str, Instrument]
@@ -45,6 +49,8 @@ class Catalogue:
     working: Mapping[str, WorkingDays] = field(default_factory=lambda: MappingProxyType({}))
     gateway: Gateway = field(default_factory=Gateway)
     importance: Mapping[str, Importance] = field(default_factory=lambda: MappingProxyType({}))
+    terms: Terms = field(default_factory=Terms)
+    term_words: Mapping[str, Mapping[str, TermWords]] = field(default_factory=lambda: MappingProxyType({}))
 
     def working_days(self, plan_id: str) -> WorkingDays:
         """The working days of a plan's calendar; Monday to Friday for one that was put together by hand."""
@@ -109,6 +115,11 @@ def read(
             raise CatalogueError(instruments, f"plan {plan.id}", f"text_advice names no class: {', '.join(unknown)}.")
     calendars = {plan.id: plan.calendar for plan in found.values() if plan.calendar is not None}
     working = {name: read_working_days(calendar.holidays, days) for name, calendar in calendars.items()}
+    terms = read_terms(instruments.parent / "terms" / TERMS) if (instruments.parent / "terms").is_dir() else Terms()
+    spoken_terms = {
+        language: read_term_words(translations / language / "terms" / TERMS, terms, language)
+        for language in (languages if terms.id else ())
+    }
     meanings = _files(instruments.parent / "importance", required=False)
     return Catalogue(
         instruments=known,
@@ -120,6 +131,8 @@ def read(
         working=MappingProxyType(working),
         gateway=read_gateway(gateway, provider) if gateway else Gateway(),
         importance=MappingProxyType({path.stem: read_importance(path, known) for path in meanings}),
+        terms=terms,
+        term_words=MappingProxyType(spoken_terms),
     )
 
 

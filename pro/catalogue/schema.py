@@ -12,6 +12,7 @@ from pro.catalogue.importance import ImportanceFile
 from pro.catalogue.instruments import InstrumentFile
 from pro.catalogue.lexicons import LexiconFile
 from pro.catalogue.plans import PlanFile, PlanWordsFile
+from pro.catalogue.terms import TermsFile, TermsWordsFile
 from pro.catalogue.words import WordsFile
 
 
@@ -23,7 +24,8 @@ def json_schemas() -> dict[str, str]:
         "pro/instruments/schema.json": _text(InstrumentFile),
         "pro/lexicons/schema.json": _text(LexiconFile),
         "pro/plans/schema.json": _text(PlanFile),
-        "translations/schema.json": _text(WordsFile | PlanWordsFile),
+        "pro/terms/schema.json": _text(TermsFile),
+        "translations/schema.json": _text(WordsFile | PlanWordsFile | TermsWordsFile),
     }
 
 

@@ -3,6 +3,7 @@
 from pro.models.access import Access, Attempt
 from pro.models.alert import Alert, AlertNote
 from pro.models.assessment import Answer, Assessment, Score, Wording
+from pro.models.care import ATTRIBUTIONS, DISPOSITIONS, NO_EVENT, AdverseEvent, Closing, Grading, Handover
 from pro.models.event import Event, Heartbeat, Seal
 from pro.models.expected import MISSING_REASONS, Expected
 from pro.models.inbound import Card, Inbound
@@ -13,12 +14,16 @@ from pro.models.staff import ROLES, Absence, Drill, Duty, Staff, StaffSession
 from pro.models.task import CALL_OUTCOMES, TASK_KINDS, Call, Task
 
 __all__ = [
+    "ATTRIBUTIONS",
     "CALL_OUTCOMES",
+    "DISPOSITIONS",
     "MISSING_REASONS",
+    "NO_EVENT",
     "ROLES",
     "TASK_KINDS",
     "Absence",
     "Access",
+    "AdverseEvent",
     "Alert",
     "AlertNote",
     "Anchor",
@@ -28,10 +33,13 @@ __all__ = [
     "Call",
     "Card",
     "Circumstance",
+    "Closing",
     "Drill",
     "Duty",
     "Event",
     "Expected",
+    "Grading",
+    "Handover",
     "Heartbeat",
     "Inbound",
     "Message",

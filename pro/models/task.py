@@ -37,7 +37,10 @@ class Task(Base):
 
 
 class Call(Base):
-    """A phone call to a participant, as staff logged it. ``at``: when it was made."""
+    """A phone call to a participant, as staff logged it. ``at``: when it was made.
+
+    ``source``: of the alerts that it was about; "" for none.
+    """
 
     __tablename__ = "call"
 
@@ -49,3 +52,4 @@ class Call(Base):
     outcome: Mapped[str] = mapped_column(String(32))
     text: Mapped[str] = mapped_column(Text, default="")
     logged_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    source: Mapped[str] = mapped_column(String(64), default="")

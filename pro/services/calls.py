@@ -114,12 +114,12 @@ def task_row(work: Work, task: Task, person: Participant, language: str) -> Task
     )
 
 
-def calls_of(work: Work, participant_id: int) -> list[CallRow]:
-    """Every call to a participant, the newest first."""
+def calls_of(work: Work, participant_id: int, source: str = "") -> list[CallRow]:
+    """Every call to a participant, or those about the alerts of ``source``, the newest first."""
     query = (
         select(Call, Staff.name)
         .join(Staff, Staff.id == Call.staff_id)
-        .where(Call.participant_id == participant_id)
+        .where(Call.participant_id == participant_id, *([Call.source == source] if source else []))
         .order_by(Call.at.desc(), Call.id.desc())
     )
     return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,9 +10,10 @@ from sqlalchemy import Select, select
 
 from pro.core.level import Level
 from pro.models import Alert, Assessment, Participant, Staff
-from pro.services import telling
+from pro.services import handling, telling
 from pro.services.alerting import JUDGING_FAILED
 from pro.services.circumstances import SILENCE
+from pro.services.handling import Holder
 from pro.services.judging import FREE_TEXT
 from pro.services.screening import SOURCE
 from pro.services.telling import NextStep
@@ -27,7 +28,8 @@ class Case:
 
     ``rules``: ids, worst first, superseded ones left out. ``sentence``: the worst findings in the reader's
     language; empty where judging itself broke. ``acknowledged_by`` is None while any of them waits. ``next_step``:
-    of the ladder, while something loud waits. ``missed``: no answer raised them, but a form that stayed empty;
+    of the ladder, while something loud waits. ``holder_id``: who holds it.
+    ``missed``: no answer raised them, but a form that stayed empty;
     ``written``: a text that came by itself.
     """
 
@@ -41,6 +43,7 @@ class Case:
     raised_at: datetime
     answered_at: datetime | None
     acknowledged_by: str | None
+    holder_id: int | None
     acknowledged_at: datetime | None
     lowered: bool
     judging_failed: bool
@@ -99,14 +102,12 @@ def _cases(work: Work, query: Select[Alert, Participant, Assessment], language: 
     groups: dict[str, list[tuple[Alert, Participant, Assessment]]] = {}
     for alert, participant, assessment in work.session.execute(query):
         groups.setdefault(alert.source, []).append((alert, participant, assessment))
-    names = staff_names(work)
-    cases = [_case(work, rows, names, language) for rows in groups.values()]
+    held = handling.holders(work, (alert for rows in groups.values() for alert, _p, _a in rows))
+    cases = [_case(work, rows, held.get(source), language) for source, rows in groups.items()]
     return sorted(cases, key=lambda case: (case.acknowledged_by is not None, -case.level, case.raised_at))
 
 
-def _case(
-    work: Work, rows: list[tuple[Alert, Participant, Assessment]], names: Mapping[int, str], language: str
-) -> Case:
+def _case(work: Work, rows: list[tuple[Alert, Participant, Assessment]], holder: Holder | None, language: str) -> Case:
     participant, assessment = rows[0][1], rows[0][2]
     standing = [alert for alert, _p, _a in rows if alert.superseded_at is None] or [alert for alert, _p, _a in rows]
     waiting = [alert for alert in standing if alert.acknowledged_at is None and alert.resolved_at is None]
@@ -116,8 +117,7 @@ def _case(
         key=lambda alert: (alert not in waiting, not holds(alert, assessment), -alert.level, -alert.id),
     )
     level = max(alert.level for alert in waiting or alerts)
-    taken = [alert for alert in alerts if alert.acknowledged_at is not None]
-    last = max(taken, key=lambda alert: alert.acknowledged_at or alert.raised_at, default=None)
+    holder = None if waiting else holder
     return Case(
         alert_id=alerts[0].id,
         source=alerts[0].source,
@@ -128,8 +128,9 @@ def _case(
         sentence=_sentence(work, participant.plan, alerts, assessment, language),
         raised_at=min(alert.raised_at for alert in waiting or alerts),
         answered_at=_answered_at(assessment) if assessment else None,
-        acknowledged_by=names.get(last.acknowledged_by or 0, "") if last and not waiting else None,
-        acknowledged_at=last.acknowledged_at if last and not waiting else None,
+        acknowledged_by=holder.name if holder else None,
+        holder_id=holder.staff_id if holder else None,
+        acknowledged_at=holder.since if holder else None,
         lowered=all(alert.lowered for alert in alerts if alert.level == level),
         judging_failed=any(alert.rule == JUDGING_FAILED for alert in alerts),
         next_step=telling.next_step(work, work.catalogue.plans.get(participant.plan), waiting),

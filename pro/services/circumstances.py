@@ -33,7 +33,7 @@ def set_fact(
     days: int | None = None,
     reason: str = "",
 ) -> Circumstance:
-    """Note a clinical fact. It holds until a newer one, or for ``days``."""
+    """Note a clinical fact. It holds until a newer one, or for ``days``; 0 takes an older one back."""
     old = _facts(work, participant_id).get((name, item))
     fact = Circumstance(
         participant_id=participant_id,
@@ -42,7 +42,7 @@ def set_fact(
         value=value,
         recorded_at=work.now,
         recorded_by=work.actor.id if work.actor.kind == "staff" else None,
-        expires_at=work.now + timedelta(days=days) if days else None,
+        expires_at=None if days is None else work.now + timedelta(days=days),
         reason=reason,
     )
     work.session.add(fact)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from pro.core.instrument import Item, ItemWords, Value, Words
 from pro.core.level import Level
 from pro.errors import NotFound
-from pro.models import Alert, AlertNote, Assessment, Event, Message, Participant
+from pro.models import Alert, AlertNote, Assessment, Call, Event, Grading, Message, Participant
 from pro.services import calls, cases, circumstances, silence, staffing, texts, wording
 from pro.services.calls import MissedForm
 from pro.services.cases import Case
@@ -22,6 +22,8 @@ from pro.services.texts import Flag, Text
 from pro.work import Work
 
 __all__ = ["Case"]
+# What happened to an alert that is told with who did it; all else with the rule.
+BY_SOMEBODY = ("alert.acknowledged", "alert.taken_over", "alert.closed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,10 @@ class FindingRow:
 
 @dataclass(frozen=True, slots=True)
 class AnswerRow:
-    """One question with the answer in words now, last time and at baseline; "" where there is none."""
+    """One question with the answer in words now, last time and at baseline; "" where there is none.
+
+    ``heard`` and ``said``: question and answer as the participant read them, where that was another language.
+    """
 
     item: str
     question: str
@@ -55,6 +60,8 @@ class AnswerRow:
     baseline: str
     skipped: bool
     optional: bool
+    heard: str = ""
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +181,8 @@ def answer_table(work: Work, assessment: Assessment, language: str) -> list[Answ
     """What was answered, in words, in the instrument's order: items with an answer now, last time or at baseline."""
     instrument = work.catalogue.instruments[assessment.instrument]
     words = _form_words(work, assessment, language)
+    spoken = assessment.language if assessment.language not in (None, language) else ""
+    theirs = _form_words(work, assessment, spoken) if spoken else None
     now = standing(instrument, answer_rows(work, assessment.id))
     previous = circumstances.earlier_values(work, instrument.id, assessment.context.get("previous", {}))
     baseline = circumstances.earlier_values(work, instrument.id, assessment.context.get("baseline", {}))
@@ -191,6 +200,8 @@ def answer_table(work: Work, assessment: Assessment, language: str) -> list[Answ
                 baseline=in_words(item, said, baseline.get(name)),
                 skipped=name in now and now[name] is None,
                 optional=item.optional,
+                heard=theirs.items[name].plain if theirs else "",
+                said=in_words(item, theirs.items[name], now.get(name)) if theirs and item.kind == "choice" else "",
             )
         )
     return found
@@ -249,12 +260,18 @@ def _events(work: Work, alerts: Sequence[Alert], assessment: Assessment | None) 
     query = select(Event).where(Event.subject == "alert", Event.subject_id.in_(ids))
     rules = {alert.id: alert.rule for alert in alerts}
     for event in work.session.scalars(query):
-        who = event.action == "alert.acknowledged"
-        detail = names.get(event.actor_id or 0, "") if who else rules.get(event.subject_id or 0, "")
+        detail = (
+            names.get(event.actor_id or 0, "") if event.action in BY_SOMEBODY else rules.get(event.subject_id or 0, "")
+        )
         found.append((event.at, event.action, detail))
     for message in work.session.scalars(select(Message).where(Message.alert_id.in_(ids))):
         at = message.sent_at or message.failed_at or message.queued_at
         found.append((at, f"message.{message.status}", names.get(message.staff_id or 0, "")))
+    source = alerts[0].source
+    for grading in work.session.scalars(select(Grading).where(Grading.source == source)):
+        found.append((grading.at, "grading.signed", names.get(grading.staff_id, "")))
+    for call in work.session.scalars(select(Call).where(Call.source == source)):
+        found.append((call.at, "call.made", names.get(call.staff_id, "")))
     if assessment and assessment.submitted_at:
         found.append((assessment.submitted_at, "assessment.submitted", ""))
     return sorted(found, key=lambda row: row[0], reverse=True)

@@ -121,8 +121,11 @@ def log_call(
     text: str = "",
     task_id: int | None = None,
     participant_id: int | None = None,
+    source: str = "",
 ) -> Call:
     """Keep a call made ``at`` (aware) for a task, or to a participant: then for the open task, if there is one.
+
+    ``source``: of the alerts that it was about.
 
     No answer keeps the task open until the next sensible time; any other outcome ends it. A death is only noted here:
     staff record its date. BadData("call", fields=...) for a time to come or long past, no outcome, an endless text.
@@ -150,7 +153,7 @@ def log_call(
         task = next(iter(_open_tasks(work, participant.id)), None)
     else:
         work.lock(task)
-    call = Call(task_id=task.id if task else None, logged_at=work.now, **said)
+    call = Call(task_id=task.id if task else None, logged_at=work.now, source=source, **said)
     work.session.add(call)
     work.record("call.logged", call, participant_id=participant.id, new={"outcome": outcome, "at": at.isoformat()})
     if task is not None and task.done_at is None:

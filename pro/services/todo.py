@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import and_, func, or_, select
 
 from pro.messaging import compose
 from pro.models import Assessment, Expected, Message, Participant
-from pro.services import calls, cards, cases, drills, duties, roster_days, staffing, threads
+from pro.services import calls, cards, cases, drills, duties, roster_days, sheets, staffing, threads
 from pro.services.calls import TaskRow
 from pro.services.cards import LockedCard
 from pro.services.cases import Case
 from pro.services.drills import Standing
 from pro.services.roster_days import Gap
+from pro.services.sheets import PaperRow
 from pro.services.threads import Inbox
 from pro.work import Work
 
@@ -27,10 +29,12 @@ TRIED_IN_VAIN = 3
 class FailedMessage:
     """A message that reached nobody, or an alert's mail that was tried in vain and is tried again (``waiting``).
 
-    ``who``: a staff name or a study number, never an address. ``reason``: a sentence in the reader's language.
+    ``participant_id``: whom it is to or about, if anybody. ``who``: a staff name or a study number, never an address.
+    ``reason``: a sentence in the reader's language.
     """
 
     id: int
+    participant_id: int | None
     who: str
     channel: str
     template: str
@@ -41,7 +45,8 @@ class FailedMessage:
 
 @dataclass(frozen=True, slots=True)
 class DueForm:
-    """A form that was issued and not sent yet. ``status``: issued or started."""
+    """A form that was issued and not sent yet. ``status``: issued or started; ``today``: where the participant lives,
+    its last day is today."""
 
     participant_id: int
     study_number: str
@@ -50,6 +55,7 @@ class DueForm:
     status: str
     issued_at: datetime
     closes_at: datetime
+    today: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,7 @@ class Board:
     gaps: list[Gap]
     drills: list[Standing]
     texts: Inbox
+    papers: list[PaperRow]
     locked_cards: list[LockedCard]
     now: datetime
 
@@ -117,6 +124,7 @@ def board(work: Work, language: str = "zh_Hans") -> Board:
         gaps=roster_days.gaps_of_all(work),
         drills=drills.standing(work),
         texts=_texts(work),
+        papers=sheets.papers(work, language),
         locked_cards=cards.locked(work) if staffing.may(work.actor.role, "make_card") else [],
         now=work.now,
     )
@@ -154,9 +162,16 @@ def due_forms(work: Work, language: str, participant_id: int | None = None) -> l
             status=assessment.status,
             issued_at=assessment.issued_at,
             closes_at=assessment.closes_at,
+            today=_same_day(assessment.closes_at, work.now, participant.time_zone),
         )
         for assessment, participant in work.session.execute(query)
     ]
+
+
+def _same_day(one: datetime, other: datetime, time_zone: str) -> bool:
+    zone = ZoneInfo(time_zone)
+    # A window that closes at midnight closes at the end of the day before.
+    return (one - timedelta(microseconds=1)).astimezone(zone).date() == other.astimezone(zone).date()
 
 
 def _unexplained(work: Work) -> list[Unexplained]:
@@ -199,6 +214,7 @@ def _failed(work: Work, language: str) -> list[FailedMessage]:
         found.append(
             FailedMessage(
                 id=message.id,
+                participant_id=message.participant_id,
                 who=who,
                 channel=message.channel,
                 template=message.template,

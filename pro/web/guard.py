@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 from flask import Response, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
 
 from pro.errors import NotAllowed, SignInNeeded
 from pro.services import staffing
@@ -18,8 +19,10 @@ from pro.work import Actor
 COOKIE = "staff"
 # A page that refreshes itself is not a person at work: it must not keep an idle session alive.
 REFRESH = "X-Refresh"
-# The field of a note: what is in it survives a sign-in.
-KEPT = "text"
+# The field of a note, and one that any form may have: what is typed in a form with either survives a sign-in.
+KEPT, KEEP = "text", "keep"
+# How the fields are called that the sign-in page carries along; what is never carried.
+CARRIED, NEVER = "kept-", ("password", "csrf_token", "email")
 
 
 class Person(Protocol):
@@ -112,13 +115,26 @@ def own_path(wish: str | None) -> str:
     return board if parts.path in (sign_in, sign_out) else wish
 
 
+def typed() -> MultiDict[str, str]:
+    """What was typed in a form when its session had ended: just posted, or carried by the sign-in page. Never a
+    password.
+    """
+    given = list(request.form.items(multi=True))
+    if "email" in request.form:
+        carried = [(name.removeprefix(CARRIED), text) for name, text in given if name.startswith(CARRIED)]
+        return MultiDict(carried)
+    if not (request.form.get(KEPT) or request.form.get(KEEP)):
+        return MultiDict()
+    return MultiDict((name, text) for name, text in given if name not in NEVER)
+
+
 def _to_sign_in(why: str) -> ResponseReturnValue:
     """To the sign-in page, with the way back: this page, or for a form that has no page the one it was sent from."""
-    kept = {name: request.args.get(name, "") for name in ("show", "mode")}
+    kept = {name: request.args.get(name, "") for name in ("show", "mode", "study", "level", "owner")}
     kept = {name: text for name, text in kept.items() if text.isidentifier()}
     here = request.path.removesuffix("/send") + (f"?{urlencode(kept)}" if kept else "")
     known = why if why in ("idle", "ended") else None
     # 307 takes what was posted along, so that the sign-in page can keep a note that was being written.
-    code = 307 if request.form.get(KEPT) else 303
+    code = 307 if request.form.get(KEPT) or request.form.get(KEEP) else 303
     answer = redirect(url_for("staff.sign_in", next=here, why=known), code=code)
     return let_out(cast(Response, answer))

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from datetime import datetime
-from itertools import groupby
 from typing import cast
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from pro.errors import BadData
-from pro.services import alerting, reading, sheets, staffing, todo
+from pro.core.level import Level
+from pro.services import narrowing, staffing, todo
+from pro.services.narrowing import Narrow
 from pro.web import (
     guard,
     site,
+    staff_alert,
     staff_cards,
     staff_course,
     staff_dates,
     staff_drills,
     staff_entry,
+    staff_events,
     staff_inbox,
     staff_page,
     staff_participants,
@@ -28,7 +29,7 @@ from pro.web import (
     staff_tasks,
 )
 from pro.web.guard import Person, needs
-from pro.web.staff_forms import NoteForm, SignInForm
+from pro.web.staff_forms import SignInForm
 from pro.web.staff_page import notify
 
 pages = Blueprint("staff", __name__, url_prefix="/staff")
@@ -44,11 +45,12 @@ pages.register_blueprint(staff_drills.pages)
 pages.register_blueprint(staff_tasks.pages)
 pages.register_blueprint(staff_entry.pages)
 pages.register_blueprint(staff_inbox.pages)
+pages.register_blueprint(staff_events.pages)
 
 # Pages whose notes outlive the session.
 KEEPS_NOTES = re.compile(
-    r"/staff/(?:alerts/(?P<alert>[0-9]{1,9})|tasks/(?P<task>[0-9]{1,9})|participants/(?P<participant>[0-9]{1,9})/calls"
-    r"|inbox/(?P<inbox>[0-9]{1,9}))"
+    r"/staff/(?:alerts/(?P<alert>[0-9]{1,9})(?P<assess>/assess)?|tasks/(?P<task>[0-9]{1,9})|participants/(?P<participant>[0-9]{1,9})/calls"
+    r"|inbox/(?P<inbox>[0-9]{1,9})|events/(?P<event>[0-9]{1,9})|participants/(?P<by_hand>[0-9]{1,9})/events/new)"
 )
 # First part of an address -> the page that it is, as ``staff_words`` names it.
 PLACES = {
@@ -58,8 +60,9 @@ PLACES = {
     "drills": "drill",
     "tasks": "task",
     "inbox": "inbox",
+    "events": "event",
 }
-FILTERS = ("unacknowledged", "in_hand", "texts", "calls", "messages", "papers", "forms", "missed")
+FILTERS = ("unacknowledged", "in_hand", "texts", "calls", "cards", "messages", "papers", "today", "forms", "missed")
 
 
 @pages.get("/sign-in")
@@ -71,7 +74,7 @@ def sign_in() -> ResponseReturnValue:
 @pages.post("/sign-in")
 def sign_in_now() -> ResponseReturnValue:
     """Check e-mail and password and go where the person wanted to go."""
-    if "email" not in request.form and guard.KEPT in request.form:  # a note was posted after the session had ended
+    if "email" not in request.form and guard.typed():  # a form was posted after the session had ended
         return _sign_in_page(SignInForm(formdata=None), why=request.args.get("why", ""), status=401)
     form = SignInForm()
     if not form.validate_on_submit():
@@ -90,18 +93,25 @@ def sign_in_now() -> ResponseReturnValue:
 
 
 def _kept_note(staff: Person, target: str) -> Response | None:
-    """The page with the note that was being written when the session ended, back in its field."""
-    text = request.form.get(guard.KEPT, "")
-    found = KEEPS_NOTES.fullmatch(target)
-    right = "note" if found and found["alert"] else "reply_text" if found and found["inbox"] else "log_call"
-    if not text or not found or not staffing.may(staff.role, right):
+    """The page with what was being written when the session ended, back in its fields."""
+    typed, found = guard.typed(), KEEPS_NOTES.fullmatch(target)
+    if not typed or not found:
+        return None
+    judges = found["assess"] or found["event"] or found["by_hand"]
+    right = "reply_text" if found["inbox"] else "assess" if judges else "note" if found["alert"] else "log_call"
+    if not staffing.may(staff.role, right):
         return None
     guard.enter(staff)
     notify("not_sent_yet" if found["inbox"] else "not_saved_yet")
+    text = typed.get(guard.KEPT, "")
     if found["inbox"]:
         return make_response(staff_inbox.kept_page(text, found["inbox"]))
+    if judges:
+        kind = "alert" if found["alert"] else "event" if found["event"] else "participant"
+        number = int(found["alert"] or found["event"] or found["by_hand"])
+        return make_response(staff_events.kept_page(kind, number, typed))
     if found["alert"]:
-        return make_response(_alert_page(int(found["alert"]), NoteForm(formdata=None, text=text)))
+        return make_response(staff_alert.kept_page(int(found["alert"]), typed))
     return make_response(staff_tasks.kept_page(text, task_id=found["task"], participant_id=found["participant"]))
 
 
@@ -118,7 +128,7 @@ def _sign_in_page(
         place=_place(target),
         locked_until=locked_until,
         idle=idle,
-        kept=request.form.get(guard.KEPT, ""),
+        kept=guard.typed(),
     )
     return page, status
 
@@ -144,75 +154,49 @@ def sign_out() -> ResponseReturnValue:
 @pages.get("/")
 @needs("see_board")
 def board(staff: Person) -> ResponseReturnValue:
-    """What needs somebody now, the most urgent first. ``show`` picks one list; the counts are always of all."""
+    """What needs somebody now, the most urgent first. ``show`` picks one list.
+
+    ``study``, ``level`` and ``owner`` narrow every list, and the counts with them.
+    """
     show = request.args.get("show", "")
-    now = todo.board(site.work(), site.language())
-    papers = sheets.papers(site.work(), site.language())
-    return render_template("staff/board.html", board=now, papers=papers, show=show if show in FILTERS else "")
+    whole = todo.board(site.work(), site.language())
+    narrow = _narrow()
+    now = narrowing.narrowed(site.work(), whole, narrow)
+    return render_template(
+        "staff/board.html",
+        board=now,
+        show=show if show in FILTERS else "",
+        narrow=narrow,
+        studies=[
+            (plan, site.house().catalogue.plan_words[plan, site.language()].title)
+            for plan in site.house().catalogue.plans
+        ],
+        left_out=len(whole.unacknowledged) - len(now.unacknowledged),
+        loud=sum(case.level == Level.EMERGENCY for case in whole.unacknowledged)
+        + sum(row.text.level == Level.EMERGENCY for row in whole.texts.unmatched),
+    )
+
+
+def _narrow() -> Narrow:
+    """The filter in the address; what is none is left out."""
+    study, level, owner = (request.args.get(name, "") for name in ("study", "level", "owner"))
+    levels = {found.word: found for found in (Level.EMERGENCY, Level.URGENT, Level.WATCH)}
+    return Narrow(
+        study=study if study in site.house().catalogue.plans else "",
+        level=levels.get(level),
+        owner=owner if owner in narrowing.OWNERS else "",
+    )
 
 
 @pages.get("/alerts/<int(max=2147483647):alert_id>")
 @needs("see_alert")
 def alert(staff: Person, alert_id: int) -> ResponseReturnValue:
     """One alert with everything that a decision needs."""
-    return _alert_page(alert_id, NoteForm(formdata=None))
+    return staff_alert.page(alert_id)
 
 
 @pages.post("/alerts/<int(max=2147483647):alert_id>")
 @needs("see_alert")
 def alert_act(staff: Person, alert_id: int) -> ResponseReturnValue:
-    """Acknowledge what was on the page, or keep a note."""
-    act = request.form.get("do", "")
-    if act == "acknowledge":
-        return _acknowledge(staff, alert_id)
-    if act == "note":
-        return _note(staff, alert_id)
-    raise BadData("unknown_act")
-
-
-def _acknowledge(staff: Person, alert_id: int) -> ResponseReturnValue:
-    """Take on what was on the page, and only that: what came later must be read first."""
-    guard.must(staff, "acknowledge")
-    page = reading.alert_page(site.work(), alert_id, site.language())
-    filed_here = {str(finding.alert_id): finding.alert_id for finding in page.findings}
-    shown = set(request.form.getlist("alert"))
-    if not shown or not shown <= set(filed_here):
-        raise BadData("unknown_alert")
-    done = alerting.acknowledge(site.work(), sorted(filed_here[text] for text in shown))
-    others = [(name, at) for _id, name, at in done.already if name != staff.name]
-    if done.new:
-        notify("acknowledged")
-    elif others:
-        name, at = others[0]
-        notify("somebody_first", name=name, at=at.isoformat())
-    else:
-        notify("acknowledged_before")
-    later = set(page.open_ids) - set(done.new)
-    if later:
-        notify("later", count=len(later))
-    return redirect(url_for("staff.alert", alert_id=alert_id), code=303)
-
-
-def _note(staff: Person, alert_id: int) -> ResponseReturnValue:
-    guard.must(staff, "note")
-    form = NoteForm()
-    if not form.validate_on_submit():
-        return _alert_page(alert_id, form, status=400)
-    page = reading.alert_page(site.work(), alert_id, site.language())
-    alerting.note(site.work(), page.case.source, form.text.data)
-    notify("noted")
-    return redirect(url_for("staff.alert", alert_id=alert_id), code=303)
-
-
-def _alert_page(alert_id: int, form: NoteForm, status: int = 200) -> ResponseReturnValue:
-    page = reading.alert_page(site.work(), alert_id, site.language())
-    course = _folded(page.events)
-    return render_template("staff/alert.html", page=page, case=page.case, form=form, course=course), status
-
-
-def _folded(events: Iterable[tuple[datetime, str, str]]) -> list[tuple[datetime, str, str]]:
-    """Things of one kind in the same minute as one line: seven rules fired, not seven lines."""
-    found = []
-    for (at, key), group in groupby(events, key=lambda event: (event[0].replace(second=0, microsecond=0), event[1])):
-        found.append((at, key, " ".join(dict.fromkeys(detail for _at, _key, detail in group if detail))))
-    return found
+    """Acknowledge, take over, note, log a call, mark as stable, close."""
+    return staff_alert.act(staff, alert_id)

@@ -20,6 +20,7 @@ GOOD_NEWS = frozenset(
         "call_logged",
         "card_revoked",
         "checked",
+        "closed",
         "corrected",
         "date_set",
         "date_taken_back",
@@ -28,11 +29,17 @@ GOOD_NEWS = frozenset(
         "enrolled",
         "entered",
         "entered_paper",
+        "event_ended",
+        "event_reported",
         "handed_over",
+        "judged",
         "noted",
         "queued",
         "reason_set",
+        "stable_back",
+        "stable_marked",
         "suspicion_cleared",
+        "taken_over",
         "text_assigned",
         "text_queued",
         "text_set_aside",
@@ -71,7 +78,7 @@ def context() -> dict[str, Any]:
 
 def _switch() -> str:
     """This page in the other language; what chose the page stays, a page that only a post can make is left behind."""
-    names = ("next", "why", "show", "mode", "kind", "number")
+    names = ("next", "why", "show", "mode", "kind", "number", "study", "level", "owner")
     kept = {name: request.args[name] for name in names if name in request.args}
     kept["lang"] = site.translator().other
     path = request.path.removesuffix("/send")

@@ -8,10 +8,10 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from pro.errors import NotAllowed
-from pro.services import cards, courses, enrolment, issuing, records
+from pro.services import cards, courses, enrolment, event_log, issuing, records, stable
 from pro.services.records import ParticipantPage
 from pro.web import site, staff_tasks
-from pro.web.guard import Person, needs
+from pro.web.guard import Person, may, needs
 from pro.web.staff_forms import EnrolForm, SendForm, choices
 from pro.web.staff_page import notify
 from pro.web.staff_refusals import REFUSALS
@@ -85,6 +85,7 @@ def send(staff: Person, participant_id: int) -> ResponseReturnValue:
 def _participant_page(page: ParticipantPage, form: SendForm, status: int = 200) -> ResponseReturnValue:
     notes = {choice.id: word("refusal", choice.why_not) for choice in page.instruments}
     work = site.work()
+    person = records.participant(work, page.row.id)
     shown = {
         "page": page,
         "row": page.row,
@@ -92,7 +93,9 @@ def _participant_page(page: ParticipantPage, form: SendForm, status: int = 200) 
         "notes": notes,
         "call_form": staff_tasks.blank_form(),
         "own_card": cards.newest(work, page.row.id),
-        "standing": courses.standing(work, records.participant(work, page.row.id), site.language()),
+        "standing": courses.standing(work, person, site.language()),
+        "events": event_log.log(work, site.language(), person.id) if may("see_events") else [],
+        "stable_marks": stable.marks(work, person, site.language()),
     }
     return render_template("staff/participant.html", **shown), status
 

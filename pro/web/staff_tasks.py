@@ -51,8 +51,13 @@ def log_without_task(staff: Person, participant_id: int) -> ResponseReturnValue:
 
 def blank_form(text: str = "") -> CallForm:
     """The form for a call that was just made; ``text``: what was typed before a sign-in."""
+    return CallForm(formdata=None, at=local_now(), text=text)
+
+
+def local_now() -> datetime:
+    """Now as it is typed, in the page's zone."""
     local = site.work().now.astimezone(ZoneInfo(site.visit().zone))
-    return CallForm(formdata=None, at=local.replace(tzinfo=None, second=0, microsecond=0), text=text)
+    return local.replace(tzinfo=None, second=0, microsecond=0)
 
 
 def kept_page(text: str, *, task_id: str | None, participant_id: str | None) -> ResponseReturnValue:
@@ -70,7 +75,7 @@ def _logged(page: CallPage, back: str, task_id: int | None = None) -> ResponseRe
     try:
         silence.log_call(
             site.work(),
-            at=_moment(form.at.data),
+            at=moment_typed(form.at.data),
             outcome=form.outcome.data,
             text=form.text.data or "",
             task_id=task_id,
@@ -87,7 +92,7 @@ def _logged(page: CallPage, back: str, task_id: int | None = None) -> ResponseRe
     return redirect(back, code=303)
 
 
-def _moment(local: datetime) -> datetime:
+def moment_typed(local: datetime) -> datetime:
     """A time as it was typed, in the page's zone."""
     return local.replace(tzinfo=ZoneInfo(site.visit().zone))
 

@@ -6,7 +6,7 @@ Every function speaks the language of the page. A key that has no word is shown 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from flask import Flask
@@ -15,6 +15,7 @@ from markupsafe import Markup
 from pro.core.level import Level
 from pro.core.stretch import Stretch
 from pro.web import site
+from pro.web.staff_care_words import TABLES as CARE_TABLES
 from pro.web.staff_refusals import N_, REFUSALS
 from pro.web.staff_text_words import TABLES as TEXT_TABLES
 
@@ -147,6 +148,10 @@ EVENTS: Mapping[str, str] = {
     "alert.advised": N_("The participant read the emergency advice and went on; rule"),
     "alert.corrected": N_("The participant read the emergency advice and took the answer back; rule"),
     "alert.acknowledged": N_("Acknowledged by"),
+    "alert.taken_over": N_("Taken over by"),
+    "alert.closed": N_("Closed by"),
+    "grading.signed": N_("Assessed and signed by"),
+    "call.made": N_("Phoned by"),
     "assessment.submitted": N_("Form received"),
     "message.waiting": N_("Alert mail is being sent to"),
     "message.sent": N_("Alert mail sent to"),
@@ -203,6 +208,7 @@ PAGES = {
     "drill": N_("the weekly test alert"),
     "task": N_("the phone task that you opened"),
     "inbox": N_("the texts that you opened"),
+    "event": N_("the adverse events"),
     "participant": N_("the participant’s page"),
     "participants": N_("the list of participants"),
 }
@@ -266,6 +272,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "missing": MISSING,
     "move": MOVES,
     **TEXT_TABLES,
+    **CARE_TABLES,
 }
 
 
@@ -307,6 +314,11 @@ def moment(at: datetime, now: datetime) -> str:
     else:
         pattern = N_("d MMM y HH:mm")
     return site.when(at, pattern)
+
+
+def day_shown(on: date) -> str:
+    """A day with its year: 22 Nov 2026."""
+    return site.when(datetime.combine(on, time(12), ZoneInfo(site.visit().zone)), N_("d MMM y"))
 
 
 def weekday_shown(at: datetime) -> str:
@@ -374,5 +386,6 @@ def install(app: Flask) -> None:
         score_shown=score_shown,
         zone_shown=zone_shown,
         weekday_shown=weekday_shown,
+        day_shown=day_shown,
         hours_shown=hours_shown,
     )

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from pro import db
-from pro.models import Answer, Assessment, Event, Participant, Score, Seal, Signature, Staff
+from pro.models import Answer, Assessment, Closing, Event, Grading, Handover, Participant, Score, Seal, Signature, Staff
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 SCRIPTS = ScriptDirectory(str(db.MIGRATIONS))
@@ -142,6 +142,16 @@ def with_rows(any_engine: Engine) -> Engine:
                     at=NOW,
                     digest="0" * 64,
                 ),
+                Grading(participant_id=participant.id, attribution=[], none_reason="other", at=NOW, staff_id=staff.id),
+                Handover(source="a:1", participant_id=participant.id, from_id=staff.id, staff_id=staff.id, at=NOW),
+                Closing(
+                    source="a:1",
+                    participant_id=participant.id,
+                    staff_id=staff.id,
+                    alerts=[],
+                    disposition="admitted",
+                    at=NOW,
+                ),
             ]
         )
     return any_engine
@@ -149,7 +159,10 @@ def with_rows(any_engine: Engine) -> Engine:
 
 @pytest.mark.parametrize(
     ("table", "column"),
-    [("event", "reason"), ("seal", "digest"), ("answer", "state"), ("score", "scale"), ("signature", "meaning")],
+    [
+        *(("event", "reason"), ("seal", "digest"), ("answer", "state"), ("score", "scale"), ("signature", "meaning")),
+        *(("grading", "none_reason"), ("handover", "source"), ("closing", "disposition")),
+    ],
 )
 def test_what_must_stay_stays(with_rows: Engine, table: str, column: str) -> None:
     commands = [f"UPDATE {table} SET {column} = 'x'", f"DELETE FROM {table}"]

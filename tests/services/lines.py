@@ -99,7 +99,7 @@ def answer(ward: Ward) -> None:
 def log(ward: Ward, outcome: str, *, task: int | None = None, hours: float = 0, text: str = "") -> Call:
     with browser.working(ward.house, ward.coordinator.actor) as work:
         at = work.now + timedelta(hours=hours)
-        who = {"task_id": task} if task else {"participant_id": ward.participant_id}
+        who: dict[str, Any] = {"task_id": task} if task else {"participant_id": ward.participant_id}
         return silence.log_call(work, at=at, outcome=outcome, text=text, **who)
 
 

@@ -1,0 +1,270 @@
+"""Adverse events as they are read: the log, one event over time, and where reports and records differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import func, select
+
+from pro.core import adverse as pure
+from pro.core.adverse import Happened, Reported, TermWords
+from pro.core.level import Level
+from pro.errors import NotFound
+from pro.models import AdverseEvent, Alert, Assessment, Grading, Participant, Signature
+from pro.services import adverse, cases, signing
+from pro.services.dates import local_date
+from pro.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One line of the log. ``grade`` is the clinician's newest. ``report_by``: of a serious one; ``alert_id``: of the
+    alert by which it was found. ``english``: the standard's own name of the term.
+    """
+
+    id: int
+    participant_id: int
+    study_number: str
+    term: str
+    english: str
+    other_term: str
+    grade: int
+    onset_on: date
+    ended_on: date | None
+    attribution: tuple[str, ...]
+    serious: bool
+    report_by: datetime | None
+    reported_at: datetime | None
+    alert_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class GradingRow:
+    """One judgement, by ``name``. ``meaning``: what the grade stands for; ``holds``: it says what was signed."""
+
+    id: int
+    at: datetime
+    name: str
+    event_id: int | None
+    term: str
+    english: str
+    grade: int | None
+    meaning: str
+    from_on: date | None
+    attribution: tuple[str, ...]
+    serious: bool
+    action: str
+    none_reason: str
+    digest: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """One event: its line, its term, and every grading, the newest first."""
+
+    row: EventRow
+    term: str
+    gradings: list[GradingRow]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedRow:
+    """A report without an event; ``judged``: why a clinician said that there is none, one of NO_EVENT, or ""."""
+
+    participant_id: int
+    study_number: str
+    alert_id: int
+    suspected: str
+    on: date
+    judged: str
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """The discordance report."""
+
+    reported_only: list[ReportedRow]
+    recorded_only: list[EventRow]
+
+
+def log(work: Work, language: str, participant_id: int | None = None) -> list[EventRow]:
+    """Every event, or one participant's: what must be reported first, then what goes on, then the newest onset."""
+    query = select(AdverseEvent, Participant).join(Participant, Participant.id == AdverseEvent.participant_id)
+    if participant_id is not None:
+        query = query.where(AdverseEvent.participant_id == participant_id)
+    found = list(work.session.execute(query.order_by(AdverseEvent.id)))
+    graded = _gradings(work, [event.id for event, _person in found])
+    alerts = _alert_ids(work, {event.source for event, _person in found if event.source})
+    rows = [
+        _row(work, event, person, graded[event.id], alerts.get(event.source), language)
+        for event, person in found
+        if event.id in graded
+    ]
+    rows.sort(key=lambda row: (row.onset_on, row.id), reverse=True)
+    return sorted(rows, key=lambda row: (not row.serious or row.reported_at is not None, row.ended_on is not None))
+
+
+def event_page(work: Work, event_id: int, language: str) -> EventPage:
+    """One event with its gradings. NotFound."""
+    event = work.session.get(AdverseEvent, event_id)
+    rows = [row for row in log(work, language, event.participant_id) if row.id == event_id] if event else []
+    if event is None or not rows:
+        raise NotFound("adverse_event")
+    query = select(Grading).where(Grading.adverse_event_id == event_id).order_by(Grading.id.desc())
+    return EventPage(rows[0], event.term, _judged(work, list(work.session.scalars(query)), language))
+
+
+def judged(work: Work, source: str, language: str) -> list[GradingRow]:
+    """What clinicians judged about the alerts of ``source``, the newest first."""
+    query = select(Grading).where(Grading.source == source).order_by(Grading.id.desc())
+    return _judged(work, list(work.session.scalars(query)), language)
+
+
+def suspected(work: Work, source: str) -> list[str]:
+    """The terms to offer for the alerts of ``source``, the loudest rule's first."""
+    query = select(Alert).where(Alert.source == source, Alert.superseded_at.is_(None))
+    alerts = work.session.scalars(query.order_by(Alert.level.desc(), Alert.id))
+    return pure.suggestions(work.catalogue.terms, (alert.suspects for alert in alerts))
+
+
+def named(work: Work, event: AdverseEvent, language: str) -> str:
+    """What an event is called in the reader's language; one of no listed term by its own words."""
+    return event.other_term or _words(work, event.term, language).name
+
+
+def differences(work: Work, language: str) -> Differences:
+    """Suspected grade 3 or more that nobody recorded, and recorded grade 3 or more that nobody reported."""
+    reports = _reports(work)
+    found = pure.discordance(reports, _happened(work), work.catalogue.terms.suggested)
+    people = {person.id: person for person in work.session.scalars(select(Participant))}
+    of_none = select(Grading.source, Grading.none_reason).where(Grading.none_reason != "").order_by(Grading.id)
+    none = dict(work.session.execute(of_none).tuples().all())
+    severe = {event.event_id for event in found.recorded_only}
+    return Differences(
+        [
+            ReportedRow(
+                one.participant_id,
+                people[one.participant_id].study_number,
+                one.alert_id,
+                work.catalogue.plan_words[people[one.participant_id].plan, language].suspects.get(one.suspects, ""),
+                one.on,
+                none.get(one.source, ""),
+            )
+            for one in sorted(found.reported_only, key=lambda report: report.on, reverse=True)
+        ],
+        [row for row in log(work, language) if row.id in severe],
+    )
+
+
+def _reports(work: Work) -> list[Reported]:
+    """One for each source and suspicion: urgent or louder, not lowered, and the answer still stands."""
+    query = (
+        select(Alert, Assessment, Participant)
+        .join(Participant, Participant.id == Alert.participant_id)
+        .outerjoin(Assessment, Assessment.id == Alert.assessment_id)
+        .where(Alert.level >= int(Level.URGENT), Alert.superseded_at.is_(None), Alert.suspects != "")
+        .order_by(Alert.id)
+    )
+    found: dict[tuple[str, str], Reported] = {}
+    for alert, form, person in work.session.execute(query):
+        if alert.suspects in work.catalogue.terms.suggested and cases.holds(alert, form):
+            on = local_date(alert.raised_at, person.time_zone)
+            one = Reported(person.id, alert.id, alert.source, alert.suspects, on)
+            found.setdefault((alert.source, alert.suspects), one)
+    return list(found.values())
+
+
+def _happened(work: Work) -> list[Happened]:
+    events = list(work.session.scalars(select(AdverseEvent).order_by(AdverseEvent.id)))
+    graded = _gradings(work, [event.id for event in events])
+    found = []
+    for event in events:
+        rows = graded.get(event.id, [])
+        severe = [row.from_on for row in rows if row.from_on and row.grade and row.grade >= pure.SEVERE]
+        sources = frozenset(row.source for row in rows if row.source)
+        found.append(
+            Happened(
+                event.participant_id,
+                event.id,
+                event.term,
+                event.onset_on,
+                event.ended_on,
+                min(severe, default=None),
+                sources,
+            )
+        )
+    return found
+
+
+def _gradings(work: Work, event_ids: Sequence[int]) -> dict[int, list[Grading]]:
+    query = select(Grading).where(Grading.adverse_event_id.in_(event_ids)).order_by(Grading.from_on, Grading.id)
+    found: dict[int, list[Grading]] = {}
+    for row in work.session.scalars(query) if event_ids else ():
+        found.setdefault(row.adverse_event_id or 0, []).append(row)
+    return found
+
+
+def _alert_ids(work: Work, sources: Iterable[str]) -> Mapping[str, int]:
+    query = select(Alert.source, func.min(Alert.id)).where(Alert.source.in_(sources)).group_by(Alert.source)
+    return dict(work.session.execute(query).tuples().all())
+
+
+def _row(
+    work: Work, event: AdverseEvent, person: Participant, graded: list[Grading], alert_id: int | None, language: str
+) -> EventRow:
+    last = graded[-1]
+    serious = [row.known_at for row in graded if row.serious and row.known_at]
+    term = work.catalogue.terms.terms.get(event.term)
+    return EventRow(
+        id=event.id,
+        participant_id=person.id,
+        study_number=person.study_number,
+        term=_words(work, event.term, language).name,
+        english=term.english if term else event.term,
+        other_term=event.other_term,
+        grade=last.grade or 0,
+        onset_on=event.onset_on,
+        ended_on=event.ended_on,
+        attribution=tuple(last.attribution),
+        serious=bool(serious),
+        report_by=pure.report_by(min(serious)) if serious else None,
+        reported_at=event.reported_at,
+        alert_id=alert_id,
+    )
+
+
+def _judged(work: Work, rows: Sequence[Grading], language: str) -> list[GradingRow]:
+    names = cases.staff_names(work)
+    found = []
+    for row in rows:
+        event = work.session.get(AdverseEvent, row.adverse_event_id) if row.adverse_event_id else None
+        words = _words(work, event.term, language) if event else TermWords("", {})
+        term = work.catalogue.terms.terms.get(event.term) if event else None
+        signed: Signature | None = next(iter(signing.signatures(work, row)), None)
+        found.append(
+            GradingRow(
+                id=row.id,
+                at=row.at,
+                name=signed.name if signed else names.get(row.staff_id, ""),
+                event_id=row.adverse_event_id,
+                term=named(work, event, language) if event else "",
+                english=term.english if term else "",
+                grade=row.grade,
+                meaning=words.grades.get(row.grade or 0, ""),
+                from_on=row.from_on,
+                attribution=tuple(row.attribution),
+                serious=row.serious,
+                action=row.action,
+                none_reason=row.none_reason,
+                digest=signed.digest if signed else "",
+                holds=signed is not None and signing.holds(signed, adverse.content(row, event)),
+            )
+        )
+    return found
+
+
+def _words(work: Work, term: str, language: str) -> TermWords:
+    return work.catalogue.term_words.get(language, {}).get(term, TermWords(term, {}))

@@ -1,0 +1,108 @@
+"""The board through a filter: a study, a level, an owner. Every count is taken from what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
+
+from sqlalchemy import select
+
+from pro.core.level import Level
+from pro.models import Participant
+from pro.services.cases import Case
+from pro.services.threads import Inbox
+from pro.services.todo import Board
+from pro.work import Work
+
+OWNERS = ("me", "nobody", "others")
+
+
+@dataclass(frozen=True, slots=True)
+class Narrow:
+    """What to show; empty: everything. ``study``: a plan's id. ``owner``: one of OWNERS, seen from who is signed in."""
+
+    study: str = ""
+    level: Level | None = None
+    owner: str = ""
+
+    @property
+    def is_set(self) -> bool:
+        """True if anything may be left out."""
+        return bool(self.study or self.level is not None or self.owner)
+
+
+class _Row(Protocol):
+    @property
+    def participant_id(self) -> int: ...
+
+
+Row = TypeVar("Row", bound=_Row)
+
+
+def narrowed(work: Work, board: Board, narrow: Narrow) -> Board:
+    """``board`` with the rows that ``narrow`` asks for.
+
+    What is about no participant (gaps, drills, texts of unknown numbers, a mail to staff that failed) belongs to every
+    study. A row without a level or an owner is left out where one is asked for; "nobody" keeps it.
+    """
+    if not narrow.is_set:
+        return board
+    inside = _inside(work, board, narrow.study)
+
+    def kept(rows: Iterable[Row], level: Level | None = None) -> list[Row]:
+        leveled = narrow.level is None or narrow.level == level
+        owned = narrow.owner in ("", "nobody")
+        return [row for row in rows if leveled and owned and _about(row.participant_id, inside)]
+
+    def taken(rows: list[Case]) -> list[Case]:
+        return [case for case in rows if _fits(work, case, narrow) and _about(case.participant_id, inside)]
+
+    plain = narrow.level is None and narrow.owner in ("", "nobody")
+    return replace(
+        board,
+        unacknowledged=taken(board.unacknowledged),
+        in_hand=taken(board.in_hand),
+        failed=[row for row in board.failed if plain and _about(row.participant_id, inside)],
+        waiting=kept(board.waiting),
+        tasks=kept(board.tasks),
+        unexplained=kept(board.unexplained),
+        locked_cards=kept(board.locked_cards),
+        papers=kept(board.papers),
+        texts=Inbox(
+            unmatched=[row for row in board.texts.unmatched if narrow.level in (None, row.text.level)],
+            threads=[row for row in board.texts.threads if kept([row], row.level)],
+        ),
+    )
+
+
+def _fits(work: Work, case: Case, narrow: Narrow) -> bool:
+    if narrow.level is not None and case.level != narrow.level:
+        return False
+    mine = case.holder_id is not None and case.holder_id == work.actor.id
+    fits = {"": True, "me": mine, "nobody": case.holder_id is None, "others": case.holder_id is not None and not mine}
+    return fits[narrow.owner]
+
+
+def _about(participant_id: int | None, inside: set[int] | None) -> bool:
+    return inside is None or participant_id is None or participant_id in inside
+
+
+def _inside(work: Work, board: Board, study: str) -> set[int] | None:
+    """Whose rows belong to ``study``; None for everybody's."""
+    if not study:
+        return None
+    lists: tuple[Iterable[_Row], ...] = (
+        board.unacknowledged,
+        board.in_hand,
+        board.waiting,
+        board.papers,
+        board.tasks,
+        board.unexplained,
+        board.locked_cards,
+        board.texts.threads,
+    )
+    known = {row.participant_id for rows in lists for row in rows}
+    known |= {row.participant_id for row in board.failed if row.participant_id is not None}
+    query = select(Participant.id).where(Participant.id.in_(known), Participant.plan == study)
+    return set(work.session.scalars(query))

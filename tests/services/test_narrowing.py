@@ -1,0 +1,88 @@
+"""The board through a filter: what is asked for and nothing else, and the counts are those of the lists."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from pro.core.level import Level
+from pro.models import Assessment
+from pro.services import narrowing, todo
+from pro.services.narrowing import Narrow
+from tests import browser, make
+from tests.services.ward import Ward
+
+
+def board(ward: Ward, narrow: Narrow, who: make.Account | None = None) -> todo.Board:
+    with browser.working(ward.house, (who or ward.nurse).actor) as work:
+        return narrowing.narrowed(work, todo.board(work, "en"), narrow)
+
+
+def numbers(found: todo.Board) -> tuple[list[str], list[str]]:
+    return [case.study_number for case in found.unacknowledged], [case.study_number for case in found.in_hand]
+
+
+@pytest.fixture
+def busy(any_ward: Ward) -> Ward:
+    """NPC-001: an emergency that the nurse took on; NPC-002: urgent, NPC-003: an emergency, nobody has them."""
+    any_ward.start().save(bleed=4)
+    any_ward.acknowledge()
+    for number, answers in (("NPC-002", {"bleed": 2}), ("NPC-003", {"bleed": 4})):
+        with browser.working(any_ward.house, any_ward.coordinator.actor) as work:
+            way = make.form(work, make.participant(work, number, phone=""))
+        any_ward.start(way).save(**answers)
+    return any_ward
+
+
+@pytest.mark.parametrize(
+    ("narrow", "unacknowledged", "in_hand"),
+    [
+        (Narrow(), ["NPC-003", "NPC-002"], ["NPC-001"]),
+        (Narrow(level=Level.EMERGENCY), ["NPC-003"], ["NPC-001"]),
+        (Narrow(level=Level.URGENT), ["NPC-002"], []),
+        (Narrow(level=Level.WATCH), [], []),
+        (Narrow(owner="me"), [], ["NPC-001"]),
+        (Narrow(owner="nobody"), ["NPC-003", "NPC-002"], []),
+        (Narrow(owner="others"), [], []),
+        (Narrow(level=Level.EMERGENCY, owner="nobody"), ["NPC-003"], []),
+        (Narrow(study="npc_reirradiation"), ["NPC-003", "NPC-002"], ["NPC-001"]),
+        (Narrow(study="another"), [], []),
+    ],
+)
+def test_alerts_by_study_level_and_owner(busy, narrow, unacknowledged, in_hand):
+    assert numbers(board(busy, narrow)) == (unacknowledged, in_hand)
+
+
+def test_what_somebody_else_holds_is_mine_for_them_only(busy):
+    assert numbers(board(busy, Narrow(owner="others"), busy.coordinator))[1] == ["NPC-001"]
+    assert numbers(board(busy, Narrow(owner="me"), busy.coordinator))[1] == []
+
+
+def test_rows_without_a_level_or_an_owner(busy):
+    everything = board(busy, Narrow()).waiting
+    assert everything
+    assert board(busy, Narrow(owner="nobody")).waiting == everything
+    assert board(busy, Narrow(owner="me")).waiting == []
+    assert board(busy, Narrow(level=Level.URGENT)).waiting == []
+    assert board(busy, Narrow(study="another")).waiting == []
+
+
+def test_a_mail_to_staff_that_failed_belongs_to_every_study(busy):
+    failed = todo.FailedMessage(1, None, "Nurse", "email", "alert", "", busy.house.clock(), False)
+    about = replace(failed, id=2, participant_id=busy.participant_id)
+    with browser.working(busy.house, busy.nurse.actor) as work:
+        whole = replace(todo.board(work, "en"), failed=[failed, about])
+        assert narrowing.narrowed(work, whole, Narrow(study="another")).failed == [failed]
+        assert narrowing.narrowed(work, whole, Narrow(level=Level.URGENT)).failed == []
+
+
+@pytest.mark.parametrize(("hours", "today"), [(1, True), (15, True), (16, False), (39, False)])
+def test_what_closes_today_closes_where_the_participant_lives(ward, clock, hours, today):
+    """It is nine in the morning in Shanghai: midnight, the end of the day, is fifteen hours away."""
+    with browser.working(ward.house) as work:
+        for form in work.session.scalars(select(Assessment)):
+            form.closes_at = clock.now + timedelta(hours=hours)
+        assert {form.today for form in todo.due_forms(work, "en")} == {today}

@@ -1,0 +1,44 @@
+"""The board in the browser's eyes: what is narrowed says so, and nothing loud is hidden silently."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from pro.work import House
+from tests import browser
+from tests.make import Study
+from tests.web.desk import at_desk
+
+LEFT_OUT = "1 unacknowledged alert is left out"
+
+
+def test_a_narrowed_board_counts_what_it_shows_and_says_what_it_leaves_out(
+    app: Flask, house: House, seeded: Study
+) -> None:
+    browser.press_start(house, seeded.english.checkin).save(bleed=4)
+    desk = at_desk(app, seeded.staff["coordinator"])
+    desk.open("/staff/?lang=en")
+    assert "<title>(1) To do</title>" in desk.page
+    assert LEFT_OUT not in desk.page
+    desk.open("/staff/?level=urgent&owner=nobody")
+    assert LEFT_OUT in desk.page
+    assert "Good news" not in desk.page
+    # The title and the sound go by everything that waits, whatever is shown.
+    assert "<title>(1) To do</title>" in desk.page
+    assert 'data-loud="1"' in desk.page
+    # A list chosen from a narrowed board stays narrowed, and so does the other language.
+    assert "/staff/?show=in_hand&level=urgent&owner=nobody" in desk.page
+    assert "level=urgent&owner=nobody&lang=zh_Hans" in desk.page
+    desk.open("/staff/?level=emergency")
+    assert LEFT_OUT not in desk.page
+    assert seeded.english.study_number in desk.page
+
+
+def test_a_filter_that_is_none_shows_everything(app: Flask, house: House, seeded: Study) -> None:
+    browser.press_start(house, seeded.english.checkin).save(bleed=4)
+    desk = at_desk(app, seeded.staff["coordinator"])
+    desk.open("/staff/?lang=en")
+    for query in ("level=99", "owner=%3Cb%3E", "study=none", "show=nothing"):
+        assert desk.open(f"/staff/?{query}").status_code == 200
+        assert LEFT_OUT not in desk.page
+        assert seeded.english.study_number in desk.page
