@@ -78,7 +78,8 @@ def test_an_alert_at_night_is_handled_to_its_end_on_a_phone(
     here.locator("input[name=disposition][value=admitted]").check()
     looks_well(here)
     press(here, "#close button[value=close]")
-    expect(here.locator("main")).not_to_contain_text(number)
+    expect(here.locator("p.ok")).to_be_visible()
+    expect(here.locator(".rows > .e", has_text=number)).to_have_count(0)
 
     here.goto(f"{live_site.url}/staff/events")
     expect(here.locator("main")).to_contain_text(number)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pro.errors import BadData, NotAllowed
-from pro.models import AdverseEvent, Alert, Closing, Grading, Handover, Participant, Signature
+from pro.models import AdverseEvent, Alert, Assessment, Closing, Grading, Handover, Participant, Signature
 from pro.services import adverse, event_log, handling, signing, stable
 from pro.services.adverse import Judged, Judgement
 from pro.services.handling import Closed
@@ -240,7 +240,9 @@ def test_marks_lower_the_next_alert_for_14_days_and_can_be_taken_back(any_ward):
             stable.mark(work, source, [], " ", "en")
         assert set(refusal.value.details["fields"]) == {"items", "reason"}  # type: ignore[call-overload]
         assert stable.mark(work, source, ["breath"], "since the second week", "en") == 1
-    any_ward.house.clock.move(days=8)  # a form that was open already would not be lowered
+    any_ward.house.clock.move(days=8)
+    with browser.working(any_ward.house) as work:  # a form that was open already would not be lowered
+        work.session.get_one(Assessment, any_ward.checkin.assessment_id).closes_at = work.now
     any_ward.start(any_ward.send()).save(bleed=0, breath=2)
     assert any_ward.alerts()["U02"].lowered
     with browser.working(any_ward.house, any_ward.nurse.actor) as work:
