@@ -141,7 +141,7 @@ def differences(work: Work, language: str) -> Differences:
     found = pure.discordance(reports, _happened(work), work.catalogue.terms.suggested)
     people = {person.id: person for person in work.session.scalars(select(Participant))}
     of_none = select(Grading.source, Grading.none_reason).where(Grading.none_reason != "").order_by(Grading.id)
-    none = dict(work.session.execute(of_none).tuples().all())
+    none = {row[0]: row[1] for row in work.session.execute(of_none)}
     severe = {event.event_id for event in found.recorded_only}
     return Differences(
         [
@@ -209,7 +209,7 @@ def _gradings(work: Work, event_ids: Sequence[int]) -> dict[int, list[Grading]]:
 
 def _alert_ids(work: Work, sources: Iterable[str]) -> Mapping[str, int]:
     query = select(Alert.source, func.min(Alert.id)).where(Alert.source.in_(sources)).group_by(Alert.source)
-    return dict(work.session.execute(query).tuples().all())
+    return {row[0]: row[1] for row in work.session.execute(query)}
 
 
 def _row(

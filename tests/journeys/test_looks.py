@@ -110,6 +110,10 @@ def staff_pages(at_desk: Nurse, study: Study, url: str) -> Iterator[str]:
     at_desk.page.goto(f"{url}/staff/participants/{study.chinese.id}/calls")
     at_desk.page.locator("#log button").click()
     yield "calls with a problem"
+    at_desk.page.goto(f"{url}/staff/events")
+    yield "adverse events"
+    at_desk.page.goto(f"{url}/staff/events/discordance")
+    yield "reported against recorded"
     at_desk.page.goto(f"{url}/staff/inbox")
     yield "inbox"
     at_desk.page.goto(f"{url}/staff/inbox/{study.chinese.id}")

@@ -58,6 +58,15 @@ PAGES: dict[tuple[str, str], tuple[str, set[str], int]] = {
     ("POST", "/staff/roster"): ("edit_roster", LEADS | {"administrator"}, 400),
     ("GET", "/staff/roster/duties/1"): ("edit_roster", LEADS | {"administrator"}, 200),
     ("POST", "/staff/roster/duties/1"): ("edit_roster", LEADS | {"administrator"}, 400),
+    ("GET", "/staff/alerts/{alert}/assess"): ("assess", {"investigator"}, 200),
+    ("POST", "/staff/alerts/{alert}/assess"): ("assess", {"investigator"}, 400),
+    ("GET", "/staff/participants/{person}/events/new"): ("assess", {"investigator"}, 200),
+    ("POST", "/staff/participants/{person}/events/new"): ("assess", {"investigator"}, 400),
+    ("POST", "/staff/participants/{person}/stable"): ("mark_stable", {"investigator", "nurse"}, 303),
+    ("GET", "/staff/events"): ("see_events", READERS | {"statistician"}, 200),
+    ("GET", "/staff/events/discordance"): ("see_events", READERS | {"statistician"}, 200),
+    ("GET", "/staff/events/1"): ("see_events", READERS | {"statistician"}, 404),
+    ("POST", "/staff/events/1"): ("see_events", READERS | {"statistician"}, 404),
 }
 ROUTES = {route: right for route, (right, _roles, _status) in PAGES.items()}
 

@@ -92,7 +92,7 @@ def test_pressing_twice_is_harmless(desk: Desk, house: House, seeded: Study) -> 
     assert "You had acknowledged this before" in desk.page
 
 
-@pytest.mark.parametrize("data", [{}, {"do": "acknowledge"}, {"do": "acknowledge", "alert": "x"}, {"do": "close"}])
+@pytest.mark.parametrize("data", [{}, {"do": "acknowledge"}, {"do": "acknowledge", "alert": "x"}, {"do": "resolve"}])
 def test_a_post_that_no_page_sends_is_refused(data: dict[str, str], desk: Desk, house: House, seeded: Study) -> None:
     ids = bleeds(house, seeded.chinese.checkin)
     assert desk.post(f"/staff/alerts/{ids[0]}", **data).status_code == 400
@@ -144,8 +144,10 @@ def test_a_note_typed_into_an_ended_session_comes_back_after_sign_in(
     assert answer.status_code == 307, "the browser posts the note on to the sign-in page"
     coordinator = seeded.staff["coordinator"]
     assert desk.post(f"{answer.location}&lang=en", do="note", text="Phoned, no answer <yet>").status_code == 401
-    assert "Your note is not saved yet" in desk.page
-    back = desk.post(answer.location, text="Phoned, no answer <yet>", email=coordinator.email, password=make.PASSWORD)
+    assert "What you typed is not saved yet" in desk.page
+    carried = {"kept-do": "note", "kept-text": "Phoned, no answer <yet>"}
+    assert '<textarea class="vh" name="kept-text" hidden>Phoned, no answer' in desk.page
+    back = desk.post(answer.location, email=coordinator.email, password=make.PASSWORD, **carried)
     assert back.status_code == 200
     assert "Phoned, no answer &lt;yet&gt;</textarea>" in back.text
     assert desk.post(path, do="note", text="Phoned, no answer <yet>").status_code == 303

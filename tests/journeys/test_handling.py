@@ -1,0 +1,93 @@
+"""An alert at night, handled to its end on a phone: acknowledged, called about, assessed and signed, closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.journeys.people import Nurse, Patient, link_in
+from tests.journeys.test_checkin import number_on, stored
+from tests.journeys.test_looks import RULES, sideways, small_targets
+from tests.live import Site
+from tests.make import Study
+
+pytestmark = pytest.mark.journey
+
+
+def press(page: Page, what: str) -> None:
+    """Press a button that leads to another page, and wait for that."""
+    with page.expect_navigation():
+        page.locator(what).first.click()
+
+
+def looks_well(page: Page) -> None:
+    """Nothing for axe to say, nothing that sticks out, nothing too small for a thumb."""
+    found = Axe().run(page, options=RULES).response["violations"]
+    assert not found, [f"{one['id']} {one['nodes'][0]['html'][:200]}" for one in found]
+    assert not sideways(page)
+    assert not small_targets(page)
+
+
+@pytest.mark.parametrize("language", ["en", "zh_Hans"])
+def test_an_alert_at_night_is_handled_to_its_end_on_a_phone(
+    live_site: Site,
+    study: Study,
+    patient: Callable[..., Patient],
+    nurse: Callable[..., Nurse],
+    language: str,
+) -> None:
+    me = patient().opens_the_link()
+    number = number_on(me)
+    me.starts().chooses(3).chooses(1)
+    doctor = study.staff["investigator"]
+    letter = live_site.mailbox.wait(lambda mail: number in str(mail["Subject"]) and doctor.email in str(mail["To"]))
+
+    here = nurse("investigator").opens(link_in(letter.get_content())).page
+    if language == "zh_Hans":
+        with here.expect_navigation():
+            here.locator(".me a").click()
+    expect(here.locator("h1")).to_contain_text(number)
+    press(here, "button[value=acknowledge]")
+    address = here.url.split("?")[0]
+
+    here.locator("#calls summary").click()
+    here.locator("input[name=outcome][value=reached_relative]").check()
+    here.fill("#call-text", "Daughter drives her to the emergency room")
+    press(here, "#calls button[value=call]")
+    expect(here.locator("#calls")).to_contain_text("Daughter drives her")
+
+    press(here, "#judged a.btn")
+    looks_well(here)
+    expect(here.locator("input[name=grade]:checked")).to_have_count(0)
+    press(here, "button[value=assess]")
+    expect(here.locator("#errors")).to_be_visible()
+    looks_well(here)
+    here.locator("input[name=grade][value='3']").check()
+    here.fill("input[name=onset_on]", here.locator("input[name=known_at]").input_value()[:10])
+    here.locator("input[name=attribution][value=radiotherapy]").check()
+    here.locator("input[name=serious][value=yes]").check()
+    here.fill("textarea[name=action] >> nth=0", "Packed, admitted")
+    here.fill("input#password", doctor.password)
+    press(here, "button[value=assess]")
+    expect(here.locator("#judged")).to_contain_text("Packed, admitted")
+
+    here.locator("#close summary").click()
+    here.locator("input[name=disposition][value=admitted]").check()
+    looks_well(here)
+    press(here, "#close button[value=close]")
+    expect(here.locator("p.ok")).to_be_visible()
+    expect(here.locator(".rows > .e", has_text=number)).to_have_count(0)
+
+    here.goto(f"{live_site.url}/staff/events")
+    expect(here.locator("main")).to_contain_text(number)
+    looks_well(here)
+    press(here, f"tr:has-text('{number}') td a")
+    looks_well(here)
+    expect(here.locator("button[value=report]")).to_be_visible()
+    here.goto(address)
+    looks_well(here)
+    _form, _answers, alerts = stored(live_site, number)
+    assert {alert.disposition for alert in alerts} == {"admitted"}
