@@ -189,7 +189,9 @@ def first_question(work: Work, participant: Participant, form: Assessment) -> tu
         work.record("assessment.shortened", form, participant_id=participant.id, new=pages)
     # Nobody sits there yet; only what is asked is read.
     sitting = Sitting(form, participant, Access(answered_by=""))
-    asked = conversation.asked(work, forms.read(work, sitting, participant.language), participant.language)
+    # Whoever replies goes on, and going on asks again what is stale: that is what to ask, or the reply is to nothing.
+    now = forms.read(work, sitting, participant.language).renewed(work.now)
+    asked = conversation.asked(work, now, participant.language)
     return as_message(asked) if asked.kind not in ("review", "done") else None
 
 

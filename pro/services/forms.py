@@ -81,6 +81,15 @@ class Form:
         """Items whose answers are too old to go on with: their recall period was about another day."""
         return () if self.submitted else stale(self.instrument, self.answers, self.rows, now)
 
+    def renewed(self, now: datetime) -> Form:
+        """The form as it is asked when somebody goes on with it ``now``: what is stale is as if never asked."""
+        old = self.stale(now)
+        if not old:
+            return self
+        answers = {name: value for name, value in self.answers.items() if name not in old}
+        path = interview.path(self.instrument, answers, self.facts, self.assessment.page_set)
+        return replace(self, answers=answers, path=path)
+
     def with_rows(self, added: Sequence[Answer]) -> Form:
         """The form after ``added`` rows."""
         rows = {**self.rows, **{row.item: row for row in added}}

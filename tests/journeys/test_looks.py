@@ -178,6 +178,21 @@ def looked_at(page: Page, name: str, language: str) -> list[str]:
     return wrong
 
 
+def squeezed(page: Page, name: str) -> list[str]:
+    """What sticks out of the page on the screen at 320 px, and with text twice as large; the page is 320 px wide."""
+    wrong = []
+    page.wait_for_load_state()
+    if sideways(page):
+        wrong.append(f"{name} at 320 px: {sideways(page)}")
+    page.evaluate("document.documentElement.style.fontSize='200%'")
+    page.set_viewport_size({"width": 390, "height": 844})
+    if sideways(page):
+        wrong.append(f"{name} with 200 % text: {sideways(page)}")
+    page.evaluate("document.documentElement.style.fontSize=''")
+    page.set_viewport_size({"width": 320, "height": 640})
+    return wrong
+
+
 def strangers(page: Page, home: str) -> list[str]:
     """Collects every request of ``page`` to another host than ``home``."""
     found: list[str] = []
@@ -217,17 +232,7 @@ def test_a_narrow_phone_with_text_twice_as_large(
     study: Study, patient: Callable[..., Patient], language: str, walk: Callable[[Patient], Iterator[str]]
 ) -> None:
     me = patient(language, viewport={"width": 320, "height": 640})
-    wrong = []
-    for name in walk(me):
-        me.page.wait_for_load_state()
-        if sideways(me.page):
-            wrong.append(f"{name} at 320 px: {sideways(me.page)}")
-        me.page.evaluate("document.documentElement.style.fontSize='200%'")
-        me.page.set_viewport_size({"width": 390, "height": 844})
-        if sideways(me.page):
-            wrong.append(f"{name} with 200 % text: {sideways(me.page)}")
-        me.page.evaluate("document.documentElement.style.fontSize=''")
-        me.page.set_viewport_size({"width": 320, "height": 640})
+    wrong = [found for name in walk(me) for found in squeezed(me.page, name)]
     assert not wrong, "\n".join(wrong)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import requests
 from openapi_core import OpenAPI
 from openapi_core.datatypes import RequestParameters
+from twilio.request_validator import RequestValidator
 from werkzeug.datastructures import Headers
 
 from tests.messaging.loopback import Answer, served
@@ -64,7 +66,11 @@ class Answered:
 
 @dataclass
 class TwilioFake:
-    """The account's state. Set ``busy`` (429 so often, with ``retry_after``), ``status`` or ``mute`` to make it ill."""
+    """The account's state. Set ``busy`` (429 so often, with ``retry_after``), ``status`` or ``mute`` to make it ill.
+
+    ``door``: where callbacks really go, whatever public address they are signed for. ``eager``: states that it reports
+    of every message before it answers the request that brought the message.
+    """
 
     url: str = ""
     messages: list[dict[str, Any]] = field(default_factory=list)
@@ -75,6 +81,9 @@ class TwilioFake:
     mute: float = 0.0
     body_error: int | None = None
     not_json: bool = False
+    door: str = ""
+    eager: Sequence[str] = ()
+    callbacks: dict[str, str] = field(default_factory=dict)
     checker: OpenAPI | None = None
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
@@ -95,11 +104,33 @@ class TwilioFake:
             return self._error(*BAD_NUMBERS[form["To"]])
         message = self._message(form)
         self.messages.append(message)
+        self.callbacks[message["sid"]] = form.get("StatusCallback", "")
+        for state in self.eager:
+            self.report(message["sid"], state)
         time.sleep(self.mute)
         data = b"<html>welcome to the hotel</html>" if self.not_json else json.dumps(message).encode()
         if not self.not_json:
             self._check_reply(asked, Answered(201, data))
         return 201, {}, data
+
+    def report(self, sid: str, state: str, code: str = "") -> int:
+        """Call back about the message ``sid``, where it asked for that; the status of the answer."""
+        [message] = [found for found in self.messages if found["sid"] == sid]
+        about = {"MessageSid": sid, "SmsSid": sid, "MessageStatus": state, "SmsStatus": state}
+        more = {"AccountSid": ACCOUNT, "ApiVersion": "2010-04-01", "From": message["from"], "To": message["to"]}
+        return self.call(self.callbacks[sid], {**about, **more, **({"ErrorCode": code} if code else {})})
+
+    def text(self, url: str, sid: str, sender: str, body: str) -> int:
+        """Somebody texts the account's number; the status of the webhook's answer."""
+        about = {"MessageSid": sid, "AccountSid": ACCOUNT, "From": sender, "To": NUMBER, "Body": body, "NumMedia": "0"}
+        return self.call(url, about)
+
+    def call(self, url: str, form: Mapping[str, str], token: str = TOKEN) -> int:
+        """Post ``form``, signed for ``url``; the status of the answer."""
+        signature = RequestValidator(token).compute_signature(url, dict(form))
+        headers = {"X-Twilio-Signature": signature, "Host": urlsplit(url).netloc}
+        answer = requests.post(self.door + urlsplit(url).path, data=form, headers=headers, timeout=20)
+        return answer.status_code
 
     def _message(self, form: Mapping[str, str]) -> dict[str, Any]:
         sid = f"SM{next(self.numbers):032x}"

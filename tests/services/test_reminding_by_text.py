@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from pro.models import Assessment, Message, Participant
+from pro.models import Answer, Assessment, Message, Participant
 from pro.services import reminding
 from tests import browser, make
-from tests.services.phone import two_way
+from tests.make import Clock
+from tests.services.phone import Texter, two_way
 from tests.services.ward import Ward
 
 
@@ -39,3 +40,35 @@ def test_the_first_question_goes_out_where_people_may_answer_by_text(ward: Ward,
     unread = [row for row in licensed if "没人看" in texting.house.vault.open(row.body_sealed)]
     assert unread == ([] if on else licensed), "whether replies are read is said truly"
     assert ward.rows(Participant)
+
+
+@pytest.mark.parametrize("answered", [1, 3])
+def test_a_reminder_of_an_old_half_done_form_asks_what_is_asked_again(ward: Ward, clock: Clock, answered: int) -> None:
+    texting = two_way(by_text(ward))
+    texter = Texter(texting.house, number="+8613700137000")
+    with browser.working(texting.house, ward.coordinator.actor) as work:
+        make.participant(work, "NPC-020", phone=texter.number, asked=True)
+
+    def reminded(times: int) -> None:
+        """Half hours go by until the check-in was asked about so often."""
+        for _half_hour in range(200):
+            reminding.look(texting.house)
+            texter.wait()
+            if texter.kinds.count("question") == times:
+                return
+            clock.move(minutes=30)
+        raise AssertionError("nobody was reminded")
+
+    reminded(1)
+    first = texter.got[-1]
+    for _question in range(answered):
+        texter.write("0")
+    clock.move(hours=30)
+    reminded(texter.kinds.count("question") + 1)
+    assert texter.got[-1] == first
+    row = texter.write("0")
+    assert (row.what, row.why) == ("answer", "")
+    newest = {answer.item: answer for answer in ward.rows(Answer)}
+    assert (newest.pop("bleed").at, len(newest)) == (clock.now, answered - 1)
+    assert {answer.state for answer in newest.values()} <= {"withdrawn"}
+    assert texter.got[-1] != first

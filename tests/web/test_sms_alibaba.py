@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,7 +11,6 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy import select, text
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from app import create_app
 from pro.config import Config
@@ -35,6 +33,7 @@ from tests.messaging.alibaba_fake import (
     reply_text,
 )
 from tests.messaging.letters import make_letter, queue_one
+from tests.web.port import on_a_port
 
 PHONE = PHONES["zh_Hans"].removeprefix("+86")
 OTHER = PHONES["en"].removeprefix("+86")
@@ -75,27 +74,12 @@ class Place:
                 message.reference, message.sent_at = reference, work.now
 
 
-class Quiet(WSGIRequestHandler):
-    """Writes no line for a request: in production nobody but nginx does."""
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Nothing."""
-
-
 @pytest.fixture
 def place(config: Config, clock: Clock) -> Iterator[Place]:
     """An application with an Alibaba Cloud account, on a port of its own."""
     app = create_app(replace(config, sms="alibaba", alibaba_webhook_key=WEBHOOK_KEY), clock)
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield Place(app, f"http://127.0.0.1:{server.server_port}", make.study(app.extensions["pro"]))
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
-        app.extensions["pro"].engine.dispose()
+    with on_a_port(app) as url:
+        yield Place(app, url, make.study(app.extensions["pro"]))
 
 
 def test_a_text_is_kept_read_and_answered(place: Place) -> None:
