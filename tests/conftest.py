@@ -9,19 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import settings
 from sqlalchemy import Engine, event
 
+import app
 from pro import db, i18n
 from pro.catalogue import Catalogue
 from pro.catalogue import read as read_catalogue
 from pro.config import Config
 from pro.i18n import Catalogs
+from pro.services import passwords
 from pro.work import House
 from tests import postgres
 from tests.make import Clock, make_house
 
 ROOT = Path(__file__).parent.parent
+# As installations hash; tests/services/test_staffing.py looks at it.
+STRONG = passwords._HASHER
 IN_CI = os.environ.get("CI") == "true"
 SHARED = "../shared"
 pytest_plugins = ["tests.whole"]
@@ -71,6 +76,21 @@ def catalogue() -> Catalogue:
 def catalogs() -> Catalogs:
     """The interface's words in every language."""
     return i18n.read(ROOT / "translations")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick(catalogue: Catalogue) -> Iterator[None]:
+    """What every test would do again at great cost: hashing that resists years of guessing, reading the same files."""
+    read = app.read_data
+
+    def read_once(config: Config) -> Catalogue:
+        own = config.plans_dir or config.days_file or config.gateway_file
+        return read(config) if own else catalogue
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        patch.setattr(app, "read_data", read_once)
+        yield
 
 
 # --- databases -------------------------------------------------------------------------------------------------------

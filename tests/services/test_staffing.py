@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from argon2 import Type
 
 from pro.errors import BadData, SignInNeeded
 from pro.models import ROLES, Staff, StaffSession
 from pro.services import attempts, staffing
 from pro.services.passwords import hash_secret, matches
 from tests import browser, make
+from tests.conftest import STRONG
 from tests.services.ward import Ward
 
 EMAIL = "nurse@example.org"
@@ -123,6 +125,13 @@ def test_nobody_is_verified_against_a_real_hash_too():
     assert not matches("not a hash", "a")
     assert hash_secret("a") != hash_secret("a")
     assert hash_secret("a").startswith("$argon2id$")
+
+
+def test_hashing_costs_a_guesser_dearly():
+    """No less than OWASP's password storage cheat sheet asks of argon2id: 19 MiB and two passes."""
+    assert STRONG.memory_cost >= 19 * 1024
+    assert STRONG.time_cost >= 2
+    assert STRONG.type is Type.ID
 
 
 # --- sessions --------------------------------------------------------------------------------------------------------
