@@ -28,7 +28,10 @@ _HAN = re.compile(f"[{HAN}]+")
 _HYPHEN = re.compile(rf"(?<=[{LATIN}0-9])[-\u2010\u2011](?=[{LATIN}0-9])")
 _DRAWN_OUT = re.compile(rf"([{LATIN}])\1{{2,}}")
 _READABLE = re.compile(f"[{LATIN}{HAN}0-9]")
-_EVERYDAY = re.compile("[\u4e00-\u9fa5 -@\\[-~\n]+")
+# Letters and signs that are the same in every normal form, and that no test below asks about.
+_EVERYDAY = re.compile("[\u4e00-\u9fa5 -@\\[-~\n\u3001\u3002\u300a-\u3011\u201c\u201d]+")
+_UNSEEN = ("Mn", "Me", "Cf")
+_WORDS = re.compile(r"[^\W_]+")
 _BETWEEN_HAN = re.compile(rf"(?<=[{HAN}]) (?=[{HAN}])")
 _SKIN = re.compile("[\U0001f3fb-\U0001f3ff]")
 _PICTURE = re.compile("[\U0001f1e6-\U0001f1ff]{2}|[^\u200d](?:\u200d[^\u200d])*")
@@ -49,7 +52,10 @@ class Text:
 
     def between(self, start: int, end: int) -> str:
         """The words from ``start`` up to ``end`` as they stood in the text, without spaces between Han."""
-        shown = " ".join(self.source[self.starts[start] : self.ends[end - 1]].split())
+        piece = self.source[self.starts[start] : self.ends[end - 1]]
+        if piece.isalnum():
+            return piece
+        shown = " ".join(piece.split())
         return _BETWEEN_HAN.sub("", shown) if " " in shown else shown
 
 
@@ -63,11 +69,15 @@ class Span(NamedTuple):
     parts: Sequence[int]
 
 
+# A span without the detour by keywords: most of the work of a text that is full of red flags is making them.
+_new = tuple.__new__
+
+
 def read(text: str, lexicon: Lexicon) -> Text:
     """``text`` normalised (NFKC, lower case, no accents) and cut into words. Never raises."""
     source = _HYPHEN.sub(" ", folded(text))
     drawn_out = _DRAWN_OUT.search(source) is not None
-    signs = {sign: lexicon.alike.get(sign, sign) for sign in set("".join(_HAN.findall(source)))}
+    signs = {sign: lexicon.alike.get(sign, sign) for sign in "".join(_HAN.findall("".join(set(source))))}
     tokens: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -111,7 +121,7 @@ def with_breaks(text: Text, lexicon: Lexicon) -> Text:
 def find(text: Text, index: Index) -> list[Span]:
     """Every phrase of ``index`` in ``text``: at each place, for each choice of its first part, the longest reading."""
     spans: list[Span] = []
-    tokens = [*text.tokens, BREAK, BREAK]
+    tokens = (*text.tokens, BREAK, BREAK)
     starts, opens = index.starts, index.opening.match
     known = set(tokens)
     # No beginning of a word and no number is a Han character; comparing is quicker than matching.
@@ -125,13 +135,12 @@ def find(text: Text, index: Index) -> list[Span]:
         if token in starts:
             entries, pairs = starts[token]
             if tokens[place + 1] in pairs:
-                second, triples = pairs[tokens[place + 1]]
-                entries += second
+                entries, triples = pairs[tokens[place + 1]]
                 if tokens[place + 2] in triples:
-                    entries += triples[tokens[place + 2]]
+                    entries = triples[tokens[place + 2]]
         if token in opened:
             entries += opened[token]
-        window: list[str] = []
+        window: Row = ()
         begin = 0
         for phrase, row, length, checked, gate, reach in entries:
             end = place + length
@@ -143,7 +152,7 @@ def find(text: Text, index: Index) -> list[Span]:
             if not checked and not _row_fits(tokens, row, place):
                 continue
             if not phrase.slots:
-                spans.append(Span(phrase, place, end, (place,), range(place, end)))
+                spans.append(_new(Span, (phrase, place, end, (place,), range(place, end))))
             elif (span := _fit(tokens, text.han, phrase, place, end)) is not None:
                 spans.append(span)
     return spans
@@ -159,7 +168,7 @@ def _opened(index: Index, token: str) -> tuple[Entry, ...]:
     return entries + index.numbers if token[0].isdigit() else entries
 
 
-def _fit(tokens: list[str], han: list[bool], phrase: Phrase, place: int, end: int) -> Span | None:
+def _fit(tokens: Row, han: list[bool], phrase: Phrase, place: int, end: int) -> Span | None:
     """``phrase``, its first part from ``place`` to ``end``: the reading with most own words, then the smallest gaps."""
     if len(phrase.slots) == 1:
         return _fit_two(tokens, han, phrase, place, end)
@@ -180,17 +189,21 @@ def _fit(tokens: list[str], han: list[bool], phrase: Phrase, place: int, end: in
     return Span(phrase, place, best[-1][1], tuple([start for start, _ in best]), parts)
 
 
-def _fit_two(tokens: list[str], han: list[bool], phrase: Phrase, place: int, end: int) -> Span | None:
+def _fit_two(tokens: Row, han: list[bool], phrase: Phrase, place: int, end: int) -> Span | None:
     """``_fit`` for the many phrases of two parts."""
     slot = phrase.slots[0]
-    rows, opens, only_han = slot.rows, slot.open, phrase.han
+    rows, opens, plain, only_han = slot.rows, slot.open, slot.plain, phrase.han
     start = length = 0
     for at in range(end, min(end + slot.gap + 1, len(han))):
         token = tokens[at]
-        # Of those with as many words the first has the smallest gap.
-        for row in rows.get(token, ()):
-            if len(row) > length and (len(row) == 1 or _row_fits(tokens, row, at)):
-                start, length = at, len(row)
+        # The longest stand first; of those with as many words the first place has the smallest gap.
+        if token in rows:
+            for row in rows[token]:
+                if len(row) <= length:
+                    break
+                if tokens[at : at + len(row)] == row or (not plain and _row_fits(tokens, row, at)):
+                    start, length = at, len(row)
+                    break
         if opens and not han[at]:
             for row in opens:
                 if len(row) > length and _row_fits(tokens, row, at):
@@ -201,21 +214,21 @@ def _fit_two(tokens: list[str], han: list[bool], phrase: Phrase, place: int, end
         return None
     stop = start + length
     if length == 1 and end == place + 1:
-        return Span(phrase, place, stop, (place, start), (place, start))
-    return Span(phrase, place, stop, (place, start), (*range(place, end), *range(start, stop)))
+        return _new(Span, (phrase, place, stop, (place, start), (place, start)))
+    return _new(Span, (phrase, place, stop, (place, start), (*range(place, end), *range(start, stop))))
 
 
 def _length(step: tuple[int, int]) -> int:
     return step[1] - step[0]
 
 
-def _next(tokens: list[str], han: list[bool], slot: Slot, only_han: bool, place: int) -> list[tuple[int, int]]:
+def _next(tokens: Row, han: list[bool], slot: Slot, only_han: bool, place: int) -> list[tuple[int, int]]:
     """Where ``slot`` can stand when the words before it end at ``place``."""
     steps = []
     for at in range(place, min(place + slot.gap + 1, len(han))):
         token = tokens[at]
         for row in slot.rows.get(token, ()):
-            if len(row) == 1 or _row_fits(tokens, row, at):
+            if tokens[at : at + len(row)] == row or (not slot.plain and _row_fits(tokens, row, at)):
                 steps.append((at, at + len(row)))
         if slot.open and not han[at]:
             steps += [(at, at + len(row)) for row in slot.open if _row_fits(tokens, row, at)]
@@ -224,7 +237,7 @@ def _next(tokens: list[str], han: list[bool], slot: Slot, only_han: bool, place:
     return steps
 
 
-def _row_fits(tokens: list[str], row: Row, place: int) -> bool:
+def _row_fits(tokens: Row, row: Row, place: int) -> bool:
     if place + len(row) > len(tokens):
         return False
     for step, pattern in enumerate(row):
@@ -248,15 +261,16 @@ def folded(text: str) -> str:
     """``text`` in NFKC, lower case, accents and unseen signs gone, one kind of apostrophe, one kind of line end."""
     plain = unicodedata.normalize("NFKC", _APOSTROPHES.sub("'", text)).lower()
     plain = plain.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
-    if not plain.isascii():
+    unusual = () if plain.isascii() else _unusual(plain)
+    if any(unicodedata.decomposition(sign) or unicodedata.category(sign) in _UNSEEN for sign in unusual):
         apart = unicodedata.normalize("NFD", plain)
-        unseen = {ord(sign): None for sign in _unusual(apart) if unicodedata.category(sign) in ("Mn", "Me", "Cf")}
+        unseen = {ord(sign): None for sign in _unusual(apart) if unicodedata.category(sign) in _UNSEEN}
         plain = unicodedata.normalize("NFC", apart.translate(unseen) if unseen else apart)
     return plain
 
 
 def _unusual(text: str) -> set[str]:
-    """The signs of ``text`` that are worth a look: no everyday Han, no small letter, no ASCII sign."""
+    """The signs of ``text`` that are worth a look: no everyday Han or Chinese sign, no small letter, no ASCII sign."""
     return set(_EVERYDAY.sub("", text))
 
 
@@ -286,12 +300,22 @@ def _readable(text: str, source: str, lexicon: Lexicon) -> bool:
             return False
     if not _READABLE.search(source):
         return _lone_picture(text)
-    if re.sub(r"[\W_]+", " ", source).strip() in lexicon.media:
+    if _only_words(source, max(map(len, lexicon.media), default=0)) in lexicon.media:
         return False
     # A message with a recording or picture in it: "[图片] 看看这个".
     return not any(
         inside.strip() in lexicon.media for inside in re.findall(r"[\[【(<]([^\[\]【】()<>\n]{1,30})[\]】)>]", source)
     )
+
+
+def _only_words(source: str, longest: int) -> str:
+    """The words of ``source`` with spaces between them, as far as ``longest`` signs and a little more."""
+    words = ""
+    for match in _WORDS.finditer(source):
+        words = f"{words} {match.group()}" if words else match.group()
+        if len(words) > longest:
+            break
+    return words
 
 
 def _lone_picture(text: str) -> bool:

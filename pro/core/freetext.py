@@ -11,12 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
+from operator import attrgetter
 from typing import Literal, NamedTuple
 
 from pro.core.clauses import BREAK, Span, Text, find, read, with_breaks
 from pro.core.level import Level
 from pro.core.lexicon import GAP, FlagClass, Kind, Lexicon
 
+# More than any level, for a number that holds a length and a level.
+LOUDEST = len(Level)
+_PLACES = attrgetter("start", "end")
 Status = Literal["affirmed", "negated", "hypothetical", "resolved", "near"]
 
 
@@ -83,9 +87,9 @@ class _Page:
         return list(accumulate([token == BREAK for token in self.words.tokens], initial=0))
 
     @cached_property
-    def covered(self) -> set[int]:
-        """The words that are part of a term."""
-        return set().union(*[span.parts for span in self.found])
+    def owner(self) -> dict[int, Span]:
+        """The words that are part of a term, and the last term that each is part of."""
+        return {place: span for span in self.found for place in span.parts}
 
     @cached_property
     def direct(self) -> dict[int, int]:
@@ -130,33 +134,37 @@ class _Page:
                 ends[at] = min(span.end, ends.get(at, span.end))
         return ends
 
+    @cached_property
+    def _no_cue(self) -> Callable[[Span], bool]:
+        return self._guarded("not_a_cue")
+
     def _cues(self, kind: Kind) -> list[Span]:
-        guarded, covered = self._guarded("not_a_cue"), self.covered
+        guarded, owner = self._no_cue, self.owner
         # A cue that is itself part of a term ("can't breathe") says nothing about the next term.
         return [
             cue
             for cue in self.kinds.get(kind, ())
-            if not (cue.start in covered and covered.issuperset(range(cue.start, cue.end))) and not guarded(cue)
+            if not (cue.start in owner and owner.keys() >= set(range(cue.start, cue.end))) and not guarded(cue)
         ]
 
     def terms(self) -> list[Span]:
         """The terms that count: of those that share a word the longest, unless the shorter is of a higher class."""
         levels = {name: int(flag.level) for name, flag in self.lexicon.classes.items()}
-        weights = [
-            (-len(span.parts), -levels[span.phrase.class_id], span.start, number)
-            for number, span in enumerate(self.found)
-        ]
+        found = self.found
+        weights = [len(span.parts) * LOUDEST + levels[span.phrase.class_id] for span in found]
         highest: dict[int, int] = {}
         kept: list[Span] = []
-        for _, less, _, number in sorted(weights):
-            span, level = self.found[number], -less
+        # The longest, of those the loudest, of those the first: they stand by their places already.
+        for number in sorted(range(len(found)), key=weights.__getitem__, reverse=True):
+            span = found[number]
+            level = weights[number] % LOUDEST
             for place in span.parts:
                 if place in highest and highest[place] >= level:
                     break
             else:
                 kept.append(span)
                 highest.update(dict.fromkeys(span.parts, level))
-        return sorted(kept, key=lambda span: (span.start, span.end))
+        return sorted(kept, key=_PLACES)
 
     def status(self, span: Span, flag: FlagClass) -> Status:
         """How a term is meant; the order of the tests is clinical.md 5."""
@@ -215,10 +223,9 @@ class _Page:
         if "resolved" not in self.kinds:
             return set()
         guarded = self._guarded("not_resolved")
-        owner = {place: span for span in self.found for place in span.parts}
         clauses = set()
         for span in self.kinds.get("resolved", ()):
-            term = owner.get(span.start)
+            term = self.owner.get(span.start)
             # "not stopped" and "stopped breathing" are terms, not ends.
             inside = term is not None and term.start <= span.start and span.end <= term.end
             if not guarded(span) and not inside and not self._negated(span):

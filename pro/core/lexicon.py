@@ -56,12 +56,14 @@ Row = tuple[str, ...]
 class Slot:
     """One part of a phrase after at most ``gap`` other words: its choices, each a row of word patterns, by first word.
 
-    ``open`` are the choices that begin with a pattern instead of a word; ``longest`` is the most words of a choice.
+    Of one first word the longest stand first. ``open`` are the choices that begin with a pattern instead of a word;
+    ``plain``: no other choice has a pattern; ``longest`` is the most words of a choice.
     """
 
     rows: Mapping[str, tuple[Row, ...]]
     open: tuple[Row, ...]
     gap: int
+    plain: bool
     longest: int
 
 
@@ -112,7 +114,7 @@ class Entry(NamedTuple):
     reach: int
 
 
-# By a second word: what begins with both, and by a third word what begins with all three.
+# By a second word: what begins with the first or with both, and by a third word what begins with one, two or three.
 Pairs = dict[str, tuple[tuple[Entry, ...], dict[str, tuple[Entry, ...]]]]
 
 
@@ -187,17 +189,18 @@ def _entry(phrase: Phrase, row: Row) -> Entry:
 def _starts(words: Mapping[Row, Iterable[Entry]]) -> dict[str, tuple[tuple[Entry, ...], Pairs]]:
     """``words``, each up to three, as a tree."""
     starts: dict[str, tuple[tuple[Entry, ...], Pairs]] = {}
-    # The shorter first, so that a branch is there before what grows on it.
+    # The shorter first, so that a branch is there before what grows on it, and holds all that its stem holds.
     for plain in sorted(words, key=len):
         entries = tuple(words[plain])
         if len(plain) == 1:
             starts[plain[0]] = (entries, {})
             continue
-        pairs = starts.setdefault(plain[0], ((), {}))[1]
+        stem, pairs = starts.setdefault(plain[0], ((), {}))
         if len(plain) == 2:
-            pairs[plain[1]] = (entries, {})
+            pairs[plain[1]] = (stem + entries, {})
         else:
-            pairs.setdefault(plain[1], ((), {}))[1][plain[2]] = entries
+            branch, triples = pairs.setdefault(plain[1], (stem, {}))
+            triples[plain[2]] = branch + entries
     return starts
 
 
@@ -244,7 +247,9 @@ def _slot(rows: Sequence[Row], gap: int) -> Slot:
             patterns.append(row)
         else:
             by_word.setdefault(row[0], []).append(row)
-    return Slot({word: tuple(found) for word, found in by_word.items()}, tuple(patterns), gap, max(map(len, rows)))
+    longest_first = {word: tuple(sorted(found, key=len, reverse=True)) for word, found in by_word.items()}
+    plain = not any(is_open(word) for found in by_word.values() for row in found for word in row)
+    return Slot(longest_first, tuple(patterns), gap, plain, max(map(len, rows)))
 
 
 def _choice(source: str, choice: str, groups: Mapping[str, Sequence[str]], alike: Mapping[str, str]) -> list[Row]:
