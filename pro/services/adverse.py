@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -121,7 +121,7 @@ def content(row: Grading, event: AdverseEvent | None) -> dict[str, Any]:
         "from": row.from_on.isoformat() if row.from_on else None,
         "attribution": sorted(row.attribution),
         "serious": row.serious,
-        "known_at": row.known_at.isoformat() if row.known_at else None,
+        "known_at": row.known_at.astimezone(UTC).isoformat() if row.known_at else None,
         "action": row.action,
         "none_reason": row.none_reason,
     }
