@@ -220,7 +220,8 @@ def _about_grade(work: Work, said: Judgement) -> dict[str, str]:
 def _event(work: Work, participant: Participant, said: Judgement, source: str) -> AdverseEvent:
     if said.event_id:
         return _get(work, said.event_id)
-    assert said.onset_on is not None and work.actor.id is not None  # noqa: PT018 (``problems`` saw to it)
+    if said.onset_on is None or work.actor.id is None:
+        raise BadData("judgement", fields={"onset_on": "date_needed"})
     event = AdverseEvent(
         participant_id=participant.id,
         terms=work.catalogue.terms.id,
