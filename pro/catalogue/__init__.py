@@ -115,11 +115,7 @@ def read(
             raise CatalogueError(instruments, f"plan {plan.id}", f"text_advice names no class: {', '.join(unknown)}.")
     calendars = {plan.id: plan.calendar for plan in found.values() if plan.calendar is not None}
     working = {name: read_working_days(calendar.holidays, days) for name, calendar in calendars.items()}
-    terms = read_terms(instruments.parent / "terms" / TERMS) if (instruments.parent / "terms").is_dir() else Terms()
-    spoken_terms = {
-        language: read_term_words(translations / language / "terms" / TERMS, terms, language)
-        for language in (languages if terms.id else ())
-    }
+    terms, term_words = _read_terms(instruments.parent / "terms", translations, languages)
     meanings = _files(instruments.parent / "importance", required=False)
     return Catalogue(
         instruments=known,
@@ -132,7 +128,7 @@ def read(
         gateway=read_gateway(gateway, provider) if gateway else Gateway(),
         importance=MappingProxyType({path.stem: read_importance(path, known) for path in meanings}),
         terms=terms,
-        term_words=MappingProxyType(spoken_terms),
+        term_words=term_words,
     )
 
 
@@ -167,6 +163,17 @@ def _read_lexicons(instruments: Path, plans: Iterable[Path], built_in: Path | No
         paths += _files(directory / "lexicons", required=False)
     # Read by file name, and an id is its file's name: a site's own file takes the place of a built-in one.
     return MappingProxyType({name: read_lexicon(path) for name, path in {path.stem: path for path in paths}.items()})
+
+
+def _read_terms(
+    directory: Path, translations: Path, languages: tuple[str, ...]
+) -> tuple[Terms, Mapping[str, Mapping[str, TermWords]]]:
+    # Beside the instruments, where it may be missing: then nothing can be graded.
+    if not directory.is_dir():
+        return Terms(), MappingProxyType({})
+    terms = read_terms(directory / TERMS)
+    found = {one: read_term_words(translations / one / "terms" / TERMS, terms, one) for one in languages}
+    return terms, MappingProxyType(found)
 
 
 def _files(directory: Path, required: bool = True) -> list[Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -121,7 +121,7 @@ def content(row: Grading, event: AdverseEvent | None) -> dict[str, Any]:
         "from": row.from_on.isoformat() if row.from_on else None,
         "attribution": sorted(row.attribution),
         "serious": row.serious,
-        "known_at": row.known_at.isoformat() if row.known_at else None,
+        "known_at": row.known_at.astimezone(UTC).isoformat() if row.known_at else None,
         "action": row.action,
         "none_reason": row.none_reason,
     }
@@ -220,7 +220,8 @@ def _about_grade(work: Work, said: Judgement) -> dict[str, str]:
 def _event(work: Work, participant: Participant, said: Judgement, source: str) -> AdverseEvent:
     if said.event_id:
         return _get(work, said.event_id)
-    assert said.onset_on is not None and work.actor.id is not None  # noqa: PT018 (``problems`` saw to it)
+    if said.onset_on is None or work.actor.id is None:
+        raise BadData("judgement", fields={"onset_on": "date_needed"})
     event = AdverseEvent(
         participant_id=participant.id,
         terms=work.catalogue.terms.id,

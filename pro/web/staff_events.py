@@ -11,7 +11,6 @@ from werkzeug.datastructures import MultiDict
 
 from pro.core.adverse import TermWords
 from pro.errors import BadData, NotFound
-from pro.models import AdverseEvent, Participant
 from pro.services import adverse, event_log, reading, records, signing, stable
 from pro.services.event_log import EventPage
 from pro.services.signing import Refusal
@@ -29,7 +28,8 @@ Typed = MultiDict[str, str] | None
 class Matter:
     """What is judged: a participant, and an alert's source or an event (its ``term``) that is known already."""
 
-    person: Participant
+    person_id: int
+    study_number: str
     action: str
     back: str
     source: str = ""
@@ -140,20 +140,24 @@ def _of_alert(alert_id: int) -> Matter:
     page = reading.alert_page(site.work(), alert_id, site.language())
     back = url_for("staff.alert", alert_id=alert_id)
     action = url_for("staff.events.alert_assess", alert_id=alert_id)
-    return Matter(page.participant, action, back, page.case.source, page.case.sentence)
+    return Matter(
+        page.participant.id, page.participant.study_number, action, back, page.case.source, page.case.sentence
+    )
 
 
 def _by_hand(participant_id: int) -> Matter:
     person = records.participant(site.work(), participant_id)
     back = url_for("staff.participants.one", participant_id=participant_id)
-    return Matter(person, url_for("staff.events.record", participant_id=participant_id), back)
+    action = url_for("staff.events.record", participant_id=participant_id)
+    return Matter(person.id, person.study_number, action, back)
 
 
 def _of_event(page: EventPage) -> Matter:
-    person = records.participant(site.work(), page.row.participant_id)
     here = url_for("staff.events.one", event_id=page.row.id)
     name = page.row.other_term or page.row.term
-    return Matter(person, here, here, heading=name, event_id=page.row.id, term=page.term)
+    return Matter(
+        page.row.participant_id, page.row.study_number, here, here, heading=name, event_id=page.row.id, term=page.term
+    )
 
 
 def _judge(matter: Matter) -> ResponseReturnValue:
@@ -164,12 +168,14 @@ def _judge(matter: Matter) -> ResponseReturnValue:
     sent = none_form if none and none_form else form
     if request.form.get("do") == "term":
         return _judgement_page(matter, form, none_form)
-    said = sent.judgement()
-    problems = adverse.problems(work, matter.person, said) | sent.plainly_wrong()
+    said, person = sent.judgement(), records.participant(work, matter.person_id)
+    problems = adverse.problems(work, person, said) | sent.plainly_wrong()
     if not none and form.shown.data != request.form.get("shown", "") and said.grade:
         form.grade.data = None
         problems["grade"] = "grade_of_another"
     seen = request.form.get("seen", "")
+    if not none and form.event.choices and seen == form.seen.data and "event" not in request.form:
+        problems["event"] = "unknown"  # the page asked whether it is new
     if problems or not seen.isdecimal() or not sent.password.data:
         sent.refuse(problems or {"password": "password"})
         return _judgement_page(matter, form, none_form, sent=sent, status=400)
@@ -177,7 +183,7 @@ def _judge(matter: Matter) -> ResponseReturnValue:
     if isinstance(confirmed, Refusal):
         sent.refuse_signature(confirmed)
         return _judgement_page(matter, form, none_form, sent=sent, status=429 if confirmed.until else 400)
-    done = adverse.judge(work, confirmed, matter.person, said, seen=int(seen), source=matter.source)
+    done = adverse.judge(work, confirmed, person, said, seen=int(seen), source=matter.source)
     if not done.done:
         at = done.at.isoformat() if done.at else work.now.isoformat()
         notify("judged_first", name=done.name, at=at)
@@ -198,7 +204,7 @@ def _form(matter: Matter, typed: Typed) -> JudgementForm:
     if typed is None:
         form.term.data = suggested[0] if suggested else ""
         form.known_at.data = staff_tasks.local_now()
-    known: list[AdverseEvent] = [] if matter.event_id else adverse.ongoing(work, matter.person.id)
+    known = [] if matter.event_id else adverse.ongoing(work, matter.person_id)
     named = [(str(event.id), event_log.named(work, event, language)) for event in known]
     form.offer([(key, _label(key, words)) for key in words], suggested, named)
     if matter.event_id:
@@ -206,7 +212,7 @@ def _form(matter: Matter, typed: Typed) -> JudgementForm:
     terms = {event.id: event.term for event in known} | {matter.event_id or 0: matter.term}
     term = terms.get(form.event_id, "") if form.event_id else form.chosen
     form.grade.choices = choices((str(grade), text) for grade, text in _grades(term, words).items())
-    form.seen.data = str(adverse.newest(work, matter.person.id))
+    form.seen.data = str(adverse.newest(work, matter.person_id))
     form.shown.data = f"{form.event_id or ''}:{term}"
     return form
 
@@ -215,7 +221,7 @@ def _none_form(matter: Matter, typed: Typed) -> NoEventForm | None:
     if not matter.source:
         return None
     form = NoEventForm(formdata=typed)
-    form.seen.data = str(adverse.newest(site.work(), matter.person.id))
+    form.seen.data = str(adverse.newest(site.work(), matter.person_id))
     return form
 
 

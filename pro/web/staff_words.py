@@ -6,7 +6,7 @@ Every function speaks the language of the page. A key that has no word is shown 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from flask import Flask
@@ -316,11 +316,6 @@ def moment(at: datetime, now: datetime) -> str:
     return site.when(at, pattern)
 
 
-def day_shown(on: date) -> str:
-    """A day with its year: 22 Nov 2026."""
-    return site.when(datetime.combine(on, time(12), ZoneInfo(site.visit().zone)), N_("d MMM y"))
-
-
 def weekday_shown(at: datetime) -> str:
     """A day with its weekday: Sun 22 Nov."""
     return site.when(at, N_("EEE d MMM"))
@@ -386,6 +381,5 @@ def install(app: Flask) -> None:
         score_shown=score_shown,
         zone_shown=zone_shown,
         weekday_shown=weekday_shown,
-        day_shown=day_shown,
         hours_shown=hours_shown,
     )

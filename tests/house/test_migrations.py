@@ -91,6 +91,22 @@ OLD_ROWS = (
 )
 
 
+def _handled(participant: Participant, staff: Staff) -> list[db.Base]:
+    """How an alert was handled."""
+    return [
+        Grading(participant_id=participant.id, attribution=[], none_reason="other", at=NOW, staff_id=staff.id),
+        Handover(source="a:1", participant_id=participant.id, from_id=staff.id, staff_id=staff.id, at=NOW),
+        Closing(
+            source="a:1",
+            participant_id=participant.id,
+            staff_id=staff.id,
+            alerts=[],
+            disposition="admitted",
+            at=NOW,
+        ),
+    ]
+
+
 @pytest.fixture
 def with_rows(any_engine: Engine) -> Engine:
     """A database with one row in each table whose rows stay."""
@@ -142,16 +158,7 @@ def with_rows(any_engine: Engine) -> Engine:
                     at=NOW,
                     digest="0" * 64,
                 ),
-                Grading(participant_id=participant.id, attribution=[], none_reason="other", at=NOW, staff_id=staff.id),
-                Handover(source="a:1", participant_id=participant.id, from_id=staff.id, staff_id=staff.id, at=NOW),
-                Closing(
-                    source="a:1",
-                    participant_id=participant.id,
-                    staff_id=staff.id,
-                    alerts=[],
-                    disposition="admitted",
-                    at=NOW,
-                ),
+                *_handled(participant, staff),
             ]
         )
     return any_engine

@@ -123,6 +123,17 @@ def test_the_second_to_assess_sees_the_first_and_keeps_what_was_typed(
     assert len(rows(house, Grading)) == 1
 
 
+def test_whether_it_is_new_is_asked_where_an_event_goes_on(desk: Desk, house: House, alerts: list[int]) -> None:
+    path = taken(desk, alerts)
+    desk.post(f"{path}/assess", **JUDGED)
+    again = JUDGED | {"seen": "1"}
+    assert desk.post(f"{path}/assess", **again).status_code == 400
+    assert "Please choose one of those shown" in desk.page
+    known = again | {"event": "1", "shown": "1:epistaxis", "from_on": "2026-03-02"}
+    assert desk.post(f"{path}/assess", **known).status_code == 303
+    assert len(rows(house, AdverseEvent)) == 1
+
+
 def test_closing_says_what_is_missing_and_who_was_first(
     desk: Desk, app: Flask, house: House, seeded: Study, alerts: list[int], clock: Clock
 ) -> None:
@@ -175,6 +186,8 @@ def test_an_event_is_recorded_by_hand_graded_again_reported_and_ended(desk: Desk
     where = desk.post(path, **(JUDGED | serious)).location
     desk.open(where)
     assert "report by tomorrow 08:00" in desk.page
+    assert "Mon 2 Mar" in desk.page
+    assert "The signature does not fit" not in desk.page
     again = JUDGED | {"seen": "1", "shown": "1:epistaxis", "event": "1", "grade": "1", "from_on": "2026-03-02"}
     assert desk.post(where, **again).status_code == 303
     assert [row.grade for row in rows(house, Grading)] == [2, 1]
