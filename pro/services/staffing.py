@@ -31,13 +31,15 @@ _ACT = {"acknowledge", "note", "see_identity", "confirm_drill", "log_call", "ent
     "reply_text",
     "assign_text",
 }
+_RUN = {"enrol", "send_form", "make_card", "edit_roster"}
+_AUDIT = {"see_audit", "export_audit"}
 RIGHTS: Mapping[str, frozenset[str]] = {
-    "coordinator": frozenset(_READ | _ACT | {"enrol", "send_form", "make_card", "edit_roster"}),
-    "investigator": frozenset(_READ | _ACT | {"enrol", "send_form", "make_card", "edit_roster"}),
+    "coordinator": frozenset(_READ | _ACT | _RUN | {"see_audit"}),
+    "investigator": frozenset(_READ | _ACT | _RUN | _AUDIT),
     "nurse": frozenset(_READ | _ACT | {"send_form", "make_card"}),
-    "monitor": frozenset(_READ),
+    "monitor": frozenset(_READ | _AUDIT),
     "statistician": frozenset({"see_participants", "see_dates", "see_answers"}),
-    "administrator": frozenset({"see_roster", "edit_roster", "see_drill"}),
+    "administrator": frozenset({"see_roster", "edit_roster", "see_drill", "see_audit"}),
 }
 
 

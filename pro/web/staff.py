@@ -16,6 +16,7 @@ from pro.services import alerting, reading, sheets, staffing, todo
 from pro.web import (
     guard,
     site,
+    staff_audit,
     staff_cards,
     staff_dates,
     staff_drills,
@@ -42,6 +43,7 @@ pages.register_blueprint(staff_drills.pages)
 pages.register_blueprint(staff_tasks.pages)
 pages.register_blueprint(staff_entry.pages)
 pages.register_blueprint(staff_inbox.pages)
+pages.register_blueprint(staff_audit.pages)
 
 # Pages whose notes outlive the session.
 KEEPS_NOTES = re.compile(
@@ -56,6 +58,7 @@ PLACES = {
     "drills": "drill",
     "tasks": "task",
     "inbox": "inbox",
+    "audit": "audit",
 }
 FILTERS = ("unacknowledged", "in_hand", "texts", "calls", "messages", "papers", "forms", "missed")
 

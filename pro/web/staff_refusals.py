@@ -100,5 +100,12 @@ REFUSALS: Mapping[str, str] = {
     "reply_too_long": N_("This text would take %(segments)s SMS; at most 2 can be sent. Please shorten it, or phone."),
     "who_wrote": N_("Please choose who wrote it."),
     "assign_reason": N_("Please write the reason."),
+    "no_participant": N_("Nobody is enrolled under this number. Please check it."),
+    "no_form": N_("There is no form of this name. Copy it from a line of the trail."),
+    "days_swapped": N_("This day is before the first. Please check both."),
+    "too_many": N_(
+        "More than 20,000 events are picked. Please pick fewer days and export them one after the other, so that"
+        " nothing is left out."
+    ),
     "outside": N_("The stretch goes from %(starts)s to %(ends)s. Please choose times within it."),
 }

@@ -196,6 +196,7 @@ PAGES = {
     "drill": N_("the weekly test alert"),
     "task": N_("the phone task that you opened"),
     "inbox": N_("the texts that you opened"),
+    "audit": N_("the audit trail"),
     "participant": N_("the participant’s page"),
     "participants": N_("the list of participants"),
 }

@@ -72,6 +72,8 @@ GUARDS = {
     ("POST", "/staff/participants/<int(max=2147483647):participant_id>/calls"): "log_call",
     ("GET", "/staff/participants/<int(max=2147483647):participant_id>/enter/<instrument>"): "enter_answers",
     ("POST", "/staff/participants/<int(max=2147483647):participant_id>/enter/<instrument>"): "enter_answers",
+    ("GET", "/staff/audit"): "see_audit",
+    ("POST", "/staff/audit"): "see_audit",
     ("GET", "/staff/inbox"): "see_inbox",
     ("GET", "/staff/inbox/<int(max=2147483647):participant_id>"): "see_inbox",
     ("POST", "/staff/inbox/<int(max=2147483647):participant_id>"): "reply_text",

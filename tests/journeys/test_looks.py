@@ -125,6 +125,11 @@ def staff_pages(at_desk: Nurse, study: Study, url: str) -> Iterator[str]:
     yield "duty"
     at_desk.page.locator("button[value=hand_over]").click()
     yield "duty with problems"
+    at_desk.page.goto(f"{url}/staff/audit?participant={study.chinese.id}")
+    yield "audit trail"
+    at_desk.page.locator("button[value=verify]").click()
+    expect(at_desk.page.locator("section[role=status]")).to_be_visible()
+    yield "audit trail, verified"
     at_desk.page.goto(f"{url}/staff/nothing-here")
     yield "not found"
 
