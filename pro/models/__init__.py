@@ -3,6 +3,8 @@
 from pro.models.access import Access, Attempt
 from pro.models.alert import Alert, AlertNote
 from pro.models.assessment import Answer, Assessment, Score, Wording
+from pro.models.consent import SCOPES, WAYS, Consent
+from pro.models.correction import HEARD, Correction, Freeze
 from pro.models.event import Event, Heartbeat, Seal
 from pro.models.expected import MISSING_REASONS, Expected
 from pro.models.inbound import Card, Inbound
@@ -14,9 +16,12 @@ from pro.models.task import CALL_OUTCOMES, TASK_KINDS, Call, Task
 
 __all__ = [
     "CALL_OUTCOMES",
+    "HEARD",
     "MISSING_REASONS",
     "ROLES",
+    "SCOPES",
     "TASK_KINDS",
+    "WAYS",
     "Absence",
     "Access",
     "Alert",
@@ -28,10 +33,13 @@ __all__ = [
     "Call",
     "Card",
     "Circumstance",
+    "Consent",
+    "Correction",
     "Drill",
     "Duty",
     "Event",
     "Expected",
+    "Freeze",
     "Heartbeat",
     "Inbound",
     "Message",

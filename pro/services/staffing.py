@@ -29,14 +29,15 @@ _ACT = {"acknowledge", "note", "see_identity", "confirm_drill", "log_call", "ent
     "set_dates",
     "set_reason",
     "reply_text",
+    "record_consent",
     "assign_text",
 }
 _RUN = {"enrol", "send_form", "make_card", "edit_roster"}
 _AUDIT = {"see_audit", "export_audit"}
 RIGHTS: Mapping[str, frozenset[str]] = {
-    "coordinator": frozenset(_READ | _ACT | _RUN | {"see_audit"}),
-    "investigator": frozenset(_READ | _ACT | _RUN | _AUDIT),
-    "nurse": frozenset(_READ | _ACT | {"send_form", "make_card"}),
+    "coordinator": frozenset(_READ | _ACT | _RUN | {"see_audit", "ask_correction"}),
+    "investigator": frozenset(_READ | _ACT | _RUN | _AUDIT | {"decide_correction", "freeze"}),
+    "nurse": frozenset(_READ | _ACT | {"send_form", "make_card", "ask_correction"}),
     "monitor": frozenset(_READ | _AUDIT),
     "statistician": frozenset({"see_participants", "see_dates", "see_answers"}),
     "administrator": frozenset({"see_roster", "edit_roster", "see_drill", "see_audit"}),

@@ -10,7 +10,7 @@ from sqlalchemy import and_, func, or_, select
 
 from pro.messaging import compose
 from pro.models import Assessment, Expected, Message, Participant
-from pro.services import calls, cases, drills, duties, roster_days, staffing, threads
+from pro.services import calls, cases, corrections, drills, duties, roster_days, staffing, threads
 from pro.services.calls import TaskRow
 from pro.services.cases import Case
 from pro.services.drills import Standing
@@ -85,6 +85,7 @@ class Board:
     gaps: list[Gap]
     drills: list[Standing]
     texts: Inbox
+    corrections: int
     now: datetime
 
     @property
@@ -114,6 +115,7 @@ def board(work: Work, language: str = "zh_Hans") -> Board:
         gaps=roster_days.gaps_of_all(work),
         drills=drills.standing(work),
         texts=_texts(work),
+        corrections=corrections.waiting(work),
         now=work.now,
     )
 

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from pro.core.instrument import Item, Words
 from pro.errors import BadData, NotAllowed
-from pro.models import Alert, Assessment, Event, Participant, Seal, Staff
+from pro.models import Alert, Assessment, Correction, Event, Participant, Seal, Staff
 from pro.services import cases, forms, reading, roster, staffing
 from pro.services.stored import read_value
 from pro.work import Work
@@ -36,7 +36,7 @@ BARE: Mapping[str, str] = {
     "participant.language": "language",
 }
 # What was answered, as ``old`` {item: value} and ``new`` {item: [state, value]}.
-ANSWERS = frozenset({"answers.saved", "assessment.checked", "answers.corrected"})
+ANSWERS = frozenset({"answers.saved", "assessment.checked", "answers.corrected", "correction.requested"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,11 +194,13 @@ def _midnight(day: date, zone: str) -> datetime:
 
 
 def _about_form(ref: str) -> ColumnElement[bool]:
-    """Events about a form and its alerts."""
+    """Events about a form, its alerts, and the requests to correct it."""
     form = select(Assessment.id).where(Assessment.ref == ref)
     alerts = select(Alert.id).where(Alert.assessment_id.in_(form))
+    requests = select(Correction.id).where(Correction.assessment_id.in_(form))
     return or_(
         and_(Event.subject == "assessment", Event.subject_id.in_(form)),
+        and_(Event.subject == "correction", Event.subject_id.in_(requests)),
         and_(Event.subject == "alert", Event.subject_id.in_(alerts)),
     )
 
@@ -248,16 +250,19 @@ def _lines(work: Work, events: Sequence[Event], language: str, seals: Mapping[in
 
 
 def _forms(work: Work, events: Sequence[Event]) -> dict[tuple[str, int], Assessment]:
-    """(subject, its number) -> the form that an event is about, itself or by its alert."""
-    ids = {event.subject_id for event in events if event.subject == "assessment" and event.subject_id}
-    alerts = {event.subject_id for event in events if event.subject == "alert" and event.subject_id}
+    """(subject, its number) -> the form that an event is about, itself or by its alert or request."""
     found: dict[tuple[str, int], Assessment] = {}
+    ids = {event.subject_id for event in events if event.subject == "assessment" and event.subject_id}
     for part in _parts(sorted(ids)):
         rows = work.session.scalars(select(Assessment).where(Assessment.id.in_(part)))
         found.update({("assessment", row.id): row for row in rows})
-    for part in _parts(sorted(alerts)):
-        query = select(Alert.id, Assessment).join(Assessment, Assessment.id == Alert.assessment_id)
-        found.update({("alert", number): row for number, row in work.session.execute(query.where(Alert.id.in_(part)))})
+    for table in (Alert, Correction):
+        kind = table.__tablename__
+        about = {event.subject_id for event in events if event.subject == kind and event.subject_id}
+        for part in _parts(sorted(about)):
+            query = select(table.id, Assessment).join(Assessment, Assessment.id == table.assessment_id)
+            query = query.where(table.id.in_(part))
+            found.update({(kind, number): row for number, row in work.session.execute(query)})
     return found
 
 

@@ -11,16 +11,19 @@ from typing import cast
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from pro.errors import BadData
+from pro.errors import BadData, Frozen
 from pro.services import alerting, reading, sheets, staffing, todo
 from pro.web import (
     guard,
     site,
     staff_audit,
     staff_cards,
+    staff_consent,
+    staff_corrections,
     staff_dates,
     staff_drills,
     staff_entry,
+    staff_freezes,
     staff_inbox,
     staff_page,
     staff_participants,
@@ -44,6 +47,9 @@ pages.register_blueprint(staff_tasks.pages)
 pages.register_blueprint(staff_entry.pages)
 pages.register_blueprint(staff_inbox.pages)
 pages.register_blueprint(staff_audit.pages)
+pages.register_blueprint(staff_corrections.pages)
+pages.register_blueprint(staff_freezes.pages)
+pages.register_blueprint(staff_consent.pages)
 
 # Pages whose notes outlive the session.
 KEEPS_NOTES = re.compile(
@@ -61,6 +67,13 @@ PLACES = {
     "audit": "audit",
 }
 FILTERS = ("unacknowledged", "in_hand", "texts", "calls", "messages", "papers", "forms", "missed")
+
+
+@pages.errorhandler(Frozen)
+def frozen(refusal: Frozen) -> ResponseReturnValue:
+    """Somebody froze the record: nothing of this request is kept."""
+    site.undo()
+    return render_template("staff/frozen.html", said=refusal.details), 409
 
 
 @pages.get("/sign-in")

@@ -41,6 +41,7 @@ SENTENCES: Mapping[str, str] = {
     "assessment.sent": N_("Sent a form"),
     "assessment.shortened": N_("A form was shortened for text messages"),
     "assessment.submitted": N_("A form was received"),
+    "answers.corrected": N_("Answers were corrected; what stood before stays beside them"),
     "audit.exported": N_("Exported the audit trail"),
     "audit.verified": N_("Verified the audit trail"),
     "call.logged": N_("Logged a phone call"),
@@ -50,12 +51,19 @@ SENTENCES: Mapping[str, str] = {
     "card.used": N_("A card was used with the right PIN"),
     "card.wrong_pin": N_("A wrong PIN was typed for a card"),
     "circumstance.set": N_("A clinical fact was noted"),
+    "consent.signed": N_("Recorded a signed consent"),
+    "consent.withdrawn": N_("Recorded that the consent is withdrawn"),
+    "correction.approved": N_("Approved a correction"),
+    "correction.refused": N_("Refused a correction"),
+    "correction.requested": N_("Asked for a correction"),
     "drill.begun": N_("A weekly test alert began"),
     "drill.confirmed": N_("Confirmed a weekly test alert"),
     "drill.failed": N_("A weekly test alert failed"),
     "duty.cancelled": N_("Ended a stretch of duty"),
     "duty.put": N_("Put somebody on duty"),
     "expected.reason": N_("Said why a form is missing"),
+    "freeze.lifted": N_("Lifted a freeze"),
+    "freeze.set": N_("Froze the record"),
     "inbound.assigned": N_("Filed a text from an unknown number"),
     "inbound.read": N_("Read a text"),
     "inbound.seen": N_("Looked at a text from an unknown number"),
@@ -93,15 +101,15 @@ SENTENCES: Mapping[str, str] = {
 
 # Kind of event -> the first parts of its actions.
 _PREFIXES: Mapping[str, tuple[str, ...]] = {
-    "answers": ("answers", "assessment"),
+    "answers": ("answers", "assessment", "correction"),
     "alerts": ("alert",),
     "dates": ("anchors", "circumstance", "plan", "expected"),
     "messages": ("message", "receipt", "reminder", "text", "inbound"),
     "calls": ("call", "task"),
-    "people": ("participant", "card"),
+    "people": ("participant", "card", "consent"),
     "duty": ("duty", "absence", "drill"),
     "accounts": ("staff", "signature"),
-    "records": ("audit", "wording"),
+    "records": ("audit", "wording", "freeze"),
 }
 _SEEN = ("participant.seen", "participant.phone_seen", "inbound.seen", "inbound.read")
 KINDS: Mapping[str, tuple[str, ...]] = {
@@ -117,7 +125,7 @@ KIND_WORDS: Mapping[str, str] = {
     "people": N_("Participants and cards"),
     "duty": N_("Duty and test alerts"),
     "accounts": N_("Accounts and signatures"),
-    "records": N_("The trail itself and wordings"),
+    "records": N_("The trail itself, freezes, wordings"),
     "seen": N_("What was looked at"),
 }
 
@@ -167,6 +175,11 @@ FACTS: Mapping[str, str] = {
     "role": N_("role"),
     "rows": N_("rows"),
     "rule": N_("rule"),
+    "health_data": N_("consent for health data"),
+    "scope": N_("extent"),
+    "signed_on": N_("signed on"),
+    "told": N_("told"),
+    "way": N_("way"),
     "since": N_("from"),
     "staff": N_("account"),
     "starts": N_("from"),
@@ -193,7 +206,9 @@ VALUES: Mapping[str, str] = {
     "outcome": "task_end",
     "place": "place_held",
     "role": "role",
+    "scope": "scope",
     "template": "template",
+    "way": "consent_way",
 }
 LEVELS: Mapping[str, str] = {
     "emergency": N_("Emergency"),
@@ -209,6 +224,11 @@ MEANINGS: Mapping[str, str] = {
     "refused": N_("I refuse this"),
     "froze": N_("I freeze this"),
     "unfroze": N_("I lift the freeze"),
+}
+WAYS: Mapping[str, str] = {
+    "link": N_("By SMS, with a link"),
+    "code": N_("By SMS, with a code"),
+    "here": N_("Shown to the participant on the spot"),
 }
 # An answer that is no words of a questionnaire.
 ANSWERED: Mapping[str, str] = {
@@ -261,7 +281,11 @@ def fact_value(fact: Fact, value: Any, plan: str) -> str:
         table = {"level": LEVELS, "meaning": MEANINGS}.get(fact.key, ANSWERED)
         return say(table[value]) if value in table else str(value)
     if isinstance(value, bool):
-        return say("yes") if value else say("no")
+        return say(N_("yes")) if value else say(N_("no"))
+    if fact.key == "instrument" and (value, site.language()) in site.house().catalogue.words:
+        return site.house().catalogue.words[value, site.language()].title
+    if fact.key == "by" and value in WAYS:
+        return say(WAYS[value])
     if fact.key in VALUES and isinstance(value, str) and value in TABLES[VALUES[fact.key]]:
         return word(VALUES[fact.key], value)
     if fact.key == "anchors" and isinstance(value, list):
@@ -275,6 +299,11 @@ def reason_shown(text: str) -> str:
     """Why, as it was typed, or in words where the programme says so itself."""
     found = REASONS.get(text)
     return site.translator().gettext(found) if found else text
+
+
+def meaning(key: str) -> str:
+    """What a signature means."""
+    return site.translator().gettext(MEANINGS[key]) if key in MEANINGS else key
 
 
 def stamp(at: datetime) -> str:
@@ -296,9 +325,9 @@ def _anchor(one: Any, plan: str) -> str:
     words = site.house().catalogue.plan_words.get((plan, site.language()))
     name = anchor_shown(words, kind, number) if words else str(kind)
     if on is None:
-        return say("%(what)s: none", what=name)
+        return say(N_("%(what)s: none"), what=name)
     day = day_shown(datetime.fromisoformat(on).date())
-    return say("%(what)s: planned for %(on)s", what=name, on=day) if planned else f"{name}{say(': ')}{day}"
+    return say(N_("%(what)s: planned for %(on)s"), what=name, on=day) if planned else f"{name}{say(': ')}{day}"
 
 
 def install(app: Flask) -> None:
@@ -309,5 +338,6 @@ def install(app: Flask) -> None:
         fact_name=fact_name,
         fact_value=fact_value,
         reason_shown=reason_shown,
+        meaning=meaning,
         stamp=stamp,
     )

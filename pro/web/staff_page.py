@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from flask import Flask, flash, g, request, url_for
 from flask.blueprints import BlueprintSetupState
 
-from pro.services import texts
+from pro.services import freezing, texts
 from pro.web import guard, site, staff_words
 
 # What went as it was meant to: said in green.
@@ -20,7 +20,12 @@ GOOD_NEWS = frozenset(
         "call_logged",
         "card_revoked",
         "checked",
+        "consent_signed",
+        "consent_withdrawn",
         "corrected",
+        "correction_approved",
+        "correction_asked",
+        "correction_refused",
         "date_set",
         "date_taken_back",
         "drill_confirmed",
@@ -28,6 +33,7 @@ GOOD_NEWS = frozenset(
         "enrolled",
         "entered",
         "entered_paper",
+        "frozen_now",
         "handed_over",
         "noted",
         "queued",
@@ -38,6 +44,7 @@ GOOD_NEWS = frozenset(
         "text_set_aside",
         "texts_read",
         "treated",
+        "unfrozen_now",
     }
 )
 
@@ -65,6 +72,8 @@ def context() -> dict[str, Any]:
         "switch": _switch(),
         "base_url": site.house().config.base_url,
         # Asked only by pages that show it.
+        "freeze_of": lambda participant_id: freezing.standing(site.work(), participant_id),
+        "answered_while_frozen": lambda participant_id: freezing.after_freeze(site.work(), participant_id),
         "texts_to_read": lambda: texts.unread_count(site.work()),
     }
 

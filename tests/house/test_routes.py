@@ -14,7 +14,7 @@ from pro.db import Base, transaction
 from pro.models import ROLES
 from pro.services.staffing import RIGHTS
 from pro.work import House
-from tests.make import Study
+from tests.make import PLAN, Study
 
 PUBLIC, PARTICIPANT, SIGNATURE = "public", "participant", "signature"
 GUARDS = {
@@ -72,6 +72,17 @@ GUARDS = {
     ("POST", "/staff/participants/<int(max=2147483647):participant_id>/calls"): "log_call",
     ("GET", "/staff/participants/<int(max=2147483647):participant_id>/enter/<instrument>"): "enter_answers",
     ("POST", "/staff/participants/<int(max=2147483647):participant_id>/enter/<instrument>"): "enter_answers",
+    ("GET", "/staff/corrections"): "see_answers",
+    ("GET", "/staff/corrections/<int(max=2147483647):correction_id>"): "see_answers",
+    ("POST", "/staff/corrections/<int(max=2147483647):correction_id>"): "decide_correction",
+    ("GET", "/staff/assessments/<int(max=2147483647):assessment_id>/corrections"): "see_answers",
+    ("POST", "/staff/assessments/<int(max=2147483647):assessment_id>/corrections"): "ask_correction",
+    ("GET", "/staff/freeze/<plan>"): "see_participants",
+    ("POST", "/staff/freeze/<plan>"): "freeze",
+    ("GET", "/staff/participants/<int(max=2147483647):participant_id>/freeze"): "see_participants",
+    ("POST", "/staff/participants/<int(max=2147483647):participant_id>/freeze"): "freeze",
+    ("GET", "/staff/participants/<int(max=2147483647):participant_id>/consent"): "see_participants",
+    ("POST", "/staff/participants/<int(max=2147483647):participant_id>/consent"): "record_consent",
     ("GET", "/staff/audit"): "see_audit",
     ("POST", "/staff/audit"): "see_audit",
     ("GET", "/staff/inbox"): "see_inbox",
@@ -106,9 +117,13 @@ def address(rule: str, study: Study) -> str:
         "task_id": 1,
         "inbound_id": 1,
         "assessment_id": 1,
+        "correction_id": 1,
     }
     filled = re.sub(r"<int(?:\([^)]*\))?:(\w+)>", lambda found: str(numbers[found[1]]), rule)
-    return filled.replace("<token>", way.token).replace("<ref>", way.ref).replace("<instrument>", "npc_checkin")
+    names = {"<token>": way.token, "<ref>": way.ref, "<instrument>": "npc_checkin", "<plan>": PLAN}
+    for name, said in names.items():
+        filled = filled.replace(name, said)
+    return filled
 
 
 def csrf(client: FlaskClient, page: str = "/") -> dict[str, str]:
