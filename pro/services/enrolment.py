@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import date
+from typing import Any
 
 from sqlalchemy import select
 
@@ -60,17 +61,9 @@ def enrol(
 
     ``consent_version``: of the form that was signed; ``health_data``: the separate consent for health data was given.
     """
-    wrong = problems(
-        work,
-        plan=plan,
-        study_number=study_number,
-        phone=phone,
-        language=language,
-        pin=pin,
-        consented_on=consented_on,
-        consent_version=consent_version,
-        health_data=health_data,
-    )
+    given: dict[str, Any] = {"plan": plan, "study_number": study_number, "phone": phone, "language": language}
+    given |= {"pin": pin, "consented_on": consented_on, "consent_version": consent_version, "health_data": health_data}
+    wrong = problems(work, **given)
     if wrong or consented_on is None:
         raise BadData("enrol", fields=wrong)
     freezing.must_be_open(work, plan)

@@ -10,6 +10,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from pro.db import transaction
+from pro.models import Assessment
+from tests import browser
 from tests.journeys.people import DOUBLE_TAP, Chatter, Nurse, Patient
 from tests.live import Site
 from tests.make import Study
