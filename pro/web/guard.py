@@ -114,7 +114,7 @@ def own_path(wish: str | None) -> str:
 
 def _to_sign_in(why: str) -> ResponseReturnValue:
     """To the sign-in page, with the way back: this page, or for a form that has no page the one it was sent from."""
-    kept = {name: request.args.get(name, "") for name in ("show", "mode")}
+    kept = {name: request.args.get(name, "") for name in ("show", "mode", "item")}
     kept = {name: text for name, text in kept.items() if text.isidentifier()}
     here = request.path.removesuffix("/send") + (f"?{urlencode(kept)}" if kept else "")
     known = why if why in ("idle", "ended") else None

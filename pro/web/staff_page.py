@@ -80,7 +80,21 @@ def context() -> dict[str, Any]:
 
 def _switch() -> str:
     """This page in the other language; what chose the page stays, a page that only a post can make is left behind."""
-    names = ("next", "why", "show", "mode", "kind", "number", "participant", "form", "who", "since", "until", "before")
+    names = (
+        "next",
+        "why",
+        "show",
+        "mode",
+        "kind",
+        "number",
+        "participant",
+        "form",
+        "who",
+        "since",
+        "until",
+        "before",
+        "item",
+    )
     kept = {name: request.args[name] for name in names if name in request.args}
     kept["lang"] = site.translator().other
     path = request.path.removesuffix("/send")

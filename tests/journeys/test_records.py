@@ -21,7 +21,8 @@ def test_a_wrong_button_is_corrected_by_two_people(live_site: Site, study: Study
         way = make.form(work, make.participant(work, "JREC-001", language="en"))
     browser.press_start(live_site.house, way, language="en").finish(bleed=0)
     desk = nurse("coordinator")
-    desk.opens(f"{live_site.url}/staff/assessments/{way.assessment_id}/corrections?item=bleed&lang=en")
+    desk.opens(f"{live_site.url}/staff/")
+    desk.page.goto(f"{live_site.url}/staff/assessments/{way.assessment_id}/corrections?item=bleed&lang=en")
     page = desk.page
     page.locator("#q-bleed-1").check()
     page.locator("input[name=heard_how][value=phone]").check()
