@@ -33,7 +33,8 @@ def test_a_wrong_button_is_corrected_by_two_people(live_site: Site, study: Study
     expect(page.get_by_role("status").first).to_contain_text("An investigator decides")
     address = page.url
     doctor = nurse("investigator")
-    doctor.opens(address)
+    doctor.opens(f"{live_site.url}/staff/")
+    doctor.page.goto(address)
     doctor.page.fill("input[name=password]", PASSWORD)
     doctor.page.locator("button[value=approve]").click()
     expect(doctor.page.get_by_role("status").first).to_contain_text("Approved and signed")
