@@ -20,6 +20,10 @@ class NotAllowed(ProError):
     """The person is known but may not do this, or the study's state forbids it."""
 
 
+class Frozen(ProError):
+    """The record is frozen: ``details`` say by whom (``name``), since when (``at``), and if the ``whole`` study is."""
+
+
 class SignInNeeded(ProError):
     """A staff page was asked for without a living session."""
 

@@ -144,6 +144,8 @@ def participant(
         language=language,
         pin=pin,
         consented_on=zone_today,
+        consent_version="1.0",
+        health_data=True,
     )
     if pd1 is not None:
         circumstances.set_fact(work, made.id, "pd1_exposed", pd1, reason="enrolment")

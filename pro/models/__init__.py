@@ -4,6 +4,8 @@ from pro.models.access import Access, Attempt
 from pro.models.alert import Alert, AlertNote
 from pro.models.assessment import Answer, Assessment, Score, Wording
 from pro.models.care import ATTRIBUTIONS, DISPOSITIONS, NO_EVENT, AdverseEvent, Closing, Grading, Handover
+from pro.models.consent import SCOPES, WAYS, Consent
+from pro.models.correction import HEARD, Correction, Freeze
 from pro.models.event import Event, Heartbeat, Seal
 from pro.models.expected import MISSING_REASONS, Expected
 from pro.models.inbound import Card, Inbound
@@ -17,10 +19,13 @@ __all__ = [
     "ATTRIBUTIONS",
     "CALL_OUTCOMES",
     "DISPOSITIONS",
+    "HEARD",
     "MISSING_REASONS",
     "NO_EVENT",
     "ROLES",
+    "SCOPES",
     "TASK_KINDS",
+    "WAYS",
     "Absence",
     "Access",
     "AdverseEvent",
@@ -34,12 +39,15 @@ __all__ = [
     "Card",
     "Circumstance",
     "Closing",
+    "Consent",
+    "Correction",
     "Drill",
     "Duty",
     "Event",
     "Expected",
     "Grading",
     "Handover",
+    "Freeze",
     "Heartbeat",
     "Inbound",
     "Message",

@@ -15,7 +15,12 @@ class Event(Base):
     """Who did what to what, when, old and new, and why. Never updated, never deleted (triggers refuse it)."""
 
     __tablename__ = "event"
-    __table_args__ = (Index("ix_event_subject", "subject", "subject_id"),)
+    __table_args__ = (
+        Index("ix_event_subject", "subject", "subject_id"),
+        Index("ix_event_actor_id", "actor_id", "id"),
+        Index("ix_event_action", "action", "id"),
+        Index("ix_event_at", "at"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)

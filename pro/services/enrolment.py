@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import date
+from typing import Any
 
 from sqlalchemy import select
 
-from pro.core.anchors import BACK_AT_MOST
 from pro.errors import BadData
 from pro.models import Anchor, Participant
-from pro.services import leaving, planning
+from pro.services import consents, freezing, leaving, planning
 from pro.services.dates import local_date
 from pro.services.passwords import hash_secret, read_pin
 from pro.services.phones import e164
@@ -21,35 +21,52 @@ STUDY_NUMBER = re.compile(r"[A-Z0-9][A-Z0-9-]{1,30}")
 
 
 def problems(
-    work: Work, *, plan: str, study_number: str, phone: str, language: str, pin: str, consented_on: date | None
+    work: Work,
+    *,
+    plan: str,
+    study_number: str,
+    phone: str,
+    language: str,
+    pin: str,
+    consented_on: date | None,
+    consent_version: str,
+    health_data: bool,
 ) -> dict[str, str]:
     """Why ``enrol`` would refuse these, {field: why}; empty if it would not. Changes nothing."""
+    zone = work.catalogue.plans[plan].settings.time_zone if plan in work.catalogue.plans else "UTC"
     fields = {
         "plan": "" if plan in work.catalogue.plans else "unknown",
         "study_number": _number_problem(work, plan, _number(study_number)),
         "phone": "" if e164(phone) is not None else "phone_invalid",
         "language": "" if language in work.catalogue.languages else "unknown",
         "pin": "" if read_pin(pin) else "pin_digits",
-        "consented_on": _consent_problem(work, plan, consented_on),
     }
-    return {field: why for field, why in fields.items() if why}
+    wrong = {field: why for field, why in fields.items() if why}
+    return wrong | consents.problems(work, zone, consent_version, consented_on, health_data)
 
 
 def enrol(
-    work: Work, *, plan: str, study_number: str, phone: str, language: str, pin: str, consented_on: date | None
+    work: Work,
+    *,
+    plan: str,
+    study_number: str,
+    phone: str,
+    language: str,
+    pin: str,
+    consented_on: date | None,
+    consent_version: str,
+    health_data: bool,
 ) -> Participant:
-    """Take a participant into ``plan``. BadData("enrol", fields={field: why}) names all that is wrong at once."""
-    wrong = problems(
-        work,
-        plan=plan,
-        study_number=study_number,
-        phone=phone,
-        language=language,
-        pin=pin,
-        consented_on=consented_on,
-    )
+    """Take a participant into ``plan``. BadData("enrol", fields={field: why}) names all that is wrong at once.
+
+    ``consent_version``: of the form that was signed; ``health_data``: the separate consent for health data was given.
+    """
+    given: dict[str, Any] = {"plan": plan, "study_number": study_number, "phone": phone, "language": language}
+    given |= {"pin": pin, "consented_on": consented_on, "consent_version": consent_version, "health_data": health_data}
+    wrong = problems(work, **given)
     if wrong or consented_on is None:
         raise BadData("enrol", fields=wrong)
+    freezing.must_be_open(work, plan)
     number = _number(study_number)
     number_called = e164(phone)
     participant = Participant(
@@ -76,8 +93,32 @@ def enrol(
     )
     new = {"study_number": number, "language": language, "consent": consented_on.isoformat()}
     work.record("participant.enrolled", participant, participant_id=participant.id, new=new)
+    consents.sign(
+        work,
+        participant,
+        version=consent_version,
+        signed_on=consented_on,
+        language=language,
+        way="paper",
+        health_data=health_data,
+    )
     planning.plan_anew(work, participant)
     return participant
+
+
+def withdraw_consent(work: Work, participant: Participant, *, scope: str, told: str) -> None:
+    """The participant takes the consent back: everything ends in the same transaction, as by a date of withdrawal.
+
+    ``scope``: questions, or data (no further use of what is there either); ``told``: what the participant was told.
+    BadData("consent", fields=...). Twice is harmless.
+    """
+    wrong = consents.withdrawal_problems(scope, told)
+    if wrong:
+        raise BadData("consent", fields=wrong)
+    work.lock(participant)
+    # First, so that the rows carry what was said; whoever leaves by a date alone marks what still stands.
+    consents.withdraw_standing(work, participant, scope, told.strip())
+    withdraw(work, participant, f"consent withdrawn: {scope}")
 
 
 def withdraw(work: Work, participant: Participant, reason: str) -> None:
@@ -104,13 +145,3 @@ def _number_problem(work: Work, plan: str, number: str) -> str:
         return "study_number_shape"
     query = select(Participant.id).where(Participant.plan == plan, Participant.study_number == number)
     return "taken" if work.session.scalar(query) else ""
-
-
-def _consent_problem(work: Work, plan: str, consented_on: date | None) -> str:
-    if consented_on is None:
-        return "date_needed"
-    zone = work.catalogue.plans[plan].settings.time_zone if plan in work.catalogue.plans else "UTC"
-    today = local_date(work.now, zone)
-    if consented_on > today:
-        return "in_future"
-    return "consent_long_ago" if today - consented_on > BACK_AT_MOST else ""

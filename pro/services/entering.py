@@ -13,7 +13,7 @@ from pro.core.instrument import Answers, Instrument, Value
 from pro.core.plan import Plan
 from pro.errors import BadData, NotAllowed, NotFound
 from pro.models import Answer, Assessment, Expected, Participant
-from pro.services import access, alerting, answering, circumstances, dates, forms, issuing
+from pro.services import access, alerting, answering, circumstances, dates, forms, freezing, issuing
 from pro.services.stored import store_value
 from pro.work import Work
 
@@ -74,12 +74,13 @@ def there(work: Work, participant: Participant, instrument: str) -> There:
 def for_visit(work: Work, participant: Participant, instrument: str, expected_id: int | None = None) -> Expected | None:
     """The line of the calendar that a form entered now is for, or None for none in particular.
 
-    NotFound for a line that is not this participant's; NotAllowed("died"), and ("withdrawn") unless it is the plan's
-    form at the withdrawal, which staff alone may still enter.
+    NotFound for a line that is not this participant's; Frozen; NotAllowed("died"), and ("withdrawn") unless it is the
+    plan's form at the withdrawal, which staff alone may still enter.
     """
     plan = work.catalogue.plans[participant.plan]
     if instrument not in plan.instruments:
         raise NotFound("instrument")
+    freezing.must_be_open(work, participant.plan, participant.id)
     if participant.died_at is not None:
         raise NotAllowed("died")
     expected = work.session.get(Expected, expected_id) if expected_id is not None else None
@@ -163,6 +164,8 @@ def check(work: Work, assessment: Assessment, corrections: Mapping[str, Value | 
     work.lock(assessment)
     if not is_paper(assessment) or work.actor.id is None:
         raise NotFound("paper")
+    person = work.session.get_one(Participant, assessment.participant_id)
+    freezing.must_be_open(work, person.plan, person.id)
     if assessment.checked_at is not None:
         raise NotAllowed("checked")
     if assessment.entered_by == work.actor.id:
@@ -194,10 +197,15 @@ def check(work: Work, assessment: Assessment, corrections: Mapping[str, Value | 
         reason=reason if changes else "",
     )
     if changes:
-        _add(work, assessment, filled.changes, assessment.language or "", "paper", assessment.answered_by or "self")
-        scores = answering.score(work, assessment, filled.answers)
-        alerting.watch(work, assessment, filled.answers, submitted=True, idle=0, scores=scores, earlier=earlier)
+        correct(work, assessment, filled, earlier, "paper")
     return bool(changes)
+
+
+def correct(work: Work, assessment: Assessment, filled: interview.Filled, earlier: Answers, channel: str) -> None:
+    """Put changed answers of a form that was sent beside those that stood (``earlier``); score and judge it again."""
+    _add(work, assessment, filled.changes, assessment.language or "", channel, assessment.answered_by or "self")
+    scores = answering.score(work, assessment, filled.answers)
+    alerting.watch(work, assessment, filled.answers, submitted=True, idle=0, scores=scores, earlier=earlier)
 
 
 def is_paper(assessment: Assessment) -> bool:

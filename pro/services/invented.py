@@ -23,6 +23,7 @@ QUIET: dict[str, Value] = dict.fromkeys(BLOCKS.split(), 0)
 SIGNS: dict[str, Value] = {"odor": 2, "headache": 2, "headache_int": 2}
 SOME: dict[str, Value] = dict.fromkeys((f"Q{number}" for number in range(1, 29)), 1)
 SOME |= {"Q29": 5, "Q30": 6}
+CONSENT = "1.0"
 # From day 1 of induction to radiotherapy, and from consent to day 1.
 INDUCTION, BEFORE = timedelta(days=24), timedelta(days=3)
 DAY, LATER = timedelta(days=1), timedelta(minutes=1)
@@ -60,6 +61,8 @@ def _enrol(work: Work, plan: str, number: str, language: str, induction: date) -
         language=language,
         pin="2468",
         consented_on=consented,
+        consent_version=CONSENT,
+        health_data=True,
     )
     _at(work, plan, induction, NINE)
     planning.set_anchors(work, person, [Change("induction_day1", 0, induction), Change("pd1_dose", 1, induction)])

@@ -6,7 +6,7 @@ from sqlalchemy import and_, select
 
 from pro.messaging import compose, outbox
 from pro.models import Assessment, Message, Participant
-from pro.services import access
+from pro.services import access, consents
 from pro.work import Work
 
 
@@ -18,6 +18,7 @@ def leave(work: Work, participant: Participant, *, died: bool, reason: str) -> N
         participant.died_at = work.now
     else:
         participant.withdrawn_at = work.now
+        consents.withdraw_standing(work, participant, "", "")
     for assessment in work.session.scalars(select(Assessment).where(Assessment.participant_id == participant.id)):
         access.revoke(work, assessment)
     hold_back(work, participant)

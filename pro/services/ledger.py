@@ -11,7 +11,7 @@ from pro.core.schedule import status
 from pro.errors import BadData, NotFound
 from pro.messaging import compose, outbox
 from pro.models import MISSING_REASONS, Assessment, Expected, Message, Participant
-from pro.services import planned
+from pro.services import freezing, planned
 from pro.work import Work
 
 NOTE_LENGTH = 1000
@@ -106,6 +106,8 @@ def set_reason(work: Work, expected_id: int, reason: str, note: str = "") -> Exp
     row = work.session.get(Expected, expected_id)
     if row is None:
         raise NotFound("expected")
+    person = work.session.get_one(Participant, row.participant_id)
+    freezing.must_be_open(work, person.plan, person.id)
     fields = {
         "reason": "" if reason in MISSING_REASONS else "unknown",
         "note": "too_long" if len(note) > NOTE_LENGTH else "",

@@ -17,7 +17,7 @@ from pro.core.schedule import expected
 from pro.core.served import Form, Served, serve
 from pro.errors import BadData, NotAllowed
 from pro.models import Anchor, Assessment, Circumstance, Expected, Participant
-from pro.services import circumstances, dates, leaving, planned
+from pro.services import circumstances, dates, freezing, leaving, planned
 from pro.services.dates import local_date, pure
 from pro.work import Work
 
@@ -110,6 +110,9 @@ def set_anchors(
     """
     work.lock(participant)
     state = _state(work, participant)
+    # Whoever leaves or dies must be let go at once, frozen or not.
+    if not all(change.kind in state.calendar.stops and change.on for change in changes):
+        freezing.must_be_open(work, participant.plan, participant.id)
     found = _preview(work, participant, state, changes)
     if found.problems:
         raise BadData("anchors", problems=found.problems)

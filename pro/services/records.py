@@ -133,6 +133,13 @@ def participant(work: Work, participant_id: int) -> Participant:
     return found
 
 
+def plan_named(work: Work, name: str) -> str:
+    """``name`` if a study is called so. NotFound."""
+    if name not in work.catalogue.plans:
+        raise NotFound("plan")
+    return name
+
+
 def participants(work: Work, language: str = "zh_Hans") -> list[ParticipantRow]:
     """Everybody, by study number."""
     query = select(Participant).order_by(Participant.plan, Participant.study_number)

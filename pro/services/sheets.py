@@ -11,7 +11,7 @@ from sqlalchemy import select
 from pro.core import interview
 from pro.core.conditions import Facts
 from pro.core.instrument import Answers, Instrument, Item, Value, Words
-from pro.errors import NotAllowed, NotFound
+from pro.errors import Frozen, NotAllowed, NotFound
 from pro.i18n import Translator
 from pro.models import Assessment, Participant
 from pro.services import cases, circumstances, entering, forms, reading, wording
@@ -136,13 +136,24 @@ def paper(work: Work, assessment_id: int, language: str) -> Paper:
     assessment = work.session.get(Assessment, assessment_id)
     if assessment is None or not entering.is_paper(assessment):
         raise NotFound("paper")
+    names = cases.staff_names(work)
+    return Paper(
+        assessment=assessment,
+        sheet=as_answered(work, assessment, language),
+        entered_by=names.get(assessment.entered_by or 0, ""),
+        own=assessment.entered_by == work.actor.id,
+        checked_by=names.get(assessment.checked_by or 0, ""),
+    )
+
+
+def as_answered(work: Work, assessment: Assessment, language: str) -> Sheet:
+    """A form with its answers as they stand, in ``language``."""
     participant = work.session.get_one(Participant, assessment.participant_id)
     words = wording.by_checksum(work, assessment.instrument, language, assessment.wordings.get(language, ""))
     shape = work.catalogue.instruments[assessment.instrument]
     answers = forms.standing(shape, forms.answer_rows(work, assessment.id))
     facts = circumstances.form_facts(assessment.context)
-    names = cases.staff_names(work)
-    shown = Sheet(
+    return Sheet(
         participant=participant,
         instrument=shape,
         title=words.title,
@@ -155,13 +166,12 @@ def paper(work: Work, assessment_id: int, language: str) -> Paper:
         expected_id=None,
         languages=work.catalogue.plans[participant.plan].languages,
     )
-    return Paper(
-        assessment=assessment,
-        sheet=shown,
-        entered_by=names.get(assessment.entered_by or 0, ""),
-        own=assessment.entered_by == work.actor.id,
-        checked_by=names.get(assessment.checked_by or 0, ""),
-    )
+
+
+def said(work: Work, assessment: Assessment, item: Item, value: Value | None, language: str) -> str:
+    """A value of a form in words; "" for none."""
+    words = wording.by_checksum(work, assessment.instrument, language, assessment.wordings.get(language, ""))
+    return _said(words, item, value, work.house.catalogs.translator(language))
 
 
 def papers(work: Work, language: str) -> list[PaperRow]:
@@ -194,7 +204,7 @@ def may_enter(work: Work, participant: Participant) -> tuple[str, ...]:
     for instrument in plan.instruments if plan else ():
         try:
             entering.for_visit(work, participant, instrument)
-        except NotAllowed:
+        except (NotAllowed, Frozen):
             continue
         found.append(instrument)
     return tuple(found)
@@ -251,10 +261,6 @@ def _question(
         options = tuple((name, words.items[name].short) for name in shown)
     else:
         options = tuple((str(code), said.options.get(code, "")) for code in item.codes)
-    if isinstance(value, tuple):
-        text = _names(words, value, translator) or translator.gettext("none of these")
-    else:
-        text = reading.in_words(item, said, value)
     return Question(
         id=item.id,
         kind=item.kind,
@@ -267,7 +273,7 @@ def _question(
         parent=parent,
         codes=codes,
         max_length=item.max_length,
-        said=text,
+        said=_said(words, item, value, translator),
         skipped=item.id in answers and value is None,
         value=value,
     )
@@ -303,6 +309,12 @@ def _only_if(
         labels = translator.gettext(" or ").join(f"“{named.options.get(int(code), code)}”" for code in codes)
         sentence = translator.gettext("only if “%(parent)s” is %(labels)s", parent=named.short, labels=labels)
     return sentence, parent.id, codes
+
+
+def _said(words: Words, item: Item, value: Value | None, translator: Translator) -> str:
+    if isinstance(value, tuple):
+        return _names(words, value, translator) or translator.gettext("none of these")
+    return reading.in_words(item, words.items[item.id], value)
 
 
 def _names(words: Words, ticked: Iterable[str], translator: Translator) -> str:

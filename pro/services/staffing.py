@@ -29,21 +29,26 @@ _ACT = {"acknowledge", "note", "see_identity", "confirm_drill", "log_call", "ent
     "set_dates",
     "set_reason",
     "reply_text",
+    "record_consent",
     "assign_text",
     "take_over",
 }
+_RUN = {"enrol", "send_form", "make_card", "edit_roster"}
+_AUDIT = {"see_audit", "export_audit"}
 RIGHTS: Mapping[str, frozenset[str]] = {
-    "coordinator": frozenset(_READ | _ACT | {"enrol", "send_form", "make_card", "edit_roster", "report_event"}),
+    "coordinator": frozenset(_READ | _ACT | _RUN | {"see_audit", "ask_correction", "report_event"}),
     # Only a physician grades; whoever grades or nurses may end an alert that was graded.
     "investigator": frozenset(
         _READ
         | _ACT
-        | {"enrol", "send_form", "make_card", "edit_roster", "assess", "close_alert", "mark_stable", "report_event"}
+        | _RUN
+        | _AUDIT
+        | {"decide_correction", "freeze", "assess", "close_alert", "mark_stable", "report_event"}
     ),
-    "nurse": frozenset(_READ | _ACT | {"send_form", "make_card", "close_alert", "mark_stable"}),
-    "monitor": frozenset(_READ),
+    "nurse": frozenset(_READ | _ACT | {"send_form", "make_card", "ask_correction", "close_alert", "mark_stable"}),
+    "monitor": frozenset(_READ | _AUDIT),
     "statistician": frozenset({"see_participants", "see_dates", "see_answers", "see_events"}),
-    "administrator": frozenset({"see_roster", "edit_roster", "see_drill"}),
+    "administrator": frozenset({"see_roster", "edit_roster", "see_drill", "see_audit"}),
 }
 
 

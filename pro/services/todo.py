@@ -11,7 +11,7 @@ from sqlalchemy import and_, func, or_, select
 
 from pro.messaging import compose
 from pro.models import Assessment, Expected, Message, Participant
-from pro.services import calls, cards, cases, drills, duties, roster_days, sheets, staffing, threads
+from pro.services import calls, cards, cases, corrections, drills, duties, roster_days, sheets, staffing, threads
 from pro.services.calls import TaskRow
 from pro.services.cards import LockedCard
 from pro.services.cases import Case
@@ -95,6 +95,7 @@ class Board:
     texts: Inbox
     papers: list[PaperRow]
     locked_cards: list[LockedCard]
+    corrections: int
     now: datetime
 
     @property
@@ -126,6 +127,7 @@ def board(work: Work, language: str = "zh_Hans") -> Board:
         texts=_texts(work),
         papers=sheets.papers(work, language),
         locked_cards=cards.locked(work) if staffing.may(work.actor.role, "make_card") else [],
+        corrections=corrections.waiting(work),
         now=work.now,
     )
 

@@ -130,7 +130,7 @@ def typed() -> MultiDict[str, str]:
 
 def _to_sign_in(why: str) -> ResponseReturnValue:
     """To the sign-in page, with the way back: this page, or for a form that has no page the one it was sent from."""
-    kept = {name: request.args.get(name, "") for name in ("show", "mode", "study", "level", "owner")}
+    kept = {name: request.args.get(name, "") for name in ("show", "mode", "study", "level", "owner", "item")}
     kept = {name: text for name, text in kept.items() if text.isidentifier()}
     here = request.path.removesuffix("/send") + (f"?{urlencode(kept)}" if kept else "")
     known = why if why in ("idle", "ended") else None

@@ -10,18 +10,23 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from flask.typing import ResponseReturnValue
 
 from pro.core.level import Level
+from pro.errors import Frozen
 from pro.services import narrowing, staffing, todo
 from pro.services.narrowing import Narrow
 from pro.web import (
     guard,
     site,
     staff_alert,
+    staff_audit,
     staff_cards,
+    staff_consent,
+    staff_corrections,
     staff_course,
     staff_dates,
     staff_drills,
     staff_entry,
     staff_events,
+    staff_freezes,
     staff_inbox,
     staff_page,
     staff_participants,
@@ -46,6 +51,10 @@ pages.register_blueprint(staff_tasks.pages)
 pages.register_blueprint(staff_entry.pages)
 pages.register_blueprint(staff_inbox.pages)
 pages.register_blueprint(staff_events.pages)
+pages.register_blueprint(staff_audit.pages)
+pages.register_blueprint(staff_corrections.pages)
+pages.register_blueprint(staff_freezes.pages)
+pages.register_blueprint(staff_consent.pages)
 
 # Pages whose notes outlive the session.
 KEEPS_NOTES = re.compile(
@@ -61,8 +70,16 @@ PLACES = {
     "tasks": "task",
     "inbox": "inbox",
     "events": "event",
+    "audit": "audit",
 }
 FILTERS = ("unacknowledged", "in_hand", "texts", "calls", "cards", "messages", "papers", "today", "forms", "missed")
+
+
+@pages.errorhandler(Frozen)
+def frozen(refusal: Frozen) -> ResponseReturnValue:
+    """Somebody froze the record: nothing of this request is kept."""
+    site.undo()
+    return render_template("staff/frozen.html", said=refusal.details), 409
 
 
 @pages.get("/sign-in")

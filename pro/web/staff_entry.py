@@ -187,7 +187,7 @@ def _read_answers(sheet: Sheet) -> Typed:
         sent = [text for text in request.form.getlist(PREFIX + question.id) if text.strip()]
         typed.texts[question.id] = sent
         if sent:
-            _read(sheet, question, sent, typed)
+            read_answer(sheet, question, sent, typed)
     return typed
 
 
@@ -198,7 +198,7 @@ def _read_corrections(sheet: Sheet) -> Typed:
         sent = [text for text in request.form.getlist(PREFIX + question.id) if text.strip()]
         typed.texts[question.id] = sent
         if sent:
-            _read(sheet, question, sent, typed)
+            read_answer(sheet, question, sent, typed)
         elif question.kind != "choice" and question.value is not None:
             typed.given[question.id] = None
         same = question.id in typed.given and typed.given[question.id] == question.value
@@ -207,7 +207,8 @@ def _read_corrections(sheet: Sheet) -> Typed:
     return typed
 
 
-def _read(sheet: Sheet, question: Question, sent: list[str], typed: Typed) -> None:
+def read_answer(sheet: Sheet, question: Question, sent: list[str], typed: Typed) -> None:
+    """Read what was sent for one question into ``typed``: a value, or why it is none."""
     item = sheet.instrument.items[question.id]
     if sent == [LEFT_OUT] and question.kind == "choice":
         typed.given[question.id] = None

@@ -135,6 +135,8 @@ class EnrolForm(FlaskForm):
         validators=[DataRequired(REFUSALS["pin_digits"]), Regexp(r"^[0-9]{4,6}$", message=REFUSALS["pin_digits"])],
     )
     consented_on = DateField(N_("Date of consent"), format=DATES, validators=[InputRequired(REFUSALS["date_needed"])])
+    consent_version = StringField(N_("Version of the consent form"), filters=[_plain])
+    health_data = BooleanField(N_("The separate consent for health data is signed too"))
 
     def validate(self, extra_validators: Any = None) -> bool:
         """True if everything typed can be passed on."""
@@ -146,7 +148,8 @@ class EnrolForm(FlaskForm):
     def wishes(self) -> dict[str, Any]:
         """What was typed, as the arguments of ``enrolment.enrol``."""
         names = ("plan", "study_number", "phone", "language", "pin")
-        return {**{name: self[name].data or "" for name in names}, "consented_on": self.consented_on.data}
+        typed = {name: self[name].data or "" for name in (*names, "consent_version")}
+        return {**typed, "consented_on": self.consented_on.data, "health_data": bool(self.health_data.data)}
 
     def refuse(self, problems: Mapping[str, str]) -> None:
         """Put the service's refusals (field: why) beside their fields, where the form did not refuse already."""

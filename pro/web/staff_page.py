@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from flask import Flask, flash, g, request, url_for
 from flask.blueprints import BlueprintSetupState
 
-from pro.services import texts
+from pro.services import freezing, texts
 from pro.web import guard, site, staff_words
 
 # What went as it was meant to: said in green.
@@ -21,7 +21,12 @@ GOOD_NEWS = frozenset(
         "card_revoked",
         "checked",
         "closed",
+        "consent_signed",
+        "consent_withdrawn",
         "corrected",
+        "correction_approved",
+        "correction_asked",
+        "correction_refused",
         "date_set",
         "date_taken_back",
         "drill_confirmed",
@@ -31,6 +36,7 @@ GOOD_NEWS = frozenset(
         "entered_paper",
         "event_ended",
         "event_reported",
+        "frozen_now",
         "handed_over",
         "judged",
         "noted",
@@ -45,6 +51,7 @@ GOOD_NEWS = frozenset(
         "text_set_aside",
         "texts_read",
         "treated",
+        "unfrozen_now",
     }
 )
 
@@ -72,13 +79,32 @@ def context() -> dict[str, Any]:
         "switch": _switch(),
         "base_url": site.house().config.base_url,
         # Asked only by pages that show it.
+        "freeze_of": lambda participant_id: freezing.standing(site.work(), participant_id),
+        "answered_while_frozen": lambda participant_id: freezing.after_freeze(site.work(), participant_id),
         "texts_to_read": lambda: texts.unread_count(site.work()),
     }
 
 
 def _switch() -> str:
     """This page in the other language; what chose the page stays, a page that only a post can make is left behind."""
-    names = ("next", "why", "show", "mode", "kind", "number", "study", "level", "owner")
+    names = (
+        "next",
+        "why",
+        "show",
+        "mode",
+        "kind",
+        "number",
+        "participant",
+        "form",
+        "who",
+        "since",
+        "until",
+        "before",
+        "item",
+        "study",
+        "level",
+        "owner",
+    )
     kept = {name: request.args[name] for name in names if name in request.args}
     kept["lang"] = site.translator().other
     path = request.path.removesuffix("/send")

@@ -109,5 +109,34 @@ REFUSALS: Mapping[str, str] = {
     "reply_too_long": N_("This text would take %(segments)s SMS; at most 2 can be sent. Please shorten it, or phone."),
     "who_wrote": N_("Please choose who wrote it."),
     "assign_reason": N_("Please write the reason."),
+    "why_needed": N_("Please write the reason."),
+    "in_future_heard": N_("This time has not come yet. Please check when the participant said it."),
+    "same_answer": N_("This is the answer that stands already."),
+    "new_answer_needed": N_("Please give the new answer, or say that it was not answered."),
+    "answer_and_none": N_("There is an answer, and “was not answered” is ticked too. Please keep one or the other."),
+    "asked_already": N_("A correction of this answer waits for a decision already. Nothing was added."),
+    "decided": N_("A colleague has decided this already. Nothing was changed; the decision stands below."),
+    "own_request": N_("You asked for this yourself. Another investigator has to decide."),
+    "answer_changed": N_(
+        "The answer was changed after this was asked for, so it cannot be approved. Refuse it; if it is still wrong,"
+        " a new request is made on the answer as it stands."
+    ),
+    "not_asked_any_more": N_(
+        "Given the other answers, this question is not asked any more, so it cannot be approved. Refuse it."
+    ),
+    "frozen_already": N_("This is frozen already. Nothing was changed."),
+    "not_frozen": N_("This is not frozen any more. Nothing was changed."),
+    "consent_version": N_("Please type the version that stands on the signed form, at most 64 characters."),
+    "no_health_data": N_("Without separate consent for health data nobody can take part. Let it be signed first."),
+    "scope_needed": N_("Please choose what the participant wants to end."),
+    "told_needed": N_("Please write what the participant was told."),
+    "left": N_("This participant has left the study, so no new consent is recorded. Take the withdrawal back first."),
+    "no_participant": N_("Nobody is enrolled under this number. Please check it."),
+    "no_form": N_("There is no form of this name. Copy it from a line of the trail."),
+    "days_swapped": N_("This day is before the first. Please check both."),
+    "too_many": N_(
+        "More than 20,000 events are picked. Please pick fewer days and export them one after the other, so that"
+        " nothing is left out."
+    ),
     "outside": N_("The stretch goes from %(starts)s to %(ends)s. Please choose times within it."),
 }

@@ -14,7 +14,7 @@ from pro.db import Base, transaction
 from pro.models import ROLES
 from pro.services.staffing import RIGHTS
 from pro.work import House
-from tests.make import Study
+from tests.make import PLAN, Study
 
 PUBLIC, PARTICIPANT, SIGNATURE = "public", "participant", "signature"
 GUARDS = {
@@ -76,6 +76,19 @@ GUARDS = {
     ("POST", "/staff/participants/<int(max=2147483647):participant_id>/calls"): "log_call",
     ("GET", "/staff/participants/<int(max=2147483647):participant_id>/enter/<instrument>"): "enter_answers",
     ("POST", "/staff/participants/<int(max=2147483647):participant_id>/enter/<instrument>"): "enter_answers",
+    ("GET", "/staff/corrections"): "see_answers",
+    ("GET", "/staff/corrections/<int(max=2147483647):correction_id>"): "see_answers",
+    ("POST", "/staff/corrections/<int(max=2147483647):correction_id>"): "decide_correction",
+    ("GET", "/staff/assessments/<int(max=2147483647):assessment_id>/corrections"): "see_answers",
+    ("POST", "/staff/assessments/<int(max=2147483647):assessment_id>/corrections"): "ask_correction",
+    ("GET", "/staff/freeze/<plan>"): "see_participants",
+    ("POST", "/staff/freeze/<plan>"): "freeze",
+    ("GET", "/staff/participants/<int(max=2147483647):participant_id>/freeze"): "see_participants",
+    ("POST", "/staff/participants/<int(max=2147483647):participant_id>/freeze"): "freeze",
+    ("GET", "/staff/participants/<int(max=2147483647):participant_id>/consent"): "see_participants",
+    ("POST", "/staff/participants/<int(max=2147483647):participant_id>/consent"): "record_consent",
+    ("GET", "/staff/audit"): "see_audit",
+    ("POST", "/staff/audit"): "see_audit",
     ("GET", "/staff/inbox"): "see_inbox",
     ("GET", "/staff/inbox/<int(max=2147483647):participant_id>"): "see_inbox",
     ("POST", "/staff/inbox/<int(max=2147483647):participant_id>"): "reply_text",
@@ -118,14 +131,13 @@ def address(rule: str, study: Study) -> str:
         "inbound_id": 1,
         "assessment_id": 1,
         "event_id": 1,
+        "correction_id": 1,
     }
     filled = re.sub(r"<int(?:\([^)]*\))?:(\w+)>", lambda found: str(numbers[found[1]]), rule)
-    return (
-        filled.replace("<token>", way.token)
-        .replace("<ref>", way.ref)
-        .replace("<instrument>", "npc_checkin")
-        .replace("<key>", "k" * 32)
-    )
+    names = {"<token>": way.token, "<ref>": way.ref, "<instrument>": "npc_checkin", "<plan>": PLAN, "<key>": "k" * 32}
+    for name, said in names.items():
+        filled = filled.replace(name, said)
+    return filled
 
 
 def csrf(client: FlaskClient, page: str = "/") -> dict[str, str]:

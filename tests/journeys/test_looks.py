@@ -10,6 +10,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from pro.db import transaction
+from pro.models import Assessment
+from tests import browser
 from tests.journeys.people import DOUBLE_TAP, Chatter, Nurse, Patient
 from tests.live import Site
 from tests.make import Study
@@ -131,6 +134,26 @@ def staff_pages(at_desk: Nurse, study: Study, url: str) -> Iterator[str]:
     yield "duty"
     at_desk.page.locator("button[value=hand_over]").click()
     yield "duty with problems"
+    at_desk.page.goto(f"{url}/staff/audit?participant={study.chinese.id}")
+    yield "audit trail"
+    at_desk.page.locator("button[value=verify]").click()
+    expect(at_desk.page.locator("section[role=status]")).to_be_visible()
+    yield "audit trail, verified"
+    sent = f"{url}/staff/assessments/{study.english.checkin.assessment_id}/corrections"
+    at_desk.page.goto(f"{sent}?item=bleed")
+    yield "answers and a correction"
+    at_desk.page.locator("#ask button.btn").click()
+    expect(at_desk.page.locator("#errors")).to_be_visible()
+    yield "a correction with problems"
+    at_desk.page.goto(f"{url}/staff/corrections")
+    yield "corrections"
+    at_desk.page.goto(f"{url}/staff/participants/{study.chinese.id}/freeze")
+    yield "freeze"
+    at_desk.page.goto(f"{url}/staff/participants/{study.chinese.id}/consent")
+    at_desk.page.locator("#withdraw summary").click()
+    at_desk.page.locator("button[value=withdraw]").click()
+    expect(at_desk.page.locator("#errors")).to_be_visible()
+    yield "consent with problems"
     at_desk.page.goto(f"{url}/staff/nothing-here")
     yield "not found"
 
@@ -247,6 +270,11 @@ def test_staff_pages(
     language: str,
 ) -> None:
     patient().opens_the_link().starts().chooses(2)
+    with transaction(live_site.house.engine) as session:
+        form = session.get_one(Assessment, study.english.checkin.assessment_id)
+        is_sent = form.submitted_at is not None
+    if not is_sent:
+        browser.press_start(live_site.house, study.english.checkin, language="en").finish(bleed=0)
     at_desk = nurse("coordinator", viewport={"width": width, "height": 900})
     at_desk.page.goto(f"{live_site.url}/staff/sign-in?lang={language}")
     met = strangers(at_desk.page, live_site.url)

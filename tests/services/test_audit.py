@@ -51,7 +51,7 @@ def tamper(house: House, sql: str) -> None:
 
 
 def test_an_empty_trail_is_unbroken(any_house):
-    assert check(any_house) == audit.Verified(0, 0, audit.FIRST, [])
+    assert check(any_house) == audit.Verified(0, 0, audit.FIRST, ())
 
 
 def test_what_was_sealed_is_verified(any_house, clock):

@@ -23,6 +23,8 @@ def enrol(ward: Ward, **changes: object) -> Participant:
         "language": "zh_Hans",
         "pin": "1357",
         "consented_on": date(2026, 3, 2),
+        "consent_version": "1.0",
+        "health_data": True,
     }
     with browser.working(ward.house, ward.coordinator.actor) as work:
         return enrolment.enrol(work, **(given | changes))  # type: ignore[arg-type]

@@ -65,7 +65,15 @@ def test_a_form_that_was_over_before_enrolment_has_its_reason_and_no_person_behi
         work = house.work(session)
         consented = (work.now - timedelta(days=20)).date()
         late = enrolment.enrol(
-            work, plan=make.PLAN, study_number="NPC-009", phone="", language="en", pin="2468", consented_on=consented
+            work,
+            plan=make.PLAN,
+            study_number="NPC-009",
+            phone="",
+            language="en",
+            pin="2468",
+            consented_on=consented,
+            consent_version="1.0",
+            health_data=True,
         )
         path = f"/staff/participants/{late.id}/calendar"
     desk = at_desk(app, seeded.staff["coordinator"])

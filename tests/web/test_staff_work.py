@@ -26,6 +26,8 @@ ENROL = {
     "language": "zh_Hans",
     "pin": "2580",
     "consented_on": "2026-03-01",
+    "consent_version": "1.0",
+    "health_data": "y",
 }
 
 
@@ -271,6 +273,8 @@ def test_enrolling_leads_to_the_new_participant(desk: Desk, house: House) -> Non
         ("consented_on", "2026-03-09", "after today"),
         ("consented_on", "tomorrow", "year, month and day"),
         ("consented_on", "", "year, month and day"),
+        ("consent_version", "", "version that stands on the signed form"),
+        ("health_data", "", "Without separate consent for health data"),
     ],
 )
 def test_an_enrolment_error_stands_by_its_field_and_loses_nothing(
@@ -296,7 +300,7 @@ def test_everything_wrong_is_said_at_once(desk: Desk, seeded: Study) -> None:
     desk.open("/staff/participants/new")
     wrong = {"plan": make.PLAN, "study_number": "NPC-001", "phone": "1", "pin": "x", "consented_on": "2026-12-31"}
     desk.post("/staff/participants/new", **wrong)
-    assert "Please check 5 things" in desk.page
+    assert "Please check 7 things" in desk.page
 
 
 def test_an_sms_is_queued_and_shown_among_the_messages(desk: Desk, house: House, seeded: Study) -> None:

@@ -1,0 +1,132 @@
+"""The ledger of consent: each version that was signed, and a withdrawal that takes effect at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import select
+
+from pro.core.anchors import BACK_AT_MOST
+from pro.errors import BadData, NotAllowed
+from pro.models import SCOPES, WAYS, Consent, Participant
+from pro.services import cases
+from pro.services.dates import local_date
+from pro.work import Work
+
+VERSION_LENGTH = 64
+TOLD_LENGTH = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One version that was signed, as it is shown."""
+
+    version: str
+    language: str
+    signed_on: date
+    way: str
+    health_data_at: datetime
+    recorded_at: datetime
+    recorded_by: str
+    withdrawn_at: datetime | None
+    withdrawn_by: str
+    scope: str
+    told: str
+
+
+def problems(work: Work, zone: str, version: str, signed_on: date | None, health_data: bool) -> dict[str, str]:
+    """Why a signed version cannot be taken, {field: why}: without consent for health data nobody takes part."""
+    today = local_date(work.now, zone)
+    day = ""
+    if signed_on is None:
+        day = "date_needed"
+    elif signed_on > today:
+        day = "in_future"
+    elif today - signed_on > BACK_AT_MOST:
+        day = "consent_long_ago"
+    fields = {
+        "consent_version": "" if 0 < len(version.strip()) <= VERSION_LENGTH else "consent_version",
+        "consented_on": day,
+        "health_data": "" if health_data else "no_health_data",
+    }
+    return {field: why for field, why in fields.items() if why}
+
+
+def sign(
+    work: Work,
+    participant: Participant,
+    *,
+    version: str,
+    signed_on: date | None,
+    language: str,
+    way: str,
+    health_data: bool,
+) -> Consent:
+    """Record a version that was signed. BadData("consent", fields=...); NotAllowed("left") for whoever has left."""
+    work.lock(participant)
+    wrong = problems(work, participant.time_zone, version, signed_on, health_data)
+    if way not in WAYS:
+        wrong["way"] = "unknown"
+    if language not in work.catalogue.languages:
+        wrong["language"] = "unknown"
+    if wrong or signed_on is None:
+        raise BadData("consent", fields=wrong)
+    if not participant.is_active:
+        raise NotAllowed("left")
+    row = Consent(
+        participant_id=participant.id,
+        version=version.strip(),
+        language=language,
+        signed_on=signed_on,
+        way=way,
+        health_data_at=work.now,
+        recorded_at=work.now,
+        recorded_by=work.actor.id,
+        scope="",
+        told="",
+    )
+    work.session.add(row)
+    new = {"version": row.version, "signed_on": signed_on.isoformat(), "language": language, "way": way}
+    work.record("consent.signed", row, participant_id=participant.id, new={**new, "health_data": True})
+    return row
+
+
+def withdraw_standing(work: Work, participant: Participant, scope: str, told: str) -> None:
+    """Mark every version that stands as withdrawn now; ``enrolment.withdraw`` ends everything else with it."""
+    query = select(Consent).where(Consent.participant_id == participant.id, Consent.withdrawn_at.is_(None))
+    for row in work.session.scalars(query.order_by(Consent.id)):
+        row.withdrawn_at, row.withdrawn_by = work.now, work.actor.id
+        row.scope, row.told = scope, told
+        work.record("consent.withdrawn", row, participant_id=participant.id, new={"scope": scope, "told": told})
+
+
+def withdrawal_problems(scope: str, told: str) -> dict[str, str]:
+    """Why a withdrawal cannot be recorded so, {field: why}."""
+    fields = {
+        "scope": "" if scope in SCOPES else "scope_needed",
+        "told": "" if 0 < len(told.strip()) <= TOLD_LENGTH else "too_long" if told.strip() else "told_needed",
+    }
+    return {field: why for field, why in fields.items() if why}
+
+
+def ledger(work: Work, participant: Participant) -> list[Entry]:
+    """Every version that a participant signed, the newest first."""
+    names = cases.staff_names(work)
+    query = select(Consent).where(Consent.participant_id == participant.id).order_by(Consent.id.desc())
+    return [
+        Entry(
+            version=row.version,
+            language=row.language,
+            signed_on=row.signed_on,
+            way=row.way,
+            health_data_at=row.health_data_at,
+            recorded_at=row.recorded_at,
+            recorded_by=names.get(row.recorded_by or 0, ""),
+            withdrawn_at=row.withdrawn_at,
+            withdrawn_by=names.get(row.withdrawn_by or 0, ""),
+            scope=row.scope,
+            told=row.told,
+        )
+        for row in work.session.scalars(query)
+    ]

@@ -1,0 +1,343 @@
+"""What the audit trail says, in words: a sentence for every action that the code records, and what it was about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+
+from pro.services.trail import Fact, Line
+from pro.web import site
+from pro.web.staff_date_words import anchor_shown, day_shown
+from pro.web.staff_refusals import N_
+from pro.web.staff_words import TABLES, word
+
+# Action -> sentence. Who did it stands beside it.
+SENTENCES: Mapping[str, str] = {
+    "absence.cancelled": N_("Took back an absence"),
+    "absence.put": N_("Put an absence into the roster"),
+    "alert.acknowledged": N_("Acknowledged an alert"),
+    "alert.advised": N_("Read the emergency advice and went on"),
+    "alert.changed": N_("An alert changed its level"),
+    "alert.closed_itself": N_("An alert closed itself: the answer came"),
+    "alert.corrected": N_("Read the emergency advice and took the answer back"),
+    "alert.noted": N_("Wrote a note on an alert"),
+    "alert.raised": N_("An alert was raised"),
+    "alert.superseded": N_("An alert was covered by a more urgent one"),
+    "anchors.set": N_("Set or took back treatment dates; the calendar follows"),
+    "answers.saved": N_("Answers were saved"),
+    "assessment.cancelled": N_("A form was cancelled"),
+    "assessment.checked": N_("Compared a paper form with its sheet"),
+    "assessment.entered": N_("Typed in a form"),
+    "assessment.issued": N_("A form was issued"),
+    "assessment.issued_again": N_("An open form went on to the next visit"),
+    "assessment.not_scored": N_("A form was not scored"),
+    "assessment.opened": N_("A form was opened"),
+    "assessment.renewed": N_("Went on with a form after a long time: old answers are asked again"),
+    "assessment.scored": N_("A form was scored"),
+    "assessment.sent": N_("Sent a form"),
+    "assessment.shortened": N_("A form was shortened for text messages"),
+    "assessment.submitted": N_("A form was received"),
+    "answers.corrected": N_("Answers were corrected; what stood before stays beside them"),
+    "audit.exported": N_("Exported the audit trail"),
+    "audit.verified": N_("Verified the audit trail"),
+    "call.logged": N_("Logged a phone call"),
+    "card.locked": N_("A card was locked after too many wrong PINs"),
+    "card.made": N_("Made a card"),
+    "card.revoked": N_("Revoked a card"),
+    "card.used": N_("A card was used with the right PIN"),
+    "card.wrong_pin": N_("A wrong PIN was typed for a card"),
+    "circumstance.set": N_("A clinical fact was noted"),
+    "consent.signed": N_("Recorded a signed consent"),
+    "consent.withdrawn": N_("Recorded that the consent is withdrawn"),
+    "correction.approved": N_("Approved a correction"),
+    "correction.refused": N_("Refused a correction"),
+    "correction.requested": N_("Asked for a correction"),
+    "drill.begun": N_("A weekly test alert began"),
+    "drill.confirmed": N_("Confirmed a weekly test alert"),
+    "drill.failed": N_("A weekly test alert failed"),
+    "duty.cancelled": N_("Ended a stretch of duty"),
+    "duty.put": N_("Put somebody on duty"),
+    "expected.reason": N_("Said why a form is missing"),
+    "freeze.lifted": N_("Lifted a freeze"),
+    "freeze.set": N_("Froze the record"),
+    "inbound.assigned": N_("Filed a text from an unknown number"),
+    "inbound.read": N_("Read a text"),
+    "inbound.seen": N_("Looked at a text from an unknown number"),
+    "inbound.set_aside": N_("Set a text from an unknown number aside"),
+    "message.delivered": N_("A message was delivered"),
+    "message.dropped": N_("A message was not needed any more"),
+    "message.failed": N_("A message could not be sent"),
+    "message.written": N_("Wrote a text to the participant"),
+    "message.sent": N_("A message was sent"),
+    "participant.died": N_("The death was recorded: everything is closed"),
+    "participant.enrolled": N_("Enrolled a participant"),
+    "participant.language": N_("Changed the language of forms and messages"),
+    "participant.opted_in": N_("Messages are wanted again"),
+    "participant.opted_out": N_("Wants no messages any more"),
+    "participant.phone_seen": N_("Looked at the phone number"),
+    "participant.pin_changed": N_("Set a new PIN"),
+    "participant.returned": N_("A withdrawal or death was recorded by mistake and taken back"),
+    "participant.seen": N_("Looked at the participant’s pages"),
+    "participant.withdrawn": N_("The withdrawal was recorded: everything is closed"),
+    "plan.renewed": N_("A new version of the plan moved the calendar"),
+    "receipt.early": N_("A receipt came before its message was known"),
+    "reminder.dropped": N_("A reminder was left out"),
+    "signature.given": N_("Signed"),
+    "staff.added": N_("An account was made"),
+    "staff.sign_in_failed": N_("A sign-in failed"),
+    "staff.signed_in": N_("Signed in"),
+    "staff.signed_out": N_("Signed out"),
+    "staff.signing_failed": N_("Typed a wrong password when signing"),
+    "task.ended": N_("A phone task ended"),
+    "task.made": N_("A phone task was made"),
+    "task.moved": N_("A phone task moved to another time"),
+    "text.received": N_("A text came in"),
+    "wording.loaded": N_("A licensed wording was loaded"),
+}
+
+# Kind of event -> the first parts of its actions.
+_PREFIXES: Mapping[str, tuple[str, ...]] = {
+    "answers": ("answers", "assessment", "correction"),
+    "alerts": ("alert",),
+    "dates": ("anchors", "circumstance", "plan", "expected"),
+    "messages": ("message", "receipt", "reminder", "text", "inbound"),
+    "calls": ("call", "task"),
+    "people": ("participant", "card", "consent"),
+    "duty": ("duty", "absence", "drill"),
+    "accounts": ("staff", "signature"),
+    "records": ("audit", "wording", "freeze"),
+}
+_SEEN = ("participant.seen", "participant.phone_seen", "inbound.seen", "inbound.read")
+KINDS: Mapping[str, tuple[str, ...]] = {
+    kind: tuple(action for action in SENTENCES if action.split(".")[0] in first and action not in _SEEN)
+    for kind, first in _PREFIXES.items()
+} | {"seen": _SEEN}
+KIND_WORDS: Mapping[str, str] = {
+    "answers": N_("Forms and answers"),
+    "alerts": N_("Alerts"),
+    "dates": N_("Dates and clinical facts"),
+    "messages": N_("Messages and texts"),
+    "calls": N_("Phone calls and tasks"),
+    "people": N_("Participants and cards"),
+    "duty": N_("Duty and test alerts"),
+    "accounts": N_("Accounts and signatures"),
+    "records": N_("The trail itself, freezes, wordings"),
+    "seen": N_("What was looked at"),
+}
+
+# What an event says, by its key.
+FACTS: Mapping[str, str] = {
+    "": "",
+    "actions": N_("kinds of actions"),
+    "added": N_("forms added"),
+    "after": N_("after place"),
+    "algorithm": N_("algorithm"),
+    "anchors": N_("dates"),
+    "answered_at": N_("answered at"),
+    "answered_by": N_("who answered"),
+    "answers": N_("number of answers"),
+    "at": N_("at"),
+    "by": N_("way"),
+    "channel": N_("channel"),
+    "checksum": N_("checksum"),
+    "consent": N_("consent"),
+    "digest": N_("digest"),
+    "dropped": N_("forms dropped"),
+    "due_at": N_("due"),
+    "ends": N_("to"),
+    "failed": N_("failure"),
+    "failure": N_("failure"),
+    "form": N_("form"),
+    "good": N_("unbroken up to"),
+    "instrument": N_("questionnaire"),
+    "items": N_("questions"),
+    "kind": N_("kind"),
+    "language": N_("language"),
+    "level": N_("level"),
+    "meaning": N_("meaning"),
+    "missing": N_("reason"),
+    "mode": N_("how"),
+    "moved": N_("forms moved"),
+    "number": N_("number"),
+    "outcome": N_("outcome"),
+    "pages": N_("pages"),
+    "participant": N_("participant"),
+    "pd1_exposed": N_("exposed to anti-PD-1"),
+    "place": N_("place"),
+    "plan": N_("study"),
+    "plan_version": N_("version of the plan"),
+    "problems": N_("problems"),
+    "reference": N_("provider’s reference"),
+    "role": N_("role"),
+    "rows": N_("rows"),
+    "rule": N_("rule"),
+    "health_data": N_("consent for health data"),
+    "scope": N_("extent"),
+    "signed_on": N_("signed on"),
+    "told": N_("told"),
+    "way": N_("way"),
+    "since": N_("from"),
+    "staff": N_("account"),
+    "starts": N_("from"),
+    "state": N_("state"),
+    "step": N_("step"),
+    "study_number": N_("study number"),
+    "template": N_("message"),
+    "to": N_("to place"),
+    "tries": N_("tries"),
+    "ulcer_status": N_("ulcer"),
+    "until": N_("to"),
+    "version": N_("version"),
+    "visit": N_("visit"),
+    "week": N_("week"),
+    "who": N_("who"),
+}
+# Key -> the table of ``staff_words`` that has its values.
+VALUES: Mapping[str, str] = {
+    "answered_by": "answered_by",
+    "channel": "channel",
+    "language": "language",
+    "missing": "missing",
+    "mode": "mode",
+    "outcome": "task_end",
+    "place": "place_held",
+    "role": "role",
+    "scope": "scope",
+    "template": "template",
+    "way": "consent_way",
+}
+LEVELS: Mapping[str, str] = {
+    "emergency": N_("Emergency"),
+    "urgent": N_("Urgent"),
+    "watch": N_("Watch"),
+    "none": N_("None"),
+}
+MEANINGS: Mapping[str, str] = {
+    "assessed": N_("I have judged this"),
+    "decided": N_("I have decided this"),
+    "requested": N_("I ask for this"),
+    "approved": N_("I approve this"),
+    "refused": N_("I refuse this"),
+    "froze": N_("I freeze this"),
+    "unfroze": N_("I lift the freeze"),
+}
+WAYS: Mapping[str, str] = {
+    "link": N_("By SMS, with a link"),
+    "code": N_("By SMS, with a code"),
+    "here": N_("Shown to the participant on the spot"),
+}
+# An answer that is no words of a questionnaire.
+ANSWERED: Mapping[str, str] = {
+    "skipped": N_("left out"),
+    "withdrawn": N_("taken back"),
+    "free_text": N_("a text, not repeated here"),
+    "none_of_these": N_("none of these"),
+}
+# Reasons that the programme gives itself.
+REASONS: Mapping[str, str] = {
+    "re-planned": N_("the dates changed"),
+    "proxy": N_("somebody else answered for the participant"),
+    "taken back": N_("taken back"),
+    "anchor": N_("follows from a date"),
+    "enrolment": N_("at enrolment"),
+    "stale": N_("too late to be of use"),
+    "answered": N_("answered meanwhile"),
+    "taken_on": N_("somebody took it on"),
+    "not_wanted": N_("not wanted any more"),
+}
+ACTORS: Mapping[str, str] = {"participant": N_("Participant"), "system": N_("The system")}
+
+
+def sentence(action: str) -> str:
+    """What ``action`` means; one that this version does not know is shown as it is."""
+    found = SENTENCES.get(action)
+    return site.translator().gettext(found) if found else action
+
+
+def who(line: Line) -> str:
+    """The member of staff with their role then, or who else it was."""
+    say = site.translator().gettext
+    if line.actor != "staff":
+        return say(ACTORS[line.actor]) if line.actor in ACTORS else line.actor
+    return say("%(name)s · %(role)s", name=line.name, role=word("role", line.role))
+
+
+def fact_name(fact: Fact) -> str:
+    """What a fact is about."""
+    found = "" if fact.is_item else FACTS.get(fact.key, "")
+    return site.translator().gettext(found) if found else fact.key
+
+
+def fact_value(fact: Fact, value: Any, plan: str) -> str:
+    """One side of a fact in words."""
+    say = site.translator().gettext
+    if value is None:
+        return ""
+    if fact.is_item or fact.key in ("level", "meaning"):
+        table = {"level": LEVELS, "meaning": MEANINGS}.get(fact.key, ANSWERED)
+        return say(table[value]) if value in table else str(value)
+    if isinstance(value, bool):
+        return say(N_("yes")) if value else say(N_("no"))
+    if fact.key == "instrument" and (value, site.language()) in site.house().catalogue.words:
+        return site.house().catalogue.words[value, site.language()].title
+    if fact.key == "by" and value in WAYS:
+        return say(WAYS[value])
+    if fact.key in VALUES and isinstance(value, str) and value in TABLES[VALUES[fact.key]]:
+        return word(VALUES[fact.key], value)
+    if fact.key == "anchors" and isinstance(value, list):
+        return say(", ").join(_anchor(one, plan) for one in value)
+    if isinstance(value, list):
+        return say(", ").join(str(one) for one in value)
+    return _moment(value) if fact.key in ("at", "answered_at", "due_at", "starts", "ends") else str(value)
+
+
+def reason_shown(text: str) -> str:
+    """Why, as it was typed, or in words where the programme says so itself."""
+    found = REASONS.get(text)
+    return site.translator().gettext(found) if found else text
+
+
+def meaning(key: str) -> str:
+    """What a signature means."""
+    return site.translator().gettext(MEANINGS[key]) if key in MEANINGS else key
+
+
+def stamp(at: datetime) -> str:
+    """A moment to the second in the site's zone, with its offset: 2026-03-02 09:00:00 +08:00."""
+    return at.astimezone(ZoneInfo(site.visit().zone)).isoformat(sep=" ", timespec="seconds").replace("+", " +")
+
+
+def _moment(value: Any) -> str:
+    try:
+        return stamp(datetime.fromisoformat(str(value)))
+    except ValueError:
+        return str(value)
+
+
+def _anchor(one: Any, plan: str) -> str:
+    """[kind, number, day, planned] as words."""
+    say = site.translator().gettext
+    kind, number, on, planned = one
+    words = site.house().catalogue.plan_words.get((plan, site.language()))
+    name = anchor_shown(words, kind, number) if words else str(kind)
+    if on is None:
+        return say(N_("%(what)s: none"), what=name)
+    day = day_shown(datetime.fromisoformat(on).date())
+    return say(N_("%(what)s: planned for %(on)s"), what=name, on=day) if planned else f"{name}{say(': ')}{day}"
+
+
+def install(app: Flask) -> None:
+    """Let staff templates use these words."""
+    app.jinja_env.globals.update(
+        audit_sentence=sentence,
+        audit_who=who,
+        fact_name=fact_name,
+        fact_value=fact_value,
+        reason_shown=reason_shown,
+        meaning=meaning,
+        stamp=stamp,
+    )

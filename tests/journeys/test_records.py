@@ -1,0 +1,66 @@
+"""Whole stories of records: an answer is corrected by two people; somebody withdraws and is left alone at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+from sqlalchemy import select
+
+from pro.db import transaction
+from pro.models import Answer, Assessment
+from tests import browser, make
+from tests.journeys.people import Nurse, Patient
+from tests.live import Site
+from tests.make import PASSWORD, Study
+
+
+def test_a_wrong_button_is_corrected_by_two_people(live_site: Site, study: Study, nurse: Callable[..., Nurse]) -> None:
+    with transaction(live_site.house.engine) as session:
+        work = live_site.house.work(session)
+        way = make.form(work, make.participant(work, "JREC-001", language="en"))
+    browser.press_start(live_site.house, way, language="en").finish(bleed=0)
+    desk = nurse("coordinator")
+    desk.opens(f"{live_site.url}/staff/")
+    desk.page.goto(f"{live_site.url}/staff/assessments/{way.assessment_id}/corrections?item=bleed&lang=en")
+    page = desk.page
+    page.locator("#q-bleed-1").check()
+    page.locator("input[name=heard_how][value=phone]").check()
+    page.fill("input[name=heard_at]", "2026-03-01T08:00")
+    page.fill("textarea[name=reason]", "pressed the wrong button")
+    page.fill("input[name=password]", PASSWORD)
+    page.get_by_role("button", name="Ask for it and sign").click()
+    expect(page.get_by_role("status").first).to_contain_text("An investigator decides")
+    address = page.url
+    doctor = nurse("investigator")
+    doctor.opens(f"{live_site.url}/staff/")
+    doctor.page.goto(address)
+    doctor.page.fill("input[name=password]", PASSWORD)
+    doctor.page.locator("button[value=approve]").click()
+    expect(doctor.page.get_by_role("status").first).to_contain_text("Approved and signed")
+    doctor.page.goto(f"{live_site.url}/staff/assessments/{way.assessment_id}/corrections")
+    expect(doctor.page.locator("main")).to_contain_text("pressed the wrong button")
+    with transaction(live_site.house.engine) as session:
+        query = select(Answer.value).where(Answer.assessment_id == way.assessment_id, Answer.item == "bleed")
+        assert list(session.scalars(query.order_by(Answer.id))) == [0, 1]
+
+
+def test_who_withdraws_is_left_alone_at_once(
+    live_site: Site, study: Study, patient: Callable[..., Patient], nurse: Callable[..., Nurse]
+) -> None:
+    me = patient()
+    me.opens_the_link().starts()
+    with transaction(live_site.house.engine) as session:
+        newest = select(Assessment.participant_id).order_by(Assessment.id.desc()).limit(1)
+        person = session.scalar(newest)
+    desk = nurse("coordinator")
+    desk.opens(f"{live_site.url}/staff/participants/{person}/consent?lang=en")
+    desk.page.locator("#withdraw summary").click()
+    desk.page.locator("input[name=scope][value=questions]").check()
+    desk.page.fill("textarea[name=told]", "care goes on as before")
+    desk.page.locator("button[value=withdraw]").click()
+    expect(desk.page.get_by_role("status").first).to_contain_text("in effect")
+    me.page.goto(me.link)
+    expect(me.page.locator("button[name=by]")).to_have_count(0)
+    desk.page.goto(f"{live_site.url}/staff/participants/{person}")
+    expect(desk.page.locator("main")).to_contain_text("Withdrawn")

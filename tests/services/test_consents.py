@@ -1,0 +1,108 @@
+"""Consent: version by version; taken back, everything ends in the same moment."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from pro.errors import BadData, CodeExpired, NotAllowed
+from pro.models import Anchor, Consent, Message, Participant
+from pro.services import access, consents, enrolment, issuing
+from tests import browser
+from tests.services.test_enrolment import enrol, wrong
+from tests.services.ward import Ward
+
+TOLD = "care goes on; whom to call"
+
+
+def withdraw(ward: Ward, scope: str = "questions", told: str = TOLD) -> None:
+    with browser.working(ward.house, ward.nurse.actor) as work:
+        person = work.session.get_one(Participant, ward.participant_id)
+        enrolment.withdraw_consent(work, person, scope=scope, told=told)
+
+
+def test_enrolment_records_what_was_signed(ward):
+    person = enrol(ward, consent_version=" 2.1 ")
+    row = ward.rows(Consent)[-1]
+    assert (row.participant_id, row.version, row.signed_on) == (person.id, "2.1", date(2026, 3, 2))
+    assert row.health_data_at == row.recorded_at
+    assert row.recorded_by == ward.coordinator.id
+
+
+def test_without_consent_for_health_data_nobody_is_enrolled(ward):
+    assert wrong(ward, health_data=False) == {"health_data": "no_health_data"}
+    assert wrong(ward, consent_version=" ") == {"consent_version": "consent_version"}
+
+
+def test_a_new_version_is_a_new_row(ward):
+    with browser.working(ward.house, ward.coordinator.actor) as work:
+        person = work.session.get_one(Participant, ward.participant_id)
+        given: dict[str, Any] = {
+            "signed_on": date(2026, 3, 2),
+            "language": "zh_Hans",
+            "way": "witness",
+            "health_data": True,
+        }
+        consents.sign(work, person, version="2.0", **given)
+        with pytest.raises(BadData):
+            consents.sign(work, person, version="3.0", **(given | {"health_data": False}))
+        assert [entry.version for entry in consents.ledger(work, person)] == ["2.0", "1.0"]
+
+
+@pytest.mark.parametrize("scope", ["questions", "data"])
+def test_a_withdrawal_takes_effect_at_once_and_says_what_was_told(any_ward, scope):
+    with browser.working(any_ward.house, any_ward.coordinator.actor) as work:
+        person = work.session.get_one(Participant, any_ward.participant_id)
+        issuing.send_form(work, person, "npc_checkin", by="link")
+    withdraw(any_ward, scope)
+    person = any_ward.rows(Participant)[0]
+    assert person.withdrawn_at is not None
+    (row,) = any_ward.rows(Consent)
+    assert (row.scope, row.told, row.withdrawn_by) == (scope, TOLD, any_ward.nurse.id)
+    assert [anchor.kind for anchor in any_ward.rows(Anchor)][-1] == "withdrawal"
+    queued = [row for row in any_ward.rows(Message) if row.participant_id == person.id]
+    assert queued
+    assert all(row.dropped_at is not None for row in queued)
+    with browser.working(any_ward.house) as work, pytest.raises(CodeExpired):
+        access.open_link(work, any_ward.checkin.token)
+
+
+def test_a_withdrawal_by_date_marks_the_consent_too(ward):
+    with browser.working(ward.house, ward.coordinator.actor) as work:
+        enrolment.withdraw(work, work.session.get_one(Participant, ward.participant_id), "asked to stop")
+    (row,) = ward.rows(Consent)
+    assert row.withdrawn_at is not None
+    assert (row.scope, row.told) == ("", "")
+
+
+def test_twice_and_at_once_is_one_withdrawal(any_ward):
+    browser.at_once(lambda: withdraw(any_ward), lambda: withdraw(any_ward, "data"))
+    assert len(any_ward.events("consent.withdrawn")) == 1
+    assert len(any_ward.events("participant.withdrawn")) == 1
+
+
+def test_who_has_left_signs_nothing_new(ward):
+    withdraw(ward)
+    with browser.working(ward.house, ward.coordinator.actor) as work, pytest.raises(NotAllowed, match="left"):
+        consents.sign(
+            work,
+            work.session.get_one(Participant, ward.participant_id),
+            version="2.0",
+            signed_on=date(2026, 3, 2),
+            language="en",
+            way="paper",
+            health_data=True,
+        )
+
+
+@pytest.mark.parametrize(
+    ("scope", "told", "problem"),
+    [("", TOLD, {"scope": "scope_needed"}), ("data", " ", {"told": "told_needed"})],
+)
+def test_extent_and_what_was_told_are_needed(ward, scope, told, problem):
+    with pytest.raises(BadData) as refused:
+        withdraw(ward, scope, told)
+    assert refused.value.details["fields"] == problem
+    assert ward.rows(Participant)[0].withdrawn_at is None
