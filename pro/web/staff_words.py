@@ -15,6 +15,7 @@ from markupsafe import Markup
 from pro.core.level import Level
 from pro.core.stretch import Stretch
 from pro.web import site
+from pro.web.staff_account_words import TABLES as ACCOUNT_TABLES
 from pro.web.staff_refusals import N_, REFUSALS
 from pro.web.staff_text_words import TABLES as TEXT_TABLES
 
@@ -89,6 +90,7 @@ TEMPLATES: Mapping[str, str] = {
     "staff_call": N_("Please call us"),
     "staff_soon": N_("We will call you"),
     "staff_text": N_("In own words"),
+    "staff_invitation": N_("Invitation of a colleague"),
 }
 
 DRILL_STATES: Mapping[str, str] = {
@@ -198,6 +200,8 @@ PAGES = {
     "inbox": N_("the texts that you opened"),
     "participant": N_("the participant’s page"),
     "participants": N_("the list of participants"),
+    "me": N_("your account"),
+    "people": N_("the list of accounts"),
 }
 
 # Where an expected form stands.
@@ -258,6 +262,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "missing": MISSING,
     "move": MOVES,
     **TEXT_TABLES,
+    **ACCOUNT_TABLES,
 }
 
 

@@ -17,7 +17,13 @@ from pro.work import House
 from tests.make import PHONES, PLAN, Clock, Study
 from tests.web.desk import Desk, at_desk, bleeds
 
-OPEN = {"staff.sign_in", "staff.sign_in_now", "staff.sign_out"}
+OPEN = {
+    "staff.sign_in",
+    "staff.sign_in_now",
+    "staff.sign_out",
+    "staff.steps.invitation",
+    "staff.steps.invitation_taken",
+}
 EVERYBODY = {"coordinator", "investigator", "nurse", "monitor", "statistician", "administrator"}
 READERS = {"coordinator", "investigator", "nurse", "monitor"}
 ACTORS = {"coordinator", "investigator", "nurse"}
@@ -58,6 +64,26 @@ PAGES: dict[tuple[str, str], tuple[str, set[str], int]] = {
     ("POST", "/staff/roster"): ("edit_roster", LEADS | {"administrator"}, 400),
     ("GET", "/staff/roster/duties/1"): ("edit_roster", LEADS | {"administrator"}, 200),
     ("POST", "/staff/roster/duties/1"): ("edit_roster", LEADS | {"administrator"}, 400),
+    # 303: whoever is in is sent on from the steps of the way in.
+    ("POST", "/staff/kept"): ("own_account", EVERYBODY, 303),
+    ("GET", "/staff/code"): ("own_account", EVERYBODY, 303),
+    ("POST", "/staff/code"): ("own_account", EVERYBODY, 303),
+    ("GET", "/staff/me"): ("own_account", EVERYBODY, 200),
+    ("POST", "/staff/me"): ("own_account", EVERYBODY, 400),
+    ("GET", "/staff/me/here"): ("own_account", EVERYBODY, 200),
+    ("POST", "/staff/me/here"): ("own_account", EVERYBODY, 200),
+    ("GET", "/staff/me/password"): ("own_account", EVERYBODY, 200),
+    ("POST", "/staff/me/password"): ("own_account", EVERYBODY, 200),
+    ("GET", "/staff/me/second-factor"): ("own_account", EVERYBODY, 200),
+    ("POST", "/staff/me/second-factor"): ("own_account", EVERYBODY, 200),
+    ("GET", "/staff/rights"): ("own_account", EVERYBODY, 200),
+    ("GET", "/staff/people"): ("manage_staff", {"administrator"}, 200),
+    ("POST", "/staff/people"): ("manage_staff", {"administrator"}, 400),
+    ("GET", "/staff/people/new"): ("manage_staff", {"administrator"}, 200),
+    ("POST", "/staff/people/new"): ("manage_staff", {"administrator"}, 400),
+    ("GET", "/staff/people/changes"): ("manage_staff", {"administrator"}, 200),
+    ("GET", "/staff/people/1"): ("manage_staff", {"administrator"}, 200),
+    ("POST", "/staff/people/1"): ("manage_staff", {"administrator"}, 400),
 }
 ROUTES = {route: right for route, (right, _roles, _status) in PAGES.items()}
 
