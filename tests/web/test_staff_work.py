@@ -144,8 +144,8 @@ def test_a_note_typed_into_an_ended_session_comes_back_after_sign_in(
     assert answer.status_code == 307, "the browser posts the note on to the sign-in page"
     coordinator = seeded.staff["coordinator"]
     assert desk.post(f"{answer.location}&lang=en", do="note", text="Phoned, no answer <yet>").status_code == 401
-    assert "Your note is not saved yet" in desk.page
-    back = desk.post(answer.location, text="Phoned, no answer <yet>", email=coordinator.email, password=make.PASSWORD)
+    assert "What you typed is not saved yet" in desk.page
+    back = desk.press(email=coordinator.email, password=make.PASSWORD)
     assert back.status_code == 200
     assert "Phoned, no answer &lt;yet&gt;</textarea>" in back.text
     assert desk.post(path, do="note", text="Phoned, no answer <yet>").status_code == 303
