@@ -35,7 +35,7 @@ class CodeForm(AccountForm):
     """One code."""
 
     code = StringField(
-        N_("Code"), filters=[_trimmed], validators=[DataRequired(N_("Please type the code.")), Length(max=64)]
+        N_("Your code"), filters=[_trimmed], validators=[DataRequired(N_("Please type the code.")), Length(max=64)]
     )
 
 

@@ -40,7 +40,7 @@ RIGHTS: Mapping[str, str] = {
     "see_dates": N_("See the dates of a treatment and the expected forms"),
     "see_inbox": N_("Read texts that came in"),
     "see_roster": N_("See the duty roster"),
-    "see_drill": N_("See and confirm the page of a test alert"),
+    "see_drill": N_("See the page of a test alert"),
     "acknowledge": N_("Acknowledge alerts"),
     "note": N_("Write notes on alerts"),
     "confirm_drill": N_("Confirm a test alert"),
