@@ -8,7 +8,6 @@ from markupsafe import Markup
 
 from pro.errors import BadData
 from pro.exports import qr
-from pro.models import ROLES
 from pro.services import people, second_factor, signing, staffing
 from pro.services.second_factor import Offer
 from pro.services.signing import Refusal
@@ -128,7 +127,7 @@ def set_factor(staff: Person) -> ResponseReturnValue:
 @needs("own_account")
 def rights(staff: Person) -> ResponseReturnValue:
     """Which role may do what."""
-    return render_template("staff/rights.html", rights=RIGHTS, roles=ROLES, allowed=staffing.RIGHTS)
+    return render_template("staff/rights.html", rights=RIGHTS, roles=list(staffing.RIGHTS), allowed=staffing.RIGHTS)
 
 
 def _fresh_codes(staff: Person) -> ResponseReturnValue:
