@@ -24,7 +24,10 @@ LOCAL_HOSTS = {"127.0.0.1", "localhost", "::1"}
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Everything that differs between installations. ``data_keys``: Fernet keys, newest first."""
+    """Everything that differs between installations. ``data_keys``: Fernet keys, newest first.
+
+    ``second_factor``: True if whoever sees identities, or manages accounts, must sign in with a code as well.
+    """
 
     production: bool = False
     database_url: str = "sqlite:///var/pro.sqlite3"
@@ -57,14 +60,17 @@ class Config:
     alibaba_webhook_key: str = ""
     link_days: int = 14
     staff_idle_minutes: int = 30
+    second_factor: bool = False
     metrics_token: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Config:
         """Read ``PRO_*`` settings. Raises ConfigError naming every missing, unreadable or dangerous setting at once."""
         reader = _Reader(os.environ if environ is None else environ)
+        production = reader.choice("MODE", "demonstration", ("demonstration", "production")) == "production"
+        factor = "required" if production else "optional"
         config = cls(
-            production=reader.choice("MODE", "demonstration", ("demonstration", "production")) == "production",
+            production=production,
             database_url=reader.text("DATABASE_URL", cls.database_url),
             var_dir=Path(reader.text("VAR_DIR", str(cls.var_dir))),
             plans_dir=reader.path("PLANS_DIR"),
@@ -95,6 +101,7 @@ class Config:
             alibaba_webhook_key=reader.text("ALIBABA_WEBHOOK_KEY", ""),
             link_days=reader.number("LINK_DAYS", cls.link_days, 1, 90),
             staff_idle_minutes=reader.number("STAFF_IDLE_MINUTES", cls.staff_idle_minutes, 1, 240),
+            second_factor=reader.choice("SECOND_FACTOR", factor, ("required", "optional")) == "required",
             metrics_token=reader.text("METRICS_TOKEN", ""),
         )
         problems = reader.problems + config.misshapen() + (config.dangers() if config.production else [])
@@ -140,6 +147,8 @@ class Config:
             found.append(
                 "PRO_PROXY_HOPS must be 1: behind nginx all participants would share one address and one lock."
             )
+        if not self.second_factor:
+            found.append("PRO_SECOND_FACTOR must be required, because staff see who a participant is.")
         if self.metrics_token and len(self.metrics_token) < 32:
             found.append("PRO_METRICS_TOKEN must be a secret of at least 32 characters, or empty.")
         if self.sms in ("console", "file"):

@@ -99,10 +99,20 @@ def make_house(engine: Engine, catalogue: Catalogue, catalogs: Catalogs, config:
 
 
 def account(
-    work: Work, role: str = "nurse", *, email: str = "", name: str = "", language: str = "en", password: str = PASSWORD
+    work: Work,
+    role: str = "nurse",
+    *,
+    email: str = "",
+    name: str = "",
+    language: str = "en",
+    password: str = PASSWORD,
+    own_password: bool = True,
 ) -> Account:
-    """A new account."""
-    made = staffing.add_staff(work, email or f"{role}@example.org", name or role.capitalize(), role, language, password)
+    """A new account; without ``own_password`` it has to change it first."""
+    address = email or f"{role}@example.org"
+    made = staffing.add_staff(
+        work, address, name or role.capitalize(), role, language, password, own_password=own_password
+    )
     work.session.flush()
     return Account(made.id, made.email, password, made.name, role, language)
 

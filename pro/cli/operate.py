@@ -21,7 +21,8 @@ from pro import db
 from pro.cli.house import current_house, house, working
 from pro.errors import BadData
 from pro.messaging import outbox, providers
-from pro.services import audit, duties, roster, rounds, staffing
+from pro.services import audit, duties, roster, rounds, second_factor, staffing
+from pro.services.passwords import PASSWORD_LENGTH
 
 # The outbox is looked at every second, the rest of the round less often.
 PAUSE = 1.0
@@ -132,6 +133,20 @@ def add(email: str, name: str, role: str, language: str, phone: str, password: s
         sys.exit(1)
 
 
+@staff_group.command("reset-factor")
+@click.argument("email")
+def reset_factor(email: str) -> None:
+    """Forget the phone and the recovery codes of a person who lost them, and end their sessions.
+
+    For the only administrator; everybody else asks an administrator, who does this on the page “People”.
+    """
+    with working() as work:
+        number = staffing.number_of(work, email)
+        done = number is not None and second_factor.reset(work, number, "command on the server")
+    click.echo("Done. They set up a new phone at the next sign-in." if done else "There is no second factor to reset.")
+    sys.exit(0 if done else 1)
+
+
 @staff_group.command("duty")
 @click.argument("email")
 @click.argument("place", type=click.Choice(duties.PLACES))
@@ -172,5 +187,8 @@ SENTENCES = {
     "empty": "it must not be empty.",
     "unknown": "this is not one of the possible values.",
     "phone_invalid": "this is not a complete phone number; write a mainland number, or + and the country code.",
-    "password_short": f"it needs at least {staffing.PASSWORD_LENGTH} characters.",
+    "password_short": f"it needs at least {PASSWORD_LENGTH} characters.",
+    "password_long": "it is too long.",
+    "password_email": "it must not be the e-mail address.",
+    "too_long": "it is too long.",
 }

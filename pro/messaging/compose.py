@@ -41,6 +41,7 @@ class Kind:
 # stopped, started: what STOP and START did.  help, help_contact: with and without a conversation; the ward's number.
 # inbound_unknown: somebody whose number nobody knows wrote what may be a red flag; level is "emergency" or "urgent".
 # staff_call, staff_soon: what staff send by hand; number and emergency as they are dialled.
+# staff_invitation: to set up an account; the link is whole, token and all, and works once.
 # staff_text: their own words, where texts go both ways: the only message whose text is not fixed.
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
@@ -70,6 +71,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "help_contact": Kind("sms", frozenset({"hotline"})),
         "staff_call": Kind("sms", frozenset({"number", "emergency"})),
         "staff_soon": Kind("sms", frozenset({"number", "emergency"})),
+        "staff_invitation": Kind("email", frozenset({"link"})),
         "staff_text": Kind("sms", frozenset({"text"})),
     }
 )

@@ -12,7 +12,7 @@ from pro.models.inbound import Card, Inbound
 from pro.models.message import Message
 from pro.models.participant import Anchor, Circumstance, Participant
 from pro.models.signature import Signature
-from pro.models.staff import ROLES, Absence, Drill, Duty, Staff, StaffSession
+from pro.models.staff import ROLES, Absence, Drill, Duty, RecoveryCode, Staff, StaffInvitation, StaffSession
 from pro.models.task import CALL_OUTCOMES, TASK_KINDS, Call, Task
 
 __all__ = [
@@ -52,10 +52,12 @@ __all__ = [
     "Inbound",
     "Message",
     "Participant",
+    "RecoveryCode",
     "Score",
     "Seal",
     "Signature",
     "Staff",
+    "StaffInvitation",
     "StaffSession",
     "Task",
     "Wording",

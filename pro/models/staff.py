@@ -15,7 +15,9 @@ ROLES = ("coordinator", "investigator", "nurse", "monitor", "statistician", "adm
 class Staff(Base):
     """One account, one person. ``role`` is one of ROLES; rights follow from it (services/staffing).
 
-    ``phone_sealed``: E.164, for the ladder's texts.
+    ``phone_sealed``: E.164, for the ladder's texts. ``password_changed_at``: when the person set a password of their
+    own; None for one that somebody else gave them. ``otp_sealed``: the secret of the app that shows one-time codes,
+    set once a first code has proven it; ``otp_step``: the half minute of the last code that was taken.
     """
 
     __tablename__ = "staff"
@@ -29,10 +31,61 @@ class Staff(Base):
     phone_sealed: Mapped[str | None] = mapped_column(Text)
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    password_changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    otp_sealed: Mapped[str | None] = mapped_column(Text)
+    otp_step: Mapped[int | None] = mapped_column()
+
+
+class RecoveryCode(Base):
+    """One way in without the phone, once. Only its fingerprint is kept; ``ended_at``: replaced by newer ones."""
+
+    __tablename__ = "recovery_code"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"), index=True)
+    fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class StaffInvitation(Base):
+    """An account that somebody may make for themselves by the link in a mail; only the link's fingerprint is kept.
+
+    ``staff_id``: the account that came of it.
+    """
+
+    __tablename__ = "staff_invitation"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(String(254), index=True)
+    name: Mapped[str] = mapped_column(String(128))
+    role: Mapped[str] = mapped_column(String(32))
+    language: Mapped[str] = mapped_column(String(16))
+    phone_sealed: Mapped[str | None] = mapped_column(Text)
+    fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    made_by: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+
+    def state(self, now: datetime) -> str:
+        """used, revoked, expired or open."""
+        if self.used_at is not None:
+            return "used"
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at <= now else "open"
 
 
 class StaffSession(Base):
-    """A sign-in that can be revoked on the server. Only the cookie's fingerprint is kept."""
+    """A sign-in that can be revoked on the server. Only the cookie's fingerprint is kept.
+
+    ``proven_at``: when everything that the account asks for at sign-in had been given; None: the code is still missing.
+    ``device``: phone, tablet or computer. ``ended_why``: signed_out, elsewhere, password, factor, role or closed.
+    """
 
     __tablename__ = "staff_session"
 
@@ -41,7 +94,10 @@ class StaffSession(Base):
     fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    proven_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    device: Mapped[str] = mapped_column(String(16), default="", server_default="")
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_why: Mapped[str] = mapped_column(String(16), default="", server_default="")
 
 
 class Duty(Base):

@@ -54,7 +54,7 @@ def fill(work: Work) -> None:
     if work.config.production:
         raise NotAllowed("demonstration")
     for email, name, role, language in STAFF:
-        staffing.add_staff(work, email, name, role, language, PASSWORD)
+        staffing.add_staff(work, email, name, role, language, PASSWORD, own_password=True)
     work.session.flush()
     staff = {row.email: row for row in work.session.scalars(select(Staff))}
     _roster(work, [staff["nurse@example.org"], staff["nurse2@example.org"]])

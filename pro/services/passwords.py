@@ -8,6 +8,10 @@ import unicodedata
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+PASSWORD_LENGTH = 12
+# Longer ones would only keep the hash busy.
+PASSWORD_AT_MOST = 1024
+
 _HASHER = PasswordHasher()
 # Verified when there is no such account, so that an answer takes as long.
 _NOBODY = _HASHER.hash("nobody has this password")
@@ -24,6 +28,15 @@ def matches(stored: str | None, secret: str) -> bool:
         return _HASHER.verify(stored or _NOBODY, secret) and stored is not None
     except (VerificationError, InvalidHashError):
         return False
+
+
+def weakness(password: str, email: str) -> str:
+    """Why this is no password for the account ``email``: password_short, password_long, password_email; or ""."""
+    if len(password) < PASSWORD_LENGTH:
+        return "password_short"
+    if len(password) > PASSWORD_AT_MOST:
+        return "password_long"
+    return "password_email" if password.strip().lower() == email.strip().lower() else ""
 
 
 def read_pin(typed: str) -> str:

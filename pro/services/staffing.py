@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,19 +12,22 @@ from sqlalchemy import ColumnElement, select
 
 from pro.errors import BadData, SignInNeeded
 from pro.models import ROLES, Staff, StaffSession
-from pro.services import attempts
-from pro.services.passwords import hash_secret, matches
+from pro.services import attempts, signing
+from pro.services.passwords import hash_secret, matches, weakness
 from pro.services.phones import e164
 from pro.work import Actor, Work
 
+EMAIL_AT_MOST, NAME_AT_MOST = 254, 128
 ACCOUNT_TRIES = 5
 ADDRESS_TRIES = 30
-PASSWORD_LENGTH = 12
 SESSION_HOURS = 12
+# A sign-in that stopped before the code is worth a password to whoever finds the browser.
+UNPROVEN = timedelta(minutes=10)
 # Seen at most this often, so that looking at pages costs no write.
 TOUCH = timedelta(minutes=1)
 
-_READ = {"see_board", "see_alert", "see_participants", "see_dates", "see_answers", "see_roster", "see_drill"}
+_OWN = {"own_account"}
+_READ = _OWN | {"see_board", "see_alert", "see_participants", "see_dates", "see_answers", "see_roster", "see_drill"}
 _READ |= {"see_inbox", "see_events"}
 _ACT = {"acknowledge", "note", "see_identity", "confirm_drill", "log_call", "enter_answers", "check_answers"} | {
     "set_dates",
@@ -47,9 +51,20 @@ RIGHTS: Mapping[str, frozenset[str]] = {
     ),
     "nurse": frozenset(_READ | _ACT | {"send_form", "make_card", "ask_correction", "close_alert", "mark_stable"}),
     "monitor": frozenset(_READ | _AUDIT),
-    "statistician": frozenset({"see_participants", "see_dates", "see_answers", "see_events"}),
-    "administrator": frozenset({"see_roster", "edit_roster", "see_drill", "see_audit"}),
+    "statistician": frozenset(_OWN | {"see_participants", "see_dates", "see_answers", "see_events"}),
+    "administrator": frozenset(_OWN | {"see_roster", "edit_roster", "see_drill", "see_audit", "manage_staff"}),
 }
+# Whoever may do one of these signs in with a code as well where the settings ask for it: who sees identities, and who
+# could let others in.
+GUARDED = ("see_identity", "manage_staff")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Somebody who came in, and the session by which they did; what it still asks for is ``pending``."""
+
+    staff: Staff
+    session: StaffSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +73,7 @@ class SignIn:
 
     staff: Staff | None = None
     secret: str | None = None
+    entry: Entry | None = None
     why: str = ""
     locked_until: datetime | None = None
 
@@ -67,21 +83,45 @@ def may(role: str, right: str) -> bool:
     return right in RIGHTS.get(role, frozenset())
 
 
-def add_staff(work: Work, email: str, name: str, role: str, language: str, password: str, phone: str = "") -> Staff:
-    """A new account. BadData("staff", fields=...) for a known address, an unknown role, a short password, a phone
-    number that cannot be one. ``phone``: where the ladder's texts go; may be empty.
-    """
+def factor_required(work: Work, role: str) -> bool:
+    """True if ``role`` must sign in with a code as well."""
+    return work.config.second_factor and any(may(role, right) for right in GUARDED)
+
+
+def wrong_fields(work: Work, email: str, name: str, role: str, language: str, phone: str) -> dict[str, str]:
+    """field -> why no account can be made of these: taken, email_invalid, empty, too_long, unknown, phone_invalid."""
     email = email.strip().lower()
     taken = work.session.scalar(select(Staff.id).where(Staff.email == email))
+    shaped = re.fullmatch(r"[^@\s]+@[^@\s]+", email) and len(email) <= EMAIL_AT_MOST
     fields = {
-        "email": "taken" if taken else ("" if "@" in email else "email_invalid"),
-        "name": "" if name.strip() else "empty",
+        "email": "taken" if taken else ("" if shaped else "email_invalid"),
+        "name": "empty" if not name.strip() else ("too_long" if len(name.strip()) > NAME_AT_MOST else ""),
         "role": "" if role in ROLES else "unknown",
         "language": "" if language in work.catalogue.languages else "unknown",
-        "password": "" if len(password) >= PASSWORD_LENGTH else "password_short",
         "phone": "" if e164(phone) is not None else "phone_invalid",
     }
-    wrong = {field: why for field, why in fields.items() if why}
+    return {field: why for field, why in fields.items() if why}
+
+
+def add_staff(
+    work: Work,
+    email: str,
+    name: str,
+    role: str,
+    language: str,
+    password: str,
+    phone: str = "",
+    *,
+    own_password: bool = False,
+) -> Staff:
+    """A new account. BadData("staff", fields=...) for a known address, an unknown role, a weak password, a phone
+    number that cannot be one. ``phone``: where the ladder's texts go; may be empty. ``own_password``: the person chose
+    it; otherwise it must be changed at the first sign-in.
+    """
+    email = email.strip().lower()
+    wrong = wrong_fields(work, email, name, role, language, phone)
+    if weak := weakness(password, email):
+        wrong["password"] = weak
     if wrong:
         raise BadData("staff", fields=wrong)
     number = e164(phone)
@@ -93,6 +133,7 @@ def add_staff(work: Work, email: str, name: str, role: str, language: str, passw
         password_hash=hash_secret(password),
         phone_sealed=work.vault.seal(number) if number else None,
         made_at=work.now,
+        password_changed_at=work.now if own_password else None,
     )
     work.session.add(staff)
     work.record("staff.added", staff, new={"role": role})
@@ -104,9 +145,9 @@ def number_of(work: Work, email: str) -> int | None:
     return work.session.scalar(select(Staff.id).where(Staff.email == email.strip().lower()))
 
 
-def sign_in(work: Work, email: str, password: str, address: str) -> SignIn:
-    """A session for the right password. Five wrong ones in a row from one address lock
-    the account there for 15 minutes, thirty the address itself.
+def sign_in(work: Work, email: str, password: str, address: str, device: str = "") -> SignIn:
+    """A session for the right password; it can do nothing until ``pending`` says "". Five wrong ones in a row from one
+    address lock the account there for 15 minutes, thirty the address itself. ``device``: phone, tablet or computer.
     """
     email = email.strip().lower()
     # By account and address together: whoever knows the nurse's e-mail must not be able to keep her out.
@@ -126,18 +167,30 @@ def sign_in(work: Work, email: str, password: str, address: str) -> SignIn:
     if staff.disabled_at is not None:
         return SignIn(why="disabled")
     attempts.forgive(work, "password", both)
+    return begin(work, staff, device)
+
+
+def begin(work: Work, staff: Staff, device: str) -> SignIn:
+    """A session for ``staff``, who has just proven who they are by a password."""
     secret = secrets.token_urlsafe(24)
     session = StaffSession(
-        staff_id=staff.id, fingerprint=_fingerprint(work, secret), made_at=work.now, seen_at=work.now
+        staff_id=staff.id,
+        fingerprint=_fingerprint(work, secret),
+        made_at=work.now,
+        seen_at=work.now,
+        proven_at=None if staff.otp_sealed else work.now,
+        device=device,
     )
     work.session.add(session)
     work.actor = Actor("staff", staff.id, staff.role, staff.name)
-    work.record("staff.signed_in", staff)
-    return SignIn(staff=staff, secret=secret)
+    work.record("staff.password_given" if staff.otp_sealed else "staff.signed_in", staff)
+    return SignIn(staff=staff, secret=secret, entry=Entry(staff, session))
 
 
 def session(work: Work, secret: str | None, *, touch: bool = True) -> tuple[Staff, StaffSession]:
-    """The person behind a cookie. SignInNeeded("none" | "ended" | "idle"). ``touch``: a person came, not a timer."""
+    """The person behind a cookie. SignInNeeded("none" | "ended" | "role" | "idle", staff_id=...); "role": rights were
+    changed. ``touch``: a person came, not a timer.
+    """
     if not secret:
         raise SignInNeeded("none")
     query = (
@@ -150,30 +203,75 @@ def session(work: Work, secret: str | None, *, touch: bool = True) -> tuple[Staf
         raise SignInNeeded("none")
     staff, found = row
     if found.ended_at is not None or staff.disabled_at is not None:
-        raise SignInNeeded("ended")
+        raise SignInNeeded("role" if found.ended_why == "role" else "ended", staff_id=staff.id)
     if work.now - found.made_at > timedelta(hours=SESSION_HOURS):
-        raise SignInNeeded("ended")
-    if work.now - found.seen_at > timedelta(minutes=work.config.staff_idle_minutes):
-        raise SignInNeeded("idle")
+        raise SignInNeeded("ended", staff_id=staff.id)
+    if work.now - found.seen_at > _idle(work, found):
+        raise SignInNeeded("idle", staff_id=staff.id)
     if touch and work.now - found.seen_at > TOUCH:
         found.seen_at = work.now
     return staff, found
 
 
+def ends_at(work: Work, found: StaffSession) -> datetime:
+    """When this session ends if nobody takes another step."""
+    return min(found.seen_at + _idle(work, found), found.made_at + timedelta(hours=SESSION_HOURS))
+
+
+def pending(work: Work, entry: Entry) -> str:
+    """What has to come before anything else: "code", "password" (of one's own), "factor" (its setting up), or ""."""
+    staff = entry.staff
+    if entry.session.proven_at is None:
+        return "code"
+    if staff.password_changed_at is None:
+        return "password"
+    return "factor" if staff.otp_sealed is None and factor_required(work, staff.role) else ""
+
+
+def change_password(work: Work, entry: Entry, old: str, new: str) -> signing.Refusal | None:
+    """Set a new password for whoever acts, and end their other sessions; None if it is done. BadData("staff",
+    fields={"new": ...}) for one that is weak or the same; nothing was tried then.
+    """
+    staff = entry.staff
+    weak = weakness(new, staff.email) or ("password_same" if new == old else "")
+    if weak:
+        raise BadData("staff", fields={"new": weak})
+    confirmed = signing.confirm(work, old)
+    if isinstance(confirmed, signing.Refusal):
+        return confirmed
+    staff.password_hash = hash_secret(new)
+    staff.password_changed_at = work.now
+    work.record("staff.password_changed", staff)
+    end_sessions(work, staff.id, "password", but=entry.session.id)
+    return None
+
+
 def sign_out(work: Work, secret: str) -> None:
     """End this session on the server."""
-    _end(work, StaffSession.fingerprint == _fingerprint(work, secret))
+    _end(work, "signed_out", StaffSession.fingerprint == _fingerprint(work, secret))
 
 
-def end_sessions(work: Work, staff_id: int) -> None:
-    """End every session of a person."""
-    _end(work, StaffSession.staff_id == staff_id)
+def end_session(work: Work, staff_id: int, session_id: int) -> bool:
+    """End one session of a person; False if it had ended already."""
+    return _end(work, "elsewhere", StaffSession.staff_id == staff_id, StaffSession.id == session_id) > 0
 
 
-def _end(work: Work, which: ColumnElement[bool]) -> None:
-    for found in work.session.scalars(select(StaffSession).where(which, StaffSession.ended_at.is_(None))):
-        found.ended_at = work.now
+def end_sessions(work: Work, staff_id: int, why: str = "elsewhere", *, but: int = 0) -> int:
+    """End every session of a person except number ``but``; how many. ``why``: as in StaffSession."""
+    return _end(work, why, StaffSession.staff_id == staff_id, StaffSession.id != but)
+
+
+def _end(work: Work, why: str, *which: ColumnElement[bool]) -> int:
+    ended = list(work.session.scalars(select(StaffSession).where(*which, StaffSession.ended_at.is_(None))))
+    for found in ended:
+        found.ended_at, found.ended_why = work.now, why
         work.record("staff.signed_out", found)
+    return len(ended)
+
+
+def _idle(work: Work, found: StaffSession) -> timedelta:
+    idle = timedelta(minutes=work.config.staff_idle_minutes)
+    return idle if found.proven_at else min(idle, UNPROVEN)
 
 
 def _fingerprint(work: Work, secret: str) -> str:

@@ -23,6 +23,8 @@ from pro.work import Work
 
 # An alert's mail that failed this often is shown, although it is tried again for a day.
 TRIED_IN_VAIN = 3
+# Drills stand on top of the board themselves; invitations in the list of people, where administrators see them.
+ELSEWHERE = (*drills.TOLD, "staff_invitation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +204,7 @@ def _failed(work: Work, language: str) -> list[FailedMessage]:
     # A drill stands on top of the board itself: phoning somebody instead would prove nothing.
     query = (
         select(Message)
-        .where(or_(Message.failed_at.is_not(None), and_(*in_vain)), Message.template.not_in(drills.TOLD))
+        .where(or_(Message.failed_at.is_not(None), and_(*in_vain)), Message.template.not_in(ELSEWHERE))
         .order_by(Message.id.desc())
         .limit(50)
     )

@@ -9,20 +9,19 @@ from urllib.parse import urlencode, urlsplit
 
 from flask import Response, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from werkzeug.datastructures import MultiDict
 
 from pro.errors import NotAllowed, SignInNeeded
 from pro.services import staffing
-from pro.web import site
+from pro.web import site, staff_kept
 from pro.work import Actor
 
 COOKIE = "staff"
 # A page that refreshes itself is not a person at work: it must not keep an idle session alive.
 REFRESH = "X-Refresh"
-# The field of a note, and one that any form may have: what is typed in a form with either survives a sign-in.
-KEPT, KEEP = "text", "keep"
-# How the fields are called that the sign-in page carries along; what is never carried.
-CARRIED, NEVER = "kept-", ("password", "csrf_token", "email")
+# What a sign-in still asks for -> the page that asks.
+STEPS = {"code": "staff.steps.code", "password": "staff.me.password", "factor": "staff.me.factor"}
+# No way back leads to a page of the way in.
+WAYS_IN = ("sign-in", "sign-out", "code", "kept", "invitation")
 
 
 class Person(Protocol):
@@ -45,11 +44,14 @@ class Person(Protocol):
         """The language that the person reads."""
 
 
-def needs(right: str) -> Callable[[Callable[..., ResponseReturnValue]], Callable[..., ResponseReturnValue]]:
+def needs(
+    right: str, during: str = ""
+) -> Callable[[Callable[..., ResponseReturnValue]], Callable[..., ResponseReturnValue]]:
     """Guard a view: a living session whose role includes ``right``, and the signed-in Staff as first argument.
 
-    Without a session the browser goes to the sign-in page and comes back afterwards; a role without the right gets
-    a page that says so (403). The right stands on the view as ``needs`` so that a test can read it.
+    Without a session the browser goes to the sign-in page and comes back afterwards; a sign-in that is not complete
+    leads to its next step, unless the view is that step (``during``); a role without the right gets a page that says so
+    (403). The right stands on the view as ``needs`` so that a test can read it.
     """
 
     def guard(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
@@ -57,10 +59,15 @@ def needs(right: str) -> Callable[[Callable[..., ResponseReturnValue]], Callable
         def guarded(**address: Any) -> ResponseReturnValue:
             secret = request.cookies.get(COOKIE, "")
             try:
-                staff, _session = staffing.session(site.work(), secret, touch=REFRESH not in request.headers)
+                staff, session = staffing.session(site.work(), secret, touch=REFRESH not in request.headers)
             except SignInNeeded as failure:
-                return _to_sign_in(failure.why)
+                return _to_sign_in(failure)
+            entry = staffing.Entry(staff, session)
+            step = staffing.pending(site.work(), entry)
+            if step and step != during:
+                return redirect(url_for(STEPS[step], next=own_path(request.path)), code=303)
             enter(staff)
+            g.entry, g.step = entry, step
             if not may(right):
                 return render_template("staff/not_allowed.html"), 403
             return view(staff, **address)
@@ -103,38 +110,44 @@ def let_out(response: Response) -> Response:
     return response
 
 
+def entry() -> staffing.Entry:
+    """Whoever is signed in, with their session: to hand to a service."""
+    return cast(staffing.Entry, g.entry)
+
+
+def step() -> str:
+    """What the sign-in of this person still asks for; "" once it is complete."""
+    return cast(str, g.get("step", ""))
+
+
 def own_path(wish: str | None) -> str:
     """``wish`` if it is a staff page of this site, else the board. Anything that could lead elsewhere is refused."""
     board = url_for("staff.board")
     if not wish or not wish.isprintable() or "\\" in wish or len(wish) > 200:
         return board
     parts = urlsplit(wish)
-    sign_in, sign_out = url_for("staff.sign_in"), url_for("staff.sign_out")
     if parts.scheme or parts.netloc or "//" in wish or ".." in parts.path or not parts.path.startswith(board):
         return board
-    return board if parts.path in (sign_in, sign_out) else wish
+    return board if parts.path.removeprefix(board).split("/")[0] in WAYS_IN else wish
 
 
-def typed() -> MultiDict[str, str]:
-    """What was typed in a form when its session had ended: just posted, or carried by the sign-in page. Never a
-    password.
-    """
-    given = list(request.form.items(multi=True))
-    if "email" in request.form:
-        carried = [(name.removeprefix(CARRIED), text) for name, text in given if name.startswith(CARRIED)]
-        return MultiDict(carried)
-    if not (request.form.get(KEPT) or request.form.get(KEEP)):
-        return MultiDict()
-    return MultiDict((name, text) for name, text in given if name not in NEVER)
+def landing(role: str, target: str) -> str:
+    """``target``, or for a role without the board the first page that it has."""
+    if target != url_for("staff.board") or staffing.may(role, "see_board"):
+        return target
+    reads = staffing.may(role, "see_participants")
+    return url_for("staff.participants.everyone" if reads else "staff.roster.show")
 
 
-def _to_sign_in(why: str) -> ResponseReturnValue:
+def _to_sign_in(failure: SignInNeeded) -> ResponseReturnValue:
     """To the sign-in page, with the way back: this page, or for a form that has no page the one it was sent from."""
-    kept = {name: request.args.get(name, "") for name in ("show", "mode", "study", "level", "owner", "item")}
-    kept = {name: text for name, text in kept.items() if text.isidentifier()}
-    here = request.path.removesuffix("/send") + (f"?{urlencode(kept)}" if kept else "")
-    known = why if why in ("idle", "ended") else None
-    # 307 takes what was posted along, so that the sign-in page can keep a note that was being written.
-    code = 307 if request.form.get(KEPT) or request.form.get(KEEP) else 303
-    answer = redirect(url_for("staff.sign_in", next=here, why=known), code=code)
-    return let_out(cast(Response, answer))
+    shown = {name: request.args.get(name, "") for name in ("show", "mode", "study", "level", "owner", "item")}
+    shown = {name: text for name, text in shown.items() if text.isidentifier()}
+    there = request.path + (f"?{urlencode(shown)}" if shown else "")
+    here = request.path.removesuffix("/send") + (f"?{urlencode(shown)}" if shown else "")
+    way: dict[str, Any] = {"next": here, "why": failure.why if failure.why in ("idle", "ended", "role") else None}
+    if not staff_kept.worth_keeping():
+        return let_out(cast(Response, redirect(url_for("staff.sign_in", **way), code=303)))
+    # 307 takes what was posted along, so that the sign-in page can keep it.
+    way |= {"whose": str(failure.details.get("staff_id", 0)), "to": there if there != here else None}
+    return let_out(cast(Response, redirect(url_for("staff.sign_in", **way), code=307)))

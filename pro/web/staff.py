@@ -8,6 +8,7 @@ from typing import cast
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
 
 from pro.core.level import Level
 from pro.errors import Frozen
@@ -28,9 +29,13 @@ from pro.web import (
     staff_events,
     staff_freezes,
     staff_inbox,
+    staff_kept,
+    staff_me,
     staff_page,
     staff_participants,
+    staff_people,
     staff_roster,
+    staff_steps,
     staff_tasks,
 )
 from pro.web.guard import Person, needs
@@ -55,8 +60,11 @@ pages.register_blueprint(staff_audit.pages)
 pages.register_blueprint(staff_corrections.pages)
 pages.register_blueprint(staff_freezes.pages)
 pages.register_blueprint(staff_consent.pages)
+pages.register_blueprint(staff_steps.pages)
+pages.register_blueprint(staff_me.pages)
+pages.register_blueprint(staff_people.pages)
 
-# Pages whose notes outlive the session.
+# Pages that show a note again in its own field.
 KEEPS_NOTES = re.compile(
     r"/staff/(?:alerts/(?P<alert>[0-9]{1,9})(?P<assess>/assess)?|tasks/(?P<task>[0-9]{1,9})|participants/(?P<participant>[0-9]{1,9})/calls"
     r"|inbox/(?P<inbox>[0-9]{1,9})|events/(?P<event>[0-9]{1,9})|participants/(?P<by_hand>[0-9]{1,9})/events/new)"
@@ -71,6 +79,8 @@ PLACES = {
     "inbox": "inbox",
     "events": "event",
     "audit": "audit",
+    "me": "me",
+    "people": "people",
 }
 FILTERS = ("unacknowledged", "in_hand", "texts", "calls", "cards", "messages", "papers", "today", "forms", "missed")
 
@@ -91,36 +101,63 @@ def sign_in() -> ResponseReturnValue:
 @pages.post("/sign-in")
 def sign_in_now() -> ResponseReturnValue:
     """Check e-mail and password and go where the person wanted to go."""
-    if "email" not in request.form and guard.typed():  # a form was posted after the session had ended
+    if staff_kept.came():
         return _sign_in_page(SignInForm(formdata=None), why=request.args.get("why", ""), status=401)
     form = SignInForm()
     if not form.validate_on_submit():
         return _sign_in_page(form, status=400)
-    tried = staffing.sign_in(site.work(), form.email.data, form.password.data, request.remote_addr or "")
-    if tried.staff is None or tried.secret is None:
+    tried = staffing.sign_in(
+        site.work(), form.email.data, form.password.data, request.remote_addr or "", staff_steps.device()
+    )
+    if tried.entry is None or tried.secret is None:
         status = 429 if tried.why == "locked" else 401
         return _sign_in_page(form, why=tried.why, locked_until=tried.locked_until, status=status)
     target = guard.own_path(request.args.get("next"))
-    if target == url_for("staff.board") and not staffing.may(tried.staff.role, "see_board"):
-        reads = staffing.may(tried.staff.role, "see_participants")
-        target = url_for("staff.participants.everyone" if reads else "staff.roster.show")
-    kept = _kept_note(tried.staff, target)
-    answer = kept or redirect(target, code=303)
+    if staffing.pending(site.work(), tried.entry):
+        # What is kept is posted on. The next step shows its page then, because its own field is not among it.
+        answer = staff_steps.onward(tried.entry)
+    else:
+        staff = tried.entry.staff
+        answer = _kept_page(staff, target) or redirect(guard.landing(staff.role, target), code=303)
     return guard.let_in(cast(Response, answer), tried.secret)
 
 
-def _kept_note(staff: Person, target: str) -> Response | None:
-    """The page with what was being written when the session ended, back in its fields."""
-    typed, found = guard.typed(), KEEPS_NOTES.fullmatch(target)
-    if not typed or not found:
-        return None
-    judges = found["assess"] or found["event"] or found["by_hand"]
-    right = "reply_text" if found["inbox"] else "assess" if judges else "note" if found["alert"] else "log_call"
-    if not staffing.may(staff.role, right):
+@pages.post("/kept")
+@needs("own_account")
+def kept(staff: Person) -> ResponseReturnValue:
+    """What was typed before the session ended, after every step of the way in: to read, and to send by a press."""
+    target = guard.own_path(request.args.get("next"))
+    return _kept_page(staff, target) or redirect(guard.landing(staff.role, target), code=303)
+
+
+def _kept_page(staff: Person, target: str) -> Response | None:
+    """The page with what was being typed when the session ended; None if nothing is kept, or it is somebody else's."""
+    fields = staff_kept.fields()
+    if not fields:
         return None
     guard.enter(staff)
+    if staff_kept.whose() not in ("0", str(staff.id)):
+        notify("not_kept")
+        return None
+    note = _kept_note(staff, target, MultiDict(fields))
+    if note is not None:
+        return note
+    to = guard.own_path(staff_kept.to())
+    typed = staff_kept.typed()
+    return make_response(render_template("staff/kept.html", fields=fields, typed=typed, to=to, target=target))
+
+
+def _kept_note(staff: Person, target: str, typed: MultiDict[str, str]) -> Response | None:
+    """The page with what was being written when the session ended, back in its fields."""
+    found = KEEPS_NOTES.fullmatch(target)
+    if not found:
+        return None
+    text = typed.get("text", "")
+    judges = found["assess"] or found["event"] or found["by_hand"]
+    right = "reply_text" if found["inbox"] else "assess" if judges else "note" if found["alert"] else "log_call"
+    if not (text or judges or found["alert"]) or not staffing.may(staff.role, right):
+        return None
     notify("not_sent_yet" if found["inbox"] else "not_saved_yet")
-    text = typed.get(guard.KEPT, "")
     if found["inbox"]:
         return make_response(staff_inbox.kept_page(text, found["inbox"]))
     if judges:
@@ -145,7 +182,6 @@ def _sign_in_page(
         place=_place(target),
         locked_until=locked_until,
         idle=idle,
-        kept=guard.typed(),
     )
     return page, status
 

@@ -8,13 +8,15 @@ from urllib.parse import urlencode
 from flask import Flask, flash, g, request, url_for
 from flask.blueprints import BlueprintSetupState
 
-from pro.services import freezing, texts
-from pro.web import guard, site, staff_words
+from pro.services import freezing, staffing, texts
+from pro.web import guard, site, staff_kept, staff_words
 
 # What went as it was meant to: said in green.
 GOOD_NEWS = frozenset(
     {
         "absence_put",
+        "account_closed",
+        "account_reopened",
         "acknowledged",
         "call_again",
         "call_logged",
@@ -39,11 +41,19 @@ GOOD_NEWS = frozenset(
         "frozen_now",
         "handed_over",
         "judged",
+        "factor_reset",
+        "invitation_revoked",
+        "invited",
         "noted",
+        "password_changed",
+        "phone_set",
         "queued",
         "reason_set",
         "stable_back",
         "stable_marked",
+        "role_changed",
+        "session_ended",
+        "sessions_ended",
         "suspicion_cleared",
         "taken_over",
         "text_assigned",
@@ -78,11 +88,22 @@ def context() -> dict[str, Any]:
         "plan_words": site.house().catalogue.plan_words[plan.id, site.language()],
         "switch": _switch(),
         "base_url": site.house().config.base_url,
+        "carried": staff_kept.carried(),
+        "step": guard.step(),
+        "idle_ends": _idle_ends(),
         # Asked only by pages that show it.
         "freeze_of": lambda participant_id: freezing.standing(site.work(), participant_id),
         "answered_while_frozen": lambda participant_id: freezing.after_freeze(site.work(), participant_id),
         "texts_to_read": lambda: texts.unread_count(site.work()),
     }
+
+
+def _idle_ends() -> int:
+    """Seconds until this session ends without a step; 0 without one."""
+    if "entry" not in g or guard.step():
+        return 0
+    work = site.work()
+    return max(1, int((staffing.ends_at(work, guard.entry().session) - work.now).total_seconds()))
 
 
 def _switch() -> str:
@@ -110,4 +131,6 @@ def _switch() -> str:
     path = request.path.removesuffix("/send")
     if request.path == url_for("staff.sign_out"):
         path = url_for("staff.board")
+    if request.path == url_for("staff.kept"):
+        path = guard.own_path(request.args.get("next")).split("?")[0]
     return f"{path}?{urlencode(kept)}"

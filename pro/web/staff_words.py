@@ -15,6 +15,7 @@ from markupsafe import Markup
 from pro.core.level import Level
 from pro.core.stretch import Stretch
 from pro.web import site
+from pro.web.staff_account_words import TABLES as ACCOUNT_TABLES
 from pro.web.staff_care_words import TABLES as CARE_TABLES
 from pro.web.staff_refusals import N_, REFUSALS
 from pro.web.staff_text_words import TABLES as TEXT_TABLES
@@ -90,6 +91,7 @@ TEMPLATES: Mapping[str, str] = {
     "staff_call": N_("Please call us"),
     "staff_soon": N_("We will call you"),
     "staff_text": N_("In own words"),
+    "staff_invitation": N_("Invitation of a colleague"),
 }
 
 DRILL_STATES: Mapping[str, str] = {
@@ -212,6 +214,8 @@ PAGES = {
     "audit": N_("the audit trail"),
     "participant": N_("the participant’s page"),
     "participants": N_("the list of participants"),
+    "me": N_("your account"),
+    "people": N_("the list of accounts"),
 }
 
 # Where an expected form stands.
@@ -296,6 +300,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "move": MOVES,
     **TEXT_TABLES,
     **CARE_TABLES,
+    **ACCOUNT_TABLES,
 }
 
 

@@ -103,7 +103,8 @@ HOMES: dict[str, set[str]] = {
     "requests": {"pro.messaging.twilio_sms", "pro.messaging.alibaba_sms", "pro.messaging.broken_line"},
     "urllib3": {"pro.messaging.broken_line"},
     "weasyprint": {"pro.exports.card_draw"},
-    "segno": {"pro.exports.card_draw"},
+    "segno": {"pro.exports.card_draw", "pro.exports.qr"},
+    "pyotp": {"pro.services.second_factor"},
     "pypdfium2": {"pro.exports.card_draw"},
     # A card is drawn by a process of its own.
     "subprocess": {"pro.exports.card_pdf"},

@@ -246,7 +246,7 @@ def test_a_password_is_kept_as_a_hash_only(ward):
     assert all(row.password_hash.startswith("$argon2id$") for row in ward.rows(Staff))
 
 
-READ = "see_alert see_answers see_board see_dates see_drill see_inbox see_participants see_roster"
+READ = "own_account see_alert see_answers see_board see_dates see_drill see_inbox see_participants see_roster"
 ACT = (
     "acknowledge assign_text check_answers confirm_drill enter_answers log_call make_card note reply_text see_identity"
     " send_form set_dates set_reason"
@@ -261,8 +261,8 @@ LEAD = "edit_roster enrol"
         ("investigator", f"{READ} {ACT} {LEAD}"),
         ("nurse", f"{READ} {ACT}"),
         ("monitor", READ),
-        ("statistician", "see_answers see_dates see_participants"),
-        ("administrator", "edit_roster see_drill see_roster"),
+        ("statistician", "own_account see_answers see_dates see_participants"),
+        ("administrator", "edit_roster manage_staff own_account see_drill see_roster"),
         ("nobody", ""),
         ("", ""),
     ],

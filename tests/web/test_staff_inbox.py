@@ -180,7 +180,7 @@ def test_own_words_outlive_the_session(two_way: Desk, ward: Ward, clock: Clock) 
     two_way.post(answer.location, text="明天八点来")
     assert "明天八点来" in two_way.page
     person = ward.coordinator
-    answer = two_way.post(answer.location, email=person.email, password=person.password, text="明天八点来")
+    answer = two_way.press(email=person.email, password=person.password)
     assert answer.status_code == 200
     assert "it is not sent yet" in two_way.page
     assert "明天八点来</textarea>" in two_way.page

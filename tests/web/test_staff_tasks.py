@@ -194,9 +194,7 @@ def test_what_was_typed_survives_the_end_of_the_session(desk: Desk, ward: Ward, 
         desk.client.get("/staff/sign-in")
         assert desk.post(gone.location, **CALL).status_code == 401
         assert "Feels fine & will answer" in desk.page
-        back = desk.post(
-            gone.location, email=ward.coordinator.email, password=ward.coordinator.password, text=CALL["text"]
-        )
+        back = desk.press(email=ward.coordinator.email, password=ward.coordinator.password)
         assert back.status_code == 200
         assert "it is not saved yet" in desk.page
         assert "Feels fine & will answer</textarea>" in desk.page

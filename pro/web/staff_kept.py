@@ -1,0 +1,63 @@
+"""What was typed into a form whose session had ended: carried on and shown again, never acted on by itself.
+
+The guard sends the browser to the sign-in page with the posted body (307). From there on it travels as hidden fields
+``kept.<name>`` through every step of the way in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import request
+
+PREFIX = "kept."
+# The address it was posted to, and the number of the account (0: nobody knows).
+TO, WHOSE = "kept_to", "kept_whose"
+# Secrets are typed again.
+NEVER = frozenset({"csrf_token", "password", "old", "new", "again", "code", "pin", "sealed"})
+# Which button and what it was for: nothing was typed.
+PRESSED = frozenset({"do", "alert", "session", "invitation"})
+
+
+def worth_keeping() -> bool:
+    """True if the posted form holds anything that was typed or chosen."""
+    names = (name for name, value in request.form.items(multi=True) if value.strip())
+    return any(name not in NEVER | PRESSED for name in names)
+
+
+def came() -> bool:
+    """True if this very request is the form whose session had ended, posted on."""
+    return request.method == "POST" and "whose" in request.args
+
+
+def fields() -> Sequence[tuple[str, str]]:
+    """What is kept, as (name, value) pairs of its own form."""
+    posted = request.form.items(multi=True)
+    if came():
+        return [(name, value) for name, value in posted if name not in NEVER]
+    return [(name.removeprefix(PREFIX), value) for name, value in posted if name.startswith(PREFIX)]
+
+
+def carried() -> Sequence[tuple[str, str]]:
+    """The hidden fields that carry it one page further."""
+    kept = fields()
+    if not kept:
+        return []
+    return [*((PREFIX + name, value) for name, value in kept), (TO, to()), (WHOSE, whose())]
+
+
+def to() -> str:
+    """The address that it was posted to, as the browser says; whoever leads there checks it."""
+    if came():
+        return request.args.get("to") or request.args.get("next", "")
+    return request.form.get(TO, "")
+
+
+def whose() -> str:
+    """The number of the account that it was typed under, as text; "0" if nobody knows."""
+    return request.args.get("whose", "0") if came() else request.form.get(WHOSE, "0")
+
+
+def typed() -> Sequence[str]:
+    """What of it a person would recognise: words and sentences, not the values of buttons and choices."""
+    return [value for _name, value in fields() if " " in value.strip() or not value.isascii() or len(value) > 24]

@@ -1,0 +1,53 @@
+"""Somebody new: a mail, a password of their own, a phone for the codes, and a recovery code on the day it is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pyotp
+import pytest
+from playwright.sync_api import Page, expect
+
+from pro.db import transaction
+from pro.services import invitations
+from tests.journeys.people import link_in
+from tests.live import Site
+from tests.make import Study
+
+pytestmark = pytest.mark.journey
+PASSWORD = "a quite long sentence"
+
+
+def test_from_the_mail_to_the_board(live_site: Site, study: Study, phone: Callable[..., Page]) -> None:
+    with transaction(live_site.house.engine) as session:
+        work = live_site.house.work(session, study.staff["administrator"].actor)
+        invitations.invite(work, "somebody.new@example.org", "Somebody New", "nurse", "en")
+    letter = live_site.mailbox.wait(lambda mail: mail["To"] == "somebody.new@example.org")
+    page = phone("en")
+    page.goto(link_in(letter.get_content()))
+    page.get_by_label("New password", exact=True).fill(PASSWORD)
+    page.get_by_label("New password again").fill(PASSWORD)
+    page.get_by_role("button", name="Make my account").click()
+    expect(page.get_by_role("heading", name="What needs you now")).to_be_visible()
+
+    page.get_by_role("link", name="Somebody New · nurse").click()
+    page.get_by_role("link", name="Set up the second factor").click()
+    expect(page.get_by_role("img", name="QR code for the app")).to_be_visible()
+    secret = "".join(page.locator(".key-text").inner_text().split())
+    page.get_by_label("Your code", exact=True).fill(pyotp.TOTP(secret).now())
+    page.get_by_role("button", name="Set up").click()
+    expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
+    codes = page.locator(".codes li").all_inner_texts()
+    assert len(codes) == 10
+    page.get_by_role("link", name="I have kept them, go on").click()
+    expect(page.get_by_role("heading", name="What needs you now")).to_be_visible()
+
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_label("E-mail").fill("somebody.new@example.org")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Second step: your code")).to_be_visible()
+    page.get_by_label("Your code", exact=True).fill(codes[0])
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_role("heading", name="What needs you now")).to_be_visible()
+    expect(page.get_by_text("9 are left")).to_be_visible()
