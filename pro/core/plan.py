@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from pro.core.conditions import Condition
 from pro.core.instrument import Answers
 from pro.core.level import Level
+from pro.core.stopping import Stopping
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +323,7 @@ class Plan:
     one that silences a QLQ-C30 rule, may be. ``calendar``: None for a study whose forms are all sent by hand.
     ``lexicon``: by which free texts are screened; ``text_advice``: its class -> the advice that an emergency shows
     ("*": all others). ``drilling``: None for a study without a weekly synthetic alert. ``score_proxy``: score what
-    somebody answered for the participant.
+    somebody answered for the participant. ``stopping``: None for a study without a rule about ulcers.
     """
 
     id: str
@@ -342,6 +343,7 @@ class Plan:
     lexicon: str = ""
     text_advice: Mapping[str, str] = field(default_factory=dict)
     drilling: Drilling | None = None
+    stopping: Stopping | None = None
     score_proxy: bool = False
 
     def advice_on_text(self, class_id: str) -> str:
@@ -371,6 +373,7 @@ class PlanWords:
 
     ``suspects`` holds one name for each suspected condition, ``advice`` one block for each that a rule shows;
     ``visits`` and ``anchors`` name what stands in the calendar, {number} in a visit's name is its fraction or turn.
+    ``stopping``: what the protocol says of each state of an ulcer and each step of the stopping rule.
     """
 
     title: str
@@ -382,6 +385,7 @@ class PlanWords:
     advice: Mapping[str, Advice]
     visits: Mapping[str, str]
     anchors: Mapping[str, str]
+    stopping: Mapping[str, str] = field(default_factory=dict)
 
     def visit(self, kind: str, number: int) -> str:
         """The name of the visit ``kind``, at its ``number``."""

@@ -11,6 +11,7 @@ from pro.models.participant import Anchor, Circumstance, Participant
 from pro.models.signature import Signature
 from pro.models.staff import ROLES, Absence, Drill, Duty, Staff, StaffSession
 from pro.models.task import CALL_OUTCOMES, TASK_KINDS, Call, Task
+from pro.models.ulcer import Decision, Endoscopy
 
 __all__ = [
     "CALL_OUTCOMES",
@@ -28,8 +29,10 @@ __all__ = [
     "Call",
     "Card",
     "Circumstance",
+    "Decision",
     "Drill",
     "Duty",
+    "Endoscopy",
     "Event",
     "Expected",
     "Heartbeat",

@@ -10,10 +10,11 @@ from sqlalchemy import and_, func, or_, select
 
 from pro.messaging import compose
 from pro.models import Assessment, Expected, Message, Participant
-from pro.services import calls, cases, drills, duties, roster_days, staffing, threads
+from pro.services import calls, cases, drills, duties, endoscopies, roster_days, staffing, threads
 from pro.services.calls import TaskRow
 from pro.services.cases import Case
 from pro.services.drills import Standing
+from pro.services.endoscopies import EndoscopyDue
 from pro.services.roster_days import Gap
 from pro.services.threads import Inbox
 from pro.work import Work
@@ -71,7 +72,8 @@ class DutyNow:
 @dataclass(frozen=True, slots=True)
 class Board:
     """What needs somebody now. ``gaps``: when nobody is on call within a week, the next one first; ``drills``: test
-    alerts to confirm or to mend; ``texts``: what was written to us and nobody has read.
+    alerts to confirm or to mend; ``texts``: what was written to us and nobody has read;
+    ``endoscopies``: asked for, late.
     """
 
     unacknowledged: list[Case]
@@ -85,6 +87,7 @@ class Board:
     gaps: list[Gap]
     drills: list[Standing]
     texts: Inbox
+    endoscopies: list[EndoscopyDue]
     now: datetime
 
     @property
@@ -114,6 +117,7 @@ def board(work: Work, language: str = "zh_Hans") -> Board:
         gaps=roster_days.gaps_of_all(work),
         drills=drills.standing(work),
         texts=_texts(work),
+        endoscopies=endoscopies.due(work),
         now=work.now,
     )
 

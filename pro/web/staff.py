@@ -25,6 +25,7 @@ from pro.web import (
     staff_participants,
     staff_roster,
     staff_tasks,
+    staff_ulcers,
 )
 from pro.web.guard import Person, needs
 from pro.web.staff_forms import NoteForm, SignInForm
@@ -42,6 +43,7 @@ pages.register_blueprint(staff_drills.pages)
 pages.register_blueprint(staff_tasks.pages)
 pages.register_blueprint(staff_entry.pages)
 pages.register_blueprint(staff_inbox.pages)
+pages.register_blueprint(staff_ulcers.pages)
 
 # Pages whose notes outlive the session.
 KEEPS_NOTES = re.compile(
@@ -56,8 +58,9 @@ PLACES = {
     "drills": "drill",
     "tasks": "task",
     "inbox": "inbox",
+    "ulcers": "ulcers",
 }
-FILTERS = ("unacknowledged", "in_hand", "texts", "calls", "messages", "papers", "forms", "missed")
+FILTERS = ("unacknowledged", "in_hand", "texts", "calls", "messages", "papers", "forms", "missed", "endoscopies")
 
 
 @pages.get("/sign-in")

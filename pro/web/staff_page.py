@@ -23,8 +23,12 @@ GOOD_NEWS = frozenset(
         "corrected",
         "date_set",
         "date_taken_back",
+        "decision_signed",
         "drill_confirmed",
         "duty_put",
+        "endoscopy_asked",
+        "endoscopy_done",
+        "endoscopy_taken_back",
         "enrolled",
         "entered",
         "entered_paper",
@@ -71,7 +75,7 @@ def context() -> dict[str, Any]:
 
 def _switch() -> str:
     """This page in the other language; what chose the page stays, a page that only a post can make is left behind."""
-    names = ("next", "why", "show", "mode", "kind", "number")
+    names = ("next", "why", "show", "mode", "kind", "number", "on")
     kept = {name: request.args[name] for name in names if name in request.args}
     kept["lang"] = site.translator().other
     path = request.path.removesuffix("/send")

@@ -196,6 +196,7 @@ PAGES = {
     "drill": N_("the weekly test alert"),
     "task": N_("the phone task that you opened"),
     "inbox": N_("the texts that you opened"),
+    "ulcers": N_("the list of ulcers"),
     "participant": N_("the participant’s page"),
     "participants": N_("the list of participants"),
 }

@@ -77,6 +77,10 @@ GUARDS = {
     ("POST", "/staff/inbox/<int(max=2147483647):participant_id>"): "reply_text",
     ("GET", "/staff/inbox/unmatched/<int(max=2147483647):inbound_id>"): "see_inbox",
     ("POST", "/staff/inbox/unmatched/<int(max=2147483647):inbound_id>"): "assign_text",
+    ("GET", "/staff/ulcers"): "see_ulcers",
+    ("POST", "/staff/ulcers"): "decide",
+    ("GET", "/staff/ulcers/<int(max=2147483647):participant_id>"): "see_ulcers",
+    ("POST", "/staff/ulcers/<int(max=2147483647):participant_id>"): "record_endoscopy",
     ("GET", "/staff/assessments/<int(max=2147483647):assessment_id>/check"): "check_answers",
     ("POST", "/staff/assessments/<int(max=2147483647):assessment_id>/check"): "check_answers",
 }
