@@ -35,10 +35,10 @@ def desk(app: Flask, seeded: Study) -> Desk:
     return desk
 
 
-def suspected(house: House, study: Study, **more: int) -> None:
+def suspected(house: House, study: Study) -> None:
     with transaction(house.engine) as session:
         work = house.work(session)
-        make.answer(work, make.sitting(work, study.chinese.checkin), odor=3, **more)
+        make.answer(work, make.sitting(work, study.chinese.checkin), odor=3)
 
 
 def dated(house: House, study: Study, *kinds: str) -> None:
