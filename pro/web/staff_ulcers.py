@@ -10,7 +10,6 @@ from flask.typing import ResponseReturnValue
 
 from pro.core.plan import Plan
 from pro.errors import BadData, NotAllowed
-from pro.models import Participant
 from pro.services import decisions, endoscopies, records, ulcers
 from pro.services.signing import Refusal
 from pro.web import guard, site
@@ -69,57 +68,59 @@ def one(staff: Person, participant_id: int) -> ResponseReturnValue:
     """One participant: the ulcer's history, endoscopies, the decision after 50 Gy, what was decided."""
     person = records.participant(site.work(), participant_id)
     site.work().record("participant.seen", person, participant_id=participant_id)
-    return _page(person)
+    return _page(participant_id)
 
 
 @pages.post("/<int(max=2147483647):participant_id>")
 @needs("record_endoscopy")
 def act(staff: Person, participant_id: int) -> ResponseReturnValue:
     """Ask for an endoscopy, record its result, take one back, or (investigators) sign a decision."""
-    person = records.participant(site.work(), participant_id)
     what = request.form.get("do", "")
     if what == "ask":
-        return _ask(person)
+        return _ask(participant_id)
     if what == "done":
-        return _done(person)
+        return _done(participant_id)
     if what == "take_back":
-        return _take_back(person)
+        return _take_back(participant_id)
     if what == "decide":
         guard.must(staff, "decide")
-        return _decide(person)
+        return _decide(participant_id)
     raise BadData("unknown_act")
 
 
-def _ask(person: Participant) -> ResponseReturnValue:
+def _ask(participant_id: int) -> ResponseReturnValue:
+    person = records.participant(site.work(), participant_id)
     try:
         endoscopies.ask(site.work(), person)
     except NotAllowed as refusal:
         _say_who(refusal)
-        return _back(person)
+        return _back(participant_id)
     notify("endoscopy_asked")
-    return _back(person)
+    return _back(participant_id)
 
 
-def _done(person: Participant) -> ResponseReturnValue:
+def _done(participant_id: int) -> ResponseReturnValue:
+    person = records.participant(site.work(), participant_id)
     form = EndoscopyForm()
     number = form.number
     if not form.fits("finding"):
-        return _page(person, form, status=400)
+        return _page(participant_id, form, status=400)
     try:
         endoscopies.done(site.work(), person, number, **form.result_typed())
     except BadData as bad:
         form.refuse(bad)
-        return _page(person, form, status=400)
+        return _page(participant_id, form, status=400)
     except NotAllowed as refusal:
         _say_who(refusal)
         # Somebody recorded the one that was asked for: what was typed stays, and may be another endoscopy.
         form.endoscopy.data = ""
-        return _page(person, form, status=409)
+        return _page(participant_id, form, status=409)
     notify("endoscopy_done")
-    return _back(person)
+    return _back(participant_id)
 
 
-def _take_back(person: Participant) -> ResponseReturnValue:
+def _take_back(participant_id: int) -> ResponseReturnValue:
+    person = records.participant(site.work(), participant_id)
     number = number_of(request.form.get("endoscopy"))
     if number is None:
         raise BadData("unknown_endoscopy")
@@ -127,33 +128,34 @@ def _take_back(person: Participant) -> ResponseReturnValue:
     try:
         endoscopies.take_back(site.work(), person, number, why)
     except BadData:
-        return _page(person, status=400, not_taken_back=number)
+        return _page(participant_id, status=400, not_taken_back=number)
     except NotAllowed as refusal:
         _say_who(refusal)
-        return _back(person)
+        return _back(participant_id)
     notify("endoscopy_taken_back")
-    return _back(person)
+    return _back(participant_id)
 
 
-def _decide(person: Participant) -> ResponseReturnValue:
+def _decide(participant_id: int) -> ResponseReturnValue:
+    person = records.participant(site.work(), participant_id)
     form = DecisionForm(prefix="decision-")
     if not form.fits("reason"):
-        return _page(person, decision=form, status=400)
+        return _page(participant_id, decision=form, status=400)
     said = [form[name].data or "" for name in ("about", "choice", "reason", "password", "seen")]
     try:
         done = decisions.about_participant(site.work(), person, *said)
     except BadData as bad:
         form.refuse(bad)
-        return _page(person, decision=form, status=400)
+        return _page(participant_id, decision=form, status=400)
     except NotAllowed as refusal:
         if refusal.why != "stale_page":
             raise
-        return _page(person, decision=form, stale=True, status=409)
+        return _page(participant_id, decision=form, stale=True, status=409)
     if isinstance(done, Refusal):
         form.reject(done)
-        return _page(person, decision=form, status=400)
+        return _page(participant_id, decision=form, status=400)
     notify("decision_signed")
-    return _back(person)
+    return _back(participant_id)
 
 
 def _say_who(refusal: NotAllowed) -> None:
@@ -163,8 +165,8 @@ def _say_who(refusal: NotAllowed) -> None:
     notify("endoscopy_meanwhile", name=refusal.details["name"], at=at.isoformat())
 
 
-def _back(person: Participant) -> ResponseReturnValue:
-    return redirect(url_for("staff.ulcers.one", participant_id=person.id), code=303)
+def _back(participant_id: int) -> ResponseReturnValue:
+    return redirect(url_for("staff.ulcers.one", participant_id=participant_id), code=303)
 
 
 def _study_form(plan: Plan, typed: Any = None) -> StudyDecisionForm:
@@ -187,7 +189,7 @@ def _board_page(typed: tuple[Plan, StudyDecisionForm] | None = None, status: int
 
 
 def _page(
-    person: Participant,
+    participant_id: int,
     form: EndoscopyForm | None = None,
     *,
     decision: DecisionForm | None = None,
@@ -196,6 +198,7 @@ def _page(
     not_taken_back: int = 0,
 ) -> ResponseReturnValue:
     work = site.work()
+    person = records.participant(work, participant_id)
     site.zone(person.time_zone)
     found = ulcers.case(work, person)
     if form is None:

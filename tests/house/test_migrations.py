@@ -132,15 +132,7 @@ def with_rows(any_engine: Engine) -> Engine:
                 Score(
                     assessment_id=assessment.id, scale="QL", value=50.0, raw=4.0, used=2, of=2, algorithm="a", at=NOW
                 ),
-                Decision(
-                    plan="p",
-                    about="study",
-                    choice="pause",
-                    reason="r",
-                    seen={},
-                    made_at=NOW,
-                    made_by=staff.id,
-                ),
+                Decision(plan="p", about="study", choice="pause", reason="r", seen={}, made_at=NOW, made_by=staff.id),
                 Signature(
                     staff_id=staff.id,
                     name="A",
