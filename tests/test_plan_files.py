@@ -274,3 +274,37 @@ def test_a_drill_is_what_stands_in_the_file(tmp_path):
     assert latest.drilling.at == time(16, 30)
     none = changed(tmp_path, "drill: {weekday", "# drill: {weekday")
     assert read_plan(none, KNOWN).drilling is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where", "sentence"),
+    [
+        ("treated: induction_day1", "treated: first_day", "stopping.treated", "no anchor called"),
+        ("decision: cr_decision", "decision: ct", "stopping.decision", "no anchor called"),
+        ("ulcers: 3, of_first: 10", "ulcers: 11, of_first: 10", "stopping.steps pause_study", "cannot be reached"),
+        ("ulcers: 6, of_first: 23", "ulcers: 6, of_first: 24", "stopping.steps stop_study", "cannot be reached"),
+        ("ulcers: 6, of_first: 23", "ulcers: 3, of_first: 23", "stopping.steps stop_study", "from the mildest on"),
+        ("ulcers: 6, of_first: 23", "ulcers: 6, of_first: 9", "stopping.steps stop_study", "from the mildest on"),
+        ("id: stop_study", "id: pause_study", "stopping.steps pause_study", "name is taken"),
+        ("id: stop_study", "id: cleared", "stopping.steps cleared", "name is taken"),
+        ("  grade: 3", "  grade: 6", "stopping.grade", ""),
+        ("ulcers: 3, of_first", "ulcers: 0, of_first", "stopping.steps", ""),
+        ("sets: {ulcer_status: confirmed}", "sets: {ulcer_status: suspected}", "stopping", "no anchor of the calendar"),
+    ],
+)
+def test_a_stopping_rule_that_cannot_be_is_refused(tmp_path, old, new, where, sentence):
+    with pytest.raises(CatalogueError) as refused:
+        read_plan(changed(tmp_path, old, new), KNOWN)
+    assert where in str(refused.value)
+    assert sentence in str(refused.value)
+
+
+def test_the_stopping_rule_is_what_stands_in_the_file_and_a_demonstration():
+    rule = PLAN.stopping
+    assert rule is not None
+    assert (rule.demonstration, rule.of, rule.grade) == (True, 23, 3)
+    assert [(step.id, step.ulcers, step.of_first) for step in rule.steps] == [
+        ("pause_study", 3, 10),
+        ("stop_study", 6, 23),
+    ]
+    assert WORDS["en"].stopping.keys() == WORDS["zh_Hans"].stopping.keys() >= {"suspected", "stop_study", "response"}

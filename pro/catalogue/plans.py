@@ -19,11 +19,13 @@ from pro.catalogue.drills import DrillFile, read_drill
 from pro.catalogue.instruments import domain
 from pro.catalogue.pre_dose import PreDoseFile, read_pre_dose
 from pro.catalogue.source import CatalogueError, Part, parse
+from pro.catalogue.stopping import StoppingFile, read_stopping
 from pro.core.conditions import Condition, RuleError, Vocabulary
 from pro.core.conditions import parse as parse_condition
 from pro.core.instrument import Instrument
 from pro.core.level import Level
 from pro.core.plan import Advice, Lowering, Plan, PlanWords, Rule, Settings, Step
+from pro.core.stopping import STATES
 from pro.core.triage import FACTS
 
 Loud = Literal["watch", "urgent", "emergency"]
@@ -108,6 +110,7 @@ class PlanFile(Part):
     calendar: CalendarFile | None = Field(None, description="Without it, every form is sent by hand")
     drill: DrillFile | None = Field(None, description="The weekly synthetic alert; without it, nothing proves the path")
     pre_dose: PreDoseFile | None = Field(None, description="The card to look at before the next dose")
+    stopping: StoppingFile | None = Field(None, description="Without it, ulcers are listed but not counted")
 
 
 class AdviceFile(Part):
@@ -133,6 +136,7 @@ class PlanWordsFile(Part):
     advice: dict[str, AdviceFile]
     visits: dict[str, Text] = {}
     anchors: dict[str, Text] = {}
+    stopping: dict[str, Text] = Field({}, description="What the protocol says of each state and step")
 
 
 def read_plan(path: Path, instruments: Mapping[str, Instrument]) -> Plan:
@@ -165,6 +169,8 @@ def read_plan(path: Path, instruments: Mapping[str, Instrument]) -> Plan:
         calendar=read_calendar(path, file.calendar, file.instruments) if file.calendar else None,
         pre_dose=read_pre_dose(path, file.pre_dose, file.instruments, instruments) if file.pre_dose else None,
     )
+    if file.stopping:
+        plan = replace(plan, stopping=read_stopping(path, file.stopping, plan.calendar))
     return replace(plan, drilling=read_drill(path, file.drill, plan, instruments)) if file.drill else plan
 
 
@@ -187,6 +193,8 @@ def read_plan_words(path: Path, plan: Plan) -> PlanWords:
     calendar = plan.calendar
     _same(path, "visits", {visit.id for visit in calendar.visits} if calendar else set(), file.visits)
     _same(path, "anchors", set(calendar.anchors) if calendar else set(), file.anchors)
+    stopping = {*STATES, *(step.id for step in plan.stopping.steps)} if plan.stopping else set()
+    _same(path, "stopping", stopping, file.stopping)
     for visit in calendar.visits if calendar else ():
         if calendar and calendar.is_numbered(visit) and "{number}" not in file.visits[visit.id]:
             raise CatalogueError(path, f"visits.{visit.id}", "It happens more than once: put {number} into its name.")
@@ -202,6 +210,7 @@ def read_plan_words(path: Path, plan: Plan) -> PlanWords:
         ),
         visits=MappingProxyType(dict(file.visits)),
         anchors=MappingProxyType(dict(file.anchors)),
+        stopping=MappingProxyType(dict(file.stopping)),
     )
 
 

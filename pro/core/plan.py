@@ -11,6 +11,7 @@ from pro.core.conditions import Condition
 from pro.core.instrument import Answers
 from pro.core.level import Level
 from pro.core.pre_dose import PreDose
+from pro.core.stopping import Stopping
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +325,7 @@ class Plan:
     ``lexicon``: by which free texts are screened; ``text_advice``: its class -> the advice that an emergency shows
     ("*": all others). ``drilling``: None for a study without a weekly synthetic alert. ``score_proxy``: score what
     somebody answered for the participant. ``pre_dose``: None for a study without a card to look at before a dose.
+    somebody answered for the participant. ``stopping``: None for a study without a rule about ulcers.
     """
 
     id: str
@@ -343,6 +345,7 @@ class Plan:
     lexicon: str = ""
     text_advice: Mapping[str, str] = field(default_factory=dict)
     drilling: Drilling | None = None
+    stopping: Stopping | None = None
     score_proxy: bool = False
     pre_dose: PreDose | None = None
 
@@ -373,6 +376,7 @@ class PlanWords:
 
     ``suspects`` holds one name for each suspected condition, ``advice`` one block for each that a rule shows;
     ``visits`` and ``anchors`` name what stands in the calendar, {number} in a visit's name is its fraction or turn.
+    ``stopping``: what the protocol says of each state of an ulcer and each step of the stopping rule.
     """
 
     title: str
@@ -384,6 +388,7 @@ class PlanWords:
     advice: Mapping[str, Advice]
     visits: Mapping[str, str]
     anchors: Mapping[str, str]
+    stopping: Mapping[str, str] = field(default_factory=dict)
 
     def visit(self, kind: str, number: int) -> str:
         """The name of the visit ``kind``, at its ``number``."""

@@ -14,6 +14,7 @@ from pro.models.participant import Anchor, Circumstance, Participant
 from pro.models.signature import Signature
 from pro.models.staff import ROLES, Absence, Drill, Duty, RecoveryCode, Staff, StaffInvitation, StaffSession
 from pro.models.task import CALL_OUTCOMES, TASK_KINDS, Call, Task
+from pro.models.ulcer import Decision, Endoscopy
 
 __all__ = [
     "ATTRIBUTIONS",
@@ -41,8 +42,10 @@ __all__ = [
     "Closing",
     "Consent",
     "Correction",
+    "Decision",
     "Drill",
     "Duty",
+    "Endoscopy",
     "Event",
     "Expected",
     "Grading",

@@ -69,6 +69,7 @@ def narrowed(work: Work, board: Board, narrow: Narrow) -> Board:
         unexplained=kept(board.unexplained),
         locked_cards=kept(board.locked_cards),
         papers=kept(board.papers),
+        endoscopies=kept(board.endoscopies),
         texts=Inbox(
             unmatched=[row for row in board.texts.unmatched if narrow.level in (None, row.text.level)],
             threads=[row for row in board.texts.threads if kept([row], row.level)],
@@ -100,6 +101,7 @@ def _inside(work: Work, board: Board, study: str) -> set[int] | None:
         board.tasks,
         board.unexplained,
         board.locked_cards,
+        board.endoscopies,
         board.texts.threads,
     )
     known = {row.participant_id for rows in lists for row in rows}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -86,6 +86,15 @@ def signatures(work: Work, subject: Base) -> list[Signature]:
     """Every signature of a row, the oldest first."""
     which = (Signature.subject == subject.__tablename__, Signature.subject_id == subject.id)  # type: ignore[attr-defined]
     return list(work.session.scalars(select(Signature).where(*which).order_by(Signature.id)))
+
+
+def signatures_of(work: Work, subjects: Sequence[Base]) -> dict[int, Signature]:
+    """Number of each row of one table -> its newest signature."""
+    if not subjects:
+        return {}
+    ids = [subject.id for subject in subjects]  # type: ignore[attr-defined]
+    which = (Signature.subject == subjects[0].__tablename__, Signature.subject_id.in_(ids))
+    return {row.subject_id: row for row in work.session.scalars(select(Signature).where(*which).order_by(Signature.id))}
 
 
 def holds(signature: Signature, content: Mapping[str, Any]) -> bool:

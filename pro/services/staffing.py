@@ -28,7 +28,7 @@ TOUCH = timedelta(minutes=1)
 
 _OWN = {"own_account"}
 _READ = _OWN | {"see_board", "see_alert", "see_participants", "see_dates", "see_answers", "see_roster", "see_drill"}
-_READ |= {"see_inbox", "see_events"}
+_READ |= {"see_inbox", "see_events", "see_ulcers"}
 _ACT = {"acknowledge", "note", "see_identity", "confirm_drill", "log_call", "enter_answers", "check_answers"} | {
     "set_dates",
     "set_reason",
@@ -36,6 +36,7 @@ _ACT = {"acknowledge", "note", "see_identity", "confirm_drill", "log_call", "ent
     "record_consent",
     "assign_text",
     "take_over",
+    "record_endoscopy",
 }
 _RUN = {"enrol", "send_form", "make_card", "edit_roster"}
 _AUDIT = {"see_audit", "export_audit"}
@@ -47,11 +48,11 @@ RIGHTS: Mapping[str, frozenset[str]] = {
         | _ACT
         | _RUN
         | _AUDIT
-        | {"decide_correction", "freeze", "assess", "close_alert", "mark_stable", "report_event"}
+        | {"decide", "decide_correction", "freeze", "assess", "close_alert", "mark_stable", "report_event"}
     ),
     "nurse": frozenset(_READ | _ACT | {"send_form", "make_card", "ask_correction", "close_alert", "mark_stable"}),
     "monitor": frozenset(_READ | _AUDIT),
-    "statistician": frozenset(_OWN | {"see_participants", "see_dates", "see_answers", "see_events"}),
+    "statistician": frozenset(_OWN | {"see_participants", "see_dates", "see_answers", "see_events", "see_ulcers"}),
     "administrator": frozenset(_OWN | {"see_roster", "edit_roster", "see_drill", "see_audit", "manage_staff"}),
 }
 # Whoever may do one of these signs in with a code as well where the settings ask for it: who sees identities, and who

@@ -11,11 +11,24 @@ from sqlalchemy import and_, func, or_, select
 
 from pro.messaging import compose
 from pro.models import Assessment, Expected, Message, Participant
-from pro.services import calls, cards, cases, corrections, drills, duties, roster_days, sheets, staffing, threads
+from pro.services import (
+    calls,
+    cards,
+    cases,
+    corrections,
+    drills,
+    duties,
+    endoscopies,
+    roster_days,
+    sheets,
+    staffing,
+    threads,
+)
 from pro.services.calls import TaskRow
 from pro.services.cards import LockedCard
 from pro.services.cases import Case
 from pro.services.drills import Standing
+from pro.services.endoscopies import EndoscopyDue
 from pro.services.roster_days import Gap
 from pro.services.sheets import PaperRow
 from pro.services.threads import Inbox
@@ -82,6 +95,7 @@ class Board:
     """What needs somebody now. ``gaps``: when nobody is on call within a week, the next one first; ``drills``: test
     alerts to confirm or to mend; ``texts``: what was written to us and nobody has read;
     ``locked_cards``: for those who may make new ones.
+    ``endoscopies``: asked for, late.
     """
 
     unacknowledged: list[Case]
@@ -98,6 +112,7 @@ class Board:
     papers: list[PaperRow]
     locked_cards: list[LockedCard]
     corrections: int
+    endoscopies: list[EndoscopyDue]
     now: datetime
 
     @property
@@ -130,6 +145,7 @@ def board(work: Work, language: str = "zh_Hans") -> Board:
         papers=sheets.papers(work, language),
         locked_cards=cards.locked(work) if staffing.may(work.actor.role, "make_card") else [],
         corrections=corrections.waiting(work),
+        endoscopies=endoscopies.due(work),
         now=work.now,
     )
 

@@ -37,6 +37,7 @@ from pro.web import (
     staff_roster,
     staff_steps,
     staff_tasks,
+    staff_ulcers,
 )
 from pro.web.guard import Person, needs
 from pro.web.staff_forms import SignInForm
@@ -63,6 +64,7 @@ pages.register_blueprint(staff_consent.pages)
 pages.register_blueprint(staff_steps.pages)
 pages.register_blueprint(staff_me.pages)
 pages.register_blueprint(staff_people.pages)
+pages.register_blueprint(staff_ulcers.pages)
 
 # Pages that show a note again in its own field.
 KEEPS_NOTES = re.compile(
@@ -81,8 +83,21 @@ PLACES = {
     "audit": "audit",
     "me": "me",
     "people": "people",
+    "ulcers": "ulcers",
 }
-FILTERS = ("unacknowledged", "in_hand", "texts", "calls", "cards", "messages", "papers", "today", "forms", "missed")
+FILTERS = (
+    "unacknowledged",
+    "in_hand",
+    "texts",
+    "calls",
+    "cards",
+    "messages",
+    "papers",
+    "today",
+    "forms",
+    "missed",
+    "endoscopies",
+)
 
 
 @pages.errorhandler(Frozen)

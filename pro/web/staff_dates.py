@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date
 from typing import cast
 
 from flask import Blueprint, Flask, redirect, render_template, request, url_for
@@ -102,9 +103,17 @@ def _wish(kind: Kind) -> DayForm:
     number = int(typed) if typed.isdecimal() and len(typed) < 5 else kind.next_number
     known = kind.day(number)
     basis = ("planned" if known.planned else "actual") if known else ("" if kind.plannable else "actual")
-    form = DayForm(formdata=None, kind=kind.id, on=known.on if known else None, basis=basis)
+    form = DayForm(formdata=None, kind=kind.id, on=known.on if known else _asked_day(), basis=basis)
     form.number.data = str(number) if kind.most else ""
     return form
+
+
+def _asked_day() -> date | None:
+    """The day that a link has in its address; None for anything else."""
+    try:
+        return date.fromisoformat(request.args.get("on", ""))
+    except ValueError:
+        return None
 
 
 def _checked(here: _Here, form: DayForm, kind: Kind) -> Change | None:

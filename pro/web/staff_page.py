@@ -31,8 +31,12 @@ GOOD_NEWS = frozenset(
         "correction_refused",
         "date_set",
         "date_taken_back",
+        "decision_signed",
         "drill_confirmed",
         "duty_put",
+        "endoscopy_asked",
+        "endoscopy_done",
+        "endoscopy_taken_back",
         "enrolled",
         "entered",
         "entered_paper",
@@ -125,6 +129,7 @@ def _switch() -> str:
         "study",
         "level",
         "owner",
+        "on",
     )
     kept = {name: request.args[name] for name in names if name in request.args}
     kept["lang"] = site.translator().other

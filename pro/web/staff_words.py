@@ -212,6 +212,7 @@ PAGES = {
     "inbox": N_("the texts that you opened"),
     "event": N_("the adverse events"),
     "audit": N_("the audit trail"),
+    "ulcers": N_("the list of ulcers"),
     "participant": N_("the participant’s page"),
     "participants": N_("the list of participants"),
     "me": N_("your account"),

@@ -15,7 +15,20 @@ from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from pro import db
-from pro.models import Answer, Assessment, Closing, Event, Grading, Handover, Participant, Score, Seal, Signature, Staff
+from pro.models import (
+    Answer,
+    Assessment,
+    Closing,
+    Decision,
+    Event,
+    Grading,
+    Handover,
+    Participant,
+    Score,
+    Seal,
+    Signature,
+    Staff,
+)
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 SCRIPTS = ScriptDirectory(str(db.MIGRATIONS))
@@ -148,6 +161,7 @@ def with_rows(any_engine: Engine) -> Engine:
                 Score(
                     assessment_id=assessment.id, scale="QL", value=50.0, raw=4.0, used=2, of=2, algorithm="a", at=NOW
                 ),
+                Decision(plan="p", about="study", choice="pause", reason="r", seen={}, made_at=NOW, made_by=staff.id),
                 Signature(
                     staff_id=staff.id,
                     name="A",
@@ -169,6 +183,7 @@ def with_rows(any_engine: Engine) -> Engine:
     [
         *(("event", "reason"), ("seal", "digest"), ("answer", "state"), ("score", "scale"), ("signature", "meaning")),
         *(("grading", "none_reason"), ("handover", "source"), ("closing", "disposition")),
+        ("decision", "choice"),
     ],
 )
 def test_what_must_stay_stays(with_rows: Engine, table: str, column: str) -> None:

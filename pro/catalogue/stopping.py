@@ -1,0 +1,69 @@
+"""The stopping rule of a plan file: what stands there, and that its steps can be reached in their order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from pro.catalogue.source import CatalogueError, Part
+from pro.core.plan import Calendar
+from pro.core.stopping import STATES, Stopping, StoppingStep
+
+Days = Annotated[int, Field(ge=0, le=60)]
+
+
+class StoppingStepFile(Part):
+    """One step: so many ulcers among the first so many who were treated. Its consequence is in the words files."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    ulcers: int = Field(gt=0)
+    of_first: int = Field(gt=0)
+
+
+class StoppingFile(Part):
+    """The study's stopping rule for confirmed ulcers, and what the board of ulcers goes by."""
+
+    demonstration: bool = Field(description="True until the investigator has confirmed the numbers; the page says so")
+    of: int = Field(gt=0, description="How many participants the study treats")
+    treated: str = Field(description="The anchor from which on somebody counts as treated")
+    grade: int = Field(ge=1, le=5, description="The least CTCAE grade, by a clinician, that counts")
+    steps: tuple[StoppingStepFile, ...] = Field(min_length=1, description="From the mildest consequence on")
+    endoscopy_days: Days = Field(description="An endoscopy that was asked for is late after so many days")
+    decision: str = Field(description="The anchor of the decision after 50 Gy")
+    decision_days: Days = Field(description="That decision is on the board from so many days before")
+
+
+def read_stopping(path: Path, file: StoppingFile, calendar: Calendar | None) -> Stopping:
+    """The stopping rule of a plan. CatalogueError names an anchor or a step that cannot be."""
+    if calendar is None or not any("confirmed" in kind.sets.values() for kind in calendar.anchors.values()):
+        raise CatalogueError(
+            path, "stopping", "It counts confirmed ulcers, but no anchor of the calendar confirms one."
+        )
+    for where, anchor in (("treated", file.treated), ("decision", file.decision)):
+        if anchor not in calendar.anchors:
+            raise CatalogueError(path, f"stopping.{where}", f"The calendar has no anchor called “{anchor}”.")
+    ulcers, of_first = 0, 0
+    names: set[str] = set(STATES)
+    for step in file.steps:
+        place = f"stopping.steps {step.id}"
+        if step.id in names:
+            raise CatalogueError(path, place, "This name is taken; each step needs its own.")
+        names.add(step.id)
+        if not step.ulcers <= step.of_first <= file.of:
+            sentence = f"It cannot be reached: {step.ulcers} of the first {step.of_first}, of {file.of} in all."
+            raise CatalogueError(path, place, sentence)
+        if step.ulcers <= ulcers or step.of_first < of_first:
+            raise CatalogueError(path, place, "Steps stand from the mildest on: each needs more ulcers than the last.")
+        ulcers, of_first = step.ulcers, step.of_first
+    return Stopping(
+        of=file.of,
+        treated=file.treated,
+        grade=file.grade,
+        steps=tuple(StoppingStep(step.id, step.ulcers, step.of_first) for step in file.steps),
+        decision=file.decision,
+        decision_days=file.decision_days,
+        endoscopy_days=file.endoscopy_days,
+        demonstration=file.demonstration,
+    )

@@ -1,0 +1,61 @@
+"""Endoscopies that were asked for and done, and what investigators decided about ulcers and the study."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Date, ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from pro.db import Base, Json, UtcDateTime
+
+RESULTS = ("normal", "ulcer", "necrosis", "unclear")
+FOUND = ("ulcer", "necrosis")
+# What a decision is about: an ulcer of one participant, the response at 50 Gy, the whole study.
+ABOUT = ("ulcer", "response", "study")
+CHOICES = ("continue", "pause", "stop", "other")
+
+
+class Endoscopy(Base):
+    """An endoscopy: asked for (``asked_on``), done (``done_on``, ``result``), or taken back with a reason.
+
+    ``grade``: CTCAE, as the clinician gave it; None: nobody did. ``asked_on``: None where it was done without asking.
+    """
+
+    __tablename__ = "endoscopy"
+    __table_args__ = (Index("ix_endoscopy_waiting", "done_on", "taken_back_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"), index=True)
+    asked_on: Mapped[date | None] = mapped_column(Date)
+    asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    asked_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    done_on: Mapped[date | None] = mapped_column(Date)
+    result: Mapped[str] = mapped_column(String(16), default="")
+    grade: Mapped[int | None] = mapped_column()
+    finding: Mapped[str] = mapped_column(Text, default="")
+    recorded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    taken_back_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    taken_back_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    reason: Mapped[str] = mapped_column(Text, default="")
+
+
+class Decision(Base):
+    """A signed decision of an investigator; never changed (triggers refuse it). ``participant_id`` None: the study's.
+
+    ``about``: one of ABOUT, ``choice`` one of CHOICES. ``seen``: what the page showed when it was signed.
+    """
+
+    __tablename__ = "decision"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    plan: Mapped[str] = mapped_column(String(64))
+    participant_id: Mapped[int | None] = mapped_column(ForeignKey("participant.id"), index=True)
+    about: Mapped[str] = mapped_column(String(16))
+    choice: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(Text)
+    seen: Mapped[dict[str, Any]] = mapped_column(Json)
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    made_by: Mapped[int] = mapped_column(ForeignKey("staff.id"))
