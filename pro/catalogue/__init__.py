@@ -107,12 +107,7 @@ def read(
     plans = tuple(plans)
     found, plan_words = _read_plans(plans, known, translations, languages)
     screens = _read_lexicons(instruments, plans, lexicons)
-    for plan in found.values():
-        if plan.lexicon and plan.lexicon not in screens:
-            raise CatalogueError(instruments, f"plan {plan.id}", f"There is no lexicon called “{plan.lexicon}”.")
-        unknown = set(plan.text_advice) - {"*"} - set(screens[plan.lexicon].classes if plan.lexicon else ())
-        if unknown:
-            raise CatalogueError(instruments, f"plan {plan.id}", f"text_advice names no class: {', '.join(unknown)}.")
+    _check_lexicons(instruments, found.values(), screens)
     calendars = {plan.id: plan.calendar for plan in found.values() if plan.calendar is not None}
     working = {name: read_working_days(calendar.holidays, days) for name, calendar in calendars.items()}
     terms, term_words = _read_terms(instruments.parent / "terms", translations, languages)
@@ -130,6 +125,16 @@ def read(
         terms=terms,
         term_words=term_words,
     )
+
+
+def _check_lexicons(where: Path, plans: Iterable[Plan], screens: Mapping[str, Lexicon]) -> None:
+    """A plan's lexicon is there, and the classes that it names are in it."""
+    for plan in plans:
+        if plan.lexicon and plan.lexicon not in screens:
+            raise CatalogueError(where, f"plan {plan.id}", f"There is no lexicon called “{plan.lexicon}”.")
+        unknown = set(plan.text_advice) - {"*"} - set(screens[plan.lexicon].classes if plan.lexicon else ())
+        if unknown:
+            raise CatalogueError(where, f"plan {plan.id}", f"text_advice names no class: {', '.join(unknown)}.")
 
 
 def _read_plans(

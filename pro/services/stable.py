@@ -97,8 +97,8 @@ def mark(work: Work, source: str, items: Collection[str], reason: str, language:
 
 def marks(work: Work, participant: Participant, language: str) -> list[Item]:
     """The marks of a participant that count now."""
-    plan = work.catalogue.plans[participant.plan]
-    if plan.lowering is None:
+    plan = work.catalogue.plans.get(participant.plan)
+    if plan is None or plan.lowering is None:
         return []
     query = select(Circumstance).where(Circumstance.participant_id == participant.id, Circumstance.name == NAME)
     newest = {row.item: row for row in work.session.scalars(query.order_by(Circumstance.id))}

@@ -18,6 +18,7 @@ from pro.errors import (
     AlreadySubmitted,
     BadData,
     CodeExpired,
+    Frozen,
     NotAllowed,
     NotFound,
     ProError,
@@ -55,6 +56,7 @@ FAILURES: Mapping[tuple[type[ProError], str], Failure] = {
     (AlreadySubmitted, ""): Failure(409, "received"),
     (NotAllowed, ""): Failure(403, "not_allowed", logging.WARNING),
     (BadData, ""): UNREADABLE,
+    (Frozen, ""): Failure(409, "not_allowed", logging.WARNING),
 }
 
 STATUSES: Mapping[int, Failure] = {

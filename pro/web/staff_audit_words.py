@@ -11,16 +11,23 @@ from flask import Flask
 
 from pro.services.trail import Fact, Line
 from pro.web import site
+from pro.web.staff_account_words import CHANGES
 from pro.web.staff_date_words import anchor_shown, day_shown
 from pro.web.staff_refusals import N_
 from pro.web.staff_words import TABLES, word
 
 # Action -> sentence. Who did it stands beside it.
 SENTENCES: Mapping[str, str] = {
+    **CHANGES,
     "absence.cancelled": N_("Took back an absence"),
     "absence.put": N_("Put an absence into the roster"),
     "alert.acknowledged": N_("Acknowledged an alert"),
     "alert.advised": N_("Read the emergency advice and went on"),
+    "adverse_event.recorded": N_("Recorded an adverse event"),
+    "adverse_event.ended": N_("Recorded that an adverse event has ended"),
+    "adverse_event.reported": N_("Recorded that a serious adverse event was reported"),
+    "alert.closed": N_("Closed an alert"),
+    "alert.taken_over": N_("Took an alert over from a colleague"),
     "alert.changed": N_("An alert changed its level"),
     "alert.closed_itself": N_("An alert closed itself: the answer came"),
     "alert.corrected": N_("Read the emergency advice and took the answer back"),
@@ -56,14 +63,19 @@ SENTENCES: Mapping[str, str] = {
     "correction.approved": N_("Approved a correction"),
     "correction.refused": N_("Refused a correction"),
     "correction.requested": N_("Asked for a correction"),
+    "decision.made": N_("Decided and signed"),
     "drill.begun": N_("A weekly test alert began"),
     "drill.confirmed": N_("Confirmed a weekly test alert"),
     "drill.failed": N_("A weekly test alert failed"),
     "duty.cancelled": N_("Ended a stretch of duty"),
     "duty.put": N_("Put somebody on duty"),
+    "endoscopy.asked": N_("Asked for an endoscopy"),
+    "endoscopy.done": N_("Recorded the result of an endoscopy"),
+    "endoscopy.taken_back": N_("Took an endoscopy back"),
     "expected.reason": N_("Said why a form is missing"),
     "freeze.lifted": N_("Lifted a freeze"),
     "freeze.set": N_("Froze the record"),
+    "grading.signed": N_("Assessed by CTCAE and signed"),
     "inbound.assigned": N_("Filed a text from an unknown number"),
     "inbound.read": N_("Read a text"),
     "inbound.seen": N_("Looked at a text from an unknown number"),
@@ -73,6 +85,7 @@ SENTENCES: Mapping[str, str] = {
     "message.failed": N_("A message could not be sent"),
     "message.written": N_("Wrote a text to the participant"),
     "message.sent": N_("A message was sent"),
+    "participant.pre_dose_drawn": N_("Printed the sheet before a dose"),
     "participant.died": N_("The death was recorded: everything is closed"),
     "participant.enrolled": N_("Enrolled a participant"),
     "participant.language": N_("Changed the language of forms and messages"),
@@ -88,6 +101,8 @@ SENTENCES: Mapping[str, str] = {
     "reminder.dropped": N_("A reminder was left out"),
     "signature.given": N_("Signed"),
     "staff.added": N_("An account was made"),
+    "staff.code_failed": N_("Typed a wrong code of the second factor"),
+    "staff.password_given": N_("Gave the right password; the second factor is still asked for"),
     "staff.sign_in_failed": N_("A sign-in failed"),
     "staff.signed_in": N_("Signed in"),
     "staff.signed_out": N_("Signed out"),
@@ -102,8 +117,8 @@ SENTENCES: Mapping[str, str] = {
 # Kind of event -> the first parts of its actions.
 _PREFIXES: Mapping[str, tuple[str, ...]] = {
     "answers": ("answers", "assessment", "correction"),
-    "alerts": ("alert",),
-    "dates": ("anchors", "circumstance", "plan", "expected"),
+    "alerts": ("alert", "adverse_event", "grading"),
+    "dates": ("anchors", "circumstance", "plan", "expected", "endoscopy", "decision"),
     "messages": ("message", "receipt", "reminder", "text", "inbound"),
     "calls": ("call", "task"),
     "people": ("participant", "card", "consent"),

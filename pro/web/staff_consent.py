@@ -9,7 +9,6 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from pro.errors import BadData, NotAllowed
-from pro.models import Participant
 from pro.services import consents, enrolment, records
 from pro.web import site
 from pro.web.guard import Person, needs
@@ -29,61 +28,63 @@ def show(staff: Person, participant_id: int) -> ResponseReturnValue:
     """Every version that was signed, and whether it stands."""
     person = records.participant(site.work(), participant_id)
     site.work().record("participant.seen", person, participant_id=person.id)
-    return _page(person, _signing(person), WithdrawForm(formdata=None))
+    return _page(person.id, _signing(person.id), WithdrawForm(formdata=None))
 
 
 @pages.post(PATH)
 @needs("record_consent")
 def act(staff: Person, participant_id: int) -> ResponseReturnValue:
     """Record a new version, or the withdrawal."""
-    person = records.participant(site.work(), participant_id)
     wish = request.form.get("do", "")
     if wish == "sign":
-        return _sign(person)
+        return _sign(participant_id)
     if wish == "withdraw":
-        return _withdraw(person)
+        return _withdraw(participant_id)
     raise BadData("unknown_act")
 
 
-def _sign(person: Participant) -> ResponseReturnValue:
-    form = _signing(person, request.form)
+def _sign(participant_id: int) -> ResponseReturnValue:
+    person = records.participant(site.work(), participant_id)
+    form = _signing(participant_id, request.form)
     try:
         consents.sign(site.work(), person, **form.wish())
     except BadData as bad:
         form.refuse(cast(Mapping[str, str], bad.details["fields"]))
-        return _page(person, form, WithdrawForm(formdata=None), 400)
+        return _page(participant_id, form, WithdrawForm(formdata=None), 400)
     except NotAllowed as refusal:
-        return _page(person, form, WithdrawForm(formdata=None), 409, refusal.why)
-    return _done(person, "consent_signed")
+        return _page(participant_id, form, WithdrawForm(formdata=None), 409, refusal.why)
+    return _done(participant_id, "consent_signed")
 
 
-def _withdraw(person: Participant) -> ResponseReturnValue:
+def _withdraw(participant_id: int) -> ResponseReturnValue:
+    person = records.participant(site.work(), participant_id)
     form = WithdrawForm(request.form)
     try:
         enrolment.withdraw_consent(site.work(), person, scope=form.scope.data or "", told=form.told.data or "")
     except BadData as bad:
         form.refuse(cast(Mapping[str, str], bad.details["fields"]))
-        return _page(person, _signing(person), form, 400)
-    return _done(person, "consent_withdrawn")
+        return _page(participant_id, _signing(participant_id), form, 400)
+    return _done(participant_id, "consent_withdrawn")
 
 
-def _done(person: Participant, key: str) -> ResponseReturnValue:
+def _done(participant_id: int, key: str) -> ResponseReturnValue:
     notify(key)
-    return redirect(url_for("staff.consent.show", participant_id=person.id), code=303)
+    return redirect(url_for("staff.consent.show", participant_id=participant_id), code=303)
 
 
-def _signing(person: Participant, typed: Mapping[str, str] | None = None) -> ConsentForm:
+def _signing(participant_id: int, typed: Mapping[str, str] | None = None) -> ConsentForm:
     form = ConsentForm(formdata=typed)
     known = site.house().catalogue.languages
     form.language.choices = choices(item for item in LANGUAGES.items() if item[0] in known)
     if typed is None:
-        form.language.data = person.language
+        form.language.data = records.participant(site.work(), participant_id).language
     return form
 
 
 def _page(
-    person: Participant, form: ConsentForm, withdrawal: WithdrawForm, status: int = 200, why: str = ""
+    participant_id: int, form: ConsentForm, withdrawal: WithdrawForm, status: int = 200, why: str = ""
 ) -> ResponseReturnValue:
+    person = records.participant(site.work(), participant_id)
     found = {
         "person": person,
         "rows": consents.ledger(site.work(), person),

@@ -10,10 +10,9 @@ from flask.typing import ResponseReturnValue
 
 from pro.core.level import Level
 from pro.errors import BadData, NotAllowed
-from pro.models import Assessment
-from pro.services import alerting, cases, corrections, roster
+from pro.services import cases, corrections, roster
 from pro.services.corrections import Row, Wish
-from pro.services.sheets import Question, Sheet
+from pro.services.sheets import Question
 from pro.web import site, staff_entry
 from pro.web.guard import Person, needs
 from pro.web.staff_entry import Typed
@@ -39,10 +38,10 @@ def everything(staff: Person) -> ResponseReturnValue:
 @needs("see_answers")
 def form(staff: Person, assessment_id: int) -> ResponseReturnValue:
     """The answers of a form that was sent, with what was corrected; ``item``: the one to ask about."""
-    assessment, sheet = corrections.sheet(site.work(), assessment_id, site.language())
+    _sent, sheet = corrections.sheet(site.work(), assessment_id, site.language())
     item = request.args.get("item", "")
     question = corrections.question_of(sheet, item) if item else None
-    return _form_page(assessment, sheet, question, _blank(staff), Typed())
+    return _form_page(assessment_id, question, _blank(staff), Typed())
 
 
 @pages.post(FORM)
@@ -64,10 +63,10 @@ def ask(staff: Person, assessment_id: int) -> ResponseReturnValue:
     if question.id not in typed.given and question.id not in typed.problems:
         typed.problems[question.id] = "new_answer_needed"
     if typed.problems:
-        return _form_page(assessment, sheet, question, typed_form, typed, 400)
+        return _form_page(assessment_id, question, typed_form, typed, 400)
     proof = typed_form.proof()
     if proof is None:
-        return _form_page(assessment, sheet, question, typed_form, typed, 400)
+        return _form_page(assessment_id, question, typed_form, typed, 400)
     local, by = typed_form.local(), typed_form.heard_by.data or ""
     wish = Wish(
         item=question.id,
@@ -84,9 +83,9 @@ def ask(staff: Person, assessment_id: int) -> ResponseReturnValue:
         if "value" in problems:
             typed.problems[question.id] = problems.pop("value")
         typed_form.refuse(problems)
-        return _form_page(assessment, sheet, question, typed_form, typed, 400)
+        return _form_page(assessment_id, question, typed_form, typed, 400)
     except NotAllowed as refusal:
-        return _form_page(assessment, sheet, question, typed_form, typed, 409, refusal.why)
+        return _form_page(assessment_id, question, typed_form, typed, 409, refusal.why)
     notify("correction_asked")
     return redirect(url_for("staff.corrections.one", correction_id=row.id), code=303)
 
@@ -123,8 +122,7 @@ def decide(staff: Person, correction_id: int) -> ResponseReturnValue:
     notify("correction_approved" if wish == "approve" else "correction_refused")
     case = None
     if wish == "approve":
-        assessment = work.session.get_one(Assessment, done.assessment_id)
-        case = cases.case_of(work, alerting.source_of(assessment), site.language())
+        case = cases.case_of(work, f"assessment:{done.assessment_id}", site.language())
     if case is not None and case.level >= Level.URGENT:
         return redirect(url_for("staff.alert", alert_id=case.alert_id), code=303)
     return redirect(url_for("staff.corrections.one", correction_id=correction_id), code=303)
@@ -139,14 +137,14 @@ def _blank(staff: Person, typed: Mapping[str, str] | None = None) -> CorrectionF
 
 
 def _form_page(
-    assessment: Assessment,
-    sheet: Sheet,
+    assessment_id: int,
     question: Question | None,
     form: CorrectionForm,
     typed: Typed,
     status: int = 200,
     why: str = "",
 ) -> ResponseReturnValue:
+    assessment, sheet = corrections.sheet(site.work(), assessment_id, site.language())
     found = {
         "assessment": assessment,
         "sheet": sheet,

@@ -9,7 +9,6 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from pro.errors import BadData, NotAllowed
-from pro.models import Participant
 from pro.services import freezing, records
 from pro.web import site
 from pro.web.guard import Person, needs
@@ -39,7 +38,7 @@ def study_act(staff: Person, plan: str) -> ResponseReturnValue:
 def participant(staff: Person, participant_id: int) -> ResponseReturnValue:
     """Whether the records of one participant are frozen."""
     person = records.participant(site.work(), participant_id)
-    return _page(person.plan, person, FreezeForm(formdata=None))
+    return _page(person.plan, person.id, FreezeForm(formdata=None))
 
 
 @pages.post("/participants/<int(max=2147483647):participant_id>/freeze")
@@ -47,38 +46,40 @@ def participant(staff: Person, participant_id: int) -> ResponseReturnValue:
 def participant_act(staff: Person, participant_id: int) -> ResponseReturnValue:
     """Freeze the records of one participant, or lift that."""
     person = records.participant(site.work(), participant_id)
-    return _act(person.plan, person, url_for("staff.freezes.participant", participant_id=participant_id))
+    return _act(person.plan, person.id, url_for("staff.freezes.participant", participant_id=participant_id))
 
 
 def _plan(name: str) -> str:
     return str(records.plan_named(site.work(), name))
 
 
-def _act(plan: str, person: Participant | None, back: str) -> ResponseReturnValue:
+def _act(plan: str, participant_id: int | None, back: str) -> ResponseReturnValue:
     form, wish = FreezeForm(request.form), request.form.get("do", "")
+    person = records.participant(site.work(), participant_id) if participant_id else None
     if wish not in ("freeze", "lift"):
         raise BadData("unknown_act")
     if not (form.reason.data or "").strip():
         form.refuse({"reason": "why_needed"})
-        return _page(plan, person, form, 400)
+        return _page(plan, participant_id, form, 400)
     proof = form.proof()
     if proof is None:
-        return _page(plan, person, form, 400)
+        return _page(plan, participant_id, form, 400)
     try:
         act = freezing.freeze if wish == "freeze" else freezing.lift
         act(site.work(), proof, plan, person, form.reason.data or "")
     except BadData as bad:
         form.refuse(cast(Mapping[str, str], bad.details["fields"]))
-        return _page(plan, person, form, 400)
+        return _page(plan, participant_id, form, 400)
     except NotAllowed as refusal:
-        return _page(plan, person, form, 409, refusal.why)
+        return _page(plan, participant_id, form, 409, refusal.why)
     notify("frozen_now" if wish == "freeze" else "unfrozen_now")
     return redirect(back, code=303)
 
 
 def _page(
-    plan: str, person: Participant | None, form: FreezeForm, status: int = 200, why: str = ""
+    plan: str, participant_id: int | None, form: FreezeForm, status: int = 200, why: str = ""
 ) -> ResponseReturnValue:
+    person = records.participant(site.work(), participant_id) if participant_id else None
     rows = freezing.freezes(site.work(), plan, person)
     title = site.house().catalogue.plan_words[plan, site.language()].title
     found = {"plan": plan, "title": title, "person": person, "rows": rows, "form": form, "why": REFUSALS.get(why, why)}

@@ -22,8 +22,9 @@ from pro.services import signing
 from pro.services.signing import Confirmed
 from pro.web import site
 from pro.web.staff_forms import DATES, TYPED_MOMENTS, choices
+from pro.web.staff_record_words import CONSENT_WAYS, HEARD, SCOPES
 from pro.web.staff_refusals import N_, REFUSALS
-from pro.web.staff_words import CONSENT_WAYS, HEARD, SCOPES, moment
+from pro.web.staff_words import moment
 
 
 class SignedForm(FlaskForm):

@@ -17,6 +17,7 @@ from pro.core.stretch import Stretch
 from pro.web import site
 from pro.web.staff_account_words import TABLES as ACCOUNT_TABLES
 from pro.web.staff_care_words import TABLES as CARE_TABLES
+from pro.web.staff_record_words import TABLES as RECORD_TABLES
 from pro.web.staff_refusals import N_, REFUSALS
 from pro.web.staff_text_words import TABLES as TEXT_TABLES
 
@@ -250,29 +251,7 @@ MOVES: Mapping[str, str] = {
     "over": N_("stays, it is over"),
 }
 
-# How the participant confirmed a correction.
-HEARD: Mapping[str, str] = {
-    "phone": N_("By phone"),
-    "visit": N_("Face to face"),
-    "text": N_("In a text message"),
-    "letter": N_("In writing"),
-}
-
-# How a consent was signed, and what a withdrawal ends.
-CONSENT_WAYS: Mapping[str, str] = {
-    "paper": N_("On paper"),
-    "witness": N_("On paper, before a witness"),
-    "electronic": N_("Electronically"),
-}
-SCOPES: Mapping[str, str] = {
-    "questions": N_("No more questions; what was answered stays in the study"),
-    "data": N_("No more questions, and no further use of the data either"),
-}
-
 TABLES: Mapping[str, Mapping[str, str]] = {
-    "heard": HEARD,
-    "consent_way": CONSENT_WAYS,
-    "scope": SCOPES,
     "role": ROLES,
     "place": PLACES,
     "page": PAGES,
@@ -302,6 +281,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     **TEXT_TABLES,
     **CARE_TABLES,
     **ACCOUNT_TABLES,
+    **RECORD_TABLES,
 }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from pro.web.staff_audit_words import KIND_WORDS, KINDS, SENTENCES
 
 PRO = Path(__file__).parent.parent.parent / "pro"
-ACTION = re.compile(r"[a-z]+\.[a-z_]+")
+ACTION = re.compile(r"[a-z_]+\.[a-z_]+")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 

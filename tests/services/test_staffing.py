@@ -246,23 +246,27 @@ def test_a_password_is_kept_as_a_hash_only(ward):
     assert all(row.password_hash.startswith("$argon2id$") for row in ward.rows(Staff))
 
 
-READ = "own_account see_alert see_answers see_board see_dates see_drill see_inbox see_participants see_roster"
-ACT = (
-    "acknowledge assign_text check_answers confirm_drill enter_answers log_call make_card note reply_text see_identity"
-    " send_form set_dates set_reason"
+READ = (
+    "own_account see_alert see_answers see_board see_dates see_drill see_events see_inbox see_participants see_roster"
+    " see_ulcers"
 )
-LEAD = "edit_roster enrol"
+ACT = (
+    "acknowledge assign_text check_answers confirm_drill enter_answers log_call make_card note record_consent"
+    " record_endoscopy reply_text see_identity send_form set_dates set_reason take_over"
+)
+LEAD = "edit_roster enrol report_event see_audit"
+NURSE = "close_alert mark_stable"
 
 
 @pytest.mark.parametrize(
     ("role", "rights"),
     [
-        ("coordinator", f"{READ} {ACT} {LEAD}"),
-        ("investigator", f"{READ} {ACT} {LEAD}"),
-        ("nurse", f"{READ} {ACT}"),
-        ("monitor", READ),
-        ("statistician", "own_account see_answers see_dates see_participants"),
-        ("administrator", "edit_roster manage_staff own_account see_drill see_roster"),
+        ("coordinator", f"{READ} {ACT} {LEAD} ask_correction"),
+        ("investigator", f"{READ} {ACT} {LEAD} {NURSE} assess decide decide_correction export_audit freeze"),
+        ("nurse", f"{READ} {ACT} {NURSE} ask_correction"),
+        ("monitor", f"{READ} export_audit see_audit"),
+        ("statistician", "own_account see_answers see_dates see_events see_participants see_ulcers"),
+        ("administrator", "edit_roster manage_staff own_account see_audit see_drill see_roster"),
         ("nobody", ""),
         ("", ""),
     ],

@@ -32,9 +32,10 @@ class Desk:
         self.client = self.app.test_client()
 
     def open(self, path: str, **headers: str) -> TestResponse:
-        """GET ``path``."""
+        """GET ``path``; a file leaves the last page where it is."""
         answer = self.client.get(path, headers=headers)
-        self.page = unescape(answer.get_data(as_text=True))
+        if answer.mimetype.startswith("text/"):
+            self.page = unescape(answer.get_data(as_text=True))
         return answer
 
     def post(self, path: str, **data: object) -> TestResponse:
