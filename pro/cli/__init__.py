@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from pro.cli import demo, drill, operate, plan, reply, schema, score, screen, triage, wording
+from pro.cli import demo, drill, operate, plan, reply, schema, score, screen, simulate, triage, wording
 from pro.work import House
 
 
@@ -28,5 +28,6 @@ def register(app: Flask, house: House | None, problems: list[str]) -> None:
         operate.staff_group,
         wording.wording,
         demo.demo,
+        simulate.simulate,
     ):
         app.cli.add_command(command)

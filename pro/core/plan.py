@@ -322,7 +322,8 @@ class Plan:
     one that silences a QLQ-C30 rule, may be. ``calendar``: None for a study whose forms are all sent by hand.
     ``lexicon``: by which free texts are screened; ``text_advice``: its class -> the advice that an emergency shows
     ("*": all others). ``drilling``: None for a study without a weekly synthetic alert. ``score_proxy``: score what
-    somebody answered for the participant.
+    somebody answered for the participant. ``alerts_per_week``: how many urgent and emergency alerts staff can take (0:
+    nobody said).
     """
 
     id: str
@@ -343,6 +344,7 @@ class Plan:
     text_advice: Mapping[str, str] = field(default_factory=dict)
     drilling: Drilling | None = None
     score_proxy: bool = False
+    alerts_per_week: int = 0
 
     def advice_on_text(self, class_id: str) -> str:
         """The advice block for a red flag of this class in a free text; "" for a plan without one."""

@@ -3,6 +3,7 @@
 from pro.models.access import Access, Attempt
 from pro.models.alert import Alert, AlertNote
 from pro.models.assessment import Answer, Assessment, Score, Wording
+from pro.models.cohort import Cohort
 from pro.models.event import Event, Heartbeat, Seal
 from pro.models.expected import MISSING_REASONS, Expected
 from pro.models.inbound import Card, Inbound
@@ -28,6 +29,7 @@ __all__ = [
     "Call",
     "Card",
     "Circumstance",
+    "Cohort",
     "Drill",
     "Duty",
     "Event",

@@ -24,7 +24,7 @@ SESSION_HOURS = 12
 TOUCH = timedelta(minutes=1)
 
 _READ = {"see_board", "see_alert", "see_participants", "see_dates", "see_answers", "see_roster", "see_drill"}
-_READ |= {"see_inbox"}
+_READ |= {"see_inbox", "see_cohort"}
 _ACT = {"acknowledge", "note", "see_identity", "confirm_drill", "log_call", "enter_answers", "check_answers"} | {
     "set_dates",
     "set_reason",
@@ -32,11 +32,11 @@ _ACT = {"acknowledge", "note", "see_identity", "confirm_drill", "log_call", "ent
     "assign_text",
 }
 RIGHTS: Mapping[str, frozenset[str]] = {
-    "coordinator": frozenset(_READ | _ACT | {"enrol", "send_form", "make_card", "edit_roster"}),
-    "investigator": frozenset(_READ | _ACT | {"enrol", "send_form", "make_card", "edit_roster"}),
+    "coordinator": frozenset(_READ | _ACT | {"enrol", "send_form", "make_card", "edit_roster", "simulate"}),
+    "investigator": frozenset(_READ | _ACT | {"enrol", "send_form", "make_card", "edit_roster", "simulate"}),
     "nurse": frozenset(_READ | _ACT | {"send_form", "make_card"}),
     "monitor": frozenset(_READ),
-    "statistician": frozenset({"see_participants", "see_dates", "see_answers"}),
+    "statistician": frozenset({"see_participants", "see_dates", "see_answers", "see_cohort"}),
     "administrator": frozenset({"see_roster", "edit_roster", "see_drill"}),
 }
 

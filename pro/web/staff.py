@@ -17,6 +17,7 @@ from pro.web import (
     guard,
     site,
     staff_cards,
+    staff_cohort,
     staff_dates,
     staff_drills,
     staff_entry,
@@ -24,6 +25,7 @@ from pro.web import (
     staff_page,
     staff_participants,
     staff_roster,
+    staff_simulator,
     staff_tasks,
 )
 from pro.web.guard import Person, needs
@@ -42,6 +44,8 @@ pages.register_blueprint(staff_drills.pages)
 pages.register_blueprint(staff_tasks.pages)
 pages.register_blueprint(staff_entry.pages)
 pages.register_blueprint(staff_inbox.pages)
+pages.register_blueprint(staff_cohort.pages)
+pages.register_blueprint(staff_simulator.pages)
 
 # Pages whose notes outlive the session.
 KEEPS_NOTES = re.compile(
@@ -56,6 +60,8 @@ PLACES = {
     "drills": "drill",
     "tasks": "task",
     "inbox": "inbox",
+    "cohort": "cohort",
+    "simulator": "simulator",
 }
 FILTERS = ("unacknowledged", "in_hand", "texts", "calls", "messages", "papers", "forms", "missed")
 

@@ -71,7 +71,7 @@ def context() -> dict[str, Any]:
 
 def _switch() -> str:
     """This page in the other language; what chose the page stays, a page that only a post can make is left behind."""
-    names = ("next", "why", "show", "mode", "kind", "number")
+    names = ("next", "why", "show", "mode", "kind", "number", "plan")
     kept = {name: request.args[name] for name in names if name in request.args}
     kept["lang"] = site.translator().other
     path = request.path.removesuffix("/send")

@@ -196,6 +196,8 @@ PAGES = {
     "drill": N_("the weekly test alert"),
     "task": N_("the phone task that you opened"),
     "inbox": N_("the texts that you opened"),
+    "cohort": N_("the figures of the study"),
+    "simulator": N_("the simulator"),
     "participant": N_("the participant’s page"),
     "participants": N_("the list of participants"),
 }
