@@ -101,6 +101,7 @@ class PlanFile(Part):
     previous_days: int = Field(gt=0)
     recent_hours: int = Field(gt=0)
     score_proxy: bool = Field(False, description="Score what somebody answered for the participant; it is always kept")
+    alerts_per_week: int = Field(0, ge=0, description="Loud alerts a week that staff can take; 0 = nobody said")
     named: dict[Name, Text] = {}
     rules: tuple[RuleFile, ...] = Field(min_length=1)
     lowering: LoweringFile | None = None
@@ -139,9 +140,11 @@ class PlanWordsFile(Part):
     stopping: dict[str, Text] = Field({}, description="What the protocol says of each state and step")
 
 
-def read_plan(path: Path, instruments: Mapping[str, Instrument]) -> Plan:
-    """The plan in ``path``. CatalogueError names the rule and column of anything unknown, double or contradictory."""
-    file = parse(path, PlanFile)
+def read_plan(path: Path, instruments: Mapping[str, Instrument], text: str | None = None) -> Plan:
+    """The plan in ``path``, or in ``text`` under that name. CatalogueError names the rule and column of anything
+    unknown, double or contradictory.
+    """
+    file = parse(path, PlanFile, text)
     if file.id != path.stem:
         raise CatalogueError(path, "id", f"The file is called {path.name} but its id is “{file.id}”: use one name.")
     _known(path, "instruments", file.instruments, instruments, "instrument")
@@ -166,6 +169,7 @@ def read_plan(path: Path, instruments: Mapping[str, Instrument]) -> Plan:
         previous_days=file.previous_days,
         recent_hours=file.recent_hours,
         score_proxy=file.score_proxy,
+        alerts_per_week=file.alerts_per_week,
         calendar=read_calendar(path, file.calendar, file.instruments) if file.calendar else None,
         pre_dose=read_pre_dose(path, file.pre_dose, file.instruments, instruments) if file.pre_dose else None,
     )

@@ -53,10 +53,12 @@ Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^-?(?:0|[1-9]
 Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|)$"), ["~", "n", ""])
 
 
-def load(path: Path) -> object:
-    """The data in the YAML file ``path``. CatalogueError if it cannot be read, is not YAML or says one key twice."""
+def load(path: Path, text: str | None = None) -> object:
+    """The data in the YAML file ``path``, or in ``text`` if it is given. CatalogueError if it cannot be read, is not
+    YAML or says one key twice.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8") if text is None else text
         _check_shape(text)
         return yaml.load(text, Loader)  # noqa: S506 (Loader is a safe loader)
     except (OSError, UnicodeDecodeError) as problem:
@@ -81,9 +83,9 @@ def _check_shape(text: str) -> None:
             raise yaml.MarkedYAMLError(problem=sentence, problem_mark=mark)
 
 
-def parse(path: Path, model: type[Model]) -> Model:
-    """``path`` read and checked as ``model``. CatalogueError names the first few places that do not fit."""
-    data = load(path)
+def parse(path: Path, model: type[Model], text: str | None = None) -> Model:
+    """``path`` (or ``text``) read and checked as ``model``. CatalogueError names the first places that do not fit."""
+    data = load(path, text)
     try:
         return model.model_validate(data)
     except ValidationError as problem:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from pro.cli import demo, drill, operate, plan, reply, schema, score, screen, templates, triage, wording
+from pro.cli import demo, drill, operate, plan, reply, schema, score, screen, simulate, templates, triage, wording
 from pro.work import House
 
 
@@ -29,5 +29,6 @@ def register(app: Flask, house: House | None, problems: list[str]) -> None:
         wording.wording,
         templates.templates,
         demo.demo,
+        simulate.simulate,
     ):
         app.cli.add_command(command)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import math
 import os
 import signal
 import socket
 import sys
+import threading
 import time
 from datetime import datetime
 from pathlib import Path
@@ -21,13 +23,18 @@ from pro import db
 from pro.cli.house import current_house, house, working
 from pro.errors import BadData
 from pro.messaging import outbox, providers
-from pro.services import audit, duties, roster, rounds, second_factor, staffing
+from pro.services import audit, cohort, duties, roster, rounds, second_factor, staffing
 from pro.services.passwords import PASSWORD_LENGTH
+from pro.work import House
 
 # The outbox is looked at every second, the rest of the round less often.
 PAUSE = 1.0
 ROUND_EVERY = 5.0
+# How often somebody looks whether a study's figures are due.
+FIGURES_EVERY = 15.0
 WHEN = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
+
+log = logging.getLogger(__name__)
 
 db_group = AppGroup("db", help="Bring the tables to this version.")
 audit_group = AppGroup("audit", help="Verify the hash chain of the audit trail.")
@@ -59,7 +66,11 @@ def tick(forever: bool) -> None:
     worker = f"{socket.gethostname()}:{os.getpid()}"
     if not forever:
         rounds.tick(the_house, senders, worker)
+        count_figures(the_house)
         return
+    ended = threading.Event()
+    # Counting a large study takes seconds: alerts must not wait for it.
+    threading.Thread(target=keep_counting, args=(the_house, ended), daemon=True).start()
     lines = outbox.ProviderLines()
     last = -math.inf
     while not stop.wished:
@@ -70,7 +81,23 @@ def tick(forever: bool) -> None:
             done = rounds.send(the_house, senders, worker, lines)
         # With a backlog there is no time to sleep.
         time.sleep(0 if done or stop.wished else PAUSE)
+    ended.set()
     rounds.finish(the_house, lines)
+
+
+def keep_counting(the_house: House, ended: threading.Event) -> None:
+    """Renew the figures of every study when they are due, until ``ended``."""
+    while not ended.is_set():
+        count_figures(the_house)
+        ended.wait(FIGURES_EVERY)
+
+
+def count_figures(the_house: House) -> None:
+    """The same once. What breaks is logged; the page says how old its figures are."""
+    try:
+        cohort.renew_due(the_house)
+    except Exception as error:
+        log.error("the figures of a study could not be counted: %s", type(error).__name__)
 
 
 def alone(folder: Path) -> bool:

@@ -325,7 +325,8 @@ class Plan:
     ``lexicon``: by which free texts are screened; ``text_advice``: its class -> the advice that an emergency shows
     ("*": all others). ``drilling``: None for a study without a weekly synthetic alert. ``score_proxy``: score what
     somebody answered for the participant. ``pre_dose``: None for a study without a card to look at before a dose.
-    somebody answered for the participant. ``stopping``: None for a study without a rule about ulcers.
+    ``stopping``: None for a study without a rule about ulcers. ``alerts_per_week``: how many urgent and emergency
+    alerts staff can take (0: nobody said).
     """
 
     id: str
@@ -348,6 +349,7 @@ class Plan:
     stopping: Stopping | None = None
     score_proxy: bool = False
     pre_dose: PreDose | None = None
+    alerts_per_week: int = 0
 
     def advice_on_text(self, class_id: str) -> str:
         """The advice block for a red flag of this class in a free text; "" for a plan without one."""

@@ -4,6 +4,7 @@ from pro.models.access import Access, Attempt
 from pro.models.alert import Alert, AlertNote
 from pro.models.assessment import Answer, Assessment, Score, Wording
 from pro.models.care import ATTRIBUTIONS, DISPOSITIONS, NO_EVENT, AdverseEvent, Closing, Grading, Handover
+from pro.models.cohort import Cohort
 from pro.models.consent import SCOPES, WAYS, Consent
 from pro.models.correction import HEARD, Correction, Freeze
 from pro.models.event import Event, Heartbeat, Seal
@@ -43,6 +44,7 @@ __all__ = [
     "Consent",
     "Correction",
     "Decision",
+    "Cohort",
     "Drill",
     "Duty",
     "Endoscopy",

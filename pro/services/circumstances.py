@@ -146,11 +146,10 @@ def recent_answers(work: Work, assessment: Assessment, hours: int) -> dict[str, 
     query = (
         select(Answer.item, func.max(given_at))
         .join(Assessment, Assessment.id == Answer.assessment_id)
-        .where(Answer.id.in_(newest), Answer.state == "given", given_at > moment - timedelta(hours=hours))
+        .where(Answer.id.in_(newest), Answer.state == "given")
+        .where(given_at > moment - timedelta(hours=hours), given_at <= moment)
         .group_by(Answer.item)
     )
-    if assessment.answered_at is not None:
-        query = query.where(given_at <= moment)
     return {item: (moment - at).total_seconds() / 3600 for item, at in work.session.execute(query)}
 
 

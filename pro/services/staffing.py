@@ -28,7 +28,7 @@ TOUCH = timedelta(minutes=1)
 
 _OWN = {"own_account"}
 _READ = _OWN | {"see_board", "see_alert", "see_participants", "see_dates", "see_answers", "see_roster", "see_drill"}
-_READ |= {"see_inbox", "see_events", "see_ulcers"}
+_READ |= {"see_inbox", "see_events", "see_ulcers", "see_cohort"}
 _ACT = {"acknowledge", "note", "see_identity", "confirm_drill", "log_call", "enter_answers", "check_answers"} | {
     "set_dates",
     "set_reason",
@@ -38,7 +38,7 @@ _ACT = {"acknowledge", "note", "see_identity", "confirm_drill", "log_call", "ent
     "take_over",
     "record_endoscopy",
 }
-_RUN = {"enrol", "send_form", "make_card", "edit_roster"}
+_RUN = {"enrol", "send_form", "make_card", "edit_roster", "simulate"}
 _AUDIT = {"see_audit", "export_audit"}
 RIGHTS: Mapping[str, frozenset[str]] = {
     "coordinator": frozenset(_READ | _ACT | _RUN | {"see_audit", "ask_correction", "report_event"}),
@@ -52,7 +52,9 @@ RIGHTS: Mapping[str, frozenset[str]] = {
     ),
     "nurse": frozenset(_READ | _ACT | {"send_form", "make_card", "ask_correction", "close_alert", "mark_stable"}),
     "monitor": frozenset(_READ | _AUDIT),
-    "statistician": frozenset(_OWN | {"see_participants", "see_dates", "see_answers", "see_events", "see_ulcers"}),
+    "statistician": frozenset(
+        _OWN | {"see_participants", "see_dates", "see_answers", "see_events", "see_ulcers", "see_cohort"}
+    ),
     "administrator": frozenset(_OWN | {"see_roster", "edit_roster", "see_drill", "see_audit", "manage_staff"}),
 }
 # Whoever may do one of these signs in with a code as well where the settings ask for it: who sees identities, and who

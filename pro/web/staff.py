@@ -20,6 +20,7 @@ from pro.web import (
     staff_alert,
     staff_audit,
     staff_cards,
+    staff_cohort,
     staff_consent,
     staff_corrections,
     staff_course,
@@ -35,6 +36,7 @@ from pro.web import (
     staff_participants,
     staff_people,
     staff_roster,
+    staff_simulator,
     staff_steps,
     staff_tasks,
     staff_ulcers,
@@ -65,6 +67,8 @@ pages.register_blueprint(staff_steps.pages)
 pages.register_blueprint(staff_me.pages)
 pages.register_blueprint(staff_people.pages)
 pages.register_blueprint(staff_ulcers.pages)
+pages.register_blueprint(staff_cohort.pages)
+pages.register_blueprint(staff_simulator.pages)
 
 # Pages that show a note again in its own field.
 KEEPS_NOTES = re.compile(
@@ -84,6 +88,8 @@ PLACES = {
     "me": "me",
     "people": "people",
     "ulcers": "ulcers",
+    "cohort": "cohort",
+    "simulator": "simulator",
 }
 FILTERS = (
     "unacknowledged",

@@ -58,6 +58,8 @@ RIGHTS: Mapping[str, str] = {
     "see_events": N_("See adverse events"),
     "see_ulcers": N_("See ulcers and the stopping rule"),
     "see_audit": N_("Read the audit trail"),
+    "see_cohort": N_("See the figures of the whole study"),
+    "simulate": N_("Try changed rules on stored answers"),
     "export_audit": N_("Export the audit trail"),
     "take_over": N_("Take an alert over from a colleague"),
     "assess": N_("Assess by CTCAE and sign"),

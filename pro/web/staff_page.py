@@ -130,6 +130,7 @@ def _switch() -> str:
         "level",
         "owner",
         "on",
+        "plan",
     )
     kept = {name: request.args[name] for name in names if name in request.args}
     kept["lang"] = site.translator().other

@@ -214,6 +214,8 @@ PAGES = {
     "event": N_("the adverse events"),
     "audit": N_("the audit trail"),
     "ulcers": N_("the list of ulcers"),
+    "cohort": N_("the figures of the study"),
+    "simulator": N_("the simulator"),
     "participant": N_("the participant’s page"),
     "participants": N_("the list of participants"),
     "me": N_("your account"),

@@ -247,14 +247,14 @@ def test_a_password_is_kept_as_a_hash_only(ward):
 
 
 READ = (
-    "own_account see_alert see_answers see_board see_dates see_drill see_events see_inbox see_participants see_roster"
+    "own_account see_alert see_answers see_board see_cohort see_dates see_drill see_events see_inbox see_participants see_roster"
     " see_ulcers"
 )
 ACT = (
     "acknowledge assign_text check_answers confirm_drill enter_answers log_call make_card note record_consent"
     " record_endoscopy reply_text see_identity send_form set_dates set_reason take_over"
 )
-LEAD = "edit_roster enrol report_event see_audit"
+LEAD = "edit_roster enrol report_event see_audit simulate"
 NURSE = "close_alert mark_stable"
 
 
@@ -265,7 +265,7 @@ NURSE = "close_alert mark_stable"
         ("investigator", f"{READ} {ACT} {LEAD} {NURSE} assess decide decide_correction export_audit freeze"),
         ("nurse", f"{READ} {ACT} {NURSE} ask_correction"),
         ("monitor", f"{READ} export_audit see_audit"),
-        ("statistician", "own_account see_answers see_dates see_events see_participants see_ulcers"),
+        ("statistician", "own_account see_answers see_cohort see_dates see_events see_participants see_ulcers"),
         ("administrator", "edit_roster manage_staff own_account see_audit see_drill see_roster"),
         ("nobody", ""),
         ("", ""),

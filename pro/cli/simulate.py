@@ -1,0 +1,85 @@
+"""``flask simulate``: a changed plan file tried on what was answered, before anybody puts it to work."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from flask.cli import with_appcontext
+
+from pro.cli.house import current_house, house
+from pro.core.replay import Changed, Difference
+from pro.errors import BadData
+from pro.services import simulation
+from pro.services.simulation import Run
+
+
+@click.command("simulate", short_help="Try a changed plan file on what was answered.")
+@click.argument("plan_file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--plan", "plan_id", default="", help="The study to compare with; the first one if not given.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Only forms answered from this day on (UTC).")
+@click.option("--generated", type=click.IntRange(1, 1_000_000), help="Invent so many check-ins instead.")
+@click.option("--seed", default=1, help="With --generated: the same seed invents the same answers.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
+@with_appcontext
+def simulate(
+    plan_file: Path, plan_id: str, since: datetime | None, generated: int | None, seed: int, as_json: bool
+) -> None:
+    """Judge every stored form by the rules in use and by those in PLAN_FILE, and say what differs.
+
+    Nothing is written. Forms are judged with the facts, the baseline and the previous answers that were kept when they
+    were opened; rules about missed forms and the screening of free texts are not replayed. Ends with status 3 if an
+    emergency or a sign of an ulcer would be lost, with 1 if the file is no plan.
+    """
+    plans = house().catalogue.plans
+    old = plans.get(plan_id) if plan_id else next(iter(plans.values()))
+    if old is None:
+        click.echo(f"“{plan_id}” is not a plan here. There is: {', '.join(plans)}.", err=True)
+        sys.exit(2)
+    try:
+        new = simulation.changed_plan(house(), old, plan_file.read_text(encoding="utf-8", errors="replace"))
+    except BadData as bad:
+        click.echo(str(bad.details["sentence"]), err=True)
+        sys.exit(1)
+    if generated:
+        run = simulation.generated(house(), old, new, generated, seed)
+    else:
+        run = simulation.replay(current_house(), old, new, since=since.replace(tzinfo=UTC) if since else None)
+    click.echo(_json(run) if as_json else "\n".join(_lines(run.difference)))
+    sys.exit(0 if run.difference.is_safe else 3)
+
+
+def _json(run: Run) -> str:
+    found = asdict(run.difference) | {"since": run.since.isoformat() if run.since else None}
+    return json.dumps(found, ensure_ascii=False, default=str)
+
+
+def _lines(found: Difference) -> list[str]:
+    lines = [f"{found.forms} forms judged, {found.changed_forms} differently."]
+    if found.broken:
+        lines.append(f"{found.broken} forms could not be judged.")
+    if found.lost_emergencies:
+        lines.append(f"WARNING: {found.lost_emergencies} emergencies would be lost.")
+    if found.lost_ulcers:
+        lines.append(f"WARNING: {found.lost_ulcers} suspected ulcers would be lost.")
+    lines += ["", "week from | urgent and emergency alerts now | then"]
+    lines += [f"{week.monday} | {week.before} | {week.after}" for week in found.weeks]
+    lines += ["", "rule | level | now | then"]
+    lines += [f"{row.rule} | {row.level.word} | {row.before} | {row.after}" for row in found.rules]
+    if found.changed:
+        lines += ["", "form | answered | now | then | comes | goes | lost"]
+        lines += [_line(one) for one in found.changed]
+        if found.changed_forms > len(found.changed):
+            lines.append(f"{found.changed_forms - len(found.changed)} more forms differ.")
+    if found.silent:
+        lines += ["", f"Not replayed, for they ask about missed forms: {', '.join(found.silent)}."]
+    return lines
+
+
+def _line(one: Changed) -> str:
+    what = (one.label, f"{one.at:%Y-%m-%d}", one.before.word, one.after.word)
+    return " | ".join((*what, " ".join(one.gained), " ".join(one.gone), " ".join(one.lost)))

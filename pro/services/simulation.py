@@ -1,0 +1,160 @@
+"""Changed rules tried on what was answered, or on invented answers. Nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+from time import perf_counter
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from pro.catalogue import CatalogueError
+from pro.catalogue.plans import read_plan
+from pro.core import interview, scoring
+from pro.core.instrument import Instrument, Value
+from pro.core.plan import Plan
+from pro.core.replay import Difference, Form, difference
+from pro.core.triage import Case, Context
+from pro.errors import BadData
+from pro.models import Answer, Assessment, Participant
+from pro.services import judging
+from pro.services.forms import standing
+from pro.work import House, Work
+
+# Characters of a plan file; ours has 25,000.
+LONGEST = 200_000
+BATCH = 500
+# Answers in rising order of what they mean: most people have nothing.
+WEIGHTS = (72, 14, 7, 4, 3)
+# Invented forms a week: a study of 23 participants who are asked every week.
+A_WEEK = 23
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What came of it. ``since``: the first day looked at; ``cut``: there was more than could be looked at in time."""
+
+    difference: Difference
+    since: datetime | None
+    cut: bool
+
+
+def changed_plan(house: House, plan: Plan, text: str) -> Plan:
+    """The plan that ``text`` (a plan file) describes, to be compared with ``plan``.
+
+    BadData("plan_file", sentence=...) says what does not fit, and where; the sentence is in English.
+    """
+    if len(text) > LONGEST:
+        sentence = f"This file has {len(text)} characters; a plan file has at most {LONGEST}."
+        raise BadData("plan_file", sentence=sentence)
+    try:
+        return read_plan(Path(f"{plan.id}.yaml"), house.catalogue.instruments, text)
+    except CatalogueError as problem:
+        raise BadData("plan_file", sentence=str(problem)) from problem
+
+
+def replay(house: House, old: Plan, new: Plan, *, since: datetime | None = None, seconds: float | None = None) -> Run:
+    """Every form of the study answered after ``since``, the newest first, judged again by both plans.
+
+    As it was judged: with the facts, the baseline and the previous answers that were kept when it was opened. Stops
+    after ``seconds``.
+    """
+    clock = _Clock(seconds)
+    with Session(house.reader) as session:
+        found = difference(old, new, clock.until(_stored(house.work(session), old, since)))
+    return Run(found, since, clock.ran_out)
+
+
+def generated(house: House, old: Plan, new: Plan, number: int, seed: int = 1) -> Run:
+    """The same with ``number`` invented check-ins; the same ``seed`` invents the same."""
+    return Run(difference(old, new, _invented(house, old, number, seed)), None, False)
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Ends a stream when its time is over."""
+
+    seconds: float | None
+    ran_out: bool = False
+
+    def until(self, forms: Iterator[Form]) -> Iterator[Form]:
+        """``forms``, as far as time allows."""
+        start = perf_counter()
+        for form in forms:
+            if self.seconds is not None and perf_counter() - start > self.seconds:
+                self.ran_out = True
+                return
+            yield form
+
+
+def _stored(work: Work, plan: Plan, since: datetime | None) -> Iterator[Form]:
+    """A batch at a time: memory does not grow with the study."""
+    answered = func.coalesce(Assessment.answered_at, Assessment.submitted_at, Assessment.last_answer_at)
+    query = (
+        select(Assessment, Participant.study_number)
+        .join(Participant, Participant.id == Assessment.participant_id)
+        .where(Participant.plan == plan.id, answered.is_not(None))
+        .order_by(Assessment.id.desc())
+        .limit(BATCH)
+    )
+    if since is not None:
+        query = query.where(answered >= since)
+    rows = work.session.execute(query).all()
+    while rows:
+        yield from _batch(work, plan, [(assessment, number) for assessment, number in rows])
+        last = rows[-1][0].id
+        work.session.expunge_all()
+        rows = work.session.execute(query.where(Assessment.id < last)).all()
+
+
+def _batch(work: Work, plan: Plan, rows: Sequence[tuple[Assessment, str]]) -> Iterator[Form]:
+    newest: dict[int, dict[str, Answer]] = {assessment.id: {} for assessment, _number in rows}
+    query = select(Answer).where(Answer.assessment_id.in_(newest)).order_by(Answer.id)
+    for row in work.session.scalars(query):
+        newest[row.assessment_id][row.item] = row
+    for assessment, number in rows:
+        at = assessment.answered_at or assessment.submitted_at or assessment.last_answer_at
+        instrument = work.catalogue.instruments.get(assessment.instrument)
+        if instrument is None or at is None:
+            continue
+        answers = standing(instrument, newest[assessment.id])
+        submitted = assessment.submitted_at is not None
+        scores = {}
+        if submitted and instrument.scales and (assessment.answered_by != "proxy" or plan.score_proxy):
+            scores = {scale: found.value for scale, found in scoring.score(instrument, answers).items()}
+        # What was never sent was judged last when it had lain idle for long.
+        idle = 0 if submitted else max(plan.idle_minutes)
+        then = replace(work, now=at)
+        case = judging.case_of(then, assessment, answers, submitted, idle, scores, plan)
+        yield Form(number, instrument, at, case)
+
+
+def _invented(house: House, plan: Plan, number: int, seed: int) -> Iterator[Form]:
+    """Check-ins as a study of the usual size sends them in a week, the newest first."""
+    instrument = house.catalogue.instruments[plan.instruments[0]]
+    random = Random(seed)  # noqa: S311  invented answers, no secret
+    now = house.clock()
+    for count in range(number):
+        context = Context(pd1_exposed=random.random() < 0.7, ulcer_status=random.choice(("none",) * 9 + ("suspected",)))
+        previous = _answers(instrument, context, random)
+        answers = _answers(instrument, context, random)
+        case = Case(answers=answers, previous=previous, baseline=_answers(instrument, context, random), context=context)
+        yield Form(f"#{count + 1}", instrument, now - timedelta(weeks=count // A_WEEK), case)
+
+
+def _answers(instrument: Instrument, context: Context, random: Random) -> dict[str, Value | None]:
+    """One check-in, walked as a participant would: most things are quiet, a few are not, some are skipped."""
+    facts = {"pd1": context.pd1_exposed is not False, "selfharm_enabled": False}
+    given: dict[str, Value | None] = {}
+    for item in instrument.items.values():
+        if item.kind == "choice":
+            codes = sorted(item.codes)
+            weights = [WEIGHTS[min(place, len(WEIGHTS) - 1)] for place in range(len(codes))]
+            given[item.id] = random.choices(codes, weights)[0] if random.random() > 0.02 else None
+        elif item.kind == "list":
+            given[item.id] = tuple(name for name in item.lists if random.random() < 0.2)
+    return dict(interview.fill(instrument, {}, facts, given).answers)
