@@ -154,6 +154,13 @@ def staff_pages(at_desk: Nurse, study: Study, url: str) -> Iterator[str]:
     at_desk.page.locator("button[value=withdraw]").click()
     expect(at_desk.page.locator("#errors")).to_be_visible()
     yield "consent with problems"
+    # The worker of the site has counted by now, or soon will.
+    at_desk.page.goto(f"{url}/staff/cohort")
+    yield "whole study"
+    at_desk.page.goto(f"{url}/staff/simulator")
+    yield "simulator"
+    at_desk.page.locator("main form button.btn").click()
+    yield "simulator with a problem"
     at_desk.page.goto(f"{url}/staff/nothing-here")
     yield "not found"
 

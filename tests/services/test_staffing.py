@@ -247,8 +247,8 @@ def test_a_password_is_kept_as_a_hash_only(ward):
 
 
 READ = (
-    "own_account see_alert see_answers see_board see_cohort see_dates see_drill see_events see_inbox see_participants see_roster"
-    " see_ulcers"
+    "own_account see_alert see_answers see_board see_cohort see_dates see_drill see_events see_inbox see_participants"
+    " see_roster see_ulcers"
 )
 ACT = (
     "acknowledge assign_text check_answers confirm_drill enter_answers log_call make_card note record_consent"

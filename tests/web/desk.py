@@ -34,7 +34,7 @@ class Desk:
     def open(self, path: str, **headers: str) -> TestResponse:
         """GET ``path``; a file leaves the last page where it is."""
         answer = self.client.get(path, headers=headers)
-        if answer.mimetype.startswith("text/"):
+        if (answer.mimetype or "").startswith("text/"):
             self.page = unescape(answer.get_data(as_text=True))
         return answer
 
