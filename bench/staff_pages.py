@@ -5,6 +5,7 @@ Pages are asked for through the application without a server: what is timed is w
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
 from collections.abc import Iterator
@@ -35,14 +36,17 @@ VISITS = 10
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much there is. ``open``: alerts, forms, tasks and unexplained misses that wait for somebody."""
+    """How much there is. ``open``: alerts, phone tasks and failed messages that wait for somebody; ``awaited``: people
+    with an open form, and with misses that nobody explained.
+    """
 
     people: int
     alerts: int
     open: int
+    awaited: int
 
 
-LARGE, SMALL = Size(100_000, 200_000, 2_000), Size(23, 60, 6)
+LARGE, SMALL = Size(100_000, 200_000, 100, 5_000), Size(23, 46, 6, 6)
 
 # What a participant is asked: form number = 20 * (participant - 1) + 2 * (visit - 1) + (0 check-in, 1 QLQ-C30) + 1.
 PEOPLE = """
@@ -51,14 +55,15 @@ SELECT n + 1000, 'npc_reirradiation', 'B' || n, 'zh_Hans', 'Asia/Shanghai', :pho
 """
 FORMS = """
 INSERT INTO assessment (id, ref, participant_id, instrument, instrument_version, wordings, visit, issued_at, opens_at,
-                        due_at, closes_at, opened_at, first_answer_at, last_answer_at, submitted_at, context, unresolved,
-                        standing, language, mode, answered_by)
+                        due_at, closes_at, opened_at, first_answer_at, last_answer_at, submitted_at, context,
+                        unresolved, standing, language, mode, answered_by)
 SELECT n + 100000, 'bench' || n, (n - 1) / 20 + 1001, CASE WHEN n % 2 = 1 THEN 'npc_checkin' ELSE 'qlq_c30' END, '1',
-       '{{}}', 'follow_up.' || ((n - 1) % 20 / 2 + 1), :long_ago, :long_ago, :past,
-       CASE WHEN n <= 20 * :open AND n % 20 = 1 THEN :later ELSE :past END, :past,
-       CASE WHEN n <= 20 * :open AND n % 20 = 1 THEN NULL ELSE :past END,
-       CASE WHEN n <= 20 * :open AND n % 20 = 1 THEN NULL ELSE :past END,
-       CASE WHEN (n <= 20 * :open AND n % 20 = 1) OR n % 17 = 0 THEN NULL ELSE :past END, '{{}}', '[]', '[]',
+       CASE WHEN n % 2 = 1 THEN :checkin ELSE :qlq END, 'follow_up.' || ((n - 1) % 20 / 2 + 1), :long_ago, :long_ago,
+       :past,
+       CASE WHEN n <= 20 * :awaited AND n % 20 = 1 THEN :later ELSE :past END, :past,
+       CASE WHEN n <= 20 * :awaited AND n % 20 = 1 THEN NULL ELSE :past END,
+       CASE WHEN n <= 20 * :awaited AND n % 20 = 1 THEN NULL ELSE :past END,
+       CASE WHEN (n <= 20 * :awaited AND n % 20 = 1) OR n % 17 = 0 THEN NULL ELSE :past END, '{{}}', '[]', '[]',
        'zh_Hans', 'web', 'self'
 FROM {forms}
 """
@@ -69,7 +74,7 @@ INSERT INTO expected (participant_id, visit, kind, number, instrument, opens_at,
 SELECT (n - 1) / 20 + 1001, 'follow_up.' || ((n - 1) % 20 / 2 + 1), 'follow_up', (n - 1) % 20 / 2 + 1,
        CASE WHEN n % 2 = 1 THEN 'npc_checkin' ELSE 'qlq_c30' END, :long_ago, :past, :past, true, 'recorded', 9,
        :long_ago, 3, n + 100000, CASE WHEN n % 17 = 0 THEN NULL ELSE :past END, n % 17 <> 0, false, n % 13 = 0,
-       CASE WHEN n % 17 = 0 THEN :past END, CASE WHEN n % 17 = 0 AND n > 20 * :open THEN 'forgot' ELSE '' END, ''
+       CASE WHEN n % 17 = 0 THEN :past END, CASE WHEN n % 17 = 0 AND n > 20 * :awaited THEN 'forgot' ELSE '' END, ''
 FROM {forms}
 """
 SCORES = """
@@ -97,7 +102,7 @@ SELECT 'bench:' || n, n + 1000, 'call_missed', :past, :past, '' FROM {tasks}
 """
 FAILED = """
 INSERT INTO message (dedupe_key, channel, template, params_sealed, address_sealed, subject, body_sealed, language,
-                     participant_id, queued_at, send_at, tries, failed_at, failure, repeat)
+                     participant_id, queued_at, next_try_at, tries, failed_at, failure, repeat)
 SELECT 'bench:' || n, 'sms', 'reminder', '', '', '', '', 'zh_Hans', n + 1000, :past, :past, 3, :past, 'refused', 'never'
 FROM {tasks}
 """
@@ -122,7 +127,11 @@ def fill(house: House, size: Size) -> None:
     scales = ", ".join(f"({place}, '{scale}')" for place, scale in enumerate((*qlq.scales, qlq.summary.id)))
     items = [item.id for item in instruments["npc_checkin"].items.values() if item.kind == "choice"][:30]
     forms = 2 * VISITS * size.people
-    raised = f"CAST(:past AS timestamptz) - (n % 300) * interval '1 day'" if _is_pg(engine) else "datetime(:past, '-' || (n % 300) || ' days')"
+    raised = (
+        "CAST(:past AS timestamptz) - (n % 300) * interval '1 day'"
+        if _is_pg(engine)
+        else "datetime(:past, '-' || (n % 300) || ' days')"
+    )
     spaces = {
         "people": numbers(engine, size.people),
         "forms": numbers(engine, forms),
@@ -130,12 +139,19 @@ def fill(house: House, size: Size) -> None:
         # Answers of the first people only: a page reads those of one.
         "answered": numbers(engine, min(forms, 20_000)),
         "alerts": numbers(engine, size.alerts),
-        "tasks": numbers(engine, size.open // 10),
+        "tasks": numbers(engine, size.open),
         "scales": scales,
         "items": ", ".join(f"('{item}')" for item in items),
         "raised": raised,
     }
-    values = {"phone": house.vault.seal("+8613800138000"), "open": size.open}
+    values: dict[str, object] = {
+        "phone": house.vault.seal("+8613800138000"),
+        "open": size.open,
+        "awaited": size.awaited,
+    }
+    words = house.catalogue.words
+    for name, instrument in (("checkin", "npc_checkin"), ("qlq", "qlq_c30")):
+        values[name] = json.dumps({one: words[instrument, one].checksum for one in house.catalogue.languages})
     values |= {"long_ago": at(days=-400), "past": at(days=-2), "later": at(days=5)}
     with engine.begin() as connection:
         for statement in (PEOPLE, FORMS, LINES, SCORES, ANSWERS, ALERTS, TASKS, FAILED):
@@ -160,7 +176,8 @@ def _typed(sql: str) -> str:
         sql = sql.replace(f":{name}", f"CAST(:{name} AS timestamptz)").replace(
             f"CAST(CAST(:{name} AS timestamptz) AS timestamptz)", f"CAST(:{name} AS timestamptz)"
         )
-    return sql.replace(":open", "CAST(:open AS integer)")
+    sql = sql.replace(":checkin", "CAST(:checkin AS jsonb)").replace(":qlq", "CAST(:qlq AS jsonb)")
+    return sql.replace(":open", "CAST(:open AS integer)").replace(":awaited", "CAST(:awaited AS integer)")
 
 
 @contextmanager

@@ -10,9 +10,10 @@ from sqlalchemy import Select, select
 
 from pro.core.level import Level
 from pro.models import Alert, Assessment, Participant, Staff
-from pro.services import telling
+from pro.services import duties, telling
 from pro.services.alerting import JUDGING_FAILED
 from pro.services.circumstances import SILENCE
+from pro.services.duties import Roster
 from pro.services.judging import FREE_TEXT
 from pro.services.screening import SOURCE
 from pro.services.telling import NextStep
@@ -99,12 +100,18 @@ def _cases(work: Work, query: Select[Alert, Participant, Assessment], language: 
     for alert, participant, assessment in work.session.execute(query):
         groups.setdefault(alert.source, []).append((alert, participant, assessment))
     names = staff_names(work)
-    cases = [_case(work, rows, names, language) for rows in groups.values()]
+    # Read once: a case a query would make a long board slow.
+    roster = duties.read(work) if groups else None
+    cases = [_case(work, rows, names, roster, language) for rows in groups.values()]
     return sorted(cases, key=lambda case: (case.acknowledged_by is not None, -case.level, case.raised_at))
 
 
 def _case(
-    work: Work, rows: list[tuple[Alert, Participant, Assessment]], names: Mapping[int, str], language: str
+    work: Work,
+    rows: list[tuple[Alert, Participant, Assessment]],
+    names: Mapping[int, str],
+    roster: Roster | None,
+    language: str,
 ) -> Case:
     participant, assessment = rows[0][1], rows[0][2]
     standing = [alert for alert, _p, _a in rows if alert.superseded_at is None] or [alert for alert, _p, _a in rows]
@@ -131,7 +138,7 @@ def _case(
         acknowledged_at=last.acknowledged_at if last and not waiting else None,
         lowered=all(alert.lowered for alert in alerts if alert.level == level),
         judging_failed=any(alert.rule == JUDGING_FAILED for alert in alerts),
-        next_step=telling.next_step(work, work.catalogue.plans[participant.plan], waiting),
+        next_step=telling.next_step(work, work.catalogue.plans[participant.plan], waiting, roster),
         missed=alerts[0].source.startswith(SILENCE),
         written=alerts[0].source.startswith(SOURCE),
     )
