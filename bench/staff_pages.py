@@ -5,6 +5,7 @@ Pages are asked for through the application without a server: what is timed is w
 
 from __future__ import annotations
 
+import gc
 import json
 import tempfile
 import time
@@ -217,6 +218,9 @@ def pages(name: str, size: Size, app: Flask, bound: float) -> list[Figure]:
     counting = time.perf_counter() - start
     account = make.Account(1, "coordinator@example.org", make.PASSWORD, "Coordinator", "coordinator", "en")
     desk = at_desk(app, account)
+    # As deploy/gunicorn.conf.py does.
+    gc.collect()
+    gc.freeze()
     found = []
     places = {"board": "/staff/", "a participant": "/staff/participants/1001", "whole study": "/staff/cohort"}
     for place, path in places.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
@@ -37,7 +38,11 @@ class DiscreetLogger(Logger):  # type: ignore[misc]
 def post_worker_init(_worker: object) -> None:
     """Leave Ctrl-C to the master, which tells the workers. One that gets both signals within a moment waits for itself:
     its second handler wants the lock of the thread pool that the first one holds.
+
+    What was loaded stays for ever: walking through it at each full collection would hold up a page for 100 ms.
     """
+    gc.collect()
+    gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

@@ -74,7 +74,7 @@ def weeks(mondays: Sequence[date], counts: Sequence[int], budget: int) -> Weeks:
 
 def plot(spreads: Sequence[Spread | None]) -> Plot:
     """Scores from 0 (below) to 100 (on top), the visits from left to right. A visit without a score breaks the line."""
-    step = (PLOT_WIDE - PLOT_LEFT - 10) / max(1, len(spreads) - 1)
+    step = (PLOT_WIDE - PLOT_LEFT - 16) / max(1, len(spreads) - 1)
     marks, lines, gaps = [], [[]], []  # type: tuple[list[Mark], list[list[str]], list[float]]
     for place, spread in enumerate(spreads):
         x = round(PLOT_LEFT + 6 + step * place, 1)

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pro.db import Base, UtcDateTime
+from pro.db import Base, UtcDateTime, few
 
 _UNFINISHED = "sent_at IS NULL AND failed_at IS NULL AND dropped_at IS NULL"
-
-
-def _few(name: str, where: str, *columns: str) -> Index:
-    """An index of the few rows that are ``where``: the outbox finds its work however much was sent before."""
-    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 class Message(Base):
@@ -27,10 +22,10 @@ class Message(Base):
 
     __tablename__ = "message"
     __table_args__ = (
-        _few("ix_message_due", _UNFINISHED, "channel", "next_try_at", "id"),
-        _few("ix_message_due_loud", f"{_UNFINISHED} AND repeat = 'prefer_duplicate'", "channel", "next_try_at", "id"),
-        _few("ix_message_too_late", f"{_UNFINISHED} AND not_after IS NOT NULL", "not_after"),
-        _few("ix_message_claimed", "claimed_at IS NOT NULL", "claimed_at"),
+        few("ix_message_due", _UNFINISHED, "channel", "next_try_at", "id"),
+        few("ix_message_due_loud", f"{_UNFINISHED} AND repeat = 'prefer_duplicate'", "channel", "next_try_at", "id"),
+        few("ix_message_too_late", f"{_UNFINISHED} AND not_after IS NOT NULL", "not_after"),
+        few("ix_message_claimed", "claimed_at IS NOT NULL", "claimed_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -125,6 +125,13 @@ def staff_pages(at_desk: Nurse, study: Study, url: str) -> Iterator[str]:
     yield "duty"
     at_desk.page.locator("button[value=hand_over]").click()
     yield "duty with problems"
+    # The worker of the site has counted by now, or soon will.
+    at_desk.page.goto(f"{url}/staff/cohort")
+    yield "whole study"
+    at_desk.page.goto(f"{url}/staff/simulator")
+    yield "simulator"
+    at_desk.page.locator("main form button.btn").click()
+    yield "simulator with a problem"
     at_desk.page.goto(f"{url}/staff/nothing-here")
     yield "not found"
 
