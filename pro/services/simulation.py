@@ -133,17 +133,17 @@ def _batch(work: Work, plan: Plan, rows: Sequence[tuple[Assessment, str]]) -> It
 def _invented(house: House, plan: Plan, number: int, seed: int) -> Iterator[Form]:
     """Check-ins as a study of the usual size sends them in a week, the newest first."""
     instrument = house.catalogue.instruments[plan.instruments[0]]
-    random = Random(seed)  # noqa: S311  invented answers, no secret
+    dice = Random(seed)  # noqa: S311  # nosec B311 (invented answers, no secret)
     now = house.clock()
     for count in range(number):
-        context = Context(pd1_exposed=random.random() < 0.7, ulcer_status=random.choice(("none",) * 9 + ("suspected",)))
-        previous = _answers(instrument, context, random)
-        answers = _answers(instrument, context, random)
-        case = Case(answers=answers, previous=previous, baseline=_answers(instrument, context, random), context=context)
+        context = Context(pd1_exposed=dice.random() < 0.7, ulcer_status=dice.choice(("none",) * 9 + ("suspected",)))
+        previous = _answers(instrument, context, dice)
+        answers = _answers(instrument, context, dice)
+        case = Case(answers=answers, previous=previous, baseline=_answers(instrument, context, dice), context=context)
         yield Form(f"#{count + 1}", instrument, now - timedelta(weeks=count // A_WEEK), case)
 
 
-def _answers(instrument: Instrument, context: Context, random: Random) -> dict[str, Value | None]:
+def _answers(instrument: Instrument, context: Context, dice: Random) -> dict[str, Value | None]:
     """One check-in, walked as a participant would: most things are quiet, a few are not, some are skipped."""
     facts = {"pd1": context.pd1_exposed is not False, "selfharm_enabled": False}
     given: dict[str, Value | None] = {}
@@ -151,7 +151,7 @@ def _answers(instrument: Instrument, context: Context, random: Random) -> dict[s
         if item.kind == "choice":
             codes = sorted(item.codes)
             weights = [WEIGHTS[min(place, len(WEIGHTS) - 1)] for place in range(len(codes))]
-            given[item.id] = random.choices(codes, weights)[0] if random.random() > 0.02 else None
+            given[item.id] = dice.choices(codes, weights)[0] if dice.random() > 0.02 else None
         elif item.kind == "list":
-            given[item.id] = tuple(name for name in item.lists if random.random() < 0.2)
+            given[item.id] = tuple(name for name in item.lists if dice.random() < 0.2)
     return dict(interview.fill(instrument, {}, facts, given).answers)
