@@ -142,6 +142,16 @@ def test_without_sign_in_every_page_leads_to_the_door(
     assert answer.location == f"/staff/sign-in?next={full.removesuffix('/send')}"
 
 
+@pytest.mark.parametrize("role", ["investigator", "administrator"])
+def test_every_page_has_the_way_to_the_others(app: Flask, house: House, seeded: Study, role: str) -> None:
+    desk = at_desk(app, seeded.staff[role])
+    alert = bleeds(house, seeded.chinese.checkin)[0]
+    for (method, path), (_right, roles, status) in PAGES.items():
+        if method == "GET" and status == 200 and role in roles and not path.endswith(".pdf"):
+            desk.open(path.format(alert=alert, person=seeded.chinese.id, task=1))
+            assert '<nav aria-label="Main">' in desk.page or path.startswith("/staff/me/here"), path
+
+
 @pytest.mark.parametrize("number", ["0", "2147483648", "9" * 25])
 def test_a_number_that_nothing_has_is_a_page_that_is_not_there(number: str, app: Flask, seeded: Study) -> None:
     desk = at_desk(app, seeded.staff["nurse"])
