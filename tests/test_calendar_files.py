@@ -110,7 +110,8 @@ def test_a_qlq_more_often_than_every_week_is_refused(tmp_path):
 
 def test_a_plan_may_have_no_calendar_and_then_its_words_name_no_visit(tmp_path):
     path = tmp_path / FILE.name
-    path.write_text(FILE.read_text(encoding="utf-8").partition("\ncalendar:")[0], encoding="utf-8")
+    # The stopping rule counts days of the calendar and goes with it.
+    path.write_text(FILE.read_text(encoding="utf-8").partition("\nstopping:")[0], encoding="utf-8")
     plan = read_plan(path, KNOWN)
     assert plan.calendar is None
     with pytest.raises(CatalogueError, match="nothing of this name"):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import segno
+from importlib import import_module
 
 
 def svg(text: str) -> str:
     """``text`` as one ``<svg>`` element, dark on light whatever the page's colours are."""
-    code = segno.make(text, error="m", micro=False)
+    # Loaded by the first code that is drawn: most processes never draw one.
+    code = import_module("segno").make(text, error="m", micro=False)
     return str(code.svg_inline(svgclass="qr", lineclass=None, omitsize=True, dark="#000", light="#fff"))

@@ -210,7 +210,7 @@ class Nurse:
 
     def notes(self, text: str) -> Nurse:
         """Writes a note."""
-        self.page.fill("textarea[name=text]", text)
+        self.page.fill("#notes textarea[name=text]", text)
         self.page.locator("button[value=note]").click()
         self.page.wait_for_load_state()
         return self

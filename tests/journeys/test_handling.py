@@ -48,7 +48,7 @@ def test_an_alert_at_night_is_handled_to_its_end_on_a_phone(
     here = nurse("investigator").opens(link_in(letter.get_content())).page
     if language == "zh_Hans":
         with here.expect_navigation():
-            here.locator(".me a").click()
+            here.locator(".me a[hreflang]").click()
     expect(here.locator("h1")).to_contain_text(number)
     press(here, "button[value=acknowledge]")
     address = here.url.split("?")[0]

@@ -134,6 +134,13 @@ def staff_pages(at_desk: Nurse, study: Study, url: str) -> Iterator[str]:
     yield "duty"
     at_desk.page.locator("button[value=hand_over]").click()
     yield "duty with problems"
+    at_desk.page.goto(f"{url}/staff/nothing-here")
+    yield "not found"
+
+
+def staff_records(at_desk: Nurse, study: Study, url: str) -> Iterator[str]:
+    """Every staff page about records and the whole study."""
+    at_desk.opens(f"{url}/staff/")
     at_desk.page.goto(f"{url}/staff/audit?participant={study.chinese.id}")
     yield "audit trail"
     at_desk.page.locator("button[value=verify]").click()
@@ -161,8 +168,6 @@ def staff_pages(at_desk: Nurse, study: Study, url: str) -> Iterator[str]:
     yield "simulator"
     at_desk.page.locator("main form button.btn").click()
     yield "simulator with a problem"
-    at_desk.page.goto(f"{url}/staff/nothing-here")
-    yield "not found"
 
 
 def sideways(page: Page) -> str:
@@ -266,6 +271,7 @@ def test_a_narrow_phone_with_text_twice_as_large(
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize("walk", [staff_pages, staff_records], ids=["work", "records"])
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_staff_pages(
@@ -275,6 +281,7 @@ def test_staff_pages(
     nurse: Callable[..., Nurse],
     width: int,
     language: str,
+    walk: Callable[[Nurse, Study, str], Iterator[str]],
 ) -> None:
     patient().opens_the_link().starts().chooses(2)
     with transaction(live_site.house.engine) as session:
@@ -285,11 +292,7 @@ def test_staff_pages(
     at_desk = nurse("coordinator", viewport={"width": width, "height": 900})
     at_desk.page.goto(f"{live_site.url}/staff/sign-in?lang={language}")
     met = strangers(at_desk.page, live_site.url)
-    wrong = [
-        found
-        for name in staff_pages(at_desk, study, live_site.url)
-        for found in looked_at(at_desk.page, name, language)
-    ]
+    wrong = [found for name in walk(at_desk, study, live_site.url) for found in looked_at(at_desk.page, name, language)]
     assert not wrong, "\n".join(wrong)
     assert not met
 
