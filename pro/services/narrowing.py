@@ -44,7 +44,8 @@ def narrowed(work: Work, board: Board, narrow: Narrow) -> Board:
     """``board`` with the rows that ``narrow`` asks for.
 
     What is about no participant (gaps, drills, texts of unknown numbers, a mail to staff that failed) belongs to every
-    study. A row without a level or an owner is left out where one is asked for; "nobody" keeps it.
+    study. A row without a level or an owner is left out where one is asked for; "nobody" keeps it. A loud text of an
+    unknown number always stays.
     """
     if not narrow.is_set:
         return board
@@ -71,7 +72,12 @@ def narrowed(work: Work, board: Board, narrow: Narrow) -> Board:
         papers=kept(board.papers),
         endoscopies=kept(board.endoscopies),
         texts=Inbox(
-            unmatched=[row for row in board.texts.unmatched if narrow.level in (None, row.text.level)],
+            # A loud one that nobody has filed may be anybody's emergency: no filter hides it.
+            unmatched=[
+                row
+                for row in board.texts.unmatched
+                if row.text.level >= Level.URGENT or narrow.level in (None, row.text.level)
+            ],
             threads=[row for row in board.texts.threads if kept([row], row.level)],
         ),
     )

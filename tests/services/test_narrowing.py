@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from pro.core.level import Level
 from pro.models import Assessment
-from pro.services import narrowing, todo
+from pro.services import narrowing, texting, todo
 from pro.services.narrowing import Narrow
 from tests import browser, make
 from tests.services.ward import Ward
@@ -86,3 +86,11 @@ def test_what_closes_today_closes_where_the_participant_lives(ward, clock, hours
         for form in work.session.scalars(select(Assessment)):
             form.closes_at = clock.now + timedelta(hours=hours)
         assert {form.today for form in todo.due_forms(work, "en")} == {today}
+
+
+@pytest.mark.parametrize("narrow", [Narrow(level=Level.WATCH), Narrow(level=Level.URGENT), Narrow(owner="me")])
+def test_a_loud_text_of_an_unknown_number_is_never_left_out(any_ward, narrow):
+    with browser.working(any_ward.house) as work:
+        texting.receive(work, provider_id="SM1", address="+8613900139000", text="鼻子大出血，止不住")
+    (loud,) = board(any_ward, narrow).texts.unmatched
+    assert loud.text.level == Level.EMERGENCY
