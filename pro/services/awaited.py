@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -78,9 +79,12 @@ def awaited(work: Work, language: str, study: str = "") -> Awaited:
 
 
 def due_forms(
-    work: Work, language: str, participant_id: int | None = None, *, study: str = "", most: int | None = None
+    work: Work, language: str, people: Sequence[int] | None = None, *, study: str = "", most: int | None = None
 ) -> list[DueForm]:
-    """Forms that are open and not sent, the one that closes first on top, ``most`` of them."""
+    """Forms that are open and not sent, the one that closes first on top, ``most`` of them.
+
+    ``people``: only those of these participants.
+    """
     query = (
         select(Assessment, Participant)
         .join(Participant, Participant.id == Assessment.participant_id)
@@ -88,8 +92,8 @@ def due_forms(
         .order_by(Assessment.closes_at, Assessment.id)
         .limit(most)
     )
-    if participant_id is not None:
-        query = query.where(Participant.id == participant_id)
+    if people is not None:
+        query = query.where(Participant.id.in_(people))
     return [
         DueForm(
             participant_id=participant.id,

@@ -53,9 +53,14 @@ class Case:
     written: bool
 
 
-def open_cases(work: Work, language: str) -> list[Case]:
-    """Every form with an open alert, unacknowledged and loudest first, then the one that waits longest."""
+def open_cases(work: Work, language: str, participant_id: int | None = None) -> list[Case]:
+    """Every form with an open alert, unacknowledged and loudest first, then the one that waits longest.
+
+    ``participant_id``: only those of one participant.
+    """
     query = _joined().where(Alert.resolved_at.is_(None), Alert.superseded_at.is_(None))
+    if participant_id is not None:
+        query = query.where(Alert.participant_id == participant_id)
     return _cases(work, query, language)
 
 

@@ -12,27 +12,13 @@ from pro.core.level import Level
 from pro.errors import NotFound
 from pro.messaging import compose
 from pro.models import Alert, Answer, Assessment, Message, Participant, Score, Task
-from pro.services import calls, cases, entering, sheets, silence, staffing, wording
-from pro.services.awaited import DueForm, due_forms
+from pro.services import calls, cases, enrolled, entering, sheets, staffing, wording
 from pro.services.calls import CallRow, TaskRow
 from pro.services.cases import Case
+from pro.services.enrolled import ParticipantRow
 from pro.services.forms import rows_of_many
 from pro.services.reading import AnswerRow, answer_table, phone_of
 from pro.work import Work
-
-
-@dataclass(frozen=True, slots=True)
-class ParticipantRow:
-    """One line of the list. ``status``: active, withdrawn or died. ``open_level``: the highest open alert."""
-
-    id: int
-    study_number: str
-    language: str
-    status: str
-    last_answer_at: datetime | None
-    due: list[DueForm]
-    open_level: Level
-    open_alert_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +128,6 @@ def plan_named(work: Work, name: str) -> str:
     return name
 
 
-def participants(work: Work, language: str = "zh_Hans") -> list[ParticipantRow]:
-    """Everybody, by study number."""
-    query = select(Participant).order_by(Participant.plan, Participant.study_number)
-    return [_row(work, person, language) for person in work.session.scalars(query)]
-
-
 def participant_page(work: Work, participant_id: int, language: str) -> ParticipantPage:
     """One participant's page. NotFound. That it was seen is recorded."""
     person = participant(work, participant_id)
@@ -155,7 +135,7 @@ def participant_page(work: Work, participant_id: int, language: str) -> Particip
     query = select(Assessment).where(Assessment.participant_id == person.id).order_by(Assessment.id.desc())
     plan = work.catalogue.plans.get(person.plan)
     return ParticipantPage(
-        row=_row(work, person, language),
+        row=enrolled.rows(work, [person], language)[0],
         phone=phone_of(work, person),
         enrolled_at=person.enrolled_at,
         forms=_forms(work, list(work.session.scalars(query)), language),
@@ -195,9 +175,9 @@ def _call_page(work: Work, person: Participant, task: TaskRow | None, language: 
     last = work.session.scalar(query.limit(1))
     return CallPage(
         task=task,
-        row=_row(work, person, language),
+        row=enrolled.rows(work, [person], language)[0],
         phone=phone_of(work, person),
-        alerts=[case for case in cases.open_cases(work, language) if case.participant_id == person.id],
+        alerts=cases.open_cases(work, language, person.id),
         calls=calls.calls_of(work, person.id),
         last_form=work.catalogue.words[last.instrument, language].title if last else "",
         last_answers=answer_table(work, last, language) if last else [],
@@ -208,27 +188,6 @@ def _call_page(work: Work, person: Participant, task: TaskRow | None, language: 
 def _open_task(work: Work, person: Participant, language: str) -> TaskRow | None:
     task = calls.open_task(work, person.id)
     return calls.task_row(work, task, person, language) if task else None
-
-
-def _row(work: Work, person: Participant, language: str) -> ParticipantRow:
-    query = (
-        select(Alert)
-        .where(Alert.participant_id == person.id, Alert.resolved_at.is_(None), Alert.superseded_at.is_(None))
-        .order_by(Alert.level.desc(), Alert.id)
-        .limit(1)
-    )
-    worst = work.session.scalar(query)
-    status = "died" if person.died_at else "withdrawn" if person.withdrawn_at else "active"
-    return ParticipantRow(
-        id=person.id,
-        study_number=person.study_number,
-        language=person.language,
-        status=status,
-        last_answer_at=silence.last_answer_at(work, person.id),
-        due=due_forms(work, language, person.id),
-        open_level=Level(worst.level) if worst else Level.NONE,
-        open_alert_id=worst.id if worst else None,
-    )
 
 
 def _forms(work: Work, found: Sequence[Assessment], language: str) -> list[FormRow]:

@@ -132,6 +132,8 @@ def _switch() -> str:
         "owner",
         "on",
         "plan",
+        "find",
+        "page",
     )
     kept = {name: request.args[name] for name in names if name in request.args}
     kept["lang"] = site.translator().other

@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from pro.errors import NotAllowed
-from pro.services import cards, courses, enrolment, event_log, issuing, records, stable
+from pro.services import cards, courses, enrolled, enrolment, event_log, issuing, records, stable
 from pro.services.records import ParticipantPage
 from pro.web import site, staff_tasks
 from pro.web.guard import Person, may, needs
@@ -23,8 +23,11 @@ pages = Blueprint("participants", __name__, url_prefix="/participants")
 @pages.get("")
 @needs("see_participants")
 def everyone(staff: Person) -> ResponseReturnValue:
-    """Everybody in the study, with what is due and the highest open alert."""
-    return render_template("staff/participants.html", rows=records.participants(site.work(), site.language()))
+    """Everybody in the study, with what is due and the highest open alert; ``find``: part of a study number."""
+    find, number = request.args.get("find", "")[:64], request.args.get("page", "")
+    page = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 1
+    listing = enrolled.listing(site.work(), site.language(), find, page)
+    return render_template("staff/participants.html", listing=listing, find=find)
 
 
 @pages.get("/<int(max=2147483647):participant_id>")

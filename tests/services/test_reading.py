@@ -10,7 +10,7 @@ import pytest
 from pro.core.level import Level
 from pro.errors import NotFound
 from pro.models import Assessment, Message, Staff
-from pro.services import alerting, issuing, reading, records, todo
+from pro.services import alerting, enrolled, issuing, reading, records, todo
 from pro.work import Actor
 from tests import browser
 from tests.services.ward import Ward, broken_rule
@@ -252,7 +252,7 @@ def test_who_may_only_read_may_not_take_on_or_send(ward):
 def test_the_list_of_participants(any_ward, clock):
     any_ward.start().save(bleed=4)
     with browser.working(any_ward.house, any_ward.nurse.actor) as work:
-        (row,) = records.participants(work, "en")
+        (row,) = enrolled.listing(work, "en").rows
     assert (row.study_number, row.status, row.last_answer_at) == ("NPC-001", "active", clock.now)
     assert (row.open_level, row.open_alert_id) == (Level.EMERGENCY, any_ward.alerts()["E01"].id)
     assert [form.instrument for form in row.due] == ["npc_checkin", "qlq_c30"]

@@ -97,6 +97,14 @@ def test_a_participant(app: Flask, house: House, seeded: Study) -> None:
     assert asked(desk, path) == few
 
 
+def test_the_list_of_participants(app: Flask, house: House, seeded: Study, clock: Clock) -> None:
+    desk = at_desk(app, seeded.staff["coordinator"])
+    busy(house, clock, 2, 0)
+    few = asked(desk, "/staff/participants")
+    busy(house, clock, 8, 2)
+    assert asked(desk, "/staff/participants") == few
+
+
 def test_what_the_board_cuts_off_is_counted(
     app: Flask, house: House, seeded: Study, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
