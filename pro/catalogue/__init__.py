@@ -17,6 +17,7 @@ from pro.catalogue.instruments import read_instrument
 from pro.catalogue.lexicons import read_lexicon
 from pro.catalogue.plans import read_plan, read_plan_words
 from pro.catalogue.source import CatalogueError
+from pro.catalogue.stopping import check_terms
 from pro.catalogue.terms import read_term_words, read_terms
 from pro.catalogue.words import double_meanings, read_words
 from pro.core.adverse import Terms, TermWords
@@ -111,6 +112,8 @@ def read(
     calendars = {plan.id: plan.calendar for plan in found.values() if plan.calendar is not None}
     working = {name: read_working_days(calendar.holidays, days) for name, calendar in calendars.items()}
     terms, term_words = _read_terms(instruments.parent / "terms", translations, languages)
+    for plan in found.values():
+        check_terms(instruments.parent / "terms" / TERMS, plan.stopping, terms)
     meanings = _files(instruments.parent / "importance", required=False)
     return Catalogue(
         instruments=known,
