@@ -202,7 +202,12 @@ def judged(house: House, investigator: Account, participant_id: int, **said: Any
         if not isinstance(proof, signing.Confirmed):
             raise AssertionError(proof)
         today = local_date(work.now, person.time_zone)
-        whole: dict[str, Any] = {"grade": 3, "attribution": ("radiotherapy",), "serious": False, "from_on": today} | said
+        whole: dict[str, Any] = {
+            "grade": 3,
+            "attribution": ("radiotherapy",),
+            "serious": False,
+            "from_on": today,
+        } | said
         if "event_id" not in whole:
             whole = {"term": "pharyngeal_necrosis", "onset_on": whole["from_on"]} | whole
         return adverse.judge(work, proof, person, Judgement(**whole), seen=adverse.newest(work, person.id))

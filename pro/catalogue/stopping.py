@@ -75,7 +75,7 @@ def read_stopping(path: Path, file: StoppingFile, calendar: Calendar | None) -> 
 
 
 def check_terms(path: Path, rule: Stopping | None, terms: Terms) -> None:
-    """CatalogueError for a term that the list does not have. Without a list nothing is graded: nothing is checked."""
-    for name in rule.terms if rule and terms.id else ():
+    """CatalogueError for a term that the list does not have: its gradings would silently never count."""
+    for name in rule.terms if rule else ():
         if name not in terms.terms:
             raise CatalogueError(path, "stopping.terms", f"There is no term called “{name}”.")
