@@ -130,6 +130,11 @@ class UlcerCase:
         return self.counts == "unknown" and self.confirmed_on is None and self.state != "confirmed"
 
     @property
+    def pressing(self) -> bool:
+        """True while an ulcer is suspected or stands, or was graded and nobody said whether it is one."""
+        return self.state in ("suspected", "confirmed") or self.graded_only
+
+    @property
     def waiting(self) -> Look | None:
         """The endoscopy that was asked for and is not done."""
         return next((look for look in self.looks if not look.done_on and not look.ended), None)

@@ -44,7 +44,7 @@ def board(work: Work, plan: Plan) -> UlcerBoard:
         if _known(case) or _soon(work, plan, case, everybody[case.participant_id])
     ]
     rank = {"suspected": 0, "confirmed": 1, "none": 2, "cleared": 3}
-    found.sort(key=lambda case: (rank[case.state], case.study_number))
+    found.sort(key=lambda case: (0 if case.graded_only else rank[case.state], case.study_number))
     reading = None
     if rule is not None and calendar is not None:
         known = {case.participant_id: case.counts for case in found}

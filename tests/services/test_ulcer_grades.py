@@ -79,7 +79,7 @@ def test_a_grading_of_what_nobody_confirmed_comes_to_the_board_and_may_count(any
     assert reading(any_ward).unknown == 0
     judged(any_ward)
     here = case(any_ward)
-    assert (here.state, here.counts, here.graded_only) == ("none", "unknown", True)
+    assert (here.state, here.counts, here.graded_only, here.pressing) == ("none", "unknown", True, True)
     assert (reading(any_ward).counted, reading(any_ward).unknown) == (0, 1)
     dated(any_ward, "ulcer_confirmed")
     assert (case(any_ward).counts, reading(any_ward).counted) == ("yes", 1)
