@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from pro.core.anchors import BACK_AT_MOST
 from pro.errors import BadData, NotAllowed
-from pro.models import SCOPES, WAYS, Consent, Participant
+from pro.models import NO_USE, SCOPES, WAYS, Consent, Participant
 from pro.services import cases
 from pro.services.dates import local_date
 from pro.work import Work
@@ -99,6 +99,13 @@ def withdraw_standing(work: Work, participant: Participant, scope: str, told: st
         row.withdrawn_at, row.withdrawn_by = work.now, work.actor.id
         row.scope, row.told = scope, told
         work.record("consent.withdrawn", row, participant_id=participant.id, new={"scope": scope, "told": told})
+
+
+def no_further_use(work: Work, plan_id: str) -> list[int]:
+    """Who of a study withdrew and asked that their data be used no further: figures and trials leave them out."""
+    query = select(Consent.participant_id).join(Participant, Participant.id == Consent.participant_id)
+    query = query.where(Participant.plan == plan_id, Consent.scope == NO_USE)
+    return sorted(set(work.session.scalars(query)))
 
 
 def withdrawal_problems(scope: str, told: str) -> dict[str, str]:
