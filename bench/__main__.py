@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import inbound, mail, memory, outbox, page, rounds, screening, screens, streams
+from bench import inbound, mail, memory, outbox, page, rounds, screening, screens, staff_pages, streams
 from bench.figures import Figure, machine, report
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
@@ -16,7 +16,7 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 def main() -> int:
     """Exit status 1 if a bound is not kept."""
     figures: list[Figure] = []
-    for part in (page, screens, mail, memory, rounds, outbox, screening, inbound, streams):
+    for part in (page, screens, mail, memory, rounds, outbox, screening, inbound, staff_pages, streams):
         print(f"{part.__name__}: {(part.__doc__ or '').splitlines()[0]}", flush=True)
         found = part.measure()
         report(found)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, create_engine, event, inspect, text
+from sqlalchemy import JSON, DateTime, Dialect, Engine, Index, MetaData, create_engine, event, inspect, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
@@ -35,6 +35,11 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
+
+
+def few(name: str, where: str, *columns: str) -> Index:
+    """An index of the few rows that are ``where``: what waits is found however much is done with."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 class UtcDateTime(TypeDecorator[datetime]):

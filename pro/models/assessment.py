@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Float, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pro.db import Base, Json, UtcDateTime
+from pro.db import Base, Json, UtcDateTime, few
 
 
 class Assessment(Base):
@@ -23,6 +23,11 @@ class Assessment(Base):
     """
 
     __tablename__ = "assessment"
+    __table_args__ = (
+        few("ix_assessment_awaited", "submitted_at IS NULL AND cancelled_at IS NULL", "closes_at", "id"),
+        few("ix_assessment_unchecked", "mode = 'paper' AND checked_at IS NULL", "submitted_at"),
+    )
+
     id: Mapped[int] = mapped_column(primary_key=True)
     ref: Mapped[str] = mapped_column(String(16), unique=True)
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"), index=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pro.db import Base, UtcDateTime
+from pro.db import Base, UtcDateTime, few
 
 # Why a form stayed empty (clinical.md 6, rule 4).
 MISSING_REASONS = ("forgot", "too_ill", "refused", "technical", "administrative")
@@ -26,6 +26,11 @@ class Expected(Base):
     __table_args__ = (
         UniqueConstraint("participant_id", "visit", "instrument"),
         Index("ix_expected_participant_opens", "participant_id", "opens_at"),
+        few(
+            "ix_expected_unexplained",
+            "missed_at IS NOT NULL AND served_at IS NULL AND missing_reason = ''",
+            "participant_id",
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pro.db import Base, UtcDateTime
+from pro.db import Base, UtcDateTime, few
 
 _UNFINISHED = "sent_at IS NULL AND failed_at IS NULL AND dropped_at IS NULL"
-
-
-def _few(name: str, where: str, *columns: str) -> Index:
-    """An index of the few rows that are ``where``: the outbox finds its work however much was sent before."""
-    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 class Message(Base):
@@ -24,14 +19,16 @@ class Message(Base):
     Address, parameters and body are sealed, because they hold phone numbers and links. ``repeat``: "prefer_duplicate"
     for alerts and drills (they go first, and a lost claim is sent again), "prefer_silence" for the rest. A text message
     has keyed fingerprints of its number and its words, by which ``messaging.budget`` counts.
+    ``settled_by``: who did what a failed message asked for.
     """
 
     __tablename__ = "message"
     __table_args__ = (
-        _few("ix_message_due", _UNFINISHED, "channel", "next_try_at", "id"),
-        _few("ix_message_due_loud", f"{_UNFINISHED} AND repeat = 'prefer_duplicate'", "channel", "next_try_at", "id"),
-        _few("ix_message_too_late", f"{_UNFINISHED} AND not_after IS NOT NULL", "not_after"),
-        _few("ix_message_claimed", "claimed_at IS NOT NULL", "claimed_at"),
+        few("ix_message_due", _UNFINISHED, "channel", "next_try_at", "id"),
+        few("ix_message_due_loud", f"{_UNFINISHED} AND repeat = 'prefer_duplicate'", "channel", "next_try_at", "id"),
+        few("ix_message_too_late", f"{_UNFINISHED} AND not_after IS NOT NULL", "not_after"),
+        few("ix_message_claimed", "claimed_at IS NOT NULL", "claimed_at"),
+        few("ix_message_unsettled", "failed_at IS NOT NULL AND settled_at IS NULL", "id"),
         Index("ix_message_number", "address_fingerprint", "queued_at"),
     )
 
@@ -64,6 +61,8 @@ class Message(Base):
     dropped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reference: Mapped[str | None] = mapped_column(String(128), index=True)
     failure: Mapped[str] = mapped_column(String(255), default="")
+    settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    settled_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
 
     @property
     def status(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -74,7 +75,7 @@ def due_tasks(work: Work, language: str) -> list[TaskRow]:
         )
         .order_by(Task.due_at, Task.id)
     )
-    return [task_row(work, task, person, language) for task, person in work.session.execute(query)]
+    return _rows(work, [(task, person) for task, person in work.session.execute(query)], language)
 
 
 def open_task(work: Work, participant_id: int) -> Task | None:
@@ -86,13 +87,48 @@ def open_task(work: Work, participant_id: int) -> Task | None:
 
 def task_row(work: Work, task: Task, person: Participant, language: str) -> TaskRow:
     """One task. What was missed stands as it is now; of a task that ended only the form that it was made for."""
-    now = silence.silence_of(work, person)
-    own = work.session.get(Expected, task.expected_id) if task.expected_id is not None else None
+    return _rows(work, [(task, person)], language)[0]
+
+
+def _rows(work: Work, found: Sequence[tuple[Task, Participant]], language: str) -> list[TaskRow]:
+    """Many tasks in as many queries as one."""
+    if not found:
+        return []
+    people = list({person.id: person for _task, person in found}.values())
+    silences = silence.silences(work, people)
+    tries = silence.tries(work, [task.id for task, _person in found])
+    lines = select(Expected).where(Expected.id.in_([task.expected_id for task, _person in found]))
+    own = {row.id: row for row in work.session.scalars(lines)}
+    enders = select(Staff).where(Staff.id.in_([task.done_by for task, _person in found]))
+    ended_by = {person.id: person.name for person in work.session.scalars(enders)}
+    return [
+        _row(
+            work,
+            task,
+            person,
+            silences[person.id],
+            own.get(task.expected_id or 0),
+            tries.get(task.id, 0),
+            ended_by.get(task.done_by or 0, ""),
+            language,
+        )
+        for task, person in found
+    ]
+
+
+def _row(
+    work: Work,
+    task: Task,
+    person: Participant,
+    now: silence.Silence,
+    own: Expected | None,
+    tries: int,
+    done_by: str,
+    language: str,
+) -> TaskRow:
     rows = {row.id: row for row in (now.rows if task.done_at is None else ())}
     if own is not None:
         rows[own.id] = own
-    tries = silence.tries_of(work, task.id)
-    done_by = work.session.get(Staff, task.done_by) if task.done_by else None
     plan = work.catalogue.plans.get(person.plan)
     zone = ZoneInfo(plan.settings.time_zone if plan else person.time_zone)
     return TaskRow(
@@ -109,7 +145,7 @@ def task_row(work: Work, task: Task, person: Participant, language: str) -> Task
         tries=tries,
         ask_relative=task.done_at is None and tries >= silence.TRIES,
         done_at=task.done_at,
-        done_by=done_by.name if done_by else "",
+        done_by=done_by,
         outcome=task.outcome,
     )
 

@@ -10,9 +10,10 @@ from sqlalchemy import Select, select
 
 from pro.core.level import Level
 from pro.models import Alert, Assessment, Participant, Staff
-from pro.services import handling, telling
+from pro.services import duties, handling, telling
 from pro.services.alerting import JUDGING_FAILED
 from pro.services.circumstances import SILENCE
+from pro.services.duties import Roster
 from pro.services.handling import Holder
 from pro.services.judging import FREE_TEXT
 from pro.services.screening import SOURCE
@@ -105,11 +106,19 @@ def _cases(work: Work, query: Select[Alert, Participant, Assessment], language: 
     for alert, participant, assessment in work.session.execute(query):
         groups.setdefault(alert.source, []).append((alert, participant, assessment))
     held = handling.holders(work, (alert for rows in groups.values() for alert, _p, _a in rows))
-    cases = [_case(work, rows, held.get(source), language) for source, rows in groups.items()]
+    # Read once: a query for each case would make a long board slow.
+    roster = duties.read(work) if groups else None
+    cases = [_case(work, rows, held.get(source), roster, language) for source, rows in groups.items()]
     return sorted(cases, key=lambda case: (case.acknowledged_by is not None, -case.level, case.raised_at))
 
 
-def _case(work: Work, rows: list[tuple[Alert, Participant, Assessment]], holder: Holder | None, language: str) -> Case:
+def _case(
+    work: Work,
+    rows: list[tuple[Alert, Participant, Assessment]],
+    holder: Holder | None,
+    roster: Roster | None,
+    language: str,
+) -> Case:
     participant, assessment = rows[0][1], rows[0][2]
     standing = [alert for alert, _p, _a in rows if alert.superseded_at is None] or [alert for alert, _p, _a in rows]
     waiting = [alert for alert in standing if alert.acknowledged_at is None and alert.resolved_at is None]
@@ -135,7 +144,7 @@ def _case(work: Work, rows: list[tuple[Alert, Participant, Assessment]], holder:
         acknowledged_at=holder.since if holder else None,
         lowered=all(alert.lowered for alert in alerts if alert.level == level),
         judging_failed=any(alert.rule == JUDGING_FAILED for alert in alerts),
-        next_step=telling.next_step(work, work.catalogue.plans.get(participant.plan), waiting),
+        next_step=telling.next_step(work, work.catalogue.plans.get(participant.plan), waiting, roster),
         missed=alerts[0].source.startswith(SILENCE),
         written=alerts[0].source.startswith(SOURCE),
     )

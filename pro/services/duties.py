@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -17,32 +18,64 @@ PLACES = ("on_call", "backup")
 STAND_INS = ("investigator", "nurse", "coordinator", "administrator")
 
 
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """Open accounts, and the duties and absences that are not over: read once, asked for any later moment."""
+
+    staff: tuple[Staff, ...]
+    duties: tuple[Duty, ...]
+    absences: tuple[Absence, ...]
+
+    def on_duty(self, plan_id: str, place: str, at: datetime) -> list[Staff]:
+        """The people who hold ``place`` (on_call, backup) then and are not away."""
+        holding = {
+            duty.staff_id
+            for duty in self.duties
+            if (duty.plan, duty.place) == (plan_id, place) and duty.starts_at <= at < duty.ends_at
+        }
+        return [person for person in self.staff if person.id in holding - self._away(at)]
+
+    def with_role(self, role: str, at: datetime) -> list[Staff]:
+        """Everybody with ``role`` who is not away then; if all are, all."""
+        people, away = [person for person in self.staff if person.role == role], self._away(at)
+        return [person for person in people if person.id not in away] or people
+
+    def told_by(self, plan_id: str, steps: Sequence[Step], at: datetime) -> list[Staff]:
+        """As the function of this name."""
+        found: dict[int, Staff] = {}
+        for place in (place for step in steps for place in step.to):
+            people = self.on_duty(plan_id, place, at) if place in PLACES else self.with_role(place, at)
+            found.update({person.id: person for person in people})
+        for role in STAND_INS:
+            if found.keys() - self._away(at):
+                break
+            found.update({person.id: person for person in self.with_role(role, at)})
+        return list(found.values())
+
+    def _away(self, at: datetime) -> set[int]:
+        return {absence.staff_id for absence in self.absences if absence.starts_at <= at < absence.ends_at}
+
+
+def read(work: Work, since: datetime | None = None) -> Roster:
+    """Who may be told from ``since`` (now) on."""
+    since = since or work.now
+    people = select(Staff).where(Staff.disabled_at.is_(None)).order_by(Staff.id)
+    duties = select(Duty).where(Duty.ends_at > since, Duty.cancelled_at.is_(None)).order_by(Duty.id)
+    absences = select(Absence).where(Absence.ends_at > since, Absence.cancelled_at.is_(None)).order_by(Absence.id)
+    found = (tuple(work.session.scalars(people)), tuple(work.session.scalars(duties)))
+    return Roster(*found, tuple(work.session.scalars(absences)))
+
+
 def on_duty(work: Work, plan: Plan, place: str, at: datetime | None = None) -> list[Staff]:
     """The people who hold ``place`` (on_call, backup) ``at`` a moment (now), are not away, and have an open account."""
     at = at or work.now
-    query = (
-        select(Staff)
-        .join(Duty, Duty.staff_id == Staff.id)
-        .where(
-            Duty.plan == plan.id,
-            Duty.place == place,
-            Duty.starts_at <= at,
-            Duty.ends_at > at,
-            Duty.cancelled_at.is_(None),
-            Staff.disabled_at.is_(None),
-        )
-        .order_by(Staff.id)
-    )
-    away = _away(work, at)
-    return [person for person in work.session.scalars(query) if person.id not in away]
+    return read(work, at).on_duty(plan.id, place, at)
 
 
 def with_role(work: Work, role: str, at: datetime | None = None) -> list[Staff]:
     """Everybody with ``role`` whose account is open and who is not away ``at`` a moment (now); if all are, all."""
-    query = select(Staff).where(Staff.role == role, Staff.disabled_at.is_(None)).order_by(Staff.id)
-    people = list(work.session.scalars(query))
-    away = _away(work, at or work.now)
-    return [person for person in people if person.id not in away] or people
+    at = at or work.now
+    return read(work, at).with_role(role, at)
 
 
 def to_tell(work: Work, plan: Plan, level: Level, *, minutes: int) -> list[Staff]:
@@ -58,29 +91,13 @@ def told_by(work: Work, plan: Plan, steps: Sequence[Step], at: datetime | None =
     people are all away is told all the same, beside whoever stands in: a letter too many rather than a silence.
     """
     at = at or work.now
-    found: dict[int, Staff] = {}
-    for place in (place for step in steps for place in step.to):
-        people = on_duty(work, plan, place, at) if place in PLACES else with_role(work, place, at)
-        found.update({person.id: person for person in people})
-    away = _away(work, at)
-    for role in STAND_INS:
-        if found.keys() - away:
-            break
-        found.update({person.id: person for person in with_role(work, role, at)})
-    return list(found.values())
+    return read(work, at).told_by(plan.id, steps, at)
 
 
 def without_plan(work: Work) -> list[Staff]:
     """Who is told about somebody whose plan is no longer there: it has no ladder and no duty, so by role."""
-    people = [*with_role(work, "administrator"), *with_role(work, "investigator")]
+    roster = read(work)
+    people = [*roster.with_role("administrator", work.now), *roster.with_role("investigator", work.now)]
     for role in STAND_INS:
-        people = people or with_role(work, role)
+        people = people or roster.with_role(role, work.now)
     return people
-
-
-def _away(work: Work, at: datetime) -> set[int]:
-    """Who is away ``at`` a moment, by number."""
-    query = select(Absence.staff_id).where(
-        Absence.starts_at <= at, Absence.ends_at > at, Absence.cancelled_at.is_(None)
-    )
-    return set(work.session.scalars(query))

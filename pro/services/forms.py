@@ -135,8 +135,15 @@ def stale(instrument: Instrument, answers: Answers, rows: Mapping[str, Answer], 
 
 def answer_rows(work: Work, assessment_id: int) -> dict[str, Answer]:
     """item -> the newest row, withdrawn ones included."""
-    query = select(Answer).where(Answer.assessment_id == assessment_id).order_by(Answer.id)
-    return {row.item: row for row in work.session.scalars(query)}
+    return rows_of_many(work, [assessment_id])[assessment_id]
+
+
+def rows_of_many(work: Work, numbers: Sequence[int]) -> dict[int, dict[str, Answer]]:
+    """The same of many assessments, by number, in one query."""
+    found: dict[int, dict[str, Answer]] = {number: {} for number in numbers}
+    for row in work.session.scalars(select(Answer).where(Answer.assessment_id.in_(found)).order_by(Answer.id)):
+        found[row.assessment_id][row.item] = row
+    return found
 
 
 def standing(instrument: Instrument, rows: Mapping[str, Answer]) -> dict[str, Value | None]:

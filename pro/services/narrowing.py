@@ -10,7 +10,10 @@ from sqlalchemy import select
 
 from pro.core.level import Level
 from pro.models import Participant
+from pro.services import awaited
+from pro.services.awaited import Awaited
 from pro.services.cases import Case
+from pro.services.failed_messages import Failed
 from pro.services.threads import Inbox
 from pro.services.todo import Board
 from pro.work import Work
@@ -40,7 +43,7 @@ class _Row(Protocol):
 Row = TypeVar("Row", bound=_Row)
 
 
-def narrowed(work: Work, board: Board, narrow: Narrow) -> Board:
+def narrowed(work: Work, board: Board, narrow: Narrow, language: str) -> Board:
     """``board`` with the rows that ``narrow`` asks for.
 
     What is about no participant (gaps, drills, texts of unknown numbers, a mail to staff that failed) belongs to every
@@ -60,14 +63,14 @@ def narrowed(work: Work, board: Board, narrow: Narrow) -> Board:
         return [case for case in rows if _fits(work, case, narrow) and _about(case.participant_id, inside)]
 
     plain = narrow.level is None and narrow.owner in ("", "nobody")
+    failed = [row for row in board.failed.messages if plain and _about(row.participant_id, inside)]
     return replace(
         board,
         unacknowledged=taken(board.unacknowledged),
         in_hand=taken(board.in_hand),
-        failed=[row for row in board.failed if plain and _about(row.participant_id, inside)],
-        waiting=kept(board.waiting),
+        failed=Failed(failed, len(failed)),
+        awaited=_awaited(work, board, narrow, language),
         tasks=kept(board.tasks),
-        unexplained=kept(board.unexplained),
         locked_cards=kept(board.locked_cards),
         papers=kept(board.papers),
         endoscopies=kept(board.endoscopies),
@@ -81,6 +84,13 @@ def narrowed(work: Work, board: Board, narrow: Narrow) -> Board:
             threads=[row for row in board.texts.threads if kept([row], row.level)],
         ),
     )
+
+
+def _awaited(work: Work, board: Board, narrow: Narrow, language: str) -> Awaited:
+    """Those of a study are read again: the first of all studies may be none of its own."""
+    if narrow.level is not None or narrow.owner not in ("", "nobody"):
+        return awaited.NOTHING
+    return awaited.awaited(work, language, narrow.study) if narrow.study else board.awaited
 
 
 def _fits(work: Work, case: Case, narrow: Narrow) -> bool:
@@ -102,15 +112,13 @@ def _inside(work: Work, board: Board, study: str) -> set[int] | None:
     lists: tuple[Iterable[_Row], ...] = (
         board.unacknowledged,
         board.in_hand,
-        board.waiting,
         board.papers,
         board.tasks,
-        board.unexplained,
         board.locked_cards,
         board.endoscopies,
         board.texts.threads,
     )
     known = {row.participant_id for rows in lists for row in rows}
-    known |= {row.participant_id for row in board.failed if row.participant_id is not None}
+    known |= {row.participant_id for row in board.failed.messages if row.participant_id is not None}
     query = select(Participant.id).where(Participant.id.in_(known), Participant.plan == study)
     return set(work.session.scalars(query))

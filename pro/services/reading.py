@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,7 +12,7 @@ from sqlalchemy import select
 from pro.core.instrument import Item, ItemWords, Value, Words
 from pro.core.level import Level
 from pro.errors import NotFound
-from pro.models import Alert, AlertNote, Assessment, Call, Event, Grading, Message, Participant
+from pro.models import Alert, AlertNote, Answer, Assessment, Call, Event, Grading, Message, Participant
 from pro.services import alert_messages, calls, cases, circumstances, silence, staffing, texts, wording
 from pro.services.alert_messages import AlertMessage
 from pro.services.calls import MissedForm
@@ -183,13 +183,18 @@ def phone_of(work: Work, participant: Participant) -> str | None:
     return work.vault.open(participant.phone_sealed)
 
 
-def answer_table(work: Work, assessment: Assessment, language: str) -> list[AnswerRow]:
-    """What was answered, in words, in the instrument's order: items with an answer now, last time or at baseline."""
+def answer_table(
+    work: Work, assessment: Assessment, language: str, rows: Mapping[str, Answer] | None = None
+) -> list[AnswerRow]:
+    """What was answered, in words, in the instrument's order: items with an answer now, last time or at baseline.
+
+    ``rows``: the newest of each item, if they were read already.
+    """
     instrument = work.catalogue.instruments[assessment.instrument]
     words = _form_words(work, assessment, language)
     spoken = assessment.language if assessment.language not in (None, language) else ""
     theirs = _form_words(work, assessment, spoken) if spoken else None
-    now = standing(instrument, answer_rows(work, assessment.id))
+    now = standing(instrument, answer_rows(work, assessment.id) if rows is None else rows)
     previous = circumstances.earlier_values(work, instrument.id, assessment.context.get("previous", {}))
     baseline = circumstances.earlier_values(work, instrument.id, assessment.context.get("baseline", {}))
     found = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,12 +11,13 @@ from sqlalchemy import func, select
 from pro.core.level import Level
 from pro.errors import NotFound
 from pro.messaging import compose
-from pro.models import Alert, Assessment, Message, Participant, Score, Task
+from pro.models import Alert, Answer, Assessment, Message, Participant, Score, Task
 from pro.services import calls, cases, entering, sheets, silence, staffing, wording
+from pro.services.awaited import DueForm, due_forms
 from pro.services.calls import CallRow, TaskRow
 from pro.services.cases import Case
+from pro.services.forms import rows_of_many
 from pro.services.reading import AnswerRow, answer_table, phone_of
-from pro.services.todo import DueForm, due_forms
 from pro.work import Work
 
 
@@ -156,7 +158,7 @@ def participant_page(work: Work, participant_id: int, language: str) -> Particip
         row=_row(work, person, language),
         phone=phone_of(work, person),
         enrolled_at=person.enrolled_at,
-        forms=[_form(work, assessment, language) for assessment in work.session.scalars(query)],
+        forms=_forms(work, list(work.session.scalars(query)), language),
         messages=_messages(work, person, language),
         instruments=[_choice(work, name, language) for name in plan.instruments] if plan else [],
         can_send=staffing.may(work.actor.role, "send_form") and person.is_active,
@@ -229,14 +231,31 @@ def _row(work: Work, person: Participant, language: str) -> ParticipantRow:
     )
 
 
-def _form(work: Work, assessment: Assessment, language: str) -> FormRow:
+def _forms(work: Work, found: Sequence[Assessment], language: str) -> list[FormRow]:
+    """All forms of a participant in as many queries as one."""
+    numbers = [assessment.id for assessment in found]
+    loudest = select(Alert.assessment_id, func.max(Alert.level)).group_by(Alert.assessment_id)
+    loudest = loudest.where(Alert.assessment_id.in_(numbers), Alert.superseded_at.is_(None))
+    levels = {number: level for number, level in work.session.execute(loudest) if number is not None}
+    scores: dict[int, dict[str, Score]] = {number: {} for number in numbers}
+    for score in work.session.scalars(select(Score).where(Score.assessment_id.in_(numbers)).order_by(Score.id)):
+        scores[score.assessment_id][score.scale] = score
+    names, rows = cases.staff_names(work), rows_of_many(work, numbers)
+    return [_form(work, one, rows[one.id], scores[one.id], levels.get(one.id, 0), names, language) for one in found]
+
+
+def _form(
+    work: Work,
+    assessment: Assessment,
+    rows: Mapping[str, Answer],
+    scores: Mapping[str, Score],
+    level: int,
+    names: Mapping[int, str],
+    language: str,
+) -> FormRow:
     words = wording.by_checksum(work, assessment.instrument, language, assessment.wordings.get(language, ""))
-    level = select(func.max(Alert.level)).where(Alert.assessment_id == assessment.id, Alert.superseded_at.is_(None))
     instrument = work.catalogue.instruments[assessment.instrument]
-    names = cases.staff_names(work)
     order = [*instrument.scales, *([instrument.summary.id] if instrument.summary else [])]
-    query = select(Score).where(Score.assessment_id == assessment.id).order_by(Score.id)
-    scores = {score.scale: score for score in work.session.scalars(query)}
     return FormRow(
         assessment_id=assessment.id,
         instrument=assessment.instrument,
@@ -245,8 +264,8 @@ def _form(work: Work, assessment: Assessment, language: str) -> FormRow:
         status=assessment.status,
         issued_at=assessment.issued_at,
         submitted_at=assessment.submitted_at,
-        level=Level(work.session.scalar(level) or 0),
-        answers=answer_table(work, assessment, language),
+        level=Level(level),
+        answers=answer_table(work, assessment, language, rows),
         scores=[
             ScoreRow(scale, scores[scale].value, scores[scale].used, scores[scale].of)
             for scale in order

@@ -163,16 +163,29 @@ def log_call(
 
 def silence_of(work: Work, participant: Participant) -> Silence:
     """What is unanswered now since the participant's last answer of any kind."""
-    plan = work.catalogue.plans.get(participant.plan)
-    last = last_answer_at(work, participant.id)
-    if plan is None:
-        return Silence(0, (), last)
+    return silences(work, [participant])[participant.id]
+
+
+def silences(work: Work, people: Sequence[Participant]) -> dict[int, Silence]:
+    """The same of many, by number, in two queries."""
+    numbers = [participant.id for participant in people]
+    unserved: dict[int, list[Expected]] = {number: [] for number in numbers}
     query = (
         select(Expected)
-        .where(Expected.participant_id == participant.id, Expected.served_at.is_(None), Expected.mandatory)
+        .where(Expected.participant_id.in_(numbers), Expected.served_at.is_(None), Expected.mandatory)
         .order_by(Expected.closes_at, Expected.id)
     )
-    asked = [row for row in work.session.scalars(query) if _was_asked(plan, participant, row)]
+    for row in work.session.scalars(query):
+        unserved[row.participant_id].append(row)
+    last = last_answers(work, numbers)
+    return {one.id: _silence(work, one, unserved[one.id], last.get(one.id)) for one in people}
+
+
+def _silence(work: Work, participant: Participant, rows: Sequence[Expected], last: datetime | None) -> Silence:
+    plan = work.catalogue.plans.get(participant.plan)
+    if plan is None:
+        return Silence(0, (), last)
+    asked = [row for row in rows if _was_asked(plan, participant, row)]
     known = {row.id: planned.pure(row, participant.time_zone) for row in asked}
     missed_now = missed_in_a_row(list(known.values()), plan.instruments[0], last, work.now)
     over = [row for row in asked if schedule.status(known[row.id], work.now) is Status.MISSED]
@@ -181,18 +194,26 @@ def silence_of(work: Work, participant: Participant) -> Silence:
 
 def last_answer_at(work: Work, participant_id: int) -> datetime | None:
     """When the participant last answered anything, wherever it was typed; None if never."""
+    return last_answers(work, [participant_id]).get(participant_id)
+
+
+def last_answers(work: Work, numbers: Sequence[int]) -> dict[int, datetime]:
+    """The same of many participants, by number, of those who ever answered."""
     given = func.coalesce(Assessment.answered_at, Assessment.submitted_at, Assessment.last_answer_at)
     # In Python: SQLite gives the newest of several as text.
-    query = select(Assessment.answered_at, Assessment.submitted_at, Assessment.last_answer_at)
-    rows = work.session.execute(query.where(Assessment.participant_id == participant_id, given.is_not(None)))
-    moments = (answered or submitted or touched for answered, submitted, touched in rows)
-    return max((moment for moment in moments if moment is not None), default=None)
+    moments = (Assessment.answered_at, Assessment.submitted_at, Assessment.last_answer_at)
+    query = select(Assessment.participant_id, *moments)
+    found: dict[int, datetime] = {}
+    for number, *said in work.session.execute(query.where(Assessment.participant_id.in_(numbers), given.is_not(None))):
+        moment = next(at for at in said if at is not None)
+        found[number] = max(found.get(number, moment), moment)
+    return found
 
 
-def tries_of(work: Work, task_id: int) -> int:
-    """How many calls for a task nobody answered."""
-    query = select(func.count()).where(Call.task_id == task_id, Call.outcome == "no_answer")
-    return work.session.scalar(query) or 0
+def tries(work: Work, tasks: Sequence[int]) -> dict[int, int]:
+    """How many calls nobody answered, by task; a task without one is not there."""
+    query = select(Call.task_id, func.count()).where(Call.task_id.in_(tasks), Call.outcome == "no_answer")
+    return {task: number for task, number in work.session.execute(query.group_by(Call.task_id)) if task is not None}
 
 
 def _was_asked(plan: Plan, participant: Participant, row: Expected) -> bool:

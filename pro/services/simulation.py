@@ -20,9 +20,9 @@ from pro.core.plan import Plan
 from pro.core.replay import Difference, Form, difference
 from pro.core.triage import Case, Context
 from pro.errors import BadData
-from pro.models import Answer, Assessment, Participant
+from pro.models import Assessment, Participant
 from pro.services import consents, judging
-from pro.services.forms import standing
+from pro.services.forms import rows_of_many, standing
 from pro.work import House, Work
 
 # Characters of a plan file; ours has 25,000.
@@ -118,10 +118,7 @@ def _stored(work: Work, plan: Plan, since: datetime | None, out: Sequence[int]) 
 
 
 def _batch(work: Work, plan: Plan, rows: Sequence[tuple[Assessment, str]]) -> Iterator[Form]:
-    newest: dict[int, dict[str, Answer]] = {assessment.id: {} for assessment, _number in rows}
-    query = select(Answer).where(Answer.assessment_id.in_(newest)).order_by(Answer.id)
-    for row in work.session.scalars(query):
-        newest[row.assessment_id][row.item] = row
+    newest = rows_of_many(work, [assessment.id for assessment, _number in rows])
     for assessment, number in rows:
         at = assessment.answered_at or assessment.submitted_at or assessment.last_answer_at
         instrument = work.catalogue.instruments.get(assessment.instrument)

@@ -103,8 +103,13 @@ def escalate(work: Work) -> Escalated:
     return Escalated(queued, broken)
 
 
-def next_step(work: Work, plan: Plan | None, alerts: Sequence[Alert]) -> NextStep | None:
-    """The ladder's next step for a case; None at its top, and where nothing loud among ``alerts`` waits."""
+def next_step(
+    work: Work, plan: Plan | None, alerts: Sequence[Alert], roster: duties.Roster | None = None
+) -> NextStep | None:
+    """The ladder's next step for a case; None at its top, and where nothing loud among ``alerts`` waits.
+
+    ``roster``: as it was read for other cases too.
+    """
     waiting = [alert for alert in alerts if _is_waiting(alert)]
     if not waiting or plan is None:
         return None
@@ -112,7 +117,8 @@ def next_step(work: Work, plan: Plan | None, alerts: Sequence[Alert]) -> NextSte
     rung = ladder.coming(plan.ladder, level, raised_at, work.now, _hours(work, plan))
     if rung is None:
         return None
-    return NextStep(rung.at, tuple(person.name for person in duties.told_by(work, plan, [rung.step], rung.at)))
+    roster = roster or duties.read(work)
+    return NextStep(rung.at, tuple(person.name for person in roster.told_by(plan.id, [rung.step], rung.at)))
 
 
 def hush(work: Work, sources: Collection[str]) -> None:

@@ -235,7 +235,7 @@ def board(staff: Person) -> ResponseReturnValue:
     show = request.args.get("show", "")
     whole = todo.board(site.work(), site.language())
     narrow = _narrow()
-    now = narrowing.narrowed(site.work(), whole, narrow)
+    now = narrowing.narrowed(site.work(), whole, narrow, site.language())
     return render_template(
         "staff/board.html",
         board=now,

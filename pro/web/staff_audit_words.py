@@ -83,6 +83,7 @@ SENTENCES: Mapping[str, str] = {
     "message.delivered": N_("A message was delivered"),
     "message.dropped": N_("A message was not needed any more"),
     "message.failed": N_("A message could not be sent"),
+    "message.settled": N_("Saw to a message that could not be sent"),
     "message.written": N_("Wrote a text to the participant"),
     "message.sent": N_("A message was sent"),
     "participant.pre_dose_drawn": N_("Printed the sheet before a dose"),

@@ -9,7 +9,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from pro.errors import BadData
-from pro.services import records, silence
+from pro.services import failed_messages, records, silence
 from pro.services.records import CallPage
 from pro.web import site
 from pro.web.guard import Person, needs
@@ -47,6 +47,18 @@ def log_without_task(staff: Person, participant_id: int) -> ResponseReturnValue:
     """Keep a call to a participant; if a task is open, it is that task's."""
     page = records.call_page(site.work(), participant_id, site.language())
     return _logged(page, url_for("staff.participants.one", participant_id=participant_id, _anchor="calls"))
+
+
+@pages.post("/messages/<int(max=2147483647):message_id>")
+@needs("log_call")
+def settle(staff: Person, message_id: int) -> ResponseReturnValue:
+    """Take a message that reached nobody off the board: somebody has phoned, or need not."""
+    found = failed_messages.settle(site.work(), message_id)
+    if found.at is None:
+        notify("message_settled")
+    else:
+        notify("message_settled_before", name=found.name, at=found.at.isoformat())
+    return redirect(url_for("staff.board"), code=303)
 
 
 def blank_form(text: str = "") -> CallForm:

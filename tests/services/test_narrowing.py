@@ -10,7 +10,8 @@ from sqlalchemy import select
 
 from pro.core.level import Level
 from pro.models import Assessment
-from pro.services import narrowing, texting, todo
+from pro.services import awaited, narrowing, texting, todo
+from pro.services.failed_messages import Failed, FailedMessage
 from pro.services.narrowing import Narrow
 from tests import browser, make
 from tests.services.ward import Ward
@@ -18,7 +19,7 @@ from tests.services.ward import Ward
 
 def board(ward: Ward, narrow: Narrow, who: make.Account | None = None) -> todo.Board:
     with browser.working(ward.house, (who or ward.nurse).actor) as work:
-        return narrowing.narrowed(work, todo.board(work, "en"), narrow)
+        return narrowing.narrowed(work, todo.board(work, "en"), narrow, "en")
 
 
 def numbers(found: todo.Board) -> tuple[list[str], list[str]]:
@@ -62,21 +63,21 @@ def test_what_somebody_else_holds_is_mine_for_them_only(busy):
 
 
 def test_rows_without_a_level_or_an_owner(busy):
-    everything = board(busy, Narrow()).waiting
+    everything = board(busy, Narrow()).awaited.forms
     assert everything
-    assert board(busy, Narrow(owner="nobody")).waiting == everything
-    assert board(busy, Narrow(owner="me")).waiting == []
-    assert board(busy, Narrow(level=Level.URGENT)).waiting == []
-    assert board(busy, Narrow(study="another")).waiting == []
+    assert board(busy, Narrow(owner="nobody")).awaited.forms == everything
+    assert board(busy, Narrow(owner="me")).awaited.forms == []
+    assert board(busy, Narrow(level=Level.URGENT)).awaited.forms == []
+    assert board(busy, Narrow(study="another")).awaited.forms == []
 
 
 def test_a_mail_to_staff_that_failed_belongs_to_every_study(busy):
-    failed = todo.FailedMessage(1, None, "Nurse", "email", "alert", "", busy.house.clock(), False)
+    failed = FailedMessage(1, None, "Nurse", "email", "alert", "", busy.house.clock(), False)
     about = replace(failed, id=2, participant_id=busy.participant_id)
     with browser.working(busy.house, busy.nurse.actor) as work:
-        whole = replace(todo.board(work, "en"), failed=[failed, about])
-        assert narrowing.narrowed(work, whole, Narrow(study="another")).failed == [failed]
-        assert narrowing.narrowed(work, whole, Narrow(level=Level.URGENT)).failed == []
+        whole = replace(todo.board(work, "en"), failed=Failed([failed, about], 2))
+        assert narrowing.narrowed(work, whole, Narrow(study="another"), "en").failed.messages == [failed]
+        assert narrowing.narrowed(work, whole, Narrow(level=Level.URGENT), "en").failed == Failed([], 0)
 
 
 @pytest.mark.parametrize(("hours", "today"), [(1, True), (15, True), (16, False), (39, False)])
@@ -85,7 +86,7 @@ def test_what_closes_today_closes_where_the_participant_lives(ward, clock, hours
     with browser.working(ward.house) as work:
         for form in work.session.scalars(select(Assessment)):
             form.closes_at = clock.now + timedelta(hours=hours)
-        assert {form.today for form in todo.due_forms(work, "en")} == {today}
+        assert {form.today for form in awaited.due_forms(work, "en")} == {today}
 
 
 @pytest.mark.parametrize("narrow", [Narrow(level=Level.WATCH), Narrow(level=Level.URGENT), Narrow(owner="me")])

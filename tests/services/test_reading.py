@@ -38,10 +38,10 @@ def person_page(ward: Ward, role: str = "nurse", language: str = "en") -> record
 
 def test_an_empty_ward(any_ward):
     now = board(any_ward)
-    assert (now.unacknowledged, now.in_hand, now.failed, now.duty_gap) == ([], [], [], False)
+    assert (now.unacknowledged, now.in_hand, now.failed.messages, now.gaps) == ([], [], [], [])
     assert [(held.place, held.name) for held in now.on_duty] == [("on_call", "Nurse")]
     assert now.investigators == ["Investigator"]
-    assert [(form.instrument, form.status) for form in now.waiting] == [
+    assert [(form.instrument, form.status) for form in now.awaited.forms] == [
         ("npc_checkin", "issued"),
         ("qlq_c30", "issued"),
     ]
@@ -128,19 +128,19 @@ def test_what_closed_itself_is_gone_from_the_board(ward):
 def test_a_gap_in_the_duties_is_shown(ward, clock):
     clock.move(days=61)
     now = board(ward)
-    assert (now.duty_gap, now.on_duty) == (True, [])
+    assert ([gap.starts <= now.now for gap in now.gaps], now.on_duty) == ([True], [])
 
 
 def test_forms_that_wait_stand_in_the_order_in_which_they_close(ward, clock):
     ward.start(ward.qlq).save(Q1=1)
-    assert [(form.instrument, form.status) for form in board(ward).waiting] == [
+    assert [(form.instrument, form.status) for form in board(ward).awaited.forms] == [
         ("npc_checkin", "issued"),
         ("qlq_c30", "started"),
     ]
     ward.start().finish()
-    assert [form.instrument for form in board(ward).waiting] == ["qlq_c30"]
+    assert [form.instrument for form in board(ward).awaited.forms] == ["qlq_c30"]
     clock.move(days=15)
-    assert board(ward).waiting == []
+    assert board(ward).awaited.forms == []
 
 
 def test_a_message_that_reached_nobody_names_no_address(any_ward, clock):
@@ -150,7 +150,7 @@ def test_a_message_that_reached_nobody_names_no_address(any_ward, clock):
     with browser.working(any_ward.house) as work:
         for message in work.session.query(Message):
             message.failed_at, message.failure = clock.now, "address_refused"
-    failed = board(any_ward).failed
+    failed = board(any_ward).failed.messages
     assert sorted(message.who for message in failed) == ["Investigator", "NPC-001", "Nurse"]
     assert {bool(message.reason) for message in failed} == {True}
     assert "13800138000" not in str([asdict(message) for message in failed])

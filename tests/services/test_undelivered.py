@@ -57,7 +57,7 @@ def test_a_phone_that_is_not_reached_is_a_task_on_the_board(ward: Ward, code: st
     with browser.working(ward.house) as work:
         [row] = calls.due_tasks(work, "en")
         assert (row.kind, row.participant_id) == ("phone_unreachable", ward.participant_id)
-        [failed] = todo.board(work, "en").failed
+        [failed] = todo.board(work, "en").failed.messages
     assert failed.reason.endswith(f"({code})")
     assert ward.rows(Participant)[0].opted_out_at is None
 

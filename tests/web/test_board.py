@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from flask import Flask
 
+from pro.db import transaction
+from pro.models import Message
 from pro.work import House
 from tests import browser
 from tests.make import Study
-from tests.web.desk import at_desk
+from tests.web.desk import at_desk, bleeds
 
 LEFT_OUT = "1 unacknowledged alert is left out"
 
@@ -42,3 +44,26 @@ def test_a_filter_that_is_none_shows_everything(app: Flask, house: House, seeded
         assert desk.open(f"/staff/?{query}").status_code == 200
         assert LEFT_OUT not in desk.page
         assert seeded.english.study_number in desk.page
+
+
+def test_a_message_that_reached_nobody_is_seen_to_once(app: Flask, house: House, seeded: Study) -> None:
+    bleeds(house, seeded.english.checkin)
+    with transaction(house.engine) as session:
+        mails = session.query(Message).order_by(Message.id).all()
+        for message in mails:
+            message.failed_at, message.failure = house.clock(), "address_refused"
+        number, first = len(mails), mails[0].id
+    desk = at_desk(app, seeded.staff["nurse"])
+    desk.open("/staff/?lang=en")
+    assert desk.page.count("Seen to<span") == number
+    answer = desk.post(f"/staff/messages/{first}")
+    assert (answer.status_code, answer.location) == (303, "/staff/")
+    desk.open("/staff/")
+    assert "The message is off the list." in desk.page
+    assert desk.page.count("Seen to<span") == number - 1
+    desk.post(f"/staff/messages/{first}")
+    desk.open("/staff/")
+    assert "Nurse had seen to this message" in desk.page
+    monitor = at_desk(app, seeded.staff["monitor"])
+    monitor.open("/staff/?lang=en")
+    assert "Seen to<span" not in monitor.page

@@ -60,6 +60,7 @@ PAGES: dict[tuple[str, str], tuple[str, set[str], int]] = {
     ("POST", "/staff/participants/{person}/calendar"): ("set_reason", ACTORS, 400),
     ("GET", "/staff/tasks/1"): ("see_board", READERS, 404),
     ("POST", "/staff/tasks/1"): ("log_call", ACTORS, 404),
+    ("POST", "/staff/messages/1"): ("log_call", ACTORS, 404),
     ("GET", "/staff/roster"): ("see_roster", READERS | {"administrator"}, 200),
     ("POST", "/staff/roster"): ("edit_roster", LEADS | {"administrator"}, 400),
     ("GET", "/staff/roster/duties/1"): ("edit_roster", LEADS | {"administrator"}, 200),

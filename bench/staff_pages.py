@@ -1,0 +1,252 @@
+"""Staff pages over 100,000 participants, 2,000,000 forms and 200,000 alerts on PostgreSQL, and over 23 on SQLite.
+
+Pages are asked for through the application without a server: what is timed is what the application needs.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from flask import Flask
+from sqlalchemy import Engine, event, text
+
+from app import create_app
+from bench.figures import Figure, percentile, report
+from bench.rounds import numbers
+from pro import db
+from pro.config import Config
+from pro.db import transaction
+from pro.services import cohort
+from pro.work import House
+from tests import make, postgres
+from tests.web.desk import Desk, at_desk
+
+NOW = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
+TIMES = 50
+# Forms of a participant: a check-in and a QLQ-C30 at ten visits each.
+VISITS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much there is. ``open``: alerts, phone tasks and failed messages that wait for somebody; ``awaited``: people
+    with an open form, and with misses that nobody explained.
+    """
+
+    people: int
+    alerts: int
+    open: int
+    awaited: int
+
+
+LARGE, SMALL = Size(100_000, 200_000, 100, 5_000), Size(23, 46, 6, 6)
+
+# What a participant is asked: form number = 20 * (participant - 1) + 2 * (visit - 1) + (0 check-in, 1 QLQ-C30) + 1.
+PEOPLE = """
+INSERT INTO participant (id, plan, study_number, language, time_zone, phone_sealed, enrolled_at)
+SELECT n + 1000, 'npc_reirradiation', 'B' || n, 'zh_Hans', 'Asia/Shanghai', :phone, :long_ago FROM {people}
+"""
+FORMS = """
+INSERT INTO assessment (id, ref, participant_id, instrument, instrument_version, wordings, visit, issued_at, opens_at,
+                        due_at, closes_at, opened_at, first_answer_at, last_answer_at, submitted_at, context,
+                        unresolved, standing, language, mode, answered_by)
+SELECT n + 100000, 'bench' || n, (n - 1) / 20 + 1001, CASE WHEN n % 2 = 1 THEN 'npc_checkin' ELSE 'qlq_c30' END, '1',
+       CASE WHEN n % 2 = 1 THEN :checkin ELSE :qlq END, 'follow_up.' || ((n - 1) % 20 / 2 + 1), :long_ago, :long_ago,
+       :past,
+       CASE WHEN n <= 20 * :awaited AND n % 20 = 1 THEN :later ELSE :past END, :past,
+       CASE WHEN n <= 20 * :awaited AND n % 20 = 1 THEN NULL ELSE :past END,
+       CASE WHEN n <= 20 * :awaited AND n % 20 = 1 THEN NULL ELSE :past END,
+       CASE WHEN (n <= 20 * :awaited AND n % 20 = 1) OR n % 17 = 0 THEN NULL ELSE :past END, '{{}}', '[]', '[]',
+       'zh_Hans', 'web', 'self'
+FROM {forms}
+"""
+LINES = """
+INSERT INTO expected (participant_id, visit, kind, number, instrument, opens_at, due_at, closes_at, mandatory, basis,
+                      rank, known_at, steps, assessment_id, served_at, nearest, partial, out_of_window, missed_at,
+                      missing_reason, missing_note)
+SELECT (n - 1) / 20 + 1001, 'follow_up.' || ((n - 1) % 20 / 2 + 1), 'follow_up', (n - 1) % 20 / 2 + 1,
+       CASE WHEN n % 2 = 1 THEN 'npc_checkin' ELSE 'qlq_c30' END, :long_ago, :past, :past, true, 'recorded', 9,
+       :long_ago, 3, n + 100000, CASE WHEN n % 17 = 0 THEN NULL ELSE :past END, n % 17 <> 0, false, n % 13 = 0,
+       CASE WHEN n % 17 = 0 THEN :past END, CASE WHEN n % 17 = 0 AND n > 20 * :awaited THEN 'forgot' ELSE '' END, ''
+FROM {forms}
+"""
+SCORES = """
+INSERT INTO score (assessment_id, scale, value, raw, used, of, algorithm, at)
+SELECT 2 * n + 100000, s.scale, CASE WHEN n % 29 = 0 THEN NULL ELSE (n * 7 + s.place * 13) % 13 * 100.0 / 12 END, NULL,
+       1, 1, 'eortc-linear-1', :past
+FROM {qlqs}, (VALUES {scales}) AS s (place, scale) WHERE (2 * n) % 17 <> 0
+"""
+ANSWERS = """
+INSERT INTO answer (assessment_id, item, state, value, source, language, channel, answered_by, at)
+SELECT n + 100000, i.item, 'given', '1', 'asked', 'zh_Hans', 'web', 'self', :past
+FROM {answered}, (VALUES {items}) AS i (item) WHERE n % 17 <> 0
+"""
+ALERTS = """
+INSERT INTO alert (participant_id, assessment_id, source, rule, level, lowered, suspects, basis, plan_version, inputs,
+                   unresolved, advice, raised_at, acknowledged_at, acknowledged_by, resolved_at, disposition)
+SELECT (n * 10 - 1) / 20 + 1001, n * 10 + 100000, 'assessment:' || (n * 10 + 100000), 'U' || (10 + n % 9), 1 + n % 3,
+       false, '', 'E', '1', '{{}}', '[]', '', {raised}, CASE WHEN n > :open / 2 THEN :past END,
+       CASE WHEN n > :open / 2 THEN 1 END, CASE WHEN n > :open THEN :past END, ''
+FROM {alerts}
+"""
+TASKS = """
+INSERT INTO task (dedupe_key, participant_id, kind, made_at, due_at, outcome)
+SELECT 'bench:' || n, n + 1000, 'call_missed', :past, :past, '' FROM {tasks}
+"""
+FAILED = """
+INSERT INTO message (dedupe_key, channel, template, params_sealed, address_sealed, subject, body_sealed, language,
+                     participant_id, queued_at, next_try_at, tries, failed_at, failure, repeat)
+SELECT 'bench:' || n, 'sms', 'reminder', '', '', '', '', 'zh_Hans', n + 1000, :past, :past, 3, :past, 'refused', 'never'
+FROM {tasks}
+"""
+
+
+def at(**delta: float) -> str:
+    """``NOW`` and so much, as text that both engines take."""
+    return (NOW + timedelta(**delta)).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def fill(house: House, size: Size) -> None:
+    """A study of ``size`` in follow-up, and its people on duty."""
+    engine, large = house.engine, size.people > 1000
+    with transaction(engine) as session:
+        work = house.work(session)
+        for role in ("coordinator", "nurse", "investigator"):
+            person = make.account(work, role)
+            make.duty(work, person, "on_call" if role == "nurse" else "backup") if role != "investigator" else None
+    instruments = house.catalogue.instruments
+    qlq = instruments["qlq_c30"]
+    assert qlq.summary is not None
+    scales = ", ".join(f"({place}, '{scale}')" for place, scale in enumerate((*qlq.scales, qlq.summary.id)))
+    items = [item.id for item in instruments["npc_checkin"].items.values() if item.kind == "choice"][:30]
+    forms = 2 * VISITS * size.people
+    raised = (
+        "CAST(:past AS timestamptz) - (n % 300) * interval '1 day'"
+        if _is_pg(engine)
+        else "datetime(:past, '-' || (n % 300) || ' days')"
+    )
+    spaces = {
+        "people": numbers(engine, size.people),
+        "forms": numbers(engine, forms),
+        "qlqs": numbers(engine, forms // 2),
+        # Answers of the first people only: a page reads those of one.
+        "answered": numbers(engine, min(forms, 20_000)),
+        "alerts": numbers(engine, size.alerts),
+        "tasks": numbers(engine, size.open),
+        "scales": scales,
+        "items": ", ".join(f"('{item}')" for item in items),
+        "raised": raised,
+    }
+    values: dict[str, object] = {
+        "phone": house.vault.seal("+8613800138000"),
+        "open": size.open,
+        "awaited": size.awaited,
+    }
+    words = house.catalogue.words
+    for name, instrument in (("checkin", "npc_checkin"), ("qlq", "qlq_c30")):
+        values[name] = json.dumps({one: words[instrument, one].checksum for one in house.catalogue.languages})
+    values |= {"long_ago": at(days=-400), "past": at(days=-2), "later": at(days=5)}
+    with engine.begin() as connection:
+        for statement in (PEOPLE, FORMS, LINES, SCORES, ANSWERS, ALERTS, TASKS, FAILED):
+            sql = statement.format(**spaces)
+            if not _is_pg(engine):
+                sql = sql.replace("AS s (place, scale)", "AS s").replace("s.scale", "s.column2")
+                sql = sql.replace("s.place", "s.column1").replace("AS i (item)", "AS i").replace("i.item", "i.column1")
+            wanted = {name: value for name, value in values.items() if f":{name}" in sql}
+            connection.execute(text(_typed(sql) if _is_pg(engine) else sql), wanted)
+    if large and _is_pg(engine):
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM ANALYZE"))
+
+
+def _is_pg(engine: Engine) -> bool:
+    return engine.dialect.name == "postgresql"
+
+
+def _typed(sql: str) -> str:
+    """PostgreSQL wants to know what a parameter is."""
+    for name in ("long_ago", "past", "later"):
+        sql = sql.replace(f":{name}", f"CAST(:{name} AS timestamptz)").replace(
+            f"CAST(CAST(:{name} AS timestamptz) AS timestamptz)", f"CAST(:{name} AS timestamptz)"
+        )
+    sql = sql.replace(":checkin", "CAST(:checkin AS jsonb)").replace(":qlq", "CAST(:qlq AS jsonb)")
+    return sql.replace(":open", "CAST(:open AS integer)").replace(":awaited", "CAST(:awaited AS integer)")
+
+
+@contextmanager
+def queries(engine: Engine) -> Iterator[list[str]]:
+    """The statements that run meanwhile."""
+    ran: list[str] = []
+
+    def note(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
+        ran.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield ran
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def timed(desk: Desk, path: str) -> tuple[float, int]:
+    """95th percentile of a page in milliseconds, and how many statements it needs."""
+    desk.open(path)
+    took = []
+    for _ in range(TIMES):
+        start = time.perf_counter()
+        answer = desk.client.get(path)
+        took.append(1000 * (time.perf_counter() - start))
+        if answer.status_code != 200:
+            raise RuntimeError(f"{path} answered {answer.status_code}")
+    with queries(desk.app.extensions["pro"].engine) as ran:
+        desk.client.get(path)
+    return percentile(took, 0.95), len(ran)
+
+
+def pages(name: str, size: Size, app: Flask, bound: float) -> list[Figure]:
+    """The three pages of one study."""
+    house: House = app.extensions["pro"]
+    fill(house, size)
+    start = time.perf_counter()
+    cohort.renew_due(house)
+    counting = time.perf_counter() - start
+    account = make.Account(1, "coordinator@example.org", make.PASSWORD, "Coordinator", "coordinator", "en")
+    desk = at_desk(app, account)
+    # As deploy/gunicorn.conf.py does.
+    gc.collect()
+    gc.freeze()
+    found = []
+    places = {"board": "/staff/", "a participant": "/staff/participants/1001", "whole study": "/staff/cohort"}
+    for place, path in places.items():
+        took, statements = timed(desk, path)
+        found.append(Figure(f"{name}: {place}, 95th percentile of {TIMES}", took, "ms", bound))
+        found.append(Figure(f"{name}: {place}, statements", statements, ""))
+    found.append(Figure(f"{name}: counting the figures of the study, by the worker", counting, "s"))
+    return found
+
+
+def measure() -> list[Figure]:
+    """Both sizes."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder, postgres.server() as server:
+        config = replace(Config(), database_url=server.new(), var_dir=Path(folder))
+        app = create_app(config, lambda: NOW)
+        found += pages(f"PostgreSQL, {LARGE.people:,} participants", LARGE, app, 300)
+        app.extensions["pro"].engine.dispose()
+    with tempfile.TemporaryDirectory() as folder:
+        config = replace(Config(), database_url=f"sqlite:///{folder}/pro.sqlite3", var_dir=Path(folder))
+        app = create_app(config, lambda: NOW)
+        db.upgrade(app.extensions["pro"].engine)
+        found += pages(f"SQLite, {SMALL.people} participants", SMALL, app, 60)
+        app.extensions["pro"].engine.dispose()
+    return found
+
+
+if __name__ == "__main__":
+    report(measure())

@@ -1,0 +1,122 @@
+"""Messages that reached nobody, until somebody has seen to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+
+from pro.errors import NotFound
+from pro.messaging import compose
+from pro.models import Alert, Message, Participant, Staff
+from pro.services import drills
+from pro.work import Work
+
+# An alert's mail that failed this often is shown, although it is tried again for a day.
+TRIED_IN_VAIN = 3
+# Drills stand on top of the board themselves: phoning somebody instead would prove nothing. Invitations stand in the
+# list of people, where administrators see them.
+ELSEWHERE = (*drills.TOLD, "staff_invitation")
+MOST = 50
+
+
+@dataclass(frozen=True, slots=True)
+class FailedMessage:
+    """A message that reached nobody, or an alert's mail that was tried in vain and is tried again (``waiting``).
+
+    ``participant_id``: whom it is to or about, if anybody. ``who``: a staff name or a study number, never an address.
+    ``reason``: a sentence in the reader's language.
+    """
+
+    id: int
+    participant_id: int | None
+    who: str
+    channel: str
+    template: str
+    reason: str
+    failed_at: datetime
+    waiting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The newest MOST; ``number`` is of all."""
+
+    messages: list[FailedMessage]
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """``at`` is None: it is off the board now. Else nothing was changed: ``name`` had done it before, ``at``."""
+
+    name: str = ""
+    at: datetime | None = None
+
+
+def failed(work: Work, language: str) -> Failed:
+    """What nobody has seen to. What is about a closed alert, or somebody who left or died, asks for nothing more."""
+    query = (
+        select(Message, Participant.study_number, Staff.name)
+        .outerjoin(Participant, Participant.id == Message.participant_id)
+        .outerjoin(Alert, Alert.id == Message.alert_id)
+        .outerjoin(Staff, Staff.id == Message.staff_id)
+        .where(*_waiting())
+        .order_by(Message.id.desc())
+        .limit(MOST)
+    )
+    translator = work.house.catalogs.translator(language)
+    rows = [
+        FailedMessage(
+            id=message.id,
+            participant_id=message.participant_id,
+            who=study_number or name or "",
+            channel=message.channel,
+            template=message.template,
+            reason=compose.failure_sentence(message.failure, translator),
+            failed_at=message.failed_at or message.queued_at,
+            waiting=message.failed_at is None,
+        )
+        for message, study_number, name in work.session.execute(query)
+    ]
+    return Failed(rows, len(rows) if len(rows) < MOST else _number(work))
+
+
+def settle(work: Work, message_id: int) -> Settled:
+    """Somebody has done what the failure asked for, mostly phoned. NotFound for a message that never failed."""
+    message = work.session.get(Message, message_id, with_for_update=True, populate_existing=True)
+    if message is None or message.template in ELSEWHERE or (message.failed_at is None and not _tried(message)):
+        raise NotFound("message")
+    if message.settled_at is not None:
+        first = work.session.get(Staff, message.settled_by or 0)
+        return Settled(first.name if first else "", message.settled_at)
+    message.settled_at, message.settled_by = work.now, work.actor.id
+    new = {"channel": message.channel, "template": message.template}
+    work.record("message.settled", message, participant_id=message.participant_id, new=new)
+    return Settled()
+
+
+def _number(work: Work) -> int:
+    query = select(func.count()).select_from(Message).outerjoin(Participant, Participant.id == Message.participant_id)
+    return work.session.scalar(query.outerjoin(Alert, Alert.id == Message.alert_id).where(*_waiting())) or 0
+
+
+def _waiting() -> tuple[ColumnElement[bool], ...]:
+    in_vain = and_(
+        Message.repeat == "prefer_duplicate",
+        Message.sent_at.is_(None),
+        Message.dropped_at.is_(None),
+        Message.tries >= TRIED_IN_VAIN,
+    )
+    return (
+        Message.settled_at.is_(None),
+        or_(Message.failed_at.is_not(None), in_vain),
+        Message.template.not_in(ELSEWHERE),
+        Alert.resolved_at.is_(None),
+        or_(Message.alert_id.is_not(None), and_(Participant.withdrawn_at.is_(None), Participant.died_at.is_(None))),
+    )
+
+
+def _tried(message: Message) -> bool:
+    return message.repeat == "prefer_duplicate" and message.sent_at is None and message.tries >= TRIED_IN_VAIN
