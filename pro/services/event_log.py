@@ -253,7 +253,7 @@ def _row(
         ended_on=event.ended_on,
         attribution=tuple(last.attribution),
         serious=bool(serious),
-        report_by=pure.report_by(min(serious)) if serious else None,
+        report_by=pure.report_by(min(serious), work.catalogue.terms.report_hours) if serious else None,
         reported_at=event.reported_at,
         alert_id=alert_id,
     )
