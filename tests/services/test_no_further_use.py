@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from pro.models import Participant
-from pro.services import cohort, enrolment, simulation, ulcers
+from pro.services import cohort, consents, enrolment, simulation, ulcers
 from pro.work import House
 from tests import browser, make
 from tests.make import PLAN, Account, Study
@@ -76,3 +76,22 @@ def test_the_pages_and_the_command_say_how_many(
         done = app.test_cli_runner().invoke(args=["simulate", str(FILE), *more])
         assert shown in done.output
     assert json.loads(done.output)["forms"] == 0
+
+
+@pytest.mark.parametrize(("language", "offered"), [("en", "Record how far it goes"), ("zh_Hans", "登记退出范围")])
+def test_whoever_left_by_a_date_can_ask_for_it_on_the_page_of_consent(
+    app: Flask, house: House, seeded: Study, language: str, offered: str
+) -> None:
+    person = seeded.chinese.id
+    with browser.working(house, seeded.staff["coordinator"].actor) as work:
+        enrolment.withdraw(work, work.session.get_one(Participant, person), "told the nurse")
+    desk = at_desk(app, seeded.staff["coordinator"])
+    path = f"/staff/participants/{person}/consent"
+    desk.open(f"{path}?lang={language}")
+    assert offered in desk.page
+    assert 'value="sign"' not in desk.page
+    assert desk.post(path, do="withdraw", scope="data", told="care goes on").status_code == 303
+    desk.open(path)
+    assert offered not in desk.page
+    with browser.working(house) as work:
+        assert consents.no_further_use(work, PLAN) == [person]
