@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -14,8 +15,9 @@ from pro.config import Config
 from pro.db import transaction
 from pro.i18n import Catalogs
 from pro.models import ROLES, Duty, Participant
-from pro.services import access, answering, circumstances, enrolment, issuing, staffing
+from pro.services import access, adverse, answering, circumstances, enrolment, issuing, signing, staffing
 from pro.services.access import Sitting
+from pro.services.adverse import Judged, Judgement
 from pro.services.dates import local_date
 from pro.work import Actor, House, Work
 
@@ -189,6 +191,26 @@ def answer(
     for item, value in values.items():
         page = work.catalogue.instruments[here.assessment.instrument].page_of(item)
         answering.save(work, here, page.id, {item: value}, language)
+
+
+def judged(house: House, investigator: Account, participant_id: int, **said: Any) -> Judged:
+    """A clinician's signed judgement: pharyngeal necrosis of grade 3 from today on, unless told otherwise."""
+    with transaction(house.engine) as session:
+        work = house.work(session, investigator.actor)
+        person = session.get_one(Participant, participant_id)
+        proof = signing.confirm(work, PASSWORD)
+        if not isinstance(proof, signing.Confirmed):
+            raise AssertionError(proof)
+        today = local_date(work.now, person.time_zone)
+        whole: dict[str, Any] = {
+            "grade": 3,
+            "attribution": ("radiotherapy",),
+            "serious": False,
+            "from_on": today,
+        } | said
+        if "event_id" not in whole:
+            whole = {"term": "pharyngeal_necrosis", "onset_on": whole["from_on"]} | whole
+        return adverse.judge(work, proof, person, Judgement(**whole), seen=adverse.newest(work, person.id))
 
 
 def enrolled(work: Work, study_number: str, language: str) -> Enrolled:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from datetime import time
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import yaml
 from pro.catalogue import read_instruments
 from pro.catalogue.plans import read_plan, read_plan_words
 from pro.catalogue.source import CatalogueError
+from pro.catalogue.stopping import check_terms
+from pro.core.adverse import Term, Terms
 from pro.core.level import Level
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,6 +23,7 @@ KNOWN = read_instruments(ROOT / "pro/instruments")
 FILE = ROOT / "pro/plans/npc_reirradiation.yaml"
 PLAN = read_plan(FILE, KNOWN)
 WORD_FILES = {path.parents[1].name: path for path in ROOT.glob("translations/*/plans/npc_reirradiation.yaml")}
+HEADACHE = Term("headache", "Headache", (1, 2, 3))
 WORDS = {language: read_plan_words(path, PLAN) for language, path in WORD_FILES.items()}
 
 
@@ -299,10 +303,19 @@ def test_a_stopping_rule_that_cannot_be_is_refused(tmp_path, old, new, where, se
     assert sentence in str(refused.value)
 
 
+def test_a_term_that_nobody_can_grade_is_refused():
+    rule = PLAN.stopping
+    assert rule is not None
+    with pytest.raises(CatalogueError, match="no term called “ulcer”"):
+        check_terms(Path("terms.yaml"), replace(rule, terms=("ulcer",)), Terms("list", terms={"headache": HEADACHE}))
+    check_terms(Path("terms.yaml"), None, Terms())
+
+
 def test_the_stopping_rule_is_what_stands_in_the_file_and_a_demonstration():
     rule = PLAN.stopping
     assert rule is not None
     assert (rule.demonstration, rule.of, rule.grade) == (True, 23, 3)
+    assert rule.terms == ("pharyngeal_necrosis",)
     assert [(step.id, step.ulcers, step.of_first) for step in rule.steps] == [
         ("pause_study", 3, 10),
         ("stop_study", 6, 23),

@@ -17,6 +17,7 @@ from pro.catalogue.instruments import read_instrument
 from pro.catalogue.lexicons import read_lexicon
 from pro.catalogue.plans import read_plan, read_plan_words
 from pro.catalogue.source import CatalogueError
+from pro.catalogue.stopping import check_terms
 from pro.catalogue.terms import read_term_words, read_terms
 from pro.catalogue.words import double_meanings, read_words
 from pro.core.adverse import Terms, TermWords
@@ -110,7 +111,7 @@ def read(
     _check_lexicons(instruments, found.values(), screens)
     calendars = {plan.id: plan.calendar for plan in found.values() if plan.calendar is not None}
     working = {name: read_working_days(calendar.holidays, days) for name, calendar in calendars.items()}
-    terms, term_words = _read_terms(instruments.parent / "terms", translations, languages)
+    terms, term_words = _read_terms(instruments.parent / "terms", translations, languages, found.values())
     meanings = _files(instruments.parent / "importance", required=False)
     return Catalogue(
         instruments=known,
@@ -171,12 +172,14 @@ def _read_lexicons(instruments: Path, plans: Iterable[Path], built_in: Path | No
 
 
 def _read_terms(
-    directory: Path, translations: Path, languages: tuple[str, ...]
+    directory: Path, translations: Path, languages: tuple[str, ...], plans: Iterable[Plan]
 ) -> tuple[Terms, Mapping[str, Mapping[str, TermWords]]]:
     # Beside the instruments, where it may be missing: then nothing can be graded.
     if not directory.is_dir():
         return Terms(), MappingProxyType({})
     terms = read_terms(directory / TERMS)
+    for plan in plans:
+        check_terms(directory / TERMS, plan.stopping, terms)
     found = {one: read_term_words(translations / one / "terms" / TERMS, terms, one) for one in languages}
     return terms, MappingProxyType(found)
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from pro.catalogue.source import CatalogueError, Part
+from pro.core.adverse import Terms
 from pro.core.plan import Calendar
 from pro.core.stopping import STATES, Stopping, StoppingStep
 
@@ -29,6 +30,9 @@ class StoppingFile(Part):
     of: int = Field(gt=0, description="How many participants the study treats")
     treated: str = Field(description="The anchor from which on somebody counts as treated")
     grade: int = Field(ge=1, le=5, description="The least CTCAE grade, by a clinician, that counts")
+    terms: tuple[str, ...] = Field(
+        (), description="The CTCAE terms whose gradings by a clinician are grades of an ulcer; none: endoscopies alone"
+    )
     steps: tuple[StoppingStepFile, ...] = Field(min_length=1, description="From the mildest consequence on")
     endoscopy_days: Days = Field(description="An endoscopy that was asked for is late after so many days")
     decision: str = Field(description="The anchor of the decision after 50 Gy")
@@ -66,4 +70,12 @@ def read_stopping(path: Path, file: StoppingFile, calendar: Calendar | None) -> 
         decision_days=file.decision_days,
         endoscopy_days=file.endoscopy_days,
         demonstration=file.demonstration,
+        terms=file.terms,
     )
+
+
+def check_terms(path: Path, rule: Stopping | None, terms: Terms) -> None:
+    """CatalogueError for a term that the list does not have: its gradings would silently never count."""
+    for name in rule.terms if rule else ():
+        if name not in terms.terms:
+            raise CatalogueError(path, "stopping.terms", f"There is no term called “{name}”.")

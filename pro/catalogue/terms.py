@@ -33,6 +33,7 @@ class TermsFile(Part):
     version: Text
     verified: bool = Field(description="True once a second person compared it with the standard")
     terms: dict[Name, TermFile] = Field(min_length=1)
+    report_hours: int = Field(24, ge=1, le=720, description="A serious event is reported within so many hours")
     suspects: dict[Name, tuple[Name, ...]] = {}
 
 
@@ -65,7 +66,8 @@ def read_terms(path: Path) -> Terms:
             if name not in file.terms:
                 raise CatalogueError(path, f"suspects.{key}", f"There is no term called “{name}”.")
     terms = {name: Term(name, term.english, term.grades, term.specify) for name, term in file.terms.items()}
-    return Terms(file.id, file.version, file.verified, MappingProxyType(terms), MappingProxyType(dict(file.suspects)))
+    suspects = MappingProxyType(dict(file.suspects))
+    return Terms(file.id, file.version, file.verified, MappingProxyType(terms), suspects, file.report_hours)
 
 
 def read_term_words(path: Path, terms: Terms, language: str) -> Mapping[str, TermWords]:

@@ -12,7 +12,7 @@ import click
 from flask.cli import with_appcontext
 
 from pro.cli.house import current_house, house
-from pro.core.replay import Changed, Difference
+from pro.core.replay import Changed
 from pro.errors import BadData
 from pro.services import simulation
 from pro.services.simulation import Run
@@ -49,17 +49,21 @@ def simulate(
         run = simulation.generated(house(), old, new, generated, seed)
     else:
         run = simulation.replay(current_house(), old, new, since=since.replace(tzinfo=UTC) if since else None)
-    click.echo(_json(run) if as_json else "\n".join(_lines(run.difference)))
+    click.echo(_json(run) if as_json else "\n".join(_lines(run)))
     sys.exit(0 if run.difference.is_safe else 3)
 
 
 def _json(run: Run) -> str:
-    found = asdict(run.difference) | {"since": run.since.isoformat() if run.since else None}
+    more = {"since": run.since.isoformat() if run.since else None, "left_out": run.left_out}
+    found = asdict(run.difference) | more
     return json.dumps(found, ensure_ascii=False, default=str)
 
 
-def _lines(found: Difference) -> list[str]:
+def _lines(run: Run) -> list[str]:
+    found = run.difference
     lines = [f"{found.forms} forms judged, {found.changed_forms} differently."]
+    if run.left_out:
+        lines.append(f"{run.left_out} participants are left out: they want no further use of their data.")
     if found.broken:
         lines.append(f"{found.broken} forms could not be judged.")
     if found.lost_emergencies:

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
 
-# A serious adverse event is reported within so many hours from when it became known (ICH E2A; China's GCP 2020).
-REPORT_WITHIN = timedelta(hours=24)
 # A report and an event belong together if so many days or fewer lie between them.
 NEAR = timedelta(days=14)
 SEVERE = 3
@@ -32,7 +30,8 @@ class Term:
 class Terms:
     """A list of terms. ``suggested``: what a rule suspects -> the terms to offer, the closest first.
 
-    ``verified`` is false until a second person compared the file with the standard.
+    ``verified`` is false until a second person compared the file with the standard. ``report_hours``: a serious event
+    is reported within so many hours from when it became known (ICH E2A; China's GCP 2020).
     """
 
     id: str = ""
@@ -40,6 +39,7 @@ class Terms:
     verified: bool = False
     terms: Mapping[str, Term] = field(default_factory=lambda: MappingProxyType({}))
     suggested: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    report_hours: int = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +90,9 @@ def suggestions(terms: Terms, suspects: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(term for key in suspects for term in terms.suggested.get(key, ())))
 
 
-def report_by(known_at: datetime) -> datetime:
-    """Until when a serious event that became known at ``known_at`` must be reported."""
-    return known_at + REPORT_WITHIN
+def report_by(known_at: datetime, hours: int) -> datetime:
+    """Until when a serious event that became known at ``known_at`` must be reported, ``hours`` as the file has them."""
+    return known_at + timedelta(hours=hours)
 
 
 def discordance(

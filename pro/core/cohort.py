@@ -111,7 +111,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Everything about one study. ``weeks``: the Mondays; ``loud``: urgent and emergency alerts in each."""
+    """Everything about one study. ``weeks``: the Mondays; ``loud``: urgent and emergency alerts in each.
+
+    ``left_out``: how many asked that their data be used no further; their visits and scores are not among these.
+    """
 
     enrolled: int
     active: int
@@ -121,6 +124,7 @@ class Figures:
     loud: tuple[int, ...]
     rules: tuple[RuleRow, ...]
     points: tuple[Point, ...]
+    left_out: int = 0
 
 
 def spread(counts: Mapping[float, int]) -> Spread | None:
@@ -268,6 +272,7 @@ def read(stored: Mapping[str, Any]) -> Figures:
         weeks=tuple(date.fromisoformat(monday) for monday in stored["weeks"]),
         loud=tuple(stored["loud"]),
         rules=tuple(RuleRow(**(row | {"weeks": tuple(row["weeks"])})) for row in stored["rules"]),
+        left_out=stored["left_out"],
         points=tuple(Point(**(row | {"spread": _spread(row["spread"])})) for row in stored["points"]),
     )
 

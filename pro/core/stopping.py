@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
-# Whether somebody's ulcer counts; "unknown": it is confirmed, but nobody has said its grade.
+# Whether somebody's ulcer counts; "unknown": it is confirmed but not graded, or graded but not confirmed.
 Counts = Literal["no", "unknown", "yes"]
 # What the plan's words say about one participant: no ulcer, one of three states of it, the decision after 50 Gy.
 STATES = ("none", "suspected", "confirmed", "cleared", "response")
@@ -27,7 +27,8 @@ class Stopping:
     """The rule as the plan file has it. ``steps`` from the mildest on.
 
     ``treated``: the anchor with which somebody counts as treated; ``of``: how many the study will treat; ``grade``: the
-    least grade (CTCAE, by a clinician) of a confirmed ulcer that counts. ``decision``: the anchor of the decision after
+    least grade (CTCAE, by a clinician) of a confirmed ulcer that counts; ``terms``: the adverse events whose gradings
+    are grades of an ulcer. ``decision``: the anchor of the decision after
     50 Gy, shown from ``decision_days`` before. ``endoscopy_days``: an endoscopy asked for is late after so many days.
     ``demonstration``: nobody has confirmed these numbers.
     """
@@ -40,6 +41,7 @@ class Stopping:
     decision_days: int
     endoscopy_days: int
     demonstration: bool
+    terms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +93,16 @@ class Reading:
         return next((reach for reach in self.steps if not reach.reached), None)
 
 
-def counts(*, confirmed: bool, grades: Iterable[int | None], least: int) -> Counts:
+def counts(*, confirmed: bool, grades: Iterable[int | None], least: int, judged: Iterable[int] = ()) -> Counts:
     """Whether an ulcer counts. ``grades``: one for each endoscopy that found it, None where nobody gave one.
 
-    A confirmed ulcer without any grade is unknown, never no: missing is not zero.
+    ``judged``: the grades of adverse events that clinicians signed under the rule's terms. A confirmed ulcer without
+    any grade is unknown, never no: missing is not zero. So is one that was signed and not recorded as confirmed.
     """
+    signed = list(judged)
     if not confirmed:
-        return "no"
-    given = list(grades)
+        return "unknown" if any(grade >= least for grade in signed) else "no"
+    given = [*grades, *signed]
     if any(grade is not None and grade >= least for grade in given):
         return "yes"
     return "no" if given and None not in given else "unknown"

@@ -5,7 +5,7 @@ from pro.models.alert import Alert, AlertNote
 from pro.models.assessment import Answer, Assessment, Score, Wording
 from pro.models.care import ATTRIBUTIONS, DISPOSITIONS, NO_EVENT, AdverseEvent, Closing, Grading, Handover
 from pro.models.cohort import Cohort
-from pro.models.consent import SCOPES, WAYS, Consent
+from pro.models.consent import NO_USE, SCOPES, WAYS, Consent
 from pro.models.correction import HEARD, Correction, Freeze
 from pro.models.event import Event, Heartbeat, Seal
 from pro.models.expected import MISSING_REASONS, Expected
@@ -24,6 +24,7 @@ __all__ = [
     "HEARD",
     "MISSING_REASONS",
     "NO_EVENT",
+    "NO_USE",
     "ROLES",
     "SCOPES",
     "TASK_KINDS",

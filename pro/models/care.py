@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import Date, ForeignKey, Index, String, Text
+from sqlalchemy import Date, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pro.db import Base, Json, UtcDateTime
@@ -45,7 +45,15 @@ class Grading(Base):
     """
 
     __tablename__ = "grading"
-    __table_args__ = (Index("ix_grading_source", "source"),)
+    __table_args__ = (
+        Index("ix_grading_source", "source"),
+        Index(
+            "ix_grading_serious",
+            "adverse_event_id",
+            sqlite_where=text("serious = 1"),
+            postgresql_where=text("serious"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"), index=True)

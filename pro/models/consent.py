@@ -12,7 +12,8 @@ from pro.db import Base, UtcDateTime
 # How it was signed.
 WAYS = ("paper", "witness", "electronic")
 # What a withdrawal means: no more questions, or no further use of the data either.
-SCOPES = ("questions", "data")
+NO_USE = "data"
+SCOPES = ("questions", NO_USE)
 
 
 class Consent(Base):

@@ -21,6 +21,8 @@ from pro.services.telling import NextStep
 from pro.work import Work
 
 ULCER = "mucosal_ulcer"
+# A bleeding of somebody with an ulcer: whoever reads of it needs the ulcer's case.
+SENTINEL = "sentinel_bleed"
 
 
 @dataclass(frozen=True, slots=True)

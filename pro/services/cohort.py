@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import perf_counter
@@ -16,6 +17,7 @@ from pro.core.cohort import Figures, Lines
 from pro.core.plan import Plan
 from pro.db import transaction
 from pro.models import Alert, Cohort, Expected, Participant, Score
+from pro.services import consents
 from pro.work import House, Work
 
 log = logging.getLogger(__name__)
@@ -76,7 +78,7 @@ def _keep(house: House, row: Cohort) -> int:
 
 
 def count(work: Work, plan: Plan) -> Figures:
-    """Every figure of one study as it stands now, in seven queries however many participants there are."""
+    """Every figure of one study as it stands now, in eight queries however many participants there are."""
     order = (*plan.instruments, *(visit.id for visit in plan.calendar.visits)) if plan.calendar else plan.instruments
     enrolled, active = work.session.execute(
         select(
@@ -84,21 +86,23 @@ def count(work: Work, plan: Plan) -> Figures:
             func.count().filter(Participant.withdrawn_at.is_(None), Participant.died_at.is_(None)),
         ).where(Participant.plan == plan.id)
     ).one()
+    out = consents.no_further_use(work, plan.id)
     weeks = cohort.mondays(work.now, plan.settings.time_zone)
     rules, loud = cohort.rule_rows(_by_week(work, plan))
     return Figures(
         enrolled=enrolled,
         active=active,
-        visits=cohort.visit_rows(_lines(work, plan), order),
+        visits=cohort.visit_rows(_lines(work, plan, out), order),
         handling=_handling(work, plan),
         weeks=weeks,
         loud=loud,
         rules=rules,
-        points=cohort.points(_scores(work, plan), order),
+        left_out=len(out),
+        points=cohort.points(_scores(work, plan, out), order),
     )
 
 
-def _lines(work: Work, plan: Plan) -> list[Lines]:
+def _lines(work: Work, plan: Plan, out: Sequence[int]) -> list[Lines]:
     """What ``ledger.counts`` counts for one participant, for all of them."""
     visit = (Expected.instrument, Expected.kind, Expected.number)
     received = Expected.served_at.is_not(None)
@@ -106,7 +110,7 @@ def _lines(work: Work, plan: Plan) -> list[Lines]:
     query = (
         select(*visit, received, late, partial, reason, func.count())
         .join(Participant, Participant.id == Expected.participant_id)
-        .where(Participant.plan == plan.id)
+        .where(Participant.plan == plan.id, Participant.id.not_in(out))
         .where(or_(received, and_(Expected.mandatory.is_(True), Expected.closes_at < work.now)))
         .group_by(*visit, received, late, partial, reason)
     )
@@ -156,7 +160,7 @@ def _by_week(work: Work, plan: Plan) -> list[tuple[str, int, int, int]]:
     return [(rule, level, number, many) for rule, level, number, many in work.session.execute(query)]
 
 
-def _scores(work: Work, plan: Plan) -> list[tuple[str, str, int, str, float | None, int]]:
+def _scores(work: Work, plan: Plan, out: Sequence[int]) -> list[tuple[str, str, int, str, float | None, int]]:
     """(instrument, kind, number, scale, newest score or None, how many) of forms that came in their window."""
     visit = (Expected.instrument, Expected.kind, Expected.number)
     newer = aliased(Score)
@@ -167,7 +171,8 @@ def _scores(work: Work, plan: Plan) -> list[tuple[str, str, int, str, float | No
         select(*visit, Score.scale, Score.value, func.count())
         .join(Participant, Participant.id == Expected.participant_id)
         .join(Score, Score.assessment_id == Expected.assessment_id)
-        .where(Participant.plan == plan.id, Expected.served_at.is_not(None), Expected.out_of_window.is_(False))
+        .where(Participant.plan == plan.id, Participant.id.not_in(out))
+        .where(Expected.served_at.is_not(None), Expected.out_of_window.is_(False))
         .where(~again.exists())
         .group_by(*visit, Score.scale, Score.value)
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from pro.core.anchors import BACK_AT_MOST
 from pro.errors import BadData, NotAllowed
-from pro.models import SCOPES, WAYS, Consent, Participant
+from pro.models import NO_USE, SCOPES, WAYS, Consent, Participant
 from pro.services import cases
 from pro.services.dates import local_date
 from pro.work import Work
@@ -93,12 +93,24 @@ def sign(
 
 
 def withdraw_standing(work: Work, participant: Participant, scope: str, told: str) -> None:
-    """Mark every version that stands as withdrawn now; ``enrolment.withdraw`` ends everything else with it."""
-    query = select(Consent).where(Consent.participant_id == participant.id, Consent.withdrawn_at.is_(None))
+    """Mark every version that stands as withdrawn now; ``enrolment.withdraw`` ends everything else with it.
+
+    One that ended by a date alone, of which nobody said how far that goes, gets its extent and keeps its time.
+    """
+    unsaid = or_(Consent.withdrawn_at.is_(None), Consent.scope == "") if scope else Consent.withdrawn_at.is_(None)
+    query = select(Consent).where(Consent.participant_id == participant.id, unsaid)
     for row in work.session.scalars(query.order_by(Consent.id)):
-        row.withdrawn_at, row.withdrawn_by = work.now, work.actor.id
+        if row.withdrawn_at is None:
+            row.withdrawn_at, row.withdrawn_by = work.now, work.actor.id
         row.scope, row.told = scope, told
         work.record("consent.withdrawn", row, participant_id=participant.id, new={"scope": scope, "told": told})
+
+
+def no_further_use(work: Work, plan_id: str) -> list[int]:
+    """Who of a study withdrew and asked that their data be used no further: figures and trials leave them out."""
+    query = select(Consent.participant_id).join(Participant, Participant.id == Consent.participant_id)
+    query = query.where(Participant.plan == plan_id, Consent.scope == NO_USE)
+    return sorted(set(work.session.scalars(query)))
 
 
 def withdrawal_problems(scope: str, told: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from pro.core.plan import Plan
 from pro.errors import BadData, NotAllowed
 from pro.models import Decision, Participant
 from pro.models.ulcer import ABOUT, CHOICES
-from pro.services import signing, staffing, ulcers
+from pro.services import signing, staffing, ulcer_cases, ulcers
 from pro.services.signing import Confirmed, Refusal
 from pro.work import Work
 
@@ -28,7 +28,7 @@ def about_participant(
     anything that the page showed has changed, NotAllowed("right_missing") for whoever is no investigator.
     """
     work.lock(participant)
-    shown = ulcers.shown_of_case(ulcers.case(work, participant))
+    shown = ulcer_cases.shown_of_case(ulcers.case(work, participant))
     fields = {"about": "" if about in ABOUT and about != STUDY else "unknown"}
     plan = work.catalogue.plans[participant.plan]
     return _decide(work, plan, participant.id, fields, (about, choice, reason.strip()), password, seen, shown)
@@ -68,7 +68,7 @@ def _decide(
     confirmed = signing.confirm(work, password)
     if isinstance(confirmed, Refusal):
         return confirmed
-    if seen != ulcers.digest(shown):
+    if seen != ulcer_cases.digest(shown):
         raise NotAllowed("stale_page")
     return _signed(
         work,
@@ -90,5 +90,5 @@ def _signed(work: Work, confirmed: Confirmed, row: Decision) -> Decision:
     work.session.add(row)
     new = {"about": row.about, "choice": row.choice, "seen": row.seen}
     work.record("decision.made", row, participant_id=row.participant_id, new=new, reason=row.reason)
-    signing.sign(work, confirmed, "decided", row, ulcers.content_of(row), participant_id=row.participant_id)
+    signing.sign(work, confirmed, "decided", row, ulcer_cases.content_of(row), participant_id=row.participant_id)
     return row

@@ -15,6 +15,7 @@ from pro.errors import NotFound
 from pro.models import AdverseEvent, Alert, Assessment, Grading, Participant, Signature
 from pro.services import adverse, cases, signing
 from pro.services.dates import local_date
+from pro.services.timeline import Span
 from pro.work import Work
 
 
@@ -105,6 +106,28 @@ def log(work: Work, language: str, participant_id: int | None = None) -> list[Ev
     ]
     rows.sort(key=lambda row: (row.onset_on, row.id), reverse=True)
     return sorted(rows, key=lambda row: (not row.serious or row.reported_at is not None, row.ended_on is not None))
+
+
+def spans(work: Work, participant_id: int, language: str) -> list[Span]:
+    """A participant's events with their grades over time, the first that began on top, in two queries."""
+    query = select(AdverseEvent).where(AdverseEvent.participant_id == participant_id)
+    events = list(work.session.scalars(query.order_by(AdverseEvent.onset_on, AdverseEvent.id)))
+    graded = _gradings(work, [event.id for event in events])
+    return [
+        Span(event.onset_on, event.ended_on, named(work, event, language), _over_time(graded[event.id]), event.id)
+        for event in events
+        if event.id in graded
+    ]
+
+
+def _over_time(rows: Sequence[Grading]) -> tuple[tuple[date, int], ...]:
+    """From which day on it had which grade. A newer grading from the same day on takes an older one's place."""
+    newest = {row.from_on: row.grade for row in rows if row.from_on and row.grade}
+    found: list[tuple[date, int]] = []
+    for on, grade in newest.items():
+        if not found or found[-1][1] != grade:
+            found.append((on, grade))
+    return tuple(found)
 
 
 def event_page(work: Work, event_id: int, language: str) -> EventPage:
@@ -230,7 +253,7 @@ def _row(
         ended_on=event.ended_on,
         attribution=tuple(last.attribution),
         serious=bool(serious),
-        report_by=pure.report_by(min(serious)) if serious else None,
+        report_by=pure.report_by(min(serious), work.catalogue.terms.report_hours) if serious else None,
         reported_at=event.reported_at,
         alert_id=alert_id,
     )

@@ -74,6 +74,7 @@ def narrowed(work: Work, board: Board, narrow: Narrow, language: str) -> Board:
         locked_cards=kept(board.locked_cards),
         papers=kept(board.papers),
         endoscopies=kept(board.endoscopies),
+        serious=kept(board.serious),
         texts=Inbox(
             # A loud one that nobody has filed may be anybody's emergency: no filter hides it.
             unmatched=[
@@ -116,6 +117,7 @@ def _inside(work: Work, board: Board, study: str) -> set[int] | None:
         board.tasks,
         board.locked_cards,
         board.endoscopies,
+        board.serious,
         board.texts.threads,
     )
     known = {row.participant_id for rows in lists for row in rows}

@@ -13,7 +13,8 @@ from pro.core.instrument import Item, ItemWords, Value, Words
 from pro.core.level import Level
 from pro.errors import NotFound
 from pro.models import Alert, AlertNote, Answer, Assessment, Call, Event, Grading, Message, Participant
-from pro.services import calls, cases, circumstances, silence, staffing, texts, wording
+from pro.services import alert_messages, calls, cases, circumstances, silence, staffing, texts, wording
+from pro.services.alert_messages import AlertMessage
 from pro.services.calls import MissedForm
 from pro.services.cases import Case
 from pro.services.forms import answer_rows, standing
@@ -70,7 +71,8 @@ class AlertPage:
 
     ``missed``: the form whose silence raised them; then ``task_id`` is the open phone task, and ``last_answer_at`` when
     the participant was last heard of. What the participant wrote, for those who may read answers: ``texts`` that came
-    by themselves, ``form_texts`` in the form, and the red ``flags`` found in either.
+    by themselves, ``form_texts`` in the form, and the red ``flags`` found in either. ``about_ulcer``: a finding is of
+    an ulcer.
     """
 
     case: Case
@@ -99,6 +101,8 @@ class AlertPage:
     texts: list[Text]
     form_texts: list[str]
     flags: tuple[Flag, ...]
+    about_ulcer: bool
+    messages: list[AlertMessage]
 
 
 def alert_page(work: Work, alert_id: int, language: str) -> AlertPage:
@@ -147,6 +151,8 @@ def alert_page(work: Work, alert_id: int, language: str) -> AlertPage:
         texts=came,
         form_texts=_form_texts(work, assessment) if reads and assessment else [],
         flags=_flags(rows, came) if reads else (),
+        about_ulcer=any(row.suspects in (cases.ULCER, cases.SENTINEL) for row in rows),
+        messages=alert_messages.of_alerts(work, [row.id for row in rows], language),
     )
 
 

@@ -21,7 +21,7 @@ from pro.core.replay import Difference, Form, difference
 from pro.core.triage import Case, Context
 from pro.errors import BadData
 from pro.models import Assessment, Participant
-from pro.services import judging
+from pro.services import consents, judging
 from pro.services.forms import rows_of_many, standing
 from pro.work import House, Work
 
@@ -36,11 +36,15 @@ A_WEEK = 23
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What came of it. ``since``: the first day looked at; ``cut``: there was more than could be looked at in time."""
+    """What came of it. ``since``: the first day looked at; ``cut``: there was more than could be looked at in time.
+
+    ``left_out``: how many participants asked that their data be used no further; their forms were not judged.
+    """
 
     difference: Difference
     since: datetime | None
     cut: bool
+    left_out: int = 0
 
 
 def changed_plan(house: House, plan: Plan, text: str) -> Plan:
@@ -65,8 +69,10 @@ def replay(house: House, old: Plan, new: Plan, *, since: datetime | None = None,
     """
     clock = _Clock(seconds)
     with Session(house.reader) as session:
-        found = difference(old, new, clock.until(_stored(house.work(session), old, since)))
-    return Run(found, since, clock.ran_out)
+        work = house.work(session)
+        out = consents.no_further_use(work, old.id)
+        found = difference(old, new, clock.until(_stored(work, old, since, out)))
+    return Run(found, since, clock.ran_out, len(out))
 
 
 def generated(house: House, old: Plan, new: Plan, number: int, seed: int = 1) -> Run:
@@ -91,13 +97,13 @@ class _Clock:
             yield form
 
 
-def _stored(work: Work, plan: Plan, since: datetime | None) -> Iterator[Form]:
+def _stored(work: Work, plan: Plan, since: datetime | None, out: Sequence[int]) -> Iterator[Form]:
     """A batch at a time: memory does not grow with the study."""
     answered = func.coalesce(Assessment.answered_at, Assessment.submitted_at, Assessment.last_answer_at)
     query = (
         select(Assessment, Participant.study_number)
         .join(Participant, Participant.id == Assessment.participant_id)
-        .where(Participant.plan == plan.id, answered.is_not(None))
+        .where(Participant.plan == plan.id, answered.is_not(None), Participant.id.not_in(out))
         .order_by(Assessment.id.desc())
         .limit(BATCH)
     )

@@ -16,6 +16,7 @@ from pro.services import (
     endoscopies,
     failed_messages,
     roster_days,
+    serious,
     sheets,
     staffing,
     threads,
@@ -28,6 +29,7 @@ from pro.services.drills import Standing
 from pro.services.endoscopies import EndoscopyDue
 from pro.services.failed_messages import Failed
 from pro.services.roster_days import Gap
+from pro.services.serious import SeriousDue
 from pro.services.sheets import PaperRow
 from pro.services.threads import Inbox
 from pro.work import Work
@@ -46,7 +48,7 @@ class Board:
     """What needs somebody now. ``gaps``: when nobody is on call within a week, the next one first; ``drills``: test
     alerts to confirm or to mend; ``texts``: what was written to us and nobody has read;
     ``locked_cards``: for those who may make new ones.
-    ``endoscopies``: asked for, late.
+    ``endoscopies``: asked for, late. ``serious``: adverse events to report, for those who may see them.
     """
 
     unacknowledged: list[Case]
@@ -63,6 +65,7 @@ class Board:
     locked_cards: list[LockedCard]
     corrections: int
     endoscopies: list[EndoscopyDue]
+    serious: list[SeriousDue]
     now: datetime
 
 
@@ -91,6 +94,7 @@ def board(work: Work, language: str = "zh_Hans") -> Board:
         locked_cards=cards.locked(work) if staffing.may(work.actor.role, "make_card") else [],
         corrections=corrections.waiting(work),
         endoscopies=endoscopies.due(work),
+        serious=serious.unreported(work, language) if staffing.may(work.actor.role, "see_events") else [],
         now=work.now,
     )
 

@@ -103,6 +103,7 @@ FILTERS = (
     "forms",
     "missed",
     "endoscopies",
+    "serious",
 )
 
 

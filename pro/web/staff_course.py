@@ -13,9 +13,9 @@ from pro.core import plot
 from pro.core.importance import Change
 from pro.errors import NotAllowed, NotFound
 from pro.exports import card_pdf
-from pro.services import given, pre_dose, records, timeline, trends
+from pro.services import event_log, given, pre_dose, records, timeline, trends
 from pro.services.trends import Scores, Series
-from pro.web import site, staff_course_drawing
+from pro.web import guard, site, staff_course_drawing
 from pro.web.guard import Person, needs
 from pro.web.staff_refusals import N_
 
@@ -75,7 +75,8 @@ def _course(participant_id: int, problem: str = "") -> str:
     person = records.participant(work, participant_id)
     work.record("participant.seen", person, participant_id=person.id)
     record = given.read(work, person, language)
-    line = timeline.timeline(work, record, language)
+    spans = event_log.spans(work, person.id, language) if guard.may("see_events") else []
+    line = timeline.timeline(work, record, language, spans)
     return render_template(
         "staff/course.html",
         person=person,
@@ -83,6 +84,7 @@ def _course(participant_id: int, problem: str = "") -> str:
         record=record,
         week=_week(record.today, record.origin),
         drawing=staff_course_drawing.draw(line),
+        spans=spans,
         heat=trends.symptoms(work, record, language),
         scored=trends.scores(work, record, language),
         instrument=work.catalogue.instruments[work.catalogue.plans[person.plan].instruments[0]],

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from pro.core import plot
 from pro.core.level import Level
 from pro.core.plot import Axis
 from pro.services import timeline
-from pro.services.timeline import Lane, Thing, Timeline
+from pro.services.timeline import Lane, Span, Thing, Timeline
 from pro.web import site
 from pro.web.staff_refusals import N_
 from pro.web.staff_words import word
@@ -35,7 +35,7 @@ class Shape:
     """One shape. ``kind`` as ``Thing.kind``, the worst of what it stands for; ``words``: all of it, a line each.
 
     ``count``: how many things it stands for. ``label``: words beside it, "" without room;
-    ``counted``: there is room for the count. ``width``: of a bar, else 0.
+    ``counted``: there is room for the count. ``width``: of a bar, else 0. ``grade``: of an adverse event.
     """
 
     kind: str
@@ -46,6 +46,7 @@ class Shape:
     label: str = ""
     counted: bool = False
     width: float = 0
+    grade: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,9 @@ def draw(found: Timeline) -> Drawing:
         title = site.translator().gettext(LANES[lane.id]) if lane.id in LANES else lane.title
         middle = FIRST + STEP * len(rows)
         rows.append(Row(_short(title), middle, _shapes(lane, axis, apart), lane.id in squares))
-    if found.spans:
-        rows.append(Row(site.translator().gettext(SPANS), FIRST + STEP * len(rows), _spans(found, axis), False))
+    title = site.translator().gettext(SPANS)
+    for place, shapes in enumerate(_spans(found, axis)):
+        rows.append(Row("" if place else title, FIRST + STEP * len(rows), shapes, False))
     height = FIRST + STEP * len(rows) + 4
     return Drawing(axis, tuple(rows), height, axis.x(found.today), 7 if apart == WIDE else 4, _days(found))
 
@@ -170,13 +172,38 @@ def _runs(fractions: list[Thing], axis: Axis) -> list[Shape]:
     return found
 
 
-def _spans(found: Timeline, axis: Axis) -> tuple[Shape, ...]:
+def _spans(found: Timeline, axis: Axis) -> list[tuple[Shape, ...]]:
+    """The bars of every span, in as few rows as they need to leave each other free."""
+    rows: list[list[Shape]] = []
+    for span in sorted(found.spans, key=lambda one: one.starts):
+        shapes = _bars(span, found.today, axis)
+        free = (row for row in rows if row[-1].x + row[-1].width < shapes[0].x)
+        row = next(free, None)
+        if row is None:
+            rows.append(shapes)
+        else:
+            row.extend(shapes)
+    return [tuple(row) for row in rows]
+
+
+def _bars(span: Span, today: date, axis: Axis) -> list[Shape]:
+    """One bar for each grade, the name in the first one; one for a span without."""
+    ends = span.ends or today
+    steps = span.grades or ((span.starts, 0),)
     shapes = []
-    for span in found.spans:
-        bar = plot.bar(axis, span.starts, span.ends or found.today, len(span.text) + 2)
-        label = span.text if bar.roomy else ""
-        shapes.append(Shape("span", bar.x, (span.text,), label=label, width=bar.width))
-    return tuple(shapes)
+    for place, (starts, grade) in enumerate(steps):
+        last = steps[place + 1][0] - timedelta(days=1) if place + 1 < len(steps) else ends
+        words = graded_words(span.text, grade)
+        bar = plot.bar(axis, starts, last, 2)
+        whole = place == 0 and bar.width > _letters(words) + WIDE
+        label = words if whole else str(grade or "") if bar.roomy else ""
+        shapes.append(Shape("span", bar.x, (words,), label=label, width=bar.width, grade=grade))
+    return shapes
+
+
+def graded_words(text: str, grade: int) -> str:
+    """What an event is called, with its grade where it has one."""
+    return site.translator().gettext("%(what)s, grade %(grade)s", what=text, grade=grade) if grade else text
 
 
 def _days(found: Timeline) -> tuple[tuple[date, tuple[str, ...]], ...]:
@@ -186,7 +213,10 @@ def _days(found: Timeline) -> tuple[tuple[date, tuple[str, ...]], ...]:
             days.setdefault(thing.on, []).append(said(thing, lane.title))
     gettext = site.translator().gettext
     for span in found.spans:
-        days.setdefault(span.starts, []).append(gettext("%(what)s: begins", what=span.text))
+        first = span.grades[0][1] if span.grades else 0
+        days.setdefault(span.starts, []).append(gettext("%(what)s: begins", what=graded_words(span.text, first)))
+        for on, grade in span.grades[1:]:
+            days.setdefault(on, []).append(graded_words(span.text, grade))
         if span.ends:
             days.setdefault(span.ends, []).append(gettext("%(what)s: ends", what=span.text))
     return tuple((on, tuple(_counted(words))) for on, words in sorted(days.items(), reverse=True))

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from pro.core.plan import Plan
 from pro.errors import BadData, NotAllowed
-from pro.services import decisions, endoscopies, records, ulcers
+from pro.services import decisions, endoscopies, records, ulcer_cases, ulcers
 from pro.services.signing import Refusal
 from pro.web import guard, site
 from pro.web.guard import Person, needs
@@ -183,7 +183,12 @@ def _board_page(typed: tuple[Plan, StudyDecisionForm] | None = None, status: int
         form.seen.data = board.seen
         boards.append((board, form, work.catalogue.plan_words[plan.id, site.language()]))
     page = render_template(
-        "staff/ulcers.html", boards=boards, said=WORDS, stale=status == 409, tried=typed[1] if typed else None
+        "staff/ulcers.html",
+        boards=boards,
+        said=WORDS,
+        terms=work.catalogue.term_words.get(site.language(), {}),
+        stale=status == 409,
+        tried=typed[1] if typed else None,
     )
     return page, status
 
@@ -205,7 +210,7 @@ def _page(
         form = EndoscopyForm(formdata=None)
         form.endoscopy.data = str(found.waiting.id) if found.waiting else ""
     decision = decision or DecisionForm(formdata=None, prefix="decision-")
-    decision.seen.data = ulcers.digest(ulcers.shown_of_case(found))
+    decision.seen.data = ulcer_cases.digest(ulcer_cases.shown_of_case(found))
     page = render_template(
         "staff/ulcer.html",
         case=found,
@@ -214,6 +219,7 @@ def _page(
         rule=work.catalogue.plans[person.plan].stopping,
         words=work.catalogue.plan_words[person.plan, site.language()],
         said=WORDS,
+        terms=work.catalogue.term_words.get(site.language(), {}),
         stale=stale,
         not_taken_back=not_taken_back,
         why_needed=ULCER_REFUSALS["reason_needed"],

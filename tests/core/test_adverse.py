@@ -73,4 +73,4 @@ def test_terms_are_offered_in_the_order_of_the_suspicions_each_once():
 
 def test_a_serious_event_is_reported_within_24_hours():
     known = datetime(2026, 11, 22, 3, 5, tzinfo=UTC)
-    assert report_by(known) == datetime(2026, 11, 23, 3, 5, tzinfo=UTC)
+    assert report_by(known, 24) == datetime(2026, 11, 23, 3, 5, tzinfo=UTC)

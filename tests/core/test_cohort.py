@@ -117,6 +117,7 @@ def test_what_is_kept_is_read_as_it_was() -> None:
         loud=(4,),
         rules=rule_rows([("U09", 2, 0, 4)], 1)[0],
         points=points([("q", "a", 0, "PF", 80.0, 1), ("q", "b", 0, "PF", None, 1)], ()),
+        left_out=1,
     )
     assert read(kept(figures)) == figures
 

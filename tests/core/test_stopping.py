@@ -44,6 +44,24 @@ def test_a_confirmed_ulcer_counts_by_its_grade_and_is_unknown_without_one(confir
 
 
 @pytest.mark.parametrize(
+    ("confirmed", "grades", "judged", "said"),
+    [
+        # Signed by a clinician, and nobody recorded the ulcer: it may count.
+        (False, [], [3], ASK),
+        (False, [], [2], NO),
+        (True, [], [3], YES),
+        (True, [None], [4], YES),
+        (True, [2], [3], YES),
+        (True, [], [2], NO),
+        # What the endoscopy showed has still no grade.
+        (True, [None], [2], ASK),
+    ],
+)
+def test_a_signed_grading_counts_beside_endoscopies(confirmed, grades, judged, said):
+    assert counts(confirmed=confirmed, grades=grades, judged=judged, least=3) == said
+
+
+@pytest.mark.parametrize(
     ("treated", "unplaced", "reached", "upcoming", "left", "possible"),
     [
         ([], [], None, "pause", 3, False),

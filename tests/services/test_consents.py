@@ -77,6 +77,19 @@ def test_a_withdrawal_by_date_marks_the_consent_too(ward):
     assert (row.scope, row.told) == ("", "")
 
 
+def test_whoever_left_by_a_date_can_still_say_how_far_it_goes(any_ward):
+    with browser.working(any_ward.house, any_ward.coordinator.actor) as work:
+        enrolment.withdraw(work, work.session.get_one(Participant, any_ward.participant_id), "told the nurse")
+    (before,) = any_ward.rows(Consent)
+    any_ward.house.clock.move(days=1)
+    withdraw(any_ward, "data")
+    (row,) = any_ward.rows(Consent)
+    assert (row.scope, row.told) == ("data", TOLD)
+    # When and by whom the participation ended stays as it was.
+    assert (row.withdrawn_at, row.withdrawn_by) == (before.withdrawn_at, before.withdrawn_by)
+    assert [event.new["scope"] for event in any_ward.events("consent.withdrawn")] == ["", "data"]
+
+
 def test_twice_and_at_once_is_one_withdrawal(any_ward):
     browser.at_once(lambda: withdraw(any_ward), lambda: withdraw(any_ward, "data"))
     assert len(any_ward.events("consent.withdrawn")) == 1

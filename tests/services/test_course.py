@@ -9,13 +9,13 @@ import pytest
 
 from pro.core.level import Level
 from pro.models import Participant
-from pro.services import given, pre_dose, timeline, trends
+from pro.services import event_log, given, pre_dose, timeline, trends
 from pro.services.given import Record
 from pro.services.pre_dose import Card
 from pro.services.timeline import Span
 from pro.services.trends import Series
 from pro.work import Work
-from tests import browser, weeks
+from tests import browser, make, weeks
 from tests.queries import counted
 from tests.services.ward import Ward
 from tests.weeks import CHECKIN, QLQ, QUIET
@@ -130,6 +130,23 @@ def test_lanes_hold_what_happened_and_nothing_planned(lived: Ward) -> None:
     assert found.spans == ()
     assert found.days[-1] == record.today
     assert len(with_spans.days) == len(found.days) + 2
+
+
+def test_an_events_grades_over_time_are_a_span(any_ward: Ward) -> None:
+    doctor, person = any_ward.investigator, any_ward.participant_id
+    today = any_ward.house.clock().date()
+    first = make.judged(any_ward.house, doctor, person, term="epistaxis", grade=1, from_on=today - timedelta(days=9))
+    steps = ((5, 3), (5, 2), (3, 2), (1, 4))
+    for days, grade in steps:
+        day = today - timedelta(days=days)
+        make.judged(any_ward.house, doctor, person, event_id=first.event_id, grade=grade, from_on=day)
+    make.judged(any_ward.house, doctor, person, none_reason="no_symptom", term="", grade=None)
+    with browser.working(any_ward.house) as work:
+        (span,) = event_log.spans(work, person, "en")
+        assert event_log.spans(work, person + 1, "en") == []
+    assert (span.text, span.starts, span.ends) == ("Epistaxis", today - timedelta(days=9), None)
+    # The second grading from the same day corrected the first; the same grade again is no step.
+    assert [((today - on).days, grade) for on, grade in span.grades] == [(9, 1), (5, 2), (1, 4)]
 
 
 def test_the_sheet_says_now_last_and_baseline(lived: Ward) -> None:

@@ -11,7 +11,7 @@ import pytest
 from pro.core.stopping import Reading
 from pro.errors import BadData, NotAllowed, NotFound
 from pro.models import Decision, Endoscopy, Participant
-from pro.services import decisions, endoscopies, planning, todo, ulcers
+from pro.services import decisions, endoscopies, planning, todo, ulcer_cases, ulcers
 from pro.services.planning import Change
 from pro.services.signing import Refusal
 from pro.work import Work
@@ -25,7 +25,7 @@ def person(work: Work, ward: Ward) -> Participant:
     return work.session.get_one(Participant, ward.participant_id)
 
 
-def case(ward: Ward) -> ulcers.UlcerCase:
+def case(ward: Ward) -> ulcer_cases.UlcerCase:
     with browser.working(ward.house) as work:
         return ulcers.case(work, person(work, ward))
 
@@ -41,13 +41,13 @@ def reading(ward: Ward) -> Reading:
     return found
 
 
-def waiting(ward: Ward) -> ulcers.Look:
+def waiting(ward: Ward) -> ulcer_cases.Look:
     found = case(ward).waiting
     assert found is not None
     return found
 
 
-def found(ward: Ward) -> ulcers.Look:
+def found(ward: Ward) -> ulcer_cases.Look:
     look = case(ward).found
     assert look is not None
     return look
@@ -76,7 +76,7 @@ def confirmed(ward: Ward, grade: str = "3") -> None:
 
 
 def seen_of(ward: Ward) -> str:
-    return ulcers.digest(ulcers.shown_of_case(case(ward)))
+    return ulcer_cases.digest(ulcer_cases.shown_of_case(case(ward)))
 
 
 def decide(
@@ -196,7 +196,7 @@ def test_a_decision_is_signed_for_what_the_page_showed_and_kept(any_ward):
     assert (one.about, one.choice, one.reason, one.name, one.holds) == ("ulcer", "stop", "seen", "Investigator", True)
     (row,) = any_ward.rows(Decision)
     assert row.seen["state"] == "suspected"
-    assert ulcers.digest(row.seen) == seen
+    assert ulcer_cases.digest(row.seen) == seen
     (event,) = any_ward.events("decision.made")
     assert event.reason == "seen"
     # Deciding changes no status and no date.
@@ -280,7 +280,7 @@ def test_the_decision_after_50_gy_comes_to_the_board_and_leaves_when_signed(ward
     assert board(ward).cases == ()
     ward.house.clock.move(days=1)
     (one,) = board(ward).cases
-    assert (one.state, one.decision_day) == ("none", ulcers.DecisionDay(TODAY + timedelta(days=8), "planned"))
+    assert (one.state, one.decision_day) == ("none", ulcer_cases.DecisionDay(TODAY + timedelta(days=8), "planned"))
     seen = seen_of(ward)
     with browser.working(ward.house, ward.investigator.actor) as work:
         decisions.about_participant(work, person(work, ward), "response", "continue", "no CR", make.PASSWORD, seen)

@@ -273,3 +273,28 @@ def test_a_post_that_no_page_sends_is_refused(data: dict[str, str], desk: Desk, 
     assert desk.post(one, **data).status_code == 400
     assert desk.post(BOARD, plan="other").status_code == 400
     assert desk.open(f"{BOARD}/999999").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("language", "graded", "counts", "term"),
+    [
+        ("en", "Grade 3", "graded, not recorded as confirmed: it may count", "Pharyngeal necrosis"),
+        ("zh_Hans", "3级", "已分级，未登记确诊：可能计入", "咽部坏死"),
+    ],
+)
+def test_a_grading_stands_on_the_board_with_whose_it_is_and_what_is_left_to_do(
+    desk: Desk, house: House, seeded: Study, one: str, language: str, graded: str, counts: str, term: str
+) -> None:
+    make.judged(house, seeded.staff["investigator"], seeded.chinese.id)
+    desk.open(f"{BOARD}?lang={language}")
+    assert counts in desk.page
+    assert term in desk.page
+    desk.open(one)
+    assert graded in desk.page
+    assert "Investigator" in desk.page
+    assert 'href="/staff/events/1"' in desk.page
+    assert f"/staff/participants/{seeded.chinese.id}/dates?kind=ulcer_confirmed&on=2026-03-02#form" in desk.page
+    dated(house, seeded, "induction_day1", "ulcer_confirmed")
+    desk.open(BOARD)
+    assert counts not in desk.page
+    assert re.search(r"<b>(1 of the first 10 treated|前10例已治疗者中1例)", desk.page)
