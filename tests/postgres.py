@@ -53,10 +53,10 @@ class Server:
         self.command(f"CREATE DATABASE {name}")
         return self.url(name)
 
-    def new(self) -> str:
-        """The URL of a new database with all tables."""
+    def new(self, like: str = "") -> str:
+        """The URL of a new database with all tables, or with all that is in the one at ``like``, where nobody is."""
         name = f"t{next(self.numbers)}"
-        self.command(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        self.command(f"CREATE DATABASE {name} TEMPLATE {like.rpartition('/')[2] or TEMPLATE}")
         return self.url(name)
 
     def drop(self, url: str) -> None:

@@ -44,7 +44,7 @@ class Templates(BytecodeCache):
 
 
 class Statements:
-    """Engines that share their dialect, and with it the SQL that was compiled for it; connections are each one's own."""
+    """Engines that share their dialect and the SQL that was compiled for it; connections are each one's own."""
 
     def __init__(self, make: Callable[[str], Engine]) -> None:
         """``make``: makes an engine on its own."""
@@ -53,7 +53,7 @@ class Statements:
         self.compiled: dict[Any, Any] = {}
 
     def make_engine(self, url: str) -> Engine:
-        """An engine as ``db.make_engine`` makes it. The first dialect of its kind that met its server is everybody's."""
+        """An engine as ``db.make_engine`` makes it, with the first dialect of its kind that has met a server."""
         engine = self.make(url)
         engine.update_execution_options(compiled_cache=self.compiled)
         name = engine.dialect.name
