@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from hypothesis import settings
 from sqlalchemy import Engine, event
 
-import app
 from pro import db, i18n
 from pro.catalogue import Catalogue
 from pro.catalogue import read as read_catalogue
@@ -23,6 +21,7 @@ from pro.services import passwords
 from pro.work import House
 from tests import postgres
 from tests.make import Clock, make_house
+from tests.quick import quick
 
 ROOT = Path(__file__).parent.parent
 # As installations hash; tests/services/test_staffing.py looks at it.
@@ -79,17 +78,9 @@ def catalogs() -> Catalogs:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def quick(catalogue: Catalogue) -> Iterator[None]:
-    """What every test would do again at great cost: hashing that resists years of guessing, reading the same files."""
-    read = app.read_data
-
-    def read_once(config: Config) -> Catalogue:
-        own = config.plans_dir or config.days_file or config.gateway_file
-        return read(config) if own else catalogue
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-        patch.setattr(app, "read_data", read_once)
+def quick_house(catalogue: Catalogue, catalogs: Catalogs) -> Iterator[None]:
+    """What costs much and is the same in every test is done once."""
+    with quick(catalogue, catalogs, ROOT):
         yield
 
 

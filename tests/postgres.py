@@ -19,6 +19,8 @@ from sqlalchemy import create_engine, text
 from pro import db
 
 TEMPLATE = "pro_template"
+# A folder in memory: making a database there takes a tenth of the time. Servers of several test processes fit.
+MEMORY, ENOUGH = Path("/dev/shm"), 2**31
 
 
 def program(name: str) -> str | None:
@@ -51,10 +53,10 @@ class Server:
         self.command(f"CREATE DATABASE {name}")
         return self.url(name)
 
-    def new(self) -> str:
-        """The URL of a new database with all tables."""
+    def new(self, like: str = "") -> str:
+        """The URL of a new database with all tables, or with all that is in the one at ``like``, where nobody is."""
         name = f"t{next(self.numbers)}"
-        self.command(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        self.command(f"CREATE DATABASE {name} TEMPLATE {like.rpartition('/')[2] or TEMPLATE}")
         return self.url(name)
 
     def drop(self, url: str) -> None:
@@ -62,13 +64,19 @@ class Server:
         self.command(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
 
 
+def place(durable: bool) -> str | None:
+    """Where a server's folder is made: in memory where that has room, unless what it writes shall last. None: usual."""
+    roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ENOUGH
+    return str(MEMORY) if roomy and not durable else None
+
+
 @contextmanager
 def server(durable: bool = False) -> Iterator[Server]:
-    """Start a server (1 s) with the migrated template database, and stop it at the end. ``durable``: fsync on.
+    """Start a server (1 s) with the migrated template database, and stop it at the end. ``durable``: on disk, fsync on.
 
     PostgreSQL refuses to run as root, so root starts it as the user postgres.
     """
-    folder = Path(tempfile.mkdtemp(prefix="pro-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="pro-postgres-", dir=place(durable)))
     person: dict[str, Any] = {}
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ ADDRESS = re.compile(r"(?:https?:)?//[\w.-]+\.[a-z]{2,}", re.IGNORECASE)
 NAMES = re.compile(r"https?://www\.w3\.org/\d{4}/\w+")
 
 
+@cache
 def files() -> list[Path]:
     """Every text file of the project."""
     found = []

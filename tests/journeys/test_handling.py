@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.journeys.accessibility import violations
 from tests.journeys.people import Nurse, Patient, link_in
 from tests.journeys.test_checkin import number_on, stored
-from tests.journeys.test_looks import RULES, sideways, small_targets
+from tests.journeys.test_looks import sideways, small_targets
 from tests.live import Site
 from tests.make import Study
 
@@ -25,7 +25,7 @@ def press(page: Page, what: str) -> None:
 
 def looks_well(page: Page) -> None:
     """Nothing for axe to say, nothing that sticks out, nothing too small for a thumb."""
-    found = Axe().run(page, options=RULES).response["violations"]
+    found = violations(page)
     assert not found, [f"{one['id']} {one['nodes'][0]['html'][:200]}" for one in found]
     assert not sideways(page)
     assert not small_targets(page)

@@ -7,20 +7,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from pro.db import transaction
 from pro.models import Assessment
 from tests import browser
+from tests.journeys.accessibility import violations
 from tests.journeys.people import DOUBLE_TAP, Chatter, Nurse, Patient
 from tests.live import Site
 from tests.make import Study
 
 pytestmark = pytest.mark.journey
 LANGUAGES = ("zh_Hans", "en")
-# Levels of WCAG 2.2 AA and best practice; nothing is left out.
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 TARGET = 44
 HAN_FONTS = ("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC")
 
@@ -202,10 +200,7 @@ def looked_at(page: Page, name: str, language: str) -> list[str]:
     """Everything that is wrong with the page on the screen."""
     wrong = []
     page.wait_for_load_state()
-    results = Axe().run(page, options=RULES)
-    wrong += [
-        f"{name}: axe {found['id']} {found['nodes'][0]['html'][:120]}" for found in results.response["violations"]
-    ]
+    wrong += [f"{name}: axe {found['id']} {found['nodes'][0]['html'][:120]}" for found in violations(page)]
     stuck = sideways(page)
     wrong += [f"{name}: sticks out sideways: {stuck}"] if stuck else []
     wrong += [f"{name}: too small to press: {what}" for what in small_targets(page)]

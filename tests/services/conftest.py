@@ -15,6 +15,7 @@ from pro.catalogue import Catalogue
 from pro.config import Config
 from pro.i18n import Catalogs
 from pro.work import House
+from tests import postgres
 from tests.make import Clock, make_house
 from tests.services import drilling
 from tests.services.ward import Ward, build
@@ -60,14 +61,34 @@ def any_ward(request: pytest.FixtureRequest) -> Ward:
     return request.getfixturevalue("ward" if request.param == "sqlite" else "postgresql_ward")
 
 
+@pytest.fixture(scope="session")
+def postgresql_ward_template(
+    postgresql: postgres.Server, catalogue: Catalogue, catalogs: Catalogs, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Ward]:
+    """The URL of a PostgreSQL database with a ward, to be copied."""
+    url = postgresql.new()
+    house = house_on(url, catalogue, catalogs, tmp_path_factory.mktemp("postgresql_ward"), Clock())
+    made = build(house)
+    house.engine.dispose()
+    return url, made
+
+
 @pytest.fixture
 def postgresql_ward(
-    postgresql_url: str, catalogue: Catalogue, catalogs: Catalogs, tmp_path: Path, clock: Clock
+    postgresql: postgres.Server,
+    postgresql_ward_template: tuple[str, Ward],
+    catalogue: Catalogue,
+    catalogs: Catalogs,
+    tmp_path: Path,
+    clock: Clock,
 ) -> Iterator[Ward]:
     """The ward on PostgreSQL."""
-    house = house_on(postgresql_url, catalogue, catalogs, tmp_path, clock)
-    yield build(house)
+    template, made = postgresql_ward_template
+    url = postgresql.new(like=template)
+    house = house_on(url, catalogue, catalogs, tmp_path, clock)
+    yield replace(made, house=house)
     house.engine.dispose()
+    postgresql.drop(url)
 
 
 @pytest.fixture
