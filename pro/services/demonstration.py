@@ -47,9 +47,9 @@ def is_filled(work: Work) -> bool:
 
 
 def fill(work: Work) -> None:
-    """Make the study: accounts, a roster with one gap, four participants with dates and answers. One has signs of an
-    ulcer; another missed a check-in during radiotherapy, which the worker's first round finds; a paper form waits for
-    its second reader.
+    """Make the study: accounts, a roster with one gap, five participants with dates and answers. One has signs of an
+    ulcer; another missed a check-in during radiotherapy, which the worker's first round finds; a third's ulcer was
+    confirmed and graded; a paper form waits for its second reader, and a correction for the investigator.
     """
     if work.config.production:
         raise NotAllowed("demonstration")
@@ -60,7 +60,8 @@ def fill(work: Work) -> None:
     _roster(work, [staff["nurse@example.org"], staff["nurse2@example.org"]])
     coordinator = staff["coordinator@example.org"]
     work.actor = Actor("staff", coordinator.id, coordinator.role, coordinator.name)
-    invented.people(work, PLAN)
+    # The first of each role.
+    invented.people(work, PLAN, {row.role: row for row in reversed(staff.values())}, PASSWORD)
     for person in _shown(work):
         issuing.send_form(work, person, "npc_checkin", by="here")
         issuing.send_form(work, person, "qlq_c30", by="here")

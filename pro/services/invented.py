@@ -11,8 +11,19 @@ from datetime import date, datetime, time, timedelta
 from sqlalchemy import select
 
 from pro.core.instrument import Value
-from pro.models import Expected, Participant, Task
-from pro.services import access, answering, enrolment, entering, forms, issuing, planning, roster, silence
+from pro.models import Expected, Participant, Staff, Task
+from pro.services import (
+    access,
+    answering,
+    enrolment,
+    entering,
+    forms,
+    invented_care,
+    issuing,
+    planning,
+    roster,
+    silence,
+)
 from pro.services.dates import local_date
 from pro.services.planning import Change
 from pro.work import Actor, Work
@@ -30,21 +41,28 @@ DAY, LATER = timedelta(days=1), timedelta(minutes=1)
 NINE, TEN = time(9), time(10)
 
 
-def people(work: Work, plan: str) -> None:
+def people(work: Work, plan: str, staff: Mapping[str, Staff], password: str) -> None:
     """NC-001 in induction, with a baseline form on paper; NC-002 in the second week of radiotherapy; NC-003 with signs
-    of an ulcer; NC-004 in the fourth week, unheard of since the third.
+    of an ulcer; NC-004 in the fourth week, unheard of since the third; NC-005 with an ulcer that staff dealt with.
+
+    ``staff``: by role, and the ``password`` with which they sign.
     """
     real = work.now
     today = local_date(real, work.catalogue.plans[plan].settings.time_zone)
     first = _enrol(work, plan, "NC-001", "zh_Hans", today - 12 * DAY)
     _answers(work, first, {today - 13 * DAY: CHECKIN, today - 5 * DAY: CHECKIN})
-    _treated(work, plan, "NC-002", "en", _fractions(work, plan, today, 7), answered=(5,))
+    second = _treated(work, plan, "NC-002", "en", _fractions(work, plan, today, 7), answered=(5,))
     third = _enrol(work, plan, "NC-003", "zh_Hans", today - 16 * DAY)
     _answers(work, third, {today - 18 * DAY: QLQ, today - 17 * DAY: CHECKIN, today - 9 * DAY: CHECKIN})
     work.now = real - DAY
     _answer(work, third, CHECKIN, QUIET | SIGNS)
     fourth = _treated(work, plan, "NC-004", "zh_Hans", _fractions(work, plan, today, 18), answered=(5, 10))
     _unheard(work, fourth, real)
+    fifth = _treated(work, plan, "NC-005", "zh_Hans", _fractions(work, plan, today, 12), answered=(5, 10))
+    work.now = real - 3 * DAY
+    _answer(work, fifth, CHECKIN, QUIET | SIGNS)
+    invented_care.handled(work, fifth, staff, password, real)
+    invented_care.mistaken(work, second, staff, password, real)
     work.now = real
     _paper(work, first, today - 14 * DAY)
 

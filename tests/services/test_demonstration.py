@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from pro.errors import NotAllowed
 from pro.models import Alert, Assessment, Message, Participant
-from pro.services import access, demonstration, ledger, planning, reminding, sheets, staffing, todo
+from pro.services import access, demonstration, ledger, planning, reminding, serious, sheets, staffing, todo, ulcers
 from tests import browser
 
 
@@ -19,12 +19,17 @@ def test_the_study_is_filled_and_tells_its_story(any_house):
         demonstration.fill(work)
     with browser.working(any_house) as work:
         assert demonstration.is_filled(work)
-        assert len(list(work.session.scalars(select(Participant)))) == 4
+        assert len(list(work.session.scalars(select(Participant)))) == 5
         rules = {alert.rule for alert in work.session.scalars(select(Alert))}
         assert "UL3" in rules
         assert not any(rule.startswith("M") for rule in rules)
         board = todo.board(work)
         assert [case.study_number for case in board.unacknowledged] == ["NC-003"]
+        assert [case.study_number for case in board.in_hand] == ["NC-005"]
+        assert [event.study_number for event in serious.unreported(work, "en")] == ["NC-005"]
+        assert board.corrections == 1
+        (ulcer,) = [case for case in ulcers.board(work, work.catalogue.plans[demonstration.PLAN]).cases if case.grade]
+        assert (ulcer.study_number, ulcer.state, ulcer.grade) == ("NC-005", "confirmed", 3)
         assert {message.template for message in work.session.scalars(select(Message))} == {"alert"}
 
 
