@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from pro.db import transaction
 from tests import browser, make
@@ -16,7 +16,7 @@ from tests.make import Study
 
 pytestmark = pytest.mark.journey
 # The width of an A4 page between its margins, in CSS pixels.
-A4 = {"width": 688, "height": 1000}
+A4 = ViewportSize(width=688, height=1000)
 
 
 def bleeds(site: Site, number: str) -> int:

@@ -15,18 +15,12 @@ from pro.services import invitations
 from tests import make
 from tests.journeys.people import Nurse, link_in
 from tests.journeys.test_looks import LANGUAGES, looked_at, sideways, strangers
-from tests.journeys.test_looks_staff import DESK, PHONE
+from tests.journeys.test_looks_staff import DESK, PHONE, press
 from tests.live import Site
 from tests.make import PASSWORD, Account, Study
 
 pytestmark = pytest.mark.journey
 _numbers = itertools.count(1)
-
-
-def press(page: Page, what: str) -> None:
-    """Press the first of these and wait for the next page."""
-    with page.expect_navigation():
-        page.locator(what).first.click()
 
 
 def administration(page: Page, url: str, study: Study) -> Iterator[str]:
