@@ -25,7 +25,7 @@ from pro.errors import (
     SignInNeeded,
 )
 from pro.i18n import HTML_CODES, LANGUAGES, Translator
-from pro.web import screens, seat, site
+from pro.web import screens, seat, site, staff_page
 
 log = logging.getLogger("pro.web")
 
@@ -162,14 +162,16 @@ def _page(failure: Failure, error: Exception, until: datetime | None = None) -> 
         exc_info=error if failure.status >= 500 else None,
     )
     study = screens.study_of(site.house(), None, site.language())
+    for_staff = request.path.startswith("/staff")
     text = render_template(
         f"errors/{failure.page}.html",
         tongues=_tongues(),
         study=study,
         url=request.path,
-        for_staff=request.path.startswith("/staff"),
+        for_staff=for_staff,
         reference=reference,
         until=until,
+        **(staff_page.after_failure() if for_staff else {}),
     )
     return make_response(text, failure.status)
 

@@ -10,6 +10,7 @@ from wtforms import EmailField, PasswordField, RadioField, SelectField, StringFi
 from wtforms.validators import DataRequired, InputRequired, Length
 
 from pro.services.passwords import PASSWORD_AT_MOST
+from pro.web import site
 from pro.web.staff_account_words import REFUSALS
 from pro.web.staff_forms import choices
 from pro.web.staff_refusals import N_
@@ -107,8 +108,13 @@ class InviteForm(AccountForm):
 class RoleForm(AccountForm):
     """Another role, and why."""
 
-    role = SelectField(N_("Role"), choices=choices(ROLES.items()), validate_choice=False)
+    role = SelectField(N_("Role"), validate_choice=False)
     reason = TextAreaField(N_("Reason"), filters=[_trimmed])
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        say = site.translator().gettext
+        self.role.choices = choices((role, say(words)) for role, words in ROLES.items())
 
 
 class ReasonForm(AccountForm):

@@ -9,7 +9,7 @@ from flask import Flask, flash, g, request, url_for
 from flask.blueprints import BlueprintSetupState
 
 from pro.services import freezing, staffing, texts
-from pro.web import guard, site, staff_kept, staff_words
+from pro.web import guard, site, staff_kept, staff_menu, staff_words
 
 # What went as it was meant to: said in green.
 GOOD_NEWS = frozenset(
@@ -87,6 +87,7 @@ def context() -> dict[str, Any]:
     return {
         "me": g.get("staff"),
         "may": guard.may,
+        "menu": staff_menu.menu(guard.may),
         "good_news": GOOD_NEWS,
         "now": site.work().now,
         "plan": plan,
@@ -100,6 +101,25 @@ def context() -> dict[str, Any]:
         "freeze_of": lambda participant_id: freezing.standing(site.work(), participant_id),
         "answered_while_frozen": lambda participant_id: freezing.after_freeze(site.work(), participant_id),
         "texts_to_read": lambda: texts.unread_count(site.work()),
+    }
+
+
+def after_failure() -> dict[str, Any]:
+    """What the layout needs on the page of a failure: nothing of the database, which may be what failed."""
+    plan = next(iter(site.house().catalogue.plans.values()))
+    actor = site.visit().actor
+    me = actor if actor.kind == "staff" and not guard.step() else None
+    board = url_for("staff.board")
+    return {
+        "me": me,
+        "may": guard.may,
+        "menu": staff_menu.menu(lambda right: me is not None and staffing.may(me.role, right)),
+        "section": "",
+        "now": site.house().clock(),
+        "plan_words": site.house().catalogue.plan_words[plan.id, site.language()],
+        "switch": site.switch_url() if request.method == "GET" else "",
+        "home": guard.landing(me.role, board) if me else board,
+        "texts_to_read": lambda: 0,
     }
 
 

@@ -154,6 +154,10 @@ def _page(staff_id: int, act: str = "", form: AccountForm | None = None, status:
     }
     if form is not None:
         forms[act] = form
+    for name, one in forms.items():
+        # Several forms of this page ask for a reason; each label belongs to its own field.
+        if isinstance(one, RoleForm | ReasonForm):
+            one.reason.id = f"{name}-reason"
     sessions = people.sessions(site.work(), staff_id)
     page = render_template("staff/person.html", account=account, forms=forms, wrong=form, act=act, sessions=sessions)
     return page, status

@@ -16,6 +16,17 @@ from tests.live import Site
 DOUBLE_TAP = 450
 
 
+# What makes a desk of the fixtures' phone.
+DESK: Mapping[str, object] = {
+    "viewport": {"width": 1280, "height": 900},
+    "is_mobile": False,
+    "has_touch": False,
+    "device_scale_factor": 1,
+}
+# A story of the staff is told on both.
+PLACES = {"phone": {}, "desk": DESK}
+
+
 @dataclass
 class Patient:
     """Somebody with a phone and a form."""

@@ -137,7 +137,7 @@ def pages(me: Dates) -> Iterator[str]:
     me.types("rt_fraction", me.today, 1, "planned").press("confirm")
     me.press("treated")
     yield "dates"
-    me.page.locator("summary").first.click()
+    me.page.locator("main summary").first.click()
     yield "dates, unfolded"
     me.types("rt_fraction", me.today, 29, "planned")
     yield "refused"

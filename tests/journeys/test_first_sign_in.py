@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from pro.db import transaction
 from pro.services import invitations
-from tests.journeys.people import link_in
+from tests.journeys.people import PLACES, link_in
 from tests.live import Site
 from tests.make import Study
 
@@ -18,12 +18,14 @@ pytestmark = pytest.mark.journey
 PASSWORD = "a quite long sentence"
 
 
-def test_from_the_mail_to_the_board(live_site: Site, study: Study, phone: Callable[..., Page]) -> None:
+@pytest.mark.parametrize("place", PLACES)
+def test_from_the_mail_to_the_board(live_site: Site, study: Study, phone: Callable[..., Page], place: str) -> None:
+    email = f"somebody.new.{place}@example.org"
     with transaction(live_site.house.engine) as session:
         work = live_site.house.work(session, study.staff["administrator"].actor)
-        invitations.invite(work, "somebody.new@example.org", "Somebody New", "nurse", "en")
-    letter = live_site.mailbox.wait(lambda mail: mail["To"] == "somebody.new@example.org")
-    page = phone("en")
+        invitations.invite(work, email, "Somebody New", "nurse", "en")
+    letter = live_site.mailbox.wait(lambda mail: mail["To"] == email)
+    page = phone("en", **PLACES[place])
     page.goto(link_in(letter.get_content()))
     page.get_by_label("New password", exact=True).fill(PASSWORD)
     page.get_by_label("New password again").fill(PASSWORD)
@@ -43,7 +45,7 @@ def test_from_the_mail_to_the_board(live_site: Site, study: Study, phone: Callab
     expect(page.get_by_role("heading", name="What needs you now")).to_be_visible()
 
     page.get_by_role("button", name="Sign out").click()
-    page.get_by_label("E-mail").fill("somebody.new@example.org")
+    page.get_by_label("E-mail").fill(email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Second step: your code")).to_be_visible()

@@ -1,4 +1,4 @@
-"""An alert at night, handled to its end on a phone: acknowledged, called about, assessed and signed, closed."""
+"""An alert at night, handled to its end on a phone and at a desk: acknowledged, called about, graded, closed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.journeys.accessibility import violations
-from tests.journeys.people import Nurse, Patient, link_in
+from tests.journeys.people import PLACES, Nurse, Patient, link_in
 from tests.journeys.test_checkin import number_on, stored
 from tests.journeys.test_looks import sideways, small_targets
 from tests.live import Site
@@ -31,13 +31,14 @@ def looks_well(page: Page) -> None:
     assert not small_targets(page)
 
 
-@pytest.mark.parametrize("language", ["en", "zh_Hans"])
-def test_an_alert_at_night_is_handled_to_its_end_on_a_phone(
+@pytest.mark.parametrize(("language", "place"), [("en", "phone"), ("zh_Hans", "phone"), ("en", "desk")])
+def test_an_alert_at_night_is_handled_to_its_end(
     live_site: Site,
     study: Study,
     patient: Callable[..., Patient],
     nurse: Callable[..., Nurse],
     language: str,
+    place: str,
 ) -> None:
     me = patient().opens_the_link()
     number = number_on(me)
@@ -45,7 +46,7 @@ def test_an_alert_at_night_is_handled_to_its_end_on_a_phone(
     doctor = study.staff["investigator"]
     letter = live_site.mailbox.wait(lambda mail: number in str(mail["Subject"]) and doctor.email in str(mail["To"]))
 
-    here = nurse("investigator").opens(link_in(letter.get_content())).page
+    here = nurse("investigator", **PLACES[place]).opens(link_in(letter.get_content())).page
     if language == "zh_Hans":
         with here.expect_navigation():
             here.locator(".me a[hreflang]").click()

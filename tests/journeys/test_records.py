@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import expect
 from sqlalchemy import select
 
 from pro.db import transaction
 from pro.models import Answer, Assessment
 from tests import browser, make
-from tests.journeys.people import Nurse, Patient
+from tests.journeys.people import PLACES, Nurse, Patient
 from tests.live import Site
 from tests.make import PASSWORD, Study
 
+pytestmark = pytest.mark.journey
 
-def test_a_wrong_button_is_corrected_by_two_people(live_site: Site, study: Study, nurse: Callable[..., Nurse]) -> None:
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_wrong_button_is_corrected_by_two_people(
+    live_site: Site, study: Study, nurse: Callable[..., Nurse], place: str
+) -> None:
     with transaction(live_site.house.engine) as session:
         work = live_site.house.work(session)
-        way = make.form(work, make.participant(work, "JREC-001", language="en"))
+        way = make.form(work, make.participant(work, f"JREC-{place.upper()}", language="en"))
     browser.press_start(live_site.house, way, language="en").finish(bleed=0)
-    desk = nurse("coordinator")
+    desk = nurse("coordinator", **PLACES[place])
     desk.opens(f"{live_site.url}/staff/")
     desk.page.goto(f"{live_site.url}/staff/assessments/{way.assessment_id}/corrections?item=bleed&lang=en")
     page = desk.page
@@ -32,7 +38,7 @@ def test_a_wrong_button_is_corrected_by_two_people(live_site: Site, study: Study
     page.get_by_role("button", name="Ask for it and sign").click()
     expect(page.get_by_role("status").first).to_contain_text("An investigator decides")
     address = page.url
-    doctor = nurse("investigator")
+    doctor = nurse("investigator", **PLACES[place])
     doctor.opens(f"{live_site.url}/staff/")
     doctor.page.goto(address)
     doctor.page.fill("input[name=password]", PASSWORD)
@@ -45,15 +51,16 @@ def test_a_wrong_button_is_corrected_by_two_people(live_site: Site, study: Study
         assert list(session.scalars(query.order_by(Answer.id))) == [0, 1]
 
 
+@pytest.mark.parametrize("place", PLACES)
 def test_who_withdraws_is_left_alone_at_once(
-    live_site: Site, study: Study, patient: Callable[..., Patient], nurse: Callable[..., Nurse]
+    live_site: Site, study: Study, patient: Callable[..., Patient], nurse: Callable[..., Nurse], place: str
 ) -> None:
     me = patient()
     me.opens_the_link().starts()
     with transaction(live_site.house.engine) as session:
         newest = select(Assessment.participant_id).order_by(Assessment.id.desc()).limit(1)
         person = session.scalar(newest)
-    desk = nurse("coordinator")
+    desk = nurse("coordinator", **PLACES[place])
     desk.opens(f"{live_site.url}/staff/participants/{person}/consent?lang=en")
     desk.page.locator("#withdraw summary").click()
     desk.page.locator("input[name=scope][value=questions]").check()

@@ -12,7 +12,7 @@ from pro.services import planning
 from pro.services.dates import local_date
 from pro.services.planning import Change
 from tests import make
-from tests.journeys.people import Nurse
+from tests.journeys.people import PLACES, Nurse
 from tests.journeys.test_looks import LANGUAGES, looked_at, strangers
 from tests.live import Site
 from tests.make import Study
@@ -66,13 +66,17 @@ def decide(page: Page, section: str, choice: str, password: str) -> None:
     press(page, form.locator("button[value=decide]"))
 
 
-def test_from_the_first_sign_to_a_signed_decision(live_site: Site, study: Study, nurse: Callable[..., Nurse]) -> None:
-    found, today = with_a_sign(live_site, "JU-001")
-    me = nurse("investigator", viewport={"width": 390, "height": 844})
+@pytest.mark.parametrize("place", PLACES)
+def test_from_the_first_sign_to_a_signed_decision(
+    live_site: Site, study: Study, nurse: Callable[..., Nurse], place: str
+) -> None:
+    number = f"JU-{place.upper()}"
+    found, today = with_a_sign(live_site, number)
+    me = nurse("investigator", **PLACES[place])
     page, main = me.page, me.page.locator("main")
     page.goto(f"{live_site.url}/staff/sign-in?lang=en")
     me.opens(f"{live_site.url}/staff/ulcers")
-    row = main.locator(".rows > li", has_text="JU-001")
+    row = main.locator(".rows > li", has_text=number)
     expect(row).to_contain_text("suspected by the answers (UL2)")
     before = main.locator("dd").last.inner_text()
     press(page, row.get_by_role("link"))

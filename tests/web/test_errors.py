@@ -16,6 +16,8 @@ from pro.models import Assessment
 from pro.web.errors import BROKEN, FAILURES, STATUSES, failure_of
 from pro.work import House
 from tests.make import Clock, Study
+from tests.queries import counted
+from tests.web.desk import at_desk
 from tests.web.phone import Phone, everything
 
 FORM = "application/x-www-form-urlencoded"
@@ -197,3 +199,26 @@ def test_staff_are_led_to_the_board(phone: Phone, seeded: Study) -> None:
     assert answer.status_code == 404
     assert 'href="/staff/"' in phone.page
     assert "tel:" not in phone.page
+
+
+def test_staff_stay_on_the_staff_side_when_something_is_not_there(app: Flask, seeded: Study) -> None:
+    desk = at_desk(app, seeded.staff["coordinator"])
+    assert desk.open("/staff/alerts/99999").status_code == 404
+    assert 'href="/staff/inbox"' in desk.page
+    assert "Coordinator · coordinator" in desk.page
+    assert "Sign out" in desk.page
+    assert "How you are" not in desk.page
+    assert "tel:" not in desk.page
+
+
+@pytest.mark.parametrize(("role", "home"), [("administrator", "/staff/roster"), ("nurse", "/staff/")])
+def test_the_way_on_leads_to_a_page_that_the_role_has(app: Flask, seeded: Study, role: str, home: str) -> None:
+    desk = at_desk(app, seeded.staff[role])
+    assert desk.post("/staff/me", do="nothing that is known").status_code == 400
+    assert f'class="btn" href="{home}"' in desk.page
+
+
+def test_the_staff_page_of_a_failure_asks_the_database_nothing(app: Flask, house: House, seeded: Study) -> None:
+    with counted(house.engine) as asked:
+        assert app.test_client().get("/staff/nothing", headers=EN).status_code == 404
+    assert not asked

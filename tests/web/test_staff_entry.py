@@ -116,7 +116,7 @@ def test_a_quiet_interview_leads_back_to_the_participant(desk: Desk, address: st
         ({"weight": "600"}, "too large to be right"),
         ({"weight": "heavy"}, "Please type a number"),
         ({"free_text": "x" * 501}, "too long"),
-        ({"bleed": 0, "bleed_now": 1}, "Bleeding right now</a>: This is not asked"),
+        ({"bleed": 0, "bleed_now": 1}, "Bleeding right now</b>: This is not asked"),
         ({"pain": 2}, "This is not asked"),
         ({"other7": ["pain", "none"]}, "ticked together with others"),
         ({"breath": 9}, "none of the possible answers"),

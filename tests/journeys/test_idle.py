@@ -1,0 +1,75 @@
+"""Nobody loses what they typed: the warning before the sign-out, and the text that comes back after it.
+
+The browser's clock is moved by hand, and the session's last step put back in the database, so that nobody waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import select
+
+from pro.db import transaction
+from pro.models import StaffSession
+from tests import browser, make
+from tests.journeys.people import PLACES, Nurse
+from tests.live import Site
+from tests.make import Study
+
+pytestmark = pytest.mark.journey
+TYPED = "Phoned her husband, he brings her in"
+
+
+def nothing_happened(site: Site, account: int, page: Page, minutes: float) -> None:
+    """The last step of this person's newest session was ``minutes`` ago; the page's clock knows as well."""
+    with transaction(site.house.engine) as session:
+        query = select(StaffSession).where(StaffSession.staff_id == account).order_by(StaffSession.id.desc()).limit(1)
+        row = session.scalars(query).one()
+        row.seen_at = site.house.clock() - timedelta(minutes=minutes)
+    page.clock.fast_forward(round(minutes * 60_000))
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_warning_before_the_sign_out_and_nothing_typed_is_lost(
+    live_site: Site, study: Study, nurse: Callable[..., Nurse], place: str
+) -> None:
+    with transaction(live_site.house.engine) as session:
+        work = live_site.house.work(session)
+        way = make.form(work, make.participant(work, f"JIDLE-{place.upper()}", language="en"))
+    browser.press_start(live_site.house, way, language="en").finish(bleed=3)
+    account = study.staff["coordinator"]
+    me = nurse("coordinator", **PLACES[place])
+    page = me.page
+    page.clock.install()
+    me.opens(f"{live_site.url}/staff/?lang=en")
+    with page.expect_navigation():
+        page.locator(".rows > li", has_text=f"JIDLE-{place.upper()}").locator("a[href*='/staff/alerts/']").first.click()
+    note = page.locator("#notes textarea[name=text]")
+    note.fill(TYPED)
+    idle = page.locator("#idle")
+    expect(idle).to_be_hidden()
+
+    nothing_happened(live_site, account.id, page, 28.5)
+    expect(idle.get_by_role("alert")).to_contain_text("In two minutes you will be signed out")
+    idle.get_by_role("button", name="I am still here").click()
+    expect(idle).to_be_hidden()
+    expect(note).to_have_value(TYPED)
+
+    nothing_happened(live_site, account.id, page, 31)
+    expect(idle.get_by_role("alert")).to_contain_text("You were signed out. What you typed is still on this page")
+    expect(note).to_have_value(TYPED)
+    with page.expect_navigation():
+        page.locator("button[value=note]").click()
+    page.fill("input[name=email]", me.email)
+    page.fill("input[name=password]", me.password)
+    with page.expect_navigation():
+        page.locator("main form button.btn").click()
+    expect(page.locator("main")).to_contain_text("it is not saved yet")
+    expect(note).to_have_value(TYPED)
+    with page.expect_navigation():
+        page.locator("button[value=note]").click()
+    expect(page.locator("p.ok")).to_contain_text("The note is saved.")
+    expect(page.locator("#notes")).to_contain_text(TYPED)
