@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from bench.walker import people
 from pro.db import transaction
-from pro.models import Drill, Participant
+from pro.models import AdverseEvent, Alert, Drill, Participant
 from pro.services import demonstration, drills
 from tests import live
 from tests.conftest import BROWSER_FLAGS
@@ -145,6 +145,35 @@ def calendar(page: Page, site: Site, language: str) -> None:
             shoot(page, language, name)
 
 
+def care(page: Page, site: Site, language: str) -> None:
+    """The pages of somebody with an ulcer, and those of the whole study; of whoever signed in before."""
+    with transaction(site.house.engine) as session:
+        person = session.scalars(select(Participant).where(Participant.study_number == "NC-005")).one()
+        event = session.scalars(select(AdverseEvent)).one()
+        alert = session.scalars(select(Alert).where(Alert.participant_id == person.id)).first()
+    one = f"participants/{person.id}"
+    places = {
+        "alert-taken": f"alerts/{alert.id}" if alert else "",
+        "assess": f"alerts/{alert.id}/assess" if alert else "",
+        "course": f"{one}/course",
+        "consent": f"{one}/consent",
+        "freeze": f"{one}/freeze",
+        "ulcers": "ulcers",
+        "ulcer": f"ulcers/{person.id}",
+        "events": "events",
+        "event": f"events/{event.id}",
+        "discordance": "events/discordance",
+        "cohort": "cohort",
+        "simulator": f"simulator?plan={person.plan}",
+        "corrections": "corrections",
+        "audit": "audit",
+        "me": "me",
+    }
+    for name, path in places.items():
+        page.goto(f"{site.url}/staff/{path}")
+        shoot(page, language, name)
+
+
 def main() -> None:
     """Draw everything on a fresh, running system."""
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -163,6 +192,7 @@ def main() -> None:
             page = desk.new_page()
             staff(page, site, language)
             calendar(page, site, language)
+            care(page, site, language)
             desk.close()
         browser.close()
 
