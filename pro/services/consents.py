@@ -98,7 +98,7 @@ def withdraw_standing(work: Work, participant: Participant, scope: str, told: st
     for row in work.session.scalars(query.order_by(Consent.id)):
         row.withdrawn_at, row.withdrawn_by = work.now, work.actor.id
         row.scope, row.told = scope, told
-        work.record("consent.withdrawn", row, participant_id=participant.id, new={"scope": scope, "told": told})
+        work.record("consent.withdrawn", row, participant_id=participant.id, new={"scope": scope})
 
 
 def withdrawal_problems(scope: str, told: str) -> dict[str, str]:

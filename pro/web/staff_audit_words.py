@@ -292,7 +292,7 @@ def fact_value(fact: Fact, value: Any, plan: str) -> str:
     say = site.translator().gettext
     if value is None:
         return ""
-    if fact.is_item or fact.key in ("level", "meaning"):
+    if fact.is_item or fact.key in ("level", "meaning", "told"):
         table = {"level": LEVELS, "meaning": MEANINGS}.get(fact.key, ANSWERED)
         return say(table[value]) if value in table else str(value)
     if isinstance(value, bool):
