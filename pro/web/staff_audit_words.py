@@ -59,6 +59,7 @@ SENTENCES: Mapping[str, str] = {
     "card.wrong_pin": N_("A wrong PIN was typed for a card"),
     "circumstance.set": N_("A clinical fact was noted"),
     "consent.signed": N_("Recorded a signed consent"),
+    "consent.restored": N_("Recorded that a consent stands again: the withdrawal was taken back"),
     "consent.withdrawn": N_("Recorded that the consent is withdrawn"),
     "correction.approved": N_("Approved a correction"),
     "correction.refused": N_("Refused a correction"),
