@@ -16,8 +16,8 @@ SCOPES = ("questions", "data")
 
 
 class Consent(Base):
-    """One version of the consent form, signed. A new version is a new row; only a withdrawal is added to a row. One that
-    was taken back leaves the marked row and adds another that stands.
+    """One version of the consent form, signed. A new version is a new row; only a withdrawal is added to a row.
+    One that was taken back leaves the marked row and adds another that stands.
 
     ``health_data_at``: when the separate consent for health data was recorded; earlier than ``recorded_at`` only in a
     row that stands again. ``scope``: one of SCOPES, "" where only
