@@ -84,7 +84,7 @@ class JudgementForm(CareForm):
         named = dict(terms)
         first = [(term, named[term]) for term in suggested if term in named]
         self.term.choices = choices([*first, (ANOTHER, N_("Another term"))] if first else [])
-        self.another.choices = choices([("", N_("Please choose")), *named.items()])
+        self.another.choices = choices([("", site.translator().gettext("Please choose")), *named.items()])
         self.event.choices = choices([("", N_("A new event")), *events] if events else [])
 
     @property
