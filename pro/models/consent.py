@@ -18,8 +18,10 @@ SCOPES = ("questions", NO_USE)
 
 class Consent(Base):
     """One version of the consent form, signed. A new version is a new row; only a withdrawal is added to a row.
+    One that was taken back leaves the marked row and adds another that stands.
 
-    ``health_data_at``: when the separate consent for health data was recorded. ``scope``: one of SCOPES, "" where only
+    ``health_data_at``: when the separate consent for health data was recorded; earlier than ``recorded_at`` only in a
+    row that stands again. ``scope``: one of SCOPES, "" where only
     the date of leaving was recorded; ``told``: what the participant was told about it.
     """
 

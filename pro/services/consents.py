@@ -5,22 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from pro.core.anchors import BACK_AT_MOST
 from pro.errors import BadData, NotAllowed
-from pro.models import NO_USE, SCOPES, WAYS, Consent, Participant
-from pro.services import cases
+from pro.models import NO_USE, SCOPES, WAYS, Consent, Event, Participant, Staff
+from pro.services import cases, written
 from pro.services.dates import local_date
 from pro.work import Work
 
 VERSION_LENGTH = 64
 TOLD_LENGTH = 2000
+RESTORED = "consent.restored"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One version that was signed, as it is shown."""
+    """One version that was signed, as it is shown. ``restored``: it stands again, a withdrawal was taken back, because
+    of ``reason``.
+    """
 
     version: str
     language: str
@@ -33,6 +36,8 @@ class Entry:
     withdrawn_by: str
     scope: str
     told: str
+    restored: bool
+    reason: str
 
 
 def problems(work: Work, zone: str, version: str, signed_on: date | None, health_data: bool) -> dict[str, str]:
@@ -97,19 +102,68 @@ def withdraw_standing(work: Work, participant: Participant, scope: str, told: st
 
     One that ended by a date alone, of which nobody said how far that goes, gets its extent and keeps its time.
     """
-    unsaid = or_(Consent.withdrawn_at.is_(None), Consent.scope == "") if scope else Consent.withdrawn_at.is_(None)
-    query = select(Consent).where(Consent.participant_id == participant.id, unsaid)
+    open_ = or_(Consent.withdrawn_at.is_(None), _unsaid(participant)) if scope else Consent.withdrawn_at.is_(None)
+    query = select(Consent).where(Consent.participant_id == participant.id, open_)
     for row in work.session.scalars(query.order_by(Consent.id)):
         if row.withdrawn_at is None:
             row.withdrawn_at, row.withdrawn_by = work.now, work.actor.id
         row.scope, row.told = scope, told
-        work.record("consent.withdrawn", row, participant_id=participant.id, new={"scope": scope, "told": told})
+        work.record("consent.withdrawn", row, participant_id=participant.id, new={"scope": scope})
+
+
+def _unsaid(participant: Participant) -> ColumnElement[bool]:
+    return and_(
+        Consent.withdrawn_at.is_not(None), Consent.withdrawn_at == participant.withdrawn_at, Consent.scope == ""
+    )
+
+
+def is_unsaid(work: Work, participant: Participant) -> bool:
+    """True while a withdrawal by a date alone stands, of which nobody said how far it goes."""
+    query = select(Consent.id).where(Consent.participant_id == participant.id, _unsaid(participant))
+    return work.session.scalar(query.limit(1)) is not None
+
+
+def restore(work: Work, participant: Participant, reason: str) -> None:
+    """The withdrawal that stands was recorded by mistake: what it ended stands again, as new rows.
+
+    The rows that were marked stay as they are. Called before the participant's own ``withdrawn_at`` is cleared.
+    """
+    query = select(Consent).where(
+        Consent.participant_id == participant.id, Consent.withdrawn_at == participant.withdrawn_at
+    )
+    for old in list(work.session.scalars(query.order_by(Consent.id))):
+        row = Consent(
+            participant_id=participant.id,
+            version=old.version,
+            language=old.language,
+            signed_on=old.signed_on,
+            way=old.way,
+            # When it was given, not when it came to stand again: by this the ledger tells the two apart.
+            health_data_at=old.health_data_at,
+            recorded_at=work.now,
+            recorded_by=work.actor.id,
+        )
+        work.session.add(row)
+        work.session.flush()
+        new = {"version": row.version, "signed_on": row.signed_on.isoformat()}
+        work.record(RESTORED, row, participant_id=participant.id, new=new, reason=reason)
+
+
+def withdrawn_by(work: Work, participant: Participant) -> str:
+    """Who recorded the withdrawal that stands; "" for the system, or where no consent is kept here."""
+    query = (
+        select(Staff.name)
+        .join(Consent, Consent.withdrawn_by == Staff.id)
+        .where(Consent.participant_id == participant.id, Consent.withdrawn_at == participant.withdrawn_at)
+    )
+    return work.session.scalar(query.limit(1)) or ""
 
 
 def no_further_use(work: Work, plan_id: str) -> list[int]:
     """Who of a study withdrew and asked that their data be used no further: figures and trials leave them out."""
     query = select(Consent.participant_id).join(Participant, Participant.id == Consent.participant_id)
-    query = query.where(Participant.plan == plan_id, Consent.scope == NO_USE)
+    # Of one that was taken back the row stays.
+    query = query.where(Participant.plan == plan_id, Consent.scope == NO_USE, Participant.withdrawn_at.is_not(None))
     return sorted(set(work.session.scalars(query)))
 
 
@@ -125,6 +179,7 @@ def withdrawal_problems(scope: str, told: str) -> dict[str, str]:
 def ledger(work: Work, participant: Participant) -> list[Entry]:
     """Every version that a participant signed, the newest first."""
     names = cases.staff_names(work)
+    why = _reasons(work, participant)
     query = select(Consent).where(Consent.participant_id == participant.id).order_by(Consent.id.desc())
     return [
         Entry(
@@ -139,6 +194,16 @@ def ledger(work: Work, participant: Participant) -> list[Entry]:
             withdrawn_by=names.get(row.withdrawn_by or 0, ""),
             scope=row.scope,
             told=row.told,
+            restored=row.health_data_at != row.recorded_at,
+            reason=why.get(row.id, ""),
         )
         for row in work.session.scalars(query)
     ]
+
+
+def _reasons(work: Work, participant: Participant) -> dict[int, str]:
+    """consent -> why it stands again."""
+    query = select(Event.subject_id, Event.reason).where(
+        Event.participant_id == participant.id, Event.action == RESTORED
+    )
+    return {number: written.reason(work, reason) for number, reason in work.session.execute(query) if number}

@@ -88,7 +88,7 @@ def _decide(
 
 def _signed(work: Work, confirmed: Confirmed, row: Decision) -> Decision:
     work.session.add(row)
-    new = {"about": row.about, "choice": row.choice, "seen": row.seen}
+    new = {"about": row.about, "choice": row.choice, "seen": ulcer_cases.digest(row.seen)}
     work.record("decision.made", row, participant_id=row.participant_id, new=new, reason=row.reason)
     signing.sign(work, confirmed, "decided", row, ulcer_cases.content_of(row), participant_id=row.participant_id)
     return row

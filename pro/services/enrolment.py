@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from pro.errors import BadData
+from pro.errors import BadData, NotAllowed
 from pro.models import Anchor, Participant
 from pro.services import consents, freezing, leaving, planning
 from pro.services.dates import local_date
@@ -110,12 +110,17 @@ def withdraw_consent(work: Work, participant: Participant, *, scope: str, told: 
     """The participant takes the consent back: everything ends in the same transaction, as by a date of withdrawal.
 
     ``scope``: questions, or data (no further use of what is there either); ``told``: what the participant was told.
-    BadData("consent", fields=...). Twice is harmless.
+    BadData("consent", fields=...); NotAllowed("withdrawn_already", name, at) for whoever is second: what they typed is
+    not recorded. Of whoever left by a date alone it can still be said how far that goes.
     """
     wrong = consents.withdrawal_problems(scope, told)
     if wrong:
         raise BadData("consent", fields=wrong)
     work.lock(participant)
+    if participant.withdrawn_at is not None and not consents.is_unsaid(work, participant):
+        raise NotAllowed(
+            "withdrawn_already", name=consents.withdrawn_by(work, participant), at=participant.withdrawn_at
+        )
     # First, so that the rows carry what was said; whoever leaves by a date alone marks what still stands.
     consents.withdraw_standing(work, participant, scope, told.strip())
     withdraw(work, participant, f"consent withdrawn: {scope}")

@@ -13,7 +13,7 @@ from pro.core.adverse import Happened, Reported, TermWords
 from pro.core.level import Level
 from pro.errors import NotFound
 from pro.models import AdverseEvent, Alert, Assessment, Grading, Participant, Signature
-from pro.services import adverse, cases, signing
+from pro.services import adverse, cases, signing, written
 from pro.services.dates import local_date
 from pro.services.timeline import Span
 from pro.work import Work
@@ -155,7 +155,7 @@ def suspected(work: Work, source: str) -> list[str]:
 
 def named(work: Work, event: AdverseEvent, language: str) -> str:
     """What an event is called in the reader's language; one of no listed term by its own words."""
-    return event.other_term or _words(work, event.term, language).name
+    return written.reason(work, event.other_term) or _words(work, event.term, language).name
 
 
 def differences(work: Work, language: str) -> Differences:
@@ -247,7 +247,7 @@ def _row(
         study_number=person.study_number,
         term=_words(work, event.term, language).name,
         english=term.english if term else event.term,
-        other_term=event.other_term,
+        other_term=written.reason(work, event.other_term),
         grade=last.grade or 0,
         onset_on=event.onset_on,
         ended_on=event.ended_on,

@@ -27,12 +27,15 @@ def leave(work: Work, participant: Participant, *, died: bool, reason: str) -> N
 
 
 def come_back(work: Work, participant: Participant, *, died: bool, reason: str) -> None:
-    """A death or withdrawal was recorded by mistake. Ways in that were closed stay closed; new ones may be made."""
+    """A death or withdrawal was recorded by mistake. Ways in that were closed stay closed; new ones may be made. A
+    consent that the withdrawal ended stands again.
+    """
     if (participant.died_at if died else participant.withdrawn_at) is None:
         return
     if died:
         participant.died_at = None
     else:
+        consents.restore(work, participant, reason)
         participant.withdrawn_at = None
     work.record("participant.returned", participant, participant_id=participant.id, reason=reason)
 

@@ -13,7 +13,7 @@ from pro.core.instrument import Item, ItemWords, Value, Words
 from pro.core.level import Level
 from pro.errors import NotFound
 from pro.models import Alert, AlertNote, Answer, Assessment, Call, Event, Grading, Message, Participant
-from pro.services import alert_messages, calls, cases, circumstances, silence, staffing, texts, wording
+from pro.services import alert_messages, calls, cases, circumstances, silence, staffing, texts, wording, written
 from pro.services.alert_messages import AlertMessage
 from pro.services.calls import MissedForm
 from pro.services.cases import Case
@@ -206,9 +206,9 @@ def answer_table(
             AnswerRow(
                 item=name,
                 question=said.plain,
-                now=in_words(item, said, now.get(name)),
-                previous=in_words(item, said, previous.get(name)),
-                baseline=in_words(item, said, baseline.get(name)),
+                now=shown_answer(work, item, said, now.get(name), language),
+                previous=shown_answer(work, item, said, previous.get(name), language),
+                baseline=shown_answer(work, item, said, baseline.get(name), language),
                 skipped=name in now and now[name] is None,
                 optional=item.optional,
                 heard=theirs.items[name].plain if theirs else "",
@@ -229,6 +229,12 @@ def in_words(item: Item, words: ItemWords, value: Value | None) -> str:
     if isinstance(value, Decimal):
         return f"{value} {words.unit}".strip()
     return str(value)
+
+
+def shown_answer(work: Work, item: Item, words: ItemWords, value: Value | None, language: str) -> str:
+    """The same, as whoever looks may see it: a text can hold a name."""
+    said = in_words(item, words, value)
+    return written.words(work, said, language) if item.kind == "text" else said
 
 
 def _form_words(work: Work, assessment: Assessment, language: str) -> Words:

@@ -14,7 +14,7 @@ from pro.core.instrument import Answers, Instrument, Item, Value, Words
 from pro.errors import Frozen, NotAllowed, NotFound
 from pro.i18n import Translator
 from pro.models import Assessment, Participant
-from pro.services import cases, circumstances, entering, forms, reading, wording
+from pro.services import cases, circumstances, entering, forms, reading, wording, written
 from pro.work import Work
 
 
@@ -169,9 +169,10 @@ def as_answered(work: Work, assessment: Assessment, language: str) -> Sheet:
 
 
 def said(work: Work, assessment: Assessment, item: Item, value: Value | None, language: str) -> str:
-    """A value of a form in words; "" for none."""
+    """A value of a form in words, as whoever looks may see it; "" for none."""
     words = wording.by_checksum(work, assessment.instrument, language, assessment.wordings.get(language, ""))
-    return _said(words, item, value, work.house.catalogs.translator(language))
+    found = _said(words, item, value, work.house.catalogs.translator(language))
+    return written.words(work, found, language) if item.kind == "text" else found
 
 
 def papers(work: Work, language: str) -> list[PaperRow]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from pro.errors import BadData, NotFound
+from pro.errors import BadData, NotAllowed, NotFound
 from pro.models import Alert, Assessment, Circumstance, Participant
 from pro.services import cases, circumstances
 from pro.services.forms import answer_rows, standing
@@ -76,7 +76,9 @@ def offer(work: Work, source: str, language: str) -> Offer | None:
 
 
 def mark(work: Work, source: str, items: Collection[str], reason: str, language: str) -> int:
-    """Mark ``items`` of the form behind ``source`` with today's values; how many. BadData("stable", fields=...)."""
+    """Mark ``items`` of the form behind ``source`` with today's values; how many. BadData("stable", fields=...);
+    NotAllowed("marked_already", name, at) if somebody marked one of them since the alerts were raised.
+    """
     offered = offer(work, source, language)
     if offered is None:
         raise NotFound("alert")
@@ -90,9 +92,26 @@ def mark(work: Work, source: str, items: Collection[str], reason: str, language:
     if fields:
         raise BadData("stable", fields=fields)
     participant_id = work.session.scalars(select(Alert.participant_id).where(Alert.source == source).limit(1)).one()
+    work.lock(work.session.get_one(Participant, participant_id))
+    _refuse_second(work, participant_id, source, {one.item: one.value for one in chosen})
     for one in chosen:
         circumstances.set_fact(work, participant_id, NAME, one.value, item=one.item, days=offered.days, reason=reason)
     return len(chosen)
+
+
+def _refuse_second(work: Work, participant_id: int, source: str, chosen: Mapping[str, int]) -> None:
+    raised = select(func.max(Alert.raised_at)).where(Alert.source == source)
+    query = select(Circumstance).where(
+        Circumstance.participant_id == participant_id,
+        Circumstance.name == NAME,
+        Circumstance.item.in_(chosen),
+        Circumstance.recorded_at >= raised.scalar_subquery(),
+    )
+    newest = {row.item: row for row in work.session.scalars(query.order_by(Circumstance.id))}
+    for item, row in newest.items():
+        if row.value == chosen[item] and row.expires_at is not None and row.expires_at > work.now:
+            name = cases.staff_names(work).get(row.recorded_by or 0, "")
+            raise NotAllowed("marked_already", name=name, at=row.recorded_at)
 
 
 def marks(work: Work, participant: Participant, language: str) -> list[Item]:

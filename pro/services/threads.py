@@ -19,7 +19,7 @@ from pro.services import cases, quarantine, replying, staffing, texts
 from pro.services.forms import words_of
 from pro.services.judging import FREE_TEXT
 from pro.services.quarantine import Unmatched
-from pro.services.reading import in_words, phone_of
+from pro.services.reading import phone_of, shown_answer
 from pro.services.stored import read_value
 from pro.services.texts import Flag, Text
 from pro.work import Work
@@ -248,7 +248,9 @@ def _taken_for(work: Work, row: Inbound, language: str) -> str:
     if answer is None:
         return words.plain
     gettext = work.house.catalogs.translator(language).gettext
-    said = in_words(item, words, read_value(item, answer.value)) if answer.state == "given" else gettext("Skipped")
+    said = gettext("Skipped")
+    if answer.state == "given":
+        said = shown_answer(work, item, words, read_value(item, answer.value), language)
     return gettext("%(question)s %(answer)s", question=words.plain, answer=said)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from pro.core.instrument import Item, Words
 from pro.errors import BadData, NotAllowed
 from pro.models import Alert, Assessment, Correction, Event, Participant, Seal, Staff
-from pro.services import cases, forms, reading, roster, staffing
+from pro.services import cases, forms, reading, roster, staffing, written
 from pro.services.stored import read_value
 from pro.work import Work
 
@@ -37,6 +37,10 @@ BARE: Mapping[str, str] = {
 }
 # What was answered, as ``old`` {item: value} and ``new`` {item: [state, value]}.
 ANSWERS = frozenset({"answers.saved", "assessment.checked", "answers.corrected", "correction.requested"})
+# What was typed freely: that it was is said, not what. What a page showed at a signature holds such words too; the
+# signature's digest stands for it.
+TYPED = frozenset({"told"})
+UNSAID = frozenset({"seen"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +245,7 @@ def _lines(work: Work, events: Sequence[Event], language: str, seals: Mapping[in
                 ref=form.ref if form else "",
                 title=words[form.id].title if form else "",
                 facts=told,
-                reason="" if withheld else event.reason,
+                reason="" if withheld else written.reason(work, event.reason),
                 withheld=withheld and (event.old, event.new, event.reason) != (None, None, ""),
                 digest=(seals or {}).get(event.id, ""),
             )
@@ -271,7 +275,12 @@ def _facts(work: Work, event: Event, form: Assessment | None, words: Mapping[int
         return _answers(work, event, form, words[form.id])
     bare = BARE.get(event.action, "")
     old, new = _by_key(event.old, bare), _by_key(event.new, bare)
-    return tuple(Fact(key, old.get(key), new.get(key)) for key in dict.fromkeys([*old, *new]))
+    keys = [key for key in dict.fromkeys([*old, *new]) if key not in UNSAID]
+    return tuple(Fact(key, _known(key, old), _known(key, new)) for key in keys)
+
+
+def _known(key: str, said: Mapping[str, Any]) -> Any:
+    return "free_text" if key in TYPED and said.get(key) else said.get(key)
 
 
 def _by_key(said: Any, bare: str) -> Mapping[str, Any]:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from typing import cast
 
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
 
-from pro.errors import BadData
+from pro.errors import BadData, NotAllowed
 from pro.services import alerting, calls, event_log, handling, reading, silence, stable
 from pro.services.reading import AlertPage
 from pro.services.stable import Offer
@@ -155,6 +156,9 @@ def _stable(staff: Person, alert_id: int) -> ResponseReturnValue:
     except BadData as refusal:
         form.refuse(_fields(refusal))
         return _render(page, forms, status=400)
+    except NotAllowed as first:
+        notify("stable_first", name=first.details["name"], at=cast(datetime, first.details["at"]).isoformat())
+        return _render(page, forms, status=409)
     notify("stable_marked", count=count, participant_id=page.participant.id)
     return _back(alert_id)
 

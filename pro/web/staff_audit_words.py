@@ -59,6 +59,7 @@ SENTENCES: Mapping[str, str] = {
     "card.wrong_pin": N_("A wrong PIN was typed for a card"),
     "circumstance.set": N_("A clinical fact was noted"),
     "consent.signed": N_("Recorded a signed consent"),
+    "consent.restored": N_("Recorded that a consent stands again: the withdrawal was taken back"),
     "consent.withdrawn": N_("Recorded that the consent is withdrawn"),
     "correction.approved": N_("Approved a correction"),
     "correction.refused": N_("Refused a correction"),
@@ -293,7 +294,7 @@ def fact_value(fact: Fact, value: Any, plan: str) -> str:
     say = site.translator().gettext
     if value is None:
         return ""
-    if fact.is_item or fact.key in ("level", "meaning"):
+    if fact.is_item or fact.key in ("level", "meaning", "told"):
         table = {"level": LEVELS, "meaning": MEANINGS}.get(fact.key, ANSWERED)
         return say(table[value]) if value in table else str(value)
     if isinstance(value, bool):

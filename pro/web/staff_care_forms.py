@@ -81,13 +81,12 @@ class JudgementForm(CareForm):
 
     def offer(self, terms: Iterable[tuple[str, str]], suggested: list[str], events: list[tuple[str, str]]) -> None:
         """The terms, the suggested ones as buttons, and the events that go on."""
-        say = site.translator().gettext
         named = dict(terms)
         first = [(term, named[term]) for term in suggested if term in named]
         self.term.choices = choices([*first, (ANOTHER, N_("Another term"))] if first else [])
         if not first:
             self.another.label.text = N_("Term")
-        self.another.choices = choices([("", say(N_("Please choose"))), *named.items()])
+        self.another.choices = choices([("", site.translator().gettext("Please choose")), *named.items()])
         self.event.choices = choices([("", N_("A new event")), *events] if events else [])
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import cast
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -64,6 +65,10 @@ def _withdraw(participant_id: int) -> ResponseReturnValue:
     except BadData as bad:
         form.refuse(cast(Mapping[str, str], bad.details["fields"]))
         return _page(participant_id, _signing(participant_id), form, 400)
+    except NotAllowed as refusal:
+        at = cast(datetime, refusal.details["at"])
+        notify("withdrawn_first", name=refusal.details["name"], at=at.isoformat())
+        return _page(participant_id, _signing(participant_id), form, 409)
     return _done(participant_id, "consent_withdrawn")
 
 

@@ -22,7 +22,12 @@ PRESSED = frozenset({"do", "alert", "session", "invitation"})
 def worth_keeping() -> bool:
     """True if the posted form holds anything that was typed or chosen."""
     names = (name for name, value in request.form.items(multi=True) if value.strip())
-    return any(name not in NEVER | PRESSED for name in names)
+    return any(not _secret(name) and name not in PRESSED for name in names)
+
+
+def _secret(name: str) -> bool:
+    """True of a field that is typed again; where several forms share a page, their names begin with the form's."""
+    return name.rpartition("-")[2] in NEVER
 
 
 def came() -> bool:
@@ -34,7 +39,7 @@ def fields() -> Sequence[tuple[str, str]]:
     """What is kept, as (name, value) pairs of its own form."""
     posted = request.form.items(multi=True)
     if came():
-        return [(name, value) for name, value in posted if name not in NEVER]
+        return [(name, value) for name, value in posted if not _secret(name)]
     return [(name.removeprefix(PREFIX), value) for name, value in posted if name.startswith(PREFIX)]
 
 

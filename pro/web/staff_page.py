@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from flask import Flask, flash, g, request, url_for
 from flask.blueprints import BlueprintSetupState
 
-from pro.services import freezing, staffing, texts
+from pro.services import freezing, staffing, texts, written
 from pro.web import guard, site, staff_kept, staff_menu, staff_words
 
 # What went as it was meant to: said in green.
@@ -78,7 +78,19 @@ def notify(key: str, **values: Any) -> None:
 
 def install(state: BlueprintSetupState) -> None:
     """Give the templates of the application the words for staff."""
-    staff_words.install(cast(Flask, state.app))
+    app = cast(Flask, state.app)
+    staff_words.install(app)
+    app.jinja_env.filters.update(private=private, typed=typed)
+
+
+def private(text: str) -> str:
+    """What a participant wrote, or staff wrote about one, as whoever is signed in may see it."""
+    return written.words(site.work(), text, site.language())
+
+
+def typed(text: str) -> str:
+    """A reason that staff typed, as whoever is signed in may see it."""
+    return written.reason(site.work(), text)
 
 
 def context() -> dict[str, Any]:

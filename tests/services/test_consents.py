@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from pro.errors import BadData, CodeExpired, NotAllowed
 from pro.models import Anchor, Consent, Message, Participant
-from pro.services import access, consents, enrolment, issuing
+from pro.services import access, consents, enrolment, issuing, leaving, planning
 from tests import browser
 from tests.services.test_enrolment import enrol, wrong
 from tests.services.ward import Ward
@@ -90,8 +91,18 @@ def test_whoever_left_by_a_date_can_still_say_how_far_it_goes(any_ward):
     assert [event.new["scope"] for event in any_ward.events("consent.withdrawn")] == ["", "data"]
 
 
-def test_twice_and_at_once_is_one_withdrawal(any_ward):
-    browser.at_once(lambda: withdraw(any_ward), lambda: withdraw(any_ward, "data"))
+def test_at_once_is_one_withdrawal_and_the_second_learns_of_it(any_ward):
+    refused: list[NotAllowed] = []
+
+    def press(scope: str) -> None:
+        try:
+            withdraw(any_ward, scope)
+        except NotAllowed as refusal:
+            refused.append(refusal)
+
+    browser.at_once(lambda: press("questions"), lambda: press("data"))
+    (second,) = refused
+    assert (second.why, second.details["name"]) == ("withdrawn_already", "Nurse")
     assert len(any_ward.events("consent.withdrawn")) == 1
     assert len(any_ward.events("participant.withdrawn")) == 1
 
@@ -119,3 +130,68 @@ def test_extent_and_what_was_told_are_needed(ward, scope, told, problem):
         withdraw(ward, scope, told)
     assert refused.value.details["fields"] == problem
     assert ward.rows(Participant)[0].withdrawn_at is None
+
+
+def take_back(ward: Ward, reason: str = "the wrong participant") -> None:
+    with browser.working(ward.house, ward.coordinator.actor) as work:
+        person = work.session.get_one(Participant, ward.participant_id)
+        planning.set_anchors(work, person, [planning.Change("withdrawal", 0, None)], reason=reason)
+
+
+def entries(ward: Ward) -> list[consents.Entry]:
+    with browser.working(ward.house, ward.nurse.actor) as work:
+        return consents.ledger(work, work.session.get_one(Participant, ward.participant_id))
+
+
+def test_a_withdrawal_that_is_taken_back_leaves_its_row_and_a_consent_that_stands(any_ward, clock):
+    withdraw(any_ward, "data")
+    clock.move(hours=1)
+    take_back(any_ward)
+    person = any_ward.rows(Participant)[0]
+    assert person.withdrawn_at is None
+    stands, ended = entries(any_ward)
+    assert (ended.withdrawn_by, ended.scope, ended.told, ended.restored) == ("Nurse", "data", TOLD, False)
+    assert (stands.withdrawn_at, stands.restored, stands.reason) == (None, True, "the wrong participant")
+    assert (stands.recorded_by, stands.recorded_at) == ("Coordinator", clock.now)
+    assert (stands.version, stands.signed_on, stands.health_data_at) == (
+        ended.version,
+        ended.signed_on,
+        ended.health_data_at,
+    )
+    (event,) = any_ward.events("consent.restored")
+    assert (event.reason, event.actor_id) == ("the wrong participant", any_ward.coordinator.id)
+    with browser.working(any_ward.house, any_ward.coordinator.actor) as work:
+        issuing.send_form(work, work.session.get_one(Participant, person.id), "npc_checkin", by="link")
+
+
+def test_withdrawn_for_good_after_that_no_consent_stands(any_ward, clock):
+    for hour in range(2):
+        clock.move(hours=1)
+        withdraw(any_ward, told=f"told {hour}")
+        clock.move(hours=1)
+        if not hour:
+            take_back(any_ward)
+    assert [(entry.told, entry.restored) for entry in entries(any_ward)] == [("told 1", True), ("told 0", False)]
+    assert all(entry.withdrawn_at for entry in entries(any_ward))
+
+
+def test_taken_back_by_two_at_once_one_consent_stands(any_ward):
+    withdraw(any_ward)
+
+    def attempt() -> None:
+        with suppress(BadData):
+            take_back(any_ward)
+
+    browser.at_once(attempt, attempt)
+    assert [entry.withdrawn_at is None for entry in entries(any_ward)] == [True, False]
+    assert len(any_ward.events("participant.returned")) == 1
+
+
+def test_what_was_withdrawn_before_stays_withdrawn(any_ward, clock):
+    """A death that is taken back is no withdrawal, and an earlier withdrawal was another one."""
+    clock.move(hours=1)
+    with browser.working(any_ward.house, any_ward.coordinator.actor) as work:
+        person = work.session.get_one(Participant, any_ward.participant_id)
+        leaving.leave(work, person, died=True, reason="by mistake")
+        leaving.come_back(work, person, died=True, reason="by mistake")
+    assert [(entry.withdrawn_at, entry.restored) for entry in entries(any_ward)] == [(None, False)]

@@ -6,6 +6,7 @@ import io
 import re
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -265,3 +266,29 @@ def test_a_study_without_a_sheet_offers_none(app: Flask, house: House, lived: St
     desk.open(path)
     assert "pre-dose.pdf" not in desk.page
     assert desk.open(path.replace("course", "pre-dose.pdf")).status_code == 404
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "could not be drawn"), ("zh_Hans", "没有画成")])
+def test_a_sheet_that_cannot_be_drawn_is_said_on_the_course_itself(
+    app: Flask,
+    lived: Study,
+    path: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    language: str,
+    words: str,
+) -> None:
+    """The drawing program really starts, and its library really does not load."""
+    (tmp_path / "weasyprint.py").write_text("raise OSError(\"cannot load library 'libpango-1.0-0'\")")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    desk = at_desk(app, lived.staff["coordinator"])
+    answer = desk.open(f"{path.replace('course', 'pre-dose.pdf')}?lang={language}")
+    assert (answer.status_code, answer.mimetype) == (503, "text/html")
+    assert words in desk.page
+    assert "libpango" not in desk.page
+    # The page is the course, with everything that the sheet would show.
+    assert lived.chinese.study_number in desk.page
+    assert "<svg" in desk.page
+    with app.extensions["pro"].engine.connect() as connection:
+        actions = {row[0] for row in connection.exec_driver_sql("select action from event")}
+    assert "participant.pre_dose_drawn" not in actions

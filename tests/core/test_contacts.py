@@ -1,0 +1,54 @@
+"""What is covered in words that somebody typed, and what is left."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pro.core.contacts import COVER, covered
+
+GONE = [
+    "13800138000",
+    "+86 138 0013 8000",
+    "138-0013-8000",
+    "138.0013.8000",
+    "(0791) 8669-2748",
+    "１３８００１３８０００",
+    "一三八零零一三八零零零",
+    "幺三八 〇〇幺三 八〇〇〇",
+    "138\u200b0013\u200b8000",
+    "36010219800101123X",
+    "86692748",
+    "xiulan.wang@mail.example",
+    "xiulan＠mail.example.cn",
+]
+LEFT = [
+    "",
+    "pressed the wrong button",
+    "2026-03-02",
+    "2026-03-02 09:00",
+    "2026/3/2, then 2026/3/9",
+    "grade 3, 50 Gy in 25",
+    "38.5 / 37.2 / 36.9",
+    "NPC-001",
+    "在3月2日09:00问过",
+    "第一次、第二次、第三次",
+]
+
+
+@pytest.mark.parametrize("number", GONE)
+def test_a_number_or_an_address_is_covered_wherever_it_stands(number):
+    assert covered(number) == COVER
+    assert covered(f"请打{number}，谢谢") == f"请打{COVER}，谢谢"
+
+
+@pytest.mark.parametrize("text", LEFT)
+def test_what_is_nobodys_number_stays(text):
+    assert covered(text) == text
+
+
+@given(st.text("0123456789", min_size=7, max_size=18), st.sampled_from(["", " ", "-", ".", "·", " - "]))
+def test_no_separator_saves_a_number(digits, between):
+    found = covered(f"x {between.join(digits)} y")
+    assert sum(sign.isdigit() for sign in found) < 7 or found == f"x {digits} y"
