@@ -180,7 +180,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, live.running(Path(folder)) as site, sync_playwright() as playwright:
         with transaction(site.house.engine) as session:
             demonstration.fill(site.house.work(session))
-        links = list(people(site, 2, "SHOT").values())
+        links = list(people(site, 4, "SHOT").values())
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=BROWSER_FLAGS.split())
         for language, path, other in zip(LOCALES, links[:2], links[2:], strict=True):
             shown: dict[str, Any] = {**playwright.devices["Pixel 7"], "locale": LOCALES[language]}
