@@ -147,7 +147,8 @@ def undo(instrument: Instrument, answers: Answers, facts: ScreenFacts, name: str
 class Filled:
     """A form after many answers at once. ``changes``: (page id, change) to append, in order; ``answers``: what stands.
 
-    ``not_asked``: items of the given ones that are not asked, given all the others.
+    ``not_asked``: items of the given ones that are not asked, given all the others; but for those of which the others
+    say the same, as a list without ticks does.
     """
 
     changes: tuple[tuple[str, Change], ...]
@@ -172,7 +173,8 @@ def fill(
         pages = path(instrument, after, facts, page_set)
         page = next((page for page in pages if not left.keys().isdisjoint(page.items)), None)
         if page is None:
-            return Filled(tuple(found), after, tuple(left))
+            unsaid = (name for name, value in left.items() if name not in after or after[name] != value)
+            return Filled(tuple(found), after, tuple(unsaid))
         for change in changes(
             instrument, after, facts, page, {name: left.pop(name) for name in page.items if name in left}
         ):
