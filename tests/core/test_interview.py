@@ -304,7 +304,7 @@ def test_what_is_given_stands_or_is_named_as_not_asked(reply, names, facts):
 
 
 def test_what_a_list_says_as_well_is_no_contradiction():
-    said = {"other7": (), "fatigue": 0}
+    said: dict[str, Value | None] = {"other7": (), "fatigue": 0}
     assert fill(CHECKIN, {}, NOT_EXPOSED, said).not_asked == ()
     assert fill(CHECKIN, {}, NOT_EXPOSED, said | {"fatigue": 2}).not_asked == ("fatigue",)
 
