@@ -9,6 +9,9 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pro.catalogue.misfits import no_shape, no_yaml
+from pro.core.sentence import English, Sentence
+
 SafeLoader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # No data file of ours nests deeper than six levels.
 DEEPEST = 40
@@ -16,11 +19,21 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class CatalogueError(Exception):
-    """A data file that the program will not start with: file, place in it, and a sentence saying what to mend."""
+    """A data file that the program will not start with: file, place in it, and a sentence saying what to mend.
+
+    Place and sentence are a ``Sentence`` wherever staff can meet them on a page, which is in what reads a plan.
+    """
 
     def __init__(self, file: Path | str, where: str, sentence: str) -> None:
         self.file, self.where, self.sentence = str(file), where, sentence
-        super().__init__(f"{self.file}: {where}: {sentence}" if where else f"{self.file}: {sentence}")
+        super().__init__(f"{self.file}: {self.said}")
+
+    @property
+    def said(self) -> str:
+        """Place and sentence in one, without the file."""
+        if not self.where:
+            return self.sentence
+        return Sentence("%(place)s: %(sentence)s", place=self.where, sentence=self.sentence)
 
 
 class Part(BaseModel):
@@ -42,7 +55,9 @@ class Loader(SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key!r} is there twice", key_node.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, Sentence("%(key)s is there twice", key=repr(key)), key_node.start_mark
+                )
             seen.add(key)
         mapping: dict[object, object] = super().construct_mapping(node, deep)
         return mapping
@@ -62,14 +77,15 @@ def load(path: Path, text: str | None = None) -> object:
         _check_shape(text)
         return yaml.load(text, Loader)  # noqa: S506 (Loader is a safe loader)
     except (OSError, UnicodeDecodeError) as problem:
-        raise CatalogueError(path, "", f"This file cannot be read: {problem}.") from problem
+        sentence = Sentence("This file cannot be read: %(message)s.", message=English(problem))
+        raise CatalogueError(path, "", sentence) from problem
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
-        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        sentence = getattr(problem, "problem", None) or str(problem)
-        raise CatalogueError(path, where, f"This is not valid YAML: {sentence}.") from problem
+        where = Sentence("line %(line)s, column %(column)s", line=mark.line + 1, column=mark.column + 1) if mark else ""
+        raise CatalogueError(path, where, no_yaml(problem)) from problem
     except (TypeError, ValueError) as problem:
-        raise CatalogueError(path, "", f"This is not valid YAML: {problem}.") from problem
+        sentence = Sentence("This is not valid YAML: %(message)s.", message=English(problem))
+        raise CatalogueError(path, "", sentence) from problem
 
 
 def _check_shape(text: str) -> None:
@@ -78,9 +94,9 @@ def _check_shape(text: str) -> None:
     for event in yaml.parse(text, Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST or isinstance(event, yaml.AliasEvent):
-            sentence = f"an alias, or more than {DEEPEST} levels deep"
+            found = Sentence("an alias, or more than %(most)s levels deep", most=DEEPEST)
             mark: Any = event.start_mark
-            raise yaml.MarkedYAMLError(problem=sentence, problem_mark=mark)
+            raise yaml.MarkedYAMLError(problem=found, problem_mark=mark)
 
 
 def parse(path: Path, model: type[Model], text: str | None = None) -> Model:
@@ -89,7 +105,6 @@ def parse(path: Path, model: type[Model], text: str | None = None) -> Model:
     try:
         return model.model_validate(data)
     except ValidationError as problem:
-        errors = problem.errors(include_url=False, include_context=False)
+        errors = problem.errors(include_url=False)
         where = ".".join(str(step) for step in errors[0]["loc"])
-        more = f" ({len(errors) - 1} more like it.)" if len(errors) > 1 else ""
-        raise CatalogueError(path, where, f"{errors[0]['msg']}.{more}") from problem
+        raise CatalogueError(path, where, no_shape(errors)) from problem
