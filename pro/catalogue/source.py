@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -100,11 +101,34 @@ def _check_shape(text: str) -> None:
 
 
 def parse(path: Path, model: type[Model], text: str | None = None) -> Model:
-    """``path`` (or ``text``) read and checked as ``model``. CatalogueError names the first places that do not fit."""
+    """``path`` (or ``text``) read and checked as ``model``. CatalogueError names the first place that does not fit; in
+    a ``text`` that somebody sent, with its line.
+    """
     data = load(path, text)
     try:
         return model.model_validate(data)
     except ValidationError as problem:
         errors = problem.errors(include_url=False)
         where = ".".join(str(step) for step in errors[0]["loc"])
+        line = _line(text, errors[0]["loc"]) if text is not None else None
+        if line is not None:
+            where = Sentence("%(path)s (line %(line)s)", path=where, line=line)
         raise CatalogueError(path, where, no_shape(errors)) from problem
+
+
+def _line(text: str, place: Sequence[int | str]) -> int | None:
+    """The line (from 1) of ``place`` in the YAML ``text``, or of what it is missing from; None: of the whole."""
+    node, line = yaml.compose(text, Loader), None
+    for step in place:
+        if isinstance(node, yaml.MappingNode):
+            inside = {key.value: (key, value) for key, value in node.value}
+        elif isinstance(node, yaml.SequenceNode):
+            inside = {number: (value, value) for number, value in enumerate(node.value)}
+        else:
+            break
+        # Keys are text here, also where the file's shape makes a number of one.
+        found = inside.get(step) or inside.get(str(step))
+        if found is None:
+            break
+        line, node = found[0].start_mark.line + 1, found[1]
+    return line

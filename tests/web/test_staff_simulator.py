@@ -46,6 +46,11 @@ def said(desk: Desk, language: str, text: str) -> str:
     return found[1]
 
 
+def line(what: str) -> int:
+    """The line of the plan file where ``what`` first stands."""
+    return TEXT[: TEXT.index(what)].count("\n") + 1
+
+
 BROKEN = [
     # YAML itself.
     ("a: [", "line 2, column 1: This is not valid YAML: did not find expected node content.",
@@ -59,20 +64,26 @@ BROKEN = [
     ("no plan", "Input should be a valid dictionary or instance of PlanFile.",
      "这里要写成“id: E01”这样的形式，一项一行（PlanFile）。"),
     (changed("previous_days: 21\n", ""), "previous_days: Field required.", "previous_days：缺少这一项。"),
-    (changed("facts:", "colour: red\nfacts:"), "colour: Extra inputs are not permitted.",
-     "colour：这里不能有这一项，请检查名称有没有写错、位置对不对。"),
-    (changed("previous_days: 21", "previous_days: 0"), "previous_days: Input should be greater than 0.",
-     "previous_days：这个数要大于0。"),
+    (changed("facts:", "colour: red\nfacts:"), f"colour (line {line('facts: [')}): Extra inputs are not permitted.",
+     f"colour（第{line('facts: [')}行）：这里不能有这一项，请检查名称有没有写错、位置对不对。"),
+    (changed("previous_days: 21", "previous_days: 0"),
+     f"previous_days (line {line('previous_days')}): Input should be greater than 0.",
+     f"previous_days（第{line('previous_days')}行）：这个数要大于0。"),
     (changed("previous_days: 21", "previous_days: soon"),
-     "previous_days: Input should be a valid integer, unable to parse string as an integer.",
-     "previous_days：这里要写整数，不能写文字或小数。"),
+     "Input should be a valid integer, unable to parse string as an integer.",
+     "这里要写整数，不能写文字或小数。"),
     (changed('opens: "8:00"', 'opens: "8 Uhr"'),
-     "settings.opens: String should match pattern '^(?:[0-9]|1[0-9]|2[0-3]):[0-5][0-9]$' (a time of day, such as 8:00",
+     "String should match pattern '^(?:[0-9]|1[0-9]|2[0-3]):[0-5][0-9]$' (a time of day, such as 8:00",
      "写法不对，应符合“^(?:[0-9]|1[0-9]|2[0-3]):[0-5][0-9]$”（几点几分，例如8:00或17:30）。"),
     (changed("id: E01, level: emergency", "id: E01, level: red"),
-     "rules.0.level: Input should be 'watch', 'urgent' or 'emergency'.", "这里只能写'watch'、'urgent'或'emergency'。"),
+     f"rules.0.level (line {line('id: E01')}): Input should be 'watch', 'urgent' or 'emergency'.",
+     f"rules.0.level（第{line('id: E01')}行）：这里只能写'watch'、'urgent'或'emergency'。"),
     (changed("previous_days: 21\nrecent_hours: 48", ""), "Field required. (1 more like it.)",
      "缺少这一项。（此外还有1处不符。）"),
+    (changed("  hotline_shown: 0791-0000 0000\n", ""),
+     f"settings.hotline_shown (line {line('settings:')}): Field required.",
+     f"settings.hotline_shown（第{line('settings:')}行）：缺少这一项。"),
+    (changed("number: 28", "number: -1"), "Input should be greater than or equal to 0.", "这个数不能小于0。"),
     # Rules and their conditions.
     (changed(FAINT, '"feint == 2"'),
      "rule E05, column 1: “feint” is not a known item, fact or sub-expression; did you mean “faint”?.",
