@@ -8,46 +8,40 @@ import yaml
 from pydantic_core import ErrorDetails
 
 from pro.catalogue import patterns
-from pro.core.sentence import English, Sentence
+from pro.core.sentence import English, Sentence, by_english
 
 # What the YAML parser says of the slips that people make; what stands nowhere here is said in its own English.
-_YAML: Mapping[str, Sentence] = {
-    str(known): known
-    for known in (
-        Sentence("mapping values are not allowed in this context"),
-        Sentence("could not find expected ':'"),
-        Sentence("did not find expected key"),
-        Sentence("did not find expected '-' indicator"),
-        Sentence("did not find expected ',' or ']'"),
-        Sentence("did not find expected ',' or '}'"),
-        Sentence("did not find expected node content"),
-        Sentence("found character that cannot start any token"),
-        Sentence("found unexpected end of stream"),
-        Sentence("found unknown escape character"),
-        Sentence("but found another document"),
-    )
-}
+_YAML = by_english(
+    Sentence("mapping values are not allowed in this context"),
+    Sentence("could not find expected ':'"),
+    Sentence("did not find expected key"),
+    Sentence("did not find expected '-' indicator"),
+    Sentence("did not find expected ',' or ']'"),
+    Sentence("did not find expected ',' or '}'"),
+    Sentence("did not find expected node content"),
+    Sentence("found character that cannot start any token"),
+    Sentence("found unexpected end of stream"),
+    Sentence("found unknown escape character"),
+    Sentence("but found another document"),
+)
 # The same for a value that is not what the file's shape asks for, by the message itself.
-_PLAIN: Mapping[str, Sentence] = {
-    str(known): known
-    for known in (
-        Sentence("Field required"),
-        Sentence("Extra inputs are not permitted"),
-        Sentence("Keys should be strings"),
-        Sentence("Input should be a valid string"),
-        Sentence("Input should be a valid integer"),
-        Sentence("Input should be a valid integer, unable to parse string as an integer"),
-        Sentence("Input should be a valid boolean"),
-        Sentence("Input should be a valid boolean, unable to interpret input"),
-        Sentence("Input should be a valid list"),
-        Sentence("Input should be a valid tuple"),
-        Sentence("Input should be a valid dictionary"),
-        Sentence("String should have at least 1 character"),
-        Sentence("Dictionary should have at least 1 item after validation, not 0"),
-        Sentence("List should have at least 1 item after validation, not 0"),
-        Sentence("Tuple should have at least 1 item after validation, not 0"),
-    )
-}
+_PLAIN = by_english(
+    Sentence("Field required"),
+    Sentence("Extra inputs are not permitted"),
+    Sentence("Keys should be strings"),
+    Sentence("Input should be a valid string"),
+    Sentence("Input should be a valid integer"),
+    Sentence("Input should be a valid integer, unable to parse string as an integer"),
+    Sentence("Input should be a valid boolean"),
+    Sentence("Input should be a valid boolean, unable to interpret input"),
+    Sentence("Input should be a valid list"),
+    Sentence("Input should be a valid tuple"),
+    Sentence("Input should be a valid dictionary"),
+    Sentence("String should have at least 1 character"),
+    Sentence("Dictionary should have at least 1 item after validation, not 0"),
+    Sentence("List should have at least 1 item after validation, not 0"),
+    Sentence("Tuple should have at least 1 item after validation, not 0"),
+)
 _HINTS: Mapping[str, Sentence] = {
     patterns.NAME: Sentence(" (small letters, digits and _, a letter first)"),
     patterns.RULE: Sentence(" (a capital letter, then letters or digits, such as E01)"),

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from pro.core.sentence import English, Sentence
+from pro.core.sentence import English, Sentence, by_english
 
 # What Python's parser says of the slips that people make; what stands nowhere here is said in its own English.
-_SYNTAX: Mapping[str, Sentence] = {
-    str(known): known
-    for known in (
-        Sentence("invalid syntax"),
-        Sentence("'(' was never closed"),
-        Sentence("unmatched ')'"),
-        Sentence("invalid decimal literal"),
-        Sentence("unterminated string literal (detected at line 1)"),
-    )
-}
+_SYNTAX = by_english(
+    Sentence("invalid syntax"),
+    Sentence("'(' was never closed"),
+    Sentence("unmatched ')'"),
+    Sentence("invalid decimal literal"),
+    Sentence("unterminated string literal (detected at line 1)"),
+)
 _CHARACTER = "invalid character "
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class English(str):
     """Words that exist in English only, such as a parser's own message. A page marks them as English."""
@@ -25,6 +27,11 @@ class Sentence(str):
         made = super().__new__(cls, key % {name: _english(value) for name, value in values.items()} if values else key)
         made.key, made.values = key, values
         return made
+
+
+def by_english(*known: Sentence) -> Mapping[str, Sentence]:
+    """``known`` by what they say: to find the sentence for a message that some parser made."""
+    return {str(one): one for one in known}
 
 
 def _english(value: object) -> str:

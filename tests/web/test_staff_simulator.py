@@ -98,7 +98,7 @@ BROKEN = [
     (changed(FAINT, '"idle(3)"'), "idle() is only for M rules.", "idle()只能用在M类规则里。"),
     (changed("advice: general, when: " + FAINT, "when: " + FAINT),
      "rule E05: An emergency rule must say which advice the participant sees.",
-     "规则E05：紧急（emergency）规则要用advice写明受试者看到哪条建议。"),
+     "规则E05：紧急（emergency）规则要用advice写明参与者看到哪条建议。"),
     (changed("id: npc_reirradiation", "id: other"), "id: The file is called npc_reirradiation.yaml but its id is",
      "id：文件名是npc_reirradiation.yaml，里面的id却是“other”，两者要一致。"),
     (changed("facts: [pd1,", "facts: [pd1, tea,"), "facts: “tea” is not a known fact; known are",
