@@ -10,7 +10,8 @@ import pytest
 from pro.calendars import announced_until, countries, working_days
 from pro.catalogue import read_instruments
 from pro.catalogue.days import read_working_days
-from pro.catalogue.plans import read_plan, read_plan_words
+from pro.catalogue.plan_words import read_plan_words
+from pro.catalogue.plans import read_plan
 from pro.catalogue.source import CatalogueError
 from pro.core.plan import Point
 

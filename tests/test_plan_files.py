@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from pro.catalogue import read_instruments
-from pro.catalogue.plans import read_plan, read_plan_words
+from pro.catalogue.plan_words import read_plan_words
+from pro.catalogue.plans import read_plan
 from pro.catalogue.source import CatalogueError
 from pro.catalogue.stopping import check_terms
 from pro.core.adverse import Term, Terms

@@ -15,7 +15,8 @@ from pro.catalogue.gateways import read_gateway
 from pro.catalogue.importance import read_importance
 from pro.catalogue.instruments import read_instrument
 from pro.catalogue.lexicons import read_lexicon
-from pro.catalogue.plans import read_plan, read_plan_words
+from pro.catalogue.plan_words import read_plan_words
+from pro.catalogue.plans import read_plan
 from pro.catalogue.source import CatalogueError
 from pro.catalogue.stopping import check_terms
 from pro.catalogue.terms import read_term_words, read_terms

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from datetime import time
 from pathlib import Path
 from types import MappingProxyType
+from typing import NoReturn
 
 from pro.calendars import countries
 from pro.catalogue.calendar_file import (
@@ -32,6 +33,7 @@ from pro.core.plan import (
     Visit,
     Window,
 )
+from pro.core.sentence import Sentence
 
 
 def read_calendar(path: Path, file: CalendarFile, instruments: Collection[str]) -> Calendar:
@@ -76,7 +78,7 @@ class _Check:
         """Anchors refer to known ones, and take their defaults only from those that stand before them."""
         before: set[str] = set()
         for name, entry in self.file.anchors.items():
-            where = f"anchor {name}"
+            where = Sentence("anchor %(name)s", name=name)
             for other in (
                 *entry.after,
                 *entry.after_all,
@@ -85,50 +87,65 @@ class _Check:
             ):
                 self.known(where, other)
             if entry.projection and not entry.most:
-                self.refuse(where, "It happens once, so nothing can be projected from it; say “most”.")
+                self.refuse(where, Sentence("It happens once, so nothing can be projected from it; say “most”."))
             for number, point in entry.defaults.items():
                 self.number(where, name, number)
                 self.point(where, point)
                 if point.anchor not in before:
-                    self.refuse(where, f"“{point.anchor}” must stand above it: its default is worked out from there.")
+                    self.refuse(
+                        where,
+                        Sentence(
+                            "“%(anchor)s” must stand above it: its default is worked out from there.",
+                            anchor=point.anchor,
+                        ),
+                    )
             before.add(name)
 
     def rest(self) -> None:
         """Times, reminders, periods, stops and the risk window."""
         file = self.file
         if not _time(file.times.opens) < _time(file.times.due) <= _time(file.times.closes):
-            self.refuse("calendar.times", "A day opens first, is due then, and closes last.")
+            self.refuse("calendar.times", Sentence("A day opens first, is due then, and closes last."))
         if file.reminders.quiet_from == file.reminders.quiet_until:
-            self.refuse("calendar.reminders", "Quiet hours that end when they begin never end, or never begin.")
+            self.refuse(
+                "calendar.reminders", Sentence("Quiet hours that end when they begin never end, or never begin.")
+            )
         self.ascending("calendar.reminders", file.reminders.hours)
         if file.holidays and file.holidays not in countries():
-            self.refuse("calendar.holidays", f"The holidays of “{file.holidays}” are not known; write it as in CN.")
+            self.refuse(
+                "calendar.holidays",
+                Sentence("The holidays of “%(country)s” are not known; write it as in CN.", country=file.holidays),
+            )
         for name, period in file.periods.items():
             if name in file.anchors:
-                self.refuse(f"period {name}", "An anchor has the same name.")
+                self.refuse(Sentence("period %(name)s", name=name), Sentence("An anchor has the same name."))
             for anchor in (*period.starts, *period.ends):
-                self.known(f"period {name}", anchor)
+                self.known(Sentence("period %(name)s", name=name), anchor)
             if set(period.starts) & set(period.ends):
-                self.refuse(f"period {name}", "The same anchor cannot begin and end it.")
+                self.refuse(
+                    Sentence("period %(name)s", name=name), Sentence("The same anchor cannot begin and end it.")
+                )
         for anchor in file.stops:
             self.known("calendar.stops", anchor)
         for name in file.apart:
             if name not in self.instruments:
-                self.refuse("calendar.apart", f"“{name}” is not an instrument of this plan.")
+                self.refuse("calendar.apart", Sentence("“%(name)s” is not an instrument of this plan.", name=name))
         if file.baseline and file.baseline not in {visit.id for visit in file.visits}:
-            self.refuse("calendar.baseline", f"“{file.baseline}” is not a visit of this calendar.")
+            self.refuse(
+                "calendar.baseline", Sentence("“%(visit)s” is not a visit of this calendar.", visit=file.baseline)
+            )
         for name, exposure in file.exposures.items():
             for anchor in (*exposure.doses, exposure.last):
-                self.known(f"exposure {name}", anchor)
+                self.known(Sentence("exposure %(name)s", name=name), anchor)
         if file.risk:
             self.point("calendar.risk", file.risk.start)
             self.point("calendar.risk", file.risk.end)
 
     def visit(self, place: int, visit: VisitFile) -> None:
         """One visit: what it refers to exists, its windows are not inverted, and its turns do not overlap."""
-        where = f"visit {visit.id}"
+        where = Sentence("visit %(name)s", name=visit.id)
         if any(other.id == visit.id for other in self.file.visits[:place]):
-            self.refuse(where, "There are two visits of this id; each needs its own.")
+            self.refuse(where, Sentence("There are two visits of this id; each needs its own."))
         if visit.anchor not in self.file.periods:
             self.known(where, visit.anchor)
         for number in visit.numbers:
@@ -137,10 +154,10 @@ class _Check:
             self.known(where, visit.not_before)
         for name in visit.not_during:
             if name not in self.file.periods:
-                self.refuse(where, f"“{name}” is not a period of this calendar.")
+                self.refuse(where, Sentence("“%(name)s” is not a period of this calendar.", name=name))
         for name in visit.outlives:
             if name not in self.file.stops:
-                self.refuse(where, f"“{name}” is not a stop, so there is nothing to outlive.")
+                self.refuse(where, Sentence("“%(name)s” is not a stop, so there is nothing to outlive.", name=name))
         self.ascending(where, visit.reminders_hours or ())
         for name, window in visit.windows.items():
             self.window(where, visit, name, window)
@@ -154,49 +171,95 @@ class _Check:
     def window(self, where: str, visit: VisitFile, name: str, window: WindowFile) -> None:
         """One window of a visit."""
         if name not in self.instruments:
-            self.refuse(where, f"“{name}” is not an instrument of this plan; it has {', '.join(self.instruments)}.")
+            self.refuse(
+                where,
+                Sentence(
+                    "“%(name)s” is not an instrument of this plan; it has %(listed)s.",
+                    name=name,
+                    listed=tuple(self.instruments),
+                ),
+            )
         if window.closes < window.opens:
-            self.refuse(where, f"{name} closes on day {window.closes}, before it opens on day {window.opens}.")
+            self.refuse(
+                where,
+                Sentence(
+                    "%(name)s closes on day %(closes)s, before it opens on day %(opens)s.",
+                    name=name,
+                    closes=window.closes,
+                    opens=window.opens,
+                ),
+            )
         if not window.opens <= window.due <= window.closes:
-            sentence = f"{name} is due on day {window.due}, outside its window {window.opens} to {window.closes}."
+            sentence = Sentence(
+                "%(name)s is due on day %(due)s, outside its window %(opens)s to %(closes)s.",
+                name=name,
+                due=window.due,
+                opens=window.opens,
+                closes=window.closes,
+            )
             self.refuse(where, sentence)
         for number in window.numbers:
             if number not in visit.numbers or len(visit.numbers) == 1:
-                self.refuse(where, f"{name} is asked at number {number}, but the visit does not take place there.")
+                self.refuse(
+                    where,
+                    Sentence(
+                        "%(name)s is asked at number %(number)s, but the visit does not take place there.",
+                        name=name,
+                        number=number,
+                    ),
+                )
         # Seen from the opening; the participant's night may still push the last message past the window's end.
         hours = 24 * (window.closes - window.opens) + _hours(self.file.times.opens, self.file.times.closes)
         ladder = self.file.reminders.hours if visit.reminders_hours is None else visit.reminders_hours
         for hour in ladder:
             if hour >= hours:
-                self.refuse(where, f"Its message after {hour} hours would come when {name} has closed.")
+                self.refuse(
+                    where,
+                    Sentence(
+                        "Its message after %(hours)s hours would come when %(name)s has closed.", hours=hour, name=name
+                    ),
+                )
 
     def series(self, where: str, visit: VisitFile, series: SeriesFile) -> None:
         """The recurrences of a visit."""
         if visit.otherwise:
-            self.refuse(where, "A visit that recurs cannot stand elsewhere until its anchor is known.")
+            self.refuse(where, Sentence("A visit that recurs cannot stand elsewhere until its anchor is known."))
         if visit.numbers and len(visit.numbers) > 1:
-            self.refuse(where, "A visit that recurs counts from one number of its anchor.")
+            self.refuse(where, Sentence("A visit that recurs counts from one number of its anchor."))
         if series.last < series.first:
-            self.refuse(where, f"It ends on day {series.last}, before it begins on day {series.first}.")
+            self.refuse(
+                where,
+                Sentence(
+                    "It ends on day %(last)s, before it begins on day %(first)s.", last=series.last, first=series.first
+                ),
+            )
         steps = range(series.first, series.last + 1, series.every)
         for offset in series.but_not:
             if offset not in steps:
-                self.refuse(where, f"but_not: it does not recur on day {offset} anyway.")
+                self.refuse(where, Sentence("but_not: it does not recur on day %(day)s anyway.", day=offset))
         if series.until:
             self.point(where, series.until)
         if series.since:
             self.known(where, series.since)
         for name, window in visit.windows.items():
             if len(steps) > 1 and window.closes - window.opens >= series.every:
-                self.refuse(where, f"{name} would open again before it has closed; make its window shorter.")
+                self.refuse(
+                    where,
+                    Sentence("%(name)s would open again before it has closed; make its window shorter.", name=name),
+                )
             if len(steps) > 1 and series.every < self.file.apart.get(name, 0):
-                sentence = f"{name} may be asked every {self.file.apart[name]} days at most, not every {series.every}."
+                sentence = Sentence(
+                    "%(name)s may be asked every %(apart)s days at most, not every %(every)s.",
+                    name=name,
+                    apart=self.file.apart[name],
+                    every=series.every,
+                )
                 self.refuse(where, sentence)
 
     def ascending(self, where: str, hours: tuple[int, ...]) -> None:
         """A ladder is climbed upwards."""
         if list(hours) != sorted(set(hours)):
-            self.refuse(where, "Its reminders must stand in order of time, each once.")
+            self.refuse(where, Sentence("Its reminders must stand in order of time, each once."))
 
     def point(self, where: str, point: PointFile) -> None:
         """A day told by an anchor that exists, at a number that exists."""
@@ -207,16 +270,35 @@ class _Check:
         """``anchor`` can have ``number``."""
         most = self.file.anchors[anchor].most if anchor in self.file.anchors else 0
         if not (1 <= number <= most if most else number == 0):
-            span = f"is numbered 1 to {most}" if most else "has no numbers"
-            self.refuse(where, f"There is no {anchor} {number}: {anchor} {span}.")
+            if most:
+                self.refuse(
+                    where,
+                    Sentence(
+                        "There is no %(anchor)s %(number)s: %(anchor)s is numbered 1 to %(most)s.",
+                        anchor=anchor,
+                        number=number,
+                        most=most,
+                    ),
+                )
+            self.refuse(
+                where,
+                Sentence("There is no %(anchor)s %(number)s: %(anchor)s has no numbers.", anchor=anchor, number=number),
+            )
 
     def known(self, where: str, anchor: str) -> None:
         """``anchor`` is an anchor of this calendar."""
         if anchor not in self.file.anchors:
-            listed = ", ".join(self.file.anchors)
-            self.refuse(where, f"“{anchor}” is not an anchor of this calendar; known are {listed}.")
+            listed = tuple(self.file.anchors)
+            self.refuse(
+                where,
+                Sentence(
+                    "“%(anchor)s” is not an anchor of this calendar; known are %(listed)s.",
+                    anchor=anchor,
+                    listed=listed,
+                ),
+            )
 
-    def refuse(self, where: str, sentence: str) -> None:
+    def refuse(self, where: str, sentence: Sentence) -> NoReturn:
         """The plan is refused."""
         raise CatalogueError(self.path, where, sentence)
 

@@ -6,11 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from pro.catalogue import patterns
 from pro.catalogue.source import Part
 
-Hour = Annotated[str, Field(pattern=r"^(?:[0-9]|1[0-9]|2[0-3]):[0-5][0-9]$")]
+Hour = Annotated[str, Field(pattern=patterns.HOUR)]
 # Short, because a visit's full name (visit, anchor, number, turn) must fit into one column.
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=24)]
+Name = Annotated[str, Field(pattern=patterns.NAME, max_length=24)]
 Days = Annotated[int, Field(ge=-400, le=4000)]
 
 

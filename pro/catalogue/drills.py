@@ -15,6 +15,7 @@ from pro.catalogue.source import CatalogueError, Part
 from pro.core.instrument import Instrument
 from pro.core.level import Level
 from pro.core.plan import Drilling, Plan
+from pro.core.sentence import Sentence
 from pro.core.triage import Case, judge
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday")
@@ -35,19 +36,33 @@ class DrillFile(Part):
 def read_drill(path: Path, file: DrillFile, plan: Plan, instruments: Mapping[str, Instrument]) -> Drilling:
     """The drill of ``plan``. CatalogueError names an item, an answer or an hour that cannot be."""
     if file.instrument not in plan.instruments:
-        listed = ", ".join(sorted(plan.instruments))
-        sentence = f"“{file.instrument}” is not a known instrument of this plan; known are {listed}."
+        sentence = Sentence(
+            "“%(name)s” is not a known %(what)s; known are %(listed)s.",
+            name=file.instrument,
+            what=Sentence("instrument of this plan"),
+            listed=tuple(sorted(plan.instruments)),
+        )
         raise CatalogueError(path, "drill.instrument", sentence)
     instrument = instruments[file.instrument]
     for name, value in file.answers.items():
         item = instrument.items.get(name)
         if item is None:
-            raise CatalogueError(path, f"drill.answers.{name}", f"{instrument.id} has no item of this name.")
+            raise CatalogueError(
+                path,
+                f"drill.answers.{name}",
+                Sentence("%(instrument)s has no item of this name.", instrument=instrument.id),
+            )
         if not item.accepts(value):
-            raise CatalogueError(path, f"drill.answers.{name}", f"{value} is no possible answer to {name}.")
+            raise CatalogueError(
+                path,
+                f"drill.answers.{name}",
+                Sentence("%(value)s is no possible answer to %(name)s.", value=value, name=name),
+            )
     verdict = judge(plan, instrument, Case(answers=file.answers))
     if verdict.level is not Level.EMERGENCY:
-        sentence = f"The rules call these answers “{verdict.level.word}”; a drill must be an emergency."
+        sentence = Sentence(
+            "The rules call these answers “%(level)s”; a drill must be an emergency.", level=verdict.level.word
+        )
         raise CatalogueError(path, "drill.answers", sentence)
     at = time.fromisoformat(file.at.rjust(5, "0"))
     _check_hours(path, at, file.confirm_minutes, plan)
@@ -61,6 +76,10 @@ def _check_hours(path: Path, at: time, confirm_minutes: int, plan: Plan) -> None
     day = date(2000, 1, 1)
     confirmed = datetime.combine(day, at) + timedelta(minutes=confirm_minutes)
     if at < opens or confirmed > datetime.combine(day, closes):
-        hours = f"{plan.settings.opens} to {plan.settings.closes}"
-        sentence = f"It must begin and be confirmed ({confirm_minutes} minutes) within the hours, {hours}."
+        sentence = Sentence(
+            "It must begin and be confirmed (%(minutes)s minutes) within the hours, %(opens)s to %(closes)s.",
+            minutes=confirm_minutes,
+            opens=plan.settings.opens,
+            closes=plan.settings.closes,
+        )
         raise CatalogueError(path, "drill.at", sentence)

@@ -1,4 +1,4 @@
-"""Plan files (``pro/plans/*.yaml``) and their words: what stands in them, and how they become frozen types."""
+"""Plan files (``pro/plans/*.yaml``): what stands in them, and how they become frozen types."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from pro.catalogue import patterns
 from pro.catalogue.calendar import read_calendar
 from pro.catalogue.calendar_file import CalendarFile, Hour
 from pro.catalogue.drills import DrillFile, read_drill
@@ -24,14 +25,14 @@ from pro.core.conditions import Condition, RuleError, Vocabulary
 from pro.core.conditions import parse as parse_condition
 from pro.core.instrument import Instrument
 from pro.core.level import Level
-from pro.core.plan import Advice, Lowering, Plan, PlanWords, Rule, Settings, Step
-from pro.core.stopping import STATES
+from pro.core.plan import Lowering, Plan, Rule, Settings, Step
+from pro.core.sentence import Sentence
 from pro.core.triage import FACTS
 
 Loud = Literal["watch", "urgent", "emergency"]
-Number = Annotated[str, Field(pattern=r"^(?:\+[1-9][0-9]{6,14}|[0-9]{3,6})$")]
+Number = Annotated[str, Field(pattern=patterns.NUMBER)]
 Text = Annotated[str, Field(min_length=1)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Name = Annotated[str, Field(pattern=patterns.NAME)]
 
 
 class SettingsFile(Part):
@@ -52,7 +53,7 @@ class SettingsFile(Part):
 class RuleFile(Part):
     """One rule. ``when`` is a condition in the rule language."""
 
-    id: str = Field(pattern=r"^[A-Z][A-Za-z0-9]{1,7}$")
+    id: str = Field(pattern=patterns.RULE)
     instrument: str = Field("", description="Whose answers it judges; empty = the plan's first instrument")
     level: Loud
     when: Text
@@ -114,42 +115,20 @@ class PlanFile(Part):
     stopping: StoppingFile | None = Field(None, description="Without it, ulcers are listed but not counted")
 
 
-class AdviceFile(Part):
-    """First aid that is shown at once. ``crisis``: it comes with the crisis line instead of the emergency call."""
-
-    title: str = ""
-    steps: tuple[Text, ...] = ()
-    crisis: bool = False
-
-
-class PlanWordsFile(Part):
-    """A plan's words in one language: sentences for its rules and its lowering, names of its visits and anchors."""
-
-    plan: str
-    plan_version: str
-    language: str
-    title: Text
-    form_title: Text
-    readers: Text
-    hours: Text
-    rules: dict[str, Text]
-    suspects: dict[str, Text]
-    advice: dict[str, AdviceFile]
-    visits: dict[str, Text] = {}
-    anchors: dict[str, Text] = {}
-    stopping: dict[str, Text] = Field({}, description="What the protocol says of each state and step")
-
-
 def read_plan(path: Path, instruments: Mapping[str, Instrument], text: str | None = None) -> Plan:
     """The plan in ``path``, or in ``text`` under that name. CatalogueError names the rule and column of anything
     unknown, double or contradictory.
     """
     file = parse(path, PlanFile, text)
     if file.id != path.stem:
-        raise CatalogueError(path, "id", f"The file is called {path.name} but its id is “{file.id}”: use one name.")
-    _known(path, "instruments", file.instruments, instruments, "instrument")
-    _known(path, "submitted_only", file.submitted_only, file.instruments, "instrument of this plan")
-    _known(path, "facts", file.facts, FACTS, "fact")
+        raise CatalogueError(
+            path,
+            "id",
+            Sentence("The file is called %(file)s but its id is “%(id)s”: use one name.", file=path.name, id=file.id),
+        )
+    _known(path, "instruments", file.instruments, instruments, Sentence("instrument"))
+    _known(path, "submitted_only", file.submitted_only, file.instruments, Sentence("instrument of this plan"))
+    _known(path, "facts", file.facts, FACTS, Sentence("fact"))
     vocabularies = {name: _vocabulary(path, file, instruments, name) for name in file.instruments}
     rules = _rules(path, file, vocabularies)
     plan = Plan(
@@ -178,70 +157,29 @@ def read_plan(path: Path, instruments: Mapping[str, Instrument], text: str | Non
     return replace(plan, drilling=read_drill(path, file.drill, plan, instruments)) if file.drill else plan
 
 
-def read_plan_words(path: Path, plan: Plan) -> PlanWords:
-    """The words in ``path`` for ``plan``. CatalogueError if a word is missing, left over, or for another version."""
-    file = parse(path, PlanWordsFile)
-    if (file.plan, file.plan_version) != (plan.id, plan.version):
-        asked, found = f"{plan.id} {plan.version}", f"{file.plan} {file.plan_version}"
-        raise CatalogueError(path, "plan_version", f"These words are for {found}, but the plan is {asked}.")
-    if file.language not in plan.languages:
-        raise CatalogueError(path, "language", f"{plan.id} is not offered in “{file.language}”.")
-    if plan.settings.opens not in file.hours or plan.settings.closes not in file.hours:
-        sentence = f"The plan's hours are {plan.settings.opens} to {plan.settings.closes}; say the same here."
-        raise CatalogueError(path, "hours", sentence)
-    rules = {rule.id for rule in plan.rules} | ({plan.lowering.id} if plan.lowering else set())
-    _same(path, "rules", rules, file.rules)
-    _same(path, "suspects", {rule.suspects for rule in plan.rules if rule.suspects}, file.suspects)
-    advice = {rule.advice for rule in plan.rules if rule.advice} | set(plan.text_advice.values())
-    _same(path, "advice", advice, file.advice)
-    calendar = plan.calendar
-    _same(path, "visits", {visit.id for visit in calendar.visits} if calendar else set(), file.visits)
-    _same(path, "anchors", set(calendar.anchors) if calendar else set(), file.anchors)
-    stopping = {*STATES, *(step.id for step in plan.stopping.steps)} if plan.stopping else set()
-    _same(path, "stopping", stopping, file.stopping)
-    for visit in calendar.visits if calendar else ():
-        if calendar and calendar.is_numbered(visit) and "{number}" not in file.visits[visit.id]:
-            raise CatalogueError(path, f"visits.{visit.id}", "It happens more than once: put {number} into its name.")
-    return PlanWords(
-        title=file.title,
-        form_title=file.form_title,
-        readers=file.readers,
-        hours=file.hours,
-        rules=MappingProxyType(dict(file.rules)),
-        suspects=MappingProxyType(dict(file.suspects)),
-        advice=MappingProxyType(
-            {name: Advice(block.title, block.steps, block.crisis) for name, block in file.advice.items()}
-        ),
-        visits=MappingProxyType(dict(file.visits)),
-        anchors=MappingProxyType(dict(file.anchors)),
-        stopping=MappingProxyType(dict(file.stopping)),
-    )
-
-
-def _known(path: Path, where: str, names: Iterable[str], known: Iterable[str], what: str) -> None:
+def _known(path: Path, where: str, names: Iterable[str], known: Iterable[str], what: Sentence) -> None:
     allowed = set(known)
     seen: set[str] = set()
     for name in names:
         if name not in allowed:
-            listed = ", ".join(sorted(allowed))
-            raise CatalogueError(path, where, f"“{name}” is not a known {what}; known are {listed}.")
+            sentence = Sentence(
+                "“%(name)s” is not a known %(what)s; known are %(listed)s.",
+                name=name,
+                what=what,
+                listed=tuple(sorted(allowed)),
+            )
+            raise CatalogueError(path, where, sentence)
         if name in seen:
-            raise CatalogueError(path, where, f"“{name}” is there twice.")
+            raise CatalogueError(path, where, Sentence("“%(name)s” is there twice.", name=name))
         seen.add(name)
-
-
-def _same(path: Path, where: str, needed: set[str], there: Mapping[str, object]) -> None:
-    for name in sorted(needed - there.keys()):
-        raise CatalogueError(path, f"{where}.{name}", "The plan uses this, but here are no words for it.")
-    for name in sorted(there.keys() - needed):
-        raise CatalogueError(path, f"{where}.{name}", "The plan has nothing of this name; mend it or take it out.")
 
 
 def _condition(path: Path, where: str, source: str, vocabulary: Vocabulary) -> Condition:
     try:
         return parse_condition(source, vocabulary)
     except RuleError as problem:
-        raise CatalogueError(path, f"{where}, column {problem.column}", f"{problem.sentence}.") from problem
+        place = Sentence("%(place)s, column %(column)s", place=where, column=problem.column)
+        raise CatalogueError(path, place, Sentence("%(message)s.", message=problem.sentence)) from problem
 
 
 def _vocabulary(path: Path, file: PlanFile, instruments: Mapping[str, Instrument], name: str) -> Vocabulary:
@@ -250,14 +188,17 @@ def _vocabulary(path: Path, file: PlanFile, instruments: Mapping[str, Instrument
     items = {item.id: domain(item) for item in instrument.items.values()}
     facts = {fact: FACTS[fact] for fact in file.facts}
     for fact in facts.keys() & items.keys():
-        raise CatalogueError(path, "facts", f"“{fact}” is also an item of {name}; one name cannot mean both.")
+        sentence = Sentence("“%(fact)s” is also an item of %(name)s; one name cannot mean both.", fact=fact, name=name)
+        raise CatalogueError(path, "facts", sentence)
     summary = {instrument.summary.id} if instrument.summary else set()
     every_item = frozenset(item for used in file.instruments for item in instruments[used].items)
     named: dict[str, Condition] = {}
     if name == file.instruments[0]:
         for word, source in file.named.items():
             if word in items or word in facts or word in ("x", "score", "submitted"):
-                raise CatalogueError(path, f"named.{word}", "This name already means something else; choose another.")
+                raise CatalogueError(
+                    path, f"named.{word}", Sentence("This name already means something else; choose another.")
+                )
             known = Vocabulary(items=items, facts=facts, named=dict(named))
             named[word] = _condition(path, f"named.{word}", source, known)
     return Vocabulary(
@@ -274,11 +215,11 @@ def _vocabulary(path: Path, file: PlanFile, instruments: Mapping[str, Instrument
 def _rules(path: Path, file: PlanFile, vocabularies: Mapping[str, Vocabulary]) -> tuple[Rule, ...]:
     rules: dict[str, Rule] = {}
     for entry in file.rules:
-        where = f"rule {entry.id}"
+        where = Sentence("rule %(rule)s", rule=entry.id)
         if entry.id in rules:
-            raise CatalogueError(path, where, "There are two rules of this id; each needs its own.")
+            raise CatalogueError(path, where, Sentence("There are two rules of this id; each needs its own."))
         instrument = entry.instrument or file.instruments[0]
-        _known(path, where, [instrument], vocabularies, "instrument of this plan")
+        _known(path, where, [instrument], vocabularies, Sentence("instrument of this plan"))
         _check_marks(path, where, entry)
         rules[entry.id] = _rule(path, where, entry, instrument, vocabularies[instrument])
     for rule in rules.values():
@@ -307,22 +248,29 @@ def _rule(path: Path, where: str, entry: RuleFile, instrument: str, words: Vocab
 
 def _check_marks(path: Path, where: str, entry: RuleFile) -> None:
     if len(set(entry.basis)) != len(entry.basis):
-        raise CatalogueError(path, where, "A letter of its basis is there twice.")
+        raise CatalogueError(path, where, Sentence("A letter of its basis is there twice."))
     if entry.level == "emergency" and not entry.advice:
-        raise CatalogueError(path, where, "An emergency rule must say which advice the participant sees.")
+        raise CatalogueError(path, where, Sentence("An emergency rule must say which advice the participant sees."))
     if entry.level != "emergency" and entry.advice:
-        raise CatalogueError(path, where, "Only an emergency rule shows advice.")
+        raise CatalogueError(path, where, Sentence("Only an emergency rule shows advice."))
 
 
 def _check_hiding(path: Path, rule: Rule, rules: Mapping[str, Rule]) -> None:
     for pattern in rule.hidden_by:
         hiding = [other for other in rules.values() if fnmatchcase(other.id, pattern)]
         if not hiding:
-            raise CatalogueError(path, f"rule {rule.id}", f"hidden_by “{pattern}” matches no rule.")
+            raise CatalogueError(
+                path,
+                Sentence("rule %(rule)s", rule=rule.id),
+                Sentence("hidden_by “%(pattern)s” matches no rule.", pattern=pattern),
+            )
         for other in hiding:
             if other.level <= rule.level or other.instrument != rule.instrument:
-                sentence = f"It cannot be hidden by {other.id}: only a louder rule of the same instrument can hide it."
-                raise CatalogueError(path, f"rule {rule.id}", sentence)
+                sentence = Sentence(
+                    "It cannot be hidden by %(rule)s: only a louder rule of the same instrument can hide it.",
+                    rule=other.id,
+                )
+                raise CatalogueError(path, Sentence("rule %(rule)s", rule=rule.id), sentence)
 
 
 def _check_order(path: Path, rules: Mapping[str, Rule]) -> None:
@@ -331,18 +279,23 @@ def _check_order(path: Path, rules: Mapping[str, Rule]) -> None:
     for rule in asking:
         for other in asking:
             if other.id != rule.id and other.id in rule.when.outcomes:
-                sentence = f"It asks for the outcome of {other.id}, which asks for outcomes itself."
-                raise CatalogueError(path, f"rule {rule.id}", sentence)
+                sentence = Sentence(
+                    "It asks for the outcome of %(rule)s, which asks for outcomes itself.", rule=other.id
+                )
+                raise CatalogueError(path, Sentence("rule %(rule)s", rule=rule.id), sentence)
 
 
 def _settings(path: Path, file: SettingsFile) -> Settings:
     try:
         ZoneInfo(file.time_zone)
     except (KeyError, ValueError, OSError) as problem:
-        sentence = f"“{file.time_zone}” is not a time zone; write it as in Asia/Shanghai."
+        sentence = Sentence("“%(zone)s” is not a time zone; write it as in Asia/Shanghai.", zone=file.time_zone)
         raise CatalogueError(path, "settings.time_zone", sentence) from problem
     if file.opens.rjust(5, "0") >= file.closes.rjust(5, "0"):
-        raise CatalogueError(path, "settings.closes", f"It closes at {file.closes}, before it opens at {file.opens}.")
+        sentence = Sentence(
+            "It closes at %(closes)s, before it opens at %(opens)s.", closes=file.closes, opens=file.opens
+        )
+        raise CatalogueError(path, "settings.closes", sentence)
     return Settings(**file.model_dump())
 
 
@@ -350,16 +303,16 @@ def _lowering(path: Path, file: PlanFile) -> Lowering | None:
     entry = file.lowering
     if entry is None:
         return None
-    where = f"lowering {entry.id}"
-    _known(path, where, [entry.instrument], file.instruments, "instrument of this plan")
+    where = Sentence("lowering %(lowering)s", lowering=entry.id)
+    _known(path, where, [entry.instrument], file.instruments, Sentence("instrument of this plan"))
     if any(rule.id == entry.id for rule in file.rules):
-        raise CatalogueError(path, where, "A rule has the same id; each needs its own.")
+        raise CatalogueError(path, where, Sentence("A rule has the same id; each needs its own."))
     for pattern in entry.never:
         if not any(fnmatchcase(rule.id, pattern) for rule in file.rules):
-            raise CatalogueError(path, where, f"never: “{pattern}” matches no rule.")
+            raise CatalogueError(path, where, Sentence("never: “%(pattern)s” matches no rule.", pattern=pattern))
     from_level, to_level = Level.of(entry.from_level), Level.of(entry.to_level)
     if from_level is Level.EMERGENCY or to_level >= from_level:
-        raise CatalogueError(path, where, "It must lower to a quieter level, and never an emergency.")
+        raise CatalogueError(path, where, Sentence("It must lower to a quieter level, and never an emergency."))
     return Lowering(entry.id, entry.instrument, from_level, to_level, entry.never, entry.days)
 
 
@@ -368,25 +321,37 @@ def _ladder(path: Path, file: PlanFile) -> tuple[Step, ...]:
     for level in (Level.WATCH, Level.URGENT, Level.EMERGENCY):
         minutes = [step.minutes for step in steps if step.level is level and not step.working_hours]
         if 0 not in minutes:
-            raise CatalogueError(path, "ladder", f"Nobody is told at minute 0 of level {level.word}; add a step.")
+            raise CatalogueError(
+                path, "ladder", Sentence("Nobody is told at minute 0 of level %(level)s; add a step.", level=level.word)
+            )
         if minutes != sorted(minutes):
-            raise CatalogueError(path, "ladder", f"The steps of level {level.word} must stand in order of time.")
+            raise CatalogueError(
+                path, "ladder", Sentence("The steps of level %(level)s must stand in order of time.", level=level.word)
+            )
         if level > Level.WATCH and all(
             step.channel == "digest" for step in steps if step.level is level and step.at_once
         ):
-            raise CatalogueError(path, "ladder", f"A daily digest is too late for level {level.word}.")
+            raise CatalogueError(
+                path, "ladder", Sentence("A daily digest is too late for level %(level)s.", level=level.word)
+            )
         names = [step.name for step in steps if step.level is level]
         if len(set(names)) < len(names):
-            raise CatalogueError(path, "ladder", f"Two steps of level {level.word} stand at the same time; join them.")
+            raise CatalogueError(
+                path,
+                "ladder",
+                Sentence("Two steps of level %(level)s stand at the same time; join them.", level=level.word),
+            )
     return steps
 
 
 def _step(path: Path, entry: StepFile) -> Step:
     if (entry.minutes is None) != bool(entry.working_hours):
-        raise CatalogueError(path, "ladder", "A step counts either minutes or working_hours: write one of the two.")
+        raise CatalogueError(
+            path, "ladder", Sentence("A step counts either minutes or working_hours: write one of the two.")
+        )
     if entry.next_day and not entry.working_hours:
-        raise CatalogueError(path, "ladder", "next_day stands beside working_hours only.")
+        raise CatalogueError(path, "ladder", Sentence("next_day stands beside working_hours only."))
     if entry.channel == "digest" and (entry.minutes or entry.working_hours):
-        raise CatalogueError(path, "ladder", "The digest has its own hour; it can stand at minute 0 only.")
+        raise CatalogueError(path, "ladder", Sentence("The digest has its own hour; it can stand at minute 0 only."))
     latest = time.fromisoformat(entry.next_day.rjust(5, "0")) if entry.next_day else None
     return Step(Level.of(entry.level), entry.minutes or 0, entry.to, entry.channel, entry.working_hours, latest)

@@ -10,6 +10,7 @@ from pydantic import Field
 from pro.catalogue.source import CatalogueError, Part
 from pro.core.instrument import Instrument
 from pro.core.pre_dose import PreDose
+from pro.core.sentence import Sentence
 
 
 class PreDoseFile(Part):
@@ -29,17 +30,35 @@ def read_pre_dose(
     """The card, its items in the instrument's order. CatalogueError names what is unknown or stands there twice."""
     for where, name in (("instrument", file.instrument), ("scored", file.scored or file.instrument)):
         if name not in plan:
-            raise CatalogueError(path, f"pre_dose.{where}", f"“{name}” is not an instrument of this plan.")
+            raise CatalogueError(
+                path, f"pre_dose.{where}", Sentence("“%(name)s” is not an instrument of this plan.", name=name)
+            )
     instrument = instruments[file.instrument]
     if file.group and file.group not in instrument.groups:
-        raise CatalogueError(path, "pre_dose.group", f"{instrument.id} has no group “{file.group}”.")
+        raise CatalogueError(
+            path,
+            "pre_dose.group",
+            Sentence("%(instrument)s has no group “%(group)s”.", instrument=instrument.id, group=file.group),
+        )
     named = [*instrument.groups.get(file.group, ()), *file.items]
     for name in named:
         if name not in instrument.items or instrument.items[name].kind != "choice":
-            raise CatalogueError(path, "pre_dose.items", f"“{name}” is not a choice of {instrument.id}.")
+            raise CatalogueError(
+                path,
+                "pre_dose.items",
+                Sentence("“%(name)s” is not a choice of %(instrument)s.", name=name, instrument=instrument.id),
+            )
         if named.count(name) > 1:
-            raise CatalogueError(path, "pre_dose.items", f"“{name}” stands there {named.count(name)} times.")
+            raise CatalogueError(
+                path,
+                "pre_dose.items",
+                Sentence("“%(name)s” stands there %(times)s times.", name=name, times=named.count(name)),
+            )
     if file.weight and (file.weight not in instrument.items or instrument.items[file.weight].kind != "number"):
-        raise CatalogueError(path, "pre_dose.weight", f"“{file.weight}” is not a number of {instrument.id}.")
+        raise CatalogueError(
+            path,
+            "pre_dose.weight",
+            Sentence("“%(name)s” is not a number of %(instrument)s.", name=file.weight, instrument=instrument.id),
+        )
     order = tuple(name for name in instrument.items if name in named)
     return PreDose(instrument.id, order, file.weight, file.scored, file.old_days)

@@ -11,7 +11,8 @@ from pro.catalogue.gateways import GatewayFile
 from pro.catalogue.importance import ImportanceFile
 from pro.catalogue.instruments import InstrumentFile
 from pro.catalogue.lexicons import LexiconFile
-from pro.catalogue.plans import PlanFile, PlanWordsFile
+from pro.catalogue.plan_words import PlanWordsFile
+from pro.catalogue.plans import PlanFile
 from pro.catalogue.terms import TermsFile, TermsWordsFile
 from pro.catalogue.words import WordsFile
 

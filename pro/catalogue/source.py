@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pro.catalogue.misfits import no_shape, no_yaml
+from pro.core.sentence import English, Sentence
 
 SafeLoader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # No data file of ours nests deeper than six levels.
@@ -16,11 +20,21 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class CatalogueError(Exception):
-    """A data file that the program will not start with: file, place in it, and a sentence saying what to mend."""
+    """A data file that the program will not start with: file, place in it, and a sentence saying what to mend.
+
+    Place and sentence are a ``Sentence`` wherever staff can meet them on a page, which is in what reads a plan.
+    """
 
     def __init__(self, file: Path | str, where: str, sentence: str) -> None:
         self.file, self.where, self.sentence = str(file), where, sentence
-        super().__init__(f"{self.file}: {where}: {sentence}" if where else f"{self.file}: {sentence}")
+        super().__init__(f"{self.file}: {self.said}")
+
+    @property
+    def said(self) -> str:
+        """Place and sentence in one, without the file."""
+        if not self.where:
+            return self.sentence
+        return Sentence("%(place)s: %(sentence)s", place=self.where, sentence=self.sentence)
 
 
 class Part(BaseModel):
@@ -42,7 +56,9 @@ class Loader(SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key!r} is there twice", key_node.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, Sentence("%(key)s is there twice", key=repr(key)), key_node.start_mark
+                )
             seen.add(key)
         mapping: dict[object, object] = super().construct_mapping(node, deep)
         return mapping
@@ -62,14 +78,15 @@ def load(path: Path, text: str | None = None) -> object:
         _check_shape(text)
         return yaml.load(text, Loader)  # noqa: S506 (Loader is a safe loader)
     except (OSError, UnicodeDecodeError) as problem:
-        raise CatalogueError(path, "", f"This file cannot be read: {problem}.") from problem
+        sentence = Sentence("This file cannot be read: %(message)s.", message=English(problem))
+        raise CatalogueError(path, "", sentence) from problem
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
-        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        sentence = getattr(problem, "problem", None) or str(problem)
-        raise CatalogueError(path, where, f"This is not valid YAML: {sentence}.") from problem
+        where = Sentence("line %(line)s, column %(column)s", line=mark.line + 1, column=mark.column + 1) if mark else ""
+        raise CatalogueError(path, where, no_yaml(problem)) from problem
     except (TypeError, ValueError) as problem:
-        raise CatalogueError(path, "", f"This is not valid YAML: {problem}.") from problem
+        sentence = Sentence("This is not valid YAML: %(message)s.", message=English(problem))
+        raise CatalogueError(path, "", sentence) from problem
 
 
 def _check_shape(text: str) -> None:
@@ -78,18 +95,40 @@ def _check_shape(text: str) -> None:
     for event in yaml.parse(text, Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST or isinstance(event, yaml.AliasEvent):
-            sentence = f"an alias, or more than {DEEPEST} levels deep"
+            found = Sentence("an alias, or more than %(most)s levels deep", most=DEEPEST)
             mark: Any = event.start_mark
-            raise yaml.MarkedYAMLError(problem=sentence, problem_mark=mark)
+            raise yaml.MarkedYAMLError(problem=found, problem_mark=mark)
 
 
 def parse(path: Path, model: type[Model], text: str | None = None) -> Model:
-    """``path`` (or ``text``) read and checked as ``model``. CatalogueError names the first places that do not fit."""
+    """``path`` (or ``text``) read and checked as ``model``. CatalogueError names the first place that does not fit; in
+    a ``text`` that somebody sent, with its line.
+    """
     data = load(path, text)
     try:
         return model.model_validate(data)
     except ValidationError as problem:
-        errors = problem.errors(include_url=False, include_context=False)
+        errors = problem.errors(include_url=False)
         where = ".".join(str(step) for step in errors[0]["loc"])
-        more = f" ({len(errors) - 1} more like it.)" if len(errors) > 1 else ""
-        raise CatalogueError(path, where, f"{errors[0]['msg']}.{more}") from problem
+        line = _line(text, errors[0]["loc"]) if text is not None else None
+        if line is not None:
+            where = Sentence("%(path)s (line %(line)s)", path=where, line=line)
+        raise CatalogueError(path, where, no_shape(errors)) from problem
+
+
+def _line(text: str, place: Sequence[int | str]) -> int | None:
+    """The line (from 1) of ``place`` in the YAML ``text``, or of what it is missing from; None: of the whole."""
+    node, line = yaml.compose(text, Loader), None
+    for step in place:
+        if isinstance(node, yaml.MappingNode):
+            inside = {key.value: (key, value) for key, value in node.value}
+        elif isinstance(node, yaml.SequenceNode):
+            inside = {number: (value, value) for number, value in enumerate(node.value)}
+        else:
+            break
+        # Keys are text here, also where the file's shape makes a number of one.
+        found = inside.get(step) or inside.get(str(step))
+        if found is None:
+            break
+        line, node = found[0].start_mark.line + 1, found[1]
+    return line

@@ -7,9 +7,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from pro.catalogue import patterns
 from pro.catalogue.source import CatalogueError, Part
 from pro.core.adverse import Terms
 from pro.core.plan import Calendar
+from pro.core.sentence import Sentence
 from pro.core.stopping import STATES, Stopping, StoppingStep
 
 Days = Annotated[int, Field(ge=0, le=60)]
@@ -18,7 +20,7 @@ Days = Annotated[int, Field(ge=0, le=60)]
 class StoppingStepFile(Part):
     """One step: so many ulcers among the first so many who were treated. Its consequence is in the words files."""
 
-    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    id: str = Field(pattern=patterns.NAME)
     ulcers: int = Field(gt=0)
     of_first: int = Field(gt=0)
 
@@ -43,23 +45,32 @@ def read_stopping(path: Path, file: StoppingFile, calendar: Calendar | None) -> 
     """The stopping rule of a plan. CatalogueError names an anchor or a step that cannot be."""
     if calendar is None or not any("confirmed" in kind.sets.values() for kind in calendar.anchors.values()):
         raise CatalogueError(
-            path, "stopping", "It counts confirmed ulcers, but no anchor of the calendar confirms one."
+            path, "stopping", Sentence("It counts confirmed ulcers, but no anchor of the calendar confirms one.")
         )
     for where, anchor in (("treated", file.treated), ("decision", file.decision)):
         if anchor not in calendar.anchors:
-            raise CatalogueError(path, f"stopping.{where}", f"The calendar has no anchor called “{anchor}”.")
+            raise CatalogueError(
+                path, f"stopping.{where}", Sentence("The calendar has no anchor called “%(anchor)s”.", anchor=anchor)
+            )
     ulcers, of_first = 0, 0
     names: set[str] = set(STATES)
     for step in file.steps:
-        place = f"stopping.steps {step.id}"
+        place = Sentence("stopping.steps %(step)s", step=step.id)
         if step.id in names:
-            raise CatalogueError(path, place, "This name is taken; each step needs its own.")
+            raise CatalogueError(path, place, Sentence("This name is taken; each step needs its own."))
         names.add(step.id)
         if not step.ulcers <= step.of_first <= file.of:
-            sentence = f"It cannot be reached: {step.ulcers} of the first {step.of_first}, of {file.of} in all."
+            sentence = Sentence(
+                "It cannot be reached: %(ulcers)s of the first %(first)s, of %(all)s in all.",
+                ulcers=step.ulcers,
+                first=step.of_first,
+                all=file.of,
+            )
             raise CatalogueError(path, place, sentence)
         if step.ulcers <= ulcers or step.of_first < of_first:
-            raise CatalogueError(path, place, "Steps stand from the mildest on: each needs more ulcers than the last.")
+            raise CatalogueError(
+                path, place, Sentence("Steps stand from the mildest on: each needs more ulcers than the last.")
+            )
         ulcers, of_first = step.ulcers, step.of_first
     return Stopping(
         of=file.of,
@@ -78,4 +89,4 @@ def check_terms(path: Path, rule: Stopping | None, terms: Terms) -> None:
     """CatalogueError for a term that the list does not have: its gradings would silently never count."""
     for name in rule.terms if rule else ():
         if name not in terms.terms:
-            raise CatalogueError(path, "stopping.terms", f"There is no term called “{name}”.")
+            raise CatalogueError(path, "stopping.terms", Sentence("There is no term called “%(name)s”.", name=name))

@@ -9,20 +9,20 @@ missing side is false (clinical.md 3.4.9), and questions about the form itself a
 from __future__ import annotations
 
 import ast
-import difflib
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fnmatch import fnmatchcase
-from typing import Literal, NoReturn
+from typing import NoReturn
 
 from pro.core import kleene
+from pro.core.domain import FORM_FACTS, SCORE, TRUTH, Constant, Domain
 from pro.core.kleene import Facts, Get, Test, Truth
+from pro.core.rule_errors import RuleError, close_to, no_condition
+from pro.core.sentence import Sentence
 
 __all__ = ["FORM_FACTS", "SCORE", "TRUTH", "Condition", "Domain", "Facts", "RuleError", "Truth", "Vocabulary", "parse"]
-
-Constant = int | Decimal | str
 
 LONGEST_SOURCE = 2000
 LONGEST_WORD = 40
@@ -35,33 +35,6 @@ _ORDER: dict[type[ast.cmpop], Callable[..., bool]] = {
 _EQUAL: dict[type[ast.cmpop], Callable[..., bool]] = {ast.Eq: operator.eq, ast.NotEq: operator.ne}
 _FUNCTIONS = ("any", "count", "fired", "idle", "missing", "recent", "rise", "rise_from_baseline", "unknown")
 _ABOUT_THE_FORM = ("fired", "idle", "unknown")
-
-
-class RuleError(ValueError):
-    """A condition that cannot be accepted: ``column`` (from 1) where it goes wrong, and a ``sentence`` saying why."""
-
-    def __init__(self, column: int, sentence: str) -> None:
-        super().__init__(f"column {column}: {sentence}")
-        self.column = column
-        self.sentence = sentence
-
-
-@dataclass(frozen=True, slots=True)
-class Domain:
-    """What a name may stand for: codes with or without an order, a number in a range, a word, true/false, a text."""
-
-    kind: Literal["codes", "number", "words", "truth", "text"]
-    codes: frozenset[int] = frozenset()
-    ordered: bool = True
-    minimum: Decimal | None = None
-    maximum: Decimal | None = None
-    words: frozenset[str] = frozenset()
-
-
-TRUTH = Domain("truth")
-SCORE = Domain("number", minimum=Decimal(0), maximum=Decimal(100))
-# The two facts that decide which questions are asked (``ask_if`` in instruments).
-FORM_FACTS: Mapping[str, Domain] = {"pd1": TRUTH, "selfharm_enabled": TRUTH}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +81,7 @@ class Condition:
 def parse(source: str, vocabulary: Vocabulary) -> Condition:
     """Check and compile ``source``. Raises RuleError with the column (from 1) and a sentence."""
     if len(source) > LONGEST_SOURCE:
-        raise RuleError(1, f"a condition has at most {LONGEST_SOURCE} characters")
+        raise RuleError(1, Sentence("a condition has at most %(most)s characters", most=LONGEST_SOURCE))
     compiler = _Compiler(vocabulary)
     test = compiler.compile(source, 0)
     return Condition(source, frozenset(compiler.names), frozenset(compiler.outcomes), test)
@@ -141,21 +114,21 @@ class _Compiler:
         self.line = text.strip()
         self.offset = offset + len(text) - len(text.lstrip())
         if not self.line:
-            raise RuleError(self.offset + 1, "the condition is empty")
+            raise RuleError(self.offset + 1, Sentence("the condition is empty"))
         try:
             tree = ast.parse(self.line, mode="eval")
             return self.test(tree.body)
         except SyntaxError as error:
             column = self.offset + max(error.offset or 1, 1)
-            raise RuleError(column, f"this is not a condition ({error.msg})") from None
+            raise RuleError(column, no_condition(error.msg)) from None
         except (RecursionError, MemoryError):
-            raise RuleError(self.offset + 1, "the condition is nested too deeply") from None
+            raise RuleError(self.offset + 1, Sentence("the condition is nested too deeply")) from None
         except RuleError:
             raise
         except ValueError as error:
-            raise RuleError(self.offset + 1, f"this is not a condition ({error})") from None
+            raise RuleError(self.offset + 1, no_condition(str(error))) from None
 
-    def fail(self, node: ast.AST, sentence: str) -> NoReturn:
+    def fail(self, node: ast.AST, sentence: Sentence) -> NoReturn:
         raise RuleError(self.column(node), sentence)
 
     def column(self, node: ast.AST) -> int:
@@ -175,13 +148,13 @@ class _Compiler:
             return self.truth_function(node)
         if isinstance(node, ast.Name):
             return self.truth_name(node)
-        self.fail(node, "only comparisons, names, functions, and/or/not and brackets are allowed here")
+        self.fail(node, Sentence("only comparisons, names, functions, and/or/not and brackets are allowed here"))
 
     def truth_name(self, node: ast.Name) -> Test:
         name = node.id
         if name == "submitted":
             if not self.vocabulary.form_rules:
-                self.fail(node, "“submitted” is only for M rules")
+                self.fail(node, Sentence("“submitted” is only for M rules"))
             return lambda facts: facts.submitted
         named = self.vocabulary.named.get(name)
         if named is not None:
@@ -189,26 +162,31 @@ class _Compiler:
             self.outcomes |= named.outcomes
             return named._test
         if self.domain(node, name).kind != "truth":
-            self.fail(node, f"“{name}” is not true or false by itself; compare it, as in “{name} >= 1”")
+            self.fail(
+                node,
+                Sentence("“%(name)s” is not true or false by itself; compare it, as in “%(name)s >= 1”", name=name),
+            )
         self.names.add(name)
         return kleene.truth_of(name)
 
     def domain(self, node: ast.AST, name: str) -> Domain:
         domain = self.vocabulary.items.get(name) or self.vocabulary.facts.get(name)
         if domain is None:
-            known = [*self.vocabulary.items, *self.vocabulary.facts, *self.vocabulary.named]
-            self.fail(node, f"“{name}” is not a known item, fact or sub-expression{_close_to(name, known)}")
+            near = close_to(name, [*self.vocabulary.items, *self.vocabulary.facts, *self.vocabulary.named])
+            self.fail(
+                node, Sentence("“%(name)s” is not a known item, fact or sub-expression%(near)s", name=name, near=near)
+            )
         return domain
 
     def name_in(self, node: ast.expr) -> str:
         """The item or fact that a bare name (or ``x``) stands for."""
         if not isinstance(node, ast.Name):
-            self.fail(node, "a name must stand here")
+            self.fail(node, Sentence("a name must stand here"))
         return self.member if node.id == "x" and self.member is not None else node.id
 
     def comparison(self, node: ast.Compare) -> Test:
         if len(node.ops) != 1:
-            self.fail(node, "a chain such as 1 <= a <= 3 is not allowed; write “a >= 1 and a <= 3”")
+            self.fail(node, Sentence("a chain such as 1 <= a <= 3 is not allowed; write “a >= 1 and a <= 3”"))
         sign, right = node.ops[0], node.comparators[0]
         if isinstance(node.left, ast.Call) and isinstance(node.left.func, ast.Name) and node.left.func.id == "count":
             return self.count_comparison(node.left, sign, right)
@@ -218,41 +196,31 @@ class _Compiler:
         constant = self.constant(right, term)
         if type(sign) in _ORDER:
             if term.domain.kind == "words" or not term.domain.ordered:
-                self.fail(node, f"{term.shown} has no order; use ==, != or in")
+                self.fail(node, Sentence("%(what)s has no order; use ==, != or in", what=term.shown))
             return kleene.compared(term.get, _ORDER[type(sign)], constant, term.when_missing)
         if type(sign) not in _EQUAL:
-            self.fail(node, "only == != > >= < <= and in may compare")
+            self.fail(node, Sentence("only == != > >= < <= and in may compare"))
         return kleene.compared(term.get, _EQUAL[type(sign)], constant, term.when_missing)
 
     def membership(self, term: _Term, sign: ast.cmpop, right: ast.expr) -> Test:
         if not isinstance(right, ast.Tuple | ast.List | ast.Set) or not right.elts:
-            self.fail(right, "after “in” stands a list of values, as in “in (2, 3)”")
+            self.fail(right, Sentence("after “in” stands a list of values, as in “in (2, 3)”"))
         chosen = frozenset(self.constant(element, term) for element in right.elts)
         return kleene.among(term.get, chosen, isinstance(sign, ast.In), term.when_missing)
 
     def constant(self, node: ast.expr, term: _Term) -> Constant:
         """The constant at ``node``, checked against what ``term`` can be."""
         value = self.literal(node)
-        domain = term.domain
-        if domain.kind == "words":
-            if value not in domain.words:
-                self.fail(node, f"{term.shown} is one of {', '.join(sorted(domain.words))}, never {value!r}")
-        elif isinstance(value, str) or domain.kind in ("truth", "text"):
-            self.fail(node, f"{term.shown} cannot be compared with {value!r}")
-        elif domain.kind == "codes":
-            if value not in domain.codes:
-                self.fail(node, f"{term.shown} has no code {value}; it has {', '.join(map(str, sorted(domain.codes)))}")
-        elif (domain.minimum is not None and value < domain.minimum) or (
-            domain.maximum is not None and value > domain.maximum
-        ):
-            self.fail(node, f"{term.shown} lies between {domain.minimum} and {domain.maximum}, never at {value}")
+        refused = term.domain.refuses(term.shown, value)
+        if refused is not None:
+            self.fail(node, refused)
         return value
 
     def literal(self, node: ast.expr) -> Constant:
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
             inner = self.literal(node.operand)
             if isinstance(inner, str):
-                self.fail(node, "a minus sign stands only before a number")
+                self.fail(node, Sentence("a minus sign stands only before a number"))
             return -inner
         if isinstance(node, ast.Constant):
             value = node.value
@@ -262,7 +230,7 @@ class _Compiler:
                 return Decimal(ast.get_source_segment(self.line, node) or str(value))
             if isinstance(value, str) and len(value) <= LONGEST_WORD:
                 return value
-        self.fail(node, "a whole number, a decimal or a short word must stand here")
+        self.fail(node, Sentence("a whole number, a decimal or a short word must stand here"))
 
     def term(self, node: ast.expr) -> _Term:
         if isinstance(node, ast.Name):
@@ -277,13 +245,14 @@ class _Compiler:
             function, arguments = self.call(node)
             if function in ("rise", "rise_from_baseline"):
                 return self.rise(node, function, arguments)
-        self.fail(node, "an item, a fact, a score, rise() or count() must stand before the comparison sign")
+        self.fail(node, Sentence("an item, a fact, a score, rise() or count() must stand before the comparison sign"))
 
     def score_in(self, node: ast.Attribute) -> str:
         if not isinstance(node.value, ast.Name) or node.value.id != "score":
-            self.fail(node, "a dot is only used for scores, as in score.PF")
+            self.fail(node, Sentence("a dot is only used for scores, as in score.PF"))
         if node.attr not in self.vocabulary.scores:
-            self.fail(node, f"“score.{node.attr}” is not a score here{_close_to(node.attr, self.vocabulary.scores)}")
+            near = close_to(node.attr, self.vocabulary.scores)
+            self.fail(node, Sentence("“score.%(name)s” is not a score here%(near)s", name=node.attr, near=near))
         self.names.add(f"score.{node.attr}")
         return node.attr
 
@@ -293,35 +262,42 @@ class _Compiler:
         argument = arguments[0]
         if isinstance(argument, ast.Attribute):
             if function == "rise":
-                self.fail(node, "a score rises from the baseline; use rise_from_baseline()")
+                self.fail(node, Sentence("a score rises from the baseline; use rise_from_baseline()"))
             scale = self.score_in(argument)
             span = Domain("number", minimum=Decimal(-100), maximum=Decimal(100))
-            return _Term(f"the rise of score.{scale}", kleene.score_rise(scale), span, False)
+            return _Term(Sentence("the rise of %(name)s", name=f"score.{scale}"), kleene.score_rise(scale), span, False)
         name = self.name_in(argument)
         domain = self.domain(argument, name)
         if domain.kind not in ("codes", "number") or not domain.ordered:
-            self.fail(argument, f"“{name}” has no order, so it cannot rise")
+            self.fail(argument, Sentence("“%(name)s” has no order, so it cannot rise", name=name))
         self.names.add(name)
         limit = Decimal(max(domain.codes) - min(domain.codes)) if domain.codes else None
         span = Domain("number", minimum=None if limit is None else -limit, maximum=limit)
-        return _Term(f"the rise of {name}", kleene.item_rise(name, function == "rise"), span, False)
+        return _Term(
+            Sentence("the rise of %(name)s", name=name), kleene.item_rise(name, function == "rise"), span, False
+        )
 
     def call(self, node: ast.Call) -> tuple[str, list[ast.expr]]:
         if not isinstance(node.func, ast.Name) or node.func.id not in _FUNCTIONS:
             shown = node.func.id if isinstance(node.func, ast.Name) else ast.unparse(node.func)
-            self.fail(node, f"“{shown}” is not a function of the rule language{_close_to(shown, _FUNCTIONS)}")
+            near = close_to(shown, _FUNCTIONS)
+            self.fail(
+                node, Sentence("“%(name)s” is not a function of the rule language%(near)s", name=shown, near=near)
+            )
         if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
-            self.fail(node, f"{node.func.id}() takes plain arguments only")
+            self.fail(node, Sentence("%(function)s() takes plain arguments only", function=node.func.id))
         return node.func.id, node.args
 
     def expect(self, node: ast.Call, function: str, arguments: list[ast.expr], number: int) -> None:
+        if number == 1 != len(arguments):
+            self.fail(node, Sentence("%(function)s() takes 1 argument", function=function))
         if len(arguments) != number:
-            self.fail(node, f"{function}() takes {number} argument{'s' if number > 1 else ''}")
+            self.fail(node, Sentence("%(function)s() takes %(number)s arguments", function=function, number=number))
 
     def truth_function(self, node: ast.Call) -> Test:
         function, arguments = self.call(node)
         if function in _ABOUT_THE_FORM and not self.vocabulary.form_rules:
-            self.fail(node, f"{function}() is only for M rules")
+            self.fail(node, Sentence("%(function)s() is only for M rules", function=function))
         if function == "any":
             return kleene.any_of(self.members(node, arguments))
         if function == "missing":
@@ -334,8 +310,9 @@ class _Compiler:
             self.expect(node, function, arguments, 2)
             name = self.name_in(arguments[0])
             if name not in self.vocabulary.recents:
-                near = _close_to(name, self.vocabulary.recents)
-                self.fail(arguments[0], f"“{name}” is not an item of this plan{near}")
+                near = close_to(name, self.vocabulary.recents)
+                wrong = Sentence("“%(name)s” is not an item of this plan%(near)s", name=name, near=near)
+                self.fail(arguments[0], wrong)
             self.names.add(name)
             return kleene.recent(name, self.whole(arguments[1]))
         if function == "idle":
@@ -347,19 +324,21 @@ class _Compiler:
             rules = self.rule_ids(arguments[0])
             self.outcomes.update(rules)
             return kleene.outcome(rules, True if function == "fired" else None)
-        self.fail(node, f"{function}() is a number; compare it, as in “{function}(…) >= 1”")
+        self.fail(
+            node, Sentence("%(function)s() is a number; compare it, as in “%(function)s(…) >= 1”", function=function)
+        )
 
     def whole(self, node: ast.expr) -> int:
         value = self.literal(node)
         if not isinstance(value, int) or value < 0:
-            self.fail(node, "a whole number must stand here")
+            self.fail(node, Sentence("a whole number must stand here"))
         return value
 
     def rule_ids(self, node: ast.expr) -> tuple[str, ...]:
         pattern = self.literal(node)
         matching = tuple(rule for rule in self.vocabulary.rules if fnmatchcase(rule, str(pattern)))
         if not isinstance(pattern, str) or not matching:
-            self.fail(node, f"{pattern!r} matches no rule")
+            self.fail(node, Sentence("%(pattern)s matches no rule", pattern=repr(pattern)))
         return matching
 
     def members(self, node: ast.Call, arguments: list[ast.expr]) -> tuple[Test, ...]:
@@ -367,11 +346,12 @@ class _Compiler:
         self.expect(node, node.func.id if isinstance(node.func, ast.Name) else "", arguments, 2)
         group, inner = arguments
         if self.member is not None:
-            self.fail(node, "any() and count() cannot stand inside one another")
+            self.fail(node, Sentence("any() and count() cannot stand inside one another"))
         if not isinstance(group, ast.Name) or group.id not in self.vocabulary.groups:
-            self.fail(group, f"a group must stand here: {', '.join(sorted(self.vocabulary.groups)) or 'there is none'}")
+            known = tuple(sorted(self.vocabulary.groups)) or Sentence("there is none")
+            self.fail(group, Sentence("a group must stand here: %(listed)s", listed=known))
         if not isinstance(inner, ast.Constant) or not isinstance(inner.value, str):
-            self.fail(inner, "a condition about x in quotes must stand here, as in 'x >= 2'")
+            self.fail(inner, Sentence("a condition about x in quotes must stand here, as in 'x >= 2'"))
         tests = []
         for item in self.vocabulary.groups[group.id]:
             compiler = _Compiler(self.vocabulary, item)
@@ -386,12 +366,7 @@ class _Compiler:
         tests = self.members(call, arguments)
         compare = _ORDER.get(type(sign)) or _EQUAL.get(type(sign))
         if compare is None:
-            self.fail(call, "count() is compared with == != > >= < <=")
+            self.fail(call, Sentence("count() is compared with == != > >= < <="))
         wanted = self.whole(right)
 
         return kleene.counted(tests, compare, wanted)
-
-
-def _close_to(word: str, known: object) -> str:
-    near = difflib.get_close_matches(word, list(known), 1)  # type: ignore[call-overload]
-    return f"; did you mean “{near[0]}”?" if near else ""

@@ -18,6 +18,7 @@ from pro.core import interview, scoring
 from pro.core.instrument import Instrument, Value
 from pro.core.plan import Plan
 from pro.core.replay import Difference, Form, difference
+from pro.core.sentence import Sentence
 from pro.core.triage import Case, Context
 from pro.errors import BadData
 from pro.models import Assessment, Participant
@@ -50,15 +51,18 @@ class Run:
 def changed_plan(house: House, plan: Plan, text: str) -> Plan:
     """The plan that ``text`` (a plan file) describes, to be compared with ``plan``.
 
-    BadData("plan_file", sentence=...) says what does not fit, and where; the sentence is in English.
+    BadData("plan_file", sentence=...) says what does not fit, and where: a ``Sentence``.
     """
     if len(text) > LONGEST:
-        sentence = f"This file has {len(text)} characters; a plan file has at most {LONGEST}."
+        sentence = Sentence(
+            "This file has %(number)s characters; a plan file has at most %(most)s.", number=len(text), most=LONGEST
+        )
         raise BadData("plan_file", sentence=sentence)
     try:
         return read_plan(Path(f"{plan.id}.yaml"), house.catalogue.instruments, text)
     except CatalogueError as problem:
-        raise BadData("plan_file", sentence=str(problem)) from problem
+        sentence = Sentence("%(place)s: %(sentence)s", place=problem.file, sentence=problem.said)
+        raise BadData("plan_file", sentence=sentence) from problem
 
 
 def replay(house: House, old: Plan, new: Plan, *, since: datetime | None = None, seconds: float | None = None) -> Run:

@@ -14,6 +14,7 @@ from pro.services import cases, simulation
 from pro.services.simulation import Run
 from pro.web import site
 from pro.web.guard import Person, needs
+from pro.web.sentences import said
 from pro.web.staff_refusals import N_
 
 pages = Blueprint("simulator", __name__, url_prefix="/simulator")
@@ -51,7 +52,7 @@ def run(staff: Person) -> ResponseReturnValue:
     try:
         new = simulation.changed_plan(site.house(), plan, text)
     except BadData as bad:
-        return _page(plan, error=NO_PLAN, detail=str(bad.details["sentence"])), 400
+        return _page(plan, error=NO_PLAN, detail=said(bad.details["sentence"], site.translator())), 400
     # A writer's place is not held while forms are judged.
     site.let_go()
     if request.form.get("source") == "generated":
