@@ -265,6 +265,10 @@ REASONS: Mapping[str, str] = {
     "answered": N_("answered meanwhile"),
     "taken_on": N_("somebody took it on"),
     "not_wanted": N_("not wanted any more"),
+    "together": N_("went out together with another"),
+    "revoked": N_("taken back"),
+    "consent withdrawn: questions": N_("consent withdrawn, no more questions"),
+    "consent withdrawn: data": N_("consent withdrawn, no more questions and no further use of the data"),
 }
 ACTORS: Mapping[str, str] = {"participant": N_("Participant"), "system": N_("The system")}
 
