@@ -65,7 +65,8 @@ def test_a_message_that_reached_nobody_is_seen_to_once(app: Flask, house: House,
     desk.open("/staff/")
     assert "The message is off the list." in desk.page
     assert desk.page.count("Seen to<span") == number - 1
-    desk.post(f"/staff/messages/{first}")
+    again = desk.post(f"/staff/messages/{first}?show=messages&level=urgent&next=/elsewhere")
+    assert again.location == "/staff/?show=messages&level=urgent"
     desk.open("/staff/")
     assert "Nurse had seen to this message" in desk.page
     monitor = at_desk(app, seeded.staff["monitor"])
