@@ -182,6 +182,8 @@ def test_a_dubious_file_stops_the_start(tmp_path, file, old, new, where, says):
         ("pro/instruments/empty.yaml", "", "valid dictionary"),
         ("pro/instruments/list.yaml", "[1, 2]", "valid dictionary"),
         ("pro/instruments/code.yaml", "!!python/object/apply:os.system [ls]", "YAML"),
+        ("pro/instruments/time.yaml", "a: !!timestamp noon", "YAML"),
+        ("pro/instruments/bool.yaml", "a: !!bool maybe", "YAML"),
         ("pro/instruments/key.yaml", "? [a]\n: 1", "YAML"),
         ("pro/instruments/bytes.yaml", b"a: \xff", "cannot be read"),
         ("pro/instruments/deep.yaml", "[" * 100_000, "YAML"),

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Request, Response, current_app, g, request
 from flask_wtf.csrf import CSRFProtect
 from markupsafe import Markup
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import ImmutableMultiDict, iter_multi_items
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from pro.i18n import HTML_CODES, LANGUAGES, NAMES, Translator, negotiate
@@ -26,6 +27,23 @@ MAX_BODY = 256 * 1024
 YEAR = 365 * 24 * 3600
 # Below this a page fits one packet anyway.
 SMALL = 1200
+
+
+class Typed(ImmutableMultiDict[str, Any]):
+    """Fields without NUL: no keyboard types it, and PostgreSQL refuses a text that holds it."""
+
+    def __init__(self, mapping: Any = None) -> None:
+        pairs = iter_multi_items(mapping) if mapping else ()
+        super().__init__([(name, text.replace("\0", "") if isinstance(text, str) else text) for name, text in pairs])
+
+
+class Asked(Request):
+    """A request. What staff type comes as ``Typed``; providers sign theirs as it is, core judges participants'."""
+
+    def __init__(self, environ: Any, populate_request: bool = True, shallow: bool = False) -> None:
+        super().__init__(environ, populate_request, shallow)
+        if self.path.startswith("/staff"):
+            self.parameter_storage_class = Typed
 
 
 @dataclass
@@ -115,6 +133,7 @@ def install(app: Flask, the_house: House) -> None:
     """Give ``app`` its house, its settings and everything that happens around a view."""
     config = the_house.config
     app.extensions["pro"] = the_house
+    app.request_class = Asked
     app.config.update(
         SECRET_KEY=config.secret_key,
         MAX_CONTENT_LENGTH=MAX_BODY,

@@ -20,7 +20,7 @@ from pro.services.stable import Offer
 from pro.web import guard, site, staff_tasks
 from pro.web.guard import Person
 from pro.web.staff_care_forms import AlertCallForm, CloseForm, StableForm
-from pro.web.staff_forms import NoteForm, choices
+from pro.web.staff_forms import NoteForm, choices, number_posted
 from pro.web.staff_page import notify
 
 Typed = MultiDict[str, str] | None
@@ -87,10 +87,10 @@ def _note(staff: Person, alert_id: int) -> ResponseReturnValue:
 
 def _take_over(staff: Person, alert_id: int) -> ResponseReturnValue:
     page = reading.alert_page(site.work(), alert_id, site.language())
-    holder = request.form.get("holder", "")
-    if not holder.isdecimal():
+    holder = number_posted(request.form.get("holder"))
+    if holder is None:
         raise BadData("unknown_act")
-    taken = handling.take_over(site.work(), page.case.source, int(holder))
+    taken = handling.take_over(site.work(), page.case.source, holder)
     if taken.done:
         notify("taken_over")
     elif taken.holder.staff_id == staff.id:

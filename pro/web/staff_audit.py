@@ -62,7 +62,7 @@ class PickForm(FlaskForm):
         return {
             "number": self.number.data,
             "ref": self.ref.data,
-            "who": self.who.data or "",
+            "who": (self.who.data or "")[:12],
             "since": self.since.data,
             "until": self.until.data,
             "actions": KINDS.get(self.kind.data or "", ()),

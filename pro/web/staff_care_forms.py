@@ -26,7 +26,7 @@ from pro.services.adverse import Judgement
 from pro.services.signing import Refusal
 from pro.web import site
 from pro.web.staff_care_words import ATTRIBUTIONS, CARE_REFUSALS, DISPOSITIONS, NO_EVENT
-from pro.web.staff_forms import DATES, TYPED_MOMENTS, CallForm, choices
+from pro.web.staff_forms import DATES, TYPED_MOMENTS, CallForm, choices, number_posted
 from pro.web.staff_refusals import N_, REFUSALS
 
 ANOTHER = "another"
@@ -98,7 +98,7 @@ class JudgementForm(CareForm):
     @property
     def event_id(self) -> int | None:
         """The event that gets a new grade, if one is chosen."""
-        return int(self.event.data) if (self.event.data or "").isdecimal() else None
+        return number_posted(self.event.data)
 
     def judgement(self) -> Judgement:
         """What was typed, for the service."""
@@ -108,7 +108,7 @@ class JudgementForm(CareForm):
             term=self.chosen,
             other_term=self.other_term.data or "",
             onset_on=self.onset_on.data,
-            grade=int(self.grade.data) if (self.grade.data or "").isdecimal() else None,
+            grade=number_posted(self.grade.data),
             attribution=tuple(self.attribution.data or ()),
             serious=serious,
             known_at=known.replace(tzinfo=ZoneInfo(site.visit().zone)) if known else None,

@@ -17,7 +17,7 @@ from pro.services.signing import Refusal
 from pro.web import guard, site, staff_tasks
 from pro.web.guard import Person, needs
 from pro.web.staff_care_forms import EndForm, JudgementForm, NoEventForm
-from pro.web.staff_forms import choices
+from pro.web.staff_forms import choices, number_posted
 from pro.web.staff_page import notify
 
 pages = Blueprint("events", __name__)
@@ -173,17 +173,18 @@ def _judge(matter: Matter) -> ResponseReturnValue:
     if not none and form.shown.data != request.form.get("shown", "") and said.grade:
         form.grade.data = None
         problems["grade"] = "grade_of_another"
-    seen = request.form.get("seen", "")
-    if not none and form.event.choices and seen == form.seen.data and "event" not in request.form:
+    shown = request.form.get("seen", "")
+    seen = number_posted(shown)
+    if not none and form.event.choices and shown == form.seen.data and "event" not in request.form:
         problems["event"] = "unknown"  # the page asked whether it is new
-    if problems or not seen.isdecimal() or not sent.password.data:
+    if problems or seen is None or not sent.password.data:
         sent.refuse(problems or {"password": "password"})
         return _judgement_page(matter, form, none_form, sent=sent, status=400)
     confirmed = signing.confirm(work, sent.password.data)
     if isinstance(confirmed, Refusal):
         sent.refuse_signature(confirmed)
         return _judgement_page(matter, form, none_form, sent=sent, status=429 if confirmed.until else 400)
-    done = adverse.judge(work, confirmed, person, said, seen=int(seen), source=matter.source)
+    done = adverse.judge(work, confirmed, person, said, seen=seen, source=matter.source)
     if not done.done:
         at = done.at.isoformat() if done.at else work.now.isoformat()
         notify("judged_first", name=done.name, at=at)

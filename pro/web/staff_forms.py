@@ -39,6 +39,11 @@ def choices(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
     return [SelectChoice(value, label) for value, label in pairs]
 
 
+def number_posted(text: str | None) -> int | None:
+    """The number of a row as a page posts it; None for anything that no row could have."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
 def _trimmed(text: str | None) -> str | None:
     return text.strip() if text else text
 

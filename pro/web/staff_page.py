@@ -106,7 +106,7 @@ def context() -> dict[str, Any]:
         "plan_words": site.house().catalogue.plan_words[plan.id, site.language()],
         "switch": _switch(),
         "base_url": site.house().config.base_url,
-        "carried": staff_kept.carried(),
+        "carried": staff_kept.carried,
         "step": guard.step(),
         "idle_ends": _idle_ends(),
         # Asked only by pages that show it.

@@ -18,7 +18,7 @@ from pro.services import roster, roster_days
 from pro.services.roster import Held, Whose
 from pro.web import site
 from pro.web.guard import Person, needs
-from pro.web.staff_forms import choices
+from pro.web.staff_forms import choices, number_posted
 from pro.web.staff_page import notify
 from pro.web.staff_refusals import N_, REFUSALS
 from pro.web.staff_words import PLACES_HELD, moment
@@ -83,9 +83,9 @@ def change(staff: Person) -> ResponseReturnValue:
         return _put_duty()
     if act == "absence":
         return _put_absence()
-    if act == "back" and (number := request.form.get("absence", "")).isdigit() and len(number) < 10:
+    if act == "back" and (number := number_posted(request.form.get("absence"))) is not None:
         try:
-            roster.cancel_absence(site.work(), int(number))
+            roster.cancel_absence(site.work(), number)
         except NotAllowed as refusal:
             return _told(refusal)
         return _done("absence_back")

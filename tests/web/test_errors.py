@@ -138,6 +138,14 @@ def test_a_body_of_ten_megabytes(phone: Phone, seeded: Study, house: House, plac
     assert everything(house) == before
 
 
+def test_too_much_for_a_staff_page_says_so(app: Flask, seeded: Study) -> None:
+    desk = at_desk(app, seeded.staff["nurse"])
+    desk.open("/staff/?lang=en")
+    answer = desk.post("/staff/participants/1/calls", text="x" * 300_000)
+    assert answer.status_code == 413
+    assert "too much" in desk.page.lower()
+
+
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", "multipart/form-data; boundary=x", ""])
 def test_a_body_that_is_no_form(phone: Phone, seeded: Study, house: House, content_type: str) -> None:
     phone.start(seeded.chinese.checkin)

@@ -68,6 +68,38 @@ def ended(work: Work, staff_id: int) -> None:
     staffing.end_sessions(work, staff_id)
 
 
+# Who types it -> the address and what no hand types there, but a program can send.
+NONSENSE: Mapping[str, tuple[str, str, dict[str, str]]] = {
+    "holder": ("investigator", ALERT, {"do": "take_over", "holder": "9" * 5000}),
+    "event": ("investigator", f"{ALERT}/assess", {"do": "assess", "seen": "0", "event": "9" * 5000}),
+    "event too far": ("investigator", f"{ALERT}/assess", {"do": "assess", "seen": "0", "event": "9" * 30}),
+    "grade": ("investigator", f"{ALERT}/assess", {"do": "assess", "seen": "0", "grade": "9" * 5000}),
+    "seen": (
+        "investigator",
+        f"{ALERT}/assess",
+        {"do": "assess", "seen": "9" * 5000, "term": "epistaxis", "grade": "2", "onset_on": "2026-03-02"}
+        | {"attribution": "rt", "serious": "no", "action": "watched", "password": PASSWORD},
+    ),
+    "absence": ("coordinator", "/staff/roster", {"do": "back", "absence": "²"}),
+}
+
+
+@pytest.mark.parametrize("what", NONSENSE)
+def test_a_number_that_is_none_breaks_nothing(desk: Desk, app: Flask, seeded: Study, what: str) -> None:
+    role, path, fields = NONSENSE[what]
+    answer = at_desk(app, seeded.staff[role]).post(path, **fields)
+    assert answer.status_code in (400, 404), answer.status_code
+
+
+def test_a_nul_is_dropped_from_what_staff_type(desk: Desk, house: House) -> None:
+    desk.open(ALERT)
+    assert desk.post(ALERT, do="note", text="seen\0 by me").status_code == 303
+    with transaction(house.engine) as session:
+        assert session.scalars(select(AlertNote.text)).one() == "seen by me"
+    desk.open("/staff/participants?find=NPC%00-001")
+    assert 'value="NPC-001"' in desk.page
+
+
 LOSSES = {"role": role_taken, "closed": closed, "ended elsewhere": ended}
 
 

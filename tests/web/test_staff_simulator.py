@@ -128,10 +128,9 @@ def test_what_does_not_fit_is_said_in_the_readers_language(desk: Desk, text: str
 
 
 def test_what_only_a_parser_says_is_marked_as_english(desk: Desk) -> None:
-    shown = html.unescape(said(desk, "zh_Hans", "a: !!python/object:x 1"))
+    shown = html.unescape(said(desk, "zh_Hans", 'a: "\\xZZ"'))
     assert shown == (
-        f'{FILE}：第1行第4个字符：YAML格式有误：<span lang="en">could not determine a constructor for the tag'
-        " 'tag:yaml.org,2002:python/object:x'</span>。"
+        f'{FILE}：第1行第7个字符：YAML格式有误：<span lang="en">did not find expected hexdecimal number</span>。'
     )
 
 
