@@ -94,7 +94,7 @@ def _check_shape(text: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        found = None
+        found: Sentence | None = None
         if depth > DEEPEST or isinstance(event, yaml.AliasEvent):
             found = Sentence("an alias, or more than %(most)s levels deep", most=DEEPEST)
         elif tag := getattr(event, "tag", None):

@@ -29,6 +29,8 @@ def test_a_narrowed_board_counts_what_it_shows_and_says_what_it_leaves_out(
     desk.open("/staff/?level=urgent&owner=nobody")
     assert LEFT_OUT in desk.page
     assert "Good news" not in desk.page
+    assert "Nothing here to be done" not in desk.page
+    assert "Nothing fits what you chose" in desk.page
     # The title and the sound go by everything that waits, whatever is shown.
     assert "<title>(1) To do</title>" in desk.page
     assert 'data-loud="1"' in desk.page

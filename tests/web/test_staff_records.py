@@ -90,6 +90,14 @@ def test_what_is_missing_is_said_and_nothing_typed_is_lost(
         assert session.query(Correction).count() == 0
 
 
+def test_all_that_was_left_empty_is_said_at_once(app: Flask, seeded: Study, answered: str) -> None:
+    desk = at_desk(app, seeded.staff["coordinator"])
+    desk.open(f"{answered}?lang=en")
+    bare = {"item": "bleed", "heard_by": str(seeded.staff["nurse"].id), "password": PASSWORD}
+    assert desk.post(answered, **bare).status_code == 400
+    assert "Please check 4 things" in desk.page
+
+
 def test_frozen_says_who_and_when_and_lets_participants_answer(
     app: Flask, house: House, clock: Clock, seeded: Study, answered: str
 ) -> None:
