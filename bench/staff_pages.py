@@ -107,6 +107,14 @@ INSERT INTO message (dedupe_key, channel, template, params_sealed, address_seale
 SELECT 'bench:' || n, 'sms', 'reminder', '', '', '', '', 'zh_Hans', n + 1000, :past, :past, 3, :past, 'refused', 'never'
 FROM {tasks}
 """
+# What went out long ago: the board must not look at it.
+SENT = """
+INSERT INTO message (dedupe_key, channel, template, params_sealed, address_sealed, subject, body_sealed, language,
+                     participant_id, queued_at, next_try_at, tries, sent_at, failure, repeat)
+SELECT 'sent:' || n, 'sms', 'reminder', '', '', '', '', 'zh_Hans', (n - 1) / 20 + 1001, :past, :past, 1, :past, '',
+       CASE WHEN n % 10 = 0 THEN 'prefer_duplicate' ELSE 'prefer_silence' END
+FROM {sent}
+"""
 
 
 def at(**delta: float) -> str:
@@ -141,6 +149,7 @@ def fill(house: House, size: Size) -> None:
         "answered": numbers(engine, min(forms, 20_000)),
         "alerts": numbers(engine, size.alerts),
         "tasks": numbers(engine, size.open),
+        "sent": numbers(engine, forms),
         "scales": scales,
         "items": ", ".join(f"('{item}')" for item in items),
         "raised": raised,
@@ -155,7 +164,7 @@ def fill(house: House, size: Size) -> None:
         values[name] = json.dumps({one: words[instrument, one].checksum for one in house.catalogue.languages})
     values |= {"long_ago": at(days=-400), "past": at(days=-2), "later": at(days=5)}
     with engine.begin() as connection:
-        for statement in (PEOPLE, FORMS, LINES, SCORES, ANSWERS, ALERTS, TASKS, FAILED):
+        for statement in (PEOPLE, FORMS, LINES, SCORES, ANSWERS, ALERTS, TASKS, FAILED, SENT):
             sql = statement.format(**spaces)
             if not _is_pg(engine):
                 sql = sql.replace("AS s (place, scale)", "AS s").replace("s.scale", "s.column2")
