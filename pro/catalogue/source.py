@@ -94,13 +94,13 @@ def _check_shape(text: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        found: Sentence | None = None
+        mark: Any = event.start_mark
         if depth > DEEPEST or isinstance(event, yaml.AliasEvent):
             found = Sentence("an alias, or more than %(most)s levels deep", most=DEEPEST)
-        elif tag := getattr(event, "tag", None):
+            raise yaml.MarkedYAMLError(problem=found, problem_mark=mark)
+        # A tag may stand before a value that it does not fit, and the parser breaks on that.
+        if tag := getattr(event, "tag", None):
             found = Sentence("the tag %(tag)s, which has no place here", tag=tag)
-        if found:
-            mark: Any = event.start_mark
             raise yaml.MarkedYAMLError(problem=found, problem_mark=mark)
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 
 # A cell that begins with one of these may be run when the file is opened.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# Full-width signs, as a Chinese keyboard types them, are read like the others.
+FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
+# Blanks and marks without a width, which do not save a formula behind them.
+_BLANK = re.compile(r"[\s\ufeff\u200b-\u200f\u2060]*")
 
 
 def rows_to_csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
@@ -21,4 +25,5 @@ def rows_to_csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
 
 def safe(cell: str) -> str:
     """``cell`` so that no spreadsheet runs it."""
-    return f"'{cell}" if cell.lstrip(" ").startswith(FORMULA) else cell
+    runs = cell.lstrip(" ").startswith(FORMULA) or _BLANK.sub("", cell, count=1).startswith(FORMULA)
+    return f"'{cell}" if runs else cell

@@ -24,6 +24,8 @@ from pro.work import Work
 log = logging.getLogger(__name__)
 # The rule id of the alert that says: the answers are kept, but judging them broke.
 JUDGING_FAILED = "JUDGE"
+# The same note of the same person within this is one that was sent twice.
+SAME_PRESS = timedelta(minutes=1)
 OWN = {JUDGING_FAILED: "judging_failed", FREE_TEXT: "free_text"}
 
 
@@ -126,16 +128,25 @@ def acknowledge(work: Work, alert_ids: list[int]) -> Acknowledged:
 
 
 def note(work: Work, source: str, text: str) -> AlertNote:
-    """Keep what a member of staff wrote about the alerts of ``source``. BadData for an empty or endless text."""
+    """Keep what a member of staff wrote about the alerts of ``source``. BadData for an empty or endless text.
+
+    The same words again within SAME_PRESS are the button pressed twice: what was kept is given.
+    """
     text = text.strip()
     if not text or len(text) > 4000:
         raise BadData("note", fields={"text": "empty" if not text else "too_long"})
-    participant_id = work.session.scalar(select(Alert.participant_id).where(Alert.source == source).limit(1))
-    if participant_id is None or work.actor.id is None:
+    alert = work.session.scalar(select(Alert).where(Alert.source == source).order_by(Alert.id).limit(1))
+    if alert is None or work.actor.id is None:
         raise NotFound("alert")
-    row = AlertNote(source=source, participant_id=participant_id, staff_id=work.actor.id, text=text, at=work.now)
+    work.lock(alert)
+    said = {"source": source, "participant_id": alert.participant_id, "staff_id": work.actor.id, "text": text}
+    just_now = select(AlertNote).filter_by(**said).where(AlertNote.at > work.now - SAME_PRESS)
+    same = work.session.scalar(just_now.order_by(AlertNote.id).limit(1))
+    if same is not None:
+        return same
+    row = AlertNote(**said, at=work.now)
     work.session.add(row)
-    work.record("alert.noted", row, participant_id=participant_id)
+    work.record("alert.noted", row, participant_id=alert.participant_id)
     return row
 
 

@@ -18,6 +18,8 @@ from pro.services.phones import e164
 from pro.work import Work
 
 STUDY_NUMBER = re.compile(r"[A-Z0-9][A-Z0-9-]{1,30}")
+# A mobile number or that of an identity card, typed into the wrong field: everybody sees study numbers.
+PERSONAL = re.compile(r"1[3-9][0-9]{9}|[0-9]{17}[0-9X]")
 
 
 def problems(
@@ -148,5 +150,7 @@ def _number(typed: str) -> str:
 def _number_problem(work: Work, plan: str, number: str) -> str:
     if not STUDY_NUMBER.fullmatch(number):
         return "study_number_shape"
+    if PERSONAL.fullmatch(number.replace("-", "")):
+        return "study_number_person"
     query = select(Participant.id).where(Participant.plan == plan, Participant.study_number == number)
     return "taken" if work.session.scalar(query) else ""

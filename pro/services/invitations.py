@@ -63,9 +63,9 @@ def invite(work: Work, email: str, name: str, role: str, language: str, phone: s
     whose invitation still waits.
     """
     email = email.strip().lower()
+    staffing.administrators(work)  # a button that was pressed twice takes turns
     wrong = staffing.wrong_fields(work, email, name, role, language, phone)
-    waiting = work.session.scalars(select(StaffInvitation).where(StaffInvitation.email == email))
-    if "email" not in wrong and any(row.state(work.now) == "open" for row in waiting):
+    if "email" not in wrong and _open(work, email):
         wrong["email"] = "invited"
     if wrong:
         raise BadData("staff", fields=wrong)
@@ -74,11 +74,13 @@ def invite(work: Work, email: str, name: str, role: str, language: str, phone: s
 
 
 def resend(work: Work, invitation_id: int) -> StaffInvitation:
-    """The same invitation with a fresh link; the link from before ends. BadData("invitation_over") once it was used."""
+    """The same invitation with a fresh link; every link from before ends. BadData("invitation_over") once used."""
+    staffing.administrators(work)
     old = _held(work, invitation_id)
     if old.used_at is not None or staffing.number_of(work, old.email) is not None:
         raise BadData("invitation_over")
-    _take_back(work, old)
+    for row in (old, *_open(work, old.email)):
+        _take_back(work, row)
     return _send(work, old.email, old.name, old.role, old.language, old.phone_sealed)
 
 
@@ -182,6 +184,11 @@ def _send(work: Work, email: str, name: str, role: str, language: str, phone_sea
         ),
     )
     return row
+
+
+def _open(work: Work, email: str) -> list[StaffInvitation]:
+    found = work.session.scalars(select(StaffInvitation).where(StaffInvitation.email == email))
+    return [row for row in found if row.state(work.now) == "open"]
 
 
 def _held(work: Work, invitation_id: int) -> StaffInvitation:

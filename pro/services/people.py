@@ -103,7 +103,7 @@ def change_role(work: Work, staff_id: int, role: str, reason: str) -> None:
     """Give somebody another role; their sessions end at once. Failures as in ``_managed``; BadData("people",
     fields={"role": "unknown" | "same_role"}).
     """
-    others = _administrators(work)
+    others = staffing.administrators(work)
     staff = _managed(work, staff_id, reason, {"role": "" if role in ROLES else "unknown"})
     if staff.role == role:
         raise BadData("people", fields={"role": "same_role"})
@@ -115,7 +115,7 @@ def change_role(work: Work, staff_id: int, role: str, reason: str) -> None:
 
 def close(work: Work, staff_id: int, reason: str) -> bool:
     """Close an account: nobody gets in, duty of theirs counts no more, sessions end. False if it was closed."""
-    others = _administrators(work)
+    others = staffing.administrators(work)
     staff = _managed(work, staff_id, reason)
     if staff.disabled_at is not None:
         return False
@@ -227,12 +227,6 @@ def _managed(work: Work, staff_id: int, reason: str, more: Mapping[str, str] | N
         raise BadData("people", fields=wrong)
     work.lock(staff)
     return staff
-
-
-def _administrators(work: Work) -> frozenset[int]:
-    """Who can manage accounts now, held, always in the same order: two who close one another take turns."""
-    query = select(Staff.id).where(Staff.role == "administrator", Staff.disabled_at.is_(None)).order_by(Staff.id)
-    return frozenset(work.session.scalars(query.with_for_update(key_share=True)))
 
 
 def _keep_one(administrators: frozenset[int], staff: Staff) -> None:

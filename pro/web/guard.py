@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Protocol, cast
@@ -22,6 +23,10 @@ REFRESH = "X-Refresh"
 STEPS = {"code": "staff.steps.code", "password": "staff.me.password", "factor": "staff.me.factor"}
 # No way back leads to a page of the way in.
 WAYS_IN = ("sign-in", "sign-out", "code", "kept", "invitation")
+
+
+# What a browser takes for a step up or nowhere; none of our own addresses has a percent sign.
+DOTS = re.compile(r"/\.|%")
 
 
 class Person(Protocol):
@@ -126,7 +131,7 @@ def own_path(wish: str | None) -> str:
     if not wish or not wish.isprintable() or "\\" in wish or len(wish) > 200:
         return board
     parts = urlsplit(wish)
-    if parts.scheme or parts.netloc or "//" in wish or ".." in parts.path or not parts.path.startswith(board):
+    if parts.scheme or parts.netloc or "//" in wish or DOTS.search(parts.path) or not parts.path.startswith(board):
         return board
     return board if parts.path.removeprefix(board).split("/")[0] in WAYS_IN else wish
 

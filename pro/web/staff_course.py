@@ -67,7 +67,10 @@ def card(staff: Person, participant_id: int) -> ResponseReturnValue:
     person = records.participant(work, participant_id)
     work.record("participant.pre_dose_drawn", person, participant_id=person.id)
     name = f"{found.study_number} {found.made_on.isoformat()}.pdf"
-    return send_file(io.BytesIO(printed.pdf), "application/pdf", as_attachment=True, download_name=name)
+    answer = send_file(io.BytesIO(printed.pdf), "application/pdf", as_attachment=True, download_name=name)
+    # As every page: else the browser of a ward keeps the sheet.
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 def _course(participant_id: int, problem: str = "") -> str:

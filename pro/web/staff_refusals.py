@@ -14,6 +14,9 @@ def N_(text: str) -> str:  # noqa: N802  the name that gettext tools know
 REFUSALS: Mapping[str, str] = {
     "study_number_missing": N_("Please type the study number."),
     "study_number_shape": N_("Use 2 to 31 letters, digits and dashes, such as NC-007."),
+    "study_number_person": N_(
+        "This looks like a phone or identity card number. Please type the number that the study gave this person."
+    ),
     "taken": N_("Somebody is already enrolled under this number. Please check it."),
     "phone_invalid": N_(
         "This is not a complete phone number. Type a mainland number, or begin with + and the country code."

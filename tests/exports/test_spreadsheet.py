@@ -18,7 +18,9 @@ def test_the_file_has_its_mark_and_lines_as_rfc_4180_says() -> None:
     assert rows_to_csv(["a", "b"], [['x "y"', "1,2"]]) == b'\xef\xbb\xbfa,b\r\n"x ""y""","1,2"\r\n'
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\tx", "  =1", "\n=1"])
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "+1", "-1", "@x", "\tx", "  =1", "\n=1", "＝1", "＠x", "\u3000=1", "\ufeff=1"]
+)
 def test_what_could_run_does_not(cell: str) -> None:
     assert safe(cell) == f"'{cell}"
 
@@ -33,4 +35,4 @@ def test_every_row_comes_back(rows: list[list[str]]) -> None:
     text = rows_to_csv(["a", "b"], rows).decode("utf-8-sig")
     back = list(csv.reader(io.StringIO(text, newline="")))[1:]
     assert back == [[safe(cell) for cell in row] for row in rows]
-    assert not any(cell.lstrip(" ").startswith(FORMULA) for row in back for cell in row)
+    assert not any(cell.strip().startswith(FORMULA) for row in back for cell in row)

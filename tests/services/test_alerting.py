@@ -362,6 +362,21 @@ def test_a_note_is_kept_under_its_form(ward, clock):
         alerting.note(work, "assessment:999", "x")
 
 
+def test_a_note_that_is_sent_twice_is_kept_once_and_said_again_later_twice(any_ward):
+    any_ward.start().save(bleed=4)
+    source = f"assessment:{any_ward.checkin.assessment_id}"
+
+    def note() -> None:
+        with browser.working(any_ward.house, any_ward.nurse.actor) as work:
+            alerting.note(work, source, "phoned, nobody there")
+
+    browser.at_once(note, note)
+    assert len(any_ward.rows(AlertNote)) == len(any_ward.events("alert.noted")) == 1
+    any_ward.house.clock.move(minutes=2)
+    note()
+    assert len(any_ward.rows(AlertNote)) == 2
+
+
 def test_an_account_that_was_closed_is_told_nothing(ward, clock):
     with browser.working(ward.house) as work:
         work.session.get_one(Staff, ward.nurse.id).disabled_at = clock.now

@@ -92,6 +92,12 @@ def test_a_study_number_is_one_number_however_it_is_typed(ward, typed):
     assert wrong(ward, study_number="NPC-007") == {"study_number": "taken"}
 
 
+@pytest.mark.parametrize("typed", ["13912345678", "139-1234-5678", "１３９１２３４５６７８", "11010519491231002x"])
+def test_a_number_of_the_person_is_no_study_number(ward, typed):
+    assert wrong(ward, study_number=typed) == {"study_number": "study_number_person"}
+    assert enrol(ward, study_number="23912345678").study_number == "23912345678"
+
+
 @pytest.mark.parametrize("typed", ["", "-1", "A", "A" * 32, "NPC 007", "张三", "NPC_007", "NPC-007\n7"])
 def test_what_is_no_study_number_is_refused(ward, typed):
     assert wrong(ward, study_number=typed) == {"study_number": "study_number_shape"}

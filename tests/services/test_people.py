@@ -176,6 +176,34 @@ def test_two_browsers_accept_one_invitation_and_one_account_comes_of_it(any_ward
     assert len([row for row in any_ward.rows(Staff) if row.email == "new@example.org"]) == 1
 
 
+def test_a_button_pressed_twice_sends_one_invitation(any_ward):
+    here = office(any_ward)
+    again: list[object] = []
+
+    def invite(by: Account) -> None:
+        try:
+            with browser.working(any_ward.house, by.actor) as work:
+                invitations.invite(work, "new@example.org", "New", "nurse", "en")
+        except BadData as error:
+            again.append(error.details["fields"])
+
+    browser.at_once(lambda: invite(here.first), lambda: invite(here.first))
+    assert again == [{"email": "invited"}]
+    assert len(any_ward.rows(StaffInvitation)) == 1
+
+
+def test_sending_an_old_invitation_again_ends_every_other_link_to_the_same_account(ward, clock):
+    here = office(ward)
+    invited(ward, here)
+    clock.move(hours=73)
+    second = invited(ward, here)
+    with browser.working(ward.house, here.first.actor) as work:
+        invitations.resend(work, min(row.id for row in ward.rows(StaffInvitation)))
+    with browser.working(ward.house) as work, pytest.raises(CodeExpired, match="revoked"):
+        invitations.opened(work, second)
+    assert [row.state(clock.now) for row in ward.rows(StaffInvitation)].count("open") == 1
+
+
 def test_the_mail_names_nobody_and_the_link_is_kept_as_a_fingerprint(ward):
     token = invited(ward, office(ward))
     (mail,) = ward.mails("staff_invitation")

@@ -242,6 +242,27 @@ def test_everything_that_is_wrong_is_said_at_once(ward):
     assert refused.value.details["fields"] == {"email": "taken"}
 
 
+@pytest.mark.parametrize(
+    "email",
+    [
+        "a@b;c",
+        "<a@b.org>",
+        "a,b@c.org",
+        "a@b.c>",
+        "a@b\u202e",
+        "ü@example.org",
+        "ｎurse@example.org",
+        "a@b..c",
+        "a@b\0.c",
+    ],
+)
+def test_an_address_that_no_mail_reaches_is_refused(ward, email):
+    with browser.working(ward.house) as work:
+        assert staffing.wrong_fields(work, email, "x", "nurse", "en", "") == {"email": "email_invalid"}
+        for fine in ("a.b+c'd@mail-1.example.org", "root@localhost", "A_1%@xn--fiqs8s.example"):
+            assert staffing.wrong_fields(work, fine, "x", "nurse", "en", "") == {}
+
+
 def test_a_password_is_kept_as_a_hash_only(ward):
     assert all(row.password_hash.startswith("$argon2id$") for row in ward.rows(Staff))
 

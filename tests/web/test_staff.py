@@ -338,6 +338,8 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_holds_no_name(app: Flask, hou
         "//elsewhere.example/staff/",
         "/\\elsewhere.example",
         "/staff/../../elsewhere",
+        "/staff/%2e%2e/%2E./elsewhere",
+        "/staff/./sign-out",
         "/staff//elsewhere.example",
         "javascript:alert(1)",
         "/a/some-token",

@@ -234,6 +234,7 @@ def test_the_longest_sheet_is_one_page_of_a4(
     answer = desk.client.get(f"{path.replace('course', 'pre-dose.pdf')}?lang={language}")
     assert (answer.status_code, answer.mimetype) == (200, "application/pdf")
     assert "attachment" in answer.headers["Content-Disposition"]
+    assert answer.headers["Cache-Control"] == "no-store"
     document = pypdfium2.PdfDocument(io.BytesIO(answer.data))
     assert len(document) == 1
     page = document[0]
