@@ -17,12 +17,13 @@ demo-reset: ## throw the demonstration's data away and fill it anew
 	@sh deploy/install.sh requirements.txt
 	@$(BIN)/flask demo reset
 
+# Three at a time on two cores: whoever drives a browser mostly waits for it.
 test: dependencies ## install what tests need, then run all of them
 	@sh tests/needs.sh
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
 test-fast: dependencies ## the tests that need no browser
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not journey"
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not journey"
 
 check: dependencies ## lint, format, types, security, templates, translations, schemas
 	@$(BIN)/ruff check .

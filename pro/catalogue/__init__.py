@@ -39,7 +39,8 @@ class Catalogue:
 
     ``working``: plan id -> the working days of its calendar, with the site's own days laid over them. ``gateway``: what
     the site's SMS gateway takes. ``importance``: instrument id -> what its scores mean, where that was published.
-    ``terms``: of adverse events, and by language what each is called and means.
+    ``terms``: of adverse events, and by language what each is called and means. ``plan_texts``: plan id -> its
+    file, for whoever wants to try changes of it.
     """
 
     instruments: Mapping[str, Instrument]
@@ -53,6 +54,7 @@ class Catalogue:
     importance: Mapping[str, Importance] = field(default_factory=lambda: MappingProxyType({}))
     terms: Terms = field(default_factory=Terms)
     term_words: Mapping[str, Mapping[str, TermWords]] = field(default_factory=lambda: MappingProxyType({}))
+    plan_texts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def working_days(self, plan_id: str) -> WorkingDays:
         """The working days of a plan's calendar; Monday to Friday for one that was put together by hand."""
@@ -126,6 +128,7 @@ def read(
         importance=MappingProxyType({path.stem: read_importance(path, known) for path in meanings}),
         terms=terms,
         term_words=term_words,
+        plan_texts=MappingProxyType({path.stem: path.read_text(encoding="utf-8") for path in _plan_files(plans)}),
     )
 
 
@@ -139,13 +142,17 @@ def _check_lexicons(where: Path, plans: Iterable[Plan], screens: Mapping[str, Le
             raise CatalogueError(where, f"plan {plan.id}", f"text_advice names no class: {', '.join(unknown)}.")
 
 
+def _plan_files(directories: Iterable[Path]) -> Iterable[Path]:
+    # A site's own file takes the place of a built-in one of the same name.
+    return {path.name: path for directory in directories for path in _files(directory)}.values()
+
+
 def _read_plans(
     directories: Iterable[Path], instruments: Mapping[str, Instrument], translations: Path, languages: tuple[str, ...]
 ) -> tuple[Mapping[str, Plan], Mapping[tuple[str, str], PlanWords]]:
     plans: dict[str, Plan] = {}
     plan_words: dict[tuple[str, str], PlanWords] = {}
-    # A site's own file takes the place of a built-in one of the same name.
-    for path in {path.name: path for directory in directories for path in _files(directory)}.values():
+    for path in _plan_files(directories):
         plan = read_plan(path, instruments)
         if plan.id in plans:
             raise CatalogueError(path, "id", f"There is already a plan called “{plan.id}”.")

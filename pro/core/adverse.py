@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
+from typing import Protocol, TypeVar
 
 # A report and an event belong together if so many days or fewer lie between them.
 NEAR = timedelta(days=14)
@@ -40,6 +41,21 @@ class Terms:
     terms: Mapping[str, Term] = field(default_factory=lambda: MappingProxyType({}))
     suggested: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     report_hours: int = 24
+
+
+class Dated(Protocol):
+    """What was graded from a day on."""
+
+    @property
+    def from_on(self) -> date | None: ...
+
+
+G = TypeVar("G", bound=Dated)
+
+
+def standing(gradings: Iterable[G]) -> list[G]:
+    """Those of one event that stand: a newer grading from the same day on takes the older one's place."""
+    return list({one.from_on: one for one in gradings}.values())
 
 
 @dataclass(frozen=True, slots=True)

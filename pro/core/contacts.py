@@ -15,7 +15,7 @@ _BETWEEN = rf"(?:[{_SET}]{{0,3}}|/|(?<={_DIGIT}{{3}})[,，、:：;；|]\s?(?={_D
 _DAY = r"(?<!\d)(?:19|20)\d{2}(?P<sign>[-/.])\d{1,2}(?P=sign)\d{1,2}(?!\d)(?:[ T]\d{1,2}:\d{2}(?::\d{2})?(?!\d))?"
 _NUMBER = rf"[(（]?[+＋]?{_DIGIT}(?:{_BETWEEN}{_DIGIT}){{{LEAST - 1},}}[xX]?"
 _AT = r"(?:\s?[@＠]\s?|\s?[\[(（]at[\])）]\s?)"
-_MAIL = rf"[A-Za-z0-9._%+\-]+{_AT}[A-Za-z0-9\-]+(?:[.．。][A-Za-z0-9\-]+)+"
+_MAIL = rf"[A-Za-z0-9._%+\-]+{_AT}[\w\-]+(?:[.．。][A-Za-z0-9\-]+)+"
 _FOUND = re.compile(rf"(?P<mail>{_MAIL})|(?P<day>{_DAY})|{_NUMBER}")
 
 

@@ -1,4 +1,4 @@
-"""Adverse events: a clinician judges, signs, and grades again; a serious one is passed on within 24 hours."""
+"""Adverse events: a clinician judges, signs, and grades again; a serious one is passed on in time."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Select, select
 
 from pro.core.level import Level
-from pro.models import Alert, Assessment, Participant, Staff
+from pro.models import Alert, Assessment, Call, Participant, Staff
 from pro.services import duties, handling, telling
 from pro.services.alerting import JUDGING_FAILED
 from pro.services.circumstances import SILENCE
@@ -23,6 +23,8 @@ from pro.work import Work
 ULCER = "mucosal_ulcer"
 # A bleeding of somebody with an ulcer: whoever reads of it needs the ulcer's case.
 SENTINEL = "sentinel_bleed"
+# What came of a call after which nobody need be asked to reach the participant.
+REACHED = ("reached", "reached_relative", "refused", "died")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Case:
     of the ladder, while something loud waits. ``holder_id``: who holds it.
     ``missed``: no answer raised them, but a form that stayed empty;
     ``written``: a text that came by itself.
+    ``phoned``: what came of the last call since the alert that reached somebody (one of REACHED), made ``phoned_at``.
     """
 
     alert_id: int
@@ -53,6 +56,8 @@ class Case:
     next_step: NextStep | None
     missed: bool
     written: bool
+    phoned_at: datetime | None
+    phoned: str
 
 
 def open_cases(work: Work, language: str, participant_id: int | None = None) -> list[Case]:
@@ -113,7 +118,8 @@ def _cases(work: Work, query: Select[Alert, Participant, Assessment], language: 
     held = handling.holders(work, (alert for rows in groups.values() for alert, _p, _a in rows))
     # Read once: a query for each case would make a long board slow.
     roster = duties.read(work) if groups else None
-    cases = [_case(work, rows, held.get(source), roster, language) for source, rows in groups.items()]
+    calls = _calls(work, [rows[0][0] for rows in groups.values()])
+    cases = [_case(work, rows, held.get(source), roster, calls, language) for source, rows in groups.items()]
     return sorted(cases, key=lambda case: (case.acknowledged_by is not None, -case.level, case.raised_at))
 
 
@@ -122,6 +128,7 @@ def _case(
     rows: list[tuple[Alert, Participant, Assessment]],
     holder: Holder | None,
     roster: Roster | None,
+    calls: Sequence[Call],
     language: str,
 ) -> Case:
     participant, assessment = rows[0][1], rows[0][2]
@@ -134,6 +141,8 @@ def _case(
     )
     level = max(alert.level for alert in waiting or alerts)
     holder = None if waiting else holder
+    raised_at = min(alert.raised_at for alert in waiting or alerts)
+    since = [call for call in calls if call.participant_id == participant.id and call.at >= raised_at]
     return Case(
         alert_id=alerts[0].id,
         source=alerts[0].source,
@@ -142,7 +151,7 @@ def _case(
         level=Level(level),
         rules=[alert.rule for alert in alerts],
         sentence=_sentence(work, participant.plan, alerts, assessment, language),
-        raised_at=min(alert.raised_at for alert in waiting or alerts),
+        raised_at=raised_at,
         answered_at=_answered_at(assessment) if assessment else None,
         acknowledged_by=holder.name if holder else None,
         holder_id=holder.staff_id if holder else None,
@@ -152,7 +161,18 @@ def _case(
         next_step=telling.next_step(work, work.catalogue.plans.get(participant.plan), waiting, roster),
         missed=alerts[0].source.startswith(SILENCE),
         written=alerts[0].source.startswith(SOURCE),
+        phoned_at=since[-1].at if since else None,
+        phoned=since[-1].outcome if since else "",
     )
+
+
+def _calls(work: Work, alerts: Sequence[Alert]) -> list[Call]:
+    """The calls since the first of ``alerts`` that reached somebody, oldest first, of all their participants."""
+    if not alerts:
+        return []
+    theirs = Call.participant_id.in_({alert.participant_id for alert in alerts})
+    query = select(Call).where(theirs, Call.outcome.in_(REACHED), Call.at >= min(alert.raised_at for alert in alerts))
+    return list(work.session.scalars(query.order_by(Call.at, Call.id)))
 
 
 def _answered_at(assessment: Assessment) -> datetime | None:

@@ -162,8 +162,9 @@ def withdrawn_by(work: Work, participant: Participant) -> str:
 def no_further_use(work: Work, plan_id: str) -> list[int]:
     """Who of a study withdrew and asked that their data be used no further: figures and trials leave them out."""
     query = select(Consent.participant_id).join(Participant, Participant.id == Consent.participant_id)
-    # Of one that was taken back the row stays.
-    query = query.where(Participant.plan == plan_id, Consent.scope == NO_USE, Participant.withdrawn_at.is_not(None))
+    # Of a withdrawal that was taken back the row stays: what counts was ended by the one that stands.
+    standing = Consent.withdrawn_at == Participant.withdrawn_at
+    query = query.where(Participant.plan == plan_id, Consent.scope == NO_USE, standing)
     return sorted(set(work.session.scalars(query)))
 
 

@@ -15,7 +15,7 @@ from pro.core.plan import Calendar, PlanWords
 from pro.core.schedule import Expected
 from pro.errors import NotFound
 from pro.models import Anchor, Event, Participant
-from pro.services import cases, circumstances, ledger, planning
+from pro.services import cases, circumstances, consents, ledger, planning
 from pro.services.dates import local_date, pure
 from pro.services.ledger import Counts, Line
 from pro.services.planning import Preview
@@ -270,8 +270,10 @@ def standing(work: Work, participant: Participant, language: str) -> Standing | 
         return None
     lines = ledger.lines(work, participant, language)
     coming = [line for line in lines if line.status == "not_open"]
+    # What staff may still enter of somebody who withdrew is not theirs who wants no further use of the data.
+    over = not participant.is_active and participant.id in consents.no_further_use(work, plan.id)
     return Standing(
-        awaited=tuple(line for line in lines if line.status in AWAITED),
+        awaited=() if over else tuple(line for line in lines if line.status in AWAITED),
         next=coming[0] if coming and participant.is_active else None,
         unexplained=ledger.counts(lines).unexplained,
     )

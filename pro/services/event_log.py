@@ -121,12 +121,11 @@ def spans(work: Work, participant_id: int, language: str) -> list[Span]:
 
 
 def _over_time(rows: Sequence[Grading]) -> tuple[tuple[date, int], ...]:
-    """From which day on it had which grade. A newer grading from the same day on takes an older one's place."""
-    newest = {row.from_on: row.grade for row in rows if row.from_on and row.grade}
+    """From which day on it had which grade."""
     found: list[tuple[date, int]] = []
-    for on, grade in newest.items():
-        if not found or found[-1][1] != grade:
-            found.append((on, grade))
+    for row in pure.standing(rows):
+        if row.from_on and row.grade and (not found or found[-1][1] != row.grade):
+            found.append((row.from_on, row.grade))
     return tuple(found)
 
 
@@ -206,7 +205,8 @@ def _happened(work: Work) -> list[Happened]:
     found = []
     for event in events:
         rows = graded.get(event.id, [])
-        severe = [row.from_on for row in rows if row.from_on and row.grade and row.grade >= pure.SEVERE]
+        standing = pure.standing(rows)
+        severe = [row.from_on for row in standing if row.from_on and row.grade and row.grade >= pure.SEVERE]
         sources = frozenset(row.source for row in rows if row.source)
         found.append(
             Happened(

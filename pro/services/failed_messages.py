@@ -49,20 +49,26 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """``at`` is None: it is off the board now. Else nothing was changed: ``name`` had done it before, ``at``."""
+    """What came of it: "" it is off the board now. Else nothing was changed: "before" ``name`` had done it, ``at``;
+    "arrived" it was sent since.
+    """
 
+    why: str = ""
     name: str = ""
     at: datetime | None = None
 
 
-def failed(work: Work, language: str) -> Failed:
-    """What nobody has seen to. What is about a closed alert, or somebody who left or died, asks for nothing more."""
+def failed(work: Work, language: str, study: str = "") -> Failed:
+    """What nobody has seen to. What is about a closed alert, or somebody who left or died, asks for nothing more.
+
+    ``study``: a plan's id; what is about nobody belongs to every study.
+    """
     query = (
         select(Message, Participant.study_number, Staff.name)
         .outerjoin(Participant, Participant.id == Message.participant_id)
         .outerjoin(Alert, Alert.id == Message.alert_id)
         .outerjoin(Staff, Staff.id == Message.staff_id)
-        .where(*_waiting())
+        .where(*_waiting(study))
         .order_by(Message.id.desc())
         .limit(MOST)
     )
@@ -80,30 +86,36 @@ def failed(work: Work, language: str) -> Failed:
         )
         for message, study_number, name in work.session.execute(query)
     ]
-    return Failed(rows, len(rows) if len(rows) < MOST else _number(work))
+    return Failed(rows, len(rows) if len(rows) < MOST else _number(work, study))
 
 
 def settle(work: Work, message_id: int) -> Settled:
     """Somebody has done what the failure asked for, mostly phoned. NotFound for a message that never failed."""
     message = work.session.get(Message, message_id, with_for_update=True, populate_existing=True)
-    if message is None or message.template in ELSEWHERE or (message.failed_at is None and not _tried(message)):
+    if message is None or message.template in ELSEWHERE:
+        raise NotFound("message")
+    if message.failed_at is None and message.sent_at is not None:
+        return Settled("arrived")
+    if message.failed_at is None and not _tried(message):
         raise NotFound("message")
     if message.settled_at is not None:
         first = work.session.get(Staff, message.settled_by or 0)
-        return Settled(first.name if first else "", message.settled_at)
+        return Settled("before", first.name if first else "", message.settled_at)
     message.settled_at, message.settled_by = work.now, work.actor.id
     new = {"channel": message.channel, "template": message.template}
     work.record("message.settled", message, participant_id=message.participant_id, new=new)
     return Settled()
 
 
-def _number(work: Work) -> int:
+def _number(work: Work, study: str) -> int:
     query = select(func.count()).select_from(Message).outerjoin(Participant, Participant.id == Message.participant_id)
-    return work.session.scalar(query.outerjoin(Alert, Alert.id == Message.alert_id).where(*_waiting())) or 0
+    return work.session.scalar(query.outerjoin(Alert, Alert.id == Message.alert_id).where(*_waiting(study))) or 0
 
 
-def _waiting() -> tuple[ColumnElement[bool], ...]:
+def _waiting(study: str) -> tuple[ColumnElement[bool], ...]:
+    # By failed_at either half has an index of its own: sent messages are millions.
     in_vain = and_(
+        Message.failed_at.is_(None),
         Message.repeat == "prefer_duplicate",
         Message.sent_at.is_(None),
         Message.dropped_at.is_(None),
@@ -114,9 +126,16 @@ def _waiting() -> tuple[ColumnElement[bool], ...]:
         or_(Message.failed_at.is_not(None), in_vain),
         Message.template.not_in(ELSEWHERE),
         Alert.resolved_at.is_(None),
+        *((_about(study),) if study else ()),
         or_(Message.alert_id.is_not(None), and_(Participant.withdrawn_at.is_(None), Participant.died_at.is_(None))),
     )
 
 
+def _about(study: str) -> ColumnElement[bool]:
+    theirs = select(Participant.id).where(Participant.plan == study)
+    nobody = and_(Message.participant_id.is_(None), Message.alert_id.is_(None))
+    return or_(Message.participant_id.in_(theirs), Alert.participant_id.in_(theirs), nobody)
+
+
 def _tried(message: Message) -> bool:
-    return message.repeat == "prefer_duplicate" and message.sent_at is None and message.tries >= TRIED_IN_VAIN
+    return message.repeat == "prefer_duplicate" and message.dropped_at is None and message.tries >= TRIED_IN_VAIN

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from pro.core.level import Level
 from pro.models import Participant
-from pro.services import awaited
+from pro.services import awaited, failed_messages
 from pro.services.awaited import Awaited
 from pro.services.cases import Case
 from pro.services.failed_messages import Failed
@@ -63,12 +63,11 @@ def narrowed(work: Work, board: Board, narrow: Narrow, language: str) -> Board:
         return [case for case in rows if _fits(work, case, narrow) and _about(case.participant_id, inside)]
 
     plain = narrow.level is None and narrow.owner in ("", "nobody")
-    failed = [row for row in board.failed.messages if plain and _about(row.participant_id, inside)]
     return replace(
         board,
         unacknowledged=taken(board.unacknowledged),
         in_hand=taken(board.in_hand),
-        failed=Failed(failed, len(failed)),
+        failed=_failed(work, board, narrow, language) if plain else Failed([], 0),
         awaited=_awaited(work, board, narrow, language),
         tasks=kept(board.tasks),
         locked_cards=kept(board.locked_cards),
@@ -85,6 +84,10 @@ def narrowed(work: Work, board: Board, narrow: Narrow, language: str) -> Board:
             threads=[row for row in board.texts.threads if kept([row], row.level)],
         ),
     )
+
+
+def _failed(work: Work, board: Board, narrow: Narrow, language: str) -> Failed:
+    return failed_messages.failed(work, language, narrow.study) if narrow.study else board.failed
 
 
 def _awaited(work: Work, board: Board, narrow: Narrow, language: str) -> Awaited:
@@ -121,6 +124,5 @@ def _inside(work: Work, board: Board, study: str) -> set[int] | None:
         board.texts.threads,
     )
     known = {row.participant_id for rows in lists for row in rows}
-    known |= {row.participant_id for row in board.failed.messages if row.participant_id is not None}
     query = select(Participant.id).where(Participant.id.in_(known), Participant.plan == study)
     return set(work.session.scalars(query))

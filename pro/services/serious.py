@@ -41,6 +41,7 @@ def unreported(work: Work, language: str) -> list[SeriousDue]:
         found.setdefault(event.id, (event, person, []))[2].append(row)
     due = []
     for event, person, rows in found.values():
+        # Once serious it is to be reported, whatever was graded since.
         known = min(row.known_at for row in rows if row.serious and row.known_at)
         due.append(
             SeriousDue(

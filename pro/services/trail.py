@@ -301,7 +301,11 @@ def _answers(work: Work, event: Event, form: Assessment, words: Words) -> tuple[
         state, value = new.get(name, ["given", None])
         after = _said(item, words, value) if state == "given" else state
         before = _said(item, words, old[name]) if old.get(name) is not None else None
-        found.append(Fact(words.items[name].plain if item.kind != "list" else name, before, after, is_item=True))
+        found.append(
+            Fact(
+                words.items[name].plain if item.kind != "list" else words.items[name].short, before, after, is_item=True
+            )
+        )
     return tuple(found)
 
 

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, select
 
+from pro.core import adverse, stopping
 from pro.core import anchors as dated
-from pro.core import stopping
 from pro.core.plan import Plan
 from pro.core.stopping import Counts
 from pro.models import AdverseEvent, Alert, Anchor, Circumstance, Decision, Endoscopy, Grading, Participant
@@ -210,7 +210,7 @@ def judged_of(plan: Plan) -> ColumnElement[bool]:
 
 
 def _judged(work: Work, plan: Plan, ids: Sequence[int], names: Mapping[int, str]) -> dict[int, list[Graded]]:
-    """What clinicians graded under the ulcer's terms. A newer grading from the same day on takes an older one's place.
+    """What clinicians graded under the ulcer's terms and stands.
 
     An event that became milder keeps its worst grade here: the rule counts what happened.
     """
@@ -220,12 +220,17 @@ def _judged(work: Work, plan: Plan, ids: Sequence[int], names: Mapping[int, str]
         .where(Grading.participant_id.in_(ids), judged_of(plan))
         .order_by(Grading.id)
     )
-    newest = {(event.id, row.from_on): (row, event) for row, event in work.session.execute(query)}
+    of_event: dict[int, list[Grading]] = defaultdict(list)
+    terms: dict[int, str] = {}
+    for row, event in work.session.execute(query):
+        of_event[event.id].append(row)
+        terms[event.id] = event.term
     found: dict[int, list[Graded]] = defaultdict(list)
-    for row, event in newest.values():
-        if row.grade is not None and row.from_on is not None:
-            one = Graded(row.grade, row.from_on, names.get(row.staff_id, ""), row.at, event.id, event.term)
-            found[row.participant_id].append(one)
+    for event_id, rows in of_event.items():
+        for row in adverse.standing(rows):
+            if row.grade is not None and row.from_on is not None:
+                one = Graded(row.grade, row.from_on, names.get(row.staff_id, ""), row.at, event_id, terms[event_id])
+                found[row.participant_id].append(one)
     return found
 
 

@@ -50,9 +50,10 @@
     var fresh = new DOMParser().parseFromString(text, "text/html");
     var board = find(document), next = find(fresh);
     if (!next) { throw new Error("no board"); }
-    /* Whoever stands on a link must stand on the same one afterwards. */
+    /* Whoever stands on a link or a button must stand on the same one afterwards. */
     var at = document.activeElement, link = board.contains(at) ? at.getAttribute("href") : null;
-    var button = board.contains(at) && at.closest("#sound");
+    var button = board.contains(at) && at.closest("#sound"), form = board.contains(at) && at.closest(".rows form");
+    var act = form && form.getAttribute("action");
     var chips = board.querySelector(".counts"), along = chips ? chips.scrollLeft : 0;
     board.replaceChildren.apply(board, Array.prototype.slice.call(next.childNodes));
     document.title = fresh.title;
@@ -64,6 +65,13 @@
       Array.prototype.some.call(board.querySelectorAll("a"), function (other) {
         if (other.getAttribute("href") !== link) { return false; }
         other.focus({ preventScroll: true });
+        return true;
+      });
+    }
+    if (act) {
+      Array.prototype.some.call(board.querySelectorAll(".rows form"), function (other) {
+        if (other.getAttribute("action") !== act) { return false; }
+        other.querySelector("button").focus({ preventScroll: true });
         return true;
       });
     }

@@ -18,7 +18,8 @@ from pro.services import audit, trail
 from pro.services.trail import Line, Pick
 from pro.web import guard, site, staff_audit_words
 from pro.web.guard import Person, needs
-from pro.web.staff_audit_words import KIND_WORDS, KINDS, fact_name, fact_value, reason_shown, sentence, stamp, who
+from pro.web.staff_audit_facts import fact_name, fact_value, stamp
+from pro.web.staff_audit_words import KIND_WORDS, KINDS, reason_shown, sentence, who
 from pro.web.staff_forms import DATES, choices
 from pro.web.staff_refusals import N_, REFUSALS
 from pro.web.staff_words import word

@@ -56,6 +56,8 @@ class JudgementForm(CareForm):
     whose grades stand on it.
     """
 
+    # Of the study's terms: a serious event is reported within so many.
+    report_hours = 0
     seen = HiddenField()
     shown = HiddenField()
     # Says that what was typed outlives the session.
@@ -72,7 +74,7 @@ class JudgementForm(CareForm):
     )
     serious = RadioField(
         N_("Serious adverse event"),
-        choices=[SelectChoice("yes", N_("Yes, to be reported within 24 hours")), SelectChoice("no", N_("No"))],
+        choices=[SelectChoice("yes", N_("Yes")), SelectChoice("no", N_("No"))],
         validate_choice=False,
     )
     known_at = DateTimeLocalField(N_("Known to be serious since"), format=list(TYPED_MOMENTS))

@@ -62,7 +62,9 @@ def ask(staff: Person, assessment_id: int) -> ResponseReturnValue:
         staff_entry.read_answer(sheet, question, sent, typed)
     if question.id not in typed.given and question.id not in typed.problems:
         typed.problems[question.id] = "new_answer_needed"
-    if typed.problems:
+    left_empty = typed_form.left_empty()
+    if typed.problems or left_empty:
+        typed_form.refuse(left_empty)
         return _form_page(assessment_id, question, typed_form, typed, 400)
     proof = typed_form.proof()
     if proof is None:

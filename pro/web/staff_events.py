@@ -202,6 +202,7 @@ def _form(matter: Matter, typed: Typed) -> JudgementForm:
     words = work.catalogue.term_words.get(language, {})
     suggested = event_log.suspected(work, matter.source) if matter.source else []
     form = JudgementForm(formdata=typed)
+    form.report_hours = site.house().catalogue.terms.report_hours
     if typed is None:
         form.term.data = suggested[0] if suggested else ""
         form.known_at.data = staff_tasks.local_now()

@@ -63,6 +63,7 @@ GOOD_NEWS = frozenset(
         "text_assigned",
         "text_queued",
         "text_set_aside",
+        "message_arrived",
         "message_settled",
         "texts_read",
         "treated",

@@ -65,6 +65,11 @@ class CorrectionForm(SignedForm):
         """The moment as it was typed, local; None for none."""
         return self.heard_at.data
 
+    def left_empty(self) -> dict[str, str]:
+        """What must be said and was not, {field: why}: all of it at once, before the password is tried."""
+        why = {"heard_how": "unknown", "heard_at": "day_and_time_needed", "reason": "why_needed"}
+        return {name: said for name, said in why.items() if not str(self[name].data or "").strip()}
+
 
 class DecisionForm(SignedForm):
     """Approve or refuse a request."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from pro.core.plan import Plan
@@ -34,6 +34,16 @@ NO_PLAN = N_("This file cannot be used as it is. Please mend it and choose it ag
 def show(staff: Person) -> ResponseReturnValue:
     """The empty form."""
     return _page(_plan())
+
+
+@pages.get("/plan.yaml")
+@needs("simulate")
+def file(staff: Person) -> ResponseReturnValue:
+    """The file of the rules in use, to be changed and tried."""
+    plan = _plan()
+    sent = Response(site.house().catalogue.plan_texts[plan.id], mimetype="application/yaml")
+    sent.headers.set("Content-Disposition", "attachment", filename=f"{plan.id}.yaml")
+    return sent
 
 
 @pages.post("")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -17,6 +18,9 @@ from pro.web.staff_forms import CallForm
 from pro.web.staff_page import notify
 
 pages = Blueprint("tasks", __name__)
+
+# What narrows the board, and stays so for whoever goes back to it.
+CHOSEN = ("show", "study", "level", "owner")
 
 
 @pages.get("/tasks/<int(max=2147483647):task_id>")
@@ -54,11 +58,14 @@ def log_without_task(staff: Person, participant_id: int) -> ResponseReturnValue:
 def settle(staff: Person, message_id: int) -> ResponseReturnValue:
     """Take a message that reached nobody off the board: somebody has phoned, or need not."""
     found = failed_messages.settle(site.work(), message_id)
-    if found.at is None:
-        notify("message_settled")
-    else:
+    if found.why == "arrived":
+        notify("message_arrived")
+    elif found.at is not None:
         notify("message_settled_before", name=found.name, at=found.at.isoformat())
-    return redirect(url_for("staff.board"), code=303)
+    else:
+        notify("message_settled")
+    chosen = urlencode({name: request.args[name] for name in CHOSEN if name in request.args})
+    return redirect(f"{url_for('staff.board')}{'?' if chosen else ''}{chosen}", code=303)
 
 
 def blank_form(text: str = "") -> CallForm:

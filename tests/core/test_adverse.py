@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from pro.core.adverse import Happened, Reported, Terms, discordance, report_by, suggestions
+from pro.core.adverse import Happened, Reported, Terms, discordance, report_by, standing, suggestions
 
 DAY = date(2026, 11, 22)
 FITS = {"headache": ("headache",), "mucosal_ulcer": ("pharyngeal_necrosis", "pharyngeal_mucositis")}
@@ -74,3 +75,16 @@ def test_terms_are_offered_in_the_order_of_the_suspicions_each_once():
 def test_a_serious_event_is_reported_within_24_hours():
     known = datetime(2026, 11, 22, 3, 5, tzinfo=UTC)
     assert report_by(known, 24) == datetime(2026, 11, 23, 3, 5, tzinfo=UTC)
+
+
+@dataclass
+class Graded:
+    """A grade from a day on."""
+
+    from_on: date
+    grade: int
+
+
+def test_a_newer_grading_from_the_same_day_takes_the_older_ones_place() -> None:
+    first, milder, again = (Graded(DAY + timedelta(day), n) for day, n in ((1, 3), (5, 2), (1, 1)))
+    assert [one.grade for one in standing([first, milder, again])] == [1, 2]

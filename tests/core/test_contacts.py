@@ -32,6 +32,10 @@ GONE = [
     "86692748",
     "xiulan.wang@mail.example",
     "xiulan＠mail.example.cn",
+    "138,0013,8000",
+    "138、0013、8000",
+    "138_0013_8000",
+    "wang@医院.com",
 ]
 LEFT = [
     "",

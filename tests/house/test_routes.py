@@ -114,6 +114,7 @@ GUARDS = {
     ("GET", "/staff/cohort"): "see_cohort",
     ("GET", "/staff/simulator"): "simulate",
     ("POST", "/staff/simulator"): "simulate",
+    ("GET", "/staff/simulator/plan.yaml"): "simulate",
     ("GET", "/staff/inbox"): "see_inbox",
     ("GET", "/staff/inbox/<int(max=2147483647):participant_id>"): "see_inbox",
     ("POST", "/staff/inbox/<int(max=2147483647):participant_id>"): "reply_text",

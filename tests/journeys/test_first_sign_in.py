@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from pro.db import transaction
 from pro.services import invitations
+from tests.journeys.accessibility import violations
 from tests.journeys.people import PLACES, link_in
 from tests.live import Site
 from tests.make import Study
@@ -49,6 +50,7 @@ def test_from_the_mail_to_the_board(live_site: Site, study: Study, phone: Callab
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Second step: your code")).to_be_visible()
+    assert not violations(page)
     page.get_by_label("Your code", exact=True).fill(codes[0])
     page.get_by_role("button", name="Go on").click()
     expect(page.get_by_role("heading", name="What needs you now")).to_be_visible()

@@ -15,7 +15,7 @@ from tests import browser
 from tests.journeys.accessibility import violations
 from tests.journeys.people import DOUBLE_TAP, Chatter, Nurse, Patient
 from tests.live import Site
-from tests.make import Study
+from tests.make import PLAN, Study
 
 pytestmark = pytest.mark.journey
 LANGUAGES = ("zh_Hans", "en")
@@ -154,6 +154,10 @@ def staff_records(at_desk: Nurse, study: Study, url: str) -> Iterator[str]:
     yield "corrections"
     at_desk.page.goto(f"{url}/staff/participants/{study.chinese.id}/freeze")
     yield "freeze"
+    at_desk.page.goto(f"{url}/staff/freeze/{PLAN}")
+    yield "freeze of the whole study"
+    at_desk.page.goto(f"{url}/staff/participants/{study.chinese.id}/events/new")
+    yield "an adverse event by hand"
     at_desk.page.goto(f"{url}/staff/participants/{study.chinese.id}/consent")
     at_desk.page.locator("#withdraw summary").click()
     at_desk.page.locator("button[value=withdraw]").click()

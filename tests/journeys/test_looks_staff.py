@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, ViewportSize
+from playwright.sync_api import Page, ViewportSize, expect
+from sqlalchemy import select
 
 from pro.db import transaction
-from pro.models import Assessment, Participant
-from pro.services import drills, entering, silence, texting
+from pro.models import Assessment, Message, Participant
+from pro.services import drills, entering, issuing, silence, texting
 from pro.work import House, Work
 from tests import make
 from tests.journeys.people import Nurse
@@ -27,6 +28,7 @@ from tests.make import PLAN, Study
 pytestmark = pytest.mark.journey
 PAPER: Mapping[str, Any] = {"bleed": 0, "breath": 0, "chest": 0, "palp": 0, "faint": 0, "temp": 0, "swallow": 0}
 PHONE, DESK = ViewportSize(width=390, height=900), ViewportSize(width=1280, height=900)
+MESSAGES = "/staff/messages/"
 _numbers = itertools.count(1)
 
 
@@ -50,6 +52,9 @@ def much_to_do(house: House, study: Study) -> ToDo:
         work.actor = study.staff["coordinator"].actor
         person = make.participant(work, f"JW{worker}-{turn:03}")
         task = silence.make_task(work, person, "call", f"call:looks:{person.id}")
+        issuing.send_form(work, person, "qlq_c30", by="link")
+        for message in session.scalars(select(Message).where(Message.participant_id == person.id)):
+            message.failed_at, message.failure = work.now, "phone_unknown"
         own_paper = typed(work, person)
         work.actor = study.staff["nurse"].actor
         paper = typed(work, person)
@@ -86,6 +91,9 @@ def press(page: Page, what: str) -> None:
 def doing(page: Page, url: str, todo: ToDo) -> Iterator[str]:
     """A call, a phone interview, paper, a text of nobody we know, a link, a card, a drill; each also with a problem."""
     person = f"{url}/staff/participants/{todo.person}"
+    page.goto(f"{url}/staff/?show=messages")
+    expect(page.locator(f"form[action*='{MESSAGES}']").first).to_be_visible()
+    yield "messages not sent"
     page.goto(f"{url}/staff/tasks/{todo.task}")
     yield "task"
     press(page, "#log button")
@@ -151,3 +159,20 @@ def test_pages_on_which_something_is_done(
     wrong += looked_at(at_desk.page, "drill confirmed", language)
     assert not wrong, "\n".join(wrong)
     assert not met
+
+
+def test_whoever_stands_on_a_button_of_the_board_stands_on_it_after_a_refresh(
+    live_site: Site, study: Study, nurse: Callable[..., Nurse]
+) -> None:
+    much_to_do(live_site.house, study)
+    page = nurse("coordinator", viewport=DESK).opens(f"{live_site.url}/staff/?show=messages&lang=en").page
+    form = page.locator(f"form[action*='{MESSAGES}']").first
+    action = form.get_attribute("action")
+    form.locator("button").focus()
+    # The browser says so when somebody comes back to the tab; the page then refreshes at once.
+    with page.expect_response(lambda answer: answer.request.headers.get("x-refresh") == "1"):
+        page.evaluate(
+            "document.querySelector('.rows').id = 'old'; document.dispatchEvent(new Event('visibilitychange'))"
+        )
+    expect(page.locator("#old")).to_have_count(0)
+    expect(page.locator(f"form[action='{action}'] button")).to_be_focused()

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from pro.db import transaction
 from pro.models import Answer, Assessment
 from tests import browser, make
+from tests.journeys.accessibility import violations
 from tests.journeys.people import PLACES, Nurse, Patient
 from tests.live import Site
 from tests.make import PASSWORD, Study
@@ -41,6 +42,7 @@ def test_a_wrong_button_is_corrected_by_two_people(
     doctor = nurse("investigator", **PLACES[place])
     doctor.opens(f"{live_site.url}/staff/")
     doctor.page.goto(address)
+    assert not violations(doctor.page)
     doctor.page.fill("input[name=password]", PASSWORD)
     doctor.page.locator("button[value=approve]").click()
     expect(doctor.page.get_by_role("status").first).to_contain_text("Approved and signed")

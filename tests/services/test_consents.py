@@ -12,6 +12,7 @@ from pro.errors import BadData, CodeExpired, NotAllowed
 from pro.models import Anchor, Consent, Message, Participant
 from pro.services import access, consents, enrolment, issuing, leaving, planning
 from tests import browser
+from tests.make import PLAN
 from tests.services.test_enrolment import enrol, wrong
 from tests.services.ward import Ward
 
@@ -173,6 +174,21 @@ def test_withdrawn_for_good_after_that_no_consent_stands(any_ward, clock):
             take_back(any_ward)
     assert [(entry.told, entry.restored) for entry in entries(any_ward)] == [("told 1", True), ("told 0", False)]
     assert all(entry.withdrawn_at for entry in entries(any_ward))
+
+
+def test_what_was_asked_for_by_a_withdrawal_that_was_taken_back_is_asked_no_more(any_ward, clock):
+    def unused() -> list[int]:
+        with browser.working(any_ward.house) as work:
+            return consents.no_further_use(work, PLAN)
+
+    withdraw(any_ward, "data")
+    assert unused() == [any_ward.participant_id]
+    clock.move(hours=1)
+    take_back(any_ward)
+    assert unused() == []
+    clock.move(hours=1)
+    withdraw(any_ward, "questions")
+    assert unused() == []
 
 
 def test_taken_back_by_two_at_once_one_consent_stands(any_ward):

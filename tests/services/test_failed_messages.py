@@ -50,7 +50,7 @@ def test_who_sees_to_it_takes_it_off_the_list_and_a_second_sees_who_was_first(al
     assert left(alarmed) == Failed([second], 1)
     done = clock.now
     clock.move(minutes=1)
-    assert settle(alarmed, alarmed.coordinator, first.id) == failed_messages.Settled(alarmed.nurse.name, done)
+    assert settle(alarmed, alarmed.coordinator, first.id) == failed_messages.Settled("before", alarmed.nurse.name, done)
     assert [event.actor_id for event in alarmed.events("message.settled")] == [alarmed.nurse.id]
 
 
@@ -106,3 +106,33 @@ def test_what_is_cut_off_is_counted(alarmed: Ward, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(failed_messages, "MOST", 1)
     found = left(alarmed)
     assert (len(found.messages), found.number) == (1, 2)
+
+
+def test_what_arrived_meanwhile_needs_nobody(alarmed: Ward, clock: Clock) -> None:
+    message = left(alarmed).messages[0].id
+
+    def arrive(work: Work) -> None:
+        row = work.session.get_one(Message, message)
+        row.failed_at, row.sent_at = None, clock.now
+
+    change(alarmed, arrive)
+    assert settle(alarmed, alarmed.nurse, message) == failed_messages.Settled("arrived")
+    assert alarmed.events("message.settled") == []
+
+
+def test_a_study_has_its_own_and_what_is_about_nobody(alarmed: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut off after it is chosen: the newest of all studies may be none of its own."""
+    monkeypatch.setattr(failed_messages, "MOST", 1)
+
+    def about_nobody(work: Work) -> None:
+        first = work.session.query(Message).order_by(Message.id).first()
+        assert first is not None
+        first.alert_id = first.participant_id = None
+
+    with browser.working(alarmed.house) as work:
+        numbers = [failed_messages.failed(work, "en", study).number for study in ("", "npc_reirradiation", "another")]
+    assert numbers == [2, 2, 0]
+    change(alarmed, about_nobody)
+    with browser.working(alarmed.house) as work:
+        numbers = [failed_messages.failed(work, "en", study).number for study in ("", "npc_reirradiation", "another")]
+    assert numbers == [2, 2, 1]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
 from pro.core.level import Level
-from pro.models import Assessment
+from pro.models import Assessment, Message
 from pro.services import awaited, narrowing, texting, todo
-from pro.services.failed_messages import Failed, FailedMessage
+from pro.services.failed_messages import Failed
 from pro.services.narrowing import Narrow
 from tests import browser, make
 from tests.services.ward import Ward
@@ -72,12 +71,16 @@ def test_rows_without_a_level_or_an_owner(busy):
 
 
 def test_a_mail_to_staff_that_failed_belongs_to_every_study(busy):
-    failed = FailedMessage(1, None, "Nurse", "email", "alert", "", busy.house.clock(), False)
-    about = replace(failed, id=2, participant_id=busy.participant_id)
-    with browser.working(busy.house, busy.nurse.actor) as work:
-        whole = replace(todo.board(work, "en"), failed=Failed([failed, about], 2))
-        assert narrowing.narrowed(work, whole, Narrow(study="another"), "en").failed.messages == [failed]
-        assert narrowing.narrowed(work, whole, Narrow(level=Level.URGENT), "en").failed == Failed([], 0)
+    with browser.working(busy.house) as work:
+        first, *others = work.session.query(Message).order_by(Message.id)
+        first.failed_at = busy.house.clock()
+        first.alert_id = first.participant_id = None
+        others[0].failed_at = busy.house.clock()
+    assert board(busy, Narrow()).failed.number == 2
+    assert [row.id for row in board(busy, Narrow(study="another")).failed.messages] == [first.id]
+    assert board(busy, Narrow(study="another")).failed.number == 1
+    assert board(busy, Narrow(study="npc_reirradiation")).failed.number == 2
+    assert board(busy, Narrow(level=Level.URGENT)).failed == Failed([], 0)
 
 
 @pytest.mark.parametrize(("hours", "today"), [(1, True), (15, True), (16, False), (39, False)])

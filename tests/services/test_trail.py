@@ -38,6 +38,14 @@ def test_old_and_new_answers_stand_in_words(any_ward):
     assert lines[0].ref == any_ward.checkin.ref
 
 
+def test_a_list_is_named_in_words_and_not_by_its_key(any_ward):
+    any_ward.start(language="en").save(other7=())
+    (fact,) = (
+        one for one in read(any_ward, Pick(actions=("answers.saved",))).lines[0].facts if one.new == "none_of_these"
+    )
+    assert " " in fact.key
+
+
 def test_who_may_not_see_answers_sees_only_that_something_was_done(any_ward):
     answered(any_ward)
     administrator = Actor("staff", any_ward.nurse.id, "administrator", "A")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
 from flask import Flask
 
 from pro.db import transaction
 from pro.models import Message
-from pro.work import House
-from tests import browser
-from tests.make import Study
+from pro.services import silence
+from pro.work import Actor, House
+from tests import browser, make
+from tests.make import Clock, Study
 from tests.web.desk import at_desk, bleeds
 
 LEFT_OUT = "1 unacknowledged alert is left out"
@@ -25,6 +29,8 @@ def test_a_narrowed_board_counts_what_it_shows_and_says_what_it_leaves_out(
     desk.open("/staff/?level=urgent&owner=nobody")
     assert LEFT_OUT in desk.page
     assert "Good news" not in desk.page
+    assert "Nothing here to be done" not in desk.page
+    assert "Nothing fits what you chose" in desk.page
     # The title and the sound go by everything that waits, whatever is shown.
     assert "<title>(1) To do</title>" in desk.page
     assert 'data-loud="1"' in desk.page
@@ -61,9 +67,34 @@ def test_a_message_that_reached_nobody_is_seen_to_once(app: Flask, house: House,
     desk.open("/staff/")
     assert "The message is off the list." in desk.page
     assert desk.page.count("Seen to<span") == number - 1
-    desk.post(f"/staff/messages/{first}")
+    again = desk.post(f"/staff/messages/{first}?show=messages&level=urgent&next=/elsewhere")
+    assert again.location == "/staff/?show=messages&level=urgent"
     desk.open("/staff/")
     assert "Nurse had seen to this message" in desk.page
     monitor = at_desk(app, seeded.staff["monitor"])
     monitor.open("/staff/?lang=en")
     assert "Seen to<span" not in monitor.page
+
+
+@pytest.mark.parametrize(("outcome", "told"), [("reached", "Reached the participant"), ("no_answer", "")])
+def test_nobody_is_asked_to_reach_whom_somebody_has_reached_since(
+    app: Flask, house: House, seeded: Study, clock: Clock, outcome: str, told: str
+) -> None:
+    with transaction(house.engine) as session:
+        make.answer(house.work(session), make.sitting(house.work(session), seeded.english.checkin), odor=3)
+    clock.move(minutes=20)
+    desk = at_desk(app, seeded.staff["nurse"])
+    desk.open("/staff/alerts/1?lang=en")
+    assert "Reach by" in desk.page
+    with transaction(house.engine) as session:
+        work = house.work(session)
+        work.actor = Actor("staff", seeded.staff["nurse"].id, "nurse", "")
+        silence.log_call(work, at=work.now, outcome=outcome, text="", participant_id=seeded.english.id)
+    clock.move(days=2)
+    desk = at_desk(app, seeded.staff["nurse"])
+    for path in ("/staff/?lang=en", "/staff/alerts/1?lang=en"):
+        desk.open(path)
+        words = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", desk.page))
+        late = re.search(r"Should have been reached|Reach by", words)
+        assert bool(late) is not bool(told)
+        assert not told or "Phoned" in words

@@ -112,6 +112,7 @@ PAGES: dict[tuple[str, str], tuple[str, set[str], int]] = {
     ("GET", "/staff/cohort"): ("see_cohort", READERS | {"statistician"}, 200),
     ("GET", "/staff/simulator"): ("simulate", LEADS, 200),
     ("POST", "/staff/simulator"): ("simulate", LEADS, 400),
+    ("GET", "/staff/simulator/plan.yaml"): ("simulate", LEADS, 200),
     ("GET", "/staff/ulcers"): ("see_ulcers", READERS | {"statistician"}, 200),
     ("POST", "/staff/ulcers"): ("decide", {"investigator"}, 400),
     ("GET", "/staff/ulcers/{person}"): ("see_ulcers", READERS | {"statistician"}, 200),

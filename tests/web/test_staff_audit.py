@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+from typing import Any
 
+import pytest
 from flask import Flask
 from sqlalchemy import select
 
 from pro.db import transaction
-from pro.models import Event
+from pro.models import Event, Participant
 from pro.services import audit
 from pro.work import House
 from tests.make import Study
@@ -88,3 +91,29 @@ def test_the_chain_is_verified_on_the_page(app: Flask, house: House, seeded: Stu
         connection.exec_driver_sql("UPDATE event SET role = 'x' WHERE id = 2")
     desk.post(PATH, do="verify_anew")
     assert "Event 2, sealed at place 2, is not what was sealed." in desk.page
+
+
+@pytest.mark.parametrize(
+    ("action", "new", "said"),
+    [
+        ("decision.made", {"about": "ulcer", "choice": "pause"}, ("关于：溃疡", "决定：暂停")),
+        ("endoscopy.done", {"done_on": "2026-03-02", "result": "necrosis", "grade": 3}, ("内镜结果：坏死", "分级：3")),
+        ("alert.closed", {"rule": "U01", "disposition": "outpatient"}, ("结局：门诊处理",)),
+        ("adverse_event.recorded", {"term": "epistaxis", "onset": "2026-03-02"}, ("术语：鼻出血", "开始：2026-03-02")),
+        ("grading.signed", {"grade": None, "serious": False, "none": "no_symptom"}, ("严重：否", "没有这个症状")),
+        ("assessment.issued", {"visit": "rt_week.15"}, ("访视：放疗第15次",)),
+        ("circumstance.set", {"ulcer_status": "confirmed"}, ("溃疡：确诊溃疡",)),
+    ],
+)
+def test_what_clinicians_did_is_told_in_the_readers_words(
+    app: Flask, house: House, seeded: Study, action: str, new: dict[str, Any], said: tuple[str, ...]
+) -> None:
+    with transaction(house.engine) as session:
+        work = house.work(session)
+        person = session.get_one(Participant, seeded.chinese.id)
+        work.record(action, person, participant_id=person.id, new=new)
+    desk = at_desk(app, seeded.staff["monitor"])
+    desk.open(f"{PATH}?participant={seeded.chinese.id}&lang=zh_Hans")
+    words = re.sub(r"\s+", "", re.sub(r"<[^>]+>", "", desk.page))
+    for one in said:
+        assert one in words

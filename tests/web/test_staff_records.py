@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flask import Flask
 
 from pro.db import transaction
 from pro.models import Answer, Consent, Correction, Participant
+from pro.services import planning
 from pro.work import House
 from tests import browser
 from tests.make import PASSWORD, PLAN, Clock, Study
@@ -87,6 +90,14 @@ def test_what_is_missing_is_said_and_nothing_typed_is_lost(
         assert session.query(Correction).count() == 0
 
 
+def test_all_that_was_left_empty_is_said_at_once(app: Flask, seeded: Study, answered: str) -> None:
+    desk = at_desk(app, seeded.staff["coordinator"])
+    desk.open(f"{answered}?lang=en")
+    bare = {"item": "bleed", "heard_by": str(seeded.staff["nurse"].id), "password": PASSWORD}
+    assert desk.post(answered, **bare).status_code == 400
+    assert "Please check 4 things" in desk.page
+
+
 def test_frozen_says_who_and_when_and_lets_participants_answer(
     app: Flask, house: House, clock: Clock, seeded: Study, answered: str
 ) -> None:
@@ -108,6 +119,29 @@ def test_frozen_says_who_and_when_and_lets_participants_answer(
     browser.press_start(house, seeded.chinese.qlq).save(Q1=2)
     desk.open(f"/staff/participants/{seeded.chinese.id}")
     assert desk.page.count("Answered after the freeze.") == 1
+
+
+@pytest.mark.parametrize(("scope", "may_enter"), [("questions", True), ("data", False)])
+def test_of_who_withdrew_nothing_is_awaited(
+    app: Flask, house: House, seeded: Study, scope: str, may_enter: bool
+) -> None:
+    with transaction(house.engine) as session:
+        planning.plan_anew(house.work(session), session.get_one(Participant, seeded.chinese.id))
+    record = f"/staff/participants/{seeded.chinese.id}"
+    desk = at_desk(app, seeded.staff["coordinator"])
+    desk.open(record)
+    assert "Awaited now" in desk.page
+    assert "Before treatment · How you are" in desk.page
+    desk.post(f"{record}/consent", do="withdraw", scope=scope, told="care goes on")
+    desk.open(record)
+    assert "Awaited now" not in desk.page
+    assert ("Withdrawal · How you are" in desk.page) is may_enter
+    # The way back, and the reason in words, not in the programme's own.
+    desk.open(f"{record}/consent")
+    (back,) = re.findall(r'href="([^"]+kind=withdrawal[^"]*)"', desk.page)
+    desk.open(back)
+    assert "Take this date back" in desk.page
+    assert "consent withdrawn, no more questions" in desk.page
 
 
 def test_consent_is_withdrawn_with_one_form(app: Flask, house: House, seeded: Study) -> None:

@@ -140,3 +140,11 @@ def test_nothing_in_the_file_becomes_markup(desk: Desk) -> None:
         assert "<b>" not in shown
         assert "&lt;b&gt;tea" in shown
         assert "%(x)s" in said(desk, language, changed("facts: [pd1,", "facts: [pd1, '%(x)s',"))
+
+
+def test_the_file_of_the_rules_in_use_is_there_to_be_changed(desk: Desk) -> None:
+    desk.open(f"{SIMULATOR}?lang=en")
+    (path,) = re.findall(r'href="([^"]+plan\.yaml[^"]*)"', desk.page)
+    answer = desk.open(path)
+    assert answer.get_data(as_text=True) == TEXT
+    assert FILE in answer.headers["Content-Disposition"]

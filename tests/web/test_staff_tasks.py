@@ -64,7 +64,7 @@ def test_the_board_says_when_a_call_is_overdue(desk: Desk, ward: Ward, clock: Cl
         desk.open("/staff/")
     desk.sign_in(ward.coordinator)
     desk.open("/staff/")
-    assert "Should have been called from yesterday 08:00" in desk.page
+    assert "Call overdue since yesterday 08:00" in desk.page
 
 
 def test_an_empty_board_says_so_for_calls_too(app: Flask, seeded: Study) -> None:
