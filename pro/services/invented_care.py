@@ -44,9 +44,7 @@ def handled(work: Work, person: Participant, staff: Mapping[str, Staff], passwor
         asked = endoscopies.ask(work, person)
         work.now = real - SEEN
         day = local_date(work.now, person.time_zone)
-        endoscopies.done(
-            work, person, asked.id, done_on=day, result="ulcer", grade="3", finding="鼻咽后壁溃疡，约 1.5 cm。"
-        )
+        endoscopies.done(work, person, asked.id, done_on=day, result="ulcer", grade="3", finding=ULCER)
         planning.set_anchors(work, person, [Change("ulcer_confirmed", 1, day)])
         work.now = real - GRADED
         said = Judgement(
