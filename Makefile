@@ -47,8 +47,8 @@ schemas: dependencies ## write the JSON Schemas that editors use for the data fi
 requirements: dependencies ## pin requirements*.in anew
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@for name in requirements requirements-alibaba requirements-dev; do \
-		$(BIN)/uv pip compile --quiet --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url \
-			--no-header --output-file $$name.txt $$name.in; done
+		$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-build --no-strip-extras \
+			--generate-hashes --no-emit-index-url --no-header --output-file $$name.txt $$name.in; done
 
 bench: dependencies ## measure everything in bench/ and write docs/performance.md
 	@$(BIN)/python -m bench

@@ -1,6 +1,9 @@
 #!/bin/sh
 # Makes .venv and installs one list of pinned packages into it, but only when that list changed.
 # Usage: sh deploy/install.sh requirements.txt
+# A list is complete: every package that another one needs stands in it, with its hashes. So pip resolves nothing
+# (--no-deps), builds nothing (--only-binary), and `pip check` proves afterwards that nothing is missing. With a resolver, a
+# release of today may be asked for by a list of last month, and the install ends.
 set -eu
 cd "$(dirname "$0")/.."
 list=$1
@@ -22,8 +25,7 @@ find_python() {
     exit 1
 }
 
-# A virtual environment whose Python went away (an upgrade, a moved folder) is made anew.
-if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+make_environment() {
     python=$(find_python)
     rm -rf .venv
     echo "Making a virtual environment in .venv"
@@ -32,11 +34,33 @@ if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/d
         echo "Python could not make a virtual environment. On Debian or Ubuntu: apt-get install python3-venv" >&2
         exit 1
     fi
+}
+
+install_list() {
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input \
+        --no-deps --only-binary :all: --require-hashes -r "$list" || return 1
+    .venv/bin/python -m pip check --disable-pip-version-check
+}
+
+# A virtual environment whose Python went away (an upgrade, a moved folder) is made again.
+fresh=
+if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    make_environment
+    fresh=yes
 elif current || covered; then
     exit 0
 fi
 
 echo "Installing $list (only when it changed; a few minutes the first time)"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r "$list"
+if ! install_list; then
+    # What an older list left behind may contradict this one; an empty environment does not.
+    if [ -n "$fresh" ]; then
+        echo "The packages of $list could not be installed; the reason stands above." >&2
+        exit 1
+    fi
+    echo "Trying again in an empty environment"
+    make_environment
+    install_list
+fi
 cp "$list" "$stamp"
 cp requirements.txt .venv/.stamp-covered-requirements.txt
