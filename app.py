@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -11,14 +12,16 @@ from flask import Flask
 from pro import cli, db, i18n
 from pro.catalogue import Catalogue, CatalogueError
 from pro.catalogue import read as read_catalogue
-from pro.config import Config
+from pro.config import Config, ConfigReading
 from pro.core.gateway import UNFORESEEN
 from pro.errors import ConfigError
-from pro.services import approval, wording
+from pro.services import start_check
 from pro.web import chat, doors, errors, health, metrics, questionnaire, site, sms_alibaba, sms_twilio, staff
 from pro.work import Clock, House, clock
 
 ROOT = Path(__file__).parent
+# Exit statuses of a start. Refused: gunicorn and systemd do not try again. Not now (EX_TEMPFAIL): systemd does.
+REFUSED, NOT_NOW = 3, 75
 
 
 def read_data(config: Config) -> Catalogue:
@@ -49,49 +52,80 @@ def make_house(config: Config, now: Clock = clock) -> House:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What a start found. ``problems``: to be mended. ``away``: the database does not answer, which may pass by itself.
+
+    ``house``: None where the data files are wrong.
+    """
+
+    house: House | None
+    problems: tuple[str, ...] = ()
+    away: str = ""
+
+    @property
+    def refusal(self) -> str:
+        """What is printed instead of a start; empty if nothing keeps it."""
+        sentences = [*self.problems, *filter(None, [self.away])]
+        return "\n- ".join(["This does not start until these are mended:", *sentences]) + "\n" if sentences else ""
+
+    @property
+    def status(self) -> int:
+        """The exit status of the start."""
+        return REFUSED if self.problems else NOT_NOW if self.away else 0
+
+
+def prepare(reading: ConfigReading, now: Clock = clock, *, checked: bool) -> Preparation:
+    """The house, and every reason not to start it: of the settings, then of the data files, then (``checked``, and in
+    production) of demonstration data, approved texts, tables and wording.
+    """
+    problems = list(reading.problems)
+    try:
+        house = make_house(reading.config, now)
+    except (ConfigError, CatalogueError) as error:
+        return Preparation(None, (*problems, *error.problems))
+    if not checked or not reading.config.production:
+        return Preparation(house, tuple(problems))
+    same_texts = not any(problem.startswith(("PRO_BASE_URL", "PRO_SMS")) for problem in problems)
+    problems += start_check.find_problems(house, texts=same_texts)
+    try:
+        # At its default, the address would be that of another database.
+        problems += start_check.find_database_problems(house) if "database_url" not in reading.unusable else []
+    except start_check.DatabaseAway as error:
+        return Preparation(house, tuple(problems), str(error))
+    return Preparation(house, tuple(problems))
+
+
 def create_app(config: Config | None = None, now: Clock = clock) -> Flask:
     """The application. Under the ``flask`` command, broken settings stop only the commands that need them."""
     app = Flask(__name__, static_folder=None, template_folder=str(ROOT / "templates"))
     command = click.get_current_context(silent=True)
     serving = command is None or command.info_name == "run"
-    try:
-        house = make_house(config or Config.from_env(), now)
-        if serving and house.config.production:
-            check_ready(house)
-    except (ConfigError, CatalogueError) as error:
-        problems = error.problems if isinstance(error, ConfigError) else [str(error)]
-        if serving:
-            sys.stderr.write("\n- ".join(["The settings do not allow a start:", *problems]) + "\n")
-            sys.exit(3)
-        cli.register(app, None, problems)
+    reading = ConfigReading(config, (), frozenset()) if config else Config.read()
+    found = prepare(reading, now, checked=serving)
+    if serving and found.refusal:
+        sys.stderr.write(found.refusal)
+        sys.exit(found.status)
+    if found.house is None or found.problems:
+        cli.register(app, None, list(found.problems))
         return app
-    site.install(app, house)
+    site.install(app, found.house)
     errors.register(app)
     for pages in (doors, questionnaire, chat, staff, health, metrics, sms_twilio, sms_alibaba):
         app.register_blueprint(pages.pages)
-    cli.register(app, house, [])
+    cli.register(app, found.house, [])
     return app
 
 
-def check_ready(house: House) -> None:
-    """Refuse to serve production on old tables, a demonstration study, unlicensed words, or texts that the gateway has
-    not approved. Raises ConfigError.
+def main() -> int:
+    """Print every reason why this installation does not start; the exit status is that of the start.
+
+    ``python app.py``: asked by gunicorn before it says that it is ready (deploy/gunicorn.conf.py), and by IT.
     """
-    if not db.is_current(house.engine):
-        raise ConfigError(["The database is not at this version: run `flask db upgrade`."])
-    with db.transaction(house.engine) as session:
-        problems = wording.missing_licences(house.work(session))
-    for plan in house.catalogue.plans.values():
-        if plan.settings.demonstration:
-            problems.append(
-                f"Plan {plan.id} still has demonstration phone numbers: "
-                "put a copy with the site's own into PRO_PLANS_DIR."
-            )
-    gateway = house.catalogue.gateway
-    if gateway.templates_only:
-        found = approval.check(approval.Installation.of(house), gateway).errors
-        problems += [
-            f"{house.config.gateway_file}: {one.message} {one.language} {one.id}: {one.sentence}" for one in found
-        ]
-    if problems:
-        raise ConfigError(problems)
+    found = prepare(Config.read(), checked=True)
+    sys.stderr.write(found.refusal)
+    return found.status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

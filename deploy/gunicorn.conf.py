@@ -6,10 +6,14 @@ import gc
 import os
 import re
 import signal
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 from gunicorn.glogging import Logger
 
+ROOT = Path(__file__).resolve().parent.parent
 # A link's token and a form's address open a participant's form, and an SMS provider is let in by a key in its address:
 # they do not belong in a log.
 SECRET = re.compile(r"/(a|c|f|sms/alibaba)/[^\s'\"]+")
@@ -36,6 +40,16 @@ class DiscreetLogger(Logger):  # type: ignore[misc]
         super().exception(redact(msg), *map(redact, args), **kwargs)
 
 
+def on_starting(_server: object) -> None:
+    """End with the status of a start that is refused, before anything is listened to and systemd is told READY.
+
+    In a process of its own: the master keeps neither the application in memory nor a connection that a worker inherits.
+    """
+    status = subprocess.run([sys.executable, str(ROOT / "app.py")], check=False).returncode
+    if status:
+        sys.exit(status)
+
+
 def post_worker_init(_worker: object) -> None:
     """Leave Ctrl-C to the master, which tells the workers. One that gets both signals within a moment waits for itself:
     its second handler wants the lock of the thread pool that the first one holds.
@@ -48,12 +62,19 @@ def post_worker_init(_worker: object) -> None:
 
 
 def worker_exit(_server: object, worker: Any) -> None:
-    """End a worker that is done. Python would first wait for every thread, and one may hang on half a request for ever;
-    gunicorn would then kill the process and suspect that memory had run out.
+    """End a worker that is done, with its own status.
+
+    Python would first wait for every thread, and one may hang on half a request for ever; gunicorn would then kill the
+    process and suspect that memory had run out.
     """
     # gunicorn's master calls this too, for a worker that is gone.
-    if worker.pid == os.getpid():
-        os._exit(0)
+    if worker.pid != os.getpid():
+        return
+    # gunicorn calls this while the SystemExit that ends the worker is on its way.
+    ending = sys.exc_info()[1]
+    code = ending.code if isinstance(ending, SystemExit) else 0 if ending is None else 1
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 0 if code is None else 1)
 
 
 bind = "127.0.0.1:8000"

@@ -32,15 +32,17 @@ web=$1 plain=$2 tls=$3
 site=https://127.0.0.1:$tls
 mkdir "$folder/log" "$folder/plans"
 
-# The site's own settings: what a person would write into /etc/epro/env and PRO_PLANS_DIR.
+# The site's own settings: what a person would write into /etc/epro/env and PRO_PLANS_DIR. The number is never dialled.
 secret() { openssl rand -hex 24; }
-sed -e 's/^  demonstration: true/  demonstration: false/' pro/plans/npc_reirradiation.yaml >"$folder/plans/npc_reirradiation.yaml"
+sed -e 's/^  demonstration: true/  demonstration: false/' -e 's/^  hotline: .*/  hotline: "+8679186543210"/' \
+    -e 's/^  hotline_shown: .*/  hotline_shown: 0791-8654 3210/' \
+    pro/plans/npc_reirradiation.yaml >"$folder/plans/npc_reirradiation.yaml"
 PRO_SECRET_KEY=$(secret)
 PRO_LOOKUP_KEY=$(secret)
 PRO_DATA_KEYS=$(openssl rand -base64 32 | tr '+/' '-_')
 export PRO_SECRET_KEY PRO_LOOKUP_KEY PRO_DATA_KEYS
 export PRO_MODE=production PRO_BASE_URL="$site" PRO_PROXY_HOPS=1 PRO_SMS=none PRO_MAIL=smtp PRO_SMTP_HOST=127.0.0.1
-export PRO_SMTP_STARTTLS=no PRO_DATABASE_URL="sqlite:///$folder/pro.sqlite3" PRO_VAR_DIR="$folder" PRO_PLANS_DIR="$folder/plans"
+export PRO_MAIL_FROM='ePRO <epro@try.local>' PRO_SMTP_STARTTLS=no PRO_DATABASE_URL="sqlite:///$folder/pro.sqlite3" PRO_VAR_DIR="$folder" PRO_PLANS_DIR="$folder/plans"
 
 echo "Tables, and licensed wording as a site loads it"
 "$bin/flask" db upgrade

@@ -1,4 +1,4 @@
-"""Settings, read once from the environment into one frozen value. Nobody else reads ``os.environ``."""
+"""Settings, read once from the environment into one frozen value. No other module reads ``os.environ``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import base64
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from email.utils import parseaddr
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,6 +22,16 @@ DEMONSTRATION_DATA_KEY = "ZGVtb25zdHJhdGlvbi1vbmx5LW5vdC1hLXNlY3JldCE="
 WEBHOOK_KEY = re.compile(r"[A-Za-z0-9_-]{32,}")
 GATEWAY = re.compile(r"https://[^/]+|http://(?:127\.0\.0\.1|localhost)(?::[0-9]+)?")
 LOCAL_HOSTS = {"127.0.0.1", "localhost", "::1"}
+# What deploy/env.example and handbooks write where a site's own value belongs, and the names that RFC 2606 keeps.
+EXAMPLE_VALUE = re.compile(
+    r"change-?me|fill-?in|(?<![a-z0-9-])example\.(?:com|net|org)(?![a-z0-9-])|\.(?:example|invalid|test)(?![a-z0-9-])",
+    re.IGNORECASE,
+)
+# One digit seven times in a row, or the digits in order, is no number of a site.
+EXAMPLE_NUMBER = re.compile(r"(\d)\1{6}|1234567")
+ADDRESS = re.compile(r"[^@\s]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+# Of a secret, and of a password that another system gave: fewer different characters are typed to fill a gap.
+SECRET_CHARACTERS, PASSWORD_CHARACTERS = 8, 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +78,16 @@ class Config:
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Config:
         """Read ``PRO_*`` settings. Raises ConfigError naming every missing, unreadable or dangerous setting at once."""
+        reading = cls.read(environ)
+        if reading.problems:
+            raise ConfigError(list(reading.problems))
+        return reading.config
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] | None = None) -> ConfigReading:
+        """Read ``PRO_*`` settings, whatever is wrong with them: what else keeps the program from starting can then be
+        said together with that.
+        """
         reader = _Reader(os.environ if environ is None else environ)
         production = reader.choice("MODE", "demonstration", ("demonstration", "production")) == "production"
         factor = "required" if production else "optional"
@@ -104,26 +126,33 @@ class Config:
             second_factor=reader.choice("SECOND_FACTOR", factor, ("required", "optional")) == "required",
             metrics_token=reader.text("METRICS_TOKEN", ""),
         )
-        problems = reader.problems + config.misshapen() + (config.dangers() if config.production else [])
-        if problems:
-            raise ConfigError(problems)
-        return config
+        shape = config.misshapen()
+        problems = reader.problems + reader.unknown() + list(shape.values())
+        if production:
+            problems += reader.examples() + config.dangers()
+        return ConfigReading(config._without(shape), tuple(_first_of_each(problems)), frozenset(shape))
 
-    def misshapen(self) -> list[str]:
-        """What cannot be used in any mode: keys that are no keys, a database that we do not know, missing packages."""
-        found = []
-        if not self.data_keys or not all(_is_data_key(key) for key in self.data_keys):
-            found.append("PRO_DATA_KEYS holds something that is no Fernet key; `flask new-key` makes one.")
+    def misshapen(self) -> dict[str, str]:
+        """What cannot be used in any mode, attribute -> sentence: no keys, an unknown database, missing packages."""
+        found = {}
+        if not self.data_keys or not all(map(_data_key, self.data_keys)):
+            found["data_keys"] = "PRO_DATA_KEYS holds something that is no Fernet key; `flask new-key` makes one."
         if not self.database_url.startswith(("sqlite:///", "postgresql+psycopg://")):
-            found.append("PRO_DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://.")
+            found["database_url"] = "PRO_DATABASE_URL must begin with sqlite:/// or postgresql+psycopg://."
         if self.alibaba_api_url and not GATEWAY.fullmatch(self.alibaba_api_url):
-            found.append("PRO_ALIBABA_API_URL must be https:// and a host, or empty for the provider's own address.")
+            found["alibaba_api_url"] = (
+                "PRO_ALIBABA_API_URL must be https:// and a host, or empty for the provider's own address."
+            )
         if self.sms == "alibaba" and find_spec("alibabacloud_dysmsapi20170525") is None:
-            found.append(
+            found["sms"] = (
                 "PRO_SMS is alibaba, but its packages are not installed: "
                 "run `sh deploy/install.sh requirements-alibaba.txt`."
             )
         return found
+
+    def _without(self, names: Mapping[str, str]) -> Config:
+        """This value with the settings ``names`` at their defaults."""
+        return replace(self, **{name: getattr(type(self), name) for name in names})
 
     def dangers(self) -> list[str]:
         """What must not be in production, a sentence each: demonstration keys, http, senders that reach nobody."""
@@ -131,14 +160,19 @@ class Config:
         for name, key in (("PRO_SECRET_KEY", self.secret_key), ("PRO_LOOKUP_KEY", self.lookup_key)):
             if key == DEMONSTRATION_KEY or len(key) < 32:
                 found.append(f"{name} must be a secret of your own of at least 32 characters.")
+            elif _repeats(key, SECRET_CHARACTERS):
+                found.append(f"{name} repeats the same characters; `openssl rand -hex 24` makes a secret.")
         if self.secret_key == self.lookup_key != DEMONSTRATION_KEY:
             found.append("PRO_LOOKUP_KEY must differ from PRO_SECRET_KEY.")
-        if DEMONSTRATION_DATA_KEY in self.data_keys:
+        keys = [key for key in map(_data_key, self.data_keys) if key]
+        if DEMONSTRATION_DATA_KEY in self.data_keys or any(_repeats(key, SECRET_CHARACTERS) for key in keys):
             found.append("PRO_DATA_KEYS must be a Fernet key of your own; `flask new-key` makes one.")
         if not self.base_url.startswith("https://"):
             found.append("PRO_BASE_URL must start with https://, because links carry a participant's access.")
         if self.mail != "smtp":
             found.append("PRO_MAIL must be smtp; with console or file nobody would get an alert.")
+        if not ADDRESS.fullmatch(parseaddr(self.mail_from)[1]):
+            found.append("PRO_MAIL_FROM must hold the address that mails come from, as in ePRO <name@domain>.")
         if self.mail == "smtp" and not self.smtp_starttls and self.smtp_host not in LOCAL_HOSTS:
             found.append("PRO_SMTP_STARTTLS must be yes for a mail server on another machine.")
         if self.mail == "smtp" and self.smtp_user and not self.smtp_password:
@@ -149,22 +183,44 @@ class Config:
             )
         if not self.second_factor:
             found.append("PRO_SECOND_FACTOR must be required, because staff see who a participant is.")
-        if self.metrics_token and len(self.metrics_token) < 32:
+        token = self.metrics_token
+        if token and (len(token) < 32 or _repeats(token, SECRET_CHARACTERS)):
             found.append("PRO_METRICS_TOKEN must be a secret of at least 32 characters, or empty.")
         if self.sms in ("console", "file"):
             found.append("PRO_SMS must be twilio or alibaba, or none if participants come by card and code only.")
-        return found + self._missing_of_provider()
+        return found + self._dangers_of_provider() + self._repeated_passwords()
 
-    def _missing_of_provider(self) -> list[str]:
+    def _dangers_of_provider(self) -> list[str]:
         needed = {"twilio": ("account", "token", "from"), "alibaba": ("key_id", "key_secret", "sign_name")}
         found = [
             f"PRO_{self.sms.upper()}_{name.upper()} is missing."
             for name in needed.get(self.sms, ())
             if not getattr(self, f"{self.sms}_{name}")
         ]
-        if self.sms == "alibaba" and not WEBHOOK_KEY.fullmatch(self.alibaba_webhook_key):
+        if EXAMPLE_NUMBER.search(self.twilio_from):
+            found.append("PRO_TWILIO_FROM must be a number of your own, not an example.")
+        key = self.alibaba_webhook_key
+        if self.sms == "alibaba" and (not WEBHOOK_KEY.fullmatch(key) or _repeats(key, SECRET_CHARACTERS)):
             found.append("PRO_ALIBABA_WEBHOOK_KEY must be a secret of at least 32 letters and digits.")
+        for name in ("twilio_api_url", "alibaba_api_url"):
+            if getattr(self, name).startswith("http:"):
+                found.append(f"PRO_{name.upper()} must start with https://, because texts and phone numbers go there.")
         return found
+
+    def _repeated_passwords(self) -> list[str]:
+        given = {
+            "PRO_DATABASE_URL": urlsplit(self.database_url).password or "",
+            "PRO_SMTP_PASSWORD": self.smtp_password,
+            "PRO_TWILIO_ACCOUNT": self.twilio_account,
+            "PRO_TWILIO_TOKEN": self.twilio_token,
+            "PRO_ALIBABA_KEY_ID": self.alibaba_key_id,
+            "PRO_ALIBABA_KEY_SECRET": self.alibaba_key_secret,
+        }
+        return [
+            f"{name} repeats the same characters, as a placeholder does."
+            for name, value in given.items()
+            if value and _repeats(value, PASSWORD_CHARACTERS)
+        ]
 
     @property
     def secure_cookies(self) -> bool:
@@ -172,11 +228,39 @@ class Config:
         return urlsplit(self.base_url).scheme == "https"
 
 
-def _is_data_key(key: str) -> bool:
+@dataclass(frozen=True, slots=True)
+class ConfigReading:
+    """Settings as far as they could be read. ``problems``: every reason not to start, a sentence each, by name.
+
+    ``unusable``: the attributes of ``config`` that stand at their defaults because what was given cannot be used.
+    """
+
+    config: Config
+    problems: tuple[str, ...]
+    unusable: frozenset[str]
+
+
+def _data_key(key: str) -> bytes | None:
+    """The 32 bytes of a Fernet key; None if it is none."""
     try:
-        return len(base64.urlsafe_b64decode(key)) == 32
+        found = base64.urlsafe_b64decode(key)
     except ValueError:
-        return False
+        return None
+    return found if len(found) == 32 else None
+
+
+def _repeats(value: str | bytes, different: int) -> bool:
+    """True if ``value`` has fewer than ``different`` characters, or is one word over and over."""
+    twice = value * 2
+    return len(set(value)) < different or twice.find(value, 1) < len(value)  # type: ignore[arg-type]
+
+
+def _first_of_each(problems: list[str]) -> list[str]:
+    """The first sentence about each setting: its first word is the name."""
+    first: dict[str, str] = {}
+    for problem in problems:
+        first.setdefault(problem.split(maxsplit=1)[0], problem)
+    return list(first.values())
 
 
 class _Reader:
@@ -185,9 +269,28 @@ class _Reader:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
         self.problems: list[str] = []
+        self.known: set[str] = set()
 
     def text(self, name: str, default: str) -> str:
+        self.known.add(f"PRO_{name}")
         return self.environ.get(f"PRO_{name}", "").strip() or default
+
+    def unknown(self) -> list[str]:
+        """A sentence for every ``PRO_`` name that is no setting: a setting that was mistyped would not be in force."""
+        found = []
+        for name in sorted(self.environ):
+            if name.startswith("PRO_") and name not in self.known:
+                near = get_close_matches(name, self.known, n=1)
+                found.append(f"{name} is no setting." + (f" Is {near[0]} meant?" if near else ""))
+        return found
+
+    def examples(self) -> list[str]:
+        """A sentence for every setting that still holds a value of an example."""
+        return [
+            f"{name} still holds a placeholder of the example; put in your own."
+            for name in sorted(self.known)
+            if EXAMPLE_VALUE.search(self.environ.get(name, ""))
+        ]
 
     def path(self, name: str) -> Path | None:
         value = self.text(name, "")

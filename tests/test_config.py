@@ -14,16 +14,22 @@ from pro.errors import ConfigError
 
 SAFE = {
     "PRO_MODE": "production",
-    "PRO_BASE_URL": "https://epro.example.org",
-    "PRO_SECRET_KEY": "s" * 32,
-    "PRO_LOOKUP_KEY": "l" * 32,
+    "PRO_BASE_URL": "https://epro.hospital.cn",
+    "PRO_SECRET_KEY": "a first secret of 32 characters.",
+    "PRO_LOOKUP_KEY": "another secret of 32 characters!",
     "PRO_DATA_KEYS": "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
     "PRO_MAIL": "smtp",
+    "PRO_MAIL_FROM": "ePRO <epro@hospital.cn>",
     "PRO_SMS": "none",
     "PRO_PROXY_HOPS": "1",
 }
 
-
+TWILIO = {
+    "PRO_SMS": "twilio",
+    "PRO_TWILIO_ACCOUNT": "AC-not-a-real-one",
+    "PRO_TWILIO_TOKEN": "a token",
+    "PRO_TWILIO_FROM": "+8610620",
+}
 KEYS = tuple(base64.urlsafe_b64encode(bytes([number]) * 32).decode() for number in range(3))
 
 
@@ -64,19 +70,41 @@ def test_every_danger_is_named_at_once():
     ("changes", "named"),
     [
         ({"PRO_SECRET_KEY": DEMONSTRATION_KEY}, "PRO_SECRET_KEY"),
-        ({"PRO_SECRET_KEY": "s" * 31}, "PRO_SECRET_KEY"),
+        ({"PRO_SECRET_KEY": SAFE["PRO_SECRET_KEY"][:31]}, "PRO_SECRET_KEY"),
         ({"PRO_LOOKUP_KEY": "short"}, "PRO_LOOKUP_KEY"),
-        ({"PRO_LOOKUP_KEY": "s" * 32}, "PRO_LOOKUP_KEY must differ"),
+        ({"PRO_LOOKUP_KEY": SAFE["PRO_SECRET_KEY"]}, "PRO_LOOKUP_KEY must differ"),
         ({"PRO_DATA_KEYS": DEMONSTRATION_DATA_KEY}, "PRO_DATA_KEYS"),
         ({"PRO_DATA_KEYS": f"{SAFE['PRO_DATA_KEYS']}, {DEMONSTRATION_DATA_KEY}"}, "PRO_DATA_KEYS"),
         ({"PRO_DATA_KEYS": ","}, "PRO_DATA_KEYS"),
-        ({"PRO_BASE_URL": "http://epro.example.org"}, "PRO_BASE_URL"),
+        ({"PRO_BASE_URL": "http://epro.hospital.cn"}, "PRO_BASE_URL"),
         ({"PRO_MAIL": "file"}, "PRO_MAIL"),
         ({"PRO_MAIL": "console"}, "PRO_MAIL"),
-        ({"PRO_SMTP_HOST": "mail.example.org", "PRO_SMTP_STARTTLS": "no"}, "PRO_SMTP_STARTTLS"),
+        ({"PRO_SMTP_HOST": "mail.hospital.cn", "PRO_SMTP_STARTTLS": "no"}, "PRO_SMTP_STARTTLS"),
         ({"PRO_SMTP_USER": "epro"}, "PRO_SMTP_PASSWORD"),
         ({"PRO_SMS": "file"}, "PRO_SMS"),
-        ({"PRO_SMS": "twilio", "PRO_TWILIO_TOKEN": "x", "PRO_TWILIO_FROM": "+1"}, "PRO_TWILIO_ACCOUNT"),
+        ({"PRO_SMS": "twilio", "PRO_TWILIO_TOKEN": "a token", "PRO_TWILIO_FROM": "+1"}, "PRO_TWILIO_ACCOUNT"),
+        # Placeholders: what an example, a handbook or an impatient hand leaves behind.
+        ({"PRO_SECRET_KEY": "s" * 48}, "PRO_SECRET_KEY repeats"),
+        ({"PRO_LOOKUP_KEY": "abcdefghij" * 4}, "PRO_LOOKUP_KEY repeats"),
+        ({"PRO_DATA_KEYS": base64.urlsafe_b64encode(b"0" * 32).decode()}, "PRO_DATA_KEYS"),
+        ({"PRO_SECRET_KEY": "CHANGE-ME"}, "PRO_SECRET_KEY still holds"),
+        ({"PRO_DATABASE_URL": "postgresql+psycopg://epro:CHANGE-ME@127.0.0.1/epro"}, "PRO_DATABASE_URL still holds"),
+        ({"PRO_DATABASE_URL": "postgresql+psycopg://epro:xxxxxx@127.0.0.1/epro"}, "PRO_DATABASE_URL repeats"),
+        ({"PRO_BASE_URL": "https://epro.example.org"}, "PRO_BASE_URL still holds"),
+        ({"PRO_BASE_URL": "https://epro.hospital.example"}, "PRO_BASE_URL still holds"),
+        ({"PRO_SMTP_HOST": "mail.example.org"}, "PRO_SMTP_HOST still holds"),
+        ({"PRO_SMTP_USER": "epro@example.org", "PRO_SMTP_PASSWORD": "a password"}, "PRO_SMTP_USER still holds"),
+        ({"PRO_SMTP_USER": "epro", "PRO_SMTP_PASSWORD": "********"}, "PRO_SMTP_PASSWORD repeats"),
+        ({"PRO_MAIL_FROM": "ePRO <epro@example.org>"}, "PRO_MAIL_FROM still holds"),
+        ({"PRO_MAIL_FROM": "ePRO <epro@localhost>"}, "PRO_MAIL_FROM must hold"),
+        ({"PRO_MAIL_FROM": "the study team"}, "PRO_MAIL_FROM must hold"),
+        ({"PRO_MAIL_FROM": "ePRO <epro@>"}, "PRO_MAIL_FROM must hold"),
+        (TWILIO | {"PRO_TWILIO_FROM": "+10000000000"}, "PRO_TWILIO_FROM"),
+        (TWILIO | {"PRO_TWILIO_TOKEN": "0" * 32}, "PRO_TWILIO_TOKEN"),
+        (TWILIO | {"PRO_TWILIO_API_URL": "http://127.0.0.1:8080"}, "PRO_TWILIO_API_URL must start with https://"),
+        ({"PRO_ALIBABA_API_URL": "http://127.0.0.1:8080"}, "PRO_ALIBABA_API_URL must start with https://"),
+        ({"PRO_METRICS_TOKEN": "m" * 40}, "PRO_METRICS_TOKEN"),
+        ({"PRO_SECRET_KEYS": "x"}, "PRO_SECRET_KEYS is no setting. Is PRO_SECRET_KEY meant?"),
     ],
 )
 def test_one_danger_is_one_sentence(changes, named):
@@ -97,7 +125,7 @@ ALIBABA = {
     "PRO_ALIBABA_KEY_ID": "LTAI-not-a-real-one",
     "PRO_ALIBABA_KEY_SECRET": "a-key-secret",
     "PRO_ALIBABA_SIGN_NAME": "南昌某医院",
-    "PRO_ALIBABA_WEBHOOK_KEY": "k" * 32,
+    "PRO_ALIBABA_WEBHOOK_KEY": "0123456789abcdefghijklmnopqrstuv",
 }
 
 
@@ -112,7 +140,16 @@ def test_alibaba_needs_all_four():
     assert (config.alibaba_key_id, config.alibaba_sign_name) == ("LTAI-not-a-real-one", "南昌某医院")
 
 
-@pytest.mark.parametrize("key", ["k" * 31, "k" * 32 + "/", "k" * 32 + "?", "钥" * 32])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "0123456789abcdefghijklmnopqrstu",
+        "k" * 32,
+        "0123456789abcdefghijklmnopqrstuv/",
+        "0123456789abcdefghijklmnopqrstuv?",
+        "钥" * 32,
+    ],
+)
 def test_the_key_of_the_webhook_is_long_and_fits_into_an_address(key):
     (problem,) = problems(**(ALIBABA | {"PRO_ALIBABA_WEBHOOK_KEY": key}))
     assert problem.startswith("PRO_ALIBABA_WEBHOOK_KEY must be a secret")
@@ -165,6 +202,25 @@ def test_what_cannot_be_read_is_named(mode, name, value):
     with pytest.raises(ConfigError) as refused:
         Config.from_env(SAFE | mode | {f"PRO_{name}": value})
     assert any(problem.startswith(f"PRO_{name} must be") for problem in refused.value.problems)
+
+
+@pytest.mark.parametrize("mode", [{}, {"PRO_MODE": "production"}])
+def test_a_setting_that_does_not_exist_is_named_in_any_mode(mode):
+    # A demonstration with PRO_MOD=production would be one with keys that everybody can read.
+    with pytest.raises(ConfigError) as refused:
+        Config.from_env(SAFE | mode | {"PRO_MOD": "production", "PRO_XYZZY": "1", "HOME": "/root"})
+    assert refused.value.problems == ["PRO_MOD is no setting. Is PRO_MODE meant?", "PRO_XYZZY is no setting."]
+
+
+def test_what_cannot_be_used_stands_at_its_default_so_that_the_rest_can_be_checked():
+    reading = Config.read(SAFE | {"PRO_DATABASE_URL": "mysql://x", "PRO_DATA_KEYS": "none", "PRO_SMTP_PORT": "x"})
+    assert reading.unusable == {"database_url", "data_keys"}
+    assert (reading.config.database_url, reading.config.data_keys) == (Config().database_url, Config().data_keys)
+    assert [problem.split()[0] for problem in reading.problems] == [
+        "PRO_SMTP_PORT",
+        "PRO_DATA_KEYS",
+        "PRO_DATABASE_URL",
+    ]
 
 
 def test_a_mistyped_mode_does_not_start_as_a_demonstration():

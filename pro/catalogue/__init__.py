@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, TypeVar
 
-from pro.catalogue.days import read_working_days
+from pro.calendars import working_days
+from pro.catalogue.days import SiteDays, read_site_days
 from pro.catalogue.gateways import read_gateway
 from pro.catalogue.importance import read_importance
 from pro.catalogue.instruments import read_instrument
@@ -31,6 +34,8 @@ from pro.core.plan import Plan, PlanWords
 
 __all__ = ["Catalogue", "CatalogueError", "read", "read_instruments"]
 TERMS = "ctcae_v5.yaml"
+Value = TypeVar("Value")
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -61,12 +66,34 @@ class Catalogue:
         return self.working.get(plan_id, WorkingDays())
 
 
+class _Findings:
+    """The errors of all files that were read, so that one start names every one of them."""
+
+    def __init__(self) -> None:
+        self.errors: list[CatalogueError] = []
+
+    def attempt(self, default: Value, read: Callable[[], Value]) -> Value:
+        """Return what ``read`` returns; note its CatalogueError and return ``default`` instead."""
+        try:
+            return read()
+        except CatalogueError as error:
+            self.errors.append(error)
+            return default
+
+    def stop(self) -> None:
+        """Raise what was found, if anything was."""
+        if self.errors:
+            raise CatalogueError.joined(self.errors)
+
+
 def read_instruments(directory: Path) -> Mapping[str, Instrument]:
     """Every instrument in ``directory`` by id, without words. CatalogueError if a file is dubious or there is none."""
-    instruments = {}
+    findings, instruments = _Findings(), {}
     for path in _files(directory):
-        instrument = read_instrument(path)
-        instruments[instrument.id] = instrument
+        instrument = findings.attempt(None, partial(read_instrument, path))
+        if instrument is not None:
+            instruments[instrument.id] = instrument
+    findings.stop()
     return MappingProxyType(instruments)
 
 
@@ -86,50 +113,80 @@ def read(
     ``words/<language>/``, and the site's own lexicons in ``lexicons/``. The built-in lexicons are in ``lexicons``; if
     that is not given, in the folder of that name beside the instruments' one, which then may be missing. Every
     instrument and every plan must have its words in each of its languages. ``days``: the site's own file of days off
-    and on. ``gateway``: what the gateway of ``provider`` takes. CatalogueError names the file, the place and what to
-    mend.
+    and on. ``gateway``: what the gateway of ``provider`` takes. CatalogueError names each wrong file, the place and
+    what to mend; only what depends on a wrong file is left unread.
     """
-    plans = tuple(plans)
-    known = read_instruments(instruments)
+    plans, findings = tuple(plans), _Findings()
+    taken = findings.attempt(Gateway(), partial(read_gateway, gateway, provider)) if gateway else Gateway()
+    closed = findings.attempt(SiteDays(), partial(read_site_days, days)) if days else SiteDays()
+    known = findings.attempt(NOTHING, partial(read_instruments, instruments))
+    no_language: tuple[str, ...] = ()
+    languages = findings.attempt(no_language, partial(_languages, translations))
+    if not known or not languages:
+        findings.stop()
+    words = findings.attempt(NOTHING, partial(_read_words, known, translations, languages))
+    found, plan_words = _read_plans(plans, known, translations, languages, findings)
+    screens = findings.attempt(NOTHING, partial(_read_lexicons, instruments, plans, lexicons))
+    if not findings.errors:
+        findings.attempt(None, partial(_check_lexicons, instruments, found.values(), screens))
+    # Beside the instruments, where it may be missing: then nothing can be graded.
+    graded = instruments.parent / "terms"
+    nothing: tuple[Terms, Mapping[str, Mapping[str, TermWords]]] = (Terms(), {})
+    terms, term_words = findings.attempt(nothing, partial(_read_terms, graded, translations, languages, found.values()))
+    meanings = {}
+    for path in _files(instruments.parent / "importance", required=False):
+        meaning = findings.attempt(None, partial(read_importance, path, known))
+        if meaning is not None:
+            meanings[path.stem] = meaning
+    findings.stop()
+    calendars = {plan.id: plan.calendar for plan in found.values() if plan.calendar is not None}
+    working = {name: working_days(calendar.holidays, closed.off, closed.on) for name, calendar in calendars.items()}
+    return Catalogue(
+        instruments=known,
+        words=MappingProxyType(words),
+        plans=MappingProxyType(found),
+        plan_words=MappingProxyType(plan_words),
+        languages=languages,
+        lexicons=screens,
+        working=MappingProxyType(working),
+        gateway=taken,
+        importance=MappingProxyType(meanings),
+        terms=terms,
+        term_words=MappingProxyType(term_words),
+        plan_texts=MappingProxyType({path.stem: path.read_text(encoding="utf-8") for path in _plan_files(plans)}),
+    )
+
+
+def _languages(translations: Path) -> tuple[str, ...]:
     languages = tuple(sorted(path.name for path in translations.iterdir() if (path / "instruments").is_dir()))
     if not languages:
         raise CatalogueError(translations, "", "There is no language here: a folder with a folder “instruments” in it.")
+    return languages
+
+
+def _read_words(
+    known: Mapping[str, Instrument], translations: Path, languages: tuple[str, ...]
+) -> Mapping[tuple[str, str], Words]:
     words: dict[tuple[str, str], Words] = {}
+    findings = _Findings()
     for language in languages:
         directory = translations / language / "instruments"
         for path in _files(directory):
             if path.stem not in known:
-                raise CatalogueError(path, "", f"There is no instrument called “{path.stem}”.")
+                findings.errors.append(CatalogueError(path, "", f"There is no instrument called “{path.stem}”."))
         for instrument in known.values():
             path = directory / f"{instrument.id}.yaml"
-            words[instrument.id, language] = read_words(path, instrument, language)
+            read_one = findings.attempt(None, partial(read_words, path, instrument, language))
+            if read_one is None:
+                continue
+            words[instrument.id, language] = read_one
             # Replies are understood in every language, whichever the question was asked in.
             spoken = [words[instrument.id, one] for one in languages if (instrument.id, one) in words]
             for item in instrument.items:
                 for problem in double_meanings(item, [each.items[item] for each in spoken]):
-                    raise CatalogueError(path, problem.where, problem.sentence)
-    plans = tuple(plans)
-    found, plan_words = _read_plans(plans, known, translations, languages)
-    screens = _read_lexicons(instruments, plans, lexicons)
-    _check_lexicons(instruments, found.values(), screens)
-    calendars = {plan.id: plan.calendar for plan in found.values() if plan.calendar is not None}
-    working = {name: read_working_days(calendar.holidays, days) for name, calendar in calendars.items()}
-    terms, term_words = _read_terms(instruments.parent / "terms", translations, languages, found.values())
-    meanings = _files(instruments.parent / "importance", required=False)
-    return Catalogue(
-        instruments=known,
-        words=MappingProxyType(words),
-        plans=found,
-        plan_words=plan_words,
-        languages=languages,
-        lexicons=screens,
-        working=MappingProxyType(working),
-        gateway=read_gateway(gateway, provider) if gateway else Gateway(),
-        importance=MappingProxyType({path.stem: read_importance(path, known) for path in meanings}),
-        terms=terms,
-        term_words=term_words,
-        plan_texts=MappingProxyType({path.stem: path.read_text(encoding="utf-8") for path in _plan_files(plans)}),
-    )
+                    findings.errors.append(CatalogueError(path, problem.where, problem.sentence))
+    findings.stop()
+    return words
 
 
 def _check_lexicons(where: Path, plans: Iterable[Plan], screens: Mapping[str, Lexicon]) -> None:
@@ -142,32 +199,45 @@ def _check_lexicons(where: Path, plans: Iterable[Plan], screens: Mapping[str, Le
             raise CatalogueError(where, f"plan {plan.id}", f"text_advice names no class: {', '.join(unknown)}.")
 
 
-def _plan_files(directories: Iterable[Path]) -> Iterable[Path]:
+def _plan_files(directories: Iterable[Path]) -> list[Path]:
     # A site's own file takes the place of a built-in one of the same name.
-    return {path.name: path for directory in directories for path in _files(directory)}.values()
+    return list({path.name: path for directory in directories for path in _files(directory)}.values())
 
 
 def _read_plans(
-    directories: Iterable[Path], instruments: Mapping[str, Instrument], translations: Path, languages: tuple[str, ...]
-) -> tuple[Mapping[str, Plan], Mapping[tuple[str, str], PlanWords]]:
+    directories: Iterable[Path],
+    instruments: Mapping[str, Instrument],
+    translations: Path,
+    languages: tuple[str, ...],
+    findings: _Findings,
+) -> tuple[dict[str, Plan], dict[tuple[str, str], PlanWords]]:
     plans: dict[str, Plan] = {}
     plan_words: dict[tuple[str, str], PlanWords] = {}
-    for path in _plan_files(directories):
-        plan = read_plan(path, instruments)
+    no_file: list[Path] = []
+    paths = findings.attempt(no_file, partial(_plan_files, directories))
+    for path in paths:
+        plan = findings.attempt(None, partial(read_plan, path, instruments))
+        if plan is None:
+            continue
         if plan.id in plans:
-            raise CatalogueError(path, "id", f"There is already a plan called “{plan.id}”.")
+            findings.errors.append(CatalogueError(path, "id", f"There is already a plan called “{plan.id}”."))
         plans[plan.id] = plan
         for language in plan.languages:
             if language not in languages:
-                raise CatalogueError(path, "languages", f"There are no translations in “{language}”.")
+                sentence = f"There are no translations in “{language}”."
+                findings.errors.append(CatalogueError(path, "languages", sentence))
+                continue
             own = path.parent / "words" / language / path.name
             built_in = translations / language / "plans" / path.name
-            plan_words[plan.id, language] = read_plan_words(own if own.exists() else built_in, plan)
+            said = findings.attempt(None, partial(read_plan_words, own if own.exists() else built_in, plan))
+            if said is not None:
+                plan_words[plan.id, language] = said
+    stems = {path.stem for path in paths}
     for language in languages:
         for path in _files(translations / language / "plans", required=False):
-            if path.stem not in plans:
-                raise CatalogueError(path, "", f"There is no plan called “{path.stem}”.")
-    return MappingProxyType(plans), MappingProxyType(plan_words)
+            if path.stem not in stems:
+                findings.errors.append(CatalogueError(path, "", f"There is no plan called “{path.stem}”."))
+    return plans, plan_words
 
 
 def _read_lexicons(instruments: Path, plans: Iterable[Path], built_in: Path | None) -> Mapping[str, Lexicon]:
@@ -182,14 +252,13 @@ def _read_lexicons(instruments: Path, plans: Iterable[Path], built_in: Path | No
 def _read_terms(
     directory: Path, translations: Path, languages: tuple[str, ...], plans: Iterable[Plan]
 ) -> tuple[Terms, Mapping[str, Mapping[str, TermWords]]]:
-    # Beside the instruments, where it may be missing: then nothing can be graded.
     if not directory.is_dir():
-        return Terms(), MappingProxyType({})
+        return Terms(), {}
     terms = read_terms(directory / TERMS)
     for plan in plans:
         check_terms(directory / TERMS, plan.stopping, terms)
     found = {one: read_term_words(translations / one / "terms" / TERMS, terms, one) for one in languages}
-    return terms, MappingProxyType(found)
+    return terms, found
 
 
 def _files(directory: Path, required: bool = True) -> list[Path]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -23,17 +25,27 @@ class DaysFile(Part):
     working: tuple[Span, ...] = ()
 
 
-def read_working_days(country: str, path: Path | None = None) -> WorkingDays:
-    """The working days of ``country``, with the site's file laid over them. CatalogueError if a day is in both lists,
-    or is none.
-    """
-    if path is None:
-        return working_days(country)
+@dataclass(frozen=True, slots=True)
+class SiteDays:
+    """The days on which the site is closed (``off``), or works though others do not (``on``)."""
+
+    off: Set[date] = frozenset()
+    on: Set[date] = frozenset()
+
+
+def read_site_days(path: Path) -> SiteDays:
+    """Read the site's file of days. CatalogueError if a day is in both lists, or is none."""
     file = parse(path, DaysFile)
-    off, on = _days(path, "off", file.off), _days(path, "working", file.working)
-    for day in sorted(off & on):
+    found = SiteDays(_days(path, "off", file.off), _days(path, "working", file.working))
+    for day in sorted(found.off & found.on):
         raise CatalogueError(path, "working", f"{day} is in both lists; is it a working day or not?")
-    return working_days(country, off, on)
+    return found
+
+
+def read_working_days(country: str, path: Path | None = None) -> WorkingDays:
+    """The working days of ``country``, with the site's file (if any) laid over them. CatalogueError as above."""
+    days = read_site_days(path) if path else SiteDays()
+    return working_days(country, days.off, days.on)
 
 
 def _days(path: Path, where: str, spans: tuple[str, ...]) -> set[date]:

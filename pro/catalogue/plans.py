@@ -214,14 +214,20 @@ def _vocabulary(path: Path, file: PlanFile, instruments: Mapping[str, Instrument
 
 def _rules(path: Path, file: PlanFile, vocabularies: Mapping[str, Vocabulary]) -> tuple[Rule, ...]:
     rules: dict[str, Rule] = {}
+    wrong: list[CatalogueError] = []
     for entry in file.rules:
         where = Sentence("rule %(rule)s", rule=entry.id)
-        if entry.id in rules:
-            raise CatalogueError(path, where, Sentence("There are two rules of this id; each needs its own."))
-        instrument = entry.instrument or file.instruments[0]
-        _known(path, where, [instrument], vocabularies, Sentence("instrument of this plan"))
-        _check_marks(path, where, entry)
-        rules[entry.id] = _rule(path, where, entry, instrument, vocabularies[instrument])
+        try:
+            if entry.id in rules:
+                raise CatalogueError(path, where, Sentence("There are two rules of this id; each needs its own."))
+            instrument = entry.instrument or file.instruments[0]
+            _known(path, where, [instrument], vocabularies, Sentence("instrument of this plan"))
+            _check_marks(path, where, entry)
+            rules[entry.id] = _rule(path, where, entry, instrument, vocabularies[instrument])
+        except CatalogueError as error:
+            wrong.append(error)
+    if wrong:
+        raise CatalogueError.joined(wrong)
     for rule in rules.values():
         _check_hiding(path, rule, rules)
     _check_order(path, rules)

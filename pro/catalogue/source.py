@@ -23,11 +23,26 @@ class CatalogueError(Exception):
     """A data file that the program will not start with: file, place in it, and a sentence saying what to mend.
 
     Place and sentence are a ``Sentence`` wherever staff can meet them on a page, which is in what reads a plan.
+    ``places``: every place that was found wrong, one error each; of one place alone it is this error itself.
     """
 
-    def __init__(self, file: Path | str, where: str, sentence: str) -> None:
+    def __init__(
+        self, file: Path | str, where: str, sentence: str, places: Sequence[CatalogueError] | None = None
+    ) -> None:
         self.file, self.where, self.sentence = str(file), where, sentence
+        self.places = (self,) if places is None else tuple(places)
         super().__init__(f"{self.file}: {self.said}")
+
+    @classmethod
+    def joined(cls, errors: Sequence[CatalogueError]) -> CatalogueError:
+        """Return the first of ``errors`` (at least one), with the places of all."""
+        first = errors[0]
+        return cls(first.file, first.where, first.sentence, [place for error in errors for place in error.places])
+
+    @property
+    def problems(self) -> list[str]:
+        """Every place that is wrong, a line each; a page shows the first alone."""
+        return [str(place) for place in self.places]
 
     @property
     def said(self) -> str:
@@ -113,11 +128,15 @@ def parse(path: Path, model: type[Model], text: str | None = None) -> Model:
         return model.model_validate(data)
     except ValidationError as problem:
         errors = problem.errors(include_url=False)
-        where = ".".join(str(step) for step in errors[0]["loc"])
-        line = _line(text, errors[0]["loc"]) if text is not None else None
-        if line is not None:
-            where = Sentence("%(path)s (line %(line)s)", path=where, line=line)
-        raise CatalogueError(path, where, no_shape(errors)) from problem
+        places = [CatalogueError(path, _where(text, error["loc"]), no_shape([error])) for error in errors]
+        raise CatalogueError(path, places[0].where, no_shape(errors), places) from problem
+
+
+def _where(text: str | None, place: Sequence[int | str]) -> str:
+    """``place`` as it is written for people; with its line if ``text`` was sent to us."""
+    where = ".".join(str(step) for step in place)
+    line = _line(text, place) if text is not None else None
+    return where if line is None else Sentence("%(path)s (line %(line)s)", path=where, line=line)
 
 
 def _line(text: str, place: Sequence[int | str]) -> int | None:

@@ -23,7 +23,7 @@ from pro import db
 from pro.cli.house import current_house, house, working
 from pro.errors import BadData
 from pro.messaging import outbox, providers
-from pro.services import audit, cohort, duties, roster, rounds, second_factor, staffing
+from pro.services import audit, cohort, duties, roster, rounds, second_factor, staffing, start_check
 from pro.services.passwords import PASSWORD_LENGTH
 from pro.work import House
 
@@ -61,6 +61,8 @@ def tick(forever: bool) -> None:
             "Another worker serves this SQLite database already; only on PostgreSQL there may be more.", err=True
         )
         sys.exit(3)
+    if the_house.config.production:
+        refuse_demonstration(the_house)
     stop = Stop()
     senders = providers.chosen(the_house.config, the_house.catalogue.gateway)
     worker = f"{socket.gethostname()}:{os.getpid()}"
@@ -83,6 +85,14 @@ def tick(forever: bool) -> None:
         time.sleep(0 if done or stop.wished else PAUSE)
     ended.set()
     rounds.finish(the_house, lines)
+
+
+def refuse_demonstration(the_house: House) -> None:
+    """Exit with status 2 where a message would carry a placeholder of a plan file, such as a ward number."""
+    problems = [problem for plan in the_house.catalogue.plans.values() for problem in start_check.of_plan(plan)]
+    if problems:
+        click.echo("\n- ".join(["The worker does not start until these are mended:", *problems]), err=True)
+        sys.exit(2)
 
 
 def keep_counting(the_house: House, ended: threading.Event) -> None:

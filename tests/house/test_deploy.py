@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ import pytest
 from pro.config import Config
 from pro.errors import ConfigError
 from tests.postgres import free_port
+from tests.test_config import SAFE
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLE = ROOT / "deploy" / "env.example"
@@ -50,8 +52,22 @@ def test_the_example_names_every_setting_and_no_other() -> None:
 def test_the_example_is_refused_until_its_secrets_are_changed() -> None:
     with pytest.raises(ConfigError) as refusal:
         Config.from_env(settings())
-    assert all(re.search(r"SECRET_KEY|LOOKUP_KEY|DATA_KEYS", problem) for problem in refusal.value.problems)
-    assert refusal.value.problems
+    assert {problem.split()[0] for problem in refusal.value.problems} == {
+        "PRO_BASE_URL",
+        "PRO_DATABASE_URL",
+        "PRO_DATA_KEYS",
+        "PRO_LOOKUP_KEY",
+        "PRO_MAIL_FROM",
+        "PRO_SECRET_KEY",
+        "PRO_SMTP_HOST",
+        "PRO_SMTP_PASSWORD",
+        "PRO_SMTP_USER",
+        "PRO_TWILIO_ACCOUNT",
+        "PRO_TWILIO_FROM",
+        "PRO_TWILIO_TOKEN",
+    }
+    # A value is never repeated: it may be half a secret.
+    assert not [problem for problem in refusal.value.problems if "CHANGE-ME" in problem]
 
 
 def test_a_service_file_names_what_is_there() -> None:
@@ -61,6 +77,99 @@ def test_a_service_file_names_what_is_there() -> None:
         assert "User=epro" in text
     assert "deploy/gunicorn.conf.py app:create_app()" in (ROOT / "deploy" / "epro-web.service").read_text()
     assert "flask tick --forever" in (ROOT / "deploy" / "epro-worker.service").read_text()
+
+
+def production(*arguments: str, port: int) -> list[str]:
+    """The command of the service file, on a port of this machine."""
+    bind = f"127.0.0.1:{port}"
+    return [sys.executable, "-m", "gunicorn", "--config", *arguments, "--bind", bind, "app:create_app()"]
+
+
+def start(folder: Path, **settings: str) -> tuple[int, str, list[bytes]]:
+    """Start the production command with ``settings`` until it ends: its status, what it prints, what systemd hears."""
+    heard = []
+    given = {"NOTIFY_SOCKET": str(folder / "notify"), "PRO_MODE": "production", "PRO_VAR_DIR": str(folder)}
+    given["PRO_DATABASE_URL"] = f"sqlite:///{folder}/none.sqlite3"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(given["NOTIFY_SOCKET"])
+        systemd.setblocking(False)
+        done = subprocess.run(
+            production("deploy/gunicorn.conf.py", port=free_port()),
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"]} | given | settings,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                heard.append(systemd.recv(1024))
+    return done.returncode, done.stdout + done.stderr, heard
+
+
+def test_a_refused_start_ends_with_its_status_and_says_everything_once(tmp_path: Path) -> None:
+    plans = tmp_path / "plans"
+    plans.mkdir()
+    (plans / "second.yaml").write_text("id: second\nsettings: {hotline: 12-34}\n", encoding="utf-8")
+    days = tmp_path / "days.yaml"
+    days.write_text("off: [2027-02-31]\n", encoding="utf-8")
+    status, printed, heard = start(
+        tmp_path, PRO_SECRET_KEY="short", PRO_PLANS_DIR=str(plans), PRO_DAYS_FILE=str(days), PRO_SMTP_PORT="mail"
+    )
+    assert status == 3
+    assert heard == []
+    for found in ("PRO_SECRET_KEY must", "PRO_SMTP_PORT must", "second.yaml: rules:", "second.yaml: settings.hotline:"):
+        assert printed.count(found) == 1, printed
+    assert printed.count("“2027-02-31” is not a day") == 1
+    assert printed.count("This does not start") == 1
+
+
+def test_a_refused_start_names_demonstration_data_and_old_tables_beside_the_settings(tmp_path: Path) -> None:
+    status, printed, heard = start(tmp_path, PRO_SECRET_KEY="short", PRO_DATA_KEYS="none")
+    assert (status, heard) == (3, [])
+    for found in (
+        "PRO_SECRET_KEY must",
+        "PRO_DATA_KEYS holds",
+        "settings.demonstration is true",
+        "settings.hotline is no telephone number",
+        "The database is not at this version",
+    ):
+        assert printed.count(found) == 1, printed
+
+
+def test_a_database_that_is_away_is_waited_for(tmp_path: Path) -> None:
+    plans, port = tmp_path / "plans", free_port()
+    plans.mkdir()
+    text = (ROOT / "pro/plans/npc_reirradiation.yaml").read_text(encoding="utf-8")
+    text = text.replace("demonstration: true", "demonstration: false").replace("+8679100000000", "+8679186543210")
+    (plans / "npc_reirradiation.yaml").write_text(text.replace("0791-0000 0000", "0791-8654 3210"), encoding="utf-8")
+    away = f"postgresql+psycopg://epro:a-pass@127.0.0.1:{port}/epro"
+    settings = SAFE | {"PRO_PLANS_DIR": str(plans), "PRO_DATABASE_URL": away}
+    status, printed, heard = start(tmp_path, **settings)
+    # Not 3, so systemd tries again: the database of a machine that starts may be up a minute later.
+    assert status == 75, printed
+    assert "The database of PRO_DATABASE_URL does not answer" in printed
+    assert "a-pass" not in printed
+    assert heard == []
+
+
+def test_a_worker_ends_with_the_status_that_it_ends_with(tmp_path: Path) -> None:
+    """Without the check before (another configuration, a HUP), a refused worker still stops its master."""
+    (tmp_path / "gunicorn.conf.py").write_text(
+        (ROOT / "deploy/gunicorn.conf.py").read_text(encoding="utf-8") + "\ndel on_starting\n", encoding="utf-8"
+    )
+    done = subprocess.run(
+        production(str(tmp_path / "gunicorn.conf.py"), "--workers", "1", port=free_port()),
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PRO_MODE": "production", "PRO_SECRET_KEY": "short"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.count("This does not start") == 1
 
 
 def test_half_a_request_does_not_keep_the_pages_from_ending(sqlite_url: str, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ FLOORS: dict[str, set[str]] = {
     "work": {"models", "catalogue", "db", "config", "i18n"},
     "migrations": {"db", "models"},
     "messaging": {"core", "models", "db", "work", "i18n", "config", "errors"},
-    "services": {"messaging", "models", "catalogue", "calendars", "core", "work", "db", "i18n", "errors"},
+    "services": {"messaging", "models", "catalogue", "calendars", "core", "work", "db", "i18n", "errors", "config"},
     "web": {"services", "messaging", "exports", "core", "work", "i18n", "errors"},
     "cli": {
         *("services", "exports", "core", "catalogue", "calendars"),
