@@ -31,7 +31,7 @@ check: dependencies ## lint, format, types, security, templates, translations, s
 	@$(BIN)/mypy
 	@$(BIN)/bandit -q -c pyproject.toml -r app.py pro
 	@$(BIN)/djlint --lint --quiet templates
-	@$(BIN)/python -m pytest -q -p no:cacheprovider tests/house/test_translations.py tests/test_catalogue.py \
+	@$(BIN)/python -m pytest -q -p no:cacheprovider tests/architecture/test_translations.py tests/catalogue/test_catalogue.py \
 		-k "translations or schemas"
 
 format: dependencies ## put code into the one format

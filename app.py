@@ -10,14 +10,18 @@ import click
 from flask import Flask
 
 from pro import cli, db, i18n
+from pro.app_context import AppContext, Clock, clock
 from pro.catalogue import Catalogue, CatalogueError
 from pro.catalogue import read as read_catalogue
 from pro.config import Config, ConfigReading
-from pro.core.gateway import UNFORESEEN
+from pro.core.sms_gateway import UNFORESEEN
 from pro.errors import ConfigError
-from pro.services import start_check
-from pro.web import chat, doors, errors, health, metrics, questionnaire, site, sms_alibaba, sms_twilio, staff
-from pro.work import Clock, House, clock
+from pro.features.assessments.pages import access_views, chat_views, form_views
+from pro.features.operations import start_check
+from pro.features.operations.pages import health_views, metrics_views
+from pro.features.text_messages.pages import alibaba_webhook, twilio_webhook
+from pro.pages import error_pages, staff_pages
+from pro.web import request_context
 
 ROOT = Path(__file__).parent
 # Exit statuses of a start. Refused: gunicorn and systemd do not try again. Not now (EX_TEMPFAIL): systemd does.
@@ -26,9 +30,9 @@ REFUSED, NOT_NOW = 3, 75
 
 def read_data(config: Config) -> Catalogue:
     """The catalogue of the built-in data files, with the site's own plans and days laid over them."""
-    plans = [ROOT / "pro" / "plans"] + ([config.plans_dir] if config.plans_dir else [])
+    plans = [ROOT / "pro" / "data" / "plans"] + ([config.plans_dir] if config.plans_dir else [])
     return read_catalogue(
-        ROOT / "pro" / "instruments",
+        ROOT / "pro" / "data" / "instruments",
         ROOT / "translations",
         plans,
         days=config.days_file,
@@ -37,15 +41,15 @@ def read_data(config: Config) -> Catalogue:
     )
 
 
-def make_house(config: Config, now: Clock = clock) -> House:
+def make_house(config: Config, now: Clock = clock) -> AppContext:
     """Everything that lives as long as the process. No connection is opened yet."""
     catalogue = read_data(config)
     if config.sms_two_way and not all(map(catalogue.gateway.takes, UNFORESEEN)):
         raise ConfigError(["PRO_SMS_TWO_WAY must be no: the gateway (PRO_GATEWAY_FILE) sends approved texts only."])
-    return House(
+    return AppContext(
         config=config,
         catalogue=catalogue,
-        catalogs=i18n.read(ROOT / "translations"),
+        catalogs=i18n.read_catalogs(ROOT / "translations"),
         engine=db.make_engine(config.database_url),
         vault=db.Vault(config.data_keys, config.lookup_key),
         clock=now,
@@ -59,7 +63,7 @@ class Preparation:
     ``house``: None where the data files are wrong.
     """
 
-    house: House | None
+    house: AppContext | None
     problems: tuple[str, ...] = ()
     away: str = ""
 
@@ -109,9 +113,18 @@ def create_app(config: Config | None = None, now: Clock = clock) -> Flask:
     if found.house is None or found.problems:
         cli.register(app, None, list(found.problems))
         return app
-    site.install(app, found.house)
-    errors.register(app)
-    for pages in (doors, questionnaire, chat, staff, health, metrics, sms_twilio, sms_alibaba):
+    request_context.install(app, found.house)
+    error_pages.register(app)
+    for pages in (
+        access_views,
+        form_views,
+        chat_views,
+        staff_pages,
+        health_views,
+        metrics_views,
+        twilio_webhook,
+        alibaba_webhook,
+    ):
         app.register_blueprint(pages.pages)
     cli.register(app, found.house, [])
     return app

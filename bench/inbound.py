@@ -23,14 +23,14 @@ from twilio.request_validator import RequestValidator
 from bench.figures import Figure, percentile, report
 from bench.outbox import provider
 from bench.walker import staffed
-from pro.core.level import Level
+from pro.app_context import SYSTEM
+from pro.core.rule_language.level import Level
 from pro.db import transaction
+from pro.features.text_messages import text_answers
 from pro.models import Alert, Answer, Assessment, Inbound, Message
-from pro.services import answers_by_text
-from pro.work import SYSTEM
-from tests import live, make, postgres
-from tests.live import Site
 from tests.messaging.twilio_fake import ACCOUNT, NUMBER, TOKEN
+from tests.support import factories, live_system, postgres_server
+from tests.support.live_system import Site
 
 RATE, SECONDS, PEOPLE = 20, 30, 120
 POSTS = 24
@@ -61,7 +61,7 @@ def site_on(engine: str) -> Iterator[Site]:
     """A running system that texts both ways, on a fresh database of ``engine``."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        url = "" if engine == "SQLite" else stack.enter_context(postgres.server(durable=True)).new()
+        url = "" if engine == "SQLite" else stack.enter_context(postgres_server.server(durable=True)).new()
         more = {
             "PRO_SMS": "twilio",
             "PRO_SMS_TWO_WAY": "yes",
@@ -70,7 +70,7 @@ def site_on(engine: str) -> Iterator[Site]:
             "PRO_TWILIO_FROM": NUMBER,
             "PRO_TWILIO_API_URL": stack.enter_context(provider()).url,
         }
-        site = stack.enter_context(live.running(folder, url, more=more))
+        site = stack.enter_context(live_system.running(folder, url, more=more))
         staffed(site)
         yield site
 
@@ -81,12 +81,12 @@ def talking(site: Site) -> list[str]:
     for n, number in enumerate(numbers):
         with transaction(site.house.engine) as session:
             work = site.house.work(session, SYSTEM)
-            person = make.participant(work, f"TEXT-{n:04}", phone=number)
-            form = session.get_one(Assessment, make.form(work, person).assessment_id)
-            first = answers_by_text.first_question(work, person, form)
+            person = factories.participant(work, f"TEXT-{n:04}", phone=number)
+            form = session.get_one(Assessment, factories.form(work, person).assessment_id)
+            first = text_answers.first_question(work, person, form)
             assert first is not None
-            out = answers_by_text.Out(first[0], first[1], f"first:{form.id}", person.language, form)
-            answers_by_text.queue(work, out, number, person)
+            out = text_answers.Out(first[0], first[1], f"first:{form.id}", person.language, form)
+            text_answers.queue(work, out, number, person)
     wait_until_sent(site)
     return numbers
 

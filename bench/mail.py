@@ -10,7 +10,7 @@ from statistics import median
 from bench.figures import Figure, percentile, report
 from bench.screens import site_on
 from bench.walker import Walker, people
-from tests.live import Site
+from tests.support.live_system import Site
 
 ANSWERS = 60
 # More or less than a second apart, so that the worker is met at every moment of its round.

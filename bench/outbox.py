@@ -26,8 +26,8 @@ from bench.screens import children, cpu
 from pro import db
 from pro.config import Config
 from pro.models import Message
-from tests import live, postgres
 from tests.messaging.twilio_fake import ACCOUNT, NUMBER, TOKEN, twilio_fake
+from tests.support import live_system, postgres_server
 
 QUEUED, LEAVE, WORKERS = 100_000, 15_000, 2
 ANSWERS_AFTER = 0.005
@@ -154,12 +154,12 @@ def measure() -> list[Figure]:
     """Messages a second, and what one costs."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        url = stack.enter_context(postgres.server(durable=True)).new()
+        url = stack.enter_context(postgres_server.server(durable=True)).new()
         engine = db.make_engine(url)
         stack.callback(engine.dispose)
         fill(engine)
         found = stack.enter_context(provider())
-        env = live.environment(
+        env = live_system.environment(
             PRO_DATABASE_URL=url,
             PRO_VAR_DIR=folder,
             PRO_SMS="twilio",
@@ -172,7 +172,7 @@ def measure() -> list[Figure]:
             pids = []
             for name in range(WORKERS):
                 log = folder / f"worker-{name}.log"
-                pids.append(running.enter_context(live.process(["flask", "tick", "--forever"], env, log)).pid)
+                pids.append(running.enter_context(live_system.process(["flask", "tick", "--forever"], env, log)).pid)
             rate, ours, theirs = steady(found, pids, engine)
         took, numbers = found.ask("all")
         check(engine, took, numbers)

@@ -19,8 +19,8 @@ from playwright.sync_api import Browser, sync_playwright
 
 from bench.figures import Figure, report
 from bench.walker import Walker, people, staffed
-from tests import live
 from tests.conftest import BROWSER_FLAGS
+from tests.support import live_system
 
 LOADS = 7
 SLOW = {"offline": False, "latency": 400, "downloadThroughput": 400_000 / 8, "uploadThroughput": 400_000 / 8}
@@ -95,7 +95,7 @@ def load(browser: Browser, url: str, cookies: dict[str, str], device: dict[str, 
 
 def measure() -> list[Figure]:
     """Weight, requests and first paint of the first question."""
-    with tempfile.TemporaryDirectory() as folder, live.running(Path(folder)) as site, static_site() as plain:
+    with tempfile.TemporaryDirectory() as folder, live_system.running(Path(folder)) as site, static_site() as plain:
         staffed(site)
         walker = Walker(site.url, people(site, 1, "PAGE").popitem()[1], fetch=False)
         walker.start()

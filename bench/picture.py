@@ -9,8 +9,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from bench.walker import people, staffed
-from tests import live, make
 from tests.conftest import BROWSER_FLAGS
+from tests.support import factories, live_system
 
 PICTURE = Path(__file__).parent.parent / "docs" / "screens.jpg"
 WIDTH, HEIGHT = 390, 760
@@ -26,7 +26,11 @@ def phone(browser: Browser, language: str) -> Page:
 
 def main() -> None:
     """Answer with a bleeding, read the advice, look at the board; put the three beside one another."""
-    with tempfile.TemporaryDirectory() as folder, live.running(Path(folder)) as site, sync_playwright() as playwright:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        live_system.running(Path(folder)) as site,
+        sync_playwright() as playwright,
+    ):
         staffed(site)
         path = next(iter(people(site, 1, "NC").values()))
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=BROWSER_FLAGS.split())
@@ -41,7 +45,7 @@ def main() -> None:
         desk = phone(browser, "en-GB")
         desk.goto(f"{site.url}/staff/sign-in?lang=en")
         desk.fill("input[name=email]", "nurse@example.org")
-        desk.fill("input[name=password]", make.PASSWORD)
+        desk.fill("input[name=password]", factories.PASSWORD)
         desk.locator("main form button.btn").click()
         desk.wait_for_selector(".rows")
         shots.append(desk.screenshot())

@@ -18,8 +18,8 @@ from app import make_house
 from bench.figures import Figure, report
 from pro import db
 from pro.config import Config
-from pro.services import rounds
-from tests import postgres
+from pro.features.operations import worker_steps
+from tests.support import postgres_server
 
 ROOT = Path(__file__).parent.parent
 MANY, DUE, FEW, FEW_DUE = 1_000_000, 1_000, 100, 10
@@ -124,7 +124,7 @@ def child() -> None:
     for moment in (clock[0], NOW, NOW, NOW):
         clock[0] = moment
         start = time.perf_counter()
-        rounds.tick(house, {}, "bench")
+        worker_steps.tick(house, {}, "bench")
         times.append(time.perf_counter() - start)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     print(json.dumps({"round": times[1], "idle": times[3], "memory": memory}))
@@ -161,7 +161,7 @@ def checked(config: Config, due: int) -> None:
 def measure() -> list[Figure]:
     """The round in which 1,000 people fall due, and one with nothing due, of a worker that has been round before."""
     found = []
-    with tempfile.TemporaryDirectory() as name, postgres.server(durable=True) as server:
+    with tempfile.TemporaryDirectory() as name, postgres_server.server(durable=True) as server:
         config = Config(database_url=server.new(), var_dir=Path(name))
         fill(config, MANY, DUE)
         took = run(config)

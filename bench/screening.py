@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 
 from bench.figures import Figure, report
-from pro.catalogue.lexicons import read_lexicon
-from pro.core.freetext import screen
+from pro.catalogue.lexicon_files import read_lexicon
+from pro.core.text.red_flag_screening import screen
 
 ROOT = Path(__file__).parent.parent
-LEXICON = ROOT / "pro" / "lexicons" / "npc_freetext.yaml"
+LEXICON = ROOT / "pro" / "data" / "lexicons" / "npc_freetext.yaml"
 CASES = ROOT / "tests" / "data" / "freetext_more.csv"
 SIZE, RUNS, BOUND = 1000, 100, 2.0
 EVERYDAY = {

@@ -13,8 +13,8 @@ from statistics import median
 
 from bench.figures import Figure, percentile, report
 from bench.walker import Walker, people, staffed
-from tests import live, postgres
-from tests.live import Site
+from tests.support import live_system, postgres_server
+from tests.support.live_system import Site
 
 TICKS = os.sysconf("SC_CLK_TCK")
 RATE, WALKERS = 10, 5
@@ -25,11 +25,14 @@ def site_on(engine: str, workers: int = 1) -> Iterator[Site]:
     """A running, staffed system on a fresh database: "SQLite" or "PostgreSQL"."""
     with tempfile.TemporaryDirectory() as folder:
         if engine == "SQLite":
-            with live.running(Path(folder), workers=workers) as site:
+            with live_system.running(Path(folder), workers=workers) as site:
                 staffed(site)
                 yield site
         else:
-            with postgres.server(durable=True) as server, live.running(Path(folder), server.new(), workers) as site:
+            with (
+                postgres_server.server(durable=True) as server,
+                live_system.running(Path(folder), server.new(), workers) as site,
+            ):
                 staffed(site)
                 yield site
 

@@ -13,11 +13,12 @@ from sqlalchemy import select
 
 from bench.walker import people
 from pro.db import transaction
+from pro.features.alerts import alert_drills
+from pro.features.operations import demo_study
 from pro.models import AdverseEvent, Alert, Drill, Participant
-from pro.services import demonstration, drills
-from tests import live
 from tests.conftest import BROWSER_FLAGS
-from tests.live import Site
+from tests.support import live_system
+from tests.support.live_system import Site
 
 FOLDER = Path(__file__).parent.parent / "var" / "screenshots"
 LOCALES = {"zh_Hans": "zh-CN", "en": "en-GB"}
@@ -97,7 +98,7 @@ def staff(page: Page, site: Site, language: str) -> None:
     page.goto(f"{site.url}/staff/sign-in?lang={language}")
     shoot(page, language, "sign-in")
     page.locator("input[name=email]").fill("investigator@example.org")
-    page.locator("input[name=password]").fill(demonstration.PASSWORD)
+    page.locator("input[name=password]").fill(demo_study.PASSWORD)
     page.locator("main button").first.click()
     page.wait_for_url("**/staff/")
     shoot(page, language, "board")
@@ -124,7 +125,7 @@ def calendar(page: Page, site: Site, language: str) -> None:
     with transaction(site.house.engine) as session:
         numbers = {row.study_number: row.id for row in session.scalars(select(Participant))}
         if session.scalar(select(Drill.id)) is None:
-            drills.begin_now(site.house.work(session), demonstration.PLAN)
+            alert_drills.begin_now(site.house.work(session), demo_study.PLAN)
     treated, silent = (f"{site.url}/staff/participants/{numbers[name]}" for name in ("NC-002", "NC-004"))
     page.goto(f"{treated}/dates?kind=rt_end")
     shoot(page, language, "dates")
@@ -177,9 +178,13 @@ def care(page: Page, site: Site, language: str) -> None:
 def main() -> None:
     """Draw everything on a fresh, running system."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, live.running(Path(folder)) as site, sync_playwright() as playwright:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        live_system.running(Path(folder)) as site,
+        sync_playwright() as playwright,
+    ):
         with transaction(site.house.engine) as session:
-            demonstration.fill(site.house.work(session))
+            demo_study.fill(site.house.work(session))
         links = list(people(site, 4, "SHOT").values())
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=BROWSER_FLAGS.split())
         for language, path, other in zip(LOCALES, links[:2], links[2:], strict=True):

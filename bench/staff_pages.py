@@ -22,12 +22,12 @@ from app import create_app
 from bench.figures import Figure, percentile, report
 from bench.rounds import numbers
 from pro import db
+from pro.app_context import AppContext
 from pro.config import Config
 from pro.db import transaction
-from pro.services import cohort
-from pro.work import House
-from tests import make, postgres
-from tests.web.desk import Desk, at_desk
+from pro.features.reports import cohort_report
+from tests.support import factories, postgres_server
+from tests.support.staff_browser import Desk, at_desk
 
 NOW = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
 TIMES = 50
@@ -122,14 +122,14 @@ def at(**delta: float) -> str:
     return (NOW + timedelta(**delta)).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
-def fill(house: House, size: Size) -> None:
+def fill(house: AppContext, size: Size) -> None:
     """A study of ``size`` in follow-up, and its people on duty."""
     engine, large = house.engine, size.people > 1000
     with transaction(engine) as session:
         work = house.work(session)
         for role in ("coordinator", "nurse", "investigator"):
-            person = make.account(work, role)
-            make.duty(work, person, "on_call" if role == "nurse" else "backup") if role != "investigator" else None
+            person = factories.account(work, role)
+            factories.duty(work, person, "on_call" if role == "nurse" else "backup") if role != "investigator" else None
     instruments = house.catalogue.instruments
     qlq = instruments["qlq_c30"]
     assert qlq.summary is not None
@@ -220,12 +220,12 @@ def timed(desk: Desk, path: str) -> tuple[float, int]:
 
 def pages(name: str, size: Size, app: Flask, bound: float) -> list[Figure]:
     """The three pages of one study."""
-    house: House = app.extensions["pro"]
+    house: AppContext = app.extensions["pro"]
     fill(house, size)
     start = time.perf_counter()
-    cohort.renew_due(house)
+    cohort_report.renew_due(house)
     counting = time.perf_counter() - start
-    account = make.Account(1, "coordinator@example.org", make.PASSWORD, "Coordinator", "coordinator", "en")
+    account = factories.Account(1, "coordinator@example.org", factories.PASSWORD, "Coordinator", "coordinator", "en")
     desk = at_desk(app, account)
     # As deploy/gunicorn.conf.py does.
     gc.collect()
@@ -243,7 +243,7 @@ def pages(name: str, size: Size, app: Flask, bound: float) -> list[Figure]:
 def measure() -> list[Figure]:
     """Both sizes."""
     found = []
-    with tempfile.TemporaryDirectory() as folder, postgres.server() as server:
+    with tempfile.TemporaryDirectory() as folder, postgres_server.server() as server:
         config = replace(Config(), database_url=server.new(), var_dir=Path(folder))
         app = create_app(config, lambda: NOW)
         found += pages(f"PostgreSQL, {LARGE.people:,} participants", LARGE, app, 300)

@@ -8,10 +8,10 @@ import time
 from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
+from pro.app_context import SYSTEM
 from pro.db import transaction
-from pro.work import SYSTEM
-from tests import make
-from tests.live import Site
+from tests.support import factories
+from tests.support.live_system import Site
 
 HIDDEN = re.compile(r'name="(csrf_token|page|from)" value="([^"]*)"')
 ACTION = re.compile(r'<form[^>]*action="([^"]+)"[^>]*id="answer"')
@@ -91,8 +91,8 @@ def people(site: Site, count: int, prefix: str, instrument: str = "npc_checkin")
     for number in range(count):
         with transaction(site.house.engine) as session:
             work = site.house.work(session, SYSTEM)
-            person = make.participant(work, f"{prefix}-{number:04}", phone="")
-            found[person.study_number] = make.form(work, person, instrument).path
+            person = factories.participant(work, f"{prefix}-{number:04}", phone="")
+            found[person.study_number] = factories.form(work, person, instrument).path
     return found
 
 
@@ -100,5 +100,5 @@ def staffed(site: Site) -> None:
     """A nurse on duty and an investigator, so that alerts have somebody to go to."""
     with transaction(site.house.engine) as session:
         work = site.house.work(session, SYSTEM)
-        make.duty(work, make.account(work, "nurse", language="zh_Hans"))
-        make.account(work, "investigator")
+        factories.duty(work, factories.account(work, "nurse", language="zh_Hans"))
+        factories.account(work, "investigator")

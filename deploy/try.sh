@@ -36,7 +36,7 @@ mkdir "$folder/log" "$folder/plans"
 secret() { openssl rand -hex 24; }
 sed -e 's/^  demonstration: true/  demonstration: false/' -e 's/^  hotline: .*/  hotline: "+8679186543210"/' \
     -e 's/^  hotline_shown: .*/  hotline_shown: 0791-8654 3210/' \
-    pro/plans/npc_reirradiation.yaml >"$folder/plans/npc_reirradiation.yaml"
+    pro/data/plans/npc_reirradiation.yaml >"$folder/plans/npc_reirradiation.yaml"
 PRO_SECRET_KEY=$(secret)
 PRO_LOOKUP_KEY=$(secret)
 PRO_DATA_KEYS=$(openssl rand -base64 32 | tr '+/' '-_')

@@ -1,4 +1,4 @@
-"""The few failures that a person can meet. Services raise them; ``web/errors`` turns each into a page."""
+"""The few failures that a person can meet. Services raise them; ``pages/error_pages`` turns each into a page."""
 
 from __future__ import annotations
 

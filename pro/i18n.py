@@ -64,7 +64,7 @@ class Translator:
         return format_datetime(local, self.gettext(pattern), locale=Locale.parse(self.language))
 
 
-def read(folder: Path) -> Catalogs:
+def read_catalogs(folder: Path) -> Catalogs:
     """Read ``<folder>/<language>/LC_MESSAGES/messages.po``. The source language needs none."""
     found: dict[str, NullTranslations] = {}
     for language in LANGUAGES:

@@ -13,22 +13,22 @@ from hypothesis import settings
 from sqlalchemy import Engine, event
 
 from pro import db, i18n
+from pro.app_context import AppContext
 from pro.catalogue import Catalogue
 from pro.catalogue import read as read_catalogue
 from pro.config import Config
+from pro.features.accounts import passwords
 from pro.i18n import Catalogs
-from pro.services import passwords
-from pro.work import House
-from tests import postgres
-from tests.make import Clock, make_house
-from tests.quick import quick
+from tests.support import postgres_server
+from tests.support.factories import Clock, make_house
+from tests.support.test_speedups import quick
 
 ROOT = Path(__file__).parent.parent
-# As installations hash; tests/services/test_staffing.py looks at it.
+# As installations hash; tests/accounts/test_staff_accounts.py looks at it.
 STRONG = passwords._HASHER
 IN_CI = os.environ.get("CI") == "true"
 SHARED = "../shared"
-pytest_plugins = ["tests.whole"]
+pytest_plugins = ["tests.support.app_fixtures", "tests.support.ward_fixtures"]
 # No deadline: the machine is shared. In CI the same examples every time, so that a red run can be repeated.
 settings.register_profile("house", deadline=None, derandomize=IN_CI)
 settings.load_profile("house")
@@ -68,13 +68,15 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Any:
 @pytest.fixture(scope="session")
 def catalogue() -> Catalogue:
     """The built-in instruments, plans and words."""
-    return read_catalogue(ROOT / "pro" / "instruments", ROOT / "translations", [ROOT / "pro" / "plans"])
+    return read_catalogue(
+        ROOT / "pro" / "data" / "instruments", ROOT / "translations", [ROOT / "pro" / "data" / "plans"]
+    )
 
 
 @pytest.fixture(scope="session")
 def catalogs() -> Catalogs:
     """The interface's words in every language."""
-    return i18n.read(ROOT / "translations")
+    return i18n.read_catalogs(ROOT / "translations")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -104,11 +106,11 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> Iterator[postgres.Server]:
+def postgresql() -> Iterator[postgres_server.Server]:
     """A PostgreSQL server, one for each test process."""
-    if postgres.program("initdb") is None:
+    if postgres_server.program("initdb") is None:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    with postgres.server() as server:
+    with postgres_server.server() as server:
         yield server
 
 
@@ -119,7 +121,7 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def postgresql_url(postgresql: postgres.Server) -> Iterator[str]:
+def postgresql_url(postgresql: postgres_server.Server) -> Iterator[str]:
     """A fresh PostgreSQL database with all tables."""
     url = postgresql.new()
     yield url
@@ -156,7 +158,7 @@ def config(sqlite_url: str, tmp_path: Path) -> Config:
 
 
 @pytest.fixture
-def house(config: Config, catalogue: Catalogue, catalogs: Catalogs, clock: Clock) -> Iterator[House]:
+def house(config: Config, catalogue: Catalogue, catalogs: Catalogs, clock: Clock) -> Iterator[AppContext]:
     """A house on a fresh SQLite database, with a clock that the test moves."""
     engine = make_quick(db.make_engine(config.database_url))
     yield make_house(engine, catalogue, catalogs, config, clock)
@@ -166,7 +168,7 @@ def house(config: Config, catalogue: Catalogue, catalogs: Catalogs, clock: Clock
 @pytest.fixture
 def any_house(
     any_url: str, any_engine: Engine, catalogue: Catalogue, catalogs: Catalogs, tmp_path: Path, clock: Clock
-) -> House:
+) -> AppContext:
     """A house on each engine in turn."""
     return make_house(any_engine, catalogue, catalogs, Config(database_url=any_url, var_dir=tmp_path), clock)
 

@@ -12,25 +12,25 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from pro.calendars import working_days
-from pro.catalogue.days import SiteDays, read_site_days
-from pro.catalogue.gateways import read_gateway
-from pro.catalogue.importance import read_importance
-from pro.catalogue.instruments import read_instrument
-from pro.catalogue.lexicons import read_lexicon
-from pro.catalogue.plan_words import read_plan_words
-from pro.catalogue.plans import read_plan
-from pro.catalogue.source import CatalogueError
-from pro.catalogue.stopping import check_terms
-from pro.catalogue.terms import read_term_words, read_terms
-from pro.catalogue.words import double_meanings, read_words
-from pro.core.adverse import Terms, TermWords
-from pro.core.anchors import WorkingDays
-from pro.core.gateway import Gateway
-from pro.core.importance import Importance
-from pro.core.instrument import Instrument, Words
-from pro.core.lexicon import Lexicon
-from pro.core.plan import Plan, PlanWords
+from pro.catalogue.closing_days import SiteDays, read_site_days
+from pro.catalogue.gateway_file import read_gateway
+from pro.catalogue.instrument_files.score_importance import read_importance
+from pro.catalogue.instrument_files.structure import read_instrument
+from pro.catalogue.instrument_files.words import double_meanings, read_words
+from pro.catalogue.lexicon_files import read_lexicon
+from pro.catalogue.plan_files.plan import read_plan
+from pro.catalogue.plan_files.plan_words import read_plan_words
+from pro.catalogue.plan_files.stopping_rule import check_terms
+from pro.catalogue.term_files import read_term_words, read_terms
+from pro.catalogue.yaml_source import CatalogueError
+from pro.core.clinical.adverse_events import Terms, TermWords
+from pro.core.questionnaire.instrument import Instrument, Words
+from pro.core.questionnaire.score_importance import Importance
+from pro.core.schedule.anchors import WorkingDays
+from pro.core.sms_gateway import Gateway
+from pro.core.study_plan import Plan, PlanWords
+from pro.core.text.red_flag_lexicon import Lexicon
+from pro.public_holidays import working_days
 
 __all__ = ["Catalogue", "CatalogueError", "read", "read_instruments"]
 TERMS = "ctcae_v5.yaml"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from flask import Flask
 
-from pro.cli import demo, drill, operate, plan, reply, schema, score, screen, simulate, templates, triage, wording
-from pro.work import House
+from pro.app_context import AppContext
+from pro.cli import demo, operations, simulate, templates, wording
+from pro.cli import drill as cli_drill
+from pro.cli import plan as cli_plan
+from pro.cli.file_tools import reply, schema, score, screen, triage
 
 
-def register(app: Flask, house: House | None, problems: list[str]) -> None:
+def register(app: Flask, house: AppContext | None, problems: list[str]) -> None:
     """Give ``app`` its commands. Without a house (broken settings) those that need one name the problems."""
     app.extensions["pro_problems"] = problems
     if house is not None:
@@ -16,16 +19,16 @@ def register(app: Flask, house: House | None, problems: list[str]) -> None:
     for command in (
         score.score,
         triage.triage,
-        plan.plan,
+        cli_plan.plan,
         screen.screen,
         reply.reply,
         schema.schema,
-        operate.db_group,
-        operate.tick,
-        drill.drill,
-        operate.audit_group,
-        operate.new_key,
-        operate.staff_group,
+        operations.db_group,
+        operations.tick,
+        cli_drill.drill,
+        operations.audit_group,
+        operations.new_key,
+        operations.staff_group,
         wording.wording,
         templates.templates,
         demo.demo,

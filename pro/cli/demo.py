@@ -8,8 +8,8 @@ import click
 from flask.cli import AppGroup
 
 from pro import db
-from pro.cli.house import house, working
-from pro.services import demonstration
+from pro.cli.app_commands import house, working
+from pro.features.operations import demo_study
 
 demo = AppGroup("demo", help="Fill, show or reset the demonstration study.")
 
@@ -19,8 +19,8 @@ def fill() -> None:
     """Fill an empty database with the demonstration study; one that is in use stays as it is."""
     _refuse_production()
     with working() as work:
-        if not demonstration.is_filled(work):
-            demonstration.fill(work)
+        if not demo_study.is_filled(work):
+            demo_study.fill(work)
 
 
 @demo.command("links")
@@ -28,7 +28,7 @@ def links() -> None:
     """Print the staff address with a sign-in, and two participants' form links, one Chinese and one English."""
     _refuse_production()
     with working() as work:
-        made = demonstration.links(work)
+        made = demo_study.links(work)
     click.echo(f"\nStaff         {made.staff_url}   {made.email}   password: {made.password}")
     click.echo(f"Participant   {made.chinese}   中文")
     click.echo(f"Participant   {made.english}   English\n")
@@ -46,7 +46,7 @@ def reset() -> None:
         letter.unlink()
     db.upgrade(the_house.engine)
     with working() as work:
-        demonstration.fill(work)
+        demo_study.fill(work)
 
 
 def _refuse_production() -> None:

@@ -7,9 +7,9 @@ import sys
 import click
 from flask.cli import with_appcontext
 
-from pro.cli.house import working
+from pro.cli.app_commands import working
 from pro.errors import BadData
-from pro.services import drills
+from pro.features.alerts import alert_drills
 
 SENTENCES = {
     "no_plan": "There is no study of this name.",
@@ -28,9 +28,9 @@ def drill(plan: str) -> None:
     """
     try:
         with working() as work:
-            begun = drills.begin_now(work, plan)
+            begun = alert_drills.begin_now(work, plan)
             link = f"{work.config.base_url}/staff/drills/{begun.id}"
-            told = len(drills.page(work, begun.id, "en").told)
+            told = len(alert_drills.drill_page(work, begun.id, "en").told)
     except BadData as bad:
         click.echo(SENTENCES[bad.why], err=True)
         sys.exit(1)

@@ -12,19 +12,19 @@ from zoneinfo import ZoneInfo
 import click
 from flask.cli import with_appcontext
 
-from pro.calendars import announced_until
+from pro.app_context import clock
 from pro.catalogue import Catalogue, CatalogueError
 from pro.catalogue import read as read_catalogue
-from pro.catalogue.days import read_working_days
-from pro.catalogue.example import Example, read_example, read_moment, template
-from pro.cli.house import house, working
-from pro.core.anchors import Anchor, AnchorProblem, check
-from pro.core.plan import AnchorKind, Calendar, Plan
-from pro.core.schedule import expected
-from pro.exports.preview import json_lines, text_lines
-from pro.exports.preview import preview as preview_of
-from pro.services import planning
-from pro.work import clock
+from pro.catalogue.closing_days import read_working_days
+from pro.catalogue.plan_files.example_participant import Example, read_example, read_moment, template
+from pro.cli.app_commands import house, working
+from pro.core.schedule.anchors import AnchorProblem, DatedAnchor, check
+from pro.core.schedule.expected_visits import expected
+from pro.core.study_plan import AnchorKind, Calendar, Plan
+from pro.exports.calendar_preview import json_lines, text_lines
+from pro.exports.calendar_preview import preview as preview_of
+from pro.features.schedule import schedule_service
+from pro.public_holidays import announced_until
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -138,13 +138,13 @@ def renew(plan_id: str, yes: bool) -> None:
     if found is None or found.calendar is None:
         _stop(f"“{plan_id}” is not a plan with a calendar here.", 2)
     with working(read_only=not yes) as work:
-        for one in planning.renew(work, plan_id, keep=yes):
+        for one in schedule_service.renew(work, plan_id, keep=yes):
             click.echo(f"{one.study_number}: {one.moved} moved, {one.added} added, {one.dropped} dropped")
     if not yes:
         click.echo("Nothing was written. Say --yes to do it.")
 
 
-def _possible(calendar: Calendar, example: Example, now: datetime | None) -> tuple[Anchor, ...]:
+def _possible(calendar: Calendar, example: Example, now: datetime | None) -> tuple[DatedAnchor, ...]:
     """The anchors as they stand at ``now``, or the end of the command with everything that is wrong with them."""
     known = example.anchors
     today = now.astimezone(ZoneInfo(example.time_zone)).date() if now else None
@@ -163,7 +163,7 @@ def _possible(calendar: Calendar, example: Example, now: datetime | None) -> tup
     return known
 
 
-def _is_plan(calendar: Calendar, anchor: Anchor, today: date) -> bool:
+def _is_plan(calendar: Calendar, anchor: DatedAnchor, today: date) -> bool:
     kind = calendar.anchors.get(anchor.kind)
     return kind is not None and kind.plannable and anchor.on > today
 
@@ -184,9 +184,9 @@ def _named(kind: str, number: int) -> str:
 
 
 def _catalogue(plans: Path | None) -> Catalogue:
-    folders = [ROOT / "pro" / "plans", *([plans] if plans else [])]
+    folders = [ROOT / "pro" / "data" / "plans", *([plans] if plans else [])]
     try:
-        return read_catalogue(ROOT / "pro" / "instruments", ROOT / "translations", folders)
+        return read_catalogue(ROOT / "pro" / "data" / "instruments", ROOT / "translations", folders)
     except CatalogueError as error:
         _stop(str(error), 1)
 

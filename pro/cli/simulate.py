@@ -11,11 +11,11 @@ from pathlib import Path
 import click
 from flask.cli import with_appcontext
 
-from pro.cli.house import current_house, house
-from pro.core.replay import Changed
+from pro.cli.app_commands import current_house, house
+from pro.core.triage.rule_comparison import Changed
 from pro.errors import BadData
-from pro.services import simulation
-from pro.services.simulation import Run
+from pro.features.reports import rule_simulation
+from pro.features.reports.rule_simulation import SimulationRun
 
 
 @click.command("simulate", short_help="Try a changed plan file on what was answered.")
@@ -41,25 +41,25 @@ def simulate(
         click.echo(f"“{plan_id}” is not a plan here. There is: {', '.join(plans)}.", err=True)
         sys.exit(2)
     try:
-        new = simulation.changed_plan(house(), old, plan_file.read_text(encoding="utf-8", errors="replace"))
+        new = rule_simulation.changed_plan(house(), old, plan_file.read_text(encoding="utf-8", errors="replace"))
     except BadData as bad:
         click.echo(str(bad.details["sentence"]), err=True)
         sys.exit(1)
     if generated:
-        run = simulation.generated(house(), old, new, generated, seed)
+        run = rule_simulation.generated(house(), old, new, generated, seed)
     else:
-        run = simulation.replay(current_house(), old, new, since=since.replace(tzinfo=UTC) if since else None)
+        run = rule_simulation.replay(current_house(), old, new, since=since.replace(tzinfo=UTC) if since else None)
     click.echo(_json(run) if as_json else "\n".join(_lines(run)))
     sys.exit(0 if run.difference.is_safe else 3)
 
 
-def _json(run: Run) -> str:
+def _json(run: SimulationRun) -> str:
     more = {"since": run.since.isoformat() if run.since else None, "left_out": run.left_out}
     found = asdict(run.difference) | more
     return json.dumps(found, ensure_ascii=False, default=str)
 
 
-def _lines(run: Run) -> list[str]:
+def _lines(run: SimulationRun) -> list[str]:
     found = run.difference
     lines = [f"{found.forms} forms judged, {found.changed_forms} differently."]
     if run.left_out:

@@ -11,11 +11,11 @@ import click
 from flask.cli import AppGroup
 
 from pro.catalogue import CatalogueError
-from pro.catalogue.gateways import read_gateway, written
-from pro.cli.house import house
-from pro.core.gateway import Gateway
-from pro.services.approval import Finding, Installation, Line, draft
-from pro.services.approval import check as check_texts
+from pro.catalogue.gateway_file import read_gateway, written
+from pro.cli.app_commands import house
+from pro.core.sms_gateway import Gateway
+from pro.features.text_messages.approved_texts import Installation, TextCost, TextProblem, draft
+from pro.features.text_messages.approved_texts import check as check_texts
 
 templates = AppGroup("templates", help="Check the texts that the SMS gateway approved.")
 # What gateways in mainland China are known to refuse, and what they allow.
@@ -40,7 +40,7 @@ def check(file: Path | None, as_json: bool) -> None:
     try:
         gateway = read_gateway(file, the_house.config.sms) if file else the_house.catalogue.gateway
     except CatalogueError as dubious:
-        _say(Finding("error", "", "", "", str(dubious)), as_json)
+        _say(TextProblem("error", "", "", "", str(dubious)), as_json)
         sys.exit(1)
     report = check_texts(Installation.of(the_house), gateway)
     for line in report.lines:
@@ -63,12 +63,12 @@ def print_draft() -> None:
     click.echo(written(replace(gateway, templates=draft(Installation.of(the_house), gateway))), nl=False)
 
 
-def _say(what: Line | Finding, as_json: bool) -> None:
+def _say(what: TextCost | TextProblem, as_json: bool) -> None:
     if as_json:
-        kind = {"kind": "text"} if isinstance(what, Line) else {"kind": what.level}
+        kind = {"kind": "text"} if isinstance(what, TextCost) else {"kind": what.level}
         said = {name: value for name, value in asdict(what).items() if name != "level"}
         click.echo(json.dumps(kind | said, ensure_ascii=False))
-    elif isinstance(what, Line):
+    elif isinstance(what, TextCost):
         size = f"{what.encoding}  {what.letters} letters  {what.segments} SMS"
         click.echo(f"{what.message}  {what.language}  {what.id or 'not registered'}  {size}")
     else:

@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 from flask.cli import AppGroup
 
-from pro.catalogue.wording import WordingRefused, parse_csv, template_csv
-from pro.cli.house import house, working
-from pro.services import wording as wordings
-from pro.work import clock
+from pro.app_context import clock
+from pro.catalogue.instrument_files.licensed_wording import WordingRefused, parse_csv, template_csv
+from pro.cli.app_commands import house, working
+from pro.features.forms import licensed_wording as wordings
 
 wording = AppGroup("wording", help="Load and list licensed questionnaire texts.")
 

@@ -28,13 +28,16 @@ class Printed:
 
 
 def print_card(html: str) -> Printed:
-    """Draw the card that ``html`` lays out (``templates/card/card.html``); ``<img src="qr:TEXT">`` becomes a QR code.
+    """Draw the card that ``html`` lays out (``participants/printed_card.html``).
 
-    Drawn by a process of its own (``card_draw``), which gets the code on its standard input and nothing on its command
+    ``<img src="qr:TEXT">`` becomes a QR code.
+
+    Drawn by a process of its own (``card_drawing``), which gets the code on its standard input and nothing on its
+    command
     line. NotAllowed("no_card_font") on a machine without Chinese letters, NotAllowed("no_card_print") where the
     libraries that draw are missing or fail.
     """
-    command = [sys.executable, "-m", "pro.exports.card_draw"]
+    command = [sys.executable, "-m", "pro.exports.card_drawing"]
     try:
         # Our own program, no shell.
         done = subprocess.run(  # nosec B603

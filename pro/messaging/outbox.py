@@ -24,13 +24,13 @@ from sqlalchemy import ColumnElement, Select, and_, literal_column, or_, select,
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, defer
 
+from pro.app_context import AppContext, UnitOfWork
 from pro.db import transaction
-from pro.messaging import budget
-from pro.messaging.lines import Claim, Lines, Sent
-from pro.messaging.patience import PATIENCE, pause
-from pro.messaging.sender import Letter, Refused, Sender, Unreachable
+from pro.messaging import sms_budget
+from pro.messaging.provider_lines import CallLines, Claim, Sent
+from pro.messaging.retry_policy import PATIENCE, pause
+from pro.messaging.sender_protocol import Letter, Refused, Sender, Unreachable
 from pro.models.message import Message
-from pro.work import House, Work
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ GRACE = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class MessageDraft:
     """One message to queue. ``dedupe_key`` is stored in clear: it names rows ("alert:42:email:7"), never an address.
 
     Times are aware; it goes out from ``not_before`` to ``not_after``.
@@ -68,23 +68,23 @@ class Draft:
     not_after: datetime | None = None
 
 
-def queue(work: Work, draft: Draft) -> Message | None:
+def queue(work: UnitOfWork, draft: MessageDraft) -> Message | None:
     """Put one message into the outbox, or return None if its ``dedupe_key`` is there already.
 
     What is over its number's budget is there as well, dropped.
     """
     row = _row(work, draft)
-    budget.apply(work, [row])
+    sms_budget.apply(work, [row])
     message = work.session.scalars(_insert(work).values(row).returning(Message)).one_or_none()
     if message is not None and message.dropped_at:
         _record(work, "message.dropped", message, message.failure)
     return message
 
 
-def queue_all(work: Work, drafts: Sequence[Draft]) -> None:
+def queue_all(work: UnitOfWork, drafts: Sequence[MessageDraft]) -> None:
     """Put many messages into the outbox at once, as ``queue``."""
     rows = [_row(work, draft) for draft in drafts]
-    budget.apply(work, rows)
+    sms_budget.apply(work, rows)
     over = {row["dedupe_key"] for row in rows if row["dropped_at"]}
     if over:
         over -= set(work.session.scalars(select(Message.dedupe_key).where(Message.dedupe_key.in_(over))))
@@ -94,12 +94,12 @@ def queue_all(work: Work, drafts: Sequence[Draft]) -> None:
         _record(work, "message.dropped", message, message.failure)
 
 
-def _insert(work: Work) -> Any:
+def _insert(work: UnitOfWork) -> Any:
     engine = postgresql if work.session.get_bind().dialect.name == "postgresql" else sqlite
     return engine.insert(Message).on_conflict_do_nothing(index_elements=["dedupe_key"])
 
 
-def _row(work: Work, draft: Draft) -> dict[str, Any]:
+def _row(work: UnitOfWork, draft: MessageDraft) -> dict[str, Any]:
     seal = work.vault.seal
     return {
         "dedupe_key": draft.dedupe_key,
@@ -122,11 +122,11 @@ def _row(work: Work, draft: Draft) -> dict[str, Any]:
         "tries": 0,
         "failure": "",
         "dropped_at": None,
-        **budget.marks(work, draft.channel, draft.address, draft.body),
+        **sms_budget.marks(work, draft.channel, draft.address, draft.body),
     }
 
 
-def drop(work: Work, which: ColumnElement[bool], reason: str) -> int:
+def drop(work: UnitOfWork, which: ColumnElement[bool], reason: str) -> int:
     """Take every message that meets ``which`` and was not sent out of the outbox; how many. ``reason``: as failures."""
     query = select(Message).where(unfinished(), which).order_by(Message.id).with_for_update()
     messages = list(work.session.scalars(query))
@@ -136,12 +136,12 @@ def drop(work: Work, which: ColumnElement[bool], reason: str) -> int:
     return len(messages)
 
 
-class ProviderLines(Lines[Claim, Sent | Unreachable | Refused]):
+class ProviderLines(CallLines[Claim, Sent | Unreachable | Refused]):
     """What a worker keeps from one ``deliver`` to the next, so that a provider that hangs stops nothing else."""
 
 
 def deliver(
-    house: House,
+    house: AppContext,
     senders: Mapping[str, Sender],
     worker: str,
     limit: int = 20,
@@ -175,7 +175,7 @@ def deliver(
     return tried
 
 
-def hang_up(house: House, lines: ProviderLines) -> None:
+def hang_up(house: AppContext, lines: ProviderLines) -> None:
     """Wait for every call that is under way and keep what came of it."""
     lines.close()
     _exchange(house, {}, "", lines, 0)
@@ -186,7 +186,7 @@ def unfinished() -> ColumnElement[bool]:
     return and_(Message.sent_at.is_(None), Message.failed_at.is_(None), Message.dropped_at.is_(None))
 
 
-def _anything(house: House) -> bool:
+def _anything(house: AppContext) -> bool:
     """Whether there is work at all, asked as a reader: an idle worker must not take the writer's place every second."""
     now = house.clock()
     free = Message.claimed_at.is_(None)
@@ -214,7 +214,7 @@ def _late(now: datetime) -> Select[Message]:
     return select(Message).where(unfinished(), late).order_by(Message.not_after)
 
 
-def _tidy(house: House) -> None:
+def _tidy(house: AppContext) -> None:
     """Give back or give up claims that outlived their lease; drop what is too late to be of use."""
     with transaction(house.engine) as session:
         work = house.work(session)
@@ -232,7 +232,7 @@ def _tidy(house: House) -> None:
                 _record(work, "message.dropped", message, message.failure)
 
 
-def _exchange(house: House, senders: Mapping[str, Sender], worker: str, lines: ProviderLines, room: int) -> int:
+def _exchange(house: AppContext, senders: Mapping[str, Sender], worker: str, lines: ProviderLines, room: int) -> int:
     """In one transaction keep what ended and claim what free lines can take, at most ``room``; then hand that over.
 
     How many were claimed. What ended stays with the lines until it is committed.
@@ -287,7 +287,7 @@ def _claim(session: Session, worker: str, now: datetime, free: Mapping[str, int]
     return [Claim(message, worker, now) for message in claimed]
 
 
-def _send(house: House, senders: Mapping[str, Sender], claim: Claim) -> Sent | Unreachable | Refused:
+def _send(house: AppContext, senders: Mapping[str, Sender], claim: Claim) -> Sent | Unreachable | Refused:
     """Call the provider, with no transaction open. Whatever it raises becomes one of the two failures."""
     message = claim.message
     sender = senders.get(message.channel)
@@ -307,7 +307,7 @@ def _send(house: House, senders: Mapping[str, Sender], claim: Claim) -> Sent | U
         return Unreachable(f"unforeseen:{type(error).__name__}")
 
 
-def _letter(house: House, message: Message) -> Letter:
+def _letter(house: AppContext, message: Message) -> Letter:
     """The row, opened. ValueError if it was sealed under a key that is gone."""
     return Letter(
         channel=message.channel,
@@ -322,7 +322,7 @@ def _letter(house: House, message: Message) -> Letter:
     )
 
 
-def _store(work: Work, outcomes: Sequence[tuple[Claim, Sent | Unreachable | Refused]]) -> list[Message]:
+def _store(work: UnitOfWork, outcomes: Sequence[tuple[Claim, Sent | Unreachable | Refused]]) -> list[Message]:
     """Keep what came of tries."""
     ids = [claim.message.id for claim, _outcome in outcomes]
     # What is sealed is not needed here.
@@ -347,7 +347,7 @@ def _store(work: Work, outcomes: Sequence[tuple[Claim, Sent | Unreachable | Refu
     return list(messages.values())
 
 
-def _put_back(work: Work, message: Message, failure: Unreachable | Refused) -> None:
+def _put_back(work: UnitOfWork, message: Message, failure: Unreachable | Refused) -> None:
     if isinstance(failure, Refused) or (failure.maybe_sent and message.repeat == "prefer_silence"):
         _fail(work, message, failure.reason if isinstance(failure, Refused) else f"unsure:{failure.reason}")
     elif message.tries >= PATIENCE[message.repeat].tries:
@@ -359,7 +359,7 @@ def _put_back(work: Work, message: Message, failure: Unreachable | Refused) -> N
         message.failure = failure.reason[:255]
 
 
-def _fail(work: Work, message: Message, reason: str) -> None:
+def _fail(work: UnitOfWork, message: Message, reason: str) -> None:
     message.failed_at = work.now
     message.failure = reason[:255]
     _record(work, "message.failed", message, message.failure)
@@ -370,7 +370,7 @@ def _release(message: Message) -> None:
     message.claimed_by = None
 
 
-def _record(work: Work, action: str, message: Message, reason: str = "") -> None:
+def _record(work: UnitOfWork, action: str, message: Message, reason: str = "") -> None:
     new = {"channel": message.channel, "template": message.template, "tries": message.tries}
     if message.reference:
         new["reference"] = message.reference

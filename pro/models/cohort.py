@@ -14,7 +14,7 @@ from pro.db import Base, Json, UtcDateTime
 class Cohort(Base):
     """One study's figures as they stood ``at``; ``took``: seconds that counting them cost. The worker renews them.
 
-    ``figures``: what ``core.cohort.kept`` made of them. Nothing here is a fact of its own: it can be thrown away.
+    ``figures``: what ``cohort_figures.kept`` made of them. Nothing here is a fact of its own: it can be thrown away.
     """
 
     __tablename__ = "cohort"

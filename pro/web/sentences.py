@@ -1,21 +1,21 @@
-"""Sentences of the lower floors (``core.sentence``) in the language of the page."""
+"""Sentences of the lower floors (``core.translatable_sentence``) in the language of the page."""
 
 from __future__ import annotations
 
 from markupsafe import Markup, escape
 
-from pro.core.sentence import English, Sentence
+from pro.core.translatable_sentence import English, Sentence
 from pro.i18n import Translator
 
 
-def said(sentence: object, translator: Translator) -> Markup:
+def translated(sentence: object, translator: Translator) -> Markup:
     """``sentence``, and every sentence in it, in the translator's language; what is English only is marked as that."""
     if isinstance(sentence, Sentence):
         text = escape(translator.gettext(sentence.key))
-        values = {name: said(value, translator) for name, value in sentence.values.items()}
+        values = {name: translated(value, translator) for name, value in sentence.values.items()}
         return text % values if values else text
     if isinstance(sentence, tuple):
-        return escape(translator.gettext(", ")).join(said(one, translator) for one in sentence)
+        return escape(translator.gettext(", ")).join(translated(one, translator) for one in sentence)
     if isinstance(sentence, English):
         return Markup('<span lang="en">{}</span>').format(str(sentence))
     return escape(str(sentence))

@@ -65,7 +65,7 @@ def test_check_counts_what_is_there(app: Flask) -> None:
 
 def test_check_names_file_visit_and_reason(app: Flask, tmp_path: Path) -> None:
     path = tmp_path / "npc_reirradiation.yaml"
-    shutil.copy(ROOT / "pro/plans/npc_reirradiation.yaml", path)
+    shutil.copy(ROOT / "pro/data/plans/npc_reirradiation.yaml", path)
     changed(path, "qlq_c30: {opens: -14, closes: 0}", "qlq_c30: {opens: 1, closes: 0}")
     result = run(app, "check", "--plans", tmp_path)
     assert result.exit_code == 1

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from pro.work import House
-from tests import browser
-from tests.make import PLAN, Study
+from pro.app_context import AppContext
+from tests.support import form_browser
+from tests.support.factories import PLAN, Study
 
-FILE = Path(__file__).resolve().parents[2] / "pro" / "plans" / f"{PLAN}.yaml"
+FILE = Path(__file__).resolve().parents[2] / "pro" / "data" / "plans" / f"{PLAN}.yaml"
 FAINT = 'advice: general, when: "faint == 2"'
 
 
@@ -25,8 +25,10 @@ def changed(tmp_path: Path) -> Path:
     return path
 
 
-def test_what_would_be_lost_is_a_warning_and_status_3(app: Flask, house: House, seeded: Study, changed: Path) -> None:
-    browser.press_start(house, seeded.chinese.checkin).finish(faint=2)
+def test_what_would_be_lost_is_a_warning_and_status_3(
+    app: Flask, house: AppContext, seeded: Study, changed: Path
+) -> None:
+    form_browser.press_start(house, seeded.chinese.checkin).finish(faint=2)
     done = app.test_cli_runner().invoke(args=["simulate", str(changed)])
     assert done.exit_code == 3
     assert "WARNING: 1 emergencies would be lost." in done.output

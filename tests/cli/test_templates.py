@@ -11,7 +11,7 @@ from click.testing import Result
 
 from app import create_app, make_house, prepare
 from pro.catalogue import CatalogueError
-from pro.catalogue.gateways import hash_of, read_gateway
+from pro.catalogue.gateway_file import hash_of, read_gateway
 from pro.config import Config, ConfigReading
 from pro.errors import ConfigError
 

@@ -6,11 +6,11 @@ from functools import cache
 from pathlib import Path
 
 from pro.catalogue import read_instruments
-from pro.catalogue.words import read_words
-from pro.core.reply import Ear, Heard
+from pro.catalogue.instrument_files.words import read_words
+from pro.core.text.reply_parser import Ear, Heard
 
 ROOT = Path(__file__).resolve().parents[2]
-CHECKIN = read_instruments(ROOT / "pro/instruments")["npc_checkin"]
+CHECKIN = read_instruments(ROOT / "pro/data/instruments")["npc_checkin"]
 ITEMS = CHECKIN.items
 SPOKEN = [
     read_words(ROOT / f"translations/{language}/instruments/npc_checkin.yaml", CHECKIN, language)

@@ -7,7 +7,15 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from pro.core.adverse import Happened, Reported, Terms, discordance, report_by, standing, suggestions
+from pro.core.clinical.adverse_events import (
+    Happened,
+    Reported,
+    Terms,
+    discordance,
+    report_by,
+    standing_grades,
+    suggestions,
+)
 
 DAY = date(2026, 11, 22)
 FITS = {"headache": ("headache",), "mucosal_ulcer": ("pharyngeal_necrosis", "pharyngeal_mucositis")}
@@ -87,4 +95,4 @@ class Graded:
 
 def test_a_newer_grading_from_the_same_day_takes_the_older_ones_place() -> None:
     first, milder, again = (Graded(DAY + timedelta(day), n) for day, n in ((1, 3), (5, 2), (1, 1)))
-    assert [one.grade for one in standing([first, milder, again])] == [1, 2]
+    assert [one.grade for one in standing_grades([first, milder, again])] == [1, 2]

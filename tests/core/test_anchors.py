@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from pro.core.anchors import WorkingDays, check, resolve
+from pro.core.schedule.anchors import WorkingDays, check, resolve
 from tests.core.trial import CALENDAR, anchor, day, treated
 
 TODAY = day("2027-06-01")

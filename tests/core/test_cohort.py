@@ -9,22 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pro.core.cohort import (
+from pro.core.figures.cohort_figures import (
     Figures,
-    Lines,
-    Point,
+    LedgerCount,
+    ScorePoint,
     Spread,
     busiest,
+    figures_from,
     handling,
     kept,
     mondays,
     points,
-    read,
     rule_rows,
     spread,
     visit_rows,
 )
-from pro.exports import cohort_draw
+from pro.exports import cohort_chart
 
 VALUES = st.lists(st.integers(0, 100), min_size=2, max_size=60)
 
@@ -64,8 +64,8 @@ def test_weeks_begin_on_monday_by_local_time() -> None:
 
 
 def test_visits_stand_as_in_the_plan_and_what_it_does_not_know_stands_last() -> None:
-    def one(instrument: str, kind: str, number: int = 0) -> Lines:
-        return Lines(instrument, kind, number, received=False, late=False, partial=False, reason="", count=1)
+    def one(instrument: str, kind: str, number: int = 0) -> LedgerCount:
+        return LedgerCount(instrument, kind, number, received=False, late=False, partial=False, reason="", count=1)
 
     lines = [one("q", "b"), one("c", "z"), one("c", "b", 10), one("c", "b", 9), one("c", "a")]
     found = visit_rows(lines, ("c", "q", "a", "b"))
@@ -79,15 +79,15 @@ def test_visits_stand_as_in_the_plan_and_what_it_does_not_know_stands_last() -> 
 
 
 def test_a_reason_counts_for_missed_forms_only() -> None:
-    came = Lines("c", "a", 0, received=True, late=True, partial=False, reason="forgot", count=2)
-    missed = Lines("c", "a", 0, received=False, late=False, partial=False, reason="forgot", count=3)
+    came = LedgerCount("c", "a", 0, received=True, late=True, partial=False, reason="forgot", count=2)
+    missed = LedgerCount("c", "a", 0, received=False, late=False, partial=False, reason="forgot", count=3)
     (row,) = visit_rows([came, missed], ())
     assert (row.late, row.missed, row.reasons, row.compliance) == (2, 3, (("forgot", 3),), 0.0)
 
 
 def test_a_missing_score_is_counted_and_never_zero() -> None:
     (point,) = points([("q", "a", 0, "PF", None, 4), ("q", "a", 0, "PF", 80.0, 1)], ())
-    assert point == Point("q", "a", 0, "PF", Spread(1, 80, 80, 80), 4)
+    assert point == ScorePoint("q", "a", 0, "PF", Spread(1, 80, 80, 80), 4)
     (none,) = points([("q", "a", 0, "PF", None, 4)], ())
     assert (none.spread, none.missing) == (None, 4)
 
@@ -111,7 +111,7 @@ def test_what_is_kept_is_read_as_it_was() -> None:
     figures = Figures(
         enrolled=3,
         active=2,
-        visits=visit_rows([Lines("c", "a", 1, False, False, False, "forgot", 2)], ()),
+        visits=visit_rows([LedgerCount("c", "a", 1, False, False, False, "forgot", 2)], ()),
         handling=handling([(3, 5, 1)], [], {2: (1, 2)}),
         weeks=(date(2026, 11, 16),),
         loud=(4,),
@@ -119,19 +119,19 @@ def test_what_is_kept_is_read_as_it_was() -> None:
         points=points([("q", "a", 0, "PF", 80.0, 1), ("q", "b", 0, "PF", None, 1)], ()),
         left_out=1,
     )
-    assert read(kept(figures)) == figures
+    assert figures_from(kept(figures)) == figures
 
 
 def test_bars_stand_on_the_floor_and_the_budget_is_a_line() -> None:
-    drawn = cohort_draw.weeks([date(2026, 11, 9), date(2026, 11, 16)], [0, 9], 5)
+    drawn = cohort_chart.weeks([date(2026, 11, 9), date(2026, 11, 16)], [0, 9], 5)
     assert [(bar.y, bar.height, bar.over) for bar in drawn.bars] == [(120, 0, False), (30, 90, True)]
     assert drawn.line == 70
-    assert cohort_draw.weeks([date(2026, 11, 9)], [3], 0).line is None
+    assert cohort_chart.weeks([date(2026, 11, 9)], [3], 0).line is None
 
 
 def test_a_visit_without_a_score_breaks_the_line() -> None:
     low, high = Spread(1, 0, 0, 0), Spread(4, 50, 75, 100)
-    drawn = cohort_draw.plot([low, high, None, low])
+    drawn = cohort_chart.plot([low, high, None, low])
     assert [mark.place for mark in drawn.marks] == [1, 2, 4]
     assert [(mark.y, mark.top, mark.height) for mark in drawn.marks[:2]] == [(108, 108, 0), (33, 8, 50)]
     assert len(drawn.lines) == 1

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pro.core.conditions import TRUTH, Domain, Facts, RuleError, Vocabulary, parse
+from pro.core.rule_language.conditions import TRUTH, Domain, Facts, RuleError, Vocabulary, parse
 
 
 def codes(*values, ordered=True):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pro.core.contacts import COVER, covered
+from pro.core.text.contact_masking import COVER, covered
 
 GONE = [
     "13800138000",

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pro.core import drill
-from pro.core.plan import Drilling, Settings
+from pro.core.study_plan import Drilling, Settings
+from pro.core.triage import drill_times
 
 SETTINGS = Settings("1", "1", "120", "1", "1", "", "8:00", "17:30", "Asia/Shanghai", True)
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -21,7 +21,7 @@ DRILLING = Drilling(2, time(10), 60, "npc_checkin", {"bleed": 4})
 def due(local: str, zone: str = "Asia/Shanghai", drilling: Drilling = DRILLING) -> str:
     """The week that may begin at this local time; "" for none."""
     now = datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(zone))
-    turn = drill.due(drilling, replace(SETTINGS, time_zone=zone), now)
+    turn = drill_times.due(drilling, replace(SETTINGS, time_zone=zone), now)
     return turn.week if turn else ""
 
 
@@ -76,7 +76,7 @@ def test_the_clock_is_the_studys_where_clocks_change(day: str, utc_hour: int) ->
     assert due(f"{day}T09:59", "Europe/Berlin") == ""
     assert due(f"{day}T10:00", "Europe/Berlin") != ""
     now = datetime.fromisoformat(f"{day}T10:00").replace(tzinfo=ZoneInfo("Europe/Berlin"))
-    turn = drill.due(DRILLING, replace(SETTINGS, time_zone="Europe/Berlin"), now)
+    turn = drill_times.due(DRILLING, replace(SETTINGS, time_zone="Europe/Berlin"), now)
     assert turn is not None
     assert turn.at == datetime.fromisoformat(f"{day}T{utc_hour:02}:00").replace(tzinfo=UTC)
 
@@ -89,7 +89,7 @@ def test_the_clock_is_the_studys_where_clocks_change(day: str, utc_hour: int) ->
 def test_a_turn_is_never_ahead_never_older_than_a_week_and_never_at_night(
     now: datetime, weekday: int, zone: str
 ) -> None:
-    turn = drill.due(replace(DRILLING, weekday=weekday), replace(SETTINGS, time_zone=zone), now)
+    turn = drill_times.due(replace(DRILLING, weekday=weekday), replace(SETTINGS, time_zone=zone), now)
     if turn is None:
         return
     local = now.astimezone(ZoneInfo(zone))
@@ -103,6 +103,6 @@ def test_a_turn_is_never_ahead_never_older_than_a_week_and_never_at_night(
 @given(st.dates(date(2020, 1, 1), date(2040, 1, 1)))
 def test_a_week_has_one_name_from_monday_to_sunday(day: date) -> None:
     monday = day - timedelta(days=day.weekday())
-    assert {drill.week_of(monday + timedelta(days=days)) for days in range(7)} == {drill.week_of(day)}
-    assert drill.week_of(monday) != drill.week_of(monday + timedelta(days=7))
-    assert len(drill.week_of(day)) == 8
+    assert {drill_times.week_of(monday + timedelta(days=days)) for days in range(7)} == {drill_times.week_of(day)}
+    assert drill_times.week_of(monday) != drill_times.week_of(monday + timedelta(days=7))
+    assert len(drill_times.week_of(day)) == 8

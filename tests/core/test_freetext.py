@@ -10,12 +10,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pro.catalogue.lexicons import read_lexicon
-from pro.core.freetext import Hit, Screening, screen
-from pro.core.level import Level
+from pro.catalogue.lexicon_files import read_lexicon
+from pro.core.rule_language.level import Level
+from pro.core.text.red_flag_screening import Hit, Screening, screen
 
 ROOT = Path(__file__).resolve().parents[2]
-LEXICON = read_lexicon(ROOT / "pro/lexicons/npc_freetext.yaml")
+LEXICON = read_lexicon(ROOT / "pro/data/lexicons/npc_freetext.yaml")
 
 
 def cases(name: str) -> list[tuple[str, str]]:

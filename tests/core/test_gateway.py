@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pro.core.gateway import CODED, UNFORESEEN, Approved, Gateway, Unfit, links
+from pro.core.sms_gateway import CODED, UNFORESEEN, Approved, Gateway, Unfit, links
 
 ADDRESS = "https://epro.example.org"
 CODE = Approved("invitation_code", "en", "T1", f"Go to {ADDRESS} and type ${{code}} there.")

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from pro.catalogue import CatalogueError, read_instruments
-from pro.catalogue.importance import read_importance
-from pro.core import importance
+from pro.catalogue.instrument_files.score_importance import read_importance
+from pro.core.questionnaire import score_importance
 
-ROOT = Path("pro")
+ROOT = Path("pro/data")
 KNOWN = read_instruments(ROOT / "instruments")
 QLQ = KNOWN["qlq_c30"]
 FILE = ROOT / "importance" / "qlq_c30.yaml"
@@ -53,7 +53,7 @@ def test_the_thresholds_are_those_published_and_not_verified():
     ],
 )
 def test_important_is_below_for_functions_and_above_for_symptoms(scale, value, important):
-    assert importance.is_important(MEANS, QLQ, scale, value) is important
+    assert score_importance.is_important(MEANS, QLQ, scale, value) is important
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_important_is_below_for_functions_and_above_for_symptoms(scale, value, i
     ],
 )
 def test_a_change_has_a_way_and_the_published_class(scale, before, after, way, size):
-    found = importance.change(MEANS, QLQ, scale, before, after)
+    found = score_importance.change(MEANS, QLQ, scale, before, after)
     assert (found.way, found.size, found.points) == (way, size, after - before)
 
 

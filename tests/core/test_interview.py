@@ -9,10 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pro.catalogue import read_instruments
-from pro.core.instrument import Value
-from pro.core.interview import Change, asked, changes, fill, listed, next_page, path, progress, with_implied
+from pro.core.questionnaire.instrument import Value
+from pro.core.questionnaire.page_flow import (
+    AnswerChange,
+    asked,
+    changes,
+    fill,
+    listed,
+    next_page,
+    path,
+    progress,
+    with_implied,
+)
 
-KNOWN = read_instruments(Path(__file__).resolve().parents[2] / "pro/instruments")
+KNOWN = read_instruments(Path(__file__).resolve().parents[2] / "pro/data/instruments")
 CHECKIN, QLQ = KNOWN["npc_checkin"], KNOWN["qlq_c30"]
 EXPOSED = {"pd1": True, "selfharm_enabled": False}
 NOT_EXPOSED = {"pd1": False, "selfharm_enabled": False}
@@ -137,10 +147,10 @@ def test_a_hidden_child_counts_as_none_only_when_its_parent_says_so(parent, chil
 
 def test_ticks_open_questions_and_the_rest_is_an_explicit_zero():
     found = changes(CHECKIN, {}, NOT_EXPOSED, PAGES["other7"], {"other7": ("rash", "nausea")})
-    assert found[0] == Change("other7", "given", ("nausea", "rash")), "kept in the instrument's order"
+    assert found[0] == AnswerChange("other7", "given", ("nausea", "rash")), "kept in the instrument's order"
     zeros = {change.item for change in found[1:]}
     assert zeros == set(CHECKIN.items["other7"].lists) - {"nausea", "rash", *IRAE}
-    assert all(change == Change(change.item, "given", 0, from_list=True) for change in found[1:])
+    assert all(change == AnswerChange(change.item, "given", 0, from_list=True) for change in found[1:])
     met = [page.id for page in path(CHECKIN, applied({}, found), NOT_EXPOSED)]
     assert met[-4:] == ["other7", "nausea", "rash", "last"]
 
@@ -148,7 +158,7 @@ def test_ticks_open_questions_and_the_rest_is_an_explicit_zero():
 def test_a_newly_ticked_item_is_asked_in_full_and_an_answered_one_stays():
     answers = answer({}, other7=("rash",), rash=2, blister=1)
     found = changes(CHECKIN, answers, EXPOSED, PAGES["other7"], {"other7": ("rash", "itch")})
-    assert found == (Change("other7", "given", ("rash", "itch")), Change("itch", "withdrawn"))
+    assert found == (AnswerChange("other7", "given", ("rash", "itch")), AnswerChange("itch", "withdrawn"))
     page = next_page(CHECKIN, {**dict.fromkeys(CHECKIN.groups["block_a"], 0), **applied(answers, found)}, EXPOSED)
     assert page is not None
     assert "itch" in [walked.id for walked in path(CHECKIN, applied(answers, found), EXPOSED)]
@@ -157,16 +167,16 @@ def test_a_newly_ticked_item_is_asked_in_full_and_an_answered_one_stays():
 def test_an_item_ticked_and_answered_with_none_is_not_asked_again():
     answers = answer({}, other7=("itch", "cough"), itch=0)
     found = changes(CHECKIN, answers, EXPOSED, PAGES["other7"], {"other7": ("itch",)})
-    assert found == (Change("other7", "given", ("itch",)), Change("cough", "given", 0, from_list=True))
+    assert found == (AnswerChange("other7", "given", ("itch",)), AnswerChange("cough", "given", 0, from_list=True))
 
 
 def test_unticking_withdraws_what_hangs_on_it():
     answers = answer({}, other7=("rash", "pain"), rash=2, blister=1, pain=3, pain_int=4)
     found = changes(CHECKIN, answers, EXPOSED, PAGES["other7"], {"other7": ("rash",)})
     assert found == (
-        Change("other7", "given", ("rash",)),
-        Change("pain", "given", 0, from_list=True),
-        Change("pain_int", "withdrawn"),
+        AnswerChange("other7", "given", ("rash",)),
+        AnswerChange("pain", "given", 0, from_list=True),
+        AnswerChange("pain_int", "withdrawn"),
     )
 
 
@@ -191,7 +201,7 @@ def test_what_stands_already_is_no_change():
 
 def test_the_last_page_may_be_left_empty():
     found = changes(CHECKIN, {}, EXPOSED, PAGES["last"], {"weight": None, "free_text": "没有别的"})
-    assert found == (Change("weight", "skipped"), Change("free_text", "given", "没有别的"))
+    assert found == (AnswerChange("weight", "skipped"), AnswerChange("free_text", "given", "没有别的"))
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pro.core import ladder
-from pro.core.anchors import WorkingDays
-from pro.core.ladder import Hours
-from pro.core.level import Level
-from pro.core.plan import Step
+from pro.core.rule_language.level import Level
+from pro.core.schedule.anchors import WorkingDays
+from pro.core.study_plan import Step
+from pro.core.triage import escalation_ladder
+from pro.core.triage.escalation_ladder import Hours
 
 SHANGHAI, BERLIN = "Asia/Shanghai", "Europe/Berlin"
 EMERGENCY = (
@@ -29,7 +29,7 @@ STEPS = (*EMERGENCY, Step(Level.URGENT, 0, ("on_call", "investigator"), "email")
 def hours(
     zone: str = SHANGHAI, *, opens: time = time(8), closes: time = time(17, 30), days: WorkingDays | None = None
 ) -> Hours:
-    return Hours(opens, closes, ZoneInfo(zone), days or ladder.MONDAY_TO_FRIDAY)
+    return Hours(opens, closes, ZoneInfo(zone), days or escalation_ladder.MONDAY_TO_FRIDAY)
 
 
 def local(text: str, zone: str = SHANGHAI) -> datetime:
@@ -54,21 +54,21 @@ RAISED = local("2026-03-02 09:00")
 )
 def test_an_emergency_climbs_by_the_minute(minutes, names, next_one):
     now = RAISED + timedelta(minutes=minutes)
-    found = ladder.due(STEPS, Level.EMERGENCY, RAISED, now, hours())
+    found = escalation_ladder.due(STEPS, Level.EMERGENCY, RAISED, now, hours())
     assert [rung.step.name for rung in found] == names
-    ahead = ladder.coming(STEPS, Level.EMERGENCY, RAISED, now, hours())
+    ahead = escalation_ladder.coming(STEPS, Level.EMERGENCY, RAISED, now, hours())
     assert (ahead.step.name if ahead else None) == next_one
 
 
 @pytest.mark.parametrize("night", ["2026-03-01 02:00", "2026-03-07 23:50"])
 def test_an_emergency_knows_no_night_and_no_weekend(night):
-    found = ladder.rungs(STEPS, Level.EMERGENCY, local(night), hours())
+    found = escalation_ladder.rungs(STEPS, Level.EMERGENCY, local(night), hours())
     assert [rung.at - local(night) for rung in found] == [timedelta(minutes=minutes) for minutes in (15, 30, 45)]
 
 
 def test_what_is_told_at_once_is_no_rung_and_a_quiet_level_has_none():
-    assert ladder.rungs(STEPS, Level.WATCH, RAISED, hours()) == ()
-    assert [rung.step for rung in ladder.rungs(STEPS, Level.URGENT, RAISED, hours())] == [AGAIN]
+    assert escalation_ladder.rungs(STEPS, Level.WATCH, RAISED, hours()) == ()
+    assert [rung.step for rung in escalation_ladder.rungs(STEPS, Level.URGENT, RAISED, hours())] == [AGAIN]
 
 
 # 2026-03-02 is a Monday.
@@ -95,11 +95,11 @@ def test_what_is_told_at_once_is_no_rung_and_a_quiet_level_has_none():
     ],
 )
 def test_an_urgent_alert_is_told_again_after_working_hours_or_at_noon(raised, at):
-    (rung,) = ladder.rungs(STEPS, Level.URGENT, local(raised), hours())
+    (rung,) = escalation_ladder.rungs(STEPS, Level.URGENT, local(raised), hours())
     assert rung.at == local(at)
     assert rung.at.tzinfo is UTC
-    assert ladder.due(STEPS, Level.URGENT, local(raised), rung.at - timedelta(seconds=1), hours()) == ()
-    assert ladder.due(STEPS, Level.URGENT, local(raised), rung.at, hours()) == (rung,)
+    assert escalation_ladder.due(STEPS, Level.URGENT, local(raised), rung.at - timedelta(seconds=1), hours()) == ()
+    assert escalation_ladder.due(STEPS, Level.URGENT, local(raised), rung.at, hours()) == (rung,)
 
 
 @pytest.mark.parametrize(
@@ -119,22 +119,26 @@ def test_where_clocks_change(raised, opens, at):
     always = hours(
         BERLIN, opens=opens, closes=time(23), days=WorkingDays(weekend=frozenset()) if opens == time(0) else None
     )
-    (rung,) = ladder.rungs(STEPS, Level.URGENT, local(raised, BERLIN), always)
+    (rung,) = escalation_ladder.rungs(STEPS, Level.URGENT, local(raised, BERLIN), always)
     assert rung.at == datetime.fromisoformat(at)
 
 
 def test_days_off_and_make_up_days_count_where_they_are_known():
     days = WorkingDays(off=frozenset({date(2026, 3, 2)}), on=frozenset({date(2026, 3, 8)}))
     start = local("2026-03-02 09:00")
-    assert ladder.after_working_hours(start, timedelta(hours=4), hours(days=days)) == local("2026-03-03 12:00")
+    assert escalation_ladder.after_working_hours(start, timedelta(hours=4), hours(days=days)) == local(
+        "2026-03-03 12:00"
+    )
     start = local("2026-03-06 16:00")
-    assert ladder.after_working_hours(start, timedelta(hours=4), hours(days=days)) == local("2026-03-08 10:30")
+    assert escalation_ladder.after_working_hours(start, timedelta(hours=4), hours(days=days)) == local(
+        "2026-03-08 10:30"
+    )
 
 
 def test_a_study_that_never_opens_is_an_error_not_an_endless_search():
     never = hours(days=WorkingDays(weekend=frozenset(range(7))))
     with pytest.raises(ValueError, match="no working day"):
-        ladder.after_working_hours(RAISED, timedelta(hours=4), never)
+        escalation_ladder.after_working_hours(RAISED, timedelta(hours=4), never)
 
 
 @given(
@@ -145,13 +149,13 @@ def test_a_study_that_never_opens_is_an_error_not_an_endless_search():
 def test_working_hours_pass_while_the_study_is_open_and_never_beyond_the_cap(naive, zone, number):
     raised = naive.replace(tzinfo=ZoneInfo(zone))
     open_hours = hours(zone)
-    end = ladder.after_working_hours(raised, timedelta(hours=number), open_hours).astimezone(ZoneInfo(zone))
+    end = escalation_ladder.after_working_hours(raised, timedelta(hours=number), open_hours).astimezone(ZoneInfo(zone))
     assert open_hours.opens < end.time() <= open_hours.closes
     assert end.weekday() < 5
     assert end - raised >= timedelta(0)
     assert end.astimezone(UTC) - raised.astimezone(UTC) >= timedelta(hours=number)
     step = Step(Level.URGENT, 0, ("on_call",), "email", working_hours=number, next_day=time(12))
-    (rung,) = ladder.rungs([step], Level.URGENT, raised, open_hours)
+    (rung,) = escalation_ladder.rungs([step], Level.URGENT, raised, open_hours)
     assert raised < rung.at <= end
     assert rung.at.astimezone(ZoneInfo(zone)).date() - raised.date() <= timedelta(days=1)
 
@@ -167,4 +171,4 @@ def test_working_hours_pass_while_the_study_is_open_and_never_beyond_the_cap(nai
     ],
 )
 def test_the_hours_begin_again_on_the_next_working_day(start, opens):
-    assert ladder.next_opening(local(start), hours()) == local(opens)
+    assert escalation_ladder.next_opening(local(start), hours()) == local(opens)

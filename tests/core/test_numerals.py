@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pro.core.numerals import CHINESE, chinese, english
+from pro.core.text.numerals import CHINESE, chinese, english
 
 UNITS = "零一二三四五六七八九"
 TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()

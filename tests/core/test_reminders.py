@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pro.core.reminders import is_quiet, plan_messages, ration, reminders
-from pro.core.schedule import Expected, expected
+from pro.core.schedule.expected_visits import ExpectedVisit, expected
+from pro.core.schedule.reminder_times import is_quiet, plan_messages, ration, reminders
 from tests.core.trial import CALENDAR, CHECKIN, QLQ, SHANGHAI, anchor, hour, local, plan_of, treated
 
 RULES = CALENDAR.reminding
@@ -24,7 +24,7 @@ ZONES = (
 def open_form(opens, closes, zone=SHANGHAI, ladder=None):
     """A check-in with this window."""
     start, end = local(opens, zone), local(closes, zone)
-    return Expected("visit", "visit", 0, CHECKIN, start, end, end, True, "actual", zone, reminders=ladder)
+    return ExpectedVisit("visit", "visit", 0, CHECKIN, start, end, end, True, "actual", zone, reminders=ladder)
 
 
 def times(found):
@@ -103,7 +103,7 @@ def test_no_message_at_night_none_outside_the_window_and_one_at_a_time(zone, sta
     rules = replace(RULES, quiet_from=hour(quiet[0]), quiet_until=hour(quiet[1]))
     opens = local("2027-01-01 00:00", "UTC") + timedelta(minutes=start)
     end = opens + timedelta(minutes=length)
-    one = Expected("v", "v", 0, QLQ, opens, end, end, True, "actual", zone, reminders=ladder)
+    one = ExpectedVisit("v", "v", 0, QLQ, opens, end, end, True, "actual", zone, reminders=ladder)
     known = opens + timedelta(minutes=since)
     found = reminders(one, rules, known)
     for message in found:

@@ -7,9 +7,9 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pro.core.anchors import Anchor
-from pro.core.replan import replan
-from pro.core.schedule import expected
+from pro.core.schedule.anchors import DatedAnchor
+from pro.core.schedule.expected_visits import expected
+from pro.core.schedule.replanning import replan
 from tests.core.trial import CALENDAR, SHANGHAI, anchor, day, local, treated
 
 KINDS = sorted(CALENDAR.anchors)
@@ -28,7 +28,7 @@ def anchors(draw):
         most = CALENDAR.anchors[kind].most
         number = draw(st.integers(1, most)) if most else 0
         on = day("2027-01-01") + timedelta(days=draw(st.integers(0, 700)))
-        found[kind, number] = Anchor(kind, number, on, draw(st.booleans()))
+        found[kind, number] = DatedAnchor(kind, number, on, draw(st.booleans()))
     return list(found.values())
 
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pro.catalogue import read_instruments
-from pro.core.reply import Given, Unclear, read
+from pro.core.text.reply_parser import Given, Unclear, read_field
 
-CHECKIN = read_instruments(Path(__file__).resolve().parents[2] / "pro/instruments")["npc_checkin"]
+CHECKIN = read_instruments(Path(__file__).resolve().parents[2] / "pro/data/instruments")["npc_checkin"]
 TEMP, WEIGHT, FREE = (CHECKIN.items[name] for name in ("temp", "weight", "free_text"))
 
 CODES = [
@@ -77,12 +77,12 @@ WEIGHTS = [
 
 @pytest.mark.parametrize(("text", "expected"), CODES)
 def test_option_codes(text, expected):
-    assert read(TEMP, text) == (Given(expected) if isinstance(expected, int) else Unclear(expected))
+    assert read_field(TEMP, text) == (Given(expected) if isinstance(expected, int) else Unclear(expected))
 
 
 @pytest.mark.parametrize(("text", "expected"), WEIGHTS)
 def test_weights(text, expected):
-    found = read(WEIGHT, text)
+    found = read_field(WEIGHT, text)
     assert found == (Given(Decimal(expected)) if expected[0].isdigit() else Unclear(expected))
     if isinstance(found, Given):
         assert str(found.value) == expected
@@ -92,7 +92,7 @@ def test_weights(text, expected):
 @pytest.mark.parametrize("item", [WEIGHT, FREE], ids=lambda item: item.id)
 @pytest.mark.parametrize("text", ["", "  ", "\r\n", "　"])
 def test_an_optional_field_may_stay_empty(item, text):
-    assert read(item, text) == Given(None)
+    assert read_field(item, text) == Given(None)
 
 
 @pytest.mark.parametrize(
@@ -108,11 +108,11 @@ def test_an_optional_field_may_stay_empty(item, text):
     ],
 )
 def test_text_is_kept_as_written(text, expected):
-    assert read(FREE, text) == expected
+    assert read_field(FREE, text) == expected
 
 
 @given(st.sampled_from([item for item in CHECKIN.items.values() if item.kind != "list"]), st.text())
 def test_whatever_is_typed_is_accepted_by_its_item_or_refused(item, text):
-    found = read(item, text)
+    found = read_field(item, text)
     if isinstance(found, Given):
         assert item.optional if found.value is None else item.accepts(found.value)

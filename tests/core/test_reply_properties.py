@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pro.core.instrument import Item, ItemWords, Licence, Words
-from pro.core.phrasebook import scan, tokens
-from pro.core.reply import Command, Ear, Given, Unclear, command, problem, read, spelling
-from pro.core.smalltalk import COMMANDS, STEERS, TALK
+from pro.core.questionnaire.instrument import Item, ItemWords, Licence, Words
+from pro.core.text.command_words import COMMANDS, STEERS, TALK
+from pro.core.text.phrasebook import scan, tokens
+from pro.core.text.reply_parser import Command, Ear, Given, Unclear, command, problem, read_field, spelling
 from tests.core.checkin import CHECKIN, ITEMS, SPOKEN, hear
 
 CHOICES = [item for item in ITEMS.values() if item.kind == "choice"]
@@ -185,7 +185,7 @@ def test_a_number_that_is_no_code_is_no_answer(item, number):
 @given(st.decimals(0, 400, places=1), st.sampled_from(["", "kg", " 公斤", "千克"]))
 def test_a_weight_in_kilograms_is_itself_or_outside(number, unit):
     found = hear("weight", f"{number}{unit}")
-    assert found == read(ITEMS["weight"], f"{number}{unit}") or isinstance(found, Given)
+    assert found == read_field(ITEMS["weight"], f"{number}{unit}") or isinstance(found, Given)
     if 25 <= number <= 250:
         assert isinstance(found, Given)
         assert found.value == number

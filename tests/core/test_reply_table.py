@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from pro.core.reply import Command, Given, Unclear, command
+from pro.core.text.reply_parser import Command, Given, Unclear, command
 from tests.core.checkin import ITEMS, hear
 
 # item, what it means, texts. A number is a code (or kg); "?" means unclear.

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pro.calendars import working_days
-from pro.catalogue.days import read_working_days
-from pro.core.anchors import WorkingDays, resolve
-from pro.core.schedule import at_risk, status
+from pro.catalogue.closing_days import read_working_days
+from pro.core.schedule.anchors import WorkingDays, resolve
+from pro.core.schedule.expected_visits import at_risk, status
+from pro.public_holidays import working_days
 from tests.core.trial import CALENDAR, CHECKIN, QLQ, anchor, day, fractions, local, plan_of, treated, window
 
 CHINA = working_days("CN")

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pro.catalogue import read_instruments
-from pro.core.scoring import enough, score
+from pro.core.questionnaire.scoring import enough, score
 
 ROOT = Path(__file__).resolve().parents[2]
-QLQ = read_instruments(ROOT / "pro/instruments")["qlq_c30"]
+QLQ = read_instruments(ROOT / "pro/data/instruments")["qlq_c30"]
 REFERENCE = list(csv.DictReader((ROOT / "tests/data/qlqc30_reference_200.csv").read_text("utf-8").splitlines()))
 OUTPUTS = [*QLQ.scales, "C30SUMMARY"]
 FUNCTIONS = ("PF", "RF", "EF", "CF", "SF")

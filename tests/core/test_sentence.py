@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pro.core.sentence import English, Sentence
+from pro.core.translatable_sentence import English, Sentence
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from pro.core.schedule import expected
-from pro.core.served import Form, missed_in_a_row, serve
+from pro.core.schedule.expected_visits import expected
+from pro.core.schedule.form_matching import AnsweredForm, missed_in_a_row, serve
 from tests.core.trial import CALENDAR, CHECKIN, QLQ, SHANGHAI, anchor, local, treated
 
 # Last fraction on Wednesday 2027-03-10; month 3 is Wednesday 2027-06-09.
@@ -17,7 +17,7 @@ EXPECTED = expected(CALENDAR, ANCHORS, SHANGHAI)
 
 def form(at, instrument=QLQ, visit="", ref="f"):
     """An answered form."""
-    return Form(ref, instrument, local(at), visit)
+    return AnsweredForm(ref, instrument, local(at), visit)
 
 
 def served(*forms, of=EXPECTED):
@@ -77,7 +77,7 @@ def test_an_older_answer_puts_the_opening_off_to_seven_days_after_it():
 @pytest.mark.parametrize("hours", range(0, 21 * 24, 13))
 def test_two_qlq_are_never_asked_within_a_week(hours):
     given = form("2027-03-01 00:00").at + timedelta(hours=hours)
-    ledger = serve(EXPECTED, [Form("f", QLQ, given)], CALENDAR.apart)
+    ledger = serve(EXPECTED, [AnsweredForm("f", QLQ, given)], CALENDAR.apart)
     taken = {one.one.name for one in ledger.served}
     for one in EXPECTED:
         if one.instrument == QLQ and one.closes > given and one.name not in taken:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pro.core.stopping import Counts, Stopping, StoppingStep, counts, late_from, read
+from pro.core.clinical.stopping_rule import Counts, Stopping, StoppingStep, counts, late_from, stopping_state
 
 RULE = Stopping(
     of=23,
@@ -77,7 +77,7 @@ def test_a_signed_grading_counts_beside_endoscopies(confirmed, grades, judged, s
     ],
 )
 def test_which_step_is_reached_and_how_far_the_next_one_is(treated, unplaced, reached, upcoming, left, possible):
-    found = read(RULE, treated, unplaced)
+    found = stopping_state(RULE, treated, unplaced)
     assert (found.reached.step.id if found.reached else None) == reached
     assert (found.next.step.id if found.next else None) == upcoming
     if found.next:
@@ -85,10 +85,10 @@ def test_which_step_is_reached_and_how_far_the_next_one_is(treated, unplaced, re
 
 
 def test_numbers_of_a_reading():
-    found = read(RULE, [YES, NO, ASK], [NO, ASK])
+    found = stopping_state(RULE, [YES, NO, ASK], [NO, ASK])
     assert (found.treated, found.counted, found.unknown, found.unplaced) == (3, 1, 2, 1)
     assert [(one.counted, one.unknown, one.treated) for one in found.steps] == [(1, 2, 3), (1, 2, 3)]
-    assert [one.treated for one in read(RULE, [NO] * 12).steps] == [10, 12]
+    assert [one.treated for one in stopping_state(RULE, [NO] * 12).steps] == [10, 12]
 
 
 people = st.lists(st.sampled_from([NO, ASK, YES]), max_size=30)
@@ -98,7 +98,7 @@ LOUDER: dict[Counts, list[Counts]] = {NO: [NO, ASK, YES], ASK: [ASK, YES], YES: 
 @given(people, st.data())
 def test_worse_news_never_takes_a_step_back(treated, data):
     worse = [data.draw(st.sampled_from(LOUDER[one])) for one in treated] + data.draw(people)
-    before, after = read(RULE, treated), read(RULE, worse)
+    before, after = stopping_state(RULE, treated), stopping_state(RULE, worse)
     for old, new in zip(before.steps, after.steps, strict=True):
         assert new.counted >= old.counted
         assert new.left <= old.left

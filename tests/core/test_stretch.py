@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pro.core.stretch import Stretch, without
+from pro.core.schedule.intervals import Interval, without
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 
 
-def stretch(text: str) -> Stretch:
+def stretch(text: str) -> Interval:
     """Hours such as "8-12"."""
     starts, ends = (START + timedelta(hours=int(part)) for part in text.split("-"))
-    return Stretch(starts, ends)
+    return Interval(starts, ends)
 
 
-def stretches(text: str) -> list[Stretch]:
+def stretches(text: str) -> list[Interval]:
     return [stretch(part) for part in text.split()]
 
 
@@ -57,7 +57,7 @@ HOURS = st.tuples(st.integers(0, 30), st.integers(1, 12)).map(lambda at: stretch
 
 
 @given(HOURS, st.lists(HOURS, max_size=6))
-def test_every_moment_is_left_or_taken_and_never_both(whole: Stretch, taken: list[Stretch]) -> None:
+def test_every_moment_is_left_or_taken_and_never_both(whole: Interval, taken: list[Interval]) -> None:
     left = without(whole, taken)
     for hour in range(45):
         moment = stretch(f"{hour}-{hour + 1}")

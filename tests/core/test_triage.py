@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from pro.catalogue import read_instruments
-from pro.catalogue.plans import read_plan
-from pro.core.level import Level
-from pro.core.scoring import score
-from pro.core.triage import Case, Context, inputs_of, judge, weight_loss_percent
+from pro.catalogue.plan_files.plan import read_plan
+from pro.core.questionnaire.scoring import score
+from pro.core.rule_language.level import Level
+from pro.core.triage.verdict import Context, FormCase, inputs_of, judge, weight_loss_percent
 
 ROOT = Path(__file__).resolve().parents[2]
-KNOWN = read_instruments(ROOT / "pro/instruments")
-PLAN = read_plan(ROOT / "pro/plans/npc_reirradiation.yaml", KNOWN)
+KNOWN = read_instruments(ROOT / "pro/data/instruments")
+PLAN = read_plan(ROOT / "pro/data/plans/npc_reirradiation.yaml", KNOWN)
 CHECKIN, QLQ = KNOWN["npc_checkin"], KNOWN["qlq_c30"]
 LINES = (ROOT / "tests/data/triage_cases.jsonl").read_text(encoding="utf-8").splitlines()
 CASES = [json.loads(line, parse_float=Decimal) for line in LINES]
@@ -35,7 +35,7 @@ def case(changes=None, context=None, base=None, **more):
     context = dict(context or {})
     if "baseline_weight" in context:
         context["baseline_weight"] = Decimal(context["baseline_weight"])
-    return Case(answers=answers, context=Context(**context), **more)
+    return FormCase(answers=answers, context=Context(**context), **more)
 
 
 def checkin(changes=None, context=None, **more):

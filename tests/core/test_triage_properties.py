@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pro.catalogue import read_instruments
-from pro.catalogue.plans import read_plan
-from pro.core.interview import with_implied
-from pro.core.level import Level
-from pro.core.triage import Case, Context, judge
+from pro.catalogue.plan_files.plan import read_plan
+from pro.core.questionnaire.page_flow import with_implied
+from pro.core.rule_language.level import Level
+from pro.core.triage.verdict import Context, FormCase, judge
 
 ROOT = Path(__file__).resolve().parents[2]
-KNOWN = read_instruments(ROOT / "pro/instruments")
-PLAN = read_plan(ROOT / "pro/plans/npc_reirradiation.yaml", KNOWN)
+KNOWN = read_instruments(ROOT / "pro/data/instruments")
+PLAN = read_plan(ROOT / "pro/data/plans/npc_reirradiation.yaml", KNOWN)
 CHECKIN = KNOWN["npc_checkin"]
 CHOICES = [item for item in CHECKIN.items.values() if item.kind == "choice"]
 FORMS = st.fixed_dictionaries({}, optional={item.id: st.none() | st.sampled_from(item.codes) for item in CHOICES})
@@ -36,7 +36,7 @@ def test_raising_one_answer_never_lowers_the_level(answers, context, submitted, 
 
     An answer that is only implied is raised from its implied value: it is what the participant would otherwise say.
     """
-    before = Case(answers=answers, context=context, submitted=submitted)
+    before = FormCase(answers=answers, context=context, submitted=submitted)
     form = {"pd1": context.pd1_exposed is not False, "selfharm_enabled": False}
     now = with_implied(CHECKIN, answers, form).get(item.id)
     higher = [code for code in item.codes if now is not None and code > now]
@@ -49,7 +49,7 @@ def test_raising_one_answer_never_lowers_the_level(answers, context, submitted, 
 @settings(deadline=None, max_examples=100)
 @given(FORMS, FORMS, CONTEXTS, st.booleans(), st.randoms(use_true_random=False))
 def test_judging_again_and_in_another_order_changes_nothing(answers, earlier, context, submitted, order):
-    first = Case(answers=answers, baseline=earlier, previous=earlier, context=context, submitted=submitted)
+    first = FormCase(answers=answers, baseline=earlier, previous=earlier, context=context, submitted=submitted)
     shuffled = list(answers.items())
     order.shuffle(shuffled)
     verdict = judge(PLAN, CHECKIN, first)
@@ -63,8 +63,8 @@ def test_judging_again_and_in_another_order_changes_nothing(answers, earlier, co
 @given(FORMS, CONTEXTS, FORMS)
 def test_a_lowering_touches_only_urgent_verdicts_without_an_excluded_rule(answers, context, marks):
     marked = replace(context, known_stable={item: value for item, value in marks.items() if value is not None})
-    plain = judge(PLAN, CHECKIN, Case(answers=answers, context=context))
-    verdict = judge(PLAN, CHECKIN, Case(answers=answers, context=marked))
+    plain = judge(PLAN, CHECKIN, FormCase(answers=answers, context=context))
+    verdict = judge(PLAN, CHECKIN, FormCase(answers=answers, context=marked))
     if "D1" not in verdict.fired:
         assert verdict == plain
         return

@@ -7,13 +7,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from pro.catalogue import read_instruments
-from pro.catalogue.plans import read_plan
-from pro.core.anchors import Anchor, WorkingDays
-from pro.core.plan import Calendar
-from pro.core.schedule import Expected, expected
+from pro.catalogue.plan_files.plan import read_plan
+from pro.core.schedule.anchors import DatedAnchor, WorkingDays
+from pro.core.schedule.expected_visits import ExpectedVisit, expected
+from pro.core.study_plan import Calendar
 
 ROOT = Path(__file__).resolve().parents[2]
-PLAN = read_plan(ROOT / "pro/plans/npc_reirradiation.yaml", read_instruments(ROOT / "pro/instruments"))
+PLAN = read_plan(ROOT / "pro/data/plans/npc_reirradiation.yaml", read_instruments(ROOT / "pro/data/instruments"))
 assert PLAN.calendar is not None
 CALENDAR: Calendar = PLAN.calendar
 SHANGHAI = "Asia/Shanghai"
@@ -25,32 +25,34 @@ def day(text: str) -> date:
     return date.fromisoformat(text)
 
 
-def anchor(kind: str, on: str | date, number: int = 0, planned: bool = False) -> Anchor:
+def anchor(kind: str, on: str | date, number: int = 0, planned: bool = False) -> DatedAnchor:
     """One anchor."""
-    return Anchor(kind, number, on if isinstance(on, date) else day(on), planned)
+    return DatedAnchor(kind, number, on if isinstance(on, date) else day(on), planned)
 
 
-def fractions(start: str, last: int = 28, days: WorkingDays = WorkingDays()) -> list[Anchor]:
+def fractions(start: str, last: int = 28, days: WorkingDays = WorkingDays()) -> list[DatedAnchor]:
     """Fractions 1 to ``last``, given on working days from ``start`` on."""
     found = [anchor("rt_fraction", start, 1)]
     while len(found) < last:
-        found.append(Anchor("rt_fraction", len(found) + 1, days.after(found[-1].on)))
+        found.append(DatedAnchor("rt_fraction", len(found) + 1, days.after(found[-1].on)))
     return found
 
 
-def treated(rt: str = "2027-02-01") -> list[Anchor]:
+def treated(rt: str = "2027-02-01") -> list[DatedAnchor]:
     """Consent, induction, all of radiotherapy from Monday ``rt`` on: the last fraction is given on day 37 after it."""
     start = day(rt)
     return [
-        Anchor("consent", 0, start - timedelta(days=36)),
-        Anchor("induction_day1", 0, start - timedelta(days=28)),
-        Anchor("pd1_dose", 1, start - timedelta(days=28)),
-        Anchor("pd1_dose", 2, start - timedelta(days=7)),
+        DatedAnchor("consent", 0, start - timedelta(days=36)),
+        DatedAnchor("induction_day1", 0, start - timedelta(days=28)),
+        DatedAnchor("pd1_dose", 1, start - timedelta(days=28)),
+        DatedAnchor("pd1_dose", 2, start - timedelta(days=7)),
         *fractions(rt),
     ]
 
 
-def plan_of(anchors: list[Anchor], zone: str = SHANGHAI, days: WorkingDays = WorkingDays()) -> dict[str, Expected]:
+def plan_of(
+    anchors: list[DatedAnchor], zone: str = SHANGHAI, days: WorkingDays = WorkingDays()
+) -> dict[str, ExpectedVisit]:
     """What is expected, as {"visit instrument": assessment}."""
     found = expected(CALENDAR, anchors, zone, days)
     named = {f"{one.visit} {one.instrument}": one for one in found}
@@ -58,7 +60,7 @@ def plan_of(anchors: list[Anchor], zone: str = SHANGHAI, days: WorkingDays = Wor
     return named
 
 
-def window(one: Expected) -> tuple[str, str, str]:
+def window(one: ExpectedVisit) -> tuple[str, str, str]:
     """The local dates on which an assessment opens, is due and closes."""
     zone = ZoneInfo(one.time_zone)
     opens, due, closes = (when.astimezone(zone) for when in (one.opens, one.due, one.closes))

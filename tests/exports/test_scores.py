@@ -16,12 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pro.catalogue import read_instruments
-from pro.cli.score import score
-from pro.core import scoring
-from pro.exports.scores import scored_rows, shortest
+from pro.cli.file_tools.score import score
+from pro.core.questionnaire import scoring
+from pro.exports.score_csv import scored_rows, shortest
 
 ROOT = Path(__file__).resolve().parents[2]
-QLQ = read_instruments(ROOT / "pro/instruments")["qlq_c30"]
+QLQ = read_instruments(ROOT / "pro/data/instruments")["qlq_c30"]
 REFERENCE = (ROOT / "tests/data/qlqc30_reference_200.csv").read_bytes()
 ITEMS = list(QLQ.items)
 OUTPUTS = [*QLQ.scales, "C30SUMMARY"]
@@ -198,7 +198,7 @@ def test_it_needs_no_database_and_no_settings():
     """The command's own imports, loaded without its siblings, which do need both."""
     code = (
         "import importlib.util as load, sys\n"
-        "spec = load.spec_from_file_location('score', 'pro/cli/score.py')\n"
+        "spec = load.spec_from_file_location('score', 'pro/cli/file_tools/score.py')\n"
         "spec.loader.exec_module(load.module_from_spec(spec))\n"
         "print(sorted({'sqlalchemy', 'flask', 'pro.config', 'pro.db'} & set(sys.modules)))"
     )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pro.exports.spreadsheet import FORMULA, rows_to_csv, safe
+from pro.exports.csv_format import FORMULA, rows_to_csv, safe
 
 CELL = st.text(st.characters(codec="utf-8", exclude_characters="\x00"))
 

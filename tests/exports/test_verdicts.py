@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pro.catalogue import read_instruments
-from pro.catalogue.plans import read_plan
-from pro.cli.triage import triage
-from pro.exports.verdicts import LONGEST_LINE, verdict_lines
+from pro.catalogue.plan_files.plan import read_plan
+from pro.cli.file_tools.triage import triage
+from pro.exports.verdict_lines import LONGEST_LINE, verdict_lines
 
 ROOT = Path(__file__).resolve().parents[2]
-KNOWN = read_instruments(ROOT / "pro/instruments")
-PLAN = read_plan(ROOT / "pro/plans/npc_reirradiation.yaml", KNOWN)
+KNOWN = read_instruments(ROOT / "pro/data/instruments")
+PLAN = read_plan(ROOT / "pro/data/plans/npc_reirradiation.yaml", KNOWN)
 CASES = ROOT / "tests/data/triage_cases.jsonl"
 GOOD = b'{"id": "good", "answers": {"bleed": 4}}'
 
@@ -225,7 +225,7 @@ def test_whatever_stands_on_a_line_one_line_comes_out(row, noise):
 
 def test_judging_needs_no_database_and_no_web():
     code = (
-        "import sys, pro.catalogue, pro.exports.verdicts;"
+        "import sys, pro.catalogue, pro.exports.verdict_lines;"
         "sys.exit(bool({'sqlalchemy', 'flask', 'pro.config'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False).returncode == 0

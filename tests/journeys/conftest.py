@@ -10,10 +10,10 @@ import pytest
 from playwright.sync_api import Browser, Page, Playwright
 
 from pro.db import transaction
-from tests import make
 from tests.journeys.people import Nurse, Patient
-from tests.live import Site
-from tests.make import Study
+from tests.support import factories
+from tests.support.factories import Study
+from tests.support.live_system import Site
 
 _numbers = itertools.count(1)
 NewPatient = Callable[..., Patient]
@@ -22,7 +22,7 @@ NewPatient = Callable[..., Patient]
 @pytest.fixture(scope="session")
 def study(live_site: Site) -> Study:
     """The staff of one study, the nurse on duty."""
-    return make.study(live_site.house)
+    return factories.study(live_site.house)
 
 
 @pytest.fixture
@@ -51,8 +51,8 @@ def patient(live_site: Site, study: Study, phone: Callable[..., Page]) -> NewPat
         number = f"J{os.environ.get('PYTEST_XDIST_WORKER', 'main').upper()}-{next(_numbers):03}"
         with transaction(live_site.house.engine) as session:
             work = live_site.house.work(session)
-            person = make.participant(work, number, language=language)
-            way = make.form(work, person, instrument)
+            person = factories.participant(work, number, language=language)
+            way = factories.form(work, person, instrument)
         return Patient(phone(language, **settings), way.url)
 
     return new

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Locator, Page, expect
 
-from tests.live import Site
+from tests.support.live_system import Site
 
 # Milliseconds, a little more than form.js waits.
 DOUBLE_TAP = 450

@@ -12,10 +12,10 @@ import zxingcpp
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests import make
 from tests.journeys.conftest import NewPatient
 from tests.journeys.people import Nurse
-from tests.live import Site
+from tests.support import factories
+from tests.support.live_system import Site
 
 pytestmark = pytest.mark.journey
 WRONG = "1357"
@@ -54,7 +54,7 @@ def test_a_card_from_the_desk_to_the_answer(
 
     me.page.goto(link)
     expect(me.page.locator("h1")).to_have_text("请输入您的密码")
-    types(me.page, make.PIN)
+    types(me.page, factories.PIN)
     if me.page.url.endswith("/due"):
         me.page.locator("button[value=npc_checkin]").click()
     me.page.wait_for_url("**/f/**")
@@ -74,5 +74,5 @@ def test_a_card_from_the_desk_to_the_answer(
     me.page.goto(link)
     expect(me.page.locator("h1")).to_have_text("这张卡已经停用了")
     me.page.goto(newer)
-    types(me.page, make.PIN)
+    types(me.page, factories.PIN)
     expect(me.page.locator("main")).not_to_contain_text("密码")

@@ -9,8 +9,8 @@ from playwright.sync_api import expect
 
 from tests.journeys.people import Chatter, Patient
 from tests.journeys.test_checkin import number_on, stored
-from tests.live import Site
-from tests.make import Study
+from tests.support.factories import Study
+from tests.support.live_system import Site
 
 pytestmark = pytest.mark.journey
 NewPatient = Callable[..., Patient]

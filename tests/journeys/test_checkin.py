@@ -9,11 +9,11 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
 from pro.db import transaction
+from pro.features.forms.form_state import answer_rows
 from pro.models import Alert, Answer, Assessment, Participant
-from pro.services.forms import answer_rows
 from tests.journeys.people import Nurse, Patient, link_in
-from tests.live import Site
-from tests.make import Study
+from tests.support.factories import Study
+from tests.support.live_system import Site
 
 pytestmark = pytest.mark.journey
 NewPatient = Callable[..., Patient]

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from pro.core import plot
-from tests import browser, make, weeks
+from pro.core.figures import plot_geometry
 from tests.journeys.people import Nurse
-from tests.journeys.test_looks import LANGUAGES, looked_at, sideways, strangers
-from tests.live import Site
-from tests.make import Clock, Study
+from tests.journeys.test_visual_checks import LANGUAGES, looked_at, sideways, strangers
+from tests.support import factories, form_browser, known_weeks
+from tests.support.factories import Clock, Study
+from tests.support.live_system import Site
 
 pytestmark = pytest.mark.journey
 # --go and --u-tint of tokens.css, by day.
@@ -29,10 +29,10 @@ def lived(live_site: Site, study: Study) -> int:
     began = datetime.now(UTC).replace(hour=2, minute=0) - timedelta(days=34)
     house = replace(live_site.house, clock=Clock(began))
     actor = study.staff["coordinator"].actor
-    with browser.working(house, actor) as work:
-        person = make.participant(work, "JC-001", phone="", pd1=None)
+    with form_browser.working(house, actor) as work:
+        person = factories.participant(work, "JC-001", phone="", pd1=None)
         found = person.id
-    weeks.live(house, actor, found)
+    known_weeks.live(house, actor, found)
     return found
 
 
@@ -65,10 +65,10 @@ def test_the_line_is_drawn_where_the_scores_are(
     expect(drawing).to_be_visible()
     image = picture(drawing)
     scale = image.size[0] / 260
-    assert near(image, plot.X0 * scale + 6 * scale, plot.y(80) * scale, LINE), "the baseline, 80"
-    assert near(image, (plot.X1 - 6) * scale, plot.y(200 / 3) * scale, LINE), "the last, 66.7"
-    assert near(image, 60 * scale, (plot.y(83) + 40) * scale, SHADE), "below 83 it is shaded"
-    assert not near(image, 60 * scale, (plot.y(83) - 8) * scale, SHADE), "above it is not"
+    assert near(image, plot_geometry.X0 * scale + 6 * scale, plot_geometry.y(80) * scale, LINE), "the baseline, 80"
+    assert near(image, (plot_geometry.X1 - 6) * scale, plot_geometry.y(200 / 3) * scale, LINE), "the last, 66.7"
+    assert near(image, 60 * scale, (plot_geometry.y(83) + 40) * scale, SHADE), "below 83 it is shaded"
+    assert not near(image, 60 * scale, (plot_geometry.y(83) - 8) * scale, SHADE), "above it is not"
     assert drawing.locator("text.gone").count() == 1
 
 

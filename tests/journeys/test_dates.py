@@ -11,14 +11,14 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
 from pro.db import transaction
+from pro.features.participants.treatment_dates import local_date
+from pro.features.schedule import schedule_service
 from pro.models import Expected, Participant
-from pro.services import planning
-from pro.services.dates import local_date
-from tests import make
 from tests.journeys.people import Nurse
-from tests.journeys.test_looks import LANGUAGES, looked_at, strangers
-from tests.live import Site
-from tests.make import Study
+from tests.journeys.test_visual_checks import LANGUAGES, looked_at, strangers
+from tests.support import factories
+from tests.support.factories import Study
+from tests.support.live_system import Site
 
 pytestmark = pytest.mark.journey
 DAY = timedelta(days=1)
@@ -68,14 +68,14 @@ class Dates:
         with transaction(self.site.house.engine) as session:
             work = self.site.house.work(session)
             person = session.get_one(Participant, self.participant_id)
-            return planning.days_of(work, person)[kind][number].on
+            return schedule_service.days_of(work, person)[kind][number].on
 
 
 def at_dates(site: Site, desk: Nurse, number: str) -> Dates:
     """A coordinator, signed in, with a participant who consented today."""
     with transaction(site.house.engine) as session:
         work = site.house.work(session)
-        person = make.participant(work, number, language="en")
+        person = factories.participant(work, number, language="en")
         today = local_date(work.now, person.time_zone)
         found = person.id
     desk.opens(f"{site.url}/staff/participants/{found}/dates")

@@ -14,8 +14,8 @@ from pro.db import transaction
 from pro.models import Answer, Assessment, Participant, Score
 from tests.journeys.people import Nurse, Patient
 from tests.journeys.test_checkin import number_on, stored
-from tests.live import Site
-from tests.make import Study
+from tests.support.factories import Study
+from tests.support.live_system import Site
 
 pytestmark = pytest.mark.journey
 NewPatient = Callable[..., Patient]

@@ -9,11 +9,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from pro.db import transaction
-from pro.services import invitations
+from pro.features.accounts import invitations
 from tests.journeys.accessibility import violations
 from tests.journeys.people import PLACES, link_in
-from tests.live import Site
-from tests.make import Study
+from tests.support.factories import Study
+from tests.support.live_system import Site
 
 pytestmark = pytest.mark.journey
 PASSWORD = "a quite long sentence"

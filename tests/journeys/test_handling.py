@@ -10,9 +10,9 @@ from playwright.sync_api import Page, expect
 from tests.journeys.accessibility import violations
 from tests.journeys.people import PLACES, Nurse, Patient, link_in
 from tests.journeys.test_checkin import number_on, stored
-from tests.journeys.test_looks import sideways, small_targets
-from tests.live import Site
-from tests.make import Study
+from tests.journeys.test_visual_checks import sideways, small_targets
+from tests.support.factories import Study
+from tests.support.live_system import Site
 
 pytestmark = pytest.mark.journey
 

@@ -14,10 +14,10 @@ from sqlalchemy import select
 
 from pro.db import transaction
 from pro.models import StaffSession
-from tests import browser, make
 from tests.journeys.people import PLACES, Nurse
-from tests.live import Site
-from tests.make import Study
+from tests.support import factories, form_browser
+from tests.support.factories import Study
+from tests.support.live_system import Site
 
 pytestmark = pytest.mark.journey
 TYPED = "Phoned her husband, he brings her in"
@@ -38,8 +38,8 @@ def test_a_warning_before_the_sign_out_and_nothing_typed_is_lost(
 ) -> None:
     with transaction(live_site.house.engine) as session:
         work = live_site.house.work(session)
-        way = make.form(work, make.participant(work, f"JIDLE-{place.upper()}", language="en"))
-    browser.press_start(live_site.house, way, language="en").finish(bleed=3)
+        way = factories.form(work, factories.participant(work, f"JIDLE-{place.upper()}", language="en"))
+    form_browser.press_start(live_site.house, way, language="en").finish(bleed=3)
     account = study.staff["coordinator"]
     me = nurse("coordinator", **PLACES[place])
     page = me.page

@@ -8,11 +8,11 @@ import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
 from pro.db import transaction
-from tests import browser, make
 from tests.journeys.people import DESK, Nurse
-from tests.journeys.test_looks import sideways
-from tests.live import Site
-from tests.make import Study
+from tests.journeys.test_visual_checks import sideways
+from tests.support import factories, form_browser
+from tests.support.factories import Study
+from tests.support.live_system import Site
 
 pytestmark = pytest.mark.journey
 # The width of an A4 page between its margins, in CSS pixels.
@@ -23,9 +23,9 @@ def bleeds(site: Site, number: str) -> int:
     """A participant whose answers are an emergency; gives their number."""
     with transaction(site.house.engine) as session:
         work = site.house.work(session)
-        person = make.participant(work, number, language="en")
-        way = make.form(work, person)
-    browser.press_start(site.house, way, language="en").finish(bleed=3)
+        person = factories.participant(work, number, language="en")
+        way = factories.form(work, person)
+    form_browser.press_start(site.house, way, language="en").finish(bleed=3)
     return person.id
 
 

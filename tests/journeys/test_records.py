@@ -10,11 +10,11 @@ from sqlalchemy import select
 
 from pro.db import transaction
 from pro.models import Answer, Assessment
-from tests import browser, make
 from tests.journeys.accessibility import violations
 from tests.journeys.people import PLACES, Nurse, Patient
-from tests.live import Site
-from tests.make import PASSWORD, Study
+from tests.support import factories, form_browser
+from tests.support.factories import PASSWORD, Study
+from tests.support.live_system import Site
 
 pytestmark = pytest.mark.journey
 
@@ -25,8 +25,8 @@ def test_a_wrong_button_is_corrected_by_two_people(
 ) -> None:
     with transaction(live_site.house.engine) as session:
         work = live_site.house.work(session)
-        way = make.form(work, make.participant(work, f"JREC-{place.upper()}", language="en"))
-    browser.press_start(live_site.house, way, language="en").finish(bleed=0)
+        way = factories.form(work, factories.participant(work, f"JREC-{place.upper()}", language="en"))
+    form_browser.press_start(live_site.house, way, language="en").finish(bleed=0)
     desk = nurse("coordinator", **PLACES[place])
     desk.opens(f"{live_site.url}/staff/")
     desk.page.goto(f"{live_site.url}/staff/assessments/{way.assessment_id}/corrections?item=bleed&lang=en")

@@ -16,20 +16,21 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from pro.app_context import AppContext
 from pro.catalogue import Catalogue
-from pro.catalogue.days import read_working_days
-from pro.core.plan import Plan
+from pro.catalogue.closing_days import read_working_days
+from pro.core.study_plan import Plan
+from pro.features.participants import clinical_facts
+from pro.features.participants.clinical_facts import SILENCE
+from pro.features.schedule import form_ledger, schedule_service
 from pro.i18n import Catalogs
 from pro.models import Alert, Expected, Task
-from pro.services import circumstances, ledger, planning
-from pro.services.circumstances import SILENCE
-from pro.work import House
-from tests import browser, make
 from tests.core.trial import local
-from tests.make import Clock
-from tests.services.conftest import house_on
-from tests.services.patient import CHECKIN, QLQ, Patient, change, day
-from tests.services.ward import Ward, build
+from tests.support import factories, form_browser
+from tests.support.alert_ward import Ward, build
+from tests.support.calendar_participant import CHECKIN, QLQ, Patient, change, day
+from tests.support.factories import Clock
+from tests.support.ward_fixtures import house_on
 
 # The holiday's make-up days as a site would type them once they are announced: off from Thursday 4 to Wednesday 10
 # February 2027, at work on Sunday 31 January and Saturday 13 February.
@@ -103,7 +104,7 @@ def settle(
     sqlite_template: Path, catalogue: Catalogue, catalogs: Catalogs, tmp_path: Path
 ) -> Iterator[Callable[..., Patient]]:
     """A participant enrolled on a day in a zone, at a site with its own days."""
-    houses: list[House] = []
+    houses: list[AppContext] = []
 
     def make_patient(now: datetime, zone: str, days: str = "") -> Patient:
         path = shutil.copy(sqlite_template, tmp_path / f"{len(houses)}.sqlite3")
@@ -118,8 +119,8 @@ def settle(
             return replace(plan, settings=replace(plan.settings, time_zone=zone))
 
         ward: Ward = build(house).with_plan(there)
-        with browser.working(ward.house, ward.coordinator.actor) as work:
-            made = make.participant(work, "NPC-300", pd1=None, asked=True)
+        with form_browser.working(ward.house, ward.coordinator.actor) as work:
+            made = factories.participant(work, "NPC-300", pd1=None, asked=True)
             return Patient(ward, made.id)
 
     yield make_patient
@@ -146,8 +147,8 @@ def induction(life: Life) -> None:
 def radiotherapy(life: Life) -> None:
     """Every fraction typed on its day, over the Spring Festival; a decision at 50 Gy, planned for Thursday."""
     person = life.patient
-    with browser.working(person.ward.house) as work:
-        coming = planning.days_of(work, person.row(work))["rt_fraction"]
+    with form_browser.working(person.ward.house) as work:
+        coming = schedule_service.days_of(work, person.row(work))["rt_fraction"]
     assert [str(coming[number].on) for number in range(1, 29)] == FRACTIONS
     for number, on in enumerate(FRACTIONS, 1):
         life.until(on)
@@ -172,8 +173,8 @@ def maintenance(life: Life) -> None:
         life.until(on)
         if on in ulcer:
             person.set(change(ulcer[on][0], on, 1))
-            with browser.working(person.ward.house) as work:
-                assert circumstances.fact(work, person.id, "ulcer_status") == ulcer[on][1]
+            with form_browser.working(person.ward.house) as work:
+                assert clinical_facts.fact(work, person.id, "ulcer_status") == ulcer[on][1]
         if on == "2027-06-04":
             person.set(change("maintenance_cycle", "2027-06-11", 5, planned=True))
         if on in days:
@@ -256,9 +257,9 @@ def test_three_years(settle):
     }
     assert {statuses[name] for name in statuses.keys() - over} == {"received", "served_elsewhere"}
     assert person.line("induction_week.2").out_of_window
-    with browser.working(person.ward.house) as work:
-        lines = ledger.lines(work, person.row(work), "zh_Hans")
-        assert ledger.counts(lines) == ledger.Counts(
+    with form_browser.working(person.ward.house) as work:
+        lines = form_ledger.lines(work, person.row(work), "zh_Hans")
+        assert form_ledger.counts(lines) == form_ledger.Counts(
             expected=127, received=122, in_window=121, late=1, missed=5, unexplained=5
         )
         assert all(line.title and line.instrument_title for line in lines)

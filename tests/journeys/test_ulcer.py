@@ -8,14 +8,14 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from pro.db import transaction
-from pro.services import planning
-from pro.services.dates import local_date
-from pro.services.planning import Change
-from tests import make
+from pro.features.participants.treatment_dates import local_date
+from pro.features.schedule import schedule_service
+from pro.features.schedule.schedule_service import DateChange
 from tests.journeys.people import PLACES, Nurse
-from tests.journeys.test_looks import LANGUAGES, looked_at, strangers
-from tests.live import Site
-from tests.make import Study
+from tests.journeys.test_visual_checks import LANGUAGES, looked_at, strangers
+from tests.support import factories
+from tests.support.factories import Study
+from tests.support.live_system import Site
 
 pytestmark = pytest.mark.journey
 
@@ -24,10 +24,10 @@ def with_a_sign(site: Site, number: str) -> tuple[int, str]:
     """A participant under treatment whose answers made the system suspect an ulcer, and what day it is there."""
     with transaction(site.house.engine) as session:
         work = site.house.work(session)
-        person = make.participant(work, number)
+        person = factories.participant(work, number)
         today = local_date(work.now, person.time_zone)
-        planning.set_anchors(work, person, [Change("induction_day1", 0, today)])
-        make.answer(work, make.sitting(work, make.form(work, person)), odor=3)
+        schedule_service.set_anchors(work, person, [DateChange("induction_day1", 0, today)])
+        factories.answer(work, factories.sitting(work, factories.form(work, person)), odor=3)
         return person.id, today.isoformat()
 
 

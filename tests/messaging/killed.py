@@ -15,12 +15,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pro import db
+from pro.app_context import AppContext
 from pro.catalogue import Catalogue
 from pro.config import Config
 from pro.i18n import Catalogs
 from pro.messaging import outbox
-from pro.messaging.sender import Letter, Sender
-from pro.work import House
+from pro.messaging.sender_protocol import Letter, Sender
 
 
 class Fatal:
@@ -59,11 +59,11 @@ class FatalLater:
         return letter.message_id
 
 
-def house(url: str, now: datetime) -> House:
+def house(url: str, now: datetime) -> AppContext:
     """A house without data files at a standing clock, with the settings of the demonstration."""
     config = Config(database_url=url)
     none = MappingProxyType[object, object]({})
-    return House(
+    return AppContext(
         config=config,
         catalogue=Catalogue(none, none, none, none, ()),  # type: ignore[arg-type]
         catalogs=Catalogs({}),

@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import select
 
+from pro.app_context import AppContext, UnitOfWork
 from pro.db import transaction
 from pro.messaging import outbox
-from pro.messaging.sender import Letter
+from pro.messaging.sender_protocol import Letter
 from pro.models.message import Message
-from pro.work import House, Work
 
 WRITTEN = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 PHONE = "+8613800138000"
@@ -42,7 +42,7 @@ def make_letter(**changes: Any) -> Letter:
     return Letter(**(given | changes))
 
 
-def queue_one(work: Work, key: str = "invitation:1", **changes: Any) -> Message | None:
+def queue_one(work: UnitOfWork, key: str = "invitation:1", **changes: Any) -> Message | None:
     """Queue an invitation by SMS that prefers silence, or what ``changes`` make of it."""
     given: dict[str, Any] = {
         "channel": "sms",
@@ -53,7 +53,7 @@ def queue_one(work: Work, key: str = "invitation:1", **changes: Any) -> Message 
         "body": f"Your form is ready. {LINK}",
         "repeat": "prefer_silence",
     }
-    return outbox.queue(work, outbox.Draft(dedupe_key=key, **(given | changes)))
+    return outbox.queue(work, outbox.MessageDraft(dedupe_key=key, **(given | changes)))
 
 
 @dataclass
@@ -72,25 +72,25 @@ class Scripted:
         return f"reference-{len(self.letters)}"
 
 
-def queue(house: House, key: str = "invitation:1", **changes: Any) -> int | None:
+def queue(house: AppContext, key: str = "invitation:1", **changes: Any) -> int | None:
     """Queue one message in a transaction of its own; its id, or None if it was there."""
     with transaction(house.engine) as session:
         message = queue_one(house.work(session), key, **changes)
         return message.id if message else None
 
 
-def rows(house: House) -> Sequence[Message]:
+def rows(house: AppContext) -> Sequence[Message]:
     """Every message, oldest first."""
     with transaction(house.engine) as session:
         return session.scalars(select(Message).order_by(Message.id)).all()
 
 
-def one(house: House) -> Message:
+def one(house: AppContext) -> Message:
     """The only message."""
     (message,) = rows(house)
     return message
 
 
-def deliver(house: House, sender: Any, **options: Any) -> int:
+def deliver(house: AppContext, sender: Any, **options: Any) -> int:
     """Deliver both channels through ``sender``."""
     return outbox.deliver(house, {"email": sender, "sms": sender}, "worker-1", **options)

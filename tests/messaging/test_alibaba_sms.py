@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from pro.messaging.alibaba_codes import CODES, failure, reason_of
-from pro.messaging.alibaba_sms import AlibabaSms
-from pro.messaging.sender import Letter, Refused, Unreachable
-from tests.browser import at_once, hasty_threads
+from pro.messaging.providers.alibaba_codes import CODES, failure, reason_of
+from pro.messaging.providers.alibaba_sms import AlibabaSms
+from pro.messaging.sender_protocol import Letter, Refused, Unreachable
 from tests.messaging import alibaba_fake
 from tests.messaging.alibaba_fake import KEY_ID, KEY_SECRET, SIGN_NAME, AlibabaFake
 from tests.messaging.letters import make_letter
-from tests.postgres import free_port
+from tests.support.form_browser import at_once, hasty_threads
+from tests.support.postgres_server import free_port
 
 
 @pytest.fixture
@@ -265,7 +265,7 @@ def test_an_installation_without_the_client_starts() -> None:
         "    sys.modules[name] = None\n"
         "from pro.config import Config\n"
         "from pro.errors import ConfigError\n"
-        "from pro.messaging import providers\n"
+        "from pro.messaging.providers import provider_choice as providers\n"
         "import app\n"
         "assert app.create_app(Config(database_url='sqlite://'))\n"
         "assert set(providers.chosen(Config())) == {'email', 'sms'}\n"

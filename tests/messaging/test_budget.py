@@ -9,29 +9,29 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from pro.core.gateway import PER_DAY, Gateway
+from pro.app_context import AppContext
+from pro.core.sms_gateway import PER_DAY, Gateway
 from pro.db import transaction
-from pro.messaging import budget, outbox
-from pro.messaging.sender import Refused
+from pro.messaging import outbox, sms_budget
+from pro.messaging.sender_protocol import Refused
 from pro.models import Event, Participant
-from pro.work import House
-from tests.make import Clock
 from tests.messaging.letters import LINK, Scripted, deliver, queue, rows
+from tests.support.factories import Clock
 
 OTHER = "+8613800138001"
 
 
-def limited(house: House, **what: Any) -> House:
+def limited(house: AppContext, **what: Any) -> AppContext:
     """The same house behind a gateway with limits."""
     gateway = Gateway(**{"provider": "g", "per_day": 3, **what})
     return replace(house, catalogue=replace(house.catalogue, gateway=gateway))
 
 
-def failures(house: House) -> list[str]:
+def failures(house: AppContext) -> list[str]:
     return [row.failure for row in rows(house)]
 
 
-def test_what_is_over_the_budget_is_dropped_and_said(any_house: House) -> None:
+def test_what_is_over_the_budget_is_dropped_and_said(any_house: AppContext) -> None:
     house = limited(any_house)
     for number in range(5):
         assert queue(house, f"reminder:{number}", body=f"text {number}") is not None
@@ -50,12 +50,12 @@ def test_what_is_over_the_budget_is_dropped_and_said(any_house: House) -> None:
     }
 
 
-def test_many_at_once_are_counted_together(any_house: House) -> None:
+def test_many_at_once_are_counted_together(any_house: AppContext) -> None:
     house = limited(any_house)
     with transaction(house.engine) as session:
         work = house.work(session)
         drafts = [
-            outbox.Draft(
+            outbox.MessageDraft(
                 dedupe_key=f"remind:{number}",
                 channel="sms",
                 template="reminder",
@@ -75,8 +75,8 @@ def test_many_at_once_are_counted_together(any_house: House) -> None:
         assert list(session.scalars(dropped)) == ["over_budget"] * 2
 
 
-@pytest.mark.parametrize("template", budget.EXEMPT)
-def test_what_must_arrive_has_no_budget(house: House, template: str) -> None:
+@pytest.mark.parametrize("template", sms_budget.EXEMPT)
+def test_what_must_arrive_has_no_budget(house: AppContext, template: str) -> None:
     here = limited(house, per_day=1, identical_per_day=1)
     for number in range(4):
         queue(here, f"{template}:{number}", template=template, body="the same")
@@ -86,7 +86,7 @@ def test_what_must_arrive_has_no_budget(house: House, template: str) -> None:
     assert failures(here)[-1] == "over_budget"
 
 
-def test_the_same_words_go_twice_in_24_hours(any_house: House, clock: Clock) -> None:
+def test_the_same_words_go_twice_in_24_hours(any_house: AppContext, clock: Clock) -> None:
     house = limited(any_house, per_day=50, identical_per_day=2)
     queue(house, "1", body="the same")
     clock.move(hours=10)
@@ -110,7 +110,7 @@ def test_the_same_words_go_twice_in_24_hours(any_house: House, clock: Clock) -> 
         ("America/New_York", datetime(2026, 3, 2, 5, 1, tzinfo=UTC), False),
     ],
 )
-def test_a_day_is_the_participants(house: House, clock: Clock, zone: str, later: datetime, over: bool) -> None:
+def test_a_day_is_the_participants(house: AppContext, clock: Clock, zone: str, later: datetime, over: bool) -> None:
     here = limited(house, per_day=1)
     with transaction(here.engine) as session:
         person = Participant(plan="p", study_number="1", language="en", time_zone=zone, enrolled_at=clock.now)
@@ -123,7 +123,7 @@ def test_a_day_is_the_participants(house: House, clock: Clock, zone: str, later:
     assert failures(here) == ["", "over_budget" if over else ""]
 
 
-def test_a_number_that_belongs_to_nobody_has_the_days_of_the_site(house: House, clock: Clock) -> None:
+def test_a_number_that_belongs_to_nobody_has_the_days_of_the_site(house: AppContext, clock: Clock) -> None:
     here = limited(house, per_day=1)
     queue(here, "1")
     clock.now = datetime(2026, 3, 2, 15, 59, tzinfo=UTC)
@@ -133,7 +133,7 @@ def test_a_number_that_belongs_to_nobody_has_the_days_of_the_site(house: House, 
     assert failures(here) == ["", "over_budget", ""]
 
 
-def test_what_reached_nobody_is_not_counted(house: House) -> None:
+def test_what_reached_nobody_is_not_counted(house: AppContext) -> None:
     here = limited(house, per_day=1)
     queue(here, "1")
     deliver(here, Scripted([Refused("phone_invalid")]))
@@ -141,13 +141,13 @@ def test_what_reached_nobody_is_not_counted(house: House) -> None:
     assert failures(here) == ["phone_invalid", ""]
 
 
-def test_without_a_gateway_file_there_is_a_budget_all_the_same(house: House) -> None:
+def test_without_a_gateway_file_there_is_a_budget_all_the_same(house: AppContext) -> None:
     for number in range(PER_DAY + 1):
         queue(house, f"{number}", body="the same")
     assert failures(house) == [""] * PER_DAY + ["over_budget"]
 
 
-def test_neither_number_nor_words_can_be_read_from_the_row(house: House) -> None:
+def test_neither_number_nor_words_can_be_read_from_the_row(house: AppContext) -> None:
     queue(house, "1", body="secret words")
     (row,) = rows(house)
     assert row.address_fingerprint == house.vault.fingerprint("phone:+8613800138000")

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pro.i18n import LANGUAGES, Catalogs
-from pro.messaging import compose
-from pro.messaging.twilio_sms import CODES
+from pro.messaging import message_templates
+from pro.messaging.providers.twilio_sms import CODES
 from tests.messaging.letters import LINK
 
-FOLDER = Path(compose.__file__).parent
+FOLDER = Path(message_templates.__file__).parent
 ALERT = {"study_number": "NC-007", "level": "emergency", "link": "https://epro.example.org/staff/alerts/42"}
 ROWS = [{"study_number": f"NC-00{n}", "link": f"https://epro.example.org/staff/alerts/{n}"} for n in (7, 8, 9)]
 PARAMS: dict[str, dict[str, Any]] = {
@@ -50,7 +50,7 @@ CLINICAL = re.compile(
 )
 
 
-def every_text(catalogs: Catalogs, **changes: Any) -> dict[tuple[str, str, str], compose.Rendered]:
+def every_text(catalogs: Catalogs, **changes: Any) -> dict[tuple[str, str, str], message_templates.Rendered]:
     """Every kind in every language; an alert at every level."""
     found = {}
     for language in LANGUAGES:
@@ -61,7 +61,7 @@ def every_text(catalogs: Catalogs, **changes: Any) -> dict[tuple[str, str, str],
             )
             for level in levels if "level" in params else ("",):
                 given_now = {**params, "level": level} if level else params
-                found[kind, language, level] = compose.render(
+                found[kind, language, level] = message_templates.render(
                     kind, language, given_now, catalogs, changes.get("env_banner", False)
                 )
     return found
@@ -81,7 +81,7 @@ def every_text(catalogs: Catalogs, **changes: Any) -> dict[tuple[str, str, str],
 def test_an_alert_says_level_number_and_link(
     catalogs: Catalogs, language: str, level: str, env_banner: bool, subject: str
 ) -> None:
-    found = compose.render("alert", language, {**ALERT, "level": level}, catalogs, env_banner)
+    found = message_templates.render("alert", language, {**ALERT, "level": level}, catalogs, env_banner)
     lines = found.text.splitlines()
     assert found.subject == subject
     assert lines[0] == subject
@@ -98,7 +98,7 @@ def test_an_alert_says_level_number_and_link(
     ],
 )
 def test_the_digest_counts_and_lists(catalogs: Catalogs, language: str, number: int, subject: str) -> None:
-    found = compose.render("alert_digest", language, {"rows": ROWS[:number]}, catalogs, False)
+    found = message_templates.render("alert_digest", language, {"rows": ROWS[:number]}, catalogs, False)
     assert found.subject == subject
     assert [line for line in found.text.splitlines() if "https" in line] == [
         f"{row['study_number']}  {row['link']}" for row in ROWS[:number]
@@ -113,12 +113,13 @@ def test_where_replies_are_read_no_text_says_that_they_are_not(
     params = PARAMS[kind.replace("reminder", "invitation")]
     for env_banner in (False, True):
         one_way, two_way = (
-            compose.render(kind, language, params, catalogs, env_banner, two_way=on).text for on in (False, True)
+            message_templates.render(kind, language, params, catalogs, env_banner, two_way=on).text
+            for on in (False, True)
         )
         assert re.search(unread, one_way)
         assert not re.search(unread, two_way)
-        assert compose.segments(two_way) <= 2
-        assert language != "en" or compose.is_gsm7(two_way)
+        assert message_templates.segments(two_way) <= 2
+        assert language != "en" or message_templates.is_gsm7(two_way)
         assert all(str(value) in two_way for value in params.values())
 
 
@@ -147,10 +148,10 @@ def test_the_banner_stands_first_and_only_outside_production(catalogs: Catalogs)
     "kind", ["invitation", "invitation_code", "alert_sms", "drill_sms", "staff_call", "staff_soon"]
 )
 def test_a_text_is_one_text_message(catalogs: Catalogs, kind: str, env_banner: bool) -> None:
-    english = compose.render(kind, "en", PARAMS[kind], catalogs, env_banner)
-    chinese = compose.render(kind, "zh_Hans", PARAMS[kind], catalogs, env_banner)
-    assert compose.is_gsm7(english.text)
-    assert (compose.segments(english.text), compose.segments(chinese.text)) == (1, 1)
+    english = message_templates.render(kind, "en", PARAMS[kind], catalogs, env_banner)
+    chinese = message_templates.render(kind, "zh_Hans", PARAMS[kind], catalogs, env_banner)
+    assert message_templates.is_gsm7(english.text)
+    assert (message_templates.segments(english.text), message_templates.segments(chinese.text)) == (1, 1)
     assert len(english.text) <= 160
     assert len(chinese.text) <= 70
 
@@ -160,7 +161,7 @@ def test_a_text_is_one_text_message(catalogs: Catalogs, kind: str, env_banner: b
     [("zh_Hans", "危急：NC-007 的警报还没有人处理"), ("en", "Emergency: NC-007 alert still waiting")],
 )
 def test_an_alert_told_again_says_that_it_still_waits(catalogs: Catalogs, language: str, subject: str) -> None:
-    found = compose.render("alert_again", language, ALERT, catalogs, False)
+    found = message_templates.render("alert_again", language, ALERT, catalogs, False)
     assert found.subject == found.text.splitlines()[0] == subject
     assert ALERT["link"] in found.text.splitlines()
 
@@ -176,7 +177,7 @@ def test_an_alert_told_again_says_that_it_still_waits(catalogs: Catalogs, langua
 )
 def test_a_text_about_an_alert_names_nobody(catalogs: Catalogs, language: str, level: str, words: str) -> None:
     params = {"at": "14:05", "level": level, "address": "https://epro.example.org/staff/"}
-    found = compose.render("alert_sms", language, params, catalogs, False)
+    found = message_templates.render("alert_sms", language, params, catalogs, False)
     assert found.text == words + params["address"]
 
 
@@ -190,11 +191,11 @@ def test_a_text_about_an_alert_names_nobody(catalogs: Catalogs, language: str, l
 def test_a_drill_says_that_it_is_one_and_where_to_confirm(
     catalogs: Catalogs, language: str, subject: str, nobody: str
 ) -> None:
-    found = compose.render("drill", language, PARAMS["drill"], catalogs, False)
+    found = message_templates.render("drill", language, PARAMS["drill"], catalogs, False)
     assert found.subject == found.text.splitlines()[0] == subject
     assert nobody in found.text
     assert PARAMS["drill"]["link"] in found.text.splitlines()
-    sms = compose.render("drill_sms", language, PARAMS["drill_sms"], catalogs, False)
+    sms = message_templates.render("drill_sms", language, PARAMS["drill_sms"], catalogs, False)
     assert sms.text.endswith(PARAMS["drill_sms"]["address"])
 
 
@@ -202,17 +203,21 @@ def test_a_drill_says_that_it_is_one_and_where_to_confirm(
 def test_the_mail_about_a_failed_drill_says_why(catalogs: Catalogs, language: str) -> None:
     reasons = ("not_confirmed", "not_delivered", "nobody_on_duty", "not_an_emergency")
     texts = {
-        compose.render("drill_failed", language, {**PARAMS["drill_failed"], "failure": why}, catalogs, False).text
+        message_templates.render(
+            "drill_failed", language, {**PARAMS["drill_failed"], "failure": why}, catalogs, False
+        ).text
         for why in reasons
     }
     assert len(texts) == len(reasons)
     with pytest.raises(ValueError, match="drill_failed"):
-        compose.render("drill_failed", language, {**PARAMS["drill_failed"], "failure": "weather"}, catalogs, False)
+        message_templates.render(
+            "drill_failed", language, {**PARAMS["drill_failed"], "failure": "weather"}, catalogs, False
+        )
 
 
 def test_the_link_ends_the_text_so_that_a_phone_finds_its_end(catalogs: Catalogs) -> None:
     for language in LANGUAGES:
-        assert compose.render("invitation", language, {"link": LINK}, catalogs, False).text.endswith(LINK)
+        assert message_templates.render("invitation", language, {"link": LINK}, catalogs, False).text.endswith(LINK)
 
 
 @pytest.mark.parametrize(
@@ -226,22 +231,24 @@ def test_the_link_ends_the_text_so_that_a_phone_finds_its_end(catalogs: Catalogs
 )
 def test_a_message_takes_its_own_parameters_only(catalogs: Catalogs, params: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="kind alert"):
-        compose.render("alert", "en", params, catalogs, False)
+        message_templates.render("alert", "en", params, catalogs, False)
 
 
 def test_a_row_of_the_digest_needs_its_link(catalogs: Catalogs) -> None:
     with pytest.raises(ValueError, match="cannot be put into words"):
-        compose.render("alert_digest", "en", {"rows": [{"study_number": "NC-007"}]}, catalogs, False)
+        message_templates.render("alert_digest", "en", {"rows": [{"study_number": "NC-007"}]}, catalogs, False)
 
 
 @pytest.mark.parametrize(("kind", "language"), [("alarm", "en"), ("alert", "fr")])
 def test_an_unknown_kind_or_language_is_named(catalogs: Catalogs, kind: str, language: str) -> None:
     with pytest.raises(KeyError):
-        compose.render(kind, language, ALERT, catalogs, False)
+        message_templates.render(kind, language, ALERT, catalogs, False)
 
 
 def test_a_line_break_cannot_add_a_header(catalogs: Catalogs) -> None:
-    found = compose.render("alert", "en", {**ALERT, "study_number": "NC-007\r\nBcc: x@y.example"}, catalogs, False)
+    found = message_templates.render(
+        "alert", "en", {**ALERT, "study_number": "NC-007\r\nBcc: x@y.example"}, catalogs, False
+    )
     assert found.subject.splitlines() == ["Emergency: alert for NC-007 Bcc: x@y.example is waiting"]
 
 
@@ -269,18 +276,18 @@ def test_a_line_break_cannot_add_a_header(catalogs: Catalogs) -> None:
     ],
 )
 def test_segments(text: str, number: int) -> None:
-    assert compose.segments(text) == number
+    assert message_templates.segments(text) == number
 
 
 @given(st.text(), st.text())
 def test_a_longer_text_never_needs_fewer_segments(text: str, more: str) -> None:
-    assert 1 <= compose.segments(text) <= compose.segments(text + more)
+    assert 1 <= message_templates.segments(text) <= message_templates.segments(text + more)
 
 
 def failure_keys() -> set[str]:
     """Every reason that the code of this floor can give: words in a raised failure, in a refusal, in a given-up row."""
     found = {reason for _again, reason in CODES.values()}
-    for path in FOLDER.glob("*.py"):
+    for path in FOLDER.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             parts: list[ast.expr] = []
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -299,11 +306,13 @@ def test_every_failure_has_a_sentence_in_both_languages(catalogs: Catalogs) -> N
     assert {"lost", "too_late", "address_refused", "unsubscribed", "no_sender", "time_out", "unsure"} <= keys
     for language in LANGUAGES:
         translator = catalogs.translator(language)
-        unforeseen = compose.failure_sentence("unforeseen", translator)
+        unforeseen = message_templates.failure_sentence("unforeseen", translator)
         for key in keys - {"unforeseen"}:
-            sentence = compose.failure_sentence(f"{key}:123", translator)
+            sentence = message_templates.failure_sentence(f"{key}:123", translator)
             assert not sentence.startswith(unforeseen), key
             assert sentence.endswith(" (123)")
             assert (re.search("[一-鿿]", sentence) is not None) == (language == "zh_Hans"), key
-    assert compose.failure_sentence("", catalogs.translator("en")) == ""
-    assert compose.failure_sentence("never heard of", catalogs.translator("en")).startswith("Something unforeseen")
+    assert message_templates.failure_sentence("", catalogs.translator("en")) == ""
+    assert message_templates.failure_sentence("never heard of", catalogs.translator("en")).startswith(
+        "Something unforeseen"
+    )

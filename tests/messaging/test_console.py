@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from pro.config import Config
-from pro.messaging import providers
-from pro.messaging.alibaba_sms import AlibabaSms
-from pro.messaging.console import ConsoleTwin, FileTwin
-from pro.messaging.sender import Letter, Refused
-from pro.messaging.smtp_email import SmtpEmail
-from pro.messaging.twilio_sms import TwilioSms
+from pro.messaging.providers import provider_choice
+from pro.messaging.providers.alibaba_sms import AlibabaSms
+from pro.messaging.providers.console import ConsoleTwin, FileTwin
+from pro.messaging.providers.smtp_email import SmtpEmail
+from pro.messaging.providers.twilio_sms import TwilioSms
+from pro.messaging.sender_protocol import Letter, Refused
 from tests.messaging.letters import LINK, PHONE, make_letter
 
 
@@ -69,7 +69,7 @@ def test_the_file_twin_refuses_what_a_mail_server_would(tmp_path: Path) -> None:
 )
 def test_the_settings_choose_the_senders(mail: str, sms: str, kinds: dict[str, type]) -> None:
     config = Config(mail=mail, sms=sms, twilio_account="AC" + "a" * 32, twilio_token="t", twilio_from="+14155552345")
-    senders = providers.chosen(config)
+    senders = provider_choice.chosen(config)
     assert {channel: type(sender) for channel, sender in senders.items()} == kinds
     for sender in senders.values():
         if isinstance(sender, TwilioSms):

@@ -9,22 +9,22 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
+from pro.app_context import AppContext
 from pro.db import transaction
 from pro.messaging import outbox
-from pro.messaging.sender import Letter, Refused, Unreachable
+from pro.messaging.sender_protocol import Letter, Refused, Unreachable
 from pro.models import Alert, Event, Participant
 from pro.models.message import Message
-from pro.work import House
 from tests.messaging.letters import ALERT, LINK, PHONE, Scripted, deliver, one, queue, queue_one, rows
 
 
-def events(house: House) -> list[tuple[str, str, Any]]:
+def events(house: AppContext) -> list[tuple[str, str, Any]]:
     """What the audit trail says: action, reason, new."""
     with transaction(house.engine) as session:
         return [(e.action, e.reason, e.new) for e in session.scalars(select(Event).order_by(Event.id))]
 
 
-def make_alert(house: House) -> int:
+def make_alert(house: AppContext) -> int:
     """The id of an alert, with the participant that it needs."""
     now = house.clock()
     with transaction(house.engine) as session:
@@ -50,7 +50,7 @@ def make_alert(house: House) -> int:
         return alert.id
 
 
-def test_a_message_is_sent_once_and_kept(any_house: House) -> None:
+def test_a_message_is_sent_once_and_kept(any_house: AppContext) -> None:
     sender = Scripted()
     queue(any_house)
     assert [deliver(any_house, sender), deliver(any_house, sender)] == [1, 0]
@@ -62,13 +62,13 @@ def test_a_message_is_sent_once_and_kept(any_house: House) -> None:
     assert events(any_house) == [("message.sent", "", new)]
 
 
-def test_a_key_is_taken_once(any_house: House) -> None:
+def test_a_key_is_taken_once(any_house: AppContext) -> None:
     assert queue(any_house) is not None
     assert queue(any_house, body="another text") is None
     assert len(rows(any_house)) == 1
 
 
-def test_queueing_shares_the_fate_of_its_cause(any_house: House) -> None:
+def test_queueing_shares_the_fate_of_its_cause(any_house: AppContext) -> None:
     def cause() -> None:
         with transaction(any_house.engine) as session:
             queue_one(any_house.work(session))
@@ -79,7 +79,7 @@ def test_queueing_shares_the_fate_of_its_cause(any_house: House) -> None:
     assert rows(any_house) == []
 
 
-def test_the_database_holds_no_address_no_link_and_no_text(any_house: House) -> None:
+def test_the_database_holds_no_address_no_link_and_no_text(any_house: AppContext) -> None:
     queue(any_house, body=f"Your form is ready. {LINK}")
     deliver(any_house, Scripted([Unreachable("no_line:connect")]))
     with any_house.engine.connect() as connection:
@@ -88,7 +88,7 @@ def test_the_database_holds_no_address_no_link_and_no_text(any_house: House) -> 
             assert not any(secret in stored for secret in (PHONE[-8:], "epro.example.org", "AbCdEf", "form is ready"))
 
 
-def test_alerts_go_first_then_the_oldest(any_house: House) -> None:
+def test_alerts_go_first_then_the_oldest(any_house: AppContext) -> None:
     alert_id = make_alert(any_house)
     queue(any_house, "a")
     queue(any_house, "b")
@@ -103,7 +103,7 @@ def test_alerts_go_first_then_the_oldest(any_house: House) -> None:
     assert list(keys.values()) == ["a", "b", "alert:1:email:7"]
 
 
-def test_an_alert_queued_meanwhile_overtakes_the_rest(any_house: House) -> None:
+def test_an_alert_queued_meanwhile_overtakes_the_rest(any_house: AppContext) -> None:
     alert_id = make_alert(any_house)
     for number in range(3):
         queue(any_house, f"invitation:{number}")
@@ -119,7 +119,7 @@ def test_an_alert_queued_meanwhile_overtakes_the_rest(any_house: House) -> None:
     assert [letter.template for letter in sender.letters] == ["invitation", "alert", "invitation", "invitation"]
 
 
-def test_no_transaction_is_open_while_sending(any_house: House) -> None:
+def test_no_transaction_is_open_while_sending(any_house: AppContext) -> None:
     queue(any_house)
 
     class Curious(Scripted):
@@ -134,7 +134,7 @@ def test_no_transaction_is_open_while_sending(any_house: House) -> None:
     assert [message.status for message in rows(any_house)] == ["sent", "waiting"]
 
 
-def test_not_before_is_waited_for_and_not_after_is_kept(any_house: House, clock: Any) -> None:
+def test_not_before_is_waited_for_and_not_after_is_kept(any_house: AppContext, clock: Any) -> None:
     start = clock.now
     queue(any_house, not_before=start + timedelta(hours=1), not_after=start + timedelta(hours=2))
     sender = Scripted()
@@ -147,13 +147,13 @@ def test_not_before_is_waited_for_and_not_after_is_kept(any_house: House, clock:
     assert sender.letters == []
 
 
-def test_a_message_in_its_window_is_sent(any_house: House, clock: Any) -> None:
+def test_a_message_in_its_window_is_sent(any_house: AppContext, clock: Any) -> None:
     queue(any_house, not_before=clock.now + timedelta(hours=1), not_after=clock.now + timedelta(hours=2))
     clock.move(hours=1)
     assert deliver(any_house, Scripted()) == 1
 
 
-def test_unreachable_is_tried_again_later(any_house: House, clock: Any) -> None:
+def test_unreachable_is_tried_again_later(any_house: AppContext, clock: Any) -> None:
     queue(any_house)
     sender = Scripted([Unreachable("no_line:connect")])
     deliver(any_house, sender)
@@ -166,7 +166,7 @@ def test_unreachable_is_tried_again_later(any_house: House, clock: Any) -> None:
     assert (one(any_house).status, one(any_house).failure, one(any_house).tries) == ("sent", "", 2)
 
 
-def test_retry_after_is_obeyed(any_house: House, clock: Any) -> None:
+def test_retry_after_is_obeyed(any_house: AppContext, clock: Any) -> None:
     queue(any_house)
     sender = Scripted([Unreachable("server_busy", retry_after=900)])
     deliver(any_house, sender)
@@ -176,7 +176,7 @@ def test_retry_after_is_obeyed(any_house: House, clock: Any) -> None:
     assert deliver(any_house, sender) == 1
 
 
-def test_refused_is_final_and_shown(any_house: House, clock: Any) -> None:
+def test_refused_is_final_and_shown(any_house: AppContext, clock: Any) -> None:
     queue(any_house)
     sender = Scripted([Refused("unsubscribed:21610")])
     deliver(any_house, sender)
@@ -186,14 +186,14 @@ def test_refused_is_final_and_shown(any_house: House, clock: Any) -> None:
     assert [event[:2] for event in events(any_house)] == [("message.failed", "unsubscribed:21610")]
 
 
-def test_a_channel_without_a_sender_is_refused(any_house: House) -> None:
+def test_a_channel_without_a_sender_is_refused(any_house: AppContext) -> None:
     queue(any_house)
     outbox.deliver(any_house, {"email": Scripted()}, "worker-1")
     assert (one(any_house).status, one(any_house).failure) == ("failed", "no_sender")
 
 
 def test_a_senders_bug_is_tried_again_and_tells_its_class_only(
-    any_house: House, caplog: pytest.LogCaptureFixture
+    any_house: AppContext, caplog: pytest.LogCaptureFixture
 ) -> None:
     queue(any_house)
     with caplog.at_level(logging.DEBUG):
@@ -202,7 +202,7 @@ def test_a_senders_bug_is_tried_again_and_tells_its_class_only(
     assert PHONE not in caplog.text
 
 
-def test_a_message_sealed_under_a_lost_key_is_refused(any_house: House) -> None:
+def test_a_message_sealed_under_a_lost_key_is_refused(any_house: AppContext) -> None:
     queue(any_house)
     with transaction(any_house.engine) as session:
         session.execute(text("update message set address_sealed = 'spoilt'"))
@@ -211,14 +211,14 @@ def test_a_message_sealed_under_a_lost_key_is_refused(any_house: House) -> None:
 
 
 @pytest.mark.parametrize(("repeat", "status"), [("prefer_silence", "failed"), ("prefer_duplicate", "waiting")])
-def test_a_line_that_broke_in_the_middle(any_house: House, repeat: str, status: str) -> None:
+def test_a_line_that_broke_in_the_middle(any_house: AppContext, repeat: str, status: str) -> None:
     queue(any_house, repeat=repeat)
     deliver(any_house, Scripted([Unreachable("time_out:text", maybe_sent=True)]))
     assert one(any_house).status == status
     assert one(any_house).failure == ("unsure:time_out:text" if status == "failed" else "time_out:text")
 
 
-def test_an_alert_is_tried_for_about_a_day_and_a_reminder_for_hours(any_house: House, clock: Any) -> None:
+def test_an_alert_is_tried_for_about_a_day_and_a_reminder_for_hours(any_house: AppContext, clock: Any) -> None:
     queue(any_house, "a", **ALERT)
     queue(any_house, "b")
 
@@ -237,7 +237,7 @@ def test_an_alert_is_tried_for_about_a_day_and_a_reminder_for_hours(any_house: H
     assert timedelta(hours=2) < reminder.failed_at - start < timedelta(hours=5)
 
 
-def test_logs_hold_ids_and_results_only(any_house: House, caplog: pytest.LogCaptureFixture) -> None:
+def test_logs_hold_ids_and_results_only(any_house: AppContext, caplog: pytest.LogCaptureFixture) -> None:
     queue(any_house)
     with caplog.at_level(logging.DEBUG):
         deliver(any_house, Scripted())

@@ -15,14 +15,14 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from pro.app_context import AppContext
 from pro.messaging import outbox
-from pro.messaging.lines import Lines
-from pro.messaging.sender import Letter
-from pro.work import House
-from tests import live
+from pro.messaging.provider_lines import CallLines
+from pro.messaging.sender_protocol import Letter
 from tests.messaging.letters import ALERT, deliver, queue, rows
 from tests.messaging.test_outbox import events, make_alert
 from tests.messaging.test_outbox_together import fill
+from tests.support import live_system
 
 
 class Several:
@@ -68,7 +68,9 @@ def hanging() -> Iterator[Hanging]:
 
 
 @pytest.mark.parametrize("repeat", ["prefer_silence", "prefer_duplicate"])
-def test_killed_in_the_middle_of_many(any_house: House, any_url: str, clock: Any, tmp_path: Path, repeat: str) -> None:
+def test_killed_in_the_middle_of_many(
+    any_house: AppContext, any_url: str, clock: Any, tmp_path: Path, repeat: str
+) -> None:
     """Of 40, eight were stored and four were in the provider's hands when the worker died."""
     for number in range(40):
         queue(any_house, f"m:{number}", repeat=repeat, address=f"+86138{number:08}")
@@ -95,7 +97,7 @@ def test_killed_in_the_middle_of_many(any_house: House, any_url: str, clock: Any
     assert deliver(any_house, successor) == 0
 
 
-def test_every_outcome_of_a_moment_is_stored_and_recorded(any_house: House) -> None:
+def test_every_outcome_of_a_moment_is_stored_and_recorded(any_house: AppContext) -> None:
     fill(any_house, 50)
     sender = Several()
     assert deliver(any_house, sender, limit=50) == 50
@@ -107,7 +109,7 @@ def test_every_outcome_of_a_moment_is_stored_and_recorded(any_house: House) -> N
 # --- alerts first ----------------------------------------------------------------------------------------------------
 
 
-def test_an_alert_in_the_middle_of_five_hundred_goes_out_next(any_house: House) -> None:
+def test_an_alert_in_the_middle_of_five_hundred_goes_out_next(any_house: AppContext) -> None:
     alert_id = make_alert(any_house)
     fill(any_house, 500)
     begun: list[int] = []
@@ -130,7 +132,7 @@ def test_an_alert_in_the_middle_of_five_hundred_goes_out_next(any_house: House) 
 # --- a provider that hangs -------------------------------------------------------------------------------------------
 
 
-def test_a_call_that_hangs_is_left_on_its_line_and_stored_later(any_house: House) -> None:
+def test_a_call_that_hangs_is_left_on_its_line_and_stored_later(any_house: AppContext) -> None:
     fill(any_house, 6)
     lines = outbox.ProviderLines()
     with hanging() as sender:
@@ -148,7 +150,7 @@ def test_a_call_that_hangs_is_left_on_its_line_and_stored_later(any_house: House
     outbox.hang_up(any_house, lines)
 
 
-def test_an_alert_by_another_channel_does_not_wait_for_one_that_hangs(any_house: House) -> None:
+def test_an_alert_by_another_channel_does_not_wait_for_one_that_hangs(any_house: AppContext) -> None:
     fill(any_house, 20)
     lines, mail = outbox.ProviderLines(), Several()
     with hanging() as sender:
@@ -162,7 +164,7 @@ def test_an_alert_by_another_channel_does_not_wait_for_one_that_hangs(any_house:
     assert [row.status for row in rows(any_house)].count("sent") == 5
 
 
-def test_hanging_up_waits_for_what_is_in_hand_and_keeps_it(any_house: House) -> None:
+def test_hanging_up_waits_for_what_is_in_hand_and_keeps_it(any_house: AppContext) -> None:
     fill(any_house, 4)
     lines = outbox.ProviderLines()
     with hanging() as sender:
@@ -175,7 +177,7 @@ def test_hanging_up_waits_for_what_is_in_hand_and_keeps_it(any_house: House) -> 
 # --- a database that is away -----------------------------------------------------------------------------------------
 
 
-def test_a_yes_that_cannot_be_stored_is_kept_until_it_can(any_house: House) -> None:
+def test_a_yes_that_cannot_be_stored_is_kept_until_it_can(any_house: AppContext) -> None:
     fill(any_house, 8)
     lines = outbox.ProviderLines()
 
@@ -207,7 +209,7 @@ def test_a_yes_that_cannot_be_stored_is_kept_until_it_can(any_house: House) -> N
 
 
 def test_a_line_is_free_again_when_its_outcome_is_forgotten() -> None:
-    lines = Lines[str, int]()
+    lines = CallLines[str, int]()
     sender = Several()
     assert (lines.free("sms", sender), lines.free("email", None)) == (4, 1)
     for number in range(3):
@@ -221,11 +223,11 @@ def test_a_line_is_free_again_when_its_outcome_is_forgotten() -> None:
     lines.close()
 
 
-def test_the_worker_does_not_sleep_while_messages_wait(any_house: House, any_url: str, tmp_path: Path) -> None:
+def test_the_worker_does_not_sleep_while_messages_wait(any_house: AppContext, any_url: str, tmp_path: Path) -> None:
     """A hundred, one at a time: two a second would take fifty seconds."""
     fill(any_house, 100)
-    env = live.environment(PRO_DATABASE_URL=any_url, PRO_VAR_DIR=tmp_path)
-    with live.process(["flask", "tick", "--forever"], env, tmp_path / "worker.log") as worker:
+    env = live_system.environment(PRO_DATABASE_URL=any_url, PRO_VAR_DIR=tmp_path)
+    with live_system.process(["flask", "tick", "--forever"], env, tmp_path / "worker.log") as worker:
         end = time.monotonic() + 60
         while (waiting := sum(row.sent_at is None for row in rows(any_house))) == 100 and time.monotonic() < end:
             time.sleep(0.1)

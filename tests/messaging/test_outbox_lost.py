@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from pro.app_context import AppContext
 from pro.db import transaction
-from pro.messaging import backlog, patience
-from pro.messaging.sender import Letter, Refused, Unreachable
-from pro.work import House
+from pro.messaging import outbox_backlog, retry_policy
+from pro.messaging.sender_protocol import Letter, Refused, Unreachable
 from tests.messaging.letters import ALERT, Scripted, deliver, one, queue
 
 # --- a worker that dies between the provider's yes and our commit ----------------------------------------------------
@@ -25,7 +25,7 @@ from tests.messaging.letters import ALERT, Scripted, deliver, one, queue
     [("prefer_duplicate", 1, "sent", ""), ("prefer_silence", 0, "failed", "lost")],
 )
 def test_a_lost_claim(
-    any_house: House,
+    any_house: AppContext,
     any_url: str,
     clock: Any,
     tmp_path: Path,
@@ -57,7 +57,7 @@ def test_a_lost_claim(
 
 
 @pytest.mark.parametrize("repeat", ["prefer_duplicate", "prefer_silence"])
-def test_a_yes_that_comes_after_the_lease_is_still_believed(any_house: House, clock: Any, repeat: str) -> None:
+def test_a_yes_that_comes_after_the_lease_is_still_believed(any_house: AppContext, clock: Any, repeat: str) -> None:
     queue(any_house, repeat=repeat)
 
     class Slow(Scripted):
@@ -72,7 +72,7 @@ def test_a_yes_that_comes_after_the_lease_is_still_believed(any_house: House, cl
     assert (message.status, message.reference, message.failure) == ("sent", "reference-1", "")
 
 
-def test_a_failure_that_comes_after_the_lease_changes_nothing(any_house: House, clock: Any) -> None:
+def test_a_failure_that_comes_after_the_lease_changes_nothing(any_house: AppContext, clock: Any) -> None:
     queue(any_house, **ALERT)
 
     class Slow(Scripted):
@@ -108,24 +108,24 @@ def test_a_failure_that_comes_after_the_lease_changes_nothing(any_house: House, 
     ],
 )
 def test_pause(tries: int, repeat: str, chance: float, retry_after: float | None, seconds: float) -> None:
-    assert patience.pause(tries, repeat, chance, retry_after).total_seconds() == seconds
+    assert retry_policy.pause(tries, repeat, chance, retry_after).total_seconds() == seconds
 
 
-def test_the_backlog_counts_what_should_have_left(any_house: House, clock: Any) -> None:
-    def found() -> backlog.Backlog:
+def test_the_backlog_counts_what_should_have_left(any_house: AppContext, clock: Any) -> None:
+    def found() -> outbox_backlog.Backlog:
         with transaction(any_house.engine) as session:
-            return backlog.backlog(session, clock.now)
+            return outbox_backlog.backlog(session, clock.now)
 
-    assert found() == backlog.Backlog(0, None, 0)
+    assert found() == outbox_backlog.Backlog(0, None, 0)
     start = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
     queue(any_house, "later", not_before=start + timedelta(hours=1))
-    assert found() == backlog.Backlog(0, None, 0)
+    assert found() == outbox_backlog.Backlog(0, None, 0)
     queue(any_house, "now")
     clock.move(minutes=1)
-    assert found() == backlog.Backlog(1, start, 0)
+    assert found() == outbox_backlog.Backlog(1, start, 0)
     deliver(any_house, Scripted([Unreachable("no_line:connect")]))
-    assert found() == backlog.Backlog(1, start, 1)
+    assert found() == outbox_backlog.Backlog(1, start, 1)
     clock.move(hours=2)
-    assert found() == backlog.Backlog(2, start, 1)
+    assert found() == outbox_backlog.Backlog(2, start, 1)
     deliver(any_house, Scripted())
-    assert found() == backlog.Backlog(0, None, 0)
+    assert found() == outbox_backlog.Backlog(0, None, 0)

@@ -11,21 +11,21 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
+from pro.app_context import AppContext
 from pro.db import transaction
 from pro.messaging import outbox
-from pro.messaging.console import FileTwin
-from pro.messaging.sender import Letter
+from pro.messaging.providers.console import FileTwin
+from pro.messaging.sender_protocol import Letter
 from pro.models import Event
 from pro.models.message import Message
-from pro.work import House
-from tests.browser import at_once
 from tests.messaging.killed import house as bare_house
 from tests.messaging.letters import queue_one
+from tests.support.form_browser import at_once
 
 MANY = 200
 
 
-def fill(house: House, number: int) -> None:
+def fill(house: AppContext, number: int) -> None:
     """Queue so many invitations."""
     with transaction(house.engine) as session:
         work = house.work(session)
@@ -47,7 +47,7 @@ class Counting:
         return letter.message_id
 
 
-def test_two_workers_send_nothing_twice(any_house: House) -> None:
+def test_two_workers_send_nothing_twice(any_house: AppContext) -> None:
     fill(any_house, MANY)
     sender = Counting()
     tried: Counter[str] = Counter()
@@ -65,7 +65,7 @@ def test_two_workers_send_nothing_twice(any_house: House) -> None:
         assert session.scalar(select(func.count()).where(Event.action == "message.sent")) == MANY
 
 
-def test_two_worker_processes_send_nothing_twice(any_house: House, any_url: str, tmp_path: Path) -> None:
+def test_two_worker_processes_send_nothing_twice(any_house: AppContext, any_url: str, tmp_path: Path) -> None:
     number = 40
     fill(any_house, number)
     folder = tmp_path / "mail"
@@ -82,7 +82,7 @@ def test_two_worker_processes_send_nothing_twice(any_house: House, any_url: str,
     assert (len(addresses), len(set(addresses))) == (number, number)
 
 
-def test_the_same_key_from_two_writers_is_one_message(any_house: House) -> None:
+def test_the_same_key_from_two_writers_is_one_message(any_house: AppContext) -> None:
     made: list[int] = []
 
     def write() -> None:
@@ -97,7 +97,7 @@ def test_the_same_key_from_two_writers_is_one_message(any_house: House) -> None:
         assert session.scalar(select(func.count()).select_from(Message)) == 25
 
 
-def test_writers_go_on_while_a_worker_delivers(any_house: House) -> None:
+def test_writers_go_on_while_a_worker_delivers(any_house: AppContext) -> None:
     sender = Counting()
     done = threading.Event()
 

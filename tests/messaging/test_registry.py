@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pro.app_context import AppContext
 from pro.config import Config
-from pro.core.gateway import CODED, REASONS, UNFORESEEN, Approved, Gateway
+from pro.core.sms_gateway import CODED, REASONS, UNFORESEEN, Approved, Gateway
 from pro.i18n import LANGUAGES, Catalogs
-from pro.messaging import budget, compose, providers
-from pro.messaging.registry import Registered
-from pro.messaging.sender import Refused
-from pro.work import House
+from pro.messaging import message_templates, sms_budget
+from pro.messaging.gateway_filter import Registered
+from pro.messaging.providers import provider_choice
+from pro.messaging.sender_protocol import Refused
 from tests.messaging.letters import LINK, Scripted, deliver, make_letter, one, queue
 
 APPROVED = Approved("invitation_code", "en", "SMS_1", "Go to https://epro.example.org and type ${code} there.")
@@ -59,7 +60,7 @@ def test_a_text_that_was_not_approved_is_never_handed_over(
     assert len(provider.letters) == approved
 
 
-def test_what_is_refused_is_given_up_and_staff_see_why(any_house: House) -> None:
+def test_what_is_refused_is_given_up_and_staff_see_why(any_house: AppContext) -> None:
     provider = Scripted()
     queue(any_house)
     assert deliver(any_house, Registered(provider, GATEWAY)) == 1
@@ -71,23 +72,23 @@ def test_what_is_refused_is_given_up_and_staff_see_why(any_house: House) -> None
 @pytest.mark.parametrize("why", [*REASONS, "over_budget", "identical"])
 def test_every_reason_has_a_sentence(catalogs: Catalogs, language: str, why: str) -> None:
     translator = catalogs.translator(language)
-    sentence = compose.failure_sentence(why, translator)
-    assert sentence != compose.failure_sentence("unforeseen", translator)
+    sentence = message_templates.failure_sentence(why, translator)
+    assert sentence != message_templates.failure_sentence("unforeseen", translator)
     assert (re.search("[一-鿿]", sentence) is not None) == (language == "zh_Hans")
 
 
 def test_the_lists_of_kinds_agree() -> None:
-    texts = {name: kind.params for name, kind in compose.KINDS.items() if kind.channel == "sms"}
+    texts = {name: kind.params for name, kind in message_templates.KINDS.items() if kind.channel == "sms"}
     assert set(CODED) == {name for name, params in texts.items() if "link" in params}
     assert all(texts[name] == {"address", "code"} for name in CODED.values())
     assert set(UNFORESEEN) == {name for name, params in texts.items() if params == {"text"}}
-    assert set(budget.EXEMPT) <= set(texts)
-    assert set(compose.URGENT_ADVICE) <= set(budget.EXEMPT)
+    assert set(sms_budget.EXEMPT) <= set(texts)
+    assert set(message_templates.URGENT_ADVICE) <= set(sms_budget.EXEMPT)
 
 
 def test_the_chosen_sender_of_texts_is_asked_through_the_register(tmp_path: object) -> None:
     config = Config(sms="file", mail="file")
-    senders = providers.chosen(config, GATEWAY)
+    senders = provider_choice.chosen(config, GATEWAY)
     assert isinstance(senders["sms"], Registered)
     assert not isinstance(senders["email"], Registered)
     with pytest.raises(Refused, match="not_registered"):

@@ -17,11 +17,11 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from pro.messaging.sender import Letter, Refused, Unreachable
-from pro.messaging.smtp_email import SmtpEmail
-from tests.certificate import make_certificate
+from pro.messaging.providers.smtp_email import SmtpEmail
+from pro.messaging.sender_protocol import Letter, Refused, Unreachable
 from tests.messaging.letters import make_letter
-from tests.postgres import free_port
+from tests.support.certificate import make_certificate
+from tests.support.postgres_server import free_port
 
 USER, PASSWORD, FROM = "epro", "a-mail-password", "ePRO 试验 <epro@hospital.example>"
 

@@ -8,12 +8,12 @@ from functools import partial
 
 import pytest
 
-from pro.messaging.sender import Refused, Unreachable
-from pro.messaging.twilio_sms import CODES, TwilioSms, failure
-from tests.browser import at_once, hasty_threads
+from pro.messaging.providers.twilio_sms import CODES, TwilioSms, failure
+from pro.messaging.sender_protocol import Refused, Unreachable
 from tests.messaging.letters import LINK, PHONE, make_letter
 from tests.messaging.twilio_fake import ACCOUNT, BAD_NUMBERS, DOCUMENT, NUMBER, TOKEN, TwilioFake, twilio_fake
-from tests.postgres import free_port
+from tests.support.form_browser import at_once, hasty_threads
+from tests.support.postgres_server import free_port
 
 
 @pytest.fixture

@@ -1,0 +1,62 @@
+"""A site's own days: when it is closed, and when it works though others do not."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from pro.catalogue.yaml_source import CatalogueError, Part, parse
+from pro.core.schedule.anchors import WorkingDays
+from pro.public_holidays import working_days
+
+Span = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}(?:/\d{4}-\d{2}-\d{2})?$")]
+LONGEST = 60
+
+
+class DaysFile(Part):
+    """Days as 2027-02-04, or from the first to the last as 2027-02-04/2027-02-10."""
+
+    off: tuple[Span, ...] = ()
+    working: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SiteDays:
+    """The days on which the site is closed (``off``), or works though others do not (``on``)."""
+
+    off: Set[date] = frozenset()
+    on: Set[date] = frozenset()
+
+
+def read_site_days(path: Path) -> SiteDays:
+    """Read the site's file of days. CatalogueError if a day is in both lists, or is none."""
+    file = parse(path, DaysFile)
+    found = SiteDays(_days(path, "off", file.off), _days(path, "working", file.working))
+    for day in sorted(found.off & found.on):
+        raise CatalogueError(path, "working", f"{day} is in both lists; is it a working day or not?")
+    return found
+
+
+def read_working_days(country: str, path: Path | None = None) -> WorkingDays:
+    """The working days of ``country``, with the site's file (if any) laid over them. CatalogueError as above."""
+    days = read_site_days(path) if path else SiteDays()
+    return working_days(country, days.off, days.on)
+
+
+def _days(path: Path, where: str, spans: tuple[str, ...]) -> set[date]:
+    found: set[date] = set()
+    for span in spans:
+        start, _, end = span.partition("/")
+        try:
+            first, last = date.fromisoformat(start), date.fromisoformat(end or start)
+        except ValueError as problem:
+            raise CatalogueError(path, where, f"“{span}” is not a day of the calendar.") from problem
+        if not 0 <= (last - first).days < LONGEST:
+            raise CatalogueError(path, where, f"“{span}” must run forward, and over fewer than {LONGEST} days.")
+        found |= {first + timedelta(days=ahead) for ahead in range((last - first).days + 1)}
+    return found

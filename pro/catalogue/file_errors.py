@@ -1,0 +1,94 @@
+"""What does not fit in a data file, as pydantic and the YAML parser find it, in sentences with a translation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import yaml
+from pydantic_core import ErrorDetails
+
+from pro.catalogue import name_patterns
+from pro.core.translatable_sentence import English, Sentence, by_english
+
+# What the YAML parser says of the slips that people make; what stands nowhere here is said in its own English.
+_YAML = by_english(
+    Sentence("mapping values are not allowed in this context"),
+    Sentence("could not find expected ':'"),
+    Sentence("did not find expected key"),
+    Sentence("did not find expected '-' indicator"),
+    Sentence("did not find expected ',' or ']'"),
+    Sentence("did not find expected ',' or '}'"),
+    Sentence("did not find expected node content"),
+    Sentence("found character that cannot start any token"),
+    Sentence("found unexpected end of stream"),
+    Sentence("found unknown escape character"),
+    Sentence("but found another document"),
+)
+# The same for a value that is not what the file's shape asks for, by the message itself.
+_PLAIN = by_english(
+    Sentence("Field required"),
+    Sentence("Extra inputs are not permitted"),
+    Sentence("Keys should be strings"),
+    Sentence("Input should be a valid string"),
+    Sentence("Input should be a valid integer"),
+    Sentence("Input should be a valid integer, unable to parse string as an integer"),
+    Sentence("Input should be a valid boolean"),
+    Sentence("Input should be a valid boolean, unable to interpret input"),
+    Sentence("Input should be a valid list"),
+    Sentence("Input should be a valid tuple"),
+    Sentence("Input should be a valid dictionary"),
+    Sentence("String should have at least 1 character"),
+    Sentence("Dictionary should have at least 1 item after validation, not 0"),
+    Sentence("List should have at least 1 item after validation, not 0"),
+    Sentence("Tuple should have at least 1 item after validation, not 0"),
+)
+_HINTS: Mapping[str, Sentence] = {
+    name_patterns.NAME: Sentence(" (small letters, digits and _, a letter first)"),
+    name_patterns.RULE: Sentence(" (a capital letter, then letters or digits, such as E01)"),
+    name_patterns.HOUR: Sentence(" (a time of day, such as 8:00 or 17:30)"),
+    name_patterns.NUMBER: Sentence(" (a telephone number, such as +8679100000000 or 120)"),
+}
+
+
+def no_yaml(problem: yaml.YAMLError) -> Sentence:
+    """Why this is not YAML."""
+    found = getattr(problem, "problem", None) or str(problem)
+    message = found if isinstance(found, Sentence) else _YAML.get(found, English(found))
+    return Sentence("This is not valid YAML: %(message)s.", message=message)
+
+
+def no_shape(errors: Sequence[ErrorDetails]) -> Sentence:
+    """What is wrong at the first of ``errors`` (pydantic's), and how many there are besides."""
+    message = _misfit(errors[0])
+    if len(errors) == 1:
+        return Sentence("%(message)s.", message=message)
+    return Sentence("%(message)s. (%(number)s more like it.)", message=message, number=len(errors) - 1)
+
+
+def _misfit(error: ErrorDetails) -> Sentence | English:
+    message, more = error["msg"], error.get("ctx", {})
+    match error["type"]:
+        case "model_type":
+            return Sentence("Input should be a valid dictionary or instance of %(part)s", part=more["class_name"])
+        case "literal_error":
+            return Sentence("Input should be %(expected)s", expected=_choice(more["expected"]))
+        case "greater_than":
+            return Sentence("Input should be greater than %(limit)s", limit=more["gt"])
+        case "greater_than_equal":
+            return Sentence("Input should be greater than or equal to %(limit)s", limit=more["ge"])
+        case "less_than_equal":
+            return Sentence("Input should be less than or equal to %(limit)s", limit=more["le"])
+        case "string_too_long":
+            return Sentence("String should have at most %(limit)s characters", limit=more["max_length"])
+        case "string_pattern_mismatch":
+            pattern = more["pattern"]
+            return Sentence(
+                "String should match pattern '%(pattern)s'%(hint)s", pattern=pattern, hint=_HINTS.get(pattern, "")
+            )
+    return _PLAIN.get(message, English(message))
+
+
+def _choice(expected: str) -> Sentence | str:
+    """pydantic's “'a', 'b' or 'c'”, so that its “or” is said in the reader's language."""
+    first, joined, last = expected.rpartition(" or ")
+    return Sentence("%(first)s or %(last)s", first=tuple(first.split(", ")), last=last) if joined else expected

@@ -1,0 +1,113 @@
+"""The gateway file (``PRO_GATEWAY_FILE``): what the site's SMS gateway takes, and every text that it approved."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pro.catalogue.yaml_source import CatalogueError, Part, parse
+from pro.core.sms_gateway import PER_DAY, Approved, Gateway
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(?:_[A-Za-z]+)*$")]
+Text = Annotated[str, Field(min_length=1)]
+Word = Literal["yes", "no"]
+# A gap that was mistyped would be sent to people as it stands.
+MISTYPED = re.compile(r"\$(?!\{[a-z_]+\})|(?<!\$)\{|%\(")
+
+
+class ApprovedFile(Part):
+    """One approved text. Several may stand for one message and language, where its words vary."""
+
+    message: Name = Field(description="Kind of message, as `flask templates draft` lists them")
+    language: Language
+    id: Text = Field(description="What the gateway calls it, for example SMS_123456789")
+    text: Text = Field(description="The approved text to the letter, without the signature; gaps as ${code}")
+    hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] = Field(
+        description="SHA-256 of the text in UTF-8, as `flask templates draft` prints it: proof that nobody edited it"
+    )
+
+
+class GatewayFile(Part):
+    """The whole file."""
+
+    provider: Name = Field(description="As PRO_SMS")
+    links: Word = Field(description="May a text hold a link that stands in no approved text?")
+    templates_only: Word = Field(description="Does the gateway send approved texts only?")
+    signature: str = Field("", description="What the gateway puts before every text; only counted")
+    per_day: int = Field(PER_DAY, ge=1, le=1000, description="Text messages to one number in a day")
+    identical_per_day: int | None = Field(
+        None, ge=1, le=100, description="The same words to one number within 24 hours; left out: no limit"
+    )
+    refused_words: tuple[Text, ...] = Field((), description="Words for which it is known to refuse a text")
+    templates: tuple[ApprovedFile, ...] = ()
+
+
+def hash_of(text: str) -> str:
+    """What proves that ``text`` was not edited: SHA-256 of its UTF-8, in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def written(gateway: Gateway) -> str:
+    """The file that describes ``gateway``, with fresh hashes. ``read_gateway`` reads it."""
+    quoted = partial(json.dumps, ensure_ascii=False)
+    lines = [
+        f"provider: {gateway.provider}",
+        f"links: {quoted('yes' if gateway.links else 'no')}",
+        f"templates_only: {quoted('yes' if gateway.templates_only else 'no')}",
+        f"signature: {quoted(gateway.signature)}",
+        f"per_day: {gateway.per_day}",
+        f"identical_per_day: {quoted(gateway.identical_per_day)}",
+        f"refused_words: {quoted(gateway.refused_words)}",
+        "templates:",
+    ]
+    for one in gateway.templates:
+        lines += [
+            f"  - message: {one.message}",
+            f"    language: {one.language}",
+            f"    id: {quoted(one.id)}",
+            f"    text: {quoted(one.text)}",
+            f"    hash: {quoted(hash_of(one.text))}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def read_gateway(path: Path, provider: str = "") -> Gateway:
+    """The gateway described in ``path``. CatalogueError names the entry that is dubious, and why.
+
+    ``provider``: the one that this installation sends by; a file of another is refused. "": not asked.
+    """
+    file = parse(path, GatewayFile)
+    if provider and file.provider != provider:
+        raise CatalogueError(path, "provider", f"The file is for {file.provider}, but PRO_SMS is {provider}.")
+    if file.templates_only == "yes" and not file.templates:
+        raise CatalogueError(path, "templates", "Without approved texts nothing could be sent.")
+    seen: set[tuple[str, str, str]] = set()
+    for place, entry in enumerate(file.templates):
+        where = f"templates.{place} ({entry.message}, {entry.language}, {entry.id})"
+        if hash_of(entry.text) != entry.hash:
+            sentence = "The text is not the one that the hash was made of. Was it edited after it was approved?"
+            raise CatalogueError(path, where, sentence)
+        if wrong := MISTYPED.search(entry.text):
+            sentence = f"A gap is written ${{code}}; “{entry.text[wrong.start() : wrong.start() + 12]}” is none."
+            raise CatalogueError(path, where, sentence)
+        key = (entry.message, entry.language, entry.text)
+        if key in seen:
+            raise CatalogueError(path, where, "This text stands there twice.")
+        seen.add(key)
+    return Gateway(
+        provider=file.provider,
+        links=file.links == "yes",
+        templates_only=file.templates_only == "yes",
+        signature=file.signature,
+        per_day=file.per_day,
+        identical_per_day=file.identical_per_day,
+        refused_words=file.refused_words,
+        templates=tuple(Approved(each.message, each.language, each.id, each.text) for each in file.templates),
+    )

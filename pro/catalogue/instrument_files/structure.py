@@ -1,0 +1,297 @@
+"""Instrument files (``pro/data/instruments/*.yaml``): what stands in them; they become a frozen ``Instrument``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from decimal import Decimal
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pro.catalogue.yaml_source import CatalogueError, Part, parse
+from pro.core.questionnaire.instrument import Direction, Instrument, Item, Kind, Page, Scale, Summary
+from pro.core.questionnaire.scoring import ALGORITHM
+from pro.core.rule_language.conditions import FORM_FACTS, Condition, Domain, RuleError, Vocabulary
+from pro.core.rule_language.conditions import parse as parse_condition
+
+# Versions before 3.0 use yes/no for items 1-5: their answers and wording must not be read as 3.0 (clinical.md 1.1).
+ONLY_VERSION = {"qlq_c30": "3.0"}
+
+
+class ItemFile(Part):
+    """One item: ``codes`` for a choice, ``minimum`` and ``maximum`` for a number, ``max_length`` for a text."""
+
+    kind: Kind = "choice"
+    recall: str = Field("", description="Key of the recall period in the words files; empty where the item has none")
+    codes: tuple[int, ...] = Field((), description="Option codes as they are stored, in the order shown")
+    not_ordinal: tuple[int, ...] = Field((), description="Codes that have no place on the order of severity")
+    minimum: Decimal | None = None
+    maximum: Decimal | None = None
+    decimals: int = Field(0, ge=0, le=4)
+    unit: str = Field("", description="Unit in which a number is stored")
+    max_length: int = Field(0, ge=0, le=10_000)
+    optional: bool = Field(False, description="Left empty is fine and not worth a word on the review page")
+    ask_if: str | None = Field(None, description="Condition in the rule language on earlier items and facts")
+    implied: int | None = Field(None, description="Code that counts while ask_if is false")
+    lists: tuple[str, ...] = Field((), description="Items that can be ticked on this list")
+
+
+class PageFile(Part):
+    """A page that is more than one item by itself."""
+
+    id: str
+    items: tuple[str, ...] = Field(min_length=1)
+    kind: Literal["single", "list", "fields"] = "single"
+
+
+class ScaleFile(Part):
+    """A scale: the mean of ``items``, over ``range``."""
+
+    items: tuple[str, ...] = Field(min_length=1)
+    range: int = Field(gt=0)
+    direction: Direction
+
+
+class SummaryFile(Part):
+    """The mean of ``scales``, those in ``reversed`` taken as 100 - score."""
+
+    id: str
+    scales: tuple[str, ...] = Field(min_length=1)
+    reversed: tuple[str, ...] = ()
+
+
+class InstrumentFile(Part):
+    """A whole instrument file. A page written as a name alone shows the item of that name."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    version: str = Field(min_length=1)
+    channels: tuple[Literal["web", "chat", "sms"], ...] = Field(("web",), description="Ways that may carry it")
+    sms_pages: str = Field("", description="The page set that goes by text message")
+    stale_hours: dict[str, Annotated[int, Field(gt=0)]] = Field(
+        {}, description="Recall period -> hours after which its answers are asked again in a form left unfinished"
+    )
+    licence_required: bool = False
+    scoring: str = ""
+    items: dict[str, ItemFile] = Field(min_length=1)
+    pages: tuple[str | PageFile, ...] = Field(min_length=1)
+    scales: dict[str, ScaleFile] = {}
+    summary: SummaryFile | None = None
+    groups: dict[str, tuple[str, ...]] = {}
+    page_sets: dict[str, tuple[str, ...]] = {}
+
+
+def read_instrument(path: Path) -> Instrument:
+    """The instrument in ``path``. CatalogueError names the place of anything missing, unknown or contradictory."""
+    file = parse(path, InstrumentFile)
+    if file.id != path.stem:
+        raise CatalogueError(path, "id", f"Its id is “{file.id}”: give the file and the instrument the same name.")
+    expected = ONLY_VERSION.get(file.id, file.version)
+    if file.version != expected:
+        sentence = f"Only version {expected} of {file.id} is known here, not {file.version}."
+        raise CatalogueError(path, "version", sentence)
+    items = _items(path, file)
+    pages = _pages(path, file, items)
+    for name, members in file.groups.items():
+        _known(path, f"groups.{name}", members, items, "item")
+    page_ids = [page.id for page in pages]
+    for name, members in file.page_sets.items():
+        _known(path, f"page_sets.{name}", members, page_ids, "page")
+    _channels(path, file, items, pages)
+    scales = _scales(path, file, items)
+    return Instrument(
+        id=file.id,
+        version=file.version,
+        items=MappingProxyType(items),
+        pages=pages,
+        scales=MappingProxyType(scales),
+        summary=_summary(path, file, scales),
+        groups=MappingProxyType(dict(file.groups)),
+        page_sets=MappingProxyType(dict(file.page_sets)),
+        channels=file.channels,
+        sms_pages=file.sms_pages,
+        stale_hours=MappingProxyType(file.stale_hours),
+        licence_required=file.licence_required,
+        scoring=file.scoring,
+    )
+
+
+def domain(item: Item) -> Domain:
+    """What ``item`` may be compared with in a condition. A list never stands in one: ask for its items instead."""
+    if item.kind == "choice":
+        return Domain("codes", codes=frozenset(item.codes), ordered=item.codes == item.ordinal_codes)
+    if item.kind == "number":
+        return Domain("number", minimum=item.minimum, maximum=item.maximum)
+    return Domain("text")
+
+
+def _items(path: Path, file: InstrumentFile) -> dict[str, Item]:
+    items: dict[str, Item] = {}
+    for item_id, raw in file.items.items():
+        where = f"items.{item_id}"
+        _check_item(path, where, raw)
+        if raw.kind == "list":
+            choices = [name for name, other in file.items.items() if other.kind == "choice"]
+            _known(path, f"{where}.lists", raw.lists, choices, "choice")
+            _listed_can_be_none(path, where, raw, file)
+        items[item_id] = Item(
+            id=item_id,
+            kind=raw.kind,
+            recall=raw.recall,
+            codes=raw.codes,
+            ordinal_codes=tuple(code for code in raw.codes if code not in raw.not_ordinal),
+            minimum=raw.minimum,
+            maximum=raw.maximum,
+            decimals=raw.decimals,
+            unit=raw.unit,
+            max_length=raw.max_length,
+            optional=raw.optional,
+            ask_if=_condition(path, f"{where}.ask_if", raw.ask_if, items, file),
+            implied=raw.implied,
+            lists=raw.lists,
+        )
+    listed = Counter(name for item in items.values() for name in item.lists)
+    for name, times in listed.items():
+        if times > 1:
+            raise CatalogueError(path, f"items.{name}", f"“{name}” stands on {times} lists: one list may ask for it.")
+    return items
+
+
+def _condition(
+    path: Path, where: str, source: str | None, earlier: dict[str, Item], file: InstrumentFile
+) -> Condition | None:
+    if source is None:
+        return None
+    # Only earlier items are in the vocabulary, so conditions can never lead in a circle.
+    domains = {name: domain(item) for name, item in earlier.items() if item.kind != "list"}
+    try:
+        return parse_condition(source, Vocabulary(items=domains, facts=FORM_FACTS))
+    except RuleError as problem:
+        later = [name for name in file.items if name not in earlier and f"“{name}”" in problem.sentence.split(";")[0]]
+        sentence = f"column {problem.column}: {problem.sentence}."
+        if later:
+            sentence = f"A question can only depend on earlier ones, and “{later[0]}” is not one of them."
+        raise CatalogueError(path, where, sentence) from problem
+
+
+def _check_item(path: Path, where: str, raw: ItemFile) -> None:
+    fits = {
+        "choice": bool(raw.codes) and not raw.lists and not raw.max_length and raw.minimum is raw.maximum is None,
+        "number": raw.minimum is not None and raw.maximum is not None and raw.minimum < raw.maximum and not raw.codes,
+        "text": raw.max_length > 0 and not raw.codes,
+        "list": bool(raw.lists) and not raw.codes,
+    }
+    if not fits[raw.kind]:
+        needs = {
+            "choice": "codes and nothing of the other kinds",
+            "number": "a minimum below its maximum and no codes",
+            "text": "a max_length and no codes",
+            "list": "lists and no codes",
+        }
+        raise CatalogueError(path, where, f"An item of kind {raw.kind} needs {needs[raw.kind]}.")
+    _once(path, f"{where}.codes", raw.codes)
+    _once(path, f"{where}.lists", raw.lists)
+    for code in raw.not_ordinal:
+        if code not in raw.codes:
+            raise CatalogueError(path, f"{where}.not_ordinal", f"{code} is not one of the codes.")
+    if raw.implied is not None and raw.implied not in raw.codes:
+        raise CatalogueError(path, f"{where}.implied", f"{raw.implied} is not one of the codes.")
+    if raw.implied is not None and raw.ask_if is None:
+        raise CatalogueError(path, f"{where}.implied", "An implied value needs an ask_if: this item is always asked.")
+
+
+def _listed_can_be_none(path: Path, where: str, raw: ItemFile, file: InstrumentFile) -> None:
+    for name in raw.lists:
+        if 0 not in file.items[name].codes:
+            sentence = f"“{name}” has no code 0, so not ticking it would mean nothing."
+            raise CatalogueError(path, f"{where}.lists", sentence)
+
+
+def _pages(path: Path, file: InstrumentFile, items: dict[str, Item]) -> tuple[Page, ...]:
+    pages = tuple(
+        Page(raw, (raw,)) if isinstance(raw, str) else Page(raw.id, raw.items, raw.kind) for raw in file.pages
+    )
+    _once(path, "pages", [page.id for page in pages])
+    shown = [item for page in pages for item in page.items]
+    _known(path, "pages", shown, items, "item")
+    unseen = [item for item in items if item not in shown]
+    if unseen:
+        raise CatalogueError(path, "pages", f"“{unseen[0]}” is on no page, so nobody could answer it.")
+    order = {item: place for place, item in enumerate(shown)}
+    for page in pages:
+        where = f"pages.{page.id}"
+        kinds = {items[item].kind for item in page.items}
+        if (page.kind == "list") != ("list" in kinds) or (page.kind != "fields" and len(page.items) > 1):
+            sentence = "A list page shows one list, a single page one item, a fields page no list."
+            raise CatalogueError(path, where, sentence)
+        if page.kind == "fields" and not all(items[item].optional for item in page.items):
+            raise CatalogueError(path, where, "Only optional items can share a page of fields.")
+        for item in page.items:
+            condition = items[item].ask_if
+            needed = [*(condition.names if condition else ()), *(k for k in items if item in items[k].lists)]
+            late = [name for name in needed if order.get(name, -1) > order[item]]
+            if late:
+                raise CatalogueError(path, where, f"“{item}” depends on “{late[0]}”, which is asked after it.")
+    return pages
+
+
+def _channels(path: Path, file: InstrumentFile, items: dict[str, Item], pages: tuple[Page, ...]) -> None:
+    """What may carry the instrument: licensed words stay on the page they are licensed for; a text is short."""
+    _once(path, "channels", file.channels)
+    if "web" not in file.channels:
+        raise CatalogueError(path, "channels", "Every form can be answered on the web: add web.")
+    if file.licence_required and len(file.channels) > 1:
+        raise CatalogueError(path, "channels", "Licensed words may not be taken apart for a conversation: web only.")
+    if ("sms" in file.channels) != bool(file.sms_pages):
+        raise CatalogueError(
+            path, "sms_pages", "An instrument that goes by sms names the page set that does, no other."
+        )
+    if not file.sms_pages:
+        return
+    _known(path, "sms_pages", [file.sms_pages], file.page_sets, "page set")
+    for page in pages:
+        if page.id in file.page_sets[file.sms_pages] and any(items[name].kind == "list" for name in page.items):
+            raise CatalogueError(path, "sms_pages", f"“{page.id}” is a list, too long for a text message.")
+
+
+def _scales(path: Path, file: InstrumentFile, items: dict[str, Item]) -> dict[str, Scale]:
+    if bool(file.scales) != bool(file.scoring) or file.scoring not in ("", ALGORITHM):
+        sentence = f"An instrument with scales is scored by “{ALGORITHM}”, one without by nothing."
+        raise CatalogueError(path, "scoring", sentence)
+    scales: dict[str, Scale] = {}
+    for scale_id, raw in file.scales.items():
+        where = f"scales.{scale_id}"
+        _known(path, where, raw.items, items, "item")
+        for name in raw.items:
+            codes = items[name].codes
+            if not codes or min(codes) != 1 or max(codes) - min(codes) != raw.range:
+                raise CatalogueError(path, where, f"“{name}” is not coded from 1 with the range {raw.range}.")
+        scales[scale_id] = Scale(scale_id, raw.items, raw.range, raw.direction)
+    return scales
+
+
+def _summary(path: Path, file: InstrumentFile, scales: dict[str, Scale]) -> Summary | None:
+    raw = file.summary
+    if raw is None:
+        return None
+    _known(path, "summary.scales", raw.scales, scales, "scale")
+    _known(path, "summary.reversed", raw.reversed, raw.scales, "scale of the summary")
+    if raw.id in scales:
+        raise CatalogueError(path, "summary.id", f"“{raw.id}” is already the name of a scale.")
+    return Summary(raw.id, raw.scales, raw.reversed)
+
+
+def _known(path: Path, where: str, names: Iterable[str], known: Iterable[str], kind: str) -> None:
+    names, known = list(names), set(known)
+    for name in names:
+        if name not in known:
+            raise CatalogueError(path, where, f"“{name}” is not a known {kind}.")
+    _once(path, where, names)
+
+
+def _once(path: Path, where: str, names: Iterable[object]) -> None:
+    for name, times in Counter(names).items():
+        if times > 1:
+            raise CatalogueError(path, where, f"“{name}” stands there {times} times.")

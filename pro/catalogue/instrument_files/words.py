@@ -1,0 +1,257 @@
+"""The words of an instrument in one language: what stands in their YAML file, and what keeps words from being shown.
+
+Licensed words come as CSV instead (``wording``) and pass the same checks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from pydantic import Field
+
+from pro.catalogue.instrument_files.structure import ONLY_VERSION
+from pro.catalogue.yaml_source import CatalogueError, Part, parse
+from pro.core.questionnaire.instrument import Instrument, Item, ItemWords, Licence, Words
+from pro.core.text import reply_parser
+
+# From this many options on, labelling the two ends is enough (QLQ-C30 items 29-30: clinical.md 1.1).
+ENDS_ONLY_FROM = 7
+_GROUP = re.compile(r"\{([a-z_]+)\}")
+_MARKUP = re.compile(r"<(?!wbr>)[A-Za-z/!]|\x00")
+
+
+class LicenceFile(Part):
+    """The licence block of licensed wording."""
+
+    kind: Literal["licensed"]
+    holder: str
+    reference: str
+    study: str
+    languages: tuple[str, ...] = Field(min_length=1)
+    expires: date
+    label: str
+
+
+class ItemWordsFile(Part):
+    """One item's words. ``options`` may be the name of a set in ``option_sets``."""
+
+    question: str = Field(description="<wbr> marks where a Chinese line may break")
+    short: str = Field(description="Name on the review page, on the list page and for staff")
+    hint: str = ""
+    options: str | dict[int, str] = {}
+    unit: str = ""
+    synonyms: dict[int, tuple[str, ...]] = Field(
+        default={}, description="Other words for an option in a typed reply; {name} puts in a group of synonym_groups"
+    )
+
+
+class WordsFile(Part):
+    """A whole words file, ``translations/<language>/instruments/<instrument>.yaml``."""
+
+    instrument: str
+    instrument_version: str
+    language: str
+    version: str
+    status: str = Field(min_length=1, description="How far the words were tested; shown to staff")
+    licence: Literal["own", "demonstration"] | LicenceFile
+    title: str
+    minutes: int = Field(gt=0)
+    recalls: dict[str, str] = {}
+    option_sets: dict[str, dict[int, str]] = {}
+    synonym_groups: dict[str, tuple[str, ...]] = {}
+    synonym_sets: dict[str, dict[int, tuple[str, ...]]] = Field(
+        default={}, description="By the name of an option set: synonyms for every item that has these options"
+    )
+    items: dict[str, ItemWordsFile]
+
+
+def read_words(path: Path, instrument: Instrument, language: str) -> Words:
+    """The words in ``path``. CatalogueError if anything is missing, unknown or for something else."""
+    file = parse(path, WordsFile)
+    if file.language != language:
+        sentence = f"This file lies in the folder of {language} but says “{file.language}”."
+        raise CatalogueError(path, "language", sentence)
+    for name in file.synonym_sets.keys() - file.option_sets.keys():
+        raise CatalogueError(path, f"synonym_sets.{name}", f"There is no set called “{name}” in option_sets.")
+    items: dict[str, ItemWords] = {}
+    for item_id, raw in file.items.items():
+        options = raw.options
+        if isinstance(options, str):
+            if options not in file.option_sets:
+                sentence = f"There is no set called “{options}” in option_sets."
+                raise CatalogueError(path, f"items.{item_id}.options", sentence)
+            options = file.option_sets[options]
+        synonyms = read_synonyms(path, file, item_id)
+        items[item_id] = ItemWords(
+            raw.question, raw.short, raw.hint, MappingProxyType(dict(options)), raw.unit, MappingProxyType(synonyms)
+        )
+    words = sealed(
+        Words(
+            instrument=file.instrument,
+            instrument_version=file.instrument_version,
+            language=file.language,
+            version=file.version,
+            status=file.status,
+            licence=_licence(file.licence),
+            title=file.title,
+            minutes=file.minutes,
+            recalls=MappingProxyType(dict(file.recalls)),
+            items=MappingProxyType(items),
+        )
+    )
+    for problem in wording_problems(instrument, words):
+        raise CatalogueError(path, problem.where, problem.sentence)
+    return words
+
+
+def read_synonyms(path: Path, file: WordsFile, item_id: str) -> dict[int, tuple[str, ...]]:
+    """Code -> its synonyms: those of the item's option set and its own, groups written out."""
+    raw = file.items[item_id]
+    shared = file.synonym_sets.get(raw.options, {}) if isinstance(raw.options, str) else {}
+    synonyms: dict[int, tuple[str, ...]] = {}
+    for code, texts in (*shared.items(), *raw.synonyms.items()):
+        for text in texts:
+            group = _GROUP.fullmatch(text)
+            if group is not None and group[1] not in file.synonym_groups:
+                sentence = f"There is no group called “{group[1]}” in synonym_groups."
+                raise CatalogueError(path, f"items.{item_id}.synonyms.{code}", sentence)
+            synonyms[code] = synonyms.get(code, ()) + (file.synonym_groups[group[1]] if group is not None else (text,))
+    return {code: tuple(dict.fromkeys(texts)) for code, texts in synonyms.items()}
+
+
+def _licence(raw: str | LicenceFile) -> Licence:
+    if not isinstance(raw, LicenceFile):
+        return Licence("own" if raw == "own" else "demonstration")
+    return Licence("licensed", raw.holder, raw.reference, raw.study, raw.languages, raw.expires.isoformat(), raw.label)
+
+
+def sealed(words: Words) -> Words:
+    """``words`` with the SHA-256 of their text: one changed character anywhere gives another checksum.
+
+    Synonyms are not shown to anybody and no part of it: a better ear must not make the questions others.
+    """
+    items = {
+        item_id: {
+            "question": item.question,
+            "short": item.short,
+            "hint": item.hint,
+            "unit": item.unit,
+            "options": {str(code): label for code, label in item.options.items()},
+        }
+        for item_id, item in words.items.items()
+    }
+    text = {
+        "instrument": words.instrument,
+        "instrument_version": words.instrument_version,
+        "language": words.language,
+        "title": words.title,
+        "recalls": dict(words.recalls),
+        "items": items,
+    }
+    canonical = json.dumps(text, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return replace(words, checksum=hashlib.sha256(canonical.encode()).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class WordingProblem:
+    """One thing wrong with the words: the place and a sentence."""
+
+    where: str
+    sentence: str
+
+
+def wording_problems(instrument: Instrument, words: Words) -> Iterator[WordingProblem]:
+    """Everything that keeps ``words`` from being shown for ``instrument``."""
+    if words.instrument != instrument.id:
+        yield WordingProblem("instrument", f"These are the words of “{words.instrument}”, not of “{instrument.id}”.")
+    expected = ONLY_VERSION.get(instrument.id, instrument.version)
+    if words.instrument_version != expected:
+        yield WordingProblem(
+            "instrument_version",
+            f"The words must say that they are for version {expected} of {instrument.id}; "
+            f"they say “{words.instrument_version}”.",
+        )
+    yield from _text(("title", words.title))
+    recalls = {item.recall for item in instrument.items.values() if item.recall}
+    yield from _names("recalls", words.recalls, recalls, "recall period")
+    yield from _text(*((f"recalls.{key}", text) for key, text in words.recalls.items()))
+    yield from _names("items", words.items, instrument.items, "item")
+    for item_id, item in words.items.items():
+        if item_id in instrument.items:
+            yield from _item_problems(instrument.items[item_id], item)
+
+
+def _item_problems(item: Item, words: ItemWords) -> Iterator[WordingProblem]:
+    where = f"items.{item.id}"
+    yield from _text((f"{where}.question", words.question), (f"{where}.short", words.short))
+    if _MARKUP.search(words.hint):
+        yield WordingProblem(f"{where}.hint", "No markup but <wbr> may stand in a text.")
+    for code, label in words.options.items():
+        if code not in item.codes:
+            yield WordingProblem(f"{where}.options.{code}", f"“{item.id}” has no option {code}.")
+        yield from _text((f"{where}.options.{code}", label))
+    for code in labels_needed(item):
+        if code not in words.options:
+            yield WordingProblem(f"{where}.options", f"The text of option {code} of “{item.id}” is missing.")
+    yield from _synonym_problems(item, words)
+
+
+def _synonym_problems(item: Item, words: ItemWords) -> Iterator[WordingProblem]:
+    codes = (0,) if item.kind == "list" else item.codes
+    for code, synonyms in words.synonyms.items():
+        where = f"items.{item.id}.synonyms.{code}"
+        if code not in codes:
+            yield WordingProblem(where, f"“{item.id}” has no option {code}.")
+        for synonym in synonyms:
+            wrong = reply_parser.problem(synonym)
+            if wrong is not None:
+                yield WordingProblem(where, f"“{synonym}” {wrong}.")
+    yield from double_meanings(item.id, [words])
+
+
+def double_meanings(item_id: str, spoken: Sequence[ItemWords]) -> Iterator[WordingProblem]:
+    """Every synonym in ``spoken``, an item's words in one or more languages, that stands for two of its options.
+
+    A reply is understood in each language, so the languages share one space of words.
+    """
+    labels = [(reply_parser.spelling(label), code) for words in spoken for code, label in words.options.items()]
+    codes = dict(labels)
+    for words in spoken:
+        for code, synonyms in words.synonyms.items():
+            for synonym in synonyms:
+                other = codes.setdefault(reply_parser.spelling(synonym), code)
+                if other != code:
+                    yield WordingProblem(
+                        f"items.{item_id}.synonyms.{code}", f"“{synonym}” already stands for option {other}."
+                    )
+
+
+def labels_needed(item: Item) -> tuple[int, ...]:
+    """The codes that must have a label: all, or the two ends of a long scale."""
+    return item.codes if len(item.codes) < ENDS_ONLY_FROM else (item.codes[0], item.codes[-1])
+
+
+def _names(where: str, given: Mapping[str, object], wanted: Iterable[str], kind: str) -> Iterator[WordingProblem]:
+    wanted = list(wanted)
+    for name in wanted:
+        if name not in given:
+            yield WordingProblem(where, f"The words of the {kind} “{name}” are missing.")
+    for name in given:
+        if name not in wanted:
+            yield WordingProblem(f"{where}.{name}", f"There is no {kind} called “{name}”.")
+
+
+def _text(*places: tuple[str, str]) -> Iterator[WordingProblem]:
+    for where, text in places:
+        if not text.strip():
+            yield WordingProblem(where, "The text is empty.")
+        elif _MARKUP.search(text):
+            yield WordingProblem(where, "No markup but <wbr> may stand in a text.")

@@ -1,0 +1,123 @@
+"""The anchors of an example participant in a file, so that a plan can be looked at before anybody is enrolled."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import Field
+
+from pro.catalogue.yaml_source import CatalogueError, Part, parse
+from pro.core.schedule.anchors import DatedAnchor
+from pro.core.schedule.form_matching import AnsweredForm
+from pro.core.study_plan import AnchorKind, Calendar, Plan, PlanWords
+
+DAY = re.compile(r"^(\d{4}-\d{2}-\d{2})( planned)?$")
+
+
+class AnsweredFile(Part):
+    """A form that was answered: when, in the participant's time."""
+
+    instrument: str
+    at: str
+    visit: str = ""
+
+
+class ExampleFile(Part):
+    """A whole anchors file. Each anchor has a day, or its days in order, or its days by number."""
+
+    time_zone: str
+    anchors: dict[str, str | dict[int, str | None] | list[str | None] | None] = Field(min_length=1)
+    answered: tuple[AnsweredFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An example participant."""
+
+    time_zone: str
+    anchors: tuple[DatedAnchor, ...]
+    forms: tuple[AnsweredForm, ...]
+
+
+def template(plan: Plan, calendar: Calendar, words: PlanWords) -> str:
+    """An empty anchors file for ``plan``: only the days are left to fill in."""
+    lines = [
+        f"# Anchors of one example participant, for: flask plan preview {plan.id} --anchors FILE",
+        "# Write a day as 2027-01-04, or as 2027-01-04 planned. Anchors with numbers: {1: 2027-01-04, 28: 2027-02-25}",
+        "# or [2027-01-04, 2027-01-05, ...] from number 1 on. What is left empty has not happened.",
+        f"time_zone: {plan.settings.time_zone}",
+        "anchors:",
+    ]
+    for name, kind in calendar.anchors.items():
+        often = f"number 1 to {kind.most}" if kind.most else "once"
+        lines.append(f"  # {words.anchors[name]}: {often}{', may be planned' if kind.plannable else ''}")
+        lines.append(f"  {name}:{' {}' if kind.most else ''}")
+    lines.append("# Forms that were answered, as - {instrument: qlq_c30, at: 2027-01-04 09:30}")
+    lines.append("answered: []")
+    return "\n".join(lines) + "\n"
+
+
+def read_example(path: Path, plan: Plan, calendar: Calendar) -> Example:
+    """The example participant in ``path``. CatalogueError names the anchor and what cannot be read."""
+    file = parse(path, ExampleFile)
+    try:
+        zone = ZoneInfo(file.time_zone)
+    except (KeyError, ValueError, OSError) as problem:
+        sentence = f"“{file.time_zone}” is not a time zone; write it as in Asia/Shanghai."
+        raise CatalogueError(path, "time_zone", sentence) from problem
+    anchors = []
+    for name, entry in file.anchors.items():
+        kind = calendar.anchors.get(name)
+        if kind is None:
+            known = ", ".join(calendar.anchors)
+            raise CatalogueError(path, f"anchors.{name}", f"There is no such anchor; there are {known}.")
+        for number, text in _numbered(kind, entry):
+            if text is not None:
+                anchors.append(_anchor(path, name, number, text))
+    forms = []
+    for place, answered in enumerate(file.answered, 1):
+        if answered.instrument not in plan.instruments:
+            listed = ", ".join(plan.instruments)
+            sentence = f"“{answered.instrument}” is not an instrument of this plan; it has {listed}."
+            raise CatalogueError(path, f"answered.{place}", sentence)
+        when = read_moment(answered.at, zone)
+        if when is None:
+            sentence = f"“{answered.at}” is not a time; write it as 2027-01-04 09:30."
+            raise CatalogueError(path, f"answered.{place}", sentence)
+        forms.append(AnsweredForm(str(place), answered.instrument, when, answered.visit))
+    return Example(file.time_zone, tuple(anchors), tuple(forms))
+
+
+def read_moment(text: str, zone: ZoneInfo) -> datetime | None:
+    """``text`` (a day, or a day and a time, in ``zone`` unless it says an offset) as UTC; None if it is neither."""
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (when if when.tzinfo else when.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def _numbered(
+    kind: AnchorKind, entry: str | Mapping[int, str | None] | list[str | None] | None
+) -> Iterator[tuple[int, str | None]]:
+    if isinstance(entry, Mapping):
+        yield from entry.items()
+    elif isinstance(entry, list):
+        yield from enumerate(entry, 1)
+    else:
+        yield (1 if kind.most else 0), entry
+
+
+def _anchor(path: Path, name: str, number: int, text: str) -> DatedAnchor:
+    found = DAY.match(text)
+    try:
+        return DatedAnchor(name, number, date.fromisoformat(found[1] if found else text), bool(found and found[2]))
+    except ValueError as problem:
+        where = f"anchors.{name}{f'.{number}' if number else ''}"
+        sentence = f"“{text}” is not a day; write it as 2027-01-04, or as 2027-01-04 planned."
+        raise CatalogueError(path, where, sentence) from problem

@@ -1,0 +1,363 @@
+"""Plan files (``pro/data/plans/*.yaml``): what stands in them, and how they become frozen types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import time
+from fnmatch import fnmatchcase
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field
+
+from pro.catalogue import name_patterns
+from pro.catalogue.instrument_files.structure import domain
+from pro.catalogue.plan_files.calendar import read_calendar
+from pro.catalogue.plan_files.calendar_shape import CalendarFile, Hour
+from pro.catalogue.plan_files.drill import DrillFile, read_drill
+from pro.catalogue.plan_files.pre_dose import PreDoseFile, read_pre_dose
+from pro.catalogue.plan_files.stopping_rule import StoppingFile, read_stopping
+from pro.catalogue.yaml_source import CatalogueError, Part, parse
+from pro.core.questionnaire.instrument import Instrument
+from pro.core.rule_language.conditions import Condition, RuleError, Vocabulary
+from pro.core.rule_language.conditions import parse as parse_condition
+from pro.core.rule_language.level import Level
+from pro.core.study_plan import Lowering, Plan, Rule, Settings, Step
+from pro.core.translatable_sentence import Sentence
+from pro.core.triage.verdict import FACTS
+
+Loud = Literal["watch", "urgent", "emergency"]
+Number = Annotated[str, Field(pattern=name_patterns.NUMBER)]
+Text = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, Field(pattern=name_patterns.NAME)]
+
+
+class SettingsFile(Part):
+    """What a study's pages and messages say about itself. Numbers as they are dialled: E.164, or a short number."""
+
+    hotline: Number
+    hotline_shown: Text
+    emergency: Number
+    crisis_line: Number
+    crisis_line_shown: Text
+    administrator: str = Field("", description="E-mail address of whoever keeps the system running; may be empty")
+    opens: Hour
+    closes: Hour
+    time_zone: Text
+    demonstration: bool
+
+
+class RuleFile(Part):
+    """One rule. ``when`` is a condition in the rule language."""
+
+    id: str = Field(pattern=name_patterns.RULE)
+    instrument: str = Field("", description="Whose answers it judges; empty = the plan's first instrument")
+    level: Loud
+    when: Text
+    suspects: str = Field("", description="Key of the suspected condition, named in the words files; may be empty")
+    basis: tuple[Literal["L", "C", "E"], ...] = Field(min_length=1)
+    hidden_by: tuple[str, ...] = Field((), description="Rules that silence this one when they fire; * and [] match")
+    advice: str = Field("", description="Which advice the participant sees at once; for emergency rules only")
+    two_valued: bool = Field(False, description="Unknown counts as false; allows submitted, idle, fired and unknown")
+    closes_itself: bool = False
+    marks_ulcer: bool = False
+
+
+class LoweringFile(Part):
+    """The lowering of a verdict in which everything is known and stable."""
+
+    id: str
+    instrument: str
+    from_level: Loud = Field(alias="from")
+    to_level: Loud = Field(alias="to")
+    days: int = Field(gt=0)
+    never: tuple[str, ...]
+
+
+class StepFile(Part):
+    """One rung of the ladder: by ``minutes``, or by ``working_hours`` and at the latest at ``next_day``."""
+
+    level: Loud
+    minutes: int | None = Field(None, ge=0, description="After the alert was raised")
+    working_hours: int = Field(0, ge=0, le=24, description="Instead of minutes: hours between opens and closes")
+    next_day: Hour | None = Field(None, description="With working_hours: at the latest then, on the next calendar day")
+    to: tuple[Literal["on_call", "backup", "investigator", "coordinator"], ...] = Field(min_length=1)
+    channel: Literal["email", "sms", "digest"]
+
+
+class PlanFile(Part):
+    """A whole plan file. ``named`` are sub-expressions over the first instrument's items, for its rules."""
+
+    id: Name
+    version: Text
+    instruments: tuple[str, ...] = Field(min_length=1)
+    submitted_only: tuple[str, ...] = ()
+    languages: tuple[str, ...] = Field(min_length=1)
+    settings: SettingsFile
+    facts: tuple[str, ...] = ()
+    idle_minutes: list[Annotated[int, Field(gt=0)]] = Field(min_length=1)
+    previous_days: int = Field(gt=0)
+    recent_hours: int = Field(gt=0)
+    score_proxy: bool = Field(False, description="Score what somebody answered for the participant; it is always kept")
+    alerts_per_week: int = Field(0, ge=0, description="Loud alerts a week that staff can take; 0 = nobody said")
+    named: dict[Name, Text] = {}
+    rules: tuple[RuleFile, ...] = Field(min_length=1)
+    lowering: LoweringFile | None = None
+    lexicon: str = Field("", description="Lexicon by which free texts are screened; empty = a person reads each")
+    text_advice: dict[str, str] = Field({}, description="Lexicon class -> advice shown at once; * = all others")
+    ladder: tuple[StepFile, ...] = Field(min_length=1)
+    calendar: CalendarFile | None = Field(None, description="Without it, every form is sent by hand")
+    drill: DrillFile | None = Field(None, description="The weekly synthetic alert; without it, nothing proves the path")
+    pre_dose: PreDoseFile | None = Field(None, description="The card to look at before the next dose")
+    stopping: StoppingFile | None = Field(None, description="Without it, ulcers are listed but not counted")
+
+
+def read_plan(path: Path, instruments: Mapping[str, Instrument], text: str | None = None) -> Plan:
+    """The plan in ``path``, or in ``text`` under that name. CatalogueError names the rule and column of anything
+    unknown, double or contradictory.
+    """
+    file = parse(path, PlanFile, text)
+    if file.id != path.stem:
+        raise CatalogueError(
+            path,
+            "id",
+            Sentence("The file is called %(file)s but its id is “%(id)s”: use one name.", file=path.name, id=file.id),
+        )
+    _known(path, "instruments", file.instruments, instruments, Sentence("instrument"))
+    _known(path, "submitted_only", file.submitted_only, file.instruments, Sentence("instrument of this plan"))
+    _known(path, "facts", file.facts, FACTS, Sentence("fact"))
+    vocabularies = {name: _vocabulary(path, file, instruments, name) for name in file.instruments}
+    rules = _rules(path, file, vocabularies)
+    plan = Plan(
+        id=file.id,
+        version=file.version,
+        instruments=file.instruments,
+        submitted_only=file.submitted_only,
+        languages=file.languages,
+        settings=_settings(path, file.settings),
+        rules=rules,
+        lowering=_lowering(path, file),
+        lexicon=file.lexicon,
+        text_advice=MappingProxyType(file.text_advice),
+        ladder=_ladder(path, file),
+        facts=file.facts,
+        idle_minutes=tuple(sorted(file.idle_minutes)),
+        previous_days=file.previous_days,
+        recent_hours=file.recent_hours,
+        score_proxy=file.score_proxy,
+        alerts_per_week=file.alerts_per_week,
+        calendar=read_calendar(path, file.calendar, file.instruments) if file.calendar else None,
+        pre_dose=read_pre_dose(path, file.pre_dose, file.instruments, instruments) if file.pre_dose else None,
+    )
+    if file.stopping:
+        plan = replace(plan, stopping=read_stopping(path, file.stopping, plan.calendar))
+    return replace(plan, drilling=read_drill(path, file.drill, plan, instruments)) if file.drill else plan
+
+
+def _known(path: Path, where: str, names: Iterable[str], known: Iterable[str], what: Sentence) -> None:
+    allowed = set(known)
+    seen: set[str] = set()
+    for name in names:
+        if name not in allowed:
+            sentence = Sentence(
+                "“%(name)s” is not a known %(what)s; known are %(listed)s.",
+                name=name,
+                what=what,
+                listed=tuple(sorted(allowed)),
+            )
+            raise CatalogueError(path, where, sentence)
+        if name in seen:
+            raise CatalogueError(path, where, Sentence("“%(name)s” is there twice.", name=name))
+        seen.add(name)
+
+
+def _condition(path: Path, where: str, source: str, vocabulary: Vocabulary) -> Condition:
+    try:
+        return parse_condition(source, vocabulary)
+    except RuleError as problem:
+        place = Sentence("%(place)s, column %(column)s", place=where, column=problem.column)
+        raise CatalogueError(path, place, Sentence("%(message)s.", message=problem.sentence)) from problem
+
+
+def _vocabulary(path: Path, file: PlanFile, instruments: Mapping[str, Instrument], name: str) -> Vocabulary:
+    """What the conditions of one instrument's rules may say."""
+    instrument = instruments[name]
+    items = {item.id: domain(item) for item in instrument.items.values()}
+    facts = {fact: FACTS[fact] for fact in file.facts}
+    for fact in facts.keys() & items.keys():
+        sentence = Sentence("“%(fact)s” is also an item of %(name)s; one name cannot mean both.", fact=fact, name=name)
+        raise CatalogueError(path, "facts", sentence)
+    summary = {instrument.summary.id} if instrument.summary else set()
+    every_item = frozenset(item for used in file.instruments for item in instruments[used].items)
+    named: dict[str, Condition] = {}
+    if name == file.instruments[0]:
+        for word, source in file.named.items():
+            if word in items or word in facts or word in ("x", "score", "submitted"):
+                raise CatalogueError(
+                    path, f"named.{word}", Sentence("This name already means something else; choose another.")
+                )
+            known = Vocabulary(items=items, facts=facts, named=dict(named))
+            named[word] = _condition(path, f"named.{word}", source, known)
+    return Vocabulary(
+        items=items,
+        facts=facts,
+        scores=frozenset(instrument.scales) | summary,
+        named=named,
+        groups=instrument.groups,
+        recents=every_item,
+        rules=tuple(rule.id for rule in file.rules if (rule.instrument or file.instruments[0]) == name),
+    )
+
+
+def _rules(path: Path, file: PlanFile, vocabularies: Mapping[str, Vocabulary]) -> tuple[Rule, ...]:
+    rules: dict[str, Rule] = {}
+    wrong: list[CatalogueError] = []
+    for entry in file.rules:
+        where = Sentence("rule %(rule)s", rule=entry.id)
+        try:
+            if entry.id in rules:
+                raise CatalogueError(path, where, Sentence("There are two rules of this id; each needs its own."))
+            instrument = entry.instrument or file.instruments[0]
+            _known(path, where, [instrument], vocabularies, Sentence("instrument of this plan"))
+            _check_marks(path, where, entry)
+            rules[entry.id] = _rule(path, where, entry, instrument, vocabularies[instrument])
+        except CatalogueError as error:
+            wrong.append(error)
+    if wrong:
+        raise CatalogueError.joined(wrong)
+    for rule in rules.values():
+        _check_hiding(path, rule, rules)
+    _check_order(path, rules)
+    return tuple(rules.values())
+
+
+def _rule(path: Path, where: str, entry: RuleFile, instrument: str, words: Vocabulary) -> Rule:
+    others = tuple(rule for rule in words.rules if rule != entry.id)
+    vocabulary = replace(words, rules=others, form_rules=entry.two_valued)
+    return Rule(
+        id=entry.id,
+        instrument=instrument,
+        level=Level.of(entry.level),
+        when=_condition(path, where, entry.when, vocabulary),
+        suspects=entry.suspects,
+        basis=entry.basis,
+        hidden_by=entry.hidden_by,
+        advice=entry.advice,
+        two_valued=entry.two_valued,
+        closes_itself=entry.closes_itself,
+        marks_ulcer=entry.marks_ulcer,
+    )
+
+
+def _check_marks(path: Path, where: str, entry: RuleFile) -> None:
+    if len(set(entry.basis)) != len(entry.basis):
+        raise CatalogueError(path, where, Sentence("A letter of its basis is there twice."))
+    if entry.level == "emergency" and not entry.advice:
+        raise CatalogueError(path, where, Sentence("An emergency rule must say which advice the participant sees."))
+    if entry.level != "emergency" and entry.advice:
+        raise CatalogueError(path, where, Sentence("Only an emergency rule shows advice."))
+
+
+def _check_hiding(path: Path, rule: Rule, rules: Mapping[str, Rule]) -> None:
+    for pattern in rule.hidden_by:
+        hiding = [other for other in rules.values() if fnmatchcase(other.id, pattern)]
+        if not hiding:
+            raise CatalogueError(
+                path,
+                Sentence("rule %(rule)s", rule=rule.id),
+                Sentence("hidden_by “%(pattern)s” matches no rule.", pattern=pattern),
+            )
+        for other in hiding:
+            if other.level <= rule.level or other.instrument != rule.instrument:
+                sentence = Sentence(
+                    "It cannot be hidden by %(rule)s: only a louder rule of the same instrument can hide it.",
+                    rule=other.id,
+                )
+                raise CatalogueError(path, Sentence("rule %(rule)s", rule=rule.id), sentence)
+
+
+def _check_order(path: Path, rules: Mapping[str, Rule]) -> None:
+    """A rule that asks for another's outcome is judged after it, so it cannot ask for one that asks as well."""
+    asking = [rule for rule in rules.values() if rule.when.about_rules]
+    for rule in asking:
+        for other in asking:
+            if other.id != rule.id and other.id in rule.when.outcomes:
+                sentence = Sentence(
+                    "It asks for the outcome of %(rule)s, which asks for outcomes itself.", rule=other.id
+                )
+                raise CatalogueError(path, Sentence("rule %(rule)s", rule=rule.id), sentence)
+
+
+def _settings(path: Path, file: SettingsFile) -> Settings:
+    try:
+        ZoneInfo(file.time_zone)
+    except (KeyError, ValueError, OSError) as problem:
+        sentence = Sentence("“%(zone)s” is not a time zone; write it as in Asia/Shanghai.", zone=file.time_zone)
+        raise CatalogueError(path, "settings.time_zone", sentence) from problem
+    if file.opens.rjust(5, "0") >= file.closes.rjust(5, "0"):
+        sentence = Sentence(
+            "It closes at %(closes)s, before it opens at %(opens)s.", closes=file.closes, opens=file.opens
+        )
+        raise CatalogueError(path, "settings.closes", sentence)
+    return Settings(**file.model_dump())
+
+
+def _lowering(path: Path, file: PlanFile) -> Lowering | None:
+    entry = file.lowering
+    if entry is None:
+        return None
+    where = Sentence("lowering %(lowering)s", lowering=entry.id)
+    _known(path, where, [entry.instrument], file.instruments, Sentence("instrument of this plan"))
+    if any(rule.id == entry.id for rule in file.rules):
+        raise CatalogueError(path, where, Sentence("A rule has the same id; each needs its own."))
+    for pattern in entry.never:
+        if not any(fnmatchcase(rule.id, pattern) for rule in file.rules):
+            raise CatalogueError(path, where, Sentence("never: “%(pattern)s” matches no rule.", pattern=pattern))
+    from_level, to_level = Level.of(entry.from_level), Level.of(entry.to_level)
+    if from_level is Level.EMERGENCY or to_level >= from_level:
+        raise CatalogueError(path, where, Sentence("It must lower to a quieter level, and never an emergency."))
+    return Lowering(entry.id, entry.instrument, from_level, to_level, entry.never, entry.days)
+
+
+def _ladder(path: Path, file: PlanFile) -> tuple[Step, ...]:
+    steps = tuple(_step(path, step) for step in file.ladder)
+    for level in (Level.WATCH, Level.URGENT, Level.EMERGENCY):
+        minutes = [step.minutes for step in steps if step.level is level and not step.working_hours]
+        if 0 not in minutes:
+            raise CatalogueError(
+                path, "ladder", Sentence("Nobody is told at minute 0 of level %(level)s; add a step.", level=level.word)
+            )
+        if minutes != sorted(minutes):
+            raise CatalogueError(
+                path, "ladder", Sentence("The steps of level %(level)s must stand in order of time.", level=level.word)
+            )
+        if level > Level.WATCH and all(
+            step.channel == "digest" for step in steps if step.level is level and step.at_once
+        ):
+            raise CatalogueError(
+                path, "ladder", Sentence("A daily digest is too late for level %(level)s.", level=level.word)
+            )
+        names = [step.name for step in steps if step.level is level]
+        if len(set(names)) < len(names):
+            raise CatalogueError(
+                path,
+                "ladder",
+                Sentence("Two steps of level %(level)s stand at the same time; join them.", level=level.word),
+            )
+    return steps
+
+
+def _step(path: Path, entry: StepFile) -> Step:
+    if (entry.minutes is None) != bool(entry.working_hours):
+        raise CatalogueError(
+            path, "ladder", Sentence("A step counts either minutes or working_hours: write one of the two.")
+        )
+    if entry.next_day and not entry.working_hours:
+        raise CatalogueError(path, "ladder", Sentence("next_day stands beside working_hours only."))
+    if entry.channel == "digest" and (entry.minutes or entry.working_hours):
+        raise CatalogueError(path, "ladder", Sentence("The digest has its own hour; it can stand at minute 0 only."))
+    latest = time.fromisoformat(entry.next_day.rjust(5, "0")) if entry.next_day else None
+    return Step(Level.of(entry.level), entry.minutes or 0, entry.to, entry.channel, entry.working_hours, latest)

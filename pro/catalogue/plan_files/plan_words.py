@@ -1,0 +1,89 @@
+"""Words files of plans: what stands in them, and that they are the words of their plan and of nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated
+
+from pydantic import Field
+
+from pro.catalogue.yaml_source import CatalogueError, Part, parse
+from pro.core.clinical.stopping_rule import STATES
+from pro.core.study_plan import Advice, Plan, PlanWords
+
+Text = Annotated[str, Field(min_length=1)]
+
+
+class AdviceFile(Part):
+    """First aid that is shown at once. ``crisis``: it comes with the crisis line instead of the emergency call."""
+
+    title: str = ""
+    steps: tuple[Text, ...] = ()
+    crisis: bool = False
+
+
+class PlanWordsFile(Part):
+    """A plan's words in one language: sentences for its rules and its lowering, names of its visits and anchors."""
+
+    plan: str
+    plan_version: str
+    language: str
+    title: Text
+    form_title: Text
+    readers: Text
+    hours: Text
+    rules: dict[str, Text]
+    suspects: dict[str, Text]
+    advice: dict[str, AdviceFile]
+    visits: dict[str, Text] = {}
+    anchors: dict[str, Text] = {}
+    stopping: dict[str, Text] = Field({}, description="What the protocol says of each state and step")
+
+
+def read_plan_words(path: Path, plan: Plan) -> PlanWords:
+    """The words in ``path`` for ``plan``. CatalogueError if a word is missing, left over, or for another version."""
+    file = parse(path, PlanWordsFile)
+    if (file.plan, file.plan_version) != (plan.id, plan.version):
+        asked, found = f"{plan.id} {plan.version}", f"{file.plan} {file.plan_version}"
+        raise CatalogueError(path, "plan_version", f"These words are for {found}, but the plan is {asked}.")
+    if file.language not in plan.languages:
+        raise CatalogueError(path, "language", f"{plan.id} is not offered in “{file.language}”.")
+    if plan.settings.opens not in file.hours or plan.settings.closes not in file.hours:
+        sentence = f"The plan's hours are {plan.settings.opens} to {plan.settings.closes}; say the same here."
+        raise CatalogueError(path, "hours", sentence)
+    rules = {rule.id for rule in plan.rules} | ({plan.lowering.id} if plan.lowering else set())
+    _same(path, "rules", rules, file.rules)
+    _same(path, "suspects", {rule.suspects for rule in plan.rules if rule.suspects}, file.suspects)
+    advice = {rule.advice for rule in plan.rules if rule.advice} | set(plan.text_advice.values())
+    _same(path, "advice", advice, file.advice)
+    calendar = plan.calendar
+    _same(path, "visits", {visit.id for visit in calendar.visits} if calendar else set(), file.visits)
+    _same(path, "anchors", set(calendar.anchors) if calendar else set(), file.anchors)
+    stopping = {*STATES, *(step.id for step in plan.stopping.steps)} if plan.stopping else set()
+    _same(path, "stopping", stopping, file.stopping)
+    for visit in calendar.visits if calendar else ():
+        if calendar and calendar.is_numbered(visit) and "{number}" not in file.visits[visit.id]:
+            raise CatalogueError(path, f"visits.{visit.id}", "It happens more than once: put {number} into its name.")
+    return PlanWords(
+        title=file.title,
+        form_title=file.form_title,
+        readers=file.readers,
+        hours=file.hours,
+        rules=MappingProxyType(dict(file.rules)),
+        suspects=MappingProxyType(dict(file.suspects)),
+        advice=MappingProxyType(
+            {name: Advice(block.title, block.steps, block.crisis) for name, block in file.advice.items()}
+        ),
+        visits=MappingProxyType(dict(file.visits)),
+        anchors=MappingProxyType(dict(file.anchors)),
+        stopping=MappingProxyType(dict(file.stopping)),
+    )
+
+
+def _same(path: Path, where: str, needed: set[str], there: Mapping[str, object]) -> None:
+    for name in sorted(needed - there.keys()):
+        raise CatalogueError(path, f"{where}.{name}", "The plan uses this, but here are no words for it.")
+    for name in sorted(there.keys() - needed):
+        raise CatalogueError(path, f"{where}.{name}", "The plan has nothing of this name; mend it or take it out.")

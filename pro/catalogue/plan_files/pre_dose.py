@@ -1,0 +1,64 @@
+"""The pre-dose card of a plan file: which items it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import Field
+
+from pro.catalogue.yaml_source import CatalogueError, Part
+from pro.core.clinical.pre_dose import PreDose
+from pro.core.questionnaire.instrument import Instrument
+from pro.core.translatable_sentence import Sentence
+
+
+class PreDoseFile(Part):
+    """What is looked at before the next dose."""
+
+    instrument: str
+    group: str = Field("", description="Group of the instrument whose items are shown")
+    items: tuple[str, ...] = Field((), description="Further items")
+    weight: str = Field("", description="Item that holds a weight")
+    scored: str = Field("", description="Instrument whose scores are summed up")
+    old_days: int = Field(gt=0, description="An older form does not tell how somebody is today")
+
+
+def read_pre_dose(
+    path: Path, file: PreDoseFile, plan: tuple[str, ...], instruments: Mapping[str, Instrument]
+) -> PreDose:
+    """The card, its items in the instrument's order. CatalogueError names what is unknown or stands there twice."""
+    for where, name in (("instrument", file.instrument), ("scored", file.scored or file.instrument)):
+        if name not in plan:
+            raise CatalogueError(
+                path, f"pre_dose.{where}", Sentence("“%(name)s” is not an instrument of this plan.", name=name)
+            )
+    instrument = instruments[file.instrument]
+    if file.group and file.group not in instrument.groups:
+        raise CatalogueError(
+            path,
+            "pre_dose.group",
+            Sentence("%(instrument)s has no group “%(group)s”.", instrument=instrument.id, group=file.group),
+        )
+    named = [*instrument.groups.get(file.group, ()), *file.items]
+    for name in named:
+        if name not in instrument.items or instrument.items[name].kind != "choice":
+            raise CatalogueError(
+                path,
+                "pre_dose.items",
+                Sentence("“%(name)s” is not a choice of %(instrument)s.", name=name, instrument=instrument.id),
+            )
+        if named.count(name) > 1:
+            raise CatalogueError(
+                path,
+                "pre_dose.items",
+                Sentence("“%(name)s” stands there %(times)s times.", name=name, times=named.count(name)),
+            )
+    if file.weight and (file.weight not in instrument.items or instrument.items[file.weight].kind != "number"):
+        raise CatalogueError(
+            path,
+            "pre_dose.weight",
+            Sentence("“%(name)s” is not a number of %(instrument)s.", name=file.weight, instrument=instrument.id),
+        )
+    order = tuple(name for name in instrument.items if name in named)
+    return PreDose(instrument.id, order, file.weight, file.scored, file.old_days)

@@ -1,0 +1,92 @@
+"""The stopping rule of a plan file: what stands there, and that its steps can be reached in their order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from pro.catalogue import name_patterns
+from pro.catalogue.yaml_source import CatalogueError, Part
+from pro.core.clinical.adverse_events import Terms
+from pro.core.clinical.stopping_rule import STATES, Stopping, StoppingStep
+from pro.core.study_plan import Calendar
+from pro.core.translatable_sentence import Sentence
+
+Days = Annotated[int, Field(ge=0, le=60)]
+
+
+class StoppingStepFile(Part):
+    """One step: so many ulcers among the first so many who were treated. Its consequence is in the words files."""
+
+    id: str = Field(pattern=name_patterns.NAME)
+    ulcers: int = Field(gt=0)
+    of_first: int = Field(gt=0)
+
+
+class StoppingFile(Part):
+    """The study's stopping rule for confirmed ulcers, and what the board of ulcers goes by."""
+
+    demonstration: bool = Field(description="True until the investigator has confirmed the numbers; the page says so")
+    of: int = Field(gt=0, description="How many participants the study treats")
+    treated: str = Field(description="The anchor from which on somebody counts as treated")
+    grade: int = Field(ge=1, le=5, description="The least CTCAE grade, by a clinician, that counts")
+    terms: tuple[str, ...] = Field(
+        (), description="The CTCAE terms whose gradings by a clinician are grades of an ulcer; none: endoscopies alone"
+    )
+    steps: tuple[StoppingStepFile, ...] = Field(min_length=1, description="From the mildest consequence on")
+    endoscopy_days: Days = Field(description="An endoscopy that was asked for is late after so many days")
+    decision: str = Field(description="The anchor of the decision after 50 Gy")
+    decision_days: Days = Field(description="That decision is on the board from so many days before")
+
+
+def read_stopping(path: Path, file: StoppingFile, calendar: Calendar | None) -> Stopping:
+    """The stopping rule of a plan. CatalogueError names an anchor or a step that cannot be."""
+    if calendar is None or not any("confirmed" in kind.sets.values() for kind in calendar.anchors.values()):
+        raise CatalogueError(
+            path, "stopping", Sentence("It counts confirmed ulcers, but no anchor of the calendar confirms one.")
+        )
+    for where, anchor in (("treated", file.treated), ("decision", file.decision)):
+        if anchor not in calendar.anchors:
+            raise CatalogueError(
+                path, f"stopping.{where}", Sentence("The calendar has no anchor called “%(anchor)s”.", anchor=anchor)
+            )
+    ulcers, of_first = 0, 0
+    names: set[str] = set(STATES)
+    for step in file.steps:
+        place = Sentence("stopping.steps %(step)s", step=step.id)
+        if step.id in names:
+            raise CatalogueError(path, place, Sentence("This name is taken; each step needs its own."))
+        names.add(step.id)
+        if not step.ulcers <= step.of_first <= file.of:
+            sentence = Sentence(
+                "It cannot be reached: %(ulcers)s of the first %(first)s, of %(all)s in all.",
+                ulcers=step.ulcers,
+                first=step.of_first,
+                all=file.of,
+            )
+            raise CatalogueError(path, place, sentence)
+        if step.ulcers <= ulcers or step.of_first < of_first:
+            raise CatalogueError(
+                path, place, Sentence("Steps stand from the mildest on: each needs more ulcers than the last.")
+            )
+        ulcers, of_first = step.ulcers, step.of_first
+    return Stopping(
+        of=file.of,
+        treated=file.treated,
+        grade=file.grade,
+        steps=tuple(StoppingStep(step.id, step.ulcers, step.of_first) for step in file.steps),
+        decision=file.decision,
+        decision_days=file.decision_days,
+        endoscopy_days=file.endoscopy_days,
+        demonstration=file.demonstration,
+        terms=file.terms,
+    )
+
+
+def check_terms(path: Path, rule: Stopping | None, terms: Terms) -> None:
+    """CatalogueError for a term that the list does not have: its gradings would silently never count."""
+    for name in rule.terms if rule else ():
+        if name not in terms.terms:
+            raise CatalogueError(path, "stopping.terms", Sentence("There is no term called “%(name)s”.", name=name))

@@ -1,0 +1,157 @@
+"""One YAML file in, plain data out, refused with the file and the place when anything in it is dubious."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pro.catalogue.file_errors import no_shape, no_yaml
+from pro.core.translatable_sentence import English, Sentence
+
+SafeLoader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# No data file of ours nests deeper than six levels.
+DEEPEST = 40
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class CatalogueError(Exception):
+    """A data file that the program will not start with: file, place in it, and a sentence saying what to mend.
+
+    Place and sentence are a ``Sentence`` wherever staff can meet them on a page, which is in what reads a plan.
+    ``places``: every place that was found wrong, one error each; of one place alone it is this error itself.
+    """
+
+    def __init__(
+        self, file: Path | str, where: str, sentence: str, places: Sequence[CatalogueError] | None = None
+    ) -> None:
+        self.file, self.where, self.sentence = str(file), where, sentence
+        self.places = (self,) if places is None else tuple(places)
+        super().__init__(f"{self.file}: {self.said}")
+
+    @classmethod
+    def joined(cls, errors: Sequence[CatalogueError]) -> CatalogueError:
+        """Return the first of ``errors`` (at least one), with the places of all."""
+        first = errors[0]
+        return cls(first.file, first.where, first.sentence, [place for error in errors for place in error.places])
+
+    @property
+    def problems(self) -> list[str]:
+        """Every place that is wrong, a line each; a page shows the first alone."""
+        return [str(place) for place in self.places]
+
+    @property
+    def said(self) -> str:
+        """Place and sentence in one, without the file."""
+        if not self.where:
+            return self.sentence
+        return Sentence("%(place)s: %(sentence)s", place=self.where, sentence=self.sentence)
+
+
+class Part(BaseModel):
+    """A piece of a data file: an unknown key is refused, never ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Loader(SafeLoader):
+    """YAML with only the types that people mean: text, whole numbers, true, false and null.
+
+    YAML 1.1 reads ``No`` as false, ``3.0`` as 3 and ``2026-11-22`` as a date; in a file of words each is a trap.
+    """
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
+        seen: set[object] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, Sentence("%(key)s is there twice", key=repr(key)), key_node.start_mark
+                )
+            seen.add(key)
+        mapping: dict[object, object] = super().construct_mapping(node, deep)
+        return mapping
+
+
+Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
+Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^-?(?:0|[1-9][0-9]*)$"), list("-0123456789"))
+Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|)$"), ["~", "n", ""])
+
+
+def load(path: Path, text: str | None = None) -> object:
+    """The data in the YAML file ``path``, or in ``text`` if it is given. CatalogueError if it cannot be read, is not
+    YAML or says one key twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8") if text is None else text
+        _check_shape(text)
+        return yaml.load(text, Loader)  # noqa: S506 (Loader is a safe loader)
+    except (OSError, UnicodeDecodeError) as problem:
+        sentence = Sentence("This file cannot be read: %(message)s.", message=English(problem))
+        raise CatalogueError(path, "", sentence) from problem
+    except yaml.YAMLError as problem:
+        mark = getattr(problem, "problem_mark", None)
+        where = Sentence("line %(line)s, column %(column)s", line=mark.line + 1, column=mark.column + 1) if mark else ""
+        raise CatalogueError(path, where, no_yaml(problem)) from problem
+    except (TypeError, ValueError) as problem:
+        sentence = Sentence("This is not valid YAML: %(message)s.", message=English(problem))
+        raise CatalogueError(path, "", sentence) from problem
+
+
+def _check_shape(text: str) -> None:
+    # libyaml builds its tree by recursion: a file nested deeply enough would end the process, not raise.
+    depth = 0
+    for event in yaml.parse(text, Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        mark: Any = event.start_mark
+        if depth > DEEPEST or isinstance(event, yaml.AliasEvent):
+            found = Sentence("an alias, or more than %(most)s levels deep", most=DEEPEST)
+            raise yaml.MarkedYAMLError(problem=found, problem_mark=mark)
+        # A tag may stand before a value that it does not fit, and the parser breaks on that.
+        if tag := getattr(event, "tag", None):
+            found = Sentence("the tag %(tag)s, which has no place here", tag=tag)
+            raise yaml.MarkedYAMLError(problem=found, problem_mark=mark)
+
+
+def parse(path: Path, model: type[Model], text: str | None = None) -> Model:
+    """``path`` (or ``text``) read and checked as ``model``. CatalogueError names the first place that does not fit; in
+    a ``text`` that somebody sent, with its line.
+    """
+    data = load(path, text)
+    try:
+        return model.model_validate(data)
+    except ValidationError as problem:
+        errors = problem.errors(include_url=False)
+        places = [CatalogueError(path, _where(text, error["loc"]), no_shape([error])) for error in errors]
+        raise CatalogueError(path, places[0].where, no_shape(errors), places) from problem
+
+
+def _where(text: str | None, place: Sequence[int | str]) -> str:
+    """``place`` as it is written for people; with its line if ``text`` was sent to us."""
+    where = ".".join(str(step) for step in place)
+    line = _line(text, place) if text is not None else None
+    return where if line is None else Sentence("%(path)s (line %(line)s)", path=where, line=line)
+
+
+def _line(text: str, place: Sequence[int | str]) -> int | None:
+    """The line (from 1) of ``place`` in the YAML ``text``, or of what it is missing from; None: of the whole."""
+    node, line = yaml.compose(text, Loader), None
+    for step in place:
+        if isinstance(node, yaml.MappingNode):
+            inside = {key.value: (key, value) for key, value in node.value}
+        elif isinstance(node, yaml.SequenceNode):
+            inside = {number: (value, value) for number, value in enumerate(node.value)}
+        else:
+            break
+        # Keys are text here, also where the file's shape makes a number of one.
+        found = inside.get(step) or inside.get(str(step))
+        if found is None:
+            break
+        line, node = found[0].start_mark.line + 1, found[1]
+    return line

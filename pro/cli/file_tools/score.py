@@ -1,0 +1,69 @@
+"""``flask score``: forms in a CSV to scores, without a database and without settings."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from pro.catalogue import read_instruments
+from pro.exports.score_csv import HeaderRefused, ScoredRow, scored_rows
+
+INSTRUMENTS = Path(__file__).resolve().parents[2] / "data" / "instruments"
+
+
+@click.command("score", short_help="Score a CSV of questionnaire forms.")
+@click.argument("instrument")
+@click.argument("file", type=click.File("rb"), default="-")
+@click.pass_context
+def score(context: click.Context, instrument: str, file: BinaryIO) -> None:
+    """Score a CSV of forms: columns Q1...Q30 and any others in, the scale scores out.
+
+    Reads FILE, or standard input. Ends with status 1 if a row was bad (its column "error" says why), 2 if the file
+    cannot be scored at all. "qlq_c30" means version 3.0.
+    """
+    known = read_instruments(INSTRUMENTS)
+    scorable = sorted(name for name, found in known.items() if found.scales)
+    if instrument not in scorable:
+        why = "has no scales" if instrument in known else "is not an instrument"
+        click.echo(f"“{instrument}” {why} here. What can be scored: {', '.join(scorable)}.", err=True)
+        context.exit(2)
+    lines = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    out = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
+    tally, refusal = Tally(), ""
+    try:
+        rows = scored_rows(known[instrument], lines)
+        csv.writer(out, lineterminator="\n").writerows(tally.counted(rows))
+        out.flush()
+    except HeaderRefused as refused:
+        refusal = str(refused)
+    finally:
+        # Both streams belong to the caller: without this they would be closed with their wrappers.
+        lines.detach()
+        out.detach()
+    if refusal:
+        click.echo(refusal, err=True)
+        context.exit(2)
+    if tally.bad:
+        click.echo(f"{tally.bad} of {tally.rows} rows could not be scored: see the column “error”.", err=True)
+        context.exit(1)
+
+
+class Tally:
+    """Counts rows while they stream past: ``rows`` without the header, ``bad`` among them."""
+
+    def __init__(self) -> None:
+        self.rows = -1
+        self.bad = 0
+
+    def counted(self, rows: Iterator[ScoredRow]) -> Iterator[list[str]]:
+        """The cells of ``rows``, counted."""
+        for row in rows:
+            self.rows += 1
+            self.bad += row.bad
+            yield row.cells

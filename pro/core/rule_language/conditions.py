@@ -1,0 +1,374 @@
+"""The one rule language: conditions as clinicians would say them, compiled once, three-valued when evaluated.
+
+``bleed >= 3 and bleed_now == 1`` is parsed with Python's ``ast`` against a short white list (nothing is ever executed
+by Python itself), checked against a ``Vocabulary`` and turned into nested closures. A missing answer makes a comparison
+*unknown* (``None``), and ``and``/``or``/``not`` follow Kleene (clinical.md 3.4.1). Two exceptions: a rise with a
+missing side is false (clinical.md 3.4.9), and questions about the form itself are never unknown.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from typing import NoReturn
+
+from pro.core.rule_language import three_valued
+from pro.core.rule_language.rule_errors import RuleError, close_to, no_condition
+from pro.core.rule_language.three_valued import Facts, Get, Test, Truth
+from pro.core.rule_language.value_domain import FORM_FACTS, SCORE, TRUTH, Constant, Domain
+from pro.core.translatable_sentence import Sentence
+
+__all__ = ["FORM_FACTS", "SCORE", "TRUTH", "Condition", "Domain", "Facts", "RuleError", "Truth", "Vocabulary", "parse"]
+
+LONGEST_SOURCE = 2000
+LONGEST_WORD = 40
+_ORDER: dict[type[ast.cmpop], Callable[..., bool]] = {
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+}
+_EQUAL: dict[type[ast.cmpop], Callable[..., bool]] = {ast.Eq: operator.eq, ast.NotEq: operator.ne}
+_FUNCTIONS = ("any", "count", "fired", "idle", "missing", "recent", "rise", "rise_from_baseline", "unknown")
+_ABOUT_THE_FORM = ("fired", "idle", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The names a condition may use. ``recents``: items of any instrument that ``recent()`` may ask about.
+
+    ``rules`` are the ids that ``fired`` and ``unknown`` may match; with ``form_rules`` false, these two, ``idle`` and
+    ``submitted`` are refused (only the M rules judge the form itself).
+    """
+
+    items: Mapping[str, Domain] = field(default_factory=dict)
+    facts: Mapping[str, Domain] = field(default_factory=dict)
+    scores: frozenset[str] = frozenset()
+    named: Mapping[str, Condition] = field(default_factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    recents: frozenset[str] = frozenset()
+    rules: tuple[str, ...] = ()
+    form_rules: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A checked condition. Equal and hashable by ``source``.
+
+    ``names`` are all items, facts and scores (``score.PF``) it depends on, through named sub-expressions, functions and
+    groups. ``outcomes`` are the ids of rules that it asks about, so it must be judged after them.
+    """
+
+    source: str
+    names: frozenset[str] = field(compare=False)
+    outcomes: frozenset[str] = field(compare=False)
+    _test: Test = field(compare=False, repr=False)
+
+    @property
+    def about_rules(self) -> bool:
+        """True if it asks for other rules' outcomes."""
+        return bool(self.outcomes)
+
+    def evaluate(self, facts: Facts) -> Truth:
+        """True, False, or None where a missing value leaves it open."""
+        return self._test(facts)
+
+
+def parse(source: str, vocabulary: Vocabulary) -> Condition:
+    """Check and compile ``source``. Raises RuleError with the column (from 1) and a sentence."""
+    if len(source) > LONGEST_SOURCE:
+        raise RuleError(1, Sentence("a condition has at most %(most)s characters", most=LONGEST_SOURCE))
+    compiler = _Compiler(vocabulary)
+    test = compiler.compile(source, 0)
+    return Condition(source, frozenset(compiler.names), frozenset(compiler.outcomes), test)
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """One side of a comparison: how to get its value, what it may be compared with, the outcome when missing."""
+
+    shown: str
+    get: Get
+    domain: Domain
+    when_missing: Truth = None
+
+
+class _Compiler:
+    """Turns one expression into closures. ``member`` is the item that ``x`` stands for inside ``any`` and ``count``."""
+
+    def __init__(self, vocabulary: Vocabulary, member: str | None = None) -> None:
+        self.vocabulary = vocabulary
+        self.member = member
+        self.names: set[str] = set()
+        self.outcomes: set[str] = set()
+        self.line = ""
+        self.offset = 0
+
+    def compile(self, source: str, offset: int) -> Test:
+        """The test for ``source``, which begins ``offset`` characters into the whole condition."""
+        text = source.replace("\n", " ").replace("\r", " ")
+        self.line = text.strip()
+        self.offset = offset + len(text) - len(text.lstrip())
+        if not self.line:
+            raise RuleError(self.offset + 1, Sentence("the condition is empty"))
+        try:
+            tree = ast.parse(self.line, mode="eval")
+            return self.test(tree.body)
+        except SyntaxError as error:
+            column = self.offset + max(error.offset or 1, 1)
+            raise RuleError(column, no_condition(error.msg)) from None
+        except (RecursionError, MemoryError):
+            raise RuleError(self.offset + 1, Sentence("the condition is nested too deeply")) from None
+        except RuleError:
+            raise
+        except ValueError as error:
+            raise RuleError(self.offset + 1, no_condition(str(error))) from None
+
+    def fail(self, node: ast.AST, sentence: Sentence) -> NoReturn:
+        raise RuleError(self.column(node), sentence)
+
+    def column(self, node: ast.AST) -> int:
+        # ast counts UTF-8 bytes; people count characters.
+        before = self.line.encode()[: getattr(node, "col_offset", 0)]
+        return self.offset + len(before.decode(errors="ignore")) + 1
+
+    def test(self, node: ast.expr) -> Test:
+        if isinstance(node, ast.BoolOp):
+            parts = tuple(self.test(part) for part in node.values)
+            return three_valued.all_of(parts) if isinstance(node.op, ast.And) else three_valued.any_of(parts)
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            return three_valued.negated(self.test(node.operand))
+        if isinstance(node, ast.Compare):
+            return self.comparison(node)
+        if isinstance(node, ast.Call):
+            return self.truth_function(node)
+        if isinstance(node, ast.Name):
+            return self.truth_name(node)
+        self.fail(node, Sentence("only comparisons, names, functions, and/or/not and brackets are allowed here"))
+
+    def truth_name(self, node: ast.Name) -> Test:
+        name = node.id
+        if name == "submitted":
+            if not self.vocabulary.form_rules:
+                self.fail(node, Sentence("“submitted” is only for M rules"))
+            return lambda facts: facts.submitted
+        named = self.vocabulary.named.get(name)
+        if named is not None:
+            self.names |= named.names
+            self.outcomes |= named.outcomes
+            return named._test
+        if self.domain(node, name).kind != "truth":
+            self.fail(
+                node,
+                Sentence("“%(name)s” is not true or false by itself; compare it, as in “%(name)s >= 1”", name=name),
+            )
+        self.names.add(name)
+        return three_valued.truth_of(name)
+
+    def domain(self, node: ast.AST, name: str) -> Domain:
+        domain = self.vocabulary.items.get(name) or self.vocabulary.facts.get(name)
+        if domain is None:
+            near = close_to(name, [*self.vocabulary.items, *self.vocabulary.facts, *self.vocabulary.named])
+            self.fail(
+                node, Sentence("“%(name)s” is not a known item, fact or sub-expression%(near)s", name=name, near=near)
+            )
+        return domain
+
+    def name_in(self, node: ast.expr) -> str:
+        """The item or fact that a bare name (or ``x``) stands for."""
+        if not isinstance(node, ast.Name):
+            self.fail(node, Sentence("a name must stand here"))
+        return self.member if node.id == "x" and self.member is not None else node.id
+
+    def comparison(self, node: ast.Compare) -> Test:
+        if len(node.ops) != 1:
+            self.fail(node, Sentence("a chain such as 1 <= a <= 3 is not allowed; write “a >= 1 and a <= 3”"))
+        sign, right = node.ops[0], node.comparators[0]
+        if isinstance(node.left, ast.Call) and isinstance(node.left.func, ast.Name) and node.left.func.id == "count":
+            return self.count_comparison(node.left, sign, right)
+        term = self.term(node.left)
+        if isinstance(sign, ast.In | ast.NotIn):
+            return self.membership(term, sign, right)
+        constant = self.constant(right, term)
+        if type(sign) in _ORDER:
+            if term.domain.kind == "words" or not term.domain.ordered:
+                self.fail(node, Sentence("%(what)s has no order; use ==, != or in", what=term.shown))
+            return three_valued.compared(term.get, _ORDER[type(sign)], constant, term.when_missing)
+        if type(sign) not in _EQUAL:
+            self.fail(node, Sentence("only == != > >= < <= and in may compare"))
+        return three_valued.compared(term.get, _EQUAL[type(sign)], constant, term.when_missing)
+
+    def membership(self, term: _Term, sign: ast.cmpop, right: ast.expr) -> Test:
+        if not isinstance(right, ast.Tuple | ast.List | ast.Set) or not right.elts:
+            self.fail(right, Sentence("after “in” stands a list of values, as in “in (2, 3)”"))
+        chosen = frozenset(self.constant(element, term) for element in right.elts)
+        return three_valued.among(term.get, chosen, isinstance(sign, ast.In), term.when_missing)
+
+    def constant(self, node: ast.expr, term: _Term) -> Constant:
+        """The constant at ``node``, checked against what ``term`` can be."""
+        value = self.literal(node)
+        refused = term.domain.refuses(term.shown, value)
+        if refused is not None:
+            self.fail(node, refused)
+        return value
+
+    def literal(self, node: ast.expr) -> Constant:
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            inner = self.literal(node.operand)
+            if isinstance(inner, str):
+                self.fail(node, Sentence("a minus sign stands only before a number"))
+            return -inner
+        if isinstance(node, ast.Constant):
+            value = node.value
+            if isinstance(value, int) and not isinstance(value, bool):
+                return value
+            if isinstance(value, float):
+                return Decimal(ast.get_source_segment(self.line, node) or str(value))
+            if isinstance(value, str) and len(value) <= LONGEST_WORD:
+                return value
+        self.fail(node, Sentence("a whole number, a decimal or a short word must stand here"))
+
+    def term(self, node: ast.expr) -> _Term:
+        if isinstance(node, ast.Name):
+            name = self.name_in(node)
+            domain = self.domain(node, name)
+            self.names.add(name)
+            return _Term(name, lambda facts: facts.values.get(name), domain)
+        if isinstance(node, ast.Attribute):
+            scale = self.score_in(node)
+            return _Term(f"score.{scale}", lambda facts: facts.scores.get(scale), SCORE)
+        if isinstance(node, ast.Call):
+            function, arguments = self.call(node)
+            if function in ("rise", "rise_from_baseline"):
+                return self.rise(node, function, arguments)
+        self.fail(node, Sentence("an item, a fact, a score, rise() or count() must stand before the comparison sign"))
+
+    def score_in(self, node: ast.Attribute) -> str:
+        if not isinstance(node.value, ast.Name) or node.value.id != "score":
+            self.fail(node, Sentence("a dot is only used for scores, as in score.PF"))
+        if node.attr not in self.vocabulary.scores:
+            near = close_to(node.attr, self.vocabulary.scores)
+            self.fail(node, Sentence("“score.%(name)s” is not a score here%(near)s", name=node.attr, near=near))
+        self.names.add(f"score.{node.attr}")
+        return node.attr
+
+    def rise(self, node: ast.Call, function: str, arguments: list[ast.expr]) -> _Term:
+        """Today's value minus the earlier one. Either side missing: false in every comparison (clinical.md 3.4.9)."""
+        self.expect(node, function, arguments, 1)
+        argument = arguments[0]
+        if isinstance(argument, ast.Attribute):
+            if function == "rise":
+                self.fail(node, Sentence("a score rises from the baseline; use rise_from_baseline()"))
+            scale = self.score_in(argument)
+            span = Domain("number", minimum=Decimal(-100), maximum=Decimal(100))
+            return _Term(
+                Sentence("the rise of %(name)s", name=f"score.{scale}"), three_valued.score_rise(scale), span, False
+            )
+        name = self.name_in(argument)
+        domain = self.domain(argument, name)
+        if domain.kind not in ("codes", "number") or not domain.ordered:
+            self.fail(argument, Sentence("“%(name)s” has no order, so it cannot rise", name=name))
+        self.names.add(name)
+        limit = Decimal(max(domain.codes) - min(domain.codes)) if domain.codes else None
+        span = Domain("number", minimum=None if limit is None else -limit, maximum=limit)
+        return _Term(
+            Sentence("the rise of %(name)s", name=name), three_valued.item_rise(name, function == "rise"), span, False
+        )
+
+    def call(self, node: ast.Call) -> tuple[str, list[ast.expr]]:
+        if not isinstance(node.func, ast.Name) or node.func.id not in _FUNCTIONS:
+            shown = node.func.id if isinstance(node.func, ast.Name) else ast.unparse(node.func)
+            near = close_to(shown, _FUNCTIONS)
+            self.fail(
+                node, Sentence("“%(name)s” is not a function of the rule language%(near)s", name=shown, near=near)
+            )
+        if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
+            self.fail(node, Sentence("%(function)s() takes plain arguments only", function=node.func.id))
+        return node.func.id, node.args
+
+    def expect(self, node: ast.Call, function: str, arguments: list[ast.expr], number: int) -> None:
+        if number == 1 != len(arguments):
+            self.fail(node, Sentence("%(function)s() takes 1 argument", function=function))
+        if len(arguments) != number:
+            self.fail(node, Sentence("%(function)s() takes %(number)s arguments", function=function, number=number))
+
+    def truth_function(self, node: ast.Call) -> Test:
+        function, arguments = self.call(node)
+        if function in _ABOUT_THE_FORM and not self.vocabulary.form_rules:
+            self.fail(node, Sentence("%(function)s() is only for M rules", function=function))
+        if function == "any":
+            return three_valued.any_of(self.members(node, arguments))
+        if function == "missing":
+            self.expect(node, function, arguments, 1)
+            name = self.name_in(arguments[0])
+            self.domain(arguments[0], name)
+            self.names.add(name)
+            return three_valued.missing(name)
+        if function == "recent":
+            self.expect(node, function, arguments, 2)
+            name = self.name_in(arguments[0])
+            if name not in self.vocabulary.recents:
+                near = close_to(name, self.vocabulary.recents)
+                wrong = Sentence("“%(name)s” is not an item of this plan%(near)s", name=name, near=near)
+                self.fail(arguments[0], wrong)
+            self.names.add(name)
+            return three_valued.recent(name, self.whole(arguments[1]))
+        if function == "idle":
+            self.expect(node, function, arguments, 1)
+            minutes = self.whole(arguments[0])
+            return lambda facts: facts.idle >= minutes
+        if function in ("fired", "unknown"):
+            self.expect(node, function, arguments, 1)
+            rules = self.rule_ids(arguments[0])
+            self.outcomes.update(rules)
+            return three_valued.outcome(rules, True if function == "fired" else None)
+        self.fail(
+            node, Sentence("%(function)s() is a number; compare it, as in “%(function)s(…) >= 1”", function=function)
+        )
+
+    def whole(self, node: ast.expr) -> int:
+        value = self.literal(node)
+        if not isinstance(value, int) or value < 0:
+            self.fail(node, Sentence("a whole number must stand here"))
+        return value
+
+    def rule_ids(self, node: ast.expr) -> tuple[str, ...]:
+        pattern = self.literal(node)
+        matching = tuple(rule for rule in self.vocabulary.rules if fnmatchcase(rule, str(pattern)))
+        if not isinstance(pattern, str) or not matching:
+            self.fail(node, Sentence("%(pattern)s matches no rule", pattern=repr(pattern)))
+        return matching
+
+    def members(self, node: ast.Call, arguments: list[ast.expr]) -> tuple[Test, ...]:
+        """One test for each item of a group, with ``x`` standing for that item."""
+        self.expect(node, node.func.id if isinstance(node.func, ast.Name) else "", arguments, 2)
+        group, inner = arguments
+        if self.member is not None:
+            self.fail(node, Sentence("any() and count() cannot stand inside one another"))
+        if not isinstance(group, ast.Name) or group.id not in self.vocabulary.groups:
+            known = tuple(sorted(self.vocabulary.groups)) or Sentence("there is none")
+            self.fail(group, Sentence("a group must stand here: %(listed)s", listed=known))
+        if not isinstance(inner, ast.Constant) or not isinstance(inner.value, str):
+            self.fail(inner, Sentence("a condition about x in quotes must stand here, as in 'x >= 2'"))
+        tests = []
+        for item in self.vocabulary.groups[group.id]:
+            compiler = _Compiler(self.vocabulary, item)
+            tests.append(compiler.compile(inner.value, self.column(inner)))
+            self.names |= compiler.names
+            self.outcomes |= compiler.outcomes
+        return tuple(tests)
+
+    def count_comparison(self, call: ast.Call, sign: ast.cmpop, right: ast.expr) -> Test:
+        """Unknown members may turn out either way, so a count is a range and its comparison may be unknown."""
+        _, arguments = self.call(call)
+        tests = self.members(call, arguments)
+        compare = _ORDER.get(type(sign)) or _EQUAL.get(type(sign))
+        if compare is None:
+            self.fail(call, Sentence("count() is compared with == != > >= < <="))
+        wanted = self.whole(right)
+
+        return three_valued.counted(tests, compare, wanted)

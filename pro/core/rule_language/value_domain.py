@@ -1,0 +1,56 @@
+"""What a name of the rule language may stand for, and which constants it may be compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from pro.core.translatable_sentence import Sentence
+
+Constant = int | Decimal | str
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """What a name may stand for: codes with or without an order, a number in a range, a word, true/false, a text."""
+
+    kind: Literal["codes", "number", "words", "truth", "text"]
+    codes: frozenset[int] = frozenset()
+    ordered: bool = True
+    minimum: Decimal | None = None
+    maximum: Decimal | None = None
+    words: frozenset[str] = frozenset()
+
+    def refuses(self, shown: str, value: Constant) -> Sentence | None:
+        """Why ``shown``, which stands for this, is never compared with ``value``; None where it may be."""
+        if self.kind == "words":
+            if value not in self.words:
+                listed = tuple(sorted(self.words))
+                return Sentence(
+                    "%(what)s is one of %(listed)s, never %(value)s", what=shown, listed=listed, value=repr(value)
+                )
+        elif isinstance(value, str) or self.kind in ("truth", "text"):
+            return Sentence("%(what)s cannot be compared with %(value)s", what=shown, value=repr(value))
+        elif self.kind == "codes":
+            if value not in self.codes:
+                listed = tuple(map(str, sorted(self.codes)))
+                return Sentence(
+                    "%(what)s has no code %(value)s; it has %(listed)s", what=shown, value=value, listed=listed
+                )
+        elif (self.minimum is not None and value < self.minimum) or (self.maximum is not None and value > self.maximum):
+            return Sentence(
+                "%(what)s lies between %(least)s and %(most)s, never at %(value)s",
+                what=shown,
+                least=self.minimum,
+                most=self.maximum,
+                value=value,
+            )
+        return None
+
+
+TRUTH = Domain("truth")
+SCORE = Domain("number", minimum=Decimal(0), maximum=Decimal(100))
+# The two facts that decide which questions are asked (``ask_if`` in instruments).
+FORM_FACTS: Mapping[str, Domain] = {"pd1": TRUTH, "selfharm_enabled": TRUTH}

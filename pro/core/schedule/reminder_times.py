@@ -1,0 +1,158 @@
+"""Messages about open forms: when each may go out, and which of them do (clinical.md 6, rule 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from pro.core.schedule.expected_visits import ExpectedVisit, moment
+from pro.core.study_plan import Reminding
+
+ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """One message about one form. ``step`` 0 is the invitation.
+
+    It may go out from ``not_before`` to ``not_after`` (both UTC, both included), a stretch without quiet hours; after
+    that it is stale and is dropped, never sent late.
+    """
+
+    one: ExpectedVisit
+    step: int
+    not_before: datetime
+    not_after: datetime
+
+    @property
+    def day(self) -> date:
+        """The participant's date on which it goes out."""
+        return self.not_before.astimezone(ZoneInfo(self.one.time_zone)).date()
+
+    def is_due(self, now: datetime) -> bool:
+        """True while it may go out."""
+        return self.not_before <= now <= self.not_after
+
+    def is_stale(self, now: datetime) -> bool:
+        """True once it is too late to send it."""
+        return now > self.not_after
+
+
+@dataclass(frozen=True, slots=True)
+class Rationed:
+    """``sent``: what goes out. ``dropped``: what does not, with why: ``another_form`` (a message about the same
+    instrument goes out that day for another visit), ``together`` (another form's message goes out at that moment, and
+    its last page leads on to this form) or ``enough`` (the day's number is used up).
+    """
+
+    sent: tuple[Reminder, ...]
+    dropped: tuple[tuple[Reminder, str], ...]
+
+
+def is_quiet(now: datetime, rules: Reminding, zone: ZoneInfo) -> bool:
+    """True if no message may go out at ``now``."""
+    local = now.astimezone(zone).time()
+    if rules.quiet_from <= rules.quiet_until:
+        return rules.quiet_from <= local < rules.quiet_until
+    return local >= rules.quiet_from or local < rules.quiet_until
+
+
+def next_quiet(when: datetime, rules: Reminding, zone: ZoneInfo) -> datetime:
+    """The first moment after ``when`` at which quiet hours begin."""
+    day = when.astimezone(zone).date()
+    today = moment(day, rules.quiet_from, zone)
+    return today if today > when else moment(day + ONE_DAY, rules.quiet_from, zone)
+
+
+def reminders(one: ExpectedVisit, rules: Reminding, since: datetime | None = None) -> tuple[Reminder, ...]:
+    """The ladder of one form, counted from its opening, or from ``since`` if it became known later.
+
+    A step in quiet hours waits for their end. Steps after the window are left out, and so are steps that would go out
+    no later than the one before, so at any moment at most one message of a form is due, also after an outage.
+    """
+    zone = ZoneInfo(one.time_zone)
+    start = max(one.opens, since) if since is not None else one.opens
+    steps: list[tuple[int, datetime]] = []
+    for step, minutes in enumerate(rules.minutes if one.reminders is None else one.reminders):
+        goes = _awake(start + timedelta(minutes=minutes), rules, zone)
+        if goes < one.closes and (not steps or goes > steps[-1][1]):
+            steps.append((step, goes))
+    ends = [*(goes - timedelta(seconds=1) for _, goes in steps[1:]), one.closes]
+    found = []
+    for (step, goes), end in zip(steps, ends, strict=False):
+        quiet = next_quiet(goes, rules, zone) - timedelta(seconds=1)
+        not_after = min(end, quiet, goes + timedelta(minutes=rules.stale_minutes))
+        found.append(Reminder(one, step, goes, max(goes, not_after)))
+    return tuple(found)
+
+
+def ration(
+    planned: Iterable[Reminder],
+    rules: Reminding,
+    already: Mapping[date, int] | None = None,
+    done: Mapping[tuple[str, str], int] | None = None,
+) -> Rationed:
+    """Choose what one participant gets: a day's messages about one instrument are about one visit (the one that closes
+    first: answering it serves the others), one at a time, and at most ``per_day`` of them.
+
+    ``already``: local date -> how many went out that day. ``done``: name -> how many steps of its ladder were dealt
+    with. Those are not chosen again and keep no other form's message back: after a re-plan they stand at moments at
+    which nothing goes out.
+    """
+    over = done or {}
+    chosen: list[Reminder] = []
+    dropped: list[tuple[Reminder, str]] = []
+    visits: dict[tuple[date, str], str] = {}
+    everything = sorted(planned, key=lambda reminder: (reminder.one.closes, reminder.one.rank, reminder.not_before))
+    for reminder in everything:
+        if visits.setdefault((reminder.day, reminder.one.instrument), reminder.one.visit) == reminder.one.visit:
+            if reminder.step >= over.get(reminder.one.name, 0):
+                chosen.append(reminder)
+        else:
+            dropped.append((reminder, "another_form"))
+    used = dict(already or {})
+    sent: list[Reminder] = []
+    moments: set[datetime] = set()
+    for reminder in sorted(chosen, key=lambda r: (r.day, not r.one.mandatory, r.not_before, r.one.closes)):
+        if reminder.not_before in moments:
+            dropped.append((reminder, "together"))
+        elif used.get(reminder.day, 0) < rules.per_day:
+            used[reminder.day] = used.get(reminder.day, 0) + 1
+            moments.add(reminder.not_before)
+            sent.append(reminder)
+        else:
+            dropped.append((reminder, "enough"))
+    return Rationed(_in_order(sent), tuple(sorted(dropped, key=lambda pair: pair[0].not_before)))
+
+
+def plan_messages(
+    waiting: Sequence[ExpectedVisit],
+    rules: Reminding,
+    known_since: Mapping[tuple[str, str], datetime] | None = None,
+    already: Mapping[date, int] | None = None,
+    done: Mapping[tuple[str, str], int] | None = None,
+) -> Rationed:
+    """Every message to one participant that still goes out if nobody answers any of ``waiting``.
+
+    ``known_since``: name -> when the assessment became known, if later than its opening. ``already`` and ``done`` as
+    ``ration`` takes them. Always asked about all that waits, and told what was sent, this gives the same choice at
+    every tick: send what ``is_due``, record what ``is_stale``.
+    """
+    since = known_since or {}
+    planned = [reminder for one in waiting for reminder in reminders(one, rules, since.get(one.name))]
+    return ration(planned, rules, already, done)
+
+
+def _in_order(found: Iterable[Reminder]) -> tuple[Reminder, ...]:
+    return tuple(sorted(found, key=lambda r: (r.not_before, r.one.closes, r.one.visit, r.one.instrument)))
+
+
+def _awake(when: datetime, rules: Reminding, zone: ZoneInfo) -> datetime:
+    """``when``, or the end of the quiet hours that it falls into."""
+    if not is_quiet(when, rules, zone):
+        return when
+    local = when.astimezone(zone)
+    later = rules.quiet_from > rules.quiet_until and local.time() >= rules.quiet_from
+    return max(when, moment(local.date() + ONE_DAY * later, rules.quiet_until, zone))

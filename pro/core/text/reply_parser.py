@@ -1,0 +1,391 @@
+"""What a person typed or pressed, read as one item's value. Nothing is guessed: what is not plain is unclear.
+
+``read`` takes a field of the form, ``hear`` a text message. A text is an answer if all of it is understood: a number or
+an option's words, with nothing else but small talk. Words that are not understood are let pass in a sentence of their
+own only, without a number, an option or a denial in it, and only after the answer or if that says "I choose".
+
+A typed number is an option's code as shown; with a sign, a unit, as a range or an ordinal it is unclear, but where that
+is a label ("1–2 times") or one of its synonyms. For a list a number is the place in ``item.lists``, 0 and
+the words of its code 0 are "none of these"; several are parted by commas, spaces or "and", names do as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from itertools import pairwise
+from typing import Literal, cast
+
+from pro.core.questionnaire.instrument import Item, Value, Words
+from pro.core.text.command_words import AND, COMMANDS, TAKING_BACK, TALK, WEIGHT_TALK, Steer
+from pro.core.text.phrasebook import DASHES, Sense, TokenSpan, book, phrase, scan, tokens
+
+Why = Literal[
+    "empty",
+    "no_such_option",
+    "not_a_number",
+    "too_low",
+    "too_high",
+    "too_long",
+    "unreadable",
+    "two_readings",
+    "not_understood",
+]
+
+# What a typed unit is worth in the unit that is stored (1 jin = 0.5 kg by law; 1 lb = 0.45359237 kg, taken as 0.4536).
+UNITS: dict[str, dict[str, Decimal]] = {
+    "kg": {
+        "": Decimal(1),
+        **dict.fromkeys(("kg", "kgs", "kilo", "kilos", "kilogram", "kilograms", "公斤", "千克"), Decimal(1)),
+        **dict.fromkeys(("斤", "市斤"), Decimal("0.5")),
+        **dict.fromkeys(("lb", "lbs", "pound", "pounds", "磅"), Decimal("0.4536")),
+    },
+}
+_HALF = "半"
+# No message, database column or export can carry these.
+_UNREADABLE = re.compile("[\x00\ud800-\udfff]")
+# Beyond it a text is a letter, not an answer.
+_LONGEST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A value that its item accepts. None only for an optional item left empty.
+
+    ``whole``: the text is nothing but an option's number or label, so that it is judged by the rules alone; every
+    other text is screened, although it has a value (clinical.md 5).
+    """
+
+    value: Value | None
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Not an answer but a wish: to go back, skip, get help, change the language, stop or start the messages."""
+
+    command: Steer
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """No value. ``why`` is a key that the page or the message turns into a sentence saying what to do."""
+
+    why: Why
+
+
+Heard = Given | Command | Unclear
+
+
+def read_field(item: Item, text: str) -> Given | Unclear:
+    """``text`` in a form's field as an answer to ``item``: an option's code, a number with or without unit, a text."""
+    if _UNREADABLE.search(text):
+        return Unclear("unreadable")
+    plain = text.strip()
+    if not plain:
+        return Given(None) if item.optional else Unclear("empty")
+    if item.kind == "text":
+        return _text(item, plain)
+    if item.kind == "number":
+        found = hear(item, (), plain)
+        if isinstance(found, Command) or found in (Unclear("two_readings"), Unclear("not_understood")):
+            return Unclear("not_a_number")
+        return Given(found.value) if isinstance(found, Given) else found
+    spans = scan(tokens(plain), ())
+    codes = {(str(code),): code for code in item.codes}
+    if len(spans) == 1 and spans[0].words in codes:
+        return Given(codes[spans[0].words])
+    return Unclear("no_such_option")
+
+
+def command(text: str) -> Steer | None:
+    """The command that ``text`` is as a whole, in any language and case; punctuation and pictures do not matter."""
+    if len(text) > _LONGEST:
+        # Whatever begins like one: the rest must be read.
+        return None
+    spans = [span for span in scan(tokens(text), (COMMANDS,)) if span.kind not in _MUTE]
+    return _steer(spans[0]) if len(spans) == 1 and spans[0].kind == "command" else None
+
+
+class Ear:
+    """One item's ear: ``words`` are the item's words in all languages, read once for any number of texts."""
+
+    def __init__(self, item: Item, words: Iterable[Words]) -> None:
+        self._item = item
+        own = book(_entries(item, words))
+        more = {"number": (TALK, WEIGHT_TALK), "list": (AND, TALK)}.get(item.kind, (TALK,))
+        self._books = (COMMANDS, own, *more)
+
+    def hear(self, text: str) -> Heard:
+        """``text`` of a conversation as an answer to the item. Never raises."""
+        if _UNREADABLE.search(text):
+            return Unclear("unreadable")
+        plain = text.strip()
+        if not plain:
+            return Unclear("empty")
+        steer = command(plain)
+        if steer is not None:
+            return Command(steer)
+        if self._item.kind == "text":
+            return _text(self._item, plain)
+        if len(plain) > _LONGEST:
+            return Unclear("not_understood")
+        spans = scan(tokens(plain), self._books)
+        if self._item.kind == "list":
+            return _listed(self._item, spans)
+        if self._item.kind == "number":
+            return _decide(list(_measured(self._item, spans)), frozenset())
+        return _decide([_coded(self._item, span) for span in spans], frozenset({0}))
+
+
+def hear(item: Item, words: Iterable[Words], text: str) -> Heard:
+    """One ``text`` of a conversation as an answer to ``item``; for several, keep its ``Ear``. Never raises."""
+    return Ear(item, words).hear(text)
+
+
+_MUTE = frozenset(("break", "ask", "picture"))
+
+
+def _entries(item: Item, words: Iterable[Words]) -> Iterator[tuple[str, Sense]]:
+    """Everything that may be said for ``item`` in any of ``words``, and what it means."""
+    if item.kind == "number":
+        yield from ((unit, Sense("unit", frozenset({unit}))) for unit in UNITS.get(item.unit, {}) if unit)
+    for one in words:
+        if item.id not in one.items:
+            continue
+        said = one.items[item.id]
+        yield from ((label, Sense("option", frozenset({code}), True)) for code, label in said.options.items())
+        for code, synonyms in said.synonyms.items():
+            yield from ((synonym, Sense("option", frozenset({code}))) for synonym in synonyms)
+        for member in item.lists:
+            if member in one.items:
+                sense = Sense("member", frozenset({member}), True)
+                yield from ((name, sense) for name in (one.items[member].short, one.items[member].plain))
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """One span as the decision needs it: the value that it says, if any, or why it says none."""
+
+    span: TokenSpan
+    value: Value | None = None
+    why: Why | None = None
+
+    @property
+    def answers(self) -> bool:
+        return self.value is not None or self.why is not None
+
+
+def _coded(item: Item, span: TokenSpan) -> _Said:
+    if span.kind == "number":
+        whole = span.number is not None and span.number == int(span.number) and not re.search("[.,。点]", span.words[0])
+        # "03" is nobody's option; 三 and "three" are.
+        known = whole and not re.fullmatch("0[0-9]+", span.words[0])
+        code = next((code for code in item.codes if known and span.number == code), None)
+        return _Said(span, code) if code is not None else _Said(span, why="no_such_option")
+    if span.kind == "option" and span.sense is not None:
+        codes = [code for code in item.codes if code in span.sense.values]
+        return _Said(span, codes[0]) if len(codes) == 1 else _Said(span, why="two_readings")
+    return _Said(span)
+
+
+def _measured(item: Item, spans: Sequence[TokenSpan]) -> Iterator[_Said]:
+    """The numbers of ``spans`` with their units and halves, as values of ``item``; everything else as it is."""
+    place = 0
+    while place < len(spans):
+        span = spans[place]
+        place += 1
+        if span.kind != "number":
+            yield _Said(span)
+            continue
+        unit, amount = "", span.number
+        if place < len(spans) and spans[place].kind == "unit":
+            unit = cast(str, next(iter(cast(Sense, spans[place].sense).values)))
+            place += 1
+            if place < len(spans) and spans[place].words == (_HALF,) and amount is not None:
+                amount += Decimal("0.5")
+                place += 1
+        yield _weighed(item, span, amount, unit)
+
+
+def _weighed(item: Item, span: TokenSpan, amount: Decimal | None, unit: str) -> _Said:
+    factors = UNITS.get(item.unit, {"": Decimal(1)})
+    if amount is None or unit not in factors or item.minimum is None or item.maximum is None:
+        return _Said(span, why="not_a_number")
+    number = amount * factors[unit]
+    # The bounds are held against what was typed, not against its rounding.
+    if number < item.minimum:
+        return _Said(span, why="too_low")
+    if number > item.maximum:
+        return _Said(span, why="too_high")
+    return _Said(span, number.quantize(Decimal(1).scaleb(-item.decimals), ROUND_HALF_UP))
+
+
+def _clauses(said: Iterable[_Said]) -> list[tuple[list[_Said], bool]]:
+    """The clauses that hold anything, and whether each is a question. Pictures belong to none."""
+    clauses: list[tuple[list[_Said], bool]] = []
+    clause: list[_Said] = []
+    for one in said:
+        if one.span.kind not in _MUTE:
+            clause.append(one)
+        elif one.span.kind != "picture":
+            if clause:
+                clauses.append((clause, False))
+                clause = []
+            # The sign may stand behind a bracket: "none (none)?".
+            if one.span.kind == "ask" and clauses:
+                clauses[-1] = (clauses[-1][0], True)
+    return [*clauses, (clause, False)] if clause else clauses
+
+
+def _decide(said: Sequence[_Said], none: frozenset[Value]) -> Heard:
+    """The one value or command that ``said`` comes to. ``none`` are the values that mean "not at all"."""
+    answers: list[_Said] = []
+    steers: set[Steer] = set()
+    said = [one for place, one in enumerate(said) if not _copied_dash(said, place)]
+    clauses = _clauses(said)
+    marked = any({one.span.kind for one in clause} & {"mark", "unknown"} == {"mark"} for clause, _ in clauses)
+    affirmed = strange = False
+    for clause, asked in clauses:
+        found = [one for one in clause if one.answers]
+        affirmed = affirmed or any(one.span.kind == "affirm" for one in clause)
+        steers |= {_steer(one.span) for one in clause if one.span.kind == "command"}
+        if any(one.span.kind == "sign" for one in clause):
+            return Unclear("not_understood")
+        if any(one.span.kind in ("unknown", "unit") for one in clause):
+            strange = True
+            # Words that we do not know, in one breath with an answer or a denial, may say anything about it.
+            if found or steers or not (answers or marked) or any(map(_takes_back, clause)):
+                return Unclear("two_readings" if len(found) > 1 or answers else "not_understood")
+        elif found and (asked or _contradicts(found, none)):
+            return Unclear("not_understood")
+        answers += found
+    if steers:
+        return Command(steers.pop()) if len(steers) == 1 and not answers and not strange else Unclear("two_readings")
+    return _one(said, answers, affirmed, none)
+
+
+def _copied_dash(said: Sequence[_Said], place: int) -> bool:
+    """True for the dash of "3 - severe", a line copied from the options; "1-2 times" is a range."""
+    around = [one.span for one in said[max(0, place - 1) : place + 2]]
+    copied = [span.kind for span in around] == ["number", "sign", "option"] and not _numeric(around[2])
+    return copied and around[1].words[0] in DASHES
+
+
+def _one(said: Sequence[_Said], answers: Sequence[_Said], affirmed: bool, none: frozenset[Value]) -> Heard:
+    why = _why(answers)
+    values = {one.value for one in answers}
+    if not answers or None in values or len(values) > 1:
+        return Unclear(why)
+    value = answers[0].value
+    # "Yes, none" and "有 0" say two things.
+    if affirmed and value in none:
+        return Unclear("two_readings")
+    return Given(value, all(one.span.kind == "break" or _bare(one) for one in said))
+
+
+def _bare(one: _Said) -> bool:
+    sense = one.span.sense
+    return one.span.kind == "number" or (sense is not None and sense.label)
+
+
+def _why(answers: Sequence[_Said]) -> Why:
+    if len({one.span.words if one.value is None else one.value for one in answers}) > 1:
+        return "two_readings"
+    return (answers[0].why if answers else None) or "not_understood"
+
+
+def _contradicts(found: Sequence[_Said], none: frozenset[Value]) -> bool:
+    """True where two words, or a word for "none" and a number, are said in one breath: 不是没有, 没有 0, 轻一点.
+
+    The same word twice is not, nor the same in two languages, nor a second English "none" ("no not at all").
+    """
+    for first, second in pairwise(found):
+        denies = first.value in none
+        if first.span.kind != "option":
+            # "1 2 times" is no line copied from the options.
+            if second.span.kind == "option" and _numeric(second.span):
+                return True
+        elif second.span.kind != "option":
+            if denies:
+                return True
+        elif first.span.words != second.span.words:
+            latin = [one.span.words[0].isascii() for one in (first, second)]
+            if latin != [True, True] if denies else latin[0] == latin[1]:
+                return True
+    return False
+
+
+def _numeric(span: TokenSpan) -> bool:
+    return [one.kind for one in scan(tokens(span.words[0]), ())] == ["number"]
+
+
+def _takes_back(one: _Said) -> bool:
+    return any(word in TAKING_BACK or word.endswith("n't") for word in one.span.words)
+
+
+def _steer(span: TokenSpan) -> Steer:
+    return cast(Steer, next(iter(cast(Sense, span.sense).values)))
+
+
+def _listed(item: Item, spans: Sequence[TokenSpan]) -> Heard:
+    """The members of a list that ``spans`` name. Everything must be understood: a list has no half answer."""
+    picked: set[str] = set()
+    nothing = affirmed = False
+    steers = [_steer(span) for span in spans if span.kind == "command"]
+    for span in spans:
+        values = span.sense.values if span.sense is not None else frozenset()
+        affirmed = affirmed or span.kind == "affirm"
+        if span.kind in ("unknown", "sign", "ask", "unit") or len(values) > 1:
+            return Unclear("not_understood" if len(values) < 2 else "two_readings")
+        if span.kind == "member":
+            picked.add(cast(str, next(iter(values))))
+        elif span.kind == "option":
+            nothing = True
+        elif span.kind == "number":
+            places = _places(span)
+            if not all(0 <= place <= len(item.lists) for place in places):
+                return Unclear("no_such_option")
+            nothing = nothing or 0 in places
+            picked |= {item.lists[place - 1] for place in places if place}
+    if steers:
+        return Command(steers[0]) if len(steers) == 1 and not picked and not nothing else Unclear("two_readings")
+    if nothing and (picked or affirmed):
+        return Unclear("two_readings")
+    if not picked and not nothing:
+        return Unclear("not_understood")
+    whole = all(span.kind in ("break", "number") or (span.sense is not None and span.sense.label) for span in spans)
+    return Given(tuple(name for name in item.lists if name in picked), whole)
+
+
+def _places(span: TokenSpan) -> list[int]:
+    """The places that a number span says: "1,3" is one token and two places; -1 for one that is none."""
+    if re.fullmatch("[0-9]{1,3}(?:,[0-9]{1,3})+", span.words[0]):
+        return [int(piece) for piece in span.words[0].split(",")]
+    plain = span.number is not None and span.number == int(span.number) and not re.search("[.,。]", span.words[0])
+    return [int(span.number) if plain and span.number is not None else -1]
+
+
+def problem(text: str) -> str | None:
+    """Why ``text`` cannot be a word for an option: half a sentence; None if it can."""
+    made = phrase(text, Sense("option"))
+    if made is None:
+        return "has no word in it"
+    if command(text) is not None:
+        return f"is the command “{command(text)}”"
+    if [span.kind for span in scan(tokens(text), ()) if span.kind not in _MUTE] == ["number"]:
+        return "is a number, which always means the option with that code"
+    return None
+
+
+def spelling(text: str) -> tuple[str, ...]:
+    """The words of ``text`` as they are compared: two texts of one spelling cannot be told apart."""
+    made = phrase(text, Sense("option"))
+    return made.words if made is not None else ()
+
+
+def _text(item: Item, plain: str) -> Given | Unclear:
+    text = plain.replace("\r\n", "\n").replace("\r", "\n")
+    return Given(text) if len(text) <= item.max_length else Unclear("too_long")

@@ -1,0 +1,180 @@
+"""Forms in a CSV, row after row, to their scores: nothing is kept but the row at hand and a bounded table of scores.
+
+Columns may stand in any order; all items of the instrument must be there. Other columns come out in front, unchanged
+and in their order; the items do not come out, and columns named like an output are replaced. An empty cell is a missing
+answer; anything but a whole number in range makes its row bad: ``error`` says why and its scores are empty.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from operator import itemgetter
+
+from pro.core.questionnaire.instrument import Instrument, Item, Scale
+from pro.core.questionnaire.scoring import scale_score, summary_score
+
+ERROR = "error"
+# What a byte that is not UTF-8 becomes when it is decoded with "surrogateescape".
+_UNDECODABLE = re.compile("[\ud800-\udfff]")
+# Chinese keyboards type these; nothing else that merely looks like a digit is taken for one.
+_HALF_WIDTH = str.maketrans("０１２３４５６７８９", "0123456789")
+_WHOLE = re.compile("[0-9]{1,9}")
+_LONGEST_SHOWN = 20
+
+
+class HeaderRefused(Exception):
+    """The file cannot be scored at all; the text is a sentence saying what to mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredRow:
+    """One row to write. ``bad``: it has an error instead of scores."""
+
+    cells: list[str]
+    bad: bool = False
+
+
+def scored_rows(instrument: Instrument, lines: Iterable[str]) -> Iterator[ScoredRow]:
+    """The output's header, then one row for each row of the CSV ``lines`` (undecodable bytes as lone surrogates).
+
+    ``lines`` end as they ended in the file. An empty line is passed over. HeaderRefused comes with the first row.
+    """
+    reader = csv.reader(lines)
+    try:
+        header = next(reader, [])
+    except csv.Error as problem:
+        raise HeaderRefused(f"The first line is not CSV: {problem}.") from problem
+    if header:
+        header[0] = header[0].removeprefix("\ufeff")
+    scorer = _Scorer(instrument, header)
+    yield ScoredRow([*scorer.passed_names, *scorer.outputs])
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error as problem:
+            yield scorer.bad([], f"line {reader.line_num}: this is not CSV ({problem})")
+            continue
+        if row is None:
+            return
+        if row:
+            yield scorer.score(row)
+
+
+def shortest(value: float | None) -> str:
+    """The shortest decimal that reads back as the same float (75, 83.33333333333333), never with an exponent."""
+    if value is None:
+        return ""
+    text = repr(value)
+    if "e" in text:
+        text = format(Decimal(text), "f")
+    return text.removesuffix(".0")
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """One scale: ``key`` takes its cells from a row's answers, ``known`` holds the scores met so far by those cells."""
+
+    scale: Scale
+    key: Callable[[Sequence[str]], object]
+    known: dict[object, tuple[str, float | None]]
+
+
+class _Scorer:
+    """Scores rows of one header. Every combination of cells is scored once by ``scoring`` and then looked up."""
+
+    def __init__(self, instrument: Instrument, header: Sequence[str]) -> None:
+        self.instrument = instrument
+        self.items: list[Item] = list(instrument.items.values())
+        self.outputs = [*instrument.scales, *([instrument.summary.id] if instrument.summary else []), ERROR]
+        names = _checked([name.strip() for name in header], [item.id for item in self.items])
+        self.width = len(names)
+        self.places = [names.index(item.id) for item in self.items]
+        taken = {*instrument.items, *self.outputs}
+        self.passed = [place for place, name in enumerate(names) if name not in taken]
+        self.passed_names = [header[place] for place in self.passed]
+        order = {item.id: place for place, item in enumerate(self.items)}
+        self.columns = [
+            _Column(scale, itemgetter(*(order[item] for item in scale.items)), {})
+            for scale in instrument.scales.values()
+        ]
+        self.plain = [frozenset(("", *map(str, item.codes))) for item in self.items]
+
+    def score(self, row: list[str]) -> ScoredRow:
+        """``row`` with its scores, or with its error."""
+        if len(row) != self.width:
+            return self.bad(row, f"the header has {self.width} columns, this row has {len(row)}")
+        answers = [row[place].strip() for place in self.places]
+        try:
+            found = [column.known[column.key(answers)] for column in self.columns]
+        except KeyError:
+            learned = self.learn(answers)
+            if isinstance(learned, str):
+                return self.bad(row, learned)
+            found = learned
+        cells = [row[place] for place in self.passed]
+        if any(map(_UNDECODABLE.search, cells)):
+            return self.bad(row, "this row is not UTF-8 text; save the file as CSV UTF-8")
+        cells += [text for text, _ in found]
+        if self.instrument.summary is not None:
+            values = {column.scale.id: value for column, (_, value) in zip(self.columns, found, strict=True)}
+            cells.append(shortest(summary_score(self.instrument.summary, values).value))
+        cells.append("")
+        return ScoredRow(cells)
+
+    def learn(self, cells: Sequence[str]) -> list[tuple[str, float | None]] | str:
+        """The scales' scores for cells met for the first time, or why they cannot be scored."""
+        answers: dict[str, int | None] = {}
+        wrong = []
+        for item, cell in zip(self.items, cells, strict=True):
+            answer = _answer(item, cell)
+            if isinstance(answer, str):
+                wrong.append(answer)
+            else:
+                answers[item.id] = answer
+        if wrong:
+            return "; ".join(wrong)
+        # Only cells written plainly are kept, so that a strange file cannot grow the table without bound.
+        keep = all(cell in plain for cell, plain in zip(cells, self.plain, strict=True))
+        found = []
+        for column in self.columns:
+            value = scale_score(self.instrument, column.scale, answers).value
+            found.append((shortest(value), value))
+            if keep:
+                column.known[column.key(cells)] = found[-1]
+        return found
+
+    def bad(self, row: Sequence[str], error: str) -> ScoredRow:
+        """``row`` with ``error`` and empty scores; what is missing of it stays empty."""
+        passed = [_UNDECODABLE.sub("\ufffd", row[place]) if place < len(row) else "" for place in self.passed]
+        return ScoredRow([*passed, *[""] * (len(self.outputs) - 1), error], bad=True)
+
+
+def _answer(item: Item, cell: str) -> int | str | None:
+    """A cell's answer, None for an empty one, or a sentence saying why it is neither."""
+    if not cell:
+        return None
+    folded = cell.translate(_HALF_WIDTH)
+    if _WHOLE.fullmatch(folded) and int(folded) in item.codes:
+        return int(folded)
+    shown = _UNDECODABLE.sub("\ufffd", cell)
+    shown = shown if len(shown) <= _LONGEST_SHOWN else shown[:_LONGEST_SHOWN] + "…"
+    return f"{item.id}: “{shown}” is not a whole number from {min(item.codes)} to {max(item.codes)}"
+
+
+def _checked(names: list[str], wanted: list[str]) -> list[str]:
+    """``names`` if the header can be used. HeaderRefused otherwise."""
+    if any(map(_UNDECODABLE.search, names)) or any("\x00" in name for name in names):
+        raise HeaderRefused("The first line is not UTF-8 text. Save the file as CSV UTF-8 and try again.")
+    missing = [name for name in wanted if name not in names]
+    if missing:
+        raise HeaderRefused(f"The first line must name all {len(wanted)} items; missing: {', '.join(missing)}.")
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        shown = ", ".join(f"“{name}”" if name else "a column without a name" for name in twice)
+        raise HeaderRefused(f"Every column needs a name of its own; there more than once: {shown}.")
+    return names

@@ -1,0 +1,215 @@
+"""Invitations: an administrator names e-mail and role, the person sets the password by a link that works once."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from sqlalchemy import String, cast, literal, select
+
+from pro.app_context import Actor, UnitOfWork
+from pro.errors import BadData, CodeExpired, NotFound
+from pro.features.accounts import staff_accounts
+from pro.features.accounts.passwords import weakness
+from pro.features.accounts.phone_numbers import e164
+from pro.messaging import message_templates, outbox
+from pro.models import Message, Staff, StaffInvitation
+
+LASTS = timedelta(hours=72)
+# Key of an invitation's message in the outbox, before its number.
+PREFIX = "staff_invitation:"
+
+
+class Invitation(Protocol):
+    """An invitation as its page reads it."""
+
+    @property
+    def name(self) -> str:
+        """Whose account it will be."""
+
+    @property
+    def email(self) -> str:
+        """The address to sign in with."""
+
+    @property
+    def role(self) -> str:
+        """The role that the account will have."""
+
+    @property
+    def language(self) -> str:
+        """The language that the person reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """One invitation in the list. ``state``: open, expired, used or revoked; ``mail``: what became of its message."""
+
+    id: int
+    name: str
+    email: str
+    role: str
+    by: str
+    made_at: datetime
+    expires_at: datetime
+    state: str
+    mail: str
+
+
+def invite(work: UnitOfWork, email: str, name: str, role: str, language: str, phone: str = "") -> StaffInvitation:
+    """Invite somebody by mail. BadData("staff", fields=...) as in ``staff_accounts.add_staff``; "invited" for an
+    address
+    whose invitation still waits.
+    """
+    email = email.strip().lower()
+    staff_accounts.administrators(work)  # a button that was pressed twice takes turns
+    wrong = staff_accounts.wrong_fields(work, email, name, role, language, phone)
+    if "email" not in wrong and _open(work, email):
+        wrong["email"] = "invited"
+    if wrong:
+        raise BadData("staff", fields=wrong)
+    number = e164(phone)
+    return _send(work, email, name.strip(), role, language, work.vault.seal(number) if number else None)
+
+
+def resend(work: UnitOfWork, invitation_id: int) -> StaffInvitation:
+    """The same invitation with a fresh link; every link from before ends. BadData("invitation_over") once used."""
+    staff_accounts.administrators(work)
+    old = _held(work, invitation_id)
+    if old.used_at is not None or staff_accounts.number_of(work, old.email) is not None:
+        raise BadData("invitation_over")
+    for row in (old, *_open(work, old.email)):
+        _take_back(work, row)
+    return _send(work, old.email, old.name, old.role, old.language, old.phone_sealed)
+
+
+def revoke(work: UnitOfWork, invitation_id: int) -> None:
+    """Take an invitation back; mail that has not left stays here. BadData("invitation_over") once it was used."""
+    old = _held(work, invitation_id)
+    if old.used_at is not None:
+        raise BadData("invitation_over")
+    _take_back(work, old)
+
+
+def opened(work: UnitOfWork, token: str) -> StaffInvitation:
+    """The invitation behind a link; looking uses nothing up. NotFound("link"), CodeExpired("used" | "revoked" |
+    "expired").
+    """
+    row = work.session.scalar(select(StaffInvitation).where(StaffInvitation.fingerprint == _fingerprint(work, token)))
+    if row is None:
+        raise NotFound("link")
+    state = row.state(work.now)
+    if state != "open":
+        raise CodeExpired(state)
+    return row
+
+
+def accept(work: UnitOfWork, token: str, password: str, device: str) -> staff_accounts.SignIn:
+    """Make the account with the person's own password and sign them in. Failures of ``opened``; BadData("staff",
+    fields={"password": ...}) for a weak one, after which the link still works.
+    """
+    row = opened(work, token)
+    work.lock(row)
+    if row.state(work.now) != "open":
+        raise CodeExpired(row.state(work.now))
+    if weak := weakness(password, row.email):
+        raise BadData("staff", fields={"password": weak})
+    phone = work.vault.open(row.phone_sealed) if row.phone_sealed else ""
+    staff = staff_accounts.add_staff(
+        work, row.email, row.name, row.role, row.language, password, phone, own_password=True
+    )
+    work.session.flush()
+    row.used_at, row.staff_id = work.now, staff.id
+    work.actor = Actor("staff", staff.id, staff.role, staff.name)
+    work.record("staff.invitation_used", row, new={"role": row.role})
+    return staff_accounts.begin(work, staff, device)
+
+
+def recent_invitations(work: UnitOfWork) -> Sequence[Invited]:
+    """The invitations of the last 90 days, the newest first."""
+    query = (
+        select(StaffInvitation, Staff.name, Message)
+        .join(Staff, Staff.id == StaffInvitation.made_by)
+        .outerjoin(Message, Message.dedupe_key == literal(PREFIX).concat(cast(StaffInvitation.id, String)))
+        .where(StaffInvitation.made_at > work.now - timedelta(days=90))
+        .order_by(StaffInvitation.id.desc())
+    )
+    return [
+        Invited(
+            row.id,
+            row.name,
+            row.email,
+            row.role,
+            by,
+            row.made_at,
+            row.expires_at,
+            row.state(work.now),
+            message.status if message else "",
+        )
+        for row, by, message in work.session.execute(query)
+    ]
+
+
+def _send(
+    work: UnitOfWork, email: str, name: str, role: str, language: str, phone_sealed: str | None
+) -> StaffInvitation:
+    token = secrets.token_urlsafe(24)
+    row = StaffInvitation(
+        email=email,
+        name=name,
+        role=role,
+        language=language,
+        phone_sealed=phone_sealed,
+        fingerprint=_fingerprint(work, token),
+        made_at=work.now,
+        made_by=work.actor.id,
+        expires_at=work.now + LASTS,
+    )
+    work.session.add(row)
+    work.record("staff.invited", row, new={"role": role})
+    params = {"link": f"{work.config.base_url}/staff/invitation/{token}"}
+    rendered = message_templates.render(
+        "staff_invitation", language, params, work.house.catalogs, env_banner=not work.config.production
+    )
+    outbox.queue(
+        work,
+        outbox.MessageDraft(
+            dedupe_key=f"{PREFIX}{row.id}",
+            channel="email",
+            template="staff_invitation",
+            params=params,
+            language=language,
+            address=email,
+            subject=rendered.subject,
+            body=rendered.text,
+            repeat="prefer_silence",
+            not_after=row.expires_at,
+        ),
+    )
+    return row
+
+
+def _open(work: UnitOfWork, email: str) -> list[StaffInvitation]:
+    found = work.session.scalars(select(StaffInvitation).where(StaffInvitation.email == email))
+    return [row for row in found if row.state(work.now) == "open"]
+
+
+def _held(work: UnitOfWork, invitation_id: int) -> StaffInvitation:
+    row = work.session.get(StaffInvitation, invitation_id)
+    if row is None:
+        raise NotFound("invitation")
+    work.lock(row)
+    return row
+
+
+def _take_back(work: UnitOfWork, row: StaffInvitation) -> None:
+    if row.revoked_at is None:
+        row.revoked_at = work.now
+        work.record("staff.invitation_revoked", row, old={"role": row.role})
+    outbox.drop(work, Message.dedupe_key == f"{PREFIX}{row.id}", "not_wanted")
+
+
+def _fingerprint(work: UnitOfWork, token: str) -> str:
+    return work.vault.fingerprint(f"staff_invitation:{token}")

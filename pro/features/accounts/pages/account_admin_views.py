@@ -1,0 +1,171 @@
+"""Accounts, for administrators: the list, invitations, one account, and what changed. No participant is ever shown."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from pro.errors import BadData, NotAllowed
+from pro.features.accounts import account_admin, invitations, staff_accounts
+from pro.features.accounts.pages.forms import AccountForm, AccountReasonForm, InviteForm, PhoneForm, RoleForm
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.web import request_context
+from pro.web.notices import notify
+
+pages = Blueprint("people", __name__, url_prefix="/people")
+
+
+@pages.get("", endpoint="everyone")
+@needs("manage_staff")
+def show_accounts(staff: SignedInStaff) -> ResponseReturnValue:
+    """Every account and invitation."""
+    work = request_context.work()
+    invited = invitations.recent_invitations(work)
+    return render_template("accounts/people.html", accounts=account_admin.all_accounts(work), invited=invited)
+
+
+@pages.post("", endpoint="act")
+@needs("manage_staff")
+def act_on_invitation(staff: SignedInStaff) -> ResponseReturnValue:
+    """Send an invitation again, or take it back."""
+    number = _number(request.form.get("invitation", ""))
+    try:
+        if request.form.get("do") == "resend":
+            invitations.resend(request_context.work(), number)
+            notify("invited")
+        elif request.form.get("do") == "revoke":
+            invitations.revoke(request_context.work(), number)
+            notify("invitation_revoked")
+        else:
+            raise BadData("unknown_act")
+    except BadData as bad:
+        if bad.why != "invitation_over":
+            raise
+        notify("invitation_over")
+    return redirect(url_for("staff.people.everyone"), code=303)
+
+
+@pages.get("/new", endpoint="new")
+@needs("manage_staff")
+def new_invitation(staff: SignedInStaff) -> ResponseReturnValue:
+    """Asks whom to invite."""
+    return render_template("accounts/invite.html", form=InviteForm(formdata=None))
+
+
+@pages.post("/new")
+@needs("manage_staff")
+def invite(staff: SignedInStaff) -> ResponseReturnValue:
+    """Invite somebody by mail."""
+    form = InviteForm()
+    chosen = form.validate_on_submit()
+    try:
+        if chosen:
+            given = (form.email.data, form.name.data, form.role.data, form.language.data, form.phone.data)
+            invitations.invite(request_context.work(), *(text or "" for text in given))
+            notify("invited")
+            return redirect(url_for("staff.people.everyone"), code=303)
+        rest = (form.role.data or "", form.language.data or "", form.phone.data or "")
+        form.refuse(
+            staff_accounts.wrong_fields(request_context.work(), form.email.data or "", form.name.data or "", *rest)
+        )
+    except BadData as bad:
+        form.refuse(bad.details["fields"])
+    return render_template("accounts/invite.html", form=form), 400
+
+
+@pages.get("/changes")
+@needs("manage_staff")
+def changes(staff: SignedInStaff) -> ResponseReturnValue:
+    """The last changes of rights."""
+    return render_template("accounts/people_changes.html", changes=account_admin.changes(request_context.work()))
+
+
+@pages.get("/<int(max=2147483647):staff_id>", endpoint="one")
+@needs("manage_staff")
+def show_account(staff: SignedInStaff, staff_id: int) -> ResponseReturnValue:
+    """One account: role, phone, second factor, sessions."""
+    return _page(staff_id)
+
+
+@pages.post("/<int(max=2147483647):staff_id>", endpoint="change")
+@needs("manage_staff")
+def change_account(staff: SignedInStaff, staff_id: int) -> ResponseReturnValue:
+    """Change one account."""
+    act = request.form.get("do", "")
+    forms: dict[str, type[AccountForm]] = {
+        "role": RoleForm,
+        "phone": PhoneForm,
+        "close": AccountReasonForm,
+        "reopen": AccountReasonForm,
+        "factor": AccountReasonForm,
+        "end": AccountForm,
+        "end_all": AccountForm,
+    }
+    if act not in forms:
+        raise BadData("unknown_act")
+    account_admin.account_row(request_context.work(), staff_id)
+    form = forms[act]()
+    try:
+        done = _change(staff_id, act, form)
+    except BadData as bad:
+        if bad.why != "people":
+            raise
+        form.refuse(bad.details["fields"])
+        return _page(staff_id, act, form, 400)
+    except NotAllowed as refused:
+        if refused.why not in ("own_account", "last_administrator"):
+            raise
+        notify(refused.why)
+    else:
+        notify(done)
+    return redirect(url_for("staff.people.one", staff_id=staff_id), code=303)
+
+
+def _change(staff_id: int, act: str, form: AccountForm) -> str:
+    """Do ``act``; the sentence that says so, or that there was nothing to do."""
+    work = request_context.work()
+    reason = form.reason.data or "" if isinstance(form, RoleForm | AccountReasonForm) else ""
+    if isinstance(form, RoleForm):
+        account_admin.change_role(work, staff_id, form.role.data or "", reason)
+        return "role_changed"
+    if isinstance(form, PhoneForm):
+        account_admin.set_phone(work, staff_id, form.phone.data or "")
+        return "phone_set"
+    if act == "close":
+        return "account_closed" if account_admin.close(work, staff_id, reason) else "unchanged"
+    if act == "reopen":
+        return "account_reopened" if account_admin.reopen(work, staff_id, reason) else "unchanged"
+    if act == "factor":
+        return "factor_reset" if account_admin.reset_factor(work, staff_id, reason) else "unchanged"
+    if act == "end":
+        done = staff_accounts.end_session(work, staff_id, _number(request.form.get("session", "")))
+        return "session_ended" if done else "unchanged"
+    staff_accounts.end_sessions(work, staff_id)
+    return "sessions_ended"
+
+
+def _page(staff_id: int, act: str = "", form: AccountForm | None = None, status: int = 200) -> ResponseReturnValue:
+    """One account. ``form``: what was refused under ``act``; the other forms of the page are empty."""
+    account, phone = account_admin.account_row(request_context.work(), staff_id)
+    forms: dict[str, AccountForm] = {
+        "role": RoleForm(formdata=None, role=account.role),
+        "phone": PhoneForm(formdata=None, phone=phone),
+        "close": AccountReasonForm(formdata=None),
+        "reopen": AccountReasonForm(formdata=None),
+        "factor": AccountReasonForm(formdata=None),
+    }
+    if form is not None:
+        forms[act] = form
+    for name, one in forms.items():
+        # Several forms of this page ask for a reason; each label belongs to its own field.
+        if isinstance(one, RoleForm | AccountReasonForm):
+            one.reason.id = f"{name}-reason"
+    sessions = account_admin.sessions(request_context.work(), staff_id)
+    page = render_template("accounts/person.html", account=account, forms=forms, wrong=form, act=act, sessions=sessions)
+    return page, status
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise BadData("unknown_act")
+    return int(text)

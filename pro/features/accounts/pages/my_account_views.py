@@ -1,0 +1,196 @@
+"""One's own account: password, second factor, sessions; and the table of rights, which everybody may read."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from pro.errors import BadData
+from pro.exports import qr_code
+from pro.features.accounts import account_admin, second_factor, signatures, staff_accounts
+from pro.features.accounts.pages import login_step_views, page_guard
+from pro.features.accounts.pages.forms import ConfirmForm, NewFactorForm, PasswordForm
+from pro.features.accounts.pages.labels import RIGHTS
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.accounts.second_factor import FactorOffer
+from pro.features.accounts.signatures import Refusal
+from pro.web import request_context
+from pro.web.notices import notify
+
+pages = Blueprint("me", __name__)
+
+
+@pages.get("/me", endpoint="show")
+@needs("own_account")
+def show_my_account(staff: SignedInStaff) -> ResponseReturnValue:
+    """Who is signed in where, and how well the account is guarded."""
+    return _page(staff, ConfirmForm(formdata=None))
+
+
+@pages.post("/me", endpoint="act")
+@needs("own_account")
+def act_on_my_account(staff: SignedInStaff) -> ResponseReturnValue:
+    """End one session, end all others, or make new recovery codes."""
+    work, do, number = request_context.work(), request.form.get("do", ""), request.form.get("session", "")
+    if do == "end_others":
+        staff_accounts.end_sessions(work, staff.id, but=page_guard.entry().session.id)
+        notify("sessions_ended")
+    elif do == "end" and number.isascii() and number.isdigit() and len(number) < 10:
+        staff_accounts.end_session(work, staff.id, int(number))
+        notify("session_ended")
+    elif do == "codes":
+        return _fresh_codes(staff)
+    else:
+        raise BadData("unknown_act")
+    return redirect(url_for("staff.me.show"), code=303)
+
+
+@pages.get("/me/here")
+@needs("own_account")
+def left(staff: SignedInStaff) -> ResponseReturnValue:
+    """How many seconds this session has left: the warning asks, with the header of a page that refreshes itself."""
+    return {"left": _seconds()}
+
+
+@pages.post("/me/here")
+@needs("own_account")
+def here(staff: SignedInStaff) -> ResponseReturnValue:
+    """Somebody is still there: the session goes on."""
+    page_guard.entry().session.seen_at = request_context.work().now
+    return {"left": _seconds()}
+
+
+@pages.get("/me/password")
+@needs("own_account", during="password")
+def password(staff: SignedInStaff) -> ResponseReturnValue:
+    """Asks for a new password."""
+    return _password_page(PasswordForm(formdata=None))
+
+
+@pages.post("/me/password")
+@needs("own_account", during="password")
+def change_password(staff: SignedInStaff) -> ResponseReturnValue:
+    """Change the password; every other session ends."""
+    if "new" not in request.form:  # posted on from the sign-in, with what is kept
+        return _password_page(PasswordForm(formdata=None))
+    form = PasswordForm()
+    if not form.validate_on_submit():
+        return _password_page(form, 400)
+    first = page_guard.step() == "password"
+    try:
+        refused = staff_accounts.change_password(
+            request_context.work(), page_guard.entry(), form.old.data, form.new.data
+        )
+    except BadData as bad:
+        form.refuse(bad.details["fields"])
+        return _password_page(form, 400)
+    if refused:
+        form.refuse({"old": f"password_{refused.why}"})
+        return _password_page(form, 429 if refused.why == "locked" else 400)
+    notify("password_changed")
+    if first:
+        return login_step_views.onward(page_guard.entry())
+    return redirect(url_for("staff.me.show"), code=303)
+
+
+@pages.get("/me/second-factor")
+@needs("own_account", during="factor")
+def factor(staff: SignedInStaff) -> ResponseReturnValue:
+    """Shows the QR code for a phone. Nothing is kept until the phone has proven itself."""
+    account = page_guard.entry().staff
+    return _factor_page(staff, NewFactorForm(formdata=None), second_factor.offer(request_context.work(), account))
+
+
+@pages.post("/me/second-factor")
+@needs("own_account", during="factor")
+def set_factor(staff: SignedInStaff) -> ResponseReturnValue:
+    """Take the phone if its first code is right, and show the recovery codes, once."""
+    account = page_guard.entry().staff
+    offered = second_factor.offered(request_context.work(), account, request.form.get("sealed", ""))
+    if offered is None:  # posted on from the sign-in, or the page lay open for too long
+        form = NewFactorForm(formdata=None)
+        return _factor_page(
+            staff, form, second_factor.offer(request_context.work(), account), old="sealed" in request.form
+        )
+    form = NewFactorForm()
+    if not form.validate_on_submit():
+        return _factor_page(staff, form, offered, 400)
+    if account.otp_sealed is not None:
+        confirmed = signatures.confirm(request_context.work(), form.password.data or "")
+        if isinstance(confirmed, Refusal):
+            form.refuse({"password": f"password_{confirmed.why}"})
+            return _factor_page(staff, form, offered, 429 if confirmed.why == "locked" else 400)
+    codes = second_factor.set_up(request_context.work(), page_guard.entry(), offered, form.code.data)
+    if isinstance(codes, Refusal):
+        form.refuse({"code": f"code_{codes.why}"})
+        return _factor_page(staff, form, offered, 429 if codes.why == "locked" else 400)
+    return _codes_page(codes, page_guard.landing(staff.role, page_guard.own_path(request.args.get("next"))))
+
+
+@pages.get("/rights")
+@needs("own_account")
+def rights(staff: SignedInStaff) -> ResponseReturnValue:
+    """Which role may do what."""
+    return render_template(
+        "accounts/rights.html", rights=RIGHTS, roles=list(staff_accounts.RIGHTS), allowed=staff_accounts.RIGHTS
+    )
+
+
+def _fresh_codes(staff: SignedInStaff) -> ResponseReturnValue:
+    form = ConfirmForm()
+    if not form.validate_on_submit():
+        return _page(staff, form, 400)
+    codes = second_factor.fresh_codes(request_context.work(), staff.id, form.password.data)
+    if isinstance(codes, Refusal):
+        form.refuse({"password": f"password_{codes.why}"})
+        return _page(staff, form, 429 if codes.why == "locked" else 400)
+    return _codes_page(codes, url_for("staff.me.show"))
+
+
+def _page(staff: SignedInStaff, form: ConfirmForm, status: int = 200) -> ResponseReturnValue:
+    work = request_context.work()
+    account = page_guard.entry().staff
+    page = render_template(
+        "accounts/me.html",
+        account=account,
+        sessions=account_admin.sessions(work, staff.id, page_guard.entry().session.id),
+        codes_left=second_factor.codes_left(work, staff.id),
+        required=staff_accounts.factor_required(work, staff.role),
+        form=form,
+    )
+    return page, status
+
+
+def _password_page(form: PasswordForm, status: int = 200) -> ResponseReturnValue:
+    target = page_guard.own_path(request.args.get("next"))
+    return render_template(
+        "accounts/password.html", form=form, first=page_guard.step() == "password", target=target
+    ), status
+
+
+def _factor_page(
+    staff: SignedInStaff, form: NewFactorForm, offer: FactorOffer, status: int = 200, *, old: bool = False
+) -> ResponseReturnValue:
+    account = page_guard.entry().staff
+    form.code.data = ""
+    page = render_template(
+        "accounts/factor.html",
+        form=form,
+        offer=offer,
+        drawing=Markup(qr_code.svg(offer.uri)),  # noqa: S704  drawn by us, from letters that are part of no markup
+        again=account.otp_sealed is not None,
+        first=page_guard.step() == "factor",
+        old=old,
+        target=page_guard.own_path(request.args.get("next")),
+    )
+    return page, status
+
+
+def _codes_page(codes: tuple[str, ...], target: str) -> ResponseReturnValue:
+    return render_template("accounts/recovery_codes.html", codes=codes, target=target)
+
+
+def _seconds() -> int:
+    work = request_context.work()
+    return int((staff_accounts.ends_at(work, page_guard.entry().session) - work.now).total_seconds())

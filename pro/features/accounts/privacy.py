@@ -1,0 +1,22 @@
+"""What people typed, as whoever looks may see it: words can hold a name, and a number or an address of somebody."""
+
+from __future__ import annotations
+
+from pro.app_context import UnitOfWork
+from pro.core.text import contact_masking
+from pro.features.accounts import staff_accounts
+
+
+def words(work: UnitOfWork, text: str, language: str) -> str:
+    """What a participant wrote, or staff wrote about one: whole for those who may see identities, else a sentence.
+
+    No machine finds every name. "" stays "".
+    """
+    if not text or staff_accounts.may(work.actor.role, "see_identity"):
+        return text
+    return work.house.catalogs.translator(language).gettext("[hidden from your role: it may hold a name]")
+
+
+def reason(work: UnitOfWork, text: str) -> str:
+    """What staff typed where the page asks for no names: numbers and addresses are covered for everybody else."""
+    return text if staff_accounts.may(work.actor.role, "see_identity") else contact_masking.covered(text)

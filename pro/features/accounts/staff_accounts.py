@@ -1,0 +1,294 @@
+"""Accounts, rights, and sessions that can be ended on the server."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, select
+
+from pro.app_context import Actor, UnitOfWork
+from pro.errors import BadData, SignInNeeded
+from pro.features.accounts import attempt_limits, signatures
+from pro.features.accounts.passwords import hash_secret, matches, weakness
+from pro.features.accounts.phone_numbers import e164
+from pro.models import ROLES, Staff, StaffSession
+
+# As browsers check it, and with no letter that needs a mail server of a newer kind.
+EMAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)*", re.ASCII | re.IGNORECASE)
+EMAIL_AT_MOST, NAME_AT_MOST = 254, 128
+ACCOUNT_TRIES = 5
+ADDRESS_TRIES = 30
+SESSION_HOURS = 12
+# A sign-in that stopped before the code is worth a password to whoever finds the browser.
+UNPROVEN = timedelta(minutes=10)
+# Seen at most this often, so that looking at pages costs no write.
+TOUCH = timedelta(minutes=1)
+
+_OWN = {"own_account"}
+_READ = _OWN | {"see_board", "see_alert", "see_participants", "see_dates", "see_answers", "see_roster", "see_drill"}
+_READ |= {"see_inbox", "see_events", "see_ulcers", "see_cohort"}
+_ACT = {"acknowledge", "note", "see_identity", "confirm_drill", "log_call", "enter_answers", "check_answers"} | {
+    "set_dates",
+    "set_reason",
+    "reply_text",
+    "record_consent",
+    "assign_text",
+    "take_over",
+    "record_endoscopy",
+}
+_RUN = {"enrol", "send_form", "make_card", "edit_roster", "simulate"}
+_AUDIT = {"see_audit", "export_audit"}
+RIGHTS: Mapping[str, frozenset[str]] = {
+    "coordinator": frozenset(_READ | _ACT | _RUN | {"see_audit", "ask_correction", "report_event"}),
+    # Only a physician grades; whoever grades or nurses may end an alert that was graded.
+    "investigator": frozenset(
+        _READ
+        | _ACT
+        | _RUN
+        | _AUDIT
+        | {"decide", "decide_correction", "freeze", "assess", "close_alert", "mark_stable", "report_event"}
+    ),
+    "nurse": frozenset(_READ | _ACT | {"send_form", "make_card", "ask_correction", "close_alert", "mark_stable"}),
+    "monitor": frozenset(_READ | _AUDIT),
+    "statistician": frozenset(
+        _OWN | {"see_participants", "see_dates", "see_answers", "see_events", "see_ulcers", "see_cohort"}
+    ),
+    "administrator": frozenset(_OWN | {"see_roster", "edit_roster", "see_drill", "see_audit", "manage_staff"}),
+}
+# Whoever may do one of these signs in with a code as well where the settings ask for it: who sees identities, and who
+# could let others in.
+GUARDED = ("see_identity", "manage_staff")
+
+
+@dataclass(frozen=True, slots=True)
+class StaffLogin:
+    """Somebody who came in, and the session by which they did; what it still asks for is ``pending``."""
+
+    staff: Staff
+    session: StaffSession
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """What came of a sign-in. Returned, not raised, because a failed try must be kept."""
+
+    staff: Staff | None = None
+    secret: str | None = None
+    entry: StaffLogin | None = None
+    why: str = ""
+    locked_until: datetime | None = None
+
+
+def may(role: str, right: str) -> bool:
+    """True if ``role`` has ``right``."""
+    return right in RIGHTS.get(role, frozenset())
+
+
+def factor_required(work: UnitOfWork, role: str) -> bool:
+    """True if ``role`` must sign in with a code as well."""
+    return work.config.second_factor and any(may(role, right) for right in GUARDED)
+
+
+def wrong_fields(work: UnitOfWork, email: str, name: str, role: str, language: str, phone: str) -> dict[str, str]:
+    """field -> why no account can be made of these: taken, email_invalid, empty, too_long, unknown, phone_invalid."""
+    email = email.strip().lower()
+    taken = work.session.scalar(select(Staff.id).where(Staff.email == email))
+    shaped = EMAIL.fullmatch(email) and len(email) <= EMAIL_AT_MOST
+    fields = {
+        "email": "taken" if taken else ("" if shaped else "email_invalid"),
+        "name": "empty" if not name.strip() else ("too_long" if len(name.strip()) > NAME_AT_MOST else ""),
+        "role": "" if role in ROLES else "unknown",
+        "language": "" if language in work.catalogue.languages else "unknown",
+        "phone": "" if e164(phone) is not None else "phone_invalid",
+    }
+    return {field: why for field, why in fields.items() if why}
+
+
+def add_staff(
+    work: UnitOfWork,
+    email: str,
+    name: str,
+    role: str,
+    language: str,
+    password: str,
+    phone: str = "",
+    *,
+    own_password: bool = False,
+) -> Staff:
+    """A new account. BadData("staff", fields=...) for a known address, an unknown role, a weak password, a phone
+    number that cannot be one. ``phone``: where the ladder's texts go; may be empty. ``own_password``: the person chose
+    it; otherwise it must be changed at the first sign-in.
+    """
+    email = email.strip().lower()
+    wrong = wrong_fields(work, email, name, role, language, phone)
+    if weak := weakness(password, email):
+        wrong["password"] = weak
+    if wrong:
+        raise BadData("staff", fields=wrong)
+    number = e164(phone)
+    staff = Staff(
+        email=email,
+        name=name.strip(),
+        role=role,
+        language=language,
+        password_hash=hash_secret(password),
+        phone_sealed=work.vault.seal(number) if number else None,
+        made_at=work.now,
+        password_changed_at=work.now if own_password else None,
+    )
+    work.session.add(staff)
+    work.record("staff.added", staff, new={"role": role})
+    return staff
+
+
+def administrators(work: UnitOfWork) -> frozenset[int]:
+    """Who can manage accounts now, held, always in the same order: two who change accounts take turns."""
+    query = select(Staff.id).where(Staff.role == "administrator", Staff.disabled_at.is_(None)).order_by(Staff.id)
+    return frozenset(work.session.scalars(query.with_for_update(key_share=True)))
+
+
+def number_of(work: UnitOfWork, email: str) -> int | None:
+    """The number of the account with this address; None if there is none."""
+    return work.session.scalar(select(Staff.id).where(Staff.email == email.strip().lower()))
+
+
+def sign_in(work: UnitOfWork, email: str, password: str, address: str, device: str = "") -> SignIn:
+    """A session for the right password; it can do nothing until ``pending`` says "". Five wrong ones in a row from one
+    address lock the account there for 15 minutes, thirty the address itself. ``device``: phone, tablet or computer.
+    """
+    email = email.strip().lower()
+    # By account and address together: whoever knows the nurse's e-mail must not be able to keep her out.
+    both = f"account:{email}:{address}"
+    for key, limit in ((both, ACCOUNT_TRIES), (f"address:{address}", ADDRESS_TRIES)):
+        allowed = attempt_limits.allowance(work, "password", key, limit)
+        if allowed.until:
+            return SignIn(why="locked", locked_until=allowed.until)
+    staff = work.session.scalar(select(Staff).where(Staff.email == email))
+    if not matches(staff.password_hash if staff else None, password) or staff is None:
+        attempt_limits.failed(work, "password", both)
+        attempt_limits.failed(work, "password", f"address:{address}")
+        if staff:
+            work.record("staff.sign_in_failed", staff)
+        left = attempt_limits.allowance(work, "password", both, ACCOUNT_TRIES)
+        return SignIn(why="locked" if left.until else "wrong", locked_until=left.until)
+    if staff.disabled_at is not None:
+        return SignIn(why="disabled")
+    attempt_limits.forgive(work, "password", both)
+    return begin(work, staff, device)
+
+
+def begin(work: UnitOfWork, staff: Staff, device: str) -> SignIn:
+    """A session for ``staff``, who has just proven who they are by a password."""
+    secret = secrets.token_urlsafe(24)
+    session = StaffSession(
+        staff_id=staff.id,
+        fingerprint=_fingerprint(work, secret),
+        made_at=work.now,
+        seen_at=work.now,
+        proven_at=None if staff.otp_sealed else work.now,
+        device=device,
+    )
+    work.session.add(session)
+    work.actor = Actor("staff", staff.id, staff.role, staff.name)
+    work.record("staff.password_given" if staff.otp_sealed else "staff.signed_in", staff)
+    return SignIn(staff=staff, secret=secret, entry=StaffLogin(staff, session))
+
+
+def session(work: UnitOfWork, secret: str | None, *, touch: bool = True) -> tuple[Staff, StaffSession]:
+    """The person behind a cookie. SignInNeeded("none" | "ended" | "role" | "idle", staff_id=...); "role": rights were
+    changed. ``touch``: a person came, not a timer.
+    """
+    if not secret:
+        raise SignInNeeded("none")
+    query = (
+        select(Staff, StaffSession)
+        .join(StaffSession, StaffSession.staff_id == Staff.id)
+        .where(StaffSession.fingerprint == _fingerprint(work, secret))
+    )
+    row = work.session.execute(query).one_or_none()
+    if row is None:
+        raise SignInNeeded("none")
+    staff, found = row
+    if found.ended_at is not None or staff.disabled_at is not None:
+        raise SignInNeeded("role" if found.ended_why == "role" else "ended", staff_id=staff.id)
+    if work.now - found.made_at > timedelta(hours=SESSION_HOURS):
+        raise SignInNeeded("ended", staff_id=staff.id)
+    if work.now - found.seen_at > _idle(work, found):
+        raise SignInNeeded("idle", staff_id=staff.id)
+    if touch and work.now - found.seen_at > TOUCH:
+        found.seen_at = work.now
+    return staff, found
+
+
+def ends_at(work: UnitOfWork, found: StaffSession) -> datetime:
+    """When this session ends if nobody takes another step."""
+    return min(found.seen_at + _idle(work, found), found.made_at + timedelta(hours=SESSION_HOURS))
+
+
+def pending(work: UnitOfWork, entry: StaffLogin) -> str:
+    """What has to come before anything else: "code", "password" (of one's own), "factor" (its setting up), or ""."""
+    staff = entry.staff
+    if entry.session.proven_at is None:
+        return "code"
+    if staff.password_changed_at is None:
+        return "password"
+    return "factor" if staff.otp_sealed is None and factor_required(work, staff.role) else ""
+
+
+def change_password(work: UnitOfWork, entry: StaffLogin, old: str, new: str) -> signatures.Refusal | None:
+    """Set a new password for whoever acts, and end their other sessions; None if it is done. BadData("staff",
+    fields={"new": ...}) for one that is weak or the same; nothing was tried then.
+    """
+    staff = entry.staff
+    weak = weakness(new, staff.email) or ("password_same" if new == old else "")
+    if weak:
+        raise BadData("staff", fields={"new": weak})
+    confirmed = signatures.confirm(work, old)
+    if isinstance(confirmed, signatures.Refusal):
+        return confirmed
+    staff.password_hash = hash_secret(new)
+    staff.password_changed_at = work.now
+    work.record("staff.password_changed", staff)
+    end_sessions(work, staff.id, "password", but=entry.session.id)
+    return None
+
+
+def sign_out(work: UnitOfWork, secret: str) -> None:
+    """End this session on the server."""
+    _end(work, "signed_out", StaffSession.fingerprint == _fingerprint(work, secret))
+
+
+def end_session(work: UnitOfWork, staff_id: int, session_id: int) -> bool:
+    """End one session of a person; False if it had ended already."""
+    return _end(work, "elsewhere", StaffSession.staff_id == staff_id, StaffSession.id == session_id) > 0
+
+
+def end_sessions(work: UnitOfWork, staff_id: int, why: str = "elsewhere", *, but: int = 0) -> int:
+    """End every session of a person except number ``but``; how many. ``why``: as in StaffSession."""
+    return _end(work, why, StaffSession.staff_id == staff_id, StaffSession.id != but)
+
+
+def _end(work: UnitOfWork, why: str, *which: ColumnElement[bool]) -> int:
+    ended = list(work.session.scalars(select(StaffSession).where(*which, StaffSession.ended_at.is_(None))))
+    for found in ended:
+        found.ended_at, found.ended_why = work.now, why
+        work.record("staff.signed_out", found)
+    return len(ended)
+
+
+def _idle(work: UnitOfWork, found: StaffSession) -> timedelta:
+    idle = timedelta(minutes=work.config.staff_idle_minutes)
+    return idle if found.proven_at else min(idle, UNPROVEN)
+
+
+def _fingerprint(work: UnitOfWork, secret: str) -> str:
+    return work.vault.fingerprint(f"staff:{secret}")
+
+
+def staff_names(work: UnitOfWork) -> dict[int, str]:
+    """id -> name of everybody who has or had an account."""
+    return {person.id: person.name for person in work.session.scalars(select(Staff))}

@@ -1,0 +1,269 @@
+"""Adverse events: a clinician judges, signs, and grades again; a serious one is passed on in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import func, select
+
+from pro.app_context import UnitOfWork
+from pro.core.clinical.adverse_events import Term
+from pro.errors import BadData, NotFound
+from pro.features.accounts import signatures
+from pro.features.accounts.signatures import Confirmed
+from pro.features.participants.treatment_dates import local_date
+from pro.models import ATTRIBUTIONS, NO_EVENT, AdverseEvent, Grading, Participant, Staff
+
+TEXT_LENGTH = 4000
+NAME_LENGTH = 200
+DEATH = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a clinician says. ``event_id``: an event that is known already gets a new grade from ``from_on`` on.
+
+    ``term``, ``other_term`` and ``onset_on`` are of a new event. ``none_reason``: one of NO_EVENT, there is none; then
+    ``action`` says more about that.
+    """
+
+    term: str = ""
+    other_term: str = ""
+    onset_on: date | None = None
+    grade: int | None = None
+    attribution: tuple[str, ...] = ()
+    serious: bool | None = None
+    known_at: datetime | None = None
+    action: str = ""
+    event_id: int | None = None
+    from_on: date | None = None
+    none_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """``done``, or what somebody else had judged of this participant meanwhile: ``name``, ``at``; nothing was kept."""
+
+    done: bool
+    event_id: int | None = None
+    name: str = ""
+    at: datetime | None = None
+
+
+def newest_grading(work: UnitOfWork, participant_id: int) -> int:
+    """The number of a participant's newest grading, 0 for none: a page that is posted says what it showed."""
+    query = select(func.max(Grading.id)).where(Grading.participant_id == participant_id)
+    return work.session.scalar(query) or 0
+
+
+def ongoing(work: UnitOfWork, participant_id: int) -> list[AdverseEvent]:
+    """The events of a participant that have not ended, the oldest first."""
+    query = select(AdverseEvent).where(AdverseEvent.participant_id == participant_id, AdverseEvent.ended_on.is_(None))
+    return list(work.session.scalars(query.order_by(AdverseEvent.id)))
+
+
+def judgement_problems(work: UnitOfWork, participant: Participant, said: Judgement) -> dict[str, str]:
+    """field -> why it cannot be taken. Empty: it can."""
+    if said.none_reason:
+        fields = {"none_reason": "" if said.none_reason in NO_EVENT else "unknown"}
+        if said.none_reason == "other" and not said.action.strip():
+            fields["action"] = "none_text"
+    else:
+        fields = _about_event(work, participant, said) | _about_grade(work, said)
+    if len(said.action) > TEXT_LENGTH:
+        fields["action"] = "action_too_long"
+    return {name: why for name, why in fields.items() if why}
+
+
+def judge(
+    work: UnitOfWork, confirmed: Confirmed, participant: Participant, said: Judgement, *, seen: int, source: str = ""
+) -> Judged:
+    """Keep and sign a judgement. ``seen``: ``newest`` as the page showed it; ``source``: the alerts that are judged.
+
+    BadData("judgement", fields=...) as ``problems``.
+    """
+    work.lock(participant)
+    wrong = judgement_problems(work, participant, said)
+    if wrong:
+        raise BadData("judgement", fields=wrong)
+    if newest_grading(work, participant.id) != seen:
+        return _meanwhile(work, participant, said, source)
+    event = None if said.none_reason else _event(work, participant, said, source)
+    row = Grading(
+        participant_id=participant.id,
+        adverse_event_id=event.id if event else None,
+        source=source,
+        at=work.now,
+        staff_id=confirmed.staff_id,
+        **_values(said, event),
+    )
+    work.session.add(row)
+    work.session.flush()
+    signatures.sign(work, confirmed, "assessed", row, content(row, event), participant_id=participant.id)
+    new = {"grade": row.grade, "serious": row.serious, "none": row.none_reason, "event": row.adverse_event_id}
+    work.record("grading.signed", row, participant_id=participant.id, new=new)
+    return Judged(True, row.adverse_event_id)
+
+
+def content(row: Grading, event: AdverseEvent | None) -> dict[str, Any]:
+    """What the signature of a grading stands for."""
+    return {
+        "participant": row.participant_id,
+        "source": row.source,
+        "event": row.adverse_event_id,
+        "terms": event.terms if event else "",
+        "term": event.term if event else "",
+        "other_term": event.other_term if event else "",
+        "onset": event.onset_on.isoformat() if event else None,
+        "grade": row.grade,
+        "from": row.from_on.isoformat() if row.from_on else None,
+        "attribution": sorted(row.attribution),
+        "serious": row.serious,
+        "known_at": row.known_at.astimezone(UTC).isoformat() if row.known_at else None,
+        "action": row.action,
+        "none_reason": row.none_reason,
+    }
+
+
+def end(work: UnitOfWork, event_id: int, on: date | None) -> bool:
+    """An event ended; False if somebody had said so before. BadData("event", fields=...) for a day that cannot be."""
+    event = _get(work, event_id)
+    work.lock(event)
+    if event.ended_on is not None:
+        return False
+    person = work.session.get_one(Participant, event.participant_id)
+    last = work.session.scalar(select(func.max(Grading.from_on)).where(Grading.adverse_event_id == event.id))
+    why = "date_needed" if on is None else ""
+    if on is not None and on > local_date(work.now, person.time_zone):
+        why = "day_in_future"
+    elif on is not None and on < max(event.onset_on, last or event.onset_on):
+        why = "end_before"
+    if why or on is None:
+        raise BadData("event", fields={"ended_on": why})
+    event.ended_on = on
+    work.record("adverse_event.ended", event, participant_id=event.participant_id, new={"on": on.isoformat()})
+    return True
+
+
+def report(work: UnitOfWork, event_id: int) -> bool:
+    """A serious event was passed on as the protocol demands; False if somebody had said so, or it is not serious."""
+    event = _get(work, event_id)
+    work.lock(event)
+    query = select(Grading.id).where(Grading.adverse_event_id == event.id, Grading.serious.is_(True)).limit(1)
+    if event.reported_at is not None or work.session.scalar(query) is None:
+        return False
+    event.reported_at, event.reported_by = work.now, work.actor.id
+    work.record("adverse_event.reported", event, participant_id=event.participant_id)
+    return True
+
+
+def _get(work: UnitOfWork, event_id: int) -> AdverseEvent:
+    event = work.session.get(AdverseEvent, event_id)
+    if event is None:
+        raise NotFound("adverse_event")
+    return event
+
+
+def _term(work: UnitOfWork, said: Judgement) -> Term | None:
+    event = work.session.get(AdverseEvent, said.event_id) if said.event_id else None
+    return work.catalogue.terms.terms.get(event.term if event else said.term)
+
+
+def _about_event(work: UnitOfWork, participant: Participant, said: Judgement) -> dict[str, str]:
+    today = local_date(work.now, participant.time_zone)
+    term = _term(work, said)
+    fields = {"term": "" if term else "term"}
+    if said.event_id:
+        event = work.session.get(AdverseEvent, said.event_id)
+        mine = event is not None and event.participant_id == participant.id
+        fields["event"] = "unknown" if not mine else "event_ended" if event and event.ended_on else ""
+        first = event.onset_on if event and mine else None
+        fields["from_on"] = _day(said.from_on, today, first)
+        return fields
+    fields["onset_on"] = _day(said.onset_on, today, None)
+    if term is not None and term.specify:
+        fields["other_term"] = "" if said.other_term.strip() else "other_term"
+    if len(said.other_term) > NAME_LENGTH:
+        fields["other_term"] = "other_term_too_long"
+    return fields
+
+
+def _day(on: date | None, today: date, first: date | None) -> str:
+    if on is None:
+        return "date_needed"
+    if on > today:
+        return "day_in_future"
+    return "before_onset" if first is not None and on < first else ""
+
+
+def _about_grade(work: UnitOfWork, said: Judgement) -> dict[str, str]:
+    term = _term(work, said)
+    fields = {
+        "grade": "" if said.grade else "grade",
+        "attribution": "" if said.attribution and set(said.attribution) <= set(ATTRIBUTIONS) else "attribution",
+        "serious": "serious" if said.serious is None else "",
+    }
+    if said.grade and term and said.grade not in term.grades:
+        fields["grade"] = "grade_not_of_term"
+    if said.grade == DEATH and said.serious is False:
+        fields["serious"] = "death_is_serious"
+    if said.serious:
+        fields["action"] = "" if said.action.strip() else "action"
+        fields["known_at"] = "known_at" if said.known_at is None else ""
+        if said.known_at is not None and said.known_at > work.now:
+            fields["known_at"] = "known_in_future"
+    return fields
+
+
+def _event(work: UnitOfWork, participant: Participant, said: Judgement, source: str) -> AdverseEvent:
+    if said.event_id:
+        return _get(work, said.event_id)
+    if said.onset_on is None or work.actor.id is None:
+        raise BadData("judgement", fields={"onset_on": "date_needed"})
+    event = AdverseEvent(
+        participant_id=participant.id,
+        terms=work.catalogue.terms.id,
+        term=said.term,
+        other_term=said.other_term.strip() if work.catalogue.terms.terms[said.term].specify else "",
+        onset_on=said.onset_on,
+        source=source,
+        made_at=work.now,
+        made_by=work.actor.id,
+    )
+    work.session.add(event)
+    new = {"term": event.term, "onset": said.onset_on.isoformat(), "source": source}
+    work.record("adverse_event.recorded", event, participant_id=participant.id, new=new)
+    return event
+
+
+def _values(said: Judgement, event: AdverseEvent | None) -> dict[str, Any]:
+    """The columns of a grading that come from what was said."""
+    if event is None:
+        return {"attribution": [], "none_reason": said.none_reason, "action": said.action.strip()}
+    return {
+        "grade": said.grade,
+        "from_on": said.from_on if said.event_id else said.onset_on,
+        "attribution": [one for one in ATTRIBUTIONS if one in said.attribution],
+        "serious": bool(said.serious),
+        "known_at": said.known_at if said.serious else None,
+        "action": said.action.strip(),
+    }
+
+
+def _meanwhile(work: UnitOfWork, participant: Participant, said: Judgement, source: str) -> Judged:
+    """Somebody judged since the page was shown; the same button pressed twice is that one, done."""
+    row = work.session.scalars(
+        select(Grading).where(Grading.participant_id == participant.id).order_by(Grading.id.desc()).limit(1)
+    ).first()
+    if row is None:
+        return Judged(False)
+    event = work.session.get(AdverseEvent, row.adverse_event_id) if row.adverse_event_id else None
+    term = event.term if event else ""
+    same = all(getattr(row, name) == value for name, value in _values(said, event).items())
+    mine = row.staff_id == work.actor.id and row.source == source
+    if mine and same and bool(said.none_reason) == (event is None) and (said.event_id or said.term == term):
+        return Judged(True, row.adverse_event_id)
+    person = work.session.get(Staff, row.staff_id)
+    return Judged(False, name=person.name if person else "", at=row.at)

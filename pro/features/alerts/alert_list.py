@@ -1,0 +1,193 @@
+"""Alerts as staff read them: gathered by the form that raised them, worst first, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, select
+
+from pro.app_context import UnitOfWork
+from pro.core.rule_language.level import Level
+from pro.features.alerts import alert_handling
+from pro.features.alerts.alert_handling import Holder
+from pro.features.alerts.alert_service import JUDGING_FAILED
+from pro.features.alerts.evaluation import FREE_TEXT
+from pro.features.alerts.text_screening import SOURCE
+from pro.features.duty_roster import notifications, recipients
+from pro.features.duty_roster.notifications import NextStep
+from pro.features.duty_roster.recipients import DutyState
+from pro.features.participants.clinical_facts import SILENCE
+from pro.models import Alert, Assessment, Call, Participant
+
+ULCER = "mucosal_ulcer"
+# A bleeding of somebody with an ulcer: whoever reads of it needs the ulcer's case.
+SENTINEL = "sentinel_bleed"
+# What came of a call after which nobody need be asked to reach the participant.
+REACHED = ("reached", "reached_relative", "refused", "died")
+
+
+@dataclass(frozen=True, slots=True)
+class AlertCase:
+    """The open alerts of one form. ``alert_id`` is the worst one's, which the page is addressed by.
+
+    ``rules``: ids, worst first, superseded ones left out. ``sentence``: the worst findings in the reader's
+    language; empty where judging itself broke. ``acknowledged_by`` is None while any of them waits. ``next_step``:
+    of the ladder, while something loud waits. ``holder_id``: who holds it.
+    ``missed``: no answer raised them, but a form that stayed empty;
+    ``written``: a text that came by itself.
+    ``phoned``: what came of the last call since the alert that reached somebody (one of REACHED), made ``phoned_at``.
+    """
+
+    alert_id: int
+    source: str
+    study_number: str
+    participant_id: int
+    level: Level
+    rules: list[str]
+    sentence: str
+    raised_at: datetime
+    answered_at: datetime | None
+    acknowledged_by: str | None
+    holder_id: int | None
+    acknowledged_at: datetime | None
+    lowered: bool
+    judging_failed: bool
+    next_step: NextStep | None
+    missed: bool
+    written: bool
+    phoned_at: datetime | None
+    phoned: str
+
+
+def open_cases(work: UnitOfWork, language: str, participant_id: int | None = None) -> list[AlertCase]:
+    """Every form with an open alert, unacknowledged and loudest first, then the one that waits longest.
+
+    ``participant_id``: only those of one participant.
+    """
+    query = _joined().where(Alert.resolved_at.is_(None), Alert.superseded_at.is_(None))
+    if participant_id is not None:
+        query = query.where(Alert.participant_id == participant_id)
+    return _cases(work, query, language)
+
+
+def case_of(work: UnitOfWork, source: str, language: str) -> AlertCase | None:
+    """All alerts of one form, open or not, as one case."""
+    found = _cases(work, _joined().where(Alert.source == source), language)
+    return found[0] if found else None
+
+
+def sentence_of(work: UnitOfWork, plan_id: str, rule: str, language: str, level: int = Level.WATCH) -> str:
+    """A rule in the reader's words; "" where judging broke, the bare id for a rule that the plan no longer has."""
+    gettext = work.house.catalogs.translator(language).gettext
+    if rule == JUDGING_FAILED:
+        return ""
+    if rule == FREE_TEXT and level == Level.EMERGENCY:
+        return gettext("Wrote something that sounds like an emergency: please read it now")
+    if rule == FREE_TEXT and level == Level.URGENT:
+        return gettext("Wrote something that may be a warning sign: please read it")
+    if rule == FREE_TEXT:
+        return gettext("Wrote something: please read it")
+    words = work.catalogue.plan_words.get((plan_id, language))
+    return words.rules.get(rule, rule) if words else rule
+
+
+def holds(alert: Alert, assessment: Assessment | None) -> bool:
+    """False once the participant changed the answer that the alert came from."""
+    return assessment is None or alert.rule in assessment.standing or alert.rule == JUDGING_FAILED
+
+
+def _joined() -> Select[Alert, Participant, Assessment]:
+    return (
+        select(Alert, Participant, Assessment)
+        .join(Participant, Participant.id == Alert.participant_id)
+        .outerjoin(Assessment, Assessment.id == Alert.assessment_id)
+        .order_by(Alert.id)
+    )
+
+
+def _cases(work: UnitOfWork, query: Select[Alert, Participant, Assessment], language: str) -> list[AlertCase]:
+    groups: dict[str, list[tuple[Alert, Participant, Assessment]]] = {}
+    for alert, participant, assessment in work.session.execute(query):
+        groups.setdefault(alert.source, []).append((alert, participant, assessment))
+    held = alert_handling.holders(work, (alert for rows in groups.values() for alert, _p, _a in rows))
+    # Read once: a query for each case would make a long board slow.
+    roster = recipients.read_duties(work) if groups else None
+    calls = _calls(work, [rows[0][0] for rows in groups.values()])
+    cases = [_case(work, rows, held.get(source), roster, calls, language) for source, rows in groups.items()]
+    return sorted(cases, key=lambda case: (case.acknowledged_by is not None, -case.level, case.raised_at))
+
+
+def _case(
+    work: UnitOfWork,
+    rows: list[tuple[Alert, Participant, Assessment]],
+    holder: Holder | None,
+    roster: DutyState | None,
+    calls: Sequence[Call],
+    language: str,
+) -> AlertCase:
+    participant, assessment = rows[0][1], rows[0][2]
+    standing = [alert for alert, _p, _a in rows if alert.superseded_at is None] or [alert for alert, _p, _a in rows]
+    waiting = [alert for alert in standing if alert.acknowledged_at is None and alert.resolved_at is None]
+    # What is new comes first: a page that begins with what was dealt with looks like what was dealt with.
+    alerts = sorted(
+        standing,
+        key=lambda alert: (alert not in waiting, not holds(alert, assessment), -alert.level, -alert.id),
+    )
+    level = max(alert.level for alert in waiting or alerts)
+    holder = None if waiting else holder
+    raised_at = min(alert.raised_at for alert in waiting or alerts)
+    since = [call for call in calls if call.participant_id == participant.id and call.at >= raised_at]
+    return AlertCase(
+        alert_id=alerts[0].id,
+        source=alerts[0].source,
+        study_number=participant.study_number,
+        participant_id=participant.id,
+        level=Level(level),
+        rules=[alert.rule for alert in alerts],
+        sentence=_sentence(work, participant.plan, alerts, assessment, language),
+        raised_at=raised_at,
+        answered_at=_answered_at(assessment) if assessment else None,
+        acknowledged_by=holder.name if holder else None,
+        holder_id=holder.staff_id if holder else None,
+        acknowledged_at=holder.since if holder else None,
+        lowered=all(alert.lowered for alert in alerts if alert.level == level),
+        judging_failed=any(alert.rule == JUDGING_FAILED for alert in alerts),
+        next_step=notifications.next_step(work, work.catalogue.plans.get(participant.plan), waiting, roster),
+        missed=alerts[0].source.startswith(SILENCE),
+        written=alerts[0].source.startswith(SOURCE),
+        phoned_at=since[-1].at if since else None,
+        phoned=since[-1].outcome if since else "",
+    )
+
+
+def _calls(work: UnitOfWork, alerts: Sequence[Alert]) -> list[Call]:
+    """The calls since the first of ``alerts`` that reached somebody, oldest first, of all their participants."""
+    if not alerts:
+        return []
+    theirs = Call.participant_id.in_({alert.participant_id for alert in alerts})
+    query = select(Call).where(theirs, Call.outcome.in_(REACHED), Call.at >= min(alert.raised_at for alert in alerts))
+    return list(work.session.scalars(query.order_by(Call.at, Call.id)))
+
+
+def _answered_at(assessment: Assessment) -> datetime | None:
+    """When the participant answered; of what staff typed in later, not when they did."""
+    return assessment.answered_at or assessment.submitted_at or assessment.last_answer_at
+
+
+def _sentence(
+    work: UnitOfWork, plan_id: str, alerts: Sequence[Alert], assessment: Assessment | None, language: str
+) -> str:
+    """The first finding, every other emergency, and the suspected ulcer, the sign that must not be missed."""
+    translator = work.house.catalogs.translator(language)
+    shown = [alert for alert in alerts if alert.rule != JUDGING_FAILED]
+    held = [alert for alert in shown if holds(alert, assessment)]
+    if not held:
+        first = sentence_of(work, plan_id, shown[0].rule, language, shown[0].level) if shown else ""
+        return translator.gettext("%(sentence)s (the answer was changed since)", sentence=first) if first else ""
+    loud = [alert for alert in held[1:] if alert.level == Level.EMERGENCY]
+    ulcer = [alert for alert in held if alert.suspects == ULCER and alert.level >= Level.URGENT]
+    named = [held[0], *loud, *([] if held[0] in ulcer else ulcer[:1])]
+    parts = [sentence_of(work, plan_id, alert.rule, language, alert.level) for alert in named]
+    return translator.gettext("; ").join(dict.fromkeys(parts))

@@ -1,0 +1,287 @@
+"""Every question that a staff page asks of the database, answered in plain frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from pro.app_context import UnitOfWork
+from pro.core.questionnaire.answer_text import answer_text
+from pro.core.questionnaire.instrument import Item, ItemWords, Value, Words
+from pro.core.rule_language.level import Level
+from pro.errors import NotFound
+from pro.features.accounts import privacy, staff_accounts
+from pro.features.alerts import alert_list, alert_messages, incoming_flags
+from pro.features.alerts.alert_list import AlertCase
+from pro.features.alerts.alert_messages import AlertMessage
+from pro.features.alerts.evaluation import FREE_TEXT
+from pro.features.alerts.incoming_flags import Flag, IncomingText
+from pro.features.forms import licensed_wording
+from pro.features.forms.form_state import answer_rows, standing_answers
+from pro.features.participants import clinical_facts
+from pro.features.schedule import missed_forms, phone_calls
+from pro.features.schedule.phone_calls import MissedForm
+from pro.models import Alert, AlertNote, Answer, Assessment, Call, Event, Grading, Message, Participant
+
+__all__ = ["AlertCase"]
+# What happened to an alert that is told with who did it; all else with the rule.
+BY_SOMEBODY = ("alert.acknowledged", "alert.taken_over", "alert.closed")
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRow:
+    """One rule that fired, ``sentence`` and ``suspects`` in the reader's language.
+
+    ``holds``: no answer was changed since; ``new``: nobody has taken it on yet.
+    """
+
+    alert_id: int
+    rule: str
+    level: Level
+    sentence: str
+    suspects: str
+    basis: str
+    lowered: bool
+    superseded: bool
+    holds: bool
+    new: bool
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRow:
+    """One question with the answer in words now, last time and at baseline; "" where there is none.
+
+    ``heard`` and ``said``: question and answer as the participant read them, where that was another language.
+    """
+
+    item: str
+    question: str
+    now: str
+    previous: str
+    baseline: str
+    skipped: bool
+    optional: bool
+    heard: str = ""
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertPage:
+    """Everything about the alerts of one form. ``open_ids``: what acknowledging takes on, no more.
+
+    ``missed``: the form whose silence raised them; then ``task_id`` is the open phone task, and ``last_answer_at`` when
+    the participant was last heard of. What the participant wrote, for those who may read answers: ``texts`` that came
+    by themselves, ``form_texts`` in the form, and the red ``flags`` found in either. ``about_ulcer``: a finding is of
+    an ulcer.
+    """
+
+    case: AlertCase
+    findings: list[FindingRow]
+    unresolved: list[tuple[str, str]]
+    answers: list[AnswerRow]
+    notes: list[tuple[datetime, str, str]]
+    events: list[tuple[datetime, str, str]]
+    phone: str | None
+    can_acknowledge: bool
+    open_ids: list[int]
+    submitted_at: datetime | None
+    answered_by: str
+    mode: str
+    entered_by: str
+    language_used: str
+    plan_version: str
+    unfinished: bool
+    wording_status: str
+    advice_at: datetime | None
+    instrument_title: str
+    participant: Participant
+    missed: MissedForm | None
+    task_id: int | None
+    last_answer_at: datetime | None
+    texts: list[IncomingText]
+    form_texts: list[str]
+    flags: tuple[Flag, ...]
+    about_ulcer: bool
+    messages: list[AlertMessage]
+
+
+def alert_page(work: UnitOfWork, alert_id: int, language: str) -> AlertPage:
+    """The page of one alert, with all others of the same form. NotFound. That an identity was shown is recorded."""
+    alert = work.session.get(Alert, alert_id)
+    case = alert_list.case_of(work, alert.source, language) if alert else None
+    if alert is None or case is None:
+        raise NotFound("alert")
+    rows = list(work.session.scalars(select(Alert).where(Alert.source == alert.source).order_by(Alert.id)))
+    participant = work.session.get_one(Participant, alert.participant_id)
+    assessment = work.session.get(Assessment, alert.assessment_id) if alert.assessment_id else None
+    own = _form_words(work, assessment, language) if assessment else None
+    missed = phone_calls.missed_form(work, alert, participant, language)
+    task = phone_calls.open_task(work, participant.id) if case.missed else None
+    reads = staff_accounts.may(work.actor.role, "see_answers")
+    came = incoming_flags.about(work, rows) if reads else []
+    return AlertPage(
+        case=case,
+        findings=sorted(
+            (_finding(work, row, participant.plan, assessment, language) for row in rows), key=_worst_first
+        ),
+        unresolved=[
+            (rule, alert_list.sentence_of(work, participant.plan, rule, language))
+            for rule in (assessment.unresolved if assessment else [])
+        ],
+        answers=answer_table(work, assessment, language) if assessment else [],
+        notes=_notes(work, alert.source),
+        events=_events(work, rows, assessment),
+        phone=phone_of(work, participant),
+        can_acknowledge=staff_accounts.may(work.actor.role, "acknowledge"),
+        open_ids=[row.id for row in rows if row.acknowledged_at is None and row.resolved_at is None],
+        submitted_at=assessment.submitted_at if assessment else None,
+        answered_by=(assessment.answered_by or "") if assessment else "",
+        mode=(assessment.mode or "") if assessment else "",
+        entered_by=staff_accounts.staff_names(work).get((assessment.entered_by if assessment else None) or 0, ""),
+        language_used=(assessment.language or "") if assessment else "",
+        plan_version=rows[-1].plan_version,
+        unfinished=assessment is not None and assessment.submitted_at is None,
+        wording_status=own.status if own else "",
+        advice_at=min((row.advised_at for row in rows if row.advised_at), default=None),
+        instrument_title=own.title if own else "",
+        participant=participant,
+        missed=missed,
+        task_id=task.id if task else None,
+        last_answer_at=missed_forms.last_answer_at(work, participant.id) if case.missed else None,
+        texts=came,
+        form_texts=_form_texts(work, assessment) if reads and assessment else [],
+        flags=_flags(rows, came) if reads else (),
+        about_ulcer=any(row.suspects in (alert_list.ULCER, alert_list.SENTINEL) for row in rows),
+        messages=alert_messages.of_alerts(work, [row.id for row in rows], language),
+    )
+
+
+def _form_texts(work: UnitOfWork, assessment: Assessment) -> list[str]:
+    """What stands in the form's fields for free text."""
+    instrument = work.catalogue.instruments[assessment.instrument]
+    now = standing_answers(instrument, answer_rows(work, assessment.id))
+    said = (now.get(name) for name, item in instrument.items.items() if item.kind == "text")
+    return [text for text in said if isinstance(text, str) and text]
+
+
+def _flags(alerts: Sequence[Alert], came: Sequence[IncomingText]) -> tuple[Flag, ...]:
+    """Every red flag once, with its words where they were kept."""
+    found = dict.fromkeys(flag for text in came for flag in text.flags)
+    named = {(flag.class_id, flag.status) for flag in found}
+    for alert in alerts:
+        saw = alert.inputs.get("saw", []) if alert.rule == FREE_TEXT else []
+        kept = incoming_flags.flags_of(saw) if isinstance(saw, list) else ()
+        found |= dict.fromkeys(flag for flag in kept if (flag.class_id, flag.status) not in named)
+    return tuple(found)
+
+
+def phone_of(work: UnitOfWork, participant: Participant) -> str | None:
+    """The phone in E.164 for those who may see it; that it was seen is recorded."""
+    if participant.phone_sealed is None or not staff_accounts.may(work.actor.role, "see_identity"):
+        return None
+    work.record("participant.phone_seen", participant, participant_id=participant.id)
+    return work.vault.open(participant.phone_sealed)
+
+
+def answer_table(
+    work: UnitOfWork, assessment: Assessment, language: str, rows: Mapping[str, Answer] | None = None
+) -> list[AnswerRow]:
+    """What was answered, in words, in the instrument's order: items with an answer now, last time or at baseline.
+
+    ``rows``: the newest of each item, if they were read already.
+    """
+    instrument = work.catalogue.instruments[assessment.instrument]
+    words = _form_words(work, assessment, language)
+    spoken = assessment.language if assessment.language not in (None, language) else ""
+    theirs = _form_words(work, assessment, spoken) if spoken else None
+    now = standing_answers(instrument, answer_rows(work, assessment.id) if rows is None else rows)
+    previous = clinical_facts.earlier_values(work, instrument.id, assessment.context.get("previous", {}))
+    baseline = clinical_facts.earlier_values(work, instrument.id, assessment.context.get("baseline", {}))
+    found = []
+    for name, item in instrument.items.items():
+        if item.kind == "list" or not any(name in answers for answers in (now, previous, baseline)):
+            continue
+        said = words.items[name]
+        found.append(
+            AnswerRow(
+                item=name,
+                question=said.plain,
+                now=shown_answer(work, item, said, now.get(name), language),
+                previous=shown_answer(work, item, said, previous.get(name), language),
+                baseline=shown_answer(work, item, said, baseline.get(name), language),
+                skipped=name in now and now[name] is None,
+                optional=item.optional,
+                heard=theirs.items[name].plain if theirs else "",
+                said=answer_text(item, theirs.items[name], now.get(name)) if theirs and item.kind == "choice" else "",
+            )
+        )
+    return found
+
+
+def shown_answer(work: UnitOfWork, item: Item, words: ItemWords, value: Value | None, language: str) -> str:
+    """The same, as whoever looks may see it: a text can hold a name."""
+    said = answer_text(item, words, value)
+    return privacy.words(work, said, language) if item.kind == "text" else said
+
+
+def _form_words(work: UnitOfWork, assessment: Assessment, language: str) -> Words:
+    pinned = assessment.wordings.get(language, "")
+    return licensed_wording.by_checksum(work, assessment.instrument, language, pinned)
+
+
+def _worst_first(finding: FindingRow) -> tuple[bool, bool, int, int]:
+    return (finding.superseded, not finding.holds, -finding.level, finding.alert_id)
+
+
+def _finding(work: UnitOfWork, alert: Alert, plan_id: str, assessment: Assessment | None, language: str) -> FindingRow:
+    words = work.catalogue.plan_words.get((plan_id, language))
+    return FindingRow(
+        alert_id=alert.id,
+        rule=alert.rule,
+        level=Level(alert.level),
+        sentence=alert_list.sentence_of(work, plan_id, alert.rule, language, alert.level),
+        suspects=words.suspects.get(alert.suspects, "") if words else "",
+        basis=alert.basis,
+        lowered=alert.lowered,
+        superseded=alert.superseded_at is not None,
+        holds=alert_list.holds(alert, assessment),
+        new=alert.acknowledged_at is None and alert.resolved_at is None,
+        closed=alert.resolved_at is not None,
+    )
+
+
+def _notes(work: UnitOfWork, source: str) -> list[tuple[datetime, str, str]]:
+    names = staff_accounts.staff_names(work)
+    query = select(AlertNote).where(AlertNote.source == source).order_by(AlertNote.id)
+    return [(row.at, names.get(row.staff_id, ""), row.text) for row in work.session.scalars(query)]
+
+
+def _events(
+    work: UnitOfWork, alerts: Sequence[Alert], assessment: Assessment | None
+) -> list[tuple[datetime, str, str]]:
+    """The course of things, newest first: (when, machine key of what happened, whom or which rule)."""
+    names = staff_accounts.staff_names(work)
+    found: list[tuple[datetime, str, str]] = []
+    ids = [alert.id for alert in alerts]
+    query = select(Event).where(Event.subject == "alert", Event.subject_id.in_(ids))
+    rules = {alert.id: alert.rule for alert in alerts}
+    for event in work.session.scalars(query):
+        detail = (
+            names.get(event.actor_id or 0, "") if event.action in BY_SOMEBODY else rules.get(event.subject_id or 0, "")
+        )
+        found.append((event.at, event.action, detail))
+    for message in work.session.scalars(select(Message).where(Message.alert_id.in_(ids))):
+        at = message.sent_at or message.failed_at or message.queued_at
+        found.append((at, f"message.{message.status}", names.get(message.staff_id or 0, "")))
+    source = alerts[0].source
+    for grading in work.session.scalars(select(Grading).where(Grading.source == source)):
+        found.append((grading.at, "grading.signed", names.get(grading.staff_id, "")))
+    for call in work.session.scalars(select(Call).where(Call.source == source)):
+        found.append((call.at, "call.made", names.get(call.staff_id, "")))
+    if assessment and assessment.submitted_at:
+        found.append((assessment.submitted_at, "assessment.submitted", ""))
+    return sorted(found, key=lambda row: row[0], reverse=True)

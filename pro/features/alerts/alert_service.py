@@ -1,0 +1,266 @@
+"""Findings become alerts, alerts become messages to whoever must act, and people acknowledge them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from pro.app_context import UnitOfWork
+from pro.core.questionnaire.instrument import Answers
+from pro.core.rule_language.level import Level
+from pro.core.study_plan import Plan, Rule
+from pro.core.triage.verdict import Finding, Verdict, inputs_of
+from pro.errors import BadData, NotFound
+from pro.features.alerts import incoming_flags
+from pro.features.alerts.evaluation import FREE_TEXT, Evaluation, case_of, evaluate, handled_before
+from pro.features.duty_roster import notifications
+from pro.features.participants import clinical_facts
+from pro.models import Alert, AlertNote, Assessment, Participant, Staff
+
+log = logging.getLogger(__name__)
+# The rule id of the alert that says: the answers are kept, but judging them broke.
+JUDGING_FAILED = "JUDGE"
+# The same note of the same person within this is one that was sent twice.
+SAME_PRESS = timedelta(minutes=1)
+OWN = {JUDGING_FAILED: "judging_failed", FREE_TEXT: "free_text"}
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """Which alerts this person took on now, and which somebody had taken on before: (alert id, name, when)."""
+
+    new: list[int]
+    already: list[tuple[int, str, datetime]]
+
+
+def plan_of(work: UnitOfWork, assessment: Assessment) -> Plan:
+    """The plan of the study that the assessment's participant is in."""
+    participant = work.session.get_one(Participant, assessment.participant_id)
+    return work.catalogue.plans[participant.plan]
+
+
+def minutes_after(at: datetime, minutes: int) -> datetime:
+    """``minutes`` later."""
+    return at + timedelta(minutes=minutes)
+
+
+def source_of(assessment: Assessment) -> str:
+    """What the alerts of an assessment are filed under."""
+    return f"assessment:{assessment.id}"
+
+
+def alerts_of(work: UnitOfWork, assessment: Assessment) -> list[Alert]:
+    """Every alert that the assessment raised, oldest first."""
+    query = select(Alert).where(Alert.source == source_of(assessment)).order_by(Alert.id)
+    return list(work.session.scalars(query))
+
+
+def watch(
+    work: UnitOfWork,
+    assessment: Assessment,
+    answers: Answers,
+    *,
+    submitted: bool,
+    idle: int,
+    scores: dict[str, float | None] | None = None,
+    alerts: Sequence[Alert] | None = None,
+    earlier: Answers | None = None,
+) -> list[Alert]:
+    """Judge ``answers`` and keep every new finding as an alert, with a message to each person on duty.
+
+    Whatever breaks on the way, the answers stay: it becomes an urgent alert, and if even that cannot be kept, the
+    worker tries again. ``idle`` in minutes; ``alerts``: those that the assessment has, if they were just read;
+    ``earlier``: the answers before this change, to tell what stayed from what came back. Returns all that it has now.
+    """
+    plan = plan_of(work, assessment)
+    before = alerts_of(work, assessment) if alerts is None else list(alerts)
+    # Before the try: answers that cannot be written are no fault of judging, and must not look saved.
+    work.session.flush()
+    try:
+        # Only a form that is sent asks the database for more (what was answered elsewhere).
+        with work.session.begin_nested() if submitted else nullcontext():
+            case = case_of(work, assessment, answers, submitted, idle, scores or {}, plan)
+            found = evaluate(work, assessment, plan, case, before, earlier)
+        if not before and not found.verdict.findings:
+            return []
+        with work.session.begin_nested():
+            return before + _keep(work, assessment, plan, found, before)
+    except Exception as error:
+        log.error("judging an assessment failed: %s", type(error).__name__)
+    try:
+        with work.session.begin_nested():
+            broken = Verdict(Level.URGENT, (Finding(JUDGING_FAILED, Level.URGENT),), ())
+            # Whoever looked at the answers has not seen these; a form that merely lies idle has no new ones.
+            back = set() if idle else handled_before(broken, before)
+            return before + _keep(work, assessment, plan, Evaluation(broken, frozenset(back), None), before)
+    except Exception as error:
+        log.critical("an assessment could not be judged, and no alert could say so: %s", type(error).__name__)
+        assessment.judge_next_at = work.now
+        return alerts_of(work, assessment)
+
+
+def acknowledge(work: UnitOfWork, alert_ids: list[int]) -> Acknowledged:
+    """Take on the open alerts among ``alert_ids``; what somebody took on before stays theirs. NotFound for none.
+
+    Their ladder ends here: messages that were not sent yet are dropped.
+    """
+    query = select(Alert).where(Alert.id.in_(alert_ids)).order_by(Alert.id).with_for_update()
+    alerts = list(work.session.scalars(query))
+    if not alerts or work.actor.id is None:
+        raise NotFound("alert")
+    done = Acknowledged([], [])
+    names = {person.id: person.name for person in work.session.scalars(select(Staff))}
+    for alert in alerts:
+        if alert.acknowledged_at and alert.acknowledged_by:
+            done.already.append((alert.id, names.get(alert.acknowledged_by, ""), alert.acknowledged_at))
+            continue
+        alert.acknowledged_at = work.now
+        alert.acknowledged_by = work.actor.id
+        done.new.append(alert.id)
+        work.record("alert.acknowledged", alert, participant_id=alert.participant_id, new={"rule": alert.rule})
+    notifications.cancel_pending(work, {alert.source for alert in alerts})
+    incoming_flags.read_with(work, [alert for alert in alerts if alert.id in done.new])
+    return done
+
+
+def note(work: UnitOfWork, source: str, text: str) -> AlertNote:
+    """Keep what a member of staff wrote about the alerts of ``source``. BadData for an empty or endless text.
+
+    The same words again within SAME_PRESS are the button pressed twice: what was kept is given.
+    """
+    text = text.strip()
+    if not text or len(text) > 4000:
+        raise BadData("note", fields={"text": "empty" if not text else "too_long"})
+    alert = work.session.scalar(select(Alert).where(Alert.source == source).order_by(Alert.id).limit(1))
+    if alert is None or work.actor.id is None:
+        raise NotFound("alert")
+    work.lock(alert)
+    said = {"source": source, "participant_id": alert.participant_id, "staff_id": work.actor.id, "text": text}
+    just_now = select(AlertNote).filter_by(**said).where(AlertNote.at > work.now - SAME_PRESS)
+    same = work.session.scalar(just_now.order_by(AlertNote.id).limit(1))
+    if same is not None:
+        return same
+    row = AlertNote(**said, at=work.now)
+    work.session.add(row)
+    work.record("alert.noted", row, participant_id=alert.participant_id)
+    return row
+
+
+def _keep(work: UnitOfWork, assessment: Assessment, plan: Plan, found: Evaluation, before: list[Alert]) -> list[Alert]:
+    """Keep what is new, follow what changed, tell whoever must know; the alerts that are new."""
+    existing = {alert.rule: alert for alert in before}
+    ulcer_signs = {rule.id for rule in plan.rules if rule.marks_ulcer}
+    new, louder = [], []
+    for finding in found.verdict.findings:
+        alert = existing.get(finding.rule_id)
+        if alert is None:
+            new.append(_raise(work, assessment, plan, found, finding))
+        elif _changed(work, alert, finding, finding.rule_id in found.back):
+            alert.raised_at, alert.plan_version = work.now, plan.version
+            alert.unresolved = list(found.verdict.unresolved)
+            alert.inputs = _inputs(assessment, _rule(plan, finding.rule_id), found)
+            alert.advice = _advice(plan, finding, found) or alert.advice
+            louder.append(alert)
+        if finding.rule_id in ulcer_signs and not finding.lowered and (alert is None or alert in louder):
+            clinical_facts.suspect_ulcer(work, assessment.participant_id, finding.rule_id)
+    _settle(work, plan, found, existing)
+    if any(alert.level >= Level.URGENT for alert in new + louder):
+        work.session.flush()
+        notifications.notify_staff(work, plan, new + louder, before)
+    return new
+
+
+def _raise(work: UnitOfWork, assessment: Assessment, plan: Plan, found: Evaluation, finding: Finding) -> Alert:
+    rule = _rule(plan, finding.rule_id)
+    alert = Alert(
+        participant_id=assessment.participant_id,
+        assessment_id=assessment.id,
+        source=source_of(assessment),
+        rule=finding.rule_id,
+        level=int(finding.level),
+        lowered=finding.lowered,
+        suspects=rule.suspects if rule else OWN.get(finding.rule_id, ""),
+        basis="+".join(rule.basis) if rule else "",
+        plan_version=plan.version,
+        inputs=_inputs(assessment, rule, found),
+        unresolved=list(found.verdict.unresolved),
+        advice=_advice(plan, finding, found),
+        raised_at=work.now,
+    )
+    work.session.add(alert)
+    new = {"rule": finding.rule_id, "level": finding.level.word, "plan_version": plan.version}
+    work.record("alert.raised", alert, participant_id=alert.participant_id, new=new)
+    return alert
+
+
+def _rule(plan: Plan, rule_id: str) -> Rule | None:
+    """The plan's rule; None for our own two, and for one that a newer version of the plan has dropped."""
+    return next((rule for rule in plan.rules if rule.id == rule_id), None)
+
+
+def _advice(plan: Plan, finding: Finding, found: Evaluation) -> str:
+    """The block that the participant sees at once; "" below an emergency."""
+    if finding.level is not Level.EMERGENCY:
+        return ""
+    if finding.rule_id == FREE_TEXT:
+        return found.text.advice if found.text else ""
+    rule = _rule(plan, finding.rule_id)
+    return rule.advice if rule else ""
+
+
+def _inputs(assessment: Assessment, rule: Rule | None, found: Evaluation) -> dict[str, Any]:
+    """What the rule saw, implied values and earlier answers included (of a text: the red flags), and read with what."""
+    flags = list(found.text.saw) if found.text else []
+    return {
+        "saw": inputs_of(rule, found.verdict.facts) if rule else flags,
+        "instrument": assessment.instrument,
+        "instrument_version": assessment.instrument_version,
+    }
+
+
+def _changed(work: UnitOfWork, alert: Alert, finding: Finding, back: bool) -> bool:
+    """Follow a finding that came back, became louder or, being known and stable, quieter.
+
+    True if people must be told again.
+    """
+    reopened = back or alert.disposition == "closed_itself"
+    same = alert.level == int(finding.level) and alert.superseded_at is None
+    if not reopened and (same or alert.resolved_at is not None):
+        return False
+    # One that nobody has taken on yet is waited for already.
+    dealt_with = alert.acknowledged_at is not None or alert.resolved_at is not None
+    louder = (reopened and dealt_with) or int(finding.level) > alert.level
+    old = {"level": Level(alert.level).word}
+    alert.level, alert.lowered, alert.superseded_at = int(finding.level), finding.lowered, None
+    if reopened:
+        alert.resolved_at, alert.resolved_by, alert.disposition = None, None, ""
+    if back:
+        alert.advised_at = None
+    if louder:
+        alert.acknowledged_at = alert.acknowledged_by = None
+    work.record("alert.changed", alert, participant_id=alert.participant_id, old=old, new={"level": finding.level.word})
+    return louder
+
+
+def _settle(work: UnitOfWork, plan: Plan, found: Evaluation, existing: dict[str, Alert]) -> None:
+    """Rules that no longer hold: one may close itself, a W under its U is marked; the rest stays for a person."""
+    fired = set(found.verdict.fired)
+    if JUDGING_FAILED in fired:
+        return  # nobody knows what still holds
+    for alert in existing.values():
+        rule = _rule(plan, alert.rule)
+        if alert.rule in fired or rule is None or alert.resolved_at is not None:
+            continue
+        if rule.closes_itself:
+            if found.standing is not None and alert.rule not in found.standing:
+                alert.resolved_at, alert.disposition = work.now, "closed_itself"
+                work.record("alert.closed_itself", alert, participant_id=alert.participant_id)
+        elif alert.superseded_at is None and rule.is_hidden_by(fired):
+            alert.superseded_at = work.now
+            work.record("alert.superseded", alert, participant_id=alert.participant_id)

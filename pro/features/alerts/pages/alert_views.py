@@ -1,0 +1,246 @@
+"""The page of one alert, and everything that is done on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import cast
+
+from flask import redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from werkzeug.datastructures import MultiDict
+
+from pro.errors import BadData, NotAllowed
+from pro.features.accounts.pages import page_guard
+from pro.features.accounts.pages.page_guard import SignedInStaff
+from pro.features.adverse_events import event_log
+from pro.features.alerts import alert_handling, alert_page, alert_service, known_stable
+from pro.features.alerts.alert_page import AlertPage
+from pro.features.alerts.known_stable import StableOffer
+from pro.features.alerts.pages.forms import AlertCallForm, CloseForm, StableForm
+from pro.features.schedule import missed_forms, phone_calls
+from pro.web import request_context, typed_moments
+from pro.web.forms import NoteForm, choices, number_posted
+from pro.web.notices import notify
+
+Typed = MultiDict[str, str] | None
+
+
+@dataclass
+class Forms:
+    """The forms of an alert's page. What was typed is in the one that was sent, ``sent``; its errors stand on top."""
+
+    note: NoteForm
+    call: AlertCallForm
+    close: CloseForm
+    stable: StableForm
+    offer: StableOffer | None
+    sent: FlaskForm
+
+
+def alert_shown(alert_id: int) -> ResponseReturnValue:
+    """The page as it is read."""
+    return _render(*_read(alert_id, "", None))
+
+
+def alert_page_again(alert_id: int, typed: MultiDict[str, str]) -> ResponseReturnValue:
+    """The page with what was ``typed`` before a sign-in back in its form."""
+    return _render(*_read(alert_id, typed.get("do", "") or "note", typed))
+
+
+def act_on_alert(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
+    """Do what the pressed button says, if the role includes it."""
+    found = ACTS.get(request.form.get("do", ""))
+    if found is None:
+        raise BadData("unknown_act")
+    right, does = found
+    page_guard.must(staff, right)
+    return does(staff, alert_id)
+
+
+def _acknowledge(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
+    """Take on what was on the page, and only that: what came later must be read first."""
+    page = alert_page.alert_page(request_context.work(), alert_id, request_context.language())
+    done = alert_service.acknowledge(request_context.work(), _shown(page))
+    others = [(name, at) for _id, name, at in done.already if name != staff.name]
+    if done.new:
+        notify("acknowledged")
+    elif others:
+        name, at = others[0]
+        notify("somebody_first", name=name, at=at.isoformat())
+    else:
+        notify("acknowledged_before")
+    later = set(page.open_ids) - set(done.new)
+    if later:
+        notify("later", count=len(later))
+    return _back(alert_id)
+
+
+def _note(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
+    page, forms = _read(alert_id, "note", request.form)
+    if not forms.note.validate_on_submit():
+        return _render(page, forms, status=400)
+    alert_service.note(request_context.work(), page.case.source, forms.note.text.data)
+    notify("noted")
+    return _back(alert_id)
+
+
+def _take_over(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
+    page = alert_page.alert_page(request_context.work(), alert_id, request_context.language())
+    holder = number_posted(request.form.get("holder"))
+    if holder is None:
+        raise BadData("unknown_act")
+    taken = alert_handling.take_over(request_context.work(), page.case.source, holder)
+    if taken.done:
+        notify("taken_over")
+    elif taken.holder.staff_id == staff.id:
+        notify("acknowledged_before")
+    else:
+        notify("somebody_first", name=taken.holder.name, at=taken.holder.since.isoformat())
+    return _back(alert_id)
+
+
+def _call(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
+    page, forms = _read(alert_id, "call", request.form)
+    if not forms.call.validate_on_submit():
+        return _render(page, forms, status=400)
+    try:
+        missed_forms.log_call(
+            request_context.work(),
+            at=typed_moments.moment_typed(forms.call.at.data),
+            outcome=forms.call.outcome.data,
+            text=forms.call.text.data or "",
+            participant_id=page.participant.id,
+            source=page.case.source,
+        )
+    except BadData as refusal:
+        forms.call.refuse(_fields(refusal))
+        return _render(page, forms, status=400)
+    if forms.call.outcome.data == "died":
+        notify("call_died", participant_id=page.participant.id)
+    else:
+        notify("call_logged")
+    return _back(alert_id)
+
+
+def _close(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
+    """End what was on the page. Whoever is second reads what the first did; what was typed stays."""
+    page, forms = _read(alert_id, "close", request.form)
+    form = forms.close
+    shown = _shown(page)
+    try:
+        closed = alert_handling.close(
+            request_context.work(), page.case.source, shown, form.disposition.data or "", form.reason.data or ""
+        )
+    except BadData as refusal:
+        form.refuse(_fields(refusal))
+        return _render(page, forms, status=400)
+    if closed.why == "later":
+        notify("closed_later", count=closed.count)
+        return _render(page, forms, status=409)
+    if closed.why == "first":
+        at = closed.at.isoformat() if closed.at else request_context.work().now.isoformat()
+        notify("closed_first", name=closed.name, at=at, disposition=closed.disposition)
+        return _render(page, forms, status=409)
+    notify("closed")
+    return redirect(url_for("staff.board"), code=303)
+
+
+def _stable(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
+    page, forms = _read(alert_id, "stable", request.form)
+    form = forms.stable
+    try:
+        count = known_stable.mark(
+            request_context.work(),
+            page.case.source,
+            form.items.data or [],
+            form.reason.data or "",
+            request_context.language(),
+        )
+    except BadData as refusal:
+        form.refuse(_fields(refusal))
+        return _render(page, forms, status=400)
+    except NotAllowed as first:
+        notify("stable_first", name=first.details["name"], at=cast(datetime, first.details["at"]).isoformat())
+        return _render(page, forms, status=409)
+    notify("stable_marked", count=count, participant_id=page.participant.id)
+    return _back(alert_id)
+
+
+# What a button says -> the right that it needs, and what it does.
+ACTS: Mapping[str, tuple[str, Callable[[SignedInStaff, int], ResponseReturnValue]]] = {
+    "acknowledge": ("acknowledge", _acknowledge),
+    "note": ("note", _note),
+    "take_over": ("take_over", _take_over),
+    "call": ("log_call", _call),
+    "close": ("close_alert", _close),
+    "stable": ("mark_stable", _stable),
+}
+
+
+def _shown(page: AlertPage) -> list[int]:
+    """The alerts that the posted page showed. BadData for one of another form, and for none."""
+    filed_here = {str(finding.alert_id): finding.alert_id for finding in page.findings}
+    shown = set(request.form.getlist("alert"))
+    if not shown or not shown <= set(filed_here):
+        raise BadData("unknown_alert")
+    return sorted(filed_here[text] for text in shown)
+
+
+def _fields(refusal: BadData) -> dict[str, str]:
+    fields = refusal.details.get("fields")
+    return fields if isinstance(fields, dict) else {}
+
+
+def _back(alert_id: int) -> ResponseReturnValue:
+    return redirect(url_for("staff.alert", alert_id=alert_id), code=303)
+
+
+def _read(alert_id: int, sent: str, typed: Typed) -> tuple[AlertPage, Forms]:
+    """The page and its forms; what was ``typed`` goes into the one that ``sent`` names."""
+    work = request_context.work()
+    shown = alert_page.alert_page(work, alert_id, request_context.language())
+    given = {name: typed if name == sent else None for name in ("note", "call", "close", "stable")}
+    now = typed_moments.local_now()
+    forms = Forms(
+        note=NoteForm(formdata=given["note"]),
+        call=AlertCallForm(formdata=given["call"], at=now),
+        close=CloseForm(formdata=given["close"]),
+        stable=StableForm(formdata=given["stable"]),
+        offer=known_stable.offer(work, shown.case.source, request_context.language())
+        if page_guard.may("mark_stable")
+        else None,
+        sent=NoteForm(formdata=None),
+    )
+    if forms.offer:
+        named = ((one.item, f"{one.question} {one.answer}") for one in forms.offer.items)
+        forms.stable.items.choices = choices(named)
+    forms.sent = {"call": forms.call, "close": forms.close, "stable": forms.stable}.get(sent, forms.note)
+    return shown, forms
+
+
+def _render(page: AlertPage, forms: Forms, status: int = 200) -> ResponseReturnValue:
+    work, source = request_context.work(), page.case.source
+    shown = {
+        "page": page,
+        "case": page.case,
+        "forms": forms,
+        "form": forms.note,
+        "course": _folded(page.events),
+        "judged": event_log.judged(work, source, request_context.language()),
+        "calls": phone_calls.calls_of(work, page.participant.id, source),
+        "standing_ids": [one.alert_id for one in page.findings if not one.closed and not one.superseded],
+        "closings": alert_handling.closings(work, source),
+    }
+    return render_template("alerts/alert.html", **shown), status
+
+
+def _folded(events: Iterable[tuple[datetime, str, str]]) -> list[tuple[datetime, str, str]]:
+    """Things of one kind in the same minute as one line: seven rules fired, not seven lines."""
+    found = []
+    for (at, key), group in groupby(events, key=lambda event: (event[0].replace(second=0, microsecond=0), event[1])):
+        found.append((at, key, " ".join(dict.fromkeys(detail for _at, _key, detail in group if detail))))
+    return found

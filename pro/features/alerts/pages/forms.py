@@ -1,0 +1,178 @@
+"""What staff type while they handle an alert: a judgement, an outcome, what is known and stable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask_wtf import FlaskForm
+from wtforms import (
+    DateField,
+    DateTimeLocalField,
+    Field,
+    HiddenField,
+    PasswordField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.fields.choices import SelectChoice
+
+from pro.features.accounts.signatures import Refusal
+from pro.features.adverse_events.gradings import Judgement
+from pro.features.alerts.pages.labels import ATTRIBUTIONS, CARE_REFUSALS, DISPOSITIONS, NO_EVENT
+from pro.web import request_context
+from pro.web.forms import DATES, TYPED_MOMENTS, CallForm, choices, number_posted
+from pro.web.refusals import N_, REFUSALS
+
+ANOTHER = "another"
+ENDS = ("admitted", "outpatient", "watching", "elsewhere", "no_action")
+
+
+class CareForm(FlaskForm):
+    """A form whose refusals come from a service, field by field."""
+
+    def refuse(self, problems: Mapping[str, str]) -> None:
+        """Put refusals (field: why) beside their fields; one whose field is not on the page stands by the first."""
+        for name, why in problems.items():
+            field: Field = self[name] if name in self else next(iter(self))
+            field.errors = [CARE_REFUSALS.get(why) or REFUSALS.get(why, why)]
+
+    def plainly_wrong(self) -> dict[str, str]:
+        """Days and times that were typed and cannot be read, as refusals."""
+        wrong = {}
+        for field in self:
+            if isinstance(field, DateField) and field.raw_data and field.raw_data[0] and field.data is None:
+                wrong[field.name] = "known_at" if isinstance(field, DateTimeLocalField) else "date_needed"
+        return wrong
+
+
+class JudgementForm(CareForm):
+    """A clinician's judgement, to be signed. ``seen``: the newest grading that the page showed; ``shown``: the term
+    whose grades stand on it.
+    """
+
+    # Of the study's terms: a serious event is reported within so many.
+    report_hours = 0
+    seen = HiddenField()
+    shown = HiddenField()
+    # Says that what was typed outlives the session.
+    keep = HiddenField(default="1")
+    event = RadioField(N_("Is it new?"), validate_choice=False)
+    term = RadioField(N_("Term"), validate_choice=False)
+    another = SelectField(N_("Another term"), validate_choice=False)
+    other_term = StringField(N_("What it is, if no term fits"))
+    grade = RadioField(N_("Grade"), validate_choice=False)
+    onset_on = DateField(N_("When it began"), format=DATES)
+    from_on = DateField(N_("This grade since"), format=DATES)
+    attribution = SelectMultipleField(
+        N_("Possibly related to (any)"), choices=choices(ATTRIBUTIONS.items()), validate_choice=False
+    )
+    serious = RadioField(
+        N_("Serious adverse event"),
+        choices=[SelectChoice("yes", N_("Yes")), SelectChoice("no", N_("No"))],
+        validate_choice=False,
+    )
+    known_at = DateTimeLocalField(N_("Known to be serious since"), format=list(TYPED_MOMENTS))
+    action = TextAreaField(N_("Action taken"))
+    password = PasswordField(N_("Your password, as your signature"))
+
+    def offer(self, terms: Iterable[tuple[str, str]], suggested: list[str], events: list[tuple[str, str]]) -> None:
+        """The terms, the suggested ones as buttons, and the events that go on."""
+        named = dict(terms)
+        first = [(term, named[term]) for term in suggested if term in named]
+        self.term.choices = choices([*first, (ANOTHER, N_("Another term"))] if first else [])
+        if not first:
+            self.another.label.text = N_("Term")
+        self.another.choices = choices([("", request_context.translator().gettext("Please choose")), *named.items()])
+        self.event.choices = choices([("", N_("A new event")), *events] if events else [])
+
+    @property
+    def chosen(self) -> str:
+        """The term that is chosen now, "" for none."""
+        term = self.term.data if self.term.choices else ANOTHER
+        return (self.another.data or "") if term == ANOTHER else (term or "")
+
+    @property
+    def event_id(self) -> int | None:
+        """The event that gets a new grade, if one is chosen."""
+        return number_posted(self.event.data)
+
+    def judgement(self) -> Judgement:
+        """What was typed, for the service."""
+        serious = {"yes": True, "no": False}.get(self.serious.data or "")
+        known: datetime | None = self.known_at.data
+        return Judgement(
+            term=self.chosen,
+            other_term=self.other_term.data or "",
+            onset_on=self.onset_on.data,
+            grade=number_posted(self.grade.data),
+            attribution=tuple(self.attribution.data or ()),
+            serious=serious,
+            known_at=known.replace(tzinfo=ZoneInfo(request_context.visit().zone)) if known else None,
+            action=self.action.data or "",
+            event_id=self.event_id,
+            from_on=self.from_on.data,
+        )
+
+    def refuse_signature(self, refusal: Refusal) -> None:
+        """Why it could not be signed."""
+        self.refuse({"password": refusal.why})
+
+
+class NoEventForm(CareForm):
+    """There is no adverse event behind an alert: why, to be signed."""
+
+    seen = HiddenField(id="none-seen")
+    keep = HiddenField(default="1", id="none-keep")
+    none_reason = RadioField(N_("Why there is none"), choices=choices(NO_EVENT.items()), validate_choice=False)
+    action = TextAreaField(N_("What was found"), id="none-action")
+    password = PasswordField(N_("Your password, as your signature"), id="none-password")
+
+    def judgement(self) -> Judgement:
+        """What was typed, for the service."""
+        return Judgement(none_reason=self.none_reason.data or "none", action=self.action.data or "")
+
+    def refuse_signature(self, refusal: Refusal) -> None:
+        """Why it could not be signed."""
+        self.refuse({"password": refusal.why})
+
+
+class CloseForm(CareForm):
+    """How the alerts of one form ended."""
+
+    keep = HiddenField(default="1", id="close-keep")
+    disposition = RadioField(
+        N_("How it ended"), choices=choices((key, DISPOSITIONS[key]) for key in ENDS), validate_choice=False
+    )
+    reason = StringField(N_("Remark; the reason where no action is needed"), id="close-reason")
+
+
+class StableForm(CareForm):
+    """Which symptoms are known and stable, and why."""
+
+    keep = HiddenField(default="1", id="stable-keep")
+    items = SelectMultipleField(N_("Known and stable"), validate_choice=False)
+    reason = StringField(N_("Reason"), id="stable-why")
+
+
+class AlertCallForm(CallForm):
+    """A call about an alert; its text is not the note's."""
+
+    keep = HiddenField(default="1", id="call-keep")
+    text = TextAreaField(N_("What was said"), id="call-text", filters=[lambda text: text.strip() if text else text])
+
+
+class EndForm(CareForm):
+    """When an event ended."""
+
+    ended_on = DateField(N_("When it ended"), format=DATES)
+
+
+def blank(kind: type[CareForm], **values: Any) -> Any:
+    """An empty form."""
+    return kind(formdata=None, **values)

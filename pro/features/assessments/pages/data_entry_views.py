@@ -1,0 +1,251 @@
+"""Staff pages to type in a phone interview or a paper form, and to read paper against its sheet a second time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from pro.core.questionnaire.instrument import Value
+from pro.core.rule_language.level import Level
+from pro.core.text import reply_parser
+from pro.errors import BadData, NotAllowed
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.alerts import alert_list, alert_service
+from pro.features.alerts.alert_list import AlertCase
+from pro.features.assessments import data_entry, paper_forms
+from pro.features.assessments.paper_forms import Paper, Question, Sheet
+from pro.features.participants.pages import participant_page
+from pro.web import request_context
+from pro.web.forms import CheckForm, EntryForm, choices
+from pro.web.labels import LANGUAGES
+from pro.web.notices import notify
+from pro.web.refusals import REFUSALS
+
+pages = Blueprint("entry", __name__)
+
+PARTICIPANT = "/participants/<int(max=2147483647):participant_id>"
+PREFIX = "q-"
+# What the fields say beside an option's code: left out on purpose, none of a list, and (second reader) as it was typed.
+LEFT_OUT, NONE, AS_TYPED = "skip", "none", ""
+
+
+@dataclass
+class TypedSheet:
+    """What was typed into a sheet, by item.
+
+    ``texts``: as it stood in the fields; ``given``: as values; ``problems``: why it cannot be taken ("": the sheet).
+    """
+
+    texts: dict[str, list[str]] = field(default_factory=dict)
+    given: dict[str, Value | None] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+@pages.get(f"{PARTICIPANT}/enter/<instrument>")
+@needs("enter_answers")
+def enter(staff: SignedInStaff, participant_id: int, instrument: str) -> ResponseReturnValue:
+    """The whole questionnaire on one page, nothing chosen."""
+    participant = participant_page.participant(request_context.work(), participant_id)
+    try:
+        sheet = paper_forms.sheet(request_context.work(), participant, instrument, request_context.language())
+    except NotAllowed as refusal:
+        return _refused(participant_id, refusal)
+    form = _entry_form(sheet)
+    mode = request.args.get("mode", "")
+    form.mode.data = mode if mode in data_entry.MODES else None
+    form.language.data = participant.language
+    if mode == "phone":
+        local = request_context.work().now.astimezone(ZoneInfo(participant.time_zone))
+        form.day.data, form.time.data = local.date(), local.time()
+    return _enter_page(sheet, form, TypedSheet())
+
+
+@pages.post(f"{PARTICIPANT}/enter/<instrument>")
+@needs("enter_answers")
+def entered(staff: SignedInStaff, participant_id: int, instrument: str) -> ResponseReturnValue:
+    """Keep what was typed; a refusal gives everything back as it was, with what to do."""
+    participant = participant_page.participant(request_context.work(), participant_id)
+    try:
+        sheet = paper_forms.sheet(request_context.work(), participant, instrument, request_context.language())
+    except NotAllowed as refusal:
+        return _refused(participant_id, refusal)
+    form = _entry_form(sheet, request.form)
+    typed = _read_answers(sheet)
+    fine = form.validate_on_submit()
+    if not fine or typed.problems or not typed.given:
+        if not typed.given and not typed.problems:
+            typed.problems[""] = "nothing_answered"
+        return _enter_page(sheet, form, typed, 400)
+    local = datetime.combine(form.day.data, form.time.data, ZoneInfo(participant.time_zone))
+    try:
+        assessment = data_entry.enter(
+            request_context.work(),
+            participant,
+            instrument,
+            mode=form.mode.data,
+            answered_by=form.answered_by.data,
+            answered_at=local.astimezone(UTC),
+            given=typed.given,
+            language=form.language.data,
+            expected_id=sheet.expected_id,
+            seen=request.form.get("state", ""),
+        )
+    except BadData as refusal:
+        _refuse(refusal, form, typed)
+        return _enter_page(sheet, form, typed, 400)
+    except NotAllowed as refusal:
+        return _enter_page(sheet, form, typed, 409, refusal.why)
+    case = alert_list.case_of(request_context.work(), alert_service.source_of(assessment), request_context.language())
+    return _on(participant_id, case, "entered_paper" if assessment.mode == "paper" else "entered")
+
+
+@pages.get("/assessments/<int(max=2147483647):assessment_id>/check")
+@needs("check_answers")
+def check(staff: SignedInStaff, assessment_id: int) -> ResponseReturnValue:
+    """What was typed from paper, beside fields for what the sheet says."""
+    paper = paper_forms.paper(request_context.work(), assessment_id, request_context.language())
+    return _check_page(paper, CheckForm(formdata=None), _as_typed(paper.sheet))
+
+
+@pages.post("/assessments/<int(max=2147483647):assessment_id>/check")
+@needs("check_answers")
+def checked(staff: SignedInStaff, assessment_id: int) -> ResponseReturnValue:
+    """The second reader is done: everything agrees, or was corrected with a reason."""
+    paper = paper_forms.paper(request_context.work(), assessment_id, request_context.language())
+    form = CheckForm()
+    typed = _read_corrections(paper.sheet)
+    if not form.validate_on_submit() or typed.problems:
+        return _check_page(paper, form, typed, 400)
+    try:
+        changed = data_entry.check(request_context.work(), paper.assessment, typed.given, reason=form.reason.data or "")
+    except BadData as refusal:
+        _refuse(refusal, form, typed)
+        return _check_page(paper, form, typed, 400)
+    except NotAllowed as refusal:
+        return _check_page(paper, form, typed, 409, refusal.why)
+    case = alert_list.case_of(
+        request_context.work(), alert_service.source_of(paper.assessment), request_context.language()
+    )
+    return _on(paper.sheet.participant.id, case if changed else None, "corrected" if changed else "checked")
+
+
+def _on(participant_id: int, case: AlertCase | None, said: str) -> ResponseReturnValue:
+    """To the alert that somebody must read now, else to the participant."""
+    notify(said)
+    if case is None or case.level < Level.URGENT:
+        return redirect(url_for("staff.participants.one", participant_id=participant_id), code=303)
+    if case.level == Level.EMERGENCY:
+        notify("tell_now")
+    return redirect(url_for("staff.alert", alert_id=case.alert_id), code=303)
+
+
+def _refused(participant_id: int, refusal: NotAllowed) -> ResponseReturnValue:
+    notify("cannot_enter", why=_why(refusal.why))
+    return redirect(url_for("staff.participants.one", participant_id=participant_id), code=303)
+
+
+def _why(why: str) -> str:
+    """The key of the sentence for a refusal on these pages."""
+    return {"withdrawn": "withdrawn_entry", "wording_not_licensed": "wording_not_licensed_entry"}.get(why, why)
+
+
+def _entry_form(sheet: Sheet, typed: Mapping[str, str] | None = None) -> EntryForm:
+    form = EntryForm(formdata=typed)
+    form.language.choices = choices(item for item in LANGUAGES.items() if item[0] in sheet.languages)
+    return form
+
+
+def _enter_page(
+    sheet: Sheet, form: EntryForm, typed: TypedSheet, status: int = 200, why: str = ""
+) -> ResponseReturnValue:
+    page = render_template("assessments/enter.html", sheet=sheet, form=form, typed=typed, why=why, refusals=REFUSALS)
+    return page, status
+
+
+def _check_page(
+    paper: Paper, form: CheckForm, typed: TypedSheet, status: int = 200, why: str = ""
+) -> ResponseReturnValue:
+    page = render_template(
+        "assessments/check.html", paper=paper, sheet=paper.sheet, form=form, typed=typed, why=why, refusals=REFUSALS
+    )
+    return page, status
+
+
+def _refuse(refusal: BadData, form: EntryForm | CheckForm, typed: TypedSheet) -> None:
+    """Put what the service refused beside its field or question."""
+    fields = refusal.details.get("fields")
+    for name, why in (fields if isinstance(fields, Mapping) else {}).items():
+        place = {"answered_at": "day"}.get(name, name)
+        if place in form:
+            form[place].errors = [REFUSALS.get(why, why)]
+        else:
+            typed.problems["" if name == "given" else name] = why
+
+
+def _read_answers(sheet: Sheet) -> TypedSheet:
+    """What the posted sheet says. A question that nobody touched is absent, a field that is empty too."""
+    typed = TypedSheet()
+    for question in sheet.questions:
+        sent = [text for text in request.form.getlist(PREFIX + question.id) if text.strip()]
+        typed.texts[question.id] = sent
+        if sent:
+            read_answer(sheet, question, sent, typed)
+    return typed
+
+
+def _read_corrections(sheet: Sheet) -> TypedSheet:
+    """What the second reader would have typed, as far as it differs from what was typed."""
+    typed = TypedSheet()
+    for question in sheet.questions:
+        sent = [text for text in request.form.getlist(PREFIX + question.id) if text.strip()]
+        typed.texts[question.id] = sent
+        if sent:
+            read_answer(sheet, question, sent, typed)
+        elif question.kind != "choice" and question.value is not None:
+            typed.given[question.id] = None
+        same = question.id in typed.given and typed.given[question.id] == question.value
+        if same and (question.value is not None or question.skipped):
+            del typed.given[question.id]
+    return typed
+
+
+def read_answer(sheet: Sheet, question: Question, sent: list[str], typed: TypedSheet) -> None:
+    """Read what was sent for one question into ``typed``: a value, or why it is none."""
+    item = sheet.instrument.items[question.id]
+    if sent == [LEFT_OUT] and question.kind == "choice":
+        typed.given[question.id] = None
+    elif question.kind == "list":
+        known = [code for code, _label in question.options]
+        ticks = tuple(name for name in known if name in sent)
+        if set(sent) - set(known) - {NONE}:
+            typed.problems[question.id] = "no_such_option"
+        elif ticks and NONE in sent:
+            typed.problems[question.id] = "none_with_ticks"
+        else:
+            typed.given[question.id] = ticks
+    else:
+        found = reply_parser.read_field(item, sent[0])
+        if isinstance(found, reply_parser.Unclear):
+            typed.problems[question.id] = found.why
+        else:
+            typed.given[question.id] = found.value
+
+
+def _as_typed(sheet: Sheet) -> TypedSheet:
+    """The fields of the second reader as they stand at first: ticks, numbers and texts as typed, choices untouched."""
+    typed = TypedSheet()
+    for question in sheet.questions:
+        value = question.value
+        if isinstance(value, tuple):
+            typed.texts[question.id] = list(value) or [NONE]
+        elif isinstance(value, Decimal):
+            typed.texts[question.id] = [format(value, "f")]
+        elif isinstance(value, str):
+            typed.texts[question.id] = [value]
+    return typed

@@ -1,0 +1,211 @@
+"""What the participant's screens show: a form's pages and answers as plain values for the templates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from markupsafe import Markup
+
+from pro.core.questionnaire import page_flow
+from pro.core.questionnaire.instrument import Item, Page, Value
+from pro.features.forms.form_state import FormState
+from pro.web.typography import breakable
+
+
+class IssuedFormInfo(Protocol):
+    """What the start page needs to know of an assessment."""
+
+    @property
+    def instrument(self) -> str: ...
+    @property
+    def page_set(self) -> str | None: ...
+    @property
+    def wordings(self) -> dict[str, str]: ...
+    @property
+    def first_answer_at(self) -> datetime | None: ...
+    @property
+    def submitted_at(self) -> datetime | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TypedPage:
+    """What was sent with a page but not stored, so that the page comes back with it. ``problems``: field -> why."""
+
+    ticks: tuple[str, ...] | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One option: its code, its words, whether the code is shown beside them, and whether it is the standing answer."""
+
+    code: int
+    label: str
+    numbered: bool
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListChoice:
+    """One entry of a list page."""
+
+    id: str
+    label: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One thing to type. ``text`` is what stands in it, ``problem`` why it could not be taken, or empty."""
+
+    item: Item
+    question: Markup
+    plain: str
+    hint: str
+    unit: str
+    text: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """One page of questions. ``standing``: "" (new), given, skipped, or none ("none of these")."""
+
+    page: Page
+    position: int
+    progress: page_flow.Progress
+    recall: str
+    question: Markup
+    hint: str
+    standing: str
+    saved: bool
+    choices: tuple[Choice, ...] = ()
+    ticks: tuple[ListChoice, ...] = ()
+    fields: tuple[Field, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRow:
+    """One line of the review page. ``state``: given, skipped, open (not answered yet), or empty (optional, left out).
+
+    For a list ``names`` are the ticked entries and ``text`` is empty.
+    """
+
+    name: str
+    text: str
+    state: str
+    position: int
+    is_list: bool = False
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewGroup:
+    """The review's rows of one recall period; ``title`` is empty where the words name none."""
+
+    title: str
+    rows: tuple[ReviewRow, ...]
+
+
+def screen(form: FormState, position: int, typed: TypedPage) -> Screen:
+    """The page of questions at ``position``. KeyError where there is none."""
+    page = form.page(position)
+    if page is None:
+        raise KeyError(position)
+    first = form.instrument.items[page.items[0]]
+    words = form.words.items[first.id]
+    alone = len(page.items) == 1
+    before = form.page(position - 1)
+    return Screen(
+        page=page,
+        position=position,
+        progress=form.progress(position),
+        recall=form.words.recalls.get(first.recall, ""),
+        question=breakable(words.question) if alone else Markup(),
+        hint=words.hint if alone and page.kind != "fields" else "",
+        standing=_standing(form, page),
+        saved=before is not None and all(name in form.answers for name in before.items),
+        choices=_choices(form, first) if first.kind == "choice" else (),
+        ticks=_ticks(form, first, typed) if first.kind == "list" else (),
+        fields=tuple(_field(form, name, typed) for name in page.items) if page.kind == "fields" else (),
+        problem=typed.problems.get("", ""),
+    )
+
+
+def review(form: FormState) -> tuple[ReviewGroup, ...]:
+    """Every question of the path with its answer, by recall period. A follow-up stays under the question it follows."""
+    groups: list[tuple[str, list[ReviewRow]]] = []
+    for position, page in enumerate(form.path, 1):
+        for name in page.items:
+            item = form.instrument.items[name]
+            recall = item.recall
+            if groups and item.ask_if is not None and item.ask_if.names & set(form.instrument.items):
+                recall = groups[-1][0]
+            if not groups or groups[-1][0] != recall:
+                groups.append((recall, []))
+            groups[-1][1].append(_row(form, item, position))
+    return tuple(ReviewGroup(form.words.recalls.get(recall, ""), tuple(rows)) for recall, rows in groups)
+
+
+def _standing(form: FormState, page: Page) -> str:
+    if not all(name in form.answers for name in page.items):
+        return ""
+    values = [form.answers[name] for name in page.items]
+    if all(value is None for value in values):
+        return "skipped"
+    return "none" if values == [()] else "given"
+
+
+def _choices(form: FormState, item: Item) -> tuple[Choice, ...]:
+    labels = form.words.items[item.id].options
+    numbered = any(code not in labels for code in item.codes)
+    standing = form.answers.get(item.id)
+    return tuple(Choice(code, labels.get(code, ""), numbered, code == standing) for code in item.codes)
+
+
+def _ticks(form: FormState, item: Item, typed: TypedPage) -> tuple[ListChoice, ...]:
+    stored = form.answers.get(item.id)
+    on = typed.ticks if typed.ticks is not None else stored if isinstance(stored, tuple) else ()
+    shown = page_flow.listed(form.instrument, item, form.facts)
+    return tuple(ListChoice(name, form.words.items[name].short, name in on) for name in shown)
+
+
+def _field(form: FormState, name: str, typed: TypedPage) -> Field:
+    item, words = form.instrument.items[name], form.words.items[name]
+    text = typed.texts[name] if name in typed.texts else _typed_text(form.answers.get(name))
+    return Field(
+        item=item,
+        question=breakable(words.question),
+        plain=words.plain,
+        hint=words.hint,
+        unit=words.unit,
+        text=text,
+        problem=typed.problems.get(name, ""),
+    )
+
+
+def _typed_text(value: Value | None) -> str:
+    return format(value, "f") if isinstance(value, Decimal) else "" if value is None else str(value)
+
+
+def _row(form: FormState, item: Item, position: int) -> ReviewRow:
+    words = form.words.items[item.id]
+    name = words.short or words.plain
+    value = form.answers.get(item.id)
+    if value is None:
+        state = "empty" if item.optional else "skipped" if item.id in form.answers else "open"
+        return ReviewRow(name, "", state, position)
+    if isinstance(value, tuple):
+        ticked = tuple(form.words.items[entry].short for entry in value)
+        return ReviewRow(name, "", "given", position, is_list=True, names=ticked)
+    if item.kind == "choice" and isinstance(value, int):
+        label = words.options.get(value, "")
+        numbered = any(code not in words.options for code in item.codes)
+        return ReviewRow(name, f"{value} {label}".strip() if numbered else label, "given", position)
+    return ReviewRow(name, f"{_typed_text(value)} {words.unit}".strip(), "given", position)

@@ -1,0 +1,325 @@
+"""A whole questionnaire on one page, as staff fill it in or read it against paper; and what waits for that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from pro.app_context import UnitOfWork
+from pro.core.questionnaire import answer_text, page_flow
+from pro.core.questionnaire.instrument import Answers, Instrument, Item, Value, Words
+from pro.core.rule_language.conditions import Facts
+from pro.errors import Frozen, NotAllowed, NotFound
+from pro.features.accounts import privacy, staff_accounts
+from pro.features.assessments import data_entry
+from pro.features.forms import form_state, licensed_wording
+from pro.features.participants import clinical_facts
+from pro.i18n import Translator
+from pro.models import Assessment, Participant
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question. ``options``: (code, or the id of a listed item; label). ``heading`` is short, ``text`` in full.
+
+    ``only_if``: a sentence that says when it is asked; then ``parent`` is the item that decides, by one of ``codes``.
+    ``said``: the standing answer in words, "" where there is none; ``value``: the same as a value.
+    """
+
+    id: str
+    kind: str
+    heading: str
+    text: str
+    hint: str
+    unit: str
+    options: tuple[tuple[str, str], ...]
+    only_if: str
+    parent: str
+    codes: tuple[str, ...]
+    max_length: int
+    said: str
+    skipped: bool
+    value: Value | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionGroup:
+    """The questions of one recall period; ``title`` is empty where the words name none."""
+
+    title: str
+    questions: tuple[Question, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """An instrument to be filled in. ``state``: what was there when it was shown.
+
+    ``begun_at``: the participant began this form then and answered ``there`` of its questions. ``last_at``: when the
+    last one was answered. ``expected_id``: the line of the calendar that it is for, if it can only be that.
+    """
+
+    participant: Participant
+    instrument: Instrument
+    title: str
+    wording_status: str
+    groups: tuple[QuestionGroup, ...]
+    state: str
+    begun_at: datetime | None
+    there: int
+    last_at: datetime | None
+    expected_id: int | None
+    languages: tuple[str, ...]
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """All of them, in order."""
+        return tuple(question for group in self.groups for question in group.questions)
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A form that was typed in from paper. ``own``: the reader typed it. ``checked_by``: "" while nobody has."""
+
+    assessment: Assessment
+    sheet: Sheet
+    entered_by: str
+    own: bool
+    checked_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaperRow:
+    """A paper form that a second person must still read against the sheet."""
+
+    assessment_id: int
+    participant_id: int
+    study_number: str
+    title: str
+    entered_by: str
+    entered_at: datetime
+    own: bool
+
+
+def sheet(work: UnitOfWork, participant: Participant, instrument: str, language: str) -> Sheet:
+    """``instrument`` as ``participant`` would be asked it, in ``language``. Errors as ``data_entry.for_visit``; and
+    NotAllowed("wording_not_licensed").
+    """
+    expected = data_entry.for_visit(work, participant, instrument)
+    pinned = licensed_wording.issuable(work, instrument)
+    there = data_entry.there(work, participant, instrument)
+    checksum = there.form.wordings.get(language, "") if there.form and there.answers else pinned[language]
+    words = licensed_wording.by_checksum(work, instrument, language, checksum)
+    shape = work.catalogue.instruments[instrument]
+    last = select(clinical_facts.ANSWERED).where(
+        Assessment.participant_id == participant.id,
+        Assessment.instrument == instrument,
+        Assessment.submitted_at.is_not(None),
+    )
+    moments = sorted(work.session.scalars(last))
+    return Sheet(
+        participant=participant,
+        instrument=shape,
+        title=words.title,
+        wording_status=words.status,
+        groups=_groups(work, shape, words, there.answers, there.facts, there.page_set, language),
+        state=there.state,
+        begun_at=there.form.first_answer_at if there.form and there.answers else None,
+        there=sum(value is not None for value in there.answers.values()),
+        last_at=moments[-1] if moments else None,
+        expected_id=expected.id if expected else None,
+        languages=work.catalogue.plans[participant.plan].languages,
+    )
+
+
+def paper(work: UnitOfWork, assessment_id: int, language: str) -> Paper:
+    """A form that was typed in from paper, with what was typed. NotFound for any other."""
+    assessment = work.session.get(Assessment, assessment_id)
+    if assessment is None or not data_entry.is_paper(assessment):
+        raise NotFound("paper")
+    names = staff_accounts.staff_names(work)
+    return Paper(
+        assessment=assessment,
+        sheet=as_answered(work, assessment, language),
+        entered_by=names.get(assessment.entered_by or 0, ""),
+        own=assessment.entered_by == work.actor.id,
+        checked_by=names.get(assessment.checked_by or 0, ""),
+    )
+
+
+def as_answered(work: UnitOfWork, assessment: Assessment, language: str) -> Sheet:
+    """A form with its answers as they stand, in ``language``."""
+    participant = work.session.get_one(Participant, assessment.participant_id)
+    words = licensed_wording.by_checksum(work, assessment.instrument, language, assessment.wordings.get(language, ""))
+    shape = work.catalogue.instruments[assessment.instrument]
+    answers = form_state.standing_answers(shape, form_state.answer_rows(work, assessment.id))
+    facts = clinical_facts.form_facts(assessment.context)
+    return Sheet(
+        participant=participant,
+        instrument=shape,
+        title=words.title,
+        wording_status=words.status,
+        groups=_groups(work, shape, words, answers, facts, assessment.page_set, language),
+        state="",
+        begun_at=None,
+        there=len(answers),
+        last_at=assessment.answered_at,
+        expected_id=None,
+        languages=work.catalogue.plans[participant.plan].languages,
+    )
+
+
+def answer_shown(work: UnitOfWork, assessment: Assessment, item: Item, value: Value | None, language: str) -> str:
+    """A value of a form in words, as whoever looks may see it; "" for none."""
+    words = licensed_wording.by_checksum(work, assessment.instrument, language, assessment.wordings.get(language, ""))
+    found = _said(words, item, value, work.house.catalogs.translator(language))
+    return privacy.words(work, found, language) if item.kind == "text" else found
+
+
+def papers(work: UnitOfWork, language: str) -> list[PaperRow]:
+    """Every paper form that waits for its second reader, the oldest first."""
+    query = (
+        select(Assessment, Participant)
+        .join(Participant, Participant.id == Assessment.participant_id)
+        .where(Assessment.mode == "paper", Assessment.submitted_at.is_not(None), Assessment.checked_at.is_(None))
+        .order_by(Assessment.submitted_at, Assessment.id)
+    )
+    names = staff_accounts.staff_names(work)
+    return [
+        PaperRow(
+            assessment_id=assessment.id,
+            participant_id=participant.id,
+            study_number=participant.study_number,
+            title=work.catalogue.words[assessment.instrument, language].title,
+            entered_by=names.get(assessment.entered_by or 0, ""),
+            entered_at=assessment.submitted_at or work.now,
+            own=assessment.entered_by == work.actor.id,
+        )
+        for assessment, participant in work.session.execute(query)
+    ]
+
+
+def may_enter(work: UnitOfWork, participant: Participant) -> tuple[str, ...]:
+    """The instruments of the plan that staff may enter for ``participant`` now; none if the plan is gone."""
+    found = []
+    plan = work.catalogue.plans.get(participant.plan)
+    for instrument in plan.instruments if plan else ():
+        try:
+            data_entry.for_visit(work, participant, instrument)
+        except (NotAllowed, Frozen):
+            continue
+        found.append(instrument)
+    return tuple(found)
+
+
+def _groups(
+    work: UnitOfWork,
+    shape: Instrument,
+    words: Words,
+    answers: Answers,
+    facts: page_flow.ScreenFacts,
+    page_set: str | None,
+    language: str,
+) -> tuple[QuestionGroup, ...]:
+    """Every question that could be asked with these facts. A follow-up stays under the question that it follows."""
+    translator = work.house.catalogs.translator(language)
+    chosen = shape.page_sets[page_set] if page_set else None
+    opened_by = {name: item.id for item in shape.items.values() for name in item.lists}
+    groups: list[tuple[str, list[Question]]] = []
+    for page in shape.pages:
+        if chosen is not None and page.id not in chosen:
+            continue
+        for name in page.items:
+            item = shape.items[name]
+            parents = _parents(shape, item)
+            if not parents and page_flow.asked(item, {}, facts) is False:
+                continue
+            recall = groups[-1][0] if groups and parents else item.recall
+            if not groups or groups[-1][0] != recall:
+                groups.append((recall, []))
+            question = _question(shape, item, words, answers, facts, opened_by, translator)
+            groups[-1][1].append(question)
+    return tuple(QuestionGroup(words.recalls.get(recall, ""), tuple(questions)) for recall, questions in groups)
+
+
+def _parents(shape: Instrument, item: Item) -> list[str]:
+    return sorted(item.ask_if.names & set(shape.items)) if item.ask_if else []
+
+
+def _question(
+    shape: Instrument,
+    item: Item,
+    words: Words,
+    answers: Answers,
+    facts: page_flow.ScreenFacts,
+    opened_by: dict[str, str],
+    translator: Translator,
+) -> Question:
+    said = words.items[item.id]
+    value = answers.get(item.id)
+    only_if, parent, codes = _only_if(shape, item, words, facts, opened_by, translator)
+    if item.kind == "list":
+        shown = page_flow.listed(shape, item, facts)
+        options = tuple((name, words.items[name].short) for name in shown)
+    else:
+        options = tuple((str(code), said.options.get(code, "")) for code in item.codes)
+    return Question(
+        id=item.id,
+        kind=item.kind,
+        heading=said.short or said.plain,
+        text=said.plain,
+        hint=said.hint,
+        unit=said.unit,
+        options=options,
+        only_if=only_if,
+        parent=parent,
+        codes=codes,
+        max_length=item.max_length,
+        said=_said(words, item, value, translator),
+        skipped=item.id in answers and value is None,
+        value=value,
+    )
+
+
+def _only_if(
+    shape: Instrument,
+    item: Item,
+    words: Words,
+    facts: page_flow.ScreenFacts,
+    opened_by: dict[str, str],
+    translator: Translator,
+) -> tuple[str, str, tuple[str, ...]]:
+    """When ``item`` is asked, in words; the item that decides; and by which of its codes or ticks."""
+    parents = _parents(shape, item)
+    opener = opened_by.get(item.id)
+    if opener is not None:
+        sentence = translator.gettext("only if ticked under “%(list)s”", list=words.items[opener].short)
+        return sentence, opener, (item.id,)
+    if not parents:
+        return "", "", ()
+    parent = shape.items[parents[0]]
+    if len(parents) > 1 or parent.kind != "choice" or item.ask_if is None:
+        return translator.gettext("only if the answers above lead to it"), "", ()
+    opens = {code: item.ask_if.evaluate(Facts(values={**facts, parent.id: code})) is True for code in parent.codes}
+    named = words.items[parent.id]
+    closing = [code for code, yes in opens.items() if not yes]
+    codes = tuple(str(code) for code, yes in opens.items() if yes)
+    if len(closing) == 1:
+        label = named.options.get(closing[0], str(closing[0]))
+        sentence = translator.gettext("only if “%(parent)s” is not “%(label)s”", parent=named.short, label=label)
+    else:
+        labels = translator.gettext(" or ").join(f"“{named.options.get(int(code), code)}”" for code in codes)
+        sentence = translator.gettext("only if “%(parent)s” is %(labels)s", parent=named.short, labels=labels)
+    return sentence, parent.id, codes
+
+
+def _said(words: Words, item: Item, value: Value | None, translator: Translator) -> str:
+    if isinstance(value, tuple):
+        return _names(words, value, translator) or translator.gettext("none of these")
+    return answer_text.answer_text(item, words.items[item.id], value)
+
+
+def _names(words: Words, ticked: Iterable[str], translator: Translator) -> str:
+    return translator.gettext(", ").join(words.items[name].short for name in ticked)

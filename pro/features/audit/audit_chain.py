@@ -1,0 +1,179 @@
+"""The audit chain: events are written freely and sealed, in order, by the worker; anyone may verify."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import func, select, text
+
+from pro.app_context import UnitOfWork
+from pro.models import Event, Seal, Staff
+
+FIRST = "0" * 64
+BATCH = 500
+# An event older than this without a seal means that the sealing worker does not run, or that a row was slipped in.
+LATE = timedelta(minutes=10)
+LOCK_KEY = 7_310_001
+# How many places of the chain one press of a button verifies: about a second.
+STRETCH = 20_000
+VERIFIED = "audit.verified"
+
+
+def N_(text: str) -> str:  # noqa: N802  the name that gettext tools know
+    """Mark ``text`` for translation without translating it yet."""
+    return text
+
+
+# What can be wrong with the chain; each is one sentence, for a terminal and for a page.
+PROBLEMS = {
+    "missing": N_("Place %(expected)s of the chain is missing; place %(position)s follows."),
+    "gone": N_("Event %(event)s, sealed at place %(position)s, is gone."),
+    "changed": N_("Event %(event)s, sealed at place %(position)s, is not what was sealed."),
+    "dated": N_("Event %(event)s is dated %(at)s UTC but was written later."),
+    "waiting": N_("%(count)s events wait for their seal, the oldest since %(at)s UTC."),
+    "other_seal": N_("The seal at place %(position)s is not the one that was verified before."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ChainProblem:
+    """One thing that is wrong with the chain: a key of PROBLEMS and what its sentence names."""
+
+    key: str
+    values: Mapping[str, object]
+
+    def __str__(self) -> str:
+        """The English sentence."""
+        return PROBLEMS[self.key] % self.values
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a walk along the chain found. ``sealed``: the last place that was looked at; ``head``: its digest."""
+
+    sealed: int
+    unsealed: int
+    head: str
+    found: tuple[ChainProblem, ...]
+
+    @property
+    def problems(self) -> list[str]:
+        """English sentences; an empty list means an unbroken chain."""
+        return [str(problem) for problem in self.found]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One stretch of the chain, verified from a page: the places after ``after`` to ``verified.sealed`` of ``end``."""
+
+    after: int
+    end: int
+    verified: Verified
+
+    @property
+    def is_whole(self) -> bool:
+        """True if nothing of the chain is left to be verified."""
+        return self.verified.sealed >= self.end
+
+
+def digest_of(previous: str, event: Event) -> str:
+    """SHA-256 over the previous digest and the event's canonical JSON."""
+    body = {
+        "id": event.id,
+        "at": event.at.isoformat(),
+        "actor": event.actor,
+        "actor_id": event.actor_id,
+        "role": event.role,
+        "action": event.action,
+        "subject": event.subject,
+        "subject_id": event.subject_id,
+        "participant_id": event.participant_id,
+        "old": event.old,
+        "new": event.new,
+        "reason": event.reason,
+    }
+    canonical = json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(f"{previous}\n{canonical}".encode()).hexdigest()
+
+
+def seal_events(work: UnitOfWork) -> int:
+    """Seal up to 500 waiting events into the chain; the number sealed. Whoever comes second waits for the first."""
+    if work.house.engine.dialect.name == "postgresql":
+        work.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
+    position, previous = _head(work)
+    query = select(Event).outerjoin(Seal, Seal.event_id == Event.id).where(Seal.event_id.is_(None)).order_by(Event.id)
+    events = list(work.session.scalars(query.limit(BATCH)))
+    for event in events:
+        position += 1
+        previous = digest_of(previous, event)
+        work.session.add(Seal(position=position, event_id=event.id, digest=previous))
+    return len(events)
+
+
+def verify(work: UnitOfWork) -> Verified:
+    """Walk the whole chain. Finds a changed event, a missing or doubled place, and events that were never sealed."""
+    return _walk(work, 0, FIRST, None)
+
+
+def verify_on(work: UnitOfWork, *, anew: bool = False, most: int = STRETCH) -> Checked:
+    """Verify at most ``most`` places from where the last verification ended, or from the start; it is recorded.
+
+    Where something is wrong, the next one begins at the same place again.
+    """
+    after, previous = (0, FIRST) if anew else _verified_up_to(work)
+    end, _digest = _head(work)
+    verified = _walk(work, after, previous, most)
+    good = [after, previous] if verified.found else [verified.sealed, verified.head]
+    new = {"after": after, "to": verified.sealed, "problems": len(verified.found), "good": good}
+    work.record(VERIFIED, work.session.get_one(Staff, work.actor.id), new=new)
+    return Checked(after, end, verified)
+
+
+def _verified_up_to(work: UnitOfWork) -> tuple[int, str]:
+    """The place and its digest up to which the chain was whole when somebody last looked."""
+    query = select(Event.new).where(Event.action == VERIFIED).order_by(Event.id.desc()).limit(1)
+    said = work.session.scalar(query)
+    return (int(said["good"][0]), str(said["good"][1])) if said else (0, FIRST)
+
+
+def _walk(work: UnitOfWork, after: int, previous: str, most: int | None) -> Verified:
+    """The places after ``after``, whose digest is ``previous``."""
+    found: list[ChainProblem] = []
+    if after:
+        seal = work.session.get(Seal, after)
+        if seal is None or seal.digest != previous:
+            found.append(ChainProblem("other_seal", {"position": after}))
+    expected, newest = after, None
+    query = select(Seal, Event).outerjoin(Event, Event.id == Seal.event_id).where(Seal.position > after)
+    query = query.order_by(Seal.position).limit(most)
+    for seal, joined in work.session.execute(query.execution_options(yield_per=1000)):
+        event: Event | None = joined
+        expected += 1
+        place = {"position": seal.position, "event": seal.event_id}
+        if seal.position != expected:
+            found.append(ChainProblem("missing", {"expected": expected, "position": seal.position}))
+            expected = seal.position
+        if event is None:
+            found.append(ChainProblem("gone", place))
+        elif digest_of(previous, event) != seal.digest:
+            found.append(ChainProblem("changed", place))
+        elif newest is not None and newest - event.at > LATE:
+            found.append(ChainProblem("dated", {"event": event.id, "at": f"{event.at:%Y-%m-%d %H:%M}"}))
+        else:
+            newest = max(newest or event.at, event.at)
+        previous = seal.digest
+    waiting = select(func.count(), func.min(Event.at)).select_from(Event)
+    waiting = waiting.outerjoin(Seal, Seal.event_id == Event.id).where(Seal.event_id.is_(None))
+    unsealed, oldest = work.session.execute(waiting).one()
+    if oldest is not None and work.now - oldest > LATE:
+        found.append(ChainProblem("waiting", {"count": unsealed, "at": f"{oldest:%Y-%m-%d %H:%M}"}))
+    return Verified(expected, unsealed, previous, tuple(found))
+
+
+def _head(work: UnitOfWork) -> tuple[int, str]:
+    seal = work.session.scalar(select(Seal).order_by(Seal.position.desc()).limit(1))
+    return (seal.position, seal.digest) if seal else (0, FIRST)

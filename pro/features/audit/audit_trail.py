@@ -1,0 +1,327 @@
+"""The audit trail as staff read it: who did what, when, what stood before and what after, and why; paged and picked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+
+from pro.app_context import UnitOfWork
+from pro.core.questionnaire import answer_text
+from pro.core.questionnaire.instrument import Item, Words
+from pro.core.questionnaire.json_values import read_value
+from pro.errors import BadData, NotAllowed
+from pro.features.accounts import privacy, staff_accounts
+from pro.features.duty_roster import roster_service
+from pro.features.forms import form_state
+from pro.models import Alert, Assessment, Correction, Event, Participant, Seal, Staff
+
+PAGE = 50
+# More rows than this are exported in parts: the page says so.
+EXPORTED_AT_MOST = 20_000
+# Whoever did something without being staff.
+OTHERS = ("participant", "system")
+# What an event says that records one bare value.
+BARE: Mapping[str, str] = {
+    "anchors.set": "anchors",
+    "assessment.issued_again": "visit",
+    "assessment.opened": "answered_by",
+    "assessment.renewed": "items",
+    "assessment.scored": "algorithm",
+    "assessment.shortened": "pages",
+    "assessment.submitted": "answers",
+    "card.locked": "tries",
+    "card.wrong_pin": "tries",
+    "expected.reason": "missing",
+    "participant.language": "language",
+}
+# What was answered, as ``old`` {item: value} and ``new`` {item: [state, value]}.
+ANSWERS = frozenset({"answers.saved", "assessment.checked", "answers.corrected", "correction.requested"})
+# What was typed freely: that it was is said, not what. What a page showed at a signature holds such words too; the
+# signature's digest stands for it.
+TYPED = frozenset({"told"})
+UNSAID = frozenset({"seen"})
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """Which events: of one participant, one form (its ref), one person or kind of actor, some days, some kinds.
+
+    ``who``: the number of an account, or one of OTHERS; ``since`` and ``until``: local days, both included.
+    """
+
+    participant_id: int | None = None
+    ref: str = ""
+    who: str = ""
+    since: date | None = None
+    until: date | None = None
+    actions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that an event says. ``key``: a machine key, or of an answer the question in words (``is_item``).
+
+    ``old`` and ``new``: None where there was or is nothing; of an answer in words, else as it was recorded.
+    What was typed freely is not repeated here: it may hold a name, and stands with its form.
+    """
+
+    key: str
+    old: Any
+    new: Any
+    is_item: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """One event. ``name``: the member of staff, "" for anybody else; ``ref`` and ``title``: the form that it is about.
+
+    ``withheld``: what it says is kept from a role that may not see answers. ``digest``: its seal, "" before it has one.
+    """
+
+    id: int
+    at: datetime
+    actor: str
+    name: str
+    role: str
+    action: str
+    participant_id: int | None
+    study_number: str
+    plan: str
+    ref: str
+    title: str
+    facts: tuple[Fact, ...]
+    reason: str
+    withheld: bool
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """A page of the trail, newest first. ``before``: what the next page starts below; None where there is none."""
+
+    lines: list[AuditLine]
+    before: int | None
+
+
+def audit_page(work: UnitOfWork, pick: Pick, language: str, before: int | None = None) -> Trail:
+    """The 50 newest events of ``pick`` below the event numbered ``before``."""
+    query = _query(work, pick)
+    if before is not None:
+        query = query.where(Event.id < before)
+    events = list(work.session.scalars(query.order_by(Event.id.desc()).limit(PAGE + 1)))
+    shown = events[:PAGE]
+    return Trail(_lines(work, shown, language), shown[-1].id if len(events) > PAGE else None)
+
+
+def export(work: UnitOfWork, pick: Pick, language: str) -> list[AuditLine]:
+    """Every event of ``pick``, oldest first, with its seal; the export itself is recorded after them.
+
+    NotAllowed("too_many") above EXPORTED_AT_MOST: somebody narrows it, so that nothing is left out silently.
+    """
+    events = list(work.session.scalars(_query(work, pick).order_by(Event.id).limit(EXPORTED_AT_MOST + 1)))
+    if len(events) > EXPORTED_AT_MOST:
+        raise NotAllowed("too_many")
+    seals: dict[int, str] = {}
+    for part in _parts([event.id for event in events]):
+        query = select(Seal.event_id, Seal.digest).where(Seal.event_id.in_(part))
+        seals |= {row.event_id: row.digest for row in work.session.execute(query)}
+    lines = _lines(work, events, language, seals)
+    said = {
+        "rows": len(lines),
+        "who": pick.who,
+        "form": pick.ref,
+        "since": pick.since.isoformat() if pick.since else "",
+        "until": pick.until.isoformat() if pick.until else "",
+        "actions": len(pick.actions),
+    }
+    staff = work.session.get_one(Staff, work.actor.id)
+    new = {key: value for key, value in said.items() if value != ""}
+    work.record("audit.exported", staff, participant_id=pick.participant_id, new=new)
+    return lines
+
+
+def picked(
+    work: UnitOfWork, *, number: str, ref: str, who: str, since: date | None, until: date | None, actions: Sequence[str]
+) -> Pick:
+    """What was asked for; of two studies with the same number the older participant. BadData("pick", fields=...)."""
+    wrong = {}
+    person = None
+    if number:
+        found = func.upper(Participant.study_number) == number.upper()
+        person = work.session.scalar(select(Participant.id).where(found).order_by(Participant.id).limit(1))
+        if person is None:
+            wrong["number"] = "no_participant"
+    if ref and work.session.scalar(select(Assessment.id).where(Assessment.ref == ref)) is None:
+        wrong["ref"] = "no_form"
+    if since is not None and until is not None and until < since:
+        wrong["until"] = "days_swapped"
+    if wrong:
+        raise BadData("pick", fields=wrong)
+    return Pick(person, ref, who, since, until, tuple(actions))
+
+
+def study_number(work: UnitOfWork, participant_id: int | None) -> str:
+    """The study number of a participant; "" for none."""
+    person = work.session.get(Participant, participant_id) if participant_id is not None else None
+    return person.study_number if person else ""
+
+
+def staff_list(work: UnitOfWork) -> list[tuple[str, str, str]]:
+    """Every account that ever was, as (number, name, role), by name."""
+    rows = work.session.scalars(select(Staff).order_by(Staff.name, Staff.id))
+    return [(str(row.id), row.name, row.role) for row in rows]
+
+
+def _query(work: UnitOfWork, pick: Pick) -> Select[Event]:
+    wanted: list[ColumnElement[bool]] = []
+    if pick.participant_id is not None:
+        wanted.append(Event.participant_id == pick.participant_id)
+    if pick.ref:
+        wanted.append(_about_form(pick.ref))
+    if pick.who in OTHERS:
+        wanted.append(Event.actor == pick.who)
+    elif pick.who.isdecimal():
+        wanted.append(and_(Event.actor == "staff", Event.actor_id == int(pick.who)))
+    zone = next(iter(work.catalogue.plans.values())).settings.time_zone
+    if pick.since:
+        wanted.append(Event.at >= _midnight(pick.since, zone))
+    if pick.until:
+        wanted.append(Event.at < _midnight(pick.until + timedelta(days=1), zone))
+    if pick.actions:
+        wanted.append(Event.action.in_(pick.actions))
+    return select(Event).where(*wanted)
+
+
+def _midnight(day: date, zone: str) -> datetime:
+    return roster_service.utc(datetime.combine(day, time()), zone)
+
+
+def _about_form(ref: str) -> ColumnElement[bool]:
+    """Events about a form, its alerts, and the requests to correct it."""
+    form = select(Assessment.id).where(Assessment.ref == ref)
+    alerts = select(Alert.id).where(Alert.assessment_id.in_(form))
+    requests = select(Correction.id).where(Correction.assessment_id.in_(form))
+    return or_(
+        and_(Event.subject == "assessment", Event.subject_id.in_(form)),
+        and_(Event.subject == "correction", Event.subject_id.in_(requests)),
+        and_(Event.subject == "alert", Event.subject_id.in_(alerts)),
+    )
+
+
+def _parts(ids: Sequence[int], size: int = 500) -> list[Sequence[int]]:
+    return [ids[start : start + size] for start in range(0, len(ids), size)]
+
+
+def _lines(
+    work: UnitOfWork, events: Sequence[Event], language: str, seals: Mapping[int, str] | None = None
+) -> list[AuditLine]:
+    names = staff_accounts.staff_names(work)
+    about = {event.participant_id for event in events if event.participant_id is not None}
+    numbers: dict[int, tuple[str, str]] = {}
+    for part in _parts(sorted(about)):
+        query = select(Participant.id, Participant.study_number, Participant.plan).where(Participant.id.in_(part))
+        numbers.update({person: (number, plan) for person, number, plan in work.session.execute(query)})
+    shapes = _forms(work, events)
+    open_book = staff_accounts.may(work.actor.role, "see_answers")
+    words: dict[int, Words] = {}
+    found = []
+    for event in events:
+        form = shapes.get((event.subject, event.subject_id or 0))
+        if form is not None and form.id not in words:
+            words[form.id] = form_state.words_of(work, form, language)
+        withheld = event.participant_id is not None and not open_book
+        number, plan = numbers.get(event.participant_id or 0, ("", ""))
+        told = () if withheld else _facts(work, event, form, words)
+        found.append(
+            AuditLine(
+                id=event.id,
+                at=event.at,
+                actor=event.actor,
+                name=names.get(event.actor_id or 0, "") if event.actor == "staff" else "",
+                role=event.role,
+                action=event.action,
+                participant_id=event.participant_id,
+                study_number=number,
+                plan=plan,
+                ref=form.ref if form else "",
+                title=words[form.id].title if form else "",
+                facts=told,
+                reason="" if withheld else privacy.reason(work, event.reason),
+                withheld=withheld and (event.old, event.new, event.reason) != (None, None, ""),
+                digest=(seals or {}).get(event.id, ""),
+            )
+        )
+    return found
+
+
+def _forms(work: UnitOfWork, events: Sequence[Event]) -> dict[tuple[str, int], Assessment]:
+    """(subject, its number) -> the form that an event is about, itself or by its alert or request."""
+    found: dict[tuple[str, int], Assessment] = {}
+    ids = {event.subject_id for event in events if event.subject == "assessment" and event.subject_id}
+    for part in _parts(sorted(ids)):
+        rows = work.session.scalars(select(Assessment).where(Assessment.id.in_(part)))
+        found.update({("assessment", row.id): row for row in rows})
+    for table in (Alert, Correction):
+        kind = table.__tablename__
+        about = {event.subject_id for event in events if event.subject == kind and event.subject_id}
+        for part in _parts(sorted(about)):
+            query = select(table.id, Assessment).join(Assessment, Assessment.id == table.assessment_id)
+            query = query.where(table.id.in_(part))
+            found.update({(kind, number): row for number, row in work.session.execute(query)})
+    return found
+
+
+def _facts(work: UnitOfWork, event: Event, form: Assessment | None, words: Mapping[int, Words]) -> tuple[Fact, ...]:
+    if event.action in ANSWERS and form is not None:
+        return _answers(work, event, form, words[form.id])
+    bare = BARE.get(event.action, "")
+    old, new = _by_key(event.old, bare), _by_key(event.new, bare)
+    keys = [key for key in dict.fromkeys([*old, *new]) if key not in UNSAID]
+    return tuple(Fact(key, _known(key, old), _known(key, new)) for key in keys)
+
+
+def _known(key: str, said: Mapping[str, Any]) -> Any:
+    return "free_text" if key in TYPED and said.get(key) else said.get(key)
+
+
+def _by_key(said: Any, bare: str) -> Mapping[str, Any]:
+    if said is None:
+        return {}
+    return said if isinstance(said, dict) else {bare: said}
+
+
+def _answers(work: UnitOfWork, event: Event, form: Assessment, words: Words) -> tuple[Fact, ...]:
+    items = work.catalogue.instruments[form.instrument].items
+    old, new = event.old or {}, event.new or {}
+    found = []
+    for name in dict.fromkeys([*old, *new]):
+        item = items.get(name)
+        if item is None:
+            found.append(Fact(name, old.get(name), new.get(name)))
+            continue
+        state, value = new.get(name, ["given", None])
+        after = _said(item, words, value) if state == "given" else state
+        before = _said(item, words, old[name]) if old.get(name) is not None else None
+        found.append(
+            Fact(
+                words.items[name].plain if item.kind != "list" else words.items[name].short, before, after, is_item=True
+            )
+        )
+    return tuple(found)
+
+
+def _said(item: Item, words: Words, stored: Any) -> str:
+    """A stored answer in words; what was typed freely is not repeated."""
+    if item.kind == "text":
+        return "free_text"
+    try:
+        value = read_value(item, stored)
+    except (TypeError, ValueError, ArithmeticError):
+        return str(stored)
+    if isinstance(value, tuple):
+        return ", ".join(words.items[name].short for name in value if name in words.items) or "none_of_these"
+    return answer_text.answer_text(item, words.items[item.id], value)

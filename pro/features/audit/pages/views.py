@@ -1,0 +1,231 @@
+"""The audit trail: who did what, when and why; picked, paged, exported, and its chain verified."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, cast
+
+from flask import Blueprint, Flask, Response, redirect, render_template, request, url_for
+from flask.blueprints import BlueprintSetupState
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from wtforms import DateField, SelectField, StringField
+
+from pro.errors import BadData, NotAllowed
+from pro.exports.csv_format import rows_to_csv
+from pro.features.accounts.pages import page_guard
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.audit import audit_chain, audit_trail
+from pro.features.audit.audit_trail import AuditLine, Pick
+from pro.features.audit.pages import labels
+from pro.features.audit.pages.fact_labels import fact_name, fact_value, stamp
+from pro.features.audit.pages.labels import KIND_WORDS, KINDS, reason_shown, sentence, who
+from pro.web import request_context
+from pro.web.forms import DATES, choices
+from pro.web.labels import word
+from pro.web.refusals import N_, REFUSALS
+
+pages = Blueprint("audit", __name__, url_prefix="/audit")
+
+HEADER = (
+    N_("Number"),
+    N_("Time (UTC)"),
+    N_("Time of the site"),
+    N_("Who"),
+    N_("Role"),
+    N_("Participant"),
+    N_("Form"),
+    N_("What happened"),
+    N_("Key"),
+    N_("Before"),
+    N_("After"),
+    N_("Reason"),
+    N_("Seal"),
+)
+
+
+class PickForm(FlaskForm):
+    """Which part of the trail. An empty field picks everything."""
+
+    number = StringField(N_("Study number"), filters=[lambda text: (text or "").strip()])
+    ref = StringField(N_("Form"), filters=[lambda text: (text or "").strip()])
+    who = SelectField(N_("Who"), validate_choice=False)
+    since = DateField(N_("From"), format=DATES)
+    until = DateField(N_("To, this day too"), format=DATES)
+    kind = SelectField(N_("What"), validate_choice=False)
+
+    def wish(self) -> dict[str, Any]:
+        """What was typed, as the arguments of ``audit_trail.picked``; BadData for a date that is none."""
+        days = [self[name] for name in ("since", "until")]
+        wrong = {day.short_name: "date_needed" for day in days if day.process_errors and day.raw_data[0]}
+        if wrong:
+            raise BadData("pick", fields=wrong)
+        return {
+            "number": self.number.data,
+            "ref": self.ref.data,
+            "who": (self.who.data or "")[:12],
+            "since": self.since.data,
+            "until": self.until.data,
+            "actions": KINDS.get(self.kind.data or "", ()),
+        }
+
+    def refuse(self, problems: Mapping[str, str]) -> None:
+        """Put the refusals beside their fields; a date left empty is no mistake."""
+        for field in self:
+            field.errors = [REFUSALS[problems[field.short_name]]] if field.short_name in problems else []
+
+
+@pages.record_once
+def install(state: BlueprintSetupState) -> None:
+    """Give the templates the words of the trail."""
+    labels.install(cast(Flask, state.app))
+
+
+@pages.get("", endpoint="show")
+@needs("see_audit")
+def show_audit(staff: SignedInStaff) -> ResponseReturnValue:
+    """A page of the trail. The address holds numbers only: what was typed is turned into them by a post."""
+    return _page(_asked())
+
+
+@pages.post("", endpoint="act")
+@needs("see_audit")
+def act_on_audit(staff: SignedInStaff) -> ResponseReturnValue:
+    """Pick a part, export it, or verify the chain."""
+    wish = request.form.get("do", "")
+    if wish in ("verify", "verify_anew"):
+        checked = audit_chain.verify_on(request_context.work(), anew=wish == "verify_anew")
+        return _page(_asked(), checked=checked)
+    if wish == "export":
+        page_guard.must(staff, "export_audit")
+        return _export(_asked())
+    if wish == "pick":
+        return _pick()
+    raise BadData("unknown_act")
+
+
+def _pick() -> ResponseReturnValue:
+    form = _form(request.form)
+    try:
+        found = audit_trail.picked(request_context.work(), **form.wish())
+    except BadData as bad:
+        form.refuse(cast(Mapping[str, str], bad.details["fields"]))
+        return _page(_asked(), form=form, status=400)
+    address = url_for("staff.audit.show", **cast(dict[str, Any], _address(found, form.kind.data or "")))
+    return redirect(address, code=303)
+
+
+def _export(pick: Pick) -> ResponseReturnValue:
+    work = request_context.work()
+    try:
+        lines = audit_trail.export(work, pick, request_context.language())
+    except NotAllowed as refusal:
+        return _page(pick, refused=refusal.why, status=409)
+    say = request_context.translator().gettext
+    body = rows_to_csv([say(head) for head in HEADER], [_cells(line) for line in lines])
+    name = f"audit-{work.now:%Y%m%d-%H%M%S}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(body, mimetype="text/csv", headers=headers)
+
+
+def _cells(line: AuditLine) -> tuple[str, ...]:
+    plan = line.plan
+    said = [(fact_name(one), fact_value(one, one.old, plan), fact_value(one, one.new, plan)) for one in line.facts]
+    before = [f"{name}: {old}".removeprefix(": ") for name, old, _new in said if old]
+    after = [f"{name}: {new}".removeprefix(": ") for name, _old, new in said if new]
+    return (
+        str(line.id),
+        line.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        stamp(line.at),
+        line.name or who(line),
+        word("role", line.role) if line.actor == "staff" else "",
+        line.study_number,
+        line.ref,
+        sentence(line.action),
+        line.action,
+        "; ".join(before),
+        "; ".join(after),
+        reason_shown(line.reason),
+        line.digest,
+    )
+
+
+def _page(
+    pick: Pick,
+    *,
+    form: PickForm | None = None,
+    checked: audit_chain.Checked | None = None,
+    refused: str = "",
+    status: int = 200,
+) -> ResponseReturnValue:
+    work = request_context.work()
+    before = request.args.get("before", "")
+    found = audit_trail.audit_page(work, pick, request_context.language(), _number(before))
+    kind = request.args.get("kind", "")
+    shown = {
+        "trail": found,
+        "form": form or _form(None, pick, kind),
+        "address": _address(pick, kind),
+        "picked": _address(pick, kind) != {},
+        "first": not before,
+        "checked": checked,
+        "refused": REFUSALS.get(refused, refused),
+        "most": audit_trail.EXPORTED_AT_MOST,
+        "problems": audit_chain.PROBLEMS,
+    }
+    return render_template("audit/audit.html", **shown), status
+
+
+def _form(typed: Mapping[str, str] | None, pick: Pick | None = None, kind: str = "") -> PickForm:
+    form = PickForm(formdata=typed)
+    say = request_context.translator().gettext
+    others = [("participant", say(N_("Participants"))), ("system", say(N_("The system")))]
+    accounts = [
+        (number, f"{name} · {word('role', role)}")
+        for number, name, role in audit_trail.staff_list(request_context.work())
+    ]
+    form.who.choices = choices([("", say(N_("Everybody"))), *accounts, *others])
+    kinds = [(key, say(text)) for key, text in KIND_WORDS.items()]
+    form.kind.choices = choices([("", say(N_("Everything"))), *kinds])
+    if pick is not None:
+        form.number.data = audit_trail.study_number(request_context.work(), pick.participant_id)
+        form.ref.data, form.who.data, form.kind.data = pick.ref, pick.who, kind
+        form.since.data, form.until.data = pick.since, pick.until
+    return form
+
+
+def _asked() -> Pick:
+    """The part of the trail that the address names; what makes no sense in it picks nothing away."""
+    args = request.args
+    return Pick(
+        participant_id=_number(args.get("participant", "")),
+        ref=args.get("form", "")[:16],
+        who=args.get("who", "")[:12],
+        since=_day(args.get("since", "")),
+        until=_day(args.get("until", "")),
+        actions=KINDS.get(args.get("kind", ""), ()),
+    )
+
+
+def _address(pick: Pick, kind: str) -> dict[str, str]:
+    said = {
+        "participant": str(pick.participant_id or ""),
+        "form": pick.ref,
+        "who": pick.who,
+        "since": pick.since.isoformat() if pick.since else "",
+        "until": pick.until.isoformat() if pick.until else "",
+        "kind": kind if kind in KINDS else "",
+    }
+    return {name: text for name, text in said.items() if text}
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,0 +1,286 @@
+"""Who is told what: one mail a person about new alerts, again while nobody takes them on, the digest of quiet ones."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select
+
+from pro.app_context import UnitOfWork
+from pro.core.rule_language.level import Level
+from pro.core.study_plan import Plan, Step
+from pro.core.triage import escalation_ladder
+from pro.features.duty_roster import recipients
+from pro.features.participants.treatment_dates import clock_time
+from pro.messaging import message_templates, outbox
+from pro.models import Alert, Message, Participant, Staff
+
+log = logging.getLogger(__name__)
+# The messages that tell a person of a loud alert.
+ALERTS = ("alert", "alert_again", "alert_sms")
+
+
+@dataclass(frozen=True, slots=True)
+class Escalated:
+    """How many messages were queued, and for how many cases that broke."""
+
+    queued: int
+    broken: int
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """When the ladder goes on unless somebody takes the alert on, and whom it tells then."""
+
+    at: datetime
+    names: tuple[str, ...]
+
+
+def notify_staff(work: UnitOfWork, plan: Plan | None, raised: Sequence[Alert], before: Sequence[Alert] = ()) -> None:
+    """One mail a person for what was ``raised`` by one source, unless a mail about that source that is as loud waits.
+
+    ``before``: the alerts that the source had already. Without a plan (it left the catalogue) people are told by role.
+    """
+    first = max(raised, key=lambda alert: (alert.level, -alert.id))
+    if _is_told(work, first, [alert for alert in before if alert not in raised]):
+        return
+    participant = work.session.get_one(Participant, first.participant_id)
+    level = Level(first.level)
+    # Counted, so that an alert that is raised again is told again.
+    sent = select(func.count(Message.id)).join(Alert, Alert.id == Message.alert_id)
+    times = work.session.scalar(sent.where(Alert.source == first.source, Message.template == "alert"))
+    people = recipients.to_tell(work, plan, level, minutes=0) if plan else recipients.without_plan(work)
+    if not people:
+        log.error("an alert of level %s has nobody to go to: there is no open account", level.word)
+    params = {
+        "study_number": participant.study_number,
+        "level": level.word,
+        "link": f"{work.config.base_url}/staff/alerts/{first.id}",
+    }
+    for person in people:
+        key = f"alert:{first.id}:{level.word}:{times}:email:{person.id}"
+        send(work, person, "alert", params, key, alert_id=first.id, assessment_id=first.assessment_id)
+
+
+def digest(work: UnitOfWork, plan: Plan, local_now: datetime) -> int:
+    """Queue the day's digest of open WATCH alerts, one mail a person; the number of mails queued.
+
+    ``local_now``: now in the study's zone; the date makes the key, so any number of calls a day sends one.
+    """
+    rows = _quiet(work, plan)
+    if not rows:
+        return 0
+    keys = {
+        f"digest:{plan.id}:{local_now.date().isoformat()}:email:{person.id}": person
+        for person in recipients.to_tell(work, plan, Level.WATCH, minutes=0)
+    }
+    done = set(work.session.scalars(select(Message.dedupe_key).where(Message.dedupe_key.in_(keys))))
+    new = [send(work, person, "alert_digest", {"rows": rows}, key) for key, person in keys.items() if key not in done]
+    return sum(message is not None for message in new)
+
+
+def escalate(work: UnitOfWork) -> Escalated:
+    """Climb the ladder: queue what is due and not told yet for every loud case that nobody has taken on.
+
+    Of several steps that are due for one person only the newest is told. Any number of rounds and workers tell each
+    person once; a case that breaks keeps no other from being told.
+    """
+    groups: dict[str, list[Alert]] = {}
+    for alert in work.session.scalars(select(Alert).where(*_waiting()).order_by(Alert.id)):
+        groups.setdefault(alert.source, []).append(alert)
+    queued = broken = 0
+    for source, alerts in groups.items():
+        try:
+            with work.session.begin_nested():
+                queued += _climb(work, alerts)
+        except Exception as error:
+            broken += 1
+            log.error("the case %s could not be told again: %s", source, type(error).__name__)
+    return Escalated(queued, broken)
+
+
+def next_step(
+    work: UnitOfWork, plan: Plan | None, alerts: Sequence[Alert], roster: recipients.DutyState | None = None
+) -> NextStep | None:
+    """The ladder's next step for a case; None at its top, and where nothing loud among ``alerts`` waits.
+
+    ``roster``: as it was read for other cases too.
+    """
+    waiting = [alert for alert in alerts if _is_waiting(alert)]
+    if not waiting or plan is None:
+        return None
+    level, raised_at, _alert = _loudest(waiting)
+    rung = escalation_ladder.coming(plan.ladder, level, raised_at, work.now, _hours(work, plan))
+    if rung is None:
+        return None
+    roster = roster or recipients.read_duties(work)
+    return NextStep(rung.at, tuple(person.name for person in roster.told_by(plan.id, [rung.step], rung.at)))
+
+
+def cancel_pending(work: UnitOfWork, sources: Collection[str]) -> None:
+    """Drop what was not sent yet about the cases of ``sources``, unless something loud in them still waits."""
+    work.session.flush()
+    loud = set(work.session.scalars(select(Alert.source).where(*_waiting(), Alert.source.in_(sources))))
+    done = set(sources) - loud
+    if done:
+        outbox.drop(work, Message.alert_id.in_(select(Alert.id).where(Alert.source.in_(done))), "taken_on")
+
+
+def send(
+    work: UnitOfWork,
+    person: Staff,
+    template: str,
+    params: Mapping[str, Any],
+    key: str,
+    *,
+    loud: bool = False,
+    alert_id: int | None = None,
+    assessment_id: int | None = None,
+    drill_id: int | None = None,
+    not_after: datetime | None = None,
+) -> Message | None:
+    """Queue one message of kind ``template`` to ``person`` in their language; None if ``key`` is queued already.
+
+    ``loud``: like an alert, before everything else, and rather twice than not at all.
+    """
+    # An account in a language that the system no longer speaks gets its mail all the same.
+    language = person.language if person.language in work.catalogue.languages else work.catalogue.languages[0]
+    channel = message_templates.KINDS[template].channel
+    rendered = message_templates.render(template, language, params, work.house.catalogs, not work.config.production)
+    return outbox.queue(
+        work,
+        outbox.MessageDraft(
+            dedupe_key=key,
+            channel=channel,
+            template=template,
+            params=dict(params),
+            language=language,
+            address=work.vault.open(person.phone_sealed or "") if channel == "sms" else person.email,
+            subject=rendered.subject,
+            body=rendered.text,
+            staff_id=person.id,
+            alert_id=alert_id,
+            assessment_id=assessment_id,
+            drill_id=drill_id,
+            not_after=not_after,
+            repeat="prefer_duplicate" if loud or alert_id else "prefer_silence",
+        ),
+    )
+
+
+def _waiting() -> tuple[ColumnElement[bool], ...]:
+    return (
+        Alert.level >= int(Level.URGENT),
+        Alert.acknowledged_at.is_(None),
+        Alert.resolved_at.is_(None),
+        Alert.superseded_at.is_(None),
+    )
+
+
+def _is_waiting(alert: Alert) -> bool:
+    loud = alert.level >= Level.URGENT
+    return loud and alert.acknowledged_at is None and alert.resolved_at is None and alert.superseded_at is None
+
+
+def _loudest(alerts: Sequence[Alert]) -> tuple[Level, datetime, Alert]:
+    """The level of a case, since when it waits at this level, and the alert that its messages lead to."""
+    level = max(alert.level for alert in alerts)
+    loud = [alert for alert in alerts if alert.level == level]
+    return Level(level), min(alert.raised_at for alert in loud), loud[0]
+
+
+def _climb(work: UnitOfWork, alerts: list[Alert]) -> int:
+    """One case: the steps that are due, each person's newest, unless it was told."""
+    level, raised_at, alert = _loudest(alerts)
+    participant = work.session.get_one(Participant, alert.participant_id)
+    plan = work.catalogue.plans.get(participant.plan)
+    if plan is None:
+        # No plan, no ladder: everybody whom it may concern was told at once.
+        return 0
+    newest: dict[str, tuple[Staff, Step]] = {}
+    people: dict[int, str] = {}
+    for rung in escalation_ladder.due(plan.ladder, level, raised_at, work.now, _hours(work, plan)):
+        for person in recipients.recipients_of(work, plan, [rung.step]):
+            newest.pop(people.get(person.id, ""), None)
+            key = f"again:{alert.source}:{raised_at:%Y%m%dT%H%M%S%f}:{level.word}:{rung.step.name}:{person.id}"
+            people[person.id] = key
+            newest[key] = (person, rung.step)
+    known = select(Message.dedupe_key).where(Message.dedupe_key.in_(newest))
+    done = set(work.session.scalars(known)) if newest else set()
+    due = {key: found for key, found in newest.items() if key not in done}
+    if not due or not _hold(work, alerts):
+        return 0
+    queued = 0
+    for key, (person, step) in due.items():
+        template, params = _again(work, plan, person, step, participant, alert, level)
+        message = send(work, person, template, params, key, alert_id=alert.id, assessment_id=alert.assessment_id)
+        queued += message is not None
+    return queued
+
+
+def _hours(work: UnitOfWork, plan: Plan) -> escalation_ladder.Hours:
+    """The study's working hours: none on a public holiday, and some on its make-up day at a weekend."""
+    return escalation_ladder.hours_of(plan.settings, work.catalogue.working_days(plan.id))
+
+
+def _hold(work: UnitOfWork, alerts: Sequence[Alert]) -> bool:
+    """Keep the case from being taken on until this work ends. False if somebody is at it or was meanwhile."""
+    ids = [alert.id for alert in alerts]
+    # Never wait: whoever holds one of them is taking it on or judging anew, and the next round comes in seconds.
+    query = select(Alert.id).where(Alert.id.in_(ids), *_waiting()).with_for_update(skip_locked=True)
+    return len(list(work.session.scalars(query))) == len(ids)
+
+
+def _again(
+    work: UnitOfWork, plan: Plan, person: Staff, step: Step, participant: Participant, alert: Alert, level: Level
+) -> tuple[str, dict[str, Any]]:
+    """Template and parameters of a step. A text needs a phone and a provider that takes it; else it is a mail."""
+    takes = work.config.sms != "none" and work.catalogue.gateway.takes("alert_sms", person.language)
+    if step.channel == "sms" and person.phone_sealed and takes:
+        at = clock_time(work.now, plan.settings.time_zone)
+        return "alert_sms", {"at": at, "level": level.word, "address": f"{work.config.base_url}/staff/"}
+    link = f"{work.config.base_url}/staff/alerts/{alert.id}"
+    return "alert_again", {"study_number": participant.study_number, "level": level.word, "link": link}
+
+
+def _is_told(work: UnitOfWork, first: Alert, others: Sequence[Alert]) -> bool:
+    """True if an alert of this source that is as loud waits to be taken on, and its mail got or may get through."""
+    waiting = [alert.level for alert in others if alert.acknowledged_at is None and alert.resolved_at is None]
+    if first.level > max(waiting, default=0):
+        return False
+    query = (
+        select(Message.id)
+        .join(Alert, Alert.id == Message.alert_id)
+        .where(
+            Alert.source == first.source,
+            Message.failed_at.is_(None),
+            Message.dropped_at.is_(None),
+            Alert.level >= first.level,
+        )
+    )
+    return work.session.scalar(query.limit(1)) is not None
+
+
+def _quiet(work: UnitOfWork, plan: Plan) -> list[dict[str, str]]:
+    """The study numbers with an open WATCH alert that nobody took on, each with the link to the newest one."""
+    query = (
+        select(Alert, Participant.study_number)
+        .join(Participant, Participant.id == Alert.participant_id)
+        .where(
+            Participant.plan == plan.id,
+            Alert.level == int(Level.WATCH),
+            Alert.acknowledged_at.is_(None),
+            Alert.resolved_at.is_(None),
+            Alert.superseded_at.is_(None),
+        )
+        .order_by(Alert.id)
+    )
+    newest = {number: alert.id for alert, number in work.session.execute(query)}
+    return [
+        {"study_number": number, "link": f"{work.config.base_url}/staff/alerts/{alert_id}"}
+        for number, alert_id in sorted(newest.items(), key=lambda pair: pair[1])
+    ]

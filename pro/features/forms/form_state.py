@@ -1,0 +1,157 @@
+"""A form as it stands: words, answers, path and alerts, read in two queries, kept in step while it is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from pro.app_context import UnitOfWork
+from pro.core.questionnaire import page_flow
+from pro.core.questionnaire.instrument import Answers, Instrument, Page, Value, Words
+from pro.core.questionnaire.json_values import read_value
+from pro.features.forms import licensed_wording
+from pro.features.forms.form_access import FormSession
+from pro.features.participants import clinical_facts
+from pro.models import Alert, Answer, Assessment, Participant
+
+
+@dataclass(frozen=True, slots=True)
+class FormState:
+    """One form as a page shows it; positions count from 1.
+
+    ``rows``: the newest row of each item, withdrawn ones too.
+    """
+
+    instrument: Instrument
+    words: Words
+    participant: Participant
+    assessment: Assessment
+    rows: Mapping[str, Answer]
+    alerts: Sequence[Alert]
+    answers: Answers
+    path: tuple[Page, ...]
+    facts: Mapping[str, object]
+
+    @property
+    def submitted(self) -> bool:
+        """True once it was sent."""
+        return self.assessment.submitted_at is not None
+
+    @property
+    def advice(self) -> str | None:
+        """The block to show before anything else, until the participant presses on.
+
+        Bleeding (first by name) comes before the rest: it is where a hand on the nose helps now.
+        """
+        waiting = (alert.advice for alert in self.alerts if alert.advice and alert.advised_at is None)
+        return min(waiting, default=None)
+
+    @property
+    def last_position(self) -> int | None:
+        """Where the newest answer stands in the path; None before the first, or if it is not asked any more."""
+        asked = [row for row in self.rows.values() if row.source == "asked" and row.state != "withdrawn"]
+        last = max(asked, key=lambda row: row.id, default=None)
+        if last is None:
+            return None
+        return next((n for n, page in enumerate(self.path, 1) if last.item in page.items), None)
+
+    def page(self, position: int) -> Page | None:
+        """The page at ``position`` of the path, or None (after the last page comes the review)."""
+        return self.path[position - 1] if 1 <= position <= len(self.path) else None
+
+    def position_of(self, page_id: str) -> int:
+        """Where a page stands in the path; the review's position if it is not asked now."""
+        return next((n for n, page in enumerate(self.path, 1) if page.id == page_id), len(self.path) + 1)
+
+    def next_position(self) -> int:
+        """The first page with something unanswered, else the review."""
+        page = page_flow.next_page(self.instrument, self.answers, self.facts, self.assessment.page_set)
+        return self.position_of(page.id) if page else len(self.path) + 1
+
+    def progress(self, position: int) -> page_flow.Progress:
+        """How far ``position`` is, and about how much may still come."""
+        page = self.page(position)
+        return page_flow.progress(
+            self.instrument, self.answers, self.facts, page.id if page else "", self.assessment.page_set
+        )
+
+    def stale(self, now: datetime) -> tuple[str, ...]:
+        """Items whose answers are too old to go on with: their recall period was about another day."""
+        return () if self.submitted else stale(self.instrument, self.answers, self.rows, now)
+
+    def renewed(self, now: datetime) -> FormState:
+        """The form as it is asked when somebody goes on with it ``now``: what is stale is as if never asked."""
+        old = self.stale(now)
+        if not old:
+            return self
+        answers = {name: value for name, value in self.answers.items() if name not in old}
+        path = page_flow.path(self.instrument, answers, self.facts, self.assessment.page_set)
+        return replace(self, answers=answers, path=path)
+
+    def with_rows(self, added: Sequence[Answer]) -> FormState:
+        """The form after ``added`` rows."""
+        rows = {**self.rows, **{row.item: row for row in added}}
+        answers = standing_answers(self.instrument, rows)
+        path = page_flow.path(self.instrument, answers, self.facts, self.assessment.page_set)
+        return replace(self, rows=rows, answers=answers, path=path)
+
+
+def words_of(work: UnitOfWork, assessment: Assessment, language: str) -> Words:
+    """The words of a form in ``language``, as they were pinned when it was issued."""
+    return licensed_wording.by_checksum(work, assessment.instrument, language, assessment.wordings.get(language, ""))
+
+
+def read_form(work: UnitOfWork, sitting: FormSession, language: str) -> FormState:
+    """The form behind ``sitting``, with its words in ``language``."""
+    assessment = sitting.assessment
+    instrument = work.catalogue.instruments[assessment.instrument]
+    rows = answer_rows(work, assessment.id)
+    answers = standing_answers(instrument, rows)
+    facts = clinical_facts.form_facts(assessment.context)
+    return FormState(
+        instrument=instrument,
+        words=words_of(work, assessment, language),
+        participant=sitting.participant,
+        assessment=assessment,
+        rows=rows,
+        alerts=list(work.session.scalars(select(Alert).where(Alert.assessment_id == assessment.id))),
+        answers=answers,
+        path=page_flow.path(instrument, answers, facts, assessment.page_set),
+        facts=facts,
+    )
+
+
+def stale(instrument: Instrument, answers: Answers, rows: Mapping[str, Answer], now: datetime) -> tuple[str, ...]:
+    """Items of ``answers`` that are too old to go on with: their recall period was about another day."""
+    hours = instrument.stale_hours
+    return tuple(
+        name
+        for name in answers
+        if (limit := hours.get(instrument.items[name].recall)) and now - rows[name].at > timedelta(hours=limit)
+    )
+
+
+def answer_rows(work: UnitOfWork, assessment_id: int) -> dict[str, Answer]:
+    """item -> the newest row, withdrawn ones included."""
+    return rows_of_many(work, [assessment_id])[assessment_id]
+
+
+def rows_of_many(work: UnitOfWork, numbers: Sequence[int]) -> dict[int, dict[str, Answer]]:
+    """The same of many assessments, by number, in one query."""
+    found: dict[int, dict[str, Answer]] = {number: {} for number in numbers}
+    for row in work.session.scalars(select(Answer).where(Answer.assessment_id.in_(found)).order_by(Answer.id)):
+        found[row.assessment_id][row.item] = row
+    return found
+
+
+def standing_answers(instrument: Instrument, rows: Mapping[str, Answer]) -> dict[str, Value | None]:
+    """What stands now: given and skipped items; withdrawn ones are as if never asked."""
+    items = instrument.items
+    return {
+        name: read_value(items[name], row.value) if row.state == "given" else None
+        for name, row in rows.items()
+        if row.state != "withdrawn" and name in items
+    }

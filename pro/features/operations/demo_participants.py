@@ -1,0 +1,185 @@
+"""The demonstration's people: what happened to them, and what they answered, counted back from today.
+
+Everything goes through the services at the time when it would have happened, so that the calendar is the real one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+
+from sqlalchemy import select
+
+from pro.app_context import Actor, UnitOfWork
+from pro.core.questionnaire.instrument import Value
+from pro.features.assessments import answer_service, data_entry
+from pro.features.duty_roster import roster_service
+from pro.features.forms import form_access, form_issuing, form_state
+from pro.features.operations import demo_care
+from pro.features.participants.treatment_dates import local_date
+from pro.features.schedule import enrolment, missed_forms, schedule_service
+from pro.features.schedule.schedule_service import DateChange
+from pro.models import Expected, Participant, Staff, Task
+
+CHECKIN, QLQ = "npc_checkin", "qlq_c30"
+BLOCKS = "bleed breath chest palp faint temp swallow neuro nosebleed7 odor discharge headache new_cn sores"
+QUIET: dict[str, Value] = dict.fromkeys(BLOCKS.split(), 0)
+SIGNS: dict[str, Value] = {"odor": 2, "headache": 2, "headache_int": 2}
+SOME: dict[str, Value] = dict.fromkeys((f"Q{number}" for number in range(1, 29)), 1)
+SOME |= {"Q29": 5, "Q30": 6}
+CONSENT = "1.0"
+# From day 1 of induction to radiotherapy, and from consent to day 1.
+INDUCTION, BEFORE = timedelta(days=24), timedelta(days=3)
+DAY, LATER = timedelta(days=1), timedelta(minutes=1)
+NINE, TEN = time(9), time(10)
+
+
+def make_participants(work: UnitOfWork, plan: str, staff: Mapping[str, Staff], password: str) -> None:
+    """NC-001 in induction, with a baseline form on paper; NC-002 in the second week of radiotherapy; NC-003 with signs
+    of an ulcer; NC-004 in the fourth week, unheard of since the third; NC-005 with an ulcer that staff dealt with.
+
+    ``staff``: by role, and the ``password`` with which they sign.
+    """
+    real = work.now
+    today = local_date(real, work.catalogue.plans[plan].settings.time_zone)
+    first = _enrol(work, plan, "NC-001", "zh_Hans", today - 12 * DAY)
+    _answers(work, first, {today - 13 * DAY: CHECKIN, today - 5 * DAY: CHECKIN})
+    second = _treated(work, plan, "NC-002", "en", _fractions(work, plan, today, 7), answered=(5,))
+    third = _enrol(work, plan, "NC-003", "zh_Hans", today - 16 * DAY)
+    _answers(work, third, {today - 18 * DAY: QLQ, today - 17 * DAY: CHECKIN, today - 9 * DAY: CHECKIN})
+    work.now = real - DAY
+    _answer(work, third, CHECKIN, QUIET | SIGNS)
+    fourth = _treated(work, plan, "NC-004", "zh_Hans", _fractions(work, plan, today, 18), answered=(5, 10))
+    _unheard(work, fourth, real)
+    fifth = _treated(work, plan, "NC-005", "zh_Hans", _fractions(work, plan, today, 12), answered=(5, 10))
+    work.now = real - 3 * DAY
+    _answer(work, fifth, CHECKIN, QUIET | SIGNS)
+    demo_care.handled(work, fifth, staff, password, real)
+    demo_care.mistaken(work, second, staff, password, real)
+    work.now = real
+    _paper(work, first, today - 14 * DAY)
+
+
+def _enrol(work: UnitOfWork, plan: str, number: str, language: str, induction: date) -> Participant:
+    """Somebody who consented some days before ``induction`` and got the first dose then."""
+    consented = induction - BEFORE
+    _at(work, plan, consented, NINE)
+    person = enrolment.enrol(
+        work,
+        plan=plan,
+        study_number=number,
+        phone=f"+8613800000{number[-3:]}",
+        language=language,
+        pin="2468",
+        consented_on=consented,
+        consent_version=CONSENT,
+        health_data=True,
+    )
+    _at(work, plan, induction, NINE)
+    schedule_service.set_anchors(
+        work, person, [DateChange("induction_day1", 0, induction), DateChange("pd1_dose", 1, induction)]
+    )
+    return person
+
+
+def _treated(
+    work: UnitOfWork, plan: str, number: str, language: str, days: list[date], *, answered: tuple[int, ...]
+) -> Participant:
+    """Somebody who was given a fraction on each of ``days`` and ``answered`` the check-ins at these fractions.
+
+    One QLQ-C30 counted for day 22 of induction and for the start of radiotherapy.
+    """
+    induction = days[0] - INDUCTION
+    person = _enrol(work, plan, number, language, induction)
+    said = {induction - DAY: CHECKIN, induction - 2 * DAY: QLQ, induction + 19 * DAY: QLQ}
+    said |= {induction + count * DAY: CHECKIN for count in (7, 14, 21)}
+    _answers(work, person, said)
+    _at(work, plan, induction + 21 * DAY, NINE)
+    schedule_service.set_anchors(work, person, [DateChange("pd1_dose", 2, induction + 21 * DAY)])
+    for count, on in enumerate(days, start=1):
+        _at(work, plan, on, NINE)
+        schedule_service.set_anchors(work, person, [DateChange("rt_fraction", count, on)])
+        if count in answered:
+            _answers(work, person, {on: CHECKIN})
+    return person
+
+
+def _unheard(work: UnitOfWork, person: Participant, real: datetime) -> None:
+    """Nobody answered what has closed since: a phone task, as the worker makes it, and yesterday a call in vain."""
+    query = select(Expected).where(
+        Expected.participant_id == person.id,
+        Expected.served_at.is_(None),
+        Expected.mandatory,
+        Expected.closes_at < work.now,
+    )
+    rows = list(work.session.scalars(query))
+    work.now = max(row.closes_at for row in rows) + LATER
+    for row in rows:
+        row.missed_at = work.now
+    missed_forms.record_missed(work, person, rows)
+    work.session.flush()
+    task = work.session.scalars(select(Task).where(Task.participant_id == person.id)).one()
+    work.now = task.due_at + 60 * LATER
+    if work.now > real - DAY:
+        return
+    missed_forms.log_call(work, at=work.now, outcome="no_answer", task_id=task.id)
+
+
+def _fractions(work: UnitOfWork, plan: str, today: date, count: int) -> list[date]:
+    """The last ``count`` working days before ``today``."""
+    working = work.catalogue.working_days(plan)
+    found: list[date] = []
+    on = today
+    while len(found) < count:
+        on -= DAY
+        if working.has(on):
+            found.insert(0, on)
+    return found
+
+
+def _at(work: UnitOfWork, plan: str, on: date, hour: time) -> None:
+    work.now = roster_service.utc(datetime.combine(on, hour), work.catalogue.plans[plan].settings.time_zone)
+
+
+def _answers(work: UnitOfWork, person: Participant, said: Mapping[date, str]) -> None:
+    """A quiet form of an instrument on each day."""
+    for on, instrument in sorted(said.items()):
+        _at(work, person.plan, on, TEN)
+        _answer(work, person, instrument, QUIET if instrument == CHECKIN else SOME)
+
+
+def _answer(work: UnitOfWork, person: Participant, instrument: str, said: Mapping[str, Value]) -> None:
+    """Start a form on a phone, answer page after page and send it: what ``said`` does not name is skipped."""
+    staff = work.actor
+    issued = form_issuing.send_form(work, person, instrument, by="here")
+    secret = form_access.begin(
+        work, issued.assessment, identified_by="link", answered_by="self", device="phone", language=person.language
+    )
+    work.session.flush()
+    sitting = form_access.sitting(work, issued.assessment.ref, secret)
+    work.actor = Actor("participant", person.id, "participant")
+    while (
+        page := (form := form_state.read_form(work, sitting, person.language)).page(form.next_position())
+    ) is not None:
+        given = {name: () if form.instrument.items[name].kind == "list" else said.get(name) for name in page.items}
+        answer_service.save(work, sitting, page.id, given, person.language)
+        work.session.flush()
+    answer_service.submit(work, sitting, person.language)
+    work.session.flush()
+    work.actor = staff
+
+
+def _paper(work: UnitOfWork, person: Participant, on: date) -> None:
+    """The form of ``on`` was filled in on paper and is typed in now; nobody has compared it yet."""
+    zone = work.catalogue.plans[person.plan].settings.time_zone
+    answered_at = roster_service.utc(datetime.combine(on, TEN), zone)
+    data_entry.enter(
+        work,
+        person,
+        QLQ,
+        mode="paper",
+        answered_by="self",
+        answered_at=answered_at,
+        given=SOME,
+        language=person.language,
+    )

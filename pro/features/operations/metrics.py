@@ -1,0 +1,133 @@
+"""The state of the installation in numbers, for monitoring: counts and ages, never whom they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from pro.app_context import UnitOfWork
+from pro.core.rule_language.level import Level
+from pro.features.alerts import alert_drills
+from pro.messaging import outbox_backlog
+from pro.models import Alert, Assessment, Expected, Heartbeat, Participant
+
+DRILL_STATES = ("passed", "running", "failed", "overdue")
+CHANNELS = ("email", "sms")
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """One number at one moment by name, with what it means. ``rows``: (values of ``labels``, number)."""
+
+    name: str
+    meaning: str
+    labels: tuple[str, ...]
+    rows: tuple[tuple[tuple[str, ...], float], ...]
+
+
+def read_metrics(work: UnitOfWork) -> list[Gauge]:
+    """Every gauge, read from the database now. An age of 0 seconds means that nothing waits."""
+    return [*_outbox(work), _heartbeats(work), *_alerts(work), *_study(work), *_drills(work)]
+
+
+def _outbox(work: UnitOfWork) -> Iterator[Gauge]:
+    rows = {channel: outbox_backlog.backlog(work.session, work.now, channel) for channel in CHANNELS}
+    failed = outbox_backlog.given_up(work.session)
+    yield Gauge(
+        "outbox_waiting",
+        "Messages that should have left and have not.",
+        ("channel",),
+        tuple(((channel,), row.waiting) for channel, row in rows.items()),
+    )
+    yield Gauge(
+        "outbox_oldest_seconds",
+        "For how long the oldest of them has waited.",
+        ("channel",),
+        tuple(((channel,), _age(work, row.oldest_at)) for channel, row in rows.items()),
+    )
+    yield Gauge(
+        "outbox_failed",
+        "Messages that were given up, in all.",
+        ("channel",),
+        tuple(((channel,), failed.get(channel, 0)) for channel in CHANNELS),
+    )
+
+
+def _heartbeats(work: UnitOfWork) -> Gauge:
+    beats = work.session.scalars(select(Heartbeat).order_by(Heartbeat.name))
+    rows = tuple(((beat.name,), _age(work, beat.at)) for beat in beats)
+    return Gauge("heartbeat_age_seconds", "Since each loop of the worker came round.", ("loop",), rows)
+
+
+def _alerts(work: UnitOfWork) -> Iterator[Gauge]:
+    taken = Alert.acknowledged_at.is_not(None)
+    query = (
+        select(Alert.level, taken, func.count(), func.min(Alert.raised_at))
+        .where(Alert.resolved_at.is_(None), Alert.superseded_at.is_(None))
+        .group_by(Alert.level, taken)
+    )
+    rows = work.session.execute(query)
+    found = {(level, bool(is_taken)): (number, oldest) for level, is_taken, number, oldest in rows}
+    levels = [level for level in Level if level]
+    yield Gauge(
+        "alerts_open",
+        "Alerts that are not closed.",
+        ("level", "acknowledged"),
+        tuple(
+            ((level.word, "yes" if is_taken else "no"), found.get((int(level), is_taken), (0, None))[0])
+            for level in levels
+            for is_taken in (False, True)
+        ),
+    )
+    yield Gauge(
+        "alert_oldest_unacknowledged_seconds",
+        "For how long the oldest alert that nobody took on has waited.",
+        ("level",),
+        tuple(((level.word,), _age(work, found.get((int(level), False), (0, None))[1])) for level in levels),
+    )
+
+
+def _study(work: UnitOfWork) -> Iterator[Gauge]:
+    count = work.session.scalar
+    active = (Participant.withdrawn_at.is_(None), Participant.died_at.is_(None))
+    open_forms = (
+        Assessment.submitted_at.is_(None),
+        Assessment.cancelled_at.is_(None),
+        Assessment.closes_at > work.now,
+    )
+    number, oldest = work.session.execute(
+        select(func.count(), func.min(Participant.look_at)).where(Participant.look_at <= work.now)
+    ).one()
+    for name, meaning, value in (
+        ("participants_active", "Participants in the study.", count(select(func.count()).where(*active))),
+        ("forms_open", "Forms that were issued and may still be sent.", count(select(func.count()).where(*open_forms))),
+        ("calendar_overdue", "Participants whose calendar the worker should have looked at.", number),
+        ("calendar_overdue_seconds", "For how long the oldest of them has waited.", _age(work, oldest)),
+        (
+            "ledger_missed",
+            "Expected forms that closed without an answer, in all.",
+            count(select(func.count()).where(Expected.missed_at.is_not(None))),
+        ),
+    ):
+        yield Gauge(name, meaning, (), (((), value or 0),))
+
+
+def _drills(work: UnitOfWork) -> Iterator[Gauge]:
+    ages, states = [], []
+    wrong = [(found.plan, found.state) for found in alert_drills.drill_status(work)]
+    for plan in work.catalogue.plans.values():
+        last = alert_drills.newest_drill(work, plan.id)
+        if last is not None:
+            ages.append(((plan.id,), _age(work, last.started_at)))
+        if plan.drilling is not None:
+            now = {state for found, state in wrong if found == plan.id} or ({"passed"} if last else set())
+            states += [((plan.id, state), float(state in now)) for state in DRILL_STATES]
+    yield Gauge("drill_age_seconds", "Since the last weekly test alert began.", ("plan",), tuple(ages))
+    yield Gauge("drill_state", "1 for what holds of the weekly test alert.", ("plan", "state"), tuple(states))
+
+
+def _age(work: UnitOfWork, since: datetime | None) -> float:
+    return max(0.0, (work.now - since).total_seconds()) if since else 0.0

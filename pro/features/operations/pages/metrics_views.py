@@ -1,0 +1,54 @@
+"""``/metrics`` for Prometheus: read from the database when it is asked for, by this machine or with a token."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable
+
+from flask import Blueprint, Response, abort, request
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from pro.features.operations import metrics as operations_metrics
+from pro.features.operations.metrics import Gauge
+from pro.web import request_context
+
+pages = Blueprint("metrics", __name__)
+# Every name begins with this.
+PREFIX = "epro_"
+THIS_MACHINE = {"127.0.0.1", "::1"}
+
+
+class MetricsSample(Collector):
+    """What was read just now. Nothing is kept in the process: any number of them give the same numbers."""
+
+    def __init__(self, read: Iterable[Gauge]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """One family for each gauge."""
+        for gauge in self._read:
+            family = GaugeMetricFamily(PREFIX + gauge.name, gauge.meaning, labels=gauge.labels)
+            for labels, value in gauge.rows:
+                family.add_metric(labels, value)
+            yield family
+
+
+@pages.get("/metrics")
+def metrics() -> Response:
+    """The numbers as text. Whoever may not read them learns not even that they are here."""
+    if not _may_read():
+        abort(404)
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(MetricsSample(operations_metrics.read_metrics(request_context.work())))
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _may_read() -> bool:
+    """From this machine (behind the proxy: if the browser runs here), or with the token of the settings."""
+    if request.remote_addr in THIS_MACHINE:
+        return True
+    token = request_context.house().config.metrics_token
+    given = request.headers.get("Authorization", "")
+    return bool(token) and hmac.compare_digest(given.encode(), f"Bearer {token}".encode())

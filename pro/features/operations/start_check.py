@@ -1,0 +1,99 @@
+"""What keeps production from starting, beside its settings: data files, tables, wording, demonstration data, texts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from pro import db
+from pro.app_context import AppContext, UnitOfWork
+from pro.config import EXAMPLE_NUMBER, EXAMPLE_VALUE
+from pro.core.study_plan import Plan
+from pro.features.accounts import phone_numbers
+from pro.features.forms import licensed_wording
+from pro.features.text_messages import approved_texts
+from pro.models import Staff
+
+
+class DatabaseAway(Exception):
+    """The database does not answer, which may be over in a minute; the message is a sentence for people."""
+
+
+def find_problems(house: AppContext, *, texts: bool = True) -> list[str]:
+    """Return a sentence for everything in files that must be mended before production starts.
+
+    ``texts``: False where a setting that stands in every text is wrong, so that none could be compared with what the
+    gateway approved.
+    """
+    problems: list[str] = []
+    for plan in house.catalogue.plans.values():
+        problems += of_plan(plan)
+    gateway = house.catalogue.gateway
+    if texts and gateway.templates_only:
+        found = approved_texts.check(approved_texts.Installation.of(house), gateway).errors
+        problems += [
+            f"{house.config.gateway_file}: {one.message} {one.language} {one.id}: {one.sentence}" for one in found
+        ]
+    return problems
+
+
+def find_database_problems(house: AppContext) -> list[str]:
+    """Return a sentence for old tables, missing licensed wording and demonstration accounts. Raises DatabaseAway."""
+    try:
+        if not db.is_current(house.engine):
+            return ["The database is not at this version: run `flask db upgrade`."]
+        with db.transaction(house.engine.execution_options(read_only=True)) as session:
+            work = house.work(session)
+            return licensed_wording.missing_licences(work) + _demonstration_accounts(work)
+    except SQLAlchemyError as error:
+        # Its text holds the address, and that a password.
+        raise DatabaseAway(
+            f"The database of PRO_DATABASE_URL does not answer ({type(error).__name__}): is it there, and running?"
+        ) from error
+
+
+def _demonstration_accounts(work: UnitOfWork) -> list[str]:
+    emails = work.session.scalars(select(Staff.email).where(Staff.disabled_at.is_(None)).order_by(Staff.id))
+    if any(EXAMPLE_VALUE.search(email) for email in emails):
+        return [
+            "The database holds the demonstration study, whose passwords are public: "
+            "name an empty database in PRO_DATABASE_URL, or close its accounts."
+        ]
+    return []
+
+
+def of_plan(plan: Plan) -> list[str]:
+    """Return a sentence for every value of ``plan`` that is the demonstration's, or no number that answers."""
+    where = f"Plan {plan.id}: settings"
+    found = []
+    if plan.settings.demonstration:
+        found.append(
+            f"{where}.demonstration is true: put a copy with the site's own telephone numbers and hours into "
+            "PRO_PLANS_DIR, and false there."
+        )
+    if plan.stopping is not None and plan.stopping.demonstration:
+        found.append(
+            f"Plan {plan.id}: stopping.demonstration is true: the investigator must confirm its numbers first."
+        )
+    found += [f"{where}.{sentence}" for sentence in _of_numbers(plan)]
+    if EXAMPLE_VALUE.search(plan.settings.administrator):
+        found.append(f"{where}.administrator is an address of an example.")
+    return found
+
+
+def _of_numbers(plan: Plan) -> Iterator[str]:
+    settings = plan.settings
+    region = phone_numbers.region_of(settings.hotline)
+    for name, number, shown in (
+        ("hotline", settings.hotline, settings.hotline_shown),
+        ("crisis_line", settings.crisis_line, settings.crisis_line_shown),
+    ):
+        if EXAMPLE_NUMBER.search(number) or not phone_numbers.answers(number, region):
+            yield f"{name} is no telephone number that answers: write the site's own."
+        elif phone_numbers.national_digits(number) not in re.sub(r"\D", "", shown):
+            yield f"{name}_shown is another number than {name}, which is the one that is dialled."
+    if not phone_numbers.is_emergency_number(settings.emergency, region):
+        yield f"emergency is no emergency number of the hotline's country ({region})."

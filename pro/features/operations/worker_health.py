@@ -1,0 +1,55 @@
+"""Is the worker alive, does mail leave, does every loud alert have somebody to go to?"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import aliased
+
+from pro.app_context import UnitOfWork
+from pro.core.rule_language.level import Level
+from pro.features.alerts import alert_drills
+from pro.features.duty_roster import notifications
+from pro.messaging import outbox_backlog
+from pro.models import Alert, Heartbeat, Message
+
+LOOPS = ("judge_idle", "calendar", "digests", "escalate", "quarantine", "drills", "outbox", "audit")
+STALE = timedelta(seconds=60)
+# A mail that should have left this long ago means that mail has gone quiet.
+MAIL_LATE = timedelta(minutes=5)
+
+
+def beat(work: UnitOfWork, name: str) -> None:
+    """Leave a heartbeat for ``name``."""
+    found = work.session.get(Heartbeat, name)
+    if found is None:
+        work.session.add(Heartbeat(name=name, at=work.now))
+    else:
+        found.at = work.now
+
+
+def troubles(work: UnitOfWork) -> list[str]:
+    """What is wrong, by name: a loop that has not come round for a minute, "mail" that waits too long, and "untold"
+    where a loud alert that nobody took on was mailed to nobody, because there is no open account, "drill" where the
+    weekly synthetic alert failed or did not come.
+    """
+    beats = {row.name: row.at for row in work.session.scalars(select(Heartbeat))}
+    found = [name for name in LOOPS if name not in beats or work.now - beats[name] > STALE]
+    oldest = outbox_backlog.backlog(work.session, work.now).oldest_at
+    if oldest is not None and work.now - oldest > MAIL_LATE:
+        found.append("mail")
+    other = aliased(Alert)
+    mailed = select(other.source).join(Message, Message.alert_id == other.id)
+    told = mailed.where(Message.template.in_(notifications.ALERTS))
+    untold = select(Alert.id).where(
+        Alert.level >= int(Level.URGENT),
+        Alert.acknowledged_at.is_(None),
+        Alert.resolved_at.is_(None),
+        Alert.source.not_in(told),
+    )
+    if work.session.scalar(untold.limit(1)) is not None:
+        found.append("untold")
+    if any(drill.state != "running" for drill in alert_drills.drill_status(work)):
+        found.append("drill")
+    return found

@@ -1,0 +1,255 @@
+"""What is known about a participant beside the answers, and how it stood when a form was opened (clinical.md 3.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Select, func, select
+
+from pro.app_context import UnitOfWork
+from pro.core.questionnaire.instrument import Value
+from pro.core.questionnaire.json_values import read_value
+from pro.core.schedule.anchors import exposed
+from pro.core.triage.verdict import Context
+from pro.features.participants import treatment_dates
+from pro.models import Alert, Answer, Assessment, Circumstance, Expected, Participant, Score
+
+# How the source of an alert about a missed form begins; the id of the ledger's line follows.
+SILENCE = "missed:"
+# When a form was really answered: one that staff typed in says so itself.
+ANSWERED = func.coalesce(Assessment.answered_at, Assessment.submitted_at)
+
+
+def set_fact(
+    work: UnitOfWork,
+    participant_id: int,
+    name: str,
+    value: Any,
+    *,
+    item: str = "",
+    days: int | None = None,
+    reason: str = "",
+) -> Circumstance:
+    """Note a clinical fact. It holds until a newer one, or for ``days``; 0 takes an older one back."""
+    old = _facts(work, participant_id).get((name, item))
+    fact = Circumstance(
+        participant_id=participant_id,
+        name=name,
+        item=item,
+        value=value,
+        recorded_at=work.now,
+        recorded_by=work.actor.id if work.actor.kind == "staff" else None,
+        expires_at=None if days is None else work.now + timedelta(days=days),
+        reason=reason,
+    )
+    work.session.add(fact)
+    key = f"{name}:{item}" if item else name
+    work.record(
+        "circumstance.set", fact, participant_id=participant_id, old={key: old}, new={key: value}, reason=reason
+    )
+    return fact
+
+
+def fact(work: UnitOfWork, participant_id: int, name: str) -> Any:
+    """The value of a fact that holds now; None if nobody noted it."""
+    return _facts(work, participant_id).get((name, ""))
+
+
+def suspect_ulcer(work: UnitOfWork, participant_id: int, rule: str) -> None:
+    """``rule`` fired: from the next assessment on an ulcer is suspected, until staff clear it (clinical.md 3.4.5)."""
+    if _facts(work, participant_id).get(("ulcer_status", ""), "none") == "none":
+        set_fact(work, participant_id, "ulcer_status", "suspected", reason=rule)
+
+
+def snapshot(work: UnitOfWork, assessment: Assessment) -> dict[str, Any]:
+    """Everything that judging ``assessment`` needs beside its answers, as it stands now, JSON-able.
+
+    Kept with the assessment, so that judging the same answers twice gives the same verdict (clinical.md 3.4.5).
+    """
+    facts = _facts(work, assessment.participant_id)
+    baseline = _baseline(work, assessment)
+    previous = _last_submitted(work, assessment)
+    weight = facts.get(("baseline_weight", "")) or (_answer_values(work, baseline).get("weight") if baseline else None)
+    return {
+        "pd1_exposed": _exposed(work, assessment.participant_id, "pd1_exposed", facts.get(("pd1_exposed", ""))),
+        "ulcer_status": facts.get(("ulcer_status", ""), "none"),
+        "known_stable": known_stable(work, assessment.participant_id),
+        "baseline_weight": str(weight) if weight is not None else None,
+        "open_alert": _open_alert(work, assessment.participant_id),
+        "selfharm_enabled": bool(facts.get(("selfharm_enabled", ""), False)),
+        "baseline": _answer_values(work, baseline) if baseline else {},
+        "previous": _answer_values(work, previous) if previous else {},
+        "baseline_scores": _scores(work, baseline) if baseline else {},
+    }
+
+
+def context_of(kept: Mapping[str, Any], now: datetime) -> Context:
+    """A kept snapshot as the value that triage takes; marks of "known and stable" that have run out count no more."""
+    weight = kept.get("baseline_weight")
+    marks = kept.get("known_stable", {})
+    stable = {item: mark["value"] for item, mark in marks.items() if datetime.fromisoformat(mark["until"]) > now}
+    return Context(
+        pd1_exposed=kept.get("pd1_exposed"),
+        ulcer_status=kept.get("ulcer_status", "none"),
+        known_stable=stable,
+        baseline_weight=Decimal(weight) if weight is not None else None,
+        open_alert=kept.get("open_alert", 0),
+        selfharm_enabled=kept.get("selfharm_enabled", False),
+    )
+
+
+def silence_context(work: UnitOfWork, participant_id: int, missed: int) -> Context:
+    """What decides about a silence of ``missed`` check-ins in a row, as it stands now.
+
+    Alerts about a silence do not count as open ones: else the first would make the next louder.
+    """
+    query = select(func.max(Alert.level)).where(
+        Alert.participant_id == participant_id,
+        Alert.resolved_at.is_(None),
+        Alert.superseded_at.is_(None),
+        Alert.source.not_like(f"{SILENCE}%"),
+    )
+    return Context(
+        missed_consecutive=missed,
+        ulcer_status=_facts(work, participant_id).get(("ulcer_status", ""), "none"),
+        open_alert=work.session.scalar(query) or 0,
+    )
+
+
+def facts_now(work: UnitOfWork, participant_id: int, instrument: str) -> dict[str, object]:
+    """The facts that would decide which questions are asked if a form of ``instrument`` were opened now."""
+    return form_facts(snapshot(work, Assessment(participant_id=participant_id, instrument=instrument)))
+
+
+def form_facts(kept: Mapping[str, Any]) -> dict[str, object]:
+    """The facts that decide which questions are asked. Unknown exposure counts as exposure (clinical.md 3.4.4)."""
+    return {"pd1": kept.get("pd1_exposed") is not False, "selfharm_enabled": kept.get("selfharm_enabled", False)}
+
+
+def recent_answers(work: UnitOfWork, assessment: Assessment, hours: int) -> dict[str, float]:
+    """item -> hours from the answer that stands in another form to this one, within ``hours`` before it.
+
+    What staff typed in counts from when it was really answered.
+    """
+    given_at = func.coalesce(Assessment.answered_at, Answer.at)
+    moment = assessment.answered_at or work.now
+    newest = (
+        select(func.max(Answer.id))
+        .join(Assessment, Assessment.id == Answer.assessment_id)
+        .where(Assessment.participant_id == assessment.participant_id, Assessment.id != assessment.id)
+        .group_by(Answer.assessment_id, Answer.item)
+    )
+    # Only an answer that still stands: one that was skipped or taken back afterwards says nothing.
+    query = (
+        select(Answer.item, func.max(given_at))
+        .join(Assessment, Assessment.id == Answer.assessment_id)
+        .where(Answer.id.in_(newest), Answer.state == "given")
+        .where(given_at > moment - timedelta(hours=hours), given_at <= moment)
+        .group_by(Answer.item)
+    )
+    return {item: (moment - at).total_seconds() / 3600 for item, at in work.session.execute(query)}
+
+
+def _facts(work: UnitOfWork, participant_id: int) -> dict[tuple[str, str], Any]:
+    query = select(Circumstance).where(Circumstance.participant_id == participant_id).order_by(Circumstance.id)
+    found: dict[tuple[str, str], Any] = {}
+    for fact in work.session.scalars(query):
+        if fact.expires_at is None or fact.expires_at > work.now:
+            found[fact.name, fact.item] = fact.value
+        else:
+            found.pop((fact.name, fact.item), None)
+    return found
+
+
+def known_stable(work: UnitOfWork, participant_id: int) -> dict[str, dict[str, Any]]:
+    """item -> the value that staff marked as known and stable, and until when (ISO 8601); the newest mark holds.
+
+    A mark lasts as long as the plan's lowering says (14 days, clinical.md 3.4.10), or less where staff said so.
+    """
+    query = select(Circumstance).where(
+        Circumstance.participant_id == participant_id, Circumstance.name == "known_stable"
+    )
+    participant = work.session.get_one(Participant, participant_id)
+    lowering = work.catalogue.plans[participant.plan].lowering
+    newest = {mark.item: mark for mark in work.session.scalars(query.order_by(Circumstance.id))}
+    found = {}
+    for item, mark in newest.items():
+        until = mark.recorded_at + timedelta(days=lowering.days if lowering else 0)
+        until = min(until, mark.expires_at or until)
+        if until > work.now:
+            found[item] = {"value": mark.value, "until": until.isoformat()}
+    return found
+
+
+def _submitted(assessment: Assessment) -> Select[Assessment]:
+    query = select(Assessment).where(
+        Assessment.participant_id == assessment.participant_id,
+        Assessment.instrument == assessment.instrument,
+        Assessment.submitted_at.is_not(None),
+        Assessment.id != assessment.id,
+    )
+    if assessment.answered_at is not None:  # typed in later: it is compared with what was answered before it
+        query = query.where(assessment.answered_at > ANSWERED)
+    return query
+
+
+def _baseline(work: UnitOfWork, assessment: Assessment) -> Assessment | None:
+    """The form that serves the plan's baseline visit; without one, the first that was sent."""
+    participant = work.session.get_one(Participant, assessment.participant_id)
+    calendar = work.catalogue.plans[participant.plan].calendar
+    sent = _submitted(assessment)
+    if calendar is not None and calendar.baseline:
+        of_visit = sent.join(Expected, Expected.assessment_id == Assessment.id).where(
+            Expected.kind == calendar.baseline, Expected.served_at.is_not(None)
+        )
+        found = work.session.scalar(of_visit.order_by(ANSWERED.desc(), Assessment.id.desc()).limit(1))
+        if found is not None:
+            return found
+    return work.session.scalar(sent.order_by(ANSWERED, Assessment.id).limit(1))
+
+
+def _exposed(work: UnitOfWork, participant_id: int, name: str, noted: bool | None) -> bool | None:
+    """``name`` by the recorded doses, and by what staff noted where the doses cannot say; true if either says so."""
+    participant = work.session.get_one(Participant, participant_id)
+    calendar = work.catalogue.plans[participant.plan].calendar
+    rule = next((one for one in calendar.exposures if one.fact == name), None) if calendar else None
+    if calendar is None or rule is None:
+        return noted
+    today = treatment_dates.local_date(work.now, participant.time_zone)
+    by_dates = exposed(rule, treatment_dates.days(work, participant, calendar), today)
+    return noted if by_dates is None else (by_dates or noted is True)
+
+
+def _last_submitted(work: UnitOfWork, assessment: Assessment) -> Assessment | None:
+    participant = work.session.get_one(Participant, assessment.participant_id)
+    moment = assessment.answered_at or work.now
+    since = moment - timedelta(days=work.catalogue.plans[participant.plan].previous_days)
+    query = _submitted(assessment).where(since < ANSWERED)
+    return work.session.scalar(query.order_by(ANSWERED.desc(), Assessment.id.desc()).limit(1))
+
+
+def _answer_values(work: UnitOfWork, assessment: Assessment) -> dict[str, Any]:
+    """The given answers of an earlier form as stored (numbers as text), without skipped and withdrawn ones."""
+    query = select(Answer).where(Answer.assessment_id == assessment.id).order_by(Answer.id)
+    rows = {row.item: row for row in work.session.scalars(query)}
+    return {item: row.value for item, row in rows.items() if row.state == "given" and isinstance(row.value, int | str)}
+
+
+def earlier_values(work: UnitOfWork, instrument: str, kept: Mapping[str, Any]) -> dict[str, Value | None]:
+    """Kept baseline or previous answers as the values that triage takes."""
+    items = work.catalogue.instruments[instrument].items
+    return {name: read_value(items[name], value) for name, value in kept.items() if name in items}
+
+
+def _scores(work: UnitOfWork, assessment: Assessment) -> dict[str, float]:
+    query = select(Score).where(Score.assessment_id == assessment.id).order_by(Score.id)
+    newest = {score.scale: score.value for score in work.session.scalars(query)}
+    return {scale: value for scale, value in newest.items() if value is not None}
+
+
+def _open_alert(work: UnitOfWork, participant_id: int) -> int:
+    query = select(func.max(Alert.level)).where(Alert.participant_id == participant_id, Alert.resolved_at.is_(None))
+    return work.session.scalar(query) or 0

@@ -1,0 +1,111 @@
+"""Staff pages about a participant's card: its state, a new one to print, revoking it."""
+
+from __future__ import annotations
+
+import base64
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from pro.errors import NotAllowed
+from pro.exports import card_pdf
+from pro.exports.card_pdf import Printed
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.forms import access_cards
+from pro.features.forms.access_cards import CardDraft
+from pro.features.participants.pages import participant_page
+from pro.i18n import LANGUAGES
+from pro.web import request_context, study_header
+from pro.web.forms import CardForm
+from pro.web.notices import notify
+from pro.web.page_languages import PageLanguage
+from pro.web.refusals import REFUSALS
+from pro.web.study_header import ParticipantInfo as Participant
+
+pages = Blueprint("cards", __name__, url_prefix="/participants/<int(max=2147483647):participant_id>/card")
+
+
+@pages.get("", endpoint="show")
+@needs("make_card")
+def show_card(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
+    """The state of the card, and what can be done with it."""
+    return _page(participant_id, CardForm(formdata=None))
+
+
+@pages.post("", endpoint="act")
+@needs("make_card")
+def act_on_card(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
+    """Make a card (the page that answers holds its files, once), or revoke it."""
+    do = request.form.get("do")
+    if do == "revoke":
+        if access_cards.revoke(
+            request_context.work(), participant_page.participant(request_context.work(), participant_id)
+        ):
+            notify("card_revoked")
+        return redirect(url_for("staff.participants.one", participant_id=participant_id), code=303)
+    form = CardForm()
+    if do != "make" or not form.validate():
+        return _page(participant_id, form, 400)
+    return _make(participant_id, form)
+
+
+def _make(participant_id: int, form: CardForm) -> ResponseReturnValue:
+    person = participant_page.participant(request_context.work(), participant_id)
+    pin = form.pin.data or ""
+    refused = access_cards.why_not(person, pin)
+    if refused:
+        form.pin.errors = [REFUSALS[refused]]
+        return _page(participant_id, form, 400 if refused == "pin_digits" else 409)
+    draft = access_cards.draft(request_context.work())
+    html = _sheet(person, draft)
+    # Drawing takes a second or two, in which others must be able to write.
+    request_context.let_go()
+    try:
+        printed = card_pdf.print_card(html)
+    except NotAllowed as refusal:
+        form.pin.errors = [REFUSALS[refusal.why]]
+        return _page(participant_id, form, 503)
+    access_cards.make_card(
+        request_context.work(), participant_page.participant(request_context.work(), participant_id), pin, draft
+    )
+    return _made(participant_id, draft, printed)
+
+
+def _made(participant_id: int, draft: CardDraft, printed: Printed) -> ResponseReturnValue:
+    person = participant_page.participant(request_context.work(), participant_id)
+    files = {
+        "pdf": f"data:application/pdf;base64,{base64.b64encode(printed.pdf).decode()}",
+        "png": f"data:image/png;base64,{base64.b64encode(printed.png).decode()}",
+    }
+    return render_template("participants/card_made.html", person=person, code=draft.shown, files=files)
+
+
+def _page(participant_id: int, form: CardForm, status: int = 200) -> ResponseReturnValue:
+    person = participant_page.participant(request_context.work(), participant_id)
+    form.pin.data = ""
+    own_card = access_cards.newest_card(request_context.work(), participant_id)
+    shown = {"person": person, "form": form, "own_card": own_card, "why_not": access_cards.why_not(person)}
+    return render_template("participants/card.html", **shown), status
+
+
+def _sheet(person: Participant, draft: CardDraft) -> str:
+    """The sheet to print, the participant's own language first."""
+    house = request_context.house()
+    faces = [
+        PageLanguage(
+            house.catalogs.translator(code),
+            study_header.study_header(house, person.plan, code).words,
+            code == person.language,
+        )
+        for code in sorted(LANGUAGES, key=lambda code: code != person.language)
+    ]
+    return render_template(
+        "participants/printed_card.html",
+        faces=faces,
+        study_number=person.study_number,
+        settings=study_header.study_header(house, person.plan, person.language).settings,
+        qr=f"qr:{access_cards.link(request_context.work(), draft)}",
+        # Browsers try https by themselves; each letter less is one that nobody mistypes.
+        address=house.config.base_url.removeprefix("https://"),
+        code=draft.shown,
+    )

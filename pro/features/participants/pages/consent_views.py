@@ -1,0 +1,104 @@
+"""A participant's consent: the versions that were signed, a new one, and a withdrawal that works at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import cast
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from pro.errors import BadData, NotAllowed
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.participants import consent_ledger
+from pro.features.participants.pages import participant_page
+from pro.features.participants.pages.forms import ConsentForm, WithdrawForm
+from pro.features.schedule import enrolment
+from pro.web import request_context
+from pro.web.forms import choices
+from pro.web.labels import LANGUAGES
+from pro.web.notices import notify
+from pro.web.refusals import REFUSALS
+
+pages = Blueprint("consent", __name__)
+PATH = "/participants/<int(max=2147483647):participant_id>/consent"
+
+
+@pages.get(PATH, endpoint="show")
+@needs("see_participants")
+def show_consent(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
+    """Every version that was signed, and whether it stands."""
+    person = participant_page.participant(request_context.work(), participant_id)
+    request_context.work().record("participant.seen", person, participant_id=person.id)
+    return _page(person.id, _signing(person.id), WithdrawForm(formdata=None))
+
+
+@pages.post(PATH, endpoint="act")
+@needs("record_consent")
+def act_on_consent(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
+    """Record a new version, or the withdrawal."""
+    wish = request.form.get("do", "")
+    if wish == "sign":
+        return _sign(participant_id)
+    if wish == "withdraw":
+        return _withdraw(participant_id)
+    raise BadData("unknown_act")
+
+
+def _sign(participant_id: int) -> ResponseReturnValue:
+    person = participant_page.participant(request_context.work(), participant_id)
+    form = _signing(participant_id, request.form)
+    try:
+        consent_ledger.sign(request_context.work(), person, **form.wish())
+    except BadData as bad:
+        form.refuse(cast(Mapping[str, str], bad.details["fields"]))
+        return _page(participant_id, form, WithdrawForm(formdata=None), 400)
+    except NotAllowed as refusal:
+        return _page(participant_id, form, WithdrawForm(formdata=None), 409, refusal.why)
+    return _done(participant_id, "consent_signed")
+
+
+def _withdraw(participant_id: int) -> ResponseReturnValue:
+    person = participant_page.participant(request_context.work(), participant_id)
+    form = WithdrawForm(request.form)
+    try:
+        enrolment.withdraw_consent(
+            request_context.work(), person, scope=form.scope.data or "", told=form.told.data or ""
+        )
+    except BadData as bad:
+        form.refuse(cast(Mapping[str, str], bad.details["fields"]))
+        return _page(participant_id, _signing(participant_id), form, 400)
+    except NotAllowed as refusal:
+        at = cast(datetime, refusal.details["at"])
+        notify("withdrawn_first", name=refusal.details["name"], at=at.isoformat())
+        return _page(participant_id, _signing(participant_id), form, 409)
+    return _done(participant_id, "consent_withdrawn")
+
+
+def _done(participant_id: int, key: str) -> ResponseReturnValue:
+    notify(key)
+    return redirect(url_for("staff.consent.show", participant_id=participant_id), code=303)
+
+
+def _signing(participant_id: int, typed: Mapping[str, str] | None = None) -> ConsentForm:
+    form = ConsentForm(formdata=typed)
+    known = request_context.house().catalogue.languages
+    form.language.choices = choices(item for item in LANGUAGES.items() if item[0] in known)
+    if typed is None:
+        form.language.data = participant_page.participant(request_context.work(), participant_id).language
+    return form
+
+
+def _page(
+    participant_id: int, form: ConsentForm, withdrawal: WithdrawForm, status: int = 200, why: str = ""
+) -> ResponseReturnValue:
+    person = participant_page.participant(request_context.work(), participant_id)
+    found = {
+        "person": person,
+        "rows": consent_ledger.ledger(request_context.work(), person),
+        "form": form,
+        "withdrawal": withdrawal,
+        "why": REFUSALS.get(why, why),
+    }
+    return render_template("participants/consent.html", **found), status

@@ -1,0 +1,87 @@
+"""Freezing and unfreezing the records of a participant or of the whole study, signed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from pro.errors import BadData, NotAllowed
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.participants import record_freezes
+from pro.features.participants.pages import participant_page
+from pro.features.participants.pages.forms import FreezeForm
+from pro.web import request_context
+from pro.web.notices import notify
+from pro.web.refusals import REFUSALS
+
+pages = Blueprint("freezes", __name__)
+
+
+@pages.get("/freeze/<plan>")
+@needs("see_participants")
+def study(staff: SignedInStaff, plan: str) -> ResponseReturnValue:
+    """Whether the whole study is frozen."""
+    return _page(_plan(plan), None, FreezeForm(formdata=None))
+
+
+@pages.post("/freeze/<plan>")
+@needs("freeze")
+def study_act(staff: SignedInStaff, plan: str) -> ResponseReturnValue:
+    """Freeze the whole study, or lift that."""
+    return _act(_plan(plan), None, url_for("staff.freezes.study", plan=plan))
+
+
+@pages.get("/participants/<int(max=2147483647):participant_id>/freeze")
+@needs("see_participants")
+def participant(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
+    """Whether the records of one participant are frozen."""
+    person = participant_page.participant(request_context.work(), participant_id)
+    return _page(person.plan, person.id, FreezeForm(formdata=None))
+
+
+@pages.post("/participants/<int(max=2147483647):participant_id>/freeze")
+@needs("freeze")
+def participant_act(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
+    """Freeze the records of one participant, or lift that."""
+    person = participant_page.participant(request_context.work(), participant_id)
+    return _act(person.plan, person.id, url_for("staff.freezes.participant", participant_id=participant_id))
+
+
+def _plan(name: str) -> str:
+    return str(participant_page.plan_named(request_context.work(), name))
+
+
+def _act(plan: str, participant_id: int | None, back: str) -> ResponseReturnValue:
+    form, wish = FreezeForm(request.form), request.form.get("do", "")
+    person = participant_page.participant(request_context.work(), participant_id) if participant_id else None
+    if wish not in ("freeze", "lift"):
+        raise BadData("unknown_act")
+    if not (form.reason.data or "").strip():
+        form.refuse({"reason": "why_needed"})
+        return _page(plan, participant_id, form, 400)
+    proof = form.proof()
+    if proof is None:
+        return _page(plan, participant_id, form, 400)
+    try:
+        act = record_freezes.freeze if wish == "freeze" else record_freezes.lift
+        act(request_context.work(), proof, plan, person, form.reason.data or "")
+    except BadData as bad:
+        form.refuse(cast(Mapping[str, str], bad.details["fields"]))
+        return _page(plan, participant_id, form, 400)
+    except NotAllowed as refusal:
+        return _page(plan, participant_id, form, 409, refusal.why)
+    notify("frozen_now" if wish == "freeze" else "unfrozen_now")
+    return redirect(back, code=303)
+
+
+def _page(
+    plan: str, participant_id: int | None, form: FreezeForm, status: int = 200, why: str = ""
+) -> ResponseReturnValue:
+    person = participant_page.participant(request_context.work(), participant_id) if participant_id else None
+    rows = record_freezes.freezes(request_context.work(), plan, person)
+    title = request_context.house().catalogue.plan_words[plan, request_context.language()].title
+    found = {"plan": plan, "title": title, "person": person, "rows": rows, "form": form, "why": REFUSALS.get(why, why)}
+    return render_template("participants/freeze.html", **found), status

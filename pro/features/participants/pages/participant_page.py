@@ -1,0 +1,271 @@
+"""Participants as staff read them: who they are, what is due, what they answered and how it scored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from pro.app_context import UnitOfWork
+from pro.core.rule_language.level import Level
+from pro.errors import NotFound
+from pro.features.accounts import staff_accounts
+from pro.features.alerts import alert_list
+from pro.features.alerts.alert_list import AlertCase
+from pro.features.alerts.alert_page import AnswerRow, answer_table, phone_of
+from pro.features.assessments import data_entry, paper_forms
+from pro.features.forms import licensed_wording
+from pro.features.forms.form_state import rows_of_many
+from pro.features.participants.pages import participant_list
+from pro.features.participants.pages.participant_list import ParticipantRow
+from pro.features.schedule import phone_calls
+from pro.features.schedule.phone_calls import CallRow, TaskRow
+from pro.messaging import message_templates
+from pro.models import Alert, Answer, Assessment, Message, Participant, Score, Task
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """One scale. ``value`` in full precision, None where it is missing; ``used`` of ``of`` items."""
+
+    scale: str
+    value: float | None
+    used: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class FormRow:
+    """One form of a participant, with its answers and scores.
+
+    ``entered_by``, ``answered_at``: of a form that staff typed in. ``to_check``: paper that waits for its second
+    reader; ``checked_by``: who that was. ``not_scored``: kept without scores, because somebody else answered.
+    """
+
+    assessment_id: int
+    instrument: str
+    title: str
+    wording_status: str
+    status: str
+    issued_at: datetime
+    submitted_at: datetime | None
+    level: Level
+    answers: list[AnswerRow]
+    scores: list[ScoreRow]
+    mode: str
+    identified_by: str
+    answered_by: str
+    answered_at: datetime | None
+    entered_by: str
+    checked_by: str
+    to_check: bool
+    not_scored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """One message to the participant. ``reason``: why it failed, a sentence in the reader's language."""
+
+    at: datetime
+    channel: str
+    template: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentChoice:
+    """An instrument of the plan, and why it cannot be issued ("" if it can)."""
+
+    id: str
+    title: str
+    may_issue: bool
+    why_not: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantPage:
+    """One participant. ``can_enter``: instruments whose answers the reader may type in now."""
+
+    row: ParticipantRow
+    phone: str | None
+    enrolled_at: datetime
+    forms: list[FormRow]
+    messages: list[MessageRow]
+    instruments: list[InstrumentChoice]
+    can_send: bool
+    can_enter: tuple[str, ...]
+    calls: list[CallRow]
+    call_task: TaskRow | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallPage:
+    """What a phone call needs. ``task``: None where somebody calls without one.
+
+    ``last_form``: its title, and ``last_answers``: what was answered in it, "" and [] if nothing ever was.
+    """
+
+    task: TaskRow | None
+    row: ParticipantRow
+    phone: str | None
+    alerts: list[AlertCase]
+    calls: list[CallRow]
+    last_form: str
+    last_answers: list[AnswerRow]
+    can_log: bool
+
+
+def participant(work: UnitOfWork, participant_id: int) -> Participant:
+    """The row itself, for a service that changes it. NotFound."""
+    found = work.session.get(Participant, participant_id)
+    if found is None:
+        raise NotFound("participant")
+    return found
+
+
+def plan_named(work: UnitOfWork, name: str) -> str:
+    """``name`` if a study is called so. NotFound."""
+    if name not in work.catalogue.plans:
+        raise NotFound("plan")
+    return name
+
+
+def participant_page(work: UnitOfWork, participant_id: int, language: str) -> ParticipantPage:
+    """One participant's page. NotFound. That it was seen is recorded."""
+    person = participant(work, participant_id)
+    work.record("participant.seen", person, participant_id=person.id)
+    query = select(Assessment).where(Assessment.participant_id == person.id).order_by(Assessment.id.desc())
+    plan = work.catalogue.plans.get(person.plan)
+    return ParticipantPage(
+        row=participant_list.rows(work, [person], language)[0],
+        phone=phone_of(work, person),
+        enrolled_at=person.enrolled_at,
+        forms=_forms(work, list(work.session.scalars(query)), language),
+        messages=_messages(work, person, language),
+        instruments=[_choice(work, name, language) for name in plan.instruments] if plan else [],
+        can_send=staff_accounts.may(work.actor.role, "send_form") and person.is_active,
+        can_enter=paper_forms.may_enter(work, person) if staff_accounts.may(work.actor.role, "enter_answers") else (),
+        calls=phone_calls.calls_of(work, person.id),
+        call_task=_open_task(work, person, language),
+    )
+
+
+def task_page(work: UnitOfWork, task_id: int, language: str) -> CallPage:
+    """The page of one phone task, open or ended. NotFound. That it was seen is recorded."""
+    task = work.session.get(Task, task_id)
+    if task is None:
+        raise NotFound("task")
+    person = participant(work, task.participant_id)
+    return _call_page(work, person, phone_calls.task_row(work, task, person, language), language)
+
+
+def call_page(work: UnitOfWork, participant_id: int, language: str) -> CallPage:
+    """The same for a participant who is called without a task, or for the task that is open. NotFound. Recorded."""
+    person = participant(work, participant_id)
+    return _call_page(work, person, _open_task(work, person, language), language)
+
+
+def _call_page(work: UnitOfWork, person: Participant, task: TaskRow | None, language: str) -> CallPage:
+    work.record("participant.seen", person, participant_id=person.id)
+    # What staff typed in was answered when it says.
+    given = func.coalesce(Assessment.answered_at, Assessment.last_answer_at)
+    query = (
+        select(Assessment)
+        .where(Assessment.participant_id == person.id, given.is_not(None))
+        .order_by(given.desc(), Assessment.id.desc())
+    )
+    last = work.session.scalar(query.limit(1))
+    return CallPage(
+        task=task,
+        row=participant_list.rows(work, [person], language)[0],
+        phone=phone_of(work, person),
+        alerts=alert_list.open_cases(work, language, person.id),
+        calls=phone_calls.calls_of(work, person.id),
+        last_form=work.catalogue.words[last.instrument, language].title if last else "",
+        last_answers=answer_table(work, last, language) if last else [],
+        can_log=staff_accounts.may(work.actor.role, "log_call"),
+    )
+
+
+def _open_task(work: UnitOfWork, person: Participant, language: str) -> TaskRow | None:
+    task = phone_calls.open_task(work, person.id)
+    return phone_calls.task_row(work, task, person, language) if task else None
+
+
+def _forms(work: UnitOfWork, found: Sequence[Assessment], language: str) -> list[FormRow]:
+    """All forms of a participant in as many queries as one."""
+    numbers = [assessment.id for assessment in found]
+    loudest = select(Alert.assessment_id, func.max(Alert.level)).group_by(Alert.assessment_id)
+    loudest = loudest.where(Alert.assessment_id.in_(numbers), Alert.superseded_at.is_(None))
+    levels = {number: level for number, level in work.session.execute(loudest) if number is not None}
+    scores: dict[int, dict[str, Score]] = {number: {} for number in numbers}
+    for score in work.session.scalars(select(Score).where(Score.assessment_id.in_(numbers)).order_by(Score.id)):
+        scores[score.assessment_id][score.scale] = score
+    names, rows = staff_accounts.staff_names(work), rows_of_many(work, numbers)
+    return [_form(work, one, rows[one.id], scores[one.id], levels.get(one.id, 0), names, language) for one in found]
+
+
+def _form(
+    work: UnitOfWork,
+    assessment: Assessment,
+    rows: Mapping[str, Answer],
+    scores: Mapping[str, Score],
+    level: int,
+    names: Mapping[int, str],
+    language: str,
+) -> FormRow:
+    words = licensed_wording.by_checksum(work, assessment.instrument, language, assessment.wordings.get(language, ""))
+    instrument = work.catalogue.instruments[assessment.instrument]
+    order = [*instrument.scales, *([instrument.summary.id] if instrument.summary else [])]
+    return FormRow(
+        assessment_id=assessment.id,
+        instrument=assessment.instrument,
+        title=words.title,
+        wording_status=words.status,
+        status=assessment.status,
+        issued_at=assessment.issued_at,
+        submitted_at=assessment.submitted_at,
+        level=Level(level),
+        answers=answer_table(work, assessment, language, rows),
+        scores=[
+            ScoreRow(scale, scores[scale].value, scores[scale].used, scores[scale].of)
+            for scale in order
+            if scale in scores
+        ],
+        mode=assessment.mode or "",
+        identified_by=assessment.identified_by or "",
+        answered_by=assessment.answered_by or "",
+        answered_at=assessment.answered_at,
+        entered_by=names.get(assessment.entered_by or 0, ""),
+        checked_by=names.get(assessment.checked_by or 0, ""),
+        to_check=data_entry.is_paper(assessment) and assessment.checked_at is None,
+        not_scored=bool(order) and not scores and assessment.submitted_at is not None,
+    )
+
+
+def _messages(work: UnitOfWork, person: Participant, language: str) -> list[MessageRow]:
+    translator = work.house.catalogs.translator(language)
+    query = select(Message).where(Message.participant_id == person.id).order_by(Message.id.desc()).limit(50)
+    return [
+        MessageRow(
+            row.queued_at,
+            row.channel,
+            row.template,
+            row.status,
+            message_templates.failure_sentence(row.failure, translator),
+        )
+        for row in work.session.scalars(query)
+    ]
+
+
+def _choice(work: UnitOfWork, instrument: str, language: str) -> InstrumentChoice:
+    title = work.catalogue.words[instrument, language].title
+    licensed = all(
+        licensed_wording.is_licensed(work, licensed_wording.current(work, instrument, spoken))
+        for spoken in work.catalogue.languages
+    )
+    may = licensed or not work.config.production
+    return InstrumentChoice(instrument, title, may, "" if may else "wording_not_licensed")

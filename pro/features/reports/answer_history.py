@@ -1,0 +1,185 @@
+"""Everything that a participant answered, the visits it counts for and its scores, in a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import select
+
+from pro.app_context import UnitOfWork
+from pro.core.figures import symptom_heatmap
+from pro.core.questionnaire import page_flow
+from pro.core.questionnaire.instrument import Value
+from pro.core.questionnaire.json_values import read_value
+from pro.features.participants import clinical_facts, treatment_dates
+from pro.features.schedule import form_ledger
+from pro.features.schedule.form_ledger import LedgerLine
+from pro.models import Anchor, Answer, Assessment, Participant, Score
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One scale of one form: ``value`` None where it is missing; ``used`` of ``of`` items."""
+
+    value: float | None
+    used: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryForm:
+    """One answered form. ``at``: when it was really answered; ``on``: that day where the participant lives.
+
+    ``visits``: names of the visits that it counts for; ``baseline``: one of them is the plan's baseline. ``asked``:
+    items of its path; ``answers``: what stands, None where skipped. ``proxy``: somebody else answered.
+    """
+
+    id: int
+    instrument: str
+    at: datetime
+    on: date
+    visits: tuple[str, ...]
+    baseline: bool
+    out_of_window: bool
+    sent: bool
+    proxy: bool
+    answers: Mapping[str, Value | None]
+    asked: Collection[str]
+    scores: Mapping[str, Scored]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A participant's forms in order of answering, their ledger, and the day from which weeks are counted.
+
+    ``origin``: day 1 of the treatment once it was given, before that the day of consent.
+    """
+
+    participant: Participant
+    today: date
+    origin: date
+    anchors: Sequence[Anchor]
+    lines: Sequence[LedgerLine]
+    forms: Sequence[HistoryForm]
+
+    def of(self, instrument: str) -> list[HistoryForm]:
+        """The forms of one instrument."""
+        return [form for form in self.forms if form.instrument == instrument]
+
+    def baseline(self, instrument: str) -> HistoryForm | None:
+        """The form that later ones are compared with: the newest of the baseline visit, else the first that was sent.
+
+        The same choice as ``circumstances`` makes for the rules.
+        """
+        forms = [form for form in self.of(instrument) if form.sent]
+        return next((form for form in reversed(forms) if form.baseline), forms[0] if forms else None)
+
+
+def read_history(work: UnitOfWork, participant: Participant, language: str) -> Record:
+    """The record of ``participant``: six queries, however much there is."""
+    lines = form_ledger.lines(work, participant, language)
+    anchors = treatment_dates.recorded(work, participant)
+    query = select(Assessment).where(
+        Assessment.participant_id == participant.id,
+        Assessment.cancelled_at.is_(None),
+        Assessment.last_answer_at.is_not(None),
+    )
+    assessments = list(work.session.scalars(query))
+    answers = _answers(work, participant, assessments)
+    scores = _scores(work, participant)
+    served: dict[int, list[LedgerLine]] = {}
+    for line in lines:
+        if line.assessment is not None and line.expected.served_at is not None:
+            served.setdefault(line.assessment.id, []).append(line)
+    forms = [
+        _form(work, participant, row, served.get(row.id, []), answers.get(row.id, {}), scores.get(row.id, {}))
+        for row in assessments
+    ]
+    return Record(
+        participant=participant,
+        today=treatment_dates.local_date(work.now, participant.time_zone),
+        origin=_origin(work, participant, anchors),
+        anchors=anchors,
+        lines=lines,
+        forms=sorted(forms, key=lambda form: (form.at, form.id)),
+    )
+
+
+def _answers(
+    work: UnitOfWork, participant: Participant, assessments: Sequence[Assessment]
+) -> dict[int, dict[str, Value | None]]:
+    """form -> item -> what stands; withdrawn answers are as if never asked."""
+    # Columns, not rows: three years have thousands of answers.
+    query = (
+        select(Answer.assessment_id, Answer.item, Answer.state, Answer.value)
+        .join(Assessment, Assessment.id == Answer.assessment_id)
+        .where(Assessment.participant_id == participant.id)
+        .order_by(Answer.id)
+    )
+    items = {row.id: work.catalogue.instruments[row.instrument].items for row in assessments}
+    found: dict[int, dict[str, Value | None]] = {row.id: {} for row in assessments}
+    for form, name, state, value in work.session.execute(query):
+        if form not in found or name not in items[form]:
+            continue
+        if state == "withdrawn":
+            found[form].pop(name, None)
+        else:
+            found[form][name] = read_value(items[form][name], value) if state == "given" else None
+    return found
+
+
+def _scores(work: UnitOfWork, participant: Participant) -> dict[int, dict[str, Scored]]:
+    query = (
+        select(Score.assessment_id, Score.scale, Score.value, Score.used, Score.of)
+        .join(Assessment, Assessment.id == Score.assessment_id)
+        .where(Assessment.participant_id == participant.id)
+        .order_by(Score.id)
+    )
+    found: dict[int, dict[str, Scored]] = {}
+    for form, scale, value, used, of in work.session.execute(query):
+        found.setdefault(form, {})[scale] = Scored(value, used, of)
+    return found
+
+
+def _form(
+    work: UnitOfWork,
+    participant: Participant,
+    row: Assessment,
+    lines: Sequence[LedgerLine],
+    answers: Mapping[str, Value | None],
+    scores: Mapping[str, Scored],
+) -> HistoryForm:
+    instrument = work.catalogue.instruments[row.instrument]
+    at = row.answered_at or row.submitted_at or row.last_answer_at or row.issued_at
+    facts = clinical_facts.form_facts(row.context)
+    # Only what is shown by item needs the path; a scored form has its scales.
+    path = page_flow.path(instrument, answers, facts, row.page_set) if not instrument.scales else ()
+    calendar = work.catalogue.plans[participant.plan].calendar
+    return HistoryForm(
+        id=row.id,
+        instrument=row.instrument,
+        at=at,
+        on=treatment_dates.local_date(at, participant.time_zone),
+        visits=tuple(line.title for line in lines),
+        baseline=calendar is not None and any(line.expected.kind == calendar.baseline for line in lines),
+        out_of_window=any(line.expected.out_of_window for line in lines),
+        sent=row.submitted_at is not None,
+        proxy=row.answered_by == "proxy",
+        answers=answers,
+        asked=symptom_heatmap.asked_items(instrument, answers, (name for page in path for name in page.items)),
+        scores=scores,
+    )
+
+
+def _origin(work: UnitOfWork, participant: Participant, anchors: Sequence[Anchor]) -> date:
+    """The day of the anchor that the baseline visit stands before, once it is a fact; else consent, else enrolment."""
+    calendar = work.catalogue.plans[participant.plan].calendar
+    if calendar is not None and calendar.baseline:
+        visit = calendar.visit(calendar.baseline)
+        for kind in (visit.anchor, *([visit.otherwise.anchor] if visit.otherwise else [])):
+            known = [row.on for row in anchors if row.kind == kind and not row.planned]
+            if known:
+                return min(known)
+    return treatment_dates.local_date(participant.enrolled_at, participant.time_zone)

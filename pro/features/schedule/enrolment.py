@@ -1,0 +1,159 @@
+"""Participants come and go."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import date
+from typing import Any
+
+from sqlalchemy import select
+
+from pro.app_context import UnitOfWork
+from pro.errors import BadData, NotAllowed
+from pro.features.accounts.passwords import hash_secret, read_pin
+from pro.features.accounts.phone_numbers import e164
+from pro.features.participants import consent_ledger, record_freezes
+from pro.features.participants.treatment_dates import local_date
+from pro.features.schedule import participation_end, schedule_service
+from pro.models import Anchor, Participant
+
+STUDY_NUMBER = re.compile(r"[A-Z0-9][A-Z0-9-]{1,30}")
+# A mobile number or that of an identity card, typed into the wrong field: everybody sees study numbers.
+PERSONAL = re.compile(r"1[3-9][0-9]{9}|[0-9]{17}[0-9X]")
+
+
+def enrolment_problems(
+    work: UnitOfWork,
+    *,
+    plan: str,
+    study_number: str,
+    phone: str,
+    language: str,
+    pin: str,
+    consented_on: date | None,
+    consent_version: str,
+    health_data: bool,
+) -> dict[str, str]:
+    """Why ``enrol`` would refuse these, {field: why}; empty if it would not. Changes nothing."""
+    zone = work.catalogue.plans[plan].settings.time_zone if plan in work.catalogue.plans else "UTC"
+    fields = {
+        "plan": "" if plan in work.catalogue.plans else "unknown",
+        "study_number": _number_problem(work, plan, _number(study_number)),
+        "phone": "" if e164(phone) is not None else "phone_invalid",
+        "language": "" if language in work.catalogue.languages else "unknown",
+        "pin": "" if read_pin(pin) else "pin_digits",
+    }
+    wrong = {field: why for field, why in fields.items() if why}
+    return wrong | consent_ledger.consent_problems(work, zone, consent_version, consented_on, health_data)
+
+
+def enrol(
+    work: UnitOfWork,
+    *,
+    plan: str,
+    study_number: str,
+    phone: str,
+    language: str,
+    pin: str,
+    consented_on: date | None,
+    consent_version: str,
+    health_data: bool,
+) -> Participant:
+    """Take a participant into ``plan``. BadData("enrol", fields={field: why}) names all that is wrong at once.
+
+    ``consent_version``: of the form that was signed; ``health_data``: the separate consent for health data was given.
+    """
+    given: dict[str, Any] = {"plan": plan, "study_number": study_number, "phone": phone, "language": language}
+    given |= {"pin": pin, "consented_on": consented_on, "consent_version": consent_version, "health_data": health_data}
+    wrong = enrolment_problems(work, **given)
+    if wrong or consented_on is None:
+        raise BadData("enrol", fields=wrong)
+    record_freezes.must_be_open(work, plan)
+    number = _number(study_number)
+    number_called = e164(phone)
+    participant = Participant(
+        plan=plan,
+        study_number=number,
+        language=language,
+        time_zone=work.catalogue.plans[plan].settings.time_zone,
+        phone_sealed=work.vault.seal(number_called) if number_called else None,
+        phone_fingerprint=work.vault.fingerprint(f"phone:{number_called}") if number_called else None,
+        pin_hash=hash_secret(read_pin(pin)),
+        enrolled_at=work.now,
+        enrolled_by=work.actor.id,
+    )
+    work.session.add(participant)
+    work.session.flush()
+    work.session.add(
+        Anchor(
+            participant_id=participant.id,
+            kind="consent",
+            on=consented_on,
+            recorded_at=work.now,
+            recorded_by=work.actor.id,
+        )
+    )
+    new = {"study_number": number, "language": language, "consent": consented_on.isoformat()}
+    work.record("participant.enrolled", participant, participant_id=participant.id, new=new)
+    consent_ledger.sign(
+        work,
+        participant,
+        version=consent_version,
+        signed_on=consented_on,
+        language=language,
+        way="paper",
+        health_data=health_data,
+    )
+    schedule_service.plan_anew(work, participant)
+    return participant
+
+
+def withdraw_consent(work: UnitOfWork, participant: Participant, *, scope: str, told: str) -> None:
+    """The participant takes the consent back: everything ends in the same transaction, as by a date of withdrawal.
+
+    ``scope``: questions, or data (no further use of what is there either); ``told``: what the participant was told.
+    BadData("consent", fields=...); NotAllowed("withdrawn_already", name, at) for whoever is second: what they typed is
+    not recorded. Of whoever left by a date alone it can still be said how far that goes.
+    """
+    wrong = consent_ledger.withdrawal_problems(scope, told)
+    if wrong:
+        raise BadData("consent", fields=wrong)
+    work.lock(participant)
+    if participant.withdrawn_at is not None and not consent_ledger.is_unsaid(work, participant):
+        raise NotAllowed(
+            "withdrawn_already", name=consent_ledger.withdrawn_by(work, participant), at=participant.withdrawn_at
+        )
+    # First, so that the rows carry what was said; whoever leaves by a date alone marks what still stands.
+    consent_ledger.withdraw_standing(work, participant, scope, told.strip())
+    withdraw(work, participant, f"consent withdrawn: {scope}")
+
+
+def withdraw(work: UnitOfWork, participant: Participant, reason: str) -> None:
+    """End a participation today: every way in closes in the same transaction. BadData without a reason."""
+    if not reason.strip():
+        raise BadData("withdraw", fields={"reason": "empty"})
+    if participant.withdrawn_at is not None:
+        return
+    calendar = work.catalogue.plans[participant.plan].calendar
+    stops = [kind for kind in calendar.stops if not calendar.anchors[kind].last] if calendar else []
+    if stops:
+        today = local_date(work.now, participant.time_zone)
+        schedule_service.set_anchors(
+            work, participant, [schedule_service.DateChange(stops[0], 0, today)], reason=reason.strip()
+        )
+    else:
+        participation_end.leave(work, participant, died=False, reason=reason.strip())
+
+
+def _number(typed: str) -> str:
+    return unicodedata.normalize("NFKC", typed).strip().upper()
+
+
+def _number_problem(work: UnitOfWork, plan: str, number: str) -> str:
+    if not STUDY_NUMBER.fullmatch(number):
+        return "study_number_shape"
+    if PERSONAL.fullmatch(number.replace("-", "")):
+        return "study_number_person"
+    query = select(Participant.id).where(Participant.plan == plan, Participant.study_number == number)
+    return "taken" if work.session.scalar(query) else ""

@@ -1,0 +1,99 @@
+"""Days of a treatment as words: names with their numbers, dates, windows, and why a date cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+
+from pro.core.schedule.anchors import AnchorProblem
+from pro.core.study_plan import Calendar, PlanWords
+from pro.web import request_context, typography
+from pro.web.refusals import N_
+
+# Problem -> (field of the form that it stands beside, sentence).
+PROBLEMS: Mapping[str, tuple[str, str]] = {
+    "unknown": ("on", N_("This study has no such date.")),
+    "number": ("number", N_("%(kind)s: there are only the numbers 1 to %(most)s.")),
+    "once": ("number", N_("%(kind)s happens once and has no number.")),
+    "twice": ("number", N_("%(what)s is there twice.")),
+    "future": ("on", N_("%(on)s is still to come. %(kind)s is recorded once it has happened.")),
+    "future_plannable": (
+        "on",
+        N_("%(on)s is still to come. Record %(what)s once it has happened, or choose “planned”."),
+    ),
+    "too_far": ("on", N_("%(on)s is more than two years ahead. Please check the year.")),
+    "long_ago": ("on", N_("%(on)s is more than ten years ago. Please check the year.")),
+    "not_planned": ("on", N_("%(kind)s cannot be planned. Please record it once it has happened.")),
+    "before": ("on", N_("%(what)s on %(on)s would be before %(other)s on %(other_on)s. Please check both dates.")),
+    "order": (
+        "on",
+        N_("%(what)s on %(on)s would be before %(other)s on %(other_on)s. Later numbers come on later days."),
+    ),
+    "needs": ("on", N_("%(what)s on %(on)s: no date of “%(other)s” is recorded by then.")),
+    "after_last": ("on", N_("%(what)s on %(on)s would be after %(other)s on %(other_on)s.")),
+}
+
+
+def anchor_shown(words: PlanWords, kind: str, number: int) -> str:
+    """An anchor by name, with its number where it has one: Radiotherapy fraction 12."""
+    name = words.anchors.get(kind, kind)
+    return request_context.translator().gettext(N_("%(kind)s %(number)s"), kind=name, number=number) if number else name
+
+
+def problem_sentences(calendar: Calendar, words: PlanWords, problems: Iterable[AnchorProblem]) -> dict[str, str]:
+    """Field -> what is wrong, each problem a sentence in the page's language."""
+    say = request_context.translator().gettext
+    found: dict[str, list[str]] = {}
+    known = list(problems)
+    # A number that does not exist stands on no day; whatever else is wrong with its day is noise.
+    for problem in [one for one in known if one.key == "number"] or known:
+        anchor = problem.anchor
+        kind = calendar.anchors.get(anchor.kind)
+        key = problem.key
+        if key == "number" and not problem.most:
+            key = "once"
+        if key == "future" and kind is not None and kind.plannable:
+            key = "future_plannable"
+        field, text = PROBLEMS[key]
+        sentence = say(
+            text,
+            kind=words.anchors.get(anchor.kind, anchor.kind),
+            what=anchor_shown(words, anchor.kind, anchor.number),
+            on=day_shown(anchor.on),
+            most=problem.most,
+            other=anchor_shown(words, problem.other, problem.other_number),
+            other_on=day_shown(problem.other_on) if problem.other_on else "",
+        )
+        found.setdefault(field, []).append(sentence)
+    return {field: typography.sentence_gap(request_context.language()).join(parts) for field, parts in found.items()}
+
+
+def day_shown(on: date) -> str:
+    """A day as staff say it: Mon 2 Mar, with the year if it is another than this."""
+    zone = ZoneInfo(request_context.visit().zone)
+    noon = datetime.combine(on, time(12), tzinfo=zone)
+    return request_context.when(noon, N_("EEE d MMM") if _this_year(noon) else N_("EEE d MMM y"))
+
+
+def window_shown(opens: datetime, closes: datetime) -> str:
+    """A window as its first and last day, or as hours where it is one day: 28 Feb – 4 Mar; Mon 2 Mar 08:00–23:59."""
+    zone = ZoneInfo(request_context.visit().zone)
+    start, end = opens.astimezone(zone), closes.astimezone(zone)
+    if start.date() == end.date():
+        hours = "–".join(request_context.when(moment, "HH:mm") for moment in (start, end))
+        return f"{day_shown(start.date())} {hours}"
+    return request_context.translator().gettext(
+        N_("%(first)s – %(last)s"), first=day_shown(start.date()), last=day_shown(end.date())
+    )
+
+
+def _this_year(moment: datetime) -> bool:
+    return moment.year == request_context.work().now.astimezone(moment.tzinfo).year
+
+
+def install(app: Flask) -> None:
+    """Let staff templates use these words."""
+    app.jinja_env.globals.update(anchor_shown=anchor_shown, day_shown=day_shown, window_shown=window_shown)

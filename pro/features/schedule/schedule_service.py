@@ -1,0 +1,352 @@
+"""The dated events of a treatment and the plan that follows from them (clinical.md 6): previewed, set, re-planned."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import func, select
+
+from pro.app_context import UnitOfWork
+from pro.core.schedule import anchors as dated
+from pro.core.schedule.anchors import AnchorProblem, Days
+from pro.core.schedule.expected_visits import expected
+from pro.core.schedule.form_matching import AnsweredForm, Served, serve
+from pro.core.schedule.replanning import Replan, replan
+from pro.core.study_plan import Calendar
+from pro.errors import BadData, NotAllowed
+from pro.features.participants import clinical_facts, record_freezes, treatment_dates
+from pro.features.participants.treatment_dates import local_date, pure
+from pro.features.schedule import participation_end, schedule_rows
+from pro.models import Anchor, Assessment, Circumstance, Expected, Participant
+
+
+@dataclass(frozen=True, slots=True)
+class DateChange:
+    """One anchor as it shall stand; ``on`` None takes it back."""
+
+    kind: str
+    number: int
+    on: date | None
+    planned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePreview:
+    """What a change would do. ``problems``: why it cannot be; ``anchors``: all that would stand; ``served``: which
+    forms count for which visits then; ``digest`` names what was shown, so that nobody confirms something else.
+    """
+
+    problems: tuple[AnchorProblem, ...]
+    diff: Replan
+    anchors: tuple[dated.DatedAnchor, ...]
+    served: tuple[Served, ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """How many lines of one participant's ledger a new plan file moves, adds and drops."""
+
+    study_number: str
+    moved: int
+    added: int
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """A participant's plan as it stands, its rows held until the work ends."""
+
+    calendar: Calendar
+    rows: list[Anchor]
+    expected: dict[tuple[str, str], Expected]
+    opened: frozenset[tuple[str, str]]
+    forms: list[AnsweredForm]
+
+
+def calendar_of(work: UnitOfWork, participant: Participant) -> Calendar:
+    """The calendar of the participant's study. NotAllowed("no_calendar") where all forms are sent by hand."""
+    plan = work.catalogue.plans.get(participant.plan)
+    if plan is None or plan.calendar is None:
+        raise NotAllowed("no_calendar")
+    return plan.calendar
+
+
+def anchors_of(work: UnitOfWork, participant: Participant) -> list[Anchor]:
+    """The anchors that stand, in the plan's order of kinds, then by number."""
+    place = {kind: number for number, kind in enumerate(calendar_of(work, participant).anchors)}
+    return sorted(
+        treatment_dates.recorded(work, participant), key=lambda row: (place.get(row.kind, len(place)), row.number)
+    )
+
+
+def days_of(work: UnitOfWork, participant: Participant) -> Days:
+    """Every day that is recorded or follows from one, with what it rests on."""
+    return treatment_dates.days(work, participant, calendar_of(work, participant))
+
+
+def next_number(work: UnitOfWork, participant: Participant, kind: str) -> int:
+    """The first number of ``kind`` that did not happen yet, 0 for one that happens once."""
+    most = calendar_of(work, participant).anchors[kind].most
+    done = {row.number for row in anchors_of(work, participant) if row.kind == kind and not row.planned}
+    return next((number for number in range(1, most + 1) if number not in done), most)
+
+
+def preview(work: UnitOfWork, participant: Participant, changes: Sequence[DateChange]) -> ChangePreview:
+    """What ``changes`` would do; nothing is changed."""
+    # In the order of everybody else: whoever looked first and then set would wait for the round, and it for them.
+    work.lock(participant)
+    return _preview(work, participant, _state(work, participant), changes)
+
+
+def set_anchors(
+    work: UnitOfWork,
+    participant: Participant,
+    changes: Sequence[DateChange],
+    *,
+    reason: str = "",
+    seen: str | None = None,
+) -> ChangePreview:
+    """Set or take back anchors and re-plan what nobody has opened, with one audit event; what was done.
+
+    ``seen``: the digest that was shown. BadData("anchors", problems=...) for what cannot be, BadData("reason",
+    fields=...) where something that happened is changed without one, NotAllowed("stale_preview") if the plan has
+    changed since it was shown.
+    """
+    work.lock(participant)
+    state = _state(work, participant)
+    # Whoever leaves or dies must be let go at once, frozen or not.
+    if not all(change.kind in state.calendar.stops and change.on for change in changes):
+        record_freezes.must_be_open(work, participant.plan, participant.id)
+    found = _preview(work, participant, state, changes)
+    if found.problems:
+        raise BadData("anchors", problems=found.problems)
+    if seen is not None and seen != found.digest:
+        raise NotAllowed("stale_preview")
+    if not reason.strip() and any(_changes_a_fact(state.rows, change) for change in changes):
+        raise BadData("reason", fields={"reason": "empty"})
+    old = _supersede(work, participant, state.rows, changes, reason.strip())
+    new = [[one.kind, one.number, one.on.isoformat() if one.on else None, one.planned] for one in changes]
+    diff = found.diff
+    counts = {"moved": len(diff.moved), "added": len(diff.added), "dropped": len(diff.dropped)}
+    work.record(
+        "anchors.set",
+        participant,
+        participant_id=participant.id,
+        old=old,
+        new={"anchors": new, **counts},
+        reason=reason.strip(),
+    )
+    schedule_rows.apply(work, participant, diff, state.expected, found.served)
+    _follow(work, participant, state, found.anchors, changes, reason.strip())
+    participant.look_at = work.now
+    return found
+
+
+def plan_anew(work: UnitOfWork, participant: Participant) -> None:
+    """Lead the stored plan over to what anchors and plan file say now: at enrolment, or under a new plan file."""
+    plan = work.catalogue.plans.get(participant.plan)
+    if plan is None or plan.calendar is None:
+        return
+    work.session.flush()
+    state = _state(work, participant)
+    diff, served = _diff(work, participant, state, pure(state.rows))
+    schedule_rows.apply(work, participant, diff, state.expected, served)
+    participant.look_at = work.now
+
+
+def renew(work: UnitOfWork, plan_id: str, *, keep: bool) -> list[Renewed]:
+    """What a new version of the plan file changes for everybody in the study; with ``keep`` it is written.
+
+    Only participants for whom anything changes, by study number, each with one audit event.
+    """
+    query = select(Participant).where(Participant.plan == plan_id).order_by(Participant.study_number)
+    found = []
+    for participant in work.session.scalars(query):
+        work.lock(participant)
+        diff, _served = _diff(work, participant, state := _state(work, participant), pure(state.rows))
+        if diff.is_empty:
+            continue
+        one = Renewed(participant.study_number, len(diff.moved), len(diff.added), len(diff.dropped))
+        found.append(one)
+        if keep:
+            plan_anew(work, participant)
+            counts = {"moved": one.moved, "added": one.added, "dropped": one.dropped}
+            new = counts | {"plan_version": work.catalogue.plans[plan_id].version}
+            work.record("plan.renewed", participant, participant_id=participant.id, new=new)
+    return found
+
+
+def clear_suspicion(work: UnitOfWork, participant: Participant, reason: str) -> None:
+    """Staff say that what the answers made us suspect is no ulcer (clinical.md 3.4.5). BadData without a reason."""
+    if not reason.strip():
+        raise BadData("reason", fields={"reason": "empty"})
+    clinical_facts.set_fact(work, participant.id, "ulcer_status", "none", reason=reason.strip())
+
+
+def _state(work: UnitOfWork, participant: Participant) -> _State:
+    """Read with the rows held: whoever answers at this moment keeps their form as it is."""
+    query = select(Expected).where(Expected.participant_id == participant.id).order_by(Expected.id)
+    rows = {(row.visit, row.instrument): row for row in work.session.scalars(query.with_for_update())}
+    issued = {row.assessment_id for row in rows.values() if row.assessment_id and row.served_at is None}
+    unopened = (
+        select(Assessment)
+        .where(Assessment.id.in_(issued), Assessment.opened_at.is_(None), Assessment.submitted_at.is_(None))
+        .with_for_update(skip_locked=True, key_share=True)
+    )
+    held = {row.id for row in work.session.scalars(unopened)} if issued else set()
+    opened = {
+        name for name, row in rows.items() if row.served_at or (row.assessment_id and row.assessment_id not in held)
+    }
+    answered = select(Assessment).where(
+        Assessment.participant_id == participant.id, Assessment.submitted_at.is_not(None)
+    )
+    forms = [schedule_rows.form_of(row) for row in work.session.scalars(answered)]
+    return _State(calendar_of(work, participant), anchors_of(work, participant), rows, frozenset(opened), forms)
+
+
+def _preview(work: UnitOfWork, participant: Participant, state: _State, changes: Sequence[DateChange]) -> ChangePreview:
+    standing = {(one.kind, one.number): one for one in pure(state.rows)}
+    before = tuple(standing.values())
+    for change in changes:
+        standing.pop((change.kind, change.number), None)
+        if change.on is not None:
+            standing[change.kind, change.number] = dated.DatedAnchor(
+                change.kind, change.number, change.on, change.planned
+            )
+    place = {kind: number for number, kind in enumerate(state.calendar.anchors)}
+    after = tuple(sorted(standing.values(), key=lambda one: (place.get(one.kind, len(place)), one.number)))
+    today = local_date(work.now, participant.time_zone)
+    # What was wrong before must not keep anybody from mending it.
+    known = set(dated.check(state.calendar, before, today))
+    problems = tuple(problem for problem in dated.check(state.calendar, after, today) if problem not in known)
+    problems = (*_unclear(state.calendar, changes), *problems)
+    nothing: tuple[Replan, tuple[Served, ...]] = (Replan((), (), (), ()), ())
+    diff, served = nothing if problems else _diff(work, participant, state, after)
+    return ChangePreview(problems, diff, after, served, _digest(changes, diff))
+
+
+def _unclear(calendar: Calendar, changes: Sequence[DateChange]) -> Iterator[AnchorProblem]:
+    """Changes that name nothing, or one anchor twice; what would stand after them does not show it."""
+    seen: set[tuple[str, int]] = set()
+    for change in changes:
+        anchor = dated.DatedAnchor(change.kind, change.number, change.on or date.min, change.planned)
+        if change.on is None and change.kind not in calendar.anchors:
+            yield AnchorProblem("unknown", anchor)
+        if (change.kind, change.number) in seen:
+            yield AnchorProblem("twice", anchor)
+        seen.add((change.kind, change.number))
+
+
+def _diff(
+    work: UnitOfWork, participant: Participant, state: _State, after: Sequence[dated.DatedAnchor]
+) -> tuple[Replan, tuple[Served, ...]]:
+    zone, working = participant.time_zone, work.catalogue.working_days(participant.plan)
+    wanted = expected(state.calendar, after, zone, working)
+    stored = {name: schedule_rows.pure(row, zone) for name, row in state.expected.items()}
+    unasked = {name for name, row in state.expected.items() if schedule_rows.was_never_asked(row)} - state.opened
+    stays = {
+        name: one
+        for name, one in stored.items()
+        if name in state.opened or (one.closes < work.now and name not in unasked)
+    }
+    # An answer counts for windows as they stand: what is past must not be served where it would be today.
+    standing = [*stays.values(), *(one for one in wanted if one.name not in stays)]
+    ledger = serve(standing, state.forms, state.calendar.apart)
+    # A form kept apart from an answer opens later; that must not look like a move.
+    later = {one.name: one for one in ledger.waiting}
+    wanted = tuple(later.get(one.name, one) for one in wanted)
+    diff = replan(tuple(stored.values()), wanted, state.opened, work.now, unasked)
+    return diff, ledger.served
+
+
+def _digest(changes: Sequence[DateChange], diff: Replan) -> str:
+    shown = [repr(change) for change in changes]
+    shown += [f"{one.name} {one.opens} {one.closes}" for pair in diff.moved for one in pair]
+    shown += [f"+{one.name} {one.opens} {one.closes}" for one in diff.added]
+    shown += [f"-{one.name}" for one in diff.dropped]
+    return hashlib.sha256("\n".join(shown).encode()).hexdigest()[:32]
+
+
+def _changes_a_fact(rows: Sequence[Anchor], change: DateChange) -> bool:
+    return any(
+        row.kind == change.kind
+        and row.number == change.number
+        and not row.planned
+        and (row.on != change.on or change.planned)
+        for row in rows
+    )
+
+
+def _supersede(
+    work: UnitOfWork, participant: Participant, rows: Sequence[Anchor], changes: Sequence[DateChange], reason: str
+) -> list[list[object]]:
+    """Put the new rows in the place of the old ones, which stay as history; what stood before."""
+    old: list[list[object]] = []
+    for change in changes:
+        for row in rows:
+            if (row.kind, row.number) == (change.kind, change.number):
+                row.superseded_at = work.now
+                old.append([row.kind, row.number, row.on.isoformat(), row.planned])
+        if change.on is None:
+            continue
+        work.session.add(
+            Anchor(
+                participant_id=participant.id,
+                kind=change.kind,
+                number=change.number,
+                on=change.on,
+                planned=change.planned,
+                recorded_at=work.now,
+                recorded_by=work.actor.id if work.actor.kind == "staff" else None,
+                reason=reason,
+            )
+        )
+    return old
+
+
+def _follow(
+    work: UnitOfWork,
+    participant: Participant,
+    state: _State,
+    after: Sequence[dated.DatedAnchor],
+    changes: Sequence[DateChange],
+    reason: str,
+) -> None:
+    """What else an anchor says: a clinical fact, or that somebody has left."""
+    calendar = state.calendar
+    touched = {change.kind for change in changes}
+    for fact in sorted({fact for kind in touched for fact in calendar.anchors[kind].sets}):
+        value = _fact_now(work, participant, calendar, after, fact)
+        if clinical_facts.fact(work, participant.id, fact) != value:
+            clinical_facts.set_fact(work, participant.id, fact, value, reason=reason or "anchor")
+    for kind in (kind for kind in calendar.stops if kind in touched):
+        died = calendar.anchors[kind].last
+        if any(one.kind == kind for one in after):
+            participation_end.leave(work, participant, died=died, reason=reason)
+        else:
+            participation_end.come_back(work, participant, died=died, reason=reason)
+
+
+def _fact_now(
+    work: UnitOfWork, participant: Participant, calendar: Calendar, after: Sequence[dated.DatedAnchor], fact: str
+) -> str:
+    """What ``fact`` is by the anchors; where a rule noted it after the newest of them happened, what the rule noted."""
+    setting = [kind for kind, rule in calendar.anchors.items() if fact in rule.sets]
+    newest = max((one.on for one in after if one.kind in setting and not one.planned), default=None)
+    rows = Circumstance.participant_id == participant.id, Circumstance.name == fact, Circumstance.item == ""
+    if newest is not None:
+        found = work.session.scalar(select(Circumstance).where(*rows).order_by(Circumstance.id.desc()).limit(1))
+        by_rule = found is not None and found.recorded_by is None
+        if found is not None and by_rule and local_date(found.recorded_at, participant.time_zone) > newest:
+            return str(found.value)
+        return dated.facts_set(calendar, after)[fact]
+    # All are taken back: it is again what it was before the first of them.
+    mine = Anchor.participant_id == participant.id, Anchor.kind.in_(setting)
+    first = select(func.min(Anchor.recorded_at)).where(*mine)
+    before = select(Circumstance).where(*rows, Circumstance.recorded_at < first.scalar_subquery())
+    found = work.session.scalar(before.order_by(Circumstance.id.desc()).limit(1))
+    return str(found.value) if found is not None else "none"

@@ -1,0 +1,152 @@
+"""Staff pages about texts: the inbox, the conversation with one participant, one text of an unknown number."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from pro.errors import BadData, NotAllowed
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.participants.pages import participant_page
+from pro.features.text_messages import staff_replies, threads, unknown_senders
+from pro.features.text_messages.pages.forms import AsideForm, AssignForm, FixedForm, Refusable, ReplyForm
+from pro.web import request_context
+from pro.web.forms import choices
+from pro.web.notices import notify
+
+pages = Blueprint("inbox", __name__, url_prefix="/inbox")
+
+FILTERS = ("unread", "unknown")
+
+
+@pages.get("", endpoint="everything")
+@needs("see_inbox")
+def show_inbox(staff: SignedInStaff) -> ResponseReturnValue:
+    """Unknown numbers on top, then every conversation, unread ones first."""
+    show = request.args.get("show", "")
+    inbox = threads.inbox(request_context.work())
+    return render_template("text_messages/inbox.html", inbox=inbox, show=show if show in FILTERS else "")
+
+
+@pages.get("/<int(max=2147483647):participant_id>", endpoint="one")
+@needs("see_inbox")
+def show_conversation(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
+    """The conversation with one participant."""
+    return _thread(participant_id)
+
+
+@pages.post("/<int(max=2147483647):participant_id>", endpoint="act")
+@needs("reply_text")
+def act_on_conversation(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
+    """Mark what was on the page as read, or send a text; whoever replies has read what they reply to."""
+    doing = request.form.get("do", "")
+    if doing == "read":
+        # NotFound for an address that was made up.
+        participant_page.participant(request_context.work(), participant_id)
+        done = threads.mark_read(request_context.work(), participant_id, _shown())
+        notify("texts_read", count=done) if done else notify("texts_read_before")
+        return redirect(url_for("staff.inbox.one", participant_id=participant_id), code=303)
+    if doing == "fixed":
+        return _send(participant_id, FixedForm(request.form))
+    if doing == "free":
+        return _send(participant_id, ReplyForm(request.form))
+    raise BadData("unknown_act")
+
+
+@pages.get("/unmatched/<int(max=2147483647):inbound_id>")
+@needs("see_inbox")
+def unmatched(staff: SignedInStaff, inbound_id: int) -> ResponseReturnValue:
+    """One text of a number that nobody knows."""
+    return _unmatched(inbound_id)
+
+
+@pages.post("/unmatched/<int(max=2147483647):inbound_id>", endpoint="settle")
+@needs("assign_text")
+def settle_unknown_text(staff: SignedInStaff, inbound_id: int) -> ResponseReturnValue:
+    """File it under a participant, or set it aside; both with a reason."""
+    doing = request.form.get("do", "")
+    if doing not in ("assign", "set_aside"):
+        raise BadData("unknown_act")
+    form: AssignForm | AsideForm = AssignForm(request.form) if doing == "assign" else AsideForm(request.form)
+    fine = form.validate_on_submit()
+    try:
+        if isinstance(form, AssignForm):
+            chosen = form.participant.data or ""
+            row = unknown_senders.assign(
+                request_context.work(),
+                inbound_id,
+                int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 10 else None,
+                (form.reason.data or "") if fine or not form.reason.errors else "",
+            )
+            notify("text_assigned")
+            return redirect(url_for("staff.inbox.one", participant_id=row.participant_id), code=303)
+        unknown_senders.set_aside(request_context.work(), inbound_id, form.reason.data or "")
+    except BadData as refusal:
+        _refuse(form, refusal)
+        return _unmatched(inbound_id, form, status=400)
+    except NotAllowed:
+        notify("text_assigned_before")
+        return redirect(url_for("staff.inbox.unmatched", inbound_id=inbound_id), code=303)
+    notify("text_set_aside")
+    return redirect(url_for("staff.inbox.everything"), code=303)
+
+
+def conversation_page_again(text: str, participant_id: str) -> ResponseReturnValue:
+    """The conversation with ``text`` back in its field after a sign-in."""
+    return _thread(int(participant_id), ReplyForm(formdata=None, text=text))
+
+
+def _shown() -> list[int]:
+    """The texts that were on the page."""
+    return [int(text) for text in request.form.getlist("shown") if text.isascii() and text.isdigit() and len(text) < 10]
+
+
+def _send(participant_id: int, form: FixedForm | ReplyForm) -> ResponseReturnValue:
+    person = participant_page.participant(request_context.work(), participant_id)
+    if isinstance(form, FixedForm):
+        form.kind.choices = choices(staff_replies.fixed(request_context.work(), person).items())
+    if not form.validate_on_submit():
+        return _thread(participant_id, form, status=400)
+    try:
+        if isinstance(form, FixedForm):
+            staff_replies.reply(request_context.work(), person, form.kind.data)
+        else:
+            staff_replies.reply(request_context.work(), person, staff_replies.FREE, form.text.data or "")
+    except BadData as refusal:
+        _refuse(form, refusal)
+        return _thread(participant_id, form, status=400)
+    except NotAllowed as refusal:
+        form.refuse({"kind" if isinstance(form, FixedForm) else "text": refusal.why})
+        return _thread(participant_id, form, status=400)
+    threads.mark_read(request_context.work(), participant_id, _shown())
+    notify("text_queued")
+    return redirect(url_for("staff.inbox.one", participant_id=participant_id, _anchor="now"), code=303)
+
+
+def _refuse(form: Refusable, refusal: BadData) -> None:
+    fields = refusal.details.get("fields")
+    values = {"segments": refusal.details["segments"]} if "segments" in refusal.details else {}
+    form.refuse(fields if isinstance(fields, dict) else {}, **values)
+
+
+def _thread(participant_id: int, form: Refusable | None = None, status: int = 200) -> ResponseReturnValue:
+    everything = request.args.get("show") == "everything"
+    page = threads.thread(request_context.work(), participant_id, request_context.language(), everything=everything)
+    fixed = form if isinstance(form, FixedForm) else FixedForm(formdata=None)
+    fixed.kind.choices = choices(page.fixed.items())
+    free = form if isinstance(form, ReplyForm) else ReplyForm(formdata=None)
+    text = render_template("text_messages/thread.html", page=page, fixed=fixed, free=free, form=form or [])
+    return text, status
+
+
+def _unmatched(inbound_id: int, form: Refusable | None = None, status: int = 200) -> ResponseReturnValue:
+    page = unknown_senders.unknown_text_page(request_context.work(), inbound_id)
+    filing = form if isinstance(form, AssignForm) else AssignForm(formdata=None)
+    pairs = [
+        ("", request_context.translator().gettext("Please choose")),
+        *((str(key), number) for key, number in page.people),
+    ]
+    filing.participant.choices = choices(pairs)
+    aside = form if isinstance(form, AsideForm) else AsideForm(formdata=None)
+    text = render_template("text_messages/unmatched.html", page=page, filing=filing, aside=aside, form=form or [])
+    return text, status

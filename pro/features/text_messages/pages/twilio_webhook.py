@@ -1,0 +1,68 @@
+"""Twilio's webhooks: a text came in, or a message got somewhere. Signed by the provider, never by a cookie.
+
+The signature is about our public address as the settings have it, whatever a Host header claims. A valid one always
+gets a quick 200 with nothing in it: replies are rows of the outbox.
+"""
+
+from __future__ import annotations
+
+import logging
+from importlib import import_module
+from typing import Any
+
+from flask import Response, abort, request
+
+from pro.features.text_messages import delivery_receipts, incoming_texts
+from pro.features.text_messages.pages import webhook
+from pro.web import request_context
+
+pages = webhook.webhook("twilio", max_body=32 * 1024)
+log = logging.getLogger(__name__)
+
+FORM = "application/x-www-form-urlencoded"
+NOTHING = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
+
+
+@pages.before_request
+def only_signed() -> None:
+    """403 for whatever the provider has not signed."""
+    config = request_context.house().config
+    if config.sms != "twilio" or request.mimetype != FORM:
+        abort(403)
+    query = request.query_string.decode("latin-1")
+    url = f"{config.base_url}{request.path}{'?' + query if query else ''}"
+    signature = request.headers.get("X-Twilio-Signature", "")
+    if not _gateway().is_signed(config.twilio_token, url, request.form, signature):
+        abort(403)
+
+
+@pages.post("")
+def text() -> Response:
+    """A text message came in."""
+    sid, sender = request.form.get("MessageSid", "")[:64], request.form.get("From", "")[:64]
+    if sid and sender:
+        body = request.form.get("Body", "")[: webhook.LONGEST_TEXT]
+        files = request.form.get("NumMedia", "")
+        pictures = int(files) if files.isascii() and files.isdigit() and len(files) < 4 else 0
+        incoming_texts.receive(request_context.work(), provider_id=sid, address=sender, text=body, pictures=pictures)
+    else:
+        log.error("a signed text message has no number or no name")
+    return _nothing()
+
+
+@pages.post("/status")
+def status() -> Response:
+    """What became of a message that we sent."""
+    reason = _gateway().reason_of(request.form.get("ErrorCode", ""))
+    reference, state = request.form.get("MessageSid", "")[:128], request.form.get("MessageStatus", "")
+    delivery_receipts.callback(request_context.work(), reference.replace("\0", ""), state, reason)
+    return _nothing()
+
+
+def _gateway() -> Any:
+    """Loaded where it is used only: the client takes 6 MB of every process."""
+    return import_module("pro.messaging.providers.twilio_sms")
+
+
+def _nothing() -> Response:
+    return Response(NOTHING, content_type="text/xml; charset=utf-8")

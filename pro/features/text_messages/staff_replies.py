@@ -1,0 +1,130 @@
+"""A text that a member of staff sends to a participant by hand: one of the fixed ones, or own words where texts go
+both ways. It goes through the outbox like every other message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from pro.app_context import UnitOfWork
+from pro.core.sms_gateway import links
+from pro.errors import BadData, NotAllowed
+from pro.messaging import message_templates, outbox
+from pro.models import Message, Participant
+
+FIXED = ("staff_call", "staff_soon")
+FREE = "staff_text"
+# Longer texts arrive in pieces, and some phones show them in the wrong order.
+MOST_SEGMENTS = 2
+# "We will call you today" must not arrive tomorrow.
+STALE = timedelta(hours=3)
+# A second press within this time is the same wish.
+SAME = timedelta(minutes=1)
+REPLIED = "message.written"
+
+
+def refusal(work: UnitOfWork, person: Participant) -> str:
+    """Why no text can be sent to ``person``: reply_plan_gone, reply_died, reply_withdrawn, reply_opted_out,
+    reply_no_phone, reply_no_sms, reply_not_taken (the gateway has approved no such text); "" if one can.
+    """
+    if person.plan not in work.catalogue.plans:
+        return "reply_plan_gone"
+    reasons = {
+        "reply_died": person.died_at is not None,
+        "reply_withdrawn": person.withdrawn_at is not None,
+        "reply_opted_out": person.opted_out_at is not None,
+        "reply_no_phone": person.phone_sealed is None,
+        "reply_no_sms": work.config.sms == "none",
+        "reply_not_taken": not fixed(work, person) and not free(work, person),
+    }
+    return next((why for why, holds in reasons.items() if holds), "")
+
+
+def fixed(work: UnitOfWork, person: Participant) -> dict[str, str]:
+    """kind -> the fixed text as ``person`` would get it, for those that the gateway takes."""
+    takes = work.catalogue.gateway.takes
+    return {
+        kind: _rendered(work, person, kind, _params(work, person)) for kind in FIXED if takes(kind, person.language)
+    }
+
+
+def free(work: UnitOfWork, person: Participant) -> bool:
+    """Whether own words may be sent: texts go both ways, and the gateway takes what nobody approved before."""
+    return work.config.sms_two_way and work.catalogue.gateway.takes(FREE, person.language)
+
+
+def reply(work: UnitOfWork, person: Participant, kind: str, text: str = "") -> Message | None:
+    """Queue a fixed text (``kind`` of FIXED) or own words (FREE, with ``text``); None for a second press.
+
+    NotAllowed as ``refusal``, or "reply_over_budget" or "reply_identical": the number has had enough today, and the
+    text is kept as dropped. BadData("reply", fields=...) for an unknown kind, own words where the gateway takes none, a
+    link where it takes none, an empty text, or one of more than 2 segments (``details["segments"]`` says how many).
+    """
+    why = refusal(work, person)
+    if why:
+        raise NotAllowed(why)
+    params = _params(work, person)
+    if kind == FREE:
+        params = {"text": text.replace("\r\n", "\n").strip()}
+        _check(work, person, params)
+    elif kind not in fixed(work, person):
+        raise BadData("reply", fields={"kind": "unknown"})
+    print_of = work.vault.fingerprint(f"reply:{kind}:{params}")[:16]
+    key = f"reply:{person.id}:{kind}:{print_of}:"
+    # Two presses at once wait for each other here.
+    work.lock(person)
+    again = select(Message.id).where(
+        Message.dedupe_key.startswith(key, autoescape=True),
+        Message.queued_at > work.now - SAME,
+        Message.dropped_at.is_(None),
+    )
+    if work.session.scalar(again.limit(1)) is not None:
+        return None
+    message = outbox.queue(
+        work,
+        outbox.MessageDraft(
+            dedupe_key=f"{key}{work.now:%Y%m%d%H%M%S}",
+            channel="sms",
+            template=kind,
+            params=params,
+            language=person.language,
+            address=work.vault.open(person.phone_sealed or ""),
+            body=_rendered(work, person, kind, params),
+            participant_id=person.id,
+            not_after=work.now + STALE,
+            repeat="prefer_silence",
+        ),
+    )
+    if message is not None:
+        work.record(REPLIED, message, participant_id=person.id, new={"template": kind})
+        if message.dropped_at:
+            raise NotAllowed(f"reply_{message.failure}")
+    return message
+
+
+def _check(work: UnitOfWork, person: Participant, params: Mapping[str, Any]) -> None:
+    if not free(work, person):
+        raise BadData("reply", fields={"text": "reply_fixed_only"})
+    if not work.catalogue.gateway.links and links(params["text"]):
+        raise BadData("reply", fields={"text": "reply_no_links"})
+    if not params["text"]:
+        raise BadData("reply", fields={"text": "reply_empty"})
+    if any(ord(letter) < 32 and letter != "\n" for letter in params["text"]):
+        raise BadData("reply", fields={"text": "unreadable"})
+    segments = message_templates.segments(_rendered(work, person, FREE, params))
+    if segments > MOST_SEGMENTS:
+        raise BadData("reply", fields={"text": "reply_too_long"}, segments=segments)
+
+
+def _params(work: UnitOfWork, person: Participant) -> dict[str, Any]:
+    settings = work.catalogue.plans[person.plan].settings
+    return {"number": settings.hotline_shown, "emergency": settings.emergency}
+
+
+def _rendered(work: UnitOfWork, person: Participant, kind: str, params: Mapping[str, Any]) -> str:
+    banner = not work.config.production
+    return message_templates.render(kind, person.language, params, work.house.catalogs, env_banner=banner).text

@@ -1,0 +1,233 @@
+"""Texts of numbers that nobody knows: a person reads them and files them under somebody, or sets them aside."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from pro.app_context import UnitOfWork
+from pro.core.rule_language.level import Level
+from pro.core.study_plan import Plan
+from pro.core.triage import escalation_ladder
+from pro.errors import BadData, NotAllowed, NotFound
+from pro.features.accounts import staff_accounts
+from pro.features.alerts import incoming_flags, text_screening
+from pro.features.alerts.incoming_flags import IncomingText
+from pro.features.duty_roster import notifications, recipients
+from pro.messaging import outbox
+from pro.models import Alert, Event, Inbound, Message, Participant, Staff
+
+log = logging.getLogger(__name__)
+REASON_LENGTH = 500
+ASSIGNED, SET_ASIDE = "inbound.assigned", "inbound.set_aside"
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """A text of an unknown number that waits for a reader. ``overdue``: for more than a working day."""
+
+    text: IncomingText
+    overdue: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a person did with it: ``action`` is ASSIGNED or SET_ASIDE."""
+
+    action: str
+    at: datetime
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnmatchedPage:
+    """One text. ``phone``: the number in E.164 for those who may see it.
+
+    ``others``: more texts of this number that wait, by row. ``people``: id and study number of everybody it could be;
+    ``likely``: those who are enrolled with this number. ``owner``: id and number of whom it was filed under.
+    """
+
+    text: IncomingText
+    phone: str | None
+    overdue: bool
+    others: list[int]
+    people: list[tuple[int, str]]
+    likely: list[str]
+    owner: tuple[int, str] | None
+    done: list[Done]
+    can_assign: bool
+
+
+def waiting(work: UnitOfWork) -> list[Unmatched]:
+    """What waits in quarantine, the loudest first, then the one that waits longest."""
+    return [Unmatched(incoming_flags.opened(work, row), _overdue(work, row)) for row in _waiting(work, Level.NONE)]
+
+
+def loud_quarantine(work: UnitOfWork) -> list[Inbound]:
+    """What waits in quarantine and was screened urgent or louder, the loudest first."""
+    return _waiting(work, Level.URGENT)
+
+
+def tell(work: UnitOfWork) -> int:
+    """Mail whoever a loud alert would go to about each loud text in quarantine; how many mails were queued.
+
+    Nobody knows whose study it belongs to: every plan's people are told, each person once a text. While nobody looks,
+    the ladder widens the circle.
+    """
+    return sum(tell_of(work, row) for row in loud_quarantine(work))
+
+
+def tell_of(work: UnitOfWork, row: Inbound) -> int:
+    """The same of one loud text, for whoever has just kept it and does not want to wait for the worker."""
+    level = Level(row.level)
+    people: dict[int, Staff] = {}
+    for plan in work.catalogue.plans.values():
+        people |= {person.id: person for person in _told(work, plan, level, row.received_at)}
+    if not people:
+        log.error("a text of level %s from an unknown number has nobody to go to", level.word)
+    keys = {f"{_key(row.id)}{person.id}": person for person in people.values()}
+    known = set(work.session.scalars(select(Message.dedupe_key).where(Message.dedupe_key.in_(keys))))
+    params = {"level": level.word, "link": f"{work.config.base_url}/staff/inbox/unmatched/{row.id}"}
+    queued = 0
+    for key, person in keys.items():
+        if key not in known:
+            queued += notifications.send(work, person, "inbound_unknown", params, key, loud=True) is not None
+    return queued
+
+
+def unknown_text_page(work: UnitOfWork, inbound_id: int) -> UnmatchedPage:
+    """One text of a number that was unknown. NotFound for any other. That it was seen is recorded."""
+    row = work.session.get(Inbound, inbound_id)
+    done = _done(work, inbound_id)
+    if row is None or (row.participant_id is not None and not done):
+        raise NotFound("inbound")
+    work.record("inbound.seen", row, participant_id=row.participant_id)
+    owner = work.session.get(Participant, row.participant_id) if row.participant_id else None
+    query = select(Participant).order_by(Participant.study_number, Participant.id)
+    everybody = list(work.session.scalars(query))
+    sees_identity = staff_accounts.may(work.actor.role, "see_identity")
+    others = select(Inbound.id).where(
+        Inbound.fingerprint == row.fingerprint,
+        Inbound.id != row.id,
+        Inbound.participant_id.is_(None),
+        Inbound.read_at.is_(None),
+    )
+    return UnmatchedPage(
+        text=incoming_flags.opened(work, row),
+        phone=work.vault.open(row.address_sealed) if sees_identity and row.channel == "sms" else None,
+        overdue=row.read_at is None and _overdue(work, row),
+        others=list(work.session.scalars(others.order_by(Inbound.id))),
+        people=[(person.id, person.study_number) for person in everybody],
+        likely=[person.study_number for person in everybody if person.phone_fingerprint == row.fingerprint],
+        owner=(owner.id, owner.study_number) if owner else None,
+        done=done,
+        can_assign=staff_accounts.may(work.actor.role, "assign_text"),
+    )
+
+
+def assign(work: UnitOfWork, inbound_id: int, participant_id: int | None, reason: str) -> Inbound:
+    """File a text under a participant. It is never taken for an answer; its red flags become that person's alert.
+
+    NotFound, NotAllowed("assigned"), BadData("assign", fields=...) for nobody chosen, no reason or an endless one.
+    """
+    row = _open_row(work, inbound_id)
+    person = work.session.get(Participant, participant_id) if participant_id is not None else None
+    wrong = {"participant": "" if person else "who_wrote", "reason": _wrong_reason(reason)}
+    if person is None or any(wrong.values()):
+        raise BadData("assign", fields={field: why for field, why in wrong.items() if why})
+    row.participant_id = person.id
+    _read(work, row)
+    work.record(
+        ASSIGNED, row, participant_id=person.id, old=None, new={"participant": person.id}, reason=reason.strip()
+    )
+    _raise(work, row, person)
+    return row
+
+
+def set_aside(work: UnitOfWork, inbound_id: int, reason: str) -> Inbound:
+    """Nobody of the study wrote it: it is read, kept, and waits no more. Failures as ``assign``."""
+    row = _open_row(work, inbound_id)
+    why = _wrong_reason(reason)
+    if why:
+        raise BadData("set_aside", fields={"reason": why})
+    _read(work, row)
+    work.record(SET_ASIDE, row, reason=reason.strip())
+    return row
+
+
+def _waiting(work: UnitOfWork, least: Level) -> list[Inbound]:
+    query = (
+        select(Inbound)
+        .where(Inbound.participant_id.is_(None), incoming_flags.must_be_read(), Inbound.level >= int(least))
+        .order_by(Inbound.level.desc(), Inbound.received_at, Inbound.id)
+    )
+    return list(work.session.scalars(query))
+
+
+def _told(work: UnitOfWork, plan: Plan, level: Level, since: datetime) -> list[Staff]:
+    """Whom the ladder of ``plan`` has told by now about something of ``level`` that came at ``since``."""
+    steps = [step for step in plan.ladder if step.level is level and step.at_once]
+    steps += [
+        rung.step
+        for rung in escalation_ladder.due(
+            plan.ladder, level, since, work.now, escalation_ladder.hours_of(plan.settings)
+        )
+    ]
+    return recipients.recipients_of(work, plan, steps)
+
+
+def _key(inbound_id: int) -> str:
+    return f"unknown:{inbound_id}:email:"
+
+
+def _overdue(work: UnitOfWork, row: Inbound) -> bool:
+    return any(incoming_flags.is_overdue(work, plan, row.received_at) for plan in work.catalogue.plans.values())
+
+
+def _open_row(work: UnitOfWork, inbound_id: int) -> Inbound:
+    """The row, held, as long as it belongs to nobody."""
+    row = work.session.get(Inbound, inbound_id)
+    if row is None:
+        raise NotFound("inbound")
+    work.lock(row)
+    if row.participant_id is not None:
+        raise NotAllowed("assigned")
+    return row
+
+
+def _wrong_reason(reason: str) -> str:
+    return "assign_reason" if not reason.strip() else "too_long" if len(reason.strip()) > REASON_LENGTH else ""
+
+
+def _read(work: UnitOfWork, row: Inbound) -> None:
+    """Whoever acts has read it; mails about it that were not sent yet are not needed."""
+    row.read_at, row.read_by = row.read_at or work.now, row.read_by or work.actor.id
+    outbox.drop(work, Message.dedupe_key.startswith(_key(row.id), autoescape=True), "taken_on")
+
+
+def _raise(work: UnitOfWork, row: Inbound, person: Participant) -> None:
+    """The red flags of a text that was filed become an alert of the participant, unless there is one."""
+    known = select(func.count(Alert.id)).where(Alert.source == f"{text_screening.SOURCE}{row.id}")
+    if not work.session.scalar(known):
+        text_screening.raise_alert(work, row, person)
+
+
+def _done(work: UnitOfWork, inbound_id: int) -> list[Done]:
+    names = staff_accounts.staff_names(work)
+    query = (
+        select(Event)
+        .where(
+            Event.subject == Inbound.__tablename__,
+            Event.subject_id == inbound_id,
+            Event.action.in_((ASSIGNED, SET_ASIDE)),
+        )
+        .order_by(Event.id)
+    )
+    return [
+        Done(event.action, event.at, names.get(event.actor_id or 0, ""), event.reason)
+        for event in work.session.scalars(query)
+    ]

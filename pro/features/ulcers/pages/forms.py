@@ -1,0 +1,112 @@
+"""What staff can type about endoscopies and decisions; the services judge it and say all that is wrong at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import DateField, HiddenField, PasswordField, RadioField, TextAreaField
+
+from pro.errors import BadData
+from pro.features.accounts.signatures import Refusal
+from pro.features.ulcers.pages.labels import ABOUT, CHOICES, GRADES, RESULTS, STUDY_CHOICES
+from pro.web import request_context
+from pro.web.forms import DATES, NOTE_LENGTH, choices
+from pro.web.labels import moment
+from pro.web.refusals import N_, REFUSALS
+
+# Beside REFUSALS, which other pages share.
+ULCER_REFUSALS: Mapping[str, str] = {
+    "endoscopy_in_future": N_("This day is still to come. Please give the day on which the endoscopy was done."),
+    "endoscopy_long_ago": N_("This is more than a year ago. Please check the year."),
+    "endoscopy_before_asked": N_(
+        "This is before it was asked for. Record it as an endoscopy that nobody asked for here."
+    ),
+    "endoscopy_result": N_("Please say what the endoscopy found."),
+    "grade_without_ulcer": N_(
+        "A grade belongs to an ulcer or a necrosis. Please check the finding, or leave the grade."
+    ),
+    "reason_needed": N_("Please write why it is taken back."),
+    "decision_choice": N_("Please say what you decide."),
+    "decision_reason": N_("Please write the reason for this decision."),
+    "password_needed": N_("Please type your password: it signs the decision."),
+    "too_long": N_("The text is too long. At most 4000 characters."),
+}
+
+
+class UlcerForm(FlaskForm):
+    """Fields named as in the refusals of the services."""
+
+    def refuse(self, bad: BadData) -> None:
+        """Put what was refused beside its fields."""
+        fields = bad.details["fields"]
+        for name, why in fields.items() if isinstance(fields, Mapping) else ():
+            self[name].errors = [ULCER_REFUSALS.get(why) or REFUSALS[why]]
+
+    def fits(self, name: str) -> bool:
+        """True if the text of ``name`` is not too long to be kept; else the form says so."""
+        if len(self[name].data or "") > NOTE_LENGTH:
+            self[name].errors = [ULCER_REFUSALS["too_long"]]
+        return not self[name].errors
+
+
+class EndoscopyForm(UlcerForm):
+    """The result of an endoscopy. ``endoscopy``: the number of the one that was asked for; empty for another."""
+
+    endoscopy = HiddenField()
+    done_on = DateField(N_("Day of the endoscopy"), format=DATES)
+    result = RadioField(N_("What it found"), validate_choice=False, choices=choices(RESULTS.items()))
+    grade = RadioField(
+        N_("CTCAE grade, as you judge it"), validate_choice=False, choices=choices(GRADES.items()), default=""
+    )
+    finding = TextAreaField(N_("Finding, in words"))
+
+    @property
+    def number(self) -> int | None:
+        """The endoscopy that was asked for; None for one that nobody asked for here. BadData for nonsense."""
+        return number_of(self.endoscopy.data)
+
+    def result_typed(self) -> dict[str, Any]:
+        """What was typed, as ``endoscopies.done`` takes it."""
+        return {
+            "done_on": self.done_on.data,
+            "result": self.result.data or "",
+            "grade": self.grade.data or "",
+            "finding": self.finding.data or "",
+        }
+
+
+class StudyDecisionForm(UlcerForm):
+    """A decision about the study. ``seen``: the digest of what the page showed."""
+
+    seen = HiddenField()
+    choice = RadioField(N_("Decision"), validate_choice=False, choices=choices(STUDY_CHOICES.items()))
+    reason = TextAreaField(N_("Reason"))
+    password = PasswordField(N_("Your password, as signature"))
+
+    def reject(self, refusal: Refusal) -> None:
+        """Say why the password did not sign."""
+        translator = request_context.translator()
+        if refusal.until is None:
+            text = translator.gettext("This password is not right. Please type it again.")
+        else:
+            at = moment(refusal.until, request_context.work().now)
+            text = translator.gettext("Too many wrong passwords. You can sign again at %(at)s.", at=at)
+        self.password.errors = [text.replace("%", "%%")]
+
+
+class UlcerDecisionForm(StudyDecisionForm):
+    """A decision about one participant: the ulcer, or the response at 50 Gy."""
+
+    about = RadioField(N_("What it is about"), validate_choice=False, choices=choices(ABOUT.items()))
+    choice = RadioField(N_("Decision"), validate_choice=False, choices=choices(CHOICES.items()))
+
+
+def number_of(text: str | None) -> int | None:
+    """The number in a hidden field, None for an empty one. BadData for anything else."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise BadData("unknown_endoscopy")
+    return int(text)

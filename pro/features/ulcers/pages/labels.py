@@ -1,0 +1,57 @@
+"""The words of the board of ulcers: states, results of an endoscopy, decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pro.web.refusals import N_
+
+STATES: Mapping[str, str] = {
+    "none": N_("No ulcer known"),
+    "suspected": N_("Suspected ulcer"),
+    "confirmed": N_("Confirmed ulcer"),
+    "cleared": N_("Ulcer cleared"),
+}
+# The same as one line of a history.
+TURNS: Mapping[str, str] = {"none": N_("Cleared"), "suspected": N_("Suspected"), "confirmed": N_("Confirmed")}
+RESULTS: Mapping[str, str] = {
+    "normal": N_("No ulcer, no necrosis"),
+    "ulcer": N_("Ulcer"),
+    "necrosis": N_("Necrosis"),
+    "unclear": N_("Unclear; to be looked at again"),
+}
+GRADES: Mapping[str, str] = {
+    "": N_("Not graded yet"),
+    "1": N_("Grade 1"),
+    "2": N_("Grade 2"),
+    "3": N_("Grade 3"),
+    "4": N_("Grade 4"),
+    "5": N_("Grade 5 (death)"),
+}
+ABOUT: Mapping[str, str] = {"ulcer": N_("The ulcer"), "response": N_("The response at 50 Gy")}
+CHOICES: Mapping[str, str] = {
+    "continue": N_("Radiotherapy goes on"),
+    "pause": N_("Radiotherapy pauses"),
+    "stop": N_("Radiotherapy stops"),
+    "other": N_("Something else, as written below"),
+}
+STUDY_CHOICES: Mapping[str, str] = {
+    "continue": N_("The study goes on"),
+    "pause": N_("The study pauses"),
+    "stop": N_("The study stops"),
+    "other": N_("Something else, as written below"),
+}
+BASES: Mapping[str, str] = {
+    "actual": N_("has happened"),
+    "planned": N_("planned"),
+    "expected": N_("expected, not yet recorded"),
+}
+WORDS: Mapping[str, Mapping[str, str]] = {
+    "state": STATES,
+    "turn": TURNS,
+    "result": RESULTS,
+    "about": ABOUT,
+    "choice": CHOICES,
+    "study_choice": STUDY_CHOICES,
+    "basis": BASES,
+}

@@ -1,0 +1,366 @@
+"""One participant's ulcer as staff read it: states, endoscopies, grades with their sources, decisions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, select
+
+from pro.app_context import UnitOfWork
+from pro.core.clinical import adverse_events, stopping_rule
+from pro.core.clinical.stopping_rule import Counts
+from pro.core.schedule import anchors as dated
+from pro.core.study_plan import Plan
+from pro.features.accounts import signatures, staff_accounts
+from pro.features.participants import treatment_dates
+from pro.features.ulcers import endoscopies
+from pro.models import AdverseEvent, Alert, Anchor, Circumstance, Decision, Endoscopy, Grading, Participant
+from pro.models.ulcer import FOUND
+
+FACT = "ulcer_status"
+Row = TypeVar("Row", Anchor, Circumstance, Endoscopy)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChange:
+    """One change of the status. ``rule``: the answers' rule that made it, with its ``alert_id``; else ``by`` whom."""
+
+    state: str
+    at: datetime
+    by: str
+    rule: str
+    alert_id: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndoscopyRow:
+    """One endoscopy. ``late``: asked for, not done, and over the plan's days. ``by``: who recorded the result.
+
+    ``ended``: it was taken back."""
+
+    id: int
+    asked_on: date | None
+    asked_by: str
+    done_on: date | None
+    result: str
+    grade: int | None
+    finding: str
+    by: str
+    late: bool
+    ended: bool
+    ended_by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """One grade that a clinician gave, and where it comes from: an endoscopy, or the grading of an adverse event.
+
+    ``on``: the day of the endoscopy, or from when the event had it; ``at``: when it was recorded or signed, ``by``
+    whom. ``event_id`` and ``term``: of a grading, else None and "".
+    """
+
+    grade: int
+    on: date
+    by: str
+    at: datetime | None
+    event_id: int | None
+    term: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A signed decision. ``holds``: the signature is still that of this row."""
+
+    id: int
+    about: str
+    choice: str
+    reason: str
+    name: str
+    role: str
+    at: datetime
+    digest: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionDay:
+    """The day of the decision after 50 Gy. ``basis``: actual, planned, or expected (nobody recorded it)."""
+
+    on: date
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class UlcerCase:
+    """One participant. ``state``: one of core.stopping's, but "response"; ``counts``: towards the stopping rule.
+
+    ``turns``: the newest first. ``confirmed_on``: the newest recorded day. ``grades``: those that clinicians gave, the
+    highest first. ``place``: the how manieth that was treated, 0 if nobody recorded it. ``anchored``: staff recorded a
+    date.
+    """
+
+    participant_id: int
+    study_number: str
+    active: bool
+    state: str
+    counts: Counts
+    grades: tuple[Graded, ...]
+    turns: tuple[StatusChange, ...]
+    confirmed_on: date | None
+    anchored: bool
+    looks: tuple[EndoscopyRow, ...]
+    place: int
+    decision_day: DecisionDay | None
+    decisions: tuple[Decided, ...]
+
+    @property
+    def grade(self) -> int | None:
+        """The highest that a clinician gave; a participant's answers only suspect one."""
+        return self.grades[0].grade if self.grades else None
+
+    @property
+    def graded_only(self) -> bool:
+        """True where a clinician signed a grade that would count, and nobody recorded the ulcer as confirmed."""
+        return self.counts == "unknown" and self.confirmed_on is None and self.state != "confirmed"
+
+    @property
+    def pressing(self) -> bool:
+        """True while an ulcer is suspected or stands, or was graded and nobody said whether it is one."""
+        return self.state in ("suspected", "confirmed") or self.graded_only
+
+    @property
+    def waiting(self) -> EndoscopyRow | None:
+        """The endoscopy that was asked for and is not done."""
+        return next((look for look in self.looks if not look.done_on and not look.ended), None)
+
+    @property
+    def found(self) -> EndoscopyRow | None:
+        """The newest endoscopy with a result."""
+        return next((look for look in self.looks if look.done_on and not look.ended), None)
+
+
+def shown_of_case(found: UlcerCase) -> dict[str, Any]:
+    """What a decision about one participant rests on, JSON-able, without identities."""
+    return {
+        "participant": found.participant_id,
+        "state": found.state,
+        "turns": [[turn.state, turn.at.isoformat(), turn.rule] for turn in found.turns],
+        "endoscopies": [
+            [look.id, str(look.done_on or ""), look.result, look.grade, look.finding, look.ended]
+            for look in found.looks
+        ],
+        "gradings": sorted([one.event_id, one.grade, str(one.on)] for one in found.grades if one.event_id),
+        "decision_day": str(found.decision_day.on) if found.decision_day else "",
+        "decisions": [one.id for one in found.decisions],
+    }
+
+
+def digest(shown: Mapping[str, Any]) -> str:
+    """SHA-256 of what a page showed, as canonical JSON."""
+    text = json.dumps(shown, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def content_of(row: Decision) -> dict[str, Any]:
+    """What a decision says, as it is signed."""
+    names = ("plan", "participant_id", "about", "choice", "reason", "seen")
+    return {name: getattr(row, name) for name in names}
+
+
+def of_people(work: UnitOfWork, plan: Plan, people: Sequence[Participant], order: Sequence[int]) -> list[UlcerCase]:
+    """The cases of ``people`` in seven queries. ``order``: everybody who was treated, by the day of it."""
+    ids = [person.id for person in people]
+    names = staff_accounts.staff_names(work)
+    marks = _by_person(work, Circumstance, ids, Circumstance.name == FACT)
+    looks = _by_person(work, Endoscopy, ids)
+    anchors = _by_person(work, Anchor, ids, Anchor.superseded_at.is_(None))
+    decisions = decisions_of(work, Decision.participant_id.in_(ids))
+    judged = _judged(work, plan, ids, names)
+    rules = [rule.id for rule in plan.rules if rule.marks_ulcer]
+    alerts: dict[tuple[int, str], list[Alert]] = defaultdict(list)
+    raised = select(Alert).where(Alert.participant_id.in_(ids), Alert.rule.in_(rules))
+    for alert in work.session.scalars(raised.order_by(Alert.id)):
+        alerts[alert.participant_id, alert.rule].append(alert)
+    return [
+        _case(
+            work,
+            plan,
+            person,
+            _turns(marks[person.id], names, alerts, work.now),
+            looks[person.id],
+            judged[person.id],
+            anchors[person.id],
+            names,
+            decisions.get(person.id, ()),
+            order,
+        )
+        for person in people
+    ]
+
+
+def judged_of(plan: Plan) -> ColumnElement[bool]:
+    """Which adverse events are of the terms by which the study's rule counts an ulcer."""
+    return AdverseEvent.term.in_(plan.stopping.terms if plan.stopping else ())
+
+
+def _judged(work: UnitOfWork, plan: Plan, ids: Sequence[int], names: Mapping[int, str]) -> dict[int, list[Graded]]:
+    """What clinicians graded under the ulcer's terms and stands.
+
+    An event that became milder keeps its worst grade here: the rule counts what happened.
+    """
+    query = (
+        select(Grading, AdverseEvent)
+        .join(AdverseEvent, AdverseEvent.id == Grading.adverse_event_id)
+        .where(Grading.participant_id.in_(ids), judged_of(plan))
+        .order_by(Grading.id)
+    )
+    of_event: dict[int, list[Grading]] = defaultdict(list)
+    terms: dict[int, str] = {}
+    for row, event in work.session.execute(query):
+        of_event[event.id].append(row)
+        terms[event.id] = event.term
+    found: dict[int, list[Graded]] = defaultdict(list)
+    for event_id, rows in of_event.items():
+        for row in adverse_events.standing_grades(rows):
+            if row.grade is not None and row.from_on is not None:
+                one = Graded(row.grade, row.from_on, names.get(row.staff_id, ""), row.at, event_id, terms[event_id])
+                found[row.participant_id].append(one)
+    return found
+
+
+def _case(
+    work: UnitOfWork,
+    plan: Plan,
+    person: Participant,
+    turns: tuple[StatusChange, ...],
+    looks: Sequence[Endoscopy],
+    judged: Sequence[Graded],
+    anchors: Sequence[Anchor],
+    names: Mapping[int, str],
+    decisions: tuple[Decided, ...],
+    order: Sequence[int],
+) -> UlcerCase:
+    state = turns[0].state if turns else "none"
+    if state == "none" and any(turn.state != "none" for turn in turns):
+        state = "cleared"
+    kinds = plan.calendar.anchors if plan.calendar else {}
+    says = {kind: rule.sets[FACT] for kind, rule in kinds.items() if FACT in rule.sets}
+    confirmed = [row.on for row in anchors if says.get(row.kind) == "confirmed" and not row.planned]
+    standing = [look for look in looks if look.result in FOUND and look.taken_back_at is None]
+    counted: Counts = "no"
+    if plan.stopping is not None:
+        counted = stopping_rule.counts(
+            confirmed=bool(confirmed) or state == "confirmed",
+            grades=[look.grade for look in standing],
+            judged=[one.grade for one in judged],
+            least=plan.stopping.grade,
+        )
+    return UlcerCase(
+        participant_id=person.id,
+        study_number=person.study_number,
+        active=person.is_active,
+        state=state,
+        counts=counted,
+        grades=_highest_first([*_seen(standing, names), *judged]),
+        turns=turns,
+        confirmed_on=max(confirmed, default=None),
+        anchored=any(row.kind in says for row in anchors),
+        looks=tuple(_look(work, person, row, names) for row in reversed(looks)),
+        place=order.index(person.id) + 1 if person.id in order else 0,
+        decision_day=_decision_day(work, plan, anchors),
+        decisions=decisions,
+    )
+
+
+def _seen(standing: Sequence[Endoscopy], names: Mapping[int, str]) -> list[Graded]:
+    """The grades of endoscopies that found an ulcer."""
+    return [
+        Graded(look.grade, look.done_on, names.get(look.recorded_by or 0, ""), look.recorded_at, None, "")
+        for look in standing
+        if look.grade is not None and look.done_on is not None
+    ]
+
+
+def _highest_first(grades: Sequence[Graded]) -> tuple[Graded, ...]:
+    newest_first = sorted(grades, key=lambda one: one.on, reverse=True)
+    return tuple(sorted(newest_first, key=lambda one: one.grade, reverse=True))
+
+
+def _by_person(
+    work: UnitOfWork, model: type[Row], ids: Sequence[int], *which: ColumnElement[bool]
+) -> dict[int, list[Row]]:
+    found: dict[int, list[Row]] = defaultdict(list)
+    query = select(model).where(model.participant_id.in_(ids), *which).order_by(model.id)
+    for row in work.session.scalars(query):
+        found[row.participant_id].append(row)
+    return found
+
+
+def _turns(
+    marks: Sequence[Circumstance],
+    names: Mapping[int, str],
+    alerts: Mapping[tuple[int, str], list[Alert]],
+    now: datetime,
+) -> tuple[StatusChange, ...]:
+    found = []
+    for mark in reversed(marks):
+        if mark.expires_at is not None and mark.expires_at <= now:
+            continue
+        rule = "" if mark.recorded_by else mark.reason
+        raised = [one.id for one in alerts.get((mark.participant_id, rule), ()) if one.raised_at <= mark.recorded_at]
+        by = names.get(mark.recorded_by or 0, "")
+        # What a recorded date brought about says so by this word, which is no sentence of anybody's.
+        said = "" if rule or mark.reason == "anchor" else mark.reason
+        found.append(StatusChange(str(mark.value), mark.recorded_at, by, rule, raised[-1] if raised else None, said))
+    return tuple(found)
+
+
+def _look(work: UnitOfWork, person: Participant, row: Endoscopy, names: Mapping[int, str]) -> EndoscopyRow:
+    return EndoscopyRow(
+        id=row.id,
+        asked_on=row.asked_on,
+        asked_by=names.get(row.asked_by or 0, ""),
+        done_on=row.done_on,
+        result=row.result,
+        grade=row.grade,
+        finding=row.finding,
+        by=names.get(row.recorded_by or 0, ""),
+        late=endoscopies.is_late(work, person, row),
+        ended=row.taken_back_at is not None,
+        ended_by=names.get(row.taken_back_by or 0, ""),
+        reason=row.reason,
+    )
+
+
+def _decision_day(work: UnitOfWork, plan: Plan, anchors: Sequence[Anchor]) -> DecisionDay | None:
+    if plan.stopping is None or plan.calendar is None:
+        return None
+    for row in anchors:
+        if row.kind == plan.stopping.decision:
+            return DecisionDay(row.on, "planned" if row.planned else "actual")
+    days = dated.resolve(plan.calendar, treatment_dates.pure(anchors), work.catalogue.working_days(plan.id))
+    day = days[plan.stopping.decision].get(0)
+    return DecisionDay(day.on, "expected") if day else None
+
+
+def decisions_of(work: UnitOfWork, *which: ColumnElement[bool]) -> dict[int | None, tuple[Decided, ...]]:
+    """participant -> signed decisions, the newest first."""
+    found: dict[int | None, tuple[Decided, ...]] = defaultdict(tuple)
+    rows = list(work.session.scalars(select(Decision).where(*which).order_by(Decision.id)))
+    signed = signatures.signatures_of(work, rows)
+    for row in rows:
+        one = signed.get(row.id)
+        if one is None:
+            continue
+        holds = signatures.holds(one, content_of(row))
+        decided = Decided(row.id, row.about, row.choice, row.reason, one.name, one.role, one.at, one.digest, holds)
+        found[row.participant_id] = (decided, *found[row.participant_id])
+    return found

@@ -1,0 +1,110 @@
+"""SMS by Alibaba Cloud's official client, for phones of mainland China. The only file that knows the client.
+
+The client comes with ``requirements-alibaba.txt``. It sends no words of ours: the text was registered with the
+provider before, and a letter names it and fills its gaps.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from urllib.parse import urlsplit
+
+import requests
+from alibabacloud_dysmsapi20170525.client import Client
+from alibabacloud_dysmsapi20170525.models import SendSmsRequest
+from alibabacloud_tea_openapi.utils_models import Config
+from darabonba.exceptions import ResponseException, UnretryableException
+from darabonba.runtime import RuntimeOptions
+
+from pro.messaging.providers.alibaba_codes import failure
+from pro.messaging.providers.connection_failure import line_failure
+from pro.messaging.sender_protocol import Letter, Refused, Unreachable
+
+API_URL = "https://dysmsapi.aliyuncs.com"
+TIMEOUT = 20.0
+MOBILE = re.compile(r"\+86(1[0-9]{10})")
+
+# The client's own loggers write addresses and texts when an environment variable named DEBUG says so.
+for _name in ("darabonba-core", "alibabacloud-tea"):
+    logging.getLogger(_name).disabled = True
+
+
+def _is_discreet(record: logging.LogRecord) -> bool:
+    return "PhoneNumbers=" not in record.getMessage()
+
+
+# The client puts the phone number into the address of its request, and this logger writes addresses.
+logging.getLogger("urllib3.connectionpool").addFilter(_is_discreet)
+
+
+class AlibabaSms:
+    """Sends through one account. ``sign_name``: the signature that was registered with the provider.
+
+    ``api_url``: scheme and host of the interface when not at its own address (a proxy or a fake). Several threads may
+    send: a call keeps nothing in the client, and the client's pool of lines is made for it.
+    """
+
+    at_once = 8
+
+    def __init__(
+        self, *, key_id: str, key_secret: str, sign_name: str, api_url: str = "", timeout: float = TIMEOUT
+    ) -> None:
+        reached = urlsplit(api_url or API_URL)
+        self._client = Client(
+            Config(
+                access_key_id=key_id,
+                access_key_secret=key_secret,
+                endpoint=reached.netloc,
+                protocol=reached.scheme.upper(),
+                region_id="cn-hangzhou",
+            )
+        )
+        self._sign_name = sign_name
+        milliseconds = int(timeout * 1000)
+        self._runtime = RuntimeOptions(autoretry=False, connect_timeout=milliseconds, read_timeout=milliseconds)
+
+    def send(self, letter: Letter) -> str:
+        """Hand the letter over; the reference is the provider's ``BizId``, which its receipts repeat."""
+        if not letter.template_id:
+            raise Refused("not_registered")
+        try:
+            answer = self._client.send_sms_with_options(self._request(letter), self._runtime).body
+            code, reference = str(answer.code or ""), str(answer.biz_id or "")
+        except ResponseException as error:
+            wait = getattr(error, "retry_after", None)
+            seconds = wait / 1000 if wait else None
+            raise failure(str(error.code), int(error.status_code or 0), seconds) from None
+        except UnretryableException as error:
+            raise _unanswered(error) from None
+        except (AttributeError, TypeError, ValueError):
+            # A yes that is none of the provider's: most likely a proxy on the way.
+            raise Unreachable("provider_unsure", maybe_sent=True) from None
+        if code != "OK":
+            raise failure(code, 200)
+        if not reference:
+            raise Unreachable("provider_unsure", maybe_sent=True)
+        return reference
+
+    def _request(self, letter: Letter) -> SendSmsRequest:
+        mobile = MOBILE.fullmatch(letter.address)
+        if mobile is None:
+            raise Refused("phone_not_mobile" if letter.address.startswith("+86") else "region_not_allowed")
+        params = json.dumps(dict(letter.template_params), ensure_ascii=False) if letter.template_params else None
+        return SendSmsRequest(
+            phone_numbers=mobile[1],
+            sign_name=self._sign_name,
+            template_code=letter.template_id,
+            template_param=params,
+            out_id=letter.message_id,
+        )
+
+
+def _unanswered(error: UnretryableException) -> Unreachable:
+    """What it means that the client got no answer, or one that it could not read."""
+    # The client puts an error of its own over that of the line.
+    cause = error.inner_exception.__context__
+    if isinstance(cause, requests.RequestException) and not isinstance(cause, ValueError):
+        return line_failure(cause)
+    return Unreachable("provider_unsure", maybe_sent=True)

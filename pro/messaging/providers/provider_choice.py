@@ -1,0 +1,56 @@
+"""Which provider serves which channel, by the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+
+from pro.config import Config
+from pro.core.sms_gateway import Gateway
+from pro.messaging.gateway_filter import Registered
+from pro.messaging.providers.console import ConsoleTwin, FileTwin
+from pro.messaging.providers.smtp_email import SmtpEmail
+from pro.messaging.sender_protocol import Sender
+
+
+def chosen(config: Config, gateway: Gateway | None = None) -> Mapping[str, Sender]:
+    """The senders by channel ("email", "sms"). With ``PRO_SMS=none`` there is none for SMS.
+
+    No text goes out that ``gateway`` does not take; without one, all do.
+    """
+    senders: dict[str, Sender] = {}
+    for channel, name in (("email", config.mail), ("sms", config.sms)):
+        if name == "console":
+            senders[channel] = ConsoleTwin()
+        elif name == "file":
+            senders[channel] = FileTwin(config.var_dir / "mail", config.mail_from)
+        elif name == "smtp":
+            senders[channel] = SmtpEmail(
+                host=config.smtp_host,
+                port=config.smtp_port,
+                mail_from=config.mail_from,
+                user=config.smtp_user,
+                password=config.smtp_password,
+                starttls=config.smtp_starttls,
+            )
+        elif name == "twilio":
+            # Loaded where it is chosen only: the client and what it brings take 6 MB of every process.
+            senders[channel] = import_module("pro.messaging.providers.twilio_sms").TwilioSms(
+                account=config.twilio_account,
+                token=config.twilio_token,
+                sender=config.twilio_from,
+                api_url=config.twilio_api_url,
+                # An address that is not public would be refused with the whole message.
+                callback_url=f"{config.base_url}/sms/twilio/status" if config.secure_cookies else "",
+            )
+        elif name == "alibaba":
+            # Not every installation has the client; the settings were refused if it is wanted and missing.
+            senders[channel] = import_module("pro.messaging.providers.alibaba_sms").AlibabaSms(
+                key_id=config.alibaba_key_id,
+                key_secret=config.alibaba_key_secret,
+                sign_name=config.alibaba_sign_name,
+                api_url=config.alibaba_api_url,
+            )
+    if "sms" in senders and gateway is not None:
+        senders["sms"] = Registered(senders["sms"], gateway)
+    return senders

@@ -1,0 +1,170 @@
+"""SMS by Twilio's official client. The only file that knows Twilio."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import requests
+from twilio.base.exceptions import TwilioException, TwilioRestException
+from twilio.http.http_client import TwilioHttpClient
+from twilio.http.response import Response
+from twilio.request_validator import RequestValidator
+from twilio.rest import Client
+
+from pro.messaging.providers.connection_failure import line_failure
+from pro.messaging.sender_protocol import Letter, Refused, Unreachable
+
+TIMEOUT = 20.0
+
+# Provider code -> (may trying again help?, reason). What is a fault of our account or settings may be mended, so the
+# letter waits; what is said of the phone or of the text is final.
+CODES: dict[int, tuple[bool, str]] = {
+    20003: (True, "log_in_refused"),
+    20404: (True, "log_in_refused"),
+    20429: (True, "server_busy"),
+    21211: (False, "phone_invalid"),
+    21212: (True, "sender_refused"),
+    21408: (False, "region_not_allowed"),
+    21606: (True, "sender_refused"),
+    21610: (False, "unsubscribed"),
+    21611: (True, "server_busy"),
+    21612: (False, "no_route"),
+    21614: (False, "phone_not_mobile"),
+    21617: (False, "text_refused"),
+    21659: (True, "sender_refused"),
+    30001: (True, "server_busy"),
+    30002: (True, "log_in_refused"),
+    30003: (True, "phone_unreachable"),
+    30004: (False, "phone_blocked"),
+    30005: (False, "phone_unknown"),
+    30006: (False, "phone_not_mobile"),
+    30007: (False, "text_refused"),
+    30008: (True, "provider_unsure"),
+}
+# The provider may have taken the letter before these were said.
+UNSURE_STATUSES = {500, 502, 504}
+
+# The client's own logger writes addresses and bodies.
+_silent = logging.getLogger("pro.messaging.providers.twilio_sms.client")
+_silent.disabled = True
+
+
+class TwilioSms:
+    """Sends through one account. ``sender``: a number in E.164, or the id of a messaging service (``MG…``).
+
+    ``callback_url``: where the provider says what became of a message; none, and it does not say.
+    ``api_url``: where the provider's interface is reached when not at its own address (a proxy or a fake).
+    Several threads may send: each call has a client and a way out to itself, because neither the client, which notes
+    its last answer, nor the session beneath it promises to be safe for two.
+    """
+
+    at_once = 8
+
+    def __init__(
+        self,
+        *,
+        account: str,
+        token: str,
+        sender: str,
+        api_url: str = "",
+        timeout: float = TIMEOUT,
+        callback_url: str = "",
+    ) -> None:
+        self._more = {"status_callback": callback_url} if callback_url else {}
+        self._log_in = (account, token)
+        self._reached = (api_url, timeout)
+        # Ways out that nobody uses just now, with their open lines; the last one back is the first to be used again.
+        self._idle: deque[_Http] = deque()
+        self._origin = {"messaging_service_sid": sender} if sender.startswith("MG") else {"from_": sender}
+
+    def send(self, letter: Letter) -> str:
+        """Hand the text over; the reference is the provider's message id."""
+        try:
+            with self._way_out() as http:
+                client = Client(*self._log_in, http_client=http)
+                message = client.messages.create(to=letter.address, body=letter.text, **self._origin, **self._more)
+        except TwilioRestException as error:
+            raise failure(error.code, error.status) from None
+        except TwilioException:
+            raise Unreachable("provider_unsure", maybe_sent=True) from None
+        except requests.RequestException as error:
+            raise line_failure(error) from None
+        except ValueError:
+            # A yes that is no JSON: most likely a proxy on the way.
+            raise Unreachable("provider_unsure", maybe_sent=True) from None
+        if message.error_code is not None:
+            raise failure(int(message.error_code), 201)
+        return str(message.sid)
+
+    def close(self) -> None:
+        """Give the lines back."""
+        while self._idle:
+            self._idle.pop().close()
+
+    @contextmanager
+    def _way_out(self) -> Iterator[_Http]:
+        try:
+            http = self._idle.pop()
+        except IndexError:
+            http = _Http(*self._reached)
+        try:
+            yield http
+        finally:
+            self._idle.append(http)
+
+
+class _Http(TwilioHttpClient):  # type: ignore[misc]
+    """The client's way out: another host if told so, never a retry of its own, and Retry-After is kept."""
+
+    def __init__(self, api_url: str, timeout: float) -> None:
+        super().__init__(timeout=timeout, logger=_silent, max_retries=0)
+        self._target = urlsplit(api_url) if api_url else None
+
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
+        if self._target:
+            asked = urlsplit(url)
+            path = self._target.path.rstrip("/") + asked.path
+            url = urlunsplit((self._target.scheme, self._target.netloc, path, asked.query, ""))
+        response = super().request(method, url, *args, **kwargs)
+        if response.status_code in (429, 503):
+            raise Unreachable("server_busy", _seconds((response.headers or {}).get("Retry-After")))
+        return response
+
+    def close(self) -> None:
+        if self.session:
+            self.session.close()
+
+
+def is_signed(token: str, url: str, form: Any, signature: str) -> bool:
+    """True if the provider, who shares ``token`` with us, posted ``form`` to ``url`` (as it knows it)."""
+    return bool(token and signature) and bool(RequestValidator(token).validate(url, form, signature))
+
+
+def reason_of(code: str) -> str:
+    """The failure that the code of a status callback means, as ``Message.failure`` keeps it."""
+    number = int(code) if code.isascii() and code.isdigit() and len(code) < 10 else 0
+    reason = CODES[number][1] if number in CODES else "provider_unsure"
+    return f"{reason}:{number}" if number else reason
+
+
+def failure(code: int | None, status: int) -> Unreachable | Refused:
+    """The failure that a provider code means; an unknown code is judged by the HTTP status."""
+    if code in CODES:
+        again, reason = CODES[code]
+        return Unreachable(f"{reason}:{code}") if again else Refused(f"{reason}:{code}")
+    detail = code or status
+    if status in (401, 403):
+        return Unreachable(f"log_in_refused:{detail}")
+    if 400 <= status < 500 and status != 408:
+        return Refused(f"provider_refused:{detail}")
+    return Unreachable(f"provider_unsure:{detail}", maybe_sent=status in UNSURE_STATUSES)
+
+
+def _seconds(header: str | None) -> float | None:
+    """Retry-After in seconds; the form with a date is not sent by this provider and counts as absent."""
+    return float(header) if header and header.isascii() and header.isdigit() else None

@@ -1,0 +1,157 @@
+"""One table: every failure that a person can meet -> status, page, log level. Pages say what is safe and what to do."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Flask, Response, make_response, redirect, render_template, request, url_for
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from pro.errors import AlreadySubmitted, BadData, CodeExpired, Frozen, NotAllowed, NotFound, ProError, SignInNeeded
+from pro.features.assessments.pages import form_session
+from pro.i18n import LANGUAGES
+from pro.pages import page_frame
+from pro.web import request_context, study_header
+from pro.web.page_languages import PageLanguage
+
+log = logging.getLogger("pro.web")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a failure becomes: HTTP status, ``templates/errors/<page>.html``, log level."""
+
+    status: int
+    page: str
+    level: int = logging.INFO
+
+
+NOT_FOUND = Failure(404, "not_found")
+BROKEN = Failure(500, "broken", logging.ERROR)
+UNREADABLE = Failure(400, "unreadable", logging.WARNING)
+NOT_A_FORM = Failure(415, "unreadable", logging.WARNING)
+
+# (class, why) -> page; a why that is not named here takes its class's row with "".
+FAILURES: Mapping[tuple[type[ProError], str], Failure] = {
+    (NotFound, ""): NOT_FOUND,
+    (NotFound, "link"): Failure(404, "link_unknown"),
+    (NotFound, "no_session"): Failure(403, "no_session"),
+    (CodeExpired, ""): Failure(410, "expired"),
+    (CodeExpired, "withdrawn"): Failure(410, "withdrawn"),
+    (CodeExpired, "cancelled"): Failure(410, "closed"),
+    (CodeExpired, "closed"): Failure(410, "closed"),
+    (AlreadySubmitted, ""): Failure(409, "received"),
+    (NotAllowed, ""): Failure(403, "not_allowed", logging.WARNING),
+    (BadData, ""): UNREADABLE,
+    (Frozen, ""): Failure(409, "not_allowed", logging.WARNING),
+}
+
+STATUSES: Mapping[int, Failure] = {
+    400: UNREADABLE,
+    403: Failure(403, "not_allowed", logging.WARNING),
+    404: NOT_FOUND,
+    405: Failure(405, "not_found"),
+    413: Failure(413, "too_large", logging.WARNING),
+    415: NOT_A_FORM,
+    429: Failure(429, "too_many", logging.WARNING),
+}
+
+
+def register(app: Flask) -> None:
+    """Every failure of ``app`` gets its page."""
+    app.register_error_handler(ProError, _failed)
+    app.register_error_handler(CSRFError, _no_token)
+    app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(Exception, _broken)
+
+
+def failure_of(error: ProError) -> Failure:
+    """The row of the table for ``error``: its class and ``why``, else its class alone."""
+    for kind in type(error).__mro__:
+        for why in (error.why, ""):
+            if issubclass(kind, ProError) and (kind, why) in FAILURES:
+                return FAILURES[kind, why]
+    return BROKEN
+
+
+def _failed(error: ProError) -> Response:
+    if isinstance(error, SignInNeeded):
+        request_context.undo()
+        return make_response(redirect(url_for("staff.sign_in", why=error.why or None), code=303))
+    until = error.details.get("until")
+    failure = failure_of(error)
+    return _page(failure, error, until=until if isinstance(until, datetime) else None)
+
+
+def _no_token(error: CSRFError) -> Response:
+    """The proof that a form came from our page is missing. A body that is no form at all cannot have it."""
+    if request.mimetype != form_session.FORM and request.content_length:
+        return _page(NOT_A_FORM, error)
+    return _page(Failure(400, "stale", logging.WARNING), error)
+
+
+def _refused(error: HTTPException) -> HTTPException | Response:
+    status = error.code or 500
+    if status < 400:
+        return error
+    row = STATUSES.get(status) or (BROKEN if status >= 500 else Failure(status, "unreadable"))
+    response = _page(row, error)
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After"):
+            response.headers[name] = value
+    return response
+
+
+def _broken(error: Exception) -> Response:
+    return _page(BROKEN, error)
+
+
+def _page(failure: Failure, error: Exception, until: datetime | None = None) -> Response:
+    """The page for ``failure``. Nothing of this request is kept; the address is not logged, it may hold a token."""
+    request_context.undo()
+    reference = secrets.token_hex(3).upper()
+    why = getattr(error, "why", "")
+    log.log(
+        failure.level,
+        "failure reference=%s status=%s kind=%s why=%s endpoint=%s",
+        reference,
+        failure.status,
+        type(error).__name__,
+        why,
+        request.endpoint,
+        exc_info=error if failure.status >= 500 else None,
+    )
+    study = study_header.study_header(request_context.house(), None, request_context.language())
+    for_staff = request.path.startswith("/staff")
+    text = render_template(
+        f"errors/{failure.page}.html",
+        tongues=_tongues(),
+        study=study,
+        url=request.path,
+        for_staff=for_staff,
+        reference=reference,
+        until=until,
+        **(page_frame.after_failure() if for_staff else {}),
+    )
+    return make_response(text, failure.status)
+
+
+def _tongues() -> list[PageLanguage]:
+    """The page's own language first; the other as well, unless the person chose one or is staff."""
+    own = request_context.language()
+    chosen = request.args.get("lang") or request.cookies.get("lang") or request.path.startswith("/staff")
+    languages = [own] if chosen else [own, *(code for code in LANGUAGES if code != own)]
+    house = request_context.house()
+    return [
+        PageLanguage(
+            house.catalogs.translator(code),
+            study_header.study_header(house, None, code).words,
+            code == own,
+        )
+        for code in languages
+    ]

@@ -1,0 +1,393 @@
+"""Machine keys as words for staff: roles, states, reasons, and times as a person on duty reads them.
+
+Every function speaks the language of the page. A key that has no word is shown as it is, never hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+from markupsafe import Markup
+
+from pro.core.rule_language.level import Level
+from pro.core.schedule.intervals import Interval
+from pro.web import request_context
+from pro.web.refusals import N_, REFUSALS
+
+# How soon someone must act (clinical.md 3.3): an emergency is acknowledged, an urgent alert ends in a contact.
+ACT_WITHIN: Mapping[Level, timedelta] = {
+    Level.EMERGENCY: timedelta(minutes=30),
+    Level.URGENT: timedelta(hours=24),
+}
+
+ROLES: Mapping[str, str] = {
+    "coordinator": N_("coordinator"),
+    "investigator": N_("investigator"),
+    "nurse": N_("nurse"),
+    "monitor": N_("monitor"),
+    "statistician": N_("statistician"),
+    "administrator": N_("administrator"),
+}
+
+PLACES: Mapping[str, str] = {"on_call": N_("On duty"), "backup": N_("Backup")}
+# The same on the roster, where most of it is not now.
+PLACES_HELD: Mapping[str, str] = {"on_call": N_("On call"), "backup": N_("Backup")}
+
+FORM_STATES: Mapping[str, str] = {
+    "issued": N_("Sent, not started"),
+    "started": N_("Started, not finished"),
+    "submitted": N_("Received"),
+    "cancelled": N_("Cancelled"),
+    "expired": N_("Closed without an answer"),
+}
+
+PARTICIPANT_STATES: Mapping[str, str] = {
+    "active": N_("In the study"),
+    "withdrawn": N_("Withdrawn"),
+    "died": N_("Died"),
+}
+
+MESSAGE_STATES: Mapping[str, str] = {
+    "waiting": N_("Waiting to be sent"),
+    "sent": N_("Sent"),
+    "delivered": N_("Delivered"),
+    "failed": N_("Not sent"),
+    "dropped": N_("Not sent, too late to be of use"),
+}
+
+CHANNELS: Mapping[str, str] = {"email": N_("by e-mail"), "sms": N_("by SMS")}
+
+TEMPLATES: Mapping[str, str] = {
+    "alert": N_("Alert"),
+    "alert_again": N_("Alert, told again"),
+    "alert_sms": N_("Alert by text message"),
+    "alert_digest": N_("Daily digest"),
+    "drill": N_("Weekly test alert"),
+    "drill_sms": N_("Weekly test alert by text message"),
+    "drill_failed": N_("Weekly test alert failed"),
+    "invitation": N_("Invitation with a link"),
+    "invitation_code": N_("Invitation with a code"),
+    "reminder": N_("Reminder with a link"),
+    "reminder_code": N_("Reminder with a code"),
+    "safety": N_("Safety sentence"),
+    "question": N_("Question"),
+    "advice": N_("Emergency advice"),
+    "thanks": N_("Thanks for the form"),
+    "clarify": N_("Asked again"),
+    "clarify_free": N_("Asked again"),
+    "onward_link": N_("Link to go on"),
+    "onward_code": N_("Code to go on"),
+    "stopped": N_("Messages stopped"),
+    "started": N_("Messages started again"),
+    "help": N_("Help"),
+    "help_contact": N_("Help"),
+    "inbound_unknown": N_("Text from an unknown number"),
+    "staff_call": N_("Please call us"),
+    "staff_soon": N_("We will call you"),
+    "staff_text": N_("In own words"),
+    "staff_invitation": N_("Invitation of a colleague"),
+}
+
+DRILL_STATES: Mapping[str, str] = {
+    "running": N_("Running"),
+    "passed": N_("Confirmed"),
+    "failed": N_("Failed"),
+    "overdue": N_("Did not come"),
+}
+
+DRILL_FAILURES: Mapping[str, str] = {
+    "not_confirmed": N_("Nobody confirmed it in time. Ask those who were told whether they got it, and why not."),
+    "not_delivered": N_(
+        "A message could not be delivered. Find out why, and let the IT department begin another test."
+    ),
+    "nobody_on_duty": N_("Nobody was on duty. Enter who is on duty, and let the IT department begin another test."),
+    "not_an_emergency": N_("The rules did not make an emergency of it. Tell whoever keeps the plan file."),
+}
+
+WORDING: Mapping[str, str] = {
+    "not debriefed": N_("Our own wording. Not yet tried out in interviews with patients."),
+    "demonstration": N_("Demonstration wording, not the licensed questionnaire. Never for patients."),
+    "licensed": N_("Licensed wording."),
+}
+
+BASIS: Mapping[str, str] = {"L": N_("literature"), "C": N_("CTCAE"), "E": N_("expert opinion")}
+
+ANSWERED_BY: Mapping[str, str] = {
+    "self": N_("answered by the participant"),
+    "helped": N_("answered with somebody’s help"),
+    "proxy": N_("answered by somebody else for the participant"),
+    "staff": N_("typed in by staff"),
+}
+
+IDENTIFIED: Mapping[str, str] = {
+    "link": N_("came by a link"),
+    "code": N_("came by a code"),
+    "card": N_("came by card and PIN"),
+    "phone": N_("known by the phone number"),
+}
+
+MODES: Mapping[str, str] = {
+    "web": N_("on a web page"),
+    "sms": N_("by SMS"),
+    "chat": N_("in the chat"),
+    "phone": N_("in a phone interview"),
+    "paper": N_("on paper"),
+}
+
+LANGUAGES: Mapping[str, str] = {"zh_Hans": N_("Chinese"), "en": N_("English")}
+
+EVENTS: Mapping[str, str] = {
+    "alert.raised": N_("Alert by rule"),
+    "alert.changed": N_("Alert changed its level, rule"),
+    "alert.closed_itself": N_("Alert closed, the answer came; rule"),
+    "alert.superseded": N_("Covered by a more urgent rule"),
+    "alert.advised": N_("The participant read the emergency advice and went on; rule"),
+    "alert.corrected": N_("The participant read the emergency advice and took the answer back; rule"),
+    "alert.acknowledged": N_("Acknowledged by"),
+    "alert.taken_over": N_("Taken over by"),
+    "alert.closed": N_("Closed by"),
+    "grading.signed": N_("Assessed and signed by"),
+    "call.made": N_("Phoned by"),
+    "assessment.submitted": N_("Form received"),
+    "message.waiting": N_("Alert mail is being sent to"),
+    "message.sent": N_("Alert mail sent to"),
+    "message.delivered": N_("Alert mail delivered to"),
+    "message.failed": N_("Alert mail could not be sent to"),
+    "message.dropped": N_("Alert mail not needed any more, not sent to"),
+}
+
+# Our own short names for the scales of QLQ-C30 (clinical.md 1.2).
+SCALES: Mapping[str, str] = {
+    "QL": N_("Global health and quality of life"),
+    "PF": N_("Physical functioning"),
+    "RF": N_("Role functioning"),
+    "EF": N_("Emotional functioning"),
+    "CF": N_("Cognitive functioning"),
+    "SF": N_("Social functioning"),
+    "FA": N_("Fatigue"),
+    "NV": N_("Nausea and vomiting"),
+    "PA": N_("Pain"),
+    "DY": N_("Breathlessness"),
+    "SL": N_("Sleep trouble"),
+    "AP": N_("Loss of appetite"),
+    "CO": N_("Constipation"),
+    "DI": N_("Diarrhea"),
+    "FI": N_("Money trouble"),
+    "C30SUMMARY": N_("Summary score"),
+}
+
+# What came of a phone call, by the keys of ``models.CALL_OUTCOMES``.
+CALLS: Mapping[str, str] = {
+    "reached": N_("Reached the participant"),
+    "reached_relative": N_("Reached a relative"),
+    "no_answer": N_("Nobody answered"),
+    "wrong_number": N_("Wrong number"),
+    "refused": N_("Reached, does not want to go on"),
+    "died": N_("The participant has died"),
+}
+
+# How a phone task ended.
+TASK_ENDS: Mapping[str, str] = {**CALLS, "answered": N_("A form was answered before anybody called")}
+
+CARD_STATES: Mapping[str, str] = {
+    "made": N_("Made, not used yet"),
+    "used": N_("In use"),
+    "locked": N_("Locked after five wrong PINs"),
+    "revoked": N_("Revoked"),
+}
+
+# Where a sign-in leads back to.
+PAGES = {
+    "board": N_("To do"),
+    "alert": N_("the alert that you opened"),
+    "roster": N_("the duty roster"),
+    "drill": N_("the weekly test alert"),
+    "task": N_("the phone task that you opened"),
+    "inbox": N_("the texts that you opened"),
+    "event": N_("the adverse events"),
+    "audit": N_("the audit trail"),
+    "ulcers": N_("the list of ulcers"),
+    "cohort": N_("the figures of the study"),
+    "simulator": N_("the simulator"),
+    "participant": N_("the participant’s page"),
+    "participants": N_("the list of participants"),
+    "me": N_("your account"),
+    "people": N_("the list of accounts"),
+}
+
+# Where an expected form stands.
+LEDGER: Mapping[str, str] = {
+    "not_open": N_("Not open yet"),
+    "open": N_("Open"),
+    "due": N_("Due today"),
+    "late": N_("Late, still open"),
+    "received": N_("Received"),
+    "partial": N_("Begun, never sent"),
+    "served_elsewhere": N_("Answered with another visit’s form"),
+    "missed": N_("Missed"),
+    "expired": N_("Not answered; it was optional"),
+}
+
+# Why an expected form never came (clinical.md 6, rule 4).
+MISSING: Mapping[str, str] = {
+    "forgot": N_("Forgot"),
+    "too_ill": N_("Too ill"),
+    "refused": N_("Did not want to"),
+    "technical": N_("Technical trouble"),
+    "administrative": N_("Organisational"),
+}
+
+# What becomes of an expected form when a date changes.
+MOVES: Mapping[str, str] = {
+    "moved": N_("moves"),
+    "added": N_("new"),
+    "dropped": N_("dropped"),
+    "opened": N_("stays, it was opened"),
+    "over": N_("stays, it is over"),
+}
+
+TABLES: dict[str, Mapping[str, str]] = {
+    "role": ROLES,
+    "place": PLACES,
+    "page": PAGES,
+    "place_held": PLACES_HELD,
+    "form": FORM_STATES,
+    "participant": PARTICIPANT_STATES,
+    "message": MESSAGE_STATES,
+    "channel": CHANNELS,
+    "template": TEMPLATES,
+    "drill": DRILL_STATES,
+    "drill_failure": DRILL_FAILURES,
+    "wording": WORDING,
+    "basis": BASIS,
+    "answered_by": ANSWERED_BY,
+    "mode": MODES,
+    "identified": IDENTIFIED,
+    "language": LANGUAGES,
+    "event": EVENTS,
+    "scale": SCALES,
+    "refusal": REFUSALS,
+    "call": CALLS,
+    "card": CARD_STATES,
+    "task_end": TASK_ENDS,
+    "ledger": LEDGER,
+    "missing": MISSING,
+    "move": MOVES,
+}
+
+
+def word(table: str, key: str | None) -> str:
+    """The word for ``key`` of the table called ``table`` in the page's language; the key itself if it has none."""
+    if not key:
+        return ""
+    found = TABLES[table].get(key)
+    return request_context.translator().gettext(found) if found else key
+
+
+def waited(since: datetime, until: datetime) -> str:
+    """The time from ``since`` to ``until`` in at most two units, rounded down: 4 min, 5 h 20 min, 2 days."""
+    ngettext = request_context.translator().ngettext
+    minutes = max(0, int((until - since).total_seconds() // 60))
+    hours, rest = divmod(minutes, 60)
+    if hours >= 48:
+        return ngettext("%(num)s day", "%(num)s days", hours // 24)
+    if hours >= 12 or (hours and not rest):
+        return ngettext("%(num)s h", "%(num)s h", hours)
+    if hours:
+        return request_context.translator().gettext("%(hours)s h %(minutes)s min", hours=hours, minutes=rest)
+    return ngettext("%(num)s min", "%(num)s min", minutes)
+
+
+def moment(at: datetime, now: datetime) -> str:
+    """``at`` as staff say it: 03:01 today, yesterday 21:45, 20 Nov 14:02, and with the year if it is another."""
+    zone = ZoneInfo(request_context.visit().zone)
+    day, today = at.astimezone(zone).date(), now.astimezone(zone).date()
+    away = (day - today).days
+    if away == 0:
+        pattern = N_("HH:mm")
+    elif away == -1:
+        pattern = N_("'yesterday' HH:mm")
+    elif away == 1:
+        pattern = N_("'tomorrow' HH:mm")
+    elif day.year == today.year:
+        pattern = N_("d MMM HH:mm")
+    else:
+        pattern = N_("d MMM y HH:mm")
+    return request_context.when(at, pattern)
+
+
+def weekday_shown(at: datetime) -> str:
+    """A day with its weekday: Sun 22 Nov."""
+    return request_context.when(at, N_("EEE d MMM"))
+
+
+def hours_shown(part: Interval, day: Interval) -> str:
+    """A part of a local day: 08:00–20:00, "all day" for the whole; midnight at its end is 24:00."""
+    if part == day:
+        return request_context.translator().gettext("all day")
+    ends = "24:00" if part.ends == day.ends else request_context.when(part.ends, N_("HH:mm"))
+    return f"{request_context.when(part.starts, N_('HH:mm'))}–{ends}"
+
+
+def zone_shown(now: datetime) -> str:
+    """The zone in which this page shows times, with its offset: Beijing time (UTC+8)."""
+    name = request_context.visit().zone
+    minutes = int((now.astimezone(ZoneInfo(name)).utcoffset() or timedelta()).total_seconds()) // 60
+    hours, rest = divmod(abs(minutes), 60)
+    offset = f"UTC{'-' if minutes < 0 else '+'}{hours}" + (f":{rest:02}" if rest else "")
+    shown = request_context.translator().gettext("Beijing time") if name == "Asia/Shanghai" else name
+    return request_context.translator().gettext("%(zone)s (%(offset)s)", zone=shown, offset=offset)
+
+
+def act_by(level: Level, raised_at: datetime) -> datetime | None:
+    """Until when somebody must have acted on an alert of ``level``; None where the next working day is enough."""
+    within = ACT_WITHIN.get(level)
+    return raised_at + within if within else None
+
+
+def phone_shown(number: str) -> str:
+    """An E.164 number in groups that can be read aloud: +86 199 0000 0007."""
+    if number.startswith("+86") and len(number) == 14:
+        return f"+86 {number[3:6]} {number[6:10]} {number[10:]}"
+    return number
+
+
+def score_shown(value: float | None) -> str | Markup:
+    """A score rounded for the eye only; a missing one is said in words, never shown as 0."""
+    if value is None:
+        return Markup('<span class="miss">%s</span>') % request_context.translator().gettext("missing")
+    return f"{value:.0f}" if abs(value - round(value)) < 0.05 else f"{value:.1f}"
+
+
+def instant(text: str) -> datetime:
+    """A time that a notice carried as text."""
+    return datetime.fromisoformat(text)
+
+
+def basis_shown(letters: str) -> str:
+    """What a rule rests on, from its letters in the plan file: "L+E" is literature, expert opinion."""
+    return request_context.translator().gettext(", ").join(word("basis", letter) for letter in letters.split("+"))
+
+
+def add(tables: Mapping[str, Mapping[str, str]]) -> None:
+    """Tables of a feature, beside those that every feature shares."""
+    TABLES.update(tables)
+
+
+def install(app: Flask) -> None:
+    """Let staff templates use these words."""
+    app.jinja_env.filters.update(instant=instant, basis_shown=basis_shown)
+    app.jinja_env.globals.update(
+        word=word,
+        waited=waited,
+        moment=moment,
+        act_by=act_by,
+        phone_shown=phone_shown,
+        score_shown=score_shown,
+        zone_shown=zone_shown,
+        weekday_shown=weekday_shown,
+        hours_shown=hours_shown,
+    )

@@ -1,0 +1,122 @@
+"""The pages about accounts and rights: what an administrator does there, and that every right has words."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask import Flask
+
+from pro.app_context import AppContext
+from pro.features.accounts import staff_accounts
+from pro.features.accounts.pages import labels as accounts_labels
+from tests.support.factories import Study
+from tests.support.staff_browser import Desk, at_desk, bleeds
+
+
+def test_every_right_has_words_in_both_languages(house: AppContext) -> None:
+    everything = set().union(*staff_accounts.RIGHTS.values())
+    assert set(accounts_labels.RIGHTS) == everything
+    chinese = house.catalogs.translator("zh_Hans")
+    for words in accounts_labels.RIGHTS.values():
+        assert chinese.gettext(words) != words
+
+
+def test_the_table_of_rights_is_the_one_that_is_obeyed(app: Flask, seeded: Study) -> None:
+    desk = at_desk(app, seeded.staff["monitor"])
+    desk.open("/staff/rights?lang=en")
+    row = re.search(r"See participants’ phone numbers</th>(.*?)</tr>", desk.page, re.DOTALL)
+    assert row is not None
+    said = re.findall(r"yes|no(?=<)", row[1])
+    assert said == ["yes", "yes", "yes", "no", "no", "no"]
+
+
+@pytest.fixture
+def desk(app: Flask, seeded: Study) -> Desk:
+    """The administrator's, in English."""
+    here = at_desk(app, seeded.staff["administrator"])
+    here.open("/staff/people?lang=en")
+    return here
+
+
+def test_a_role_that_is_taken_away_in_mid_session_says_so_and_keeps_what_was_typed(
+    app: Flask, house: AppContext, seeded: Study, desk: Desk
+) -> None:
+    alert = f"/staff/alerts/{bleeds(house, seeded.chinese.checkin)[0]}"
+    person = seeded.staff["coordinator"]
+    other = at_desk(app, person)
+    other.open(f"{alert}?lang=en")
+    where = f"/staff/people/{person.id}"
+    desk.open(where)
+    assert desk.post(where, do="role", role="monitor", reason="").status_code == 400
+    assert "Please say why" in desk.page
+    assert desk.post(where, do="role", role="monitor", reason="works as monitor now").location == where
+    sent = {"do": "note", "text": "Called, will come at eight"}
+    gone = other.post(alert, **sent)
+    assert (gone.status_code, "why=role" in gone.location) == (307, True)
+    other.post(gone.location, **sent)
+    assert "An administrator changed your role" in other.page
+    other.press(email=person.email, password=person.password)
+    assert "Called, will come at eight" in other.page, "shown, though the new role may not save it"
+    desk.open("/staff/people/changes")
+    assert "coordinator → monitor" in desk.page
+    assert "works as monitor now" in desk.page
+
+
+def test_accounts_are_closed_opened_and_their_sessions_ended(app: Flask, seeded: Study, desk: Desk) -> None:
+    nurse = seeded.staff["nurse"]
+    other = at_desk(app, nurse)
+    where = f"/staff/people/{nurse.id}"
+    desk.open(where)
+    assert "End this session" in desk.page
+    desk.post(where, do="end_all")
+    assert other.open("/staff/").status_code == 303
+    desk.open(where)
+    assert "Not signed in anywhere" in desk.page
+    desk.post(where, do="close", reason="left the hospital")
+    assert Desk(app).sign_in(nurse).status_code == 401
+    desk.open("/staff/people")
+    assert "Closed 09:00" in desk.page
+    desk.open(where)
+    desk.post(where, do="reopen", reason="came back to us")
+    assert Desk(app).sign_in(nurse).status_code == 303
+    desk.open(where)
+    desk.post(where, do="phone", phone="12")
+    assert "not a complete phone number" in desk.page
+    assert 'value="12"' in desk.page
+
+
+def test_ones_own_rights_are_nobodys_to_change(seeded: Study, desk: Desk) -> None:
+    where = f"/staff/people/{seeded.staff['administrator'].id}"
+    desk.open(where)
+    assert "This is your own account" in desk.page
+    assert desk.post(where, do="close", reason="I want to go").status_code == 303
+    desk.open(where)
+    assert "nobody changes their own rights" in desk.page
+
+
+def test_a_lost_phone_is_reset_by_somebody_else(app: Flask, house: AppContext, seeded: Study, desk: Desk) -> None:
+    nurse = seeded.staff["nurse"]
+    where = f"/staff/people/{nurse.id}"
+    desk.open(where)
+    assert desk.post(where, do="factor", reason="lost her phone").status_code == 303
+    desk.open(where)
+    assert "this was done already" in desk.page
+    assert desk.post(where, do="nonsense").status_code == 400
+    assert desk.open("/staff/people/999999").status_code == 404
+
+
+def test_nobody_but_the_administrator_sees_accounts_and_the_administrator_sees_no_participant(
+    app: Flask, seeded: Study, desk: Desk
+) -> None:
+    for path in (
+        "/staff/people",
+        "/staff/people/new",
+        "/staff/people/changes",
+        f"/staff/people/{seeded.staff['nurse'].id}",
+    ):
+        assert desk.open(path).status_code == 200
+        assert "NPC-00" not in desk.page
+    nurse = at_desk(app, seeded.staff["nurse"])
+    nurse.open("/staff/")
+    assert "/staff/people" not in nurse.page

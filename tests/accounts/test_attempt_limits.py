@@ -1,0 +1,63 @@
+"""Failed tries are counted for a quarter of an hour, in the database, so that every process sees them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from pro.app_context import AppContext
+from pro.features.accounts import attempt_limits
+from pro.models import Attempt
+from tests.support import form_browser
+
+
+def fail(house: AppContext, times: int = 1, kind: str = "code", key: str = "10.0.0.1") -> None:
+    with form_browser.working(house) as work:
+        for _ in range(times):
+            attempt_limits.failed(work, kind, key)
+
+
+def left(house: AppContext, limit: int = 3, kind: str = "code", key: str = "10.0.0.1") -> attempt_limits.Allowance:
+    with form_browser.working(house) as work:
+        return attempt_limits.allowance(work, kind, key, limit)
+
+
+def test_tries_are_counted_down_and_then_the_door_is_closed(any_house, clock):
+    for remaining in (3, 2, 1):
+        assert left(any_house) == attempt_limits.Allowance(remaining, None)
+        fail(any_house)
+    assert left(any_house) == attempt_limits.Allowance(0, clock.now + attempt_limits.LOCK)
+
+
+def test_the_door_opens_again_when_the_oldest_try_is_forgotten(any_house, clock):
+    first = clock.now
+    for _ in range(3):
+        fail(any_house)
+        clock.move(minutes=4)
+    assert left(any_house).until == first + timedelta(minutes=15)
+    clock.now = first + timedelta(minutes=15)
+    assert left(any_house) == attempt_limits.Allowance(1, None)
+
+
+def test_more_failures_than_allowed_close_it_until_enough_are_forgotten(house, clock):
+    """Requests that ran side by side may all have failed."""
+    first = clock.now
+    fail(house, 2)
+    clock.move(minutes=1)
+    fail(house, 3)
+    assert left(house).until == first + timedelta(minutes=16)
+
+
+@pytest.mark.parametrize(("kind", "key"), [("password", "10.0.0.1"), ("code", "10.0.0.2"), ("code", "")])
+def test_each_door_counts_for_itself(house, kind, key):
+    fail(house, 3)
+    assert left(house, kind=kind, key=key) == attempt_limits.Allowance(3, None)
+
+
+def test_the_key_is_a_fingerprint(house):
+    fail(house)
+    with form_browser.working(house) as work:
+        (row,) = work.session.query(Attempt)
+    assert len(row.key) == 64
+    assert "10.0.0.1" not in row.key

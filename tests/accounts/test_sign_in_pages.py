@@ -1,0 +1,398 @@
+"""Who gets in, who sees what, and what a page shows of a person's identity."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+import pytest
+from flask import Flask
+from sqlalchemy import MetaData, select
+
+from pro.app_context import AppContext
+from pro.db import transaction
+from pro.features.accounts import staff_accounts
+from pro.features.accounts.pages import page_guard
+from pro.features.alerts import alert_drills
+from pro.models import Event, Staff, StaffSession
+from tests.support.factories import PHONES, PLAN, Clock, Study
+from tests.support.staff_browser import Desk, at_desk, bleeds
+
+OPEN = {
+    "staff.sign_in",
+    "staff.sign_in_now",
+    "staff.sign_out",
+    "staff.steps.invitation",
+    "staff.steps.invitation_taken",
+}
+EVERYBODY = {"coordinator", "investigator", "nurse", "monitor", "statistician", "administrator"}
+READERS = {"coordinator", "investigator", "nurse", "monitor"}
+ACTORS = {"coordinator", "investigator", "nurse"}
+LEADS = {"coordinator", "investigator"}
+# (method, path) -> right, who is let in, and what they get: 400 because the empty form was refused, 404 because there
+# was none of these yet. {alert} and {person} are filled in by the tests.
+PAGES: dict[tuple[str, str], tuple[str, set[str], int]] = {
+    ("GET", "/staff/"): ("see_board", READERS, 200),
+    ("GET", "/staff/alerts/{alert}"): ("see_alert", READERS, 200),
+    ("POST", "/staff/alerts/{alert}"): ("see_alert", READERS, 400),
+    ("GET", "/staff/drills/1"): ("see_drill", READERS | {"administrator"}, 404),
+    ("POST", "/staff/drills/1"): ("see_drill", READERS | {"administrator"}, 404),
+    ("GET", "/staff/inbox"): ("see_inbox", READERS, 200),
+    ("GET", "/staff/inbox/{person}"): ("see_inbox", READERS, 200),
+    ("POST", "/staff/inbox/{person}"): ("reply_text", ACTORS, 400),
+    ("GET", "/staff/inbox/unmatched/1"): ("see_inbox", READERS, 404),
+    ("POST", "/staff/inbox/unmatched/1"): ("assign_text", ACTORS, 400),
+    ("GET", "/staff/participants"): ("see_participants", READERS | {"statistician"}, 200),
+    ("GET", "/staff/participants/{person}"): ("see_participants", READERS | {"statistician"}, 200),
+    ("GET", "/staff/participants/new"): ("enrol", LEADS, 200),
+    ("POST", "/staff/participants/new"): ("enrol", LEADS, 400),
+    ("POST", "/staff/participants/{person}/send"): ("send_form", ACTORS, 400),
+    ("GET", "/staff/participants/{person}/calls"): ("see_board", READERS, 200),
+    ("POST", "/staff/participants/{person}/calls"): ("log_call", ACTORS, 400),
+    ("GET", "/staff/participants/{person}/enter/npc_checkin"): ("enter_answers", ACTORS, 200),
+    ("POST", "/staff/participants/{person}/enter/npc_checkin"): ("enter_answers", ACTORS, 400),
+    ("GET", "/staff/assessments/1/check"): ("check_answers", ACTORS, 404),
+    ("POST", "/staff/assessments/1/check"): ("check_answers", ACTORS, 404),
+    ("GET", "/staff/participants/{person}/card"): ("make_card", ACTORS, 200),
+    ("POST", "/staff/participants/{person}/card"): ("make_card", ACTORS, 400),
+    ("GET", "/staff/participants/{person}/dates"): ("see_dates", READERS | {"statistician"}, 200),
+    ("POST", "/staff/participants/{person}/dates"): ("set_dates", ACTORS, 400),
+    ("GET", "/staff/participants/{person}/calendar"): ("see_dates", READERS | {"statistician"}, 200),
+    ("POST", "/staff/participants/{person}/calendar"): ("set_reason", ACTORS, 400),
+    ("GET", "/staff/tasks/1"): ("see_board", READERS, 404),
+    ("POST", "/staff/tasks/1"): ("log_call", ACTORS, 404),
+    ("POST", "/staff/messages/1"): ("log_call", ACTORS, 404),
+    ("GET", "/staff/roster"): ("see_roster", READERS | {"administrator"}, 200),
+    ("POST", "/staff/roster"): ("edit_roster", LEADS | {"administrator"}, 400),
+    ("GET", "/staff/roster/duties/1"): ("edit_roster", LEADS | {"administrator"}, 200),
+    ("POST", "/staff/roster/duties/1"): ("edit_roster", LEADS | {"administrator"}, 400),
+    ("GET", "/staff/alerts/{alert}/assess"): ("assess", {"investigator"}, 200),
+    ("POST", "/staff/alerts/{alert}/assess"): ("assess", {"investigator"}, 400),
+    ("GET", "/staff/participants/{person}/events/new"): ("assess", {"investigator"}, 200),
+    ("POST", "/staff/participants/{person}/events/new"): ("assess", {"investigator"}, 400),
+    ("POST", "/staff/participants/{person}/stable"): ("mark_stable", {"investigator", "nurse"}, 303),
+    ("GET", "/staff/events"): ("see_events", READERS | {"statistician"}, 200),
+    ("GET", "/staff/events/discordance"): ("see_events", READERS | {"statistician"}, 200),
+    ("GET", "/staff/events/1"): ("see_events", READERS | {"statistician"}, 404),
+    ("POST", "/staff/events/1"): ("see_events", READERS | {"statistician"}, 404),
+    # 303: whoever is in is sent on from the steps of the way in.
+    ("POST", "/staff/kept"): ("own_account", EVERYBODY, 303),
+    ("GET", "/staff/code"): ("own_account", EVERYBODY, 303),
+    ("POST", "/staff/code"): ("own_account", EVERYBODY, 303),
+    ("GET", "/staff/me"): ("own_account", EVERYBODY, 200),
+    ("POST", "/staff/me"): ("own_account", EVERYBODY, 400),
+    ("GET", "/staff/me/here"): ("own_account", EVERYBODY, 200),
+    ("POST", "/staff/me/here"): ("own_account", EVERYBODY, 200),
+    ("GET", "/staff/me/password"): ("own_account", EVERYBODY, 200),
+    ("POST", "/staff/me/password"): ("own_account", EVERYBODY, 200),
+    ("GET", "/staff/me/second-factor"): ("own_account", EVERYBODY, 200),
+    ("POST", "/staff/me/second-factor"): ("own_account", EVERYBODY, 200),
+    ("GET", "/staff/rights"): ("own_account", EVERYBODY, 200),
+    ("GET", "/staff/people"): ("manage_staff", {"administrator"}, 200),
+    ("POST", "/staff/people"): ("manage_staff", {"administrator"}, 400),
+    ("GET", "/staff/people/new"): ("manage_staff", {"administrator"}, 200),
+    ("POST", "/staff/people/new"): ("manage_staff", {"administrator"}, 400),
+    ("GET", "/staff/people/changes"): ("manage_staff", {"administrator"}, 200),
+    ("GET", "/staff/people/1"): ("manage_staff", {"administrator"}, 200),
+    ("POST", "/staff/people/1"): ("manage_staff", {"administrator"}, 400),
+    ("GET", "/staff/participants/{person}/course"): ("see_answers", READERS | {"statistician"}, 200),
+    ("GET", "/staff/participants/{person}/pre-dose.pdf"): ("see_answers", READERS | {"statistician"}, 200),
+    ("GET", "/staff/audit"): ("see_audit", LEADS | {"monitor", "administrator"}, 200),
+    ("POST", "/staff/audit"): ("see_audit", LEADS | {"monitor", "administrator"}, 400),
+    ("GET", "/staff/corrections"): ("see_answers", READERS | {"statistician"}, 200),
+    ("GET", "/staff/corrections/1"): ("see_answers", READERS | {"statistician"}, 404),
+    ("POST", "/staff/corrections/1"): ("decide_correction", {"investigator"}, 404),
+    ("GET", "/staff/assessments/1/corrections"): ("see_answers", READERS | {"statistician"}, 404),
+    ("POST", "/staff/assessments/1/corrections"): ("ask_correction", {"coordinator", "nurse"}, 404),
+    ("GET", "/staff/freeze/npc_reirradiation"): ("see_participants", READERS | {"statistician"}, 200),
+    ("POST", "/staff/freeze/npc_reirradiation"): ("freeze", {"investigator"}, 400),
+    ("GET", "/staff/participants/{person}/freeze"): ("see_participants", READERS | {"statistician"}, 200),
+    ("POST", "/staff/participants/{person}/freeze"): ("freeze", {"investigator"}, 400),
+    ("GET", "/staff/participants/{person}/consent"): ("see_participants", READERS | {"statistician"}, 200),
+    ("POST", "/staff/participants/{person}/consent"): ("record_consent", ACTORS, 400),
+    ("GET", "/staff/cohort"): ("see_cohort", READERS | {"statistician"}, 200),
+    ("GET", "/staff/simulator"): ("simulate", LEADS, 200),
+    ("POST", "/staff/simulator"): ("simulate", LEADS, 400),
+    ("GET", "/staff/simulator/plan.yaml"): ("simulate", LEADS, 200),
+    ("GET", "/staff/ulcers"): ("see_ulcers", READERS | {"statistician"}, 200),
+    ("POST", "/staff/ulcers"): ("decide", {"investigator"}, 400),
+    ("GET", "/staff/ulcers/{person}"): ("see_ulcers", READERS | {"statistician"}, 200),
+    ("POST", "/staff/ulcers/{person}"): ("record_endoscopy", ACTORS, 400),
+}
+ROUTES = {route: right for route, (right, _roles, _status) in PAGES.items()}
+
+
+def _filled(path: str, house: AppContext, seeded: Study) -> str:
+    return path.format(alert=bleeds(house, seeded.chinese.checkin)[0], person=seeded.chinese.id, task=1)
+
+
+def test_every_staff_route_names_its_right(app: Flask) -> None:
+    rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/staff")]
+    views = {rule.endpoint: app.view_functions[rule.endpoint] for rule in rules if rule.endpoint not in OPEN}
+    assert len(views) == len(ROUTES)
+    assert sorted(getattr(view, "needs", "none") for view in views.values()) == sorted(ROUTES.values())
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_without_sign_in_every_page_leads_to_the_door(
+    method: str, path: str, app: Flask, house: AppContext, seeded: Study
+) -> None:
+    desk = Desk(app)
+    desk.open("/staff/sign-in")
+    full = _filled(path, house, seeded)
+    answer = desk.open(full) if method == "GET" else desk.post(full, do="acknowledge")
+    assert answer.status_code == 303
+    assert answer.location == f"/staff/sign-in?next={full.removesuffix('/send')}"
+
+
+@pytest.mark.parametrize("role", ["investigator", "administrator"])
+def test_every_page_has_the_way_to_the_others(app: Flask, house: AppContext, seeded: Study, role: str) -> None:
+    desk = at_desk(app, seeded.staff[role])
+    alert = bleeds(house, seeded.chinese.checkin)[0]
+    for (method, path), (_right, roles, status) in PAGES.items():
+        if method == "GET" and status == 200 and role in roles and not path.endswith(".pdf"):
+            desk.open(path.format(alert=alert, person=seeded.chinese.id, task=1))
+            assert '<nav aria-label="Main">' in desk.page or path.startswith("/staff/me/here"), path
+
+
+@pytest.mark.parametrize("number", ["0", "2147483648", "9" * 25])
+def test_a_number_that_nothing_has_is_a_page_that_is_not_there(number: str, app: Flask, seeded: Study) -> None:
+    desk = at_desk(app, seeded.staff["nurse"])
+    assert desk.open(f"/staff/alerts/{number}").status_code == 404
+    assert desk.open(f"/staff/participants/{number}").status_code == 404
+    desk.open("/staff/")
+    assert desk.post(f"/staff/alerts/{number}", do="acknowledge", alert="1").status_code in (404, 405)
+    assert desk.post(f"/staff/participants/{number}/send", by="here").status_code in (404, 405)
+
+
+@pytest.mark.parametrize("role", sorted(EVERYBODY))
+def test_every_role_gets_what_its_rights_say_and_nothing_else(
+    role: str, app: Flask, house: AppContext, seeded: Study
+) -> None:
+    desk = at_desk(app, seeded.staff[role])
+    alert = bleeds(house, seeded.chinese.checkin)[0]
+    for (method, path), (_right, roles, status) in PAGES.items():
+        full = path.format(alert=alert, person=seeded.chinese.id)
+        got = (desk.open(full) if method == "GET" else desk.post(full)).status_code
+        assert got == (status if role in roles else 403), (method, path)
+
+
+@pytest.mark.parametrize("role", sorted(EVERYBODY))
+@pytest.mark.parametrize("path", [path for method, path in ROUTES if method == "GET"])
+def test_the_phone_is_shown_only_with_the_right(
+    role: str, path: str, app: Flask, house: AppContext, seeded: Study
+) -> None:
+    desk = at_desk(app, seeded.staff[role])
+    desk.open(_filled(path, house, seeded))
+    phone = PHONES["zh_Hans"]
+    shown = phone in desk.page or "138 0013 8000" in desk.page
+    named = path in (
+        "/staff/alerts/{alert}",
+        "/staff/inbox/{person}",
+        "/staff/participants/{person}",
+        "/staff/participants/{person}/calls",
+    )
+    assert shown == (named and staff_accounts.may(role, "see_identity"))
+    assert phone[3:] not in desk.page or shown
+
+
+@pytest.mark.parametrize("role", ["monitor", "statistician", "administrator"])
+def test_acting_is_refused_to_those_who_may_only_read(role: str, app: Flask, house: AppContext, seeded: Study) -> None:
+    ids = bleeds(house, seeded.chinese.checkin)
+    desk = at_desk(app, seeded.staff[role])
+    desk.open("/staff/")
+    assert desk.post(f"/staff/alerts/{ids[0]}", do="acknowledge", alert=ids).status_code == 403
+    assert desk.post(f"/staff/alerts/{ids[0]}", do="note", text="mine").status_code == 403
+    assert "Acknowledge, I take it" not in desk.open(f"/staff/alerts/{ids[0]}").get_data(as_text=True)
+
+
+def test_looking_changes_nothing_but_the_record_of_who_looked(app: Flask, house: AppContext, seeded: Study) -> None:
+    alert = bleeds(house, seeded.chinese.checkin)[0]
+    with transaction(house.engine) as session:
+        alert_drills.begin_now(house.work(session), PLAN)
+    desk = at_desk(app, seeded.staff["coordinator"])
+    before = _content(house)
+    for (method, path), (_right, roles, status) in PAGES.items():
+        if method == "GET":
+            expected = 403 if "coordinator" not in roles else 200 if "/drills/" in path else status
+            assert desk.open(path.format(alert=alert, person=seeded.chinese.id)).status_code == expected, path
+    after = _content(house)
+    changed = {table for table, rows in after.items() if rows != before[table]}
+    assert changed == {"event"}
+    with transaction(house.engine) as session:
+        seen = list(session.scalars(select(Event.action).order_by(Event.id)))
+    assert {"participant.seen", "participant.phone_seen"} <= set(seen)
+
+
+def _content(house: AppContext) -> dict[str, list[tuple[object, ...]]]:
+    tables = MetaData()
+    tables.reflect(house.engine)
+    with house.engine.connect() as connection:
+        return {table.name: [tuple(row) for row in connection.execute(select(table))] for table in tables.sorted_tables}
+
+
+def test_five_wrong_passwords_lock_the_account(app: Flask, house: AppContext, seeded: Study, clock: Clock) -> None:
+    nurse = seeded.staff["nurse"]
+    desk = Desk(app)
+    for _ in range(4):
+        assert desk.sign_in(nurse, "wrong password").status_code == 401
+    assert "09:15" not in desk.page
+    locked = desk.sign_in(nurse, "wrong password")
+    assert locked.status_code == 429
+    assert "09:15" in desk.page
+    assert desk.sign_in(nurse).status_code == 429, "the right password does not help while locked"
+    clock.move(minutes=16)
+    assert desk.sign_in(nurse).status_code == 303
+
+
+def test_a_wrong_password_keeps_the_address_and_not_the_password(app: Flask, seeded: Study) -> None:
+    desk = Desk(app)
+    desk.sign_in(seeded.staff["nurse"], "wrong password")
+    assert 'value="nurse@example.org"' in desk.page
+    assert "wrong password" not in desk.page
+
+
+def test_an_unknown_address_reads_like_a_wrong_password(app: Flask, seeded: Study) -> None:
+    pages = []
+    for email in ("nurse@example.org", "nobody@example.org"):
+        desk = Desk(app)
+        desk.open("/staff/sign-in?lang=en")
+        assert desk.post("/staff/sign-in", email=email, password="wrong password").status_code == 401
+        pages.append(re.sub(r'name="csrf_token" value="[^"]+"', "", desk.page).replace(email, ""))
+    assert pages[0] == pages[1]
+    assert "E-mail or password is not right" in pages[0]
+
+
+def test_an_empty_sign_in_names_both_fields(app: Flask, seeded: Study) -> None:
+    desk = Desk(app)
+    desk.open("/staff/sign-in?lang=en")
+    assert desk.post("/staff/sign-in").status_code == 400
+    assert "Please type your e-mail address." in desk.page
+    assert 'href="#password"' in desk.page
+
+
+def test_idle_logout_says_so_and_leads_back(app: Flask, seeded: Study, clock: Clock) -> None:
+    desk = at_desk(app, seeded.staff["coordinator"])
+    clock.move(minutes=29)
+    assert desk.open(f"/staff/participants/{seeded.chinese.id}").status_code == 200
+    clock.move(minutes=31)
+    answer = desk.open(f"/staff/participants/{seeded.chinese.id}")
+    assert answer.location == f"/staff/sign-in?next=/staff/participants/{seeded.chinese.id}&why=idle"
+    desk.open(f"{answer.location}&lang=en")
+    assert "signed out after 30 minutes" in desk.page
+    assert "the participant’s page" in desk.page
+    assert desk.sign_in(seeded.staff["coordinator"], path=answer.location).location == (
+        f"/staff/participants/{seeded.chinese.id}"
+    )
+
+
+def test_a_board_that_refreshes_itself_does_not_keep_the_session_alive(app: Flask, seeded: Study, clock: Clock) -> None:
+    desk = at_desk(app, seeded.staff["coordinator"])
+    for _ in range(3):
+        clock.move(minutes=10)
+        assert desk.open("/staff/", **{page_guard.REFRESH: "1"}).status_code == 200
+    clock.move(minutes=1)
+    assert desk.open("/staff/", **{page_guard.REFRESH: "1"}).status_code == 303
+
+
+def test_signing_out_ends_the_session_on_the_server(app: Flask, seeded: Study) -> None:
+    desk = at_desk(app, seeded.staff["coordinator"])
+    stolen = desk.client.get_cookie("staff", path="/staff")
+    assert stolen is not None
+    desk.open("/staff/")
+    assert desk.post("/staff/sign-out").status_code == 303
+    thief = app.test_client()
+    thief.set_cookie("staff", stolen.value, path="/staff")
+    assert thief.get("/staff/").location == "/staff/sign-in?next=/staff/&why=ended"
+
+
+def test_a_session_can_be_ended_for_somebody_else(app: Flask, house: AppContext, seeded: Study) -> None:
+    desk = at_desk(app, seeded.staff["coordinator"])
+    with transaction(house.engine) as session:
+        staff_accounts.end_sessions(house.work(session), seeded.staff["coordinator"].id)
+    assert desk.open("/staff/").status_code == 303
+
+
+def test_a_closed_account_is_out_at_once(app: Flask, house: AppContext, seeded: Study) -> None:
+    person = seeded.staff["coordinator"]
+    desk = at_desk(app, person)
+    with transaction(house.engine) as session:
+        session.get_one(Staff, person.id).disabled_at = house.clock()
+    assert desk.open("/staff/").status_code == 303
+    assert desk.sign_in(person).status_code == 401
+
+
+def test_the_cookie_is_out_of_reach_of_scripts_and_holds_no_name(app: Flask, house: AppContext, seeded: Study) -> None:
+    desk = Desk(app)
+    header = desk.sign_in(seeded.staff["coordinator"]).headers["Set-Cookie"]
+    assert "HttpOnly" in header
+    assert "SameSite=Lax" in header
+    assert "Path=/staff" in header
+    cookie = desk.client.get_cookie("staff", path="/staff")
+    assert cookie is not None
+    with transaction(house.engine) as session:
+        assert cookie.value not in set(session.scalars(select(StaffSession.fingerprint)))
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        "https://elsewhere.example/",
+        "//elsewhere.example/staff/",
+        "/\\elsewhere.example",
+        "/staff/../../elsewhere",
+        "/staff/%2e%2e/%2E./elsewhere",
+        "/staff/./sign-out",
+        "/staff//elsewhere.example",
+        "javascript:alert(1)",
+        "/a/some-token",
+        "/staff/sign-out",
+        "/staff/sign-in",
+        "\n/staff/",
+        "x" * 300,
+    ],
+)
+def test_signing_in_never_leads_elsewhere(wish: str, app: Flask, seeded: Study) -> None:
+    desk = Desk(app)
+    answer = desk.sign_in(seeded.staff["coordinator"], path=f"/staff/sign-in?next={quote(wish)}")
+    assert answer.location == "/staff/"
+
+
+@pytest.mark.parametrize("wish", ["/staff/alerts/7", "/staff/participants", "/staff/?show=forms"])
+def test_signing_in_leads_where_the_person_wanted(wish: str, app: Flask, seeded: Study) -> None:
+    answer = Desk(app).sign_in(seeded.staff["coordinator"], path=f"/staff/sign-in?next={quote(wish)}")
+    assert answer.location == wish
+
+
+def test_without_the_forms_token_there_is_a_kind_page(app: Flask, house: AppContext, seeded: Study) -> None:
+    ids = bleeds(house, seeded.chinese.checkin)
+    desk = at_desk(app, seeded.staff["coordinator"])
+    answer = desk.client.post(f"/staff/alerts/{ids[0]}", data={"do": "acknowledge", "alert": ids})
+    assert answer.status_code == 400
+    assert 'href="/staff/"' in answer.text
+    assert "Traceback" not in answer.text
+    desk.open(f"/staff/alerts/{ids[0]}")
+    assert "Acknowledge, I take it" in desk.page
+
+
+@pytest.mark.parametrize(
+    ("role", "code", "word"), [("nurse", "zh-Hans-CN", "现在要处理的事"), ("monitor", "en", "What needs you now")]
+)
+def test_pages_speak_the_persons_language_until_they_switch(
+    role: str, code: str, word: str, app: Flask, seeded: Study
+) -> None:
+    desk = at_desk(app, seeded.staff[role])
+    desk.open("/staff/", **{"Accept-Language": "fr"})
+    assert f'<html lang="{code}">' in desk.page
+    assert word in desk.page
+    other = "en" if role == "nurse" else "zh_Hans"
+    desk.open(f"/staff/?show=forms&lang={other}")
+    assert word not in desk.page
+    desk.open("/staff/")
+    assert word not in desk.page, "the switch is remembered"
+
+
+def test_no_staff_page_is_kept_by_the_browser(app: Flask, seeded: Study) -> None:
+    desk = at_desk(app, seeded.staff["coordinator"])
+    for path in ("/staff/sign-in", "/staff/", "/staff/participants", f"/staff/participants/{seeded.chinese.id}"):
+        assert desk.open(path).headers["Cache-Control"] == "no-store"

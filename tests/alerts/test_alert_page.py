@@ -1,0 +1,65 @@
+"""The page of an alert: the way to the ulcer's case, and who was told of it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask import Flask
+
+from pro.app_context import AppContext
+from pro.db import transaction
+from pro.models import Message
+from tests.support import factories
+from tests.support.factories import Study
+from tests.support.staff_browser import at_desk, bleeds
+
+
+def section(page: str) -> str:
+    """The list of messages, without marks."""
+    found = re.search(r'id="messages">.*?</section>', page, re.DOTALL)
+    assert found is not None
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", found[0]))
+
+
+@pytest.mark.parametrize(("role", "status"), [("nurse", 200), ("monitor", 200), ("investigator", 200)])
+def test_an_alert_of_an_ulcer_leads_to_its_case(
+    app: Flask, house: AppContext, seeded: Study, role: str, status: int
+) -> None:
+    with transaction(house.engine) as session:
+        work = house.work(session)
+        factories.answer(work, factories.sitting(work, seeded.chinese.checkin), odor=3)
+    desk = at_desk(app, seeded.staff[role])
+    desk.open("/staff/alerts/1")
+    (link,) = re.findall(r'href="(/staff/ulcers/\d+)"', desk.page)
+    assert desk.open(link).status_code == status
+
+
+def test_an_alert_of_something_else_does_not(app: Flask, house: AppContext, seeded: Study) -> None:
+    ids = bleeds(house, seeded.chinese.checkin)
+    desk = at_desk(app, seeded.staff["nurse"])
+    desk.open(f"/staff/alerts/{ids[0]}")
+    assert not re.findall(r'href="(/staff/ulcers/\d+)"', desk.page)
+
+
+@pytest.mark.parametrize(
+    ("language", "failed", "waiting", "roles"),
+    [
+        ("en", "not sent, given up", "waits to be sent", ("To: nurse", "To: investigator")),
+        ("zh_Hans", "未发出，已停止发送", "等待发送", ("收件人：护士", "收件人：研究者")),
+    ],
+)
+def test_the_messages_are_a_list_by_role_what_failed_first_and_without_an_address(
+    app: Flask, house: AppContext, seeded: Study, language: str, failed: str, waiting: str, roles: tuple[str, str]
+) -> None:
+    ids = bleeds(house, seeded.chinese.checkin)
+    with transaction(house.engine) as session:
+        for message in session.query(Message).filter_by(staff_id=seeded.staff["investigator"].id):
+            message.failed_at, message.failure = house.clock(), "address_refused"
+    desk = at_desk(app, seeded.staff["nurse"])
+    desk.open(f"/staff/alerts/{ids[0]}?lang={language}")
+    words = section(desk.page)
+    assert all(role in words for role in roles)
+    assert words.index(failed) < words.index(waiting)
+    assert "@" not in words
+    assert seeded.staff["investigator"].email not in desk.page

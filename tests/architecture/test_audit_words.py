@@ -1,0 +1,80 @@
+"""Every action that the code records has a sentence for staff, and every sentence an action."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pro.features.audit.pages.labels import KIND_WORDS, KINDS, SENTENCES
+
+PRO = Path(__file__).parent.parent.parent / "pro"
+ACTION = re.compile(r"[a-z_]+\.[a-z_]+")
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def texts(node: ast.AST) -> set[str]:
+    """Every text in ``node`` that has the shape of an action."""
+    found = (part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str))
+    return {text for text in found if ACTION.fullmatch(text)}
+
+
+def constants(tree: ast.Module) -> dict[str, set[str]]:
+    """Name -> the actions that a module calls by it."""
+    found: dict[str, set[str]] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            pairs: list[tuple[ast.expr, ast.expr]] = [(node.targets[0], node.value)]
+            if isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple):
+                pairs = list(zip(node.targets[0].elts, node.value.elts, strict=True))
+            found |= {name.id: texts(value) for name, value in pairs if isinstance(name, ast.Name)}
+    return found
+
+
+def named(name: str, function: Function, tree: ast.Module) -> set[str]:
+    """What a name can be in ``function``: a constant, what is assigned to it, or what callers pass for it."""
+    found = set(constants(tree).get(name, set()))
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and any(isinstance(one, ast.Name) and one.id == name for one in node.targets):
+            found |= texts(node.value)
+    places = [place for place, argument in enumerate(function.args.args) if argument.arg == name]
+    for node in ast.walk(tree):
+        if places and isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == function.name:
+            found |= texts(node.args[places[0]])
+    return found
+
+
+def recorded() -> Iterator[tuple[str, set[str]]]:
+    """(where, the actions that this call may record) for every ``work.record(...)`` and
+    ``request_context.work().record(...)``."""
+    for path in sorted(PRO.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for function in (node for node in ast.walk(tree) if isinstance(node, Function)):
+            for node in ast.walk(function):
+                if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                    continue
+                if node.func.attr != "record" or "work" not in ast.unparse(node.func.value):
+                    continue
+                first = node.args[0]
+                actions = named(first.id, function, tree) if isinstance(first, ast.Name) else texts(first)
+                yield f"{path.relative_to(PRO.parent)}:{node.lineno}", actions
+
+
+def test_every_call_can_be_read() -> None:
+    assert [where for where, actions in recorded() if not actions] == []
+
+
+def test_every_action_has_a_sentence() -> None:
+    missing = {action: where for where, actions in recorded() for action in actions if action not in SENTENCES}
+    assert missing == {}, "give it a sentence in pro/features/audit/pages/labels.py"
+
+
+def test_every_sentence_has_an_action() -> None:
+    assert set(SENTENCES) - {action for _where, actions in recorded() for action in actions} == set()
+
+
+def test_every_action_can_be_picked_by_one_kind() -> None:
+    picked = [action for actions in KINDS.values() for action in actions]
+    assert sorted(picked) == sorted(SENTENCES)
+    assert set(KINDS) == set(KIND_WORDS)

@@ -1,0 +1,156 @@
+"""Any walk through a form: whatever is answered, skipped, taken back or switched, no answer and no sign is lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from pro.core.questionnaire.instrument import Instrument, Item, Value
+from pro.core.rule_language.level import Level
+from pro.core.triage.verdict import FormCase, judge
+from pro.features.forms.form_state import FormState
+from pro.features.participants import clinical_facts
+from pro.models import Alert, Answer, Assessment
+from tests.support import form_browser
+from tests.support.alert_ward import Ward
+from tests.support.form_browser import Browser
+
+LANGUAGES = ("zh_Hans", "en")
+# What one step does, and two numbers that it may pick by.
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["next", "next", "next", "next", "skip", "back", "again", "language", "device"]),
+        st.integers(0, 1000),
+        st.integers(0, 2**18 - 1),
+    ),
+    min_size=10,
+    max_size=40,
+)
+
+
+def pick(item: Item, number: int, bits: int) -> Value | None:
+    """One of the answers that ``item`` takes; the loud end of the scale as likely as the quiet one."""
+    if item.kind == "choice":
+        return item.codes[number % len(item.codes)]
+    if item.kind == "list":
+        return tuple(name for place, name in enumerate(item.lists) if bits >> place & 1) if number % 3 else ()
+    if item.kind == "number":
+        return Decimal(250 + bits % 2250) / 10 if number % 2 else None
+    return f"文字 {bits}" if number % 2 else None
+
+
+def follows(instrument: Instrument, page_items: tuple[str, ...]) -> set[str]:
+    """What saving these items may change: themselves, what their list settles, and all that depends on those."""
+    touched = set(page_items)
+    touched |= {name for item in page_items for name in instrument.items[item].lists}
+    while True:
+        more = {
+            name
+            for name, item in instrument.items.items()
+            if item.ask_if is not None and item.ask_if.names & touched and name not in touched
+        }
+        if not more:
+            return touched
+        touched |= more
+
+
+@dataclass
+class Walk:
+    """One walk, and what it has seen so far."""
+
+    ward: Ward
+    phone: Browser
+    rows: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+    rules: dict[str, int] = field(default_factory=dict)
+    loudest: Level = Level.NONE
+
+    def step(self, what: str, number: int, bits: int) -> None:
+        now = self.phone.form()
+        if what == "language":
+            self.phone = replace(self.phone, language=LANGUAGES[number % 2])
+        elif what == "device":
+            self.phone = self.ward.start(self.phone.way, language=LANGUAGES[number % 2])
+        elif what == "next":
+            self.save(now, now.next_position(), number, bits)
+        elif what == "skip":
+            self.save(now, now.next_position(), None, bits)
+        elif now.last_position is not None:
+            place = now.last_position if what == "again" else 1 + number % now.last_position
+            self.save(now, place, bits, bits)
+
+    def save(self, now: FormState, position: int, number: int | None, bits: int) -> None:
+        page = now.page(position)
+        if page is None:
+            return
+        items = now.instrument.items
+        said = {name: None if number is None else pick(items[name], number, bits) for name in page.items}
+        saved = self.phone.page(page.id, said)
+        self.loudest = max(self.loudest, saved.level)
+        after = self.phone.form().answers
+        assert saved.form.answers == after
+        for name, value in said.items():
+            stands = tuple(each for each in items[name].lists if each in value) if isinstance(value, tuple) else value
+            assert after[name] == stands
+        free = follows(now.instrument, page.items)
+        kept = {name: value for name, value in now.answers.items() if name not in free}
+        assert {name: value for name, value in after.items() if name not in free} == kept
+
+    def check(self) -> None:
+        """No row changed or went, no alert went, and everything that the answers say now stands as an alert."""
+        answers = self.phone.form().answers
+        with form_browser.working(self.ward.house) as work:
+            form = work.session.get_one(Assessment, self.phone.way.assessment_id)
+            rows = work.session.scalars(select(Answer).where(Answer.assessment_id == form.id))
+            found = {row.id: (row.item, row.state, row.value, row.language, row.at) for row in rows}
+            assert found.items() >= self.rows.items()
+            self.rows = found
+            listed = list(work.session.scalars(select(Alert).where(Alert.assessment_id == form.id)))
+            alerts = {alert.rule: alert for alert in listed}
+            assert len(alerts) == len(listed)
+            assert alerts.keys() >= self.rules.keys()
+            assert all(alerts[rule].level >= level for rule, level in self.rules.items())
+            self.rules = {rule: alert.level for rule, alert in alerts.items()}
+            standing = [alert for alert in listed if alert.superseded_at is None and alert.resolved_at is None]
+            assert max((alert.level for alert in standing), default=0) == self.loudest
+            plan = work.catalogue.plans["npc_reirradiation"]
+            # Earlier walks of the same person are what this one is compared with: a rise hides a quieter sign.
+            case = FormCase(
+                answers=answers,
+                baseline=clinical_facts.earlier_values(work, form.instrument, form.context["baseline"]),
+                previous=clinical_facts.earlier_values(work, form.instrument, form.context["previous"]),
+                context=clinical_facts.context_of(form.context, work.now),
+                submitted=form.submitted_at is not None,
+            )
+            for finding in judge(plan, work.catalogue.instruments["npc_checkin"], case).findings:
+                alert = alerts[finding.rule_id]
+                assert (alert.level, alert.superseded_at, alert.resolved_at) == (finding.level, None, None)
+
+
+# No shrinking: it would take minutes, and the steps of a walk are read easily as they are.
+@settings(
+    max_examples=30,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(steps=STEPS, send=st.booleans())
+def test_no_walk_loses_an_answer_or_a_sign(ward, steps, send):
+    with form_browser.working(ward.house) as work:
+        for form in work.session.scalars(select(Assessment).where(Assessment.cancelled_at.is_(None))):
+            form.cancelled_at = work.now
+    walk = Walk(ward, ward.start(ward.send()))
+    for each in steps:
+        walk.step(*each)
+        walk.check()
+    if send:
+        walk.phone.submit()
+        walk.loudest = max(walk.loudest, walk.phone.outcome().level)
+        walk.check()
+    told = [mail for mail in ward.mails() if mail.row.assessment_id == walk.phone.way.assessment_id]
+    loudest_told = max((Level.of(mail.params["level"]) for mail in told), default=Level.NONE)
+    assert loudest_told == (walk.loudest if walk.loudest >= Level.URGENT else Level.NONE)

@@ -1,0 +1,363 @@
+"""The chat page as a phone without script sees it, and what ``chat.js`` is answered."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from pro.app_context import AppContext
+from pro.core.rule_language.level import Level
+from pro.db import transaction
+from pro.models import Alert, Answer, Assessment, Inbound
+from tests.support.chat_browser import Chatter
+from tests.support.factories import Clock, Study
+from tests.support.participant_browser import Phone, everything, standing
+
+FETCH = {"X-Fetch": "1"}
+FIRST_PAGE_BYTES = 14_000
+CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
+    ({"do": "some"}, "一项都没有"),
+    ({"do": "none", "has": ["1"]}, "又点了"),
+    ({"do": "send", "text": "咳嗽", "has": ["1"]}, "请只用一种"),
+]
+
+
+@pytest.fixture
+def phone(app: Flask) -> Chatter:
+    """A phone."""
+    return Chatter(app)
+
+
+@pytest.fixture
+def begun(phone: Chatter, seeded: Study) -> Chatter:
+    """A phone on the first question of the Chinese check-in, in the chat."""
+    phone.begins(seeded.chinese.checkin)
+    return phone
+
+
+@pytest.fixture
+def english(phone: Chatter, seeded: Study) -> Chatter:
+    """A phone on the first question of the English check-in, in the chat."""
+    phone.begins(seeded.english.checkin)
+    return phone
+
+
+def rows(house: AppContext, table: Any) -> list[Any]:
+    """All rows of a table."""
+    with transaction(house.engine) as session:
+        return list(session.scalars(select(table)))
+
+
+# --- ways in ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_start_page_leads_to_the_chat_and_back(phone: Chatter, seeded: Study, house: AppContext) -> None:
+    way = seeded.chinese.checkin
+    before = everything(house)
+    phone.open(way.path)
+    assert f'href="{way.path}/chat"' in phone.page
+    phone.open(f"{way.path}/chat")
+    assert f'href="{way.path}"' in phone.page
+    assert "不是有人在线" in phone.page
+    assert everything(house) == before
+    answer = phone.press(by="helped")
+    assert answer.headers["Location"] == f"/f/{way.ref}/chat"
+    [cookie] = [cookie for cookie in answer.headers.getlist("Set-Cookie") if cookie.startswith(f"f_{way.ref}=")]
+    assert f"Path=/f/{way.ref}" in cookie
+    assert phone.item == "bleed"
+    assert rows(house, Assessment)[0].answered_by == "helped"
+
+
+def test_a_code_typed_at_the_chat_leads_to_the_chat(phone: Chatter, seeded: Study) -> None:
+    way = seeded.chinese.checkin
+    phone.open("/chat")
+    assert 'action="/chat"' in phone.page
+    assert phone.press(code="ABCD", do="next").status_code == 422
+    assert 'value="ABCD"' in phone.page
+    assert phone.press(code=way.code, do="next").headers["Location"] == f"/f/{way.ref}/chat"
+    assert 'name="by"' in phone.page
+    assert phone.press(by="self").headers["Location"] == f"/f/{way.ref}/chat#now"
+    assert phone.item == "bleed"
+
+
+def test_a_code_entered_ten_times_wrongly_closes_this_door_too(phone: Chatter, seeded: Study) -> None:
+    phone.open("/chat")
+    for _ in range(10):
+        assert phone.press(code="3333-3333", do="next").status_code == 422
+    assert phone.press(code=seeded.chinese.checkin.code, do="next").status_code == 429
+
+
+def test_a_licensed_instrument_has_no_chat(phone: Chatter, seeded: Study, house: AppContext) -> None:
+    way = seeded.english.qlq
+    phone.open(way.path)
+    assert "/chat" not in phone.page
+    phone.begins(way)
+    assert "/chat" not in phone.at
+    assert phone.shown == "Q1"
+    before = everything(house)
+    answer = phone.post(f"/f/{way.ref}/chat", item="Q1", value="1")
+    assert answer.headers["Location"] == f"/f/{way.ref}"
+    assert everything(house) == before
+
+
+# --- answering -------------------------------------------------------------------------------------------------------
+
+
+def test_taps_and_words_are_answers_and_the_thread_is_back_after_reload(
+    begun: Chatter, seeded: Study, house: AppContext
+) -> None:
+    begun.taps_on(1)
+    begun.says("没有", "快走或上楼时气短")
+    begun.open(begun.at)
+    assert begun.bubbles[1:] == [
+        "我们： 过去24小时 您的鼻子、嘴或喉咙有没有出血？",
+        "您： 只有血丝或几滴",
+        "我们： 现在 现在还在出血吗？",
+        "您： 没有",
+        "我们： 过去24小时 您的呼吸怎么样？",
+        "您： 快走或上楼时气短",
+        "我们： 过去24小时 胸痛、胸闷或胸口发紧？",
+    ]
+    assert "这是自动问答，不是有人在线；急事请打120。" in begun.bubbles[0]
+    assert standing(house, seeded.chinese.checkin) == {"bleed": 1, "bleed_now": 0, "breath": 1}
+    assert {row.channel for row in rows(house, Answer)} == {"chat"}
+
+
+def test_every_option_is_a_button_with_its_number_and_label(english: Chatter) -> None:
+    found = re.findall(r'<button class="chip" name="value" value="(\d)"><b>(\d)</b> ([^<]+)</button>', english.page)
+    assert [(code, shown) for code, shown, _label in found] == [(str(n), str(n)) for n in range(5)]
+    assert found[0][2] == "None"
+
+
+def test_a_get_changes_nothing(begun: Chatter, seeded: Study, house: AppContext) -> None:
+    begun.taps_on(1)
+    before = everything(house)
+    way = seeded.chinese.checkin
+    for path in (f"/f/{way.ref}/chat", f"/f/{way.ref}/chat?lang=en", f"{way.path}/chat", "/chat"):
+        assert begun.open(path).status_code == 200
+        assert begun.client.head(path).status_code == 200
+    assert everything(house) == before
+
+
+def test_what_is_not_understood_is_said_kindly_and_stored_nowhere(
+    english: Chatter, seeded: Study, house: AppContext
+) -> None:
+    answer = english.replies(do="send", text="ask my <b>wife</b>")
+    assert answer.status_code == 422
+    assert "You: </span>ask my &lt;b&gt;wife" in answer.text.replace("&#34;", "")
+    assert "Sorry, I only understand the answers below" in english.bubbles[-1]
+    assert english.item == "bleed"
+    assert standing(house, seeded.english.checkin) == {}
+    english.open(f"/f/{seeded.english.checkin.ref}/chat")
+    assert len(english.bubbles) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence", "kept"),
+    [
+        ("1 or 2", "I read two answers there", ""),
+        ("7", "That is not one of the answers here", ""),
+        ("", "Nothing was typed", ""),
+        ("3\x003", "One of the characters cannot be kept", "3\x003"),
+        ("x" * 1001, "This has 1001 characters; up to 1000 fit", "x" * 1001),
+    ],
+)
+def test_a_sentence_says_what_to_do(english: Chatter, house: AppContext, text: str, sentence: str, kept: str) -> None:
+    assert english.replies(do="send", text=text).status_code == 422
+    assert sentence in english.bubbles[-1]
+    assert english.field == kept
+    assert not rows(house, Answer)
+
+
+def test_back_skip_and_help_by_button_or_word(english: Chatter, seeded: Study, house: AppContext) -> None:
+    english.taps_on(0)
+    english.says("back")
+    assert english.item == "bleed"
+    assert standing(house, seeded.english.checkin) == {}
+    english.says("skip")
+    assert english.bubbles[-2] == "You: Skipped"
+    english.taps_on(0)
+    assert english.replies(do="back").status_code == 303
+    assert english.item == "breath"
+    assert english.replies(do="send", text="HELP").status_code == 200
+    assert english.bubbles[-2] == "You: HELP"
+    assert "Would you rather talk to somebody?" in english.bubbles[-1]
+    assert english.replies(do="send", text="stop").status_code == 200
+    assert "just close the page" in english.bubbles[-1]
+    assert english.item == "breath"
+    assert standing(house, seeded.english.checkin) == {"bleed": None}
+
+
+def test_the_language_changes_by_word_and_by_switch_and_nothing_typed_is_lost(english: Chatter) -> None:
+    english.says("language")
+    assert 'lang="zh-Hans-CN"' in english.page
+    assert "您的鼻子" in english.bubbles[-1]
+    found = re.search(r'class="lang quiet" form="answer" formaction="([^"]+)"', english.page)
+    assert found
+    english.post(found[1], item="bleed", do="language", text="a few drops, I th")
+    assert "Did you bleed" in english.bubbles[-1]
+    assert english.field == "a few drops, I th"
+
+
+def test_a_second_tap_changes_nothing(begun: Chatter, seeded: Study, house: AppContext) -> None:
+    begun.taps_on(0)
+    before = everything(house)
+    for second in ({"value": "0"}, {"value": "4"}, {"do": "skip"}, {"do": "back"}):
+        answer = begun.post(begun.at.split("#")[0], {}, item="bleed", **second)
+        assert answer.status_code == 200, second
+        assert "上一个回答已经保存了" in begun.bubbles[-1]
+        assert everything(house) == before, second
+    assert begun.item == "breath"
+
+
+def test_what_no_button_says_is_a_bad_request(begun: Chatter, house: AppContext) -> None:
+    before = everything(house)
+    for value in ("9", "-1", "出血", "0,1", "1" * 300):
+        assert begun.replies(value=value).status_code == 400, value
+    assert everything(house) == before
+
+
+def test_a_tap_while_something_is_typed_keeps_it_in_the_field(begun: Chatter) -> None:
+    assert begun.replies(value="0", text="还有一点咳").status_code == 200
+    assert begun.item == "breath"
+    assert begun.field == "还有一点咳"
+
+
+def test_the_list_by_ticks_by_words_and_its_contradictions(begun: Chatter, seeded: Study, house: AppContext) -> None:
+    begun.to("other7")
+    for wrong, sentence in CONTRADICTIONS:
+        assert begun.replies(**wrong).status_code == 422
+        assert sentence in begun.bubbles[-1]
+        assert ('value="1" checked' in begun.page) == ("has" in wrong)
+    assert begun.replies(do="some", has=["1", "99"]).status_code == 400
+    assert begun.replies(do="some", has=["3", "1"]).status_code == 303
+    stored = standing(house, seeded.chinese.checkin)
+    assert stored["other7"] == ["hearing", "pain"]
+    assert stored["nausea"] == 0
+    assert begun.item == "hearing"
+    begun.says("返回")
+    assert begun.item == "other7"
+
+
+# --- safety, the end -------------------------------------------------------------------------------------------------
+
+
+def test_the_advice_takes_the_whole_screen_until_it_was_passed(
+    begun: Chatter, seeded: Study, house: AppContext
+) -> None:
+    ref = seeded.chinese.checkin.ref
+    begun.taps_on(4)
+    assert begun.heading == "请立即拨打120，或去最近的急诊。"
+    begun.open(f"/f/{ref}/chat")
+    assert 'class="sos' in begun.page
+    assert begun.press(do="understood").headers["Location"] == f"/f/{ref}/chat#now"
+    assert begun.item == "bleed_now"
+    assert all(alert.advised_at for alert in rows(house, Alert) if alert.advice)
+
+
+def test_a_wrong_tap_is_taken_back_and_its_alert_stays(begun: Chatter, seeded: Study, house: AppContext) -> None:
+    begun.taps_on(4)
+    begun.press(do="wrong")
+    assert begun.item == "bleed"
+    assert standing(house, seeded.chinese.checkin) == {}
+    assert [alert.rule for alert in rows(house, Alert) if alert.level == 3] == ["E01"]
+
+
+def test_red_words_instead_of_an_answer_are_read_and_answered_at_once(begun: Chatter, house: AppContext) -> None:
+    assert begun.replies(do="send", text="嘴里一直大口吐血").status_code in (200, 422)
+    assert "120" in "".join(begun.bubbles[1:])
+    assert [row.channel for row in rows(house, Inbound)] == ["chat"]
+    assert max(alert.level for alert in rows(house, Alert)) >= 2
+
+
+def test_red_words_in_a_text_that_is_too_long_are_read_all_the_same(begun: Chatter, house: AppContext) -> None:
+    answer = begun.replies(do="send", text="今天天气很好，" * 200 + "我喘不过气")
+    assert answer.status_code == 422
+    assert "120" in begun.page
+    assert [alert.rule for alert in rows(house, Alert)] == ["TEXT"]
+    assert [(row.what, row.level) for row in rows(house, Inbound)] == [("unclear", Level.EMERGENCY)]
+    assert rows(house, Answer) == []
+
+
+def test_the_end_is_a_question_a_look_or_the_last_page(english: Chatter, seeded: Study, house: AppContext) -> None:
+    way = seeded.english.checkin
+    english.to("weight")
+    assert english.replies(do="send", text="a lot").status_code == 422
+    assert english.replies(do="send", text="").status_code == 303
+    assert english.item == "free_text"
+    assert english.replies(do="back").status_code == 303
+    english.says("62 kg", "I slept well")
+    assert english.item == ""
+    assert "Shall we send it?" in english.bubbles[-1]
+    look = re.search(rf'href="(/f/{way.ref}/\d+)"', english.page)
+    assert look is not None
+    assert english.open(look[1]).status_code == 200
+    assert english.heading == "Check, then send"
+    english.open(f"/f/{way.ref}/chat")
+    assert english.replies(value="1").status_code == 303
+    assert english.heading == "Received, thank you"
+    [form] = [form for form in rows(house, Assessment) if form.id == way.assessment_id]
+    assert form.submitted_at is not None
+    assert standing(house, way)["free_text"] == "I slept well"
+
+
+def test_a_reply_to_a_form_that_was_sent_says_so(english: Chatter, seeded: Study) -> None:
+    path = f"/f/{seeded.english.checkin.ref}/chat"
+    english.to("")
+    english.replies(value="1")
+    assert english.post(path, item="bleed", value="3").status_code == 409
+    assert english.post(path, item="", value="1").status_code == 409
+
+
+def test_it_goes_on_in_the_form_and_comes_back(begun: Chatter, seeded: Study, app: Flask, house: AppContext) -> None:
+    way = seeded.chinese.checkin
+    begun.taps_on(0)
+    begun.open(f"/f/{way.ref}")
+    assert begun.shown == "breath"
+    begun.tap(0)
+    begun.open(f"/f/{way.ref}/chat")
+    assert begun.item == "chest"
+    assert begun.bubbles[-2] == "您： 正常"
+    other = Phone(app)
+    other.start(way)
+    assert other.shown == "chest"
+    assert [row.channel for row in rows(house, Answer)] == ["chat", "web"]
+
+
+def test_after_a_day_the_start_page_comes_first(begun: Chatter, seeded: Study, clock: Clock) -> None:
+    begun.taps_on(0)
+    clock.move(hours=25)
+    begun.open(f"/f/{seeded.chinese.checkin.ref}/chat")
+    assert 'name="by"' in begun.page
+    begun.press(by="self")
+    assert begun.item == "bleed"
+
+
+# --- the page itself -------------------------------------------------------------------------------------------------
+
+
+def test_the_script_gets_the_thread_at_once_without_styles(begun: Chatter, seeded: Study) -> None:
+    answer = begun.post(f"/f/{seeded.chinese.checkin.ref}/chat", FETCH, item="bleed", value="0")
+    assert answer.status_code == 200
+    assert begun.item == "breath"
+    assert "<style" not in begun.page
+    assert "<script" not in begun.page
+
+
+def test_the_first_question_fits_one_round_trip(begun: Chatter, seeded: Study) -> None:
+    answer = begun.client.get(f"/f/{seeded.chinese.checkin.ref}/chat", headers={"Accept-Encoding": "gzip"})
+    head = sum(len(name) + len(value) + 4 for name, value in answer.headers)
+    assert len(answer.data) + head <= FIRST_PAGE_BYTES
+    whole = gzip.decompress(answer.data).decode()
+    assert not re.search(r'(?:src|href)="(?!#|tel:|data:|/f/)', whole)
+
+
+def test_a_thread_is_read_as_a_log(begun: Chatter) -> None:
+    assert 'role="log" aria-live="polite"' in begun.page
+    assert begun.page.count('id="now"') == 1
+    assert 'for="t"' in begun.page

@@ -1,0 +1,299 @@
+"""A phone interview or a paper form, typed in by staff, is a form like any other; paper is read a second time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pro.core.rule_language.level import Level
+from pro.errors import AlreadySubmitted, BadData, NotAllowed, NotFound
+from pro.features.alerts import alert_list, alert_page
+from pro.features.assessments import paper_forms
+from pro.features.participants.pages import participant_page
+from pro.features.schedule import enrolment
+from pro.models import Answer, Expected, Participant, Score
+from tests.support import form_browser
+from tests.support.data_entry_staff import QLQ, QUIET, answers, change, enter, everything, row
+
+# --- entering --------------------------------------------------------------------------------------------------------
+
+
+def test_an_interview_is_a_form_with_all_that_belongs_to_it(any_ward, clock):
+    clock.move(days=1)
+    form = enter(any_ward, given=QUIET | {"bleed": 1, "bleed_now": 0, "chest": None}, answered_by="helped")
+    kept = row(any_ward, form)
+    assert form == any_ward.checkin.assessment_id  # the open one, not a second one
+    assert (kept.mode, kept.answered_by, kept.identified_by) == ("phone", "helped", "staff")
+    assert (kept.entered_by, kept.answered_at) == (any_ward.nurse.id, clock.now - timedelta(hours=1))
+    assert kept.opened_at == kept.first_answer_at == kept.submitted_at == clock.now
+    assert kept.judge_next_at is None
+    rows = answers(any_ward, form)
+    assert {(found.channel, found.answered_by, found.at) for found in rows.values()} == {("phone", "helped", clock.now)}
+    assert (rows["bleed"].value, rows["chest"].state) == (1, "skipped")
+    # What nobody typed has no row, and the rules do not take it for a zero.
+    assert "odor" not in rows
+    assert "E04" in kept.unresolved
+    (event,) = any_ward.events("assessment.entered")
+    assert event.new["mode"] == "phone"
+
+
+def test_it_is_judged_at_once_and_mailed(any_ward, clock):
+    clock.move(days=1)
+    enter(any_ward, given=QUIET | {"bleed": 4, "bleed_now": 1})
+    assert any_ward.alerts()["E01"].level == Level.EMERGENCY
+    assert {mail.to for mail in any_ward.mails()} == {any_ward.nurse.email, any_ward.investigator.email}
+
+
+def test_the_same_answers_come_to_the_same_verdict_as_from_a_phone(ward, clock):
+    clock.move(days=1)
+    given: dict[str, Any] = QUIET | {
+        "bleed": 2,
+        "bleed_now": 0,
+        "odor": 2,
+        "headache": 2,
+        "headache_int": 1,
+        "other7": ("pain",),
+        "pain": 3,
+    }
+    typed = row(ward, enter(ward, given=given))
+    by_phone = {rule: alert.level for rule, alert in ward.alerts().items() if alert.assessment_id == typed.id}
+    # A second one alike, so that neither has an earlier form to compare with.
+    other = ward.another("npc_reirradiation", "NPC-002")
+    clock.move(hours=1)
+    phone = other.start()
+    for item, value in given.items():
+        phone.save(**{item: value})
+    phone.submit()
+    sent = row(ward, other.checkin.assessment_id)
+    assert {rule: a.level for rule, a in ward.alerts().items() if a.assessment_id == sent.id} == by_phone
+    assert typed.unresolved == sent.unresolved
+    assert {n: (a.state, a.value, a.source) for n, a in answers(ward, typed.id).items()} == {
+        n: (a.state, a.value, a.source) for n, a in answers(ward, sent.id).items()
+    }
+
+
+def test_what_a_list_settles_gets_rows_of_its_own(ward, clock):
+    clock.move(days=1)
+    form = enter(ward, given={"other7": ("hearing",), "hearing": 2})
+    rows = answers(ward, form)
+    assert (rows["hearing"].value, rows["hearing"].source) == (2, "asked")
+    assert (rows["pain"].value, rows["pain"].source) == (0, "other7")
+
+
+def test_without_an_open_form_a_new_one_is_made(ward, clock):
+    clock.move(days=1)
+    first = enter(ward)
+    clock.move(hours=2)
+    second = enter(ward)
+    assert first != second
+    assert row(ward, second).issued_by == ward.nurse.id
+    assert row(ward, second).context["baseline"]["bleed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "fields"),
+    [
+        ({"hours": -1}, {"answered_at": "answered_in_future"}),
+        ({"hours": 24 * 61}, {"answered_at": "answered_too_long_ago"}),
+        ({"hours": 24 * 12}, {"answered_at": "answered_before_consent"}),
+        ({"mode": "web"}, {"mode": "unknown"}),
+        ({"answered_by": "staff"}, {"answered_by": "unknown"}),
+        ({"language": "fr"}, {"language": "unknown"}),
+        ({"given": {}}, {"given": "nothing_answered"}),
+        ({"given": {"bleed": None}}, {"given": "nothing_answered"}),
+        ({"given": {"bleed": 7, "breath": 1}}, {"bleed": "not_accepted"}),
+        ({"given": {"weight": "heavy", "breath": 1}}, {"weight": "not_accepted"}),
+        ({"given": {"shoe_size": 44, "breath": 1}}, {"shoe_size": "no_such_question"}),
+        ({"given": {"bleed": 0, "bleed_now": 1}}, {"bleed_now": "not_asked"}),
+        ({"given": {"bleed_now": 1, "breath": 1}}, {"bleed_now": "not_asked"}),
+        ({"given": {"other7": (), "pain": 3, "pain_int": 1}}, {"pain": "not_asked", "pain_int": "not_asked"}),
+        ({"given": {"selfharm": 1, "breath": 1}}, {"selfharm": "not_asked"}),
+        ({"hours": -1, "mode": "", "given": {"bleed": 9}}, {"answered_at": 0, "mode": 0, "bleed": 0}),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name_and_leaves_nothing(ward, clock, more, fields):
+    clock.move(days=10)
+    before = everything(ward)
+    with pytest.raises(BadData) as refused:
+        enter(ward, **more)
+    found: Any = refused.value.details["fields"]
+    assert found == fields or (set(found) == set(fields) and not any(fields.values()))
+    assert everything(ward) == before
+
+
+def test_the_day_of_consent_itself_will_do(ward, clock):
+    # Enrolled at 09:00 in Shanghai; 00:30 of the same day is allowed, half an hour earlier is the day before.
+    clock.now = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
+    with pytest.raises(BadData):
+        enter(ward, answered_at=datetime(2026, 3, 1, 15, 30, tzinfo=UTC))
+    assert enter(ward, answered_at=datetime(2026, 3, 1, 16, 30, tzinfo=UTC))
+
+
+def test_what_the_participant_began_meanwhile_is_not_typed_over_unseen(any_ward, clock):
+    clock.move(days=1)
+    with form_browser.working(any_ward.house, any_ward.nurse.actor) as work:
+        person = work.session.get_one(Participant, any_ward.participant_id)
+        seen = paper_forms.sheet(work, person, "npc_checkin", "en").state
+    any_ward.start().save(bleed=2, bleed_now=0)
+    before = everything(any_ward)
+    for known in (None, seen):
+        with pytest.raises(NotAllowed) as refused:
+            enter(any_ward, seen=known)
+        assert refused.value.why == "begun"
+    assert everything(any_ward) == before
+    with form_browser.working(any_ward.house, any_ward.nurse.actor) as work:
+        person = work.session.get_one(Participant, any_ward.participant_id)
+        shown = paper_forms.sheet(work, person, "npc_checkin", "en")
+        said = {question.id: question.said for question in shown.questions if question.said}
+    assert (shown.there, set(said)) == (2, {"bleed", "bleed_now"})
+    # Seen, and gone on with: what is typed counts, what is not stays, and every row stays.
+    form = enter(any_ward, given={"bleed": 1, "breath": 0}, seen=shown.state)
+    rows = answers(any_ward, form)
+    assert {name: (found.value, found.channel) for name, found in rows.items()} == {
+        "bleed": (1, "phone"),
+        "bleed_now": (0, "web"),
+        "breath": (0, "phone"),
+    }
+    assert len(any_ward.rows(Answer)) == 4
+
+
+def test_old_answers_of_a_begun_form_are_not_mixed_with_those_of_today(ward, clock):
+    ward.start().save(bleed=3, bleed_now=0)
+    clock.move(days=3)
+    form = enter(ward, given={"bleed": 0, "breath": 0})
+    rows = answers(ward, form)
+    assert (rows["bleed"].value, rows["bleed_now"].state) == (0, "withdrawn")
+    assert row(ward, form).answered_by == "self"
+
+
+def test_the_second_press_of_one_button_enters_nothing_twice(any_ward, clock):
+    clock.move(days=1)
+    outcomes: list[int | str] = []
+
+    def press():
+        try:
+            outcomes.append(enter(any_ward, seen="0.0"))
+        except NotAllowed as refused:
+            outcomes.append(refused.why)
+
+    form_browser.at_once(press, press, press)
+    assert sorted(map(str, outcomes)) == sorted([str(any_ward.checkin.assessment_id), "begun", "begun"])
+    assert len(any_ward.events("assessment.submitted")) == 1
+
+
+def test_the_participants_open_page_learns_that_the_form_is_closed(ward, clock):
+    phone = ward.start()
+    clock.move(hours=2)
+    enter(ward)
+    with pytest.raises(AlreadySubmitted):
+        phone.save(bleed=4)
+
+
+def test_nobody_enters_for_the_dead_or_an_instrument_that_is_not_asked(ward, clock):
+    clock.move(days=1)
+    with pytest.raises(NotFound):
+        enter(ward, instrument="shoe_sizes")
+    change(ward, died_at=clock.now)
+    with pytest.raises(NotAllowed) as refused:
+        enter(ward)
+    assert refused.value.why == "died"
+
+
+def test_after_the_withdrawal_only_its_own_form_may_be_entered(ward, clock):
+    clock.move(days=1)
+    with form_browser.working(ward.house, ward.coordinator.actor) as work:
+        enrolment.withdraw(work, work.session.get_one(Participant, ward.participant_id), "moved away")
+    lines = {line.kind: line for line in ward.rows(Expected) if line.instrument == "qlq_c30"}
+    assert set(lines) == {"withdrawal"}
+    with pytest.raises(NotFound):
+        enter(ward, expected_id=lines["withdrawal"].id)
+    form = enter(ward, instrument="qlq_c30", given=QLQ)
+    assert row(ward, form).visit == "withdrawal"
+    assert {line.kind: line.assessment_id for line in ward.rows(Expected) if line.served_at} == {"withdrawal": form}
+    with pytest.raises(NotAllowed):
+        enter(ward, instrument="qlq_c30", given=QLQ)
+    with form_browser.working(ward.house, ward.nurse.actor) as work:
+        assert participant_page.participant_page(work, ward.participant_id, "en").can_enter == ("npc_checkin",)
+
+
+# --- when it was really answered -------------------------------------------------------------------------------------
+
+
+def test_old_paper_is_judged_and_the_alert_says_when_it_was_answered(ward, clock):
+    clock.move(days=10)
+    form = enter(ward, mode="paper", hours=96, given=QUIET | {"bleed": 4})
+    alert = ward.alerts()["E01"]
+    with form_browser.working(ward.house, ward.nurse.actor) as work:
+        page = alert_page.alert_page(work, alert.id, "en")
+        (case,) = alert_list.open_cases(work, "en")
+    assert page.case.answered_at == case.answered_at == clock.now - timedelta(hours=96)
+    assert (page.mode, page.entered_by, page.submitted_at) == ("paper", ward.nurse.name, clock.now)
+    assert row(ward, form).answered_at == case.answered_at
+
+
+def test_late_paper_is_compared_with_what_came_before_it_not_after(ward, clock):
+    ward.start().finish(odor=1)
+    clock.move(days=10)
+    ward.start(ward.send()).finish(odor=3)
+    clock.move(days=1)
+    form = row(ward, enter(ward, mode="paper", hours=5 * 24, given=QUIET | {"odor": 2}))
+    assert form.context["baseline"]["odor"] == form.context["previous"]["odor"] == 1
+    # And what is answered today is compared with the newest by its own day, not by when it was typed.
+    phone = ward.start(ward.send())
+    phone.save(bleed=0)
+    assert row(ward, phone.way.assessment_id).context["previous"]["odor"] == 3
+
+
+def test_an_old_check_in_typed_today_does_not_silence_a_qlq_rule(ward, clock):
+    clock.move(days=10)
+    enter(ward, mode="paper", hours=5 * 24, given=QUIET | {"breath": 1})
+    enter(ward, instrument="qlq_c30", given=QLQ | {"Q8": 4})
+    assert "Q01" in ward.alerts()
+
+
+def test_a_check_in_of_the_same_hours_silences_it(ward, clock):
+    clock.move(days=10)
+    enter(ward, mode="paper", hours=5 * 24, given=QUIET | {"breath": 1})
+    enter(ward, mode="paper", hours=4 * 24, instrument="qlq_c30", given=QLQ | {"Q8": 4})
+    assert "Q01" not in ward.alerts()
+
+
+# --- who answered ----------------------------------------------------------------------------------------------------
+
+
+def test_a_proxys_qlq_is_kept_and_judged_by_its_items_but_not_scored(ward, clock):
+    clock.move(days=1)
+    form = enter(ward, instrument="qlq_c30", answered_by="proxy", given=QLQ | {"Q8": 4})
+    assert ward.rows(Score) == []
+    assert "Q01" in ward.alerts()
+    assert {found.answered_by for found in answers(ward, form).values()} == {"proxy"}
+    assert len(ward.events("assessment.not_scored")) == 1
+    with form_browser.working(ward.house, ward.nurse.actor) as work:
+        shown = {
+            item.assessment_id: item
+            for item in participant_page.participant_page(work, ward.participant_id, "en").forms
+        }
+    assert (shown[form].not_scored, shown[form].scores) == (True, [])
+
+
+def test_a_plan_may_want_proxies_scored(ward, clock):
+    ward = ward.with_plan(lambda plan: replace(plan, score_proxy=True))
+    clock.move(days=1)
+    enter(ward, instrument="qlq_c30", answered_by="proxy", given=QLQ)
+    assert len(ward.rows(Score)) == 16
+
+
+def test_somebody_who_answers_on_the_web_in_their_place_is_kept_as_such(any_ward, clock):
+    phone = any_ward.start(any_ward.qlq, answered_by="proxy")
+    phone.save(Q1=1)
+    again = any_ward.start(any_ward.qlq, answered_by="self")
+    again.save(Q2=1)
+    again.finish(Q1=1, Q2=1)
+    form = row(any_ward, any_ward.qlq.assessment_id)
+    assert form.answered_by == "proxy"
+    by = {name: found.answered_by for name, found in answers(any_ward, form.id).items()}
+    assert (by["Q1"], by["Q2"]) == ("proxy", "self")
+    assert any_ward.rows(Score) == []

@@ -1,0 +1,331 @@
+"""Advice, review, last page, what ``form.js`` is answered, and what holds for every page of a participant."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from pro.app_context import AppContext
+from pro.db import transaction
+from pro.features.participants import clinical_facts
+from pro.features.schedule import enrolment
+from pro.models import Alert, Answer, Participant
+from pro.web.devices import device_class
+from tests.support.factories import Clock, Study
+from tests.support.participant_browser import Phone, everything, standing, to_the_list
+
+FETCH = {"X-Fetch": "1"}
+FIRST_PAGE_BYTES = 14_000
+
+
+@pytest.fixture
+def phone(app: Flask) -> Phone:
+    """A phone."""
+    return Phone(app)
+
+
+@pytest.fixture
+def begun(phone: Phone, seeded: Study) -> Phone:
+    """A phone on the first question of the Chinese check-in."""
+    phone.start(seeded.chinese.checkin)
+    return phone
+
+
+# --- advice, review, the last page -------------------------------------------------------------------------------
+
+
+def test_advice_is_shown_at_any_place_until_it_was_passed(
+    begun: Phone, seeded: Study, app: Flask, house: AppContext
+) -> None:
+    ref = seeded.chinese.checkin.ref
+    begun.tap(4)
+    assert begun.heading == "请立即拨打120，或去最近的急诊。"
+    assert 'href="tel:120"' in begun.page
+    assert "捏住两侧鼻翼" in begun.page
+    for path in (f"/f/{ref}", f"/f/{ref}/1", f"/f/{ref}/2", f"/f/{ref}/16", f"/f/{ref}/2?lang=en"):
+        begun.open(path)
+        assert 'class="sos' in begun.page, path
+    other = Phone(app)
+    other.start(seeded.chinese.checkin)
+    assert 'class="sos' in other.page
+    begun.press(do="understood")
+    assert begun.shown == "bleed_now"
+    with transaction(house.engine) as session:
+        alerts = session.query(Alert).filter(Alert.advice != "").all()
+        assert alerts
+        assert all(alert.advised_at is not None for alert in alerts)
+
+
+def test_a_wrong_tap_can_be_taken_back_from_the_advice(begun: Phone, seeded: Study, house: AppContext) -> None:
+    begun.tap(0)
+    begun.tap(3)
+    assert 'class="sos' in begun.page
+    begun.press(do="wrong")
+    assert begun.shown == "breath"
+    begun.tap(0)
+    assert standing(house, seeded.chinese.checkin)["breath"] == 0
+
+
+def test_a_wrong_tap_in_the_review_leads_back_to_the_review(begun: Phone, seeded: Study) -> None:
+    to_the_list(begun)
+    begun.press(do="none")
+    begun.press(weight="", free_text="", do="next")
+    review = begun.at
+    begun.open(f"/f/{seeded.chinese.checkin.ref}/3?from=review")
+    begun.tap(3)
+    assert 'class="sos' in begun.page
+    begun.press(do="wrong")
+    begun.tap(0)
+    assert begun.at == review
+
+
+def test_an_answer_given_behind_the_advice_is_kept(begun: Phone, seeded: Study, house: AppContext) -> None:
+    begun.tap(4)
+    begun.post(f"/f/{seeded.chinese.checkin.ref}/2", page="bleed_now", value="0")
+    assert standing(house, seeded.chinese.checkin) == {"bleed": 4, "bleed_now": 0}
+
+
+def test_the_crisis_screen_has_its_own_line(phone: Phone, seeded: Study, house: AppContext) -> None:
+    with transaction(house.engine) as session:
+        clinical_facts.set_fact(house.work(session), seeded.chinese.id, "selfharm_enabled", True, reason="plan")
+    phone.start(seeded.chinese.checkin)
+    to_the_list(phone)
+    phone.press(do="none")
+    assert phone.shown == "selfharm"
+    phone.tap(2)
+    assert 'href="tel:12356"' in phone.page
+    assert "捏住" not in phone.page
+
+
+def to_the_review(phone: Phone, **other: int) -> None:
+    """Everything 0 or as given, nothing on the list, no weight and no text."""
+    to_the_list(phone, **other)
+    phone.press(do="none")
+    phone.press(weight="", free_text="", do="next")
+
+
+def test_the_review_shows_every_answer_and_leads_back_to_itself(begun: Phone, seeded: Study, house: AppContext) -> None:
+    begun.tap(0)
+    begun.press(do="skip")
+    to_the_review(begun)
+    review = begun.at
+    assert "您跳过了，没有回答" in begun.page
+    assert "有1题没有回答。" in begun.page
+    assert "这些都没有" in begun.page
+    assert "补答" in begun.page
+    ref = seeded.chinese.checkin.ref
+    begun.open(f"/f/{ref}/2?from=review")
+    begun.press(do="back")
+    assert begun.at == review
+    begun.open(f"/f/{ref}/2?from=review")
+    begun.tap(1)
+    assert begun.at == review
+    begun.open(f"/f/{ref}/1?from=review")
+    begun.tap(1)
+    assert begun.shown == "bleed_now", "a change that asks more asks it before the review"
+    begun.tap(0)
+    assert begun.at == f"/f/{ref}/{int(review.rpartition('/')[2]) + 1}"
+    assert "有1题没有回答" not in begun.page
+
+
+@pytest.mark.parametrize(
+    ("other", "heading", "sentence"),
+    [
+        ({}, "已收到，谢谢您", "研究团队工作日会看您的回答。"),
+        ({"odor": 2}, "已收到，谢谢您", "研究团队下个工作日会看您的回答。"),
+        ({"odor": 3}, "已收到，我们会联系您", "24小时之内"),
+        ({"breath": 3}, "请立即拨打120，或去最近的急诊。", "值班人员会收到提醒"),
+    ],
+)
+def test_the_last_page_fits_the_level(
+    begun: Phone, seeded: Study, other: dict[str, int], heading: str, sentence: str
+) -> None:
+    while begun.shown != "other7":
+        begun.tap(other.get(begun.shown, 0))
+        if 'class="sos' in begun.page:
+            begun.press(do="understood")
+    begun.press(do="none")
+    begun.press(weight="", free_text="", do="next")
+    begun.press(do="send")
+    assert begun.at == f"/f/{seeded.chinese.checkin.ref}"
+    assert begun.heading == heading
+    assert sentence in begun.page
+    assert "3月2日周一09:00收到。" in begun.page
+    assert 'href="tel:120"' in begun.page
+
+
+def test_what_comes_after_sending_changes_nothing_and_says_received(
+    begun: Phone, seeded: Study, house: AppContext
+) -> None:
+    way = seeded.chinese.checkin
+    to_the_review(begun)
+    review = begun.at
+    begun.press(do="send")
+    before = everything(house)
+    late: list[dict[str, Any]] = [{"page": "bleed", "value": "4"}, {"page": "bleed", "do": "skip"}]
+    for data in late:
+        answer = begun.post(review, **data)
+        assert answer.status_code == 409
+        assert "没有加进去" in answer.text
+        assert 'href="tel:120"' in answer.text
+    answer = begun.post(review, do="send")
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"/f/{way.ref}")
+    begun.open(f"/f/{way.ref}/1")
+    assert begun.heading == "已收到，谢谢您"
+    begun.open(way.path)
+    assert begun.heading == "这份我们已经收到了"
+    assert begun.post(way.path, by="self").status_code == 200
+    assert everything(house) == before
+
+
+# --- with script -------------------------------------------------------------------------------------------------
+
+
+def test_the_script_is_answered_with_the_next_screen_at_once(begun: Phone, seeded: Study, house: AppContext) -> None:
+    ref = seeded.chinese.checkin.ref
+    answer = begun.press(FETCH, value="0")
+    assert (answer.status_code, answer.headers["X-Location"]) == (200, f"/f/{ref}/2")
+    assert begun.shown == "breath"
+    assert f'action="/f/{ref}/2"' in begun.page
+    assert f'href="/f/{ref}/2?lang=en"' in begun.page
+    assert "<style" not in begun.page
+    assert "<script" not in begun.page
+    assert standing(house, seeded.chinese.checkin) == {"bleed": 0}
+    assert begun.press(FETCH, value="9").status_code == 400
+    assert begun.press(FETCH, do="back").headers["X-Location"] == f"/f/{ref}/1"
+    answer = begun.press(FETCH, value="4")
+    assert answer.headers["X-Location"] == f"/f/{ref}/2"
+    assert 'class="sos' in begun.page
+    assert begun.press(FETCH, do="understood").headers["X-Location"] == f"/f/{ref}/2"
+    assert begun.shown == "bleed_now"
+
+
+def test_the_script_reaches_the_last_page_too(begun: Phone, seeded: Study) -> None:
+    to_the_review(begun)
+    answer = begun.press(FETCH, do="send")
+    assert answer.headers["X-Location"] == f"/f/{seeded.chinese.checkin.ref}"
+    assert begun.heading == "已收到，谢谢您"
+
+
+# --- every page --------------------------------------------------------------------------------------------------
+
+
+def test_the_first_question_is_one_small_request(phone: Phone, seeded: Study) -> None:
+    for person in (seeded.chinese, seeded.english):
+        phone.start(person.checkin)
+        answer = phone.client.get(phone.at)
+        assert len(answer.data) <= FIRST_PAGE_BYTES
+        assert not re.search(rb'<link rel="stylesheet|<script src|<img|url\(|@import', answer.data)
+
+
+def test_no_page_asks_another_machine_or_breaks_its_own_policy(begun: Phone, seeded: Study) -> None:
+    for path in ("/", seeded.chinese.checkin.path, begun.at, "/a/nothing", "/nothing"):
+        answer = begun.client.get(path)
+        assert not re.search(r'https?://|src="//', answer.text), path
+        assert ' style="' not in answer.text
+        assert not re.search(r"\son\w+=", answer.text)
+        assert '<meta name="robots" content="noindex">' in answer.text
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert "unsafe" not in answer.headers["Content-Security-Policy"]
+        assert "no-store" in answer.headers["Cache-Control"]
+
+
+def test_who_reads_and_the_emergency_number_are_on_every_page(begun: Phone, seeded: Study) -> None:
+    ref = seeded.chinese.checkin.ref
+    for path in ("/?lang=zh_Hans", seeded.chinese.checkin.path, f"/f/{ref}/1", f"/f/{ref}/18"):
+        begun.open(path)
+        assert "谁会看：研究护士和医生，工作日8:00–17:30。夜里和周末不是一直有人看。" in begun.page
+        assert "急事请打120" in begun.page
+
+
+def test_a_withdrawn_participant_is_asked_nothing_more(begun: Phone, seeded: Study, house: AppContext) -> None:
+    with transaction(house.engine) as session:
+        person = session.get_one(Participant, seeded.chinese.id)
+        enrolment.withdraw(house.work(session), person, "asked to leave")
+    for path in (seeded.chinese.checkin.path, begun.at):
+        assert begun.open(path).status_code == 410
+        assert "您不用再填了" in begun.page
+    before = everything(house)
+    assert begun.post(begun.at, page="bleed", value="0").status_code == 410
+    assert everything(house) == before
+
+
+@pytest.mark.parametrize(
+    ("agent", "kind"),
+    [
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Mobile/15E148 MicroMessenger/8.0", "phone"),
+        ("Mozilla/5.0 (Linux; Android 8.0; Mi 5) Chrome/60.0 Mobile Safari/537.36", "phone"),
+        ("Mozilla/5.0 (Linux; Android 13; Pad) Chrome/120 Safari/537.36", "tablet"),
+        ("Mozilla/5.0 (iPad; CPU OS 12_0 like Mac OS X) Mobile/15E148", "tablet"),
+        ("Mozilla/5.0 (Windows NT 10.0) Chrome/120", "computer"),
+        ("", "computer"),
+    ],
+)
+def test_device_class(agent: str, kind: str) -> None:
+    assert device_class(agent) == kind
+
+
+# --- gone on with after a long time ------------------------------------------------------------------------------
+
+
+def test_what_was_asked_about_another_day_is_asked_again(
+    begun: Phone, seeded: Study, house: AppContext, clock: Clock
+) -> None:
+    way = seeded.chinese.checkin
+    begun.press(value="0")
+    begun.press(value="2")
+    clock.move(hours=25)
+    begun.open(f"/f/{way.ref}/3")
+    assert begun.heading == "您好，又见面了。"
+    assert "再答一遍" in begun.page
+    begun.open(way.path)
+    begun.press(by="self")
+    assert begun.shown == "bleed"
+    with transaction(house.engine) as session:
+        rows = session.scalars(select(Answer).order_by(Answer.id)).all()
+        assert [(row.item, row.state) for row in rows] == [
+            ("bleed", "given"),
+            ("breath", "given"),
+            ("bleed", "withdrawn"),
+            ("breath", "withdrawn"),
+        ]
+
+
+def test_an_answer_tapped_on_an_old_page_is_kept_and_the_rest_asked_again(
+    begun: Phone, seeded: Study, house: AppContext, clock: Clock
+) -> None:
+    way = seeded.chinese.checkin
+    begun.press(value="0")
+    clock.move(hours=25)
+    begun.press(value="3")
+    begun.press(do="understood")
+    assert begun.heading == "您好，又见面了。"
+    begun.open(way.path)
+    begun.press(by="self")
+    assert begun.shown == "bleed"
+    begun.press(value="0")
+    assert begun.shown == "breath"
+    assert "上次选的" in begun.page
+
+
+def test_the_last_page_leads_on_to_the_form_that_still_waits(begun: Phone, seeded: Study) -> None:
+    checkin, qlq = seeded.chinese.checkin.ref, seeded.chinese.qlq.ref
+    to_the_list(begun)
+    begun.press(do="skip")
+    begun.open(f"/f/{checkin}/99")
+    while 'value="send"' not in begun.page:
+        begun.press(do="skip")
+    begun.press(do="send")
+    assert "还有一份表" in begun.page
+    assert begun.post(f"/f/{checkin}/next").headers["Location"] == f"/f/{qlq}"
+    begun.open(f"/f/{qlq}")
+    assert "开始" in begun.page
+
+
+def test_before_a_form_is_sent_nothing_leads_on(begun: Phone, seeded: Study) -> None:
+    ref = seeded.chinese.checkin.ref
+    assert begun.post(f"/f/{ref}/next").headers["Location"] == f"/f/{ref}"

@@ -1,0 +1,201 @@
+"""The trail: nothing is changed unseen, nothing waits for its seal unseen."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
+
+from pro.app_context import AppContext
+from pro.features.audit import audit_chain
+from pro.models import Event, Participant, Seal
+from tests.support import form_browser
+
+
+def write(house: AppContext, number: int = 5) -> None:
+    """So many events about a participant, with values of every kind."""
+    with form_browser.working(house) as work:
+        person = work.session.scalar(select(Participant)) or Participant(
+            plan="npc_reirradiation", study_number="N-1", language="en", time_zone="Asia/Shanghai", enrolled_at=work.now
+        )
+        work.session.add(person)
+        for each in range(number):
+            old = {"b": [1, None, True], "a": {"鼻": "血\n“…”"}, "z": 0.1}
+            work.record("test.event", person, old=old, new=[each, "x", 2.5e-7], reason="why not")
+
+
+def seal(house: AppContext) -> int:
+    with form_browser.working(house) as work:
+        return audit_chain.seal_events(work)
+
+
+def check(house: AppContext) -> audit_chain.Verified:
+    with form_browser.working(house) as work:
+        return audit_chain.verify(work)
+
+
+def tamper(house: AppContext, sql: str) -> None:
+    """Change rows as somebody with the database's own password could: the triggers come first."""
+    with house.engine.begin() as connection:
+        for table in ("event", "seal"):
+            if house.engine.dialect.name == "postgresql":
+                connection.execute(text(f"DROP TRIGGER IF EXISTS {table}_stays ON {table}"))
+            else:
+                connection.execute(text(f"DROP TRIGGER IF EXISTS {table}_stays_update"))
+                connection.execute(text(f"DROP TRIGGER IF EXISTS {table}_stays_delete"))
+                connection.execute(text("PRAGMA defer_foreign_keys=ON"))
+        connection.execute(text(sql))
+
+
+def test_an_empty_trail_is_unbroken(any_house):
+    assert check(any_house) == audit_chain.Verified(0, 0, audit_chain.FIRST, ())
+
+
+def test_what_was_sealed_is_verified(any_house, clock):
+    write(any_house)
+    assert check(any_house).unsealed == 5
+    assert seal(any_house) == 5
+    assert seal(any_house) == 0
+    write(any_house, 2)
+    seal(any_house)
+    found = check(any_house)
+    assert (found.sealed, found.unsealed, found.problems) == (7, 0, [])
+    with form_browser.working(any_house) as work:
+        assert work.session.scalar(select(Seal.digest).order_by(Seal.position.desc())) == found.head
+
+
+def test_the_digest_is_sha_256_over_the_one_before_and_the_canonical_event(any_house):
+    write(any_house, 1)
+    seal(any_house)
+    with form_browser.working(any_house) as work:
+        event = work.session.scalars(select(Event)).one()
+        body = {
+            "id": 1,
+            "at": "2026-03-02T01:00:00+00:00",
+            "actor": "system",
+            "actor_id": None,
+            "role": "system",
+            "action": "test.event",
+            "subject": "participant",
+            "subject_id": event.subject_id,
+            "participant_id": None,
+            "old": {"b": [1, None, True], "a": {"鼻": "血\n“…”"}, "z": 0.1},
+            "new": [0, "x", 2.5e-7],
+            "reason": "why not",
+        }
+        canonical = json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        expected = hashlib.sha256(f"{'0' * 64}\n{canonical}".encode()).hexdigest()
+        assert work.session.scalars(select(Seal.digest)).one() == expected
+
+
+def test_more_events_than_a_batch_are_sealed_in_order(house):
+    write(house, audit_chain.BATCH + 3)
+    assert [seal(house) for _ in range(3)] == [audit_chain.BATCH, 3, 0]
+    assert check(house).problems == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "sentence"),
+    [
+        ("UPDATE event SET action = 'other' WHERE id = 3", "Event 3, sealed at place 3, is not what was sealed."),
+        ("UPDATE event SET reason = '' WHERE id = 1", "Event 1, sealed at place 1, is not what was sealed."),
+        ("UPDATE event SET actor_id = 9 WHERE id = 5", "Event 5, sealed at place 5, is not what was sealed."),
+        ("UPDATE event SET new = NULL WHERE id = 2", "Event 2, sealed at place 2, is not what was sealed."),
+        ("UPDATE event SET at = '2026-03-02 01:00:01' WHERE id = 2", "Event 2, sealed at place 2, is not what was"),
+        ("DELETE FROM seal WHERE position = 1", "Place 1 of the chain is missing; place 2 follows."),
+        ("DELETE FROM seal WHERE position = 3", "Place 3 of the chain is missing; place 4 follows."),
+        ("UPDATE seal SET digest = 'x' WHERE position = 4", "Event 4, sealed at place 4, is not what was sealed."),
+        ("UPDATE seal SET position = position + 10 WHERE position = 5", "Place 5 of the chain is missing; place 15"),
+    ],
+)
+def test_what_was_changed_afterwards_is_found(any_house, sql, sentence):
+    write(any_house)
+    seal(any_house)
+    tamper(any_house, sql)
+    assert any(problem.startswith(sentence) for problem in check(any_house).problems)
+
+
+def test_an_event_that_is_gone_is_found(any_house):
+    write(any_house)
+    seal(any_house)
+    if any_house.engine.dialect.name == "postgresql":
+        tamper(any_house, "ALTER TABLE seal DROP CONSTRAINT fk_seal_event_id")
+        tamper(any_house, "DELETE FROM event WHERE id = 3")
+    else:
+        raw = any_house.engine.raw_connection()
+        raw.execute("PRAGMA foreign_keys=OFF")
+        raw.execute("DROP TRIGGER event_stays_delete")
+        raw.execute("DELETE FROM event WHERE id = 3")
+        raw.close()
+    assert "Event 3, sealed at place 3, is gone." in check(any_house).problems
+
+
+def test_two_events_that_changed_places_are_found(any_house):
+    write(any_house)
+    seal(any_house)
+    for old, new in ((2, -1), (4, -2)):
+        tamper(any_house, f"UPDATE seal SET position = {new} WHERE position = {old}")
+    for old, new in ((-1, 4), (-2, 2)):
+        tamper(any_house, f"UPDATE seal SET position = {new} WHERE position = {old}")
+    problems = check(any_house).problems
+    assert "Event 4, sealed at place 2, is not what was sealed." in problems
+    assert "Event 2, sealed at place 4, is not what was sealed." in problems
+
+
+def test_a_row_slipped_in_between_is_found_when_it_is_sealed_late(any_house, clock):
+    write(any_house)
+    seal(any_house)
+    clock.move(hours=1)
+    with form_browser.working(any_house) as work:
+        work.now = clock.now.replace(minute=0)
+        work.session.add(
+            Event(at=work.now, actor="staff", role="nurse", action="alert.acknowledged", subject="alert", reason="")
+        )
+    clock.move(minutes=30)
+    (problem,) = check(any_house).problems
+    assert problem.startswith("1 events wait for their seal, the oldest since 2026-03-02 02:00 UTC")
+
+
+def test_waiting_for_the_seal_is_no_problem_for_ten_minutes(any_house, clock):
+    write(any_house)
+    clock.move(minutes=10)
+    assert check(any_house).problems == []
+    clock.move(seconds=1)
+    assert len(check(any_house).problems) == 1
+    seal(any_house)
+    assert check(any_house).problems == []
+
+
+def test_many_sealers_and_writers_at_once_make_one_chain(any_house):
+    write(any_house, 50)
+    form_browser.at_once(*[lambda: seal(any_house)] * 3, *[lambda: write(any_house, 20)] * 3)
+    seal(any_house)
+    found = check(any_house)
+    assert (found.sealed, found.unsealed, found.problems) == (110, 0, [])
+    with form_browser.working(any_house) as work:
+        assert work.session.scalar(select(func.count(func.distinct(Seal.event_id)))) == 110
+
+
+@pytest.mark.parametrize("table", ["event", "seal"])
+@pytest.mark.parametrize("sql", ["UPDATE {} SET {}", "DELETE FROM {}"])
+def test_the_database_itself_refuses_to_change_or_delete(any_house, table, sql):
+    write(any_house, 1)
+    seal(any_house)
+    change = {"event": "reason = 'x'", "seal": "digest = 'x'"}[table]
+    with any_house.engine.connect() as connection, pytest.raises(DBAPIError, match="never changed or deleted"):
+        connection.execute(text(sql.format(table, change)))
+
+
+def test_what_is_rolled_back_leaves_no_event(any_house):
+    class Stop(Exception):
+        pass
+
+    with pytest.raises(Stop), form_browser.working(any_house) as work:
+        person = Participant(plan="p", study_number="N", language="en", time_zone="UTC", enrolled_at=work.now)
+        work.session.add(person)
+        work.record("participant.enrolled", person)
+        raise Stop
+    assert check(any_house).unsealed == 0

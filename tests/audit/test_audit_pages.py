@@ -1,0 +1,119 @@
+"""The pages of the audit trail: picking without anything in the address, exporting, verifying."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from pro.app_context import AppContext
+from pro.db import transaction
+from pro.features.audit import audit_chain
+from pro.models import Event, Participant
+from tests.support.factories import Study
+from tests.support.staff_browser import at_desk, bleeds
+
+PATH = "/staff/audit"
+
+
+def seal(house: AppContext) -> None:
+    with transaction(house.engine) as session:
+        audit_chain.seal_events(house.work(session))
+
+
+def test_the_trail_is_picked_by_number_and_the_address_holds_none(app: Flask, house: AppContext, seeded: Study) -> None:
+    bleeds(house, seeded.chinese.checkin)
+    desk = at_desk(app, seeded.staff["monitor"])
+    desk.open(PATH)
+    assert "Signed in" in desk.page
+    answer = desk.post(PATH, do="pick", number="npc-001", kind="alerts", ref="", who="", since="", until="")
+    assert answer.location == f"{PATH}?participant={seeded.chinese.id}&kind=alerts"
+    desk.open(answer.location)
+    assert "An alert was raised" in desk.page
+    assert "NPC-002" not in desk.page
+    desk.open(f"{answer.location}&lang=zh_Hans")
+    assert "产生警报" in desk.page
+
+
+def test_what_was_typed_wrongly_stays_with_a_sentence(app: Flask, seeded: Study) -> None:
+    desk = at_desk(app, seeded.staff["monitor"])
+    answer = desk.post(PATH, do="pick", number="NPC-777", kind="", ref="", who="", since="yesterday", until="")
+    assert answer.status_code == 400
+    assert 'value="NPC-777"' in desk.page
+    assert "Please give the date as year, month and day" in desk.page
+    desk.post(PATH, do="pick", number="NPC-777", kind="", ref="", who="", since="", until="")
+    assert "Nobody is enrolled under this number." in desk.page
+
+
+def test_an_administrator_sees_who_did_what_but_no_answer(app: Flask, house: AppContext, seeded: Study) -> None:
+    bleeds(house, seeded.chinese.checkin)
+    desk = at_desk(app, seeded.staff["administrator"])
+    desk.open(f"{PATH}?kind=answers")
+    assert "Answers were saved" in desk.page
+    assert "What it says is shown to those who may see answers." in desk.page
+    assert 'class="before"' not in desk.page
+    assert "Export" not in desk.page
+    assert desk.post(PATH, do="export").status_code == 403
+
+
+def test_an_export_opens_in_a_spreadsheet_and_is_recorded(app: Flask, house: AppContext, seeded: Study) -> None:
+    bleeds(house, seeded.chinese.checkin)
+    seal(house)
+    desk = at_desk(app, seeded.staff["monitor"])
+    answer = desk.post(f"{PATH}?participant={seeded.chinese.id}", do="export")
+    assert answer.mimetype == "text/csv"
+    assert answer.data.startswith(b"\xef\xbb\xbf")
+    rows = list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"), newline="")))
+    assert {row["Participant"] for row in rows} == {"NPC-001"}
+    assert "Answers were saved" in {row["What happened"] for row in rows}
+    assert all(len(row["Seal"]) == 64 for row in rows)
+    with transaction(house.engine) as session:
+        (event,) = session.scalars(select(Event).where(Event.action == "audit.exported"))
+        assert (event.participant_id, event.new) == (seeded.chinese.id, {"rows": len(rows), "actions": 0})
+
+
+def test_the_chain_is_verified_on_the_page(app: Flask, house: AppContext, seeded: Study) -> None:
+    seal(house)
+    desk = at_desk(app, seeded.staff["monitor"])
+    desk.post(PATH, do="verify")
+    assert "events from the start are unchanged." in desk.page
+    assert "Newest seal: " in desk.page
+    seal(house)
+    desk.post(PATH, do="verify")
+    assert "events since the last verification (place" in desk.page
+    with house.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER event_stays_update")
+        connection.exec_driver_sql("UPDATE event SET role = 'x' WHERE id = 2")
+    desk.post(PATH, do="verify_anew")
+    assert "Event 2, sealed at place 2, is not what was sealed." in desk.page
+
+
+@pytest.mark.parametrize(
+    ("action", "new", "said"),
+    [
+        ("decision.made", {"about": "ulcer", "choice": "pause"}, ("关于：溃疡", "决定：暂停")),
+        ("endoscopy.done", {"done_on": "2026-03-02", "result": "necrosis", "grade": 3}, ("内镜结果：坏死", "分级：3")),
+        ("alert.closed", {"rule": "U01", "disposition": "outpatient"}, ("结局：门诊处理",)),
+        ("adverse_event.recorded", {"term": "epistaxis", "onset": "2026-03-02"}, ("术语：鼻出血", "开始：2026-03-02")),
+        ("grading.signed", {"grade": None, "serious": False, "none": "no_symptom"}, ("严重：否", "没有这个症状")),
+        ("assessment.issued", {"visit": "rt_week.15"}, ("访视：放疗第15次",)),
+        ("circumstance.set", {"ulcer_status": "confirmed"}, ("溃疡：确诊溃疡",)),
+    ],
+)
+def test_what_clinicians_did_is_told_in_the_readers_words(
+    app: Flask, house: AppContext, seeded: Study, action: str, new: dict[str, Any], said: tuple[str, ...]
+) -> None:
+    with transaction(house.engine) as session:
+        work = house.work(session)
+        person = session.get_one(Participant, seeded.chinese.id)
+        work.record(action, person, participant_id=person.id, new=new)
+    desk = at_desk(app, seeded.staff["monitor"])
+    desk.open(f"{PATH}?participant={seeded.chinese.id}&lang=zh_Hans")
+    words = re.sub(r"\s+", "", re.sub(r"<[^>]+>", "", desk.page))
+    for one in said:
+        assert one in words

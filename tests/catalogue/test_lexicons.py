@@ -1,0 +1,94 @@
+"""Lexicon files: what is shipped, a site's own, and that a dubious one is refused with file, place and sentence."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+import yaml
+
+from pro.catalogue import CatalogueError, read
+from pro.catalogue.json_schemas import json_schemas
+from pro.catalogue.lexicon_files import read_lexicon
+from pro.catalogue.yaml_source import load
+from pro.core.rule_language.level import Level
+from pro.core.text.red_flag_screening import screen
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = ROOT / "pro/data/lexicons/npc_freetext.yaml"
+FOLDERS = (ROOT / "pro/data/instruments", ROOT / "translations")
+
+
+def test_the_catalogue_holds_the_shipped_lexicon():
+    lexicons = read(*FOLDERS, [ROOT / "pro/data/plans"]).lexicons
+    assert {name: lexicon.version for name, lexicon in lexicons.items()} == {"npc_freetext": "1.0.0-draft"}
+    with pytest.raises(TypeError):
+        lexicons["other"] = lexicons["npc_freetext"]  # type: ignore[index]
+
+
+def test_a_site_lays_its_own_over_it(tmp_path):
+    own = tmp_path / "site" / "lexicons" / SHIPPED.name
+    own.parent.mkdir(parents=True)
+    shutil.copy(ROOT / "pro/data/plans/npc_reirradiation.yaml", tmp_path / "site")
+    text = SHIPPED.read_text("utf-8").replace("1.0.0-draft", "1.0.1-site").replace("- 大出血\n", "- 大出血/红灾\n", 1)
+    own.write_text(text, "utf-8")
+    lexicon = read(*FOLDERS, [ROOT / "pro/data/plans", tmp_path / "site"]).lexicons["npc_freetext"]
+    assert lexicon.version == "1.0.1-site"
+    assert screen("红灾", lexicon).level is Level.EMERGENCY
+    assert screen("红灾", read_lexicon(SHIPPED)).level is Level.NONE
+
+
+def test_the_lexicon_that_a_plan_names_must_be_there(tmp_path):
+    with pytest.raises(CatalogueError, match="There is no"):
+        read(*FOLDERS, [ROOT / "pro/data/plans"], lexicons=tmp_path)
+    shutil.copytree(ROOT / "pro/data/instruments", tmp_path / "instruments")
+    with pytest.raises(CatalogueError, match="no lexicon called “npc_freetext”"):
+        read(tmp_path / "instruments", ROOT / "translations", [ROOT / "pro/data/plans"])
+
+
+BROKEN = [
+    ("id: npc_freetext", "id: other", "id", "use one name"),
+    ("level: emergency", "level: loud", "classes.bleed_major.level", "'watch', 'urgent' or 'emergency'"),
+    ("window: 5", "window: many", "window", "integer"),
+    ("window: 5", "window: 5\nunknown: 1", "unknown", "Extra inputs"),
+    (
+        "        - 大出血\n",
+        "        - 大出血\n        - 大出血\n",
+        "classes.bleed_major.terms.zh_Hans, number 2",
+        "there twice",
+    ),
+    ('"{flow} 不止', '"{flood} 不止', "classes.bleed_major.terms.zh_Hans, number 4", "no group “flood”"),
+    (
+        "        - gush*\n",
+        "        - gush* _\n",
+        "classes.bleed_major.terms.en, number 12",
+        "begins and ends with a word",
+    ),
+    ("        - gush*\n", "        - _ gush*\n", "classes.bleed_major.terms.en, number 12", "between two parts"),
+    ("        - gush*\n", "        - gush?\n", "classes.bleed_major.terms.en, number 12", "a sign that means nothing"),
+    ("        - gush*\n", "        - gush//gushed\n", "classes.bleed_major.terms.en, number 12", "a choice is empty"),
+    ("hard_to: [hard to,", 'hard_to: ["{cannot}",', "groups.hard_to", "cannot hold a group"),
+    ("alike: {疼: 痛,", "alike: {疼: 痛, 痛: 病,", "alike.疼", "itself replaced"),
+    ("alike: {疼: 痛,", "alike: {疼: 疼痛,", "alike.疼", "at most 1 character"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "where", "sentence"), BROKEN)
+def test_a_dubious_lexicon_is_refused(tmp_path, old, new, where, sentence):
+    text = SHIPPED.read_text("utf-8")
+    assert old in text
+    path = tmp_path / SHIPPED.name
+    path.write_text(text.replace(old, new, 1), "utf-8")
+    with pytest.raises(CatalogueError) as caught:
+        read_lexicon(path)
+    assert (caught.value.file, caught.value.where) == (str(path), where)
+    assert sentence in caught.value.sentence
+
+
+def test_the_shipped_file_obeys_its_schema():
+    name = "pro/data/lexicons/schema.json"
+    assert (ROOT / name).read_text("utf-8") == json_schemas()[name], f"{name} is out of date: run flask schema"
+    jsonschema.validate(load(SHIPPED), yaml.safe_load((ROOT / name).read_text("utf-8")))
+    assert SHIPPED.read_text("utf-8").startswith("# yaml-language-server: $schema=schema.json\n")

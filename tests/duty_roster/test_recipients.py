@@ -1,0 +1,102 @@
+"""Who is told: whoever is on duty at this minute, and somebody in any case."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from pro.core.rule_language.level import Level
+from pro.features.duty_roster import recipients
+from pro.models import Duty, Staff
+from tests.support import factories, form_browser
+
+PLAN = factories.PLAN
+
+
+def told(house, level: Level = Level.EMERGENCY, minutes: int = 0) -> list[str]:
+    with form_browser.working(house) as work:
+        return [person.name for person in recipients.to_tell(work, work.catalogue.plans[PLAN], level, minutes=minutes)]
+
+
+def people(house, *roles: str, **places: str) -> dict[str, factories.Account]:
+    """An account of each role; ``places``: role -> the place that it holds."""
+    with form_browser.working(house) as work:
+        accounts = {role: factories.account(work, role) for role in roles}
+        for role, place in places.items():
+            factories.duty(work, accounts[role], place, days=1)
+        return accounts
+
+
+def test_the_person_on_duty_and_the_investigator(any_house):
+    people(any_house, "nurse", "investigator", "coordinator", nurse="on_call")
+    assert told(any_house) == ["Nurse", "Investigator"]
+    assert told(any_house, Level.URGENT) == ["Nurse", "Investigator"]
+    assert told(any_house, Level.WATCH) == ["Coordinator"]
+
+
+def test_a_duty_begins_and_ends_on_the_minute(house, clock):
+    accounts = people(house, "nurse", "coordinator")
+    with form_browser.working(house) as work:
+        start, end = work.now + timedelta(hours=1), work.now + timedelta(hours=2)
+        work.session.add(
+            Duty(plan=PLAN, staff_id=accounts["coordinator"].id, place="on_call", starts_at=start, ends_at=end)
+        )
+    clock.move(minutes=59, seconds=59)
+    assert told(house) == ["Nurse"]
+    clock.move(seconds=1)
+    assert told(house) == ["Coordinator"]
+    clock.move(hours=1, seconds=-1)
+    assert told(house) == ["Coordinator"]
+    clock.move(seconds=1)
+    assert told(house) == ["Nurse"]
+
+
+def test_everybody_on_duty_is_told_and_each_once(house):
+    accounts = people(house, "nurse", "coordinator", "investigator", nurse="on_call", coordinator="on_call")
+    with form_browser.working(house) as work:
+        factories.duty(work, accounts["nurse"], "on_call", days=9)
+        factories.duty(work, accounts["investigator"], "on_call", days=9)
+    assert told(house) == ["Nurse", "Coordinator", "Investigator"]
+
+
+@pytest.mark.parametrize(
+    ("roles", "expected"),
+    [
+        (("nurse", "investigator", "coordinator"), ["Investigator"]),
+        (("monitor", "nurse", "coordinator", "administrator"), ["Nurse"]),
+        (("coordinator", "administrator"), ["Coordinator"]),
+        (("administrator", "statistician"), ["Administrator"]),
+        (("monitor", "statistician"), []),
+        ((), []),
+    ],
+)
+def test_where_nobody_is_on_duty_somebody_is_told_all_the_same(house, roles, expected):
+    people(house, *roles)
+    assert told(house) == expected
+
+
+def test_a_monitor_is_never_told(house):
+    people(house, "monitor")
+    assert told(house) == []
+
+
+def test_a_closed_account_is_nobody(any_house, clock):
+    accounts = people(any_house, "nurse", "investigator", "coordinator", nurse="on_call")
+    with form_browser.working(any_house) as work:
+        for role in ("nurse", "investigator"):
+            work.session.get_one(Staff, accounts[role].id).disabled_at = clock.now
+    assert told(any_house) == ["Coordinator"]
+
+
+def test_the_duty_of_another_study_is_not_ours(house):
+    accounts = people(house, "nurse", "coordinator")
+    with form_browser.working(house) as work:
+        factories.duty(work, accounts["coordinator"], "on_call", plan="other")
+    assert told(house) == ["Nurse"]
+
+
+def test_the_next_rungs_of_the_ladder(house):
+    people(house, "nurse", "coordinator", "investigator", nurse="on_call", coordinator="backup")
+    assert told(house, minutes=15) == ["Nurse", "Investigator"]
+    assert told(house, minutes=30) == ["Coordinator"]

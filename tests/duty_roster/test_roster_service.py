@@ -1,0 +1,378 @@
+"""The roster as staff edit it: who may be put where, what is refused, and when nobody is on call."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pro.core.rule_language.level import Level
+from pro.errors import BadData, NotAllowed, NotFound
+from pro.features.duty_roster import recipients, roster_calendar, roster_service
+from pro.models import Absence, Duty, Staff
+from tests.support import factories, form_browser
+from tests.support.factories import PLAN
+
+# The ward's clock stands at Monday, 2 March 2026, 09:00; its nurse is on call for 60 days.
+
+
+def local(text: str) -> datetime:
+    """ "5T08:00" is the 5th of March."""
+    day, _t, hour = text.partition("T")
+    return datetime.fromisoformat(f"2026-03-{int(day):02}T{hour}")
+
+
+def put(ward, who, starts, ends, place="backup", plan=PLAN) -> int:
+    with form_browser.working(ward.house, ward.coordinator.actor) as work:
+        duty = roster_service.put(work, plan, who and who.id, place, starts and local(starts), ends and local(ends))
+        work.session.flush()
+        return duty.id
+
+
+def away(ward, who, starts, ends):
+    with form_browser.working(ward.house, ward.coordinator.actor) as work:
+        absence, met = roster_service.put_absence(work, who.id, local(starts), local(ends))
+        work.session.flush()
+        return absence.id, [duty.id for duty in met]
+
+
+def hand_over(ward, duty_id, who, starts, ends) -> None:
+    with form_browser.working(ward.house, ward.coordinator.actor) as work:
+        roster_service.hand_over(work, duty_id, who.id, local(starts), local(ends))
+
+
+def cancel(ward, duty_id, who=None) -> None:
+    with form_browser.working(ward.house, (who or ward.coordinator).actor) as work:
+        roster_service.cancel(work, duty_id)
+
+
+def standing(ward, place="backup") -> list[tuple[str, str, str]]:
+    """(name, from, to) of what stands, in local time."""
+    with form_browser.working(ward.house) as work:
+        rows = work.session.query(Duty).filter_by(place=place, cancelled_at=None).order_by(Duty.starts_at)
+        names = {person.id: person.name for person in work.session.query(Staff)}
+        return [(names[row.staff_id], shown(row.starts_at), shown(row.ends_at)) for row in rows]
+
+
+def shown(at: datetime | None) -> str:
+    return (at + timedelta(hours=8)).strftime("%-dT%H:%M") if at else "open"
+
+
+def gaps(ward, days=7) -> list[tuple[str, str, tuple[str, ...]]]:
+    with form_browser.working(ward.house) as work:
+        found = roster_calendar.gaps(work, work.catalogue.plans[PLAN], days)
+        return [(shown(gap.starts), shown(gap.ends), gap.names) for gap in found]
+
+
+def told(ward, level=Level.EMERGENCY) -> list[str]:
+    with form_browser.working(ward.house) as work:
+        return [person.name for person in recipients.to_tell(work, work.catalogue.plans[PLAN], level, minutes=0)]
+
+
+# --- putting ---------------------------------------------------------------------------------------------------------
+
+
+def test_local_times_of_the_study_become_a_stretch(any_ward):
+    put(any_ward, any_ward.coordinator, "2T20:00", "3T08:00")
+    row = any_ward.rows(Duty)[-1]
+    assert (row.starts_at, row.ends_at) == (
+        datetime(2026, 3, 2, 12, tzinfo=UTC),
+        datetime(2026, 3, 3, 0, tzinfo=UTC),
+    )
+    (event,) = any_ward.events("duty.put")
+    assert event.actor_id == any_ward.coordinator.id
+    assert event.new == {
+        "place": "backup",
+        "staff": any_ward.coordinator.id,
+        "starts": "2026-03-02T12:00:00+00:00",
+        "ends": "2026-03-03T00:00:00+00:00",
+    }
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "fields"),
+    [
+        ("3T08:00", "2T20:00", {"ends": "ends_first"}),
+        ("3T08:00", "3T08:00", {"ends": "ends_first"}),
+        ("1T08:00", "2T09:00", {"ends": "past"}),
+        (None, None, {"starts": "day_and_time_needed", "ends": "day_and_time_needed"}),
+        ("3T08:00", None, {"ends": "day_and_time_needed"}),
+    ],
+)
+def test_times_that_cannot_be(ward, starts, ends, fields):
+    with pytest.raises(BadData) as refused:
+        put(ward, ward.coordinator, starts, ends)
+    assert refused.value.details["fields"] == fields
+    assert standing(ward) == []
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "fields"),
+    [
+        ("2026-03-03T00:00", "2026-04-03T00:00", None),
+        ("2026-03-03T00:00", "2026-04-03T00:01", {"ends": "stretch_too_long"}),
+        ("2027-03-04T00:00", "2027-03-05T00:00", {"starts": "too_far"}),
+        ("0001-01-01T00:00", "2026-03-05T00:00", {"starts": "too_far"}),
+        ("2026-03-03T00:00", "9999-12-31T23:59", {"ends": "too_far"}),
+    ],
+)
+def test_a_stretch_lasts_at_most_31_days_and_begins_within_a_year(ward, starts, ends, fields):
+    with form_browser.working(ward.house) as work:
+        typed = (work, PLAN, ward.nurse.id, "backup", datetime.fromisoformat(starts), datetime.fromisoformat(ends))
+        if fields is None:
+            assert roster_service.put(*typed)
+        else:
+            with pytest.raises(BadData) as refused:
+                roster_service.put(*typed)
+            assert refused.value.details["fields"] == fields
+
+
+def test_everything_that_is_wrong_is_said_at_once(ward):
+    with pytest.raises(BadData) as refused:
+        put(ward, None, "3T08:00", None, place="anywhere", plan="no_such_study")
+    assert refused.value.details["fields"] == {"person": "person_missing", "place": "unknown", "plan": "no_plan"}
+
+
+@pytest.mark.parametrize("role", ["monitor", "statistician", "administrator"])
+def test_who_may_not_act_on_alerts_cannot_be_on_duty(ward, role):
+    with form_browser.working(ward.house) as work:
+        person = factories.account(work, role)
+    with pytest.raises(BadData) as refused:
+        put(ward, person, "3T08:00", "4T08:00")
+    assert refused.value.details["fields"] == {"person": "cannot_act"}
+    with form_browser.working(ward.house) as work:
+        assert role.capitalize() not in [one.name for one in roster_service.eligible_staff(work)]
+
+
+def test_a_closed_or_unknown_account_cannot_be_on_duty(ward, clock):
+    with form_browser.working(ward.house) as work:
+        work.session.get_one(Staff, ward.nurse.id).disabled_at = clock.now
+    for who in (ward.nurse, replace(ward.nurse, id=4711)):
+        with pytest.raises(BadData) as refused:
+            put(ward, who, "3T08:00", "4T08:00")
+        assert refused.value.details["fields"] == {"person": "no_account"}
+
+
+@pytest.mark.parametrize(("starts", "ends"), [("3T12:00", "3T13:00"), ("2T20:00", "3T08:01"), ("3T19:59", "4T08:00")])
+def test_one_place_is_held_by_one_person_and_the_refusal_says_by_whom(any_ward, starts, ends):
+    put(any_ward, any_ward.coordinator, "3T08:00", "3T20:00")
+    with pytest.raises(BadData) as refused:
+        put(any_ward, any_ward.investigator, starts, ends)
+    assert refused.value.details["fields"] == {"starts": "overlaps"}
+    whose = refused.value.details["whose"]
+    assert isinstance(whose, roster_service.Whose)
+    assert (whose.name, shown(whose.stretch.starts), shown(whose.stretch.ends)) == ("Coordinator", "3T08:00", "3T20:00")
+    put(any_ward, any_ward.investigator, "3T20:00", "4T08:00")
+    put(any_ward, any_ward.investigator, "2T20:00", "3T08:00")
+
+
+def test_a_duty_of_a_closed_account_blocks_nobody(ward, clock):
+    put(ward, ward.coordinator, "3T08:00", "3T20:00")
+    with form_browser.working(ward.house) as work:
+        work.session.get_one(Staff, ward.coordinator.id).disabled_at = clock.now
+    put(ward, ward.investigator, "3T08:00", "3T20:00")
+
+
+def test_two_who_put_somebody_at_the_same_time_cannot_both(any_ward):
+    refused = []
+
+    def attempt(who):
+        try:
+            put(any_ward, who, "3T08:00", "3T20:00")
+        except BadData as bad:
+            refused.append(bad.details["fields"])
+
+    form_browser.at_once(*[lambda who=who: attempt(who) for who in (any_ward.coordinator, any_ward.investigator)] * 2)
+    assert refused == [{"starts": "overlaps"}] * 3
+    assert len(standing(any_ward)) == 1
+
+
+def test_a_local_time_that_a_clock_change_leaves_out_is_moved_on():
+    for typed, meant in (
+        ("2026-03-29T02:30", datetime(2026, 3, 29, 1, 30, tzinfo=UTC)),
+        ("2026-10-25T02:30", datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),
+    ):
+        assert roster_service.utc(datetime.fromisoformat(typed), "Europe/Berlin") == meant
+
+
+# --- taking back and handing over ------------------------------------------------------------------------------------
+
+
+def test_taken_back_before_it_began_nothing_is_left_but_the_row(any_ward, clock):
+    duty = put(any_ward, any_ward.coordinator, "3T08:00", "3T20:00")
+    cancel(any_ward, duty)
+    assert standing(any_ward) == []
+    assert any_ward.rows(Duty)[-1].cancelled_at == clock.now
+    (event,) = any_ward.events("duty.cancelled")
+    assert (event.subject_id, event.reason, event.old["place"]) == (duty, "taken back", "backup")
+
+
+def test_what_has_passed_stays_with_who_held_it(any_ward, clock):
+    duty = put(any_ward, any_ward.coordinator, "2T08:00", "3T20:00")
+    clock.move(hours=3, seconds=42)
+    cancel(any_ward, duty)
+    assert standing(any_ward) == [("Coordinator", "2T08:00", "2T12:00")]
+    put(any_ward, any_ward.investigator, "2T12:00", "3T20:00")
+
+
+def test_what_is_over_or_gone_or_unknown_cannot_be_taken_back(ward, clock):
+    duty = put(ward, ward.coordinator, "3T08:00", "3T20:00")
+    cancel(ward, duty, ward.investigator)
+    with pytest.raises(NotAllowed) as refused:
+        cancel(ward, duty)
+    assert (refused.value.why, refused.value.details) == ("changed", {"name": "Investigator", "at": clock.now})
+    over = put(ward, ward.coordinator, "3T08:00", "3T20:00")
+    clock.move(days=2)
+    with pytest.raises(NotAllowed, match="past"):
+        cancel(ward, over)
+    with pytest.raises(NotFound):
+        cancel(ward, 4711)
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "expected"),
+    [
+        ("3T08:00", "5T08:00", [("Investigator", "3T08:00", "5T08:00")]),
+        ("3T08:00", "4T08:00", [("Investigator", "3T08:00", "4T08:00"), ("Coordinator", "4T08:00", "5T08:00")]),
+        ("4T08:00", "5T08:00", [("Coordinator", "3T08:00", "4T08:00"), ("Investigator", "4T08:00", "5T08:00")]),
+        (
+            "3T20:00",
+            "4T08:00",
+            [
+                ("Coordinator", "3T08:00", "3T20:00"),
+                ("Investigator", "3T20:00", "4T08:00"),
+                ("Coordinator", "4T08:00", "5T08:00"),
+            ],
+        ),
+    ],
+)
+def test_a_part_is_handed_over_and_the_rest_stays(any_ward, starts, ends, expected):
+    duty = put(any_ward, any_ward.coordinator, "3T08:00", "5T08:00")
+    hand_over(any_ward, duty, any_ward.investigator, starts, ends)
+    assert standing(any_ward) == expected
+    assert [event.reason for event in any_ward.events("duty.cancelled")] == ["handed over"]
+    assert len(any_ward.events("duty.put")) == 1 + len(expected)
+
+
+def test_what_has_passed_is_not_handed_over(ward, clock):
+    duty = put(ward, ward.coordinator, "2T08:00", "3T08:00")
+    clock.move(hours=3, seconds=5)
+    hand_over(ward, duty, ward.investigator, "2T08:00", "3T08:00")
+    assert standing(ward) == [("Coordinator", "2T08:00", "2T12:00"), ("Investigator", "2T12:00", "3T08:00")]
+
+
+def test_what_cannot_be_handed_over(ward):
+    duty = put(ward, ward.coordinator, "3T08:00", "5T08:00")
+    away(ward, ward.nurse, "3T00:00", "4T00:00")
+    for who, starts, ends, fields in (
+        (ward.coordinator, "3T08:00", "4T08:00", {"person": "same"}),
+        (ward.investigator, "3T07:00", "4T08:00", {"starts": "outside"}),
+        (ward.investigator, "4T08:00", "5T08:01", {"starts": "outside"}),
+        (ward.investigator, "4T08:00", "3T08:00", {"ends": "ends_first"}),
+        (ward.nurse, "3T08:00", "4T08:00", {"person": "absent"}),
+    ):
+        with pytest.raises(BadData) as refused:
+            hand_over(ward, duty, who, starts, ends)
+        assert refused.value.details["fields"] == fields
+    assert standing(ward) == [("Coordinator", "3T08:00", "5T08:00")]
+
+
+def test_two_who_hand_the_same_over_leave_one_holder(any_ward):
+    duty = put(any_ward, any_ward.coordinator, "3T08:00", "5T08:00")
+    refused = []
+
+    def attempt(who):
+        try:
+            hand_over(any_ward, duty, who, "3T08:00", "5T08:00")
+        except NotAllowed as gone:
+            refused.append(gone.why)
+
+    form_browser.at_once(*[lambda who=who: attempt(who) for who in (any_ward.nurse, any_ward.investigator)])
+    assert refused == ["changed"]
+    assert len(standing(any_ward)) == 1
+
+
+# --- absences --------------------------------------------------------------------------------------------------------
+
+
+def test_an_absence_over_ones_own_duty_is_taken_and_named(any_ward):
+    _absence, met = away(any_ward, any_ward.nurse, "4T00:00", "5T00:00")
+    assert met == [any_ward.rows(Duty)[0].id]
+    (event,) = any_ward.events("absence.put")
+    assert event.new["staff"] == any_ward.nurse.id
+    assert gaps(any_ward) == [("4T00:00", "5T00:00", ("Investigator",))]
+
+
+def test_nobody_is_put_on_duty_while_away(ward):
+    away(ward, ward.coordinator, "4T00:00", "5T00:00")
+    with pytest.raises(BadData) as refused:
+        put(ward, ward.coordinator, "4T20:00", "6T00:00")
+    assert refused.value.details["fields"] == {"person": "absent"}
+    whose = refused.value.details["whose"]
+    assert isinstance(whose, roster_service.Whose)
+    assert (whose.name, shown(whose.stretch.starts)) == ("Coordinator", "4T00:00")
+    put(ward, ward.coordinator, "5T00:00", "6T00:00")
+
+
+def test_somebody_else_can_be_put_where_the_holder_is_away(ward):
+    away(ward, ward.nurse, "4T00:00", "5T00:00")
+    put(ward, ward.coordinator, "4T00:00", "5T00:00", place="on_call")
+    assert gaps(ward) == []
+    with pytest.raises(BadData):
+        put(ward, ward.investigator, "4T12:00", "5T00:00", place="on_call")
+
+
+def test_the_same_absence_twice_and_one_that_cannot_be(ward):
+    away(ward, ward.nurse, "4T00:00", "5T00:00")
+    for starts, ends, fields in (
+        ("4T12:00", "6T00:00", {"starts": "away_already"}),
+        ("6T12:00", "6T00:00", {"ends": "ends_first"}),
+        ("1T12:00", "2T08:00", {"ends": "past"}),
+    ):
+        with pytest.raises(BadData) as refused:
+            away(ward, ward.nurse, starts, ends)
+        assert refused.value.details["fields"] == fields
+
+
+def test_an_absence_taken_back_counts_no_more_but_for_what_has_passed(any_ward, clock):
+    absence, _met = away(any_ward, any_ward.nurse, "2T08:00", "5T00:00")
+    assert told(any_ward) == ["Investigator"]
+    clock.move(hours=3)
+    with form_browser.working(any_ward.house, any_ward.coordinator.actor) as work:
+        roster_service.cancel_absence(work, absence)
+    assert told(any_ward) == ["Nurse", "Investigator"]
+    left = [row for row in any_ward.rows(Absence) if row.cancelled_at is None]
+    assert [(shown(row.starts_at), shown(row.ends_at)) for row in left] == [("2T08:00", "2T12:00")]
+    assert len(any_ward.events("absence.cancelled")) == 1
+    with form_browser.working(any_ward.house) as work, pytest.raises(NotAllowed, match="changed"):
+        roster_service.cancel_absence(work, absence)
+
+
+# --- who is told -----------------------------------------------------------------------------------------------------
+
+
+def test_a_duty_that_was_taken_back_tells_nobody(any_ward):
+    cancel(any_ward, any_ward.rows(Duty)[0].id)
+    assert told(any_ward) == ["Investigator"]
+
+
+def test_an_investigator_who_is_away_is_passed_over_while_another_is_there(ward):
+    with form_browser.working(ward.house) as work:
+        factories.account(work, "investigator", email="second@example.org", name="Second")
+    away(ward, ward.investigator, "2T08:00", "5T00:00")
+    assert told(ward) == ["Nurse", "Second"]
+
+
+def test_somebody_who_is_there_stands_in_for_those_who_are_away(ward):
+    away(ward, ward.investigator, "2T08:00", "5T00:00")
+    away(ward, ward.nurse, "2T08:00", "5T00:00")
+    assert told(ward) == ["Investigator", "Nurse", "Coordinator"]
+    assert told(ward, Level.WATCH) == ["Coordinator"]
+
+
+def test_never_nobody_even_if_all_are_away(ward):
+    for who in (ward.nurse, ward.investigator, ward.coordinator):
+        away(ward, who, "2T08:00", "5T00:00")
+    assert "Investigator" in told(ward)
+    assert gaps(ward) == [("2T09:00", "5T00:00", ("Investigator", "Nurse", "Coordinator"))]

@@ -1,0 +1,182 @@
+"""The staff pages on which something is done for one participant: axe, no sideways scroll, targets, no stranger.
+
+The board, participants, the inbox and the roster are walked in ``test_looks``, dates and the ledger in ``test_dates``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, ViewportSize, expect
+from sqlalchemy import select
+
+from pro.app_context import AppContext, UnitOfWork
+from pro.db import transaction
+from pro.features.alerts import alert_drills
+from pro.features.assessments import data_entry
+from pro.features.forms import form_issuing
+from pro.features.schedule import missed_forms
+from pro.features.text_messages import incoming_texts
+from pro.models import Assessment, Message, Participant
+from tests.journeys.people import Nurse
+from tests.journeys.test_visual_checks import LANGUAGES, looked_at, sideways, strangers
+from tests.support import factories
+from tests.support.factories import PLAN, Study
+from tests.support.live_system import Site
+
+pytestmark = pytest.mark.journey
+PAPER: Mapping[str, Any] = {"bleed": 0, "breath": 0, "chest": 0, "palp": 0, "faint": 0, "temp": 0, "swallow": 0}
+PHONE, DESK = ViewportSize(width=390, height=900), ViewportSize(width=1280, height=900)
+MESSAGES = "/staff/messages/"
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class ToDo:
+    """Something to be done for a participant, by number."""
+
+    person: int
+    task: int
+    paper: int
+    own_paper: int
+    stranger: int
+    drill: int
+
+
+def much_to_do(house: AppContext, study: Study) -> ToDo:
+    """A participant to phone, with a paper form of the nurse's and one of the coordinator's; a stranger; a drill."""
+    worker, turn = os.environ.get("PYTEST_XDIST_WORKER", "main").upper(), next(_numbers)
+    with transaction(house.engine) as session:
+        work = house.work(session)
+        work.actor = study.staff["coordinator"].actor
+        person = factories.participant(work, f"JW{worker}-{turn:03}")
+        task = missed_forms.make_task(work, person, "call", f"call:looks:{person.id}")
+        form_issuing.send_form(work, person, "qlq_c30", by="link")
+        for message in session.scalars(select(Message).where(Message.participant_id == person.id)):
+            message.failed_at, message.failure = work.now, "phone_unknown"
+        own_paper = typed(work, person)
+        work.actor = study.staff["nurse"].actor
+        paper = typed(work, person)
+        stranger = incoming_texts.receive(
+            work, provider_id=f"SM{person.id:032}", address=f"+86137001{person.id:05}", text="请问明天几点来"
+        )
+        drill = alert_drills.begin_now(work, PLAN)
+        assert task is not None
+        assert stranger is not None
+        session.flush()
+        return ToDo(person.id, task.id, paper.id, own_paper.id, stranger.id, drill.id)
+
+
+def typed(work: UnitOfWork, person: Participant) -> Assessment:
+    """A quiet paper form, typed in just now."""
+    return data_entry.enter(
+        work,
+        person,
+        "npc_checkin",
+        mode="paper",
+        answered_by="helped",
+        answered_at=work.now,
+        given=PAPER,
+        language="zh_Hans",
+    )
+
+
+def press(page: Page, what: str) -> None:
+    """Presses a button and waits for the next page."""
+    with page.expect_navigation():
+        page.locator(what).first.click()
+
+
+def doing(page: Page, url: str, todo: ToDo) -> Iterator[str]:
+    """A call, a phone interview, paper, a text of nobody we know, a link, a card, a drill; each also with a problem."""
+    person = f"{url}/staff/participants/{todo.person}"
+    page.goto(f"{url}/staff/?show=messages")
+    expect(page.locator(f"form[action*='{MESSAGES}']").first).to_be_visible()
+    yield "messages not sent"
+    page.goto(f"{url}/staff/tasks/{todo.task}")
+    yield "task"
+    press(page, "#log button")
+    yield "task with problems"
+    page.locator("#log input[value=no_answer]").check()
+    press(page, "#log button")
+    yield "task after a call in vain"
+    page.goto(f"{person}/enter/npc_checkin?mode=phone")
+    yield "phone interview"
+    press(page, "form.entry button[type=submit]")
+    yield "phone interview with problems"
+    page.goto(f"{person}/enter/qlq_c30?mode=paper")
+    yield "paper of 30 questions"
+    page.goto(f"{url}/staff/assessments/{todo.paper}/check")
+    yield "check of paper"
+    press(page, "form.entry button[type=submit]")
+    yield "check of paper with problems"
+    page.locator("input[name=compared]").check()
+    press(page, "form.entry button[type=submit]")
+    yield "paper checked"
+    page.goto(f"{url}/staff/assessments/{todo.own_paper}/check")
+    yield "own paper"
+    page.goto(f"{url}/staff/inbox/unmatched/{todo.stranger}")
+    yield "text of nobody we know"
+    press(page, "button[value=assign]")
+    yield "text of nobody we know, with problems"
+    page.goto(f"{person}/card")
+    yield "no card"
+    page.fill("input[name=pin]", "12")
+    press(page, "button[value=make]")
+    yield "card with a problem"
+    page.fill("input[name=pin]", "")
+    press(page, "button[value=make]")
+    yield "card made"
+    page.goto(f"{person}/card")
+    page.locator("summary").last.click()
+    yield "card, about to be revoked"
+    press(page, "button[value=revoke]")
+    yield "card revoked"
+    page.goto(f"{url}/staff/drills/{todo.drill}")
+    yield "drill"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_pages_on_which_something_is_done(
+    live_site: Site, study: Study, nurse: Callable[..., Nurse], language: str
+) -> None:
+    todo = much_to_do(live_site.house, study)
+    at_desk = nurse("coordinator", viewport=PHONE)
+    at_desk.opens(f"{live_site.url}/staff/sign-in?lang={language}")
+    met = strangers(at_desk.page, live_site.url)
+    wrong = []
+    for name in doing(at_desk.page, live_site.url, todo):
+        wrong += looked_at(at_desk.page, name, language)
+        at_desk.page.set_viewport_size(DESK)
+        wrong += [f"{name} on a desk: {what}" for what in [sideways(at_desk.page)] if what]
+        at_desk.page.set_viewport_size(PHONE)
+    with transaction(live_site.house.engine) as session:
+        work = live_site.house.work(session)
+        work.actor = study.staff["nurse"].actor
+        alert_drills.confirm(work, todo.drill)
+    at_desk.page.reload()
+    wrong += looked_at(at_desk.page, "drill confirmed", language)
+    assert not wrong, "\n".join(wrong)
+    assert not met
+
+
+def test_whoever_stands_on_a_button_of_the_board_stands_on_it_after_a_refresh(
+    live_site: Site, study: Study, nurse: Callable[..., Nurse]
+) -> None:
+    much_to_do(live_site.house, study)
+    page = nurse("coordinator", viewport=DESK).opens(f"{live_site.url}/staff/?show=messages&lang=en").page
+    form = page.locator(f"form[action*='{MESSAGES}']").first
+    action = form.get_attribute("action")
+    form.locator("button").focus()
+    # The browser says so when somebody comes back to the tab; the page then refreshes at once.
+    with page.expect_response(lambda answer: answer.request.headers.get("x-refresh") == "1"):
+        page.evaluate(
+            "document.querySelector('.rows').id = 'old'; document.dispatchEvent(new Event('visibilitychange'))"
+        )
+    expect(page.locator("#old")).to_have_count(0)
+    expect(page.locator(f"form[action='{action}'] button")).to_be_focused()

@@ -1,0 +1,71 @@
+"""What keeps production from starting: placeholders of a plan file, the demonstration's accounts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pro import db
+from pro.app_context import AppContext
+from pro.catalogue import Catalogue
+from pro.core.study_plan import Plan, Settings
+from pro.features.operations import demo_study, start_check
+
+
+@pytest.fixture
+def ready(catalogue: Catalogue) -> Plan:
+    """The study's plan with numbers of its own."""
+    plan = catalogue.plans["npc_reirradiation"]
+    settings = replace(
+        plan.settings, demonstration=False, hotline="+8679186543210", hotline_shown="0791-8654 3210 (ward 12)"
+    )
+    assert plan.stopping is not None
+    return replace(plan, settings=settings, stopping=replace(plan.stopping, demonstration=False))
+
+
+def problems(plan: Plan, **settings: object) -> list[str]:
+    """What is found with ``settings`` changed."""
+    changed: Settings = replace(plan.settings, **settings)  # type: ignore[arg-type]
+    return start_check.of_plan(replace(plan, settings=changed))
+
+
+def test_a_plan_with_numbers_of_its_own_starts(ready: Plan) -> None:
+    assert start_check.of_plan(ready) == []
+    abroad = {"hotline": "+442079460000", "hotline_shown": "020 7946 0000", "emergency": "999"}
+    assert problems(ready, **abroad, crisis_line="+448001111", crisis_line_shown="0800 1111") == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"demonstration": True}, "settings.demonstration"),
+        # Setting `demonstration: false` alone lets no dead number through.
+        ({"hotline": "+8679100000000", "hotline_shown": "0791-0000 0000"}, "settings.hotline is"),
+        ({"hotline": "+8679112345678", "hotline_shown": "0791-1234 5678"}, "settings.hotline is"),
+        ({"hotline": "+1", "hotline_shown": "1"}, "settings.hotline is"),
+        ({"hotline_shown": "0791-8654 3211"}, "settings.hotline_shown"),
+        ({"crisis_line": "00000", "crisis_line_shown": "00000"}, "settings.crisis_line is"),
+        ({"crisis_line_shown": "12355"}, "settings.crisis_line_shown"),
+        ({"emergency": "000"}, "settings.emergency"),
+        ({"emergency": "+8679186543210"}, "settings.emergency"),
+        ({"administrator": "it@example.org"}, "settings.administrator"),
+    ],
+)
+def test_a_placeholder_is_refused_by_name(ready: Plan, changes: dict[str, object], named: str) -> None:
+    (problem,) = problems(ready, **changes)
+    assert problem.startswith(f"Plan npc_reirradiation: {named}")
+    assert problem.endswith(".")
+
+
+def test_numbers_that_the_investigator_has_not_confirmed_are_refused(ready: Plan) -> None:
+    assert ready.stopping is not None
+    (problem,) = start_check.of_plan(replace(ready, stopping=replace(ready.stopping, demonstration=True)))
+    assert "stopping.demonstration" in problem
+
+
+def test_a_database_with_the_demonstration_in_it_is_refused(house: AppContext) -> None:
+    assert not [one for one in start_check.find_database_problems(house) if "demonstration" in one]
+    with db.transaction(house.engine) as session:
+        demo_study.fill(house.work(session))
+    assert [one for one in start_check.find_database_problems(house) if "demonstration study" in one]

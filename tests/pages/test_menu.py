@@ -1,0 +1,61 @@
+"""What every staff page has: a menu of the role's own pages, few in a line, and every word in the page's language."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask import Flask
+
+from pro.features.accounts.staff_accounts import RIGHTS, may
+from pro.pages.menu import ALWAYS, ENTRIES, IN_A_LINE, ON_A_DESK, menu
+from tests.support.factories import Study
+from tests.support.staff_browser import at_desk
+
+# A role -> what folds on a desk, by the ``section`` of its pages.
+FOLDED = {
+    "coordinator": ["cohort", "roster", "corrections", "audit"],
+    "investigator": ["cohort", "roster", "corrections", "audit"],
+    "nurse": ["cohort", "roster", "corrections"],
+    "monitor": ["cohort", "roster", "corrections", "audit"],
+    "statistician": [],
+    "administrator": [],
+}
+
+
+@pytest.mark.parametrize("role", RIGHTS)
+def test_a_menu_holds_each_page_of_the_role_once_and_fits_a_line(role: str) -> None:
+    found = menu(lambda right: may(role, right))
+    assert [*found.bar, *found.thumb, *found.more] == [entry for entry in ENTRIES if may(role, entry.right)]
+    assert [entry.section for entry in found.more] == FOLDED[role]
+    assert len(found.bar) + len(found.thumb) <= (ON_A_DESK if found.more else IN_A_LINE)
+    assert len(found.bar) == ALWAYS or not found.more
+
+
+@pytest.mark.parametrize("role", RIGHTS)
+def test_every_entry_leads_to_a_page_that_the_role_may_open(app: Flask, seeded: Study, role: str) -> None:
+    desk = at_desk(app, seeded.staff[role])
+    desk.open("/staff/me")
+    bar = desk.page.partition("<nav")[2].partition("</nav>")[0]
+    addresses = set(re.findall(r'href="([^"]+)"', bar))
+    assert len(addresses) == len([entry for entry in ENTRIES if may(role, entry.right)])
+    for address in addresses:
+        assert desk.open(address).status_code == 200, address
+        current = re.findall(r'href="([^"]+)" aria-current=page', desk.page.partition("<nav")[2].partition("</nav>")[0])
+        assert set(current) == {address}
+
+
+@pytest.mark.parametrize(
+    ("role", "page", "says", "not_says"),
+    [
+        ("administrator", "/staff/people/{nurse}?lang=zh_Hans", ">研究者</option>", ">investigator</option>"),
+        ("investigator", "/staff/participants/{person}/events/new?lang=zh_Hans", ">请选择</option>", ">Please choose<"),
+    ],
+)
+def test_what_a_list_offers_is_in_the_pages_language(
+    app: Flask, seeded: Study, role: str, page: str, says: str, not_says: str
+) -> None:
+    desk = at_desk(app, seeded.staff[role])
+    assert desk.open(page.format(nurse=seeded.staff["nurse"].id, person=seeded.chinese.id)).status_code == 200
+    assert says in desk.page
+    assert not_says not in desk.page

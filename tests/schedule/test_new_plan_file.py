@@ -1,0 +1,58 @@
+"""A new plan file: everybody's calendar is led over to it, what was opened or is past stays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flask import Flask
+
+from pro.core.study_plan import Plan
+from pro.features.schedule import schedule_service
+from pro.models import Expected
+from tests.support import form_browser
+from tests.support.alert_ward import Ward
+from tests.support.factories import PLAN, Study
+
+
+def later(plan: Plan) -> Plan:
+    """The same plan, whose baseline forms close three days later."""
+    calendar = plan.calendar
+    assert calendar is not None
+    baseline = calendar.visit("baseline")
+    assert baseline.otherwise is not None
+    windows = tuple(replace(window, closes=window.closes + 3) for window in baseline.otherwise.windows)
+    moved = replace(baseline, otherwise=replace(baseline.otherwise, windows=windows))
+    visits = tuple(moved if visit.id == "baseline" else visit for visit in calendar.visits)
+    return replace(plan, version="2", calendar=replace(calendar, visits=visits))
+
+
+def closes(ward: Ward) -> dict[str, str]:
+    """instrument -> the day on which its baseline form closes."""
+    return {row.instrument: f"{row.closes_at:%m-%d}" for row in ward.rows(Expected)}
+
+
+def test_what_nobody_opened_follows_the_new_file(any_ward: Ward) -> None:
+    any_ward.start()  # the check-in is opened
+    new = any_ward.with_plan(later)
+    with form_browser.working(new.house) as work:
+        assert _shown(schedule_service.renew(work, PLAN, keep=False)) == [("NPC-001", 1, 0, 0)]
+    assert closes(new) == {"npc_checkin": "03-16", "qlq_c30": "03-16"}
+    with form_browser.working(new.house) as work:
+        schedule_service.renew(work, PLAN, keep=True)
+    assert closes(new) == {"npc_checkin": "03-16", "qlq_c30": "03-19"}
+    (event,) = new.events("plan.renewed")
+    assert event.new == {"moved": 1, "added": 0, "dropped": 0, "plan_version": "2"}
+    with form_browser.working(new.house) as work:
+        assert schedule_service.renew(work, PLAN, keep=True) == []
+
+
+def _shown(found: list[schedule_service.Renewed]) -> list[tuple[str, int, int, int]]:
+    return [(one.study_number, one.moved, one.added, one.dropped) for one in found]
+
+
+def test_the_command_says_first_and_does_when_told(app: Flask, seeded: Study) -> None:
+    done = app.test_cli_runner().invoke(args=["plan", "renew", PLAN])
+    assert done.exception is None, done.exception
+    assert (done.exit_code, done.output) == (0, "Nothing was written. Say --yes to do it.\n")
+    assert app.test_cli_runner().invoke(args=["plan", "renew", PLAN, "--yes"]).output == ""
+    assert app.test_cli_runner().invoke(args=["plan", "renew", "other"]).exit_code == 2

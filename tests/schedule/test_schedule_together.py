@@ -1,0 +1,80 @@
+"""Dates that are typed, and texts that count, while the worker looks at the same person."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, text
+
+from pro.app_context import UnitOfWork
+from pro.features.schedule import schedule_service
+from pro.messaging import outbox
+from pro.models import Expected, Participant
+from tests.support import form_browser
+from tests.support.alert_ward import Ward
+from tests.support.calendar_participant import Patient, change, enrol
+
+
+@contextmanager
+def round_has_begun(ward: Ward, person: Patient) -> Iterator[UnitOfWork]:
+    """The worker holds the person and is about to read the lines."""
+    with form_browser.working(ward.house) as work:
+        query = select(Participant).where(Participant.id == person.id)
+        work.session.execute(query.with_for_update(key_share=True))
+        yield work
+
+
+def test_who_previews_and_sets_in_one_breath_does_not_cross_the_round(postgresql_ward):
+    """Held in another order, the page would wait for the person and the round for the lines, for ever."""
+    ward = postgresql_ward
+    person = enrol(ward)
+    wish = change("induction_day1", "2026-03-09", planned=True)
+
+    def press() -> None:
+        with form_browser.working(ward.house, ward.coordinator.actor) as work:
+            found = schedule_service.preview(work, person.row(work), [wish])
+            schedule_service.set_anchors(work, person.row(work), [wish], seen=found.digest)
+
+    page = threading.Thread(target=press)
+    with round_has_begun(ward, person) as work:
+        page.start()
+        page.join(1)
+        assert page.is_alive()
+        work.session.execute(text("SET LOCAL lock_timeout = '2s'"))
+        lines = select(Expected).where(Expected.participant_id == person.id).order_by(Expected.id)
+        assert work.session.scalars(lines.with_for_update()).all()
+    page.join(20)
+    assert ("induction_week.1", "npc_checkin") in person.lines()
+
+
+@pytest.mark.parametrize(
+    ("template", "dropped", "told"), [("confirmed", False, True), ("reminder", True, True), ("reminder", False, False)]
+)
+def test_only_texts_about_forms_that_went_out_use_up_the_day(any_ward, template, dropped, told):
+    person = enrol(any_ward)
+    with form_browser.working(any_ward.house) as work:
+        for number in range(3):
+            message = outbox.queue(
+                work,
+                outbox.MessageDraft(
+                    dedupe_key=f"{template}:{number}",
+                    channel="sms",
+                    template=template,
+                    params={},
+                    language="en",
+                    address="+8613700137000",
+                    body="Thank you.",
+                    participant_id=person.id,
+                    repeat="prefer_silence",
+                    not_after=work.now + timedelta(hours=1),
+                ),
+            )
+            assert message is not None
+            if dropped:
+                message.dropped_at = work.now
+    person.look()
+    assert (len(person.messages()) > 3) is told

@@ -1,0 +1,68 @@
+"""Fixtures of the whole application: its pages without a server, and the real thing with all its processes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import create_app
+from pro import db
+from pro.app_context import AppContext
+from pro.catalogue import Catalogue
+from pro.config import Config
+from pro.i18n import Catalogs
+from tests.support import live_system
+from tests.support.factories import Clock, Study, make_house, study
+
+
+@pytest.fixture(scope="session")
+def study_template(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, catalogue: Catalogue, catalogs: Catalogs
+) -> tuple[Path, Study]:
+    """A database with the small study in it, to be copied: hashing passwords takes more than a second."""
+    folder = tmp_path_factory.mktemp("study")
+    path = Path(shutil.copy(sqlite_template, folder / "pro.sqlite3"))
+    config = replace(Config(), database_url=f"sqlite:///{path}", var_dir=folder)
+    house = make_house(db.make_engine(config.database_url), catalogue, catalogs, config, Clock())
+    made = study(house)
+    house.engine.dispose()
+    return path, made
+
+
+@pytest.fixture
+def seeded(house: AppContext, study_template: tuple[Path, Study]) -> Study:
+    """A small study in ``house``: one person of each role, the nurse on duty, two participants with two forms each."""
+    path, made = study_template
+    house.engine.dispose()
+    for ending in ("-wal", "-shm"):
+        Path(f"{house.engine.url.database}{ending}").unlink(missing_ok=True)
+    shutil.copy(path, str(house.engine.url.database))
+    return made
+
+
+@pytest.fixture
+def app(house: AppContext) -> Iterator[Flask]:
+    """The application on the same database and clock as ``house``."""
+    application = create_app(house.config, house.clock)
+    application.testing = True
+    yield application
+    application.extensions["pro"].engine.dispose()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A browser without script."""
+    return app.test_client()
+
+
+@pytest.fixture(scope="session")
+def live_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[live_system.Site]:
+    """The real thing: gunicorn, the worker, and a mail server with STARTTLS and log-in, as processes on loopback."""
+    with live_system.running(tmp_path_factory.mktemp("live")) as site:
+        yield site

@@ -1,0 +1,173 @@
+"""A participant whose calendar is looked at: anchors are typed, rounds run, texts come and forms are answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from pro.app_context import UnitOfWork
+from pro.core.schedule.anchors import DatedAnchor
+from pro.features.forms import form_access
+from pro.features.schedule import form_ledger, schedule_service
+from pro.features.schedule.schedule_service import ChangePreview, DateChange
+from pro.features.text_messages import reminders
+from pro.models import Access, Assessment, Event, Expected, Message, Participant
+from tests.core.trial import local
+from tests.support import factories, form_browser
+from tests.support.alert_ward import Ward
+from tests.support.form_browser import Browser
+
+CHECKIN, QLQ = "npc_checkin", "qlq_c30"
+Name = tuple[str, str]
+
+
+def change(kind: str, on: str | date | None, number: int = 0, planned: bool = False) -> DateChange:
+    """One change of an anchor; ``on`` as 2027-01-04."""
+    return DateChange(kind, number, date.fromisoformat(on) if isinstance(on, str) else on, planned)
+
+
+def changes(anchors: Iterable[DatedAnchor]) -> list[DateChange]:
+    """Anchors as they would be typed."""
+    return [DateChange(one.kind, one.number, one.on, one.planned) for one in anchors]
+
+
+@dataclass(frozen=True)
+class Patient:
+    """One participant of ``ward``. Every act is a transaction of its own."""
+
+    ward: Ward
+    id: int
+
+    def at(self, text: str, zone: str = "Asia/Shanghai") -> Patient:
+        """Move the clock to the local time ``text``, as 2027-01-04 09:30; nothing runs meanwhile."""
+        return self.when(local(text, zone))
+
+    def when(self, moment: datetime) -> Patient:
+        """Move the clock to ``moment``."""
+        clock = self.ward.house.clock
+        assert isinstance(clock, factories.Clock)
+        clock.now = moment
+        return self
+
+    def row(self, work: UnitOfWork) -> Participant:
+        """The participant's row."""
+        return work.session.get_one(Participant, self.id)
+
+    def set(self, *what: DateChange, reason: str = "", seen: str | None = None) -> ChangePreview:
+        """The coordinator sets anchors."""
+        with form_browser.working(self.ward.house, self.ward.coordinator.actor) as work:
+            return schedule_service.set_anchors(work, self.row(work), what, reason=reason, seen=seen)
+
+    def preview(self, *what: DateChange) -> ChangePreview:
+        """What that would do."""
+        with form_browser.working(self.ward.house, self.ward.coordinator.actor) as work:
+            return schedule_service.preview(work, self.row(work), what)
+
+    def look(self) -> int:
+        """One round of the worker's step."""
+        return reminders.run_due(self.ward.house)
+
+    def live(self, until: str | datetime, zone: str = "Asia/Shanghai") -> None:
+        """Let the worker look whenever somebody must be looked at, up to ``until``."""
+        end = local(until, zone) if isinstance(until, str) else until
+        while (due := self.next_look()) is not None and due <= end:
+            self.when(max(due, self.ward.house.clock()))
+            self.look()
+        self.when(end)
+        self.look()
+
+    def next_look(self) -> datetime | None:
+        """``look_at``."""
+        with form_browser.working(self.ward.house) as work:
+            return self.row(work).look_at
+
+    def lines(self) -> dict[Name, Expected]:
+        """The ledger's rows by (visit, instrument)."""
+        with form_browser.working(self.ward.house) as work:
+            query = select(Expected).where(Expected.participant_id == self.id).order_by(Expected.opens_at, Expected.id)
+            rows = list(work.session.scalars(query))
+        named = {(row.visit, row.instrument): row for row in rows}
+        assert len(named) == len(rows)
+        return named
+
+    def line(self, visit: str, instrument: str = CHECKIN) -> Expected:
+        """One row of it."""
+        return self.lines()[visit, instrument]
+
+    def statuses(self) -> dict[Name, str]:
+        """Every line's status."""
+        with form_browser.working(self.ward.house) as work:
+            found = form_ledger.lines(work, self.row(work), "en")
+            return {(one.expected.visit, one.expected.instrument): one.status for one in found}
+
+    def messages(self) -> list[Message]:
+        """Every text that was queued for this person, oldest first."""
+        return [row for row in self.ward.rows(Message) if row.participant_id == self.id and row.staff_id is None]
+
+    def told(self) -> list[tuple[str, str]]:
+        """(visit:instrument:step, state) of every text."""
+        keys = [row.dedupe_key.split(":") for row in self.messages()]
+        return [(":".join([*key[2:4], key[-1]]), row.status) for key, row in zip(keys, self.messages(), strict=True)]
+
+    def untold(self) -> list[tuple[int, str]]:
+        """(step, why) of every text that was left out."""
+        return [(event.new["step"], event.reason) for event in self.events("reminder.dropped") if event.new]
+
+    def times(self, visit: str = "") -> list[str]:
+        """From when on each text may go out, in Shanghai, as 01-04 09:30; ``visit``: only of this one."""
+        rows = [row for row in self.messages() if visit in ("", row.dedupe_key.split(":")[2])]
+        return [f"{row.next_try_at.astimezone(ZoneInfo('Asia/Shanghai')):%m-%d %H:%M}" for row in rows]
+
+    def forms(self) -> list[Assessment]:
+        """Every form that was issued, oldest first."""
+        return [row for row in self.ward.rows(Assessment) if row.participant_id == self.id]
+
+    def form(self, instrument: str = CHECKIN) -> Assessment:
+        """The newest form."""
+        return [row for row in self.forms() if row.instrument == instrument][-1]
+
+    def events(self, action: str) -> list[Event]:
+        """Audit events of one kind about this person."""
+        return [one for one in self.ward.events(action) if one.participant_id == self.id]
+
+    def start(self, instrument: str = CHECKIN) -> Browser:
+        """Open the newest form and press Start."""
+        form = self.form(instrument)
+        with form_browser.working(self.ward.house) as work:
+            found = work.session.get_one(Assessment, form.id)
+            token = form_access.new_link(work, found)
+        way = factories.Way(form.id, form.ref, "", "", token, "")
+        return form_browser.press_start(self.ward.house, way)
+
+    def begin(self, instrument: str = CHECKIN) -> Browser:
+        """Answer the first question only."""
+        here = self.start(instrument)
+        here.save(**({"bleed": 0} if instrument == CHECKIN else {"Q1": 1}))
+        return here
+
+    def answer(self, instrument: str = CHECKIN) -> Assessment:
+        """Answer the newest form: nothing is wrong."""
+        here = self.start(instrument)
+        here.finish(**dict.fromkeys((f"Q{number}" for number in range(1, 29)), 1), Q29=7, Q30=7)
+        return self.form(instrument)
+
+    def ways(self) -> Sequence[Access]:
+        """Every way into any form."""
+        mine = {form.id for form in self.forms()}
+        return [row for row in self.ward.rows(Access) if row.assessment_id in mine]
+
+
+def enrol(ward: Ward, number: str = "NPC-100", *, language: str = "zh_Hans", phone: str | None = None) -> Patient:
+    """A new participant, whose consent was today, and at whom the worker looks."""
+    with form_browser.working(ward.house, ward.coordinator.actor) as work:
+        made = factories.participant(work, number, language=language, phone=phone, pd1=None, asked=True)
+        return Patient(ward, made.id)
+
+
+def day(text: str, plus: int = 0) -> date:
+    """``text`` as 2027-01-04, and so many days later."""
+    return date.fromisoformat(text) + timedelta(days=plus)

@@ -1,0 +1,66 @@
+"""A participant in the chat, at a phone without script: taps quick replies, types, reads bubbles."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tests.support.factories import Way
+from tests.support.participant_browser import Phone
+
+
+class Chatter(Phone):
+    """Somebody who chats: taps quick replies, types, and reads bubbles."""
+
+    def begins(self, way: Way, by: str = "self") -> None:
+        """Open the link for the chat and press Start."""
+        self.open(f"{way.path}/chat")
+        assert self.press(by=by).status_code == 303
+
+    def replies(self, **data: Any) -> Any:
+        """Send the form of the chat with the question that it shows."""
+        answer = self.post(self.at.split("#")[0].split("?")[0], item=self.item, **data)
+        if answer.status_code == 303:
+            self.open(answer.headers["Location"])
+        return answer
+
+    def says(self, *texts: str) -> None:
+        """Type one reply after the other; each is understood."""
+        for text in texts:
+            assert self.replies(do="send", text=text).status_code == 303, text
+
+    def taps_on(self, *codes: object) -> None:
+        """Tap one quick reply after the other."""
+        for code in codes:
+            assert self.replies(value=code).status_code == 303, code
+
+    @property
+    def item(self) -> str:
+        """The question that the page asks; "" for the review."""
+        found = re.search(r'name="item" value="(\w*)"', self.page)
+        assert found is not None, self.page
+        return found[1]
+
+    @property
+    def bubbles(self) -> list[str]:
+        """What was said, in order, with the speaker's name."""
+        log = self.page[self.page.index('id="log"') : self.page.index("</ol>")]
+        said = re.findall(r"<li[^>]*>(.*?)</li>", log, re.DOTALL)
+        return [re.sub(r"<[^>]+>", "", one).strip() for one in said]
+
+    @property
+    def field(self) -> str:
+        """What stands in the field."""
+        found = re.search(r'id="t"[^>]*?(?: value="([^"]*)">|>\n(.*?)</textarea>)', self.page, re.DOTALL)
+        assert found is not None
+        return found[1] or found[2] or ""
+
+    def to(self, item: str) -> None:
+        """Answer 0 until ``item`` is asked."""
+        while self.item != item:
+            if self.item == "other7":
+                assert self.replies(do="none").status_code == 303
+            elif "value" in self.page and 'class="chip"' in self.page:
+                self.taps_on(0)
+            else:
+                assert self.replies(do="skip").status_code == 303

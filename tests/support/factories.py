@@ -1,0 +1,241 @@
+"""Plain functions with defaults that build what a test needs, through the real services."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine
+
+from pro import db
+from pro.app_context import Actor, AppContext, UnitOfWork
+from pro.catalogue import Catalogue
+from pro.config import Config
+from pro.db import transaction
+from pro.features.accounts import signatures, staff_accounts
+from pro.features.adverse_events import gradings
+from pro.features.adverse_events.gradings import Judged, Judgement
+from pro.features.assessments import answer_service
+from pro.features.forms import form_access, form_issuing
+from pro.features.forms.form_access import FormSession
+from pro.features.participants import clinical_facts
+from pro.features.participants.treatment_dates import local_date
+from pro.features.schedule import enrolment
+from pro.i18n import Catalogs
+from pro.models import ROLES, Duty, Participant
+
+PASSWORD = "correct horse battery"
+PIN = "2468"
+PLAN = "npc_reirradiation"
+# Numbers that are valid in form; nothing is ever sent to them.
+PHONES = {"zh_Hans": "+8613800138000", "en": "+8613900139000"}
+
+
+@dataclass
+class Clock:
+    """A clock that stands until it is moved. It starts on a Monday at 09:00 in Shanghai."""
+
+    now: datetime = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        """Now."""
+        return self.now
+
+    def move(self, **delta: float) -> datetime:
+        """Go on by ``timedelta(**delta)``; gives the new now."""
+        self.now += timedelta(**delta)
+        return self.now
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A member of staff who can sign in."""
+
+    id: int
+    email: str
+    password: str
+    name: str
+    role: str
+    language: str
+
+    @property
+    def actor(self) -> Actor:
+        """This person as the one who acts."""
+        return Actor("staff", self.id, self.role, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """An issued form and the ways into it."""
+
+    assessment_id: int
+    ref: str
+    url: str
+    path: str
+    token: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """A participant with a check-in and a QLQ-C30 to answer."""
+
+    id: int
+    study_number: str
+    language: str
+    phone: str
+    checkin: Way
+    qlq: Way
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A small study. ``staff`` by role; the nurse is on duty."""
+
+    staff: Mapping[str, Account]
+    chinese: Enrolled
+    english: Enrolled
+
+
+def make_house(engine: Engine, catalogue: Catalogue, catalogs: Catalogs, config: Config, clock: Clock) -> AppContext:
+    """A house put together by hand, as ``app`` does it from settings."""
+    vault = db.Vault(config.data_keys, config.lookup_key)
+    return AppContext(config=config, catalogue=catalogue, catalogs=catalogs, engine=engine, vault=vault, clock=clock)
+
+
+def account(
+    work: UnitOfWork,
+    role: str = "nurse",
+    *,
+    email: str = "",
+    name: str = "",
+    language: str = "en",
+    password: str = PASSWORD,
+    own_password: bool = True,
+) -> Account:
+    """A new account; without ``own_password`` it has to change it first."""
+    address = email or f"{role}@example.org"
+    made = staff_accounts.add_staff(
+        work, address, name or role.capitalize(), role, language, password, own_password=own_password
+    )
+    work.session.flush()
+    return Account(made.id, made.email, password, made.name, role, language)
+
+
+def duty(work: UnitOfWork, person: Account, place: str = "on_call", *, days: float = 60, plan: str = PLAN) -> Duty:
+    """``person`` holds ``place`` from an hour ago on."""
+    row = Duty(
+        plan=plan,
+        staff_id=person.id,
+        place=place,
+        starts_at=work.now - timedelta(hours=1),
+        ends_at=work.now + timedelta(days=days),
+    )
+    work.session.add(row)
+    work.session.flush()
+    return row
+
+
+def participant(
+    work: UnitOfWork,
+    study_number: str = "NPC-001",
+    *,
+    language: str = "zh_Hans",
+    phone: str | None = None,
+    pd1: bool | None = True,
+    plan: str = PLAN,
+    pin: str = PIN,
+    asked: bool = False,
+) -> Participant:
+    """An enrolled participant; ``pd1``: exposed to anti-PD-1 (None: nobody knows); ``asked``: the worker looks at the
+    calendar, so that invitations go out.
+    """
+    zone_today = local_date(work.now, work.catalogue.plans[plan].settings.time_zone)
+    made = enrolment.enrol(
+        work,
+        plan=plan,
+        study_number=study_number,
+        phone=PHONES[language] if phone is None else phone,
+        language=language,
+        pin=pin,
+        consented_on=zone_today,
+        consent_version="1.0",
+        health_data=True,
+    )
+    if pd1 is not None:
+        clinical_facts.set_fact(work, made.id, "pd1_exposed", pd1, reason="enrolment")
+    if not asked:
+        made.look_at = None
+    return made
+
+
+def form(work: UnitOfWork, person: Participant, instrument: str = "npc_checkin") -> Way:
+    """``instrument`` issued to ``person`` now, with a link and a code; no message is sent."""
+    issued = form_issuing.send_form(work, person, instrument, by="here")
+    assert issued.link is not None
+    assert issued.code is not None
+    path = issued.link.removeprefix(work.config.base_url)
+    return Way(issued.assessment.id, issued.assessment.ref, issued.link, path, path.rpartition("/")[2], issued.code)
+
+
+def sitting(work: UnitOfWork, way: Way, *, answered_by: str = "self", language: str = "zh_Hans") -> FormSession:
+    """A browser that pressed Start on ``way``."""
+    assessment, _person = form_access.open_link(work, way.token)
+    secret = form_access.begin(
+        work, assessment, identified_by="link", answered_by=answered_by, device="phone", language=language
+    )
+    return form_access.sitting(work, way.ref, secret)
+
+
+def answer(
+    work: UnitOfWork, here: FormSession, *, language: str = "zh_Hans", **values: int | str | tuple[str, ...] | None
+) -> None:
+    """Save each item's value on its page, in the order given."""
+    for item, value in values.items():
+        page = work.catalogue.instruments[here.assessment.instrument].page_of(item)
+        answer_service.save(work, here, page.id, {item: value}, language)
+
+
+def judged(house: AppContext, investigator: Account, participant_id: int, **said: Any) -> Judged:
+    """A clinician's signed judgement: pharyngeal necrosis of grade 3 from today on, unless told otherwise."""
+    with transaction(house.engine) as session:
+        work = house.work(session, investigator.actor)
+        person = session.get_one(Participant, participant_id)
+        proof = signatures.confirm(work, PASSWORD)
+        if not isinstance(proof, signatures.Confirmed):
+            raise AssertionError(proof)
+        today = local_date(work.now, person.time_zone)
+        whole: dict[str, Any] = {
+            "grade": 3,
+            "attribution": ("radiotherapy",),
+            "serious": False,
+            "from_on": today,
+        } | said
+        if "event_id" not in whole:
+            whole = {"term": "pharyngeal_necrosis", "onset_on": whole["from_on"]} | whole
+        return gradings.judge(work, proof, person, Judgement(**whole), seen=gradings.newest_grading(work, person.id))
+
+
+def enrolled(work: UnitOfWork, study_number: str, language: str) -> Enrolled:
+    """A participant with both forms."""
+    person = participant(work, study_number, language=language)
+    return Enrolled(
+        person.id,
+        study_number,
+        language,
+        PHONES[language],
+        form(work, person, "npc_checkin"),
+        form(work, person, "qlq_c30"),
+    )
+
+
+def study(house: AppContext) -> Study:
+    """One person of each role, the nurse on duty, a Chinese and an English participant with both forms, committed."""
+    with transaction(house.engine) as session:
+        work = house.work(session)
+        staff = {role: account(work, role, language="zh_Hans" if role == "nurse" else "en") for role in ROLES}
+        duty(work, staff["nurse"])
+        work.actor = staff["coordinator"].actor
+        return Study(staff, enrolled(work, "NPC-001", "zh_Hans"), enrolled(work, "NPC-002", "en"))

@@ -1,0 +1,304 @@
+"""A study in which everything has happened once, and whatever can be typed holds a name, a phone and an e-mail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from sqlalchemy import select
+
+from pro.app_context import AppContext, UnitOfWork
+from pro.db import transaction
+from pro.features.accounts import account_admin, invitations, signatures
+from pro.features.adverse_events import gradings
+from pro.features.adverse_events.gradings import Judgement
+from pro.features.alerts import alert_drills, alert_handling, alert_service, known_stable
+from pro.features.assessments import corrections, data_entry
+from pro.features.duty_roster import roster_service
+from pro.features.participants import record_freezes
+from pro.features.participants.treatment_dates import local_date
+from pro.features.schedule import enrolment, form_ledger, missed_forms, schedule_service
+from pro.features.schedule.schedule_service import DateChange
+from pro.features.text_messages import incoming_texts, staff_replies
+from pro.features.ulcers import endoscopies, ulcer_board, ulcer_cases, ulcer_decisions
+from pro.models import Alert, Assessment, Expected, Participant
+from tests.support import factories
+from tests.support.factories import PHONES, PLAN, Clock, Study
+
+T = TypeVar("T")
+# What must be seen by nobody who may not see identities. The first is typed where participants write, and in what
+# staff write about them; forms that give a reason ask for no names, so there it is a number and an address alone.
+NAME = "王秀兰"
+MAIL = "xiulan.wang@mail.example"
+REACH = f"138-0013-8000 / {MAIL}"
+WORDS = f"{NAME}, {REACH}"
+STRANGER = "+8618694075713"
+# Columns in which somebody typed, with what they must hold after ``live``: a new one belongs here or in UNTYPED.
+TYPED: Mapping[str, str] = {
+    **dict.fromkeys(("alert_note.text", "call.text", "consent.told", "endoscopy.finding", "grading.action"), WORDS),
+    **dict.fromkeys(
+        ("anchor.reason", "circumstance.reason", "closing.reason", "decision.reason", "event.reason"), REACH
+    ),
+    **dict.fromkeys(("endoscopy.reason", "freeze.reason", "freeze.lift_reason", "correction.reason"), REACH),
+    **dict.fromkeys(("correction.note", "expected.missing_note", "adverse_event.other_term"), REACH),
+}
+SEALED: Mapping[str, str] = {"inbound.text_sealed": WORDS, "message.body_sealed": REACH}
+# Sealed and shown as a phone or not at all; or written by the house itself.
+UNTYPED = frozenset(
+    {
+        "inbound.address_sealed",
+        "message.address_sealed",
+        "message.params_sealed",
+        "message.subject",
+        "participant.phone_sealed",
+        "staff.otp_sealed",
+        "staff.phone_sealed",
+        "staff_invitation.phone_sealed",
+        "wording.note",
+    }
+)
+# Of staff: seen by whoever manages accounts, and by their owner.
+STAFF_PHONE = "+8618694075799"
+ANSWERED: Mapping[str, Any] = {"bleed": 3, "bleed_now": 1, "odor": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Lived:
+    """What there is to look at: the parts of an address, by their names in the rule."""
+
+    ids: Mapping[str, int]
+    ref: str
+
+
+def live(house: AppContext, study: Study, clock: Clock) -> Lived:
+    """Let it all happen, each act in a transaction of its own; two days go by."""
+    story = _Story(house, study, clock)
+    for act in (story.answers, story.is_handled, story.is_graded, story.texts, story.ulcer, story.dates, story.calls):
+        act()
+    for act in (story.corrects, story.freezes, story.paper, story.tells, story.manages):
+        act()
+    return Lived({**story.ids, "participant_id": study.chinese.id, "position": 1}, study.chinese.checkin.ref)
+
+
+class _Story:
+    def __init__(self, house: AppContext, study: Study, clock: Clock) -> None:
+        self.house, self.study, self.clock = house, study, clock
+        self.ids: dict[str, int] = {}
+
+    def by(self, role: str, act: Callable[[UnitOfWork], T]) -> T:
+        """``act`` of whoever holds ``role``, committed."""
+        with transaction(self.house.engine) as session:
+            done = act(self.house.work(session, self.study.staff[role].actor))
+            session.flush()
+            return done
+
+    def person(self, work: UnitOfWork) -> Participant:
+        return work.session.get_one(Participant, self.study.chinese.id)
+
+    def proof(self, work: UnitOfWork) -> signatures.Confirmed:
+        found = signatures.confirm(work, factories.PASSWORD)
+        assert isinstance(found, signatures.Confirmed)
+        return found
+
+    def answers(self) -> None:
+        def say(work: UnitOfWork) -> None:
+            here = factories.sitting(work, self.study.chinese.checkin)
+            factories.answer(work, here, **ANSWERED)
+            factories.answer(work, here, free_text=WORDS)
+
+        self.by("nurse", say)
+        self.by("nurse", self._sends)
+        with transaction(self.house.engine) as session:
+            self.ids["assessment_id"] = self.study.chinese.checkin.assessment_id
+            worst = select(Alert).where(Alert.assessment_id == self.ids["assessment_id"]).order_by(Alert.level.desc())
+            found = session.scalars(worst.limit(1)).one()
+            self.ids["alert_id"], self.source = found.id, found.source
+
+    def _sends(self, work: UnitOfWork) -> None:
+        work.session.get_one(Assessment, self.study.chinese.checkin.assessment_id).submitted_at = work.now
+
+    def alerts(self, work: UnitOfWork) -> list[int]:
+        return list(work.session.scalars(select(Alert.id).where(Alert.source == self.source)))
+
+    def is_handled(self) -> None:
+        self.by("nurse", lambda work: alert_service.acknowledge(work, self.alerts(work)))
+        nurse = self.study.staff["nurse"].id
+        self.by("coordinator", lambda work: alert_handling.take_over(work, self.source, nurse))
+        self.by("nurse", lambda work: alert_service.note(work, self.source, WORDS))
+        items = self.by("nurse", self._offered)
+        self.by("nurse", lambda work: known_stable.mark(work, self.source, items, REACH, "en"))
+
+    def _offered(self, work: UnitOfWork) -> list[str]:
+        offer = known_stable.offer(work, self.source, "en")
+        assert offer is not None
+        return [one.item for one in offer.items]
+
+    def is_graded(self) -> None:
+        def judge(work: UnitOfWork) -> None:
+            today = local_date(work.now, "Asia/Shanghai")
+            said = Judgement(
+                term="other",
+                other_term=REACH,
+                onset_on=today,
+                grade=3,
+                attribution=("radiotherapy",),
+                serious=False,
+                action=WORDS,
+            )
+            person = self.person(work)
+            done = gradings.judge(
+                work, self.proof(work), person, said, seen=gradings.newest_grading(work, person.id), source=self.source
+            )
+            assert done.event_id is not None
+            self.ids["event_id"] = done.event_id
+
+        self.by("investigator", judge)
+        self.by("nurse", lambda work: alert_handling.close(work, self.source, self.alerts(work), "no_action", REACH))
+        # A second alert stands open, with a case page of its own.
+        other = self.study.english.checkin
+        say = {"bleed": 2, "bleed_now": 0}
+        self.by("nurse", lambda work: factories.answer(work, factories.sitting(work, other), language="en", **say))
+
+    def texts(self) -> None:
+        phone = PHONES["zh_Hans"]
+        for number, (address, text) in enumerate([(phone, WORDS), (STRANGER, WORDS), (STRANGER, f"大出血 {WORDS}")]):
+            with transaction(self.house.engine) as session:
+                row = incoming_texts.receive(
+                    self.house.work(session), provider_id=f"T{number}", address=address, text=text
+                )
+                session.flush()
+                self.ids["inbound_id"] = row.id
+        self.by(
+            "nurse", lambda work: staff_replies.reply(work, self.person(work), staff_replies.FREE, f"{NAME} {REACH}")
+        )
+
+    def ulcer(self) -> None:
+        self.by("nurse", lambda work: endoscopies.ask(work, self.person(work)))
+
+        def done(work: UnitOfWork, number: int | None) -> int:
+            today = local_date(work.now, "Asia/Shanghai")
+            row = endoscopies.done(
+                work, self.person(work), number, done_on=today, result="ulcer", grade="3", finding=WORDS
+            )
+            work.session.flush()
+            return row.id
+
+        first = self.by("nurse", lambda work: done(work, None))
+        self.by("nurse", lambda work: endoscopies.take_back(work, self.person(work), first, REACH))
+        self.by("nurse", lambda work: done(work, None))
+
+    def dates(self) -> None:
+        self.clock.move(days=2)
+
+        def put(work: UnitOfWork) -> None:
+            today = local_date(work.now, "Asia/Shanghai")
+            for kind, number, days in (("induction_day1", 0, 1), ("induction_day1", 0, 2), ("ulcer_confirmed", 1, 0)):
+                change = DateChange(kind, number, today - timedelta(days=days))
+                schedule_service.set_anchors(work, self.person(work), [change], reason=REACH)
+                work.session.flush()
+
+        self.by("coordinator", put)
+
+        def decide(work: UnitOfWork) -> None:
+            seen = ulcer_cases.digest(ulcer_cases.shown_of_case(ulcer_board.case(work, self.person(work))))
+            ulcer_decisions.about_participant(work, self.person(work), "ulcer", "stop", REACH, factories.PASSWORD, seen)
+            work.session.flush()
+            plan = work.catalogue.plans[PLAN]
+            board = ulcer_board.board(work, plan)
+            whole = ulcer_cases.digest(ulcer_board.shown_of_study(plan, board.cases, board.reading, board.decisions))
+            ulcer_decisions.about_study(work, plan, "pause", REACH, factories.PASSWORD, whole)
+
+        self.by("investigator", decide)
+
+    def calls(self) -> None:
+        def miss(work: UnitOfWork) -> None:
+            owed = select(Expected).where(
+                Expected.participant_id == self.study.chinese.id, Expected.served_at.is_(None)
+            )
+            row = work.session.scalars(owed.order_by(Expected.id).limit(1)).one()
+            row.missed_at, row.closes_at = work.now, work.now
+            form_ledger.set_reason(work, row.id, "refused", REACH)
+            task = missed_forms.make_task(work, self.person(work), "call_missed", "lived")
+            assert task is not None
+            work.session.flush()
+            self.ids["task_id"] = task.id
+
+        self.by("nurse", miss)
+        said: dict[str, Any] = {"outcome": "no_answer", "text": WORDS, "participant_id": self.study.chinese.id}
+        self.by("nurse", lambda work: missed_forms.log_call(work, at=work.now, **said))
+
+    def corrects(self) -> None:
+        asked = {
+            "item": "bleed",
+            "value": 0,
+            "heard_how": "phone",
+            "heard_by": self.study.staff["coordinator"].id,
+            "reason": REACH,
+        }
+
+        def ask(work: UnitOfWork, item: str, value: Any) -> int:
+            form = work.session.get_one(Assessment, self.study.chinese.checkin.assessment_id)
+            heard_at = work.now - timedelta(minutes=1)
+            wish = corrections.Wish(**{**asked, "item": item, "value": value, "heard_at": heard_at})
+            row = corrections.ask(work, self.proof(work), form, wish)
+            work.session.flush()
+            return row.id
+
+        first = self.by("coordinator", lambda work: ask(work, "bleed", 2))
+        self.by("investigator", lambda work: corrections.refuse(work, self.proof(work), first, REACH))
+        self.ids["correction_id"] = self.by("coordinator", lambda work: ask(work, "free_text", f"{NAME}!"))
+
+    def freezes(self) -> None:
+        def frost(work: UnitOfWork, whole: bool, lifted: bool) -> None:
+            person = None if whole else self.person(work)
+            record_freezes.freeze(work, self.proof(work), PLAN, person, REACH)
+            work.session.flush()
+            if lifted:
+                record_freezes.lift(work, self.proof(work), PLAN, person, REACH)
+
+        self.by("investigator", lambda work: frost(work, True, True))
+        self.by("investigator", lambda work: frost(work, False, True))
+
+    def paper(self) -> None:
+        def enters(work: UnitOfWork) -> None:
+            other = work.session.get_one(Participant, self.study.english.id)
+            given: dict[str, Any] = {"bleed": 0, "free_text": WORDS}
+            seen = data_entry.there(work, other, "npc_checkin").state
+            row = data_entry.enter(
+                work,
+                other,
+                "npc_checkin",
+                mode="paper",
+                answered_by="self",
+                answered_at=work.now,
+                given=given,
+                language="en",
+                seen=seen,
+            )
+            work.session.flush()
+            self.ids["paper_id"] = row.id
+
+        self.by("nurse", enters)
+
+    def tells(self) -> None:
+        def leaves(work: UnitOfWork) -> None:
+            other = work.session.get_one(Participant, self.study.english.id)
+            enrolment.withdraw_consent(work, other, scope="data", told=WORDS)
+
+        self.by("nurse", leaves)
+        self.ids["drill_id"] = self.by("coordinator", lambda work: alert_drills.begin_now(work, PLAN)).id
+        self.ids["duty_id"] = 1
+
+    def manages(self) -> None:
+        nurse = self.study.staff["nurse"].id
+        self.ids["staff_id"] = nurse
+        self.by("administrator", lambda work: account_admin.set_phone(work, nurse, STAFF_PHONE))
+        self.by("administrator", lambda work: invitations.invite(work, "new@example.org", "New", "nurse", "en"))
+        self.by("administrator", lambda work: roster_service.put_absence(work, nurse, *_days(work)))
+
+
+def _days(work: UnitOfWork) -> tuple[datetime, datetime]:
+    local = work.now.replace(tzinfo=None, minute=0, second=0, microsecond=0)
+    return local + timedelta(days=40), local + timedelta(days=41)

@@ -1,0 +1,85 @@
+"""A member of staff at a browser without script: signs in, opens pages, presses buttons."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from html import unescape
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from werkzeug.test import TestResponse
+
+from pro.app_context import AppContext
+from pro.db import transaction
+from pro.models import Alert
+from tests.support import factories
+from tests.support.factories import Account, Way
+
+
+@dataclass
+class Desk:
+    """One browser. ``page`` is the last page shown."""
+
+    app: Flask
+    page: str = ""
+    client: FlaskClient = field(init=False)
+
+    def __post_init__(self) -> None:
+        """A browser of its own, with its own cookies."""
+        self.client = self.app.test_client()
+
+    def open(self, path: str, **headers: str) -> TestResponse:
+        """GET ``path``; a file leaves the last page where it is."""
+        answer = self.client.get(path, headers=headers)
+        if (answer.mimetype or "").startswith("text/"):
+            self.page = unescape(answer.get_data(as_text=True))
+        return answer
+
+    def post(self, path: str, **data: object) -> TestResponse:
+        """POST ``data`` with the token of the last page that had one."""
+        found = re.search(r'name="csrf_token" value="([^"]+)"', self.page)
+        if found is None:
+            self.open("/staff/sign-in")
+            found = re.search(r'name="csrf_token" value="([^"]+)"', self.page)
+        assert found is not None
+        answer = self.client.post(path, data={"csrf_token": found[1], **data})
+        self.page = unescape(answer.get_data(as_text=True))
+        return answer
+
+    def press(self, **typed: object) -> TestResponse:
+        """Press the first form of the page's main part: its address, its hidden fields, what is typed."""
+        main = self.page.partition("<main")[2]
+        form = re.search(r'<form[^>]*action="([^"]+)".*?</form>', main, re.DOTALL)
+        assert form is not None, "no form on this page"
+        data: dict[str, Any] = {}
+        for name, value in re.findall(r'<input type="hidden" name="([^"]+)"[^>]* value="([^"]*)"', form[0]):
+            data.setdefault(name, []).append(value)
+        answer = self.client.post(form[1], data={**data, **typed})
+        self.page = unescape(answer.get_data(as_text=True))
+        return answer
+
+    def sign_in(self, person: Account, password: str = "", path: str = "/staff/sign-in") -> TestResponse:
+        """Type e-mail and password and press the button."""
+        self.open(path)
+        return self.post(path, email=person.email, password=password or person.password)
+
+
+def at_desk(app: Flask, person: Account) -> Desk:
+    """``person``, signed in at a browser of their own."""
+    desk = Desk(app)
+    assert desk.sign_in(person).status_code == 303
+    return desk
+
+
+def bleeds(house: AppContext, way: Way, **more: int | str | tuple[str, ...] | None) -> list[int]:
+    """The participant reports heavy bleeding; the ids of the alerts that this raised, the worst first."""
+    with transaction(house.engine) as session:
+        work = house.work(session)
+        given: dict[str, Any] = {"bleed": 3, "bleed_now": 1, **more}
+        factories.answer(work, factories.sitting(work, way), **given)
+    with transaction(house.engine) as session:
+        query = select(Alert).where(Alert.assessment_id == way.assessment_id).order_by(Alert.level.desc(), Alert.id)
+        return [alert.id for alert in session.scalars(query)]

@@ -1,0 +1,53 @@
+"""Texts that reached us, put into the database by hand."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from pro.core.rule_language.level import Level
+from pro.models import Inbound, Participant
+from tests.support import form_browser
+from tests.support.alert_ward import Ward
+from tests.support.factories import PHONES
+
+STRANGER = "+8613700137000"
+BLEEDS = ({"class": "bleed_major", "term": "大出血", "status": "affirmed"},)
+
+
+def texted(
+    ward: Ward,
+    text: str = "请问明天几点来",
+    *,
+    known: bool = True,
+    what: str = "text",
+    level: Level = Level.NONE,
+    hits: tuple[dict[str, str], ...] = (),
+    ago: timedelta = timedelta(),
+    **more: Any,
+) -> int:
+    """A text of the ward's participant, or of a ``known=False`` number; the number of its row."""
+    address = PHONES["zh_Hans"] if known else STRANGER
+    with form_browser.working(ward.house) as work:
+        person = work.session.get_one(Participant, ward.participant_id)
+        row = Inbound(
+            channel="sms",
+            provider_id=None,
+            fingerprint=work.vault.fingerprint(f"phone:{address}"),
+            address_sealed=work.vault.seal(address),
+            text_sealed=work.vault.seal(text),
+            participant_id=person.id if known else None,
+            what=what if known else "unmatched",
+            level=int(level),
+            hits=list(hits),
+            received_at=work.now - ago,
+            **more,
+        )
+        work.session.add(row)
+        work.session.flush()
+        return row.id
+
+
+def emergency(ward: Ward, text: str = "我大出血了", *, known: bool = False, **more: Any) -> int:
+    """A text that sounds like an emergency, of a number that nobody knows unless ``known``."""
+    return texted(ward, text, known=known, level=Level.EMERGENCY, hits=BLEEDS, **more)

@@ -1,0 +1,141 @@
+"""Messages that reached nobody stay on the board until somebody has seen to them, or nothing more is to be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from pro.app_context import UnitOfWork
+from pro.errors import NotFound
+from pro.features.forms import form_issuing
+from pro.features.text_messages import failed_messages
+from pro.features.text_messages.failed_messages import Failed
+from pro.models import Alert, Message, Participant
+from tests.support import form_browser
+from tests.support.alert_ward import Ward
+from tests.support.factories import Account, Clock
+
+
+def left(ward: Ward) -> Failed:
+    with form_browser.working(ward.house, ward.nurse.actor) as work:
+        return failed_messages.failed(work, "en")
+
+
+def settle(ward: Ward, who: Account, message_id: int) -> failed_messages.Settled:
+    with form_browser.working(ward.house, who.actor) as work:
+        return failed_messages.settle(work, message_id)
+
+
+def change(ward: Ward, what: Callable[[UnitOfWork], None]) -> None:
+    with form_browser.working(ward.house) as work:
+        what(work)
+
+
+@pytest.fixture
+def alarmed(any_ward: Ward, clock: Clock) -> Ward:
+    """An emergency, and its two mails failed."""
+    any_ward.start().save(bleed=4)
+
+    def fail(work: UnitOfWork) -> None:
+        for message in work.session.query(Message):
+            message.failed_at, message.failure = clock.now, "address_refused"
+
+    change(any_ward, fail)
+    return any_ward
+
+
+def test_who_sees_to_it_takes_it_off_the_list_and_a_second_sees_who_was_first(alarmed: Ward, clock: Clock) -> None:
+    first, second = left(alarmed).messages
+    assert settle(alarmed, alarmed.nurse, first.id) == failed_messages.Settled()
+    assert left(alarmed) == Failed([second], 1)
+    done = clock.now
+    clock.move(minutes=1)
+    assert settle(alarmed, alarmed.coordinator, first.id) == failed_messages.Settled("before", alarmed.nurse.name, done)
+    assert [event.actor_id for event in alarmed.events("message.settled")] == [alarmed.nurse.id]
+
+
+def test_two_at_once_are_one(alarmed: Ward) -> None:
+    message = left(alarmed).messages[0].id
+    said: list[failed_messages.Settled] = []
+    form_browser.at_once(
+        lambda: said.append(settle(alarmed, alarmed.nurse, message)),
+        lambda: said.append(settle(alarmed, alarmed.coordinator, message)),
+    )
+    assert sorted(bool(one.name) for one in said) == [False, True]
+    assert len(alarmed.events("message.settled")) == 1
+
+
+def test_what_did_not_fail_is_not_to_be_seen_to(any_ward: Ward) -> None:
+    any_ward.start().save(bleed=4)
+    for message in any_ward.rows(Message):
+        with pytest.raises(NotFound):
+            settle(any_ward, any_ward.nurse, message.id)
+
+
+def close_alerts(work: UnitOfWork) -> None:
+    for alert in work.session.query(Alert):
+        alert.resolved_at = work.now
+
+
+def leave(work: UnitOfWork) -> None:
+    for person in work.session.query(Participant):
+        person.withdrawn_at = work.now
+
+
+@pytest.mark.parametrize(("what", "number"), [(close_alerts, 0), (leave, 2)])
+def test_a_closed_alert_asks_for_nothing_but_an_open_one_does_whoever_left(
+    alarmed: Ward, what: Callable[[UnitOfWork], None], number: int
+) -> None:
+    change(alarmed, what)
+    assert left(alarmed).number == number
+
+
+def test_a_reminder_to_who_left_asks_for_nothing(any_ward: Ward) -> None:
+    def remind(work: UnitOfWork) -> None:
+        form_issuing.send_form(
+            work, work.session.get_one(Participant, any_ward.participant_id), "npc_checkin", by="link"
+        )
+        (message,) = work.session.query(Message)
+        message.failed_at = work.now
+
+    change(any_ward, remind)
+    assert left(any_ward).number == 1
+    change(any_ward, leave)
+    assert left(any_ward).number == 0
+
+
+def test_what_is_cut_off_is_counted(alarmed: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failed_messages, "MOST", 1)
+    found = left(alarmed)
+    assert (len(found.messages), found.number) == (1, 2)
+
+
+def test_what_arrived_meanwhile_needs_nobody(alarmed: Ward, clock: Clock) -> None:
+    message = left(alarmed).messages[0].id
+
+    def arrive(work: UnitOfWork) -> None:
+        row = work.session.get_one(Message, message)
+        row.failed_at, row.sent_at = None, clock.now
+
+    change(alarmed, arrive)
+    assert settle(alarmed, alarmed.nurse, message) == failed_messages.Settled("arrived")
+    assert alarmed.events("message.settled") == []
+
+
+def test_a_study_has_its_own_and_what_is_about_nobody(alarmed: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut off after it is chosen: the newest of all studies may be none of its own."""
+    monkeypatch.setattr(failed_messages, "MOST", 1)
+
+    def about_nobody(work: UnitOfWork) -> None:
+        first = work.session.query(Message).order_by(Message.id).first()
+        assert first is not None
+        first.alert_id = first.participant_id = None
+
+    with form_browser.working(alarmed.house) as work:
+        numbers = [failed_messages.failed(work, "en", study).number for study in ("", "npc_reirradiation", "another")]
+    assert numbers == [2, 2, 0]
+    change(alarmed, about_nobody)
+    with form_browser.working(alarmed.house) as work:
+        numbers = [failed_messages.failed(work, "en", study).number for study in ("", "npc_reirradiation", "another")]
+    assert numbers == [2, 2, 1]

@@ -1,0 +1,162 @@
+"""Twilio's callbacks over real HTTP, from a stand-in that signs them: twice, at once, too early, in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from app import create_app
+from pro.app_context import AppContext
+from pro.config import Config
+from pro.db import Base, transaction
+from pro.features.text_messages import delivery_receipts
+from pro.messaging.providers.twilio_sms import TwilioSms
+from pro.models import Alert, Event, Inbound, Message, Participant, Task
+from tests.messaging.letters import Scripted, deliver, queue_one
+from tests.messaging.twilio_fake import ACCOUNT, NUMBER, TOKEN, TwilioFake, twilio_fake
+from tests.support import factories
+from tests.support.factories import PHONES, Clock
+from tests.support.form_browser import at_once
+from tests.support.http_server import on_a_port
+
+PUBLIC = "https://epro.example.org"
+STATUS = f"{PUBLIC}/sms/twilio/status"
+LOST = ("undelivered", "failed")
+
+
+@dataclass
+class Place:
+    """An application on a port, the provider that it sends by, and one participant."""
+
+    app: Flask
+    provider: TwilioFake
+    sender: TwilioSms
+    participant_id: int
+
+    @property
+    def house(self) -> AppContext:
+        found = self.app.extensions["pro"]
+        assert isinstance(found, AppContext)
+        return found
+
+    def sends(self, key: str) -> str:
+        """A message leaves; the provider's name for it."""
+        with transaction(self.house.engine) as session:
+            assert queue_one(self.house.work(session), key, participant_id=self.participant_id) is not None
+        assert deliver(self.house, self.sender) == 1
+        return str(self.provider.messages[-1]["sid"])
+
+    def hears(self, sid: str, *states: str) -> None:
+        """The provider calls back with each state in turn."""
+        for state in states:
+            assert self.provider.report(sid, state, "30008" if state in LOST else "") == 200
+
+    def rows(self, model: type[Base]) -> list[Any]:
+        """Every row of a table."""
+        with transaction(self.house.engine) as session:
+            return list(session.scalars(select(model).order_by(*model.__mapper__.primary_key)))
+
+    def message(self, sid: str) -> Message:
+        """The message that the provider calls ``sid``."""
+        return next(row for row in self.rows(Message) if row.reference == sid)
+
+    def times(self, action: str) -> int:
+        """How often the audit trail has ``action``."""
+        return sum(event.action == action for event in self.rows(Event))
+
+
+@pytest.fixture
+def place(any_url: str, config: Config, clock: Clock) -> Iterator[Place]:
+    """An application with a Twilio account, behind its public address."""
+    account: dict[str, Any] = {"twilio_account": ACCOUNT, "twilio_token": TOKEN, "twilio_from": NUMBER}
+    app = create_app(replace(config, database_url=any_url, sms="twilio", base_url=PUBLIC, **account), clock)
+    house = app.extensions["pro"]
+    with transaction(house.engine) as session:
+        person = factories.participant(house.work(session)).id
+    with on_a_port(app) as url, twilio_fake() as provider:
+        provider.door = url
+        sender = TwilioSms(account=ACCOUNT, token=TOKEN, sender=NUMBER, api_url=provider.url, callback_url=STATUS)
+        with closing(sender):
+            yield Place(app, provider, sender, person)
+        assert provider.problems == []
+
+
+ORDERS: list[tuple[tuple[str, ...], str, str]] = [
+    (("queued", "sending", "sent", "delivered"), "delivered", ""),
+    (("delivered", "sent", "queued"), "delivered", ""),
+    (("delivered", "undelivered", "failed"), "delivered", ""),
+    (("undelivered", "delivered", "undelivered"), "delivered", ""),
+    (("failed", "sent", "delivered", "read"), "delivered", ""),
+    (("sent", "undelivered", "sent"), "failed", "provider_unsure:30008"),
+    (("failed", "undelivered", "queued"), "failed", "provider_unsure:30008"),
+    (("queued", "sent"), "sent", ""),
+    (("no such state", ""), "sent", ""),
+]
+
+
+def test_a_message_ends_rightly_whatever_the_order_and_however_often(place: Place) -> None:
+    sids = [place.sends(f"order:{number}") for number in range(len(ORDERS))]
+    for sid, (states, status, failure) in zip(sids, ORDERS, strict=True):
+        place.hears(sid, *(state for state in states for _twice in range(2)))
+        found = place.message(sid)
+        assert (found.status, found.failure) == (status, failure), states
+    assert place.times("message.delivered") == sum(status == "delivered" for _states, status, _why in ORDERS)
+    assert place.times("message.failed") == 4
+    assert {row.participant_id for row in place.rows(Message)} == {place.participant_id}
+
+
+def test_callbacks_at_once_move_a_message_once(place: Place) -> None:
+    sid = place.sends("order:1")
+    at_once(*(partial(place.hears, sid, state) for state in ("sent", "delivered", "undelivered", "delivered")))
+    assert place.message(sid).status == "delivered"
+    assert place.times("message.delivered") == 1
+    assert place.times("message.failed") <= 1
+
+
+@pytest.mark.parametrize(("state", "status"), [("delivered", "delivered"), ("undelivered", "failed")])
+def test_a_receipt_that_is_faster_than_our_own_hand_is_not_lost(place: Place, state: str, status: str) -> None:
+    place.provider.eager = ("sent", state, state)
+    sid = place.sends("order:1")
+    with transaction(place.house.engine) as session:
+        assert delivery_receipts.act_on_failures(place.house.work(session)) == 1
+    assert place.message(sid).status == status
+    place.hears(sid, "sent")
+    assert place.message(sid).status == status
+
+
+def test_a_phone_that_is_gone_is_one_task_and_whoever_unsubscribed_is_left_alone(place: Place) -> None:
+    sids = [place.sends(f"order:{number}") for number in range(2)]
+    for _twice in range(2):
+        assert place.provider.report(sids[0], "undelivered", "30005") == 200
+        assert place.provider.report(sids[1], "failed", "21610") == 200
+    assert [task.kind for task in place.rows(Task)] == ["phone_unreachable"]
+    assert place.message(sids[0]).failure == "phone_unknown:30005"
+    [person] = place.rows(Participant)
+    assert person.opted_out_at is not None
+
+
+def test_a_stranger_moves_nothing(place: Place) -> None:
+    sid = place.sends("order:1")
+    form = {"MessageSid": sid, "MessageStatus": "failed", "ErrorCode": "30005"}
+    assert place.provider.call(STATUS, form, token="another") == 403
+    assert place.provider.call(f"{PUBLIC}/sms/twilio", form | {"From": NUMBER}, token="another") == 403
+    assert place.provider.call(STATUS, form | {"MessageSid": "SM" + "f" * 32}) == 200
+    assert (place.message(sid).status, place.rows(Task), place.rows(Inbound)) == ("sent", [], [])
+
+
+def test_a_text_that_is_brought_many_times_at_once_is_one_text(place: Place) -> None:
+    text = partial(place.provider.text, f"{PUBLIC}/sms/twilio", "SM" + "e" * 32, PHONES["zh_Hans"], "我喘不过气")
+    answers: list[int] = []
+    at_once(*[lambda: answers.append(text())] * 4)
+    answers.append(text())
+    assert answers == [200] * 5
+    assert len(place.rows(Inbound)) == len(place.rows(Alert)) == 1
+    assert deliver(place.house, Scripted()) >= 1
+    assert [row.template for row in place.rows(Message)].count("safety") == 1

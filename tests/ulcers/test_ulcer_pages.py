@@ -1,0 +1,301 @@
+"""The board of ulcers in a browser without script: what a role sees, what a refusal says; nothing typed is lost."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+import pytest
+from flask import Flask
+
+from pro.app_context import AppContext
+from pro.db import transaction
+from pro.features.schedule import schedule_service
+from pro.features.schedule.schedule_service import DateChange
+from pro.features.ulcers import endoscopies
+from pro.models import Decision, Endoscopy, Participant
+from tests.support import factories
+from tests.support.factories import Clock, Study
+from tests.support.staff_browser import Desk, at_desk
+
+BOARD = "/staff/ulcers"
+TODAY = date(2026, 3, 2)
+
+
+@pytest.fixture
+def one(seeded: Study) -> str:
+    """The address of the Chinese participant's page."""
+    return f"{BOARD}/{seeded.chinese.id}"
+
+
+@pytest.fixture
+def desk(app: Flask, seeded: Study) -> Desk:
+    """The investigator, on the board."""
+    desk = at_desk(app, seeded.staff["investigator"])
+    desk.open(f"{BOARD}?lang=en")
+    return desk
+
+
+def suspected(house: AppContext, study: Study) -> None:
+    with transaction(house.engine) as session:
+        work = house.work(session)
+        factories.answer(work, factories.sitting(work, study.chinese.checkin), odor=3)
+
+
+def dated(house: AppContext, study: Study, *kinds: str) -> None:
+    with transaction(house.engine) as session:
+        work = house.work(session, study.staff["coordinator"].actor)
+        person = session.get_one(Participant, study.chinese.id)
+        changes = [DateChange(kind, 0 if kind == "induction_day1" else 1, TODAY) for kind in kinds]
+        schedule_service.set_anchors(work, person, changes)
+
+
+def count(house: AppContext, model: type[Decision] | type[Endoscopy]) -> int:
+    with transaction(house.engine) as session:
+        return session.query(model).count()
+
+
+def seen_in(page: str) -> dict[str, str]:
+    """The hidden fields that name what the page showed."""
+    return dict(re.findall(r'name="([\w-]*seen)"[^>]* value="(\w+)"', page))
+
+
+def study_post(desk: Desk, **given: str) -> int:
+    data = {"choice": "pause", "reason": "Three of ten", "password": factories.PASSWORD} | given
+    fields = {f"{factories.PLAN}-{name}": text for name, text in data.items()}
+    return desk.post(BOARD, plan=factories.PLAN, do="decide", **{**seen_in(desk.page), **fields}).status_code
+
+
+def decide(desk: Desk, path: str, **given: str) -> int:
+    data = {"about": "ulcer", "choice": "stop", "reason": "Bone is bare", "password": factories.PASSWORD} | given
+    fields = {f"decision-{name}": text for name, text in data.items()}
+    return desk.post(path, do="decide", **{**seen_in(desk.page), **fields}).status_code
+
+
+def test_an_empty_board_is_good_news_and_says_whose_numbers_these_are(desk: Desk) -> None:
+    assert "Good news: no ulcer is suspected or known" in desk.page
+    assert "0 of the first 10 treated" in desk.page
+    assert "a demonstration default" in desk.page
+
+
+@pytest.mark.parametrize("role", ["monitor", "statistician"])
+def test_readers_see_everything_but_identities_and_no_button(
+    app: Flask, house: AppContext, seeded: Study, one: str, role: str
+) -> None:
+    suspected(house, seeded)
+    desk = at_desk(app, seeded.staff[role])
+    for path in (f"{BOARD}?lang=en", one):
+        assert desk.open(path).status_code == 200
+        assert "NPC-001" in desk.page
+        assert "UL2" in desk.page
+        assert seeded.chinese.phone not in desk.page
+        assert "Ask for an endoscopy" not in desk.page
+        assert "Sign the decision" not in desk.page
+    assert desk.post(one, do="ask").status_code == 403
+    assert desk.post(BOARD, plan=factories.PLAN).status_code == 403
+
+
+def test_from_suspicion_to_a_result_and_what_it_offers(desk: Desk, house: AppContext, seeded: Study, one: str) -> None:
+    suspected(house, seeded)
+    desk.open(BOARD)
+    assert "suspected by the answers (UL2)" in desk.page
+    assert "no endoscopy asked for" in desk.page
+    desk.open(one)
+    assert re.search(r'href="/staff/alerts/\d+">Open the alert', desk.page)
+    assert desk.post(one, do="ask").status_code == 303
+    desk.open(one)
+    assert "The endoscopy is asked for." in desk.page
+    (number,) = re.findall(r'id="endoscopy"[^>]*value="(\d+)"', desk.page)
+    given = {"endoscopy": number, "done_on": "2026-03-02", "result": "ulcer", "grade": "3", "finding": "left wall"}
+    assert desk.post(one, do="done", **given).status_code == 303
+    desk.open(one)
+    assert "The result is saved. Nothing else was changed by it." in desk.page
+    assert "Suspected ulcer" in desk.page
+    link = f"/staff/participants/{seeded.chinese.id}/dates?kind=ulcer_confirmed&on=2026-03-02#form"
+    assert f'href="{link}"' in desk.page
+    desk.open(link)
+    assert 'value="2026-03-02"' in desk.page
+    dated(house, seeded, "induction_day1", "ulcer_confirmed")
+    desk.open(BOARD)
+    assert "1 of the first 10 treated" in desk.page
+    assert "Confirmed ulcer" in desk.page
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"done_on": "2026-03-03"}, "This day is still to come."),
+        ({"done_on": ""}, "Please give the date as year, month and day"),
+        ({"done_on": "soon"}, "Please give the date as year, month and day"),
+        ({"result": ""}, "Please say what the endoscopy found."),
+        ({"result": "normal"}, "A grade belongs to an ulcer or a necrosis."),
+        ({"finding": "x" * 4001}, "The text is too long."),
+    ],
+)
+def test_a_result_that_cannot_be_is_refused_and_stays_typed(
+    given: dict[str, str], words: str, desk: Desk, house: AppContext, one: str
+) -> None:
+    data = {"done_on": "2026-03-02", "result": "ulcer", "grade": "4", "finding": "left wall"} | given
+    assert desk.post(one, do="done", **data).status_code == 400
+    assert words in desk.page
+    assert data["finding"] in desk.page
+    assert re.search(r'name="grade"[^>]*value="4" checked', desk.page)
+    assert count(house, Endoscopy) == 0
+
+
+def test_somebody_else_recorded_it_first_and_what_was_typed_stays(desk: Desk, house: AppContext, one: str) -> None:
+    desk.post(one, do="ask")
+    desk.open(one)
+    (number,) = re.findall(r'id="endoscopy"[^>]*value="(\d+)"', desk.page)
+    data = {"endoscopy": number, "done_on": "2026-03-02", "result": "unclear"}
+    assert desk.post(one, do="done", **data).status_code == 303
+    assert desk.post(one, do="done", **data, finding="right wall").status_code == 409
+    assert "Investigator was first" in desk.page
+    assert "right wall" in desk.page
+    assert 'id="endoscopy" name="endoscopy" type="hidden" value=""' in desk.page
+    assert desk.post(one, do="take_back", endoscopy=number, why="").status_code == 400
+    assert "Please write why it is taken back." in desk.page
+    assert desk.post(one, do="take_back", endoscopy=number, why="wrong file").status_code == 303
+    assert desk.open(one).status_code == 200
+    assert "Taken back by Investigator" in desk.page
+
+
+def test_a_decision_is_signed_and_stands_with_its_name(desk: Desk, house: AppContext, seeded: Study, one: str) -> None:
+    suspected(house, seeded)
+    desk.open(one)
+    assert decide(desk, one) == 303
+    desk.open(one)
+    assert "The decision is signed and kept." in desk.page
+    assert "Radiotherapy stops" in desk.page
+    assert "Decided and signed by Investigator (investigator)" in desk.page
+    assert "does not fit" not in desk.page
+    desk.open(BOARD)
+    assert "Decided: Radiotherapy stops" in desk.page
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"choice": ""}, "Please say what you decide."),
+        ({"reason": " "}, "Please write the reason for this decision."),
+        ({"password": ""}, "Please type your password"),
+        ({"password": "wrong"}, "This password is not right."),
+        ({"reason": "y" * 4001}, "The text is too long."),
+    ],
+)
+def test_a_decision_that_lacks_something_is_refused_and_stays_typed(
+    given: dict[str, str], words: str, desk: Desk, house: AppContext, seeded: Study, one: str
+) -> None:
+    suspected(house, seeded)
+    desk.open(one)
+    assert decide(desk, one, **given) == 400
+    assert words in desk.page
+    assert given.get("reason", "Bone is bare") in desk.page
+    assert factories.PASSWORD not in desk.page
+    desk.open(BOARD)
+    assert study_post(desk, **given) == 400
+    assert words in desk.page
+    assert given.get("reason", "Three of ten") in desk.page
+    assert count(house, Decision) == 0
+
+
+def test_five_wrong_passwords_say_when_signing_goes_on(desk: Desk, one: str) -> None:
+    desk.open(one)
+    for _ in range(5):
+        assert decide(desk, one, password="wrong") == 400
+    assert "Too many wrong passwords. You can sign again at 09:15." in desk.page
+
+
+def test_a_stale_page_signs_nothing_and_loses_nothing(desk: Desk, house: AppContext, seeded: Study, one: str) -> None:
+    desk.open(one)
+    suspected(house, seeded)
+    assert decide(desk, one) == 409
+    assert "Not signed: something has changed meanwhile" in desk.page
+    assert "Bone is bare" in desk.page
+    assert "Suspected ulcer" in desk.page
+    assert decide(desk, one) == 303
+    desk.open(BOARD)
+    dated(house, seeded, "induction_day1", "ulcer_confirmed")
+    assert study_post(desk) == 409
+    assert "Three of ten" in desk.page
+    assert "not graded: it may count" in desk.page
+    assert count(house, Decision) == 1
+    assert study_post(desk) == 303
+    desk.open(BOARD)
+    assert "The study pauses" in desk.page
+
+
+def test_a_reached_step_says_the_consequence_loudly(desk: Desk, house: AppContext, seeded: Study) -> None:
+    with transaction(house.engine) as session:
+        work = house.work(session, seeded.staff["coordinator"].actor)
+        people = [session.get_one(Participant, seeded.chinese.id)]
+        people += [factories.participant(work, f"NPC-01{number}", phone="") for number in range(2)]
+        for person in people:
+            kinds = (("induction_day1", 0), ("ulcer_confirmed", 1))
+            schedule_service.set_anchors(work, person, [DateChange(kind, number, TODAY) for kind, number in kinds])
+            endoscopies.done(work, person, None, done_on=TODAY, result="necrosis", grade="4")
+    desk.open(BOARD)
+    assert re.search(r"Reached: +3 of the first 10 treated +\(the rule says 3\)", " ".join(desk.page.split()))
+    assert "<b>Treatment of new participants pauses" in desk.page
+    assert "3 more reach it" in desk.page
+
+
+@pytest.mark.parametrize("role", ["nurse", "coordinator"])
+def test_who_is_no_investigator_asks_but_does_not_decide(
+    app: Flask, house: AppContext, seeded: Study, one: str, role: str
+) -> None:
+    desk = at_desk(app, seeded.staff[role])
+    desk.open(f"{one}?lang=en")
+    assert "Only an investigator decides." in desk.page
+    assert desk.post(one, do="ask").status_code == 303
+    assert desk.post(one, do="decide").status_code == 403
+    assert desk.post(BOARD, plan=factories.PLAN, do="decide").status_code == 403
+    assert (count(house, Endoscopy), count(house, Decision)) == (1, 0)
+
+
+def test_an_endoscopy_that_is_late_stands_on_the_board_of_what_to_do(
+    desk: Desk, clock: Clock, seeded: Study, app: Flask, one: str
+) -> None:
+    desk.post(one, do="ask")
+    clock.move(days=4)
+    desk = at_desk(app, seeded.staff["investigator"])
+    desk.open("/staff/?show=endoscopies&lang=en")
+    assert "An endoscopy was asked for; no result is recorded." in desk.page
+    assert f'href="{one}"' in desk.page
+    desk.open(BOARD)
+    assert "overdue" in desk.page
+
+
+@pytest.mark.parametrize(
+    "data",
+    [{}, {"do": "delete"}, {"do": "done", "endoscopy": "x"}, {"do": "take_back"}, {"do": "done", "endoscopy": "²"}],
+)
+def test_a_post_that_no_page_sends_is_refused(data: dict[str, str], desk: Desk, one: str) -> None:
+    assert desk.post(one, **data).status_code == 400
+    assert desk.post(BOARD, plan="other").status_code == 400
+    assert desk.open(f"{BOARD}/999999").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("language", "graded", "counts", "term"),
+    [
+        ("en", "Grade 3", "graded, not recorded as confirmed: it may count", "Pharyngeal necrosis"),
+        ("zh_Hans", "3级", "已分级，未登记确诊：可能计入", "咽部坏死"),
+    ],
+)
+def test_a_grading_stands_on_the_board_with_whose_it_is_and_what_is_left_to_do(
+    desk: Desk, house: AppContext, seeded: Study, one: str, language: str, graded: str, counts: str, term: str
+) -> None:
+    factories.judged(house, seeded.staff["investigator"], seeded.chinese.id)
+    desk.open(f"{BOARD}?lang={language}")
+    assert counts in desk.page
+    assert term in desk.page
+    desk.open(one)
+    assert graded in desk.page
+    assert "Investigator" in desk.page
+    assert 'href="/staff/events/1"' in desk.page
+    assert f"/staff/participants/{seeded.chinese.id}/dates?kind=ulcer_confirmed&on=2026-03-02#form" in desk.page
+    dated(house, seeded, "induction_day1", "ulcer_confirmed")
+    desk.open(BOARD)
+    assert counts not in desk.page
+    assert re.search(r"<b>(1 of the first 10 treated|前10例已治疗者中1例)", desk.page)
