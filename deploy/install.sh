@@ -2,8 +2,9 @@
 # Makes .venv and installs one list of pinned packages into it, but only when that list changed.
 # Usage: sh deploy/install.sh requirements.txt
 # A list is complete: every package that another one needs stands in it, with its hashes. So pip resolves nothing
-# (--no-deps), builds nothing (--only-binary), and `pip check` proves afterwards that nothing is missing. With a resolver, a
-# release of today may be asked for by a list of last month, and the install ends.
+# (--no-deps) and builds nothing (--only-binary). With a resolver, a release of today may be asked for by a list of last
+# month, and the install ends. That nothing is missing is proved twice: here by `pip check`, which knows nothing of extras,
+# and with them by tests/house/test_requirements.py.
 set -eu
 cd "$(dirname "$0")/.."
 list=$1
@@ -42,9 +43,28 @@ install_list() {
     .venv/bin/python -m pip check --disable-pip-version-check
 }
 
-# A virtual environment whose Python went away (an upgrade, a moved folder) is made again.
+# The environment of before comes back when another cannot be made in its place (no network, say): the program still starts.
+try_again() {
+    echo "Trying again in an empty environment"
+    trap 'rm -rf .venv; mv .venv.before .venv' EXIT
+    trap 'exit 1' INT TERM HUP
+    rm -rf .venv.before
+    mv .venv .venv.before
+    make_environment
+    install_list || fail
+    trap - EXIT INT TERM HUP
+    rm -rf .venv.before
+}
+
+fail() {
+    echo "The packages of $list could not be installed; the reason stands above." >&2
+    exit 1
+}
+
+# A virtual environment whose Python went away (an upgrade, a moved folder) is made again. After an upgrade its Python may be
+# another one that starts and finds no packages, so it is asked for one.
 fresh=
-if ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+if ! .venv/bin/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
     make_environment
     fresh=yes
 elif current || covered; then
@@ -52,15 +72,12 @@ elif current || covered; then
 fi
 
 echo "Installing $list (only when it changed; a few minutes the first time)"
+# From here until all of it is there, no list counts as installed.
+rm -f .venv/.stamp-*
 if ! install_list; then
+    [ -z "$fresh" ] || fail
     # What an older list left behind may contradict this one; an empty environment does not.
-    if [ -n "$fresh" ]; then
-        echo "The packages of $list could not be installed; the reason stands above." >&2
-        exit 1
-    fi
-    echo "Trying again in an empty environment"
-    make_environment
-    install_list
+    try_again
 fi
 cp "$list" "$stamp"
 cp requirements.txt .venv/.stamp-covered-requirements.txt
