@@ -4,7 +4,7 @@
 # A list is complete: every package that another one needs stands in it, with its hashes. So pip resolves nothing
 # (--no-deps) and builds nothing (--only-binary). With a resolver, a release of today may be asked for by a list of last
 # month, and the install ends. That nothing is missing is proved twice: here by `pip check`, which knows nothing of extras,
-# and with them by tests/house/test_requirements.py.
+# and with them by tests/architecture/test_requirements.py.
 set -eu
 cd "$(dirname "$0")/.."
 list=$1
