@@ -13,7 +13,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from pro.errors import AlreadySubmitted, BadData, CodeExpired, Frozen, NotAllowed, NotFound, ProError, SignInNeeded
-from pro.features.assessments.pages import form_session
+from pro.features.assessments.pages import form_session_pages
 from pro.i18n import LANGUAGES
 from pro.pages import page_frame
 from pro.web import request_context, study_header
@@ -90,7 +90,7 @@ def _failed(error: ProError) -> Response:
 
 def _no_token(error: CSRFError) -> Response:
     """The proof that a form came from our page is missing. A body that is no form at all cannot have it."""
-    if request.mimetype != form_session.FORM and request.content_length:
+    if request.mimetype != form_session_pages.FORM and request.content_length:
         return _page(NOT_A_FORM, error)
     return _page(Failure(400, "stale", logging.WARNING), error)
 

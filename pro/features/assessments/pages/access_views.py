@@ -9,7 +9,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request, url_for
 
 from pro.errors import NotFound
-from pro.features.assessments.pages import form_session
+from pro.features.assessments.pages import form_session_pages
 from pro.features.forms import access_cards, due_forms, form_access
 from pro.features.forms.access_cards import Guest, PinAttempt
 from pro.features.forms.form_access import CodeTry
@@ -17,7 +17,7 @@ from pro.i18n import LANGUAGES
 from pro.web import devices, request_context
 
 pages = Blueprint("doors", __name__)
-pages.before_request(form_session.only_forms)
+pages.before_request(form_session_pages.only_forms)
 
 PASS_COOKIE = "card"  # noqa: S105  the cookie's name
 ASKED = PinAttempt()
@@ -28,13 +28,13 @@ STATUSES = {"pause": 429, "locked": 410, "revoked": 410}
 @pages.get("/")
 def code_entry() -> Response:
     """Where a code from a card or a text message is typed."""
-    return form_session.code_page()
+    return form_session_pages.code_page()
 
 
 @pages.post("/")
 def code_typed() -> Response:
     """Try a code: on to the form, to the PIN of the card, or the same page with what was typed and what to do."""
-    return pin_wanted() or form_session.try_code("questionnaire.resume")
+    return pin_wanted() or form_session_pages.try_code("questionnaire.resume")
 
 
 def pin_wanted() -> Response | None:
@@ -48,7 +48,7 @@ def pin_wanted() -> Response | None:
 @pages.get("/c")
 def card_lost() -> Response:
     """Somebody came back to the page of a card's PIN: its code has to be typed again."""
-    return form_session.to("doors.code_entry")
+    return form_session_pages.to("doors.code_entry")
 
 
 @pages.post("/c")
@@ -60,7 +60,7 @@ def card_code() -> Response:
         return _pin_page(ASKED, url, code=code)
     entry = access_cards.enter(request_context.work(), _pin(), _address(), code=code)
     if entry.why == "unknown":
-        return form_session.code_page(CodeTry(why="unknown"), code, 422, url=url_for("doors.code_entry"))
+        return form_session_pages.code_page(CodeTry(why="unknown"), code, 422, url=url_for("doors.code_entry"))
     return _entered(entry, url, code)
 
 
@@ -87,7 +87,7 @@ def due() -> Response:
     """What waits for whoever typed the PIN: forms to choose from, or when the next one comes."""
     guest = _guest()
     now = due_forms.due_forms(request_context.work(), guest.participant, request_context.language())
-    return form_session.page("assessments/due.html", participant=guest.participant, due=now)
+    return form_session_pages.page("assessments/due.html", participant=guest.participant, due=now)
 
 
 @pages.post("/due")
@@ -105,7 +105,7 @@ def _entered(entry: PinAttempt, url: str, code: str = "") -> Response:
     kept = access_cards.make_pass(request_context.work(), entry.guest.card)
     guest = _enter(kept)
     only = due_forms.due_forms(request_context.work(), guest.participant, request_context.language()).only
-    answer = _open(guest, only, **chosen) if only else form_session.to("doors.due", **chosen)
+    answer = _open(guest, only, **chosen) if only else form_session_pages.to("doors.due", **chosen)
     answer.set_cookie(
         PASS_COOKIE,
         kept,
@@ -123,7 +123,9 @@ def _open(guest: Guest, instrument: str, **chosen: str) -> Response:
     form, secret = due_forms.begin(
         work, guest.participant, instrument, device=_device(), language=request_context.language()
     )
-    return form_session.remember(form_session.to("questionnaire.resume", ref=form.ref, **chosen), form.ref, secret)
+    return form_session_pages.remember(
+        form_session_pages.to("questionnaire.resume", ref=form.ref, **chosen), form.ref, secret
+    )
 
 
 def _guest() -> Guest:
@@ -133,7 +135,7 @@ def _guest() -> Guest:
 
 def _enter(kept: str) -> Guest:
     guest = access_cards.holder(request_context.work(), kept)
-    form_session.welcome(guest.participant)
+    form_session_pages.welcome(guest.participant)
     return guest
 
 
@@ -144,7 +146,7 @@ def _chosen() -> str:
 
 def _pin_page(entry: PinAttempt, url: str, *, code: str = "") -> Response:
     status = STATUSES.get(entry.why, 422) if entry.why else 200
-    return form_session.page("assessments/pin.html", status, url=url, entry=entry, code=code)
+    return form_session_pages.page("assessments/pin.html", status, url=url, entry=entry, code=code)
 
 
 def _pin() -> str:

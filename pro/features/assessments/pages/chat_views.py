@@ -16,13 +16,13 @@ from markupsafe import Markup
 from pro.errors import AlreadySubmitted
 from pro.features.assessments import answer_service, chat_conversation
 from pro.features.assessments.chat_conversation import AskedQuestion, ReplyOutcome, TranscriptLine
-from pro.features.assessments.pages import access_views, form_session
+from pro.features.assessments.pages import access_views, form_session_pages
 from pro.features.forms.form_access import FormSession
 from pro.features.forms.form_state import FormState
 from pro.web import request_context, typography
 
 pages = Blueprint("chat", __name__)
-pages.before_request(form_session.only_forms)
+pages.before_request(form_session_pages.only_forms)
 
 # More than any question takes. What is longer is nobody's answer, and reading it costs.
 LONGEST = 1000
@@ -64,58 +64,58 @@ NOTHING = Reaction()
 @pages.get("/chat")
 def code_entry() -> Response:
     """Where a code is typed by somebody who wants to chat."""
-    return form_session.code_page(as_chat=True)
+    return form_session_pages.code_page(as_chat=True)
 
 
 @pages.post("/chat")
 def code_typed() -> Response:
     """Try a code: on to the chat, or the same page with what was typed and what to do."""
-    return access_views.pin_wanted() or form_session.try_code("chat.show", as_chat=True)
+    return access_views.pin_wanted() or form_session_pages.try_code("chat.show", as_chat=True)
 
 
 @pages.get("/a/<token>/chat")
 def link(token: str) -> Response:
     """The start page behind a link, for the chat."""
-    return form_session.link_page(token, as_chat=True)
+    return form_session_pages.link_page(token, as_chat=True)
 
 
 @pages.post("/a/<token>/chat")
 def link_start(token: str) -> Response:
     """Start was pressed: this browser may answer from now on."""
-    begun = form_session.begin(token)
+    begun = form_session_pages.begin(token)
     if begun is None:
-        return form_session.link_page(token, as_chat=True)
+        return form_session_pages.link_page(token, as_chat=True)
     sitting, secret = begun
-    return form_session.remember(
-        form_session.to("chat.show", ref=sitting.assessment.ref), sitting.assessment.ref, secret
+    return form_session_pages.remember(
+        form_session_pages.to("chat.show", ref=sitting.assessment.ref), sitting.assessment.ref, secret
     )
 
 
 @pages.get("/f/<ref>/chat", endpoint="show")
 def show_chat(ref: str) -> Response:
     """The thread so far and the question that is open; advice, start page and last page as in the form."""
-    sitting = form_session.sit(ref)
-    if not form_session.chats(sitting.assessment):
-        return form_session.to("questionnaire.resume", ref=ref)
-    return _screen(sitting, form_session.form_of(sitting))
+    sitting = form_session_pages.sit(ref)
+    if not form_session_pages.chats(sitting.assessment):
+        return form_session_pages.to("questionnaire.resume", ref=ref)
+    return _screen(sitting, form_session_pages.form_of(sitting))
 
 
 @pages.post("/f/<ref>/chat")
 def reply(ref: str) -> Response:
     """Start, a tap, something typed, back, skip, send, or on from the advice."""
-    sitting = form_session.sit(ref)
-    if not form_session.chats(sitting.assessment):
-        return form_session.to("questionnaire.resume", ref=ref)
+    sitting = form_session_pages.sit(ref)
+    if not form_session_pages.chats(sitting.assessment):
+        return form_session_pages.to("questionnaire.resume", ref=ref)
     do = request.form.get("do", "")
-    form = form_session.form_of(sitting)
+    form = form_session_pages.form_of(sitting)
     if "by" in request.form:
-        form_session.start(sitting)
+        form_session_pages.start(sitting)
         return _go(sitting)
     if do in ADVICE:
         return _past_advice(sitting, form, do)
     if form.submitted and "item" in request.form and do not in ("back", "language"):
         raise AlreadySubmitted("submitted")
-    if form.submitted or form_session.must_start(sitting, form):
+    if form.submitted or form_session_pages.must_start(sitting, form):
         return _go(sitting)
     typed, ticks = request.form.get("text", "").strip(), request.form.getlist("has")
     if do == "language":
@@ -213,7 +213,7 @@ def _go(sitting: FormSession, form: FormState | None = None) -> Response:
     """Where the chat stands now: a redirect, or at once if the script asked."""
     if "X-Fetch" not in request.headers:
         return make_response(redirect(f"{_address(sitting)}#now", code=303))
-    return _screen(sitting, form or form_session.form_of(sitting))
+    return _screen(sitting, form or form_session_pages.form_of(sitting))
 
 
 def _address(sitting: FormSession) -> str:
@@ -224,12 +224,12 @@ def _screen(sitting: FormSession, form: FormState, said: Reaction = NOTHING, sta
     """What the chat shows now: advice first, then the last page or the start page, else the thread."""
     url, ref = _address(sitting), sitting.assessment.ref
     if form.advice is not None:
-        return form_session.advice_page(sitting, form, url, as_chat=True)
+        return form_session_pages.advice_page(sitting, form, url, as_chat=True)
     if form.submitted:
-        return form_session.last_page(sitting, url)
-    if form_session.must_start(sitting, form):
+        return form_session_pages.last_page(sitting, url)
+    if form_session_pages.must_start(sitting, form):
         other = url_for("questionnaire.resume", ref=ref)
-        return form_session.start_page(sitting.assessment, sitting.participant, url, other, as_chat=True)
+        return form_session_pages.start_page(sitting.assessment, sitting.participant, url, other, as_chat=True)
     now = chat_conversation.asked(request_context.work(), form, request_context.language())
     lines = chat_conversation.lines(request_context.work(), sitting.assessment, request_context.language())
     values: dict[str, Any] = {
@@ -246,7 +246,7 @@ def _screen(sitting: FormSession, form: FormState, said: Reaction = NOTHING, sta
         "skipped": _skipped(lines),
         "review_at": len(form.path) + 1,
     }
-    return form_session.page("assessments/chat.html", status, sitting.participant, url, **values)
+    return form_session_pages.page("assessments/chat.html", status, sitting.participant, url, **values)
 
 
 def _most(form: FormState, name: str) -> int:

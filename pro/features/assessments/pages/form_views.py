@@ -17,7 +17,7 @@ from pro.core.questionnaire.instrument import Page, Value
 from pro.core.text import reply_parser
 from pro.errors import AlreadySubmitted
 from pro.features.assessments import answer_service
-from pro.features.assessments.pages import form_screens, form_session
+from pro.features.assessments.pages import form_screens, form_session_pages
 from pro.features.assessments.pages.form_screens import TypedPage
 from pro.features.forms import form_access
 from pro.features.forms.form_access import FormSession
@@ -30,7 +30,7 @@ pages = Blueprint("questionnaire", __name__)
 NEVER_OFFERED = {"no_such_option", "no_such_page"}
 NOTHING = TypedPage()
 
-pages.before_request(form_session.only_forms)
+pages.before_request(form_session_pages.only_forms)
 
 
 @pages.app_context_processor
@@ -42,48 +42,48 @@ def around() -> dict[str, Any]:
 @pages.get("/a/<token>")
 def link(token: str) -> Response:
     """The start page behind a link. Previews and scanners may fetch it as often as they like."""
-    return form_session.link_page(token)
+    return form_session_pages.link_page(token)
 
 
 @pages.post("/a/<token>")
 def link_start(token: str) -> Response:
     """Start was pressed: this browser may answer from now on."""
-    begun = form_session.begin(token)
+    begun = form_session_pages.begin(token)
     if begun is None:
-        return form_session.link_page(token)
+        return form_session_pages.link_page(token)
     sitting, secret = begun
-    position = form_session.form_of(sitting).next_position()
-    answer = form_session.to("questionnaire.show", ref=sitting.assessment.ref, position=position)
-    return form_session.remember(answer, sitting.assessment.ref, secret)
+    position = form_session_pages.form_of(sitting).next_position()
+    answer = form_session_pages.to("questionnaire.show", ref=sitting.assessment.ref, position=position)
+    return form_session_pages.remember(answer, sitting.assessment.ref, secret)
 
 
 @pages.get("/f/<ref>")
 def resume(ref: str) -> Response:
     """Where this form stands: start page, next question, advice, or the last page."""
-    sitting = form_session.sit(ref)
-    form = form_session.form_of(sitting)
-    if form.advice is None and not form.submitted and not form_session.must_start(sitting, form):
-        return form_session.to("questionnaire.show", ref=ref, position=form.next_position())
-    return form_session.whole(sitting, form)
+    sitting = form_session_pages.sit(ref)
+    form = form_session_pages.form_of(sitting)
+    if form.advice is None and not form.submitted and not form_session_pages.must_start(sitting, form):
+        return form_session_pages.to("questionnaire.show", ref=ref, position=form.next_position())
+    return form_session_pages.whole(sitting, form)
 
 
 @pages.post("/f/<ref>")
 def code_start(ref: str) -> Response:
     """Start was pressed after a typed code."""
-    sitting = form_session.sit(ref)
-    form_session.start(sitting)
-    return form_session.to("questionnaire.resume", ref=ref)
+    sitting = form_session_pages.sit(ref)
+    form_session_pages.start(sitting)
+    return form_session_pages.to("questionnaire.resume", ref=ref)
 
 
 @pages.post("/f/<ref>/next")
 def onward(ref: str) -> Response:
     """From a form that was sent to the next one that waits; without one, back to the last page."""
-    sitting = form_session.sit(ref)
+    sitting = form_session_pages.sit(ref)
     after = (
         form_access.next_form(request_context.work(), sitting) if sitting.assessment.submitted_at is not None else None
     )
     if after is None:
-        return form_session.to("questionnaire.resume", ref=ref)
+        return form_session_pages.to("questionnaire.resume", ref=ref)
     way, device = sitting.assessment.identified_by or "link", sitting.assessment.device or ""
     secret = form_access.begin(
         request_context.work(),
@@ -93,26 +93,26 @@ def onward(ref: str) -> Response:
         device=device,
         language=request_context.language(),
     )
-    return form_session.remember(form_session.to("questionnaire.resume", ref=after.ref), after.ref, secret)
+    return form_session_pages.remember(form_session_pages.to("questionnaire.resume", ref=after.ref), after.ref, secret)
 
 
 @pages.get("/f/<ref>/<int:position>", endpoint="show")
 def show_page(ref: str, position: int) -> Response:
     """One screen: a page of questions, or the review after the last."""
-    sitting = form_session.sit(ref)
-    form = form_session.form_of(sitting)
-    if form.advice is None and (form.submitted or form_session.must_start(sitting, form)):
-        return form_session.to("questionnaire.resume", ref=ref)
+    sitting = form_session_pages.sit(ref)
+    form = form_session_pages.form_of(sitting)
+    if form.advice is None and (form.submitted or form_session_pages.must_start(sitting, form)):
+        return form_session_pages.to("questionnaire.resume", ref=ref)
     if not 1 <= position <= len(form.path) + 1:
-        return form_session.to("questionnaire.show", ref=ref, position=form.next_position())
+        return form_session_pages.to("questionnaire.show", ref=ref, position=form.next_position())
     return _screen(sitting, form, position)
 
 
 @pages.post("/f/<ref>/<int:position>")
 def answer(ref: str, position: int) -> Response:
     """A page was answered, skipped or left; advice was read; the form was sent."""
-    sitting = form_session.sit(ref)
-    form = form_session.form_of(sitting)
+    sitting = form_session_pages.sit(ref)
+    form = form_session_pages.form_of(sitting)
     do = request.form.get("do", "")
     if do in ("understood", "wrong"):
         return _past_advice(sitting, form, position, do)
@@ -120,7 +120,7 @@ def answer(ref: str, position: int) -> Response:
         raise AlreadySubmitted("submitted")
     if form.submitted or not sitting.access.answered_by:
         return _go(sitting, None)
-    if do == "send" and not form_session.must_start(sitting, form):
+    if do == "send" and not form_session_pages.must_start(sitting, form):
         answer_service.submit(request_context.work(), sitting, request_context.language())
         return _go(sitting, None)
     if do == "send":
@@ -145,7 +145,7 @@ def _answer_page(sitting: FormSession, form: FormState, position: int, do: str) 
         ).form
     if typed.problems:
         return _screen(sitting, form, form.position_of(page_id), typed)
-    if form_session.must_start(sitting, form):
+    if form_session_pages.must_start(sitting, form):
         return _go(sitting, None)
     reviewing = request.form.get("from") == "review"
     if do == "back":
@@ -223,9 +223,11 @@ def _go(sitting: FormSession, position: int | None, reviewing: bool = False, for
         url += "?from=review"
     if "X-Fetch" not in request.headers:
         return make_response(redirect(url, code=303))
-    form = form or form_session.form_of(sitting)
+    form = form or form_session_pages.form_of(sitting)
     response = (
-        form_session.whole(sitting, form) if position is None else _screen(sitting, form, position, reviewing=reviewing)
+        form_session_pages.whole(sitting, form)
+        if position is None
+        else _screen(sitting, form, position, reviewing=reviewing)
     )
     response.headers["X-Location"] = url
     return response
@@ -248,7 +250,7 @@ def _screen(
 ) -> Response:
     """The screen at ``position``; advice that waits comes first. ``typed``: it comes back because it was not taken."""
     if form.advice is not None:
-        return form_session.advice_page(sitting, form, _address(sitting, position))
+        return form_session_pages.advice_page(sitting, form, _address(sitting, position))
     problems = set(typed.problems.values())
     status = status or (200 if not problems else 400 if problems & NEVER_OFFERED else 422)
     if reviewing is None:
@@ -256,10 +258,10 @@ def _screen(
     values: dict[str, Any] = {"participant": sitting.participant, "url": _address(sitting, position)}
     if form.page(position) is None:
         values |= {"ref": sitting.assessment.ref, "problem": typed.problems.get("", "")}
-        return form_session.page("assessments/review.html", status, groups=form_screens.review(form), **values)
+        return form_session_pages.page("assessments/review.html", status, groups=form_screens.review(form), **values)
     shown = form_screens.screen(form, position, typed)
     template = {"list": "several", "fields": "fields"}.get(shown.page.kind, "question")
-    return form_session.page(f"assessments/{template}.html", status, screen=shown, reviewing=reviewing, **values)
+    return form_session_pages.page(f"assessments/{template}.html", status, screen=shown, reviewing=reviewing, **values)
 
 
 def _inside(form: FormState, position: int) -> int:
