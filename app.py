@@ -10,11 +10,10 @@ import click
 from flask import Flask
 
 from pro import cli, db, i18n
-from pro.app_context import AppContext, Clock, clock
-from pro.catalogue import Catalogue, CatalogueError
-from pro.catalogue import read as read_catalogue
+from pro.app_context import AppContext, Clock, utc_now
+from pro.catalogue import Catalogue, CatalogueError, read_catalogue
 from pro.config import Config, ConfigReading
-from pro.core.sms_gateway import UNFORESEEN
+from pro.core.sms_gateway import FREE_TEXT_KINDS
 from pro.errors import ConfigError
 from pro.features.assessments.pages import access_views, chat_views, form_views
 from pro.features.operations import start_check
@@ -41,10 +40,10 @@ def read_data(config: Config) -> Catalogue:
     )
 
 
-def make_house(config: Config, now: Clock = clock) -> AppContext:
+def make_house(config: Config, now: Clock = utc_now) -> AppContext:
     """Everything that lives as long as the process. No connection is opened yet."""
     catalogue = read_data(config)
-    if config.sms_two_way and not all(map(catalogue.gateway.takes, UNFORESEEN)):
+    if config.sms_two_way and not all(map(catalogue.gateway.accepts, FREE_TEXT_KINDS)):
         raise ConfigError(["PRO_SMS_TWO_WAY must be no: the gateway (PRO_GATEWAY_FILE) sends approved texts only."])
     return AppContext(
         config=config,
@@ -63,7 +62,7 @@ class Preparation:
     ``house``: None where the data files are wrong.
     """
 
-    house: AppContext | None
+    app_context: AppContext | None
     problems: tuple[str, ...] = ()
     away: str = ""
 
@@ -79,28 +78,28 @@ class Preparation:
         return REFUSED if self.problems else NOT_NOW if self.away else 0
 
 
-def prepare(reading: ConfigReading, now: Clock = clock, *, checked: bool) -> Preparation:
+def prepare(reading: ConfigReading, now: Clock = utc_now, *, checked: bool) -> Preparation:
     """The house, and every reason not to start it: of the settings, then of the data files, then (``checked``, and in
     production) of demonstration data, approved texts, tables and wording.
     """
     problems = list(reading.problems)
     try:
-        house = make_house(reading.config, now)
+        app_context = make_house(reading.config, now)
     except (ConfigError, CatalogueError) as error:
         return Preparation(None, (*problems, *error.problems))
     if not checked or not reading.config.production:
-        return Preparation(house, tuple(problems))
+        return Preparation(app_context, tuple(problems))
     same_texts = not any(problem.startswith(("PRO_BASE_URL", "PRO_SMS")) for problem in problems)
-    problems += start_check.find_problems(house, texts=same_texts)
+    problems += start_check.find_problems(app_context, texts=same_texts)
     try:
         # At its default, the address would be that of another database.
-        problems += start_check.find_database_problems(house) if "database_url" not in reading.unusable else []
-    except start_check.DatabaseAway as error:
-        return Preparation(house, tuple(problems), str(error))
-    return Preparation(house, tuple(problems))
+        problems += start_check.find_database_problems(app_context) if "database_url" not in reading.unusable else []
+    except start_check.DatabaseUnavailable as error:
+        return Preparation(app_context, tuple(problems), str(error))
+    return Preparation(app_context, tuple(problems))
 
 
-def create_app(config: Config | None = None, now: Clock = clock) -> Flask:
+def create_app(config: Config | None = None, now: Clock = utc_now) -> Flask:
     """The application. Under the ``flask`` command, broken settings stop only the commands that need them."""
     app = Flask(__name__, static_folder=None, template_folder=str(ROOT / "templates"))
     command = click.get_current_context(silent=True)
@@ -110,11 +109,11 @@ def create_app(config: Config | None = None, now: Clock = clock) -> Flask:
     if serving and found.refusal:
         sys.stderr.write(found.refusal)
         sys.exit(found.status)
-    if found.house is None or found.problems:
+    if found.app_context is None or found.problems:
         cli.register(app, None, list(found.problems))
         return app
-    request_context.install(app, found.house)
-    error_pages.register(app)
+    request_context.install(app, found.app_context)
+    error_pages.register_error_pages(app)
     for pages in (
         access_views,
         form_views,
@@ -126,7 +125,7 @@ def create_app(config: Config | None = None, now: Clock = clock) -> Flask:
         alibaba_webhook,
     ):
         app.register_blueprint(pages.pages)
-    cli.register(app, found.house, [])
+    cli.register(app, found.app_context, [])
     return app
 
 

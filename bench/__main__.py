@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import inbound, mail, memory, outbox, page, rounds, screening, screens, staff_pages, streams
-from bench.figures import Figure, machine, report
+from bench.figures import Measurement, describe_machine, report
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -15,7 +15,7 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 def main() -> int:
     """Exit status 1 if a bound is not kept."""
-    figures: list[Figure] = []
+    figures: list[Measurement] = []
     for part in (page, screens, mail, memory, rounds, outbox, screening, inbound, staff_pages, streams):
         print(f"{part.__name__}: {(part.__doc__ or '').splitlines()[0]}", flush=True)
         found = part.measure()
@@ -24,7 +24,7 @@ def main() -> int:
     table = "\n".join(
         ["| figure | measured | bound | kept |", "|---|---|---|---|", *(figure.row for figure in figures)]
     )
-    when = f"{datetime.now(UTC):%Y-%m-%d}, on {machine()}."
+    when = f"{datetime.now(UTC):%Y-%m-%d}, on {describe_machine()}."
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     PAGE.write_text(f"{before}{BEGIN}\n{when}\n\n{table}\n{END}{rest.partition(END)[2]}", encoding="utf-8")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Measurement:
     """``value`` in ``unit``. ``bound``: at most this, or at least it if ``least``; None where it is only reported."""
 
     name: str
@@ -30,12 +30,12 @@ class Figure:
     def row(self) -> str:
         """A row of the table in docs/performance.md."""
         side = "at least" if self.least else "at most"
-        bound = f"{side} {shown(self.bound)} {self.unit}" if self.bound is not None else "reported"
+        bound = f"{side} {format_number(self.bound)} {self.unit}" if self.bound is not None else "reported"
         mark = "" if self.bound is None else "yes" if self.kept else "**no**"
-        return f"| {self.name} | {shown(self.value)} {self.unit} | {bound} | {mark} |"
+        return f"| {self.name} | {format_number(self.value)} {self.unit} | {bound} | {mark} |"
 
 
-def shown(number: float) -> str:
+def format_number(number: float) -> str:
     """Three digits that matter, thousands apart."""
     if number >= 1000:
         return f"{number:,.0f}"
@@ -48,7 +48,7 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered) + 0.5) - 1))]
 
 
-def machine() -> str:
+def describe_machine() -> str:
     """What this was measured on: processor, cores, memory, system, Python."""
     about = dict(
         line.split(":", 1)
@@ -61,7 +61,7 @@ def machine() -> str:
     return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, {system}, Python {platform.python_version()}"
 
 
-def report(figures: Sequence[Figure]) -> None:
+def report(figures: Sequence[Measurement]) -> None:
     """Print ``figures``."""
     for figure in figures:
         print(figure.row, flush=True)

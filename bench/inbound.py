@@ -20,14 +20,14 @@ from urllib.parse import urlencode, urlsplit
 from sqlalchemy import func, select
 from twilio.request_validator import RequestValidator
 
-from bench.figures import Figure, percentile, report
+from bench.figures import Measurement, percentile, report
 from bench.outbox import provider
-from bench.walker import staffed
+from bench.walker import add_staff_on_duty
 from pro.app_context import SYSTEM
 from pro.core.rule_language.level import Level
 from pro.db import transaction
 from pro.features.text_messages import text_answers
-from pro.models import Alert, Answer, Assessment, Inbound, Message
+from pro.models import Alert, Answer, Assessment, IncomingMessage, Message
 from tests.messaging.twilio_fake import ACCOUNT, NUMBER, TOKEN
 from tests.support import factories, live_system, postgres_server
 from tests.support.live_system import Site
@@ -37,7 +37,7 @@ POSTS = 24
 LONGEST_WAIT = 60.0
 
 
-class Said(NamedTuple):
+class SampleText(NamedTuple):
     """A kind of text: what it is taken for, and whether it must raise an alert."""
 
     text: str
@@ -46,13 +46,13 @@ class Said(NamedTuple):
 
 
 # Everybody writes these in turn, each beginning at another. 0 is "none" everywhere; "0, but" has two readings.
-SAID = (
-    Said("0", "answer"),
-    Said("谢谢医生，今天天气不错，我去公园走了走", "unclear"),
-    Said("0", "answer"),
-    Said("0，可是我喘不过气", "unclear", True),
-    Said("０", "answer"),
-    Said("昨天晚上流鼻血了，流了好多", "unclear", True),
+SAMPLE_TEXTS = (
+    SampleText("0", "answer"),
+    SampleText("谢谢医生，今天天气不错，我去公园走了走", "unclear"),
+    SampleText("0", "answer"),
+    SampleText("0，可是我喘不过气", "unclear", True),
+    SampleText("０", "answer"),
+    SampleText("昨天晚上流鼻血了，流了好多", "unclear", True),
 )
 
 
@@ -70,23 +70,23 @@ def site_on(engine: str) -> Iterator[Site]:
             "PRO_TWILIO_FROM": NUMBER,
             "PRO_TWILIO_API_URL": stack.enter_context(provider()).url,
         }
-        site = stack.enter_context(live_system.running(folder, url, more=more))
-        staffed(site)
+        site = stack.enter_context(live_system.running_system(folder, url, more=more))
+        add_staff_on_duty(site)
         yield site
 
 
-def talking(site: Site) -> list[str]:
+def start_conversations(site: Site) -> list[str]:
     """The numbers of people whose first question has gone out by text."""
     numbers = [f"+86138{n:08}" for n in range(PEOPLE)]
     for n, number in enumerate(numbers):
-        with transaction(site.house.engine) as session:
-            work = site.house.work(session, SYSTEM)
+        with transaction(site.app_context.engine) as session:
+            work = site.app_context.unit_of_work(session, SYSTEM)
             person = factories.participant(work, f"TEXT-{n:04}", phone=number)
             form = session.get_one(Assessment, factories.form(work, person).assessment_id)
             first = text_answers.first_question(work, person, form)
             assert first is not None
-            out = text_answers.Out(first[0], first[1], f"first:{form.id}", person.language, form)
-            text_answers.queue(work, out, number, person)
+            out = text_answers.ReplyDraft(first[0], first[1], f"first:{form.id}", person.language, form)
+            text_answers.queue_reply(work, out, number, person)
     wait_until_sent(site)
     return numbers
 
@@ -96,26 +96,28 @@ def wait_until_sent(site: Site) -> None:
     end = time.monotonic() + LONGEST_WAIT
     query = select(func.count()).select_from(Message).where(Message.channel == "sms", Message.sent_at.is_(None))
     while time.monotonic() < end:
-        with transaction(site.house.engine) as session:
+        with transaction(site.app_context.engine) as session:
             if not session.scalar(query):
                 return
         time.sleep(0.2)
     raise AssertionError("texts wait in the outbox and do not leave")
 
 
-class Sender:
+class TextPoster:
     """The provider's side: it posts texts from ``numbers``; ``times``: seconds from when each was due to its 200."""
 
     def __init__(self, site: Site, numbers: list[str]) -> None:
         self.site, self.numbers = site, numbers
         self.validator = RequestValidator(TOKEN)
         self.times: list[float] = []
-        self.texts: dict[str, Said] = {}
+        self.texts: dict[str, SampleText] = {}
 
     def run(self) -> None:
         """Post for so many seconds; the same person writes again after all others."""
         turns = [(n, n % PEOPLE, n // PEOPLE) for n in range(RATE * SECONDS)]
-        plan = [(f"IN{n:032x}", self.numbers[who], SAID[(who + turn) % len(SAID)]) for n, who, turn in turns]
+        plan = [
+            (f"IN{n:032x}", self.numbers[who], SAMPLE_TEXTS[(who + turn) % len(SAMPLE_TEXTS)]) for n, who, turn in turns
+        ]
         self.texts = {sid: said for sid, _, said in plan}
         began = time.monotonic() + 0.5
         with ThreadPoolExecutor(POSTS) as crowd:
@@ -142,10 +144,10 @@ class Sender:
         return took
 
 
-def lost(site: Site, texts: dict[str, Said]) -> int:
+def count_lost_texts(site: Site, texts: dict[str, SampleText]) -> int:
     """How many of ``texts`` are not stored, not screened, taken for something else than they are, or not answered."""
-    with transaction(site.house.engine) as session:
-        rows = {row.provider_id: row for row in session.scalars(select(Inbound))}
+    with transaction(site.app_context.engine) as session:
+        rows = {row.provider_id: row for row in session.scalars(select(IncomingMessage))}
         replies = set(session.scalars(select(Message.dedupe_key).where(Message.dedupe_key.like("reply:%"))))
         alerts = set(session.scalars(select(Alert.source).where(Alert.rule == "TEXT")))
         safety = session.scalar(select(func.count()).where(Message.template == "safety")) or 0
@@ -165,20 +167,20 @@ def lost(site: Site, texts: dict[str, Said]) -> int:
     return wrong
 
 
-def measure() -> list[Figure]:
+def measure() -> list[Measurement]:
     """Median, 99th percentile and what was lost, on both engines."""
     found = []
     for engine in ("SQLite", "PostgreSQL"):
         with site_on(engine) as site:
-            sender = Sender(site, talking(site))
+            sender = TextPoster(site, start_conversations(site))
             sender.run()
             wait_until_sent(site)
-            missing = lost(site, sender.texts)
+            missing = count_lost_texts(site, sender.texts)
         times = [took * 1000 for took in sender.times]
         found += [
-            Figure(f"{engine}: a text stored, screened, answered at {RATE} a second, median", median(times), "ms"),
-            Figure(f"{engine}: the same, 99th percentile of {len(times)}", percentile(times, 0.99), "ms", 100),
-            Figure(f"{engine}: the same: texts lost, misread or not answered", missing, "", 0),
+            Measurement(f"{engine}: a text stored, screened, answered at {RATE} a second, median", median(times), "ms"),
+            Measurement(f"{engine}: the same, 99th percentile of {len(times)}", percentile(times, 0.99), "ms", 100),
+            Measurement(f"{engine}: the same: texts lost, misread or not answered", missing, "", 0),
         ]
     return found
 

@@ -7,9 +7,9 @@ from email.message import EmailMessage
 from functools import partial
 from statistics import median
 
-from bench.figures import Figure, percentile, report
+from bench.figures import Measurement, percentile, report
 from bench.screens import site_on
-from bench.walker import Walker, people
+from bench.walker import Walker, make_form_links
 from tests.support.live_system import Site
 
 ANSWERS = 60
@@ -17,15 +17,15 @@ ANSWERS = 60
 PAUSE = 0.83
 
 
-def names(number: str, letter: EmailMessage) -> bool:
+def mentions_participant(number: str, letter: EmailMessage) -> bool:
     """True if ``letter`` is about the participant ``number``."""
     return number in f"{letter['Subject']} {letter.get_content()}"
 
 
-def delays(site: Site) -> list[float]:
+def mail_delays(site: Site) -> list[float]:
     """Seconds for each mail of each of the answers; an answer whose mail never came is an error."""
     saved: dict[str, float] = {}
-    for number, path in people(site, ANSWERS, "MAIL").items():
+    for number, path in make_form_links(site, ANSWERS, "MAIL").items():
         walker = Walker(site.url, path, answers={"bleed": "4"})
         walker.start()
         walker.step()
@@ -33,20 +33,20 @@ def delays(site: Site) -> list[float]:
         walker.connection.close()
         time.sleep(PAUSE)
     for number in saved:
-        site.mailbox.wait(partial(names, number))
+        site.mailbox.wait(partial(mentions_participant, number))
     found = []
     for at, letter in site.mailbox.letters:
-        found += [at - since for number, since in saved.items() if names(number, letter)]
+        found += [at - since for number, since in saved.items() if mentions_participant(number, letter)]
     return found
 
 
-def measure() -> list[Figure]:
+def measure() -> list[Measurement]:
     """Median and 99th percentile, with TLS and log-in at the mail server."""
     with site_on("SQLite") as site:
-        found = delays(site)
+        found = mail_delays(site)
     return [
-        Figure(f"Answer saved to mail handed over, median of {len(found)} mails", median(found), "s"),
-        Figure("The same, 99th percentile", percentile(found, 0.99), "s", 3),
+        Measurement(f"Answer saved to mail handed over, median of {len(found)} mails", median(found), "s"),
+        Measurement("The same, 99th percentile", percentile(found, 0.99), "s", 3),
     ]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from bench.figures import Figure, report
-from bench.screens import Walk, children, site_on
-from bench.walker import people
+from bench.figures import Measurement, report
+from bench.screens import Walk, child_processes, site_on
+from bench.walker import make_form_links
 
 
 def pss(pid: int) -> float:
@@ -18,18 +18,20 @@ def pss(pid: int) -> float:
     return int(found[1]) * 1024 / 1e6
 
 
-def measure() -> list[Figure]:
+def measure() -> list[Measurement]:
     """Both, after 20 forms at 20 screens a second and the mails that they caused."""
     found = []
     for engine in ("SQLite", "PostgreSQL"):
         with site_on(engine) as site:
-            walk = Walk(site, list(people(site, 20, "MEM").values()), fetch=True)
+            walk = Walk(site, list(make_form_links(site, 20, "MEM").values()), fetch=True)
             walk.run(20, 20, 4)
-            [web] = children(site.web_pid)
+            [web] = child_processes(site.web_pid)
             found.append(
-                Figure(f"{engine}: memory of the web worker (PSS) after {len(walk.times)} screens", pss(web), "MB", 120)
+                Measurement(
+                    f"{engine}: memory of the web worker (PSS) after {len(walk.times)} screens", pss(web), "MB", 120
+                )
             )
-            found.append(Figure(f"{engine}: memory of the worker (PSS)", pss(site.worker_pid), "MB", 100))
+            found.append(Measurement(f"{engine}: memory of the worker (PSS)", pss(site.worker_pid), "MB", 100))
     return found
 
 

@@ -21,8 +21,8 @@ from pathlib import Path
 from sqlalchemy import Engine, insert, text
 
 from app import ROOT
-from bench.figures import Figure, report
-from bench.screens import children, cpu
+from bench.figures import Measurement, report
+from bench.screens import child_processes, cpu_seconds
 from pro import db
 from pro.config import Config
 from pro.models import Message
@@ -116,15 +116,15 @@ def database_processes(engine: Engine) -> list[int]:
     with engine.connect() as connection:
         own = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
     parent = int(Path(f"/proc/{own}/stat").read_text().rpartition(")")[2].split()[1])
-    return children(parent)
+    return child_processes(parent)
 
 
-def spent(pids: list[int]) -> float:
+def total_cpu_seconds(pids: list[int]) -> float:
     """Seconds of CPU that all of ``pids`` used together."""
-    return sum(cpu(pid) for pid in pids if Path(f"/proc/{pid}").exists())
+    return sum(cpu_seconds(pid) for pid in pids if Path(f"/proc/{pid}").exists())
 
 
-def steady(found: Provider, workers: list[int], engine: Engine) -> tuple[float, float, float]:
+def steady_rate(found: Provider, workers: list[int], engine: Engine) -> tuple[float, float, float]:
     """Messages a second, CPU milliseconds of the workers and of the database a message, after the warm-up."""
     end = time.monotonic() + LONGEST
     while found.ask("count")[0] < WARM:
@@ -132,15 +132,15 @@ def steady(found: Provider, workers: list[int], engine: Engine) -> tuple[float, 
         time.sleep(0.05)
     database = database_processes(engine)
     began, first = time.monotonic(), found.ask("count")[0]
-    before = spent(workers), spent(database)
+    before = total_cpu_seconds(workers), total_cpu_seconds(database)
     while (took := found.ask("count")[0]) < LEAVE and time.monotonic() < end:
         time.sleep(0.05)
     number = took - first
-    ours, theirs = spent(workers) - before[0], spent(database) - before[1]
+    ours, theirs = total_cpu_seconds(workers) - before[0], total_cpu_seconds(database) - before[1]
     return number / (time.monotonic() - began), ours / number * 1000, theirs / number * 1000
 
 
-def check(engine: Engine, took: int, numbers: int) -> None:
+def check_delivery(engine: Engine, took: int, numbers: int) -> None:
     """AssertionError unless what the provider took, what is stored as sent, and the audit trail agree to the one."""
     with engine.connect() as connection:
         sent, claimed, failed = connection.execute(
@@ -150,7 +150,7 @@ def check(engine: Engine, took: int, numbers: int) -> None:
     assert (numbers, sent, claimed, failed, *events) == (took, took, 0, 0, took, took)
 
 
-def measure() -> list[Figure]:
+def measure() -> list[Measurement]:
     """Messages a second, and what one costs."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -172,15 +172,17 @@ def measure() -> list[Figure]:
             pids = []
             for name in range(WORKERS):
                 log = folder / f"worker-{name}.log"
-                pids.append(running.enter_context(live_system.process(["flask", "tick", "--forever"], env, log)).pid)
-            rate, ours, theirs = steady(found, pids, engine)
+                pids.append(
+                    running.enter_context(live_system.running_process(["flask", "tick", "--forever"], env, log)).pid
+                )
+            rate, ours, theirs = steady_rate(found, pids, engine)
         took, numbers = found.ask("all")
-        check(engine, took, numbers)
+        check_delivery(engine, took, numbers)
     return [
-        Figure(f"Messages sent by two workers of {QUEUED:,} queued, over {LEAVE - WARM:,}", rate, "/s", 300, True),
-        Figure("The same: CPU of the workers a message", ours, "ms"),
-        Figure("The same: CPU of the database a message", theirs, "ms"),
-        Figure("The same: messages that went out twice, or of which nothing or too much is stored", 0, "", 0),
+        Measurement(f"Messages sent by two workers of {QUEUED:,} queued, over {LEAVE - WARM:,}", rate, "/s", 300, True),
+        Measurement("The same: CPU of the workers a message", ours, "ms"),
+        Measurement("The same: CPU of the database a message", theirs, "ms"),
+        Measurement("The same: messages that went out twice, or of which nothing or too much is stored", 0, "", 0),
     ]
 
 

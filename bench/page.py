@@ -17,8 +17,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
-from bench.figures import Figure, report
-from bench.walker import Walker, people, staffed
+from bench.figures import Measurement, report
+from bench.walker import Walker, add_staff_on_duty, make_form_links
 from tests.conftest import BROWSER_FLAGS
 from tests.support import live_system
 
@@ -93,11 +93,15 @@ def load(browser: Browser, url: str, cookies: dict[str, str], device: dict[str, 
     return paint, sum(sizes), sum(not address.startswith("data:") for address in asked)
 
 
-def measure() -> list[Figure]:
+def measure() -> list[Measurement]:
     """Weight, requests and first paint of the first question."""
-    with tempfile.TemporaryDirectory() as folder, live_system.running(Path(folder)) as site, static_site() as plain:
-        staffed(site)
-        walker = Walker(site.url, people(site, 1, "PAGE").popitem()[1], fetch=False)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        live_system.running_system(Path(folder)) as site,
+        static_site() as plain,
+    ):
+        add_staff_on_duty(site)
+        walker = Walker(site.url, make_form_links(site, 1, "PAGE").popitem()[1], fetch=False)
         walker.start()
         ref = next(name for name in walker.cookies if name.startswith("f_")).removeprefix("f_")
         first = f"{site.url}/f/{ref}/1"
@@ -113,14 +117,16 @@ def measure() -> list[Figure]:
             browser.close()
     paint, static, chat = (median(one[0] for one in loads) for loads in (ours, theirs, chats))
     return [
-        Figure("First question: transferred, compressed", max(one[1] for one in ours) / 1000, "kB", 14),
-        Figure("First question: requests", max(one[2] for one in ours), "", 2),
-        Figure("First question in the chat: transferred, compressed", max(one[1] for one in chats) / 1000, "kB", 14),
-        Figure("First question in the chat: requests", max(one[2] for one in chats), "", 2),
-        Figure("First question in the chat: first paint on a slow phone network, median", chat, "ms"),
-        Figure("First question: first paint on a slow phone network, median", paint, "ms"),
-        Figure("Static page with 30 items, same run: first paint, median", static, "ms"),
-        Figure("First paint, ours over the static page's", paint / static, "×", 1.3),
+        Measurement("First question: transferred, compressed", max(one[1] for one in ours) / 1000, "kB", 14),
+        Measurement("First question: requests", max(one[2] for one in ours), "", 2),
+        Measurement(
+            "First question in the chat: transferred, compressed", max(one[1] for one in chats) / 1000, "kB", 14
+        ),
+        Measurement("First question in the chat: requests", max(one[2] for one in chats), "", 2),
+        Measurement("First question in the chat: first paint on a slow phone network, median", chat, "ms"),
+        Measurement("First question: first paint on a slow phone network, median", paint, "ms"),
+        Measurement("Static page with 30 items, same run: first paint, median", static, "ms"),
+        Measurement("First paint, ours over the static page's", paint / static, "×", 1.3),
     ]
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from bench.walker import people, staffed
+from bench.walker import add_staff_on_duty, make_form_links
 from tests.conftest import BROWSER_FLAGS
 from tests.support import factories, live_system
 
 PICTURE = Path(__file__).parent.parent / "docs" / "screens.jpg"
 WIDTH, HEIGHT = 390, 760
 FRAME = """<body style="margin:0;display:flex;gap:24px;padding:24px;background:#c9d2cf;width:1266px">{}</body>"""
-ONE = """<img style="width:390px;height:760px;border-radius:18px" src="data:image/png;base64,{}">"""
+IMAGE = """<img style="width:390px;height:760px;border-radius:18px" src="data:image/png;base64,{}">"""
 
 
 def phone(browser: Browser, language: str) -> Page:
@@ -28,11 +28,11 @@ def main() -> None:
     """Answer with a bleeding, read the advice, look at the board; put the three beside one another."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        live_system.running(Path(folder)) as site,
+        live_system.running_system(Path(folder)) as site,
         sync_playwright() as playwright,
     ):
-        staffed(site)
-        path = next(iter(people(site, 1, "NC").values()))
+        add_staff_on_duty(site)
+        path = next(iter(make_form_links(site, 1, "NC").values()))
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=BROWSER_FLAGS.split())
         page = phone(browser, "zh-CN")
         page.goto(site.url + path)
@@ -50,7 +50,7 @@ def main() -> None:
         desk.wait_for_selector(".rows")
         shots.append(desk.screenshot())
         sheet = browser.new_page(viewport={"width": 1266, "height": 808})
-        sheet.set_content(FRAME.format("".join(ONE.format(base64.b64encode(shot).decode()) for shot in shots)))
+        sheet.set_content(FRAME.format("".join(IMAGE.format(base64.b64encode(shot).decode()) for shot in shots)))
         sheet.wait_for_timeout(300)
         sheet.screenshot(path=PICTURE, type="jpeg", quality=55)
         browser.close()

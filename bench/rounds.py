@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, text
 
 from app import make_house
-from bench.figures import Figure, report
+from bench.figures import Measurement, report
 from pro import db
 from pro.config import Config
 from pro.features.operations import worker_steps
@@ -48,37 +48,43 @@ SELECT n, 'bench' || n, n, 'npc_checkin', '1', '{{}}', 'follow_up.1', :opens, :o
 FROM {numbers}
 """
 # Every participant has this line of the ledger; it is open, was reminded of, or is over.
-AT = "UPDATE expected SET opens_at = :opens, due_at = :due, closes_at = :closes, assessment_id = {form}, steps = :steps"
-THESE = " WHERE visit = 'follow_up.1' AND participant_id BETWEEN :first AND :last"
+UPDATE_WINDOWS = (
+    "UPDATE expected SET opens_at = :opens, due_at = :due, closes_at = :closes, assessment_id = {form}, steps = :steps"
+)
+FOLLOW_UP_FILTER = " WHERE visit = 'follow_up.1' AND participant_id BETWEEN :first AND :last"
 
 
-def numbers(engine: Engine, many: int, first: int = 1) -> str:
+def number_table(engine: Engine, many: int, first: int = 1) -> str:
     """SQL for a table with the one column ``n``: ``first`` .. ``many``."""
     if engine.dialect.name == "postgresql":
         return f"generate_series({first}, {many}) AS n"
     return f"(WITH RECURSIVE c(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM c WHERE n < {many}) SELECT n FROM c)"
 
 
-def shift(**delta: float) -> str:
+def time_from_now(**delta: float) -> str:
     """``NOW`` and so much, as text that both engines take."""
     return (NOW + timedelta(**delta)).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 def fill(config: Config, many: int, due: int) -> None:
     """``many`` participants in follow-up, of whom ``due`` have something due now, in the given shares."""
-    house = make_house(config)
-    db.upgrade(house.engine)
-    phone = house.vault.seal("+8613800138000")
-    everybody = numbers(house.engine, many)
-    with house.engine.begin() as connection:
-        always = {"long_ago": shift(days=-300)}
+    app_context = make_house(config)
+    db.upgrade(app_context.engine)
+    phone = app_context.vault.seal("+8613800138000")
+    everybody = number_table(app_context.engine, many)
+    with app_context.engine.begin() as connection:
+        always = {"long_ago": time_from_now(days=-300)}
         connection.execute(
-            text(PARTICIPANTS.format(numbers=everybody)), always | {"phone": phone, "later": shift(days=30)}
+            text(PARTICIPANTS.format(numbers=everybody)), always | {"phone": phone, "later": time_from_now(days=30)}
         )
         for turn in range(1, VISITS + 1):
             for instrument in ("npc_checkin", "qlq_c30"):
                 day = 30 + 91 * (turn - 1)
-                window = {"opens": shift(days=day), "due": shift(days=day + 14), "closes": shift(days=day + 28)}
+                window = {
+                    "opens": time_from_now(days=day),
+                    "due": time_from_now(days=day + 14),
+                    "closes": time_from_now(days=day + 28),
+                }
                 row = always | window | {"instrument": instrument}
                 connection.execute(text(LINES.format(numbers=everybody, turn=turn)), row)
         first = 1
@@ -86,51 +92,62 @@ def fill(config: Config, many: int, due: int) -> None:
             last = first + round(due * share) - 1
             if last < first:
                 continue
-            make_due(connection, house.engine, state, first, last)
+            make_due(connection, app_context.engine, state, first, last)
             first = last + 1
-    if house.engine.dialect.name == "postgresql":
-        with house.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    if app_context.engine.dialect.name == "postgresql":
+        with app_context.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))
-    house.engine.dispose()
+    app_context.engine.dispose()
 
 
 def make_due(connection: Connection, engine: Engine, state: str, first: int, last: int) -> None:
     """The participants ``first`` to ``last`` have a check-in that opens now, waits since yesterday, or has closed."""
     windows = {
-        "opens": {"opens": shift(minutes=-1), "due": shift(days=14), "closes": shift(days=28)},
-        "reminded": {"opens": shift(hours=-24, minutes=-1), "due": shift(days=13), "closes": shift(days=27)},
-        "closes": {"opens": shift(days=-28), "due": shift(days=-14), "closes": shift(minutes=-1)},
+        "opens": {"opens": time_from_now(minutes=-1), "due": time_from_now(days=14), "closes": time_from_now(days=28)},
+        "reminded": {
+            "opens": time_from_now(hours=-24, minutes=-1),
+            "due": time_from_now(days=13),
+            "closes": time_from_now(days=27),
+        },
+        "closes": {
+            "opens": time_from_now(days=-28),
+            "due": time_from_now(days=-14),
+            "closes": time_from_now(minutes=-1),
+        },
     }
     steps = {"opens": 0, "reminded": 1, "closes": 3}
     people = {"first": first, "last": last}
     if state != "opens":
-        connection.execute(text(FORMS.format(numbers=numbers(engine, last, first))), windows[state])
+        connection.execute(text(FORMS.format(numbers=number_table(engine, last, first))), windows[state])
     form = "NULL" if state == "opens" else "participant_id"
-    narrow = THESE + " AND instrument = 'npc_checkin'"
-    connection.execute(text(AT.format(form=form) + narrow), people | windows[state] | {"steps": steps[state]})
+    narrow = FOLLOW_UP_FILTER + " AND instrument = 'npc_checkin'"
     connection.execute(
-        text("UPDATE participant SET look_at = :now WHERE id BETWEEN :first AND :last"), people | {"now": shift()}
+        text(UPDATE_WINDOWS.format(form=form) + narrow), people | windows[state] | {"steps": steps[state]}
+    )
+    connection.execute(
+        text("UPDATE participant SET look_at = :now WHERE id BETWEEN :first AND :last"),
+        people | {"now": time_from_now()},
     )
 
 
-def child() -> None:
+def run_child_worker() -> None:
     """A worker of its own: a round before anything is due, then the one that counts, then one with nothing left to do.
 
     Prints seconds and megabytes.
     """
     clock = [NOW - timedelta(minutes=10)]
-    house = make_house(Config.from_env(), lambda: clock[0])
+    app_context = make_house(Config.from_env(), lambda: clock[0])
     times = []
     for moment in (clock[0], NOW, NOW, NOW):
         clock[0] = moment
         start = time.perf_counter()
-        worker_steps.tick(house, {}, "bench")
+        worker_steps.run_jobs(app_context, {}, "bench")
         times.append(time.perf_counter() - start)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     print(json.dumps({"round": times[1], "idle": times[3], "memory": memory}))
 
 
-def run(config: Config) -> dict[str, float]:
+def time_child_worker(config: Config) -> dict[str, float]:
     """The figures of ``child`` on the database of ``config``."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("PRO_")}
     env |= {"PRO_DATABASE_URL": config.database_url, "PRO_VAR_DIR": str(config.var_dir)}
@@ -146,7 +163,7 @@ def run(config: Config) -> dict[str, float]:
     return found
 
 
-def checked(config: Config, due: int) -> None:
+def check_round(config: Config, due: int) -> None:
     """Stop if the round did not do what it was timed for: invitations, reminders, missed forms."""
     engine = db.make_engine(config.database_url)
     with engine.connect() as connection:
@@ -158,37 +175,37 @@ def checked(config: Config, due: int) -> None:
         raise RuntimeError(f"{wanted} messages and missed forms were due, {messages, missed} were found")
 
 
-def measure() -> list[Figure]:
+def measure() -> list[Measurement]:
     """The round in which 1,000 people fall due, and one with nothing due, of a worker that has been round before."""
     found = []
     with tempfile.TemporaryDirectory() as name, postgres_server.server(durable=True) as server:
         config = Config(database_url=server.new(), var_dir=Path(name))
         fill(config, MANY, DUE)
-        took = run(config)
-        checked(config, DUE)
+        took = time_child_worker(config)
+        check_round(config, DUE)
         found += [
-            Figure(f"PostgreSQL: a round, {MANY:,} in follow-up, {DUE:,} due", took["round"], "s", 2),
-            Figure("PostgreSQL: the same with nothing due", 1000 * took["idle"], "ms"),
-            Figure("PostgreSQL: largest memory of that worker", took["memory"], "MB", 300),
+            Measurement(f"PostgreSQL: a round, {MANY:,} in follow-up, {DUE:,} due", took["round"], "s", 2),
+            Measurement("PostgreSQL: the same with nothing due", 1000 * took["idle"], "ms"),
+            Measurement("PostgreSQL: largest memory of that worker", took["memory"], "MB", 300),
         ]
     with tempfile.TemporaryDirectory() as name:
         config = Config(database_url=f"sqlite:///{name}/pro.sqlite3", var_dir=Path(name))
         fill(config, FEW, 0)
-        took = run(config)
-        found.append(Figure(f"SQLite: a round, {FEW} in follow-up, nothing due", 1000 * took["idle"], "ms", 50))
+        took = time_child_worker(config)
+        found.append(Measurement(f"SQLite: a round, {FEW} in follow-up, nothing due", 1000 * took["idle"], "ms", 50))
     with tempfile.TemporaryDirectory() as name:
         config = Config(database_url=f"sqlite:///{name}/pro.sqlite3", var_dir=Path(name))
         fill(config, FEW, FEW_DUE)
-        took = run(config)
-        checked(config, FEW_DUE)
-        found.append(Figure(f"SQLite: a round, {FEW} in follow-up, {FEW_DUE} due", 1000 * took["round"], "ms", 50))
+        took = time_child_worker(config)
+        check_round(config, FEW_DUE)
+        found.append(Measurement(f"SQLite: a round, {FEW} in follow-up, {FEW_DUE} due", 1000 * took["round"], "ms", 50))
     return found
 
 
 def main() -> None:
     """Measure and print; with the word ``child``, one worker's part."""
     if sys.argv[1:] == ["child"]:
-        child()
+        run_child_worker()
     else:
         report(measure())
 

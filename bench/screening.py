@@ -10,7 +10,7 @@ import random
 import time
 from pathlib import Path
 
-from bench.figures import Figure, report
+from bench.figures import Measurement, report
 from pro.catalogue.lexicon_files import read_lexicon
 from pro.core.text.red_flag_screening import screen
 
@@ -39,7 +39,7 @@ def texts() -> dict[str, str]:
     return {name: text[:SIZE] for name, text in found.items()}
 
 
-def best(text: str) -> float:
+def best_time(text: str) -> float:
     """Milliseconds of the quickest of many screenings."""
     lexicon = read_lexicon(LEXICON)
     taken = []
@@ -50,13 +50,14 @@ def best(text: str) -> float:
     return min(taken) * 1000
 
 
-def measure() -> list[Figure]:
+def measure() -> list[Measurement]:
     """A figure for each kind of text; the worst has no bound."""
     found = [
-        Figure(f"Screening {SIZE:,} characters, {name}", best(text), "ms", BOUND) for name, text in texts().items()
+        Measurement(f"Screening {SIZE:,} characters, {name}", best_time(text), "ms", BOUND)
+        for name, text in texts().items()
     ]
-    worst = max((best((piece * SIZE)[:SIZE]), piece.strip()) for piece in WORST)
-    return [*found, Figure(f"The same, the worst that we know: “{worst[1]}” over and over", worst[0], "ms")]
+    worst = max((best_time((piece * SIZE)[:SIZE]), piece.strip()) for piece in WORST)
+    return [*found, Measurement(f"The same, the worst that we know: “{worst[1]}” over and over", worst[0], "ms")]
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from bench.figures import Figure, percentile, report
-from bench.walker import Walker, people, staffed
+from bench.figures import Measurement, percentile, report
+from bench.walker import Walker, add_staff_on_duty, make_form_links
 from tests.support import live_system, postgres_server
 from tests.support.live_system import Site
 
@@ -25,24 +25,24 @@ def site_on(engine: str, workers: int = 1) -> Iterator[Site]:
     """A running, staffed system on a fresh database: "SQLite" or "PostgreSQL"."""
     with tempfile.TemporaryDirectory() as folder:
         if engine == "SQLite":
-            with live_system.running(Path(folder), workers=workers) as site:
-                staffed(site)
+            with live_system.running_system(Path(folder), workers=workers) as site:
+                add_staff_on_duty(site)
                 yield site
         else:
             with (
                 postgres_server.server(durable=True) as server,
-                live_system.running(Path(folder), server.new(), workers) as site,
+                live_system.running_system(Path(folder), server.new(), workers) as site,
             ):
-                staffed(site)
+                add_staff_on_duty(site)
                 yield site
 
 
-def children(pid: int) -> list[int]:
+def child_processes(pid: int) -> list[int]:
     """The processes that ``pid`` started."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def cpu(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """Seconds of CPU, user and system, that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
@@ -88,51 +88,51 @@ class Walk:
 
 def cpu_per_screen(site: Site, fetch: bool, prefix: str) -> float:
     """Milliseconds of CPU of the web worker for one screen, over at least 300 screens, one at a time."""
-    [worker] = children(site.web_pid)
-    paths = list(people(site, 25, prefix).values())
+    [worker] = child_processes(site.web_pid)
+    paths = list(make_form_links(site, 25, prefix).values())
     spent, screens = 0.0, 0
     for number, path in enumerate(paths):
         walker = Walker(site.url, path, fetch=fetch)
         walker.start()
-        before = cpu(worker)
+        before = cpu_seconds(worker)
         while not walker.submitted:
             walker.step()
             screens += number > 0
         # The first form warms the process up.
-        spent += cpu(worker) - before if number else 0
+        spent += cpu_seconds(worker) - before if number else 0
         walker.connection.close()
     return spent / screens * 1000
 
 
-def latency(site: Site, engine: str) -> list[Figure]:
+def latency(site: Site, engine: str) -> list[Measurement]:
     """Median and 99th percentile of a screen at 10 a second for a minute."""
-    walk = Walk(site, list(people(site, 60, "LAT").values()), fetch=True)
+    walk = Walk(site, list(make_form_links(site, 60, "LAT").values()), fetch=True)
     walk.run(60, RATE, WALKERS)
     times = [took * 1000 for took in walk.times]
     return [
-        Figure(f"{engine}: a screen at {RATE} a second, median of {len(times)}", median(times), "ms", 15),
-        Figure(f"{engine}: the same, 99th percentile", percentile(times, 0.99), "ms", 60),
+        Measurement(f"{engine}: a screen at {RATE} a second, median of {len(times)}", median(times), "ms", 15),
+        Measurement(f"{engine}: the same, 99th percentile", percentile(times, 0.99), "ms", 60),
     ]
 
 
-def throughput(engine: str) -> Figure:
+def throughput(engine: str) -> Measurement:
     """Screens a second with two gunicorn workers, the load on the same cores."""
     with site_on(engine, workers=2) as site:
-        walk = Walk(site, list(people(site, 200, "THR").values()), fetch=True)
+        walk = Walk(site, list(make_form_links(site, 200, "THR").values()), fetch=True)
         took = walk.run(15, None, 8)
-        return Figure(
+        return Measurement(
             f"{engine}: screens with two gunicorn workers, load on the same cores", len(walk.times) / took, "/s"
         )
 
 
-def measure() -> list[Figure]:
+def measure() -> list[Measurement]:
     """Every figure about a screen, on both engines."""
     found = []
     for engine in ("SQLite", "PostgreSQL"):
         with site_on(engine) as site:
             for fetch, how in ((True, "one round trip, by the script"), (False, "with a redirect, without script")):
                 spent = cpu_per_screen(site, fetch, f"CPU{int(fetch)}")
-                found.append(Figure(f"{engine}: CPU of the web worker a screen, {how}", spent, "ms", 8))
+                found.append(Measurement(f"{engine}: CPU of the web worker a screen, {how}", spent, "ms", 8))
             found += latency(site, engine)
         found.append(throughput(engine))
     return found

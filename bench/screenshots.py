@@ -11,11 +11,11 @@ from typing import Any
 from playwright.sync_api import Page, sync_playwright
 from sqlalchemy import select
 
-from bench.walker import people
+from bench.walker import make_form_links
 from pro.db import transaction
-from pro.features.alerts import alert_drills
+from pro.features.alerts import test_alerts
 from pro.features.operations import demo_study
-from pro.models import AdverseEvent, Alert, Drill, Participant
+from pro.models import AdverseEvent, Alert, Participant, WeeklyTestAlert
 from tests.conftest import BROWSER_FLAGS
 from tests.support import live_system
 from tests.support.live_system import Site
@@ -24,7 +24,7 @@ FOLDER = Path(__file__).parent.parent / "var" / "screenshots"
 LOCALES = {"zh_Hans": "zh-CN", "en": "en-GB"}
 
 
-def shoot(page: Page, language: str, name: str) -> None:
+def save_screenshot(page: Page, language: str, name: str) -> None:
     """Keep the whole page as a picture."""
     page.screenshot(path=FOLDER / f"{name}-{language}.png", full_page=True)
     print(f"var/screenshots/{name}-{language}.png", flush=True)
@@ -39,21 +39,21 @@ def press(page: Page, what: str) -> None:
 def participant(page: Page, site: Site, path: str, language: str) -> None:
     """Ways in, the first question, the advice, a list, the review, the last page."""
     page.goto(f"{site.url}/?lang={language}")
-    shoot(page, language, "code")
+    save_screenshot(page, language, "code")
     page.locator("input[name=code]").fill("ABCD")
     press(page, "form button.btn")
-    shoot(page, language, "code-refused")
+    save_screenshot(page, language, "code-refused")
     page.goto(f"{site.url}/a/nobody-knows-this-link")
-    shoot(page, language, "link-unknown")
+    save_screenshot(page, language, "link-unknown")
     page.goto(site.url + path)
-    shoot(page, language, "start")
+    save_screenshot(page, language, "start")
     press(page, "button[name=by]")
     seen: set[str] = set()
     for _screen in range(60):
         kind = kind_of(page)
         if kind not in seen:
             seen.add(kind)
-            shoot(page, language, kind)
+            save_screenshot(page, language, kind)
         if kind == "thanks":
             return
         first = "button[value='4']" if kind == "question" and len(seen) == 1 else ""
@@ -77,78 +77,78 @@ def kind_of(page: Page) -> str:
 def chat(page: Page, site: Site, path: str, language: str) -> None:
     """The chat: its start page, the first question, a thread with a question of ours, the list, the end."""
     page.goto(f"{site.url}{path}/chat")
-    shoot(page, language, "chat-start")
+    save_screenshot(page, language, "chat-start")
     press(page, "button[name=by]")
-    shoot(page, language, "chat")
+    save_screenshot(page, language, "chat")
     press(page, ".chip")
     page.locator("#t").fill("…")
     press(page, "#say button")
-    shoot(page, language, "chat-unclear")
+    save_screenshot(page, language, "chat-unclear")
     for _screen in range(60):
         if page.locator("button[value=some]").count():
-            shoot(page, language, "chat-list")
+            save_screenshot(page, language, "chat-list")
         if not page.locator("#t").count():
             break
         press(page, ".chip, button.btn[value=none]" if page.locator(".chip, .tick").count() else "[value=skip]")
-    shoot(page, language, "chat-end")
+    save_screenshot(page, language, "chat-end")
 
 
 def staff(page: Page, site: Site, language: str) -> None:
     """Sign-in, board, an alert, participants, one participant, enrolment, the duty roster."""
     page.goto(f"{site.url}/staff/sign-in?lang={language}")
-    shoot(page, language, "sign-in")
+    save_screenshot(page, language, "sign-in")
     page.locator("input[name=email]").fill("investigator@example.org")
     page.locator("input[name=password]").fill(demo_study.PASSWORD)
     page.locator("main button").first.click()
     page.wait_for_url("**/staff/")
-    shoot(page, language, "board")
+    save_screenshot(page, language, "board")
     page.locator("a[href*='/staff/alerts/']").first.click()
-    shoot(page, language, "alert")
+    save_screenshot(page, language, "alert")
     page.goto(f"{site.url}/staff/participants")
-    shoot(page, language, "participants")
+    save_screenshot(page, language, "participants")
     page.locator("a[href*='/staff/participants/']:not([href$='/new'])").first.click()
-    shoot(page, language, "participant")
+    save_screenshot(page, language, "participant")
     page.goto(f"{site.url}/staff/inbox")
-    shoot(page, language, "inbox")
+    save_screenshot(page, language, "inbox")
     page.goto(f"{site.url}/staff/participants/new")
-    shoot(page, language, "enrol")
+    save_screenshot(page, language, "enrol")
     page.goto(f"{site.url}/staff/roster")
-    shoot(page, language, "roster")
+    save_screenshot(page, language, "roster")
     page.locator(".roster a").first.click()
-    shoot(page, language, "duty")
+    save_screenshot(page, language, "duty")
 
 
 def calendar(page: Page, site: Site, language: str) -> None:
     """Dates of somebody in radiotherapy, what a change moves, the ledger, a call to make, typing in, comparing, a test
     alert; of whoever signed in before.
     """
-    with transaction(site.house.engine) as session:
+    with transaction(site.app_context.engine) as session:
         numbers = {row.study_number: row.id for row in session.scalars(select(Participant))}
-        if session.scalar(select(Drill.id)) is None:
-            alert_drills.begin_now(site.house.work(session), demo_study.PLAN)
+        if session.scalar(select(WeeklyTestAlert.id)) is None:
+            test_alerts.start_test_alert_now(site.app_context.unit_of_work(session), demo_study.PLAN)
     treated, silent = (f"{site.url}/staff/participants/{numbers[name]}" for name in ("NC-002", "NC-004"))
     page.goto(f"{treated}/dates?kind=rt_end")
-    shoot(page, language, "dates")
+    save_screenshot(page, language, "dates")
     today = datetime.now(UTC).date()
     page.locator("#form input[name=on]").fill((today + timedelta(days=60)).isoformat())
     page.locator("#form input[value=planned]").check()
     press(page, "#form button[value=preview]")
-    shoot(page, language, "preview")
+    save_screenshot(page, language, "preview")
     page.goto(f"{silent}/calendar")
-    shoot(page, language, "ledger")
+    save_screenshot(page, language, "ledger")
     page.goto(f"{treated}/enter/npc_checkin?mode=phone")
-    shoot(page, language, "enter")
+    save_screenshot(page, language, "enter")
     links = {"task": "a[href*='/staff/tasks/']", "check": "a[href$='/check']", "drill": "a[href*='/drills/']"}
     for name, link in links.items():
         page.goto(f"{site.url}/staff/")
         if page.locator(link).count():
             page.locator(link).first.click()
-            shoot(page, language, name)
+            save_screenshot(page, language, name)
 
 
 def care(page: Page, site: Site, language: str) -> None:
     """The pages of somebody with an ulcer, and those of the whole study; of whoever signed in before."""
-    with transaction(site.house.engine) as session:
+    with transaction(site.app_context.engine) as session:
         person = session.scalars(select(Participant).where(Participant.study_number == "NC-005")).one()
         event = session.scalars(select(AdverseEvent)).one()
         alert = session.scalars(select(Alert).where(Alert.participant_id == person.id)).first()
@@ -172,7 +172,7 @@ def care(page: Page, site: Site, language: str) -> None:
     }
     for name, path in places.items():
         page.goto(f"{site.url}/staff/{path}")
-        shoot(page, language, name)
+        save_screenshot(page, language, name)
 
 
 def main() -> None:
@@ -180,12 +180,12 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as folder,
-        live_system.running(Path(folder)) as site,
+        live_system.running_system(Path(folder)) as site,
         sync_playwright() as playwright,
     ):
-        with transaction(site.house.engine) as session:
-            demo_study.fill(site.house.work(session))
-        links = list(people(site, 4, "SHOT").values())
+        with transaction(site.app_context.engine) as session:
+            demo_study.fill_demo_study(site.app_context.unit_of_work(session))
+        links = list(make_form_links(site, 4, "SHOT").values())
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=BROWSER_FLAGS.split())
         for language, path, other in zip(LOCALES, links[:2], links[2:], strict=True):
             shown: dict[str, Any] = {**playwright.devices["Pixel 7"], "locale": LOCALES[language]}

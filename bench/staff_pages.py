@@ -19,15 +19,15 @@ from flask import Flask
 from sqlalchemy import Engine, event, text
 
 from app import create_app
-from bench.figures import Figure, percentile, report
-from bench.rounds import numbers
+from bench.figures import Measurement, percentile, report
+from bench.rounds import number_table
 from pro import db
 from pro.app_context import AppContext
 from pro.config import Config
 from pro.db import transaction
-from pro.features.reports import cohort_report
+from pro.features.reports import study_overview
 from tests.support import factories, postgres_server
-from tests.support.staff_browser import Desk, at_desk
+from tests.support.staff_browser import StaffBrowser, signed_in_browser
 
 NOW = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
 TIMES = 50
@@ -117,20 +117,20 @@ FROM {sent}
 """
 
 
-def at(**delta: float) -> str:
+def time_from_now(**delta: float) -> str:
     """``NOW`` and so much, as text that both engines take."""
     return (NOW + timedelta(**delta)).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
-def fill(house: AppContext, size: Size) -> None:
+def fill(app_context: AppContext, size: Size) -> None:
     """A study of ``size`` in follow-up, and its people on duty."""
-    engine, large = house.engine, size.people > 1000
+    engine, large = app_context.engine, size.people > 1000
     with transaction(engine) as session:
-        work = house.work(session)
+        work = app_context.unit_of_work(session)
         for role in ("coordinator", "nurse", "investigator"):
             person = factories.account(work, role)
             factories.duty(work, person, "on_call" if role == "nurse" else "backup") if role != "investigator" else None
-    instruments = house.catalogue.instruments
+    instruments = app_context.catalogue.instruments
     qlq = instruments["qlq_c30"]
     assert qlq.summary is not None
     scales = ", ".join(f"({place}, '{scale}')" for place, scale in enumerate((*qlq.scales, qlq.summary.id)))
@@ -142,27 +142,27 @@ def fill(house: AppContext, size: Size) -> None:
         else "datetime(:past, '-' || (n % 300) || ' days')"
     )
     spaces = {
-        "people": numbers(engine, size.people),
-        "forms": numbers(engine, forms),
-        "qlqs": numbers(engine, forms // 2),
+        "people": number_table(engine, size.people),
+        "forms": number_table(engine, forms),
+        "qlqs": number_table(engine, forms // 2),
         # Answers of the first people only: a page reads those of one.
-        "answered": numbers(engine, min(forms, 20_000)),
-        "alerts": numbers(engine, size.alerts),
-        "tasks": numbers(engine, size.open),
-        "sent": numbers(engine, forms),
+        "answered": number_table(engine, min(forms, 20_000)),
+        "alerts": number_table(engine, size.alerts),
+        "tasks": number_table(engine, size.open),
+        "sent": number_table(engine, forms),
         "scales": scales,
         "items": ", ".join(f"('{item}')" for item in items),
         "raised": raised,
     }
     values: dict[str, object] = {
-        "phone": house.vault.seal("+8613800138000"),
+        "phone": app_context.vault.seal("+8613800138000"),
         "open": size.open,
         "awaited": size.awaited,
     }
-    words = house.catalogue.words
+    words = app_context.catalogue.words
     for name, instrument in (("checkin", "npc_checkin"), ("qlq", "qlq_c30")):
-        values[name] = json.dumps({one: words[instrument, one].checksum for one in house.catalogue.languages})
-    values |= {"long_ago": at(days=-400), "past": at(days=-2), "later": at(days=5)}
+        values[name] = json.dumps({one: words[instrument, one].checksum for one in app_context.catalogue.languages})
+    values |= {"long_ago": time_from_now(days=-400), "past": time_from_now(days=-2), "later": time_from_now(days=5)}
     with engine.begin() as connection:
         for statement in (PEOPLE, FORMS, LINES, SCORES, ANSWERS, ALERTS, TASKS, FAILED, SENT):
             sql = statement.format(**spaces)
@@ -203,7 +203,7 @@ def queries(engine: Engine) -> Iterator[list[str]]:
     event.remove(engine, "before_cursor_execute", note)
 
 
-def timed(desk: Desk, path: str) -> tuple[float, int]:
+def time_page(desk: StaffBrowser, path: str) -> tuple[float, int]:
     """95th percentile of a page in milliseconds, and how many statements it needs."""
     desk.open(path)
     took = []
@@ -213,47 +213,47 @@ def timed(desk: Desk, path: str) -> tuple[float, int]:
         took.append(1000 * (time.perf_counter() - start))
         if answer.status_code != 200:
             raise RuntimeError(f"{path} answered {answer.status_code}")
-    with queries(desk.app.extensions["pro"].engine) as ran:
+    with queries(desk.app.extensions["app_context"].engine) as ran:
         desk.client.get(path)
     return percentile(took, 0.95), len(ran)
 
 
-def pages(name: str, size: Size, app: Flask, bound: float) -> list[Figure]:
+def measure_pages(name: str, size: Size, app: Flask, bound: float) -> list[Measurement]:
     """The three pages of one study."""
-    house: AppContext = app.extensions["pro"]
-    fill(house, size)
+    app_context: AppContext = app.extensions["app_context"]
+    fill(app_context, size)
     start = time.perf_counter()
-    cohort_report.renew_due(house)
+    study_overview.renew_due(app_context)
     counting = time.perf_counter() - start
     account = factories.Account(1, "coordinator@example.org", factories.PASSWORD, "Coordinator", "coordinator", "en")
-    desk = at_desk(app, account)
+    desk = signed_in_browser(app, account)
     # As deploy/gunicorn.conf.py does.
     gc.collect()
     gc.freeze()
     found = []
     places = {"board": "/staff/", "a participant": "/staff/participants/1001", "whole study": "/staff/cohort"}
     for place, path in places.items():
-        took, statements = timed(desk, path)
-        found.append(Figure(f"{name}: {place}, 95th percentile of {TIMES}", took, "ms", bound))
-        found.append(Figure(f"{name}: {place}, statements", statements, ""))
-    found.append(Figure(f"{name}: counting the figures of the study, by the worker", counting, "s"))
+        took, statements = time_page(desk, path)
+        found.append(Measurement(f"{name}: {place}, 95th percentile of {TIMES}", took, "ms", bound))
+        found.append(Measurement(f"{name}: {place}, statements", statements, ""))
+    found.append(Measurement(f"{name}: counting the figures of the study, by the worker", counting, "s"))
     return found
 
 
-def measure() -> list[Figure]:
+def measure() -> list[Measurement]:
     """Both sizes."""
     found = []
     with tempfile.TemporaryDirectory() as folder, postgres_server.server() as server:
         config = replace(Config(), database_url=server.new(), var_dir=Path(folder))
         app = create_app(config, lambda: NOW)
-        found += pages(f"PostgreSQL, {LARGE.people:,} participants", LARGE, app, 300)
-        app.extensions["pro"].engine.dispose()
+        found += measure_pages(f"PostgreSQL, {LARGE.people:,} participants", LARGE, app, 300)
+        app.extensions["app_context"].engine.dispose()
     with tempfile.TemporaryDirectory() as folder:
         config = replace(Config(), database_url=f"sqlite:///{folder}/pro.sqlite3", var_dir=Path(folder))
         app = create_app(config, lambda: NOW)
-        db.upgrade(app.extensions["pro"].engine)
-        found += pages(f"SQLite, {SMALL.people} participants", SMALL, app, 60)
-        app.extensions["pro"].engine.dispose()
+        db.upgrade(app.extensions["app_context"].engine)
+        found += measure_pages(f"SQLite, {SMALL.people} participants", SMALL, app, 60)
+        app.extensions["app_context"].engine.dispose()
     return found
 
 

@@ -11,7 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.figures import Figure, report
+from bench.figures import Measurement, report
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "tests" / "data"
@@ -62,7 +62,7 @@ def cases(path: Path, rows: int) -> Path:
     return path
 
 
-def measure() -> list[Figure]:
+def measure() -> list[Measurement]:
     """Speed without the second that any command needs to start; memory of the short and of the long file."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -76,13 +76,15 @@ def measure() -> list[Figure]:
         one = run(["triage", "npc_reirradiation", str(cases(folder / "one.jsonl", 1))], out)
         many = run(["triage", "npc_reirradiation", str(cases(folder / "many.jsonl", CASES))], out)
     return [
-        Figure(
+        Measurement(
             "flask score: forms a second on one core", LONG / (long.seconds - start.seconds), "/s", 20_000, least=True
         ),
-        Figure(f"flask score: memory for {LONG:,} forms over that for {SHORT:,}", long.memory / short.memory, "×", 1.1),
-        Figure(f"flask score: largest memory, {LONG:,} forms", long.memory, "MB"),
-        Figure("flask triage: judgements a second on one core", CASES / (many.seconds - one.seconds), "/s"),
-        Figure("A command's start, CPU", start.seconds, "s"),
+        Measurement(
+            f"flask score: memory for {LONG:,} forms over that for {SHORT:,}", long.memory / short.memory, "×", 1.1
+        ),
+        Measurement(f"flask score: largest memory, {LONG:,} forms", long.memory, "MB"),
+        Measurement("flask triage: judgements a second on one core", CASES / (many.seconds - one.seconds), "/s"),
+        Measurement("A command's start, CPU", start.seconds, "s"),
     ]
 
 

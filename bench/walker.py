@@ -85,20 +85,20 @@ class Walker:
         return response.status, response.headers.get("Location", "")
 
 
-def people(site: Site, count: int, prefix: str, instrument: str = "npc_checkin") -> dict[str, str]:
+def make_form_links(site: Site, count: int, prefix: str, instrument: str = "npc_checkin") -> dict[str, str]:
     """study number -> path of a form's link, for ``count`` new participants with nobody's phone."""
     found = {}
     for number in range(count):
-        with transaction(site.house.engine) as session:
-            work = site.house.work(session, SYSTEM)
+        with transaction(site.app_context.engine) as session:
+            work = site.app_context.unit_of_work(session, SYSTEM)
             person = factories.participant(work, f"{prefix}-{number:04}", phone="")
             found[person.study_number] = factories.form(work, person, instrument).path
     return found
 
 
-def staffed(site: Site) -> None:
+def add_staff_on_duty(site: Site) -> None:
     """A nurse on duty and an investigator, so that alerts have somebody to go to."""
-    with transaction(site.house.engine) as session:
-        work = site.house.work(session, SYSTEM)
+    with transaction(site.app_context.engine) as session:
+        work = site.app_context.unit_of_work(session, SYSTEM)
         factories.duty(work, factories.account(work, "nurse", language="zh_Hans"))
         factories.account(work, "investigator")

@@ -14,12 +14,12 @@ from pro.catalogue import Catalogue
 from pro.config import Config
 from pro.db import Base, Vault, read_only
 from pro.i18n import Catalogs
-from pro.models import Event
+from pro.models import AuditEntry
 
 Clock = Callable[[], datetime]
 
 
-def clock() -> datetime:
+def utc_now() -> datetime:
     """Now, aware, in UTC."""
     return datetime.now(UTC)
 
@@ -46,16 +46,16 @@ class AppContext:
     catalogs: Catalogs
     engine: Engine
     vault: Vault
-    clock: Clock = clock
+    clock: Clock = utc_now
 
     @property
     def reader(self) -> Engine:
         """The engine for work that only reads."""
         return read_only(self.engine)
 
-    def work(self, session: Session, actor: Actor = SYSTEM) -> UnitOfWork:
+    def unit_of_work(self, session: Session, actor: Actor = SYSTEM) -> UnitOfWork:
         """A unit of work on ``session``, dated now."""
-        return UnitOfWork(session=session, now=self.clock(), actor=actor, house=self)
+        return UnitOfWork(session=session, now=self.clock(), actor=actor, app_context=self)
 
 
 @dataclass(slots=True)
@@ -65,28 +65,28 @@ class UnitOfWork:
     session: Session
     now: datetime
     actor: Actor
-    house: AppContext
+    app_context: AppContext
 
     @property
     def catalogue(self) -> Catalogue:
         """The frozen data files."""
-        return self.house.catalogue
+        return self.app_context.catalogue
 
     @property
     def vault(self) -> Vault:
         """Seals and opens identifiers."""
-        return self.house.vault
+        return self.app_context.vault
 
     @property
     def config(self) -> Config:
         """The frozen settings."""
-        return self.house.config
+        return self.app_context.config
 
     def lock(self, row: Base) -> None:
         """Hold ``row`` until this work ends, reading it anew. SQLite has one writer anyway."""
         # Reading anew would throw away what this work has changed and not written yet.
         self.session.flush()
-        if self.house.engine.dialect.name == "postgresql":
+        if self.app_context.engine.dialect.name == "postgresql":
             # Rows that point at this one may be inserted meanwhile: two locks in turn could wait for each other.
             self.session.refresh(row, with_for_update={"key_share": True})
 
@@ -99,13 +99,13 @@ class UnitOfWork:
         old: Any = None,
         new: Any = None,
         reason: str = "",
-    ) -> Event:
+    ) -> AuditEntry:
         """Write one audit event about ``subject`` (a row). ``old`` and ``new`` are JSON-able and hold no identity."""
         if getattr(subject, "id", None) is None:
             self.session.flush()
-        event = Event(
+        event = AuditEntry(
             # When it was written, whatever moment the work is about.
-            at=self.house.clock(),
+            at=self.app_context.clock(),
             actor=self.actor.kind,
             actor_id=self.actor.id,
             role=self.actor.role or self.actor.kind,

@@ -88,7 +88,7 @@ class Config:
         """Read ``PRO_*`` settings, whatever is wrong with them: what else keeps the program from starting can then be
         said together with that.
         """
-        reader = _Reader(os.environ if environ is None else environ)
+        reader = _SettingsReader(os.environ if environ is None else environ)
         production = reader.choice("MODE", "demonstration", ("demonstration", "production")) == "production"
         factor = "required" if production else "optional"
         config = cls(
@@ -126,13 +126,13 @@ class Config:
             second_factor=reader.choice("SECOND_FACTOR", factor, ("required", "optional")) == "required",
             metrics_token=reader.text("METRICS_TOKEN", ""),
         )
-        shape = config.misshapen()
+        shape = config.unusable_settings()
         problems = reader.problems + reader.unknown() + list(shape.values())
         if production:
-            problems += reader.examples() + config.dangers()
-        return ConfigReading(config._without(shape), tuple(_first_of_each(problems)), frozenset(shape))
+            problems += reader.examples() + config.production_dangers()
+        return ConfigReading(config._without(shape), tuple(_first_problem_per_setting(problems)), frozenset(shape))
 
-    def misshapen(self) -> dict[str, str]:
+    def unusable_settings(self) -> dict[str, str]:
         """What cannot be used in any mode, attribute -> sentence: no keys, an unknown database, missing packages."""
         found = {}
         if not self.data_keys or not all(map(_data_key, self.data_keys)):
@@ -154,18 +154,18 @@ class Config:
         """This value with the settings ``names`` at their defaults."""
         return replace(self, **{name: getattr(type(self), name) for name in names})
 
-    def dangers(self) -> list[str]:
+    def production_dangers(self) -> list[str]:
         """What must not be in production, a sentence each: demonstration keys, http, senders that reach nobody."""
         found = []
         for name, key in (("PRO_SECRET_KEY", self.secret_key), ("PRO_LOOKUP_KEY", self.lookup_key)):
             if key == DEMONSTRATION_KEY or len(key) < 32:
                 found.append(f"{name} must be a secret of your own of at least 32 characters.")
-            elif _repeats(key, SECRET_CHARACTERS):
+            elif _is_repetitive(key, SECRET_CHARACTERS):
                 found.append(f"{name} repeats the same characters; `openssl rand -hex 24` makes a secret.")
         if self.secret_key == self.lookup_key != DEMONSTRATION_KEY:
             found.append("PRO_LOOKUP_KEY must differ from PRO_SECRET_KEY.")
         keys = [key for key in map(_data_key, self.data_keys) if key]
-        if DEMONSTRATION_DATA_KEY in self.data_keys or any(_repeats(key, SECRET_CHARACTERS) for key in keys):
+        if DEMONSTRATION_DATA_KEY in self.data_keys or any(_is_repetitive(key, SECRET_CHARACTERS) for key in keys):
             found.append("PRO_DATA_KEYS must be a Fernet key of your own; `flask new-key` makes one.")
         if not self.base_url.startswith("https://"):
             found.append("PRO_BASE_URL must start with https://, because links carry a participant's access.")
@@ -184,7 +184,7 @@ class Config:
         if not self.second_factor:
             found.append("PRO_SECOND_FACTOR must be required, because staff see who a participant is.")
         token = self.metrics_token
-        if token and (len(token) < 32 or _repeats(token, SECRET_CHARACTERS)):
+        if token and (len(token) < 32 or _is_repetitive(token, SECRET_CHARACTERS)):
             found.append("PRO_METRICS_TOKEN must be a secret of at least 32 characters, or empty.")
         if self.sms in ("console", "file"):
             found.append("PRO_SMS must be twilio or alibaba, or none if participants come by card and code only.")
@@ -200,7 +200,7 @@ class Config:
         if EXAMPLE_NUMBER.search(self.twilio_from):
             found.append("PRO_TWILIO_FROM must be a number of your own, not an example.")
         key = self.alibaba_webhook_key
-        if self.sms == "alibaba" and (not WEBHOOK_KEY.fullmatch(key) or _repeats(key, SECRET_CHARACTERS)):
+        if self.sms == "alibaba" and (not WEBHOOK_KEY.fullmatch(key) or _is_repetitive(key, SECRET_CHARACTERS)):
             found.append("PRO_ALIBABA_WEBHOOK_KEY must be a secret of at least 32 letters and digits.")
         for name in ("twilio_api_url", "alibaba_api_url"):
             if getattr(self, name).startswith("http:"):
@@ -219,7 +219,7 @@ class Config:
         return [
             f"{name} repeats the same characters, as a placeholder does."
             for name, value in given.items()
-            if value and _repeats(value, PASSWORD_CHARACTERS)
+            if value and _is_repetitive(value, PASSWORD_CHARACTERS)
         ]
 
     @property
@@ -249,13 +249,13 @@ def _data_key(key: str) -> bytes | None:
     return found if len(found) == 32 else None
 
 
-def _repeats(value: str | bytes, different: int) -> bool:
+def _is_repetitive(value: str | bytes, different: int) -> bool:
     """True if ``value`` has fewer than ``different`` characters, or is one word over and over."""
     twice = value * 2
     return len(set(value)) < different or twice.find(value, 1) < len(value)  # type: ignore[arg-type]
 
 
-def _first_of_each(problems: list[str]) -> list[str]:
+def _first_problem_per_setting(problems: list[str]) -> list[str]:
     """The first sentence about each setting: its first word is the name."""
     first: dict[str, str] = {}
     for problem in problems:
@@ -263,7 +263,7 @@ def _first_of_each(problems: list[str]) -> list[str]:
     return list(first.values())
 
 
-class _Reader:
+class _SettingsReader:
     """Reads settings and collects what is wrong instead of stopping at the first."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:

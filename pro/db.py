@@ -37,7 +37,7 @@ class Base(DeclarativeBase):
     )
 
 
-def few(name: str, where: str, *columns: str) -> Index:
+def partial_index(name: str, where: str, *columns: str) -> Index:
     """An index of the few rows that are ``where``: what waits is found however much is done with."""
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 

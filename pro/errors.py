@@ -20,7 +20,7 @@ class NotAllowed(ProError):
     """The person is known but may not do this, or the study's state forbids it."""
 
 
-class Frozen(ProError):
+class RecordFrozen(ProError):
     """The record is frozen: ``details`` say by whom (``name``), since when (``at``), and if the ``whole`` study is."""
 
 

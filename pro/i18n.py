@@ -15,10 +15,10 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 
-SOURCE = "en"
+SOURCE_LANGUAGE = "en"
 LANGUAGES = ("zh_Hans", "en")
 HTML_CODES: Mapping[str, str] = {"zh_Hans": "zh-Hans-CN", "en": "en"}
-NAMES: Mapping[str, str] = {"zh_Hans": "中文", "en": "English"}
+LANGUAGE_NAMES: Mapping[str, str] = {"zh_Hans": "中文", "en": "English"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def read_catalogs(folder: Path) -> Catalogs:
     found: dict[str, NullTranslations] = {}
     for language in LANGUAGES:
         path = folder / language / "LC_MESSAGES" / "messages.po"
-        if language == SOURCE and not path.exists():
+        if language == SOURCE_LANGUAGE and not path.exists():
             found[language] = NullTranslations()
             continue
         with path.open("rb") as file:
@@ -81,7 +81,7 @@ def read_catalogs(folder: Path) -> Catalogs:
     return Catalogs(found)
 
 
-def negotiate(*wishes: str | None) -> str:
+def negotiate_language(*wishes: str | None) -> str:
     """The first wish that the system speaks: a code of ours, an HTML code, or an Accept-Language header."""
     for wish in wishes:
         for part in (wish or "").split(","):

@@ -14,21 +14,20 @@ from sqlalchemy import Engine, event
 
 from pro import db, i18n
 from pro.app_context import AppContext
-from pro.catalogue import Catalogue
-from pro.catalogue import read as read_catalogue
+from pro.catalogue import Catalogue, read_catalogue
 from pro.config import Config
 from pro.features.accounts import passwords
 from pro.i18n import Catalogs
 from tests.support import postgres_server
-from tests.support.factories import Clock, make_house
-from tests.support.test_speedups import quick
+from tests.support.factories import Clock, make_app_context
+from tests.support.speedups import speed_up
 
 ROOT = Path(__file__).parent.parent
 # As installations hash; tests/accounts/test_staff_accounts.py looks at it.
-STRONG = passwords._HASHER
+PRODUCTION_HASHER = passwords._HASHER
 IN_CI = os.environ.get("CI") == "true"
-SHARED = "../shared"
-pytest_plugins = ["tests.support.app_fixtures", "tests.support.ward_fixtures"]
+SHARED_FOLDER = "../shared"
+pytest_plugins = ["tests.support.app_fixtures", "tests.support.clinic_fixtures"]
 # No deadline: the machine is shared. In CI the same examples every time, so that a red run can be repeated.
 settings.register_profile("house", deadline=None, derandomize=IN_CI)
 settings.load_profile("house")
@@ -43,7 +42,7 @@ BROWSER_FLAGS = (
 
 
 def _forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
-    if IN_CI and report.skipped and not hasattr(report, "wasxfail") and SHARED not in str(report.longrepr):
+    if IN_CI and report.skipped and not hasattr(report, "wasxfail") and SHARED_FOLDER not in str(report.longrepr):
         report.outcome = "failed"
         report.longrepr = f"Skipped, and in CI nothing is: {report.longrepr}"
 
@@ -80,16 +79,16 @@ def catalogs() -> Catalogs:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def quick_house(catalogue: Catalogue, catalogs: Catalogs) -> Iterator[None]:
+def speed_up_tests(catalogue: Catalogue, catalogs: Catalogs) -> Iterator[None]:
     """What costs much and is the same in every test is done once."""
-    with quick(catalogue, catalogs, ROOT):
+    with speed_up(catalogue, catalogs, ROOT):
         yield
 
 
 # --- databases -------------------------------------------------------------------------------------------------------
 
 
-def make_quick(engine: Engine) -> Engine:
+def disable_fsync(engine: Engine) -> Engine:
     """A test's SQLite file dies with the test, so nobody waits for the disk."""
     event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA synchronous=OFF"))
     return engine
@@ -108,7 +107,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[postgres_server.Server]:
     """A PostgreSQL server, one for each test process."""
-    if postgres_server.program("initdb") is None:
+    if postgres_server.find_program("initdb") is None:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
     with postgres_server.server() as server:
         yield server
@@ -137,7 +136,7 @@ def any_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def any_engine(any_url: str) -> Iterator[Engine]:
     """An engine on each kind of database in turn."""
-    engine = make_quick(db.make_engine(any_url)) if any_url.startswith("sqlite") else db.make_engine(any_url)
+    engine = disable_fsync(db.make_engine(any_url)) if any_url.startswith("sqlite") else db.make_engine(any_url)
     yield engine
     engine.dispose()
 
@@ -158,19 +157,19 @@ def config(sqlite_url: str, tmp_path: Path) -> Config:
 
 
 @pytest.fixture
-def house(config: Config, catalogue: Catalogue, catalogs: Catalogs, clock: Clock) -> Iterator[AppContext]:
+def app_context(config: Config, catalogue: Catalogue, catalogs: Catalogs, clock: Clock) -> Iterator[AppContext]:
     """A house on a fresh SQLite database, with a clock that the test moves."""
-    engine = make_quick(db.make_engine(config.database_url))
-    yield make_house(engine, catalogue, catalogs, config, clock)
+    engine = disable_fsync(db.make_engine(config.database_url))
+    yield make_app_context(engine, catalogue, catalogs, config, clock)
     engine.dispose()
 
 
 @pytest.fixture
-def any_house(
+def any_app_context(
     any_url: str, any_engine: Engine, catalogue: Catalogue, catalogs: Catalogs, tmp_path: Path, clock: Clock
 ) -> AppContext:
     """A house on each engine in turn."""
-    return make_house(any_engine, catalogue, catalogs, Config(database_url=any_url, var_dir=tmp_path), clock)
+    return make_app_context(any_engine, catalogue, catalogs, Config(database_url=any_url, var_dir=tmp_path), clock)
 
 
 # --- the browser -----------------------------------------------------------------------------------------------------

@@ -14,28 +14,28 @@ from typing import Any, TypeVar
 
 from pro.catalogue.closing_days import SiteDays, read_site_days
 from pro.catalogue.gateway_file import read_gateway
-from pro.catalogue.instrument_files.score_importance import read_importance
+from pro.catalogue.instrument_files.clinical_importance import read_importance
 from pro.catalogue.instrument_files.structure import read_instrument
-from pro.catalogue.instrument_files.words import double_meanings, read_words
+from pro.catalogue.instrument_files.words import ambiguous_synonyms, read_words
 from pro.catalogue.lexicon_files import read_lexicon
 from pro.catalogue.plan_files.plan import read_plan
 from pro.catalogue.plan_files.plan_words import read_plan_words
 from pro.catalogue.plan_files.stopping_rule import check_terms
 from pro.catalogue.term_files import read_term_words, read_terms
 from pro.catalogue.yaml_source import CatalogueError
-from pro.core.clinical.adverse_events import Terms, TermWords
+from pro.core.clinical.adverse_events import TermList, TermWords
+from pro.core.questionnaire.clinical_importance import ClinicalImportance
 from pro.core.questionnaire.instrument import Instrument, Words
-from pro.core.questionnaire.score_importance import Importance
 from pro.core.schedule.anchors import WorkingDays
-from pro.core.sms_gateway import Gateway
-from pro.core.study_plan import Plan, PlanWords
+from pro.core.sms_gateway import SmsGateway
+from pro.core.study_plan import PlanWords, StudyPlan
 from pro.core.text.red_flag_lexicon import Lexicon
 from pro.public_holidays import working_days
 
-__all__ = ["Catalogue", "CatalogueError", "read", "read_instruments"]
-TERMS = "ctcae_v5.yaml"
+__all__ = ["Catalogue", "CatalogueError", "read_catalogue", "read_instruments"]
+TERMS_FILE = "ctcae_v5.yaml"
 Value = TypeVar("Value")
-NOTHING: Mapping[Any, Any] = MappingProxyType({})
+EMPTY_MAPPING: Mapping[Any, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -50,14 +50,14 @@ class Catalogue:
 
     instruments: Mapping[str, Instrument]
     words: Mapping[tuple[str, str], Words]
-    plans: Mapping[str, Plan]
+    plans: Mapping[str, StudyPlan]
     plan_words: Mapping[tuple[str, str], PlanWords]
     languages: tuple[str, ...]
     lexicons: Mapping[str, Lexicon] = field(default_factory=lambda: MappingProxyType({}))
     working: Mapping[str, WorkingDays] = field(default_factory=lambda: MappingProxyType({}))
-    gateway: Gateway = field(default_factory=Gateway)
-    importance: Mapping[str, Importance] = field(default_factory=lambda: MappingProxyType({}))
-    terms: Terms = field(default_factory=Terms)
+    gateway: SmsGateway = field(default_factory=SmsGateway)
+    importance: Mapping[str, ClinicalImportance] = field(default_factory=lambda: MappingProxyType({}))
+    terms: TermList = field(default_factory=TermList)
     term_words: Mapping[str, Mapping[str, TermWords]] = field(default_factory=lambda: MappingProxyType({}))
     plan_texts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -66,7 +66,7 @@ class Catalogue:
         return self.working.get(plan_id, WorkingDays())
 
 
-class _Findings:
+class _ErrorCollector:
     """The errors of all files that were read, so that one start names every one of them."""
 
     def __init__(self) -> None:
@@ -88,8 +88,8 @@ class _Findings:
 
 def read_instruments(directory: Path) -> Mapping[str, Instrument]:
     """Every instrument in ``directory`` by id, without words. CatalogueError if a file is dubious or there is none."""
-    findings, instruments = _Findings(), {}
-    for path in _files(directory):
+    findings, instruments = _ErrorCollector(), {}
+    for path in _yaml_files(directory):
         instrument = findings.attempt(None, partial(read_instrument, path))
         if instrument is not None:
             instruments[instrument.id] = instrument
@@ -97,7 +97,7 @@ def read_instruments(directory: Path) -> Mapping[str, Instrument]:
     return MappingProxyType(instruments)
 
 
-def read(
+def read_catalogue(
     instruments: Path,
     translations: Path,
     plans: Iterable[Path],
@@ -116,25 +116,25 @@ def read(
     and on. ``gateway``: what the gateway of ``provider`` takes. CatalogueError names each wrong file, the place and
     what to mend; only what depends on a wrong file is left unread.
     """
-    plans, findings = tuple(plans), _Findings()
-    taken = findings.attempt(Gateway(), partial(read_gateway, gateway, provider)) if gateway else Gateway()
+    plans, findings = tuple(plans), _ErrorCollector()
+    taken = findings.attempt(SmsGateway(), partial(read_gateway, gateway, provider)) if gateway else SmsGateway()
     closed = findings.attempt(SiteDays(), partial(read_site_days, days)) if days else SiteDays()
-    known = findings.attempt(NOTHING, partial(read_instruments, instruments))
+    known = findings.attempt(EMPTY_MAPPING, partial(read_instruments, instruments))
     no_language: tuple[str, ...] = ()
     languages = findings.attempt(no_language, partial(_languages, translations))
     if not known or not languages:
         findings.stop()
-    words = findings.attempt(NOTHING, partial(_read_words, known, translations, languages))
+    words = findings.attempt(EMPTY_MAPPING, partial(_read_words, known, translations, languages))
     found, plan_words = _read_plans(plans, known, translations, languages, findings)
-    screens = findings.attempt(NOTHING, partial(_read_lexicons, instruments, plans, lexicons))
+    screens = findings.attempt(EMPTY_MAPPING, partial(_read_lexicons, instruments, plans, lexicons))
     if not findings.errors:
         findings.attempt(None, partial(_check_lexicons, instruments, found.values(), screens))
     # Beside the instruments, where it may be missing: then nothing can be graded.
     graded = instruments.parent / "terms"
-    nothing: tuple[Terms, Mapping[str, Mapping[str, TermWords]]] = (Terms(), {})
+    nothing: tuple[TermList, Mapping[str, Mapping[str, TermWords]]] = (TermList(), {})
     terms, term_words = findings.attempt(nothing, partial(_read_terms, graded, translations, languages, found.values()))
     meanings = {}
-    for path in _files(instruments.parent / "importance", required=False):
+    for path in _yaml_files(instruments.parent / "importance", required=False):
         meaning = findings.attempt(None, partial(read_importance, path, known))
         if meaning is not None:
             meanings[path.stem] = meaning
@@ -168,10 +168,10 @@ def _read_words(
     known: Mapping[str, Instrument], translations: Path, languages: tuple[str, ...]
 ) -> Mapping[tuple[str, str], Words]:
     words: dict[tuple[str, str], Words] = {}
-    findings = _Findings()
+    findings = _ErrorCollector()
     for language in languages:
         directory = translations / language / "instruments"
-        for path in _files(directory):
+        for path in _yaml_files(directory):
             if path.stem not in known:
                 findings.errors.append(CatalogueError(path, "", f"There is no instrument called “{path.stem}”."))
         for instrument in known.values():
@@ -183,13 +183,13 @@ def _read_words(
             # Replies are understood in every language, whichever the question was asked in.
             spoken = [words[instrument.id, one] for one in languages if (instrument.id, one) in words]
             for item in instrument.items:
-                for problem in double_meanings(item, [each.items[item] for each in spoken]):
+                for problem in ambiguous_synonyms(item, [each.items[item] for each in spoken]):
                     findings.errors.append(CatalogueError(path, problem.where, problem.sentence))
     findings.stop()
     return words
 
 
-def _check_lexicons(where: Path, plans: Iterable[Plan], screens: Mapping[str, Lexicon]) -> None:
+def _check_lexicons(where: Path, plans: Iterable[StudyPlan], screens: Mapping[str, Lexicon]) -> None:
     """A plan's lexicon is there, and the classes that it names are in it."""
     for plan in plans:
         if plan.lexicon and plan.lexicon not in screens:
@@ -201,7 +201,7 @@ def _check_lexicons(where: Path, plans: Iterable[Plan], screens: Mapping[str, Le
 
 def _plan_files(directories: Iterable[Path]) -> list[Path]:
     # A site's own file takes the place of a built-in one of the same name.
-    return list({path.name: path for directory in directories for path in _files(directory)}.values())
+    return list({path.name: path for directory in directories for path in _yaml_files(directory)}.values())
 
 
 def _read_plans(
@@ -209,9 +209,9 @@ def _read_plans(
     instruments: Mapping[str, Instrument],
     translations: Path,
     languages: tuple[str, ...],
-    findings: _Findings,
-) -> tuple[dict[str, Plan], dict[tuple[str, str], PlanWords]]:
-    plans: dict[str, Plan] = {}
+    findings: _ErrorCollector,
+) -> tuple[dict[str, StudyPlan], dict[tuple[str, str], PlanWords]]:
+    plans: dict[str, StudyPlan] = {}
     plan_words: dict[tuple[str, str], PlanWords] = {}
     no_file: list[Path] = []
     paths = findings.attempt(no_file, partial(_plan_files, directories))
@@ -234,7 +234,7 @@ def _read_plans(
                 plan_words[plan.id, language] = said
     stems = {path.stem for path in paths}
     for language in languages:
-        for path in _files(translations / language / "plans", required=False):
+        for path in _yaml_files(translations / language / "plans", required=False):
             if path.stem not in stems:
                 findings.errors.append(CatalogueError(path, "", f"There is no plan called “{path.stem}”."))
     return plans, plan_words
@@ -242,26 +242,26 @@ def _read_plans(
 
 def _read_lexicons(instruments: Path, plans: Iterable[Path], built_in: Path | None) -> Mapping[str, Lexicon]:
     # A folder that was named must hold something; the one that is only looked for may be missing.
-    paths = _files(built_in) if built_in else _files(instruments.parent / "lexicons", required=False)
+    paths = _yaml_files(built_in) if built_in else _yaml_files(instruments.parent / "lexicons", required=False)
     for directory in plans:
-        paths += _files(directory / "lexicons", required=False)
+        paths += _yaml_files(directory / "lexicons", required=False)
     # Read by file name, and an id is its file's name: a site's own file takes the place of a built-in one.
     return MappingProxyType({name: read_lexicon(path) for name, path in {path.stem: path for path in paths}.items()})
 
 
 def _read_terms(
-    directory: Path, translations: Path, languages: tuple[str, ...], plans: Iterable[Plan]
-) -> tuple[Terms, Mapping[str, Mapping[str, TermWords]]]:
+    directory: Path, translations: Path, languages: tuple[str, ...], plans: Iterable[StudyPlan]
+) -> tuple[TermList, Mapping[str, Mapping[str, TermWords]]]:
     if not directory.is_dir():
-        return Terms(), {}
-    terms = read_terms(directory / TERMS)
+        return TermList(), {}
+    terms = read_terms(directory / TERMS_FILE)
     for plan in plans:
-        check_terms(directory / TERMS, plan.stopping, terms)
-    found = {one: read_term_words(translations / one / "terms" / TERMS, terms, one) for one in languages}
+        check_terms(directory / TERMS_FILE, plan.stopping, terms)
+    found = {one: read_term_words(translations / one / "terms" / TERMS_FILE, terms, one) for one in languages}
     return terms, found
 
 
-def _files(directory: Path, required: bool = True) -> list[Path]:
+def _yaml_files(directory: Path, required: bool = True) -> list[Path]:
     found = sorted(directory.glob("*.yaml"))
     if required and not found:
         raise CatalogueError(directory, "", "There is no .yaml file here.")

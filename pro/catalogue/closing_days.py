@@ -10,19 +10,19 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pro.catalogue.yaml_source import CatalogueError, Part, parse
+from pro.catalogue.yaml_source import CatalogueError, FilePart, parse_file
 from pro.core.schedule.anchors import WorkingDays
 from pro.public_holidays import working_days
 
-Span = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}(?:/\d{4}-\d{2}-\d{2})?$")]
-LONGEST = 60
+DaySpan = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}(?:/\d{4}-\d{2}-\d{2})?$")]
+MAX_SPAN_DAYS = 60
 
 
-class DaysFile(Part):
+class DaysFile(FilePart):
     """Days as 2027-02-04, or from the first to the last as 2027-02-04/2027-02-10."""
 
-    off: tuple[Span, ...] = ()
-    working: tuple[Span, ...] = ()
+    off: tuple[DaySpan, ...] = ()
+    working: tuple[DaySpan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class SiteDays:
 
 def read_site_days(path: Path) -> SiteDays:
     """Read the site's file of days. CatalogueError if a day is in both lists, or is none."""
-    file = parse(path, DaysFile)
+    file = parse_file(path, DaysFile)
     found = SiteDays(_days(path, "off", file.off), _days(path, "working", file.working))
     for day in sorted(found.off & found.on):
         raise CatalogueError(path, "working", f"{day} is in both lists; is it a working day or not?")
@@ -56,7 +56,7 @@ def _days(path: Path, where: str, spans: tuple[str, ...]) -> set[date]:
             first, last = date.fromisoformat(start), date.fromisoformat(end or start)
         except ValueError as problem:
             raise CatalogueError(path, where, f"“{span}” is not a day of the calendar.") from problem
-        if not 0 <= (last - first).days < LONGEST:
-            raise CatalogueError(path, where, f"“{span}” must run forward, and over fewer than {LONGEST} days.")
+        if not 0 <= (last - first).days < MAX_SPAN_DAYS:
+            raise CatalogueError(path, where, f"“{span}” must run forward, and over fewer than {MAX_SPAN_DAYS} days.")
         found |= {first + timedelta(days=ahead) for ahead in range((last - first).days + 1)}
     return found

@@ -8,7 +8,7 @@ import yaml
 from pydantic_core import ErrorDetails
 
 from pro.catalogue import name_patterns
-from pro.core.translatable_sentence import English, Sentence, by_english
+from pro.core.translatable_sentence import EnglishOnly, Sentence, by_english
 
 # What the YAML parser says of the slips that people make; what stands nowhere here is said in its own English.
 _YAML = by_english(
@@ -50,28 +50,28 @@ _HINTS: Mapping[str, Sentence] = {
 }
 
 
-def no_yaml(problem: yaml.YAMLError) -> Sentence:
+def yaml_error_sentence(problem: yaml.YAMLError) -> Sentence:
     """Why this is not YAML."""
     found = getattr(problem, "problem", None) or str(problem)
-    message = found if isinstance(found, Sentence) else _YAML.get(found, English(found))
+    message = found if isinstance(found, Sentence) else _YAML.get(found, EnglishOnly(found))
     return Sentence("This is not valid YAML: %(message)s.", message=message)
 
 
-def no_shape(errors: Sequence[ErrorDetails]) -> Sentence:
+def model_error_sentence(errors: Sequence[ErrorDetails]) -> Sentence:
     """What is wrong at the first of ``errors`` (pydantic's), and how many there are besides."""
-    message = _misfit(errors[0])
+    message = _field_error_sentence(errors[0])
     if len(errors) == 1:
         return Sentence("%(message)s.", message=message)
     return Sentence("%(message)s. (%(number)s more like it.)", message=message, number=len(errors) - 1)
 
 
-def _misfit(error: ErrorDetails) -> Sentence | English:
+def _field_error_sentence(error: ErrorDetails) -> Sentence | EnglishOnly:
     message, more = error["msg"], error.get("ctx", {})
     match error["type"]:
         case "model_type":
             return Sentence("Input should be a valid dictionary or instance of %(part)s", part=more["class_name"])
         case "literal_error":
-            return Sentence("Input should be %(expected)s", expected=_choice(more["expected"]))
+            return Sentence("Input should be %(expected)s", expected=_choices_sentence(more["expected"]))
         case "greater_than":
             return Sentence("Input should be greater than %(limit)s", limit=more["gt"])
         case "greater_than_equal":
@@ -85,10 +85,10 @@ def _misfit(error: ErrorDetails) -> Sentence | English:
             return Sentence(
                 "String should match pattern '%(pattern)s'%(hint)s", pattern=pattern, hint=_HINTS.get(pattern, "")
             )
-    return _PLAIN.get(message, English(message))
+    return _PLAIN.get(message, EnglishOnly(message))
 
 
-def _choice(expected: str) -> Sentence | str:
+def _choices_sentence(expected: str) -> Sentence | str:
     """pydantic's “'a', 'b' or 'c'”, so that its “or” is said in the reader's language."""
     first, joined, last = expected.rpartition(" or ")
     return Sentence("%(first)s or %(last)s", first=tuple(first.split(", ")), last=last) if joined else expected

@@ -11,18 +11,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pro.catalogue.yaml_source import CatalogueError, Part, parse
-from pro.core.sms_gateway import PER_DAY, Approved, Gateway
+from pro.catalogue.yaml_source import CatalogueError, FilePart, parse_file
+from pro.core.sms_gateway import PER_DAY, ApprovedText, SmsGateway
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(?:_[A-Za-z]+)*$")]
 Text = Annotated[str, Field(min_length=1)]
-Word = Literal["yes", "no"]
+YesNo = Literal["yes", "no"]
 # A gap that was mistyped would be sent to people as it stands.
-MISTYPED = re.compile(r"\$(?!\{[a-z_]+\})|(?<!\$)\{|%\(")
+MISTYPED_PLACEHOLDER = re.compile(r"\$(?!\{[a-z_]+\})|(?<!\$)\{|%\(")
 
 
-class ApprovedFile(Part):
+class ApprovedFile(FilePart):
     """One approved text. Several may stand for one message and language, where its words vary."""
 
     message: Name = Field(description="Kind of message, as `flask templates draft` lists them")
@@ -34,12 +34,12 @@ class ApprovedFile(Part):
     )
 
 
-class GatewayFile(Part):
+class GatewayFile(FilePart):
     """The whole file."""
 
     provider: Name = Field(description="As PRO_SMS")
-    links: Word = Field(description="May a text hold a link that stands in no approved text?")
-    templates_only: Word = Field(description="Does the gateway send approved texts only?")
+    links: YesNo = Field(description="May a text hold a link that stands in no approved text?")
+    templates_only: YesNo = Field(description="Does the gateway send approved texts only?")
     signature: str = Field("", description="What the gateway puts before every text; only counted")
     per_day: int = Field(PER_DAY, ge=1, le=1000, description="Text messages to one number in a day")
     identical_per_day: int | None = Field(
@@ -49,12 +49,12 @@ class GatewayFile(Part):
     templates: tuple[ApprovedFile, ...] = ()
 
 
-def hash_of(text: str) -> str:
+def text_hash(text: str) -> str:
     """What proves that ``text`` was not edited: SHA-256 of its UTF-8, in hex."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def written(gateway: Gateway) -> str:
+def gateway_file_text(gateway: SmsGateway) -> str:
     """The file that describes ``gateway``, with fresh hashes. ``read_gateway`` reads it."""
     quoted = partial(json.dumps, ensure_ascii=False)
     lines = [
@@ -73,17 +73,17 @@ def written(gateway: Gateway) -> str:
             f"    language: {one.language}",
             f"    id: {quoted(one.id)}",
             f"    text: {quoted(one.text)}",
-            f"    hash: {quoted(hash_of(one.text))}",
+            f"    hash: {quoted(text_hash(one.text))}",
         ]
     return "\n".join(lines) + "\n"
 
 
-def read_gateway(path: Path, provider: str = "") -> Gateway:
+def read_gateway(path: Path, provider: str = "") -> SmsGateway:
     """The gateway described in ``path``. CatalogueError names the entry that is dubious, and why.
 
     ``provider``: the one that this installation sends by; a file of another is refused. "": not asked.
     """
-    file = parse(path, GatewayFile)
+    file = parse_file(path, GatewayFile)
     if provider and file.provider != provider:
         raise CatalogueError(path, "provider", f"The file is for {file.provider}, but PRO_SMS is {provider}.")
     if file.templates_only == "yes" and not file.templates:
@@ -91,17 +91,17 @@ def read_gateway(path: Path, provider: str = "") -> Gateway:
     seen: set[tuple[str, str, str]] = set()
     for place, entry in enumerate(file.templates):
         where = f"templates.{place} ({entry.message}, {entry.language}, {entry.id})"
-        if hash_of(entry.text) != entry.hash:
+        if text_hash(entry.text) != entry.hash:
             sentence = "The text is not the one that the hash was made of. Was it edited after it was approved?"
             raise CatalogueError(path, where, sentence)
-        if wrong := MISTYPED.search(entry.text):
+        if wrong := MISTYPED_PLACEHOLDER.search(entry.text):
             sentence = f"A gap is written ${{code}}; “{entry.text[wrong.start() : wrong.start() + 12]}” is none."
             raise CatalogueError(path, where, sentence)
         key = (entry.message, entry.language, entry.text)
         if key in seen:
             raise CatalogueError(path, where, "This text stands there twice.")
         seen.add(key)
-    return Gateway(
+    return SmsGateway(
         provider=file.provider,
         links=file.links == "yes",
         templates_only=file.templates_only == "yes",
@@ -109,5 +109,5 @@ def read_gateway(path: Path, provider: str = "") -> Gateway:
         per_day=file.per_day,
         identical_per_day=file.identical_per_day,
         refused_words=file.refused_words,
-        templates=tuple(Approved(each.message, each.language, each.id, each.text) for each in file.templates),
+        templates=tuple(ApprovedText(each.message, each.language, each.id, each.text) for each in file.templates),
     )

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from pro.catalogue.gateway_file import GatewayFile
-from pro.catalogue.instrument_files.score_importance import ImportanceFile
+from pro.catalogue.instrument_files.clinical_importance import ImportanceFile
 from pro.catalogue.instrument_files.structure import InstrumentFile
 from pro.catalogue.instrument_files.words import WordsFile
 from pro.catalogue.lexicon_files import LexiconFile

@@ -9,11 +9,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pro.catalogue.yaml_source import CatalogueError, Part, parse
+from pro.catalogue.yaml_source import CatalogueError, FilePart, parse_file
 from pro.core.rule_language.level import Level
-from pro.core.text.red_flag_lexicon import FlagClass, Kind, Lexicon, LexiconPhrase, PhraseError, index, phrase
+from pro.core.text.red_flag_lexicon import (
+    FlagClass,
+    Kind,
+    Lexicon,
+    LexiconPhrase,
+    PhraseError,
+    build_index,
+    parse_lexicon_phrase,
+)
 
-Loud = Literal["watch", "urgent", "emergency"]
+AlertLevelName = Literal["watch", "urgent", "emergency"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Text = Annotated[str, Field(min_length=1)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(?:_[A-Za-z]+)*$")]
@@ -22,20 +30,22 @@ Word = Annotated[str, Field(pattern=r"^[a-z]+$")]
 Phrases = Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
-class FlagClassFile(Part):
+class FlagClassFile(FilePart):
     """One class of red flags. What is left out follows clinical.md 5."""
 
-    level: Loud
-    hypothetical: Loud | None = Field(None, description="Default: urgent for an emergency class, else watch")
-    resolved: Loud | None = Field(None, description="Default: urgent for an emergency class, else watch")
+    level: AlertLevelName
+    hypothetical: AlertLevelName | None = Field(None, description="Default: urgent for an emergency class, else watch")
+    resolved: AlertLevelName | None = Field(None, description="Default: urgent for an emergency class, else watch")
     resolved_anywhere: bool = Field(
         False, description="“It stopped” counts anywhere in the text, not in the clause alone"
     )
-    near: Loud | None = Field(None, description="Level of “almost”; left out: almost means nothing for this class")
+    near: AlertLevelName | None = Field(
+        None, description="Level of “almost”; left out: almost means nothing for this class"
+    )
     terms: dict[Language, Phrases] = Field(min_length=1)
 
 
-class LexiconFile(Part):
+class LexiconFile(FilePart):
     """A whole lexicon file. How a phrase is written stands at the top of the shipped one."""
 
     id: Name
@@ -84,7 +94,7 @@ LISTS: Mapping[str, Kind] = MappingProxyType(
 
 def read_lexicon(path: Path) -> Lexicon:
     """The lexicon in ``path``, ready for use. CatalogueError names file, place and what to mend in any phrase."""
-    file = parse(path, LexiconFile)
+    file = parse_file(path, LexiconFile)
     if file.id != path.stem:
         raise CatalogueError(path, "id", f"The file is called {path.name} but its id is “{file.id}”: use one name.")
     for name, members in file.groups.items():
@@ -102,9 +112,9 @@ def read_lexicon(path: Path) -> Lexicon:
         id=file.id,
         version=file.version,
         classes=MappingProxyType({name: _flag_class(name, flag) for name, flag in file.classes.items()}),
-        phrases=index(found),
-        splitters=index(splitters),
-        protections=index(protections),
+        phrases=build_index(found),
+        splitters=build_index(splitters),
+        protections=build_index(protections),
         alike=MappingProxyType(dict(file.alike)),
         contractions=MappingProxyType({word: tuple(text.split()) for word, text in file.contractions.items()}),
         media=frozenset(file.media),
@@ -142,7 +152,7 @@ def _phrases(
             raise CatalogueError(path, f"{where}, number {number}", f"“{source}” is there twice.")
         seen.add(source)
         try:
-            found.append(phrase(source, kind, file.groups, file.alike, class_id))
+            found.append(parse_lexicon_phrase(source, kind, file.groups, file.alike, class_id))
         except PhraseError as problem:
             raise CatalogueError(path, f"{where}, number {number}", str(problem)) from problem
     return found

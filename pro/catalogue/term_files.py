@@ -9,8 +9,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pro.catalogue.yaml_source import CatalogueError, Part, parse
-from pro.core.clinical.adverse_events import Term, Terms, TermWords
+from pro.catalogue.yaml_source import CatalogueError, FilePart, parse_file
+from pro.core.clinical.adverse_events import Term, TermList, TermWords
 
 Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -18,7 +18,7 @@ Grade = Annotated[int, Field(strict=True, ge=1, le=5)]
 DEATH = 5
 
 
-class TermFile(Part):
+class TermFile(FilePart):
     """One term: its name in the standard and the grades that it has there."""
 
     english: Text
@@ -26,7 +26,7 @@ class TermFile(Part):
     specify: bool = Field(False, description="The term stands for others: whoever chooses it must write which")
 
 
-class TermsFile(Part):
+class TermsFile(FilePart):
     """A whole list of terms. ``suspects``: key of a plan's rules -> terms to offer, the closest first."""
 
     id: Name
@@ -37,14 +37,14 @@ class TermsFile(Part):
     suspects: dict[Name, tuple[Name, ...]] = {}
 
 
-class TermWordsFile(Part):
+class TermWordsFile(FilePart):
     """A term in one language; grade 5 is named once for all."""
 
     name: Text
     grades: dict[Grade, Text]
 
 
-class TermsWordsFile(Part):
+class TermsWordsFile(FilePart):
     """The words of a list of terms in one language."""
 
     id: Name
@@ -53,9 +53,9 @@ class TermsWordsFile(Part):
     terms: dict[Name, TermWordsFile]
 
 
-def read_terms(path: Path) -> Terms:
+def read_terms(path: Path) -> TermList:
     """The list in ``path``. CatalogueError for grades out of order and suggestions of a term that is not there."""
-    file = parse(path, TermsFile)
+    file = parse_file(path, TermsFile)
     if file.id != path.stem:
         raise CatalogueError(path, "id", f"It must be the file’s name, “{path.stem}”.")
     for name, term in file.terms.items():
@@ -67,12 +67,12 @@ def read_terms(path: Path) -> Terms:
                 raise CatalogueError(path, f"suspects.{key}", f"There is no term called “{name}”.")
     terms = {name: Term(name, term.english, term.grades, term.specify) for name, term in file.terms.items()}
     suspects = MappingProxyType(dict(file.suspects))
-    return Terms(file.id, file.version, file.verified, MappingProxyType(terms), suspects, file.report_hours)
+    return TermList(file.id, file.version, file.verified, MappingProxyType(terms), suspects, file.report_hours)
 
 
-def read_term_words(path: Path, terms: Terms, language: str) -> Mapping[str, TermWords]:
+def read_term_words(path: Path, terms: TermList, language: str) -> Mapping[str, TermWords]:
     """The words of every term. CatalogueError for a term or a grade without words, and for words of none."""
-    file = parse(path, TermsWordsFile)
+    file = parse_file(path, TermsWordsFile)
     if (file.id, file.language) != (terms.id, language):
         raise CatalogueError(path, "", f"These are not the words of “{terms.id}” in “{language}”.")
     for name in sorted(terms.terms.keys() ^ file.terms.keys()):

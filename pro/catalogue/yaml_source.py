@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from pro.catalogue.file_errors import no_shape, no_yaml
-from pro.core.translatable_sentence import English, Sentence
+from pro.catalogue.file_errors import model_error_sentence, yaml_error_sentence
+from pro.core.translatable_sentence import EnglishOnly, Sentence
 
 SafeLoader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # No data file of ours nests deeper than six levels.
-DEEPEST = 40
+MAX_DEPTH = 40
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -52,13 +52,13 @@ class CatalogueError(Exception):
         return Sentence("%(place)s: %(sentence)s", place=self.where, sentence=self.sentence)
 
 
-class Part(BaseModel):
+class FilePart(BaseModel):
     """A piece of a data file: an unknown key is refused, never ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Loader(SafeLoader):
+class StrictLoader(SafeLoader):
     """YAML with only the types that people mean: text, whole numbers, true, false and null.
 
     YAML 1.1 reads ``No`` as false, ``3.0`` as 3 and ``2026-11-22`` as a date; in a file of words each is a trap.
@@ -79,39 +79,39 @@ class Loader(SafeLoader):
         return mapping
 
 
-Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
-Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^-?(?:0|[1-9][0-9]*)$"), list("-0123456789"))
-Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|)$"), ["~", "n", ""])
+StrictLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
+StrictLoader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^-?(?:0|[1-9][0-9]*)$"), list("-0123456789"))
+StrictLoader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|)$"), ["~", "n", ""])
 
 
-def load(path: Path, text: str | None = None) -> object:
+def load_yaml(path: Path, text: str | None = None) -> object:
     """The data in the YAML file ``path``, or in ``text`` if it is given. CatalogueError if it cannot be read, is not
     YAML or says one key twice.
     """
     try:
         text = path.read_text(encoding="utf-8") if text is None else text
         _check_shape(text)
-        return yaml.load(text, Loader)  # noqa: S506 (Loader is a safe loader)
+        return yaml.load(text, StrictLoader)  # noqa: S506 (Loader is a safe loader)
     except (OSError, UnicodeDecodeError) as problem:
-        sentence = Sentence("This file cannot be read: %(message)s.", message=English(problem))
+        sentence = Sentence("This file cannot be read: %(message)s.", message=EnglishOnly(problem))
         raise CatalogueError(path, "", sentence) from problem
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
         where = Sentence("line %(line)s, column %(column)s", line=mark.line + 1, column=mark.column + 1) if mark else ""
-        raise CatalogueError(path, where, no_yaml(problem)) from problem
+        raise CatalogueError(path, where, yaml_error_sentence(problem)) from problem
     except (TypeError, ValueError) as problem:
-        sentence = Sentence("This is not valid YAML: %(message)s.", message=English(problem))
+        sentence = Sentence("This is not valid YAML: %(message)s.", message=EnglishOnly(problem))
         raise CatalogueError(path, "", sentence) from problem
 
 
 def _check_shape(text: str) -> None:
     # libyaml builds its tree by recursion: a file nested deeply enough would end the process, not raise.
     depth = 0
-    for event in yaml.parse(text, Loader):
+    for event in yaml.parse(text, StrictLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         mark: Any = event.start_mark
-        if depth > DEEPEST or isinstance(event, yaml.AliasEvent):
-            found = Sentence("an alias, or more than %(most)s levels deep", most=DEEPEST)
+        if depth > MAX_DEPTH or isinstance(event, yaml.AliasEvent):
+            found = Sentence("an alias, or more than %(most)s levels deep", most=MAX_DEPTH)
             raise yaml.MarkedYAMLError(problem=found, problem_mark=mark)
         # A tag may stand before a value that it does not fit, and the parser breaks on that.
         if tag := getattr(event, "tag", None):
@@ -119,29 +119,31 @@ def _check_shape(text: str) -> None:
             raise yaml.MarkedYAMLError(problem=found, problem_mark=mark)
 
 
-def parse(path: Path, model: type[Model], text: str | None = None) -> Model:
+def parse_file(path: Path, model: type[Model], text: str | None = None) -> Model:
     """``path`` (or ``text``) read and checked as ``model``. CatalogueError names the first place that does not fit; in
     a ``text`` that somebody sent, with its line.
     """
-    data = load(path, text)
+    data = load_yaml(path, text)
     try:
         return model.model_validate(data)
     except ValidationError as problem:
         errors = problem.errors(include_url=False)
-        places = [CatalogueError(path, _where(text, error["loc"]), no_shape([error])) for error in errors]
-        raise CatalogueError(path, places[0].where, no_shape(errors), places) from problem
+        places = [
+            CatalogueError(path, _place_text(text, error["loc"]), model_error_sentence([error])) for error in errors
+        ]
+        raise CatalogueError(path, places[0].where, model_error_sentence(errors), places) from problem
 
 
-def _where(text: str | None, place: Sequence[int | str]) -> str:
+def _place_text(text: str | None, place: Sequence[int | str]) -> str:
     """``place`` as it is written for people; with its line if ``text`` was sent to us."""
     where = ".".join(str(step) for step in place)
-    line = _line(text, place) if text is not None else None
+    line = _line_number(text, place) if text is not None else None
     return where if line is None else Sentence("%(path)s (line %(line)s)", path=where, line=line)
 
 
-def _line(text: str, place: Sequence[int | str]) -> int | None:
+def _line_number(text: str, place: Sequence[int | str]) -> int | None:
     """The line (from 1) of ``place`` in the YAML ``text``, or of what it is missing from; None: of the whole."""
-    node, line = yaml.compose(text, Loader), None
+    node, line = yaml.compose(text, StrictLoader), None
     for step in place:
         if isinstance(node, yaml.MappingNode):
             inside = {key.value: (key, value) for key, value in node.value}

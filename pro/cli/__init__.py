@@ -6,16 +6,16 @@ from flask import Flask
 
 from pro.app_context import AppContext
 from pro.cli import demo, operations, simulate, templates, wording
-from pro.cli import drill as cli_drill
 from pro.cli import plan as cli_plan
+from pro.cli import test_alerts as cli_drill
 from pro.cli.file_tools import reply, schema, score, screen, triage
 
 
-def register(app: Flask, house: AppContext | None, problems: list[str]) -> None:
+def register(app: Flask, app_context: AppContext | None, problems: list[str]) -> None:
     """Give ``app`` its commands. Without a house (broken settings) those that need one name the problems."""
     app.extensions["pro_problems"] = problems
-    if house is not None:
-        app.extensions["pro"] = house
+    if app_context is not None:
+        app.extensions["app_context"] = app_context
     for command in (
         score.score,
         triage.triage,
@@ -24,8 +24,8 @@ def register(app: Flask, house: AppContext | None, problems: list[str]) -> None:
         reply.reply,
         schema.schema,
         operations.db_group,
-        operations.tick,
-        cli_drill.drill,
+        operations.run_worker,
+        cli_drill.start_test_alert,
         operations.audit_group,
         operations.new_key,
         operations.staff_group,

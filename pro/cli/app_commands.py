@@ -14,7 +14,7 @@ from pro.app_context import AppContext, UnitOfWork
 from pro.db import is_current, transaction
 
 
-def house() -> AppContext:
+def require_app_context() -> AppContext:
     """The house, or exit status 2 with everything that is wrong with the settings."""
     problems = current_app.extensions["pro_problems"]
     if problems:
@@ -22,21 +22,21 @@ def house() -> AppContext:
         for problem in problems:
             click.echo(f"- {problem}", err=True)
         sys.exit(2)
-    return cast(AppContext, current_app.extensions["pro"])
+    return cast(AppContext, current_app.extensions["app_context"])
 
 
-def current_house() -> AppContext:
+def require_current_app_context() -> AppContext:
     """The house, on tables of this version; else exit status 2 with what to do."""
-    the_house = house()
-    if not is_current(the_house.engine):
+    app_context = require_app_context()
+    if not is_current(app_context.engine):
         click.echo("The database is not at this version: run `flask db upgrade` first.", err=True)
         sys.exit(2)
-    return the_house
+    return app_context
 
 
 @contextmanager
-def working(*, read_only: bool = False) -> Iterator[UnitOfWork]:
+def unit_of_work(*, read_only: bool = False) -> Iterator[UnitOfWork]:
     """A unit of work on tables of this version, committed at the end. ``read_only`` keeps no writer waiting."""
-    the_house = current_house()
-    with transaction(the_house.engine.execution_options(read_only=read_only)) as session:
-        yield the_house.work(session)
+    app_context = require_current_app_context()
+    with transaction(app_context.engine.execution_options(read_only=read_only)) as session:
+        yield app_context.unit_of_work(session)

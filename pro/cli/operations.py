@@ -21,23 +21,23 @@ from flask.cli import AppGroup, with_appcontext
 
 from pro import db
 from pro.app_context import AppContext
-from pro.cli.app_commands import current_house, house, working
+from pro.cli.app_commands import require_app_context, require_current_app_context, unit_of_work
 from pro.errors import BadData
 from pro.features.accounts import second_factor, staff_accounts
 from pro.features.accounts.passwords import PASSWORD_LENGTH
 from pro.features.audit import audit_chain
 from pro.features.duty_roster import recipients, roster_service
 from pro.features.operations import start_check, worker_steps
-from pro.features.reports import cohort_report
+from pro.features.reports import study_overview
 from pro.messaging import outbox
 from pro.messaging.providers import provider_choice
 
 # The outbox is looked at every second, the rest of the round less often.
 PAUSE = 1.0
-ROUND_EVERY = 5.0
+ROUND_INTERVAL = 5.0
 # How often somebody looks whether a study's figures are due.
-FIGURES_EVERY = 15.0
-WHEN = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
+FIGURES_INTERVAL = 15.0
+TIME_FORMATS = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
 
 log = logging.getLogger(__name__)
 
@@ -47,75 +47,77 @@ staff_group = AppGroup("staff", help="Make accounts for staff and put people on 
 
 
 @db_group.command("upgrade")
-def upgrade() -> None:
+def upgrade_database() -> None:
     """Bring the tables to this version; a new database gets all of them."""
-    db.upgrade(house().engine)
+    db.upgrade(require_app_context().engine)
 
 
 @click.command("tick", short_help="Do the worker's round, once or forever.")
 @click.option("--forever", is_flag=True, help="Go on until stopped, instead of one round.")
 @with_appcontext
-def tick(forever: bool) -> None:
+def run_worker(forever: bool) -> None:
     """Do the worker's round: judge forms left idle, queue the digest, send what is due, seal the audit trail.
 
     On SQLite only one may go on forever; the second ends with exit status 3.
     """
-    the_house = current_house()
-    if forever and the_house.engine.dialect.name == "sqlite" and not alone(the_house.config.var_dir):
+    app_context = require_current_app_context()
+    if forever and app_context.engine.dialect.name == "sqlite" and not acquire_worker_lock(app_context.config.var_dir):
         click.echo(
             "Another worker serves this SQLite database already; only on PostgreSQL there may be more.", err=True
         )
         sys.exit(3)
-    if the_house.config.production:
-        refuse_demonstration(the_house)
-    stop = Stop()
-    senders = provider_choice.chosen(the_house.config, the_house.catalogue.gateway)
+    if app_context.config.production:
+        refuse_demonstration(app_context)
+    stop = StopSignal()
+    senders = provider_choice.choose_senders(app_context.config, app_context.catalogue.gateway)
     worker = f"{socket.gethostname()}:{os.getpid()}"
     if not forever:
-        worker_steps.tick(the_house, senders, worker)
-        count_figures(the_house)
+        worker_steps.run_jobs(app_context, senders, worker)
+        renew_due_figures(app_context)
         return
     ended = threading.Event()
     # Counting a large study takes seconds: alerts must not wait for it.
-    threading.Thread(target=keep_counting, args=(the_house, ended), daemon=True).start()
-    lines = outbox.ProviderLines()
+    threading.Thread(target=renew_figures_until_ended, args=(app_context, ended), daemon=True).start()
+    lines = outbox.ProviderCalls()
     last = -math.inf
-    while not stop.wished:
-        if time.monotonic() - last >= ROUND_EVERY:
-            done = worker_steps.tick(the_house, senders, worker, lines)
+    while not stop.requested:
+        if time.monotonic() - last >= ROUND_INTERVAL:
+            done = worker_steps.run_jobs(app_context, senders, worker, lines)
             last = time.monotonic()
         else:
-            done = worker_steps.send(the_house, senders, worker, lines)
+            done = worker_steps.deliver_outbox(app_context, senders, worker, lines)
         # With a backlog there is no time to sleep.
-        time.sleep(0 if done or stop.wished else PAUSE)
+        time.sleep(0 if done or stop.requested else PAUSE)
     ended.set()
-    worker_steps.finish(the_house, lines)
+    worker_steps.finish_deliveries(app_context, lines)
 
 
-def refuse_demonstration(the_house: AppContext) -> None:
+def refuse_demonstration(app_context: AppContext) -> None:
     """Exit with status 2 where a message would carry a placeholder of a plan file, such as a ward number."""
-    problems = [problem for plan in the_house.catalogue.plans.values() for problem in start_check.of_plan(plan)]
+    problems = [
+        problem for plan in app_context.catalogue.plans.values() for problem in start_check.find_plan_problems(plan)
+    ]
     if problems:
         click.echo("\n- ".join(["The worker does not start until these are mended:", *problems]), err=True)
         sys.exit(2)
 
 
-def keep_counting(the_house: AppContext, ended: threading.Event) -> None:
+def renew_figures_until_ended(app_context: AppContext, ended: threading.Event) -> None:
     """Renew the figures of every study when they are due, until ``ended``."""
     while not ended.is_set():
-        count_figures(the_house)
-        ended.wait(FIGURES_EVERY)
+        renew_due_figures(app_context)
+        ended.wait(FIGURES_INTERVAL)
 
 
-def count_figures(the_house: AppContext) -> None:
+def renew_due_figures(app_context: AppContext) -> None:
     """The same once. What breaks is logged; the page says how old its figures are."""
     try:
-        cohort_report.renew_due(the_house)
+        study_overview.renew_due(app_context)
     except Exception as error:
         log.error("the figures of a study could not be counted: %s", type(error).__name__)
 
 
-def alone(folder: Path) -> bool:
+def acquire_worker_lock(folder: Path) -> bool:
     """True if no other worker holds the lock in ``folder``. It is held until this process ends, however it ends."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = os.open(folder / "worker.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -127,23 +129,23 @@ def alone(folder: Path) -> bool:
     return True
 
 
-class Stop:
+class StopSignal:
     """Notes a wish to stop, so that a round in progress ends first."""
 
     def __init__(self) -> None:
-        self.wished = False
+        self.requested = False
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._wish)
+            signal.signal(number, self._request_stop)
 
-    def _wish(self, _number: int, _frame: FrameType | None) -> None:
-        self.wished = True
+    def _request_stop(self, _number: int, _frame: FrameType | None) -> None:
+        self.requested = True
 
 
 @audit_group.command("verify")
-def verify() -> None:
+def verify_audit_chain() -> None:
     """Walk the hash chain of the audit trail; exit status 1 if anything was changed, removed or never sealed."""
-    with working(read_only=True) as work:
-        found = audit_chain.verify(work)
+    with unit_of_work(read_only=True) as work:
+        found = audit_chain.verify_chain(work)
     click.echo(f"{found.sealed} events sealed, {found.unsealed} waiting, head {found.head}")
     for problem in found.problems:
         click.echo(f"- {problem}", err=True)
@@ -163,10 +165,10 @@ def new_key() -> None:
 @click.option("--language", default="zh_Hans", help="zh_Hans or en.")
 @click.option("--phone", default="", help="For urgent texts: a mainland number, or + and the country code.")
 @click.password_option(help="At least 12 characters; asked for if not given.")
-def add(email: str, name: str, role: str, language: str, phone: str, password: str) -> None:
+def add_staff_member(email: str, name: str, role: str, language: str, phone: str, password: str) -> None:
     """Make an account for a member of staff."""
     try:
-        with working() as work:
+        with unit_of_work() as work:
             staff_accounts.add_staff(work, email, name, role, language, password, phone)
     except BadData as bad:
         fields = bad.details.get("fields", {})
@@ -182,9 +184,9 @@ def reset_factor(email: str) -> None:
 
     For the only administrator; everybody else asks an administrator, who does this on the page “People”.
     """
-    with working() as work:
-        number = staff_accounts.number_of(work, email)
-        done = number is not None and second_factor.reset(work, number, "command on the server")
+    with unit_of_work() as work:
+        number = staff_accounts.find_account_id(work, email)
+        done = number is not None and second_factor.reset_factor(work, number, "command on the server")
     click.echo("Done. They set up a new phone at the next sign-in." if done else "There is no second factor to reset.")
     sys.exit(0 if done else 1)
 
@@ -192,21 +194,21 @@ def reset_factor(email: str) -> None:
 @staff_group.command("duty")
 @click.argument("email")
 @click.argument("place", type=click.Choice(recipients.PLACES))
-@click.argument("starts", type=click.DateTime(WHEN))
-@click.argument("ends", type=click.DateTime(WHEN))
+@click.argument("starts", type=click.DateTime(TIME_FORMATS))
+@click.argument("ends", type=click.DateTime(TIME_FORMATS))
 @click.option("--plan", default="npc_reirradiation", help="The study; its time zone is meant.")
-def duty(email: str, place: str, starts: datetime, ends: datetime, plan: str) -> None:
+def add_shift(email: str, place: str, starts: datetime, ends: datetime, plan: str) -> None:
     """Put a person on call (or backup) from STARTS to ENDS, local times such as 2026-12-01T08:00."""
     try:
-        with working() as work:
-            roster_service.put(work, plan, staff_accounts.number_of(work, email), place, starts, ends)
+        with unit_of_work() as work:
+            roster_service.add_shift(work, plan, staff_accounts.find_account_id(work, email), place, starts, ends)
     except BadData as bad:
         fields, whose = bad.details["fields"], bad.details.get("whose")
         for why in fields.values() if isinstance(fields, dict) else ():
             click.echo(DUTY_SENTENCES[why], err=True)
-        if isinstance(whose, roster_service.Whose):
+        if isinstance(whose, roster_service.RosterConflict):
             click.echo(
-                f"{whose.name}: {whose.stretch.starts:%Y-%m-%d %H:%M} to {whose.stretch.ends:%Y-%m-%d %H:%M} UTC"
+                f"{whose.name}: {whose.interval.starts:%Y-%m-%d %H:%M} to {whose.interval.ends:%Y-%m-%d %H:%M} UTC"
             )
         sys.exit(1)
 
@@ -220,7 +222,7 @@ DUTY_SENTENCES = {
     "ends_first": "The duty ends before it starts.",
     "past": "The duty lies in the past.",
     "too_far": "The time is too far from now; please check the year.",
-    "stretch_too_long": f"A stretch of duty lasts at most {roster_service.DUTY_AT_MOST.days} days.",
+    "stretch_too_long": f"A stretch of duty lasts at most {roster_service.SHIFT_AT_MOST.days} days.",
     "overlaps": "Somebody holds this place already.",
 }
 SENTENCES = {

@@ -12,17 +12,16 @@ from zoneinfo import ZoneInfo
 import click
 from flask.cli import with_appcontext
 
-from pro.app_context import clock
-from pro.catalogue import Catalogue, CatalogueError
-from pro.catalogue import read as read_catalogue
+from pro.app_context import utc_now
+from pro.catalogue import Catalogue, CatalogueError, read_catalogue
 from pro.catalogue.closing_days import read_working_days
-from pro.catalogue.plan_files.example_participant import Example, read_example, read_moment, template
-from pro.cli.app_commands import house, working
-from pro.core.schedule.anchors import AnchorProblem, DatedAnchor, check
-from pro.core.schedule.expected_visits import expected
-from pro.core.study_plan import AnchorKind, Calendar, Plan
-from pro.exports.calendar_preview import json_lines, text_lines
-from pro.exports.calendar_preview import preview as preview_of
+from pro.catalogue.plan_files.example_participant import ExampleParticipant, anchors_template, read_example, read_moment
+from pro.cli.app_commands import require_app_context, unit_of_work
+from pro.core.schedule.anchors import AnchorProblem, DatedAnchor, find_anchor_problems
+from pro.core.schedule.expected_visits import list_expected_visits
+from pro.core.study_plan import AnchorKind, StudyPlan, VisitSchedule
+from pro.exports.schedule_preview import json_lines, text_lines
+from pro.exports.schedule_preview import preview_schedule as preview_of
 from pro.features.schedule import schedule_service
 from pro.public_holidays import announced_until
 
@@ -67,7 +66,7 @@ def check_plans(plans: Path | None, days: Path | None) -> None:
         try:
             read_working_days(found.calendar.holidays, days)
         except CatalogueError as error:
-            _stop(str(error), 1)
+            _exit_with(str(error), 1)
         visits, anchors = len(found.calendar.visits), len(found.calendar.anchors)
         click.echo(f"{found.id} {found.version}: {len(found.rules)} rules, {visits} visits, {anchors} anchors.")
 
@@ -80,7 +79,7 @@ def anchors(plan_id: str, language: str, plans: Path | None) -> None:
     """Print an empty anchors file for PLAN, to be filled in for `flask plan preview`."""
     catalogue = _catalogue(plans)
     found, calendar = _plan(catalogue, plan_id, language)
-    click.echo(template(found, calendar, catalogue.plan_words[found.id, language]), nl=False)
+    click.echo(anchors_template(found, calendar, catalogue.plan_words[found.id, language]), nl=False)
 
 
 @plan.command("preview", short_help="Print every assessment and message for given anchors.")
@@ -106,13 +105,13 @@ def preview(
         example = read_example(path, found, calendar)
         working = read_working_days(calendar.holidays, days)
     except CatalogueError as error:
-        _stop(str(error), 1)
+        _exit_with(str(error), 1)
     zone = ZoneInfo(example.time_zone)
     now = read_moment(at_text, zone) if at_text else None
     if at_text and now is None:
-        _stop(f"--at: “{at_text}” is not a time; write it as 2027-01-04 09:30.", 2)
-    known = _possible(calendar, example, now)
-    shown = preview_of(calendar, expected(calendar, known, example.time_zone, working), example.forms, now)
+        _exit_with(f"--at: “{at_text}” is not a time; write it as 2027-01-04 09:30.", 2)
+    known = _checked_anchors(calendar, example, now)
+    shown = preview_of(calendar, list_expected_visits(calendar, known, example.time_zone, working), example.forms, now)
     if as_json:
         for line in json_lines(shown):
             click.echo(line)
@@ -134,52 +133,56 @@ def preview(
 @with_appcontext
 def renew(plan_id: str, yes: bool) -> None:
     """Lead everybody's calendar over to the plan file as it is now. Opened and past forms stay where they are."""
-    found = house().catalogue.plans.get(plan_id)
+    found = require_app_context().catalogue.plans.get(plan_id)
     if found is None or found.calendar is None:
-        _stop(f"“{plan_id}” is not a plan with a calendar here.", 2)
-    with working(read_only=not yes) as work:
-        for one in schedule_service.renew(work, plan_id, keep=yes):
+        _exit_with(f"“{plan_id}” is not a plan with a calendar here.", 2)
+    with unit_of_work(read_only=not yes) as work:
+        for one in schedule_service.replan_study(work, plan_id, save=yes):
             click.echo(f"{one.study_number}: {one.moved} moved, {one.added} added, {one.dropped} dropped")
     if not yes:
         click.echo("Nothing was written. Say --yes to do it.")
 
 
-def _possible(calendar: Calendar, example: Example, now: datetime | None) -> tuple[DatedAnchor, ...]:
+def _checked_anchors(
+    calendar: VisitSchedule, example: ExampleParticipant, now: datetime | None
+) -> tuple[DatedAnchor, ...]:
     """The anchors as they stand at ``now``, or the end of the command with everything that is wrong with them."""
     known = example.anchors
     today = now.astimezone(ZoneInfo(example.time_zone)).date() if now else None
     if today is not None:
-        known = tuple(replace(one, planned=one.planned or _is_plan(calendar, one, today)) for one in known)
-    problems = check(calendar, known, today)
+        known = tuple(replace(one, planned=one.planned or _is_planned(calendar, one, today)) for one in known)
+    problems = find_anchor_problems(calendar, known, today)
     for problem in problems:
-        click.echo(f"{_named(problem.anchor.kind, problem.anchor.number)}: {_sentence(calendar, problem)}", err=True)
+        click.echo(
+            f"{_anchor_name(problem.anchor.kind, problem.anchor.number)}: {_sentence(calendar, problem)}", err=True
+        )
     if problems:
         sys.exit(1)
-    real_today = clock().astimezone(ZoneInfo(example.time_zone)).date()
-    ahead = [problem for problem in check(calendar, known, real_today) if problem.key == "future"]
+    real_today = utc_now().astimezone(ZoneInfo(example.time_zone)).date()
+    ahead = [problem for problem in find_anchor_problems(calendar, known, real_today) if problem.key == "future"]
     if today is None and ahead:
-        names = ", ".join(_named(problem.anchor.kind, problem.anchor.number) for problem in ahead)
+        names = ", ".join(_anchor_name(problem.anchor.kind, problem.anchor.number) for problem in ahead)
         click.echo(f"Taken as an example, for it has not happened yet: {names}.", err=True)
     return known
 
 
-def _is_plan(calendar: Calendar, anchor: DatedAnchor, today: date) -> bool:
+def _is_planned(calendar: VisitSchedule, anchor: DatedAnchor, today: date) -> bool:
     kind = calendar.anchors.get(anchor.kind)
     return kind is not None and kind.plannable and anchor.on > today
 
 
-def _sentence(calendar: Calendar, problem: AnchorProblem) -> str:
+def _sentence(calendar: VisitSchedule, problem: AnchorProblem) -> str:
     kind = calendar.anchors.get(problem.anchor.kind, AnchorKind(problem.anchor.kind))
     return SENTENCES[problem.key].format(
         on=problem.anchor.on,
         numbers=f"there are only numbers 1 to {problem.most}" if problem.most else "it happens once and has no number",
         or_planned=", or written as planned" if kind.plannable else "",
-        other=_named(problem.other, problem.other_number),
+        other=_anchor_name(problem.other, problem.other_number),
         other_on=problem.other_on,
     )
 
 
-def _named(kind: str, number: int) -> str:
+def _anchor_name(kind: str, number: int) -> str:
     return f"{kind} {number}" if number else kind
 
 
@@ -188,20 +191,20 @@ def _catalogue(plans: Path | None) -> Catalogue:
     try:
         return read_catalogue(ROOT / "pro" / "data" / "instruments", ROOT / "translations", folders)
     except CatalogueError as error:
-        _stop(str(error), 1)
+        _exit_with(str(error), 1)
 
 
-def _plan(catalogue: Catalogue, plan_id: str, language: str) -> tuple[Plan, Calendar]:
+def _plan(catalogue: Catalogue, plan_id: str, language: str) -> tuple[StudyPlan, VisitSchedule]:
     found = catalogue.plans.get(plan_id)
     if found is None:
-        _stop(f"“{plan_id}” is not a plan here. There is: {', '.join(catalogue.plans)}.", 2)
+        _exit_with(f"“{plan_id}” is not a plan here. There is: {', '.join(catalogue.plans)}.", 2)
     if language not in found.languages:
-        _stop(f"{plan_id} is not offered in “{language}”, only in {', '.join(found.languages)}.", 2)
+        _exit_with(f"{plan_id} is not offered in “{language}”, only in {', '.join(found.languages)}.", 2)
     if found.calendar is None:
-        _stop(f"{plan_id} has no calendar: its forms are sent by hand.", 2)
+        _exit_with(f"{plan_id} has no calendar: its forms are sent by hand.", 2)
     return found, found.calendar
 
 
-def _stop(sentence: str, code: int) -> NoReturn:
+def _exit_with(sentence: str, code: int) -> NoReturn:
     click.echo(sentence, err=True)
     sys.exit(code)

@@ -11,11 +11,11 @@ from pathlib import Path
 import click
 from flask.cli import with_appcontext
 
-from pro.cli.app_commands import current_house, house
-from pro.core.triage.rule_comparison import Changed
+from pro.cli.app_commands import require_app_context, require_current_app_context
+from pro.core.triage.rule_comparison import ChangedForm
 from pro.errors import BadData
-from pro.features.reports import rule_simulation
-from pro.features.reports.rule_simulation import SimulationRun
+from pro.features.reports import rule_simulator
+from pro.features.reports.rule_simulator import SimulationRun
 
 
 @click.command("simulate", short_help="Try a changed plan file on what was answered.")
@@ -35,20 +35,24 @@ def simulate(
     were opened; rules about missed forms and the screening of free texts are not replayed. Ends with status 3 if an
     emergency or a sign of an ulcer would be lost, with 1 if the file is no plan.
     """
-    plans = house().catalogue.plans
+    plans = require_app_context().catalogue.plans
     old = plans.get(plan_id) if plan_id else next(iter(plans.values()))
     if old is None:
         click.echo(f"“{plan_id}” is not a plan here. There is: {', '.join(plans)}.", err=True)
         sys.exit(2)
     try:
-        new = rule_simulation.changed_plan(house(), old, plan_file.read_text(encoding="utf-8", errors="replace"))
+        new = rule_simulator.parse_changed_plan(
+            require_app_context(), old, plan_file.read_text(encoding="utf-8", errors="replace")
+        )
     except BadData as bad:
         click.echo(str(bad.details["sentence"]), err=True)
         sys.exit(1)
     if generated:
-        run = rule_simulation.generated(house(), old, new, generated, seed)
+        run = rule_simulator.simulate_generated_forms(require_app_context(), old, new, generated, seed)
     else:
-        run = rule_simulation.replay(current_house(), old, new, since=since.replace(tzinfo=UTC) if since else None)
+        run = rule_simulator.replay_stored_forms(
+            require_current_app_context(), old, new, since=since.replace(tzinfo=UTC) if since else None
+        )
     click.echo(_json(run) if as_json else "\n".join(_lines(run)))
     sys.exit(0 if run.difference.is_safe else 3)
 
@@ -76,7 +80,7 @@ def _lines(run: SimulationRun) -> list[str]:
     lines += [f"{row.rule} | {row.level.word} | {row.before} | {row.after}" for row in found.rules]
     if found.changed:
         lines += ["", "form | answered | now | then | comes | goes | lost"]
-        lines += [_line(one) for one in found.changed]
+        lines += [_form_line(one) for one in found.changed]
         if found.changed_forms > len(found.changed):
             lines.append(f"{found.changed_forms - len(found.changed)} more forms differ.")
     if found.silent:
@@ -84,6 +88,6 @@ def _lines(run: SimulationRun) -> list[str]:
     return lines
 
 
-def _line(one: Changed) -> str:
+def _form_line(one: ChangedForm) -> str:
     what = (one.label, f"{one.at:%Y-%m-%d}", one.before.word, one.after.word)
     return " | ".join((*what, " ".join(one.gained), " ".join(one.gone), " ".join(one.lost)))

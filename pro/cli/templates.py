@@ -11,15 +11,15 @@ import click
 from flask.cli import AppGroup
 
 from pro.catalogue import CatalogueError
-from pro.catalogue.gateway_file import read_gateway, written
-from pro.cli.app_commands import house
-from pro.core.sms_gateway import Gateway
-from pro.features.text_messages.approved_texts import Installation, TextCost, TextProblem, draft
-from pro.features.text_messages.approved_texts import check as check_texts
+from pro.catalogue.gateway_file import gateway_file_text, read_gateway
+from pro.cli.app_commands import require_app_context
+from pro.core.sms_gateway import SmsGateway
+from pro.features.text_messages.approved_templates import TextCost, TextProblem, TextSettings, draft_templates
+from pro.features.text_messages.approved_templates import check_templates as check_texts
 
 templates = AppGroup("templates", help="Check the texts that the SMS gateway approved.")
 # What gateways in mainland China are known to refuse, and what they allow.
-MAINLAND = Gateway(
+MAINLAND = SmsGateway(
     links=False,
     templates_only=True,
     per_day=4,
@@ -36,17 +36,17 @@ def check(file: Path | None, as_json: bool) -> None:
 
     Prints encoding, letters and text messages of each with its longest parameters, then errors and warnings.
     """
-    the_house = house()
+    app_context = require_app_context()
     try:
-        gateway = read_gateway(file, the_house.config.sms) if file else the_house.catalogue.gateway
+        gateway = read_gateway(file, app_context.config.sms) if file else app_context.catalogue.gateway
     except CatalogueError as dubious:
-        _say(TextProblem("error", "", "", "", str(dubious)), as_json)
+        _print_problems(TextProblem("error", "", "", "", str(dubious)), as_json)
         sys.exit(1)
-    report = check_texts(Installation.of(the_house), gateway)
+    report = check_texts(TextSettings.of(app_context), gateway)
     for line in report.lines:
-        _say(line, as_json)
+        _print_problems(line, as_json)
     for finding in report.findings:
-        _say(finding, as_json)
+        _print_problems(finding, as_json)
     sys.exit(1 if report.errors else 0)
 
 
@@ -56,14 +56,16 @@ def print_draft() -> None:
 
     With PRO_GATEWAY_FILE its settings stay, and approved texts keep their names; else as a gateway in mainland China.
     """
-    the_house = house()
-    gateway = the_house.catalogue.gateway
+    app_context = require_app_context()
+    gateway = app_context.catalogue.gateway
     if not gateway.provider:
-        gateway = replace(MAINLAND, provider=the_house.config.sms)
-    click.echo(written(replace(gateway, templates=draft(Installation.of(the_house), gateway))), nl=False)
+        gateway = replace(MAINLAND, provider=app_context.config.sms)
+    click.echo(
+        gateway_file_text(replace(gateway, templates=draft_templates(TextSettings.of(app_context), gateway))), nl=False
+    )
 
 
-def _say(what: TextCost | TextProblem, as_json: bool) -> None:
+def _print_problems(what: TextCost | TextProblem, as_json: bool) -> None:
     if as_json:
         kind = {"kind": "text"} if isinstance(what, TextCost) else {"kind": what.level}
         said = {name: value for name, value in asdict(what).items() if name != "level"}

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 from flask.cli import AppGroup
 
-from pro.app_context import clock
+from pro.app_context import utc_now
 from pro.catalogue.instrument_files.licensed_wording import WordingRefused, parse_csv, template_csv
-from pro.cli.app_commands import house, working
+from pro.cli.app_commands import require_app_context, unit_of_work
 from pro.features.forms import licensed_wording as wordings
 
 wording = AppGroup("wording", help="Load and list licensed questionnaire texts.")
@@ -21,7 +21,7 @@ wording = AppGroup("wording", help="Load and list licensed questionnaire texts."
 @click.argument("language")
 def template(instrument: str, language: str) -> None:
     """Print an empty CSV table for INSTRUMENT in LANGUAGE: one row an item and option, and the licence block."""
-    catalogue = house().catalogue
+    catalogue = require_app_context().catalogue
     if instrument not in catalogue.instruments or language not in catalogue.languages:
         known = f"{', '.join(catalogue.instruments)} in {', '.join(catalogue.languages)}"
         click.echo(f"There is no {instrument} in {language}; there are {known}.", err=True)
@@ -36,13 +36,13 @@ def template(instrument: str, language: str) -> None:
 @click.option("--note", default="", help="Why, for the audit trail.")
 def load(instrument: str, language: str, file: Path, note: str) -> None:
     """Check FILE (the filled-in table, CSV UTF-8) and keep it; forms issued from now on use it."""
-    with working() as work:
+    with unit_of_work() as work:
         if instrument not in work.catalogue.instruments or language not in work.catalogue.languages:
             click.echo(f"There is no {instrument} in {language}.", err=True)
             sys.exit(2)
         try:
             text = file.read_text(encoding="utf-8-sig")
-            words = parse_csv(work.catalogue.instruments[instrument], language, text, clock().date())
+            words = parse_csv(work.catalogue.instruments[instrument], language, text, utc_now().date())
         except UnicodeDecodeError:
             click.echo("The file is not UTF-8. Save it again as “CSV UTF-8”.", err=True)
             sys.exit(1)
@@ -50,17 +50,17 @@ def load(instrument: str, language: str, file: Path, note: str) -> None:
             for sentence in refused.sentences:
                 click.echo(f"- {sentence}", err=True)
             sys.exit(1)
-        wordings.load(work, words, note)
+        wordings.load_wording(work, words, note)
         click.echo(f"Loaded {instrument} in {language}, version {words.version}, checksum {words.checksum}.")
 
 
 @wording.command("list")
 def list_loaded() -> None:
     """Show every wording: our own from the data files, and what was loaded, with licence, version and checksum."""
-    with working() as work:
+    with unit_of_work() as work:
         for (instrument, language), words in sorted(work.catalogue.words.items()):
             click.echo(f"{instrument}\t{language}\t{words.version}\t{words.status}\t{words.checksum[:12]}\tbuilt in")
-        for row in wordings.loaded(work):
+        for row in wordings.list_wordings(work):
             expires = row.licence.get("expires") or "no end"
             label = f"licensed until {expires}, loaded {row.loaded_at:%Y-%m-%d}"
             click.echo(f"{row.instrument}\t{row.language}\t{row.version}\tlicensed\t{row.checksum[:12]}\t{label}")

@@ -15,17 +15,17 @@ from types import MappingProxyType
 # Our default: more than a whole check-in by text needs, and a stop for whatever runs in circles.
 PER_DAY = 60
 # Kinds of message with a link of their own each time, and the kind that says the same with a code.
-CODED: Mapping[str, str] = MappingProxyType(
+CODE_VARIANTS: Mapping[str, str] = MappingProxyType(
     {"invitation": "invitation_code", "reminder": "reminder_code", "onward_link": "onward_code"}
 )
 # Kinds that hold what nobody can have approved before: staff's own words, and what a conversation says.
-UNFORESEEN = ("staff_text", "question", "advice", "thanks")
+FREE_TEXT_KINDS = ("staff_text", "question", "advice", "thanks")
 # Stands for the gateway's name of a text until the gateway has given one.
-UNNAMED = "FILL-IN"
+UNNAMED_TEMPLATE = "FILL-IN"
 # Why a gateway is not even asked, as ``Message.failure``.
 REASONS = ("not_registered", "text_differs", "link_not_allowed")
 
-_GAP = re.compile(r"\$\{([a-z_]+)\}")
+_PLACEHOLDER = re.compile(r"\$\{([a-z_]+)\}")
 # What a phone or a carrier would take for a link, with or without https. Han text around it is no part of it.
 _LINK = re.compile(
     r"(?:https?://|www\.)[!-~]+"
@@ -34,13 +34,13 @@ _LINK = re.compile(
 )
 
 
-def links(text: str) -> tuple[str, ...]:
+def find_links(text: str) -> tuple[str, ...]:
     """Everything in ``text`` that may be taken for a link."""
     return tuple(_LINK.findall(text))
 
 
 @dataclass(frozen=True)
-class Approved:
+class ApprovedText:
     """One text that the gateway approved for a kind of message in one language; ``id`` is the gateway's name for it."""
 
     message: str
@@ -51,16 +51,16 @@ class Approved:
     @cached_property
     def gaps(self) -> tuple[str, ...]:
         """The names of the gaps, each once, in the order of the text."""
-        return tuple(dict.fromkeys(_GAP.findall(self.text)))
+        return tuple(dict.fromkeys(_PLACEHOLDER.findall(self.text)))
 
     def filled(self, params: Mapping[str, object]) -> str | None:
         """The text with ``params`` in its gaps; None if one of them is no parameter."""
         if not params.keys() >= set(self.gaps):
             return None
-        return _GAP.sub(lambda gap: str(params[gap[1]]), self.text)
+        return _PLACEHOLDER.sub(lambda gap: str(params[gap[1]]), self.text)
 
 
-class Unfit(Exception):
+class TextNotAllowed(Exception):
     """A text that this gateway must not be given; ``why`` is one of REASONS."""
 
     def __init__(self, why: str) -> None:
@@ -69,7 +69,7 @@ class Unfit(Exception):
 
 
 @dataclass(frozen=True)
-class Gateway:
+class SmsGateway:
     """The rules of the gateway that this installation sends by.
 
     ``provider``: "" without a file, when everything may be sent. ``links``: whether a text may hold a link that stands
@@ -85,26 +85,26 @@ class Gateway:
     per_day: int = PER_DAY
     identical_per_day: int | None = None
     refused_words: tuple[str, ...] = ()
-    templates: tuple[Approved, ...] = ()
+    templates: tuple[ApprovedText, ...] = ()
 
-    def entries(self, message: str, language: str = "") -> tuple[Approved, ...]:
+    def entries(self, message: str, language: str = "") -> tuple[ApprovedText, ...]:
         """The approved texts of a kind of message, in one language or in any."""
         return tuple(one for one in self.templates if one.message == message and language in ("", one.language))
 
-    def takes(self, message: str, language: str = "") -> bool:
+    def accepts(self, message: str, language: str = "") -> bool:
         """Whether messages of this kind may be offered at all."""
-        if message in CODED and not self.links:
+        if message in CODE_VARIANTS and not self.links:
             return False
         return not self.templates_only or bool(self.entries(message, language))
 
-    def match(self, message: str, language: str, text: str, params: Mapping[str, object]) -> Approved | None:
+    def match(self, message: str, language: str, text: str, params: Mapping[str, object]) -> ApprovedText | None:
         """The approved text that ``text`` is; None where this kind needs none. Raises Unfit."""
         entries = self.entries(message, language)
         if not entries and self.templates_only:
-            raise Unfit("not_registered")
+            raise TextNotAllowed("not_registered")
         found = next((one for one in entries if one.filled(params) == text), None)
         if entries and found is None:
-            raise Unfit("text_differs")
-        if not self.links and any(link not in (found.text if found else "") for link in links(text)):
-            raise Unfit("link_not_allowed")
+            raise TextNotAllowed("text_differs")
+        if not self.links and any(link not in (found.text if found else "") for link in find_links(text)):
+            raise TextNotAllowed("link_not_allowed")
         return found

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from datetime import time
 from fnmatch import fnmatchcase
 
-from pro.core.clinical.pre_dose import PreDose
-from pro.core.clinical.stopping_rule import Stopping
+from pro.core.clinical.pre_dose import PreDoseSettings
+from pro.core.clinical.stopping_rule import StoppingRule
 from pro.core.questionnaire.instrument import Answers
 from pro.core.rule_language.conditions import Condition
 from pro.core.rule_language.level import Level
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class AlertRule:
     """One alert rule (clinical.md 3.5, 3.7), judged only with ``instrument``'s answers.
 
     ``suspects``: key of a suspected condition, or empty. ``basis``: L literature, C CTCAE-mapped, E expert default.
@@ -43,7 +43,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Lowering:
+class LevelLowering:
     """D1: a verdict of ``from_level`` drops to ``to_level`` where staff marked all that stands in it known and stable.
 
     Only for ``instrument``'s verdicts. ``never`` are the ids of rules that block it; a mark counts for ``days``, and
@@ -59,7 +59,7 @@ class Lowering:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class EscalationStep:
     """One rung of the ladder: ``minutes`` after the alert was raised, these roles are told by this channel.
 
     Or, where ``working_hours`` is not 0, after so many working hours of the study, at the latest at the local time
@@ -85,7 +85,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class StudySettings:
     """What a study's pages and messages say about itself. Numbers are written as they are dialled (E.164 or short)."""
 
     hotline: str
@@ -167,7 +167,7 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
+class DailyTimes:
     """The participant's local times at which a window opens, its form is due, and it closes."""
 
     opens: time
@@ -176,7 +176,7 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class VisitWindow:
     """One instrument of a visit: the days, counted from the visit's day, on which its window opens, is due and closes.
 
     ``mandatory``: no answer at all by the end of the window is a missed form (clinical.md 6, rule 4). ``numbers``: only
@@ -207,11 +207,11 @@ class VisitSeries:
 
 
 @dataclass(frozen=True, slots=True)
-class Otherwise:
+class AlternativeVisit:
     """Where a visit stands while its own anchor is not known yet: the same instruments around another anchor."""
 
     anchor: str
-    windows: tuple[Window, ...]
+    windows: tuple[VisitWindow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +227,7 @@ class Visit:
 
     id: str
     anchor: str
-    windows: tuple[Window, ...]
+    windows: tuple[VisitWindow, ...]
     numbers: tuple[int, ...] = ()
     series: VisitSeries | None = None
     not_before: str = ""
@@ -235,11 +235,11 @@ class Visit:
     outlives: tuple[str, ...] = ()
     rank: int = 9
     reminders: tuple[int, ...] | None = None
-    otherwise: Otherwise | None = None
+    otherwise: AlternativeVisit | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Reminding:
+class ReminderRules:
     """When messages about open forms go out (clinical.md 6, rule 3).
 
     ``minutes`` after a window opened; never between ``quiet_from`` and ``quiet_until`` of the participant's day; at
@@ -256,7 +256,7 @@ class Reminding:
 
 
 @dataclass(frozen=True, slots=True)
-class Risk:
+class RiskPeriod:
     """The days in which one missed check-in is enough for a phone call: from ``start`` to ``end``, both included."""
 
     start: AnchorPoint
@@ -264,7 +264,7 @@ class Risk:
 
 
 @dataclass(frozen=True, slots=True)
-class Calendar:
+class VisitSchedule:
     """Who is asked what and when, around what really happens to a participant (clinical.md 6).
 
     ``stops``: anchors after which nothing more is expected. ``apart``: instrument -> days that must lie between two
@@ -273,14 +273,14 @@ class Calendar:
     ``exposures``: facts that follow from doses.
     """
 
-    times: Times
-    reminding: Reminding
+    times: DailyTimes
+    reminder_rules: ReminderRules
     anchors: Mapping[str, AnchorKind]
     periods: Mapping[str, Period]
     visits: tuple[Visit, ...]
     stops: tuple[str, ...] = ()
     apart: Mapping[str, int] = field(default_factory=dict)
-    risk: Risk | None = None
+    risk: RiskPeriod | None = None
     holidays: str = ""
     baseline: str = ""
     exposures: tuple[Exposure, ...] = ()
@@ -300,7 +300,7 @@ class Calendar:
 
 
 @dataclass(frozen=True, slots=True)
-class Drilling:
+class WeeklyTestAlertSettings:
     """When the weekly synthetic alert is raised, and from which answers: the proof that an emergency gets through.
 
     ``weekday``: 0 is Monday, 4 Friday. ``at``: the study's local time. Somebody must confirm it ``confirm_minutes``
@@ -315,7 +315,7 @@ class Drilling:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class StudyPlan:
     """One study. ``instruments[0]`` is the check-in.
 
     ``submitted_only``: instruments that are judged only once they are submitted (clinical.md 3.7). ``facts``: the facts
@@ -324,7 +324,8 @@ class Plan:
     one that silences a QLQ-C30 rule, may be. ``calendar``: None for a study whose forms are all sent by hand.
     ``lexicon``: by which free texts are screened; ``text_advice``: its class -> the advice that an emergency shows
     ("*": all others). ``drilling``: None for a study without a weekly synthetic alert. ``score_proxy``: score what
-    somebody answered for the participant. ``pre_dose_card``: None for a study without a card to look at before a dose.
+    somebody answered for the participant. ``pre_dose_summary``: None for a study without a card to look at before a
+    dose.
     ``stopping``: None for a study without a rule about ulcers. ``alerts_per_week``: how many urgent and emergency
     alerts staff can take (0: nobody said).
     """
@@ -334,28 +335,28 @@ class Plan:
     instruments: tuple[str, ...]
     submitted_only: tuple[str, ...]
     languages: tuple[str, ...]
-    settings: Settings
-    rules: tuple[Rule, ...]
-    lowering: Lowering | None
-    ladder: tuple[Step, ...]
+    settings: StudySettings
+    rules: tuple[AlertRule, ...]
+    lowering: LevelLowering | None
+    ladder: tuple[EscalationStep, ...]
     facts: tuple[str, ...]
     idle_minutes: tuple[int, ...]
     previous_days: int
     recent_hours: int
-    calendar: Calendar | None = None
+    calendar: VisitSchedule | None = None
     lexicon: str = ""
     text_advice: Mapping[str, str] = field(default_factory=dict)
-    drilling: Drilling | None = None
-    stopping: Stopping | None = None
+    test_alert_settings: WeeklyTestAlertSettings | None = None
+    stopping: StoppingRule | None = None
     score_proxy: bool = False
-    pre_dose: PreDose | None = None
+    pre_dose: PreDoseSettings | None = None
     alerts_per_week: int = 0
 
     def advice_on_text(self, class_id: str) -> str:
         """The advice block for a red flag of this class in a free text; "" for a plan without one."""
         return self.text_advice.get(class_id, self.text_advice.get("*", ""))
 
-    def rule(self, rule_id: str) -> Rule:
+    def rule(self, rule_id: str) -> AlertRule:
         """The rule called ``rule_id``; KeyError if the plan has none."""
         for rule in self.rules:
             if rule.id == rule_id:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 
-class English(str):
+class EnglishOnly(str):
     """Words that exist in English only, such as a parser's own message. A page marks them as English."""
 
     __slots__ = ()

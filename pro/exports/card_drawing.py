@@ -36,7 +36,7 @@ class _Warnings(logging.Handler):
         self.said.append(record.getMessage())
 
 
-class _Own(URLFetcher):
+class _QrCodeFetcher(URLFetcher):
     """Gives the QR code of what follows ``qr:`` as a drawing. Nothing else is ever fetched: no file, no network."""
 
     def __init__(self) -> None:
@@ -52,11 +52,11 @@ class _Own(URLFetcher):
         return URLFetcherResponse(url, drawing.getvalue(), {"Content-Type": "image/svg+xml"})
 
 
-def draw(html: str) -> tuple[bytes, bytes]:
+def draw_card(html: str) -> tuple[bytes, bytes]:
     """(PDF with its letters embedded, PNG of its first page). LookupError if letters would be missing."""
     warnings = _Warnings()
     logging.getLogger("weasyprint").addHandler(warnings)
-    pdf = HTML(string=html, url_fetcher=_Own()).write_pdf(pdf_variant="pdf/ua-1")
+    pdf = HTML(string=html, url_fetcher=_QrCodeFetcher()).write_pdf(pdf_variant="pdf/ua-1")
     if any(".notdef" in said for said in warnings.said):
         raise LookupError("no font for some letters")
     if warnings.said:
@@ -70,7 +70,7 @@ def draw(html: str) -> tuple[bytes, bytes]:
 def main() -> None:
     """Standard input to standard output."""
     try:
-        pdf, png = draw(sys.stdin.buffer.read().decode())
+        pdf, png = draw_card(sys.stdin.buffer.read().decode())
     except LookupError:
         sys.exit(NO_FONT)
     json.dump({name: base64.b64encode(data).decode() for name, data in (("pdf", pdf), ("png", png))}, sys.stdout)

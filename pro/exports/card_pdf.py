@@ -20,14 +20,14 @@ log = logging.getLogger("pro.exports")
 
 
 @dataclass(frozen=True, slots=True)
-class Printed:
+class PrintedCard:
     """One card as files."""
 
     pdf: bytes
     png: bytes
 
 
-def print_card(html: str) -> Printed:
+def print_card(html: str) -> PrintedCard:
     """Draw the card that ``html`` lays out (``participants/printed_card.html``).
 
     ``<img src="qr:TEXT">`` becomes a QR code.
@@ -54,4 +54,4 @@ def print_card(html: str) -> Printed:
         log.error("drawing a card failed status=%s: %s", done.returncode, last[:200])
         raise NotAllowed("no_card_print")
     files = json.loads(done.stdout)
-    return Printed(base64.b64decode(files["pdf"]), base64.b64decode(files["png"]))
+    return PrintedCard(base64.b64decode(files["pdf"]), base64.b64decode(files["png"]))

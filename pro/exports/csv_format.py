@@ -19,11 +19,11 @@ def rows_to_csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
     page = io.StringIO()
     writer = csv.writer(page, lineterminator="\r\n")
     writer.writerow(header)
-    writer.writerows([safe(cell) for cell in row] for row in rows)
+    writer.writerows([escape_formula(cell) for cell in row] for row in rows)
     return b"\xef\xbb\xbf" + page.getvalue().encode()
 
 
-def safe(cell: str) -> str:
+def escape_formula(cell: str) -> str:
     """``cell`` so that no spreadsheet runs it."""
     runs = cell.lstrip(" ").startswith(FORMULA) or _BLANK.sub("", cell, count=1).startswith(FORMULA)
     return f"'{cell}" if runs else cell

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 
-def svg(text: str) -> str:
+def qr_code_svg(text: str) -> str:
     """``text`` as one ``<svg>`` element, dark on light whatever the page's colours are."""
     # Loaded by the first code that is drawn: most processes never draw one.
     code = import_module("segno").make(text, error="m", micro=False)

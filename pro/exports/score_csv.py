@@ -65,7 +65,7 @@ def scored_rows(instrument: Instrument, lines: Iterable[str]) -> Iterator[Scored
             yield scorer.score(row)
 
 
-def shortest(value: float | None) -> str:
+def shortest_decimal(value: float | None) -> str:
     """The shortest decimal that reads back as the same float (75, 83.33333333333333), never with an exponent."""
     if value is None:
         return ""
@@ -91,7 +91,7 @@ class _Scorer:
         self.instrument = instrument
         self.items: list[Item] = list(instrument.items.values())
         self.outputs = [*instrument.scales, *([instrument.summary.id] if instrument.summary else []), ERROR]
-        names = _checked([name.strip() for name in header], [item.id for item in self.items])
+        names = _check_header([name.strip() for name in header], [item.id for item in self.items])
         self.width = len(names)
         self.places = [names.index(item.id) for item in self.items]
         taken = {*instrument.items, *self.outputs}
@@ -112,7 +112,7 @@ class _Scorer:
         try:
             found = [column.known[column.key(answers)] for column in self.columns]
         except KeyError:
-            learned = self.learn(answers)
+            learned = self.score_new_cells(answers)
             if isinstance(learned, str):
                 return self.bad(row, learned)
             found = learned
@@ -122,16 +122,16 @@ class _Scorer:
         cells += [text for text, _ in found]
         if self.instrument.summary is not None:
             values = {column.scale.id: value for column, (_, value) in zip(self.columns, found, strict=True)}
-            cells.append(shortest(summary_score(self.instrument.summary, values).value))
+            cells.append(shortest_decimal(summary_score(self.instrument.summary, values).value))
         cells.append("")
         return ScoredRow(cells)
 
-    def learn(self, cells: Sequence[str]) -> list[tuple[str, float | None]] | str:
+    def score_new_cells(self, cells: Sequence[str]) -> list[tuple[str, float | None]] | str:
         """The scales' scores for cells met for the first time, or why they cannot be scored."""
         answers: dict[str, int | None] = {}
         wrong = []
         for item, cell in zip(self.items, cells, strict=True):
-            answer = _answer(item, cell)
+            answer = _parse_answer(item, cell)
             if isinstance(answer, str):
                 wrong.append(answer)
             else:
@@ -143,7 +143,7 @@ class _Scorer:
         found = []
         for column in self.columns:
             value = scale_score(self.instrument, column.scale, answers).value
-            found.append((shortest(value), value))
+            found.append((shortest_decimal(value), value))
             if keep:
                 column.known[column.key(cells)] = found[-1]
         return found
@@ -154,7 +154,7 @@ class _Scorer:
         return ScoredRow([*passed, *[""] * (len(self.outputs) - 1), error], bad=True)
 
 
-def _answer(item: Item, cell: str) -> int | str | None:
+def _parse_answer(item: Item, cell: str) -> int | str | None:
     """A cell's answer, None for an empty one, or a sentence saying why it is neither."""
     if not cell:
         return None
@@ -166,7 +166,7 @@ def _answer(item: Item, cell: str) -> int | str | None:
     return f"{item.id}: “{shown}” is not a whole number from {min(item.codes)} to {max(item.codes)}"
 
 
-def _checked(names: list[str], wanted: list[str]) -> list[str]:
+def _check_header(names: list[str], wanted: list[str]) -> list[str]:
     """``names`` if the header can be used. HeaderRefused otherwise."""
     if any(map(_UNDECODABLE.search, names)) or any("\x00" in name for name in names):
         raise HeaderRefused("The first line is not UTF-8 text. Save the file as CSV UTF-8 and try again.")

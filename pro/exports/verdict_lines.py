@@ -17,8 +17,8 @@ from decimal import Decimal
 
 from pro.core.questionnaire.instrument import Instrument, Item, Value
 from pro.core.questionnaire.scoring import score
-from pro.core.study_plan import Plan
-from pro.core.triage.verdict import ULCER_STATUSES, WEIGHT, Context, FormCase, judge
+from pro.core.study_plan import StudyPlan
+from pro.core.triage.verdict import ULCER_STATUSES, WEIGHT, ClinicalContext, FormCase, evaluate_rules
 
 LONGEST_LINE = 1_000_000
 _LONGEST_SHOWN = 40
@@ -37,7 +37,9 @@ class VerdictLine:
     bad: bool = False
 
 
-def verdict_lines(plan: Plan, instruments: Mapping[str, Instrument], lines: Iterable[bytes]) -> Iterator[VerdictLine]:
+def verdict_lines(
+    plan: StudyPlan, instruments: Mapping[str, Instrument], lines: Iterable[bytes]
+) -> Iterator[VerdictLine]:
     """The verdict, or the error, on each case of ``lines`` (UTF-8 JSON, one object a line; blank lines are skipped)."""
     for number, raw in enumerate(lines, 1):
         if number == 1:
@@ -46,13 +48,13 @@ def verdict_lines(plan: Plan, instruments: Mapping[str, Instrument], lines: Iter
             continue
         case_id: object = None
         try:
-            reader = _Reader()
+            reader = _CaseReader()
             row = reader.read(raw.rstrip())
             case_id = _identity(row)
             if reader.problems:
                 raise CaseRefused(reader.problems[0])
             instrument = _instrument(row, plan, instruments)
-            verdict = judge(plan, instrument, _case(row, instrument, instruments[plan.instruments[0]]))
+            verdict = evaluate_rules(plan, instrument, _case(row, instrument, instruments[plan.instruments[0]]))
         except CaseRefused as refused:
             yield VerdictLine(_json({"id": case_id, "error": f"line {number}: {refused}."}), bad=True)
             continue
@@ -73,7 +75,7 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-class _Reader:
+class _CaseReader:
     """Reads one line. What can still be attributed to its case goes to ``problems``, so that the error has its id."""
 
     def __init__(self) -> None:
@@ -128,7 +130,7 @@ def _identity(row: Mapping[str, object]) -> str | int:
     raise CaseRefused("a case needs an “id”, a text or a whole number")
 
 
-def _instrument(row: Mapping[str, object], plan: Plan, instruments: Mapping[str, Instrument]) -> Instrument:
+def _instrument(row: Mapping[str, object], plan: StudyPlan, instruments: Mapping[str, Instrument]) -> Instrument:
     name = row.get("instrument", plan.instruments[0])
     if not isinstance(name, str) or name not in plan.instruments:
         raise CaseRefused(f"instrument {_shown(name)} is not judged by {plan.id}; it has {', '.join(plan.instruments)}")
@@ -149,7 +151,7 @@ def _case(row: Mapping[str, object], instrument: Instrument, check_in: Instrumen
         previous=_answers(row, "previous", instrument),
         context=_context(_mapping(row, "context"), check_in),
         submitted=submitted,
-        idle=_whole("idle", row.get("idle", 0)),
+        idle=_whole_number("idle", row.get("idle", 0)),
         scores=_scores(instrument, answers),
         baseline_scores=_scores(instrument, baseline),
         recent=_recent(_mapping(row, "recent"), instrument, check_in),
@@ -204,10 +206,10 @@ def _answer(where: str, value: object, item: Item) -> Value:
     raise CaseRefused(f"{where} must be a text of at most {item.max_length} characters")
 
 
-def _context(given: Mapping[str, object], check_in: Instrument) -> Context:
+def _context(given: Mapping[str, object], check_in: Instrument) -> ClinicalContext:
     """The facts beside the answers. A null fact counts as absent, so that its default holds."""
     facts = {name: value for name, value in given.items() if value is not None}
-    known = Context.__dataclass_fields__
+    known = ClinicalContext.__dataclass_fields__
     for name in given:
         if name not in known:
             raise CaseRefused(f"context.{_cut(name)} is not a known fact; known are {', '.join(sorted(known))}")
@@ -218,15 +220,15 @@ def _context(given: Mapping[str, object], check_in: Instrument) -> Context:
     if not isinstance(status, str) or status not in ULCER_STATUSES:
         choices = ", ".join(sorted(ULCER_STATUSES))
         raise CaseRefused(f"context.ulcer_status is {_shown(status)}; it is one of {choices}")
-    open_alert = _whole("context.open_alert", facts.get("open_alert", 0))
+    open_alert = _whole_number("context.open_alert", facts.get("open_alert", 0))
     if open_alert > 3:
         raise CaseRefused(f"context.open_alert is {open_alert}; it is a level from 0 to 3")
-    return Context(
+    return ClinicalContext(
         pd1_exposed=_truth("context.pd1_exposed", facts.get("pd1_exposed")),
         ulcer_status=status,
         known_stable=_marks(_mapping(facts, "known_stable"), check_in),
         baseline_weight=Decimal(weight) if isinstance(weight, int | Decimal) else None,
-        missed_consecutive=_whole("context.missed_consecutive", facts.get("missed_consecutive", 0)),
+        missed_consecutive=_whole_number("context.missed_consecutive", facts.get("missed_consecutive", 0)),
         open_alert=open_alert,
         selfharm_enabled=_truth("context.selfharm_enabled", facts.get("selfharm_enabled")) is True,
     )
@@ -261,7 +263,7 @@ def _truth(where: str, value: object) -> bool | None:
     raise CaseRefused(f"{where} is {_shown(value)}; it is true, false or null")
 
 
-def _whole(where: str, value: object) -> int:
+def _whole_number(where: str, value: object) -> int:
     if isinstance(value, int | Decimal) and not isinstance(value, bool) and 0 <= value <= 1_000_000:
         number = int(value)
         if number == value:

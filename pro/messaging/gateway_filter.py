@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pro.core.sms_gateway import Gateway, Unfit
-from pro.messaging.sender_protocol import Letter, Refused, Sender
+from pro.core.sms_gateway import SmsGateway, TextNotAllowed
+from pro.messaging.sender_protocol import Letter, ProviderRefused, Sender
 
 
-class Registered:
+class GatewayFilter:
     """``sender``, asked only for texts that ``gateway`` takes; it is told the gateway's name of each approved one."""
 
-    def __init__(self, sender: Sender, gateway: Gateway) -> None:
+    def __init__(self, sender: Sender, gateway: SmsGateway) -> None:
         self._sender = sender
         self._gateway = gateway
         self.at_once = int(getattr(sender, "at_once", 1))
@@ -20,8 +20,8 @@ class Registered:
         """Hand the letter over. Refused: not_registered, text_differs, link_not_allowed; else as the provider."""
         try:
             approved = self._gateway.match(letter.template, letter.language, letter.text, letter.params)
-        except Unfit as unfit:
-            raise Refused(unfit.why) from unfit
+        except TextNotAllowed as unfit:
+            raise ProviderRefused(unfit.why) from unfit
         if approved is not None:
             filling = {gap: str(letter.params[gap]) for gap in approved.gaps}
             letter = replace(letter, template_id=approved.id, template_params=filling)

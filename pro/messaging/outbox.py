@@ -26,10 +26,10 @@ from sqlalchemy.orm import Session, defer
 
 from pro.app_context import AppContext, UnitOfWork
 from pro.db import transaction
-from pro.messaging import sms_budget
-from pro.messaging.provider_lines import CallLines, Claim, Sent
-from pro.messaging.retry_policy import PATIENCE, pause
-from pro.messaging.sender_protocol import Letter, Refused, Sender, Unreachable
+from pro.messaging import message_limit
+from pro.messaging.provider_calls import CallPool, Claim, SentOutcome
+from pro.messaging.retry_policy import RETRY_POLICIES, retry_pause
+from pro.messaging.sender_protocol import Letter, ProviderRefused, ProviderUnreachable, Sender
 from pro.models.message import Message
 
 log = logging.getLogger(__name__)
@@ -38,9 +38,9 @@ Repeat = Literal["prefer_duplicate", "prefer_silence"]
 LEASE = timedelta(minutes=10)
 CHANNELS = ("email", "sms")
 # Rows of each kind that are tidied up in one go; after a long outage there may be very many.
-AT_ONCE = 1000
+CLEANUP_BATCH = 1000
 # A call that takes longer, in seconds, is left on its line for the next time: other things are due too.
-GRACE = 0.25
+WAIT_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +73,9 @@ def queue(work: UnitOfWork, draft: MessageDraft) -> Message | None:
 
     What is over its number's budget is there as well, dropped.
     """
-    row = _row(work, draft)
-    sms_budget.apply(work, [row])
-    message = work.session.scalars(_insert(work).values(row).returning(Message)).one_or_none()
+    row = _message_row(work, draft)
+    message_limit.apply_limits(work, [row])
+    message = work.session.scalars(_insert_statement(work).values(row).returning(Message)).one_or_none()
     if message is not None and message.dropped_at:
         _record(work, "message.dropped", message, message.failure)
     return message
@@ -83,23 +83,23 @@ def queue(work: UnitOfWork, draft: MessageDraft) -> Message | None:
 
 def queue_all(work: UnitOfWork, drafts: Sequence[MessageDraft]) -> None:
     """Put many messages into the outbox at once, as ``queue``."""
-    rows = [_row(work, draft) for draft in drafts]
-    sms_budget.apply(work, rows)
+    rows = [_message_row(work, draft) for draft in drafts]
+    message_limit.apply_limits(work, rows)
     over = {row["dedupe_key"] for row in rows if row["dropped_at"]}
     if over:
         over -= set(work.session.scalars(select(Message.dedupe_key).where(Message.dedupe_key.in_(over))))
     if rows:
-        work.session.execute(_insert(work), rows)
+        work.session.execute(_insert_statement(work), rows)
     for message in work.session.scalars(select(Message).where(Message.dedupe_key.in_(over))) if over else ():
         _record(work, "message.dropped", message, message.failure)
 
 
-def _insert(work: UnitOfWork) -> Any:
+def _insert_statement(work: UnitOfWork) -> Any:
     engine = postgresql if work.session.get_bind().dialect.name == "postgresql" else sqlite
     return engine.insert(Message).on_conflict_do_nothing(index_elements=["dedupe_key"])
 
 
-def _row(work: UnitOfWork, draft: MessageDraft) -> dict[str, Any]:
+def _message_row(work: UnitOfWork, draft: MessageDraft) -> dict[str, Any]:
     seal = work.vault.seal
     return {
         "dedupe_key": draft.dedupe_key,
@@ -122,13 +122,13 @@ def _row(work: UnitOfWork, draft: MessageDraft) -> dict[str, Any]:
         "tries": 0,
         "failure": "",
         "dropped_at": None,
-        **sms_budget.marks(work, draft.channel, draft.address, draft.body),
+        **message_limit.limit_fingerprints(work, draft.channel, draft.address, draft.body),
     }
 
 
-def drop(work: UnitOfWork, which: ColumnElement[bool], reason: str) -> int:
+def drop_messages(work: UnitOfWork, which: ColumnElement[bool], reason: str) -> int:
     """Take every message that meets ``which`` and was not sent out of the outbox; how many. ``reason``: as failures."""
-    query = select(Message).where(unfinished(), which).order_by(Message.id).with_for_update()
+    query = select(Message).where(is_unfinished(), which).order_by(Message.id).with_for_update()
     messages = list(work.session.scalars(query))
     for message in messages:
         message.dropped_at, message.failure = work.now, reason
@@ -136,18 +136,18 @@ def drop(work: UnitOfWork, which: ColumnElement[bool], reason: str) -> int:
     return len(messages)
 
 
-class ProviderLines(CallLines[Claim, Sent | Unreachable | Refused]):
+class ProviderCalls(CallPool[Claim, SentOutcome | ProviderUnreachable | ProviderRefused]):
     """What a worker keeps from one ``deliver`` to the next, so that a provider that hangs stops nothing else."""
 
 
 def deliver(
-    house: AppContext,
+    app_context: AppContext,
     senders: Mapping[str, Sender],
     worker: str,
     limit: int = 20,
     *,
     seconds: float = math.inf,
-    lines: ProviderLines | None = None,
+    calls: ProviderCalls | None = None,
 ) -> int:
     """Send what is due, alerts first: at most ``limit``, none begun after ``seconds``. Returns how many were tried.
 
@@ -155,98 +155,102 @@ def deliver(
     provider at most. With ``lines`` a call that hangs is left there and stored by a later ``deliver`` or ``hang_up``
     with the same lines; without, every call is waited for.
     """
-    held = lines or ProviderLines()
-    if not held.busy and not _anything(house):
+    held = calls or ProviderCalls()
+    if not held.busy and not _has_work(app_context):
         return 0
     end, tried, flows = monotonic() + seconds, 0, True
     try:
-        _tidy(house)
+        _release_lapsed_claims(app_context)
         while tried < limit and monotonic() < end and flows:
-            tried += _exchange(house, senders, worker, held, limit - tried)
+            tried += _store_and_claim(app_context, senders, worker, held, limit - tried)
             if not held.busy:
                 break
-            flows = held.wait(GRACE) or lines is None
-        if flows and lines is not None:
-            held.wait(GRACE, every=True)
-            _exchange(house, senders, worker, held, 0)
+            flows = held.wait(WAIT_SECONDS) or calls is None
+        if flows and calls is not None:
+            held.wait(WAIT_SECONDS, every=True)
+            _store_and_claim(app_context, senders, worker, held, 0)
     finally:
-        if lines is None:
-            hang_up(house, held)
+        if calls is None:
+            drain_calls(app_context, held)
     return tried
 
 
-def hang_up(house: AppContext, lines: ProviderLines) -> None:
+def drain_calls(app_context: AppContext, calls: ProviderCalls) -> None:
     """Wait for every call that is under way and keep what came of it."""
-    lines.close()
-    _exchange(house, {}, "", lines, 0)
+    calls.close()
+    _store_and_claim(app_context, {}, "", calls, 0)
 
 
-def unfinished() -> ColumnElement[bool]:
+def is_unfinished() -> ColumnElement[bool]:
     """Neither sent nor given up nor dropped."""
     return and_(Message.sent_at.is_(None), Message.failed_at.is_(None), Message.dropped_at.is_(None))
 
 
-def _anything(house: AppContext) -> bool:
+def _has_work(app_context: AppContext) -> bool:
     """Whether there is work at all, asked as a reader: an idle worker must not take the writer's place every second."""
-    now = house.clock()
+    now = app_context.clock()
     free = Message.claimed_at.is_(None)
     # Each the first row of its index: without an order PostgreSQL may read through all that was ever sent.
     first = [
         select(Message.id)
-        .where(unfinished(), free, Message.channel == channel, Message.next_try_at <= now)
+        .where(is_unfinished(), free, Message.channel == channel, Message.next_try_at <= now)
         .order_by(Message.next_try_at)
         for channel in CHANNELS
     ]
-    first += [which.with_only_columns(Message.id) for which in (_lapsed(now), _late(now))]
-    with Session(house.reader) as session:
+    first += [which.with_only_columns(Message.id) for which in (_lapsed_claims(now), _expired_messages(now))]
+    with Session(app_context.reader) as session:
         found = session.execute(select(*(query.limit(1).scalar_subquery() for query in first))).one()
     return any(number is not None for number in found)
 
 
-def _lapsed(now: datetime) -> Select[Message]:
+def _lapsed_claims(now: datetime) -> Select[Message]:
     """Claims that outlived their lease."""
-    return select(Message).where(unfinished(), Message.claimed_at < now - LEASE).order_by(Message.claimed_at)
+    return select(Message).where(is_unfinished(), Message.claimed_at < now - LEASE).order_by(Message.claimed_at)
 
 
-def _late(now: datetime) -> Select[Message]:
+def _expired_messages(now: datetime) -> Select[Message]:
     """What is too late to be of use."""
     late = and_(Message.claimed_at.is_(None), Message.not_after < now)
-    return select(Message).where(unfinished(), late).order_by(Message.not_after)
+    return select(Message).where(is_unfinished(), late).order_by(Message.not_after)
 
 
-def _tidy(house: AppContext) -> None:
+def _release_lapsed_claims(app_context: AppContext) -> None:
     """Give back or give up claims that outlived their lease; drop what is too late to be of use."""
-    with transaction(house.engine) as session:
-        work = house.work(session)
-        for message in session.scalars(_lapsed(work.now).limit(AT_ONCE).with_for_update(skip_locked=True)):
+    with transaction(app_context.engine) as session:
+        work = app_context.unit_of_work(session)
+        for message in session.scalars(_lapsed_claims(work.now).limit(CLEANUP_BATCH).with_for_update(skip_locked=True)):
             _release(message)
             if message.repeat == "prefer_duplicate":
                 message.next_try_at = work.now
                 log.warning("message %s came back after a claim that lapsed", message.id)
             else:
                 _fail(work, message, "lost")
-        for message in session.scalars(_late(work.now).limit(AT_ONCE).with_for_update(skip_locked=True)):
+        for message in session.scalars(
+            _expired_messages(work.now).limit(CLEANUP_BATCH).with_for_update(skip_locked=True)
+        ):
             if message.failed_at is None:
                 message.dropped_at = work.now
                 message.failure = "too_late"
                 _record(work, "message.dropped", message, message.failure)
 
 
-def _exchange(house: AppContext, senders: Mapping[str, Sender], worker: str, lines: ProviderLines, room: int) -> int:
+def _store_and_claim(
+    app_context: AppContext, senders: Mapping[str, Sender], worker: str, calls: ProviderCalls, room: int
+) -> int:
     """In one transaction keep what ended and claim what free lines can take, at most ``room``; then hand that over.
 
     How many were claimed. What ended stays with the lines until it is committed.
     """
-    ended = lines.ended()
-    free = {name: lines.free(name, senders.get(name)) + sum(one.channel == name for one in ended) for name in CHANNELS}
+    ended = calls.ended()
+    free = {name: calls.free(name, senders.get(name)) + sum(one.channel == name for one in ended) for name in CHANNELS}
     if not ended and not (room and any(free.values())):
         return 0
-    with transaction(house.engine) as session:
-        stored = _store(house.work(session), [(one.subject, one.outcome) for one in ended])
-        claims = _claim(session, worker, house.clock(), free, room) if room else []
-    lines.forget(ended)
+    with transaction(app_context.engine) as session:
+        stored = _store_outcomes(app_context.unit_of_work(session), [(one.subject, one.outcome) for one in ended])
+        claims = _claim(session, worker, app_context.clock(), free, room) if room else []
+    calls.release(ended)
     for claim in claims:
-        lines.give(claim.message.channel, claim, partial(_send, house, senders, claim))
+        calls.start_call(claim.message.channel, claim, partial(_send, app_context, senders, claim))
     for message in stored:
         log.info("message %s by %s: %s", message.id, message.channel, message.failure or message.status)
     return len(claims)
@@ -266,7 +270,7 @@ def _claim(session: Session, worker: str, now: datetime, free: Mapping[str, int]
             due = (
                 select(Message)
                 .where(
-                    unfinished(),
+                    is_unfinished(),
                     first,
                     Message.channel == channel,
                     Message.claimed_at.is_(None),
@@ -287,42 +291,46 @@ def _claim(session: Session, worker: str, now: datetime, free: Mapping[str, int]
     return [Claim(message, worker, now) for message in claimed]
 
 
-def _send(house: AppContext, senders: Mapping[str, Sender], claim: Claim) -> Sent | Unreachable | Refused:
+def _send(
+    app_context: AppContext, senders: Mapping[str, Sender], claim: Claim
+) -> SentOutcome | ProviderUnreachable | ProviderRefused:
     """Call the provider, with no transaction open. Whatever it raises becomes one of the two failures."""
     message = claim.message
     sender = senders.get(message.channel)
     if sender is None:
-        return Refused("no_sender")
+        return ProviderRefused("no_sender")
     try:
-        letter = _letter(house, message)
+        letter = _open_letter(app_context, message)
     except ValueError:
-        return Refused("key_missing")
+        return ProviderRefused("key_missing")
     try:
         # No text in PostgreSQL holds a NUL: one spoilt reference must not keep the others from being stored.
-        return Sent(sender.send(letter).replace("\0", "")[:128])
-    except (Unreachable, Refused) as failure:
+        return SentOutcome(sender.send(letter).replace("\0", "")[:128])
+    except (ProviderUnreachable, ProviderRefused) as failure:
         return failure
     except Exception as error:
         # A sender's bug must not stop the outbox. The class only: the text of such a failure may hold the address.
-        return Unreachable(f"unforeseen:{type(error).__name__}")
+        return ProviderUnreachable(f"unforeseen:{type(error).__name__}")
 
 
-def _letter(house: AppContext, message: Message) -> Letter:
+def _open_letter(app_context: AppContext, message: Message) -> Letter:
     """The row, opened. ValueError if it was sealed under a key that is gone."""
     return Letter(
         channel=message.channel,
-        address=house.vault.open(message.address_sealed),
+        address=app_context.vault.open(message.address_sealed),
         subject=message.subject,
-        text=house.vault.open(message.body_sealed),
+        text=app_context.vault.open(message.body_sealed),
         template=message.template,
-        params=json.loads(house.vault.open(message.params_sealed)),
+        params=json.loads(app_context.vault.open(message.params_sealed)),
         language=message.language,
-        message_id=house.vault.fingerprint(f"message:{message.dedupe_key}")[:32],
+        message_id=app_context.vault.fingerprint(f"message:{message.dedupe_key}")[:32],
         written_at=message.queued_at,
     )
 
 
-def _store(work: UnitOfWork, outcomes: Sequence[tuple[Claim, Sent | Unreachable | Refused]]) -> list[Message]:
+def _store_outcomes(
+    work: UnitOfWork, outcomes: Sequence[tuple[Claim, SentOutcome | ProviderUnreachable | ProviderRefused]]
+) -> list[Message]:
     """Keep what came of tries."""
     ids = [claim.message.id for claim, _outcome in outcomes]
     # What is sealed is not needed here.
@@ -333,7 +341,7 @@ def _store(work: UnitOfWork, outcomes: Sequence[tuple[Claim, Sent | Unreachable 
         message = messages[claim.message.id]
         # Someone else may hold the row now, because this try outlived its lease.
         ours = (message.claimed_by, message.claimed_at) == (claim.by, claim.at)
-        if isinstance(outcome, Sent):
+        if isinstance(outcome, SentOutcome):
             if message.sent_at is None:
                 # True even if the row was given up or dropped meanwhile: it did go out.
                 message.sent_at, message.failed_at, message.dropped_at = work.now, None, None
@@ -347,15 +355,15 @@ def _store(work: UnitOfWork, outcomes: Sequence[tuple[Claim, Sent | Unreachable 
     return list(messages.values())
 
 
-def _put_back(work: UnitOfWork, message: Message, failure: Unreachable | Refused) -> None:
-    if isinstance(failure, Refused) or (failure.maybe_sent and message.repeat == "prefer_silence"):
-        _fail(work, message, failure.reason if isinstance(failure, Refused) else f"unsure:{failure.reason}")
-    elif message.tries >= PATIENCE[message.repeat].tries:
+def _put_back(work: UnitOfWork, message: Message, failure: ProviderUnreachable | ProviderRefused) -> None:
+    if isinstance(failure, ProviderRefused) or (failure.maybe_sent and message.repeat == "prefer_silence"):
+        _fail(work, message, failure.reason if isinstance(failure, ProviderRefused) else f"unsure:{failure.reason}")
+    elif message.tries >= RETRY_POLICIES[message.repeat].tries:
         _fail(work, message, failure.reason)
     else:
         # Jitter needs no secrecy.
         chance = random.random()  # noqa: S311  # nosec B311
-        message.next_try_at = work.now + pause(message.tries, message.repeat, chance, failure.retry_after)
+        message.next_try_at = work.now + retry_pause(message.tries, message.repeat, chance, failure.retry_after)
         message.failure = failure.reason[:255]
 
 

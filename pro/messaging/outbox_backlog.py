@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
-from pro.messaging.outbox import unfinished
+from pro.messaging.outbox import is_unfinished
 from pro.models.message import Message
 
 
@@ -18,23 +18,23 @@ class Backlog:
 
     waiting: int
     oldest_at: datetime | None
-    tried_in_vain: int
+    failed_tries: int
 
 
-def given_up(session: Session) -> dict[str, int]:
+def failed_message_counts(session: Session) -> dict[str, int]:
     """channel -> how many messages were given up, in all."""
     query = select(Message.channel, func.count()).where(Message.sent_at.is_(None), Message.failed_at.is_not(None))
     return {row[0]: row[1] for row in session.execute(query.group_by(Message.channel))}
 
 
-def backlog(session: Session, now: datetime, channel: str = "") -> Backlog:
+def read_backlog(session: Session, now: datetime, channel: str = "") -> Backlog:
     """How many messages (by ``channel``, or all) are overdue at ``now``, for the health page."""
     # Before the first try the wait counts from the time it was due, afterwards from when it was written.
     since = case((Message.tries == 0, Message.next_try_at), else_=Message.queued_at)
-    overdue = and_(unfinished(), or_(Message.tries > 0, Message.next_try_at <= now))
+    overdue = and_(is_unfinished(), or_(Message.tries > 0, Message.next_try_at <= now))
     if channel:
         overdue = and_(overdue, Message.channel == channel)
     rows = session.execute(
         select(func.count(), func.min(since), func.count(case((Message.failure != "", 1)))).where(overdue)
     ).one()
-    return Backlog(waiting=rows[0], oldest_at=rows[1], tried_in_vain=rows[2])
+    return Backlog(waiting=rows[0], oldest_at=rows[1], failed_tries=rows[2])

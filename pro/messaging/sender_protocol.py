@@ -1,7 +1,7 @@
 """What every provider is to the outbox: something that takes a letter, and two ways in which that can go wrong.
 
 The reason of a failure is a key, with a detail after a colon ("phone_invalid:21211");
-``message_templates.failure_sentence`` says
+``message_rendering.failure_sentence`` says
 it in the reader's language. It never holds an address or a text, because it is stored in clear and shown on the board.
 """
 
@@ -37,7 +37,7 @@ class Letter:
     template_params: Mapping[str, str] = field(default_factory=dict)
 
 
-class Unreachable(Exception):
+class ProviderUnreachable(Exception):
     """Not now: try again. ``retry_after``: seconds that the provider asked for.
 
     ``maybe_sent``: the provider had the letter in hand when the line broke, so trying again may send it twice.
@@ -50,7 +50,7 @@ class Unreachable(Exception):
         self.maybe_sent = maybe_sent
 
 
-class Refused(Exception):
+class ProviderRefused(Exception):
     """Never: the provider has said no, and asking again would not change it."""
 
     def __init__(self, reason: str) -> None:
@@ -74,7 +74,7 @@ def mail_domain(mail_from: str) -> str:
     return parseaddr(mail_from)[1].rpartition("@")[2] or "localhost"
 
 
-def as_mail(letter: Letter, mail_from: str) -> EmailMessage:
+def to_email(letter: Letter, mail_from: str) -> EmailMessage:
     """The letter as plain UTF-8 text. Raises Refused if its address cannot stand in a header."""
     mail = EmailMessage()
     mail["From"] = mail_from
@@ -82,7 +82,7 @@ def as_mail(letter: Letter, mail_from: str) -> EmailMessage:
         letter.address.encode("ascii")
         mail["To"] = letter.address
     except ValueError as error:
-        raise Refused("address_malformed") from error
+        raise ProviderRefused("address_malformed") from error
     mail["Subject"] = letter.subject
     # The time of writing, not of this try: a late mail shows that it is late.
     mail["Date"] = format_datetime(letter.written_at)

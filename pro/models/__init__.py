@@ -1,70 +1,79 @@
 """Tables: columns and tiny properties. No queries, no commits."""
 
-from pro.models.access import Access, Attempt
+from pro.models.access import AccessAttempt, FormAccess
 from pro.models.alert import Alert, AlertNote
-from pro.models.assessment import Answer, Assessment, Score, Wording
-from pro.models.care import ATTRIBUTIONS, DISPOSITIONS, NO_EVENT, AdverseEvent, Closing, Grading, Handover
-from pro.models.cohort import Cohort
-from pro.models.consent import NO_USE, SCOPES, WAYS, Consent
-from pro.models.correction import HEARD, Correction, Freeze
-from pro.models.event import Event, Heartbeat, Seal
-from pro.models.expected import MISSING_REASONS, Expected
-from pro.models.inbound import Card, Inbound
+from pro.models.assessment import Answer, Assessment, LicensedWording, Score
+from pro.models.care import ATTRIBUTIONS, DISPOSITIONS, NO_EVENT, AdverseEvent, AlertClosure, Grading, Handover
+from pro.models.cohort import StudyFigures
+from pro.models.consent import CONSENT_METHODS, NO_USE, SCOPES, Consent
+from pro.models.correction import REQUEST_CHANNELS, DataCorrection, Freeze
+from pro.models.event import AuditEntry, Heartbeat, Seal
+from pro.models.expected import MISSING_REASONS, ExpectedForm
+from pro.models.inbound import IncomingMessage, ParticipantCard
 from pro.models.message import Message
-from pro.models.participant import Anchor, Circumstance, Participant
+from pro.models.participant import Anchor, ClinicalFact, Participant
 from pro.models.signature import Signature
-from pro.models.staff import ROLES, Absence, Drill, Duty, RecoveryCode, Staff, StaffInvitation, StaffSession
-from pro.models.task import CALL_OUTCOMES, TASK_KINDS, Call, Task
-from pro.models.ulcer import Decision, Endoscopy
+from pro.models.staff import (
+    ROLES,
+    Absence,
+    RecoveryCode,
+    Shift,
+    StaffInvitation,
+    StaffMember,
+    StaffSession,
+    WeeklyTestAlert,
+)
+from pro.models.task import CALL_OUTCOMES, TASK_KINDS, CallTask, PhoneCall
+from pro.models.ulcer import Endoscopy, SignedDecision
 
 __all__ = [
     "ATTRIBUTIONS",
     "CALL_OUTCOMES",
     "DISPOSITIONS",
-    "HEARD",
+    "REQUEST_CHANNELS",
     "MISSING_REASONS",
     "NO_EVENT",
     "NO_USE",
     "ROLES",
     "SCOPES",
     "TASK_KINDS",
-    "WAYS",
+    "CONSENT_METHODS",
     "Absence",
-    "Access",
+    "FormAccess",
     "AdverseEvent",
     "Alert",
     "AlertNote",
     "Anchor",
     "Answer",
     "Assessment",
-    "Attempt",
-    "Call",
-    "Card",
-    "Circumstance",
-    "Closing",
+    "AccessAttempt",
+    "PhoneCall",
+    "ParticipantCard",
+    "ClinicalFact",
+    "AlertClosure",
     "Consent",
-    "Correction",
-    "Decision",
-    "Cohort",
-    "Drill",
-    "Duty",
+    "DataCorrection",
+    "SignedDecision",
+    "StudyFigures",
+    "WeeklyTestAlert",
+    "Shift",
     "Endoscopy",
-    "Event",
-    "Expected",
+    "AuditEntry",
+    "ExpectedForm",
     "Grading",
     "Handover",
     "Freeze",
     "Heartbeat",
-    "Inbound",
+    "IncomingMessage",
     "Message",
     "Participant",
     "RecoveryCode",
     "Score",
     "Seal",
     "Signature",
-    "Staff",
+    "StaffMember",
     "StaffInvitation",
     "StaffSession",
-    "Task",
-    "Wording",
+    "CallTask",
+    "LicensedWording",
 ]

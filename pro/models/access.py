@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from pro.db import Base, UtcDateTime
 
 
-class Access(Base):
+class FormAccess(Base):
     """One way into one assessment; only the secret's fingerprint is kept.
 
     ``kind``: link (token in an address), code (typed), session (a browser after Start, remembered by cookie),
@@ -30,7 +30,7 @@ class Access(Base):
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-class Attempt(Base):
+class AccessAttempt(Base):
     """A failed try at a code or a password, counted per ``key`` (fingerprint of an address or an account)."""
 
     __tablename__ = "attempt"

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Float, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pro.db import Base, Json, UtcDateTime, few
+from pro.db import Base, Json, UtcDateTime, partial_index
 
 
 class Assessment(Base):
@@ -24,8 +24,8 @@ class Assessment(Base):
 
     __tablename__ = "assessment"
     __table_args__ = (
-        few("ix_assessment_awaited", "submitted_at IS NULL AND cancelled_at IS NULL", "closes_at", "id"),
-        few("ix_assessment_unchecked", "mode = 'paper' AND checked_at IS NULL", "submitted_at"),
+        partial_index("ix_assessment_awaited", "submitted_at IS NULL AND cancelled_at IS NULL", "closes_at", "id"),
+        partial_index("ix_assessment_unchecked", "mode = 'paper' AND checked_at IS NULL", "submitted_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -109,7 +109,7 @@ class Score(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class Wording(Base):
+class LicensedWording(Base):
     """An instrument's licensed words in one language, as loaded by the site. Rows stay; the newest is issued."""
 
     __tablename__ = "wording"

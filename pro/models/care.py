@@ -83,7 +83,7 @@ class Handover(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class Closing(Base):
+class AlertClosure(Base):
     """The end of the alerts of one source, and how it ended; never changed (triggers refuse it)."""
 
     __tablename__ = "closing"

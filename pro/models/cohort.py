@@ -11,10 +11,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from pro.db import Base, Json, UtcDateTime
 
 
-class Cohort(Base):
+class StudyFigures(Base):
     """One study's figures as they stood ``at``; ``took``: seconds that counting them cost. The worker renews them.
 
-    ``figures``: what ``cohort_figures.kept`` made of them. Nothing here is a fact of its own: it can be thrown away.
+    ``figures``: what ``study_figures.figures_to_json`` made of them. Nothing here is a fact of its own: it can be
+    thrown away.
     """
 
     __tablename__ = "cohort"

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from pro.db import Base, UtcDateTime
 
 # How it was signed.
-WAYS = ("paper", "witness", "electronic")
+CONSENT_METHODS = ("paper", "witness", "electronic")
 # What a withdrawal means: no more questions, or no further use of the data either.
 NO_USE = "data"
 SCOPES = ("questions", NO_USE)

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from pro.db import Base, Json, UtcDateTime
 
 # How the participant confirmed what they meant.
-HEARD = ("phone", "visit", "text", "letter")
+REQUEST_CHANNELS = ("phone", "visit", "text", "letter")
 
 
-class Correction(Base):
+class DataCorrection(Base):
     """Somebody asks that an answer of a form that was sent be changed; an investigator decides.
 
     ``old`` and ``value`` as in ``Answer``, None where it was not answered; ``answer_id``: the row that stood when it

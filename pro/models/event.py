@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from pro.db import Base, Json, UtcDateTime
 
 
-class Event(Base):
+class AuditEntry(Base):
     """Who did what to what, when, old and new, and why. Never updated, never deleted (triggers refuse it)."""
 
     __tablename__ = "event"

@@ -7,13 +7,13 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pro.db import Base, UtcDateTime, few
+from pro.db import Base, UtcDateTime, partial_index
 
 # Why a form stayed empty (clinical.md 6, rule 4).
 MISSING_REASONS = ("forgot", "too_ill", "refused", "technical", "administrative")
 
 
-class Expected(Base):
+class ExpectedForm(Base):
     """One line of the ledger: ``visit`` and ``instrument`` name it among a participant's for ever.
 
     ``kind`` and ``number``: the plan's visit and its fraction or turn. Moments as in ``expected_visits.ExpectedVisit``;
@@ -26,7 +26,7 @@ class Expected(Base):
     __table_args__ = (
         UniqueConstraint("participant_id", "visit", "instrument"),
         Index("ix_expected_participant_opens", "participant_id", "opens_at"),
-        few(
+        partial_index(
             "ix_expected_unexplained",
             "missed_at IS NOT NULL AND served_at IS NULL AND missing_reason = ''",
             "participant_id",

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from pro.db import Base, Json, UtcDateTime
 
 
-class Inbound(Base):
+class IncomingMessage(Base):
     """One text that reached us by ``channel`` (sms, chat). Address and text are sealed.
 
     ``provider_id``: the provider's name for it; the same one again is the same text. ``participant_id`` None: nobody
@@ -44,7 +44,7 @@ class Inbound(Base):
     read_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
 
 
-class Card(Base):
+class ParticipantCard(Base):
     """A participant's printed card: its code, or the link in its QR code, opens what is due, with the PIN.
 
     Only the fingerprints of both are kept (``fingerprint``: of the code). ``wrong_tries``: wrong PINs since the last

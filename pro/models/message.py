@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pro.db import Base, UtcDateTime, few
+from pro.db import Base, UtcDateTime, partial_index
 
 _UNFINISHED = "sent_at IS NULL AND failed_at IS NULL AND dropped_at IS NULL"
 
@@ -18,17 +18,19 @@ class Message(Base):
     ``template`` and ``params_sealed`` (JSON) come first, the rendered text second: some gateways take only the former.
     Address, parameters and body are sealed, because they hold phone numbers and links. ``repeat``: "prefer_duplicate"
     for alerts and drills (they go first, and a lost claim is sent again), "prefer_silence" for the rest. A text message
-    has keyed fingerprints of its number and its words, by which ``messaging.sms_budget`` counts.
+    has keyed fingerprints of its number and its words, by which ``messaging.message_limit`` counts.
     ``settled_by``: who did what a failed message asked for.
     """
 
     __tablename__ = "message"
     __table_args__ = (
-        few("ix_message_due", _UNFINISHED, "channel", "next_try_at", "id"),
-        few("ix_message_due_loud", f"{_UNFINISHED} AND repeat = 'prefer_duplicate'", "channel", "next_try_at", "id"),
-        few("ix_message_too_late", f"{_UNFINISHED} AND not_after IS NOT NULL", "not_after"),
-        few("ix_message_claimed", "claimed_at IS NOT NULL", "claimed_at"),
-        few("ix_message_unsettled", "failed_at IS NOT NULL AND settled_at IS NULL", "id"),
+        partial_index("ix_message_due", _UNFINISHED, "channel", "next_try_at", "id"),
+        partial_index(
+            "ix_message_due_loud", f"{_UNFINISHED} AND repeat = 'prefer_duplicate'", "channel", "next_try_at", "id"
+        ),
+        partial_index("ix_message_too_late", f"{_UNFINISHED} AND not_after IS NOT NULL", "not_after"),
+        partial_index("ix_message_claimed", "claimed_at IS NOT NULL", "claimed_at"),
+        partial_index("ix_message_unsettled", "failed_at IS NOT NULL AND settled_at IS NULL", "id"),
         Index("ix_message_number", "address_fingerprint", "queued_at"),
     )
 

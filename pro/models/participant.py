@@ -14,7 +14,7 @@ from pro.db import Base, Json, UtcDateTime
 class Participant(Base):
     """One person in one study. The phone is sealed; its fingerprint finds the person from an inbound text.
 
-    ``look_at``: when the worker must look at this person's calendar again; None: there is nothing to come.
+    ``next_due_at`` (column ``look_at``): when the worker reads the visit schedule again; None: nothing is to come.
     """
 
     __tablename__ = "participant"
@@ -33,7 +33,7 @@ class Participant(Base):
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     died_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     opted_out_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    look_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    next_due_at: Mapped[datetime | None] = mapped_column("look_at", UtcDateTime, index=True)
 
     @property
     def is_active(self) -> bool:
@@ -59,8 +59,8 @@ class Anchor(Base):
     reason: Mapped[str] = mapped_column(Text, default="")
 
 
-class Circumstance(Base):
-    """A clinical fact by name (``ulcer_status``, ``pd1_exposed``, ``known_stable`` of an item). The newest holds."""
+class ClinicalFact(Base):
+    """A clinical fact by name (``ulcer_status``, ``pd1_exposed``, ``stable_symptoms`` of an item). The newest holds."""
 
     __tablename__ = "circumstance"
     __table_args__ = (Index("ix_circumstance_participant_name", "participant_id", "name"),)

@@ -12,7 +12,7 @@ from pro.db import Base, UtcDateTime
 ROLES = ("coordinator", "investigator", "nurse", "monitor", "statistician", "administrator")
 
 
-class Staff(Base):
+class StaffMember(Base):
     """One account, one person. ``role`` is one of ROLES; rights follow from it (services/staffing).
 
     ``phone_sealed``: E.164, for the ladder's texts. ``password_changed_at``: when the person set a password of their
@@ -100,7 +100,7 @@ class StaffSession(Base):
     ended_why: Mapped[str] = mapped_column(String(16), default="", server_default="")
 
 
-class Duty(Base):
+class Shift(Base):
     """A stretch of time in which a person holds a place on the ladder (``place``: on_call or backup).
 
     One that was taken back stays as a row with ``cancelled_at``; a swap cancels one and puts others.
@@ -130,7 +130,7 @@ class Absence(Base):
     cancelled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-class Drill(Base):
+class WeeklyTestAlert(Base):
     """The weekly synthetic alert of one study: the proof that an alert reaches the on-call phone.
 
     ``week``: ISO week as 2026-W48; ``number``: 0 for the week's own drill, from 1 on for those begun by hand. Proven

@@ -14,7 +14,7 @@ TASK_KINDS = ("call_missed", "phone_unreachable", "answer_unclear")
 CALL_OUTCOMES = ("reached", "reached_relative", "no_answer", "wrong_number", "refused", "died")
 
 
-class Task(Base):
+class CallTask(Base):
     """One thing to do, kept until somebody did it. ``dedupe_key``: the same cause makes one task.
 
     ``outcome``: how it ended: one of CALL_OUTCOMES, or "answered" when the participant was heard of meanwhile.
@@ -36,7 +36,7 @@ class Task(Base):
     outcome: Mapped[str] = mapped_column(String(32), default="")
 
 
-class Call(Base):
+class PhoneCall(Base):
     """A phone call to a participant, as staff logged it. ``at``: when it was made.
 
     ``source``: of the alerts that it was about; "" for none.

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from pro.db import Base, Json, UtcDateTime
 
 RESULTS = ("normal", "ulcer", "necrosis", "unclear")
-FOUND = ("ulcer", "necrosis")
+ULCER_RESULTS = ("ulcer", "necrosis")
 # What a decision is about: an ulcer of one participant, the response at 50 Gy, the whole study.
-ABOUT = ("ulcer", "response", "study")
-CHOICES = ("continue", "pause", "stop", "other")
+DECISION_SUBJECTS = ("ulcer", "response", "study")
+DECISION_CHOICES = ("continue", "pause", "stop", "other")
 
 
 class Endoscopy(Base):
@@ -42,7 +42,7 @@ class Endoscopy(Base):
     reason: Mapped[str] = mapped_column(Text, default="")
 
 
-class Decision(Base):
+class SignedDecision(Base):
     """A signed decision of an investigator; never changed (triggers refuse it). ``participant_id`` None: the study's.
 
     ``about``: one of ABOUT, ``choice`` one of CHOICES. ``seen``: what the page showed when it was signed.

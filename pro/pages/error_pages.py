@@ -12,7 +12,16 @@ from flask import Flask, Response, make_response, redirect, render_template, req
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from pro.errors import AlreadySubmitted, BadData, CodeExpired, Frozen, NotAllowed, NotFound, ProError, SignInNeeded
+from pro.errors import (
+    AlreadySubmitted,
+    BadData,
+    CodeExpired,
+    NotAllowed,
+    NotFound,
+    ProError,
+    RecordFrozen,
+    SignInNeeded,
+)
 from pro.features.assessments.pages import form_session_pages
 from pro.i18n import LANGUAGES
 from pro.pages import page_frame
@@ -48,7 +57,7 @@ FAILURES: Mapping[tuple[type[ProError], str], Failure] = {
     (AlreadySubmitted, ""): Failure(409, "received"),
     (NotAllowed, ""): Failure(403, "not_allowed", logging.WARNING),
     (BadData, ""): UNREADABLE,
-    (Frozen, ""): Failure(409, "not_allowed", logging.WARNING),
+    (RecordFrozen, ""): Failure(409, "not_allowed", logging.WARNING),
 }
 
 STATUSES: Mapping[int, Failure] = {
@@ -62,12 +71,12 @@ STATUSES: Mapping[int, Failure] = {
 }
 
 
-def register(app: Flask) -> None:
+def register_error_pages(app: Flask) -> None:
     """Every failure of ``app`` gets its page."""
-    app.register_error_handler(ProError, _failed)
-    app.register_error_handler(CSRFError, _no_token)
-    app.register_error_handler(HTTPException, _refused)
-    app.register_error_handler(Exception, _broken)
+    app.register_error_handler(ProError, _handle_app_error)
+    app.register_error_handler(CSRFError, _handle_csrf_error)
+    app.register_error_handler(HTTPException, _handle_http_error)
+    app.register_error_handler(Exception, _handle_unexpected_error)
 
 
 def failure_of(error: ProError) -> Failure:
@@ -79,41 +88,41 @@ def failure_of(error: ProError) -> Failure:
     return BROKEN
 
 
-def _failed(error: ProError) -> Response:
+def _handle_app_error(error: ProError) -> Response:
     if isinstance(error, SignInNeeded):
-        request_context.undo()
+        request_context.discard()
         return make_response(redirect(url_for("staff.sign_in", why=error.why or None), code=303))
     until = error.details.get("until")
     failure = failure_of(error)
-    return _page(failure, error, until=until if isinstance(until, datetime) else None)
+    return _error_page(failure, error, until=until if isinstance(until, datetime) else None)
 
 
-def _no_token(error: CSRFError) -> Response:
+def _handle_csrf_error(error: CSRFError) -> Response:
     """The proof that a form came from our page is missing. A body that is no form at all cannot have it."""
     if request.mimetype != form_session_pages.FORM and request.content_length:
-        return _page(NOT_A_FORM, error)
-    return _page(Failure(400, "stale", logging.WARNING), error)
+        return _error_page(NOT_A_FORM, error)
+    return _error_page(Failure(400, "stale", logging.WARNING), error)
 
 
-def _refused(error: HTTPException) -> HTTPException | Response:
+def _handle_http_error(error: HTTPException) -> HTTPException | Response:
     status = error.code or 500
     if status < 400:
         return error
     row = STATUSES.get(status) or (BROKEN if status >= 500 else Failure(status, "unreadable"))
-    response = _page(row, error)
+    response = _error_page(row, error)
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
             response.headers[name] = value
     return response
 
 
-def _broken(error: Exception) -> Response:
-    return _page(BROKEN, error)
+def _handle_unexpected_error(error: Exception) -> Response:
+    return _error_page(BROKEN, error)
 
 
-def _page(failure: Failure, error: Exception, until: datetime | None = None) -> Response:
+def _error_page(failure: Failure, error: Exception, until: datetime | None = None) -> Response:
     """The page for ``failure``. Nothing of this request is kept; the address is not logged, it may hold a token."""
-    request_context.undo()
+    request_context.discard()
     reference = secrets.token_hex(3).upper()
     why = getattr(error, "why", "")
     log.log(
@@ -126,31 +135,31 @@ def _page(failure: Failure, error: Exception, until: datetime | None = None) -> 
         request.endpoint,
         exc_info=error if failure.status >= 500 else None,
     )
-    study = study_header.study_header(request_context.house(), None, request_context.language())
+    study = study_header.read_study_header(request_context.app_context(), None, request_context.language())
     for_staff = request.path.startswith("/staff")
     text = render_template(
         f"errors/{failure.page}.html",
-        tongues=_tongues(),
+        tongues=_page_languages(),
         study=study,
         url=request.path,
         for_staff=for_staff,
         reference=reference,
         until=until,
-        **(page_frame.after_failure() if for_staff else {}),
+        **(page_frame.error_layout_context() if for_staff else {}),
     )
     return make_response(text, failure.status)
 
 
-def _tongues() -> list[PageLanguage]:
+def _page_languages() -> list[PageLanguage]:
     """The page's own language first; the other as well, unless the person chose one or is staff."""
     own = request_context.language()
     chosen = request.args.get("lang") or request.cookies.get("lang") or request.path.startswith("/staff")
     languages = [own] if chosen else [own, *(code for code in LANGUAGES if code != own)]
-    house = request_context.house()
+    app_context = request_context.app_context()
     return [
         PageLanguage(
-            house.catalogs.translator(code),
-            study_header.study_header(house, None, code).words,
+            app_context.catalogs.translator(code),
+            study_header.read_study_header(app_context, None, code).words,
             code == own,
         )
         for code in languages

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pro.web.refusals import N_
 
 # More than these and a desk's bar breaks into two lines in English.
-IN_A_LINE = 6
-ALWAYS, ON_A_DESK = 3, 5
+MAX_IN_BAR = 6
+ALWAYS_IN_BAR, IN_DESKTOP_BAR = 3, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ ENTRIES = (
 )
 
 
-def menu(may: Callable[[str], bool]) -> Menu:
+def build_menu(may: Callable[[str], bool]) -> Menu:
     """The pages that somebody with these rights has, most needed first. Few enough stand in the bar as they are."""
     own = tuple(entry for entry in ENTRIES if may(entry.right))
-    if len(own) <= IN_A_LINE:
+    if len(own) <= MAX_IN_BAR:
         return Menu(own)
-    return Menu(own[:ALWAYS], own[ALWAYS:ON_A_DESK], own[ON_A_DESK:])
+    return Menu(own[:ALWAYS_IN_BAR], own[ALWAYS_IN_BAR:IN_DESKTOP_BAR], own[IN_DESKTOP_BAR:])

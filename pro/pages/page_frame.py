@@ -9,9 +9,9 @@ from flask import Flask, g, request, url_for
 from flask.blueprints import BlueprintSetupState
 
 from pro.features.accounts import privacy, staff_accounts
-from pro.features.accounts.pages import form_recovery, page_guard
+from pro.features.accounts.pages import page_guard, unsaved_text
 from pro.features.accounts.pages.labels import TABLES as ACCOUNT_TABLES
-from pro.features.alerts import incoming_flags
+from pro.features.alerts import message_reading
 from pro.features.alerts.pages.labels import TABLES as ALERT_TABLES
 from pro.features.participants import record_freezes
 from pro.features.participants.pages.labels import TABLES as PARTICIPANT_TABLES
@@ -19,82 +19,84 @@ from pro.features.text_messages.pages.labels import TABLES as TEXT_TABLES
 from pro.pages import menu
 from pro.web import labels as web_labels
 from pro.web import request_context
-from pro.web.notices import GOOD_NEWS
+from pro.web.notices import SUCCESS_NOTICES
 
 for _tables in (ACCOUNT_TABLES, ALERT_TABLES, PARTICIPANT_TABLES, TEXT_TABLES):
-    web_labels.add(_tables)
+    web_labels.add_tables(_tables)
 
 
 def install(state: BlueprintSetupState) -> None:
     """Give the templates of the application the words for staff."""
     app = cast(Flask, state.app)
     web_labels.install(app)
-    app.jinja_env.filters.update(private=private, typed=typed)
+    app.jinja_env.filters.update(private=private_text, typed=reason_text)
 
 
-def private(text: str) -> str:
+def private_text(text: str) -> str:
     """What a participant wrote, or staff wrote about one, as whoever is signed in may see it."""
-    return privacy.words(request_context.work(), text, request_context.language())
+    return privacy.visible_text(request_context.work(), text, request_context.language())
 
 
-def typed(text: str) -> str:
+def reason_text(text: str) -> str:
     """A reason that staff typed, as whoever is signed in may see it."""
-    return privacy.reason(request_context.work(), text)
+    return privacy.visible_reason(request_context.work(), text)
 
 
-def context() -> dict[str, Any]:
+def layout_context() -> dict[str, Any]:
     """What the layout of every staff page needs."""
-    plan = next(iter(request_context.house().catalogue.plans.values()))
+    plan = next(iter(request_context.app_context().catalogue.plans.values()))
     return {
         "me": g.get("staff"),
-        "may": page_guard.may,
-        "menu": menu.menu(page_guard.may),
-        "good_news": GOOD_NEWS,
+        "may": page_guard.has_right,
+        "menu": menu.build_menu(page_guard.has_right),
+        "good_news": SUCCESS_NOTICES,
         "now": request_context.work().now,
         "plan": plan,
-        "plan_words": request_context.house().catalogue.plan_words[plan.id, request_context.language()],
-        "switch": _switch(),
-        "base_url": request_context.house().config.base_url,
-        "carried": form_recovery.carried,
-        "step": page_guard.step(),
+        "plan_words": request_context.app_context().catalogue.plan_words[plan.id, request_context.language()],
+        "switch": _other_language_url(),
+        "base_url": request_context.app_context().config.base_url,
+        "carried": unsaved_text.hidden_fields,
+        "step": page_guard.current_step(),
         "idle_ends": _idle_ends(),
         # Asked only by pages that show it.
         "freeze_of": lambda participant_id: record_freezes.current_freeze(request_context.work(), participant_id),
-        "answered_while_frozen": lambda participant_id: record_freezes.after_freeze(
+        "answered_while_frozen": lambda participant_id: record_freezes.forms_answered_while_frozen(
             request_context.work(), participant_id
         ),
-        "texts_to_read": lambda: incoming_flags.unread_count(request_context.work()),
+        "texts_to_read": lambda: message_reading.unread_count(request_context.work()),
     }
 
 
-def after_failure() -> dict[str, Any]:
+def error_layout_context() -> dict[str, Any]:
     """What the layout needs on the page of a failure: nothing of the database, which may be what failed."""
-    plan = next(iter(request_context.house().catalogue.plans.values()))
-    actor = request_context.visit().actor
-    me = actor if actor.kind == "staff" and not page_guard.step() else None
+    plan = next(iter(request_context.app_context().catalogue.plans.values()))
+    actor = request_context.state().actor
+    me = actor if actor.kind == "staff" and not page_guard.current_step() else None
     board = url_for("staff.board")
     return {
         "me": me,
-        "may": page_guard.may,
-        "menu": menu.menu(lambda right: me is not None and staff_accounts.may(me.role, right)),
+        "may": page_guard.has_right,
+        "menu": menu.build_menu(lambda right: me is not None and staff_accounts.has_right(me.role, right)),
         "section": "",
-        "now": request_context.house().clock(),
-        "plan_words": request_context.house().catalogue.plan_words[plan.id, request_context.language()],
+        "now": request_context.app_context().clock(),
+        "plan_words": request_context.app_context().catalogue.plan_words[plan.id, request_context.language()],
         "switch": request_context.switch_url() if request.method == "GET" else "",
-        "home": page_guard.landing(me.role, board) if me else board,
+        "home": page_guard.landing_page(me.role, board) if me else board,
         "texts_to_read": lambda: 0,
     }
 
 
 def _idle_ends() -> int:
     """Seconds until this session ends without a step; 0 without one."""
-    if "entry" not in g or page_guard.step():
+    if "entry" not in g or page_guard.current_step():
         return 0
     work = request_context.work()
-    return max(1, int((staff_accounts.ends_at(work, page_guard.entry().session) - work.now).total_seconds()))
+    return max(
+        1, int((staff_accounts.session_ends_at(work, page_guard.current_login().session) - work.now).total_seconds())
+    )
 
 
-def _switch() -> str:
+def _other_language_url() -> str:
     """This page in the other language; what chose the page stays, a page that only a post can make is left behind."""
     names = (
         "next",
@@ -124,5 +126,5 @@ def _switch() -> str:
     if request.path == url_for("staff.sign_out"):
         path = url_for("staff.board")
     if request.path == url_for("staff.kept"):
-        path = page_guard.own_path(request.args.get("next")).split("?")[0]
+        path = page_guard.safe_staff_path(request.args.get("next")).split("?")[0]
     return f"{path}?{urlencode(kept)}"

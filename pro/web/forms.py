@@ -23,7 +23,7 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, Regexp
 
-from pro.web.labels import CALLS, MISSING
+from pro.web.labels import CALL_OUTCOMES, MISSING_REASONS
 from pro.web.refusals import N_, REFUSALS
 from pro.web.typed_moments import local_now
 
@@ -32,7 +32,7 @@ REASON_LENGTH = 500
 # What browsers send for a day and a time, and what is typed where they have no field for it. The first is shown.
 TYPED_MOMENTS = ("%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M")
 # As a browser without a calendar lets them be typed.
-DATES = ["%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y年%m月%d日", "%Y%m%d"]
+DATE_FORMATS = ["%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y年%m月%d日", "%Y%m%d"]
 
 
 def choices(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
@@ -40,16 +40,16 @@ def choices(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
     return [SelectChoice(value, label) for value, label in pairs]
 
 
-def number_posted(text: str | None) -> int | None:
+def posted_row_number(text: str | None) -> int | None:
     """The number of a row as a page posts it; None for anything that no row could have."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
-def _trimmed(text: str | None) -> str | None:
+def _trim(text: str | None) -> str | None:
     return text.strip() if text else text
 
 
-def _plain(text: str | None) -> str | None:
+def _to_half_width(text: str | None) -> str | None:
     """Full-width digits and letters, as a Chinese keyboard types them, count as plain ones."""
     return unicodedata.normalize("NFKC", text).strip() if text else text
 
@@ -59,7 +59,7 @@ class SignInForm(FlaskForm):
 
     email = EmailField(
         N_("E-mail"),
-        filters=[_trimmed],
+        filters=[_trim],
         validators=[DataRequired(N_("Please type your e-mail address.")), Length(max=254)],
     )
     password = PasswordField(
@@ -72,7 +72,7 @@ class NoteForm(FlaskForm):
 
     text = TextAreaField(
         N_("Note"),
-        filters=[_trimmed],
+        filters=[_trim],
         validators=[
             DataRequired(N_("The note is empty. Please write what you did or found.")),
             Length(max=NOTE_LENGTH, message=N_("The note is too long. At most 4000 characters.")),
@@ -86,7 +86,7 @@ class CallForm(FlaskForm):
     outcome = RadioField(
         N_("What came of the call"),
         invalid_choice_message=REFUSALS["unknown"],
-        choices=choices(CALLS.items()),
+        choices=choices(CALL_OUTCOMES.items()),
         validators=[InputRequired(REFUSALS["call_outcome"])],
     )
     at = DateTimeLocalField(
@@ -94,7 +94,7 @@ class CallForm(FlaskForm):
     )
     text = TextAreaField(
         N_("What was said"),
-        filters=[_trimmed],
+        filters=[_trim],
         validators=[Length(max=NOTE_LENGTH, message=N_("The note is too long. At most 4000 characters."))],
     )
 
@@ -121,14 +121,14 @@ class EnrolForm(FlaskForm):
     )
     study_number = StringField(
         N_("Study number"),
-        filters=[_plain],
+        filters=[_to_half_width],
         validators=[
             DataRequired(REFUSALS["study_number_missing"]),
             Length(max=32, message=REFUSALS["study_number_shape"]),
         ],
     )
     phone = StringField(
-        N_("Mobile phone"), filters=[_plain], validators=[Length(max=32, message=REFUSALS["phone_invalid"])]
+        N_("Mobile phone"), filters=[_to_half_width], validators=[Length(max=32, message=REFUSALS["phone_invalid"])]
     )
     language = RadioField(
         N_("Language of forms and messages"),
@@ -137,11 +137,13 @@ class EnrolForm(FlaskForm):
     )
     pin = StringField(
         N_("PIN"),
-        filters=[_plain],
+        filters=[_to_half_width],
         validators=[DataRequired(REFUSALS["pin_digits"]), Regexp(r"^[0-9]{4,6}$", message=REFUSALS["pin_digits"])],
     )
-    consented_on = DateField(N_("Date of consent"), format=DATES, validators=[InputRequired(REFUSALS["date_needed"])])
-    consent_version = StringField(N_("Version of the consent form"), filters=[_plain])
+    consented_on = DateField(
+        N_("Date of consent"), format=DATE_FORMATS, validators=[InputRequired(REFUSALS["date_needed"])]
+    )
+    consent_version = StringField(N_("Version of the consent form"), filters=[_to_half_width])
     health_data = BooleanField(N_("The separate consent for health data is signed too"))
 
     def validate(self, extra_validators: Any = None) -> bool:
@@ -151,7 +153,7 @@ class EnrolForm(FlaskForm):
             self.consented_on.errors = [REFUSALS["date_needed"]]
         return fine
 
-    def wishes(self) -> dict[str, Any]:
+    def enrolment_arguments(self) -> dict[str, Any]:
         """What was typed, as the arguments of ``enrolment.enrol``."""
         names = ("plan", "study_number", "phone", "language", "pin")
         typed = {name: self[name].data or "" for name in (*names, "consent_version")}
@@ -167,10 +169,12 @@ class EnrolForm(FlaskForm):
 class CardForm(FlaskForm):
     """A new card; a new PIN only where the old one is forgotten or was never set."""
 
-    pin = StringField(N_("New PIN, only if the old one is forgotten"), filters=[_plain], validators=[Length(max=32)])
+    pin = StringField(
+        N_("New PIN, only if the old one is forgotten"), filters=[_to_half_width], validators=[Length(max=32)]
+    )
 
 
-class EntryForm(FlaskForm):
+class DataEntryForm(FlaskForm):
     """What is said about a form that staff type in; its answers are read by ``data_entry_views``."""
 
     mode = RadioField(
@@ -189,7 +193,7 @@ class EntryForm(FlaskForm):
         ],
         validators=[InputRequired(N_("Please choose who answered."))],
     )
-    day = DateField(N_("Day of the answers"), format=DATES, validators=[InputRequired(REFUSALS["date_needed"])])
+    day = DateField(N_("Day of the answers"), format=DATE_FORMATS, validators=[InputRequired(REFUSALS["date_needed"])])
     time = TimeField(N_("Time of the answers"), validators=[InputRequired(REFUSALS["time_needed"])])
     language = RadioField(
         N_("Language in which it was answered"),
@@ -207,7 +211,7 @@ class EntryForm(FlaskForm):
         return fine
 
 
-class CheckForm(FlaskForm):
+class VerificationForm(FlaskForm):
     """What the second reader of a paper form says at the end."""
 
     compared = BooleanField(
@@ -216,7 +220,7 @@ class CheckForm(FlaskForm):
     )
     reason = StringField(
         N_("Reason for the corrections"),
-        filters=[_trimmed],
+        filters=[_trim],
         validators=[Length(max=1000, message=N_("The reason is too long. At most 1000 characters."))],
     )
 
@@ -241,14 +245,14 @@ class SendForm(FlaskForm):
     )
 
 
-class DayForm(FlaskForm):
+class TreatmentDateForm(FlaskForm):
     """One date of a treatment: recorded, planned, changed, or taken back. ``seen`` names the preview that was shown."""
 
     kind = HiddenField()
     seen = HiddenField()
     take_back = HiddenField()
-    number = StringField(N_("Number"), filters=[_plain])
-    on = DateField(N_("Date"), format=DATES)
+    number = StringField(N_("Number"), filters=[_to_half_width])
+    on = DateField(N_("Date"), format=DATE_FORMATS)
     basis = RadioField(
         N_("Has it happened?"),
         invalid_choice_message=REFUSALS["unknown"],
@@ -257,27 +261,27 @@ class DayForm(FlaskForm):
     )
     reason = TextAreaField(
         N_("Reason"),
-        filters=[_trimmed],
+        filters=[_trim],
         validators=[Length(max=REASON_LENGTH, message=N_("The reason is too long. At most 500 characters."))],
     )
 
     @property
-    def takes_back(self) -> bool:
+    def is_removal(self) -> bool:
         """True if the date is to be taken back."""
         return bool(self.take_back.data)
 
     def read(self, *, numbered: bool, plannable: bool) -> bool:
         """True if everything typed can be passed on. A kind that cannot be planned has happened."""
         fine = self.validate_on_submit()
-        if self.takes_back:
+        if self.is_removal:
             fine, self.on.errors, self.on.process_errors = not self.reason.errors, [], []
         if not plannable:
             self.basis.data = "actual"
         if numbered and not (self.number.data or "").isdecimal():
             self.number.errors = [N_("Please type the number, such as 3.")]
-        if not self.takes_back and (self.on.process_errors or self.on.data is None):
+        if not self.is_removal and (self.on.process_errors or self.on.data is None):
             self.on.errors = [REFUSALS["date_needed"]]
-        if not self.takes_back and self.basis.data not in ("actual", "planned"):
+        if not self.is_removal and self.basis.data not in ("actual", "planned"):
             self.basis.errors = [N_("Please say whether it has happened or is planned.")]
         return fine and not any(field.errors for field in self)
 
@@ -294,13 +298,13 @@ class MissedReasonForm(FlaskForm):
     expected = HiddenField()
     reason = SelectField(
         N_("Why it is missing"),
-        choices=[SelectChoice("", N_("Please choose")), *choices(MISSING.items())],
+        choices=[SelectChoice("", N_("Please choose")), *choices(MISSING_REASONS.items())],
         validators=[InputRequired(N_("Please choose a reason."))],
         validate_choice=False,
     )
     note = StringField(
         N_("Note"),
-        filters=[_trimmed],
+        filters=[_trim],
         validators=[Length(max=REASON_LENGTH, message=N_("The note is too long. At most 500 characters."))],
     )
 

@@ -91,14 +91,14 @@ TEMPLATES: Mapping[str, str] = {
     "staff_invitation": N_("Invitation of a colleague"),
 }
 
-DRILL_STATES: Mapping[str, str] = {
+TEST_ALERT_STATES: Mapping[str, str] = {
     "running": N_("Running"),
     "passed": N_("Confirmed"),
     "failed": N_("Failed"),
     "overdue": N_("Did not come"),
 }
 
-DRILL_FAILURES: Mapping[str, str] = {
+TEST_ALERT_FAILURES: Mapping[str, str] = {
     "not_confirmed": N_("Nobody confirmed it in time. Ask those who were told whether they got it, and why not."),
     "not_delivered": N_(
         "A message could not be delivered. Find out why, and let the IT department begin another test."
@@ -180,7 +180,7 @@ SCALES: Mapping[str, str] = {
 }
 
 # What came of a phone call, by the keys of ``models.CALL_OUTCOMES``.
-CALLS: Mapping[str, str] = {
+CALL_OUTCOMES: Mapping[str, str] = {
     "reached": N_("Reached the participant"),
     "reached_relative": N_("Reached a relative"),
     "no_answer": N_("Nobody answered"),
@@ -190,7 +190,7 @@ CALLS: Mapping[str, str] = {
 }
 
 # How a phone task ended.
-TASK_ENDS: Mapping[str, str] = {**CALLS, "answered": N_("A form was answered before anybody called")}
+TASK_ENDS: Mapping[str, str] = {**CALL_OUTCOMES, "answered": N_("A form was answered before anybody called")}
 
 CARD_STATES: Mapping[str, str] = {
     "made": N_("Made, not used yet"),
@@ -200,7 +200,7 @@ CARD_STATES: Mapping[str, str] = {
 }
 
 # Where a sign-in leads back to.
-PAGES = {
+PAGE_NAMES = {
     "board": N_("To do"),
     "alert": N_("the alert that you opened"),
     "roster": N_("the duty roster"),
@@ -219,7 +219,7 @@ PAGES = {
 }
 
 # Where an expected form stands.
-LEDGER: Mapping[str, str] = {
+EXPECTED_FORM_STATES: Mapping[str, str] = {
     "not_open": N_("Not open yet"),
     "open": N_("Open"),
     "due": N_("Due today"),
@@ -232,7 +232,7 @@ LEDGER: Mapping[str, str] = {
 }
 
 # Why an expected form never came (clinical.md 6, rule 4).
-MISSING: Mapping[str, str] = {
+MISSING_REASONS: Mapping[str, str] = {
     "forgot": N_("Forgot"),
     "too_ill": N_("Too ill"),
     "refused": N_("Did not want to"),
@@ -241,7 +241,7 @@ MISSING: Mapping[str, str] = {
 }
 
 # What becomes of an expected form when a date changes.
-MOVES: Mapping[str, str] = {
+DATE_CHANGE_EFFECTS: Mapping[str, str] = {
     "moved": N_("moves"),
     "added": N_("new"),
     "dropped": N_("dropped"),
@@ -252,15 +252,15 @@ MOVES: Mapping[str, str] = {
 TABLES: dict[str, Mapping[str, str]] = {
     "role": ROLES,
     "place": PLACES,
-    "page": PAGES,
+    "page": PAGE_NAMES,
     "place_held": PLACES_HELD,
     "form": FORM_STATES,
     "participant": PARTICIPANT_STATES,
     "message": MESSAGE_STATES,
     "channel": CHANNELS,
     "template": TEMPLATES,
-    "drill": DRILL_STATES,
-    "drill_failure": DRILL_FAILURES,
+    "drill": TEST_ALERT_STATES,
+    "drill_failure": TEST_ALERT_FAILURES,
     "wording": WORDING,
     "basis": BASIS,
     "answered_by": ANSWERED_BY,
@@ -270,12 +270,12 @@ TABLES: dict[str, Mapping[str, str]] = {
     "event": EVENTS,
     "scale": SCALES,
     "refusal": REFUSALS,
-    "call": CALLS,
+    "call": CALL_OUTCOMES,
     "card": CARD_STATES,
     "task_end": TASK_ENDS,
-    "ledger": LEDGER,
-    "missing": MISSING,
-    "move": MOVES,
+    "ledger": EXPECTED_FORM_STATES,
+    "missing": MISSING_REASONS,
+    "move": DATE_CHANGE_EFFECTS,
 }
 
 
@@ -287,7 +287,7 @@ def word(table: str, key: str | None) -> str:
     return request_context.translator().gettext(found) if found else key
 
 
-def waited(since: datetime, until: datetime) -> str:
+def waiting_time(since: datetime, until: datetime) -> str:
     """The time from ``since`` to ``until`` in at most two units, rounded down: 4 min, 5 h 20 min, 2 days."""
     ngettext = request_context.translator().ngettext
     minutes = max(0, int((until - since).total_seconds() // 60))
@@ -301,9 +301,9 @@ def waited(since: datetime, until: datetime) -> str:
     return ngettext("%(num)s min", "%(num)s min", minutes)
 
 
-def moment(at: datetime, now: datetime) -> str:
+def moment_shown(at: datetime, now: datetime) -> str:
     """``at`` as staff say it: 03:01 today, yesterday 21:45, 20 Nov 14:02, and with the year if it is another."""
-    zone = ZoneInfo(request_context.visit().zone)
+    zone = ZoneInfo(request_context.state().zone)
     day, today = at.astimezone(zone).date(), now.astimezone(zone).date()
     away = (day - today).days
     if away == 0:
@@ -334,7 +334,7 @@ def hours_shown(part: Interval, day: Interval) -> str:
 
 def zone_shown(now: datetime) -> str:
     """The zone in which this page shows times, with its offset: Beijing time (UTC+8)."""
-    name = request_context.visit().zone
+    name = request_context.state().zone
     minutes = int((now.astimezone(ZoneInfo(name)).utcoffset() or timedelta()).total_seconds()) // 60
     hours, rest = divmod(abs(minutes), 60)
     offset = f"UTC{'-' if minutes < 0 else '+'}{hours}" + (f":{rest:02}" if rest else "")
@@ -362,7 +362,7 @@ def score_shown(value: float | None) -> str | Markup:
     return f"{value:.0f}" if abs(value - round(value)) < 0.05 else f"{value:.1f}"
 
 
-def instant(text: str) -> datetime:
+def parse_instant(text: str) -> datetime:
     """A time that a notice carried as text."""
     return datetime.fromisoformat(text)
 
@@ -372,18 +372,18 @@ def basis_shown(letters: str) -> str:
     return request_context.translator().gettext(", ").join(word("basis", letter) for letter in letters.split("+"))
 
 
-def add(tables: Mapping[str, Mapping[str, str]]) -> None:
+def add_tables(tables: Mapping[str, Mapping[str, str]]) -> None:
     """Tables of a feature, beside those that every feature shares."""
     TABLES.update(tables)
 
 
 def install(app: Flask) -> None:
     """Let staff templates use these words."""
-    app.jinja_env.filters.update(instant=instant, basis_shown=basis_shown)
+    app.jinja_env.filters.update(instant=parse_instant, basis_shown=basis_shown)
     app.jinja_env.globals.update(
         word=word,
-        waited=waited,
-        moment=moment,
+        waited=waiting_time,
+        moment=moment_shown,
         act_by=act_by,
         phone_shown=phone_shown,
         score_shown=score_shown,

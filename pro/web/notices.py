@@ -7,7 +7,7 @@ from typing import Any
 from flask import flash
 
 # What went as it was meant to: said in green.
-GOOD_NEWS = frozenset(
+SUCCESS_NOTICES = frozenset(
     {
         "absence_put",
         "account_closed",

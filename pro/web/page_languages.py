@@ -36,4 +36,4 @@ class PageLanguage:
 
     def when(self, at: datetime, pattern: str) -> str:
         """``at`` in the page's zone and this language."""
-        return self.translator.when(at, request_context.visit().zone, pattern)
+        return self.translator.when(at, request_context.state().zone, pattern)

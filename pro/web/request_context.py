@@ -20,13 +20,13 @@ from werkzeug.datastructures import ImmutableMultiDict, iter_multi_items
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from pro.app_context import SYSTEM, Actor, AppContext, UnitOfWork
-from pro.i18n import HTML_CODES, LANGUAGES, NAMES, Translator, negotiate
+from pro.i18n import HTML_CODES, LANGUAGE_NAMES, LANGUAGES, Translator, negotiate_language
 
 STATIC = Path(__file__).parent.parent / "static"
 MAX_BODY = 256 * 1024
-YEAR = 365 * 24 * 3600
+YEAR_SECONDS = 365 * 24 * 3600
 # Below this a page fits one packet anyway.
-SMALL = 1200
+MIN_COMPRESSED_SIZE = 1200
 
 
 class CleanFields(ImmutableMultiDict[str, Any]):
@@ -60,16 +60,16 @@ class RequestState:
     scripts: list[str] = field(default_factory=list)
 
 
-def house() -> AppContext:
-    """The application's house."""
-    return cast(AppContext, current_app.extensions["pro"])
+def app_context() -> AppContext:
+    """The process's settings, data files, database and clock."""
+    return cast(AppContext, current_app.extensions["app_context"])
 
 
-def visit() -> RequestState:
-    """This request's visit."""
-    if "visit" not in g:
-        g.visit = RequestState()
-    return cast(RequestState, g.visit)
+def state() -> RequestState:
+    """The state of this request."""
+    if "state" not in g:
+        g.state = RequestState()
+    return cast(RequestState, g.state)
 
 
 def work() -> UnitOfWork:
@@ -77,63 +77,67 @@ def work() -> UnitOfWork:
 
     A participant's GET reads only. Staff pages may write on a GET too: who looked at an identified record is recorded.
     """
-    here = visit()
-    if here.work is None:
-        engine = house().engine
+    current = state()
+    if current.work is None:
+        engine = app_context().engine
         if request.method in ("GET", "HEAD") and not request.path.startswith("/staff"):
-            engine = house().reader
-        here.work = house().work(Session(engine, expire_on_commit=False), here.actor)
-    return here.work
+            engine = app_context().reader
+        current.work = app_context().unit_of_work(Session(engine, expire_on_commit=False), current.actor)
+    return current.work
 
 
-def become(actor: Actor) -> None:
+def set_actor(actor: Actor) -> None:
     """Who acts from here on in this request."""
-    visit().actor = actor
-    if visit().work is not None:
+    state().actor = actor
+    if state().work is not None:
         work().actor = actor
 
 
-def zone(name: str) -> None:
+def set_zone(name: str) -> None:
     """The time zone in which this page shows times."""
-    visit().zone = name
+    state().zone = name
 
 
 def language() -> str:
     """This page's language: the switch in the address, the person's last choice, or what the browser asks for."""
-    here = visit()
-    if not here.language:
+    current = state()
+    if not current.language:
         header = request.headers.get("Accept-Language")
-        here.language = negotiate(_known(request.args.get("lang")), _known(request.cookies.get("lang")), header)
-    return here.language
+        current.language = negotiate_language(
+            _known_language(request.args.get("lang")), _known_language(request.cookies.get("lang")), header
+        )
+    return current.language
 
 
-def prefer(own: str) -> None:
+def set_language(own: str) -> None:
     """The person's own language, unless this browser chose another by the switch."""
-    visit().language = negotiate(_known(request.args.get("lang")), _known(request.cookies.get("lang")), own)
+    state().language = negotiate_language(
+        _known_language(request.args.get("lang")), _known_language(request.cookies.get("lang")), own
+    )
 
 
 def translator() -> Translator:
     """The words of the interface in this page's language."""
-    return house().catalogs.translator(language())
+    return app_context().catalogs.translator(language())
 
 
-def undo() -> None:
+def discard() -> None:
     """Give up what this request changed; the error page that follows commits nothing."""
-    here = visit()
-    here.failed = True
-    if here.work is not None:
-        here.work.session.rollback()
+    current = state()
+    current.failed = True
+    if current.work is not None:
+        current.work.session.rollback()
 
 
-def let_go() -> None:
+def release() -> None:
     """Hold nothing of the database while something slow runs; what this request changed so far is given up."""
     work().session.rollback()
 
 
-def install(app: Flask, the_house: AppContext) -> None:
+def install(app: Flask, app_context: AppContext) -> None:
     """Give ``app`` its house, its settings and everything that happens around a view."""
-    config = the_house.config
-    app.extensions["pro"] = the_house
+    config = app_context.config
+    app.extensions["app_context"] = app_context
     app.request_class = AppRequest
     app.config.update(
         SECRET_KEY=config.secret_key,
@@ -149,12 +153,12 @@ def install(app: Flask, the_house: AppContext) -> None:
     if config.proxy_hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
     CSRFProtect(app)
-    _install_words(app)
-    app.after_request(_finish)
-    app.teardown_appcontext(_close)
+    _install_translations(app)
+    app.after_request(_finish_response)
+    app.teardown_appcontext(_close_session)
 
 
-def _install_words(app: Flask) -> None:
+def _install_translations(app: Flask) -> None:
     env = app.jinja_env
     env.add_extension("jinja2.ext.i18n")
     env.install_gettext_callables(  # type: ignore[attr-defined]
@@ -169,15 +173,15 @@ def _install_words(app: Flask) -> None:
             "t": translator(),
             "html_lang": HTML_CODES[language()],
             "other_lang": HTML_CODES[translator().other],
-            "other_name": NAMES[translator().other],
-            "env_banner": not house().config.production,
+            "other_name": LANGUAGE_NAMES[translator().other],
+            "env_banner": not app_context().config.production,
         }
     )
 
 
 def when(at: datetime, pattern: str) -> str:
     """``at`` in the page's zone and language, by a pattern that translators own."""
-    return translator().when(at, visit().zone, pattern)
+    return translator().when(at, state().zone, pattern)
 
 
 def switch_url() -> str:
@@ -188,14 +192,14 @@ def switch_url() -> str:
 def style(*names: str) -> Markup:
     """The named sheets as one inline ``<style>``, allowed by its hash."""
     text, digest = _inline(names)
-    visit().styles.append(digest)
+    state().styles.append(digest)
     return Markup("<style>%s</style>") % Markup(text)  # noqa: S704  our own files
 
 
 def script(*names: str) -> Markup:
     """The named scripts as one inline ``<script>``, allowed by its hash."""
     text, digest = _inline(names)
-    visit().scripts.append(digest)
+    state().scripts.append(digest)
     return Markup("<script>%s</script>") % Markup(text)  # noqa: S704  our own files
 
 
@@ -210,11 +214,11 @@ def _inline(names: tuple[str, ...]) -> tuple[str, str]:
     return text, f"'sha256-{digest}'"
 
 
-def _known(code: str | None) -> str | None:
+def _known_language(code: str | None) -> str | None:
     return code if code in LANGUAGES else None
 
 
-def _remember(response: Response, chosen: str) -> None:
+def _set_language_cookie(response: Response, chosen: str) -> None:
     """Keep the choice for this form or link, or the staff's pages: the next person on this phone may speak another."""
     own = request.path.startswith(("/a/", "/c/", "/f/", "/due"))
     place = "/".join(request.path.split("/")[:3]) if own else None
@@ -223,39 +227,39 @@ def _remember(response: Response, chosen: str) -> None:
         "lang",
         chosen,
         path=place or staff,
-        max_age=YEAR if staff == "/staff" else None,
+        max_age=YEAR_SECONDS if staff == "/staff" else None,
         httponly=True,
         samesite="Lax",
-        secure=house().config.secure_cookies,
+        secure=app_context().config.secure_cookies,
     )
 
 
-def _squeeze(response: Response) -> None:
+def _compress(response: Response) -> None:
     """Compress a page for whoever takes it: one window of a slow line holds it whole."""
     response.vary.add("Accept-Encoding")
     if response.is_streamed or response.content_encoding or not request.accept_encodings["gzip"]:
         return
     body = response.get_data()
-    if len(body) > SMALL:
+    if len(body) > MIN_COMPRESSED_SIZE:
         response.set_data(gzip.compress(body, compresslevel=1, mtime=0))
         response.content_encoding = "gzip"
 
 
-def _finish(response: Response) -> Response:
+def _finish_response(response: Response) -> Response:
     """Commit once, before the response leaves; then the headers."""
-    here = visit()
-    if here.work is not None and not here.failed:
-        here.failed = True  # a commit that raises must not be tried again for the error page
-        here.work.session.commit()
-        here.failed = False
-    chosen = _known(request.args.get("lang"))
+    current = state()
+    if current.work is not None and not current.failed:
+        current.failed = True  # a commit that raises must not be tried again for the error page
+        current.work.session.commit()
+        current.failed = False
+    chosen = _known_language(request.args.get("lang"))
     if chosen:
-        _remember(response, chosen)
-    _squeeze(response)
+        _set_language_cookie(response, chosen)
+    _compress(response)
     headers = response.headers
     headers["Content-Security-Policy"] = (
-        f"default-src 'none'; style-src {' '.join(here.styles) or chr(39) + 'none' + chr(39)}; "
-        f"script-src {' '.join(here.scripts) or chr(39) + 'none' + chr(39)}; img-src data:; connect-src 'self'; "
+        f"default-src 'none'; style-src {' '.join(current.styles) or chr(39) + 'none' + chr(39)}; "
+        f"script-src {' '.join(current.scripts) or chr(39) + 'none' + chr(39)}; img-src data:; connect-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
     headers["X-Content-Type-Options"] = "nosniff"
@@ -263,11 +267,11 @@ def _finish(response: Response) -> Response:
     headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
     headers["X-Robots-Tag"] = "noindex"
     headers.setdefault("Cache-Control", "no-store")
-    if house().config.secure_cookies:
-        headers["Strict-Transport-Security"] = f"max-age={YEAR}"
+    if app_context().config.secure_cookies:
+        headers["Strict-Transport-Security"] = f"max-age={YEAR_SECONDS}"
     return response
 
 
-def _close(_error: BaseException | None) -> None:
-    if "visit" in g and g.visit.work is not None:
-        g.visit.work.session.close()
+def _close_session(_error: BaseException | None) -> None:
+    if "state" in g and g.state.work is not None:
+        g.state.work.session.close()

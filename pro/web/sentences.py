@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup, escape
 
-from pro.core.translatable_sentence import English, Sentence
+from pro.core.translatable_sentence import EnglishOnly, Sentence
 from pro.i18n import Translator
 
 
@@ -16,6 +16,6 @@ def translated(sentence: object, translator: Translator) -> Markup:
         return text % values if values else text
     if isinstance(sentence, tuple):
         return escape(translator.gettext(", ")).join(translated(one, translator) for one in sentence)
-    if isinstance(sentence, English):
+    if isinstance(sentence, EnglishOnly):
         return Markup('<span lang="en">{}</span>').format(str(sentence))
     return escape(str(sentence))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pro.app_context import AppContext
-from pro.core.study_plan import PlanWords, Settings
+from pro.core.study_plan import PlanWords, StudySettings
 
 
 class ParticipantInfo(Protocol):
@@ -29,12 +29,12 @@ class StudyHeader:
     """What every page says about the study: who reads, when, and whom to phone."""
 
     words: PlanWords
-    settings: Settings
+    settings: StudySettings
 
 
-def study_header(house: AppContext, plan_id: str | None, language: str) -> StudyHeader:
+def read_study_header(app_context: AppContext, plan_id: str | None, language: str) -> StudyHeader:
     """The study called ``plan_id`` in ``language``; without one, the first that is installed."""
-    plans, words = house.catalogue.plans, house.catalogue.plan_words
+    plans, words = app_context.catalogue.plans, app_context.catalogue.plan_words
     plan = plans[plan_id] if plan_id else next(iter(plans.values()))
     spoken = language if (plan.id, language) in words else plan.languages[0]
     return StudyHeader(words[plan.id, spoken], plan.settings)

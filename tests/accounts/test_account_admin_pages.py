@@ -11,19 +11,19 @@ from pro.app_context import AppContext
 from pro.features.accounts import staff_accounts
 from pro.features.accounts.pages import labels as accounts_labels
 from tests.support.factories import Study
-from tests.support.staff_browser import Desk, at_desk, bleeds
+from tests.support.staff_browser import StaffBrowser, report_bleeding, signed_in_browser
 
 
-def test_every_right_has_words_in_both_languages(house: AppContext) -> None:
+def test_every_right_has_words_in_both_languages(app_context: AppContext) -> None:
     everything = set().union(*staff_accounts.RIGHTS.values())
     assert set(accounts_labels.RIGHTS) == everything
-    chinese = house.catalogs.translator("zh_Hans")
+    chinese = app_context.catalogs.translator("zh_Hans")
     for words in accounts_labels.RIGHTS.values():
         assert chinese.gettext(words) != words
 
 
 def test_the_table_of_rights_is_the_one_that_is_obeyed(app: Flask, seeded: Study) -> None:
-    desk = at_desk(app, seeded.staff["monitor"])
+    desk = signed_in_browser(app, seeded.staff["monitor"])
     desk.open("/staff/rights?lang=en")
     row = re.search(r"See participants’ phone numbers</th>(.*?)</tr>", desk.page, re.DOTALL)
     assert row is not None
@@ -32,19 +32,19 @@ def test_the_table_of_rights_is_the_one_that_is_obeyed(app: Flask, seeded: Study
 
 
 @pytest.fixture
-def desk(app: Flask, seeded: Study) -> Desk:
+def desk(app: Flask, seeded: Study) -> StaffBrowser:
     """The administrator's, in English."""
-    here = at_desk(app, seeded.staff["administrator"])
+    here = signed_in_browser(app, seeded.staff["administrator"])
     here.open("/staff/people?lang=en")
     return here
 
 
 def test_a_role_that_is_taken_away_in_mid_session_says_so_and_keeps_what_was_typed(
-    app: Flask, house: AppContext, seeded: Study, desk: Desk
+    app: Flask, app_context: AppContext, seeded: Study, desk: StaffBrowser
 ) -> None:
-    alert = f"/staff/alerts/{bleeds(house, seeded.chinese.checkin)[0]}"
+    alert = f"/staff/alerts/{report_bleeding(app_context, seeded.chinese.checkin)[0]}"
     person = seeded.staff["coordinator"]
-    other = at_desk(app, person)
+    other = signed_in_browser(app, person)
     other.open(f"{alert}?lang=en")
     where = f"/staff/people/{person.id}"
     desk.open(where)
@@ -63,9 +63,9 @@ def test_a_role_that_is_taken_away_in_mid_session_says_so_and_keeps_what_was_typ
     assert "works as monitor now" in desk.page
 
 
-def test_accounts_are_closed_opened_and_their_sessions_ended(app: Flask, seeded: Study, desk: Desk) -> None:
+def test_accounts_are_closed_opened_and_their_sessions_ended(app: Flask, seeded: Study, desk: StaffBrowser) -> None:
     nurse = seeded.staff["nurse"]
-    other = at_desk(app, nurse)
+    other = signed_in_browser(app, nurse)
     where = f"/staff/people/{nurse.id}"
     desk.open(where)
     assert "End this session" in desk.page
@@ -74,19 +74,19 @@ def test_accounts_are_closed_opened_and_their_sessions_ended(app: Flask, seeded:
     desk.open(where)
     assert "Not signed in anywhere" in desk.page
     desk.post(where, do="close", reason="left the hospital")
-    assert Desk(app).sign_in(nurse).status_code == 401
+    assert StaffBrowser(app).sign_in(nurse).status_code == 401
     desk.open("/staff/people")
     assert "Closed 09:00" in desk.page
     desk.open(where)
     desk.post(where, do="reopen", reason="came back to us")
-    assert Desk(app).sign_in(nurse).status_code == 303
+    assert StaffBrowser(app).sign_in(nurse).status_code == 303
     desk.open(where)
     desk.post(where, do="phone", phone="12")
     assert "not a complete phone number" in desk.page
     assert 'value="12"' in desk.page
 
 
-def test_ones_own_rights_are_nobodys_to_change(seeded: Study, desk: Desk) -> None:
+def test_ones_own_rights_are_nobodys_to_change(seeded: Study, desk: StaffBrowser) -> None:
     where = f"/staff/people/{seeded.staff['administrator'].id}"
     desk.open(where)
     assert "This is your own account" in desk.page
@@ -95,7 +95,9 @@ def test_ones_own_rights_are_nobodys_to_change(seeded: Study, desk: Desk) -> Non
     assert "nobody changes their own rights" in desk.page
 
 
-def test_a_lost_phone_is_reset_by_somebody_else(app: Flask, house: AppContext, seeded: Study, desk: Desk) -> None:
+def test_a_lost_phone_is_reset_by_somebody_else(
+    app: Flask, app_context: AppContext, seeded: Study, desk: StaffBrowser
+) -> None:
     nurse = seeded.staff["nurse"]
     where = f"/staff/people/{nurse.id}"
     desk.open(where)
@@ -107,7 +109,7 @@ def test_a_lost_phone_is_reset_by_somebody_else(app: Flask, house: AppContext, s
 
 
 def test_nobody_but_the_administrator_sees_accounts_and_the_administrator_sees_no_participant(
-    app: Flask, seeded: Study, desk: Desk
+    app: Flask, seeded: Study, desk: StaffBrowser
 ) -> None:
     for path in (
         "/staff/people",
@@ -117,6 +119,6 @@ def test_nobody_but_the_administrator_sees_accounts_and_the_administrator_sees_n
     ):
         assert desk.open(path).status_code == 200
         assert "NPC-00" not in desk.page
-    nurse = at_desk(app, seeded.staff["nurse"])
+    nurse = signed_in_browser(app, seeded.staff["nurse"])
     nurse.open("/staff/")
     assert "/staff/people" not in nurse.page

@@ -8,56 +8,58 @@ import pytest
 
 from pro.app_context import AppContext
 from pro.features.accounts import attempt_limits
-from pro.models import Attempt
+from pro.models import AccessAttempt
 from tests.support import form_browser
 
 
-def fail(house: AppContext, times: int = 1, kind: str = "code", key: str = "10.0.0.1") -> None:
-    with form_browser.working(house) as work:
+def fail(app_context: AppContext, times: int = 1, kind: str = "code", key: str = "10.0.0.1") -> None:
+    with form_browser.unit_of_work(app_context) as work:
         for _ in range(times):
-            attempt_limits.failed(work, kind, key)
+            attempt_limits.count_failure(work, kind, key)
 
 
-def left(house: AppContext, limit: int = 3, kind: str = "code", key: str = "10.0.0.1") -> attempt_limits.Allowance:
-    with form_browser.working(house) as work:
+def left(
+    app_context: AppContext, limit: int = 3, kind: str = "code", key: str = "10.0.0.1"
+) -> attempt_limits.Allowance:
+    with form_browser.unit_of_work(app_context) as work:
         return attempt_limits.allowance(work, kind, key, limit)
 
 
-def test_tries_are_counted_down_and_then_the_door_is_closed(any_house, clock):
+def test_tries_are_counted_down_and_then_the_door_is_closed(any_app_context, clock):
     for remaining in (3, 2, 1):
-        assert left(any_house) == attempt_limits.Allowance(remaining, None)
-        fail(any_house)
-    assert left(any_house) == attempt_limits.Allowance(0, clock.now + attempt_limits.LOCK)
+        assert left(any_app_context) == attempt_limits.Allowance(remaining, None)
+        fail(any_app_context)
+    assert left(any_app_context) == attempt_limits.Allowance(0, clock.now + attempt_limits.LOCK_DURATION)
 
 
-def test_the_door_opens_again_when_the_oldest_try_is_forgotten(any_house, clock):
+def test_the_door_opens_again_when_the_oldest_try_is_forgotten(any_app_context, clock):
     first = clock.now
     for _ in range(3):
-        fail(any_house)
+        fail(any_app_context)
         clock.move(minutes=4)
-    assert left(any_house).until == first + timedelta(minutes=15)
+    assert left(any_app_context).until == first + timedelta(minutes=15)
     clock.now = first + timedelta(minutes=15)
-    assert left(any_house) == attempt_limits.Allowance(1, None)
+    assert left(any_app_context) == attempt_limits.Allowance(1, None)
 
 
-def test_more_failures_than_allowed_close_it_until_enough_are_forgotten(house, clock):
+def test_more_failures_than_allowed_close_it_until_enough_are_forgotten(app_context, clock):
     """Requests that ran side by side may all have failed."""
     first = clock.now
-    fail(house, 2)
+    fail(app_context, 2)
     clock.move(minutes=1)
-    fail(house, 3)
-    assert left(house).until == first + timedelta(minutes=16)
+    fail(app_context, 3)
+    assert left(app_context).until == first + timedelta(minutes=16)
 
 
 @pytest.mark.parametrize(("kind", "key"), [("password", "10.0.0.1"), ("code", "10.0.0.2"), ("code", "")])
-def test_each_door_counts_for_itself(house, kind, key):
-    fail(house, 3)
-    assert left(house, kind=kind, key=key) == attempt_limits.Allowance(3, None)
+def test_each_door_counts_for_itself(app_context, kind, key):
+    fail(app_context, 3)
+    assert left(app_context, kind=kind, key=key) == attempt_limits.Allowance(3, None)
 
 
-def test_the_key_is_a_fingerprint(house):
-    fail(house)
-    with form_browser.working(house) as work:
-        (row,) = work.session.query(Attempt)
+def test_the_key_is_a_fingerprint(app_context):
+    fail(app_context)
+    with form_browser.unit_of_work(app_context) as work:
+        (row,) = work.session.query(AccessAttempt)
     assert len(row.key) == 64
     assert "10.0.0.1" not in row.key

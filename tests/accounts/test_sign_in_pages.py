@@ -13,10 +13,10 @@ from pro.app_context import AppContext
 from pro.db import transaction
 from pro.features.accounts import staff_accounts
 from pro.features.accounts.pages import page_guard
-from pro.features.alerts import alert_drills
-from pro.models import Event, Staff, StaffSession
+from pro.features.alerts import test_alerts
+from pro.models import AuditEntry, StaffMember, StaffSession
 from tests.support.factories import PHONES, PLAN, Clock, Study
-from tests.support.staff_browser import Desk, at_desk, bleeds
+from tests.support.staff_browser import StaffBrowser, report_bleeding, signed_in_browser
 
 OPEN = {
     "staff.sign_in",
@@ -122,8 +122,8 @@ PAGES: dict[tuple[str, str], tuple[str, set[str], int]] = {
 ROUTES = {route: right for route, (right, _roles, _status) in PAGES.items()}
 
 
-def _filled(path: str, house: AppContext, seeded: Study) -> str:
-    return path.format(alert=bleeds(house, seeded.chinese.checkin)[0], person=seeded.chinese.id, task=1)
+def _filled(path: str, app_context: AppContext, seeded: Study) -> str:
+    return path.format(alert=report_bleeding(app_context, seeded.chinese.checkin)[0], person=seeded.chinese.id, task=1)
 
 
 def test_every_staff_route_names_its_right(app: Flask) -> None:
@@ -135,20 +135,20 @@ def test_every_staff_route_names_its_right(app: Flask) -> None:
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_without_sign_in_every_page_leads_to_the_door(
-    method: str, path: str, app: Flask, house: AppContext, seeded: Study
+    method: str, path: str, app: Flask, app_context: AppContext, seeded: Study
 ) -> None:
-    desk = Desk(app)
+    desk = StaffBrowser(app)
     desk.open("/staff/sign-in")
-    full = _filled(path, house, seeded)
+    full = _filled(path, app_context, seeded)
     answer = desk.open(full) if method == "GET" else desk.post(full, do="acknowledge")
     assert answer.status_code == 303
     assert answer.location == f"/staff/sign-in?next={full.removesuffix('/send')}"
 
 
 @pytest.mark.parametrize("role", ["investigator", "administrator"])
-def test_every_page_has_the_way_to_the_others(app: Flask, house: AppContext, seeded: Study, role: str) -> None:
-    desk = at_desk(app, seeded.staff[role])
-    alert = bleeds(house, seeded.chinese.checkin)[0]
+def test_every_page_has_the_way_to_the_others(app: Flask, app_context: AppContext, seeded: Study, role: str) -> None:
+    desk = signed_in_browser(app, seeded.staff[role])
+    alert = report_bleeding(app_context, seeded.chinese.checkin)[0]
     for (method, path), (_right, roles, status) in PAGES.items():
         if method == "GET" and status == 200 and role in roles and not path.endswith(".pdf"):
             desk.open(path.format(alert=alert, person=seeded.chinese.id, task=1))
@@ -157,7 +157,7 @@ def test_every_page_has_the_way_to_the_others(app: Flask, house: AppContext, see
 
 @pytest.mark.parametrize("number", ["0", "2147483648", "9" * 25])
 def test_a_number_that_nothing_has_is_a_page_that_is_not_there(number: str, app: Flask, seeded: Study) -> None:
-    desk = at_desk(app, seeded.staff["nurse"])
+    desk = signed_in_browser(app, seeded.staff["nurse"])
     assert desk.open(f"/staff/alerts/{number}").status_code == 404
     assert desk.open(f"/staff/participants/{number}").status_code == 404
     desk.open("/staff/")
@@ -167,10 +167,10 @@ def test_a_number_that_nothing_has_is_a_page_that_is_not_there(number: str, app:
 
 @pytest.mark.parametrize("role", sorted(EVERYBODY))
 def test_every_role_gets_what_its_rights_say_and_nothing_else(
-    role: str, app: Flask, house: AppContext, seeded: Study
+    role: str, app: Flask, app_context: AppContext, seeded: Study
 ) -> None:
-    desk = at_desk(app, seeded.staff[role])
-    alert = bleeds(house, seeded.chinese.checkin)[0]
+    desk = signed_in_browser(app, seeded.staff[role])
+    alert = report_bleeding(app_context, seeded.chinese.checkin)[0]
     for (method, path), (_right, roles, status) in PAGES.items():
         full = path.format(alert=alert, person=seeded.chinese.id)
         got = (desk.open(full) if method == "GET" else desk.post(full)).status_code
@@ -180,10 +180,10 @@ def test_every_role_gets_what_its_rights_say_and_nothing_else(
 @pytest.mark.parametrize("role", sorted(EVERYBODY))
 @pytest.mark.parametrize("path", [path for method, path in ROUTES if method == "GET"])
 def test_the_phone_is_shown_only_with_the_right(
-    role: str, path: str, app: Flask, house: AppContext, seeded: Study
+    role: str, path: str, app: Flask, app_context: AppContext, seeded: Study
 ) -> None:
-    desk = at_desk(app, seeded.staff[role])
-    desk.open(_filled(path, house, seeded))
+    desk = signed_in_browser(app, seeded.staff[role])
+    desk.open(_filled(path, app_context, seeded))
     phone = PHONES["zh_Hans"]
     shown = phone in desk.page or "138 0013 8000" in desk.page
     named = path in (
@@ -192,48 +192,54 @@ def test_the_phone_is_shown_only_with_the_right(
         "/staff/participants/{person}",
         "/staff/participants/{person}/calls",
     )
-    assert shown == (named and staff_accounts.may(role, "see_identity"))
+    assert shown == (named and staff_accounts.has_right(role, "see_identity"))
     assert phone[3:] not in desk.page or shown
 
 
 @pytest.mark.parametrize("role", ["monitor", "statistician", "administrator"])
-def test_acting_is_refused_to_those_who_may_only_read(role: str, app: Flask, house: AppContext, seeded: Study) -> None:
-    ids = bleeds(house, seeded.chinese.checkin)
-    desk = at_desk(app, seeded.staff[role])
+def test_acting_is_refused_to_those_who_may_only_read(
+    role: str, app: Flask, app_context: AppContext, seeded: Study
+) -> None:
+    ids = report_bleeding(app_context, seeded.chinese.checkin)
+    desk = signed_in_browser(app, seeded.staff[role])
     desk.open("/staff/")
     assert desk.post(f"/staff/alerts/{ids[0]}", do="acknowledge", alert=ids).status_code == 403
     assert desk.post(f"/staff/alerts/{ids[0]}", do="note", text="mine").status_code == 403
     assert "Acknowledge, I take it" not in desk.open(f"/staff/alerts/{ids[0]}").get_data(as_text=True)
 
 
-def test_looking_changes_nothing_but_the_record_of_who_looked(app: Flask, house: AppContext, seeded: Study) -> None:
-    alert = bleeds(house, seeded.chinese.checkin)[0]
-    with transaction(house.engine) as session:
-        alert_drills.begin_now(house.work(session), PLAN)
-    desk = at_desk(app, seeded.staff["coordinator"])
-    before = _content(house)
+def test_looking_changes_nothing_but_the_record_of_who_looked(
+    app: Flask, app_context: AppContext, seeded: Study
+) -> None:
+    alert = report_bleeding(app_context, seeded.chinese.checkin)[0]
+    with transaction(app_context.engine) as session:
+        test_alerts.start_test_alert_now(app_context.unit_of_work(session), PLAN)
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
+    before = _content(app_context)
     for (method, path), (_right, roles, status) in PAGES.items():
         if method == "GET":
             expected = 403 if "coordinator" not in roles else 200 if "/drills/" in path else status
             assert desk.open(path.format(alert=alert, person=seeded.chinese.id)).status_code == expected, path
-    after = _content(house)
+    after = _content(app_context)
     changed = {table for table, rows in after.items() if rows != before[table]}
     assert changed == {"event"}
-    with transaction(house.engine) as session:
-        seen = list(session.scalars(select(Event.action).order_by(Event.id)))
+    with transaction(app_context.engine) as session:
+        seen = list(session.scalars(select(AuditEntry.action).order_by(AuditEntry.id)))
     assert {"participant.seen", "participant.phone_seen"} <= set(seen)
 
 
-def _content(house: AppContext) -> dict[str, list[tuple[object, ...]]]:
+def _content(app_context: AppContext) -> dict[str, list[tuple[object, ...]]]:
     tables = MetaData()
-    tables.reflect(house.engine)
-    with house.engine.connect() as connection:
+    tables.reflect(app_context.engine)
+    with app_context.engine.connect() as connection:
         return {table.name: [tuple(row) for row in connection.execute(select(table))] for table in tables.sorted_tables}
 
 
-def test_five_wrong_passwords_lock_the_account(app: Flask, house: AppContext, seeded: Study, clock: Clock) -> None:
+def test_five_wrong_passwords_lock_the_account(
+    app: Flask, app_context: AppContext, seeded: Study, clock: Clock
+) -> None:
     nurse = seeded.staff["nurse"]
-    desk = Desk(app)
+    desk = StaffBrowser(app)
     for _ in range(4):
         assert desk.sign_in(nurse, "wrong password").status_code == 401
     assert "09:15" not in desk.page
@@ -246,7 +252,7 @@ def test_five_wrong_passwords_lock_the_account(app: Flask, house: AppContext, se
 
 
 def test_a_wrong_password_keeps_the_address_and_not_the_password(app: Flask, seeded: Study) -> None:
-    desk = Desk(app)
+    desk = StaffBrowser(app)
     desk.sign_in(seeded.staff["nurse"], "wrong password")
     assert 'value="nurse@example.org"' in desk.page
     assert "wrong password" not in desk.page
@@ -255,7 +261,7 @@ def test_a_wrong_password_keeps_the_address_and_not_the_password(app: Flask, see
 def test_an_unknown_address_reads_like_a_wrong_password(app: Flask, seeded: Study) -> None:
     pages = []
     for email in ("nurse@example.org", "nobody@example.org"):
-        desk = Desk(app)
+        desk = StaffBrowser(app)
         desk.open("/staff/sign-in?lang=en")
         assert desk.post("/staff/sign-in", email=email, password="wrong password").status_code == 401
         pages.append(re.sub(r'name="csrf_token" value="[^"]+"', "", desk.page).replace(email, ""))
@@ -264,7 +270,7 @@ def test_an_unknown_address_reads_like_a_wrong_password(app: Flask, seeded: Stud
 
 
 def test_an_empty_sign_in_names_both_fields(app: Flask, seeded: Study) -> None:
-    desk = Desk(app)
+    desk = StaffBrowser(app)
     desk.open("/staff/sign-in?lang=en")
     assert desk.post("/staff/sign-in").status_code == 400
     assert "Please type your e-mail address." in desk.page
@@ -272,7 +278,7 @@ def test_an_empty_sign_in_names_both_fields(app: Flask, seeded: Study) -> None:
 
 
 def test_idle_logout_says_so_and_leads_back(app: Flask, seeded: Study, clock: Clock) -> None:
-    desk = at_desk(app, seeded.staff["coordinator"])
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
     clock.move(minutes=29)
     assert desk.open(f"/staff/participants/{seeded.chinese.id}").status_code == 200
     clock.move(minutes=31)
@@ -287,16 +293,16 @@ def test_idle_logout_says_so_and_leads_back(app: Flask, seeded: Study, clock: Cl
 
 
 def test_a_board_that_refreshes_itself_does_not_keep_the_session_alive(app: Flask, seeded: Study, clock: Clock) -> None:
-    desk = at_desk(app, seeded.staff["coordinator"])
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
     for _ in range(3):
         clock.move(minutes=10)
-        assert desk.open("/staff/", **{page_guard.REFRESH: "1"}).status_code == 200
+        assert desk.open("/staff/", **{page_guard.REFRESH_HEADER: "1"}).status_code == 200
     clock.move(minutes=1)
-    assert desk.open("/staff/", **{page_guard.REFRESH: "1"}).status_code == 303
+    assert desk.open("/staff/", **{page_guard.REFRESH_HEADER: "1"}).status_code == 303
 
 
 def test_signing_out_ends_the_session_on_the_server(app: Flask, seeded: Study) -> None:
-    desk = at_desk(app, seeded.staff["coordinator"])
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
     stolen = desk.client.get_cookie("staff", path="/staff")
     assert stolen is not None
     desk.open("/staff/")
@@ -306,31 +312,33 @@ def test_signing_out_ends_the_session_on_the_server(app: Flask, seeded: Study) -
     assert thief.get("/staff/").location == "/staff/sign-in?next=/staff/&why=ended"
 
 
-def test_a_session_can_be_ended_for_somebody_else(app: Flask, house: AppContext, seeded: Study) -> None:
-    desk = at_desk(app, seeded.staff["coordinator"])
-    with transaction(house.engine) as session:
-        staff_accounts.end_sessions(house.work(session), seeded.staff["coordinator"].id)
+def test_a_session_can_be_ended_for_somebody_else(app: Flask, app_context: AppContext, seeded: Study) -> None:
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
+    with transaction(app_context.engine) as session:
+        staff_accounts.end_sessions(app_context.unit_of_work(session), seeded.staff["coordinator"].id)
     assert desk.open("/staff/").status_code == 303
 
 
-def test_a_closed_account_is_out_at_once(app: Flask, house: AppContext, seeded: Study) -> None:
+def test_a_closed_account_is_out_at_once(app: Flask, app_context: AppContext, seeded: Study) -> None:
     person = seeded.staff["coordinator"]
-    desk = at_desk(app, person)
-    with transaction(house.engine) as session:
-        session.get_one(Staff, person.id).disabled_at = house.clock()
+    desk = signed_in_browser(app, person)
+    with transaction(app_context.engine) as session:
+        session.get_one(StaffMember, person.id).disabled_at = app_context.clock()
     assert desk.open("/staff/").status_code == 303
     assert desk.sign_in(person).status_code == 401
 
 
-def test_the_cookie_is_out_of_reach_of_scripts_and_holds_no_name(app: Flask, house: AppContext, seeded: Study) -> None:
-    desk = Desk(app)
+def test_the_cookie_is_out_of_reach_of_scripts_and_holds_no_name(
+    app: Flask, app_context: AppContext, seeded: Study
+) -> None:
+    desk = StaffBrowser(app)
     header = desk.sign_in(seeded.staff["coordinator"]).headers["Set-Cookie"]
     assert "HttpOnly" in header
     assert "SameSite=Lax" in header
     assert "Path=/staff" in header
     cookie = desk.client.get_cookie("staff", path="/staff")
     assert cookie is not None
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         assert cookie.value not in set(session.scalars(select(StaffSession.fingerprint)))
 
 
@@ -353,20 +361,20 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_holds_no_name(app: Flask, hou
     ],
 )
 def test_signing_in_never_leads_elsewhere(wish: str, app: Flask, seeded: Study) -> None:
-    desk = Desk(app)
+    desk = StaffBrowser(app)
     answer = desk.sign_in(seeded.staff["coordinator"], path=f"/staff/sign-in?next={quote(wish)}")
     assert answer.location == "/staff/"
 
 
 @pytest.mark.parametrize("wish", ["/staff/alerts/7", "/staff/participants", "/staff/?show=forms"])
 def test_signing_in_leads_where_the_person_wanted(wish: str, app: Flask, seeded: Study) -> None:
-    answer = Desk(app).sign_in(seeded.staff["coordinator"], path=f"/staff/sign-in?next={quote(wish)}")
+    answer = StaffBrowser(app).sign_in(seeded.staff["coordinator"], path=f"/staff/sign-in?next={quote(wish)}")
     assert answer.location == wish
 
 
-def test_without_the_forms_token_there_is_a_kind_page(app: Flask, house: AppContext, seeded: Study) -> None:
-    ids = bleeds(house, seeded.chinese.checkin)
-    desk = at_desk(app, seeded.staff["coordinator"])
+def test_without_the_forms_token_there_is_a_kind_page(app: Flask, app_context: AppContext, seeded: Study) -> None:
+    ids = report_bleeding(app_context, seeded.chinese.checkin)
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
     answer = desk.client.post(f"/staff/alerts/{ids[0]}", data={"do": "acknowledge", "alert": ids})
     assert answer.status_code == 400
     assert 'href="/staff/"' in answer.text
@@ -381,7 +389,7 @@ def test_without_the_forms_token_there_is_a_kind_page(app: Flask, house: AppCont
 def test_pages_speak_the_persons_language_until_they_switch(
     role: str, code: str, word: str, app: Flask, seeded: Study
 ) -> None:
-    desk = at_desk(app, seeded.staff[role])
+    desk = signed_in_browser(app, seeded.staff[role])
     desk.open("/staff/", **{"Accept-Language": "fr"})
     assert f'<html lang="{code}">' in desk.page
     assert word in desk.page
@@ -393,6 +401,6 @@ def test_pages_speak_the_persons_language_until_they_switch(
 
 
 def test_no_staff_page_is_kept_by_the_browser(app: Flask, seeded: Study) -> None:
-    desk = at_desk(app, seeded.staff["coordinator"])
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
     for path in ("/staff/sign-in", "/staff/", "/staff/participants", f"/staff/participants/{seeded.chinese.id}"):
         assert desk.open(path).headers["Cache-Control"] == "no-store"

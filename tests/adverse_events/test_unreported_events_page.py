@@ -11,20 +11,20 @@ from flask import Flask
 from pro.app_context import AppContext
 from tests.support import factories
 from tests.support.factories import Clock, Study
-from tests.support.staff_browser import Desk, at_desk
+from tests.support.staff_browser import StaffBrowser, signed_in_browser
 
 
 @pytest.fixture
-def number(house: AppContext, seeded: Study) -> int:
+def number(app_context: AppContext, seeded: Study) -> int:
     """A serious event that became known five hours ago."""
-    known = house.clock() - timedelta(hours=5)
+    known = app_context.clock() - timedelta(hours=5)
     said = {"serious": True, "known_at": known, "action": "admitted"}
-    event_id = factories.judged(house, seeded.staff["investigator"], seeded.chinese.id, **said).event_id
+    event_id = factories.sign_grading(app_context, seeded.staff["investigator"], seeded.chinese.id, **said).event_id
     assert event_id is not None
     return event_id
 
 
-def counts(desk: Desk) -> dict[str, int]:
+def counts(desk: StaffBrowser) -> dict[str, int]:
     """What the filters say: list -> number; "" is all."""
     found = re.findall(r'href="/staff/(?:\?show=(\w+))?"[^>]*>[^<]+<b>(\d+)</b>', desk.page)
     return {show: int(many) for show, many in found}
@@ -40,7 +40,7 @@ def counts(desk: Desk) -> dict[str, int]:
 def test_it_is_a_line_of_the_board_until_it_has_been_reported(
     app: Flask, clock: Clock, seeded: Study, number: int, language: str, term: str, by: str, late: str
 ) -> None:
-    desk = at_desk(app, seeded.staff["investigator"])
+    desk = signed_in_browser(app, seeded.staff["investigator"])
     desk.open(f"/staff/?lang={language}")
     whole = counts(desk)
     assert (whole["serious"], whole[""]) == (1, sum(many for show, many in whole.items() if show))
@@ -51,7 +51,7 @@ def test_it_is_a_line_of_the_board_until_it_has_been_reported(
     assert late not in line
     assert f'href="/staff/events/{number}"' in line
     clock.move(hours=20)
-    desk = at_desk(app, seeded.staff["investigator"])
+    desk = signed_in_browser(app, seeded.staff["investigator"])
     desk.open(f"/staff/?show=serious&lang={language}")
     assert late in desk.page
     desk.open(f"/staff/events/{number}")
@@ -62,14 +62,14 @@ def test_it_is_a_line_of_the_board_until_it_has_been_reported(
 
 
 def test_the_events_own_page_has_the_clock(app: Flask, seeded: Study, number: int) -> None:
-    desk = at_desk(app, seeded.staff["coordinator"])
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(f"/staff/events/{number}?lang=en")
     assert re.search(r"report by [^<]*19", re.sub(r"</?strong>|</?b>", "", desk.page))
 
 
 @pytest.mark.parametrize("role", ["coordinator", "nurse", "monitor"])
 def test_whoever_sees_the_board_and_events_sees_it(app: Flask, seeded: Study, number: int, role: str) -> None:
-    desk = at_desk(app, seeded.staff[role])
+    desk = signed_in_browser(app, seeded.staff[role])
     desk.open("/staff/")
     (link,) = re.findall(r'href="(/staff/events/\d+)"', desk.page)
     assert desk.open(link).status_code == 200

@@ -12,7 +12,7 @@ from pro.db import transaction
 from pro.models import Message
 from tests.support import factories
 from tests.support.factories import Study
-from tests.support.staff_browser import at_desk, bleeds
+from tests.support.staff_browser import report_bleeding, signed_in_browser
 
 
 def section(page: str) -> str:
@@ -24,20 +24,20 @@ def section(page: str) -> str:
 
 @pytest.mark.parametrize(("role", "status"), [("nurse", 200), ("monitor", 200), ("investigator", 200)])
 def test_an_alert_of_an_ulcer_leads_to_its_case(
-    app: Flask, house: AppContext, seeded: Study, role: str, status: int
+    app: Flask, app_context: AppContext, seeded: Study, role: str, status: int
 ) -> None:
-    with transaction(house.engine) as session:
-        work = house.work(session)
-        factories.answer(work, factories.sitting(work, seeded.chinese.checkin), odor=3)
-    desk = at_desk(app, seeded.staff[role])
+    with transaction(app_context.engine) as session:
+        work = app_context.unit_of_work(session)
+        factories.save_answers(work, factories.open_form_session(work, seeded.chinese.checkin), odor=3)
+    desk = signed_in_browser(app, seeded.staff[role])
     desk.open("/staff/alerts/1")
     (link,) = re.findall(r'href="(/staff/ulcers/\d+)"', desk.page)
     assert desk.open(link).status_code == status
 
 
-def test_an_alert_of_something_else_does_not(app: Flask, house: AppContext, seeded: Study) -> None:
-    ids = bleeds(house, seeded.chinese.checkin)
-    desk = at_desk(app, seeded.staff["nurse"])
+def test_an_alert_of_something_else_does_not(app: Flask, app_context: AppContext, seeded: Study) -> None:
+    ids = report_bleeding(app_context, seeded.chinese.checkin)
+    desk = signed_in_browser(app, seeded.staff["nurse"])
     desk.open(f"/staff/alerts/{ids[0]}")
     assert not re.findall(r'href="(/staff/ulcers/\d+)"', desk.page)
 
@@ -50,13 +50,13 @@ def test_an_alert_of_something_else_does_not(app: Flask, house: AppContext, seed
     ],
 )
 def test_the_messages_are_a_list_by_role_what_failed_first_and_without_an_address(
-    app: Flask, house: AppContext, seeded: Study, language: str, failed: str, waiting: str, roles: tuple[str, str]
+    app: Flask, app_context: AppContext, seeded: Study, language: str, failed: str, waiting: str, roles: tuple[str, str]
 ) -> None:
-    ids = bleeds(house, seeded.chinese.checkin)
-    with transaction(house.engine) as session:
+    ids = report_bleeding(app_context, seeded.chinese.checkin)
+    with transaction(app_context.engine) as session:
         for message in session.query(Message).filter_by(staff_id=seeded.staff["investigator"].id):
-            message.failed_at, message.failure = house.clock(), "address_refused"
-    desk = at_desk(app, seeded.staff["nurse"])
+            message.failed_at, message.failure = app_context.clock(), "address_refused"
+    desk = signed_in_browser(app, seeded.staff["nurse"])
     desk.open(f"/staff/alerts/{ids[0]}?lang={language}")
     words = section(desk.page)
     assert all(role in words for role in roles)

@@ -11,14 +11,14 @@ from pro.core.rule_language.level import Level
 from pro.errors import BadData, NotFound
 from pro.features.alerts import alert_service
 from pro.features.participants import clinical_facts
-from pro.models import Alert, AlertNote, Answer, Assessment, Message, Staff
+from pro.models import Alert, AlertNote, Answer, Assessment, Message, StaffMember
 from tests.support import form_browser
-from tests.support.alert_ward import Ward, broken_rule
+from tests.support.alert_clinic import Clinic, broken_rule
 
 
-def told(ward: Ward) -> list[tuple[str, str]]:
+def told(clinic: Clinic) -> list[tuple[str, str]]:
     """Whom, and how loud."""
-    return [(mail.to, mail.params["level"]) for mail in ward.mails()]
+    return [(mail.to, mail.params["level"]) for mail in clinic.mails()]
 
 
 BOTH = ["nurse@example.org", "investigator@example.org"]
@@ -27,34 +27,34 @@ BOTH = ["nurse@example.org", "investigator@example.org"]
 # --- raising ---------------------------------------------------------------------------------------------------------
 
 
-def test_an_emergency_is_an_alert_at_once_with_its_advice(any_ward, clock):
-    phone = any_ward.start()
+def test_an_emergency_is_an_alert_at_once_with_its_advice(any_clinic, clock):
+    phone = any_clinic.start()
     phone.save(bleed=4)
-    alerts = any_ward.alerts()
+    alerts = any_clinic.alerts()
     assert sorted(alerts) == ["E01", "U01"]
     found = alerts["E01"]
     assert (found.level, found.advice, found.suspects, found.basis) == (3, "bleeding", "pharyngeal_hemorrhage", "L+E")
-    assert (found.participant_id, found.assessment_id) == (any_ward.participant_id, any_ward.checkin.assessment_id)
+    assert (found.participant_id, found.assessment_id) == (any_clinic.participant_id, any_clinic.checkin.assessment_id)
     assert (found.raised_at, found.acknowledged_at, found.resolved_at) == (clock.now, None, None)
-    assert found.plan_version == any_ward.house.catalogue.plans["npc_reirradiation"].version
+    assert found.plan_version == any_clinic.app_context.catalogue.plans["npc_reirradiation"].version
     assert found.inputs["saw"]["bleed"] == 4
     assert found.inputs["instrument"] == "npc_checkin"
     assert phone.form().advice == "bleeding"
 
 
-def test_an_urgent_finding_shows_no_advice(ward):
-    phone = ward.start()
+def test_an_urgent_finding_shows_no_advice(clinic):
+    phone = clinic.start()
     phone.save(bleed=2)
-    assert ward.alerts()["U01"].advice == ""
+    assert clinic.alerts()["U01"].advice == ""
     assert phone.form().advice is None
 
 
-def test_everybody_who_must_know_gets_a_mail_in_their_own_language(any_ward):
-    any_ward.start().save(bleed=4)
-    nurse, investigator = any_ward.mails()
+def test_everybody_who_must_know_gets_a_mail_in_their_own_language(any_clinic):
+    any_clinic.start().save(bleed=4)
+    nurse, investigator = any_clinic.mails()
     assert [nurse.to, investigator.to] == BOTH
     assert (nurse.row.language, investigator.row.language) == ("zh_Hans", "en")
-    link = f"http://127.0.0.1:8000/staff/alerts/{any_ward.alerts()['E01'].id}"
+    link = f"http://127.0.0.1:8000/staff/alerts/{any_clinic.alerts()['E01'].id}"
     for mail in (nurse, investigator):
         assert dict(mail.params) == {"study_number": "NPC-001", "level": "emergency", "link": link}
         assert link in mail.body
@@ -64,322 +64,332 @@ def test_everybody_who_must_know_gets_a_mail_in_their_own_language(any_ward):
     assert not any("\u4e00" <= letter <= "\u9fff" for letter in investigator.subject + investigator.body)
 
 
-def test_a_mail_says_nothing_clinical_and_nothing_personal(ward):
-    phone = ward.start()
+def test_a_mail_says_nothing_clinical_and_nothing_personal(clinic):
+    phone = clinic.start()
     phone.save(bleed=4)
     phone.page("breath", {"breath": 3})
-    for mail in ward.mails():
+    for mail in clinic.mails():
         text = (mail.subject + mail.body).lower()
         for word in ("bleed", "出血", "呼吸", "breath", "E01", "13800138000", "ulcer", "溃疡", "hemorrhage", "dyspn"):
             assert word.lower() not in text, word
 
 
-def test_watch_tells_nobody_at_once(ward):
-    ward.start().save(bleed=1, bleed_now=0)
-    assert ward.alerts()["W01"].level == Level.WATCH
-    assert ward.mails() == []
+def test_watch_tells_nobody_at_once(clinic):
+    clinic.start().save(bleed=1, bleed_now=0)
+    assert clinic.alerts()["W01"].level == Level.WATCH
+    assert clinic.mails() == []
 
 
-def test_a_quiet_form_raises_nothing(ward):
-    ward.start().finish()
-    assert ward.alerts() == {}
-    assert ward.rows(Message) == []
+def test_a_quiet_form_raises_nothing(clinic):
+    clinic.start().finish()
+    assert clinic.alerts() == {}
+    assert clinic.rows(Message) == []
 
 
-def test_an_abandoned_form_has_alerted_all_the_same(ward):
-    ward.start().save(odor=3)
-    assert ward.rows(Assessment)[0].submitted_at is None
-    assert ward.alerts()["UL2"].level == Level.URGENT
-    assert [to for to, _level in told(ward)] == BOTH
+def test_an_abandoned_form_has_alerted_all_the_same(clinic):
+    clinic.start().save(odor=3)
+    assert clinic.rows(Assessment)[0].submitted_at is None
+    assert clinic.alerts()["UL2"].level == Level.URGENT
+    assert [to for to, _level in told(clinic)] == BOTH
 
 
 # --- one mail for one thing ------------------------------------------------------------------------------------------
 
 
-def test_a_louder_finding_is_told_although_a_quieter_one_waits(any_ward):
-    phone = any_ward.start()
+def test_a_louder_finding_is_told_although_a_quieter_one_waits(any_clinic):
+    phone = any_clinic.start()
     phone.save(bleed=2)
     phone.save(bleed_now=0, breath=3)
-    assert told(any_ward) == [(to, level) for level in ("urgent", "emergency") for to in BOTH]
+    assert told(any_clinic) == [(to, level) for level in ("urgent", "emergency") for to in BOTH]
 
 
-def test_an_equally_loud_one_is_not_told_while_the_first_waits(any_ward):
-    phone = any_ward.start()
+def test_an_equally_loud_one_is_not_told_while_the_first_waits(any_clinic):
+    phone = any_clinic.start()
     phone.save(breath=3, chest=3, neuro=1)
-    assert {"E03", "E04", "E06"} <= set(any_ward.alerts())
-    assert told(any_ward) == [(to, "emergency") for to in BOTH]
+    assert {"E03", "E04", "E06"} <= set(any_clinic.alerts())
+    assert told(any_clinic) == [(to, "emergency") for to in BOTH]
 
 
-def test_a_quieter_one_is_not_told_while_a_louder_one_waits(ward):
-    phone = ward.start()
+def test_a_quieter_one_is_not_told_while_a_louder_one_waits(clinic):
+    phone = clinic.start()
     phone.save(breath=3, faint=1)
-    assert ward.alerts()["U05"].acknowledged_at is None
-    assert told(ward) == [(to, "emergency") for to in BOTH]
+    assert clinic.alerts()["U05"].acknowledged_at is None
+    assert told(clinic) == [(to, "emergency") for to in BOTH]
 
 
-def test_after_somebody_took_it_on_the_next_one_is_told_again(any_ward):
-    phone = any_ward.start()
+def test_after_somebody_took_it_on_the_next_one_is_told_again(any_clinic):
+    phone = any_clinic.start()
     phone.save(breath=3)
-    any_ward.acknowledge()
+    any_clinic.acknowledge()
     phone.save(faint=1)
     phone.save(neuro=1)
-    assert told(any_ward) == [(to, level) for level in ("emergency", "urgent", "emergency") for to in BOTH]
+    assert told(any_clinic) == [(to, level) for level in ("emergency", "urgent", "emergency") for to in BOTH]
 
 
-def test_half_taken_on_is_not_taken_on(ward):
-    phone = ward.start()
+def test_half_taken_on_is_not_taken_on(clinic):
+    phone = clinic.start()
     phone.save(bleed=4)
-    ward.acknowledge("U01")
+    clinic.acknowledge("U01")
     phone.save(breath=3)
-    assert told(ward) == [(to, "emergency") for to in BOTH]
-    ward.acknowledge("E01", "E03")
+    assert told(clinic) == [(to, "emergency") for to in BOTH]
+    clinic.acknowledge("E01", "E03")
     phone.save(neuro=1)
-    assert told(ward) == [(to, "emergency") for _ in range(2) for to in BOTH]
+    assert told(clinic) == [(to, "emergency") for _ in range(2) for to in BOTH]
 
 
-def test_another_form_of_the_same_person_is_told_on_its_own(ward):
-    phone = ward.start()
+def test_another_form_of_the_same_person_is_told_on_its_own(clinic):
+    phone = clinic.start()
     phone.finish(breath=3)
-    second = ward.start(ward.send())
+    second = clinic.start(clinic.send())
     second.save(breath=3)
-    assert told(ward) == [(to, "emergency") for _ in range(2) for to in BOTH]
+    assert told(clinic) == [(to, "emergency") for _ in range(2) for to in BOTH]
 
 
-def test_judging_twice_changes_nothing(any_ward):
-    phone = any_ward.start()
+def test_judging_twice_changes_nothing(any_clinic):
+    phone = any_clinic.start()
     phone.save(bleed=3, bleed_now=1, odor=3)
-    before = [(alert.rule, alert.level, alert.raised_at) for alert in any_ward.rows(Alert)]
-    mails = len(any_ward.mails())
+    before = [(alert.rule, alert.level, alert.raised_at) for alert in any_clinic.rows(Alert)]
+    mails = len(any_clinic.mails())
     for _ in range(3):
-        with form_browser.working(any_ward.house) as work:
-            form = work.session.get_one(Assessment, any_ward.checkin.assessment_id)
-            alert_service.watch(work, form, {"bleed": 3, "bleed_now": 1, "odor": 3}, submitted=False, idle=0)
-    assert [(alert.rule, alert.level, alert.raised_at) for alert in any_ward.rows(Alert)] == before
-    assert len(any_ward.mails()) == mails
-    assert any_ward.events("alert.changed") == []
+        with form_browser.unit_of_work(any_clinic.app_context) as work:
+            form = work.session.get_one(Assessment, any_clinic.checkin.assessment_id)
+            alert_service.evaluate_form(work, form, {"bleed": 3, "bleed_now": 1, "odor": 3}, submitted=False, idle=0)
+    assert [(alert.rule, alert.level, alert.raised_at) for alert in any_clinic.rows(Alert)] == before
+    assert len(any_clinic.mails()) == mails
+    assert any_clinic.events("alert.changed") == []
 
 
 # --- W under U, M01 --------------------------------------------------------------------------------------------------
 
 
-def test_a_watch_is_superseded_by_its_urgent_and_stands_again_without_it(any_ward, clock):
-    phone = any_ward.start()
+def test_a_watch_is_superseded_by_its_urgent_and_stands_again_without_it(any_clinic, clock):
+    phone = any_clinic.start()
     phone.save(breath=1)
     clock.move(minutes=1)
     phone.save(breath=2)
-    assert any_ward.alerts()["W02"].superseded_at == clock.now
-    assert any_ward.alerts()["U02"].superseded_at is None
+    assert any_clinic.alerts()["W02"].superseded_at == clock.now
+    assert any_clinic.alerts()["U02"].superseded_at is None
     phone.save(breath=1)
-    assert any_ward.alerts()["W02"].superseded_at is None
-    assert any_ward.alerts()["U02"].resolved_at is None
-    assert [event.action for event in any_ward.events("alert.superseded")] == ["alert.superseded"]
+    assert any_clinic.alerts()["W02"].superseded_at is None
+    assert any_clinic.alerts()["U02"].resolved_at is None
+    assert [event.action for event in any_clinic.events("alert.superseded")] == ["alert.superseded"]
 
 
-def test_a_corrected_answer_leaves_the_alert_to_a_person(ward):
-    phone = ward.start()
+def test_a_corrected_answer_leaves_the_alert_to_a_person(clinic):
+    phone = clinic.start()
     phone.save(bleed=4)
     phone.advised()
     phone.save(bleed=0)
-    found = ward.alerts()["E01"]
+    found = clinic.alerts()["E01"]
     assert (found.level, found.resolved_at, found.superseded_at) == (3, None, None)
 
 
-def test_a_missing_red_flag_closes_itself_when_the_answer_comes(any_ward, clock):
-    phone = any_ward.start()
+def test_a_missing_red_flag_closes_itself_when_the_answer_comes(any_clinic, clock):
+    phone = any_clinic.start()
     phone.save(bleed=0)
-    with form_browser.working(any_ward.house) as work:
-        form = work.session.get_one(Assessment, any_ward.checkin.assessment_id)
-        alert_service.watch(work, form, {"bleed": 0}, submitted=False, idle=30)
-    assert any_ward.alerts()["M01"].resolved_at is None
+    with form_browser.unit_of_work(any_clinic.app_context) as work:
+        form = work.session.get_one(Assessment, any_clinic.checkin.assessment_id)
+        alert_service.evaluate_form(work, form, {"bleed": 0}, submitted=False, idle=30)
+    assert any_clinic.alerts()["M01"].resolved_at is None
     clock.move(minutes=1)
     phone.save(breath=0)
-    assert any_ward.alerts()["M01"].resolved_at is None
+    assert any_clinic.alerts()["M01"].resolved_at is None
     phone.save(chest=0, palp=0, faint=0, temp=0, swallow=0, neuro=0)
-    found = any_ward.alerts()["M01"]
+    found = any_clinic.alerts()["M01"]
     assert (found.resolved_at, found.disposition) == (clock.now, "closed_itself")
-    assert len(any_ward.events("alert.closed_itself")) == 1
+    assert len(any_clinic.events("alert.closed_itself")) == 1
     phone.save(chest=None)
     phone.submit()
-    reopened = any_ward.alerts()["M01"]
+    reopened = any_clinic.alerts()["M01"]
     assert (reopened.resolved_at, reopened.disposition) == (None, "")
 
 
 # --- the ulcer -------------------------------------------------------------------------------------------------------
 
 
-def status(ward: Ward) -> str:
-    with form_browser.working(ward.house) as work:
+def status(clinic: Clinic) -> str:
+    with form_browser.unit_of_work(clinic.app_context) as work:
         return str(
-            clinical_facts.snapshot(work, work.session.get_one(Assessment, ward.checkin.assessment_id))["ulcer_status"]
+            clinical_facts.context_snapshot(work, work.session.get_one(Assessment, clinic.checkin.assessment_id))[
+                "ulcer_status"
+            ]
         )
 
 
-def test_an_ulcer_sign_makes_an_ulcer_suspected_once_and_from_the_next_form_on(any_ward):
-    phone = any_ward.start()
+def test_an_ulcer_sign_makes_an_ulcer_suspected_once_and_from_the_next_form_on(any_clinic):
+    phone = any_clinic.start()
     phone.save(odor=3)
     phone.save(discharge=1, tissue=1)
-    assert status(any_ward) == "suspected"
-    (event,) = [event for event in any_ward.events("circumstance.set") if event.new == {"ulcer_status": "suspected"}]
+    assert status(any_clinic) == "suspected"
+    (event,) = [event for event in any_clinic.events("circumstance.set") if event.new == {"ulcer_status": "suspected"}]
     assert (event.old, event.reason) == ({"ulcer_status": None}, "UL2")
     phone.save(bleed=3, bleed_now=0)
-    assert "E02" not in any_ward.alerts()
+    assert "E02" not in any_clinic.alerts()
     phone.finish()
-    second = any_ward.start(any_ward.send())
+    second = any_clinic.start(any_clinic.send())
     second.save(bleed=2, bleed_now=1)
-    assert any_ward.alerts()["E02"].assessment_id != any_ward.checkin.assessment_id
+    assert any_clinic.alerts()["E02"].assessment_id != any_clinic.checkin.assessment_id
 
 
-def test_what_staff_confirmed_is_not_made_a_suspicion_again(ward):
-    ward.mark("ulcer_status", "confirmed")
-    ward.start().save(odor=3)
-    assert status(ward) == "confirmed"
+def test_what_staff_confirmed_is_not_made_a_suspicion_again(clinic):
+    clinic.mark("ulcer_status", "confirmed")
+    clinic.start().save(odor=3)
+    assert status(clinic) == "confirmed"
 
 
-def test_a_cleared_suspicion_comes_back_only_with_a_new_sign(ward):
-    ward.start().finish(odor=3)
-    ward.mark("ulcer_status", "none")
-    assert status(ward) == "none"
-    ward.start(ward.send()).save(odor=3)
-    assert status(ward) == "suspected"
+def test_a_cleared_suspicion_comes_back_only_with_a_new_sign(clinic):
+    clinic.start().finish(odor=3)
+    clinic.mark("ulcer_status", "none")
+    assert status(clinic) == "none"
+    clinic.start(clinic.send()).save(odor=3)
+    assert status(clinic) == "suspected"
 
 
 # --- when judging breaks ---------------------------------------------------------------------------------------------
 
 
-def test_answers_stay_when_judging_breaks_and_one_urgent_alert_says_so(any_ward):
-    broken = any_ward.with_rules(broken_rule())
+def test_answers_stay_when_judging_breaks_and_one_urgent_alert_says_so(any_clinic):
+    broken = any_clinic.with_rules(broken_rule())
     phone = broken.start()
     assert phone.save(bleed=4).level is Level.URGENT
     assert phone.save(bleed_now=1, breath=3).level is Level.URGENT
-    assert [(row.item, row.value) for row in any_ward.rows(Answer)] == [("bleed", 4), ("bleed_now", 1), ("breath", 3)]
-    (alert,) = any_ward.rows(Alert)
-    assert (alert.rule, alert.level, alert.suspects) == (alert_service.JUDGING_FAILED, Level.URGENT, "judging_failed")
-    assert told(any_ward) == [(to, "urgent") for to in BOTH]
+    assert [(row.item, row.value) for row in any_clinic.rows(Answer)] == [("bleed", 4), ("bleed_now", 1), ("breath", 3)]
+    (alert,) = any_clinic.rows(Alert)
+    assert (alert.rule, alert.level, alert.suspects) == (
+        alert_service.EVALUATION_FAILED,
+        Level.URGENT,
+        "judging_failed",
+    )
+    assert told(any_clinic) == [(to, "urgent") for to in BOTH]
 
 
-def test_new_answers_that_were_not_judged_are_told_after_somebody_looked(ward, clock):
+def test_new_answers_that_were_not_judged_are_told_after_somebody_looked(clinic, clock):
     """Whoever took on the failure has looked at the answers of then, not at these."""
-    phone = ward.with_rules(broken_rule()).start()
+    phone = clinic.with_rules(broken_rule()).start()
     phone.save(bleed=0)
-    ward.acknowledge()
+    clinic.acknowledge()
     looked_at = clock.now
     clock.move(minutes=5)
     phone.save(breath=3)
-    (alert,) = ward.rows(Alert)
+    (alert,) = clinic.rows(Alert)
     assert alert.acknowledged_at is None
     assert alert.raised_at > looked_at
-    assert told(ward) == [(to, "urgent") for _ in range(2) for to in BOTH]
+    assert told(clinic) == [(to, "urgent") for _ in range(2) for to in BOTH]
 
 
-def test_sending_works_although_judging_breaks(ward):
-    phone = ward.with_rules(broken_rule()).start()
+def test_sending_works_although_judging_breaks(clinic):
+    phone = clinic.with_rules(broken_rule()).start()
     phone.finish(bleed=4)
-    assert ward.rows(Assessment)[0].submitted_at is not None
+    assert clinic.rows(Assessment)[0].submitted_at is not None
     assert phone.outcome().level is Level.URGENT
 
 
-def test_a_failure_closes_nothing_and_a_judgement_that_works_again_goes_on(ward, clock):
+def test_a_failure_closes_nothing_and_a_judgement_that_works_again_goes_on(clinic, clock):
     """The rule breaks on the free text only, so judging works before and after."""
-    phone = ward.with_rules(broken_rule("free_text >= 1")).start()
+    phone = clinic.with_rules(broken_rule("free_text >= 1")).start()
     phone.finish_until("last", bleed=None, breath=3)
-    with form_browser.working(ward.house) as work:
-        form = work.session.get_one(Assessment, ward.checkin.assessment_id)
-        alert_service.watch(work, form, {"bleed": None, "breath": 3}, submitted=False, idle=30)
-    assert ward.alerts()["M01"].resolved_at is None
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        form = work.session.get_one(Assessment, clinic.checkin.assessment_id)
+        alert_service.evaluate_form(work, form, {"bleed": None, "breath": 3}, submitted=False, idle=30)
+    assert clinic.alerts()["M01"].resolved_at is None
     phone.page("last", {"free_text": "好多血"})
-    alerts = ward.alerts()
+    alerts = clinic.alerts()
     assert (alerts["M01"].resolved_at, alerts["E03"].resolved_at) == (None, None)
-    assert alerts[alert_service.JUDGING_FAILED].resolved_at is None
+    assert alerts[alert_service.EVALUATION_FAILED].resolved_at is None
     phone.page("last", {"free_text": None})
     phone.page("chest", {"chest": 3})
-    assert "E04" in ward.alerts()
-    assert ward.alerts()[alert_service.JUDGING_FAILED].resolved_at is None
+    assert "E04" in clinic.alerts()
+    assert clinic.alerts()[alert_service.EVALUATION_FAILED].resolved_at is None
 
 
-def test_a_rule_that_the_plan_has_dropped_meanwhile_keeps_its_alert_and_breaks_nothing(ward):
-    phone = ward.start()
+def test_a_rule_that_the_plan_has_dropped_meanwhile_keeps_its_alert_and_breaks_nothing(clinic):
+    phone = clinic.start()
     phone.save(bleed=2)
-    newer = ward.with_plan(lambda plan: replace(plan, rules=tuple(rule for rule in plan.rules if rule.id != "U01")))
-    again = replace(phone, house=newer.house)
+    newer = clinic.with_plan(lambda plan: replace(plan, rules=tuple(rule for rule in plan.rules if rule.id != "U01")))
+    again = replace(phone, app_context=newer.app_context)
     again.save(bleed=0, breath=3)
-    alerts = ward.alerts()
+    alerts = clinic.alerts()
     assert (alerts["U01"].resolved_at, alerts["E03"].level) == (None, 3)
 
 
 # --- taking on, noting -----------------------------------------------------------------------------------------------
 
 
-def test_who_took_it_on_first_keeps_it(any_ward, clock):
-    any_ward.start().save(bleed=4)
-    ids = [alert.id for alert in any_ward.rows(Alert)]
-    with form_browser.working(any_ward.house, any_ward.nurse.actor) as work:
+def test_who_took_it_on_first_keeps_it(any_clinic, clock):
+    any_clinic.start().save(bleed=4)
+    ids = [alert.id for alert in any_clinic.rows(Alert)]
+    with form_browser.unit_of_work(any_clinic.app_context, any_clinic.nurse.actor) as work:
         assert alert_service.acknowledge(work, ids).new == ids
     first = clock.now
     clock.move(minutes=1)
-    with form_browser.working(any_ward.house, any_ward.investigator.actor) as work:
+    with form_browser.unit_of_work(any_clinic.app_context, any_clinic.investigator.actor) as work:
         done = alert_service.acknowledge(work, ids)
     assert done.new == []
     assert done.already == [(id_, "Nurse", first) for id_ in ids]
-    assert {(row.acknowledged_by, row.acknowledged_at) for row in any_ward.rows(Alert)} == {(any_ward.nurse.id, first)}
-    assert len(any_ward.events("alert.acknowledged")) == len(ids)
+    assert {(row.acknowledged_by, row.acknowledged_at) for row in any_clinic.rows(Alert)} == {
+        (any_clinic.nurse.id, first)
+    }
+    assert len(any_clinic.events("alert.acknowledged")) == len(ids)
 
 
-def test_two_people_at_the_same_moment_take_it_on_once(any_ward):
-    any_ward.start().save(bleed=4)
-    ids = [alert.id for alert in any_ward.rows(Alert)]
+def test_two_people_at_the_same_moment_take_it_on_once(any_clinic):
+    any_clinic.start().save(bleed=4)
+    ids = [alert.id for alert in any_clinic.rows(Alert)]
 
     def take(actor: Actor) -> None:
-        with form_browser.working(any_ward.house, actor) as work:
+        with form_browser.unit_of_work(any_clinic.app_context, actor) as work:
             alert_service.acknowledge(work, ids)
 
-    form_browser.at_once(*(lambda who=who: take(who.actor) for who in (any_ward.nurse, any_ward.investigator) * 2))
-    assert len(any_ward.events("alert.acknowledged")) == len(ids)
+    form_browser.run_concurrently(
+        *(lambda who=who: take(who.actor) for who in (any_clinic.nurse, any_clinic.investigator) * 2)
+    )
+    assert len(any_clinic.events("alert.acknowledged")) == len(ids)
 
 
-def test_taking_on_what_is_not_there_or_as_nobody_is_refused(ward):
-    ward.start().save(bleed=4)
-    for actor, ids in ((ward.nurse.actor, [999]), (ward.nurse.actor, []), (Actor("system"), [1])):
-        with form_browser.working(ward.house, actor) as work, pytest.raises(NotFound):
+def test_taking_on_what_is_not_there_or_as_nobody_is_refused(clinic):
+    clinic.start().save(bleed=4)
+    for actor, ids in ((clinic.nurse.actor, [999]), (clinic.nurse.actor, []), (Actor("system"), [1])):
+        with form_browser.unit_of_work(clinic.app_context, actor) as work, pytest.raises(NotFound):
             alert_service.acknowledge(work, ids)
 
 
 @pytest.mark.parametrize(("text", "why"), [("", "empty"), (" \n\t", "empty"), ("字" * 4001, "too_long")])
-def test_a_note_that_cannot_be_kept_says_why(ward, text, why):
-    ward.start().save(bleed=4)
-    with form_browser.working(ward.house, ward.nurse.actor) as work, pytest.raises(BadData) as refused:
-        alert_service.note(work, "assessment:1", text)
+def test_a_note_that_cannot_be_kept_says_why(clinic, text, why):
+    clinic.start().save(bleed=4)
+    with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work, pytest.raises(BadData) as refused:
+        alert_service.add_note(work, "assessment:1", text)
     assert refused.value.details == {"fields": {"text": why}}
 
 
-def test_a_note_is_kept_under_its_form(ward, clock):
-    ward.start().save(bleed=4)
-    with form_browser.working(ward.house, ward.nurse.actor) as work:
-        alert_service.note(work, f"assessment:{ward.checkin.assessment_id}", "  已电话联系  ")
-    (row,) = ward.rows(AlertNote)
-    assert (row.text, row.staff_id, row.at) == ("已电话联系", ward.nurse.id, clock.now)
-    (event,) = ward.events("alert.noted")
+def test_a_note_is_kept_under_its_form(clinic, clock):
+    clinic.start().save(bleed=4)
+    with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work:
+        alert_service.add_note(work, f"assessment:{clinic.checkin.assessment_id}", "  已电话联系  ")
+    (row,) = clinic.rows(AlertNote)
+    assert (row.text, row.staff_id, row.at) == ("已电话联系", clinic.nurse.id, clock.now)
+    (event,) = clinic.events("alert.noted")
     assert event.new is None
-    with form_browser.working(ward.house, ward.nurse.actor) as work, pytest.raises(NotFound):
-        alert_service.note(work, "assessment:999", "x")
+    with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work, pytest.raises(NotFound):
+        alert_service.add_note(work, "assessment:999", "x")
 
 
-def test_a_note_that_is_sent_twice_is_kept_once_and_said_again_later_twice(any_ward):
-    any_ward.start().save(bleed=4)
-    source = f"assessment:{any_ward.checkin.assessment_id}"
+def test_a_note_that_is_sent_twice_is_kept_once_and_said_again_later_twice(any_clinic):
+    any_clinic.start().save(bleed=4)
+    source = f"assessment:{any_clinic.checkin.assessment_id}"
 
     def note() -> None:
-        with form_browser.working(any_ward.house, any_ward.nurse.actor) as work:
-            alert_service.note(work, source, "phoned, nobody there")
+        with form_browser.unit_of_work(any_clinic.app_context, any_clinic.nurse.actor) as work:
+            alert_service.add_note(work, source, "phoned, nobody there")
 
-    form_browser.at_once(note, note)
-    assert len(any_ward.rows(AlertNote)) == len(any_ward.events("alert.noted")) == 1
-    any_ward.house.clock.move(minutes=2)
+    form_browser.run_concurrently(note, note)
+    assert len(any_clinic.rows(AlertNote)) == len(any_clinic.events("alert.noted")) == 1
+    any_clinic.app_context.clock.move(minutes=2)
     note()
-    assert len(any_ward.rows(AlertNote)) == 2
+    assert len(any_clinic.rows(AlertNote)) == 2
 
 
-def test_an_account_that_was_closed_is_told_nothing(ward, clock):
-    with form_browser.working(ward.house) as work:
-        work.session.get_one(Staff, ward.nurse.id).disabled_at = clock.now
-    ward.start().save(bleed=4)
-    assert told(ward) == [("investigator@example.org", "emergency")]
+def test_an_account_that_was_closed_is_told_nothing(clinic, clock):
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        work.session.get_one(StaffMember, clinic.nurse.id).disabled_at = clock.now
+    clinic.start().save(bleed=4)
+    assert told(clinic) == [("investigator@example.org", "emergency")]

@@ -22,25 +22,25 @@ from pro.features.alerts.evaluation import FREE_TEXT
         ("不想活了", Level.EMERGENCY, "crisis"),
     ],
 )
-def test_a_text_is_as_loud_as_what_it_says(any_ward, text, level, advice):
-    phone = any_ward.start()
+def test_a_text_is_as_loud_as_what_it_says(any_clinic, text, level, advice):
+    phone = any_clinic.start()
     phone.save(free_text=text)
-    found = any_ward.alerts()[FREE_TEXT]
+    found = any_clinic.alerts()[FREE_TEXT]
     assert (Level(found.level), found.advice) == (level, advice)
     assert text not in str(found.inputs)
     assert phone.form().advice == (advice or None)
-    assert bool(any_ward.mails()) == (level >= Level.URGENT)
+    assert bool(any_clinic.mails()) == (level >= Level.URGENT)
 
 
-def test_a_text_that_becomes_worse_is_told_and_an_acknowledged_one_again(any_ward, clock):
-    phone = any_ward.start()
+def test_a_text_that_becomes_worse_is_told_and_an_acknowledged_one_again(any_clinic, clock):
+    phone = any_clinic.start()
     phone.save(free_text="有点累")
-    assert not any_ward.mails()
+    assert not any_clinic.mails()
     phone.save(free_text="有点累，鼻子里很臭")
-    first = len(any_ward.mails())
+    first = len(any_clinic.mails())
     assert first
-    any_ward.acknowledge()
+    any_clinic.acknowledge()
     phone.save(free_text="有点累，鼻子里很臭，还掉出烂肉")
-    assert len(any_ward.mails()) == 2 * first
+    assert len(any_clinic.mails()) == 2 * first
     phone.save(weight=Decimal("61.5"))
-    assert len(any_ward.mails()) == 2 * first
+    assert len(any_clinic.mails()) == 2 * first

@@ -17,7 +17,7 @@ from pro.models import ROLES, Alert, AlertNote, Assessment, Message, Participant
 from pro.web import labels as web_labels
 from tests.support import factories
 from tests.support.factories import Clock, Study
-from tests.support.staff_browser import Desk, at_desk, bleeds
+from tests.support.staff_browser import StaffBrowser, report_bleeding, signed_in_browser
 
 ENROL = {
     "plan": factories.PLAN,
@@ -32,49 +32,51 @@ ENROL = {
 
 
 @pytest.fixture
-def desk(app: Flask, seeded: Study) -> Desk:
+def desk(app: Flask, seeded: Study) -> StaffBrowser:
     """The coordinator, signed in."""
-    return at_desk(app, seeded.staff["coordinator"])
+    return signed_in_browser(app, seeded.staff["coordinator"])
 
 
-def _acknowledged(house: AppContext) -> dict[int, int | None]:
-    with transaction(house.engine) as session:
+def _acknowledged(app_context: AppContext) -> dict[int, int | None]:
+    with transaction(app_context.engine) as session:
         return {alert.id: alert.acknowledged_by for alert in session.scalars(select(Alert))}
 
 
 # --- one alert -------------------------------------------------------------------------------------------------------
 
 
-def test_acknowledging_takes_what_was_on_the_page(desk: Desk, house: AppContext, seeded: Study) -> None:
-    ids = bleeds(house, seeded.chinese.checkin)
+def test_acknowledging_takes_what_was_on_the_page(desk: StaffBrowser, app_context: AppContext, seeded: Study) -> None:
+    ids = report_bleeding(app_context, seeded.chinese.checkin)
     desk.open(f"/staff/alerts/{ids[0]}")
     shown = [int(found) for found in re.findall(r'name="alert" value="(\d+)"', desk.page)]
     assert sorted(shown) == sorted(ids)
     answer = desk.post(f"/staff/alerts/{ids[0]}", do="acknowledge", alert=shown)
     assert (answer.status_code, answer.location) == (303, f"/staff/alerts/{ids[0]}")
-    assert set(_acknowledged(house).values()) == {seeded.staff["coordinator"].id}
+    assert set(_acknowledged(app_context).values()) == {seeded.staff["coordinator"].id}
     desk.open(f"/staff/alerts/{ids[0]}")
     assert "It is yours now" in desk.page
     assert "Acknowledge, I take it" not in desk.page
 
 
-def test_an_alert_that_came_later_is_not_taken_unseen(desk: Desk, house: AppContext, seeded: Study) -> None:
-    ids = bleeds(house, seeded.chinese.checkin)
+def test_an_alert_that_came_later_is_not_taken_unseen(
+    desk: StaffBrowser, app_context: AppContext, seeded: Study
+) -> None:
+    ids = report_bleeding(app_context, seeded.chinese.checkin)
     desk.open(f"/staff/alerts/{ids[0]}")
-    later = set(bleeds(house, seeded.chinese.checkin, breath=3)) - set(ids)
+    later = set(report_bleeding(app_context, seeded.chinese.checkin, breath=3)) - set(ids)
     assert later
     desk.post(f"/staff/alerts/{ids[0]}", do="acknowledge", alert=ids)
-    assert {alert for alert, by in _acknowledged(house).items() if by is None} == later
+    assert {alert for alert, by in _acknowledged(app_context).items() if by is None} == later
     desk.open(f"/staff/alerts/{ids[0]}")
     assert "came while you were reading" in desk.page
     assert "Acknowledge, I take it" in desk.page
 
 
 def test_the_second_person_reads_who_was_first_and_when(
-    desk: Desk, app: Flask, house: AppContext, seeded: Study, clock: Clock
+    desk: StaffBrowser, app: Flask, app_context: AppContext, seeded: Study, clock: Clock
 ) -> None:
-    ids = bleeds(house, seeded.chinese.checkin)
-    second = at_desk(app, seeded.staff["investigator"])
+    ids = report_bleeding(app_context, seeded.chinese.checkin)
+    second = signed_in_browser(app, seeded.staff["investigator"])
     for person in (desk, second):
         person.open(f"/staff/alerts/{ids[0]}")
     desk.post(f"/staff/alerts/{ids[0]}", do="acknowledge", alert=ids)
@@ -82,11 +84,11 @@ def test_the_second_person_reads_who_was_first_and_when(
     second.post(f"/staff/alerts/{ids[0]}", do="acknowledge", alert=ids)
     second.open(f"/staff/alerts/{ids[0]}")
     assert "Coordinator was first, 09:00. Nothing was changed." in second.page
-    assert set(_acknowledged(house).values()) == {seeded.staff["coordinator"].id}
+    assert set(_acknowledged(app_context).values()) == {seeded.staff["coordinator"].id}
 
 
-def test_pressing_twice_is_harmless(desk: Desk, house: AppContext, seeded: Study) -> None:
-    ids = bleeds(house, seeded.chinese.checkin)
+def test_pressing_twice_is_harmless(desk: StaffBrowser, app_context: AppContext, seeded: Study) -> None:
+    ids = report_bleeding(app_context, seeded.chinese.checkin)
     desk.open(f"/staff/alerts/{ids[0]}")
     for _ in range(2):
         assert desk.post(f"/staff/alerts/{ids[0]}", do="acknowledge", alert=ids).status_code == 303
@@ -96,40 +98,47 @@ def test_pressing_twice_is_harmless(desk: Desk, house: AppContext, seeded: Study
 
 @pytest.mark.parametrize("data", [{}, {"do": "acknowledge"}, {"do": "acknowledge", "alert": "x"}, {"do": "resolve"}])
 def test_a_post_that_no_page_sends_is_refused(
-    data: dict[str, str], desk: Desk, house: AppContext, seeded: Study
+    data: dict[str, str], desk: StaffBrowser, app_context: AppContext, seeded: Study
 ) -> None:
-    ids = bleeds(house, seeded.chinese.checkin)
+    ids = report_bleeding(app_context, seeded.chinese.checkin)
     assert desk.post(f"/staff/alerts/{ids[0]}", **data).status_code == 400
-    assert set(_acknowledged(house).values()) == {None}
+    assert set(_acknowledged(app_context).values()) == {None}
 
 
-def test_alerts_of_another_form_cannot_be_taken_from_this_page(desk: Desk, house: AppContext, seeded: Study) -> None:
-    mine, other = bleeds(house, seeded.chinese.checkin), bleeds(house, seeded.english.checkin)
+def test_alerts_of_another_form_cannot_be_taken_from_this_page(
+    desk: StaffBrowser, app_context: AppContext, seeded: Study
+) -> None:
+    mine, other = (
+        report_bleeding(app_context, seeded.chinese.checkin),
+        report_bleeding(app_context, seeded.english.checkin),
+    )
     assert desk.post(f"/staff/alerts/{mine[0]}", do="acknowledge", alert=other).status_code == 400
-    assert set(_acknowledged(house).values()) == {None}
+    assert set(_acknowledged(app_context).values()) == {None}
 
 
 @pytest.mark.parametrize("path", ["/staff/alerts/999", "/staff/participants/999"])
-def test_what_is_not_there_gets_a_page(path: str, desk: Desk) -> None:
+def test_what_is_not_there_gets_a_page(path: str, desk: StaffBrowser) -> None:
     assert desk.open(path).status_code == 404
 
 
-def test_a_note_is_kept_with_name_and_time_and_never_as_markup(desk: Desk, house: AppContext, seeded: Study) -> None:
-    ids = bleeds(house, seeded.chinese.checkin)
+def test_a_note_is_kept_with_name_and_time_and_never_as_markup(
+    desk: StaffBrowser, app_context: AppContext, seeded: Study
+) -> None:
+    ids = report_bleeding(app_context, seeded.chinese.checkin)
     desk.open(f"/staff/alerts/{ids[0]}")
     assert desk.post(f"/staff/alerts/{ids[0]}", do="note", text=" <b>电话</b>\n已接通 ").status_code == 303
     page = desk.open(f"/staff/alerts/{ids[0]}").text
     assert "&lt;b&gt;电话&lt;/b&gt;\n已接通" in page
     assert "Coordinator" in page
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         assert session.scalars(select(AlertNote.text)).one() == "<b>电话</b>\n已接通"
 
 
 @pytest.mark.parametrize(("text", "sentence"), [("  ", "The note is empty"), ("长" * 4001, "The note is too long")])
 def test_a_note_that_cannot_be_kept_stays_in_the_field(
-    text: str, sentence: str, desk: Desk, house: AppContext, seeded: Study
+    text: str, sentence: str, desk: StaffBrowser, app_context: AppContext, seeded: Study
 ) -> None:
-    ids = bleeds(house, seeded.chinese.checkin)
+    ids = report_bleeding(app_context, seeded.chinese.checkin)
     desk.open(f"/staff/alerts/{ids[0]}")
     assert desk.post(f"/staff/alerts/{ids[0]}", do="note", text=text).status_code == 400
     assert sentence in desk.page
@@ -138,9 +147,9 @@ def test_a_note_that_cannot_be_kept_stays_in_the_field(
 
 
 def test_a_note_typed_into_an_ended_session_comes_back_after_sign_in(
-    desk: Desk, house: AppContext, seeded: Study, clock: Clock
+    desk: StaffBrowser, app_context: AppContext, seeded: Study, clock: Clock
 ) -> None:
-    ids = bleeds(house, seeded.chinese.checkin)
+    ids = report_bleeding(app_context, seeded.chinese.checkin)
     path = f"/staff/alerts/{ids[0]}"
     desk.open(path)
     clock.move(minutes=31)
@@ -155,14 +164,16 @@ def test_a_note_typed_into_an_ended_session_comes_back_after_sign_in(
     assert desk.post(path, do="note", text="Phoned, no answer <yet>").status_code == 303
 
 
-def test_an_alert_page_says_why_in_words_and_what_is_missing(desk: Desk, house: AppContext, seeded: Study) -> None:
-    ids = bleeds(house, seeded.chinese.checkin, breath=None)
+def test_an_alert_page_says_why_in_words_and_what_is_missing(
+    desk: StaffBrowser, app_context: AppContext, seeded: Study
+) -> None:
+    ids = report_bleeding(app_context, seeded.chinese.checkin, breath=None)
     desk.open(f"/staff/alerts/{ids[0]}")
     assert "Heavy or ongoing bleeding" in desk.page
     assert "Rule E01 · basis: literature, expert opinion" in desk.page
-    assert house.catalogue.plans[factories.PLAN].version in desk.page
+    assert app_context.catalogue.plans[factories.PLAN].version in desk.page
     assert "these were skipped" in desk.page
-    assert house.catalogue.words["npc_checkin", "en"].items["breath"].plain in desk.page
+    assert app_context.catalogue.words["npc_checkin", "en"].items["breath"].plain in desk.page
     assert "Not yet tried out in interviews with patients" in desk.page
     assert "a clinician gives it" in desk.page
 
@@ -170,19 +181,19 @@ def test_an_alert_page_says_why_in_words_and_what_is_missing(desk: Desk, house: 
 # --- the board -------------------------------------------------------------------------------------------------------
 
 
-def test_an_empty_board_is_good_news(desk: Desk) -> None:
+def test_an_empty_board_is_good_news(desk: StaffBrowser) -> None:
     desk.open("/staff/?show=unacknowledged")
     assert "Good news: no alert is waiting." in desk.page
 
 
-def test_counts_are_filters_and_equal_the_lists(desk: Desk, house: AppContext, seeded: Study) -> None:
-    taken = bleeds(house, seeded.chinese.checkin)
+def test_counts_are_filters_and_equal_the_lists(desk: StaffBrowser, app_context: AppContext, seeded: Study) -> None:
+    taken = report_bleeding(app_context, seeded.chinese.checkin)
     desk.open(f"/staff/alerts/{taken[0]}")
     desk.post(f"/staff/alerts/{taken[0]}", do="acknowledge", alert=taken)
-    bleeds(house, seeded.english.checkin)
-    with transaction(house.engine) as session:
+    report_bleeding(app_context, seeded.english.checkin)
+    with transaction(app_context.engine) as session:
         message = session.scalars(select(Message).limit(1)).one()
-        message.failed_at, message.failure = house.clock(), "mailbox full"
+        message.failed_at, message.failure = app_context.clock(), "mailbox full"
     desk.open("/staff/")
     counts = dict(re.findall(r'href="/staff/(?:\?show=(\w+))?"[^>]*>[^<]+<b>(\d+)</b>', desk.page))
     assert counts["unacknowledged"] == counts["in_hand"] == counts["messages"] == "1"
@@ -195,13 +206,13 @@ def test_counts_are_filters_and_equal_the_lists(desk: Desk, house: AppContext, s
 
 
 def test_the_most_urgent_comes_first_with_a_clock_and_a_time_limit(
-    desk: Desk, house: AppContext, seeded: Study, clock: Clock
+    desk: StaffBrowser, app_context: AppContext, seeded: Study, clock: Clock
 ) -> None:
-    with transaction(house.engine) as session:
-        work = house.work(session)
-        factories.answer(work, factories.sitting(work, seeded.english.checkin), swallow=3)
+    with transaction(app_context.engine) as session:
+        work = app_context.unit_of_work(session)
+        factories.save_answers(work, factories.open_form_session(work, seeded.english.checkin), swallow=3)
     clock.move(minutes=20)
-    bleeds(house, seeded.chinese.checkin)
+    report_bleeding(app_context, seeded.chinese.checkin)
     clock.move(minutes=4)
     desk.open("/staff/")
     assert desk.page.index("NPC-001") < desk.page.index("NPC-002")
@@ -220,12 +231,14 @@ def test_the_most_urgent_comes_first_with_a_clock_and_a_time_limit(
     assert "overdue" not in desk.page
 
 
-def test_who_is_on_duty_and_what_to_do_without_anybody(desk: Desk, clock: Clock, app: Flask, seeded: Study) -> None:
+def test_who_is_on_duty_and_what_to_do_without_anybody(
+    desk: StaffBrowser, clock: Clock, app: Flask, seeded: Study
+) -> None:
     desk.open("/staff/")
     assert re.search(r"On duty</span> Nurse", desk.page)
     assert "Nobody is on call now" not in desk.page
     clock.move(days=61)
-    late = at_desk(app, seeded.staff["coordinator"])
+    late = signed_in_browser(app, seeded.staff["coordinator"])
     late.open("/staff/")
     assert "Nobody is on call now" in late.page
 
@@ -233,13 +246,13 @@ def test_who_is_on_duty_and_what_to_do_without_anybody(desk: Desk, clock: Clock,
 # --- participants ----------------------------------------------------------------------------------------------------
 
 
-def test_a_missing_score_is_said_and_never_zero(desk: Desk, house: AppContext, seeded: Study) -> None:
-    with transaction(house.engine) as session:
-        work = house.work(session)
-        here = factories.sitting(work, seeded.english.qlq)
+def test_a_missing_score_is_said_and_never_zero(desk: StaffBrowser, app_context: AppContext, seeded: Study) -> None:
+    with transaction(app_context.engine) as session:
+        work = app_context.unit_of_work(session)
+        here = factories.open_form_session(work, seeded.english.qlq)
         answers: dict[str, Any] = {f"Q{number}": 2 for number in range(1, 31)}
-        factories.answer(work, here, **{**answers, "Q11": None})
-        answer_service.submit(work, here, "en")
+        factories.save_answers(work, here, **{**answers, "Q11": None})
+        answer_service.submit_form(work, here, "en")
     desk.open(f"/staff/participants/{seeded.english.id}")
     rows = dict(re.findall(r'<span class="s">(\w+)</span></th><td class="r">(.*?)</td>', desk.page))
     assert rows["PF"] == "66.7"
@@ -248,12 +261,12 @@ def test_a_missing_score_is_said_and_never_zero(desk: Desk, house: AppContext, s
     assert "Demonstration wording" in desk.page
 
 
-def test_enrolling_leads_to_the_new_participant(desk: Desk, house: AppContext) -> None:
+def test_enrolling_leads_to_the_new_participant(desk: StaffBrowser, app_context: AppContext) -> None:
     desk.open("/staff/participants/new")
     answer = desk.post("/staff/participants/new", **{**ENROL, "phone": "１３８１２３４５６７８", "pin": "２５８０"})
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         person = session.scalars(select(Participant).where(Participant.study_number == "NPC-077")).one()
-        assert house.vault.open(person.phone_sealed or "") == "+8613812345678"
+        assert app_context.vault.open(person.phone_sealed or "") == "+8613812345678"
     assert answer.location == f"/staff/participants/{person.id}"
     desk.open(answer.location)
     assert "You can send the first form below." in desk.page
@@ -278,7 +291,7 @@ def test_enrolling_leads_to_the_new_participant(desk: Desk, house: AppContext) -
     ],
 )
 def test_an_enrolment_error_stands_by_its_field_and_loses_nothing(
-    field: str, typed: str, sentence: str, desk: Desk, house: AppContext, seeded: Study
+    field: str, typed: str, sentence: str, desk: StaffBrowser, app_context: AppContext, seeded: Study
 ) -> None:
     desk.open("/staff/participants/new")
     assert desk.post("/staff/participants/new", **{**ENROL, field: typed}).status_code == 400
@@ -292,31 +305,33 @@ def test_an_enrolment_error_stands_by_its_field_and_loses_nothing(
     if field != "language":
         assert 'value="zh_Hans" checked' in desk.page
     assert "2580" not in desk.page
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         assert session.scalar(select(func.count()).select_from(Participant)) == 2
 
 
-def test_everything_wrong_is_said_at_once(desk: Desk, seeded: Study) -> None:
+def test_everything_wrong_is_said_at_once(desk: StaffBrowser, seeded: Study) -> None:
     desk.open("/staff/participants/new")
     wrong = {"plan": factories.PLAN, "study_number": "NPC-001", "phone": "1", "pin": "x", "consented_on": "2026-12-31"}
     desk.post("/staff/participants/new", **wrong)
     assert "Please check 7 things" in desk.page
 
 
-def test_an_sms_is_queued_and_shown_among_the_messages(desk: Desk, house: AppContext, seeded: Study) -> None:
+def test_an_sms_is_queued_and_shown_among_the_messages(
+    desk: StaffBrowser, app_context: AppContext, seeded: Study
+) -> None:
     path = f"/staff/participants/{seeded.english.id}"
     desk.open(path)
     assert desk.post(f"{path}/send", instrument="qlq_c30", by="link").location == path
     desk.open(path)
     assert "The SMS is on its way" in desk.page
     assert "Invitation with a link" in desk.page
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         count = select(func.count()).select_from(Assessment).where(Assessment.participant_id == seeded.english.id)
         assert session.scalar(count) == 2, "the open form was sent again"
 
 
 def test_link_and_code_for_somebody_standing_here_work_and_are_shown_once(
-    desk: Desk, app: Flask, seeded: Study
+    desk: StaffBrowser, app: Flask, seeded: Study
 ) -> None:
     path = f"/staff/participants/{seeded.english.id}"
     desk.open(path)
@@ -340,7 +355,7 @@ def test_link_and_code_for_somebody_standing_here_work_and_are_shown_once(
     ],
 )
 def test_a_form_that_cannot_be_sent_says_why(
-    change: dict[str, str], status: int, sentence: str, desk: Desk, seeded: Study
+    change: dict[str, str], status: int, sentence: str, desk: StaffBrowser, seeded: Study
 ) -> None:
     path = f"/staff/participants/{seeded.english.id}"
     desk.open(path)
@@ -348,30 +363,30 @@ def test_a_form_that_cannot_be_sent_says_why(
     assert desk.page.count(sentence) == 2
 
 
-def test_without_a_phone_no_sms_can_go_out(desk: Desk, house: AppContext) -> None:
+def test_without_a_phone_no_sms_can_go_out(desk: StaffBrowser, app_context: AppContext) -> None:
     desk.open("/staff/participants/new")
     path = desk.post("/staff/participants/new", **{**ENROL, "phone": ""}).location
     desk.open(path)
     assert desk.post(f"{path}/send", instrument="npc_checkin", by="code").status_code == 409
     assert "no phone number for this participant" in desk.page
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         assert session.scalar(select(func.count()).select_from(Message)) == 0
 
 
 # --- words -----------------------------------------------------------------------------------------------------------
 
 
-def test_every_key_that_the_services_can_give_has_a_word(house: AppContext) -> None:
+def test_every_key_that_the_services_can_give_has_a_word(app_context: AppContext) -> None:
     assert set(web_labels.ROLES) == set(ROLES)
     assert set(web_labels.ACT_WITHIN) == {Level.EMERGENCY, Level.URGENT}
-    statuses = {words.status for words in house.catalogue.words.values()}
+    statuses = {words.status for words in app_context.catalogue.words.values()}
     assert statuses <= set(web_labels.WORDING)
-    bases = {letter for plan in house.catalogue.plans.values() for rule in plan.rules for letter in rule.basis}
+    bases = {letter for plan in app_context.catalogue.plans.values() for rule in plan.rules for letter in rule.basis}
     assert bases <= set(web_labels.BASIS)
-    for instrument in house.catalogue.instruments.values():
+    for instrument in app_context.catalogue.instruments.values():
         assert set(instrument.scales) <= set(web_labels.SCALES)
     for table in web_labels.TABLES.values():
         for text in table.values():
-            translated = house.catalogs.translator("zh_Hans").gettext(text)
+            translated = app_context.catalogs.translator("zh_Hans").gettext(text)
             assert translated
             assert translated != text or text.isupper()

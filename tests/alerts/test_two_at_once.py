@@ -17,20 +17,20 @@ from pro.app_context import AppContext
 from pro.db import Base, transaction
 from pro.models import (
     Alert,
+    AlertClosure,
     AlertNote,
-    Circumstance,
-    Closing,
+    ClinicalFact,
     Consent,
-    Correction,
-    Decision,
+    DataCorrection,
     Endoscopy,
     Freeze,
     Grading,
     Handover,
+    SignedDecision,
 )
 from tests.support import factories, form_browser
 from tests.support.factories import PASSWORD, Account, Clock, Study
-from tests.support.staff_browser import Desk, at_desk, bleeds
+from tests.support.staff_browser import StaffBrowser, report_bleeding, signed_in_browser
 
 JUDGED = {"do": "assess", "shown": ":epistaxis", "term": "another", "another": "epistaxis", "grade": "2"}
 JUDGED |= {"onset_on": "2026-03-02", "serious": "no", "attribution": "radiotherapy", "password": PASSWORD}
@@ -38,86 +38,88 @@ FINDING = {"done_on": "2026-03-02", "result": "ulcer", "grade": "3"}
 
 
 @dataclass(frozen=True)
-class Place:
+class TwoInvestigators:
     """The small study with a second investigator, behind an application on one of the engines."""
 
     app: Flask
-    house: AppContext
+    app_context: AppContext
     study: Study
     second: Account
 
     def rows(self, model: type[Base]) -> list[Any]:
         """Every row of a table, oldest first."""
-        with transaction(self.house.engine) as session:
+        with transaction(self.app_context.engine) as session:
             return list(session.scalars(select(model).order_by(*model.__mapper__.primary_key)))
 
-    def desk(self, role: str) -> Desk:
+    def desk(self, role: str) -> StaffBrowser:
         """Somebody of ``role`` at a browser of their own; "second": the other investigator."""
-        return at_desk(self.app, self.second if role == "second" else self.study.staff[role])
+        return signed_in_browser(self.app, self.second if role == "second" else self.study.staff[role])
 
     def alert(self) -> str:
         """The page of the alerts of a bleeding."""
         if not self.rows(Alert):
-            bleeds(self.house, self.study.chinese.checkin)
+            report_bleeding(self.app_context, self.study.chinese.checkin)
         found = self.rows(Alert)
         return f"/staff/alerts/{found[0].id}"
 
 
 @pytest.fixture
-def place(any_house: AppContext, clock: Clock) -> Iterator[Place]:
+def installed(any_app_context: AppContext, clock: Clock) -> Iterator[TwoInvestigators]:
     """Both engines in turn."""
-    study = factories.study(any_house)
-    with transaction(any_house.engine) as session:
-        second = factories.account(any_house.work(session), "investigator", email="zhou@example.org", name="Zhou")
-    app = create_app(any_house.config, clock)
+    study = factories.study(any_app_context)
+    with transaction(any_app_context.engine) as session:
+        second = factories.account(
+            any_app_context.unit_of_work(session), "investigator", email="zhou@example.org", name="Zhou"
+        )
+    app = create_app(any_app_context.config, clock)
     app.testing = True
-    yield Place(app, any_house, study, second)
-    app.extensions["pro"].engine.dispose()
+    yield TwoInvestigators(app, any_app_context, study, second)
+    app.extensions["app_context"].engine.dispose()
 
 
-def acknowledged(place: Place) -> str:
-    path = place.alert()
-    press(place.desk("coordinator"), path, do="acknowledge")
+def acknowledged(installed: TwoInvestigators) -> str:
+    path = installed.alert()
+    press(installed.desk("coordinator"), path, do="acknowledge")
     return path
 
 
-def judged(place: Place) -> str:
-    path = acknowledged(place)
-    desk = place.desk("investigator")
+def judged(installed: TwoInvestigators) -> str:
+    path = acknowledged(installed)
+    desk = installed.desk("investigator")
     desk.open(f"{path}/assess")
     assert send(desk, f"{path}/assess", **JUDGED, action="packed").status_code == 303
     return path
 
 
-def breathless(place: Place) -> str:
-    form_browser.press_start(place.house, place.study.chinese.checkin).save(bleed=0, breath=2)
-    return acknowledged(place)
+def breathless(installed: TwoInvestigators) -> str:
+    form_browser.press_start(installed.app_context, installed.study.chinese.checkin).save(bleed=0, breath=2)
+    return acknowledged(installed)
 
 
-def ulcers(place: Place) -> str:
-    return f"/staff/ulcers/{place.study.chinese.id}"
+def ulcers(installed: TwoInvestigators) -> str:
+    return f"/staff/ulcers/{installed.study.chinese.id}"
 
 
-def endoscopy(place: Place) -> str:
-    press(place.desk("coordinator"), ulcers(place), do="ask")
-    return ulcers(place)
+def endoscopy(installed: TwoInvestigators) -> str:
+    press(installed.desk("coordinator"), ulcers(installed), do="ask")
+    return ulcers(installed)
 
 
-def asked(place: Place) -> str:
-    form_browser.press_start(place.house, place.study.chinese.checkin).finish(bleed=0)
-    path = f"/staff/assessments/{place.study.chinese.checkin.assessment_id}/corrections"
-    desk = place.desk("coordinator")
+def asked(installed: TwoInvestigators) -> str:
+    form_browser.press_start(installed.app_context, installed.study.chinese.checkin).finish(bleed=0)
+    path = f"/staff/assessments/{installed.study.chinese.checkin.assessment_id}/corrections"
+    desk = installed.desk("coordinator")
     desk.open(path)
     given = {"item": "bleed", "q-bleed": "3", "heard_how": "phone", "heard_at": "2026-03-02T08:30"}
-    given |= {"heard_by": str(place.study.staff["nurse"].id), "reason": "wrong button", "password": PASSWORD}
+    given |= {"heard_by": str(installed.study.staff["nurse"].id), "reason": "wrong button", "password": PASSWORD}
     return str(desk.post(path, **given).location)
 
 
-def person(place: Place, part: str) -> str:
-    return f"/staff/participants/{place.study.chinese.id}/{part}"
+def person(installed: TwoInvestigators, part: str) -> str:
+    return f"/staff/participants/{installed.study.chinese.id}/{part}"
 
 
-def send(desk: Desk, path: str, **typed: object) -> TestResponse:
+def send(desk: StaffBrowser, path: str, **typed: object) -> TestResponse:
     """Post what the page holds in its hidden fields, and what is typed."""
     hidden: dict[str, Any] = {}
     for name, value in re.findall(r'<input[^>]*type="hidden"[^>]*name="([\w-]+)"[^>]* value="([^"]*)"', desk.page):
@@ -128,7 +130,7 @@ def send(desk: Desk, path: str, **typed: object) -> TestResponse:
     return desk.post(path, **{**hidden, **typed})
 
 
-def press(desk: Desk, path: str, **typed: object) -> TestResponse:
+def press(desk: StaffBrowser, path: str, **typed: object) -> TestResponse:
     """Open a page and press a button on it."""
     desk.open(path)
     return send(desk, path, **typed)
@@ -141,7 +143,7 @@ class Act:
     what of the second's own words must stand on that page.
     """
 
-    begin: Callable[[Place], str]
+    begin: Callable[[TwoInvestigators], str]
     people: tuple[str, str]
     typed: Mapping[str, Any]
     made: type[Base]
@@ -152,7 +154,9 @@ class Act:
 
 DOCTORS = ("investigator", "second")
 ACTS = {
-    "acknowledge": Act(Place.alert, ("nurse", "coordinator"), {"do": "acknowledge"}, Alert, "{name} was first, 09:00"),
+    "acknowledge": Act(
+        TwoInvestigators.alert, ("nurse", "coordinator"), {"do": "acknowledge"}, Alert, "{name} was first, 09:00"
+    ),
     "take over": Act(acknowledged, ("nurse", "investigator"), {"do": "take_over"}, Handover, "{name} was first, 09:00"),
     "grade": Act(
         acknowledged,
@@ -167,7 +171,7 @@ ACTS = {
         judged,
         ("nurse", "investigator"),
         {"do": "close", "disposition": "no_action", "reason": "words of {who}"},
-        Closing,
+        AlertClosure,
         "{name} was first, 09:00",
         "words of {who}",
     ),
@@ -175,7 +179,7 @@ ACTS = {
         breathless,
         ("nurse", "investigator"),
         {"do": "stable", "items": "breath", "reason": "words of {who}"},
-        Circumstance,
+        ClinicalFact,
         "{name} had marked this already, 09:00",
         "words of {who}",
     ),
@@ -200,7 +204,7 @@ ACTS = {
             "decision-reason": "words of {who}",
             "decision-password": PASSWORD,
         },
-        Decision,
+        SignedDecision,
         "{name}",
         "words of {who}",
     ),
@@ -208,7 +212,7 @@ ACTS = {
         asked,
         DOCTORS,
         {"do": "approve", "note": "words of {who}", "password": PASSWORD},
-        Correction,
+        DataCorrection,
         "Approved by {name}, 09:00",
         "words of {who}",
     ),
@@ -232,7 +236,7 @@ ACTS = {
 # Rows that are there before, and are changed instead of added.
 CHANGED: Mapping[type[Base], Callable[[Any], object]] = {
     Alert: lambda row: row.acknowledged_by,
-    Correction: lambda row: row.decided_by,
+    DataCorrection: lambda row: row.decided_by,
     Consent: lambda row: row.withdrawn_by,
 }
 
@@ -253,12 +257,12 @@ def done_by(row: Any) -> int:
 
 
 @pytest.mark.parametrize("what", ACTS)
-def test_of_two_at_once_one_is_first_and_the_other_reads_who(place: Place, what: str) -> None:
+def test_of_two_at_once_one_is_first_and_the_other_reads_who(installed: TwoInvestigators, what: str) -> None:
     act = ACTS[what]
-    path = act.begin(place)
-    desks = {who: place.desk(who) for who in act.people}
-    accounts = {who: place.second if who == "second" else place.study.staff[who] for who in act.people}
-    before = len(place.rows(act.made))
+    path = act.begin(installed)
+    desks = {who: installed.desk(who) for who in act.people}
+    accounts = {who: installed.second if who == "second" else installed.study.staff[who] for who in act.people}
+    before = len(installed.rows(act.made))
     for desk in desks.values():
         desk.open(f"{path}{act.page}?lang=en")
     answers: dict[str, TestResponse] = {}
@@ -267,8 +271,8 @@ def test_of_two_at_once_one_is_first_and_the_other_reads_who(place: Place, what:
         typed = {name: text.format(who=who) if isinstance(text, str) else text for name, text in act.typed.items()}
         answers[who] = send(desks[who], path + act.page, **typed)
 
-    form_browser.at_once(*(lambda who=who: go(who) for who in act.people))
-    rows = place.rows(act.made)
+    form_browser.run_concurrently(*(lambda who=who: go(who) for who in act.people))
+    rows = installed.rows(act.made)
     touched = [row for row in rows if CHANGED[act.made](row)] if act.made in CHANGED else rows[before:]
     if act.made is Endoscopy:
         touched = rows
@@ -286,14 +290,14 @@ def test_of_two_at_once_one_is_first_and_the_other_reads_who(place: Place, what:
     assert PASSWORD not in desks[second].page
 
 
-def test_two_notes_at_once_are_two_notes(place: Place) -> None:
-    path = place.alert()
-    desks = [place.desk(role) for role in ("nurse", "coordinator")]
+def test_two_notes_at_once_are_two_notes(installed: TwoInvestigators) -> None:
+    path = installed.alert()
+    desks = [installed.desk(role) for role in ("nurse", "coordinator")]
     for desk in desks:
         desk.open(path)
     notes = [lambda desk=desk, n=n: send(desk, path, do="note", text=f"note {n}") for n, desk in enumerate(desks)]
-    form_browser.at_once(*notes)
-    assert sorted(row.text for row in place.rows(AlertNote)) == ["note 0", "note 1"]
+    form_browser.run_concurrently(*notes)
+    assert sorted(row.text for row in installed.rows(AlertNote)) == ["note 0", "note 1"]
     for desk in desks:
         desk.open(path)
         assert "note 0" in desk.page

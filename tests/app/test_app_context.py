@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, timedelta
 
-from pro.app_context import SYSTEM, Actor, clock
+from pro.app_context import SYSTEM, Actor, utc_now
 from pro.models import Heartbeat, Participant
 from tests.support import form_browser
 
@@ -14,26 +14,30 @@ def person(work) -> Participant:
 
 
 def test_the_clock_tells_an_aware_time_in_utc():
-    assert clock().tzinfo is UTC
+    assert utc_now().tzinfo is UTC
 
 
-def test_now_stands_still_within_a_work(house):
-    with form_browser.working(house) as work:
+def test_now_stands_still_within_a_work(app_context):
+    with form_browser.unit_of_work(app_context) as work:
         before = work.now
-        house.clock.move(minutes=5)
+        app_context.clock.move(minutes=5)
         assert work.now == before
-    with form_browser.working(house) as work:
+    with form_browser.unit_of_work(app_context) as work:
         assert work.now == before + timedelta(minutes=5)
 
 
-def test_a_work_hands_on_what_the_house_has(house):
-    with form_browser.working(house) as work:
-        assert (work.catalogue, work.vault, work.config) == (house.catalogue, house.vault, house.config)
+def test_a_work_hands_on_what_the_house_has(app_context):
+    with form_browser.unit_of_work(app_context) as work:
+        assert (work.catalogue, work.vault, work.config) == (
+            app_context.catalogue,
+            app_context.vault,
+            app_context.config,
+        )
         assert work.actor == SYSTEM
 
 
-def test_what_is_recorded_names_who_and_what(any_house, clock):
-    with form_browser.working(any_house, Actor("staff", 7, "nurse", "Zhou Min")) as work:
+def test_what_is_recorded_names_who_and_what(any_app_context, clock):
+    with form_browser.unit_of_work(any_app_context, Actor("staff", 7, "nurse", "Zhou Min")) as work:
         row = person(work)
         work.session.add(row)
         event = work.record("thing.done", row, participant_id=3, old=[1], new={"a": None}, reason="because")
@@ -49,26 +53,26 @@ def test_what_is_recorded_names_who_and_what(any_house, clock):
     assert "Zhou Min" not in str({column.key: getattr(event, column.key) for column in event.__mapper__.columns})
 
 
-def test_a_role_is_never_empty_and_a_row_may_have_no_number(house):
-    with form_browser.working(house, Actor("participant", 1)) as work:
+def test_a_role_is_never_empty_and_a_row_may_have_no_number(app_context):
+    with form_browser.unit_of_work(app_context, Actor("participant", 1)) as work:
         beat = Heartbeat(name="x", at=work.now)
         work.session.add(beat)
         event = work.record("beat", beat)
     assert (event.role, event.subject_id) == ("participant", None)
 
 
-def test_a_row_that_is_held_is_read_anew(any_house):
-    with form_browser.working(any_house) as work:
+def test_a_row_that_is_held_is_read_anew(any_app_context):
+    with form_browser.unit_of_work(any_app_context) as work:
         work.session.add(person(work))
-    with form_browser.working(any_house) as work:
+    with form_browser.unit_of_work(any_app_context) as work:
         row = work.session.query(Participant).one()
         row.language = "zh_Hans"
         work.lock(row)
         assert row.language == "zh_Hans"
 
 
-def test_two_works_that_hold_the_same_row_follow_one_another(any_house):
-    with form_browser.working(any_house) as work:
+def test_two_works_that_hold_the_same_row_follow_one_another(any_app_context):
+    with form_browser.unit_of_work(any_app_context) as work:
         row = person(work)
         row.study_number = "0"
         work.session.add(row)
@@ -76,11 +80,11 @@ def test_two_works_that_hold_the_same_row_follow_one_another(any_house):
         number = row.id
 
     def count() -> None:
-        with form_browser.working(any_house) as work:
+        with form_browser.unit_of_work(any_app_context) as work:
             row = work.session.get_one(Participant, number)
             work.lock(row)
             row.study_number = str(int(row.study_number) + 1)
 
-    form_browser.at_once(*[count] * 8)
-    with form_browser.working(any_house) as work:
+    form_browser.run_concurrently(*[count] * 8)
+    with form_browser.unit_of_work(any_app_context) as work:
         assert work.session.get_one(Participant, number).study_number == "8"

@@ -53,7 +53,7 @@ def test_production_that_is_safe_starts():
     config = Config.from_env(SAFE)
     assert config.production
     assert config.secure_cookies
-    assert config.dangers() == []
+    assert config.production_dangers() == []
 
 
 def test_every_danger_is_named_at_once():
@@ -254,7 +254,7 @@ def test_values_are_read_as_they_are_meant():
 def test_the_settings_are_frozen():
     with pytest.raises(FrozenInstanceError):
         Config().production = True  # type: ignore[misc]
-    assert replace(Config(), production=True).dangers()
+    assert replace(Config(), production=True).production_dangers()
 
 
 @pytest.mark.parametrize(

@@ -72,8 +72,8 @@ def test_sealing_hides_that_two_texts_are_equal_and_a_fingerprint_shows_it():
 
 @pytest.mark.parametrize("verb", ["UPDATE {} SET item = 'x'", "DELETE FROM {}"])
 @pytest.mark.parametrize("table", ["answer", "score"])
-def test_answers_and_scores_are_never_changed_or_deleted(any_house, table, verb):
-    with form_browser.working(any_house) as work:
+def test_answers_and_scores_are_never_changed_or_deleted(any_app_context, table, verb):
+    with form_browser.unit_of_work(any_app_context) as work:
         way = factories.form(work, factories.participant(work))
         work.session.add(
             Answer(
@@ -94,9 +94,9 @@ def test_answers_and_scores_are_never_changed_or_deleted(any_house, table, verb)
                 )
             )
     sql = verb.format(table).replace("item = 'x'", "item = 'x'" if table == "answer" else "value = 0")
-    with any_house.engine.connect() as connection, pytest.raises(DBAPIError, match="never changed or deleted"):
+    with any_app_context.engine.connect() as connection, pytest.raises(DBAPIError, match="never changed or deleted"):
         connection.execute(text(sql))
-    with form_browser.working(any_house) as work:
+    with form_browser.unit_of_work(any_app_context) as work:
         assert [row.value for row in work.session.query(Score).order_by(Score.id)] == [1.0, 2.0]
 
 

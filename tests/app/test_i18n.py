@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pro.i18n import HTML_CODES, LANGUAGES, NAMES, negotiate
+from pro.i18n import HTML_CODES, LANGUAGE_NAMES, LANGUAGES, negotiate_language
 
 
 @pytest.mark.parametrize(
@@ -30,11 +30,11 @@ from pro.i18n import HTML_CODES, LANGUAGES, NAMES, negotiate
     ],
 )
 def test_the_first_wish_that_is_spoken(wishes, spoken):
-    assert negotiate(*wishes) == spoken
+    assert negotiate_language(*wishes) == spoken
 
 
 def test_every_language_has_its_names():
-    assert set(HTML_CODES) == set(NAMES) == set(LANGUAGES)
+    assert set(HTML_CODES) == set(LANGUAGE_NAMES) == set(LANGUAGES)
 
 
 def test_a_translator_leads_to_the_other_language(catalogs):

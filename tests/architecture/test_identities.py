@@ -13,13 +13,13 @@ from sqlalchemy import Text, select
 from werkzeug.test import TestResponse
 
 from pro.db import Base, transaction
-from pro.features.accounts.staff_accounts import RIGHTS, may
+from pro.features.accounts.staff_accounts import RIGHTS, has_right
 from pro.models import ROLES
-from tests.architecture.conftest import Place
+from tests.architecture.conftest import InstalledFullStudy
 from tests.architecture.test_routes import GUARDS, STAFF
 from tests.support.factories import PHONES, PLAN
-from tests.support.full_study_fixture import MAIL, NAME, SEALED, STAFF_PHONE, STRANGER, TYPED, UNTYPED, WORDS, Lived
-from tests.support.staff_browser import at_desk
+from tests.support.full_study_fixture import MAIL, NAME, SEALED, STAFF_PHONE, STRANGER, TYPED, UNTYPED, WORDS, FullStudy
+from tests.support.staff_browser import signed_in_browser
 
 # What a rule's gaps are filled with beside the numbers of what there is.
 NAMES = {"<token>": "none", "<instrument>": "npc_checkin", "<plan>": PLAN}
@@ -37,20 +37,20 @@ MORE = {
 # Whoever is signed in has no step of the way in left, and whoever has left the study is asked nothing.
 LEADS_ON = {"/staff/code", "/staff/participants/2/enter/npc_checkin"}
 GETS = sorted({rule for method, rule in STAFF if method == "GET"})
-BLIND = [role for role in ROLES if not may(role, "see_identity")]
+BLIND = [role for role in ROLES if not has_right(role, "see_identity")]
 SEPARATORS = re.compile(r"[\s\u00a0\u2009\u202f().\-\u2010-\u2015/]")
 MASKS = "*•·●xX#…_"
 
 
-def addresses(lived: Lived, rule: str) -> list[str]:
+def addresses(full_study: FullStudy, rule: str) -> list[str]:
     """``rule`` filled in with what is there, for both participants, and the same page chosen otherwise."""
     path = rule
     for name, said in NAMES.items():
         path = path.replace(name, said)
-    path = path.replace("<int(max=2147483647):assessment_id>/check", f"{lived.ids['paper_id']}/check")
+    path = path.replace("<int(max=2147483647):assessment_id>/check", f"{full_study.ids['paper_id']}/check")
     # A PDF takes seconds to draw.
     people = ("1", "2") if "participant_id>" in path and not path.endswith(".pdf") else ("1",)
-    filled = [_filled(path, {**lived.ids, "participant_id": int(one)}) for one in people]
+    filled = [_filled(path, {**full_study.ids, "participant_id": int(one)}) for one in people]
     return [*filled, *(filled[0] + more for more in MORE.get(rule, ()))]
 
 
@@ -81,27 +81,27 @@ def leaks(role: str, text: str) -> list[str]:
     if role in BLIND:
         found += [said for said in (NAME, MAIL, MAIL.partition("@")[0]) if said in text]
         found += [one for phone in (*PHONES.values(), STRANGER) for one in numbers_in(text, phone)]
-    if not may(role, "manage_staff"):
+    if not has_right(role, "manage_staff"):
         found += numbers_in(text, STAFF_PHONE)
     return found
 
 
-def test_a_route_that_is_new_is_looked_at_without_anybody_adding_it(place: Place) -> None:
-    answered = (rule for rule in place.app.url_map.iter_rules() if "GET" in (rule.methods or ()))
+def test_a_route_that_is_new_is_looked_at_without_anybody_adding_it(installed: InstalledFullStudy) -> None:
+    answered = (rule for rule in installed.app.url_map.iter_rules() if "GET" in (rule.methods or ()))
     rules = {rule.rule for rule in answered if rule.rule.startswith("/staff")}
     public = {rule for (method, rule), guard in GUARDS.items() if method == "GET" and guard == "public"}
     assert rules - public == set(GETS)
     for rule in GETS:
-        assert "<" not in "".join(addresses(place.lived, rule)), rule
+        assert "<" not in "".join(addresses(installed.full_study, rule)), rule
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_no_page_shows_a_role_an_identity_that_it_must_not_see(place: Place, role: str) -> None:
-    desk = at_desk(place.app, place.study.staff[role])
+def test_no_page_shows_a_role_an_identity_that_it_must_not_see(installed: InstalledFullStudy, role: str) -> None:
+    desk = signed_in_browser(installed.app, installed.study.staff[role])
     wrong = []
     for rule in GETS:
         allowed = GUARDS["GET", rule] in RIGHTS[role]
-        for path in addresses(place.lived, rule):
+        for path in addresses(installed.full_study, rule):
             answer = desk.client.get(path)
             # Nothing is looked at that is not really there.
             expected = 303 if allowed and path in LEADS_ON else 200 if allowed else 403
@@ -125,38 +125,38 @@ POSTS = (
 
 
 @pytest.mark.parametrize("role", BLIND)
-def test_no_answer_to_a_post_does_either(place: Place, role: str) -> None:
-    desk = at_desk(place.app, place.study.staff[role])
+def test_no_answer_to_a_post_does_either(installed: InstalledFullStudy, role: str) -> None:
+    desk = signed_in_browser(installed.app, installed.study.staff[role])
     exported = 0
     for path, data in POSTS:
         desk.open("/staff/me")
-        given = {name: text.format(**place.lived.ids) for name, text in data.items()}
-        answer = desk.post(path.format(**place.lived.ids), **given)
+        given = {name: text.format(**installed.full_study.ids) for name, text in data.items()}
+        answer = desk.post(path.format(**installed.full_study.ids), **given)
         exported += answer.mimetype == "text/csv"
         assert leaks(role, shown(answer)) == [], path
-    assert exported == (3 if may(role, "export_audit") else 0)
+    assert exported == (3 if has_right(role, "export_audit") else 0)
 
 
-def test_whoever_may_see_identities_still_reads_the_words(place: Place) -> None:
-    desk = at_desk(place.app, place.study.staff["nurse"])
-    for path in (f"/staff/alerts/{place.lived.ids['alert_id']}", "/staff/inbox/1", "/staff/participants/1"):
+def test_whoever_may_see_identities_still_reads_the_words(installed: InstalledFullStudy) -> None:
+    desk = signed_in_browser(installed.app, installed.study.staff["nurse"])
+    for path in (f"/staff/alerts/{installed.full_study.ids['alert_id']}", "/staff/inbox/1", "/staff/participants/1"):
         desk.open(path)
         assert WORDS in desk.page, path
-    monitor = at_desk(place.app, place.study.staff["monitor"])
-    monitor.open(f"/staff/alerts/{place.lived.ids['alert_id']}")
+    monitor = signed_in_browser(installed.app, installed.study.staff["monitor"])
+    monitor.open(f"/staff/alerts/{installed.full_study.ids['alert_id']}")
     assert "[hidden from your role: it may hold a name]" in monitor.page
-    monitor.open(f"/staff/corrections/{place.lived.ids['correction_id']}")
+    monitor.open(f"/staff/corrections/{installed.full_study.ids['correction_id']}")
     assert "[…] / […]" in monitor.page
 
 
-def test_everything_that_can_be_typed_was(place: Place) -> None:
+def test_everything_that_can_be_typed_was(installed: InstalledFullStudy) -> None:
     columns = {f"{table.name}.{one.name}": one for table in Base.metadata.sorted_tables for one in table.columns}
     free = {name for name, one in columns.items() if isinstance(one.type, Text)}
     assert free <= set(TYPED) | set(SEALED) | UNTYPED
-    with transaction(place.house.engine) as session:
+    with transaction(installed.app_context.engine) as session:
         for name, text in {**TYPED, **SEALED}.items():
             found = [row or "" for row in session.scalars(select(columns[name]))]
-            opened = [place.house.vault.open(row) for row in found] if name in SEALED else found
+            opened = [installed.app_context.vault.open(row) for row in found] if name in SEALED else found
             assert any(text in row for row in opened), name
 
 

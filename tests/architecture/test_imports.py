@@ -25,8 +25,8 @@ HOMES: dict[str, set[str]] = {
     "wtforms": PAGES,
     "prometheus_client": {"pro.features.operations.pages.metrics_views"},
     "werkzeug": PAGES,
-    "markupsafe": {*PAGES, "pro.messaging.message_templates"},
-    "jinja2": {"pro.messaging.message_templates"},
+    "markupsafe": {*PAGES, "pro.messaging.message_rendering"},
+    "jinja2": {"pro.messaging.message_rendering"},
     "click": {"app", "pro.cli"},
     "sqlalchemy": {
         "pro.db",
@@ -35,7 +35,7 @@ HOMES: dict[str, set[str]] = {
         "pro.app_context",
         "pro.features",
         "pro.messaging.outbox_backlog",
-        "pro.messaging.sms_budget",
+        "pro.messaging.message_limit",
         "pro.messaging.outbox",
         # Opens the session of a request; asks nothing with it.
         "pro.web.request_context",

@@ -68,15 +68,15 @@ def walk(client: FlaskClient, study: Study) -> None:
 def test_pages_log_no_secret(
     client: FlaskClient,
     seeded: Study,
-    house: AppContext,
+    app_context: AppContext,
     log: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     walk(client, seeded)
-    with transaction(house.engine) as session:
-        work = house.work(session)
+    with transaction(app_context.engine) as session:
+        work = app_context.unit_of_work(session)
         form_issuing.send_form(work, session.get_one(Participant, seeded.chinese.id), "npc_checkin", by="link")
-    assert worker_steps.tick(house, provider_choice.chosen(house.config), "test:1") > 0
+    assert worker_steps.run_jobs(app_context, provider_choice.choose_senders(app_context.config), "test:1") > 0
     written = log.text + "".join(capfd.readouterr())
     assert log.records
     assert [secret for secret in secrets_of(seeded, client) if secret in written] == []
@@ -85,7 +85,7 @@ def test_pages_log_no_secret(
 def test_a_page_that_breaks_logs_no_secret(
     client: FlaskClient,
     seeded: Study,
-    house: AppContext,
+    app_context: AppContext,
     log: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -93,7 +93,7 @@ def test_a_page_that_breaks_logs_no_secret(
     client.application.testing = False
     client.post(way.path, data=csrf(client, way.path) | {"by": "self"})
     token = csrf(client)
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         refuse = "BEGIN SELECT RAISE(ABORT, 'broken on purpose'); END"
         session.execute(text(f"CREATE TRIGGER broken BEFORE INSERT ON answer {refuse}"))
     data = token | {"page": "bleed", "value": "4"}

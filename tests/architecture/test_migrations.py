@@ -16,18 +16,18 @@ from sqlalchemy.exc import DBAPIError
 
 from pro import db
 from pro.models import (
+    AlertClosure,
     Answer,
     Assessment,
-    Closing,
-    Decision,
-    Event,
+    AuditEntry,
     Grading,
     Handover,
     Participant,
     Score,
     Seal,
     Signature,
-    Staff,
+    SignedDecision,
+    StaffMember,
 )
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
@@ -104,12 +104,12 @@ OLD_ROWS = (
 )
 
 
-def _handled(participant: Participant, staff: Staff) -> list[db.Base]:
+def _handled(participant: Participant, staff: StaffMember) -> list[db.Base]:
     """How an alert was handled."""
     return [
         Grading(participant_id=participant.id, attribution=[], none_reason="other", at=NOW, staff_id=staff.id),
         Handover(source="a:1", participant_id=participant.id, from_id=staff.id, staff_id=staff.id, at=NOW),
-        Closing(
+        AlertClosure(
             source="a:1",
             participant_id=participant.id,
             staff_id=staff.id,
@@ -140,8 +140,8 @@ def with_rows(any_engine: Engine) -> Engine:
             due_at=NOW,
             closes_at=NOW,
         )
-        event = Event(at=NOW, actor="system", role="system", action="made", subject="assessment", reason="")
-        staff = Staff(email="a@b", name="A", role="investigator", language="en", password_hash="", made_at=NOW)
+        event = AuditEntry(at=NOW, actor="system", role="system", action="made", subject="assessment", reason="")
+        staff = StaffMember(email="a@b", name="A", role="investigator", language="en", password_hash="", made_at=NOW)
         session.add_all([assessment, event, staff])
         session.flush()
         session.add_all(
@@ -161,7 +161,9 @@ def with_rows(any_engine: Engine) -> Engine:
                 Score(
                     assessment_id=assessment.id, scale="QL", value=50.0, raw=4.0, used=2, of=2, algorithm="a", at=NOW
                 ),
-                Decision(plan="p", about="study", choice="pause", reason="r", seen={}, made_at=NOW, made_by=staff.id),
+                SignedDecision(
+                    plan="p", about="study", choice="pause", reason="r", seen={}, made_at=NOW, made_by=staff.id
+                ),
                 Signature(
                     staff_id=staff.id,
                     name="A",

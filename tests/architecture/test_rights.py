@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pro.features.accounts.staff_accounts import RIGHTS, may
+from pro.features.accounts.staff_accounts import RIGHTS, has_right
 from pro.models import ROLES
-from tests.architecture.conftest import Place
+from tests.architecture.conftest import InstalledFullStudy
 from tests.architecture.test_routes import GUARDS
-from tests.support.staff_browser import at_desk
+from tests.support.staff_browser import signed_in_browser
 
 ALERT, EVENT = "/staff/alerts/{alert_id}", "/staff/events/{event_id}"
 # right -> what is posted to use it, by rights that have no route of their own. A form that is not filled in is refused
@@ -43,11 +43,11 @@ def _all() -> set[str]:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_an_act_is_refused_to_whoever_lacks_its_right(place: Place, role: str) -> None:
-    desk = at_desk(place.app, place.study.staff[role])
+def test_an_act_is_refused_to_whoever_lacks_its_right(installed: InstalledFullStudy, role: str) -> None:
+    desk = signed_in_browser(installed.app, installed.study.staff[role])
     for right, (path, data) in {**ACTS, **MORE_ACTS}.items():
         desk.open("/staff/me")
-        given = {name: text.format(**place.lived.ids) for name, text in data.items()}
-        status = desk.post(path.format(**place.lived.ids), **given).status_code
-        assert (status == 403) is not may(role, right), (right, status)
+        given = {name: text.format(**installed.full_study.ids) for name, text in data.items()}
+        status = desk.post(path.format(**installed.full_study.ids), **given).status_code
+        assert (status == 403) is not has_right(role, right), (right, status)
         assert status in (200, 303, 400, 403, 409), (right, status)

@@ -179,9 +179,9 @@ def csrf(client: FlaskClient, page: str = "/") -> dict[str, str]:
     return {"csrf_token": found[1]}
 
 
-def everything(house: AppContext) -> dict[str, list[Any]]:
+def everything(app_context: AppContext) -> dict[str, list[Any]]:
     """All rows of all tables."""
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         return {
             table.name: [tuple(row) for row in session.execute(select(table).order_by(*table.primary_key.columns))]
             for table in Base.metadata.sorted_tables
@@ -203,36 +203,36 @@ def test_every_right_is_one_of_the_list(app: Flask) -> None:
 
 @pytest.mark.parametrize(("method", "rule"), STAFF)
 def test_nobody_reaches_a_staff_page_without_signing_in(
-    client: FlaskClient, house: AppContext, seeded: Study, method: str, rule: str
+    client: FlaskClient, app_context: AppContext, seeded: Study, method: str, rule: str
 ) -> None:
     token = csrf(client)
-    before = everything(house)
+    before = everything(app_context)
     answer = client.open(address(rule, seeded), method=method, data=token if method == "POST" else None)
     assert answer.status_code == 303
     assert answer.headers["Location"].startswith("/staff/sign-in")
     assert "NPC-0" not in answer.get_data(as_text=True)
-    assert everything(house) == before
+    assert everything(app_context) == before
 
 
 @pytest.mark.parametrize(("method", "rule"), sorted(key for key, guard in GUARDS.items() if guard == PARTICIPANT))
 def test_nobody_reaches_a_form_without_its_session(
-    client: FlaskClient, house: AppContext, seeded: Study, method: str, rule: str
+    client: FlaskClient, app_context: AppContext, seeded: Study, method: str, rule: str
 ) -> None:
     token = csrf(client)
-    before = everything(house)
+    before = everything(app_context)
     answer = client.open(address(rule, seeded), method=method, data=token if method == "POST" else None)
     assert answer.status_code == 403
-    assert everything(house) == before
+    assert everything(app_context) == before
 
 
 @pytest.mark.parametrize(("method", "rule"), sorted(key for key, guard in GUARDS.items() if guard == SIGNATURE))
 def test_nobody_speaks_for_the_provider_without_its_signature_or_key(
-    client: FlaskClient, house: AppContext, seeded: Study, method: str, rule: str
+    client: FlaskClient, app_context: AppContext, seeded: Study, method: str, rule: str
 ) -> None:
-    before = everything(house)
+    before = everything(app_context)
     data = {"MessageSid": "SM1", "From": "+8613800138000", "Body": "0"} if method == "POST" else None
     assert client.open(address(rule, seeded), method=method, data=data).status_code == 403
-    assert everything(house) == before
+    assert everything(app_context) == before
 
 
 def test_another_forms_session_opens_nothing(client: FlaskClient, seeded: Study) -> None:
@@ -250,32 +250,34 @@ def test_another_forms_session_opens_nothing(client: FlaskClient, seeded: Study)
     "rule", ["/", "/chat", "/a/<token>", "/a/<token>/chat", "/health", "/metrics", "/staff/sign-in"]
 )
 def test_a_public_get_answers_and_changes_nothing(
-    client: FlaskClient, house: AppContext, seeded: Study, rule: str
+    client: FlaskClient, app_context: AppContext, seeded: Study, rule: str
 ) -> None:
-    before = everything(house)
+    before = everything(app_context)
     for _twice in range(2):
         answer = client.get(address(rule, seeded))
         # Without a worker, health says so.
         assert answer.status_code == (503 if rule == "/health" else 200)
-    assert everything(house) == before
+    assert everything(app_context) == before
 
 
-def test_a_participants_get_changes_nothing(client: FlaskClient, house: AppContext, seeded: Study) -> None:
+def test_a_participants_get_changes_nothing(client: FlaskClient, app_context: AppContext, seeded: Study) -> None:
     way = seeded.chinese.checkin
     client.post(way.path, data=csrf(client, way.path) | {"by": "self"})
-    before = everything(house)
+    before = everything(app_context)
     for path in (f"/f/{way.ref}", f"/f/{way.ref}/1", f"/f/{way.ref}/99", way.path, f"/f/{way.ref}/1?lang=en"):
         assert client.get(path).status_code in (200, 303)
-    assert everything(house) == before
+    assert everything(app_context) == before
 
 
 @pytest.mark.parametrize(
     "rule", sorted({rule for (method, rule), guard in GUARDS.items() if method == "POST" and guard != SIGNATURE})
 )
-def test_a_post_without_our_token_is_refused(client: FlaskClient, house: AppContext, seeded: Study, rule: str) -> None:
-    before = everything(house)
+def test_a_post_without_our_token_is_refused(
+    client: FlaskClient, app_context: AppContext, seeded: Study, rule: str
+) -> None:
+    before = everything(app_context)
     assert client.post(address(rule, seeded), data={"do": "next"}).status_code == 400
-    assert everything(house) == before
+    assert everything(app_context) == before
 
 
 @pytest.mark.parametrize("role", ROLES)

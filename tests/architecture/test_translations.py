@@ -12,11 +12,11 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.frontend import _parse_mapping_toml as parse_mapping
 
 from pro.catalogue import Catalogue
-from pro.i18n import LANGUAGES, SOURCE
+from pro.i18n import LANGUAGES, SOURCE_LANGUAGE
 
 ROOT = Path(__file__).parent.parent.parent
 TRANSLATIONS = ROOT / "translations"
-TRANSLATED = [language for language in LANGUAGES if language != SOURCE]
+TRANSLATED = [language for language in LANGUAGES if language != SOURCE_LANGUAGE]
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|%[sd%]|\{(\w*)\}")
 HAN = re.compile(r"[\u3400-\u9fff]")
 # Where a Chinese line may break: at marked places and after punctuation.

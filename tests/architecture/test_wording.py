@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pro.catalogue import read_instruments
-from pro.catalogue.instrument_files.words import labels_needed, read_words
+from pro.catalogue.instrument_files.words import read_words, required_labels
 
 ROOT = Path(__file__).resolve().parents[2]
 INSTRUMENTS = read_instruments(ROOT / "pro/data/instruments")
@@ -74,7 +74,7 @@ def test_the_languages_agree_in_what_they_hold(instrument):
     assert zh.checksum != en.checksum
     for name, item in instrument.items.items():
         assert list(zh.items[name].options) == list(en.items[name].options)
-        assert set(labels_needed(item)) <= set(zh.items[name].options)
+        assert set(required_labels(item)) <= set(zh.items[name].options)
         assert bool(zh.items[name].hint) == bool(en.items[name].hint)
         assert bool(zh.items[name].unit) == bool(en.items[name].unit) == (item.kind == "number")
 

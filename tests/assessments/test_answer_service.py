@@ -14,7 +14,7 @@ from pro.features.assessments import answer_service
 from pro.features.forms import form_access, form_state
 from pro.models import Answer, Assessment, Score
 from tests.support import form_browser
-from tests.support.alert_ward import Ward
+from tests.support.alert_clinic import Clinic
 
 LISTED = (
     "hearing tinnitus pain dry_mouth trismus skin nausea vomit diarrhea stool_blood appetite fatigue cough rash itch "
@@ -22,82 +22,82 @@ LISTED = (
 ).split()
 
 
-def states(ward: Ward, item: str) -> list[tuple[str, Any]]:
-    return [(row.state, row.value) for row in ward.rows(Answer) if row.item == item]
+def states(clinic: Clinic, item: str) -> list[tuple[str, Any]]:
+    return [(row.state, row.value) for row in clinic.rows(Answer) if row.item == item]
 
 
-def test_an_answer_is_kept_with_everything_that_is_known_about_it(any_ward, clock):
-    any_ward.start(answered_by="helped", language="en").save(bleed=2)
-    (row,) = any_ward.rows(Answer)
+def test_an_answer_is_kept_with_everything_that_is_known_about_it(any_clinic, clock):
+    any_clinic.start(answered_by="helped", language="en").save(bleed=2)
+    (row,) = any_clinic.rows(Answer)
     assert (row.item, row.state, row.value, row.source) == ("bleed", "given", 2, "asked")
     assert (row.language, row.channel, row.answered_by, row.at) == ("en", "web", "helped", clock.now)
-    (event,) = any_ward.events("answers.saved")
+    (event,) = any_clinic.events("answers.saved")
     assert (event.actor, event.actor_id, event.old, event.new) == (
         "participant",
-        any_ward.participant_id,
+        any_clinic.participant_id,
         None,
         {"bleed": ["given", 2]},
     )
 
 
-def test_the_same_page_again_adds_nothing(any_ward):
-    phone = any_ward.start()
+def test_the_same_page_again_adds_nothing(any_clinic):
+    phone = any_clinic.start()
     assert phone.save(bleed=0).changed
-    before = len(any_ward.rows(Answer))
+    before = len(any_clinic.rows(Answer))
     for _ in range(3):
         assert not phone.save(bleed=0).changed
-    assert len(any_ward.rows(Answer)) == before
-    assert len(any_ward.events("answers.saved")) == 1
+    assert len(any_clinic.rows(Answer)) == before
+    assert len(any_clinic.events("answers.saved")) == 1
 
 
-def test_a_skip_is_an_answer_of_nothing_and_may_be_repeated(ward):
-    phone = ward.start()
+def test_a_skip_is_an_answer_of_nothing_and_may_be_repeated(clinic):
+    phone = clinic.start()
     assert phone.save(bleed=None).changed
     assert not phone.save(bleed=None).changed
-    assert states(ward, "bleed") == [("skipped", None)]
+    assert states(clinic, "bleed") == [("skipped", None)]
     assert phone.form().answers == {"bleed": None}
     assert phone.form().page(phone.form().next_position()).id == "breath"
 
 
-def test_a_change_adds_a_row_and_the_old_one_stays(ward, clock):
-    phone = ward.start()
+def test_a_change_adds_a_row_and_the_old_one_stays(clinic, clock):
+    phone = clinic.start()
     phone.save(bleed=0)
     clock.move(minutes=1)
     phone.save(bleed=1)
-    assert states(ward, "bleed") == [("given", 0), ("given", 1)]
-    (_first, second) = ward.events("answers.saved")
+    assert states(clinic, "bleed") == [("given", 0), ("given", 1)]
+    (_first, second) = clinic.events("answers.saved")
     assert (second.old, second.new) == ({"bleed": 0}, {"bleed": ["given", 1]})
     assert phone.form().answers == {"bleed": 1}
 
 
-def test_an_answer_that_a_changed_parent_hides_is_withdrawn_and_comes_back_only_when_asked_again(ward):
-    phone = ward.start()
+def test_an_answer_that_a_changed_parent_hides_is_withdrawn_and_comes_back_only_when_asked_again(clinic):
+    phone = clinic.start()
     phone.save(bleed=1, bleed_now=0)
     phone.save(bleed=0)
-    assert states(ward, "bleed_now") == [("given", 0), ("withdrawn", None)]
+    assert states(clinic, "bleed_now") == [("given", 0), ("withdrawn", None)]
     assert phone.form().answers == {"bleed": 0}
     phone.save(bleed=1)
     assert phone.form().answers == {"bleed": 1}
     assert phone.form().page(phone.form().next_position()).id == "bleed_now"
 
 
-def test_a_skipped_parent_asks_no_child_and_implies_nothing(ward):
-    phone = ward.start()
+def test_a_skipped_parent_asks_no_child_and_implies_nothing(clinic):
+    phone = clinic.start()
     phone.save(bleed=None)
     with pytest.raises(BadData) as refused:
         phone.save(bleed_now=1)
     assert refused.value.why == "page_not_asked"
 
 
-def quiet_until_the_list(phone: form_browser.Browser) -> None:
+def quiet_until_the_list(phone: form_browser.FormBrowser) -> None:
     phone.finish_until("other7")
 
 
-def test_the_list_page_settles_what_is_not_ticked_and_asks_what_is(ward):
-    phone = ward.start()
+def test_the_list_page_settles_what_is_not_ticked_and_asks_what_is(clinic):
+    phone = clinic.start()
     quiet_until_the_list(phone)
     phone.save(other7=("nausea", "fatigue"))
-    rows = {row.item: row for row in ward.rows(Answer)}
+    rows = {row.item: row for row in clinic.rows(Answer)}
     assert (rows["other7"].value, rows["other7"].source) == (["nausea", "fatigue"], "asked")
     for item in LISTED:
         if item in ("nausea", "fatigue"):
@@ -107,12 +107,12 @@ def test_the_list_page_settles_what_is_not_ticked_and_asks_what_is(ward):
     assert [page.id for page in phone.form().path if page.id in LISTED] == ["nausea", "fatigue"]
     phone.save(nausea=3)
     phone.save(other7=())
-    assert states(ward, "nausea") == [("given", 3), ("given", 0)]
-    assert ward.alerts()["U15"].level == Level.URGENT
+    assert states(clinic, "nausea") == [("given", 3), ("given", 0)]
+    assert clinic.alerts()["U15"].level == Level.URGENT
 
 
-def test_skipping_the_list_says_nothing_about_its_items(ward):
-    phone = ward.start()
+def test_skipping_the_list_says_nothing_about_its_items(clinic):
+    phone = clinic.start()
     quiet_until_the_list(phone)
     phone.save(other7=None)
     assert not set(LISTED) & set(phone.form().answers)
@@ -120,12 +120,12 @@ def test_skipping_the_list_says_nothing_about_its_items(ward):
     assert {item: phone.form().answers[item] for item in LISTED} == dict.fromkeys(LISTED, 0)
     phone.save(other7=None)
     assert not set(LISTED) & set(phone.form().answers)
-    assert states(ward, "pain") == [("given", 0), ("withdrawn", None)]
+    assert states(clinic, "pain") == [("given", 0), ("withdrawn", None)]
 
 
-def test_someone_who_never_had_the_drug_is_not_asked_for_its_harms(ward):
-    ward.mark("pd1_exposed", False)
-    phone = ward.start()
+def test_someone_who_never_had_the_drug_is_not_asked_for_its_harms(clinic):
+    clinic.mark("pd1_exposed", False)
+    phone = clinic.start()
     quiet_until_the_list(phone)
     phone.save(other7=())
     assert not {"weak", "jaundice", "thirst"} & set(phone.form().answers)
@@ -133,8 +133,8 @@ def test_someone_who_never_had_the_drug_is_not_asked_for_its_harms(ward):
         phone.save(weak=1)
 
 
-def test_numbers_and_texts_come_back_exactly(any_ward):
-    phone = any_ward.start()
+def test_numbers_and_texts_come_back_exactly(any_clinic):
+    phone = any_clinic.start()
     quiet_until_the_list(phone)
     words = "鼻子里有怪味 🩸 \"quoted\" 'single' \\ % %(x)s {} <b>"
     phone.save(other7=())
@@ -168,62 +168,62 @@ def test_numbers_and_texts_come_back_exactly(any_ward):
         ("", {}, "page_not_asked"),
     ],
 )
-def test_what_cannot_be_taken_has_a_name_and_leaves_nothing_behind(ward, page, given, why):
-    phone = ward.start()
+def test_what_cannot_be_taken_has_a_name_and_leaves_nothing_behind(clinic, page, given, why):
+    phone = clinic.start()
     with pytest.raises(BadData) as refused:
         phone.page(page, given)
     assert refused.value.why == why
-    assert ward.rows(Answer) == []
-    assert ward.alerts() == {}
+    assert clinic.rows(Answer) == []
+    assert clinic.alerts() == {}
 
 
-def test_nothing_is_saved_or_sent_before_start(ward):
-    with form_browser.working(ward.house) as work:
-        found = form_access.enter_code(work, ward.checkin.code, "10.0.0.1", "phone", "en")
+def test_nothing_is_saved_or_sent_before_start(clinic):
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        found = form_access.enter_code(work, clinic.checkin.code, "10.0.0.1", "phone", "en")
     assert found.secret is not None
-    early = form_browser.Browser(ward.house, ward.checkin, found.secret, "en")
+    early = form_browser.FormBrowser(clinic.app_context, clinic.checkin, found.secret, "en")
     for act in (lambda: early.save(bleed=4), early.submit):
         with pytest.raises(BadData) as refused:
             act()
         assert refused.value.why == "not_started"
-    assert ward.rows(Answer) == []
+    assert clinic.rows(Answer) == []
 
 
-def test_nothing_is_saved_after_sending_and_sending_twice_is_harmless(any_ward, clock):
-    phone = any_ward.start()
+def test_nothing_is_saved_after_sending_and_sending_twice_is_harmless(any_clinic, clock):
+    phone = any_clinic.start()
     phone.finish(bleed=1)
-    sent_at, answers, events = clock.now, len(any_ward.rows(Answer)), len(any_ward.events("assessment.submitted"))
+    sent_at, answers, events = clock.now, len(any_clinic.rows(Answer)), len(any_clinic.events("assessment.submitted"))
     clock.move(minutes=3)
     phone.submit()
-    other = any_ward.start()
+    other = any_clinic.start()
     with pytest.raises(AlreadySubmitted):
         other.save(breath=3)
     other.submit()
-    assert any_ward.rows(Assessment)[0].submitted_at == sent_at
-    assert (len(any_ward.rows(Answer)), len(any_ward.events("assessment.submitted"))) == (answers, events)
+    assert any_clinic.rows(Assessment)[0].submitted_at == sent_at
+    assert (len(any_clinic.rows(Answer)), len(any_clinic.events("assessment.submitted"))) == (answers, events)
 
 
-def test_another_device_goes_on_where_the_answers_end(ward, clock):
-    ward.start().save(bleed=1, bleed_now=0, breath=0)
+def test_another_device_goes_on_where_the_answers_end(clinic, clock):
+    clinic.start().save(bleed=1, bleed_now=0, breath=0)
     clock.move(hours=5)
-    tablet = ward.start(language="en")
+    tablet = clinic.start(language="en")
     assert tablet.form().page(tablet.form().next_position()).id == "chest"
     tablet.save(chest=0)
     tablet.page("bleed", {"bleed": 1}, "zh_Hans")
-    assert [row.language for row in ward.rows(Answer)] == ["zh_Hans"] * 3 + ["en"]
-    assert ward.rows(Assessment)[0].language == "en"
+    assert [row.language for row in clinic.rows(Answer)] == ["zh_Hans"] * 3 + ["en"]
+    assert clinic.rows(Assessment)[0].language == "en"
 
 
-def test_the_times_of_a_form(ward, clock):
+def test_the_times_of_a_form(clinic, clock):
     opened = clock.now
-    phone = ward.start()
+    phone = clinic.start()
     first = clock.move(minutes=1)
     phone.save(bleed=0)
     last = clock.move(minutes=1)
     phone.save(breath=0)
     clock.move(minutes=1)
     phone.save(breath=0)
-    form = ward.rows(Assessment)[0]
+    form = clinic.rows(Assessment)[0]
     assert (form.opened_at, form.first_answer_at, form.last_answer_at) == (opened, first, last)
     assert form.status == "started"
 
@@ -231,40 +231,40 @@ def test_the_times_of_a_form(ward, clock):
 # --- two devices at the same moment ----------------------------------------------------------------------------------
 
 
-def test_the_same_page_from_many_threads_is_one_answer_and_one_alert(any_ward):
-    phones = [any_ward.start() for _ in range(4)]
-    form_browser.at_once(*(lambda phone=phone: phone.save(bleed=4) for phone in phones))
-    assert states(any_ward, "bleed") == [("given", 4)]
-    assert sorted(any_ward.alerts()) == ["E01", "U01"]
-    assert len(any_ward.mails()) == 2
-    assert len(any_ward.events("alert.raised")) == 2
+def test_the_same_page_from_many_threads_is_one_answer_and_one_alert(any_clinic):
+    phones = [any_clinic.start() for _ in range(4)]
+    form_browser.run_concurrently(*(lambda phone=phone: phone.save(bleed=4) for phone in phones))
+    assert states(any_clinic, "bleed") == [("given", 4)]
+    assert sorted(any_clinic.alerts()) == ["E01", "U01"]
+    assert len(any_clinic.mails()) == 2
+    assert len(any_clinic.events("alert.raised")) == 2
 
 
-def test_different_pages_from_many_threads_are_all_kept(any_ward):
-    phones = [any_ward.start() for _ in range(6)]
+def test_different_pages_from_many_threads_are_all_kept(any_clinic):
+    phones = [any_clinic.start() for _ in range(6)]
     said = {"breath": 3, "chest": 0, "palp": 2, "faint": 1, "temp": 9, "swallow": 4}
-    form_browser.at_once(
+    form_browser.run_concurrently(
         *(
             lambda phone=phone, item=item: phone.save(**{item: said[item]})
             for phone, item in zip(phones, said, strict=True)
         )
     )
     assert phones[0].form().answers == said
-    assert {"E03", "E08", "U04", "U05", "U06"} <= set(any_ward.alerts())
-    assert len({(alert.source, alert.rule) for alert in any_ward.alerts().values()}) == len(
-        any_ward.events("alert.raised")
+    assert {"E03", "E08", "U04", "U05", "U06"} <= set(any_clinic.alerts())
+    assert len({(alert.source, alert.rule) for alert in any_clinic.alerts().values()}) == len(
+        any_clinic.events("alert.raised")
     )
 
 
-def test_different_answers_to_one_page_leave_both_rows_and_the_loudest_alert(any_ward):
-    first, second = any_ward.start(), any_ward.start()
-    form_browser.at_once(lambda: first.save(bleed=4), lambda: second.save(bleed=0))
-    assert sorted(value for _state, value in states(any_ward, "bleed")) == [0, 4]
-    assert any_ward.alerts()["E01"].level == Level.EMERGENCY
+def test_different_answers_to_one_page_leave_both_rows_and_the_loudest_alert(any_clinic):
+    first, second = any_clinic.start(), any_clinic.start()
+    form_browser.run_concurrently(lambda: first.save(bleed=4), lambda: second.save(bleed=0))
+    assert sorted(value for _state, value in states(any_clinic, "bleed")) == [0, 4]
+    assert any_clinic.alerts()["E01"].level == Level.EMERGENCY
 
 
-def test_sending_and_answering_at_once_loses_nothing(any_ward):
-    first, second = any_ward.start(), any_ward.start()
+def test_sending_and_answering_at_once_loses_nothing(any_clinic):
+    first, second = any_clinic.start(), any_clinic.start()
     first.save(bleed=0)
     refused: list[str] = []
 
@@ -274,24 +274,24 @@ def test_sending_and_answering_at_once_loses_nothing(any_ward):
         except AlreadySubmitted as error:
             refused.append(error.why)
 
-    form_browser.at_once(first.submit, answer)
-    kept = states(any_ward, "breath")
+    form_browser.run_concurrently(first.submit, answer)
+    kept = states(any_clinic, "breath")
     assert (kept, refused) in [([("given", 3)], []), ([], ["submitted"])]
-    assert ("E03" in any_ward.alerts()) is bool(kept)
+    assert ("E03" in any_clinic.alerts()) is bool(kept)
 
 
 # --- scores and the last page ----------------------------------------------------------------------------------------
 
 
-def qlq(ward: Ward, **said: int | None) -> form_browser.Browser:
-    phone = ward.start(ward.qlq)
+def qlq(clinic: Clinic, **said: int | None) -> form_browser.FormBrowser:
+    phone = clinic.start(clinic.qlq)
     phone.finish(**said)
     return phone
 
 
-def test_scores_are_kept_with_what_they_were_made_of(any_ward, clock):
-    qlq(any_ward, Q1=None, Q2=None, Q3=None, Q29=7, Q30=None)
-    rows = {row.scale: row for row in any_ward.rows(Score)}
+def test_scores_are_kept_with_what_they_were_made_of(any_clinic, clock):
+    qlq(any_clinic, Q1=None, Q2=None, Q3=None, Q29=7, Q30=None)
+    rows = {row.scale: row for row in any_clinic.rows(Score)}
     assert len(rows) == 16
     assert {row.algorithm for row in rows.values()} == {ALGORITHM}
     assert {row.at for row in rows.values()} == {clock.now}
@@ -301,25 +301,25 @@ def test_scores_are_kept_with_what_they_were_made_of(any_ward, clock):
     assert (rows["C30SUMMARY"].value, rows["C30SUMMARY"].used) == (None, 12)
 
 
-def test_full_precision_is_kept(any_ward):
-    qlq(any_ward, Q10=2)
-    fatigue = next(row for row in any_ward.rows(Score) if row.scale == "FA")
+def test_full_precision_is_kept(any_clinic):
+    qlq(any_clinic, Q10=2)
+    fatigue = next(row for row in any_clinic.rows(Score) if row.scale == "FA")
     assert fatigue.value == 100 / 9
 
 
-def test_sending_twice_scores_once(ward):
-    phone = qlq(ward)
+def test_sending_twice_scores_once(clinic):
+    phone = qlq(clinic)
     phone.submit()
-    assert len(ward.rows(Score)) == 16
+    assert len(clinic.rows(Score)) == 16
 
 
-def test_a_check_in_has_no_scores(ward):
-    ward.start().finish()
-    assert ward.rows(Score) == []
+def test_a_check_in_has_no_scores(clinic):
+    clinic.start().finish()
+    assert clinic.rows(Score) == []
 
 
-def test_the_last_page_counts_questions_not_rows(ward):
-    phone = ward.start()
+def test_the_last_page_counts_questions_not_rows(clinic):
+    phone = clinic.start()
     phone.finish(bleed=None, discharge=1, tissue=0, other7=("pain",), pain=1, pain_int=None)
     outcome = phone.outcome()
     asked = [page for page in phone.form().path for _item in page.items]
@@ -329,20 +329,20 @@ def test_the_last_page_counts_questions_not_rows(ward):
     assert outcome.level is Level.WATCH  # M01: a question of block A was skipped
 
 
-def test_the_last_page_says_the_loudest_level_that_stands(ward):
-    phone = ward.start()
+def test_the_last_page_says_the_loudest_level_that_stands(clinic):
+    phone = clinic.start()
     assert phone.save(odor=3).level is Level.URGENT
     assert phone.save(odor=0).level is Level.URGENT
     phone.finish()
     assert phone.outcome().level is Level.URGENT
 
 
-def test_a_form_read_before_is_not_trusted_over_another_forms_answers(ward):
+def test_a_form_read_before_is_not_trusted_over_another_forms_answers(clinic):
     """The form that a request has just read may be handed on; it is the one that is held, so it is the newest."""
-    phone = ward.start()
+    phone = clinic.start()
     phone.save(bleed=1)
-    with phone.sits() as (work, here):
+    with phone.open_session() as (work, here):
         read = form_state.read_form(work, here, "en")
-        saved = answer_service.save(work, here, "bleed", {"bleed": 2}, "en", read)
+        saved = answer_service.save_answers(work, here, "bleed", {"bleed": 2}, "en", read)
     assert saved.form.answers == {"bleed": 2}
     assert saved.form.path[1].id == "bleed_now"

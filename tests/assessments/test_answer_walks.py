@@ -12,13 +12,13 @@ from sqlalchemy import select
 
 from pro.core.questionnaire.instrument import Instrument, Item, Value
 from pro.core.rule_language.level import Level
-from pro.core.triage.verdict import FormCase, judge
+from pro.core.triage.verdict import FormCase, evaluate_rules
 from pro.features.forms.form_state import FormState
 from pro.features.participants import clinical_facts
 from pro.models import Alert, Answer, Assessment
 from tests.support import form_browser
-from tests.support.alert_ward import Ward
-from tests.support.form_browser import Browser
+from tests.support.alert_clinic import Clinic
+from tests.support.form_browser import FormBrowser
 
 LANGUAGES = ("zh_Hans", "en")
 # What one step does, and two numbers that it may pick by.
@@ -63,8 +63,8 @@ def follows(instrument: Instrument, page_items: tuple[str, ...]) -> set[str]:
 class Walk:
     """One walk, and what it has seen so far."""
 
-    ward: Ward
-    phone: Browser
+    ward: Clinic
+    phone: FormBrowser
     rows: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     rules: dict[str, int] = field(default_factory=dict)
     loudest: Level = Level.NONE
@@ -103,7 +103,7 @@ class Walk:
     def check(self) -> None:
         """No row changed or went, no alert went, and everything that the answers say now stands as an alert."""
         answers = self.phone.form().answers
-        with form_browser.working(self.ward.house) as work:
+        with form_browser.unit_of_work(self.ward.app_context) as work:
             form = work.session.get_one(Assessment, self.phone.way.assessment_id)
             rows = work.session.scalars(select(Answer).where(Answer.assessment_id == form.id))
             found = {row.id: (row.item, row.state, row.value, row.language, row.at) for row in rows}
@@ -123,10 +123,10 @@ class Walk:
                 answers=answers,
                 baseline=clinical_facts.earlier_values(work, form.instrument, form.context["baseline"]),
                 previous=clinical_facts.earlier_values(work, form.instrument, form.context["previous"]),
-                context=clinical_facts.context_of(form.context, work.now),
+                context=clinical_facts.context_from_snapshot(form.context, work.now),
                 submitted=form.submitted_at is not None,
             )
-            for finding in judge(plan, work.catalogue.instruments["npc_checkin"], case).findings:
+            for finding in evaluate_rules(plan, work.catalogue.instruments["npc_checkin"], case).findings:
                 alert = alerts[finding.rule_id]
                 assert (alert.level, alert.superseded_at, alert.resolved_at) == (finding.level, None, None)
 
@@ -139,11 +139,11 @@ class Walk:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(steps=STEPS, send=st.booleans())
-def test_no_walk_loses_an_answer_or_a_sign(ward, steps, send):
-    with form_browser.working(ward.house) as work:
+def test_no_walk_loses_an_answer_or_a_sign(clinic, steps, send):
+    with form_browser.unit_of_work(clinic.app_context) as work:
         for form in work.session.scalars(select(Assessment).where(Assessment.cancelled_at.is_(None))):
             form.cancelled_at = work.now
-    walk = Walk(ward, ward.start(ward.send()))
+    walk = Walk(clinic, clinic.start(clinic.send()))
     for each in steps:
         walk.step(*each)
         walk.check()
@@ -151,6 +151,6 @@ def test_no_walk_loses_an_answer_or_a_sign(ward, steps, send):
         walk.phone.submit()
         walk.loudest = max(walk.loudest, walk.phone.outcome().level)
         walk.check()
-    told = [mail for mail in ward.mails() if mail.row.assessment_id == walk.phone.way.assessment_id]
+    told = [mail for mail in clinic.mails() if mail.row.assessment_id == walk.phone.way.assessment_id]
     loudest_told = max((Level.of(mail.params["level"]) for mail in told), default=Level.NONE)
     assert loudest_told == (walk.loudest if walk.loudest >= Level.URGENT else Level.NONE)

@@ -13,10 +13,10 @@ from sqlalchemy import select
 from pro.app_context import AppContext
 from pro.core.rule_language.level import Level
 from pro.db import transaction
-from pro.models import Alert, Answer, Assessment, Inbound
-from tests.support.chat_browser import Chatter
+from pro.models import Alert, Answer, Assessment, IncomingMessage
+from tests.support.chat_browser import ChatBrowser
 from tests.support.factories import Clock, Study
-from tests.support.participant_browser import Phone, everything, standing
+from tests.support.participant_browser import ParticipantBrowser, all_rows, stored_answers
 
 FETCH = {"X-Fetch": "1"}
 FIRST_PAGE_BYTES = 14_000
@@ -28,52 +28,52 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.fixture
-def phone(app: Flask) -> Chatter:
+def phone(app: Flask) -> ChatBrowser:
     """A phone."""
-    return Chatter(app)
+    return ChatBrowser(app)
 
 
 @pytest.fixture
-def begun(phone: Chatter, seeded: Study) -> Chatter:
+def begun(phone: ChatBrowser, seeded: Study) -> ChatBrowser:
     """A phone on the first question of the Chinese check-in, in the chat."""
     phone.begins(seeded.chinese.checkin)
     return phone
 
 
 @pytest.fixture
-def english(phone: Chatter, seeded: Study) -> Chatter:
+def english(phone: ChatBrowser, seeded: Study) -> ChatBrowser:
     """A phone on the first question of the English check-in, in the chat."""
     phone.begins(seeded.english.checkin)
     return phone
 
 
-def rows(house: AppContext, table: Any) -> list[Any]:
+def rows(app_context: AppContext, table: Any) -> list[Any]:
     """All rows of a table."""
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         return list(session.scalars(select(table)))
 
 
 # --- ways in ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_start_page_leads_to_the_chat_and_back(phone: Chatter, seeded: Study, house: AppContext) -> None:
+def test_the_start_page_leads_to_the_chat_and_back(phone: ChatBrowser, seeded: Study, app_context: AppContext) -> None:
     way = seeded.chinese.checkin
-    before = everything(house)
+    before = all_rows(app_context)
     phone.open(way.path)
     assert f'href="{way.path}/chat"' in phone.page
     phone.open(f"{way.path}/chat")
     assert f'href="{way.path}"' in phone.page
     assert "不是有人在线" in phone.page
-    assert everything(house) == before
+    assert all_rows(app_context) == before
     answer = phone.press(by="helped")
     assert answer.headers["Location"] == f"/f/{way.ref}/chat"
     [cookie] = [cookie for cookie in answer.headers.getlist("Set-Cookie") if cookie.startswith(f"f_{way.ref}=")]
     assert f"Path=/f/{way.ref}" in cookie
     assert phone.item == "bleed"
-    assert rows(house, Assessment)[0].answered_by == "helped"
+    assert rows(app_context, Assessment)[0].answered_by == "helped"
 
 
-def test_a_code_typed_at_the_chat_leads_to_the_chat(phone: Chatter, seeded: Study) -> None:
+def test_a_code_typed_at_the_chat_leads_to_the_chat(phone: ChatBrowser, seeded: Study) -> None:
     way = seeded.chinese.checkin
     phone.open("/chat")
     assert 'action="/chat"' in phone.page
@@ -85,31 +85,31 @@ def test_a_code_typed_at_the_chat_leads_to_the_chat(phone: Chatter, seeded: Stud
     assert phone.item == "bleed"
 
 
-def test_a_code_entered_ten_times_wrongly_closes_this_door_too(phone: Chatter, seeded: Study) -> None:
+def test_a_code_entered_ten_times_wrongly_closes_this_door_too(phone: ChatBrowser, seeded: Study) -> None:
     phone.open("/chat")
     for _ in range(10):
         assert phone.press(code="3333-3333", do="next").status_code == 422
     assert phone.press(code=seeded.chinese.checkin.code, do="next").status_code == 429
 
 
-def test_a_licensed_instrument_has_no_chat(phone: Chatter, seeded: Study, house: AppContext) -> None:
+def test_a_licensed_instrument_has_no_chat(phone: ChatBrowser, seeded: Study, app_context: AppContext) -> None:
     way = seeded.english.qlq
     phone.open(way.path)
     assert "/chat" not in phone.page
     phone.begins(way)
     assert "/chat" not in phone.at
     assert phone.shown == "Q1"
-    before = everything(house)
+    before = all_rows(app_context)
     answer = phone.post(f"/f/{way.ref}/chat", item="Q1", value="1")
     assert answer.headers["Location"] == f"/f/{way.ref}"
-    assert everything(house) == before
+    assert all_rows(app_context) == before
 
 
 # --- answering -------------------------------------------------------------------------------------------------------
 
 
 def test_taps_and_words_are_answers_and_the_thread_is_back_after_reload(
-    begun: Chatter, seeded: Study, house: AppContext
+    begun: ChatBrowser, seeded: Study, app_context: AppContext
 ) -> None:
     begun.taps_on(1)
     begun.says("没有", "快走或上楼时气短")
@@ -124,35 +124,35 @@ def test_taps_and_words_are_answers_and_the_thread_is_back_after_reload(
         "我们： 过去24小时 胸痛、胸闷或胸口发紧？",
     ]
     assert "这是自动问答，不是有人在线；急事请打120。" in begun.bubbles[0]
-    assert standing(house, seeded.chinese.checkin) == {"bleed": 1, "bleed_now": 0, "breath": 1}
-    assert {row.channel for row in rows(house, Answer)} == {"chat"}
+    assert stored_answers(app_context, seeded.chinese.checkin) == {"bleed": 1, "bleed_now": 0, "breath": 1}
+    assert {row.channel for row in rows(app_context, Answer)} == {"chat"}
 
 
-def test_every_option_is_a_button_with_its_number_and_label(english: Chatter) -> None:
+def test_every_option_is_a_button_with_its_number_and_label(english: ChatBrowser) -> None:
     found = re.findall(r'<button class="chip" name="value" value="(\d)"><b>(\d)</b> ([^<]+)</button>', english.page)
     assert [(code, shown) for code, shown, _label in found] == [(str(n), str(n)) for n in range(5)]
     assert found[0][2] == "None"
 
 
-def test_a_get_changes_nothing(begun: Chatter, seeded: Study, house: AppContext) -> None:
+def test_a_get_changes_nothing(begun: ChatBrowser, seeded: Study, app_context: AppContext) -> None:
     begun.taps_on(1)
-    before = everything(house)
+    before = all_rows(app_context)
     way = seeded.chinese.checkin
     for path in (f"/f/{way.ref}/chat", f"/f/{way.ref}/chat?lang=en", f"{way.path}/chat", "/chat"):
         assert begun.open(path).status_code == 200
         assert begun.client.head(path).status_code == 200
-    assert everything(house) == before
+    assert all_rows(app_context) == before
 
 
 def test_what_is_not_understood_is_said_kindly_and_stored_nowhere(
-    english: Chatter, seeded: Study, house: AppContext
+    english: ChatBrowser, seeded: Study, app_context: AppContext
 ) -> None:
     answer = english.replies(do="send", text="ask my <b>wife</b>")
     assert answer.status_code == 422
     assert "You: </span>ask my &lt;b&gt;wife" in answer.text.replace("&#34;", "")
     assert "Sorry, I only understand the answers below" in english.bubbles[-1]
     assert english.item == "bleed"
-    assert standing(house, seeded.english.checkin) == {}
+    assert stored_answers(app_context, seeded.english.checkin) == {}
     english.open(f"/f/{seeded.english.checkin.ref}/chat")
     assert len(english.bubbles) == 2
 
@@ -167,18 +167,20 @@ def test_what_is_not_understood_is_said_kindly_and_stored_nowhere(
         ("x" * 1001, "This has 1001 characters; up to 1000 fit", "x" * 1001),
     ],
 )
-def test_a_sentence_says_what_to_do(english: Chatter, house: AppContext, text: str, sentence: str, kept: str) -> None:
+def test_a_sentence_says_what_to_do(
+    english: ChatBrowser, app_context: AppContext, text: str, sentence: str, kept: str
+) -> None:
     assert english.replies(do="send", text=text).status_code == 422
     assert sentence in english.bubbles[-1]
     assert english.field == kept
-    assert not rows(house, Answer)
+    assert not rows(app_context, Answer)
 
 
-def test_back_skip_and_help_by_button_or_word(english: Chatter, seeded: Study, house: AppContext) -> None:
+def test_back_skip_and_help_by_button_or_word(english: ChatBrowser, seeded: Study, app_context: AppContext) -> None:
     english.taps_on(0)
     english.says("back")
     assert english.item == "bleed"
-    assert standing(house, seeded.english.checkin) == {}
+    assert stored_answers(app_context, seeded.english.checkin) == {}
     english.says("skip")
     assert english.bubbles[-2] == "You: Skipped"
     english.taps_on(0)
@@ -190,10 +192,10 @@ def test_back_skip_and_help_by_button_or_word(english: Chatter, seeded: Study, h
     assert english.replies(do="send", text="stop").status_code == 200
     assert "just close the page" in english.bubbles[-1]
     assert english.item == "breath"
-    assert standing(house, seeded.english.checkin) == {"bleed": None}
+    assert stored_answers(app_context, seeded.english.checkin) == {"bleed": None}
 
 
-def test_the_language_changes_by_word_and_by_switch_and_nothing_typed_is_lost(english: Chatter) -> None:
+def test_the_language_changes_by_word_and_by_switch_and_nothing_typed_is_lost(english: ChatBrowser) -> None:
     english.says("language")
     assert 'lang="zh-Hans-CN"' in english.page
     assert "您的鼻子" in english.bubbles[-1]
@@ -204,31 +206,33 @@ def test_the_language_changes_by_word_and_by_switch_and_nothing_typed_is_lost(en
     assert english.field == "a few drops, I th"
 
 
-def test_a_second_tap_changes_nothing(begun: Chatter, seeded: Study, house: AppContext) -> None:
+def test_a_second_tap_changes_nothing(begun: ChatBrowser, seeded: Study, app_context: AppContext) -> None:
     begun.taps_on(0)
-    before = everything(house)
+    before = all_rows(app_context)
     for second in ({"value": "0"}, {"value": "4"}, {"do": "skip"}, {"do": "back"}):
         answer = begun.post(begun.at.split("#")[0], {}, item="bleed", **second)
         assert answer.status_code == 200, second
         assert "上一个回答已经保存了" in begun.bubbles[-1]
-        assert everything(house) == before, second
+        assert all_rows(app_context) == before, second
     assert begun.item == "breath"
 
 
-def test_what_no_button_says_is_a_bad_request(begun: Chatter, house: AppContext) -> None:
-    before = everything(house)
+def test_what_no_button_says_is_a_bad_request(begun: ChatBrowser, app_context: AppContext) -> None:
+    before = all_rows(app_context)
     for value in ("9", "-1", "出血", "0,1", "1" * 300):
         assert begun.replies(value=value).status_code == 400, value
-    assert everything(house) == before
+    assert all_rows(app_context) == before
 
 
-def test_a_tap_while_something_is_typed_keeps_it_in_the_field(begun: Chatter) -> None:
+def test_a_tap_while_something_is_typed_keeps_it_in_the_field(begun: ChatBrowser) -> None:
     assert begun.replies(value="0", text="还有一点咳").status_code == 200
     assert begun.item == "breath"
     assert begun.field == "还有一点咳"
 
 
-def test_the_list_by_ticks_by_words_and_its_contradictions(begun: Chatter, seeded: Study, house: AppContext) -> None:
+def test_the_list_by_ticks_by_words_and_its_contradictions(
+    begun: ChatBrowser, seeded: Study, app_context: AppContext
+) -> None:
     begun.to("other7")
     for wrong, sentence in CONTRADICTIONS:
         assert begun.replies(**wrong).status_code == 422
@@ -236,7 +240,7 @@ def test_the_list_by_ticks_by_words_and_its_contradictions(begun: Chatter, seede
         assert ('value="1" checked' in begun.page) == ("has" in wrong)
     assert begun.replies(do="some", has=["1", "99"]).status_code == 400
     assert begun.replies(do="some", has=["3", "1"]).status_code == 303
-    stored = standing(house, seeded.chinese.checkin)
+    stored = stored_answers(app_context, seeded.chinese.checkin)
     assert stored["other7"] == ["hearing", "pain"]
     assert stored["nausea"] == 0
     assert begun.item == "hearing"
@@ -248,7 +252,7 @@ def test_the_list_by_ticks_by_words_and_its_contradictions(begun: Chatter, seede
 
 
 def test_the_advice_takes_the_whole_screen_until_it_was_passed(
-    begun: Chatter, seeded: Study, house: AppContext
+    begun: ChatBrowser, seeded: Study, app_context: AppContext
 ) -> None:
     ref = seeded.chinese.checkin.ref
     begun.taps_on(4)
@@ -257,34 +261,42 @@ def test_the_advice_takes_the_whole_screen_until_it_was_passed(
     assert 'class="sos' in begun.page
     assert begun.press(do="understood").headers["Location"] == f"/f/{ref}/chat#now"
     assert begun.item == "bleed_now"
-    assert all(alert.advised_at for alert in rows(house, Alert) if alert.advice)
+    assert all(alert.advised_at for alert in rows(app_context, Alert) if alert.advice)
 
 
-def test_a_wrong_tap_is_taken_back_and_its_alert_stays(begun: Chatter, seeded: Study, house: AppContext) -> None:
+def test_a_wrong_tap_is_taken_back_and_its_alert_stays(
+    begun: ChatBrowser, seeded: Study, app_context: AppContext
+) -> None:
     begun.taps_on(4)
     begun.press(do="wrong")
     assert begun.item == "bleed"
-    assert standing(house, seeded.chinese.checkin) == {}
-    assert [alert.rule for alert in rows(house, Alert) if alert.level == 3] == ["E01"]
+    assert stored_answers(app_context, seeded.chinese.checkin) == {}
+    assert [alert.rule for alert in rows(app_context, Alert) if alert.level == 3] == ["E01"]
 
 
-def test_red_words_instead_of_an_answer_are_read_and_answered_at_once(begun: Chatter, house: AppContext) -> None:
+def test_red_words_instead_of_an_answer_are_read_and_answered_at_once(
+    begun: ChatBrowser, app_context: AppContext
+) -> None:
     assert begun.replies(do="send", text="嘴里一直大口吐血").status_code in (200, 422)
     assert "120" in "".join(begun.bubbles[1:])
-    assert [row.channel for row in rows(house, Inbound)] == ["chat"]
-    assert max(alert.level for alert in rows(house, Alert)) >= 2
+    assert [row.channel for row in rows(app_context, IncomingMessage)] == ["chat"]
+    assert max(alert.level for alert in rows(app_context, Alert)) >= 2
 
 
-def test_red_words_in_a_text_that_is_too_long_are_read_all_the_same(begun: Chatter, house: AppContext) -> None:
+def test_red_words_in_a_text_that_is_too_long_are_read_all_the_same(
+    begun: ChatBrowser, app_context: AppContext
+) -> None:
     answer = begun.replies(do="send", text="今天天气很好，" * 200 + "我喘不过气")
     assert answer.status_code == 422
     assert "120" in begun.page
-    assert [alert.rule for alert in rows(house, Alert)] == ["TEXT"]
-    assert [(row.what, row.level) for row in rows(house, Inbound)] == [("unclear", Level.EMERGENCY)]
-    assert rows(house, Answer) == []
+    assert [alert.rule for alert in rows(app_context, Alert)] == ["TEXT"]
+    assert [(row.what, row.level) for row in rows(app_context, IncomingMessage)] == [("unclear", Level.EMERGENCY)]
+    assert rows(app_context, Answer) == []
 
 
-def test_the_end_is_a_question_a_look_or_the_last_page(english: Chatter, seeded: Study, house: AppContext) -> None:
+def test_the_end_is_a_question_a_look_or_the_last_page(
+    english: ChatBrowser, seeded: Study, app_context: AppContext
+) -> None:
     way = seeded.english.checkin
     english.to("weight")
     assert english.replies(do="send", text="a lot").status_code == 422
@@ -301,12 +313,12 @@ def test_the_end_is_a_question_a_look_or_the_last_page(english: Chatter, seeded:
     english.open(f"/f/{way.ref}/chat")
     assert english.replies(value="1").status_code == 303
     assert english.heading == "Received, thank you"
-    [form] = [form for form in rows(house, Assessment) if form.id == way.assessment_id]
+    [form] = [form for form in rows(app_context, Assessment) if form.id == way.assessment_id]
     assert form.submitted_at is not None
-    assert standing(house, way)["free_text"] == "I slept well"
+    assert stored_answers(app_context, way)["free_text"] == "I slept well"
 
 
-def test_a_reply_to_a_form_that_was_sent_says_so(english: Chatter, seeded: Study) -> None:
+def test_a_reply_to_a_form_that_was_sent_says_so(english: ChatBrowser, seeded: Study) -> None:
     path = f"/f/{seeded.english.checkin.ref}/chat"
     english.to("")
     english.replies(value="1")
@@ -314,7 +326,9 @@ def test_a_reply_to_a_form_that_was_sent_says_so(english: Chatter, seeded: Study
     assert english.post(path, item="", value="1").status_code == 409
 
 
-def test_it_goes_on_in_the_form_and_comes_back(begun: Chatter, seeded: Study, app: Flask, house: AppContext) -> None:
+def test_it_goes_on_in_the_form_and_comes_back(
+    begun: ChatBrowser, seeded: Study, app: Flask, app_context: AppContext
+) -> None:
     way = seeded.chinese.checkin
     begun.taps_on(0)
     begun.open(f"/f/{way.ref}")
@@ -323,13 +337,13 @@ def test_it_goes_on_in_the_form_and_comes_back(begun: Chatter, seeded: Study, ap
     begun.open(f"/f/{way.ref}/chat")
     assert begun.item == "chest"
     assert begun.bubbles[-2] == "您： 正常"
-    other = Phone(app)
+    other = ParticipantBrowser(app)
     other.start(way)
     assert other.shown == "chest"
-    assert [row.channel for row in rows(house, Answer)] == ["chat", "web"]
+    assert [row.channel for row in rows(app_context, Answer)] == ["chat", "web"]
 
 
-def test_after_a_day_the_start_page_comes_first(begun: Chatter, seeded: Study, clock: Clock) -> None:
+def test_after_a_day_the_start_page_comes_first(begun: ChatBrowser, seeded: Study, clock: Clock) -> None:
     begun.taps_on(0)
     clock.move(hours=25)
     begun.open(f"/f/{seeded.chinese.checkin.ref}/chat")
@@ -341,7 +355,7 @@ def test_after_a_day_the_start_page_comes_first(begun: Chatter, seeded: Study, c
 # --- the page itself -------------------------------------------------------------------------------------------------
 
 
-def test_the_script_gets_the_thread_at_once_without_styles(begun: Chatter, seeded: Study) -> None:
+def test_the_script_gets_the_thread_at_once_without_styles(begun: ChatBrowser, seeded: Study) -> None:
     answer = begun.post(f"/f/{seeded.chinese.checkin.ref}/chat", FETCH, item="bleed", value="0")
     assert answer.status_code == 200
     assert begun.item == "breath"
@@ -349,7 +363,7 @@ def test_the_script_gets_the_thread_at_once_without_styles(begun: Chatter, seede
     assert "<script" not in begun.page
 
 
-def test_the_first_question_fits_one_round_trip(begun: Chatter, seeded: Study) -> None:
+def test_the_first_question_fits_one_round_trip(begun: ChatBrowser, seeded: Study) -> None:
     answer = begun.client.get(f"/f/{seeded.chinese.checkin.ref}/chat", headers={"Accept-Encoding": "gzip"})
     head = sum(len(name) + len(value) + 4 for name, value in answer.headers)
     assert len(answer.data) + head <= FIRST_PAGE_BYTES
@@ -357,7 +371,7 @@ def test_the_first_question_fits_one_round_trip(begun: Chatter, seeded: Study) -
     assert not re.search(r'(?:src|href)="(?!#|tel:|data:|/f/)', whole)
 
 
-def test_a_thread_is_read_as_a_log(begun: Chatter) -> None:
+def test_a_thread_is_read_as_a_log(begun: ChatBrowser) -> None:
     assert 'role="log" aria-live="polite"' in begun.page
     assert begun.page.count('id="now"') == 1
     assert 'for="t"' in begun.page

@@ -14,40 +14,48 @@ from pro.features.alerts import alert_list, alert_page
 from pro.features.assessments import paper_forms
 from pro.features.participants.pages import participant_page
 from pro.features.schedule import enrolment
-from pro.models import Answer, Expected, Participant, Score
+from pro.models import Answer, ExpectedForm, Participant, Score
 from tests.support import form_browser
-from tests.support.data_entry_staff import QLQ, QUIET, answers, change, enter, everything, row
+from tests.support.data_entry_staff import (
+    QLQ,
+    QUIET,
+    count_rows,
+    enter_form,
+    newest_answers,
+    read_form,
+    set_participant_columns,
+)
 
 # --- entering --------------------------------------------------------------------------------------------------------
 
 
-def test_an_interview_is_a_form_with_all_that_belongs_to_it(any_ward, clock):
+def test_an_interview_is_a_form_with_all_that_belongs_to_it(any_clinic, clock):
     clock.move(days=1)
-    form = enter(any_ward, given=QUIET | {"bleed": 1, "bleed_now": 0, "chest": None}, answered_by="helped")
-    kept = row(any_ward, form)
-    assert form == any_ward.checkin.assessment_id  # the open one, not a second one
+    form = enter_form(any_clinic, given=QUIET | {"bleed": 1, "bleed_now": 0, "chest": None}, answered_by="helped")
+    kept = read_form(any_clinic, form)
+    assert form == any_clinic.checkin.assessment_id  # the open one, not a second one
     assert (kept.mode, kept.answered_by, kept.identified_by) == ("phone", "helped", "staff")
-    assert (kept.entered_by, kept.answered_at) == (any_ward.nurse.id, clock.now - timedelta(hours=1))
+    assert (kept.entered_by, kept.answered_at) == (any_clinic.nurse.id, clock.now - timedelta(hours=1))
     assert kept.opened_at == kept.first_answer_at == kept.submitted_at == clock.now
     assert kept.judge_next_at is None
-    rows = answers(any_ward, form)
+    rows = newest_answers(any_clinic, form)
     assert {(found.channel, found.answered_by, found.at) for found in rows.values()} == {("phone", "helped", clock.now)}
     assert (rows["bleed"].value, rows["chest"].state) == (1, "skipped")
     # What nobody typed has no row, and the rules do not take it for a zero.
     assert "odor" not in rows
     assert "E04" in kept.unresolved
-    (event,) = any_ward.events("assessment.entered")
+    (event,) = any_clinic.events("assessment.entered")
     assert event.new["mode"] == "phone"
 
 
-def test_it_is_judged_at_once_and_mailed(any_ward, clock):
+def test_it_is_judged_at_once_and_mailed(any_clinic, clock):
     clock.move(days=1)
-    enter(any_ward, given=QUIET | {"bleed": 4, "bleed_now": 1})
-    assert any_ward.alerts()["E01"].level == Level.EMERGENCY
-    assert {mail.to for mail in any_ward.mails()} == {any_ward.nurse.email, any_ward.investigator.email}
+    enter_form(any_clinic, given=QUIET | {"bleed": 4, "bleed_now": 1})
+    assert any_clinic.alerts()["E01"].level == Level.EMERGENCY
+    assert {mail.to for mail in any_clinic.mails()} == {any_clinic.nurse.email, any_clinic.investigator.email}
 
 
-def test_the_same_answers_come_to_the_same_verdict_as_from_a_phone(ward, clock):
+def test_the_same_answers_come_to_the_same_verdict_as_from_a_phone(clinic, clock):
     clock.move(days=1)
     given: dict[str, Any] = QUIET | {
         "bleed": 2,
@@ -58,39 +66,39 @@ def test_the_same_answers_come_to_the_same_verdict_as_from_a_phone(ward, clock):
         "other7": ("pain",),
         "pain": 3,
     }
-    typed = row(ward, enter(ward, given=given))
-    by_phone = {rule: alert.level for rule, alert in ward.alerts().items() if alert.assessment_id == typed.id}
+    typed = read_form(clinic, enter_form(clinic, given=given))
+    by_phone = {rule: alert.level for rule, alert in clinic.alerts().items() if alert.assessment_id == typed.id}
     # A second one alike, so that neither has an earlier form to compare with.
-    other = ward.another("npc_reirradiation", "NPC-002")
+    other = clinic.another("npc_reirradiation", "NPC-002")
     clock.move(hours=1)
     phone = other.start()
     for item, value in given.items():
         phone.save(**{item: value})
     phone.submit()
-    sent = row(ward, other.checkin.assessment_id)
-    assert {rule: a.level for rule, a in ward.alerts().items() if a.assessment_id == sent.id} == by_phone
+    sent = read_form(clinic, other.checkin.assessment_id)
+    assert {rule: a.level for rule, a in clinic.alerts().items() if a.assessment_id == sent.id} == by_phone
     assert typed.unresolved == sent.unresolved
-    assert {n: (a.state, a.value, a.source) for n, a in answers(ward, typed.id).items()} == {
-        n: (a.state, a.value, a.source) for n, a in answers(ward, sent.id).items()
+    assert {n: (a.state, a.value, a.source) for n, a in newest_answers(clinic, typed.id).items()} == {
+        n: (a.state, a.value, a.source) for n, a in newest_answers(clinic, sent.id).items()
     }
 
 
-def test_what_a_list_settles_gets_rows_of_its_own(ward, clock):
+def test_what_a_list_settles_gets_rows_of_its_own(clinic, clock):
     clock.move(days=1)
-    form = enter(ward, given={"other7": ("hearing",), "hearing": 2})
-    rows = answers(ward, form)
+    form = enter_form(clinic, given={"other7": ("hearing",), "hearing": 2})
+    rows = newest_answers(clinic, form)
     assert (rows["hearing"].value, rows["hearing"].source) == (2, "asked")
     assert (rows["pain"].value, rows["pain"].source) == (0, "other7")
 
 
-def test_without_an_open_form_a_new_one_is_made(ward, clock):
+def test_without_an_open_form_a_new_one_is_made(clinic, clock):
     clock.move(days=1)
-    first = enter(ward)
+    first = enter_form(clinic)
     clock.move(hours=2)
-    second = enter(ward)
+    second = enter_form(clinic)
     assert first != second
-    assert row(ward, second).issued_by == ward.nurse.id
-    assert row(ward, second).context["baseline"]["bleed"] == 0
+    assert read_form(clinic, second).issued_by == clinic.nurse.id
+    assert read_form(clinic, second).context["baseline"]["bleed"] == 0
 
 
 @pytest.mark.parametrize(
@@ -114,186 +122,188 @@ def test_without_an_open_form_a_new_one_is_made(ward, clock):
         ({"hours": -1, "mode": "", "given": {"bleed": 9}}, {"answered_at": 0, "mode": 0, "bleed": 0}),
     ],
 )
-def test_what_cannot_be_is_refused_by_name_and_leaves_nothing(ward, clock, more, fields):
+def test_what_cannot_be_is_refused_by_name_and_leaves_nothing(clinic, clock, more, fields):
     clock.move(days=10)
-    before = everything(ward)
+    before = count_rows(clinic)
     with pytest.raises(BadData) as refused:
-        enter(ward, **more)
+        enter_form(clinic, **more)
     found: Any = refused.value.details["fields"]
     assert found == fields or (set(found) == set(fields) and not any(fields.values()))
-    assert everything(ward) == before
+    assert count_rows(clinic) == before
 
 
-def test_the_day_of_consent_itself_will_do(ward, clock):
+def test_the_day_of_consent_itself_will_do(clinic, clock):
     # Enrolled at 09:00 in Shanghai; 00:30 of the same day is allowed, half an hour earlier is the day before.
     clock.now = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
     with pytest.raises(BadData):
-        enter(ward, answered_at=datetime(2026, 3, 1, 15, 30, tzinfo=UTC))
-    assert enter(ward, answered_at=datetime(2026, 3, 1, 16, 30, tzinfo=UTC))
+        enter_form(clinic, answered_at=datetime(2026, 3, 1, 15, 30, tzinfo=UTC))
+    assert enter_form(clinic, answered_at=datetime(2026, 3, 1, 16, 30, tzinfo=UTC))
 
 
-def test_what_the_participant_began_meanwhile_is_not_typed_over_unseen(any_ward, clock):
+def test_what_the_participant_began_meanwhile_is_not_typed_over_unseen(any_clinic, clock):
     clock.move(days=1)
-    with form_browser.working(any_ward.house, any_ward.nurse.actor) as work:
-        person = work.session.get_one(Participant, any_ward.participant_id)
-        seen = paper_forms.sheet(work, person, "npc_checkin", "en").state
-    any_ward.start().save(bleed=2, bleed_now=0)
-    before = everything(any_ward)
+    with form_browser.unit_of_work(any_clinic.app_context, any_clinic.nurse.actor) as work:
+        person = work.session.get_one(Participant, any_clinic.participant_id)
+        seen = paper_forms.entry_layout(work, person, "npc_checkin", "en").state
+    any_clinic.start().save(bleed=2, bleed_now=0)
+    before = count_rows(any_clinic)
     for known in (None, seen):
         with pytest.raises(NotAllowed) as refused:
-            enter(any_ward, seen=known)
+            enter_form(any_clinic, seen=known)
         assert refused.value.why == "begun"
-    assert everything(any_ward) == before
-    with form_browser.working(any_ward.house, any_ward.nurse.actor) as work:
-        person = work.session.get_one(Participant, any_ward.participant_id)
-        shown = paper_forms.sheet(work, person, "npc_checkin", "en")
+    assert count_rows(any_clinic) == before
+    with form_browser.unit_of_work(any_clinic.app_context, any_clinic.nurse.actor) as work:
+        person = work.session.get_one(Participant, any_clinic.participant_id)
+        shown = paper_forms.entry_layout(work, person, "npc_checkin", "en")
         said = {question.id: question.said for question in shown.questions if question.said}
     assert (shown.there, set(said)) == (2, {"bleed", "bleed_now"})
     # Seen, and gone on with: what is typed counts, what is not stays, and every row stays.
-    form = enter(any_ward, given={"bleed": 1, "breath": 0}, seen=shown.state)
-    rows = answers(any_ward, form)
+    form = enter_form(any_clinic, given={"bleed": 1, "breath": 0}, seen=shown.state)
+    rows = newest_answers(any_clinic, form)
     assert {name: (found.value, found.channel) for name, found in rows.items()} == {
         "bleed": (1, "phone"),
         "bleed_now": (0, "web"),
         "breath": (0, "phone"),
     }
-    assert len(any_ward.rows(Answer)) == 4
+    assert len(any_clinic.rows(Answer)) == 4
 
 
-def test_old_answers_of_a_begun_form_are_not_mixed_with_those_of_today(ward, clock):
-    ward.start().save(bleed=3, bleed_now=0)
+def test_old_answers_of_a_begun_form_are_not_mixed_with_those_of_today(clinic, clock):
+    clinic.start().save(bleed=3, bleed_now=0)
     clock.move(days=3)
-    form = enter(ward, given={"bleed": 0, "breath": 0})
-    rows = answers(ward, form)
+    form = enter_form(clinic, given={"bleed": 0, "breath": 0})
+    rows = newest_answers(clinic, form)
     assert (rows["bleed"].value, rows["bleed_now"].state) == (0, "withdrawn")
-    assert row(ward, form).answered_by == "self"
+    assert read_form(clinic, form).answered_by == "self"
 
 
-def test_the_second_press_of_one_button_enters_nothing_twice(any_ward, clock):
+def test_the_second_press_of_one_button_enters_nothing_twice(any_clinic, clock):
     clock.move(days=1)
     outcomes: list[int | str] = []
 
     def press():
         try:
-            outcomes.append(enter(any_ward, seen="0.0"))
+            outcomes.append(enter_form(any_clinic, seen="0.0"))
         except NotAllowed as refused:
             outcomes.append(refused.why)
 
-    form_browser.at_once(press, press, press)
-    assert sorted(map(str, outcomes)) == sorted([str(any_ward.checkin.assessment_id), "begun", "begun"])
-    assert len(any_ward.events("assessment.submitted")) == 1
+    form_browser.run_concurrently(press, press, press)
+    assert sorted(map(str, outcomes)) == sorted([str(any_clinic.checkin.assessment_id), "begun", "begun"])
+    assert len(any_clinic.events("assessment.submitted")) == 1
 
 
-def test_the_participants_open_page_learns_that_the_form_is_closed(ward, clock):
-    phone = ward.start()
+def test_the_participants_open_page_learns_that_the_form_is_closed(clinic, clock):
+    phone = clinic.start()
     clock.move(hours=2)
-    enter(ward)
+    enter_form(clinic)
     with pytest.raises(AlreadySubmitted):
         phone.save(bleed=4)
 
 
-def test_nobody_enters_for_the_dead_or_an_instrument_that_is_not_asked(ward, clock):
+def test_nobody_enters_for_the_dead_or_an_instrument_that_is_not_asked(clinic, clock):
     clock.move(days=1)
     with pytest.raises(NotFound):
-        enter(ward, instrument="shoe_sizes")
-    change(ward, died_at=clock.now)
+        enter_form(clinic, instrument="shoe_sizes")
+    set_participant_columns(clinic, died_at=clock.now)
     with pytest.raises(NotAllowed) as refused:
-        enter(ward)
+        enter_form(clinic)
     assert refused.value.why == "died"
 
 
-def test_after_the_withdrawal_only_its_own_form_may_be_entered(ward, clock):
+def test_after_the_withdrawal_only_its_own_form_may_be_entered(clinic, clock):
     clock.move(days=1)
-    with form_browser.working(ward.house, ward.coordinator.actor) as work:
-        enrolment.withdraw(work, work.session.get_one(Participant, ward.participant_id), "moved away")
-    lines = {line.kind: line for line in ward.rows(Expected) if line.instrument == "qlq_c30"}
+    with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
+        enrolment.withdraw_participant(work, work.session.get_one(Participant, clinic.participant_id), "moved away")
+    lines = {line.kind: line for line in clinic.rows(ExpectedForm) if line.instrument == "qlq_c30"}
     assert set(lines) == {"withdrawal"}
     with pytest.raises(NotFound):
-        enter(ward, expected_id=lines["withdrawal"].id)
-    form = enter(ward, instrument="qlq_c30", given=QLQ)
-    assert row(ward, form).visit == "withdrawal"
-    assert {line.kind: line.assessment_id for line in ward.rows(Expected) if line.served_at} == {"withdrawal": form}
+        enter_form(clinic, expected_id=lines["withdrawal"].id)
+    form = enter_form(clinic, instrument="qlq_c30", given=QLQ)
+    assert read_form(clinic, form).visit == "withdrawal"
+    assert {line.kind: line.assessment_id for line in clinic.rows(ExpectedForm) if line.served_at} == {
+        "withdrawal": form
+    }
     with pytest.raises(NotAllowed):
-        enter(ward, instrument="qlq_c30", given=QLQ)
-    with form_browser.working(ward.house, ward.nurse.actor) as work:
-        assert participant_page.participant_page(work, ward.participant_id, "en").can_enter == ("npc_checkin",)
+        enter_form(clinic, instrument="qlq_c30", given=QLQ)
+    with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work:
+        assert participant_page.read_participant_page(work, clinic.participant_id, "en").can_enter == ("npc_checkin",)
 
 
 # --- when it was really answered -------------------------------------------------------------------------------------
 
 
-def test_old_paper_is_judged_and_the_alert_says_when_it_was_answered(ward, clock):
+def test_old_paper_is_judged_and_the_alert_says_when_it_was_answered(clinic, clock):
     clock.move(days=10)
-    form = enter(ward, mode="paper", hours=96, given=QUIET | {"bleed": 4})
-    alert = ward.alerts()["E01"]
-    with form_browser.working(ward.house, ward.nurse.actor) as work:
+    form = enter_form(clinic, mode="paper", hours=96, given=QUIET | {"bleed": 4})
+    alert = clinic.alerts()["E01"]
+    with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work:
         page = alert_page.alert_page(work, alert.id, "en")
         (case,) = alert_list.open_cases(work, "en")
     assert page.case.answered_at == case.answered_at == clock.now - timedelta(hours=96)
-    assert (page.mode, page.entered_by, page.submitted_at) == ("paper", ward.nurse.name, clock.now)
-    assert row(ward, form).answered_at == case.answered_at
+    assert (page.mode, page.entered_by, page.submitted_at) == ("paper", clinic.nurse.name, clock.now)
+    assert read_form(clinic, form).answered_at == case.answered_at
 
 
-def test_late_paper_is_compared_with_what_came_before_it_not_after(ward, clock):
-    ward.start().finish(odor=1)
+def test_late_paper_is_compared_with_what_came_before_it_not_after(clinic, clock):
+    clinic.start().finish(odor=1)
     clock.move(days=10)
-    ward.start(ward.send()).finish(odor=3)
+    clinic.start(clinic.send()).finish(odor=3)
     clock.move(days=1)
-    form = row(ward, enter(ward, mode="paper", hours=5 * 24, given=QUIET | {"odor": 2}))
+    form = read_form(clinic, enter_form(clinic, mode="paper", hours=5 * 24, given=QUIET | {"odor": 2}))
     assert form.context["baseline"]["odor"] == form.context["previous"]["odor"] == 1
     # And what is answered today is compared with the newest by its own day, not by when it was typed.
-    phone = ward.start(ward.send())
+    phone = clinic.start(clinic.send())
     phone.save(bleed=0)
-    assert row(ward, phone.way.assessment_id).context["previous"]["odor"] == 3
+    assert read_form(clinic, phone.way.assessment_id).context["previous"]["odor"] == 3
 
 
-def test_an_old_check_in_typed_today_does_not_silence_a_qlq_rule(ward, clock):
+def test_an_old_check_in_typed_today_does_not_silence_a_qlq_rule(clinic, clock):
     clock.move(days=10)
-    enter(ward, mode="paper", hours=5 * 24, given=QUIET | {"breath": 1})
-    enter(ward, instrument="qlq_c30", given=QLQ | {"Q8": 4})
-    assert "Q01" in ward.alerts()
+    enter_form(clinic, mode="paper", hours=5 * 24, given=QUIET | {"breath": 1})
+    enter_form(clinic, instrument="qlq_c30", given=QLQ | {"Q8": 4})
+    assert "Q01" in clinic.alerts()
 
 
-def test_a_check_in_of_the_same_hours_silences_it(ward, clock):
+def test_a_check_in_of_the_same_hours_silences_it(clinic, clock):
     clock.move(days=10)
-    enter(ward, mode="paper", hours=5 * 24, given=QUIET | {"breath": 1})
-    enter(ward, mode="paper", hours=4 * 24, instrument="qlq_c30", given=QLQ | {"Q8": 4})
-    assert "Q01" not in ward.alerts()
+    enter_form(clinic, mode="paper", hours=5 * 24, given=QUIET | {"breath": 1})
+    enter_form(clinic, mode="paper", hours=4 * 24, instrument="qlq_c30", given=QLQ | {"Q8": 4})
+    assert "Q01" not in clinic.alerts()
 
 
 # --- who answered ----------------------------------------------------------------------------------------------------
 
 
-def test_a_proxys_qlq_is_kept_and_judged_by_its_items_but_not_scored(ward, clock):
+def test_a_proxys_qlq_is_kept_and_judged_by_its_items_but_not_scored(clinic, clock):
     clock.move(days=1)
-    form = enter(ward, instrument="qlq_c30", answered_by="proxy", given=QLQ | {"Q8": 4})
-    assert ward.rows(Score) == []
-    assert "Q01" in ward.alerts()
-    assert {found.answered_by for found in answers(ward, form).values()} == {"proxy"}
-    assert len(ward.events("assessment.not_scored")) == 1
-    with form_browser.working(ward.house, ward.nurse.actor) as work:
+    form = enter_form(clinic, instrument="qlq_c30", answered_by="proxy", given=QLQ | {"Q8": 4})
+    assert clinic.rows(Score) == []
+    assert "Q01" in clinic.alerts()
+    assert {found.answered_by for found in newest_answers(clinic, form).values()} == {"proxy"}
+    assert len(clinic.events("assessment.not_scored")) == 1
+    with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work:
         shown = {
             item.assessment_id: item
-            for item in participant_page.participant_page(work, ward.participant_id, "en").forms
+            for item in participant_page.read_participant_page(work, clinic.participant_id, "en").forms
         }
     assert (shown[form].not_scored, shown[form].scores) == (True, [])
 
 
-def test_a_plan_may_want_proxies_scored(ward, clock):
-    ward = ward.with_plan(lambda plan: replace(plan, score_proxy=True))
+def test_a_plan_may_want_proxies_scored(clinic, clock):
+    clinic = clinic.with_plan(lambda plan: replace(plan, score_proxy=True))
     clock.move(days=1)
-    enter(ward, instrument="qlq_c30", answered_by="proxy", given=QLQ)
-    assert len(ward.rows(Score)) == 16
+    enter_form(clinic, instrument="qlq_c30", answered_by="proxy", given=QLQ)
+    assert len(clinic.rows(Score)) == 16
 
 
-def test_somebody_who_answers_on_the_web_in_their_place_is_kept_as_such(any_ward, clock):
-    phone = any_ward.start(any_ward.qlq, answered_by="proxy")
+def test_somebody_who_answers_on_the_web_in_their_place_is_kept_as_such(any_clinic, clock):
+    phone = any_clinic.start(any_clinic.qlq, answered_by="proxy")
     phone.save(Q1=1)
-    again = any_ward.start(any_ward.qlq, answered_by="self")
+    again = any_clinic.start(any_clinic.qlq, answered_by="self")
     again.save(Q2=1)
     again.finish(Q1=1, Q2=1)
-    form = row(any_ward, any_ward.qlq.assessment_id)
+    form = read_form(any_clinic, any_clinic.qlq.assessment_id)
     assert form.answered_by == "proxy"
-    by = {name: found.answered_by for name, found in answers(any_ward, form.id).items()}
+    by = {name: found.answered_by for name, found in newest_answers(any_clinic, form.id).items()}
     assert (by["Q1"], by["Q2"]) == ("proxy", "self")
-    assert any_ward.rows(Score) == []
+    assert any_clinic.rows(Score) == []

@@ -17,16 +17,16 @@ from pro.features.forms import form_access
 from pro.models import Answer, Assessment, Participant
 from tests.support import factories
 from tests.support.factories import Clock, Study
-from tests.support.participant_browser import Phone
-from tests.support.staff_browser import Desk, at_desk
+from tests.support.participant_browser import ParticipantBrowser
+from tests.support.staff_browser import StaffBrowser, signed_in_browser
 
 HEAD = {"mode": "phone", "answered_by": "self", "day": "2026-03-02", "time": "08:30", "language": "zh_Hans"}
 
 
 @pytest.fixture
-def desk(app: Flask, seeded: Study) -> Desk:
+def desk(app: Flask, seeded: Study) -> StaffBrowser:
     """The coordinator, signed in, reading English."""
-    return at_desk(app, seeded.staff["coordinator"])
+    return signed_in_browser(app, seeded.staff["coordinator"])
 
 
 @pytest.fixture
@@ -35,13 +35,13 @@ def address(seeded: Study) -> str:
     return f"/staff/participants/{seeded.chinese.id}/enter/npc_checkin"
 
 
-def state_on(desk: Desk) -> str:
+def state_on(desk: StaffBrowser) -> str:
     found = re.search(r'name="state" value="([^"]+)"', desk.page)
     assert found is not None
     return found[1]
 
 
-def enter(desk: Desk, address: str, state: str = "", **more: Any) -> TestResponse:
+def enter(desk: StaffBrowser, address: str, state: str = "", **more: Any) -> TestResponse:
     """Open the page and send it with ``more``: head fields by name, questions by item."""
     if not state:
         desk.open(address)
@@ -50,20 +50,20 @@ def enter(desk: Desk, address: str, state: str = "", **more: Any) -> TestRespons
     return desk.post(address, **{**HEAD, "state": state, **given})
 
 
-def forms(house: AppContext, seeded: Study) -> list[Assessment]:
-    with transaction(house.engine) as session:
+def forms(app_context: AppContext, seeded: Study) -> list[Assessment]:
+    with transaction(app_context.engine) as session:
         query = select(Assessment).where(
             Assessment.participant_id == seeded.chinese.id, Assessment.submitted_at.is_not(None)
         )
         return list(session.scalars(query.order_by(Assessment.id)))
 
 
-def stored(house: AppContext) -> dict[str, Any]:
-    with transaction(house.engine) as session:
+def stored(app_context: AppContext) -> dict[str, Any]:
+    with transaction(app_context.engine) as session:
         return {row.item: row.value for row in session.scalars(select(Answer).order_by(Answer.id))}
 
 
-def test_the_page_has_every_question_and_nothing_chosen(desk: Desk, address: str) -> None:
+def test_the_page_has_every_question_and_nothing_chosen(desk: StaffBrowser, address: str) -> None:
     desk.open(address + "?mode=phone")
     assert desk.page.count('class="ask') == 42 - 1  # the self-harm question is off
     chosen = re.findall(r'name="([\w-]+)"[^>]* checked', desk.page)
@@ -78,7 +78,7 @@ def test_the_page_has_every_question_and_nothing_chosen(desk: Desk, address: str
 
 
 def test_an_emergency_leads_to_its_alert_and_says_what_to_do(
-    desk: Desk, address: str, house: AppContext, seeded: Study
+    desk: StaffBrowser, address: str, app_context: AppContext, seeded: Study
 ) -> None:
     answer = enter(desk, address, bleed=4, bleed_now=1, other7=["hearing"], hearing=2, weight="６０斤")
     assert answer.status_code == 303
@@ -88,15 +88,15 @@ def test_an_emergency_leads_to_its_alert_and_says_what_to_do(
     assert "in a phone interview" in desk.page
     assert "Answered 08:30" in desk.page
     assert "typed in by Coordinator, 09:00" in desk.page
-    (form,) = forms(house, seeded)
+    (form,) = forms(app_context, seeded)
     assert (form.mode, form.language, form.identified_by) == ("phone", "zh_Hans", "staff")
-    kept = stored(house)
+    kept = stored(app_context)
     assert (kept["bleed"], kept["hearing"], kept["tinnitus"], kept["weight"]) == (4, 2, 0, "30.0")
     assert "breath" not in kept
 
 
 def test_a_quiet_interview_leads_back_to_the_participant(
-    desk: Desk, address: str, house: AppContext, seeded: Study
+    desk: StaffBrowser, address: str, app_context: AppContext, seeded: Study
 ) -> None:
     nothing = dict.fromkeys(("bleed", "breath", "chest", "palp", "faint", "temp", "swallow", "neuro"), 0)
     quiet = nothing | dict.fromkeys(("nosebleed7", "odor", "discharge", "headache", "new_cn", "sores"), 0)
@@ -126,7 +126,7 @@ def test_a_quiet_interview_leads_back_to_the_participant(
     ],
 )
 def test_what_cannot_be_taken_is_said_and_nothing_typed_is_lost(
-    desk: Desk, address: str, house: AppContext, seeded: Study, more: dict[str, Any], sentence: str
+    desk: StaffBrowser, address: str, app_context: AppContext, seeded: Study, more: dict[str, Any], sentence: str
 ) -> None:
     assert enter(desk, address, **{"swallow": 3, "free_text": "咽不下", **more}).status_code == 400
     assert sentence in desk.page
@@ -136,23 +136,25 @@ def test_what_cannot_be_taken_is_said_and_nothing_typed_is_lost(
     for name, value in more.items():
         if name in ("weight", "bleed_now", "pain"):
             assert re.search(rf'name="q-{name}"[^>]*value="{value}"', desk.page)
-    assert forms(house, seeded) == []
-    assert stored(house) == {}
+    assert forms(app_context, seeded) == []
+    assert stored(app_context) == {}
 
 
-def test_nothing_answered_is_not_a_form(desk: Desk, address: str, house: AppContext, seeded: Study) -> None:
+def test_nothing_answered_is_not_a_form(
+    desk: StaffBrowser, address: str, app_context: AppContext, seeded: Study
+) -> None:
     assert enter(desk, address).status_code == 400
     assert "No question is answered yet." in desk.page
     assert enter(desk, address, bleed="skip").status_code == 400
-    assert forms(house, seeded) == []
+    assert forms(app_context, seeded) == []
 
 
 def test_what_came_in_meanwhile_is_shown_before_it_is_typed_over(
-    desk: Desk, app: Flask, address: str, house: AppContext, seeded: Study
+    desk: StaffBrowser, app: Flask, address: str, app_context: AppContext, seeded: Study
 ) -> None:
     desk.open(address)
     before = state_on(desk)
-    phone = Phone(app)
+    phone = ParticipantBrowser(app)
     phone.start(seeded.chinese.checkin)
     phone.tap(1)
     assert enter(desk, address, before, bleed=4).status_code == 409
@@ -160,27 +162,27 @@ def test_what_came_in_meanwhile_is_shown_before_it_is_typed_over(
     assert "answered 1 question" in desk.page
     assert "Already answered: Only streaks or a few drops" in desk.page
     assert 'id="q-bleed-4" value="4" checked' in desk.page
-    assert forms(house, seeded) == []
+    assert forms(app_context, seeded) == []
     assert enter(desk, address, state_on(desk), bleed=4).status_code == 303
-    assert stored(house)["bleed"] == 4
+    assert stored(app_context)["bleed"] == 4
 
 
 def test_the_second_press_does_not_make_a_second_form(
-    desk: Desk, address: str, house: AppContext, seeded: Study
+    desk: StaffBrowser, address: str, app_context: AppContext, seeded: Study
 ) -> None:
     desk.open(address)
     state = state_on(desk)
     assert enter(desk, address, state, bleed=1).status_code == 303
     assert enter(desk, address, state, bleed=1).status_code == 409
-    assert len(forms(house, seeded)) == 1
+    assert len(forms(app_context, seeded)) == 1
 
 
 def test_nobody_enters_for_somebody_who_died_or_left(
-    desk: Desk, address: str, house: AppContext, seeded: Study
+    desk: StaffBrowser, address: str, app_context: AppContext, seeded: Study
 ) -> None:
     for column, sentence in (("withdrawn_at", "Only the form at the withdrawal"), ("died_at", "has died")):
-        with transaction(house.engine) as session:
-            setattr(session.get_one(Participant, seeded.chinese.id), column, house.clock())
+        with transaction(app_context.engine) as session:
+            setattr(session.get_one(Participant, seeded.chinese.id), column, app_context.clock())
         for answer in (desk.open(address), desk.post(address, **HEAD)):
             assert (answer.status_code, answer.location) == (303, f"/staff/participants/{seeded.chinese.id}")
         desk.open(answer.location)
@@ -189,11 +191,11 @@ def test_nobody_enters_for_somebody_who_died_or_left(
 
 
 def test_paper_waits_on_the_board_until_somebody_else_has_compared_it(
-    desk: Desk, app: Flask, address: str, house: AppContext, seeded: Study, clock: Clock
+    desk: StaffBrowser, app: Flask, address: str, app_context: AppContext, seeded: Study, clock: Clock
 ) -> None:
     answer = enter(desk, address, mode="paper", breath=1, swallow="skip", weight="58", other7=["pain"], pain=1)
     desk.open(answer.location)
-    (form,) = forms(house, seeded)
+    (form,) = forms(app_context, seeded)
     check = f"/staff/assessments/{form.id}/check"
     desk.open("/staff/?show=papers")
     assert "Paper to check<b>1</b>" in desk.page
@@ -203,7 +205,7 @@ def test_paper_waits_on_the_board_until_somebody_else_has_compared_it(
     assert "<select" not in desk.page
     assert desk.post(check, compared="y").status_code == 409
 
-    second = at_desk(app, seeded.staff["investigator"])
+    second = signed_in_browser(app, seeded.staff["investigator"])
     second.open("/staff/?show=papers")
     assert check in second.page
     second.open(check)
@@ -218,7 +220,7 @@ def test_paper_waits_on_the_board_until_somebody_else_has_compared_it(
     clock.move(minutes=5)
     answer = second.post(check, compared="y", reason="misread", **{**same, "q-breath": 2, "q-weight": "85"})
     assert answer.status_code == 303
-    kept = stored(house)
+    kept = stored(app_context)
     assert (kept["breath"], kept["weight"], kept["pain"]) == (2, "85.0", 1)
     second.open("/staff/?show=papers")
     assert "Nothing here to be done" in second.page
@@ -229,36 +231,38 @@ def test_paper_waits_on_the_board_until_somebody_else_has_compared_it(
     assert second.post(check, compared="y", **same).status_code == 409
 
 
-def test_agreement_changes_no_answer(desk: Desk, app: Flask, address: str, house: AppContext, seeded: Study) -> None:
+def test_agreement_changes_no_answer(
+    desk: StaffBrowser, app: Flask, address: str, app_context: AppContext, seeded: Study
+) -> None:
     enter(desk, address, mode="paper", breath=0, other7="none")
-    (form,) = forms(house, seeded)
-    before = stored(house)
-    second = at_desk(app, seeded.staff["investigator"])
+    (form,) = forms(app_context, seeded)
+    before = stored(app_context)
+    second = signed_in_browser(app, seeded.staff["investigator"])
     check = f"/staff/assessments/{form.id}/check"
     second.open(check)
     assert second.post(check, compared="y", **{"q-other7": "none"}).status_code == 303
-    assert stored(house) == before
-    with transaction(house.engine) as session:
+    assert stored(app_context) == before
+    with transaction(app_context.engine) as session:
         assert len(session.scalars(select(Answer)).all()) == len(before)
 
 
 def test_a_proxy_starts_on_the_phone_and_is_not_scored(
-    desk: Desk, app: Flask, house: AppContext, seeded: Study
+    desk: StaffBrowser, app: Flask, app_context: AppContext, seeded: Study
 ) -> None:
-    phone = Phone(app)
+    phone = ParticipantBrowser(app)
     phone.open(seeded.chinese.qlq.path)
     assert 'value="proxy"' in phone.page
     assert phone.press(by="proxy").status_code == 303
     phone.tap(2)
-    with transaction(house.engine) as session:
-        work = house.work(session)
+    with transaction(app_context.engine) as session:
+        work = app_context.unit_of_work(session)
         assessment = session.get_one(Assessment, seeded.chinese.qlq.assessment_id)
         assert assessment.answered_by == "proxy"
         (row,) = session.scalars(select(Answer))
         assert row.answered_by == "proxy"
-        here = factories.sitting(work, seeded.chinese.qlq, answered_by="self")
+        here = factories.open_form_session(work, seeded.chinese.qlq, answered_by="self")
         assert isinstance(here, form_access.FormSession)
-        answer_service.submit(work, here, "zh_Hans")
+        answer_service.submit_form(work, here, "zh_Hans")
     desk.open(f"/staff/participants/{seeded.chinese.id}")
     assert "Answered by a proxy: not scored." in desk.page
     assert "answered by somebody else for the participant" in desk.page

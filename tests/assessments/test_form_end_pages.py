@@ -16,20 +16,20 @@ from pro.features.schedule import enrolment
 from pro.models import Alert, Answer, Participant
 from pro.web.devices import device_class
 from tests.support.factories import Clock, Study
-from tests.support.participant_browser import Phone, everything, standing, to_the_list
+from tests.support.participant_browser import ParticipantBrowser, all_rows, answer_until_list, stored_answers
 
 FETCH = {"X-Fetch": "1"}
 FIRST_PAGE_BYTES = 14_000
 
 
 @pytest.fixture
-def phone(app: Flask) -> Phone:
+def phone(app: Flask) -> ParticipantBrowser:
     """A phone."""
-    return Phone(app)
+    return ParticipantBrowser(app)
 
 
 @pytest.fixture
-def begun(phone: Phone, seeded: Study) -> Phone:
+def begun(phone: ParticipantBrowser, seeded: Study) -> ParticipantBrowser:
     """A phone on the first question of the Chinese check-in."""
     phone.start(seeded.chinese.checkin)
     return phone
@@ -39,7 +39,7 @@ def begun(phone: Phone, seeded: Study) -> Phone:
 
 
 def test_advice_is_shown_at_any_place_until_it_was_passed(
-    begun: Phone, seeded: Study, app: Flask, house: AppContext
+    begun: ParticipantBrowser, seeded: Study, app: Flask, app_context: AppContext
 ) -> None:
     ref = seeded.chinese.checkin.ref
     begun.tap(4)
@@ -49,29 +49,31 @@ def test_advice_is_shown_at_any_place_until_it_was_passed(
     for path in (f"/f/{ref}", f"/f/{ref}/1", f"/f/{ref}/2", f"/f/{ref}/16", f"/f/{ref}/2?lang=en"):
         begun.open(path)
         assert 'class="sos' in begun.page, path
-    other = Phone(app)
+    other = ParticipantBrowser(app)
     other.start(seeded.chinese.checkin)
     assert 'class="sos' in other.page
     begun.press(do="understood")
     assert begun.shown == "bleed_now"
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         alerts = session.query(Alert).filter(Alert.advice != "").all()
         assert alerts
         assert all(alert.advised_at is not None for alert in alerts)
 
 
-def test_a_wrong_tap_can_be_taken_back_from_the_advice(begun: Phone, seeded: Study, house: AppContext) -> None:
+def test_a_wrong_tap_can_be_taken_back_from_the_advice(
+    begun: ParticipantBrowser, seeded: Study, app_context: AppContext
+) -> None:
     begun.tap(0)
     begun.tap(3)
     assert 'class="sos' in begun.page
     begun.press(do="wrong")
     assert begun.shown == "breath"
     begun.tap(0)
-    assert standing(house, seeded.chinese.checkin)["breath"] == 0
+    assert stored_answers(app_context, seeded.chinese.checkin)["breath"] == 0
 
 
-def test_a_wrong_tap_in_the_review_leads_back_to_the_review(begun: Phone, seeded: Study) -> None:
-    to_the_list(begun)
+def test_a_wrong_tap_in_the_review_leads_back_to_the_review(begun: ParticipantBrowser, seeded: Study) -> None:
+    answer_until_list(begun)
     begun.press(do="none")
     begun.press(weight="", free_text="", do="next")
     review = begun.at
@@ -83,17 +85,21 @@ def test_a_wrong_tap_in_the_review_leads_back_to_the_review(begun: Phone, seeded
     assert begun.at == review
 
 
-def test_an_answer_given_behind_the_advice_is_kept(begun: Phone, seeded: Study, house: AppContext) -> None:
+def test_an_answer_given_behind_the_advice_is_kept(
+    begun: ParticipantBrowser, seeded: Study, app_context: AppContext
+) -> None:
     begun.tap(4)
     begun.post(f"/f/{seeded.chinese.checkin.ref}/2", page="bleed_now", value="0")
-    assert standing(house, seeded.chinese.checkin) == {"bleed": 4, "bleed_now": 0}
+    assert stored_answers(app_context, seeded.chinese.checkin) == {"bleed": 4, "bleed_now": 0}
 
 
-def test_the_crisis_screen_has_its_own_line(phone: Phone, seeded: Study, house: AppContext) -> None:
-    with transaction(house.engine) as session:
-        clinical_facts.set_fact(house.work(session), seeded.chinese.id, "selfharm_enabled", True, reason="plan")
+def test_the_crisis_screen_has_its_own_line(phone: ParticipantBrowser, seeded: Study, app_context: AppContext) -> None:
+    with transaction(app_context.engine) as session:
+        clinical_facts.set_fact(
+            app_context.unit_of_work(session), seeded.chinese.id, "selfharm_enabled", True, reason="plan"
+        )
     phone.start(seeded.chinese.checkin)
-    to_the_list(phone)
+    answer_until_list(phone)
     phone.press(do="none")
     assert phone.shown == "selfharm"
     phone.tap(2)
@@ -101,14 +107,16 @@ def test_the_crisis_screen_has_its_own_line(phone: Phone, seeded: Study, house: 
     assert "捏住" not in phone.page
 
 
-def to_the_review(phone: Phone, **other: int) -> None:
+def to_the_review(phone: ParticipantBrowser, **other: int) -> None:
     """Everything 0 or as given, nothing on the list, no weight and no text."""
-    to_the_list(phone, **other)
+    answer_until_list(phone, **other)
     phone.press(do="none")
     phone.press(weight="", free_text="", do="next")
 
 
-def test_the_review_shows_every_answer_and_leads_back_to_itself(begun: Phone, seeded: Study, house: AppContext) -> None:
+def test_the_review_shows_every_answer_and_leads_back_to_itself(
+    begun: ParticipantBrowser, seeded: Study, app_context: AppContext
+) -> None:
     begun.tap(0)
     begun.press(do="skip")
     to_the_review(begun)
@@ -142,7 +150,7 @@ def test_the_review_shows_every_answer_and_leads_back_to_itself(begun: Phone, se
     ],
 )
 def test_the_last_page_fits_the_level(
-    begun: Phone, seeded: Study, other: dict[str, int], heading: str, sentence: str
+    begun: ParticipantBrowser, seeded: Study, other: dict[str, int], heading: str, sentence: str
 ) -> None:
     while begun.shown != "other7":
         begun.tap(other.get(begun.shown, 0))
@@ -159,13 +167,13 @@ def test_the_last_page_fits_the_level(
 
 
 def test_what_comes_after_sending_changes_nothing_and_says_received(
-    begun: Phone, seeded: Study, house: AppContext
+    begun: ParticipantBrowser, seeded: Study, app_context: AppContext
 ) -> None:
     way = seeded.chinese.checkin
     to_the_review(begun)
     review = begun.at
     begun.press(do="send")
-    before = everything(house)
+    before = all_rows(app_context)
     late: list[dict[str, Any]] = [{"page": "bleed", "value": "4"}, {"page": "bleed", "do": "skip"}]
     for data in late:
         answer = begun.post(review, **data)
@@ -179,13 +187,15 @@ def test_what_comes_after_sending_changes_nothing_and_says_received(
     begun.open(way.path)
     assert begun.heading == "这份我们已经收到了"
     assert begun.post(way.path, by="self").status_code == 200
-    assert everything(house) == before
+    assert all_rows(app_context) == before
 
 
 # --- with script -------------------------------------------------------------------------------------------------
 
 
-def test_the_script_is_answered_with_the_next_screen_at_once(begun: Phone, seeded: Study, house: AppContext) -> None:
+def test_the_script_is_answered_with_the_next_screen_at_once(
+    begun: ParticipantBrowser, seeded: Study, app_context: AppContext
+) -> None:
     ref = seeded.chinese.checkin.ref
     answer = begun.press(FETCH, value="0")
     assert (answer.status_code, answer.headers["X-Location"]) == (200, f"/f/{ref}/2")
@@ -194,7 +204,7 @@ def test_the_script_is_answered_with_the_next_screen_at_once(begun: Phone, seede
     assert f'href="/f/{ref}/2?lang=en"' in begun.page
     assert "<style" not in begun.page
     assert "<script" not in begun.page
-    assert standing(house, seeded.chinese.checkin) == {"bleed": 0}
+    assert stored_answers(app_context, seeded.chinese.checkin) == {"bleed": 0}
     assert begun.press(FETCH, value="9").status_code == 400
     assert begun.press(FETCH, do="back").headers["X-Location"] == f"/f/{ref}/1"
     answer = begun.press(FETCH, value="4")
@@ -204,7 +214,7 @@ def test_the_script_is_answered_with_the_next_screen_at_once(begun: Phone, seede
     assert begun.shown == "bleed_now"
 
 
-def test_the_script_reaches_the_last_page_too(begun: Phone, seeded: Study) -> None:
+def test_the_script_reaches_the_last_page_too(begun: ParticipantBrowser, seeded: Study) -> None:
     to_the_review(begun)
     answer = begun.press(FETCH, do="send")
     assert answer.headers["X-Location"] == f"/f/{seeded.chinese.checkin.ref}"
@@ -214,7 +224,7 @@ def test_the_script_reaches_the_last_page_too(begun: Phone, seeded: Study) -> No
 # --- every page --------------------------------------------------------------------------------------------------
 
 
-def test_the_first_question_is_one_small_request(phone: Phone, seeded: Study) -> None:
+def test_the_first_question_is_one_small_request(phone: ParticipantBrowser, seeded: Study) -> None:
     for person in (seeded.chinese, seeded.english):
         phone.start(person.checkin)
         answer = phone.client.get(phone.at)
@@ -222,7 +232,7 @@ def test_the_first_question_is_one_small_request(phone: Phone, seeded: Study) ->
         assert not re.search(rb'<link rel="stylesheet|<script src|<img|url\(|@import', answer.data)
 
 
-def test_no_page_asks_another_machine_or_breaks_its_own_policy(begun: Phone, seeded: Study) -> None:
+def test_no_page_asks_another_machine_or_breaks_its_own_policy(begun: ParticipantBrowser, seeded: Study) -> None:
     for path in ("/", seeded.chinese.checkin.path, begun.at, "/a/nothing", "/nothing"):
         answer = begun.client.get(path)
         assert not re.search(r'https?://|src="//', answer.text), path
@@ -234,7 +244,7 @@ def test_no_page_asks_another_machine_or_breaks_its_own_policy(begun: Phone, see
         assert "no-store" in answer.headers["Cache-Control"]
 
 
-def test_who_reads_and_the_emergency_number_are_on_every_page(begun: Phone, seeded: Study) -> None:
+def test_who_reads_and_the_emergency_number_are_on_every_page(begun: ParticipantBrowser, seeded: Study) -> None:
     ref = seeded.chinese.checkin.ref
     for path in ("/?lang=zh_Hans", seeded.chinese.checkin.path, f"/f/{ref}/1", f"/f/{ref}/18"):
         begun.open(path)
@@ -242,16 +252,18 @@ def test_who_reads_and_the_emergency_number_are_on_every_page(begun: Phone, seed
         assert "急事请打120" in begun.page
 
 
-def test_a_withdrawn_participant_is_asked_nothing_more(begun: Phone, seeded: Study, house: AppContext) -> None:
-    with transaction(house.engine) as session:
+def test_a_withdrawn_participant_is_asked_nothing_more(
+    begun: ParticipantBrowser, seeded: Study, app_context: AppContext
+) -> None:
+    with transaction(app_context.engine) as session:
         person = session.get_one(Participant, seeded.chinese.id)
-        enrolment.withdraw(house.work(session), person, "asked to leave")
+        enrolment.withdraw_participant(app_context.unit_of_work(session), person, "asked to leave")
     for path in (seeded.chinese.checkin.path, begun.at):
         assert begun.open(path).status_code == 410
         assert "您不用再填了" in begun.page
-    before = everything(house)
+    before = all_rows(app_context)
     assert begun.post(begun.at, page="bleed", value="0").status_code == 410
-    assert everything(house) == before
+    assert all_rows(app_context) == before
 
 
 @pytest.mark.parametrize(
@@ -273,7 +285,7 @@ def test_device_class(agent: str, kind: str) -> None:
 
 
 def test_what_was_asked_about_another_day_is_asked_again(
-    begun: Phone, seeded: Study, house: AppContext, clock: Clock
+    begun: ParticipantBrowser, seeded: Study, app_context: AppContext, clock: Clock
 ) -> None:
     way = seeded.chinese.checkin
     begun.press(value="0")
@@ -285,7 +297,7 @@ def test_what_was_asked_about_another_day_is_asked_again(
     begun.open(way.path)
     begun.press(by="self")
     assert begun.shown == "bleed"
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         rows = session.scalars(select(Answer).order_by(Answer.id)).all()
         assert [(row.item, row.state) for row in rows] == [
             ("bleed", "given"),
@@ -296,7 +308,7 @@ def test_what_was_asked_about_another_day_is_asked_again(
 
 
 def test_an_answer_tapped_on_an_old_page_is_kept_and_the_rest_asked_again(
-    begun: Phone, seeded: Study, house: AppContext, clock: Clock
+    begun: ParticipantBrowser, seeded: Study, app_context: AppContext, clock: Clock
 ) -> None:
     way = seeded.chinese.checkin
     begun.press(value="0")
@@ -312,9 +324,9 @@ def test_an_answer_tapped_on_an_old_page_is_kept_and_the_rest_asked_again(
     assert "上次选的" in begun.page
 
 
-def test_the_last_page_leads_on_to_the_form_that_still_waits(begun: Phone, seeded: Study) -> None:
+def test_the_last_page_leads_on_to_the_form_that_still_waits(begun: ParticipantBrowser, seeded: Study) -> None:
     checkin, qlq = seeded.chinese.checkin.ref, seeded.chinese.qlq.ref
-    to_the_list(begun)
+    answer_until_list(begun)
     begun.press(do="skip")
     begun.open(f"/f/{checkin}/99")
     while 'value="send"' not in begun.page:
@@ -326,6 +338,6 @@ def test_the_last_page_leads_on_to_the_form_that_still_waits(begun: Phone, seede
     assert "开始" in begun.page
 
 
-def test_before_a_form_is_sent_nothing_leads_on(begun: Phone, seeded: Study) -> None:
+def test_before_a_form_is_sent_nothing_leads_on(begun: ParticipantBrowser, seeded: Study) -> None:
     ref = seeded.chinese.checkin.ref
     assert begun.post(f"/f/{ref}/next").headers["Location"] == f"/f/{ref}"

@@ -14,17 +14,17 @@ from pro.app_context import AppContext
 from pro.db import transaction
 from pro.models import Assessment
 from tests.support.factories import Clock, Study
-from tests.support.participant_browser import Phone, everything, standing, to_the_list
+from tests.support.participant_browser import ParticipantBrowser, all_rows, answer_until_list, stored_answers
 
 
 @pytest.fixture
-def phone(app: Flask) -> Phone:
+def phone(app: Flask) -> ParticipantBrowser:
     """A phone."""
-    return Phone(app)
+    return ParticipantBrowser(app)
 
 
 @pytest.fixture
-def begun(phone: Phone, seeded: Study) -> Phone:
+def begun(phone: ParticipantBrowser, seeded: Study) -> ParticipantBrowser:
     """A phone on the first question of the Chinese check-in."""
     phone.start(seeded.chinese.checkin)
     return phone
@@ -33,17 +33,21 @@ def begun(phone: Phone, seeded: Study) -> Phone:
 # --- ways in -----------------------------------------------------------------------------------------------------
 
 
-def test_a_preview_of_the_link_changes_nothing(phone: Phone, seeded: Study, house: AppContext) -> None:
-    before = everything(house)
+def test_a_preview_of_the_link_changes_nothing(
+    phone: ParticipantBrowser, seeded: Study, app_context: AppContext
+) -> None:
+    before = all_rows(app_context)
     for _ in range(3):
         assert phone.open(seeded.chinese.checkin.path).status_code == 200
         assert phone.client.head(seeded.chinese.checkin.path).status_code == 200
-    assert everything(house) == before
+    assert all_rows(app_context) == before
     assert "NPC-001" in phone.page
     assert "大约20题，4分钟左右" in phone.page
 
 
-def test_start_opens_the_form_and_remembers_this_browser(phone: Phone, seeded: Study, house: AppContext) -> None:
+def test_start_opens_the_form_and_remembers_this_browser(
+    phone: ParticipantBrowser, seeded: Study, app_context: AppContext
+) -> None:
     way = seeded.chinese.checkin
     phone.open(way.path)
     answer = phone.press(by="helped")
@@ -51,15 +55,15 @@ def test_start_opens_the_form_and_remembers_this_browser(phone: Phone, seeded: S
     [cookie] = [cookie for cookie in answer.headers.getlist("Set-Cookie") if cookie.startswith(f"f_{way.ref}=")]
     assert {"HttpOnly", f"Path=/f/{way.ref}", "SameSite=Lax"} <= set(cookie.split("; "))
     assert phone.shown == "bleed"
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         assessment = session.get_one(Assessment, way.assessment_id)
         assert (assessment.answered_by, assessment.identified_by, assessment.device) == ("helped", "link", "computer")
         assert assessment.opened_at is not None
 
 
-def test_the_cookie_is_for_tls_only_where_the_site_is(house: AppContext, seeded: Study) -> None:
-    site = create_app(replace(house.config, base_url="https://epro.example.org"), house.clock)
-    phone = Phone(site)
+def test_the_cookie_is_for_tls_only_where_the_site_is(app_context: AppContext, seeded: Study) -> None:
+    site = create_app(replace(app_context.config, base_url="https://epro.example.org"), app_context.clock)
+    phone = ParticipantBrowser(site)
     phone.client.get("/", base_url="https://localhost")
     answer = phone.client.get(seeded.chinese.checkin.path, base_url="https://localhost")
     token = re.search(r'name="csrf_token" value="([^"]+)"', answer.text)
@@ -70,11 +74,11 @@ def test_the_cookie_is_for_tls_only_where_the_site_is(house: AppContext, seeded:
     cookies = answer.headers.getlist("Set-Cookie")
     assert cookies
     assert all("Secure" in cookie for cookie in cookies)
-    site.extensions["pro"].engine.dispose()
+    site.extensions["app_context"].engine.dispose()
 
 
 @pytest.mark.parametrize("typed", ["{}", "  {} ", "lower", "wide", "no dash"])
-def test_a_code_is_taken_however_it_is_written(phone: Phone, seeded: Study, typed: str) -> None:
+def test_a_code_is_taken_however_it_is_written(phone: ParticipantBrowser, seeded: Study, typed: str) -> None:
     way = seeded.chinese.checkin
     wide = "".join(chr(ord(letter) + 0xFEE0) for letter in way.code)
     forms = {"lower": way.code.lower(), "wide": wide, "no dash": way.code.replace("-", "")}
@@ -97,7 +101,7 @@ def test_a_code_is_taken_however_it_is_written(phone: Phone, seeded: Study, type
     ],
 )
 def test_a_wrong_code_stays_in_the_field_with_what_to_do(
-    phone: Phone, seeded: Study, typed: str, sentence: str
+    phone: ParticipantBrowser, seeded: Study, typed: str, sentence: str
 ) -> None:
     phone.open("/?lang=zh_Hans")
     assert phone.press(code=typed, do="next").status_code == 422
@@ -106,7 +110,9 @@ def test_a_wrong_code_stays_in_the_field_with_what_to_do(
     assert 'role="alert"' in phone.page
 
 
-def test_too_many_wrong_codes_pause_and_even_the_right_one_waits(phone: Phone, seeded: Study, clock: Clock) -> None:
+def test_too_many_wrong_codes_pause_and_even_the_right_one_waits(
+    phone: ParticipantBrowser, seeded: Study, clock: Clock
+) -> None:
     phone.open("/?lang=zh_Hans")
     statuses = [phone.press(code="ABCD-3456", do="next").status_code for _ in range(11)]
     assert statuses == [422] * 10 + [429]
@@ -116,7 +122,7 @@ def test_too_many_wrong_codes_pause_and_even_the_right_one_waits(phone: Phone, s
     assert phone.press(code=seeded.chinese.checkin.code, do="next").status_code == 303
 
 
-def test_switching_language_keeps_a_half_typed_code(phone: Phone, seeded: Study) -> None:
+def test_switching_language_keeps_a_half_typed_code(phone: ParticipantBrowser, seeded: Study) -> None:
     phone.open("/?lang=zh_Hans")
     answer = phone.post("/?lang=en", code="ABC", do="language")
     assert answer.status_code == 200
@@ -124,7 +130,7 @@ def test_switching_language_keeps_a_half_typed_code(phone: Phone, seeded: Study)
     assert "Enter your code" in phone.page
 
 
-def test_an_expired_code_is_told_kindly(phone: Phone, seeded: Study, clock: Clock) -> None:
+def test_an_expired_code_is_told_kindly(phone: ParticipantBrowser, seeded: Study, clock: Clock) -> None:
     clock.move(days=60)
     phone.open("/?lang=zh_Hans")
     assert phone.press(code=seeded.chinese.checkin.code, do="next").status_code == 422
@@ -134,18 +140,22 @@ def test_an_expired_code_is_told_kindly(phone: Phone, seeded: Study, clock: Cloc
 # --- answering ---------------------------------------------------------------------------------------------------
 
 
-def test_an_answer_is_stored_and_the_next_question_says_so(begun: Phone, seeded: Study, house: AppContext) -> None:
+def test_an_answer_is_stored_and_the_next_question_says_so(
+    begun: ParticipantBrowser, seeded: Study, app_context: AppContext
+) -> None:
     assert "上一题已保存" not in begun.page
     begun.tap(0)
-    assert standing(house, seeded.chinese.checkin) == {"bleed": 0}
+    assert stored_answers(app_context, seeded.chinese.checkin) == {"bleed": 0}
     assert begun.shown == "breath"
     assert "上一题已保存" in begun.page
 
 
-def test_no_page_changes_anything_by_being_looked_at(begun: Phone, seeded: Study, house: AppContext) -> None:
+def test_no_page_changes_anything_by_being_looked_at(
+    begun: ParticipantBrowser, seeded: Study, app_context: AppContext
+) -> None:
     ref = seeded.chinese.checkin.ref
     begun.tap(0, 0)
-    before = everything(house)
+    before = all_rows(app_context)
     for path in [
         f"/f/{ref}",
         *(f"/f/{ref}/{n}" for n in range(25)),
@@ -153,20 +163,22 @@ def test_no_page_changes_anything_by_being_looked_at(begun: Phone, seeded: Study
         f"/f/{ref}/2?from=review&lang=en",
     ]:
         assert begun.open(path).status_code == 200
-    assert everything(house) == before
+    assert all_rows(app_context) == before
 
 
 @pytest.mark.parametrize("position", [0, 99])
-def test_a_place_that_is_not_there_leads_to_the_next_question(begun: Phone, seeded: Study, position: int) -> None:
+def test_a_place_that_is_not_there_leads_to_the_next_question(
+    begun: ParticipantBrowser, seeded: Study, position: int
+) -> None:
     begun.tap(0, 0)
     begun.open(f"/f/{seeded.chinese.checkin.ref}/{position}")
     assert begun.at == f"/f/{seeded.chinese.checkin.ref}/3"
 
 
-def test_skip_back_and_keep(begun: Phone, seeded: Study, house: AppContext) -> None:
+def test_skip_back_and_keep(begun: ParticipantBrowser, seeded: Study, app_context: AppContext) -> None:
     begun.tap(0)
     begun.press(do="skip")
-    assert standing(house, seeded.chinese.checkin) == {"bleed": 0, "breath": None}
+    assert stored_answers(app_context, seeded.chinese.checkin) == {"bleed": 0, "breath": None}
     begun.press(do="back")
     assert "上次您跳过了这一题。" in begun.page
     begun.press(do="back")
@@ -174,14 +186,14 @@ def test_skip_back_and_keep(begun: Phone, seeded: Study, house: AppContext) -> N
     assert re.search(r'class="opt on"[^>]*value="0"', begun.page)
     assert "上次选的" in begun.page
     assert "‹ 上一题" not in begun.page
-    before = everything(house)
+    before = all_rows(app_context)
     begun.press(do="next")
     assert begun.shown == "breath"
-    assert everything(house) == before
+    assert all_rows(app_context) == before
 
 
-def test_an_option_is_never_marked_before_it_was_chosen(begun: Phone, seeded: Study) -> None:
-    to_the_list(begun)
+def test_an_option_is_never_marked_before_it_was_chosen(begun: ParticipantBrowser, seeded: Study) -> None:
+    answer_until_list(begun)
     begun.open(f"/f/{seeded.chinese.checkin.ref}/1")
     assert begun.page.count("aria-pressed") == 1
     begun.open(f"/f/{seeded.chinese.checkin.ref}")
@@ -203,40 +215,40 @@ def test_an_option_is_never_marked_before_it_was_chosen(begun: Phone, seeded: St
     ],
 )
 def test_what_was_never_offered_is_not_taken_and_the_question_is_shown_again(
-    begun: Phone, seeded: Study, house: AppContext, data: dict[str, Any], shown: str
+    begun: ParticipantBrowser, seeded: Study, app_context: AppContext, data: dict[str, Any], shown: str
 ) -> None:
-    before = everything(house)
+    before = all_rows(app_context)
     answer = begun.post(f"/f/{seeded.chinese.checkin.ref}/1", **{"page": "bleed", **data})
     assert answer.status_code == 400
     assert "刚才点的没有算数" in begun.page
     assert begun.shown == shown
-    assert everything(house) == before
+    assert all_rows(app_context) == before
 
 
 def test_a_page_that_is_no_longer_asked_is_not_stored_and_says_so(
-    begun: Phone, seeded: Study, house: AppContext
+    begun: ParticipantBrowser, seeded: Study, app_context: AppContext
 ) -> None:
     begun.tap(0)
     answer = begun.post(f"/f/{seeded.chinese.checkin.ref}/2", page="bleed_now", value="1")
     assert answer.status_code == 400
     assert "没有" in answer.text
     assert "您的呼吸怎么样" in answer.text.replace("<wbr>", "")
-    assert standing(house, seeded.chinese.checkin) == {"bleed": 0}
+    assert stored_answers(app_context, seeded.chinese.checkin) == {"bleed": 0}
 
 
-def test_the_same_answer_twice_is_one_answer(begun: Phone, seeded: Study, house: AppContext) -> None:
+def test_the_same_answer_twice_is_one_answer(begun: ParticipantBrowser, seeded: Study, app_context: AppContext) -> None:
     path = f"/f/{seeded.chinese.checkin.ref}/1"
     begun.post(path, page="bleed", value="0")
-    before = everything(house)
+    before = all_rows(app_context)
     assert begun.post(path, page="bleed", value="0").headers["Location"].endswith("/2")
-    assert everything(house) == before
+    assert all_rows(app_context) == before
 
 
 def test_another_device_goes_on_where_the_answers_end(
-    begun: Phone, seeded: Study, app: Flask, house: AppContext
+    begun: ParticipantBrowser, seeded: Study, app: Flask, app_context: AppContext
 ) -> None:
     begun.tap(0, 1)
-    other = Phone(app)
+    other = ParticipantBrowser(app)
     other.open(seeded.chinese.checkin.path)
     assert "您答过的题都还在" in other.page
     other.press(by="self")
@@ -246,7 +258,7 @@ def test_another_device_goes_on_where_the_answers_end(
     assert begun.shown == "palp"
 
 
-def test_the_title_and_the_address_tell_no_answer(begun: Phone, seeded: Study) -> None:
+def test_the_title_and_the_address_tell_no_answer(begun: ParticipantBrowser, seeded: Study) -> None:
     begun.tap(2)
     assert begun.shown == "bleed_now"
     title = re.search(r"<title>(.*?)</title>", begun.page)
@@ -259,46 +271,50 @@ def test_the_title_and_the_address_tell_no_answer(begun: Phone, seeded: Study) -
 
 
 def test_a_list_that_contradicts_itself_is_asked_again_with_its_ticks(
-    begun: Phone, seeded: Study, house: AppContext
+    begun: ParticipantBrowser, seeded: Study, app_context: AppContext
 ) -> None:
-    to_the_list(begun)
-    before = everything(house)
+    answer_until_list(begun)
+    before = all_rows(app_context)
     assert begun.press(do="some").status_code == 422
     assert "还没有点" in begun.page
     assert begun.press(do="none", has=["nausea", "itch"]).status_code == 422
     assert "您点了几项，又点了“这些都没有”。" in begun.page
     assert re.findall(r'value="(\w+)" checked', begun.page) == ["nausea", "itch"]
     assert begun.press(do="some", has=["nausea", "bleed"]).status_code == 400
-    assert everything(house) == before
+    assert all_rows(app_context) == before
 
 
-def test_none_is_an_explicit_zero_for_everything_shown(begun: Phone, seeded: Study, house: AppContext) -> None:
-    to_the_list(begun)
+def test_none_is_an_explicit_zero_for_everything_shown(
+    begun: ParticipantBrowser, seeded: Study, app_context: AppContext
+) -> None:
+    answer_until_list(begun)
     begun.press(do="none")
-    found = standing(house, seeded.chinese.checkin)
+    found = stored_answers(app_context, seeded.chinese.checkin)
     assert found["other7"] == []
     assert found["weak"] == found["nausea"] == 0
     assert begun.shown == "last"
 
 
-def test_what_is_ticked_is_asked_in_full(begun: Phone, seeded: Study, house: AppContext) -> None:
-    to_the_list(begun)
+def test_what_is_ticked_is_asked_in_full(begun: ParticipantBrowser, seeded: Study, app_context: AppContext) -> None:
+    answer_until_list(begun)
     begun.press(do="some", has=["nausea"])
     assert begun.shown == "nausea"
     begun.tap(2)
-    found = standing(house, seeded.chinese.checkin)
+    found = stored_answers(app_context, seeded.chinese.checkin)
     assert (found["other7"], found["nausea"], found["itch"]) == (["nausea"], 2, 0)
 
 
-def test_switching_language_keeps_ticks_and_texts(begun: Phone, seeded: Study, house: AppContext) -> None:
-    to_the_list(begun)
-    before = everything(house)
+def test_switching_language_keeps_ticks_and_texts(
+    begun: ParticipantBrowser, seeded: Study, app_context: AppContext
+) -> None:
+    answer_until_list(begun)
+    before = all_rows(app_context)
     here = re.search(r'formaction="([^"]+)"', begun.page)
     assert here
     assert begun.post(here[1], page="other7", has="itch", do="language").status_code == 200
     assert "Which of these" in begun.page
     assert re.findall(r'value="(\w+)" checked', begun.page) == ["itch"]
-    assert everything(house) == before
+    assert all_rows(app_context) == before
     begun.press(do="none")
     here = re.search(r'formaction="([^"]+)"', begun.page)
     assert here
@@ -318,44 +334,46 @@ def test_switching_language_keeps_ticks_and_texts(begun: Phone, seeded: Study, h
     ],
 )
 def test_a_field_says_what_is_wrong_and_keeps_what_was_typed(
-    begun: Phone, seeded: Study, house: AppContext, weight: str, sentence: str
+    begun: ParticipantBrowser, seeded: Study, app_context: AppContext, weight: str, sentence: str
 ) -> None:
-    to_the_list(begun)
+    answer_until_list(begun)
     begun.press(do="none")
-    before = everything(house)
+    before = all_rows(app_context)
     assert begun.press(weight=weight, free_text="", do="next").status_code == 422
     assert sentence in begun.page
     assert 'href="#f-weight"' in begun.page
     assert f'value="{weight}"' in begun.page
-    assert everything(house) == before
+    assert all_rows(app_context) == before
 
 
 def test_a_wrong_weight_does_not_keep_the_text_beside_it_from_being_saved(
-    begun: Phone, seeded: Study, house: AppContext
+    begun: ParticipantBrowser, seeded: Study, app_context: AppContext
 ) -> None:
-    to_the_list(begun)
+    answer_until_list(begun)
     begun.press(do="none")
     assert begun.press(weight="6o", free_text="鼻子里掉出黑块", do="next").status_code == 422
     assert "只有上面说的还没有保存" in begun.page
     assert "鼻子里掉出黑块</textarea>" in begun.page
-    found = standing(house, seeded.chinese.checkin)
+    found = stored_answers(app_context, seeded.chinese.checkin)
     assert found["free_text"] == "鼻子里掉出黑块"
     assert "weight" not in found
 
 
-def test_fields_take_wide_digits_and_may_stay_empty(begun: Phone, seeded: Study, house: AppContext) -> None:
-    to_the_list(begun)
+def test_fields_take_wide_digits_and_may_stay_empty(
+    begun: ParticipantBrowser, seeded: Study, app_context: AppContext
+) -> None:
+    answer_until_list(begun)
     begun.press(do="none")
     begun.press(weight="６２。５公斤", free_text="", do="next")
-    found = standing(house, seeded.chinese.checkin)
+    found = stored_answers(app_context, seeded.chinese.checkin)
     assert (found["weight"], found["free_text"]) == ("62.5", None)
     assert "62.5 公斤" in begun.page
     assert "没有填" in begun.page
     assert "没有回答" not in begun.page
 
 
-def test_what_was_typed_is_not_markup(begun: Phone, seeded: Study) -> None:
-    to_the_list(begun)
+def test_what_was_typed_is_not_markup(begun: ParticipantBrowser, seeded: Study) -> None:
+    answer_until_list(begun)
     begun.press(do="none")
     begun.press(weight="", free_text="<script>alert(1)</script>", do="next")
     answer = begun.client.get(begun.at)
@@ -366,7 +384,9 @@ def test_what_was_typed_is_not_markup(begun: Phone, seeded: Study) -> None:
 # --- language ----------------------------------------------------------------------------------------------------
 
 
-def test_the_page_speaks_the_persons_language_until_the_switch_is_used(phone: Phone, seeded: Study) -> None:
+def test_the_page_speaks_the_persons_language_until_the_switch_is_used(
+    phone: ParticipantBrowser, seeded: Study
+) -> None:
     phone.client.get("/", headers={"Accept-Language": "zh-CN"})
     phone.start(seeded.english.checkin)
     assert '<html lang="en">' in phone.page
@@ -377,7 +397,9 @@ def test_the_page_speaks_the_persons_language_until_the_switch_is_used(phone: Ph
     assert "您的呼吸怎么样" in phone.page
 
 
-def test_a_language_switch_in_the_middle_loses_nothing(begun: Phone, seeded: Study, house: AppContext) -> None:
+def test_a_language_switch_in_the_middle_loses_nothing(
+    begun: ParticipantBrowser, seeded: Study, app_context: AppContext
+) -> None:
     begun.tap(0, 1)
     link = re.search(r'class="lang" href="([^"]+)"', begun.page)
     assert link
@@ -385,4 +407,4 @@ def test_a_language_switch_in_the_middle_loses_nothing(begun: Phone, seeded: Stu
     assert begun.shown == "chest"
     assert "Chest pain" in begun.page
     begun.tap(0)
-    assert standing(house, seeded.chinese.checkin) == {"bleed": 0, "breath": 1, "chest": 0}
+    assert stored_answers(app_context, seeded.chinese.checkin) == {"bleed": 0, "breath": 1, "chest": 0}

@@ -8,62 +8,62 @@ from flask import Flask
 from pro.app_context import AppContext
 from pro.core.rule_language.level import Level
 from pro.features.operations import worker_steps
-from pro.models import Alert, Inbound, Message, Participant
+from pro.models import Alert, IncomingMessage, Message, Participant
 from tests.support import form_browser
-from tests.support.alert_ward import Ward
+from tests.support.alert_clinic import Clinic
 from tests.support.factories import Clock, Study
-from tests.support.staff_browser import at_desk
-from tests.support.texting_phone import Texter
+from tests.support.staff_browser import signed_in_browser
+from tests.support.texting_phone import TextingPhone
 
 
 @pytest.fixture
-def ward(house: AppContext, seeded: Study) -> Ward:
+def clinic(app_context: AppContext, seeded: Study) -> Clinic:
     """The Chinese participant, whose plan file was removed."""
     staff, person = seeded.staff, seeded.chinese
-    with form_browser.working(house) as work:
+    with form_browser.unit_of_work(app_context) as work:
         work.session.get_one(Participant, person.id).plan = "removed"
-    return Ward(
-        house, staff["nurse"], staff["investigator"], staff["coordinator"], person.id, person.checkin, person.qlq
+    return Clinic(
+        app_context, staff["nurse"], staff["investigator"], staff["coordinator"], person.id, person.checkin, person.qlq
     )
 
 
-def test_a_red_flag_is_told_by_role_and_the_safety_sentence_goes_out(ward: Ward, seeded: Study) -> None:
-    texter = Texter(ward.house)
+def test_a_red_flag_is_told_by_role_and_the_safety_sentence_goes_out(clinic: Clinic, seeded: Study) -> None:
+    texter = TextingPhone(clinic.app_context)
     assert texter.write("我喘不过气", deliver=False).level == Level.EMERGENCY
-    [alert] = ward.rows(Alert)
+    [alert] = clinic.rows(Alert)
     assert (alert.level, alert.plan_version) == (Level.EMERGENCY, "")
-    told = {row.staff_id for row in ward.rows(Message) if row.template == "alert"}
-    assert told == {seeded.staff["administrator"].id, ward.investigator.id}
-    assert [row.template for row in ward.rows(Message) if row.channel == "sms"] == ["safety"]
+    told = {row.staff_id for row in clinic.rows(Message) if row.template == "alert"}
+    assert told == {seeded.staff["administrator"].id, clinic.investigator.id}
+    assert [row.template for row in clinic.rows(Message) if row.channel == "sms"] == ["safety"]
 
 
-def test_any_other_text_waits_for_a_reader_and_wishes_still_count(ward: Ward) -> None:
-    texter = Texter(ward.house)
+def test_any_other_text_waits_for_a_reader_and_wishes_still_count(clinic: Clinic) -> None:
+    texter = TextingPhone(clinic.app_context)
     for text in ("0", "HELP", "语言", "STOP", "START"):
         texter.write(text)
-    assert [row.what for row in ward.rows(Inbound)] == ["text", "text", "text", "command", "command"]
+    assert [row.what for row in clinic.rows(IncomingMessage)] == ["text", "text", "text", "command", "command"]
     assert texter.kinds == ["stopped", "started"]
 
 
-def test_no_page_of_staff_falls(app: Flask, ward: Ward, clock: Clock) -> None:
-    Texter(ward.house).write("我喘不过气")
-    [alert] = ward.rows(Alert)
+def test_no_page_of_staff_falls(app: Flask, clinic: Clinic, clock: Clock) -> None:
+    TextingPhone(clinic.app_context).write("我喘不过气")
+    [alert] = clinic.rows(Alert)
     clock.move(hours=30)
-    desk = at_desk(app, ward.coordinator)
+    desk = signed_in_browser(app, clinic.coordinator)
     for path in (
         "/staff/",
         "/staff/inbox",
-        f"/staff/inbox/{ward.participant_id}",
+        f"/staff/inbox/{clinic.participant_id}",
         f"/staff/alerts/{alert.id}",
         "/staff/participants",
-        f"/staff/participants/{ward.participant_id}",
+        f"/staff/participants/{clinic.participant_id}",
     ):
         assert desk.open(path, follow="").status_code == 200, path
-    desk.open(f"/staff/inbox/{ward.participant_id}")
+    desk.open(f"/staff/inbox/{clinic.participant_id}")
     assert "The study plan of this participant is no longer here" in desk.page
 
 
-def test_the_worker_goes_on(ward: Ward) -> None:
-    Texter(ward.house).write("我喘不过气")
-    worker_steps.tick(ward.house, {}, "test:1")
-    assert len(ward.rows(Alert)) == 1
+def test_the_worker_goes_on(clinic: Clinic) -> None:
+    TextingPhone(clinic.app_context).write("我喘不过气")
+    worker_steps.run_jobs(clinic.app_context, {}, "test:1")
+    assert len(clinic.rows(Alert)) == 1

@@ -11,13 +11,13 @@ from sqlalchemy.exc import DBAPIError
 
 from pro.app_context import AppContext
 from pro.features.audit import audit_chain
-from pro.models import Event, Participant, Seal
+from pro.models import AuditEntry, Participant, Seal
 from tests.support import form_browser
 
 
-def write(house: AppContext, number: int = 5) -> None:
+def write(app_context: AppContext, number: int = 5) -> None:
     """So many events about a participant, with values of every kind."""
-    with form_browser.working(house) as work:
+    with form_browser.unit_of_work(app_context) as work:
         person = work.session.scalar(select(Participant)) or Participant(
             plan="npc_reirradiation", study_number="N-1", language="en", time_zone="Asia/Shanghai", enrolled_at=work.now
         )
@@ -27,21 +27,21 @@ def write(house: AppContext, number: int = 5) -> None:
             work.record("test.event", person, old=old, new=[each, "x", 2.5e-7], reason="why not")
 
 
-def seal(house: AppContext) -> int:
-    with form_browser.working(house) as work:
-        return audit_chain.seal_events(work)
+def seal(app_context: AppContext) -> int:
+    with form_browser.unit_of_work(app_context) as work:
+        return audit_chain.seal_entries(work)
 
 
-def check(house: AppContext) -> audit_chain.Verified:
-    with form_browser.working(house) as work:
-        return audit_chain.verify(work)
+def check(app_context: AppContext) -> audit_chain.ChainVerification:
+    with form_browser.unit_of_work(app_context) as work:
+        return audit_chain.verify_chain(work)
 
 
-def tamper(house: AppContext, sql: str) -> None:
+def tamper(app_context: AppContext, sql: str) -> None:
     """Change rows as somebody with the database's own password could: the triggers come first."""
-    with house.engine.begin() as connection:
+    with app_context.engine.begin() as connection:
         for table in ("event", "seal"):
-            if house.engine.dialect.name == "postgresql":
+            if app_context.engine.dialect.name == "postgresql":
                 connection.execute(text(f"DROP TRIGGER IF EXISTS {table}_stays ON {table}"))
             else:
                 connection.execute(text(f"DROP TRIGGER IF EXISTS {table}_stays_update"))
@@ -50,28 +50,28 @@ def tamper(house: AppContext, sql: str) -> None:
         connection.execute(text(sql))
 
 
-def test_an_empty_trail_is_unbroken(any_house):
-    assert check(any_house) == audit_chain.Verified(0, 0, audit_chain.FIRST, ())
+def test_an_empty_trail_is_unbroken(any_app_context):
+    assert check(any_app_context) == audit_chain.ChainVerification(0, 0, audit_chain.FIRST_DIGEST, ())
 
 
-def test_what_was_sealed_is_verified(any_house, clock):
-    write(any_house)
-    assert check(any_house).unsealed == 5
-    assert seal(any_house) == 5
-    assert seal(any_house) == 0
-    write(any_house, 2)
-    seal(any_house)
-    found = check(any_house)
+def test_what_was_sealed_is_verified(any_app_context, clock):
+    write(any_app_context)
+    assert check(any_app_context).unsealed == 5
+    assert seal(any_app_context) == 5
+    assert seal(any_app_context) == 0
+    write(any_app_context, 2)
+    seal(any_app_context)
+    found = check(any_app_context)
     assert (found.sealed, found.unsealed, found.problems) == (7, 0, [])
-    with form_browser.working(any_house) as work:
+    with form_browser.unit_of_work(any_app_context) as work:
         assert work.session.scalar(select(Seal.digest).order_by(Seal.position.desc())) == found.head
 
 
-def test_the_digest_is_sha_256_over_the_one_before_and_the_canonical_event(any_house):
-    write(any_house, 1)
-    seal(any_house)
-    with form_browser.working(any_house) as work:
-        event = work.session.scalars(select(Event)).one()
+def test_the_digest_is_sha_256_over_the_one_before_and_the_canonical_event(any_app_context):
+    write(any_app_context, 1)
+    seal(any_app_context)
+    with form_browser.unit_of_work(any_app_context) as work:
+        event = work.session.scalars(select(AuditEntry)).one()
         body = {
             "id": 1,
             "at": "2026-03-02T01:00:00+00:00",
@@ -91,10 +91,10 @@ def test_the_digest_is_sha_256_over_the_one_before_and_the_canonical_event(any_h
         assert work.session.scalars(select(Seal.digest)).one() == expected
 
 
-def test_more_events_than_a_batch_are_sealed_in_order(house):
-    write(house, audit_chain.BATCH + 3)
-    assert [seal(house) for _ in range(3)] == [audit_chain.BATCH, 3, 0]
-    assert check(house).problems == []
+def test_more_events_than_a_batch_are_sealed_in_order(app_context):
+    write(app_context, audit_chain.BATCH_SIZE + 3)
+    assert [seal(app_context) for _ in range(3)] == [audit_chain.BATCH_SIZE, 3, 0]
+    assert check(app_context).problems == []
 
 
 @pytest.mark.parametrize(
@@ -111,91 +111,93 @@ def test_more_events_than_a_batch_are_sealed_in_order(house):
         ("UPDATE seal SET position = position + 10 WHERE position = 5", "Place 5 of the chain is missing; place 15"),
     ],
 )
-def test_what_was_changed_afterwards_is_found(any_house, sql, sentence):
-    write(any_house)
-    seal(any_house)
-    tamper(any_house, sql)
-    assert any(problem.startswith(sentence) for problem in check(any_house).problems)
+def test_what_was_changed_afterwards_is_found(any_app_context, sql, sentence):
+    write(any_app_context)
+    seal(any_app_context)
+    tamper(any_app_context, sql)
+    assert any(problem.startswith(sentence) for problem in check(any_app_context).problems)
 
 
-def test_an_event_that_is_gone_is_found(any_house):
-    write(any_house)
-    seal(any_house)
-    if any_house.engine.dialect.name == "postgresql":
-        tamper(any_house, "ALTER TABLE seal DROP CONSTRAINT fk_seal_event_id")
-        tamper(any_house, "DELETE FROM event WHERE id = 3")
+def test_an_event_that_is_gone_is_found(any_app_context):
+    write(any_app_context)
+    seal(any_app_context)
+    if any_app_context.engine.dialect.name == "postgresql":
+        tamper(any_app_context, "ALTER TABLE seal DROP CONSTRAINT fk_seal_event_id")
+        tamper(any_app_context, "DELETE FROM event WHERE id = 3")
     else:
-        raw = any_house.engine.raw_connection()
+        raw = any_app_context.engine.raw_connection()
         raw.execute("PRAGMA foreign_keys=OFF")
         raw.execute("DROP TRIGGER event_stays_delete")
         raw.execute("DELETE FROM event WHERE id = 3")
         raw.close()
-    assert "Event 3, sealed at place 3, is gone." in check(any_house).problems
+    assert "Event 3, sealed at place 3, is gone." in check(any_app_context).problems
 
 
-def test_two_events_that_changed_places_are_found(any_house):
-    write(any_house)
-    seal(any_house)
+def test_two_events_that_changed_places_are_found(any_app_context):
+    write(any_app_context)
+    seal(any_app_context)
     for old, new in ((2, -1), (4, -2)):
-        tamper(any_house, f"UPDATE seal SET position = {new} WHERE position = {old}")
+        tamper(any_app_context, f"UPDATE seal SET position = {new} WHERE position = {old}")
     for old, new in ((-1, 4), (-2, 2)):
-        tamper(any_house, f"UPDATE seal SET position = {new} WHERE position = {old}")
-    problems = check(any_house).problems
+        tamper(any_app_context, f"UPDATE seal SET position = {new} WHERE position = {old}")
+    problems = check(any_app_context).problems
     assert "Event 4, sealed at place 2, is not what was sealed." in problems
     assert "Event 2, sealed at place 4, is not what was sealed." in problems
 
 
-def test_a_row_slipped_in_between_is_found_when_it_is_sealed_late(any_house, clock):
-    write(any_house)
-    seal(any_house)
+def test_a_row_slipped_in_between_is_found_when_it_is_sealed_late(any_app_context, clock):
+    write(any_app_context)
+    seal(any_app_context)
     clock.move(hours=1)
-    with form_browser.working(any_house) as work:
+    with form_browser.unit_of_work(any_app_context) as work:
         work.now = clock.now.replace(minute=0)
         work.session.add(
-            Event(at=work.now, actor="staff", role="nurse", action="alert.acknowledged", subject="alert", reason="")
+            AuditEntry(
+                at=work.now, actor="staff", role="nurse", action="alert.acknowledged", subject="alert", reason=""
+            )
         )
     clock.move(minutes=30)
-    (problem,) = check(any_house).problems
+    (problem,) = check(any_app_context).problems
     assert problem.startswith("1 events wait for their seal, the oldest since 2026-03-02 02:00 UTC")
 
 
-def test_waiting_for_the_seal_is_no_problem_for_ten_minutes(any_house, clock):
-    write(any_house)
+def test_waiting_for_the_seal_is_no_problem_for_ten_minutes(any_app_context, clock):
+    write(any_app_context)
     clock.move(minutes=10)
-    assert check(any_house).problems == []
+    assert check(any_app_context).problems == []
     clock.move(seconds=1)
-    assert len(check(any_house).problems) == 1
-    seal(any_house)
-    assert check(any_house).problems == []
+    assert len(check(any_app_context).problems) == 1
+    seal(any_app_context)
+    assert check(any_app_context).problems == []
 
 
-def test_many_sealers_and_writers_at_once_make_one_chain(any_house):
-    write(any_house, 50)
-    form_browser.at_once(*[lambda: seal(any_house)] * 3, *[lambda: write(any_house, 20)] * 3)
-    seal(any_house)
-    found = check(any_house)
+def test_many_sealers_and_writers_at_once_make_one_chain(any_app_context):
+    write(any_app_context, 50)
+    form_browser.run_concurrently(*[lambda: seal(any_app_context)] * 3, *[lambda: write(any_app_context, 20)] * 3)
+    seal(any_app_context)
+    found = check(any_app_context)
     assert (found.sealed, found.unsealed, found.problems) == (110, 0, [])
-    with form_browser.working(any_house) as work:
+    with form_browser.unit_of_work(any_app_context) as work:
         assert work.session.scalar(select(func.count(func.distinct(Seal.event_id)))) == 110
 
 
 @pytest.mark.parametrize("table", ["event", "seal"])
 @pytest.mark.parametrize("sql", ["UPDATE {} SET {}", "DELETE FROM {}"])
-def test_the_database_itself_refuses_to_change_or_delete(any_house, table, sql):
-    write(any_house, 1)
-    seal(any_house)
+def test_the_database_itself_refuses_to_change_or_delete(any_app_context, table, sql):
+    write(any_app_context, 1)
+    seal(any_app_context)
     change = {"event": "reason = 'x'", "seal": "digest = 'x'"}[table]
-    with any_house.engine.connect() as connection, pytest.raises(DBAPIError, match="never changed or deleted"):
+    with any_app_context.engine.connect() as connection, pytest.raises(DBAPIError, match="never changed or deleted"):
         connection.execute(text(sql.format(table, change)))
 
 
-def test_what_is_rolled_back_leaves_no_event(any_house):
+def test_what_is_rolled_back_leaves_no_event(any_app_context):
     class Stop(Exception):
         pass
 
-    with pytest.raises(Stop), form_browser.working(any_house) as work:
+    with pytest.raises(Stop), form_browser.unit_of_work(any_app_context) as work:
         person = Participant(plan="p", study_number="N", language="en", time_zone="UTC", enrolled_at=work.now)
         work.session.add(person)
         work.record("participant.enrolled", person)
         raise Stop
-    assert check(any_house).unsealed == 0
+    assert check(any_app_context).unsealed == 0

@@ -14,21 +14,23 @@ from sqlalchemy import select
 from pro.app_context import AppContext
 from pro.db import transaction
 from pro.features.audit import audit_chain
-from pro.models import Event, Participant
+from pro.models import AuditEntry, Participant
 from tests.support.factories import Study
-from tests.support.staff_browser import at_desk, bleeds
+from tests.support.staff_browser import report_bleeding, signed_in_browser
 
 PATH = "/staff/audit"
 
 
-def seal(house: AppContext) -> None:
-    with transaction(house.engine) as session:
-        audit_chain.seal_events(house.work(session))
+def seal(app_context: AppContext) -> None:
+    with transaction(app_context.engine) as session:
+        audit_chain.seal_entries(app_context.unit_of_work(session))
 
 
-def test_the_trail_is_picked_by_number_and_the_address_holds_none(app: Flask, house: AppContext, seeded: Study) -> None:
-    bleeds(house, seeded.chinese.checkin)
-    desk = at_desk(app, seeded.staff["monitor"])
+def test_the_trail_is_picked_by_number_and_the_address_holds_none(
+    app: Flask, app_context: AppContext, seeded: Study
+) -> None:
+    report_bleeding(app_context, seeded.chinese.checkin)
+    desk = signed_in_browser(app, seeded.staff["monitor"])
     desk.open(PATH)
     assert "Signed in" in desk.page
     answer = desk.post(PATH, do="pick", number="npc-001", kind="alerts", ref="", who="", since="", until="")
@@ -41,7 +43,7 @@ def test_the_trail_is_picked_by_number_and_the_address_holds_none(app: Flask, ho
 
 
 def test_what_was_typed_wrongly_stays_with_a_sentence(app: Flask, seeded: Study) -> None:
-    desk = at_desk(app, seeded.staff["monitor"])
+    desk = signed_in_browser(app, seeded.staff["monitor"])
     answer = desk.post(PATH, do="pick", number="NPC-777", kind="", ref="", who="", since="yesterday", until="")
     assert answer.status_code == 400
     assert 'value="NPC-777"' in desk.page
@@ -50,9 +52,9 @@ def test_what_was_typed_wrongly_stays_with_a_sentence(app: Flask, seeded: Study)
     assert "Nobody is enrolled under this number." in desk.page
 
 
-def test_an_administrator_sees_who_did_what_but_no_answer(app: Flask, house: AppContext, seeded: Study) -> None:
-    bleeds(house, seeded.chinese.checkin)
-    desk = at_desk(app, seeded.staff["administrator"])
+def test_an_administrator_sees_who_did_what_but_no_answer(app: Flask, app_context: AppContext, seeded: Study) -> None:
+    report_bleeding(app_context, seeded.chinese.checkin)
+    desk = signed_in_browser(app, seeded.staff["administrator"])
     desk.open(f"{PATH}?kind=answers")
     assert "Answers were saved" in desk.page
     assert "What it says is shown to those who may see answers." in desk.page
@@ -61,10 +63,10 @@ def test_an_administrator_sees_who_did_what_but_no_answer(app: Flask, house: App
     assert desk.post(PATH, do="export").status_code == 403
 
 
-def test_an_export_opens_in_a_spreadsheet_and_is_recorded(app: Flask, house: AppContext, seeded: Study) -> None:
-    bleeds(house, seeded.chinese.checkin)
-    seal(house)
-    desk = at_desk(app, seeded.staff["monitor"])
+def test_an_export_opens_in_a_spreadsheet_and_is_recorded(app: Flask, app_context: AppContext, seeded: Study) -> None:
+    report_bleeding(app_context, seeded.chinese.checkin)
+    seal(app_context)
+    desk = signed_in_browser(app, seeded.staff["monitor"])
     answer = desk.post(f"{PATH}?participant={seeded.chinese.id}", do="export")
     assert answer.mimetype == "text/csv"
     assert answer.data.startswith(b"\xef\xbb\xbf")
@@ -72,21 +74,21 @@ def test_an_export_opens_in_a_spreadsheet_and_is_recorded(app: Flask, house: App
     assert {row["Participant"] for row in rows} == {"NPC-001"}
     assert "Answers were saved" in {row["What happened"] for row in rows}
     assert all(len(row["Seal"]) == 64 for row in rows)
-    with transaction(house.engine) as session:
-        (event,) = session.scalars(select(Event).where(Event.action == "audit.exported"))
+    with transaction(app_context.engine) as session:
+        (event,) = session.scalars(select(AuditEntry).where(AuditEntry.action == "audit.exported"))
         assert (event.participant_id, event.new) == (seeded.chinese.id, {"rows": len(rows), "actions": 0})
 
 
-def test_the_chain_is_verified_on_the_page(app: Flask, house: AppContext, seeded: Study) -> None:
-    seal(house)
-    desk = at_desk(app, seeded.staff["monitor"])
+def test_the_chain_is_verified_on_the_page(app: Flask, app_context: AppContext, seeded: Study) -> None:
+    seal(app_context)
+    desk = signed_in_browser(app, seeded.staff["monitor"])
     desk.post(PATH, do="verify")
     assert "events from the start are unchanged." in desk.page
     assert "Newest seal: " in desk.page
-    seal(house)
+    seal(app_context)
     desk.post(PATH, do="verify")
     assert "events since the last verification (place" in desk.page
-    with house.engine.begin() as connection:
+    with app_context.engine.begin() as connection:
         connection.exec_driver_sql("DROP TRIGGER event_stays_update")
         connection.exec_driver_sql("UPDATE event SET role = 'x' WHERE id = 2")
     desk.post(PATH, do="verify_anew")
@@ -106,13 +108,13 @@ def test_the_chain_is_verified_on_the_page(app: Flask, house: AppContext, seeded
     ],
 )
 def test_what_clinicians_did_is_told_in_the_readers_words(
-    app: Flask, house: AppContext, seeded: Study, action: str, new: dict[str, Any], said: tuple[str, ...]
+    app: Flask, app_context: AppContext, seeded: Study, action: str, new: dict[str, Any], said: tuple[str, ...]
 ) -> None:
-    with transaction(house.engine) as session:
-        work = house.work(session)
+    with transaction(app_context.engine) as session:
+        work = app_context.unit_of_work(session)
         person = session.get_one(Participant, seeded.chinese.id)
         work.record(action, person, participant_id=person.id, new=new)
-    desk = at_desk(app, seeded.staff["monitor"])
+    desk = signed_in_browser(app, seeded.staff["monitor"])
     desk.open(f"{PATH}?participant={seeded.chinese.id}&lang=zh_Hans")
     words = re.sub(r"\s+", "", re.sub(r"<[^>]+>", "", desk.page))
     for one in said:

@@ -12,11 +12,11 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from pro.catalogue import CatalogueError, read, read_instruments
+from pro.catalogue import CatalogueError, read_catalogue, read_instruments
 from pro.catalogue.instrument_files.licensed_wording import WordingRefused, licence_problems, parse_csv, template_csv
-from pro.catalogue.instrument_files.words import read_words, sealed
+from pro.catalogue.instrument_files.words import read_words, with_checksum
 from pro.catalogue.json_schemas import json_schemas
-from pro.catalogue.yaml_source import load
+from pro.catalogue.yaml_source import load_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 TODAY = date(2026, 11, 22)
@@ -25,7 +25,7 @@ CHECKIN, QLQ = KNOWN["npc_checkin"], KNOWN["qlq_c30"]
 
 
 def whole():
-    return read(ROOT / "pro/data/instruments", ROOT / "translations", [ROOT / "pro/data/plans"])
+    return read_catalogue(ROOT / "pro/data/instruments", ROOT / "translations", [ROOT / "pro/data/plans"])
 
 
 def test_everything_shipped_is_read():
@@ -89,7 +89,7 @@ def copy(tmp_path):
 
 
 def read_copy(root):
-    return read(root / "pro/data/instruments", root / "translations", [root / "pro/data/plans"])
+    return read_catalogue(root / "pro/data/instruments", root / "translations", [root / "pro/data/plans"])
 
 
 CHECKIN_FILE, QLQ_FILE = "pro/data/instruments/npc_checkin.yaml", "pro/data/instruments/qlq_c30.yaml"
@@ -205,7 +205,7 @@ def test_a_missing_language_file_is_named(tmp_path):
 
 def test_yaml_means_what_people_mean(tmp_path):
     (tmp_path / "a.yaml").write_text("{a: No, b: 3.0, c: 2026-11-22, d: 12, e: true, f: ~, g: 1:30, h: 010}", "utf-8")
-    assert load(tmp_path / "a.yaml") == {
+    assert load_yaml(tmp_path / "a.yaml") == {
         "a": "No",
         "b": "3.0",
         "c": "2026-11-22",
@@ -230,7 +230,7 @@ def test_the_files_obey_their_schemas():
         assert files
         for path in files:
             # JSON has only text keys, and editors see option codes so.
-            jsonschema.validate(text_keys(load(path)), schema)
+            jsonschema.validate(text_keys(load_yaml(path)), schema)
             first = path.read_text("utf-8").splitlines()[0]
             named = first.removeprefix("# yaml-language-server: $schema=")
             assert (path.parent / named).resolve() == ROOT / folder / "schema.json"
@@ -245,7 +245,7 @@ def text_keys(value):
 def test_the_checksum_follows_every_character():
     words = read_words(ROOT / ZH, CHECKIN, "zh_Hans")
     assert len(words.checksum) == 64
-    assert sealed(words).checksum == words.checksum
+    assert with_checksum(words).checksum == words.checksum
     item = words.items["bleed"]
     for other in (
         replace(words, title=words.title + "。"),
@@ -253,8 +253,8 @@ def test_the_checksum_follows_every_character():
         replace(words, items={**words.items, "bleed": replace(item, hint=".")}),
         replace(words, items={**words.items, "bleed": replace(item, options={**item.options, 0: "无"})}),
     ):
-        assert sealed(other).checksum != words.checksum
-    assert sealed(replace(words, minutes=9)).checksum == words.checksum, "only text counts"
+        assert with_checksum(other).checksum != words.checksum
+    assert with_checksum(replace(words, minutes=9)).checksum == words.checksum, "only text counts"
 
 
 # Licensed wording. The texts are invented: the real ones are never in this project.
@@ -376,7 +376,7 @@ def test_a_sites_plan_takes_the_place_of_the_built_in_one(tmp_path: Path) -> Non
     built_in = ROOT / "pro" / "data" / "plans" / "npc_reirradiation.yaml"
     text = built_in.read_text(encoding="utf-8").replace("demonstration: true", "demonstration: false")
     (tmp_path / built_in.name).write_text(text, encoding="utf-8")
-    found = read(ROOT / "pro/data/instruments", ROOT / "translations", [ROOT / "pro/data/plans", tmp_path])
+    found = read_catalogue(ROOT / "pro/data/instruments", ROOT / "translations", [ROOT / "pro/data/plans", tmp_path])
     assert found.plans["npc_reirradiation"].settings.demonstration is False
 
 
@@ -390,6 +390,6 @@ def test_a_second_study_is_a_second_file_with_its_words_beside_it(tmp_path: Path
         beside.parent.mkdir(parents=True)
         renamed = words.read_text(encoding="utf-8").replace("npc_reirradiation", "second_study")
         beside.write_text(renamed, encoding="utf-8")
-    found = read(ROOT / "pro/data/instruments", ROOT / "translations", [ROOT / "pro/data/plans", tmp_path])
+    found = read_catalogue(ROOT / "pro/data/instruments", ROOT / "translations", [ROOT / "pro/data/plans", tmp_path])
     assert set(found.plans) == {"npc_reirradiation", "second_study"}
     assert found.plan_words["second_study", "zh_Hans"].title == found.plan_words["npc_reirradiation", "zh_Hans"].title

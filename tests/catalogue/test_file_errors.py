@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from pro.catalogue.file_errors import no_shape
+from pro.catalogue.file_errors import model_error_sentence
 from pro.catalogue.plan_files.plan import PlanFile
-from pro.catalogue.yaml_source import load
-from pro.core.translatable_sentence import English, Sentence
+from pro.catalogue.yaml_source import load_yaml
+from pro.core.translatable_sentence import EnglishOnly, Sentence
 from tests.support.factories import PLAN
 
-DATA = load(Path(__file__).parent.parent.parent / "pro" / "data" / "plans" / f"{PLAN}.yaml")
+DATA = load_yaml(Path(__file__).parent.parent.parent / "pro" / "data" / "plans" / f"{PLAN}.yaml")
 GONE = object()
 OTHERS: tuple[object, ...] = (GONE, None, "", "x" * 50, 0, -1, 10**6, True, [], {}, ["x"], {"a": "b"}, {1: {}})
 
@@ -36,7 +36,7 @@ def spoilt(node: object, other: object) -> Iterator[object]:
 
 def in_english_only(sentence: object) -> list[str]:
     """What of ``sentence`` has no translation."""
-    if isinstance(sentence, English):
+    if isinstance(sentence, EnglishOnly):
         return [sentence]
     values = sentence.values.values() if isinstance(sentence, Sentence) else ()
     return [found for value in values for found in in_english_only(value)]
@@ -50,7 +50,7 @@ def test_every_misfit_of_a_plan_has_a_translation(other: object) -> None:
             PlanFile.model_validate(data)
         except ValidationError as problem:
             for error in problem.errors(include_url=False):
-                said = no_shape([error])
+                said = model_error_sentence([error])
                 assert said == f"{error['msg']}{_hint(said)}."
                 assert not in_english_only(said), error
                 seen.add(error["type"])

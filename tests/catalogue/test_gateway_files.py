@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from pro.catalogue import CatalogueError
-from pro.catalogue.gateway_file import hash_of, read_gateway, written
-from pro.catalogue.yaml_source import load
-from pro.core.sms_gateway import PER_DAY, Approved, Gateway
+from pro.catalogue.gateway_file import gateway_file_text, read_gateway, text_hash
+from pro.catalogue.yaml_source import load_yaml
+from pro.core.sms_gateway import PER_DAY, ApprovedText, SmsGateway
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "deploy" / "gateway.example.yaml"
@@ -22,7 +22,7 @@ provider: twilio
 links: yes
 templates_only: no
 templates:
-  - {{message: invitation_code, language: en, id: T1, text: "{TEXT}", hash: {hash_of(TEXT)}}}
+  - {{message: invitation_code, language: en, id: T1, text: "{TEXT}", hash: {text_hash(TEXT)}}}
 """
 
 
@@ -38,8 +38,8 @@ def refused(tmp_path: Path, text: str, provider: str = "twilio") -> CatalogueErr
 def test_what_is_left_out_has_defaults(tmp_path: Path) -> None:
     path = tmp_path / "gateway.yaml"
     path.write_text(SMALL, encoding="utf-8")
-    assert read_gateway(path, "twilio") == Gateway(
-        provider="twilio", per_day=PER_DAY, templates=(Approved("invitation_code", "en", "T1", TEXT),)
+    assert read_gateway(path, "twilio") == SmsGateway(
+        provider="twilio", per_day=PER_DAY, templates=(ApprovedText("invitation_code", "en", "T1", TEXT),)
     )
 
 
@@ -53,7 +53,7 @@ def test_what_is_left_out_has_defaults(tmp_path: Path) -> None:
         ("links: yes", "links: yes\nidentical_per_day: 0", "identical_per_day", "greater than or equal to 1"),
         ("Type ${code} there.", "Type ${code} here.", "templates.0 (invitation_code, en, T1)", "edited"),
         ("id: T1", "id: ''", "templates.0.id", "at least 1"),
-        (hash_of(TEXT), "abc", "templates.0.hash", "pattern"),
+        (text_hash(TEXT), "abc", "templates.0.hash", "pattern"),
         ("language: en", "language: English!", "templates.0.language", "pattern"),
     ],
 )
@@ -68,7 +68,7 @@ def test_what_is_dubious_stops_the_start(tmp_path: Path, old: str, new: str, whe
     "text", ["Type $code there.", "Type ${Code} there.", "Type {code}.", "Type %(code)s.", "${co de}"]
 )
 def test_a_mistyped_gap_is_refused(tmp_path: Path, text: str) -> None:
-    found = refused(tmp_path, SMALL.replace(hash_of(TEXT), hash_of(text)).replace(TEXT, text))
+    found = refused(tmp_path, SMALL.replace(text_hash(TEXT), text_hash(text)).replace(TEXT, text))
     assert "A gap is written ${code}" in found.sentence
 
 
@@ -82,17 +82,19 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "gateway.yaml"
     for gateway in (
         read_gateway(EXAMPLE),
-        Gateway(provider="g", templates=(Approved("staff_call", "zh_Hans", 'a"b\\', '您好："${number}"\n\\ # x'),)),
+        SmsGateway(
+            provider="g", templates=(ApprovedText("staff_call", "zh_Hans", 'a"b\\', '您好："${number}"\n\\ # x'),)
+        ),
     ):
-        path.write_text(written(gateway), encoding="utf-8")
+        path.write_text(gateway_file_text(gateway), encoding="utf-8")
         assert read_gateway(path) == gateway
-        path.write_text(written(replace(gateway, identical_per_day=7, signature="【x】")), encoding="utf-8")
+        path.write_text(gateway_file_text(replace(gateway, identical_per_day=7, signature="【x】")), encoding="utf-8")
         assert read_gateway(path).identical_per_day == 7
 
 
 def test_the_example_obeys_its_schema_and_says_that_its_ids_are_examples() -> None:
     schema = yaml.safe_load((ROOT / "deploy" / "gateway.schema.json").read_text("utf-8"))
-    jsonschema.validate(load(EXAMPLE), schema)
+    jsonschema.validate(load_yaml(EXAMPLE), schema)
     assert EXAMPLE.read_text("utf-8").startswith("# yaml-language-server: $schema=gateway.schema.json\n")
     ids = [one.id for one in read_gateway(EXAMPLE).templates]
     assert all("EXAMPLE" in name for name in ids)

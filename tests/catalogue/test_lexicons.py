@@ -9,10 +9,10 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from pro.catalogue import CatalogueError, read
+from pro.catalogue import CatalogueError, read_catalogue
 from pro.catalogue.json_schemas import json_schemas
 from pro.catalogue.lexicon_files import read_lexicon
-from pro.catalogue.yaml_source import load
+from pro.catalogue.yaml_source import load_yaml
 from pro.core.rule_language.level import Level
 from pro.core.text.red_flag_screening import screen
 
@@ -22,7 +22,7 @@ FOLDERS = (ROOT / "pro/data/instruments", ROOT / "translations")
 
 
 def test_the_catalogue_holds_the_shipped_lexicon():
-    lexicons = read(*FOLDERS, [ROOT / "pro/data/plans"]).lexicons
+    lexicons = read_catalogue(*FOLDERS, [ROOT / "pro/data/plans"]).lexicons
     assert {name: lexicon.version for name, lexicon in lexicons.items()} == {"npc_freetext": "1.0.0-draft"}
     with pytest.raises(TypeError):
         lexicons["other"] = lexicons["npc_freetext"]  # type: ignore[index]
@@ -34,7 +34,7 @@ def test_a_site_lays_its_own_over_it(tmp_path):
     shutil.copy(ROOT / "pro/data/plans/npc_reirradiation.yaml", tmp_path / "site")
     text = SHIPPED.read_text("utf-8").replace("1.0.0-draft", "1.0.1-site").replace("- 大出血\n", "- 大出血/红灾\n", 1)
     own.write_text(text, "utf-8")
-    lexicon = read(*FOLDERS, [ROOT / "pro/data/plans", tmp_path / "site"]).lexicons["npc_freetext"]
+    lexicon = read_catalogue(*FOLDERS, [ROOT / "pro/data/plans", tmp_path / "site"]).lexicons["npc_freetext"]
     assert lexicon.version == "1.0.1-site"
     assert screen("红灾", lexicon).level is Level.EMERGENCY
     assert screen("红灾", read_lexicon(SHIPPED)).level is Level.NONE
@@ -42,10 +42,10 @@ def test_a_site_lays_its_own_over_it(tmp_path):
 
 def test_the_lexicon_that_a_plan_names_must_be_there(tmp_path):
     with pytest.raises(CatalogueError, match="There is no"):
-        read(*FOLDERS, [ROOT / "pro/data/plans"], lexicons=tmp_path)
+        read_catalogue(*FOLDERS, [ROOT / "pro/data/plans"], lexicons=tmp_path)
     shutil.copytree(ROOT / "pro/data/instruments", tmp_path / "instruments")
     with pytest.raises(CatalogueError, match="no lexicon called “npc_freetext”"):
-        read(tmp_path / "instruments", ROOT / "translations", [ROOT / "pro/data/plans"])
+        read_catalogue(tmp_path / "instruments", ROOT / "translations", [ROOT / "pro/data/plans"])
 
 
 BROKEN = [
@@ -90,5 +90,5 @@ def test_a_dubious_lexicon_is_refused(tmp_path, old, new, where, sentence):
 def test_the_shipped_file_obeys_its_schema():
     name = "pro/data/lexicons/schema.json"
     assert (ROOT / name).read_text("utf-8") == json_schemas()[name], f"{name} is out of date: run flask schema"
-    jsonschema.validate(load(SHIPPED), yaml.safe_load((ROOT / name).read_text("utf-8")))
+    jsonschema.validate(load_yaml(SHIPPED), yaml.safe_load((ROOT / name).read_text("utf-8")))
     assert SHIPPED.read_text("utf-8").startswith("# yaml-language-server: $schema=schema.json\n")

@@ -16,7 +16,7 @@ from pro.catalogue.plan_files.plan import read_plan
 from pro.catalogue.plan_files.plan_words import read_plan_words
 from pro.catalogue.plan_files.stopping_rule import check_terms
 from pro.catalogue.yaml_source import CatalogueError
-from pro.core.clinical.adverse_events import Term, Terms
+from pro.core.clinical.adverse_events import Term, TermList
 from pro.core.rule_language.level import Level
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -271,14 +271,18 @@ def test_a_drill_that_cannot_be_is_refused(tmp_path, old, new, where, sentence):
 
 
 def test_a_drill_is_what_stands_in_the_file(tmp_path):
-    assert PLAN.drilling is not None
-    assert (PLAN.drilling.weekday, PLAN.drilling.at, PLAN.drilling.confirm_minutes) == (2, time(10), 60)
-    assert dict(PLAN.drilling.answers) == {"bleed": 4, "bleed_now": 1}
+    assert PLAN.test_alert_settings is not None
+    assert (
+        PLAN.test_alert_settings.weekday,
+        PLAN.test_alert_settings.at,
+        PLAN.test_alert_settings.confirm_minutes,
+    ) == (2, time(10), 60)
+    assert dict(PLAN.test_alert_settings.answers) == {"bleed": 4, "bleed_now": 1}
     latest = read_plan(changed(tmp_path, 'at: "10:00"', 'at: "16:30"'), KNOWN)
-    assert latest.drilling is not None
-    assert latest.drilling.at == time(16, 30)
+    assert latest.test_alert_settings is not None
+    assert latest.test_alert_settings.at == time(16, 30)
     none = changed(tmp_path, "drill: {weekday", "# drill: {weekday")
-    assert read_plan(none, KNOWN).drilling is None
+    assert read_plan(none, KNOWN).test_alert_settings is None
 
 
 @pytest.mark.parametrize(
@@ -308,8 +312,8 @@ def test_a_term_that_nobody_can_grade_is_refused():
     rule = PLAN.stopping
     assert rule is not None
     with pytest.raises(CatalogueError, match="no term called “ulcer”"):
-        check_terms(Path("terms.yaml"), replace(rule, terms=("ulcer",)), Terms("list", terms={"headache": HEADACHE}))
-    check_terms(Path("terms.yaml"), None, Terms())
+        check_terms(Path("terms.yaml"), replace(rule, terms=("ulcer",)), TermList("list", terms={"headache": HEADACHE}))
+    check_terms(Path("terms.yaml"), None, TermList())
 
 
 def test_the_stopping_rule_is_what_stands_in_the_file_and_a_demonstration():

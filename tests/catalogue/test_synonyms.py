@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pro.catalogue import CatalogueError, read
-from pro.catalogue.instrument_files.words import double_meanings, sealed
+from pro.catalogue import CatalogueError, read_catalogue
+from pro.catalogue.instrument_files.words import ambiguous_synonyms, with_checksum
 from pro.core.questionnaire.instrument import ItemWords
 from tests.core.checkin import SPOKEN
 
@@ -52,7 +52,7 @@ def test_a_synonym_with_two_meanings_stops_the_start(
     assert old in text
     (tmp_path / file).write_text(text.replace(old, new, 1), "utf-8")
     with pytest.raises(CatalogueError) as refused:
-        read(tmp_path / "pro/data/instruments", tmp_path / "translations", [tmp_path / "pro/data/plans"])
+        read_catalogue(tmp_path / "pro/data/instruments", tmp_path / "translations", [tmp_path / "pro/data/plans"])
     assert refused.value.file == str(tmp_path / file)
     assert refused.value.where == where
     assert says in refused.value.sentence
@@ -68,10 +68,10 @@ def test_synonyms_come_from_groups_from_the_option_set_and_from_the_item() -> No
 def test_synonyms_do_not_change_the_checksum_of_what_is_shown() -> None:
     words = SPOKEN[0]
     deaf = {name: replace(item, synonyms={}) for name, item in words.items.items()}
-    assert sealed(replace(words, items=deaf)).checksum == words.checksum
+    assert with_checksum(replace(words, items=deaf)).checksum == words.checksum
 
 
 def test_one_word_for_one_option_in_both_languages_is_fine() -> None:
     one = ItemWords("?", "?", "", {0: "No", 1: "Yes"}, "", {1: ("是", "yes")})
     other = ItemWords("?", "?", "", {0: "没有", 1: "是"}, "", {1: ("YES",)})
-    assert list(double_meanings("x", [one, other])) == []
+    assert list(ambiguous_synonyms("x", [one, other])) == []

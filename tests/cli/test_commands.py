@@ -18,7 +18,7 @@ from pro.db import transaction
 from pro.features.audit import audit_chain
 from pro.features.duty_roster import recipients
 from pro.features.forms import licensed_wording
-from pro.models import Duty, Event, Wording
+from pro.models import AuditEntry, LicensedWording, Shift
 from tests.support.factories import Clock, Study
 
 ROOT = Path(__file__).parents[2]
@@ -78,7 +78,7 @@ def test_production_does_not_start_and_says_why() -> None:
         assert name in started.stderr
 
 
-def test_licensed_wording_is_checked_kept_and_listed(app: Flask, house: AppContext, tmp_path: Path) -> None:
+def test_licensed_wording_is_checked_kept_and_listed(app: Flask, app_context: AppContext, tmp_path: Path) -> None:
     empty = run(app, "wording", "template", "qlq_c30", "en")
     assert empty.exit_code == 0
     path = tmp_path / "wording.csv"
@@ -90,13 +90,13 @@ def test_licensed_wording_is_checked_kept_and_listed(app: Flask, house: AppConte
     loaded = run(app, "wording", "load", "qlq_c30", "en", str(path), "--note", "agreement signed")
     assert loaded.exit_code == 0, loaded.output
     assert "licensed until 2099-12-31" in run(app, "wording", "list").output
-    with transaction(house.engine) as session:
-        work = house.work(session)
-        words = licensed_wording.current(work, "qlq_c30", "en")
+    with transaction(app_context.engine) as session:
+        work = app_context.unit_of_work(session)
+        words = licensed_wording.current_words(work, "qlq_c30", "en")
         assert words.items["Q17"].question == "words Q17"
         assert licensed_wording.is_licensed(work, words)
-        assert session.query(Wording).one().checksum == words.checksum
-        assert session.query(Event).filter_by(action="wording.loaded").one().reason == "agreement signed"
+        assert session.query(LicensedWording).one().checksum == words.checksum
+        assert session.query(AuditEntry).filter_by(action="wording.loaded").one().reason == "agreement signed"
 
 
 @pytest.mark.parametrize(
@@ -115,8 +115,8 @@ def test_a_refusal_is_a_sentence(app: Flask, arguments: tuple[str, ...], status:
     assert word in result.output
 
 
-def test_a_command_on_old_tables_says_what_to_do(app: Flask, house: AppContext) -> None:
-    from_empty = house.engine
+def test_a_command_on_old_tables_says_what_to_do(app: Flask, app_context: AppContext) -> None:
+    from_empty = app_context.engine
     with from_empty.begin() as connection:
         connection.exec_driver_sql("DELETE FROM alembic_version")
     result = run(app, "demo", "fill")
@@ -124,12 +124,12 @@ def test_a_command_on_old_tables_says_what_to_do(app: Flask, house: AppContext) 
     assert "flask db upgrade" in result.output
 
 
-def test_a_round_of_the_worker_and_an_audit(app: Flask, house: AppContext, seeded: Study, clock: Clock) -> None:
+def test_a_round_of_the_worker_and_an_audit(app: Flask, app_context: AppContext, seeded: Study, clock: Clock) -> None:
     assert run(app, "tick").exit_code == 0
     verified = run(app, "audit", "verify")
     assert verified.exit_code == 0, verified.output
-    with transaction(house.engine) as session:
-        assert audit_chain.verify(house.work(session)).unsealed == 0
+    with transaction(app_context.engine) as session:
+        assert audit_chain.verify_chain(app_context.unit_of_work(session)).unsealed == 0
 
 
 def test_the_demonstration_fills_once_and_gives_links(app: Flask) -> None:
@@ -142,14 +142,14 @@ def test_the_demonstration_fills_once_and_gives_links(app: Flask) -> None:
     assert run(app, "demo", "links").output.count("/a/") == 2
 
 
-def test_somebody_is_put_on_duty(app: Flask, house: AppContext, seeded: Study) -> None:
+def test_somebody_is_put_on_duty(app: Flask, app_context: AppContext, seeded: Study) -> None:
     email = seeded.staff["investigator"].email
     put = run(app, "staff", "duty", email, "backup", "2026-03-02T08:00", "2026-03-03T08:00")
     assert put.exit_code == 0, put.output
-    with transaction(house.engine) as session:
-        work = house.work(session)
+    with transaction(app_context.engine) as session:
+        work = app_context.unit_of_work(session)
         plan = work.catalogue.plans["npc_reirradiation"]
-        assert email in [person.email for person in recipients.on_duty(work, plan, "backup")]
+        assert email in [person.email for person in recipients.staff_on_duty(work, plan, "backup")]
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,9 @@ def test_a_header_that_is_refused_in_a_file_is_a_sentence_too(app: Flask, tmp_pa
     assert "Q3" in result.output
 
 
-def test_a_drill_is_begun_by_hand_and_says_where_to_confirm_it(app: Flask, house: AppContext, seeded: Study) -> None:
+def test_a_drill_is_begun_by_hand_and_says_where_to_confirm_it(
+    app: Flask, app_context: AppContext, seeded: Study
+) -> None:
     done = run(app, "drill")
     assert done.exit_code == 0, done.output
     assert "2 messages are on their way" in done.output
@@ -189,9 +191,9 @@ def test_a_drill_is_begun_by_hand_and_says_where_to_confirm_it(app: Flask, house
     assert "no study of this name" in refused.output
 
 
-def test_a_drill_by_hand_that_reaches_nobody_says_so(app: Flask, house: AppContext, seeded: Study) -> None:
-    with transaction(house.engine) as session:
-        session.query(Duty).one().ends_at = house.clock()
+def test_a_drill_by_hand_that_reaches_nobody_says_so(app: Flask, app_context: AppContext, seeded: Study) -> None:
+    with transaction(app_context.engine) as session:
+        session.query(Shift).one().ends_at = app_context.clock()
     done = run(app, "drill")
     assert done.exit_code == 1
     assert "nobody is on call" in done.output

@@ -26,9 +26,9 @@ def changed(tmp_path: Path) -> Path:
 
 
 def test_what_would_be_lost_is_a_warning_and_status_3(
-    app: Flask, house: AppContext, seeded: Study, changed: Path
+    app: Flask, app_context: AppContext, seeded: Study, changed: Path
 ) -> None:
-    form_browser.press_start(house, seeded.chinese.checkin).finish(faint=2)
+    form_browser.press_start(app_context, seeded.chinese.checkin).finish(faint=2)
     done = app.test_cli_runner().invoke(args=["simulate", str(changed)])
     assert done.exit_code == 3
     assert "WARNING: 1 emergencies would be lost." in done.output

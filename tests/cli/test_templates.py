@@ -11,7 +11,7 @@ from click.testing import Result
 
 from app import create_app, make_house, prepare
 from pro.catalogue import CatalogueError
-from pro.catalogue.gateway_file import hash_of, read_gateway
+from pro.catalogue.gateway_file import read_gateway, text_hash
 from pro.config import Config, ConfigReading
 from pro.errors import ConfigError
 
@@ -35,7 +35,7 @@ def edited(tmp_path: Path, old: str, new: str, *, hashed: bool = False) -> Path:
     assert text.count(old) == 1
     text = text.replace(old, new)
     path = tmp_path / "gateway.yaml"
-    path.write_text(text.replace(hash_of(old), hash_of(new)) if hashed else text, encoding="utf-8")
+    path.write_text(text.replace(text_hash(old), text_hash(new)) if hashed else text, encoding="utf-8")
     return path
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pro.catalogue import read_instruments
 from pro.catalogue.instrument_files.words import read_words
-from pro.core.text.reply_parser import Ear, Heard
+from pro.core.text.reply_parser import ParsedReply, ReplyParser
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKIN = read_instruments(ROOT / "pro/data/instruments")["npc_checkin"]
@@ -19,11 +19,11 @@ SPOKEN = [
 
 
 @cache
-def ear(item: str) -> Ear:
+def ear(item: str) -> ReplyParser:
     """The ear of ``item`` for both languages."""
-    return Ear(ITEMS[item], SPOKEN)
+    return ReplyParser(ITEMS[item], SPOKEN)
 
 
-def hear(item: str, text: str) -> Heard:
+def hear(item: str, text: str) -> ParsedReply:
     """``text`` as an answer to ``item``."""
     return ear(item).hear(text)

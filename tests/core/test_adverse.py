@@ -8,26 +8,26 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from pro.core.clinical.adverse_events import (
-    Happened,
-    Reported,
-    Terms,
-    discordance,
-    report_by,
-    standing_grades,
-    suggestions,
+    RecordedEvent,
+    ReportedSymptom,
+    TermList,
+    compare_reports_with_events,
+    current_grades,
+    report_deadline,
+    suggested_terms,
 )
 
 DAY = date(2026, 11, 22)
 FITS = {"headache": ("headache",), "mucosal_ulcer": ("pharyngeal_necrosis", "pharyngeal_mucositis")}
 
 
-def report(days: int = 0, suspects: str = "headache", person: int = 1, source: str = "assessment:1") -> Reported:
-    return Reported(person, 7, source, suspects, DAY + timedelta(days))
+def report(days: int = 0, suspects: str = "headache", person: int = 1, source: str = "assessment:1") -> ReportedSymptom:
+    return ReportedSymptom(person, 7, source, suspects, DAY + timedelta(days))
 
 
-def event(onset: int = 0, ended: int | None = None, severe: int | None = 0, **more: object) -> Happened:
+def event(onset: int = 0, ended: int | None = None, severe: int | None = 0, **more: object) -> RecordedEvent:
     made = {"participant_id": 1, "event_id": 3, "term": "headache", "sources": frozenset()} | more
-    return Happened(
+    return RecordedEvent(
         onset=DAY + timedelta(onset),
         ended=None if ended is None else DAY + timedelta(ended),
         severe_on=None if severe is None else DAY + timedelta(severe),
@@ -67,13 +67,13 @@ TABLE = [
     ("reports", "events", "reported", "recorded"), [row[1:] for row in TABLE], ids=[r[0] for r in TABLE]
 )
 def test_reports_and_events(reports, events, reported, recorded):
-    found = discordance(reports, events, FITS)
+    found = compare_reports_with_events(reports, events, FITS)
     assert (len(found.reported_only), len(found.recorded_only)) == (reported, recorded)
 
 
 def test_terms_are_offered_in_the_order_of_the_suspicions_each_once():
-    terms = Terms(suggested=FITS | {"sentinel": ("pharyngeal_necrosis", "headache")})
-    assert suggestions(terms, ["sentinel", "unknown", "mucosal_ulcer", "headache"]) == [
+    terms = TermList(suggested=FITS | {"sentinel": ("pharyngeal_necrosis", "headache")})
+    assert suggested_terms(terms, ["sentinel", "unknown", "mucosal_ulcer", "headache"]) == [
         "pharyngeal_necrosis",
         "headache",
         "pharyngeal_mucositis",
@@ -82,7 +82,7 @@ def test_terms_are_offered_in_the_order_of_the_suspicions_each_once():
 
 def test_a_serious_event_is_reported_within_24_hours():
     known = datetime(2026, 11, 22, 3, 5, tzinfo=UTC)
-    assert report_by(known, 24) == datetime(2026, 11, 23, 3, 5, tzinfo=UTC)
+    assert report_deadline(known, 24) == datetime(2026, 11, 23, 3, 5, tzinfo=UTC)
 
 
 @dataclass
@@ -95,4 +95,4 @@ class Graded:
 
 def test_a_newer_grading_from_the_same_day_takes_the_older_ones_place() -> None:
     first, milder, again = (Graded(DAY + timedelta(day), n) for day, n in ((1, 3), (5, 2), (1, 1)))
-    assert [one.grade for one in standing_grades([first, milder, again])] == [1, 2]
+    assert [one.grade for one in current_grades([first, milder, again])] == [1, 2]

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from pro.core.schedule.anchors import WorkingDays, check, resolve
-from tests.core.trial import CALENDAR, anchor, day, treated
+from pro.core.schedule.anchors import WorkingDays, find_anchor_problems, resolve_days
+from tests.core.example_schedule import CALENDAR, anchor, day, treated
 
 TODAY = day("2027-06-01")
 
@@ -47,39 +47,41 @@ TODAY = day("2027-06-01")
     ],
 )
 def test_what_cannot_be(anchors, keys):
-    assert [problem.key for problem in check(CALENDAR, anchors, TODAY)] == keys
+    assert [problem.key for problem in find_anchor_problems(CALENDAR, anchors, TODAY)] == keys
 
 
 def test_a_problem_names_what_it_contradicts():
-    (problem,) = check(CALENDAR, [anchor("rt_fraction", "2027-03-02", 3), anchor("rt_end", "2027-03-01")])
+    (problem,) = find_anchor_problems(
+        CALENDAR, [anchor("rt_fraction", "2027-03-02", 3), anchor("rt_end", "2027-03-01")]
+    )
     assert (problem.anchor.kind, problem.other, problem.other_number) == ("rt_end", "rt_fraction", 3)
     assert problem.other_on == day("2027-03-02")
 
 
 def test_the_end_of_radiotherapy_cannot_precede_its_last_fraction():
-    assert [p.key for p in check(CALENDAR, [*treated(), anchor("rt_end", "2027-03-09")])] == ["before"]
+    assert [p.key for p in find_anchor_problems(CALENDAR, [*treated(), anchor("rt_end", "2027-03-09")])] == ["before"]
 
 
 def test_without_a_today_nothing_lies_in_the_future():
-    assert check(CALENDAR, [anchor("consent", "2099-01-01")]) == ()
+    assert find_anchor_problems(CALENDAR, [anchor("consent", "2099-01-01")]) == ()
 
 
 def test_the_last_fraction_ends_radiotherapy_and_is_a_fact_once_given():
-    days = resolve(CALENDAR, treated(), WorkingDays())
+    days = resolve_days(CALENDAR, treated(), WorkingDays())
     assert (str(days["rt_end"][0].on), days["rt_end"][0].basis) == ("2027-03-10", "actual")
-    days = resolve(CALENDAR, treated()[:-1], WorkingDays())
+    days = resolve_days(CALENDAR, treated()[:-1], WorkingDays())
     assert (str(days["rt_end"][0].on), days["rt_end"][0].basis) == ("2027-03-10", "projected")
 
 
 def test_cycles_end_after_a_year():
-    days = resolve(CALENDAR, [anchor("maintenance_cycle", "2027-03-22", 1)], WorkingDays())
+    days = resolve_days(CALENDAR, [anchor("maintenance_cycle", "2027-03-22", 1)], WorkingDays())
     assert max(days["maintenance_cycle"]) == 18
     assert days["maintenance_cycle"][18].on - day("2027-03-22") <= timedelta(days=365)
 
 
 def test_fractions_left_out_lie_between_those_that_are_known():
     given = [anchor("rt_fraction", "2027-02-01", 1), anchor("rt_fraction", "2027-02-03", 5)]
-    days = resolve(CALENDAR, given, WorkingDays())["rt_fraction"]
+    days = resolve_days(CALENDAR, given, WorkingDays())["rt_fraction"]
     assert [str(days[number].on) for number in (2, 3, 4)] == ["2027-02-02", "2027-02-03", "2027-02-03"]
     assert days[6].on == day("2027-02-04")
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pro.core.rule_language.conditions import TRUTH, Domain, Facts, RuleError, Vocabulary, parse
+from pro.core.rule_language.conditions import TRUTH, Facts, RuleError, ValueDomain, Vocabulary, parse
 
 
 def codes(*values, ordered=True):
-    return Domain("codes", codes=frozenset(values), ordered=ordered)
+    return ValueDomain("codes", codes=frozenset(values), ordered=ordered)
 
 
 ITEMS = {
@@ -20,10 +20,10 @@ ITEMS = {
     "odor": codes(0, 1, 2, 3),
     "cough": codes(0, 1, 2, 3),
     "temp": codes(0, 1, 2, 3, 9, ordered=False),
-    "weight": Domain("number", minimum=Decimal("25.0"), maximum=Decimal("250.0")),
-    "free_text": Domain("text"),
+    "weight": ValueDomain("number", minimum=Decimal("25.0"), maximum=Decimal("250.0")),
+    "free_text": ValueDomain("text"),
 }
-FACTS = {"pd1": TRUTH, "ulcer_status": Domain("words", words=frozenset({"none", "suspected", "confirmed"}))}
+FACTS = {"pd1": TRUTH, "ulcer_status": ValueDomain("words", words=frozenset({"none", "suspected", "confirmed"}))}
 PLAIN = Vocabulary(
     items=ITEMS,
     facts=FACTS,
@@ -267,7 +267,7 @@ def test_refuses_with_column_and_sentence(source, column, part):
     words = (
         WORDS
         if "无" not in source
-        else Vocabulary(items=ITEMS, facts={"ulcer_status": Domain("words", words=frozenset({"无"}))})
+        else Vocabulary(items=ITEMS, facts={"ulcer_status": ValueDomain("words", words=frozenset({"无"}))})
     )
     with pytest.raises(RuleError) as refused:
         parse(source, words)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pro.core.text.numerals import CHINESE, chinese, english
+from pro.core.text.numerals import CHINESE, parse_chinese_number, parse_english_number
 
 UNITS = "零一二三四五六七八九"
 TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
@@ -40,9 +40,9 @@ def in_english(number: int) -> list[str]:
 
 def test_every_number_below_a_thousand_in_both_languages():
     for number in range(1000):
-        assert chinese(in_chinese(number)) == number
+        assert parse_chinese_number(in_chinese(number)) == number
         words = in_english(number)
-        assert english(words) == (Decimal(number), len(words))
+        assert parse_english_number(words) == (Decimal(number), len(words))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_every_number_below_a_thousand_in_both_languages():
     ],
 )
 def test_said_in_other_ways(run, number):
-    assert chinese(run) == Decimal(number)
+    assert parse_chinese_number(run) == Decimal(number)
 
 
 @pytest.mark.parametrize(
@@ -81,12 +81,12 @@ def test_said_in_other_ways(run, number):
     ],
 )
 def test_what_is_no_number_or_two(run):
-    assert chinese(run) is None
+    assert parse_chinese_number(run) is None
 
 
 @pytest.mark.parametrize("words", [[], ["and"], ["point", "five"], ["thousand"], ["a"], [""]])
 def test_what_begins_no_number(words):
-    assert english(words) is None
+    assert parse_english_number(words) is None
 
 
 @pytest.mark.parametrize(
@@ -102,10 +102,10 @@ def test_what_begins_no_number(words):
     ],
 )
 def test_only_as_many_words_as_say_it(text, number, length):
-    assert english(text.split()) == (Decimal(number), length)
+    assert parse_english_number(text.split()) == (Decimal(number), length)
 
 
 @given(st.text(alphabet=sorted(CHINESE | {"点"}), max_size=12))
 def test_nothing_breaks_it_and_no_number_has_four_digits(run):
-    found = chinese(run)
+    found = parse_chinese_number(run)
     assert found is None or 0 <= found < 1000

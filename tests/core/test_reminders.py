@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pro.core.schedule.expected_visits import ExpectedVisit, expected
-from pro.core.schedule.reminder_times import is_quiet, plan_messages, ration, reminders
-from tests.core.trial import CALENDAR, CHECKIN, QLQ, SHANGHAI, anchor, hour, local, plan_of, treated
+from pro.core.schedule.expected_visits import ExpectedVisit, list_expected_visits
+from pro.core.schedule.reminder_times import form_reminders, is_quiet, limit_reminders, plan_messages
+from tests.core.example_schedule import CALENDAR, CHECKIN, QLQ, SHANGHAI, anchor, hour, local, plan_of, treated
 
-RULES = CALENDAR.reminding
+RULES = CALENDAR.reminder_rules
 ZONES = (
     *("Asia/Shanghai", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"),
     *("Pacific/Apia", "America/St_Johns", "Africa/Casablanca", "UTC"),
@@ -36,7 +36,7 @@ def times(found):
 
 
 def test_at_opening_a_day_later_and_two_days_later():
-    found = reminders(open_form("2027-03-15 08:00", "2027-03-19 23:59"), RULES)
+    found = form_reminders(open_form("2027-03-15 08:00", "2027-03-19 23:59"), RULES)
     assert times(found) == [(0, "15 08:00", "15 20:00"), (1, "16 08:00", "16 20:00"), (2, "17 08:00", "17 20:00")]
 
 
@@ -55,20 +55,20 @@ def test_at_opening_a_day_later_and_two_days_later():
     ],
 )
 def test_a_form_that_became_known_after_its_opening(since, expected_times):
-    found = reminders(open_form("2027-03-15 08:00", "2027-03-19 23:59"), RULES, local(since))
+    found = form_reminders(open_form("2027-03-15 08:00", "2027-03-19 23:59"), RULES, local(since))
     assert times(found) == expected_times
 
 
 def test_an_ulcer_has_one_reminder_after_four_hours():
     found = plan_of([anchor("ulcer_suspected", "2027-03-15", 1)])
-    messages = reminders(found[f"ulcer_daily.ulcer_suspected.1.1 {CHECKIN}"], RULES)
+    messages = form_reminders(found[f"ulcer_daily.ulcer_suspected.1.1 {CHECKIN}"], RULES)
     assert times(messages) == [(0, "15 08:00", "15 11:59"), (1, "15 12:00", "15 20:59")]
-    evening = reminders(found[f"ulcer_daily.ulcer_suspected.1.1 {CHECKIN}"], RULES, local("2027-03-15 18:00"))
+    evening = form_reminders(found[f"ulcer_daily.ulcer_suspected.1.1 {CHECKIN}"], RULES, local("2027-03-15 18:00"))
     assert times(evening) == [(0, "15 18:00", "15 20:59")]
 
 
 def test_after_an_outage_of_two_days_one_message_goes_out():
-    found = reminders(open_form("2027-03-15 08:00", "2027-03-19 23:59"), RULES)
+    found = form_reminders(open_form("2027-03-15 08:00", "2027-03-19 23:59"), RULES)
     for now in (local("2027-03-17 09:00"), local("2027-03-16 09:00"), local("2027-03-15 09:00")):
         assert sum(message.is_due(now) for message in found) == 1
     assert [message.is_stale(local("2027-03-17 09:00")) for message in found] == [True, True, False]
@@ -105,7 +105,7 @@ def test_no_message_at_night_none_outside_the_window_and_one_at_a_time(zone, sta
     end = opens + timedelta(minutes=length)
     one = ExpectedVisit("v", "v", 0, QLQ, opens, end, end, True, "actual", zone, reminders=ladder)
     known = opens + timedelta(minutes=since)
-    found = reminders(one, rules, known)
+    found = form_reminders(one, rules, known)
     for message in found:
         assert max(opens, known) <= message.not_before <= message.not_after <= end
         halfway = message.not_before + (message.not_after - message.not_before) / 2
@@ -117,7 +117,7 @@ def test_no_message_at_night_none_outside_the_window_and_one_at_a_time(zone, sta
 def whole():
     """Every message of a participant whom an ulcer and maintenance keep busy, and who never answers."""
     anchors = [*treated(), anchor("maintenance_cycle", "2027-03-17", 1), anchor("ulcer_suspected", "2027-03-18", 1)]
-    return plan_messages(expected(CALENDAR, anchors, SHANGHAI), RULES)
+    return plan_messages(list_expected_visits(CALENDAR, anchors, SHANGHAI), RULES)
 
 
 def test_a_day_s_messages_about_one_instrument_are_about_one_visit():
@@ -141,46 +141,46 @@ def test_there_are_never_more_than_the_day_s_number():
 def test_two_forms_that_open_at_once_are_one_message():
     form = open_form("2027-03-15 08:00", "2027-03-19 23:59")
     longer = replace(form, visit="other", instrument=QLQ, closes=local("2027-03-25 23:59"))
-    found = ration([*reminders(longer, RULES), *reminders(form, RULES)], RULES)
+    found = limit_reminders([*form_reminders(longer, RULES), *form_reminders(form, RULES)], RULES)
     assert {message.one.instrument for message in found.sent} == {CHECKIN}
     assert [why for _, why in found.dropped] == ["together"] * 3
     # Once the first is answered, the other has its own.
-    assert len(ration(reminders(longer, RULES), RULES).sent) == 3
+    assert len(limit_reminders(form_reminders(longer, RULES), RULES).sent) == 3
 
 
 def test_what_was_dealt_with_keeps_no_other_form_s_message_back():
     form = open_form("2027-03-15 08:00", "2027-03-19 23:59")
     other = replace(form, visit="other", instrument=QLQ, closes=local("2027-03-25 23:59"))
-    wanted = [*reminders(form, RULES), *reminders(other, RULES)]
-    found = ration(wanted, RULES, done={form.name: 2})
+    wanted = [*form_reminders(form, RULES), *form_reminders(other, RULES)]
+    found = limit_reminders(wanted, RULES, done={form.name: 2})
     assert [(message.one.visit, message.step) for message in found.sent] == [("other", 0), ("other", 1), ("visit", 2)]
     assert [(message.one.visit, message.step, why) for message, why in found.dropped] == [("other", 2, "together")]
     # What went out today counts by its number, not by where the ladder stands now.
     once = {local("2027-03-15 12:00").date(): 1}
-    found = ration(wanted, replace(RULES, per_day=1), once, {form.name: 3})
+    found = limit_reminders(wanted, replace(RULES, per_day=1), once, {form.name: 3})
     assert [(message.one.visit, message.step) for message in found.sent] == [("other", 1), ("other", 2)]
 
 
 def test_mandatory_forms_come_first_when_the_day_has_enough():
     form = open_form("2027-03-15 08:00", "2027-03-19 23:59")
     optional = replace(form, visit="other", instrument=QLQ, mandatory=False, opens=local("2027-03-15 10:00"))
-    wanted = [*reminders(optional, RULES), *reminders(form, RULES)]
+    wanted = [*form_reminders(optional, RULES), *form_reminders(form, RULES)]
     rules = replace(RULES, per_day=1)
-    found = ration(wanted, rules)
+    found = limit_reminders(wanted, rules)
     assert {message.one.visit for message in found.sent} == {"visit"}
     assert [why for _, why in found.dropped] == ["enough"] * 3
     used = {local("2027-03-15 12:00").date(): 1}
-    assert [message.step for message in ration(wanted, rules, used).sent] == [1, 2]
+    assert [message.step for message in limit_reminders(wanted, rules, used).sent] == [1, 2]
 
 
 def test_an_offer_without_messages_has_none():
     found = plan_of([*treated(), anchor("withdrawal", "2027-03-20")])
-    assert reminders(found[f"withdrawal {QLQ}"], RULES) == ()
+    assert form_reminders(found[f"withdrawal {QLQ}"], RULES) == ()
 
 
 def test_the_choice_is_the_same_at_every_tick_and_knows_what_became_known_late():
     """The 50 Gy decision and fraction 25 overlap: only the decision, which closes first, is asked about by message."""
-    waiting = expected(CALENDAR, treated(), SHANGHAI)
+    waiting = list_expected_visits(CALENDAR, treated(), SHANGHAI)
     late = {("decision_50gy", CHECKIN): local("2027-03-04 10:00")}
     found = plan_messages(waiting, RULES, late)
     of_day = [(m.one.visit, m.step) for m in found.sent if m.is_due(local("2027-03-04 10:00")) and m.one.number != 28]

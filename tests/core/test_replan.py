@@ -8,16 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pro.core.schedule.anchors import DatedAnchor
-from pro.core.schedule.expected_visits import expected
+from pro.core.schedule.expected_visits import list_expected_visits
 from pro.core.schedule.replanning import replan
-from tests.core.trial import CALENDAR, SHANGHAI, anchor, day, local, treated
+from tests.core.example_schedule import CALENDAR, SHANGHAI, anchor, day, local, treated
 
 KINDS = sorted(CALENDAR.anchors)
 
 
 def of(anchors):
     """What is expected."""
-    return expected(CALENDAR, anchors, SHANGHAI)
+    return list_expected_visits(CALENDAR, anchors, SHANGHAI)
 
 
 @st.composite

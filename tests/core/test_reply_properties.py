@@ -11,9 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pro.core.questionnaire.instrument import Item, ItemWords, Licence, Words
-from pro.core.text.command_words import COMMANDS, STEERS, TALK
-from pro.core.text.phrasebook import scan, tokens
-from pro.core.text.reply_parser import Command, Ear, Given, Unclear, command, problem, read_field, spelling
+from pro.core.text.command_words import COMMAND_WORDS, COMMANDS, FILLERS
+from pro.core.text.phrasebook import find_spans, tokenize
+from pro.core.text.reply_parser import (
+    ParsedAnswer,
+    ReplyCommand,
+    ReplyParser,
+    UnclearReply,
+    normal_spelling,
+    parse_command,
+    read_field,
+    synonym_problem,
+)
 from tests.core.checkin import CHECKIN, ITEMS, SPOKEN, hear
 
 CHOICES = [item for item in ITEMS.values() if item.kind == "choice"]
@@ -55,7 +64,7 @@ TEXTS = st.one_of(
 
 def heard(item: Item, text: str) -> object:
     found = hear(item.id, text)
-    return found.value if isinstance(found, Given) else found
+    return found.value if isinstance(found, ParsedAnswer) else found
 
 
 @pytest.mark.parametrize("writing", WRITINGS)
@@ -79,21 +88,21 @@ def test_every_label_is_read_back_in_both_languages(item):
                 f"{code}={label}",
                 label.rstrip("）"),
             ):
-                assert hear(item.id, text) == Given(code, True), text
+                assert hear(item.id, text) == ParsedAnswer(code, True), text
             # Nothing depends on the order of the languages.
-            assert Ear(item, SPOKEN[::-1]).hear(label) == Given(code, True)
+            assert ReplyParser(item, SPOKEN[::-1]).hear(label) == ParsedAnswer(code, True)
 
 
 @pytest.mark.parametrize("item", [*CHOICES, ITEMS["other7"]], ids=lambda item: item.id)
 def test_every_synonym_is_read_back_and_never_alone_an_unscreened_answer(item):
-    labels = {spelling(label) for words in SPOKEN for label in words.items[item.id].options.values()}
+    labels = {normal_spelling(label) for words in SPOKEN for label in words.items[item.id].options.values()}
     for words in SPOKEN:
         for code, synonyms in words.items[item.id].synonyms.items():
             for synonym in synonyms:
                 found = hear(item.id, synonym)
-                assert isinstance(found, Given), synonym
+                assert isinstance(found, ParsedAnswer), synonym
                 assert found.value == (() if item.kind == "list" else code), synonym
-                assert found.whole is (spelling(synonym) in labels), synonym
+                assert found.whole is (normal_spelling(synonym) in labels), synonym
 
 
 @pytest.mark.parametrize("item", CHOICES, ids=lambda item: item.id)
@@ -121,7 +130,7 @@ def test_two_codes_are_never_one_answer(item):
         ):
             for writing in WRITINGS.values():
                 text = f"{writing(first)}{between}{writing(second)}"
-                assert isinstance(hear(item.id, text), Unclear), text
+                assert isinstance(hear(item.id, text), UnclearReply), text
 
 
 @pytest.mark.parametrize("item", CHOICES, ids=lambda item: item.id)
@@ -131,8 +140,8 @@ def test_two_labels_are_never_one_answer(item):
         for first, second in product(options, repeat=2):
             if first != second:
                 text = f"{options[first]}，{options[second]}"
-                assert isinstance(hear(item.id, text), Unclear), text
-                assert isinstance(hear(item.id, f"{first} {options[second]}"), Unclear)
+                assert isinstance(hear(item.id, text), UnclearReply), text
+                assert isinstance(hear(item.id, f"{first} {options[second]}"), UnclearReply)
 
 
 @pytest.mark.parametrize("item", CHOICES, ids=lambda item: item.id)
@@ -149,7 +158,7 @@ def test_a_denied_doubted_or_strange_answer_is_unclear(item):
                 f"昨天{label}",
             ):
                 found = hear(item.id, text)
-                assert isinstance(found, Unclear), text
+                assert isinstance(found, UnclearReply), text
             for text in (
                 f"-{code}",
                 f"+{code}",
@@ -160,37 +169,37 @@ def test_a_denied_doubted_or_strange_answer_is_unclear(item):
                 f"{code}%",
                 f"{code}？",
             ):
-                assert isinstance(hear(item.id, text), Unclear), text
+                assert isinstance(hear(item.id, text), UnclearReply), text
 
 
 @given(st.sampled_from(list(ITEMS.values())), TEXTS)
 def test_any_text_is_accepted_by_its_item_or_refused(item, text):
     found = hear(item.id, text)
-    if isinstance(found, Given):
+    if isinstance(found, ParsedAnswer):
         assert found.value is not None
         assert item.accepts(found.value)
         assert not (found.whole and item.kind == "text")
-    elif isinstance(found, Command):
-        assert found.command in STEERS
-    steer = command(text)
-    assert steer is None or found == Command(steer)
+    elif isinstance(found, ReplyCommand):
+        assert found.command in COMMAND_WORDS
+    steer = parse_command(text)
+    assert steer is None or found == ReplyCommand(steer)
 
 
 @given(st.sampled_from(CHOICES), st.integers(0, 10**40))
 def test_a_number_that_is_no_code_is_no_answer(item, number):
     found = heard(item, str(number))
-    assert found == (number if number in item.codes else Unclear("no_such_option"))
+    assert found == (number if number in item.codes else UnclearReply("no_such_option"))
 
 
 @given(st.decimals(0, 400, places=1), st.sampled_from(["", "kg", " 公斤", "千克"]))
 def test_a_weight_in_kilograms_is_itself_or_outside(number, unit):
     found = hear("weight", f"{number}{unit}")
-    assert found == read_field(ITEMS["weight"], f"{number}{unit}") or isinstance(found, Given)
+    assert found == read_field(ITEMS["weight"], f"{number}{unit}") or isinstance(found, ParsedAnswer)
     if 25 <= number <= 250:
-        assert isinstance(found, Given)
+        assert isinstance(found, ParsedAnswer)
         assert found.value == number
     else:
-        assert found == Unclear("too_low" if number < 25 else "too_high")
+        assert found == UnclearReply("too_low" if number < 25 else "too_high")
 
 
 @given(st.sampled_from(CHOICES), TEXTS, TEXTS)
@@ -198,28 +207,28 @@ def test_what_follows_an_answer_never_makes_it_another(item, before, after):
     """A text around a value keeps it, makes it unclear, or contradicts it; it never turns one code into another."""
     alone = hear(item.id, before)
     both = hear(item.id, f"{before}\n{after}")
-    if isinstance(alone, Given) and isinstance(both, Given) and spelling(before)[-1:] != ("有",):
+    if isinstance(alone, ParsedAnswer) and isinstance(both, ParsedAnswer) and normal_spelling(before)[-1:] != ("有",):
         assert alone.value == both.value
 
 
 def test_commands_are_known_in_any_case_and_are_no_small_talk():
-    for steer, texts in STEERS.items():
+    for steer, texts in COMMAND_WORDS.items():
         for text in texts.split("|"):
             for said in (text, text.upper(), text.title(), f" {text}。", f"{text}!"):
-                assert command(said) == steer, said
-            assert [span.kind for span in scan(tokens(text), (TALK,))] != ["chatter"], text
+                assert parse_command(said) == steer, said
+            assert [span.kind for span in find_spans(tokenize(text), (FILLERS,))] != ["chatter"], text
 
 
 def test_small_talk_alone_is_no_answer_to_a_graded_item():
-    for pages in TALK.values():
+    for pages in FILLERS.values():
         for phrase in pages:
             for item in ("headache", "breath", "vomit", "temp"):
-                assert isinstance(hear(item, " ".join(phrase.words)), Unclear), phrase.words
+                assert isinstance(hear(item, " ".join(phrase.words)), UnclearReply), phrase.words
 
 
 @pytest.mark.parametrize("word", ["3", "三", "three", "③", "", "。", "STOP", "返回", "跳過"])
 def test_a_synonym_that_is_something_else_is_refused(word):
-    assert problem(word) is not None
+    assert synonym_problem(word) is not None
 
 
 def test_licensed_words_without_synonyms_and_unlabelled_codes_are_understood():
@@ -227,10 +236,10 @@ def test_licensed_words_without_synonyms_and_unlabelled_codes_are_understood():
     words = Words(
         "x", "1", "en", "1", "", Licence("own"), "", 1, {}, {"Q": ItemWords("?", "q", "", {1: "Worst", 7: "Stop"})}
     )
-    assert Ear(item, [words]).hear("worst") == Given(1, True)
-    assert Ear(item, [words]).hear("五") == Given(5, True)
-    assert Ear(item, [words]).hear("stop") == Command("stop")
-    assert Ear(item, []).hear("非常") == Unclear("not_understood")
+    assert ReplyParser(item, [words]).hear("worst") == ParsedAnswer(1, True)
+    assert ReplyParser(item, [words]).hear("五") == ParsedAnswer(5, True)
+    assert ReplyParser(item, [words]).hear("stop") == ReplyCommand("stop")
+    assert ReplyParser(item, []).hear("非常") == UnclearReply("not_understood")
 
 
 def test_a_reply_is_quick_and_a_long_one_too():

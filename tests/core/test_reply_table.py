@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from pro.core.text.reply_parser import Command, Given, Unclear, command
+from pro.core.text.reply_parser import ParsedAnswer, ReplyCommand, UnclearReply, parse_command
 from tests.core.checkin import ITEMS, hear
 
 # item, what it means, texts. A number is a code (or kg); "?" means unclear.
@@ -268,9 +268,9 @@ def test_the_table_is_long_enough():
 def test_what_is_said_is_what_is_heard(item, meant, text):
     found = hear(item, text)
     if meant == "?":
-        assert isinstance(found, Unclear), found
+        assert isinstance(found, UnclearReply), found
     else:
-        assert isinstance(found, Given), found
+        assert isinstance(found, ParsedAnswer), found
         assert found.value == expected(item, meant)
         assert str(found.value) == meant or item != "weight"
         assert ITEMS[item].accepts(found.value)
@@ -280,16 +280,16 @@ def test_what_is_said_is_what_is_heard(item, meant, text):
 @pytest.mark.parametrize(("steer", "texts"), COMMANDS)
 def test_commands_in_both_languages_and_any_case(item, steer, texts):
     for text in texts.split("|"):
-        assert hear(item, text) == Command(steer), text
-        assert command(text) == steer, text
+        assert hear(item, text) == ReplyCommand(steer), text
+        assert parse_command(text) == steer, text
 
 
 @pytest.mark.parametrize(("steer", "texts"), WITH_TALK)
 def test_a_command_may_be_polite_but_a_text_is_kept(steer, texts):
     for text in texts.split("|"):
-        assert hear("headache", text) == Command(steer), text
-        assert command(text) is None
-        assert hear("free_text", text) == Given(text)
+        assert hear("headache", text) == ReplyCommand(steer), text
+        assert parse_command(text) is None
+        assert hear("free_text", text) == ParsedAnswer(text)
 
 
 @pytest.mark.parametrize(
@@ -297,21 +297,21 @@ def test_a_command_may_be_polite_but_a_text_is_kept(steer, texts):
     ["返回医院了", "back 2", "skip 3", "help me", "stop, start", "救命", "跳过，3", "停止", "不跳过", "stop bleeding"],
 )
 def test_half_a_command_is_none(text):
-    assert command(text) is None
-    assert isinstance(hear("bleed_now", text), Unclear)
+    assert parse_command(text) is None
+    assert isinstance(hear("bleed_now", text), UnclearReply)
 
 
 @pytest.mark.parametrize("item", ["headache", "weight", "free_text", "other7"])
 @pytest.mark.parametrize("text", ["", " ", "\r\n", "　"])
 def test_nothing_is_no_answer(item, text):
-    assert hear(item, text) == Unclear("empty")
+    assert hear(item, text) == UnclearReply("empty")
 
 
 @pytest.mark.parametrize(
     "text", ["没有", "3", "1-2", "半夜醒来枕头上都是血", "no", "3天前", "👍", "?", "please don't stop"]
 )
 def test_a_free_text_is_its_own_value(text):
-    assert hear("free_text", f" {text}\r\n") == Given(text)
+    assert hear("free_text", f" {text}\r\n") == ParsedAnswer(text)
 
 
 @pytest.mark.parametrize(
@@ -334,7 +334,7 @@ def test_a_free_text_is_its_own_value(text):
     ],
 )
 def test_why_a_text_is_unclear(item, text, why):
-    assert hear(item, text) == Unclear(why)
+    assert hear(item, text) == UnclearReply(why)
 
 
 @pytest.mark.parametrize(
@@ -358,5 +358,5 @@ def test_why_a_text_is_unclear(item, text, why):
 )
 def test_only_a_number_or_a_label_alone_is_not_screened(item, text, whole):
     found = hear(item, text)
-    assert isinstance(found, Given)
+    assert isinstance(found, ParsedAnswer)
     assert found.whole is whole

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pro.catalogue import read_instruments
-from pro.core.questionnaire.scoring import enough, score
+from pro.core.questionnaire.scoring import meets_half_rule, score
 
 ROOT = Path(__file__).resolve().parents[2]
 QLQ = read_instruments(ROOT / "pro/data/instruments")["qlq_c30"]
@@ -89,7 +89,9 @@ def test_an_answer_outside_its_codes_is_refused_not_clipped(item, value):
 
 @pytest.mark.parametrize(("of", "least"), [(5, 3), (4, 2), (3, 2), (2, 1), (1, 1)])
 def test_half_rule_limits(of, least):
-    assert [enough(answered, of) for answered in range(of + 1)] == [answered >= least for answered in range(of + 1)]
+    assert [meets_half_rule(answered, of) for answered in range(of + 1)] == [
+        answered >= least for answered in range(of + 1)
+    ]
 
 
 forms = st.fixed_dictionaries(

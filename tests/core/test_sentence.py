@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pro.core.translatable_sentence import English, Sentence
+from pro.core.translatable_sentence import EnglishOnly, Sentence
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ from pro.core.translatable_sentence import English, Sentence
         (Sentence("“%(name)s” has %(number)s", name="faint", number=2), "“faint” has 2"),
         (Sentence("known are %(listed)s", listed=("a", "b")), "known are a, b"),
         (Sentence("%(inner)s.", inner=Sentence("no %(what)s", what="%(what)s")), "no %(what)s."),
-        (Sentence("(%(message)s)", message=English("bad %s")), "(bad %s)"),
+        (Sentence("(%(message)s)", message=EnglishOnly("bad %s")), "(bad %s)"),
     ],
 )
 def test_as_a_string_it_is_the_english(sentence: Sentence, english: str) -> None:

@@ -8,9 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pro.core.clinical.stopping_rule import Counts, Stopping, StoppingStep, counts, late_from, stopping_state
+from pro.core.clinical.stopping_rule import (
+    Counts,
+    StoppingRule,
+    StoppingStep,
+    endoscopy_overdue_from,
+    stopping_state,
+    ulcer_counts,
+)
 
-RULE = Stopping(
+RULE = StoppingRule(
     of=23,
     treated="induction_day1",
     grade=3,
@@ -40,7 +47,7 @@ YES: Counts = "yes"
     ],
 )
 def test_a_confirmed_ulcer_counts_by_its_grade_and_is_unknown_without_one(confirmed, grades, said):
-    assert counts(confirmed=confirmed, grades=grades, least=3) == said
+    assert ulcer_counts(confirmed=confirmed, grades=grades, least=3) == said
 
 
 @pytest.mark.parametrize(
@@ -58,7 +65,7 @@ def test_a_confirmed_ulcer_counts_by_its_grade_and_is_unknown_without_one(confir
     ],
 )
 def test_a_signed_grading_counts_beside_endoscopies(confirmed, grades, judged, said):
-    assert counts(confirmed=confirmed, grades=grades, judged=judged, least=3) == said
+    assert ulcer_counts(confirmed=confirmed, grades=grades, judged=judged, least=3) == said
 
 
 @pytest.mark.parametrize(
@@ -81,7 +88,7 @@ def test_which_step_is_reached_and_how_far_the_next_one_is(treated, unplaced, re
     assert (found.reached.step.id if found.reached else None) == reached
     assert (found.next.step.id if found.next else None) == upcoming
     if found.next:
-        assert (found.next.left, found.next.possible) == (left, possible)
+        assert (found.next.left, found.next.possibly_reached) == (left, possible)
 
 
 def test_numbers_of_a_reading():
@@ -103,8 +110,8 @@ def test_worse_news_never_takes_a_step_back(treated, data):
         assert new.counted >= old.counted
         assert new.left <= old.left
         assert new.reached >= old.reached
-        assert new.reached or new.possible or not (old.reached or old.possible)
+        assert new.reached or new.possibly_reached or not (old.reached or old.possibly_reached)
 
 
 def test_an_endoscopy_is_late_after_its_days():
-    assert late_from(RULE, date(2026, 3, 2)) == date(2026, 3, 6)
+    assert endoscopy_overdue_from(RULE, date(2026, 3, 2)) == date(2026, 3, 6)

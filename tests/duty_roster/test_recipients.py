@@ -8,56 +8,59 @@ import pytest
 
 from pro.core.rule_language.level import Level
 from pro.features.duty_roster import recipients
-from pro.models import Duty, Staff
+from pro.models import Shift, StaffMember
 from tests.support import factories, form_browser
 
 PLAN = factories.PLAN
 
 
-def told(house, level: Level = Level.EMERGENCY, minutes: int = 0) -> list[str]:
-    with form_browser.working(house) as work:
-        return [person.name for person in recipients.to_tell(work, work.catalogue.plans[PLAN], level, minutes=minutes)]
+def told(app_context, level: Level = Level.EMERGENCY, minutes: int = 0) -> list[str]:
+    with form_browser.unit_of_work(app_context) as work:
+        return [
+            person.name
+            for person in recipients.recipients_at_step(work, work.catalogue.plans[PLAN], level, minutes=minutes)
+        ]
 
 
-def people(house, *roles: str, **places: str) -> dict[str, factories.Account]:
+def people(app_context, *roles: str, **places: str) -> dict[str, factories.Account]:
     """An account of each role; ``places``: role -> the place that it holds."""
-    with form_browser.working(house) as work:
+    with form_browser.unit_of_work(app_context) as work:
         accounts = {role: factories.account(work, role) for role in roles}
         for role, place in places.items():
             factories.duty(work, accounts[role], place, days=1)
         return accounts
 
 
-def test_the_person_on_duty_and_the_investigator(any_house):
-    people(any_house, "nurse", "investigator", "coordinator", nurse="on_call")
-    assert told(any_house) == ["Nurse", "Investigator"]
-    assert told(any_house, Level.URGENT) == ["Nurse", "Investigator"]
-    assert told(any_house, Level.WATCH) == ["Coordinator"]
+def test_the_person_on_duty_and_the_investigator(any_app_context):
+    people(any_app_context, "nurse", "investigator", "coordinator", nurse="on_call")
+    assert told(any_app_context) == ["Nurse", "Investigator"]
+    assert told(any_app_context, Level.URGENT) == ["Nurse", "Investigator"]
+    assert told(any_app_context, Level.WATCH) == ["Coordinator"]
 
 
-def test_a_duty_begins_and_ends_on_the_minute(house, clock):
-    accounts = people(house, "nurse", "coordinator")
-    with form_browser.working(house) as work:
+def test_a_duty_begins_and_ends_on_the_minute(app_context, clock):
+    accounts = people(app_context, "nurse", "coordinator")
+    with form_browser.unit_of_work(app_context) as work:
         start, end = work.now + timedelta(hours=1), work.now + timedelta(hours=2)
         work.session.add(
-            Duty(plan=PLAN, staff_id=accounts["coordinator"].id, place="on_call", starts_at=start, ends_at=end)
+            Shift(plan=PLAN, staff_id=accounts["coordinator"].id, place="on_call", starts_at=start, ends_at=end)
         )
     clock.move(minutes=59, seconds=59)
-    assert told(house) == ["Nurse"]
+    assert told(app_context) == ["Nurse"]
     clock.move(seconds=1)
-    assert told(house) == ["Coordinator"]
+    assert told(app_context) == ["Coordinator"]
     clock.move(hours=1, seconds=-1)
-    assert told(house) == ["Coordinator"]
+    assert told(app_context) == ["Coordinator"]
     clock.move(seconds=1)
-    assert told(house) == ["Nurse"]
+    assert told(app_context) == ["Nurse"]
 
 
-def test_everybody_on_duty_is_told_and_each_once(house):
-    accounts = people(house, "nurse", "coordinator", "investigator", nurse="on_call", coordinator="on_call")
-    with form_browser.working(house) as work:
+def test_everybody_on_duty_is_told_and_each_once(app_context):
+    accounts = people(app_context, "nurse", "coordinator", "investigator", nurse="on_call", coordinator="on_call")
+    with form_browser.unit_of_work(app_context) as work:
         factories.duty(work, accounts["nurse"], "on_call", days=9)
         factories.duty(work, accounts["investigator"], "on_call", days=9)
-    assert told(house) == ["Nurse", "Coordinator", "Investigator"]
+    assert told(app_context) == ["Nurse", "Coordinator", "Investigator"]
 
 
 @pytest.mark.parametrize(
@@ -71,32 +74,32 @@ def test_everybody_on_duty_is_told_and_each_once(house):
         ((), []),
     ],
 )
-def test_where_nobody_is_on_duty_somebody_is_told_all_the_same(house, roles, expected):
-    people(house, *roles)
-    assert told(house) == expected
+def test_where_nobody_is_on_duty_somebody_is_told_all_the_same(app_context, roles, expected):
+    people(app_context, *roles)
+    assert told(app_context) == expected
 
 
-def test_a_monitor_is_never_told(house):
-    people(house, "monitor")
-    assert told(house) == []
+def test_a_monitor_is_never_told(app_context):
+    people(app_context, "monitor")
+    assert told(app_context) == []
 
 
-def test_a_closed_account_is_nobody(any_house, clock):
-    accounts = people(any_house, "nurse", "investigator", "coordinator", nurse="on_call")
-    with form_browser.working(any_house) as work:
+def test_a_closed_account_is_nobody(any_app_context, clock):
+    accounts = people(any_app_context, "nurse", "investigator", "coordinator", nurse="on_call")
+    with form_browser.unit_of_work(any_app_context) as work:
         for role in ("nurse", "investigator"):
-            work.session.get_one(Staff, accounts[role].id).disabled_at = clock.now
-    assert told(any_house) == ["Coordinator"]
+            work.session.get_one(StaffMember, accounts[role].id).disabled_at = clock.now
+    assert told(any_app_context) == ["Coordinator"]
 
 
-def test_the_duty_of_another_study_is_not_ours(house):
-    accounts = people(house, "nurse", "coordinator")
-    with form_browser.working(house) as work:
+def test_the_duty_of_another_study_is_not_ours(app_context):
+    accounts = people(app_context, "nurse", "coordinator")
+    with form_browser.unit_of_work(app_context) as work:
         factories.duty(work, accounts["coordinator"], "on_call", plan="other")
-    assert told(house) == ["Nurse"]
+    assert told(app_context) == ["Nurse"]
 
 
-def test_the_next_rungs_of_the_ladder(house):
-    people(house, "nurse", "coordinator", "investigator", nurse="on_call", coordinator="backup")
-    assert told(house, minutes=15) == ["Nurse", "Investigator"]
-    assert told(house, minutes=30) == ["Coordinator"]
+def test_the_next_rungs_of_the_ladder(app_context):
+    people(app_context, "nurse", "coordinator", "investigator", nurse="on_call", coordinator="backup")
+    assert told(app_context, minutes=15) == ["Nurse", "Investigator"]
+    assert told(app_context, minutes=30) == ["Coordinator"]

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import pytest
 
-from pro.features.dashboard import dashboard
 from pro.features.duty_roster import roster_calendar, roster_service
-from pro.models import Duty
+from pro.features.to_do_list import to_do_list
+from pro.models import Shift
 from tests.support import factories, form_browser
 from tests.support.factories import PLAN
 
@@ -18,18 +18,18 @@ from tests.support.factories import PLAN
 
 
 @pytest.fixture
-def empty(ward):
+def empty(clinic):
     """The ward with nobody on duty."""
-    with form_browser.working(ward.house) as work:
-        roster_service.cancel(work, work.session.query(Duty).one().id)
-    return ward
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        roster_service.cancel_shift(work, work.session.query(Shift).one().id)
+    return clinic
 
 
-def on_call(ward, *stretches, place="on_call") -> None:
+def on_call(clinic, *stretches, place="on_call") -> None:
     for text in stretches:
         starts, ends = (datetime.fromisoformat(f"2026-03-{part}") for part in text.split(" "))
-        with form_browser.working(ward.house) as work:
-            roster_service.put(work, PLAN, ward.nurse.id, place, starts, ends)
+        with form_browser.unit_of_work(clinic.app_context) as work:
+            roster_service.add_shift(work, PLAN, clinic.nurse.id, place, starts, ends)
 
 
 def shown(at: datetime | None) -> str:
@@ -52,40 +52,40 @@ def shown(at: datetime | None) -> str:
 def test_the_gaps_that_begin_within_a_week(empty, held, gaps):
     on_call(empty, *held)
     on_call(empty, "02T09:00 30T08:00", place="backup")
-    with form_browser.working(empty.house) as work:
-        found = roster_calendar.gaps(work, work.catalogue.plans[PLAN])
+    with form_browser.unit_of_work(empty.app_context) as work:
+        found = roster_calendar.list_gaps(work, work.catalogue.plans[PLAN])
         assert [f"{shown(gap.starts)} {shown(gap.ends)}" for gap in found] == gaps
         assert {gap.names for gap in found} <= {("Investigator",)}
-        now = dashboard.board(work)
+        now = to_do_list.read_to_do_list(work)
         assert now.gaps == found
         assert any(gap.starts <= now.now for gap in now.gaps) == (bool(gaps) and gaps[0].startswith("02T09:00"))
 
 
 def test_a_later_gap_is_asked_for_by_days(empty):
     on_call(empty, "02T09:00 12T08:00")
-    with form_browser.working(empty.house) as work:
+    with form_browser.unit_of_work(empty.app_context) as work:
         plan = work.catalogue.plans[PLAN]
-        assert roster_calendar.gaps(work, plan) == []
-        assert [shown(gap.starts) for gap in roster_calendar.gaps(work, plan, days=14)] == ["12T08:00"]
+        assert roster_calendar.list_gaps(work, plan) == []
+        assert [shown(gap.starts) for gap in roster_calendar.list_gaps(work, plan, days=14)] == ["12T08:00"]
 
 
-def test_a_gap_names_whom_alerts_reach_at_its_beginning(ward):
-    with form_browser.working(ward.house) as work:
+def test_a_gap_names_whom_alerts_reach_at_its_beginning(clinic):
+    with form_browser.unit_of_work(clinic.app_context) as work:
         factories.account(work, "investigator", email="second@example.org", name="Second")
         first = datetime.fromisoformat("2026-03-04T00:00")
-        roster_service.put_absence(work, ward.nurse.id, first, first + timedelta(days=1))
-        roster_service.put_absence(work, ward.investigator.id, first, first + timedelta(days=2))
-        (gap,) = roster_calendar.gaps(work, work.catalogue.plans[PLAN])
+        roster_service.add_absence(work, clinic.nurse.id, first, first + timedelta(days=1))
+        roster_service.add_absence(work, clinic.investigator.id, first, first + timedelta(days=2))
+        (gap,) = roster_calendar.list_gaps(work, work.catalogue.plans[PLAN])
         assert gap.names == ("Second",)
 
 
 def test_four_weeks_day_by_day(empty):
     on_call(empty, "03T20:00 04T08:00")
     on_call(empty, "04T08:00 05T00:00", place="backup")
-    with form_browser.working(empty.house) as work:
+    with form_browser.unit_of_work(empty.app_context) as work:
         at = datetime.fromisoformat("2026-03-04T06:00")
-        roster_service.put_absence(work, empty.nurse.id, at, at + timedelta(hours=4))
-        days = roster_calendar.roster_of(work, work.catalogue.plans[PLAN]).days
+        roster_service.add_absence(work, empty.nurse.id, at, at + timedelta(hours=4))
+        days = roster_calendar.read_roster_page(work, work.catalogue.plans[PLAN]).days
     assert len(days) == 28
     assert [shown(day.whole.starts) for day in days[:2]] == ["02T00:00", "03T00:00"]
 
@@ -107,12 +107,12 @@ def test_four_weeks_day_by_day(empty):
     assert all(day.has_gap for day in days)
 
 
-def test_a_day_of_a_clock_change_has_23_hours(ward):
-    berlin = ward.with_plan(
+def test_a_day_of_a_clock_change_has_23_hours(clinic):
+    berlin = clinic.with_plan(
         lambda plan: replace(plan, settings=replace(plan.settings, time_zone="Europe/Berlin")),
     )
-    with form_browser.working(berlin.house) as work:
-        days = roster_calendar.roster_of(work, work.catalogue.plans[PLAN]).days
+    with form_browser.unit_of_work(berlin.app_context) as work:
+        days = roster_calendar.read_roster_page(work, work.catalogue.plans[PLAN]).days
     hours = [(day.whole.ends - day.whole.starts) / timedelta(hours=1) for day in days]
     assert not any(day.has_gap for day in days)
     assert sorted(hours) == [23.0] + [24.0] * 27

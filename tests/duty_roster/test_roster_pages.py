@@ -11,10 +11,10 @@ from sqlalchemy import select
 
 from pro.app_context import AppContext
 from pro.db import transaction
-from pro.models import Absence, Duty, Staff
+from pro.models import Absence, Shift, StaffMember
 from tests.support import factories
 from tests.support.factories import Clock, Study
-from tests.support.staff_browser import Desk, at_desk
+from tests.support.staff_browser import StaffBrowser, signed_in_browser
 
 # The clock stands at Monday, 2 March 2026, 09:00; the seeded nurse is on call for 60 days.
 ROSTER = "/staff/roster"
@@ -23,36 +23,40 @@ FREE = {"starts": "2026-03-03T08:00", "ends": "2026-03-04T08:00"}
 
 
 @pytest.fixture
-def desk(app: Flask, seeded: Study) -> Desk:
+def desk(app: Flask, seeded: Study) -> StaffBrowser:
     """The coordinator, on the roster, in English."""
-    desk = at_desk(app, seeded.staff["coordinator"])
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(f"{ROSTER}?lang=en")
     return desk
 
 
-def standing(house: AppContext, place: str = "backup") -> list[tuple[str, str, str]]:
+def standing(app_context: AppContext, place: str = "backup") -> list[tuple[str, str, str]]:
     """(name, from, to) of what stands, in local time."""
-    with transaction(house.engine) as session:
-        query = select(Duty, Staff.name).join(Staff, Staff.id == Duty.staff_id).order_by(Duty.starts_at)
-        rows = session.execute(query.where(Duty.place == place, Duty.cancelled_at.is_(None)))
+    with transaction(app_context.engine) as session:
+        query = (
+            select(Shift, StaffMember.name)
+            .join(StaffMember, StaffMember.id == Shift.staff_id)
+            .order_by(Shift.starts_at)
+        )
+        rows = session.execute(query.where(Shift.place == place, Shift.cancelled_at.is_(None)))
         return [
             (name, f"{duty.starts_at + SHANGHAI:%d %H:%M}", f"{duty.ends_at + SHANGHAI:%d %H:%M}")
             for duty, name in rows
         ]
 
 
-def put(desk: Desk, who: factories.Account, place: str = "backup", **times: str) -> int:
+def put(desk: StaffBrowser, who: factories.Account, place: str = "backup", **times: str) -> int:
     """Send the form; the status of the answer."""
     data = {"plan": factories.PLAN, "place": place, "person": who.id, **(times or FREE)}
     return desk.post(ROSTER, do="duty", **data).status_code
 
 
-def ids(house: AppContext) -> list[int]:
-    with transaction(house.engine) as session:
-        return list(session.scalars(select(Duty.id).where(Duty.cancelled_at.is_(None)).order_by(Duty.id)))
+def ids(app_context: AppContext) -> list[int]:
+    with transaction(app_context.engine) as session:
+        return list(session.scalars(select(Shift.id).where(Shift.cancelled_at.is_(None)).order_by(Shift.id)))
 
 
-def test_four_weeks_are_shown_with_who_is_on_call(desk: Desk) -> None:
+def test_four_weeks_are_shown_with_who_is_on_call(desk: StaffBrowser) -> None:
     assert len(re.findall(r"<h3>", desk.page)) == 28
     for shown in ("Mon 2 Mar", "Sun 29 Mar", "Somebody is on call at every hour of the next 7 days."):
         assert shown in desk.page
@@ -60,16 +64,16 @@ def test_four_weeks_are_shown_with_who_is_on_call(desk: Desk) -> None:
     assert desk.page.count(">Nurse</a>") == 28
 
 
-def test_somebody_is_put_on_duty(desk: Desk, house: AppContext, seeded: Study) -> None:
+def test_somebody_is_put_on_duty(desk: StaffBrowser, app_context: AppContext, seeded: Study) -> None:
     assert put(desk, seeded.staff["investigator"]) == 303
-    assert standing(house) == [("Investigator", "03 08:00", "04 08:00")]
+    assert standing(app_context) == [("Investigator", "03 08:00", "04 08:00")]
     desk.open(ROSTER)
     assert "The duty is in the roster." in desk.page
     assert "08:00–24:00" in desk.page
     assert "00:00–08:00" in desk.page
 
 
-def test_a_refusal_names_the_stretch_in_the_way_and_keeps_what_was_typed(desk: Desk, seeded: Study) -> None:
+def test_a_refusal_names_the_stretch_in_the_way_and_keeps_what_was_typed(desk: StaffBrowser, seeded: Study) -> None:
     assert put(desk, seeded.staff["investigator"], "on_call") == 400
     assert "Nurse holds this place from 08:00 to 1 May 09:00." in desk.page
     assert 'value="2026-03-03T08:00"' in desk.page
@@ -78,9 +82,9 @@ def test_a_refusal_names_the_stretch_in_the_way_and_keeps_what_was_typed(desk: D
     assert '<details class="confirm" open>' in desk.page
 
 
-def test_a_name_in_a_refusal_is_only_a_name(desk: Desk, house: AppContext, seeded: Study) -> None:
-    with transaction(house.engine) as session:
-        session.get_one(Staff, seeded.staff["nurse"].id).name = "<b>100 %(x)s %"
+def test_a_name_in_a_refusal_is_only_a_name(desk: StaffBrowser, app_context: AppContext, seeded: Study) -> None:
+    with transaction(app_context.engine) as session:
+        session.get_one(StaffMember, seeded.staff["nurse"].id).name = "<b>100 %(x)s %"
     put(desk, seeded.staff["investigator"], "on_call")
     raw = desk.client.post(
         ROSTER,
@@ -110,23 +114,23 @@ def test_a_name_in_a_refusal_is_only_a_name(desk: Desk, house: AppContext, seede
     ],
 )
 def test_times_that_cannot_be_are_refused_in_a_sentence(
-    times: dict[str, str], words: str, desk: Desk, house: AppContext, seeded: Study
+    times: dict[str, str], words: str, desk: StaffBrowser, app_context: AppContext, seeded: Study
 ) -> None:
     assert put(desk, seeded.staff["investigator"], **times) == 400
     assert words in desk.page
     assert "Not a valid" not in desk.page
-    assert standing(house) == []
+    assert standing(app_context) == []
 
 
 @pytest.mark.parametrize(
     ("person", "words"), [("", "Please choose who."), ("x", "Please choose who."), ("999", "closed")]
 )
-def test_nobody_and_a_stranger_are_refused(person: str, words: str, desk: Desk) -> None:
+def test_nobody_and_a_stranger_are_refused(person: str, words: str, desk: StaffBrowser) -> None:
     assert desk.post(ROSTER, do="duty", plan=factories.PLAN, place="backup", person=person, **FREE).status_code == 400
     assert words in desk.page
 
 
-def test_a_role_that_cannot_act_is_not_offered_and_refused(desk: Desk, seeded: Study) -> None:
+def test_a_role_that_cannot_act_is_not_offered_and_refused(desk: StaffBrowser, seeded: Study) -> None:
     monitor = seeded.staff["monitor"]
     assert ">Monitor</option>" not in desk.page
     assert put(desk, monitor) == 400
@@ -134,13 +138,13 @@ def test_a_role_that_cannot_act_is_not_offered_and_refused(desk: Desk, seeded: S
 
 
 @pytest.mark.parametrize("data", [{}, {"do": "delete"}, {"do": "back"}, {"do": "back", "absence": "x"}])
-def test_a_post_that_no_page_sends_is_refused(data: dict[str, str], desk: Desk) -> None:
+def test_a_post_that_no_page_sends_is_refused(data: dict[str, str], desk: StaffBrowser) -> None:
     assert desk.post(ROSTER, **data).status_code == 400
 
 
-def test_a_part_is_handed_over(desk: Desk, house: AppContext, seeded: Study) -> None:
+def test_a_part_is_handed_over(desk: StaffBrowser, app_context: AppContext, seeded: Study) -> None:
     put(desk, seeded.staff["investigator"])
-    page = f"{ROSTER}/duties/{ids(house)[-1]}"
+    page = f"{ROSTER}/duties/{ids(app_context)[-1]}"
     desk.open(page)
     assert "Investigator: Backup" in desk.page
     assert 'value="2026-03-03T08:00"' in desk.page
@@ -150,11 +154,11 @@ def test_a_part_is_handed_over(desk: Desk, house: AppContext, seeded: Study) -> 
     assert "The stretch goes from tomorrow 08:00 to 4 Mar 08:00." in desk.page
     assert 'value="2026-03-03T20:00"' in desk.page
     assert desk.post(page, do="hand_over", person=nurse.id, **times | {"ends": "2026-03-04T08:00"}).status_code == 303
-    assert standing(house) == [("Investigator", "03 08:00", "03 20:00"), ("Nurse", "03 20:00", "04 08:00")]
+    assert standing(app_context) == [("Investigator", "03 08:00", "03 20:00"), ("Nurse", "03 20:00", "04 08:00")]
 
 
-def test_what_is_taken_back_leaves_a_red_gap_here_and_on_the_board(desk: Desk, house: AppContext) -> None:
-    page = f"{ROSTER}/duties/{ids(house)[0]}"
+def test_what_is_taken_back_leaves_a_red_gap_here_and_on_the_board(desk: StaffBrowser, app_context: AppContext) -> None:
+    page = f"{ROSTER}/duties/{ids(app_context)[0]}"
     desk.open(page)
     assert desk.post(page, do="back").status_code == 303
     for path in (ROSTER, "/staff/"):
@@ -164,7 +168,7 @@ def test_what_is_taken_back_leaves_a_red_gap_here_and_on_the_board(desk: Desk, h
     assert f'href="{ROSTER}"' in desk.page
 
 
-def test_a_gaps_link_fills_the_form(desk: Desk, house: AppContext, seeded: Study) -> None:
+def test_a_gaps_link_fills_the_form(desk: StaffBrowser, app_context: AppContext, seeded: Study) -> None:
     absent = {"absence-person": seeded.staff["nurse"].id}
     times = {"absence-starts": "2026-03-05T00:00", "absence-ends": "2026-03-06T00:00"}
     assert desk.post(ROSTER, do="absence", **absent, **times).status_code == 303
@@ -185,11 +189,11 @@ def test_a_gaps_link_fills_the_form(desk: Desk, house: AppContext, seeded: Study
 @pytest.mark.parametrize(
     "asked", ["starts=x&ends=y", "starts=0001-01-01T00:00", "plan=nothing&starts=2026-03-05T00:00"]
 )
-def test_an_address_that_no_link_has_does_no_harm(asked: str, desk: Desk) -> None:
+def test_an_address_that_no_link_has_does_no_harm(asked: str, desk: StaffBrowser) -> None:
     assert desk.open(f"{ROSTER}?{asked}").status_code == 200
 
 
-def test_an_absence_is_refused_and_taken_back(desk: Desk, house: AppContext, seeded: Study) -> None:
+def test_an_absence_is_refused_and_taken_back(desk: StaffBrowser, app_context: AppContext, seeded: Study) -> None:
     person = seeded.staff["coordinator"].id
     data = {"absence-person": person, "absence-starts": "2026-03-05T00:00", "absence-ends": "2026-03-06T00:00"}
     assert desk.post(ROSTER, do="absence", **data).status_code == 303
@@ -200,16 +204,16 @@ def test_an_absence_is_refused_and_taken_back(desk: Desk, house: AppContext, see
     assert desk.post(ROSTER, do="back", absence=number[1]).status_code == 303
     desk.open(ROSTER)
     assert "Nobody is down as away." in desk.page
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         assert session.scalars(select(Absence)).one().cancelled_at is not None
 
 
 def test_the_second_of_two_sees_what_the_first_did(
-    desk: Desk, app: Flask, house: AppContext, seeded: Study, clock: Clock
+    desk: StaffBrowser, app: Flask, app_context: AppContext, seeded: Study, clock: Clock
 ) -> None:
     put(desk, seeded.staff["investigator"])
-    page = f"{ROSTER}/duties/{ids(house)[-1]}"
-    second = at_desk(app, seeded.staff["administrator"])
+    page = f"{ROSTER}/duties/{ids(app_context)[-1]}"
+    second = signed_in_browser(app, seeded.staff["administrator"])
     second.open(f"{page}?lang=en")
     desk.open(page)
     clock.move(minutes=2)
@@ -218,12 +222,12 @@ def test_the_second_of_two_sees_what_the_first_did(
         assert second.post(page, **data).status_code == 303
         second.open(ROSTER)
         assert "Nothing was changed: Coordinator had changed this already, 09:02." in second.page
-    assert standing(house) == []
+    assert standing(app_context) == []
     assert second.open(page).status_code == 303
 
 
-def test_the_nurse_reads_and_changes_nothing(app: Flask, house: AppContext, seeded: Study) -> None:
-    nurse = at_desk(app, seeded.staff["nurse"])
+def test_the_nurse_reads_and_changes_nothing(app: Flask, app_context: AppContext, seeded: Study) -> None:
+    nurse = signed_in_browser(app, seeded.staff["nurse"])
     nurse.open(f"{ROSTER}?lang=en")
     assert "Nurse" in nurse.page
     assert "<select" not in nurse.page
@@ -232,7 +236,7 @@ def test_the_nurse_reads_and_changes_nothing(app: Flask, house: AppContext, seed
 
 
 def test_the_administrator_lands_on_the_roster(app: Flask, seeded: Study) -> None:
-    desk = Desk(app)
+    desk = StaffBrowser(app)
     assert desk.sign_in(seeded.staff["administrator"]).location == ROSTER
     desk.open(f"{ROSTER}?lang=en")
     assert "Put somebody on duty" in desk.page
@@ -240,6 +244,6 @@ def test_the_administrator_lands_on_the_roster(app: Flask, seeded: Study) -> Non
 
 
 def test_the_way_back_to_the_roster_is_named(app: Flask, seeded: Study) -> None:
-    desk = Desk(app)
+    desk = StaffBrowser(app)
     desk.open(f"/staff/sign-in?next={ROSTER}&lang=en")
     assert "the duty roster" in desk.page

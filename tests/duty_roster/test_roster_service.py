@@ -10,7 +10,7 @@ import pytest
 from pro.core.rule_language.level import Level
 from pro.errors import BadData, NotAllowed, NotFound
 from pro.features.duty_roster import recipients, roster_calendar, roster_service
-from pro.models import Absence, Duty, Staff
+from pro.models import Absence, Shift, StaffMember
 from tests.support import factories, form_browser
 from tests.support.factories import PLAN
 
@@ -23,35 +23,37 @@ def local(text: str) -> datetime:
     return datetime.fromisoformat(f"2026-03-{int(day):02}T{hour}")
 
 
-def put(ward, who, starts, ends, place="backup", plan=PLAN) -> int:
-    with form_browser.working(ward.house, ward.coordinator.actor) as work:
-        duty = roster_service.put(work, plan, who and who.id, place, starts and local(starts), ends and local(ends))
+def put(clinic, who, starts, ends, place="backup", plan=PLAN) -> int:
+    with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
+        duty = roster_service.add_shift(
+            work, plan, who and who.id, place, starts and local(starts), ends and local(ends)
+        )
         work.session.flush()
         return duty.id
 
 
-def away(ward, who, starts, ends):
-    with form_browser.working(ward.house, ward.coordinator.actor) as work:
-        absence, met = roster_service.put_absence(work, who.id, local(starts), local(ends))
+def away(clinic, who, starts, ends):
+    with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
+        absence, met = roster_service.add_absence(work, who.id, local(starts), local(ends))
         work.session.flush()
         return absence.id, [duty.id for duty in met]
 
 
-def hand_over(ward, duty_id, who, starts, ends) -> None:
-    with form_browser.working(ward.house, ward.coordinator.actor) as work:
-        roster_service.hand_over(work, duty_id, who.id, local(starts), local(ends))
+def hand_over(clinic, duty_id, who, starts, ends) -> None:
+    with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
+        roster_service.hand_over_shift(work, duty_id, who.id, local(starts), local(ends))
 
 
-def cancel(ward, duty_id, who=None) -> None:
-    with form_browser.working(ward.house, (who or ward.coordinator).actor) as work:
-        roster_service.cancel(work, duty_id)
+def cancel(clinic, duty_id, who=None) -> None:
+    with form_browser.unit_of_work(clinic.app_context, (who or clinic.coordinator).actor) as work:
+        roster_service.cancel_shift(work, duty_id)
 
 
-def standing(ward, place="backup") -> list[tuple[str, str, str]]:
+def standing(clinic, place="backup") -> list[tuple[str, str, str]]:
     """(name, from, to) of what stands, in local time."""
-    with form_browser.working(ward.house) as work:
-        rows = work.session.query(Duty).filter_by(place=place, cancelled_at=None).order_by(Duty.starts_at)
-        names = {person.id: person.name for person in work.session.query(Staff)}
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        rows = work.session.query(Shift).filter_by(place=place, cancelled_at=None).order_by(Shift.starts_at)
+        names = {person.id: person.name for person in work.session.query(StaffMember)}
         return [(names[row.staff_id], shown(row.starts_at), shown(row.ends_at)) for row in rows]
 
 
@@ -59,32 +61,34 @@ def shown(at: datetime | None) -> str:
     return (at + timedelta(hours=8)).strftime("%-dT%H:%M") if at else "open"
 
 
-def gaps(ward, days=7) -> list[tuple[str, str, tuple[str, ...]]]:
-    with form_browser.working(ward.house) as work:
-        found = roster_calendar.gaps(work, work.catalogue.plans[PLAN], days)
+def gaps(clinic, days=7) -> list[tuple[str, str, tuple[str, ...]]]:
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        found = roster_calendar.list_gaps(work, work.catalogue.plans[PLAN], days)
         return [(shown(gap.starts), shown(gap.ends), gap.names) for gap in found]
 
 
-def told(ward, level=Level.EMERGENCY) -> list[str]:
-    with form_browser.working(ward.house) as work:
-        return [person.name for person in recipients.to_tell(work, work.catalogue.plans[PLAN], level, minutes=0)]
+def told(clinic, level=Level.EMERGENCY) -> list[str]:
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        return [
+            person.name for person in recipients.recipients_at_step(work, work.catalogue.plans[PLAN], level, minutes=0)
+        ]
 
 
 # --- putting ---------------------------------------------------------------------------------------------------------
 
 
-def test_local_times_of_the_study_become_a_stretch(any_ward):
-    put(any_ward, any_ward.coordinator, "2T20:00", "3T08:00")
-    row = any_ward.rows(Duty)[-1]
+def test_local_times_of_the_study_become_a_stretch(any_clinic):
+    put(any_clinic, any_clinic.coordinator, "2T20:00", "3T08:00")
+    row = any_clinic.rows(Shift)[-1]
     assert (row.starts_at, row.ends_at) == (
         datetime(2026, 3, 2, 12, tzinfo=UTC),
         datetime(2026, 3, 3, 0, tzinfo=UTC),
     )
-    (event,) = any_ward.events("duty.put")
-    assert event.actor_id == any_ward.coordinator.id
+    (event,) = any_clinic.events("duty.put")
+    assert event.actor_id == any_clinic.coordinator.id
     assert event.new == {
         "place": "backup",
-        "staff": any_ward.coordinator.id,
+        "staff": any_clinic.coordinator.id,
         "starts": "2026-03-02T12:00:00+00:00",
         "ends": "2026-03-03T00:00:00+00:00",
     }
@@ -100,11 +104,11 @@ def test_local_times_of_the_study_become_a_stretch(any_ward):
         ("3T08:00", None, {"ends": "day_and_time_needed"}),
     ],
 )
-def test_times_that_cannot_be(ward, starts, ends, fields):
+def test_times_that_cannot_be(clinic, starts, ends, fields):
     with pytest.raises(BadData) as refused:
-        put(ward, ward.coordinator, starts, ends)
+        put(clinic, clinic.coordinator, starts, ends)
     assert refused.value.details["fields"] == fields
-    assert standing(ward) == []
+    assert standing(clinic) == []
 
 
 @pytest.mark.parametrize(
@@ -117,75 +121,81 @@ def test_times_that_cannot_be(ward, starts, ends, fields):
         ("2026-03-03T00:00", "9999-12-31T23:59", {"ends": "too_far"}),
     ],
 )
-def test_a_stretch_lasts_at_most_31_days_and_begins_within_a_year(ward, starts, ends, fields):
-    with form_browser.working(ward.house) as work:
-        typed = (work, PLAN, ward.nurse.id, "backup", datetime.fromisoformat(starts), datetime.fromisoformat(ends))
+def test_a_stretch_lasts_at_most_31_days_and_begins_within_a_year(clinic, starts, ends, fields):
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        typed = (work, PLAN, clinic.nurse.id, "backup", datetime.fromisoformat(starts), datetime.fromisoformat(ends))
         if fields is None:
-            assert roster_service.put(*typed)
+            assert roster_service.add_shift(*typed)
         else:
             with pytest.raises(BadData) as refused:
-                roster_service.put(*typed)
+                roster_service.add_shift(*typed)
             assert refused.value.details["fields"] == fields
 
 
-def test_everything_that_is_wrong_is_said_at_once(ward):
+def test_everything_that_is_wrong_is_said_at_once(clinic):
     with pytest.raises(BadData) as refused:
-        put(ward, None, "3T08:00", None, place="anywhere", plan="no_such_study")
+        put(clinic, None, "3T08:00", None, place="anywhere", plan="no_such_study")
     assert refused.value.details["fields"] == {"person": "person_missing", "place": "unknown", "plan": "no_plan"}
 
 
 @pytest.mark.parametrize("role", ["monitor", "statistician", "administrator"])
-def test_who_may_not_act_on_alerts_cannot_be_on_duty(ward, role):
-    with form_browser.working(ward.house) as work:
+def test_who_may_not_act_on_alerts_cannot_be_on_duty(clinic, role):
+    with form_browser.unit_of_work(clinic.app_context) as work:
         person = factories.account(work, role)
     with pytest.raises(BadData) as refused:
-        put(ward, person, "3T08:00", "4T08:00")
+        put(clinic, person, "3T08:00", "4T08:00")
     assert refused.value.details["fields"] == {"person": "cannot_act"}
-    with form_browser.working(ward.house) as work:
+    with form_browser.unit_of_work(clinic.app_context) as work:
         assert role.capitalize() not in [one.name for one in roster_service.eligible_staff(work)]
 
 
-def test_a_closed_or_unknown_account_cannot_be_on_duty(ward, clock):
-    with form_browser.working(ward.house) as work:
-        work.session.get_one(Staff, ward.nurse.id).disabled_at = clock.now
-    for who in (ward.nurse, replace(ward.nurse, id=4711)):
+def test_a_closed_or_unknown_account_cannot_be_on_duty(clinic, clock):
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        work.session.get_one(StaffMember, clinic.nurse.id).disabled_at = clock.now
+    for who in (clinic.nurse, replace(clinic.nurse, id=4711)):
         with pytest.raises(BadData) as refused:
-            put(ward, who, "3T08:00", "4T08:00")
+            put(clinic, who, "3T08:00", "4T08:00")
         assert refused.value.details["fields"] == {"person": "no_account"}
 
 
 @pytest.mark.parametrize(("starts", "ends"), [("3T12:00", "3T13:00"), ("2T20:00", "3T08:01"), ("3T19:59", "4T08:00")])
-def test_one_place_is_held_by_one_person_and_the_refusal_says_by_whom(any_ward, starts, ends):
-    put(any_ward, any_ward.coordinator, "3T08:00", "3T20:00")
+def test_one_place_is_held_by_one_person_and_the_refusal_says_by_whom(any_clinic, starts, ends):
+    put(any_clinic, any_clinic.coordinator, "3T08:00", "3T20:00")
     with pytest.raises(BadData) as refused:
-        put(any_ward, any_ward.investigator, starts, ends)
+        put(any_clinic, any_clinic.investigator, starts, ends)
     assert refused.value.details["fields"] == {"starts": "overlaps"}
     whose = refused.value.details["whose"]
-    assert isinstance(whose, roster_service.Whose)
-    assert (whose.name, shown(whose.stretch.starts), shown(whose.stretch.ends)) == ("Coordinator", "3T08:00", "3T20:00")
-    put(any_ward, any_ward.investigator, "3T20:00", "4T08:00")
-    put(any_ward, any_ward.investigator, "2T20:00", "3T08:00")
+    assert isinstance(whose, roster_service.RosterConflict)
+    assert (whose.name, shown(whose.interval.starts), shown(whose.interval.ends)) == (
+        "Coordinator",
+        "3T08:00",
+        "3T20:00",
+    )
+    put(any_clinic, any_clinic.investigator, "3T20:00", "4T08:00")
+    put(any_clinic, any_clinic.investigator, "2T20:00", "3T08:00")
 
 
-def test_a_duty_of_a_closed_account_blocks_nobody(ward, clock):
-    put(ward, ward.coordinator, "3T08:00", "3T20:00")
-    with form_browser.working(ward.house) as work:
-        work.session.get_one(Staff, ward.coordinator.id).disabled_at = clock.now
-    put(ward, ward.investigator, "3T08:00", "3T20:00")
+def test_a_duty_of_a_closed_account_blocks_nobody(clinic, clock):
+    put(clinic, clinic.coordinator, "3T08:00", "3T20:00")
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        work.session.get_one(StaffMember, clinic.coordinator.id).disabled_at = clock.now
+    put(clinic, clinic.investigator, "3T08:00", "3T20:00")
 
 
-def test_two_who_put_somebody_at_the_same_time_cannot_both(any_ward):
+def test_two_who_put_somebody_at_the_same_time_cannot_both(any_clinic):
     refused = []
 
     def attempt(who):
         try:
-            put(any_ward, who, "3T08:00", "3T20:00")
+            put(any_clinic, who, "3T08:00", "3T20:00")
         except BadData as bad:
             refused.append(bad.details["fields"])
 
-    form_browser.at_once(*[lambda who=who: attempt(who) for who in (any_ward.coordinator, any_ward.investigator)] * 2)
+    form_browser.run_concurrently(
+        *[lambda who=who: attempt(who) for who in (any_clinic.coordinator, any_clinic.investigator)] * 2
+    )
     assert refused == [{"starts": "overlaps"}] * 3
-    assert len(standing(any_ward)) == 1
+    assert len(standing(any_clinic)) == 1
 
 
 def test_a_local_time_that_a_clock_change_leaves_out_is_moved_on():
@@ -193,41 +203,41 @@ def test_a_local_time_that_a_clock_change_leaves_out_is_moved_on():
         ("2026-03-29T02:30", datetime(2026, 3, 29, 1, 30, tzinfo=UTC)),
         ("2026-10-25T02:30", datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),
     ):
-        assert roster_service.utc(datetime.fromisoformat(typed), "Europe/Berlin") == meant
+        assert roster_service.to_utc(datetime.fromisoformat(typed), "Europe/Berlin") == meant
 
 
 # --- taking back and handing over ------------------------------------------------------------------------------------
 
 
-def test_taken_back_before_it_began_nothing_is_left_but_the_row(any_ward, clock):
-    duty = put(any_ward, any_ward.coordinator, "3T08:00", "3T20:00")
-    cancel(any_ward, duty)
-    assert standing(any_ward) == []
-    assert any_ward.rows(Duty)[-1].cancelled_at == clock.now
-    (event,) = any_ward.events("duty.cancelled")
+def test_taken_back_before_it_began_nothing_is_left_but_the_row(any_clinic, clock):
+    duty = put(any_clinic, any_clinic.coordinator, "3T08:00", "3T20:00")
+    cancel(any_clinic, duty)
+    assert standing(any_clinic) == []
+    assert any_clinic.rows(Shift)[-1].cancelled_at == clock.now
+    (event,) = any_clinic.events("duty.cancelled")
     assert (event.subject_id, event.reason, event.old["place"]) == (duty, "taken back", "backup")
 
 
-def test_what_has_passed_stays_with_who_held_it(any_ward, clock):
-    duty = put(any_ward, any_ward.coordinator, "2T08:00", "3T20:00")
+def test_what_has_passed_stays_with_who_held_it(any_clinic, clock):
+    duty = put(any_clinic, any_clinic.coordinator, "2T08:00", "3T20:00")
     clock.move(hours=3, seconds=42)
-    cancel(any_ward, duty)
-    assert standing(any_ward) == [("Coordinator", "2T08:00", "2T12:00")]
-    put(any_ward, any_ward.investigator, "2T12:00", "3T20:00")
+    cancel(any_clinic, duty)
+    assert standing(any_clinic) == [("Coordinator", "2T08:00", "2T12:00")]
+    put(any_clinic, any_clinic.investigator, "2T12:00", "3T20:00")
 
 
-def test_what_is_over_or_gone_or_unknown_cannot_be_taken_back(ward, clock):
-    duty = put(ward, ward.coordinator, "3T08:00", "3T20:00")
-    cancel(ward, duty, ward.investigator)
+def test_what_is_over_or_gone_or_unknown_cannot_be_taken_back(clinic, clock):
+    duty = put(clinic, clinic.coordinator, "3T08:00", "3T20:00")
+    cancel(clinic, duty, clinic.investigator)
     with pytest.raises(NotAllowed) as refused:
-        cancel(ward, duty)
+        cancel(clinic, duty)
     assert (refused.value.why, refused.value.details) == ("changed", {"name": "Investigator", "at": clock.now})
-    over = put(ward, ward.coordinator, "3T08:00", "3T20:00")
+    over = put(clinic, clinic.coordinator, "3T08:00", "3T20:00")
     clock.move(days=2)
     with pytest.raises(NotAllowed, match="past"):
-        cancel(ward, over)
+        cancel(clinic, over)
     with pytest.raises(NotFound):
-        cancel(ward, 4711)
+        cancel(clinic, 4711)
 
 
 @pytest.mark.parametrize(
@@ -247,132 +257,134 @@ def test_what_is_over_or_gone_or_unknown_cannot_be_taken_back(ward, clock):
         ),
     ],
 )
-def test_a_part_is_handed_over_and_the_rest_stays(any_ward, starts, ends, expected):
-    duty = put(any_ward, any_ward.coordinator, "3T08:00", "5T08:00")
-    hand_over(any_ward, duty, any_ward.investigator, starts, ends)
-    assert standing(any_ward) == expected
-    assert [event.reason for event in any_ward.events("duty.cancelled")] == ["handed over"]
-    assert len(any_ward.events("duty.put")) == 1 + len(expected)
+def test_a_part_is_handed_over_and_the_rest_stays(any_clinic, starts, ends, expected):
+    duty = put(any_clinic, any_clinic.coordinator, "3T08:00", "5T08:00")
+    hand_over(any_clinic, duty, any_clinic.investigator, starts, ends)
+    assert standing(any_clinic) == expected
+    assert [event.reason for event in any_clinic.events("duty.cancelled")] == ["handed over"]
+    assert len(any_clinic.events("duty.put")) == 1 + len(expected)
 
 
-def test_what_has_passed_is_not_handed_over(ward, clock):
-    duty = put(ward, ward.coordinator, "2T08:00", "3T08:00")
+def test_what_has_passed_is_not_handed_over(clinic, clock):
+    duty = put(clinic, clinic.coordinator, "2T08:00", "3T08:00")
     clock.move(hours=3, seconds=5)
-    hand_over(ward, duty, ward.investigator, "2T08:00", "3T08:00")
-    assert standing(ward) == [("Coordinator", "2T08:00", "2T12:00"), ("Investigator", "2T12:00", "3T08:00")]
+    hand_over(clinic, duty, clinic.investigator, "2T08:00", "3T08:00")
+    assert standing(clinic) == [("Coordinator", "2T08:00", "2T12:00"), ("Investigator", "2T12:00", "3T08:00")]
 
 
-def test_what_cannot_be_handed_over(ward):
-    duty = put(ward, ward.coordinator, "3T08:00", "5T08:00")
-    away(ward, ward.nurse, "3T00:00", "4T00:00")
+def test_what_cannot_be_handed_over(clinic):
+    duty = put(clinic, clinic.coordinator, "3T08:00", "5T08:00")
+    away(clinic, clinic.nurse, "3T00:00", "4T00:00")
     for who, starts, ends, fields in (
-        (ward.coordinator, "3T08:00", "4T08:00", {"person": "same"}),
-        (ward.investigator, "3T07:00", "4T08:00", {"starts": "outside"}),
-        (ward.investigator, "4T08:00", "5T08:01", {"starts": "outside"}),
-        (ward.investigator, "4T08:00", "3T08:00", {"ends": "ends_first"}),
-        (ward.nurse, "3T08:00", "4T08:00", {"person": "absent"}),
+        (clinic.coordinator, "3T08:00", "4T08:00", {"person": "same"}),
+        (clinic.investigator, "3T07:00", "4T08:00", {"starts": "outside"}),
+        (clinic.investigator, "4T08:00", "5T08:01", {"starts": "outside"}),
+        (clinic.investigator, "4T08:00", "3T08:00", {"ends": "ends_first"}),
+        (clinic.nurse, "3T08:00", "4T08:00", {"person": "absent"}),
     ):
         with pytest.raises(BadData) as refused:
-            hand_over(ward, duty, who, starts, ends)
+            hand_over(clinic, duty, who, starts, ends)
         assert refused.value.details["fields"] == fields
-    assert standing(ward) == [("Coordinator", "3T08:00", "5T08:00")]
+    assert standing(clinic) == [("Coordinator", "3T08:00", "5T08:00")]
 
 
-def test_two_who_hand_the_same_over_leave_one_holder(any_ward):
-    duty = put(any_ward, any_ward.coordinator, "3T08:00", "5T08:00")
+def test_two_who_hand_the_same_over_leave_one_holder(any_clinic):
+    duty = put(any_clinic, any_clinic.coordinator, "3T08:00", "5T08:00")
     refused = []
 
     def attempt(who):
         try:
-            hand_over(any_ward, duty, who, "3T08:00", "5T08:00")
+            hand_over(any_clinic, duty, who, "3T08:00", "5T08:00")
         except NotAllowed as gone:
             refused.append(gone.why)
 
-    form_browser.at_once(*[lambda who=who: attempt(who) for who in (any_ward.nurse, any_ward.investigator)])
+    form_browser.run_concurrently(
+        *[lambda who=who: attempt(who) for who in (any_clinic.nurse, any_clinic.investigator)]
+    )
     assert refused == ["changed"]
-    assert len(standing(any_ward)) == 1
+    assert len(standing(any_clinic)) == 1
 
 
 # --- absences --------------------------------------------------------------------------------------------------------
 
 
-def test_an_absence_over_ones_own_duty_is_taken_and_named(any_ward):
-    _absence, met = away(any_ward, any_ward.nurse, "4T00:00", "5T00:00")
-    assert met == [any_ward.rows(Duty)[0].id]
-    (event,) = any_ward.events("absence.put")
-    assert event.new["staff"] == any_ward.nurse.id
-    assert gaps(any_ward) == [("4T00:00", "5T00:00", ("Investigator",))]
+def test_an_absence_over_ones_own_duty_is_taken_and_named(any_clinic):
+    _absence, met = away(any_clinic, any_clinic.nurse, "4T00:00", "5T00:00")
+    assert met == [any_clinic.rows(Shift)[0].id]
+    (event,) = any_clinic.events("absence.put")
+    assert event.new["staff"] == any_clinic.nurse.id
+    assert gaps(any_clinic) == [("4T00:00", "5T00:00", ("Investigator",))]
 
 
-def test_nobody_is_put_on_duty_while_away(ward):
-    away(ward, ward.coordinator, "4T00:00", "5T00:00")
+def test_nobody_is_put_on_duty_while_away(clinic):
+    away(clinic, clinic.coordinator, "4T00:00", "5T00:00")
     with pytest.raises(BadData) as refused:
-        put(ward, ward.coordinator, "4T20:00", "6T00:00")
+        put(clinic, clinic.coordinator, "4T20:00", "6T00:00")
     assert refused.value.details["fields"] == {"person": "absent"}
     whose = refused.value.details["whose"]
-    assert isinstance(whose, roster_service.Whose)
-    assert (whose.name, shown(whose.stretch.starts)) == ("Coordinator", "4T00:00")
-    put(ward, ward.coordinator, "5T00:00", "6T00:00")
+    assert isinstance(whose, roster_service.RosterConflict)
+    assert (whose.name, shown(whose.interval.starts)) == ("Coordinator", "4T00:00")
+    put(clinic, clinic.coordinator, "5T00:00", "6T00:00")
 
 
-def test_somebody_else_can_be_put_where_the_holder_is_away(ward):
-    away(ward, ward.nurse, "4T00:00", "5T00:00")
-    put(ward, ward.coordinator, "4T00:00", "5T00:00", place="on_call")
-    assert gaps(ward) == []
+def test_somebody_else_can_be_put_where_the_holder_is_away(clinic):
+    away(clinic, clinic.nurse, "4T00:00", "5T00:00")
+    put(clinic, clinic.coordinator, "4T00:00", "5T00:00", place="on_call")
+    assert gaps(clinic) == []
     with pytest.raises(BadData):
-        put(ward, ward.investigator, "4T12:00", "5T00:00", place="on_call")
+        put(clinic, clinic.investigator, "4T12:00", "5T00:00", place="on_call")
 
 
-def test_the_same_absence_twice_and_one_that_cannot_be(ward):
-    away(ward, ward.nurse, "4T00:00", "5T00:00")
+def test_the_same_absence_twice_and_one_that_cannot_be(clinic):
+    away(clinic, clinic.nurse, "4T00:00", "5T00:00")
     for starts, ends, fields in (
         ("4T12:00", "6T00:00", {"starts": "away_already"}),
         ("6T12:00", "6T00:00", {"ends": "ends_first"}),
         ("1T12:00", "2T08:00", {"ends": "past"}),
     ):
         with pytest.raises(BadData) as refused:
-            away(ward, ward.nurse, starts, ends)
+            away(clinic, clinic.nurse, starts, ends)
         assert refused.value.details["fields"] == fields
 
 
-def test_an_absence_taken_back_counts_no_more_but_for_what_has_passed(any_ward, clock):
-    absence, _met = away(any_ward, any_ward.nurse, "2T08:00", "5T00:00")
-    assert told(any_ward) == ["Investigator"]
+def test_an_absence_taken_back_counts_no_more_but_for_what_has_passed(any_clinic, clock):
+    absence, _met = away(any_clinic, any_clinic.nurse, "2T08:00", "5T00:00")
+    assert told(any_clinic) == ["Investigator"]
     clock.move(hours=3)
-    with form_browser.working(any_ward.house, any_ward.coordinator.actor) as work:
+    with form_browser.unit_of_work(any_clinic.app_context, any_clinic.coordinator.actor) as work:
         roster_service.cancel_absence(work, absence)
-    assert told(any_ward) == ["Nurse", "Investigator"]
-    left = [row for row in any_ward.rows(Absence) if row.cancelled_at is None]
+    assert told(any_clinic) == ["Nurse", "Investigator"]
+    left = [row for row in any_clinic.rows(Absence) if row.cancelled_at is None]
     assert [(shown(row.starts_at), shown(row.ends_at)) for row in left] == [("2T08:00", "2T12:00")]
-    assert len(any_ward.events("absence.cancelled")) == 1
-    with form_browser.working(any_ward.house) as work, pytest.raises(NotAllowed, match="changed"):
+    assert len(any_clinic.events("absence.cancelled")) == 1
+    with form_browser.unit_of_work(any_clinic.app_context) as work, pytest.raises(NotAllowed, match="changed"):
         roster_service.cancel_absence(work, absence)
 
 
 # --- who is told -----------------------------------------------------------------------------------------------------
 
 
-def test_a_duty_that_was_taken_back_tells_nobody(any_ward):
-    cancel(any_ward, any_ward.rows(Duty)[0].id)
-    assert told(any_ward) == ["Investigator"]
+def test_a_duty_that_was_taken_back_tells_nobody(any_clinic):
+    cancel(any_clinic, any_clinic.rows(Shift)[0].id)
+    assert told(any_clinic) == ["Investigator"]
 
 
-def test_an_investigator_who_is_away_is_passed_over_while_another_is_there(ward):
-    with form_browser.working(ward.house) as work:
+def test_an_investigator_who_is_away_is_passed_over_while_another_is_there(clinic):
+    with form_browser.unit_of_work(clinic.app_context) as work:
         factories.account(work, "investigator", email="second@example.org", name="Second")
-    away(ward, ward.investigator, "2T08:00", "5T00:00")
-    assert told(ward) == ["Nurse", "Second"]
+    away(clinic, clinic.investigator, "2T08:00", "5T00:00")
+    assert told(clinic) == ["Nurse", "Second"]
 
 
-def test_somebody_who_is_there_stands_in_for_those_who_are_away(ward):
-    away(ward, ward.investigator, "2T08:00", "5T00:00")
-    away(ward, ward.nurse, "2T08:00", "5T00:00")
-    assert told(ward) == ["Investigator", "Nurse", "Coordinator"]
-    assert told(ward, Level.WATCH) == ["Coordinator"]
+def test_somebody_who_is_there_stands_in_for_those_who_are_away(clinic):
+    away(clinic, clinic.investigator, "2T08:00", "5T00:00")
+    away(clinic, clinic.nurse, "2T08:00", "5T00:00")
+    assert told(clinic) == ["Investigator", "Nurse", "Coordinator"]
+    assert told(clinic, Level.WATCH) == ["Coordinator"]
 
 
-def test_never_nobody_even_if_all_are_away(ward):
-    for who in (ward.nurse, ward.investigator, ward.coordinator):
-        away(ward, who, "2T08:00", "5T00:00")
-    assert "Investigator" in told(ward)
-    assert gaps(ward) == [("2T09:00", "5T00:00", ("Investigator", "Nurse", "Coordinator"))]
+def test_never_nobody_even_if_all_are_away(clinic):
+    for who in (clinic.nurse, clinic.investigator, clinic.coordinator):
+        away(clinic, who, "2T08:00", "5T00:00")
+    assert "Investigator" in told(clinic)
+    assert gaps(clinic) == [("2T09:00", "5T00:00", ("Investigator", "Nurse", "Coordinator"))]

@@ -14,7 +14,7 @@ from PIL import Image
 
 from pro.errors import NotAllowed
 from pro.exports import card_pdf
-from pro.exports.card_pdf import Printed, print_card
+from pro.exports.card_pdf import PrintedCard, print_card
 
 LINK = "https://epro.example.org/c/Ab3_-xY9kQ0mZt5LwN7v2g"
 PAGE = """<!doctype html><html lang="zh-Hans-CN"><head><title>卡片</title><style>@page{size:297mm 210mm;margin:10mm}
@@ -23,18 +23,18 @@ img{width:50mm;height:50mm}b{font-weight:700}</style></head><body><img src="qr:%
 
 
 @pytest.fixture(scope="module")
-def printed() -> Printed:
+def printed() -> PrintedCard:
     """One card, drawn once."""
     return print_card(PAGE % LINK)
 
 
-def test_the_picture_holds_the_link_for_a_phone(printed: Printed) -> None:
+def test_the_picture_holds_the_link_for_a_phone(printed: PrintedCard) -> None:
     image = Image.open(io.BytesIO(printed.png))
     assert image.size == (2339, 1654)
     assert [found.text for found in zxingcpp.read_barcodes(image)] == [LINK]
 
 
-def test_the_printed_sheet_holds_it_too_even_small_and_grey(printed: Printed) -> None:
+def test_the_printed_sheet_holds_it_too_even_small_and_grey(printed: PrintedCard) -> None:
     page = pypdfium2.PdfDocument(printed.pdf)[0]
     assert [round(side / 72 * 25.4) for side in page.get_size()] == [297, 210]
     # A bad copier: 75 dots an inch, black on grey.
@@ -42,7 +42,7 @@ def test_the_printed_sheet_holds_it_too_even_small_and_grey(printed: Printed) ->
     assert [found.text for found in zxingcpp.read_barcodes(image)] == [LINK]
 
 
-def test_the_words_are_text_and_their_letters_are_inside(printed: Printed) -> None:
+def test_the_words_are_text_and_their_letters_are_inside(printed: PrintedCard) -> None:
     document = pypdfium2.PdfDocument(printed.pdf)
     text = document[0].get_textpage().get_text_range()
     for words in ("用微信扫一扫", "急事请打120", "Scan this"):

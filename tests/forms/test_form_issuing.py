@@ -10,191 +10,193 @@ import pytest
 
 from pro.errors import NotAllowed, NotFound
 from pro.features.forms import form_issuing
-from pro.models import Access, Assessment, Message, Participant
+from pro.models import Assessment, FormAccess, Message, Participant
 from tests.support import form_browser
-from tests.support.alert_ward import Ward
+from tests.support.alert_clinic import Clinic
 
 
-def send(ward: Ward, instrument: str = "npc_checkin", by: str = "link") -> form_issuing.IssuedForm:
-    with form_browser.working(ward.house, ward.coordinator.actor) as work:
-        person = work.session.get_one(Participant, ward.participant_id)
+def send(clinic: Clinic, instrument: str = "npc_checkin", by: str = "link") -> form_issuing.IssuedForm:
+    with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
+        person = work.session.get_one(Participant, clinic.participant_id)
         return form_issuing.send_form(work, person, instrument, by=by)
 
 
-def change(ward: Ward, **columns: object) -> None:
-    with form_browser.working(ward.house) as work:
+def change(clinic: Clinic, **columns: object) -> None:
+    with form_browser.unit_of_work(clinic.app_context) as work:
         for name, value in columns.items():
-            setattr(work.session.get_one(Participant, ward.participant_id), name, value)
+            setattr(work.session.get_one(Participant, clinic.participant_id), name, value)
 
 
-def test_the_open_form_is_sent_again_instead_of_a_second_one(any_ward, clock):
+def test_the_open_form_is_sent_again_instead_of_a_second_one(any_clinic, clock):
     clock.move(days=3)
-    again = send(any_ward)
-    assert again.assessment.id == any_ward.checkin.assessment_id
-    any_ward.start().finish()
-    fresh = send(any_ward)
-    assert fresh.assessment.id != any_ward.checkin.assessment_id
-    assert len(any_ward.events("assessment.issued")) == 3
+    again = send(any_clinic)
+    assert again.assessment.id == any_clinic.checkin.assessment_id
+    any_clinic.start().finish()
+    fresh = send(any_clinic)
+    assert fresh.assessment.id != any_clinic.checkin.assessment_id
+    assert len(any_clinic.events("assessment.issued")) == 3
 
 
-def test_a_form_that_was_cancelled_is_not_sent_again(ward, clock):
+def test_a_form_that_was_cancelled_is_not_sent_again(clinic, clock):
     clock.move(hours=1)
-    with form_browser.working(ward.house) as work:
-        work.session.get_one(Assessment, ward.checkin.assessment_id).cancelled_at = work.now
-    assert send(ward).assessment.id != ward.checkin.assessment_id
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        work.session.get_one(Assessment, clinic.checkin.assessment_id).cancelled_at = work.now
+    assert send(clinic).assessment.id != clinic.checkin.assessment_id
 
 
-def test_a_form_that_was_begun_and_is_over_is_not_sent_again(ward, clock):
-    ward.start().save(bleed=0)
+def test_a_form_that_was_begun_and_is_over_is_not_sent_again(clinic, clock):
+    clinic.start().save(bleed=0)
     clock.move(days=15)
-    assert send(ward).assessment.id != ward.checkin.assessment_id
+    assert send(clinic).assessment.id != clinic.checkin.assessment_id
 
 
-def test_a_form_that_nobody_answered_goes_on_and_old_links_lead_to_it(ward, clock):
-    first = send(ward)
+def test_a_form_that_nobody_answered_goes_on_and_old_links_lead_to_it(clinic, clock):
+    first = send(clinic)
     clock.move(days=15)
-    again = send(ward)
+    again = send(clinic)
     assert again.assessment.id == first.assessment.id
     assert again.assessment.visit is None
-    assert again.assessment.closes_at == clock.now + timedelta(days=ward.house.config.link_days)
+    assert again.assessment.closes_at == clock.now + timedelta(days=clinic.app_context.config.link_days)
 
 
-def test_two_people_who_press_at_once_issue_one_form(any_ward, clock):
-    any_ward.start().finish()
-    form_browser.at_once(*[lambda: send(any_ward)] * 4)
-    open_ones = [row for row in any_ward.rows(Assessment) if row.instrument == "npc_checkin" and not row.submitted_at]
+def test_two_people_who_press_at_once_issue_one_form(any_clinic, clock):
+    any_clinic.start().finish()
+    form_browser.run_concurrently(*[lambda: send(any_clinic)] * 4)
+    open_ones = [row for row in any_clinic.rows(Assessment) if row.instrument == "npc_checkin" and not row.submitted_at]
     assert len(open_ones) == 1
-    assert len(any_ward.rows(Message)) == 1
+    assert len(any_clinic.rows(Message)) == 1
 
 
-def test_a_form_is_issued_with_what_it_will_be_read_by_later(ward, clock):
-    form = next(row for row in ward.rows(Assessment) if row.instrument == "qlq_c30")
-    words = ward.house.catalogue.words
+def test_a_form_is_issued_with_what_it_will_be_read_by_later(clinic, clock):
+    form = next(row for row in clinic.rows(Assessment) if row.instrument == "qlq_c30")
+    words = clinic.app_context.catalogue.words
     assert form.wordings == {language: words["qlq_c30", language].checksum for language in ("zh_Hans", "en")}
-    assert form.instrument_version == ward.house.catalogue.instruments["qlq_c30"].version
-    assert (form.issued_by, form.issued_at, form.opened_at) == (ward.coordinator.id, clock.now, None)
-    assert str(ward.participant_id) != form.ref
+    assert form.instrument_version == clinic.app_context.catalogue.instruments["qlq_c30"].version
+    assert (form.issued_by, form.issued_at, form.opened_at) == (clinic.coordinator.id, clock.now, None)
+    assert str(clinic.participant_id) != form.ref
     assert len(form.ref) == 12
 
 
 @pytest.mark.parametrize(("by", "link", "code"), [("link", True, False), ("code", False, True), ("here", True, True)])
-def test_the_ways_in_that_were_asked_for(ward, by, link, code):
-    issued = send(ward, by=by)
+def test_the_ways_in_that_were_asked_for(clinic, by, link, code):
+    issued = send(clinic, by=by)
     assert (issued.link is not None, issued.code is not None) == (link, code)
 
 
-def test_a_text_message_carries_the_link_or_the_code_and_is_sealed(any_ward, clock):
-    linked = send(any_ward)
-    coded = send(any_ward, "qlq_c30", "code")
-    first, second = any_ward.rows(Message)
+def test_a_text_message_carries_the_link_or_the_code_and_is_sealed(any_clinic, clock):
+    linked = send(any_clinic)
+    coded = send(any_clinic, "qlq_c30", "code")
+    first, second = any_clinic.rows(Message)
     assert linked.link is not None
     assert coded.code is not None
-    seen = any_ward.house.vault.open
+    seen = any_clinic.app_context.vault.open
     assert linked.link in seen(first.body_sealed)
     assert coded.code in seen(second.body_sealed)
-    assert any_ward.house.config.base_url in seen(second.body_sealed)
+    assert any_clinic.app_context.config.base_url in seen(second.body_sealed)
     assert (first.template, second.template, first.language) == ("invitation", "invitation_code", "zh_Hans")
     assert (first.channel, first.repeat, first.subject) == ("sms", "prefer_silence", "")
     assert first.not_after - clock.now == timedelta(hours=12, seconds=-1)
     assert seen(first.address_sealed) == "+8613800138000"
-    with any_ward.house.engine.connect() as connection:
+    with any_clinic.app_context.engine.connect() as connection:
         rows = str(connection.exec_driver_sql("SELECT * FROM message").all())
     for secret in (linked.link, linked.link.rpartition("/")[2], coded.code, "13800138000"):
         assert secret not in rows
 
 
-def test_a_form_that_is_given_by_hand_sends_nothing(ward):
-    assert send(ward, by="here").link
-    assert ward.rows(Message) == []
+def test_a_form_that_is_given_by_hand_sends_nothing(clinic):
+    assert send(clinic, by="here").link
+    assert clinic.rows(Message) == []
 
 
-def test_a_double_press_sends_one_message_even_across_the_turn_of_a_minute(any_ward, clock):
+def test_a_double_press_sends_one_message_even_across_the_turn_of_a_minute(any_clinic, clock):
     clock.move(seconds=59)
-    send(any_ward)
+    send(any_clinic)
     clock.move(seconds=2)
-    send(any_ward)
-    assert len(any_ward.rows(Message)) == 1
+    send(any_clinic)
+    assert len(any_clinic.rows(Message)) == 1
     clock.move(seconds=60)
-    send(any_ward)
-    assert len(any_ward.rows(Message)) == 2
+    send(any_clinic)
+    assert len(any_clinic.rows(Message)) == 2
 
 
-def test_a_link_and_a_code_are_two_wishes(ward):
-    send(ward)
-    send(ward, by="code")
-    assert [row.template for row in ward.rows(Message)] == ["invitation", "invitation_code"]
+def test_a_link_and_a_code_are_two_wishes(clinic):
+    send(clinic)
+    send(clinic, by="code")
+    assert [row.template for row in clinic.rows(Message)] == ["invitation", "invitation_code"]
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
 
 
-def refused(ward: Ward, instrument: str = "npc_checkin", by: str = "link") -> str:
-    before = len(ward.rows(Assessment)), len(ward.rows(Access))
+def refused(clinic: Clinic, instrument: str = "npc_checkin", by: str = "link") -> str:
+    before = len(clinic.rows(Assessment)), len(clinic.rows(FormAccess))
     with pytest.raises(NotAllowed) as error:
-        send(ward, instrument, by)
-    assert (len(ward.rows(Assessment)), len(ward.rows(Access))) == before
-    assert ward.rows(Message) == []
+        send(clinic, instrument, by)
+    assert (len(clinic.rows(Assessment)), len(clinic.rows(FormAccess))) == before
+    assert clinic.rows(Message) == []
     return error.value.why
 
 
 @pytest.mark.parametrize("by", ["link", "code", "here"])
 @pytest.mark.parametrize("column", ["withdrawn_at", "died_at"])
-def test_nobody_who_left_or_died_is_asked_anything(ward, clock, by, column):
-    change(ward, **{column: clock.now})
-    assert refused(ward, by=by) == "withdrawn"
+def test_nobody_who_left_or_died_is_asked_anything(clinic, clock, by, column):
+    change(clinic, **{column: clock.now})
+    assert refused(clinic, by=by) == "withdrawn"
 
 
-def test_no_phone_no_message(ward):
-    change(ward, phone_sealed=None)
-    assert [refused(ward, by=by) for by in ("link", "code")] == ["no_phone", "no_phone"]
-    assert send(ward, by="here").code
+def test_no_phone_no_message(clinic):
+    change(clinic, phone_sealed=None)
+    assert [refused(clinic, by=by) for by in ("link", "code")] == ["no_phone", "no_phone"]
+    assert send(clinic, by="here").code
 
 
-def test_who_opted_out_gets_no_message_but_may_still_answer(ward, clock):
-    change(ward, opted_out_at=clock.now)
-    assert refused(ward) == "opted_out"
-    assert send(ward, by="here").link
-    assert ward.start().save(bleed=0)
+def test_who_opted_out_gets_no_message_but_may_still_answer(clinic, clock):
+    change(clinic, opted_out_at=clock.now)
+    assert refused(clinic) == "opted_out"
+    assert send(clinic, by="here").link
+    assert clinic.start().save(bleed=0)
 
 
-def test_without_a_gateway_no_message_is_written(ward):
-    silent = replace(ward, house=replace(ward.house, config=replace(ward.house.config, sms="none")))
+def test_without_a_gateway_no_message_is_written(clinic):
+    silent = replace(
+        clinic, app_context=replace(clinic.app_context, config=replace(clinic.app_context.config, sms="none"))
+    )
     assert refused(silent) == "no_sms"
 
 
-def test_unlicensed_words_are_never_issued_in_production(any_ward):
-    any_ward.start(any_ward.qlq).finish()
-    config = replace(any_ward.house.config, production=True)
-    production = replace(any_ward, house=replace(any_ward.house, config=config))
+def test_unlicensed_words_are_never_issued_in_production(any_clinic):
+    any_clinic.start(any_clinic.qlq).finish()
+    config = replace(any_clinic.app_context.config, production=True)
+    production = replace(any_clinic, app_context=replace(any_clinic.app_context, config=config))
     assert [refused(production, "qlq_c30", by) for by in ("link", "code", "here")] == ["wording_not_licensed"] * 3
     assert send(production, "npc_checkin").link
 
 
-def test_an_instrument_that_the_plan_has_not_is_not_found(ward):
+def test_an_instrument_that_the_plan_has_not_is_not_found(clinic):
     with pytest.raises(NotFound):
-        send(ward, "nonsense")
+        send(clinic, "nonsense")
 
 
 @pytest.mark.parametrize(
     ("hour", "until"),
     [(9, timedelta(hours=12, seconds=-1)), (20, timedelta(hours=1, seconds=-1)), (23, timedelta(hours=1))],
 )
-def test_a_text_that_could_not_leave_does_not_arrive_in_the_night(ward, clock, hour, until):
+def test_a_text_that_could_not_leave_does_not_arrive_in_the_night(clinic, clock, hour, until):
     """Nine in the morning, an hour before the quiet hours, and by somebody who means now."""
     clock.move(hours=hour - 9)
-    send(ward)
-    (text,) = ward.rows(Message)
+    send(clinic)
+    (text,) = clinic.rows(Message)
     assert text.not_after is not None
     assert text.not_after - clock.now == until
 
 
 @pytest.mark.parametrize(("column", "why"), [("withdrawn_at", "withdrawn"), ("opted_out_at", "opted_out")])
-def test_whoever_leaves_while_a_form_is_sent_gets_none(postgresql_ward, clock, column, why):
-    ward = postgresql_ward
+def test_whoever_leaves_while_a_form_is_sent_gets_none(postgresql_clinic, clock, column, why):
+    ward = postgresql_clinic
     read, wrote = threading.Barrier(2), threading.Barrier(2)
 
     def leave() -> None:
-        with form_browser.working(ward.house, ward.coordinator.actor) as work:
+        with form_browser.unit_of_work(ward.app_context, ward.coordinator.actor) as work:
             person = work.session.get_one(Participant, ward.participant_id)
             read.wait(10)
             setattr(person, column, work.now)
@@ -202,12 +204,12 @@ def test_whoever_leaves_while_a_form_is_sent_gets_none(postgresql_ward, clock, c
             wrote.wait(10)
 
     def press() -> None:
-        with form_browser.working(ward.house, ward.coordinator.actor) as work:
+        with form_browser.unit_of_work(ward.app_context, ward.coordinator.actor) as work:
             person = work.session.get_one(Participant, ward.participant_id)
             read.wait(10)
             wrote.wait(10)
             with pytest.raises(NotAllowed, match=why):
                 form_issuing.send_form(work, person, "npc_checkin", by="link")
 
-    form_browser.at_once(leave, press)
+    form_browser.run_concurrently(leave, press)
     assert ward.rows(Message) == []

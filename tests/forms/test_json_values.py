@@ -40,13 +40,13 @@ LIST = Item("other7", "list", "days7", lists=("a", "b"))
         (LIST, None),
     ],
 )
-def test_a_value_comes_back_as_it_was(any_ward, item, value):
+def test_a_value_comes_back_as_it_was(any_clinic, item, value):
     kept = json_values.store_value(value)
     assert json_values.read_value(item, json.loads(json.dumps(kept))) == value
-    with form_browser.working(any_ward.house) as work:
+    with form_browser.unit_of_work(any_clinic.app_context) as work:
         work.session.add(
             Answer(
-                assessment_id=any_ward.checkin.assessment_id,
+                assessment_id=any_clinic.checkin.assessment_id,
                 item=item.id,
                 state="given",
                 value=kept,
@@ -56,14 +56,14 @@ def test_a_value_comes_back_as_it_was(any_ward, item, value):
                 at=work.now,
             )
         )
-    (row,) = any_ward.rows(Answer)
+    (row,) = any_clinic.rows(Answer)
     back = json_values.read_value(item, row.value)
     assert (back, type(back)) == (value, type(value))
 
 
-def test_no_value_is_sql_null_and_never_the_word(any_ward):
-    any_ward.start().save(bleed=None)
-    with any_ward.house.engine.connect() as connection:
+def test_no_value_is_sql_null_and_never_the_word(any_clinic):
+    any_clinic.start().save(bleed=None)
+    with any_clinic.app_context.engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM answer WHERE value IS NULL").scalar_one() == 1
 
 

@@ -10,19 +10,19 @@ import pytest
 from playwright.sync_api import Browser, Page, Playwright
 
 from pro.db import transaction
-from tests.journeys.people import Nurse, Patient
+from tests.journeys.people import JourneyParticipant, JourneyStaff
 from tests.support import factories
 from tests.support.factories import Study
 from tests.support.live_system import Site
 
 _numbers = itertools.count(1)
-NewPatient = Callable[..., Patient]
+NewParticipant = Callable[..., JourneyParticipant]
 
 
 @pytest.fixture(scope="session")
 def study(live_site: Site) -> Study:
     """The staff of one study, the nurse on duty."""
-    return factories.study(live_site.house)
+    return factories.study(live_site.app_context)
 
 
 @pytest.fixture
@@ -44,26 +44,26 @@ def phone(browser: Browser, playwright: Playwright) -> Iterator[Callable[..., Pa
 
 
 @pytest.fixture
-def patient(live_site: Site, study: Study, phone: Callable[..., Page]) -> NewPatient:
+def new_participant(live_site: Site, study: Study, phone: Callable[..., Page]) -> NewParticipant:
     """A maker of participants with an open form and a phone."""
 
-    def new(language: str = "zh_Hans", instrument: str = "npc_checkin", **settings: object) -> Patient:
+    def new(language: str = "zh_Hans", instrument: str = "npc_checkin", **settings: object) -> JourneyParticipant:
         number = f"J{os.environ.get('PYTEST_XDIST_WORKER', 'main').upper()}-{next(_numbers):03}"
-        with transaction(live_site.house.engine) as session:
-            work = live_site.house.work(session)
+        with transaction(live_site.app_context.engine) as session:
+            work = live_site.app_context.unit_of_work(session)
             person = factories.participant(work, number, language=language)
             way = factories.form(work, person, instrument)
-        return Patient(phone(language, **settings), way.url)
+        return JourneyParticipant(phone(language, **settings), way.url)
 
     return new
 
 
 @pytest.fixture
-def nurse(live_site: Site, study: Study, phone: Callable[..., Page]) -> Callable[..., Nurse]:
+def nurse(live_site: Site, study: Study, phone: Callable[..., Page]) -> Callable[..., JourneyStaff]:
     """A maker of staff at a browser, by role."""
 
-    def new(role: str = "nurse", **settings: object) -> Nurse:
+    def new(role: str = "nurse", **settings: object) -> JourneyStaff:
         account = study.staff[role]
-        return Nurse(phone(account.language, **settings), live_site, account.email, account.password)
+        return JourneyStaff(phone(account.language, **settings), live_site, account.email, account.password)
 
     return new

@@ -28,14 +28,14 @@ PLACES = {"phone": {}, "desk": DESK}
 
 
 @dataclass
-class Patient:
+class JourneyParticipant:
     """Somebody with a phone and a form."""
 
     page: Page
     link: str
     taps: int = 0
 
-    def opens_the_link(self) -> Patient:
+    def opens_the_link(self) -> JourneyParticipant:
         """Opens the link: a start page, nothing has begun."""
         self.page.goto(self.link)
         return self
@@ -53,47 +53,47 @@ class Patient:
         # A new screen takes no tap at first, because it may be the second of a double tap.
         self.page.wait_for_timeout(DOUBLE_TAP)
 
-    def starts(self, by: str = "self") -> Patient:
+    def starts(self, by: str = "self") -> JourneyParticipant:
         """Presses Start."""
         self.tap(self.page.locator(f"button[name=by][value={by}]"))
         return self
 
-    def chooses(self, code: int) -> Patient:
+    def chooses(self, code: int) -> JourneyParticipant:
         """Taps the option with this code."""
         self.tap(self.page.locator(f"button.opt[value='{code}']"))
         return self
 
-    def skips(self) -> Patient:
+    def skips(self) -> JourneyParticipant:
         """Skips the question."""
         self.tap(self.page.locator("button[name=do][value=skip]"))
         return self
 
-    def goes_back(self) -> Patient:
+    def goes_back(self) -> JourneyParticipant:
         """Goes back one question."""
         self.tap(self.page.locator("button[name=do][value=back]"))
         return self
 
-    def has_none_of_these(self) -> Patient:
+    def has_none_of_these(self) -> JourneyParticipant:
         """On the list page: none of these."""
         self.tap(self.page.locator("button.btn[name=do][value=none]"))
         return self
 
-    def goes_on(self) -> Patient:
+    def goes_on(self) -> JourneyParticipant:
         """Presses the button that goes on without a change, or past optional fields."""
         self.tap(self.page.locator("button.btn[name=do][value=next]"))
         return self
 
-    def understands(self) -> Patient:
+    def understands(self) -> JourneyParticipant:
         """Presses on past the emergency advice."""
         self.tap(self.page.locator("button[value=understood]"))
         return self
 
-    def sends(self) -> Patient:
+    def sends(self) -> JourneyParticipant:
         """Sends the form from the review page."""
         self.tap(self.page.locator("button[value=send]"))
         return self
 
-    def switches_language(self) -> Patient:
+    def switches_language(self) -> JourneyParticipant:
         """Taps the language switch."""
         before = self.page.locator("html").get_attribute("lang") or ""
         self.page.locator(".lang").last.click()
@@ -105,7 +105,7 @@ class Patient:
         """The heading on the screen."""
         return self.page.locator("h1").inner_text().replace("\u200b", "")
 
-    def answers_the_rest(self, codes: Mapping[str, int | None] | None = None) -> Patient:
+    def answers_the_rest(self, codes: Mapping[str, int | None] | None = None) -> JourneyParticipant:
         """Answers up to the review: ``codes`` by item (None: skip), else the first option and none of the list."""
         codes = codes or {}
         for _ in range(60):
@@ -125,15 +125,15 @@ class Patient:
 
 
 @dataclass
-class Chatter(Patient):
+class JourneyChatParticipant(JourneyParticipant):
     """Somebody who answers in the chat."""
 
-    def opens_the_chat(self) -> Chatter:
+    def opens_the_chat(self) -> JourneyChatParticipant:
         """Opens the link for the chat: a start page."""
         self.page.goto(f"{self.link}/chat")
         return self
 
-    def starts(self, by: str = "self") -> Chatter:
+    def starts(self, by: str = "self") -> JourneyChatParticipant:
         """Presses Start; the first question is there."""
         self.page.locator(f"button[name=by][value={by}]").click()
         expect(self.page.locator("#now")).to_be_visible()
@@ -144,18 +144,18 @@ class Chatter(Patient):
         """Everything that was said."""
         return self.page.locator("#log li")
 
-    def says(self, text: str) -> Chatter:
+    def says(self, text: str) -> JourneyChatParticipant:
         """Types a reply and sends it with the keyboard's key."""
         self.page.fill("#t", text)
         self._does(lambda: self.page.keyboard.press("Enter"))
         return self
 
-    def taps_on(self, code: int) -> Chatter:
+    def taps_on(self, code: int) -> JourneyChatParticipant:
         """Taps the quick reply with this number."""
         self._does(self.page.locator(f".chip[value='{code}']").click)
         return self
 
-    def chats_to_the_end(self) -> Chatter:
+    def chats_to_the_end(self) -> JourneyChatParticipant:
         """Taps the first answer of every question, none of the list, and leaves out what is optional."""
         for _ in range(60):
             if self.page.locator("#say .field").count() == 0:
@@ -164,7 +164,7 @@ class Chatter(Patient):
             self._does(first.first.click)
         raise AssertionError("the chat never ended")
 
-    def sends_it(self) -> Chatter:
+    def sends_it(self) -> JourneyChatParticipant:
         """Says yes to sending."""
         self._does(self.page.locator("#quick button.btn").click)
         return self
@@ -195,7 +195,7 @@ def _first_code(page: Page) -> int:
 
 
 @dataclass
-class Nurse:
+class JourneyStaff:
     """A member of staff at a browser."""
 
     page: Page
@@ -203,7 +203,7 @@ class Nurse:
     email: str
     password: str
 
-    def opens(self, url: str) -> Nurse:
+    def opens(self, url: str) -> JourneyStaff:
         """Opens an address, signing in on the way where that is asked."""
         self.page.goto(url)
         if self.page.locator("input[name=password]").count():
@@ -213,13 +213,13 @@ class Nurse:
             self.page.wait_for_load_state()
         return self
 
-    def acknowledges(self) -> Nurse:
+    def acknowledges(self) -> JourneyStaff:
         """Takes the alert on."""
         self.page.locator("button[value=acknowledge]").click()
         self.page.wait_for_load_state()
         return self
 
-    def notes(self, text: str) -> Nurse:
+    def notes(self, text: str) -> JourneyStaff:
         """Writes a note."""
         self.page.fill("#notes textarea[name=text]", text)
         self.page.locator("button[value=note]").click()

@@ -12,8 +12,8 @@ import zxingcpp
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.journeys.conftest import NewPatient
-from tests.journeys.people import Nurse
+from tests.journeys.conftest import NewParticipant
+from tests.journeys.people import JourneyStaff
 from tests.support import factories
 from tests.support.live_system import Site
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.journey
 WRONG = "1357"
 
 
-def makes_a_card(at_desk: Nurse, participant_id: int) -> str:
+def makes_a_card(at_desk: JourneyStaff, participant_id: int) -> str:
     """Makes a card; what a phone reads from its QR code."""
     at_desk.opens(f"{at_desk.site.url}/staff/participants/{participant_id}/card")
     at_desk.page.click("button[value=make]")
@@ -43,10 +43,10 @@ def types(page: Page, pin: str) -> None:
 
 
 def test_a_card_from_the_desk_to_the_answer(
-    live_site: Site, nurse: Callable[..., Nurse], phone: Callable[..., Page], patient: NewPatient
+    live_site: Site, nurse: Callable[..., JourneyStaff], phone: Callable[..., Page], new_participant: NewParticipant
 ) -> None:
-    me = patient()
-    with live_site.house.engine.connect() as connection:
+    me = new_participant()
+    with live_site.app_context.engine.connect() as connection:
         [[participant_id]] = connection.exec_driver_sql("SELECT max(id) FROM participant").all()
     at_desk = nurse("coordinator", viewport={"width": 1280, "height": 900})
     link = makes_a_card(at_desk, participant_id)

@@ -7,24 +7,24 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from tests.journeys.people import Chatter, Patient
+from tests.journeys.people import JourneyChatParticipant, JourneyParticipant
 from tests.journeys.test_checkin import number_on, stored
 from tests.support.factories import Study
 from tests.support.live_system import Site
 
 pytestmark = pytest.mark.journey
-NewPatient = Callable[..., Patient]
+NewPatient = Callable[..., JourneyParticipant]
 WORDS = {"zh_Hans": ("没有", "有时候吧", "请点下面一个答案"), "en": ("none", "now and then", "I only understand")}
 THANKS = {"zh_Hans": "已收到，谢谢您", "en": "Received, thank you"}
 
 
 @pytest.fixture
-def chatter(patient: NewPatient) -> Callable[..., Chatter]:
+def new_chat_participant(new_participant: NewPatient) -> Callable[..., JourneyChatParticipant]:
     """A maker of participants at the chat's first question."""
 
-    def new(language: str = "zh_Hans", **settings: object) -> Chatter:
-        me = patient(language, **settings)
-        return Chatter(me.page, me.link).opens_the_chat()
+    def new(language: str = "zh_Hans", **settings: object) -> JourneyChatParticipant:
+        me = new_participant(language, **settings)
+        return JourneyChatParticipant(me.page, me.link).opens_the_chat()
 
     return new
 
@@ -32,9 +32,13 @@ def chatter(patient: NewPatient) -> Callable[..., Chatter]:
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
 @pytest.mark.parametrize("language", ["zh_Hans", "en"])
 def test_a_whole_form_in_the_chat(
-    live_site: Site, study: Study, chatter: Callable[..., Chatter], language: str, script: bool
+    live_site: Site,
+    study: Study,
+    new_chat_participant: Callable[..., JourneyChatParticipant],
+    language: str,
+    script: bool,
 ) -> None:
-    me = chatter(language, java_script_enabled=script)
+    me = new_chat_participant(language, java_script_enabled=script)
     number = number_on(me)
     me.starts()
     none, odd, sentence = WORDS[language]
@@ -55,11 +59,13 @@ def test_a_whole_form_in_the_chat(
     assert {row.channel for row in answers.values()} == {"chat"}
 
 
-def test_from_the_form_to_the_chat_and_back_to_the_form(live_site: Site, study: Study, patient: NewPatient) -> None:
-    form = patient().opens_the_link()
+def test_from_the_form_to_the_chat_and_back_to_the_form(
+    live_site: Site, study: Study, new_participant: NewPatient
+) -> None:
+    form = new_participant().opens_the_link()
     number = number_on(form)
     form.starts().chooses(0)
-    me = Chatter(form.page, form.link).opens_the_chat().starts()
+    me = JourneyChatParticipant(form.page, form.link).opens_the_chat().starts()
     expect(me.bubbles.nth(2)).to_contain_text("没有")
     me.says("正常").taps_on(1)
     me.page.locator("#more a").click()
@@ -73,9 +79,9 @@ def test_from_the_form_to_the_chat_and_back_to_the_form(live_site: Site, study: 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
 def test_an_emergency_takes_the_whole_screen(
-    live_site: Site, study: Study, chatter: Callable[..., Chatter], script: bool
+    live_site: Site, study: Study, new_chat_participant: Callable[..., JourneyChatParticipant], script: bool
 ) -> None:
-    me = chatter(java_script_enabled=script)
+    me = new_chat_participant(java_script_enabled=script)
     number = number_on(me)
     me.starts().taps_on(4)
     expect(me.page.locator(".sos h1")).to_contain_text("请立即拨打120")
@@ -91,8 +97,10 @@ def test_an_emergency_takes_the_whole_screen(
     assert any(alert.level == 3 for alert in alerts)
 
 
-def test_the_focus_stays_where_the_person_is(study: Study, chatter: Callable[..., Chatter]) -> None:
-    me = chatter().starts()
+def test_the_focus_stays_where_the_person_is(
+    study: Study, new_chat_participant: Callable[..., JourneyChatParticipant]
+) -> None:
+    me = new_chat_participant().starts()
     me.says("没有")
     expect(me.page.locator("#t")).to_be_focused()
     expect(me.page.locator("#t")).to_have_value("")
@@ -102,8 +110,10 @@ def test_the_focus_stays_where_the_person_is(study: Study, chatter: Callable[...
     expect(me.page.locator("#now")).to_be_in_viewport()
 
 
-def test_two_taps_in_a_row_are_one_answer(live_site: Site, study: Study, chatter: Callable[..., Chatter]) -> None:
-    me = chatter()
+def test_two_taps_in_a_row_are_one_answer(
+    live_site: Site, study: Study, new_chat_participant: Callable[..., JourneyChatParticipant]
+) -> None:
+    me = new_chat_participant()
     number = number_on(me)
     me.starts()
     me.page.locator(".chip[value='0']").dblclick()
@@ -112,8 +122,10 @@ def test_two_taps_in_a_row_are_one_answer(live_site: Site, study: Study, chatter
     assert set(answers) == {"bleed"}
 
 
-def test_a_line_that_breaks_keeps_what_was_typed(study: Study, chatter: Callable[..., Chatter]) -> None:
-    me = chatter().starts()
+def test_a_line_that_breaks_keeps_what_was_typed(
+    study: Study, new_chat_participant: Callable[..., JourneyChatParticipant]
+) -> None:
+    me = new_chat_participant().starts()
     me.page.context.set_offline(True)
     me.page.fill("#t", "没有")
     me.page.keyboard.press("Enter")

@@ -11,18 +11,18 @@ from sqlalchemy import select
 from pro.db import transaction
 from pro.features.forms.form_state import answer_rows
 from pro.models import Alert, Answer, Assessment, Participant
-from tests.journeys.people import Nurse, Patient, link_in
+from tests.journeys.people import JourneyParticipant, JourneyStaff, link_in
 from tests.support.factories import Study
 from tests.support.live_system import Site
 
 pytestmark = pytest.mark.journey
-NewPatient = Callable[..., Patient]
-NewNurse = Callable[..., Nurse]
+NewPatient = Callable[..., JourneyParticipant]
+NewNurse = Callable[..., JourneyStaff]
 
 
-def number_on(patient: Patient) -> str:
+def number_on(new_participant: JourneyParticipant) -> str:
     """The study number that the start page shows."""
-    text = patient.page.locator("main").inner_text()
+    text = new_participant.page.locator("main").inner_text()
     return next(
         word.strip("。. ，,") for word in text.replace("编号", " ").split() if word.strip("。.").startswith("J")
     )
@@ -30,8 +30,8 @@ def number_on(patient: Patient) -> str:
 
 def stored(site: Site, number: str) -> tuple[Assessment, dict[str, Answer], list[Alert]]:
     """The newest form of a participant, its newest answers, its alerts."""
-    with transaction(site.house.engine) as session:
-        work = site.house.work(session)
+    with transaction(site.app_context.engine) as session:
+        work = site.app_context.unit_of_work(session)
         person = session.scalars(select(Participant).where(Participant.study_number == number)).one()
         query = select(Assessment).where(Assessment.participant_id == person.id).order_by(Assessment.id.desc())
         form = session.scalars(query).first()
@@ -41,9 +41,9 @@ def stored(site: Site, number: str) -> tuple[Assessment, dict[str, Answer], list
 
 
 def test_an_ulcer_sign_reaches_the_nurse_who_takes_it_on(
-    live_site: Site, study: Study, patient: NewPatient, nurse: NewNurse
+    live_site: Site, study: Study, new_participant: NewPatient, nurse: NewNurse
 ) -> None:
-    me = patient().opens_the_link()
+    me = new_participant().opens_the_link()
     number = number_on(me)
     me.starts().answers_the_rest({"odor": 2, "headache": 2})
 
@@ -72,9 +72,9 @@ def test_an_ulcer_sign_reaches_the_nurse_who_takes_it_on(
 
 
 def test_a_bleeding_that_does_not_stop_shows_what_to_do_at_once(
-    live_site: Site, study: Study, patient: NewPatient
+    live_site: Site, study: Study, new_participant: NewPatient
 ) -> None:
-    me = patient().opens_the_link()
+    me = new_participant().opens_the_link()
     number = number_on(me)
     me.starts().chooses(3).chooses(1)
     expect(me.page.locator(".sos h1")).to_contain_text("请立即拨打120")
@@ -95,8 +95,10 @@ def test_a_bleeding_that_does_not_stop_shows_what_to_do_at_once(
     expect(me.page.locator(".sos")).to_be_visible()
 
 
-def test_a_wrong_tap_is_taken_back_but_the_alert_stays(live_site: Site, study: Study, patient: NewPatient) -> None:
-    me = patient().opens_the_link()
+def test_a_wrong_tap_is_taken_back_but_the_alert_stays(
+    live_site: Site, study: Study, new_participant: NewPatient
+) -> None:
+    me = new_participant().opens_the_link()
     number = number_on(me)
     me.starts().chooses(4)
     me.tap(me.page.locator("button[value=wrong]"))
@@ -108,16 +110,16 @@ def test_a_wrong_tap_is_taken_back_but_the_alert_stays(live_site: Site, study: S
     assert all(alert.resolved_at is None for alert in alerts if alert.level == 3)
 
 
-def test_somebody_without_symptoms_is_done_in_18_taps(study: Study, patient: NewPatient) -> None:
-    me = patient().opens_the_link().starts().answers_the_rest().sends()
+def test_somebody_without_symptoms_is_done_in_18_taps(study: Study, new_participant: NewPatient) -> None:
+    me = new_participant().opens_the_link().starts().answers_the_rest().sends()
     expect(me.page.locator("h1")).to_contain_text("已收到，谢谢您")
     assert me.taps <= 18
 
 
 def test_the_language_changes_in_the_middle_and_nothing_is_lost(
-    live_site: Site, study: Study, patient: NewPatient
+    live_site: Site, study: Study, new_participant: NewPatient
 ) -> None:
-    me = patient().opens_the_link()
+    me = new_participant().opens_the_link()
     number = number_on(me)
     me.starts().chooses(1).chooses(0)
     before = me.page.url
@@ -135,8 +137,8 @@ def test_the_language_changes_in_the_middle_and_nothing_is_lost(
     ]
 
 
-def test_what_was_typed_survives_a_change_of_language(study: Study, patient: NewPatient) -> None:
-    me = patient().opens_the_link().starts()
+def test_what_was_typed_survives_a_change_of_language(study: Study, new_participant: NewPatient) -> None:
+    me = new_participant().opens_the_link().starts()
     while not me.page.locator("input[name=weight]").count():
         me.has_none_of_these() if me.page.locator("button.btn[value=none]").count() else me.chooses(0)
     me.page.fill("input[name=weight]", "61")
@@ -147,11 +149,11 @@ def test_what_was_typed_survives_a_change_of_language(study: Study, patient: New
 
 
 def test_a_form_goes_on_where_it_stopped_on_another_device(
-    study: Study, patient: NewPatient, phone: Callable[..., Page]
+    study: Study, new_participant: NewPatient, phone: Callable[..., Page]
 ) -> None:
-    me = patient().opens_the_link().starts().chooses(0).chooses(1).skips()
+    me = new_participant().opens_the_link().starts().chooses(0).chooses(1).skips()
     question = me.question
-    elsewhere = Patient(phone("zh_Hans"), me.link).opens_the_link().starts("helped")
+    elsewhere = JourneyParticipant(phone("zh_Hans"), me.link).opens_the_link().starts("helped")
     assert elsewhere.question == question
     elsewhere.chooses(0)
     me.page.goto(me.link)
@@ -159,8 +161,8 @@ def test_a_form_goes_on_where_it_stopped_on_another_device(
     assert me.question == "有没有晕倒？"
 
 
-def test_it_all_works_without_script(live_site: Site, study: Study, patient: NewPatient) -> None:
-    me = patient(java_script_enabled=False).opens_the_link()
+def test_it_all_works_without_script(live_site: Site, study: Study, new_participant: NewPatient) -> None:
+    me = new_participant(java_script_enabled=False).opens_the_link()
     number = number_on(me)
     me.page.locator("button[name=by][value=self]").click()
     for _ in range(60):
@@ -183,9 +185,9 @@ def test_it_all_works_without_script(live_site: Site, study: Study, patient: New
 
 
 def test_back_change_and_the_phones_own_back_button_lose_nothing(
-    live_site: Site, study: Study, patient: NewPatient
+    live_site: Site, study: Study, new_participant: NewPatient
 ) -> None:
-    me = patient().opens_the_link()
+    me = new_participant().opens_the_link()
     number = number_on(me)
     me.starts().chooses(0).chooses(1).chooses(0)
     me.goes_back().goes_back()
@@ -198,8 +200,10 @@ def test_back_change_and_the_phones_own_back_button_lose_nothing(
     assert [answers[item].value for item in ("bleed", "breath", "chest")] == [0, 2, 0]
 
 
-def test_a_double_tap_and_a_second_sending_are_harmless(live_site: Site, study: Study, patient: NewPatient) -> None:
-    me = patient().opens_the_link()
+def test_a_double_tap_and_a_second_sending_are_harmless(
+    live_site: Site, study: Study, new_participant: NewPatient
+) -> None:
+    me = new_participant().opens_the_link()
     number = number_on(me)
     me.starts()
     me.page.locator("button.opt[value='1']").dblclick()
@@ -210,7 +214,7 @@ def test_a_double_tap_and_a_second_sending_are_harmless(live_site: Site, study: 
     me.page.goto(review)
     expect(me.page.locator("h1")).to_contain_text("已收到")
     _form, _answers, _alerts = stored(live_site, number)
-    with transaction(live_site.house.engine) as session:
+    with transaction(live_site.app_context.engine) as session:
         rows = list(session.scalars(select(Answer.item).where(Answer.assessment_id == _form.id)))
     assert rows.count("bleed") == 1
 

@@ -13,8 +13,8 @@ from sqlalchemy import select
 from pro.db import transaction
 from pro.features.participants.treatment_dates import local_date
 from pro.features.schedule import schedule_service
-from pro.models import Expected, Participant
-from tests.journeys.people import Nurse
+from pro.models import ExpectedForm, Participant
+from tests.journeys.people import JourneyStaff
 from tests.journeys.test_visual_checks import LANGUAGES, looked_at, strangers
 from tests.support import factories
 from tests.support.factories import Study
@@ -59,22 +59,22 @@ class Dates:
 
     def windows(self) -> dict[str, object]:
         """Visit and instrument -> window, as stored."""
-        with transaction(self.site.house.engine) as session:
-            rows = session.scalars(select(Expected).where(Expected.participant_id == self.participant_id))
+        with transaction(self.site.app_context.engine) as session:
+            rows = session.scalars(select(ExpectedForm).where(ExpectedForm.participant_id == self.participant_id))
             return {f"{row.visit} {row.instrument}": (row.opens_at, row.closes_at) for row in rows}
 
     def expected(self, kind: str, number: int) -> date:
         """The day on which a date is expected."""
-        with transaction(self.site.house.engine) as session:
-            work = self.site.house.work(session)
+        with transaction(self.site.app_context.engine) as session:
+            work = self.site.app_context.unit_of_work(session)
             person = session.get_one(Participant, self.participant_id)
-            return schedule_service.days_of(work, person)[kind][number].on
+            return schedule_service.read_days(work, person)[kind][number].on
 
 
-def at_dates(site: Site, desk: Nurse, number: str) -> Dates:
+def at_dates(site: Site, desk: JourneyStaff, number: str) -> Dates:
     """A coordinator, signed in, with a participant who consented today."""
-    with transaction(site.house.engine) as session:
-        work = site.house.work(session)
+    with transaction(site.app_context.engine) as session:
+        work = site.app_context.unit_of_work(session)
         person = factories.participant(work, number, language="en")
         today = local_date(work.now, person.time_zone)
         found = person.id
@@ -83,7 +83,7 @@ def at_dates(site: Site, desk: Nurse, number: str) -> Dates:
 
 
 def test_what_happened_is_typed_and_the_calendar_follows(
-    live_site: Site, study: Study, nurse: Callable[..., Nurse]
+    live_site: Site, study: Study, nurse: Callable[..., JourneyStaff]
 ) -> None:
     at_desk = nurse("coordinator", viewport={"width": 1280, "height": 900})
     at_desk.page.goto(f"{live_site.url}/staff/sign-in?lang=en")
@@ -156,7 +156,7 @@ def pages(me: Dates) -> Iterator[str]:
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_pages_of_dates_for_everybody(
-    live_site: Site, study: Study, nurse: Callable[..., Nurse], width: int, language: str
+    live_site: Site, study: Study, nurse: Callable[..., JourneyStaff], width: int, language: str
 ) -> None:
     at_desk = nurse("coordinator", viewport={"width": width, "height": 900})
     at_desk.page.goto(f"{live_site.url}/staff/sign-in?lang={language}")

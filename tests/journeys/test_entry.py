@@ -12,19 +12,19 @@ from sqlalchemy import select
 
 from pro.db import transaction
 from pro.models import Answer, Assessment, Participant, Score
-from tests.journeys.people import Nurse, Patient
+from tests.journeys.people import JourneyParticipant, JourneyStaff
 from tests.journeys.test_checkin import number_on, stored
 from tests.support.factories import Study
 from tests.support.live_system import Site
 
 pytestmark = pytest.mark.journey
-NewPatient = Callable[..., Patient]
-NewNurse = Callable[..., Nurse]
+NewPatient = Callable[..., JourneyParticipant]
+NewNurse = Callable[..., JourneyStaff]
 DESK = {"viewport": {"width": 1280, "height": 900}, "is_mobile": False, "has_touch": False}
 
 
 def person(site: Site, number: str) -> int:
-    with transaction(site.house.engine) as session:
+    with transaction(site.app_context.engine) as session:
         return session.scalars(select(Participant.id).where(Participant.study_number == number)).one()
 
 
@@ -33,9 +33,9 @@ def chooses(page: Page, item: str, code: int | str) -> None:
 
 
 def test_a_nurse_phones_and_what_she_hears_is_an_alert_at_once(
-    live_site: Site, study: Study, patient: NewPatient, nurse: NewNurse
+    live_site: Site, study: Study, new_participant: NewPatient, nurse: NewNurse
 ) -> None:
-    number = number_on(patient().opens_the_link())
+    number = number_on(new_participant().opens_the_link())
     who = person(live_site, number)
     here = nurse("nurse", **DESK).opens(f"{live_site.url}/staff/participants/{who}?lang=en")
     here.page.locator("#enter a", has_text="Phone interview").first.click()
@@ -74,15 +74,15 @@ def test_a_nurse_phones_and_what_she_hears_is_an_alert_at_once(
 
 
 def test_paper_is_typed_by_one_and_compared_by_another(
-    live_site: Site, study: Study, patient: NewPatient, nurse: NewNurse
+    live_site: Site, study: Study, new_participant: NewPatient, nurse: NewNurse
 ) -> None:
-    number = number_on(patient("zh_Hans", "qlq_c30").opens_the_link())
+    number = number_on(new_participant("zh_Hans", "qlq_c30").opens_the_link())
     who = person(live_site, number)
     first = nurse("nurse").opens(f"{live_site.url}/staff/participants/{who}/enter/qlq_c30?mode=paper")
     page = first.page
     page.locator("input[name=answered_by][value=helped]").check()
-    with transaction(live_site.house.engine) as session:
-        now = live_site.house.work(session).now + timedelta(hours=8) - timedelta(minutes=5)
+    with transaction(live_site.app_context.engine) as session:
+        now = live_site.app_context.unit_of_work(session).now + timedelta(hours=8) - timedelta(minutes=5)
     page.locator("input[name=day]").fill(f"{now:%Y-%m-%d}")
     page.locator("input[name=time]").fill(f"{now:%H:%M}")
     for n in range(1, 31):
@@ -101,7 +101,7 @@ def test_paper_is_typed_by_one_and_compared_by_another(
     form, answers, alerts = stored(live_site, number)
     assert (form.checked_by, answers["Q9"].value) == (study.staff["investigator"].id, 4)
     assert "Q03" in {alert.rule for alert in alerts}
-    with transaction(live_site.house.engine) as session:
+    with transaction(live_site.app_context.engine) as session:
         rows = session.scalars(select(Answer.value).where(Answer.assessment_id == form.id, Answer.item == "Q9")).all()
         pain = session.scalars(
             select(Score.value).where(Score.assessment_id == form.id, Score.scale == "PA").order_by(Score.id)
@@ -111,16 +111,16 @@ def test_paper_is_typed_by_one_and_compared_by_another(
 
 
 def test_a_proxys_answers_are_kept_and_not_scored(
-    live_site: Site, study: Study, patient: NewPatient, nurse: NewNurse
+    live_site: Site, study: Study, new_participant: NewPatient, nurse: NewNurse
 ) -> None:
-    me = patient("en", "qlq_c30").opens_the_link()
+    me = new_participant("en", "qlq_c30").opens_the_link()
     found = re.search(r"J\w+-\d{3}", me.page.locator("main").inner_text())
     assert found is not None
     number = found[0]
     me.starts("proxy").answers_the_rest({"Q8": 4}).sends()
     here = nurse("investigator", **DESK).opens(f"{live_site.url}/staff/participants/{person(live_site, number)}")
     expect(here.page.locator("main")).to_contain_text("Answered by a proxy: not scored.")
-    with transaction(live_site.house.engine) as session:
+    with transaction(live_site.app_context.engine) as session:
         form = session.scalars(select(Assessment).where(Assessment.answered_by == "proxy")).one()
         assert session.scalars(select(Score).where(Score.assessment_id == form.id)).all() == []
     assert "Q01" in {alert.rule for alert in stored(live_site, number)[2]}

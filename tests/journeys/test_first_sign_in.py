@@ -22,9 +22,9 @@ PASSWORD = "a quite long sentence"
 @pytest.mark.parametrize("place", PLACES)
 def test_from_the_mail_to_the_board(live_site: Site, study: Study, phone: Callable[..., Page], place: str) -> None:
     email = f"somebody.new.{place}@example.org"
-    with transaction(live_site.house.engine) as session:
-        work = live_site.house.work(session, study.staff["administrator"].actor)
-        invitations.invite(work, email, "Somebody New", "nurse", "en")
+    with transaction(live_site.app_context.engine) as session:
+        work = live_site.app_context.unit_of_work(session, study.staff["administrator"].actor)
+        invitations.invite_staff(work, email, "Somebody New", "nurse", "en")
     letter = live_site.mailbox.wait(lambda mail: mail["To"] == email)
     page = phone("en", **PLACES[place])
     page.goto(link_in(letter.get_content()))

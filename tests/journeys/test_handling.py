@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.journeys.accessibility import violations
-from tests.journeys.people import PLACES, Nurse, Patient, link_in
+from tests.journeys.people import PLACES, JourneyParticipant, JourneyStaff, link_in
 from tests.journeys.test_checkin import number_on, stored
 from tests.journeys.test_visual_checks import sideways, small_targets
 from tests.support.factories import Study
@@ -35,12 +35,12 @@ def looks_well(page: Page) -> None:
 def test_an_alert_at_night_is_handled_to_its_end(
     live_site: Site,
     study: Study,
-    patient: Callable[..., Patient],
-    nurse: Callable[..., Nurse],
+    new_participant: Callable[..., JourneyParticipant],
+    nurse: Callable[..., JourneyStaff],
     language: str,
     place: str,
 ) -> None:
-    me = patient().opens_the_link()
+    me = new_participant().opens_the_link()
     number = number_on(me)
     me.starts().chooses(3).chooses(1)
     doctor = study.staff["investigator"]

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from pro.db import transaction
 from pro.models import StaffSession
-from tests.journeys.people import PLACES, Nurse
+from tests.journeys.people import PLACES, JourneyStaff
 from tests.support import factories, form_browser
 from tests.support.factories import Study
 from tests.support.live_system import Site
@@ -25,21 +25,21 @@ TYPED = "Phoned her husband, he brings her in"
 
 def nothing_happened(site: Site, account: int, page: Page, minutes: float) -> None:
     """The last step of this person's newest session was ``minutes`` ago; the page's clock knows as well."""
-    with transaction(site.house.engine) as session:
+    with transaction(site.app_context.engine) as session:
         query = select(StaffSession).where(StaffSession.staff_id == account).order_by(StaffSession.id.desc()).limit(1)
         row = session.scalars(query).one()
-        row.seen_at = site.house.clock() - timedelta(minutes=minutes)
+        row.seen_at = site.app_context.clock() - timedelta(minutes=minutes)
     page.clock.fast_forward(round(minutes * 60_000))
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_warning_before_the_sign_out_and_nothing_typed_is_lost(
-    live_site: Site, study: Study, nurse: Callable[..., Nurse], place: str
+    live_site: Site, study: Study, nurse: Callable[..., JourneyStaff], place: str
 ) -> None:
-    with transaction(live_site.house.engine) as session:
-        work = live_site.house.work(session)
+    with transaction(live_site.app_context.engine) as session:
+        work = live_site.app_context.unit_of_work(session)
         way = factories.form(work, factories.participant(work, f"JIDLE-{place.upper()}", language="en"))
-    form_browser.press_start(live_site.house, way, language="en").finish(bleed=3)
+    form_browser.press_start(live_site.app_context, way, language="en").finish(bleed=3)
     account = study.staff["coordinator"]
     me = nurse("coordinator", **PLACES[place])
     page = me.page

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
 from pro.db import transaction
-from tests.journeys.people import DESK, Nurse
+from tests.journeys.people import DESK, JourneyStaff
 from tests.journeys.test_visual_checks import sideways
 from tests.support import factories, form_browser
 from tests.support.factories import Study
@@ -21,15 +21,15 @@ A4 = ViewportSize(width=688, height=1000)
 
 def bleeds(site: Site, number: str) -> int:
     """A participant whose answers are an emergency; gives their number."""
-    with transaction(site.house.engine) as session:
-        work = site.house.work(session)
+    with transaction(site.app_context.engine) as session:
+        work = site.app_context.unit_of_work(session)
         person = factories.participant(work, number, language="en")
         way = factories.form(work, person)
-    form_browser.press_start(site.house, way, language="en").finish(bleed=3)
+    form_browser.press_start(site.app_context, way, language="en").finish(bleed=3)
     return person.id
 
 
-def opens_the_alert(me: Nurse, number: str) -> Page:
+def opens_the_alert(me: JourneyStaff, number: str) -> Page:
     """To the alert's page, by way of the board."""
     me.opens(f"{me.site.url}/staff/?lang=en")
     row = me.page.locator(".rows > li", has_text=number)
@@ -63,7 +63,7 @@ def goes_to(page: Page, what: str, steps: int) -> list[float]:
 
 
 def test_an_alert_is_acknowledged_and_graded_by_keyboard(
-    live_site: Site, study: Study, nurse: Callable[..., Nurse]
+    live_site: Site, study: Study, nurse: Callable[..., JourneyStaff]
 ) -> None:
     bleeds(live_site, "JKEY-001")
     me = nurse("investigator", **DESK)
@@ -94,7 +94,7 @@ def test_an_alert_is_acknowledged_and_graded_by_keyboard(
 
 
 def test_the_return_key_signs_what_is_typed_and_an_error_takes_the_focus(
-    live_site: Site, study: Study, nurse: Callable[..., Nurse]
+    live_site: Site, study: Study, nurse: Callable[..., JourneyStaff]
 ) -> None:
     number = bleeds(live_site, "JKEY-002")
     page = nurse("investigator", **DESK).opens(f"{live_site.url}/staff/participants/{number}/events/new?lang=en").page
@@ -106,7 +106,7 @@ def test_the_return_key_signs_what_is_typed_and_an_error_takes_the_focus(
 
 
 def test_what_is_printed_is_the_record_and_not_the_screen(
-    live_site: Site, study: Study, nurse: Callable[..., Nurse]
+    live_site: Site, study: Study, nurse: Callable[..., JourneyStaff]
 ) -> None:
     number = bleeds(live_site, "JPRINT-001")
     me = nurse("investigator", **DESK)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from pro.db import transaction
 from pro.models import Assessment, Participant, Score
-from tests.journeys.people import Nurse, Patient
+from tests.journeys.people import JourneyParticipant, JourneyStaff
 from tests.journeys.test_checkin import number_on
 from tests.support.factories import Study
 from tests.support.live_system import Site
@@ -33,14 +33,17 @@ def a_form_with_gaps() -> dict[str, str]:
 
 
 def test_scores_equal_the_reference_although_questions_were_skipped(
-    live_site: Site, study: Study, patient: Callable[..., Patient], nurse: Callable[..., Nurse]
+    live_site: Site,
+    study: Study,
+    new_participant: Callable[..., JourneyParticipant],
+    nurse: Callable[..., JourneyStaff],
 ) -> None:
     row = a_form_with_gaps()
     codes = {f"Q{n}": int(row[f"Q{n}"]) if row[f"Q{n}"] else None for n in range(1, 31)}
-    me = patient("en", "qlq_c30").opens_the_link()
+    me = new_participant("en", "qlq_c30").opens_the_link()
     number = number_on(me)
     me.starts().answers_the_rest(codes).sends()
-    with transaction(live_site.house.engine) as session:
+    with transaction(live_site.app_context.engine) as session:
         person = session.scalars(select(Participant).where(Participant.study_number == number)).one()
         form = session.scalars(select(Assessment).where(Assessment.participant_id == person.id)).one()
         scores = {score.scale: score for score in session.scalars(select(Score).where(Score.assessment_id == form.id))}

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from pro.db import transaction
 from pro.models import Answer, Assessment
 from tests.journeys.accessibility import violations
-from tests.journeys.people import PLACES, Nurse, Patient
+from tests.journeys.people import PLACES, JourneyParticipant, JourneyStaff
 from tests.support import factories, form_browser
 from tests.support.factories import PASSWORD, Study
 from tests.support.live_system import Site
@@ -21,12 +21,12 @@ pytestmark = pytest.mark.journey
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_wrong_button_is_corrected_by_two_people(
-    live_site: Site, study: Study, nurse: Callable[..., Nurse], place: str
+    live_site: Site, study: Study, nurse: Callable[..., JourneyStaff], place: str
 ) -> None:
-    with transaction(live_site.house.engine) as session:
-        work = live_site.house.work(session)
+    with transaction(live_site.app_context.engine) as session:
+        work = live_site.app_context.unit_of_work(session)
         way = factories.form(work, factories.participant(work, f"JREC-{place.upper()}", language="en"))
-    form_browser.press_start(live_site.house, way, language="en").finish(bleed=0)
+    form_browser.press_start(live_site.app_context, way, language="en").finish(bleed=0)
     desk = nurse("coordinator", **PLACES[place])
     desk.opens(f"{live_site.url}/staff/")
     desk.page.goto(f"{live_site.url}/staff/assessments/{way.assessment_id}/corrections?item=bleed&lang=en")
@@ -48,18 +48,22 @@ def test_a_wrong_button_is_corrected_by_two_people(
     expect(doctor.page.get_by_role("status").first).to_contain_text("Approved and signed")
     doctor.page.goto(f"{live_site.url}/staff/assessments/{way.assessment_id}/corrections")
     expect(doctor.page.locator("main")).to_contain_text("pressed the wrong button")
-    with transaction(live_site.house.engine) as session:
+    with transaction(live_site.app_context.engine) as session:
         query = select(Answer.value).where(Answer.assessment_id == way.assessment_id, Answer.item == "bleed")
         assert list(session.scalars(query.order_by(Answer.id))) == [0, 1]
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_who_withdraws_is_left_alone_at_once(
-    live_site: Site, study: Study, patient: Callable[..., Patient], nurse: Callable[..., Nurse], place: str
+    live_site: Site,
+    study: Study,
+    new_participant: Callable[..., JourneyParticipant],
+    nurse: Callable[..., JourneyStaff],
+    place: str,
 ) -> None:
-    me = patient()
+    me = new_participant()
     me.opens_the_link().starts()
-    with transaction(live_site.house.engine) as session:
+    with transaction(live_site.app_context.engine) as session:
         newest = select(Assessment.participant_id).order_by(Assessment.id.desc()).limit(1)
         person = session.scalar(newest)
     desk = nurse("coordinator", **PLACES[place])

@@ -19,18 +19,18 @@ import pytest
 from pro.app_context import AppContext
 from pro.catalogue import Catalogue
 from pro.catalogue.closing_days import read_working_days
-from pro.core.study_plan import Plan
+from pro.core.study_plan import StudyPlan
 from pro.features.participants import clinical_facts
-from pro.features.participants.clinical_facts import SILENCE
-from pro.features.schedule import form_ledger, schedule_service
+from pro.features.participants.clinical_facts import MISSED_FORM_PREFIX
+from pro.features.schedule import expected_forms, schedule_service
 from pro.i18n import Catalogs
-from pro.models import Alert, Expected, Task
-from tests.core.trial import local
+from pro.models import Alert, CallTask, ExpectedForm
+from tests.core.example_schedule import local
 from tests.support import factories, form_browser
-from tests.support.alert_ward import Ward, build
-from tests.support.calendar_participant import CHECKIN, QLQ, Patient, change, day
+from tests.support.alert_clinic import Clinic, build_clinic
+from tests.support.calendar_participant import CHECKIN, QLQ, CalendarParticipant, change, day
+from tests.support.clinic_fixtures import app_context_on
 from tests.support.factories import Clock
-from tests.support.ward_fixtures import house_on
 
 # The holiday's make-up days as a site would type them once they are announced: off from Thursday 4 to Wednesday 10
 # February 2027, at work on Sunday 31 January and Saturday 13 February.
@@ -49,7 +49,7 @@ RT_END = "2027-03-01"
 class Life:
     """What a participant does when a form is asked for: ``skips`` names visits that are left unanswered."""
 
-    patient: Patient
+    patient: CalendarParticipant
     zone: str
     skips: set[str]
     answered: list[tuple[str, datetime]] = field(default_factory=list)
@@ -57,18 +57,18 @@ class Life:
     def until(self, on: str, hour: str = "12:00") -> None:
         """Live to the local time; what was asked for is answered when the worker next looks after 10:00."""
         end = local(f"{on} {hour}", self.zone)
-        clock = self.patient.ward.house.clock
-        while (due := self.patient.next_look()) is not None and due <= end:
+        clock = self.patient.ward.app_context.clock
+        while (due := self.patient.next_due_at()) is not None and due <= end:
             self.patient.when(max(due, clock())).look()
             self._answers()
         self.patient.when(end).look()
         self._answers()
 
     def _answers(self) -> None:
-        now = self.patient.ward.house.clock()
+        now = self.patient.ward.app_context.clock()
         if not 8 <= now.astimezone(ZoneInfo(self.zone)).hour < 21:
             return
-        waiting: dict[str, list[Expected]] = {}
+        waiting: dict[str, list[ExpectedForm]] = {}
         for (_visit, instrument), row in self.patient.lines().items():
             if row.opens_at <= now <= row.closes_at and not row.served_at and row.assessment_id and row.steps:
                 waiting.setdefault(instrument, []).append(row)
@@ -78,12 +78,12 @@ class Life:
                 self.answered.append((instrument, now))
 
 
-def kinds(person: Patient) -> Counter[str]:
+def kinds(person: CalendarParticipant) -> Counter[str]:
     """ "kind instrument" -> how many lines."""
     return Counter(f"{row.kind} {name[1]}" for name, row in person.lines().items())
 
 
-def messages_are_polite(person: Patient, zone: str, most: int) -> None:
+def messages_are_polite(person: CalendarParticipant, zone: str, most: int) -> None:
     """At most ``most`` a day, none at night, none twice, at most three about one form."""
     days: Counter[date] = Counter()
     for row in person.messages():
@@ -102,30 +102,30 @@ def messages_are_polite(person: Patient, zone: str, most: int) -> None:
 @pytest.fixture
 def settle(
     sqlite_template: Path, catalogue: Catalogue, catalogs: Catalogs, tmp_path: Path
-) -> Iterator[Callable[..., Patient]]:
+) -> Iterator[Callable[..., CalendarParticipant]]:
     """A participant enrolled on a day in a zone, at a site with its own days."""
     houses: list[AppContext] = []
 
-    def make_patient(now: datetime, zone: str, days: str = "") -> Patient:
+    def make_patient(now: datetime, zone: str, days: str = "") -> CalendarParticipant:
         path = shutil.copy(sqlite_template, tmp_path / f"{len(houses)}.sqlite3")
-        house = house_on(f"sqlite:///{path}", catalogue, catalogs, tmp_path, Clock(now))
-        houses.append(house)
+        app_context = app_context_on(f"sqlite:///{path}", catalogue, catalogs, tmp_path, Clock(now))
+        houses.append(app_context)
         if days:
             (tmp_path / "days.yaml").write_text(days, encoding="utf-8")
             site = {"npc_reirradiation": read_working_days("CN", tmp_path / "days.yaml")}
-            house = replace(house, catalogue=replace(house.catalogue, working=site))
+            app_context = replace(app_context, catalogue=replace(app_context.catalogue, working=site))
 
-        def there(plan: Plan) -> Plan:
+        def there(plan: StudyPlan) -> StudyPlan:
             return replace(plan, settings=replace(plan.settings, time_zone=zone))
 
-        ward: Ward = build(house).with_plan(there)
-        with form_browser.working(ward.house, ward.coordinator.actor) as work:
+        ward: Clinic = build_clinic(app_context).with_plan(there)
+        with form_browser.unit_of_work(ward.app_context, ward.coordinator.actor) as work:
             made = factories.participant(work, "NPC-300", pd1=None, asked=True)
-            return Patient(ward, made.id)
+            return CalendarParticipant(ward, made.id)
 
     yield make_patient
-    for house in houses:
-        house.engine.dispose()
+    for app_context in houses:
+        app_context.engine.dispose()
 
 
 def induction(life: Life) -> None:
@@ -147,8 +147,8 @@ def induction(life: Life) -> None:
 def radiotherapy(life: Life) -> None:
     """Every fraction typed on its day, over the Spring Festival; a decision at 50 Gy, planned for Thursday."""
     person = life.patient
-    with form_browser.working(person.ward.house) as work:
-        coming = schedule_service.days_of(work, person.row(work))["rt_fraction"]
+    with form_browser.unit_of_work(person.ward.app_context) as work:
+        coming = schedule_service.read_days(work, person.row(work))["rt_fraction"]
     assert [str(coming[number].on) for number in range(1, 29)] == FRACTIONS
     for number, on in enumerate(FRACTIONS, 1):
         life.until(on)
@@ -173,8 +173,8 @@ def maintenance(life: Life) -> None:
         life.until(on)
         if on in ulcer:
             person.set(change(ulcer[on][0], on, 1))
-            with form_browser.working(person.ward.house) as work:
-                assert clinical_facts.fact(work, person.id, "ulcer_status") == ulcer[on][1]
+            with form_browser.unit_of_work(person.ward.app_context) as work:
+                assert clinical_facts.current_fact(work, person.id, "ulcer_status") == ulcer[on][1]
         if on == "2027-06-04":
             person.set(change("maintenance_cycle", "2027-06-11", 5, planned=True))
         if on in days:
@@ -230,10 +230,10 @@ CALLED_FOR = [
 ]
 
 
-def phone_tasks(person: Patient) -> list[tuple[str, datetime, datetime, datetime | None, str | None]]:
+def phone_tasks(person: CalendarParticipant) -> list[tuple[str, datetime, datetime, datetime | None, str | None]]:
     """(visit, made, due, ended, how) of every phone task, oldest first."""
     visits = {row.id: row.visit for row in person.lines().values()}
-    rows = [row for row in person.ward.rows(Task) if row.participant_id == person.id]
+    rows = [row for row in person.ward.rows(CallTask) if row.participant_id == person.id]
     return [(visits[row.expected_id or 0], row.made_at, row.due_at, row.done_at, row.outcome) for row in rows]
 
 
@@ -257,23 +257,23 @@ def test_three_years(settle):
     }
     assert {statuses[name] for name in statuses.keys() - over} == {"received", "served_elsewhere"}
     assert person.line("induction_week.2").out_of_window
-    with form_browser.working(person.ward.house) as work:
-        lines = form_ledger.lines(work, person.row(work), "zh_Hans")
-        assert form_ledger.counts(lines) == form_ledger.Counts(
+    with form_browser.unit_of_work(person.ward.app_context) as work:
+        lines = expected_forms.read_expected_forms(work, person.row(work), "zh_Hans")
+        assert expected_forms.count_compliance(lines) == expected_forms.ComplianceCounts(
             expected=127, received=122, in_window=121, late=1, missed=5, unexplained=5
         )
         assert all(line.title and line.instrument_title for line in lines)
     # The check-in of 24 May, due that day, lies in the window of month 3 too, and is nearest to its own day.
     assert (statuses["month_3", CHECKIN], statuses["month_3", QLQ]) == ("served_elsewhere", "received")
-    assert person.next_look() is None
+    assert person.next_due_at() is None
     assert phone_tasks(person) == CALLED_FOR
     # Nobody was silent twice in a row, and never during the ulcer.
-    assert [alert.rule for alert in person.ward.rows(Alert) if alert.source.startswith(SILENCE)] == []
+    assert [alert.rule for alert in person.ward.rows(Alert) if alert.source.startswith(MISSED_FORM_PREFIX)] == []
     messages_are_polite(person, "Asia/Shanghai", 3)
     a_week_lies_between(person)
 
 
-def a_week_lies_between(person: Patient) -> None:
+def a_week_lies_between(person: CalendarParticipant) -> None:
     """Rule 1: the QLQ-C30 is never answered more often than every 7 days."""
     sent = sorted(form.submitted_at for form in person.forms() if form.instrument == QLQ and form.submitted_at)
     assert all(later - sooner >= timedelta(days=7) for sooner, later in pairwise(sent))
@@ -307,7 +307,7 @@ def test_where_clocks_change(settle):
     ]
     statuses = person.statuses()
     assert statuses["after_rt_week.2", CHECKIN] == "missed"
-    over = [name for name, row in person.lines().items() if row.closes_at < person.ward.house.clock()]
+    over = [name for name, row in person.lines().items() if row.closes_at < person.ward.app_context.clock()]
     assert {statuses[name] for name in over if name[0] != "after_rt_week.2"} <= {
         "received",
         "served_elsewhere",

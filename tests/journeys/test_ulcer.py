@@ -11,7 +11,7 @@ from pro.db import transaction
 from pro.features.participants.treatment_dates import local_date
 from pro.features.schedule import schedule_service
 from pro.features.schedule.schedule_service import DateChange
-from tests.journeys.people import PLACES, Nurse
+from tests.journeys.people import PLACES, JourneyStaff
 from tests.journeys.test_visual_checks import LANGUAGES, looked_at, strangers
 from tests.support import factories
 from tests.support.factories import Study
@@ -22,12 +22,12 @@ pytestmark = pytest.mark.journey
 
 def with_a_sign(site: Site, number: str) -> tuple[int, str]:
     """A participant under treatment whose answers made the system suspect an ulcer, and what day it is there."""
-    with transaction(site.house.engine) as session:
-        work = site.house.work(session)
+    with transaction(site.app_context.engine) as session:
+        work = site.app_context.unit_of_work(session)
         person = factories.participant(work, number)
         today = local_date(work.now, person.time_zone)
         schedule_service.set_anchors(work, person, [DateChange("induction_day1", 0, today)])
-        factories.answer(work, factories.sitting(work, factories.form(work, person)), odor=3)
+        factories.save_answers(work, factories.open_form_session(work, factories.form(work, person)), odor=3)
         return person.id, today.isoformat()
 
 
@@ -68,7 +68,7 @@ def decide(page: Page, section: str, choice: str, password: str) -> None:
 
 @pytest.mark.parametrize("place", PLACES)
 def test_from_the_first_sign_to_a_signed_decision(
-    live_site: Site, study: Study, nurse: Callable[..., Nurse], place: str
+    live_site: Site, study: Study, nurse: Callable[..., JourneyStaff], place: str
 ) -> None:
     number = f"JU-{place.upper()}"
     found, today = with_a_sign(live_site, number)
@@ -127,7 +127,7 @@ def screens(page: Page, url: str, number: int, today: str, password: str) -> Ite
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_pages_of_ulcers_for_everybody(
-    live_site: Site, study: Study, nurse: Callable[..., Nurse], width: int, language: str
+    live_site: Site, study: Study, nurse: Callable[..., JourneyStaff], width: int, language: str
 ) -> None:
     number, today = with_a_sign(live_site, f"JU-{width}-{language[:2].upper()}")
     me = nurse("investigator", viewport={"width": width, "height": 900})

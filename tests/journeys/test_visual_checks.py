@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from pro.db import transaction
 from pro.models import Assessment
 from tests.journeys.accessibility import violations
-from tests.journeys.people import DOUBLE_TAP, Chatter, Nurse, Patient
+from tests.journeys.people import DOUBLE_TAP, JourneyChatParticipant, JourneyParticipant, JourneyStaff
 from tests.support import form_browser
 from tests.support.factories import PLAN, Study
 from tests.support.live_system import Site
@@ -23,7 +23,7 @@ TARGET = 44
 HAN_FONTS = ("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC")
 
 
-def screens(me: Patient) -> Iterator[str]:
+def screens(me: JourneyParticipant) -> Iterator[str]:
     """Walks through every kind of participant's page and stops at each; gives its name."""
     me.opens_the_link()
     yield "start"
@@ -65,7 +65,7 @@ def screens(me: Patient) -> Iterator[str]:
     yield "not found"
 
 
-def chat_screens(me: Chatter) -> Iterator[str]:
+def chat_screens(me: JourneyChatParticipant) -> Iterator[str]:
     """Walks through every kind of page of the chat and stops at each; gives its name."""
     me.page.goto(me.link.split("/a/")[0] + "/chat")
     yield "chat code"
@@ -94,7 +94,7 @@ def chat_screens(me: Chatter) -> Iterator[str]:
     yield "chat, the end"
 
 
-def staff_pages(at_desk: Nurse, study: Study, url: str) -> Iterator[str]:
+def staff_pages(at_desk: JourneyStaff, study: Study, url: str) -> Iterator[str]:
     """Every staff page."""
     at_desk.page.goto(f"{url}/staff/")
     yield "sign-in"
@@ -136,7 +136,7 @@ def staff_pages(at_desk: Nurse, study: Study, url: str) -> Iterator[str]:
     yield "not found"
 
 
-def staff_records(at_desk: Nurse, study: Study, url: str) -> Iterator[str]:
+def staff_records(at_desk: JourneyStaff, study: Study, url: str) -> Iterator[str]:
     """Every staff page about records and the whole study."""
     at_desk.opens(f"{url}/staff/")
     at_desk.page.goto(f"{url}/staff/audit?participant={study.chinese.id}")
@@ -241,8 +241,10 @@ def strangers(page: Page, home: str) -> list[str]:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_participants_pages(live_site: Site, study: Study, patient: Callable[..., Patient], language: str) -> None:
-    me = patient(language)
+def test_participants_pages(
+    live_site: Site, study: Study, new_participant: Callable[..., JourneyParticipant], language: str
+) -> None:
+    me = new_participant(language)
     met = strangers(me.page, live_site.url)
     wrong = [found for name in screens(me) for found in looked_at(me.page, name, language)]
     assert not wrong, "\n".join(wrong)
@@ -251,21 +253,28 @@ def test_participants_pages(live_site: Site, study: Study, patient: Callable[...
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_chat(live_site: Site, study: Study, patient: Callable[..., Patient], language: str, scheme: str) -> None:
-    person = patient(language, color_scheme=scheme)
-    me = Chatter(person.page, person.link)
+def test_the_chat(
+    live_site: Site, study: Study, new_participant: Callable[..., JourneyParticipant], language: str, scheme: str
+) -> None:
+    person = new_participant(language, color_scheme=scheme)
+    me = JourneyChatParticipant(person.page, person.link)
     met = strangers(me.page, live_site.url)
     wrong = [found for name in chat_screens(me) for found in looked_at(me.page, name, language)]
     assert not wrong, "\n".join(wrong)
     assert not met
 
 
-@pytest.mark.parametrize("walk", [screens, lambda me: chat_screens(Chatter(me.page, me.link))], ids=["form", "chat"])
+@pytest.mark.parametrize(
+    "walk", [screens, lambda me: chat_screens(JourneyChatParticipant(me.page, me.link))], ids=["form", "chat"]
+)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_narrow_phone_with_text_twice_as_large(
-    study: Study, patient: Callable[..., Patient], language: str, walk: Callable[[Patient], Iterator[str]]
+    study: Study,
+    new_participant: Callable[..., JourneyParticipant],
+    language: str,
+    walk: Callable[[JourneyParticipant], Iterator[str]],
 ) -> None:
-    me = patient(language, viewport={"width": 320, "height": 640})
+    me = new_participant(language, viewport={"width": 320, "height": 640})
     wrong = [found for name in walk(me) for found in squeezed(me.page, name)]
     assert not wrong, "\n".join(wrong)
 
@@ -276,18 +285,18 @@ def test_a_narrow_phone_with_text_twice_as_large(
 def test_staff_pages(
     live_site: Site,
     study: Study,
-    patient: Callable[..., Patient],
-    nurse: Callable[..., Nurse],
+    new_participant: Callable[..., JourneyParticipant],
+    nurse: Callable[..., JourneyStaff],
     width: int,
     language: str,
-    walk: Callable[[Nurse, Study, str], Iterator[str]],
+    walk: Callable[[JourneyStaff, Study, str], Iterator[str]],
 ) -> None:
-    patient().opens_the_link().starts().chooses(2)
-    with transaction(live_site.house.engine) as session:
+    new_participant().opens_the_link().starts().chooses(2)
+    with transaction(live_site.app_context.engine) as session:
         form = session.get_one(Assessment, study.english.checkin.assessment_id)
         is_sent = form.submitted_at is not None
     if not is_sent:
-        form_browser.press_start(live_site.house, study.english.checkin, language="en").finish(bleed=0)
+        form_browser.press_start(live_site.app_context, study.english.checkin, language="en").finish(bleed=0)
     at_desk = nurse("coordinator", viewport={"width": width, "height": 900})
     at_desk.page.goto(f"{live_site.url}/staff/sign-in?lang={language}")
     met = strangers(at_desk.page, live_site.url)
@@ -296,8 +305,8 @@ def test_staff_pages(
     assert not met
 
 
-def test_chinese_is_drawn_in_real_glyphs(study: Study, patient: Callable[..., Patient]) -> None:
-    me = patient().opens_the_link().starts()
+def test_chinese_is_drawn_in_real_glyphs(study: Study, new_participant: Callable[..., JourneyParticipant]) -> None:
+    me = new_participant().opens_the_link().starts()
     session = me.page.context.new_cdp_session(me.page)
     session.send("DOM.enable")
     session.send("CSS.enable")
@@ -308,8 +317,8 @@ def test_chinese_is_drawn_in_real_glyphs(study: Study, patient: Callable[..., Pa
     assert all(font["familyName"] in HAN_FONTS for font in fonts), fonts
 
 
-def test_a_whole_form_by_keyboard(study: Study, patient: Callable[..., Patient]) -> None:
-    me = patient().opens_the_link()
+def test_a_whole_form_by_keyboard(study: Study, new_participant: Callable[..., JourneyParticipant]) -> None:
+    me = new_participant().opens_the_link()
     for expected in ("您的鼻子、嘴或喉咙有没有出血？", "您的呼吸怎么样？"):
         for _ in range(12):
             me.page.keyboard.press("Tab")

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from pro.db import transaction
 from pro.features.accounts import invitations
-from tests.journeys.people import Nurse, link_in
+from tests.journeys.people import JourneyStaff, link_in
 from tests.journeys.test_visual_checks import LANGUAGES, looked_at, sideways, strangers
 from tests.journeys.test_visual_checks_staff import DESK, PHONE, press
 from tests.support import factories
@@ -107,13 +107,13 @@ def on_both(page: Page, name: str, language: str) -> list[str]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_pages_of_accounts(
-    live_site: Site, study: Study, nurse: Callable[..., Nurse], phone: Callable[..., Page], language: str
+    live_site: Site, study: Study, nurse: Callable[..., JourneyStaff], phone: Callable[..., Page], language: str
 ) -> None:
     turn = f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}.{next(_numbers)}"
     email = f"looked.at.{turn}@example.org"
-    with transaction(live_site.house.engine) as session:
-        work = live_site.house.work(session, study.staff["administrator"].actor)
-        invitations.invite(work, email, "Looked At", "investigator", language)
+    with transaction(live_site.app_context.engine) as session:
+        work = live_site.app_context.unit_of_work(session, study.staff["administrator"].actor)
+        invitations.invite_staff(work, email, "Looked At", "investigator", language)
         first = factories.account(work, email=f"first.{turn}@example.org", language=language, own_password=False)
     boss = nurse("administrator", viewport=PHONE)
     boss.opens(f"{live_site.url}/staff/sign-in?lang={language}")
@@ -133,7 +133,7 @@ def test_pages_of_accounts(
 
 
 def test_the_menu_opens_and_closes_by_keyboard_and_without_a_script(
-    live_site: Site, study: Study, nurse: Callable[..., Nurse]
+    live_site: Site, study: Study, nurse: Callable[..., JourneyStaff]
 ) -> None:
     page = nurse("investigator", viewport=PHONE).opens(f"{live_site.url}/staff/participants?lang=en").page
     folded = page.get_by_role("link", name="Corrections")

@@ -12,13 +12,13 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import delete
 
 from pro.db import transaction
-from pro.features.forms import access_cards
-from pro.features.forms.access_cards import PIN_TRIES, CardDraft
+from pro.features.forms import participant_cards
+from pro.features.forms.participant_cards import PIN_TRIES, CardDraft
 from pro.features.schedule import enrolment
-from pro.models import Expected, Participant
+from pro.models import ExpectedForm, Participant
 from tests.journeys.test_visual_checks import LANGUAGES, looked_at, squeezed, strangers
 from tests.support import factories, form_browser
-from tests.support.factories import Study, Way
+from tests.support.factories import FormLinks, Study
 from tests.support.live_system import Site
 
 pytestmark = pytest.mark.journey
@@ -37,19 +37,19 @@ class Holder:
     language: str
     person: int = 0
     card: CardDraft = field(default_factory=lambda: CardDraft("", ""))
-    form: Way | None = None
+    form: FormLinks | None = None
 
     def gets_a_card(self, *instruments: str) -> None:
         """Another participant's card, with these forms open."""
         number = f"JL{os.environ.get('PYTEST_XDIST_WORKER', 'main').upper()}-{next(_numbers):03}"
-        with transaction(self.site.house.engine) as session:
-            work = self.site.house.work(session)
+        with transaction(self.site.app_context.engine) as session:
+            work = self.site.app_context.unit_of_work(session)
             person = factories.participant(work, number, language=self.language)
             # Nothing is expected but what is named here.
-            session.execute(delete(Expected).where(Expected.participant_id == person.id))
+            session.execute(delete(ExpectedForm).where(ExpectedForm.participant_id == person.id))
             for instrument in instruments:
                 self.form = factories.form(work, person, instrument)
-            self.person, self.card = person.id, access_cards.make_card(work, person)[1]
+            self.person, self.card = person.id, participant_cards.make_card(work, person)[1]
         self.page.context.clear_cookies()
 
     def scans(self) -> None:
@@ -70,7 +70,7 @@ class Holder:
 
 def card_screens(me: Holder) -> Iterator[str]:
     """Walks through every page behind a card and stops at each; gives its name."""
-    house = me.site.house
+    app_context = me.site.app_context
     me.gets_a_card("npc_checkin", "qlq_c30")
     me.scans()
     yield "PIN"
@@ -84,7 +84,7 @@ def card_screens(me: Holder) -> Iterator[str]:
     expect(me.page.locator("main button.btn")).to_have_count(2)
     yield "two forms"
     assert me.form is not None
-    form_browser.press_start(house, me.form).save(Q1=1)
+    form_browser.press_start(app_context, me.form).save(Q1=1)
     me.page.reload()
     yield "two forms, one begun"
     me.page.goto(f"{me.site.url}/?lang={me.language}")
@@ -93,9 +93,11 @@ def card_screens(me: Holder) -> Iterator[str]:
     yield "PIN after the code"
     me.types("pin", "x")
     yield "a PIN with letters after the code"
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         for _turn in range(PIN_TRIES):
-            assert access_cards.enter(house.work(session), WRONG, ELSEWHERE, token=me.card.token).why in (
+            assert participant_cards.try_pin(
+                app_context.unit_of_work(session), WRONG, ELSEWHERE, token=me.card.token
+            ).why in (
                 "wrong",
                 "locked",
             )
@@ -106,8 +108,8 @@ def card_screens(me: Holder) -> Iterator[str]:
     me.gets_a_card()
     me.enters()
     yield "nothing due"
-    with transaction(house.engine) as session:
-        access_cards.revoke(house.work(session), session.get_one(Participant, me.person))
+    with transaction(app_context.engine) as session:
+        participant_cards.revoke_card(app_context.unit_of_work(session), session.get_one(Participant, me.person))
     me.page.reload()
     yield "no pass any more"
     me.scans()
@@ -115,8 +117,10 @@ def card_screens(me: Holder) -> Iterator[str]:
     me.gets_a_card("qlq_c30")
     me.enters()
     yield "one form and how it is now"
-    with transaction(house.engine) as session:
-        enrolment.withdraw(house.work(session), session.get_one(Participant, me.person), "moved away")
+    with transaction(app_context.engine) as session:
+        enrolment.withdraw_participant(
+            app_context.unit_of_work(session), session.get_one(Participant, me.person), "moved away"
+        )
     me.page.reload()
     yield "left the study"
     me.page.goto(f"{me.site.url}/c/nobody-knows-this?lang={me.language}")

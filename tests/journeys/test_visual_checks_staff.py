@@ -17,13 +17,13 @@ from sqlalchemy import select
 
 from pro.app_context import AppContext, UnitOfWork
 from pro.db import transaction
-from pro.features.alerts import alert_drills
+from pro.features.alerts import test_alerts
 from pro.features.assessments import data_entry
 from pro.features.forms import form_issuing
 from pro.features.schedule import missed_forms
-from pro.features.text_messages import incoming_texts
+from pro.features.text_messages import incoming_messages
 from pro.models import Assessment, Message, Participant
-from tests.journeys.people import Nurse
+from tests.journeys.people import JourneyStaff
 from tests.journeys.test_visual_checks import LANGUAGES, looked_at, sideways, strangers
 from tests.support import factories
 from tests.support.factories import PLAN, Study
@@ -48,24 +48,24 @@ class ToDo:
     drill: int
 
 
-def much_to_do(house: AppContext, study: Study) -> ToDo:
+def much_to_do(app_context: AppContext, study: Study) -> ToDo:
     """A participant to phone, with a paper form of the nurse's and one of the coordinator's; a stranger; a drill."""
     worker, turn = os.environ.get("PYTEST_XDIST_WORKER", "main").upper(), next(_numbers)
-    with transaction(house.engine) as session:
-        work = house.work(session)
+    with transaction(app_context.engine) as session:
+        work = app_context.unit_of_work(session)
         work.actor = study.staff["coordinator"].actor
         person = factories.participant(work, f"JW{worker}-{turn:03}")
-        task = missed_forms.make_task(work, person, "call", f"call:looks:{person.id}")
+        task = missed_forms.make_call_task(work, person, "call", f"call:looks:{person.id}")
         form_issuing.send_form(work, person, "qlq_c30", by="link")
         for message in session.scalars(select(Message).where(Message.participant_id == person.id)):
             message.failed_at, message.failure = work.now, "phone_unknown"
         own_paper = typed(work, person)
         work.actor = study.staff["nurse"].actor
         paper = typed(work, person)
-        stranger = incoming_texts.receive(
+        stranger = incoming_messages.receive_message(
             work, provider_id=f"SM{person.id:032}", address=f"+86137001{person.id:05}", text="请问明天几点来"
         )
-        drill = alert_drills.begin_now(work, PLAN)
+        drill = test_alerts.start_test_alert_now(work, PLAN)
         assert task is not None
         assert stranger is not None
         session.flush()
@@ -74,7 +74,7 @@ def much_to_do(house: AppContext, study: Study) -> ToDo:
 
 def typed(work: UnitOfWork, person: Participant) -> Assessment:
     """A quiet paper form, typed in just now."""
-    return data_entry.enter(
+    return data_entry.enter_form(
         work,
         person,
         "npc_checkin",
@@ -143,9 +143,9 @@ def doing(page: Page, url: str, todo: ToDo) -> Iterator[str]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_pages_on_which_something_is_done(
-    live_site: Site, study: Study, nurse: Callable[..., Nurse], language: str
+    live_site: Site, study: Study, nurse: Callable[..., JourneyStaff], language: str
 ) -> None:
-    todo = much_to_do(live_site.house, study)
+    todo = much_to_do(live_site.app_context, study)
     at_desk = nurse("coordinator", viewport=PHONE)
     at_desk.opens(f"{live_site.url}/staff/sign-in?lang={language}")
     met = strangers(at_desk.page, live_site.url)
@@ -155,10 +155,10 @@ def test_pages_on_which_something_is_done(
         at_desk.page.set_viewport_size(DESK)
         wrong += [f"{name} on a desk: {what}" for what in [sideways(at_desk.page)] if what]
         at_desk.page.set_viewport_size(PHONE)
-    with transaction(live_site.house.engine) as session:
-        work = live_site.house.work(session)
+    with transaction(live_site.app_context.engine) as session:
+        work = live_site.app_context.unit_of_work(session)
         work.actor = study.staff["nurse"].actor
-        alert_drills.confirm(work, todo.drill)
+        test_alerts.confirm_test_alert(work, todo.drill)
     at_desk.page.reload()
     wrong += looked_at(at_desk.page, "drill confirmed", language)
     assert not wrong, "\n".join(wrong)
@@ -166,9 +166,9 @@ def test_pages_on_which_something_is_done(
 
 
 def test_whoever_stands_on_a_button_of_the_board_stands_on_it_after_a_refresh(
-    live_site: Site, study: Study, nurse: Callable[..., Nurse]
+    live_site: Site, study: Study, nurse: Callable[..., JourneyStaff]
 ) -> None:
-    much_to_do(live_site.house, study)
+    much_to_do(live_site.app_context, study)
     page = nurse("coordinator", viewport=DESK).opens(f"{live_site.url}/staff/?show=messages&lang=en").page
     form = page.locator(f"form[action*='{MESSAGES}']").first
     action = form.get_attribute("action")

@@ -72,25 +72,25 @@ class Scripted:
         return f"reference-{len(self.letters)}"
 
 
-def queue(house: AppContext, key: str = "invitation:1", **changes: Any) -> int | None:
+def queue(app_context: AppContext, key: str = "invitation:1", **changes: Any) -> int | None:
     """Queue one message in a transaction of its own; its id, or None if it was there."""
-    with transaction(house.engine) as session:
-        message = queue_one(house.work(session), key, **changes)
+    with transaction(app_context.engine) as session:
+        message = queue_one(app_context.unit_of_work(session), key, **changes)
         return message.id if message else None
 
 
-def rows(house: AppContext) -> Sequence[Message]:
+def rows(app_context: AppContext) -> Sequence[Message]:
     """Every message, oldest first."""
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         return session.scalars(select(Message).order_by(Message.id)).all()
 
 
-def one(house: AppContext) -> Message:
+def one(app_context: AppContext) -> Message:
     """The only message."""
-    (message,) = rows(house)
+    (message,) = rows(app_context)
     return message
 
 
-def deliver(house: AppContext, sender: Any, **options: Any) -> int:
+def deliver(app_context: AppContext, sender: Any, **options: Any) -> int:
     """Deliver both channels through ``sender``."""
-    return outbox.deliver(house, {"email": sender, "sms": sender}, "worker-1", **options)
+    return outbox.deliver(app_context, {"email": sender, "sms": sender}, "worker-1", **options)

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from pro.messaging.providers.alibaba_codes import CODES, failure, reason_of
+from pro.messaging.providers.alibaba_codes import CODES, failure_of_code, reason_of
 from pro.messaging.providers.alibaba_sms import AlibabaSms
-from pro.messaging.sender_protocol import Letter, Refused, Unreachable
+from pro.messaging.sender_protocol import Letter, ProviderRefused, ProviderUnreachable
 from tests.messaging import alibaba_fake
 from tests.messaging.alibaba_fake import KEY_ID, KEY_SECRET, SIGN_NAME, AlibabaFake
 from tests.messaging.letters import make_letter
-from tests.support.form_browser import at_once, hasty_threads
+from tests.support.form_browser import frequent_thread_switches, run_concurrently
 from tests.support.postgres_server import free_port
 
 
@@ -43,11 +43,11 @@ def letter(**changes: Any) -> Letter:
     return make_letter(**(given | changes))
 
 
-def refused(sms: AlibabaSms, one: Letter) -> Unreachable | Refused:
+def refused(sms: AlibabaSms, one: Letter) -> ProviderUnreachable | ProviderRefused:
     """How it went wrong."""
-    with pytest.raises((Unreachable, Refused)) as caught:
+    with pytest.raises((ProviderUnreachable, ProviderRefused)) as caught:
         sms.send(one)
-    assert isinstance(caught.value, Unreachable | Refused)
+    assert isinstance(caught.value, ProviderUnreachable | ProviderRefused)
     return caught.value
 
 
@@ -88,7 +88,7 @@ def test_a_text_without_gaps_needs_no_parameters(fake: AlibabaFake) -> None:
 
 def test_a_text_that_is_not_registered_never_leaves(fake: AlibabaFake) -> None:
     found = refused(sender(fake.url), letter(template_id=""))
-    assert (type(found), found.reason) == (Refused, "not_registered")
+    assert (type(found), found.reason) == (ProviderRefused, "not_registered")
     assert fake.nonces == set()
 
 
@@ -106,20 +106,20 @@ def test_a_text_that_is_not_registered_never_leaves(fake: AlibabaFake) -> None:
 )
 def test_only_mobile_phones_of_mainland_china(fake: AlibabaFake, address: str, reason: str) -> None:
     found = refused(sender(fake.url), letter(address=address))
-    assert (type(found), found.reason) == (Refused, reason)
+    assert (type(found), found.reason) == (ProviderRefused, reason)
     assert fake.nonces == set()
 
 
 @pytest.mark.parametrize(
     ("changes", "kind", "reason"),
     [
-        ({"address": "+8613800000001"}, Refused, "phone_invalid:isv.MOBILE_NUMBER_ILLEGAL"),
-        ({"address": "+8613800000002"}, Refused, "phone_blocked:isv.BLACK_KEY_CONTROL_LIMIT"),
-        ({"address": "+8613800000003"}, Unreachable, "too_many:isv.BUSINESS_LIMIT_CONTROL"),
-        ({"address": "+8613800000004"}, Refused, "provider_refused:isv.SOMETHING_NEW"),
-        ({"address": "+8613800000005"}, Unreachable, "provider_unsure:isp.SOMETHING_NEW"),
-        ({"template_id": "SMS_9"}, Refused, "not_registered:isv.SMS_TEMPLATE_ILLEGAL"),
-        ({"template_params": {}}, Refused, "not_registered:isv.TEMPLATE_MISSING_PARAMETERS"),
+        ({"address": "+8613800000001"}, ProviderRefused, "phone_invalid:isv.MOBILE_NUMBER_ILLEGAL"),
+        ({"address": "+8613800000002"}, ProviderRefused, "phone_blocked:isv.BLACK_KEY_CONTROL_LIMIT"),
+        ({"address": "+8613800000003"}, ProviderUnreachable, "too_many:isv.BUSINESS_LIMIT_CONTROL"),
+        ({"address": "+8613800000004"}, ProviderRefused, "provider_refused:isv.SOMETHING_NEW"),
+        ({"address": "+8613800000005"}, ProviderUnreachable, "provider_unsure:isp.SOMETHING_NEW"),
+        ({"template_id": "SMS_9"}, ProviderRefused, "not_registered:isv.SMS_TEMPLATE_ILLEGAL"),
+        ({"template_params": {}}, ProviderRefused, "not_registered:isv.TEMPLATE_MISSING_PARAMETERS"),
     ],
 )
 def test_a_no_is_a_no_in_our_words(fake: AlibabaFake, changes: dict[str, Any], kind: type, reason: str) -> None:
@@ -140,7 +140,7 @@ def test_a_no_is_a_no_in_our_words(fake: AlibabaFake, changes: dict[str, Any], k
 )
 def test_wrong_settings_wait_to_be_mended(fake: AlibabaFake, changes: dict[str, str], reason: str) -> None:
     found = refused(sender(fake.url, **changes), letter())
-    assert (type(found), found.reason, getattr(found, "maybe_sent", None)) == (Unreachable, reason, False)
+    assert (type(found), found.reason, getattr(found, "maybe_sent", None)) == (ProviderUnreachable, reason, False)
     assert fake.messages == []
 
 
@@ -148,7 +148,7 @@ def test_wrong_settings_wait_to_be_mended(fake: AlibabaFake, changes: dict[str, 
 def test_a_busy_provider_says_when_to_come_back(fake: AlibabaFake, wait: str, seconds: float | None) -> None:
     fake.busy, fake.wait = 1, wait
     found = refused(sender(fake.url), letter())
-    assert isinstance(found, Unreachable)
+    assert isinstance(found, ProviderUnreachable)
     assert (found.reason, found.retry_after, found.maybe_sent) == ("server_busy:Throttling.User", seconds, False)
     assert sender(fake.url).send(letter()) == fake.messages[0]["BizId"]
 
@@ -158,7 +158,7 @@ def test_a_busy_provider_says_when_to_come_back(fake: AlibabaFake, wait: str, se
 def test_a_broken_gateway_may_have_sent_it(fake: AlibabaFake, status: int, body: bytes) -> None:
     fake.status, fake.body = status, body
     found = refused(sender(fake.url), letter())
-    assert isinstance(found, Unreachable)
+    assert isinstance(found, ProviderUnreachable)
     assert found.maybe_sent
     # One request, whatever it said: the client must not try again by itself.
     assert len(fake.nonces) == 1
@@ -170,7 +170,7 @@ def test_a_broken_gateway_may_have_sent_it(fake: AlibabaFake, status: int, body:
 def test_a_yes_from_something_else_may_have_been_sent(fake: AlibabaFake, body: bytes) -> None:
     fake.body = body
     found = refused(sender(fake.url), letter())
-    assert isinstance(found, Unreachable)
+    assert isinstance(found, ProviderUnreachable)
     assert found.maybe_sent
 
 
@@ -178,33 +178,35 @@ def test_no_answer_in_time_may_have_been_sent() -> None:
     with alibaba_fake.alibaba_fake() as fake:
         fake.mute = 1.0
         found = refused(sender(fake.url, timeout=0.2), letter())
-        assert isinstance(found, Unreachable)
+        assert isinstance(found, ProviderUnreachable)
         assert (found.reason, found.maybe_sent) == ("time_out:text", True)
         assert len(fake.messages) == 1
 
 
 def test_nobody_listening_was_certainly_not_sent() -> None:
     found = refused(sender(f"http://127.0.0.1:{free_port()}"), letter())
-    assert isinstance(found, Unreachable)
+    assert isinstance(found, ProviderUnreachable)
     assert (found.reason, found.maybe_sent) == ("no_line:connect", False)
 
 
 @pytest.mark.parametrize("code", sorted(CODES))
 def test_every_code_keeps_its_name_for_the_it_department(code: str) -> None:
-    found = failure(code, 200)
+    found = failure_of_code(code, 200)
     assert found.reason == reason_of(code) == f"{CODES[code][1]}:{code}"
-    assert isinstance(found, Unreachable) == CODES[code][0]
+    assert isinstance(found, ProviderUnreachable) == CODES[code][0]
 
 
 @pytest.mark.parametrize(
     ("status", "kind", "maybe"),
-    [(0, Unreachable, False), (200, Unreachable, True), (400, Refused, None), (401, Unreachable, False),
-     (403, Unreachable, False), (404, Refused, None), (408, Unreachable, False), (429, Unreachable, False),
-     (500, Unreachable, True), (503, Unreachable, False)],
+    [(0, ProviderUnreachable, False), (200, ProviderUnreachable, True), (400, ProviderRefused, None),
+     (401, ProviderUnreachable, False),
+     (403, ProviderUnreachable, False), (404, ProviderRefused, None),
+     (408, ProviderUnreachable, False), (429, ProviderUnreachable, False),
+     (500, ProviderUnreachable, True), (503, ProviderUnreachable, False)],
 )  # fmt: skip
 def test_no_code_is_judged_by_the_status(status: int, kind: type, maybe: bool | None) -> None:
     for code in ("", "two words", "x" * 99, "汉"):
-        found = failure(code, status)
+        found = failure_of_code(code, status)
         assert isinstance(found, kind)
         assert getattr(found, "maybe_sent", None) == maybe
         assert re.fullmatch(rf"[a-z_]+:{status}", found.reason)
@@ -252,8 +254,8 @@ def test_several_threads_get_each_its_own_answer(fake: AlibabaFake) -> None:
             code = f"{thread}.{number}"
             found[code] = sms.send(letter(template_params={"code": code}))
 
-    with hasty_threads():
-        at_once(*(partial(send, thread) for thread in range(sms.at_once)))
+    with frequent_thread_switches():
+        run_concurrently(*(partial(send, thread) for thread in range(sms.at_once)))
     assert found == {json.loads(one["TemplateParam"])["code"]: one["BizId"] for one in fake.messages}
     assert len(found) == 15 * sms.at_once
 

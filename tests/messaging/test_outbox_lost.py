@@ -13,7 +13,7 @@ import pytest
 from pro.app_context import AppContext
 from pro.db import transaction
 from pro.messaging import outbox_backlog, retry_policy
-from pro.messaging.sender_protocol import Letter, Refused, Unreachable
+from pro.messaging.sender_protocol import Letter, ProviderRefused, ProviderUnreachable
 from tests.messaging.letters import ALERT, Scripted, deliver, one, queue
 
 # --- a worker that dies between the provider's yes and our commit ----------------------------------------------------
@@ -25,7 +25,7 @@ from tests.messaging.letters import ALERT, Scripted, deliver, one, queue
     [("prefer_duplicate", 1, "sent", ""), ("prefer_silence", 0, "failed", "lost")],
 )
 def test_a_lost_claim(
-    any_house: AppContext,
+    any_app_context: AppContext,
     any_url: str,
     clock: Any,
     tmp_path: Path,
@@ -35,7 +35,7 @@ def test_a_lost_claim(
     status: str,
     failure: str,
 ) -> None:
-    queue(any_house, **{**ALERT, "repeat": repeat})
+    queue(any_app_context, **{**ALERT, "repeat": repeat})
     if way == "killed":
         heard = tmp_path / "heard"
         command = [sys.executable, "-m", "tests.messaging.killed", any_url, str(heard), clock.now.isoformat()]
@@ -44,45 +44,47 @@ def test_a_lost_claim(
     else:
         sender = Scripted([KeyboardInterrupt()])
         with pytest.raises(KeyboardInterrupt):
-            deliver(any_house, sender)
+            deliver(any_app_context, sender)
         first = sender.letters[0].message_id
     successor = Scripted()
     clock.move(minutes=10)
-    assert deliver(any_house, successor) == 0
+    assert deliver(any_app_context, successor) == 0
     clock.move(seconds=1)
-    assert deliver(any_house, successor) == again
-    assert (one(any_house).status, one(any_house).failure) == (status, failure)
+    assert deliver(any_app_context, successor) == again
+    assert (one(any_app_context).status, one(any_app_context).failure) == (status, failure)
     assert [letter.message_id for letter in successor.letters] == [first] * again
-    assert deliver(any_house, successor) == 0
+    assert deliver(any_app_context, successor) == 0
 
 
 @pytest.mark.parametrize("repeat", ["prefer_duplicate", "prefer_silence"])
-def test_a_yes_that_comes_after_the_lease_is_still_believed(any_house: AppContext, clock: Any, repeat: str) -> None:
-    queue(any_house, repeat=repeat)
+def test_a_yes_that_comes_after_the_lease_is_still_believed(
+    any_app_context: AppContext, clock: Any, repeat: str
+) -> None:
+    queue(any_app_context, repeat=repeat)
 
     class Slow(Scripted):
         def send(self, letter: Letter) -> str:
             clock.move(minutes=11)
-            other = Scripted([Unreachable("no_line:connect")])
-            deliver(any_house, other)
+            other = Scripted([ProviderUnreachable("no_line:connect")])
+            deliver(any_app_context, other)
             return super().send(letter)
 
-    deliver(any_house, Slow(), limit=1)
-    message = one(any_house)
+    deliver(any_app_context, Slow(), limit=1)
+    message = one(any_app_context)
     assert (message.status, message.reference, message.failure) == ("sent", "reference-1", "")
 
 
-def test_a_failure_that_comes_after_the_lease_changes_nothing(any_house: AppContext, clock: Any) -> None:
-    queue(any_house, **ALERT)
+def test_a_failure_that_comes_after_the_lease_changes_nothing(any_app_context: AppContext, clock: Any) -> None:
+    queue(any_app_context, **ALERT)
 
     class Slow(Scripted):
         def send(self, letter: Letter) -> str:
             clock.move(minutes=11)
-            deliver(any_house, Scripted())
+            deliver(any_app_context, Scripted())
             return super().send(letter)
 
-    deliver(any_house, Slow([Refused("address_refused:550")]), limit=1)
-    assert (one(any_house).status, one(any_house).reference) == ("sent", "reference-1")
+    deliver(any_app_context, Slow([ProviderRefused("address_refused:550")]), limit=1)
+    assert (one(any_app_context).status, one(any_app_context).reference) == ("sent", "reference-1")
 
 
 # --- the pause between tries, and the backlog ------------------------------------------------------------------------
@@ -108,24 +110,24 @@ def test_a_failure_that_comes_after_the_lease_changes_nothing(any_house: AppCont
     ],
 )
 def test_pause(tries: int, repeat: str, chance: float, retry_after: float | None, seconds: float) -> None:
-    assert retry_policy.pause(tries, repeat, chance, retry_after).total_seconds() == seconds
+    assert retry_policy.retry_pause(tries, repeat, chance, retry_after).total_seconds() == seconds
 
 
-def test_the_backlog_counts_what_should_have_left(any_house: AppContext, clock: Any) -> None:
+def test_the_backlog_counts_what_should_have_left(any_app_context: AppContext, clock: Any) -> None:
     def found() -> outbox_backlog.Backlog:
-        with transaction(any_house.engine) as session:
-            return outbox_backlog.backlog(session, clock.now)
+        with transaction(any_app_context.engine) as session:
+            return outbox_backlog.read_backlog(session, clock.now)
 
     assert found() == outbox_backlog.Backlog(0, None, 0)
     start = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
-    queue(any_house, "later", not_before=start + timedelta(hours=1))
+    queue(any_app_context, "later", not_before=start + timedelta(hours=1))
     assert found() == outbox_backlog.Backlog(0, None, 0)
-    queue(any_house, "now")
+    queue(any_app_context, "now")
     clock.move(minutes=1)
     assert found() == outbox_backlog.Backlog(1, start, 0)
-    deliver(any_house, Scripted([Unreachable("no_line:connect")]))
+    deliver(any_app_context, Scripted([ProviderUnreachable("no_line:connect")]))
     assert found() == outbox_backlog.Backlog(1, start, 1)
     clock.move(hours=2)
     assert found() == outbox_backlog.Backlog(2, start, 1)
-    deliver(any_house, Scripted())
+    deliver(any_app_context, Scripted())
     assert found() == outbox_backlog.Backlog(0, None, 0)

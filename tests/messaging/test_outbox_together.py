@@ -14,21 +14,21 @@ from sqlalchemy import func, select
 from pro.app_context import AppContext
 from pro.db import transaction
 from pro.messaging import outbox
-from pro.messaging.providers.console import FileTwin
+from pro.messaging.providers.console import FileSender
 from pro.messaging.sender_protocol import Letter
-from pro.models import Event
+from pro.models import AuditEntry
 from pro.models.message import Message
 from tests.messaging.killed import house as bare_house
 from tests.messaging.letters import queue_one
-from tests.support.form_browser import at_once
+from tests.support.form_browser import run_concurrently
 
 MANY = 200
 
 
-def fill(house: AppContext, number: int) -> None:
+def fill(app_context: AppContext, number: int) -> None:
     """Queue so many invitations."""
-    with transaction(house.engine) as session:
-        work = house.work(session)
+    with transaction(app_context.engine) as session:
+        work = app_context.unit_of_work(session)
         for each in range(number):
             queue_one(work, f"invitation:{each}", address=f"+86138{each:08}")
 
@@ -47,29 +47,29 @@ class Counting:
         return letter.message_id
 
 
-def test_two_workers_send_nothing_twice(any_house: AppContext) -> None:
-    fill(any_house, MANY)
+def test_two_workers_send_nothing_twice(any_app_context: AppContext) -> None:
+    fill(any_app_context, MANY)
     sender = Counting()
     tried: Counter[str] = Counter()
 
     def work(name: str) -> None:
-        while count := outbox.deliver(any_house, {"sms": sender}, name):
+        while count := outbox.deliver(any_app_context, {"sms": sender}, name):
             tried[name] += count
 
-    at_once(lambda: work("one"), lambda: work("two"))
+    run_concurrently(lambda: work("one"), lambda: work("two"))
     assert (len(sender.seen), set(sender.seen.values())) == (MANY, {1})
     assert sum(tried.values()) == MANY
     assert min(tried["one"], tried["two"]) > 0
-    with transaction(any_house.engine) as session:
+    with transaction(any_app_context.engine) as session:
         assert session.scalar(select(func.count()).where(Message.sent_at.is_not(None))) == MANY
-        assert session.scalar(select(func.count()).where(Event.action == "message.sent")) == MANY
+        assert session.scalar(select(func.count()).where(AuditEntry.action == "message.sent")) == MANY
 
 
-def test_two_worker_processes_send_nothing_twice(any_house: AppContext, any_url: str, tmp_path: Path) -> None:
+def test_two_worker_processes_send_nothing_twice(any_app_context: AppContext, any_url: str, tmp_path: Path) -> None:
     number = 40
-    fill(any_house, number)
+    fill(any_app_context, number)
     folder = tmp_path / "mail"
-    now = any_house.clock().isoformat()
+    now = any_app_context.clock().isoformat()
     command = [sys.executable, "-m", "tests.messaging.test_outbox_together", any_url, str(folder), now]
     workers = [subprocess.Popen(command) for _worker in range(2)]
     try:
@@ -82,42 +82,42 @@ def test_two_worker_processes_send_nothing_twice(any_house: AppContext, any_url:
     assert (len(addresses), len(set(addresses))) == (number, number)
 
 
-def test_the_same_key_from_two_writers_is_one_message(any_house: AppContext) -> None:
+def test_the_same_key_from_two_writers_is_one_message(any_app_context: AppContext) -> None:
     made: list[int] = []
 
     def write() -> None:
         for number in range(25):
-            with transaction(any_house.engine) as session:
-                if queue_one(any_house.work(session), f"invitation:{number}") is not None:
+            with transaction(any_app_context.engine) as session:
+                if queue_one(any_app_context.unit_of_work(session), f"invitation:{number}") is not None:
                     made.append(number)
 
-    at_once(write, write, write)
+    run_concurrently(write, write, write)
     assert sorted(made) == list(range(25))
-    with transaction(any_house.engine) as session:
+    with transaction(any_app_context.engine) as session:
         assert session.scalar(select(func.count()).select_from(Message)) == 25
 
 
-def test_writers_go_on_while_a_worker_delivers(any_house: AppContext) -> None:
+def test_writers_go_on_while_a_worker_delivers(any_app_context: AppContext) -> None:
     sender = Counting()
     done = threading.Event()
 
     def write() -> None:
-        fill(any_house, 30)
+        fill(any_app_context, 30)
         for number in range(30, 60):
-            with transaction(any_house.engine) as session:
-                queue_one(any_house.work(session), f"invitation:{number}", address=f"+86138{number:08}")
+            with transaction(any_app_context.engine) as session:
+                queue_one(any_app_context.unit_of_work(session), f"invitation:{number}", address=f"+86138{number:08}")
         done.set()
 
     def deliver() -> None:
-        while not done.wait(0.005) or outbox.deliver(any_house, {"sms": sender}, "one"):
-            outbox.deliver(any_house, {"sms": sender}, "one")
+        while not done.wait(0.005) or outbox.deliver(any_app_context, {"sms": sender}, "one"):
+            outbox.deliver(any_app_context, {"sms": sender}, "one")
 
-    at_once(write, deliver)
+    run_concurrently(write, deliver)
     assert (len(sender.seen), set(sender.seen.values())) == (60, {1})
 
 
 if __name__ == "__main__":
     here = bare_house(sys.argv[1], datetime.fromisoformat(sys.argv[3]))
-    while outbox.deliver(here, {"sms": FileTwin(Path(sys.argv[2]), "epro@example.org")}, "process"):
+    while outbox.deliver(here, {"sms": FileSender(Path(sys.argv[2]), "epro@example.org")}, "process"):
         pass
     here.engine.dispose()

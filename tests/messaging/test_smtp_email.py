@@ -18,7 +18,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from pro.messaging.providers.smtp_email import SmtpEmail
-from pro.messaging.sender_protocol import Letter, Refused, Unreachable
+from pro.messaging.sender_protocol import Letter, ProviderRefused, ProviderUnreachable
 from tests.messaging.letters import make_letter
 from tests.support.certificate import make_certificate
 from tests.support.postgres_server import free_port
@@ -151,19 +151,19 @@ def test_english_is_readable_as_it_stands(server: Server) -> None:
 @pytest.mark.parametrize(
     ("step", "reply", "failure", "reason"),
     [
-        ("MAIL", "451 later", Unreachable, "server_busy:451"),
-        ("MAIL", "550 not you", Unreachable, "sender_refused:550"),
-        ("RCPT", "450 greylisted", Unreachable, "server_busy:450"),
-        ("RCPT", "452 full", Unreachable, "server_busy:452"),
-        ("RCPT", "530 log in", Unreachable, "log_in_refused:530"),
-        ("RCPT", "550 no such person", Refused, "address_refused:550"),
-        ("RCPT", "553 not allowed", Refused, "address_refused:553"),
-        ("DATA", "451 later", Unreachable, "server_busy:451"),
-        ("DATA", "554 unwanted", Refused, "text_refused:554"),
+        ("MAIL", "451 later", ProviderUnreachable, "server_busy:451"),
+        ("MAIL", "550 not you", ProviderUnreachable, "sender_refused:550"),
+        ("RCPT", "450 greylisted", ProviderUnreachable, "server_busy:450"),
+        ("RCPT", "452 full", ProviderUnreachable, "server_busy:452"),
+        ("RCPT", "530 log in", ProviderUnreachable, "log_in_refused:530"),
+        ("RCPT", "550 no such person", ProviderRefused, "address_refused:550"),
+        ("RCPT", "553 not allowed", ProviderRefused, "address_refused:553"),
+        ("DATA", "451 later", ProviderUnreachable, "server_busy:451"),
+        ("DATA", "554 unwanted", ProviderRefused, "text_refused:554"),
     ],
 )
 def test_each_answer_becomes_one_of_two_failures(
-    server: Server, step: str, reply: str, failure: type[Unreachable] | type[Refused], reason: str
+    server: Server, step: str, reply: str, failure: type[ProviderUnreachable] | type[ProviderRefused], reason: str
 ) -> None:
     server.postbox.says[step] = reply
     with pytest.raises(failure) as failed:
@@ -183,35 +183,35 @@ def test_each_answer_becomes_one_of_two_failures(
     ],
 )
 def test_wrong_settings_wait_to_be_mended(server: Server, changes: dict[str, Any], reason: str) -> None:
-    with pytest.raises(Unreachable) as failed:
+    with pytest.raises(ProviderUnreachable) as failed:
         server.sender(**changes).send(make_mail())
     assert failed.value.reason == reason
 
 
 def test_an_unknown_certificate_is_not_trusted(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
-    with pytest.raises(Unreachable) as failed:
+    with pytest.raises(ProviderUnreachable) as failed:
         server.sender().send(make_mail())
     assert failed.value.reason == "certificate"
     assert server.postbox.letters == []
 
 
 def test_a_certificate_for_another_name_is_not_trusted(server: Server) -> None:
-    with pytest.raises(Unreachable) as failed:
+    with pytest.raises(ProviderUnreachable) as failed:
         server.sender(host="localhost").send(make_mail())
     assert failed.value.reason == "certificate"
 
 
 @pytest.mark.parametrize("address", ["护士@hospital.example", "a@b.example\r\nBcc: c@d.example"])
 def test_an_address_that_cannot_be_written_is_refused(server: Server, address: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ProviderRefused) as refused:
         server.sender().send(make_mail(address=address))
     assert refused.value.reason == "address_malformed"
 
 
 def test_no_failure_tells_the_address(server: Server) -> None:
     server.postbox.says["RCPT"] = "550 nurse@hospital.example is unknown"
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ProviderRefused) as refused:
         server.sender().send(make_mail())
     assert "nurse@" not in f"{refused.value!r} {refused.value.__cause__!r}"
 
@@ -246,7 +246,7 @@ def plain_sender(port: int) -> SmtpEmail:
 
 
 def test_nobody_listening_is_tried_again() -> None:
-    with pytest.raises(Unreachable) as failed:
+    with pytest.raises(ProviderUnreachable) as failed:
         plain_sender(free_port()).send(make_mail())
     assert (failed.value.reason, failed.value.maybe_sent) == ("no_line:connect", False)
 
@@ -255,7 +255,7 @@ def test_nobody_listening_is_tried_again() -> None:
 def test_a_server_that_does_not_want_to_talk_is_tried_again(banner: str) -> None:
     with (
         broken_line(lambda caller: caller.sendall(f"{banner}\r\n".encode())) as port,
-        pytest.raises(Unreachable) as failed,
+        pytest.raises(ProviderUnreachable) as failed,
     ):
         plain_sender(port).send(make_mail())
     assert failed.value.reason == f"server_busy:{banner[:3]}"
@@ -264,7 +264,7 @@ def test_a_server_that_does_not_want_to_talk_is_tried_again(banner: str) -> None
 def test_a_silent_server_is_not_waited_for_for_ever() -> None:
     done = threading.Event()
     with broken_line(lambda _caller: (done.wait(10), None)[1]) as port:
-        with pytest.raises(Unreachable) as failed:
+        with pytest.raises(ProviderUnreachable) as failed:
             plain_sender(port).send(make_mail())
         done.set()
     assert (failed.value.reason, failed.value.maybe_sent) == ("time_out:connect", False)
@@ -276,7 +276,7 @@ def test_a_line_that_breaks_before_the_text_was_certainly_not_sent() -> None:
         say(caller, "250 here", "250 sender fine")
         caller.recv(4096)
 
-    with broken_line(talk) as port, pytest.raises(Unreachable) as failed:
+    with broken_line(talk) as port, pytest.raises(ProviderUnreachable) as failed:
         plain_sender(port).send(make_mail())
     assert (failed.value.reason, failed.value.maybe_sent) == ("no_line:recipient", False)
 
@@ -293,7 +293,7 @@ def test_a_line_that_breaks_after_the_text_may_have_been_sent(silent: bool) -> N
             done.wait(10)
 
     with broken_line(talk) as port:
-        with pytest.raises(Unreachable) as failed:
+        with pytest.raises(ProviderUnreachable) as failed:
             plain_sender(port).send(make_mail())
         done.set()
     assert (failed.value.reason, failed.value.maybe_sent) == ("time_out:text" if silent else "no_line:text", True)

@@ -8,11 +8,11 @@ from functools import partial
 
 import pytest
 
-from pro.messaging.providers.twilio_sms import CODES, TwilioSms, failure
-from pro.messaging.sender_protocol import Refused, Unreachable
+from pro.messaging.providers.twilio_sms import CODES, TwilioSms, failure_of_code
+from pro.messaging.sender_protocol import ProviderRefused, ProviderUnreachable
 from tests.messaging.letters import LINK, PHONE, make_letter
 from tests.messaging.twilio_fake import ACCOUNT, BAD_NUMBERS, DOCUMENT, NUMBER, TOKEN, TwilioFake, twilio_fake
-from tests.support.form_browser import at_once, hasty_threads
+from tests.support.form_browser import frequent_thread_switches, run_concurrently
 from tests.support.postgres_server import free_port
 
 
@@ -43,7 +43,7 @@ def test_requests_and_replies_keep_to_the_providers_document(fake: TwilioFake, s
         pytest.skip("../shared/reference/twilio-messages-openapi.json is absent")
     assert fake.checker is not None
     sms.send(make_letter())
-    with pytest.raises(Refused):
+    with pytest.raises(ProviderRefused):
         sms.send(make_letter(address=next(iter(BAD_NUMBERS))))
     assert fake.problems == []
 
@@ -77,7 +77,7 @@ def test_a_messaging_service_is_named_instead_of_a_number(fake: TwilioFake) -> N
     ],
 )
 def test_a_number_that_will_never_do_is_refused(fake: TwilioFake, sms: TwilioSms, number: str, reason: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ProviderRefused) as refused:
         sms.send(make_letter(address=number))
     assert refused.value.reason == reason
     assert fake.messages == []
@@ -88,7 +88,7 @@ def test_a_busy_provider_says_when_to_come_back(
     fake: TwilioFake, sms: TwilioSms, header: str, seconds: float | None
 ) -> None:
     fake.busy, fake.retry_after = 1, header
-    with pytest.raises(Unreachable) as busy:
+    with pytest.raises(ProviderUnreachable) as busy:
         sms.send(make_letter())
     assert (busy.value.reason, busy.value.retry_after, busy.value.maybe_sent) == ("server_busy", seconds, False)
     assert sms.send(make_letter()) == fake.messages[0]["sid"]
@@ -96,7 +96,7 @@ def test_a_busy_provider_says_when_to_come_back(
 
 def test_a_wrong_token_waits_to_be_mended(fake: TwilioFake) -> None:
     sender = TwilioSms(account=ACCOUNT, token="another", sender=NUMBER, api_url=fake.url)
-    with pytest.raises(Unreachable) as failed:
+    with pytest.raises(ProviderUnreachable) as failed:
         sender.send(make_letter())
     sender.close()
     assert (failed.value.reason, failed.value.maybe_sent) == ("log_in_refused:20003", False)
@@ -105,7 +105,7 @@ def test_a_wrong_token_waits_to_be_mended(fake: TwilioFake) -> None:
 @pytest.mark.parametrize("status", [500, 502, 504])
 def test_a_broken_gateway_may_have_sent_it(fake: TwilioFake, sms: TwilioSms, status: int) -> None:
     fake.status = status
-    with pytest.raises(Unreachable) as failed:
+    with pytest.raises(ProviderUnreachable) as failed:
         sms.send(make_letter())
     assert failed.value.maybe_sent
 
@@ -114,7 +114,7 @@ def test_no_answer_in_time_may_have_been_sent() -> None:
     with twilio_fake() as fake:
         fake.mute = 1.0
         sender = TwilioSms(account=ACCOUNT, token=TOKEN, sender=NUMBER, api_url=fake.url, timeout=0.2)
-        with pytest.raises(Unreachable) as failed:
+        with pytest.raises(ProviderUnreachable) as failed:
             sender.send(make_letter())
         sender.close()
         assert (failed.value.reason, failed.value.maybe_sent) == ("time_out:text", True)
@@ -123,7 +123,7 @@ def test_no_answer_in_time_may_have_been_sent() -> None:
 
 def test_nobody_listening_was_certainly_not_sent() -> None:
     sender = TwilioSms(account=ACCOUNT, token=TOKEN, sender=NUMBER, api_url=f"http://127.0.0.1:{free_port()}")
-    with pytest.raises(Unreachable) as failed:
+    with pytest.raises(ProviderUnreachable) as failed:
         sender.send(make_letter())
     sender.close()
     assert (failed.value.reason, failed.value.maybe_sent) == ("no_line:connect", False)
@@ -131,40 +131,41 @@ def test_nobody_listening_was_certainly_not_sent() -> None:
 
 def test_a_yes_from_something_else_may_have_been_sent(fake: TwilioFake, sms: TwilioSms) -> None:
     fake.not_json = True
-    with pytest.raises(Unreachable) as failed:
+    with pytest.raises(ProviderUnreachable) as failed:
         sms.send(make_letter())
     assert failed.value.maybe_sent
 
 
 def test_a_yes_with_an_error_in_it_is_no_yes(fake: TwilioFake, sms: TwilioSms) -> None:
     fake.body_error = 30006
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ProviderRefused) as refused:
         sms.send(make_letter())
     assert refused.value.reason == "phone_not_mobile:30006"
 
 
 @pytest.mark.parametrize("code", [30003, 20003, 20429, 21606])
 def test_codes_that_may_pass(code: int) -> None:
-    assert isinstance(failure(code, 400), Unreachable)
+    assert isinstance(failure_of_code(code, 400), ProviderUnreachable)
 
 
 @pytest.mark.parametrize("code", [21211, 21408, 21610, 21614, 30005, 30006])
 def test_codes_that_are_final(code: int) -> None:
-    assert isinstance(failure(code, 400), Refused)
+    assert isinstance(failure_of_code(code, 400), ProviderRefused)
 
 
 @pytest.mark.parametrize("code", sorted(CODES))
 def test_every_code_keeps_its_number_for_the_it_department(code: int) -> None:
-    assert failure(code, 400).reason.endswith(f":{code}")
+    assert failure_of_code(code, 400).reason.endswith(f":{code}")
 
 
 @pytest.mark.parametrize(
     ("status", "kind", "maybe"),
-    [(400, Refused, None), (401, Unreachable, False), (403, Unreachable, False), (408, Unreachable, False),
-     (404, Refused, None), (500, Unreachable, True), (503, Unreachable, False)],
+    [(400, ProviderRefused, None), (401, ProviderUnreachable, False), (403, ProviderUnreachable, False),
+     (408, ProviderUnreachable, False),
+     (404, ProviderRefused, None), (500, ProviderUnreachable, True), (503, ProviderUnreachable, False)],
 )  # fmt: skip
 def test_an_unknown_code_is_judged_by_the_status(status: int, kind: type, maybe: bool | None) -> None:
-    found = failure(None, status)
+    found = failure_of_code(None, status)
     assert isinstance(found, kind)
     assert getattr(found, "maybe_sent", None) == maybe
 
@@ -174,7 +175,7 @@ def test_the_log_knows_neither_phone_nor_text(
 ) -> None:
     with caplog.at_level(logging.DEBUG):
         sms.send(make_letter())
-        with pytest.raises(Refused):
+        with pytest.raises(ProviderRefused):
             sms.send(make_letter(address="+8613800021610"))
     assert not any(secret in caplog.text for secret in (PHONE[1:], "13800021610", LINK, TOKEN))
     assert len(fake.messages) == 1
@@ -188,7 +189,7 @@ def test_several_threads_get_each_its_own_answer(fake: TwilioFake, sms: TwilioSm
             text = f"{thread}.{number}"
             found[text] = sms.send(make_letter(text=text))
 
-    with hasty_threads():
-        at_once(*(partial(send, thread) for thread in range(sms.at_once)))
+    with frequent_thread_switches():
+        run_concurrently(*(partial(send, thread) for thread in range(sms.at_once)))
     assert found == {message["body"]: message["sid"] for message in fake.messages}
     assert len(found) == 15 * sms.at_once

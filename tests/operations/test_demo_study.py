@@ -11,84 +11,88 @@ from pro.errors import NotAllowed
 from pro.features.accounts import staff_accounts
 from pro.features.adverse_events import unreported_events
 from pro.features.assessments import paper_forms
-from pro.features.dashboard import dashboard
 from pro.features.forms import form_access
 from pro.features.operations import demo_study
-from pro.features.schedule import form_ledger, schedule_service
+from pro.features.schedule import expected_forms, schedule_service
 from pro.features.text_messages import reminders
-from pro.features.ulcers import ulcer_board
+from pro.features.to_do_list import to_do_list
+from pro.features.ulcers import ulcer_overview
 from pro.models import Alert, Assessment, Message, Participant
 from tests.support import form_browser
 
 
-def test_the_study_is_filled_and_tells_its_story(any_house):
-    with form_browser.working(any_house) as work:
+def test_the_study_is_filled_and_tells_its_story(any_app_context):
+    with form_browser.unit_of_work(any_app_context) as work:
         assert not demo_study.is_filled(work)
-        demo_study.fill(work)
-    with form_browser.working(any_house) as work:
+        demo_study.fill_demo_study(work)
+    with form_browser.unit_of_work(any_app_context) as work:
         assert demo_study.is_filled(work)
         assert len(list(work.session.scalars(select(Participant)))) == 5
         rules = {alert.rule for alert in work.session.scalars(select(Alert))}
         assert "UL3" in rules
         assert not any(rule.startswith("M") for rule in rules)
-        board = dashboard.board(work)
+        board = to_do_list.read_to_do_list(work)
         assert [case.study_number for case in board.unacknowledged] == ["NC-003"]
-        assert [case.study_number for case in board.in_hand] == ["NC-005"]
-        assert [event.study_number for event in unreported_events.unreported(work, "en")] == ["NC-005"]
+        assert [case.study_number for case in board.in_progress] == ["NC-005"]
+        assert [event.study_number for event in unreported_events.read_unreported_events(work, "en")] == ["NC-005"]
         assert board.corrections == 1
-        (ulcer,) = [case for case in ulcer_board.board(work, work.catalogue.plans[demo_study.PLAN]).cases if case.grade]
+        (ulcer,) = [
+            case
+            for case in ulcer_overview.read_overview(work, work.catalogue.plans[demo_study.PLAN]).cases
+            if case.grade
+        ]
         assert (ulcer.study_number, ulcer.state, ulcer.grade) == ("NC-005", "confirmed", 3)
         assert {message.template for message in work.session.scalars(select(Message))} == {"alert"}
 
 
 @pytest.mark.parametrize("day", [0, 5])
-def test_on_whatever_day_it_is_started_the_calendar_is_at_work(house, clock, day):
+def test_on_whatever_day_it_is_started_the_calendar_is_at_work(app_context, clock, day):
     clock.move(days=day)
-    with form_browser.working(house) as work:
-        demo_study.fill(work)
-    reminders.run_due(house)
-    with form_browser.working(house) as work:
-        board = dashboard.board(work)
+    with form_browser.unit_of_work(app_context) as work:
+        demo_study.fill_demo_study(work)
+    reminders.run_due_participants(app_context)
+    with form_browser.unit_of_work(app_context) as work:
+        board = to_do_list.read_to_do_list(work)
         assert all(gap.starts > board.now for gap in board.gaps)
         assert len(board.gaps) == 1
         assert [task.study_number for task in board.tasks] == ["NC-004"]
         assert {missed.study_number for missed in board.awaited.unexplained} == {"NC-004"}
-        assert [paper.study_number for paper in paper_forms.papers(work, "en")] == ["NC-001"]
+        assert [paper.study_number for paper in paper_forms.unverified_paper_forms(work, "en")] == ["NC-001"]
         people = {person.study_number: person for person in work.session.scalars(select(Participant))}
-        lines = {name: form_ledger.lines(work, person, "en") for name, person in people.items()}
+        lines = {name: expected_forms.read_expected_forms(work, person, "en") for name, person in people.items()}
         said = {name: {line.status for line in found} for name, found in lines.items()}
         assert all("missed" not in said[name] and "received" in said[name] for name in ("NC-001", "NC-002", "NC-003"))
         assert "served_elsewhere" in said["NC-002"]
-        assert len(schedule_service.days_of(work, people["NC-002"])["rt_fraction"]) == 28
+        assert len(schedule_service.read_days(work, people["NC-002"])["rt_fraction"]) == 28
         assert {line.expected.basis for line in lines["NC-002"]} == {"actual", "projected"}
 
 
-def test_the_links_and_the_account_work(house):
-    with form_browser.working(house) as work:
-        demo_study.fill(work)
-    with form_browser.working(house) as work:
-        links = demo_study.links(work)
-    with form_browser.working(house) as work:
+def test_the_links_and_the_account_work(app_context):
+    with form_browser.unit_of_work(app_context) as work:
+        demo_study.fill_demo_study(work)
+    with form_browser.unit_of_work(app_context) as work:
+        links = demo_study.make_demo_links(work)
+    with form_browser.unit_of_work(app_context) as work:
         for link, language in ((links.chinese, "zh_Hans"), (links.english, "en")):
             form, person = form_access.open_link(work, link.rpartition("/")[2])
             assert (person.language, form.instrument, form.submitted_at) == (language, "npc_checkin", None)
         assert staff_accounts.sign_in(work, links.email, links.password, "127.0.0.1").why == ""
-        assert links.staff_url == f"{house.config.base_url}/staff/"
+        assert links.staff_url == f"{app_context.config.base_url}/staff/"
 
 
-def test_there_is_always_a_form_to_show(house):
-    with form_browser.working(house) as work:
-        demo_study.fill(work)
+def test_there_is_always_a_form_to_show(app_context):
+    with form_browser.unit_of_work(app_context) as work:
+        demo_study.fill_demo_study(work)
         for form in work.session.scalars(select(Assessment)):
             form.submitted_at = form.submitted_at or work.now
-    with form_browser.working(house) as work:
-        assert demo_study.links(work).chinese
+    with form_browser.unit_of_work(app_context) as work:
+        assert demo_study.make_demo_links(work).chinese
 
 
-def test_never_in_production(house):
-    production = replace(house, config=replace(house.config, production=True))
-    with form_browser.working(production) as work:
-        for act in (demo_study.fill, demo_study.links):
+def test_never_in_production(app_context):
+    production = replace(app_context, config=replace(app_context.config, production=True))
+    with form_browser.unit_of_work(production) as work:
+        for act in (demo_study.fill_demo_study, demo_study.make_demo_links):
             with pytest.raises(NotAllowed):
                 act(work)
         assert not demo_study.is_filled(work)

@@ -15,12 +15,12 @@ from app import create_app
 from pro.app_context import AppContext
 from pro.config import Config
 from pro.db import transaction
-from pro.features.alerts import alert_drills, alert_service
+from pro.features.alerts import alert_service, test_alerts
 from pro.features.operations import worker_steps
-from pro.messaging.sender_protocol import Letter, Refused
-from pro.models import Expected, Participant
+from pro.messaging.sender_protocol import Letter, ProviderRefused
+from pro.models import ExpectedForm, Participant
 from tests.support.factories import PHONES, PLAN, Clock, Study
-from tests.support.staff_browser import bleeds
+from tests.support.staff_browser import report_bleeding
 
 TOKEN = "a-token-of-more-than-thirty-two-characters"
 
@@ -29,7 +29,7 @@ class Refusing:
     """A sender that never takes anything."""
 
     def send(self, _letter: Letter) -> str:
-        raise Refused("address_refused")
+        raise ProviderRefused("address_refused")
 
 
 def scraped(app: Flask) -> dict[tuple[str, ...], float]:
@@ -54,14 +54,14 @@ def test_an_empty_installation_has_its_numbers(app: Flask) -> None:
     assert not any(name[0] in ("heartbeat_age_seconds", "drill_age_seconds") for name in found)
 
 
-def test_they_say_how_it_stands(app: Flask, house: AppContext, clock: Clock, seeded: Study) -> None:
-    with transaction(house.engine) as session:
-        work = house.work(session)
+def test_they_say_how_it_stands(app: Flask, app_context: AppContext, clock: Clock, seeded: Study) -> None:
+    with transaction(app_context.engine) as session:
+        work = app_context.unit_of_work(session)
         first, second = session.query(Participant).order_by(Participant.id)
-        first.look_at, second.look_at = work.now - timedelta(minutes=5), work.now + timedelta(days=3650)
+        first.next_due_at, second.next_due_at = work.now - timedelta(minutes=5), work.now + timedelta(days=3650)
         for number, missed in ((1, work.now), (2, None)):
             session.add(
-                Expected(
+                ExpectedForm(
                     participant_id=first.id,
                     visit=f"rt_week.{number}",
                     kind="rt_week",
@@ -77,16 +77,16 @@ def test_they_say_how_it_stands(app: Flask, house: AppContext, clock: Clock, see
                     missed_at=missed,
                 )
             )
-    ids = bleeds(house, seeded.chinese.checkin)
+    ids = report_bleeding(app_context, seeded.chinese.checkin)
     clock.move(seconds=90)
-    with transaction(house.engine) as session:
-        alert_service.acknowledge(house.work(session, seeded.staff["nurse"].actor), ids[:1])
-        alert_drills.begin_now(house.work(session), PLAN)
+    with transaction(app_context.engine) as session:
+        alert_service.acknowledge(app_context.unit_of_work(session, seeded.staff["nurse"].actor), ids[:1])
+        test_alerts.start_test_alert_now(app_context.unit_of_work(session), PLAN)
     before = scraped(app)
     assert before["calendar_overdue",] == 1
     assert before["calendar_overdue_seconds",] == 5 * 60 + 90
-    worker_steps.tick(house, {"email": Refusing()}, "worker-1")
-    worker_steps.send(house, {"email": Refusing()}, "worker-1")
+    worker_steps.run_jobs(app_context, {"email": Refusing()}, "worker-1")
+    worker_steps.deliver_outbox(app_context, {"email": Refusing()}, "worker-1")
     clock.move(seconds=10)
     found = scraped(app)
     assert found["heartbeat_age_seconds", "outbox"] == 10
@@ -113,16 +113,16 @@ def test_they_say_how_it_stands(app: Flask, house: AppContext, clock: Clock, see
     }
 
 
-def test_what_waits_is_counted_by_channel(app: Flask, house: AppContext, clock: Clock, seeded: Study) -> None:
-    bleeds(house, seeded.chinese.checkin)
+def test_what_waits_is_counted_by_channel(app: Flask, app_context: AppContext, clock: Clock, seeded: Study) -> None:
+    report_bleeding(app_context, seeded.chinese.checkin)
     clock.move(seconds=30)
     found = scraped(app)
     assert (found["outbox_waiting", "email"], found["outbox_waiting", "sms"]) == (4, 0)
     assert (found["outbox_oldest_seconds", "email"], found["outbox_oldest_seconds", "sms"]) == (30, 0)
 
 
-def test_nobody_can_be_found_in_them(app: Flask, house: AppContext, seeded: Study) -> None:
-    bleeds(house, seeded.chinese.checkin)
+def test_nobody_can_be_found_in_them(app: Flask, app_context: AppContext, seeded: Study) -> None:
+    report_bleeding(app_context, seeded.chinese.checkin)
     text = app.test_client().get("/metrics").get_data(as_text=True)
     for word in ("NPC-0", "example.org", PHONES["zh_Hans"][3:], "bleed", "Nurse", "participant_id"):
         assert word not in text

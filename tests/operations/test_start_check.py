@@ -9,12 +9,12 @@ import pytest
 from pro import db
 from pro.app_context import AppContext
 from pro.catalogue import Catalogue
-from pro.core.study_plan import Plan, Settings
+from pro.core.study_plan import StudyPlan, StudySettings
 from pro.features.operations import demo_study, start_check
 
 
 @pytest.fixture
-def ready(catalogue: Catalogue) -> Plan:
+def ready(catalogue: Catalogue) -> StudyPlan:
     """The study's plan with numbers of its own."""
     plan = catalogue.plans["npc_reirradiation"]
     settings = replace(
@@ -24,14 +24,14 @@ def ready(catalogue: Catalogue) -> Plan:
     return replace(plan, settings=settings, stopping=replace(plan.stopping, demonstration=False))
 
 
-def problems(plan: Plan, **settings: object) -> list[str]:
+def problems(plan: StudyPlan, **settings: object) -> list[str]:
     """What is found with ``settings`` changed."""
-    changed: Settings = replace(plan.settings, **settings)  # type: ignore[arg-type]
-    return start_check.of_plan(replace(plan, settings=changed))
+    changed: StudySettings = replace(plan.settings, **settings)  # type: ignore[arg-type]
+    return start_check.find_plan_problems(replace(plan, settings=changed))
 
 
-def test_a_plan_with_numbers_of_its_own_starts(ready: Plan) -> None:
-    assert start_check.of_plan(ready) == []
+def test_a_plan_with_numbers_of_its_own_starts(ready: StudyPlan) -> None:
+    assert start_check.find_plan_problems(ready) == []
     abroad = {"hotline": "+442079460000", "hotline_shown": "020 7946 0000", "emergency": "999"}
     assert problems(ready, **abroad, crisis_line="+448001111", crisis_line_shown="0800 1111") == []
 
@@ -52,20 +52,20 @@ def test_a_plan_with_numbers_of_its_own_starts(ready: Plan) -> None:
         ({"administrator": "it@example.org"}, "settings.administrator"),
     ],
 )
-def test_a_placeholder_is_refused_by_name(ready: Plan, changes: dict[str, object], named: str) -> None:
+def test_a_placeholder_is_refused_by_name(ready: StudyPlan, changes: dict[str, object], named: str) -> None:
     (problem,) = problems(ready, **changes)
     assert problem.startswith(f"Plan npc_reirradiation: {named}")
     assert problem.endswith(".")
 
 
-def test_numbers_that_the_investigator_has_not_confirmed_are_refused(ready: Plan) -> None:
+def test_numbers_that_the_investigator_has_not_confirmed_are_refused(ready: StudyPlan) -> None:
     assert ready.stopping is not None
-    (problem,) = start_check.of_plan(replace(ready, stopping=replace(ready.stopping, demonstration=True)))
+    (problem,) = start_check.find_plan_problems(replace(ready, stopping=replace(ready.stopping, demonstration=True)))
     assert "stopping.demonstration" in problem
 
 
-def test_a_database_with_the_demonstration_in_it_is_refused(house: AppContext) -> None:
-    assert not [one for one in start_check.find_database_problems(house) if "demonstration" in one]
-    with db.transaction(house.engine) as session:
-        demo_study.fill(house.work(session))
-    assert [one for one in start_check.find_database_problems(house) if "demonstration study" in one]
+def test_a_database_with_the_demonstration_in_it_is_refused(app_context: AppContext) -> None:
+    assert not [one for one in start_check.find_database_problems(app_context) if "demonstration" in one]
+    with db.transaction(app_context.engine) as session:
+        demo_study.fill_demo_study(app_context.unit_of_work(session))
+    assert [one for one in start_check.find_database_problems(app_context) if "demonstration study" in one]

@@ -5,60 +5,60 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from pro.features.operations import worker_health
-from pro.models import Staff
+from pro.models import StaffMember
 from tests.support import form_browser
-from tests.support.alert_ward import Ward
+from tests.support.alert_clinic import Clinic
 
 
-def beat(ward: Ward, *names: str) -> None:
-    with form_browser.working(ward.house) as work:
+def beat(clinic: Clinic, *names: str) -> None:
+    with form_browser.unit_of_work(clinic.app_context) as work:
         for name in names or worker_health.LOOPS:
-            worker_health.beat(work, name)
+            worker_health.record_heartbeat(work, name)
 
 
-def quiet(ward: Ward) -> list[str]:
-    with form_browser.working(ward.house) as work:
-        return worker_health.troubles(work)
+def quiet(clinic: Clinic) -> list[str]:
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        return worker_health.find_troubles(work)
 
 
-def test_a_worker_that_never_ran_is_quiet(ward):
-    assert quiet(ward) == list(worker_health.LOOPS)
+def test_a_worker_that_never_ran_is_quiet(clinic):
+    assert quiet(clinic) == list(worker_health.LOOPS)
 
 
-def test_a_worker_is_quiet_after_a_minute(any_ward, clock):
-    beat(any_ward)
-    assert quiet(any_ward) == []
+def test_a_worker_is_quiet_after_a_minute(any_clinic, clock):
+    beat(any_clinic)
+    assert quiet(any_clinic) == []
     clock.move(seconds=60)
-    assert quiet(any_ward) == []
+    assert quiet(any_clinic) == []
     clock.move(seconds=1)
-    assert quiet(any_ward) == list(worker_health.LOOPS)
+    assert quiet(any_clinic) == list(worker_health.LOOPS)
 
 
-def test_only_the_loop_that_stands_still_is_named(ward, clock):
-    beat(ward)
+def test_only_the_loop_that_stands_still_is_named(clinic, clock):
+    beat(clinic)
     clock.move(seconds=61)
-    with form_browser.working(ward.house) as work:
+    with form_browser.unit_of_work(clinic.app_context) as work:
         for name in worker_health.LOOPS[:-1]:
-            worker_health.beat(work, name)
-    assert quiet(ward) == ["audit"]
+            worker_health.record_heartbeat(work, name)
+    assert quiet(clinic) == ["audit"]
 
 
-def test_mail_that_waits_too_long_is_named(any_ward, clock):
-    any_ward.start().save(bleed=4)
+def test_mail_that_waits_too_long_is_named(any_clinic, clock):
+    any_clinic.start().save(bleed=4)
     clock.move(minutes=5)
-    beat(any_ward)
-    assert quiet(any_ward) == []
+    beat(any_clinic)
+    assert quiet(any_clinic) == []
     clock.move(seconds=1)
-    assert quiet(any_ward) == ["mail"]
+    assert quiet(any_clinic) == ["mail"]
 
 
-def test_an_alert_that_nobody_was_told_of_is_named(any_ward):
-    with form_browser.working(any_ward.house) as work:
-        for person in work.session.scalars(select(Staff)):
+def test_an_alert_that_nobody_was_told_of_is_named(any_clinic):
+    with form_browser.unit_of_work(any_clinic.app_context) as work:
+        for person in work.session.scalars(select(StaffMember)):
             person.disabled_at = work.now
-    beat(any_ward)
-    phone = any_ward.start()
+    beat(any_clinic)
+    phone = any_clinic.start()
     phone.save(bleed=1)
-    assert quiet(any_ward) == []
+    assert quiet(any_clinic) == []
     phone.save(bleed_now=1)
-    assert quiet(any_ward) == ["untold"]
+    assert quiet(any_clinic) == ["untold"]

@@ -16,18 +16,18 @@ from pro.db import transaction
 from pro.models import Assessment
 from pro.pages.error_pages import BROKEN, FAILURES, STATUSES, failure_of
 from tests.support.factories import Clock, Study
-from tests.support.participant_browser import Phone, everything
-from tests.support.query_count import counted
-from tests.support.staff_browser import at_desk
+from tests.support.participant_browser import ParticipantBrowser, all_rows
+from tests.support.query_count import record_queries
+from tests.support.staff_browser import signed_in_browser
 
 FORM = "application/x-www-form-urlencoded"
 ZH, EN = {"Accept-Language": "zh-CN"}, {"Accept-Language": "en-GB"}
 
 
 @pytest.fixture
-def phone(app: Flask) -> Phone:
+def phone(app: Flask) -> ParticipantBrowser:
     """A phone."""
-    return Phone(app)
+    return ParticipantBrowser(app)
 
 
 def one_changed(token: str) -> str:
@@ -46,19 +46,19 @@ def test_every_failure_has_a_row_and_every_row_a_page(app: Flask) -> None:
 
 @pytest.mark.parametrize("change", [one_changed, lambda token: token[:-1], lambda token: token + "x", str.swapcase])
 def test_a_token_with_one_character_changed_opens_nothing(
-    phone: Phone, seeded: Study, house: AppContext, change: Callable[[str], str]
+    phone: ParticipantBrowser, seeded: Study, app_context: AppContext, change: Callable[[str], str]
 ) -> None:
-    before = everything(house)
+    before = all_rows(app_context)
     path = f"/a/{change(seeded.chinese.checkin.token)}"
     assert phone.open(path).status_code == 404
     assert phone.post(path, by="self").status_code == 404
     assert "这个链接打不开" in phone.page
     assert "This link does not work" in phone.page
     assert "NPC-001" not in phone.page
-    assert everything(house) == before
+    assert all_rows(app_context) == before
 
 
-def test_an_expired_link_says_so_in_both_languages(phone: Phone, seeded: Study, clock: Clock) -> None:
+def test_an_expired_link_says_so_in_both_languages(phone: ParticipantBrowser, seeded: Study, clock: Clock) -> None:
     clock.move(days=60)
     assert phone.open(seeded.chinese.checkin.path).status_code == 410
     for sentence in (
@@ -74,24 +74,26 @@ def test_an_expired_link_says_so_in_both_languages(phone: Phone, seeded: Study, 
     assert 'href="/?lang=zh_Hans"' in phone.page
 
 
-def test_a_cancelled_form_is_closed(phone: Phone, seeded: Study, house: AppContext, clock: Clock) -> None:
-    with transaction(house.engine) as session:
+def test_a_cancelled_form_is_closed(
+    phone: ParticipantBrowser, seeded: Study, app_context: AppContext, clock: Clock
+) -> None:
+    with transaction(app_context.engine) as session:
         session.get_one(Assessment, seeded.chinese.checkin.assessment_id).cancelled_at = clock.now
     assert phone.open(seeded.chinese.checkin.path).status_code == 410
     assert "这份问卷已经结束了" in phone.page
 
 
-def test_a_session_ends_kindly(phone: Phone, seeded: Study, clock: Clock, house: AppContext) -> None:
+def test_a_session_ends_kindly(phone: ParticipantBrowser, seeded: Study, clock: Clock, app_context: AppContext) -> None:
     phone.start(seeded.chinese.checkin)
     clock.move(days=4)
-    before = everything(house)
+    before = all_rows(app_context)
     for answer in (phone.post(phone.at, page="bleed", value="0"), phone.open(phone.at)):
         assert answer.status_code in (403, 410)
     assert "您答过的题都还在" in phone.page
-    assert everything(house) == before
+    assert all_rows(app_context) == before
 
 
-def test_a_form_without_its_cookie_says_how_to_get_in(phone: Phone, seeded: Study) -> None:
+def test_a_form_without_its_cookie_says_how_to_get_in(phone: ParticipantBrowser, seeded: Study) -> None:
     assert phone.open(f"/f/{seeded.chinese.checkin.ref}/1").status_code == 403
     assert "这个浏览器还不认识您" in phone.page
     assert phone.open("/f/never-was/1").status_code == 403
@@ -120,26 +122,26 @@ def test_a_wrong_address(
     assert answer.text.count("<h2>") == 1, "nobody chose a language, so both are there"
 
 
-def test_whoever_chose_a_language_reads_one(phone: Phone, seeded: Study) -> None:
+def test_whoever_chose_a_language_reads_one(phone: ParticipantBrowser, seeded: Study) -> None:
     phone.open("/nothing?lang=en")
     assert "There is nothing at this address" in phone.page
     assert "这个地址" not in phone.page
 
 
 @pytest.mark.parametrize("place", ["/", "link", "form"])
-def test_a_body_of_ten_megabytes(phone: Phone, seeded: Study, house: AppContext, place: str) -> None:
+def test_a_body_of_ten_megabytes(phone: ParticipantBrowser, seeded: Study, app_context: AppContext, place: str) -> None:
     phone.start(seeded.chinese.checkin)
     path = {"/": "/", "link": seeded.chinese.checkin.path, "form": phone.at}[place]
-    before = everything(house)
+    before = all_rows(app_context)
     answer = phone.client.post(path, data=b"page=bleed&value=0&x=" + b"x" * 10_000_000, content_type=FORM)
     assert answer.status_code == 413
     assert "一次发来的太多了" in answer.text
     assert "您以前答的题都还在" in answer.text
-    assert everything(house) == before
+    assert all_rows(app_context) == before
 
 
 def test_too_much_for_a_staff_page_says_so(app: Flask, seeded: Study) -> None:
-    desk = at_desk(app, seeded.staff["nurse"])
+    desk = signed_in_browser(app, seeded.staff["nurse"])
     desk.open("/staff/?lang=en")
     answer = desk.post("/staff/participants/1/calls", text="x" * 300_000)
     assert answer.status_code == 413
@@ -147,16 +149,18 @@ def test_too_much_for_a_staff_page_says_so(app: Flask, seeded: Study) -> None:
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", "multipart/form-data; boundary=x", ""])
-def test_a_body_that_is_no_form(phone: Phone, seeded: Study, house: AppContext, content_type: str) -> None:
+def test_a_body_that_is_no_form(
+    phone: ParticipantBrowser, seeded: Study, app_context: AppContext, content_type: str
+) -> None:
     phone.start(seeded.chinese.checkin)
-    before = everything(house)
+    before = all_rows(app_context)
     answer = phone.client.post(phone.at, data=b'{"value": 0}', content_type=content_type)
     assert answer.status_code == 415
     assert "刚才的没有收全" in answer.text
-    assert everything(house) == before
+    assert all_rows(app_context) == before
 
 
-def test_a_proof_in_a_header_does_not_make_json_a_form(phone: Phone, seeded: Study) -> None:
+def test_a_proof_in_a_header_does_not_make_json_a_form(phone: ParticipantBrowser, seeded: Study) -> None:
     phone.start(seeded.chinese.checkin)
     token = re.search(r'name="csrf_token" value="([^"]+)"', phone.page)
     assert token
@@ -164,14 +168,14 @@ def test_a_proof_in_a_header_does_not_make_json_a_form(phone: Phone, seeded: Stu
     assert answer.status_code == 415
 
 
-def test_a_post_from_elsewhere_is_not_taken(phone: Phone, seeded: Study, house: AppContext) -> None:
+def test_a_post_from_elsewhere_is_not_taken(phone: ParticipantBrowser, seeded: Study, app_context: AppContext) -> None:
     phone.start(seeded.chinese.checkin)
-    before = everything(house)
+    before = all_rows(app_context)
     answer = phone.client.post(phone.at, data={"page": "bleed", "value": "0"})
     assert answer.status_code == 400
     assert "请再点一次" in answer.text
     assert f'href="{phone.at}"' in answer.text
-    assert everything(house) == before
+    assert all_rows(app_context) == before
 
 
 def test_a_broken_page_keeps_nothing_logs_its_reference_and_no_address(
@@ -202,7 +206,7 @@ def test_a_broken_page_keeps_nothing_logs_its_reference_and_no_address(
     assert client.get("/unavailable").status_code == 500
 
 
-def test_staff_are_led_to_the_board(phone: Phone, seeded: Study) -> None:
+def test_staff_are_led_to_the_board(phone: ParticipantBrowser, seeded: Study) -> None:
     answer = phone.open("/staff/nothing")
     assert answer.status_code == 404
     assert 'href="/staff/"' in phone.page
@@ -210,7 +214,7 @@ def test_staff_are_led_to_the_board(phone: Phone, seeded: Study) -> None:
 
 
 def test_staff_stay_on_the_staff_side_when_something_is_not_there(app: Flask, seeded: Study) -> None:
-    desk = at_desk(app, seeded.staff["coordinator"])
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
     assert desk.open("/staff/alerts/99999").status_code == 404
     assert 'href="/staff/inbox"' in desk.page
     assert "Coordinator · coordinator" in desk.page
@@ -221,12 +225,14 @@ def test_staff_stay_on_the_staff_side_when_something_is_not_there(app: Flask, se
 
 @pytest.mark.parametrize(("role", "home"), [("administrator", "/staff/roster"), ("nurse", "/staff/")])
 def test_the_way_on_leads_to_a_page_that_the_role_has(app: Flask, seeded: Study, role: str, home: str) -> None:
-    desk = at_desk(app, seeded.staff[role])
+    desk = signed_in_browser(app, seeded.staff[role])
     assert desk.post("/staff/me", do="nothing that is known").status_code == 400
     assert f'class="btn" href="{home}"' in desk.page
 
 
-def test_the_staff_page_of_a_failure_asks_the_database_nothing(app: Flask, house: AppContext, seeded: Study) -> None:
-    with counted(house.engine) as asked:
+def test_the_staff_page_of_a_failure_asks_the_database_nothing(
+    app: Flask, app_context: AppContext, seeded: Study
+) -> None:
+    with record_queries(app_context.engine) as asked:
         assert app.test_client().get("/staff/nothing", headers=EN).status_code == 404
     assert not asked

@@ -9,14 +9,14 @@ from flask import Flask
 
 from pro.app_context import AppContext
 from tests.support.factories import Study
-from tests.support.participant_browser import Phone, standing
-from tests.support.staff_browser import Desk
+from tests.support.participant_browser import ParticipantBrowser, stored_answers
+from tests.support.staff_browser import StaffBrowser
 
 
 @pytest.fixture
-def phone(app: Flask) -> Phone:
+def phone(app: Flask) -> ParticipantBrowser:
     """A phone that was set up in Chinese."""
-    return Phone(app)
+    return ParticipantBrowser(app)
 
 
 def language(page: str) -> str:
@@ -29,7 +29,7 @@ def language(page: str) -> str:
 CHINESE, ENGLISH = "zh-Hans-CN", "en"
 
 
-def test_a_language_chosen_on_one_form_does_not_follow_to_another(phone: Phone, seeded: Study) -> None:
+def test_a_language_chosen_on_one_form_does_not_follow_to_another(phone: ParticipantBrowser, seeded: Study) -> None:
     phone.start(seeded.chinese.checkin)
     assert language(phone.page) == CHINESE
     phone.open(f"{phone.at}?lang=en")
@@ -41,7 +41,9 @@ def test_a_language_chosen_on_one_form_does_not_follow_to_another(phone: Phone, 
     assert language(phone.page) == ENGLISH
 
 
-def test_a_language_chosen_before_start_goes_on_after_it_and_no_further(phone: Phone, seeded: Study) -> None:
+def test_a_language_chosen_before_start_goes_on_after_it_and_no_further(
+    phone: ParticipantBrowser, seeded: Study
+) -> None:
     phone.open(f"{seeded.english.checkin.path}?lang=zh_Hans")
     assert phone.press(by="self").status_code == 303
     assert (language(phone.page), phone.shown) == (CHINESE, "bleed")
@@ -49,8 +51,8 @@ def test_a_language_chosen_before_start_goes_on_after_it_and_no_further(phone: P
     assert language(phone.page) == ENGLISH
 
 
-def test_staff_pages_keep_a_choice_of_their_own(app: Flask, phone: Phone, seeded: Study) -> None:
-    desk = Desk(app)
+def test_staff_pages_keep_a_choice_of_their_own(app: Flask, phone: ParticipantBrowser, seeded: Study) -> None:
+    desk = StaffBrowser(app)
     desk.client = phone.client
     chinese = {"Accept-Language": "zh-CN"}
     phone.start(seeded.chinese.checkin)
@@ -64,7 +66,7 @@ def test_staff_pages_keep_a_choice_of_their_own(app: Flask, phone: Phone, seeded
     assert language(phone.page) == CHINESE
 
 
-def test_a_choice_is_forgotten_with_the_browser_but_not_by_staff(phone: Phone, seeded: Study) -> None:
+def test_a_choice_is_forgotten_with_the_browser_but_not_by_staff(phone: ParticipantBrowser, seeded: Study) -> None:
     phone.start(seeded.chinese.checkin)
     kept = {}
     for path in (f"{phone.at}?lang=en", f"{seeded.chinese.qlq.path}?lang=en", "/?lang=en", "/staff/sign-in?lang=en"):
@@ -81,13 +83,13 @@ def test_a_choice_is_forgotten_with_the_browser_but_not_by_staff(phone: Phone, s
 
 
 def test_a_code_on_a_second_device_shows_the_start_page_first(
-    app: Flask, phone: Phone, seeded: Study, house: AppContext
+    app: Flask, phone: ParticipantBrowser, seeded: Study, app_context: AppContext
 ) -> None:
     """The first device has begun; who answers on this one, and in which language, is said here."""
     way = seeded.chinese.checkin
     phone.start(way)
     phone.tap(1)
-    second = Phone(app)
+    second = ParticipantBrowser(app)
     second.open("/?lang=zh_Hans")
     assert second.press(code=way.code, do="next").status_code == 303
     assert (second.at, second.shown) == (f"/f/{way.ref}", "")
@@ -96,7 +98,7 @@ def test_a_code_on_a_second_device_shows_the_start_page_first(
     assert second.shown == ""
     second.post(f"/f/{way.ref}/1", page="bleed", value="4")
     second.post(f"/f/{way.ref}/1", do="send")
-    assert standing(house, way) == {"bleed": 1}
+    assert stored_answers(app_context, way) == {"bleed": 1}
     second.open(f"/f/{way.ref}")
     second.press(by="helped")
     assert second.shown == "bleed_now"

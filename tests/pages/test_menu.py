@@ -7,10 +7,10 @@ import re
 import pytest
 from flask import Flask
 
-from pro.features.accounts.staff_accounts import RIGHTS, may
-from pro.pages.menu import ALWAYS, ENTRIES, IN_A_LINE, ON_A_DESK, menu
+from pro.features.accounts.staff_accounts import RIGHTS, has_right
+from pro.pages.menu import ALWAYS_IN_BAR, ENTRIES, IN_DESKTOP_BAR, MAX_IN_BAR, build_menu
 from tests.support.factories import Study
-from tests.support.staff_browser import at_desk
+from tests.support.staff_browser import signed_in_browser
 
 # A role -> what folds on a desk, by the ``section`` of its pages.
 FOLDED = {
@@ -25,20 +25,20 @@ FOLDED = {
 
 @pytest.mark.parametrize("role", RIGHTS)
 def test_a_menu_holds_each_page_of_the_role_once_and_fits_a_line(role: str) -> None:
-    found = menu(lambda right: may(role, right))
-    assert [*found.bar, *found.thumb, *found.more] == [entry for entry in ENTRIES if may(role, entry.right)]
+    found = build_menu(lambda right: has_right(role, right))
+    assert [*found.bar, *found.thumb, *found.more] == [entry for entry in ENTRIES if has_right(role, entry.right)]
     assert [entry.section for entry in found.more] == FOLDED[role]
-    assert len(found.bar) + len(found.thumb) <= (ON_A_DESK if found.more else IN_A_LINE)
-    assert len(found.bar) == ALWAYS or not found.more
+    assert len(found.bar) + len(found.thumb) <= (IN_DESKTOP_BAR if found.more else MAX_IN_BAR)
+    assert len(found.bar) == ALWAYS_IN_BAR or not found.more
 
 
 @pytest.mark.parametrize("role", RIGHTS)
 def test_every_entry_leads_to_a_page_that_the_role_may_open(app: Flask, seeded: Study, role: str) -> None:
-    desk = at_desk(app, seeded.staff[role])
+    desk = signed_in_browser(app, seeded.staff[role])
     desk.open("/staff/me")
     bar = desk.page.partition("<nav")[2].partition("</nav>")[0]
     addresses = set(re.findall(r'href="([^"]+)"', bar))
-    assert len(addresses) == len([entry for entry in ENTRIES if may(role, entry.right)])
+    assert len(addresses) == len([entry for entry in ENTRIES if has_right(role, entry.right)])
     for address in addresses:
         assert desk.open(address).status_code == 200, address
         current = re.findall(r'href="([^"]+)" aria-current=page', desk.page.partition("<nav")[2].partition("</nav>")[0])
@@ -55,7 +55,7 @@ def test_every_entry_leads_to_a_page_that_the_role_may_open(app: Flask, seeded: 
 def test_what_a_list_offers_is_in_the_pages_language(
     app: Flask, seeded: Study, role: str, page: str, says: str, not_says: str
 ) -> None:
-    desk = at_desk(app, seeded.staff[role])
+    desk = signed_in_browser(app, seeded.staff[role])
     assert desk.open(page.format(nurse=seeded.staff["nurse"].id, person=seeded.chinese.id)).status_code == 200
     assert says in desk.page
     assert not_says not in desk.page

@@ -13,9 +13,9 @@ from sqlalchemy import func, select
 from pro.app_context import AppContext, UnitOfWork
 from pro.db import transaction
 from pro.features.accounts import account_admin, staff_accounts
-from pro.models import AlertNote, Call, Closing, Consent, Decision, Endoscopy, Freeze, Grading
+from pro.models import AlertClosure, AlertNote, Consent, Endoscopy, Freeze, Grading, PhoneCall, SignedDecision
 from tests.support.factories import PASSWORD, PLAN, Study
-from tests.support.staff_browser import Desk, at_desk, bleeds
+from tests.support.staff_browser import StaffBrowser, report_bleeding, signed_in_browser
 
 MINE = "these are my own words"
 LONG = f"{MINE} " + "long " * 1000
@@ -35,7 +35,7 @@ FORMS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "freeze": (f"/staff/freeze/{PLAN}", {"do": "freeze", "reason": "{words}", "password": PASSWORD}),
     "withdrawal": (f"{PERSON}/consent", {"do": "withdraw", "scope": "", "told": "{words}"}),
 }
-TABLES = (AlertNote, Call, Closing, Consent, Decision, Endoscopy, Freeze, Grading)
+TABLES = (AlertNote, PhoneCall, AlertClosure, Consent, SignedDecision, Endoscopy, Freeze, Grading)
 
 
 def filled(name: str, words: str) -> tuple[str, dict[str, Any]]:
@@ -43,17 +43,17 @@ def filled(name: str, words: str) -> tuple[str, dict[str, Any]]:
     return path, {field: text.format(words=words) for field, text in fields.items()}
 
 
-def counted(house: AppContext) -> list[int]:
+def counted(app_context: AppContext) -> list[int]:
     """How many rows there are of all that these forms make."""
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         return [session.scalar(select(func.count()).select_from(table)) or 0 for table in TABLES]
 
 
 @pytest.fixture
-def desk(app: Flask, house: AppContext, seeded: Study) -> Desk:
+def desk(app: Flask, app_context: AppContext, seeded: Study) -> StaffBrowser:
     """The investigator, with an alert."""
-    bleeds(house, seeded.chinese.checkin)
-    return at_desk(app, seeded.staff["investigator"])
+    report_bleeding(app_context, seeded.chinese.checkin)
+    return signed_in_browser(app, seeded.staff["investigator"])
 
 
 def role_taken(work: UnitOfWork, staff_id: int) -> None:
@@ -61,7 +61,7 @@ def role_taken(work: UnitOfWork, staff_id: int) -> None:
 
 
 def closed(work: UnitOfWork, staff_id: int) -> None:
-    account_admin.close(work, staff_id, "left the hospital")
+    account_admin.deactivate_account(work, staff_id, "left the hospital")
 
 
 def ended(work: UnitOfWork, staff_id: int) -> None:
@@ -85,16 +85,16 @@ NONSENSE: Mapping[str, tuple[str, str, dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("what", NONSENSE)
-def test_a_number_that_is_none_breaks_nothing(desk: Desk, app: Flask, seeded: Study, what: str) -> None:
+def test_a_number_that_is_none_breaks_nothing(desk: StaffBrowser, app: Flask, seeded: Study, what: str) -> None:
     role, path, fields = NONSENSE[what]
-    answer = at_desk(app, seeded.staff[role]).post(path, **fields)
+    answer = signed_in_browser(app, seeded.staff[role]).post(path, **fields)
     assert answer.status_code in (400, 404), answer.status_code
 
 
-def test_a_nul_is_dropped_from_what_staff_type(desk: Desk, house: AppContext) -> None:
+def test_a_nul_is_dropped_from_what_staff_type(desk: StaffBrowser, app_context: AppContext) -> None:
     desk.open(ALERT)
     assert desk.post(ALERT, do="note", text="seen\0 by me").status_code == 303
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         assert session.scalars(select(AlertNote.text)).one() == "seen by me"
     desk.open("/staff/participants?find=NPC%00-001")
     assert 'value="NPC-001"' in desk.page
@@ -106,14 +106,14 @@ LOSSES = {"role": role_taken, "closed": closed, "ended elsewhere": ended}
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("form", FORMS)
 def test_shut_out_in_mid_session_nothing_is_done_and_every_word_is_carried(
-    desk: Desk, house: AppContext, seeded: Study, form: str, loss: str
+    desk: StaffBrowser, app_context: AppContext, seeded: Study, form: str, loss: str
 ) -> None:
     path, fields = filled(form, MINE)
     desk.open(path)
     shut: Callable[[UnitOfWork, int], None] = LOSSES[loss]
-    with transaction(house.engine) as session:
-        shut(house.work(session, seeded.staff["administrator"].actor), seeded.staff["investigator"].id)
-    before = counted(house)
+    with transaction(app_context.engine) as session:
+        shut(app_context.unit_of_work(session, seeded.staff["administrator"].actor), seeded.staff["investigator"].id)
+    before = counted(app_context)
     gone = desk.post(path, **fields)
     assert (gone.status_code, gone.location.split("?")[0]) == (307, "/staff/sign-in")
     assert ("why=role" in gone.location) is (loss == "role")
@@ -122,19 +122,22 @@ def test_shut_out_in_mid_session_nothing_is_done_and_every_word_is_carried(
     assert answer.status_code == 401
     assert f'value="{MINE}"' in desk.page
     assert PASSWORD not in desk.page
-    assert counted(house) == before
+    assert counted(app_context) == before
 
 
 @pytest.mark.parametrize("role", ["monitor", "statistician", "administrator", "coordinator"])
 def test_with_another_role_the_words_are_shown_and_the_act_is_refused(
-    desk: Desk, house: AppContext, seeded: Study, role: str
+    desk: StaffBrowser, app_context: AppContext, seeded: Study, role: str
 ) -> None:
     path, fields = filled("freeze", MINE)
     desk.open(path)
     person = seeded.staff["investigator"]
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         account_admin.change_role(
-            house.work(session, seeded.staff["administrator"].actor), person.id, role, "works elsewhere now"
+            app_context.unit_of_work(session, seeded.staff["administrator"].actor),
+            person.id,
+            role,
+            "works elsewhere now",
         )
     gone = desk.post(path, **fields)
     desk.post(f"{gone.location}&lang=en", **fields)
@@ -148,7 +151,7 @@ def test_with_another_role_the_words_are_shown_and_the_act_is_refused(
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("words", ["", LONG])
 def test_empty_or_endless_is_refused_in_the_readers_language_with_all_that_was_typed(
-    desk: Desk, house: AppContext, form: str, words: str, language: str
+    desk: StaffBrowser, app_context: AppContext, form: str, words: str, language: str
 ) -> None:
     path, fields = filled(form, words)
     if not words:
@@ -157,10 +160,10 @@ def test_empty_or_endless_is_refused_in_the_readers_language_with_all_that_was_t
     desk.open(f"{path}?lang={language}")
     if "alert" in fields:
         fields["alert"] = sorted(set(re.findall(r'name="alert" value="(\d+)"', desk.page)))
-    before = counted(house)
+    before = counted(app_context)
     assert desk.post(path, **fields).status_code == 400
     assert 'role="alert"' in desk.page
     assert ("Please " in desk.page.partition("<main")[2].partition("<script")[0]) is (language == "en") or words
     assert words.strip()[:4000] in desk.page
     assert PASSWORD not in desk.page
-    assert counted(house) == before
+    assert counted(app_context) == before

@@ -16,53 +16,55 @@ from sqlalchemy import select
 
 from pro.app_context import AppContext
 from pro.db import transaction
-from pro.features.forms import access_cards
-from pro.features.forms.access_cards import CardDraft
+from pro.features.forms import participant_cards
+from pro.features.forms.participant_cards import CardDraft
 from pro.features.schedule import enrolment
-from pro.models import Assessment, Card, Expected, Participant
+from pro.models import Assessment, ExpectedForm, Participant, ParticipantCard
 from tests.support import factories, form_browser
 from tests.support.factories import Clock, Study
-from tests.support.participant_browser import Phone, everything
-from tests.support.staff_browser import at_desk
+from tests.support.participant_browser import ParticipantBrowser, all_rows
+from tests.support.staff_browser import signed_in_browser
 
 WRONG = "1357"
 
 
 @pytest.fixture
-def phone(app: Flask) -> Phone:
+def phone(app: Flask) -> ParticipantBrowser:
     """The participant's phone."""
-    return Phone(app)
+    return ParticipantBrowser(app)
 
 
 @pytest.fixture
-def card(house: AppContext, seeded: Study) -> CardDraft:
+def card(app_context: AppContext, seeded: Study) -> CardDraft:
     """The Chinese participant's card."""
-    with form_browser.working(house, seeded.staff["coordinator"].actor) as work:
-        return access_cards.make_card(work, work.session.get_one(Participant, seeded.chinese.id))[1]
+    with form_browser.unit_of_work(app_context, seeded.staff["coordinator"].actor) as work:
+        return participant_cards.make_card(work, work.session.get_one(Participant, seeded.chinese.id))[1]
 
 
-def finish(house: AppContext, seeded: Study, *ways: str) -> None:
+def finish(app_context: AppContext, seeded: Study, *ways: str) -> None:
     """Answer and send the Chinese participant's forms."""
     for name in ways:
-        form_browser.press_start(house, getattr(seeded.chinese, name)).finish()
+        form_browser.press_start(app_context, getattr(seeded.chinese, name)).finish()
 
 
 # --- the participant -------------------------------------------------------------------------------------------------
 
 
 def test_the_page_behind_the_qr_code_changes_nothing_and_names_nobody(
-    phone: Phone, house: AppContext, seeded: Study, card: CardDraft
+    phone: ParticipantBrowser, app_context: AppContext, seeded: Study, card: CardDraft
 ) -> None:
-    before = everything(house)
+    before = all_rows(app_context)
     for _preview in range(3):
         assert phone.open(f"/c/{card.token}").status_code == 200
-    assert everything(house) == before
+    assert all_rows(app_context) == before
     assert phone.heading == "请输入您的密码"
     assert seeded.chinese.study_number not in phone.page
     assert card.code not in phone.page
 
 
-def test_scan_pin_choose_answer(phone: Phone, house: AppContext, seeded: Study, card: CardDraft) -> None:
+def test_scan_pin_choose_answer(
+    phone: ParticipantBrowser, app_context: AppContext, seeded: Study, card: CardDraft
+) -> None:
     phone.open(f"/c/{card.token}")
     assert phone.press(pin=factories.PIN, do="next").status_code == 303
     assert (phone.at, phone.heading) == ("/due", "您现在想填哪一份？")
@@ -70,7 +72,7 @@ def test_scan_pin_choose_answer(phone: Phone, house: AppContext, seeded: Study, 
     assert phone.at == f"/f/{seeded.chinese.qlq.ref}"
     phone.press(by="self")
     assert phone.shown
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         form = session.get_one(Assessment, seeded.chinese.qlq.assessment_id)
         assert (form.identified_by, form.answered_by) == ("card", "self")
     # Back on the list, the other one is still there.
@@ -80,9 +82,9 @@ def test_scan_pin_choose_answer(phone: Phone, house: AppContext, seeded: Study, 
 
 
 def test_a_typed_code_leads_to_the_pin_and_straight_to_the_only_form(
-    phone: Phone, house: AppContext, seeded: Study, card: CardDraft
+    phone: ParticipantBrowser, app_context: AppContext, seeded: Study, card: CardDraft
 ) -> None:
-    finish(house, seeded, "qlq")
+    finish(app_context, seeded, "qlq")
     phone.open("/")
     assert phone.press(code=card.shown.lower(), do="next").status_code == 200
     assert phone.heading == "请输入您的密码"
@@ -93,9 +95,9 @@ def test_a_typed_code_leads_to_the_pin_and_straight_to_the_only_form(
 
 
 def test_with_nothing_due_something_can_still_be_told(
-    phone: Phone, house: AppContext, seeded: Study, card: CardDraft
+    phone: ParticipantBrowser, app_context: AppContext, seeded: Study, card: CardDraft
 ) -> None:
-    finish(house, seeded, "checkin", "qlq")
+    finish(app_context, seeded, "checkin", "qlq")
     phone.open(f"/c/{card.token}")
     phone.press(pin=factories.PIN, do="next")
     assert phone.heading == "现在没有要填的"
@@ -107,18 +109,18 @@ def test_with_nothing_due_something_can_still_be_told(
 
 
 def test_the_next_form_is_named_by_its_day(
-    phone: Phone, house: AppContext, seeded: Study, card: CardDraft, clock: Clock
+    phone: ParticipantBrowser, app_context: AppContext, seeded: Study, card: CardDraft, clock: Clock
 ) -> None:
-    finish(house, seeded, "checkin", "qlq")
-    with transaction(house.engine) as session:
-        for row in session.scalars(select(Expected).where(Expected.opens_at > clock.now)):
+    finish(app_context, seeded, "checkin", "qlq")
+    with transaction(app_context.engine) as session:
+        for row in session.scalars(select(ExpectedForm).where(ExpectedForm.opens_at > clock.now)):
             session.delete(row)
     phone.open(f"/c/{card.token}")
     phone.press(pin=factories.PIN, do="next")
     assert "下一次填写" not in phone.page
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         session.add(
-            Expected(
+            ExpectedForm(
                 participant_id=seeded.chinese.id,
                 visit="later.1",
                 kind="later",
@@ -139,7 +141,7 @@ def test_the_next_form_is_named_by_its_day(
 
 @pytest.mark.parametrize("by", ["code", "token"])
 def test_five_wrong_pins_lock_and_the_page_says_whom_to_call(
-    phone: Phone, house: AppContext, seeded: Study, card: CardDraft, by: str
+    phone: ParticipantBrowser, app_context: AppContext, seeded: Study, card: CardDraft, by: str
 ) -> None:
     phone.open(f"/c/{card.token}" if by == "token" else "/")
     if by == "code":
@@ -152,14 +154,16 @@ def test_five_wrong_pins_lock_and_the_page_says_whom_to_call(
     assert phone.heading == "这张卡锁住了"
     assert "0791-0000 0000" in phone.page
     assert phone.open(f"/c/{card.token}").status_code == 410
-    with transaction(house.engine) as session:
-        kept = session.scalars(select(Card)).one()
+    with transaction(app_context.engine) as session:
+        kept = session.scalars(select(ParticipantCard)).one()
         assert kept.locked_at is not None
 
 
-def test_a_revoked_card_says_so_kindly(phone: Phone, house: AppContext, seeded: Study, card: CardDraft) -> None:
-    with form_browser.working(house) as work:
-        access_cards.revoke(work, work.session.get_one(Participant, seeded.chinese.id))
+def test_a_revoked_card_says_so_kindly(
+    phone: ParticipantBrowser, app_context: AppContext, seeded: Study, card: CardDraft
+) -> None:
+    with form_browser.unit_of_work(app_context) as work:
+        participant_cards.revoke_card(work, work.session.get_one(Participant, seeded.chinese.id))
     assert phone.open(f"/c/{card.token}").status_code == 410
     assert phone.heading == "这张卡已经停用了"
     assert "最新的那张卡" in phone.page
@@ -170,16 +174,16 @@ def test_a_revoked_card_says_so_kindly(phone: Phone, house: AppContext, seeded: 
 
 
 def test_whoever_left_reads_that_nothing_is_asked_any_more(
-    phone: Phone, house: AppContext, seeded: Study, card: CardDraft
+    phone: ParticipantBrowser, app_context: AppContext, seeded: Study, card: CardDraft
 ) -> None:
-    with form_browser.working(house, seeded.staff["coordinator"].actor) as work:
-        enrolment.withdraw(work, work.session.get_one(Participant, seeded.chinese.id), "moved away")
+    with form_browser.unit_of_work(app_context, seeded.staff["coordinator"].actor) as work:
+        enrolment.withdraw_participant(work, work.session.get_one(Participant, seeded.chinese.id), "moved away")
     assert phone.open(f"/c/{card.token}").status_code == 200
     assert phone.press(pin=factories.PIN, do="next").status_code == 410
     assert phone.heading == "您不用再填了"
 
 
-def test_an_unknown_link_and_a_made_up_code(phone: Phone, card: CardDraft) -> None:
+def test_an_unknown_link_and_a_made_up_code(phone: ParticipantBrowser, card: CardDraft) -> None:
     assert phone.open("/c/nobody-knows-this").status_code == 404
     phone.open("/")
     assert phone.post("/c", code="3333-3333", pin=factories.PIN).status_code == 422
@@ -188,19 +192,19 @@ def test_an_unknown_link_and_a_made_up_code(phone: Phone, card: CardDraft) -> No
     assert phone.at == "/"
 
 
-def test_a_chosen_language_goes_along_with_the_card(phone: Phone, seeded: Study, card: CardDraft) -> None:
+def test_a_chosen_language_goes_along_with_the_card(phone: ParticipantBrowser, seeded: Study, card: CardDraft) -> None:
     phone.open(f"/c/{card.token}?lang=en")
     assert phone.heading == "Type your PIN"
     phone.press(pin=factories.PIN, do="next")
     assert phone.heading == "What would you like to fill in?"
-    other = Phone(phone.app)
+    other = ParticipantBrowser(phone.app)
     other.open(f"/c/{card.token}", **{"Accept-Language": "en"})
     assert other.heading == "Type your PIN"
     other.press(pin=factories.PIN, do="next")
     assert other.heading == "您现在想填哪一份？"
 
 
-def test_typing_survives_the_language_switch(phone: Phone, card: CardDraft) -> None:
+def test_typing_survives_the_language_switch(phone: ParticipantBrowser, card: CardDraft) -> None:
     phone.open("/")
     phone.press(code=card.shown, do="next")
     assert phone.post("/c?lang=en", code=card.code, pin="24", do="language").status_code == 200
@@ -208,13 +212,15 @@ def test_typing_survives_the_language_switch(phone: Phone, card: CardDraft) -> N
     assert card.code in phone.page
 
 
-def test_what_nobody_offered_is_not_opened(phone: Phone, house: AppContext, seeded: Study, card: CardDraft) -> None:
+def test_what_nobody_offered_is_not_opened(
+    phone: ParticipantBrowser, app_context: AppContext, seeded: Study, card: CardDraft
+) -> None:
     phone.open(f"/c/{card.token}")
     phone.press(pin=factories.PIN, do="next")
-    before = everything(house)
+    before = all_rows(app_context)
     assert phone.post("/due", form="another_form").status_code == 404
     assert phone.post("/due").status_code == 404
-    assert everything(house) == before
+    assert all_rows(app_context) == before
 
 
 # --- staff -----------------------------------------------------------------------------------------------------------
@@ -229,9 +235,9 @@ def data(page: str, kind: str) -> bytes:
 
 @pytest.mark.parametrize("role", ["coordinator", "investigator", "nurse"])
 def test_staff_make_a_card_and_get_its_files_once(
-    app: Flask, phone: Phone, house: AppContext, seeded: Study, role: str
+    app: Flask, phone: ParticipantBrowser, app_context: AppContext, seeded: Study, role: str
 ) -> None:
-    desk = at_desk(app, seeded.staff[role])
+    desk = signed_in_browser(app, seeded.staff[role])
     desk.open(f"/staff/participants/{seeded.chinese.id}")
     path = f"/staff/participants/{seeded.chinese.id}/card"
     assert f'href="{path}"' in desk.page
@@ -249,7 +255,7 @@ def test_staff_make_a_card_and_get_its_files_once(
     code = re.search(r"[3-9A-Y]{4}-[3-9A-Y]{4}", text)
     assert code is not None
     assert code[0] in desk.page
-    phone.open(link.removeprefix(house.config.base_url))
+    phone.open(link.removeprefix(app_context.config.base_url))
     phone.press(pin=factories.PIN, do="next")
     assert phone.at == "/due"
     desk.open(path)
@@ -257,7 +263,7 @@ def test_staff_make_a_card_and_get_its_files_once(
 
 
 def test_a_new_card_says_what_happens_to_the_former_one(app: Flask, seeded: Study, card: CardDraft) -> None:
-    desk = at_desk(app, seeded.staff["coordinator"])
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
     path = f"/staff/participants/{seeded.chinese.id}/card"
     desk.open(path)
     assert "The former card stops working at once" in desk.page
@@ -271,11 +277,11 @@ def test_a_new_card_says_what_happens_to_the_former_one(app: Flask, seeded: Stud
     assert desk.post(path, do="other").status_code == 400
 
 
-def test_staff_see_a_locked_card(app: Flask, phone: Phone, seeded: Study, card: CardDraft) -> None:
+def test_staff_see_a_locked_card(app: Flask, phone: ParticipantBrowser, seeded: Study, card: CardDraft) -> None:
     phone.open(f"/c/{card.token}")
     for _turn in range(5):
         phone.press(pin=WRONG, do="next")
-    desk = at_desk(app, seeded.staff["monitor"])
+    desk = signed_in_browser(app, seeded.staff["monitor"])
     desk.open(f"/staff/participants/{seeded.chinese.id}")
     assert "Locked after five wrong PINs" in desk.page
     assert desk.open(f"/staff/participants/{seeded.chinese.id}/card").status_code == 403

@@ -6,24 +6,24 @@ import pytest
 
 from pro.core.rule_language.level import Level
 from pro.features.participants.pages import participant_list
-from pro.features.participants.pages.participant_list import Listing
+from pro.features.participants.pages.participant_list import ParticipantListPage
 from tests.support import factories, form_browser
-from tests.support.alert_ward import Ward
+from tests.support.alert_clinic import Clinic
 
 
 @pytest.fixture
-def full(any_ward: Ward, monkeypatch: pytest.MonkeyPatch) -> Ward:
+def full(any_clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> Clinic:
     """NPC-001 of the ward and A-10 to A-14, two on a page."""
-    monkeypatch.setattr(participant_list, "PAGE", 2)
-    with form_browser.working(any_ward.house) as work:
+    monkeypatch.setattr(participant_list, "PAGE_SIZE", 2)
+    with form_browser.unit_of_work(any_clinic.app_context) as work:
         for number in range(10, 15):
             factories.participant(work, f"A-{number}", phone="")
-    return any_ward
+    return any_clinic
 
 
-def listed(ward: Ward, find: str = "", page: int = 1) -> Listing:
-    with form_browser.working(ward.house, ward.coordinator.actor) as work:
-        return participant_list.listing(work, "en", find, page)
+def listed(clinic: Clinic, find: str = "", page: int = 1) -> ParticipantListPage:
+    with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
+        return participant_list.list_participants(work, "en", find, page)
 
 
 @pytest.mark.parametrize(
@@ -42,18 +42,18 @@ def listed(ward: Ward, find: str = "", page: int = 1) -> Listing:
     ],
 )
 def test_pages_and_what_is_found(
-    full: Ward, find: str, asked: int, numbers: list[str], found: int, number: int, pages: int
+    full: Clinic, find: str, asked: int, numbers: list[str], found: int, number: int, pages: int
 ) -> None:
     now = listed(full, find, asked)
     assert [row.study_number for row in now.rows] == numbers
     assert (now.number, now.page, now.pages) == (found, number, pages)
 
 
-def test_a_line_tells_of_its_own_participant(full: Ward) -> None:
+def test_a_line_tells_of_its_own_participant(full: Clinic) -> None:
     full.start().save(bleed=4)
     rows = {row.study_number: row for row in listed(full, page=3).rows}
     mine, other = rows["NPC-001"], rows["A-14"]
     assert (mine.open_level, other.open_level) == (Level.EMERGENCY, Level.NONE)
-    assert (mine.last_answer_at, other.last_answer_at) == (full.house.clock(), None)
+    assert (mine.last_answer_at, other.last_answer_at) == (full.app_context.clock(), None)
     assert ([form.instrument for form in mine.due], other.due) == (["npc_checkin", "qlq_c30"], [])
     assert mine.open_alert_id in {alert.id for alert in full.alerts().values()}

@@ -10,16 +10,16 @@ from flask import Flask
 from pro.app_context import AppContext
 from pro.db import transaction
 from pro.features.schedule import schedule_service
-from pro.models import Answer, Consent, Correction, Participant
+from pro.models import Answer, Consent, DataCorrection, Participant
 from tests.support import form_browser
 from tests.support.factories import PASSWORD, PLAN, Clock, Study
-from tests.support.staff_browser import at_desk
+from tests.support.staff_browser import signed_in_browser
 
 
 @pytest.fixture
-def answered(house: AppContext, seeded: Study) -> str:
+def answered(app_context: AppContext, seeded: Study) -> str:
     """The path of the corrections of a form that was sent."""
-    form_browser.press_start(house, seeded.chinese.checkin).finish(bleed=0)
+    form_browser.press_start(app_context, seeded.chinese.checkin).finish(bleed=0)
     return f"/staff/assessments/{seeded.chinese.checkin.assessment_id}/corrections"
 
 
@@ -37,9 +37,9 @@ def request(seeded: Study, **changes: str) -> dict[str, str]:
 
 
 def test_asked_by_one_approved_by_another_and_the_original_stays_visible(
-    app: Flask, house: AppContext, clock: Clock, seeded: Study, answered: str
+    app: Flask, app_context: AppContext, clock: Clock, seeded: Study, answered: str
 ) -> None:
-    desk = at_desk(app, seeded.staff["coordinator"])
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(f"{answered}?item=bleed")
     assert "Ask for a correction" in desk.page
     target = desk.post(answered, **request(seeded)).location
@@ -47,7 +47,7 @@ def test_asked_by_one_approved_by_another_and_the_original_stays_visible(
     assert "1 correction waits for an investigator" in desk.page
     desk.open(target)
     assert "Approve and sign" not in desk.page
-    doctor = at_desk(app, seeded.staff["investigator"])
+    doctor = signed_in_browser(app, seeded.staff["investigator"])
     doctor.open("/staff/corrections")
     assert "pressed" not in doctor.page
     assert "NPC-001" in doctor.page
@@ -61,7 +61,7 @@ def test_asked_by_one_approved_by_another_and_the_original_stays_visible(
     assert "pressed the wrong button" in doctor.page
     assert doctor.post(target, do="refuse", note="late", password=PASSWORD).status_code == 409
     assert "A colleague has decided this already." in doctor.page
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         assert [row.value for row in session.query(Answer).filter(Answer.item == "bleed")] == [0, 3]
 
 
@@ -78,20 +78,20 @@ def test_asked_by_one_approved_by_another_and_the_original_stays_visible(
     ],
 )
 def test_what_is_missing_is_said_and_nothing_typed_is_lost(
-    app: Flask, house: AppContext, seeded: Study, answered: str, changes: dict[str, str], sentence: str
+    app: Flask, app_context: AppContext, seeded: Study, answered: str, changes: dict[str, str], sentence: str
 ) -> None:
-    desk = at_desk(app, seeded.staff["nurse"])
+    desk = signed_in_browser(app, seeded.staff["nurse"])
     desk.open(f"{answered}?lang=en")
     assert desk.post(answered, **request(seeded, **changes)).status_code == 400
     assert sentence in desk.page
     assert changes.get("reason") == "" or "pressed the wrong button" in desk.page
     assert PASSWORD not in desk.page
-    with transaction(house.engine) as session:
-        assert session.query(Correction).count() == 0
+    with transaction(app_context.engine) as session:
+        assert session.query(DataCorrection).count() == 0
 
 
 def test_all_that_was_left_empty_is_said_at_once(app: Flask, seeded: Study, answered: str) -> None:
-    desk = at_desk(app, seeded.staff["coordinator"])
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(f"{answered}?lang=en")
     bare = {"item": "bleed", "heard_by": str(seeded.staff["nurse"].id), "password": PASSWORD}
     assert desk.post(answered, **bare).status_code == 400
@@ -99,16 +99,16 @@ def test_all_that_was_left_empty_is_said_at_once(app: Flask, seeded: Study, answ
 
 
 def test_frozen_says_who_and_when_and_lets_participants_answer(
-    app: Flask, house: AppContext, clock: Clock, seeded: Study, answered: str
+    app: Flask, app_context: AppContext, clock: Clock, seeded: Study, answered: str
 ) -> None:
     clock.move(minutes=1)
-    doctor = at_desk(app, seeded.staff["investigator"])
+    doctor = signed_in_browser(app, seeded.staff["investigator"])
     doctor.open(f"/staff/freeze/{PLAN}")
     assert doctor.post(f"/staff/freeze/{PLAN}", do="freeze", reason="", password=PASSWORD).status_code == 400
     assert doctor.post(f"/staff/freeze/{PLAN}", do="freeze", reason="lock", password=PASSWORD).status_code == 303
     doctor.open(f"/staff/freeze/{PLAN}")
     assert "I freeze this" in doctor.page
-    desk = at_desk(app, seeded.staff["coordinator"])
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(f"/staff/participants/{seeded.chinese.id}")
     assert "The whole study is frozen since" in desk.page
     assert "Enter a phone interview" not in desk.page
@@ -116,19 +116,21 @@ def test_frozen_says_who_and_when_and_lets_participants_answer(
     assert "Nothing was changed: the record is frozen" in desk.page
     assert "Investigator" in desk.page
     clock.move(minutes=1)
-    form_browser.press_start(house, seeded.chinese.qlq).save(Q1=2)
+    form_browser.press_start(app_context, seeded.chinese.qlq).save(Q1=2)
     desk.open(f"/staff/participants/{seeded.chinese.id}")
     assert desk.page.count("Answered after the freeze.") == 1
 
 
 @pytest.mark.parametrize(("scope", "may_enter"), [("questions", True), ("data", False)])
 def test_of_who_withdrew_nothing_is_awaited(
-    app: Flask, house: AppContext, seeded: Study, scope: str, may_enter: bool
+    app: Flask, app_context: AppContext, seeded: Study, scope: str, may_enter: bool
 ) -> None:
-    with transaction(house.engine) as session:
-        schedule_service.plan_anew(house.work(session), session.get_one(Participant, seeded.chinese.id))
+    with transaction(app_context.engine) as session:
+        schedule_service.replan_participant(
+            app_context.unit_of_work(session), session.get_one(Participant, seeded.chinese.id)
+        )
     record = f"/staff/participants/{seeded.chinese.id}"
-    desk = at_desk(app, seeded.staff["coordinator"])
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(record)
     assert "Awaited now" in desk.page
     assert "Before treatment · How you are" in desk.page
@@ -144,9 +146,9 @@ def test_of_who_withdrew_nothing_is_awaited(
     assert "consent withdrawn, no more questions" in desk.page
 
 
-def test_consent_is_withdrawn_with_one_form(app: Flask, house: AppContext, seeded: Study) -> None:
+def test_consent_is_withdrawn_with_one_form(app: Flask, app_context: AppContext, seeded: Study) -> None:
     path = f"/staff/participants/{seeded.chinese.id}/consent"
-    desk = at_desk(app, seeded.staff["coordinator"])
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(path)
     assert "Version 1.0" in desk.page
     assert desk.post(path, do="withdraw", told="care goes on").status_code == 400
@@ -156,19 +158,21 @@ def test_consent_is_withdrawn_with_one_form(app: Flask, house: AppContext, seede
     desk.open(path)
     assert "no further use of the data" in desk.page
     assert "Withdraw now" not in desk.page
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         assert session.get_one(Participant, seeded.chinese.id).withdrawn_at is not None
 
 
-def test_a_new_version_of_the_consent_is_kept_beside_the_old(app: Flask, house: AppContext, seeded: Study) -> None:
+def test_a_new_version_of_the_consent_is_kept_beside_the_old(
+    app: Flask, app_context: AppContext, seeded: Study
+) -> None:
     path = f"/staff/participants/{seeded.chinese.id}/consent"
-    desk = at_desk(app, seeded.staff["coordinator"])
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(path)
     given = {"do": "sign", "consent_version": "2.0", "consented_on": "2026-03-02", "language": "en", "way": "paper"}
     assert desk.post(path, **given).status_code == 400
     assert "Without separate consent for health data" in desk.page
     assert 'value="2.0"' in desk.page
     assert desk.post(path, **given, health_data="y").status_code == 303
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         rows = session.query(Consent).filter(Consent.participant_id == seeded.chinese.id).order_by(Consent.id)
         assert [row.version for row in rows] == ["1.0", "2.0"]

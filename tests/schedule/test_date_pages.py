@@ -17,17 +17,17 @@ from pro.features.participants import clinical_facts
 from pro.features.participants.pages import participant_page
 from pro.features.schedule import schedule_service
 from pro.features.schedule.schedule_service import DateChange
-from pro.models import Anchor, Event, Expected, Participant
+from pro.models import Anchor, AuditEntry, ExpectedForm, Participant
 from tests.support.factories import Clock, Study
-from tests.support.staff_browser import Desk, at_desk
+from tests.support.staff_browser import StaffBrowser, signed_in_browser
 
 TODAY = date(2026, 3, 2)
 
 
 @pytest.fixture
-def desk(app: Flask, seeded: Study) -> Desk:
+def desk(app: Flask, seeded: Study) -> StaffBrowser:
     """The coordinator, signed in."""
-    return at_desk(app, seeded.staff["coordinator"])
+    return signed_in_browser(app, seeded.staff["coordinator"])
 
 
 @pytest.fixture
@@ -36,25 +36,25 @@ def path(seeded: Study) -> str:
     return f"/staff/participants/{seeded.english.id}/dates"
 
 
-def recorded(house: AppContext, seeded: Study, *changes: DateChange) -> None:
+def recorded(app_context: AppContext, seeded: Study, *changes: DateChange) -> None:
     """The coordinator records ``changes`` without a page."""
-    with transaction(house.engine) as session:
-        work = house.work(session, seeded.staff["coordinator"].actor)
-        person = participant_page.participant(work, seeded.english.id)
+    with transaction(app_context.engine) as session:
+        work = app_context.unit_of_work(session, seeded.staff["coordinator"].actor)
+        person = participant_page.read_participant(work, seeded.english.id)
         schedule_service.set_anchors(work, person, changes, reason="so it is")
 
 
-def standing(house: AppContext, seeded: Study) -> dict[tuple[str, int], tuple[date, bool]]:
+def standing(app_context: AppContext, seeded: Study) -> dict[tuple[str, int], tuple[date, bool]]:
     """(kind, number) -> (day, planned) of what holds."""
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         query = select(Anchor).where(Anchor.participant_id == seeded.english.id, Anchor.superseded_at.is_(None))
         return {(row.kind, row.number): (row.on, row.planned) for row in session.scalars(query)}
 
 
-def windows(house: AppContext, seeded: Study) -> dict[tuple[str, str], tuple[object, ...]]:
+def windows(app_context: AppContext, seeded: Study) -> dict[tuple[str, str], tuple[object, ...]]:
     """(visit, instrument) -> its window, of every expected form."""
-    with transaction(house.engine) as session:
-        query = select(Expected).where(Expected.participant_id == seeded.english.id)
+    with transaction(app_context.engine) as session:
+        query = select(ExpectedForm).where(ExpectedForm.participant_id == seeded.english.id)
         return {
             (row.visit, row.instrument): (row.opens_at, row.due_at, row.closes_at) for row in session.scalars(query)
         }
@@ -67,25 +67,27 @@ def hidden(page: str) -> dict[str, str]:
     return dict(re.findall(r'<input type="hidden" name="(?!csrf)(\w+)" value="([^"]*)">', form[0]))
 
 
-def looks_ahead(desk: Desk, path: str, kind: str, number: int | str, on: date | str, **more: str) -> TestResponse:
+def looks_ahead(
+    desk: StaffBrowser, path: str, kind: str, number: int | str, on: date | str, **more: str
+) -> TestResponse:
     """Fill in the form and press “See what changes”."""
     desk.open(f"{path}?kind={kind}")
     return desk.post(path, do="preview", kind=kind, number=number, on=str(on), **more)
 
 
-def confirms(desk: Desk, path: str, **changed: str) -> TestResponse:
+def confirms(desk: StaffBrowser, path: str, **changed: str) -> TestResponse:
     """Press “Confirm” on the preview."""
     return desk.post(path, do="confirm", **{**hidden(desk.page), **changed})
 
 
-def in_radiotherapy(house: AppContext, seeded: Study, clock: Clock, given: int = 2) -> None:
+def in_radiotherapy(app_context: AppContext, seeded: Study, clock: Clock, given: int = 2) -> None:
     """Induction began on 4 March, radiotherapy on Monday 30 March; ``given`` fractions are recorded."""
     clock.move(days=2)
-    recorded(house, seeded, DateChange("induction_day1", 0, date(2026, 3, 4)))
+    recorded(app_context, seeded, DateChange("induction_day1", 0, date(2026, 3, 4)))
     clock.move(days=26)
-    recorded(house, seeded, DateChange("rt_fraction", 1, date(2026, 3, 30), planned=True))
+    recorded(app_context, seeded, DateChange("rt_fraction", 1, date(2026, 3, 30), planned=True))
     for number in range(1, given + 1):
-        recorded(house, seeded, DateChange("rt_fraction", number, date(2026, 3, 29) + timedelta(days=number)))
+        recorded(app_context, seeded, DateChange("rt_fraction", number, date(2026, 3, 29) + timedelta(days=number)))
         clock.move(days=1)
 
 
@@ -93,32 +95,32 @@ def in_radiotherapy(house: AppContext, seeded: Study, clock: Clock, given: int =
 
 
 def test_a_planned_date_is_kept_only_after_its_preview_was_confirmed(
-    desk: Desk, house: AppContext, seeded: Study, path: str
+    desk: StaffBrowser, app_context: AppContext, seeded: Study, path: str
 ) -> None:
-    before = windows(house, seeded)
+    before = windows(app_context, seeded)
     assert looks_ahead(desk, path, "induction_day1", "", "2026-03-09", basis="planned").status_code == 200
     assert "what this changes" in desk.page
     assert "Induction, week 1" in desk.page
-    assert windows(house, seeded) == before
-    assert ("induction_day1", 0) not in standing(house, seeded)
+    assert windows(app_context, seeded) == before
+    assert ("induction_day1", 0) not in standing(app_context, seeded)
     assert confirms(desk, path).location == path
-    assert standing(house, seeded)["induction_day1", 0] == (date(2026, 3, 9), True)
-    assert set(windows(house, seeded)) > set(before)
+    assert standing(app_context, seeded)["induction_day1", 0] == (date(2026, 3, 9), True)
+    assert set(windows(app_context, seeded)) > set(before)
     desk.open(path)
     assert "Saved: Induction day 1." in desk.page
     assert "<span>planned</span>" in desk.page
 
 
 def test_the_preview_lists_exactly_what_the_confirmation_moves(
-    desk: Desk, house: AppContext, seeded: Study, path: str, clock: Clock, app: Flask
+    desk: StaffBrowser, app_context: AppContext, seeded: Study, path: str, clock: Clock, app: Flask
 ) -> None:
-    in_radiotherapy(house, seeded, clock)
-    desk = at_desk(app, seeded.staff["coordinator"])
-    before = windows(house, seeded)
+    in_radiotherapy(app_context, seeded, clock)
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
+    before = windows(app_context, seeded)
     looks_ahead(desk, path, "rt_fraction", 3, "2026-04-04", basis="planned")
     shown = len(re.findall(r'<tr class="moved">', desk.page))
     confirms(desk, path)
-    after = windows(house, seeded)
+    after = windows(app_context, seeded)
     moved = {name for name in before if name in after and before[name] != after[name]}
     assert set(before) == set(after)
     assert shown == len(moved) > 20
@@ -127,7 +129,7 @@ def test_the_preview_lists_exactly_what_the_confirmation_moves(
     assert not kinds & {"baseline", "induction_week", "induction_day22", "before_rt"}
 
 
-def test_going_back_loses_nothing_that_was_typed(desk: Desk, path: str) -> None:
+def test_going_back_loses_nothing_that_was_typed(desk: StaffBrowser, path: str) -> None:
     looks_ahead(desk, path, "induction_day1", "", "2026-03-09", basis="planned", reason="ward's plan <of> Monday")
     desk.post(path, do="edit", **hidden(desk.page))
     assert 'value="2026-03-09"' in desk.page
@@ -136,26 +138,28 @@ def test_going_back_loses_nothing_that_was_typed(desk: Desk, path: str) -> None:
 
 
 def test_a_preview_that_is_no_longer_true_is_shown_anew(
-    desk: Desk, house: AppContext, seeded: Study, path: str, clock: Clock, app: Flask
+    desk: StaffBrowser, app_context: AppContext, seeded: Study, path: str, clock: Clock, app: Flask
 ) -> None:
-    in_radiotherapy(house, seeded, clock)
-    desk = at_desk(app, seeded.staff["coordinator"])
+    in_radiotherapy(app_context, seeded, clock)
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
     looks_ahead(desk, path, "rt_fraction", 4, "2026-04-09", basis="planned")
     seen = hidden(desk.page)["seen"]
-    recorded(house, seeded, DateChange("rt_fraction", 3, date(2026, 4, 7), planned=True))
+    recorded(app_context, seeded, DateChange("rt_fraction", 3, date(2026, 4, 7), planned=True))
     assert confirms(desk, path).status_code == 409
     assert "The calendar has changed since you looked. Nothing was saved." in desk.page
-    assert ("rt_fraction", 4) not in standing(house, seeded)
+    assert ("rt_fraction", 4) not in standing(app_context, seeded)
     assert hidden(desk.page)["seen"] != seen
     assert confirms(desk, path).status_code == 303
-    assert standing(house, seeded)["rt_fraction", 4] == (date(2026, 4, 9), True)
+    assert standing(app_context, seeded)["rt_fraction", 4] == (date(2026, 4, 9), True)
 
 
-def test_a_change_is_one_event_with_who_and_why(desk: Desk, house: AppContext, seeded: Study, path: str) -> None:
+def test_a_change_is_one_event_with_who_and_why(
+    desk: StaffBrowser, app_context: AppContext, seeded: Study, path: str
+) -> None:
     looks_ahead(desk, path, "consent", "", "2026-03-01", reason="misread the form")
     confirms(desk, path)
-    with transaction(house.engine) as session:
-        events = list(session.scalars(select(Event).where(Event.action == "anchors.set")))
+    with transaction(app_context.engine) as session:
+        events = list(session.scalars(select(AuditEntry).where(AuditEntry.action == "anchors.set")))
     assert [(event.reason, event.actor_id) for event in events] == [
         ("misread the form", seeded.staff["coordinator"].id)
     ]
@@ -191,13 +195,13 @@ def test_what_cannot_be_stands_by_its_field_and_loses_nothing(
     typed: tuple[str, int | str, str, str],
     field: str,
     sentence: str,
-    desk: Desk,
-    house: AppContext,
+    desk: StaffBrowser,
+    app_context: AppContext,
     path: str,
     seeded: Study,
 ) -> None:
     kind, number, on, basis = typed
-    before = standing(house, seeded)
+    before = standing(app_context, seeded)
     # Only a reason that is missing may be empty.
     reason = "" if field == "reason" else "as the ward says"
     assert looks_ahead(desk, path, kind, number, on, basis=basis, reason=reason).status_code == 400
@@ -208,14 +212,14 @@ def test_what_cannot_be_stands_by_its_field_and_loses_nothing(
         assert f'value="{on}"' in desk.page
     if basis:
         assert f'value="{basis}" checked' in desk.page
-    assert standing(house, seeded) == before
+    assert standing(app_context, seeded) == before
 
 
 def test_radiotherapy_cannot_end_before_it_was_given(
-    house: AppContext, seeded: Study, path: str, clock: Clock, app: Flask
+    app_context: AppContext, seeded: Study, path: str, clock: Clock, app: Flask
 ) -> None:
-    in_radiotherapy(house, seeded, clock)
-    desk = at_desk(app, seeded.staff["coordinator"])
+    in_radiotherapy(app_context, seeded, clock)
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
     assert looks_ahead(desk, path, "rt_end", "", "2026-03-29", basis="actual").status_code == 400
     assert "End of radiotherapy on Sun 29 Mar would be before Radiotherapy fraction 2 on Tue 31 Mar" in desk.page
 
@@ -230,21 +234,23 @@ def test_radiotherapy_cannot_end_before_it_was_given(
         {"do": "treated", "kind": "rt_fraction"},
     ],
 )
-def test_a_post_that_no_page_sends_is_refused(data: Mapping[str, str], desk: Desk, path: str) -> None:
+def test_a_post_that_no_page_sends_is_refused(data: Mapping[str, str], desk: StaffBrowser, path: str) -> None:
     desk.open(path)
     assert desk.post(path, **data).status_code == 400
 
 
 @pytest.mark.parametrize("query", ["?kind=x", "?kind=rt_fraction&number=x", "?kind=rt_fraction&number=99999999"])
-def test_an_address_that_nobody_made_still_shows_the_page(query: str, desk: Desk, path: str) -> None:
+def test_an_address_that_nobody_made_still_shows_the_page(query: str, desk: StaffBrowser, path: str) -> None:
     assert desk.open(path + query).status_code == 200
 
 
 # --- taking back -----------------------------------------------------------------------------------------------------
 
 
-def test_a_fact_is_taken_back_only_with_a_reason(desk: Desk, house: AppContext, seeded: Study, path: str) -> None:
-    recorded(house, seeded, DateChange("induction_day1", 0, TODAY))
+def test_a_fact_is_taken_back_only_with_a_reason(
+    desk: StaffBrowser, app_context: AppContext, seeded: Study, path: str
+) -> None:
+    recorded(app_context, seeded, DateChange("induction_day1", 0, TODAY))
     desk.open(f"{path}?kind=induction_day1")
     assert desk.post(path, do="take_back", kind="induction_day1", number="").status_code == 400
     assert "Please write why" in desk.page
@@ -253,7 +259,7 @@ def test_a_fact_is_taken_back_only_with_a_reason(desk: Desk, house: AppContext, 
     )
     assert "taken back" in desk.page
     confirms(desk, path)
-    assert ("induction_day1", 0) not in standing(house, seeded)
+    assert ("induction_day1", 0) not in standing(app_context, seeded)
     desk.open(path)
     assert "Reason: another person’s" in desk.page
 
@@ -261,24 +267,24 @@ def test_a_fact_is_taken_back_only_with_a_reason(desk: Desk, house: AppContext, 
 # --- treated today ---------------------------------------------------------------------------------------------------
 
 
-def _button(desk: Desk) -> dict[str, str]:
+def _button(desk: StaffBrowser) -> dict[str, str]:
     found = re.search(r'<form method="post"(?:(?!</form>).)*value="treated"', desk.page, re.DOTALL)
     assert found is not None, "no button for today"
     return dict(re.findall(r'name="(kind|number|on)" value="([^"]*)"', found[0]))
 
 
 def test_one_press_records_todays_fraction_and_a_second_changes_nothing(
-    house: AppContext, seeded: Study, path: str, clock: Clock, app: Flask
+    app_context: AppContext, seeded: Study, path: str, clock: Clock, app: Flask
 ) -> None:
-    in_radiotherapy(house, seeded, clock)
-    desk = at_desk(app, seeded.staff["coordinator"])
-    before = windows(house, seeded)
+    in_radiotherapy(app_context, seeded, clock)
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
+    before = windows(app_context, seeded)
     desk.open(path)
     assert "Treated today: Radiotherapy fraction 3 of 28" in desk.page
     pressed = _button(desk)
     assert desk.post(path, do="treated", **pressed).status_code == 303
-    assert standing(house, seeded)["rt_fraction", 3] == (date(2026, 4, 1), False)
-    assert windows(house, seeded) == before
+    assert standing(app_context, seeded)["rt_fraction", 3] == (date(2026, 4, 1), False)
+    assert windows(app_context, seeded) == before
     desk.open(path)
     assert "Saved for today: Radiotherapy fraction 3." in desk.page
     assert "Radiotherapy fraction 3 is recorded for today." in desk.page
@@ -289,41 +295,41 @@ def test_one_press_records_todays_fraction_and_a_second_changes_nothing(
 
 
 def test_a_day_that_was_lost_shows_what_moves_before_it_is_saved(
-    house: AppContext, seeded: Study, path: str, clock: Clock, app: Flask
+    app_context: AppContext, seeded: Study, path: str, clock: Clock, app: Flask
 ) -> None:
-    in_radiotherapy(house, seeded, clock)
+    in_radiotherapy(app_context, seeded, clock)
     clock.move(days=1)
-    desk = at_desk(app, seeded.staff["coordinator"])
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(path)
     assert desk.post(path, do="treated", **_button(desk)).status_code == 200
     assert "Radiotherapy, fraction 5" in desk.page
-    assert ("rt_fraction", 3) not in standing(house, seeded)
+    assert ("rt_fraction", 3) not in standing(app_context, seeded)
     assert confirms(desk, path).status_code == 303
-    assert standing(house, seeded)["rt_fraction", 3] == (date(2026, 4, 2), False)
+    assert standing(app_context, seeded)["rt_fraction", 3] == (date(2026, 4, 2), False)
 
 
 def test_a_fraction_that_somebody_recorded_for_another_day_is_not_moved(
-    house: AppContext, seeded: Study, path: str, clock: Clock, app: Flask
+    app_context: AppContext, seeded: Study, path: str, clock: Clock, app: Flask
 ) -> None:
-    in_radiotherapy(house, seeded, clock)
-    desk = at_desk(app, seeded.staff["coordinator"])
+    in_radiotherapy(app_context, seeded, clock)
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(path)
     pressed = _button(desk)
-    recorded(house, seeded, DateChange("rt_fraction", 3, date(2026, 3, 31)))
+    recorded(app_context, seeded, DateChange("rt_fraction", 3, date(2026, 3, 31)))
     desk.post(path, do="treated", **pressed)
-    assert standing(house, seeded)["rt_fraction", 3] == (date(2026, 3, 31), False)
+    assert standing(app_context, seeded)["rt_fraction", 3] == (date(2026, 3, 31), False)
     desk.open(path)
     assert "Meanwhile Coordinator recorded Radiotherapy fraction 3 for another day" in desk.page
 
 
 def test_there_is_nothing_to_press_before_treatment_and_after_its_end(
-    desk: Desk, house: AppContext, seeded: Study, path: str, clock: Clock, app: Flask
+    desk: StaffBrowser, app_context: AppContext, seeded: Study, path: str, clock: Clock, app: Flask
 ) -> None:
     desk.open(path)
     assert 'value="treated"' not in desk.page
-    in_radiotherapy(house, seeded, clock)
-    recorded(house, seeded, DateChange("rt_end", 0, date(2026, 4, 1)))
-    late = at_desk(app, seeded.staff["coordinator"])
+    in_radiotherapy(app_context, seeded, clock)
+    recorded(app_context, seeded, DateChange("rt_end", 0, date(2026, 4, 1)))
+    late = signed_in_browser(app, seeded.staff["coordinator"])
     late.open(path)
     assert "End of radiotherapy" in late.page
     assert 'value="treated"' not in late.page
@@ -333,10 +339,10 @@ def test_there_is_nothing_to_press_before_treatment_and_after_its_end(
 
 
 def test_what_is_expected_is_never_shown_as_a_fact(
-    house: AppContext, seeded: Study, path: str, clock: Clock, app: Flask
+    app_context: AppContext, seeded: Study, path: str, clock: Clock, app: Flask
 ) -> None:
-    in_radiotherapy(house, seeded, clock)
-    desk = at_desk(app, seeded.staff["coordinator"])
+    in_radiotherapy(app_context, seeded, clock)
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(path)
     expected = re.findall(r'<li class="day coming[^>]*>.*?</li>', desk.page, re.DOTALL)
     assert len(expected) >= 26
@@ -347,23 +353,26 @@ def test_what_is_expected_is_never_shown_as_a_fact(
 
 
 def test_an_ulcer_starts_its_daily_forms_and_sets_the_fact(
-    desk: Desk, house: AppContext, seeded: Study, path: str
+    desk: StaffBrowser, app_context: AppContext, seeded: Study, path: str
 ) -> None:
     looks_ahead(desk, path, "ulcer_suspected", 1, TODAY)
     assert desk.page.count("Ulcer, day ") == 14
     confirms(desk, path)
     assert {f"ulcer_daily.ulcer_suspected.1.{day}" for day in range(1, 15)} <= {
-        name for name, _ in windows(house, seeded)
+        name for name, _ in windows(app_context, seeded)
     }
-    with transaction(house.engine) as session:
-        assert clinical_facts.fact(house.work(session), seeded.english.id, "ulcer_status") == "suspected"
+    with transaction(app_context.engine) as session:
+        assert (
+            clinical_facts.current_fact(app_context.unit_of_work(session), seeded.english.id, "ulcer_status")
+            == "suspected"
+        )
 
 
 def test_what_answers_made_us_suspect_is_cleared_with_a_reason(
-    desk: Desk, house: AppContext, seeded: Study, path: str
+    desk: StaffBrowser, app_context: AppContext, seeded: Study, path: str
 ) -> None:
-    with transaction(house.engine) as session:
-        clinical_facts.suspect_ulcer(house.work(session), seeded.english.id, "UL1")
+    with transaction(app_context.engine) as session:
+        clinical_facts.suspect_ulcer(app_context.unit_of_work(session), seeded.english.id, "UL1")
     desk.open(path)
     assert "The answers made the system suspect it" in desk.page
     assert desk.post(path, do="clear", why=" ").status_code == 400
@@ -371,18 +380,20 @@ def test_what_answers_made_us_suspect_is_cleared_with_a_reason(
     assert desk.post(path, do="clear", why="endoscopy was clean").status_code == 303
     desk.open(path)
     assert "The answers made the system suspect it" not in desk.page
-    with transaction(house.engine) as session:
-        assert clinical_facts.fact(house.work(session), seeded.english.id, "ulcer_status") == "none"
+    with transaction(app_context.engine) as session:
+        assert (
+            clinical_facts.current_fact(app_context.unit_of_work(session), seeded.english.id, "ulcer_status") == "none"
+        )
 
 
 @pytest.mark.parametrize(("kind", "left"), [("withdrawal", "withdrawn_at"), ("death", "died_at")])
 def test_an_end_says_what_it_does_and_does_it_at_once(
-    kind: str, left: str, desk: Desk, house: AppContext, seeded: Study, path: str
+    kind: str, left: str, desk: StaffBrowser, app_context: AppContext, seeded: Study, path: str
 ) -> None:
     looks_ahead(desk, path, kind, "", TODAY, reason="told by phone")
     assert "Takes effect at once when you confirm" in desk.page
     confirms(desk, path)
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         assert getattr(session.get_one(Participant, seeded.english.id), left) is not None
     desk.open(path)
     assert f"Saved: {kind.capitalize()}" in desk.page
@@ -390,7 +401,7 @@ def test_an_end_says_what_it_does_and_does_it_at_once(
 
 @pytest.mark.parametrize("role", ["monitor", "statistician"])
 def test_who_only_reads_sees_dates_and_nothing_to_press(role: str, app: Flask, seeded: Study, path: str) -> None:
-    desk = at_desk(app, seeded.staff[role])
+    desk = signed_in_browser(app, seeded.staff[role])
     desk.open(path)
     assert "Mon 2 Mar" in desk.page
     assert 'name="do"' not in desk.page

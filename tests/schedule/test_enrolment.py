@@ -8,15 +8,15 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from pro.errors import BadData
-from pro.features.accounts.passwords import matches
+from pro.features.accounts.passwords import is_secret_correct
 from pro.features.forms import form_issuing
 from pro.features.schedule import enrolment
 from pro.models import Anchor, Message, Participant
 from tests.support import factories, form_browser
-from tests.support.alert_ward import Ward
+from tests.support.alert_clinic import Clinic
 
 
-def enrol(ward: Ward, **changes: object) -> Participant:
+def enrol(clinic: Clinic, **changes: object) -> Participant:
     given = {
         "plan": factories.PLAN,
         "study_number": "NPC-007",
@@ -27,13 +27,13 @@ def enrol(ward: Ward, **changes: object) -> Participant:
         "consent_version": "1.0",
         "health_data": True,
     }
-    with form_browser.working(ward.house, ward.coordinator.actor) as work:
+    with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
         return enrolment.enrol(work, **(given | changes))  # type: ignore[arg-type]
 
 
-def wrong(ward: Ward, **changes: object) -> object:
+def wrong(clinic: Clinic, **changes: object) -> object:
     with pytest.raises(BadData) as refused:
-        enrol(ward, **changes)
+        enrol(clinic, **changes)
     return refused.value.details["fields"]
 
 
@@ -54,58 +54,58 @@ def wrong(ward: Ward, **changes: object) -> object:
         ("0791-88692748", "+8679188692748"),  # a landline: a nurse can phone it
     ],
 )
-def test_a_phone_is_understood_as_people_write_it(ward, typed, e164):
-    person = enrol(ward, phone=typed)
-    assert ward.house.vault.open(person.phone_sealed) == e164
-    assert person.phone_fingerprint == ward.house.vault.fingerprint(f"phone:{e164}")
+def test_a_phone_is_understood_as_people_write_it(clinic, typed, e164):
+    person = enrol(clinic, phone=typed)
+    assert clinic.app_context.vault.open(person.phone_sealed) == e164
+    assert person.phone_fingerprint == clinic.app_context.vault.fingerprint(f"phone:{e164}")
 
 
 @pytest.mark.parametrize(
     "typed",
     ["1381234567", "138123456789", "12345", "abc", "没有", "0", "+", "+86", "+999 13812345678", "1" * 40, "120"],
 )
-def test_what_is_no_phone_is_refused(ward, typed):
-    assert wrong(ward, phone=typed) == {"phone": "phone_invalid"}
+def test_what_is_no_phone_is_refused(clinic, typed):
+    assert wrong(clinic, phone=typed) == {"phone": "phone_invalid"}
 
 
 @pytest.mark.parametrize("typed", ["", "  ", "\u3000"])
-def test_somebody_without_a_phone_comes_by_card(ward, typed):
-    person = enrol(ward, phone=typed)
+def test_somebody_without_a_phone_comes_by_card(clinic, typed):
+    person = enrol(clinic, phone=typed)
     assert (person.phone_sealed, person.phone_fingerprint) == (None, None)
 
 
-def test_the_phone_is_sealed_in_the_database(any_ward):
-    enrol(any_ward)
-    with any_ward.house.engine.connect() as connection:
+def test_the_phone_is_sealed_in_the_database(any_clinic):
+    enrol(any_clinic)
+    with any_clinic.app_context.engine.connect() as connection:
         rows = str(connection.exec_driver_sql("SELECT * FROM participant").all())
         rows += str(connection.exec_driver_sql("SELECT * FROM event").all())
     for part in ("13812345678", "12345678", "1357"):
         assert part not in rows
 
 
-def test_two_participants_may_share_a_phone(ward):
-    assert enrol(ward).phone_fingerprint == enrol(ward, study_number="NPC-008").phone_fingerprint
+def test_two_participants_may_share_a_phone(clinic):
+    assert enrol(clinic).phone_fingerprint == enrol(clinic, study_number="NPC-008").phone_fingerprint
 
 
 @pytest.mark.parametrize("typed", ["npc-007", " NPC-007 ", "ＮＰＣ－００７"])
-def test_a_study_number_is_one_number_however_it_is_typed(ward, typed):
-    assert enrol(ward, study_number=typed).study_number == "NPC-007"
-    assert wrong(ward, study_number="NPC-007") == {"study_number": "taken"}
+def test_a_study_number_is_one_number_however_it_is_typed(clinic, typed):
+    assert enrol(clinic, study_number=typed).study_number == "NPC-007"
+    assert wrong(clinic, study_number="NPC-007") == {"study_number": "taken"}
 
 
 @pytest.mark.parametrize("typed", ["13912345678", "139-1234-5678", "１３９１２３４５６７８", "11010519491231002x"])
-def test_a_number_of_the_person_is_no_study_number(ward, typed):
-    assert wrong(ward, study_number=typed) == {"study_number": "study_number_person"}
-    assert enrol(ward, study_number="23912345678").study_number == "23912345678"
+def test_a_number_of_the_person_is_no_study_number(clinic, typed):
+    assert wrong(clinic, study_number=typed) == {"study_number": "study_number_person"}
+    assert enrol(clinic, study_number="23912345678").study_number == "23912345678"
 
 
 @pytest.mark.parametrize("typed", ["", "-1", "A", "A" * 32, "NPC 007", "张三", "NPC_007", "NPC-007\n7"])
-def test_what_is_no_study_number_is_refused(ward, typed):
-    assert wrong(ward, study_number=typed) == {"study_number": "study_number_shape"}
+def test_what_is_no_study_number_is_refused(clinic, typed):
+    assert wrong(clinic, study_number=typed) == {"study_number": "study_number_shape"}
 
 
-def test_the_database_itself_keeps_numbers_unique(any_ward):
-    with pytest.raises(IntegrityError), form_browser.working(any_ward.house) as work:
+def test_the_database_itself_keeps_numbers_unique(any_clinic):
+    with pytest.raises(IntegrityError), form_browser.unit_of_work(any_clinic.app_context) as work:
         for _ in range(2):
             work.session.add(
                 Participant(plan="p", study_number="N", language="en", time_zone="UTC", enrolled_at=work.now)
@@ -114,28 +114,28 @@ def test_the_database_itself_keeps_numbers_unique(any_ward):
 
 
 @pytest.mark.parametrize("pin", ["", "123", "1234567", "12a4", "１２", "12 34", "一二三四", "-123"])
-def test_what_is_no_pin_is_refused(ward, pin):
-    assert wrong(ward, pin=pin) == {"pin": "pin_digits"}
+def test_what_is_no_pin_is_refused(clinic, pin):
+    assert wrong(clinic, pin=pin) == {"pin": "pin_digits"}
 
 
 @pytest.mark.parametrize("pin", ["2468", "002468", " 2468 ", "２４６８"])
-def test_a_pin_is_kept_as_a_hash(ward, pin):
-    assert matches(enrol(ward, pin=pin).pin_hash, pin.strip().replace("２４６８", "2468"))
+def test_a_pin_is_kept_as_a_hash(clinic, pin):
+    assert is_secret_correct(enrol(clinic, pin=pin).pin_hash, pin.strip().replace("２４６８", "2468"))
 
 
-def test_consent_is_dated_by_the_day_where_the_study_is(ward, clock):
+def test_consent_is_dated_by_the_day_where_the_study_is(clinic, clock):
     """At 01:00 in London it is already the same day in Nanchang; at 17:00 it is the next one."""
-    assert wrong(ward, consented_on=date(2026, 3, 3)) == {"consented_on": "in_future"}
-    assert wrong(ward, consented_on=date(26, 3, 1)) == {"consented_on": "consent_long_ago"}
-    assert wrong(ward, consented_on=None) == {"consented_on": "date_needed"}
+    assert wrong(clinic, consented_on=date(2026, 3, 3)) == {"consented_on": "in_future"}
+    assert wrong(clinic, consented_on=date(26, 3, 1)) == {"consented_on": "consent_long_ago"}
+    assert wrong(clinic, consented_on=None) == {"consented_on": "date_needed"}
     clock.move(hours=16)
-    enrol(ward, consented_on=date(2026, 3, 3))
-    (anchor,) = [row for row in ward.rows(Anchor) if row.on == date(2026, 3, 3)]
-    assert (anchor.kind, anchor.planned, anchor.recorded_by) == ("consent", False, ward.coordinator.id)
+    enrol(clinic, consented_on=date(2026, 3, 3))
+    (anchor,) = [row for row in clinic.rows(Anchor) if row.on == date(2026, 3, 3)]
+    assert (anchor.kind, anchor.planned, anchor.recorded_by) == ("consent", False, clinic.coordinator.id)
 
 
-def test_everything_that_is_wrong_is_said_at_once(ward):
-    found = wrong(ward, plan="x", study_number="!", phone="y", language="fr", pin="z", consented_on=date(2030, 1, 1))
+def test_everything_that_is_wrong_is_said_at_once(clinic):
+    found = wrong(clinic, plan="x", study_number="!", phone="y", language="fr", pin="z", consented_on=date(2030, 1, 1))
     assert found == {
         "plan": "unknown",
         "study_number": "study_number_shape",
@@ -144,48 +144,48 @@ def test_everything_that_is_wrong_is_said_at_once(ward):
         "pin": "pin_digits",
         "consented_on": "in_future",
     }
-    assert len(ward.rows(Participant)) == 1
+    assert len(clinic.rows(Participant)) == 1
 
 
-def test_enrolment_is_recorded_without_identity(ward):
-    person = enrol(ward)
-    event = ward.events("participant.enrolled")[-1]
-    assert (event.actor_id, event.participant_id) == (ward.coordinator.id, person.id)
+def test_enrolment_is_recorded_without_identity(clinic):
+    person = enrol(clinic)
+    event = clinic.events("participant.enrolled")[-1]
+    assert (event.actor_id, event.participant_id) == (clinic.coordinator.id, person.id)
     assert event.new == {"study_number": "NPC-007", "language": "zh_Hans", "consent": "2026-03-02"}
-    assert (person.enrolled_by, person.time_zone) == (ward.coordinator.id, "Asia/Shanghai")
+    assert (person.enrolled_by, person.time_zone) == (clinic.coordinator.id, "Asia/Shanghai")
 
 
 # --- leaving ---------------------------------------------------------------------------------------------------------
 
 
-def leave(ward: Ward, reason: str = "moved away") -> None:
-    with form_browser.working(ward.house, ward.coordinator.actor) as work:
-        enrolment.withdraw(work, work.session.get_one(Participant, ward.participant_id), reason)
+def leave(clinic: Clinic, reason: str = "moved away") -> None:
+    with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
+        enrolment.withdraw_participant(work, work.session.get_one(Participant, clinic.participant_id), reason)
 
 
 @pytest.mark.parametrize("reason", ["", "  \n"])
-def test_leaving_needs_a_reason(ward, reason):
+def test_leaving_needs_a_reason(clinic, reason):
     with pytest.raises(BadData) as refused:
-        leave(ward, reason)
+        leave(clinic, reason)
     assert refused.value.details["fields"] == {"reason": "empty"}
-    assert ward.rows(Participant)[0].is_active
+    assert clinic.rows(Participant)[0].is_active
 
 
-def test_leaving_is_recorded_once_with_its_first_reason(ward, clock):
-    leave(ward)
+def test_leaving_is_recorded_once_with_its_first_reason(clinic, clock):
+    leave(clinic)
     left_at = clock.now
     clock.move(days=1)
-    leave(ward, "again")
-    assert ward.rows(Participant)[0].withdrawn_at == left_at
-    (event,) = ward.events("participant.withdrawn")
+    leave(clinic, "again")
+    assert clinic.rows(Participant)[0].withdrawn_at == left_at
+    (event,) = clinic.events("participant.withdrawn")
     assert event.reason == "moved away"
 
 
-def test_who_left_gets_no_message_that_still_waited(any_ward):
-    with form_browser.working(any_ward.house) as work:
-        person = work.session.get_one(Participant, any_ward.participant_id)
+def test_who_left_gets_no_message_that_still_waited(any_clinic):
+    with form_browser.unit_of_work(any_clinic.app_context) as work:
+        person = work.session.get_one(Participant, any_clinic.participant_id)
         form_issuing.send_form(work, person, "npc_checkin", by="link")
-    any_ward.start().save(bleed=4)
-    leave(any_ward)
-    rows = {row.template: row.status for row in any_ward.rows(Message)}
+    any_clinic.start().save(bleed=4)
+    leave(any_clinic)
+    rows = {row.template: row.status for row in any_clinic.rows(Message)}
     assert rows == {"invitation": "dropped", "alert": "waiting"}

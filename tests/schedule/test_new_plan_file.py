@@ -6,15 +6,15 @@ from dataclasses import replace
 
 from flask import Flask
 
-from pro.core.study_plan import Plan
+from pro.core.study_plan import StudyPlan
 from pro.features.schedule import schedule_service
-from pro.models import Expected
+from pro.models import ExpectedForm
 from tests.support import form_browser
-from tests.support.alert_ward import Ward
+from tests.support.alert_clinic import Clinic
 from tests.support.factories import PLAN, Study
 
 
-def later(plan: Plan) -> Plan:
+def later(plan: StudyPlan) -> StudyPlan:
     """The same plan, whose baseline forms close three days later."""
     calendar = plan.calendar
     assert calendar is not None
@@ -26,27 +26,27 @@ def later(plan: Plan) -> Plan:
     return replace(plan, version="2", calendar=replace(calendar, visits=visits))
 
 
-def closes(ward: Ward) -> dict[str, str]:
+def closes(clinic: Clinic) -> dict[str, str]:
     """instrument -> the day on which its baseline form closes."""
-    return {row.instrument: f"{row.closes_at:%m-%d}" for row in ward.rows(Expected)}
+    return {row.instrument: f"{row.closes_at:%m-%d}" for row in clinic.rows(ExpectedForm)}
 
 
-def test_what_nobody_opened_follows_the_new_file(any_ward: Ward) -> None:
-    any_ward.start()  # the check-in is opened
-    new = any_ward.with_plan(later)
-    with form_browser.working(new.house) as work:
-        assert _shown(schedule_service.renew(work, PLAN, keep=False)) == [("NPC-001", 1, 0, 0)]
+def test_what_nobody_opened_follows_the_new_file(any_clinic: Clinic) -> None:
+    any_clinic.start()  # the check-in is opened
+    new = any_clinic.with_plan(later)
+    with form_browser.unit_of_work(new.app_context) as work:
+        assert _shown(schedule_service.replan_study(work, PLAN, save=False)) == [("NPC-001", 1, 0, 0)]
     assert closes(new) == {"npc_checkin": "03-16", "qlq_c30": "03-16"}
-    with form_browser.working(new.house) as work:
-        schedule_service.renew(work, PLAN, keep=True)
+    with form_browser.unit_of_work(new.app_context) as work:
+        schedule_service.replan_study(work, PLAN, save=True)
     assert closes(new) == {"npc_checkin": "03-16", "qlq_c30": "03-19"}
     (event,) = new.events("plan.renewed")
     assert event.new == {"moved": 1, "added": 0, "dropped": 0, "plan_version": "2"}
-    with form_browser.working(new.house) as work:
-        assert schedule_service.renew(work, PLAN, keep=True) == []
+    with form_browser.unit_of_work(new.app_context) as work:
+        assert schedule_service.replan_study(work, PLAN, save=True) == []
 
 
-def _shown(found: list[schedule_service.Renewed]) -> list[tuple[str, int, int, int]]:
+def _shown(found: list[schedule_service.ReplanCounts]) -> list[tuple[str, int, int, int]]:
     return [(one.study_number, one.moved, one.added, one.dropped) for one in found]
 
 

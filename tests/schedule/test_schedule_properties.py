@@ -13,18 +13,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pro.catalogue import Catalogue
-from pro.core.schedule.expected_visits import expected
+from pro.core.schedule.expected_visits import list_expected_visits
 from pro.errors import BadData
 from pro.features.participants import treatment_dates
 from pro.features.schedule import schedule_service
 from pro.i18n import Catalogs
-from pro.models import Expected
-from tests.core.trial import CALENDAR, SHANGHAI
+from pro.models import ExpectedForm
+from tests.core.example_schedule import CALENDAR, SHANGHAI
 from tests.support import form_browser
-from tests.support.alert_ward import Ward, build
-from tests.support.calendar_participant import CHECKIN, QLQ, Patient, change, enrol
+from tests.support.alert_clinic import Clinic, build_clinic
+from tests.support.calendar_participant import CHECKIN, QLQ, CalendarParticipant, change, enrol
+from tests.support.clinic_fixtures import app_context_on
 from tests.support.factories import Clock
-from tests.support.ward_fixtures import house_on
 
 CONSENT = date(2026, 3, 2)
 KINDS = [
@@ -54,31 +54,31 @@ Frozen = dict[tuple[str, str], tuple[object, ...]]
 @pytest.fixture(scope="module")
 def fresh(
     sqlite_template: Path, catalogue: Catalogue, catalogs: Catalogs, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[], Patient]]:
+) -> Iterator[Callable[[], CalendarParticipant]]:
     """A new participant in a database of its own, as often as asked."""
     folder = tmp_path_factory.mktemp("properties")
     shutil.copy(sqlite_template, folder / "template.sqlite3")
     clock = Clock()
-    house = house_on(f"sqlite:///{folder / 'template.sqlite3'}", catalogue, catalogs, folder, clock)
-    ward: Ward = build(house)
-    house.engine.dispose()
+    app_context = app_context_on(f"sqlite:///{folder / 'template.sqlite3'}", catalogue, catalogs, folder, clock)
+    ward: Clinic = build_clinic(app_context)
+    app_context.engine.dispose()
 
     start = clock.now
     numbers = iter(range(10000))
 
-    def make() -> Patient:
+    def make() -> CalendarParticipant:
         clock.now = start
         return enrol(ward, f"P-{next(numbers)}")
 
     yield make
-    house.engine.dispose()
+    app_context.engine.dispose()
 
 
-def place(row: Expected) -> tuple[object, ...]:
+def place(row: ExpectedForm) -> tuple[object, ...]:
     return row.opens_at, row.due_at, row.closes_at, row.mandatory
 
 
-def fixed(person: Patient, now: datetime) -> Frozen:
+def fixed(person: CalendarParticipant, now: datetime) -> Frozen:
     """What may not move any more: answered or opened, or past after it was known."""
     forms = {form.id: form for form in person.forms()}
     found = {}
@@ -91,15 +91,15 @@ def fixed(person: Patient, now: datetime) -> Frozen:
     return found
 
 
-def act(person: Patient, step: tuple[object, ...]) -> None:
+def act(person: CalendarParticipant, step: tuple[object, ...]) -> None:
     what = step[0]
     if what == "pass":
-        person.live(person.ward.house.clock() + timedelta(hours=int(str(step[1]))))
+        person.live(person.ward.app_context.clock() + timedelta(hours=int(str(step[1]))))
     elif what in ("answer", "begin", "open"):
         mine = [form for form in person.forms() if form.instrument == step[1] and not form.submitted_at]
-        with form_browser.working(person.ward.house) as work:
+        with form_browser.unit_of_work(person.ward.app_context) as work:
             active = person.row(work).is_active
-        if not mine or mine[-1].cancelled_at or not active or mine[-1].closes_at < person.ward.house.clock():
+        if not mine or mine[-1].cancelled_at or not active or mine[-1].closes_at < person.ward.app_context.clock():
             return
         if mine[-1].first_answer_at and what != "answer":
             return
@@ -111,8 +111,8 @@ def act(person: Patient, step: tuple[object, ...]) -> None:
         edited(person, kind, number, on, planned)
 
 
-def edited(person: Patient, kind: str, number: int, on: date | None, planned: bool) -> None:
-    now = person.ward.house.clock()
+def edited(person: CalendarParticipant, kind: str, number: int, on: date | None, planned: bool) -> None:
+    now = person.ward.app_context.clock()
     before = fixed(person, now)
     one = change(kind, on, number, planned)
     shown = person.preview(one)
@@ -128,14 +128,14 @@ def edited(person: Patient, kind: str, number: int, on: date | None, planned: bo
     assert person.preview(one).diff.is_empty
 
 
-def complete(person: Patient) -> None:
+def complete(person: CalendarParticipant) -> None:
     """Everything that the plan expects by the anchors stands in the ledger, at its place unless it may not move."""
-    with form_browser.working(person.ward.house) as work:
+    with form_browser.unit_of_work(person.ward.app_context) as work:
         row = person.row(work)
-        anchors = treatment_dates.pure(schedule_service.anchors_of(work, row))
+        anchors = treatment_dates.dated_anchors(schedule_service.ordered_anchors(work, row))
         working = work.catalogue.working_days(row.plan)
-    wanted = {one.name: one for one in expected(CALENDAR, anchors, SHANGHAI, working)}
-    lines, stays = person.lines(), fixed(person, person.ward.house.clock())
+    wanted = {one.name: one for one in list_expected_visits(CALENDAR, anchors, SHANGHAI, working)}
+    lines, stays = person.lines(), fixed(person, person.ward.app_context.clock())
     assert set(wanted) <= set(lines)
     assert set(lines) - set(wanted) <= set(stays)
     for name, one in wanted.items():
@@ -147,14 +147,14 @@ def complete(person: Patient) -> None:
             assert (row_.due_at, row_.closes_at) == (one.due, one.closes)
 
 
-def nothing_twice(person: Patient) -> None:
+def nothing_twice(person: CalendarParticipant) -> None:
     keys = [row.dedupe_key for row in person.messages()]
     assert len(keys) == len(set(keys))
     waiting = [form for form in person.forms() if not form.submitted_at and not form.cancelled_at]
     waiting = [form for form in waiting if form.first_answer_at is None]
     assert len({form.instrument for form in waiting}) == len(waiting)
-    due = person.next_look()
-    assert due is None or due > person.ward.house.clock()
+    due = person.next_due_at()
+    assert due is None or due > person.ward.app_context.clock()
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -169,13 +169,13 @@ def test_no_visit_is_lost_or_doubled_and_what_is_done_stays(fresh, steps):
         nothing_twice(person)
 
 
-def told(person: Patient) -> list[tuple[object, ...]]:
+def told(person: CalendarParticipant) -> list[tuple[object, ...]]:
     rows = person.messages()
     return [(row.dedupe_key.split(":", 2)[2], row.next_try_at, row.not_after, row.failure) for row in rows]
 
 
-def every_five_minutes(person: Patient, hours: int) -> None:
-    clock = person.ward.house.clock
+def every_five_minutes(person: CalendarParticipant, hours: int) -> None:
+    clock = person.ward.app_context.clock
     for _ in range(hours * 12):
         person.when(clock() + timedelta(minutes=5)).look()
 
@@ -186,7 +186,7 @@ def test_looking_when_due_is_as_good_as_looking_all_the_time(fresh, steps):
     lazy = fresh()
     lazy.look()
     for hours, step in steps:
-        lazy.live(lazy.ward.house.clock() + timedelta(hours=hours))
+        lazy.live(lazy.ward.app_context.clock() + timedelta(hours=hours))
         act(lazy, step)
         lazy.look()
     seen, statuses = told(lazy), lazy.statuses()

@@ -11,26 +11,26 @@ from pro.core.schedule.anchors import AnchorProblem
 from pro.errors import BadData, NotAllowed
 from pro.features.participants import clinical_facts
 from pro.features.schedule import schedule_service
-from pro.models import Anchor, Circumstance, Participant
-from tests.core.trial import local, treated, window
+from pro.models import Anchor, ClinicalFact, Participant
+from tests.core.example_schedule import local, treated, window
 from tests.support import form_browser
-from tests.support.alert_ward import Ward
-from tests.support.calendar_participant import CHECKIN, QLQ, Patient, change, changes, day, enrol
+from tests.support.alert_clinic import Clinic
+from tests.support.calendar_participant import CHECKIN, QLQ, CalendarParticipant, change, changes, day, enrol
 
 
 @pytest.fixture
-def person(any_ward: Ward) -> Patient:
+def person(any_clinic: Clinic) -> CalendarParticipant:
     """Enrolled with consent on Monday 2026-03-02, at 09:00."""
-    return enrol(any_ward)
+    return enrol(any_clinic)
 
 
 @pytest.fixture
-def here(ward: Ward) -> Patient:
+def here(clinic: Clinic) -> CalendarParticipant:
     """The same, on SQLite alone."""
-    return enrol(ward)
+    return enrol(clinic)
 
 
-def treat(person: Patient, until: str = "2026-04-13") -> None:
+def treat(person: CalendarParticipant, until: str = "2026-04-13") -> None:
     """Induction day 1 on 2026-03-05, radiotherapy planned from 2026-04-13 on."""
     person.at("2026-03-05 09:00").set(change("induction_day1", "2026-03-05"), change("pd1_dose", "2026-03-05", 1))
     person.set(change("rt_fraction", until, 1, planned=True))
@@ -41,7 +41,7 @@ def treat(person: Patient, until: str = "2026-04-13") -> None:
 
 def test_who_is_enrolled_has_a_baseline_to_answer(person):
     assert set(person.lines()) == {("baseline", CHECKIN), ("baseline", QLQ)}
-    assert person.next_look() == person.ward.house.clock()
+    assert person.next_due_at() == person.ward.app_context.clock()
 
 
 def test_a_preview_shows_before_and_after_and_changes_nothing(person):
@@ -173,7 +173,7 @@ def test_what_cannot_be_is_refused_and_changes_nothing(here, name):
 
 def test_what_was_wrong_before_keeps_nobody_from_mending_something_else(here):
     treat(here)
-    with form_browser.working(here.ward.house) as work:
+    with form_browser.unit_of_work(here.ward.app_context) as work:
         work.session.add(
             Anchor(participant_id=here.id, kind="rt_fraction", number=29, on=day("2026-03-05"), recorded_at=work.now)
         )
@@ -184,25 +184,25 @@ def test_what_was_wrong_before_keeps_nobody_from_mending_something_else(here):
 
 def test_the_next_number(here):
     treat(here, until="2026-03-05")
-    with form_browser.working(here.ward.house) as work:
+    with form_browser.unit_of_work(here.ward.app_context) as work:
         row = work.session.get_one(Participant, here.id)
         assert schedule_service.next_number(work, row, "rt_fraction") == 1
         assert schedule_service.next_number(work, row, "rt_end") == 0
     here.set(*[change("rt_fraction", "2026-03-05", number) for number in range(1, 29)])
-    with form_browser.working(here.ward.house) as work:
+    with form_browser.unit_of_work(here.ward.app_context) as work:
         row = work.session.get_one(Participant, here.id)
         assert schedule_service.next_number(work, row, "rt_fraction") == 28
-        assert schedule_service.days_of(work, row)["rt_end"][0].on == day("2026-03-05")
-        kinds = [anchor.kind for anchor in schedule_service.anchors_of(work, row)]
+        assert schedule_service.read_days(work, row)["rt_end"][0].on == day("2026-03-05")
+        kinds = [anchor.kind for anchor in schedule_service.ordered_anchors(work, row)]
     assert kinds == ["consent", "induction_day1", "pd1_dose", *["rt_fraction"] * 28]
 
 
 # --- what an anchor says of an ulcer ---------------------------------------------------------------------------------
 
 
-def ulcer(person: Patient) -> str:
-    with form_browser.working(person.ward.house) as work:
-        return clinical_facts.fact(work, person.id, "ulcer_status") or "none"
+def ulcer(person: CalendarParticipant) -> str:
+    with form_browser.unit_of_work(person.ward.app_context) as work:
+        return clinical_facts.current_fact(work, person.id, "ulcer_status") or "none"
 
 
 def test_an_ulcer_is_suspected_confirmed_and_cleared(person):
@@ -218,9 +218,9 @@ def test_an_ulcer_is_suspected_confirmed_and_cleared(person):
     assert ulcer(person) == "none"
 
 
-def suspect(person: Patient) -> None:
+def suspect(person: CalendarParticipant) -> None:
     """A rule finds signs of an ulcer in the answers."""
-    with form_browser.working(person.ward.house) as work:
+    with form_browser.unit_of_work(person.ward.app_context) as work:
         clinical_facts.suspect_ulcer(work, person.id, "U01")
 
 
@@ -242,12 +242,12 @@ def test_an_old_ulcer_that_is_typed_later_does_not_clear_what_is_suspected_now(h
 
 def test_a_suspicion_is_cleared_by_hand_with_a_reason(here):
     suspect(here)
-    with form_browser.working(here.ward.house, here.ward.nurse.actor) as work:
+    with form_browser.unit_of_work(here.ward.app_context, here.ward.nurse.actor) as work:
         with pytest.raises(BadData):
             schedule_service.clear_suspicion(work, here.row(work), " ")
         schedule_service.clear_suspicion(work, here.row(work), "seen, healthy")
     assert ulcer(here) == "none"
-    assert here.ward.rows(Circumstance)[-1].reason == "seen, healthy"
+    assert here.ward.rows(ClinicalFact)[-1].reason == "seen, healthy"
 
 
 # --- withdrawal and death --------------------------------------------------------------------------------------------
@@ -257,10 +257,10 @@ def test_a_suspicion_is_cleared_by_hand_with_a_reason(here):
 def test_who_has_left_gets_nothing_that_was_queued(person, kind, left):
     person.look()
     assert person.told() == [("baseline:npc_checkin:0", "waiting")]
-    person.ward.house.clock.move(minutes=1)
+    person.ward.app_context.clock.move(minutes=1)
     person.set(change(kind, "2026-03-02"))
     assert [(row.status, row.failure) for row in person.messages()] == [("dropped", "not_wanted")]
-    with form_browser.working(person.ward.house) as work:
+    with form_browser.unit_of_work(person.ward.app_context) as work:
         row = person.row(work)
         assert (row.withdrawn_at is not None, row.died_at is not None) == (kind == "withdrawal", kind == "death")
     assert {way.revoked_at is None for way in person.ways()} == {False}
@@ -277,13 +277,13 @@ def test_a_withdrawal_by_mistake_is_taken_back_and_the_plan_comes_back(person):
     before = {name: (row.opens_at, row.due_at, row.closes_at) for name, row in person.lines().items()}
     person.at("2026-03-13 09:00").set(change("withdrawal", "2026-03-13"))
     assert ("induction_week.2", CHECKIN) not in person.lines()
-    person.ward.house.clock.move(minutes=5)
+    person.ward.app_context.clock.move(minutes=5)
     person.look()
-    person.ward.house.clock.move(minutes=5)
+    person.ward.app_context.clock.move(minutes=5)
     person.set(change("withdrawal", None), reason="wrong person")
     after = {name: (row.opens_at, row.due_at, row.closes_at) for name, row in person.lines().items()}
     assert after == before
-    with form_browser.working(person.ward.house) as work:
+    with form_browser.unit_of_work(person.ward.app_context) as work:
         assert person.row(work).is_active
     person.live("2026-03-18 12:00")
     assert ("induction_week.2:npc_checkin:0", "waiting") in person.told()
@@ -293,7 +293,7 @@ def test_a_withdrawal_by_mistake_is_taken_back_and_the_plan_comes_back(person):
 # --- what moves and what stays ---------------------------------------------------------------------------------------
 
 
-def places(person: Patient) -> dict[tuple[str, str], tuple[datetime, datetime, datetime]]:
+def places(person: CalendarParticipant) -> dict[tuple[str, str], tuple[datetime, datetime, datetime]]:
     return {name: (row.opens_at, row.due_at, row.closes_at) for name, row in person.lines().items()}
 
 
@@ -369,7 +369,7 @@ def test_back_filled_dates_send_nothing_and_nobody_is_phoned(person):
     )
     assert done.problems == ()
     person.look()
-    now = person.ward.house.clock()
+    now = person.ward.app_context.clock()
     past = [row for row in person.lines().values() if row.closes_at < now and row.kind != "baseline"]
     assert len(past) > 10
     assert {row.missing_reason for row in past} == {"administrative"}
@@ -391,7 +391,7 @@ def test_a_slip_of_the_pen_in_a_date_costs_no_visit(person):
     person.at("2026-04-20 10:00").set(change("induction_day1", "2026-03-03"))
     assert person.line("induction_week.1").missed_at is not None
     person.look()
-    person.ward.house.clock.move(minutes=2)
+    person.ward.app_context.clock.move(minutes=2)
     person.set(change("induction_day1", "2026-04-20"), reason="slip of the pen")
     row = person.line("induction_week.1")
     assert (row.missed_at, row.missing_reason, row.opens_at) == (None, "", local("2026-04-25 08:00"))

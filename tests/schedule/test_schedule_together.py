@@ -13,30 +13,30 @@ from sqlalchemy import select, text
 from pro.app_context import UnitOfWork
 from pro.features.schedule import schedule_service
 from pro.messaging import outbox
-from pro.models import Expected, Participant
+from pro.models import ExpectedForm, Participant
 from tests.support import form_browser
-from tests.support.alert_ward import Ward
-from tests.support.calendar_participant import Patient, change, enrol
+from tests.support.alert_clinic import Clinic
+from tests.support.calendar_participant import CalendarParticipant, change, enrol
 
 
 @contextmanager
-def round_has_begun(ward: Ward, person: Patient) -> Iterator[UnitOfWork]:
+def round_has_begun(clinic: Clinic, person: CalendarParticipant) -> Iterator[UnitOfWork]:
     """The worker holds the person and is about to read the lines."""
-    with form_browser.working(ward.house) as work:
+    with form_browser.unit_of_work(clinic.app_context) as work:
         query = select(Participant).where(Participant.id == person.id)
         work.session.execute(query.with_for_update(key_share=True))
         yield work
 
 
-def test_who_previews_and_sets_in_one_breath_does_not_cross_the_round(postgresql_ward):
+def test_who_previews_and_sets_in_one_breath_does_not_cross_the_round(postgresql_clinic):
     """Held in another order, the page would wait for the person and the round for the lines, for ever."""
-    ward = postgresql_ward
+    ward = postgresql_clinic
     person = enrol(ward)
     wish = change("induction_day1", "2026-03-09", planned=True)
 
     def press() -> None:
-        with form_browser.working(ward.house, ward.coordinator.actor) as work:
-            found = schedule_service.preview(work, person.row(work), [wish])
+        with form_browser.unit_of_work(ward.app_context, ward.coordinator.actor) as work:
+            found = schedule_service.preview_changes(work, person.row(work), [wish])
             schedule_service.set_anchors(work, person.row(work), [wish], seen=found.digest)
 
     page = threading.Thread(target=press)
@@ -45,7 +45,7 @@ def test_who_previews_and_sets_in_one_breath_does_not_cross_the_round(postgresql
         page.join(1)
         assert page.is_alive()
         work.session.execute(text("SET LOCAL lock_timeout = '2s'"))
-        lines = select(Expected).where(Expected.participant_id == person.id).order_by(Expected.id)
+        lines = select(ExpectedForm).where(ExpectedForm.participant_id == person.id).order_by(ExpectedForm.id)
         assert work.session.scalars(lines.with_for_update()).all()
     page.join(20)
     assert ("induction_week.1", "npc_checkin") in person.lines()
@@ -54,9 +54,9 @@ def test_who_previews_and_sets_in_one_breath_does_not_cross_the_round(postgresql
 @pytest.mark.parametrize(
     ("template", "dropped", "told"), [("confirmed", False, True), ("reminder", True, True), ("reminder", False, False)]
 )
-def test_only_texts_about_forms_that_went_out_use_up_the_day(any_ward, template, dropped, told):
-    person = enrol(any_ward)
-    with form_browser.working(any_ward.house) as work:
+def test_only_texts_about_forms_that_went_out_use_up_the_day(any_clinic, template, dropped, told):
+    person = enrol(any_clinic)
+    with form_browser.unit_of_work(any_clinic.app_context) as work:
         for number in range(3):
             message = outbox.queue(
                 work,

@@ -18,7 +18,7 @@ from pro.catalogue import Catalogue
 from pro.config import Config
 from pro.i18n import Catalogs
 from tests.support import live_system
-from tests.support.factories import Clock, Study, make_house, study
+from tests.support.factories import Clock, Study, make_app_context, study
 
 
 @pytest.fixture(scope="session")
@@ -29,30 +29,30 @@ def study_template(
     folder = tmp_path_factory.mktemp("study")
     path = Path(shutil.copy(sqlite_template, folder / "pro.sqlite3"))
     config = replace(Config(), database_url=f"sqlite:///{path}", var_dir=folder)
-    house = make_house(db.make_engine(config.database_url), catalogue, catalogs, config, Clock())
-    made = study(house)
-    house.engine.dispose()
+    app_context = make_app_context(db.make_engine(config.database_url), catalogue, catalogs, config, Clock())
+    made = study(app_context)
+    app_context.engine.dispose()
     return path, made
 
 
 @pytest.fixture
-def seeded(house: AppContext, study_template: tuple[Path, Study]) -> Study:
+def seeded(app_context: AppContext, study_template: tuple[Path, Study]) -> Study:
     """A small study in ``house``: one person of each role, the nurse on duty, two participants with two forms each."""
     path, made = study_template
-    house.engine.dispose()
+    app_context.engine.dispose()
     for ending in ("-wal", "-shm"):
-        Path(f"{house.engine.url.database}{ending}").unlink(missing_ok=True)
-    shutil.copy(path, str(house.engine.url.database))
+        Path(f"{app_context.engine.url.database}{ending}").unlink(missing_ok=True)
+    shutil.copy(path, str(app_context.engine.url.database))
     return made
 
 
 @pytest.fixture
-def app(house: AppContext) -> Iterator[Flask]:
+def app(app_context: AppContext) -> Iterator[Flask]:
     """The application on the same database and clock as ``house``."""
-    application = create_app(house.config, house.clock)
+    application = create_app(app_context.config, app_context.clock)
     application.testing = True
     yield application
-    application.extensions["pro"].engine.dispose()
+    application.extensions["app_context"].engine.dispose()
 
 
 @pytest.fixture
@@ -64,5 +64,5 @@ def client(app: Flask) -> FlaskClient:
 @pytest.fixture(scope="session")
 def live_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[live_system.Site]:
     """The real thing: gunicorn, the worker, and a mail server with STARTTLS and log-in, as processes on loopback."""
-    with live_system.running(tmp_path_factory.mktemp("live")) as site:
+    with live_system.running_system(tmp_path_factory.mktemp("live")) as site:
         yield site

@@ -12,14 +12,14 @@ from sqlalchemy import select
 from pro.app_context import UnitOfWork
 from pro.core.schedule.anchors import DatedAnchor
 from pro.features.forms import form_access
-from pro.features.schedule import form_ledger, schedule_service
+from pro.features.schedule import expected_forms, schedule_service
 from pro.features.schedule.schedule_service import ChangePreview, DateChange
 from pro.features.text_messages import reminders
-from pro.models import Access, Assessment, Event, Expected, Message, Participant
-from tests.core.trial import local
+from pro.models import Assessment, AuditEntry, ExpectedForm, FormAccess, Message, Participant
+from tests.core.example_schedule import local
 from tests.support import factories, form_browser
-from tests.support.alert_ward import Ward
-from tests.support.form_browser import Browser
+from tests.support.alert_clinic import Clinic
+from tests.support.form_browser import FormBrowser
 
 CHECKIN, QLQ = "npc_checkin", "qlq_c30"
 Name = tuple[str, str]
@@ -36,19 +36,19 @@ def changes(anchors: Iterable[DatedAnchor]) -> list[DateChange]:
 
 
 @dataclass(frozen=True)
-class Patient:
+class CalendarParticipant:
     """One participant of ``ward``. Every act is a transaction of its own."""
 
-    ward: Ward
+    ward: Clinic
     id: int
 
-    def at(self, text: str, zone: str = "Asia/Shanghai") -> Patient:
+    def at(self, text: str, zone: str = "Asia/Shanghai") -> CalendarParticipant:
         """Move the clock to the local time ``text``, as 2027-01-04 09:30; nothing runs meanwhile."""
         return self.when(local(text, zone))
 
-    def when(self, moment: datetime) -> Patient:
+    def when(self, moment: datetime) -> CalendarParticipant:
         """Move the clock to ``moment``."""
-        clock = self.ward.house.clock
+        clock = self.ward.app_context.clock
         assert isinstance(clock, factories.Clock)
         clock.now = moment
         return self
@@ -59,49 +59,53 @@ class Patient:
 
     def set(self, *what: DateChange, reason: str = "", seen: str | None = None) -> ChangePreview:
         """The coordinator sets anchors."""
-        with form_browser.working(self.ward.house, self.ward.coordinator.actor) as work:
+        with form_browser.unit_of_work(self.ward.app_context, self.ward.coordinator.actor) as work:
             return schedule_service.set_anchors(work, self.row(work), what, reason=reason, seen=seen)
 
     def preview(self, *what: DateChange) -> ChangePreview:
         """What that would do."""
-        with form_browser.working(self.ward.house, self.ward.coordinator.actor) as work:
-            return schedule_service.preview(work, self.row(work), what)
+        with form_browser.unit_of_work(self.ward.app_context, self.ward.coordinator.actor) as work:
+            return schedule_service.preview_changes(work, self.row(work), what)
 
     def look(self) -> int:
         """One round of the worker's step."""
-        return reminders.run_due(self.ward.house)
+        return reminders.run_due_participants(self.ward.app_context)
 
     def live(self, until: str | datetime, zone: str = "Asia/Shanghai") -> None:
         """Let the worker look whenever somebody must be looked at, up to ``until``."""
         end = local(until, zone) if isinstance(until, str) else until
-        while (due := self.next_look()) is not None and due <= end:
-            self.when(max(due, self.ward.house.clock()))
+        while (due := self.next_due_at()) is not None and due <= end:
+            self.when(max(due, self.ward.app_context.clock()))
             self.look()
         self.when(end)
         self.look()
 
-    def next_look(self) -> datetime | None:
+    def next_due_at(self) -> datetime | None:
         """``look_at``."""
-        with form_browser.working(self.ward.house) as work:
-            return self.row(work).look_at
+        with form_browser.unit_of_work(self.ward.app_context) as work:
+            return self.row(work).next_due_at
 
-    def lines(self) -> dict[Name, Expected]:
+    def lines(self) -> dict[Name, ExpectedForm]:
         """The ledger's rows by (visit, instrument)."""
-        with form_browser.working(self.ward.house) as work:
-            query = select(Expected).where(Expected.participant_id == self.id).order_by(Expected.opens_at, Expected.id)
+        with form_browser.unit_of_work(self.ward.app_context) as work:
+            query = (
+                select(ExpectedForm)
+                .where(ExpectedForm.participant_id == self.id)
+                .order_by(ExpectedForm.opens_at, ExpectedForm.id)
+            )
             rows = list(work.session.scalars(query))
         named = {(row.visit, row.instrument): row for row in rows}
         assert len(named) == len(rows)
         return named
 
-    def line(self, visit: str, instrument: str = CHECKIN) -> Expected:
+    def line(self, visit: str, instrument: str = CHECKIN) -> ExpectedForm:
         """One row of it."""
         return self.lines()[visit, instrument]
 
     def statuses(self) -> dict[Name, str]:
         """Every line's status."""
-        with form_browser.working(self.ward.house) as work:
-            found = form_ledger.lines(work, self.row(work), "en")
+        with form_browser.unit_of_work(self.ward.app_context) as work:
+            found = expected_forms.read_expected_forms(work, self.row(work), "en")
             return {(one.expected.visit, one.expected.instrument): one.status for one in found}
 
     def messages(self) -> list[Message]:
@@ -113,7 +117,7 @@ class Patient:
         keys = [row.dedupe_key.split(":") for row in self.messages()]
         return [(":".join([*key[2:4], key[-1]]), row.status) for key, row in zip(keys, self.messages(), strict=True)]
 
-    def untold(self) -> list[tuple[int, str]]:
+    def dropped_reminders(self) -> list[tuple[int, str]]:
         """(step, why) of every text that was left out."""
         return [(event.new["step"], event.reason) for event in self.events("reminder.dropped") if event.new]
 
@@ -130,20 +134,20 @@ class Patient:
         """The newest form."""
         return [row for row in self.forms() if row.instrument == instrument][-1]
 
-    def events(self, action: str) -> list[Event]:
+    def events(self, action: str) -> list[AuditEntry]:
         """Audit events of one kind about this person."""
         return [one for one in self.ward.events(action) if one.participant_id == self.id]
 
-    def start(self, instrument: str = CHECKIN) -> Browser:
+    def start(self, instrument: str = CHECKIN) -> FormBrowser:
         """Open the newest form and press Start."""
         form = self.form(instrument)
-        with form_browser.working(self.ward.house) as work:
+        with form_browser.unit_of_work(self.ward.app_context) as work:
             found = work.session.get_one(Assessment, form.id)
             token = form_access.new_link(work, found)
-        way = factories.Way(form.id, form.ref, "", "", token, "")
-        return form_browser.press_start(self.ward.house, way)
+        way = factories.FormLinks(form.id, form.ref, "", "", token, "")
+        return form_browser.press_start(self.ward.app_context, way)
 
-    def begin(self, instrument: str = CHECKIN) -> Browser:
+    def begin(self, instrument: str = CHECKIN) -> FormBrowser:
         """Answer the first question only."""
         here = self.start(instrument)
         here.save(**({"bleed": 0} if instrument == CHECKIN else {"Q1": 1}))
@@ -155,17 +159,19 @@ class Patient:
         here.finish(**dict.fromkeys((f"Q{number}" for number in range(1, 29)), 1), Q29=7, Q30=7)
         return self.form(instrument)
 
-    def ways(self) -> Sequence[Access]:
+    def ways(self) -> Sequence[FormAccess]:
         """Every way into any form."""
         mine = {form.id for form in self.forms()}
-        return [row for row in self.ward.rows(Access) if row.assessment_id in mine]
+        return [row for row in self.ward.rows(FormAccess) if row.assessment_id in mine]
 
 
-def enrol(ward: Ward, number: str = "NPC-100", *, language: str = "zh_Hans", phone: str | None = None) -> Patient:
+def enrol(
+    clinic: Clinic, number: str = "NPC-100", *, language: str = "zh_Hans", phone: str | None = None
+) -> CalendarParticipant:
     """A new participant, whose consent was today, and at whom the worker looks."""
-    with form_browser.working(ward.house, ward.coordinator.actor) as work:
+    with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
         made = factories.participant(work, number, language=language, phone=phone, pd1=None, asked=True)
-        return Patient(ward, made.id)
+        return CalendarParticipant(clinic, made.id)
 
 
 def day(text: str, plus: int = 0) -> date:

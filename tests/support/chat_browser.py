@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tests.support.factories import Way
-from tests.support.participant_browser import Phone
+from tests.support.factories import FormLinks
+from tests.support.participant_browser import ParticipantBrowser
 
 
-class Chatter(Phone):
+class ChatBrowser(ParticipantBrowser):
     """Somebody who chats: taps quick replies, types, and reads bubbles."""
 
-    def begins(self, way: Way, by: str = "self") -> None:
+    def begins(self, way: FormLinks, by: str = "self") -> None:
         """Open the link for the chat and press Start."""
         self.open(f"{way.path}/chat")
         assert self.press(by=by).status_code == 303

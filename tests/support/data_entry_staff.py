@@ -8,17 +8,17 @@ from typing import Any
 
 from pro.core.questionnaire.instrument import Value
 from pro.features.assessments import data_entry
-from pro.models import Alert, Answer, Assessment, Event, Participant, Score
+from pro.models import Alert, Answer, Assessment, AuditEntry, Participant, Score
 from tests.support import form_browser
-from tests.support.alert_ward import Ward
+from tests.support.alert_clinic import Clinic
 from tests.support.factories import Account
 
 QUIET = {"bleed": 0, "breath": 0, "chest": 0, "palp": 0, "faint": 0, "temp": 0, "swallow": 0, "neuro": 0}
 QLQ = {f"Q{number}": 2 for number in range(1, 29)} | {"Q29": 5, "Q30": 6}
 
 
-def enter(
-    ward: Ward,
+def enter_form(
+    clinic: Clinic,
     by: Account | None = None,
     instrument: str = "npc_checkin",
     hours: float = 1,
@@ -26,37 +26,39 @@ def enter(
     **more: Any,
 ) -> int:
     """The nurse, or ``by``, types a form that was answered ``hours`` ago; its id."""
-    with form_browser.working(ward.house, (by or ward.nurse).actor) as work:
-        person = work.session.get_one(Participant, ward.participant_id)
+    with form_browser.unit_of_work(clinic.app_context, (by or clinic.nurse).actor) as work:
+        person = work.session.get_one(Participant, clinic.participant_id)
         wishes: dict[str, Any] = {"mode": "phone", "answered_by": "self", "language": "zh_Hans"}
         wishes |= {"answered_at": work.now - timedelta(hours=hours), "given": QUIET if given is None else given} | more
-        return data_entry.enter(work, person, instrument, **wishes).id
+        return data_entry.enter_form(work, person, instrument, **wishes).id
 
 
-def check(ward: Ward, form: int, by: Account | None = None, reason: str = "", **corrections: Value | None) -> bool:
+def verify_form(
+    clinic: Clinic, form: int, by: Account | None = None, reason: str = "", **corrections: Value | None
+) -> bool:
     """The investigator, or ``by``, compares the paper form with its sheet."""
-    with form_browser.working(ward.house, (by or ward.investigator).actor) as work:
-        return data_entry.check(work, work.session.get_one(Assessment, form), corrections, reason=reason)
+    with form_browser.unit_of_work(clinic.app_context, (by or clinic.investigator).actor) as work:
+        return data_entry.verify_paper_form(work, work.session.get_one(Assessment, form), corrections, reason=reason)
 
 
-def row(ward: Ward, form: int) -> Assessment:
+def read_form(clinic: Clinic, form: int) -> Assessment:
     """The form itself."""
-    return next(found for found in ward.rows(Assessment) if found.id == form)
+    return next(found for found in clinic.rows(Assessment) if found.id == form)
 
 
-def answers(ward: Ward, form: int) -> dict[str, Answer]:
+def newest_answers(clinic: Clinic, form: int) -> dict[str, Answer]:
     """item -> its newest row."""
-    return {found.item: found for found in ward.rows(Answer) if found.assessment_id == form}
+    return {found.item: found for found in clinic.rows(Answer) if found.assessment_id == form}
 
 
-def change(ward: Ward, **columns: object) -> None:
+def set_participant_columns(clinic: Clinic, **columns: object) -> None:
     """Set columns of the participant."""
-    with form_browser.working(ward.house) as work:
-        person = work.session.get_one(Participant, ward.participant_id)
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        person = work.session.get_one(Participant, clinic.participant_id)
         for name, value in columns.items():
             setattr(person, name, value)
 
 
-def everything(ward: Ward) -> list[int]:
+def count_rows(clinic: Clinic) -> list[int]:
     """How many rows there are."""
-    return [len(ward.rows(model)) for model in (Assessment, Answer, Score, Alert, Event)]
+    return [len(clinic.rows(model)) for model in (Assessment, Answer, Score, Alert, AuditEntry)]

@@ -16,7 +16,7 @@ from pro.config import Config
 from pro.db import transaction
 from pro.features.accounts import signatures, staff_accounts
 from pro.features.adverse_events import gradings
-from pro.features.adverse_events.gradings import Judged, Judgement
+from pro.features.adverse_events.gradings import GradingDraft, GradingResult
 from pro.features.assessments import answer_service
 from pro.features.forms import form_access, form_issuing
 from pro.features.forms.form_access import FormSession
@@ -24,7 +24,7 @@ from pro.features.participants import clinical_facts
 from pro.features.participants.treatment_dates import local_date
 from pro.features.schedule import enrolment
 from pro.i18n import Catalogs
-from pro.models import ROLES, Duty, Participant
+from pro.models import ROLES, Participant, Shift
 
 PASSWORD = "correct horse battery"
 PIN = "2468"
@@ -67,7 +67,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class FormLinks:
     """An issued form and the ways into it."""
 
     assessment_id: int
@@ -79,15 +79,15 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
-class Enrolled:
+class EnrolledParticipant:
     """A participant with a check-in and a QLQ-C30 to answer."""
 
     id: int
     study_number: str
     language: str
     phone: str
-    checkin: Way
-    qlq: Way
+    checkin: FormLinks
+    qlq: FormLinks
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +95,13 @@ class Study:
     """A small study. ``staff`` by role; the nurse is on duty."""
 
     staff: Mapping[str, Account]
-    chinese: Enrolled
-    english: Enrolled
+    chinese: EnrolledParticipant
+    english: EnrolledParticipant
 
 
-def make_house(engine: Engine, catalogue: Catalogue, catalogs: Catalogs, config: Config, clock: Clock) -> AppContext:
+def make_app_context(
+    engine: Engine, catalogue: Catalogue, catalogs: Catalogs, config: Config, clock: Clock
+) -> AppContext:
     """A house put together by hand, as ``app`` does it from settings."""
     vault = db.Vault(config.data_keys, config.lookup_key)
     return AppContext(config=config, catalogue=catalogue, catalogs=catalogs, engine=engine, vault=vault, clock=clock)
@@ -124,9 +126,9 @@ def account(
     return Account(made.id, made.email, password, made.name, role, language)
 
 
-def duty(work: UnitOfWork, person: Account, place: str = "on_call", *, days: float = 60, plan: str = PLAN) -> Duty:
+def duty(work: UnitOfWork, person: Account, place: str = "on_call", *, days: float = 60, plan: str = PLAN) -> Shift:
     """``person`` holds ``place`` from an hour ago on."""
-    row = Duty(
+    row = Shift(
         plan=plan,
         staff_id=person.id,
         place=place,
@@ -167,44 +169,48 @@ def participant(
     if pd1 is not None:
         clinical_facts.set_fact(work, made.id, "pd1_exposed", pd1, reason="enrolment")
     if not asked:
-        made.look_at = None
+        made.next_due_at = None
     return made
 
 
-def form(work: UnitOfWork, person: Participant, instrument: str = "npc_checkin") -> Way:
+def form(work: UnitOfWork, person: Participant, instrument: str = "npc_checkin") -> FormLinks:
     """``instrument`` issued to ``person`` now, with a link and a code; no message is sent."""
     issued = form_issuing.send_form(work, person, instrument, by="here")
     assert issued.link is not None
     assert issued.code is not None
     path = issued.link.removeprefix(work.config.base_url)
-    return Way(issued.assessment.id, issued.assessment.ref, issued.link, path, path.rpartition("/")[2], issued.code)
+    return FormLinks(
+        issued.assessment.id, issued.assessment.ref, issued.link, path, path.rpartition("/")[2], issued.code
+    )
 
 
-def sitting(work: UnitOfWork, way: Way, *, answered_by: str = "self", language: str = "zh_Hans") -> FormSession:
+def open_form_session(
+    work: UnitOfWork, way: FormLinks, *, answered_by: str = "self", language: str = "zh_Hans"
+) -> FormSession:
     """A browser that pressed Start on ``way``."""
     assessment, _person = form_access.open_link(work, way.token)
-    secret = form_access.begin(
+    secret = form_access.begin_session(
         work, assessment, identified_by="link", answered_by=answered_by, device="phone", language=language
     )
-    return form_access.sitting(work, way.ref, secret)
+    return form_access.session_of(work, way.ref, secret)
 
 
-def answer(
+def save_answers(
     work: UnitOfWork, here: FormSession, *, language: str = "zh_Hans", **values: int | str | tuple[str, ...] | None
 ) -> None:
     """Save each item's value on its page, in the order given."""
     for item, value in values.items():
         page = work.catalogue.instruments[here.assessment.instrument].page_of(item)
-        answer_service.save(work, here, page.id, {item: value}, language)
+        answer_service.save_answers(work, here, page.id, {item: value}, language)
 
 
-def judged(house: AppContext, investigator: Account, participant_id: int, **said: Any) -> Judged:
+def sign_grading(app_context: AppContext, investigator: Account, participant_id: int, **said: Any) -> GradingResult:
     """A clinician's signed judgement: pharyngeal necrosis of grade 3 from today on, unless told otherwise."""
-    with transaction(house.engine) as session:
-        work = house.work(session, investigator.actor)
+    with transaction(app_context.engine) as session:
+        work = app_context.unit_of_work(session, investigator.actor)
         person = session.get_one(Participant, participant_id)
-        proof = signatures.confirm(work, PASSWORD)
-        if not isinstance(proof, signatures.Confirmed):
+        proof = signatures.confirm_password(work, PASSWORD)
+        if not isinstance(proof, signatures.PasswordProof):
             raise AssertionError(proof)
         today = local_date(work.now, person.time_zone)
         whole: dict[str, Any] = {
@@ -215,13 +221,15 @@ def judged(house: AppContext, investigator: Account, participant_id: int, **said
         } | said
         if "event_id" not in whole:
             whole = {"term": "pharyngeal_necrosis", "onset_on": whole["from_on"]} | whole
-        return gradings.judge(work, proof, person, Judgement(**whole), seen=gradings.newest_grading(work, person.id))
+        return gradings.sign_grading(
+            work, proof, person, GradingDraft(**whole), seen=gradings.newest_grading_id(work, person.id)
+        )
 
 
-def enrolled(work: UnitOfWork, study_number: str, language: str) -> Enrolled:
+def enrol_with_forms(work: UnitOfWork, study_number: str, language: str) -> EnrolledParticipant:
     """A participant with both forms."""
     person = participant(work, study_number, language=language)
-    return Enrolled(
+    return EnrolledParticipant(
         person.id,
         study_number,
         language,
@@ -231,11 +239,11 @@ def enrolled(work: UnitOfWork, study_number: str, language: str) -> Enrolled:
     )
 
 
-def study(house: AppContext) -> Study:
+def study(app_context: AppContext) -> Study:
     """One person of each role, the nurse on duty, a Chinese and an English participant with both forms, committed."""
-    with transaction(house.engine) as session:
-        work = house.work(session)
+    with transaction(app_context.engine) as session:
+        work = app_context.unit_of_work(session)
         staff = {role: account(work, role, language="zh_Hans" if role == "nurse" else "en") for role in ROLES}
         duty(work, staff["nurse"])
         work.actor = staff["coordinator"].actor
-        return Study(staff, enrolled(work, "NPC-001", "zh_Hans"), enrolled(work, "NPC-002", "en"))
+        return Study(staff, enrol_with_forms(work, "NPC-001", "zh_Hans"), enrol_with_forms(work, "NPC-002", "en"))

@@ -12,55 +12,55 @@ from pro.app_context import SYSTEM, Actor, AppContext, UnitOfWork
 from pro.core.questionnaire.instrument import Value
 from pro.db import transaction
 from pro.features.assessments import answer_service
-from pro.features.assessments.answer_service import Outcome, Saved
+from pro.features.assessments.answer_service import SaveResult, SubmissionOutcome
 from pro.features.forms import form_access, form_state
 from pro.features.forms.form_access import FormSession
 from pro.features.forms.form_state import FormState
-from tests.support.factories import Way
+from tests.support.factories import FormLinks
 
 
 @contextmanager
-def working(house: AppContext, actor: Actor = SYSTEM) -> Iterator[UnitOfWork]:
+def unit_of_work(app_context: AppContext, actor: Actor = SYSTEM) -> Iterator[UnitOfWork]:
     """A unit of work that is committed at the end of the block."""
-    with transaction(house.engine) as session:
-        yield house.work(session, actor)
+    with transaction(app_context.engine) as session:
+        yield app_context.unit_of_work(session, actor)
 
 
 @dataclass(frozen=True, slots=True)
-class Browser:
+class FormBrowser:
     """A browser in which Start was pressed. Each act is a transaction of its own."""
 
-    house: AppContext
-    way: Way
+    app_context: AppContext
+    way: FormLinks
     secret: str
     language: str
 
     @contextmanager
-    def sits(self) -> Iterator[tuple[UnitOfWork, FormSession]]:
+    def open_session(self) -> Iterator[tuple[UnitOfWork, FormSession]]:
         """The work and the sitting of one request."""
-        with working(self.house) as work:
-            here = form_access.sitting(work, self.way.ref, self.secret)
+        with unit_of_work(self.app_context) as work:
+            here = form_access.session_of(work, self.way.ref, self.secret)
             work.actor = Actor("participant", here.participant.id, "participant")
             yield work, here
 
-    def page(self, page_id: str, given: Mapping[str, Value | None], language: str = "") -> Saved:
+    def page(self, page_id: str, given: Mapping[str, Value | None], language: str = "") -> SaveResult:
         """Post one page."""
-        with self.sits() as (work, here):
-            return answer_service.save(work, here, page_id, given, language or self.language)
+        with self.open_session() as (work, here):
+            return answer_service.save_answers(work, here, page_id, given, language or self.language)
 
-    def save(self, **values: Value | None) -> Saved:
+    def save(self, **values: Value | None) -> SaveResult:
         """Post each item's own page, in the order given; what came of the last."""
         saved = None
         for item, value in values.items():
-            with self.sits() as (work, here):
+            with self.open_session() as (work, here):
                 page = work.catalogue.instruments[here.assessment.instrument].page_of(item)
-                saved = answer_service.save(work, here, page.id, {item: value}, self.language)
+                saved = answer_service.save_answers(work, here, page.id, {item: value}, self.language)
         assert saved is not None, "nothing to save"
         return saved
 
     def form(self) -> FormState:
         """The form as the next page would show it."""
-        with self.sits() as (work, here):
+        with self.open_session() as (work, here):
             return form_state.read_form(work, here, self.language)
 
     def finish(self, **said: Value | None) -> None:
@@ -72,41 +72,43 @@ class Browser:
         """The same, but stop before ``page_id`` or, if it never comes, before sending."""
         now = self.form()
         while (page := now.page(now.next_position())) is not None and page.id != page_id:
-            now = self.page(page.id, {name: said.get(name, least(now, name)) for name in page.items}).form
+            now = self.page(page.id, {name: said.get(name, quietest_answer(now, name)) for name in page.items}).form
 
     def submit(self) -> None:
         """Press Send."""
-        with self.sits() as (work, here):
-            answer_service.submit(work, here, self.language)
+        with self.open_session() as (work, here):
+            answer_service.submit_form(work, here, self.language)
 
     def advised(self) -> None:
         """Press on past the advice."""
-        with self.sits() as (work, here):
-            answer_service.advised(work, here)
+        with self.open_session() as (work, here):
+            answer_service.acknowledge_advice(work, here)
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> SubmissionOutcome:
         """The last page."""
-        with self.sits() as (work, here):
-            return answer_service.outcome(work, here)
+        with self.open_session() as (work, here):
+            return answer_service.submission_outcome(work, here)
 
 
-def least(now: FormState, name: str) -> Value | None:
+def quietest_answer(now: FormState, name: str) -> Value | None:
     """The quietest answer to an item."""
     item = now.instrument.items[name]
     return {"choice": min(item.codes, default=None), "list": ()}.get(item.kind)
 
 
-def press_start(house: AppContext, way: Way, *, answered_by: str = "self", language: str = "zh_Hans") -> Browser:
+def press_start(
+    app_context: AppContext, way: FormLinks, *, answered_by: str = "self", language: str = "zh_Hans"
+) -> FormBrowser:
     """A new browser that opens the link of ``way`` and presses Start."""
-    with working(house) as work:
+    with unit_of_work(app_context) as work:
         assessment, _person = form_access.open_link(work, way.token)
-        secret = form_access.begin(
+        secret = form_access.begin_session(
             work, assessment, identified_by="link", answered_by=answered_by, device="phone", language=language
         )
-    return Browser(house, way, secret, language)
+    return FormBrowser(app_context, way, secret, language)
 
 
-def at_once(*calls: Callable[[], object]) -> None:
+def run_concurrently(*calls: Callable[[], object]) -> None:
     """Run all calls in threads that start together; the first failure is raised."""
     failures: list[BaseException] = []
     start = threading.Barrier(len(calls))
@@ -128,7 +130,7 @@ def at_once(*calls: Callable[[], object]) -> None:
 
 
 @contextmanager
-def hasty_threads() -> Iterator[None]:
+def frequent_thread_switches() -> Iterator[None]:
     """Threads that take turns at every step meet each other everywhere."""
     usual = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)

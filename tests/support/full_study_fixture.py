@@ -13,17 +13,17 @@ from pro.app_context import AppContext, UnitOfWork
 from pro.db import transaction
 from pro.features.accounts import account_admin, invitations, signatures
 from pro.features.adverse_events import gradings
-from pro.features.adverse_events.gradings import Judgement
-from pro.features.alerts import alert_drills, alert_handling, alert_service, known_stable
-from pro.features.assessments import corrections, data_entry
+from pro.features.adverse_events.gradings import GradingDraft
+from pro.features.alerts import alert_handling, alert_service, stable_symptoms, test_alerts
+from pro.features.assessments import data_corrections, data_entry
 from pro.features.duty_roster import roster_service
 from pro.features.participants import record_freezes
 from pro.features.participants.treatment_dates import local_date
-from pro.features.schedule import enrolment, form_ledger, missed_forms, schedule_service
+from pro.features.schedule import enrolment, expected_forms, missed_forms, schedule_service
 from pro.features.schedule.schedule_service import DateChange
-from pro.features.text_messages import incoming_texts, staff_replies
-from pro.features.ulcers import endoscopies, ulcer_board, ulcer_cases, ulcer_decisions
-from pro.models import Alert, Assessment, Expected, Participant
+from pro.features.text_messages import incoming_messages, staff_replies
+from pro.features.ulcers import endoscopies, ulcer_cases, ulcer_decisions, ulcer_overview
+from pro.models import Alert, Assessment, ExpectedForm, Participant
 from tests.support import factories
 from tests.support.factories import PHONES, PLAN, Clock, Study
 
@@ -65,52 +65,52 @@ ANSWERED: Mapping[str, Any] = {"bleed": 3, "bleed_now": 1, "odor": 3}
 
 
 @dataclass(frozen=True, slots=True)
-class Lived:
+class FullStudy:
     """What there is to look at: the parts of an address, by their names in the rule."""
 
     ids: Mapping[str, int]
     ref: str
 
 
-def live(house: AppContext, study: Study, clock: Clock) -> Lived:
+def build_full_study(app_context: AppContext, study: Study, clock: Clock) -> FullStudy:
     """Let it all happen, each act in a transaction of its own; two days go by."""
-    story = _Story(house, study, clock)
+    story = _FullStudyBuilder(app_context, study, clock)
     for act in (story.answers, story.is_handled, story.is_graded, story.texts, story.ulcer, story.dates, story.calls):
         act()
     for act in (story.corrects, story.freezes, story.paper, story.tells, story.manages):
         act()
-    return Lived({**story.ids, "participant_id": study.chinese.id, "position": 1}, study.chinese.checkin.ref)
+    return FullStudy({**story.ids, "participant_id": study.chinese.id, "position": 1}, study.chinese.checkin.ref)
 
 
-class _Story:
-    def __init__(self, house: AppContext, study: Study, clock: Clock) -> None:
-        self.house, self.study, self.clock = house, study, clock
+class _FullStudyBuilder:
+    def __init__(self, app_context: AppContext, study: Study, clock: Clock) -> None:
+        self.app_context, self.study, self.clock = app_context, study, clock
         self.ids: dict[str, int] = {}
 
     def by(self, role: str, act: Callable[[UnitOfWork], T]) -> T:
         """``act`` of whoever holds ``role``, committed."""
-        with transaction(self.house.engine) as session:
-            done = act(self.house.work(session, self.study.staff[role].actor))
+        with transaction(self.app_context.engine) as session:
+            done = act(self.app_context.unit_of_work(session, self.study.staff[role].actor))
             session.flush()
             return done
 
     def person(self, work: UnitOfWork) -> Participant:
         return work.session.get_one(Participant, self.study.chinese.id)
 
-    def proof(self, work: UnitOfWork) -> signatures.Confirmed:
-        found = signatures.confirm(work, factories.PASSWORD)
-        assert isinstance(found, signatures.Confirmed)
+    def proof(self, work: UnitOfWork) -> signatures.PasswordProof:
+        found = signatures.confirm_password(work, factories.PASSWORD)
+        assert isinstance(found, signatures.PasswordProof)
         return found
 
     def answers(self) -> None:
         def say(work: UnitOfWork) -> None:
-            here = factories.sitting(work, self.study.chinese.checkin)
-            factories.answer(work, here, **ANSWERED)
-            factories.answer(work, here, free_text=WORDS)
+            here = factories.open_form_session(work, self.study.chinese.checkin)
+            factories.save_answers(work, here, **ANSWERED)
+            factories.save_answers(work, here, free_text=WORDS)
 
         self.by("nurse", say)
         self.by("nurse", self._sends)
-        with transaction(self.house.engine) as session:
+        with transaction(self.app_context.engine) as session:
             self.ids["assessment_id"] = self.study.chinese.checkin.assessment_id
             worst = select(Alert).where(Alert.assessment_id == self.ids["assessment_id"]).order_by(Alert.level.desc())
             found = session.scalars(worst.limit(1)).one()
@@ -125,20 +125,20 @@ class _Story:
     def is_handled(self) -> None:
         self.by("nurse", lambda work: alert_service.acknowledge(work, self.alerts(work)))
         nurse = self.study.staff["nurse"].id
-        self.by("coordinator", lambda work: alert_handling.take_over(work, self.source, nurse))
-        self.by("nurse", lambda work: alert_service.note(work, self.source, WORDS))
+        self.by("coordinator", lambda work: alert_handling.take_over_alerts(work, self.source, nurse))
+        self.by("nurse", lambda work: alert_service.add_note(work, self.source, WORDS))
         items = self.by("nurse", self._offered)
-        self.by("nurse", lambda work: known_stable.mark(work, self.source, items, REACH, "en"))
+        self.by("nurse", lambda work: stable_symptoms.mark_stable(work, self.source, items, REACH, "en"))
 
     def _offered(self, work: UnitOfWork) -> list[str]:
-        offer = known_stable.offer(work, self.source, "en")
+        offer = stable_symptoms.stable_offer(work, self.source, "en")
         assert offer is not None
         return [one.item for one in offer.items]
 
     def is_graded(self) -> None:
         def judge(work: UnitOfWork) -> None:
             today = local_date(work.now, "Asia/Shanghai")
-            said = Judgement(
+            said = GradingDraft(
                 term="other",
                 other_term=REACH,
                 onset_on=today,
@@ -148,45 +148,56 @@ class _Story:
                 action=WORDS,
             )
             person = self.person(work)
-            done = gradings.judge(
-                work, self.proof(work), person, said, seen=gradings.newest_grading(work, person.id), source=self.source
+            done = gradings.sign_grading(
+                work,
+                self.proof(work),
+                person,
+                said,
+                seen=gradings.newest_grading_id(work, person.id),
+                case_key=self.source,
             )
             assert done.event_id is not None
             self.ids["event_id"] = done.event_id
 
         self.by("investigator", judge)
-        self.by("nurse", lambda work: alert_handling.close(work, self.source, self.alerts(work), "no_action", REACH))
+        self.by(
+            "nurse", lambda work: alert_handling.close_alerts(work, self.source, self.alerts(work), "no_action", REACH)
+        )
         # A second alert stands open, with a case page of its own.
         other = self.study.english.checkin
         say = {"bleed": 2, "bleed_now": 0}
-        self.by("nurse", lambda work: factories.answer(work, factories.sitting(work, other), language="en", **say))
+        self.by(
+            "nurse",
+            lambda work: factories.save_answers(work, factories.open_form_session(work, other), language="en", **say),
+        )
 
     def texts(self) -> None:
         phone = PHONES["zh_Hans"]
         for number, (address, text) in enumerate([(phone, WORDS), (STRANGER, WORDS), (STRANGER, f"大出血 {WORDS}")]):
-            with transaction(self.house.engine) as session:
-                row = incoming_texts.receive(
-                    self.house.work(session), provider_id=f"T{number}", address=address, text=text
+            with transaction(self.app_context.engine) as session:
+                row = incoming_messages.receive_message(
+                    self.app_context.unit_of_work(session), provider_id=f"T{number}", address=address, text=text
                 )
                 session.flush()
                 self.ids["inbound_id"] = row.id
         self.by(
-            "nurse", lambda work: staff_replies.reply(work, self.person(work), staff_replies.FREE, f"{NAME} {REACH}")
+            "nurse",
+            lambda work: staff_replies.send_reply(work, self.person(work), staff_replies.FREE, f"{NAME} {REACH}"),
         )
 
     def ulcer(self) -> None:
-        self.by("nurse", lambda work: endoscopies.ask(work, self.person(work)))
+        self.by("nurse", lambda work: endoscopies.request_endoscopy(work, self.person(work)))
 
         def done(work: UnitOfWork, number: int | None) -> int:
             today = local_date(work.now, "Asia/Shanghai")
-            row = endoscopies.done(
+            row = endoscopies.record_result(
                 work, self.person(work), number, done_on=today, result="ulcer", grade="3", finding=WORDS
             )
             work.session.flush()
             return row.id
 
         first = self.by("nurse", lambda work: done(work, None))
-        self.by("nurse", lambda work: endoscopies.take_back(work, self.person(work), first, REACH))
+        self.by("nurse", lambda work: endoscopies.cancel_endoscopy(work, self.person(work), first, REACH))
         self.by("nurse", lambda work: done(work, None))
 
     def dates(self) -> None:
@@ -202,25 +213,27 @@ class _Story:
         self.by("coordinator", put)
 
         def decide(work: UnitOfWork) -> None:
-            seen = ulcer_cases.digest(ulcer_cases.shown_of_case(ulcer_board.case(work, self.person(work))))
-            ulcer_decisions.about_participant(work, self.person(work), "ulcer", "stop", REACH, factories.PASSWORD, seen)
+            seen = ulcer_cases.digest(ulcer_cases.shown_of_case(ulcer_overview.read_case(work, self.person(work))))
+            ulcer_decisions.sign_participant_decision(
+                work, self.person(work), "ulcer", "stop", REACH, factories.PASSWORD, seen
+            )
             work.session.flush()
             plan = work.catalogue.plans[PLAN]
-            board = ulcer_board.board(work, plan)
-            whole = ulcer_cases.digest(ulcer_board.shown_of_study(plan, board.cases, board.reading, board.decisions))
-            ulcer_decisions.about_study(work, plan, "pause", REACH, factories.PASSWORD, whole)
+            board = ulcer_overview.read_overview(work, plan)
+            whole = ulcer_cases.digest(ulcer_overview.shown_of_study(plan, board.cases, board.reading, board.decisions))
+            ulcer_decisions.sign_study_decision(work, plan, "pause", REACH, factories.PASSWORD, whole)
 
         self.by("investigator", decide)
 
     def calls(self) -> None:
         def miss(work: UnitOfWork) -> None:
-            owed = select(Expected).where(
-                Expected.participant_id == self.study.chinese.id, Expected.served_at.is_(None)
+            owed = select(ExpectedForm).where(
+                ExpectedForm.participant_id == self.study.chinese.id, ExpectedForm.served_at.is_(None)
             )
-            row = work.session.scalars(owed.order_by(Expected.id).limit(1)).one()
+            row = work.session.scalars(owed.order_by(ExpectedForm.id).limit(1)).one()
             row.missed_at, row.closes_at = work.now, work.now
-            form_ledger.set_reason(work, row.id, "refused", REACH)
-            task = missed_forms.make_task(work, self.person(work), "call_missed", "lived")
+            expected_forms.set_missing_reason(work, row.id, "refused", REACH)
+            task = missed_forms.make_call_task(work, self.person(work), "call_missed", "lived")
             assert task is not None
             work.session.flush()
             self.ids["task_id"] = task.id
@@ -241,22 +254,22 @@ class _Story:
         def ask(work: UnitOfWork, item: str, value: Any) -> int:
             form = work.session.get_one(Assessment, self.study.chinese.checkin.assessment_id)
             heard_at = work.now - timedelta(minutes=1)
-            wish = corrections.Wish(**{**asked, "item": item, "value": value, "heard_at": heard_at})
-            row = corrections.ask(work, self.proof(work), form, wish)
+            wish = data_corrections.CorrectionRequest(**{**asked, "item": item, "value": value, "heard_at": heard_at})
+            row = data_corrections.request_correction(work, self.proof(work), form, wish)
             work.session.flush()
             return row.id
 
         first = self.by("coordinator", lambda work: ask(work, "bleed", 2))
-        self.by("investigator", lambda work: corrections.refuse(work, self.proof(work), first, REACH))
+        self.by("investigator", lambda work: data_corrections.reject_correction(work, self.proof(work), first, REACH))
         self.ids["correction_id"] = self.by("coordinator", lambda work: ask(work, "free_text", f"{NAME}!"))
 
     def freezes(self) -> None:
         def frost(work: UnitOfWork, whole: bool, lifted: bool) -> None:
             person = None if whole else self.person(work)
-            record_freezes.freeze(work, self.proof(work), PLAN, person, REACH)
+            record_freezes.freeze_records(work, self.proof(work), PLAN, person, REACH)
             work.session.flush()
             if lifted:
-                record_freezes.lift(work, self.proof(work), PLAN, person, REACH)
+                record_freezes.unfreeze_records(work, self.proof(work), PLAN, person, REACH)
 
         self.by("investigator", lambda work: frost(work, True, True))
         self.by("investigator", lambda work: frost(work, False, True))
@@ -265,8 +278,8 @@ class _Story:
         def enters(work: UnitOfWork) -> None:
             other = work.session.get_one(Participant, self.study.english.id)
             given: dict[str, Any] = {"bleed": 0, "free_text": WORDS}
-            seen = data_entry.there(work, other, "npc_checkin").state
-            row = data_entry.enter(
+            seen = data_entry.entry_state(work, other, "npc_checkin").state
+            row = data_entry.enter_form(
                 work,
                 other,
                 "npc_checkin",
@@ -288,15 +301,15 @@ class _Story:
             enrolment.withdraw_consent(work, other, scope="data", told=WORDS)
 
         self.by("nurse", leaves)
-        self.ids["drill_id"] = self.by("coordinator", lambda work: alert_drills.begin_now(work, PLAN)).id
+        self.ids["drill_id"] = self.by("coordinator", lambda work: test_alerts.start_test_alert_now(work, PLAN)).id
         self.ids["duty_id"] = 1
 
     def manages(self) -> None:
         nurse = self.study.staff["nurse"].id
         self.ids["staff_id"] = nurse
         self.by("administrator", lambda work: account_admin.set_phone(work, nurse, STAFF_PHONE))
-        self.by("administrator", lambda work: invitations.invite(work, "new@example.org", "New", "nurse", "en"))
-        self.by("administrator", lambda work: roster_service.put_absence(work, nurse, *_days(work)))
+        self.by("administrator", lambda work: invitations.invite_staff(work, "new@example.org", "New", "nurse", "en"))
+        self.by("administrator", lambda work: roster_service.add_absence(work, nurse, *_days(work)))
 
 
 def _days(work: UnitOfWork) -> tuple[datetime, datetime]:

@@ -10,7 +10,7 @@ from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 
-class Quiet(WSGIRequestHandler):
+class SilentRequestHandler(WSGIRequestHandler):
     """Writes no line for a request: in production nobody but nginx does."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
@@ -18,9 +18,9 @@ class Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def on_a_port(app: Flask) -> Iterator[str]:
+def run_http_server(app: Flask) -> Iterator[str]:
     """``app`` on a free port, a thread for each request; its address. Its database is closed at the end."""
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=SilentRequestHandler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
@@ -29,4 +29,4 @@ def on_a_port(app: Flask) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join(5)
-        app.extensions["pro"].engine.dispose()
+        app.extensions["app_context"].engine.dispose()

@@ -26,12 +26,14 @@ QUIET: dict[str, Value | None] = dict.fromkeys(
 ) | {"other7": ()}
 
 
-def tells(house: AppContext, actor: Actor, person: int, instrument: str, given: Mapping[str, Value | None]) -> int:
+def enter_form(
+    app_context: AppContext, actor: Actor, person: int, instrument: str, given: Mapping[str, Value | None]
+) -> int:
     """Staff type in what was answered an hour ago; the form."""
-    with form_browser.working(house, actor) as work:
+    with form_browser.unit_of_work(app_context, actor) as work:
         row = work.session.get_one(Participant, person)
         at = work.now - timedelta(hours=1)
-        form = data_entry.enter(
+        form = data_entry.enter_form(
             work,
             row,
             instrument,
@@ -44,32 +46,32 @@ def tells(house: AppContext, actor: Actor, person: int, instrument: str, given: 
         return form.id
 
 
-def treated(house: AppContext, actor: Actor, person: int, *what: tuple[str, int]) -> None:
+def record_treatment(app_context: AppContext, actor: Actor, person: int, *what: tuple[str, int]) -> None:
     """Staff record that (kind, number) took place today."""
-    with form_browser.working(house, actor) as work:
+    with form_browser.unit_of_work(app_context, actor) as work:
         row = work.session.get_one(Participant, person)
         today = local_date(work.now, row.time_zone)
         schedule_service.set_anchors(work, row, [DateChange(kind, number, today) for kind, number in what])
 
 
-def live(house: AppContext, actor: Actor, person: int) -> None:
+def record_five_weeks(app_context: AppContext, actor: Actor, person: int) -> None:
     """Five weeks: a baseline; day 1 on the third day; a skipped question; a week of silence; worse at the end.
 
     Check-ins: odor 0 before, 1 in week 1, skipped in week 2, missed in week 3, 2 in week 5. QLQ-C30: example A, then
     the same without question 11 in week 2, then a 2 throughout in week 5.
     """
-    clock = house.clock
+    clock = app_context.clock
     assert isinstance(clock, Clock)
     clock.move(hours=2)
-    tells(house, actor, person, QLQ, BEFORE)
-    tells(house, actor, person, CHECKIN, {**QUIET, "odor": 0})
+    enter_form(app_context, actor, person, QLQ, BEFORE)
+    enter_form(app_context, actor, person, CHECKIN, {**QUIET, "odor": 0})
     clock.move(days=3)
-    treated(house, actor, person, ("induction_day1", 0), ("pd1_dose", 1))
+    record_treatment(app_context, actor, person, ("induction_day1", 0), ("pd1_dose", 1))
     clock.move(days=6)
-    tells(house, actor, person, CHECKIN, {**QUIET, "odor": 1})
+    enter_form(app_context, actor, person, CHECKIN, {**QUIET, "odor": 1})
     clock.move(days=7)
-    tells(house, actor, person, CHECKIN, {**QUIET, "odor": None})
-    tells(house, actor, person, QLQ, {**BEFORE, "Q11": None})
+    enter_form(app_context, actor, person, CHECKIN, {**QUIET, "odor": None})
+    enter_form(app_context, actor, person, QLQ, {**BEFORE, "Q11": None})
     clock.move(days=17)
-    tells(house, actor, person, CHECKIN, {**QUIET, "odor": 2})
-    tells(house, actor, person, QLQ, LATER)
+    enter_form(app_context, actor, person, CHECKIN, {**QUIET, "odor": 2})
+    enter_form(app_context, actor, person, QLQ, LATER)

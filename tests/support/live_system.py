@@ -60,7 +60,7 @@ class Site:
     """A running system. ``house`` is a house of the test's own on the same database, to build participants with."""
 
     url: str
-    house: AppContext
+    app_context: AppContext
     mailbox: Mailbox
     logs: Path
     web_pid: int
@@ -106,7 +106,7 @@ def environment(**settings: str | int | Path) -> dict[str, str]:
 
 
 @contextmanager
-def process(arguments: list[str], env: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def running_process(arguments: list[str], env: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process that is stopped at the end, asked first, killed after ten seconds."""
     with log.open("ab") as out:
         running = subprocess.Popen(
@@ -144,7 +144,7 @@ def wait_for(url: str, seconds: float = 30) -> None:
 
 
 @contextmanager
-def running(
+def running_system(
     folder: Path, database_url: str = "", workers: int = 1, more: Mapping[str, str] | None = None
 ) -> Iterator[Site]:
     """Start everything on a fresh database in ``folder`` (or on ``database_url``), and stop it at the end.
@@ -166,13 +166,13 @@ def running(
             PRO_SMS="file",
             SSL_CERT_FILE=certificate,
         ) | dict(more or {})
-        house = make_house(Config.from_env(env))
-        db.upgrade(house.engine)
-        web = process(gunicorn(port, workers), env, folder / "web.log")
-        worker = process(["flask", "tick", "--forever"], env, folder / "worker.log")
+        app_context = make_house(Config.from_env(env))
+        db.upgrade(app_context.engine)
+        web = running_process(gunicorn(port, workers), env, folder / "web.log")
+        worker = running_process(["flask", "tick", "--forever"], env, folder / "worker.log")
         try:
             with web as web_process, worker as worker_process:
                 wait_for(f"{url}/health")
-                yield Site(url, house, mailbox, folder, web_process.pid, worker_process.pid)
+                yield Site(url, app_context, mailbox, folder, web_process.pid, worker_process.pid)
         finally:
-            house.engine.dispose()
+            app_context.engine.dispose()

@@ -16,13 +16,13 @@ from werkzeug.test import TestResponse
 from pro.app_context import AppContext
 from pro.db import Base, transaction
 from pro.models import Answer
-from tests.support.factories import Way
+from tests.support.factories import FormLinks
 
 Rows = dict[str, list[Any]]
 
 
 @dataclass
-class Phone:
+class ParticipantBrowser:
     """One browser. ``page`` is the last page shown, ``at`` the address of the last page that was asked for."""
 
     app: Flask
@@ -65,7 +65,7 @@ class Phone:
             self.open(answer.headers["Location"])
         return answer
 
-    def start(self, way: Way, by: str = "self") -> None:
+    def start(self, way: FormLinks, by: str = "self") -> None:
         """Open the link and press Start."""
         self.open(way.path)
         assert self.press(by=by).status_code == 303
@@ -89,24 +89,24 @@ class Phone:
         return re.sub(r"<svg.*?</svg>|<[^>]+>", "", found[1], flags=re.DOTALL).strip() if found else ""
 
 
-def to_the_list(phone: Phone, **other: int) -> None:
+def answer_until_list(phone: ParticipantBrowser, **other: int) -> None:
     """Answer everything before the list page with 0, or as ``other`` says."""
     while phone.shown != "other7":
         phone.tap(other.get(phone.shown, 0))
 
 
-def everything(house: AppContext) -> Rows:
+def all_rows(app_context: AppContext) -> Rows:
     """All rows of all tables."""
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         return {
             table.name: [tuple(row) for row in session.execute(select(table).order_by(*table.primary_key.columns))]
             for table in Base.metadata.sorted_tables
         }
 
 
-def standing(house: AppContext, way: Way) -> dict[str, Any]:
+def stored_answers(app_context: AppContext, way: FormLinks) -> dict[str, Any]:
     """item -> the value that stands (None = skipped); withdrawn answers are left out."""
-    with transaction(house.engine) as session:
+    with transaction(app_context.engine) as session:
         rows = session.scalars(select(Answer).where(Answer.assessment_id == way.assessment_id).order_by(Answer.id))
         newest = {row.item: row for row in rows}
     return {item: row.value for item, row in newest.items() if row.state != "withdrawn"}

@@ -20,10 +20,10 @@ from pro import db
 
 TEMPLATE = "pro_template"
 # A folder in memory: making a database there takes a tenth of the time. Servers of several test processes fit.
-MEMORY, ENOUGH = Path("/dev/shm"), 2**31
+MEMORY_FOLDER, MIN_FREE_BYTES = Path("/dev/shm"), 2**31
 
 
-def program(name: str) -> str | None:
+def find_program(name: str) -> str | None:
     """Where PostgreSQL's program ``name`` is: on the path, or where Debian hides it. The newest version wins."""
     found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[4].split(".")[0]))
     return shutil.which(name) or (str(found[-1]) if found else None)
@@ -64,10 +64,14 @@ class Server:
         self.command(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
 
 
-def place(durable: bool) -> str | None:
+def server_parent_folder(durable: bool) -> str | None:
     """Where a server's folder is made: in memory where that has room, unless what it writes shall last. None: usual."""
-    roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ENOUGH
-    return str(MEMORY) if roomy and not durable else None
+    roomy = (
+        MEMORY_FOLDER.is_dir()
+        and os.access(MEMORY_FOLDER, os.W_OK)
+        and shutil.disk_usage(MEMORY_FOLDER).free >= MIN_FREE_BYTES
+    )
+    return str(MEMORY_FOLDER) if roomy and not durable else None
 
 
 @contextmanager
@@ -76,7 +80,7 @@ def server(durable: bool = False) -> Iterator[Server]:
 
     PostgreSQL refuses to run as root, so root starts it as the user postgres.
     """
-    folder = Path(tempfile.mkdtemp(prefix="pro-postgres-", dir=place(durable)))
+    folder = Path(tempfile.mkdtemp(prefix="pro-postgres-", dir=server_parent_folder(durable)))
     person: dict[str, Any] = {}
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
@@ -87,7 +91,7 @@ def server(durable: bool = False) -> Iterator[Server]:
         log = folder / "log"
         with (folder.parent / f"{folder.name}.out").open("ab") as out:
             done = subprocess.run(
-                [program(name) or name, *arguments],
+                [find_program(name) or name, *arguments],
                 cwd=folder,
                 stdout=out,
                 stderr=out,

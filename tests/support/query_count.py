@@ -10,7 +10,7 @@ from sqlalchemy import Engine, event
 
 
 @contextmanager
-def counted(engine: Engine) -> Iterator[list[str]]:
+def record_queries(engine: Engine) -> Iterator[list[str]]:
     """Every statement that is executed in the block, in order."""
     asked: list[str] = []
 

@@ -16,11 +16,11 @@ from pro.app_context import AppContext
 from pro.db import transaction
 from pro.models import Alert
 from tests.support import factories
-from tests.support.factories import Account, Way
+from tests.support.factories import Account, FormLinks
 
 
 @dataclass
-class Desk:
+class StaffBrowser:
     """One browser. ``page`` is the last page shown."""
 
     app: Flask
@@ -67,19 +67,19 @@ class Desk:
         return self.post(path, email=person.email, password=password or person.password)
 
 
-def at_desk(app: Flask, person: Account) -> Desk:
+def signed_in_browser(app: Flask, person: Account) -> StaffBrowser:
     """``person``, signed in at a browser of their own."""
-    desk = Desk(app)
+    desk = StaffBrowser(app)
     assert desk.sign_in(person).status_code == 303
     return desk
 
 
-def bleeds(house: AppContext, way: Way, **more: int | str | tuple[str, ...] | None) -> list[int]:
+def report_bleeding(app_context: AppContext, way: FormLinks, **more: int | str | tuple[str, ...] | None) -> list[int]:
     """The participant reports heavy bleeding; the ids of the alerts that this raised, the worst first."""
-    with transaction(house.engine) as session:
-        work = house.work(session)
+    with transaction(app_context.engine) as session:
+        work = app_context.unit_of_work(session)
         given: dict[str, Any] = {"bleed": 3, "bleed_now": 1, **more}
-        factories.answer(work, factories.sitting(work, way), **given)
-    with transaction(house.engine) as session:
+        factories.save_answers(work, factories.open_form_session(work, way), **given)
+    with transaction(app_context.engine) as session:
         query = select(Alert).where(Alert.assessment_id == way.assessment_id).order_by(Alert.level.desc(), Alert.id)
         return [alert.id for alert in session.scalars(query)]

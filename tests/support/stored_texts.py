@@ -6,17 +6,17 @@ from datetime import timedelta
 from typing import Any
 
 from pro.core.rule_language.level import Level
-from pro.models import Inbound, Participant
+from pro.models import IncomingMessage, Participant
 from tests.support import form_browser
-from tests.support.alert_ward import Ward
+from tests.support.alert_clinic import Clinic
 from tests.support.factories import PHONES
 
 STRANGER = "+8613700137000"
 BLEEDS = ({"class": "bleed_major", "term": "大出血", "status": "affirmed"},)
 
 
-def texted(
-    ward: Ward,
+def store_text(
+    clinic: Clinic,
     text: str = "请问明天几点来",
     *,
     known: bool = True,
@@ -28,9 +28,9 @@ def texted(
 ) -> int:
     """A text of the ward's participant, or of a ``known=False`` number; the number of its row."""
     address = PHONES["zh_Hans"] if known else STRANGER
-    with form_browser.working(ward.house) as work:
-        person = work.session.get_one(Participant, ward.participant_id)
-        row = Inbound(
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        person = work.session.get_one(Participant, clinic.participant_id)
+        row = IncomingMessage(
             channel="sms",
             provider_id=None,
             fingerprint=work.vault.fingerprint(f"phone:{address}"),
@@ -48,6 +48,6 @@ def texted(
         return row.id
 
 
-def emergency(ward: Ward, text: str = "我大出血了", *, known: bool = False, **more: Any) -> int:
+def store_emergency_text(clinic: Clinic, text: str = "我大出血了", *, known: bool = False, **more: Any) -> int:
     """A text that sounds like an emergency, of a number that nobody knows unless ``known``."""
-    return texted(ward, text, known=known, level=Level.EMERGENCY, hits=BLEEDS, **more)
+    return store_text(clinic, text, known=known, level=Level.EMERGENCY, hits=BLEEDS, **more)

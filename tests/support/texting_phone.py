@@ -8,19 +8,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from pro.app_context import AppContext
-from pro.features.text_messages import incoming_texts, text_answers
+from pro.features.text_messages import incoming_messages, text_answers
 from pro.messaging import outbox
 from pro.messaging.sender_protocol import Letter
-from pro.models import Assessment, Inbound, Participant
+from pro.models import Assessment, IncomingMessage, Participant
 from tests.support import form_browser
-from tests.support.alert_ward import Ward
+from tests.support.alert_clinic import Clinic
 from tests.support.factories import PHONES
 
 _ids = itertools.count(1)
 
 
 @dataclass
-class Kept:
+class RecordingSmsSender:
     """A provider that takes every text and keeps it."""
 
     letters: list[Letter] = field(default_factory=list)
@@ -32,12 +32,12 @@ class Kept:
 
 
 @dataclass
-class Texter:
+class TextingPhone:
     """One phone. ``got``: what arrived on it, oldest first."""
 
-    house: AppContext
+    app_context: AppContext
     number: str = PHONES["zh_Hans"]
-    line: Kept = field(default_factory=Kept)
+    line: RecordingSmsSender = field(default_factory=RecordingSmsSender)
 
     @property
     def got(self) -> list[str]:
@@ -50,10 +50,10 @@ class Texter:
     def _is_mine(self, letter: Letter) -> bool:
         return letter.channel == "sms" and letter.address == self.number
 
-    def write(self, text: str, provider_id: str = "", *, deliver: bool = True) -> Inbound:
+    def write(self, text: str, provider_id: str = "", *, deliver: bool = True) -> IncomingMessage:
         """Text us; what that brings arrives at once, unless nothing is delivered now."""
-        with form_browser.working(self.house) as work:
-            row = incoming_texts.receive(
+        with form_browser.unit_of_work(self.app_context) as work:
+            row = incoming_messages.receive_message(
                 work, provider_id=provider_id or f"IN{next(_ids)}", address=self.number, text=text
             )
         if deliver:
@@ -62,28 +62,30 @@ class Texter:
 
     def wait(self) -> None:
         """What waits in the outbox goes out."""
-        outbox.deliver(self.house, self.senders, "test:1")
+        outbox.deliver(self.app_context, self.senders, "test:1")
 
     @property
-    def senders(self) -> Mapping[str, Kept]:
-        return {"sms": self.line, "email": Kept()}
+    def senders(self) -> Mapping[str, RecordingSmsSender]:
+        return {"sms": self.line, "email": RecordingSmsSender()}
 
 
-def two_way(ward: Ward, on: bool = True) -> Ward:
+def with_two_way_texts(clinic: Clinic, on: bool = True) -> Clinic:
     """The ward where people can (not) answer by text."""
-    return replace(ward, house=replace(ward.house, config=replace(ward.house.config, sms_two_way=on)))
+    return replace(
+        clinic, app_context=replace(clinic.app_context, config=replace(clinic.app_context.config, sms_two_way=on))
+    )
 
 
-def asked(ward: Ward) -> Texter:
+def start_form_by_text(clinic: Clinic) -> TextingPhone:
     """The participant's phone, after the check-in began by text."""
-    texter = Texter(ward.house)
-    with form_browser.working(ward.house) as work:
-        person = work.session.get_one(Participant, ward.participant_id)
+    texter = TextingPhone(clinic.app_context)
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        person = work.session.get_one(Participant, clinic.participant_id)
         texter.number = work.vault.open(person.phone_sealed or "")
-        form = work.session.get_one(Assessment, ward.checkin.assessment_id)
+        form = work.session.get_one(Assessment, clinic.checkin.assessment_id)
         begun = text_answers.first_question(work, person, form)
         assert begun is not None
-        out = text_answers.Out(begun[0], begun[1], f"first:{form.id}", person.language, form)
-        text_answers.queue(work, out, texter.number, person)
+        out = text_answers.ReplyDraft(begun[0], begun[1], f"first:{form.id}", person.language, form)
+        text_answers.queue_reply(work, out, texter.number, person)
     texter.wait()
     return texter

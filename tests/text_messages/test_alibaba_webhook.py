@@ -18,7 +18,7 @@ from pro.config import Config
 from pro.db import Base, transaction
 from pro.features.operations import worker_steps
 from pro.messaging.providers.alibaba_sms import AlibabaSms
-from pro.models import Alert, Event, Inbound, Message, Task
+from pro.models import Alert, AuditEntry, CallTask, IncomingMessage, Message
 from tests.messaging.alibaba_fake import (
     KEY_ID,
     KEY_SECRET,
@@ -32,8 +32,8 @@ from tests.messaging.alibaba_fake import (
 from tests.messaging.letters import make_letter, queue_one
 from tests.support import factories
 from tests.support.factories import PHONES, Clock, Study
-from tests.support.form_browser import at_once
-from tests.support.http_server import on_a_port
+from tests.support.form_browser import run_concurrently
+from tests.support.http_server import run_http_server
 
 PHONE = PHONES["zh_Hans"].removeprefix("+86")
 OTHER = PHONES["en"].removeprefix("+86")
@@ -42,7 +42,7 @@ TAKEN = (200, {"code": 0, "msg": "OK"})
 
 
 @dataclass
-class Place:
+class AlibabaSystem:
     """An application behind a real server."""
 
     app: Flask
@@ -50,8 +50,8 @@ class Place:
     study: Study
 
     @property
-    def house(self) -> AppContext:
-        found = self.app.extensions["pro"]
+    def app_context(self) -> AppContext:
+        found = self.app.extensions["app_context"]
         assert isinstance(found, AppContext)
         return found
 
@@ -61,13 +61,13 @@ class Place:
 
     def rows(self, model: type[Base]) -> list[Any]:
         """Every row of a table."""
-        with transaction(self.house.engine) as session:
+        with transaction(self.app_context.engine) as session:
             return list(session.scalars(select(model).order_by(*model.__mapper__.primary_key)))
 
     def sent(self, *references: str) -> None:
         """A message to the Chinese participant left under each reference."""
-        with transaction(self.house.engine) as session:
-            work = self.house.work(session)
+        with transaction(self.app_context.engine) as session:
+            work = self.app_context.unit_of_work(session)
             for reference in references:
                 message = queue_one(work, reference, participant_id=self.study.chinese.id)
                 assert message is not None
@@ -75,56 +75,56 @@ class Place:
 
 
 @pytest.fixture
-def place(config: Config, clock: Clock) -> Iterator[Place]:
+def installed(config: Config, clock: Clock) -> Iterator[AlibabaSystem]:
     """An application with an Alibaba Cloud account, on a port of its own."""
     app = create_app(replace(config, sms="alibaba", alibaba_webhook_key=WEBHOOK_KEY), clock)
-    with on_a_port(app) as url:
-        yield Place(app, url, factories.study(app.extensions["pro"]))
+    with run_http_server(app) as url:
+        yield AlibabaSystem(app, url, factories.study(app.extensions["app_context"]))
 
 
-def test_a_text_is_kept_read_and_answered(place: Place) -> None:
-    assert place.push(reply_text("我喘不过气", 7, PHONE)) == TAKEN
-    [row] = place.rows(Inbound)
-    assert (row.provider_id, row.participant_id) == ("alibaba:7", place.study.chinese.id)
-    assert place.house.vault.open(row.text_sealed) == "我喘不过气"
-    assert place.house.vault.open(row.address_sealed) == PHONES["zh_Hans"]
-    assert [alert.source for alert in place.rows(Alert)] == [f"inbound:{row.id}"]
-    assert "safety" in [message.template for message in place.rows(Message)]
+def test_a_text_is_kept_read_and_answered(installed: AlibabaSystem) -> None:
+    assert installed.push(reply_text("我喘不过气", 7, PHONE)) == TAKEN
+    [row] = installed.rows(IncomingMessage)
+    assert (row.provider_id, row.participant_id) == ("alibaba:7", installed.study.chinese.id)
+    assert installed.app_context.vault.open(row.text_sealed) == "我喘不过气"
+    assert installed.app_context.vault.open(row.address_sealed) == PHONES["zh_Hans"]
+    assert [alert.source for alert in installed.rows(Alert)] == [f"inbound:{row.id}"]
+    assert "safety" in [message.template for message in installed.rows(Message)]
 
 
-def test_the_same_push_again_changes_nothing(place: Place) -> None:
+def test_the_same_push_again_changes_nothing(installed: AlibabaSystem) -> None:
     for _time in range(3):
-        assert place.push(reply_text("流鼻血", 7, PHONE), reply_text("流鼻血", 7, PHONE)) == TAKEN
-    assert len(place.rows(Inbound)) == len(place.rows(Alert)) == 1
-    assert [row.template for row in place.rows(Message)].count("safety") == 1
+        assert installed.push(reply_text("流鼻血", 7, PHONE), reply_text("流鼻血", 7, PHONE)) == TAKEN
+    assert len(installed.rows(IncomingMessage)) == len(installed.rows(Alert)) == 1
+    assert [row.template for row in installed.rows(Message)].count("safety") == 1
 
 
-def test_the_same_push_twice_at_once_is_one_text(place: Place) -> None:
-    at_once(*[partial(place.push, reply_text("流鼻血", 7, PHONE))] * 4)
-    assert place.push(reply_text("流鼻血", 7, PHONE)) == TAKEN
-    assert len(place.rows(Inbound)) == len(place.rows(Alert)) == 1
+def test_the_same_push_twice_at_once_is_one_text(installed: AlibabaSystem) -> None:
+    run_concurrently(*[partial(installed.push, reply_text("流鼻血", 7, PHONE))] * 4)
+    assert installed.push(reply_text("流鼻血", 7, PHONE)) == TAKEN
+    assert len(installed.rows(IncomingMessage)) == len(installed.rows(Alert)) == 1
 
 
-def test_the_providers_number_names_the_text(place: Place) -> None:
+def test_the_providers_number_names_the_text(installed: AlibabaSystem) -> None:
     numbers = [1234567890, "1234567891", "9" * 40]
-    assert place.push(*(reply_text("好", 0, PHONE, sequence_id=number) for number in numbers)) == TAKEN
-    assert [row.provider_id for row in place.rows(Inbound)] == [f"alibaba:{number}" for number in numbers]
+    assert installed.push(*(reply_text("好", 0, PHONE, sequence_id=number) for number in numbers)) == TAKEN
+    assert [row.provider_id for row in installed.rows(IncomingMessage)] == [f"alibaba:{number}" for number in numbers]
 
 
-def test_a_text_without_a_usable_number_is_known_by_what_it_says(place: Place) -> None:
+def test_a_text_without_a_usable_number_is_known_by_what_it_says(installed: AlibabaSystem) -> None:
     for number in (None, "", "9" * 99):
         for content in ("好", "好", "不好"):
-            assert place.push(reply_text(content, 0, PHONE, sequence_id=number)) == TAKEN
-    names = [row.provider_id for row in place.rows(Inbound)]
+            assert installed.push(reply_text(content, 0, PHONE, sequence_id=number)) == TAKEN
+    names = [row.provider_id for row in installed.rows(IncomingMessage)]
     assert len(set(names)) == len(names) == 2
     assert all(len(name) <= 64 for name in names)
 
 
-def test_every_text_is_acted_on_in_its_own_name(place: Place) -> None:
+def test_every_text_is_acted_on_in_its_own_name(installed: AlibabaSystem) -> None:
     texts = [reply_text("流鼻血", 1, PHONE), reply_text("hello", 2, "13711112222"), reply_text("hello", 3, OTHER)]
-    assert place.push(*texts) == TAKEN
-    found = [(event.actor, event.actor_id) for event in place.rows(Event) if event.action == "text.received"]
-    people = (place.study.chinese.id, place.study.english.id)
+    assert installed.push(*texts) == TAKEN
+    found = [(event.actor, event.actor_id) for event in installed.rows(AuditEntry) if event.action == "text.received"]
+    people = (installed.study.chinese.id, installed.study.english.id)
     assert found == [("participant", people[0]), ("system", None), ("participant", people[1])]
 
 
@@ -135,9 +135,9 @@ BROKEN: list[object] = [
 ]
 
 
-def test_one_broken_entry_loses_none_of_the_others(place: Place) -> None:
+def test_one_broken_entry_loses_none_of_the_others(installed: AlibabaSystem) -> None:
     references = [f"{number}^0" for number in range(len(BROKEN))]
-    place.sent(*references)
+    installed.sent(*references)
     for number, (broken, reference) in enumerate(zip(BROKEN, references, strict=True)):
         entries = [
             reply_text("流鼻血", 10 + number, PHONE),
@@ -145,91 +145,91 @@ def test_one_broken_entry_loses_none_of_the_others(place: Place) -> None:
             receipt(reference),
             reply_text("x", 50 + number, OTHER),
         ]
-        status, said = place.push(*entries)
+        status, said = installed.push(*entries)
         assert (status, said["code"]) == (500, 500), broken
-    assert len(place.rows(Inbound)) == 2 * len(BROKEN)
-    assert {row.status for row in place.rows(Message) if row.reference} == {"delivered"}
+    assert len(installed.rows(IncomingMessage)) == 2 * len(BROKEN)
+    assert {row.status for row in installed.rows(Message) if row.reference} == {"delivered"}
 
 
-def test_what_broke_half_way_is_taken_whole_when_it_comes_again(place: Place) -> None:
-    with transaction(place.house.engine) as session:
+def test_what_broke_half_way_is_taken_whole_when_it_comes_again(installed: AlibabaSystem) -> None:
+    with transaction(installed.app_context.engine) as session:
         stop = "BEGIN SELECT RAISE(ABORT, 'broken on purpose'); END"
         session.execute(text(f"CREATE TRIGGER broken BEFORE INSERT ON alert {stop}"))
     texts = [reply_text("hello", 1, OTHER), reply_text("我喘不过气", 2, PHONE), reply_text("hello", 3, OTHER)]
-    assert place.push(*texts)[0] == 500
+    assert installed.push(*texts)[0] == 500
     # Had the second been kept without its alert, the next call would have found it known.
-    assert [row.provider_id for row in place.rows(Inbound)] == ["alibaba:1", "alibaba:3"]
-    with transaction(place.house.engine) as session:
+    assert [row.provider_id for row in installed.rows(IncomingMessage)] == ["alibaba:1", "alibaba:3"]
+    with transaction(installed.app_context.engine) as session:
         session.execute(text("DROP TRIGGER broken"))
-    assert place.push(*texts) == TAKEN
-    assert sorted(row.provider_id for row in place.rows(Inbound)) == ["alibaba:1", "alibaba:2", "alibaba:3"]
-    assert len(place.rows(Alert)) == 1
+    assert installed.push(*texts) == TAKEN
+    assert sorted(row.provider_id for row in installed.rows(IncomingMessage)) == ["alibaba:1", "alibaba:2", "alibaba:3"]
+    assert len(installed.rows(Alert)) == 1
 
 
-def test_a_message_goes_out_and_its_receipt_and_answer_come_back(place: Place) -> None:
+def test_a_message_goes_out_and_its_receipt_and_answer_come_back(installed: AlibabaSystem) -> None:
     with alibaba_fake() as fake:
         sms = AlibabaSms(key_id=KEY_ID, key_secret=KEY_SECRET, sign_name=SIGN_NAME, api_url=fake.url)
         address = PHONES["zh_Hans"]
         reference = sms.send(make_letter(address=address, template_id="SMS_1002"))
-        place.sent(reference)
-        assert place.push(receipt(reference, phone_number=PHONE)) == TAKEN
-        assert place.push(reply_text("退订", 1, fake.messages[0]["PhoneNumbers"])) == TAKEN
-    assert [row.status for row in place.rows(Message) if row.reference] == ["delivered"]
-    assert [row.what for row in place.rows(Inbound)] == ["command"]
+        installed.sent(reference)
+        assert installed.push(receipt(reference, phone_number=PHONE)) == TAKEN
+        assert installed.push(reply_text("退订", 1, fake.messages[0]["PhoneNumbers"])) == TAKEN
+    assert [row.status for row in installed.rows(Message) if row.reference] == ["delivered"]
+    assert [row.what for row in installed.rows(IncomingMessage)] == ["command"]
 
 
-def test_receipts_move_messages_whatever_their_order(place: Place) -> None:
-    place.sent("111^0", "222^0", "333^0")
+def test_receipts_move_messages_whatever_their_order(installed: AlibabaSystem) -> None:
+    installed.sent("111^0", "222^0", "333^0")
     failed = partial(receipt, code="MOBILE_NOT_ON_SERVICE")
-    assert place.push(receipt("111^0"), failed("222^0"), failed("333^0")) == TAKEN
-    assert place.push(failed("111^0"), receipt("222^0"), failed("333^0"), receipt("111^0")) == TAKEN
-    found = {row.reference: (row.status, row.failure) for row in place.rows(Message) if row.reference}
+    assert installed.push(receipt("111^0"), failed("222^0"), failed("333^0")) == TAKEN
+    assert installed.push(failed("111^0"), receipt("222^0"), failed("333^0"), receipt("111^0")) == TAKEN
+    found = {row.reference: (row.status, row.failure) for row in installed.rows(Message) if row.reference}
     assert found == {
         "111^0": ("delivered", ""),
         "222^0": ("delivered", ""),
         "333^0": ("failed", "phone_unreachable:MOBILE_NOT_ON_SERVICE"),
     }
-    assert place.rows(Task), "somebody must phone"
+    assert installed.rows(CallTask), "somebody must phone"
 
 
-def test_a_receipt_that_comes_before_its_message_is_kept(place: Place) -> None:
-    assert place.push(receipt("111^0", err_code=None)) == TAKEN
-    place.sent("111^0")
-    worker_steps.tick(place.house, {}, "test:1")
-    assert [row.status for row in place.rows(Message) if row.reference] == ["delivered"]
+def test_a_receipt_that_comes_before_its_message_is_kept(installed: AlibabaSystem) -> None:
+    assert installed.push(receipt("111^0", err_code=None)) == TAKEN
+    installed.sent("111^0")
+    worker_steps.run_jobs(installed.app_context, {}, "test:1")
+    assert [row.status for row in installed.rows(Message) if row.reference] == ["delivered"]
 
 
-def test_news_of_templates_is_no_trouble(place: Place) -> None:
+def test_news_of_templates_is_no_trouble(installed: AlibabaSystem) -> None:
     news = {"template_code": "SMS_1001", "template_status": "approved", "template_type": "通知短信"}
-    assert place.push(news, {"sign_name": "x", "sign_status": "approved"}, {}) == TAKEN
-    assert place.push() == TAKEN
-    assert place.rows(Inbound) == []
+    assert installed.push(news, {"sign_name": "x", "sign_status": "approved"}, {}) == TAKEN
+    assert installed.push() == TAKEN
+    assert installed.rows(IncomingMessage) == []
 
 
-def test_any_words_are_kept_and_nothing_breaks(place: Place) -> None:
+def test_any_words_are_kept_and_nothing_breaks(installed: AlibabaSystem) -> None:
     given = ["", " ", "😀👍🏽", "\ud83d", "长" * 3400, "\x00", "\u202e0", 3]
-    assert place.push(*(reply_text("", number, OTHER, content=said) for number, said in enumerate(given))) == TAKEN
-    kept = [place.house.vault.open(row.text_sealed) for row in place.rows(Inbound)]
+    assert installed.push(*(reply_text("", number, OTHER, content=said) for number, said in enumerate(given))) == TAKEN
+    kept = [installed.app_context.vault.open(row.text_sealed) for row in installed.rows(IncomingMessage)]
     assert kept == [str(said).replace("\x00", "").replace("\ud83d", "?") for said in given]
 
 
-def test_what_is_no_list_is_not_taken(place: Place) -> None:
+def test_what_is_no_list_is_not_taken(installed: AlibabaSystem) -> None:
     for body in (b"", b"x", b"{}", b"null", b"7", b"\xff", b"[" * 100_000, b'[{"content": "x"'):
-        status, said = push(place.url, body)
+        status, said = push(installed.url, body)
         assert (status, said["code"]) == (400, 400), body[:20]
-    assert place.push(reply_text("x" * 300_000, 1, PHONE))[0] == 413
-    assert place.rows(Inbound) == []
+    assert installed.push(reply_text("x" * 300_000, 1, PHONE))[0] == 413
+    assert installed.rows(IncomingMessage) == []
 
 
-def test_nobody_comes_in_without_the_key(place: Place) -> None:
+def test_nobody_comes_in_without_the_key(installed: AlibabaSystem) -> None:
     for key in ("x", WEBHOOK_KEY[:-1], WEBHOOK_KEY + "0", WEBHOOK_KEY.upper(), "%E2%82%AC", "-"):
         for method in ("GET", "POST"):
-            assert place.push(reply_text("流鼻血", 1, PHONE), key=key, method=method)[0] == 403, key
-    assert place.rows(Inbound) == []
+            assert installed.push(reply_text("流鼻血", 1, PHONE), key=key, method=method)[0] == 403, key
+    assert installed.rows(IncomingMessage) == []
 
 
-def test_the_provider_may_ask_whether_somebody_is_there(place: Place) -> None:
-    assert place.push(method="GET") == TAKEN
+def test_the_provider_may_ask_whether_somebody_is_there(installed: AlibabaSystem) -> None:
+    assert installed.push(method="GET") == TAKEN
 
 
 @pytest.mark.parametrize(
@@ -242,20 +242,20 @@ def test_without_the_provider_or_a_long_key_there_is_no_webhook(
     app = create_app(settings, clock)
     key = settings.alibaba_webhook_key or "-"
     assert app.test_client().post(f"/sms/alibaba/{key}", json=[]).status_code == 403
-    app.extensions["pro"].engine.dispose()
+    app.extensions["app_context"].engine.dispose()
 
 
 def test_nothing_of_a_push_stands_in_a_log(
-    place: Place, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    installed: AlibabaSystem, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    place.push(reply_text(SECRET, 1, PHONE), {"content": SECRET}, reply_text(SECRET, 2, "13711112222"))
-    place.push(reply_text(SECRET, 3, PHONE), key="k" * 40)
-    push(place.url, SECRET.encode())
-    place.push(reply_text("x" * 300_000, 4, PHONE))
-    with transaction(place.house.engine) as session:
+    installed.push(reply_text(SECRET, 1, PHONE), {"content": SECRET}, reply_text(SECRET, 2, "13711112222"))
+    installed.push(reply_text(SECRET, 3, PHONE), key="k" * 40)
+    push(installed.url, SECRET.encode())
+    installed.push(reply_text("x" * 300_000, 4, PHONE))
+    with transaction(installed.app_context.engine) as session:
         session.execute(text("CREATE TRIGGER broken BEFORE INSERT ON inbound BEGIN SELECT RAISE(ABORT, 'no'); END"))
-    assert place.push(reply_text(SECRET, 5, PHONE))[0] == 500
+    assert installed.push(reply_text(SECRET, 5, PHONE))[0] == 500
     written = caplog.text + "".join(capfd.readouterr())
     assert "could not be taken" in written
     for secret in (SECRET, "MY-SECRET", "喘不过气", PHONE, "13711112222", WEBHOOK_KEY, "k" * 40):

@@ -10,55 +10,57 @@ from pro.app_context import UnitOfWork
 from pro.errors import NotFound
 from pro.features.forms import form_issuing
 from pro.features.text_messages import failed_messages
-from pro.features.text_messages.failed_messages import Failed
+from pro.features.text_messages.failed_messages import FailedMessageList
 from pro.models import Alert, Message, Participant
 from tests.support import form_browser
-from tests.support.alert_ward import Ward
+from tests.support.alert_clinic import Clinic
 from tests.support.factories import Account, Clock
 
 
-def left(ward: Ward) -> Failed:
-    with form_browser.working(ward.house, ward.nurse.actor) as work:
-        return failed_messages.failed(work, "en")
+def left(clinic: Clinic) -> FailedMessageList:
+    with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work:
+        return failed_messages.list_failed_messages(work, "en")
 
 
-def settle(ward: Ward, who: Account, message_id: int) -> failed_messages.Settled:
-    with form_browser.working(ward.house, who.actor) as work:
-        return failed_messages.settle(work, message_id)
+def settle(clinic: Clinic, who: Account, message_id: int) -> failed_messages.SettlementResult:
+    with form_browser.unit_of_work(clinic.app_context, who.actor) as work:
+        return failed_messages.settle_message(work, message_id)
 
 
-def change(ward: Ward, what: Callable[[UnitOfWork], None]) -> None:
-    with form_browser.working(ward.house) as work:
+def change(clinic: Clinic, what: Callable[[UnitOfWork], None]) -> None:
+    with form_browser.unit_of_work(clinic.app_context) as work:
         what(work)
 
 
 @pytest.fixture
-def alarmed(any_ward: Ward, clock: Clock) -> Ward:
+def alarmed(any_clinic: Clinic, clock: Clock) -> Clinic:
     """An emergency, and its two mails failed."""
-    any_ward.start().save(bleed=4)
+    any_clinic.start().save(bleed=4)
 
     def fail(work: UnitOfWork) -> None:
         for message in work.session.query(Message):
             message.failed_at, message.failure = clock.now, "address_refused"
 
-    change(any_ward, fail)
-    return any_ward
+    change(any_clinic, fail)
+    return any_clinic
 
 
-def test_who_sees_to_it_takes_it_off_the_list_and_a_second_sees_who_was_first(alarmed: Ward, clock: Clock) -> None:
+def test_who_sees_to_it_takes_it_off_the_list_and_a_second_sees_who_was_first(alarmed: Clinic, clock: Clock) -> None:
     first, second = left(alarmed).messages
-    assert settle(alarmed, alarmed.nurse, first.id) == failed_messages.Settled()
-    assert left(alarmed) == Failed([second], 1)
+    assert settle(alarmed, alarmed.nurse, first.id) == failed_messages.SettlementResult()
+    assert left(alarmed) == FailedMessageList([second], 1)
     done = clock.now
     clock.move(minutes=1)
-    assert settle(alarmed, alarmed.coordinator, first.id) == failed_messages.Settled("before", alarmed.nurse.name, done)
+    assert settle(alarmed, alarmed.coordinator, first.id) == failed_messages.SettlementResult(
+        "before", alarmed.nurse.name, done
+    )
     assert [event.actor_id for event in alarmed.events("message.settled")] == [alarmed.nurse.id]
 
 
-def test_two_at_once_are_one(alarmed: Ward) -> None:
+def test_two_at_once_are_one(alarmed: Clinic) -> None:
     message = left(alarmed).messages[0].id
-    said: list[failed_messages.Settled] = []
-    form_browser.at_once(
+    said: list[failed_messages.SettlementResult] = []
+    form_browser.run_concurrently(
         lambda: said.append(settle(alarmed, alarmed.nurse, message)),
         lambda: said.append(settle(alarmed, alarmed.coordinator, message)),
     )
@@ -66,11 +68,11 @@ def test_two_at_once_are_one(alarmed: Ward) -> None:
     assert len(alarmed.events("message.settled")) == 1
 
 
-def test_what_did_not_fail_is_not_to_be_seen_to(any_ward: Ward) -> None:
-    any_ward.start().save(bleed=4)
-    for message in any_ward.rows(Message):
+def test_what_did_not_fail_is_not_to_be_seen_to(any_clinic: Clinic) -> None:
+    any_clinic.start().save(bleed=4)
+    for message in any_clinic.rows(Message):
         with pytest.raises(NotFound):
-            settle(any_ward, any_ward.nurse, message.id)
+            settle(any_clinic, any_clinic.nurse, message.id)
 
 
 def close_alerts(work: UnitOfWork) -> None:
@@ -85,33 +87,33 @@ def leave(work: UnitOfWork) -> None:
 
 @pytest.mark.parametrize(("what", "number"), [(close_alerts, 0), (leave, 2)])
 def test_a_closed_alert_asks_for_nothing_but_an_open_one_does_whoever_left(
-    alarmed: Ward, what: Callable[[UnitOfWork], None], number: int
+    alarmed: Clinic, what: Callable[[UnitOfWork], None], number: int
 ) -> None:
     change(alarmed, what)
     assert left(alarmed).number == number
 
 
-def test_a_reminder_to_who_left_asks_for_nothing(any_ward: Ward) -> None:
+def test_a_reminder_to_who_left_asks_for_nothing(any_clinic: Clinic) -> None:
     def remind(work: UnitOfWork) -> None:
         form_issuing.send_form(
-            work, work.session.get_one(Participant, any_ward.participant_id), "npc_checkin", by="link"
+            work, work.session.get_one(Participant, any_clinic.participant_id), "npc_checkin", by="link"
         )
         (message,) = work.session.query(Message)
         message.failed_at = work.now
 
-    change(any_ward, remind)
-    assert left(any_ward).number == 1
-    change(any_ward, leave)
-    assert left(any_ward).number == 0
+    change(any_clinic, remind)
+    assert left(any_clinic).number == 1
+    change(any_clinic, leave)
+    assert left(any_clinic).number == 0
 
 
-def test_what_is_cut_off_is_counted(alarmed: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(failed_messages, "MOST", 1)
+def test_what_is_cut_off_is_counted(alarmed: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failed_messages, "MAX_SHOWN", 1)
     found = left(alarmed)
     assert (len(found.messages), found.number) == (1, 2)
 
 
-def test_what_arrived_meanwhile_needs_nobody(alarmed: Ward, clock: Clock) -> None:
+def test_what_arrived_meanwhile_needs_nobody(alarmed: Clinic, clock: Clock) -> None:
     message = left(alarmed).messages[0].id
 
     def arrive(work: UnitOfWork) -> None:
@@ -119,23 +121,29 @@ def test_what_arrived_meanwhile_needs_nobody(alarmed: Ward, clock: Clock) -> Non
         row.failed_at, row.sent_at = None, clock.now
 
     change(alarmed, arrive)
-    assert settle(alarmed, alarmed.nurse, message) == failed_messages.Settled("arrived")
+    assert settle(alarmed, alarmed.nurse, message) == failed_messages.SettlementResult("arrived")
     assert alarmed.events("message.settled") == []
 
 
-def test_a_study_has_its_own_and_what_is_about_nobody(alarmed: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_study_has_its_own_and_what_is_about_nobody(alarmed: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut off after it is chosen: the newest of all studies may be none of its own."""
-    monkeypatch.setattr(failed_messages, "MOST", 1)
+    monkeypatch.setattr(failed_messages, "MAX_SHOWN", 1)
 
     def about_nobody(work: UnitOfWork) -> None:
         first = work.session.query(Message).order_by(Message.id).first()
         assert first is not None
         first.alert_id = first.participant_id = None
 
-    with form_browser.working(alarmed.house) as work:
-        numbers = [failed_messages.failed(work, "en", study).number for study in ("", "npc_reirradiation", "another")]
+    with form_browser.unit_of_work(alarmed.app_context) as work:
+        numbers = [
+            failed_messages.list_failed_messages(work, "en", study).number
+            for study in ("", "npc_reirradiation", "another")
+        ]
     assert numbers == [2, 2, 0]
     change(alarmed, about_nobody)
-    with form_browser.working(alarmed.house) as work:
-        numbers = [failed_messages.failed(work, "en", study).number for study in ("", "npc_reirradiation", "another")]
+    with form_browser.unit_of_work(alarmed.app_context) as work:
+        numbers = [
+            failed_messages.list_failed_messages(work, "en", study).number
+            for study in ("", "npc_reirradiation", "another")
+        ]
     assert numbers == [2, 2, 1]

@@ -7,37 +7,38 @@ from typing import Any
 
 import pytest
 
-from pro.core.sms_gateway import Approved
+from pro.core.sms_gateway import ApprovedText
 from pro.errors import BadData, NotAllowed
 from pro.features.forms import form_issuing
 from pro.features.operations import worker_steps
 from pro.features.text_messages import staff_replies
-from pro.models import Message, Participant, Staff
+from pro.models import Message, Participant, StaffMember
 from tests.support import factories, form_browser
-from tests.support.alert_ward import Ward
+from tests.support.alert_clinic import Clinic
 from tests.support.calendar_participant import enrol
 from tests.support.factories import Clock
-from tests.support.texting_phone import Texter, two_way
+from tests.support.texting_phone import TextingPhone, with_two_way_texts
 
 CODES = tuple(
-    Approved(kind, "zh_Hans", f"T-{kind}", "x") for kind in ("invitation_code", "reminder_code", "staff_soon", "safety")
+    ApprovedText(kind, "zh_Hans", f"T-{kind}", "x")
+    for kind in ("invitation_code", "reminder_code", "staff_soon", "safety")
 )
 
 
-def person_of(work: Any, ward: Ward) -> Participant:
-    person = work.session.get_one(Participant, ward.participant_id)
+def person_of(work: Any, clinic: Clinic) -> Participant:
+    person = work.session.get_one(Participant, clinic.participant_id)
     assert isinstance(person, Participant)
     return person
 
 
-def reply(ward: Ward, kind: str = "staff_call", text: str = "") -> Message | None:
-    with form_browser.working(ward.house, ward.nurse.actor) as work:
-        return staff_replies.reply(work, person_of(work, ward), kind, text)
+def reply(clinic: Clinic, kind: str = "staff_call", text: str = "") -> Message | None:
+    with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work:
+        return staff_replies.send_reply(work, person_of(work, clinic), kind, text)
 
 
-def send(ward: Ward, by: str) -> None:
-    with form_browser.working(ward.house, ward.nurse.actor) as work:
-        form_issuing.send_form(work, person_of(work, ward), "npc_checkin", by=by)
+def send(clinic: Clinic, by: str) -> None:
+    with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work:
+        form_issuing.send_form(work, person_of(work, clinic), "npc_checkin", by=by)
 
 
 def kept(act: Callable[[], object]) -> str:
@@ -50,37 +51,37 @@ def kept(act: Callable[[], object]) -> str:
 # --- replies by hand -------------------------------------------------------------------------------------------------
 
 
-def test_only_approved_replies_are_offered(ward: Ward) -> None:
-    ward = two_way(ward.with_gateway(templates_only=True, templates=CODES))
-    with form_browser.working(ward.house, ward.nurse.actor) as work:
-        person = person_of(work, ward)
-        assert list(staff_replies.fixed(work, person)) == ["staff_soon"]
-        assert not staff_replies.free(work, person)
-        assert staff_replies.refusal(work, person) == ""
+def test_only_approved_replies_are_offered(clinic: Clinic) -> None:
+    clinic = with_two_way_texts(clinic.with_gateway(templates_only=True, templates=CODES))
+    with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work:
+        person = person_of(work, clinic)
+        assert list(staff_replies.fixed_texts(work, person)) == ["staff_soon"]
+        assert not staff_replies.may_send_free_text(work, person)
+        assert staff_replies.reply_refusal(work, person) == ""
         person.language = "en"
-        assert staff_replies.refusal(work, person) == "reply_not_taken"
+        assert staff_replies.reply_refusal(work, person) == "reply_not_taken"
     for kind, fields in (("staff_call", {"kind": "unknown"}), (staff_replies.FREE, {"text": "reply_fixed_only"})):
-        with form_browser.working(ward.house) as work:
-            person_of(work, ward).language = "zh_Hans"
+        with form_browser.unit_of_work(clinic.app_context) as work:
+            person_of(work, clinic).language = "zh_Hans"
         with pytest.raises(BadData) as refusal:
-            reply(ward, kind, "hello")
+            reply(clinic, kind, "hello")
         assert refusal.value.details["fields"] == fields
-    assert reply(ward, "staff_soon") is not None
+    assert reply(clinic, "staff_soon") is not None
 
 
-def test_own_words_hold_no_link_where_the_gateway_takes_none(ward: Ward) -> None:
-    ward = two_way(ward.with_gateway(links=False))
+def test_own_words_hold_no_link_where_the_gateway_takes_none(clinic: Clinic) -> None:
+    clinic = with_two_way_texts(clinic.with_gateway(links=False))
     with pytest.raises(BadData) as refusal:
-        reply(ward, staff_replies.FREE, "请看 www.example.cn")
+        reply(clinic, staff_replies.FREE, "请看 www.example.cn")
     assert refusal.value.details["fields"] == {"text": "reply_no_links"}
-    assert reply(ward, staff_replies.FREE, "明天八点来。") is not None
+    assert reply(clinic, staff_replies.FREE, "明天八点来。") is not None
 
 
 @pytest.mark.parametrize(("limits", "why"), [({"per_day": 2}, "over_budget"), ({"identical_per_day": 2}, "identical")])
 def test_staff_hear_that_a_number_has_had_enough(
-    any_ward: Ward, clock: Clock, limits: dict[str, int], why: str
+    any_clinic: Clinic, clock: Clock, limits: dict[str, int], why: str
 ) -> None:
-    ward = any_ward.with_gateway(**limits)
+    ward = any_clinic.with_gateway(**limits)
     for _time in range(2):
         assert reply(ward) is not None
         clock.move(minutes=2)
@@ -91,8 +92,8 @@ def test_staff_hear_that_a_number_has_had_enough(
     assert reply(ward) is not None
 
 
-def test_two_at_once_do_not_exceed_the_budget(any_ward: Ward) -> None:
-    ward = any_ward.with_gateway(per_day=1)
+def test_two_at_once_do_not_exceed_the_budget(any_clinic: Clinic) -> None:
+    ward = any_clinic.with_gateway(per_day=1)
     refusals: list[str] = []
 
     def press(kind: str) -> None:
@@ -101,7 +102,7 @@ def test_two_at_once_do_not_exceed_the_budget(any_ward: Ward) -> None:
         except NotAllowed as refusal:
             refusals.append(refusal.why)
 
-    form_browser.at_once(lambda: press("staff_call"), lambda: press("staff_soon"))
+    form_browser.run_concurrently(lambda: press("staff_call"), lambda: press("staff_soon"))
     assert refusals == ["reply_over_budget"]
     assert [row.status for row in ward.rows(Message)] == ["waiting"]
 
@@ -118,19 +119,19 @@ def test_two_at_once_do_not_exceed_the_budget(any_ward: Ward) -> None:
         ({"templates_only": True, "templates": CODES[2:]}, ("here",)),
     ],
 )
-def test_the_ways_into_a_form_that_can_be_sent(ward: Ward, what: dict[str, Any], ways: tuple[str, ...]) -> None:
-    ward = ward.with_gateway(**what)
-    with form_browser.working(ward.house) as work:
-        assert form_issuing.ways(work, "zh_Hans") == ways
+def test_the_ways_into_a_form_that_can_be_sent(clinic: Clinic, what: dict[str, Any], ways: tuple[str, ...]) -> None:
+    clinic = clinic.with_gateway(**what)
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        assert form_issuing.sending_methods(work, "zh_Hans") == ways
     for by in {"link", "code", "here"} - set(ways):
-        assert kept(lambda by=by: send(ward, by)) == "not_taken"  # type: ignore[misc]
-    assert ward.rows(Message) == []
+        assert kept(lambda by=by: send(clinic, by)) == "not_taken"  # type: ignore[misc]
+    assert clinic.rows(Message) == []
     for by in ways:
-        send(ward, by)
+        send(clinic, by)
 
 
-def test_a_form_over_the_budget_is_refused_and_may_be_sent_the_next_day(any_ward: Ward, clock: Clock) -> None:
-    ward = any_ward.with_gateway(per_day=1)
+def test_a_form_over_the_budget_is_refused_and_may_be_sent_the_next_day(any_clinic: Clinic, clock: Clock) -> None:
+    ward = any_clinic.with_gateway(per_day=1)
     reply(ward)
     assert kept(lambda: send(ward, "code")) == "over_budget"
     clock.move(hours=15)
@@ -139,17 +140,17 @@ def test_a_form_over_the_budget_is_refused_and_may_be_sent_the_next_day(any_ward
 
 
 @pytest.mark.parametrize("what", [{"links": False}, {"templates_only": True, "templates": CODES}])
-def test_the_worker_sends_codes_where_links_are_not_taken(ward: Ward, what: dict[str, Any]) -> None:
-    person = enrol(ward.with_gateway(**what).with_reminding(by="link"))
+def test_the_worker_sends_codes_where_links_are_not_taken(clinic: Clinic, what: dict[str, Any]) -> None:
+    person = enrol(clinic.with_gateway(**what).with_message_rules(by="link"))
     person.live("2026-03-03 12:00")
     assert [row.template for row in person.messages()] == ["invitation_code", "reminder_code"]
 
 
-def test_a_reminder_over_the_budget_is_dropped_for_staff_to_see(any_ward: Ward) -> None:
-    ward = any_ward.with_gateway(per_day=1)
+def test_a_reminder_over_the_budget_is_dropped_for_staff_to_see(any_clinic: Clinic) -> None:
+    ward = any_clinic.with_gateway(per_day=1)
     person = enrol(ward)
-    with form_browser.working(ward.house, ward.nurse.actor) as work:
-        staff_replies.reply(work, person.row(work), "staff_call")
+    with form_browser.unit_of_work(ward.app_context, ward.nurse.actor) as work:
+        staff_replies.send_reply(work, person.row(work), "staff_call")
     person.live("2026-03-03 12:00")
     assert [(row.template, row.status, row.failure) for row in person.messages()] == [
         ("staff_call", "waiting", ""),
@@ -162,10 +163,12 @@ def test_a_reminder_over_the_budget_is_dropped_for_staff_to_see(any_ward: Ward) 
 # --- what must arrive ------------------------------------------------------------------------------------------------
 
 
-def test_the_safety_sentence_goes_whatever_was_sent_and_never_in_the_same_words(any_ward: Ward, clock: Clock) -> None:
-    ward = any_ward.with_gateway(per_day=1, identical_per_day=2)
+def test_the_safety_sentence_goes_whatever_was_sent_and_never_in_the_same_words(
+    any_clinic: Clinic, clock: Clock
+) -> None:
+    ward = any_clinic.with_gateway(per_day=1, identical_per_day=2)
     reply(ward)
-    texter = Texter(ward.house)
+    texter = TextingPhone(ward.app_context)
     for _time in range(4):
         texter.write("我大出血了")
         clock.move(minutes=61)
@@ -173,37 +176,41 @@ def test_the_safety_sentence_goes_whatever_was_sent_and_never_in_the_same_words(
     assert len(safety) == len(set(safety)) == 4
 
 
-def test_every_alert_by_text_goes_and_reads_differently(ward: Ward, clock: Clock) -> None:
-    ward = ward.with_gateway(per_day=1, identical_per_day=2)
-    with form_browser.working(ward.house) as work:
-        factories.duty(work, ward.coordinator, "backup")
-        work.session.get_one(Staff, ward.investigator.id).phone_sealed = ward.house.vault.seal("+8613700137000")
+def test_every_alert_by_text_goes_and_reads_differently(clinic: Clinic, clock: Clock) -> None:
+    clinic = clinic.with_gateway(per_day=1, identical_per_day=2)
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        factories.duty(work, clinic.coordinator, "backup")
+        work.session.get_one(StaffMember, clinic.investigator.id).phone_sealed = clinic.app_context.vault.seal(
+            "+8613700137000"
+        )
         ways = [factories.form(work, factories.participant(work, f"NPC-10{number}", phone="")) for number in range(4)]
     for way in ways:
-        ward.start(way).save(bleed=4)
+        clinic.start(way).save(bleed=4)
         clock.move(minutes=5)
     for _round in range(9):
         clock.move(minutes=5)
-        worker_steps.escalate(ward.house)
-    texts = ward.mails("alert_sms")
+        worker_steps.escalate_alerts(clinic.app_context)
+    texts = clinic.mails("alert_sms")
     assert [mail.row.status for mail in texts] == ["waiting"] * len(texts)
     assert len({mail.body for mail in texts}) == len(texts) == 4
 
 
-def test_where_the_text_about_an_alert_is_not_approved_a_mail_goes(ward: Ward, clock: Clock) -> None:
-    ward = ward.with_gateway(templates_only=True, templates=CODES)
-    with form_browser.working(ward.house) as work:
-        work.session.get_one(Staff, ward.investigator.id).phone_sealed = ward.house.vault.seal("+8613700137000")
-    ward.start().save(bleed=4)
+def test_where_the_text_about_an_alert_is_not_approved_a_mail_goes(clinic: Clinic, clock: Clock) -> None:
+    clinic = clinic.with_gateway(templates_only=True, templates=CODES)
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        work.session.get_one(StaffMember, clinic.investigator.id).phone_sealed = clinic.app_context.vault.seal(
+            "+8613700137000"
+        )
+    clinic.start().save(bleed=4)
     clock.move(minutes=46)
-    worker_steps.escalate(ward.house)
-    assert ward.mails("alert_sms") == []
-    assert ward.investigator.email in {mail.to for mail in ward.mails("alert_again")}
+    worker_steps.escalate_alerts(clinic.app_context)
+    assert clinic.mails("alert_sms") == []
+    assert clinic.investigator.email in {mail.to for mail in clinic.mails("alert_again")}
 
 
-def test_stop_is_answered_whatever_was_sent(ward: Ward) -> None:
-    ward = ward.with_gateway(per_day=1)
-    reply(ward)
-    texter = Texter(ward.house)
+def test_stop_is_answered_whatever_was_sent(clinic: Clinic) -> None:
+    clinic = clinic.with_gateway(per_day=1)
+    reply(clinic)
+    texter = TextingPhone(clinic.app_context)
     texter.write("退订")
     assert texter.kinds[-1] == "stopped"

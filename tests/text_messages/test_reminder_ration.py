@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pro.features.forms import form_issuing
-from tests.core.trial import local
+from tests.core.example_schedule import local
 from tests.support import form_browser
 from tests.support.calendar_participant import CHECKIN, QLQ, change, enrol
 
@@ -20,27 +20,29 @@ DAYS_TEXTS = ["03-02 09:00", "03-02 13:00", "03-03 08:00", "03-03 09:00", "03-03
     ("most", "times"),
     [(1, ["03-02 09:00", "03-03 08:00"]), (2, DAYS_TEXTS[:4]), (3, DAYS_TEXTS)],
 )
-def test_at_most_so_many_a_day(ward, most, times):
-    person = enrol(ward.with_reminding(per_day=most))
+def test_at_most_so_many_a_day(clinic, most, times):
+    person = enrol(clinic.with_message_rules(per_day=most))
     person.set(change("ulcer_suspected", "2026-03-02", 1))
     person.live("2026-03-03 12:00")
     assert person.times() == times
-    assert [why for _, why in person.untold()].count("enough") == len(DAYS_TEXTS) - len(times)
+    assert [why for _, why in person.dropped_reminders()].count("enough") == len(DAYS_TEXTS) - len(times)
 
 
-def test_a_text_of_the_staff_counts_for_the_day(ward):
-    person = enrol(ward.with_reminding(per_day=1))
-    with form_browser.working(ward.house, ward.coordinator.actor) as work:
+def test_a_text_of_the_staff_counts_for_the_day(clinic):
+    person = enrol(clinic.with_message_rules(per_day=1))
+    with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
         from_staff = form_issuing.send_form(work, person.row(work), CHECKIN, by="link")
     assert from_staff.link
     person.look()
     assert len(person.messages()) == 1
-    assert person.untold() == [(0, "enough"), (0, "enough")]
+    assert person.dropped_reminders() == [(0, "enough"), (0, "enough")]
 
 
-def test_a_form_without_a_licence_takes_no_other_form_s_text(ward):
+def test_a_form_without_a_licence_takes_no_other_form_s_text(clinic):
     """The QLQ-C30 before dose 2 (23 to 26 March) closes before the check-in of the week, and would be told of first."""
-    bare = replace(ward, house=replace(ward.house, config=replace(ward.house.config, production=True)))
+    bare = replace(
+        clinic, app_context=replace(clinic.app_context, config=replace(clinic.app_context.config, production=True))
+    )
     person = enrol(bare)
     person.at("2026-03-05 10:00").set(
         change("induction_day1", "2026-03-05"), change("pd1_dose", "2026-03-26", 2, planned=True)
@@ -52,9 +54,9 @@ def test_a_form_without_a_licence_takes_no_other_form_s_text(ward):
     assert person.times("induction_week.3") == ["03-24 08:00", "03-25 08:00", "03-26 08:00"]
 
 
-def test_a_visit_that_is_brought_forward_is_told_of_though_its_other_form_was_before(any_ward):
+def test_a_visit_that_is_brought_forward_is_told_of_though_its_other_form_was_before(any_clinic):
     """Both windows are known anew from one moment on; what is not said again about the one is said about the other."""
-    person = enrol(any_ward)
+    person = enrol(any_clinic)
     person.at("2026-03-05 09:00").set(change("induction_day1", "2026-03-05"))
     person.set(change("rt_fraction", "2026-04-13", 1, planned=True))
     person.live("2026-04-08 12:00")

@@ -11,25 +11,25 @@ from sqlalchemy import text
 from pro.features.forms import form_access
 from pro.features.schedule import participation_end
 from pro.features.text_messages import reminders
-from tests.core.trial import local
+from tests.core.example_schedule import local
 from tests.support import form_browser
-from tests.support.alert_ward import Ward
-from tests.support.calendar_participant import CHECKIN, QLQ, Patient, change, enrol
+from tests.support.alert_clinic import Clinic
+from tests.support.calendar_participant import CHECKIN, QLQ, CalendarParticipant, change, enrol
 
 
 @pytest.fixture
-def person(any_ward: Ward) -> Patient:
+def person(any_clinic: Clinic) -> CalendarParticipant:
     """Enrolled with consent on Monday 2026-03-02, at 09:00, so that the baseline is open."""
-    return enrol(any_ward)
+    return enrol(any_clinic)
 
 
 @pytest.fixture
-def here(ward: Ward) -> Patient:
+def here(clinic: Clinic) -> CalendarParticipant:
     """The same, on SQLite alone."""
-    return enrol(ward)
+    return enrol(clinic)
 
 
-def induced(person: Patient) -> Patient:
+def induced(person: CalendarParticipant) -> CalendarParticipant:
     """Baseline answered, induction day 1 on 2026-03-05: the next form opens on Tuesday 2026-03-10."""
     person.look()
     person.answer()
@@ -46,7 +46,7 @@ def test_a_window_that_opens_issues_one_form_an_instrument_and_tells_the_person(
     assert [(form.instrument, form.visit) for form in person.forms()] == [(CHECKIN, "baseline"), (QLQ, "baseline")]
     # Both are open from the same moment on: one text, and the last page of the check-in leads on to the other.
     assert person.told() == [("baseline:npc_checkin:0", "waiting")]
-    assert person.untold() == [(0, "together")]
+    assert person.dropped_reminders() == [(0, "together")]
     assert person.look() == 0
     assert len(person.forms()) == 2
     form = person.form()
@@ -56,10 +56,10 @@ def test_a_window_that_opens_issues_one_form_an_instrument_and_tells_the_person(
 
 
 @pytest.mark.parametrize(("language", "word"), [("zh_Hans", "您"), ("en", "Your form is ready")])
-def test_the_text_is_in_the_language_of_the_person(ward, language, word):
-    person = enrol(ward, language=language)
+def test_the_text_is_in_the_language_of_the_person(clinic, language, word):
+    person = enrol(clinic, language=language)
     person.look()
-    mine = [mail for mail in ward.mails("invitation_code") if mail.row.participant_id == person.id]
+    mine = [mail for mail in clinic.mails("invitation_code") if mail.row.participant_id == person.id]
     assert [mail.row.language for mail in mine] == [language]
     assert word in mine[0].body
 
@@ -67,7 +67,7 @@ def test_the_text_is_in_the_language_of_the_person(ward, language, word):
 def test_the_code_of_the_text_leads_to_the_form(here):
     here.look()
     mail = next(mail for mail in here.ward.mails("invitation_code") if mail.row.participant_id == here.id)
-    with form_browser.working(here.ward.house) as work:
+    with form_browser.unit_of_work(here.ward.app_context) as work:
         found = form_access.enter_code(work, mail.params["code"], "1.2.3.4", "phone", "zh_Hans")
         assert found.assessment is not None
         assert found.assessment.id == mail.row.assessment_id
@@ -82,12 +82,12 @@ def test_the_ladder_is_opening_and_24_and_48_hours_and_then_silence(person):
     assert {row.not_after - row.next_try_at for row in person.messages()[-3:]} == {timedelta(hours=12)}
 
 
-def test_no_text_at_night(any_ward, clock):
+def test_no_text_at_night(any_clinic, clock):
     clock.now = local("2026-03-02 22:30")
-    person = enrol(any_ward)
+    person = enrol(any_clinic)
     person.look()
     assert person.told() == []
-    assert person.next_look() == local("2026-03-03 08:00")
+    assert person.next_due_at() == local("2026-03-03 08:00")
     person.at("2026-03-03 07:59").look()
     assert person.told() == []
     person.at("2026-03-03 08:00").look()
@@ -95,19 +95,19 @@ def test_no_text_at_night(any_ward, clock):
     assert [row.not_after for row in person.messages()] == [local("2026-03-03 20:00")]
 
 
-def test_a_text_that_was_queued_in_the_evening_does_not_go_out_at_night(ward, clock):
+def test_a_text_that_was_queued_in_the_evening_does_not_go_out_at_night(clinic, clock):
     clock.now = local("2026-03-02 20:50")
-    person = enrol(ward)
+    person = enrol(clinic)
     person.look()
     assert [row.not_after for row in person.messages()] == [local("2026-03-02 21:00") - timedelta(seconds=1)]
 
 
-def test_links_instead_of_codes(ward):
-    person = enrol(ward.with_reminding(by="link"))
+def test_links_instead_of_codes(clinic):
+    person = enrol(clinic.with_message_rules(by="link"))
     person.live("2026-03-03 12:00")
     assert [row.template for row in person.messages()] == ["invitation", "reminder"]
-    mail = next(mail for mail in ward.mails("reminder") if mail.row.participant_id == person.id)
-    with form_browser.working(ward.house) as work:
+    mail = next(mail for mail in clinic.mails("reminder") if mail.row.participant_id == person.id)
+    with form_browser.unit_of_work(clinic.app_context) as work:
         found, _who = form_access.open_link(work, mail.params["link"].rpartition("/")[2])
     assert found.id == mail.row.assessment_id
 
@@ -122,7 +122,7 @@ def test_of_two_visits_of_an_instrument_one_is_told_of_a_day(here):
         "baseline:npc_checkin:0",
         "before_rt:npc_checkin:0",
     ]
-    assert (0, "another_form") in here.untold()
+    assert (0, "another_form") in here.dropped_reminders()
     assert here.form().closes_at == local("2026-03-14 23:59")
     here.answer()
     statuses = here.statuses()
@@ -141,17 +141,17 @@ def test_of_two_visits_of_an_instrument_one_is_told_of_a_day(here):
 @pytest.mark.parametrize("back", ["2026-03-12 08:30", "2026-03-12 07:00", "2026-03-12 15:00", "2026-03-12 23:00"])
 def test_after_two_days_of_outage_there_is_one_text_a_form_at_most(person, back):
     induced(person)
-    before = len(person.untold())
+    before = len(person.dropped_reminders())
     person.live("2026-03-10 07:00")
     person.at(back).look()
     later = [key for key, _ in person.told() if "induction_week" in key]
     assert len(later) <= 1
-    stale = [why for _, why in person.untold()[before:]]
+    stale = [why for _, why in person.dropped_reminders()[before:]]
     assert stale
     assert set(stale) == {"stale"}
     person.live("2026-03-12 23:59")
     keys = [key for key, _ in person.told() if "induction_week.1" in key]
-    assert len(keys) + len(person.untold()[before:]) == 3
+    assert len(keys) + len(person.dropped_reminders()[before:]) == 3
     assert len(keys) <= 1
 
 
@@ -173,15 +173,15 @@ def test_a_clock_that_jumps_back_an_hour_sends_nothing_twice(person):
     assert len(keys) == len(set(keys))
 
 
-def leave(person: Patient, how: str) -> None:
-    with form_browser.working(person.ward.house, person.ward.nurse.actor) as work:
+def leave(person: CalendarParticipant, how: str) -> None:
+    with form_browser.unit_of_work(person.ward.app_context, person.ward.nurse.actor) as work:
         row = person.row(work)
         if how == "opted out":
             participation_end.opt_out(work, row, "asked for it")
         elif how == "no phone":
             row.phone_sealed = None
         else:
-            participation_end.leave(work, row, died=how == "dead", reason="told by phone")
+            participation_end.end_participation(work, row, died=how == "dead", reason="told by phone")
 
 
 @pytest.mark.parametrize("how", ["withdrawn", "dead", "opted out", "no phone"])
@@ -202,7 +202,7 @@ def test_opting_out_takes_back_what_was_queued_and_the_right_to_answer_stays(per
     assert [(row.status, row.failure) for row in person.messages()] == [("dropped", "not_wanted")]
     person.answer()
     assert person.statuses()["baseline", CHECKIN] == "received"
-    with form_browser.working(person.ward.house) as work:
+    with form_browser.unit_of_work(person.ward.app_context) as work:
         participation_end.opt_in(work, person.row(work))
     person.live("2026-03-03 12:00")
     assert person.told()[1:] == [("baseline:qlq_c30:1", "waiting")]
@@ -258,7 +258,7 @@ def test_a_form_that_nobody_answered_goes_on_to_the_next_visit(person):
     assert {way.id for way in old} <= {way.id for way in person.ways() if way.revoked_at is None}
     assert person.statuses()["induction_week.1", CHECKIN] == "missed"
     mail = next(mail for mail in person.ward.mails("invitation_code") if ":induction_week.1:" in mail.row.dedupe_key)
-    with form_browser.working(person.ward.house) as work:
+    with form_browser.unit_of_work(person.ward.app_context) as work:
         found = form_access.enter_code(work, mail.params["code"], "1.2.3.4", "phone", "zh_Hans").assessment
     assert found is not None
     assert found.id == again.id
@@ -301,26 +301,28 @@ def test_what_need_not_be_answered_expires(here):
     assert [key for key, _ in here.told() if "midweek" in key] == []
 
 
-def test_a_calendar_that_breaks_keeps_no_other_from_being_looked_at(any_ward):
-    one, two = enrol(any_ward, "NPC-101"), enrol(any_ward, "NPC-102")
-    with form_browser.working(any_ward.house) as work:
+def test_a_calendar_that_breaks_keeps_no_other_from_being_looked_at(any_clinic):
+    one, two = enrol(any_clinic, "NPC-101"), enrol(any_clinic, "NPC-102")
+    with form_browser.unit_of_work(any_clinic.app_context) as work:
         work.session.execute(text("UPDATE participant SET phone_sealed = 'no seal' WHERE id = :id"), {"id": one.id})
     with pytest.raises(RuntimeError):
-        reminders.run_due(any_ward.house)
+        reminders.run_due_participants(any_clinic.app_context)
     assert (one.forms(), one.told()) == ([], [])
     assert two.told() == [("baseline:npc_checkin:0", "waiting")]
-    assert two.next_look() == local("2026-03-03 09:00")
+    assert two.next_due_at() == local("2026-03-03 09:00")
     with pytest.raises(RuntimeError):
-        reminders.run_due(any_ward.house)
+        reminders.run_due_participants(any_clinic.app_context)
     assert two.told() == [("baseline:npc_checkin:0", "waiting")]
 
 
-def test_a_form_without_a_licence_is_issued_once_there_is_one(ward):
-    bare = replace(ward, house=replace(ward.house, config=replace(ward.house.config, production=True)))
+def test_a_form_without_a_licence_is_issued_once_there_is_one(clinic):
+    bare = replace(
+        clinic, app_context=replace(clinic.app_context, config=replace(clinic.app_context.config, production=True))
+    )
     person = enrol(bare)
     person.look()
     assert [form.instrument for form in person.forms()] == [CHECKIN]
-    assert person.next_look() == ward.house.clock() + timedelta(hours=1)
+    assert person.next_due_at() == clinic.app_context.clock() + timedelta(hours=1)
 
 
 def test_a_visit_that_is_put_off_for_weeks_is_asked_for_again_at_its_time(person):

@@ -9,50 +9,52 @@ import pytest
 from pro.features.text_messages import reminders
 from pro.models import Answer, Assessment, Message, Participant
 from tests.support import factories, form_browser
-from tests.support.alert_ward import Ward
+from tests.support.alert_clinic import Clinic
 from tests.support.factories import Clock
-from tests.support.texting_phone import Texter, two_way
+from tests.support.texting_phone import TextingPhone, with_two_way_texts
 
 
-def by_text(ward: Ward) -> Ward:
+def by_text(clinic: Clinic) -> Clinic:
     def change(plan):
         calendar = plan.calendar
-        return replace(plan, calendar=replace(calendar, reminding=replace(calendar.reminding, by="sms")))
+        return replace(plan, calendar=replace(calendar, reminder_rules=replace(calendar.reminder_rules, by="sms")))
 
-    return ward.with_plan(change)
+    return clinic.with_plan(change)
 
 
 @pytest.mark.parametrize(("on", "template"), [(True, "question"), (False, "invitation_code")])
-def test_the_first_question_goes_out_where_people_may_answer_by_text(ward: Ward, on: bool, template: str) -> None:
-    texting = two_way(by_text(ward), on)
-    with form_browser.working(texting.house, ward.coordinator.actor) as work:
+def test_the_first_question_goes_out_where_people_may_answer_by_text(clinic: Clinic, on: bool, template: str) -> None:
+    texting = with_two_way_texts(by_text(clinic), on)
+    with form_browser.unit_of_work(texting.app_context, clinic.coordinator.actor) as work:
         person = factories.participant(work, "NPC-020", phone="+8613700137000", asked=True)
         number = person.id
-    reminders.run_due(texting.house)
-    texts = [row for row in ward.rows(Message) if row.participant_id == number]
-    forms = {row.id: row for row in ward.rows(Assessment) if row.participant_id == number}
+    reminders.run_due_participants(texting.app_context)
+    texts = [row for row in clinic.rows(Message) if row.participant_id == number]
+    forms = {row.id: row for row in clinic.rows(Assessment) if row.participant_id == number}
     checkins = [row for row in texts if forms[row.assessment_id or 0].instrument == "npc_checkin"]
     assert {row.template for row in checkins} <= {template}
     assert all(forms[row.assessment_id or 0].page_set == ("short" if on else None) for row in checkins)
     licensed = [row for row in texts if forms[row.assessment_id or 0].instrument == "qlq_c30"]
     assert {row.template for row in licensed} <= {"invitation_code"}, "licensed words stay on the web"
     assert texts, "somebody was asked"
-    unread = [row for row in licensed if "没人看" in texting.house.vault.open(row.body_sealed)]
+    unread = [row for row in licensed if "没人看" in texting.app_context.vault.open(row.body_sealed)]
     assert unread == ([] if on else licensed), "whether replies are read is said truly"
-    assert ward.rows(Participant)
+    assert clinic.rows(Participant)
 
 
 @pytest.mark.parametrize("answered", [1, 3])
-def test_a_reminder_of_an_old_half_done_form_asks_what_is_asked_again(ward: Ward, clock: Clock, answered: int) -> None:
-    texting = two_way(by_text(ward))
-    texter = Texter(texting.house, number="+8613700137000")
-    with form_browser.working(texting.house, ward.coordinator.actor) as work:
+def test_a_reminder_of_an_old_half_done_form_asks_what_is_asked_again(
+    clinic: Clinic, clock: Clock, answered: int
+) -> None:
+    texting = with_two_way_texts(by_text(clinic))
+    texter = TextingPhone(texting.app_context, number="+8613700137000")
+    with form_browser.unit_of_work(texting.app_context, clinic.coordinator.actor) as work:
         factories.participant(work, "NPC-020", phone=texter.number, asked=True)
 
     def reminded(times: int) -> None:
         """Half hours go by until the check-in was asked about so often."""
         for _half_hour in range(200):
-            reminders.run_due(texting.house)
+            reminders.run_due_participants(texting.app_context)
             texter.wait()
             if texter.kinds.count("question") == times:
                 return
@@ -68,7 +70,7 @@ def test_a_reminder_of_an_old_half_done_form_asks_what_is_asked_again(ward: Ward
     assert texter.got[-1] == first
     row = texter.write("0")
     assert (row.what, row.why) == ("answer", "")
-    newest = {answer.item: answer for answer in ward.rows(Answer)}
+    newest = {answer.item: answer for answer in clinic.rows(Answer)}
     assert (newest.pop("bleed").at, len(newest)) == (clock.now, answered - 1)
     assert {answer.state for answer in newest.values()} <= {"withdrawn"}
     assert texter.got[-1] != first

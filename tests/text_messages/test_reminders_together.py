@@ -18,15 +18,15 @@ from sqlalchemy import event, text
 
 from pro import db, i18n
 from pro.app_context import AppContext
-from pro.catalogue import read as read_catalogue
+from pro.catalogue import read_catalogue
 from pro.config import Config
 from pro.features.assessments import answer_service
 from pro.features.forms import form_access
 from pro.features.text_messages import reminders
-from tests.core.trial import local
+from tests.core.example_schedule import local
 from tests.support import factories, form_browser
-from tests.support.alert_ward import Ward
-from tests.support.calendar_participant import CHECKIN, QLQ, Patient, change, enrol
+from tests.support.alert_clinic import Clinic
+from tests.support.calendar_participant import CHECKIN, QLQ, CalendarParticipant, change, enrol
 
 ROOT = Path(__file__).resolve().parents[2]
 PEOPLE = 6
@@ -42,41 +42,41 @@ def wait(ready: Callable[[], bool]) -> None:
     assert ready()
 
 
-def somebody_waits(house: AppContext) -> bool:
-    with house.engine.connect() as connection:
+def somebody_waits(app_context: AppContext) -> bool:
+    with app_context.engine.connect() as connection:
         return connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")) > 0
 
 
-def crowd(ward: Ward, number: int = PEOPLE) -> list[Patient]:
-    return [enrol(ward, f"NPC-{200 + each}") for each in range(number)]
+def crowd(clinic: Clinic, number: int = PEOPLE) -> list[CalendarParticipant]:
+    return [enrol(clinic, f"NPC-{200 + each}") for each in range(number)]
 
 
-def keys(people: list[Patient]) -> Counter[str]:
+def keys(people: list[CalendarParticipant]) -> Counter[str]:
     return Counter(row.dedupe_key for person in people for row in person.messages())
 
 
-def nobody_is_left(house: AppContext) -> bool:
+def nobody_is_left(app_context: AppContext) -> bool:
     """True once the server has noticed that a killed worker's transaction is nobody's any more."""
-    if house.engine.dialect.name == "sqlite":
+    if app_context.engine.dialect.name == "sqlite":
         return True
     held = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL"
-    with house.engine.connect() as connection:
+    with app_context.engine.connect() as connection:
         return connection.scalar(text(f"{held} AND pid <> pg_backend_pid()")) == 0
 
 
-def untouched(person: Patient) -> bool:
+def untouched(person: CalendarParticipant) -> bool:
     """True if no round did anything about this person."""
-    traces = (person.told(), person.forms(), person.events("assessment.issued"), person.untold())
-    return not any(traces) and person.next_look() == local("2026-03-02 09:00")
+    traces = (person.told(), person.forms(), person.events("assessment.issued"), person.dropped_reminders())
+    return not any(traces) and person.next_due_at() == local("2026-03-02 09:00")
 
 
-def all_told(people: list[Patient]) -> None:
+def all_told(people: list[CalendarParticipant]) -> None:
     """Each has one form an instrument and was told once, of the first; the other's text was left out, once."""
     assert [person.told() for person in people] == [INVITED] * len(people)
     assert all([form.instrument for form in person.forms()] == [CHECKIN, QLQ] for person in people)
     assert set(keys(people).values()) <= {1}
     assert all(len(person.events("assessment.issued")) == 2 for person in people)
-    assert [person.untold() for person in people] == [[(0, "together")]] * len(people)
+    assert [person.dropped_reminders() for person in people] == [[(0, "together")]] * len(people)
     # One code a message: what a killed worker drew does not stay.
     assert [len(person.ways()) for person in people] == [1] * len(people)
 
@@ -86,22 +86,22 @@ def all_told(people: list[Patient]) -> None:
 
 @pytest.mark.parametrize("before", [0, 1])
 @pytest.mark.parametrize("table", ["assessment", "access", "message"])
-def test_a_worker_that_is_killed_in_the_middle_of_a_round_loses_nothing(any_ward, table, before):
+def test_a_worker_that_is_killed_in_the_middle_of_a_round_loses_nothing(any_clinic, table, before):
     """Killed as a batch writes forms, codes or messages, after ``before`` whole batches: of that one nothing stays,
     what it did before stays as it is, and the next worker does the rest.
     """
-    people = crowd(any_ward)
-    house, now = any_ward.house, any_ward.house.clock()
-    command = [sys.executable, "-m", "tests.text_messages.test_reminders_together", house.config.database_url]
+    people = crowd(any_clinic)
+    app_context, now = any_clinic.app_context, any_clinic.app_context.clock()
+    command = [sys.executable, "-m", "tests.text_messages.test_reminders_together", app_context.config.database_url]
     dead = subprocess.run([*command, now.isoformat(), table, str(before)], timeout=120, check=False, cwd=ROOT)
     assert dead.returncode == -signal.SIGKILL
-    wait(lambda: nobody_is_left(house))
+    wait(lambda: nobody_is_left(app_context))
     done = BATCH * before
     assert sum(untouched(person) for person in people) == PEOPLE - done
     all_told([person for person in people if not untouched(person)])
-    assert reminders.run_due(house) == PEOPLE - done
+    assert reminders.run_due_participants(app_context) == PEOPLE - done
     all_told(people)
-    assert reminders.run_due(house) == 0
+    assert reminders.run_due_participants(app_context) == 0
     for person in people:
         person.live("2026-03-04 12:00")
     steps = [("baseline:npc_checkin:0", "waiting"), ("baseline:npc_checkin:1", "waiting")]
@@ -116,7 +116,7 @@ def killed(url: str, now: datetime, table: str, before: int) -> None:
         ROOT / "pro" / "data" / "instruments", ROOT / "translations", [ROOT / "pro" / "data" / "plans"]
     )
     clock = factories.Clock(now)
-    house = factories.make_house(
+    app_context = factories.make_app_context(
         db.make_engine(url), catalogue, i18n.read_catalogs(ROOT / "translations"), config, clock
     )
     whole: list[object] = []
@@ -125,68 +125,70 @@ def killed(url: str, now: datetime, table: str, before: int) -> None:
         if statement.startswith(f"INSERT INTO {table} ") and len(whole) == before:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    event.listen(house.engine, "after_cursor_execute", written)
-    event.listen(house.engine, "commit", whole.append)
-    reminders.BATCH = BATCH
-    reminders.run_due(house)
+    event.listen(app_context.engine, "after_cursor_execute", written)
+    event.listen(app_context.engine, "commit", whole.append)
+    reminders.BATCH_SIZE = BATCH
+    reminders.run_due_participants(app_context)
 
 
 # --- two workers -----------------------------------------------------------------------------------------------------
 
 
-def test_two_workers_at_once_do_nothing_twice(postgresql_ward, monkeypatch):
-    people = crowd(postgresql_ward, 12)
-    monkeypatch.setattr(reminders, "BATCH", 2)
-    form_browser.at_once(*[lambda: reminders.run_due(postgresql_ward.house)] * 3)
+def test_two_workers_at_once_do_nothing_twice(postgresql_clinic, monkeypatch):
+    people = crowd(postgresql_clinic, 12)
+    monkeypatch.setattr(reminders, "BATCH_SIZE", 2)
+    form_browser.run_concurrently(*[lambda: reminders.run_due_participants(postgresql_clinic.app_context)] * 3)
     all_told(people)
-    postgresql_ward.house.clock.now = local("2026-03-03 09:00")
-    form_browser.at_once(*[lambda: reminders.run_due(postgresql_ward.house)] * 3)
+    postgresql_clinic.app_context.clock.now = local("2026-03-03 09:00")
+    form_browser.run_concurrently(*[lambda: reminders.run_due_participants(postgresql_clinic.app_context)] * 3)
     assert [person.told() for person in people] == [[*INVITED, ("baseline:npc_checkin:1", "waiting")]] * 12
-    assert [person.untold() for person in people] == [[(0, "together"), (1, "together")]] * 12
+    assert [person.dropped_reminders() for person in people] == [[(0, "together"), (1, "together")]] * 12
     assert set(keys(people).values()) == {1}
 
 
-def test_a_worker_leaves_to_another_whom_it_holds(postgresql_ward):
-    one, two = crowd(postgresql_ward, 2)
-    with form_browser.working(postgresql_ward.house) as work:
+def test_a_worker_leaves_to_another_whom_it_holds(postgresql_clinic):
+    one, two = crowd(postgresql_clinic, 2)
+    with form_browser.unit_of_work(postgresql_clinic.app_context) as work:
         work.lock(one.row(work))
-        assert reminders.run_due(postgresql_ward.house) == 1
+        assert reminders.run_due_participants(postgresql_clinic.app_context) == 1
     assert (one.told(), two.told()) == ([], INVITED)
-    assert reminders.run_due(postgresql_ward.house) == 1
+    assert reminders.run_due_participants(postgresql_clinic.app_context) == 1
     assert one.told() == INVITED
 
 
 # --- a round and somebody who answers --------------------------------------------------------------------------------
 
 
-def answered_to_the_last(person: Patient) -> form_browser.Browser:
+def answered_to_the_last(person: CalendarParticipant) -> form_browser.FormBrowser:
     here = person.start()
     here.finish_until("")
     return here
 
 
-def test_who_sends_while_a_reminder_is_queued_is_not_reminded(postgresql_ward, monkeypatch):
+def test_who_sends_while_a_reminder_is_queued_is_not_reminded(postgresql_clinic, monkeypatch):
     """The round has queued and not committed; Send waits for it, and takes the reminder out again."""
-    person = enrol(postgresql_ward)
+    person = enrol(postgresql_clinic)
     person.look()
     here = answered_to_the_last(person)
     person.at("2026-03-03 09:00")
-    queued, plain = threading.Event(), reminders._queue
+    queued, plain = threading.Event(), reminders._queue_reminders
 
     def slow(*args: object) -> None:
         plain(*args)  # type: ignore[arg-type]
         reminding_work = args[0]
         reminding_work.session.flush()  # type: ignore[attr-defined]
         queued.set()
-        wait(lambda: somebody_waits(postgresql_ward.house))
+        wait(lambda: somebody_waits(postgresql_clinic.app_context))
 
-    monkeypatch.setattr(reminders, "_queue", lambda *args: slow(*args) if not queued.is_set() else plain(*args))
+    monkeypatch.setattr(
+        reminders, "_queue_reminders", lambda *args: slow(*args) if not queued.is_set() else plain(*args)
+    )
 
     def send() -> None:
         assert queued.wait(10)
         here.submit()
 
-    form_browser.at_once(person.look, send)
+    form_browser.run_concurrently(person.look, send)
     told = {row.dedupe_key.split(":")[-1]: row for row in person.messages() if CHECKIN in row.dedupe_key}
     assert (told["1"].status, told["1"].failure) == ("dropped", "answered")
     assert person.statuses()["baseline", CHECKIN] == "received"
@@ -199,26 +201,26 @@ def test_who_sends_while_a_reminder_is_queued_is_not_reminded(postgresql_ward, m
     ]
 
 
-def test_who_has_sent_a_moment_before_the_round_is_not_reminded(postgresql_ward):
+def test_who_has_sent_a_moment_before_the_round_is_not_reminded(postgresql_clinic):
     """Send has written and not committed; the round waits for it and then sees the answer."""
-    person = enrol(postgresql_ward)
+    person = enrol(postgresql_clinic)
     person.look()
     here = answered_to_the_last(person)
     person.at("2026-03-03 09:00")
     round_ = threading.Thread(target=person.look)
-    with here.sits() as (work, sitting):
-        answer_service.submit(work, sitting, "zh_Hans")
+    with here.open_session() as (work, form_session):
+        answer_service.submit_form(work, form_session, "zh_Hans")
         work.session.flush()
         round_.start()
-        wait(lambda: somebody_waits(postgresql_ward.house))
+        wait(lambda: somebody_waits(postgresql_clinic.app_context))
     round_.join(20)
     assert person.told() == [("baseline:npc_checkin:0", "dropped"), ("baseline:qlq_c30:1", "waiting")]
     assert person.statuses()["baseline", CHECKIN] == "received"
 
 
-def test_a_window_that_ends_while_somebody_sends_is_settled_afterwards(postgresql_ward):
+def test_a_window_that_ends_while_somebody_sends_is_settled_afterwards(postgresql_clinic):
     """The form is held by Send, which wants the ledger; the round holds the ledger and must not want the form."""
-    person = enrol(postgresql_ward)
+    person = enrol(postgresql_clinic)
     person.look()
     person.answer()
     person.answer(QLQ)
@@ -229,21 +231,21 @@ def test_a_window_that_ends_while_somebody_sends_is_settled_afterwards(postgresq
     here = answered_to_the_last(person)
     person.at("2026-03-14 00:10")
     round_ = threading.Thread(target=person.look)
-    with here.sits() as (work, sitting):
+    with here.open_session() as (work, form_session):
         round_.start()
         round_.join(20)
         assert not round_.is_alive()
         assert person.statuses()["before_rt", CHECKIN] == "missed"
-        answer_service.submit(work, sitting, "zh_Hans")
+        answer_service.submit_form(work, form_session, "zh_Hans")
     assert person.line("before_rt").missed_at is None
     statuses = person.statuses()
     assert (statuses["before_rt", CHECKIN], statuses["induction_week.1", CHECKIN]) == ("served_elsewhere", "received")
-    assert person.next_look() == local("2026-03-14 00:10").replace(second=1)
+    assert person.next_due_at() == local("2026-03-14 00:10").replace(second=1)
 
 
 @pytest.mark.parametrize("turn", range(3))
-def test_rounds_answers_and_new_dates_at_once_never_lock_each_other_out(postgresql_ward, turn):
-    people = crowd(postgresql_ward, 4)
+def test_rounds_answers_and_new_dates_at_once_never_lock_each_other_out(postgresql_clinic, turn):
+    people = crowd(postgresql_clinic, 4)
     for person in people:
         person.at("2026-03-02 10:00").set(
             change("induction_day1", "2026-03-02"), change("rt_fraction", "2026-03-10", 1, planned=True)
@@ -263,12 +265,12 @@ def test_rounds_answers_and_new_dates_at_once_never_lock_each_other_out(postgres
 
     def rounds() -> None:
         for _ in range(4):
-            with form_browser.working(postgresql_ward.house) as work:
+            with form_browser.unit_of_work(postgresql_clinic.app_context) as work:
                 for person in people:
-                    person.row(work).look_at = work.now
-            reminders.run_due(postgresql_ward.house)
+                    person.row(work).next_due_at = work.now
+            reminders.run_due_participants(postgresql_clinic.app_context)
 
-    form_browser.at_once(plan_anew, send_all, rounds)
+    form_browser.run_concurrently(plan_anew, send_all, rounds)
     for person in people:
         received = [name for name, status in person.statuses().items() if status in ("received", "served_elsewhere")]
         assert ("before_rt", CHECKIN) in received or ("induction_week.1", CHECKIN) in received
@@ -276,17 +278,19 @@ def test_rounds_answers_and_new_dates_at_once_never_lock_each_other_out(postgres
     assert set(keys(people).values()) == {1}
 
 
-def test_a_form_that_is_opened_while_dates_are_typed_stays_where_it_is(postgresql_ward):
-    person = enrol(postgresql_ward)
+def test_a_form_that_is_opened_while_dates_are_typed_stays_where_it_is(postgresql_clinic):
+    person = enrol(postgresql_clinic)
     person.at("2026-03-02 10:00").set(
         change("induction_day1", "2026-03-02"), change("rt_fraction", "2026-03-10", 1, planned=True)
     )
     person.live("2026-03-08 12:00")
     before = person.line("before_rt", QLQ)
     form = person.form(QLQ)
-    with form_browser.working(postgresql_ward.house) as work:
+    with form_browser.unit_of_work(postgresql_clinic.app_context) as work:
         found = work.session.get_one(type(form), form.id)
-        form_access.begin(work, found, identified_by="link", answered_by="self", device="phone", language="zh_Hans")
+        form_access.begin_session(
+            work, found, identified_by="link", answered_by="self", device="phone", language="zh_Hans"
+        )
         work.session.flush()
         person.set(change("rt_fraction", "2026-03-16", 1, planned=True))
     after = person.line("before_rt", QLQ)
@@ -297,23 +301,23 @@ def test_a_form_that_is_opened_while_dates_are_typed_stays_where_it_is(postgresq
     assert person.line("before_rt").due_at == local("2026-03-16 20:00")
 
 
-def test_who_withdraws_while_a_round_runs_gets_nothing(postgresql_ward, monkeypatch):
-    person = enrol(postgresql_ward)
-    queued, plain = threading.Event(), reminders._next
+def test_who_withdraws_while_a_round_runs_gets_nothing(postgresql_clinic, monkeypatch):
+    person = enrol(postgresql_clinic)
+    queued, plain = threading.Event(), reminders._next_due_at
 
     def slow(*args: object) -> object:
         args[0].session.flush()  # type: ignore[attr-defined]
         queued.set()
-        wait(lambda: somebody_waits(postgresql_ward.house))
+        wait(lambda: somebody_waits(postgresql_clinic.app_context))
         return plain(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(reminders, "_next", slow)
+    monkeypatch.setattr(reminders, "_next_due_at", slow)
 
     def withdraw() -> None:
         assert queued.wait(10)
         person.set(change("withdrawal", "2026-03-02"), reason="wish")
 
-    form_browser.at_once(person.look, withdraw)
+    form_browser.run_concurrently(person.look, withdraw)
     assert [row.failure for row in person.messages()] == ["not_wanted"]
     assert {way.revoked_at is None for way in person.ways()} == {False}
 

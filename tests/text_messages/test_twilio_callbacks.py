@@ -18,13 +18,13 @@ from pro.config import Config
 from pro.db import Base, transaction
 from pro.features.text_messages import delivery_receipts
 from pro.messaging.providers.twilio_sms import TwilioSms
-from pro.models import Alert, Event, Inbound, Message, Participant, Task
+from pro.models import Alert, AuditEntry, CallTask, IncomingMessage, Message, Participant
 from tests.messaging.letters import Scripted, deliver, queue_one
 from tests.messaging.twilio_fake import ACCOUNT, NUMBER, TOKEN, TwilioFake, twilio_fake
 from tests.support import factories
 from tests.support.factories import PHONES, Clock
-from tests.support.form_browser import at_once
-from tests.support.http_server import on_a_port
+from tests.support.form_browser import run_concurrently
+from tests.support.http_server import run_http_server
 
 PUBLIC = "https://epro.example.org"
 STATUS = f"{PUBLIC}/sms/twilio/status"
@@ -32,7 +32,7 @@ LOST = ("undelivered", "failed")
 
 
 @dataclass
-class Place:
+class TwilioSystem:
     """An application on a port, the provider that it sends by, and one participant."""
 
     app: Flask
@@ -41,16 +41,18 @@ class Place:
     participant_id: int
 
     @property
-    def house(self) -> AppContext:
-        found = self.app.extensions["pro"]
+    def app_context(self) -> AppContext:
+        found = self.app.extensions["app_context"]
         assert isinstance(found, AppContext)
         return found
 
     def sends(self, key: str) -> str:
         """A message leaves; the provider's name for it."""
-        with transaction(self.house.engine) as session:
-            assert queue_one(self.house.work(session), key, participant_id=self.participant_id) is not None
-        assert deliver(self.house, self.sender) == 1
+        with transaction(self.app_context.engine) as session:
+            assert (
+                queue_one(self.app_context.unit_of_work(session), key, participant_id=self.participant_id) is not None
+            )
+        assert deliver(self.app_context, self.sender) == 1
         return str(self.provider.messages[-1]["sid"])
 
     def hears(self, sid: str, *states: str) -> None:
@@ -60,7 +62,7 @@ class Place:
 
     def rows(self, model: type[Base]) -> list[Any]:
         """Every row of a table."""
-        with transaction(self.house.engine) as session:
+        with transaction(self.app_context.engine) as session:
             return list(session.scalars(select(model).order_by(*model.__mapper__.primary_key)))
 
     def message(self, sid: str) -> Message:
@@ -69,22 +71,22 @@ class Place:
 
     def times(self, action: str) -> int:
         """How often the audit trail has ``action``."""
-        return sum(event.action == action for event in self.rows(Event))
+        return sum(event.action == action for event in self.rows(AuditEntry))
 
 
 @pytest.fixture
-def place(any_url: str, config: Config, clock: Clock) -> Iterator[Place]:
+def installed(any_url: str, config: Config, clock: Clock) -> Iterator[TwilioSystem]:
     """An application with a Twilio account, behind its public address."""
     account: dict[str, Any] = {"twilio_account": ACCOUNT, "twilio_token": TOKEN, "twilio_from": NUMBER}
     app = create_app(replace(config, database_url=any_url, sms="twilio", base_url=PUBLIC, **account), clock)
-    house = app.extensions["pro"]
-    with transaction(house.engine) as session:
-        person = factories.participant(house.work(session)).id
-    with on_a_port(app) as url, twilio_fake() as provider:
+    app_context = app.extensions["app_context"]
+    with transaction(app_context.engine) as session:
+        person = factories.participant(app_context.unit_of_work(session)).id
+    with run_http_server(app) as url, twilio_fake() as provider:
         provider.door = url
         sender = TwilioSms(account=ACCOUNT, token=TOKEN, sender=NUMBER, api_url=provider.url, callback_url=STATUS)
         with closing(sender):
-            yield Place(app, provider, sender, person)
+            yield TwilioSystem(app, provider, sender, person)
         assert provider.problems == []
 
 
@@ -101,62 +103,70 @@ ORDERS: list[tuple[tuple[str, ...], str, str]] = [
 ]
 
 
-def test_a_message_ends_rightly_whatever_the_order_and_however_often(place: Place) -> None:
-    sids = [place.sends(f"order:{number}") for number in range(len(ORDERS))]
+def test_a_message_ends_rightly_whatever_the_order_and_however_often(installed: TwilioSystem) -> None:
+    sids = [installed.sends(f"order:{number}") for number in range(len(ORDERS))]
     for sid, (states, status, failure) in zip(sids, ORDERS, strict=True):
-        place.hears(sid, *(state for state in states for _twice in range(2)))
-        found = place.message(sid)
+        installed.hears(sid, *(state for state in states for _twice in range(2)))
+        found = installed.message(sid)
         assert (found.status, found.failure) == (status, failure), states
-    assert place.times("message.delivered") == sum(status == "delivered" for _states, status, _why in ORDERS)
-    assert place.times("message.failed") == 4
-    assert {row.participant_id for row in place.rows(Message)} == {place.participant_id}
+    assert installed.times("message.delivered") == sum(status == "delivered" for _states, status, _why in ORDERS)
+    assert installed.times("message.failed") == 4
+    assert {row.participant_id for row in installed.rows(Message)} == {installed.participant_id}
 
 
-def test_callbacks_at_once_move_a_message_once(place: Place) -> None:
-    sid = place.sends("order:1")
-    at_once(*(partial(place.hears, sid, state) for state in ("sent", "delivered", "undelivered", "delivered")))
-    assert place.message(sid).status == "delivered"
-    assert place.times("message.delivered") == 1
-    assert place.times("message.failed") <= 1
+def test_callbacks_at_once_move_a_message_once(installed: TwilioSystem) -> None:
+    sid = installed.sends("order:1")
+    run_concurrently(
+        *(partial(installed.hears, sid, state) for state in ("sent", "delivered", "undelivered", "delivered"))
+    )
+    assert installed.message(sid).status == "delivered"
+    assert installed.times("message.delivered") == 1
+    assert installed.times("message.failed") <= 1
 
 
 @pytest.mark.parametrize(("state", "status"), [("delivered", "delivered"), ("undelivered", "failed")])
-def test_a_receipt_that_is_faster_than_our_own_hand_is_not_lost(place: Place, state: str, status: str) -> None:
-    place.provider.eager = ("sent", state, state)
-    sid = place.sends("order:1")
-    with transaction(place.house.engine) as session:
-        assert delivery_receipts.act_on_failures(place.house.work(session)) == 1
-    assert place.message(sid).status == status
-    place.hears(sid, "sent")
-    assert place.message(sid).status == status
+def test_a_receipt_that_is_faster_than_our_own_hand_is_not_lost(
+    installed: TwilioSystem, state: str, status: str
+) -> None:
+    installed.provider.eager = ("sent", state, state)
+    sid = installed.sends("order:1")
+    with transaction(installed.app_context.engine) as session:
+        assert delivery_receipts.act_on_failures(installed.app_context.unit_of_work(session)) == 1
+    assert installed.message(sid).status == status
+    installed.hears(sid, "sent")
+    assert installed.message(sid).status == status
 
 
-def test_a_phone_that_is_gone_is_one_task_and_whoever_unsubscribed_is_left_alone(place: Place) -> None:
-    sids = [place.sends(f"order:{number}") for number in range(2)]
+def test_a_phone_that_is_gone_is_one_task_and_whoever_unsubscribed_is_left_alone(installed: TwilioSystem) -> None:
+    sids = [installed.sends(f"order:{number}") for number in range(2)]
     for _twice in range(2):
-        assert place.provider.report(sids[0], "undelivered", "30005") == 200
-        assert place.provider.report(sids[1], "failed", "21610") == 200
-    assert [task.kind for task in place.rows(Task)] == ["phone_unreachable"]
-    assert place.message(sids[0]).failure == "phone_unknown:30005"
-    [person] = place.rows(Participant)
+        assert installed.provider.report(sids[0], "undelivered", "30005") == 200
+        assert installed.provider.report(sids[1], "failed", "21610") == 200
+    assert [task.kind for task in installed.rows(CallTask)] == ["phone_unreachable"]
+    assert installed.message(sids[0]).failure == "phone_unknown:30005"
+    [person] = installed.rows(Participant)
     assert person.opted_out_at is not None
 
 
-def test_a_stranger_moves_nothing(place: Place) -> None:
-    sid = place.sends("order:1")
+def test_a_stranger_moves_nothing(installed: TwilioSystem) -> None:
+    sid = installed.sends("order:1")
     form = {"MessageSid": sid, "MessageStatus": "failed", "ErrorCode": "30005"}
-    assert place.provider.call(STATUS, form, token="another") == 403
-    assert place.provider.call(f"{PUBLIC}/sms/twilio", form | {"From": NUMBER}, token="another") == 403
-    assert place.provider.call(STATUS, form | {"MessageSid": "SM" + "f" * 32}) == 200
-    assert (place.message(sid).status, place.rows(Task), place.rows(Inbound)) == ("sent", [], [])
+    assert installed.provider.call(STATUS, form, token="another") == 403
+    assert installed.provider.call(f"{PUBLIC}/sms/twilio", form | {"From": NUMBER}, token="another") == 403
+    assert installed.provider.call(STATUS, form | {"MessageSid": "SM" + "f" * 32}) == 200
+    assert (installed.message(sid).status, installed.rows(CallTask), installed.rows(IncomingMessage)) == (
+        "sent",
+        [],
+        [],
+    )
 
 
-def test_a_text_that_is_brought_many_times_at_once_is_one_text(place: Place) -> None:
-    text = partial(place.provider.text, f"{PUBLIC}/sms/twilio", "SM" + "e" * 32, PHONES["zh_Hans"], "我喘不过气")
+def test_a_text_that_is_brought_many_times_at_once_is_one_text(installed: TwilioSystem) -> None:
+    text = partial(installed.provider.text, f"{PUBLIC}/sms/twilio", "SM" + "e" * 32, PHONES["zh_Hans"], "我喘不过气")
     answers: list[int] = []
-    at_once(*[lambda: answers.append(text())] * 4)
+    run_concurrently(*[lambda: answers.append(text())] * 4)
     answers.append(text())
     assert answers == [200] * 5
-    assert len(place.rows(Inbound)) == len(place.rows(Alert)) == 1
-    assert deliver(place.house, Scripted()) >= 1
-    assert [row.template for row in place.rows(Message)].count("safety") == 1
+    assert len(installed.rows(IncomingMessage)) == len(installed.rows(Alert)) == 1
+    assert deliver(installed.app_context, Scripted()) >= 1
+    assert [row.template for row in installed.rows(Message)].count("safety") == 1

@@ -17,8 +17,8 @@ from app import create_app
 from pro.app_context import AppContext
 from pro.config import Config
 from pro.db import Base, transaction
-from pro.features.alerts import incoming_flags
-from pro.models import Alert, Answer, Inbound, Message
+from pro.features.alerts import message_reading
+from pro.models import Alert, Answer, IncomingMessage, Message
 from tests.messaging.twilio_fake import ACCOUNT, NUMBER, TOKEN
 from tests.support import factories
 from tests.support.factories import PHONES, Clock, Study
@@ -42,7 +42,7 @@ def sms_app(config: Config, clock: Clock) -> Iterator[Flask]:
     app = create_app(settings, clock)
     app.testing = True
     yield app
-    app.extensions["pro"].engine.dispose()
+    app.extensions["app_context"].engine.dispose()
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def sms_study(sms_app: Flask) -> Study:
 
 
 def house_of(app: Flask) -> AppContext:
-    found = app.extensions["pro"]
+    found = app.extensions["app_context"]
     assert isinstance(found, AppContext)
     return found
 
@@ -96,7 +96,7 @@ def test_a_signed_text_is_kept_and_answered_with_nothing(sms_app: Flask, sms_stu
     assert answer.status_code == 200
     assert answer.mimetype == "text/xml"
     assert answer.get_data(as_text=True).endswith("<Response></Response>")
-    [row] = rows(sms_app, Inbound)
+    [row] = rows(sms_app, IncomingMessage)
     assert house_of(sms_app).vault.open(row.text_sealed) == "我喘不过气"
     assert row.participant_id == sms_study.chinese.id
     assert [alert.source for alert in rows(sms_app, Alert)] == [f"inbound:{row.id}"]
@@ -106,7 +106,7 @@ def test_a_signed_text_is_kept_and_answered_with_nothing(sms_app: Flask, sms_stu
 def test_the_same_text_again_changes_nothing(sms_app: Flask, sms_study: Study) -> None:
     for _ in range(3):
         assert post(sms_app, form_of("流鼻血")).status_code == 200
-    assert len(rows(sms_app, Inbound)) == len(rows(sms_app, Alert)) == 1
+    assert len(rows(sms_app, IncomingMessage)) == len(rows(sms_app, Alert)) == 1
     assert [row.template for row in rows(sms_app, Message)].count("safety") == 1
 
 
@@ -126,7 +126,7 @@ def test_what_is_not_signed_for_our_address_stays_outside(
     sms_app: Flask, sms_study: Study, change: dict[str, str], path: str
 ) -> None:
     assert post(sms_app, form_of("0"), path, **change).status_code == 403
-    assert rows(sms_app, Inbound) == []
+    assert rows(sms_app, IncomingMessage) == []
 
 
 def test_a_claimed_host_does_not_matter(sms_app: Flask, sms_study: Study) -> None:
@@ -146,29 +146,29 @@ def test_without_the_provider_there_is_no_webhook(app: Flask) -> None:
 @pytest.mark.parametrize("text", ["", " ", "😀👍🏽", "长" * 3400, "x" * 10_000, "\x00", "\u202e0", "０"])
 def test_any_body_is_kept_and_nothing_breaks(sms_app: Flask, sms_study: Study, text: str) -> None:
     assert post(sms_app, form_of(text)).status_code == 200
-    [row] = rows(sms_app, Inbound)
+    [row] = rows(sms_app, IncomingMessage)
     assert house_of(sms_app).vault.open(row.text_sealed) == text.replace("\x00", "")
 
 
 def test_a_picture_without_words_is_kept(sms_app: Flask, sms_study: Study) -> None:
     form = form_of("", NumMedia="1", MediaUrl0="https://api.twilio.com/media/1", MediaContentType0="image/jpeg")
     assert post(sms_app, form).status_code == 200
-    assert len(rows(sms_app, Inbound)) == 1
+    assert len(rows(sms_app, IncomingMessage)) == 1
 
 
 @pytest.mark.parametrize("text", ["0", "HELP", ""])
 def test_a_picture_beside_an_answer_waits_for_a_reader(sms_app: Flask, sms_study: Study, text: str) -> None:
     assert post(sms_app, form_of(text, NumMedia="2")).status_code == 200
-    [row] = rows(sms_app, Inbound)
-    assert incoming_flags.waits(row)
+    [row] = rows(sms_app, IncomingMessage)
+    assert message_reading.is_unread(row)
     assert {"class": "picture", "status": "attached"} in row.hits
 
 
 @pytest.mark.parametrize("files", ["", "0", "-1", "x", "٣", "99999999999"])
 def test_without_a_picture_nothing_is_said_of_one(sms_app: Flask, sms_study: Study, files: str) -> None:
     assert post(sms_app, form_of("HELP", NumMedia=files)).status_code == 200
-    [row] = rows(sms_app, Inbound)
-    assert not incoming_flags.waits(row)
+    [row] = rows(sms_app, IncomingMessage)
+    assert not message_reading.is_unread(row)
 
 
 def test_a_body_that_no_provider_sends_is_refused(sms_app: Flask, sms_study: Study) -> None:
@@ -177,12 +177,12 @@ def test_a_body_that_no_provider_sends_is_refused(sms_app: Flask, sms_study: Stu
     assert client.post("/sms/twilio", json=form_of("0")).status_code == 403
     assert client.post("/sms/twilio").status_code == 403
     assert client.get("/sms/twilio").status_code == 405
-    assert rows(sms_app, Inbound) == []
+    assert rows(sms_app, IncomingMessage) == []
 
 
 def test_a_text_without_number_or_name_gets_its_quick_answer(sms_app: Flask, sms_study: Study) -> None:
     assert post(sms_app, {"Body": "0"}).status_code == 200
-    assert rows(sms_app, Inbound) == []
+    assert rows(sms_app, IncomingMessage) == []
 
 
 def test_a_receipt_moves_the_message(sms_app: Flask, sms_study: Study) -> None:

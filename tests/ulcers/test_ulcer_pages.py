@@ -13,10 +13,10 @@ from pro.db import transaction
 from pro.features.schedule import schedule_service
 from pro.features.schedule.schedule_service import DateChange
 from pro.features.ulcers import endoscopies
-from pro.models import Decision, Endoscopy, Participant
+from pro.models import Endoscopy, Participant, SignedDecision
 from tests.support import factories
 from tests.support.factories import Clock, Study
-from tests.support.staff_browser import Desk, at_desk
+from tests.support.staff_browser import StaffBrowser, signed_in_browser
 
 BOARD = "/staff/ulcers"
 TODAY = date(2026, 3, 2)
@@ -29,29 +29,29 @@ def one(seeded: Study) -> str:
 
 
 @pytest.fixture
-def desk(app: Flask, seeded: Study) -> Desk:
+def desk(app: Flask, seeded: Study) -> StaffBrowser:
     """The investigator, on the board."""
-    desk = at_desk(app, seeded.staff["investigator"])
+    desk = signed_in_browser(app, seeded.staff["investigator"])
     desk.open(f"{BOARD}?lang=en")
     return desk
 
 
-def suspected(house: AppContext, study: Study) -> None:
-    with transaction(house.engine) as session:
-        work = house.work(session)
-        factories.answer(work, factories.sitting(work, study.chinese.checkin), odor=3)
+def suspected(app_context: AppContext, study: Study) -> None:
+    with transaction(app_context.engine) as session:
+        work = app_context.unit_of_work(session)
+        factories.save_answers(work, factories.open_form_session(work, study.chinese.checkin), odor=3)
 
 
-def dated(house: AppContext, study: Study, *kinds: str) -> None:
-    with transaction(house.engine) as session:
-        work = house.work(session, study.staff["coordinator"].actor)
+def dated(app_context: AppContext, study: Study, *kinds: str) -> None:
+    with transaction(app_context.engine) as session:
+        work = app_context.unit_of_work(session, study.staff["coordinator"].actor)
         person = session.get_one(Participant, study.chinese.id)
         changes = [DateChange(kind, 0 if kind == "induction_day1" else 1, TODAY) for kind in kinds]
         schedule_service.set_anchors(work, person, changes)
 
 
-def count(house: AppContext, model: type[Decision] | type[Endoscopy]) -> int:
-    with transaction(house.engine) as session:
+def count(app_context: AppContext, model: type[SignedDecision] | type[Endoscopy]) -> int:
+    with transaction(app_context.engine) as session:
         return session.query(model).count()
 
 
@@ -60,19 +60,19 @@ def seen_in(page: str) -> dict[str, str]:
     return dict(re.findall(r'name="([\w-]*seen)"[^>]* value="(\w+)"', page))
 
 
-def study_post(desk: Desk, **given: str) -> int:
+def study_post(desk: StaffBrowser, **given: str) -> int:
     data = {"choice": "pause", "reason": "Three of ten", "password": factories.PASSWORD} | given
     fields = {f"{factories.PLAN}-{name}": text for name, text in data.items()}
     return desk.post(BOARD, plan=factories.PLAN, do="decide", **{**seen_in(desk.page), **fields}).status_code
 
 
-def decide(desk: Desk, path: str, **given: str) -> int:
+def decide(desk: StaffBrowser, path: str, **given: str) -> int:
     data = {"about": "ulcer", "choice": "stop", "reason": "Bone is bare", "password": factories.PASSWORD} | given
     fields = {f"decision-{name}": text for name, text in data.items()}
     return desk.post(path, do="decide", **{**seen_in(desk.page), **fields}).status_code
 
 
-def test_an_empty_board_is_good_news_and_says_whose_numbers_these_are(desk: Desk) -> None:
+def test_an_empty_board_is_good_news_and_says_whose_numbers_these_are(desk: StaffBrowser) -> None:
     assert "Good news: no ulcer is suspected or known" in desk.page
     assert "0 of the first 10 treated" in desk.page
     assert "a demonstration default" in desk.page
@@ -80,10 +80,10 @@ def test_an_empty_board_is_good_news_and_says_whose_numbers_these_are(desk: Desk
 
 @pytest.mark.parametrize("role", ["monitor", "statistician"])
 def test_readers_see_everything_but_identities_and_no_button(
-    app: Flask, house: AppContext, seeded: Study, one: str, role: str
+    app: Flask, app_context: AppContext, seeded: Study, one: str, role: str
 ) -> None:
-    suspected(house, seeded)
-    desk = at_desk(app, seeded.staff[role])
+    suspected(app_context, seeded)
+    desk = signed_in_browser(app, seeded.staff[role])
     for path in (f"{BOARD}?lang=en", one):
         assert desk.open(path).status_code == 200
         assert "NPC-001" in desk.page
@@ -95,8 +95,10 @@ def test_readers_see_everything_but_identities_and_no_button(
     assert desk.post(BOARD, plan=factories.PLAN).status_code == 403
 
 
-def test_from_suspicion_to_a_result_and_what_it_offers(desk: Desk, house: AppContext, seeded: Study, one: str) -> None:
-    suspected(house, seeded)
+def test_from_suspicion_to_a_result_and_what_it_offers(
+    desk: StaffBrowser, app_context: AppContext, seeded: Study, one: str
+) -> None:
+    suspected(app_context, seeded)
     desk.open(BOARD)
     assert "suspected by the answers (UL2)" in desk.page
     assert "no endoscopy asked for" in desk.page
@@ -115,7 +117,7 @@ def test_from_suspicion_to_a_result_and_what_it_offers(desk: Desk, house: AppCon
     assert f'href="{link}"' in desk.page
     desk.open(link)
     assert 'value="2026-03-02"' in desk.page
-    dated(house, seeded, "induction_day1", "ulcer_confirmed")
+    dated(app_context, seeded, "induction_day1", "ulcer_confirmed")
     desk.open(BOARD)
     assert "1 of the first 10 treated" in desk.page
     assert "Confirmed ulcer" in desk.page
@@ -133,17 +135,19 @@ def test_from_suspicion_to_a_result_and_what_it_offers(desk: Desk, house: AppCon
     ],
 )
 def test_a_result_that_cannot_be_is_refused_and_stays_typed(
-    given: dict[str, str], words: str, desk: Desk, house: AppContext, one: str
+    given: dict[str, str], words: str, desk: StaffBrowser, app_context: AppContext, one: str
 ) -> None:
     data = {"done_on": "2026-03-02", "result": "ulcer", "grade": "4", "finding": "left wall"} | given
     assert desk.post(one, do="done", **data).status_code == 400
     assert words in desk.page
     assert data["finding"] in desk.page
     assert re.search(r'name="grade"[^>]*value="4" checked', desk.page)
-    assert count(house, Endoscopy) == 0
+    assert count(app_context, Endoscopy) == 0
 
 
-def test_somebody_else_recorded_it_first_and_what_was_typed_stays(desk: Desk, house: AppContext, one: str) -> None:
+def test_somebody_else_recorded_it_first_and_what_was_typed_stays(
+    desk: StaffBrowser, app_context: AppContext, one: str
+) -> None:
     desk.post(one, do="ask")
     desk.open(one)
     (number,) = re.findall(r'id="endoscopy"[^>]*value="(\d+)"', desk.page)
@@ -160,8 +164,10 @@ def test_somebody_else_recorded_it_first_and_what_was_typed_stays(desk: Desk, ho
     assert "Taken back by Investigator" in desk.page
 
 
-def test_a_decision_is_signed_and_stands_with_its_name(desk: Desk, house: AppContext, seeded: Study, one: str) -> None:
-    suspected(house, seeded)
+def test_a_decision_is_signed_and_stands_with_its_name(
+    desk: StaffBrowser, app_context: AppContext, seeded: Study, one: str
+) -> None:
+    suspected(app_context, seeded)
     desk.open(one)
     assert decide(desk, one) == 303
     desk.open(one)
@@ -184,9 +190,9 @@ def test_a_decision_is_signed_and_stands_with_its_name(desk: Desk, house: AppCon
     ],
 )
 def test_a_decision_that_lacks_something_is_refused_and_stays_typed(
-    given: dict[str, str], words: str, desk: Desk, house: AppContext, seeded: Study, one: str
+    given: dict[str, str], words: str, desk: StaffBrowser, app_context: AppContext, seeded: Study, one: str
 ) -> None:
-    suspected(house, seeded)
+    suspected(app_context, seeded)
     desk.open(one)
     assert decide(desk, one, **given) == 400
     assert words in desk.page
@@ -196,44 +202,46 @@ def test_a_decision_that_lacks_something_is_refused_and_stays_typed(
     assert study_post(desk, **given) == 400
     assert words in desk.page
     assert given.get("reason", "Three of ten") in desk.page
-    assert count(house, Decision) == 0
+    assert count(app_context, SignedDecision) == 0
 
 
-def test_five_wrong_passwords_say_when_signing_goes_on(desk: Desk, one: str) -> None:
+def test_five_wrong_passwords_say_when_signing_goes_on(desk: StaffBrowser, one: str) -> None:
     desk.open(one)
     for _ in range(5):
         assert decide(desk, one, password="wrong") == 400
     assert "Too many wrong passwords. You can sign again at 09:15." in desk.page
 
 
-def test_a_stale_page_signs_nothing_and_loses_nothing(desk: Desk, house: AppContext, seeded: Study, one: str) -> None:
+def test_a_stale_page_signs_nothing_and_loses_nothing(
+    desk: StaffBrowser, app_context: AppContext, seeded: Study, one: str
+) -> None:
     desk.open(one)
-    suspected(house, seeded)
+    suspected(app_context, seeded)
     assert decide(desk, one) == 409
     assert "Not signed: something has changed meanwhile" in desk.page
     assert "Bone is bare" in desk.page
     assert "Suspected ulcer" in desk.page
     assert decide(desk, one) == 303
     desk.open(BOARD)
-    dated(house, seeded, "induction_day1", "ulcer_confirmed")
+    dated(app_context, seeded, "induction_day1", "ulcer_confirmed")
     assert study_post(desk) == 409
     assert "Three of ten" in desk.page
     assert "not graded: it may count" in desk.page
-    assert count(house, Decision) == 1
+    assert count(app_context, SignedDecision) == 1
     assert study_post(desk) == 303
     desk.open(BOARD)
     assert "The study pauses" in desk.page
 
 
-def test_a_reached_step_says_the_consequence_loudly(desk: Desk, house: AppContext, seeded: Study) -> None:
-    with transaction(house.engine) as session:
-        work = house.work(session, seeded.staff["coordinator"].actor)
+def test_a_reached_step_says_the_consequence_loudly(desk: StaffBrowser, app_context: AppContext, seeded: Study) -> None:
+    with transaction(app_context.engine) as session:
+        work = app_context.unit_of_work(session, seeded.staff["coordinator"].actor)
         people = [session.get_one(Participant, seeded.chinese.id)]
         people += [factories.participant(work, f"NPC-01{number}", phone="") for number in range(2)]
         for person in people:
             kinds = (("induction_day1", 0), ("ulcer_confirmed", 1))
             schedule_service.set_anchors(work, person, [DateChange(kind, number, TODAY) for kind, number in kinds])
-            endoscopies.done(work, person, None, done_on=TODAY, result="necrosis", grade="4")
+            endoscopies.record_result(work, person, None, done_on=TODAY, result="necrosis", grade="4")
     desk.open(BOARD)
     assert re.search(r"Reached: +3 of the first 10 treated +\(the rule says 3\)", " ".join(desk.page.split()))
     assert "<b>Treatment of new participants pauses" in desk.page
@@ -242,23 +250,23 @@ def test_a_reached_step_says_the_consequence_loudly(desk: Desk, house: AppContex
 
 @pytest.mark.parametrize("role", ["nurse", "coordinator"])
 def test_who_is_no_investigator_asks_but_does_not_decide(
-    app: Flask, house: AppContext, seeded: Study, one: str, role: str
+    app: Flask, app_context: AppContext, seeded: Study, one: str, role: str
 ) -> None:
-    desk = at_desk(app, seeded.staff[role])
+    desk = signed_in_browser(app, seeded.staff[role])
     desk.open(f"{one}?lang=en")
     assert "Only an investigator decides." in desk.page
     assert desk.post(one, do="ask").status_code == 303
     assert desk.post(one, do="decide").status_code == 403
     assert desk.post(BOARD, plan=factories.PLAN, do="decide").status_code == 403
-    assert (count(house, Endoscopy), count(house, Decision)) == (1, 0)
+    assert (count(app_context, Endoscopy), count(app_context, SignedDecision)) == (1, 0)
 
 
 def test_an_endoscopy_that_is_late_stands_on_the_board_of_what_to_do(
-    desk: Desk, clock: Clock, seeded: Study, app: Flask, one: str
+    desk: StaffBrowser, clock: Clock, seeded: Study, app: Flask, one: str
 ) -> None:
     desk.post(one, do="ask")
     clock.move(days=4)
-    desk = at_desk(app, seeded.staff["investigator"])
+    desk = signed_in_browser(app, seeded.staff["investigator"])
     desk.open("/staff/?show=endoscopies&lang=en")
     assert "An endoscopy was asked for; no result is recorded." in desk.page
     assert f'href="{one}"' in desk.page
@@ -270,7 +278,7 @@ def test_an_endoscopy_that_is_late_stands_on_the_board_of_what_to_do(
     "data",
     [{}, {"do": "delete"}, {"do": "done", "endoscopy": "x"}, {"do": "take_back"}, {"do": "done", "endoscopy": "²"}],
 )
-def test_a_post_that_no_page_sends_is_refused(data: dict[str, str], desk: Desk, one: str) -> None:
+def test_a_post_that_no_page_sends_is_refused(data: dict[str, str], desk: StaffBrowser, one: str) -> None:
     assert desk.post(one, **data).status_code == 400
     assert desk.post(BOARD, plan="other").status_code == 400
     assert desk.open(f"{BOARD}/999999").status_code == 404
@@ -284,9 +292,16 @@ def test_a_post_that_no_page_sends_is_refused(data: dict[str, str], desk: Desk, 
     ],
 )
 def test_a_grading_stands_on_the_board_with_whose_it_is_and_what_is_left_to_do(
-    desk: Desk, house: AppContext, seeded: Study, one: str, language: str, graded: str, counts: str, term: str
+    desk: StaffBrowser,
+    app_context: AppContext,
+    seeded: Study,
+    one: str,
+    language: str,
+    graded: str,
+    counts: str,
+    term: str,
 ) -> None:
-    factories.judged(house, seeded.staff["investigator"], seeded.chinese.id)
+    factories.sign_grading(app_context, seeded.staff["investigator"], seeded.chinese.id)
     desk.open(f"{BOARD}?lang={language}")
     assert counts in desk.page
     assert term in desk.page
@@ -295,7 +310,7 @@ def test_a_grading_stands_on_the_board_with_whose_it_is_and_what_is_left_to_do(
     assert "Investigator" in desk.page
     assert 'href="/staff/events/1"' in desk.page
     assert f"/staff/participants/{seeded.chinese.id}/dates?kind=ulcer_confirmed&on=2026-03-02#form" in desk.page
-    dated(house, seeded, "induction_day1", "ulcer_confirmed")
+    dated(app_context, seeded, "induction_day1", "ulcer_confirmed")
     desk.open(BOARD)
     assert counts not in desk.page
     assert re.search(r"<b>(1 of the first 10 treated|前10例已治疗者中1例)", desk.page)

@@ -16,7 +16,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Literal
 
-from pro.catalogue.instrument_files.words import labels_needed, sealed, wording_problems
+from pro.catalogue.instrument_files.words import required_labels, with_checksum, wording_problems
 from pro.core.questionnaire.instrument import Instrument, ItemWords, Licence, Words
 
 COLUMNS = ("item", "code", "text", "short")
@@ -97,7 +97,7 @@ def parse_csv(instrument: Instrument, language: str, text: str, today: date) -> 
         wrong += [f"{problem.where}: {problem.sentence}" for problem in wording_problems(instrument, words)]
     if wrong:
         raise WordingRefused(list(dict.fromkeys(wrong)))
-    return sealed(words)
+    return with_checksum(words)
 
 
 def licence_problems(licence: Licence, language: str, today: date) -> list[str]:
@@ -118,7 +118,7 @@ def licence_problems(licence: Licence, language: str, today: date) -> list[str]:
 
 
 @dataclass
-class _Table:
+class _WordingTable:
     """The CSV sorted into its parts; ``wrong`` collects what could not be placed."""
 
     fields: dict[str, dict[str, str]] = field(default_factory=lambda: {"licence": {}, "form": {}, "recall": {}})
@@ -127,8 +127,8 @@ class _Table:
     wrong: list[str] = field(default_factory=list)
 
 
-def _read(text: str) -> _Table:
-    table = _Table()
+def _read(text: str) -> _WordingTable:
+    table = _WordingTable()
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     seen: set[tuple[str, str]] = set()
     try:
@@ -151,7 +151,7 @@ def _read(text: str) -> _Table:
     return table
 
 
-def _place(table: _Table, item: str, code: str, words: str, short: str) -> None:
+def _place(table: _WordingTable, item: str, code: str, words: str, short: str) -> None:
     if item in table.fields:
         table.fields[item][code] = words
     elif code:
@@ -171,7 +171,7 @@ def _licence(fields: Mapping[str, str]) -> Licence:
     return Licence("licensed", languages=languages, **plain)
 
 
-def _items(instrument: Instrument, table: _Table) -> tuple[dict[str, ItemWords], list[str]]:
+def _items(instrument: Instrument, table: _WordingTable) -> tuple[dict[str, ItemWords], list[str]]:
     items: dict[str, ItemWords] = {}
     wrong = [f"There is no item “{name}”." for name in table.options if name not in instrument.items]
     for name, (question, short) in table.questions.items():
@@ -181,7 +181,7 @@ def _items(instrument: Instrument, table: _Table) -> tuple[dict[str, ItemWords],
             known = next((number for number in item.codes if str(number) == code), None) if item else None
             if item is not None and known is None:
                 wrong.append(f"“{name}” has no option {code}.")
-            elif item is not None and known is not None and (label or known in labels_needed(item)):
+            elif item is not None and known is not None and (label or known in required_labels(item)):
                 options[known] = label
         items[name] = ItemWords(question, short or question, options=MappingProxyType(options))
     return items, wrong

@@ -11,17 +11,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pro.catalogue.yaml_source import CatalogueError, Part, parse
+from pro.catalogue.yaml_source import CatalogueError, FilePart, parse_file
 from pro.core.questionnaire.instrument import Direction, Instrument, Item, Kind, Page, Scale, Summary
 from pro.core.questionnaire.scoring import ALGORITHM
-from pro.core.rule_language.conditions import FORM_FACTS, Condition, Domain, RuleError, Vocabulary
+from pro.core.rule_language.conditions import FORM_FACTS, Condition, RuleError, ValueDomain, Vocabulary
 from pro.core.rule_language.conditions import parse as parse_condition
 
 # Versions before 3.0 use yes/no for items 1-5: their answers and wording must not be read as 3.0 (clinical.md 1.1).
 ONLY_VERSION = {"qlq_c30": "3.0"}
 
 
-class ItemFile(Part):
+class ItemFile(FilePart):
     """One item: ``codes`` for a choice, ``minimum`` and ``maximum`` for a number, ``max_length`` for a text."""
 
     kind: Kind = "choice"
@@ -39,7 +39,7 @@ class ItemFile(Part):
     lists: tuple[str, ...] = Field((), description="Items that can be ticked on this list")
 
 
-class PageFile(Part):
+class PageFile(FilePart):
     """A page that is more than one item by itself."""
 
     id: str
@@ -47,7 +47,7 @@ class PageFile(Part):
     kind: Literal["single", "list", "fields"] = "single"
 
 
-class ScaleFile(Part):
+class ScaleFile(FilePart):
     """A scale: the mean of ``items``, over ``range``."""
 
     items: tuple[str, ...] = Field(min_length=1)
@@ -55,7 +55,7 @@ class ScaleFile(Part):
     direction: Direction
 
 
-class SummaryFile(Part):
+class SummaryFile(FilePart):
     """The mean of ``scales``, those in ``reversed`` taken as 100 - score."""
 
     id: str
@@ -63,7 +63,7 @@ class SummaryFile(Part):
     reversed: tuple[str, ...] = ()
 
 
-class InstrumentFile(Part):
+class InstrumentFile(FilePart):
     """A whole instrument file. A page written as a name alone shows the item of that name."""
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -85,7 +85,7 @@ class InstrumentFile(Part):
 
 def read_instrument(path: Path) -> Instrument:
     """The instrument in ``path``. CatalogueError names the place of anything missing, unknown or contradictory."""
-    file = parse(path, InstrumentFile)
+    file = parse_file(path, InstrumentFile)
     if file.id != path.stem:
         raise CatalogueError(path, "id", f"Its id is “{file.id}”: give the file and the instrument the same name.")
     expected = ONLY_VERSION.get(file.id, file.version)
@@ -95,10 +95,10 @@ def read_instrument(path: Path) -> Instrument:
     items = _items(path, file)
     pages = _pages(path, file, items)
     for name, members in file.groups.items():
-        _known(path, f"groups.{name}", members, items, "item")
+        _check_known(path, f"groups.{name}", members, items, "item")
     page_ids = [page.id for page in pages]
     for name, members in file.page_sets.items():
-        _known(path, f"page_sets.{name}", members, page_ids, "page")
+        _check_known(path, f"page_sets.{name}", members, page_ids, "page")
     _channels(path, file, items, pages)
     scales = _scales(path, file, items)
     return Instrument(
@@ -118,13 +118,13 @@ def read_instrument(path: Path) -> Instrument:
     )
 
 
-def domain(item: Item) -> Domain:
+def value_domain(item: Item) -> ValueDomain:
     """What ``item`` may be compared with in a condition. A list never stands in one: ask for its items instead."""
     if item.kind == "choice":
-        return Domain("codes", codes=frozenset(item.codes), ordered=item.codes == item.ordinal_codes)
+        return ValueDomain("codes", codes=frozenset(item.codes), ordered=item.codes == item.ordinal_codes)
     if item.kind == "number":
-        return Domain("number", minimum=item.minimum, maximum=item.maximum)
-    return Domain("text")
+        return ValueDomain("number", minimum=item.minimum, maximum=item.maximum)
+    return ValueDomain("text")
 
 
 def _items(path: Path, file: InstrumentFile) -> dict[str, Item]:
@@ -134,7 +134,7 @@ def _items(path: Path, file: InstrumentFile) -> dict[str, Item]:
         _check_item(path, where, raw)
         if raw.kind == "list":
             choices = [name for name, other in file.items.items() if other.kind == "choice"]
-            _known(path, f"{where}.lists", raw.lists, choices, "choice")
+            _check_known(path, f"{where}.lists", raw.lists, choices, "choice")
             _listed_can_be_none(path, where, raw, file)
         items[item_id] = Item(
             id=item_id,
@@ -165,7 +165,7 @@ def _condition(
     if source is None:
         return None
     # Only earlier items are in the vocabulary, so conditions can never lead in a circle.
-    domains = {name: domain(item) for name, item in earlier.items() if item.kind != "list"}
+    domains = {name: value_domain(item) for name, item in earlier.items() if item.kind != "list"}
     try:
         return parse_condition(source, Vocabulary(items=domains, facts=FORM_FACTS))
     except RuleError as problem:
@@ -191,8 +191,8 @@ def _check_item(path: Path, where: str, raw: ItemFile) -> None:
             "list": "lists and no codes",
         }
         raise CatalogueError(path, where, f"An item of kind {raw.kind} needs {needs[raw.kind]}.")
-    _once(path, f"{where}.codes", raw.codes)
-    _once(path, f"{where}.lists", raw.lists)
+    _check_unique(path, f"{where}.codes", raw.codes)
+    _check_unique(path, f"{where}.lists", raw.lists)
     for code in raw.not_ordinal:
         if code not in raw.codes:
             raise CatalogueError(path, f"{where}.not_ordinal", f"{code} is not one of the codes.")
@@ -213,9 +213,9 @@ def _pages(path: Path, file: InstrumentFile, items: dict[str, Item]) -> tuple[Pa
     pages = tuple(
         Page(raw, (raw,)) if isinstance(raw, str) else Page(raw.id, raw.items, raw.kind) for raw in file.pages
     )
-    _once(path, "pages", [page.id for page in pages])
+    _check_unique(path, "pages", [page.id for page in pages])
     shown = [item for page in pages for item in page.items]
-    _known(path, "pages", shown, items, "item")
+    _check_known(path, "pages", shown, items, "item")
     unseen = [item for item in items if item not in shown]
     if unseen:
         raise CatalogueError(path, "pages", f"“{unseen[0]}” is on no page, so nobody could answer it.")
@@ -239,7 +239,7 @@ def _pages(path: Path, file: InstrumentFile, items: dict[str, Item]) -> tuple[Pa
 
 def _channels(path: Path, file: InstrumentFile, items: dict[str, Item], pages: tuple[Page, ...]) -> None:
     """What may carry the instrument: licensed words stay on the page they are licensed for; a text is short."""
-    _once(path, "channels", file.channels)
+    _check_unique(path, "channels", file.channels)
     if "web" not in file.channels:
         raise CatalogueError(path, "channels", "Every form can be answered on the web: add web.")
     if file.licence_required and len(file.channels) > 1:
@@ -250,7 +250,7 @@ def _channels(path: Path, file: InstrumentFile, items: dict[str, Item], pages: t
         )
     if not file.sms_pages:
         return
-    _known(path, "sms_pages", [file.sms_pages], file.page_sets, "page set")
+    _check_known(path, "sms_pages", [file.sms_pages], file.page_sets, "page set")
     for page in pages:
         if page.id in file.page_sets[file.sms_pages] and any(items[name].kind == "list" for name in page.items):
             raise CatalogueError(path, "sms_pages", f"“{page.id}” is a list, too long for a text message.")
@@ -263,7 +263,7 @@ def _scales(path: Path, file: InstrumentFile, items: dict[str, Item]) -> dict[st
     scales: dict[str, Scale] = {}
     for scale_id, raw in file.scales.items():
         where = f"scales.{scale_id}"
-        _known(path, where, raw.items, items, "item")
+        _check_known(path, where, raw.items, items, "item")
         for name in raw.items:
             codes = items[name].codes
             if not codes or min(codes) != 1 or max(codes) - min(codes) != raw.range:
@@ -276,22 +276,22 @@ def _summary(path: Path, file: InstrumentFile, scales: dict[str, Scale]) -> Summ
     raw = file.summary
     if raw is None:
         return None
-    _known(path, "summary.scales", raw.scales, scales, "scale")
-    _known(path, "summary.reversed", raw.reversed, raw.scales, "scale of the summary")
+    _check_known(path, "summary.scales", raw.scales, scales, "scale")
+    _check_known(path, "summary.reversed", raw.reversed, raw.scales, "scale of the summary")
     if raw.id in scales:
         raise CatalogueError(path, "summary.id", f"“{raw.id}” is already the name of a scale.")
     return Summary(raw.id, raw.scales, raw.reversed)
 
 
-def _known(path: Path, where: str, names: Iterable[str], known: Iterable[str], kind: str) -> None:
+def _check_known(path: Path, where: str, names: Iterable[str], known: Iterable[str], kind: str) -> None:
     names, known = list(names), set(known)
     for name in names:
         if name not in known:
             raise CatalogueError(path, where, f"“{name}” is not a known {kind}.")
-    _once(path, where, names)
+    _check_unique(path, where, names)
 
 
-def _once(path: Path, where: str, names: Iterable[object]) -> None:
+def _check_unique(path: Path, where: str, names: Iterable[object]) -> None:
     for name, times in Counter(names).items():
         if times > 1:
             raise CatalogueError(path, where, f"“{name}” stands there {times} times.")

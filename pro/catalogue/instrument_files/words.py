@@ -18,7 +18,7 @@ from typing import Literal
 from pydantic import Field
 
 from pro.catalogue.instrument_files.structure import ONLY_VERSION
-from pro.catalogue.yaml_source import CatalogueError, Part, parse
+from pro.catalogue.yaml_source import CatalogueError, FilePart, parse_file
 from pro.core.questionnaire.instrument import Instrument, Item, ItemWords, Licence, Words
 from pro.core.text import reply_parser
 
@@ -28,7 +28,7 @@ _GROUP = re.compile(r"\{([a-z_]+)\}")
 _MARKUP = re.compile(r"<(?!wbr>)[A-Za-z/!]|\x00")
 
 
-class LicenceFile(Part):
+class LicenceFile(FilePart):
     """The licence block of licensed wording."""
 
     kind: Literal["licensed"]
@@ -40,7 +40,7 @@ class LicenceFile(Part):
     label: str
 
 
-class ItemWordsFile(Part):
+class ItemWordsFile(FilePart):
     """One item's words. ``options`` may be the name of a set in ``option_sets``."""
 
     question: str = Field(description="<wbr> marks where a Chinese line may break")
@@ -53,7 +53,7 @@ class ItemWordsFile(Part):
     )
 
 
-class WordsFile(Part):
+class WordsFile(FilePart):
     """A whole words file, ``translations/<language>/instruments/<instrument>.yaml``."""
 
     instrument: str
@@ -75,7 +75,7 @@ class WordsFile(Part):
 
 def read_words(path: Path, instrument: Instrument, language: str) -> Words:
     """The words in ``path``. CatalogueError if anything is missing, unknown or for something else."""
-    file = parse(path, WordsFile)
+    file = parse_file(path, WordsFile)
     if file.language != language:
         sentence = f"This file lies in the folder of {language} but says “{file.language}”."
         raise CatalogueError(path, "language", sentence)
@@ -93,7 +93,7 @@ def read_words(path: Path, instrument: Instrument, language: str) -> Words:
         items[item_id] = ItemWords(
             raw.question, raw.short, raw.hint, MappingProxyType(dict(options)), raw.unit, MappingProxyType(synonyms)
         )
-    words = sealed(
+    words = with_checksum(
         Words(
             instrument=file.instrument,
             instrument_version=file.instrument_version,
@@ -133,7 +133,7 @@ def _licence(raw: str | LicenceFile) -> Licence:
     return Licence("licensed", raw.holder, raw.reference, raw.study, raw.languages, raw.expires.isoformat(), raw.label)
 
 
-def sealed(words: Words) -> Words:
+def with_checksum(words: Words) -> Words:
     """``words`` with the SHA-256 of their text: one changed character anywhere gives another checksum.
 
     Synonyms are not shown to anybody and no part of it: a better ear must not make the questions others.
@@ -181,9 +181,9 @@ def wording_problems(instrument: Instrument, words: Words) -> Iterator[WordingPr
         )
     yield from _text(("title", words.title))
     recalls = {item.recall for item in instrument.items.values() if item.recall}
-    yield from _names("recalls", words.recalls, recalls, "recall period")
+    yield from _name_problems("recalls", words.recalls, recalls, "recall period")
     yield from _text(*((f"recalls.{key}", text) for key, text in words.recalls.items()))
-    yield from _names("items", words.items, instrument.items, "item")
+    yield from _name_problems("items", words.items, instrument.items, "item")
     for item_id, item in words.items.items():
         if item_id in instrument.items:
             yield from _item_problems(instrument.items[item_id], item)
@@ -198,7 +198,7 @@ def _item_problems(item: Item, words: ItemWords) -> Iterator[WordingProblem]:
         if code not in item.codes:
             yield WordingProblem(f"{where}.options.{code}", f"“{item.id}” has no option {code}.")
         yield from _text((f"{where}.options.{code}", label))
-    for code in labels_needed(item):
+    for code in required_labels(item):
         if code not in words.options:
             yield WordingProblem(f"{where}.options", f"The text of option {code} of “{item.id}” is missing.")
     yield from _synonym_problems(item, words)
@@ -211,35 +211,37 @@ def _synonym_problems(item: Item, words: ItemWords) -> Iterator[WordingProblem]:
         if code not in codes:
             yield WordingProblem(where, f"“{item.id}” has no option {code}.")
         for synonym in synonyms:
-            wrong = reply_parser.problem(synonym)
+            wrong = reply_parser.synonym_problem(synonym)
             if wrong is not None:
                 yield WordingProblem(where, f"“{synonym}” {wrong}.")
-    yield from double_meanings(item.id, [words])
+    yield from ambiguous_synonyms(item.id, [words])
 
 
-def double_meanings(item_id: str, spoken: Sequence[ItemWords]) -> Iterator[WordingProblem]:
+def ambiguous_synonyms(item_id: str, spoken: Sequence[ItemWords]) -> Iterator[WordingProblem]:
     """Every synonym in ``spoken``, an item's words in one or more languages, that stands for two of its options.
 
     A reply is understood in each language, so the languages share one space of words.
     """
-    labels = [(reply_parser.spelling(label), code) for words in spoken for code, label in words.options.items()]
+    labels = [(reply_parser.normal_spelling(label), code) for words in spoken for code, label in words.options.items()]
     codes = dict(labels)
     for words in spoken:
         for code, synonyms in words.synonyms.items():
             for synonym in synonyms:
-                other = codes.setdefault(reply_parser.spelling(synonym), code)
+                other = codes.setdefault(reply_parser.normal_spelling(synonym), code)
                 if other != code:
                     yield WordingProblem(
                         f"items.{item_id}.synonyms.{code}", f"“{synonym}” already stands for option {other}."
                     )
 
 
-def labels_needed(item: Item) -> tuple[int, ...]:
+def required_labels(item: Item) -> tuple[int, ...]:
     """The codes that must have a label: all, or the two ends of a long scale."""
     return item.codes if len(item.codes) < ENDS_ONLY_FROM else (item.codes[0], item.codes[-1])
 
 
-def _names(where: str, given: Mapping[str, object], wanted: Iterable[str], kind: str) -> Iterator[WordingProblem]:
+def _name_problems(
+    where: str, given: Mapping[str, object], wanted: Iterable[str], kind: str
+) -> Iterator[WordingProblem]:
     wanted = list(wanted)
     for name in wanted:
         if name not in given:

@@ -11,15 +11,15 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from pro.catalogue.yaml_source import CatalogueError, Part, parse
+from pro.catalogue.yaml_source import CatalogueError, FilePart, parse_file
 from pro.core.schedule.anchors import DatedAnchor
 from pro.core.schedule.form_matching import AnsweredForm
-from pro.core.study_plan import AnchorKind, Calendar, Plan, PlanWords
+from pro.core.study_plan import AnchorKind, PlanWords, StudyPlan, VisitSchedule
 
 DAY = re.compile(r"^(\d{4}-\d{2}-\d{2})( planned)?$")
 
 
-class AnsweredFile(Part):
+class AnsweredFile(FilePart):
     """A form that was answered: when, in the participant's time."""
 
     instrument: str
@@ -27,7 +27,7 @@ class AnsweredFile(Part):
     visit: str = ""
 
 
-class ExampleFile(Part):
+class ExampleFile(FilePart):
     """A whole anchors file. Each anchor has a day, or its days in order, or its days by number."""
 
     time_zone: str
@@ -36,7 +36,7 @@ class ExampleFile(Part):
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class ExampleParticipant:
     """An example participant."""
 
     time_zone: str
@@ -44,7 +44,7 @@ class Example:
     forms: tuple[AnsweredForm, ...]
 
 
-def template(plan: Plan, calendar: Calendar, words: PlanWords) -> str:
+def anchors_template(plan: StudyPlan, calendar: VisitSchedule, words: PlanWords) -> str:
     """An empty anchors file for ``plan``: only the days are left to fill in."""
     lines = [
         f"# Anchors of one example participant, for: flask plan preview {plan.id} --anchors FILE",
@@ -62,9 +62,9 @@ def template(plan: Plan, calendar: Calendar, words: PlanWords) -> str:
     return "\n".join(lines) + "\n"
 
 
-def read_example(path: Path, plan: Plan, calendar: Calendar) -> Example:
+def read_example(path: Path, plan: StudyPlan, calendar: VisitSchedule) -> ExampleParticipant:
     """The example participant in ``path``. CatalogueError names the anchor and what cannot be read."""
-    file = parse(path, ExampleFile)
+    file = parse_file(path, ExampleFile)
     try:
         zone = ZoneInfo(file.time_zone)
     except (KeyError, ValueError, OSError) as problem:
@@ -90,7 +90,7 @@ def read_example(path: Path, plan: Plan, calendar: Calendar) -> Example:
             sentence = f"“{answered.at}” is not a time; write it as 2027-01-04 09:30."
             raise CatalogueError(path, f"answered.{place}", sentence)
         forms.append(AnsweredForm(str(place), answered.instrument, when, answered.visit))
-    return Example(file.time_zone, tuple(anchors), tuple(forms))
+    return ExampleParticipant(file.time_zone, tuple(anchors), tuple(forms))
 
 
 def read_moment(text: str, zone: ZoneInfo) -> datetime | None:

@@ -14,28 +14,28 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from pro.catalogue import name_patterns
-from pro.catalogue.instrument_files.structure import domain
-from pro.catalogue.plan_files.calendar import read_calendar
-from pro.catalogue.plan_files.calendar_shape import CalendarFile, Hour
-from pro.catalogue.plan_files.drill import DrillFile, read_drill
+from pro.catalogue.instrument_files.structure import value_domain
 from pro.catalogue.plan_files.pre_dose import PreDoseFile, read_pre_dose
 from pro.catalogue.plan_files.stopping_rule import StoppingFile, read_stopping
-from pro.catalogue.yaml_source import CatalogueError, Part, parse
+from pro.catalogue.plan_files.test_alert import DrillFile, read_test_alert
+from pro.catalogue.plan_files.visit_schedule import read_visit_schedule
+from pro.catalogue.plan_files.visit_schedule_shape import CalendarFile, Hour
+from pro.catalogue.yaml_source import CatalogueError, FilePart, parse_file
 from pro.core.questionnaire.instrument import Instrument
 from pro.core.rule_language.conditions import Condition, RuleError, Vocabulary
 from pro.core.rule_language.conditions import parse as parse_condition
 from pro.core.rule_language.level import Level
-from pro.core.study_plan import Lowering, Plan, Rule, Settings, Step
+from pro.core.study_plan import AlertRule, EscalationStep, LevelLowering, StudyPlan, StudySettings
 from pro.core.translatable_sentence import Sentence
 from pro.core.triage.verdict import FACTS
 
-Loud = Literal["watch", "urgent", "emergency"]
+AlertLevelName = Literal["watch", "urgent", "emergency"]
 Number = Annotated[str, Field(pattern=name_patterns.NUMBER)]
 Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(pattern=name_patterns.NAME)]
 
 
-class SettingsFile(Part):
+class SettingsFile(FilePart):
     """What a study's pages and messages say about itself. Numbers as they are dialled: E.164, or a short number."""
 
     hotline: Number
@@ -50,12 +50,12 @@ class SettingsFile(Part):
     demonstration: bool
 
 
-class RuleFile(Part):
+class RuleFile(FilePart):
     """One rule. ``when`` is a condition in the rule language."""
 
     id: str = Field(pattern=name_patterns.RULE)
     instrument: str = Field("", description="Whose answers it judges; empty = the plan's first instrument")
-    level: Loud
+    level: AlertLevelName
     when: Text
     suspects: str = Field("", description="Key of the suspected condition, named in the words files; may be empty")
     basis: tuple[Literal["L", "C", "E"], ...] = Field(min_length=1)
@@ -66,21 +66,21 @@ class RuleFile(Part):
     marks_ulcer: bool = False
 
 
-class LoweringFile(Part):
+class LoweringFile(FilePart):
     """The lowering of a verdict in which everything is known and stable."""
 
     id: str
     instrument: str
-    from_level: Loud = Field(alias="from")
-    to_level: Loud = Field(alias="to")
+    from_level: AlertLevelName = Field(alias="from")
+    to_level: AlertLevelName = Field(alias="to")
     days: int = Field(gt=0)
     never: tuple[str, ...]
 
 
-class StepFile(Part):
+class StepFile(FilePart):
     """One rung of the ladder: by ``minutes``, or by ``working_hours`` and at the latest at ``next_day``."""
 
-    level: Loud
+    level: AlertLevelName
     minutes: int | None = Field(None, ge=0, description="After the alert was raised")
     working_hours: int = Field(0, ge=0, le=24, description="Instead of minutes: hours between opens and closes")
     next_day: Hour | None = Field(None, description="With working_hours: at the latest then, on the next calendar day")
@@ -88,7 +88,7 @@ class StepFile(Part):
     channel: Literal["email", "sms", "digest"]
 
 
-class PlanFile(Part):
+class PlanFile(FilePart):
     """A whole plan file. ``named`` are sub-expressions over the first instrument's items, for its rules."""
 
     id: Name
@@ -115,23 +115,23 @@ class PlanFile(Part):
     stopping: StoppingFile | None = Field(None, description="Without it, ulcers are listed but not counted")
 
 
-def read_plan(path: Path, instruments: Mapping[str, Instrument], text: str | None = None) -> Plan:
+def read_plan(path: Path, instruments: Mapping[str, Instrument], text: str | None = None) -> StudyPlan:
     """The plan in ``path``, or in ``text`` under that name. CatalogueError names the rule and column of anything
     unknown, double or contradictory.
     """
-    file = parse(path, PlanFile, text)
+    file = parse_file(path, PlanFile, text)
     if file.id != path.stem:
         raise CatalogueError(
             path,
             "id",
             Sentence("The file is called %(file)s but its id is “%(id)s”: use one name.", file=path.name, id=file.id),
         )
-    _known(path, "instruments", file.instruments, instruments, Sentence("instrument"))
-    _known(path, "submitted_only", file.submitted_only, file.instruments, Sentence("instrument of this plan"))
-    _known(path, "facts", file.facts, FACTS, Sentence("fact"))
+    _check_known(path, "instruments", file.instruments, instruments, Sentence("instrument"))
+    _check_known(path, "submitted_only", file.submitted_only, file.instruments, Sentence("instrument of this plan"))
+    _check_known(path, "facts", file.facts, FACTS, Sentence("fact"))
     vocabularies = {name: _vocabulary(path, file, instruments, name) for name in file.instruments}
     rules = _rules(path, file, vocabularies)
-    plan = Plan(
+    plan = StudyPlan(
         id=file.id,
         version=file.version,
         instruments=file.instruments,
@@ -142,22 +142,24 @@ def read_plan(path: Path, instruments: Mapping[str, Instrument], text: str | Non
         lowering=_lowering(path, file),
         lexicon=file.lexicon,
         text_advice=MappingProxyType(file.text_advice),
-        ladder=_ladder(path, file),
+        ladder=_escalation_steps(path, file),
         facts=file.facts,
         idle_minutes=tuple(sorted(file.idle_minutes)),
         previous_days=file.previous_days,
         recent_hours=file.recent_hours,
         score_proxy=file.score_proxy,
         alerts_per_week=file.alerts_per_week,
-        calendar=read_calendar(path, file.calendar, file.instruments) if file.calendar else None,
+        calendar=read_visit_schedule(path, file.calendar, file.instruments) if file.calendar else None,
         pre_dose=read_pre_dose(path, file.pre_dose, file.instruments, instruments) if file.pre_dose else None,
     )
     if file.stopping:
         plan = replace(plan, stopping=read_stopping(path, file.stopping, plan.calendar))
-    return replace(plan, drilling=read_drill(path, file.drill, plan, instruments)) if file.drill else plan
+    return (
+        replace(plan, test_alert_settings=read_test_alert(path, file.drill, plan, instruments)) if file.drill else plan
+    )
 
 
-def _known(path: Path, where: str, names: Iterable[str], known: Iterable[str], what: Sentence) -> None:
+def _check_known(path: Path, where: str, names: Iterable[str], known: Iterable[str], what: Sentence) -> None:
     allowed = set(known)
     seen: set[str] = set()
     for name in names:
@@ -185,7 +187,7 @@ def _condition(path: Path, where: str, source: str, vocabulary: Vocabulary) -> C
 def _vocabulary(path: Path, file: PlanFile, instruments: Mapping[str, Instrument], name: str) -> Vocabulary:
     """What the conditions of one instrument's rules may say."""
     instrument = instruments[name]
-    items = {item.id: domain(item) for item in instrument.items.values()}
+    items = {item.id: value_domain(item) for item in instrument.items.values()}
     facts = {fact: FACTS[fact] for fact in file.facts}
     for fact in facts.keys() & items.keys():
         sentence = Sentence("“%(fact)s” is also an item of %(name)s; one name cannot mean both.", fact=fact, name=name)
@@ -212,8 +214,8 @@ def _vocabulary(path: Path, file: PlanFile, instruments: Mapping[str, Instrument
     )
 
 
-def _rules(path: Path, file: PlanFile, vocabularies: Mapping[str, Vocabulary]) -> tuple[Rule, ...]:
-    rules: dict[str, Rule] = {}
+def _rules(path: Path, file: PlanFile, vocabularies: Mapping[str, Vocabulary]) -> tuple[AlertRule, ...]:
+    rules: dict[str, AlertRule] = {}
     wrong: list[CatalogueError] = []
     for entry in file.rules:
         where = Sentence("rule %(rule)s", rule=entry.id)
@@ -221,7 +223,7 @@ def _rules(path: Path, file: PlanFile, vocabularies: Mapping[str, Vocabulary]) -
             if entry.id in rules:
                 raise CatalogueError(path, where, Sentence("There are two rules of this id; each needs its own."))
             instrument = entry.instrument or file.instruments[0]
-            _known(path, where, [instrument], vocabularies, Sentence("instrument of this plan"))
+            _check_known(path, where, [instrument], vocabularies, Sentence("instrument of this plan"))
             _check_marks(path, where, entry)
             rules[entry.id] = _rule(path, where, entry, instrument, vocabularies[instrument])
         except CatalogueError as error:
@@ -234,10 +236,10 @@ def _rules(path: Path, file: PlanFile, vocabularies: Mapping[str, Vocabulary]) -
     return tuple(rules.values())
 
 
-def _rule(path: Path, where: str, entry: RuleFile, instrument: str, words: Vocabulary) -> Rule:
+def _rule(path: Path, where: str, entry: RuleFile, instrument: str, words: Vocabulary) -> AlertRule:
     others = tuple(rule for rule in words.rules if rule != entry.id)
     vocabulary = replace(words, rules=others, form_rules=entry.two_valued)
-    return Rule(
+    return AlertRule(
         id=entry.id,
         instrument=instrument,
         level=Level.of(entry.level),
@@ -261,7 +263,7 @@ def _check_marks(path: Path, where: str, entry: RuleFile) -> None:
         raise CatalogueError(path, where, Sentence("Only an emergency rule shows advice."))
 
 
-def _check_hiding(path: Path, rule: Rule, rules: Mapping[str, Rule]) -> None:
+def _check_hiding(path: Path, rule: AlertRule, rules: Mapping[str, AlertRule]) -> None:
     for pattern in rule.hidden_by:
         hiding = [other for other in rules.values() if fnmatchcase(other.id, pattern)]
         if not hiding:
@@ -279,7 +281,7 @@ def _check_hiding(path: Path, rule: Rule, rules: Mapping[str, Rule]) -> None:
                 raise CatalogueError(path, Sentence("rule %(rule)s", rule=rule.id), sentence)
 
 
-def _check_order(path: Path, rules: Mapping[str, Rule]) -> None:
+def _check_order(path: Path, rules: Mapping[str, AlertRule]) -> None:
     """A rule that asks for another's outcome is judged after it, so it cannot ask for one that asks as well."""
     asking = [rule for rule in rules.values() if rule.when.about_rules]
     for rule in asking:
@@ -291,7 +293,7 @@ def _check_order(path: Path, rules: Mapping[str, Rule]) -> None:
                 raise CatalogueError(path, Sentence("rule %(rule)s", rule=rule.id), sentence)
 
 
-def _settings(path: Path, file: SettingsFile) -> Settings:
+def _settings(path: Path, file: SettingsFile) -> StudySettings:
     try:
         ZoneInfo(file.time_zone)
     except (KeyError, ValueError, OSError) as problem:
@@ -302,15 +304,15 @@ def _settings(path: Path, file: SettingsFile) -> Settings:
             "It closes at %(closes)s, before it opens at %(opens)s.", closes=file.closes, opens=file.opens
         )
         raise CatalogueError(path, "settings.closes", sentence)
-    return Settings(**file.model_dump())
+    return StudySettings(**file.model_dump())
 
 
-def _lowering(path: Path, file: PlanFile) -> Lowering | None:
+def _lowering(path: Path, file: PlanFile) -> LevelLowering | None:
     entry = file.lowering
     if entry is None:
         return None
     where = Sentence("lowering %(lowering)s", lowering=entry.id)
-    _known(path, where, [entry.instrument], file.instruments, Sentence("instrument of this plan"))
+    _check_known(path, where, [entry.instrument], file.instruments, Sentence("instrument of this plan"))
     if any(rule.id == entry.id for rule in file.rules):
         raise CatalogueError(path, where, Sentence("A rule has the same id; each needs its own."))
     for pattern in entry.never:
@@ -319,11 +321,11 @@ def _lowering(path: Path, file: PlanFile) -> Lowering | None:
     from_level, to_level = Level.of(entry.from_level), Level.of(entry.to_level)
     if from_level is Level.EMERGENCY or to_level >= from_level:
         raise CatalogueError(path, where, Sentence("It must lower to a quieter level, and never an emergency."))
-    return Lowering(entry.id, entry.instrument, from_level, to_level, entry.never, entry.days)
+    return LevelLowering(entry.id, entry.instrument, from_level, to_level, entry.never, entry.days)
 
 
-def _ladder(path: Path, file: PlanFile) -> tuple[Step, ...]:
-    steps = tuple(_step(path, step) for step in file.ladder)
+def _escalation_steps(path: Path, file: PlanFile) -> tuple[EscalationStep, ...]:
+    steps = tuple(_escalation_step(path, step) for step in file.ladder)
     for level in (Level.WATCH, Level.URGENT, Level.EMERGENCY):
         minutes = [step.minutes for step in steps if step.level is level and not step.working_hours]
         if 0 not in minutes:
@@ -350,7 +352,7 @@ def _ladder(path: Path, file: PlanFile) -> tuple[Step, ...]:
     return steps
 
 
-def _step(path: Path, entry: StepFile) -> Step:
+def _escalation_step(path: Path, entry: StepFile) -> EscalationStep:
     if (entry.minutes is None) != bool(entry.working_hours):
         raise CatalogueError(
             path, "ladder", Sentence("A step counts either minutes or working_hours: write one of the two.")
@@ -360,4 +362,6 @@ def _step(path: Path, entry: StepFile) -> Step:
     if entry.channel == "digest" and (entry.minutes or entry.working_hours):
         raise CatalogueError(path, "ladder", Sentence("The digest has its own hour; it can stand at minute 0 only."))
     latest = time.fromisoformat(entry.next_day.rjust(5, "0")) if entry.next_day else None
-    return Step(Level.of(entry.level), entry.minutes or 0, entry.to, entry.channel, entry.working_hours, latest)
+    return EscalationStep(
+        Level.of(entry.level), entry.minutes or 0, entry.to, entry.channel, entry.working_hours, latest
+    )

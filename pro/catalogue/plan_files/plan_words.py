@@ -9,14 +9,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pro.catalogue.yaml_source import CatalogueError, Part, parse
-from pro.core.clinical.stopping_rule import STATES
-from pro.core.study_plan import Advice, Plan, PlanWords
+from pro.catalogue.yaml_source import CatalogueError, FilePart, parse_file
+from pro.core.clinical.stopping_rule import ULCER_STATES
+from pro.core.study_plan import Advice, PlanWords, StudyPlan
 
 Text = Annotated[str, Field(min_length=1)]
 
 
-class AdviceFile(Part):
+class AdviceFile(FilePart):
     """First aid that is shown at once. ``crisis``: it comes with the crisis line instead of the emergency call."""
 
     title: str = ""
@@ -24,7 +24,7 @@ class AdviceFile(Part):
     crisis: bool = False
 
 
-class PlanWordsFile(Part):
+class PlanWordsFile(FilePart):
     """A plan's words in one language: sentences for its rules and its lowering, names of its visits and anchors."""
 
     plan: str
@@ -42,9 +42,9 @@ class PlanWordsFile(Part):
     stopping: dict[str, Text] = Field({}, description="What the protocol says of each state and step")
 
 
-def read_plan_words(path: Path, plan: Plan) -> PlanWords:
+def read_plan_words(path: Path, plan: StudyPlan) -> PlanWords:
     """The words in ``path`` for ``plan``. CatalogueError if a word is missing, left over, or for another version."""
-    file = parse(path, PlanWordsFile)
+    file = parse_file(path, PlanWordsFile)
     if (file.plan, file.plan_version) != (plan.id, plan.version):
         asked, found = f"{plan.id} {plan.version}", f"{file.plan} {file.plan_version}"
         raise CatalogueError(path, "plan_version", f"These words are for {found}, but the plan is {asked}.")
@@ -54,15 +54,15 @@ def read_plan_words(path: Path, plan: Plan) -> PlanWords:
         sentence = f"The plan's hours are {plan.settings.opens} to {plan.settings.closes}; say the same here."
         raise CatalogueError(path, "hours", sentence)
     rules = {rule.id for rule in plan.rules} | ({plan.lowering.id} if plan.lowering else set())
-    _same(path, "rules", rules, file.rules)
-    _same(path, "suspects", {rule.suspects for rule in plan.rules if rule.suspects}, file.suspects)
+    _check_same_keys(path, "rules", rules, file.rules)
+    _check_same_keys(path, "suspects", {rule.suspects for rule in plan.rules if rule.suspects}, file.suspects)
     advice = {rule.advice for rule in plan.rules if rule.advice} | set(plan.text_advice.values())
-    _same(path, "advice", advice, file.advice)
+    _check_same_keys(path, "advice", advice, file.advice)
     calendar = plan.calendar
-    _same(path, "visits", {visit.id for visit in calendar.visits} if calendar else set(), file.visits)
-    _same(path, "anchors", set(calendar.anchors) if calendar else set(), file.anchors)
-    stopping = {*STATES, *(step.id for step in plan.stopping.steps)} if plan.stopping else set()
-    _same(path, "stopping", stopping, file.stopping)
+    _check_same_keys(path, "visits", {visit.id for visit in calendar.visits} if calendar else set(), file.visits)
+    _check_same_keys(path, "anchors", set(calendar.anchors) if calendar else set(), file.anchors)
+    stopping = {*ULCER_STATES, *(step.id for step in plan.stopping.steps)} if plan.stopping else set()
+    _check_same_keys(path, "stopping", stopping, file.stopping)
     for visit in calendar.visits if calendar else ():
         if calendar and calendar.is_numbered(visit) and "{number}" not in file.visits[visit.id]:
             raise CatalogueError(path, f"visits.{visit.id}", "It happens more than once: put {number} into its name.")
@@ -82,7 +82,7 @@ def read_plan_words(path: Path, plan: Plan) -> PlanWords:
     )
 
 
-def _same(path: Path, where: str, needed: set[str], there: Mapping[str, object]) -> None:
+def _check_same_keys(path: Path, where: str, needed: set[str], there: Mapping[str, object]) -> None:
     for name in sorted(needed - there.keys()):
         raise CatalogueError(path, f"{where}.{name}", "The plan uses this, but here are no words for it.")
     for name in sorted(there.keys() - needed):

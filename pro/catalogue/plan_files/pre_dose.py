@@ -7,13 +7,13 @@ from pathlib import Path
 
 from pydantic import Field
 
-from pro.catalogue.yaml_source import CatalogueError, Part
-from pro.core.clinical.pre_dose import PreDose
+from pro.catalogue.yaml_source import CatalogueError, FilePart
+from pro.core.clinical.pre_dose import PreDoseSettings
 from pro.core.questionnaire.instrument import Instrument
 from pro.core.translatable_sentence import Sentence
 
 
-class PreDoseFile(Part):
+class PreDoseFile(FilePart):
     """What is looked at before the next dose."""
 
     instrument: str
@@ -26,7 +26,7 @@ class PreDoseFile(Part):
 
 def read_pre_dose(
     path: Path, file: PreDoseFile, plan: tuple[str, ...], instruments: Mapping[str, Instrument]
-) -> PreDose:
+) -> PreDoseSettings:
     """The card, its items in the instrument's order. CatalogueError names what is unknown or stands there twice."""
     for where, name in (("instrument", file.instrument), ("scored", file.scored or file.instrument)):
         if name not in plan:
@@ -61,4 +61,4 @@ def read_pre_dose(
             Sentence("“%(name)s” is not a number of %(instrument)s.", name=file.weight, instrument=instrument.id),
         )
     order = tuple(name for name in instrument.items if name in named)
-    return PreDose(instrument.id, order, file.weight, file.scored, file.old_days)
+    return PreDoseSettings(instrument.id, order, file.weight, file.scored, file.old_days)

@@ -8,16 +8,16 @@ from typing import Annotated
 from pydantic import Field
 
 from pro.catalogue import name_patterns
-from pro.catalogue.yaml_source import CatalogueError, Part
-from pro.core.clinical.adverse_events import Terms
-from pro.core.clinical.stopping_rule import STATES, Stopping, StoppingStep
-from pro.core.study_plan import Calendar
+from pro.catalogue.yaml_source import CatalogueError, FilePart
+from pro.core.clinical.adverse_events import TermList
+from pro.core.clinical.stopping_rule import ULCER_STATES, StoppingRule, StoppingStep
+from pro.core.study_plan import VisitSchedule
 from pro.core.translatable_sentence import Sentence
 
 Days = Annotated[int, Field(ge=0, le=60)]
 
 
-class StoppingStepFile(Part):
+class StoppingStepFile(FilePart):
     """One step: so many ulcers among the first so many who were treated. Its consequence is in the words files."""
 
     id: str = Field(pattern=name_patterns.NAME)
@@ -25,7 +25,7 @@ class StoppingStepFile(Part):
     of_first: int = Field(gt=0)
 
 
-class StoppingFile(Part):
+class StoppingFile(FilePart):
     """The study's stopping rule for confirmed ulcers, and what the board of ulcers goes by."""
 
     demonstration: bool = Field(description="True until the investigator has confirmed the numbers; the page says so")
@@ -41,7 +41,7 @@ class StoppingFile(Part):
     decision_days: Days = Field(description="That decision is on the board from so many days before")
 
 
-def read_stopping(path: Path, file: StoppingFile, calendar: Calendar | None) -> Stopping:
+def read_stopping(path: Path, file: StoppingFile, calendar: VisitSchedule | None) -> StoppingRule:
     """The stopping rule of a plan. CatalogueError names an anchor or a step that cannot be."""
     if calendar is None or not any("confirmed" in kind.sets.values() for kind in calendar.anchors.values()):
         raise CatalogueError(
@@ -53,7 +53,7 @@ def read_stopping(path: Path, file: StoppingFile, calendar: Calendar | None) -> 
                 path, f"stopping.{where}", Sentence("The calendar has no anchor called “%(anchor)s”.", anchor=anchor)
             )
     ulcers, of_first = 0, 0
-    names: set[str] = set(STATES)
+    names: set[str] = set(ULCER_STATES)
     for step in file.steps:
         place = Sentence("stopping.steps %(step)s", step=step.id)
         if step.id in names:
@@ -72,7 +72,7 @@ def read_stopping(path: Path, file: StoppingFile, calendar: Calendar | None) -> 
                 path, place, Sentence("Steps stand from the mildest on: each needs more ulcers than the last.")
             )
         ulcers, of_first = step.ulcers, step.of_first
-    return Stopping(
+    return StoppingRule(
         of=file.of,
         treated=file.treated,
         grade=file.grade,
@@ -85,7 +85,7 @@ def read_stopping(path: Path, file: StoppingFile, calendar: Calendar | None) -> 
     )
 
 
-def check_terms(path: Path, rule: Stopping | None, terms: Terms) -> None:
+def check_terms(path: Path, rule: StoppingRule | None, terms: TermList) -> None:
     """CatalogueError for a term that the list does not have: its gradings would silently never count."""
     for name in rule.terms if rule else ():
         if name not in terms.terms:

@@ -14,7 +14,7 @@ from pro.catalogue import CatalogueError, read_instruments
 from pro.catalogue.instrument_files.words import read_words
 from pro.cli.file_tools.screen import BYTE_ORDER_MARK
 from pro.core.questionnaire.instrument import Item, Words
-from pro.core.text.reply_parser import Command, Ear, Heard, Unclear
+from pro.core.text.reply_parser import ParsedReply, ReplyCommand, ReplyParser, UnclearReply
 
 INSTRUMENTS = Path(__file__).resolve().parents[2] / "data" / "instruments"
 TRANSLATIONS = Path(__file__).resolve().parents[3] / "translations"
@@ -30,7 +30,7 @@ def reply(instrument: str, item: str, lang: str, file: BinaryIO) -> None:
 
     Reads FILE, or standard input, in UTF-8. Every language is understood, whichever the question was asked in.
     """
-    ear = Ear(*_asked(instrument, item, lang))
+    ear = ReplyParser(*_find_item(instrument, item, lang))
     out = sys.stdout.buffer
     for number, line in enumerate(file):
         text = line.removeprefix(BYTE_ORDER_MARK) if number == 0 else line
@@ -40,7 +40,7 @@ def reply(instrument: str, item: str, lang: str, file: BinaryIO) -> None:
     out.flush()
 
 
-def _asked(instrument: str, item: str, lang: str) -> tuple[Item, list[Words]]:
+def _find_item(instrument: str, item: str, lang: str) -> tuple[Item, list[Words]]:
     """The item and its words, those in ``lang`` first; exit status 2 and what there is, if there is no such thing."""
     try:
         known = read_instruments(INSTRUMENTS)
@@ -58,14 +58,14 @@ def _asked(instrument: str, item: str, lang: str) -> tuple[Item, list[Words]]:
     return known[instrument].items[item], words
 
 
-def _line(found: Heard) -> str:
+def _line(found: ParsedReply) -> str:
     return json.dumps(_shown(found), ensure_ascii=False)
 
 
-def _shown(found: Heard) -> dict[str, object]:
-    if isinstance(found, Unclear):
+def _shown(found: ParsedReply) -> dict[str, object]:
+    if isinstance(found, UnclearReply):
         return {"kind": "unclear", "why": found.why}
-    if isinstance(found, Command):
+    if isinstance(found, ReplyCommand):
         return {"kind": "skip"} if found.command == "skip" else {"kind": "command", "command": found.command}
     value = float(found.value) if isinstance(found.value, Decimal) else found.value
     return {"kind": "value", "value": value}

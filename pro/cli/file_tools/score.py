@@ -35,7 +35,7 @@ def score(context: click.Context, instrument: str, file: BinaryIO) -> None:
         context.exit(2)
     lines = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
     out = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
-    tally, refusal = Tally(), ""
+    tally, refusal = RowCounter(), ""
     try:
         rows = scored_rows(known[instrument], lines)
         csv.writer(out, lineterminator="\n").writerows(tally.counted(rows))
@@ -54,7 +54,7 @@ def score(context: click.Context, instrument: str, file: BinaryIO) -> None:
         context.exit(1)
 
 
-class Tally:
+class RowCounter:
     """Counts rows while they stream past: ``rows`` without the header, ``bad`` among them."""
 
     def __init__(self) -> None:

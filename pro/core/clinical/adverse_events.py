@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 # A report and an event belong together if so many days or fewer lie between them.
-NEAR = timedelta(days=14)
-SEVERE = 3
+MATCHING_WINDOW = timedelta(days=14)
+SEVERE_GRADE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class TermList:
     """A list of terms. ``suggested``: what a rule suspects -> the terms to offer, the closest first.
 
     ``verified`` is false until a second person compared the file with the standard. ``report_hours``: a serious event
@@ -53,7 +53,7 @@ class DatedGrade(Protocol):
 G = TypeVar("G", bound=DatedGrade)
 
 
-def standing_grades(gradings: Iterable[G]) -> list[G]:
+def current_grades(gradings: Iterable[G]) -> list[G]:
     """Those of one event that stand: a newer grading from the same day on takes the older one's place."""
     return list({one.from_on: one for one in gradings}.values())
 
@@ -67,7 +67,7 @@ class TermWords:
 
 
 @dataclass(frozen=True, slots=True)
-class Reported:
+class ReportedSymptom:
     """A finding of grade 3 or more that a participant's answers suspected. ``source``: of its alert."""
 
     participant_id: int
@@ -78,7 +78,7 @@ class Reported:
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class RecordedEvent:
     """An adverse event. ``ended`` is None while it goes on; ``severe_on``: from when it was of grade 3 or more.
 
     ``sources``: the alerts by which it was graded.
@@ -94,62 +94,64 @@ class Happened:
 
 
 @dataclass(frozen=True, slots=True)
-class Discordance:
+class DiscordanceReport:
     """What participants reported and nobody recorded, and what was recorded and nobody reported."""
 
-    reported_only: tuple[Reported, ...]
-    recorded_only: tuple[Happened, ...]
+    reported_only: tuple[ReportedSymptom, ...]
+    recorded_only: tuple[RecordedEvent, ...]
 
 
-def suggestions(terms: Terms, suspects: Iterable[str]) -> list[str]:
+def suggested_terms(terms: TermList, suspects: Iterable[str]) -> list[str]:
     """The terms to offer for what the rules suspect, in that order, each once."""
     return list(dict.fromkeys(term for key in suspects for term in terms.suggested.get(key, ())))
 
 
-def report_by(known_at: datetime, hours: int) -> datetime:
+def report_deadline(known_at: datetime, hours: int) -> datetime:
     """Until when a serious event that became known at ``known_at`` must be reported, ``hours`` as the file has them."""
     return known_at + timedelta(hours=hours)
 
 
-def discordance(
-    reports: Sequence[Reported], events: Sequence[Happened], suggested: Mapping[str, tuple[str, ...]]
-) -> Discordance:
+def compare_reports_with_events(
+    reports: Sequence[ReportedSymptom], events: Sequence[RecordedEvent], suggested: Mapping[str, tuple[str, ...]]
+) -> DiscordanceReport:
     """Reports without an event of a fitting term within 14 days, and severe events without such a report.
 
     An event graded from the report's own alert fits whatever its term. An event counts for as long as it lasts, its
     severity from the day on which it was of grade 3.
     """
-    told: dict[int, list[Reported]] = {}
-    known: dict[int, list[Happened]] = {}
+    told: dict[int, list[ReportedSymptom]] = {}
+    known: dict[int, list[RecordedEvent]] = {}
     for report in reports:
         told.setdefault(report.participant_id, []).append(report)
     for event in events:
         known.setdefault(event.participant_id, []).append(event)
-    return Discordance(
+    return DiscordanceReport(
         tuple(
             report
             for report in reports
-            if not any(_recorded(report, event, suggested) for event in known.get(report.participant_id, ()))
+            if not any(_is_recorded(report, event, suggested) for event in known.get(report.participant_id, ()))
         ),
         tuple(
             event
             for event in events
             if event.severe_on is not None
-            and not any(_told(report, event, suggested) for report in told.get(event.participant_id, ()))
+            and not any(_is_reported(report, event, suggested) for report in told.get(event.participant_id, ()))
         ),
     )
 
 
-def _recorded(report: Reported, event: Happened, suggested: Mapping[str, tuple[str, ...]]) -> bool:
-    near = event.onset - NEAR <= report.on and (event.ended is None or report.on <= event.ended + NEAR)
-    return _same(report, event, suggested) and (near or report.source in event.sources)
+def _is_recorded(report: ReportedSymptom, event: RecordedEvent, suggested: Mapping[str, tuple[str, ...]]) -> bool:
+    near = event.onset - MATCHING_WINDOW <= report.on and (
+        event.ended is None or report.on <= event.ended + MATCHING_WINDOW
+    )
+    return _has_same_cause(report, event, suggested) and (near or report.source in event.sources)
 
 
-def _told(report: Reported, event: Happened, suggested: Mapping[str, tuple[str, ...]]) -> bool:
-    if event.severe_on is None or not _same(report, event, suggested):
+def _is_reported(report: ReportedSymptom, event: RecordedEvent, suggested: Mapping[str, tuple[str, ...]]) -> bool:
+    if event.severe_on is None or not _has_same_cause(report, event, suggested):
         return False
-    return abs(report.on - event.severe_on) <= NEAR or report.source in event.sources
+    return abs(report.on - event.severe_on) <= MATCHING_WINDOW or report.source in event.sources
 
 
-def _same(report: Reported, event: Happened, suggested: Mapping[str, tuple[str, ...]]) -> bool:
+def _has_same_cause(report: ReportedSymptom, event: RecordedEvent, suggested: Mapping[str, tuple[str, ...]]) -> bool:
     return event.term in suggested.get(report.suspects, ()) or report.source in event.sources

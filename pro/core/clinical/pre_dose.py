@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class PreDose:
+class PreDoseSettings:
     """``items`` of ``instrument`` in the order in which they are shown; ``weight`` is its item that holds a weight.
 
     ``scored``: the instrument whose scores are summed up; "" for none. ``old_days``: an answer older than that does not

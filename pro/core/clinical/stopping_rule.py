@@ -10,7 +10,7 @@ from typing import Literal
 # Whether somebody's ulcer counts; "unknown": it is confirmed but not graded, or graded but not confirmed.
 Counts = Literal["no", "unknown", "yes"]
 # What the plan's words say about one participant: no ulcer, one of three states of it, the decision after 50 Gy.
-STATES = ("none", "suspected", "confirmed", "cleared", "response")
+ULCER_STATES = ("none", "suspected", "confirmed", "cleared", "response")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class StoppingStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Stopping:
+class StoppingRule:
     """The rule as the plan file has it. ``steps`` from the mildest on.
 
     ``treated``: the anchor with which somebody counts as treated; ``of``: how many the study will treat; ``grade``: the
@@ -45,7 +45,7 @@ class Stopping:
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class StoppingStepState:
     """How far one step is. ``counted`` for certain; ``unknown``: more may count once somebody has graded them.
 
     ``treated``: how many of its first ones were treated so far.
@@ -62,7 +62,7 @@ class Reach:
         return self.counted >= self.step.ulcers
 
     @property
-    def possible(self) -> bool:
+    def possibly_reached(self) -> bool:
         """True if it is reached should those that nobody graded count."""
         return not self.reached and self.counted + self.unknown >= self.step.ulcers
 
@@ -80,20 +80,20 @@ class StoppingState:
     counted: int
     unknown: int
     unplaced: int
-    steps: tuple[Reach, ...]
+    steps: tuple[StoppingStepState, ...]
 
     @property
-    def reached(self) -> Reach | None:
+    def reached(self) -> StoppingStepState | None:
         """The furthest step that is reached."""
         return next((reach for reach in reversed(self.steps) if reach.reached), None)
 
     @property
-    def next(self) -> Reach | None:
+    def next(self) -> StoppingStepState | None:
         """The first step that is not reached."""
         return next((reach for reach in self.steps if not reach.reached), None)
 
 
-def counts(*, confirmed: bool, grades: Iterable[int | None], least: int, judged: Iterable[int] = ()) -> Counts:
+def ulcer_counts(*, confirmed: bool, grades: Iterable[int | None], least: int, judged: Iterable[int] = ()) -> Counts:
     """Whether an ulcer counts. ``grades``: one for each endoscopy that found it, None where nobody gave one.
 
     ``judged``: the grades of adverse events that clinicians signed under the rule's terms. A confirmed ulcer without
@@ -108,7 +108,7 @@ def counts(*, confirmed: bool, grades: Iterable[int | None], least: int, judged:
     return "no" if given and None not in given else "unknown"
 
 
-def stopping_state(rule: Stopping, treated: Sequence[Counts], unplaced: Sequence[Counts] = ()) -> StoppingState:
+def stopping_state(rule: StoppingRule, treated: Sequence[Counts], unplaced: Sequence[Counts] = ()) -> StoppingState:
     """Where the study stands. ``treated``: everybody in the order of their treatment.
 
     ``unplaced``: those who do not stand in that order; an ulcer of theirs may belong to any step, so it is unknown.
@@ -117,10 +117,10 @@ def stopping_state(rule: Stopping, treated: Sequence[Counts], unplaced: Sequence
     steps = []
     for step in rule.steps:
         first = treated[: step.of_first]
-        steps.append(Reach(step, first.count("yes"), first.count("unknown") + outside, len(first)))
+        steps.append(StoppingStepState(step, first.count("yes"), first.count("unknown") + outside, len(first)))
     return StoppingState(len(treated), treated.count("yes"), treated.count("unknown") + outside, outside, tuple(steps))
 
 
-def late_from(rule: Stopping, asked_on: date) -> date:
+def endoscopy_overdue_from(rule: StoppingRule, asked_on: date) -> date:
     """The first day on which an endoscopy that was asked for on ``asked_on`` and not done is late."""
     return asked_on + timedelta(days=rule.endoscopy_days + 1)

@@ -16,7 +16,7 @@ WIDEST_WEEK, NARROWEST_WEEK = 110.0, 9.0
 WEEKS_SHOWN = 20
 TICK_ROOM = 60.0
 # A break in radiotherapy begins after so many days without a fraction: a weekend is none.
-PAUSE = 3
+PAUSE_DAYS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class TimelineBar:
 
     x: float
     width: float
-    roomy: bool
+    fits_label: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ TOP, BOTTOM = 8.0, 88.0
 LABEL_ROOM = 16.0
 
 
-def axis(days: Iterable[date], origin: date) -> Axis:
+def make_axis(days: Iterable[date], origin: date) -> Axis:
     """The axis that holds all ``days``."""
     known = sorted({*days, origin})
     first, last = known[0], known[-1]
@@ -129,7 +129,7 @@ def axis(days: Iterable[date], origin: date) -> Axis:
     return Axis(first, last, origin, "week" if span <= WEEKS_SHOWN * 7 else "month", per_day)
 
 
-def marks(axis_: Axis, days: Sequence[date], width: float) -> tuple[PlotMark, ...]:
+def plot_marks(axis_: Axis, days: Sequence[date], width: float) -> tuple[PlotMark, ...]:
     """The shapes of ``days`` (in order): those that would cover each other become one, where the first of them is."""
     found: list[tuple[float, list[int]]] = []
     for index, on in enumerate(days):
@@ -141,41 +141,41 @@ def marks(axis_: Axis, days: Sequence[date], width: float) -> tuple[PlotMark, ..
     return tuple(PlotMark(x, tuple(of)) for x, of in found)
 
 
-def runs(given: Iterable[tuple[int, date]]) -> tuple[DayRun, ...]:
+def day_runs(given: Iterable[tuple[int, date]]) -> tuple[DayRun, ...]:
     """(number, day) of a treatment as runs: a new one begins after a pause or where a number was left out."""
     found: list[DayRun] = []
     for number, on in sorted(given, key=lambda one: (one[1], one[0])):
         before = found[-1] if found else None
-        if before and (on - before.ends).days <= PAUSE and number == before.last + 1:
+        if before and (on - before.ends).days <= PAUSE_DAYS and number == before.last + 1:
             found[-1] = DayRun(before.first, number, before.starts, on)
         else:
             found.append(DayRun(number, number, on, on))
     return tuple(found)
 
 
-def weekly(found: Iterable[DayRun], axis_: Axis, given: Iterable[tuple[int, date]]) -> tuple[DayRun, ...]:
+def weekly_runs(found: Iterable[DayRun], axis_: Axis, given: Iterable[tuple[int, date]]) -> tuple[DayRun, ...]:
     """Runs by calendar week where a week has room for a name, else as they are."""
     if axis_.per_day * 7 < TICK_ROOM:
         return tuple(found)
     weeks: dict[tuple[int, int], list[tuple[int, date]]] = {}
     for number, on in given:
         weeks.setdefault(on.isocalendar()[:2], []).append((number, on))
-    return tuple(run for _week, part in sorted(weeks.items()) for run in runs(part))
+    return tuple(run for _week, part in sorted(weeks.items()) for run in day_runs(part))
 
 
-def bar(axis_: Axis, starts: date, ends: date, letters: int = 6) -> TimelineBar:
+def timeline_bar(axis_: Axis, starts: date, ends: date, letters: int = 6) -> TimelineBar:
     """From the beginning of one day to the end of another. ``letters``: how many stand in it, if they fit."""
     x = axis_.x(starts)
     width = max(axis_.x(ends) - x + axis_.per_day * 0.8, 5.0)
     return TimelineBar(x, round(width, 1), width >= letters * 9)
 
 
-def y(value: float) -> float:
+def score_y(value: float) -> float:
     """Where a score of 0 to 100 stands."""
     return round(BOTTOM - (BOTTOM - TOP) * value / 100, 1)
 
 
-def trend(
+def trend_plot(
     values: Sequence[tuple[date, float | None]],
     baseline: float | None,
     threshold: float | None,
@@ -194,8 +194,8 @@ def trend(
         x = round(left + (right - left) * (number - days[0]) / span, 1)
         room = value is None and x >= free
         free = x + LABEL_ROOM if room else free
-        points.append(PlotPoint(x, None if value is None else y(value), room))
-    edge = y(threshold) if threshold is not None else None
+        points.append(PlotPoint(x, None if value is None else score_y(value), room))
+    edge = score_y(threshold) if threshold is not None else None
     zone = None
     if edge is not None:
         zone = (edge, round(BOTTOM - edge, 1)) if important_below else (TOP, round(edge - TOP, 1))
@@ -203,7 +203,7 @@ def trend(
     return TrendPlot(
         points=tuple(points),
         lines=_lines(points),
-        base=y(baseline) if baseline is not None else None,
+        base=score_y(baseline) if baseline is not None else None,
         threshold=edge,
         zone=zone,
         last=known[-1] if known else None,

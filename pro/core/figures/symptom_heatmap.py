@@ -11,14 +11,14 @@ from pro.core.questionnaire.instrument import Answers, Instrument, Item
 
 # given: ``code`` holds. skipped: asked and left out on purpose. unanswered: asked, and never reached. missed: the whole
 # form stayed empty. not_asked: nobody asked, so nothing is missing.
-State = Literal["given", "skipped", "unanswered", "missed", "not_asked"]
+CellState = Literal["given", "skipped", "unanswered", "missed", "not_asked"]
 # From a rank of 0 (the mildest answer) to HUES (the worst that can be chosen): how dark a cell is.
 HUES = 4
 BASELINE = 0
 
 
 @dataclass(frozen=True, slots=True)
-class HeatmapAnswer:
+class HeatmapForm:
     """One answered form: the column it falls into, its standing answers, and the items that were asked."""
 
     column: int
@@ -27,10 +27,10 @@ class HeatmapAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class HeatmapCell:
     """One item in one week. ``hue``: 0 to 4; 0 unless given."""
 
-    state: State
+    state: CellState
     code: int | None = None
     hue: int = 0
 
@@ -40,11 +40,11 @@ class HeatmapRow:
     """One item over all columns. ``quiet``: nothing but the mildest answer, or not asked."""
 
     item: str
-    cells: tuple[Cell, ...]
+    cells: tuple[HeatmapCell, ...]
     quiet: bool
 
 
-MISSED, NOT_ASKED = Cell("missed"), Cell("not_asked")
+MISSED, NOT_ASKED = HeatmapCell("missed"), HeatmapCell("not_asked")
 
 
 def week_of(on: date, origin: date) -> int:
@@ -52,28 +52,28 @@ def week_of(on: date, origin: date) -> int:
     return max(BASELINE, (on - origin).days // 7 + 1)
 
 
-def rows(
-    instrument: Instrument, said: Iterable[HeatmapAnswer], missed: Collection[int], columns: Sequence[int]
+def heatmap_rows(
+    instrument: Instrument, answered_forms: Iterable[HeatmapForm], missed: Collection[int], columns: Sequence[int]
 ) -> tuple[HeatmapRow, ...]:
     """One row for each choice of ``instrument``, in its order. ``missed``: columns in which a form stayed empty.
 
     A column with an answered form shows that; only where there is none it is a missed one.
     """
-    forms: dict[int, list[HeatmapAnswer]] = {}
-    for form in said:
+    forms: dict[int, list[HeatmapForm]] = {}
+    for form in answered_forms:
         forms.setdefault(form.column, []).append(form)
     found = []
     for item in instrument.items.values():
         if item.kind != "choice":
             continue
         lists = [other.id for other in instrument.items.values() if item.id in other.lists]
-        cells = tuple(_cell(item, lists, forms.get(column), column in missed) for column in columns)
-        quiet = all(cell.state in ("not_asked", "missed") or _is_least(item, cell) for cell in cells)
+        cells = tuple(_heatmap_cell(item, lists, forms.get(column), column in missed) for column in columns)
+        quiet = all(cell.state in ("not_asked", "missed") or _is_mildest(item, cell) for cell in cells)
         found.append(HeatmapRow(item.id, cells, quiet))
     return tuple(found)
 
 
-def worst(item: Item, codes: Iterable[int]) -> int | None:
+def worst_of_week(item: Item, codes: Iterable[int]) -> int | None:
     """The worst of ``codes``: the highest on the order; one that has no place on it beats only the mildest."""
     given = set(codes)
     ordered = [code for code in item.ordinal_codes if code in given]
@@ -83,7 +83,7 @@ def worst(item: Item, codes: Iterable[int]) -> int | None:
     return other[0] if other else None
 
 
-def hue(item: Item, code: int) -> int:
+def cell_colour(item: Item, code: int) -> int:
     """How dark an answer is: 0 for the mildest, HUES for the worst of the item; 1 for one without a place."""
     if code not in item.ordinal_codes:
         return 1
@@ -100,19 +100,19 @@ def asked_items(instrument: Instrument, answers: Answers, on_path: Iterable[str]
     return frozenset(found)
 
 
-def _cell(item: Item, lists: Collection[str], forms: Sequence[HeatmapAnswer] | None, missed: bool) -> Cell:
+def _heatmap_cell(item: Item, lists: Collection[str], forms: Sequence[HeatmapForm] | None, missed: bool) -> HeatmapCell:
     if not forms:
         return MISSED if missed else NOT_ASKED
     given = [form.answers.get(item.id) for form in forms if item.id in form.asked]
-    code = worst(item, [value for value in given if isinstance(value, int)])
+    code = worst_of_week(item, [value for value in given if isinstance(value, int)])
     if code is not None:
-        return Cell("given", code, hue(item, code))
+        return HeatmapCell("given", code, cell_colour(item, code))
     if not given:
         return NOT_ASKED
     # Where the list itself was left out, nothing is known about what stands on it.
     skipped = any(name in form.answers for form in forms for name in (item.id, *lists))
-    return Cell("skipped" if skipped else "unanswered")
+    return HeatmapCell("skipped" if skipped else "unanswered")
 
 
-def _is_least(item: Item, cell: Cell) -> bool:
+def _is_mildest(item: Item, cell: HeatmapCell) -> bool:
     return cell.state == "given" and cell.code == item.ordinal_codes[0]

@@ -38,14 +38,14 @@ class AnswerChange:
     from_list: bool = False
 
 
-def asked(item: Item, answers: Answers, facts: ScreenFacts) -> bool | None:
+def is_asked(item: Item, answers: Answers, facts: ScreenFacts) -> bool | None:
     """Does ``item`` apply? None while the answer that it depends on is missing. Lists are looked at by ``path``."""
     if item.ask_if is None:
         return True
     return item.ask_if.evaluate(Facts(values={**answers, **facts}))
 
 
-def with_implied(instrument: Instrument, answers: Answers, facts: ScreenFacts) -> dict[str, Value | None]:
+def add_implied_answers(instrument: Instrument, answers: Answers, facts: ScreenFacts) -> dict[str, Value | None]:
     """``answers``, and the implied value of every item hidden by its parent or by a fact (clinical.md 3.4.2, 3.4.4).
 
     An answer that is there wins, even where it contradicts its parent; where the parent itself is missing nothing is
@@ -53,23 +53,25 @@ def with_implied(instrument: Instrument, answers: Answers, facts: ScreenFacts) -
     """
     known = dict(answers)
     for item in instrument.items.values():
-        if item.implied is not None and known.get(item.id) is None and asked(item, known, facts) is False:
+        if item.implied is not None and known.get(item.id) is None and is_asked(item, known, facts) is False:
             known[item.id] = item.implied
     return known
 
 
-def listed(instrument: Instrument, item: Item, facts: ScreenFacts) -> tuple[str, ...]:
+def items_on_list(instrument: Instrument, item: Item, facts: ScreenFacts) -> tuple[str, ...]:
     """The items that the list ``item`` shows to a participant with these facts, in the instrument's order."""
-    return tuple(name for name in item.lists if asked(instrument.items[name], {}, facts) is not False)
+    return tuple(name for name in item.lists if is_asked(instrument.items[name], {}, facts) is not False)
 
 
-def path(instrument: Instrument, answers: Answers, facts: ScreenFacts, page_set: str | None = None) -> tuple[Page, ...]:
+def page_path(
+    instrument: Instrument, answers: Answers, facts: ScreenFacts, page_set: str | None = None
+) -> tuple[Page, ...]:
     """The pages that are asked given these answers, in order; an item that is not asked is left out of its page."""
     pages = _pages(instrument, page_set)
-    lists = _lists(instrument, pages)
+    lists = _lists_by_item(instrument, pages)
     walked = []
     for page in pages:
-        items = tuple(item for item in page.items if _comes(instrument, item, answers, facts, lists) is True)
+        items = tuple(item for item in page.items if _will_be_asked(instrument, item, answers, facts, lists) is True)
         if items:
             walked.append(page if items == page.items else replace(page, items=items))
     return tuple(walked)
@@ -77,8 +79,8 @@ def path(instrument: Instrument, answers: Answers, facts: ScreenFacts, page_set:
 
 def next_page(instrument: Instrument, answers: Answers, facts: ScreenFacts, page_set: str | None = None) -> Page | None:
     """The first page with something unanswered (a skip is an answer), or None when the review is next."""
-    for page in path(instrument, answers, facts, page_set):
-        if not all(_settled(instrument, instrument.items[item], answers, facts) for item in page.items):
+    for page in page_path(instrument, answers, facts, page_set):
+        if not all(_is_settled(instrument, instrument.items[item], answers, facts) for item in page.items):
             return page
     return None
 
@@ -88,9 +90,9 @@ def progress(
 ) -> Progress:
     """Where ``page`` (its id) stands. A page that is not asked now counts as the one where it would be."""
     pages = _pages(instrument, page_set)
-    lists = _lists(instrument, pages)
+    lists = _lists_by_item(instrument, pages)
     place = next((n for n, candidate in enumerate(pages) if candidate.id == page), len(pages))
-    before = [found.id for found in path(instrument, answers, facts, page_set)]
+    before = [found.id for found in page_path(instrument, answers, facts, page_set)]
     number = 1 + sum(candidate.id in before for candidate in pages[:place])
     likely = 0.0
     for later in pages[place + 1 :]:
@@ -98,7 +100,7 @@ def progress(
     return Progress(number, round(likely))
 
 
-def changes(
+def answer_changes(
     instrument: Instrument, answers: Answers, facts: ScreenFacts, page: Page, given: Mapping[str, Value | None]
 ) -> tuple[AnswerChange, ...]:
     """What must be appended when ``page`` is answered with ``given`` (None = skipped); nothing for what stands already.
@@ -116,35 +118,37 @@ def changes(
         if item.kind == "list":
             found += _list_changes(instrument, item, after, facts, value)
         else:
-            found += _set(after, name, value)
+            found += _set_answer(after, name, value)
     touched = {change.item for change in found}
     for item in instrument.items.values():
         hidden = item.id in after and item.ask_if is not None and bool(item.ask_if.names & touched)
-        if hidden and asked(item, after, facts) is not True:
-            found += _withdraw(after, item.id)
+        if hidden and is_asked(item, after, facts) is not True:
+            found += _withdraw_answer(after, item.id)
             touched.add(item.id)
     return tuple(found)
 
 
-def undo(instrument: Instrument, answers: Answers, facts: ScreenFacts, name: str) -> tuple[AnswerChange, ...]:
+def withdrawal_changes(
+    instrument: Instrument, answers: Answers, facts: ScreenFacts, name: str
+) -> tuple[AnswerChange, ...]:
     """What must be withdrawn to ask ``name`` again: its answer, what a list said with it, and what it had opened.
 
     Nothing for an item without an answer.
     """
     after = dict(answers)
-    found = _withdraw(after, name)
+    found = _withdraw_answer(after, name)
     if not found:
         return ()
     for entry in instrument.items[name].lists:
-        found += _withdraw(after, entry)
+        found += _withdraw_answer(after, entry)
     for item in instrument.items.values():
-        if item.id in after and item.ask_if is not None and asked(item, after, facts) is not True:
-            found += _withdraw(after, item.id)
+        if item.id in after and item.ask_if is not None and is_asked(item, after, facts) is not True:
+            found += _withdraw_answer(after, item.id)
     return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
+class FilledForm:
     """A form after many answers at once. ``changes``: (page id, change) to append, in order; ``answers``: what stands.
 
     ``not_asked``: items of the given ones that are not asked, given all the others; but for those of which the others
@@ -156,13 +160,13 @@ class Filled:
     not_asked: tuple[str, ...]
 
 
-def fill(
+def fill_form(
     instrument: Instrument,
     answers: Answers,
     facts: ScreenFacts,
     given: Mapping[str, Value | None],
     page_set: str | None = None,
-) -> Filled:
+) -> FilledForm:
     """Answer page by page with whatever ``given`` says about it, as if each were sent on its own.
 
     ValueError as in ``changes``.
@@ -170,12 +174,12 @@ def fill(
     after, left = dict(answers), dict(given)
     found: list[tuple[str, AnswerChange]] = []
     while True:
-        pages = path(instrument, after, facts, page_set)
+        pages = page_path(instrument, after, facts, page_set)
         page = next((page for page in pages if not left.keys().isdisjoint(page.items)), None)
         if page is None:
             unsaid = (name for name, value in left.items() if name not in after or after[name] != value)
-            return Filled(tuple(found), after, tuple(unsaid))
-        for change in changes(
+            return FilledForm(tuple(found), after, tuple(unsaid))
+        for change in answer_changes(
             instrument, after, facts, page, {name: left.pop(name) for name in page.items if name in left}
         ):
             found.append((page.id, change))
@@ -189,39 +193,43 @@ def _list_changes(
     instrument: Instrument, item: Item, after: dict[str, Value | None], facts: ScreenFacts, value: Value | None
 ) -> list[AnswerChange]:
     stood = after.get(item.id)
-    before = _ticks(stood)
+    before = _ticked_items(stood)
     if value is None:
         # A skipped list says nothing about its items, so whatever it had said or opened no longer stands.
         closed = item.lists if stood is not None else ()
-        return _set(after, item.id, None) + [change for name in closed for change in _withdraw(after, name)]
-    ticked = _ticks(value)
+        return _set_answer(after, item.id, None) + [
+            change for name in closed for change in _withdraw_answer(after, name)
+        ]
+    ticked = _ticked_items(value)
     in_order = tuple(name for name in item.lists if name in ticked)
-    found = _set(after, item.id, in_order)
-    shown = listed(instrument, item, facts)
+    found = _set_answer(after, item.id, in_order)
+    shown = items_on_list(instrument, item, facts)
     for name in item.lists:
         if name in ticked:
             if name not in before and after.get(name) in (0, None):
-                found += _withdraw(after, name)
+                found += _withdraw_answer(after, name)
         elif name in shown:
-            found += _set(after, name, 0, from_list=True)
+            found += _set_answer(after, name, 0, from_list=True)
     return found
 
 
-def _set(after: dict[str, Value | None], name: str, value: Value | None, from_list: bool = False) -> list[AnswerChange]:
+def _set_answer(
+    after: dict[str, Value | None], name: str, value: Value | None, from_list: bool = False
+) -> list[AnswerChange]:
     if name in after and after[name] == value:
         return []
     after[name] = value
     return [AnswerChange(name, "skipped" if value is None else "given", value, from_list)]
 
 
-def _withdraw(after: dict[str, Value | None], name: str) -> list[AnswerChange]:
+def _withdraw_answer(after: dict[str, Value | None], name: str) -> list[AnswerChange]:
     if name not in after:
         return []
     del after[name]
     return [AnswerChange(name, "withdrawn")]
 
 
-def _ticks(value: Value | None) -> tuple[str, ...]:
+def _ticked_items(value: Value | None) -> tuple[str, ...]:
     return value if isinstance(value, tuple) else ()
 
 
@@ -232,43 +240,43 @@ def _pages(instrument: Instrument, page_set: str | None) -> tuple[Page, ...]:
     return tuple(page for page in instrument.pages if page.id in chosen)
 
 
-def _lists(instrument: Instrument, pages: tuple[Page, ...]) -> dict[str, str]:
+def _lists_by_item(instrument: Instrument, pages: tuple[Page, ...]) -> dict[str, str]:
     """item -> the list on one of ``pages`` that must be ticked before it is asked."""
     shown = [instrument.items[name] for page in pages if page.kind == "list" for name in page.items]
     return {name: item.id for item in shown for name in item.lists}
 
 
-def _comes(
+def _will_be_asked(
     instrument: Instrument, name: str, answers: Answers, facts: ScreenFacts, lists: Mapping[str, str]
 ) -> bool | None:
     """True: asked. False: not. None: nobody knows yet."""
     item = instrument.items[name]
-    applies = asked(item, answers, facts)
+    applies = is_asked(item, answers, facts)
     if item.kind == "list":
-        return applies if listed(instrument, item, facts) else False
+        return applies if items_on_list(instrument, item, facts) else False
     opener = lists.get(name)
     if opener is None or applies is False:
         return applies
     if opener not in answers:
         return None
-    return applies if name in _ticks(answers[opener]) else False
+    return applies if name in _ticked_items(answers[opener]) else False
 
 
-def _settled(instrument: Instrument, item: Item, answers: Answers, facts: ScreenFacts) -> bool:
+def _is_settled(instrument: Instrument, item: Item, answers: Answers, facts: ScreenFacts) -> bool:
     """Answered or skipped. A list is settled only while every item on it has been ticked or has its 0."""
     if item.id not in answers:
         return False
     if item.kind != "list" or answers[item.id] is None:
         return True
-    ticked = _ticks(answers[item.id])
-    return all(name in ticked or name in answers for name in listed(instrument, item, facts))
+    ticked = _ticked_items(answers[item.id])
+    return all(name in ticked or name in answers for name in items_on_list(instrument, item, facts))
 
 
 def _likelihood(
     instrument: Instrument, name: str, answers: Answers, facts: ScreenFacts, lists: Mapping[str, str]
 ) -> float:
     """How likely ``name`` is to be asked, as far as the answers tell."""
-    comes = _comes(instrument, name, answers, facts, lists)
+    comes = _will_be_asked(instrument, name, answers, facts, lists)
     if comes is not None:
         return float(comes)
     if lists.get(name) is not None:

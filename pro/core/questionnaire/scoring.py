@@ -48,18 +48,18 @@ def scale_score(instrument: Instrument, scale: Scale, answers: Answers) -> Scale
             raise ValueError(f"{item} cannot be answered with {answer!r}")
         given.append(answer)
     number = len(scale.items)
-    if not enough(len(given), number):
+    if not meets_half_rule(len(given), number):
         return ScaleScore(None, None, len(given), number)
-    value = transformed(sum(given), len(given), scale.range, scale.direction)
+    value = transform_score(sum(given), len(given), scale.range, scale.direction)
     return ScaleScore(value, sum(given) / len(given), len(given), number)
 
 
-def enough(answered: int, of: int) -> bool:
+def meets_half_rule(answered: int, of: int) -> bool:
     """The half rule: at least half of the items, and at least one."""
     return answered > 0 and 2 * answered >= of
 
 
-def transformed(total: int, answered: int, span: int, direction: Direction) -> float:
+def transform_score(total: int, answered: int, span: int, direction: Direction) -> float:
     """The 0-100 score of ``answered`` items that add up to ``total``, each coded from 1 to 1 + ``span``.
 
     The same as ``(1 - (RS - 1)/range) * 100`` or ``((RS - 1)/range) * 100`` with RS = total / answered, arranged so

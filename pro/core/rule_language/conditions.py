@@ -17,12 +17,23 @@ from fnmatch import fnmatchcase
 from typing import NoReturn
 
 from pro.core.rule_language import three_valued
-from pro.core.rule_language.rule_errors import RuleError, close_to, no_condition
-from pro.core.rule_language.three_valued import Facts, Get, Test, Truth
-from pro.core.rule_language.value_domain import FORM_FACTS, SCORE, TRUTH, Constant, Domain
+from pro.core.rule_language.rule_errors import RuleError, suggest_known_word, syntax_error_sentence
+from pro.core.rule_language.three_valued import ConditionTest, Facts, Truth, ValueGetter
+from pro.core.rule_language.value_domain import FORM_FACTS, SCORE, TRUTH, Constant, ValueDomain
 from pro.core.translatable_sentence import Sentence
 
-__all__ = ["FORM_FACTS", "SCORE", "TRUTH", "Condition", "Domain", "Facts", "RuleError", "Truth", "Vocabulary", "parse"]
+__all__ = [
+    "FORM_FACTS",
+    "SCORE",
+    "TRUTH",
+    "Condition",
+    "ValueDomain",
+    "Facts",
+    "RuleError",
+    "Truth",
+    "Vocabulary",
+    "parse",
+]
 
 LONGEST_SOURCE = 2000
 LONGEST_WORD = 40
@@ -34,7 +45,7 @@ _ORDER: dict[type[ast.cmpop], Callable[..., bool]] = {
 }
 _EQUAL: dict[type[ast.cmpop], Callable[..., bool]] = {ast.Eq: operator.eq, ast.NotEq: operator.ne}
 _FUNCTIONS = ("any", "count", "fired", "idle", "missing", "recent", "rise", "rise_from_baseline", "unknown")
-_ABOUT_THE_FORM = ("fired", "idle", "unknown")
+_FORM_FUNCTIONS = ("fired", "idle", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +56,8 @@ class Vocabulary:
     ``submitted`` are refused (only the M rules judge the form itself).
     """
 
-    items: Mapping[str, Domain] = field(default_factory=dict)
-    facts: Mapping[str, Domain] = field(default_factory=dict)
+    items: Mapping[str, ValueDomain] = field(default_factory=dict)
+    facts: Mapping[str, ValueDomain] = field(default_factory=dict)
     scores: frozenset[str] = frozenset()
     named: Mapping[str, Condition] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -66,7 +77,7 @@ class Condition:
     source: str
     names: frozenset[str] = field(compare=False)
     outcomes: frozenset[str] = field(compare=False)
-    _test: Test = field(compare=False, repr=False)
+    _test: ConditionTest = field(compare=False, repr=False)
 
     @property
     def about_rules(self) -> bool:
@@ -92,8 +103,8 @@ class _Term:
     """One side of a comparison: how to get its value, what it may be compared with, the outcome when missing."""
 
     shown: str
-    get: Get
-    domain: Domain
+    get: ValueGetter
+    domain: ValueDomain
     when_missing: Truth = None
 
 
@@ -108,7 +119,7 @@ class _Compiler:
         self.line = ""
         self.offset = 0
 
-    def compile(self, source: str, offset: int) -> Test:
+    def compile(self, source: str, offset: int) -> ConditionTest:
         """The test for ``source``, which begins ``offset`` characters into the whole condition."""
         text = source.replace("\n", " ").replace("\r", " ")
         self.line = text.strip()
@@ -120,13 +131,13 @@ class _Compiler:
             return self.test(tree.body)
         except SyntaxError as error:
             column = self.offset + max(error.offset or 1, 1)
-            raise RuleError(column, no_condition(error.msg)) from None
+            raise RuleError(column, syntax_error_sentence(error.msg)) from None
         except (RecursionError, MemoryError):
             raise RuleError(self.offset + 1, Sentence("the condition is nested too deeply")) from None
         except RuleError:
             raise
         except ValueError as error:
-            raise RuleError(self.offset + 1, no_condition(str(error))) from None
+            raise RuleError(self.offset + 1, syntax_error_sentence(str(error))) from None
 
     def fail(self, node: ast.AST, sentence: Sentence) -> NoReturn:
         raise RuleError(self.column(node), sentence)
@@ -136,12 +147,12 @@ class _Compiler:
         before = self.line.encode()[: getattr(node, "col_offset", 0)]
         return self.offset + len(before.decode(errors="ignore")) + 1
 
-    def test(self, node: ast.expr) -> Test:
+    def test(self, node: ast.expr) -> ConditionTest:
         if isinstance(node, ast.BoolOp):
             parts = tuple(self.test(part) for part in node.values)
             return three_valued.all_of(parts) if isinstance(node.op, ast.And) else three_valued.any_of(parts)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-            return three_valued.negated(self.test(node.operand))
+            return three_valued.not_of(self.test(node.operand))
         if isinstance(node, ast.Compare):
             return self.comparison(node)
         if isinstance(node, ast.Call):
@@ -150,7 +161,7 @@ class _Compiler:
             return self.truth_name(node)
         self.fail(node, Sentence("only comparisons, names, functions, and/or/not and brackets are allowed here"))
 
-    def truth_name(self, node: ast.Name) -> Test:
+    def truth_name(self, node: ast.Name) -> ConditionTest:
         name = node.id
         if name == "submitted":
             if not self.vocabulary.form_rules:
@@ -169,10 +180,10 @@ class _Compiler:
         self.names.add(name)
         return three_valued.truth_of(name)
 
-    def domain(self, node: ast.AST, name: str) -> Domain:
+    def domain(self, node: ast.AST, name: str) -> ValueDomain:
         domain = self.vocabulary.items.get(name) or self.vocabulary.facts.get(name)
         if domain is None:
-            near = close_to(name, [*self.vocabulary.items, *self.vocabulary.facts, *self.vocabulary.named])
+            near = suggest_known_word(name, [*self.vocabulary.items, *self.vocabulary.facts, *self.vocabulary.named])
             self.fail(
                 node, Sentence("“%(name)s” is not a known item, fact or sub-expression%(near)s", name=name, near=near)
             )
@@ -184,7 +195,7 @@ class _Compiler:
             self.fail(node, Sentence("a name must stand here"))
         return self.member if node.id == "x" and self.member is not None else node.id
 
-    def comparison(self, node: ast.Compare) -> Test:
+    def comparison(self, node: ast.Compare) -> ConditionTest:
         if len(node.ops) != 1:
             self.fail(node, Sentence("a chain such as 1 <= a <= 3 is not allowed; write “a >= 1 and a <= 3”"))
         sign, right = node.ops[0], node.comparators[0]
@@ -197,16 +208,16 @@ class _Compiler:
         if type(sign) in _ORDER:
             if term.domain.kind == "words" or not term.domain.ordered:
                 self.fail(node, Sentence("%(what)s has no order; use ==, != or in", what=term.shown))
-            return three_valued.compared(term.get, _ORDER[type(sign)], constant, term.when_missing)
+            return three_valued.compare_value(term.get, _ORDER[type(sign)], constant, term.when_missing)
         if type(sign) not in _EQUAL:
             self.fail(node, Sentence("only == != > >= < <= and in may compare"))
-        return three_valued.compared(term.get, _EQUAL[type(sign)], constant, term.when_missing)
+        return three_valued.compare_value(term.get, _EQUAL[type(sign)], constant, term.when_missing)
 
-    def membership(self, term: _Term, sign: ast.cmpop, right: ast.expr) -> Test:
+    def membership(self, term: _Term, sign: ast.cmpop, right: ast.expr) -> ConditionTest:
         if not isinstance(right, ast.Tuple | ast.List | ast.Set) or not right.elts:
             self.fail(right, Sentence("after “in” stands a list of values, as in “in (2, 3)”"))
         chosen = frozenset(self.constant(element, term) for element in right.elts)
-        return three_valued.among(term.get, chosen, isinstance(sign, ast.In), term.when_missing)
+        return three_valued.is_one_of(term.get, chosen, isinstance(sign, ast.In), term.when_missing)
 
     def constant(self, node: ast.expr, term: _Term) -> Constant:
         """The constant at ``node``, checked against what ``term`` can be."""
@@ -251,7 +262,7 @@ class _Compiler:
         if not isinstance(node.value, ast.Name) or node.value.id != "score":
             self.fail(node, Sentence("a dot is only used for scores, as in score.PF"))
         if node.attr not in self.vocabulary.scores:
-            near = close_to(node.attr, self.vocabulary.scores)
+            near = suggest_known_word(node.attr, self.vocabulary.scores)
             self.fail(node, Sentence("“score.%(name)s” is not a score here%(near)s", name=node.attr, near=near))
         self.names.add(f"score.{node.attr}")
         return node.attr
@@ -264,7 +275,7 @@ class _Compiler:
             if function == "rise":
                 self.fail(node, Sentence("a score rises from the baseline; use rise_from_baseline()"))
             scale = self.score_in(argument)
-            span = Domain("number", minimum=Decimal(-100), maximum=Decimal(100))
+            span = ValueDomain("number", minimum=Decimal(-100), maximum=Decimal(100))
             return _Term(
                 Sentence("the rise of %(name)s", name=f"score.{scale}"), three_valued.score_rise(scale), span, False
             )
@@ -274,7 +285,7 @@ class _Compiler:
             self.fail(argument, Sentence("“%(name)s” has no order, so it cannot rise", name=name))
         self.names.add(name)
         limit = Decimal(max(domain.codes) - min(domain.codes)) if domain.codes else None
-        span = Domain("number", minimum=None if limit is None else -limit, maximum=limit)
+        span = ValueDomain("number", minimum=None if limit is None else -limit, maximum=limit)
         return _Term(
             Sentence("the rise of %(name)s", name=name), three_valued.item_rise(name, function == "rise"), span, False
         )
@@ -282,7 +293,7 @@ class _Compiler:
     def call(self, node: ast.Call) -> tuple[str, list[ast.expr]]:
         if not isinstance(node.func, ast.Name) or node.func.id not in _FUNCTIONS:
             shown = node.func.id if isinstance(node.func, ast.Name) else ast.unparse(node.func)
-            near = close_to(shown, _FUNCTIONS)
+            near = suggest_known_word(shown, _FUNCTIONS)
             self.fail(
                 node, Sentence("“%(name)s” is not a function of the rule language%(near)s", name=shown, near=near)
             )
@@ -296,9 +307,9 @@ class _Compiler:
         if len(arguments) != number:
             self.fail(node, Sentence("%(function)s() takes %(number)s arguments", function=function, number=number))
 
-    def truth_function(self, node: ast.Call) -> Test:
+    def truth_function(self, node: ast.Call) -> ConditionTest:
         function, arguments = self.call(node)
-        if function in _ABOUT_THE_FORM and not self.vocabulary.form_rules:
+        if function in _FORM_FUNCTIONS and not self.vocabulary.form_rules:
             self.fail(node, Sentence("%(function)s() is only for M rules", function=function))
         if function == "any":
             return three_valued.any_of(self.members(node, arguments))
@@ -307,16 +318,16 @@ class _Compiler:
             name = self.name_in(arguments[0])
             self.domain(arguments[0], name)
             self.names.add(name)
-            return three_valued.missing(name)
+            return three_valued.is_missing(name)
         if function == "recent":
             self.expect(node, function, arguments, 2)
             name = self.name_in(arguments[0])
             if name not in self.vocabulary.recents:
-                near = close_to(name, self.vocabulary.recents)
+                near = suggest_known_word(name, self.vocabulary.recents)
                 wrong = Sentence("“%(name)s” is not an item of this plan%(near)s", name=name, near=near)
                 self.fail(arguments[0], wrong)
             self.names.add(name)
-            return three_valued.recent(name, self.whole(arguments[1]))
+            return three_valued.is_recent(name, self.whole(arguments[1]))
         if function == "idle":
             self.expect(node, function, arguments, 1)
             minutes = self.whole(arguments[0])
@@ -325,7 +336,7 @@ class _Compiler:
             self.expect(node, function, arguments, 1)
             rules = self.rule_ids(arguments[0])
             self.outcomes.update(rules)
-            return three_valued.outcome(rules, True if function == "fired" else None)
+            return three_valued.rule_outcome(rules, True if function == "fired" else None)
         self.fail(
             node, Sentence("%(function)s() is a number; compare it, as in “%(function)s(…) >= 1”", function=function)
         )
@@ -343,7 +354,7 @@ class _Compiler:
             self.fail(node, Sentence("%(pattern)s matches no rule", pattern=repr(pattern)))
         return matching
 
-    def members(self, node: ast.Call, arguments: list[ast.expr]) -> tuple[Test, ...]:
+    def members(self, node: ast.Call, arguments: list[ast.expr]) -> tuple[ConditionTest, ...]:
         """One test for each item of a group, with ``x`` standing for that item."""
         self.expect(node, node.func.id if isinstance(node.func, ast.Name) else "", arguments, 2)
         group, inner = arguments
@@ -362,7 +373,7 @@ class _Compiler:
             self.outcomes |= compiler.outcomes
         return tuple(tests)
 
-    def count_comparison(self, call: ast.Call, sign: ast.cmpop, right: ast.expr) -> Test:
+    def count_comparison(self, call: ast.Call, sign: ast.cmpop, right: ast.expr) -> ConditionTest:
         """Unknown members may turn out either way, so a count is a range and its comparison may be unknown."""
         _, arguments = self.call(call)
         tests = self.members(call, arguments)
@@ -371,4 +382,4 @@ class _Compiler:
             self.fail(call, Sentence("count() is compared with == != > >= < <="))
         wanted = self.whole(right)
 
-        return three_valued.counted(tests, compare, wanted)
+        return three_valued.compare_count(tests, compare, wanted)

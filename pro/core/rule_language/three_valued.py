@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 Truth = bool | None
-Test = Callable[["Facts"], Truth]
-Get = Callable[["Facts"], object]
+ConditionTest = Callable[["Facts"], Truth]
+ValueGetter = Callable[["Facts"], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Facts:
     outcomes: Mapping[str, Truth] = field(default_factory=dict)
 
 
-def all_of(parts: tuple[Test, ...]) -> Test:
+def all_of(parts: tuple[ConditionTest, ...]) -> ConditionTest:
     """Kleene AND."""
 
     def test(facts: Facts) -> Truth:
@@ -52,7 +52,7 @@ def all_of(parts: tuple[Test, ...]) -> Test:
     return test
 
 
-def any_of(parts: tuple[Test, ...]) -> Test:
+def any_of(parts: tuple[ConditionTest, ...]) -> ConditionTest:
     """Kleene OR."""
 
     def test(facts: Facts) -> Truth:
@@ -68,7 +68,7 @@ def any_of(parts: tuple[Test, ...]) -> Test:
     return test
 
 
-def negated(part: Test) -> Test:
+def not_of(part: ConditionTest) -> ConditionTest:
     """Kleene NOT."""
 
     def test(facts: Facts) -> Truth:
@@ -78,7 +78,7 @@ def negated(part: Test) -> Test:
     return test
 
 
-def compared(get: Get, compare: Callable[..., bool], constant: object, missing: Truth) -> Test:
+def compare_value(get: ValueGetter, compare: Callable[..., bool], constant: object, missing: Truth) -> ConditionTest:
     """``compare(value, constant)``, or ``missing`` where there is no value."""
 
     def test(facts: Facts) -> Truth:
@@ -88,7 +88,7 @@ def compared(get: Get, compare: Callable[..., bool], constant: object, missing: 
     return test
 
 
-def among(get: Get, chosen: frozenset[object], inside: bool, missing: Truth) -> Test:
+def is_one_of(get: ValueGetter, chosen: frozenset[object], inside: bool, missing: Truth) -> ConditionTest:
     """Whether the value is one of ``chosen`` (or, with ``inside`` false, none of them)."""
 
     def test(facts: Facts) -> Truth:
@@ -98,7 +98,7 @@ def among(get: Get, chosen: frozenset[object], inside: bool, missing: Truth) -> 
     return test
 
 
-def counted(members: tuple[Test, ...], compare: Callable[..., bool], wanted: int) -> Test:
+def compare_count(members: tuple[ConditionTest, ...], compare: Callable[..., bool], wanted: int) -> ConditionTest:
     """Compare how many members are true. An unknown one may turn out either way, so the count is a range."""
 
     def test(facts: Facts) -> Truth:
@@ -110,7 +110,7 @@ def counted(members: tuple[Test, ...], compare: Callable[..., bool], wanted: int
     return test
 
 
-def truth_of(name: str) -> Test:
+def truth_of(name: str) -> ConditionTest:
     """A fact that is true or false by itself."""
 
     def test(facts: Facts) -> Truth:
@@ -120,7 +120,7 @@ def truth_of(name: str) -> Test:
     return test
 
 
-def item_rise(name: str, from_previous: bool) -> Get:
+def item_rise(name: str, from_previous: bool) -> ValueGetter:
     """Today's answer minus the previous or the baseline one; None where either side is missing."""
 
     def get(facts: Facts) -> object:
@@ -133,7 +133,7 @@ def item_rise(name: str, from_previous: bool) -> Get:
     return get
 
 
-def score_rise(scale: str) -> Get:
+def score_rise(scale: str) -> ValueGetter:
     """Today's score minus the baseline one, in points; None where either side is missing."""
 
     def get(facts: Facts) -> object:
@@ -144,7 +144,7 @@ def score_rise(scale: str) -> Get:
     return get
 
 
-def missing(name: str) -> Test:
+def is_missing(name: str) -> ConditionTest:
     """True where a name that this form asks has no value; never unknown."""
 
     def test(facts: Facts) -> Truth:
@@ -153,7 +153,7 @@ def missing(name: str) -> Test:
     return test
 
 
-def recent(name: str, hours: int) -> Test:
+def is_recent(name: str, hours: int) -> ConditionTest:
     """True where the item was answered in the last ``hours``; never unknown."""
 
     def test(facts: Facts) -> Truth:
@@ -163,7 +163,7 @@ def recent(name: str, hours: int) -> Test:
     return test
 
 
-def outcome(rules: tuple[str, ...], wanted: Truth) -> Test:
+def rule_outcome(rules: tuple[str, ...], wanted: Truth) -> ConditionTest:
     """True where one of ``rules`` came out as ``wanted`` (None = stayed unknown); never unknown itself."""
 
     def test(facts: Facts) -> Truth:

@@ -13,7 +13,7 @@ Constant = int | Decimal | str
 
 
 @dataclass(frozen=True, slots=True)
-class Domain:
+class ValueDomain:
     """What a name may stand for: codes with or without an order, a number in a range, a word, true/false, a text."""
 
     kind: Literal["codes", "number", "words", "truth", "text"]
@@ -50,7 +50,7 @@ class Domain:
         return None
 
 
-TRUTH = Domain("truth")
-SCORE = Domain("number", minimum=Decimal(0), maximum=Decimal(100))
+TRUTH = ValueDomain("truth")
+SCORE = ValueDomain("number", minimum=Decimal(0), maximum=Decimal(100))
 # The two facts that decide which questions are asked (``ask_if`` in instruments).
-FORM_FACTS: Mapping[str, Domain] = {"pd1": TRUTH, "selfharm_enabled": TRUTH}
+FORM_FACTS: Mapping[str, ValueDomain] = {"pd1": TRUTH, "selfharm_enabled": TRUTH}

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from pro.core.study_plan import AnchorKind, AnchorPoint, Calendar, Exposure, Period
+from pro.core.study_plan import AnchorKind, AnchorPoint, Exposure, Period, VisitSchedule
 
 ONE_DAY = timedelta(days=1)
 # Our defaults: a plan further ahead than two years, or a day more than ten years back, is a slip of the finger.
@@ -81,12 +81,14 @@ class AnchorProblem:
     most: int = 0
 
 
-def check(calendar: Calendar, anchors: Sequence[DatedAnchor], today: date | None = None) -> tuple[AnchorProblem, ...]:
+def find_anchor_problems(
+    calendar: VisitSchedule, anchors: Sequence[DatedAnchor], today: date | None = None
+) -> tuple[AnchorProblem, ...]:
     """Everything in ``anchors`` that cannot be true. ``today``: the participant's date; None asks nothing of it."""
     return tuple(_problems(calendar, anchors, today))
 
 
-def _problems(calendar: Calendar, anchors: Sequence[DatedAnchor], today: date | None) -> Iterator[AnchorProblem]:
+def _problems(calendar: VisitSchedule, anchors: Sequence[DatedAnchor], today: date | None) -> Iterator[AnchorProblem]:
     seen: set[tuple[str, int]] = set()
     for anchor in anchors:
         kind = calendar.anchors.get(anchor.kind)
@@ -106,11 +108,11 @@ def _problems(calendar: Calendar, anchors: Sequence[DatedAnchor], today: date | 
             yield AnchorProblem("too_far", anchor)
         if today is not None and today - anchor.on > BACK_AT_MOST:
             yield AnchorProblem("long_ago", anchor)
-        yield from _misplaced(calendar, kind, anchor, anchors)
+        yield from _order_problems(calendar, kind, anchor, anchors)
 
 
-def _misplaced(
-    calendar: Calendar, kind: AnchorKind, anchor: DatedAnchor, anchors: Sequence[DatedAnchor]
+def _order_problems(
+    calendar: VisitSchedule, kind: AnchorKind, anchor: DatedAnchor, anchors: Sequence[DatedAnchor]
 ) -> Iterator[AnchorProblem]:
     for name in kind.after:
         first = min((other for other in anchors if other.kind == name), key=lambda other: other.on, default=None)
@@ -135,7 +137,7 @@ def _misplaced(
             yield AnchorProblem("after_last", anchor, other.kind, other.number, other.on)
 
 
-def resolve(calendar: Calendar, anchors: Sequence[DatedAnchor], working: WorkingDays) -> Days:
+def resolve_days(calendar: VisitSchedule, anchors: Sequence[DatedAnchor], working: WorkingDays) -> Days:
     """Every day that is known or follows: recorded, projected (clinical.md 6: fractions on working days, cycles every
     three weeks) and taken by default (end of RT = last fraction). Kind -> number -> day; of two records the last holds.
     """
@@ -146,14 +148,14 @@ def resolve(calendar: Calendar, anchors: Sequence[DatedAnchor], working: Working
     recorded: Days = {name: dict(numbers) for name, numbers in days.items()}
     for name, kind in calendar.anchors.items():
         for number, point in kind.defaults:
-            day = at(days, point)
+            day = day_of(days, point)
             if number not in days[name] and day is not None:
                 days[name][number] = day
-        days[name].update(_projected(kind, days[name], recorded, working))
+        days[name].update(_projected_days(kind, days[name], recorded, working))
     return days
 
 
-def at(days: Days, point: AnchorPoint) -> ResolvedDay | None:
+def day_of(days: Days, point: AnchorPoint) -> ResolvedDay | None:
     """The day of ``point``; None while its anchor is not known. A day counted from another is projected."""
     found = days.get(point.anchor, {}).get(point.number)
     if found is None or not point.days:
@@ -161,12 +163,12 @@ def at(days: Days, point: AnchorPoint) -> ResolvedDay | None:
     return ResolvedDay(found.on + point.days * ONE_DAY, PROJECTED)
 
 
-def first(days: Days, kind: str) -> ResolvedDay | None:
+def first_day(days: Days, kind: str) -> ResolvedDay | None:
     """The earliest day of ``kind``, whatever its number."""
     return min(days.get(kind, {}).values(), key=lambda day: day.on, default=None)
 
 
-def exposed(exposure: Exposure, days: Days, today: date) -> bool | None:
+def is_exposed(exposure: Exposure, days: Days, today: date) -> bool | None:
     """Whether ``exposure`` holds ``today``: None while nobody can say, because a dose may have gone unrecorded.
 
     ``days``: as ``resolve`` gives them. False only before a planned first dose, or long enough after the last one.
@@ -181,7 +183,7 @@ def exposed(exposure: Exposure, days: Days, today: date) -> bool | None:
     return False if coming is not None and coming > today else None
 
 
-def facts_set(calendar: Calendar, anchors: Sequence[DatedAnchor]) -> dict[str, str]:
+def facts_from_anchors(calendar: VisitSchedule, anchors: Sequence[DatedAnchor]) -> dict[str, str]:
     """Every fact that a kind of anchor sets, by the latest record; of one day's, the kind that stands last holds."""
     place = {name: number for number, name in enumerate(calendar.anchors)}
     found: dict[str, str] = {}
@@ -192,7 +194,7 @@ def facts_set(calendar: Calendar, anchors: Sequence[DatedAnchor]) -> dict[str, s
     return found
 
 
-def _projected(
+def _projected_days(
     kind: AnchorKind, known: Mapping[int, ResolvedDay], recorded: Days, working: WorkingDays
 ) -> dict[int, ResolvedDay]:
     rule = kind.projection
@@ -234,7 +236,7 @@ class PeriodPart:
         return self.start <= day and (self.end is None or day < self.end)
 
 
-def stretches(days: Days, period: Period) -> tuple[PeriodPart, ...]:
+def period_parts(days: Days, period: Period) -> tuple[PeriodPart, ...]:
     """``period`` as its starts part it. A new start begins a new stretch, so an ulcer confirmed after it was suspected
     begins its daily schedule anew (clinical.md 6, rule 8).
 

@@ -18,12 +18,12 @@ from pro.core.schedule.anchors import (
     PeriodPart,
     ResolvedDay,
     WorkingDays,
-    at,
-    first,
-    resolve,
-    stretches,
+    day_of,
+    first_day,
+    period_parts,
+    resolve_days,
 )
-from pro.core.study_plan import Calendar, Visit, VisitSeries, Window
+from pro.core.study_plan import Visit, VisitSchedule, VisitSeries, VisitWindow
 
 NO_DAYS_OFF = WorkingDays()
 
@@ -60,7 +60,7 @@ class ExpectedVisit:
         return self.opens <= moment <= self.closes
 
 
-class Status(StrEnum):
+class VisitStatus(StrEnum):
     """Where an assessment stands. ``EXPIRED``: closed without an answer, but it was not mandatory."""
 
     NOT_OPEN = "not_open"
@@ -72,78 +72,85 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Turn:
+class _Occurrence:
     """A visit on one day."""
 
     name: str
     number: int
     on: date
     basis: str
-    windows: tuple[Window, ...]
+    windows: tuple[VisitWindow, ...]
 
 
-def moment(day: date, hour: time, zone: ZoneInfo) -> datetime:
+def local_hour_in_utc(day: date, hour: time, zone: ZoneInfo) -> datetime:
     """The local ``hour`` of ``day`` as UTC. One that a clock change leaves out is the same distance after the gap."""
     return datetime.combine(day, hour, tzinfo=zone).astimezone(UTC)
 
 
-def expected(
-    calendar: Calendar, anchors: Sequence[DatedAnchor], time_zone: str, working: WorkingDays = NO_DAYS_OFF
+def list_expected_visits(
+    calendar: VisitSchedule, anchors: Sequence[DatedAnchor], time_zone: str, working: WorkingDays = NO_DAYS_OFF
 ) -> tuple[ExpectedVisit, ...]:
     """Every assessment of the participant's whole time in the study, in order of opening.
 
-    ``anchors`` should have passed ``anchors.check``; of contradictory ones this makes the best it can, and no window
-    ever closes before it opens. Which of them an answered form has already served: ``form_matching.serve``.
+    ``anchors`` should have passed ``anchors.find_anchor_problems``; of contradictory ones this makes the best it can,
+    and no window
+    ever closes before it opens. Which of them an answered form has already served: ``form_matching.match_forms``.
     """
-    days = resolve(calendar, anchors, working)
-    periods = {name: stretches(days, period) for name, period in calendar.periods.items()}
+    days = resolve_days(calendar, anchors, working)
+    periods = {name: period_parts(days, period) for name, period in calendar.periods.items()}
     found = [
         one
         for visit in calendar.visits
-        for turn in _turns(visit, days, periods)
-        for one in _of_turn(calendar, visit, turn, days, periods, ZoneInfo(time_zone))
+        for turn in _occurrences(visit, days, periods)
+        for one in _visits_of_occurrence(calendar, visit, turn, days, periods, ZoneInfo(time_zone))
     ]
     return tuple(sorted(found, key=lambda one: (one.opens, one.due, one.rank)))
 
 
-def status(one: ExpectedVisit, now: datetime) -> Status:
+def visit_status(one: ExpectedVisit, now: datetime) -> VisitStatus:
     """Where an assessment that nobody answered stands at ``now``: due on its day up to the hour, late after that."""
     if now < one.opens:
-        return Status.NOT_OPEN
+        return VisitStatus.NOT_OPEN
     if now > one.closes:
-        return Status.MISSED if one.mandatory else Status.EXPIRED
+        return VisitStatus.MISSED if one.mandatory else VisitStatus.EXPIRED
     if now > one.due:
-        return Status.LATE
+        return VisitStatus.LATE
     zone = ZoneInfo(one.time_zone)
-    return Status.DUE if now >= moment(one.due.astimezone(zone).date(), time.min, zone) else Status.OPEN
+    return (
+        VisitStatus.DUE
+        if now >= local_hour_in_utc(one.due.astimezone(zone).date(), time.min, zone)
+        else VisitStatus.OPEN
+    )
 
 
-def at_risk(calendar: Calendar, anchors: Sequence[DatedAnchor], on: date, working: WorkingDays = NO_DAYS_OFF) -> bool:
+def is_in_risk_period(
+    calendar: VisitSchedule, anchors: Sequence[DatedAnchor], on: date, working: WorkingDays = NO_DAYS_OFF
+) -> bool:
     """True on the days in which one missed check-in is enough for a phone call (week 3 of RT to 8 weeks after it)."""
     if calendar.risk is None:
         return False
-    days = resolve(calendar, anchors, working)
-    start, end = at(days, calendar.risk.start), at(days, calendar.risk.end)
+    days = resolve_days(calendar, anchors, working)
+    start, end = day_of(days, calendar.risk.start), day_of(days, calendar.risk.end)
     return start is not None and start.on <= on and (end is None or on <= end.on)
 
 
-def _turns(visit: Visit, days: Days, periods: Mapping[str, Sequence[PeriodPart]]) -> Iterator[_Turn]:
-    roots = list(_roots(visit, days, periods))
+def _occurrences(visit: Visit, days: Days, periods: Mapping[str, Sequence[PeriodPart]]) -> Iterator[_Occurrence]:
+    roots = list(_start_days(visit, days, periods))
     if not roots and visit.otherwise is not None:
-        dated = first(days, visit.otherwise.anchor)
+        dated = first_day(days, visit.otherwise.anchor)
         if dated is not None:
-            yield _Turn(visit.id, 0, dated.on, dated.basis, visit.otherwise.windows)
+            yield _Occurrence(visit.id, 0, dated.on, dated.basis, visit.otherwise.windows)
         return
     for name, number, dated, end in roots:
         if visit.series is None:
-            yield _Turn(name, number, dated.on, dated.basis, visit.windows)
+            yield _Occurrence(name, number, dated.on, dated.basis, visit.windows)
             continue
         for index, on in _recurrences(visit.series, dated.on, end, days):
             once = visit.series.first == visit.series.last
-            yield _Turn(name if once else f"{name}.{index}", 0 if once else index, on, dated.basis, visit.windows)
+            yield _Occurrence(name if once else f"{name}.{index}", 0 if once else index, on, dated.basis, visit.windows)
 
 
-def _roots(
+def _start_days(
     visit: Visit, days: Days, periods: Mapping[str, Sequence[PeriodPart]]
 ) -> Iterator[tuple[str, int, ResolvedDay, date | None]]:
     """(name, number, day, end) of every day from which the visit counts."""
@@ -160,8 +167,8 @@ def _roots(
 
 def _recurrences(series: VisitSeries, start: date, end: date | None, days: Days) -> Iterator[tuple[int, date]]:
     """(turn, day). The turn counts every step of the series, also those left out, so that names never shift."""
-    until = at(days, series.until) if series.until else None
-    since = first(days, series.since) if series.since else None
+    until = day_of(days, series.until) if series.until else None
+    since = first_day(days, series.since) if series.since else None
     if series.since and since is None:
         return
     for index, offset in enumerate(range(series.first, series.last + 1, series.every), 1):
@@ -172,16 +179,16 @@ def _recurrences(series: VisitSeries, start: date, end: date | None, days: Days)
             yield index, day
 
 
-def _of_turn(
-    calendar: Calendar,
+def _visits_of_occurrence(
+    calendar: VisitSchedule,
     visit: Visit,
-    turn: _Turn,
+    turn: _Occurrence,
     days: Days,
     periods: Mapping[str, Sequence[PeriodPart]],
     zone: ZoneInfo,
 ) -> Iterator[ExpectedVisit]:
-    earliest = first(days, visit.not_before) if visit.not_before else None
-    stops = [day.on for kind in calendar.stops if kind not in visit.outlives and (day := first(days, kind))]
+    earliest = first_day(days, visit.not_before) if visit.not_before else None
+    stops = [day.on for kind in calendar.stops if kind not in visit.outlives and (day := first_day(days, kind))]
     for window in turn.windows:
         due = turn.on + timedelta(days=window.due)
         if window.numbers and turn.number not in window.numbers:
@@ -193,12 +200,12 @@ def _of_turn(
         opens = turn.on + timedelta(days=window.opens)
         if earliest is not None:
             opens = min(max(opens, earliest.on), due)
-        opens_at = moment(opens, calendar.times.opens, zone)
+        opens_at = local_hour_in_utc(opens, calendar.times.opens, zone)
         # A clock change may fold two times of the plan over each other.
-        due_at = max(opens_at, moment(due, calendar.times.due, zone))
-        closes_at = max(due_at, moment(turn.on + timedelta(days=window.closes), calendar.times.closes, zone))
+        due_at = max(opens_at, local_hour_in_utc(due, calendar.times.due, zone))
+        closes_at = max(due_at, local_hour_in_utc(turn.on + timedelta(days=window.closes), calendar.times.closes, zone))
         for stop in stops:
-            closes_at = max(due_at, min(closes_at, moment(stop, time.min, zone)))
+            closes_at = max(due_at, min(closes_at, local_hour_in_utc(stop, time.min, zone)))
         yield ExpectedVisit(
             visit=turn.name,
             kind=visit.id,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from pro.core.schedule.expected_visits import ExpectedVisit, Status, status
+from pro.core.schedule.expected_visits import ExpectedVisit, VisitStatus, visit_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class AnsweredForm:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class MatchedForm:
     """``form`` (its ref) counts for the visit ``one``.
 
     ``nearest``: this is the visit that it is assigned to; others it serves as well. ``out_of_window``: accepted all
@@ -34,14 +34,16 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class FormMatches:
     """``served``: what was answered. ``waiting``: the rest, opening late enough to keep two answers apart."""
 
-    served: tuple[Served, ...]
+    served: tuple[MatchedForm, ...]
     waiting: tuple[ExpectedVisit, ...]
 
 
-def serve(expected: Sequence[ExpectedVisit], forms: Iterable[AnsweredForm], apart: Mapping[str, int]) -> Ledger:
+def match_forms(
+    expected: Sequence[ExpectedVisit], forms: Iterable[AnsweredForm], apart: Mapping[str, int]
+) -> FormMatches:
     """Give every form the visits that it serves.
 
     A form serves every visit whose window it lies in, one turn of each, and, where ``apart`` names the instrument, one
@@ -49,24 +51,24 @@ def serve(expected: Sequence[ExpectedVisit], forms: Iterable[AnsweredForm], apar
     the answer. It is assigned to the nearest planned day; a tie goes to the lowest rank, then to the one that opens
     first. One that was issued for a visit and came outside its window counts for it, flagged.
     """
-    served: dict[tuple[str, str], Served] = {}
+    served: dict[tuple[str, str], MatchedForm] = {}
     known = sorted(forms, key=lambda form: (form.at, form.ref))
     for form in known:
         mine = [one for one in expected if one.instrument == form.instrument and one.name not in served]
         mine.sort(key=lambda one: (abs(one.due - form.at), one.rank))
         taken: dict[str, ExpectedVisit] = {}
         for one in mine:
-            if (one.holds(form.at) or _is_young(one, form, apart)) and one.kind not in taken:
+            if (one.holds(form.at) or _is_too_soon_to_ask_again(one, form, apart)) and one.kind not in taken:
                 taken[one.kind] = one
         issued = next((one for one in mine if one.visit == form.visit), None)
         late = issued is not None and issued not in taken.values() and not issued.holds(form.at)
         if issued is not None and late:
-            served[issued.name] = Served(issued, form.ref, nearest=not taken, out_of_window=True)
+            served[issued.name] = MatchedForm(issued, form.ref, nearest=not taken, out_of_window=True)
         for place, one in enumerate(taken.values()):
             if one.name not in served:
-                served[one.name] = Served(one, form.ref, nearest=place == 0, out_of_window=False)
-    waiting = [_kept_apart(one, known, apart) for one in expected if one.name not in served]
-    return Ledger(tuple(served[one.name] for one in expected if one.name in served), tuple(waiting))
+                served[one.name] = MatchedForm(one, form.ref, nearest=place == 0, out_of_window=False)
+    waiting = [_delay_opening(one, known, apart) for one in expected if one.name not in served]
+    return FormMatches(tuple(served[one.name] for one in expected if one.name in served), tuple(waiting))
 
 
 def missed_in_a_row(
@@ -76,7 +78,7 @@ def missed_in_a_row(
 
     ``waiting``: as ``serve`` leaves it. Missed forms whose windows overlap count once: one silence missed them all.
     """
-    over = [one for one in waiting if one.instrument == instrument and status(one, now) is Status.MISSED]
+    over = [one for one in waiting if one.instrument == instrument and visit_status(one, now) is VisitStatus.MISSED]
     row = 0
     until: datetime | None = None
     for one in sorted(over, key=lambda one: one.closes):
@@ -88,13 +90,13 @@ def missed_in_a_row(
     return row
 
 
-def _is_young(one: ExpectedVisit, form: AnsweredForm, apart: Mapping[str, int]) -> bool:
+def _is_too_soon_to_ask_again(one: ExpectedVisit, form: AnsweredForm, apart: Mapping[str, int]) -> bool:
     """True if ``form`` was answered so shortly before the planned day that asking again would be too soon."""
     days = apart.get(one.instrument)
     return days is not None and timedelta(0) <= one.due - form.at < timedelta(days=days)
 
 
-def _kept_apart(one: ExpectedVisit, forms: Sequence[AnsweredForm], apart: Mapping[str, int]) -> ExpectedVisit:
+def _delay_opening(one: ExpectedVisit, forms: Sequence[AnsweredForm], apart: Mapping[str, int]) -> ExpectedVisit:
     days = apart.get(one.instrument)
     if days is None:
         return one

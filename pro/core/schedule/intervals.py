@@ -14,19 +14,19 @@ class Interval:
     starts: datetime
     ends: datetime
 
-    def meets(self, other: Interval) -> bool:
+    def overlaps(self, other: Interval) -> bool:
         """True if some moment lies in both."""
         return self.starts < other.ends and other.starts < self.ends
 
-    def within(self, other: Interval) -> Interval | None:
+    def intersection(self, other: Interval) -> Interval | None:
         """The part of this stretch that lies in ``other``; None if there is none."""
-        return Interval(max(self.starts, other.starts), min(self.ends, other.ends)) if self.meets(other) else None
+        return Interval(max(self.starts, other.starts), min(self.ends, other.ends)) if self.overlaps(other) else None
 
 
-def without(whole: Interval, taken: Iterable[Interval]) -> list[Interval]:
+def subtract_intervals(whole: Interval, taken: Iterable[Interval]) -> list[Interval]:
     """What of ``whole`` lies in none of ``taken``, in order, never touching one another."""
     left, at = [], whole.starts
-    for other in sorted(other for other in taken if other.meets(whole)):
+    for other in sorted(other for other in taken if other.overlaps(whole)):
         if other.starts > at:
             left.append(Interval(at, other.starts))
         at = max(at, other.ends)

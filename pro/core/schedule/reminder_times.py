@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from pro.core.schedule.expected_visits import ExpectedVisit, moment
-from pro.core.study_plan import Reminding
+from pro.core.schedule.expected_visits import ExpectedVisit, local_hour_in_utc
+from pro.core.study_plan import ReminderRules
 
 ONE_DAY = timedelta(days=1)
 
@@ -41,7 +41,7 @@ class Reminder:
 
 
 @dataclass(frozen=True, slots=True)
-class Rationed:
+class LimitedReminders:
     """``sent``: what goes out. ``dropped``: what does not, with why: ``another_form`` (a message about the same
     instrument goes out that day for another visit), ``together`` (another form's message goes out at that moment, and
     its last page leads on to this form) or ``enough`` (the day's number is used up).
@@ -51,7 +51,7 @@ class Rationed:
     dropped: tuple[tuple[Reminder, str], ...]
 
 
-def is_quiet(now: datetime, rules: Reminding, zone: ZoneInfo) -> bool:
+def is_quiet(now: datetime, rules: ReminderRules, zone: ZoneInfo) -> bool:
     """True if no message may go out at ``now``."""
     local = now.astimezone(zone).time()
     if rules.quiet_from <= rules.quiet_until:
@@ -59,14 +59,14 @@ def is_quiet(now: datetime, rules: Reminding, zone: ZoneInfo) -> bool:
     return local >= rules.quiet_from or local < rules.quiet_until
 
 
-def next_quiet(when: datetime, rules: Reminding, zone: ZoneInfo) -> datetime:
+def next_quiet_start(when: datetime, rules: ReminderRules, zone: ZoneInfo) -> datetime:
     """The first moment after ``when`` at which quiet hours begin."""
     day = when.astimezone(zone).date()
-    today = moment(day, rules.quiet_from, zone)
-    return today if today > when else moment(day + ONE_DAY, rules.quiet_from, zone)
+    today = local_hour_in_utc(day, rules.quiet_from, zone)
+    return today if today > when else local_hour_in_utc(day + ONE_DAY, rules.quiet_from, zone)
 
 
-def reminders(one: ExpectedVisit, rules: Reminding, since: datetime | None = None) -> tuple[Reminder, ...]:
+def form_reminders(one: ExpectedVisit, rules: ReminderRules, since: datetime | None = None) -> tuple[Reminder, ...]:
     """The ladder of one form, counted from its opening, or from ``since`` if it became known later.
 
     A step in quiet hours waits for their end. Steps after the window are left out, and so are steps that would go out
@@ -76,24 +76,24 @@ def reminders(one: ExpectedVisit, rules: Reminding, since: datetime | None = Non
     start = max(one.opens, since) if since is not None else one.opens
     steps: list[tuple[int, datetime]] = []
     for step, minutes in enumerate(rules.minutes if one.reminders is None else one.reminders):
-        goes = _awake(start + timedelta(minutes=minutes), rules, zone)
+        goes = _after_quiet_hours(start + timedelta(minutes=minutes), rules, zone)
         if goes < one.closes and (not steps or goes > steps[-1][1]):
             steps.append((step, goes))
     ends = [*(goes - timedelta(seconds=1) for _, goes in steps[1:]), one.closes]
     found = []
     for (step, goes), end in zip(steps, ends, strict=False):
-        quiet = next_quiet(goes, rules, zone) - timedelta(seconds=1)
+        quiet = next_quiet_start(goes, rules, zone) - timedelta(seconds=1)
         not_after = min(end, quiet, goes + timedelta(minutes=rules.stale_minutes))
         found.append(Reminder(one, step, goes, max(goes, not_after)))
     return tuple(found)
 
 
-def ration(
+def limit_reminders(
     planned: Iterable[Reminder],
-    rules: Reminding,
+    rules: ReminderRules,
     already: Mapping[date, int] | None = None,
     done: Mapping[tuple[str, str], int] | None = None,
-) -> Rationed:
+) -> LimitedReminders:
     """Choose what one participant gets: a day's messages about one instrument are about one visit (the one that closes
     first: answering it serves the others), one at a time, and at most ``per_day`` of them.
 
@@ -124,16 +124,16 @@ def ration(
             sent.append(reminder)
         else:
             dropped.append((reminder, "enough"))
-    return Rationed(_in_order(sent), tuple(sorted(dropped, key=lambda pair: pair[0].not_before)))
+    return LimitedReminders(_sort_reminders(sent), tuple(sorted(dropped, key=lambda pair: pair[0].not_before)))
 
 
 def plan_messages(
     waiting: Sequence[ExpectedVisit],
-    rules: Reminding,
+    rules: ReminderRules,
     known_since: Mapping[tuple[str, str], datetime] | None = None,
     already: Mapping[date, int] | None = None,
     done: Mapping[tuple[str, str], int] | None = None,
-) -> Rationed:
+) -> LimitedReminders:
     """Every message to one participant that still goes out if nobody answers any of ``waiting``.
 
     ``known_since``: name -> when the assessment became known, if later than its opening. ``already`` and ``done`` as
@@ -141,18 +141,18 @@ def plan_messages(
     every tick: send what ``is_due``, record what ``is_stale``.
     """
     since = known_since or {}
-    planned = [reminder for one in waiting for reminder in reminders(one, rules, since.get(one.name))]
-    return ration(planned, rules, already, done)
+    planned = [reminder for one in waiting for reminder in form_reminders(one, rules, since.get(one.name))]
+    return limit_reminders(planned, rules, already, done)
 
 
-def _in_order(found: Iterable[Reminder]) -> tuple[Reminder, ...]:
+def _sort_reminders(found: Iterable[Reminder]) -> tuple[Reminder, ...]:
     return tuple(sorted(found, key=lambda r: (r.not_before, r.one.closes, r.one.visit, r.one.instrument)))
 
 
-def _awake(when: datetime, rules: Reminding, zone: ZoneInfo) -> datetime:
+def _after_quiet_hours(when: datetime, rules: ReminderRules, zone: ZoneInfo) -> datetime:
     """``when``, or the end of the quiet hours that it falls into."""
     if not is_quiet(when, rules, zone):
         return when
     local = when.astimezone(zone)
     later = rules.quiet_from > rules.quiet_until and local.time() >= rules.quiet_from
-    return max(when, moment(local.date() + ONE_DAY * later, rules.quiet_until, zone))
+    return max(when, local_hour_in_utc(local.date() + ONE_DAY * later, rules.quiet_until, zone))

@@ -13,7 +13,16 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import NamedTuple
 
-from pro.core.text.red_flag_lexicon import HAN, LATIN, Index, Lexicon, LexiconEntry, LexiconPhrase, Row, Slot
+from pro.core.text.red_flag_lexicon import (
+    HAN,
+    LATIN,
+    Lexicon,
+    LexiconEntry,
+    LexiconPhrase,
+    PhraseIndex,
+    PhraseSlot,
+    Row,
+)
 
 BREAK = "\n"
 _FIRST_HAN = HAN[0]
@@ -70,12 +79,12 @@ class PhraseSpan(NamedTuple):
 
 
 # A span without the detour by keywords: most of the work of a text that is full of red flags is making them.
-_new = tuple.__new__
+_new_tuple = tuple.__new__
 
 
 def read_clauses(text: str, lexicon: Lexicon) -> ClauseText:
     """``text`` normalised (NFKC, lower case, no accents) and cut into words. Never raises."""
-    source = _HYPHEN.sub(" ", folded(text))
+    source = _HYPHEN.sub(" ", fold_text(text))
     drawn_out = _DRAWN_OUT.search(source) is not None
     signs = {sign: lexicon.alike.get(sign, sign) for sign in "".join(_HAN.findall("".join(set(source))))}
     tokens: list[str] = []
@@ -93,21 +102,21 @@ def read_clauses(text: str, lexicon: Lexicon) -> ClauseText:
             continue
         words: tuple[str, ...] = (piece,)
         if match.lastgroup == "word":
-            words = _written_out(_DRAWN_OUT.sub(r"\1\1", piece) if drawn_out else piece, tokens, lexicon)
+            words = _expand_contraction(_DRAWN_OUT.sub(r"\1\1", piece) if drawn_out else piece, tokens, lexicon)
         for word in words:
             tokens.append(word)
             starts.append(start)
             ends.append(end)
             han.append(False)
-    return ClauseText(source, tokens, starts, ends, han, _readable(text, source, lexicon))
+    return ClauseText(source, tokens, starts, ends, han, _is_readable(text, source, lexicon))
 
 
 def with_breaks(text: ClauseText, lexicon: Lexicon) -> ClauseText:
     """``text`` with a break in place of every word that begins a new clause, such as "but", unless it is protected."""
-    spans = find(text, lexicon.splitters)
+    spans = find_phrases(text, lexicon.splitters)
     if not spans:
         return text
-    protections = find(text, lexicon.protections)
+    protections = find_phrases(text, lexicon.protections)
     kept = {place for span in protections for place in range(span.start, span.end)}
     cut = {
         place for span in spans if kept.isdisjoint(range(span.start, span.end)) for place in range(span.start, span.end)
@@ -118,14 +127,14 @@ def with_breaks(text: ClauseText, lexicon: Lexicon) -> ClauseText:
     return ClauseText(text.source, tokens, text.starts, text.ends, text.han, text.readable)
 
 
-def find(text: ClauseText, index: Index) -> list[PhraseSpan]:
+def find_phrases(text: ClauseText, index: PhraseIndex) -> list[PhraseSpan]:
     """Every phrase of ``index`` in ``text``: at each place, for each choice of its first part, the longest reading."""
     spans: list[PhraseSpan] = []
     tokens = (*text.tokens, BREAK, BREAK)
     starts, opens = index.starts, index.opening.match
     known = set(tokens)
     # No beginning of a word and no number is a Han character; comparing is quicker than matching.
-    opened = {token: _opened(index, token) for token in known if token < _FIRST_HAN and opens(token)}
+    opened = {token: _open_matches(index, token) for token in known if token < _FIRST_HAN and opens(token)}
     begun = known.intersection(starts).union(opened)
     if not begun:
         return spans
@@ -152,13 +161,13 @@ def find(text: ClauseText, index: Index) -> list[PhraseSpan]:
             if not checked and not _row_fits(tokens, row, place):
                 continue
             if not phrase.slots:
-                spans.append(_new(PhraseSpan, (phrase, place, end, (place,), range(place, end))))
-            elif (span := _fit(tokens, text.han, phrase, place, end)) is not None:
+                spans.append(_new_tuple(PhraseSpan, (phrase, place, end, (place,), range(place, end))))
+            elif (span := _fit_phrase(tokens, text.han, phrase, place, end)) is not None:
                 spans.append(span)
     return spans
 
 
-def _opened(index: Index, token: str) -> tuple[LexiconEntry, ...]:
+def _open_matches(index: PhraseIndex, token: str) -> tuple[LexiconEntry, ...]:
     """What may stand where ``token`` is, of the phrases that begin with a word's beginning or a number."""
     entries: tuple[LexiconEntry, ...] = ()
     for length in index.lengths:
@@ -168,28 +177,28 @@ def _opened(index: Index, token: str) -> tuple[LexiconEntry, ...]:
     return entries + index.numbers if token[0].isdigit() else entries
 
 
-def _fit(tokens: Row, han: list[bool], phrase: LexiconPhrase, place: int, end: int) -> PhraseSpan | None:
+def _fit_phrase(tokens: Row, han: list[bool], phrase: LexiconPhrase, place: int, end: int) -> PhraseSpan | None:
     """``phrase``, its first part from ``place`` to ``end``: the reading with most own words, then the smallest gaps."""
     if len(phrase.slots) == 1:
-        return _fit_two(tokens, han, phrase, place, end)
-    steps = _next(tokens, han, phrase.slots[0], phrase.han, end)
+        return _fit_two_parts(tokens, han, phrase, place, end)
+    steps = _next_ends(tokens, han, phrase.slots[0], phrase.han, end)
     paths: list[tuple[tuple[int, int], ...]] = [((place, end), step) for step in dict.fromkeys(steps)]
     for slot in phrase.slots[1:]:
         longer: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
         for path in paths:
-            for step in _next(tokens, han, slot, phrase.han, path[-1][1]):
+            for step in _next_ends(tokens, han, slot, phrase.han, path[-1][1]):
                 # One path to each step is enough: the first has the smallest gap.
                 if step not in longer:
                     longer[step] = (*path, step)
         if not longer:
             return None
         paths = list(longer.values())
-    best = max(paths, key=lambda path: (sum(map(_length, path)), -path[-1][1]))
+    best = max(paths, key=lambda path: (sum(map(_step_length, path)), -path[-1][1]))
     parts = tuple([at for start, end in best for at in range(start, end)])
     return PhraseSpan(phrase, place, best[-1][1], tuple([start for start, _ in best]), parts)
 
 
-def _fit_two(tokens: Row, han: list[bool], phrase: LexiconPhrase, place: int, end: int) -> PhraseSpan | None:
+def _fit_two_parts(tokens: Row, han: list[bool], phrase: LexiconPhrase, place: int, end: int) -> PhraseSpan | None:
     """``_fit`` for the many phrases of two parts."""
     slot = phrase.slots[0]
     rows, opens, plain, only_han = slot.rows, slot.open, slot.plain, phrase.han
@@ -214,15 +223,15 @@ def _fit_two(tokens: Row, han: list[bool], phrase: LexiconPhrase, place: int, en
         return None
     stop = start + length
     if length == 1 and end == place + 1:
-        return _new(PhraseSpan, (phrase, place, stop, (place, start), (place, start)))
-    return _new(PhraseSpan, (phrase, place, stop, (place, start), (*range(place, end), *range(start, stop))))
+        return _new_tuple(PhraseSpan, (phrase, place, stop, (place, start), (place, start)))
+    return _new_tuple(PhraseSpan, (phrase, place, stop, (place, start), (*range(place, end), *range(start, stop))))
 
 
-def _length(step: tuple[int, int]) -> int:
+def _step_length(step: tuple[int, int]) -> int:
     return step[1] - step[0]
 
 
-def _next(tokens: Row, han: list[bool], slot: Slot, only_han: bool, place: int) -> list[tuple[int, int]]:
+def _next_ends(tokens: Row, han: list[bool], slot: PhraseSlot, only_han: bool, place: int) -> list[tuple[int, int]]:
     """Where ``slot`` can stand when the words before it end at ``place``."""
     steps = []
     for at in range(place, min(place + slot.gap + 1, len(han))):
@@ -257,24 +266,24 @@ def _word_fits(pattern: str, token: str) -> bool:
     return False
 
 
-def folded(text: str) -> str:
+def fold_text(text: str) -> str:
     """``text`` in NFKC, lower case, accents and unseen signs gone, one kind of apostrophe, one kind of line end."""
     plain = unicodedata.normalize("NFKC", _APOSTROPHES.sub("'", text)).lower()
     plain = plain.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
-    unusual = () if plain.isascii() else _unusual(plain)
+    unusual = () if plain.isascii() else _unusual_signs(plain)
     if any(unicodedata.decomposition(sign) or unicodedata.category(sign) in _UNSEEN for sign in unusual):
         apart = unicodedata.normalize("NFD", plain)
-        unseen = {ord(sign): None for sign in _unusual(apart) if unicodedata.category(sign) in _UNSEEN}
+        unseen = {ord(sign): None for sign in _unusual_signs(apart) if unicodedata.category(sign) in _UNSEEN}
         plain = unicodedata.normalize("NFC", apart.translate(unseen) if unseen else apart)
     return plain
 
 
-def _unusual(text: str) -> set[str]:
+def _unusual_signs(text: str) -> set[str]:
     """The signs of ``text`` that are worth a look: no everyday Han or Chinese sign, no small letter, no ASCII sign."""
     return set(_EVERYDAY.sub("", text))
 
 
-def _written_out(piece: str, before: list[str], lexicon: Lexicon) -> tuple[str, ...]:
+def _expand_contraction(piece: str, before: list[str], lexicon: Lexicon) -> tuple[str, ...]:
     """A word without contraction: can't, cant and "can t" are can + not; it's is it."""
     if piece == "t" and before and f"{before[-1]}t" in lexicon.contractions:
         written = lexicon.contractions[f"{before.pop()}t"]
@@ -288,9 +297,9 @@ def _written_out(piece: str, before: list[str], lexicon: Lexicon) -> tuple[str, 
     return lexicon.contractions.get(piece, (piece,))
 
 
-def _readable(text: str, source: str, lexicon: Lexicon) -> bool:
+def _is_readable(text: str, source: str, lexicon: Lexicon) -> bool:
     """False for what only a human can judge: nothing, a recording, a picture, other scripts, broken signs."""
-    for sign in _unusual(source):
+    for sign in _unusual_signs(source):
         category = unicodedata.category(sign)
         if category in ("Cs", "Co", "Cn") or sign == "\ufffd" or sign == "\ufffc":
             return False
@@ -299,7 +308,7 @@ def _readable(text: str, source: str, lexicon: Lexicon) -> bool:
         if category == "Nd" and not sign.isascii():
             return False
     if not _READABLE.search(source):
-        return _lone_picture(text)
+        return _is_single_emoji(text)
     if _only_words(source, max(map(len, lexicon.media), default=0)) in lexicon.media:
         return False
     # A message with a recording or picture in it: "[图片] 看看这个".
@@ -318,7 +327,7 @@ def _only_words(source: str, longest: int) -> str:
     return words
 
 
-def _lone_picture(text: str) -> bool:
+def _is_single_emoji(text: str) -> bool:
     """True for one emoji, also the same one several times: a sign of thanks, not a report."""
     shown = [sign for sign in _SKIN.sub("", text) if unicodedata.category(sign) != "Mn" and not sign.isspace()]
     if not shown or any(unicodedata.category(sign) not in ("So", "Sm", "Sk") and sign != "\u200d" for sign in shown):

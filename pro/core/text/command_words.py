@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pro.core.text.phrasebook import Book, Sense, book
+from pro.core.text.phrasebook import PhraseBook, Sense, make_phrasebook
 
-Steer = Literal["back", "skip", "help", "language", "stop", "start"]
+CommandName = Literal["back", "skip", "help", "language", "stop", "start"]
 
 # A carrier's own words to opt out (STOP, UNSUBSCRIBE, CANCEL, END, QUIT; TD) mean it here too. 停止 does not: it is
 # also how one says that a bleeding stopped.
-STEERS: dict[Steer, str] = {
+COMMAND_WORDS: dict[CommandName, str] = {
     "back": "back|go back|previous|previous question|返回|上一题|上一个|上一步|上一个问题|后退|回上一题|返回上一题",
     "skip": "skip|skip it|skip this|skip this question|skip question|pass|next|next question|跳过|跳过此题"
     "|跳过这题|跳过这个问题|略过"
@@ -26,15 +26,15 @@ STEERS: dict[Steer, str] = {
     "start": "start|unstop|subscribe|开始|重新开始|恢复|订阅|重新订阅|恢复订阅",
 }
 # Said with an answer, they add nothing; "yes, none" contradicts itself.
-AFFIRMING = "yes|yeah|yep|yup|y|是的|对|对的|有|有的"
+AFFIRMATIVE_WORDS = "yes|yeah|yep|yup|y|是的|对|对的|有|有的"
 # They say that what comes is the answer, whatever else the text holds.
-MARKS = (
+ANSWER_PREFIXES = (
     "选|我选|选择|我选择|就选|选项|答案|答案是|我的答案是|回答|我的回答是|回复|答|option|answer|my answer"
     "|my answer is|the answer is"
     "|answer is|i choose|i pick|i select|i would choose|choose|pick|select|number|code|choice|my choice"
     "|my choice is"
 )
-CHATTER = (
+FILLER_WORDS = (
     "嗯|嗯嗯|恩|呃|额|哦|噢|喔|啊|哎|唉|吧|呀|啦|哈|哈哈|嘛|呵呵|的|我|就|就是|就是说|那|那就|那个|这个|是"
     "|还是|算|算是|填|打|给|大概|大概是|大约"
     "|大约是|可能|可能是|也许|应该|应该是|差不多|差不多是|好像|好像是|我觉得|觉得|觉得是|我觉得是|我想|我想是"
@@ -51,15 +51,15 @@ CHATTER = (
     "|good morning|good afternoon|good evening|sorry|抱歉|对不起|it was|was|i have|i had|lol|haha|would be"
     "|would say|i would say|must be|should be"
 )
-WEIGHING = (
+WEIGHT_FILLER_WORDS = (
     "今天|现在|目前|今早|早上|today|now|right now|this morning|约|体重|我的体重|体重是|我的体重是|重|称了"
     "|称了一下|刚称的|量了|weight|my weight|my weight is|weight is"
     "|weighs|weigh|i weigh|i weighed"
     "|weighed"
 )
-TOGETHER = "和|及|与|还有|以及|跟|and|also|plus"
+CONJUNCTION_WORDS = "和|及|与|还有|以及|跟|and|also|plus"
 # In a sentence beside the answer these may take it back: 不对, 打错了, "I meant".
-TAKING_BACK = frozenset("不没无非未别勿冇否错改") | {
+RETRACTION_WORDS = frozenset("不没无非未别勿冇否错改") | {
     *("no", "not", "never", "without", "wrong", "mistake", "mistaken", "meant", "mean", "typo", "instead", "except"),
     *("nope", "cannot", "but", "oops", "wait", "rather"),
 }
@@ -69,11 +69,13 @@ def _entries(text: str, sense: Sense) -> list[tuple[str, Sense]]:
     return [(said, sense) for said in text.split("|")]
 
 
-COMMANDS: Book = book(
-    (said, Sense("command", frozenset({steer}))) for steer, text in STEERS.items() for said in text.split("|")
+COMMANDS: PhraseBook = make_phrasebook(
+    (said, Sense("command", frozenset({steer}))) for steer, text in COMMAND_WORDS.items() for said in text.split("|")
 )
-TALK: Book = book(
-    _entries(CHATTER, Sense("chatter")) + _entries(MARKS, Sense("mark")) + _entries(AFFIRMING, Sense("affirm"))
+FILLERS: PhraseBook = make_phrasebook(
+    _entries(FILLER_WORDS, Sense("chatter"))
+    + _entries(ANSWER_PREFIXES, Sense("mark"))
+    + _entries(AFFIRMATIVE_WORDS, Sense("affirm"))
 )
-WEIGHT_TALK: Book = book(_entries(WEIGHING, Sense("chatter")))
-AND: Book = book(_entries(TOGETHER, Sense("and")))
+WEIGHT_FILLERS: PhraseBook = make_phrasebook(_entries(WEIGHT_FILLER_WORDS, Sense("chatter")))
+CONJUNCTIONS: PhraseBook = make_phrasebook(_entries(CONJUNCTION_WORDS, Sense("and")))

@@ -38,7 +38,7 @@ _TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "sev
 ENGLISH = frozenset((*_UNITS, *_TENS, "hundred"))
 
 
-def chinese(run: str) -> Decimal | None:
+def parse_chinese_number(run: str) -> Decimal | None:
     """The number that ``run`` says. None where it says none, or might say two: 二三 is "two or three"."""
     whole, point, part = run.replace("拾", "十").replace("佰", "百").translate(_DIGITS).partition(POINT)
     number = _chinese_whole(whole)
@@ -59,7 +59,7 @@ def _chinese_whole(run: str) -> int | None:
     return int(found[1]) * 100 + int(found[3]) * (1 if found[2] else 10) if found is not None else None
 
 
-def english(words: Sequence[str]) -> tuple[Decimal, int] | None:
+def parse_english_number(words: Sequence[str]) -> tuple[Decimal, int] | None:
     """The number at the beginning of ``words`` and how many of them say it; None if none begins there."""
     place, total = 0, None
     if words[:1] == ["hundred"] or (words[1:2] == ["hundred"] and 1 <= _UNITS.get(words[0], 0) <= 9):

@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from pro.core.text import numerals
-from pro.core.text.clauses import folded
+from pro.core.text.clauses import fold_text
 from pro.core.text.red_flag_lexicon import HAN, LATIN
 
 TokenKind = Literal["han", "word", "number", "sign", "break", "ask", "picture", "other"]
@@ -78,12 +78,12 @@ class TokenSpan:
     number: Decimal | None = None
 
 
-Book = Mapping[str, tuple[ReplyPhrase, ...]]
+PhraseBook = Mapping[str, tuple[ReplyPhrase, ...]]
 
 
-def tokens(text: str) -> list[Token]:
+def tokenize(text: str) -> list[Token]:
     """``text`` cut into tokens. Spaces are gone; a hyphen within a Latin word is a space. Never raises."""
-    source = "".join(map(_digit, folded(_APART.sub(r" \g<0> ", text)))).translate(_SIMPLE)
+    source = "".join(map(_digit, fold_text(_APART.sub(r" \g<0> ", text)))).translate(_SIMPLE)
     found: list[Token] = []
     end = -1
     for piece in _PIECE.finditer(source):
@@ -93,7 +93,7 @@ def tokens(text: str) -> list[Token]:
         before = found[-1].kind if found and end == piece.start() else None
         end = piece.end()
         if kind == "mark":
-            sort = _sort(source, piece.start(), said)
+            sort = _sign_kind(source, piece.start(), said)
             if sort is not None:
                 found.append(Token(sort, said, False))
         elif kind == "number" and before == "word":
@@ -119,7 +119,7 @@ def _digit(sign: str) -> str:
     )
 
 
-def _sort(source: str, place: int, sign: str) -> TokenKind | None:
+def _sign_kind(source: str, place: int, sign: str) -> TokenKind | None:
     """What a single mark is; None for a hyphen within a word, which is a space."""
     before, after = source[place - 1 : place], source[place + 1 : place + 2]
     if sign in DASHES:
@@ -140,11 +140,11 @@ def _sort(source: str, place: int, sign: str) -> TokenKind | None:
     return "picture" if category in ("So", "Sk") else "other"
 
 
-def phrase(text: str, sense: Sense) -> ReplyPhrase | None:
+def parse_phrase(text: str, sense: Sense) -> ReplyPhrase | None:
     """``text`` as a phrase; None if it has no word."""
     words: list[str] = []
     loose: set[int] = set()
-    made = tokens(text)
+    made = tokenize(text)
     # "1–2" alone is also a range of codes: only with its own dash it is the label. "1–2 times" takes any.
     bare = all(token.kind in ("number", "sign", "break") for token in made)
     for token in made:
@@ -155,11 +155,11 @@ def phrase(text: str, sense: Sense) -> ReplyPhrase | None:
     return ReplyPhrase(tuple(words), frozenset(loose - {0, len(words)}), sense) if words else None
 
 
-def book(entries: Iterable[tuple[str, Sense]]) -> Book:
+def make_phrasebook(entries: Iterable[tuple[str, Sense]]) -> PhraseBook:
     """The phrases of ``entries`` by their first word, longest first. One text with two senses of a kind has both."""
     merged: dict[tuple[str, ...], ReplyPhrase] = {}
     for text, sense in entries:
-        made = phrase(text, sense)
+        made = parse_phrase(text, sense)
         if made is None:
             continue
         known = merged.get(made.words)
@@ -173,7 +173,7 @@ def book(entries: Iterable[tuple[str, Sense]]) -> Book:
     return {word: tuple(phrases) for word, phrases in by_word.items()}
 
 
-def scan(text: list[Token], books: Iterable[Book]) -> list[TokenSpan]:
+def find_spans(text: list[Token], books: Iterable[PhraseBook]) -> list[TokenSpan]:
     """``text`` as spans without a gap: at each place the longest phrase or number; an earlier book wins a tie."""
     books = tuple(books)
     spans: list[TokenSpan] = []
@@ -182,8 +182,8 @@ def scan(text: list[Token], books: Iterable[Book]) -> list[TokenSpan]:
         span, length = _number(text, place)
         for pages in books:
             for made in pages.get(text[place].text, ()):
-                if len(made.words) > len(span.words) or span.kind not in ("number", *_BOOKED):
-                    end = _fits(text, place, made)
+                if len(made.words) > len(span.words) or span.kind not in ("number", *_PHRASE_KINDS):
+                    end = _match_end(text, place, made)
                     if end:
                         span, length = TokenSpan(made.sense.kind, made.words, made.sense), end - place
                         break
@@ -192,10 +192,10 @@ def scan(text: list[Token], books: Iterable[Book]) -> list[TokenSpan]:
     return spans
 
 
-_BOOKED: tuple[SenseKind, ...] = ("option", "affirm", "chatter", "mark", "command", "unit", "member", "and")
+_PHRASE_KINDS: tuple[SenseKind, ...] = ("option", "affirm", "chatter", "mark", "command", "unit", "member", "and")
 
 
-def _fits(text: list[Token], place: int, made: ReplyPhrase) -> int:
+def _match_end(text: list[Token], place: int, made: ReplyPhrase) -> int:
     """Where ``made`` ends if it stands at ``place``; else 0."""
     # "3a" is no "a"; "62kg" is 62 kg and "3severe" is copied from a list of options.
     if text[place].glued and made.sense.kind not in ("unit", "option"):
@@ -224,10 +224,10 @@ def _number(text: list[Token], place: int) -> tuple[TokenSpan, int]:
         while end < len(text) and (text[end].text in numerals.CHINESE or _is_point(text, end, place)):
             end += 1
         run = tuple(one.text for one in text[place:end])
-        return TokenSpan("number", run, number=numerals.chinese("".join(run))), len(run)
+        return TokenSpan("number", run, number=numerals.parse_chinese_number("".join(run))), len(run)
     if token.kind == "word" and token.text in numerals.ENGLISH:
         words = [one.text if one.kind == "word" else "" for one in text[place : place + 12]]
-        found = numerals.english(words)
+        found = numerals.parse_english_number(words)
         if found is not None:
             return TokenSpan("number", tuple(words[: found[1]]), number=found[0]), found[1]
     kind: SpanKind = token.kind if token.kind in ("sign", "break", "ask", "picture") else "unknown"

@@ -53,7 +53,7 @@ Row = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class PhraseSlot:
     """One part of a phrase after at most ``gap`` other words: its choices, each a row of word patterns, by first word.
 
     Of one first word the longest stand first. ``open`` are the choices that begin with a pattern instead of a word;
@@ -77,7 +77,7 @@ class LexiconPhrase:
     source: str
     kind: Kind
     first: tuple[Row, ...]
-    slots: tuple[Slot, ...]
+    slots: tuple[PhraseSlot, ...]
     han: bool
     patterned: bool
     class_id: str = ""
@@ -119,7 +119,7 @@ Pairs = dict[str, tuple[tuple[LexiconEntry, ...], dict[str, tuple[LexiconEntry, 
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
+class PhraseIndex:
     """Phrases, each with one choice of its first part, by how that begins: up to three words, or a word's beginning.
 
     ``lengths`` are those of the beginnings; ``numbers`` begin with any number. ``opening`` matches a word that a
@@ -144,16 +144,16 @@ class Lexicon:
     id: str
     version: str
     classes: Mapping[str, FlagClass]
-    phrases: Index
-    splitters: Index
-    protections: Index
+    phrases: PhraseIndex
+    splitters: PhraseIndex
+    protections: PhraseIndex
     alike: Mapping[str, str]
     contractions: Mapping[str, tuple[str, ...]]
     media: frozenset[str]
     window: int
 
 
-def index(phrases: Iterable[LexiconPhrase]) -> Index:
+def build_index(phrases: Iterable[LexiconPhrase]) -> PhraseIndex:
     """``phrases`` arranged by their first words, so that a text is read once however many phrases there are."""
     words: dict[Row, list[LexiconEntry]] = {}
     beginnings: dict[str, list[LexiconEntry]] = {}
@@ -169,7 +169,7 @@ def index(phrases: Iterable[LexiconPhrase]) -> Index:
                 plain = tuple(takewhile(lambda pattern: not is_open(pattern), row))
                 words.setdefault(plain[:3], []).append(entry)
     openings = [*map(re.escape, sorted(beginnings)), *(["[0-9]"] if numbers else [])]
-    return Index(
+    return PhraseIndex(
         starts=_starts(words),
         beginnings=MappingProxyType({word: tuple(entries) for word, entries in beginnings.items()}),
         lengths=tuple(sorted({len(word) for word in beginnings})),
@@ -210,7 +210,7 @@ def is_open(pattern: str) -> bool:
     return pattern.endswith("*") or pattern.startswith("#")
 
 
-def phrase(
+def parse_lexicon_phrase(
     source: str,
     kind: Kind,
     groups: Mapping[str, Sequence[str]],
@@ -240,7 +240,7 @@ def phrase(
     return LexiconPhrase(source, kind, parts[0][0], slots, han, patterned, class_id)
 
 
-def _slot(rows: Sequence[Row], gap: int) -> Slot:
+def _slot(rows: Sequence[Row], gap: int) -> PhraseSlot:
     by_word: dict[str, list[Row]] = {}
     patterns = []
     for row in rows:
@@ -250,7 +250,7 @@ def _slot(rows: Sequence[Row], gap: int) -> Slot:
             by_word.setdefault(row[0], []).append(row)
     longest_first = {word: tuple(sorted(found, key=len, reverse=True)) for word, found in by_word.items()}
     plain = not any(is_open(word) for found in by_word.values() for row in found for word in row)
-    return Slot(longest_first, tuple(patterns), gap, plain, max(map(len, rows)))
+    return PhraseSlot(longest_first, tuple(patterns), gap, plain, max(map(len, rows)))
 
 
 def _choice(source: str, choice: str, groups: Mapping[str, Sequence[str]], alike: Mapping[str, str]) -> list[Row]:

@@ -15,16 +15,16 @@ from operator import attrgetter
 from typing import Literal, NamedTuple
 
 from pro.core.rule_language.level import Level
-from pro.core.text.clauses import BREAK, ClauseText, PhraseSpan, find, read_clauses, with_breaks
+from pro.core.text.clauses import BREAK, ClauseText, PhraseSpan, find_phrases, read_clauses, with_breaks
 from pro.core.text.red_flag_lexicon import GAP, FlagClass, Kind, Lexicon
 
 # More than any level, for a number that holds a length and a level.
-LOUDEST = len(Level)
+LEVEL_COUNT = len(Level)
 _PLACES = attrgetter("start", "end")
 Status = Literal["affirmed", "negated", "hypothetical", "resolved", "near"]
 
 
-class Hit(NamedTuple):
+class RedFlagHit(NamedTuple):
     """A term that was found: its class, the words as they stood in the text (normalised), and how they are meant."""
 
     class_id: str
@@ -37,17 +37,17 @@ class Screening:
     """The level of a whole text and its hits in their order. Watch without a hit: only a human can read it."""
 
     level: Level
-    hits: tuple[Hit, ...]
+    hits: tuple[RedFlagHit, ...]
 
 
 def screen(text: str, lexicon: Lexicon) -> Screening:
     """Screen ``text``, any text of any length, with ``lexicon``. Never raises."""
     words = read_clauses(text, lexicon)
-    page = _Page(with_breaks(words, lexicon), lexicon)
-    hits: dict[Hit, None] = {}
+    page = _ScreenedWords(with_breaks(words, lexicon), lexicon)
+    hits: dict[RedFlagHit, None] = {}
     for span in page.terms():
         flag = lexicon.classes[span.phrase.class_id]
-        hits[Hit(flag.id, page.words.between(span.start, span.end), page.status(span, flag))] = None
+        hits[RedFlagHit(flag.id, page.words.between(span.start, span.end), page.status(span, flag))] = None
     level = Level.NONE if words.readable else Level.WATCH
     for class_id, status in {(class_id, status) for class_id, _, status in hits}:
         level = max(level, _level(lexicon.classes[class_id], status))
@@ -66,14 +66,14 @@ def _level(flag: FlagClass, status: Status) -> Level:
     return flag.level
 
 
-class _Page:
+class _ScreenedWords:
     """One text with everything of the lexicon that stands in it, by kind and place."""
 
     def __init__(self, words: ClauseText, lexicon: Lexicon) -> None:
         self.words = words
         self.lexicon = lexicon
         self.kinds: dict[Kind, list[PhraseSpan]] = {}
-        for span in find(words, lexicon.phrases):
+        for span in find_phrases(words, lexicon.phrases):
             self.kinds.setdefault(span.phrase.kind, []).append(span)
         harmless = {place for span in self.kinds.get("harmless", ()) for place in range(span.start, span.end)}
         terms = self.kinds.get("term", [])
@@ -151,13 +151,13 @@ class _Page:
         """The terms that count: of those that share a word the longest, unless the shorter is of a higher class."""
         levels = {name: int(flag.level) for name, flag in self.lexicon.classes.items()}
         found = self.found
-        weights = [len(span.parts) * LOUDEST + levels[span.phrase.class_id] for span in found]
+        weights = [len(span.parts) * LEVEL_COUNT + levels[span.phrase.class_id] for span in found]
         highest: dict[int, int] = {}
         kept: list[PhraseSpan] = []
         # The longest, of those the loudest, of those the first: they stand by their places already.
         for number in sorted(range(len(found)), key=weights.__getitem__, reverse=True):
             span = found[number]
-            level = weights[number] % LOUDEST
+            level = weights[number] % LEVEL_COUNT
             for place in span.parts:
                 if place in highest and highest[place] >= level:
                     break

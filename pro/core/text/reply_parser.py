@@ -19,10 +19,10 @@ from itertools import pairwise
 from typing import Literal, cast
 
 from pro.core.questionnaire.instrument import Item, Value, Words
-from pro.core.text.command_words import AND, COMMANDS, TAKING_BACK, TALK, WEIGHT_TALK, Steer
-from pro.core.text.phrasebook import DASHES, Sense, TokenSpan, book, phrase, scan, tokens
+from pro.core.text.command_words import COMMANDS, CONJUNCTIONS, FILLERS, RETRACTION_WORDS, WEIGHT_FILLERS, CommandName
+from pro.core.text.phrasebook import DASHES, Sense, TokenSpan, find_spans, make_phrasebook, parse_phrase, tokenize
 
-Why = Literal[
+UnclearReason = Literal[
     "empty",
     "no_such_option",
     "not_a_number",
@@ -51,7 +51,7 @@ _LONGEST = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ParsedAnswer:
     """A value that its item accepts. None only for an optional item left empty.
 
     ``whole``: the text is nothing but an option's number or label, so that it is judged by the rules alone; every
@@ -63,92 +63,92 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class ReplyCommand:
     """Not an answer but a wish: to go back, skip, get help, change the language, stop or start the messages."""
 
-    command: Steer
+    command: CommandName
 
 
 @dataclass(frozen=True, slots=True)
-class Unclear:
+class UnclearReply:
     """No value. ``why`` is a key that the page or the message turns into a sentence saying what to do."""
 
-    why: Why
+    why: UnclearReason
 
 
-Heard = Given | Command | Unclear
+ParsedReply = ParsedAnswer | ReplyCommand | UnclearReply
 
 
-def read_field(item: Item, text: str) -> Given | Unclear:
+def read_field(item: Item, text: str) -> ParsedAnswer | UnclearReply:
     """``text`` in a form's field as an answer to ``item``: an option's code, a number with or without unit, a text."""
     if _UNREADABLE.search(text):
-        return Unclear("unreadable")
+        return UnclearReply("unreadable")
     plain = text.strip()
     if not plain:
-        return Given(None) if item.optional else Unclear("empty")
+        return ParsedAnswer(None) if item.optional else UnclearReply("empty")
     if item.kind == "text":
-        return _text(item, plain)
+        return _read_text(item, plain)
     if item.kind == "number":
-        found = hear(item, (), plain)
-        if isinstance(found, Command) or found in (Unclear("two_readings"), Unclear("not_understood")):
-            return Unclear("not_a_number")
-        return Given(found.value) if isinstance(found, Given) else found
-    spans = scan(tokens(plain), ())
+        found = parse_reply(item, (), plain)
+        if isinstance(found, ReplyCommand) or found in (UnclearReply("two_readings"), UnclearReply("not_understood")):
+            return UnclearReply("not_a_number")
+        return ParsedAnswer(found.value) if isinstance(found, ParsedAnswer) else found
+    spans = find_spans(tokenize(plain), ())
     codes = {(str(code),): code for code in item.codes}
     if len(spans) == 1 and spans[0].words in codes:
-        return Given(codes[spans[0].words])
-    return Unclear("no_such_option")
+        return ParsedAnswer(codes[spans[0].words])
+    return UnclearReply("no_such_option")
 
 
-def command(text: str) -> Steer | None:
+def parse_command(text: str) -> CommandName | None:
     """The command that ``text`` is as a whole, in any language and case; punctuation and pictures do not matter."""
     if len(text) > _LONGEST:
         # Whatever begins like one: the rest must be read.
         return None
-    spans = [span for span in scan(tokens(text), (COMMANDS,)) if span.kind not in _MUTE]
-    return _steer(spans[0]) if len(spans) == 1 and spans[0].kind == "command" else None
+    spans = [span for span in find_spans(tokenize(text), (COMMANDS,)) if span.kind not in _IGNORED_KINDS]
+    return _command_name(spans[0]) if len(spans) == 1 and spans[0].kind == "command" else None
 
 
-class Ear:
+class ReplyParser:
     """One item's ear: ``words`` are the item's words in all languages, read once for any number of texts."""
 
     def __init__(self, item: Item, words: Iterable[Words]) -> None:
         self._item = item
-        own = book(_entries(item, words))
-        more = {"number": (TALK, WEIGHT_TALK), "list": (AND, TALK)}.get(item.kind, (TALK,))
+        own = make_phrasebook(_phrase_entries(item, words))
+        more = {"number": (FILLERS, WEIGHT_FILLERS), "list": (CONJUNCTIONS, FILLERS)}.get(item.kind, (FILLERS,))
         self._books = (COMMANDS, own, *more)
 
-    def hear(self, text: str) -> Heard:
+    def hear(self, text: str) -> ParsedReply:
         """``text`` of a conversation as an answer to the item. Never raises."""
         if _UNREADABLE.search(text):
-            return Unclear("unreadable")
+            return UnclearReply("unreadable")
         plain = text.strip()
         if not plain:
-            return Unclear("empty")
-        steer = command(plain)
+            return UnclearReply("empty")
+        steer = parse_command(plain)
         if steer is not None:
-            return Command(steer)
+            return ReplyCommand(steer)
         if self._item.kind == "text":
-            return _text(self._item, plain)
+            return _read_text(self._item, plain)
         if len(plain) > _LONGEST:
-            return Unclear("not_understood")
-        spans = scan(tokens(plain), self._books)
+            return UnclearReply("not_understood")
+        spans = find_spans(tokenize(plain), self._books)
         if self._item.kind == "list":
-            return _listed(self._item, spans)
+            return _read_list(self._item, spans)
         if self._item.kind == "number":
-            return _decide(list(_measured(self._item, spans)), frozenset())
-        return _decide([_coded(self._item, span) for span in spans], frozenset({0}))
+            return _decide_reply(list(_read_numbers(self._item, spans)), frozenset())
+        return _decide_reply([_read_option(self._item, span) for span in spans], frozenset({0}))
 
 
-def hear(item: Item, words: Iterable[Words], text: str) -> Heard:
-    """One ``text`` of a conversation as an answer to ``item``; for several, keep its ``Ear``. Never raises."""
-    return Ear(item, words).hear(text)
+def parse_reply(item: Item, words: Iterable[Words], text: str) -> ParsedReply:
+    """One ``text`` of a conversation as an answer to ``item``; for several, keep its ``ReplyParser``. Never raises."""
+    return ReplyParser(item, words).hear(text)
 
 
-_MUTE = frozenset(("break", "ask", "picture"))
+_IGNORED_KINDS = frozenset(("break", "ask", "picture"))
 
 
-def _entries(item: Item, words: Iterable[Words]) -> Iterator[tuple[str, Sense]]:
+def _phrase_entries(item: Item, words: Iterable[Words]) -> Iterator[tuple[str, Sense]]:
     """Everything that may be said for ``item`` in any of ``words``, and what it means."""
     if item.kind == "number":
         yield from ((unit, Sense("unit", frozenset({unit}))) for unit in UNITS.get(item.unit, {}) if unit)
@@ -166,39 +166,39 @@ def _entries(item: Item, words: Iterable[Words]) -> Iterator[tuple[str, Sense]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _SpanReading:
     """One span as the decision needs it: the value that it says, if any, or why it says none."""
 
     span: TokenSpan
     value: Value | None = None
-    why: Why | None = None
+    why: UnclearReason | None = None
 
     @property
     def answers(self) -> bool:
         return self.value is not None or self.why is not None
 
 
-def _coded(item: Item, span: TokenSpan) -> _Said:
+def _read_option(item: Item, span: TokenSpan) -> _SpanReading:
     if span.kind == "number":
         whole = span.number is not None and span.number == int(span.number) and not re.search("[.,。点]", span.words[0])
         # "03" is nobody's option; 三 and "three" are.
         known = whole and not re.fullmatch("0[0-9]+", span.words[0])
         code = next((code for code in item.codes if known and span.number == code), None)
-        return _Said(span, code) if code is not None else _Said(span, why="no_such_option")
+        return _SpanReading(span, code) if code is not None else _SpanReading(span, why="no_such_option")
     if span.kind == "option" and span.sense is not None:
         codes = [code for code in item.codes if code in span.sense.values]
-        return _Said(span, codes[0]) if len(codes) == 1 else _Said(span, why="two_readings")
-    return _Said(span)
+        return _SpanReading(span, codes[0]) if len(codes) == 1 else _SpanReading(span, why="two_readings")
+    return _SpanReading(span)
 
 
-def _measured(item: Item, spans: Sequence[TokenSpan]) -> Iterator[_Said]:
+def _read_numbers(item: Item, spans: Sequence[TokenSpan]) -> Iterator[_SpanReading]:
     """The numbers of ``spans`` with their units and halves, as values of ``item``; everything else as it is."""
     place = 0
     while place < len(spans):
         span = spans[place]
         place += 1
         if span.kind != "number":
-            yield _Said(span)
+            yield _SpanReading(span)
             continue
         unit, amount = "", span.number
         if place < len(spans) and spans[place].kind == "unit":
@@ -207,28 +207,28 @@ def _measured(item: Item, spans: Sequence[TokenSpan]) -> Iterator[_Said]:
             if place < len(spans) and spans[place].words == (_HALF,) and amount is not None:
                 amount += Decimal("0.5")
                 place += 1
-        yield _weighed(item, span, amount, unit)
+        yield _convert_number(item, span, amount, unit)
 
 
-def _weighed(item: Item, span: TokenSpan, amount: Decimal | None, unit: str) -> _Said:
+def _convert_number(item: Item, span: TokenSpan, amount: Decimal | None, unit: str) -> _SpanReading:
     factors = UNITS.get(item.unit, {"": Decimal(1)})
     if amount is None or unit not in factors or item.minimum is None or item.maximum is None:
-        return _Said(span, why="not_a_number")
+        return _SpanReading(span, why="not_a_number")
     number = amount * factors[unit]
     # The bounds are held against what was typed, not against its rounding.
     if number < item.minimum:
-        return _Said(span, why="too_low")
+        return _SpanReading(span, why="too_low")
     if number > item.maximum:
-        return _Said(span, why="too_high")
-    return _Said(span, number.quantize(Decimal(1).scaleb(-item.decimals), ROUND_HALF_UP))
+        return _SpanReading(span, why="too_high")
+    return _SpanReading(span, number.quantize(Decimal(1).scaleb(-item.decimals), ROUND_HALF_UP))
 
 
-def _clauses(said: Iterable[_Said]) -> list[tuple[list[_Said], bool]]:
+def _split_clauses(said: Iterable[_SpanReading]) -> list[tuple[list[_SpanReading], bool]]:
     """The clauses that hold anything, and whether each is a question. Pictures belong to none."""
-    clauses: list[tuple[list[_Said], bool]] = []
-    clause: list[_Said] = []
+    clauses: list[tuple[list[_SpanReading], bool]] = []
+    clause: list[_SpanReading] = []
     for one in said:
-        if one.span.kind not in _MUTE:
+        if one.span.kind not in _IGNORED_KINDS:
             clause.append(one)
         elif one.span.kind != "picture":
             if clause:
@@ -240,64 +240,70 @@ def _clauses(said: Iterable[_Said]) -> list[tuple[list[_Said], bool]]:
     return [*clauses, (clause, False)] if clause else clauses
 
 
-def _decide(said: Sequence[_Said], none: frozenset[Value]) -> Heard:
+def _decide_reply(said: Sequence[_SpanReading], none: frozenset[Value]) -> ParsedReply:
     """The one value or command that ``said`` comes to. ``none`` are the values that mean "not at all"."""
-    answers: list[_Said] = []
-    steers: set[Steer] = set()
-    said = [one for place, one in enumerate(said) if not _copied_dash(said, place)]
-    clauses = _clauses(said)
+    answers: list[_SpanReading] = []
+    steers: set[CommandName] = set()
+    said = [one for place, one in enumerate(said) if not _is_copied_dash(said, place)]
+    clauses = _split_clauses(said)
     marked = any({one.span.kind for one in clause} & {"mark", "unknown"} == {"mark"} for clause, _ in clauses)
     affirmed = strange = False
     for clause, asked in clauses:
         found = [one for one in clause if one.answers]
         affirmed = affirmed or any(one.span.kind == "affirm" for one in clause)
-        steers |= {_steer(one.span) for one in clause if one.span.kind == "command"}
+        steers |= {_command_name(one.span) for one in clause if one.span.kind == "command"}
         if any(one.span.kind == "sign" for one in clause):
-            return Unclear("not_understood")
+            return UnclearReply("not_understood")
         if any(one.span.kind in ("unknown", "unit") for one in clause):
             strange = True
             # Words that we do not know, in one breath with an answer or a denial, may say anything about it.
-            if found or steers or not (answers or marked) or any(map(_takes_back, clause)):
-                return Unclear("two_readings" if len(found) > 1 or answers else "not_understood")
+            if found or steers or not (answers or marked) or any(map(_is_retraction, clause)):
+                return UnclearReply("two_readings" if len(found) > 1 or answers else "not_understood")
         elif found and (asked or _contradicts(found, none)):
-            return Unclear("not_understood")
+            return UnclearReply("not_understood")
         answers += found
     if steers:
-        return Command(steers.pop()) if len(steers) == 1 and not answers and not strange else Unclear("two_readings")
-    return _one(said, answers, affirmed, none)
+        return (
+            ReplyCommand(steers.pop())
+            if len(steers) == 1 and not answers and not strange
+            else UnclearReply("two_readings")
+        )
+    return _single_answer(said, answers, affirmed, none)
 
 
-def _copied_dash(said: Sequence[_Said], place: int) -> bool:
+def _is_copied_dash(said: Sequence[_SpanReading], place: int) -> bool:
     """True for the dash of "3 - severe", a line copied from the options; "1-2 times" is a range."""
     around = [one.span for one in said[max(0, place - 1) : place + 2]]
-    copied = [span.kind for span in around] == ["number", "sign", "option"] and not _numeric(around[2])
+    copied = [span.kind for span in around] == ["number", "sign", "option"] and not _is_numeric(around[2])
     return copied and around[1].words[0] in DASHES
 
 
-def _one(said: Sequence[_Said], answers: Sequence[_Said], affirmed: bool, none: frozenset[Value]) -> Heard:
-    why = _why(answers)
+def _single_answer(
+    said: Sequence[_SpanReading], answers: Sequence[_SpanReading], affirmed: bool, none: frozenset[Value]
+) -> ParsedReply:
+    why = _unclear_reason(answers)
     values = {one.value for one in answers}
     if not answers or None in values or len(values) > 1:
-        return Unclear(why)
+        return UnclearReply(why)
     value = answers[0].value
     # "Yes, none" and "有 0" say two things.
     if affirmed and value in none:
-        return Unclear("two_readings")
-    return Given(value, all(one.span.kind == "break" or _bare(one) for one in said))
+        return UnclearReply("two_readings")
+    return ParsedAnswer(value, all(one.span.kind == "break" or _is_bare_answer(one) for one in said))
 
 
-def _bare(one: _Said) -> bool:
+def _is_bare_answer(one: _SpanReading) -> bool:
     sense = one.span.sense
     return one.span.kind == "number" or (sense is not None and sense.label)
 
 
-def _why(answers: Sequence[_Said]) -> Why:
+def _unclear_reason(answers: Sequence[_SpanReading]) -> UnclearReason:
     if len({one.span.words if one.value is None else one.value for one in answers}) > 1:
         return "two_readings"
     return (answers[0].why if answers else None) or "not_understood"
 
 
-def _contradicts(found: Sequence[_Said], none: frozenset[Value]) -> bool:
+def _contradicts(found: Sequence[_SpanReading], none: frozenset[Value]) -> bool:
     """True where two words, or a word for "none" and a number, are said in one breath: 不是没有, 没有 0, 轻一点.
 
     The same word twice is not, nor the same in two languages, nor a second English "none" ("no not at all").
@@ -306,7 +312,7 @@ def _contradicts(found: Sequence[_Said], none: frozenset[Value]) -> bool:
         denies = first.value in none
         if first.span.kind != "option":
             # "1 2 times" is no line copied from the options.
-            if second.span.kind == "option" and _numeric(second.span):
+            if second.span.kind == "option" and _is_numeric(second.span):
                 return True
         elif second.span.kind != "option":
             if denies:
@@ -318,49 +324,51 @@ def _contradicts(found: Sequence[_Said], none: frozenset[Value]) -> bool:
     return False
 
 
-def _numeric(span: TokenSpan) -> bool:
-    return [one.kind for one in scan(tokens(span.words[0]), ())] == ["number"]
+def _is_numeric(span: TokenSpan) -> bool:
+    return [one.kind for one in find_spans(tokenize(span.words[0]), ())] == ["number"]
 
 
-def _takes_back(one: _Said) -> bool:
-    return any(word in TAKING_BACK or word.endswith("n't") for word in one.span.words)
+def _is_retraction(one: _SpanReading) -> bool:
+    return any(word in RETRACTION_WORDS or word.endswith("n't") for word in one.span.words)
 
 
-def _steer(span: TokenSpan) -> Steer:
-    return cast(Steer, next(iter(cast(Sense, span.sense).values)))
+def _command_name(span: TokenSpan) -> CommandName:
+    return cast(CommandName, next(iter(cast(Sense, span.sense).values)))
 
 
-def _listed(item: Item, spans: Sequence[TokenSpan]) -> Heard:
+def _read_list(item: Item, spans: Sequence[TokenSpan]) -> ParsedReply:
     """The members of a list that ``spans`` name. Everything must be understood: a list has no half answer."""
     picked: set[str] = set()
     nothing = affirmed = False
-    steers = [_steer(span) for span in spans if span.kind == "command"]
+    steers = [_command_name(span) for span in spans if span.kind == "command"]
     for span in spans:
         values = span.sense.values if span.sense is not None else frozenset()
         affirmed = affirmed or span.kind == "affirm"
         if span.kind in ("unknown", "sign", "ask", "unit") or len(values) > 1:
-            return Unclear("not_understood" if len(values) < 2 else "two_readings")
+            return UnclearReply("not_understood" if len(values) < 2 else "two_readings")
         if span.kind == "member":
             picked.add(cast(str, next(iter(values))))
         elif span.kind == "option":
             nothing = True
         elif span.kind == "number":
-            places = _places(span)
+            places = _list_places(span)
             if not all(0 <= place <= len(item.lists) for place in places):
-                return Unclear("no_such_option")
+                return UnclearReply("no_such_option")
             nothing = nothing or 0 in places
             picked |= {item.lists[place - 1] for place in places if place}
     if steers:
-        return Command(steers[0]) if len(steers) == 1 and not picked and not nothing else Unclear("two_readings")
+        return (
+            ReplyCommand(steers[0]) if len(steers) == 1 and not picked and not nothing else UnclearReply("two_readings")
+        )
     if nothing and (picked or affirmed):
-        return Unclear("two_readings")
+        return UnclearReply("two_readings")
     if not picked and not nothing:
-        return Unclear("not_understood")
+        return UnclearReply("not_understood")
     whole = all(span.kind in ("break", "number") or (span.sense is not None and span.sense.label) for span in spans)
-    return Given(tuple(name for name in item.lists if name in picked), whole)
+    return ParsedAnswer(tuple(name for name in item.lists if name in picked), whole)
 
 
-def _places(span: TokenSpan) -> list[int]:
+def _list_places(span: TokenSpan) -> list[int]:
     """The places that a number span says: "1,3" is one token and two places; -1 for one that is none."""
     if re.fullmatch("[0-9]{1,3}(?:,[0-9]{1,3})+", span.words[0]):
         return [int(piece) for piece in span.words[0].split(",")]
@@ -368,24 +376,24 @@ def _places(span: TokenSpan) -> list[int]:
     return [int(span.number) if plain and span.number is not None else -1]
 
 
-def problem(text: str) -> str | None:
+def synonym_problem(text: str) -> str | None:
     """Why ``text`` cannot be a word for an option: half a sentence; None if it can."""
-    made = phrase(text, Sense("option"))
+    made = parse_phrase(text, Sense("option"))
     if made is None:
         return "has no word in it"
-    if command(text) is not None:
-        return f"is the command “{command(text)}”"
-    if [span.kind for span in scan(tokens(text), ()) if span.kind not in _MUTE] == ["number"]:
+    if parse_command(text) is not None:
+        return f"is the command “{parse_command(text)}”"
+    if [span.kind for span in find_spans(tokenize(text), ()) if span.kind not in _IGNORED_KINDS] == ["number"]:
         return "is a number, which always means the option with that code"
     return None
 
 
-def spelling(text: str) -> tuple[str, ...]:
+def normal_spelling(text: str) -> tuple[str, ...]:
     """The words of ``text`` as they are compared: two texts of one spelling cannot be told apart."""
-    made = phrase(text, Sense("option"))
+    made = parse_phrase(text, Sense("option"))
     return made.words if made is not None else ()
 
 
-def _text(item: Item, plain: str) -> Given | Unclear:
+def _read_text(item: Item, plain: str) -> ParsedAnswer | UnclearReply:
     text = plain.replace("\r\n", "\n").replace("\r", "\n")
-    return Given(text) if len(text) <= item.max_length else Unclear("too_long")
+    return ParsedAnswer(text) if len(text) <= item.max_length else UnclearReply("too_long")

@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from pro.core.figures.cohort_figures import monday_of
+from pro.core.figures.study_figures import monday_of
 from pro.core.questionnaire.instrument import Instrument
 from pro.core.rule_language.level import Level
-from pro.core.study_plan import Plan
-from pro.core.triage.verdict import FormCase, Verdict, judge
+from pro.core.study_plan import StudyPlan
+from pro.core.triage.verdict import FormCase, Verdict, evaluate_rules
 
 # Changed forms that are named; all of them are counted.
-NAMED = 200
+MAX_NAMED_FORMS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class ReplayedForm:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class ChangedForm:
     """A form that other rules judge otherwise: its levels, the rules that come and those that go.
 
     ``lost``: "emergency" or "ulcer" for what would no longer be found.
@@ -64,7 +64,7 @@ class WeekChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class RuleComparison:
     """What other rules change. ``changed``: the first NAMED of ``changed_forms``, those that lose something on top.
 
     ``broken``: forms that one of the two sets could not judge. ``silent``: rules about missed forms, which no answered
@@ -80,7 +80,7 @@ class Difference:
     no_longer: int
     lost_emergencies: int
     lost_ulcers: int
-    changed: tuple[Changed, ...]
+    changed: tuple[ChangedForm, ...]
     silent: tuple[str, ...]
 
     @property
@@ -90,7 +90,7 @@ class Difference:
 
 
 @dataclass(slots=True)
-class _Sums:
+class _FormCounts:
     """Counts while forms stream past."""
 
     forms: int = 0
@@ -101,56 +101,61 @@ class _Sums:
     lost: Counter[str] = field(default_factory=Counter)
     rules: tuple[Counter[str], Counter[str]] = field(default_factory=lambda: (Counter(), Counter()))
     weeks: tuple[Counter[date], Counter[date]] = field(default_factory=lambda: (Counter(), Counter()))
-    worse: list[Changed] = field(default_factory=list)
-    other: list[Changed] = field(default_factory=list)
+    worse: list[ChangedForm] = field(default_factory=list)
+    other: list[ChangedForm] = field(default_factory=list)
 
 
-def difference(old: Plan, new: Plan, forms: Iterable[ReplayedForm]) -> Difference:
+def compare_rules(old: StudyPlan, new: StudyPlan, forms: Iterable[ReplayedForm]) -> RuleComparison:
     """``forms`` judged by both plans, one after another: they may stream past. Weeks by the old plan's local time."""
-    sums = _Sums()
+    sums = _FormCounts()
     for form in forms:
         sums.forms += 1
         try:
-            verdicts = judge(old, form.instrument, form.given), judge(new, form.instrument, form.given)
+            verdicts = (
+                evaluate_rules(old, form.instrument, form.given),
+                evaluate_rules(new, form.instrument, form.given),
+            )
         except (ValueError, KeyError, TypeError, ArithmeticError):
             sums.broken += 1
             continue
-        _add(sums, old, new, form, verdicts)
-    return Difference(
+        _count_form(sums, old, new, form, verdicts)
+    return RuleComparison(
         forms=sums.forms,
         broken=sums.broken,
-        weeks=_weeks(sums),
-        rules=_rules(sums, old, new),
+        weeks=_week_changes(sums),
+        rules=_rule_changes(sums, old, new),
         changed_forms=sums.changed,
         newly=sums.newly,
         no_longer=sums.no_longer,
         lost_emergencies=sums.lost["emergency"],
         lost_ulcers=sums.lost["ulcer"],
-        changed=tuple((sums.worse + sums.other)[:NAMED]),
+        changed=tuple((sums.worse + sums.other)[:MAX_NAMED_FORMS]),
         silent=tuple(sorted({rule.id for rule in (*old.rules, *new.rules) if "missed_consecutive" in rule.when.names})),
     )
 
 
-def lost(old: Plan, new: Plan, before: Verdict, after: Verdict) -> tuple[str, ...]:
+def lost_findings(old: StudyPlan, new: StudyPlan, before: Verdict, after: Verdict) -> tuple[str, ...]:
     """What ``before`` found that ``after`` does not: an "emergency", an "ulcer" that would be suspected."""
     found = ["emergency"] if before.level is Level.EMERGENCY and after.level < Level.EMERGENCY else []
-    return (*found, *(["ulcer"] if _ulcer(old, before) and not _ulcer(new, after) else []))
+    return (*found, *(["ulcer"] if _marks_ulcer(old, before) and not _marks_ulcer(new, after) else []))
 
 
-def _ulcer(plan: Plan, verdict: Verdict) -> bool:
+def _marks_ulcer(plan: StudyPlan, verdict: Verdict) -> bool:
     return any(
         found.level >= Level.URGENT and not found.lowered and plan.rule(found.rule_id).marks_ulcer
         for found in verdict.findings
     )
 
 
-def _add(sums: _Sums, old: Plan, new: Plan, form: ReplayedForm, verdicts: tuple[Verdict, Verdict]) -> None:
+def _count_form(
+    sums: _FormCounts, old: StudyPlan, new: StudyPlan, form: ReplayedForm, verdicts: tuple[Verdict, Verdict]
+) -> None:
     before, after = verdicts
     monday = monday_of(form.at, old.settings.time_zone)
     for rules, weeks, verdict in zip(sums.rules, sums.weeks, verdicts, strict=True):
         rules.update(found.rule_id for found in verdict.findings)
         weeks[monday] += sum(found.level >= Level.URGENT for found in verdict.findings)
-    gone = lost(old, new, before, after)
+    gone = lost_findings(old, new, before, after)
     if before.findings == after.findings and not gone:
         return
     fired, fires = ({found.rule_id for found in verdict.findings} for verdict in verdicts)
@@ -159,13 +164,13 @@ def _add(sums: _Sums, old: Plan, new: Plan, form: ReplayedForm, verdicts: tuple[
     sums.no_longer += after.level is Level.NONE
     sums.lost.update(gone)
     kept = sums.worse if gone else sums.other
-    if len(kept) < NAMED:
+    if len(kept) < MAX_NAMED_FORMS:
         gained, dropped = tuple(sorted(fires - fired)), tuple(sorted(fired - fires))
         levels = before.level, after.level
-        kept.append(Changed(form.label, form.instrument.id, form.at, *levels, gained, dropped, gone))
+        kept.append(ChangedForm(form.label, form.instrument.id, form.at, *levels, gained, dropped, gone))
 
 
-def _weeks(sums: _Sums) -> tuple[WeekChange, ...]:
+def _week_changes(sums: _FormCounts) -> tuple[WeekChange, ...]:
     """Every week from the first to the last form, quiet ones too."""
     seen = {*sums.weeks[0], *sums.weeks[1]}
     if not seen:
@@ -175,7 +180,7 @@ def _weeks(sums: _Sums) -> tuple[WeekChange, ...]:
     return tuple(WeekChange(monday, sums.weeks[0][monday], sums.weeks[1][monday]) for monday in mondays)
 
 
-def _rules(sums: _Sums, old: Plan, new: Plan) -> tuple[RuleChange, ...]:
+def _rule_changes(sums: _FormCounts, old: StudyPlan, new: StudyPlan) -> tuple[RuleChange, ...]:
     """Those that changed on top, then the most frequent."""
     levels = {rule.id: rule.level for rule in (*old.rules, *new.rules)}
     rows = [

@@ -8,31 +8,31 @@ from decimal import Decimal
 from fnmatch import fnmatchcase
 
 from pro.core.questionnaire.instrument import Answers, Instrument
-from pro.core.questionnaire.page_flow import with_implied
-from pro.core.rule_language.conditions import TRUTH, Domain, Facts, Truth
+from pro.core.questionnaire.page_flow import add_implied_answers
+from pro.core.rule_language.conditions import TRUTH, Facts, Truth, ValueDomain
 from pro.core.rule_language.level import Level
-from pro.core.study_plan import Lowering, Plan, Rule
+from pro.core.study_plan import AlertRule, LevelLowering, StudyPlan
 
 ULCER_STATUSES = frozenset({"none", "suspected", "confirmed"})
 # The check-in item that weight loss is computed from.
 WEIGHT = "weight"
 # Every fact that a plan's rules may name, and what it can be (clinical.md 3.4.10).
-FACTS: Mapping[str, Domain] = {
+FACTS: Mapping[str, ValueDomain] = {
     "pd1": TRUTH,
     "selfharm_enabled": TRUTH,
-    "ulcer_status": Domain("words", words=ULCER_STATUSES),
-    "weight_loss_percent": Domain("number", maximum=Decimal(100)),
-    "missed_consecutive": Domain("number", minimum=Decimal(0)),
-    "open_alert": Domain("codes", codes=frozenset(int(level) for level in Level)),
+    "ulcer_status": ValueDomain("words", words=ULCER_STATUSES),
+    "weight_loss_percent": ValueDomain("number", maximum=Decimal(100)),
+    "missed_consecutive": ValueDomain("number", minimum=Decimal(0)),
+    "open_alert": ValueDomain("codes", codes=frozenset(int(level) for level in Level)),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class ClinicalContext:
     """What is known beside the answers. The defaults are what counts when a fact is absent (clinical.md 3.4.4-10).
 
     ``pd1_exposed``: from the first anti-PD-1 dose until 6 months after the last; None = unknown, judged as exposed.
-    ``ulcer_status``: as it stood when this assessment was opened. ``known_stable``: item -> the value that staff
+    ``ulcer_status``: as it stood when this assessment was opened. ``stable_symptoms``: item -> the value that staff
     marked, marks of the last 14 days only. ``baseline_weight``: kg. ``open_alert``: highest level of an open alert.
     """
 
@@ -57,7 +57,7 @@ class FormCase:
     answers: Answers = field(default_factory=dict)
     baseline: Answers = field(default_factory=dict)
     previous: Answers = field(default_factory=dict)
-    context: Context = field(default_factory=Context)
+    context: ClinicalContext = field(default_factory=ClinicalContext)
     submitted: bool = True
     idle: int = 0
     scores: Mapping[str, float | None] = field(default_factory=dict)
@@ -95,7 +95,7 @@ class Verdict:
         return tuple(sorted([*ids, self.lowered_by] if self.lowered_by else ids))
 
 
-def judge(plan: Plan, instrument: Instrument, given: FormCase) -> Verdict:
+def evaluate_rules(plan: StudyPlan, instrument: Instrument, given: FormCase) -> Verdict:
     """The verdict on ``given`` by those rules of ``plan`` that belong to ``instrument``. A pure function."""
     if instrument.id in plan.submitted_only and not given.submitted:
         return Verdict(Level.NONE, (), ())
@@ -103,7 +103,7 @@ def judge(plan: Plan, instrument: Instrument, given: FormCase) -> Verdict:
     facts = facts_of(instrument, given, outcomes)
     rules = [rule for rule in plan.rules if rule.instrument == instrument.id]
     # Rules that ask what others came to must wait for them.
-    for rule in sorted(rules, key=_asks_others):
+    for rule in sorted(rules, key=_refers_to_rules):
         outcome = rule.when.evaluate(facts)
         outcomes[rule.id] = outcome is True if rule.two_valued else outcome
     fired = [rule for rule in rules if outcomes[rule.id]]
@@ -111,7 +111,7 @@ def judge(plan: Plan, instrument: Instrument, given: FormCase) -> Verdict:
     shown = [rule for rule in fired if not rule.is_hidden_by(ids)]
     level = max((rule.level for rule in shown), default=Level.NONE)
     lowering = plan.lowering
-    if lowering is not None and _lowers(lowering, level, shown, instrument, given.context, facts):
+    if lowering is not None and _is_lowered(lowering, level, shown, instrument, given.context, facts):
         findings = [
             Finding(rule.id, lowering.to_level, True) if rule.level is level else Finding(rule.id, rule.level)
             for rule in shown
@@ -134,7 +134,7 @@ def facts_of(instrument: Instrument, given: FormCase, outcomes: Mapping[str, Tru
     # Unknown exposure is judged, and asked about, as exposure (clinical.md 3.4.4).
     pd1 = context.pd1_exposed is not False
     form = {"pd1": pd1, "selfharm_enabled": context.selfharm_enabled}
-    values: dict[str, object] = dict(with_implied(instrument, given.answers, form))
+    values: dict[str, object] = dict(add_implied_answers(instrument, given.answers, form))
     values.update(form)
     values["ulcer_status"] = context.ulcer_status
     values["weight_loss_percent"] = weight_loss_percent(context.baseline_weight, values.get(WEIGHT))
@@ -161,7 +161,7 @@ def weight_loss_percent(baseline: Decimal | None, now: object) -> Decimal | None
     return (baseline - now) * 100 / baseline
 
 
-def inputs_of(rule: Rule, facts: Facts) -> dict[str, object]:
+def inputs_of(rule: AlertRule, facts: Facts) -> dict[str, object]:
     """What ``rule`` looked at, by name, to be kept with its alert; earlier values as ``previous.x``, ``baseline.x``.
 
     Decimals become text, so that the result can be written as JSON.
@@ -179,12 +179,17 @@ def inputs_of(rule: Rule, facts: Facts) -> dict[str, object]:
     return {name: str(value) if isinstance(value, Decimal) else value for name, value in seen.items()}
 
 
-def _asks_others(rule: Rule) -> bool:
+def _refers_to_rules(rule: AlertRule) -> bool:
     return rule.when.about_rules
 
 
-def _lowers(
-    lowering: Lowering, level: Level, shown: list[Rule], instrument: Instrument, context: Context, facts: Facts
+def _is_lowered(
+    lowering: LevelLowering,
+    level: Level,
+    shown: list[AlertRule],
+    instrument: Instrument,
+    context: ClinicalContext,
+    facts: Facts,
 ) -> bool:
     """Whether everything that stands in the loudest rules is known, stable and no worse than marked."""
     if level is not lowering.from_level or instrument.id != lowering.instrument or not context.known_stable:
@@ -204,6 +209,6 @@ def _is_stable(value: object, marked: int) -> bool:
     return isinstance(value, int | Decimal) and value <= marked
 
 
-def _can_be_asked(rule: Rule, instrument: Instrument, asked: frozenset[str] | None) -> bool:
+def _can_be_asked(rule: AlertRule, instrument: Instrument, asked: frozenset[str] | None) -> bool:
     """False where a rule needs an item that this page set never asks: then it is silent, not unresolved."""
     return asked is None or not (rule.when.names & instrument.items.keys()) - asked

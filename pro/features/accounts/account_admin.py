@@ -12,12 +12,12 @@ from sqlalchemy import func, select
 from pro.app_context import UnitOfWork
 from pro.errors import BadData, NotAllowed, NotFound
 from pro.features.accounts import second_factor, staff_accounts
-from pro.features.accounts.phone_numbers import e164
-from pro.models import ROLES, Event, Staff, StaffInvitation, StaffSession
+from pro.features.accounts.phone_numbers import to_e164
+from pro.models import ROLES, AuditEntry, StaffInvitation, StaffMember, StaffSession
 
 REASON_AT_LEAST, REASON_AT_MOST = 5, 500
 # What changes who may do what, or how they get in.
-CHANGES = (
+RIGHTS_CHANGE_ACTIONS = (
     "staff.added",
     "staff.invited",
     "staff.invitation_revoked",
@@ -51,7 +51,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class StaffSessionRow:
     """A sign-in that lasts. ``half``: the code is still missing."""
 
     id: int
@@ -75,27 +75,27 @@ class RightsChange:
     reason: str
 
 
-def all_accounts(work: UnitOfWork) -> Sequence[Account]:
+def list_accounts(work: UnitOfWork) -> Sequence[Account]:
     """Every account, open ones first, by name."""
-    query = select(Staff).order_by(Staff.disabled_at.is_not(None), Staff.name, Staff.id)
+    query = select(StaffMember).order_by(StaffMember.disabled_at.is_not(None), StaffMember.name, StaffMember.id)
     last = _last_sign_ins(work)
     return [_account(staff, last) for staff in work.session.scalars(query)]
 
 
 def account_row(work: UnitOfWork, staff_id: int) -> tuple[Account, str]:
     """One account and its phone number ("" if none). NotFound."""
-    staff = _found(work, staff_id)
+    staff = _read_staff(work, staff_id)
     return _account(staff, _last_sign_ins(work)), work.vault.open(staff.phone_sealed) if staff.phone_sealed else ""
 
 
-def sessions(work: UnitOfWork, staff_id: int, here: int = 0) -> Sequence[Session]:
+def list_sessions(work: UnitOfWork, staff_id: int, current_id: int = 0) -> Sequence[StaffSessionRow]:
     """The sessions of a person that still last, the newest first. ``here``: the number of this one."""
     query = select(StaffSession).where(StaffSession.staff_id == staff_id, StaffSession.ended_at.is_(None))
     rows = work.session.scalars(query.order_by(StaffSession.id.desc()))
     return [
-        Session(row.id, row.device, row.made_at, row.seen_at, row.proven_at is None, row.id == here)
+        StaffSessionRow(row.id, row.device, row.made_at, row.seen_at, row.proven_at is None, row.id == current_id)
         for row in rows
-        if staff_accounts.ends_at(work, row) >= work.now
+        if staff_accounts.session_ends_at(work, row) >= work.now
     ]
 
 
@@ -103,32 +103,32 @@ def change_role(work: UnitOfWork, staff_id: int, role: str, reason: str) -> None
     """Give somebody another role; their sessions end at once. Failures as in ``_managed``; BadData("people",
     fields={"role": "unknown" | "same_role"}).
     """
-    others = staff_accounts.administrators(work)
-    staff = _managed(work, staff_id, reason, {"role": "" if role in ROLES else "unknown"})
+    others = staff_accounts.lock_administrators(work)
+    staff = _lock_managed_account(work, staff_id, reason, {"role": "" if role in ROLES else "unknown"})
     if staff.role == role:
         raise BadData("people", fields={"role": "same_role"})
-    _keep_one(others, staff)
+    _require_other_administrator(others, staff)
     old, staff.role = staff.role, role
     work.record("staff.role_changed", staff, old={"role": old}, new={"role": role}, reason=reason.strip())
     staff_accounts.end_sessions(work, staff.id, "role")
 
 
-def close(work: UnitOfWork, staff_id: int, reason: str) -> bool:
+def deactivate_account(work: UnitOfWork, staff_id: int, reason: str) -> bool:
     """Close an account: nobody gets in, duty of theirs counts no more, sessions end. False if it was closed."""
-    others = staff_accounts.administrators(work)
-    staff = _managed(work, staff_id, reason)
+    others = staff_accounts.lock_administrators(work)
+    staff = _lock_managed_account(work, staff_id, reason)
     if staff.disabled_at is not None:
         return False
-    _keep_one(others, staff)
+    _require_other_administrator(others, staff)
     staff.disabled_at = work.now
     work.record("staff.closed", staff, old={"role": staff.role}, reason=reason.strip())
     staff_accounts.end_sessions(work, staff.id, "closed")
     return True
 
 
-def reopen(work: UnitOfWork, staff_id: int, reason: str) -> bool:
+def reactivate_account(work: UnitOfWork, staff_id: int, reason: str) -> bool:
     """Open a closed account again. False if it was open."""
-    staff = _managed(work, staff_id, reason)
+    staff = _lock_managed_account(work, staff_id, reason)
     if staff.disabled_at is None:
         return False
     staff.disabled_at = None
@@ -138,14 +138,14 @@ def reopen(work: UnitOfWork, staff_id: int, reason: str) -> bool:
 
 def reset_factor(work: UnitOfWork, staff_id: int, reason: str) -> bool:
     """Forget somebody's phone and recovery codes. False if there were none."""
-    staff = _managed(work, staff_id, reason)
-    return second_factor.reset(work, staff.id, reason.strip())
+    staff = _lock_managed_account(work, staff_id, reason)
+    return second_factor.reset_factor(work, staff.id, reason.strip())
 
 
 def set_phone(work: UnitOfWork, staff_id: int, phone: str) -> None:
     """Where the ladder's texts go; empty: nowhere. BadData("people", fields={"phone": "phone_invalid"})."""
-    staff = _found(work, staff_id)
-    number = e164(phone)
+    staff = _read_staff(work, staff_id)
+    number = to_e164(phone)
     if number is None:
         raise BadData("people", fields={"phone": "phone_invalid"})
     old = work.vault.open(staff.phone_sealed) if staff.phone_sealed else ""
@@ -154,29 +154,34 @@ def set_phone(work: UnitOfWork, staff_id: int, phone: str) -> None:
         work.record("staff.phone_changed", staff, old={"phone": bool(old)}, new={"phone": bool(number)})
 
 
-def changes(work: UnitOfWork, at_most: int = 200) -> Sequence[RightsChange]:
+def list_rights_changes(work: UnitOfWork, at_most: int = 200) -> Sequence[RightsChange]:
     """The last changes of rights, the newest first."""
-    query = select(Event).where(Event.action.in_(CHANGES)).order_by(Event.id.desc()).limit(at_most)
+    query = (
+        select(AuditEntry)
+        .where(AuditEntry.action.in_(RIGHTS_CHANGE_ACTIONS))
+        .order_by(AuditEntry.id.desc())
+        .limit(at_most)
+    )
     events = list(work.session.scalars(query))
-    names = _names(work, events)
+    names = _subject_names(work, events)
     return [
         RightsChange(
             event.at,
             names.get(("staff", event.actor_id), "") if event.actor == "staff" else "",
             event.action,
             names.get((event.subject, event.subject_id), ""),
-            _role(event.old),
-            _role(event.new),
+            _role_in(event.old),
+            _role_in(event.new),
             event.reason,
         )
         for event in events
     ]
 
 
-def _names(work: UnitOfWork, events: Sequence[Event]) -> Mapping[tuple[str, int | None], str]:
+def _subject_names(work: UnitOfWork, events: Sequence[AuditEntry]) -> Mapping[tuple[str, int | None], str]:
     found: dict[tuple[str, int | None], str] = {}
     acting = {event.actor_id for event in events if event.actor == "staff"}
-    for table, model in (("staff", Staff), ("staff_invitation", StaffInvitation)):
+    for table, model in (("staff", StaffMember), ("staff_invitation", StaffInvitation)):
         wanted = {event.subject_id for event in events if event.subject == table}
         wanted |= acting if table == "staff" else set()
         for number, name in work.session.execute(select(model.id, model.name).where(model.id.in_(wanted))):
@@ -184,11 +189,11 @@ def _names(work: UnitOfWork, events: Sequence[Event]) -> Mapping[tuple[str, int 
     return found
 
 
-def _role(said: Any) -> str:
+def _role_in(said: Any) -> str:
     return str(said.get("role", "")) if isinstance(said, Mapping) else ""
 
 
-def _account(staff: Staff, last: Mapping[int, datetime]) -> Account:
+def _account(staff: StaffMember, last: Mapping[int, datetime]) -> Account:
     return Account(
         staff.id,
         staff.name,
@@ -208,16 +213,18 @@ def _last_sign_ins(work: UnitOfWork) -> Mapping[int, datetime]:
     return {staff_id: at for staff_id, at in work.session.execute(query) if at is not None}
 
 
-def _found(work: UnitOfWork, staff_id: int) -> Staff:
-    staff = work.session.get(Staff, staff_id)
+def _read_staff(work: UnitOfWork, staff_id: int) -> StaffMember:
+    staff = work.session.get(StaffMember, staff_id)
     if staff is None:
         raise NotFound("staff")
     return staff
 
 
-def _managed(work: UnitOfWork, staff_id: int, reason: str, more: Mapping[str, str] | None = None) -> Staff:
+def _lock_managed_account(
+    work: UnitOfWork, staff_id: int, reason: str, more: Mapping[str, str] | None = None
+) -> StaffMember:
     """Somebody else's account, held. NotFound, NotAllowed("own_account"), BadData("people", fields={"reason": ...})."""
-    staff = _found(work, staff_id)
+    staff = _read_staff(work, staff_id)
     if work.actor.kind == "staff" and work.actor.id == staff.id:
         raise NotAllowed("own_account")
     length = len(reason.strip())
@@ -229,6 +236,6 @@ def _managed(work: UnitOfWork, staff_id: int, reason: str, more: Mapping[str, st
     return staff
 
 
-def _keep_one(administrators: frozenset[int], staff: Staff) -> None:
+def _require_other_administrator(administrators: frozenset[int], staff: StaffMember) -> None:
     if administrators <= {staff.id}:
         raise NotAllowed("last_administrator")

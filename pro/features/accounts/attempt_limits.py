@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 
 from pro.app_context import UnitOfWork
-from pro.models import Attempt
+from pro.models import AccessAttempt
 
-LOCK = timedelta(minutes=15)
+LOCK_DURATION = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +23,26 @@ class Allowance:
 
 def allowance(work: UnitOfWork, kind: str, key: str, limit: int) -> Allowance:
     """What is left of ``limit`` failed tries in 15 minutes for ``key`` (an address or an account, in clear)."""
-    since = work.now - LOCK
-    query = select(Attempt.at).where(Attempt.kind == kind, Attempt.key == _key(work, kind, key), Attempt.at > since)
+    since = work.now - LOCK_DURATION
+    query = select(AccessAttempt.at).where(
+        AccessAttempt.kind == kind, AccessAttempt.key == _fingerprint(work, kind, key), AccessAttempt.at > since
+    )
     times = sorted(work.session.scalars(query))
     left = max(limit - len(times), 0)
-    return Allowance(left, None if left else times[-limit] + LOCK)
+    return Allowance(left, None if left else times[-limit] + LOCK_DURATION)
 
 
-def failed(work: UnitOfWork, kind: str, key: str) -> None:
+def count_failure(work: UnitOfWork, kind: str, key: str) -> None:
     """Count one failed try."""
-    work.session.add(Attempt(kind=kind, key=_key(work, kind, key), at=work.now))
+    work.session.add(AccessAttempt(kind=kind, key=_fingerprint(work, kind, key), at=work.now))
 
 
-def forgive(work: UnitOfWork, kind: str, key: str) -> None:
+def reset_failures(work: UnitOfWork, kind: str, key: str) -> None:
     """Start counting anew: the right secret was given."""
-    work.session.execute(delete(Attempt).where(Attempt.kind == kind, Attempt.key == _key(work, kind, key)))
+    work.session.execute(
+        delete(AccessAttempt).where(AccessAttempt.kind == kind, AccessAttempt.key == _fingerprint(work, kind, key))
+    )
 
 
-def _key(work: UnitOfWork, kind: str, key: str) -> str:
+def _fingerprint(work: UnitOfWork, kind: str, key: str) -> str:
     return work.vault.fingerprint(f"attempt:{kind}:{key}")

@@ -13,17 +13,17 @@ from sqlalchemy import String, cast, literal, select
 from pro.app_context import Actor, UnitOfWork
 from pro.errors import BadData, CodeExpired, NotFound
 from pro.features.accounts import staff_accounts
-from pro.features.accounts.passwords import weakness
-from pro.features.accounts.phone_numbers import e164
-from pro.messaging import message_templates, outbox
-from pro.models import Message, Staff, StaffInvitation
+from pro.features.accounts.passwords import password_problem
+from pro.features.accounts.phone_numbers import to_e164
+from pro.messaging import message_rendering, outbox
+from pro.models import Message, StaffInvitation, StaffMember
 
-LASTS = timedelta(hours=72)
+INVITATION_LIFETIME = timedelta(hours=72)
 # Key of an invitation's message in the outbox, before its number.
-PREFIX = "staff_invitation:"
+DEDUPE_KEY_PREFIX = "staff_invitation:"
 
 
-class Invitation(Protocol):
+class InvitationDetails(Protocol):
     """An invitation as its page reads it."""
 
     @property
@@ -44,7 +44,7 @@ class Invitation(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Invited:
+class InvitationRow:
     """One invitation in the list. ``state``: open, expired, used or revoked; ``mail``: what became of its message."""
 
     id: int
@@ -58,42 +58,42 @@ class Invited:
     mail: str
 
 
-def invite(work: UnitOfWork, email: str, name: str, role: str, language: str, phone: str = "") -> StaffInvitation:
+def invite_staff(work: UnitOfWork, email: str, name: str, role: str, language: str, phone: str = "") -> StaffInvitation:
     """Invite somebody by mail. BadData("staff", fields=...) as in ``staff_accounts.add_staff``; "invited" for an
     address
     whose invitation still waits.
     """
     email = email.strip().lower()
-    staff_accounts.administrators(work)  # a button that was pressed twice takes turns
-    wrong = staff_accounts.wrong_fields(work, email, name, role, language, phone)
-    if "email" not in wrong and _open(work, email):
+    staff_accounts.lock_administrators(work)  # a button that was pressed twice takes turns
+    wrong = staff_accounts.account_problems(work, email, name, role, language, phone)
+    if "email" not in wrong and _open_invitations(work, email):
         wrong["email"] = "invited"
     if wrong:
         raise BadData("staff", fields=wrong)
-    number = e164(phone)
-    return _send(work, email, name.strip(), role, language, work.vault.seal(number) if number else None)
+    number = to_e164(phone)
+    return _send_invitation(work, email, name.strip(), role, language, work.vault.seal(number) if number else None)
 
 
-def resend(work: UnitOfWork, invitation_id: int) -> StaffInvitation:
+def resend_invitation(work: UnitOfWork, invitation_id: int) -> StaffInvitation:
     """The same invitation with a fresh link; every link from before ends. BadData("invitation_over") once used."""
-    staff_accounts.administrators(work)
-    old = _held(work, invitation_id)
-    if old.used_at is not None or staff_accounts.number_of(work, old.email) is not None:
+    staff_accounts.lock_administrators(work)
+    old = _lock_invitation(work, invitation_id)
+    if old.used_at is not None or staff_accounts.find_account_id(work, old.email) is not None:
         raise BadData("invitation_over")
-    for row in (old, *_open(work, old.email)):
-        _take_back(work, row)
-    return _send(work, old.email, old.name, old.role, old.language, old.phone_sealed)
+    for row in (old, *_open_invitations(work, old.email)):
+        _mark_revoked(work, row)
+    return _send_invitation(work, old.email, old.name, old.role, old.language, old.phone_sealed)
 
 
-def revoke(work: UnitOfWork, invitation_id: int) -> None:
+def revoke_invitation(work: UnitOfWork, invitation_id: int) -> None:
     """Take an invitation back; mail that has not left stays here. BadData("invitation_over") once it was used."""
-    old = _held(work, invitation_id)
+    old = _lock_invitation(work, invitation_id)
     if old.used_at is not None:
         raise BadData("invitation_over")
-    _take_back(work, old)
+    _mark_revoked(work, old)
 
 
-def opened(work: UnitOfWork, token: str) -> StaffInvitation:
+def read_open_invitation(work: UnitOfWork, token: str) -> StaffInvitation:
     """The invitation behind a link; looking uses nothing up. NotFound("link"), CodeExpired("used" | "revoked" |
     "expired").
     """
@@ -106,15 +106,15 @@ def opened(work: UnitOfWork, token: str) -> StaffInvitation:
     return row
 
 
-def accept(work: UnitOfWork, token: str, password: str, device: str) -> staff_accounts.SignIn:
+def accept_invitation(work: UnitOfWork, token: str, password: str, device: str) -> staff_accounts.SignInResult:
     """Make the account with the person's own password and sign them in. Failures of ``opened``; BadData("staff",
     fields={"password": ...}) for a weak one, after which the link still works.
     """
-    row = opened(work, token)
+    row = read_open_invitation(work, token)
     work.lock(row)
     if row.state(work.now) != "open":
         raise CodeExpired(row.state(work.now))
-    if weak := weakness(password, row.email):
+    if weak := password_problem(password, row.email):
         raise BadData("staff", fields={"password": weak})
     phone = work.vault.open(row.phone_sealed) if row.phone_sealed else ""
     staff = staff_accounts.add_staff(
@@ -124,20 +124,20 @@ def accept(work: UnitOfWork, token: str, password: str, device: str) -> staff_ac
     row.used_at, row.staff_id = work.now, staff.id
     work.actor = Actor("staff", staff.id, staff.role, staff.name)
     work.record("staff.invitation_used", row, new={"role": row.role})
-    return staff_accounts.begin(work, staff, device)
+    return staff_accounts.start_session(work, staff, device)
 
 
-def recent_invitations(work: UnitOfWork) -> Sequence[Invited]:
+def recent_invitations(work: UnitOfWork) -> Sequence[InvitationRow]:
     """The invitations of the last 90 days, the newest first."""
     query = (
-        select(StaffInvitation, Staff.name, Message)
-        .join(Staff, Staff.id == StaffInvitation.made_by)
-        .outerjoin(Message, Message.dedupe_key == literal(PREFIX).concat(cast(StaffInvitation.id, String)))
+        select(StaffInvitation, StaffMember.name, Message)
+        .join(StaffMember, StaffMember.id == StaffInvitation.made_by)
+        .outerjoin(Message, Message.dedupe_key == literal(DEDUPE_KEY_PREFIX).concat(cast(StaffInvitation.id, String)))
         .where(StaffInvitation.made_at > work.now - timedelta(days=90))
         .order_by(StaffInvitation.id.desc())
     )
     return [
-        Invited(
+        InvitationRow(
             row.id,
             row.name,
             row.email,
@@ -152,7 +152,7 @@ def recent_invitations(work: UnitOfWork) -> Sequence[Invited]:
     ]
 
 
-def _send(
+def _send_invitation(
     work: UnitOfWork, email: str, name: str, role: str, language: str, phone_sealed: str | None
 ) -> StaffInvitation:
     token = secrets.token_urlsafe(24)
@@ -165,18 +165,18 @@ def _send(
         fingerprint=_fingerprint(work, token),
         made_at=work.now,
         made_by=work.actor.id,
-        expires_at=work.now + LASTS,
+        expires_at=work.now + INVITATION_LIFETIME,
     )
     work.session.add(row)
     work.record("staff.invited", row, new={"role": role})
     params = {"link": f"{work.config.base_url}/staff/invitation/{token}"}
-    rendered = message_templates.render(
-        "staff_invitation", language, params, work.house.catalogs, env_banner=not work.config.production
+    rendered = message_rendering.render_message(
+        "staff_invitation", language, params, work.app_context.catalogs, env_banner=not work.config.production
     )
     outbox.queue(
         work,
         outbox.MessageDraft(
-            dedupe_key=f"{PREFIX}{row.id}",
+            dedupe_key=f"{DEDUPE_KEY_PREFIX}{row.id}",
             channel="email",
             template="staff_invitation",
             params=params,
@@ -191,12 +191,12 @@ def _send(
     return row
 
 
-def _open(work: UnitOfWork, email: str) -> list[StaffInvitation]:
+def _open_invitations(work: UnitOfWork, email: str) -> list[StaffInvitation]:
     found = work.session.scalars(select(StaffInvitation).where(StaffInvitation.email == email))
     return [row for row in found if row.state(work.now) == "open"]
 
 
-def _held(work: UnitOfWork, invitation_id: int) -> StaffInvitation:
+def _lock_invitation(work: UnitOfWork, invitation_id: int) -> StaffInvitation:
     row = work.session.get(StaffInvitation, invitation_id)
     if row is None:
         raise NotFound("invitation")
@@ -204,11 +204,11 @@ def _held(work: UnitOfWork, invitation_id: int) -> StaffInvitation:
     return row
 
 
-def _take_back(work: UnitOfWork, row: StaffInvitation) -> None:
+def _mark_revoked(work: UnitOfWork, row: StaffInvitation) -> None:
     if row.revoked_at is None:
         row.revoked_at = work.now
         work.record("staff.invitation_revoked", row, old={"role": row.role})
-    outbox.drop(work, Message.dedupe_key == f"{PREFIX}{row.id}", "not_wanted")
+    outbox.drop_messages(work, Message.dedupe_key == f"{DEDUPE_KEY_PREFIX}{row.id}", "not_wanted")
 
 
 def _fingerprint(work: UnitOfWork, token: str) -> str:

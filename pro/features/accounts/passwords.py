@@ -18,7 +18,7 @@ PASSWORD_AT_MOST = 1024
 
 _HASHER = PasswordHasher()
 # Verified when there is no such account, so that an answer takes as long.
-_NOBODY = _HASHER.hash("nobody has this password")
+_DUMMY_HASH = _HASHER.hash("nobody has this password")
 
 
 def hash_secret(secret: str) -> str:
@@ -26,15 +26,15 @@ def hash_secret(secret: str) -> str:
     return _HASHER.hash(secret)
 
 
-def matches(stored: str | None, secret: str) -> bool:
+def is_secret_correct(stored: str | None, secret: str) -> bool:
     """True if ``secret`` is what ``stored`` was made from; without a stored hash always False, in the same time."""
     try:
-        return _HASHER.verify(stored or _NOBODY, secret) and stored is not None
+        return _HASHER.verify(stored or _DUMMY_HASH, secret) and stored is not None
     except (VerificationError, InvalidHashError):
         return False
 
 
-def weakness(password: str, email: str) -> str:
+def password_problem(password: str, email: str) -> str:
     """Why this is no password for the account ``email``: password_short, password_long, password_email; or ""."""
     if len(password) < PASSWORD_LENGTH:
         return "password_short"

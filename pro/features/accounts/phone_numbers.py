@@ -7,16 +7,16 @@ import unicodedata
 import phonenumbers
 
 # A number typed without a country code is one of the study's own country.
-REGION = "CN"
+DEFAULT_REGION = "CN"
 
 
-def e164(typed: str) -> str | None:
+def to_e164(typed: str) -> str | None:
     """The number in E.164; "" for none typed (nobody must have a phone); None for one that cannot be."""
     plain = unicodedata.normalize("NFKC", typed).strip()
     if not plain:
         return ""
     try:
-        number = phonenumbers.parse(plain, REGION)
+        number = phonenumbers.parse(plain, DEFAULT_REGION)
     except phonenumbers.NumberParseException:
         return None
     if not phonenumbers.is_valid_number(number):
@@ -27,12 +27,12 @@ def e164(typed: str) -> str | None:
 def region_of(number: str) -> str:
     """The country (ISO 3166-1, two letters) of an E.164 ``number``; of a short number the study's own."""
     try:
-        return phonenumbers.region_code_for_number(phonenumbers.parse(number, REGION)) or REGION
+        return phonenumbers.region_code_for_number(phonenumbers.parse(number, DEFAULT_REGION)) or DEFAULT_REGION
     except phonenumbers.NumberParseException:
-        return REGION
+        return DEFAULT_REGION
 
 
-def answers(number: str, region: str) -> bool:
+def is_valid_number(number: str, region: str) -> bool:
     """True if ``number`` exists in a numbering plan: an E.164 number, or a short number of ``region``."""
     try:
         parsed = phonenumbers.parse(number, region)
@@ -50,4 +50,4 @@ def is_emergency_number(number: str, region: str) -> bool:
 
 def national_digits(number: str) -> str:
     """The digits of ``number`` as they are dialled within its country, without the trunk prefix."""
-    return phonenumbers.national_significant_number(phonenumbers.parse(number, REGION))
+    return phonenumbers.national_significant_number(phonenumbers.parse(number, DEFAULT_REGION))

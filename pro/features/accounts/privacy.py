@@ -7,16 +7,16 @@ from pro.core.text import contact_masking
 from pro.features.accounts import staff_accounts
 
 
-def words(work: UnitOfWork, text: str, language: str) -> str:
+def visible_text(work: UnitOfWork, text: str, language: str) -> str:
     """What a participant wrote, or staff wrote about one: whole for those who may see identities, else a sentence.
 
     No machine finds every name. "" stays "".
     """
-    if not text or staff_accounts.may(work.actor.role, "see_identity"):
+    if not text or staff_accounts.has_right(work.actor.role, "see_identity"):
         return text
-    return work.house.catalogs.translator(language).gettext("[hidden from your role: it may hold a name]")
+    return work.app_context.catalogs.translator(language).gettext("[hidden from your role: it may hold a name]")
 
 
-def reason(work: UnitOfWork, text: str) -> str:
+def visible_reason(work: UnitOfWork, text: str) -> str:
     """What staff typed where the page asks for no names: numbers and addresses are covered for everybody else."""
-    return text if staff_accounts.may(work.actor.role, "see_identity") else contact_masking.covered(text)
+    return text if staff_accounts.has_right(work.actor.role, "see_identity") else contact_masking.mask_contacts(text)

@@ -17,15 +17,15 @@ from pro.app_context import UnitOfWork
 from pro.errors import BadData, NotAllowed
 from pro.features.accounts import attempt_limits, signatures, staff_accounts
 from pro.features.accounts.passwords import CODE_ALPHABET
-from pro.features.accounts.signatures import Refusal
+from pro.features.accounts.signatures import CredentialRefusal
 from pro.features.accounts.staff_accounts import StaffLogin
-from pro.models import RecoveryCode, Staff, StaffSession
+from pro.models import RecoveryCode, StaffMember, StaffSession
 
-TRIES = 5
+MAX_TRIES = 5
 RECOVERY_CODES = 10
 RECOVERY_LENGTH = 10
 # How long the page with the QR code may lie open.
-OFFER_LASTS = timedelta(minutes=30)
+OFFER_LIFETIME = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,70 +41,72 @@ class FactorOffer:
 
 
 @dataclass(frozen=True, slots=True)
-class Proven:
+class VerifiedCode:
     """A code was right; ``recovery_left`` is set if it was one of the recovery codes."""
 
     recovery_left: int | None = None
 
 
-def offer(work: UnitOfWork, staff: Staff) -> FactorOffer:
+def make_factor_offer(work: UnitOfWork, staff: StaffMember) -> FactorOffer:
     """A secret for a phone that is being set up."""
     secret = random_base32()
-    return _offer(work, staff, secret, work.vault.seal(f"{staff.id} {work.now.isoformat()} {secret}"))
+    return _factor_offer(work, staff, secret, work.vault.seal(f"{staff.id} {work.now.isoformat()} {secret}"))
 
 
-def offered(work: UnitOfWork, staff: Staff, sealed: str) -> FactorOffer | None:
+def read_factor_offer(work: UnitOfWork, staff: StaffMember, sealed: str) -> FactorOffer | None:
     """The offer that a page sends back; None if it is too old, somebody else's, or none of ours."""
     try:
         number, at, secret = work.vault.open(sealed).split(" ")
     except ValueError:
         return None
-    fresh = work.now - datetime.fromisoformat(at) <= OFFER_LASTS
-    return _offer(work, staff, secret, sealed) if number == str(staff.id) and fresh else None
+    fresh = work.now - datetime.fromisoformat(at) <= OFFER_LIFETIME
+    return _factor_offer(work, staff, secret, sealed) if number == str(staff.id) and fresh else None
 
 
-def set_up(work: UnitOfWork, entry: StaffLogin, offer: FactorOffer, typed: str) -> tuple[str, ...] | Refusal:
+def set_up_factor(
+    work: UnitOfWork, entry: StaffLogin, offer: FactorOffer, typed: str
+) -> tuple[str, ...] | CredentialRefusal:
     """Take the offered secret if ``typed`` is its code of now: the recovery codes, in clear for the only time.
 
     A phone that was there before counts no more; other sessions end.
     """
-    staff, found = _held(work, entry.staff.id), entry.session
-    refused = _locked(work, staff)
+    staff, found = _lock_staff(work, entry.staff.id), entry.session
+    refused = _lock_refusal(work, staff)
     if refused:
         return refused
-    step = _step(offer.secret, _plain(typed), work.now)
+    step = _matching_time_step(offer.secret, _normalize_code(typed), work.now)
     if step is None:
-        return _wrong(work, staff)
-    attempt_limits.forgive(work, "factor", _key(staff))
+        return _count_wrong_code(work, staff)
+    attempt_limits.reset_failures(work, "factor", _attempt_key(staff))
     work.record("staff.factor_set", staff, new={"again": staff.otp_sealed is not None})
     staff.otp_sealed, staff.otp_step = work.vault.seal(offer.secret), step
     found.proven_at = work.now
-    staff_accounts.end_sessions(work, staff.id, "factor", but=found.id)
-    return new_codes(work, staff)
+    staff_accounts.end_sessions(work, staff.id, "factor", except_id=found.id)
+    return make_recovery_codes(work, staff)
 
 
-def verify(work: UnitOfWork, entry: StaffLogin, typed: str) -> Proven | Refusal:
+def verify_code(work: UnitOfWork, entry: StaffLogin, typed: str) -> VerifiedCode | CredentialRefusal:
     """Let a half session in by a code of the app (that of now, or the one before or after; each once) or a recovery
     code (once). Five wrong ones lock the account's codes for 15 minutes.
     """
     # Two browsers may send the same code at once: the second must see that it was used.
-    staff, found = _held(work, entry.staff.id), entry.session
-    refused = _locked(work, staff)
+    staff, found = _lock_staff(work, entry.staff.id), entry.session
+    refused = _lock_refusal(work, staff)
     if refused:
         return refused
-    plain = _plain(typed)
-    step = _step(work.vault.open(staff.otp_sealed), plain, work.now) if staff.otp_sealed else None
+    plain = _normalize_code(typed)
+    step = _matching_time_step(work.vault.open(staff.otp_sealed), plain, work.now) if staff.otp_sealed else None
     if step is not None and (staff.otp_step is None or step > staff.otp_step):
         staff.otp_step = step
-        return _let_in(work, staff, found, None)
-    if step is None and _use_recovery(work, staff, plain):
-        return _let_in(work, staff, found, codes_left(work, staff.id))
-    return Refusal("used") if step is not None else _wrong(work, staff)
+        return _complete_sign_in(work, staff, found, None)
+    if step is None and _use_recovery_code(work, staff, plain):
+        return _complete_sign_in(work, staff, found, count_recovery_codes(work, staff.id))
+    return CredentialRefusal("used") if step is not None else _count_wrong_code(work, staff)
 
 
-def new_codes(work: UnitOfWork, staff: Staff) -> tuple[str, ...]:
+def make_recovery_codes(work: UnitOfWork, staff: StaffMember) -> tuple[str, ...]:
     """Ten fresh recovery codes; those from before end."""
-    for old in work.session.scalars(_usable(staff.id)):
+    for old in work.session.scalars(_usable_codes(staff.id)):
         old.ended_at = work.now
     made = tuple("".join(secrets.choice(CODE_ALPHABET) for _ in range(RECOVERY_LENGTH)) for _ in range(RECOVERY_CODES))
     for code in made:
@@ -116,57 +118,57 @@ def new_codes(work: UnitOfWork, staff: Staff) -> tuple[str, ...]:
     return tuple(f"{code[:half]}-{code[half:]}" for code in made)
 
 
-def codes_left(work: UnitOfWork, staff_id: int) -> int:
+def count_recovery_codes(work: UnitOfWork, staff_id: int) -> int:
     """How many recovery codes still work."""
     work.session.flush()
-    return work.session.scalar(select(func.count()).select_from(_usable(staff_id).subquery())) or 0
+    return work.session.scalar(select(func.count()).select_from(_usable_codes(staff_id).subquery())) or 0
 
 
-def reset(work: UnitOfWork, staff_id: int, reason: str) -> bool:
+def reset_factor(work: UnitOfWork, staff_id: int, reason: str) -> bool:
     """Forget the phone and the recovery codes of a person, and end their sessions. False if there was none.
 
     For whoever lost both; NotAllowed("own_account") for one's own.
     """
     if work.actor.kind == "staff" and work.actor.id == staff_id:
         raise NotAllowed("own_account")
-    staff = _held(work, staff_id)
+    staff = _lock_staff(work, staff_id)
     if staff.otp_sealed is None:
         return False
     staff.otp_sealed, staff.otp_step = None, None
-    for code in work.session.scalars(_usable(staff.id)):
+    for code in work.session.scalars(_usable_codes(staff.id)):
         code.ended_at = work.now
     work.record("staff.factor_reset", staff, reason=reason)
     staff_accounts.end_sessions(work, staff.id, "factor")
-    attempt_limits.forgive(work, "factor", _key(staff))
+    attempt_limits.reset_failures(work, "factor", _attempt_key(staff))
     return True
 
 
-def fresh_codes(work: UnitOfWork, staff_id: int, password: str) -> tuple[str, ...] | Refusal:
+def renew_recovery_codes(work: UnitOfWork, staff_id: int, password: str) -> tuple[str, ...] | CredentialRefusal:
     """New recovery codes for whoever acts, against the password."""
-    staff = _held(work, staff_id)
+    staff = _lock_staff(work, staff_id)
     if staff.otp_sealed is None:
         raise BadData("no_factor")
-    confirmed = signatures.confirm(work, password)
-    return confirmed if isinstance(confirmed, Refusal) else new_codes(work, staff)
+    confirmed = signatures.confirm_password(work, password)
+    return confirmed if isinstance(confirmed, CredentialRefusal) else make_recovery_codes(work, staff)
 
 
-def _offer(work: UnitOfWork, staff: Staff, secret: str, sealed: str) -> FactorOffer:
+def _factor_offer(work: UnitOfWork, staff: StaffMember, secret: str, sealed: str) -> FactorOffer:
     issuer = f"ePRO {urlsplit(work.config.base_url).hostname}"
     return FactorOffer(secret, TOTP(secret).provisioning_uri(name=staff.email, issuer_name=issuer), sealed)
 
 
-def _held(work: UnitOfWork, staff_id: int) -> Staff:
-    staff = work.session.get_one(Staff, staff_id)
+def _lock_staff(work: UnitOfWork, staff_id: int) -> StaffMember:
+    staff = work.session.get_one(StaffMember, staff_id)
     work.lock(staff)
     return staff
 
 
-def _plain(typed: str) -> str:
+def _normalize_code(typed: str) -> str:
     folded = unicodedata.normalize("NFKC", typed).upper()
     return re.sub(r"[^0-9A-Z]", "", folded)[:32]
 
 
-def _step(secret: str, code: str, now: datetime) -> int | None:
+def _matching_time_step(secret: str, code: str, now: datetime) -> int | None:
     """The half minute whose code this is: that of now or a neighbour, because phones' clocks go wrong; else None."""
     app = TOTP(secret)
     here = app.timecode(now)
@@ -174,17 +176,17 @@ def _step(secret: str, code: str, now: datetime) -> int | None:
     return right[0] if right else None
 
 
-def _let_in(work: UnitOfWork, staff: Staff, found: StaffSession, left: int | None) -> Proven:
-    attempt_limits.forgive(work, "factor", _key(staff))
+def _complete_sign_in(work: UnitOfWork, staff: StaffMember, found: StaffSession, left: int | None) -> VerifiedCode:
+    attempt_limits.reset_failures(work, "factor", _attempt_key(staff))
     found.proven_at = found.seen_at = work.now
     if left is not None:
         work.record("staff.recovery_code_used", staff, new={"left": left})
     work.record("staff.signed_in", staff)
-    return Proven(left)
+    return VerifiedCode(left)
 
 
-def _use_recovery(work: UnitOfWork, staff: Staff, code: str) -> bool:
-    query = _usable(staff.id).where(RecoveryCode.fingerprint == _fingerprint(work, staff.id, code))
+def _use_recovery_code(work: UnitOfWork, staff: StaffMember, code: str) -> bool:
+    query = _usable_codes(staff.id).where(RecoveryCode.fingerprint == _fingerprint(work, staff.id, code))
     found = work.session.scalar(query)
     if found is None:
         return False
@@ -192,7 +194,7 @@ def _use_recovery(work: UnitOfWork, staff: Staff, code: str) -> bool:
     return True
 
 
-def _usable(staff_id: int) -> Select[RecoveryCode]:
+def _usable_codes(staff_id: int) -> Select[RecoveryCode]:
     return select(RecoveryCode).where(
         RecoveryCode.staff_id == staff_id, RecoveryCode.used_at.is_(None), RecoveryCode.ended_at.is_(None)
     )
@@ -202,17 +204,17 @@ def _fingerprint(work: UnitOfWork, staff_id: int, code: str) -> str:
     return work.vault.fingerprint(f"recovery:{staff_id}:{code}")
 
 
-def _key(staff: Staff) -> str:
+def _attempt_key(staff: StaffMember) -> str:
     # By account alone: whoever comes this far knows the password, and may type from many addresses.
     return f"factor:{staff.id}"
 
 
-def _locked(work: UnitOfWork, staff: Staff) -> Refusal | None:
-    until = attempt_limits.allowance(work, "factor", _key(staff), TRIES).until
-    return Refusal("locked", until) if until else None
+def _lock_refusal(work: UnitOfWork, staff: StaffMember) -> CredentialRefusal | None:
+    until = attempt_limits.allowance(work, "factor", _attempt_key(staff), MAX_TRIES).until
+    return CredentialRefusal("locked", until) if until else None
 
 
-def _wrong(work: UnitOfWork, staff: Staff) -> Refusal:
-    attempt_limits.failed(work, "factor", _key(staff))
+def _count_wrong_code(work: UnitOfWork, staff: StaffMember) -> CredentialRefusal:
+    attempt_limits.count_failure(work, "factor", _attempt_key(staff))
     work.record("staff.code_failed", staff)
-    return _locked(work, staff) or Refusal("wrong")
+    return _lock_refusal(work, staff) or CredentialRefusal("wrong")

@@ -15,47 +15,47 @@ from pro.app_context import UnitOfWork
 from pro.db import Base
 from pro.errors import NotAllowed
 from pro.features.accounts import attempt_limits
-from pro.features.accounts.passwords import matches
-from pro.models import Signature, Staff
+from pro.features.accounts.passwords import is_secret_correct
+from pro.models import Signature, StaffMember
 from pro.models.signature import MEANINGS
 
-TRIES = 5
+MAX_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmed:
+class PasswordProof:
     """The proof that ``staff_id`` typed the right password in this request; only ``confirm`` makes one."""
 
     staff_id: int
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class CredentialRefusal:
     """Why nobody may sign now: "wrong" or "locked" (until ``until``). Returned, because a failed try must be kept."""
 
     why: str
     until: datetime | None = None
 
 
-def confirm(work: UnitOfWork, password: str) -> Confirmed | Refusal:
+def confirm_password(work: UnitOfWork, password: str) -> PasswordProof | CredentialRefusal:
     """Ask whoever is signed in for the password again. Five wrong ones in a row lock signing for 15 minutes."""
     staff = _signer(work)
     key = f"signing:{staff.id}"
-    allowed = attempt_limits.allowance(work, "signing", key, TRIES)
+    allowed = attempt_limits.allowance(work, "signing", key, MAX_TRIES)
     if allowed.until:
-        return Refusal("locked", allowed.until)
-    if not matches(staff.password_hash, password):
-        attempt_limits.failed(work, "signing", key)
+        return CredentialRefusal("locked", allowed.until)
+    if not is_secret_correct(staff.password_hash, password):
+        attempt_limits.count_failure(work, "signing", key)
         work.record("staff.signing_failed", staff)
-        left = attempt_limits.allowance(work, "signing", key, TRIES)
-        return Refusal("locked", left.until) if left.until else Refusal("wrong")
-    attempt_limits.forgive(work, "signing", key)
-    return Confirmed(staff.id)
+        left = attempt_limits.allowance(work, "signing", key, MAX_TRIES)
+        return CredentialRefusal("locked", left.until) if left.until else CredentialRefusal("wrong")
+    attempt_limits.reset_failures(work, "signing", key)
+    return PasswordProof(staff.id)
 
 
 def sign(
     work: UnitOfWork,
-    confirmed: Confirmed,
+    confirmed: PasswordProof,
     meaning: str,
     subject: Base,
     content: Mapping[str, Any],
@@ -82,13 +82,13 @@ def sign(
     return row
 
 
-def signatures(work: UnitOfWork, subject: Base) -> list[Signature]:
+def list_signatures(work: UnitOfWork, subject: Base) -> list[Signature]:
     """Every signature of a row, the oldest first."""
     which = (Signature.subject == subject.__tablename__, Signature.subject_id == subject.id)  # type: ignore[attr-defined]
     return list(work.session.scalars(select(Signature).where(*which).order_by(Signature.id)))
 
 
-def signatures_of(work: UnitOfWork, subjects: Sequence[Base]) -> dict[int, Signature]:
+def newest_signatures(work: UnitOfWork, subjects: Sequence[Base]) -> dict[int, Signature]:
     """Number of each row of one table -> its newest signature."""
     if not subjects:
         return {}
@@ -97,13 +97,13 @@ def signatures_of(work: UnitOfWork, subjects: Sequence[Base]) -> dict[int, Signa
     return {row.subject_id: row for row in work.session.scalars(select(Signature).where(*which).order_by(Signature.id))}
 
 
-def holds(signature: Signature, content: Mapping[str, Any]) -> bool:
+def is_content_unchanged(signature: Signature, content: Mapping[str, Any]) -> bool:
     """True if ``content`` is still what was signed."""
     return signature.digest == _digest(signature, content)
 
 
-def _signer(work: UnitOfWork) -> Staff:
-    staff = work.session.get(Staff, work.actor.id) if work.actor.kind == "staff" else None
+def _signer(work: UnitOfWork) -> StaffMember:
+    staff = work.session.get(StaffMember, work.actor.id) if work.actor.kind == "staff" else None
     if staff is None or staff.disabled_at is not None:
         raise NotAllowed("not_signed")
     return staff

@@ -13,9 +13,9 @@ from sqlalchemy import ColumnElement, select
 from pro.app_context import Actor, UnitOfWork
 from pro.errors import BadData, SignInNeeded
 from pro.features.accounts import attempt_limits, signatures
-from pro.features.accounts.passwords import hash_secret, matches, weakness
-from pro.features.accounts.phone_numbers import e164
-from pro.models import ROLES, Staff, StaffSession
+from pro.features.accounts.passwords import hash_secret, is_secret_correct, password_problem
+from pro.features.accounts.phone_numbers import to_e164
+from pro.models import ROLES, StaffMember, StaffSession
 
 # As browsers check it, and with no letter that needs a mail server of a newer kind.
 EMAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)*", re.ASCII | re.IGNORECASE)
@@ -24,9 +24,9 @@ ACCOUNT_TRIES = 5
 ADDRESS_TRIES = 30
 SESSION_HOURS = 12
 # A sign-in that stopped before the code is worth a password to whoever finds the browser.
-UNPROVEN = timedelta(minutes=10)
+UNVERIFIED_SESSION_LIFETIME = timedelta(minutes=10)
 # Seen at most this often, so that looking at pages costs no write.
-TOUCH = timedelta(minutes=1)
+SEEN_INTERVAL = timedelta(minutes=1)
 
 _OWN = {"own_account"}
 _READ = _OWN | {"see_board", "see_alert", "see_participants", "see_dates", "see_answers", "see_roster", "see_drill"}
@@ -61,49 +61,49 @@ RIGHTS: Mapping[str, frozenset[str]] = {
 }
 # Whoever may do one of these signs in with a code as well where the settings ask for it: who sees identities, and who
 # could let others in.
-GUARDED = ("see_identity", "manage_staff")
+SECOND_FACTOR_RIGHTS = ("see_identity", "manage_staff")
 
 
 @dataclass(frozen=True, slots=True)
 class StaffLogin:
     """Somebody who came in, and the session by which they did; what it still asks for is ``pending``."""
 
-    staff: Staff
+    staff: StaffMember
     session: StaffSession
 
 
 @dataclass(frozen=True, slots=True)
-class SignIn:
+class SignInResult:
     """What came of a sign-in. Returned, not raised, because a failed try must be kept."""
 
-    staff: Staff | None = None
+    staff: StaffMember | None = None
     secret: str | None = None
     entry: StaffLogin | None = None
     why: str = ""
     locked_until: datetime | None = None
 
 
-def may(role: str, right: str) -> bool:
+def has_right(role: str, right: str) -> bool:
     """True if ``role`` has ``right``."""
     return right in RIGHTS.get(role, frozenset())
 
 
-def factor_required(work: UnitOfWork, role: str) -> bool:
+def is_factor_required(work: UnitOfWork, role: str) -> bool:
     """True if ``role`` must sign in with a code as well."""
-    return work.config.second_factor and any(may(role, right) for right in GUARDED)
+    return work.config.second_factor and any(has_right(role, right) for right in SECOND_FACTOR_RIGHTS)
 
 
-def wrong_fields(work: UnitOfWork, email: str, name: str, role: str, language: str, phone: str) -> dict[str, str]:
+def account_problems(work: UnitOfWork, email: str, name: str, role: str, language: str, phone: str) -> dict[str, str]:
     """field -> why no account can be made of these: taken, email_invalid, empty, too_long, unknown, phone_invalid."""
     email = email.strip().lower()
-    taken = work.session.scalar(select(Staff.id).where(Staff.email == email))
+    taken = work.session.scalar(select(StaffMember.id).where(StaffMember.email == email))
     shaped = EMAIL.fullmatch(email) and len(email) <= EMAIL_AT_MOST
     fields = {
         "email": "taken" if taken else ("" if shaped else "email_invalid"),
         "name": "empty" if not name.strip() else ("too_long" if len(name.strip()) > NAME_AT_MOST else ""),
         "role": "" if role in ROLES else "unknown",
         "language": "" if language in work.catalogue.languages else "unknown",
-        "phone": "" if e164(phone) is not None else "phone_invalid",
+        "phone": "" if to_e164(phone) is not None else "phone_invalid",
     }
     return {field: why for field, why in fields.items() if why}
 
@@ -118,19 +118,19 @@ def add_staff(
     phone: str = "",
     *,
     own_password: bool = False,
-) -> Staff:
+) -> StaffMember:
     """A new account. BadData("staff", fields=...) for a known address, an unknown role, a weak password, a phone
     number that cannot be one. ``phone``: where the ladder's texts go; may be empty. ``own_password``: the person chose
     it; otherwise it must be changed at the first sign-in.
     """
     email = email.strip().lower()
-    wrong = wrong_fields(work, email, name, role, language, phone)
-    if weak := weakness(password, email):
+    wrong = account_problems(work, email, name, role, language, phone)
+    if weak := password_problem(password, email):
         wrong["password"] = weak
     if wrong:
         raise BadData("staff", fields=wrong)
-    number = e164(phone)
-    staff = Staff(
+    number = to_e164(phone)
+    staff = StaffMember(
         email=email,
         name=name.strip(),
         role=role,
@@ -145,18 +145,22 @@ def add_staff(
     return staff
 
 
-def administrators(work: UnitOfWork) -> frozenset[int]:
+def lock_administrators(work: UnitOfWork) -> frozenset[int]:
     """Who can manage accounts now, held, always in the same order: two who change accounts take turns."""
-    query = select(Staff.id).where(Staff.role == "administrator", Staff.disabled_at.is_(None)).order_by(Staff.id)
+    query = (
+        select(StaffMember.id)
+        .where(StaffMember.role == "administrator", StaffMember.disabled_at.is_(None))
+        .order_by(StaffMember.id)
+    )
     return frozenset(work.session.scalars(query.with_for_update(key_share=True)))
 
 
-def number_of(work: UnitOfWork, email: str) -> int | None:
+def find_account_id(work: UnitOfWork, email: str) -> int | None:
     """The number of the account with this address; None if there is none."""
-    return work.session.scalar(select(Staff.id).where(Staff.email == email.strip().lower()))
+    return work.session.scalar(select(StaffMember.id).where(StaffMember.email == email.strip().lower()))
 
 
-def sign_in(work: UnitOfWork, email: str, password: str, address: str, device: str = "") -> SignIn:
+def sign_in(work: UnitOfWork, email: str, password: str, address: str, device: str = "") -> SignInResult:
     """A session for the right password; it can do nothing until ``pending`` says "". Five wrong ones in a row from one
     address lock the account there for 15 minutes, thirty the address itself. ``device``: phone, tablet or computer.
     """
@@ -166,22 +170,22 @@ def sign_in(work: UnitOfWork, email: str, password: str, address: str, device: s
     for key, limit in ((both, ACCOUNT_TRIES), (f"address:{address}", ADDRESS_TRIES)):
         allowed = attempt_limits.allowance(work, "password", key, limit)
         if allowed.until:
-            return SignIn(why="locked", locked_until=allowed.until)
-    staff = work.session.scalar(select(Staff).where(Staff.email == email))
-    if not matches(staff.password_hash if staff else None, password) or staff is None:
-        attempt_limits.failed(work, "password", both)
-        attempt_limits.failed(work, "password", f"address:{address}")
+            return SignInResult(why="locked", locked_until=allowed.until)
+    staff = work.session.scalar(select(StaffMember).where(StaffMember.email == email))
+    if not is_secret_correct(staff.password_hash if staff else None, password) or staff is None:
+        attempt_limits.count_failure(work, "password", both)
+        attempt_limits.count_failure(work, "password", f"address:{address}")
         if staff:
             work.record("staff.sign_in_failed", staff)
         left = attempt_limits.allowance(work, "password", both, ACCOUNT_TRIES)
-        return SignIn(why="locked" if left.until else "wrong", locked_until=left.until)
+        return SignInResult(why="locked" if left.until else "wrong", locked_until=left.until)
     if staff.disabled_at is not None:
-        return SignIn(why="disabled")
-    attempt_limits.forgive(work, "password", both)
-    return begin(work, staff, device)
+        return SignInResult(why="disabled")
+    attempt_limits.reset_failures(work, "password", both)
+    return start_session(work, staff, device)
 
 
-def begin(work: UnitOfWork, staff: Staff, device: str) -> SignIn:
+def start_session(work: UnitOfWork, staff: StaffMember, device: str) -> SignInResult:
     """A session for ``staff``, who has just proven who they are by a password."""
     secret = secrets.token_urlsafe(24)
     session = StaffSession(
@@ -195,18 +199,18 @@ def begin(work: UnitOfWork, staff: Staff, device: str) -> SignIn:
     work.session.add(session)
     work.actor = Actor("staff", staff.id, staff.role, staff.name)
     work.record("staff.password_given" if staff.otp_sealed else "staff.signed_in", staff)
-    return SignIn(staff=staff, secret=secret, entry=StaffLogin(staff, session))
+    return SignInResult(staff=staff, secret=secret, entry=StaffLogin(staff, session))
 
 
-def session(work: UnitOfWork, secret: str | None, *, touch: bool = True) -> tuple[Staff, StaffSession]:
+def read_session(work: UnitOfWork, secret: str | None, *, touch: bool = True) -> tuple[StaffMember, StaffSession]:
     """The person behind a cookie. SignInNeeded("none" | "ended" | "role" | "idle", staff_id=...); "role": rights were
     changed. ``touch``: a person came, not a timer.
     """
     if not secret:
         raise SignInNeeded("none")
     query = (
-        select(Staff, StaffSession)
-        .join(StaffSession, StaffSession.staff_id == Staff.id)
+        select(StaffMember, StaffSession)
+        .join(StaffSession, StaffSession.staff_id == StaffMember.id)
         .where(StaffSession.fingerprint == _fingerprint(work, secret))
     )
     row = work.session.execute(query).one_or_none()
@@ -217,62 +221,64 @@ def session(work: UnitOfWork, secret: str | None, *, touch: bool = True) -> tupl
         raise SignInNeeded("role" if found.ended_why == "role" else "ended", staff_id=staff.id)
     if work.now - found.made_at > timedelta(hours=SESSION_HOURS):
         raise SignInNeeded("ended", staff_id=staff.id)
-    if work.now - found.seen_at > _idle(work, found):
+    if work.now - found.seen_at > _idle_limit(work, found):
         raise SignInNeeded("idle", staff_id=staff.id)
-    if touch and work.now - found.seen_at > TOUCH:
+    if touch and work.now - found.seen_at > SEEN_INTERVAL:
         found.seen_at = work.now
     return staff, found
 
 
-def ends_at(work: UnitOfWork, found: StaffSession) -> datetime:
+def session_ends_at(work: UnitOfWork, found: StaffSession) -> datetime:
     """When this session ends if nobody takes another step."""
-    return min(found.seen_at + _idle(work, found), found.made_at + timedelta(hours=SESSION_HOURS))
+    return min(found.seen_at + _idle_limit(work, found), found.made_at + timedelta(hours=SESSION_HOURS))
 
 
-def pending(work: UnitOfWork, entry: StaffLogin) -> str:
+def pending_step(work: UnitOfWork, entry: StaffLogin) -> str:
     """What has to come before anything else: "code", "password" (of one's own), "factor" (its setting up), or ""."""
     staff = entry.staff
     if entry.session.proven_at is None:
         return "code"
     if staff.password_changed_at is None:
         return "password"
-    return "factor" if staff.otp_sealed is None and factor_required(work, staff.role) else ""
+    return "factor" if staff.otp_sealed is None and is_factor_required(work, staff.role) else ""
 
 
-def change_password(work: UnitOfWork, entry: StaffLogin, old: str, new: str) -> signatures.Refusal | None:
+def change_password(work: UnitOfWork, entry: StaffLogin, old: str, new: str) -> signatures.CredentialRefusal | None:
     """Set a new password for whoever acts, and end their other sessions; None if it is done. BadData("staff",
     fields={"new": ...}) for one that is weak or the same; nothing was tried then.
     """
     staff = entry.staff
-    weak = weakness(new, staff.email) or ("password_same" if new == old else "")
+    weak = password_problem(new, staff.email) or ("password_same" if new == old else "")
     if weak:
         raise BadData("staff", fields={"new": weak})
-    confirmed = signatures.confirm(work, old)
-    if isinstance(confirmed, signatures.Refusal):
+    confirmed = signatures.confirm_password(work, old)
+    if isinstance(confirmed, signatures.CredentialRefusal):
         return confirmed
     staff.password_hash = hash_secret(new)
     staff.password_changed_at = work.now
     work.record("staff.password_changed", staff)
-    end_sessions(work, staff.id, "password", but=entry.session.id)
+    end_sessions(work, staff.id, "password", except_id=entry.session.id)
     return None
 
 
 def sign_out(work: UnitOfWork, secret: str) -> None:
     """End this session on the server."""
-    _end(work, "signed_out", StaffSession.fingerprint == _fingerprint(work, secret))
+    _end_matching_sessions(work, "signed_out", StaffSession.fingerprint == _fingerprint(work, secret))
 
 
 def end_session(work: UnitOfWork, staff_id: int, session_id: int) -> bool:
     """End one session of a person; False if it had ended already."""
-    return _end(work, "elsewhere", StaffSession.staff_id == staff_id, StaffSession.id == session_id) > 0
+    return (
+        _end_matching_sessions(work, "elsewhere", StaffSession.staff_id == staff_id, StaffSession.id == session_id) > 0
+    )
 
 
-def end_sessions(work: UnitOfWork, staff_id: int, why: str = "elsewhere", *, but: int = 0) -> int:
+def end_sessions(work: UnitOfWork, staff_id: int, why: str = "elsewhere", *, except_id: int = 0) -> int:
     """End every session of a person except number ``but``; how many. ``why``: as in StaffSession."""
-    return _end(work, why, StaffSession.staff_id == staff_id, StaffSession.id != but)
+    return _end_matching_sessions(work, why, StaffSession.staff_id == staff_id, StaffSession.id != except_id)
 
 
-def _end(work: UnitOfWork, why: str, *which: ColumnElement[bool]) -> int:
+def _end_matching_sessions(work: UnitOfWork, why: str, *which: ColumnElement[bool]) -> int:
     ended = list(work.session.scalars(select(StaffSession).where(*which, StaffSession.ended_at.is_(None))))
     for found in ended:
         found.ended_at, found.ended_why = work.now, why
@@ -280,9 +286,9 @@ def _end(work: UnitOfWork, why: str, *which: ColumnElement[bool]) -> int:
     return len(ended)
 
 
-def _idle(work: UnitOfWork, found: StaffSession) -> timedelta:
+def _idle_limit(work: UnitOfWork, found: StaffSession) -> timedelta:
     idle = timedelta(minutes=work.config.staff_idle_minutes)
-    return idle if found.proven_at else min(idle, UNPROVEN)
+    return idle if found.proven_at else min(idle, UNVERIFIED_SESSION_LIFETIME)
 
 
 def _fingerprint(work: UnitOfWork, secret: str) -> str:
@@ -291,4 +297,4 @@ def _fingerprint(work: UnitOfWork, secret: str) -> str:
 
 def staff_names(work: UnitOfWork) -> dict[int, str]:
     """id -> name of everybody who has or had an account."""
-    return {person.id: person.name for person in work.session.scalars(select(Staff))}
+    return {person.id: person.name for person in work.session.scalars(select(StaffMember))}

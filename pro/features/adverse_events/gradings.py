@@ -12,9 +12,9 @@ from pro.app_context import UnitOfWork
 from pro.core.clinical.adverse_events import Term
 from pro.errors import BadData, NotFound
 from pro.features.accounts import signatures
-from pro.features.accounts.signatures import Confirmed
+from pro.features.accounts.signatures import PasswordProof
 from pro.features.participants.treatment_dates import local_date
-from pro.models import ATTRIBUTIONS, NO_EVENT, AdverseEvent, Grading, Participant, Staff
+from pro.models import ATTRIBUTIONS, NO_EVENT, AdverseEvent, Grading, Participant, StaffMember
 
 TEXT_LENGTH = 4000
 NAME_LENGTH = 200
@@ -22,7 +22,7 @@ DEATH = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class GradingDraft:
     """What a clinician says. ``event_id``: an event that is known already gets a new grade from ``from_on`` on.
 
     ``term``, ``other_term`` and ``onset_on`` are of a new event. ``none_reason``: one of NO_EVENT, there is none; then
@@ -43,7 +43,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class GradingResult:
     """``done``, or what somebody else had judged of this participant meanwhile: ``name``, ``at``; nothing was kept."""
 
     done: bool
@@ -52,62 +52,68 @@ class Judged:
     at: datetime | None = None
 
 
-def newest_grading(work: UnitOfWork, participant_id: int) -> int:
+def newest_grading_id(work: UnitOfWork, participant_id: int) -> int:
     """The number of a participant's newest grading, 0 for none: a page that is posted says what it showed."""
     query = select(func.max(Grading.id)).where(Grading.participant_id == participant_id)
     return work.session.scalar(query) or 0
 
 
-def ongoing(work: UnitOfWork, participant_id: int) -> list[AdverseEvent]:
+def ongoing_events(work: UnitOfWork, participant_id: int) -> list[AdverseEvent]:
     """The events of a participant that have not ended, the oldest first."""
     query = select(AdverseEvent).where(AdverseEvent.participant_id == participant_id, AdverseEvent.ended_on.is_(None))
     return list(work.session.scalars(query.order_by(AdverseEvent.id)))
 
 
-def judgement_problems(work: UnitOfWork, participant: Participant, said: Judgement) -> dict[str, str]:
+def grading_problems(work: UnitOfWork, participant: Participant, draft: GradingDraft) -> dict[str, str]:
     """field -> why it cannot be taken. Empty: it can."""
-    if said.none_reason:
-        fields = {"none_reason": "" if said.none_reason in NO_EVENT else "unknown"}
-        if said.none_reason == "other" and not said.action.strip():
+    if draft.none_reason:
+        fields = {"none_reason": "" if draft.none_reason in NO_EVENT else "unknown"}
+        if draft.none_reason == "other" and not draft.action.strip():
             fields["action"] = "none_text"
     else:
-        fields = _about_event(work, participant, said) | _about_grade(work, said)
-    if len(said.action) > TEXT_LENGTH:
+        fields = _event_problems(work, participant, draft) | _grade_problems(work, draft)
+    if len(draft.action) > TEXT_LENGTH:
         fields["action"] = "action_too_long"
     return {name: why for name, why in fields.items() if why}
 
 
-def judge(
-    work: UnitOfWork, confirmed: Confirmed, participant: Participant, said: Judgement, *, seen: int, source: str = ""
-) -> Judged:
+def sign_grading(
+    work: UnitOfWork,
+    confirmed: PasswordProof,
+    participant: Participant,
+    draft: GradingDraft,
+    *,
+    seen: int,
+    case_key: str = "",
+) -> GradingResult:
     """Keep and sign a judgement. ``seen``: ``newest`` as the page showed it; ``source``: the alerts that are judged.
 
     BadData("judgement", fields=...) as ``problems``.
     """
     work.lock(participant)
-    wrong = judgement_problems(work, participant, said)
+    wrong = grading_problems(work, participant, draft)
     if wrong:
         raise BadData("judgement", fields=wrong)
-    if newest_grading(work, participant.id) != seen:
-        return _meanwhile(work, participant, said, source)
-    event = None if said.none_reason else _event(work, participant, said, source)
+    if newest_grading_id(work, participant.id) != seen:
+        return _conflicting_grading(work, participant, draft, case_key)
+    event = None if draft.none_reason else _find_or_record_event(work, participant, draft, case_key)
     row = Grading(
         participant_id=participant.id,
         adverse_event_id=event.id if event else None,
-        source=source,
+        source=case_key,
         at=work.now,
         staff_id=confirmed.staff_id,
-        **_values(said, event),
+        **_grading_values(draft, event),
     )
     work.session.add(row)
     work.session.flush()
-    signatures.sign(work, confirmed, "assessed", row, content(row, event), participant_id=participant.id)
+    signatures.sign(work, confirmed, "assessed", row, signed_content(row, event), participant_id=participant.id)
     new = {"grade": row.grade, "serious": row.serious, "none": row.none_reason, "event": row.adverse_event_id}
     work.record("grading.signed", row, participant_id=participant.id, new=new)
-    return Judged(True, row.adverse_event_id)
+    return GradingResult(True, row.adverse_event_id)
 
 
-def content(row: Grading, event: AdverseEvent | None) -> dict[str, Any]:
+def signed_content(row: Grading, event: AdverseEvent | None) -> dict[str, Any]:
     """What the signature of a grading stands for."""
     return {
         "participant": row.participant_id,
@@ -127,9 +133,9 @@ def content(row: Grading, event: AdverseEvent | None) -> dict[str, Any]:
     }
 
 
-def end(work: UnitOfWork, event_id: int, on: date | None) -> bool:
+def end_event(work: UnitOfWork, event_id: int, on: date | None) -> bool:
     """An event ended; False if somebody had said so before. BadData("event", fields=...) for a day that cannot be."""
-    event = _get(work, event_id)
+    event = _get_event(work, event_id)
     work.lock(event)
     if event.ended_on is not None:
         return False
@@ -147,9 +153,9 @@ def end(work: UnitOfWork, event_id: int, on: date | None) -> bool:
     return True
 
 
-def report(work: UnitOfWork, event_id: int) -> bool:
+def record_sae_report(work: UnitOfWork, event_id: int) -> bool:
     """A serious event was passed on as the protocol demands; False if somebody had said so, or it is not serious."""
-    event = _get(work, event_id)
+    event = _get_event(work, event_id)
     work.lock(event)
     query = select(Grading.id).where(Grading.adverse_event_id == event.id, Grading.serious.is_(True)).limit(1)
     if event.reported_at is not None or work.session.scalar(query) is None:
@@ -159,38 +165,38 @@ def report(work: UnitOfWork, event_id: int) -> bool:
     return True
 
 
-def _get(work: UnitOfWork, event_id: int) -> AdverseEvent:
+def _get_event(work: UnitOfWork, event_id: int) -> AdverseEvent:
     event = work.session.get(AdverseEvent, event_id)
     if event is None:
         raise NotFound("adverse_event")
     return event
 
 
-def _term(work: UnitOfWork, said: Judgement) -> Term | None:
-    event = work.session.get(AdverseEvent, said.event_id) if said.event_id else None
-    return work.catalogue.terms.terms.get(event.term if event else said.term)
+def _term_of(work: UnitOfWork, draft: GradingDraft) -> Term | None:
+    event = work.session.get(AdverseEvent, draft.event_id) if draft.event_id else None
+    return work.catalogue.terms.terms.get(event.term if event else draft.term)
 
 
-def _about_event(work: UnitOfWork, participant: Participant, said: Judgement) -> dict[str, str]:
+def _event_problems(work: UnitOfWork, participant: Participant, draft: GradingDraft) -> dict[str, str]:
     today = local_date(work.now, participant.time_zone)
-    term = _term(work, said)
+    term = _term_of(work, draft)
     fields = {"term": "" if term else "term"}
-    if said.event_id:
-        event = work.session.get(AdverseEvent, said.event_id)
+    if draft.event_id:
+        event = work.session.get(AdverseEvent, draft.event_id)
         mine = event is not None and event.participant_id == participant.id
         fields["event"] = "unknown" if not mine else "event_ended" if event and event.ended_on else ""
         first = event.onset_on if event and mine else None
-        fields["from_on"] = _day(said.from_on, today, first)
+        fields["from_on"] = _day_problem(draft.from_on, today, first)
         return fields
-    fields["onset_on"] = _day(said.onset_on, today, None)
+    fields["onset_on"] = _day_problem(draft.onset_on, today, None)
     if term is not None and term.specify:
-        fields["other_term"] = "" if said.other_term.strip() else "other_term"
-    if len(said.other_term) > NAME_LENGTH:
+        fields["other_term"] = "" if draft.other_term.strip() else "other_term"
+    if len(draft.other_term) > NAME_LENGTH:
         fields["other_term"] = "other_term_too_long"
     return fields
 
 
-def _day(on: date | None, today: date, first: date | None) -> str:
+def _day_problem(on: date | None, today: date, first: date | None) -> str:
     if on is None:
         return "date_needed"
     if on > today:
@@ -198,72 +204,76 @@ def _day(on: date | None, today: date, first: date | None) -> str:
     return "before_onset" if first is not None and on < first else ""
 
 
-def _about_grade(work: UnitOfWork, said: Judgement) -> dict[str, str]:
-    term = _term(work, said)
+def _grade_problems(work: UnitOfWork, draft: GradingDraft) -> dict[str, str]:
+    term = _term_of(work, draft)
     fields = {
-        "grade": "" if said.grade else "grade",
-        "attribution": "" if said.attribution and set(said.attribution) <= set(ATTRIBUTIONS) else "attribution",
-        "serious": "serious" if said.serious is None else "",
+        "grade": "" if draft.grade else "grade",
+        "attribution": "" if draft.attribution and set(draft.attribution) <= set(ATTRIBUTIONS) else "attribution",
+        "serious": "serious" if draft.serious is None else "",
     }
-    if said.grade and term and said.grade not in term.grades:
+    if draft.grade and term and draft.grade not in term.grades:
         fields["grade"] = "grade_not_of_term"
-    if said.grade == DEATH and said.serious is False:
+    if draft.grade == DEATH and draft.serious is False:
         fields["serious"] = "death_is_serious"
-    if said.serious:
-        fields["action"] = "" if said.action.strip() else "action"
-        fields["known_at"] = "known_at" if said.known_at is None else ""
-        if said.known_at is not None and said.known_at > work.now:
+    if draft.serious:
+        fields["action"] = "" if draft.action.strip() else "action"
+        fields["known_at"] = "known_at" if draft.known_at is None else ""
+        if draft.known_at is not None and draft.known_at > work.now:
             fields["known_at"] = "known_in_future"
     return fields
 
 
-def _event(work: UnitOfWork, participant: Participant, said: Judgement, source: str) -> AdverseEvent:
-    if said.event_id:
-        return _get(work, said.event_id)
-    if said.onset_on is None or work.actor.id is None:
+def _find_or_record_event(
+    work: UnitOfWork, participant: Participant, draft: GradingDraft, case_key: str
+) -> AdverseEvent:
+    if draft.event_id:
+        return _get_event(work, draft.event_id)
+    if draft.onset_on is None or work.actor.id is None:
         raise BadData("judgement", fields={"onset_on": "date_needed"})
     event = AdverseEvent(
         participant_id=participant.id,
         terms=work.catalogue.terms.id,
-        term=said.term,
-        other_term=said.other_term.strip() if work.catalogue.terms.terms[said.term].specify else "",
-        onset_on=said.onset_on,
-        source=source,
+        term=draft.term,
+        other_term=draft.other_term.strip() if work.catalogue.terms.terms[draft.term].specify else "",
+        onset_on=draft.onset_on,
+        source=case_key,
         made_at=work.now,
         made_by=work.actor.id,
     )
     work.session.add(event)
-    new = {"term": event.term, "onset": said.onset_on.isoformat(), "source": source}
+    new = {"term": event.term, "onset": draft.onset_on.isoformat(), "source": case_key}
     work.record("adverse_event.recorded", event, participant_id=participant.id, new=new)
     return event
 
 
-def _values(said: Judgement, event: AdverseEvent | None) -> dict[str, Any]:
+def _grading_values(draft: GradingDraft, event: AdverseEvent | None) -> dict[str, Any]:
     """The columns of a grading that come from what was said."""
     if event is None:
-        return {"attribution": [], "none_reason": said.none_reason, "action": said.action.strip()}
+        return {"attribution": [], "none_reason": draft.none_reason, "action": draft.action.strip()}
     return {
-        "grade": said.grade,
-        "from_on": said.from_on if said.event_id else said.onset_on,
-        "attribution": [one for one in ATTRIBUTIONS if one in said.attribution],
-        "serious": bool(said.serious),
-        "known_at": said.known_at if said.serious else None,
-        "action": said.action.strip(),
+        "grade": draft.grade,
+        "from_on": draft.from_on if draft.event_id else draft.onset_on,
+        "attribution": [one for one in ATTRIBUTIONS if one in draft.attribution],
+        "serious": bool(draft.serious),
+        "known_at": draft.known_at if draft.serious else None,
+        "action": draft.action.strip(),
     }
 
 
-def _meanwhile(work: UnitOfWork, participant: Participant, said: Judgement, source: str) -> Judged:
+def _conflicting_grading(
+    work: UnitOfWork, participant: Participant, draft: GradingDraft, case_key: str
+) -> GradingResult:
     """Somebody judged since the page was shown; the same button pressed twice is that one, done."""
     row = work.session.scalars(
         select(Grading).where(Grading.participant_id == participant.id).order_by(Grading.id.desc()).limit(1)
     ).first()
     if row is None:
-        return Judged(False)
+        return GradingResult(False)
     event = work.session.get(AdverseEvent, row.adverse_event_id) if row.adverse_event_id else None
     term = event.term if event else ""
-    same = all(getattr(row, name) == value for name, value in _values(said, event).items())
-    mine = row.staff_id == work.actor.id and row.source == source
-    if mine and same and bool(said.none_reason) == (event is None) and (said.event_id or said.term == term):
-        return Judged(True, row.adverse_event_id)
-    person = work.session.get(Staff, row.staff_id)
-    return Judged(False, name=person.name if person else "", at=row.at)
+    same = all(getattr(row, name) == value for name, value in _grading_values(draft, event).items())
+    mine = row.staff_id == work.actor.id and row.source == case_key
+    if mine and same and bool(draft.none_reason) == (event is None) and (draft.event_id or draft.term == term):
+        return GradingResult(True, row.adverse_event_id)
+    person = work.session.get(StaffMember, row.staff_id)
+    return GradingResult(False, name=person.name if person else "", at=row.at)

@@ -8,13 +8,13 @@ from datetime import datetime
 from sqlalchemy import select
 
 from pro.app_context import UnitOfWork
-from pro.core.clinical.adverse_events import report_by
-from pro.features.adverse_events import event_log
+from pro.core.clinical.adverse_events import report_deadline
+from pro.features.adverse_events import adverse_event_log
 from pro.models import AdverseEvent, Grading, Participant
 
 
 @dataclass(frozen=True, slots=True)
-class SeriousDue:
+class UnreportedEvent:
     """One event to report. ``grade``: the clinician's newest; ``known_at``: when it became known first."""
 
     event_id: int
@@ -26,7 +26,7 @@ class SeriousDue:
     report_by: datetime
 
 
-def unreported(work: UnitOfWork, language: str) -> list[SeriousDue]:
+def read_unreported_events(work: UnitOfWork, language: str) -> list[UnreportedEvent]:
     """Every one of every study, whoever left or died too, the one that is due first on top: in one query."""
     serious = select(Grading.adverse_event_id).where(Grading.serious)
     query = (
@@ -44,14 +44,14 @@ def unreported(work: UnitOfWork, language: str) -> list[SeriousDue]:
         # Once serious it is to be reported, whatever was graded since.
         known = min(row.known_at for row in rows if row.serious and row.known_at)
         due.append(
-            SeriousDue(
+            UnreportedEvent(
                 event_id=event.id,
                 participant_id=person.id,
                 study_number=person.study_number,
-                term=event_log.named(work, event, language),
+                term=adverse_event_log.event_name(work, event, language),
                 grade=rows[-1].grade or 0,
                 known_at=known,
-                report_by=report_by(known, work.catalogue.terms.report_hours),
+                report_by=report_deadline(known, work.catalogue.terms.report_hours),
             )
         )
     return sorted(due, key=lambda one: (one.report_by, one.event_id))

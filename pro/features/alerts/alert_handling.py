@@ -10,13 +10,13 @@ from sqlalchemy import select
 
 from pro.app_context import UnitOfWork
 from pro.errors import BadData, NotAllowed, NotFound
-from pro.models import DISPOSITIONS, Alert, Closing, Grading, Handover, Staff
+from pro.models import DISPOSITIONS, Alert, AlertClosure, Grading, Handover, StaffMember
 
 REASON_LENGTH = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class AlertOwner:
     """Who holds the alerts of a source, and since when."""
 
     staff_id: int
@@ -25,15 +25,15 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class TakeOverResult:
     """``done``: whoever acts holds it from now on. Else nothing was changed, and ``holder`` has it."""
 
     done: bool
-    holder: Holder
+    holder: AlertOwner
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class ClosureResult:
     """What came of closing. ``why``: "" it is closed; "first" somebody did before; "later" ``count`` new ones came.
 
     ``name`` ("" where they closed by themselves), ``at`` and ``disposition`` are of the closing that stands.
@@ -46,7 +46,7 @@ class Closed:
     count: int = 0
 
 
-def holders(work: UnitOfWork, alerts: Iterable[Alert]) -> dict[str, Holder]:
+def alert_owners(work: UnitOfWork, alerts: Iterable[Alert]) -> dict[str, AlertOwner]:
     """source -> who holds it: the last who acknowledged any of its ``alerts``, or took them over after that."""
     last: dict[str, tuple[datetime, int]] = {}
     for alert in alerts:
@@ -58,24 +58,24 @@ def holders(work: UnitOfWork, alerts: Iterable[Alert]) -> dict[str, Holder]:
         if row.at >= last[row.source][0]:
             last[row.source] = (row.at, row.staff_id)
     ids = {staff_id for _at, staff_id in last.values()}
-    people = work.session.scalars(select(Staff).where(Staff.id.in_(ids))) if ids else ()
+    people = work.session.scalars(select(StaffMember).where(StaffMember.id.in_(ids))) if ids else ()
     names = {person.id: person.name for person in people}
-    return {source: Holder(staff_id, names.get(staff_id, ""), at) for source, (at, staff_id) in last.items()}
+    return {source: AlertOwner(staff_id, names.get(staff_id, ""), at) for source, (at, staff_id) in last.items()}
 
 
-def take_over(work: UnitOfWork, source: str, from_id: int) -> Taken:
+def take_over_alerts(work: UnitOfWork, case_key: str, from_id: int) -> TakeOverResult:
     """Take the alerts of ``source`` over from ``from_id``, who held them on the page; from nobody else.
 
     NotAllowed("not_acknowledged") while nobody has taken them on: that is what acknowledging is for.
     """
-    alerts = _locked(work, source)
-    now = holders(work, alerts).get(source)
+    alerts = _lock_alerts(work, case_key)
+    now = alert_owners(work, alerts).get(case_key)
     if now is None or work.actor.id is None:
         raise NotAllowed("not_acknowledged")
     if work.actor.id == now.staff_id or now.staff_id != from_id:
-        return Taken(False, now)
+        return TakeOverResult(False, now)
     row = Handover(
-        source=source,
+        source=case_key,
         participant_id=alerts[0].participant_id,
         from_id=from_id,
         staff_id=work.actor.id,
@@ -84,10 +84,10 @@ def take_over(work: UnitOfWork, source: str, from_id: int) -> Taken:
     work.session.add(row)
     old, new = {"staff": from_id}, {"staff": work.actor.id}
     work.record("alert.taken_over", alerts[0], participant_id=row.participant_id, old=old, new=new)
-    return Taken(True, Holder(work.actor.id, work.actor.name, work.now))
+    return TakeOverResult(True, AlertOwner(work.actor.id, work.actor.name, work.now))
 
 
-def is_judged(work: UnitOfWork, alerts: Collection[Alert]) -> bool:
+def is_assessed(work: UnitOfWork, alerts: Collection[Alert]) -> bool:
     """True if a clinician judged the source of ``alerts`` after the last of them that still stands was raised."""
     standing = [alert for alert in alerts if alert.resolved_at is None and alert.superseded_at is None]
     if not standing:
@@ -97,26 +97,28 @@ def is_judged(work: UnitOfWork, alerts: Collection[Alert]) -> bool:
     return work.session.scalar(query) is not None
 
 
-def close(work: UnitOfWork, source: str, shown: Collection[int], disposition: str, reason: str = "") -> Closed:
+def close_alerts(
+    work: UnitOfWork, case_key: str, shown: Collection[int], disposition: str, reason: str = ""
+) -> ClosureResult:
     """End the open alerts of ``source`` that were ``shown``; superseded ones end as such with them.
 
     Whatever came meanwhile, or whoever was first, is said and nothing is changed. BadData("closing", fields=...)
     without an outcome, without a judgement, while nobody has taken them on, or for no action without a reason.
     """
     reason = reason.strip()
-    alerts = _locked(work, source)
+    alerts = _lock_alerts(work, case_key)
     open_now = [alert for alert in alerts if alert.resolved_at is None]
     standing = [alert for alert in open_now if alert.superseded_at is None]
     if not standing or work.actor.id is None:
-        return _first(work, source, alerts)
+        return _earlier_closure(work, case_key, alerts)
     later = [alert for alert in standing if alert.id not in shown]
     if later:
-        return Closed("later", count=len(later))
-    wrong = _wrong(work, standing, disposition, reason)
+        return ClosureResult("later", count=len(later))
+    wrong = _closure_problems(work, standing, disposition, reason)
     if wrong:
         raise BadData("closing", fields=wrong)
-    row = Closing(
-        source=source,
+    row = AlertClosure(
+        source=case_key,
         participant_id=alerts[0].participant_id,
         staff_id=work.actor.id,
         alerts=[alert.id for alert in standing],
@@ -130,21 +132,23 @@ def close(work: UnitOfWork, source: str, shown: Collection[int], disposition: st
         alert.disposition = disposition if alert in standing else "superseded"
         new = {"rule": alert.rule, "disposition": alert.disposition}
         work.record("alert.closed", alert, participant_id=alert.participant_id, new=new, reason=reason)
-    return Closed("", work.actor.name, work.now, disposition)
+    return ClosureResult("", work.actor.name, work.now, disposition)
 
 
-def closings(work: UnitOfWork, source: str) -> list[Closing]:
+def closures_of(work: UnitOfWork, case_key: str) -> list[AlertClosure]:
     """Every closing of a source, the oldest first: one that was opened again has several."""
-    return list(work.session.scalars(select(Closing).where(Closing.source == source).order_by(Closing.id)))
+    return list(
+        work.session.scalars(select(AlertClosure).where(AlertClosure.source == case_key).order_by(AlertClosure.id))
+    )
 
 
-def _wrong(work: UnitOfWork, standing: list[Alert], disposition: str, reason: str) -> dict[str, str]:
+def _closure_problems(work: UnitOfWork, standing: list[Alert], disposition: str, reason: str) -> dict[str, str]:
     fields = {}
     if disposition not in DISPOSITIONS:
         fields["disposition"] = "disposition"
     elif any(alert.acknowledged_at is None for alert in standing):
         fields["disposition"] = "acknowledge_first"
-    elif not is_judged(work, standing):
+    elif not is_assessed(work, standing):
         fields["disposition"] = "judge_first"
     if disposition == "no_action" and not reason:
         fields["reason"] = "closing_reason"
@@ -153,18 +157,18 @@ def _wrong(work: UnitOfWork, standing: list[Alert], disposition: str, reason: st
     return fields
 
 
-def _first(work: UnitOfWork, source: str, alerts: list[Alert]) -> Closed:
+def _earlier_closure(work: UnitOfWork, case_key: str, alerts: list[Alert]) -> ClosureResult:
     """What stands where there is nothing left to close."""
     last = max((alert.resolved_at for alert in alerts if alert.resolved_at), default=None)
-    row = next(iter(reversed(closings(work, source))), None)
+    row = next(iter(reversed(closures_of(work, case_key))), None)
     if row is None or (last is not None and row.at < last):
-        return Closed("first", at=last, disposition="closed_itself")
-    person = work.session.get(Staff, row.staff_id)
-    return Closed("first", person.name if person else "", row.at, row.disposition)
+        return ClosureResult("first", at=last, disposition="closed_itself")
+    person = work.session.get(StaffMember, row.staff_id)
+    return ClosureResult("first", person.name if person else "", row.at, row.disposition)
 
 
-def _locked(work: UnitOfWork, source: str) -> list[Alert]:
-    query = select(Alert).where(Alert.source == source).order_by(Alert.id).with_for_update()
+def _lock_alerts(work: UnitOfWork, case_key: str) -> list[Alert]:
+    query = select(Alert).where(Alert.source == case_key).order_by(Alert.id).with_for_update()
     alerts = list(work.session.scalars(query.execution_options(populate_existing=True)))
     if not alerts:
         raise NotFound("alert")

@@ -11,19 +11,19 @@ from sqlalchemy import Select, select
 from pro.app_context import UnitOfWork
 from pro.core.rule_language.level import Level
 from pro.features.alerts import alert_handling
-from pro.features.alerts.alert_handling import Holder
-from pro.features.alerts.alert_service import JUDGING_FAILED
+from pro.features.alerts.alert_handling import AlertOwner
+from pro.features.alerts.alert_service import EVALUATION_FAILED
 from pro.features.alerts.evaluation import FREE_TEXT
-from pro.features.alerts.text_screening import SOURCE
+from pro.features.alerts.text_screening import TEXT_CASE_PREFIX
 from pro.features.duty_roster import notifications, recipients
-from pro.features.duty_roster.notifications import NextStep
+from pro.features.duty_roster.notifications import NextEscalation
 from pro.features.duty_roster.recipients import DutyState
-from pro.features.participants.clinical_facts import SILENCE
-from pro.models import Alert, Assessment, Call, Participant
+from pro.features.participants.clinical_facts import MISSED_FORM_PREFIX
+from pro.models import Alert, Assessment, Participant, PhoneCall
 
 ULCER = "mucosal_ulcer"
 # A bleeding of somebody with an ulcer: whoever reads of it needs the ulcer's case.
-SENTINEL = "sentinel_bleed"
+SENTINEL_BLEED = "sentinel_bleed"
 # What came of a call after which nobody need be asked to reach the participant.
 REACHED = ("reached", "reached_relative", "refused", "died")
 
@@ -50,15 +50,15 @@ class AlertCase:
     raised_at: datetime
     answered_at: datetime | None
     acknowledged_by: str | None
-    holder_id: int | None
+    owner_id: int | None
     acknowledged_at: datetime | None
     lowered: bool
-    judging_failed: bool
-    next_step: NextStep | None
+    evaluation_failed: bool
+    next_step: NextEscalation | None
     missed: bool
-    written: bool
-    phoned_at: datetime | None
-    phoned: str
+    is_text_message: bool
+    called_at: datetime | None
+    call_outcome: str
 
 
 def open_cases(work: UnitOfWork, language: str, participant_id: int | None = None) -> list[AlertCase]:
@@ -66,22 +66,22 @@ def open_cases(work: UnitOfWork, language: str, participant_id: int | None = Non
 
     ``participant_id``: only those of one participant.
     """
-    query = _joined().where(Alert.resolved_at.is_(None), Alert.superseded_at.is_(None))
+    query = _alert_query().where(Alert.resolved_at.is_(None), Alert.superseded_at.is_(None))
     if participant_id is not None:
         query = query.where(Alert.participant_id == participant_id)
-    return _cases(work, query, language)
+    return _read_cases(work, query, language)
 
 
-def case_of(work: UnitOfWork, source: str, language: str) -> AlertCase | None:
+def case_of(work: UnitOfWork, case_key: str, language: str) -> AlertCase | None:
     """All alerts of one form, open or not, as one case."""
-    found = _cases(work, _joined().where(Alert.source == source), language)
+    found = _read_cases(work, _alert_query().where(Alert.source == case_key), language)
     return found[0] if found else None
 
 
-def sentence_of(work: UnitOfWork, plan_id: str, rule: str, language: str, level: int = Level.WATCH) -> str:
+def rule_sentence(work: UnitOfWork, plan_id: str, rule: str, language: str, level: int = Level.WATCH) -> str:
     """A rule in the reader's words; "" where judging broke, the bare id for a rule that the plan no longer has."""
-    gettext = work.house.catalogs.translator(language).gettext
-    if rule == JUDGING_FAILED:
+    gettext = work.app_context.catalogs.translator(language).gettext
+    if rule == EVALUATION_FAILED:
         return ""
     if rule == FREE_TEXT and level == Level.EMERGENCY:
         return gettext("Wrote something that sounds like an emergency: please read it now")
@@ -93,12 +93,12 @@ def sentence_of(work: UnitOfWork, plan_id: str, rule: str, language: str, level:
     return words.rules.get(rule, rule) if words else rule
 
 
-def holds(alert: Alert, assessment: Assessment | None) -> bool:
+def finding_holds(alert: Alert, assessment: Assessment | None) -> bool:
     """False once the participant changed the answer that the alert came from."""
-    return assessment is None or alert.rule in assessment.standing or alert.rule == JUDGING_FAILED
+    return assessment is None or alert.rule in assessment.standing or alert.rule == EVALUATION_FAILED
 
 
-def _joined() -> Select[Alert, Participant, Assessment]:
+def _alert_query() -> Select[Alert, Participant, Assessment]:
     return (
         select(Alert, Participant, Assessment)
         .join(Participant, Participant.id == Alert.participant_id)
@@ -107,24 +107,24 @@ def _joined() -> Select[Alert, Participant, Assessment]:
     )
 
 
-def _cases(work: UnitOfWork, query: Select[Alert, Participant, Assessment], language: str) -> list[AlertCase]:
+def _read_cases(work: UnitOfWork, query: Select[Alert, Participant, Assessment], language: str) -> list[AlertCase]:
     groups: dict[str, list[tuple[Alert, Participant, Assessment]]] = {}
     for alert, participant, assessment in work.session.execute(query):
         groups.setdefault(alert.source, []).append((alert, participant, assessment))
-    held = alert_handling.holders(work, (alert for rows in groups.values() for alert, _p, _a in rows))
+    held = alert_handling.alert_owners(work, (alert for rows in groups.values() for alert, _p, _a in rows))
     # Read once: a query for each case would make a long board slow.
-    roster = recipients.read_duties(work) if groups else None
-    calls = _calls(work, [rows[0][0] for rows in groups.values()])
-    cases = [_case(work, rows, held.get(source), roster, calls, language) for source, rows in groups.items()]
+    roster = recipients.read_duty_state(work) if groups else None
+    calls = _successful_calls(work, [rows[0][0] for rows in groups.values()])
+    cases = [_build_case(work, rows, held.get(source), roster, calls, language) for source, rows in groups.items()]
     return sorted(cases, key=lambda case: (case.acknowledged_by is not None, -case.level, case.raised_at))
 
 
-def _case(
+def _build_case(
     work: UnitOfWork,
     rows: list[tuple[Alert, Participant, Assessment]],
-    holder: Holder | None,
+    holder: AlertOwner | None,
     roster: DutyState | None,
-    calls: Sequence[Call],
+    calls: Sequence[PhoneCall],
     language: str,
 ) -> AlertCase:
     participant, assessment = rows[0][1], rows[0][2]
@@ -133,7 +133,7 @@ def _case(
     # What is new comes first: a page that begins with what was dealt with looks like what was dealt with.
     alerts = sorted(
         standing,
-        key=lambda alert: (alert not in waiting, not holds(alert, assessment), -alert.level, -alert.id),
+        key=lambda alert: (alert not in waiting, not finding_holds(alert, assessment), -alert.level, -alert.id),
     )
     level = max(alert.level for alert in waiting or alerts)
     holder = None if waiting else holder
@@ -146,29 +146,31 @@ def _case(
         participant_id=participant.id,
         level=Level(level),
         rules=[alert.rule for alert in alerts],
-        sentence=_sentence(work, participant.plan, alerts, assessment, language),
+        sentence=_case_sentence(work, participant.plan, alerts, assessment, language),
         raised_at=raised_at,
         answered_at=_answered_at(assessment) if assessment else None,
         acknowledged_by=holder.name if holder else None,
-        holder_id=holder.staff_id if holder else None,
+        owner_id=holder.staff_id if holder else None,
         acknowledged_at=holder.since if holder else None,
         lowered=all(alert.lowered for alert in alerts if alert.level == level),
-        judging_failed=any(alert.rule == JUDGING_FAILED for alert in alerts),
-        next_step=notifications.next_step(work, work.catalogue.plans.get(participant.plan), waiting, roster),
-        missed=alerts[0].source.startswith(SILENCE),
-        written=alerts[0].source.startswith(SOURCE),
-        phoned_at=since[-1].at if since else None,
-        phoned=since[-1].outcome if since else "",
+        evaluation_failed=any(alert.rule == EVALUATION_FAILED for alert in alerts),
+        next_step=notifications.next_escalation(work, work.catalogue.plans.get(participant.plan), waiting, roster),
+        missed=alerts[0].source.startswith(MISSED_FORM_PREFIX),
+        is_text_message=alerts[0].source.startswith(TEXT_CASE_PREFIX),
+        called_at=since[-1].at if since else None,
+        call_outcome=since[-1].outcome if since else "",
     )
 
 
-def _calls(work: UnitOfWork, alerts: Sequence[Alert]) -> list[Call]:
+def _successful_calls(work: UnitOfWork, alerts: Sequence[Alert]) -> list[PhoneCall]:
     """The calls since the first of ``alerts`` that reached somebody, oldest first, of all their participants."""
     if not alerts:
         return []
-    theirs = Call.participant_id.in_({alert.participant_id for alert in alerts})
-    query = select(Call).where(theirs, Call.outcome.in_(REACHED), Call.at >= min(alert.raised_at for alert in alerts))
-    return list(work.session.scalars(query.order_by(Call.at, Call.id)))
+    theirs = PhoneCall.participant_id.in_({alert.participant_id for alert in alerts})
+    query = select(PhoneCall).where(
+        theirs, PhoneCall.outcome.in_(REACHED), PhoneCall.at >= min(alert.raised_at for alert in alerts)
+    )
+    return list(work.session.scalars(query.order_by(PhoneCall.at, PhoneCall.id)))
 
 
 def _answered_at(assessment: Assessment) -> datetime | None:
@@ -176,18 +178,18 @@ def _answered_at(assessment: Assessment) -> datetime | None:
     return assessment.answered_at or assessment.submitted_at or assessment.last_answer_at
 
 
-def _sentence(
+def _case_sentence(
     work: UnitOfWork, plan_id: str, alerts: Sequence[Alert], assessment: Assessment | None, language: str
 ) -> str:
     """The first finding, every other emergency, and the suspected ulcer, the sign that must not be missed."""
-    translator = work.house.catalogs.translator(language)
-    shown = [alert for alert in alerts if alert.rule != JUDGING_FAILED]
-    held = [alert for alert in shown if holds(alert, assessment)]
+    translator = work.app_context.catalogs.translator(language)
+    shown = [alert for alert in alerts if alert.rule != EVALUATION_FAILED]
+    held = [alert for alert in shown if finding_holds(alert, assessment)]
     if not held:
-        first = sentence_of(work, plan_id, shown[0].rule, language, shown[0].level) if shown else ""
+        first = rule_sentence(work, plan_id, shown[0].rule, language, shown[0].level) if shown else ""
         return translator.gettext("%(sentence)s (the answer was changed since)", sentence=first) if first else ""
     loud = [alert for alert in held[1:] if alert.level == Level.EMERGENCY]
     ulcer = [alert for alert in held if alert.suspects == ULCER and alert.level >= Level.URGENT]
     named = [held[0], *loud, *([] if held[0] in ulcer else ulcer[:1])]
-    parts = [sentence_of(work, plan_id, alert.rule, language, alert.level) for alert in named]
+    parts = [rule_sentence(work, plan_id, alert.rule, language, alert.level) for alert in named]
     return translator.gettext("; ").join(dict.fromkeys(parts))

@@ -9,11 +9,11 @@ from datetime import datetime
 from sqlalchemy import select
 
 from pro.app_context import UnitOfWork
-from pro.messaging import message_templates
-from pro.models import Message, Staff
+from pro.messaging import message_rendering
+from pro.models import Message, StaffMember
 
 # What somebody may have to act on stands first.
-ORDER = ("failed", "waiting", "sent", "delivered", "dropped")
+STATUS_ORDER = ("failed", "waiting", "sent", "delivered", "dropped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,12 @@ class AlertMessage:
         return self.status not in ("delivered", "dropped")
 
 
-def of_alerts(work: UnitOfWork, alert_ids: Sequence[int], language: str) -> list[AlertMessage]:
+def read_alert_messages(work: UnitOfWork, alert_ids: Sequence[int], language: str) -> list[AlertMessage]:
     """Every message about these alerts in one query: failed first, then what waits, then the newest."""
-    translator = work.house.catalogs.translator(language)
+    translator = work.app_context.catalogs.translator(language)
     query = (
-        select(Message, Staff)
-        .outerjoin(Staff, Staff.id == Message.staff_id)
+        select(Message, StaffMember)
+        .outerjoin(StaffMember, StaffMember.id == Message.staff_id)
         .where(Message.alert_id.in_(alert_ids))
         .order_by(Message.id.desc())
     )
@@ -57,8 +57,8 @@ def of_alerts(work: UnitOfWork, alert_ids: Sequence[int], language: str) -> list
             role=person.role if person else "",
             name=person.name if person else "",
             tries=message.tries,
-            reason=message_templates.failure_sentence(message.failure, translator),
+            reason=message_rendering.failure_sentence(message.failure, translator),
         )
         for message, person in work.session.execute(query)
     ]
-    return sorted(found, key=lambda one: ORDER.index(one.status))
+    return sorted(found, key=lambda one: STATUS_ORDER.index(one.status))

@@ -14,21 +14,21 @@ from pro.core.questionnaire.instrument import Item, ItemWords, Value, Words
 from pro.core.rule_language.level import Level
 from pro.errors import NotFound
 from pro.features.accounts import privacy, staff_accounts
-from pro.features.alerts import alert_list, alert_messages, incoming_flags
+from pro.features.alerts import alert_list, alert_messages, message_reading
 from pro.features.alerts.alert_list import AlertCase
 from pro.features.alerts.alert_messages import AlertMessage
 from pro.features.alerts.evaluation import FREE_TEXT
-from pro.features.alerts.incoming_flags import Flag, IncomingText
+from pro.features.alerts.message_reading import IncomingText, RedFlag
 from pro.features.forms import licensed_wording
-from pro.features.forms.form_state import answer_rows, standing_answers
+from pro.features.forms.form_state import answer_rows, current_answers
 from pro.features.participants import clinical_facts
-from pro.features.schedule import missed_forms, phone_calls
-from pro.features.schedule.phone_calls import MissedForm
-from pro.models import Alert, AlertNote, Answer, Assessment, Call, Event, Grading, Message, Participant
+from pro.features.schedule import call_tasks, missed_forms
+from pro.features.schedule.call_tasks import MissedForm
+from pro.models import Alert, AlertNote, Answer, Assessment, AuditEntry, Grading, Message, Participant, PhoneCall
 
 __all__ = ["AlertCase"]
 # What happened to an alert that is told with who did it; all else with the rule.
-BY_SOMEBODY = ("alert.acknowledged", "alert.taken_over", "alert.closed")
+ACTIONS_BY_STAFF = ("alert.acknowledged", "alert.taken_over", "alert.closed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class AlertPage:
     last_answer_at: datetime | None
     texts: list[IncomingText]
     form_texts: list[str]
-    flags: tuple[Flag, ...]
+    flags: tuple[RedFlag, ...]
     about_ulcer: bool
     messages: list[AlertMessage]
 
@@ -119,24 +119,24 @@ def alert_page(work: UnitOfWork, alert_id: int, language: str) -> AlertPage:
     participant = work.session.get_one(Participant, alert.participant_id)
     assessment = work.session.get(Assessment, alert.assessment_id) if alert.assessment_id else None
     own = _form_words(work, assessment, language) if assessment else None
-    missed = phone_calls.missed_form(work, alert, participant, language)
-    task = phone_calls.open_task(work, participant.id) if case.missed else None
-    reads = staff_accounts.may(work.actor.role, "see_answers")
-    came = incoming_flags.about(work, rows) if reads else []
+    missed = call_tasks.missed_form(work, alert, participant, language)
+    task = call_tasks.open_task(work, participant.id) if case.missed else None
+    reads = staff_accounts.has_right(work.actor.role, "see_answers")
+    came = message_reading.texts_of_alerts(work, rows) if reads else []
     return AlertPage(
         case=case,
         findings=sorted(
             (_finding(work, row, participant.plan, assessment, language) for row in rows), key=_worst_first
         ),
         unresolved=[
-            (rule, alert_list.sentence_of(work, participant.plan, rule, language))
+            (rule, alert_list.rule_sentence(work, participant.plan, rule, language))
             for rule in (assessment.unresolved if assessment else [])
         ],
         answers=answer_table(work, assessment, language) if assessment else [],
         notes=_notes(work, alert.source),
         events=_events(work, rows, assessment),
         phone=phone_of(work, participant),
-        can_acknowledge=staff_accounts.may(work.actor.role, "acknowledge"),
+        can_acknowledge=staff_accounts.has_right(work.actor.role, "acknowledge"),
         open_ids=[row.id for row in rows if row.acknowledged_at is None and row.resolved_at is None],
         submitted_at=assessment.submitted_at if assessment else None,
         answered_by=(assessment.answered_by or "") if assessment else "",
@@ -155,33 +155,33 @@ def alert_page(work: UnitOfWork, alert_id: int, language: str) -> AlertPage:
         texts=came,
         form_texts=_form_texts(work, assessment) if reads and assessment else [],
         flags=_flags(rows, came) if reads else (),
-        about_ulcer=any(row.suspects in (alert_list.ULCER, alert_list.SENTINEL) for row in rows),
-        messages=alert_messages.of_alerts(work, [row.id for row in rows], language),
+        about_ulcer=any(row.suspects in (alert_list.ULCER, alert_list.SENTINEL_BLEED) for row in rows),
+        messages=alert_messages.read_alert_messages(work, [row.id for row in rows], language),
     )
 
 
 def _form_texts(work: UnitOfWork, assessment: Assessment) -> list[str]:
     """What stands in the form's fields for free text."""
     instrument = work.catalogue.instruments[assessment.instrument]
-    now = standing_answers(instrument, answer_rows(work, assessment.id))
+    now = current_answers(instrument, answer_rows(work, assessment.id))
     said = (now.get(name) for name, item in instrument.items.items() if item.kind == "text")
     return [text for text in said if isinstance(text, str) and text]
 
 
-def _flags(alerts: Sequence[Alert], came: Sequence[IncomingText]) -> tuple[Flag, ...]:
+def _flags(alerts: Sequence[Alert], came: Sequence[IncomingText]) -> tuple[RedFlag, ...]:
     """Every red flag once, with its words where they were kept."""
     found = dict.fromkeys(flag for text in came for flag in text.flags)
     named = {(flag.class_id, flag.status) for flag in found}
     for alert in alerts:
         saw = alert.inputs.get("saw", []) if alert.rule == FREE_TEXT else []
-        kept = incoming_flags.flags_of(saw) if isinstance(saw, list) else ()
+        kept = message_reading.red_flags_of(saw) if isinstance(saw, list) else ()
         found |= dict.fromkeys(flag for flag in kept if (flag.class_id, flag.status) not in named)
     return tuple(found)
 
 
 def phone_of(work: UnitOfWork, participant: Participant) -> str | None:
     """The phone in E.164 for those who may see it; that it was seen is recorded."""
-    if participant.phone_sealed is None or not staff_accounts.may(work.actor.role, "see_identity"):
+    if participant.phone_sealed is None or not staff_accounts.has_right(work.actor.role, "see_identity"):
         return None
     work.record("participant.phone_seen", participant, participant_id=participant.id)
     return work.vault.open(participant.phone_sealed)
@@ -198,7 +198,7 @@ def answer_table(
     words = _form_words(work, assessment, language)
     spoken = assessment.language if assessment.language not in (None, language) else ""
     theirs = _form_words(work, assessment, spoken) if spoken else None
-    now = standing_answers(instrument, answer_rows(work, assessment.id) if rows is None else rows)
+    now = current_answers(instrument, answer_rows(work, assessment.id) if rows is None else rows)
     previous = clinical_facts.earlier_values(work, instrument.id, assessment.context.get("previous", {}))
     baseline = clinical_facts.earlier_values(work, instrument.id, assessment.context.get("baseline", {}))
     found = []
@@ -225,12 +225,12 @@ def answer_table(
 def shown_answer(work: UnitOfWork, item: Item, words: ItemWords, value: Value | None, language: str) -> str:
     """The same, as whoever looks may see it: a text can hold a name."""
     said = answer_text(item, words, value)
-    return privacy.words(work, said, language) if item.kind == "text" else said
+    return privacy.visible_text(work, said, language) if item.kind == "text" else said
 
 
 def _form_words(work: UnitOfWork, assessment: Assessment, language: str) -> Words:
     pinned = assessment.wordings.get(language, "")
-    return licensed_wording.by_checksum(work, assessment.instrument, language, pinned)
+    return licensed_wording.find_words(work, assessment.instrument, language, pinned)
 
 
 def _worst_first(finding: FindingRow) -> tuple[bool, bool, int, int]:
@@ -243,20 +243,20 @@ def _finding(work: UnitOfWork, alert: Alert, plan_id: str, assessment: Assessmen
         alert_id=alert.id,
         rule=alert.rule,
         level=Level(alert.level),
-        sentence=alert_list.sentence_of(work, plan_id, alert.rule, language, alert.level),
+        sentence=alert_list.rule_sentence(work, plan_id, alert.rule, language, alert.level),
         suspects=words.suspects.get(alert.suspects, "") if words else "",
         basis=alert.basis,
         lowered=alert.lowered,
         superseded=alert.superseded_at is not None,
-        holds=alert_list.holds(alert, assessment),
+        holds=alert_list.finding_holds(alert, assessment),
         new=alert.acknowledged_at is None and alert.resolved_at is None,
         closed=alert.resolved_at is not None,
     )
 
 
-def _notes(work: UnitOfWork, source: str) -> list[tuple[datetime, str, str]]:
+def _notes(work: UnitOfWork, case_key: str) -> list[tuple[datetime, str, str]]:
     names = staff_accounts.staff_names(work)
-    query = select(AlertNote).where(AlertNote.source == source).order_by(AlertNote.id)
+    query = select(AlertNote).where(AlertNote.source == case_key).order_by(AlertNote.id)
     return [(row.at, names.get(row.staff_id, ""), row.text) for row in work.session.scalars(query)]
 
 
@@ -267,11 +267,13 @@ def _events(
     names = staff_accounts.staff_names(work)
     found: list[tuple[datetime, str, str]] = []
     ids = [alert.id for alert in alerts]
-    query = select(Event).where(Event.subject == "alert", Event.subject_id.in_(ids))
+    query = select(AuditEntry).where(AuditEntry.subject == "alert", AuditEntry.subject_id.in_(ids))
     rules = {alert.id: alert.rule for alert in alerts}
     for event in work.session.scalars(query):
         detail = (
-            names.get(event.actor_id or 0, "") if event.action in BY_SOMEBODY else rules.get(event.subject_id or 0, "")
+            names.get(event.actor_id or 0, "")
+            if event.action in ACTIONS_BY_STAFF
+            else rules.get(event.subject_id or 0, "")
         )
         found.append((event.at, event.action, detail))
     for message in work.session.scalars(select(Message).where(Message.alert_id.in_(ids))):
@@ -280,7 +282,7 @@ def _events(
     source = alerts[0].source
     for grading in work.session.scalars(select(Grading).where(Grading.source == source)):
         found.append((grading.at, "grading.signed", names.get(grading.staff_id, "")))
-    for call in work.session.scalars(select(Call).where(Call.source == source)):
+    for call in work.session.scalars(select(PhoneCall).where(PhoneCall.source == source)):
         found.append((call.at, "call.made", names.get(call.staff_id, "")))
     if assessment and assessment.submitted_at:
         found.append((assessment.submitted_at, "assessment.submitted", ""))

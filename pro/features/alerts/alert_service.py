@@ -14,32 +14,32 @@ from sqlalchemy import select
 from pro.app_context import UnitOfWork
 from pro.core.questionnaire.instrument import Answers
 from pro.core.rule_language.level import Level
-from pro.core.study_plan import Plan, Rule
+from pro.core.study_plan import AlertRule, StudyPlan
 from pro.core.triage.verdict import Finding, Verdict, inputs_of
 from pro.errors import BadData, NotFound
-from pro.features.alerts import incoming_flags
-from pro.features.alerts.evaluation import FREE_TEXT, Evaluation, case_of, evaluate, handled_before
+from pro.features.alerts import message_reading
+from pro.features.alerts.evaluation import FREE_TEXT, Evaluation, build_form_case, evaluate, handled_rules
 from pro.features.duty_roster import notifications
 from pro.features.participants import clinical_facts
-from pro.models import Alert, AlertNote, Assessment, Participant, Staff
+from pro.models import Alert, AlertNote, Assessment, Participant, StaffMember
 
 log = logging.getLogger(__name__)
 # The rule id of the alert that says: the answers are kept, but judging them broke.
-JUDGING_FAILED = "JUDGE"
+EVALUATION_FAILED = "JUDGE"
 # The same note of the same person within this is one that was sent twice.
-SAME_PRESS = timedelta(minutes=1)
-OWN = {JUDGING_FAILED: "judging_failed", FREE_TEXT: "free_text"}
+DOUBLE_PRESS = timedelta(minutes=1)
+SYSTEM_RULE_SUSPECTS = {EVALUATION_FAILED: "judging_failed", FREE_TEXT: "free_text"}
 
 
 @dataclass(frozen=True, slots=True)
-class Acknowledged:
+class AcknowledgementResult:
     """Which alerts this person took on now, and which somebody had taken on before: (alert id, name, when)."""
 
     new: list[int]
     already: list[tuple[int, str, datetime]]
 
 
-def plan_of(work: UnitOfWork, assessment: Assessment) -> Plan:
+def plan_of(work: UnitOfWork, assessment: Assessment) -> StudyPlan:
     """The plan of the study that the assessment's participant is in."""
     participant = work.session.get_one(Participant, assessment.participant_id)
     return work.catalogue.plans[participant.plan]
@@ -50,18 +50,18 @@ def minutes_after(at: datetime, minutes: int) -> datetime:
     return at + timedelta(minutes=minutes)
 
 
-def source_of(assessment: Assessment) -> str:
+def case_key_of(assessment: Assessment) -> str:
     """What the alerts of an assessment are filed under."""
     return f"assessment:{assessment.id}"
 
 
 def alerts_of(work: UnitOfWork, assessment: Assessment) -> list[Alert]:
     """Every alert that the assessment raised, oldest first."""
-    query = select(Alert).where(Alert.source == source_of(assessment)).order_by(Alert.id)
+    query = select(Alert).where(Alert.source == case_key_of(assessment)).order_by(Alert.id)
     return list(work.session.scalars(query))
 
 
-def watch(
+def evaluate_form(
     work: UnitOfWork,
     assessment: Assessment,
     answers: Answers,
@@ -85,27 +85,27 @@ def watch(
     try:
         # Only a form that is sent asks the database for more (what was answered elsewhere).
         with work.session.begin_nested() if submitted else nullcontext():
-            case = case_of(work, assessment, answers, submitted, idle, scores or {}, plan)
+            case = build_form_case(work, assessment, answers, submitted, idle, scores or {}, plan)
             found = evaluate(work, assessment, plan, case, before, earlier)
         if not before and not found.verdict.findings:
             return []
         with work.session.begin_nested():
-            return before + _keep(work, assessment, plan, found, before)
+            return before + _store_findings(work, assessment, plan, found, before)
     except Exception as error:
         log.error("judging an assessment failed: %s", type(error).__name__)
     try:
         with work.session.begin_nested():
-            broken = Verdict(Level.URGENT, (Finding(JUDGING_FAILED, Level.URGENT),), ())
+            broken = Verdict(Level.URGENT, (Finding(EVALUATION_FAILED, Level.URGENT),), ())
             # Whoever looked at the answers has not seen these; a form that merely lies idle has no new ones.
-            back = set() if idle else handled_before(broken, before)
-            return before + _keep(work, assessment, plan, Evaluation(broken, frozenset(back), None), before)
+            back = set() if idle else handled_rules(broken, before)
+            return before + _store_findings(work, assessment, plan, Evaluation(broken, frozenset(back), None), before)
     except Exception as error:
         log.critical("an assessment could not be judged, and no alert could say so: %s", type(error).__name__)
         assessment.judge_next_at = work.now
         return alerts_of(work, assessment)
 
 
-def acknowledge(work: UnitOfWork, alert_ids: list[int]) -> Acknowledged:
+def acknowledge(work: UnitOfWork, alert_ids: list[int]) -> AcknowledgementResult:
     """Take on the open alerts among ``alert_ids``; what somebody took on before stays theirs. NotFound for none.
 
     Their ladder ends here: messages that were not sent yet are dropped.
@@ -114,8 +114,8 @@ def acknowledge(work: UnitOfWork, alert_ids: list[int]) -> Acknowledged:
     alerts = list(work.session.scalars(query))
     if not alerts or work.actor.id is None:
         raise NotFound("alert")
-    done = Acknowledged([], [])
-    names = {person.id: person.name for person in work.session.scalars(select(Staff))}
+    done = AcknowledgementResult([], [])
+    names = {person.id: person.name for person in work.session.scalars(select(StaffMember))}
     for alert in alerts:
         if alert.acknowledged_at and alert.acknowledged_by:
             done.already.append((alert.id, names.get(alert.acknowledged_by, ""), alert.acknowledged_at))
@@ -124,12 +124,12 @@ def acknowledge(work: UnitOfWork, alert_ids: list[int]) -> Acknowledged:
         alert.acknowledged_by = work.actor.id
         done.new.append(alert.id)
         work.record("alert.acknowledged", alert, participant_id=alert.participant_id, new={"rule": alert.rule})
-    notifications.cancel_pending(work, {alert.source for alert in alerts})
-    incoming_flags.read_with(work, [alert for alert in alerts if alert.id in done.new])
+    notifications.drop_pending_notifications(work, {alert.source for alert in alerts})
+    message_reading.mark_alert_texts_read(work, [alert for alert in alerts if alert.id in done.new])
     return done
 
 
-def note(work: UnitOfWork, source: str, text: str) -> AlertNote:
+def add_note(work: UnitOfWork, case_key: str, text: str) -> AlertNote:
     """Keep what a member of staff wrote about the alerts of ``source``. BadData for an empty or endless text.
 
     The same words again within SAME_PRESS are the button pressed twice: what was kept is given.
@@ -137,12 +137,12 @@ def note(work: UnitOfWork, source: str, text: str) -> AlertNote:
     text = text.strip()
     if not text or len(text) > 4000:
         raise BadData("note", fields={"text": "empty" if not text else "too_long"})
-    alert = work.session.scalar(select(Alert).where(Alert.source == source).order_by(Alert.id).limit(1))
+    alert = work.session.scalar(select(Alert).where(Alert.source == case_key).order_by(Alert.id).limit(1))
     if alert is None or work.actor.id is None:
         raise NotFound("alert")
     work.lock(alert)
-    said = {"source": source, "participant_id": alert.participant_id, "staff_id": work.actor.id, "text": text}
-    just_now = select(AlertNote).filter_by(**said).where(AlertNote.at > work.now - SAME_PRESS)
+    said = {"source": case_key, "participant_id": alert.participant_id, "staff_id": work.actor.id, "text": text}
+    just_now = select(AlertNote).filter_by(**said).where(AlertNote.at > work.now - DOUBLE_PRESS)
     same = work.session.scalar(just_now.order_by(AlertNote.id).limit(1))
     if same is not None:
         return same
@@ -152,7 +152,9 @@ def note(work: UnitOfWork, source: str, text: str) -> AlertNote:
     return row
 
 
-def _keep(work: UnitOfWork, assessment: Assessment, plan: Plan, found: Evaluation, before: list[Alert]) -> list[Alert]:
+def _store_findings(
+    work: UnitOfWork, assessment: Assessment, plan: StudyPlan, found: Evaluation, before: list[Alert]
+) -> list[Alert]:
     """Keep what is new, follow what changed, tell whoever must know; the alerts that are new."""
     existing = {alert.rule: alert for alert in before}
     ulcer_signs = {rule.id for rule in plan.rules if rule.marks_ulcer}
@@ -160,37 +162,39 @@ def _keep(work: UnitOfWork, assessment: Assessment, plan: Plan, found: Evaluatio
     for finding in found.verdict.findings:
         alert = existing.get(finding.rule_id)
         if alert is None:
-            new.append(_raise(work, assessment, plan, found, finding))
-        elif _changed(work, alert, finding, finding.rule_id in found.back):
+            new.append(_raise_alert(work, assessment, plan, found, finding))
+        elif _update_alert(work, alert, finding, finding.rule_id in found.back):
             alert.raised_at, alert.plan_version = work.now, plan.version
             alert.unresolved = list(found.verdict.unresolved)
-            alert.inputs = _inputs(assessment, _rule(plan, finding.rule_id), found)
-            alert.advice = _advice(plan, finding, found) or alert.advice
+            alert.inputs = _rule_inputs(assessment, _plan_rule(plan, finding.rule_id), found)
+            alert.advice = _advice_block(plan, finding, found) or alert.advice
             louder.append(alert)
         if finding.rule_id in ulcer_signs and not finding.lowered and (alert is None or alert in louder):
             clinical_facts.suspect_ulcer(work, assessment.participant_id, finding.rule_id)
-    _settle(work, plan, found, existing)
+    _close_ended_alerts(work, plan, found, existing)
     if any(alert.level >= Level.URGENT for alert in new + louder):
         work.session.flush()
         notifications.notify_staff(work, plan, new + louder, before)
     return new
 
 
-def _raise(work: UnitOfWork, assessment: Assessment, plan: Plan, found: Evaluation, finding: Finding) -> Alert:
-    rule = _rule(plan, finding.rule_id)
+def _raise_alert(
+    work: UnitOfWork, assessment: Assessment, plan: StudyPlan, found: Evaluation, finding: Finding
+) -> Alert:
+    rule = _plan_rule(plan, finding.rule_id)
     alert = Alert(
         participant_id=assessment.participant_id,
         assessment_id=assessment.id,
-        source=source_of(assessment),
+        source=case_key_of(assessment),
         rule=finding.rule_id,
         level=int(finding.level),
         lowered=finding.lowered,
-        suspects=rule.suspects if rule else OWN.get(finding.rule_id, ""),
+        suspects=rule.suspects if rule else SYSTEM_RULE_SUSPECTS.get(finding.rule_id, ""),
         basis="+".join(rule.basis) if rule else "",
         plan_version=plan.version,
-        inputs=_inputs(assessment, rule, found),
+        inputs=_rule_inputs(assessment, rule, found),
         unresolved=list(found.verdict.unresolved),
-        advice=_advice(plan, finding, found),
+        advice=_advice_block(plan, finding, found),
         raised_at=work.now,
     )
     work.session.add(alert)
@@ -199,22 +203,22 @@ def _raise(work: UnitOfWork, assessment: Assessment, plan: Plan, found: Evaluati
     return alert
 
 
-def _rule(plan: Plan, rule_id: str) -> Rule | None:
+def _plan_rule(plan: StudyPlan, rule_id: str) -> AlertRule | None:
     """The plan's rule; None for our own two, and for one that a newer version of the plan has dropped."""
     return next((rule for rule in plan.rules if rule.id == rule_id), None)
 
 
-def _advice(plan: Plan, finding: Finding, found: Evaluation) -> str:
+def _advice_block(plan: StudyPlan, finding: Finding, found: Evaluation) -> str:
     """The block that the participant sees at once; "" below an emergency."""
     if finding.level is not Level.EMERGENCY:
         return ""
     if finding.rule_id == FREE_TEXT:
         return found.text.advice if found.text else ""
-    rule = _rule(plan, finding.rule_id)
+    rule = _plan_rule(plan, finding.rule_id)
     return rule.advice if rule else ""
 
 
-def _inputs(assessment: Assessment, rule: Rule | None, found: Evaluation) -> dict[str, Any]:
+def _rule_inputs(assessment: Assessment, rule: AlertRule | None, found: Evaluation) -> dict[str, Any]:
     """What the rule saw, implied values and earlier answers included (of a text: the red flags), and read with what."""
     flags = list(found.text.saw) if found.text else []
     return {
@@ -224,7 +228,7 @@ def _inputs(assessment: Assessment, rule: Rule | None, found: Evaluation) -> dic
     }
 
 
-def _changed(work: UnitOfWork, alert: Alert, finding: Finding, back: bool) -> bool:
+def _update_alert(work: UnitOfWork, alert: Alert, finding: Finding, back: bool) -> bool:
     """Follow a finding that came back, became louder or, being known and stable, quieter.
 
     True if people must be told again.
@@ -248,13 +252,13 @@ def _changed(work: UnitOfWork, alert: Alert, finding: Finding, back: bool) -> bo
     return louder
 
 
-def _settle(work: UnitOfWork, plan: Plan, found: Evaluation, existing: dict[str, Alert]) -> None:
+def _close_ended_alerts(work: UnitOfWork, plan: StudyPlan, found: Evaluation, existing: dict[str, Alert]) -> None:
     """Rules that no longer hold: one may close itself, a W under its U is marked; the rest stays for a person."""
     fired = set(found.verdict.fired)
-    if JUDGING_FAILED in fired:
+    if EVALUATION_FAILED in fired:
         return  # nobody knows what still holds
     for alert in existing.values():
-        rule = _rule(plan, alert.rule)
+        rule = _plan_rule(plan, alert.rule)
         if alert.rule in fired or rule is None or alert.resolved_at is not None:
             continue
         if rule.closes_itself:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pro.app_context import UnitOfWork
 from pro.core.questionnaire.instrument import Answers, Instrument
 from pro.core.rule_language.level import Level
-from pro.core.study_plan import Plan, Rule
+from pro.core.study_plan import AlertRule, StudyPlan
 from pro.core.text.red_flag_screening import screen
-from pro.core.triage.verdict import Finding, FormCase, Verdict, judge
+from pro.core.triage.verdict import Finding, FormCase, Verdict, evaluate_rules
 from pro.features.participants import clinical_facts
 from pro.models import Alert, Assessment
 
@@ -43,35 +43,35 @@ class ScreenedText:
 def evaluate(
     work: UnitOfWork,
     assessment: Assessment,
-    plan: Plan,
+    plan: StudyPlan,
     case: FormCase,
     before: Sequence[Alert],
     earlier: Answers | None,
 ) -> Evaluation:
     """Judge ``case`` and say what is new about it; notes on ``assessment`` what holds and what is unresolved."""
     instrument = work.catalogue.instruments[assessment.instrument]
-    verdict = _patient(plan, instrument, case, judge(plan, instrument, case))
+    verdict = _defer_lowered_findings(plan, instrument, case, evaluate_rules(plan, instrument, case))
     assessment.unresolved = list(verdict.unresolved)
-    handled = handled_before(verdict, before) if earlier is not None else set()
+    handled = handled_rules(verdict, before) if earlier is not None else set()
     if handled and earlier is not None:
-        held = set(judge(plan, instrument, replace(case, answers=earlier)).fired)
+        held = set(evaluate_rules(plan, instrument, replace(case, answers=earlier)).fired)
         handled = {rule for rule in handled if rule not in held or _is_worse(plan.rule(rule), earlier, case.answers)}
-    text = _screened(work, plan, instrument, case.answers)
+    text = _screen_texts(work, plan, instrument, case.answers)
     if text is not None:
         verdict = replace(verdict, findings=(*verdict.findings, Finding(FREE_TEXT, text.level)))
-        if earlier is not None and _texts(instrument, earlier) != _texts(instrument, case.answers):
-            handled |= handled_before(verdict, before) & {FREE_TEXT}
+        if earlier is not None and _free_texts(instrument, earlier) != _free_texts(instrument, case.answers):
+            handled |= handled_rules(verdict, before) & {FREE_TEXT}
     standing, holding = None, {finding.rule_id for finding in verdict.findings}
-    about_form = {alert.rule for alert in before if alert.resolved_at is None} & _about_form(plan)
+    about_form = {alert.rule for alert in before if alert.resolved_at is None} & _missing_data_rules(plan)
     if about_form:
-        standing = frozenset(judge(plan, instrument, replace(case, submitted=True)).fired)
+        standing = frozenset(evaluate_rules(plan, instrument, replace(case, submitted=True)).fired)
         # They ask for silence as well; that somebody goes on elsewhere does not answer what is missing.
         holding |= about_form & standing
     assessment.standing = sorted(holding)
     return Evaluation(verdict, frozenset(handled), standing, text)
 
 
-def _patient(plan: Plan, instrument: Instrument, case: FormCase, verdict: Verdict) -> Verdict:
+def _defer_lowered_findings(plan: StudyPlan, instrument: Instrument, case: FormCase, verdict: Verdict) -> Verdict:
     """While somebody answers, wait with what D1 will lower unless a question that is still to come says otherwise.
 
     A form that is sent or lies idle is judged as it stands.
@@ -80,11 +80,11 @@ def _patient(plan: Plan, instrument: Instrument, case: FormCase, verdict: Verdic
     if waiting or verdict.level is not Level.URGENT or not case.context.known_stable:
         return verdict
     to_come = {item.id: 0 for item in instrument.items.values() if item.kind == "choice" and 0 in item.codes}
-    hoped = judge(plan, instrument, replace(case, answers={**to_come, **case.answers}))
+    hoped = evaluate_rules(plan, instrument, replace(case, answers={**to_come, **case.answers}))
     return replace(hoped, unresolved=verdict.unresolved) if hoped.lowered_by else verdict
 
 
-def _is_worse(rule: Rule, earlier: Answers, now: Answers) -> bool:
+def _is_worse(rule: AlertRule, earlier: Answers, now: Answers) -> bool:
     """True if an answer that the rule looks at rose."""
     for name in rule.when.names:
         before, after = earlier.get(name), now.get(name)
@@ -93,18 +93,18 @@ def _is_worse(rule: Rule, earlier: Answers, now: Answers) -> bool:
     return False
 
 
-def _about_form(plan: Plan) -> set[str]:
+def _missing_data_rules(plan: StudyPlan) -> set[str]:
     """The rules about what is missing, which are never unknown."""
     return {rule.id for rule in plan.rules if rule.two_valued}
 
 
-def _texts(instrument: Instrument, answers: Answers) -> list[str]:
+def _free_texts(instrument: Instrument, answers: Answers) -> list[str]:
     items = (item.id for item in instrument.items.values() if item.kind == "text")
     return [text for text in (answers.get(item) for item in items) if isinstance(text, str) and text]
 
 
-def _screened(work: UnitOfWork, plan: Plan, instrument: Instrument, answers: Answers) -> ScreenedText | None:
-    texts = _texts(instrument, answers)
+def _screen_texts(work: UnitOfWork, plan: StudyPlan, instrument: Instrument, answers: Answers) -> ScreenedText | None:
+    texts = _free_texts(instrument, answers)
     if not texts:
         return None
     lexicon = work.catalogue.lexicons.get(plan.lexicon)
@@ -118,20 +118,20 @@ def _screened(work: UnitOfWork, plan: Plan, instrument: Instrument, answers: Ans
     return ScreenedText(level, advice, tuple(f"{hit.class_id}: {hit.status}" for hit in hits))
 
 
-def case_of(
+def build_form_case(
     work: UnitOfWork,
     assessment: Assessment,
     answers: Answers,
     submitted: bool,
     idle: int,
     scores: dict[str, float | None],
-    plan: Plan,
+    plan: StudyPlan,
 ) -> FormCase:
     kept = assessment.context
     instrument = work.catalogue.instruments[assessment.instrument]
     recent = {}
     if submitted and assessment.instrument in plan.submitted_only:
-        recent = clinical_facts.recent_answers(work, assessment, plan.recent_hours)
+        recent = clinical_facts.hours_since_answers(work, assessment, plan.recent_hours)
     asked = None
     if assessment.page_set:
         pages = set(instrument.page_sets[assessment.page_set])
@@ -140,7 +140,7 @@ def case_of(
         answers=answers,
         baseline=clinical_facts.earlier_values(work, instrument.id, kept.get("baseline", {})),
         previous=clinical_facts.earlier_values(work, instrument.id, kept.get("previous", {})),
-        context=clinical_facts.context_of(kept, work.now),
+        context=clinical_facts.context_from_snapshot(kept, work.now),
         submitted=submitted,
         idle=idle,
         scores=scores,
@@ -150,7 +150,7 @@ def case_of(
     )
 
 
-def handled_before(verdict: Verdict, before: Sequence[Alert]) -> set[str]:
+def handled_rules(verdict: Verdict, before: Sequence[Alert]) -> set[str]:
     """The loud rules of ``verdict`` that somebody took on, or whose advice was read, when they fired before."""
     loud = {finding.rule_id for finding in verdict.findings if finding.level >= Level.URGENT}
     done = (alert for alert in before if alert.acknowledged_at or alert.advised_at or alert.resolved_at)

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from pro.app_context import UnitOfWork
 from pro.core.rule_language.level import Level
-from pro.core.study_plan import Plan
+from pro.core.study_plan import StudyPlan
 from pro.core.text import red_flag_screening
-from pro.core.text.red_flag_screening import Hit, Screening
+from pro.core.text.red_flag_screening import RedFlagHit, Screening
 from pro.features.alerts.evaluation import FREE_TEXT
 from pro.features.duty_roster import notifications
-from pro.models import Alert, Assessment, Inbound, Participant
+from pro.models import Alert, Assessment, IncomingMessage, Participant
 
 # What an alert about a text is filed under.
-SOURCE = "inbound:"
+TEXT_CASE_PREFIX = "inbound:"
 
 
-def keep(
+def keep_text(
     work: UnitOfWork,
     *,
     channel: str,
@@ -28,10 +28,10 @@ def keep(
     assessment: Assessment | None = None,
     provider_id: str | None = None,
     what: str = "text",
-) -> Inbound:
+) -> IncomingMessage:
     """Keep one text that reached us; ``address`` in E.164, or "" in the chat, where the person is known."""
     who = f"phone:{address}" if address or participant is None else f"participant:{participant.id}"
-    row = Inbound(
+    row = IncomingMessage(
         channel=channel,
         provider_id=provider_id,
         fingerprint=work.vault.fingerprint(who),
@@ -64,19 +64,21 @@ def screen_text(work: UnitOfWork, text: str, participant: Participant | None) ->
     return Screening(level, tuple(dict.fromkeys(hit for one in found for hit in one.hits)))
 
 
-def plan_of(work: UnitOfWork, participant: Participant | None) -> Plan | None:
+def plan_of(work: UnitOfWork, participant: Participant | None) -> StudyPlan | None:
     """The participant's plan; None for somebody unknown, and for a plan that is no longer there."""
     return work.catalogue.plans.get(participant.plan) if participant else None
 
 
-def note(work: UnitOfWork, inbound: Inbound, participant: Participant | None, found: Screening) -> Alert | None:
+def note_flags(
+    work: UnitOfWork, inbound: IncomingMessage, participant: Participant | None, found: Screening
+) -> Alert | None:
     """Keep what the screening of a text said and raise the alert; None if nothing was found or nobody is known."""
     inbound.level = int(found.level)
     inbound.hits = [{"class": hit.class_id, "status": hit.status} for hit in found.hits]
-    return raise_alert(work, inbound, participant) if participant is not None else None
+    return raise_text_alert(work, inbound, participant) if participant is not None else None
 
 
-def raise_alert(work: UnitOfWork, inbound: Inbound, participant: Participant) -> Alert | None:
+def raise_text_alert(work: UnitOfWork, inbound: IncomingMessage, participant: Participant) -> Alert | None:
     """What the screening of ``inbound`` said as an alert of ``participant``, told like any other; None for nothing."""
     plan = plan_of(work, participant)
     level = Level(inbound.level)
@@ -88,7 +90,7 @@ def raise_alert(work: UnitOfWork, inbound: Inbound, participant: Participant) ->
     alert = Alert(
         participant_id=participant.id,
         assessment_id=None,
-        source=f"{SOURCE}{inbound.id}",
+        source=f"{TEXT_CASE_PREFIX}{inbound.id}",
         rule=FREE_TEXT,
         level=int(level),
         suspects="free_text",
@@ -109,8 +111,8 @@ def raise_alert(work: UnitOfWork, inbound: Inbound, participant: Participant) ->
 
 def needs_advice(found: Screening) -> bool:
     """True if the sender gets the fixed safety sentence: a red flag that is not only said to be absent."""
-    return any(_counts(hit) for hit in found.hits)
+    return any(_is_not_negated(hit) for hit in found.hits)
 
 
-def _counts(hit: Hit) -> bool:
+def _is_not_negated(hit: RedFlagHit) -> bool:
     return hit.status != "negated"

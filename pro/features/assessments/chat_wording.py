@@ -11,21 +11,21 @@ from pro.core.questionnaire.json_values import read_value
 from pro.core.questionnaire.page_flow import Progress
 from pro.core.rule_language.level import Level
 from pro.features.forms.form_state import FormState
-from pro.messaging import message_templates
+from pro.messaging import message_rendering
 from pro.models import Answer, Participant
 
 Gettext = Callable[..., str]
 # A question and its options fit into so many text messages (expectations.md 2).
-SEGMENTS = 2
+MAX_SEGMENTS = 2
 # Every so many questions the person hears how many are left.
-NOW_AND_THEN = 4
+PROGRESS_EVERY = 4
 # Room for the mark of an installation that is not a real study.
-BANNER = 8
+BANNER_LENGTH = 8
 
 
 def advice_text(work: UnitOfWork, participant: Participant, block: str, language: str) -> str:
     """An emergency's advice as one text: whom to call, and the steps until help is there."""
-    gettext = work.house.catalogs.translator(language).gettext
+    gettext = work.app_context.catalogs.translator(language).gettext
     settings = work.catalogue.plans[participant.plan].settings
     advice = work.catalogue.plan_words[participant.plan, language].advice[block]
     if advice.crisis:
@@ -42,16 +42,16 @@ def advice_text(work: UnitOfWork, participant: Participant, block: str, language
     return "\n".join((first, *advice.steps))
 
 
-def question(item: Item, words: Words, gettext: Gettext) -> str:
+def question_text(item: Item, words: Words, gettext: Gettext) -> str:
     """The question with the time that it is about: read alone, it must not be taken for another one's."""
     recall = words.recalls.get(item.recall, "")
     question = words.items[item.id].plain
     return gettext("%(recall)s: %(question)s", recall=recall, question=question) if recall else question
 
 
-def whole(text: str, options: tuple[tuple[str, str], ...], item: Item, step: Progress, gettext: Gettext) -> str:
+def message_text(text: str, options: tuple[tuple[str, str], ...], item: Item, step: Progress, gettext: Gettext) -> str:
     """The question as one text message; what is said besides only while all of it keeps within two segments."""
-    sent = bare(text, options)
+    sent = question_with_options(text, options)
     extras = []
     if item.kind == "list":
         extras.append(gettext("Reply with all numbers that apply, for example 1 4, or 0 for none."))
@@ -59,23 +59,23 @@ def whole(text: str, options: tuple[tuple[str, str], ...], item: Item, step: Pro
         extras.append(gettext("Or reply SKIP."))
     elif step.number == 1:
         extras.append(gettext("Reply with a number. You can also reply BACK, SKIP or HELP."))
-    if step.number % NOW_AND_THEN == 0 and step.about_left:
+    if step.number % PROGRESS_EVERY == 0 and step.about_left:
         extras.append(gettext("(about %(left)s questions to go)", left=step.about_left))
     for extra in extras:
-        longer = message_templates.plainer(f"{sent}\n{extra}")
-        sent = longer if message_templates.segments(longer + " " * BANNER) <= SEGMENTS else sent
+        longer = message_rendering.to_gsm7(f"{sent}\n{extra}")
+        sent = longer if message_rendering.count_segments(longer + " " * BANNER_LENGTH) <= MAX_SEGMENTS else sent
     return sent
 
 
-def bare(text: str, options: tuple[tuple[str, str], ...]) -> str:
+def question_with_options(text: str, options: tuple[tuple[str, str], ...]) -> str:
     """What a question's text message begins with, whatever is said besides."""
-    return message_templates.plainer(
+    return message_rendering.to_gsm7(
         "\n".join((text, *(f"{typed} = {label}" if label else typed for typed, label in options)))
     )
 
 
-def thanks(work: UnitOfWork, form: FormState, language: str) -> str:
-    gettext = work.house.catalogs.translator(language).gettext
+def thanks_text(work: UnitOfWork, form: FormState, language: str) -> str:
+    gettext = work.app_context.catalogs.translator(language).gettext
     settings = work.catalogue.plans[form.participant.plan].settings
     level = max((alert.level for alert in form.alerts if alert.superseded_at is None), default=0)
     numbers = {"emergency": settings.emergency, "hotline": settings.hotline_shown}
@@ -92,7 +92,7 @@ def thanks(work: UnitOfWork, form: FormState, language: str) -> str:
     )
 
 
-def answer_said(item: Item, words: Words, row: Answer, none: str, comma: str) -> str:
+def answer_in_words(item: Item, words: Words, row: Answer, none: str, comma: str) -> str:
     value = read_value(item, row.value) if row.state == "given" else None
     if value is None:
         return ""

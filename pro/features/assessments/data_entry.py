@@ -12,16 +12,16 @@ from pro.app_context import UnitOfWork
 from pro.core.questionnaire import page_flow
 from pro.core.questionnaire.instrument import Answers, Instrument, Value
 from pro.core.questionnaire.json_values import store_value
-from pro.core.study_plan import Plan
+from pro.core.study_plan import StudyPlan
 from pro.errors import BadData, NotAllowed, NotFound
 from pro.features.alerts import alert_service
 from pro.features.assessments import answer_service
 from pro.features.forms import form_access, form_issuing, form_state
 from pro.features.participants import clinical_facts, record_freezes, treatment_dates
-from pro.models import Answer, Assessment, Expected, Participant
+from pro.models import Answer, Assessment, ExpectedForm, Participant
 
 MODES = ("phone", "paper")
-OLDEST = timedelta(days=60)
+MAX_ANSWER_AGE = timedelta(days=60)
 # The anchor after which only its own visits may still be entered.
 WITHDRAWAL = "withdrawal"
 CONSENT = "consent"
@@ -29,7 +29,7 @@ REASON_LENGTH = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class There:
+class EntryState:
     """What is already there of an instrument that staff are about to enter.
 
     ``form``: the open form, if there is one; ``answers``: what the participant has answered in it and that is not too
@@ -46,15 +46,15 @@ class There:
     state: str
 
 
-def there(work: UnitOfWork, participant: Participant, instrument: str) -> There:
+def entry_state(work: UnitOfWork, participant: Participant, instrument: str) -> EntryState:
     """What is there of ``instrument`` now. Changes nothing."""
     form = form_issuing.open_form(work, participant, instrument)
     shape = work.catalogue.instruments[instrument]
     rows = form_state.answer_rows(work, form.id) if form else {}
-    standing = form_state.standing_answers(shape, rows)
-    stale = form_state.stale(shape, standing, rows, work.now)
+    standing = form_state.current_answers(shape, rows)
+    stale = form_state.find_stale_items(shape, standing, rows, work.now)
     taken_up = form is not None and bool(standing) and not stale
-    facts = clinical_facts.facts_now(work, participant.id, instrument)
+    facts = clinical_facts.current_form_facts(work, participant.id, instrument)
     if form is not None and taken_up:
         facts = clinical_facts.form_facts(form.context)
     last = select(func.max(Assessment.id)).where(
@@ -63,7 +63,7 @@ def there(work: UnitOfWork, participant: Participant, instrument: str) -> There:
         Assessment.submitted_at.is_not(None),
     )
     newest = max((row.id for row in rows.values()), default=0)
-    return There(
+    return EntryState(
         form=form,
         rows=rows,
         answers={name: value for name, value in standing.items() if name not in stale},
@@ -74,9 +74,9 @@ def there(work: UnitOfWork, participant: Participant, instrument: str) -> There:
     )
 
 
-def for_visit(
+def find_expected_form(
     work: UnitOfWork, participant: Participant, instrument: str, expected_id: int | None = None
-) -> Expected | None:
+) -> ExpectedForm | None:
     """The line of the calendar that a form entered now is for, or None for none in particular.
 
     NotFound for a line that is not this participant's; Frozen; NotAllowed("died"), and ("withdrawn") unless it is the
@@ -85,30 +85,30 @@ def for_visit(
     plan = work.catalogue.plans[participant.plan]
     if instrument not in plan.instruments:
         raise NotFound("instrument")
-    record_freezes.must_be_open(work, participant.plan, participant.id)
+    record_freezes.require_unfrozen(work, participant.plan, participant.id)
     if participant.died_at is not None:
         raise NotAllowed("died")
-    expected = work.session.get(Expected, expected_id) if expected_id is not None else None
+    expected = work.session.get(ExpectedForm, expected_id) if expected_id is not None else None
     ours = expected is not None and (expected.participant_id, expected.instrument) == (participant.id, instrument)
     if expected_id is not None and not ours:
         raise NotFound("expected")
     if participant.withdrawn_at is None:
         return expected
-    last = _last_visits(plan)
+    last = _withdrawal_visits(plan)
     if expected is None:
-        query = select(Expected).where(
-            Expected.participant_id == participant.id,
-            Expected.instrument == instrument,
-            Expected.kind.in_(last),
-            Expected.served_at.is_(None),
+        query = select(ExpectedForm).where(
+            ExpectedForm.participant_id == participant.id,
+            ExpectedForm.instrument == instrument,
+            ExpectedForm.kind.in_(last),
+            ExpectedForm.served_at.is_(None),
         )
-        expected = work.session.scalar(query.order_by(Expected.due_at).limit(1))
+        expected = work.session.scalar(query.order_by(ExpectedForm.due_at).limit(1))
     if expected is None or expected.kind not in last or expected.served_at is not None:
         raise NotAllowed("withdrawn")
     return expected
 
 
-def enter(
+def enter_form(
     work: UnitOfWork,
     participant: Participant,
     instrument: str,
@@ -123,7 +123,8 @@ def enter(
 ) -> Assessment:
     """Keep a phone interview or a paper form: answers, scores, alerts, exactly as if it had been sent from a phone.
 
-    ``mode``: phone or paper; ``answered_by``: one of ``form_access.VOICES``; ``answered_at``: when it was really
+    ``mode``: phone or paper; ``answered_by``: one of ``form_access.ANSWERED_BY_VALUES``; ``answered_at``: when it was
+    really
     answered;
     ``given``: item -> value, None where it was left out on purpose, absent where nobody knows; ``seen``: the state that
     the person who types saw (None: nothing was there). BadData("entry", fields={field or item: why}) names all that is
@@ -131,11 +132,11 @@ def enter(
     nothing behind.
     """
     work.lock(participant)
-    expected = for_visit(work, participant, instrument, expected_id)
-    now = there(work, participant, instrument)
+    expected = find_expected_form(work, participant, instrument, expected_id)
+    now = entry_state(work, participant, instrument)
     if now.form is not None:
         work.lock(now.form)
-        now = there(work, participant, instrument)
+        now = entry_state(work, participant, instrument)
     if now.state != seen and (seen is not None or now.answers):
         raise NotAllowed("begun")
     wrong = _head_problems(work, participant, mode, answered_by, answered_at, language)
@@ -143,23 +144,23 @@ def enter(
     wrong |= _answer_problems(shape, given)
     filled = None
     if not wrong:
-        filled = page_flow.fill(shape, now.answers, now.facts, given, now.page_set)
+        filled = page_flow.fill_form(shape, now.answers, now.facts, given, now.page_set)
         wrong = dict.fromkeys(filled.not_asked, "not_asked")
     if wrong or filled is None:
         raise BadData("entry", fields=wrong)
-    assessment = form_issuing.issue(work, participant, instrument, expected=expected)
-    _open(work, assessment, mode, answered_by, answered_at, now)
+    assessment = form_issuing.issue_form(work, participant, instrument, expected=expected)
+    _open_form(work, assessment, mode, answered_by, answered_at, now)
     stale = [("", page_flow.AnswerChange(name, "withdrawn")) for name in now.stale]
-    _append(work, assessment, [*stale, *filled.changes], now.rows, language, mode, answered_by)
+    _add_and_record(work, assessment, [*stale, *filled.changes], now.rows, language, mode, answered_by)
     assessment.first_answer_at = assessment.first_answer_at or work.now
     assessment.last_answer_at = work.now
     new = {"mode": mode, "answered_by": answered_by, "answered_at": answered_at.isoformat()}
     work.record("assessment.entered", assessment, participant_id=participant.id, new=new)
-    answer_service.close(work, assessment, filled.answers, language, earlier=now.answers or None)
+    answer_service.close_form(work, assessment, filled.answers, language, earlier=now.answers or None)
     return assessment
 
 
-def check(
+def verify_paper_form(
     work: UnitOfWork, assessment: Assessment, corrections: Mapping[str, Value | None], *, reason: str = ""
 ) -> bool:
     """The second reader compared a paper form with its sheet; True if something was changed.
@@ -170,22 +171,22 @@ def check(
     reason.
     """
     work.lock(assessment)
-    if not is_paper(assessment) or work.actor.id is None:
+    if not is_paper_form(assessment) or work.actor.id is None:
         raise NotFound("paper")
     person = work.session.get_one(Participant, assessment.participant_id)
-    record_freezes.must_be_open(work, person.plan, person.id)
+    record_freezes.require_unfrozen(work, person.plan, person.id)
     if assessment.checked_at is not None:
         raise NotAllowed("checked")
     if assessment.entered_by == work.actor.id:
         raise NotAllowed("own_entry")
     shape = work.catalogue.instruments[assessment.instrument]
     rows = form_state.answer_rows(work, assessment.id)
-    earlier = form_state.standing_answers(shape, rows)
+    earlier = form_state.current_answers(shape, rows)
     wrong = _values_problems(shape, corrections)
     if wrong:
         raise BadData("check", fields=wrong)
     facts = clinical_facts.form_facts(assessment.context)
-    filled = page_flow.fill(shape, earlier, facts, corrections, assessment.page_set)
+    filled = page_flow.fill_form(shape, earlier, facts, corrections, assessment.page_set)
     wrong = dict.fromkeys(filled.not_asked, "not_asked")
     reason = reason.strip()
     if filled.changes and not 0 < len(reason) <= REASON_LENGTH:
@@ -205,23 +206,27 @@ def check(
         reason=reason if changes else "",
     )
     if changes:
-        correct(work, assessment, filled, earlier, "paper")
+        apply_correction(work, assessment, filled, earlier, "paper")
     return bool(changes)
 
 
-def correct(work: UnitOfWork, assessment: Assessment, filled: page_flow.Filled, earlier: Answers, channel: str) -> None:
+def apply_correction(
+    work: UnitOfWork, assessment: Assessment, filled: page_flow.FilledForm, earlier: Answers, channel: str
+) -> None:
     """Put changed answers of a form that was sent beside those that stood (``earlier``); score and judge it again."""
-    _add(work, assessment, filled.changes, assessment.language or "", channel, assessment.answered_by or "self")
-    scores = answer_service.score(work, assessment, filled.answers)
-    alert_service.watch(work, assessment, filled.answers, submitted=True, idle=0, scores=scores, earlier=earlier)
+    _add_answers(work, assessment, filled.changes, assessment.language or "", channel, assessment.answered_by or "self")
+    scores = answer_service.score_form(work, assessment, filled.answers)
+    alert_service.evaluate_form(
+        work, assessment, filled.answers, submitted=True, idle=0, scores=scores, earlier=earlier
+    )
 
 
-def is_paper(assessment: Assessment) -> bool:
+def is_paper_form(assessment: Assessment) -> bool:
     """True for a form that came on paper and was typed in."""
     return assessment.mode == "paper" and assessment.submitted_at is not None
 
 
-def _last_visits(plan: Plan) -> list[str]:
+def _withdrawal_visits(plan: StudyPlan) -> list[str]:
     """The visits that take place although, or because, the participant has left."""
     return [visit.id for visit in plan.calendar.visits if WITHDRAWAL in visit.outlives] if plan.calendar else []
 
@@ -231,7 +236,7 @@ def _head_problems(
 ) -> dict[str, str]:
     fields = {
         "mode": "" if mode in MODES else "unknown",
-        "answered_by": "" if answered_by in form_access.VOICES else "unknown",
+        "answered_by": "" if answered_by in form_access.ANSWERED_BY_VALUES else "unknown",
         "language": "" if language in work.catalogue.plans[participant.plan].languages else "unknown",
         "answered_at": _moment_problem(work, participant, answered_at),
     }
@@ -241,9 +246,11 @@ def _head_problems(
 def _moment_problem(work: UnitOfWork, participant: Participant, answered_at: datetime) -> str:
     if answered_at > work.now:
         return "answered_in_future"
-    if answered_at < work.now - OLDEST:
+    if answered_at < work.now - MAX_ANSWER_AGE:
         return "answered_too_long_ago"
-    consented_on = next((row.on for row in treatment_dates.recorded(work, participant) if row.kind == CONSENT), None)
+    consented_on = next(
+        (row.on for row in treatment_dates.read_anchors(work, participant) if row.kind == CONSENT), None
+    )
     day = treatment_dates.local_date(answered_at, participant.time_zone)
     return "answered_before_consent" if consented_on is not None and day < consented_on else ""
 
@@ -265,22 +272,22 @@ def _values_problems(shape: Instrument, given: Mapping[str, Value | None]) -> di
     return wrong
 
 
-def _open(
-    work: UnitOfWork, assessment: Assessment, mode: str, answered_by: str, answered_at: datetime, now: There
+def _open_form(
+    work: UnitOfWork, assessment: Assessment, mode: str, answered_by: str, answered_at: datetime, now: EntryState
 ) -> None:
     assessment.mode = mode
-    assessment.answered_by = form_access.furthest(assessment.answered_by if now.answers else None, answered_by)
+    assessment.answered_by = form_access.most_assisted(assessment.answered_by if now.answers else None, answered_by)
     assessment.answered_at = answered_at
     assessment.entered_by = work.actor.id
     assessment.identified_by = "staff"
     if not now.answers or now.stale:
-        assessment.context = clinical_facts.snapshot(work, assessment)
+        assessment.context = clinical_facts.context_snapshot(work, assessment)
     if assessment.opened_at is None:
         assessment.opened_at = work.now
         work.record("assessment.opened", assessment, participant_id=assessment.participant_id, new=answered_by)
 
 
-def _append(
+def _add_and_record(
     work: UnitOfWork,
     assessment: Assessment,
     changes: Sequence[tuple[str, page_flow.AnswerChange]],
@@ -289,11 +296,11 @@ def _append(
     mode: str,
     by: str,
 ) -> None:
-    _add(work, assessment, changes, language, mode, by)
-    answer_service.record(work, assessment, rows, [change for _page, change in changes])
+    _add_answers(work, assessment, changes, language, mode, by)
+    answer_service.record_changes(work, assessment, rows, [change for _page, change in changes])
 
 
-def _add(
+def _add_answers(
     work: UnitOfWork,
     assessment: Assessment,
     changes: Sequence[tuple[str, page_flow.AnswerChange]],
@@ -302,6 +309,6 @@ def _add(
     by: str,
 ) -> None:
     for page_id, change in changes:
-        row = answer_service.answer_of(work, assessment, change, page_id, language=language, channel=channel, by=by)
+        row = answer_service.answer_row(work, assessment, change, page_id, language=language, channel=channel, by=by)
         work.session.add(row)
     work.session.flush()

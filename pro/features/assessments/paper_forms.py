@@ -12,7 +12,7 @@ from pro.app_context import UnitOfWork
 from pro.core.questionnaire import answer_text, page_flow
 from pro.core.questionnaire.instrument import Answers, Instrument, Item, Value, Words
 from pro.core.rule_language.conditions import Facts
-from pro.errors import Frozen, NotAllowed, NotFound
+from pro.errors import NotAllowed, NotFound, RecordFrozen
 from pro.features.accounts import privacy, staff_accounts
 from pro.features.assessments import data_entry
 from pro.features.forms import form_state, licensed_wording
@@ -54,7 +54,7 @@ class QuestionGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class QuestionnaireLayout:
     """An instrument to be filled in. ``state``: what was there when it was shown.
 
     ``begun_at``: the participant began this form then and answered ``there`` of its questions. ``last_at``: when the
@@ -80,18 +80,18 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True)
-class Paper:
+class PaperForm:
     """A form that was typed in from paper. ``own``: the reader typed it. ``checked_by``: "" while nobody has."""
 
     assessment: Assessment
-    sheet: Sheet
+    sheet: QuestionnaireLayout
     entered_by: str
     own: bool
     checked_by: str
 
 
 @dataclass(frozen=True, slots=True)
-class PaperRow:
+class UnverifiedPaperForm:
     """A paper form that a second person must still read against the sheet."""
 
     assessment_id: int
@@ -103,23 +103,24 @@ class PaperRow:
     own: bool
 
 
-def sheet(work: UnitOfWork, participant: Participant, instrument: str, language: str) -> Sheet:
-    """``instrument`` as ``participant`` would be asked it, in ``language``. Errors as ``data_entry.for_visit``; and
+def entry_layout(work: UnitOfWork, participant: Participant, instrument: str, language: str) -> QuestionnaireLayout:
+    """``instrument`` as ``participant`` would be asked it, in ``language``. Errors as
+    ``data_entry.find_expected_form``; and
     NotAllowed("wording_not_licensed").
     """
-    expected = data_entry.for_visit(work, participant, instrument)
-    pinned = licensed_wording.issuable(work, instrument)
-    there = data_entry.there(work, participant, instrument)
+    expected = data_entry.find_expected_form(work, participant, instrument)
+    pinned = licensed_wording.checksums_to_pin(work, instrument)
+    there = data_entry.entry_state(work, participant, instrument)
     checksum = there.form.wordings.get(language, "") if there.form and there.answers else pinned[language]
-    words = licensed_wording.by_checksum(work, instrument, language, checksum)
+    words = licensed_wording.find_words(work, instrument, language, checksum)
     shape = work.catalogue.instruments[instrument]
-    last = select(clinical_facts.ANSWERED).where(
+    last = select(clinical_facts.ANSWERED_AT).where(
         Assessment.participant_id == participant.id,
         Assessment.instrument == instrument,
         Assessment.submitted_at.is_not(None),
     )
     moments = sorted(work.session.scalars(last))
-    return Sheet(
+    return QuestionnaireLayout(
         participant=participant,
         instrument=shape,
         title=words.title,
@@ -134,29 +135,29 @@ def sheet(work: UnitOfWork, participant: Participant, instrument: str, language:
     )
 
 
-def paper(work: UnitOfWork, assessment_id: int, language: str) -> Paper:
+def read_paper_form(work: UnitOfWork, assessment_id: int, language: str) -> PaperForm:
     """A form that was typed in from paper, with what was typed. NotFound for any other."""
     assessment = work.session.get(Assessment, assessment_id)
-    if assessment is None or not data_entry.is_paper(assessment):
+    if assessment is None or not data_entry.is_paper_form(assessment):
         raise NotFound("paper")
     names = staff_accounts.staff_names(work)
-    return Paper(
+    return PaperForm(
         assessment=assessment,
-        sheet=as_answered(work, assessment, language),
+        sheet=answered_layout(work, assessment, language),
         entered_by=names.get(assessment.entered_by or 0, ""),
         own=assessment.entered_by == work.actor.id,
         checked_by=names.get(assessment.checked_by or 0, ""),
     )
 
 
-def as_answered(work: UnitOfWork, assessment: Assessment, language: str) -> Sheet:
+def answered_layout(work: UnitOfWork, assessment: Assessment, language: str) -> QuestionnaireLayout:
     """A form with its answers as they stand, in ``language``."""
     participant = work.session.get_one(Participant, assessment.participant_id)
-    words = licensed_wording.by_checksum(work, assessment.instrument, language, assessment.wordings.get(language, ""))
+    words = licensed_wording.find_words(work, assessment.instrument, language, assessment.wordings.get(language, ""))
     shape = work.catalogue.instruments[assessment.instrument]
-    answers = form_state.standing_answers(shape, form_state.answer_rows(work, assessment.id))
+    answers = form_state.current_answers(shape, form_state.answer_rows(work, assessment.id))
     facts = clinical_facts.form_facts(assessment.context)
-    return Sheet(
+    return QuestionnaireLayout(
         participant=participant,
         instrument=shape,
         title=words.title,
@@ -173,12 +174,12 @@ def as_answered(work: UnitOfWork, assessment: Assessment, language: str) -> Shee
 
 def answer_shown(work: UnitOfWork, assessment: Assessment, item: Item, value: Value | None, language: str) -> str:
     """A value of a form in words, as whoever looks may see it; "" for none."""
-    words = licensed_wording.by_checksum(work, assessment.instrument, language, assessment.wordings.get(language, ""))
-    found = _said(words, item, value, work.house.catalogs.translator(language))
-    return privacy.words(work, found, language) if item.kind == "text" else found
+    words = licensed_wording.find_words(work, assessment.instrument, language, assessment.wordings.get(language, ""))
+    found = _answer_in_words(words, item, value, work.app_context.catalogs.translator(language))
+    return privacy.visible_text(work, found, language) if item.kind == "text" else found
 
 
-def papers(work: UnitOfWork, language: str) -> list[PaperRow]:
+def unverified_paper_forms(work: UnitOfWork, language: str) -> list[UnverifiedPaperForm]:
     """Every paper form that waits for its second reader, the oldest first."""
     query = (
         select(Assessment, Participant)
@@ -188,7 +189,7 @@ def papers(work: UnitOfWork, language: str) -> list[PaperRow]:
     )
     names = staff_accounts.staff_names(work)
     return [
-        PaperRow(
+        UnverifiedPaperForm(
             assessment_id=assessment.id,
             participant_id=participant.id,
             study_number=participant.study_number,
@@ -201,14 +202,14 @@ def papers(work: UnitOfWork, language: str) -> list[PaperRow]:
     ]
 
 
-def may_enter(work: UnitOfWork, participant: Participant) -> tuple[str, ...]:
+def enterable_instruments(work: UnitOfWork, participant: Participant) -> tuple[str, ...]:
     """The instruments of the plan that staff may enter for ``participant`` now; none if the plan is gone."""
     found = []
     plan = work.catalogue.plans.get(participant.plan)
     for instrument in plan.instruments if plan else ():
         try:
-            data_entry.for_visit(work, participant, instrument)
-        except (NotAllowed, Frozen):
+            data_entry.find_expected_form(work, participant, instrument)
+        except (NotAllowed, RecordFrozen):
             continue
         found.append(instrument)
     return tuple(found)
@@ -224,7 +225,7 @@ def _groups(
     language: str,
 ) -> tuple[QuestionGroup, ...]:
     """Every question that could be asked with these facts. A follow-up stays under the question that it follows."""
-    translator = work.house.catalogs.translator(language)
+    translator = work.app_context.catalogs.translator(language)
     chosen = shape.page_sets[page_set] if page_set else None
     opened_by = {name: item.id for item in shape.items.values() for name in item.lists}
     groups: list[tuple[str, list[Question]]] = []
@@ -234,7 +235,7 @@ def _groups(
         for name in page.items:
             item = shape.items[name]
             parents = _parents(shape, item)
-            if not parents and page_flow.asked(item, {}, facts) is False:
+            if not parents and page_flow.is_asked(item, {}, facts) is False:
                 continue
             recall = groups[-1][0] if groups and parents else item.recall
             if not groups or groups[-1][0] != recall:
@@ -259,9 +260,9 @@ def _question(
 ) -> Question:
     said = words.items[item.id]
     value = answers.get(item.id)
-    only_if, parent, codes = _only_if(shape, item, words, facts, opened_by, translator)
+    only_if, parent, codes = _ask_condition(shape, item, words, facts, opened_by, translator)
     if item.kind == "list":
-        shown = page_flow.listed(shape, item, facts)
+        shown = page_flow.items_on_list(shape, item, facts)
         options = tuple((name, words.items[name].short) for name in shown)
     else:
         options = tuple((str(code), said.options.get(code, "")) for code in item.codes)
@@ -277,13 +278,13 @@ def _question(
         parent=parent,
         codes=codes,
         max_length=item.max_length,
-        said=_said(words, item, value, translator),
+        said=_answer_in_words(words, item, value, translator),
         skipped=item.id in answers and value is None,
         value=value,
     )
 
 
-def _only_if(
+def _ask_condition(
     shape: Instrument,
     item: Item,
     words: Words,
@@ -315,11 +316,11 @@ def _only_if(
     return sentence, parent.id, codes
 
 
-def _said(words: Words, item: Item, value: Value | None, translator: Translator) -> str:
+def _answer_in_words(words: Words, item: Item, value: Value | None, translator: Translator) -> str:
     if isinstance(value, tuple):
-        return _names(words, value, translator) or translator.gettext("none of these")
+        return _ticked_labels(words, value, translator) or translator.gettext("none of these")
     return answer_text.answer_text(item, words.items[item.id], value)
 
 
-def _names(words: Words, ticked: Iterable[str], translator: Translator) -> str:
+def _ticked_labels(words: Words, ticked: Iterable[str], translator: Translator) -> str:
     return translator.gettext(", ").join(words.items[name].short for name in ticked)

@@ -11,16 +11,16 @@ from datetime import timedelta
 from sqlalchemy import func, select, text
 
 from pro.app_context import UnitOfWork
-from pro.models import Event, Seal, Staff
+from pro.models import AuditEntry, Seal, StaffMember
 
-FIRST = "0" * 64
-BATCH = 500
+FIRST_DIGEST = "0" * 64
+BATCH_SIZE = 500
 # An event older than this without a seal means that the sealing worker does not run, or that a row was slipped in.
-LATE = timedelta(minutes=10)
+MAX_SEAL_DELAY = timedelta(minutes=10)
 LOCK_KEY = 7_310_001
 # How many places of the chain one press of a button verifies: about a second.
-STRETCH = 20_000
-VERIFIED = "audit.verified"
+MAX_POSITIONS = 20_000
+VERIFIED_ACTION = "audit.verified"
 
 
 def N_(text: str) -> str:  # noqa: N802  the name that gettext tools know
@@ -52,7 +52,7 @@ class ChainProblem:
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class ChainVerification:
     """What a walk along the chain found. ``sealed``: the last place that was looked at; ``head``: its digest."""
 
     sealed: int
@@ -67,20 +67,20 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class PartialVerification:
     """One stretch of the chain, verified from a page: the places after ``after`` to ``verified.sealed`` of ``end``."""
 
     after: int
     end: int
-    verified: Verified
+    verified: ChainVerification
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """True if nothing of the chain is left to be verified."""
         return self.verified.sealed >= self.end
 
 
-def digest_of(previous: str, event: Event) -> str:
+def digest_of(previous: str, event: AuditEntry) -> str:
     """SHA-256 over the previous digest and the event's canonical JSON."""
     body = {
         "id": event.id,
@@ -100,13 +100,18 @@ def digest_of(previous: str, event: Event) -> str:
     return hashlib.sha256(f"{previous}\n{canonical}".encode()).hexdigest()
 
 
-def seal_events(work: UnitOfWork) -> int:
+def seal_entries(work: UnitOfWork) -> int:
     """Seal up to 500 waiting events into the chain; the number sealed. Whoever comes second waits for the first."""
-    if work.house.engine.dialect.name == "postgresql":
+    if work.app_context.engine.dialect.name == "postgresql":
         work.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
-    position, previous = _head(work)
-    query = select(Event).outerjoin(Seal, Seal.event_id == Event.id).where(Seal.event_id.is_(None)).order_by(Event.id)
-    events = list(work.session.scalars(query.limit(BATCH)))
+    position, previous = _last_seal(work)
+    query = (
+        select(AuditEntry)
+        .outerjoin(Seal, Seal.event_id == AuditEntry.id)
+        .where(Seal.event_id.is_(None))
+        .order_by(AuditEntry.id)
+    )
+    events = list(work.session.scalars(query.limit(BATCH_SIZE)))
     for event in events:
         position += 1
         previous = digest_of(previous, event)
@@ -114,33 +119,33 @@ def seal_events(work: UnitOfWork) -> int:
     return len(events)
 
 
-def verify(work: UnitOfWork) -> Verified:
+def verify_chain(work: UnitOfWork) -> ChainVerification:
     """Walk the whole chain. Finds a changed event, a missing or doubled place, and events that were never sealed."""
-    return _walk(work, 0, FIRST, None)
+    return _verify_part(work, 0, FIRST_DIGEST, None)
 
 
-def verify_on(work: UnitOfWork, *, anew: bool = False, most: int = STRETCH) -> Checked:
+def verify_next_part(work: UnitOfWork, *, anew: bool = False, most: int = MAX_POSITIONS) -> PartialVerification:
     """Verify at most ``most`` places from where the last verification ended, or from the start; it is recorded.
 
     Where something is wrong, the next one begins at the same place again.
     """
-    after, previous = (0, FIRST) if anew else _verified_up_to(work)
-    end, _digest = _head(work)
-    verified = _walk(work, after, previous, most)
+    after, previous = (0, FIRST_DIGEST) if anew else _last_verified(work)
+    end, _digest = _last_seal(work)
+    verified = _verify_part(work, after, previous, most)
     good = [after, previous] if verified.found else [verified.sealed, verified.head]
     new = {"after": after, "to": verified.sealed, "problems": len(verified.found), "good": good}
-    work.record(VERIFIED, work.session.get_one(Staff, work.actor.id), new=new)
-    return Checked(after, end, verified)
+    work.record(VERIFIED_ACTION, work.session.get_one(StaffMember, work.actor.id), new=new)
+    return PartialVerification(after, end, verified)
 
 
-def _verified_up_to(work: UnitOfWork) -> tuple[int, str]:
+def _last_verified(work: UnitOfWork) -> tuple[int, str]:
     """The place and its digest up to which the chain was whole when somebody last looked."""
-    query = select(Event.new).where(Event.action == VERIFIED).order_by(Event.id.desc()).limit(1)
+    query = select(AuditEntry.new).where(AuditEntry.action == VERIFIED_ACTION).order_by(AuditEntry.id.desc()).limit(1)
     said = work.session.scalar(query)
-    return (int(said["good"][0]), str(said["good"][1])) if said else (0, FIRST)
+    return (int(said["good"][0]), str(said["good"][1])) if said else (0, FIRST_DIGEST)
 
 
-def _walk(work: UnitOfWork, after: int, previous: str, most: int | None) -> Verified:
+def _verify_part(work: UnitOfWork, after: int, previous: str, most: int | None) -> ChainVerification:
     """The places after ``after``, whose digest is ``previous``."""
     found: list[ChainProblem] = []
     if after:
@@ -148,10 +153,10 @@ def _walk(work: UnitOfWork, after: int, previous: str, most: int | None) -> Veri
         if seal is None or seal.digest != previous:
             found.append(ChainProblem("other_seal", {"position": after}))
     expected, newest = after, None
-    query = select(Seal, Event).outerjoin(Event, Event.id == Seal.event_id).where(Seal.position > after)
+    query = select(Seal, AuditEntry).outerjoin(AuditEntry, AuditEntry.id == Seal.event_id).where(Seal.position > after)
     query = query.order_by(Seal.position).limit(most)
     for seal, joined in work.session.execute(query.execution_options(yield_per=1000)):
-        event: Event | None = joined
+        event: AuditEntry | None = joined
         expected += 1
         place = {"position": seal.position, "event": seal.event_id}
         if seal.position != expected:
@@ -161,19 +166,19 @@ def _walk(work: UnitOfWork, after: int, previous: str, most: int | None) -> Veri
             found.append(ChainProblem("gone", place))
         elif digest_of(previous, event) != seal.digest:
             found.append(ChainProblem("changed", place))
-        elif newest is not None and newest - event.at > LATE:
+        elif newest is not None and newest - event.at > MAX_SEAL_DELAY:
             found.append(ChainProblem("dated", {"event": event.id, "at": f"{event.at:%Y-%m-%d %H:%M}"}))
         else:
             newest = max(newest or event.at, event.at)
         previous = seal.digest
-    waiting = select(func.count(), func.min(Event.at)).select_from(Event)
-    waiting = waiting.outerjoin(Seal, Seal.event_id == Event.id).where(Seal.event_id.is_(None))
+    waiting = select(func.count(), func.min(AuditEntry.at)).select_from(AuditEntry)
+    waiting = waiting.outerjoin(Seal, Seal.event_id == AuditEntry.id).where(Seal.event_id.is_(None))
     unsealed, oldest = work.session.execute(waiting).one()
-    if oldest is not None and work.now - oldest > LATE:
+    if oldest is not None and work.now - oldest > MAX_SEAL_DELAY:
         found.append(ChainProblem("waiting", {"count": unsealed, "at": f"{oldest:%Y-%m-%d %H:%M}"}))
-    return Verified(expected, unsealed, previous, tuple(found))
+    return ChainVerification(expected, unsealed, previous, tuple(found))
 
 
-def _head(work: UnitOfWork) -> tuple[int, str]:
+def _last_seal(work: UnitOfWork) -> tuple[int, str]:
     seal = work.session.scalar(select(Seal).order_by(Seal.position.desc()).limit(1))
-    return (seal.position, seal.digest) if seal else (0, FIRST)
+    return (seal.position, seal.digest) if seal else (0, FIRST_DIGEST)

@@ -17,15 +17,15 @@ from pro.errors import BadData, NotAllowed
 from pro.features.accounts import privacy, staff_accounts
 from pro.features.duty_roster import roster_service
 from pro.features.forms import form_state
-from pro.models import Alert, Assessment, Correction, Event, Participant, Seal, Staff
+from pro.models import Alert, Assessment, AuditEntry, DataCorrection, Participant, Seal, StaffMember
 
-PAGE = 50
+PAGE_SIZE = 50
 # More rows than this are exported in parts: the page says so.
-EXPORTED_AT_MOST = 20_000
+MAX_EXPORTED = 20_000
 # Whoever did something without being staff.
-OTHERS = ("participant", "system")
+OTHER_ACTORS = ("participant", "system")
 # What an event says that records one bare value.
-BARE: Mapping[str, str] = {
+BARE_VALUE_KEYS: Mapping[str, str] = {
     "anchors.set": "anchors",
     "assessment.issued_again": "visit",
     "assessment.opened": "answered_by",
@@ -39,15 +39,15 @@ BARE: Mapping[str, str] = {
     "participant.language": "language",
 }
 # What was answered, as ``old`` {item: value} and ``new`` {item: [state, value]}.
-ANSWERS = frozenset({"answers.saved", "assessment.checked", "answers.corrected", "correction.requested"})
+ANSWER_ACTIONS = frozenset({"answers.saved", "assessment.checked", "answers.corrected", "correction.requested"})
 # What was typed freely: that it was is said, not what. What a page showed at a signature holds such words too; the
 # signature's digest stands for it.
-TYPED = frozenset({"told"})
-UNSAID = frozenset({"seen"})
+FREE_TEXT_KEYS = frozenset({"told"})
+HIDDEN_KEYS = frozenset({"seen"})
 
 
 @dataclass(frozen=True, slots=True)
-class Pick:
+class AuditFilter:
     """Which events: of one participant, one form (its ref), one person or kind of actor, some days, some kinds.
 
     ``who``: the number of an account, or one of OTHERS; ``since`` and ``until``: local days, both included.
@@ -62,7 +62,7 @@ class Pick:
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class AuditFact:
     """One thing that an event says. ``key``: a machine key, or of an answer the question in words (``is_item``).
 
     ``old`` and ``new``: None where there was or is nothing; of an answer in words, else as it was recorded.
@@ -93,43 +93,43 @@ class AuditLine:
     plan: str
     ref: str
     title: str
-    facts: tuple[Fact, ...]
+    facts: tuple[AuditFact, ...]
     reason: str
     withheld: bool
     digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Trail:
+class AuditPage:
     """A page of the trail, newest first. ``before``: what the next page starts below; None where there is none."""
 
     lines: list[AuditLine]
     before: int | None
 
 
-def audit_page(work: UnitOfWork, pick: Pick, language: str, before: int | None = None) -> Trail:
+def audit_page(work: UnitOfWork, pick: AuditFilter, language: str, before: int | None = None) -> AuditPage:
     """The 50 newest events of ``pick`` below the event numbered ``before``."""
-    query = _query(work, pick)
+    query = _filter_query(work, pick)
     if before is not None:
-        query = query.where(Event.id < before)
-    events = list(work.session.scalars(query.order_by(Event.id.desc()).limit(PAGE + 1)))
-    shown = events[:PAGE]
-    return Trail(_lines(work, shown, language), shown[-1].id if len(events) > PAGE else None)
+        query = query.where(AuditEntry.id < before)
+    events = list(work.session.scalars(query.order_by(AuditEntry.id.desc()).limit(PAGE_SIZE + 1)))
+    shown = events[:PAGE_SIZE]
+    return AuditPage(_audit_lines(work, shown, language), shown[-1].id if len(events) > PAGE_SIZE else None)
 
 
-def export(work: UnitOfWork, pick: Pick, language: str) -> list[AuditLine]:
+def export_lines(work: UnitOfWork, pick: AuditFilter, language: str) -> list[AuditLine]:
     """Every event of ``pick``, oldest first, with its seal; the export itself is recorded after them.
 
     NotAllowed("too_many") above EXPORTED_AT_MOST: somebody narrows it, so that nothing is left out silently.
     """
-    events = list(work.session.scalars(_query(work, pick).order_by(Event.id).limit(EXPORTED_AT_MOST + 1)))
-    if len(events) > EXPORTED_AT_MOST:
+    events = list(work.session.scalars(_filter_query(work, pick).order_by(AuditEntry.id).limit(MAX_EXPORTED + 1)))
+    if len(events) > MAX_EXPORTED:
         raise NotAllowed("too_many")
     seals: dict[int, str] = {}
-    for part in _parts([event.id for event in events]):
+    for part in _batches([event.id for event in events]):
         query = select(Seal.event_id, Seal.digest).where(Seal.event_id.in_(part))
         seals |= {row.event_id: row.digest for row in work.session.execute(query)}
-    lines = _lines(work, events, language, seals)
+    lines = _audit_lines(work, events, language, seals)
     said = {
         "rows": len(lines),
         "who": pick.who,
@@ -138,15 +138,15 @@ def export(work: UnitOfWork, pick: Pick, language: str) -> list[AuditLine]:
         "until": pick.until.isoformat() if pick.until else "",
         "actions": len(pick.actions),
     }
-    staff = work.session.get_one(Staff, work.actor.id)
+    staff = work.session.get_one(StaffMember, work.actor.id)
     new = {key: value for key, value in said.items() if value != ""}
     work.record("audit.exported", staff, participant_id=pick.participant_id, new=new)
     return lines
 
 
-def picked(
+def make_filter(
     work: UnitOfWork, *, number: str, ref: str, who: str, since: date | None, until: date | None, actions: Sequence[str]
-) -> Pick:
+) -> AuditFilter:
     """What was asked for; of two studies with the same number the older participant. BadData("pick", fields=...)."""
     wrong = {}
     person = None
@@ -161,7 +161,7 @@ def picked(
         wrong["until"] = "days_swapped"
     if wrong:
         raise BadData("pick", fields=wrong)
-    return Pick(person, ref, who, since, until, tuple(actions))
+    return AuditFilter(person, ref, who, since, until, tuple(actions))
 
 
 def study_number(work: UnitOfWork, participant_id: int | None) -> str:
@@ -172,67 +172,67 @@ def study_number(work: UnitOfWork, participant_id: int | None) -> str:
 
 def staff_list(work: UnitOfWork) -> list[tuple[str, str, str]]:
     """Every account that ever was, as (number, name, role), by name."""
-    rows = work.session.scalars(select(Staff).order_by(Staff.name, Staff.id))
+    rows = work.session.scalars(select(StaffMember).order_by(StaffMember.name, StaffMember.id))
     return [(str(row.id), row.name, row.role) for row in rows]
 
 
-def _query(work: UnitOfWork, pick: Pick) -> Select[Event]:
+def _filter_query(work: UnitOfWork, pick: AuditFilter) -> Select[AuditEntry]:
     wanted: list[ColumnElement[bool]] = []
     if pick.participant_id is not None:
-        wanted.append(Event.participant_id == pick.participant_id)
+        wanted.append(AuditEntry.participant_id == pick.participant_id)
     if pick.ref:
         wanted.append(_about_form(pick.ref))
-    if pick.who in OTHERS:
-        wanted.append(Event.actor == pick.who)
+    if pick.who in OTHER_ACTORS:
+        wanted.append(AuditEntry.actor == pick.who)
     elif pick.who.isdecimal():
-        wanted.append(and_(Event.actor == "staff", Event.actor_id == int(pick.who)))
+        wanted.append(and_(AuditEntry.actor == "staff", AuditEntry.actor_id == int(pick.who)))
     zone = next(iter(work.catalogue.plans.values())).settings.time_zone
     if pick.since:
-        wanted.append(Event.at >= _midnight(pick.since, zone))
+        wanted.append(AuditEntry.at >= _midnight(pick.since, zone))
     if pick.until:
-        wanted.append(Event.at < _midnight(pick.until + timedelta(days=1), zone))
+        wanted.append(AuditEntry.at < _midnight(pick.until + timedelta(days=1), zone))
     if pick.actions:
-        wanted.append(Event.action.in_(pick.actions))
-    return select(Event).where(*wanted)
+        wanted.append(AuditEntry.action.in_(pick.actions))
+    return select(AuditEntry).where(*wanted)
 
 
 def _midnight(day: date, zone: str) -> datetime:
-    return roster_service.utc(datetime.combine(day, time()), zone)
+    return roster_service.to_utc(datetime.combine(day, time()), zone)
 
 
 def _about_form(ref: str) -> ColumnElement[bool]:
     """Events about a form, its alerts, and the requests to correct it."""
     form = select(Assessment.id).where(Assessment.ref == ref)
     alerts = select(Alert.id).where(Alert.assessment_id.in_(form))
-    requests = select(Correction.id).where(Correction.assessment_id.in_(form))
+    requests = select(DataCorrection.id).where(DataCorrection.assessment_id.in_(form))
     return or_(
-        and_(Event.subject == "assessment", Event.subject_id.in_(form)),
-        and_(Event.subject == "correction", Event.subject_id.in_(requests)),
-        and_(Event.subject == "alert", Event.subject_id.in_(alerts)),
+        and_(AuditEntry.subject == "assessment", AuditEntry.subject_id.in_(form)),
+        and_(AuditEntry.subject == "correction", AuditEntry.subject_id.in_(requests)),
+        and_(AuditEntry.subject == "alert", AuditEntry.subject_id.in_(alerts)),
     )
 
 
-def _parts(ids: Sequence[int], size: int = 500) -> list[Sequence[int]]:
+def _batches(ids: Sequence[int], size: int = 500) -> list[Sequence[int]]:
     return [ids[start : start + size] for start in range(0, len(ids), size)]
 
 
-def _lines(
-    work: UnitOfWork, events: Sequence[Event], language: str, seals: Mapping[int, str] | None = None
+def _audit_lines(
+    work: UnitOfWork, events: Sequence[AuditEntry], language: str, seals: Mapping[int, str] | None = None
 ) -> list[AuditLine]:
     names = staff_accounts.staff_names(work)
     about = {event.participant_id for event in events if event.participant_id is not None}
     numbers: dict[int, tuple[str, str]] = {}
-    for part in _parts(sorted(about)):
+    for part in _batches(sorted(about)):
         query = select(Participant.id, Participant.study_number, Participant.plan).where(Participant.id.in_(part))
         numbers.update({person: (number, plan) for person, number, plan in work.session.execute(query)})
-    shapes = _forms(work, events)
-    open_book = staff_accounts.may(work.actor.role, "see_answers")
+    shapes = _forms_of_events(work, events)
+    open_book = staff_accounts.has_right(work.actor.role, "see_answers")
     words: dict[int, Words] = {}
     found = []
     for event in events:
         form = shapes.get((event.subject, event.subject_id or 0))
         if form is not None and form.id not in words:
-            words[form.id] = form_state.words_of(work, form, language)
+            words[form.id] = form_state.form_words(work, form, language)
         withheld = event.participant_id is not None and not open_book
         number, plan = numbers.get(event.participant_id or 0, ("", ""))
         told = () if withheld else _facts(work, event, form, words)
@@ -250,7 +250,7 @@ def _lines(
                 ref=form.ref if form else "",
                 title=words[form.id].title if form else "",
                 facts=told,
-                reason="" if withheld else privacy.reason(work, event.reason),
+                reason="" if withheld else privacy.visible_reason(work, event.reason),
                 withheld=withheld and (event.old, event.new, event.reason) != (None, None, ""),
                 digest=(seals or {}).get(event.id, ""),
             )
@@ -258,63 +258,65 @@ def _lines(
     return found
 
 
-def _forms(work: UnitOfWork, events: Sequence[Event]) -> dict[tuple[str, int], Assessment]:
+def _forms_of_events(work: UnitOfWork, events: Sequence[AuditEntry]) -> dict[tuple[str, int], Assessment]:
     """(subject, its number) -> the form that an event is about, itself or by its alert or request."""
     found: dict[tuple[str, int], Assessment] = {}
     ids = {event.subject_id for event in events if event.subject == "assessment" and event.subject_id}
-    for part in _parts(sorted(ids)):
+    for part in _batches(sorted(ids)):
         rows = work.session.scalars(select(Assessment).where(Assessment.id.in_(part)))
         found.update({("assessment", row.id): row for row in rows})
-    for table in (Alert, Correction):
+    for table in (Alert, DataCorrection):
         kind = table.__tablename__
         about = {event.subject_id for event in events if event.subject == kind and event.subject_id}
-        for part in _parts(sorted(about)):
+        for part in _batches(sorted(about)):
             query = select(table.id, Assessment).join(Assessment, Assessment.id == table.assessment_id)
             query = query.where(table.id.in_(part))
             found.update({(kind, number): row for number, row in work.session.execute(query)})
     return found
 
 
-def _facts(work: UnitOfWork, event: Event, form: Assessment | None, words: Mapping[int, Words]) -> tuple[Fact, ...]:
-    if event.action in ANSWERS and form is not None:
-        return _answers(work, event, form, words[form.id])
-    bare = BARE.get(event.action, "")
-    old, new = _by_key(event.old, bare), _by_key(event.new, bare)
-    keys = [key for key in dict.fromkeys([*old, *new]) if key not in UNSAID]
-    return tuple(Fact(key, _known(key, old), _known(key, new)) for key in keys)
+def _facts(
+    work: UnitOfWork, event: AuditEntry, form: Assessment | None, words: Mapping[int, Words]
+) -> tuple[AuditFact, ...]:
+    if event.action in ANSWER_ACTIONS and form is not None:
+        return _answer_facts(work, event, form, words[form.id])
+    bare = BARE_VALUE_KEYS.get(event.action, "")
+    old, new = _values_by_key(event.old, bare), _values_by_key(event.new, bare)
+    keys = [key for key in dict.fromkeys([*old, *new]) if key not in HIDDEN_KEYS]
+    return tuple(AuditFact(key, _shown_value(key, old), _shown_value(key, new)) for key in keys)
 
 
-def _known(key: str, said: Mapping[str, Any]) -> Any:
-    return "free_text" if key in TYPED and said.get(key) else said.get(key)
+def _shown_value(key: str, said: Mapping[str, Any]) -> Any:
+    return "free_text" if key in FREE_TEXT_KEYS and said.get(key) else said.get(key)
 
 
-def _by_key(said: Any, bare: str) -> Mapping[str, Any]:
+def _values_by_key(said: Any, bare: str) -> Mapping[str, Any]:
     if said is None:
         return {}
     return said if isinstance(said, dict) else {bare: said}
 
 
-def _answers(work: UnitOfWork, event: Event, form: Assessment, words: Words) -> tuple[Fact, ...]:
+def _answer_facts(work: UnitOfWork, event: AuditEntry, form: Assessment, words: Words) -> tuple[AuditFact, ...]:
     items = work.catalogue.instruments[form.instrument].items
     old, new = event.old or {}, event.new or {}
     found = []
     for name in dict.fromkeys([*old, *new]):
         item = items.get(name)
         if item is None:
-            found.append(Fact(name, old.get(name), new.get(name)))
+            found.append(AuditFact(name, old.get(name), new.get(name)))
             continue
         state, value = new.get(name, ["given", None])
-        after = _said(item, words, value) if state == "given" else state
-        before = _said(item, words, old[name]) if old.get(name) is not None else None
+        after = _answer_in_words(item, words, value) if state == "given" else state
+        before = _answer_in_words(item, words, old[name]) if old.get(name) is not None else None
         found.append(
-            Fact(
+            AuditFact(
                 words.items[name].plain if item.kind != "list" else words.items[name].short, before, after, is_item=True
             )
         )
     return tuple(found)
 
 
-def _said(item: Item, words: Words, stored: Any) -> str:
+def _answer_in_words(item: Item, words: Words, stored: Any) -> str:
     """A stored answer in words; what was typed freely is not repeated."""
     if item.kind == "text":
         return "free_text"

@@ -12,20 +12,20 @@ from sqlalchemy import ColumnElement, func, select
 
 from pro.app_context import UnitOfWork
 from pro.core.rule_language.level import Level
-from pro.core.study_plan import Plan, Step
-from pro.core.triage import escalation_ladder
+from pro.core.study_plan import EscalationStep, StudyPlan
+from pro.core.triage import escalation_steps
 from pro.features.duty_roster import recipients
 from pro.features.participants.treatment_dates import clock_time
-from pro.messaging import message_templates, outbox
-from pro.models import Alert, Message, Participant, Staff
+from pro.messaging import message_rendering, outbox
+from pro.models import Alert, Message, Participant, StaffMember
 
 log = logging.getLogger(__name__)
 # The messages that tell a person of a loud alert.
-ALERTS = ("alert", "alert_again", "alert_sms")
+ALERT_TEMPLATES = ("alert", "alert_again", "alert_sms")
 
 
 @dataclass(frozen=True, slots=True)
-class Escalated:
+class EscalationResult:
     """How many messages were queued, and for how many cases that broke."""
 
     queued: int
@@ -33,27 +33,33 @@ class Escalated:
 
 
 @dataclass(frozen=True, slots=True)
-class NextStep:
+class NextEscalation:
     """When the ladder goes on unless somebody takes the alert on, and whom it tells then."""
 
     at: datetime
     names: tuple[str, ...]
 
 
-def notify_staff(work: UnitOfWork, plan: Plan | None, raised: Sequence[Alert], before: Sequence[Alert] = ()) -> None:
+def notify_staff(
+    work: UnitOfWork, plan: StudyPlan | None, raised: Sequence[Alert], before: Sequence[Alert] = ()
+) -> None:
     """One mail a person for what was ``raised`` by one source, unless a mail about that source that is as loud waits.
 
     ``before``: the alerts that the source had already. Without a plan (it left the catalogue) people are told by role.
     """
     first = max(raised, key=lambda alert: (alert.level, -alert.id))
-    if _is_told(work, first, [alert for alert in before if alert not in raised]):
+    if _is_notified(work, first, [alert for alert in before if alert not in raised]):
         return
     participant = work.session.get_one(Participant, first.participant_id)
     level = Level(first.level)
     # Counted, so that an alert that is raised again is told again.
     sent = select(func.count(Message.id)).join(Alert, Alert.id == Message.alert_id)
     times = work.session.scalar(sent.where(Alert.source == first.source, Message.template == "alert"))
-    people = recipients.to_tell(work, plan, level, minutes=0) if plan else recipients.without_plan(work)
+    people = (
+        recipients.recipients_at_step(work, plan, level, minutes=0)
+        if plan
+        else recipients.recipients_without_plan(work)
+    )
     if not people:
         log.error("an alert of level %s has nobody to go to: there is no open account", level.word)
     params = {
@@ -63,81 +69,85 @@ def notify_staff(work: UnitOfWork, plan: Plan | None, raised: Sequence[Alert], b
     }
     for person in people:
         key = f"alert:{first.id}:{level.word}:{times}:email:{person.id}"
-        send(work, person, "alert", params, key, alert_id=first.id, assessment_id=first.assessment_id)
+        queue_staff_message(work, person, "alert", params, key, alert_id=first.id, assessment_id=first.assessment_id)
 
 
-def digest(work: UnitOfWork, plan: Plan, local_now: datetime) -> int:
+def queue_daily_digest(work: UnitOfWork, plan: StudyPlan, local_now: datetime) -> int:
     """Queue the day's digest of open WATCH alerts, one mail a person; the number of mails queued.
 
     ``local_now``: now in the study's zone; the date makes the key, so any number of calls a day sends one.
     """
-    rows = _quiet(work, plan)
+    rows = _watch_alert_rows(work, plan)
     if not rows:
         return 0
     keys = {
         f"digest:{plan.id}:{local_now.date().isoformat()}:email:{person.id}": person
-        for person in recipients.to_tell(work, plan, Level.WATCH, minutes=0)
+        for person in recipients.recipients_at_step(work, plan, Level.WATCH, minutes=0)
     }
     done = set(work.session.scalars(select(Message.dedupe_key).where(Message.dedupe_key.in_(keys))))
-    new = [send(work, person, "alert_digest", {"rows": rows}, key) for key, person in keys.items() if key not in done]
+    new = [
+        queue_staff_message(work, person, "alert_digest", {"rows": rows}, key)
+        for key, person in keys.items()
+        if key not in done
+    ]
     return sum(message is not None for message in new)
 
 
-def escalate(work: UnitOfWork) -> Escalated:
+def escalate_alerts(work: UnitOfWork) -> EscalationResult:
     """Climb the ladder: queue what is due and not told yet for every loud case that nobody has taken on.
 
     Of several steps that are due for one person only the newest is told. Any number of rounds and workers tell each
     person once; a case that breaks keeps no other from being told.
     """
     groups: dict[str, list[Alert]] = {}
-    for alert in work.session.scalars(select(Alert).where(*_waiting()).order_by(Alert.id)):
+    for alert in work.session.scalars(select(Alert).where(*_unacknowledged_clauses()).order_by(Alert.id)):
         groups.setdefault(alert.source, []).append(alert)
     queued = broken = 0
     for source, alerts in groups.items():
         try:
             with work.session.begin_nested():
-                queued += _climb(work, alerts)
+                queued += _escalate_case(work, alerts)
         except Exception as error:
             broken += 1
             log.error("the case %s could not be told again: %s", source, type(error).__name__)
-    return Escalated(queued, broken)
+    return EscalationResult(queued, broken)
 
 
-def next_step(
-    work: UnitOfWork, plan: Plan | None, alerts: Sequence[Alert], roster: recipients.DutyState | None = None
-) -> NextStep | None:
+def next_escalation(
+    work: UnitOfWork, plan: StudyPlan | None, alerts: Sequence[Alert], roster: recipients.DutyState | None = None
+) -> NextEscalation | None:
     """The ladder's next step for a case; None at its top, and where nothing loud among ``alerts`` waits.
 
     ``roster``: as it was read for other cases too.
     """
-    waiting = [alert for alert in alerts if _is_waiting(alert)]
+    waiting = [alert for alert in alerts if _is_unacknowledged(alert)]
     if not waiting or plan is None:
         return None
-    level, raised_at, _alert = _loudest(waiting)
-    rung = escalation_ladder.coming(plan.ladder, level, raised_at, work.now, _hours(work, plan))
+    level, raised_at, _alert = _highest_level(waiting)
+    rung = escalation_steps.next_step(plan.ladder, level, raised_at, work.now, _working_hours(work, plan))
     if rung is None:
         return None
-    roster = roster or recipients.read_duties(work)
-    return NextStep(rung.at, tuple(person.name for person in roster.told_by(plan.id, [rung.step], rung.at)))
+    roster = roster or recipients.read_duty_state(work)
+    return NextEscalation(rung.at, tuple(person.name for person in roster.recipients_of(plan.id, [rung.step], rung.at)))
 
 
-def cancel_pending(work: UnitOfWork, sources: Collection[str]) -> None:
+def drop_pending_notifications(work: UnitOfWork, sources: Collection[str]) -> None:
     """Drop what was not sent yet about the cases of ``sources``, unless something loud in them still waits."""
     work.session.flush()
-    loud = set(work.session.scalars(select(Alert.source).where(*_waiting(), Alert.source.in_(sources))))
+    loud = set(work.session.scalars(select(Alert.source).where(*_unacknowledged_clauses(), Alert.source.in_(sources))))
     done = set(sources) - loud
     if done:
-        outbox.drop(work, Message.alert_id.in_(select(Alert.id).where(Alert.source.in_(done))), "taken_on")
+        outbox.drop_messages(work, Message.alert_id.in_(select(Alert.id).where(Alert.source.in_(done))), "taken_on")
 
 
-def send(
+def queue_staff_message(
     work: UnitOfWork,
-    person: Staff,
+    person: StaffMember,
     template: str,
     params: Mapping[str, Any],
     key: str,
     *,
-    loud: bool = False,
+    as_alert: bool = False,
     alert_id: int | None = None,
     assessment_id: int | None = None,
     drill_id: int | None = None,
@@ -149,8 +159,10 @@ def send(
     """
     # An account in a language that the system no longer speaks gets its mail all the same.
     language = person.language if person.language in work.catalogue.languages else work.catalogue.languages[0]
-    channel = message_templates.KINDS[template].channel
-    rendered = message_templates.render(template, language, params, work.house.catalogs, not work.config.production)
+    channel = message_rendering.MESSAGE_KINDS[template].channel
+    rendered = message_rendering.render_message(
+        template, language, params, work.app_context.catalogs, not work.config.production
+    )
     return outbox.queue(
         work,
         outbox.MessageDraft(
@@ -167,12 +179,12 @@ def send(
             assessment_id=assessment_id,
             drill_id=drill_id,
             not_after=not_after,
-            repeat="prefer_duplicate" if loud or alert_id else "prefer_silence",
+            repeat="prefer_duplicate" if as_alert or alert_id else "prefer_silence",
         ),
     )
 
 
-def _waiting() -> tuple[ColumnElement[bool], ...]:
+def _unacknowledged_clauses() -> tuple[ColumnElement[bool], ...]:
     return (
         Alert.level >= int(Level.URGENT),
         Alert.acknowledged_at.is_(None),
@@ -181,29 +193,29 @@ def _waiting() -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _is_waiting(alert: Alert) -> bool:
+def _is_unacknowledged(alert: Alert) -> bool:
     loud = alert.level >= Level.URGENT
     return loud and alert.acknowledged_at is None and alert.resolved_at is None and alert.superseded_at is None
 
 
-def _loudest(alerts: Sequence[Alert]) -> tuple[Level, datetime, Alert]:
+def _highest_level(alerts: Sequence[Alert]) -> tuple[Level, datetime, Alert]:
     """The level of a case, since when it waits at this level, and the alert that its messages lead to."""
     level = max(alert.level for alert in alerts)
     loud = [alert for alert in alerts if alert.level == level]
     return Level(level), min(alert.raised_at for alert in loud), loud[0]
 
 
-def _climb(work: UnitOfWork, alerts: list[Alert]) -> int:
+def _escalate_case(work: UnitOfWork, alerts: list[Alert]) -> int:
     """One case: the steps that are due, each person's newest, unless it was told."""
-    level, raised_at, alert = _loudest(alerts)
+    level, raised_at, alert = _highest_level(alerts)
     participant = work.session.get_one(Participant, alert.participant_id)
     plan = work.catalogue.plans.get(participant.plan)
     if plan is None:
         # No plan, no ladder: everybody whom it may concern was told at once.
         return 0
-    newest: dict[str, tuple[Staff, Step]] = {}
+    newest: dict[str, tuple[StaffMember, EscalationStep]] = {}
     people: dict[int, str] = {}
-    for rung in escalation_ladder.due(plan.ladder, level, raised_at, work.now, _hours(work, plan)):
+    for rung in escalation_steps.due_steps(plan.ladder, level, raised_at, work.now, _working_hours(work, plan)):
         for person in recipients.recipients_of(work, plan, [rung.step]):
             newest.pop(people.get(person.id, ""), None)
             key = f"again:{alert.source}:{raised_at:%Y%m%dT%H%M%S%f}:{level.word}:{rung.step.name}:{person.id}"
@@ -212,34 +224,42 @@ def _climb(work: UnitOfWork, alerts: list[Alert]) -> int:
     known = select(Message.dedupe_key).where(Message.dedupe_key.in_(newest))
     done = set(work.session.scalars(known)) if newest else set()
     due = {key: found for key, found in newest.items() if key not in done}
-    if not due or not _hold(work, alerts):
+    if not due or not _lock_case(work, alerts):
         return 0
     queued = 0
     for key, (person, step) in due.items():
-        template, params = _again(work, plan, person, step, participant, alert, level)
-        message = send(work, person, template, params, key, alert_id=alert.id, assessment_id=alert.assessment_id)
+        template, params = _escalation_message(work, plan, person, step, participant, alert, level)
+        message = queue_staff_message(
+            work, person, template, params, key, alert_id=alert.id, assessment_id=alert.assessment_id
+        )
         queued += message is not None
     return queued
 
 
-def _hours(work: UnitOfWork, plan: Plan) -> escalation_ladder.Hours:
+def _working_hours(work: UnitOfWork, plan: StudyPlan) -> escalation_steps.WorkingHours:
     """The study's working hours: none on a public holiday, and some on its make-up day at a weekend."""
-    return escalation_ladder.hours_of(plan.settings, work.catalogue.working_days(plan.id))
+    return escalation_steps.working_hours(plan.settings, work.catalogue.working_days(plan.id))
 
 
-def _hold(work: UnitOfWork, alerts: Sequence[Alert]) -> bool:
+def _lock_case(work: UnitOfWork, alerts: Sequence[Alert]) -> bool:
     """Keep the case from being taken on until this work ends. False if somebody is at it or was meanwhile."""
     ids = [alert.id for alert in alerts]
     # Never wait: whoever holds one of them is taking it on or judging anew, and the next round comes in seconds.
-    query = select(Alert.id).where(Alert.id.in_(ids), *_waiting()).with_for_update(skip_locked=True)
+    query = select(Alert.id).where(Alert.id.in_(ids), *_unacknowledged_clauses()).with_for_update(skip_locked=True)
     return len(list(work.session.scalars(query))) == len(ids)
 
 
-def _again(
-    work: UnitOfWork, plan: Plan, person: Staff, step: Step, participant: Participant, alert: Alert, level: Level
+def _escalation_message(
+    work: UnitOfWork,
+    plan: StudyPlan,
+    person: StaffMember,
+    step: EscalationStep,
+    participant: Participant,
+    alert: Alert,
+    level: Level,
 ) -> tuple[str, dict[str, Any]]:
     """Template and parameters of a step. A text needs a phone and a provider that takes it; else it is a mail."""
-    takes = work.config.sms != "none" and work.catalogue.gateway.takes("alert_sms", person.language)
+    takes = work.config.sms != "none" and work.catalogue.gateway.accepts("alert_sms", person.language)
     if step.channel == "sms" and person.phone_sealed and takes:
         at = clock_time(work.now, plan.settings.time_zone)
         return "alert_sms", {"at": at, "level": level.word, "address": f"{work.config.base_url}/staff/"}
@@ -247,7 +267,7 @@ def _again(
     return "alert_again", {"study_number": participant.study_number, "level": level.word, "link": link}
 
 
-def _is_told(work: UnitOfWork, first: Alert, others: Sequence[Alert]) -> bool:
+def _is_notified(work: UnitOfWork, first: Alert, others: Sequence[Alert]) -> bool:
     """True if an alert of this source that is as loud waits to be taken on, and its mail got or may get through."""
     waiting = [alert.level for alert in others if alert.acknowledged_at is None and alert.resolved_at is None]
     if first.level > max(waiting, default=0):
@@ -265,7 +285,7 @@ def _is_told(work: UnitOfWork, first: Alert, others: Sequence[Alert]) -> bool:
     return work.session.scalar(query.limit(1)) is not None
 
 
-def _quiet(work: UnitOfWork, plan: Plan) -> list[dict[str, str]]:
+def _watch_alert_rows(work: UnitOfWork, plan: StudyPlan) -> list[dict[str, str]]:
     """The study numbers with an open WATCH alert that nobody took on, each with the link to the newest one."""
     query = (
         select(Alert, Participant.study_number)

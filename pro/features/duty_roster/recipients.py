@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from pro.app_context import UnitOfWork
 from pro.core.rule_language.level import Level
-from pro.core.study_plan import Plan, Step
-from pro.models import Absence, Duty, Staff
+from pro.core.study_plan import EscalationStep, StudyPlan
+from pro.models import Absence, Shift, StaffMember
 
 PLACES = ("on_call", "backup")
 # Where nobody holds a place on the ladder, these roles stand in, in this order.
@@ -22,11 +22,11 @@ STAND_INS = ("investigator", "nurse", "coordinator", "administrator")
 class DutyState:
     """Open accounts, and the duties and absences that are not over: read once, asked for any later moment."""
 
-    staff: tuple[Staff, ...]
-    duties: tuple[Duty, ...]
+    staff: tuple[StaffMember, ...]
+    duties: tuple[Shift, ...]
     absences: tuple[Absence, ...]
 
-    def on_duty(self, plan_id: str, place: str, at: datetime) -> list[Staff]:
+    def on_duty(self, plan_id: str, place: str, at: datetime) -> list[StaffMember]:
         """The people who hold ``place`` (on_call, backup) then and are not away."""
         holding = {
             duty.staff_id
@@ -35,69 +35,71 @@ class DutyState:
         }
         return [person for person in self.staff if person.id in holding - self._away(at)]
 
-    def with_role(self, role: str, at: datetime) -> list[Staff]:
+    def staff_with_role(self, role: str, at: datetime) -> list[StaffMember]:
         """Everybody with ``role`` who is not away then; if all are, all."""
         people, away = [person for person in self.staff if person.role == role], self._away(at)
         return [person for person in people if person.id not in away] or people
 
-    def told_by(self, plan_id: str, steps: Sequence[Step], at: datetime) -> list[Staff]:
+    def recipients_of(self, plan_id: str, steps: Sequence[EscalationStep], at: datetime) -> list[StaffMember]:
         """As the function of this name."""
-        found: dict[int, Staff] = {}
+        found: dict[int, StaffMember] = {}
         for place in (place for step in steps for place in step.to):
-            people = self.on_duty(plan_id, place, at) if place in PLACES else self.with_role(place, at)
+            people = self.on_duty(plan_id, place, at) if place in PLACES else self.staff_with_role(place, at)
             found.update({person.id: person for person in people})
         for role in STAND_INS:
             if found.keys() - self._away(at):
                 break
-            found.update({person.id: person for person in self.with_role(role, at)})
+            found.update({person.id: person for person in self.staff_with_role(role, at)})
         return list(found.values())
 
     def _away(self, at: datetime) -> set[int]:
         return {absence.staff_id for absence in self.absences if absence.starts_at <= at < absence.ends_at}
 
 
-def read_duties(work: UnitOfWork, since: datetime | None = None) -> DutyState:
+def read_duty_state(work: UnitOfWork, since: datetime | None = None) -> DutyState:
     """Who may be told from ``since`` (now) on."""
     since = since or work.now
-    people = select(Staff).where(Staff.disabled_at.is_(None)).order_by(Staff.id)
-    duties = select(Duty).where(Duty.ends_at > since, Duty.cancelled_at.is_(None)).order_by(Duty.id)
+    people = select(StaffMember).where(StaffMember.disabled_at.is_(None)).order_by(StaffMember.id)
+    duties = select(Shift).where(Shift.ends_at > since, Shift.cancelled_at.is_(None)).order_by(Shift.id)
     absences = select(Absence).where(Absence.ends_at > since, Absence.cancelled_at.is_(None)).order_by(Absence.id)
     found = (tuple(work.session.scalars(people)), tuple(work.session.scalars(duties)))
     return DutyState(*found, tuple(work.session.scalars(absences)))
 
 
-def on_duty(work: UnitOfWork, plan: Plan, place: str, at: datetime | None = None) -> list[Staff]:
+def staff_on_duty(work: UnitOfWork, plan: StudyPlan, place: str, at: datetime | None = None) -> list[StaffMember]:
     """The people who hold ``place`` (on_call, backup) ``at`` a moment (now), are not away, and have an open account."""
     at = at or work.now
-    return read_duties(work, at).on_duty(plan.id, place, at)
+    return read_duty_state(work, at).on_duty(plan.id, place, at)
 
 
-def with_role(work: UnitOfWork, role: str, at: datetime | None = None) -> list[Staff]:
+def staff_with_role(work: UnitOfWork, role: str, at: datetime | None = None) -> list[StaffMember]:
     """Everybody with ``role`` whose account is open and who is not away ``at`` a moment (now); if all are, all."""
     at = at or work.now
-    return read_duties(work, at).with_role(role, at)
+    return read_duty_state(work, at).staff_with_role(role, at)
 
 
-def to_tell(work: UnitOfWork, plan: Plan, level: Level, *, minutes: int) -> list[Staff]:
+def recipients_at_step(work: UnitOfWork, plan: StudyPlan, level: Level, *, minutes: int) -> list[StaffMember]:
     """The people whom the ladder's steps at ``minutes`` tell about ``level``, each once; see ``told_by``."""
     steps = [step for step in plan.ladder if step.level is level and step.minutes == minutes and not step.working_hours]
     return recipients_of(work, plan, steps)
 
 
-def recipients_of(work: UnitOfWork, plan: Plan, steps: Sequence[Step], at: datetime | None = None) -> list[Staff]:
+def recipients_of(
+    work: UnitOfWork, plan: StudyPlan, steps: Sequence[EscalationStep], at: datetime | None = None
+) -> list[StaffMember]:
     """The people whom ``steps`` tell ``at`` a moment (now), each once.
 
     Never nobody while anyone is there: where the plan's people are missing or away, others stand in. A role whose
     people are all away is told all the same, beside whoever stands in: a letter too many rather than a silence.
     """
     at = at or work.now
-    return read_duties(work, at).told_by(plan.id, steps, at)
+    return read_duty_state(work, at).recipients_of(plan.id, steps, at)
 
 
-def without_plan(work: UnitOfWork) -> list[Staff]:
+def recipients_without_plan(work: UnitOfWork) -> list[StaffMember]:
     """Who is told about somebody whose plan is no longer there: it has no ladder and no duty, so by role."""
-    roster = read_duties(work)
-    people = [*roster.with_role("administrator", work.now), *roster.with_role("investigator", work.now)]
+    roster = read_duty_state(work)
+    people = [*roster.staff_with_role("administrator", work.now), *roster.staff_with_role("investigator", work.now)]
     for role in STAND_INS:
-        people = people or roster.with_role(role, work.now)
+        people = people or roster.staff_with_role(role, work.now)
     return people

@@ -15,192 +15,196 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select, text
 
 from pro.app_context import UnitOfWork
-from pro.core.schedule.intervals import Interval, without
+from pro.core.schedule.intervals import Interval, subtract_intervals
 from pro.errors import BadData, NotAllowed, NotFound
 from pro.features.accounts import staff_accounts
 from pro.features.duty_roster.recipients import PLACES
-from pro.models import Absence, Duty, Event, Staff
+from pro.models import Absence, AuditEntry, Shift, StaffMember
 
 LOCK_KEY = 7_310_002
 # Longer ones, and those further ahead, are slips of the finger.
-DUTY_AT_MOST = timedelta(days=31)
+SHIFT_AT_MOST = timedelta(days=31)
 ABSENCE_AT_MOST = timedelta(days=366)
 AHEAD_AT_MOST = timedelta(days=366)
 
-Row = TypeVar("Row", Duty, Absence)
+Row = TypeVar("Row", Shift, Absence)
 
 
 @dataclass(frozen=True, slots=True)
-class Whose:
+class RosterConflict:
     """A person's stretch that stands in the way, to be named in a refusal."""
 
     name: str
-    stretch: Interval
+    interval: Interval
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class EditableShift:
     """A stretch of duty that can still be changed, and who holds it."""
 
     id: int
     plan: str
     place: str
     name: str
-    stretch: Interval
+    interval: Interval
 
 
-def put(
+def add_shift(
     work: UnitOfWork, plan_id: str, person_id: int | None, place: str, starts: datetime | None, ends: datetime | None
-) -> Duty:
+) -> Shift:
     """A stretch of duty from and to local times of the study. BadData("duty", fields=..., whose=...).
 
     ``whose``: the stretch that stands in the way where a field's reason is "overlaps" or "absent".
     """
-    _hold(work)
+    _lock_roster(work)
     plan = work.catalogue.plans.get(plan_id)
     problems = _person_problems(work, person_id) | ({} if place in PLACES else {"place": "unknown"})
     if plan is None:
         raise BadData("duty", fields=problems | {"plan": "no_plan"})
-    stretch = _stretch(work, plan.settings.time_zone, starts, ends, DUTY_AT_MOST, problems)
+    stretch = _parse_interval(work, plan.settings.time_zone, starts, ends, SHIFT_AT_MOST, problems)
     if problems or stretch is None or person_id is None:
         raise BadData("duty", fields=problems)
-    _refuse_where_taken(work, plan_id, place, person_id, stretch)
-    return _add(work, plan_id, person_id, place, stretch)
+    _require_free(work, plan_id, place, person_id, stretch)
+    return _store_shift(work, plan_id, person_id, place, stretch)
 
 
-def cancel(work: UnitOfWork, duty_id: int) -> Duty:
+def cancel_shift(work: UnitOfWork, duty_id: int) -> Shift:
     """Take a stretch of duty back; what of it has passed stays. NotFound, NotAllowed("changed" | "past")."""
-    duty = _standing(work, duty_id)
-    _end(work, duty, "taken back")
-    _keep(work, duty, Interval(duty.starts_at, _this_minute(work)))
+    duty = _lock_shift(work, duty_id)
+    _end_shift(work, duty, "taken back")
+    _keep_part(work, duty, Interval(duty.starts_at, _this_minute(work)))
     return duty
 
 
-def hand_over(
+def hand_over_shift(
     work: UnitOfWork, duty_id: int, person_id: int | None, starts: datetime | None, ends: datetime | None
-) -> list[Duty]:
+) -> list[Shift]:
     """Give ``starts`` to ``ends`` (local) of a stretch to somebody else; the rest stays with its holder.
 
     What has passed is not given away. The old stretch ends and up to three are put. NotFound,
     NotAllowed("changed" | "past"), BadData("duty", fields=..., whose=...).
     """
-    duty = _standing(work, duty_id)
+    duty = _lock_shift(work, duty_id)
     problems = _person_problems(work, person_id)
     if person_id == duty.staff_id:
         problems["person"] = "same"
     zone = work.catalogue.plans[duty.plan].settings.time_zone
-    wish = _stretch(work, zone, starts, ends, DUTY_AT_MOST, problems)
+    wish = _parse_interval(work, zone, starts, ends, SHIFT_AT_MOST, problems)
     held = Interval(duty.starts_at, duty.ends_at)
-    if wish is not None and wish.within(held) != wish:
-        raise BadData("duty", fields=problems | {"starts": "outside"}, whose=Whose(_name(work, duty.staff_id), held))
+    if wish is not None and wish.intersection(held) != wish:
+        raise BadData(
+            "duty",
+            fields=problems | {"starts": "outside"},
+            whose=RosterConflict(_staff_name(work, duty.staff_id), held),
+        )
     if problems or wish is None or person_id is None:
         raise BadData("duty", fields=problems)
     part = Interval(max(wish.starts, _this_minute(work)), wish.ends)
-    _refuse_where_taken(work, duty.plan, duty.place, person_id, part, but=duty.id)
-    _end(work, duty, "handed over")
-    rest = [_keep(work, duty, left) for left in without(held, [part])]
-    return [kept for kept in rest if kept] + [_add(work, duty.plan, person_id, duty.place, part)]
+    _require_free(work, duty.plan, duty.place, person_id, part, except_id=duty.id)
+    _end_shift(work, duty, "handed over")
+    rest = [_keep_part(work, duty, left) for left in subtract_intervals(held, [part])]
+    return [kept for kept in rest if kept] + [_store_shift(work, duty.plan, person_id, duty.place, part)]
 
 
-def put_absence(
+def add_absence(
     work: UnitOfWork, person_id: int | None, starts: datetime | None, ends: datetime | None
-) -> tuple[Absence, list[Duty]]:
+) -> tuple[Absence, list[Shift]]:
     """Somebody is away from and to local times of the first study; also their stretches of duty that this meets.
 
     Those stand, but count for nothing while the person is away: show them. BadData("absence", fields=..., whose=...).
     """
-    _hold(work)
+    _lock_roster(work)
     problems = _person_problems(work, person_id)
     zone = next(iter(work.catalogue.plans.values())).settings.time_zone
-    stretch = _stretch(work, zone, starts, ends, ABSENCE_AT_MOST, problems)
+    stretch = _parse_interval(work, zone, starts, ends, ABSENCE_AT_MOST, problems)
     if problems or stretch is None or person_id is None:
         raise BadData("absence", fields=problems)
-    for known in absences(work, stretch):
+    for known in absences_within(work, stretch):
         if known.staff_id == person_id:
-            whose = Whose(_name(work, person_id), Interval(known.starts_at, known.ends_at))
+            whose = RosterConflict(_staff_name(work, person_id), Interval(known.starts_at, known.ends_at))
             raise BadData("absence", fields={"starts": "away_already"}, whose=whose)
-    absence = _add_absence(work, person_id, stretch)
-    return absence, [duty for duty in standing_duties(work, stretch) if duty.staff_id == person_id]
+    absence = _store_absence(work, person_id, stretch)
+    return absence, [duty for duty in shifts_within(work, stretch) if duty.staff_id == person_id]
 
 
 def cancel_absence(work: UnitOfWork, absence_id: int) -> Absence:
     """Take an absence back; what of it has passed stays. NotFound, NotAllowed("changed" | "past")."""
-    _hold(work)
-    absence = _must_stand(work, work.session.get(Absence, absence_id, populate_existing=True))
+    _lock_roster(work)
+    absence = _require_changeable(work, work.session.get(Absence, absence_id, populate_existing=True))
     absence.cancelled_at = work.now
-    work.record("absence.cancelled", absence, old=_facts(absence), reason="taken back")
+    work.record("absence.cancelled", absence, old=_audit_facts(absence), reason="taken back")
     passed = Interval(absence.starts_at, _this_minute(work))
     if passed.starts < passed.ends:
-        _add_absence(work, absence.staff_id, passed)
+        _store_absence(work, absence.staff_id, passed)
     return absence
 
 
-def duty_of(work: UnitOfWork, duty_id: int) -> Held:
+def read_shift(work: UnitOfWork, duty_id: int) -> EditableShift:
     """One stretch of duty that can still be changed. NotFound, NotAllowed("changed" | "past")."""
-    duty = _must_stand(work, work.session.get(Duty, duty_id))
+    duty = _require_changeable(work, work.session.get(Shift, duty_id))
     stretch = Interval(duty.starts_at, duty.ends_at)
-    return Held(duty.id, duty.plan, duty.place, _name(work, duty.staff_id), stretch)
+    return EditableShift(duty.id, duty.plan, duty.place, _staff_name(work, duty.staff_id), stretch)
 
 
-def eligible_staff(work: UnitOfWork) -> list[Staff]:
+def eligible_staff(work: UnitOfWork) -> list[StaffMember]:
     """Who can be put on duty: open accounts whose role may act on alerts, by name."""
-    query = select(Staff).where(Staff.disabled_at.is_(None)).order_by(Staff.name, Staff.id)
-    return [person for person in work.session.scalars(query) if staff_accounts.may(person.role, "acknowledge")]
+    query = select(StaffMember).where(StaffMember.disabled_at.is_(None)).order_by(StaffMember.name, StaffMember.id)
+    return [person for person in work.session.scalars(query) if staff_accounts.has_right(person.role, "acknowledge")]
 
 
-def standing_duties(work: UnitOfWork, span: Interval, plan_id: str = "") -> list[Duty]:
+def shifts_within(work: UnitOfWork, span: Interval, plan_id: str = "") -> list[Shift]:
     """Stretches of duty of open accounts that meet ``span`` and were not taken back, the earliest first."""
     query = (
-        select(Duty)
-        .join(Staff, Staff.id == Duty.staff_id)
+        select(Shift)
+        .join(StaffMember, StaffMember.id == Shift.staff_id)
         .where(
-            Duty.starts_at < span.ends,
-            Duty.ends_at > span.starts,
-            Duty.cancelled_at.is_(None),
-            Staff.disabled_at.is_(None),
+            Shift.starts_at < span.ends,
+            Shift.ends_at > span.starts,
+            Shift.cancelled_at.is_(None),
+            StaffMember.disabled_at.is_(None),
         )
-        .order_by(Duty.starts_at, Duty.id)
+        .order_by(Shift.starts_at, Shift.id)
     )
-    return list(work.session.scalars(query.where(Duty.plan == plan_id) if plan_id else query))
+    return list(work.session.scalars(query.where(Shift.plan == plan_id) if plan_id else query))
 
 
-def absences(work: UnitOfWork, span: Interval) -> list[Absence]:
+def absences_within(work: UnitOfWork, span: Interval) -> list[Absence]:
     """Absences of open accounts that meet ``span`` and were not taken back, the earliest first."""
     query = (
         select(Absence)
-        .join(Staff, Staff.id == Absence.staff_id)
+        .join(StaffMember, StaffMember.id == Absence.staff_id)
         .where(
             Absence.starts_at < span.ends,
             Absence.ends_at > span.starts,
             Absence.cancelled_at.is_(None),
-            Staff.disabled_at.is_(None),
+            StaffMember.disabled_at.is_(None),
         )
         .order_by(Absence.starts_at, Absence.id)
     )
     return list(work.session.scalars(query))
 
 
-def counting(duty: Duty, away: Mapping[int, list[Interval]]) -> list[Interval]:
+def covered_intervals(duty: Shift, away: Mapping[int, list[Interval]]) -> list[Interval]:
     """The parts of a stretch of duty in which its holder is there; ``away``: person -> absences."""
-    return without(Interval(duty.starts_at, duty.ends_at), away.get(duty.staff_id, []))
+    return subtract_intervals(Interval(duty.starts_at, duty.ends_at), away.get(duty.staff_id, []))
 
 
-def away_by_person(work: UnitOfWork, span: Interval) -> dict[int, list[Interval]]:
+def absences_by_person(work: UnitOfWork, span: Interval) -> dict[int, list[Interval]]:
     """person -> absences that meet ``span``."""
     found: dict[int, list[Interval]] = {}
-    for row in absences(work, span):
+    for row in absences_within(work, span):
         found.setdefault(row.staff_id, []).append(Interval(row.starts_at, row.ends_at))
     return found
 
 
-def utc(local: datetime, zone: str) -> datetime:
+def to_utc(local: datetime, zone: str) -> datetime:
     """A local time in UTC. One that a clock change leaves out is moved on by the change; of two, the first is meant."""
     return local.replace(tzinfo=ZoneInfo(zone), fold=0).astimezone(UTC)
 
 
-def _hold(work: UnitOfWork) -> None:
+def _lock_roster(work: UnitOfWork) -> None:
     """Keep everybody else from changing the roster until this work ends. SQLite has one writer anyway."""
-    if work.house.engine.dialect.name == "postgresql":
+    if work.app_context.engine.dialect.name == "postgresql":
         work.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
 
 
@@ -212,13 +216,13 @@ def _this_minute(work: UnitOfWork) -> datetime:
 def _person_problems(work: UnitOfWork, person_id: int | None) -> dict[str, str]:
     if person_id is None:
         return {"person": "person_missing"}
-    person = work.session.get(Staff, person_id)
+    person = work.session.get(StaffMember, person_id)
     if person is None or person.disabled_at is not None:
         return {"person": "no_account"}
-    return {} if staff_accounts.may(person.role, "acknowledge") else {"person": "cannot_act"}
+    return {} if staff_accounts.has_right(person.role, "acknowledge") else {"person": "cannot_act"}
 
 
-def _stretch(
+def _parse_interval(
     work: UnitOfWork,
     zone: str,
     starts: datetime | None,
@@ -235,7 +239,7 @@ def _stretch(
     if wrong or starts is None or ends is None:
         problems.update(wrong)
         return None
-    stretch = Interval(utc(starts, zone), utc(ends, zone))
+    stretch = Interval(to_utc(starts, zone), to_utc(ends, zone))
     if stretch.ends <= stretch.starts:
         problems["ends"] = "ends_first"
     elif stretch.ends <= work.now:
@@ -249,71 +253,77 @@ def _stretch(
     return None
 
 
-def _refuse_where_taken(
-    work: UnitOfWork, plan_id: str, place: str, person_id: int, stretch: Interval, but: int | None = None
+def _require_free(
+    work: UnitOfWork, plan_id: str, place: str, person_id: int, stretch: Interval, except_id: int | None = None
 ) -> None:
-    away = away_by_person(work, stretch)
-    own = [other for other in away.get(person_id, []) if other.meets(stretch)]
+    away = absences_by_person(work, stretch)
+    own = [other for other in away.get(person_id, []) if other.overlaps(stretch)]
     if own:
-        raise BadData("duty", fields={"person": "absent"}, whose=Whose(_name(work, person_id), own[0]))
-    for duty in standing_duties(work, stretch, plan_id):
+        raise BadData("duty", fields={"person": "absent"}, whose=RosterConflict(_staff_name(work, person_id), own[0]))
+    for duty in shifts_within(work, stretch, plan_id):
         # While its holder is away a stretch counts for nothing, so somebody else may be put there.
-        if duty.place == place and duty.id != but and any(part.meets(stretch) for part in counting(duty, away)):
-            whose = Whose(_name(work, duty.staff_id), Interval(duty.starts_at, duty.ends_at))
+        if (
+            duty.place == place
+            and duty.id != except_id
+            and any(part.overlaps(stretch) for part in covered_intervals(duty, away))
+        ):
+            whose = RosterConflict(_staff_name(work, duty.staff_id), Interval(duty.starts_at, duty.ends_at))
             raise BadData("duty", fields={"starts": "overlaps"}, whose=whose)
 
 
-def _standing(work: UnitOfWork, duty_id: int) -> Duty:
-    _hold(work)
-    return _must_stand(work, work.session.get(Duty, duty_id, populate_existing=True))
+def _lock_shift(work: UnitOfWork, duty_id: int) -> Shift:
+    _lock_roster(work)
+    return _require_changeable(work, work.session.get(Shift, duty_id, populate_existing=True))
 
 
-def _must_stand(work: UnitOfWork, row: Row | None) -> Row:
-    if row is None or (isinstance(row, Duty) and row.plan not in work.catalogue.plans):
+def _require_changeable(work: UnitOfWork, row: Row | None) -> Row:
+    if row is None or (isinstance(row, Shift) and row.plan not in work.catalogue.plans):
         raise NotFound("roster")
     if row.cancelled_at is not None:
-        _say_who_changed(work, row)
+        _raise_changed(work, row)
     if row.ends_at <= work.now:
         raise NotAllowed("past")
     return row
 
 
-def _say_who_changed(work: UnitOfWork, row: Duty | Absence) -> NoReturn:
+def _raise_changed(work: UnitOfWork, row: Shift | Absence) -> NoReturn:
     kind = row.__tablename__
-    query = select(Event).where(Event.subject == kind, Event.subject_id == row.id, Event.action == f"{kind}.cancelled")
-    change = work.session.scalars(query.order_by(Event.id.desc())).first()
-    name = _name(work, change.actor_id) if change and change.actor_id else ""
+    query = select(AuditEntry).where(
+        AuditEntry.subject == kind, AuditEntry.subject_id == row.id, AuditEntry.action == f"{kind}.cancelled"
+    )
+    change = work.session.scalars(query.order_by(AuditEntry.id.desc())).first()
+    name = _staff_name(work, change.actor_id) if change and change.actor_id else ""
     raise NotAllowed("changed", name=name, at=row.cancelled_at)
 
 
-def _name(work: UnitOfWork, staff_id: int) -> str:
-    return work.session.get_one(Staff, staff_id).name
+def _staff_name(work: UnitOfWork, staff_id: int) -> str:
+    return work.session.get_one(StaffMember, staff_id).name
 
 
-def _facts(row: Duty | Absence) -> dict[str, object]:
+def _audit_facts(row: Shift | Absence) -> dict[str, object]:
     facts = {"staff": row.staff_id, "starts": row.starts_at.isoformat(), "ends": row.ends_at.isoformat()}
-    return {"place": row.place, **facts} if isinstance(row, Duty) else facts
+    return {"place": row.place, **facts} if isinstance(row, Shift) else facts
 
 
-def _add(work: UnitOfWork, plan_id: str, person_id: int, place: str, stretch: Interval) -> Duty:
-    duty = Duty(plan=plan_id, staff_id=person_id, place=place, starts_at=stretch.starts, ends_at=stretch.ends)
+def _store_shift(work: UnitOfWork, plan_id: str, person_id: int, place: str, stretch: Interval) -> Shift:
+    duty = Shift(plan=plan_id, staff_id=person_id, place=place, starts_at=stretch.starts, ends_at=stretch.ends)
     work.session.add(duty)
-    work.record("duty.put", duty, new=_facts(duty))
+    work.record("duty.put", duty, new=_audit_facts(duty))
     return duty
 
 
-def _end(work: UnitOfWork, duty: Duty, reason: str) -> None:
+def _end_shift(work: UnitOfWork, duty: Shift, reason: str) -> None:
     duty.cancelled_at = work.now
-    work.record("duty.cancelled", duty, old=_facts(duty), reason=reason)
+    work.record("duty.cancelled", duty, old=_audit_facts(duty), reason=reason)
 
 
-def _keep(work: UnitOfWork, duty: Duty, part: Interval) -> Duty | None:
+def _keep_part(work: UnitOfWork, duty: Shift, part: Interval) -> Shift | None:
     """``part`` of a stretch that has just ended stays with its holder."""
-    return _add(work, duty.plan, duty.staff_id, duty.place, part) if part.starts < part.ends else None
+    return _store_shift(work, duty.plan, duty.staff_id, duty.place, part) if part.starts < part.ends else None
 
 
-def _add_absence(work: UnitOfWork, person_id: int, stretch: Interval) -> Absence:
+def _store_absence(work: UnitOfWork, person_id: int, stretch: Interval) -> Absence:
     absence = Absence(staff_id=person_id, starts_at=stretch.starts, ends_at=stretch.ends)
     work.session.add(absence)
-    work.record("absence.put", absence, new=_facts(absence))
+    work.record("absence.put", absence, new=_audit_facts(absence))
     return absence

@@ -10,11 +10,11 @@ from sqlalchemy import select
 from pro.app_context import UnitOfWork
 from pro.errors import NotAllowed, NotFound
 from pro.features.forms import form_access, form_issuing, licensed_wording
-from pro.models import Assessment, Expected, Participant
+from pro.models import Assessment, ExpectedForm, Participant
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class FillableForm:
     """A form that can be answered now. ``begun``: some of it is answered already."""
 
     instrument: str
@@ -24,23 +24,23 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueForms:
     """``forms``: what can be answered now, the one that closes first on top. ``next_at``: when the next one opens.
 
     ``report``: the instrument for telling something at any time (the plan's first).
     """
 
-    forms: tuple[Waiting, ...]
+    forms: tuple[FillableForm, ...]
     next_at: datetime | None
     report: str
 
     @property
-    def only(self) -> str:
+    def only_form(self) -> str:
         """The form to go straight to: the only one, if nothing else could be wanted. Else ""."""
         return self.forms[0].instrument if [form.instrument for form in self.forms] == [self.report] else ""
 
 
-def due_forms(work: UnitOfWork, participant: Participant, language: str) -> Due:
+def due_forms(work: UnitOfWork, participant: Participant, language: str) -> DueForms:
     """What waits for ``participant`` now: forms that were issued, and visits whose window is open."""
     closes: dict[str, datetime] = {}
     begun: dict[str, bool] = {}
@@ -51,18 +51,18 @@ def due_forms(work: UnitOfWork, participant: Participant, language: str) -> Due:
         closes[row.instrument] = min(row.closes_at, closes.get(row.instrument, row.closes_at))
     plan = work.catalogue.plans[participant.plan]
     found = [
-        Waiting(name, licensed_wording.current(work, name, language).title, at, begun.get(name, False))
+        FillableForm(name, licensed_wording.current_words(work, name, language).title, at, begun.get(name, False))
         for name, at in closes.items()
         if name in plan.instruments and (begun.get(name) or _may_issue(work, name))
     ]
-    return Due(
+    return DueForms(
         forms=tuple(sorted(found, key=lambda form: (form.closes_at, form.instrument))),
-        next_at=_next(work, participant),
+        next_at=_next_opening(work, participant),
         report=plan.instruments[0],
     )
 
 
-def begin(
+def open_due_form(
     work: UnitOfWork, participant: Participant, instrument: str, *, device: str, language: str
 ) -> tuple[Assessment, str]:
     """Open a form that waits, or the one for telling something now: the form, and a secret for the browser's cookie.
@@ -74,26 +74,32 @@ def begin(
         raise NotFound("instrument")
     form = form_issuing.open_form(work, participant, instrument)
     if form is None or form.first_answer_at is None:
-        form = form_issuing.issue(work, participant, instrument)
-    secret = form_access.begin(work, form, identified_by="card", answered_by=None, device=device, language=language)
+        form = form_issuing.issue_form(work, participant, instrument)
+    secret = form_access.begin_session(
+        work, form, identified_by="card", answered_by=None, device=device, language=language
+    )
     return form, secret
 
 
-def _open_visits(work: UnitOfWork, participant: Participant) -> list[Expected]:
-    query = select(Expected).where(
-        Expected.participant_id == participant.id,
-        Expected.opens_at <= work.now,
-        Expected.closes_at > work.now,
-        Expected.served_at.is_(None),
+def _open_visits(work: UnitOfWork, participant: Participant) -> list[ExpectedForm]:
+    query = select(ExpectedForm).where(
+        ExpectedForm.participant_id == participant.id,
+        ExpectedForm.opens_at <= work.now,
+        ExpectedForm.closes_at > work.now,
+        ExpectedForm.served_at.is_(None),
     )
     return list(work.session.scalars(query))
 
 
-def _next(work: UnitOfWork, participant: Participant) -> datetime | None:
+def _next_opening(work: UnitOfWork, participant: Participant) -> datetime | None:
     query = (
-        select(Expected.opens_at)
-        .where(Expected.participant_id == participant.id, Expected.opens_at > work.now, Expected.served_at.is_(None))
-        .order_by(Expected.opens_at)
+        select(ExpectedForm.opens_at)
+        .where(
+            ExpectedForm.participant_id == participant.id,
+            ExpectedForm.opens_at > work.now,
+            ExpectedForm.served_at.is_(None),
+        )
+        .order_by(ExpectedForm.opens_at)
         .limit(1)
     )
     return work.session.scalar(query)
@@ -101,7 +107,7 @@ def _next(work: UnitOfWork, participant: Participant) -> datetime | None:
 
 def _may_issue(work: UnitOfWork, instrument: str) -> bool:
     try:
-        licensed_wording.issuable(work, instrument)
+        licensed_wording.checksums_to_pin(work, instrument)
     except NotAllowed:
         return False
     return True

@@ -15,11 +15,11 @@ from pro.core.schedule import reminder_times
 from pro.errors import NotAllowed, NotFound
 from pro.features.forms import form_access, licensed_wording
 from pro.features.participants import clinical_facts
-from pro.messaging import message_templates, outbox
-from pro.models import Assessment, Expected, Message, Participant
+from pro.messaging import message_rendering, outbox
+from pro.models import Assessment, ExpectedForm, Message, Participant
 
 # Our defaults: how late a text that staff sent may still go out.
-OF_USE, OF_USE_AT_NIGHT = timedelta(hours=12), timedelta(hours=1)
+MESSAGE_LIFETIME, NIGHT_MESSAGE_LIFETIME = timedelta(hours=12), timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def send_form(work: UnitOfWork, participant: Participant, instrument: str, *, by
     NotAllowed("withdrawn" | "wording_not_licensed" | "no_phone" | "opted_out" | "no_sms" | "over_budget"; "not_taken":
     a way that the gateway does not take), NotFound for an instrument that the plan has not.
     """
-    _must_have(work, participant, instrument)
+    _require_instrument(work, participant, instrument)
     # Somebody may be recording at this moment that this person has left or wants no messages.
     work.lock(participant)
     if not participant.is_active:
@@ -47,57 +47,57 @@ def send_form(work: UnitOfWork, participant: Participant, instrument: str, *, by
         raise NotAllowed("no_phone" if participant.phone_sealed is None else "opted_out")
     if by != "here" and work.config.sms == "none":
         raise NotAllowed("no_sms")
-    if by not in ways(work, participant.language):
+    if by not in sending_methods(work, participant.language):
         raise NotAllowed("not_taken")
-    assessment = issue(work, participant, instrument)
+    assessment = issue_form(work, participant, instrument)
     link = f"{work.config.base_url}/a/{form_access.new_link(work, assessment)}" if by != "code" else None
     code = form_access.new_code(work, assessment) if by != "link" else None
-    message = _invite(work, participant, assessment, link, code) if by != "here" else None
+    message = _queue_form_message(work, participant, assessment, link, code) if by != "here" else None
     work.record("assessment.sent", assessment, participant_id=participant.id, new={"by": by})
     if message is not None and message.dropped_at:
         raise NotAllowed(message.failure)
     return IssuedForm(assessment, link, code)
 
 
-def ways(work: UnitOfWork, language: str) -> tuple[str, ...]:
+def sending_methods(work: UnitOfWork, language: str) -> tuple[str, ...]:
     """The ways of ``send_form`` that may be offered to a participant of this language."""
     kinds = {"link": "invitation", "code": "invitation_code"}
-    return (*(by for by, kind in kinds.items() if work.catalogue.gateway.takes(kind, language)), "here")
+    return (*(by for by, kind in kinds.items() if work.catalogue.gateway.accepts(kind, language)), "here")
 
 
-def by_link(work: UnitOfWork, participant: Participant, *kinds: str) -> bool:
+def is_sent_by_link(work: UnitOfWork, participant: Participant, *kinds: str) -> bool:
     """Whether what the worker sends carries a link: the plan says so, and the gateway takes messages of ``kinds``, or
     of those about forms. Else it carries a code.
     """
     calendar = work.catalogue.plans[participant.plan].calendar
-    takes, language = work.catalogue.gateway.takes, participant.language
+    takes, language = work.catalogue.gateway.accepts, participant.language
     taken = all(takes(kind, language) for kind in kinds or ("invitation", "reminder"))
-    return taken and calendar is not None and calendar.reminding.by == "link"
+    return taken and calendar is not None and calendar.reminder_rules.by == "link"
 
 
-def issue(
-    work: UnitOfWork, participant: Participant, instrument: str, *, expected: Expected | None = None
+def issue_form(
+    work: UnitOfWork, participant: Participant, instrument: str, *, expected: ExpectedForm | None = None
 ) -> Assessment:
     """The form of ``instrument`` that waits for this participant, or a new one; nothing is sent.
 
     It belongs to ``expected``, or to the visit whose window is open, if there is one.
     NotAllowed("wording_not_licensed"), NotFound for an instrument that the plan has not.
     """
-    _must_have(work, participant, instrument)
+    _require_instrument(work, participant, instrument)
     # Two people may press at once; there is still one open form of an instrument.
     work.lock(participant)
-    pinned = licensed_wording.issuable(work, instrument)
+    pinned = licensed_wording.checksums_to_pin(work, instrument)
     row = expected or _open_visit(work, participant, instrument)
     assessment = open_form(work, participant, instrument)
     if assessment is None:
         assessment = new_form(work, participant.id, instrument, pinned, row)
         work.session.flush()
         work.record("assessment.issued", assessment, participant_id=participant.id, new={"instrument": instrument})
-    elif assessment.first_answer_at is None and _is_behind(work, assessment, pinned, row):
+    elif assessment.first_answer_at is None and _needs_update(work, assessment, pinned, row):
         # It may be answered at this moment; then it keeps the words that it is answered in.
         work.lock(assessment)
         if assessment.first_answer_at is None:
-            go_on(work, assessment, pinned, row)
+            reuse_unanswered_form(work, assessment, pinned, row)
     if row is not None and row.served_at is None:
         row.assessment_id = assessment.id
     return assessment
@@ -128,13 +128,13 @@ def open_forms(
     return {(row.participant_id, row.instrument): row for row in work.session.scalars(query)}
 
 
-def _must_have(work: UnitOfWork, participant: Participant, instrument: str) -> None:
+def _require_instrument(work: UnitOfWork, participant: Participant, instrument: str) -> None:
     if instrument not in work.catalogue.plans[participant.plan].instruments:
         raise NotFound("instrument")
 
 
 def new_form(
-    work: UnitOfWork, participant_id: int, instrument: str, pinned: Mapping[str, str], row: Expected | None
+    work: UnitOfWork, participant_id: int, instrument: str, pinned: Mapping[str, str], row: ExpectedForm | None
 ) -> Assessment:
     """A new form for the visit ``row``, or for now; not written yet."""
     assessment = Assessment(
@@ -156,7 +156,9 @@ def new_form(
     return assessment
 
 
-def go_on(work: UnitOfWork, assessment: Assessment, pinned: Mapping[str, str], row: Expected | None) -> None:
+def reuse_unanswered_form(
+    work: UnitOfWork, assessment: Assessment, pinned: Mapping[str, str], row: ExpectedForm | None
+) -> None:
     """A form that nobody answered serves the next visit as well: one form of an instrument, wherever a link leads.
 
     The caller holds ``assessment``.
@@ -172,36 +174,38 @@ def go_on(work: UnitOfWork, assessment: Assessment, pinned: Mapping[str, str], r
         assessment.visit, assessment.opens_at, assessment.due_at = row.visit, row.opens_at, row.due_at
         assessment.closes_at = row.closes_at
         if assessment.opened_at is not None:
-            assessment.context = clinical_facts.snapshot(work, assessment)
+            assessment.context = clinical_facts.context_snapshot(work, assessment)
         work.record("assessment.issued_again", assessment, participant_id=assessment.participant_id, new=row.visit)
     assessment.closes_at = max(assessment.closes_at, row.closes_at)
 
 
-def _is_behind(work: UnitOfWork, assessment: Assessment, pinned: Mapping[str, str], row: Expected | None) -> bool:
+def _needs_update(
+    work: UnitOfWork, assessment: Assessment, pinned: Mapping[str, str], row: ExpectedForm | None
+) -> bool:
     """True if ``go_on`` would change anything; only then is the form held."""
     if assessment.wordings != pinned or assessment.closes_at < work.now:
         return True
     return row is not None and (assessment.visit is None or assessment.closes_at < row.closes_at)
 
 
-def _open_visit(work: UnitOfWork, participant: Participant, instrument: str) -> Expected | None:
+def _open_visit(work: UnitOfWork, participant: Participant, instrument: str) -> ExpectedForm | None:
     """The visit whose window is open now, the one that closes first."""
     query = (
-        select(Expected)
+        select(ExpectedForm)
         .where(
-            Expected.participant_id == participant.id,
-            Expected.instrument == instrument,
-            Expected.opens_at <= work.now,
-            Expected.closes_at >= work.now,
-            Expected.served_at.is_(None),
+            ExpectedForm.participant_id == participant.id,
+            ExpectedForm.instrument == instrument,
+            ExpectedForm.opens_at <= work.now,
+            ExpectedForm.closes_at >= work.now,
+            ExpectedForm.served_at.is_(None),
         )
-        .order_by(Expected.closes_at, Expected.rank)
+        .order_by(ExpectedForm.closes_at, ExpectedForm.rank)
         .limit(1)
     )
     return work.session.scalar(query)
 
 
-def _just_invited(work: UnitOfWork, assessment: Assessment, template: str) -> bool:
+def _was_just_sent(work: UnitOfWork, assessment: Assessment, template: str) -> bool:
     """A second press within a minute is the same wish."""
     query = select(Message.id).where(
         Message.assessment_id == assessment.id,
@@ -212,30 +216,33 @@ def _just_invited(work: UnitOfWork, assessment: Assessment, template: str) -> bo
     return work.session.scalar(query.limit(1)) is not None
 
 
-def _until(work: UnitOfWork, participant: Participant) -> datetime:
+def _message_deadline(work: UnitOfWork, participant: Participant) -> datetime:
     """How long a text that staff send now is of use. None waits in a queue and arrives in the night."""
     calendar = work.catalogue.plans[participant.plan].calendar
     if calendar is None:
-        return work.now + OF_USE
+        return work.now + MESSAGE_LIFETIME
     zone = ZoneInfo(participant.time_zone)
-    if reminder_times.is_quiet(work.now, calendar.reminding, zone):
+    if reminder_times.is_quiet(work.now, calendar.reminder_rules, zone):
         # Whoever presses Send at night means now.
-        return work.now + OF_USE_AT_NIGHT
-    return min(work.now + OF_USE, reminder_times.next_quiet(work.now, calendar.reminding, zone) - timedelta(seconds=1))
+        return work.now + NIGHT_MESSAGE_LIFETIME
+    return min(
+        work.now + MESSAGE_LIFETIME,
+        reminder_times.next_quiet_start(work.now, calendar.reminder_rules, zone) - timedelta(seconds=1),
+    )
 
 
-def _invite(
+def _queue_form_message(
     work: UnitOfWork, participant: Participant, assessment: Assessment, link: str | None, code: str | None
 ) -> Message | None:
     template = "invitation" if link else "invitation_code"
-    if _just_invited(work, assessment, template):
+    if _was_just_sent(work, assessment, template):
         return None
     params = {"link": link} if link else {"code": code, "address": work.config.base_url}
-    rendered = message_templates.render(
+    rendered = message_rendering.render_message(
         template,
         participant.language,
         params,
-        work.house.catalogs,
+        work.app_context.catalogs,
         env_banner=not work.config.production,
         two_way=work.config.sms_two_way,
     )
@@ -252,7 +259,7 @@ def _invite(
             body=rendered.text,
             participant_id=participant.id,
             assessment_id=assessment.id,
-            not_after=_until(work, participant),
+            not_after=_message_deadline(work, participant),
             repeat="prefer_silence",
         ),
     )

@@ -80,7 +80,7 @@ class FormState:
 
     def stale(self, now: datetime) -> tuple[str, ...]:
         """Items whose answers are too old to go on with: their recall period was about another day."""
-        return () if self.submitted else stale(self.instrument, self.answers, self.rows, now)
+        return () if self.submitted else find_stale_items(self.instrument, self.answers, self.rows, now)
 
     def renewed(self, now: datetime) -> FormState:
         """The form as it is asked when somebody goes on with it ``now``: what is stale is as if never asked."""
@@ -88,43 +88,45 @@ class FormState:
         if not old:
             return self
         answers = {name: value for name, value in self.answers.items() if name not in old}
-        path = page_flow.path(self.instrument, answers, self.facts, self.assessment.page_set)
+        path = page_flow.page_path(self.instrument, answers, self.facts, self.assessment.page_set)
         return replace(self, answers=answers, path=path)
 
     def with_rows(self, added: Sequence[Answer]) -> FormState:
         """The form after ``added`` rows."""
         rows = {**self.rows, **{row.item: row for row in added}}
-        answers = standing_answers(self.instrument, rows)
-        path = page_flow.path(self.instrument, answers, self.facts, self.assessment.page_set)
+        answers = current_answers(self.instrument, rows)
+        path = page_flow.page_path(self.instrument, answers, self.facts, self.assessment.page_set)
         return replace(self, rows=rows, answers=answers, path=path)
 
 
-def words_of(work: UnitOfWork, assessment: Assessment, language: str) -> Words:
+def form_words(work: UnitOfWork, assessment: Assessment, language: str) -> Words:
     """The words of a form in ``language``, as they were pinned when it was issued."""
-    return licensed_wording.by_checksum(work, assessment.instrument, language, assessment.wordings.get(language, ""))
+    return licensed_wording.find_words(work, assessment.instrument, language, assessment.wordings.get(language, ""))
 
 
-def read_form(work: UnitOfWork, sitting: FormSession, language: str) -> FormState:
+def read_form(work: UnitOfWork, form_session: FormSession, language: str) -> FormState:
     """The form behind ``sitting``, with its words in ``language``."""
-    assessment = sitting.assessment
+    assessment = form_session.assessment
     instrument = work.catalogue.instruments[assessment.instrument]
     rows = answer_rows(work, assessment.id)
-    answers = standing_answers(instrument, rows)
+    answers = current_answers(instrument, rows)
     facts = clinical_facts.form_facts(assessment.context)
     return FormState(
         instrument=instrument,
-        words=words_of(work, assessment, language),
-        participant=sitting.participant,
+        words=form_words(work, assessment, language),
+        participant=form_session.participant,
         assessment=assessment,
         rows=rows,
         alerts=list(work.session.scalars(select(Alert).where(Alert.assessment_id == assessment.id))),
         answers=answers,
-        path=page_flow.path(instrument, answers, facts, assessment.page_set),
+        path=page_flow.page_path(instrument, answers, facts, assessment.page_set),
         facts=facts,
     )
 
 
-def stale(instrument: Instrument, answers: Answers, rows: Mapping[str, Answer], now: datetime) -> tuple[str, ...]:
+def find_stale_items(
+    instrument: Instrument, answers: Answers, rows: Mapping[str, Answer], now: datetime
+) -> tuple[str, ...]:
     """Items of ``answers`` that are too old to go on with: their recall period was about another day."""
     hours = instrument.stale_hours
     return tuple(
@@ -136,10 +138,10 @@ def stale(instrument: Instrument, answers: Answers, rows: Mapping[str, Answer], 
 
 def answer_rows(work: UnitOfWork, assessment_id: int) -> dict[str, Answer]:
     """item -> the newest row, withdrawn ones included."""
-    return rows_of_many(work, [assessment_id])[assessment_id]
+    return answer_rows_by_form(work, [assessment_id])[assessment_id]
 
 
-def rows_of_many(work: UnitOfWork, numbers: Sequence[int]) -> dict[int, dict[str, Answer]]:
+def answer_rows_by_form(work: UnitOfWork, numbers: Sequence[int]) -> dict[int, dict[str, Answer]]:
     """The same of many assessments, by number, in one query."""
     found: dict[int, dict[str, Answer]] = {number: {} for number in numbers}
     for row in work.session.scalars(select(Answer).where(Answer.assessment_id.in_(found)).order_by(Answer.id)):
@@ -147,7 +149,7 @@ def rows_of_many(work: UnitOfWork, numbers: Sequence[int]) -> dict[int, dict[str
     return found
 
 
-def standing_answers(instrument: Instrument, rows: Mapping[str, Answer]) -> dict[str, Value | None]:
+def current_answers(instrument: Instrument, rows: Mapping[str, Answer]) -> dict[str, Value | None]:
     """What stands now: given and skipped items; withdrawn ones are as if never asked."""
     items = instrument.items
     return {

@@ -9,16 +9,16 @@ from pro.catalogue.instrument_files.licensed_wording import licence_problems
 from pro.core.questionnaire.instrument import Words
 from pro.core.questionnaire.json_values import read_words, store_words
 from pro.errors import NotAllowed
-from pro.models import Wording
+from pro.models import LicensedWording
 
 # Immutable content by checksum, so a process needs to read each text from the database once.
-_read: dict[str, Words] = {}
+_words_by_checksum: dict[str, Words] = {}
 
 
-def load(work: UnitOfWork, words: Words, note: str = "") -> Wording:
+def load_wording(work: UnitOfWork, words: Words, note: str = "") -> LicensedWording:
     """Keep licensed ``words`` (already checked); forms issued from now on use them."""
     stored = store_words(words)
-    row = Wording(
+    row = LicensedWording(
         instrument=words.instrument,
         instrument_version=words.instrument_version,
         language=words.language,
@@ -34,36 +34,36 @@ def load(work: UnitOfWork, words: Words, note: str = "") -> Wording:
     return row
 
 
-def current(work: UnitOfWork, instrument: str, language: str) -> Words:
+def current_words(work: UnitOfWork, instrument: str, language: str) -> Words:
     """The words that a form issued now would use: the newest licensed ones, else our own from the data files."""
     query = (
-        select(Wording.checksum)
-        .where(Wording.instrument == instrument, Wording.language == language)
-        .order_by(Wording.id.desc())
+        select(LicensedWording.checksum)
+        .where(LicensedWording.instrument == instrument, LicensedWording.language == language)
+        .order_by(LicensedWording.id.desc())
         .limit(1)
     )
     checksum = work.session.scalar(query)
-    return by_checksum(work, instrument, language, checksum) if checksum else work.catalogue.words[instrument, language]
+    return find_words(work, instrument, language, checksum) if checksum else work.catalogue.words[instrument, language]
 
 
-def by_checksum(work: UnitOfWork, instrument: str, language: str, checksum: str) -> Words:
+def find_words(work: UnitOfWork, instrument: str, language: str, checksum: str) -> Words:
     """The words that were pinned. Falls back to our own where a data file has changed since."""
     own = work.catalogue.words[instrument, language]
     if own.checksum == checksum:
         return own
-    if checksum not in _read:
-        row = work.session.scalar(select(Wording).where(Wording.checksum == checksum).limit(1))
+    if checksum not in _words_by_checksum:
+        row = work.session.scalar(select(LicensedWording).where(LicensedWording.checksum == checksum).limit(1))
         if row is None:
             return own
-        _read[checksum] = read_words(row.words)
-    return _read[checksum]
+        _words_by_checksum[checksum] = read_words(row.words)
+    return _words_by_checksum[checksum]
 
 
-def issuable(work: UnitOfWork, instrument: str) -> dict[str, str]:
+def checksums_to_pin(work: UnitOfWork, instrument: str) -> dict[str, str]:
     """language -> checksum to pin. NotAllowed("wording_not_licensed") in production without a valid licence."""
     pinned = {}
     for language in work.catalogue.languages:
-        words = current(work, instrument, language)
+        words = current_words(work, instrument, language)
         if work.config.production and not is_licensed(work, words):
             raise NotAllowed("wording_not_licensed", instrument=instrument, language=language)
         pinned[language] = words.checksum
@@ -82,7 +82,7 @@ def missing_licences(work: UnitOfWork) -> list[str]:
     found = []
     for instrument in sorted({name for plan in work.catalogue.plans.values() for name in plan.instruments}):
         for language in work.catalogue.languages:
-            if not is_licensed(work, current(work, instrument, language)):
+            if not is_licensed(work, current_words(work, instrument, language)):
                 found.append(
                     f"{instrument} has no licensed wording in {language}: "
                     f"`flask wording template {instrument} {language}`, fill it in, `flask wording load`."
@@ -90,6 +90,6 @@ def missing_licences(work: UnitOfWork) -> list[str]:
     return found
 
 
-def loaded(work: UnitOfWork) -> list[Wording]:
+def list_wordings(work: UnitOfWork) -> list[LicensedWording]:
     """Every licensed text that was loaded, oldest first."""
-    return list(work.session.scalars(select(Wording).order_by(Wording.id)))
+    return list(work.session.scalars(select(LicensedWording).order_by(LicensedWording.id)))

@@ -19,22 +19,22 @@ from pro.features.operations import demo_care
 from pro.features.participants.treatment_dates import local_date
 from pro.features.schedule import enrolment, missed_forms, schedule_service
 from pro.features.schedule.schedule_service import DateChange
-from pro.models import Expected, Participant, Staff, Task
+from pro.models import CallTask, ExpectedForm, Participant, StaffMember
 
 CHECKIN, QLQ = "npc_checkin", "qlq_c30"
-BLOCKS = "bleed breath chest palp faint temp swallow neuro nosebleed7 odor discharge headache new_cn sores"
-QUIET: dict[str, Value] = dict.fromkeys(BLOCKS.split(), 0)
-SIGNS: dict[str, Value] = {"odor": 2, "headache": 2, "headache_int": 2}
-SOME: dict[str, Value] = dict.fromkeys((f"Q{number}" for number in range(1, 29)), 1)
-SOME |= {"Q29": 5, "Q30": 6}
+CHECKIN_ITEMS = "bleed breath chest palp faint temp swallow neuro nosebleed7 odor discharge headache new_cn sores"
+QUIET_ANSWERS: dict[str, Value] = dict.fromkeys(CHECKIN_ITEMS.split(), 0)
+ULCER_SIGNS: dict[str, Value] = {"odor": 2, "headache": 2, "headache_int": 2}
+QLQ_ANSWERS: dict[str, Value] = dict.fromkeys((f"Q{number}" for number in range(1, 29)), 1)
+QLQ_ANSWERS |= {"Q29": 5, "Q30": 6}
 CONSENT = "1.0"
 # From day 1 of induction to radiotherapy, and from consent to day 1.
-INDUCTION, BEFORE = timedelta(days=24), timedelta(days=3)
-DAY, LATER = timedelta(days=1), timedelta(minutes=1)
+INDUCTION_LENGTH, CONSENT_LEAD = timedelta(days=24), timedelta(days=3)
+DAY, ONE_MINUTE = timedelta(days=1), timedelta(minutes=1)
 NINE, TEN = time(9), time(10)
 
 
-def make_participants(work: UnitOfWork, plan: str, staff: Mapping[str, Staff], password: str) -> None:
+def make_participants(work: UnitOfWork, plan: str, staff: Mapping[str, StaffMember], password: str) -> None:
     """NC-001 in induction, with a baseline form on paper; NC-002 in the second week of radiotherapy; NC-003 with signs
     of an ulcer; NC-004 in the fourth week, unheard of since the third; NC-005 with an ulcer that staff dealt with.
 
@@ -43,27 +43,27 @@ def make_participants(work: UnitOfWork, plan: str, staff: Mapping[str, Staff], p
     real = work.now
     today = local_date(real, work.catalogue.plans[plan].settings.time_zone)
     first = _enrol(work, plan, "NC-001", "zh_Hans", today - 12 * DAY)
-    _answers(work, first, {today - 13 * DAY: CHECKIN, today - 5 * DAY: CHECKIN})
-    second = _treated(work, plan, "NC-002", "en", _fractions(work, plan, today, 7), answered=(5,))
+    _answer_forms(work, first, {today - 13 * DAY: CHECKIN, today - 5 * DAY: CHECKIN})
+    second = _enrol_treated(work, plan, "NC-002", "en", _fraction_days(work, plan, today, 7), answered=(5,))
     third = _enrol(work, plan, "NC-003", "zh_Hans", today - 16 * DAY)
-    _answers(work, third, {today - 18 * DAY: QLQ, today - 17 * DAY: CHECKIN, today - 9 * DAY: CHECKIN})
+    _answer_forms(work, third, {today - 18 * DAY: QLQ, today - 17 * DAY: CHECKIN, today - 9 * DAY: CHECKIN})
     work.now = real - DAY
-    _answer(work, third, CHECKIN, QUIET | SIGNS)
-    fourth = _treated(work, plan, "NC-004", "zh_Hans", _fractions(work, plan, today, 18), answered=(5, 10))
-    _unheard(work, fourth, real)
-    fifth = _treated(work, plan, "NC-005", "zh_Hans", _fractions(work, plan, today, 12), answered=(5, 10))
+    _answer_form(work, third, CHECKIN, QUIET_ANSWERS | ULCER_SIGNS)
+    fourth = _enrol_treated(work, plan, "NC-004", "zh_Hans", _fraction_days(work, plan, today, 18), answered=(5, 10))
+    _miss_forms(work, fourth, real)
+    fifth = _enrol_treated(work, plan, "NC-005", "zh_Hans", _fraction_days(work, plan, today, 12), answered=(5, 10))
     work.now = real - 3 * DAY
-    _answer(work, fifth, CHECKIN, QUIET | SIGNS)
-    demo_care.handled(work, fifth, staff, password, real)
-    demo_care.mistaken(work, second, staff, password, real)
+    _answer_form(work, fifth, CHECKIN, QUIET_ANSWERS | ULCER_SIGNS)
+    demo_care.handle_alerts(work, fifth, staff, password, real)
+    demo_care.request_correction(work, second, staff, password, real)
     work.now = real
-    _paper(work, first, today - 14 * DAY)
+    _enter_paper_form(work, first, today - 14 * DAY)
 
 
 def _enrol(work: UnitOfWork, plan: str, number: str, language: str, induction: date) -> Participant:
     """Somebody who consented some days before ``induction`` and got the first dose then."""
-    consented = induction - BEFORE
-    _at(work, plan, consented, NINE)
+    consented = induction - CONSENT_LEAD
+    _set_time(work, plan, consented, NINE)
     person = enrolment.enrol(
         work,
         plan=plan,
@@ -75,57 +75,57 @@ def _enrol(work: UnitOfWork, plan: str, number: str, language: str, induction: d
         consent_version=CONSENT,
         health_data=True,
     )
-    _at(work, plan, induction, NINE)
+    _set_time(work, plan, induction, NINE)
     schedule_service.set_anchors(
         work, person, [DateChange("induction_day1", 0, induction), DateChange("pd1_dose", 1, induction)]
     )
     return person
 
 
-def _treated(
+def _enrol_treated(
     work: UnitOfWork, plan: str, number: str, language: str, days: list[date], *, answered: tuple[int, ...]
 ) -> Participant:
     """Somebody who was given a fraction on each of ``days`` and ``answered`` the check-ins at these fractions.
 
     One QLQ-C30 counted for day 22 of induction and for the start of radiotherapy.
     """
-    induction = days[0] - INDUCTION
+    induction = days[0] - INDUCTION_LENGTH
     person = _enrol(work, plan, number, language, induction)
     said = {induction - DAY: CHECKIN, induction - 2 * DAY: QLQ, induction + 19 * DAY: QLQ}
     said |= {induction + count * DAY: CHECKIN for count in (7, 14, 21)}
-    _answers(work, person, said)
-    _at(work, plan, induction + 21 * DAY, NINE)
+    _answer_forms(work, person, said)
+    _set_time(work, plan, induction + 21 * DAY, NINE)
     schedule_service.set_anchors(work, person, [DateChange("pd1_dose", 2, induction + 21 * DAY)])
     for count, on in enumerate(days, start=1):
-        _at(work, plan, on, NINE)
+        _set_time(work, plan, on, NINE)
         schedule_service.set_anchors(work, person, [DateChange("rt_fraction", count, on)])
         if count in answered:
-            _answers(work, person, {on: CHECKIN})
+            _answer_forms(work, person, {on: CHECKIN})
     return person
 
 
-def _unheard(work: UnitOfWork, person: Participant, real: datetime) -> None:
+def _miss_forms(work: UnitOfWork, person: Participant, real: datetime) -> None:
     """Nobody answered what has closed since: a phone task, as the worker makes it, and yesterday a call in vain."""
-    query = select(Expected).where(
-        Expected.participant_id == person.id,
-        Expected.served_at.is_(None),
-        Expected.mandatory,
-        Expected.closes_at < work.now,
+    query = select(ExpectedForm).where(
+        ExpectedForm.participant_id == person.id,
+        ExpectedForm.served_at.is_(None),
+        ExpectedForm.mandatory,
+        ExpectedForm.closes_at < work.now,
     )
     rows = list(work.session.scalars(query))
-    work.now = max(row.closes_at for row in rows) + LATER
+    work.now = max(row.closes_at for row in rows) + ONE_MINUTE
     for row in rows:
         row.missed_at = work.now
     missed_forms.record_missed(work, person, rows)
     work.session.flush()
-    task = work.session.scalars(select(Task).where(Task.participant_id == person.id)).one()
-    work.now = task.due_at + 60 * LATER
+    task = work.session.scalars(select(CallTask).where(CallTask.participant_id == person.id)).one()
+    work.now = task.due_at + 60 * ONE_MINUTE
     if work.now > real - DAY:
         return
     missed_forms.log_call(work, at=work.now, outcome="no_answer", task_id=task.id)
 
 
-def _fractions(work: UnitOfWork, plan: str, today: date, count: int) -> list[date]:
+def _fraction_days(work: UnitOfWork, plan: str, today: date, count: int) -> list[date]:
     """The last ``count`` working days before ``today``."""
     working = work.catalogue.working_days(plan)
     found: list[date] = []
@@ -137,49 +137,49 @@ def _fractions(work: UnitOfWork, plan: str, today: date, count: int) -> list[dat
     return found
 
 
-def _at(work: UnitOfWork, plan: str, on: date, hour: time) -> None:
-    work.now = roster_service.utc(datetime.combine(on, hour), work.catalogue.plans[plan].settings.time_zone)
+def _set_time(work: UnitOfWork, plan: str, on: date, hour: time) -> None:
+    work.now = roster_service.to_utc(datetime.combine(on, hour), work.catalogue.plans[plan].settings.time_zone)
 
 
-def _answers(work: UnitOfWork, person: Participant, said: Mapping[date, str]) -> None:
+def _answer_forms(work: UnitOfWork, person: Participant, said: Mapping[date, str]) -> None:
     """A quiet form of an instrument on each day."""
     for on, instrument in sorted(said.items()):
-        _at(work, person.plan, on, TEN)
-        _answer(work, person, instrument, QUIET if instrument == CHECKIN else SOME)
+        _set_time(work, person.plan, on, TEN)
+        _answer_form(work, person, instrument, QUIET_ANSWERS if instrument == CHECKIN else QLQ_ANSWERS)
 
 
-def _answer(work: UnitOfWork, person: Participant, instrument: str, said: Mapping[str, Value]) -> None:
+def _answer_form(work: UnitOfWork, person: Participant, instrument: str, said: Mapping[str, Value]) -> None:
     """Start a form on a phone, answer page after page and send it: what ``said`` does not name is skipped."""
     staff = work.actor
     issued = form_issuing.send_form(work, person, instrument, by="here")
-    secret = form_access.begin(
+    secret = form_access.begin_session(
         work, issued.assessment, identified_by="link", answered_by="self", device="phone", language=person.language
     )
     work.session.flush()
-    sitting = form_access.sitting(work, issued.assessment.ref, secret)
+    form_session = form_access.session_of(work, issued.assessment.ref, secret)
     work.actor = Actor("participant", person.id, "participant")
     while (
-        page := (form := form_state.read_form(work, sitting, person.language)).page(form.next_position())
+        page := (form := form_state.read_form(work, form_session, person.language)).page(form.next_position())
     ) is not None:
         given = {name: () if form.instrument.items[name].kind == "list" else said.get(name) for name in page.items}
-        answer_service.save(work, sitting, page.id, given, person.language)
+        answer_service.save_answers(work, form_session, page.id, given, person.language)
         work.session.flush()
-    answer_service.submit(work, sitting, person.language)
+    answer_service.submit_form(work, form_session, person.language)
     work.session.flush()
     work.actor = staff
 
 
-def _paper(work: UnitOfWork, person: Participant, on: date) -> None:
+def _enter_paper_form(work: UnitOfWork, person: Participant, on: date) -> None:
     """The form of ``on`` was filled in on paper and is typed in now; nobody has compared it yet."""
     zone = work.catalogue.plans[person.plan].settings.time_zone
-    answered_at = roster_service.utc(datetime.combine(on, TEN), zone)
-    data_entry.enter(
+    answered_at = roster_service.to_utc(datetime.combine(on, TEN), zone)
+    data_entry.enter_form(
         work,
         person,
         QLQ,
         mode="paper",
         answered_by="self",
         answered_at=answered_at,
-        given=SOME,
+        given=QLQ_ANSWERS,
         language=person.language,
     )

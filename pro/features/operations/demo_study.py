@@ -8,14 +8,14 @@ from datetime import datetime, time, timedelta
 from sqlalchemy import select
 
 from pro.app_context import SYSTEM, Actor, UnitOfWork
-from pro.core.schedule.intervals import Interval, without
+from pro.core.schedule.intervals import Interval, subtract_intervals
 from pro.errors import NotAllowed
 from pro.features.accounts import staff_accounts
 from pro.features.duty_roster import recipients, roster_service
 from pro.features.forms import form_issuing
 from pro.features.operations import demo_participants
 from pro.features.participants.treatment_dates import local_date
-from pro.models import Duty, Participant, Staff
+from pro.models import Participant, Shift, StaffMember
 
 PLAN = "npc_reirradiation"
 PASSWORD = "demonstration"  # noqa: S105  shown to everybody who starts the demonstration
@@ -27,14 +27,14 @@ STAFF = (
     ("nurse2@example.org", "孙丽", "nurse", "zh_Hans"),
 )
 # Whose check-in is linked to: Chinese, English.
-SHOWN = ("NC-001", "NC-002")
+LINKED_PARTICIPANTS = ("NC-001", "NC-002")
 # Each of the two nurses holds a week, and the roster is filled for a year; one night next week nobody holds.
 WEEKS = 52
 GAP_DAYS, GAP_FROM, GAP_UNTIL = 5, time(17, 30), time(8)
 
 
 @dataclass(frozen=True, slots=True)
-class Links:
+class DemoLinks:
     """The two participants' links, Chinese and English, and how staff get in."""
 
     chinese: str
@@ -46,10 +46,10 @@ class Links:
 
 def is_filled(work: UnitOfWork) -> bool:
     """True once there is any account."""
-    return work.session.scalar(select(Staff.id).limit(1)) is not None
+    return work.session.scalar(select(StaffMember.id).limit(1)) is not None
 
 
-def fill(work: UnitOfWork) -> None:
+def fill_demo_study(work: UnitOfWork) -> None:
     """Make the study: accounts, a roster with one gap, five participants with dates and answers. One has signs of an
     ulcer; another missed a check-in during radiotherapy, which the worker's first round finds; a third's ulcer was
     confirmed and graded; a paper form waits for its second reader, and a correction for the investigator.
@@ -59,44 +59,47 @@ def fill(work: UnitOfWork) -> None:
     for email, name, role, language in STAFF:
         staff_accounts.add_staff(work, email, name, role, language, PASSWORD, own_password=True)
     work.session.flush()
-    staff = {row.email: row for row in work.session.scalars(select(Staff))}
-    _roster(work, [staff["nurse@example.org"], staff["nurse2@example.org"]])
+    staff = {row.email: row for row in work.session.scalars(select(StaffMember))}
+    _fill_roster(work, [staff["nurse@example.org"], staff["nurse2@example.org"]])
     coordinator = staff["coordinator@example.org"]
     work.actor = Actor("staff", coordinator.id, coordinator.role, coordinator.name)
     # The first of each role.
     demo_participants.make_participants(work, PLAN, {row.role: row for row in reversed(staff.values())}, PASSWORD)
-    for person in _shown(work):
+    for person in _linked_participants(work):
         form_issuing.send_form(work, person, "npc_checkin", by="here")
         form_issuing.send_form(work, person, "qlq_c30", by="here")
     work.actor = SYSTEM
 
 
-def links(work: UnitOfWork) -> Links:
+def make_demo_links(work: UnitOfWork) -> DemoLinks:
     """Fresh links into the open check-ins of the first two participants (a link is kept nowhere in clear)."""
     if work.config.production:
         raise NotAllowed("demonstration")
-    made = [form_issuing.send_form(work, person, "npc_checkin", by="here").link or "" for person in _shown(work)]
-    return Links(made[0], made[1], f"{work.config.base_url}/staff/", STAFF[0][0], PASSWORD)
+    made = [
+        form_issuing.send_form(work, person, "npc_checkin", by="here").link or ""
+        for person in _linked_participants(work)
+    ]
+    return DemoLinks(made[0], made[1], f"{work.config.base_url}/staff/", STAFF[0][0], PASSWORD)
 
 
-def _shown(work: UnitOfWork) -> list[Participant]:
-    query = select(Participant).where(Participant.plan == PLAN, Participant.study_number.in_(SHOWN))
+def _linked_participants(work: UnitOfWork) -> list[Participant]:
+    query = select(Participant).where(Participant.plan == PLAN, Participant.study_number.in_(LINKED_PARTICIPANTS))
     return list(work.session.scalars(query.order_by(Participant.study_number)))
 
 
-def _roster(work: UnitOfWork, nurses: list[Staff]) -> None:
+def _fill_roster(work: UnitOfWork, nurses: list[StaffMember]) -> None:
     """Weeks in turn, the other nurse as backup, but for one night."""
     zone = work.catalogue.plans[PLAN].settings.time_zone
     today = local_date(work.now, zone)
     gap = Interval(
-        roster_service.utc(datetime.combine(today + timedelta(days=GAP_DAYS), GAP_FROM), zone),
-        roster_service.utc(datetime.combine(today + timedelta(days=GAP_DAYS + 1), GAP_UNTIL), zone),
+        roster_service.to_utc(datetime.combine(today + timedelta(days=GAP_DAYS), GAP_FROM), zone),
+        roster_service.to_utc(datetime.combine(today + timedelta(days=GAP_DAYS + 1), GAP_UNTIL), zone),
     )
     monday = datetime.combine(today - timedelta(days=today.weekday() + 7), GAP_UNTIL)
     for week in range(WEEKS):
         starts = monday + timedelta(weeks=week)
-        whole = Interval(roster_service.utc(starts, zone), roster_service.utc(starts + timedelta(weeks=1), zone))
+        whole = Interval(roster_service.to_utc(starts, zone), roster_service.to_utc(starts + timedelta(weeks=1), zone))
         for place, nurse in zip(recipients.PLACES, (nurses[week % 2], nurses[1 - week % 2]), strict=True):
-            for part in without(whole, [gap] if place == recipients.PLACES[0] else []):
-                row = Duty(plan=PLAN, staff_id=nurse.id, place=place, starts_at=part.starts, ends_at=part.ends)
+            for part in subtract_intervals(whole, [gap] if place == recipients.PLACES[0] else []):
+                row = Shift(plan=PLAN, staff_id=nurse.id, place=place, starts_at=part.starts, ends_at=part.ends)
                 work.session.add(row)

@@ -10,11 +10,11 @@ from sqlalchemy import func, select
 
 from pro.app_context import UnitOfWork
 from pro.core.rule_language.level import Level
-from pro.features.alerts import alert_drills
+from pro.features.alerts import test_alerts
 from pro.messaging import outbox_backlog
-from pro.models import Alert, Assessment, Expected, Heartbeat, Participant
+from pro.models import Alert, Assessment, ExpectedForm, Heartbeat, Participant
 
-DRILL_STATES = ("passed", "running", "failed", "overdue")
+TEST_ALERT_STATES = ("passed", "running", "failed", "overdue")
 CHANNELS = ("email", "sms")
 
 
@@ -30,12 +30,12 @@ class Gauge:
 
 def read_metrics(work: UnitOfWork) -> list[Gauge]:
     """Every gauge, read from the database now. An age of 0 seconds means that nothing waits."""
-    return [*_outbox(work), _heartbeats(work), *_alerts(work), *_study(work), *_drills(work)]
+    return [*_outbox(work), _heartbeats(work), *_alerts(work), *_study(work), *_test_alerts(work)]
 
 
 def _outbox(work: UnitOfWork) -> Iterator[Gauge]:
-    rows = {channel: outbox_backlog.backlog(work.session, work.now, channel) for channel in CHANNELS}
-    failed = outbox_backlog.given_up(work.session)
+    rows = {channel: outbox_backlog.read_backlog(work.session, work.now, channel) for channel in CHANNELS}
+    failed = outbox_backlog.failed_message_counts(work.session)
     yield Gauge(
         "outbox_waiting",
         "Messages that should have left and have not.",
@@ -46,7 +46,7 @@ def _outbox(work: UnitOfWork) -> Iterator[Gauge]:
         "outbox_oldest_seconds",
         "For how long the oldest of them has waited.",
         ("channel",),
-        tuple(((channel,), _age(work, row.oldest_at)) for channel, row in rows.items()),
+        tuple(((channel,), _age_seconds(work, row.oldest_at)) for channel, row in rows.items()),
     )
     yield Gauge(
         "outbox_failed",
@@ -58,7 +58,7 @@ def _outbox(work: UnitOfWork) -> Iterator[Gauge]:
 
 def _heartbeats(work: UnitOfWork) -> Gauge:
     beats = work.session.scalars(select(Heartbeat).order_by(Heartbeat.name))
-    rows = tuple(((beat.name,), _age(work, beat.at)) for beat in beats)
+    rows = tuple(((beat.name,), _age_seconds(work, beat.at)) for beat in beats)
     return Gauge("heartbeat_age_seconds", "Since each loop of the worker came round.", ("loop",), rows)
 
 
@@ -86,7 +86,7 @@ def _alerts(work: UnitOfWork) -> Iterator[Gauge]:
         "alert_oldest_unacknowledged_seconds",
         "For how long the oldest alert that nobody took on has waited.",
         ("level",),
-        tuple(((level.word,), _age(work, found.get((int(level), False), (0, None))[1])) for level in levels),
+        tuple(((level.word,), _age_seconds(work, found.get((int(level), False), (0, None))[1])) for level in levels),
     )
 
 
@@ -99,35 +99,35 @@ def _study(work: UnitOfWork) -> Iterator[Gauge]:
         Assessment.closes_at > work.now,
     )
     number, oldest = work.session.execute(
-        select(func.count(), func.min(Participant.look_at)).where(Participant.look_at <= work.now)
+        select(func.count(), func.min(Participant.next_due_at)).where(Participant.next_due_at <= work.now)
     ).one()
     for name, meaning, value in (
         ("participants_active", "Participants in the study.", count(select(func.count()).where(*active))),
         ("forms_open", "Forms that were issued and may still be sent.", count(select(func.count()).where(*open_forms))),
         ("calendar_overdue", "Participants whose calendar the worker should have looked at.", number),
-        ("calendar_overdue_seconds", "For how long the oldest of them has waited.", _age(work, oldest)),
+        ("calendar_overdue_seconds", "For how long the oldest of them has waited.", _age_seconds(work, oldest)),
         (
             "ledger_missed",
             "Expected forms that closed without an answer, in all.",
-            count(select(func.count()).where(Expected.missed_at.is_not(None))),
+            count(select(func.count()).where(ExpectedForm.missed_at.is_not(None))),
         ),
     ):
         yield Gauge(name, meaning, (), (((), value or 0),))
 
 
-def _drills(work: UnitOfWork) -> Iterator[Gauge]:
+def _test_alerts(work: UnitOfWork) -> Iterator[Gauge]:
     ages, states = [], []
-    wrong = [(found.plan, found.state) for found in alert_drills.drill_status(work)]
+    wrong = [(found.plan, found.state) for found in test_alerts.weekly_test_alert_status(work)]
     for plan in work.catalogue.plans.values():
-        last = alert_drills.newest_drill(work, plan.id)
+        last = test_alerts.newest_test_alert(work, plan.id)
         if last is not None:
-            ages.append(((plan.id,), _age(work, last.started_at)))
-        if plan.drilling is not None:
+            ages.append(((plan.id,), _age_seconds(work, last.started_at)))
+        if plan.test_alert_settings is not None:
             now = {state for found, state in wrong if found == plan.id} or ({"passed"} if last else set())
-            states += [((plan.id, state), float(state in now)) for state in DRILL_STATES]
+            states += [((plan.id, state), float(state in now)) for state in TEST_ALERT_STATES]
     yield Gauge("drill_age_seconds", "Since the last weekly test alert began.", ("plan",), tuple(ages))
     yield Gauge("drill_state", "1 for what holds of the weekly test alert.", ("plan", "state"), tuple(states))
 
 
-def _age(work: UnitOfWork, since: datetime | None) -> float:
+def _age_seconds(work: UnitOfWork, since: datetime | None) -> float:
     return max(0.0, (work.now - since).total_seconds()) if since else 0.0

@@ -11,52 +11,54 @@ from sqlalchemy.exc import SQLAlchemyError
 from pro import db
 from pro.app_context import AppContext, UnitOfWork
 from pro.config import EXAMPLE_NUMBER, EXAMPLE_VALUE
-from pro.core.study_plan import Plan
+from pro.core.study_plan import StudyPlan
 from pro.features.accounts import phone_numbers
 from pro.features.forms import licensed_wording
-from pro.features.text_messages import approved_texts
-from pro.models import Staff
+from pro.features.text_messages import approved_templates
+from pro.models import StaffMember
 
 
-class DatabaseAway(Exception):
+class DatabaseUnavailable(Exception):
     """The database does not answer, which may be over in a minute; the message is a sentence for people."""
 
 
-def find_problems(house: AppContext, *, texts: bool = True) -> list[str]:
+def find_problems(app_context: AppContext, *, texts: bool = True) -> list[str]:
     """Return a sentence for everything in files that must be mended before production starts.
 
     ``texts``: False where a setting that stands in every text is wrong, so that none could be compared with what the
     gateway approved.
     """
     problems: list[str] = []
-    for plan in house.catalogue.plans.values():
-        problems += of_plan(plan)
-    gateway = house.catalogue.gateway
+    for plan in app_context.catalogue.plans.values():
+        problems += find_plan_problems(plan)
+    gateway = app_context.catalogue.gateway
     if texts and gateway.templates_only:
-        found = approved_texts.check(approved_texts.Installation.of(house), gateway).errors
+        found = approved_templates.check_templates(approved_templates.TextSettings.of(app_context), gateway).errors
         problems += [
-            f"{house.config.gateway_file}: {one.message} {one.language} {one.id}: {one.sentence}" for one in found
+            f"{app_context.config.gateway_file}: {one.message} {one.language} {one.id}: {one.sentence}" for one in found
         ]
     return problems
 
 
-def find_database_problems(house: AppContext) -> list[str]:
+def find_database_problems(app_context: AppContext) -> list[str]:
     """Return a sentence for old tables, missing licensed wording and demonstration accounts. Raises DatabaseAway."""
     try:
-        if not db.is_current(house.engine):
+        if not db.is_current(app_context.engine):
             return ["The database is not at this version: run `flask db upgrade`."]
-        with db.transaction(house.engine.execution_options(read_only=True)) as session:
-            work = house.work(session)
+        with db.transaction(app_context.engine.execution_options(read_only=True)) as session:
+            work = app_context.unit_of_work(session)
             return licensed_wording.missing_licences(work) + _demonstration_accounts(work)
     except SQLAlchemyError as error:
         # Its text holds the address, and that a password.
-        raise DatabaseAway(
+        raise DatabaseUnavailable(
             f"The database of PRO_DATABASE_URL does not answer ({type(error).__name__}): is it there, and running?"
         ) from error
 
 
 def _demonstration_accounts(work: UnitOfWork) -> list[str]:
-    emails = work.session.scalars(select(Staff.email).where(Staff.disabled_at.is_(None)).order_by(Staff.id))
+    emails = work.session.scalars(
+        select(StaffMember.email).where(StaffMember.disabled_at.is_(None)).order_by(StaffMember.id)
+    )
     if any(EXAMPLE_VALUE.search(email) for email in emails):
         return [
             "The database holds the demonstration study, whose passwords are public: "
@@ -65,7 +67,7 @@ def _demonstration_accounts(work: UnitOfWork) -> list[str]:
     return []
 
 
-def of_plan(plan: Plan) -> list[str]:
+def find_plan_problems(plan: StudyPlan) -> list[str]:
     """Return a sentence for every value of ``plan`` that is the demonstration's, or no number that answers."""
     where = f"Plan {plan.id}: settings"
     found = []
@@ -78,20 +80,20 @@ def of_plan(plan: Plan) -> list[str]:
         found.append(
             f"Plan {plan.id}: stopping.demonstration is true: the investigator must confirm its numbers first."
         )
-    found += [f"{where}.{sentence}" for sentence in _of_numbers(plan)]
+    found += [f"{where}.{sentence}" for sentence in _phone_number_problems(plan)]
     if EXAMPLE_VALUE.search(plan.settings.administrator):
         found.append(f"{where}.administrator is an address of an example.")
     return found
 
 
-def _of_numbers(plan: Plan) -> Iterator[str]:
+def _phone_number_problems(plan: StudyPlan) -> Iterator[str]:
     settings = plan.settings
     region = phone_numbers.region_of(settings.hotline)
     for name, number, shown in (
         ("hotline", settings.hotline, settings.hotline_shown),
         ("crisis_line", settings.crisis_line, settings.crisis_line_shown),
     ):
-        if EXAMPLE_NUMBER.search(number) or not phone_numbers.answers(number, region):
+        if EXAMPLE_NUMBER.search(number) or not phone_numbers.is_valid_number(number, region):
             yield f"{name} is no telephone number that answers: write the site's own."
         elif phone_numbers.national_digits(number) not in re.sub(r"\D", "", shown):
             yield f"{name}_shown is another number than {name}, which is the one that is dialled."

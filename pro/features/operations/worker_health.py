@@ -9,18 +9,18 @@ from sqlalchemy.orm import aliased
 
 from pro.app_context import UnitOfWork
 from pro.core.rule_language.level import Level
-from pro.features.alerts import alert_drills
+from pro.features.alerts import test_alerts
 from pro.features.duty_roster import notifications
 from pro.messaging import outbox_backlog
 from pro.models import Alert, Heartbeat, Message
 
 LOOPS = ("judge_idle", "calendar", "digests", "escalate", "quarantine", "drills", "outbox", "audit")
-STALE = timedelta(seconds=60)
+MAX_HEARTBEAT_AGE = timedelta(seconds=60)
 # A mail that should have left this long ago means that mail has gone quiet.
-MAIL_LATE = timedelta(minutes=5)
+MAX_EMAIL_DELAY = timedelta(minutes=5)
 
 
-def beat(work: UnitOfWork, name: str) -> None:
+def record_heartbeat(work: UnitOfWork, name: str) -> None:
     """Leave a heartbeat for ``name``."""
     found = work.session.get(Heartbeat, name)
     if found is None:
@@ -29,19 +29,19 @@ def beat(work: UnitOfWork, name: str) -> None:
         found.at = work.now
 
 
-def troubles(work: UnitOfWork) -> list[str]:
+def find_troubles(work: UnitOfWork) -> list[str]:
     """What is wrong, by name: a loop that has not come round for a minute, "mail" that waits too long, and "untold"
     where a loud alert that nobody took on was mailed to nobody, because there is no open account, "drill" where the
     weekly synthetic alert failed or did not come.
     """
     beats = {row.name: row.at for row in work.session.scalars(select(Heartbeat))}
-    found = [name for name in LOOPS if name not in beats or work.now - beats[name] > STALE]
-    oldest = outbox_backlog.backlog(work.session, work.now).oldest_at
-    if oldest is not None and work.now - oldest > MAIL_LATE:
+    found = [name for name in LOOPS if name not in beats or work.now - beats[name] > MAX_HEARTBEAT_AGE]
+    oldest = outbox_backlog.read_backlog(work.session, work.now).oldest_at
+    if oldest is not None and work.now - oldest > MAX_EMAIL_DELAY:
         found.append("mail")
     other = aliased(Alert)
     mailed = select(other.source).join(Message, Message.alert_id == other.id)
-    told = mailed.where(Message.template.in_(notifications.ALERTS))
+    told = mailed.where(Message.template.in_(notifications.ALERT_TEMPLATES))
     untold = select(Alert.id).where(
         Alert.level >= int(Level.URGENT),
         Alert.acknowledged_at.is_(None),
@@ -50,6 +50,6 @@ def troubles(work: UnitOfWork) -> list[str]:
     )
     if work.session.scalar(untold.limit(1)) is not None:
         found.append("untold")
-    if any(drill.state != "running" for drill in alert_drills.drill_status(work)):
+    if any(drill.state != "running" for drill in test_alerts.weekly_test_alert_status(work)):
         found.append("drill")
     return found

@@ -12,15 +12,15 @@ from sqlalchemy import Select, func, select
 from pro.app_context import UnitOfWork
 from pro.core.questionnaire.instrument import Value
 from pro.core.questionnaire.json_values import read_value
-from pro.core.schedule.anchors import exposed
-from pro.core.triage.verdict import Context
+from pro.core.schedule.anchors import is_exposed
+from pro.core.triage.verdict import ClinicalContext
 from pro.features.participants import treatment_dates
-from pro.models import Alert, Answer, Assessment, Circumstance, Expected, Participant, Score
+from pro.models import Alert, Answer, Assessment, ClinicalFact, ExpectedForm, Participant, Score
 
 # How the source of an alert about a missed form begins; the id of the ledger's line follows.
-SILENCE = "missed:"
+MISSED_FORM_PREFIX = "missed:"
 # When a form was really answered: one that staff typed in says so itself.
-ANSWERED = func.coalesce(Assessment.answered_at, Assessment.submitted_at)
+ANSWERED_AT = func.coalesce(Assessment.answered_at, Assessment.submitted_at)
 
 
 def set_fact(
@@ -32,10 +32,10 @@ def set_fact(
     item: str = "",
     days: int | None = None,
     reason: str = "",
-) -> Circumstance:
+) -> ClinicalFact:
     """Note a clinical fact. It holds until a newer one, or for ``days``; 0 takes an older one back."""
-    old = _facts(work, participant_id).get((name, item))
-    fact = Circumstance(
+    old = _current_facts(work, participant_id).get((name, item))
+    fact = ClinicalFact(
         participant_id=participant_id,
         name=name,
         item=item,
@@ -53,30 +53,30 @@ def set_fact(
     return fact
 
 
-def fact(work: UnitOfWork, participant_id: int, name: str) -> Any:
+def current_fact(work: UnitOfWork, participant_id: int, name: str) -> Any:
     """The value of a fact that holds now; None if nobody noted it."""
-    return _facts(work, participant_id).get((name, ""))
+    return _current_facts(work, participant_id).get((name, ""))
 
 
 def suspect_ulcer(work: UnitOfWork, participant_id: int, rule: str) -> None:
     """``rule`` fired: from the next assessment on an ulcer is suspected, until staff clear it (clinical.md 3.4.5)."""
-    if _facts(work, participant_id).get(("ulcer_status", ""), "none") == "none":
+    if _current_facts(work, participant_id).get(("ulcer_status", ""), "none") == "none":
         set_fact(work, participant_id, "ulcer_status", "suspected", reason=rule)
 
 
-def snapshot(work: UnitOfWork, assessment: Assessment) -> dict[str, Any]:
+def context_snapshot(work: UnitOfWork, assessment: Assessment) -> dict[str, Any]:
     """Everything that judging ``assessment`` needs beside its answers, as it stands now, JSON-able.
 
     Kept with the assessment, so that judging the same answers twice gives the same verdict (clinical.md 3.4.5).
     """
-    facts = _facts(work, assessment.participant_id)
+    facts = _current_facts(work, assessment.participant_id)
     baseline = _baseline(work, assessment)
     previous = _last_submitted(work, assessment)
     weight = facts.get(("baseline_weight", "")) or (_answer_values(work, baseline).get("weight") if baseline else None)
     return {
         "pd1_exposed": _exposed(work, assessment.participant_id, "pd1_exposed", facts.get(("pd1_exposed", ""))),
         "ulcer_status": facts.get(("ulcer_status", ""), "none"),
-        "known_stable": known_stable(work, assessment.participant_id),
+        "known_stable": stable_symptoms(work, assessment.participant_id),
         "baseline_weight": str(weight) if weight is not None else None,
         "open_alert": _open_alert(work, assessment.participant_id),
         "selfharm_enabled": bool(facts.get(("selfharm_enabled", ""), False)),
@@ -86,22 +86,22 @@ def snapshot(work: UnitOfWork, assessment: Assessment) -> dict[str, Any]:
     }
 
 
-def context_of(kept: Mapping[str, Any], now: datetime) -> Context:
+def context_from_snapshot(stored: Mapping[str, Any], now: datetime) -> ClinicalContext:
     """A kept snapshot as the value that triage takes; marks of "known and stable" that have run out count no more."""
-    weight = kept.get("baseline_weight")
-    marks = kept.get("known_stable", {})
+    weight = stored.get("baseline_weight")
+    marks = stored.get("known_stable", {})
     stable = {item: mark["value"] for item, mark in marks.items() if datetime.fromisoformat(mark["until"]) > now}
-    return Context(
-        pd1_exposed=kept.get("pd1_exposed"),
-        ulcer_status=kept.get("ulcer_status", "none"),
+    return ClinicalContext(
+        pd1_exposed=stored.get("pd1_exposed"),
+        ulcer_status=stored.get("ulcer_status", "none"),
         known_stable=stable,
         baseline_weight=Decimal(weight) if weight is not None else None,
-        open_alert=kept.get("open_alert", 0),
-        selfharm_enabled=kept.get("selfharm_enabled", False),
+        open_alert=stored.get("open_alert", 0),
+        selfharm_enabled=stored.get("selfharm_enabled", False),
     )
 
 
-def silence_context(work: UnitOfWork, participant_id: int, missed: int) -> Context:
+def missed_forms_context(work: UnitOfWork, participant_id: int, missed: int) -> ClinicalContext:
     """What decides about a silence of ``missed`` check-ins in a row, as it stands now.
 
     Alerts about a silence do not count as open ones: else the first would make the next louder.
@@ -110,26 +110,26 @@ def silence_context(work: UnitOfWork, participant_id: int, missed: int) -> Conte
         Alert.participant_id == participant_id,
         Alert.resolved_at.is_(None),
         Alert.superseded_at.is_(None),
-        Alert.source.not_like(f"{SILENCE}%"),
+        Alert.source.not_like(f"{MISSED_FORM_PREFIX}%"),
     )
-    return Context(
+    return ClinicalContext(
         missed_consecutive=missed,
-        ulcer_status=_facts(work, participant_id).get(("ulcer_status", ""), "none"),
+        ulcer_status=_current_facts(work, participant_id).get(("ulcer_status", ""), "none"),
         open_alert=work.session.scalar(query) or 0,
     )
 
 
-def facts_now(work: UnitOfWork, participant_id: int, instrument: str) -> dict[str, object]:
+def current_form_facts(work: UnitOfWork, participant_id: int, instrument: str) -> dict[str, object]:
     """The facts that would decide which questions are asked if a form of ``instrument`` were opened now."""
-    return form_facts(snapshot(work, Assessment(participant_id=participant_id, instrument=instrument)))
+    return form_facts(context_snapshot(work, Assessment(participant_id=participant_id, instrument=instrument)))
 
 
-def form_facts(kept: Mapping[str, Any]) -> dict[str, object]:
+def form_facts(stored: Mapping[str, Any]) -> dict[str, object]:
     """The facts that decide which questions are asked. Unknown exposure counts as exposure (clinical.md 3.4.4)."""
-    return {"pd1": kept.get("pd1_exposed") is not False, "selfharm_enabled": kept.get("selfharm_enabled", False)}
+    return {"pd1": stored.get("pd1_exposed") is not False, "selfharm_enabled": stored.get("selfharm_enabled", False)}
 
 
-def recent_answers(work: UnitOfWork, assessment: Assessment, hours: int) -> dict[str, float]:
+def hours_since_answers(work: UnitOfWork, assessment: Assessment, hours: int) -> dict[str, float]:
     """item -> hours from the answer that stands in another form to this one, within ``hours`` before it.
 
     What staff typed in counts from when it was really answered.
@@ -153,8 +153,8 @@ def recent_answers(work: UnitOfWork, assessment: Assessment, hours: int) -> dict
     return {item: (moment - at).total_seconds() / 3600 for item, at in work.session.execute(query)}
 
 
-def _facts(work: UnitOfWork, participant_id: int) -> dict[tuple[str, str], Any]:
-    query = select(Circumstance).where(Circumstance.participant_id == participant_id).order_by(Circumstance.id)
+def _current_facts(work: UnitOfWork, participant_id: int) -> dict[tuple[str, str], Any]:
+    query = select(ClinicalFact).where(ClinicalFact.participant_id == participant_id).order_by(ClinicalFact.id)
     found: dict[tuple[str, str], Any] = {}
     for fact in work.session.scalars(query):
         if fact.expires_at is None or fact.expires_at > work.now:
@@ -164,17 +164,17 @@ def _facts(work: UnitOfWork, participant_id: int) -> dict[tuple[str, str], Any]:
     return found
 
 
-def known_stable(work: UnitOfWork, participant_id: int) -> dict[str, dict[str, Any]]:
+def stable_symptoms(work: UnitOfWork, participant_id: int) -> dict[str, dict[str, Any]]:
     """item -> the value that staff marked as known and stable, and until when (ISO 8601); the newest mark holds.
 
     A mark lasts as long as the plan's lowering says (14 days, clinical.md 3.4.10), or less where staff said so.
     """
-    query = select(Circumstance).where(
-        Circumstance.participant_id == participant_id, Circumstance.name == "known_stable"
+    query = select(ClinicalFact).where(
+        ClinicalFact.participant_id == participant_id, ClinicalFact.name == "known_stable"
     )
     participant = work.session.get_one(Participant, participant_id)
     lowering = work.catalogue.plans[participant.plan].lowering
-    newest = {mark.item: mark for mark in work.session.scalars(query.order_by(Circumstance.id))}
+    newest = {mark.item: mark for mark in work.session.scalars(query.order_by(ClinicalFact.id))}
     found = {}
     for item, mark in newest.items():
         until = mark.recorded_at + timedelta(days=lowering.days if lowering else 0)
@@ -184,7 +184,7 @@ def known_stable(work: UnitOfWork, participant_id: int) -> dict[str, dict[str, A
     return found
 
 
-def _submitted(assessment: Assessment) -> Select[Assessment]:
+def _other_submitted_forms(assessment: Assessment) -> Select[Assessment]:
     query = select(Assessment).where(
         Assessment.participant_id == assessment.participant_id,
         Assessment.instrument == assessment.instrument,
@@ -192,7 +192,7 @@ def _submitted(assessment: Assessment) -> Select[Assessment]:
         Assessment.id != assessment.id,
     )
     if assessment.answered_at is not None:  # typed in later: it is compared with what was answered before it
-        query = query.where(assessment.answered_at > ANSWERED)
+        query = query.where(assessment.answered_at > ANSWERED_AT)
     return query
 
 
@@ -200,15 +200,15 @@ def _baseline(work: UnitOfWork, assessment: Assessment) -> Assessment | None:
     """The form that serves the plan's baseline visit; without one, the first that was sent."""
     participant = work.session.get_one(Participant, assessment.participant_id)
     calendar = work.catalogue.plans[participant.plan].calendar
-    sent = _submitted(assessment)
+    sent = _other_submitted_forms(assessment)
     if calendar is not None and calendar.baseline:
-        of_visit = sent.join(Expected, Expected.assessment_id == Assessment.id).where(
-            Expected.kind == calendar.baseline, Expected.served_at.is_not(None)
+        of_visit = sent.join(ExpectedForm, ExpectedForm.assessment_id == Assessment.id).where(
+            ExpectedForm.kind == calendar.baseline, ExpectedForm.served_at.is_not(None)
         )
-        found = work.session.scalar(of_visit.order_by(ANSWERED.desc(), Assessment.id.desc()).limit(1))
+        found = work.session.scalar(of_visit.order_by(ANSWERED_AT.desc(), Assessment.id.desc()).limit(1))
         if found is not None:
             return found
-    return work.session.scalar(sent.order_by(ANSWERED, Assessment.id).limit(1))
+    return work.session.scalar(sent.order_by(ANSWERED_AT, Assessment.id).limit(1))
 
 
 def _exposed(work: UnitOfWork, participant_id: int, name: str, noted: bool | None) -> bool | None:
@@ -219,7 +219,7 @@ def _exposed(work: UnitOfWork, participant_id: int, name: str, noted: bool | Non
     if calendar is None or rule is None:
         return noted
     today = treatment_dates.local_date(work.now, participant.time_zone)
-    by_dates = exposed(rule, treatment_dates.days(work, participant, calendar), today)
+    by_dates = is_exposed(rule, treatment_dates.resolve_days(work, participant, calendar), today)
     return noted if by_dates is None else (by_dates or noted is True)
 
 
@@ -227,8 +227,8 @@ def _last_submitted(work: UnitOfWork, assessment: Assessment) -> Assessment | No
     participant = work.session.get_one(Participant, assessment.participant_id)
     moment = assessment.answered_at or work.now
     since = moment - timedelta(days=work.catalogue.plans[participant.plan].previous_days)
-    query = _submitted(assessment).where(since < ANSWERED)
-    return work.session.scalar(query.order_by(ANSWERED.desc(), Assessment.id.desc()).limit(1))
+    query = _other_submitted_forms(assessment).where(since < ANSWERED_AT)
+    return work.session.scalar(query.order_by(ANSWERED_AT.desc(), Assessment.id.desc()).limit(1))
 
 
 def _answer_values(work: UnitOfWork, assessment: Assessment) -> dict[str, Any]:
@@ -238,10 +238,10 @@ def _answer_values(work: UnitOfWork, assessment: Assessment) -> dict[str, Any]:
     return {item: row.value for item, row in rows.items() if row.state == "given" and isinstance(row.value, int | str)}
 
 
-def earlier_values(work: UnitOfWork, instrument: str, kept: Mapping[str, Any]) -> dict[str, Value | None]:
+def earlier_values(work: UnitOfWork, instrument: str, stored: Mapping[str, Any]) -> dict[str, Value | None]:
     """Kept baseline or previous answers as the values that triage takes."""
     items = work.catalogue.instruments[instrument].items
-    return {name: read_value(items[name], value) for name, value in kept.items() if name in items}
+    return {name: read_value(items[name], value) for name, value in stored.items() if name in items}
 
 
 def _scores(work: UnitOfWork, assessment: Assessment) -> dict[str, float]:

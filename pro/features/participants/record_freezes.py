@@ -10,17 +10,17 @@ from typing import Any
 from sqlalchemy import and_, or_, select
 
 from pro.app_context import UnitOfWork
-from pro.errors import BadData, Frozen, NotAllowed
+from pro.errors import BadData, NotAllowed, RecordFrozen
 from pro.features.accounts import signatures as accounts_signatures
 from pro.features.accounts import staff_accounts
-from pro.features.accounts.signatures import Confirmed
+from pro.features.accounts.signatures import PasswordProof
 from pro.models import Answer, Assessment, Freeze, Participant, Signature
 
 REASON_LENGTH = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Frost:
+class FreezeEntry:
     """One freeze as it is shown. ``whole``: of the study; ``lifted_at`` None while it stands."""
 
     id: int
@@ -34,34 +34,36 @@ class Frost:
     signatures: list[Signature]
 
 
-def must_be_open(work: UnitOfWork, plan: str, participant_id: int | None = None) -> None:
+def require_unfrozen(work: UnitOfWork, plan: str, participant_id: int | None = None) -> None:
     """Raise Frozen if the study, or the participant, is frozen now: with who did it, when, and whether it is all."""
-    row = _standing(work, plan, participant_id)
+    row = _find_effective_freeze(work, plan, participant_id)
     if row is not None:
         name = staff_accounts.staff_names(work).get(row.frozen_by, "")
-        raise Frozen("frozen", name=name, at=row.frozen_at, whole=row.participant_id is None)
+        raise RecordFrozen("frozen", name=name, at=row.frozen_at, whole=row.participant_id is None)
 
 
-def current_freeze(work: UnitOfWork, participant_id: int) -> Frost | None:
+def current_freeze(work: UnitOfWork, participant_id: int) -> FreezeEntry | None:
     """What freezes a participant now, their own freeze or the study's; None for nothing."""
     person = work.session.get_one(Participant, participant_id)
-    row = _standing(work, person.plan, participant_id)
-    return _frost(work, row) if row else None
+    row = _find_effective_freeze(work, person.plan, participant_id)
+    return _freeze_entry(work, row) if row else None
 
 
-def freezes(work: UnitOfWork, plan: str, participant: Participant | None) -> list[Frost]:
+def list_freezes(work: UnitOfWork, plan: str, participant: Participant | None) -> list[FreezeEntry]:
     """Every freeze that there was of a participant, or of the study (None), the newest first."""
     mine = Freeze.participant_id == participant.id if participant else Freeze.participant_id.is_(None)
     query = select(Freeze).where(Freeze.plan == plan, mine).order_by(Freeze.id.desc())
-    return [_frost(work, row) for row in work.session.scalars(query)]
+    return [_freeze_entry(work, row) for row in work.session.scalars(query)]
 
 
-def freeze(work: UnitOfWork, proof: Confirmed, plan: str, participant: Participant | None, reason: str) -> Freeze:
+def freeze_records(
+    work: UnitOfWork, proof: PasswordProof, plan: str, participant: Participant | None, reason: str
+) -> Freeze:
     """Freeze a participant, or the study (None), signed. NotAllowed("frozen_already"), BadData without a reason."""
-    reason = _checked(reason)
+    reason = _check_reason(reason)
     if participant is not None:
         work.lock(participant)
-    if _own(work, plan, participant) is not None:
+    if _own_freeze(work, plan, participant) is not None:
         raise NotAllowed("frozen_already")
     row = Freeze(
         plan=plan,
@@ -74,27 +76,29 @@ def freeze(work: UnitOfWork, proof: Confirmed, plan: str, participant: Participa
     work.session.add(row)
     work.session.flush()
     work.record("freeze.set", row, participant_id=row.participant_id, new={"plan": plan}, reason=reason)
-    accounts_signatures.sign(work, proof, "froze", row, _content(row), participant_id=row.participant_id)
+    accounts_signatures.sign(work, proof, "froze", row, _signed_content(row), participant_id=row.participant_id)
     return row
 
 
-def lift(work: UnitOfWork, proof: Confirmed, plan: str, participant: Participant | None, reason: str) -> Freeze:
+def unfreeze_records(
+    work: UnitOfWork, proof: PasswordProof, plan: str, participant: Participant | None, reason: str
+) -> Freeze:
     """Lift what freezes a participant, or the study (None), with a signature. NotAllowed("not_frozen")."""
-    reason = _checked(reason)
+    reason = _check_reason(reason)
     if participant is not None:
         work.lock(participant)
-    row = _own(work, plan, participant)
+    row = _own_freeze(work, plan, participant)
     if row is not None:
         work.lock(row)
     if row is None or row.lifted_at is not None:
         raise NotAllowed("not_frozen")
     row.lifted_at, row.lifted_by, row.lift_reason = work.now, proof.staff_id, reason
     work.record("freeze.lifted", row, participant_id=row.participant_id, old={"plan": plan}, reason=reason)
-    accounts_signatures.sign(work, proof, "unfroze", row, _content(row), participant_id=row.participant_id)
+    accounts_signatures.sign(work, proof, "unfroze", row, _signed_content(row), participant_id=row.participant_id)
     return row
 
 
-def after_freeze(work: UnitOfWork, participant_id: int) -> frozenset[int]:
+def forms_answered_while_frozen(work: UnitOfWork, participant_id: int) -> frozenset[int]:
     """The forms of a participant of which an answer came while the record was frozen."""
     person = work.session.get_one(Participant, participant_id)
     mine = or_(Freeze.participant_id == participant_id, Freeze.participant_id.is_(None))
@@ -111,7 +115,7 @@ def after_freeze(work: UnitOfWork, participant_id: int) -> frozenset[int]:
     return frozenset(work.session.scalars(query.distinct()))
 
 
-def _content(row: Freeze) -> Mapping[str, Any]:
+def _signed_content(row: Freeze) -> Mapping[str, Any]:
     """What a signature of a freeze stands for."""
     return {
         "plan": row.plan,
@@ -123,27 +127,27 @@ def _content(row: Freeze) -> Mapping[str, Any]:
     }
 
 
-def _checked(reason: str) -> str:
+def _check_reason(reason: str) -> str:
     reason = reason.strip()
     if not 0 < len(reason) <= REASON_LENGTH:
         raise BadData("freeze", fields={"reason": "too_long" if reason else "why_needed"})
     return reason
 
 
-def _own(work: UnitOfWork, plan: str, participant: Participant | None) -> Freeze | None:
+def _own_freeze(work: UnitOfWork, plan: str, participant: Participant | None) -> Freeze | None:
     mine = Freeze.participant_id == participant.id if participant else Freeze.participant_id.is_(None)
     return work.session.scalar(select(Freeze).where(Freeze.plan == plan, mine, Freeze.lifted_at.is_(None)))
 
 
-def _standing(work: UnitOfWork, plan: str, participant_id: int | None) -> Freeze | None:
+def _find_effective_freeze(work: UnitOfWork, plan: str, participant_id: int | None) -> Freeze | None:
     mine = or_(Freeze.participant_id.is_(None), Freeze.participant_id == participant_id)
     query = select(Freeze).where(Freeze.plan == plan, mine, Freeze.lifted_at.is_(None))
     return work.session.scalar(query.order_by(Freeze.id).limit(1))
 
 
-def _frost(work: UnitOfWork, row: Freeze) -> Frost:
+def _freeze_entry(work: UnitOfWork, row: Freeze) -> FreezeEntry:
     names = staff_accounts.staff_names(work)
-    return Frost(
+    return FreezeEntry(
         id=row.id,
         whole=row.participant_id is None,
         frozen_at=row.frozen_at,
@@ -152,5 +156,5 @@ def _frost(work: UnitOfWork, row: Freeze) -> Frost:
         lifted_at=row.lifted_at,
         lifted_by=names.get(row.lifted_by or 0, ""),
         lift_reason=row.lift_reason,
-        signatures=accounts_signatures.signatures(work, row),
+        signatures=accounts_signatures.list_signatures(work, row),
     )

@@ -11,25 +11,25 @@ from sqlalchemy import select
 from pro.app_context import UnitOfWork
 from pro.core.schedule import anchors as dated
 from pro.core.schedule.anchors import Days
-from pro.core.study_plan import Calendar
+from pro.core.study_plan import VisitSchedule
 from pro.models import Anchor, Participant
 
 
-def recorded(work: UnitOfWork, participant: Participant) -> list[Anchor]:
+def read_anchors(work: UnitOfWork, participant: Participant) -> list[Anchor]:
     """The anchors that stand, in the order in which they were recorded."""
     query = select(Anchor).where(Anchor.participant_id == participant.id, Anchor.superseded_at.is_(None))
     return list(work.session.scalars(query.order_by(Anchor.id)))
 
 
-def pure(rows: Iterable[Anchor]) -> tuple[dated.DatedAnchor, ...]:
+def dated_anchors(rows: Iterable[Anchor]) -> tuple[dated.DatedAnchor, ...]:
     """``rows`` as the values that the calendar's functions take."""
     return tuple(dated.DatedAnchor(row.kind, row.number, row.on, row.planned) for row in rows)
 
 
-def days(work: UnitOfWork, participant: Participant, calendar: Calendar) -> Days:
+def resolve_days(work: UnitOfWork, participant: Participant, calendar: VisitSchedule) -> Days:
     """Every day that is recorded or follows from one, with what it rests on."""
     working = work.catalogue.working_days(participant.plan)
-    return dated.resolve(calendar, pure(recorded(work, participant)), working)
+    return dated.resolve_days(calendar, dated_anchors(read_anchors(work, participant)), working)
 
 
 def local_date(now: datetime, zone: str) -> date:

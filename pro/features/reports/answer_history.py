@@ -14,13 +14,13 @@ from pro.core.questionnaire import page_flow
 from pro.core.questionnaire.instrument import Value
 from pro.core.questionnaire.json_values import read_value
 from pro.features.participants import clinical_facts, treatment_dates
-from pro.features.schedule import form_ledger
-from pro.features.schedule.form_ledger import LedgerLine
+from pro.features.schedule import expected_forms
+from pro.features.schedule.expected_forms import ExpectedFormLine
 from pro.models import Anchor, Answer, Assessment, Participant, Score
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class RecordedScore:
     """One scale of one form: ``value`` None where it is missing; ``used`` of ``of`` items."""
 
     value: float | None
@@ -47,11 +47,11 @@ class HistoryForm:
     proxy: bool
     answers: Mapping[str, Value | None]
     asked: Collection[str]
-    scores: Mapping[str, Scored]
+    scores: Mapping[str, RecordedScore]
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class AnswerHistory:
     """A participant's forms in order of answering, their ledger, and the day from which weeks are counted.
 
     ``origin``: day 1 of the treatment once it was given, before that the day of consent.
@@ -61,7 +61,7 @@ class Record:
     today: date
     origin: date
     anchors: Sequence[Anchor]
-    lines: Sequence[LedgerLine]
+    lines: Sequence[ExpectedFormLine]
     forms: Sequence[HistoryForm]
 
     def of(self, instrument: str) -> list[HistoryForm]:
@@ -77,10 +77,10 @@ class Record:
         return next((form for form in reversed(forms) if form.baseline), forms[0] if forms else None)
 
 
-def read_history(work: UnitOfWork, participant: Participant, language: str) -> Record:
+def read_history(work: UnitOfWork, participant: Participant, language: str) -> AnswerHistory:
     """The record of ``participant``: six queries, however much there is."""
-    lines = form_ledger.lines(work, participant, language)
-    anchors = treatment_dates.recorded(work, participant)
+    lines = expected_forms.read_expected_forms(work, participant, language)
+    anchors = treatment_dates.read_anchors(work, participant)
     query = select(Assessment).where(
         Assessment.participant_id == participant.id,
         Assessment.cancelled_at.is_(None),
@@ -89,15 +89,15 @@ def read_history(work: UnitOfWork, participant: Participant, language: str) -> R
     assessments = list(work.session.scalars(query))
     answers = _answers(work, participant, assessments)
     scores = _scores(work, participant)
-    served: dict[int, list[LedgerLine]] = {}
+    served: dict[int, list[ExpectedFormLine]] = {}
     for line in lines:
         if line.assessment is not None and line.expected.served_at is not None:
             served.setdefault(line.assessment.id, []).append(line)
     forms = [
-        _form(work, participant, row, served.get(row.id, []), answers.get(row.id, {}), scores.get(row.id, {}))
+        _build_form(work, participant, row, served.get(row.id, []), answers.get(row.id, {}), scores.get(row.id, {}))
         for row in assessments
     ]
-    return Record(
+    return AnswerHistory(
         participant=participant,
         today=treatment_dates.local_date(work.now, participant.time_zone),
         origin=_origin(work, participant, anchors),
@@ -130,32 +130,32 @@ def _answers(
     return found
 
 
-def _scores(work: UnitOfWork, participant: Participant) -> dict[int, dict[str, Scored]]:
+def _scores(work: UnitOfWork, participant: Participant) -> dict[int, dict[str, RecordedScore]]:
     query = (
         select(Score.assessment_id, Score.scale, Score.value, Score.used, Score.of)
         .join(Assessment, Assessment.id == Score.assessment_id)
         .where(Assessment.participant_id == participant.id)
         .order_by(Score.id)
     )
-    found: dict[int, dict[str, Scored]] = {}
+    found: dict[int, dict[str, RecordedScore]] = {}
     for form, scale, value, used, of in work.session.execute(query):
-        found.setdefault(form, {})[scale] = Scored(value, used, of)
+        found.setdefault(form, {})[scale] = RecordedScore(value, used, of)
     return found
 
 
-def _form(
+def _build_form(
     work: UnitOfWork,
     participant: Participant,
     row: Assessment,
-    lines: Sequence[LedgerLine],
+    lines: Sequence[ExpectedFormLine],
     answers: Mapping[str, Value | None],
-    scores: Mapping[str, Scored],
+    scores: Mapping[str, RecordedScore],
 ) -> HistoryForm:
     instrument = work.catalogue.instruments[row.instrument]
     at = row.answered_at or row.submitted_at or row.last_answer_at or row.issued_at
     facts = clinical_facts.form_facts(row.context)
     # Only what is shown by item needs the path; a scored form has its scales.
-    path = page_flow.path(instrument, answers, facts, row.page_set) if not instrument.scales else ()
+    path = page_flow.page_path(instrument, answers, facts, row.page_set) if not instrument.scales else ()
     calendar = work.catalogue.plans[participant.plan].calendar
     return HistoryForm(
         id=row.id,

@@ -8,20 +8,20 @@ from datetime import date, datetime
 
 from pro.app_context import UnitOfWork
 from pro.core.figures import symptom_heatmap
-from pro.core.figures.symptom_heatmap import HeatmapAnswer, HeatmapRow
-from pro.core.questionnaire import score_importance
+from pro.core.figures.symptom_heatmap import HeatmapForm, HeatmapRow
+from pro.core.questionnaire import clinical_importance
+from pro.core.questionnaire.clinical_importance import ClinicalImportance, ScoreChange
 from pro.core.questionnaire.instrument import Instrument, Words
-from pro.core.questionnaire.score_importance import Importance, ScoreChange
 from pro.features.participants.treatment_dates import local_date
-from pro.features.reports.answer_history import HistoryForm, Record, Scored
+from pro.features.reports.answer_history import AnswerHistory, HistoryForm, RecordedScore
 
 MISSED = "missed"
 # Columns of one table: as many weeks as a desk's screen and a sheet of A4 have room for.
-BLOCK = 26
+MAX_COLUMNS = 26
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class ScoreDate:
     """One point of time of a scored instrument: a form, or (``form`` None) a mandatory visit that was missed."""
 
     on: date
@@ -29,7 +29,7 @@ class Moment:
     form: HistoryForm | None
     baseline: bool
 
-    def score(self, scale: str) -> Scored | None:
+    def score(self, scale: str) -> RecordedScore | None:
         """The score of ``scale``; None for a missed form or one that was not scored."""
         return self.form.scores.get(scale) if self.form else None
 
@@ -57,18 +57,18 @@ class ScoreSeries:
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
+class ScoreTrends:
     """Everything about the scores of one instrument."""
 
     instrument: str
     title: str
-    moments: tuple[Moment, ...]
+    moments: tuple[ScoreDate, ...]
     series: tuple[ScoreSeries, ...]
-    importance: Importance | None
+    importance: ClinicalImportance | None
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class HeatmapColumn:
     """One column: its week (0: the baseline), or ``today``."""
 
     week: int
@@ -76,10 +76,10 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class HeatmapBlock:
     """A part of the heat map: so many columns, and every row over them."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[HeatmapColumn, ...]
     rows: tuple[HeatmapRow, ...]
 
     @property
@@ -94,93 +94,95 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class Heat:
+class SymptomHeatmap:
     """The symptoms by week, the newest block first. ``quiet``: short names of items that were always the mildest."""
 
     title: str
-    blocks: tuple[Block, ...]
+    blocks: tuple[HeatmapBlock, ...]
     quiet: tuple[str, ...]
     words: Words
 
 
-def scores(work: UnitOfWork, record: Record, language: str) -> list[Scores]:
+def read_score_trends(work: UnitOfWork, record: AnswerHistory, language: str) -> list[ScoreTrends]:
     """The trends of every instrument of the plan that has scales."""
     plan = work.catalogue.plans[record.participant.plan]
     found = []
     for name in plan.instruments:
         instrument = work.catalogue.instruments[name]
         if instrument.scales:
-            moments = _moments(record, name)
+            moments = _score_dates(record, name)
             title = work.catalogue.words[name, language].title
             known = work.catalogue.importance.get(name)
-            series = tuple(_series(instrument, scale, moments, known) for scale in _scales(instrument))
-            found.append(Scores(name, title, moments, series, known))
+            series = tuple(_series(instrument, scale, moments, known) for scale in _scale_ids(instrument))
+            found.append(ScoreTrends(name, title, moments, series, known))
     return found
 
 
-def symptoms(work: UnitOfWork, record: Record, language: str) -> Heat:
+def read_heatmap(work: UnitOfWork, record: AnswerHistory, language: str) -> SymptomHeatmap:
     """The heat map of the plan's check-in: only weeks in which something was asked."""
     name = work.catalogue.plans[record.participant.plan].instruments[0]
     instrument = work.catalogue.instruments[name]
     words = work.catalogue.words[name, language]
     # Today is no week: it stands behind all of them.
     now = symptom_heatmap.week_of(record.today, record.origin) + 1
-    said = [HeatmapAnswer(_column(record, form, now), form.answers, form.asked) for form in record.of(name)]
+    said = [HeatmapForm(_column(record, form, now), form.answers, form.asked) for form in record.of(name)]
     missed = {
         _week(record, line.expected.due_at)
         for line in record.lines
         if line.expected.instrument == name and line.expected.mandatory and line.status == MISSED
     }
     shown = sorted({form.column for form in said} | missed)
-    rows = symptom_heatmap.rows(instrument, said, missed, shown)
+    rows = symptom_heatmap.heatmap_rows(instrument, said, missed, shown)
     loud = [row for row in rows if not row.quiet]
     quiet = tuple(words.items[row.item].short for row in rows if row.quiet and _was_asked(row))
     blocks = []
-    size = -(-len(shown) // -(-len(shown) // BLOCK)) if shown else BLOCK
+    size = -(-len(shown) // -(-len(shown) // MAX_COLUMNS)) if shown else MAX_COLUMNS
     # Counted from the end: the newest block, which is looked at first, is a whole one.
     for end in range(len(shown), 0, -size):
         cut = slice(max(0, end - size), end)
-        columns = tuple(Column(week, week == now) for week in shown[cut])
-        blocks.append(Block(columns, tuple(HeatmapRow(row.item, row.cells[cut], row.quiet) for row in loud)))
-    return Heat(words.title, tuple(blocks), quiet, words)
+        columns = tuple(HeatmapColumn(week, week == now) for week in shown[cut])
+        blocks.append(HeatmapBlock(columns, tuple(HeatmapRow(row.item, row.cells[cut], row.quiet) for row in loud)))
+    return SymptomHeatmap(words.title, tuple(blocks), quiet, words)
 
 
 def _was_asked(row: HeatmapRow) -> bool:
     return any(cell.state == "given" for cell in row.cells)
 
 
-def _column(record: Record, form: HistoryForm, now: int) -> int:
+def _column(record: AnswerHistory, form: HistoryForm, now: int) -> int:
     if form.baseline:
         return symptom_heatmap.BASELINE
     return now if form.on == record.today else symptom_heatmap.week_of(form.on, record.origin)
 
 
-def _week(record: Record, due_at: datetime) -> int:
+def _week(record: AnswerHistory, due_at: datetime) -> int:
     return symptom_heatmap.week_of(local_date(due_at, record.participant.time_zone), record.origin)
 
 
-def _scales(instrument: Instrument) -> list[str]:
+def _scale_ids(instrument: Instrument) -> list[str]:
     summary = [instrument.summary.id] if instrument.summary else []
     return [*summary, *instrument.scales]
 
 
-def _moments(record: Record, instrument: str) -> tuple[Moment, ...]:
+def _score_dates(record: AnswerHistory, instrument: str) -> tuple[ScoreDate, ...]:
     baseline = record.baseline(instrument)
     zone = record.participant.time_zone
     found = [
-        Moment(form.on, form.visits[0] if form.visits else "", form, form is baseline)
+        ScoreDate(form.on, form.visits[0] if form.visits else "", form, form is baseline)
         for form in record.of(instrument)
         if form.sent
     ]
     found += [
-        Moment(local_date(line.expected.due_at, zone), line.title, None, False)
+        ScoreDate(local_date(line.expected.due_at, zone), line.title, None, False)
         for line in record.lines
         if line.expected.instrument == instrument and line.expected.mandatory and line.status == MISSED
     ]
     return tuple(sorted(found, key=lambda moment: moment.on))
 
 
-def _series(instrument: Instrument, scale: str, moments: Sequence[Moment], known: Importance | None) -> ScoreSeries:
+def _series(
+    instrument: Instrument, scale: str, moments: Sequence[ScoreDate], known: ClinicalImportance | None
+) -> ScoreSeries:
     values = tuple((moment.on, moment.value(scale)) for moment in moments)
     start = next((index for index, moment in enumerate(moments) if moment.baseline), None)
     baseline = values[start][1] if start is not None else None
@@ -188,15 +190,15 @@ def _series(instrument: Instrument, scale: str, moments: Sequence[Moment], known
     value = values[last][1] if last is not None else None
     change = None
     if known and baseline is not None and value is not None and last is not None and start is not None and last > start:
-        change = score_importance.change(known, instrument, scale, baseline, value)
+        change = clinical_importance.score_change(known, instrument, scale, baseline, value)
     return ScoreSeries(
         scale=scale,
-        good=score_importance.high_is_good(instrument, scale),
+        good=clinical_importance.is_higher_better(instrument, scale),
         values=values,
         baseline=baseline,
         last=value,
         threshold=known.thresholds.get(scale) if known else None,
-        important=score_importance.is_important(known, instrument, scale, value)
+        important=clinical_importance.is_important(known, instrument, scale, value)
         if known and value is not None
         else None,
         change=change,

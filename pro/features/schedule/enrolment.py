@@ -12,15 +12,15 @@ from sqlalchemy import select
 from pro.app_context import UnitOfWork
 from pro.errors import BadData, NotAllowed
 from pro.features.accounts.passwords import hash_secret, read_pin
-from pro.features.accounts.phone_numbers import e164
-from pro.features.participants import consent_ledger, record_freezes
+from pro.features.accounts.phone_numbers import to_e164
+from pro.features.participants import consent_records, record_freezes
 from pro.features.participants.treatment_dates import local_date
 from pro.features.schedule import participation_end, schedule_service
 from pro.models import Anchor, Participant
 
 STUDY_NUMBER = re.compile(r"[A-Z0-9][A-Z0-9-]{1,30}")
 # A mobile number or that of an identity card, typed into the wrong field: everybody sees study numbers.
-PERSONAL = re.compile(r"1[3-9][0-9]{9}|[0-9]{17}[0-9X]")
+PERSONAL_NUMBER = re.compile(r"1[3-9][0-9]{9}|[0-9]{17}[0-9X]")
 
 
 def enrolment_problems(
@@ -39,13 +39,13 @@ def enrolment_problems(
     zone = work.catalogue.plans[plan].settings.time_zone if plan in work.catalogue.plans else "UTC"
     fields = {
         "plan": "" if plan in work.catalogue.plans else "unknown",
-        "study_number": _number_problem(work, plan, _number(study_number)),
-        "phone": "" if e164(phone) is not None else "phone_invalid",
+        "study_number": _number_problem(work, plan, _normalize_number(study_number)),
+        "phone": "" if to_e164(phone) is not None else "phone_invalid",
         "language": "" if language in work.catalogue.languages else "unknown",
         "pin": "" if read_pin(pin) else "pin_digits",
     }
     wrong = {field: why for field, why in fields.items() if why}
-    return wrong | consent_ledger.consent_problems(work, zone, consent_version, consented_on, health_data)
+    return wrong | consent_records.consent_problems(work, zone, consent_version, consented_on, health_data)
 
 
 def enrol(
@@ -69,9 +69,9 @@ def enrol(
     wrong = enrolment_problems(work, **given)
     if wrong or consented_on is None:
         raise BadData("enrol", fields=wrong)
-    record_freezes.must_be_open(work, plan)
-    number = _number(study_number)
-    number_called = e164(phone)
+    record_freezes.require_unfrozen(work, plan)
+    number = _normalize_number(study_number)
+    number_called = to_e164(phone)
     participant = Participant(
         plan=plan,
         study_number=number,
@@ -96,7 +96,7 @@ def enrol(
     )
     new = {"study_number": number, "language": language, "consent": consented_on.isoformat()}
     work.record("participant.enrolled", participant, participant_id=participant.id, new=new)
-    consent_ledger.sign(
+    consent_records.record_consent(
         work,
         participant,
         version=consent_version,
@@ -105,7 +105,7 @@ def enrol(
         way="paper",
         health_data=health_data,
     )
-    schedule_service.plan_anew(work, participant)
+    schedule_service.replan_participant(work, participant)
     return participant
 
 
@@ -116,20 +116,22 @@ def withdraw_consent(work: UnitOfWork, participant: Participant, *, scope: str, 
     BadData("consent", fields=...); NotAllowed("withdrawn_already", name, at) for whoever is second: what they typed is
     not recorded. Of whoever left by a date alone it can still be said how far that goes.
     """
-    wrong = consent_ledger.withdrawal_problems(scope, told)
+    wrong = consent_records.withdrawal_problems(scope, told)
     if wrong:
         raise BadData("consent", fields=wrong)
     work.lock(participant)
-    if participant.withdrawn_at is not None and not consent_ledger.is_unsaid(work, participant):
+    if participant.withdrawn_at is not None and not consent_records.is_withdrawal_scope_missing(work, participant):
         raise NotAllowed(
-            "withdrawn_already", name=consent_ledger.withdrawn_by(work, participant), at=participant.withdrawn_at
+            "withdrawn_already",
+            name=consent_records.withdrawal_recorded_by(work, participant),
+            at=participant.withdrawn_at,
         )
     # First, so that the rows carry what was said; whoever leaves by a date alone marks what still stands.
-    consent_ledger.withdraw_standing(work, participant, scope, told.strip())
-    withdraw(work, participant, f"consent withdrawn: {scope}")
+    consent_records.mark_consents_withdrawn(work, participant, scope, told.strip())
+    withdraw_participant(work, participant, f"consent withdrawn: {scope}")
 
 
-def withdraw(work: UnitOfWork, participant: Participant, reason: str) -> None:
+def withdraw_participant(work: UnitOfWork, participant: Participant, reason: str) -> None:
     """End a participation today: every way in closes in the same transaction. BadData without a reason."""
     if not reason.strip():
         raise BadData("withdraw", fields={"reason": "empty"})
@@ -143,17 +145,17 @@ def withdraw(work: UnitOfWork, participant: Participant, reason: str) -> None:
             work, participant, [schedule_service.DateChange(stops[0], 0, today)], reason=reason.strip()
         )
     else:
-        participation_end.leave(work, participant, died=False, reason=reason.strip())
+        participation_end.end_participation(work, participant, died=False, reason=reason.strip())
 
 
-def _number(typed: str) -> str:
+def _normalize_number(typed: str) -> str:
     return unicodedata.normalize("NFKC", typed).strip().upper()
 
 
 def _number_problem(work: UnitOfWork, plan: str, number: str) -> str:
     if not STUDY_NUMBER.fullmatch(number):
         return "study_number_shape"
-    if PERSONAL.fullmatch(number.replace("-", "")):
+    if PERSONAL_NUMBER.fullmatch(number.replace("-", "")):
         return "study_number_person"
     query = select(Participant.id).where(Participant.plan == plan, Participant.study_number == number)
     return "taken" if work.session.scalar(query) else ""

@@ -12,41 +12,41 @@ from pro.app_context import UnitOfWork
 from pro.core.rule_language.level import Level
 from pro.core.schedule import expected_visits
 from pro.core.schedule.anchors import WorkingDays
-from pro.core.schedule.expected_visits import Status
+from pro.core.schedule.expected_visits import VisitStatus
 from pro.core.schedule.form_matching import missed_in_a_row
-from pro.core.schedule.reminder_times import reminders
-from pro.core.study_plan import Plan
-from pro.core.triage import escalation_ladder
-from pro.core.triage.verdict import Finding, FormCase, Verdict, inputs_of, judge
+from pro.core.schedule.reminder_times import form_reminders
+from pro.core.study_plan import StudyPlan
+from pro.core.triage import escalation_steps
+from pro.core.triage.verdict import Finding, FormCase, Verdict, evaluate_rules, inputs_of
 from pro.errors import BadData, NotFound
 from pro.features.duty_roster import notifications
 from pro.features.participants import clinical_facts, treatment_dates
-from pro.features.participants.clinical_facts import SILENCE
+from pro.features.participants.clinical_facts import MISSED_FORM_PREFIX
 from pro.features.schedule import schedule_rows
-from pro.models import CALL_OUTCOMES, Alert, Assessment, Call, Expected, Participant, Task
+from pro.models import CALL_OUTCOMES, Alert, Assessment, CallTask, ExpectedForm, Participant, PhoneCall
 
-CALL = "call_missed"
+MISSED_FORM_TASK = "call_missed"
 # Replies that we did not understand; over as soon as an answer comes in some other way.
-UNCLEAR = "answer_unclear"
-UNREACHABLE = "phone_unreachable"
+UNCLEAR_ANSWER_TASK = "answer_unclear"
+UNREACHABLE_PHONE_TASK = "phone_unreachable"
 # How a task ended when the participant was heard of before anybody called.
-ANSWERED = "answered"
+ANSWERED_OUTCOME = "answered"
 # The fact by which a rule says that it is about silence.
-MISSED = "missed_consecutive"
+MISSED_FACT = "missed_consecutive"
 # Visits of this rank are the plan's endpoint and are never skipped (clinical.md 6, table and rule 1).
 ENDPOINT_RANK = 1
 # Whoever may be in danger is phoned at a weekend as well (clinical.md 3.3: the same day; 6: the next morning).
-WORKING, EVERY_DAY = escalation_ladder.MONDAY_TO_FRIDAY, WorkingDays(weekend=frozenset())
+WORKDAYS, EVERY_DAY = escalation_steps.MONDAY_TO_FRIDAY, WorkingDays(weekend=frozenset())
 # Our defaults: when to try again on the day of a call in vain, and after how many of them to ask a relative.
-TRY_AGAIN = timedelta(hours=4)
-TRIES = 3
+RETRY_DELAY = timedelta(hours=4)
+TRIES_BEFORE_RELATIVE = 3
 TEXT_LENGTH = 4000
 # A date further back than this is a slip of the pen.
-LONG_AGO = timedelta(days=366)
+CALL_AGE_AT_MOST = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
-class Silence:
+class MissedForms:
     """What is unanswered since somebody was last heard of.
 
     ``missed``: check-ins in a row, as the rules count them (overlapping windows once). ``rows``: every mandatory form
@@ -54,11 +54,13 @@ class Silence:
     """
 
     missed: int
-    rows: tuple[Expected, ...]
+    rows: tuple[ExpectedForm, ...]
     last_answer_at: datetime | None
 
 
-def record_missed(work: UnitOfWork, participant: Participant, rows: Sequence[Expected], *, held: bool = False) -> None:
+def record_missed(
+    work: UnitOfWork, participant: Participant, rows: Sequence[ExpectedForm], *, locked: bool = False
+) -> None:
     """``rows`` closed without any answer: raise what the plan's rules say about silence and make a phone task.
 
     A check-in leads to alerts, and to a call where a rule fired or, in the weeks of risk, at once. Of other
@@ -70,25 +72,25 @@ def record_missed(work: UnitOfWork, participant: Participant, rows: Sequence[Exp
     known = sorted(asked, key=lambda row: (row.closes_at, row.id))
     if not known or not participant.is_active:
         return
-    if not held:
+    if not locked:
         work.lock(participant)
-    silence = silence_of(work, participant)
+    silence = read_missed_forms(work, participant)
     checkins = [row for row in known if row.instrument == plan.instruments[0] and row in silence.rows]
     cause, alert, hurry = None, None, False
     if checkins:
         newest = checkins[-1]
-        verdict, findings = _judged(work, participant, plan, silence)
-        alert = _raise(work, plan, newest, silence, verdict, findings)
+        verdict, findings = _evaluate_rules(work, participant, plan, silence)
+        alert = _raise_alert(work, plan, newest, silence, verdict, findings)
         at_risk = _at_risk(work, participant, plan, newest)
         if findings or at_risk:
             cause = newest
         hurry = at_risk or (alert is not None and alert.level >= Level.URGENT)
     cause = cause or next((row for row in known if _is_endpoint(plan, row)), None)
     if cause is not None:
-        _call(work, plan, cause, alert, EVERY_DAY if hurry else WORKING)
+        _make_missed_form_task(work, plan, cause, alert, EVERY_DAY if hurry else WORKDAYS)
 
 
-def record_heard(work: UnitOfWork, participant_id: int) -> None:
+def record_answer_received(work: UnitOfWork, participant_id: int) -> None:
     """An answer came. Open phone tasks end, and quiet alerts about the silence that nobody took on close themselves.
 
     A loud alert stays for a person. A task about the endpoint visit's form stays until that form is answered. What was
@@ -97,16 +99,16 @@ def record_heard(work: UnitOfWork, participant_id: int) -> None:
     participant = work.session.get_one(Participant, participant_id)
     plan = work.catalogue.plans[participant.plan]
     work.session.flush()
-    if silence_of(work, participant).missed:
+    if read_missed_forms(work, participant).missed:
         return
     for task in _open_tasks(work, participant_id):
-        if not _is_owed(work, plan, task):
-            _end(work, task, ANSWERED)
-    for task in _open_tasks(work, participant_id, UNCLEAR):
-        _end(work, task, ANSWERED)
+        if not _is_endpoint_form_missing(work, plan, task):
+            _end_task(work, task, ANSWERED_OUTCOME)
+    for task in _open_tasks(work, participant_id, UNCLEAR_ANSWER_TASK):
+        _end_task(work, task, ANSWERED_OUTCOME)
     query = select(Alert).where(
         Alert.participant_id == participant_id,
-        Alert.source.like(f"{SILENCE}%"),
+        Alert.source.like(f"{MISSED_FORM_PREFIX}%"),
         Alert.level < int(Level.URGENT),
         Alert.acknowledged_at.is_(None),
         Alert.resolved_at.is_(None),
@@ -125,7 +127,7 @@ def log_call(
     task_id: int | None = None,
     participant_id: int | None = None,
     source: str = "",
-) -> Call:
+) -> PhoneCall:
     """Keep a call made ``at`` (aware) for a task, or to a participant: then for the open task, if there is one.
 
     ``source``: of the alerts that it was about.
@@ -133,14 +135,14 @@ def log_call(
     No answer keeps the task open until the next sensible time; any other outcome ends it. A death is only noted here:
     staff record its date. BadData("call", fields=...) for a time to come or long past, no outcome, an endless text.
     """
-    task = work.session.get(Task, task_id) if task_id is not None else None
+    task = work.session.get(CallTask, task_id) if task_id is not None else None
     person_id = task.participant_id if task is not None else participant_id
     participant = work.session.get(Participant, person_id) if person_id is not None else None
     if participant is None or work.actor.id is None or (task_id is not None and task is None):
         raise NotFound("task")
     text = text.strip()
     fields = {
-        "at": "call_in_future" if at > work.now else "call_long_ago" if at < work.now - LONG_AGO else "",
+        "at": "call_in_future" if at > work.now else "call_long_ago" if at < work.now - CALL_AGE_AT_MOST else "",
         "outcome": "" if outcome in CALL_OUTCOMES else "empty" if not outcome else "unknown",
         "text": "too_long" if len(text) > TEXT_LENGTH else "",
     }
@@ -149,58 +151,60 @@ def log_call(
         raise BadData("call", fields=wrong)
     work.lock(participant)
     said = {"participant_id": participant.id, "staff_id": work.actor.id, "at": at, "outcome": outcome, "text": text}
-    same = work.session.scalar(select(Call).filter_by(**said).order_by(Call.id).limit(1))
+    same = work.session.scalar(select(PhoneCall).filter_by(**said).order_by(PhoneCall.id).limit(1))
     if same is not None:
         return same  # the button was pressed twice
     if task is None:
         task = next(iter(_open_tasks(work, participant.id)), None)
     else:
         work.lock(task)
-    call = Call(task_id=task.id if task else None, logged_at=work.now, source=source, **said)
+    call = PhoneCall(task_id=task.id if task else None, logged_at=work.now, source=source, **said)
     work.session.add(call)
     work.record("call.logged", call, participant_id=participant.id, new={"outcome": outcome, "at": at.isoformat()})
     if task is not None and task.done_at is None:
-        _go_on(work, work.catalogue.plans[participant.plan], task, call)
+        _apply_call_outcome(work, work.catalogue.plans[participant.plan], task, call)
     return call
 
 
-def silence_of(work: UnitOfWork, participant: Participant) -> Silence:
+def read_missed_forms(work: UnitOfWork, participant: Participant) -> MissedForms:
     """What is unanswered now since the participant's last answer of any kind."""
-    return silences(work, [participant])[participant.id]
+    return read_missed_forms_by_participant(work, [participant])[participant.id]
 
 
-def silences(work: UnitOfWork, people: Sequence[Participant]) -> dict[int, Silence]:
+def read_missed_forms_by_participant(work: UnitOfWork, people: Sequence[Participant]) -> dict[int, MissedForms]:
     """The same of many, by number, in two queries."""
     numbers = [participant.id for participant in people]
-    unserved: dict[int, list[Expected]] = {number: [] for number in numbers}
+    unserved: dict[int, list[ExpectedForm]] = {number: [] for number in numbers}
     query = (
-        select(Expected)
-        .where(Expected.participant_id.in_(numbers), Expected.served_at.is_(None), Expected.mandatory)
-        .order_by(Expected.closes_at, Expected.id)
+        select(ExpectedForm)
+        .where(ExpectedForm.participant_id.in_(numbers), ExpectedForm.served_at.is_(None), ExpectedForm.mandatory)
+        .order_by(ExpectedForm.closes_at, ExpectedForm.id)
     )
     for row in work.session.scalars(query):
         unserved[row.participant_id].append(row)
-    last = last_answers(work, numbers)
-    return {one.id: _silence(work, one, unserved[one.id], last.get(one.id)) for one in people}
+    last = last_answer_times(work, numbers)
+    return {one.id: _missed_forms(work, one, unserved[one.id], last.get(one.id)) for one in people}
 
 
-def _silence(work: UnitOfWork, participant: Participant, rows: Sequence[Expected], last: datetime | None) -> Silence:
+def _missed_forms(
+    work: UnitOfWork, participant: Participant, rows: Sequence[ExpectedForm], last: datetime | None
+) -> MissedForms:
     plan = work.catalogue.plans.get(participant.plan)
     if plan is None:
-        return Silence(0, (), last)
+        return MissedForms(0, (), last)
     asked = [row for row in rows if _was_asked(plan, participant, row)]
-    known = {row.id: schedule_rows.pure(row, participant.time_zone) for row in asked}
+    known = {row.id: schedule_rows.expected_visit_of(row, participant.time_zone) for row in asked}
     missed_now = missed_in_a_row(list(known.values()), plan.instruments[0], last, work.now)
-    over = [row for row in asked if expected_visits.status(known[row.id], work.now) is Status.MISSED]
-    return Silence(missed_now, tuple(row for row in over if last is None or row.closes_at > last), last)
+    over = [row for row in asked if expected_visits.visit_status(known[row.id], work.now) is VisitStatus.MISSED]
+    return MissedForms(missed_now, tuple(row for row in over if last is None or row.closes_at > last), last)
 
 
 def last_answer_at(work: UnitOfWork, participant_id: int) -> datetime | None:
     """When the participant last answered anything, wherever it was typed; None if never."""
-    return last_answers(work, [participant_id]).get(participant_id)
+    return last_answer_times(work, [participant_id]).get(participant_id)
 
 
-def last_answers(work: UnitOfWork, numbers: Sequence[int]) -> dict[int, datetime]:
+def last_answer_times(work: UnitOfWork, numbers: Sequence[int]) -> dict[int, datetime]:
     """The same of many participants, by number, of those who ever answered."""
     given = func.coalesce(Assessment.answered_at, Assessment.submitted_at, Assessment.last_answer_at)
     # In Python: SQLite gives the newest of several as text.
@@ -213,13 +217,17 @@ def last_answers(work: UnitOfWork, numbers: Sequence[int]) -> dict[int, datetime
     return found
 
 
-def tries(work: UnitOfWork, tasks: Sequence[int]) -> dict[int, int]:
+def count_unanswered_calls(work: UnitOfWork, tasks: Sequence[int]) -> dict[int, int]:
     """How many calls nobody answered, by task; a task without one is not there."""
-    query = select(Call.task_id, func.count()).where(Call.task_id.in_(tasks), Call.outcome == "no_answer")
-    return {task: number for task, number in work.session.execute(query.group_by(Call.task_id)) if task is not None}
+    query = select(PhoneCall.task_id, func.count()).where(
+        PhoneCall.task_id.in_(tasks), PhoneCall.outcome == "no_answer"
+    )
+    return {
+        task: number for task, number in work.session.execute(query.group_by(PhoneCall.task_id)) if task is not None
+    }
 
 
-def _was_asked(plan: Plan, participant: Participant, row: Expected) -> bool:
+def _was_asked(plan: StudyPlan, participant: Participant, row: ExpectedForm) -> bool:
     """False for a form that was planned after its window, or so late that no message could go out before its end, such
     as the day's own check-in when an ulcer is recorded at night: nobody was asked, so nobody was silent.
     """
@@ -227,32 +235,37 @@ def _was_asked(plan: Plan, participant: Participant, row: Expected) -> bool:
         return False
     if plan.calendar is None or row.steps or row.known_at <= row.opens_at:
         return True
-    one, rules = schedule_rows.with_ladder(plan.calendar, row, participant.time_zone), plan.calendar.reminding
-    return one.reminders == () or bool(reminders(one, rules, row.known_at))
+    one, rules = schedule_rows.with_reminders(plan.calendar, row, participant.time_zone), plan.calendar.reminder_rules
+    return one.reminders == () or bool(form_reminders(one, rules, row.known_at))
 
 
-def _judged(
-    work: UnitOfWork, participant: Participant, plan: Plan, silence: Silence
+def _evaluate_rules(
+    work: UnitOfWork, participant: Participant, plan: StudyPlan, silence: MissedForms
 ) -> tuple[Verdict, tuple[Finding, ...]]:
     """The plan's rules on a check-in without any answer; of what fires only the rules about silence."""
     instrument = work.catalogue.instruments[plan.instruments[0]]
-    context = clinical_facts.silence_context(work, participant.id, silence.missed)
-    verdict = judge(plan, instrument, FormCase(context=context))
-    return verdict, tuple(found for found in verdict.findings if MISSED in plan.rule(found.rule_id).when.names)
+    context = clinical_facts.missed_forms_context(work, participant.id, silence.missed)
+    verdict = evaluate_rules(plan, instrument, FormCase(context=context))
+    return verdict, tuple(found for found in verdict.findings if MISSED_FACT in plan.rule(found.rule_id).when.names)
 
 
-def _raise(
-    work: UnitOfWork, plan: Plan, row: Expected, silence: Silence, verdict: Verdict, findings: Sequence[Finding]
+def _raise_alert(
+    work: UnitOfWork,
+    plan: StudyPlan,
+    row: ExpectedForm,
+    silence: MissedForms,
+    verdict: Verdict,
+    findings: Sequence[Finding],
 ) -> Alert | None:
     """Keep the findings that nobody is busy with already and tell of them; the loudest alert that stands for them."""
     if not findings:
         return None
-    query = select(Alert).where(Alert.participant_id == row.participant_id, Alert.source.like(f"{SILENCE}%"))
+    query = select(Alert).where(Alert.participant_id == row.participant_id, Alert.source.like(f"{MISSED_FORM_PREFIX}%"))
     before = list(work.session.scalars(query.order_by(Alert.id)))
-    source, standing, new = f"{SILENCE}{row.id}", [], []
+    source, standing, new = f"{MISSED_FORM_PREFIX}{row.id}", [], []
     for finding in findings:
         same = [alert for alert in before if alert.rule == finding.rule_id]
-        held = [alert for alert in same if alert.source == source or _still_says_it(alert, silence)]
+        held = [alert for alert in same if alert.source == source or _still_covers(alert, silence)]
         if held:
             standing.append(held[-1])
             continue
@@ -286,7 +299,7 @@ def _raise(
     return max(standing + new, key=lambda alert: alert.level, default=None)
 
 
-def _still_says_it(alert: Alert, silence: Silence) -> bool:
+def _still_covers(alert: Alert, silence: MissedForms) -> bool:
     """True if an open alert covers a later missed form: it still waits, or it was raised in this same silence."""
     if alert.resolved_at is not None:
         return False
@@ -294,30 +307,30 @@ def _still_says_it(alert: Alert, silence: Silence) -> bool:
     return alert.acknowledged_at is None or last is None or alert.raised_at > last
 
 
-def _at_risk(work: UnitOfWork, participant: Participant, plan: Plan, row: Expected) -> bool:
+def _at_risk(work: UnitOfWork, participant: Participant, plan: StudyPlan, row: ExpectedForm) -> bool:
     if plan.calendar is None:
         return False
     on = treatment_dates.local_date(row.closes_at, participant.time_zone)
-    return expected_visits.at_risk(
+    return expected_visits.is_in_risk_period(
         plan.calendar,
-        treatment_dates.pure(treatment_dates.recorded(work, participant)),
+        treatment_dates.dated_anchors(treatment_dates.read_anchors(work, participant)),
         on,
         work.catalogue.working_days(plan.id),
     )
 
 
-def _is_endpoint(plan: Plan, row: Expected) -> bool:
+def _is_endpoint(plan: StudyPlan, row: ExpectedForm) -> bool:
     return row.instrument != plan.instruments[0] and row.rank == ENDPOINT_RANK
 
 
-def _is_owed(work: UnitOfWork, plan: Plan, task: Task) -> bool:
+def _is_endpoint_form_missing(work: UnitOfWork, plan: StudyPlan, task: CallTask) -> bool:
     """True while a form of the endpoint visit that belongs to ``task`` is not answered."""
-    query = select(Expected).where(
-        Expected.participant_id == task.participant_id,
-        Expected.served_at.is_(None),
-        Expected.missed_at.is_not(None),
+    query = select(ExpectedForm).where(
+        ExpectedForm.participant_id == task.participant_id,
+        ExpectedForm.served_at.is_(None),
+        ExpectedForm.missed_at.is_not(None),
         # Whoever gave a reason does not wait for the form any more.
-        Expected.missing_reason == "",
+        ExpectedForm.missing_reason == "",
     )
     participant = work.session.get_one(Participant, task.participant_id)
     ends = [row for row in work.session.scalars(query) if _is_endpoint(plan, row)]
@@ -325,72 +338,78 @@ def _is_owed(work: UnitOfWork, plan: Plan, task: Task) -> bool:
     return any(row.id == task.expected_id or (row.missed_at or task.made_at) >= task.made_at for row in rows)
 
 
-def make_task(work: UnitOfWork, participant: Participant, kind: str, key: str) -> Task | None:
+def make_call_task(work: UnitOfWork, participant: Participant, kind: str, key: str) -> CallTask | None:
     """A task of ``kind`` for staff, due at once; None while one of its kind is open, or was for ``key``."""
     work.session.flush()
-    known = work.session.scalar(select(Task.id).where(Task.dedupe_key == key))
+    known = work.session.scalar(select(CallTask.id).where(CallTask.dedupe_key == key))
     if known is not None or _open_tasks(work, participant.id, kind):
         return None
-    task = Task(dedupe_key=key, participant_id=participant.id, kind=kind, made_at=work.now, due_at=work.now)
+    task = CallTask(dedupe_key=key, participant_id=participant.id, kind=kind, made_at=work.now, due_at=work.now)
     work.session.add(task)
     work.record("task.made", task, participant_id=participant.id, new={"kind": kind})
     return task
 
 
-def _open_tasks(work: UnitOfWork, participant_id: int, kind: str = CALL) -> list[Task]:
-    query = select(Task).where(Task.participant_id == participant_id, Task.kind == kind, Task.done_at.is_(None))
-    return list(work.session.scalars(query.order_by(Task.id)))
+def _open_tasks(work: UnitOfWork, participant_id: int, kind: str = MISSED_FORM_TASK) -> list[CallTask]:
+    query = select(CallTask).where(
+        CallTask.participant_id == participant_id, CallTask.kind == kind, CallTask.done_at.is_(None)
+    )
+    return list(work.session.scalars(query.order_by(CallTask.id)))
 
 
-def _call(work: UnitOfWork, plan: Plan, row: Expected, alert: Alert | None, days: WorkingDays) -> None:
+def _make_missed_form_task(
+    work: UnitOfWork, plan: StudyPlan, row: ExpectedForm, alert: Alert | None, days: WorkingDays
+) -> None:
     """A phone task for the coordinator, for the next morning of ``days``, unless one is open: then the form is read
     there as well, and the task is due no later than a new one would be.
     """
     key = f"call:{row.id}"
-    due_at = escalation_ladder.next_opening(work.now, escalation_ladder.hours_of(plan.settings, days))
+    due_at = escalation_steps.next_opening(work.now, escalation_steps.working_hours(plan.settings, days))
     work.session.flush()
     found = _open_tasks(work, row.participant_id)
     if found:
         found[0].alert_id = found[0].alert_id or (alert.id if alert else None)
         if due_at < found[0].due_at:
-            _move(work, found[0], due_at)
-    if found or work.session.scalar(select(Task.id).where(Task.dedupe_key == key)) is not None:
+            _move_due_time(work, found[0], due_at)
+    if found or work.session.scalar(select(CallTask.id).where(CallTask.dedupe_key == key)) is not None:
         return
-    task = Task(
+    task = CallTask(
         dedupe_key=key,
         participant_id=row.participant_id,
-        kind=CALL,
+        kind=MISSED_FORM_TASK,
         expected_id=row.id,
         alert_id=alert.id if alert else None,
         made_at=work.now,
         due_at=due_at,
     )
     work.session.add(task)
-    work.record("task.made", task, participant_id=row.participant_id, new={"kind": CALL, "visit": row.visit})
+    work.record(
+        "task.made", task, participant_id=row.participant_id, new={"kind": MISSED_FORM_TASK, "visit": row.visit}
+    )
 
 
-def _go_on(work: UnitOfWork, plan: Plan, task: Task, call: Call) -> None:
+def _apply_call_outcome(work: UnitOfWork, plan: StudyPlan, task: CallTask, call: PhoneCall) -> None:
     """What a call means for its task."""
     if call.outcome != "no_answer":
-        _end(work, task, call.outcome)
+        _end_task(work, task, call.outcome)
         return
-    _move(work, task, _again_at(plan, call.at))
+    _move_due_time(work, task, _retry_time(plan, call.at))
 
 
-def _move(work: UnitOfWork, task: Task, due_at: datetime) -> None:
+def _move_due_time(work: UnitOfWork, task: CallTask, due_at: datetime) -> None:
     old, task.due_at = {"due_at": task.due_at.isoformat()}, due_at
     work.record("task.moved", task, participant_id=task.participant_id, old=old, new={"due_at": due_at.isoformat()})
 
 
-def _again_at(plan: Plan, at: datetime) -> datetime:
+def _retry_time(plan: StudyPlan, at: datetime) -> datetime:
     """Some working hours after a call in vain if they end the same day, else the next morning."""
-    hours = escalation_ladder.hours_of(plan.settings)
-    later = escalation_ladder.after_working_hours(at, TRY_AGAIN, hours)
+    hours = escalation_steps.working_hours(plan.settings)
+    later = escalation_steps.add_working_hours(at, RETRY_DELAY, hours)
     same_day = later.astimezone(hours.zone).date() == at.astimezone(hours.zone).date()
-    return later if same_day else escalation_ladder.next_opening(at, hours)
+    return later if same_day else escalation_steps.next_opening(at, hours)
 
 
-def _end(work: UnitOfWork, task: Task, outcome: str) -> None:
+def _end_task(work: UnitOfWork, task: CallTask, outcome: str) -> None:
     task.done_at, task.outcome = work.now, outcome
     task.done_by = work.actor.id if work.actor.kind == "staff" else None
     work.record("task.ended", task, participant_id=task.participant_id, new={"outcome": outcome})

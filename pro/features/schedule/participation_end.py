@@ -6,12 +6,12 @@ from sqlalchemy import and_, select
 
 from pro.app_context import UnitOfWork
 from pro.features.forms import form_access
-from pro.features.participants import consent_ledger
-from pro.messaging import message_templates, outbox
+from pro.features.participants import consent_records
+from pro.messaging import message_rendering, outbox
 from pro.models import Assessment, Message, Participant
 
 
-def leave(work: UnitOfWork, participant: Participant, *, died: bool, reason: str) -> None:
+def end_participation(work: UnitOfWork, participant: Participant, *, died: bool, reason: str) -> None:
     """End a participation: every way in closes, nothing that waits is sent. Twice is harmless."""
     if (participant.died_at if died else participant.withdrawn_at) is not None:
         return
@@ -19,15 +19,15 @@ def leave(work: UnitOfWork, participant: Participant, *, died: bool, reason: str
         participant.died_at = work.now
     else:
         participant.withdrawn_at = work.now
-        consent_ledger.withdraw_standing(work, participant, "", "")
+        consent_records.mark_consents_withdrawn(work, participant, "", "")
     for assessment in work.session.scalars(select(Assessment).where(Assessment.participant_id == participant.id)):
-        form_access.revoke(work, assessment)
-    hold_back(work, participant)
+        form_access.close_access(work, assessment)
+    drop_queued_messages(work, participant)
     action = "participant.died" if died else "participant.withdrawn"
     work.record(action, participant, participant_id=participant.id, reason=reason)
 
 
-def come_back(work: UnitOfWork, participant: Participant, *, died: bool, reason: str) -> None:
+def resume_participation(work: UnitOfWork, participant: Participant, *, died: bool, reason: str) -> None:
     """A death or withdrawal was recorded by mistake. Ways in that were closed stay closed; new ones may be made. A
     consent that the withdrawal ended stands again.
     """
@@ -36,7 +36,7 @@ def come_back(work: UnitOfWork, participant: Participant, *, died: bool, reason:
     if died:
         participant.died_at = None
     else:
-        consent_ledger.restore(work, participant, reason)
+        consent_records.restore_consents(work, participant, reason)
         participant.withdrawn_at = None
     work.record("participant.returned", participant, participant_id=participant.id, reason=reason)
 
@@ -46,7 +46,7 @@ def opt_out(work: UnitOfWork, participant: Participant, reason: str = "") -> Non
     if participant.opted_out_at is not None:
         return
     participant.opted_out_at = work.now
-    hold_back(work, participant)
+    drop_queued_messages(work, participant)
     work.record("participant.opted_out", participant, participant_id=participant.id, reason=reason)
 
 
@@ -55,11 +55,13 @@ def opt_in(work: UnitOfWork, participant: Participant, reason: str = "") -> None
     if participant.opted_out_at is None:
         return
     participant.opted_out_at = None
-    participant.look_at = work.now
+    participant.next_due_at = work.now
     work.record("participant.opted_in", participant, participant_id=participant.id, reason=reason)
 
 
-def hold_back(work: UnitOfWork, participant: Participant) -> int:
+def drop_queued_messages(work: UnitOfWork, participant: Participant) -> int:
     """What waits to be sent to this person is not sent any more, but for advice in an emergency; how many that were."""
     theirs = Message.participant_id == participant.id
-    return outbox.drop(work, and_(theirs, Message.template.not_in(message_templates.URGENT_ADVICE)), "not_wanted")
+    return outbox.drop_messages(
+        work, and_(theirs, Message.template.not_in(message_rendering.URGENT_ADVICE)), "not_wanted"
+    )

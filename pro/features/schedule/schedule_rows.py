@@ -10,18 +10,18 @@ from sqlalchemy import and_, or_, select
 
 from pro.app_context import UnitOfWork
 from pro.core.schedule.expected_visits import ExpectedVisit as Planned
-from pro.core.schedule.form_matching import AnsweredForm, Served, serve
+from pro.core.schedule.form_matching import AnsweredForm, MatchedForm, match_forms
 from pro.core.schedule.replanning import Replan
-from pro.core.study_plan import Calendar
+from pro.core.study_plan import VisitSchedule
 from pro.features.forms import form_access
 from pro.messaging import outbox
-from pro.models import Assessment, Expected, Message, Participant
+from pro.models import Assessment, ExpectedForm, Message, Participant
 
 # Wider than any "apart" between two forms of an instrument: what one answer can have to do with.
-NEAR = timedelta(days=60)
+MATCHING_SPAN = timedelta(days=60)
 
 
-def pure(row: Expected, zone: str) -> Planned:
+def expected_visit_of(row: ExpectedForm, zone: str) -> Planned:
     """``row`` as the value that the calendar's functions take; whose reminders it has, the plan knows."""
     return Planned(
         visit=row.visit,
@@ -38,29 +38,29 @@ def pure(row: Expected, zone: str) -> Planned:
     )
 
 
-def with_ladder(calendar: Calendar, row: Expected, zone: str) -> Planned:
+def with_reminders(calendar: VisitSchedule, row: ExpectedForm, zone: str) -> Planned:
     """``row`` with the reminders of its visit; the plan's own where the visit says nothing."""
     ladder = next((visit.reminders for visit in calendar.visits if visit.id == row.kind), None)
-    return replace(pure(row, zone), reminders=ladder)
+    return replace(expected_visit_of(row, zone), reminders=ladder)
 
 
-def form_of(assessment: Assessment) -> AnsweredForm:
+def answered_form_of(assessment: Assessment) -> AnsweredForm:
     """An answered form as ``serve`` takes it; what staff typed counts from when it was really answered."""
     at = assessment.answered_at or assessment.submitted_at or assessment.last_answer_at or assessment.issued_at
     return AnsweredForm(str(assessment.id), assessment.instrument, at, assessment.visit or "")
 
 
-def was_never_asked(row: Expected) -> bool:
+def was_never_asked(row: ExpectedForm) -> bool:
     """True if its window was over before it became known: recorded afterwards, or mistyped."""
     return row.served_at is None and row.missed_at is not None and row.closes_at < row.known_at
 
 
-def apply(
+def apply_replan(
     work: UnitOfWork,
     participant: Participant,
     diff: Replan,
-    rows: Mapping[tuple[str, str], Expected],
-    served: Sequence[Served],
+    rows: Mapping[tuple[str, str], ExpectedForm],
+    served: Sequence[MatchedForm],
 ) -> None:
     """Write what a re-plan changed. ``rows``: the participant's, by name; ``served``: what answered forms count for."""
     rows = dict(rows)
@@ -68,7 +68,7 @@ def apply(
         rows[one.name].basis, rows[one.name].rank = one.basis, one.rank
     for before, one in diff.moved:
         row = rows[one.name]
-        _write(row, one)
+        _write_visit(row, one)
         row.known_at, row.missed_at = work.now, None
         row.missing_reason, row.missing_note, row.reason_by, row.reason_at = "", "", None, None
         if one.opens > before.closes:
@@ -78,15 +78,15 @@ def apply(
     for one in diff.dropped:
         work.session.delete(rows.pop(one.name))
     for one in diff.added:
-        row = rows[one.name] = Expected(
+        row = rows[one.name] = ExpectedForm(
             participant_id=participant.id, visit=one.visit, instrument=one.instrument, known_at=work.now
         )
-        _write(row, one)
+        _write_visit(row, one)
         work.session.add(row)
     for found in served:
         row = rows[found.one.name]
         if row.served_at is None:
-            _serve(row, found, work.session.get_one(Assessment, int(found.form)))
+            _mark_served(row, found, work.session.get_one(Assessment, int(found.form)))
     for one in (*diff.added, *(after for _before, after in diff.moved)):
         row = rows[one.name]
         if one.closes < work.now and row.served_at is None:
@@ -94,10 +94,10 @@ def apply(
             row.missed_at, row.missing_reason, row.reason_at = work.now, "administrative", work.now
     work.session.flush()
     forms = {row.assessment_id for row in rows.values() if row.assessment_id and row.served_at is None}
-    _follow_forms(work, participant, {number for number in dropped | forms if number}, dropped)
+    _update_unopened_forms(work, participant, {number for number in dropped | forms if number}, dropped)
 
 
-def settle(work: UnitOfWork, assessment: Assessment) -> list[Expected]:
+def record_served_visits(work: UnitOfWork, assessment: Assessment) -> list[ExpectedForm]:
     """Note in the ledger which visits the answered ``assessment`` serves, and keep others apart from it.
 
     One that was begun and never sent counts only where the window is over. Returns the rows that it serves. Twice is
@@ -107,29 +107,31 @@ def settle(work: UnitOfWork, assessment: Assessment) -> list[Expected]:
     plan = work.catalogue.plans.get(participant.plan)
     if plan is None or plan.calendar is None:
         return []
-    form = form_of(assessment)
-    near = and_(Expected.closes_at >= form.at, Expected.opens_at <= form.at + NEAR)
-    mine = Expected.assessment_id == assessment.id
-    query = select(Expected).where(
-        Expected.participant_id == assessment.participant_id,
-        Expected.instrument == assessment.instrument,
-        or_(near, Expected.visit == form.visit, mine),
-        or_(Expected.served_at.is_(None), mine),
+    form = answered_form_of(assessment)
+    near = and_(ExpectedForm.closes_at >= form.at, ExpectedForm.opens_at <= form.at + MATCHING_SPAN)
+    mine = ExpectedForm.assessment_id == assessment.id
+    query = select(ExpectedForm).where(
+        ExpectedForm.participant_id == assessment.participant_id,
+        ExpectedForm.instrument == assessment.instrument,
+        or_(near, ExpectedForm.visit == form.visit, mine),
+        or_(ExpectedForm.served_at.is_(None), mine),
     )
-    rows = {row.visit: row for row in work.session.scalars(query.order_by(Expected.id).with_for_update())}
-    ledger = serve([pure(row, participant.time_zone) for row in rows.values()], [form], plan.calendar.apart)
+    rows = {row.visit: row for row in work.session.scalars(query.order_by(ExpectedForm.id).with_for_update())}
+    ledger = match_forms(
+        [expected_visit_of(row, participant.time_zone) for row in rows.values()], [form], plan.calendar.apart
+    )
     served = []
     for found in ledger.served:
         row = rows[found.one.visit]
         if assessment.submitted_at is None and row.closes_at >= work.now:
             continue  # there is time left to send it
-        _serve(row, found, assessment)
+        _mark_served(row, found, assessment)
         served.append(row)
     for one in ledger.waiting:
         row = rows[one.visit]
         if row.assessment_id == assessment.id and _was_begun_in(row, assessment, work.now):
             # Sent, or gone on with, after its end: it is no silence (rule 4), and flagged (rule 2).
-            _serve(row, Served(one, form.ref, nearest=False, out_of_window=True), assessment)
+            _mark_served(row, MatchedForm(one, form.ref, nearest=False, out_of_window=True), assessment)
             served.append(row)
         elif row.served_at is None and row.assessment_id in (None, assessment.id):
             row.opens_at = one.opens
@@ -137,25 +139,25 @@ def settle(work: UnitOfWork, assessment: Assessment) -> list[Expected]:
     return served
 
 
-def _was_begun_in(row: Expected, assessment: Assessment, now: datetime) -> bool:
+def _was_begun_in(row: ExpectedForm, assessment: Assessment, now: datetime) -> bool:
     begun = assessment.first_answer_at
     return begun is not None and row.opens_at <= begun <= row.closes_at < now
 
 
-def _serve(row: Expected, found: Served, assessment: Assessment) -> None:
-    row.assessment_id, row.served_at = assessment.id, form_of(assessment).at
+def _mark_served(row: ExpectedForm, found: MatchedForm, assessment: Assessment) -> None:
+    row.assessment_id, row.served_at = assessment.id, answered_form_of(assessment).at
     row.nearest, row.out_of_window = found.nearest, found.out_of_window
     row.partial = assessment.submitted_at is None
     if found.nearest:
         assessment.visit = row.visit
 
 
-def _write(row: Expected, one: Planned) -> None:
+def _write_visit(row: ExpectedForm, one: Planned) -> None:
     row.kind, row.number, row.basis, row.rank = one.kind, one.number, one.basis, one.rank
     row.opens_at, row.due_at, row.closes_at, row.mandatory = one.opens, one.due, one.closes, one.mandatory
 
 
-def _follow_forms(
+def _update_unopened_forms(
     work: UnitOfWork, participant: Participant, numbers: set[int], dropped: Collection[int | None]
 ) -> None:
     """Forms that nobody opened go with their visits: a new window, or none any more."""
@@ -168,7 +170,9 @@ def _follow_forms(
         Assessment.cancelled_at.is_(None),
     )
     for assessment in work.session.scalars(query):
-        visits = select(Expected).where(Expected.assessment_id == assessment.id).order_by(Expected.closes_at)
+        visits = (
+            select(ExpectedForm).where(ExpectedForm.assessment_id == assessment.id).order_by(ExpectedForm.closes_at)
+        )
         rows = list(work.session.scalars(visits))
         waiting = [row for row in rows if row.served_at is None and row.missed_at is None]
         if waiting:
@@ -181,7 +185,7 @@ def _follow_forms(
         if waiting or assessment.id not in dropped or assessment.visit in {row.visit for row in rows}:
             continue
         assessment.cancelled_at = work.now
-        form_access.revoke(work, assessment)
+        form_access.close_access(work, assessment)
         about = Message.assessment_id == assessment.id, Message.participant_id == participant.id
-        outbox.drop(work, and_(*about), "not_wanted")
+        outbox.drop_messages(work, and_(*about), "not_wanted")
         work.record("assessment.cancelled", assessment, participant_id=participant.id, reason="re-planned")

@@ -12,15 +12,15 @@ from sqlalchemy import func, select
 from pro.app_context import UnitOfWork
 from pro.core.schedule import anchors as dated
 from pro.core.schedule.anchors import AnchorProblem, Days
-from pro.core.schedule.expected_visits import expected
-from pro.core.schedule.form_matching import AnsweredForm, Served, serve
+from pro.core.schedule.expected_visits import list_expected_visits
+from pro.core.schedule.form_matching import AnsweredForm, MatchedForm, match_forms
 from pro.core.schedule.replanning import Replan, replan
-from pro.core.study_plan import Calendar
+from pro.core.study_plan import VisitSchedule
 from pro.errors import BadData, NotAllowed
 from pro.features.participants import clinical_facts, record_freezes, treatment_dates
-from pro.features.participants.treatment_dates import local_date, pure
+from pro.features.participants.treatment_dates import dated_anchors, local_date
 from pro.features.schedule import participation_end, schedule_rows
-from pro.models import Anchor, Assessment, Circumstance, Expected, Participant
+from pro.models import Anchor, Assessment, ClinicalFact, ExpectedForm, Participant
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,12 @@ class ChangePreview:
     problems: tuple[AnchorProblem, ...]
     diff: Replan
     anchors: tuple[dated.DatedAnchor, ...]
-    served: tuple[Served, ...]
+    served: tuple[MatchedForm, ...]
     digest: str
 
 
 @dataclass(frozen=True, slots=True)
-class Renewed:
+class ReplanCounts:
     """How many lines of one participant's ledger a new plan file moves, adds and drops."""
 
     study_number: str
@@ -57,17 +57,17 @@ class Renewed:
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
+class _LockedSchedule:
     """A participant's plan as it stands, its rows held until the work ends."""
 
-    calendar: Calendar
+    calendar: VisitSchedule
     rows: list[Anchor]
-    expected: dict[tuple[str, str], Expected]
+    expected: dict[tuple[str, str], ExpectedForm]
     opened: frozenset[tuple[str, str]]
     forms: list[AnsweredForm]
 
 
-def calendar_of(work: UnitOfWork, participant: Participant) -> Calendar:
+def require_calendar(work: UnitOfWork, participant: Participant) -> VisitSchedule:
     """The calendar of the participant's study. NotAllowed("no_calendar") where all forms are sent by hand."""
     plan = work.catalogue.plans.get(participant.plan)
     if plan is None or plan.calendar is None:
@@ -75,31 +75,31 @@ def calendar_of(work: UnitOfWork, participant: Participant) -> Calendar:
     return plan.calendar
 
 
-def anchors_of(work: UnitOfWork, participant: Participant) -> list[Anchor]:
+def ordered_anchors(work: UnitOfWork, participant: Participant) -> list[Anchor]:
     """The anchors that stand, in the plan's order of kinds, then by number."""
-    place = {kind: number for number, kind in enumerate(calendar_of(work, participant).anchors)}
+    place = {kind: number for number, kind in enumerate(require_calendar(work, participant).anchors)}
     return sorted(
-        treatment_dates.recorded(work, participant), key=lambda row: (place.get(row.kind, len(place)), row.number)
+        treatment_dates.read_anchors(work, participant), key=lambda row: (place.get(row.kind, len(place)), row.number)
     )
 
 
-def days_of(work: UnitOfWork, participant: Participant) -> Days:
+def read_days(work: UnitOfWork, participant: Participant) -> Days:
     """Every day that is recorded or follows from one, with what it rests on."""
-    return treatment_dates.days(work, participant, calendar_of(work, participant))
+    return treatment_dates.resolve_days(work, participant, require_calendar(work, participant))
 
 
 def next_number(work: UnitOfWork, participant: Participant, kind: str) -> int:
     """The first number of ``kind`` that did not happen yet, 0 for one that happens once."""
-    most = calendar_of(work, participant).anchors[kind].most
-    done = {row.number for row in anchors_of(work, participant) if row.kind == kind and not row.planned}
+    most = require_calendar(work, participant).anchors[kind].most
+    done = {row.number for row in ordered_anchors(work, participant) if row.kind == kind and not row.planned}
     return next((number for number in range(1, most + 1) if number not in done), most)
 
 
-def preview(work: UnitOfWork, participant: Participant, changes: Sequence[DateChange]) -> ChangePreview:
+def preview_changes(work: UnitOfWork, participant: Participant, changes: Sequence[DateChange]) -> ChangePreview:
     """What ``changes`` would do; nothing is changed."""
     # In the order of everybody else: whoever looked first and then set would wait for the round, and it for them.
     work.lock(participant)
-    return _preview(work, participant, _state(work, participant), changes)
+    return _make_preview(work, participant, _lock_schedule(work, participant), changes)
 
 
 def set_anchors(
@@ -117,11 +117,11 @@ def set_anchors(
     changed since it was shown.
     """
     work.lock(participant)
-    state = _state(work, participant)
+    state = _lock_schedule(work, participant)
     # Whoever leaves or dies must be let go at once, frozen or not.
     if not all(change.kind in state.calendar.stops and change.on for change in changes):
-        record_freezes.must_be_open(work, participant.plan, participant.id)
-    found = _preview(work, participant, state, changes)
+        record_freezes.require_unfrozen(work, participant.plan, participant.id)
+    found = _make_preview(work, participant, state, changes)
     if found.problems:
         raise BadData("anchors", problems=found.problems)
     if seen is not None and seen != found.digest:
@@ -140,25 +140,25 @@ def set_anchors(
         new={"anchors": new, **counts},
         reason=reason.strip(),
     )
-    schedule_rows.apply(work, participant, diff, state.expected, found.served)
-    _follow(work, participant, state, found.anchors, changes, reason.strip())
-    participant.look_at = work.now
+    schedule_rows.apply_replan(work, participant, diff, state.expected, found.served)
+    _apply_consequences(work, participant, state, found.anchors, changes, reason.strip())
+    participant.next_due_at = work.now
     return found
 
 
-def plan_anew(work: UnitOfWork, participant: Participant) -> None:
+def replan_participant(work: UnitOfWork, participant: Participant) -> None:
     """Lead the stored plan over to what anchors and plan file say now: at enrolment, or under a new plan file."""
     plan = work.catalogue.plans.get(participant.plan)
     if plan is None or plan.calendar is None:
         return
     work.session.flush()
-    state = _state(work, participant)
-    diff, served = _diff(work, participant, state, pure(state.rows))
-    schedule_rows.apply(work, participant, diff, state.expected, served)
-    participant.look_at = work.now
+    state = _lock_schedule(work, participant)
+    diff, served = _diff(work, participant, state, dated_anchors(state.rows))
+    schedule_rows.apply_replan(work, participant, diff, state.expected, served)
+    participant.next_due_at = work.now
 
 
-def renew(work: UnitOfWork, plan_id: str, *, keep: bool) -> list[Renewed]:
+def replan_study(work: UnitOfWork, plan_id: str, *, save: bool) -> list[ReplanCounts]:
     """What a new version of the plan file changes for everybody in the study; with ``keep`` it is written.
 
     Only participants for whom anything changes, by study number, each with one audit event.
@@ -167,13 +167,13 @@ def renew(work: UnitOfWork, plan_id: str, *, keep: bool) -> list[Renewed]:
     found = []
     for participant in work.session.scalars(query):
         work.lock(participant)
-        diff, _served = _diff(work, participant, state := _state(work, participant), pure(state.rows))
+        diff, _served = _diff(work, participant, state := _lock_schedule(work, participant), dated_anchors(state.rows))
         if diff.is_empty:
             continue
-        one = Renewed(participant.study_number, len(diff.moved), len(diff.added), len(diff.dropped))
+        one = ReplanCounts(participant.study_number, len(diff.moved), len(diff.added), len(diff.dropped))
         found.append(one)
-        if keep:
-            plan_anew(work, participant)
+        if save:
+            replan_participant(work, participant)
             counts = {"moved": one.moved, "added": one.added, "dropped": one.dropped}
             new = counts | {"plan_version": work.catalogue.plans[plan_id].version}
             work.record("plan.renewed", participant, participant_id=participant.id, new=new)
@@ -187,9 +187,9 @@ def clear_suspicion(work: UnitOfWork, participant: Participant, reason: str) -> 
     clinical_facts.set_fact(work, participant.id, "ulcer_status", "none", reason=reason.strip())
 
 
-def _state(work: UnitOfWork, participant: Participant) -> _State:
+def _lock_schedule(work: UnitOfWork, participant: Participant) -> _LockedSchedule:
     """Read with the rows held: whoever answers at this moment keeps their form as it is."""
-    query = select(Expected).where(Expected.participant_id == participant.id).order_by(Expected.id)
+    query = select(ExpectedForm).where(ExpectedForm.participant_id == participant.id).order_by(ExpectedForm.id)
     rows = {(row.visit, row.instrument): row for row in work.session.scalars(query.with_for_update())}
     issued = {row.assessment_id for row in rows.values() if row.assessment_id and row.served_at is None}
     unopened = (
@@ -204,12 +204,16 @@ def _state(work: UnitOfWork, participant: Participant) -> _State:
     answered = select(Assessment).where(
         Assessment.participant_id == participant.id, Assessment.submitted_at.is_not(None)
     )
-    forms = [schedule_rows.form_of(row) for row in work.session.scalars(answered)]
-    return _State(calendar_of(work, participant), anchors_of(work, participant), rows, frozenset(opened), forms)
+    forms = [schedule_rows.answered_form_of(row) for row in work.session.scalars(answered)]
+    return _LockedSchedule(
+        require_calendar(work, participant), ordered_anchors(work, participant), rows, frozenset(opened), forms
+    )
 
 
-def _preview(work: UnitOfWork, participant: Participant, state: _State, changes: Sequence[DateChange]) -> ChangePreview:
-    standing = {(one.kind, one.number): one for one in pure(state.rows)}
+def _make_preview(
+    work: UnitOfWork, participant: Participant, state: _LockedSchedule, changes: Sequence[DateChange]
+) -> ChangePreview:
+    standing = {(one.kind, one.number): one for one in dated_anchors(state.rows)}
     before = tuple(standing.values())
     for change in changes:
         standing.pop((change.kind, change.number), None)
@@ -221,15 +225,17 @@ def _preview(work: UnitOfWork, participant: Participant, state: _State, changes:
     after = tuple(sorted(standing.values(), key=lambda one: (place.get(one.kind, len(place)), one.number)))
     today = local_date(work.now, participant.time_zone)
     # What was wrong before must not keep anybody from mending it.
-    known = set(dated.check(state.calendar, before, today))
-    problems = tuple(problem for problem in dated.check(state.calendar, after, today) if problem not in known)
-    problems = (*_unclear(state.calendar, changes), *problems)
-    nothing: tuple[Replan, tuple[Served, ...]] = (Replan((), (), (), ()), ())
+    known = set(dated.find_anchor_problems(state.calendar, before, today))
+    problems = tuple(
+        problem for problem in dated.find_anchor_problems(state.calendar, after, today) if problem not in known
+    )
+    problems = (*_unclear_changes(state.calendar, changes), *problems)
+    nothing: tuple[Replan, tuple[MatchedForm, ...]] = (Replan((), (), (), ()), ())
     diff, served = nothing if problems else _diff(work, participant, state, after)
     return ChangePreview(problems, diff, after, served, _digest(changes, diff))
 
 
-def _unclear(calendar: Calendar, changes: Sequence[DateChange]) -> Iterator[AnchorProblem]:
+def _unclear_changes(calendar: VisitSchedule, changes: Sequence[DateChange]) -> Iterator[AnchorProblem]:
     """Changes that name nothing, or one anchor twice; what would stand after them does not show it."""
     seen: set[tuple[str, int]] = set()
     for change in changes:
@@ -242,11 +248,11 @@ def _unclear(calendar: Calendar, changes: Sequence[DateChange]) -> Iterator[Anch
 
 
 def _diff(
-    work: UnitOfWork, participant: Participant, state: _State, after: Sequence[dated.DatedAnchor]
-) -> tuple[Replan, tuple[Served, ...]]:
+    work: UnitOfWork, participant: Participant, state: _LockedSchedule, after: Sequence[dated.DatedAnchor]
+) -> tuple[Replan, tuple[MatchedForm, ...]]:
     zone, working = participant.time_zone, work.catalogue.working_days(participant.plan)
-    wanted = expected(state.calendar, after, zone, working)
-    stored = {name: schedule_rows.pure(row, zone) for name, row in state.expected.items()}
+    wanted = list_expected_visits(state.calendar, after, zone, working)
+    stored = {name: schedule_rows.expected_visit_of(row, zone) for name, row in state.expected.items()}
     unasked = {name for name, row in state.expected.items() if schedule_rows.was_never_asked(row)} - state.opened
     stays = {
         name: one
@@ -255,7 +261,7 @@ def _diff(
     }
     # An answer counts for windows as they stand: what is past must not be served where it would be today.
     standing = [*stays.values(), *(one for one in wanted if one.name not in stays)]
-    ledger = serve(standing, state.forms, state.calendar.apart)
+    ledger = match_forms(standing, state.forms, state.calendar.apart)
     # A form kept apart from an answer opens later; that must not look like a move.
     later = {one.name: one for one in ledger.waiting}
     wanted = tuple(later.get(one.name, one) for one in wanted)
@@ -308,10 +314,10 @@ def _supersede(
     return old
 
 
-def _follow(
+def _apply_consequences(
     work: UnitOfWork,
     participant: Participant,
-    state: _State,
+    state: _LockedSchedule,
     after: Sequence[dated.DatedAnchor],
     changes: Sequence[DateChange],
     reason: str,
@@ -320,33 +326,33 @@ def _follow(
     calendar = state.calendar
     touched = {change.kind for change in changes}
     for fact in sorted({fact for kind in touched for fact in calendar.anchors[kind].sets}):
-        value = _fact_now(work, participant, calendar, after, fact)
-        if clinical_facts.fact(work, participant.id, fact) != value:
+        value = _fact_by_anchors(work, participant, calendar, after, fact)
+        if clinical_facts.current_fact(work, participant.id, fact) != value:
             clinical_facts.set_fact(work, participant.id, fact, value, reason=reason or "anchor")
     for kind in (kind for kind in calendar.stops if kind in touched):
         died = calendar.anchors[kind].last
         if any(one.kind == kind for one in after):
-            participation_end.leave(work, participant, died=died, reason=reason)
+            participation_end.end_participation(work, participant, died=died, reason=reason)
         else:
-            participation_end.come_back(work, participant, died=died, reason=reason)
+            participation_end.resume_participation(work, participant, died=died, reason=reason)
 
 
-def _fact_now(
-    work: UnitOfWork, participant: Participant, calendar: Calendar, after: Sequence[dated.DatedAnchor], fact: str
+def _fact_by_anchors(
+    work: UnitOfWork, participant: Participant, calendar: VisitSchedule, after: Sequence[dated.DatedAnchor], fact: str
 ) -> str:
     """What ``fact`` is by the anchors; where a rule noted it after the newest of them happened, what the rule noted."""
     setting = [kind for kind, rule in calendar.anchors.items() if fact in rule.sets]
     newest = max((one.on for one in after if one.kind in setting and not one.planned), default=None)
-    rows = Circumstance.participant_id == participant.id, Circumstance.name == fact, Circumstance.item == ""
+    rows = ClinicalFact.participant_id == participant.id, ClinicalFact.name == fact, ClinicalFact.item == ""
     if newest is not None:
-        found = work.session.scalar(select(Circumstance).where(*rows).order_by(Circumstance.id.desc()).limit(1))
+        found = work.session.scalar(select(ClinicalFact).where(*rows).order_by(ClinicalFact.id.desc()).limit(1))
         by_rule = found is not None and found.recorded_by is None
         if found is not None and by_rule and local_date(found.recorded_at, participant.time_zone) > newest:
             return str(found.value)
-        return dated.facts_set(calendar, after)[fact]
+        return dated.facts_from_anchors(calendar, after)[fact]
     # All are taken back: it is again what it was before the first of them.
     mine = Anchor.participant_id == participant.id, Anchor.kind.in_(setting)
     first = select(func.min(Anchor.recorded_at)).where(*mine)
-    before = select(Circumstance).where(*rows, Circumstance.recorded_at < first.scalar_subquery())
-    found = work.session.scalar(before.order_by(Circumstance.id.desc()).limit(1))
+    before = select(ClinicalFact).where(*rows, ClinicalFact.recorded_at < first.scalar_subquery())
+    found = work.session.scalar(before.order_by(ClinicalFact.id.desc()).limit(1))
     return str(found.value) if found is not None else "none"

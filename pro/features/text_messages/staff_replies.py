@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import select
 
 from pro.app_context import UnitOfWork
-from pro.core.sms_gateway import links
+from pro.core.sms_gateway import find_links
 from pro.errors import BadData, NotAllowed
-from pro.messaging import message_templates, outbox
+from pro.messaging import message_rendering, outbox
 from pro.models import Message, Participant
 
 FIXED = ("staff_call", "staff_soon")
@@ -21,13 +21,13 @@ FREE = "staff_text"
 # Longer texts arrive in pieces, and some phones show them in the wrong order.
 MOST_SEGMENTS = 2
 # "We will call you today" must not arrive tomorrow.
-STALE = timedelta(hours=3)
+VALID_FOR = timedelta(hours=3)
 # A second press within this time is the same wish.
-SAME = timedelta(minutes=1)
+DOUBLE_PRESS = timedelta(minutes=1)
 REPLIED = "message.written"
 
 
-def refusal(work: UnitOfWork, person: Participant) -> str:
+def reply_refusal(work: UnitOfWork, person: Participant) -> str:
     """Why no text can be sent to ``person``: reply_plan_gone, reply_died, reply_withdrawn, reply_opted_out,
     reply_no_phone, reply_no_sms, reply_not_taken (the gateway has approved no such text); "" if one can.
     """
@@ -39,39 +39,41 @@ def refusal(work: UnitOfWork, person: Participant) -> str:
         "reply_opted_out": person.opted_out_at is not None,
         "reply_no_phone": person.phone_sealed is None,
         "reply_no_sms": work.config.sms == "none",
-        "reply_not_taken": not fixed(work, person) and not free(work, person),
+        "reply_not_taken": not fixed_texts(work, person) and not may_send_free_text(work, person),
     }
     return next((why for why, holds in reasons.items() if holds), "")
 
 
-def fixed(work: UnitOfWork, person: Participant) -> dict[str, str]:
+def fixed_texts(work: UnitOfWork, person: Participant) -> dict[str, str]:
     """kind -> the fixed text as ``person`` would get it, for those that the gateway takes."""
-    takes = work.catalogue.gateway.takes
+    takes = work.catalogue.gateway.accepts
     return {
-        kind: _rendered(work, person, kind, _params(work, person)) for kind in FIXED if takes(kind, person.language)
+        kind: _render_text(work, person, kind, _text_params(work, person))
+        for kind in FIXED
+        if takes(kind, person.language)
     }
 
 
-def free(work: UnitOfWork, person: Participant) -> bool:
+def may_send_free_text(work: UnitOfWork, person: Participant) -> bool:
     """Whether own words may be sent: texts go both ways, and the gateway takes what nobody approved before."""
-    return work.config.sms_two_way and work.catalogue.gateway.takes(FREE, person.language)
+    return work.config.sms_two_way and work.catalogue.gateway.accepts(FREE, person.language)
 
 
-def reply(work: UnitOfWork, person: Participant, kind: str, text: str = "") -> Message | None:
+def send_reply(work: UnitOfWork, person: Participant, kind: str, text: str = "") -> Message | None:
     """Queue a fixed text (``kind`` of FIXED) or own words (FREE, with ``text``); None for a second press.
 
     NotAllowed as ``refusal``, or "reply_over_budget" or "reply_identical": the number has had enough today, and the
     text is kept as dropped. BadData("reply", fields=...) for an unknown kind, own words where the gateway takes none, a
     link where it takes none, an empty text, or one of more than 2 segments (``details["segments"]`` says how many).
     """
-    why = refusal(work, person)
+    why = reply_refusal(work, person)
     if why:
         raise NotAllowed(why)
-    params = _params(work, person)
+    params = _text_params(work, person)
     if kind == FREE:
         params = {"text": text.replace("\r\n", "\n").strip()}
-        _check(work, person, params)
-    elif kind not in fixed(work, person):
+        _check_free_text(work, person, params)
+    elif kind not in fixed_texts(work, person):
         raise BadData("reply", fields={"kind": "unknown"})
     print_of = work.vault.fingerprint(f"reply:{kind}:{params}")[:16]
     key = f"reply:{person.id}:{kind}:{print_of}:"
@@ -79,7 +81,7 @@ def reply(work: UnitOfWork, person: Participant, kind: str, text: str = "") -> M
     work.lock(person)
     again = select(Message.id).where(
         Message.dedupe_key.startswith(key, autoescape=True),
-        Message.queued_at > work.now - SAME,
+        Message.queued_at > work.now - DOUBLE_PRESS,
         Message.dropped_at.is_(None),
     )
     if work.session.scalar(again.limit(1)) is not None:
@@ -93,9 +95,9 @@ def reply(work: UnitOfWork, person: Participant, kind: str, text: str = "") -> M
             params=params,
             language=person.language,
             address=work.vault.open(person.phone_sealed or ""),
-            body=_rendered(work, person, kind, params),
+            body=_render_text(work, person, kind, params),
             participant_id=person.id,
-            not_after=work.now + STALE,
+            not_after=work.now + VALID_FOR,
             repeat="prefer_silence",
         ),
     )
@@ -106,25 +108,27 @@ def reply(work: UnitOfWork, person: Participant, kind: str, text: str = "") -> M
     return message
 
 
-def _check(work: UnitOfWork, person: Participant, params: Mapping[str, Any]) -> None:
-    if not free(work, person):
+def _check_free_text(work: UnitOfWork, person: Participant, params: Mapping[str, Any]) -> None:
+    if not may_send_free_text(work, person):
         raise BadData("reply", fields={"text": "reply_fixed_only"})
-    if not work.catalogue.gateway.links and links(params["text"]):
+    if not work.catalogue.gateway.links and find_links(params["text"]):
         raise BadData("reply", fields={"text": "reply_no_links"})
     if not params["text"]:
         raise BadData("reply", fields={"text": "reply_empty"})
     if any(ord(letter) < 32 and letter != "\n" for letter in params["text"]):
         raise BadData("reply", fields={"text": "unreadable"})
-    segments = message_templates.segments(_rendered(work, person, FREE, params))
+    segments = message_rendering.count_segments(_render_text(work, person, FREE, params))
     if segments > MOST_SEGMENTS:
         raise BadData("reply", fields={"text": "reply_too_long"}, segments=segments)
 
 
-def _params(work: UnitOfWork, person: Participant) -> dict[str, Any]:
+def _text_params(work: UnitOfWork, person: Participant) -> dict[str, Any]:
     settings = work.catalogue.plans[person.plan].settings
     return {"number": settings.hotline_shown, "emergency": settings.emergency}
 
 
-def _rendered(work: UnitOfWork, person: Participant, kind: str, params: Mapping[str, Any]) -> str:
+def _render_text(work: UnitOfWork, person: Participant, kind: str, params: Mapping[str, Any]) -> str:
     banner = not work.config.production
-    return message_templates.render(kind, person.language, params, work.house.catalogs, env_banner=banner).text
+    return message_rendering.render_message(
+        kind, person.language, params, work.app_context.catalogs, env_banner=banner
+    ).text

@@ -11,29 +11,29 @@ from typing import Any
 from sqlalchemy import select
 
 from pro.app_context import UnitOfWork
-from pro.features.assessments import chat_conversation
-from pro.features.assessments.chat_conversation import AskedQuestion, ReplyOutcome
+from pro.features.assessments import chat_flow
+from pro.features.assessments.chat_flow import AskedQuestion, ReplyOutcome
 from pro.features.forms import form_access, form_issuing, form_state
 from pro.features.forms.form_access import FormSession
 from pro.features.schedule import missed_forms
-from pro.messaging import message_templates, outbox
-from pro.models import Access, Assessment, Inbound, Message, Participant
+from pro.messaging import message_rendering, outbox
+from pro.models import Assessment, FormAccess, IncomingMessage, Message, Participant
 
 # A message of one of these asks for a reply; the newest says which form a text belongs to.
-ASKING = ("question", "clarify", "clarify_free", "advice", "thanks")
+ASKING_TEMPLATES = ("question", "clarify", "clarify_free", "advice", "thanks")
 # What the newest of these said is what a reply answers.
-QUESTIONS = ("question", "advice", "thanks")
+QUESTION_TEMPLATES = ("question", "advice", "thanks")
 # A reply to what is not asked any more. It brings what is asked now, and is no sign that somebody does not understand.
 MOVED_ON = "moved_on"
 # So many replies in a row that are not understood bring a question back; the next one brings a link or a code.
 CLARIFICATIONS = 2
 # Longer, and nobody remembers what it was about.
-LIFE = timedelta(hours=12)
+REPLY_LIFETIME = timedelta(hours=12)
 TEMPLATES = {"done": "thanks", "advice": "advice"}
 
 
 @dataclass(frozen=True, slots=True)
-class Out:
+class ReplyDraft:
     """A text to send: its kind, parameters, the key that makes it one, the reader's language, and what it is about."""
 
     template: str
@@ -43,48 +43,54 @@ class Out:
     assessment: Assessment | None = field(default=None)
 
 
-def queue(work: UnitOfWork, out: Out, address: str, participant: Participant | None = None) -> Message | None:
+def queue_reply(
+    work: UnitOfWork, reply_draft: ReplyDraft, address: str, participant: Participant | None = None
+) -> Message | None:
     """Put a reply into the outbox at once: whoever writes now is awake. None without a provider."""
     if work.config.sms == "none":
         return None
-    rendered = message_templates.render(
-        out.template, out.language, out.params, work.house.catalogs, env_banner=not work.config.production
+    rendered = message_rendering.render_message(
+        reply_draft.template,
+        reply_draft.language,
+        reply_draft.params,
+        work.app_context.catalogs,
+        env_banner=not work.config.production,
     )
-    urgent = out.template in message_templates.URGENT_ADVICE
+    urgent = reply_draft.template in message_rendering.URGENT_ADVICE
     return outbox.queue(
         work,
         outbox.MessageDraft(
-            dedupe_key=out.key,
+            dedupe_key=reply_draft.key,
             channel="sms",
-            template=out.template,
-            params=out.params,
-            language=out.language,
+            template=reply_draft.template,
+            params=reply_draft.params,
+            language=reply_draft.language,
             address=address,
             body=rendered.text,
             participant_id=participant.id if participant else None,
-            assessment_id=out.assessment.id if out.assessment else None,
-            not_after=None if urgent else work.now + LIFE,
+            assessment_id=reply_draft.assessment.id if reply_draft.assessment else None,
+            not_after=None if urgent else work.now + REPLY_LIFETIME,
             repeat="prefer_duplicate" if urgent else "prefer_silence",
         ),
     )
 
 
-def say(
+def queue_question(
     work: UnitOfWork,
-    row: Inbound,
+    row: IncomingMessage,
     participant: Participant,
     form: Assessment | None,
-    said: tuple[str, Mapping[str, Any]],
+    message: tuple[str, Mapping[str, Any]],
 ) -> None:
     """Answer the text ``row`` with a message of a kind and its parameters, unless no more messages are wanted."""
-    template, params = said
-    if participant.opted_out_at is not None and template not in message_templates.URGENT_ADVICE:
+    template, params = message
+    if participant.opted_out_at is not None and template not in message_rendering.URGENT_ADVICE:
         return
-    out = Out(template, params, f"reply:{row.id}", participant.language, form)
-    queue(work, out, work.vault.open(row.address_sealed), participant)
+    out = ReplyDraft(template, params, f"reply:{row.id}", participant.language, form)
+    queue_reply(work, out, work.vault.open(row.address_sealed), participant)
 
 
-def form_asked(work: UnitOfWork, participant: Participant) -> Assessment | None:
+def last_asked_form(work: UnitOfWork, participant: Participant) -> Assessment | None:
     """The form of the last question that went to this participant by text, whatever became of it; None if none did."""
     query = (
         select(Assessment)
@@ -92,7 +98,7 @@ def form_asked(work: UnitOfWork, participant: Participant) -> Assessment | None:
         .where(
             Message.participant_id == participant.id,
             Message.channel == "sms",
-            Message.template.in_(ASKING),
+            Message.template.in_(ASKING_TEMPLATES),
             Message.dropped_at.is_(None),
         )
         .order_by(Message.id.desc())
@@ -101,11 +107,11 @@ def form_asked(work: UnitOfWork, participant: Participant) -> Assessment | None:
     return work.session.scalar(query)
 
 
-def too_soon(work: UnitOfWork, form: Assessment) -> bool:
+def is_too_soon(work: UnitOfWork, form: Assessment) -> bool:
     """True if the question that is asked now has not left yet: the text was an answer to an earlier one, sent twice."""
     query = (
         select(Message)
-        .where(Message.assessment_id == form.id, Message.channel == "sms", Message.template.in_(ASKING))
+        .where(Message.assessment_id == form.id, Message.channel == "sms", Message.template.in_(ASKING_TEMPLATES))
         .order_by(Message.id.desc())
         .limit(1)
     )
@@ -113,7 +119,7 @@ def too_soon(work: UnitOfWork, form: Assessment) -> bool:
     return newest is not None and newest.status == "waiting"
 
 
-def still_asked(work: UnitOfWork, participant: Participant, sitting: FormSession) -> bool:
+def is_still_asked(work: UnitOfWork, participant: Participant, form_session: FormSession) -> bool:
     """True if what is asked now is what the last text asked that left us.
 
     Not so after answers in the chat or on the form, after a day, and where the question itself did not arrive.
@@ -121,9 +127,9 @@ def still_asked(work: UnitOfWork, participant: Participant, sitting: FormSession
     query = (
         select(Message)
         .where(
-            Message.assessment_id == sitting.assessment.id,
+            Message.assessment_id == form_session.assessment.id,
             Message.channel == "sms",
-            Message.template.in_(QUESTIONS),
+            Message.template.in_(QUESTION_TEMPLATES),
             Message.dropped_at.is_(None),
             Message.failed_at.is_(None),
         )
@@ -133,31 +139,37 @@ def still_asked(work: UnitOfWork, participant: Participant, sitting: FormSession
     newest = work.session.scalar(query)
     if newest is None:
         return False
-    asked = chat_conversation.asked(
-        work, form_state.read_form(work, sitting, participant.language), participant.language
+    asked = chat_flow.next_question(
+        work, form_state.read_form(work, form_session, participant.language), participant.language
     )
-    return chat_conversation.is_of(asked, json.loads(work.vault.open(newest.params_sealed))["text"])
+    return chat_flow.is_same_question(asked, json.loads(work.vault.open(newest.params_sealed))["text"])
 
 
-def go_on(work: UnitOfWork, row: Inbound, participant: Participant, sitting: FormSession, turn: ReplyOutcome) -> None:
+def next_step(
+    work: UnitOfWork,
+    row: IncomingMessage,
+    participant: Participant,
+    form_session: FormSession,
+    reply_outcome: ReplyOutcome,
+) -> None:
     """Answer a turn of the conversation."""
-    form = sitting.assessment
-    if turn.what == "unclear" and turn.why != MOVED_ON:
+    form = form_session.assessment
+    if reply_outcome.what == "unclear" and reply_outcome.why != MOVED_ON:
         if not form.submitted_at:
-            _clarify(work, row, participant, sitting, turn)
+            _ask_clarification(work, row, participant, form_session, reply_outcome)
         return
-    if turn.command == "language":
+    if reply_outcome.command == "language":
         switch_language(work, participant)
-    elif turn.command:
-        say(work, row, participant, form, help_text(work, participant))
+    elif reply_outcome.command:
+        queue_question(work, row, participant, form, help_text(work, participant))
         return
-    asked = chat_conversation.asked(
-        work, form_state.read_form(work, sitting, participant.language), participant.language
+    asked = chat_flow.next_question(
+        work, form_state.read_form(work, form_session, participant.language), participant.language
     )
-    say(work, row, participant, form, as_message(asked))
+    queue_question(work, row, participant, form, question_message(asked))
 
 
-def as_message(asked: AskedQuestion) -> tuple[str, Mapping[str, Any]]:
+def question_message(asked: AskedQuestion) -> tuple[str, Mapping[str, Any]]:
     """Kind and parameters of the text message that asks ``asked``."""
     return TEMPLATES.get(asked.kind, "question"), {"text": asked.whole}
 
@@ -196,43 +208,47 @@ def first_question(
         form.page_set = pages
         work.record("assessment.shortened", form, participant_id=participant.id, new=pages)
     # Nobody sits there yet; only what is asked is read.
-    sitting = FormSession(form, participant, Access(answered_by=""))
+    form_session = FormSession(form, participant, FormAccess(answered_by=""))
     # Whoever replies goes on, and going on asks again what is stale: that is what to ask, or the reply is to nothing.
-    now = form_state.read_form(work, sitting, participant.language).renewed(work.now)
-    asked = chat_conversation.asked(work, now, participant.language)
-    return as_message(asked) if asked.kind not in ("review", "done") else None
+    now = form_state.read_form(work, form_session, participant.language).renewed(work.now)
+    asked = chat_flow.next_question(work, now, participant.language)
+    return question_message(asked) if asked.kind not in ("review", "done") else None
 
 
-def _clarify(
-    work: UnitOfWork, row: Inbound, participant: Participant, sitting: FormSession, turn: ReplyOutcome
+def _ask_clarification(
+    work: UnitOfWork,
+    row: IncomingMessage,
+    participant: Participant,
+    form_session: FormSession,
+    reply_outcome: ReplyOutcome,
 ) -> None:
     """Ask again twice; then send a link or code and let the coordinator phone. No more after that: no circles."""
     work.session.flush()
-    times = _unclear_in_a_row(work, row)
-    form = sitting.assessment
+    times = _count_unclear(work, row)
+    form = form_session.assessment
     if times > CLARIFICATIONS + 1:
         return
     if times == CLARIFICATIONS + 1:
-        say(work, row, participant, form, _onward(work, participant, form))
-        missed_forms.make_task(work, participant, missed_forms.UNCLEAR, f"unclear:{row.id}")
+        queue_question(work, row, participant, form, _link_or_code(work, participant, form))
+        missed_forms.make_call_task(work, participant, missed_forms.UNCLEAR_ANSWER_TASK, f"unclear:{row.id}")
         return
-    item = chat_conversation.next_item(turn.form)
-    if item is not None and item.kind == "choice" and turn.form.advice is None:
-        say(work, row, participant, form, ("clarify", {"codes": ", ".join(map(str, item.codes))}))
+    item = chat_flow.next_item(reply_outcome.form)
+    if item is not None and item.kind == "choice" and reply_outcome.form.advice is None:
+        queue_question(work, row, participant, form, ("clarify", {"codes": ", ".join(map(str, item.codes))}))
     else:
-        say(work, row, participant, form, ("clarify_free", {}))
+        queue_question(work, row, participant, form, ("clarify_free", {}))
 
 
-def _unclear_in_a_row(work: UnitOfWork, row: Inbound) -> int:
+def _count_unclear(work: UnitOfWork, row: IncomingMessage) -> int:
     query = (
-        select(Inbound)
+        select(IncomingMessage)
         .where(
-            Inbound.participant_id == row.participant_id,
-            Inbound.assessment_id == row.assessment_id,
-            Inbound.channel == "sms",
-            Inbound.why.not_in(("too_soon", MOVED_ON)),
+            IncomingMessage.participant_id == row.participant_id,
+            IncomingMessage.assessment_id == row.assessment_id,
+            IncomingMessage.channel == "sms",
+            IncomingMessage.why.not_in(("too_soon", MOVED_ON)),
         )
-        .order_by(Inbound.id.desc())
+        .order_by(IncomingMessage.id.desc())
         .limit(CLARIFICATIONS + 2)
     )
     times = 0
@@ -243,7 +259,7 @@ def _unclear_in_a_row(work: UnitOfWork, row: Inbound) -> int:
     return times
 
 
-def _onward(work: UnitOfWork, participant: Participant, form: Assessment) -> tuple[str, Mapping[str, Any]]:
-    if form_issuing.by_link(work, participant, "onward_link"):
+def _link_or_code(work: UnitOfWork, participant: Participant, form: Assessment) -> tuple[str, Mapping[str, Any]]:
+    if form_issuing.is_sent_by_link(work, participant, "onward_link"):
         return "onward_link", {"link": f"{work.config.base_url}/a/{form_access.new_link(work, form)}"}
     return "onward_code", {"address": work.config.base_url, "code": form_access.new_code(work, form)}

@@ -11,14 +11,14 @@ from pro.app_context import UnitOfWork
 from pro.core.clinical import stopping_rule
 from pro.errors import BadData, NotAllowed, NotFound
 from pro.features.participants.treatment_dates import local_date
-from pro.models import Endoscopy, Participant, Staff
-from pro.models.ulcer import FOUND, RESULTS
+from pro.models import Endoscopy, Participant, StaffMember
+from pro.models.ulcer import RESULTS, ULCER_RESULTS
 
 GRADES = (1, 2, 3, 4, 5)
 
 
 @dataclass(frozen=True, slots=True)
-class EndoscopyDue:
+class OverdueEndoscopy:
     """An endoscopy that was asked for and not done within the plan's days."""
 
     participant_id: int
@@ -27,26 +27,26 @@ class EndoscopyDue:
     asked_at: datetime
 
 
-def ask(work: UnitOfWork, participant: Participant) -> Endoscopy:
+def request_endoscopy(work: UnitOfWork, participant: Participant) -> Endoscopy:
     """Ask for an endoscopy today. NotAllowed("asked_before", name, at) while another one waits."""
     work.lock(participant)
     which = (Endoscopy.done_on.is_(None), Endoscopy.taken_back_at.is_(None))
     query = select(Endoscopy).where(Endoscopy.participant_id == participant.id, *which)
     waiting = work.session.scalar(query.limit(1))
     if waiting is not None:
-        raise NotAllowed("asked_before", name=_name(work, waiting.asked_by), at=waiting.asked_at)
+        raise NotAllowed("asked_before", name=_staff_name(work, waiting.asked_by), at=waiting.asked_at)
     row = Endoscopy(
         participant_id=participant.id,
         asked_on=local_date(work.now, participant.time_zone),
         asked_at=work.now,
-        asked_by=_staff(work),
+        asked_by=_staff_id(work),
     )
     work.session.add(row)
     work.record("endoscopy.asked", row, participant_id=participant.id, new={"asked_on": str(row.asked_on)})
     return row
 
 
-def done(
+def record_result(
     work: UnitOfWork,
     participant: Participant,
     endoscopy_id: int | None,
@@ -62,7 +62,7 @@ def done(
     at) if somebody recorded it or took it back since.
     """
     work.lock(participant)
-    row = _waiting(work, participant, endoscopy_id)
+    row = _get_open_request(work, participant, endoscopy_id)
     today = local_date(work.now, participant.time_zone)
     fields = {
         "done_on": _day_problem(done_on, today, row.asked_on if row else None),
@@ -77,27 +77,27 @@ def done(
         work.session.add(row)
     row.done_on, row.result, row.finding = done_on, result, finding.strip()
     row.grade = int(grade) if grade else None
-    row.recorded_at, row.recorded_by = work.now, _staff(work)
+    row.recorded_at, row.recorded_by = work.now, _staff_id(work)
     new = {"done_on": str(done_on), "result": result, "grade": row.grade}
     work.record("endoscopy.done", row, participant_id=participant.id, new=new)
     return row
 
 
-def take_back(work: UnitOfWork, participant: Participant, endoscopy_id: int, reason: str) -> Endoscopy:
+def cancel_endoscopy(work: UnitOfWork, participant: Participant, endoscopy_id: int, reason: str) -> Endoscopy:
     """It was not needed after all, or was recorded wrongly; it stays to be read. BadData without a reason."""
     work.lock(participant)
-    row = _row(work, participant, endoscopy_id)
+    row = _get_endoscopy(work, participant, endoscopy_id)
     if row.taken_back_at is not None:
-        raise NotAllowed("recorded_meanwhile", name=_name(work, row.taken_back_by), at=row.taken_back_at)
+        raise NotAllowed("recorded_meanwhile", name=_staff_name(work, row.taken_back_by), at=row.taken_back_at)
     if not reason.strip():
         raise BadData("endoscopy", fields={"reason": "reason_needed"})
-    row.taken_back_at, row.taken_back_by, row.reason = work.now, _staff(work), reason.strip()
+    row.taken_back_at, row.taken_back_by, row.reason = work.now, _staff_id(work), reason.strip()
     old = {"done_on": str(row.done_on or ""), "result": row.result, "grade": row.grade}
     work.record("endoscopy.taken_back", row, participant_id=participant.id, old=old, reason=row.reason)
     return row
 
 
-def due(work: UnitOfWork) -> list[EndoscopyDue]:
+def overdue_endoscopies(work: UnitOfWork) -> list[OverdueEndoscopy]:
     """Endoscopies that somebody asked for and nobody did in time, the oldest first."""
     query = (
         select(Endoscopy, Participant)
@@ -108,37 +108,37 @@ def due(work: UnitOfWork) -> list[EndoscopyDue]:
     )
     found = []
     for row, person in work.session.execute(query):
-        if row.asked_on and row.asked_at and is_late(work, person, row):
-            found.append(EndoscopyDue(person.id, person.study_number, row.asked_on, row.asked_at))
+        if row.asked_on and row.asked_at and is_overdue(work, person, row):
+            found.append(OverdueEndoscopy(person.id, person.study_number, row.asked_on, row.asked_at))
     return found
 
 
-def is_late(work: UnitOfWork, person: Participant, row: Endoscopy) -> bool:
+def is_overdue(work: UnitOfWork, person: Participant, row: Endoscopy) -> bool:
     """True if the endoscopy waits for longer than the plan allows."""
     plan = work.catalogue.plans.get(person.plan)
     if plan is None or plan.stopping is None or row.asked_on is None or row.done_on or row.taken_back_at:
         return False
-    return local_date(work.now, person.time_zone) >= stopping_rule.late_from(plan.stopping, row.asked_on)
+    return local_date(work.now, person.time_zone) >= stopping_rule.endoscopy_overdue_from(plan.stopping, row.asked_on)
 
 
-def _row(work: UnitOfWork, participant: Participant, endoscopy_id: int) -> Endoscopy:
+def _get_endoscopy(work: UnitOfWork, participant: Participant, endoscopy_id: int) -> Endoscopy:
     row = work.session.get(Endoscopy, endoscopy_id, populate_existing=True)
     if row is None or row.participant_id != participant.id:
         raise NotFound("endoscopy")
     return row
 
 
-def _waiting(work: UnitOfWork, participant: Participant, endoscopy_id: int | None) -> Endoscopy | None:
+def _get_open_request(work: UnitOfWork, participant: Participant, endoscopy_id: int | None) -> Endoscopy | None:
     if endoscopy_id is None:
         return None
-    row = _row(work, participant, endoscopy_id)
+    row = _get_endoscopy(work, participant, endoscopy_id)
     ended: list[tuple[datetime | None, int | None]] = [
         (row.taken_back_at, row.taken_back_by),
         (row.recorded_at, row.recorded_by),
     ]
     for at, by in ended:
         if at is not None:
-            raise NotAllowed("recorded_meanwhile", name=_name(work, by), at=at)
+            raise NotAllowed("recorded_meanwhile", name=_staff_name(work, by), at=at)
     return row
 
 
@@ -155,13 +155,13 @@ def _day_problem(done_on: date | None, today: date, asked_on: date | None) -> st
 def _grade_problem(grade: str, result: str) -> str:
     if grade and grade not in map(str, GRADES):
         return "unknown"
-    return "grade_without_ulcer" if grade and result in RESULTS and result not in FOUND else ""
+    return "grade_without_ulcer" if grade and result in RESULTS and result not in ULCER_RESULTS else ""
 
 
-def _staff(work: UnitOfWork) -> int | None:
+def _staff_id(work: UnitOfWork) -> int | None:
     return work.actor.id if work.actor.kind == "staff" else None
 
 
-def _name(work: UnitOfWork, staff_id: int | None) -> str:
-    found = work.session.get(Staff, staff_id) if staff_id else None
+def _staff_name(work: UnitOfWork, staff_id: int | None) -> str:
+    found = work.session.get(StaffMember, staff_id) if staff_id else None
     return found.name if found else ""

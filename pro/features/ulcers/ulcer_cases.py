@@ -16,19 +16,19 @@ from pro.app_context import UnitOfWork
 from pro.core.clinical import adverse_events, stopping_rule
 from pro.core.clinical.stopping_rule import Counts
 from pro.core.schedule import anchors as dated
-from pro.core.study_plan import Plan
+from pro.core.study_plan import StudyPlan
 from pro.features.accounts import signatures, staff_accounts
 from pro.features.participants import treatment_dates
-from pro.features.ulcers import endoscopies
-from pro.models import AdverseEvent, Alert, Anchor, Circumstance, Decision, Endoscopy, Grading, Participant
-from pro.models.ulcer import FOUND
+from pro.features.ulcers import endoscopies as ulcers_endoscopies
+from pro.models import AdverseEvent, Alert, Anchor, ClinicalFact, Endoscopy, Grading, Participant, SignedDecision
+from pro.models.ulcer import ULCER_RESULTS
 
-FACT = "ulcer_status"
-Row = TypeVar("Row", Anchor, Circumstance, Endoscopy)
+ULCER_STATUS = "ulcer_status"
+Row = TypeVar("Row", Anchor, ClinicalFact, Endoscopy)
 
 
 @dataclass(frozen=True, slots=True)
-class StatusChange:
+class UlcerStatusChange:
     """One change of the status. ``rule``: the answers' rule that made it, with its ``alert_id``; else ``by`` whom."""
 
     state: str
@@ -60,7 +60,7 @@ class EndoscopyRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Graded:
+class UlcerGrade:
     """One grade that a clinician gave, and where it comes from: an endoscopy, or the grading of an adverse event.
 
     ``on``: the day of the endoscopy, or from when the event had it; ``at``: when it was recorded or signed, ``by``
@@ -76,7 +76,7 @@ class Graded:
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class DecisionRecord:
     """A signed decision. ``holds``: the signature is still that of this row."""
 
     id: int
@@ -112,14 +112,14 @@ class UlcerCase:
     active: bool
     state: str
     counts: Counts
-    grades: tuple[Graded, ...]
-    turns: tuple[StatusChange, ...]
+    grades: tuple[UlcerGrade, ...]
+    turns: tuple[UlcerStatusChange, ...]
     confirmed_on: date | None
-    anchored: bool
-    looks: tuple[EndoscopyRow, ...]
+    has_recorded_date: bool
+    endoscopies: tuple[EndoscopyRow, ...]
     place: int
     decision_day: DecisionDay | None
-    decisions: tuple[Decided, ...]
+    decisions: tuple[DecisionRecord, ...]
 
     @property
     def grade(self) -> int | None:
@@ -127,24 +127,24 @@ class UlcerCase:
         return self.grades[0].grade if self.grades else None
 
     @property
-    def graded_only(self) -> bool:
+    def is_graded_only(self) -> bool:
         """True where a clinician signed a grade that would count, and nobody recorded the ulcer as confirmed."""
         return self.counts == "unknown" and self.confirmed_on is None and self.state != "confirmed"
 
     @property
-    def pressing(self) -> bool:
+    def needs_attention(self) -> bool:
         """True while an ulcer is suspected or stands, or was graded and nobody said whether it is one."""
-        return self.state in ("suspected", "confirmed") or self.graded_only
+        return self.state in ("suspected", "confirmed") or self.is_graded_only
 
     @property
     def waiting(self) -> EndoscopyRow | None:
         """The endoscopy that was asked for and is not done."""
-        return next((look for look in self.looks if not look.done_on and not look.ended), None)
+        return next((look for look in self.endoscopies if not look.done_on and not look.ended), None)
 
     @property
     def found(self) -> EndoscopyRow | None:
         """The newest endoscopy with a result."""
-        return next((look for look in self.looks if look.done_on and not look.ended), None)
+        return next((look for look in self.endoscopies if look.done_on and not look.ended), None)
 
 
 def shown_of_case(found: UlcerCase) -> dict[str, Any]:
@@ -155,7 +155,7 @@ def shown_of_case(found: UlcerCase) -> dict[str, Any]:
         "turns": [[turn.state, turn.at.isoformat(), turn.rule] for turn in found.turns],
         "endoscopies": [
             [look.id, str(look.done_on or ""), look.result, look.grade, look.finding, look.ended]
-            for look in found.looks
+            for look in found.endoscopies
         ],
         "gradings": sorted([one.event_id, one.grade, str(one.on)] for one in found.grades if one.event_id),
         "decision_day": str(found.decision_day.on) if found.decision_day else "",
@@ -169,32 +169,34 @@ def digest(shown: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def content_of(row: Decision) -> dict[str, Any]:
+def signed_content(row: SignedDecision) -> dict[str, Any]:
     """What a decision says, as it is signed."""
     names = ("plan", "participant_id", "about", "choice", "reason", "seen")
     return {name: getattr(row, name) for name in names}
 
 
-def of_people(work: UnitOfWork, plan: Plan, people: Sequence[Participant], order: Sequence[int]) -> list[UlcerCase]:
+def read_cases(
+    work: UnitOfWork, plan: StudyPlan, people: Sequence[Participant], order: Sequence[int]
+) -> list[UlcerCase]:
     """The cases of ``people`` in seven queries. ``order``: everybody who was treated, by the day of it."""
     ids = [person.id for person in people]
     names = staff_accounts.staff_names(work)
-    marks = _by_person(work, Circumstance, ids, Circumstance.name == FACT)
+    marks = _by_person(work, ClinicalFact, ids, ClinicalFact.name == ULCER_STATUS)
     looks = _by_person(work, Endoscopy, ids)
     anchors = _by_person(work, Anchor, ids, Anchor.superseded_at.is_(None))
-    decisions = decisions_of(work, Decision.participant_id.in_(ids))
-    judged = _judged(work, plan, ids, names)
+    decisions = read_decisions(work, SignedDecision.participant_id.in_(ids))
+    judged = _clinician_grades(work, plan, ids, names)
     rules = [rule.id for rule in plan.rules if rule.marks_ulcer]
     alerts: dict[tuple[int, str], list[Alert]] = defaultdict(list)
     raised = select(Alert).where(Alert.participant_id.in_(ids), Alert.rule.in_(rules))
     for alert in work.session.scalars(raised.order_by(Alert.id)):
         alerts[alert.participant_id, alert.rule].append(alert)
     return [
-        _case(
+        _build_case(
             work,
             plan,
             person,
-            _turns(marks[person.id], names, alerts, work.now),
+            _status_changes(marks[person.id], names, alerts, work.now),
             looks[person.id],
             judged[person.id],
             anchors[person.id],
@@ -206,12 +208,14 @@ def of_people(work: UnitOfWork, plan: Plan, people: Sequence[Participant], order
     ]
 
 
-def judged_of(plan: Plan) -> ColumnElement[bool]:
+def ulcer_term_condition(plan: StudyPlan) -> ColumnElement[bool]:
     """Which adverse events are of the terms by which the study's rule counts an ulcer."""
     return AdverseEvent.term.in_(plan.stopping.terms if plan.stopping else ())
 
 
-def _judged(work: UnitOfWork, plan: Plan, ids: Sequence[int], names: Mapping[int, str]) -> dict[int, list[Graded]]:
+def _clinician_grades(
+    work: UnitOfWork, plan: StudyPlan, ids: Sequence[int], names: Mapping[int, str]
+) -> dict[int, list[UlcerGrade]]:
     """What clinicians graded under the ulcer's terms and stands.
 
     An event that became milder keeps its worst grade here: the rule counts what happened.
@@ -219,7 +223,7 @@ def _judged(work: UnitOfWork, plan: Plan, ids: Sequence[int], names: Mapping[int
     query = (
         select(Grading, AdverseEvent)
         .join(AdverseEvent, AdverseEvent.id == Grading.adverse_event_id)
-        .where(Grading.participant_id.in_(ids), judged_of(plan))
+        .where(Grading.participant_id.in_(ids), ulcer_term_condition(plan))
         .order_by(Grading.id)
     )
     of_event: dict[int, list[Grading]] = defaultdict(list)
@@ -227,37 +231,37 @@ def _judged(work: UnitOfWork, plan: Plan, ids: Sequence[int], names: Mapping[int
     for row, event in work.session.execute(query):
         of_event[event.id].append(row)
         terms[event.id] = event.term
-    found: dict[int, list[Graded]] = defaultdict(list)
+    found: dict[int, list[UlcerGrade]] = defaultdict(list)
     for event_id, rows in of_event.items():
-        for row in adverse_events.standing_grades(rows):
+        for row in adverse_events.current_grades(rows):
             if row.grade is not None and row.from_on is not None:
-                one = Graded(row.grade, row.from_on, names.get(row.staff_id, ""), row.at, event_id, terms[event_id])
+                one = UlcerGrade(row.grade, row.from_on, names.get(row.staff_id, ""), row.at, event_id, terms[event_id])
                 found[row.participant_id].append(one)
     return found
 
 
-def _case(
+def _build_case(
     work: UnitOfWork,
-    plan: Plan,
+    plan: StudyPlan,
     person: Participant,
-    turns: tuple[StatusChange, ...],
+    turns: tuple[UlcerStatusChange, ...],
     looks: Sequence[Endoscopy],
-    judged: Sequence[Graded],
+    judged: Sequence[UlcerGrade],
     anchors: Sequence[Anchor],
     names: Mapping[int, str],
-    decisions: tuple[Decided, ...],
+    decisions: tuple[DecisionRecord, ...],
     order: Sequence[int],
 ) -> UlcerCase:
     state = turns[0].state if turns else "none"
     if state == "none" and any(turn.state != "none" for turn in turns):
         state = "cleared"
     kinds = plan.calendar.anchors if plan.calendar else {}
-    says = {kind: rule.sets[FACT] for kind, rule in kinds.items() if FACT in rule.sets}
+    says = {kind: rule.sets[ULCER_STATUS] for kind, rule in kinds.items() if ULCER_STATUS in rule.sets}
     confirmed = [row.on for row in anchors if says.get(row.kind) == "confirmed" and not row.planned]
-    standing = [look for look in looks if look.result in FOUND and look.taken_back_at is None]
+    standing = [look for look in looks if look.result in ULCER_RESULTS and look.taken_back_at is None]
     counted: Counts = "no"
     if plan.stopping is not None:
-        counted = stopping_rule.counts(
+        counted = stopping_rule.ulcer_counts(
             confirmed=bool(confirmed) or state == "confirmed",
             grades=[look.grade for look in standing],
             judged=[one.grade for one in judged],
@@ -269,27 +273,27 @@ def _case(
         active=person.is_active,
         state=state,
         counts=counted,
-        grades=_highest_first([*_seen(standing, names), *judged]),
+        grades=_highest_first([*_endoscopy_grades(standing, names), *judged]),
         turns=turns,
         confirmed_on=max(confirmed, default=None),
-        anchored=any(row.kind in says for row in anchors),
-        looks=tuple(_look(work, person, row, names) for row in reversed(looks)),
+        has_recorded_date=any(row.kind in says for row in anchors),
+        endoscopies=tuple(_endoscopy_row(work, person, row, names) for row in reversed(looks)),
         place=order.index(person.id) + 1 if person.id in order else 0,
         decision_day=_decision_day(work, plan, anchors),
         decisions=decisions,
     )
 
 
-def _seen(standing: Sequence[Endoscopy], names: Mapping[int, str]) -> list[Graded]:
+def _endoscopy_grades(standing: Sequence[Endoscopy], names: Mapping[int, str]) -> list[UlcerGrade]:
     """The grades of endoscopies that found an ulcer."""
     return [
-        Graded(look.grade, look.done_on, names.get(look.recorded_by or 0, ""), look.recorded_at, None, "")
+        UlcerGrade(look.grade, look.done_on, names.get(look.recorded_by or 0, ""), look.recorded_at, None, "")
         for look in standing
         if look.grade is not None and look.done_on is not None
     ]
 
 
-def _highest_first(grades: Sequence[Graded]) -> tuple[Graded, ...]:
+def _highest_first(grades: Sequence[UlcerGrade]) -> tuple[UlcerGrade, ...]:
     newest_first = sorted(grades, key=lambda one: one.on, reverse=True)
     return tuple(sorted(newest_first, key=lambda one: one.grade, reverse=True))
 
@@ -304,12 +308,12 @@ def _by_person(
     return found
 
 
-def _turns(
-    marks: Sequence[Circumstance],
+def _status_changes(
+    marks: Sequence[ClinicalFact],
     names: Mapping[int, str],
     alerts: Mapping[tuple[int, str], list[Alert]],
     now: datetime,
-) -> tuple[StatusChange, ...]:
+) -> tuple[UlcerStatusChange, ...]:
     found = []
     for mark in reversed(marks):
         if mark.expires_at is not None and mark.expires_at <= now:
@@ -319,11 +323,13 @@ def _turns(
         by = names.get(mark.recorded_by or 0, "")
         # What a recorded date brought about says so by this word, which is no sentence of anybody's.
         said = "" if rule or mark.reason == "anchor" else mark.reason
-        found.append(StatusChange(str(mark.value), mark.recorded_at, by, rule, raised[-1] if raised else None, said))
+        found.append(
+            UlcerStatusChange(str(mark.value), mark.recorded_at, by, rule, raised[-1] if raised else None, said)
+        )
     return tuple(found)
 
 
-def _look(work: UnitOfWork, person: Participant, row: Endoscopy, names: Mapping[int, str]) -> EndoscopyRow:
+def _endoscopy_row(work: UnitOfWork, person: Participant, row: Endoscopy, names: Mapping[int, str]) -> EndoscopyRow:
     return EndoscopyRow(
         id=row.id,
         asked_on=row.asked_on,
@@ -333,34 +339,38 @@ def _look(work: UnitOfWork, person: Participant, row: Endoscopy, names: Mapping[
         grade=row.grade,
         finding=row.finding,
         by=names.get(row.recorded_by or 0, ""),
-        late=endoscopies.is_late(work, person, row),
+        late=ulcers_endoscopies.is_overdue(work, person, row),
         ended=row.taken_back_at is not None,
         ended_by=names.get(row.taken_back_by or 0, ""),
         reason=row.reason,
     )
 
 
-def _decision_day(work: UnitOfWork, plan: Plan, anchors: Sequence[Anchor]) -> DecisionDay | None:
+def _decision_day(work: UnitOfWork, plan: StudyPlan, anchors: Sequence[Anchor]) -> DecisionDay | None:
     if plan.stopping is None or plan.calendar is None:
         return None
     for row in anchors:
         if row.kind == plan.stopping.decision:
             return DecisionDay(row.on, "planned" if row.planned else "actual")
-    days = dated.resolve(plan.calendar, treatment_dates.pure(anchors), work.catalogue.working_days(plan.id))
+    days = dated.resolve_days(
+        plan.calendar, treatment_dates.dated_anchors(anchors), work.catalogue.working_days(plan.id)
+    )
     day = days[plan.stopping.decision].get(0)
     return DecisionDay(day.on, "expected") if day else None
 
 
-def decisions_of(work: UnitOfWork, *which: ColumnElement[bool]) -> dict[int | None, tuple[Decided, ...]]:
+def read_decisions(work: UnitOfWork, *which: ColumnElement[bool]) -> dict[int | None, tuple[DecisionRecord, ...]]:
     """participant -> signed decisions, the newest first."""
-    found: dict[int | None, tuple[Decided, ...]] = defaultdict(tuple)
-    rows = list(work.session.scalars(select(Decision).where(*which).order_by(Decision.id)))
-    signed = signatures.signatures_of(work, rows)
+    found: dict[int | None, tuple[DecisionRecord, ...]] = defaultdict(tuple)
+    rows = list(work.session.scalars(select(SignedDecision).where(*which).order_by(SignedDecision.id)))
+    signed = signatures.newest_signatures(work, rows)
     for row in rows:
         one = signed.get(row.id)
         if one is None:
             continue
-        holds = signatures.holds(one, content_of(row))
-        decided = Decided(row.id, row.about, row.choice, row.reason, one.name, one.role, one.at, one.digest, holds)
+        holds = signatures.is_content_unchanged(one, signed_content(row))
+        decided = DecisionRecord(
+            row.id, row.about, row.choice, row.reason, one.name, one.role, one.at, one.digest, holds
+        )
         found[row.participant_id] = (decided, *found[row.participant_id])
     return found

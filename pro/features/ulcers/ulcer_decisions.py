@@ -8,73 +8,75 @@ from typing import Any
 from sqlalchemy import text
 
 from pro.app_context import UnitOfWork
-from pro.core.study_plan import Plan
+from pro.core.study_plan import StudyPlan
 from pro.errors import BadData, NotAllowed
 from pro.features.accounts import signatures, staff_accounts
-from pro.features.accounts.signatures import Confirmed, Refusal
-from pro.features.ulcers import ulcer_board, ulcer_cases
-from pro.models import Decision, Participant
-from pro.models.ulcer import ABOUT, CHOICES
+from pro.features.accounts.signatures import CredentialRefusal, PasswordProof
+from pro.features.ulcers import ulcer_cases, ulcer_overview
+from pro.models import Participant, SignedDecision
+from pro.models.ulcer import DECISION_CHOICES, DECISION_SUBJECTS
 
-STUDY = "study"
+ABOUT_STUDY = "study"
 LOCK_KEY = 7_310_010
 
 
-def about_participant(
+def sign_participant_decision(
     work: UnitOfWork, participant: Participant, about: str, choice: str, reason: str, password: str, seen: str
-) -> Decision | Refusal:
+) -> SignedDecision | CredentialRefusal:
     """Sign a decision about one participant. ``about``: ulcer or response; ``seen``: the digest that the page showed.
 
     BadData("decision", fields=...) for what is missing, Refusal for a wrong password, NotAllowed("stale_page") if
     anything that the page showed has changed, NotAllowed("right_missing") for whoever is no investigator.
     """
     work.lock(participant)
-    shown = ulcer_cases.shown_of_case(ulcer_board.case(work, participant))
-    fields = {"about": "" if about in ABOUT and about != STUDY else "unknown"}
+    shown = ulcer_cases.shown_of_case(ulcer_overview.read_case(work, participant))
+    fields = {"about": "" if about in DECISION_SUBJECTS and about != ABOUT_STUDY else "unknown"}
     plan = work.catalogue.plans[participant.plan]
-    return _decide(work, plan, participant.id, fields, (about, choice, reason.strip()), password, seen, shown)
+    return _sign_decision(work, plan, participant.id, fields, (about, choice, reason.strip()), password, seen, shown)
 
 
-def about_study(work: UnitOfWork, plan: Plan, choice: str, reason: str, password: str, seen: str) -> Decision | Refusal:
+def sign_study_decision(
+    work: UnitOfWork, plan: StudyPlan, choice: str, reason: str, password: str, seen: str
+) -> SignedDecision | CredentialRefusal:
     """Sign a decision about the whole study; refusals as in ``about_participant``."""
-    if work.house.engine.dialect.name == "postgresql":
+    if work.app_context.engine.dialect.name == "postgresql":
         work.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
-    board = ulcer_board.board(work, plan)
-    shown = ulcer_board.shown_of_study(plan, board.cases, board.reading, board.decisions)
-    return _decide(work, plan, None, {}, (STUDY, choice, reason.strip()), password, seen, shown)
+    board = ulcer_overview.read_overview(work, plan)
+    shown = ulcer_overview.shown_of_study(plan, board.cases, board.reading, board.decisions)
+    return _sign_decision(work, plan, None, {}, (ABOUT_STUDY, choice, reason.strip()), password, seen, shown)
 
 
-def _decide(
+def _sign_decision(
     work: UnitOfWork,
-    plan: Plan,
+    plan: StudyPlan,
     participant_id: int | None,
     fields: Mapping[str, str],
     said: tuple[str, str, str],
     password: str,
     seen: str,
     shown: dict[str, Any],
-) -> Decision | Refusal:
+) -> SignedDecision | CredentialRefusal:
     about, choice, reason = said
-    if not staff_accounts.may(work.actor.role, "decide"):
+    if not staff_accounts.has_right(work.actor.role, "decide"):
         raise NotAllowed("right_missing")
     problems = {
         **fields,
-        "choice": "" if choice in CHOICES else "decision_choice",
+        "choice": "" if choice in DECISION_CHOICES else "decision_choice",
         "reason": "" if reason else "decision_reason",
         "password": "" if password else "password_needed",
     }
     wrong = {name: why for name, why in problems.items() if why}
     if wrong:
         raise BadData("decision", fields=wrong)
-    confirmed = signatures.confirm(work, password)
-    if isinstance(confirmed, Refusal):
+    confirmed = signatures.confirm_password(work, password)
+    if isinstance(confirmed, CredentialRefusal):
         return confirmed
     if seen != ulcer_cases.digest(shown):
         raise NotAllowed("stale_page")
-    return _signed(
+    return _store_decision(
         work,
         confirmed,
-        Decision(
+        SignedDecision(
             plan=plan.id,
             participant_id=participant_id,
             about=about,
@@ -87,9 +89,9 @@ def _decide(
     )
 
 
-def _signed(work: UnitOfWork, confirmed: Confirmed, row: Decision) -> Decision:
+def _store_decision(work: UnitOfWork, confirmed: PasswordProof, row: SignedDecision) -> SignedDecision:
     work.session.add(row)
     new = {"about": row.about, "choice": row.choice, "seen": ulcer_cases.digest(row.seen)}
     work.record("decision.made", row, participant_id=row.participant_id, new=new, reason=row.reason)
-    signatures.sign(work, confirmed, "decided", row, ulcer_cases.content_of(row), participant_id=row.participant_id)
+    signatures.sign(work, confirmed, "decided", row, ulcer_cases.signed_content(row), participant_id=row.participant_id)
     return row

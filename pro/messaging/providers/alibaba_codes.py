@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from pro.messaging.sender_protocol import Refused, Unreachable
+from pro.messaging.sender_protocol import ProviderRefused, ProviderUnreachable
 
 # Code -> (may trying again help?, reason). From the provider's lists of interface errors and of receipts (its documents
 # 101346 and 101347). What is a fault of our account or settings may be mended, so the letter waits; what is said of the
@@ -84,22 +84,24 @@ UNSURE_STATUSES = {500, 502, 504}
 BUSY_STATUSES = {429, 503}
 
 
-def failure(code: str, status: int, retry_after: float | None = None) -> Unreachable | Refused:
+def failure_of_code(code: str, status: int, retry_after: float | None = None) -> ProviderUnreachable | ProviderRefused:
     """The failure that an answer means; an unknown code is judged by the HTTP status. ``retry_after``: seconds."""
     known = code if CODE.fullmatch(code) else ""
     detail = known or status
     if known in CODES:
         again, reason = CODES[known]
-        return Unreachable(f"{reason}:{detail}", retry_after) if again else Refused(f"{reason}:{detail}")
+        return (
+            ProviderUnreachable(f"{reason}:{detail}", retry_after) if again else ProviderRefused(f"{reason}:{detail}")
+        )
     if known.startswith("Throttling") or status in BUSY_STATUSES or retry_after is not None:
-        return Unreachable(f"server_busy:{detail}", retry_after)
+        return ProviderUnreachable(f"server_busy:{detail}", retry_after)
     if known.startswith("isp."):
-        return Unreachable(f"provider_unsure:{detail}")
+        return ProviderUnreachable(f"provider_unsure:{detail}")
     if status in (401, 403):
-        return Unreachable(f"log_in_refused:{detail}")
+        return ProviderUnreachable(f"log_in_refused:{detail}")
     if (known and status == 200) or (400 <= status < 500 and status != 408):
-        return Refused(f"provider_refused:{detail}")
-    return Unreachable(f"provider_unsure:{detail}", maybe_sent=status in UNSURE_STATUSES or status == 200)
+        return ProviderRefused(f"provider_refused:{detail}")
+    return ProviderUnreachable(f"provider_unsure:{detail}", maybe_sent=status in UNSURE_STATUSES or status == 200)
 
 
 def reason_of(code: str) -> str:

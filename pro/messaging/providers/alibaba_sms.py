@@ -18,9 +18,9 @@ from alibabacloud_tea_openapi.utils_models import Config
 from darabonba.exceptions import ResponseException, UnretryableException
 from darabonba.runtime import RuntimeOptions
 
-from pro.messaging.providers.alibaba_codes import failure
-from pro.messaging.providers.connection_failure import line_failure
-from pro.messaging.sender_protocol import Letter, Refused, Unreachable
+from pro.messaging.providers.alibaba_codes import failure_of_code
+from pro.messaging.providers.connection_failure import failure_of_connection
+from pro.messaging.sender_protocol import Letter, ProviderRefused, ProviderUnreachable
 
 API_URL = "https://dysmsapi.aliyuncs.com"
 TIMEOUT = 20.0
@@ -68,29 +68,29 @@ class AlibabaSms:
     def send(self, letter: Letter) -> str:
         """Hand the letter over; the reference is the provider's ``BizId``, which its receipts repeat."""
         if not letter.template_id:
-            raise Refused("not_registered")
+            raise ProviderRefused("not_registered")
         try:
             answer = self._client.send_sms_with_options(self._request(letter), self._runtime).body
             code, reference = str(answer.code or ""), str(answer.biz_id or "")
         except ResponseException as error:
             wait = getattr(error, "retry_after", None)
             seconds = wait / 1000 if wait else None
-            raise failure(str(error.code), int(error.status_code or 0), seconds) from None
+            raise failure_of_code(str(error.code), int(error.status_code or 0), seconds) from None
         except UnretryableException as error:
-            raise _unanswered(error) from None
+            raise _failure_without_answer(error) from None
         except (AttributeError, TypeError, ValueError):
             # A yes that is none of the provider's: most likely a proxy on the way.
-            raise Unreachable("provider_unsure", maybe_sent=True) from None
+            raise ProviderUnreachable("provider_unsure", maybe_sent=True) from None
         if code != "OK":
-            raise failure(code, 200)
+            raise failure_of_code(code, 200)
         if not reference:
-            raise Unreachable("provider_unsure", maybe_sent=True)
+            raise ProviderUnreachable("provider_unsure", maybe_sent=True)
         return reference
 
     def _request(self, letter: Letter) -> SendSmsRequest:
         mobile = MOBILE.fullmatch(letter.address)
         if mobile is None:
-            raise Refused("phone_not_mobile" if letter.address.startswith("+86") else "region_not_allowed")
+            raise ProviderRefused("phone_not_mobile" if letter.address.startswith("+86") else "region_not_allowed")
         params = json.dumps(dict(letter.template_params), ensure_ascii=False) if letter.template_params else None
         return SendSmsRequest(
             phone_numbers=mobile[1],
@@ -101,10 +101,10 @@ class AlibabaSms:
         )
 
 
-def _unanswered(error: UnretryableException) -> Unreachable:
+def _failure_without_answer(error: UnretryableException) -> ProviderUnreachable:
     """What it means that the client got no answer, or one that it could not read."""
     # The client puts an error of its own over that of the line.
     cause = error.inner_exception.__context__
     if isinstance(cause, requests.RequestException) and not isinstance(cause, ValueError):
-        return line_failure(cause)
-    return Unreachable("provider_unsure", maybe_sent=True)
+        return failure_of_connection(cause)
+    return ProviderUnreachable("provider_unsure", maybe_sent=True)

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-from pro.messaging.sender_protocol import Letter, as_mail
+from pro.messaging.sender_protocol import Letter, to_email
 
 
-class ConsoleTwin:
+class ConsoleSender:
     """Writes the whole message to ``stream`` (the terminal). For demonstrations only: links give access."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -27,7 +27,7 @@ class ConsoleTwin:
         return f"console:{letter.message_id}"
 
 
-class FileTwin:
+class FileSender:
     """Writes each message as one file into ``folder``: ``.eml`` for e-mail, ``.txt`` for SMS; names sort by time."""
 
     def __init__(self, folder: Path, mail_from: str) -> None:
@@ -38,7 +38,7 @@ class FileTwin:
         """Keep the letter; the reference is the file's name. A file appears whole or not at all."""
         self._folder.mkdir(parents=True, exist_ok=True)
         if letter.channel == "email":
-            ending, content = "eml", as_mail(letter, self._mail_from).as_bytes()
+            ending, content = "eml", to_email(letter, self._mail_from).as_bytes()
         else:
             ending, content = "txt", f"To: {letter.address}\n\n{letter.text}\n".encode()
         # The random part keeps a letter that is sent twice visible as two files.

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from importlib import import_module
 
 from pro.config import Config
-from pro.core.sms_gateway import Gateway
-from pro.messaging.gateway_filter import Registered
-from pro.messaging.providers.console import ConsoleTwin, FileTwin
+from pro.core.sms_gateway import SmsGateway
+from pro.messaging.gateway_filter import GatewayFilter
+from pro.messaging.providers.console import ConsoleSender, FileSender
 from pro.messaging.providers.smtp_email import SmtpEmail
 from pro.messaging.sender_protocol import Sender
 
 
-def chosen(config: Config, gateway: Gateway | None = None) -> Mapping[str, Sender]:
+def choose_senders(config: Config, gateway: SmsGateway | None = None) -> Mapping[str, Sender]:
     """The senders by channel ("email", "sms"). With ``PRO_SMS=none`` there is none for SMS.
 
     No text goes out that ``gateway`` does not take; without one, all do.
@@ -21,9 +21,9 @@ def chosen(config: Config, gateway: Gateway | None = None) -> Mapping[str, Sende
     senders: dict[str, Sender] = {}
     for channel, name in (("email", config.mail), ("sms", config.sms)):
         if name == "console":
-            senders[channel] = ConsoleTwin()
+            senders[channel] = ConsoleSender()
         elif name == "file":
-            senders[channel] = FileTwin(config.var_dir / "mail", config.mail_from)
+            senders[channel] = FileSender(config.var_dir / "mail", config.mail_from)
         elif name == "smtp":
             senders[channel] = SmtpEmail(
                 host=config.smtp_host,
@@ -52,5 +52,5 @@ def chosen(config: Config, gateway: Gateway | None = None) -> Mapping[str, Sende
                 api_url=config.alibaba_api_url,
             )
     if "sms" in senders and gateway is not None:
-        senders["sms"] = Registered(senders["sms"], gateway)
+        senders["sms"] = GatewayFilter(senders["sms"], gateway)
     return senders

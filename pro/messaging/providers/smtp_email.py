@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from email import policy
 from email.utils import parseaddr
 
-from pro.messaging.sender_protocol import Letter, Refused, Unreachable, as_mail, mail_domain
+from pro.messaging.sender_protocol import Letter, ProviderRefused, ProviderUnreachable, mail_domain, to_email
 
 TIMEOUT = 20.0
 # Said of us or of our settings, at whatever step: mending the settings makes the same letter deliverable.
-OUR_FAULT = {530, 534, 535, 538}
+OWN_FAULT_CODES = {530, 534, 535, 538}
 
 
 class SmtpEmail:
@@ -50,25 +50,25 @@ class SmtpEmail:
         Unreachable: no line, a temporary refusal, or a fault of our own settings (log-in, certificate, sender).
         Refused: the server does not take this address or this letter.
         """
-        mail = as_mail(letter, self._mail_from)
+        mail = to_email(letter, self._mail_from)
         with self._connection() as server:
-            with _faults("sender"):
-                _check(*server.mail(parseaddr(self._mail_from)[1]), ours=True)
-            with _faults("recipient"):
-                _check(*server.rcpt(letter.address), refusal="address_refused")
-            with _faults("text", maybe_sent=True):
-                _check(*server.data(mail.as_bytes(policy=policy.SMTP)), refusal="text_refused")
+            with _translate_failures("sender"):
+                _check_reply(*server.mail(parseaddr(self._mail_from)[1]), ours=True)
+            with _translate_failures("recipient"):
+                _check_reply(*server.rcpt(letter.address), refusal="address_refused")
+            with _translate_failures("text", maybe_sent=True):
+                _check_reply(*server.data(mail.as_bytes(policy=policy.SMTP)), refusal="text_refused")
         return str(mail["Message-ID"])
 
     @contextmanager
     def _connection(self) -> Iterator[smtplib.SMTP]:
-        with _faults("connect"):
+        with _translate_failures("connect"):
             # Greeting by our own domain: looking up this machine's name can hang where there is no name server.
             server = smtplib.SMTP(
                 self._host, self._port, local_hostname=mail_domain(self._mail_from), timeout=self._timeout
             )
         try:
-            with _faults("log_in"):
+            with _translate_failures("log_in"):
                 if self._tls:
                     server.starttls(context=self._tls)
                 if self._user:
@@ -76,10 +76,10 @@ class SmtpEmail:
                 server.ehlo_or_helo_if_needed()
             yield server
         finally:
-            _goodbye(server)
+            _close_connection(server)
 
 
-def _goodbye(server: smtplib.SMTP) -> None:
+def _close_connection(server: smtplib.SMTP) -> None:
     """Close the line. What happens to it after the letter was taken must not undo that."""
     try:
         server.quit()
@@ -88,34 +88,34 @@ def _goodbye(server: smtplib.SMTP) -> None:
 
 
 @contextmanager
-def _faults(step: str, *, maybe_sent: bool = False) -> Iterator[None]:
+def _translate_failures(step: str, *, maybe_sent: bool = False) -> Iterator[None]:
     """Turn what smtplib and the line raise into the two failures. The server's words may quote the address: dropped."""
     try:
         yield
     except smtplib.SMTPAuthenticationError:
-        raise Unreachable("log_in_refused") from None
+        raise ProviderUnreachable("log_in_refused") from None
     except smtplib.SMTPNotSupportedError:
-        raise Unreachable("not_supported") from None
+        raise ProviderUnreachable("not_supported") from None
     except smtplib.SMTPDataError as error:
-        _check(error.smtp_code, error.smtp_error, refusal="text_refused")
+        _check_reply(error.smtp_code, error.smtp_error, refusal="text_refused")
     except smtplib.SMTPResponseException as error:
-        raise Unreachable(f"server_busy:{error.smtp_code}") from None
+        raise ProviderUnreachable(f"server_busy:{error.smtp_code}") from None
     except ssl.SSLCertVerificationError:
-        raise Unreachable("certificate") from None
+        raise ProviderUnreachable("certificate") from None
     except (OSError, smtplib.SMTPException) as error:
         # smtplib hides a time-out of a reply in a "disconnected" of its own.
         timed_out = isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
-        raise Unreachable(f"{'time_out' if timed_out else 'no_line'}:{step}", maybe_sent=maybe_sent) from None
+        raise ProviderUnreachable(f"{'time_out' if timed_out else 'no_line'}:{step}", maybe_sent=maybe_sent) from None
 
 
-def _check(code: int, _text: object, *, refusal: str = "", ours: bool = False) -> None:
+def _check_reply(code: int, _text: object, *, refusal: str = "", ours: bool = False) -> None:
     """Nothing for a yes; 4xx and our own faults are Unreachable, the other 5xx are Refused."""
     if 200 <= code < 400:
         return
-    if code in OUR_FAULT:
-        raise Unreachable(f"log_in_refused:{code}")
+    if code in OWN_FAULT_CODES:
+        raise ProviderUnreachable(f"log_in_refused:{code}")
     if ours and code >= 500:
-        raise Unreachable(f"sender_refused:{code}")
+        raise ProviderUnreachable(f"sender_refused:{code}")
     if code >= 500:
-        raise Refused(f"{refusal}:{code}")
-    raise Unreachable(f"server_busy:{code}")
+        raise ProviderRefused(f"{refusal}:{code}")
+    raise ProviderUnreachable(f"server_busy:{code}")

@@ -16,8 +16,8 @@ from twilio.http.response import Response
 from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
-from pro.messaging.providers.connection_failure import line_failure
-from pro.messaging.sender_protocol import Letter, Refused, Unreachable
+from pro.messaging.providers.connection_failure import failure_of_connection
+from pro.messaging.sender_protocol import Letter, ProviderRefused, ProviderUnreachable
 
 TIMEOUT = 20.0
 
@@ -50,8 +50,8 @@ CODES: dict[int, tuple[bool, str]] = {
 UNSURE_STATUSES = {500, 502, 504}
 
 # The client's own logger writes addresses and bodies.
-_silent = logging.getLogger("pro.messaging.providers.twilio_sms.client")
-_silent.disabled = True
+_silent_logger = logging.getLogger("pro.messaging.providers.twilio_sms.client")
+_silent_logger.disabled = True
 
 
 class TwilioSms:
@@ -85,20 +85,20 @@ class TwilioSms:
     def send(self, letter: Letter) -> str:
         """Hand the text over; the reference is the provider's message id."""
         try:
-            with self._way_out() as http:
+            with self._http_client() as http:
                 client = Client(*self._log_in, http_client=http)
                 message = client.messages.create(to=letter.address, body=letter.text, **self._origin, **self._more)
         except TwilioRestException as error:
-            raise failure(error.code, error.status) from None
+            raise failure_of_code(error.code, error.status) from None
         except TwilioException:
-            raise Unreachable("provider_unsure", maybe_sent=True) from None
+            raise ProviderUnreachable("provider_unsure", maybe_sent=True) from None
         except requests.RequestException as error:
-            raise line_failure(error) from None
+            raise failure_of_connection(error) from None
         except ValueError:
             # A yes that is no JSON: most likely a proxy on the way.
-            raise Unreachable("provider_unsure", maybe_sent=True) from None
+            raise ProviderUnreachable("provider_unsure", maybe_sent=True) from None
         if message.error_code is not None:
-            raise failure(int(message.error_code), 201)
+            raise failure_of_code(int(message.error_code), 201)
         return str(message.sid)
 
     def close(self) -> None:
@@ -107,7 +107,7 @@ class TwilioSms:
             self._idle.pop().close()
 
     @contextmanager
-    def _way_out(self) -> Iterator[_Http]:
+    def _http_client(self) -> Iterator[_Http]:
         try:
             http = self._idle.pop()
         except IndexError:
@@ -122,7 +122,7 @@ class _Http(TwilioHttpClient):  # type: ignore[misc]
     """The client's way out: another host if told so, never a retry of its own, and Retry-After is kept."""
 
     def __init__(self, api_url: str, timeout: float) -> None:
-        super().__init__(timeout=timeout, logger=_silent, max_retries=0)
+        super().__init__(timeout=timeout, logger=_silent_logger, max_retries=0)
         self._target = urlsplit(api_url) if api_url else None
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
@@ -132,7 +132,7 @@ class _Http(TwilioHttpClient):  # type: ignore[misc]
             url = urlunsplit((self._target.scheme, self._target.netloc, path, asked.query, ""))
         response = super().request(method, url, *args, **kwargs)
         if response.status_code in (429, 503):
-            raise Unreachable("server_busy", _seconds((response.headers or {}).get("Retry-After")))
+            raise ProviderUnreachable("server_busy", _retry_after_seconds((response.headers or {}).get("Retry-After")))
         return response
 
     def close(self) -> None:
@@ -152,19 +152,19 @@ def reason_of(code: str) -> str:
     return f"{reason}:{number}" if number else reason
 
 
-def failure(code: int | None, status: int) -> Unreachable | Refused:
+def failure_of_code(code: int | None, status: int) -> ProviderUnreachable | ProviderRefused:
     """The failure that a provider code means; an unknown code is judged by the HTTP status."""
     if code in CODES:
         again, reason = CODES[code]
-        return Unreachable(f"{reason}:{code}") if again else Refused(f"{reason}:{code}")
+        return ProviderUnreachable(f"{reason}:{code}") if again else ProviderRefused(f"{reason}:{code}")
     detail = code or status
     if status in (401, 403):
-        return Unreachable(f"log_in_refused:{detail}")
+        return ProviderUnreachable(f"log_in_refused:{detail}")
     if 400 <= status < 500 and status != 408:
-        return Refused(f"provider_refused:{detail}")
-    return Unreachable(f"provider_unsure:{detail}", maybe_sent=status in UNSURE_STATUSES)
+        return ProviderRefused(f"provider_refused:{detail}")
+    return ProviderUnreachable(f"provider_unsure:{detail}", maybe_sent=status in UNSURE_STATUSES)
 
 
-def _seconds(header: str | None) -> float | None:
+def _retry_after_seconds(header: str | None) -> float | None:
     """Retry-After in seconds; the form with a date is not sent by this provider and counts as absent."""
     return float(header) if header and header.isascii() and header.isdigit() else None

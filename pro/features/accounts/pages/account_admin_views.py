@@ -21,20 +21,20 @@ def show_accounts(staff: SignedInStaff) -> ResponseReturnValue:
     """Every account and invitation."""
     work = request_context.work()
     invited = invitations.recent_invitations(work)
-    return render_template("accounts/people.html", accounts=account_admin.all_accounts(work), invited=invited)
+    return render_template("accounts/accounts.html", accounts=account_admin.list_accounts(work), invited=invited)
 
 
 @pages.post("", endpoint="act")
 @needs("manage_staff")
 def act_on_invitation(staff: SignedInStaff) -> ResponseReturnValue:
     """Send an invitation again, or take it back."""
-    number = _number(request.form.get("invitation", ""))
+    number = _parse_number(request.form.get("invitation", ""))
     try:
         if request.form.get("do") == "resend":
-            invitations.resend(request_context.work(), number)
+            invitations.resend_invitation(request_context.work(), number)
             notify("invited")
         elif request.form.get("do") == "revoke":
-            invitations.revoke(request_context.work(), number)
+            invitations.revoke_invitation(request_context.work(), number)
             notify("invitation_revoked")
         else:
             raise BadData("unknown_act")
@@ -61,23 +61,25 @@ def invite(staff: SignedInStaff) -> ResponseReturnValue:
     try:
         if chosen:
             given = (form.email.data, form.name.data, form.role.data, form.language.data, form.phone.data)
-            invitations.invite(request_context.work(), *(text or "" for text in given))
+            invitations.invite_staff(request_context.work(), *(text or "" for text in given))
             notify("invited")
             return redirect(url_for("staff.people.everyone"), code=303)
         rest = (form.role.data or "", form.language.data or "", form.phone.data or "")
         form.refuse(
-            staff_accounts.wrong_fields(request_context.work(), form.email.data or "", form.name.data or "", *rest)
+            staff_accounts.account_problems(request_context.work(), form.email.data or "", form.name.data or "", *rest)
         )
     except BadData as bad:
         form.refuse(bad.details["fields"])
     return render_template("accounts/invite.html", form=form), 400
 
 
-@pages.get("/changes")
+@pages.get("/changes", endpoint="changes")
 @needs("manage_staff")
-def changes(staff: SignedInStaff) -> ResponseReturnValue:
+def show_rights_changes(staff: SignedInStaff) -> ResponseReturnValue:
     """The last changes of rights."""
-    return render_template("accounts/people_changes.html", changes=account_admin.changes(request_context.work()))
+    return render_template(
+        "accounts/account_changes.html", changes=account_admin.list_rights_changes(request_context.work())
+    )
 
 
 @pages.get("/<int(max=2147483647):staff_id>", endpoint="one")
@@ -106,7 +108,7 @@ def change_account(staff: SignedInStaff, staff_id: int) -> ResponseReturnValue:
     account_admin.account_row(request_context.work(), staff_id)
     form = forms[act]()
     try:
-        done = _change(staff_id, act, form)
+        done = _apply_change(staff_id, act, form)
     except BadData as bad:
         if bad.why != "people":
             raise
@@ -121,7 +123,7 @@ def change_account(staff: SignedInStaff, staff_id: int) -> ResponseReturnValue:
     return redirect(url_for("staff.people.one", staff_id=staff_id), code=303)
 
 
-def _change(staff_id: int, act: str, form: AccountForm) -> str:
+def _apply_change(staff_id: int, act: str, form: AccountForm) -> str:
     """Do ``act``; the sentence that says so, or that there was nothing to do."""
     work = request_context.work()
     reason = form.reason.data or "" if isinstance(form, RoleForm | AccountReasonForm) else ""
@@ -132,13 +134,13 @@ def _change(staff_id: int, act: str, form: AccountForm) -> str:
         account_admin.set_phone(work, staff_id, form.phone.data or "")
         return "phone_set"
     if act == "close":
-        return "account_closed" if account_admin.close(work, staff_id, reason) else "unchanged"
+        return "account_closed" if account_admin.deactivate_account(work, staff_id, reason) else "unchanged"
     if act == "reopen":
-        return "account_reopened" if account_admin.reopen(work, staff_id, reason) else "unchanged"
+        return "account_reopened" if account_admin.reactivate_account(work, staff_id, reason) else "unchanged"
     if act == "factor":
         return "factor_reset" if account_admin.reset_factor(work, staff_id, reason) else "unchanged"
     if act == "end":
-        done = staff_accounts.end_session(work, staff_id, _number(request.form.get("session", "")))
+        done = staff_accounts.end_session(work, staff_id, _parse_number(request.form.get("session", "")))
         return "session_ended" if done else "unchanged"
     staff_accounts.end_sessions(work, staff_id)
     return "sessions_ended"
@@ -160,12 +162,14 @@ def _page(staff_id: int, act: str = "", form: AccountForm | None = None, status:
         # Several forms of this page ask for a reason; each label belongs to its own field.
         if isinstance(one, RoleForm | AccountReasonForm):
             one.reason.id = f"{name}-reason"
-    sessions = account_admin.sessions(request_context.work(), staff_id)
-    page = render_template("accounts/person.html", account=account, forms=forms, wrong=form, act=act, sessions=sessions)
+    sessions = account_admin.list_sessions(request_context.work(), staff_id)
+    page = render_template(
+        "accounts/account.html", account=account, forms=forms, wrong=form, act=act, sessions=sessions
+    )
     return page, status
 
 
-def _number(text: str) -> int:
+def _parse_number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise BadData("unknown_act")
     return int(text)

@@ -86,7 +86,7 @@ class FirstPasswordForm(AccountForm):
 
 
 class InviteForm(AccountForm):
-    """Somebody new. Field names are those of ``invitations.invite``, which alone judges them."""
+    """Somebody new. Field names are those of ``invitations.invite_staff``, which alone judges them."""
 
     name = StringField(N_("Name"), filters=[_trimmed])
     email = EmailField(N_("E-mail"), filters=[_trimmed])

@@ -14,7 +14,7 @@ from pro.features.accounts.pages.forms import ConfirmForm, NewFactorForm, Passwo
 from pro.features.accounts.pages.labels import RIGHTS
 from pro.features.accounts.pages.page_guard import SignedInStaff, needs
 from pro.features.accounts.second_factor import FactorOffer
-from pro.features.accounts.signatures import Refusal
+from pro.features.accounts.signatures import CredentialRefusal
 from pro.web import request_context
 from pro.web.notices import notify
 
@@ -34,36 +34,36 @@ def act_on_my_account(staff: SignedInStaff) -> ResponseReturnValue:
     """End one session, end all others, or make new recovery codes."""
     work, do, number = request_context.work(), request.form.get("do", ""), request.form.get("session", "")
     if do == "end_others":
-        staff_accounts.end_sessions(work, staff.id, but=page_guard.entry().session.id)
+        staff_accounts.end_sessions(work, staff.id, except_id=page_guard.current_login().session.id)
         notify("sessions_ended")
     elif do == "end" and number.isascii() and number.isdigit() and len(number) < 10:
         staff_accounts.end_session(work, staff.id, int(number))
         notify("session_ended")
     elif do == "codes":
-        return _fresh_codes(staff)
+        return _renew_recovery_codes(staff)
     else:
         raise BadData("unknown_act")
     return redirect(url_for("staff.me.show"), code=303)
 
 
-@pages.get("/me/here")
+@pages.get("/me/here", endpoint="left")
 @needs("own_account")
-def left(staff: SignedInStaff) -> ResponseReturnValue:
+def show_seconds_left(staff: SignedInStaff) -> ResponseReturnValue:
     """How many seconds this session has left: the warning asks, with the header of a page that refreshes itself."""
-    return {"left": _seconds()}
+    return {"left": _seconds_left()}
 
 
-@pages.post("/me/here")
+@pages.post("/me/here", endpoint="here")
 @needs("own_account")
-def here(staff: SignedInStaff) -> ResponseReturnValue:
+def extend_session(staff: SignedInStaff) -> ResponseReturnValue:
     """Somebody is still there: the session goes on."""
-    page_guard.entry().session.seen_at = request_context.work().now
-    return {"left": _seconds()}
+    page_guard.current_login().session.seen_at = request_context.work().now
+    return {"left": _seconds_left()}
 
 
-@pages.get("/me/password")
+@pages.get("/me/password", endpoint="password")
 @needs("own_account", during="password")
-def password(staff: SignedInStaff) -> ResponseReturnValue:
+def show_password_form(staff: SignedInStaff) -> ResponseReturnValue:
     """Asks for a new password."""
     return _password_page(PasswordForm(formdata=None))
 
@@ -77,10 +77,10 @@ def change_password(staff: SignedInStaff) -> ResponseReturnValue:
     form = PasswordForm()
     if not form.validate_on_submit():
         return _password_page(form, 400)
-    first = page_guard.step() == "password"
+    first = page_guard.current_step() == "password"
     try:
         refused = staff_accounts.change_password(
-            request_context.work(), page_guard.entry(), form.old.data, form.new.data
+            request_context.work(), page_guard.current_login(), form.old.data, form.new.data
         )
     except BadData as bad:
         form.refuse(bad.details["fields"])
@@ -90,59 +90,61 @@ def change_password(staff: SignedInStaff) -> ResponseReturnValue:
         return _password_page(form, 429 if refused.why == "locked" else 400)
     notify("password_changed")
     if first:
-        return login_step_views.onward(page_guard.entry())
+        return login_step_views.redirect_to_next_step(page_guard.current_login())
     return redirect(url_for("staff.me.show"), code=303)
 
 
-@pages.get("/me/second-factor")
+@pages.get("/me/second-factor", endpoint="factor")
 @needs("own_account", during="factor")
-def factor(staff: SignedInStaff) -> ResponseReturnValue:
+def show_factor_form(staff: SignedInStaff) -> ResponseReturnValue:
     """Shows the QR code for a phone. Nothing is kept until the phone has proven itself."""
-    account = page_guard.entry().staff
-    return _factor_page(staff, NewFactorForm(formdata=None), second_factor.offer(request_context.work(), account))
+    account = page_guard.current_login().staff
+    return _factor_page(
+        staff, NewFactorForm(formdata=None), second_factor.make_factor_offer(request_context.work(), account)
+    )
 
 
 @pages.post("/me/second-factor")
 @needs("own_account", during="factor")
 def set_factor(staff: SignedInStaff) -> ResponseReturnValue:
     """Take the phone if its first code is right, and show the recovery codes, once."""
-    account = page_guard.entry().staff
-    offered = second_factor.offered(request_context.work(), account, request.form.get("sealed", ""))
+    account = page_guard.current_login().staff
+    offered = second_factor.read_factor_offer(request_context.work(), account, request.form.get("sealed", ""))
     if offered is None:  # posted on from the sign-in, or the page lay open for too long
         form = NewFactorForm(formdata=None)
         return _factor_page(
-            staff, form, second_factor.offer(request_context.work(), account), old="sealed" in request.form
+            staff, form, second_factor.make_factor_offer(request_context.work(), account), old="sealed" in request.form
         )
     form = NewFactorForm()
     if not form.validate_on_submit():
         return _factor_page(staff, form, offered, 400)
     if account.otp_sealed is not None:
-        confirmed = signatures.confirm(request_context.work(), form.password.data or "")
-        if isinstance(confirmed, Refusal):
+        confirmed = signatures.confirm_password(request_context.work(), form.password.data or "")
+        if isinstance(confirmed, CredentialRefusal):
             form.refuse({"password": f"password_{confirmed.why}"})
             return _factor_page(staff, form, offered, 429 if confirmed.why == "locked" else 400)
-    codes = second_factor.set_up(request_context.work(), page_guard.entry(), offered, form.code.data)
-    if isinstance(codes, Refusal):
+    codes = second_factor.set_up_factor(request_context.work(), page_guard.current_login(), offered, form.code.data)
+    if isinstance(codes, CredentialRefusal):
         form.refuse({"code": f"code_{codes.why}"})
         return _factor_page(staff, form, offered, 429 if codes.why == "locked" else 400)
-    return _codes_page(codes, page_guard.landing(staff.role, page_guard.own_path(request.args.get("next"))))
+    return _codes_page(codes, page_guard.landing_page(staff.role, page_guard.safe_staff_path(request.args.get("next"))))
 
 
-@pages.get("/rights")
+@pages.get("/rights", endpoint="rights")
 @needs("own_account")
-def rights(staff: SignedInStaff) -> ResponseReturnValue:
+def show_rights(staff: SignedInStaff) -> ResponseReturnValue:
     """Which role may do what."""
     return render_template(
         "accounts/rights.html", rights=RIGHTS, roles=list(staff_accounts.RIGHTS), allowed=staff_accounts.RIGHTS
     )
 
 
-def _fresh_codes(staff: SignedInStaff) -> ResponseReturnValue:
+def _renew_recovery_codes(staff: SignedInStaff) -> ResponseReturnValue:
     form = ConfirmForm()
     if not form.validate_on_submit():
         return _page(staff, form, 400)
-    codes = second_factor.fresh_codes(request_context.work(), staff.id, form.password.data)
-    if isinstance(codes, Refusal):
+    codes = second_factor.renew_recovery_codes(request_context.work(), staff.id, form.password.data)
+    if isinstance(codes, CredentialRefusal):
         form.refuse({"password": f"password_{codes.why}"})
         return _page(staff, form, 429 if codes.why == "locked" else 400)
     return _codes_page(codes, url_for("staff.me.show"))
@@ -150,39 +152,39 @@ def _fresh_codes(staff: SignedInStaff) -> ResponseReturnValue:
 
 def _page(staff: SignedInStaff, form: ConfirmForm, status: int = 200) -> ResponseReturnValue:
     work = request_context.work()
-    account = page_guard.entry().staff
+    account = page_guard.current_login().staff
     page = render_template(
         "accounts/me.html",
         account=account,
-        sessions=account_admin.sessions(work, staff.id, page_guard.entry().session.id),
-        codes_left=second_factor.codes_left(work, staff.id),
-        required=staff_accounts.factor_required(work, staff.role),
+        sessions=account_admin.list_sessions(work, staff.id, page_guard.current_login().session.id),
+        codes_left=second_factor.count_recovery_codes(work, staff.id),
+        required=staff_accounts.is_factor_required(work, staff.role),
         form=form,
     )
     return page, status
 
 
 def _password_page(form: PasswordForm, status: int = 200) -> ResponseReturnValue:
-    target = page_guard.own_path(request.args.get("next"))
+    target = page_guard.safe_staff_path(request.args.get("next"))
     return render_template(
-        "accounts/password.html", form=form, first=page_guard.step() == "password", target=target
+        "accounts/password.html", form=form, first=page_guard.current_step() == "password", target=target
     ), status
 
 
 def _factor_page(
     staff: SignedInStaff, form: NewFactorForm, offer: FactorOffer, status: int = 200, *, old: bool = False
 ) -> ResponseReturnValue:
-    account = page_guard.entry().staff
+    account = page_guard.current_login().staff
     form.code.data = ""
     page = render_template(
         "accounts/factor.html",
         form=form,
         offer=offer,
-        drawing=Markup(qr_code.svg(offer.uri)),  # noqa: S704  drawn by us, from letters that are part of no markup
+        drawing=Markup(qr_code.qr_code_svg(offer.uri)),  # noqa: S704  drawn by us, from letters that are part of no markup
         again=account.otp_sealed is not None,
-        first=page_guard.step() == "factor",
+        first=page_guard.current_step() == "factor",
         old=old,
-        target=page_guard.own_path(request.args.get("next")),
+        target=page_guard.safe_staff_path(request.args.get("next")),
     )
     return page, status
 
@@ -191,6 +193,6 @@ def _codes_page(codes: tuple[str, ...], target: str) -> ResponseReturnValue:
     return render_template("accounts/recovery_codes.html", codes=codes, target=target)
 
 
-def _seconds() -> int:
+def _seconds_left() -> int:
     work = request_context.work()
-    return int((staff_accounts.ends_at(work, page_guard.entry().session) - work.now).total_seconds())
+    return int((staff_accounts.session_ends_at(work, page_guard.current_login().session) - work.now).total_seconds())

@@ -14,20 +14,20 @@ from flask.typing import ResponseReturnValue
 from pro.app_context import Actor
 from pro.errors import NotAllowed, SignInNeeded
 from pro.features.accounts import staff_accounts
-from pro.features.accounts.pages import form_recovery
+from pro.features.accounts.pages import unsaved_text
 from pro.web import request_context
 
 COOKIE = "staff"
 # A page that refreshes itself is not a person at work: it must not keep an idle session alive.
-REFRESH = "X-Refresh"
+REFRESH_HEADER = "X-Refresh"
 # What a sign-in still asks for -> the page that asks.
-STEPS = {"code": "staff.steps.code", "password": "staff.me.password", "factor": "staff.me.factor"}
+STEP_ENDPOINTS = {"code": "staff.steps.code", "password": "staff.me.password", "factor": "staff.me.factor"}
 # No way back leads to a page of the way in.
-WAYS_IN = ("sign-in", "sign-out", "code", "kept", "invitation")
+SIGN_IN_PATHS = ("sign-in", "sign-out", "code", "kept", "invitation")
 
 
 # What a browser takes for a step up or nowhere; none of our own addresses has a percent sign.
-DOTS = re.compile(r"/\.|%")
+UNSAFE_PATH = re.compile(r"/\.|%")
 
 
 class SignedInStaff(Protocol):
@@ -65,18 +65,18 @@ def needs(
         def guarded(**address: Any) -> ResponseReturnValue:
             secret = request.cookies.get(COOKIE, "")
             try:
-                staff, session = staff_accounts.session(
-                    request_context.work(), secret, touch=REFRESH not in request.headers
+                staff, session = staff_accounts.read_session(
+                    request_context.work(), secret, touch=REFRESH_HEADER not in request.headers
                 )
             except SignInNeeded as failure:
-                return _to_sign_in(failure)
+                return _redirect_to_sign_in(failure)
             entry = staff_accounts.StaffLogin(staff, session)
-            step = staff_accounts.pending(request_context.work(), entry)
+            step = staff_accounts.pending_step(request_context.work(), entry)
             if step and step != during:
-                return redirect(url_for(STEPS[step], next=own_path(request.path)), code=303)
-            enter(staff)
+                return redirect(url_for(STEP_ENDPOINTS[step], next=safe_staff_path(request.path)), code=303)
+            act_as_staff(staff)
             g.entry, g.step = entry, step
-            if not may(right):
+            if not has_right(right):
                 return render_template("staff/not_allowed.html"), 403
             return view(staff, **address)
 
@@ -86,76 +86,82 @@ def needs(
     return guard
 
 
-def enter(staff: SignedInStaff) -> None:
+def act_as_staff(staff: SignedInStaff) -> None:
     """From here on in this request ``staff`` acts, in their language and the study's time zone."""
-    request_context.become(Actor("staff", staff.id, staff.role, staff.name))
-    request_context.prefer(staff.language)
-    request_context.zone(next(iter(request_context.house().catalogue.plans.values())).settings.time_zone)
+    request_context.set_actor(Actor("staff", staff.id, staff.role, staff.name))
+    request_context.set_language(staff.language)
+    request_context.set_zone(next(iter(request_context.app_context().catalogue.plans.values())).settings.time_zone)
     g.staff = staff
 
 
-def must(staff: SignedInStaff, right: str) -> None:
+def require_right(staff: SignedInStaff, right: str) -> None:
     """Raise NotAllowed if ``staff`` lacks ``right``: for one act among several of a page."""
-    if not staff_accounts.may(staff.role, right):
+    if not staff_accounts.has_right(staff.role, right):
         raise NotAllowed("right_missing", right=right)
 
 
-def may(right: str) -> bool:
+def has_right(right: str) -> bool:
     """True if the person who is signed in has ``right``."""
-    return "staff" in g and staff_accounts.may(g.staff.role, right)
+    return "staff" in g and staff_accounts.has_right(g.staff.role, right)
 
 
-def let_in(response: Response, secret: str) -> Response:
+def set_session_cookie(response: Response, secret: str) -> Response:
     """Give the browser its session. The cookie ends with the browser; the server decides when the session does."""
-    secure = request_context.house().config.secure_cookies
+    secure = request_context.app_context().config.secure_cookies
     response.set_cookie(COOKIE, secret, path="/staff", httponly=True, samesite="Lax", secure=secure)
     return response
 
 
-def let_out(response: Response) -> Response:
+def clear_session_cookie(response: Response) -> Response:
     """Take the session's cookie away."""
     response.delete_cookie(COOKIE, path="/staff", httponly=True, samesite="Lax")
     return response
 
 
-def entry() -> staff_accounts.StaffLogin:
+def current_login() -> staff_accounts.StaffLogin:
     """Whoever is signed in, with their session: to hand to a service."""
     return cast(staff_accounts.StaffLogin, g.entry)
 
 
-def step() -> str:
+def current_step() -> str:
     """What the sign-in of this person still asks for; "" once it is complete."""
     return cast(str, g.get("step", ""))
 
 
-def own_path(wish: str | None) -> str:
+def safe_staff_path(wish: str | None) -> str:
     """``wish`` if it is a staff page of this site, else the board. Anything that could lead elsewhere is refused."""
     board = url_for("staff.board")
     if not wish or not wish.isprintable() or "\\" in wish or len(wish) > 200:
         return board
     parts = urlsplit(wish)
-    if parts.scheme or parts.netloc or "//" in wish or DOTS.search(parts.path) or not parts.path.startswith(board):
+    if (
+        parts.scheme
+        or parts.netloc
+        or "//" in wish
+        or UNSAFE_PATH.search(parts.path)
+        or not parts.path.startswith(board)
+    ):
         return board
-    return board if parts.path.removeprefix(board).split("/")[0] in WAYS_IN else wish
+    return board if parts.path.removeprefix(board).split("/")[0] in SIGN_IN_PATHS else wish
 
 
-def landing(role: str, target: str) -> str:
+def landing_page(role: str, target: str) -> str:
     """``target``, or for a role without the board the first page that it has."""
-    if target != url_for("staff.board") or staff_accounts.may(role, "see_board"):
+    if target != url_for("staff.board") or staff_accounts.has_right(role, "see_board"):
         return target
-    reads = staff_accounts.may(role, "see_participants")
+    reads = staff_accounts.has_right(role, "see_participants")
     return url_for("staff.participants.everyone" if reads else "staff.roster.show")
 
 
-def _to_sign_in(failure: SignInNeeded) -> ResponseReturnValue:
+def _redirect_to_sign_in(failure: SignInNeeded) -> ResponseReturnValue:
     """To the sign-in page, with the way back: this page, or for a form that has no page the one it was sent from."""
     shown = {name: request.args.get(name, "") for name in ("show", "mode", "study", "level", "owner", "item")}
     shown = {name: text for name, text in shown.items() if text.isidentifier()}
     there = request.path + (f"?{urlencode(shown)}" if shown else "")
     here = request.path.removesuffix("/send") + (f"?{urlencode(shown)}" if shown else "")
     way: dict[str, Any] = {"next": here, "why": failure.why if failure.why in ("idle", "ended", "role") else None}
-    if not form_recovery.worth_keeping():
-        return let_out(cast(Response, redirect(url_for("staff.sign_in", **way), code=303)))
+    if not unsaved_text.has_typed_text():
+        return clear_session_cookie(cast(Response, redirect(url_for("staff.sign_in", **way), code=303)))
     # 307 takes what was posted along, so that the sign-in page can keep it.
     way |= {"whose": str(failure.details.get("staff_id", 0)), "to": there if there != here else None}
-    return let_out(cast(Response, redirect(url_for("staff.sign_in", **way), code=307)))
+    return clear_session_cookie(cast(Response, redirect(url_for("staff.sign_in", **way), code=307)))

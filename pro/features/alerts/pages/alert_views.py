@@ -16,21 +16,21 @@ from werkzeug.datastructures import MultiDict
 from pro.errors import BadData, NotAllowed
 from pro.features.accounts.pages import page_guard
 from pro.features.accounts.pages.page_guard import SignedInStaff
-from pro.features.adverse_events import event_log
-from pro.features.alerts import alert_handling, alert_page, alert_service, known_stable
+from pro.features.adverse_events import adverse_event_log
+from pro.features.alerts import alert_handling, alert_page, alert_service, stable_symptoms
 from pro.features.alerts.alert_page import AlertPage
-from pro.features.alerts.known_stable import StableOffer
 from pro.features.alerts.pages.forms import AlertCallForm, CloseForm, StableForm
-from pro.features.schedule import missed_forms, phone_calls
+from pro.features.alerts.stable_symptoms import StableOffer
+from pro.features.schedule import call_tasks, missed_forms
 from pro.web import request_context, typed_moments
-from pro.web.forms import NoteForm, choices, number_posted
+from pro.web.forms import NoteForm, choices, posted_row_number
 from pro.web.notices import notify
 
 Typed = MultiDict[str, str] | None
 
 
 @dataclass
-class Forms:
+class AlertForms:
     """The forms of an alert's page. What was typed is in the one that was sent, ``sent``; its errors stand on top."""
 
     note: NoteForm
@@ -41,30 +41,30 @@ class Forms:
     sent: FlaskForm
 
 
-def alert_shown(alert_id: int) -> ResponseReturnValue:
+def show_alert(alert_id: int) -> ResponseReturnValue:
     """The page as it is read."""
-    return _render(*_read(alert_id, "", None))
+    return _render(*_page_with_forms(alert_id, "", None))
 
 
-def alert_page_again(alert_id: int, typed: MultiDict[str, str]) -> ResponseReturnValue:
+def restore_alert_page(alert_id: int, typed: MultiDict[str, str]) -> ResponseReturnValue:
     """The page with what was ``typed`` before a sign-in back in its form."""
-    return _render(*_read(alert_id, typed.get("do", "") or "note", typed))
+    return _render(*_page_with_forms(alert_id, typed.get("do", "") or "note", typed))
 
 
 def act_on_alert(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
     """Do what the pressed button says, if the role includes it."""
-    found = ACTS.get(request.form.get("do", ""))
+    found = ACTIONS.get(request.form.get("do", ""))
     if found is None:
         raise BadData("unknown_act")
     right, does = found
-    page_guard.must(staff, right)
+    page_guard.require_right(staff, right)
     return does(staff, alert_id)
 
 
 def _acknowledge(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
     """Take on what was on the page, and only that: what came later must be read first."""
     page = alert_page.alert_page(request_context.work(), alert_id, request_context.language())
-    done = alert_service.acknowledge(request_context.work(), _shown(page))
+    done = alert_service.acknowledge(request_context.work(), _shown_alert_ids(page))
     others = [(name, at) for _id, name, at in done.already if name != staff.name]
     if done.new:
         notify("acknowledged")
@@ -76,35 +76,35 @@ def _acknowledge(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
     later = set(page.open_ids) - set(done.new)
     if later:
         notify("later", count=len(later))
-    return _back(alert_id)
+    return _redirect_to_alert(alert_id)
 
 
-def _note(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
-    page, forms = _read(alert_id, "note", request.form)
+def _add_note(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
+    page, forms = _page_with_forms(alert_id, "note", request.form)
     if not forms.note.validate_on_submit():
         return _render(page, forms, status=400)
-    alert_service.note(request_context.work(), page.case.source, forms.note.text.data)
+    alert_service.add_note(request_context.work(), page.case.source, forms.note.text.data)
     notify("noted")
-    return _back(alert_id)
+    return _redirect_to_alert(alert_id)
 
 
 def _take_over(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
     page = alert_page.alert_page(request_context.work(), alert_id, request_context.language())
-    holder = number_posted(request.form.get("holder"))
+    holder = posted_row_number(request.form.get("holder"))
     if holder is None:
         raise BadData("unknown_act")
-    taken = alert_handling.take_over(request_context.work(), page.case.source, holder)
+    taken = alert_handling.take_over_alerts(request_context.work(), page.case.source, holder)
     if taken.done:
         notify("taken_over")
     elif taken.holder.staff_id == staff.id:
         notify("acknowledged_before")
     else:
         notify("somebody_first", name=taken.holder.name, at=taken.holder.since.isoformat())
-    return _back(alert_id)
+    return _redirect_to_alert(alert_id)
 
 
-def _call(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
-    page, forms = _read(alert_id, "call", request.form)
+def _log_call(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
+    page, forms = _page_with_forms(alert_id, "call", request.form)
     if not forms.call.validate_on_submit():
         return _render(page, forms, status=400)
     try:
@@ -117,26 +117,26 @@ def _call(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
             source=page.case.source,
         )
     except BadData as refusal:
-        forms.call.refuse(_fields(refusal))
+        forms.call.refuse(_refused_fields(refusal))
         return _render(page, forms, status=400)
     if forms.call.outcome.data == "died":
         notify("call_died", participant_id=page.participant.id)
     else:
         notify("call_logged")
-    return _back(alert_id)
+    return _redirect_to_alert(alert_id)
 
 
 def _close(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
     """End what was on the page. Whoever is second reads what the first did; what was typed stays."""
-    page, forms = _read(alert_id, "close", request.form)
+    page, forms = _page_with_forms(alert_id, "close", request.form)
     form = forms.close
-    shown = _shown(page)
+    shown = _shown_alert_ids(page)
     try:
-        closed = alert_handling.close(
+        closed = alert_handling.close_alerts(
             request_context.work(), page.case.source, shown, form.disposition.data or "", form.reason.data or ""
         )
     except BadData as refusal:
-        form.refuse(_fields(refusal))
+        form.refuse(_refused_fields(refusal))
         return _render(page, forms, status=400)
     if closed.why == "later":
         notify("closed_later", count=closed.count)
@@ -149,11 +149,11 @@ def _close(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
     return redirect(url_for("staff.board"), code=303)
 
 
-def _stable(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
-    page, forms = _read(alert_id, "stable", request.form)
+def _mark_stable(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
+    page, forms = _page_with_forms(alert_id, "stable", request.form)
     form = forms.stable
     try:
-        count = known_stable.mark(
+        count = stable_symptoms.mark_stable(
             request_context.work(),
             page.case.source,
             form.items.data or [],
@@ -161,27 +161,27 @@ def _stable(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
             request_context.language(),
         )
     except BadData as refusal:
-        form.refuse(_fields(refusal))
+        form.refuse(_refused_fields(refusal))
         return _render(page, forms, status=400)
     except NotAllowed as first:
         notify("stable_first", name=first.details["name"], at=cast(datetime, first.details["at"]).isoformat())
         return _render(page, forms, status=409)
     notify("stable_marked", count=count, participant_id=page.participant.id)
-    return _back(alert_id)
+    return _redirect_to_alert(alert_id)
 
 
 # What a button says -> the right that it needs, and what it does.
-ACTS: Mapping[str, tuple[str, Callable[[SignedInStaff, int], ResponseReturnValue]]] = {
+ACTIONS: Mapping[str, tuple[str, Callable[[SignedInStaff, int], ResponseReturnValue]]] = {
     "acknowledge": ("acknowledge", _acknowledge),
-    "note": ("note", _note),
+    "note": ("note", _add_note),
     "take_over": ("take_over", _take_over),
-    "call": ("log_call", _call),
+    "call": ("log_call", _log_call),
     "close": ("close_alert", _close),
-    "stable": ("mark_stable", _stable),
+    "stable": ("mark_stable", _mark_stable),
 }
 
 
-def _shown(page: AlertPage) -> list[int]:
+def _shown_alert_ids(page: AlertPage) -> list[int]:
     """The alerts that the posted page showed. BadData for one of another form, and for none."""
     filed_here = {str(finding.alert_id): finding.alert_id for finding in page.findings}
     shown = set(request.form.getlist("alert"))
@@ -190,28 +190,28 @@ def _shown(page: AlertPage) -> list[int]:
     return sorted(filed_here[text] for text in shown)
 
 
-def _fields(refusal: BadData) -> dict[str, str]:
+def _refused_fields(refusal: BadData) -> dict[str, str]:
     fields = refusal.details.get("fields")
     return fields if isinstance(fields, dict) else {}
 
 
-def _back(alert_id: int) -> ResponseReturnValue:
+def _redirect_to_alert(alert_id: int) -> ResponseReturnValue:
     return redirect(url_for("staff.alert", alert_id=alert_id), code=303)
 
 
-def _read(alert_id: int, sent: str, typed: Typed) -> tuple[AlertPage, Forms]:
+def _page_with_forms(alert_id: int, sent: str, typed: Typed) -> tuple[AlertPage, AlertForms]:
     """The page and its forms; what was ``typed`` goes into the one that ``sent`` names."""
     work = request_context.work()
     shown = alert_page.alert_page(work, alert_id, request_context.language())
     given = {name: typed if name == sent else None for name in ("note", "call", "close", "stable")}
     now = typed_moments.local_now()
-    forms = Forms(
+    forms = AlertForms(
         note=NoteForm(formdata=given["note"]),
         call=AlertCallForm(formdata=given["call"], at=now),
         close=CloseForm(formdata=given["close"]),
         stable=StableForm(formdata=given["stable"]),
-        offer=known_stable.offer(work, shown.case.source, request_context.language())
-        if page_guard.may("mark_stable")
+        offer=stable_symptoms.stable_offer(work, shown.case.source, request_context.language())
+        if page_guard.has_right("mark_stable")
         else None,
         sent=NoteForm(formdata=None),
     )
@@ -222,23 +222,23 @@ def _read(alert_id: int, sent: str, typed: Typed) -> tuple[AlertPage, Forms]:
     return shown, forms
 
 
-def _render(page: AlertPage, forms: Forms, status: int = 200) -> ResponseReturnValue:
+def _render(page: AlertPage, forms: AlertForms, status: int = 200) -> ResponseReturnValue:
     work, source = request_context.work(), page.case.source
     shown = {
         "page": page,
         "case": page.case,
         "forms": forms,
         "form": forms.note,
-        "course": _folded(page.events),
-        "judged": event_log.judged(work, source, request_context.language()),
-        "calls": phone_calls.calls_of(work, page.participant.id, source),
+        "course": _merge_same_minute(page.events),
+        "judged": adverse_event_log.case_gradings(work, source, request_context.language()),
+        "calls": call_tasks.list_calls(work, page.participant.id, source),
         "standing_ids": [one.alert_id for one in page.findings if not one.closed and not one.superseded],
-        "closings": alert_handling.closings(work, source),
+        "closings": alert_handling.closures_of(work, source),
     }
     return render_template("alerts/alert.html", **shown), status
 
 
-def _folded(events: Iterable[tuple[datetime, str, str]]) -> list[tuple[datetime, str, str]]:
+def _merge_same_minute(events: Iterable[tuple[datetime, str, str]]) -> list[tuple[datetime, str, str]]:
     """Things of one kind in the same minute as one line: seven rules fired, not seven lines."""
     found = []
     for (at, key), group in groupby(events, key=lambda event: (event[0].replace(second=0, microsecond=0), event[1])):

@@ -22,18 +22,18 @@ from wtforms import (
 )
 from wtforms.fields.choices import SelectChoice
 
-from pro.features.accounts.signatures import Refusal
-from pro.features.adverse_events.gradings import Judgement
+from pro.features.accounts.signatures import CredentialRefusal
+from pro.features.adverse_events.gradings import GradingDraft
 from pro.features.alerts.pages.labels import ATTRIBUTIONS, CARE_REFUSALS, DISPOSITIONS, NO_EVENT
 from pro.web import request_context
-from pro.web.forms import DATES, TYPED_MOMENTS, CallForm, choices, number_posted
+from pro.web.forms import DATE_FORMATS, TYPED_MOMENTS, CallForm, choices, posted_row_number
 from pro.web.refusals import N_, REFUSALS
 
-ANOTHER = "another"
-ENDS = ("admitted", "outpatient", "watching", "elsewhere", "no_action")
+ANOTHER_TERM = "another"
+CLOSING_DISPOSITIONS = ("admitted", "outpatient", "watching", "elsewhere", "no_action")
 
 
-class CareForm(FlaskForm):
+class ServiceCheckedForm(FlaskForm):
     """A form whose refusals come from a service, field by field."""
 
     def refuse(self, problems: Mapping[str, str]) -> None:
@@ -42,7 +42,7 @@ class CareForm(FlaskForm):
             field: Field = self[name] if name in self else next(iter(self))
             field.errors = [CARE_REFUSALS.get(why) or REFUSALS.get(why, why)]
 
-    def plainly_wrong(self) -> dict[str, str]:
+    def unreadable_dates(self) -> dict[str, str]:
         """Days and times that were typed and cannot be read, as refusals."""
         wrong = {}
         for field in self:
@@ -51,7 +51,7 @@ class CareForm(FlaskForm):
         return wrong
 
 
-class JudgementForm(CareForm):
+class GradingForm(ServiceCheckedForm):
     """A clinician's judgement, to be signed. ``seen``: the newest grading that the page showed; ``shown``: the term
     whose grades stand on it.
     """
@@ -67,8 +67,8 @@ class JudgementForm(CareForm):
     another = SelectField(N_("Another term"), validate_choice=False)
     other_term = StringField(N_("What it is, if no term fits"))
     grade = RadioField(N_("Grade"), validate_choice=False)
-    onset_on = DateField(N_("When it began"), format=DATES)
-    from_on = DateField(N_("This grade since"), format=DATES)
+    onset_on = DateField(N_("When it began"), format=DATE_FORMATS)
+    from_on = DateField(N_("This grade since"), format=DATE_FORMATS)
     attribution = SelectMultipleField(
         N_("Possibly related to (any)"), choices=choices(ATTRIBUTIONS.items()), validate_choice=False
     )
@@ -85,7 +85,7 @@ class JudgementForm(CareForm):
         """The terms, the suggested ones as buttons, and the events that go on."""
         named = dict(terms)
         first = [(term, named[term]) for term in suggested if term in named]
-        self.term.choices = choices([*first, (ANOTHER, N_("Another term"))] if first else [])
+        self.term.choices = choices([*first, (ANOTHER_TERM, N_("Another term"))] if first else [])
         if not first:
             self.another.label.text = N_("Term")
         self.another.choices = choices([("", request_context.translator().gettext("Please choose")), *named.items()])
@@ -94,37 +94,37 @@ class JudgementForm(CareForm):
     @property
     def chosen(self) -> str:
         """The term that is chosen now, "" for none."""
-        term = self.term.data if self.term.choices else ANOTHER
-        return (self.another.data or "") if term == ANOTHER else (term or "")
+        term = self.term.data if self.term.choices else ANOTHER_TERM
+        return (self.another.data or "") if term == ANOTHER_TERM else (term or "")
 
     @property
     def event_id(self) -> int | None:
         """The event that gets a new grade, if one is chosen."""
-        return number_posted(self.event.data)
+        return posted_row_number(self.event.data)
 
-    def judgement(self) -> Judgement:
+    def grading_draft(self) -> GradingDraft:
         """What was typed, for the service."""
         serious = {"yes": True, "no": False}.get(self.serious.data or "")
         known: datetime | None = self.known_at.data
-        return Judgement(
+        return GradingDraft(
             term=self.chosen,
             other_term=self.other_term.data or "",
             onset_on=self.onset_on.data,
-            grade=number_posted(self.grade.data),
+            grade=posted_row_number(self.grade.data),
             attribution=tuple(self.attribution.data or ()),
             serious=serious,
-            known_at=known.replace(tzinfo=ZoneInfo(request_context.visit().zone)) if known else None,
+            known_at=known.replace(tzinfo=ZoneInfo(request_context.state().zone)) if known else None,
             action=self.action.data or "",
             event_id=self.event_id,
             from_on=self.from_on.data,
         )
 
-    def refuse_signature(self, refusal: Refusal) -> None:
+    def refuse_signature(self, refusal: CredentialRefusal) -> None:
         """Why it could not be signed."""
         self.refuse({"password": refusal.why})
 
 
-class NoEventForm(CareForm):
+class NoEventForm(ServiceCheckedForm):
     """There is no adverse event behind an alert: why, to be signed."""
 
     seen = HiddenField(id="none-seen")
@@ -133,26 +133,28 @@ class NoEventForm(CareForm):
     action = TextAreaField(N_("What was found"), id="none-action")
     password = PasswordField(N_("Your password, as your signature"), id="none-password")
 
-    def judgement(self) -> Judgement:
+    def grading_draft(self) -> GradingDraft:
         """What was typed, for the service."""
-        return Judgement(none_reason=self.none_reason.data or "none", action=self.action.data or "")
+        return GradingDraft(none_reason=self.none_reason.data or "none", action=self.action.data or "")
 
-    def refuse_signature(self, refusal: Refusal) -> None:
+    def refuse_signature(self, refusal: CredentialRefusal) -> None:
         """Why it could not be signed."""
         self.refuse({"password": refusal.why})
 
 
-class CloseForm(CareForm):
+class CloseForm(ServiceCheckedForm):
     """How the alerts of one form ended."""
 
     keep = HiddenField(default="1", id="close-keep")
     disposition = RadioField(
-        N_("How it ended"), choices=choices((key, DISPOSITIONS[key]) for key in ENDS), validate_choice=False
+        N_("How it ended"),
+        choices=choices((key, DISPOSITIONS[key]) for key in CLOSING_DISPOSITIONS),
+        validate_choice=False,
     )
     reason = StringField(N_("Remark; the reason where no action is needed"), id="close-reason")
 
 
-class StableForm(CareForm):
+class StableForm(ServiceCheckedForm):
     """Which symptoms are known and stable, and why."""
 
     keep = HiddenField(default="1", id="stable-keep")
@@ -167,12 +169,12 @@ class AlertCallForm(CallForm):
     text = TextAreaField(N_("What was said"), id="call-text", filters=[lambda text: text.strip() if text else text])
 
 
-class EndForm(CareForm):
+class EventEndForm(ServiceCheckedForm):
     """When an event ended."""
 
-    ended_on = DateField(N_("When it ended"), format=DATES)
+    ended_on = DateField(N_("When it ended"), format=DATE_FORMATS)
 
 
-def blank(kind: type[CareForm], **values: Any) -> Any:
+def blank_form(kind: type[ServiceCheckedForm], **values: Any) -> Any:
     """An empty form."""
     return kind(formdata=None, **values)

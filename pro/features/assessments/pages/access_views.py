@@ -1,6 +1,7 @@
 """Ways in that are typed or scanned: a code at the fixed address, and the card with its PIN. A GET changes nothing.
 
-After the PIN the browser keeps a pass (``access_cards.make_pass``) with which the person chooses among the forms that
+After the PIN the browser keeps a pass (``participant_cards.make_pass``) with which the person chooses among the forms
+that
 are due.
 """
 
@@ -10,146 +11,148 @@ from flask import Blueprint, Response, request, url_for
 
 from pro.errors import NotFound
 from pro.features.assessments.pages import form_session_pages
-from pro.features.forms import access_cards, due_forms, form_access
-from pro.features.forms.access_cards import Guest, PinAttempt
-from pro.features.forms.form_access import CodeTry
+from pro.features.forms import due_forms, form_access, participant_cards
+from pro.features.forms.form_access import CodeAttempt
+from pro.features.forms.participant_cards import CardHolder, PinAttempt
 from pro.i18n import LANGUAGES
 from pro.web import devices, request_context
 
 pages = Blueprint("doors", __name__)
-pages.before_request(form_session_pages.only_forms)
+pages.before_request(form_session_pages.require_form_body)
 
 PASS_COOKIE = "card"  # noqa: S105  the cookie's name
-ASKED = PinAttempt()
+NO_ATTEMPT = PinAttempt()
 # Why the PIN page comes back -> status. What is typed wrongly is 422; a card that does not work is gone.
-STATUSES = {"pause": 429, "locked": 410, "revoked": 410}
+PIN_STATUSES = {"pause": 429, "locked": 410, "revoked": 410}
 
 
-@pages.get("/")
-def code_entry() -> Response:
+@pages.get("/", endpoint="code_entry")
+def show_code_entry() -> Response:
     """Where a code from a card or a text message is typed."""
     return form_session_pages.code_page()
 
 
-@pages.post("/")
-def code_typed() -> Response:
+@pages.post("/", endpoint="code_typed")
+def submit_code() -> Response:
     """Try a code: on to the form, to the PIN of the card, or the same page with what was typed and what to do."""
-    return pin_wanted() or form_session_pages.try_code("questionnaire.resume")
+    return card_pin_page() or form_session_pages.try_code("questionnaire.resume")
 
 
-def pin_wanted() -> Response | None:
+def card_pin_page() -> Response | None:
     """The PIN page, if the code that was typed is a card's."""
     typed = request.form.get("code", "")[:64]
-    if request.form.get("do") == "language" or not access_cards.is_code(request_context.work(), typed, _address()):
+    if request.form.get("do") == "language" or not participant_cards.is_card_code(
+        request_context.work(), typed, _address()
+    ):
         return None
-    return _pin_page(ASKED, url_for("doors.card_code"), code=form_access.plain_code(typed))
+    return _pin_page(NO_ATTEMPT, url_for("doors.card_code"), code=form_access.normalize_code(typed))
 
 
-@pages.get("/c")
-def card_lost() -> Response:
+@pages.get("/c", endpoint="card_lost")
+def redirect_to_code_entry() -> Response:
     """Somebody came back to the page of a card's PIN: its code has to be typed again."""
-    return form_session_pages.to("doors.code_entry")
+    return form_session_pages.redirect_to("doors.code_entry")
 
 
-@pages.post("/c")
-def card_code() -> Response:
+@pages.post("/c", endpoint="card_code")
+def submit_card_code() -> Response:
     """The PIN after a card's code was typed."""
     code = request.form.get("code", "")[:64]
     url = url_for("doors.card_code")
     if request.form.get("do") == "language":
-        return _pin_page(ASKED, url, code=code)
-    entry = access_cards.enter(request_context.work(), _pin(), _address(), code=code)
+        return _pin_page(NO_ATTEMPT, url, code=code)
+    entry = participant_cards.try_pin(request_context.work(), _typed_pin(), _address(), code=code)
     if entry.why == "unknown":
-        return form_session_pages.code_page(CodeTry(why="unknown"), code, 422, url=url_for("doors.code_entry"))
-    return _entered(entry, url, code)
+        return form_session_pages.code_page(CodeAttempt(why="unknown"), code, 422, url=url_for("doors.code_entry"))
+    return _respond_to_pin(entry, url, code)
 
 
-@pages.get("/c/<token>")
-def card_link(token: str) -> Response:
+@pages.get("/c/<token>", endpoint="card_link")
+def show_card_pin(token: str) -> Response:
     """The page behind a card's QR code: it asks for the PIN and tells nothing about anybody."""
-    state = access_cards.by_link(request_context.work(), token)
-    return _pin_page(PinAttempt(state) if state in ("locked", "revoked") else ASKED, request.path)
+    state = participant_cards.card_state_by_link(request_context.work(), token)
+    return _pin_page(PinAttempt(state) if state in ("locked", "revoked") else NO_ATTEMPT, request.path)
 
 
-@pages.post("/c/<token>")
-def card_link_pin(token: str) -> Response:
+@pages.post("/c/<token>", endpoint="card_link_pin")
+def submit_card_pin(token: str) -> Response:
     """The PIN after a card's QR code was scanned."""
     if request.form.get("do") == "language":
-        return card_link(token)
-    entry = access_cards.enter(request_context.work(), _pin(), _address(), token=token)
+        return show_card_pin(token)
+    entry = participant_cards.try_pin(request_context.work(), _typed_pin(), _address(), token=token)
     if entry.why == "unknown":
         raise NotFound("link")
-    return _entered(entry, request.path)
+    return _respond_to_pin(entry, request.path)
 
 
-@pages.get("/due")
-def due() -> Response:
+@pages.get("/due", endpoint="due")
+def show_due_forms() -> Response:
     """What waits for whoever typed the PIN: forms to choose from, or when the next one comes."""
-    guest = _guest()
+    guest = _current_guest()
     now = due_forms.due_forms(request_context.work(), guest.participant, request_context.language())
-    return form_session_pages.page("assessments/due.html", participant=guest.participant, due=now)
+    return form_session_pages.render_page("assessments/due.html", participant=guest.participant, due=now)
 
 
-@pages.post("/due")
-def due_chosen() -> Response:
+@pages.post("/due", endpoint="due_chosen")
+def open_due_form() -> Response:
     """A form was chosen, or something is to be told now."""
-    return _open(_guest(), request.form.get("form", ""))
+    return _open_form(_current_guest(), request.form.get("form", ""))
 
 
-def _entered(entry: PinAttempt, url: str, code: str = "") -> Response:
+def _respond_to_pin(entry: PinAttempt, url: str, code: str = "") -> Response:
     """After a PIN was tried: on to what is due, or the PIN page again."""
     if entry.guest is None:
         return _pin_page(entry, url, code=code)
     # The card was a stranger's until now; from here on it may speak its owner's language, unless another was chosen.
-    chosen = {name: text for name, text in (("lang", _chosen()),) if text}
-    kept = access_cards.make_pass(request_context.work(), entry.guest.card)
-    guest = _enter(kept)
-    only = due_forms.due_forms(request_context.work(), guest.participant, request_context.language()).only
-    answer = _open(guest, only, **chosen) if only else form_session_pages.to("doors.due", **chosen)
+    chosen = {name: text for name, text in (("lang", _chosen_language()),) if text}
+    kept = participant_cards.make_pass(request_context.work(), entry.guest.card)
+    guest = _resolve_guest(kept)
+    only = due_forms.due_forms(request_context.work(), guest.participant, request_context.language()).only_form
+    answer = _open_form(guest, only, **chosen) if only else form_session_pages.redirect_to("doors.due", **chosen)
     answer.set_cookie(
         PASS_COOKIE,
         kept,
-        max_age=int(access_cards.PASS.total_seconds()),
+        max_age=int(participant_cards.PASS_LIFETIME.total_seconds()),
         path=url_for("doors.due"),
         httponly=True,
         samesite="Lax",
-        secure=request_context.house().config.secure_cookies,
+        secure=request_context.app_context().config.secure_cookies,
     )
     return answer
 
 
-def _open(guest: Guest, instrument: str, **chosen: str) -> Response:
+def _open_form(guest: CardHolder, instrument: str, **chosen: str) -> Response:
     work = request_context.work()
-    form, secret = due_forms.begin(
+    form, secret = due_forms.open_due_form(
         work, guest.participant, instrument, device=_device(), language=request_context.language()
     )
-    return form_session_pages.remember(
-        form_session_pages.to("questionnaire.resume", ref=form.ref, **chosen), form.ref, secret
+    return form_session_pages.set_session_cookie(
+        form_session_pages.redirect_to("questionnaire.resume", ref=form.ref, **chosen), form.ref, secret
     )
 
 
-def _guest() -> Guest:
+def _current_guest() -> CardHolder:
     """Whoever typed the PIN on this browser."""
-    return _enter(request.cookies.get(PASS_COOKIE, ""))
+    return _resolve_guest(request.cookies.get(PASS_COOKIE, ""))
 
 
-def _enter(kept: str) -> Guest:
-    guest = access_cards.holder(request_context.work(), kept)
-    form_session_pages.welcome(guest.participant)
+def _resolve_guest(kept: str) -> CardHolder:
+    guest = participant_cards.read_card_holder(request_context.work(), kept)
+    form_session_pages.act_as_participant(guest.participant)
     return guest
 
 
-def _chosen() -> str:
+def _chosen_language() -> str:
     wish = request.args.get("lang") or request.cookies.get("lang", "")
     return wish if wish in LANGUAGES else ""
 
 
 def _pin_page(entry: PinAttempt, url: str, *, code: str = "") -> Response:
-    status = STATUSES.get(entry.why, 422) if entry.why else 200
-    return form_session_pages.page("assessments/pin.html", status, url=url, entry=entry, code=code)
+    status = PIN_STATUSES.get(entry.why, 422) if entry.why else 200
+    return form_session_pages.render_page("assessments/pin.html", status, url=url, entry=entry, code=code)
 
 
-def _pin() -> str:
+def _typed_pin() -> str:
     return request.form.get("pin", "")[:64]
 
 

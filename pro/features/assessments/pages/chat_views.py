@@ -14,27 +14,27 @@ from flask import Blueprint, Response, make_response, redirect, request, url_for
 from markupsafe import Markup
 
 from pro.errors import AlreadySubmitted
-from pro.features.assessments import answer_service, chat_conversation
-from pro.features.assessments.chat_conversation import AskedQuestion, ReplyOutcome, TranscriptLine
+from pro.features.assessments import answer_service, chat_flow
+from pro.features.assessments.chat_flow import AskedQuestion, ReplyOutcome, TranscriptLine
 from pro.features.assessments.pages import access_views, form_session_pages
 from pro.features.forms.form_access import FormSession
 from pro.features.forms.form_state import FormState
 from pro.web import request_context, typography
 
 pages = Blueprint("chat", __name__)
-pages.before_request(form_session_pages.only_forms)
+pages.before_request(form_session_pages.require_form_body)
 
 # More than any question takes. What is longer is nobody's answer, and reading it costs.
-LONGEST = 1000
+MAX_REPLY_LENGTH = 1000
 # As much as that is read for red flags even so.
-LONGEST_READ = 20_000
+MAX_SCREENED_LENGTH = 20_000
 # Where what was typed is worth keeping in the field, to be mended instead of typed again.
-MENDED = ("too_long", "unreadable", "moved_on")
-ADVICE = ("understood", "wrong")
+EDITABLE_REASONS = ("too_long", "unreadable", "moved_on")
+ADVICE_BUTTONS = ("understood", "wrong")
 
 
 @dataclass(frozen=True, slots=True)
-class Reaction:
+class ReplyFeedback:
     """What was just said and is no answer: the words, and why (as in ``reply_parser``) or which command it was.
 
     ``text`` and ``ticks`` go back to where they were put in. ``safety``: the safety sentence is due.
@@ -58,81 +58,83 @@ class Bubble:
     unit: str = ""
 
 
-NOTHING = Reaction()
+NO_FEEDBACK = ReplyFeedback()
 
 
-@pages.get("/chat")
-def code_entry() -> Response:
+@pages.get("/chat", endpoint="code_entry")
+def show_code_entry() -> Response:
     """Where a code is typed by somebody who wants to chat."""
     return form_session_pages.code_page(as_chat=True)
 
 
-@pages.post("/chat")
-def code_typed() -> Response:
+@pages.post("/chat", endpoint="code_typed")
+def submit_code() -> Response:
     """Try a code: on to the chat, or the same page with what was typed and what to do."""
-    return access_views.pin_wanted() or form_session_pages.try_code("chat.show", as_chat=True)
+    return access_views.card_pin_page() or form_session_pages.try_code("chat.show", as_chat=True)
 
 
-@pages.get("/a/<token>/chat")
-def link(token: str) -> Response:
+@pages.get("/a/<token>/chat", endpoint="link")
+def show_start_page(token: str) -> Response:
     """The start page behind a link, for the chat."""
     return form_session_pages.link_page(token, as_chat=True)
 
 
-@pages.post("/a/<token>/chat")
-def link_start(token: str) -> Response:
+@pages.post("/a/<token>/chat", endpoint="link_start")
+def start_from_link(token: str) -> Response:
     """Start was pressed: this browser may answer from now on."""
-    begun = form_session_pages.begin(token)
+    begun = form_session_pages.start_from_link(token)
     if begun is None:
         return form_session_pages.link_page(token, as_chat=True)
-    sitting, secret = begun
-    return form_session_pages.remember(
-        form_session_pages.to("chat.show", ref=sitting.assessment.ref), sitting.assessment.ref, secret
+    form_session, secret = begun
+    return form_session_pages.set_session_cookie(
+        form_session_pages.redirect_to("chat.show", ref=form_session.assessment.ref),
+        form_session.assessment.ref,
+        secret,
     )
 
 
 @pages.get("/f/<ref>/chat", endpoint="show")
 def show_chat(ref: str) -> Response:
     """The thread so far and the question that is open; advice, start page and last page as in the form."""
-    sitting = form_session_pages.sit(ref)
-    if not form_session_pages.chats(sitting.assessment):
-        return form_session_pages.to("questionnaire.resume", ref=ref)
-    return _screen(sitting, form_session_pages.form_of(sitting))
+    form_session = form_session_pages.current_session(ref)
+    if not form_session_pages.allows_chat(form_session.assessment):
+        return form_session_pages.redirect_to("questionnaire.resume", ref=ref)
+    return _render_chat(form_session, form_session_pages.form_of(form_session))
 
 
-@pages.post("/f/<ref>/chat")
-def reply(ref: str) -> Response:
+@pages.post("/f/<ref>/chat", endpoint="reply")
+def act_on_chat(ref: str) -> Response:
     """Start, a tap, something typed, back, skip, send, or on from the advice."""
-    sitting = form_session_pages.sit(ref)
-    if not form_session_pages.chats(sitting.assessment):
-        return form_session_pages.to("questionnaire.resume", ref=ref)
+    form_session = form_session_pages.current_session(ref)
+    if not form_session_pages.allows_chat(form_session.assessment):
+        return form_session_pages.redirect_to("questionnaire.resume", ref=ref)
     do = request.form.get("do", "")
-    form = form_session_pages.form_of(sitting)
+    form = form_session_pages.form_of(form_session)
     if "by" in request.form:
-        form_session_pages.start(sitting)
-        return _go(sitting)
-    if do in ADVICE:
-        return _past_advice(sitting, form, do)
+        form_session_pages.start_session(form_session)
+        return _redirect_or_render(form_session)
+    if do in ADVICE_BUTTONS:
+        return _leave_advice(form_session, form, do)
     if form.submitted and "item" in request.form and do not in ("back", "language"):
         raise AlreadySubmitted("submitted")
-    if form.submitted or form_session_pages.must_start(sitting, form):
-        return _go(sitting)
+    if form.submitted or form_session_pages.must_start(form_session, form):
+        return _redirect_or_render(form_session)
     typed, ticks = request.form.get("text", "").strip(), request.form.getlist("has")
     if do == "language":
-        return _screen(sitting, form, Reaction(text=typed, ticks=ticks))
-    return _hear(sitting, form, do, typed, ticks)
+        return _render_chat(form_session, form, ReplyFeedback(text=typed, ticks=ticks))
+    return _handle_reply(form_session, form, do, typed, ticks)
 
 
-def _hear(sitting: FormSession, form: FormState, do: str, typed: str, ticks: Sequence[str]) -> Response:
-    now = chat_conversation.asked(request_context.work(), form, request_context.language())
-    said, tapped, why = _meant(do, typed, ticks)
+def _handle_reply(form_session: FormSession, form: FormState, do: str, typed: str, ticks: Sequence[str]) -> Response:
+    now = chat_flow.next_question(request_context.work(), form, request_context.language())
+    said, tapped, why = _read_reply(do, typed, ticks)
     if said == "" and not why and now.item and form.instrument.items[now.item].optional:
         # "If you have a scale, else leave it empty": an empty reply leaves it out.
         said, tapped = "skip", True
     if tapped and request.form.get("item") != now.item:
         # The second tap of two, or a page left open: an old button must not answer another question.
         why = "moved_on"
-    elif tapped and not why and said not in ("back", "skip") and not _offered(now, said):
+    elif tapped and not why and said not in ("back", "skip") and not _is_offered(now, said):
         why = "no_such_option"
     if why:
         status = {"moved_on": 200, "no_such_option": 400}.get(why, 422)
@@ -140,29 +142,29 @@ def _hear(sitting: FormSession, form: FormState, do: str, typed: str, ticks: Seq
         safety = (
             bool(typed)
             and not tapped
-            and chat_conversation.overhear(request_context.work(), sitting, typed[:LONGEST_READ])
+            and chat_flow.screen_chat_text(request_context.work(), form_session, typed[:MAX_SCREENED_LENGTH])
         )
-        return _screen(sitting, form, Reaction(why=why, text=typed, ticks=ticks, safety=safety), status)
-    turn = chat_conversation.turn(
+        return _render_chat(form_session, form, ReplyFeedback(why=why, text=typed, ticks=ticks, safety=safety), status)
+    turn = chat_flow.take_reply(
         request_context.work(),
-        sitting,
+        form_session,
         said,
         channel="chat",
         language=request_context.language(),
         item=request.form.get("item", now.item),
     )
     if turn.what == "command" and turn.command == "language":
-        return make_response(redirect(f"{_address(sitting)}?lang={request_context.translator().other}", code=303))
+        return make_response(redirect(f"{_chat_url(form_session)}?lang={request_context.translator().other}", code=303))
     if turn.what in ("command", "unclear") or turn.safety:
         status = 422 if turn.what == "unclear" and turn.why != "moved_on" else 200
-        return _screen(sitting, turn.form, _answered(turn, typed), status)
+        return _render_chat(form_session, turn.form, _reply_feedback(turn, typed), status)
     if tapped and typed:
         # A button was tapped while something was typed: that is not sent, and not lost either.
-        return _screen(sitting, turn.form, Reaction(text=typed))
-    return _go(sitting, turn.form)
+        return _render_chat(form_session, turn.form, ReplyFeedback(text=typed))
+    return _redirect_or_render(form_session, turn.form)
 
 
-def _meant(do: str, typed: str, ticks: Sequence[str]) -> tuple[str, bool, str]:
+def _read_reply(do: str, typed: str, ticks: Sequence[str]) -> tuple[str, bool, str]:
     """What was said, whether by a button of the question, and why it cannot be taken, or empty."""
     if "value" in request.form:
         return request.form["value"], True, ""
@@ -174,92 +176,96 @@ def _meant(do: str, typed: str, ticks: Sequence[str]) -> tuple[str, bool, str]:
         return "", False, "both"
     if do == "some" or ticks:
         return ",".join(ticks), True, "" if ticks else "some_without_ticks"
-    return typed, False, "too_long" if len(typed) > LONGEST else ""
+    return typed, False, "too_long" if len(typed) > MAX_REPLY_LENGTH else ""
 
 
-def _offered(now: AskedQuestion, said: str) -> bool:
+def _is_offered(now: AskedQuestion, said: str) -> bool:
     """Whether the page had a button for ``said``; for a list, one for each of its numbers."""
     typed = {option for option, _label in now.options}
     return set(said.split(",")) <= typed if now.kind == "list" else said in typed
 
 
-def _answered(turn: ReplyOutcome, typed: str) -> Reaction:
+def _reply_feedback(turn: ReplyOutcome, typed: str) -> ReplyFeedback:
     """What the page says to words that were no answer, or that need the safety sentence beside."""
-    heard = turn.what == "command" or (turn.what == "unclear" and turn.why not in (*MENDED, "empty"))
-    return Reaction(
+    heard = turn.what == "command" or (turn.what == "unclear" and turn.why not in (*EDITABLE_REASONS, "empty"))
+    return ReplyFeedback(
         words=typed if heard else "",
         why=turn.why,
         command=turn.command,
         safety=turn.safety,
-        text=typed if turn.why in MENDED else "",
+        text=typed if turn.why in EDITABLE_REASONS else "",
     )
 
 
-def _past_advice(sitting: FormSession, form: FormState, do: str) -> Response:
+def _leave_advice(form_session: FormSession, form: FormState, do: str) -> Response:
     """Past the emergency screen: on with the questions, or the answer that brought it up is taken back."""
     # A second tap of a double tap was not meant for the block that followed.
     if form.advice is None or request.form.get("advice") not in (None, form.advice):
-        return _go(sitting, form)
+        return _redirect_or_render(form_session, form)
     if do == "wrong" and not form.submitted:
-        turn = chat_conversation.turn(
-            request_context.work(), sitting, "back", channel="chat", language=request_context.language()
+        turn = chat_flow.take_reply(
+            request_context.work(), form_session, "back", channel="chat", language=request_context.language()
         )
-        return _go(sitting, turn.form)
-    answer_service.advised(request_context.work(), sitting, form)
-    return _go(sitting)
+        return _redirect_or_render(form_session, turn.form)
+    answer_service.acknowledge_advice(request_context.work(), form_session, form)
+    return _redirect_or_render(form_session)
 
 
-def _go(sitting: FormSession, form: FormState | None = None) -> Response:
+def _redirect_or_render(form_session: FormSession, form: FormState | None = None) -> Response:
     """Where the chat stands now: a redirect, or at once if the script asked."""
     if "X-Fetch" not in request.headers:
-        return make_response(redirect(f"{_address(sitting)}#now", code=303))
-    return _screen(sitting, form or form_session_pages.form_of(sitting))
+        return make_response(redirect(f"{_chat_url(form_session)}#now", code=303))
+    return _render_chat(form_session, form or form_session_pages.form_of(form_session))
 
 
-def _address(sitting: FormSession) -> str:
-    return url_for("chat.show", ref=sitting.assessment.ref)
+def _chat_url(form_session: FormSession) -> str:
+    return url_for("chat.show", ref=form_session.assessment.ref)
 
 
-def _screen(sitting: FormSession, form: FormState, said: Reaction = NOTHING, status: int = 200) -> Response:
+def _render_chat(
+    form_session: FormSession, form: FormState, said: ReplyFeedback = NO_FEEDBACK, status: int = 200
+) -> Response:
     """What the chat shows now: advice first, then the last page or the start page, else the thread."""
-    url, ref = _address(sitting), sitting.assessment.ref
+    url, ref = _chat_url(form_session), form_session.assessment.ref
     if form.advice is not None:
-        return form_session_pages.advice_page(sitting, form, url, as_chat=True)
+        return form_session_pages.advice_page(form_session, form, url, as_chat=True)
     if form.submitted:
-        return form_session_pages.last_page(sitting, url)
-    if form_session_pages.must_start(sitting, form):
+        return form_session_pages.last_page(form_session, url)
+    if form_session_pages.must_start(form_session, form):
         other = url_for("questionnaire.resume", ref=ref)
-        return form_session_pages.start_page(sitting.assessment, sitting.participant, url, other, as_chat=True)
-    now = chat_conversation.asked(request_context.work(), form, request_context.language())
-    lines = chat_conversation.lines(request_context.work(), sitting.assessment, request_context.language())
+        return form_session_pages.start_page(
+            form_session.assessment, form_session.participant, url, other, as_chat=True
+        )
+    now = chat_flow.next_question(request_context.work(), form, request_context.language())
+    lines = chat_flow.transcript(request_context.work(), form_session.assessment, request_context.language())
     values: dict[str, Any] = {
         "thread": [(_bubble(form, line.item), line) for line in lines],
         "now": now,
         "open": _bubble(form, now.item) if now.item else None,
         "limits": form.instrument.items.get(now.item),
-        "most": _most(form, now.item),
-        "step": _step(form, now),
+        "most": _max_length(form, now.item),
+        "step": _progress(form, now),
         "said": said,
-        "began": sitting.assessment.opened_at,
+        "began": form_session.assessment.opened_at,
         "minutes": form.words.minutes,
         "ref": ref,
-        "skipped": _skipped(lines),
+        "skipped": _count_skipped(lines),
         "review_at": len(form.path) + 1,
     }
-    return form_session_pages.page("assessments/chat.html", status, sitting.participant, url, **values)
+    return form_session_pages.render_page("assessments/chat.html", status, form_session.participant, url, **values)
 
 
-def _most(form: FormState, name: str) -> int:
+def _max_length(form: FormState, name: str) -> int:
     """How many characters fit into the answer to the item ``name``."""
     item = form.instrument.items.get(name)
-    return min(LONGEST, item.max_length) if item is not None and item.kind == "text" else LONGEST
+    return min(MAX_REPLY_LENGTH, item.max_length) if item is not None and item.kind == "text" else MAX_REPLY_LENGTH
 
 
-def _skipped(lines: Sequence[TranscriptLine]) -> int:
+def _count_skipped(lines: Sequence[TranscriptLine]) -> int:
     return sum(line.state == "skipped" for line in lines)
 
 
-def _step(form: FormState, now: AskedQuestion) -> Any:
+def _progress(form: FormState, now: AskedQuestion) -> Any:
     return now.progress or form.progress(len(form.path) + 1)
 
 

@@ -19,10 +19,10 @@ from pro.features.accounts.pages.page_guard import SignedInStaff, needs
 from pro.features.alerts import alert_list, alert_service
 from pro.features.alerts.alert_list import AlertCase
 from pro.features.assessments import data_entry, paper_forms
-from pro.features.assessments.paper_forms import Paper, Question, Sheet
+from pro.features.assessments.paper_forms import PaperForm, Question, QuestionnaireLayout
 from pro.features.participants.pages import participant_page
 from pro.web import request_context
-from pro.web.forms import CheckForm, EntryForm, choices
+from pro.web.forms import DataEntryForm, VerificationForm, choices
 from pro.web.labels import LANGUAGES
 from pro.web.notices import notify
 from pro.web.refusals import REFUSALS
@@ -30,13 +30,13 @@ from pro.web.refusals import REFUSALS
 pages = Blueprint("entry", __name__)
 
 PARTICIPANT = "/participants/<int(max=2147483647):participant_id>"
-PREFIX = "q-"
+FIELD_PREFIX = "q-"
 # What the fields say beside an option's code: left out on purpose, none of a list, and (second reader) as it was typed.
-LEFT_OUT, NONE, AS_TYPED = "skip", "none", ""
+LEFT_BLANK, NONE, AS_TYPED = "skip", "none", ""
 
 
 @dataclass
-class TypedSheet:
+class TypedAnswers:
     """What was typed into a sheet, by item.
 
     ``texts``: as it stood in the fields; ``given``: as values; ``problems``: why it cannot be taken ("": the sheet).
@@ -47,15 +47,15 @@ class TypedSheet:
     problems: dict[str, str] = field(default_factory=dict)
 
 
-@pages.get(f"{PARTICIPANT}/enter/<instrument>")
+@pages.get(f"{PARTICIPANT}/enter/<instrument>", endpoint="enter")
 @needs("enter_answers")
-def enter(staff: SignedInStaff, participant_id: int, instrument: str) -> ResponseReturnValue:
+def show_entry_form(staff: SignedInStaff, participant_id: int, instrument: str) -> ResponseReturnValue:
     """The whole questionnaire on one page, nothing chosen."""
-    participant = participant_page.participant(request_context.work(), participant_id)
+    participant = participant_page.read_participant(request_context.work(), participant_id)
     try:
-        sheet = paper_forms.sheet(request_context.work(), participant, instrument, request_context.language())
+        sheet = paper_forms.entry_layout(request_context.work(), participant, instrument, request_context.language())
     except NotAllowed as refusal:
-        return _refused(participant_id, refusal)
+        return _redirect_refused(participant_id, refusal)
     form = _entry_form(sheet)
     mode = request.args.get("mode", "")
     form.mode.data = mode if mode in data_entry.MODES else None
@@ -63,28 +63,28 @@ def enter(staff: SignedInStaff, participant_id: int, instrument: str) -> Respons
     if mode == "phone":
         local = request_context.work().now.astimezone(ZoneInfo(participant.time_zone))
         form.day.data, form.time.data = local.date(), local.time()
-    return _enter_page(sheet, form, TypedSheet())
+    return _render_entry(sheet, form, TypedAnswers())
 
 
-@pages.post(f"{PARTICIPANT}/enter/<instrument>")
+@pages.post(f"{PARTICIPANT}/enter/<instrument>", endpoint="entered")
 @needs("enter_answers")
-def entered(staff: SignedInStaff, participant_id: int, instrument: str) -> ResponseReturnValue:
+def enter_form(staff: SignedInStaff, participant_id: int, instrument: str) -> ResponseReturnValue:
     """Keep what was typed; a refusal gives everything back as it was, with what to do."""
-    participant = participant_page.participant(request_context.work(), participant_id)
+    participant = participant_page.read_participant(request_context.work(), participant_id)
     try:
-        sheet = paper_forms.sheet(request_context.work(), participant, instrument, request_context.language())
+        sheet = paper_forms.entry_layout(request_context.work(), participant, instrument, request_context.language())
     except NotAllowed as refusal:
-        return _refused(participant_id, refusal)
+        return _redirect_refused(participant_id, refusal)
     form = _entry_form(sheet, request.form)
     typed = _read_answers(sheet)
     fine = form.validate_on_submit()
     if not fine or typed.problems or not typed.given:
         if not typed.given and not typed.problems:
             typed.problems[""] = "nothing_answered"
-        return _enter_page(sheet, form, typed, 400)
+        return _render_entry(sheet, form, typed, 400)
     local = datetime.combine(form.day.data, form.time.data, ZoneInfo(participant.time_zone))
     try:
-        assessment = data_entry.enter(
+        assessment = data_entry.enter_form(
             request_context.work(),
             participant,
             instrument,
@@ -97,45 +97,49 @@ def entered(staff: SignedInStaff, participant_id: int, instrument: str) -> Respo
             seen=request.form.get("state", ""),
         )
     except BadData as refusal:
-        _refuse(refusal, form, typed)
-        return _enter_page(sheet, form, typed, 400)
+        _place_refusal(refusal, form, typed)
+        return _render_entry(sheet, form, typed, 400)
     except NotAllowed as refusal:
-        return _enter_page(sheet, form, typed, 409, refusal.why)
-    case = alert_list.case_of(request_context.work(), alert_service.source_of(assessment), request_context.language())
-    return _on(participant_id, case, "entered_paper" if assessment.mode == "paper" else "entered")
+        return _render_entry(sheet, form, typed, 409, refusal.why)
+    case = alert_list.case_of(request_context.work(), alert_service.case_key_of(assessment), request_context.language())
+    return _redirect_after_entry(participant_id, case, "entered_paper" if assessment.mode == "paper" else "entered")
 
 
-@pages.get("/assessments/<int(max=2147483647):assessment_id>/check")
+@pages.get("/assessments/<int(max=2147483647):assessment_id>/check", endpoint="check")
 @needs("check_answers")
-def check(staff: SignedInStaff, assessment_id: int) -> ResponseReturnValue:
+def show_verification(staff: SignedInStaff, assessment_id: int) -> ResponseReturnValue:
     """What was typed from paper, beside fields for what the sheet says."""
-    paper = paper_forms.paper(request_context.work(), assessment_id, request_context.language())
-    return _check_page(paper, CheckForm(formdata=None), _as_typed(paper.sheet))
+    paper = paper_forms.read_paper_form(request_context.work(), assessment_id, request_context.language())
+    return _render_verification(paper, VerificationForm(formdata=None), _typed_values(paper.sheet))
 
 
-@pages.post("/assessments/<int(max=2147483647):assessment_id>/check")
+@pages.post("/assessments/<int(max=2147483647):assessment_id>/check", endpoint="checked")
 @needs("check_answers")
-def checked(staff: SignedInStaff, assessment_id: int) -> ResponseReturnValue:
+def verify_paper_form(staff: SignedInStaff, assessment_id: int) -> ResponseReturnValue:
     """The second reader is done: everything agrees, or was corrected with a reason."""
-    paper = paper_forms.paper(request_context.work(), assessment_id, request_context.language())
-    form = CheckForm()
+    paper = paper_forms.read_paper_form(request_context.work(), assessment_id, request_context.language())
+    form = VerificationForm()
     typed = _read_corrections(paper.sheet)
     if not form.validate_on_submit() or typed.problems:
-        return _check_page(paper, form, typed, 400)
+        return _render_verification(paper, form, typed, 400)
     try:
-        changed = data_entry.check(request_context.work(), paper.assessment, typed.given, reason=form.reason.data or "")
+        changed = data_entry.verify_paper_form(
+            request_context.work(), paper.assessment, typed.given, reason=form.reason.data or ""
+        )
     except BadData as refusal:
-        _refuse(refusal, form, typed)
-        return _check_page(paper, form, typed, 400)
+        _place_refusal(refusal, form, typed)
+        return _render_verification(paper, form, typed, 400)
     except NotAllowed as refusal:
-        return _check_page(paper, form, typed, 409, refusal.why)
+        return _render_verification(paper, form, typed, 409, refusal.why)
     case = alert_list.case_of(
-        request_context.work(), alert_service.source_of(paper.assessment), request_context.language()
+        request_context.work(), alert_service.case_key_of(paper.assessment), request_context.language()
     )
-    return _on(paper.sheet.participant.id, case if changed else None, "corrected" if changed else "checked")
+    return _redirect_after_entry(
+        paper.sheet.participant.id, case if changed else None, "corrected" if changed else "checked"
+    )
 
 
-def _on(participant_id: int, case: AlertCase | None, said: str) -> ResponseReturnValue:
+def _redirect_after_entry(participant_id: int, case: AlertCase | None, said: str) -> ResponseReturnValue:
     """To the alert that somebody must read now, else to the participant."""
     notify(said)
     if case is None or case.level < Level.URGENT:
@@ -145,39 +149,39 @@ def _on(participant_id: int, case: AlertCase | None, said: str) -> ResponseRetur
     return redirect(url_for("staff.alert", alert_id=case.alert_id), code=303)
 
 
-def _refused(participant_id: int, refusal: NotAllowed) -> ResponseReturnValue:
-    notify("cannot_enter", why=_why(refusal.why))
+def _redirect_refused(participant_id: int, refusal: NotAllowed) -> ResponseReturnValue:
+    notify("cannot_enter", why=_refusal_key(refusal.why))
     return redirect(url_for("staff.participants.one", participant_id=participant_id), code=303)
 
 
-def _why(why: str) -> str:
+def _refusal_key(why: str) -> str:
     """The key of the sentence for a refusal on these pages."""
     return {"withdrawn": "withdrawn_entry", "wording_not_licensed": "wording_not_licensed_entry"}.get(why, why)
 
 
-def _entry_form(sheet: Sheet, typed: Mapping[str, str] | None = None) -> EntryForm:
-    form = EntryForm(formdata=typed)
+def _entry_form(sheet: QuestionnaireLayout, typed: Mapping[str, str] | None = None) -> DataEntryForm:
+    form = DataEntryForm(formdata=typed)
     form.language.choices = choices(item for item in LANGUAGES.items() if item[0] in sheet.languages)
     return form
 
 
-def _enter_page(
-    sheet: Sheet, form: EntryForm, typed: TypedSheet, status: int = 200, why: str = ""
+def _render_entry(
+    sheet: QuestionnaireLayout, form: DataEntryForm, typed: TypedAnswers, status: int = 200, why: str = ""
 ) -> ResponseReturnValue:
     page = render_template("assessments/enter.html", sheet=sheet, form=form, typed=typed, why=why, refusals=REFUSALS)
     return page, status
 
 
-def _check_page(
-    paper: Paper, form: CheckForm, typed: TypedSheet, status: int = 200, why: str = ""
+def _render_verification(
+    paper: PaperForm, form: VerificationForm, typed: TypedAnswers, status: int = 200, why: str = ""
 ) -> ResponseReturnValue:
     page = render_template(
-        "assessments/check.html", paper=paper, sheet=paper.sheet, form=form, typed=typed, why=why, refusals=REFUSALS
+        "assessments/verify.html", paper=paper, sheet=paper.sheet, form=form, typed=typed, why=why, refusals=REFUSALS
     )
     return page, status
 
 
-def _refuse(refusal: BadData, form: EntryForm | CheckForm, typed: TypedSheet) -> None:
+def _place_refusal(refusal: BadData, form: DataEntryForm | VerificationForm, typed: TypedAnswers) -> None:
     """Put what the service refused beside its field or question."""
     fields = refusal.details.get("fields")
     for name, why in (fields if isinstance(fields, Mapping) else {}).items():
@@ -188,22 +192,22 @@ def _refuse(refusal: BadData, form: EntryForm | CheckForm, typed: TypedSheet) ->
             typed.problems["" if name == "given" else name] = why
 
 
-def _read_answers(sheet: Sheet) -> TypedSheet:
+def _read_answers(sheet: QuestionnaireLayout) -> TypedAnswers:
     """What the posted sheet says. A question that nobody touched is absent, a field that is empty too."""
-    typed = TypedSheet()
+    typed = TypedAnswers()
     for question in sheet.questions:
-        sent = [text for text in request.form.getlist(PREFIX + question.id) if text.strip()]
+        sent = [text for text in request.form.getlist(FIELD_PREFIX + question.id) if text.strip()]
         typed.texts[question.id] = sent
         if sent:
             read_answer(sheet, question, sent, typed)
     return typed
 
 
-def _read_corrections(sheet: Sheet) -> TypedSheet:
+def _read_corrections(sheet: QuestionnaireLayout) -> TypedAnswers:
     """What the second reader would have typed, as far as it differs from what was typed."""
-    typed = TypedSheet()
+    typed = TypedAnswers()
     for question in sheet.questions:
-        sent = [text for text in request.form.getlist(PREFIX + question.id) if text.strip()]
+        sent = [text for text in request.form.getlist(FIELD_PREFIX + question.id) if text.strip()]
         typed.texts[question.id] = sent
         if sent:
             read_answer(sheet, question, sent, typed)
@@ -215,10 +219,10 @@ def _read_corrections(sheet: Sheet) -> TypedSheet:
     return typed
 
 
-def read_answer(sheet: Sheet, question: Question, sent: list[str], typed: TypedSheet) -> None:
+def read_answer(sheet: QuestionnaireLayout, question: Question, sent: list[str], typed: TypedAnswers) -> None:
     """Read what was sent for one question into ``typed``: a value, or why it is none."""
     item = sheet.instrument.items[question.id]
-    if sent == [LEFT_OUT] and question.kind == "choice":
+    if sent == [LEFT_BLANK] and question.kind == "choice":
         typed.given[question.id] = None
     elif question.kind == "list":
         known = [code for code, _label in question.options]
@@ -231,15 +235,15 @@ def read_answer(sheet: Sheet, question: Question, sent: list[str], typed: TypedS
             typed.given[question.id] = ticks
     else:
         found = reply_parser.read_field(item, sent[0])
-        if isinstance(found, reply_parser.Unclear):
+        if isinstance(found, reply_parser.UnclearReply):
             typed.problems[question.id] = found.why
         else:
             typed.given[question.id] = found.value
 
 
-def _as_typed(sheet: Sheet) -> TypedSheet:
+def _typed_values(sheet: QuestionnaireLayout) -> TypedAnswers:
     """The fields of the second reader as they stand at first: ticks, numbers and texts as typed, choices untouched."""
-    typed = TypedSheet()
+    typed = TypedAnswers()
     for question in sheet.questions:
         value = question.value
         if isinstance(value, tuple):

@@ -113,7 +113,7 @@ class ReviewGroup:
     rows: tuple[ReviewRow, ...]
 
 
-def screen(form: FormState, position: int, typed: TypedPage) -> Screen:
+def build_screen(form: FormState, position: int, typed: TypedPage) -> Screen:
     """The page of questions at ``position``. KeyError where there is none."""
     page = form.page(position)
     if page is None:
@@ -129,7 +129,7 @@ def screen(form: FormState, position: int, typed: TypedPage) -> Screen:
         recall=form.words.recalls.get(first.recall, ""),
         question=breakable(words.question) if alone else Markup(),
         hint=words.hint if alone and page.kind != "fields" else "",
-        standing=_standing(form, page),
+        standing=_page_state(form, page),
         saved=before is not None and all(name in form.answers for name in before.items),
         choices=_choices(form, first) if first.kind == "choice" else (),
         ticks=_ticks(form, first, typed) if first.kind == "list" else (),
@@ -138,7 +138,7 @@ def screen(form: FormState, position: int, typed: TypedPage) -> Screen:
     )
 
 
-def review(form: FormState) -> tuple[ReviewGroup, ...]:
+def review_groups(form: FormState) -> tuple[ReviewGroup, ...]:
     """Every question of the path with its answer, by recall period. A follow-up stays under the question it follows."""
     groups: list[tuple[str, list[ReviewRow]]] = []
     for position, page in enumerate(form.path, 1):
@@ -149,11 +149,11 @@ def review(form: FormState) -> tuple[ReviewGroup, ...]:
                 recall = groups[-1][0]
             if not groups or groups[-1][0] != recall:
                 groups.append((recall, []))
-            groups[-1][1].append(_row(form, item, position))
+            groups[-1][1].append(_review_row(form, item, position))
     return tuple(ReviewGroup(form.words.recalls.get(recall, ""), tuple(rows)) for recall, rows in groups)
 
 
-def _standing(form: FormState, page: Page) -> str:
+def _page_state(form: FormState, page: Page) -> str:
     if not all(name in form.answers for name in page.items):
         return ""
     values = [form.answers[name] for name in page.items]
@@ -172,7 +172,7 @@ def _choices(form: FormState, item: Item) -> tuple[Choice, ...]:
 def _ticks(form: FormState, item: Item, typed: TypedPage) -> tuple[ListChoice, ...]:
     stored = form.answers.get(item.id)
     on = typed.ticks if typed.ticks is not None else stored if isinstance(stored, tuple) else ()
-    shown = page_flow.listed(form.instrument, item, form.facts)
+    shown = page_flow.items_on_list(form.instrument, item, form.facts)
     return tuple(ListChoice(name, form.words.items[name].short, name in on) for name in shown)
 
 
@@ -194,7 +194,7 @@ def _typed_text(value: Value | None) -> str:
     return format(value, "f") if isinstance(value, Decimal) else "" if value is None else str(value)
 
 
-def _row(form: FormState, item: Item, position: int) -> ReviewRow:
+def _review_row(form: FormState, item: Item, position: int) -> ReviewRow:
     words = form.words.items[item.id]
     name = words.short or words.plain
     value = form.answers.get(item.id)

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pro.features.alerts.pages.labels import NO_EVENT
-from pro.features.audit.audit_trail import Fact
+from pro.features.audit.audit_trail import AuditFact
 from pro.features.schedule.pages.labels import anchor_shown, day_shown
 from pro.features.ulcers.pages.labels import ABOUT, RESULTS, STATES
 from pro.web import request_context
@@ -117,7 +117,7 @@ CHOICES: Mapping[str, str] = {
     "other": N_("something else"),
 }
 # Key -> the words of its values.
-CLINICAL: Mapping[str, Mapping[str, str]] = {
+CLINICAL_WORDS: Mapping[str, Mapping[str, str]] = {
     "about": ABOUT,
     "choice": CHOICES,
     "none": NO_EVENT,
@@ -145,7 +145,7 @@ WAYS: Mapping[str, str] = {
     "here": N_("Shown to the participant on the spot"),
 }
 # An answer that is no words of a questionnaire.
-ANSWERED: Mapping[str, str] = {
+ANSWER_STATES: Mapping[str, str] = {
     "skipped": N_("left out"),
     "withdrawn": N_("taken back"),
     "free_text": N_("a text, not repeated here"),
@@ -153,72 +153,75 @@ ANSWERED: Mapping[str, str] = {
 }
 
 
-def fact_name(fact: Fact) -> str:
+def fact_name(fact: AuditFact) -> str:
     """What a fact is about."""
     found = "" if fact.is_item else FACTS.get(fact.key, "")
     return request_context.translator().gettext(found) if found else fact.key
 
 
-def fact_value(fact: Fact, value: Any, plan: str) -> str:
+def fact_value(fact: AuditFact, value: Any, plan: str) -> str:
     """One side of a fact in words."""
     say = request_context.translator().gettext
     if value is None:
         return ""
     if fact.is_item or fact.key in ("level", "meaning", "told"):
-        table = {"level": LEVELS, "meaning": MEANINGS}.get(fact.key, ANSWERED)
+        table = {"level": LEVELS, "meaning": MEANINGS}.get(fact.key, ANSWER_STATES)
         return say(table[value]) if value in table else str(value)
     if isinstance(value, bool):
         return say(N_("yes")) if value else say(N_("no"))
-    if fact.key == "instrument" and (value, request_context.language()) in request_context.house().catalogue.words:
-        return request_context.house().catalogue.words[value, request_context.language()].title
-    if fact.key in CLINICAL and value in CLINICAL[fact.key]:
-        return say(CLINICAL[fact.key][value])
+    if (
+        fact.key == "instrument"
+        and (value, request_context.language()) in request_context.app_context().catalogue.words
+    ):
+        return request_context.app_context().catalogue.words[value, request_context.language()].title
+    if fact.key in CLINICAL_WORDS and value in CLINICAL_WORDS[fact.key]:
+        return say(CLINICAL_WORDS[fact.key][value])
     if fact.key in ("term", "visit"):
-        return _term(value) if fact.key == "term" else _visit(value, plan)
+        return _term_name(value) if fact.key == "term" else _visit_name(value, plan)
     if fact.key == "by" and value in WAYS:
         return say(WAYS[value])
     if fact.key in VALUES and isinstance(value, str) and value in TABLES[VALUES[fact.key]]:
         return word(VALUES[fact.key], value)
     if fact.key == "anchors" and isinstance(value, list):
-        return say(", ").join(_anchor(one, plan) for one in value)
+        return say(", ").join(_anchor_words(one, plan) for one in value)
     if isinstance(value, list):
         return say(", ").join(str(one) for one in value)
-    return _moment(value) if fact.key in ("at", "answered_at", "due_at", "starts", "ends") else str(value)
+    return _format_moment(value) if fact.key in ("at", "answered_at", "due_at", "starts", "ends") else str(value)
 
 
-def stamp(at: datetime) -> str:
+def format_timestamp(at: datetime) -> str:
     """A moment to the second in the site's zone, with its offset: 2026-03-02 09:00:00 +08:00."""
     return (
-        at.astimezone(ZoneInfo(request_context.visit().zone)).isoformat(sep=" ", timespec="seconds").replace("+", " +")
+        at.astimezone(ZoneInfo(request_context.state().zone)).isoformat(sep=" ", timespec="seconds").replace("+", " +")
     )
 
 
-def _term(key: str) -> str:
+def _term_name(key: str) -> str:
     """The name of a term of adverse events."""
-    words = request_context.house().catalogue.term_words.get(request_context.language(), {}).get(key)
+    words = request_context.app_context().catalogue.term_words.get(request_context.language(), {}).get(key)
     return words.name if words else key
 
 
-def _visit(name: str, plan: str) -> str:
+def _visit_name(name: str, plan: str) -> str:
     """A visit by the name that it has in the ledger: baseline, rt_week.15."""
     parts = name.split(".")
     kind, number = parts[0], parts[-1] if len(parts) > 1 else "0"
-    words = request_context.house().catalogue.plan_words.get((plan, request_context.language()))
+    words = request_context.app_context().catalogue.plan_words.get((plan, request_context.language()))
     return words.visit(kind, int(number)) if words and kind in words.visits and number.isdecimal() else name
 
 
-def _moment(value: Any) -> str:
+def _format_moment(value: Any) -> str:
     try:
-        return stamp(datetime.fromisoformat(str(value)))
+        return format_timestamp(datetime.fromisoformat(str(value)))
     except ValueError:
         return str(value)
 
 
-def _anchor(one: Any, plan: str) -> str:
+def _anchor_words(one: Any, plan: str) -> str:
     """[kind, number, day, planned] as words."""
     say = request_context.translator().gettext
     kind, number, on, planned = one
-    words = request_context.house().catalogue.plan_words.get((plan, request_context.language()))
+    words = request_context.app_context().catalogue.plan_words.get((plan, request_context.language()))
     name = anchor_shown(words, kind, number) if words else str(kind)
     if on is None:
         return say(N_("%(what)s: none"), what=name)

@@ -8,7 +8,7 @@ from flask import Flask
 
 from pro.features.accounts.pages.labels import CHANGES
 from pro.features.audit.audit_trail import AuditLine
-from pro.features.audit.pages.fact_labels import MEANINGS, fact_name, fact_value, stamp
+from pro.features.audit.pages.fact_labels import MEANINGS, fact_name, fact_value, format_timestamp
 from pro.web import request_context
 from pro.web.labels import word
 from pro.web.refusals import N_
@@ -162,13 +162,13 @@ REASONS: Mapping[str, str] = {
 ACTORS: Mapping[str, str] = {"participant": N_("Participant"), "system": N_("The system")}
 
 
-def sentence(action: str) -> str:
+def action_sentence(action: str) -> str:
     """What ``action`` means; one that this version does not know is shown as it is."""
     found = SENTENCES.get(action)
     return request_context.translator().gettext(found) if found else action
 
 
-def who(line: AuditLine) -> str:
+def actor_name(line: AuditLine) -> str:
     """The member of staff with their role then, or who else it was."""
     say = request_context.translator().gettext
     if line.actor != "staff":
@@ -182,7 +182,7 @@ def reason_shown(text: str) -> str:
     return request_context.translator().gettext(found) if found else text
 
 
-def meaning(key: str) -> str:
+def signature_meaning(key: str) -> str:
     """What a signature means."""
     return request_context.translator().gettext(MEANINGS[key]) if key in MEANINGS else key
 
@@ -190,11 +190,11 @@ def meaning(key: str) -> str:
 def install(app: Flask) -> None:
     """Let staff templates use these words."""
     app.jinja_env.globals.update(
-        audit_sentence=sentence,
-        audit_who=who,
+        audit_sentence=action_sentence,
+        audit_who=actor_name,
         fact_name=fact_name,
         fact_value=fact_value,
         reason_shown=reason_shown,
-        meaning=meaning,
-        stamp=stamp,
+        meaning=signature_meaning,
+        stamp=format_timestamp,
     )

@@ -17,12 +17,12 @@ from pro.exports.csv_format import rows_to_csv
 from pro.features.accounts.pages import page_guard
 from pro.features.accounts.pages.page_guard import SignedInStaff, needs
 from pro.features.audit import audit_chain, audit_trail
-from pro.features.audit.audit_trail import AuditLine, Pick
+from pro.features.audit.audit_trail import AuditFilter, AuditLine
 from pro.features.audit.pages import labels
-from pro.features.audit.pages.fact_labels import fact_name, fact_value, stamp
-from pro.features.audit.pages.labels import KIND_WORDS, KINDS, reason_shown, sentence, who
+from pro.features.audit.pages.fact_labels import fact_name, fact_value, format_timestamp
+from pro.features.audit.pages.labels import KIND_WORDS, KINDS, action_sentence, actor_name, reason_shown
 from pro.web import request_context
-from pro.web.forms import DATES, choices
+from pro.web.forms import DATE_FORMATS, choices
 from pro.web.labels import word
 from pro.web.refusals import N_, REFUSALS
 
@@ -45,18 +45,18 @@ HEADER = (
 )
 
 
-class PickForm(FlaskForm):
+class AuditFilterForm(FlaskForm):
     """Which part of the trail. An empty field picks everything."""
 
     number = StringField(N_("Study number"), filters=[lambda text: (text or "").strip()])
     ref = StringField(N_("Form"), filters=[lambda text: (text or "").strip()])
     who = SelectField(N_("Who"), validate_choice=False)
-    since = DateField(N_("From"), format=DATES)
-    until = DateField(N_("To, this day too"), format=DATES)
+    since = DateField(N_("From"), format=DATE_FORMATS)
+    until = DateField(N_("To, this day too"), format=DATE_FORMATS)
     kind = SelectField(N_("What"), validate_choice=False)
 
     def wish(self) -> dict[str, Any]:
-        """What was typed, as the arguments of ``audit_trail.picked``; BadData for a date that is none."""
+        """What was typed, as the arguments of ``audit_trail.make_filter``; BadData for a date that is none."""
         days = [self[name] for name in ("since", "until")]
         wrong = {day.short_name: "date_needed" for day in days if day.process_errors and day.raw_data[0]}
         if wrong:
@@ -86,7 +86,7 @@ def install(state: BlueprintSetupState) -> None:
 @needs("see_audit")
 def show_audit(staff: SignedInStaff) -> ResponseReturnValue:
     """A page of the trail. The address holds numbers only: what was typed is turned into them by a post."""
-    return _page(_asked())
+    return _audit_page(_filter_of_address())
 
 
 @pages.post("", endpoint="act")
@@ -95,41 +95,41 @@ def act_on_audit(staff: SignedInStaff) -> ResponseReturnValue:
     """Pick a part, export it, or verify the chain."""
     wish = request.form.get("do", "")
     if wish in ("verify", "verify_anew"):
-        checked = audit_chain.verify_on(request_context.work(), anew=wish == "verify_anew")
-        return _page(_asked(), checked=checked)
+        checked = audit_chain.verify_next_part(request_context.work(), anew=wish == "verify_anew")
+        return _audit_page(_filter_of_address(), checked=checked)
     if wish == "export":
-        page_guard.must(staff, "export_audit")
-        return _export(_asked())
+        page_guard.require_right(staff, "export_audit")
+        return _export_csv(_filter_of_address())
     if wish == "pick":
-        return _pick()
+        return _apply_filter()
     raise BadData("unknown_act")
 
 
-def _pick() -> ResponseReturnValue:
-    form = _form(request.form)
+def _apply_filter() -> ResponseReturnValue:
+    form = _filter_form(request.form)
     try:
-        found = audit_trail.picked(request_context.work(), **form.wish())
+        found = audit_trail.make_filter(request_context.work(), **form.wish())
     except BadData as bad:
         form.refuse(cast(Mapping[str, str], bad.details["fields"]))
-        return _page(_asked(), form=form, status=400)
-    address = url_for("staff.audit.show", **cast(dict[str, Any], _address(found, form.kind.data or "")))
+        return _audit_page(_filter_of_address(), form=form, status=400)
+    address = url_for("staff.audit.show", **cast(dict[str, Any], _address_arguments(found, form.kind.data or "")))
     return redirect(address, code=303)
 
 
-def _export(pick: Pick) -> ResponseReturnValue:
+def _export_csv(pick: AuditFilter) -> ResponseReturnValue:
     work = request_context.work()
     try:
-        lines = audit_trail.export(work, pick, request_context.language())
+        lines = audit_trail.export_lines(work, pick, request_context.language())
     except NotAllowed as refusal:
-        return _page(pick, refused=refusal.why, status=409)
+        return _audit_page(pick, refused=refusal.why, status=409)
     say = request_context.translator().gettext
-    body = rows_to_csv([say(head) for head in HEADER], [_cells(line) for line in lines])
+    body = rows_to_csv([say(head) for head in HEADER], [_csv_cells(line) for line in lines])
     name = f"audit-{work.now:%Y%m%d-%H%M%S}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(body, mimetype="text/csv", headers=headers)
 
 
-def _cells(line: AuditLine) -> tuple[str, ...]:
+def _csv_cells(line: AuditLine) -> tuple[str, ...]:
     plan = line.plan
     said = [(fact_name(one), fact_value(one, one.old, plan), fact_value(one, one.new, plan)) for one in line.facts]
     before = [f"{name}: {old}".removeprefix(": ") for name, old, _new in said if old]
@@ -137,12 +137,12 @@ def _cells(line: AuditLine) -> tuple[str, ...]:
     return (
         str(line.id),
         line.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        stamp(line.at),
-        line.name or who(line),
+        format_timestamp(line.at),
+        line.name or actor_name(line),
         word("role", line.role) if line.actor == "staff" else "",
         line.study_number,
         line.ref,
-        sentence(line.action),
+        action_sentence(line.action),
         line.action,
         "; ".join(before),
         "; ".join(after),
@@ -151,34 +151,34 @@ def _cells(line: AuditLine) -> tuple[str, ...]:
     )
 
 
-def _page(
-    pick: Pick,
+def _audit_page(
+    pick: AuditFilter,
     *,
-    form: PickForm | None = None,
-    checked: audit_chain.Checked | None = None,
+    form: AuditFilterForm | None = None,
+    checked: audit_chain.PartialVerification | None = None,
     refused: str = "",
     status: int = 200,
 ) -> ResponseReturnValue:
     work = request_context.work()
     before = request.args.get("before", "")
-    found = audit_trail.audit_page(work, pick, request_context.language(), _number(before))
+    found = audit_trail.audit_page(work, pick, request_context.language(), _parse_number(before))
     kind = request.args.get("kind", "")
     shown = {
         "trail": found,
-        "form": form or _form(None, pick, kind),
-        "address": _address(pick, kind),
-        "picked": _address(pick, kind) != {},
+        "form": form or _filter_form(None, pick, kind),
+        "address": _address_arguments(pick, kind),
+        "picked": _address_arguments(pick, kind) != {},
         "first": not before,
         "checked": checked,
         "refused": REFUSALS.get(refused, refused),
-        "most": audit_trail.EXPORTED_AT_MOST,
+        "most": audit_trail.MAX_EXPORTED,
         "problems": audit_chain.PROBLEMS,
     }
     return render_template("audit/audit.html", **shown), status
 
 
-def _form(typed: Mapping[str, str] | None, pick: Pick | None = None, kind: str = "") -> PickForm:
-    form = PickForm(formdata=typed)
+def _filter_form(typed: Mapping[str, str] | None, pick: AuditFilter | None = None, kind: str = "") -> AuditFilterForm:
+    form = AuditFilterForm(formdata=typed)
     say = request_context.translator().gettext
     others = [("participant", say(N_("Participants"))), ("system", say(N_("The system")))]
     accounts = [
@@ -195,20 +195,20 @@ def _form(typed: Mapping[str, str] | None, pick: Pick | None = None, kind: str =
     return form
 
 
-def _asked() -> Pick:
+def _filter_of_address() -> AuditFilter:
     """The part of the trail that the address names; what makes no sense in it picks nothing away."""
     args = request.args
-    return Pick(
-        participant_id=_number(args.get("participant", "")),
+    return AuditFilter(
+        participant_id=_parse_number(args.get("participant", "")),
         ref=args.get("form", "")[:16],
         who=args.get("who", "")[:12],
-        since=_day(args.get("since", "")),
-        until=_day(args.get("until", "")),
+        since=_parse_day(args.get("since", "")),
+        until=_parse_day(args.get("until", "")),
         actions=KINDS.get(args.get("kind", ""), ()),
     )
 
 
-def _address(pick: Pick, kind: str) -> dict[str, str]:
+def _address_arguments(pick: AuditFilter, kind: str) -> dict[str, str]:
     said = {
         "participant": str(pick.participant_id or ""),
         "form": pick.ref,
@@ -220,11 +220,11 @@ def _address(pick: Pick, kind: str) -> dict[str, str]:
     return {name: text for name, text in said.items() if text}
 
 
-def _number(text: str) -> int | None:
+def _parse_number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
-def _day(text: str) -> date | None:
+def _parse_day(text: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:

@@ -16,20 +16,20 @@ from wtforms import DateTimeLocalField, RadioField, SelectField
 from pro.errors import BadData, NotAllowed
 from pro.features.accounts.pages.page_guard import SignedInStaff, needs
 from pro.features.duty_roster import roster_calendar, roster_service
-from pro.features.duty_roster.roster_service import Held, Whose
+from pro.features.duty_roster.roster_service import EditableShift, RosterConflict
 from pro.web import request_context
-from pro.web.forms import choices, number_posted
-from pro.web.labels import PLACES_HELD, moment
+from pro.web.forms import choices, posted_row_number
+from pro.web.labels import PLACES_HELD, moment_shown
 from pro.web.notices import notify
 from pro.web.refusals import N_, REFUSALS
 
 pages = Blueprint("roster", __name__, url_prefix="/roster")
 
-TYPED = "%Y-%m-%dT%H:%M"
-FORMATS = [TYPED, "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"]
+TYPED_FORMAT = "%Y-%m-%dT%H:%M"
+FORMATS = [TYPED_FORMAT, "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"]
 
 
-class StretchForm(FlaskForm):
+class RosterIntervalForm(FlaskForm):
     """Somebody, from and to local times of the study, named as in the refusals of
     ``features.duty_roster.roster_service``.
 
@@ -55,24 +55,24 @@ class StretchForm(FlaskForm):
         """Put what was refused beside its fields, and name the stretch that stands in the way."""
         fields, whose = bad.details["fields"], bad.details.get("whose")
         for name, why in fields.items() if isinstance(fields, dict) else ():
-            self[name].errors = [_refusal(why, whose if isinstance(whose, Whose) else None)]
+            self[name].errors = [_refusal_sentence(why, whose if isinstance(whose, RosterConflict) else None)]
 
 
-class DutyForm(StretchForm):
+class ShiftForm(RosterIntervalForm):
     """A stretch of duty in one place of one study."""
 
     plan = RadioField(N_("Study"), validate_choice=False)
     place = RadioField(N_("As"), validate_choice=False)
 
 
-Offering = TypeVar("Offering", bound=StretchForm)
+AnyIntervalForm = TypeVar("AnyIntervalForm", bound=RosterIntervalForm)
 
 
 @pages.get("", endpoint="show")
 @needs("see_roster")
 def show_roster(staff: SignedInStaff) -> ResponseReturnValue:
     """The coming four weeks. ``starts`` and ``ends``, as a gap's link has them, are typed into the form already."""
-    return _page(_duty_form(), _absence_form())
+    return _page(_shift_form(), _absence_form())
 
 
 @pages.post("", endpoint="change")
@@ -81,158 +81,161 @@ def change_roster(staff: SignedInStaff) -> ResponseReturnValue:
     """Put a stretch of duty or an absence, or take an absence back."""
     act = request.form.get("do", "")
     if act == "duty":
-        return _put_duty()
+        return _add_shift()
     if act == "absence":
-        return _put_absence()
-    if act == "back" and (number := number_posted(request.form.get("absence"))) is not None:
+        return _add_absence()
+    if act == "back" and (number := posted_row_number(request.form.get("absence"))) is not None:
         try:
             roster_service.cancel_absence(request_context.work(), number)
         except NotAllowed as refusal:
-            return _told(refusal)
-        return _done("absence_back")
+            return _redirect_after_conflict(refusal)
+        return _redirect_with_notice("absence_back")
     raise BadData("unknown_act")
 
 
-@pages.get("/duties/<int(max=2147483647):duty_id>")
+@pages.get("/duties/<int(max=2147483647):duty_id>", endpoint="duty")
 @needs("edit_roster")
-def duty(staff: SignedInStaff, duty_id: int) -> ResponseReturnValue:
+def show_shift(staff: SignedInStaff, duty_id: int) -> ResponseReturnValue:
     """One stretch of duty: to hand over, or to take back."""
     try:
-        held = roster_service.duty_of(request_context.work(), duty_id)
+        held = roster_service.read_shift(request_context.work(), duty_id)
     except NotAllowed as refusal:
-        return _told(refusal)
-    return _duty_page(held, _hand_over_form(held))
+        return _redirect_after_conflict(refusal)
+    return _shift_page(held, _hand_over_form(held))
 
 
-@pages.post("/duties/<int(max=2147483647):duty_id>")
+@pages.post("/duties/<int(max=2147483647):duty_id>", endpoint="duty_act")
 @needs("edit_roster")
-def duty_act(staff: SignedInStaff, duty_id: int) -> ResponseReturnValue:
+def act_on_shift(staff: SignedInStaff, duty_id: int) -> ResponseReturnValue:
     """Hand a part over to somebody else, or take the whole back."""
     act = request.form.get("do", "")
     try:
         if act == "back":
-            roster_service.cancel(request_context.work(), duty_id)
-            return _done("duty_back")
+            roster_service.cancel_shift(request_context.work(), duty_id)
+            return _redirect_with_notice("duty_back")
         if act == "hand_over":
-            return _hand_over(roster_service.duty_of(request_context.work(), duty_id))
+            return _hand_over_shift(roster_service.read_shift(request_context.work(), duty_id))
     except NotAllowed as refusal:
-        return _told(refusal)
+        return _redirect_after_conflict(refusal)
     raise BadData("unknown_act")
 
 
-def _put_duty() -> ResponseReturnValue:
-    form = _duty_form(request.form)
+def _add_shift() -> ResponseReturnValue:
+    form = _shift_form(request.form)
     person, starts, ends = form.wish()
     try:
-        roster_service.put(request_context.work(), form.plan.data or "", person, form.place.data or "", starts, ends)
+        roster_service.add_shift(
+            request_context.work(), form.plan.data or "", person, form.place.data or "", starts, ends
+        )
     except BadData as bad:
         form.refuse(bad)
         return _page(form, _absence_form(), status=400)
-    return _done("duty_put")
+    return _redirect_with_notice("duty_put")
 
 
-def _put_absence() -> ResponseReturnValue:
+def _add_absence() -> ResponseReturnValue:
     form = _absence_form(request.form)
     try:
-        _absence, met = roster_service.put_absence(request_context.work(), *form.wish())
+        _absence, met = roster_service.add_absence(request_context.work(), *form.wish())
     except BadData as bad:
         form.refuse(bad)
-        return _page(_duty_form(), form, status=400)
+        return _page(_shift_form(), form, status=400)
     if met:
         notify("absence_over_duty")
-    return _done("absence_put")
+    return _redirect_with_notice("absence_put")
 
 
-def _hand_over(held: Held) -> ResponseReturnValue:
+def _hand_over_shift(held: EditableShift) -> ResponseReturnValue:
     form = _hand_over_form(held, request.form)
     try:
-        roster_service.hand_over(request_context.work(), held.id, *form.wish())
+        roster_service.hand_over_shift(request_context.work(), held.id, *form.wish())
     except BadData as bad:
         form.refuse(bad)
-        return _duty_page(held, form, status=400)
-    return _done("handed_over")
+        return _shift_page(held, form, status=400)
+    return _redirect_with_notice("handed_over")
 
 
-def _done(key: str) -> ResponseReturnValue:
+def _redirect_with_notice(key: str) -> ResponseReturnValue:
     notify(key)
     return redirect(url_for("staff.roster.show"), code=303)
 
 
-def _told(refusal: NotAllowed) -> ResponseReturnValue:
+def _redirect_after_conflict(refusal: NotAllowed) -> ResponseReturnValue:
     """Back to the roster as it is now, with a sentence on who changed what this was about."""
     at = refusal.details.get("at")
     if isinstance(at, datetime):
         notify("roster_changed", name=refusal.details["name"], at=at.isoformat())
         return redirect(url_for("staff.roster.show"), code=303)
-    return _done("roster_past")
+    return _redirect_with_notice("roster_past")
 
 
-def _page(form: DutyForm, absence: StretchForm, status: int = 200) -> ResponseReturnValue:
+def _page(form: ShiftForm, absence: RosterIntervalForm, status: int = 200) -> ResponseReturnValue:
     work = request_context.work()
     plans = work.catalogue.plans.values()
     page = render_template(
         "duty_roster/roster.html",
-        rosters=[roster_calendar.roster_of(work, plan) for plan in plans],
+        rosters=[roster_calendar.read_roster_page(work, plan) for plan in plans],
         titles={plan.id: work.catalogue.plan_words[plan.id, request_context.language()].title for plan in plans},
-        absences=roster_calendar.absences(work),
+        absences=roster_calendar.list_absences(work),
         form=form,
         absence=absence,
-        typed=_typed,
+        typed=_field_value,
     )
     return page, status
 
 
-def _duty_page(held: Held, form: StretchForm, status: int = 200) -> ResponseReturnValue:
+def _shift_page(held: EditableShift, form: RosterIntervalForm, status: int = 200) -> ResponseReturnValue:
     return render_template("duty_roster/duty.html", duty=held, form=form), status
 
 
-def _duty_form(typed: Mapping[str, str] | None = None) -> DutyForm:
-    plans = request_context.house().catalogue.plans
-    form = DutyForm(formdata=typed, starts=_asked("starts"), ends=_asked("ends"))
+def _shift_form(typed: Mapping[str, str] | None = None) -> ShiftForm:
+    plans = request_context.app_context().catalogue.plans
+    form = ShiftForm(formdata=typed, starts=_datetime_from_query("starts"), ends=_datetime_from_query("ends"))
     form.plan.choices = choices(
-        (plan, request_context.house().catalogue.plan_words[plan, request_context.language()].title) for plan in plans
+        (plan, request_context.app_context().catalogue.plan_words[plan, request_context.language()].title)
+        for plan in plans
     )
     form.place.choices = choices(PLACES_HELD.items())
     if typed is None:
         form.plan.data = request.args.get("plan") or (next(iter(plans)) if len(plans) == 1 else None)
         form.place.data = "on_call" if form.starts.data else None
-    return _offered(form)
+    return _with_staff_choices(form)
 
 
-def _absence_form(typed: Mapping[str, str] | None = None) -> StretchForm:
+def _absence_form(typed: Mapping[str, str] | None = None) -> RosterIntervalForm:
     # Two forms stand on one page: their fields must not share names.
-    return _offered(StretchForm(formdata=typed, prefix="absence-"))
+    return _with_staff_choices(RosterIntervalForm(formdata=typed, prefix="absence-"))
 
 
-def _hand_over_form(held: Held, typed: Mapping[str, str] | None = None) -> StretchForm:
+def _hand_over_form(held: EditableShift, typed: Mapping[str, str] | None = None) -> RosterIntervalForm:
     now = request_context.work().now
-    starts, ends = max(held.stretch.starts, now), held.stretch.ends
-    return _offered(StretchForm(formdata=typed, starts=_local(starts), ends=_local(ends)))
+    starts, ends = max(held.interval.starts, now), held.interval.ends
+    return _with_staff_choices(RosterIntervalForm(formdata=typed, starts=_to_local(starts), ends=_to_local(ends)))
 
 
-def _offered(form: Offering) -> Offering:
+def _with_staff_choices(form: AnyIntervalForm) -> AnyIntervalForm:
     form.offer((person.id, person.name) for person in roster_service.eligible_staff(request_context.work()))
     return form
 
 
-def _asked(name: str) -> datetime | None:
+def _datetime_from_query(name: str) -> datetime | None:
     """A local time that a link has in its address; None for anything else."""
     try:
-        return datetime.strptime(request.args.get(name, ""), TYPED)  # noqa: DTZ007  local, as it is typed
+        return datetime.strptime(request.args.get(name, ""), TYPED_FORMAT)  # noqa: DTZ007  local, as it is typed
     except ValueError:
         return None
 
 
-def _local(at: datetime) -> datetime:
-    return at.astimezone(ZoneInfo(request_context.visit().zone)).replace(tzinfo=None)
+def _to_local(at: datetime) -> datetime:
+    return at.astimezone(ZoneInfo(request_context.state().zone)).replace(tzinfo=None)
 
 
-def _typed(at: datetime | None) -> str | None:
+def _field_value(at: datetime | None) -> str | None:
     """``at`` as the fields hold it."""
-    return _local(at).strftime(TYPED) if at else None
+    return _to_local(at).strftime(TYPED_FORMAT) if at else None
 
 
-def _refusal(why: str, whose: Whose | None) -> str:
+def _refusal_sentence(why: str, whose: RosterConflict | None) -> str:
     """The sentence for ``why``, with whose stretch stands in the way and when."""
     text = request_context.translator().gettext(REFUSALS[why])
     if whose is None:
@@ -240,8 +243,8 @@ def _refusal(why: str, whose: Whose | None) -> str:
     now = request_context.work().now
     said = Markup(text) % {  # noqa: S704  translators' own words; the name is escaped
         "name": whose.name,
-        "starts": moment(whose.stretch.starts, now),
-        "ends": moment(whose.stretch.ends, now),
+        "starts": moment_shown(whose.interval.starts, now),
+        "ends": moment_shown(whose.interval.ends, now),
     }
     # The page passes a field's sentence through gettext once more, which would read a "%" in a name.
     return said.replace("%", "%%")

@@ -35,8 +35,8 @@ class MetricsSample(Collector):
             yield family
 
 
-@pages.get("/metrics")
-def metrics() -> Response:
+@pages.get("/metrics", endpoint="metrics")
+def show_metrics() -> Response:
     """The numbers as text. Whoever may not read them learns not even that they are here."""
     if not _may_read():
         abort(404)
@@ -49,6 +49,6 @@ def _may_read() -> bool:
     """From this machine (behind the proxy: if the browser runs here), or with the token of the settings."""
     if request.remote_addr in THIS_MACHINE:
         return True
-    token = request_context.house().config.metrics_token
+    token = request_context.app_context().config.metrics_token
     given = request.headers.get("Authorization", "")
     return bool(token) and hmac.compare_digest(given.encode(), f"Bearer {token}".encode())

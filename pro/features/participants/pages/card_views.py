@@ -9,10 +9,10 @@ from flask.typing import ResponseReturnValue
 
 from pro.errors import NotAllowed
 from pro.exports import card_pdf
-from pro.exports.card_pdf import Printed
+from pro.exports.card_pdf import PrintedCard
 from pro.features.accounts.pages.page_guard import SignedInStaff, needs
-from pro.features.forms import access_cards
-from pro.features.forms.access_cards import CardDraft
+from pro.features.forms import participant_cards
+from pro.features.forms.participant_cards import CardDraft
 from pro.features.participants.pages import participant_page
 from pro.i18n import LANGUAGES
 from pro.web import request_context, study_header
@@ -38,41 +38,41 @@ def act_on_card(staff: SignedInStaff, participant_id: int) -> ResponseReturnValu
     """Make a card (the page that answers holds its files, once), or revoke it."""
     do = request.form.get("do")
     if do == "revoke":
-        if access_cards.revoke(
-            request_context.work(), participant_page.participant(request_context.work(), participant_id)
+        if participant_cards.revoke_card(
+            request_context.work(), participant_page.read_participant(request_context.work(), participant_id)
         ):
             notify("card_revoked")
         return redirect(url_for("staff.participants.one", participant_id=participant_id), code=303)
     form = CardForm()
     if do != "make" or not form.validate():
         return _page(participant_id, form, 400)
-    return _make(participant_id, form)
+    return _make_card(participant_id, form)
 
 
-def _make(participant_id: int, form: CardForm) -> ResponseReturnValue:
-    person = participant_page.participant(request_context.work(), participant_id)
+def _make_card(participant_id: int, form: CardForm) -> ResponseReturnValue:
+    person = participant_page.read_participant(request_context.work(), participant_id)
     pin = form.pin.data or ""
-    refused = access_cards.why_not(person, pin)
+    refused = participant_cards.card_problem(person, pin)
     if refused:
         form.pin.errors = [REFUSALS[refused]]
         return _page(participant_id, form, 400 if refused == "pin_digits" else 409)
-    draft = access_cards.draft(request_context.work())
-    html = _sheet(person, draft)
+    draft = participant_cards.draft_card(request_context.work())
+    html = _printed_card_html(person, draft)
     # Drawing takes a second or two, in which others must be able to write.
-    request_context.let_go()
+    request_context.release()
     try:
         printed = card_pdf.print_card(html)
     except NotAllowed as refusal:
         form.pin.errors = [REFUSALS[refusal.why]]
         return _page(participant_id, form, 503)
-    access_cards.make_card(
-        request_context.work(), participant_page.participant(request_context.work(), participant_id), pin, draft
+    participant_cards.make_card(
+        request_context.work(), participant_page.read_participant(request_context.work(), participant_id), pin, draft
     )
-    return _made(participant_id, draft, printed)
+    return _card_made_page(participant_id, draft, printed)
 
 
-def _made(participant_id: int, draft: CardDraft, printed: Printed) -> ResponseReturnValue:
-    person = participant_page.participant(request_context.work(), participant_id)
+def _card_made_page(participant_id: int, draft: CardDraft, printed: PrintedCard) -> ResponseReturnValue:
+    person = participant_page.read_participant(request_context.work(), participant_id)
     files = {
         "pdf": f"data:application/pdf;base64,{base64.b64encode(printed.pdf).decode()}",
         "png": f"data:image/png;base64,{base64.b64encode(printed.png).decode()}",
@@ -81,20 +81,20 @@ def _made(participant_id: int, draft: CardDraft, printed: Printed) -> ResponseRe
 
 
 def _page(participant_id: int, form: CardForm, status: int = 200) -> ResponseReturnValue:
-    person = participant_page.participant(request_context.work(), participant_id)
+    person = participant_page.read_participant(request_context.work(), participant_id)
     form.pin.data = ""
-    own_card = access_cards.newest_card(request_context.work(), participant_id)
-    shown = {"person": person, "form": form, "own_card": own_card, "why_not": access_cards.why_not(person)}
+    own_card = participant_cards.newest_card(request_context.work(), participant_id)
+    shown = {"person": person, "form": form, "own_card": own_card, "why_not": participant_cards.card_problem(person)}
     return render_template("participants/card.html", **shown), status
 
 
-def _sheet(person: Participant, draft: CardDraft) -> str:
+def _printed_card_html(person: Participant, draft: CardDraft) -> str:
     """The sheet to print, the participant's own language first."""
-    house = request_context.house()
+    app_context = request_context.app_context()
     faces = [
         PageLanguage(
-            house.catalogs.translator(code),
-            study_header.study_header(house, person.plan, code).words,
+            app_context.catalogs.translator(code),
+            study_header.read_study_header(app_context, person.plan, code).words,
             code == person.language,
         )
         for code in sorted(LANGUAGES, key=lambda code: code != person.language)
@@ -103,9 +103,9 @@ def _sheet(person: Participant, draft: CardDraft) -> str:
         "participants/printed_card.html",
         faces=faces,
         study_number=person.study_number,
-        settings=study_header.study_header(house, person.plan, person.language).settings,
-        qr=f"qr:{access_cards.link(request_context.work(), draft)}",
+        settings=study_header.read_study_header(app_context, person.plan, person.language).settings,
+        qr=f"qr:{participant_cards.card_link(request_context.work(), draft)}",
         # Browsers try https by themselves; each letter less is one that nobody mistypes.
-        address=house.config.base_url.removeprefix("https://"),
+        address=app_context.config.base_url.removeprefix("https://"),
         code=draft.shown,
     )

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from pro.errors import BadData, NotAllowed
 from pro.features.accounts.pages.page_guard import SignedInStaff, needs
-from pro.features.participants import consent_ledger
+from pro.features.participants import consent_records
 from pro.features.participants.pages import participant_page
 from pro.features.participants.pages.forms import ConsentForm, WithdrawForm
 from pro.features.schedule import enrolment
@@ -29,9 +29,9 @@ PATH = "/participants/<int(max=2147483647):participant_id>/consent"
 @needs("see_participants")
 def show_consent(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Every version that was signed, and whether it stands."""
-    person = participant_page.participant(request_context.work(), participant_id)
+    person = participant_page.read_participant(request_context.work(), participant_id)
     request_context.work().record("participant.seen", person, participant_id=person.id)
-    return _page(person.id, _signing(person.id), WithdrawForm(formdata=None))
+    return _page(person.id, _consent_form(person.id), WithdrawForm(formdata=None))
 
 
 @pages.post(PATH, endpoint="act")
@@ -40,27 +40,27 @@ def act_on_consent(staff: SignedInStaff, participant_id: int) -> ResponseReturnV
     """Record a new version, or the withdrawal."""
     wish = request.form.get("do", "")
     if wish == "sign":
-        return _sign(participant_id)
+        return _record_consent(participant_id)
     if wish == "withdraw":
-        return _withdraw(participant_id)
+        return _withdraw_consent(participant_id)
     raise BadData("unknown_act")
 
 
-def _sign(participant_id: int) -> ResponseReturnValue:
-    person = participant_page.participant(request_context.work(), participant_id)
-    form = _signing(participant_id, request.form)
+def _record_consent(participant_id: int) -> ResponseReturnValue:
+    person = participant_page.read_participant(request_context.work(), participant_id)
+    form = _consent_form(participant_id, request.form)
     try:
-        consent_ledger.sign(request_context.work(), person, **form.wish())
+        consent_records.record_consent(request_context.work(), person, **form.wish())
     except BadData as bad:
         form.refuse(cast(Mapping[str, str], bad.details["fields"]))
         return _page(participant_id, form, WithdrawForm(formdata=None), 400)
     except NotAllowed as refusal:
         return _page(participant_id, form, WithdrawForm(formdata=None), 409, refusal.why)
-    return _done(participant_id, "consent_signed")
+    return _redirect_with_notice(participant_id, "consent_signed")
 
 
-def _withdraw(participant_id: int) -> ResponseReturnValue:
-    person = participant_page.participant(request_context.work(), participant_id)
+def _withdraw_consent(participant_id: int) -> ResponseReturnValue:
+    person = participant_page.read_participant(request_context.work(), participant_id)
     form = WithdrawForm(request.form)
     try:
         enrolment.withdraw_consent(
@@ -68,35 +68,35 @@ def _withdraw(participant_id: int) -> ResponseReturnValue:
         )
     except BadData as bad:
         form.refuse(cast(Mapping[str, str], bad.details["fields"]))
-        return _page(participant_id, _signing(participant_id), form, 400)
+        return _page(participant_id, _consent_form(participant_id), form, 400)
     except NotAllowed as refusal:
         at = cast(datetime, refusal.details["at"])
         notify("withdrawn_first", name=refusal.details["name"], at=at.isoformat())
-        return _page(participant_id, _signing(participant_id), form, 409)
-    return _done(participant_id, "consent_withdrawn")
+        return _page(participant_id, _consent_form(participant_id), form, 409)
+    return _redirect_with_notice(participant_id, "consent_withdrawn")
 
 
-def _done(participant_id: int, key: str) -> ResponseReturnValue:
+def _redirect_with_notice(participant_id: int, key: str) -> ResponseReturnValue:
     notify(key)
     return redirect(url_for("staff.consent.show", participant_id=participant_id), code=303)
 
 
-def _signing(participant_id: int, typed: Mapping[str, str] | None = None) -> ConsentForm:
+def _consent_form(participant_id: int, typed: Mapping[str, str] | None = None) -> ConsentForm:
     form = ConsentForm(formdata=typed)
-    known = request_context.house().catalogue.languages
+    known = request_context.app_context().catalogue.languages
     form.language.choices = choices(item for item in LANGUAGES.items() if item[0] in known)
     if typed is None:
-        form.language.data = participant_page.participant(request_context.work(), participant_id).language
+        form.language.data = participant_page.read_participant(request_context.work(), participant_id).language
     return form
 
 
 def _page(
     participant_id: int, form: ConsentForm, withdrawal: WithdrawForm, status: int = 200, why: str = ""
 ) -> ResponseReturnValue:
-    person = participant_page.participant(request_context.work(), participant_id)
+    person = participant_page.read_participant(request_context.work(), participant_id)
     found = {
         "person": person,
-        "rows": consent_ledger.ledger(request_context.work(), person),
+        "rows": consent_records.list_consents(request_context.work(), person),
         "form": form,
         "withdrawal": withdrawal,
         "why": REFUSALS.get(why, why),

@@ -19,11 +19,11 @@ from wtforms import (
 )
 
 from pro.features.accounts import signatures
-from pro.features.accounts.signatures import Confirmed
+from pro.features.accounts.signatures import PasswordProof
 from pro.features.participants.pages.labels import CONSENT_WAYS, HEARD, SCOPES
 from pro.web import request_context
-from pro.web.forms import DATES, TYPED_MOMENTS, choices
-from pro.web.labels import moment
+from pro.web.forms import DATE_FORMATS, TYPED_MOMENTS, choices
+from pro.web.labels import moment_shown
 from pro.web.refusals import N_, REFUSALS
 
 
@@ -37,15 +37,15 @@ class SignedForm(FlaskForm):
         for name, why in problems.items():
             self[name].errors = [REFUSALS.get(why, why)]
 
-    def proof(self) -> Confirmed | None:
+    def proof(self) -> PasswordProof | None:
         """The proof that the right password was typed; None with a sentence beside the field. Asked last."""
-        found = signatures.confirm(request_context.work(), self.password.data or "")
-        if isinstance(found, Confirmed):
+        found = signatures.confirm_password(request_context.work(), self.password.data or "")
+        if isinstance(found, PasswordProof):
             return found
         say = request_context.translator().gettext
         if found.until is not None:
             sentence = N_("Too many wrong passwords. You can sign again from %(until)s.")
-            self.password.errors = [say(sentence, until=moment(found.until, request_context.work().now))]
+            self.password.errors = [say(sentence, until=moment_shown(found.until, request_context.work().now))]
         else:
             self.password.errors = [N_("This is not your password. Nothing was changed.")]
         return None
@@ -65,7 +65,7 @@ class CorrectionForm(SignedForm):
         """The moment as it was typed, local; None for none."""
         return self.heard_at.data
 
-    def left_empty(self) -> dict[str, str]:
+    def missing_fields(self) -> dict[str, str]:
         """What must be said and was not, {field: why}: all of it at once, before the password is tried."""
         why = {"heard_how": "unknown", "heard_at": "day_and_time_needed", "reason": "why_needed"}
         return {name: said for name, said in why.items() if not str(self[name].data or "").strip()}
@@ -87,13 +87,13 @@ class ConsentForm(FlaskForm):
     """A version of the consent form that was signed."""
 
     consent_version = StringField(N_("Version of the consent form"))
-    consented_on = DateField(N_("Date of consent"), format=DATES)
+    consented_on = DateField(N_("Date of consent"), format=DATE_FORMATS)
     language = RadioField(N_("Language of the consent form"), validate_choice=False)
     way = RadioField(N_("How was it signed?"), choices=choices(CONSENT_WAYS.items()), validate_choice=False)
     health_data = BooleanField(N_("The separate consent for health data is signed too"))
 
     def wish(self) -> dict[str, Any]:
-        """What was typed, as the arguments of ``consent_ledger.sign``."""
+        """What was typed, as the arguments of ``consent_records.record_consent``."""
         return {
             "version": self.consent_version.data or "",
             "signed_on": self.consented_on.data,

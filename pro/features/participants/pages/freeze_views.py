@@ -20,43 +20,45 @@ from pro.web.refusals import REFUSALS
 pages = Blueprint("freezes", __name__)
 
 
-@pages.get("/freeze/<plan>")
+@pages.get("/freeze/<plan>", endpoint="study")
 @needs("see_participants")
-def study(staff: SignedInStaff, plan: str) -> ResponseReturnValue:
+def show_study_freeze(staff: SignedInStaff, plan: str) -> ResponseReturnValue:
     """Whether the whole study is frozen."""
-    return _page(_plan(plan), None, FreezeForm(formdata=None))
+    return _page(_check_plan(plan), None, FreezeForm(formdata=None))
 
 
-@pages.post("/freeze/<plan>")
+@pages.post("/freeze/<plan>", endpoint="study_act")
 @needs("freeze")
-def study_act(staff: SignedInStaff, plan: str) -> ResponseReturnValue:
+def act_on_study_freeze(staff: SignedInStaff, plan: str) -> ResponseReturnValue:
     """Freeze the whole study, or lift that."""
-    return _act(_plan(plan), None, url_for("staff.freezes.study", plan=plan))
+    return _freeze_or_unfreeze(_check_plan(plan), None, url_for("staff.freezes.study", plan=plan))
 
 
-@pages.get("/participants/<int(max=2147483647):participant_id>/freeze")
+@pages.get("/participants/<int(max=2147483647):participant_id>/freeze", endpoint="participant")
 @needs("see_participants")
-def participant(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
+def show_participant_freeze(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Whether the records of one participant are frozen."""
-    person = participant_page.participant(request_context.work(), participant_id)
+    person = participant_page.read_participant(request_context.work(), participant_id)
     return _page(person.plan, person.id, FreezeForm(formdata=None))
 
 
-@pages.post("/participants/<int(max=2147483647):participant_id>/freeze")
+@pages.post("/participants/<int(max=2147483647):participant_id>/freeze", endpoint="participant_act")
 @needs("freeze")
-def participant_act(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
+def act_on_participant_freeze(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Freeze the records of one participant, or lift that."""
-    person = participant_page.participant(request_context.work(), participant_id)
-    return _act(person.plan, person.id, url_for("staff.freezes.participant", participant_id=participant_id))
+    person = participant_page.read_participant(request_context.work(), participant_id)
+    return _freeze_or_unfreeze(
+        person.plan, person.id, url_for("staff.freezes.participant", participant_id=participant_id)
+    )
 
 
-def _plan(name: str) -> str:
-    return str(participant_page.plan_named(request_context.work(), name))
+def _check_plan(name: str) -> str:
+    return str(participant_page.check_plan_id(request_context.work(), name))
 
 
-def _act(plan: str, participant_id: int | None, back: str) -> ResponseReturnValue:
+def _freeze_or_unfreeze(plan: str, participant_id: int | None, back: str) -> ResponseReturnValue:
     form, wish = FreezeForm(request.form), request.form.get("do", "")
-    person = participant_page.participant(request_context.work(), participant_id) if participant_id else None
+    person = participant_page.read_participant(request_context.work(), participant_id) if participant_id else None
     if wish not in ("freeze", "lift"):
         raise BadData("unknown_act")
     if not (form.reason.data or "").strip():
@@ -66,7 +68,7 @@ def _act(plan: str, participant_id: int | None, back: str) -> ResponseReturnValu
     if proof is None:
         return _page(plan, participant_id, form, 400)
     try:
-        act = record_freezes.freeze if wish == "freeze" else record_freezes.lift
+        act = record_freezes.freeze_records if wish == "freeze" else record_freezes.unfreeze_records
         act(request_context.work(), proof, plan, person, form.reason.data or "")
     except BadData as bad:
         form.refuse(cast(Mapping[str, str], bad.details["fields"]))
@@ -80,8 +82,8 @@ def _act(plan: str, participant_id: int | None, back: str) -> ResponseReturnValu
 def _page(
     plan: str, participant_id: int | None, form: FreezeForm, status: int = 200, why: str = ""
 ) -> ResponseReturnValue:
-    person = participant_page.participant(request_context.work(), participant_id) if participant_id else None
-    rows = record_freezes.freezes(request_context.work(), plan, person)
-    title = request_context.house().catalogue.plan_words[plan, request_context.language()].title
+    person = participant_page.read_participant(request_context.work(), participant_id) if participant_id else None
+    rows = record_freezes.list_freezes(request_context.work(), plan, person)
+    title = request_context.app_context().catalogue.plan_words[plan, request_context.language()].title
     found = {"plan": plan, "title": title, "person": person, "rows": rows, "form": form, "why": REFUSALS.get(why, why)}
     return render_template("participants/freeze.html", **found), status

@@ -11,10 +11,10 @@ from sqlalchemy import func, select
 from pro.app_context import UnitOfWork
 from pro.core.rule_language.level import Level
 from pro.features.schedule import missed_forms
-from pro.features.schedule.overdue_forms import DueForm, due_forms
+from pro.features.schedule.outstanding_forms import OutstandingForm, list_outstanding_forms
 from pro.models import Alert, Participant
 
-PAGE = 100
+PAGE_SIZE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +26,13 @@ class ParticipantRow:
     language: str
     status: str
     last_answer_at: datetime | None
-    due: list[DueForm]
+    due: list[OutstandingForm]
     open_level: Level
     open_alert_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ParticipantListPage:
     """One page of ``pages``, counted from 1; ``number``: how many were found on all of them."""
 
     rows: list[ParticipantRow]
@@ -41,21 +41,23 @@ class Listing:
     pages: int
 
 
-def listing(work: UnitOfWork, language: str = "zh_Hans", find: str = "", page: int = 1) -> Listing:
+def list_participants(
+    work: UnitOfWork, language: str = "zh_Hans", find: str = "", page: int = 1
+) -> ParticipantListPage:
     """By study number; ``find``: only those whose study number contains it, whatever the case of its letters.
 
     A page that is not there is the nearest that is.
     """
     found = (Participant.study_number.icontains(find.strip(), autoescape=True),) if find.strip() else ()
     number = work.session.scalar(select(func.count()).select_from(Participant).where(*found)) or 0
-    pages = max(1, -(-number // PAGE))
+    pages = max(1, -(-number // PAGE_SIZE))
     page = min(max(1, page), pages)
     query = select(Participant).where(*found).order_by(Participant.plan, Participant.study_number)
-    people = list(work.session.scalars(query.limit(PAGE).offset((page - 1) * PAGE)))
-    return Listing(rows(work, people, language), number, page, pages)
+    people = list(work.session.scalars(query.limit(PAGE_SIZE).offset((page - 1) * PAGE_SIZE)))
+    return ParticipantListPage(participant_rows(work, people, language), number, page, pages)
 
 
-def rows(work: UnitOfWork, people: Sequence[Participant], language: str) -> list[ParticipantRow]:
+def participant_rows(work: UnitOfWork, people: Sequence[Participant], language: str) -> list[ParticipantRow]:
     """The lines of ``people``, in three queries."""
     numbers = [person.id for person in people]
     worst: dict[int, Alert] = {}
@@ -64,10 +66,10 @@ def rows(work: UnitOfWork, people: Sequence[Participant], language: str) -> list
     )
     for alert in work.session.scalars(query.order_by(Alert.level.desc(), Alert.id)):
         worst.setdefault(alert.participant_id, alert)
-    due: dict[int, list[DueForm]] = {}
-    for form in due_forms(work, language, numbers):
+    due: dict[int, list[OutstandingForm]] = {}
+    for form in list_outstanding_forms(work, language, numbers):
         due.setdefault(form.participant_id, []).append(form)
-    last = missed_forms.last_answers(work, numbers)
+    last = missed_forms.last_answer_times(work, numbers)
     return [
         ParticipantRow(
             id=person.id,

@@ -17,13 +17,13 @@ from pro.features.alerts.alert_list import AlertCase
 from pro.features.alerts.alert_page import AnswerRow, answer_table, phone_of
 from pro.features.assessments import data_entry, paper_forms
 from pro.features.forms import licensed_wording
-from pro.features.forms.form_state import rows_of_many
+from pro.features.forms.form_state import answer_rows_by_form
 from pro.features.participants.pages import participant_list
 from pro.features.participants.pages.participant_list import ParticipantRow
-from pro.features.schedule import phone_calls
-from pro.features.schedule.phone_calls import CallRow, TaskRow
-from pro.messaging import message_templates
-from pro.models import Alert, Answer, Assessment, Message, Participant, Score, Task
+from pro.features.schedule import call_tasks
+from pro.features.schedule.call_tasks import CallRow, CallTaskRow
+from pro.messaging import message_rendering
+from pro.models import Alert, Answer, Assessment, CallTask, Message, Participant, Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class ParticipantPage:
     can_send: bool
     can_enter: tuple[str, ...]
     calls: list[CallRow]
-    call_task: TaskRow | None
+    call_task: CallTaskRow | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class CallPage:
     ``last_form``: its title, and ``last_answers``: what was answered in it, "" and [] if nothing ever was.
     """
 
-    task: TaskRow | None
+    task: CallTaskRow | None
     row: ParticipantRow
     phone: str | None
     alerts: list[AlertCase]
@@ -118,7 +118,7 @@ class CallPage:
     can_log: bool
 
 
-def participant(work: UnitOfWork, participant_id: int) -> Participant:
+def read_participant(work: UnitOfWork, participant_id: int) -> Participant:
     """The row itself, for a service that changes it. NotFound."""
     found = work.session.get(Participant, participant_id)
     if found is None:
@@ -126,49 +126,53 @@ def participant(work: UnitOfWork, participant_id: int) -> Participant:
     return found
 
 
-def plan_named(work: UnitOfWork, name: str) -> str:
+def check_plan_id(work: UnitOfWork, name: str) -> str:
     """``name`` if a study is called so. NotFound."""
     if name not in work.catalogue.plans:
         raise NotFound("plan")
     return name
 
 
-def participant_page(work: UnitOfWork, participant_id: int, language: str) -> ParticipantPage:
+def read_participant_page(work: UnitOfWork, participant_id: int, language: str) -> ParticipantPage:
     """One participant's page. NotFound. That it was seen is recorded."""
-    person = participant(work, participant_id)
+    person = read_participant(work, participant_id)
     work.record("participant.seen", person, participant_id=person.id)
     query = select(Assessment).where(Assessment.participant_id == person.id).order_by(Assessment.id.desc())
     plan = work.catalogue.plans.get(person.plan)
     return ParticipantPage(
-        row=participant_list.rows(work, [person], language)[0],
+        row=participant_list.participant_rows(work, [person], language)[0],
         phone=phone_of(work, person),
         enrolled_at=person.enrolled_at,
-        forms=_forms(work, list(work.session.scalars(query)), language),
-        messages=_messages(work, person, language),
-        instruments=[_choice(work, name, language) for name in plan.instruments] if plan else [],
-        can_send=staff_accounts.may(work.actor.role, "send_form") and person.is_active,
-        can_enter=paper_forms.may_enter(work, person) if staff_accounts.may(work.actor.role, "enter_answers") else (),
-        calls=phone_calls.calls_of(work, person.id),
-        call_task=_open_task(work, person, language),
+        forms=_form_rows(work, list(work.session.scalars(query)), language),
+        messages=_message_rows(work, person, language),
+        instruments=[_instrument_choice(work, name, language) for name in plan.instruments] if plan else [],
+        can_send=staff_accounts.has_right(work.actor.role, "send_form") and person.is_active,
+        can_enter=paper_forms.enterable_instruments(work, person)
+        if staff_accounts.has_right(work.actor.role, "enter_answers")
+        else (),
+        calls=call_tasks.list_calls(work, person.id),
+        call_task=_open_call_task(work, person, language),
     )
 
 
-def task_page(work: UnitOfWork, task_id: int, language: str) -> CallPage:
+def read_call_task_page(work: UnitOfWork, task_id: int, language: str) -> CallPage:
     """The page of one phone task, open or ended. NotFound. That it was seen is recorded."""
-    task = work.session.get(Task, task_id)
+    task = work.session.get(CallTask, task_id)
     if task is None:
         raise NotFound("task")
-    person = participant(work, task.participant_id)
-    return _call_page(work, person, phone_calls.task_row(work, task, person, language), language)
+    person = read_participant(work, task.participant_id)
+    return _record_and_read_call_page(work, person, call_tasks.task_row(work, task, person, language), language)
 
 
-def call_page(work: UnitOfWork, participant_id: int, language: str) -> CallPage:
+def read_call_page(work: UnitOfWork, participant_id: int, language: str) -> CallPage:
     """The same for a participant who is called without a task, or for the task that is open. NotFound. Recorded."""
-    person = participant(work, participant_id)
-    return _call_page(work, person, _open_task(work, person, language), language)
+    person = read_participant(work, participant_id)
+    return _record_and_read_call_page(work, person, _open_call_task(work, person, language), language)
 
 
-def _call_page(work: UnitOfWork, person: Participant, task: TaskRow | None, language: str) -> CallPage:
+def _record_and_read_call_page(
+    work: UnitOfWork, person: Participant, task: CallTaskRow | None, language: str
+) -> CallPage:
     work.record("participant.seen", person, participant_id=person.id)
     # What staff typed in was answered when it says.
     given = func.coalesce(Assessment.answered_at, Assessment.last_answer_at)
@@ -180,22 +184,22 @@ def _call_page(work: UnitOfWork, person: Participant, task: TaskRow | None, lang
     last = work.session.scalar(query.limit(1))
     return CallPage(
         task=task,
-        row=participant_list.rows(work, [person], language)[0],
+        row=participant_list.participant_rows(work, [person], language)[0],
         phone=phone_of(work, person),
         alerts=alert_list.open_cases(work, language, person.id),
-        calls=phone_calls.calls_of(work, person.id),
+        calls=call_tasks.list_calls(work, person.id),
         last_form=work.catalogue.words[last.instrument, language].title if last else "",
         last_answers=answer_table(work, last, language) if last else [],
-        can_log=staff_accounts.may(work.actor.role, "log_call"),
+        can_log=staff_accounts.has_right(work.actor.role, "log_call"),
     )
 
 
-def _open_task(work: UnitOfWork, person: Participant, language: str) -> TaskRow | None:
-    task = phone_calls.open_task(work, person.id)
-    return phone_calls.task_row(work, task, person, language) if task else None
+def _open_call_task(work: UnitOfWork, person: Participant, language: str) -> CallTaskRow | None:
+    task = call_tasks.open_task(work, person.id)
+    return call_tasks.task_row(work, task, person, language) if task else None
 
 
-def _forms(work: UnitOfWork, found: Sequence[Assessment], language: str) -> list[FormRow]:
+def _form_rows(work: UnitOfWork, found: Sequence[Assessment], language: str) -> list[FormRow]:
     """All forms of a participant in as many queries as one."""
     numbers = [assessment.id for assessment in found]
     loudest = select(Alert.assessment_id, func.max(Alert.level)).group_by(Alert.assessment_id)
@@ -204,11 +208,11 @@ def _forms(work: UnitOfWork, found: Sequence[Assessment], language: str) -> list
     scores: dict[int, dict[str, Score]] = {number: {} for number in numbers}
     for score in work.session.scalars(select(Score).where(Score.assessment_id.in_(numbers)).order_by(Score.id)):
         scores[score.assessment_id][score.scale] = score
-    names, rows = staff_accounts.staff_names(work), rows_of_many(work, numbers)
-    return [_form(work, one, rows[one.id], scores[one.id], levels.get(one.id, 0), names, language) for one in found]
+    names, rows = staff_accounts.staff_names(work), answer_rows_by_form(work, numbers)
+    return [_form_row(work, one, rows[one.id], scores[one.id], levels.get(one.id, 0), names, language) for one in found]
 
 
-def _form(
+def _form_row(
     work: UnitOfWork,
     assessment: Assessment,
     rows: Mapping[str, Answer],
@@ -217,7 +221,7 @@ def _form(
     names: Mapping[int, str],
     language: str,
 ) -> FormRow:
-    words = licensed_wording.by_checksum(work, assessment.instrument, language, assessment.wordings.get(language, ""))
+    words = licensed_wording.find_words(work, assessment.instrument, language, assessment.wordings.get(language, ""))
     instrument = work.catalogue.instruments[assessment.instrument]
     order = [*instrument.scales, *([instrument.summary.id] if instrument.summary else [])]
     return FormRow(
@@ -241,13 +245,13 @@ def _form(
         answered_at=assessment.answered_at,
         entered_by=names.get(assessment.entered_by or 0, ""),
         checked_by=names.get(assessment.checked_by or 0, ""),
-        to_check=data_entry.is_paper(assessment) and assessment.checked_at is None,
+        to_check=data_entry.is_paper_form(assessment) and assessment.checked_at is None,
         not_scored=bool(order) and not scores and assessment.submitted_at is not None,
     )
 
 
-def _messages(work: UnitOfWork, person: Participant, language: str) -> list[MessageRow]:
-    translator = work.house.catalogs.translator(language)
+def _message_rows(work: UnitOfWork, person: Participant, language: str) -> list[MessageRow]:
+    translator = work.app_context.catalogs.translator(language)
     query = select(Message).where(Message.participant_id == person.id).order_by(Message.id.desc()).limit(50)
     return [
         MessageRow(
@@ -255,16 +259,16 @@ def _messages(work: UnitOfWork, person: Participant, language: str) -> list[Mess
             row.channel,
             row.template,
             row.status,
-            message_templates.failure_sentence(row.failure, translator),
+            message_rendering.failure_sentence(row.failure, translator),
         )
         for row in work.session.scalars(query)
     ]
 
 
-def _choice(work: UnitOfWork, instrument: str, language: str) -> InstrumentChoice:
+def _instrument_choice(work: UnitOfWork, instrument: str, language: str) -> InstrumentChoice:
     title = work.catalogue.words[instrument, language].title
     licensed = all(
-        licensed_wording.is_licensed(work, licensed_wording.current(work, instrument, spoken))
+        licensed_wording.is_licensed(work, licensed_wording.current_words(work, instrument, spoken))
         for spoken in work.catalogue.languages
     )
     may = licensed or not work.config.production

@@ -8,13 +8,13 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from pro.errors import NotAllowed
-from pro.features.accounts.pages.page_guard import SignedInStaff, may, needs
-from pro.features.adverse_events import event_log
-from pro.features.alerts import known_stable
-from pro.features.forms import access_cards, form_issuing
+from pro.features.accounts.pages.page_guard import SignedInStaff, has_right, needs
+from pro.features.adverse_events import adverse_event_log
+from pro.features.alerts import stable_symptoms
+from pro.features.forms import form_issuing, participant_cards
 from pro.features.participants.pages import participant_list, participant_page
 from pro.features.participants.pages.participant_page import ParticipantPage
-from pro.features.schedule import enrolment, treatment_calendar
+from pro.features.schedule import enrolment, visit_schedule
 from pro.web import forms as web_forms
 from pro.web import request_context
 from pro.web.forms import EnrolForm, SendForm, choices
@@ -31,7 +31,7 @@ def show_participants(staff: SignedInStaff) -> ResponseReturnValue:
     """Everybody in the study, with what is due and the highest open alert; ``find``: part of a study number."""
     find, number = request.args.get("find", "")[:64], request.args.get("page", "")
     page = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 1
-    listing = participant_list.listing(request_context.work(), request_context.language(), find, page)
+    listing = participant_list.list_participants(request_context.work(), request_context.language(), find, page)
     return render_template("participants/participants.html", listing=listing, find=find)
 
 
@@ -39,7 +39,7 @@ def show_participants(staff: SignedInStaff) -> ResponseReturnValue:
 @needs("see_participants")
 def show_participant(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """One participant: forms, answers, scores, messages."""
-    page = participant_page.participant_page(request_context.work(), participant_id, request_context.language())
+    page = participant_page.read_participant_page(request_context.work(), participant_id, request_context.language())
     return _participant_page(page, _send_form(page))
 
 
@@ -57,7 +57,7 @@ def enrol(staff: SignedInStaff) -> ResponseReturnValue:
     """Enrol. A refusal keeps everything that was typed but the PIN, which is never sent back to a page."""
     form = _enrol_form()
     fine = form.validate_on_submit()
-    wishes = form.wishes()
+    wishes = form.enrolment_arguments()
     problems = enrolment.enrolment_problems(request_context.work(), **wishes)
     if fine and not problems:
         participant = enrolment.enrol(request_context.work(), **wishes)
@@ -72,11 +72,11 @@ def enrol(staff: SignedInStaff) -> ResponseReturnValue:
 @needs("send_form")
 def send_form_now(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Issue a form now. A link and a code for somebody who stands here are shown once, on the page that answers."""
-    page = participant_page.participant_page(request_context.work(), participant_id, request_context.language())
+    page = participant_page.read_participant_page(request_context.work(), participant_id, request_context.language())
     form = _send_form(page, request.form)
     if not form.validate_on_submit():
         return _participant_page(page, form, status=400)
-    person = participant_page.participant(request_context.work(), participant_id)
+    person = participant_page.read_participant(request_context.work(), participant_id)
     try:
         issued = form_issuing.send_form(request_context.work(), person, form.instrument.data, by=form.by.data)
     except NotAllowed as refusal:
@@ -93,17 +93,19 @@ def send_form_now(staff: SignedInStaff, participant_id: int) -> ResponseReturnVa
 def _participant_page(page: ParticipantPage, form: SendForm, status: int = 200) -> ResponseReturnValue:
     notes = {choice.id: word("refusal", choice.why_not) for choice in page.instruments}
     work = request_context.work()
-    person = participant_page.participant(work, page.row.id)
+    person = participant_page.read_participant(work, page.row.id)
     shown = {
         "page": page,
         "row": page.row,
         "form": form,
         "notes": notes,
         "call_form": web_forms.blank_call_form(),
-        "own_card": access_cards.newest_card(work, page.row.id),
-        "standing": treatment_calendar.calendar_status(work, person, request_context.language()),
-        "events": event_log.log(work, request_context.language(), person.id) if may("see_events") else [],
-        "stable_marks": known_stable.marks(work, person, request_context.language()),
+        "own_card": participant_cards.newest_card(work, page.row.id),
+        "standing": visit_schedule.read_schedule_status(work, person, request_context.language()),
+        "events": adverse_event_log.adverse_event_rows(work, request_context.language(), person.id)
+        if has_right("see_events")
+        else [],
+        "stable_marks": stable_symptoms.stable_marks(work, person, request_context.language()),
     }
     return render_template("participants/participant.html", **shown), status
 
@@ -111,13 +113,13 @@ def _participant_page(page: ParticipantPage, form: SendForm, status: int = 200) 
 def _send_form(page: ParticipantPage, typed: Mapping[str, str] | None = None) -> SendForm:
     form = SendForm(formdata=typed)
     form.instrument.choices = choices((choice.id, choice.title) for choice in page.instruments)
-    ways = form_issuing.ways(request_context.work(), page.row.language)
+    ways = form_issuing.sending_methods(request_context.work(), page.row.language)
     form.by.choices = [choice for choice in form.by.choices if choice.value in ways]
     return form
 
 
 def _enrol_form(blank: bool = False) -> EnrolForm:
-    catalogue = request_context.house().catalogue
+    catalogue = request_context.app_context().catalogue
     form = EnrolForm(formdata=None) if blank else EnrolForm(request.form)
     form.plan.choices = choices(
         (plan, catalogue.plan_words[plan, request_context.language()].title) for plan in catalogue.plans

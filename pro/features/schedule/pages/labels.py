@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from flask import Flask
 
 from pro.core.schedule.anchors import AnchorProblem
-from pro.core.study_plan import Calendar, PlanWords
+from pro.core.study_plan import PlanWords, VisitSchedule
 from pro.web import request_context, typography
 from pro.web.refusals import N_
 
@@ -43,7 +43,7 @@ def anchor_shown(words: PlanWords, kind: str, number: int) -> str:
     return request_context.translator().gettext(N_("%(kind)s %(number)s"), kind=name, number=number) if number else name
 
 
-def problem_sentences(calendar: Calendar, words: PlanWords, problems: Iterable[AnchorProblem]) -> dict[str, str]:
+def problem_sentences(calendar: VisitSchedule, words: PlanWords, problems: Iterable[AnchorProblem]) -> dict[str, str]:
     """Field -> what is wrong, each problem a sentence in the page's language."""
     say = request_context.translator().gettext
     found: dict[str, list[str]] = {}
@@ -73,14 +73,14 @@ def problem_sentences(calendar: Calendar, words: PlanWords, problems: Iterable[A
 
 def day_shown(on: date) -> str:
     """A day as staff say it: Mon 2 Mar, with the year if it is another than this."""
-    zone = ZoneInfo(request_context.visit().zone)
+    zone = ZoneInfo(request_context.state().zone)
     noon = datetime.combine(on, time(12), tzinfo=zone)
     return request_context.when(noon, N_("EEE d MMM") if _this_year(noon) else N_("EEE d MMM y"))
 
 
 def window_shown(opens: datetime, closes: datetime) -> str:
     """A window as its first and last day, or as hours where it is one day: 28 Feb – 4 Mar; Mon 2 Mar 08:00–23:59."""
-    zone = ZoneInfo(request_context.visit().zone)
+    zone = ZoneInfo(request_context.state().zone)
     start, end = opens.astimezone(zone), closes.astimezone(zone)
     if start.date() == end.date():
         hours = "–".join(request_context.when(moment, "HH:mm") for moment in (start, end))

@@ -19,7 +19,7 @@ def _trimmed(text: str | None) -> str | None:
     return text.strip() if text else text
 
 
-class Refusable(FlaskForm):
+class RefusableForm(FlaskForm):
     """A form that takes a service's refusals beside its fields."""
 
     def refuse(self, problems: Mapping[str, str], **values: object) -> None:
@@ -31,7 +31,7 @@ class Refusable(FlaskForm):
                 self[name].errors = [request_context.translator().gettext(sentence, **values) if values else sentence]
 
 
-class FixedForm(Refusable):
+class FixedTextForm(RefusableForm):
     """One of the fixed texts."""
 
     kind = RadioField(
@@ -41,7 +41,7 @@ class FixedForm(Refusable):
     )
 
 
-class ReplyForm(Refusable):
+class FreeTextForm(RefusableForm):
     """A text in the sender's own words. Its length is judged by the service, which knows the alphabet."""
 
     text = TextAreaField(
@@ -51,7 +51,7 @@ class ReplyForm(Refusable):
     )
 
 
-class AssignForm(Refusable):
+class AssignForm(RefusableForm):
     """Whom a text belongs to, and how that is known."""
 
     participant = SelectField(N_("Who wrote it"), coerce=str, validate_choice=False)
@@ -65,7 +65,7 @@ class AssignForm(Refusable):
     )
 
 
-class AsideForm(Refusable):
+class DismissForm(RefusableForm):
     """Why a text concerns nobody in the study."""
 
     reason = StringField(

@@ -8,8 +8,8 @@ from flask.typing import ResponseReturnValue
 from pro.errors import BadData, NotAllowed
 from pro.features.accounts.pages.page_guard import SignedInStaff, needs
 from pro.features.participants.pages import participant_page
-from pro.features.text_messages import staff_replies, threads, unknown_senders
-from pro.features.text_messages.pages.forms import AsideForm, AssignForm, FixedForm, Refusable, ReplyForm
+from pro.features.text_messages import conversations, staff_replies, unknown_senders
+from pro.features.text_messages.pages.forms import AssignForm, DismissForm, FixedTextForm, FreeTextForm, RefusableForm
 from pro.web import request_context
 from pro.web.forms import choices
 from pro.web.notices import notify
@@ -24,7 +24,7 @@ FILTERS = ("unread", "unknown")
 def show_inbox(staff: SignedInStaff) -> ResponseReturnValue:
     """Unknown numbers on top, then every conversation, unread ones first."""
     show = request.args.get("show", "")
-    inbox = threads.inbox(request_context.work())
+    inbox = conversations.read_inbox(request_context.work())
     return render_template("text_messages/inbox.html", inbox=inbox, show=show if show in FILTERS else "")
 
 
@@ -32,7 +32,7 @@ def show_inbox(staff: SignedInStaff) -> ResponseReturnValue:
 @needs("see_inbox")
 def show_conversation(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """The conversation with one participant."""
-    return _thread(participant_id)
+    return _render_conversation(participant_id)
 
 
 @pages.post("/<int(max=2147483647):participant_id>", endpoint="act")
@@ -42,22 +42,22 @@ def act_on_conversation(staff: SignedInStaff, participant_id: int) -> ResponseRe
     doing = request.form.get("do", "")
     if doing == "read":
         # NotFound for an address that was made up.
-        participant_page.participant(request_context.work(), participant_id)
-        done = threads.mark_read(request_context.work(), participant_id, _shown())
+        participant_page.read_participant(request_context.work(), participant_id)
+        done = conversations.mark_read(request_context.work(), participant_id, _shown_text_ids())
         notify("texts_read", count=done) if done else notify("texts_read_before")
         return redirect(url_for("staff.inbox.one", participant_id=participant_id), code=303)
     if doing == "fixed":
-        return _send(participant_id, FixedForm(request.form))
+        return _send_reply(participant_id, FixedTextForm(request.form))
     if doing == "free":
-        return _send(participant_id, ReplyForm(request.form))
+        return _send_reply(participant_id, FreeTextForm(request.form))
     raise BadData("unknown_act")
 
 
-@pages.get("/unmatched/<int(max=2147483647):inbound_id>")
+@pages.get("/unmatched/<int(max=2147483647):inbound_id>", endpoint="unmatched")
 @needs("see_inbox")
-def unmatched(staff: SignedInStaff, inbound_id: int) -> ResponseReturnValue:
+def show_unknown_text(staff: SignedInStaff, inbound_id: int) -> ResponseReturnValue:
     """One text of a number that nobody knows."""
-    return _unmatched(inbound_id)
+    return _render_unknown_text(inbound_id)
 
 
 @pages.post("/unmatched/<int(max=2147483647):inbound_id>", endpoint="settle")
@@ -67,12 +67,12 @@ def settle_unknown_text(staff: SignedInStaff, inbound_id: int) -> ResponseReturn
     doing = request.form.get("do", "")
     if doing not in ("assign", "set_aside"):
         raise BadData("unknown_act")
-    form: AssignForm | AsideForm = AssignForm(request.form) if doing == "assign" else AsideForm(request.form)
+    form: AssignForm | DismissForm = AssignForm(request.form) if doing == "assign" else DismissForm(request.form)
     fine = form.validate_on_submit()
     try:
         if isinstance(form, AssignForm):
             chosen = form.participant.data or ""
-            row = unknown_senders.assign(
+            row = unknown_senders.assign_text(
                 request_context.work(),
                 inbound_id,
                 int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 10 else None,
@@ -80,10 +80,10 @@ def settle_unknown_text(staff: SignedInStaff, inbound_id: int) -> ResponseReturn
             )
             notify("text_assigned")
             return redirect(url_for("staff.inbox.one", participant_id=row.participant_id), code=303)
-        unknown_senders.set_aside(request_context.work(), inbound_id, form.reason.data or "")
+        unknown_senders.dismiss_text(request_context.work(), inbound_id, form.reason.data or "")
     except BadData as refusal:
-        _refuse(form, refusal)
-        return _unmatched(inbound_id, form, status=400)
+        _place_refusal(form, refusal)
+        return _render_unknown_text(inbound_id, form, status=400)
     except NotAllowed:
         notify("text_assigned_before")
         return redirect(url_for("staff.inbox.unmatched", inbound_id=inbound_id), code=303)
@@ -91,55 +91,59 @@ def settle_unknown_text(staff: SignedInStaff, inbound_id: int) -> ResponseReturn
     return redirect(url_for("staff.inbox.everything"), code=303)
 
 
-def conversation_page_again(text: str, participant_id: str) -> ResponseReturnValue:
+def restore_conversation_page(text: str, participant_id: str) -> ResponseReturnValue:
     """The conversation with ``text`` back in its field after a sign-in."""
-    return _thread(int(participant_id), ReplyForm(formdata=None, text=text))
+    return _render_conversation(int(participant_id), FreeTextForm(formdata=None, text=text))
 
 
-def _shown() -> list[int]:
+def _shown_text_ids() -> list[int]:
     """The texts that were on the page."""
     return [int(text) for text in request.form.getlist("shown") if text.isascii() and text.isdigit() and len(text) < 10]
 
 
-def _send(participant_id: int, form: FixedForm | ReplyForm) -> ResponseReturnValue:
-    person = participant_page.participant(request_context.work(), participant_id)
-    if isinstance(form, FixedForm):
-        form.kind.choices = choices(staff_replies.fixed(request_context.work(), person).items())
+def _send_reply(participant_id: int, form: FixedTextForm | FreeTextForm) -> ResponseReturnValue:
+    person = participant_page.read_participant(request_context.work(), participant_id)
+    if isinstance(form, FixedTextForm):
+        form.kind.choices = choices(staff_replies.fixed_texts(request_context.work(), person).items())
     if not form.validate_on_submit():
-        return _thread(participant_id, form, status=400)
+        return _render_conversation(participant_id, form, status=400)
     try:
-        if isinstance(form, FixedForm):
-            staff_replies.reply(request_context.work(), person, form.kind.data)
+        if isinstance(form, FixedTextForm):
+            staff_replies.send_reply(request_context.work(), person, form.kind.data)
         else:
-            staff_replies.reply(request_context.work(), person, staff_replies.FREE, form.text.data or "")
+            staff_replies.send_reply(request_context.work(), person, staff_replies.FREE, form.text.data or "")
     except BadData as refusal:
-        _refuse(form, refusal)
-        return _thread(participant_id, form, status=400)
+        _place_refusal(form, refusal)
+        return _render_conversation(participant_id, form, status=400)
     except NotAllowed as refusal:
-        form.refuse({"kind" if isinstance(form, FixedForm) else "text": refusal.why})
-        return _thread(participant_id, form, status=400)
-    threads.mark_read(request_context.work(), participant_id, _shown())
+        form.refuse({"kind" if isinstance(form, FixedTextForm) else "text": refusal.why})
+        return _render_conversation(participant_id, form, status=400)
+    conversations.mark_read(request_context.work(), participant_id, _shown_text_ids())
     notify("text_queued")
     return redirect(url_for("staff.inbox.one", participant_id=participant_id, _anchor="now"), code=303)
 
 
-def _refuse(form: Refusable, refusal: BadData) -> None:
+def _place_refusal(form: RefusableForm, refusal: BadData) -> None:
     fields = refusal.details.get("fields")
     values = {"segments": refusal.details["segments"]} if "segments" in refusal.details else {}
     form.refuse(fields if isinstance(fields, dict) else {}, **values)
 
 
-def _thread(participant_id: int, form: Refusable | None = None, status: int = 200) -> ResponseReturnValue:
+def _render_conversation(
+    participant_id: int, form: RefusableForm | None = None, status: int = 200
+) -> ResponseReturnValue:
     everything = request.args.get("show") == "everything"
-    page = threads.thread(request_context.work(), participant_id, request_context.language(), everything=everything)
-    fixed = form if isinstance(form, FixedForm) else FixedForm(formdata=None)
+    page = conversations.read_conversation(
+        request_context.work(), participant_id, request_context.language(), everything=everything
+    )
+    fixed = form if isinstance(form, FixedTextForm) else FixedTextForm(formdata=None)
     fixed.kind.choices = choices(page.fixed.items())
-    free = form if isinstance(form, ReplyForm) else ReplyForm(formdata=None)
-    text = render_template("text_messages/thread.html", page=page, fixed=fixed, free=free, form=form or [])
+    free = form if isinstance(form, FreeTextForm) else FreeTextForm(formdata=None)
+    text = render_template("text_messages/conversation.html", page=page, fixed=fixed, free=free, form=form or [])
     return text, status
 
 
-def _unmatched(inbound_id: int, form: Refusable | None = None, status: int = 200) -> ResponseReturnValue:
+def _render_unknown_text(inbound_id: int, form: RefusableForm | None = None, status: int = 200) -> ResponseReturnValue:
     page = unknown_senders.unknown_text_page(request_context.work(), inbound_id)
     filing = form if isinstance(form, AssignForm) else AssignForm(formdata=None)
     pairs = [
@@ -147,6 +151,6 @@ def _unmatched(inbound_id: int, form: Refusable | None = None, status: int = 200
         *((str(key), number) for key, number in page.people),
     ]
     filing.participant.choices = choices(pairs)
-    aside = form if isinstance(form, AsideForm) else AsideForm(formdata=None)
-    text = render_template("text_messages/unmatched.html", page=page, filing=filing, aside=aside, form=form or [])
+    aside = form if isinstance(form, DismissForm) else DismissForm(formdata=None)
+    text = render_template("text_messages/unknown_sender.html", page=page, filing=filing, aside=aside, form=form or [])
     return text, status

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pro.web.refusals import N_
 
 # The classes of the shipped lexicon (clinical.md 5); a site's own class is shown by its id.
-FLAGS: Mapping[str, str] = {
+RED_FLAGS: Mapping[str, str] = {
     "bleed_major": N_("heavy bleeding"),
     "bleed": N_("bleeding"),
     "odor": N_("foul smell"),
@@ -27,7 +27,7 @@ FLAGS: Mapping[str, str] = {
 }
 
 # How a red flag was meant, as the screening read it.
-MEANT: Mapping[str, str] = {
+FLAG_STATUSES: Mapping[str, str] = {
     "affirmed": N_("said so"),
     "negated": N_("said not to be so"),
     "hypothetical": N_("feared or asked about"),
@@ -37,7 +37,7 @@ MEANT: Mapping[str, str] = {
 }
 
 # What a text was taken for.
-TAKEN: Mapping[str, str] = {
+TEXT_READINGS: Mapping[str, str] = {
     "answer": N_("Taken as an answer"),
     "command": N_("Taken as a command"),
     "unclear": N_("Not understood"),
@@ -47,7 +47,7 @@ TAKEN: Mapping[str, str] = {
 }
 
 # What became of a text of ours; why stands beside it.
-STATES: Mapping[str, str] = {
+DELIVERY_STATUSES: Mapping[str, str] = {
     "waiting": N_("Waiting to be sent"),
     "sent": N_("Sent"),
     "delivered": N_("Delivered"),
@@ -55,4 +55,9 @@ STATES: Mapping[str, str] = {
     "dropped": N_("Not sent"),
 }
 
-TABLES: Mapping[str, Mapping[str, str]] = {"flag": FLAGS, "meant": MEANT, "taken": TAKEN, "text_state": STATES}
+TABLES: Mapping[str, Mapping[str, str]] = {
+    "flag": RED_FLAGS,
+    "meant": FLAG_STATUSES,
+    "taken": TEXT_READINGS,
+    "text_state": DELIVERY_STATUSES,
+}

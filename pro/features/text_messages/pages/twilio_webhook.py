@@ -12,21 +12,21 @@ from typing import Any
 
 from flask import Response, abort, request
 
-from pro.features.text_messages import delivery_receipts, incoming_texts
+from pro.features.text_messages import delivery_receipts, incoming_messages
 from pro.features.text_messages.pages import webhook
 from pro.web import request_context
 
-pages = webhook.webhook("twilio", max_body=32 * 1024)
+pages = webhook.webhook_blueprint("twilio", max_body=32 * 1024)
 log = logging.getLogger(__name__)
 
 FORM = "application/x-www-form-urlencoded"
-NOTHING = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
+EMPTY_RESPONSE = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 
 
 @pages.before_request
-def only_signed() -> None:
+def require_signature() -> None:
     """403 for whatever the provider has not signed."""
-    config = request_context.house().config
+    config = request_context.app_context().config
     if config.sms != "twilio" or request.mimetype != FORM:
         abort(403)
     query = request.query_string.decode("latin-1")
@@ -36,27 +36,29 @@ def only_signed() -> None:
         abort(403)
 
 
-@pages.post("")
-def text() -> Response:
+@pages.post("", endpoint="text")
+def receive_text() -> Response:
     """A text message came in."""
     sid, sender = request.form.get("MessageSid", "")[:64], request.form.get("From", "")[:64]
     if sid and sender:
         body = request.form.get("Body", "")[: webhook.LONGEST_TEXT]
         files = request.form.get("NumMedia", "")
         pictures = int(files) if files.isascii() and files.isdigit() and len(files) < 4 else 0
-        incoming_texts.receive(request_context.work(), provider_id=sid, address=sender, text=body, pictures=pictures)
+        incoming_messages.receive_message(
+            request_context.work(), provider_id=sid, address=sender, text=body, pictures=pictures
+        )
     else:
         log.error("a signed text message has no number or no name")
-    return _nothing()
+    return _empty_response()
 
 
-@pages.post("/status")
-def status() -> Response:
+@pages.post("/status", endpoint="status")
+def receive_status() -> Response:
     """What became of a message that we sent."""
     reason = _gateway().reason_of(request.form.get("ErrorCode", ""))
     reference, state = request.form.get("MessageSid", "")[:128], request.form.get("MessageStatus", "")
-    delivery_receipts.callback(request_context.work(), reference.replace("\0", ""), state, reason)
-    return _nothing()
+    delivery_receipts.record_receipt(request_context.work(), reference.replace("\0", ""), state, reason)
+    return _empty_response()
 
 
 def _gateway() -> Any:
@@ -64,5 +66,5 @@ def _gateway() -> Any:
     return import_module("pro.messaging.providers.twilio_sms")
 
 
-def _nothing() -> Response:
-    return Response(NOTHING, content_type="text/xml; charset=utf-8")
+def _empty_response() -> Response:
+    return Response(EMPTY_RESPONSE, content_type="text/xml; charset=utf-8")

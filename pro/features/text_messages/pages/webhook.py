@@ -11,20 +11,20 @@ from flask.blueprints import BlueprintSetupState
 LONGEST_TEXT = 20_000
 
 
-def webhook(provider: str, max_body: int) -> Blueprint:
+def webhook_blueprint(provider: str, max_body: int) -> Blueprint:
     """The pages below ``/sms/<provider>``: no body over ``max_body`` bytes (413), and no token of ours in a form.
 
     A provider has no form of ours; whatever guards its page stands for the token.
     """
     pages = Blueprint(f"sms_{provider}", __name__, url_prefix=f"/sms/{provider}")
-    pages.record_once(_without_token)
-    pages.before_request(partial(_bound, max_body))
+    pages.record_once(_exempt_from_csrf)
+    pages.before_request(partial(_limit_body, max_body))
     return pages
 
 
-def _without_token(state: BlueprintSetupState) -> None:
+def _exempt_from_csrf(state: BlueprintSetupState) -> None:
     state.app.extensions["csrf"].exempt(state.blueprint)
 
 
-def _bound(max_body: int) -> None:
+def _limit_body(max_body: int) -> None:
     request.max_content_length = request.max_form_memory_size = max_body

@@ -9,11 +9,11 @@ from flask_wtf import FlaskForm
 from wtforms import DateField, HiddenField, PasswordField, RadioField, TextAreaField
 
 from pro.errors import BadData
-from pro.features.accounts.signatures import Refusal
+from pro.features.accounts.signatures import CredentialRefusal
 from pro.features.ulcers.pages.labels import ABOUT, CHOICES, GRADES, RESULTS, STUDY_CHOICES
 from pro.web import request_context
-from pro.web.forms import DATES, NOTE_LENGTH, choices
-from pro.web.labels import moment
+from pro.web.forms import DATE_FORMATS, NOTE_LENGTH, choices
+from pro.web.labels import moment_shown
 from pro.web.refusals import N_, REFUSALS
 
 # Beside REFUSALS, which other pages share.
@@ -44,7 +44,7 @@ class UlcerForm(FlaskForm):
         for name, why in fields.items() if isinstance(fields, Mapping) else ():
             self[name].errors = [ULCER_REFUSALS.get(why) or REFUSALS[why]]
 
-    def fits(self, name: str) -> bool:
+    def is_short_enough(self, name: str) -> bool:
         """True if the text of ``name`` is not too long to be kept; else the form says so."""
         if len(self[name].data or "") > NOTE_LENGTH:
             self[name].errors = [ULCER_REFUSALS["too_long"]]
@@ -55,7 +55,7 @@ class EndoscopyForm(UlcerForm):
     """The result of an endoscopy. ``endoscopy``: the number of the one that was asked for; empty for another."""
 
     endoscopy = HiddenField()
-    done_on = DateField(N_("Day of the endoscopy"), format=DATES)
+    done_on = DateField(N_("Day of the endoscopy"), format=DATE_FORMATS)
     result = RadioField(N_("What it found"), validate_choice=False, choices=choices(RESULTS.items()))
     grade = RadioField(
         N_("CTCAE grade, as you judge it"), validate_choice=False, choices=choices(GRADES.items()), default=""
@@ -65,10 +65,10 @@ class EndoscopyForm(UlcerForm):
     @property
     def number(self) -> int | None:
         """The endoscopy that was asked for; None for one that nobody asked for here. BadData for nonsense."""
-        return number_of(self.endoscopy.data)
+        return parse_row_number(self.endoscopy.data)
 
-    def result_typed(self) -> dict[str, Any]:
-        """What was typed, as ``endoscopies.done`` takes it."""
+    def typed_result(self) -> dict[str, Any]:
+        """What was typed, as ``endoscopies.record_result`` takes it."""
         return {
             "done_on": self.done_on.data,
             "result": self.result.data or "",
@@ -85,13 +85,13 @@ class StudyDecisionForm(UlcerForm):
     reason = TextAreaField(N_("Reason"))
     password = PasswordField(N_("Your password, as signature"))
 
-    def reject(self, refusal: Refusal) -> None:
+    def show_refusal(self, refusal: CredentialRefusal) -> None:
         """Say why the password did not sign."""
         translator = request_context.translator()
         if refusal.until is None:
             text = translator.gettext("This password is not right. Please type it again.")
         else:
-            at = moment(refusal.until, request_context.work().now)
+            at = moment_shown(refusal.until, request_context.work().now)
             text = translator.gettext("Too many wrong passwords. You can sign again at %(at)s.", at=at)
         self.password.errors = [text.replace("%", "%%")]
 
@@ -103,7 +103,7 @@ class UlcerDecisionForm(StudyDecisionForm):
     choice = RadioField(N_("Decision"), validate_choice=False, choices=choices(CHOICES.items()))
 
 
-def number_of(text: str | None) -> int | None:
+def parse_row_number(text: str | None) -> int | None:
     """The number in a hidden field, None for an empty one. BadData for anything else."""
     if not text:
         return None

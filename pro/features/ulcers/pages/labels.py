@@ -13,7 +13,7 @@ STATES: Mapping[str, str] = {
     "cleared": N_("Ulcer cleared"),
 }
 # The same as one line of a history.
-TURNS: Mapping[str, str] = {"none": N_("Cleared"), "suspected": N_("Suspected"), "confirmed": N_("Confirmed")}
+STATUS_CHANGES: Mapping[str, str] = {"none": N_("Cleared"), "suspected": N_("Suspected"), "confirmed": N_("Confirmed")}
 RESULTS: Mapping[str, str] = {
     "normal": N_("No ulcer, no necrosis"),
     "ulcer": N_("Ulcer"),
@@ -48,7 +48,7 @@ BASES: Mapping[str, str] = {
 }
 WORDS: Mapping[str, Mapping[str, str]] = {
     "state": STATES,
-    "turn": TURNS,
+    "turn": STATUS_CHANGES,
     "result": RESULTS,
     "about": ABOUT,
     "choice": CHOICES,

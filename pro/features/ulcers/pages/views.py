@@ -8,19 +8,19 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from pro.core.study_plan import Plan
+from pro.core.study_plan import StudyPlan
 from pro.errors import BadData, NotAllowed
 from pro.features.accounts.pages import page_guard
 from pro.features.accounts.pages.page_guard import SignedInStaff, needs
-from pro.features.accounts.signatures import Refusal
+from pro.features.accounts.signatures import CredentialRefusal
 from pro.features.participants.pages import participant_page
-from pro.features.ulcers import endoscopies, ulcer_board, ulcer_cases, ulcer_decisions
+from pro.features.ulcers import endoscopies, ulcer_cases, ulcer_decisions, ulcer_overview
 from pro.features.ulcers.pages.forms import (
     ULCER_REFUSALS,
     EndoscopyForm,
     StudyDecisionForm,
     UlcerDecisionForm,
-    number_of,
+    parse_row_number,
 )
 from pro.features.ulcers.pages.labels import WORDS
 from pro.web import request_context
@@ -34,7 +34,7 @@ REASON_LENGTH = 500
 @needs("see_ulcers")
 def show_ulcers(staff: SignedInStaff) -> ResponseReturnValue:
     """Every ulcer, and where the study stands against its rule."""
-    return _board_page()
+    return _overview_page()
 
 
 @pages.post("")
@@ -45,21 +45,21 @@ def decide_study(staff: SignedInStaff) -> ResponseReturnValue:
     if plan is None:
         raise BadData("unknown_plan")
     form = _study_form(plan, request.form)
-    if not form.fits("reason"):
-        return _board_page((plan, form), status=400)
+    if not form.is_short_enough("reason"):
+        return _overview_page((plan, form), status=400)
     said = (form.choice.data or "", form.reason.data or "", form.password.data or "", form.seen.data or "")
     try:
-        done = ulcer_decisions.about_study(request_context.work(), plan, *said)
+        done = ulcer_decisions.sign_study_decision(request_context.work(), plan, *said)
     except BadData as bad:
         form.refuse(bad)
-        return _board_page((plan, form), status=400)
+        return _overview_page((plan, form), status=400)
     except NotAllowed as refusal:
         if refusal.why != "stale_page":
             raise
-        return _board_page((plan, form), status=409)
-    if isinstance(done, Refusal):
-        form.reject(done)
-        return _board_page((plan, form), status=400)
+        return _overview_page((plan, form), status=409)
+    if isinstance(done, CredentialRefusal):
+        form.show_refusal(done)
+        return _overview_page((plan, form), status=400)
     notify("decision_signed")
     return redirect(url_for("staff.ulcers.everything"), code=303)
 
@@ -68,9 +68,9 @@ def decide_study(staff: SignedInStaff) -> ResponseReturnValue:
 @needs("see_ulcers")
 def show_ulcer(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """One participant: the ulcer's history, endoscopies, the decision after 50 Gy, what was decided."""
-    person = participant_page.participant(request_context.work(), participant_id)
+    person = participant_page.read_participant(request_context.work(), participant_id)
     request_context.work().record("participant.seen", person, participant_id=participant_id)
-    return _page(participant_id)
+    return _case_page(participant_id)
 
 
 @pages.post("/<int(max=2147483647):participant_id>", endpoint="act")
@@ -79,108 +79,108 @@ def act_on_ulcer(staff: SignedInStaff, participant_id: int) -> ResponseReturnVal
     """Ask for an endoscopy, record its result, take one back, or (investigators) sign a decision."""
     what = request.form.get("do", "")
     if what == "ask":
-        return _ask(participant_id)
+        return _request_endoscopy(participant_id)
     if what == "done":
-        return _done(participant_id)
+        return _record_result(participant_id)
     if what == "take_back":
-        return _take_back(participant_id)
+        return _cancel_endoscopy(participant_id)
     if what == "decide":
-        page_guard.must(staff, "decide")
-        return _decide(participant_id)
+        page_guard.require_right(staff, "decide")
+        return _sign_decision(participant_id)
     raise BadData("unknown_act")
 
 
-def _ask(participant_id: int) -> ResponseReturnValue:
-    person = participant_page.participant(request_context.work(), participant_id)
+def _request_endoscopy(participant_id: int) -> ResponseReturnValue:
+    person = participant_page.read_participant(request_context.work(), participant_id)
     try:
-        endoscopies.ask(request_context.work(), person)
+        endoscopies.request_endoscopy(request_context.work(), person)
     except NotAllowed as refusal:
-        _say_who(refusal)
-        return _back(participant_id)
+        _notify_conflict(refusal)
+        return _redirect_to_case(participant_id)
     notify("endoscopy_asked")
-    return _back(participant_id)
+    return _redirect_to_case(participant_id)
 
 
-def _done(participant_id: int) -> ResponseReturnValue:
-    person = participant_page.participant(request_context.work(), participant_id)
+def _record_result(participant_id: int) -> ResponseReturnValue:
+    person = participant_page.read_participant(request_context.work(), participant_id)
     form = EndoscopyForm()
     number = form.number
-    if not form.fits("finding"):
-        return _page(participant_id, form, status=400)
+    if not form.is_short_enough("finding"):
+        return _case_page(participant_id, form, status=400)
     try:
-        endoscopies.done(request_context.work(), person, number, **form.result_typed())
+        endoscopies.record_result(request_context.work(), person, number, **form.typed_result())
     except BadData as bad:
         form.refuse(bad)
-        return _page(participant_id, form, status=400)
+        return _case_page(participant_id, form, status=400)
     except NotAllowed as refusal:
-        _say_who(refusal)
+        _notify_conflict(refusal)
         # Somebody recorded the one that was asked for: what was typed stays, and may be another endoscopy.
         form.endoscopy.data = ""
-        return _page(participant_id, form, status=409)
+        return _case_page(participant_id, form, status=409)
     notify("endoscopy_done")
-    return _back(participant_id)
+    return _redirect_to_case(participant_id)
 
 
-def _take_back(participant_id: int) -> ResponseReturnValue:
-    person = participant_page.participant(request_context.work(), participant_id)
-    number = number_of(request.form.get("endoscopy"))
+def _cancel_endoscopy(participant_id: int) -> ResponseReturnValue:
+    person = participant_page.read_participant(request_context.work(), participant_id)
+    number = parse_row_number(request.form.get("endoscopy"))
     if number is None:
         raise BadData("unknown_endoscopy")
     why = request.form.get("why", "").strip()[:REASON_LENGTH]
     try:
-        endoscopies.take_back(request_context.work(), person, number, why)
+        endoscopies.cancel_endoscopy(request_context.work(), person, number, why)
     except BadData:
-        return _page(participant_id, status=400, not_taken_back=number)
+        return _case_page(participant_id, status=400, not_taken_back=number)
     except NotAllowed as refusal:
-        _say_who(refusal)
-        return _back(participant_id)
+        _notify_conflict(refusal)
+        return _redirect_to_case(participant_id)
     notify("endoscopy_taken_back")
-    return _back(participant_id)
+    return _redirect_to_case(participant_id)
 
 
-def _decide(participant_id: int) -> ResponseReturnValue:
-    person = participant_page.participant(request_context.work(), participant_id)
+def _sign_decision(participant_id: int) -> ResponseReturnValue:
+    person = participant_page.read_participant(request_context.work(), participant_id)
     form = UlcerDecisionForm(prefix="decision-")
-    if not form.fits("reason"):
-        return _page(participant_id, decision=form, status=400)
+    if not form.is_short_enough("reason"):
+        return _case_page(participant_id, decision=form, status=400)
     said = [form[name].data or "" for name in ("about", "choice", "reason", "password", "seen")]
     try:
-        done = ulcer_decisions.about_participant(request_context.work(), person, *said)
+        done = ulcer_decisions.sign_participant_decision(request_context.work(), person, *said)
     except BadData as bad:
         form.refuse(bad)
-        return _page(participant_id, decision=form, status=400)
+        return _case_page(participant_id, decision=form, status=400)
     except NotAllowed as refusal:
         if refusal.why != "stale_page":
             raise
-        return _page(participant_id, decision=form, stale=True, status=409)
-    if isinstance(done, Refusal):
-        form.reject(done)
-        return _page(participant_id, decision=form, status=400)
+        return _case_page(participant_id, decision=form, stale=True, status=409)
+    if isinstance(done, CredentialRefusal):
+        form.show_refusal(done)
+        return _case_page(participant_id, decision=form, status=400)
     notify("decision_signed")
-    return _back(participant_id)
+    return _redirect_to_case(participant_id)
 
 
-def _say_who(refusal: NotAllowed) -> None:
+def _notify_conflict(refusal: NotAllowed) -> None:
     at = refusal.details.get("at")
     if not isinstance(at, datetime):
         raise refusal
     notify("endoscopy_meanwhile", name=refusal.details["name"], at=at.isoformat())
 
 
-def _back(participant_id: int) -> ResponseReturnValue:
+def _redirect_to_case(participant_id: int) -> ResponseReturnValue:
     return redirect(url_for("staff.ulcers.one", participant_id=participant_id), code=303)
 
 
-def _study_form(plan: Plan, typed: Any = None) -> StudyDecisionForm:
+def _study_form(plan: StudyPlan, typed: Any = None) -> StudyDecisionForm:
     # One form for each study stands on the page: their fields must not share names.
     return StudyDecisionForm(formdata=typed, prefix=f"{plan.id}-")
 
 
-def _board_page(typed: tuple[Plan, StudyDecisionForm] | None = None, status: int = 200) -> ResponseReturnValue:
+def _overview_page(typed: tuple[StudyPlan, StudyDecisionForm] | None = None, status: int = 200) -> ResponseReturnValue:
     work = request_context.work()
     boards = []
     for plan in work.catalogue.plans.values():
-        board = ulcer_board.board(work, plan)
+        board = ulcer_overview.read_overview(work, plan)
         form = typed[1] if typed and typed[0] is plan else _study_form(plan)
         form.seen.data = board.seen
         boards.append((board, form, work.catalogue.plan_words[plan.id, request_context.language()]))
@@ -195,7 +195,7 @@ def _board_page(typed: tuple[Plan, StudyDecisionForm] | None = None, status: int
     return page, status
 
 
-def _page(
+def _case_page(
     participant_id: int,
     form: EndoscopyForm | None = None,
     *,
@@ -205,9 +205,9 @@ def _page(
     not_taken_back: int = 0,
 ) -> ResponseReturnValue:
     work = request_context.work()
-    person = participant_page.participant(work, participant_id)
-    request_context.zone(person.time_zone)
-    found = ulcer_board.case(work, person)
+    person = participant_page.read_participant(work, participant_id)
+    request_context.set_zone(person.time_zone)
+    found = ulcer_overview.read_case(work, person)
     if form is None:
         form = EndoscopyForm(formdata=None)
         form.endoscopy.data = str(found.waiting.id) if found.waiting else ""

@@ -1,0 +1,365 @@
+"""The calendar of a plan file: anchors, periods and visits, refused with the visit and the reason when impossible."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import time
+from pathlib import Path
+from types import MappingProxyType
+from typing import NoReturn
+
+from pro.catalogue.plan_files.visit_schedule_shape import (
+    AnchorFile,
+    CalendarFile,
+    PointFile,
+    SeriesFile,
+    VisitFile,
+    WindowFile,
+)
+from pro.catalogue.yaml_source import CatalogueError
+from pro.core.study_plan import (
+    AlternativeVisit,
+    AnchorKind,
+    AnchorPoint,
+    DailyTimes,
+    Exposure,
+    Period,
+    Projection,
+    ReminderRules,
+    RiskPeriod,
+    Visit,
+    VisitSchedule,
+    VisitSeries,
+    VisitWindow,
+)
+from pro.core.translatable_sentence import Sentence
+from pro.public_holidays import countries
+
+
+def read_visit_schedule(path: Path, file: CalendarFile, instruments: Collection[str]) -> VisitSchedule:
+    """``file`` as the plan in ``path`` says it. CatalogueError names the visit or anchor and what is impossible."""
+    check = _ScheduleCheck(path, file, instruments)
+    check.anchors()
+    check.rest()
+    for place, visit in enumerate(file.visits):
+        check.visit(place, visit)
+    reminders = file.reminders
+    return VisitSchedule(
+        times=DailyTimes(_time(file.times.opens), _time(file.times.due), _time(file.times.closes)),
+        reminder_rules=ReminderRules(
+            minutes=tuple(60 * hours for hours in reminders.hours),
+            quiet_from=_time(reminders.quiet_from),
+            quiet_until=_time(reminders.quiet_until),
+            per_day=reminders.per_day,
+            stale_minutes=60 * reminders.stale_hours,
+            by=reminders.by,
+        ),
+        anchors=MappingProxyType({name: _anchor(name, entry) for name, entry in file.anchors.items()}),
+        periods=MappingProxyType(
+            {name: Period(name, entry.starts, entry.ends) for name, entry in file.periods.items()}
+        ),
+        visits=tuple(_visit(entry) for entry in file.visits),
+        stops=file.stops,
+        apart=MappingProxyType(dict(file.apart)),
+        risk=RiskPeriod(_point(file.risk.start), _point(file.risk.end)) if file.risk else None,
+        holidays=file.holidays,
+        baseline=file.baseline,
+        exposures=tuple(Exposure(name, entry.doses, entry.last, entry.days) for name, entry in file.exposures.items()),
+    )
+
+
+class _ScheduleCheck:
+    """Everything in a calendar that cannot be, one question a method."""
+
+    def __init__(self, path: Path, file: CalendarFile, instruments: Collection[str]) -> None:
+        self.path, self.file, self.instruments = path, file, instruments
+
+    def anchors(self) -> None:
+        """Anchors refer to known ones, and take their defaults only from those that stand before them."""
+        before: set[str] = set()
+        for name, entry in self.file.anchors.items():
+            where = Sentence("anchor %(name)s", name=name)
+            for other in (
+                *entry.after,
+                *entry.after_all,
+                *entry.needs,
+                *(entry.projection.until if entry.projection else ()),
+            ):
+                self.known(where, other)
+            if entry.projection and not entry.most:
+                self.refuse(where, Sentence("It happens once, so nothing can be projected from it; say “most”."))
+            for number, point in entry.defaults.items():
+                self.number(where, name, number)
+                self.point(where, point)
+                if point.anchor not in before:
+                    self.refuse(
+                        where,
+                        Sentence(
+                            "“%(anchor)s” must stand above it: its default is worked out from there.",
+                            anchor=point.anchor,
+                        ),
+                    )
+            before.add(name)
+
+    def rest(self) -> None:
+        """Times, reminders, periods, stops and the risk window."""
+        file = self.file
+        if not _time(file.times.opens) < _time(file.times.due) <= _time(file.times.closes):
+            self.refuse("calendar.times", Sentence("A day opens first, is due then, and closes last."))
+        if file.reminders.quiet_from == file.reminders.quiet_until:
+            self.refuse(
+                "calendar.reminders", Sentence("Quiet hours that end when they begin never end, or never begin.")
+            )
+        self.ascending("calendar.reminders", file.reminders.hours)
+        if file.holidays and file.holidays not in countries():
+            self.refuse(
+                "calendar.holidays",
+                Sentence("The holidays of “%(country)s” are not known; write it as in CN.", country=file.holidays),
+            )
+        for name, period in file.periods.items():
+            if name in file.anchors:
+                self.refuse(Sentence("period %(name)s", name=name), Sentence("An anchor has the same name."))
+            for anchor in (*period.starts, *period.ends):
+                self.known(Sentence("period %(name)s", name=name), anchor)
+            if set(period.starts) & set(period.ends):
+                self.refuse(
+                    Sentence("period %(name)s", name=name), Sentence("The same anchor cannot begin and end it.")
+                )
+        for anchor in file.stops:
+            self.known("calendar.stops", anchor)
+        for name in file.apart:
+            if name not in self.instruments:
+                self.refuse("calendar.apart", Sentence("“%(name)s” is not an instrument of this plan.", name=name))
+        if file.baseline and file.baseline not in {visit.id for visit in file.visits}:
+            self.refuse(
+                "calendar.baseline", Sentence("“%(visit)s” is not a visit of this calendar.", visit=file.baseline)
+            )
+        for name, exposure in file.exposures.items():
+            for anchor in (*exposure.doses, exposure.last):
+                self.known(Sentence("exposure %(name)s", name=name), anchor)
+        if file.risk:
+            self.point("calendar.risk", file.risk.start)
+            self.point("calendar.risk", file.risk.end)
+
+    def visit(self, place: int, visit: VisitFile) -> None:
+        """One visit: what it refers to exists, its windows are not inverted, and its turns do not overlap."""
+        where = Sentence("visit %(name)s", name=visit.id)
+        if any(other.id == visit.id for other in self.file.visits[:place]):
+            self.refuse(where, Sentence("There are two visits of this id; each needs its own."))
+        if visit.anchor not in self.file.periods:
+            self.known(where, visit.anchor)
+        for number in visit.numbers:
+            self.number(where, visit.anchor, number)
+        if visit.not_before:
+            self.known(where, visit.not_before)
+        for name in visit.not_during:
+            if name not in self.file.periods:
+                self.refuse(where, Sentence("“%(name)s” is not a period of this calendar.", name=name))
+        for name in visit.outlives:
+            if name not in self.file.stops:
+                self.refuse(where, Sentence("“%(name)s” is not a stop, so there is nothing to outlive.", name=name))
+        self.ascending(where, visit.reminders_hours or ())
+        for name, window in visit.windows.items():
+            self.window(where, visit, name, window)
+        if visit.otherwise:
+            self.known(where, visit.otherwise.anchor)
+            for name, window in visit.otherwise.windows.items():
+                self.window(where, visit, name, window)
+        if visit.series:
+            self.series(where, visit, visit.series)
+
+    def window(self, where: str, visit: VisitFile, name: str, window: WindowFile) -> None:
+        """One window of a visit."""
+        if name not in self.instruments:
+            self.refuse(
+                where,
+                Sentence(
+                    "“%(name)s” is not an instrument of this plan; it has %(listed)s.",
+                    name=name,
+                    listed=tuple(self.instruments),
+                ),
+            )
+        if window.closes < window.opens:
+            self.refuse(
+                where,
+                Sentence(
+                    "%(name)s closes on day %(closes)s, before it opens on day %(opens)s.",
+                    name=name,
+                    closes=window.closes,
+                    opens=window.opens,
+                ),
+            )
+        if not window.opens <= window.due <= window.closes:
+            sentence = Sentence(
+                "%(name)s is due on day %(due)s, outside its window %(opens)s to %(closes)s.",
+                name=name,
+                due=window.due,
+                opens=window.opens,
+                closes=window.closes,
+            )
+            self.refuse(where, sentence)
+        for number in window.numbers:
+            if number not in visit.numbers or len(visit.numbers) == 1:
+                self.refuse(
+                    where,
+                    Sentence(
+                        "%(name)s is asked at number %(number)s, but the visit does not take place there.",
+                        name=name,
+                        number=number,
+                    ),
+                )
+        # Seen from the opening; the participant's night may still push the last message past the window's end.
+        hours = 24 * (window.closes - window.opens) + _hours(self.file.times.opens, self.file.times.closes)
+        ladder = self.file.reminders.hours if visit.reminders_hours is None else visit.reminders_hours
+        for hour in ladder:
+            if hour >= hours:
+                self.refuse(
+                    where,
+                    Sentence(
+                        "Its message after %(hours)s hours would come when %(name)s has closed.", hours=hour, name=name
+                    ),
+                )
+
+    def series(self, where: str, visit: VisitFile, series: SeriesFile) -> None:
+        """The recurrences of a visit."""
+        if visit.otherwise:
+            self.refuse(where, Sentence("A visit that recurs cannot stand elsewhere until its anchor is known."))
+        if visit.numbers and len(visit.numbers) > 1:
+            self.refuse(where, Sentence("A visit that recurs counts from one number of its anchor."))
+        if series.last < series.first:
+            self.refuse(
+                where,
+                Sentence(
+                    "It ends on day %(last)s, before it begins on day %(first)s.", last=series.last, first=series.first
+                ),
+            )
+        steps = range(series.first, series.last + 1, series.every)
+        for offset in series.but_not:
+            if offset not in steps:
+                self.refuse(where, Sentence("but_not: it does not recur on day %(day)s anyway.", day=offset))
+        if series.until:
+            self.point(where, series.until)
+        if series.since:
+            self.known(where, series.since)
+        for name, window in visit.windows.items():
+            if len(steps) > 1 and window.closes - window.opens >= series.every:
+                self.refuse(
+                    where,
+                    Sentence("%(name)s would open again before it has closed; make its window shorter.", name=name),
+                )
+            if len(steps) > 1 and series.every < self.file.apart.get(name, 0):
+                sentence = Sentence(
+                    "%(name)s may be asked every %(apart)s days at most, not every %(every)s.",
+                    name=name,
+                    apart=self.file.apart[name],
+                    every=series.every,
+                )
+                self.refuse(where, sentence)
+
+    def ascending(self, where: str, hours: tuple[int, ...]) -> None:
+        """A ladder is climbed upwards."""
+        if list(hours) != sorted(set(hours)):
+            self.refuse(where, Sentence("Its reminders must stand in order of time, each once."))
+
+    def point(self, where: str, point: PointFile) -> None:
+        """A day told by an anchor that exists, at a number that exists."""
+        self.known(where, point.anchor)
+        self.number(where, point.anchor, point.number)
+
+    def number(self, where: str, anchor: str, number: int) -> None:
+        """``anchor`` can have ``number``."""
+        most = self.file.anchors[anchor].most if anchor in self.file.anchors else 0
+        if not (1 <= number <= most if most else number == 0):
+            if most:
+                self.refuse(
+                    where,
+                    Sentence(
+                        "There is no %(anchor)s %(number)s: %(anchor)s is numbered 1 to %(most)s.",
+                        anchor=anchor,
+                        number=number,
+                        most=most,
+                    ),
+                )
+            self.refuse(
+                where,
+                Sentence("There is no %(anchor)s %(number)s: %(anchor)s has no numbers.", anchor=anchor, number=number),
+            )
+
+    def known(self, where: str, anchor: str) -> None:
+        """``anchor`` is an anchor of this calendar."""
+        if anchor not in self.file.anchors:
+            listed = tuple(self.file.anchors)
+            self.refuse(
+                where,
+                Sentence(
+                    "“%(anchor)s” is not an anchor of this calendar; known are %(listed)s.",
+                    anchor=anchor,
+                    listed=listed,
+                ),
+            )
+
+    def refuse(self, where: str, sentence: Sentence) -> NoReturn:
+        """The plan is refused."""
+        raise CatalogueError(self.path, where, sentence)
+
+
+def _time(text: str) -> time:
+    hour, _, minute = text.partition(":")
+    return time(int(hour), int(minute))
+
+
+def _hours(start: str, end: str) -> float:
+    return (_time(end).hour - _time(start).hour) + (_time(end).minute - _time(start).minute) / 60
+
+
+def _point(entry: PointFile) -> AnchorPoint:
+    return AnchorPoint(entry.anchor, entry.number, entry.days)
+
+
+def _anchor(name: str, entry: AnchorFile) -> AnchorKind:
+    rule = entry.projection
+    return AnchorKind(
+        id=name,
+        most=entry.most,
+        plannable=entry.plannable,
+        after=entry.after,
+        after_all=entry.after_all,
+        needs=entry.needs,
+        last=entry.last,
+        defaults=tuple((number, _point(point)) for number, point in entry.defaults.items()),
+        projection=Projection(rule.every, rule.unit == "working_days", rule.until, rule.within_days) if rule else None,
+        sets=MappingProxyType(dict(entry.sets)),
+    )
+
+
+def _windows(entries: Mapping[str, WindowFile]) -> tuple[VisitWindow, ...]:
+    return tuple(VisitWindow(name, w.opens, w.due, w.closes, w.mandatory, w.numbers) for name, w in entries.items())
+
+
+def _visit(entry: VisitFile) -> Visit:
+    series = entry.series
+    hours = entry.reminders_hours
+    return Visit(
+        id=entry.id,
+        anchor=entry.anchor,
+        windows=_windows(entry.windows),
+        numbers=entry.numbers,
+        series=VisitSeries(
+            first=series.first,
+            every=series.every,
+            last=series.last,
+            but_not=series.but_not,
+            until=_point(series.until) if series.until else None,
+            since=series.since,
+        )
+        if series
+        else None,
+        not_before=entry.not_before,
+        not_during=entry.not_during,
+        outlives=entry.outlives,
+        rank=entry.rank,
+        reminders=None if hours is None else tuple(60 * hour for hour in hours),
+        otherwise=AlternativeVisit(entry.otherwise.anchor, _windows(entry.otherwise.windows))
+        if entry.otherwise
+        else None,
+    )

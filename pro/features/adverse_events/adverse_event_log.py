@@ -1,0 +1,309 @@
+"""Adverse events as they are read: the log, one event over time, and where reports and records differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import func, select
+
+from pro.app_context import UnitOfWork
+from pro.core.clinical import adverse_events as pure
+from pro.core.clinical.adverse_events import RecordedEvent, ReportedSymptom, TermWords
+from pro.core.figures.timeline_span import TimelineSpan
+from pro.core.rule_language.level import Level
+from pro.errors import NotFound
+from pro.features.accounts import privacy, signatures, staff_accounts
+from pro.features.adverse_events import gradings as adverse_events_gradings
+from pro.features.alerts import alert_list
+from pro.features.participants.treatment_dates import local_date
+from pro.models import AdverseEvent, Alert, Assessment, Grading, Participant, Signature
+
+
+@dataclass(frozen=True, slots=True)
+class AdverseEventRow:
+    """One line of the log. ``grade`` is the clinician's newest. ``report_by``: of a serious one; ``alert_id``: of the
+    alert by which it was found. ``english``: the standard's own name of the term.
+    """
+
+    id: int
+    participant_id: int
+    study_number: str
+    term: str
+    english: str
+    other_term: str
+    grade: int
+    onset_on: date
+    ended_on: date | None
+    attribution: tuple[str, ...]
+    serious: bool
+    report_by: datetime | None
+    reported_at: datetime | None
+    alert_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class GradingRow:
+    """One judgement, by ``name``. ``meaning``: what the grade stands for; ``holds``: it says what was signed."""
+
+    id: int
+    at: datetime
+    name: str
+    event_id: int | None
+    term: str
+    english: str
+    grade: int | None
+    meaning: str
+    from_on: date | None
+    attribution: tuple[str, ...]
+    serious: bool
+    action: str
+    none_reason: str
+    digest: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AdverseEventPage:
+    """One event: its line, its term, and every grading, the newest first."""
+
+    row: AdverseEventRow
+    term: str
+    gradings: list[GradingRow]
+
+
+@dataclass(frozen=True, slots=True)
+class UnrecordedReport:
+    """A report without an event; ``judged``: why a clinician said that there is none, one of NO_EVENT, or ""."""
+
+    participant_id: int
+    study_number: str
+    alert_id: int
+    suspected: str
+    on: date
+    judged: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiscordanceReport:
+    """The discordance report."""
+
+    reported_only: list[UnrecordedReport]
+    recorded_only: list[AdverseEventRow]
+
+
+def adverse_event_rows(work: UnitOfWork, language: str, participant_id: int | None = None) -> list[AdverseEventRow]:
+    """Every event, or one participant's: what must be reported first, then what goes on, then the newest onset."""
+    query = select(AdverseEvent, Participant).join(Participant, Participant.id == AdverseEvent.participant_id)
+    if participant_id is not None:
+        query = query.where(AdverseEvent.participant_id == participant_id)
+    found = list(work.session.execute(query.order_by(AdverseEvent.id)))
+    graded = _gradings_by_event(work, [event.id for event, _person in found])
+    alerts = _alert_ids(work, {event.source for event, _person in found if event.source})
+    rows = [
+        _event_row(work, event, person, graded[event.id], alerts.get(event.source), language)
+        for event, person in found
+        if event.id in graded
+    ]
+    rows.sort(key=lambda row: (row.onset_on, row.id), reverse=True)
+    return sorted(rows, key=lambda row: (not row.serious or row.reported_at is not None, row.ended_on is not None))
+
+
+def timeline_spans(work: UnitOfWork, participant_id: int, language: str) -> list[TimelineSpan]:
+    """A participant's events with their grades over time, the first that began on top, in two queries."""
+    query = select(AdverseEvent).where(AdverseEvent.participant_id == participant_id)
+    events = list(work.session.scalars(query.order_by(AdverseEvent.onset_on, AdverseEvent.id)))
+    graded = _gradings_by_event(work, [event.id for event in events])
+    return [
+        TimelineSpan(
+            event.onset_on,
+            event.ended_on,
+            event_name(work, event, language),
+            _grades_by_day(graded[event.id]),
+            event.id,
+        )
+        for event in events
+        if event.id in graded
+    ]
+
+
+def _grades_by_day(rows: Sequence[Grading]) -> tuple[tuple[date, int], ...]:
+    """From which day on it had which grade."""
+    found: list[tuple[date, int]] = []
+    for row in pure.current_grades(rows):
+        if row.from_on and row.grade and (not found or found[-1][1] != row.grade):
+            found.append((row.from_on, row.grade))
+    return tuple(found)
+
+
+def adverse_event_page(work: UnitOfWork, event_id: int, language: str) -> AdverseEventPage:
+    """One event with its gradings. NotFound."""
+    event = work.session.get(AdverseEvent, event_id)
+    rows = (
+        [row for row in adverse_event_rows(work, language, event.participant_id) if row.id == event_id] if event else []
+    )
+    if event is None or not rows:
+        raise NotFound("adverse_event")
+    query = select(Grading).where(Grading.adverse_event_id == event_id).order_by(Grading.id.desc())
+    return AdverseEventPage(rows[0], event.term, _grading_rows(work, list(work.session.scalars(query)), language))
+
+
+def case_gradings(work: UnitOfWork, case_key: str, language: str) -> list[GradingRow]:
+    """What clinicians judged about the alerts of ``source``, the newest first."""
+    query = select(Grading).where(Grading.source == case_key).order_by(Grading.id.desc())
+    return _grading_rows(work, list(work.session.scalars(query)), language)
+
+
+def suggested_terms(work: UnitOfWork, case_key: str) -> list[str]:
+    """The terms to offer for the alerts of ``source``, the loudest rule's first."""
+    query = select(Alert).where(Alert.source == case_key, Alert.superseded_at.is_(None))
+    alerts = work.session.scalars(query.order_by(Alert.level.desc(), Alert.id))
+    return pure.suggested_terms(work.catalogue.terms, (alert.suspects for alert in alerts))
+
+
+def event_name(work: UnitOfWork, event: AdverseEvent, language: str) -> str:
+    """What an event is called in the reader's language; one of no listed term by its own words."""
+    return privacy.visible_reason(work, event.other_term) or _words_of_term(work, event.term, language).name
+
+
+def discordance_report(work: UnitOfWork, language: str) -> DiscordanceReport:
+    """Suspected grade 3 or more that nobody recorded, and recorded grade 3 or more that nobody reported."""
+    reports = _reported_events(work)
+    found = pure.compare_reports_with_events(reports, _recorded_events(work), work.catalogue.terms.suggested)
+    people = {person.id: person for person in work.session.scalars(select(Participant))}
+    of_none = select(Grading.source, Grading.none_reason).where(Grading.none_reason != "").order_by(Grading.id)
+    none = {row[0]: row[1] for row in work.session.execute(of_none)}
+    severe = {event.event_id for event in found.recorded_only}
+    return DiscordanceReport(
+        [
+            UnrecordedReport(
+                one.participant_id,
+                people[one.participant_id].study_number,
+                one.alert_id,
+                work.catalogue.plan_words[people[one.participant_id].plan, language].suspects.get(one.suspects, ""),
+                one.on,
+                none.get(one.source, ""),
+            )
+            for one in sorted(found.reported_only, key=lambda report: report.on, reverse=True)
+        ],
+        [row for row in adverse_event_rows(work, language) if row.id in severe],
+    )
+
+
+def _reported_events(work: UnitOfWork) -> list[ReportedSymptom]:
+    """One for each source and suspicion: urgent or louder, not lowered, and the answer still stands."""
+    query = (
+        select(Alert, Assessment, Participant)
+        .join(Participant, Participant.id == Alert.participant_id)
+        .outerjoin(Assessment, Assessment.id == Alert.assessment_id)
+        .where(Alert.level >= int(Level.URGENT), Alert.superseded_at.is_(None), Alert.suspects != "")
+        .order_by(Alert.id)
+    )
+    found: dict[tuple[str, str], ReportedSymptom] = {}
+    for alert, form, person in work.session.execute(query):
+        if alert.suspects in work.catalogue.terms.suggested and alert_list.finding_holds(alert, form):
+            on = local_date(alert.raised_at, person.time_zone)
+            one = ReportedSymptom(person.id, alert.id, alert.source, alert.suspects, on)
+            found.setdefault((alert.source, alert.suspects), one)
+    return list(found.values())
+
+
+def _recorded_events(work: UnitOfWork) -> list[RecordedEvent]:
+    events = list(work.session.scalars(select(AdverseEvent).order_by(AdverseEvent.id)))
+    graded = _gradings_by_event(work, [event.id for event in events])
+    found = []
+    for event in events:
+        rows = graded.get(event.id, [])
+        standing = pure.current_grades(rows)
+        severe = [row.from_on for row in standing if row.from_on and row.grade and row.grade >= pure.SEVERE_GRADE]
+        sources = frozenset(row.source for row in rows if row.source)
+        found.append(
+            RecordedEvent(
+                event.participant_id,
+                event.id,
+                event.term,
+                event.onset_on,
+                event.ended_on,
+                min(severe, default=None),
+                sources,
+            )
+        )
+    return found
+
+
+def _gradings_by_event(work: UnitOfWork, event_ids: Sequence[int]) -> dict[int, list[Grading]]:
+    query = select(Grading).where(Grading.adverse_event_id.in_(event_ids)).order_by(Grading.from_on, Grading.id)
+    found: dict[int, list[Grading]] = {}
+    for row in work.session.scalars(query) if event_ids else ():
+        found.setdefault(row.adverse_event_id or 0, []).append(row)
+    return found
+
+
+def _alert_ids(work: UnitOfWork, sources: Iterable[str]) -> Mapping[str, int]:
+    query = select(Alert.source, func.min(Alert.id)).where(Alert.source.in_(sources)).group_by(Alert.source)
+    return {row[0]: row[1] for row in work.session.execute(query)}
+
+
+def _event_row(
+    work: UnitOfWork,
+    event: AdverseEvent,
+    person: Participant,
+    graded: list[Grading],
+    alert_id: int | None,
+    language: str,
+) -> AdverseEventRow:
+    last = graded[-1]
+    serious = [row.known_at for row in graded if row.serious and row.known_at]
+    term = work.catalogue.terms.terms.get(event.term)
+    return AdverseEventRow(
+        id=event.id,
+        participant_id=person.id,
+        study_number=person.study_number,
+        term=_words_of_term(work, event.term, language).name,
+        english=term.english if term else event.term,
+        other_term=privacy.visible_reason(work, event.other_term),
+        grade=last.grade or 0,
+        onset_on=event.onset_on,
+        ended_on=event.ended_on,
+        attribution=tuple(last.attribution),
+        serious=bool(serious),
+        report_by=pure.report_deadline(min(serious), work.catalogue.terms.report_hours) if serious else None,
+        reported_at=event.reported_at,
+        alert_id=alert_id,
+    )
+
+
+def _grading_rows(work: UnitOfWork, rows: Sequence[Grading], language: str) -> list[GradingRow]:
+    names = staff_accounts.staff_names(work)
+    found = []
+    for row in rows:
+        event = work.session.get(AdverseEvent, row.adverse_event_id) if row.adverse_event_id else None
+        words = _words_of_term(work, event.term, language) if event else TermWords("", {})
+        term = work.catalogue.terms.terms.get(event.term) if event else None
+        signed: Signature | None = next(iter(signatures.list_signatures(work, row)), None)
+        found.append(
+            GradingRow(
+                id=row.id,
+                at=row.at,
+                name=signed.name if signed else names.get(row.staff_id, ""),
+                event_id=row.adverse_event_id,
+                term=event_name(work, event, language) if event else "",
+                english=term.english if term else "",
+                grade=row.grade,
+                meaning=words.grades.get(row.grade or 0, ""),
+                from_on=row.from_on,
+                attribution=tuple(row.attribution),
+                serious=row.serious,
+                action=row.action,
+                none_reason=row.none_reason,
+                digest=signed.digest if signed else "",
+                holds=signed is not None
+                and signatures.is_content_unchanged(signed, adverse_events_gradings.signed_content(row, event)),
+            )
+        )
+    return found
+
+
+def _words_of_term(work: UnitOfWork, term: str, language: str) -> TermWords:
+    return work.catalogue.term_words.get(language, {}).get(term, TermWords(term, {}))

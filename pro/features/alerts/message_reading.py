@@ -1,0 +1,142 @@
+"""What people wrote to us: who must still read it, what the screening saw in it, which alert is about which text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+
+from pro.app_context import UnitOfWork
+from pro.core.rule_language.level import Level
+from pro.core.study_plan import StudyPlan
+from pro.core.triage import escalation_steps
+from pro.features.alerts.evaluation import FREE_TEXT
+from pro.features.alerts.text_screening import TEXT_CASE_PREFIX
+from pro.models import Alert, IncomingMessage, StaffMember
+
+# What the alerts of one text are filed under: this and the number of its row.
+# These were understood by themselves; a person reads one only if the screening saw something in it.
+UNDERSTOOD_KINDS = ("answer", "command")
+
+
+@dataclass(frozen=True, slots=True)
+class RedFlag:
+    """A red flag: its class, the words that were found ("" where they were not kept), and how they are meant."""
+
+    class_id: str
+    term: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingText:
+    """One text that reached us, opened. ``unread``: somebody must still read it; ``read_by``: who did ("" for nobody).
+
+    ``what`` and ``why``: as ``models.Inbound``. ``level``: what the screening said.
+    """
+
+    id: int
+    at: datetime
+    text: str
+    channel: str
+    what: str
+    why: str
+    level: Level
+    flags: tuple[RedFlag, ...]
+    unread: bool
+    read_at: datetime | None
+    read_by: str
+
+
+def unread_condition() -> ColumnElement[bool]:
+    """True of a text that waits for a reader."""
+    return and_(
+        IncomingMessage.read_at.is_(None),
+        or_(IncomingMessage.what.not_in(UNDERSTOOD_KINDS), IncomingMessage.level > int(Level.NONE)),
+    )
+
+
+def is_unread(row: IncomingMessage) -> bool:
+    """The same of one row."""
+    return row.read_at is None and (row.what not in UNDERSTOOD_KINDS or row.level > Level.NONE)
+
+
+def unread_count(work: UnitOfWork) -> int:
+    """How many texts wait for a reader, known numbers and unknown ones."""
+    return work.session.scalar(select(func.count()).select_from(IncomingMessage).where(unread_condition())) or 0
+
+
+def open_message(work: UnitOfWork, row: IncomingMessage) -> IncomingText:
+    """The row, opened for somebody who may see answers."""
+    reader = work.session.get(StaffMember, row.read_by) if row.read_by else None
+    return IncomingText(
+        id=row.id,
+        at=row.received_at,
+        text=work.vault.open(row.text_sealed),
+        channel=row.channel,
+        what=row.what,
+        why=row.why,
+        level=Level(row.level),
+        flags=red_flags_of(row.hits),
+        unread=is_unread(row),
+        read_at=row.read_at,
+        read_by=reader.name if reader else "",
+    )
+
+
+def red_flags_of(hits: Iterable[object]) -> tuple[RedFlag, ...]:
+    """Red flags as they were kept: with a text as ``{"class", "term", "status"}``, with an alert as "class: status"."""
+    found: dict[RedFlag, None] = {}
+    for hit in hits:
+        if isinstance(hit, dict):
+            found[RedFlag(str(hit.get("class", "")), str(hit.get("term", "")), str(hit.get("status", "")))] = None
+        else:
+            class_id, _colon, status = str(hit).partition(": ")
+            found[RedFlag(class_id, "", status)] = None
+    return tuple(found)
+
+
+def texts_of_alerts(work: UnitOfWork, alerts: Sequence[Alert]) -> list[IncomingText]:
+    """The texts that raised ``alerts``, the oldest first: one of its own, or those that came while a form was open."""
+    numbers, forms = set(), set()
+    for alert in alerts:
+        if alert.source.startswith(TEXT_CASE_PREFIX):
+            numbers.add(int(alert.source.removeprefix(TEXT_CASE_PREFIX)))
+        elif alert.rule == FREE_TEXT and alert.assessment_id is not None:
+            forms.add(alert.assessment_id)
+    if not numbers and not forms:
+        return []
+    loud = and_(IncomingMessage.assessment_id.in_(forms), IncomingMessage.level > int(Level.NONE))
+    query = (
+        select(IncomingMessage)
+        .where(or_(IncomingMessage.id.in_(numbers), loud))
+        .order_by(IncomingMessage.received_at, IncomingMessage.id)
+    )
+    return [open_message(work, row) for row in work.session.scalars(query)]
+
+
+def mark_read(work: UnitOfWork, which: ColumnElement[bool]) -> int:
+    """Whoever acts has read the waiting texts among ``which``; how many. One that somebody read stays theirs."""
+    query = select(IncomingMessage).where(unread_condition(), which).order_by(IncomingMessage.id).with_for_update()
+    rows = list(work.session.scalars(query))
+    for row in rows:
+        row.read_at, row.read_by = work.now, work.actor.id
+        work.record("inbound.read", row, participant_id=row.participant_id)
+    return len(rows)
+
+
+def mark_alert_texts_read(work: UnitOfWork, alerts: Sequence[Alert]) -> int:
+    """Whoever takes ``alerts`` on had their texts on the page: those are read."""
+    numbers = [text.id for text in texts_of_alerts(work, alerts) if text.unread]
+    return mark_read(work, IncomingMessage.id.in_(numbers)) if numbers else 0
+
+
+def is_overdue(work: UnitOfWork, plan: StudyPlan | None, since: datetime) -> bool:
+    """True if what came at ``since`` has waited for longer than a working day of the study; without a plan, a day."""
+    if plan is None:
+        return since + timedelta(days=1) < work.now
+    hours = escalation_steps.working_hours(plan.settings, work.catalogue.working_days(plan.id))
+    day = datetime.combine(since.date(), hours.closes) - datetime.combine(since.date(), hours.opens)
+    return escalation_steps.add_working_hours(since, day, hours) < work.now

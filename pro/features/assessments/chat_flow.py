@@ -1,0 +1,353 @@
+"""The same form as a conversation: one question at a time, answered by a typed or tapped reply.
+
+There is no conversation state (design.md): what comes next is a function of instrument and answers, so that somebody
+may begin by text message, go on in the chat and finish in the form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from pro.app_context import UnitOfWork
+from pro.core.questionnaire import page_flow
+from pro.core.questionnaire.instrument import Item, ItemWords, Page, Value, Words
+from pro.core.questionnaire.page_flow import Progress
+from pro.core.rule_language.level import Level
+from pro.core.text import reply_parser
+from pro.core.text.red_flag_screening import Screening
+from pro.core.text.reply_parser import ParsedAnswer, ParsedReply, ReplyParser, UnclearReply
+from pro.features.alerts import text_screening
+from pro.features.assessments import answer_service, chat_wording
+from pro.features.forms import form_state
+from pro.features.forms.form_access import FormSession
+from pro.features.forms.form_state import FormState
+from pro.messaging import message_rendering
+from pro.models import Assessment, IncomingMessage
+
+QuestionKind = Literal["choice", "list", "number", "text", "review", "done", "advice"]
+ReplyResult = Literal["answered", "skipped", "back", "command", "unclear", "sent", "advice"]
+Channel = Literal["sms", "chat"]
+NO_PAGE = Page("", ())
+# What may be typed for the one button of review and advice.
+CONTINUE_CODE = 1
+CONTINUE_WORDS = {
+    "review": ("send", "send it", "submit", "yes", "y", "ok", "okay", "发送", "提交", "发", "是", "是的", "好", "好的"),
+    "advice": ("ok", "okay", "go on", "carry on", "continue", "yes", "继续", "知道了", "明白", "好", "好的", "是"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AskedQuestion:
+    """What is asked now. ``options``: (what to type, label); ``text``: the question without them.
+
+    ``whole``: the same as one text message, options and all. ``item`` is "" and ``page`` empty where no question is
+    asked: review (send it?), done, advice.
+    """
+
+    item: str
+    page: Page
+    text: str
+    options: tuple[tuple[str, str], ...]
+    kind: QuestionKind
+    progress: Progress | None
+    whole: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyOutcome:
+    """What came of one reply. ``command``, ``why``: of a command and of what is unclear, as in ``reply_parser``.
+
+    ``level``: the loudest that stands or was just read. ``safety``: the fixed safety sentence is due.
+    """
+
+    what: ReplyResult
+    command: str
+    why: str
+    form: FormState
+    level: Level
+    safety: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptLine:
+    """One question that was asked, and what was answered to it; ``said`` is "" for a skip."""
+
+    item: str
+    asked: str
+    said: str
+    state: str
+    channel: str
+    at: datetime
+
+
+# Immutable words by checksum: their ears are made once.
+_item_parsers: dict[tuple[str, ...], ReplyParser] = {}
+
+
+def next_question(work: UnitOfWork, form: FormState, language: str) -> AskedQuestion:
+    """What comes next: advice that waits, the next unanswered question, the review, or thanks after sending."""
+    gettext = work.app_context.catalogs.translator(language).gettext
+    if form.advice is not None:
+        text = chat_wording.advice_text(work, form.participant, form.advice, language)
+        return _plain_question("advice", text, gettext("Go on"), gettext("Reply 1 to go on with the questions."))
+    if form.submitted:
+        return _plain_question("done", chat_wording.thanks_text(work, form, language))
+    item = next_item(form)
+    if item is None:
+        send = gettext("Send my answers")
+        return _plain_question(
+            "review", gettext("That was the last question."), send, gettext("Reply 1 to send your answers.")
+        )
+    words = _words_in(work, form, language)
+    page = next(page for page in form.path if item.id in page.items)
+    step = form.progress(form.position_of(page.id))
+    text = chat_wording.question_text(item, words, gettext)
+    options = reply_options(form, item, words, gettext("None of these"))
+    return AskedQuestion(
+        item.id, page, text, options, item.kind, step, chat_wording.message_text(text, options, item, step, gettext)
+    )
+
+
+def is_same_question(asked: AskedQuestion, sent: str) -> bool:
+    """True if the text message ``sent`` asked the same; what was said besides does not count."""
+    return (
+        sent.startswith(chat_wording.question_with_options(asked.text, asked.options))
+        if asked.item
+        else sent == asked.whole
+    )
+
+
+def next_item(form: FormState) -> Item | None:
+    """The question that is open now, of the first page that is not settled; None when the review is next."""
+    page = form.page(form.next_position())
+    if page is None:
+        return None
+    return form.instrument.items[next((name for name in page.items if name not in form.answers), page.items[0])]
+
+
+def reply_options(form: FormState, item: Item, words: Words, none: str) -> tuple[tuple[str, str], ...]:
+    """(what to type, label) of each option; of a list its entries by their number, and 0 for none of them."""
+    if item.kind == "list":
+        shown = page_flow.items_on_list(form.instrument, item, form.facts)
+        numbered = [(str(item.lists.index(name) + 1), words.items[name].short) for name in shown]
+        return (*numbered, ("0", none))
+    labels = words.items[item.id].options
+    return tuple((str(code), labels.get(code, "")) for code in item.codes)
+
+
+def take_reply(
+    work: UnitOfWork,
+    form_session: FormSession,
+    text: str,
+    *,
+    channel: Channel,
+    language: str,
+    inbound: IncomingMessage | None = None,
+    item: str | None = None,
+) -> ReplyOutcome:
+    """One typed or tapped reply: read for red flags unless it is an option as a whole, then kept as an answer.
+
+    ``inbound``: the row of a text that came in, which is noted; without one a text that somebody should read gets its
+    own. ``item``: the question that the person saw ("" for none); a reply to one that is not asked any more is unclear
+    ("moved_on"), and so is a wish to skip it.
+    """
+    form = form_state.read_form(work, form_session, language)
+    now = next_item(form)
+    heard = _parse_reply(work, form, now, text)
+    if form.advice is not None or form.submitted:
+        now = None
+    at = now.id if now is not None else ""
+    wish = isinstance(heard, reply_parser.ReplyCommand) and heard.command != "skip"
+    moved_on = item is not None and item != at and not wish
+    if moved_on and not (isinstance(heard, ParsedAnswer) and heard.whole):
+        heard = UnclearReply("not_understood")
+    found, row = _screen_reply(work, form_session, text, heard, channel, inbound, now)
+    here = _ReplyContext(work, form_session, form, channel, language)
+    result = replace(here.turn("unclear", form), why="moved_on") if moved_on else _apply_reply(here, now, heard)
+    if row is not None:
+        row.assessment_id, row.item = form_session.assessment.id, at
+        row.what = {"unclear": "unclear", "command": "command", "back": "command"}.get(result.what, "answer")
+        row.why = result.why
+    safety = found is not None and text_screening.needs_advice(found)
+    level = max(result.level, found.level if found else Level.NONE)
+    return replace(result, level=level, safety=safety)
+
+
+def screen_chat_text(work: UnitOfWork, form_session: FormSession, text: str) -> bool:
+    """Keep and read a chat text that cannot be taken as a reply; True if the fixed safety sentence is due."""
+    found, row = _screen_reply(work, form_session, text, UnclearReply("not_understood"), "chat", None, None)
+    if row is not None:
+        row.assessment_id, row.what = form_session.assessment.id, "unclear"
+    return found is not None and text_screening.needs_advice(found)
+
+
+def transcript(work: UnitOfWork, assessment: Assessment, language: str) -> list[TranscriptLine]:
+    """What was asked and answered so far, the oldest first, in words; what was taken back is left out."""
+    instrument = work.catalogue.instruments[assessment.instrument]
+    words = form_state.form_words(work, assessment, language)
+    gettext = work.app_context.catalogs.translator(language).gettext
+    rows = [
+        row
+        for row in form_state.answer_rows(work, assessment.id).values()
+        if row.source == "asked" and row.state != "withdrawn" and row.item in instrument.items
+    ]
+    return [
+        TranscriptLine(
+            item=row.item,
+            asked=chat_wording.question_text(instrument.items[row.item], words, gettext),
+            said=chat_wording.answer_in_words(
+                instrument.items[row.item], words, row, gettext("None of these"), gettext(", ")
+            ),
+            state=row.state,
+            channel=row.channel,
+            at=row.at,
+        )
+        for row in sorted(rows, key=lambda row: row.id)
+    ]
+
+
+def words_in_all_languages(work: UnitOfWork, assessment: Assessment) -> list[Words]:
+    """The words of a form in every language: replies are understood in all of them."""
+    return [form_state.form_words(work, assessment, language) for language in work.catalogue.languages]
+
+
+@dataclass(frozen=True, slots=True)
+class _ReplyContext:
+    """Where a reply came in."""
+
+    work: UnitOfWork
+    form_session: FormSession
+    form: FormState
+    channel: Channel
+    language: str
+
+    def turn(self, what: ReplyResult, form: FormState | None = None, level: Level = Level.NONE) -> ReplyOutcome:
+        return ReplyOutcome(what, "", "", form or self.again(), level)
+
+    def again(self) -> FormState:
+        return form_state.read_form(self.work, self.form_session, self.language)
+
+
+def _apply_reply(context: _ReplyContext, item: Item | None, heard: ParsedReply) -> ReplyOutcome:
+    if isinstance(heard, reply_parser.ReplyCommand):
+        if heard.command == "back":
+            return _withdraw_last_answer(context)
+        if heard.command != "skip":
+            return ReplyOutcome("command", heard.command, "", context.form, Level.NONE)
+        heard = ParsedAnswer(None)
+    if context.form.advice is not None:
+        answer_service.acknowledge_advice(context.work, context.form_session, context.form)
+        return context.turn("advice" if context.again().advice else "answered")
+    if context.form.submitted:
+        return ReplyOutcome("unclear", "", "submitted", context.form, Level.NONE)
+    if isinstance(heard, UnclearReply):
+        return ReplyOutcome("unclear", "", heard.why, context.form, Level.NONE)
+    if item is None and heard.value is None:
+        # Nothing is asked that could be skipped, and nobody said to send.
+        return ReplyOutcome("unclear", "", "not_understood", context.form, Level.NONE)
+    if item is None:
+        answer_service.submit_form(context.work, context.form_session, context.language)
+        return context.turn("sent")
+    return _save_answer(context, item, heard.value)
+
+
+def _save_answer(context: _ReplyContext, item: Item, value: Value | None) -> ReplyOutcome:
+    page = next(page for page in context.form.path if item.id in page.items)
+    saved = answer_service.save_answers(
+        context.work,
+        context.form_session,
+        page.id,
+        {item.id: value},
+        context.language,
+        context.form,
+        channel=context.channel,
+    )
+    form = saved.form
+    if context.channel == "sms" and next_item(form) is None:
+        # Nobody reads a review of twenty lines by text message.
+        answer_service.submit_form(context.work, context.form_session, context.language)
+        form = context.again()
+    if form.advice is not None:
+        return ReplyOutcome("advice", "", "", form, saved.level)
+    what: ReplyResult = "sent" if form.submitted else "skipped" if value is None else "answered"
+    return ReplyOutcome(what, "", "", form, saved.level)
+
+
+def _withdraw_last_answer(context: _ReplyContext) -> ReplyOutcome:
+    """The newest answer is taken back; from advice, as one that was typed wrongly."""
+    if context.form.advice is not None:
+        answer_service.acknowledge_advice(
+            context.work, context.form_session, context.form, corrected=not context.form.submitted
+        )
+    if context.form.submitted:
+        return ReplyOutcome("unclear", "", "submitted", context.form, Level.NONE)
+    standing = [row for row in context.form.rows.values() if row.source == "asked" and row.state != "withdrawn"]
+    shown = {name for page in context.form.path for name in page.items}
+    last = max((row for row in standing if row.item in shown), key=lambda row: row.id, default=None)
+    if last is None:
+        return context.turn("back")
+    saved = answer_service.withdraw_answer(
+        context.work, context.form_session, context.form, last.item, context.language, channel=context.channel
+    )
+    return ReplyOutcome("back", "", "", saved.form, saved.level)
+
+
+def _parse_reply(work: UnitOfWork, form: FormState, item: Item | None, text: str) -> ParsedReply:
+    if form.advice is None and not form.submitted and item is not None:
+        return _item_parser(work, form, item).hear(text)
+    steer = reply_parser.parse_command(text)
+    if steer is not None:
+        return reply_parser.ReplyCommand(steer)
+    if form.advice is None and form.submitted:
+        return UnclearReply("not_understood")
+    kind = "advice" if form.advice is not None else "review"
+    said = ItemWords("", "", options={CONTINUE_CODE: ""}, synonyms={CONTINUE_CODE: CONTINUE_WORDS[kind]})
+    heard = reply_parser.parse_reply(
+        Item("go", "choice", "", codes=(CONTINUE_CODE,)), [replace(form.words, items={"go": said})], text
+    )
+    # No question was asked, so whatever comes after the advice says that it was read.
+    return ParsedAnswer(CONTINUE_CODE) if kind == "advice" and isinstance(heard, UnclearReply) else heard
+
+
+def _item_parser(work: UnitOfWork, form: FormState, item: Item) -> ReplyParser:
+    words = words_in_all_languages(work, form.assessment)
+    key = (form.instrument.id, form.instrument.version, item.id, *(each.checksum for each in words))
+    if key not in _item_parsers:
+        _item_parsers[key] = ReplyParser(item, words)
+    return _item_parsers[key]
+
+
+def _screen_reply(
+    work: UnitOfWork,
+    form_session: FormSession,
+    text: str,
+    heard: ParsedReply,
+    channel: Channel,
+    inbound: IncomingMessage | None,
+    item: Item | None,
+) -> tuple[Screening | None, IncomingMessage | None]:
+    """Read the text for red flags, unless it is an option as a whole: before anything else is done with it."""
+    if isinstance(heard, ParsedAnswer) and heard.whole:
+        return None, inbound
+    participant = form_session.participant
+    found = text_screening.screen_text(work, text, participant)
+    quiet = isinstance(heard, reply_parser.ReplyCommand) and found.level is Level.NONE
+    if inbound is None and not quiet:
+        inbound = text_screening.keep_text(work, channel=channel, address="", text=text, participant=participant)
+    # What becomes an answer to a free text is judged with the form, and raised by it.
+    judged = isinstance(heard, ParsedAnswer) and item is not None and item.kind == "text"
+    if inbound is not None:
+        text_screening.note_flags(work, inbound, None if judged else participant, found)
+    return found, inbound
+
+
+def _words_in(work: UnitOfWork, form: FormState, language: str) -> Words:
+    return form.words if form.words.language == language else form_state.form_words(work, form.assessment, language)
+
+
+def _plain_question(kind: QuestionKind, text: str, label: str = "", how: str = "") -> AskedQuestion:
+    options = ((str(CONTINUE_CODE), label),) if label else ()
+    whole = message_rendering.to_gsm7("\n".join(part for part in (text, how) if part))
+    return AskedQuestion("", NO_PAGE, text, options, kind, None, whole)

@@ -1,0 +1,216 @@
+"""The ledger of consent: each version that was signed, and a withdrawal that takes effect at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import ColumnElement, and_, or_, select
+
+from pro.app_context import UnitOfWork
+from pro.core.schedule.anchors import BACK_AT_MOST
+from pro.errors import BadData, NotAllowed
+from pro.features.accounts import privacy, staff_accounts
+from pro.features.participants.treatment_dates import local_date
+from pro.models import CONSENT_METHODS, NO_USE, SCOPES, AuditEntry, Consent, Participant, StaffMember
+
+VERSION_LENGTH = 64
+TOLD_LENGTH = 2000
+RESTORED_ACTION = "consent.restored"
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentEntry:
+    """One version that was signed, as it is shown. ``restored``: it stands again, a withdrawal was taken back, because
+    of ``reason``.
+    """
+
+    version: str
+    language: str
+    signed_on: date
+    way: str
+    health_data_at: datetime
+    recorded_at: datetime
+    recorded_by: str
+    withdrawn_at: datetime | None
+    withdrawn_by: str
+    scope: str
+    told: str
+    restored: bool
+    reason: str
+
+
+def consent_problems(
+    work: UnitOfWork, zone: str, version: str, signed_on: date | None, health_data: bool
+) -> dict[str, str]:
+    """Why a signed version cannot be taken, {field: why}: without consent for health data nobody takes part."""
+    today = local_date(work.now, zone)
+    day = ""
+    if signed_on is None:
+        day = "date_needed"
+    elif signed_on > today:
+        day = "in_future"
+    elif today - signed_on > BACK_AT_MOST:
+        day = "consent_long_ago"
+    fields = {
+        "consent_version": "" if 0 < len(version.strip()) <= VERSION_LENGTH else "consent_version",
+        "consented_on": day,
+        "health_data": "" if health_data else "no_health_data",
+    }
+    return {field: why for field, why in fields.items() if why}
+
+
+def record_consent(
+    work: UnitOfWork,
+    participant: Participant,
+    *,
+    version: str,
+    signed_on: date | None,
+    language: str,
+    way: str,
+    health_data: bool,
+) -> Consent:
+    """Record a version that was signed. BadData("consent", fields=...); NotAllowed("left") for whoever has left."""
+    work.lock(participant)
+    wrong = consent_problems(work, participant.time_zone, version, signed_on, health_data)
+    if way not in CONSENT_METHODS:
+        wrong["way"] = "unknown"
+    if language not in work.catalogue.languages:
+        wrong["language"] = "unknown"
+    if wrong or signed_on is None:
+        raise BadData("consent", fields=wrong)
+    if not participant.is_active:
+        raise NotAllowed("left")
+    row = Consent(
+        participant_id=participant.id,
+        version=version.strip(),
+        language=language,
+        signed_on=signed_on,
+        way=way,
+        health_data_at=work.now,
+        recorded_at=work.now,
+        recorded_by=work.actor.id,
+        scope="",
+        told="",
+    )
+    work.session.add(row)
+    new = {"version": row.version, "signed_on": signed_on.isoformat(), "language": language, "way": way}
+    work.record("consent.signed", row, participant_id=participant.id, new={**new, "health_data": True})
+    return row
+
+
+def mark_consents_withdrawn(work: UnitOfWork, participant: Participant, scope: str, told: str) -> None:
+    """Mark every version that stands as withdrawn now; ``enrolment.withdraw_participant`` ends everything else with it.
+
+    One that ended by a date alone, of which nobody said how far that goes, gets its extent and keeps its time.
+    """
+    open_ = (
+        or_(Consent.withdrawn_at.is_(None), _scope_missing_clause(participant))
+        if scope
+        else Consent.withdrawn_at.is_(None)
+    )
+    query = select(Consent).where(Consent.participant_id == participant.id, open_)
+    for row in work.session.scalars(query.order_by(Consent.id)):
+        if row.withdrawn_at is None:
+            row.withdrawn_at, row.withdrawn_by = work.now, work.actor.id
+        row.scope, row.told = scope, told
+        work.record("consent.withdrawn", row, participant_id=participant.id, new={"scope": scope})
+
+
+def _scope_missing_clause(participant: Participant) -> ColumnElement[bool]:
+    return and_(
+        Consent.withdrawn_at.is_not(None), Consent.withdrawn_at == participant.withdrawn_at, Consent.scope == ""
+    )
+
+
+def is_withdrawal_scope_missing(work: UnitOfWork, participant: Participant) -> bool:
+    """True while a withdrawal by a date alone stands, of which nobody said how far it goes."""
+    query = select(Consent.id).where(Consent.participant_id == participant.id, _scope_missing_clause(participant))
+    return work.session.scalar(query.limit(1)) is not None
+
+
+def restore_consents(work: UnitOfWork, participant: Participant, reason: str) -> None:
+    """The withdrawal that stands was recorded by mistake: what it ended stands again, as new rows.
+
+    The rows that were marked stay as they are. Called before the participant's own ``withdrawn_at`` is cleared.
+    """
+    query = select(Consent).where(
+        Consent.participant_id == participant.id, Consent.withdrawn_at == participant.withdrawn_at
+    )
+    for old in list(work.session.scalars(query.order_by(Consent.id))):
+        row = Consent(
+            participant_id=participant.id,
+            version=old.version,
+            language=old.language,
+            signed_on=old.signed_on,
+            way=old.way,
+            # When it was given, not when it came to stand again: by this the ledger tells the two apart.
+            health_data_at=old.health_data_at,
+            recorded_at=work.now,
+            recorded_by=work.actor.id,
+        )
+        work.session.add(row)
+        work.session.flush()
+        new = {"version": row.version, "signed_on": row.signed_on.isoformat()}
+        work.record(RESTORED_ACTION, row, participant_id=participant.id, new=new, reason=reason)
+
+
+def withdrawal_recorded_by(work: UnitOfWork, participant: Participant) -> str:
+    """Who recorded the withdrawal that stands; "" for the system, or where no consent is kept here."""
+    query = (
+        select(StaffMember.name)
+        .join(Consent, Consent.withdrawn_by == StaffMember.id)
+        .where(Consent.participant_id == participant.id, Consent.withdrawn_at == participant.withdrawn_at)
+    )
+    return work.session.scalar(query.limit(1)) or ""
+
+
+def no_further_use(work: UnitOfWork, plan_id: str) -> list[int]:
+    """Who of a study withdrew and asked that their data be used no further: figures and trials leave them out."""
+    query = select(Consent.participant_id).join(Participant, Participant.id == Consent.participant_id)
+    # Of a withdrawal that was taken back the row stays: what counts was ended by the one that stands.
+    standing = Consent.withdrawn_at == Participant.withdrawn_at
+    query = query.where(Participant.plan == plan_id, Consent.scope == NO_USE, standing)
+    return sorted(set(work.session.scalars(query)))
+
+
+def withdrawal_problems(scope: str, told: str) -> dict[str, str]:
+    """Why a withdrawal cannot be recorded so, {field: why}."""
+    fields = {
+        "scope": "" if scope in SCOPES else "scope_needed",
+        "told": "" if 0 < len(told.strip()) <= TOLD_LENGTH else "too_long" if told.strip() else "told_needed",
+    }
+    return {field: why for field, why in fields.items() if why}
+
+
+def list_consents(work: UnitOfWork, participant: Participant) -> list[ConsentEntry]:
+    """Every version that a participant signed, the newest first."""
+    names = staff_accounts.staff_names(work)
+    why = _restoration_reasons(work, participant)
+    query = select(Consent).where(Consent.participant_id == participant.id).order_by(Consent.id.desc())
+    return [
+        ConsentEntry(
+            version=row.version,
+            language=row.language,
+            signed_on=row.signed_on,
+            way=row.way,
+            health_data_at=row.health_data_at,
+            recorded_at=row.recorded_at,
+            recorded_by=names.get(row.recorded_by or 0, ""),
+            withdrawn_at=row.withdrawn_at,
+            withdrawn_by=names.get(row.withdrawn_by or 0, ""),
+            scope=row.scope,
+            told=row.told,
+            restored=row.health_data_at != row.recorded_at,
+            reason=why.get(row.id, ""),
+        )
+        for row in work.session.scalars(query)
+    ]
+
+
+def _restoration_reasons(work: UnitOfWork, participant: Participant) -> dict[int, str]:
+    """consent -> why it stands again."""
+    query = select(AuditEntry.subject_id, AuditEntry.reason).where(
+        AuditEntry.participant_id == participant.id, AuditEntry.action == RESTORED_ACTION
+    )
+    return {number: privacy.visible_reason(work, reason) for number, reason in work.session.execute(query) if number}

@@ -1,0 +1,121 @@
+"""The staff page on which changed rules are tried on what was answered. Nothing that is sent here is kept."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask import Blueprint, Response, render_template, request
+from flask.typing import ResponseReturnValue
+
+from pro.core.study_plan import StudyPlan
+from pro.core.triage.rule_comparison import RuleComparison
+from pro.errors import BadData
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.alerts import alert_list
+from pro.features.reports import rule_simulator
+from pro.features.reports.rule_simulator import SimulationRun
+from pro.web import request_context
+from pro.web.refusals import N_
+from pro.web.sentences import translated
+
+pages = Blueprint("simulator", __name__, url_prefix="/simulator")
+
+# How many weeks back; 0: everything.
+WEEKS_BACK = (4, 12, 26, 0)
+# A page is answered within this; what is older is left out, and the page says so.
+SECONDS = 15.0
+GENERATED = 500
+NO_FILE = N_("Please choose a plan file first: the study’s file with your changes in it.")
+NOT_TEXT = N_("This is not a text file. Please choose the study’s plan file (.yaml) with your changes in it.")
+INVALID_PLAN = N_("This file cannot be used as it is. Please mend it and choose it again:")
+
+
+@pages.get("", endpoint="show")
+@needs("simulate")
+def show_rule_simulator(staff: SignedInStaff) -> ResponseReturnValue:
+    """The empty form."""
+    return _page(_chosen_plan())
+
+
+@pages.get("/plan.yaml", endpoint="file")
+@needs("simulate")
+def download_plan_file(staff: SignedInStaff) -> ResponseReturnValue:
+    """The file of the rules in use, to be changed and tried."""
+    plan = _chosen_plan()
+    sent = Response(request_context.app_context().catalogue.plan_texts[plan.id], mimetype="application/yaml")
+    sent.headers.set("Content-Disposition", "attachment", filename=f"{plan.id}.yaml")
+    return sent
+
+
+@pages.post("", endpoint="run")
+@needs("simulate")
+def run_simulation(staff: SignedInStaff) -> ResponseReturnValue:
+    """Try the file that came. It stays in memory, and nothing is written."""
+    plan = _chosen_plan()
+    sent = request.files.get("file")
+    content = sent.read(4 * rule_simulator.MAX_FILE_LENGTH + 1) if sent is not None else b""
+    if not content.strip():
+        return _page(plan, error=NO_FILE), 400
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return _page(plan, error=NOT_TEXT), 400
+    try:
+        new = rule_simulator.parse_changed_plan(request_context.app_context(), plan, text)
+    except BadData as bad:
+        return _page(
+            plan, error=INVALID_PLAN, detail=translated(bad.details["sentence"], request_context.translator())
+        ), 400
+    # A writer's place is not held while forms are judged.
+    request_context.release()
+    if request.form.get("source") == "generated":
+        found = rule_simulator.simulate_generated_forms(request_context.app_context(), plan, new, GENERATED)
+    else:
+        back = _chosen_weeks()
+        since = request_context.app_context().clock() - timedelta(weeks=back) if back else None
+        found = rule_simulator.replay_stored_forms(
+            request_context.app_context(), plan, new, since=since, seconds=SECONDS
+        )
+    return _page(plan, run=found, version=new.version)
+
+
+def _chosen_weeks() -> int:
+    text = request.form.get("weeks", "")
+    return int(text) if text in {str(number) for number in WEEKS_BACK} else WEEKS_BACK[1]
+
+
+def _chosen_plan() -> StudyPlan:
+    plans = request_context.app_context().catalogue.plans
+    return plans.get(request.values.get("plan", ""), next(iter(plans.values())))
+
+
+def _page(
+    plan: StudyPlan, *, run: SimulationRun | None = None, version: str = "", error: str = "", detail: str = ""
+) -> str:
+    difference: RuleComparison | None = run.difference if run else None
+    return render_template(
+        "reports/rule_simulator.html",
+        study=plan,
+        plans=request_context.app_context().catalogue.plans,
+        back=WEEKS_BACK,
+        weeks=_chosen_weeks(),
+        source=request.form.get("source", "stored"),
+        generated=GENERATED,
+        run=run,
+        found=difference,
+        version=version,
+        error=error,
+        detail=detail,
+        rule_sentence=rule_sentence,
+        instrument_title=instrument_title,
+    )
+
+
+def rule_sentence(plan_id: str, rule: str) -> str:
+    """A rule in the reader's words; a rule that only the new file has is its id."""
+    return alert_list.rule_sentence(request_context.work(), plan_id, rule, request_context.language())
+
+
+def instrument_title(instrument: str) -> str:
+    """An instrument in the reader's language."""
+    return request_context.app_context().catalogue.words[instrument, request_context.language()].title

@@ -1,0 +1,114 @@
+"""The staff page about the whole study: compliance, waiting times, alerts a week, scores over the visits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import groupby
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+
+from pro.core.figures import study_figures as shapes
+from pro.core.figures.study_figures import Figures, ScorePoint, VisitRow
+from pro.core.study_plan import StudyPlan
+from pro.exports import study_chart
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.alerts import alert_list
+from pro.features.reports import study_overview
+from pro.web import request_context
+from pro.web.labels import waiting_time
+
+pages = Blueprint("cohort", __name__, url_prefix="/cohort")
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleTrend:
+    """One scale over the visits at which it was scored, as a drawing and as the numbers behind it."""
+
+    scale: str
+    plot: study_chart.MedianPlot
+    points: tuple[ScorePoint, ...]
+
+
+@pages.get("", endpoint="show")
+@needs("see_cohort")
+def show_study_overview(staff: SignedInStaff) -> ResponseReturnValue:
+    """The figures as they were counted last, without any identity. ``plan`` chooses the study."""
+    plans = request_context.app_context().catalogue.plans
+    plan = plans.get(request.args.get("plan", ""), next(iter(plans.values())))
+    kept = study_overview.latest_figures(request_context.work(), plan.id)
+    if kept is None:
+        return render_template("reports/study_overview.html", study=plan, kept=None, plans=plans)
+    found = kept.figures
+    over = [place for place, count in enumerate(found.loud) if plan.alerts_per_week and count > plan.alerts_per_week]
+    return render_template(
+        "reports/study_overview.html",
+        study=plan,
+        plans=plans,
+        kept=kept,
+        figures=found,
+        total=_total_row(found.visits),
+        drawn=study_chart.week_chart(found.weeks, found.loud, plan.alerts_per_week),
+        over=len(over),
+        busiest=shapes.most_frequent_rule(found, over or range(len(found.weeks))),
+        trends=_scale_trends(found, plan),
+        title=visit_title,
+        lasted=duration_shown,
+        rule_sentence=rule_sentence,
+    )
+
+
+def visit_title(plan: StudyPlan, row: VisitRow | ScorePoint) -> tuple[str, str]:
+    """Instrument and visit in the reader's language; a visit that the plan has dropped under its own name."""
+    language, catalogue = request_context.language(), request_context.app_context().catalogue
+    words = catalogue.plan_words[plan.id, language]
+    known = catalogue.words.get((row.instrument, language))
+    visit = words.visit(row.kind, row.number) if row.kind in words.visits else f"{row.kind} {row.number}"
+    return (known.title if known else row.instrument), visit
+
+
+def rule_sentence(plan_id: str, rule: str) -> str:
+    """A rule in the reader's words."""
+    return alert_list.rule_sentence(request_context.work(), plan_id, rule, request_context.language())
+
+
+def duration_shown(minutes: float) -> str:
+    """So many minutes, in words."""
+    now = request_context.work().now
+    return waiting_time(now - timedelta(minutes=round(minutes)), now)
+
+
+def _total_row(rows: Sequence[VisitRow]) -> VisitRow | None:
+    """All visits together; None while nothing was expected."""
+    if not rows:
+        return None
+    unsaid = sum(dict(row.reasons).get("", 0) for row in rows)
+    return VisitRow(
+        *("", "", 0),
+        in_window=sum(row.in_window for row in rows),
+        late=sum(row.late for row in rows),
+        missed=sum(row.missed for row in rows),
+        partial=sum(row.partial for row in rows),
+        reasons=(("", unsaid),) if unsaid else (),
+    )
+
+
+def _scale_trends(found: Figures, plan: StudyPlan) -> list[ScaleTrend]:
+    """A trend for each scale in the instrument's order; every one has the same visits, so that they can be compared."""
+    trends = []
+    for name, group in groupby(found.points, key=lambda point: point.instrument):
+        points = list(group)
+        instrument = request_context.app_context().catalogue.instruments.get(name)
+        if instrument is None or name not in plan.instruments:
+            continue
+        visits = list(dict.fromkeys((point.kind, point.number) for point in points))
+        there = {(point.scale, point.kind, point.number): point for point in points}
+        for scale in (*instrument.scales, *([instrument.summary.id] if instrument.summary else [])):
+            row = tuple(
+                there.get((scale, kind, number), ScorePoint(name, kind, number, scale, None, 0))
+                for kind, number in visits
+            )
+            trends.append(ScaleTrend(scale, study_chart.median_plot([point.spread for point in row]), row))
+    return trends

@@ -1,0 +1,158 @@
+"""One participant's course in drawings, and the card to look at before the next dose."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from flask import Blueprint, render_template, send_file
+from flask.typing import ResponseReturnValue
+
+from pro.core.figures import plot_geometry
+from pro.core.questionnaire.clinical_importance import ScoreChange
+from pro.errors import NotAllowed, NotFound
+from pro.exports import card_pdf
+from pro.features.accounts.pages import page_guard
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.adverse_events import adverse_event_log
+from pro.features.participants.pages import participant_page
+from pro.features.reports import answer_history, participant_timeline, pre_dose_summary, score_trends
+from pro.features.reports.pages import timeline_drawing
+from pro.features.reports.score_trends import ScoreSeries, ScoreTrends
+from pro.web import request_context
+from pro.web.refusals import N_
+
+pages = Blueprint("course", __name__, url_prefix="/participants/<int(max=2147483647):participant_id>")
+
+# The published class of a change (Cocks 2012).
+SIZES = {
+    "trivial": N_("trivial"),
+    "small": N_("small"),
+    "medium": N_("medium"),
+    "large": N_("large"),
+}
+
+NOT_DRAWN = {
+    "no_card_font": N_(
+        "This server has no Chinese font, so the sheet was not drawn. Please ask the IT department to install one"
+        " (Debian: fonts-noto-cjk)."
+    ),
+    "no_card_print": N_(
+        "The sheet could not be drawn. Please try again; if it does not help, ask the IT department. What it would"
+        " show stands on this page."
+    ),
+}
+
+
+@pages.get("/course", endpoint="course")
+@needs("see_answers")
+def show_timeline(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
+    """The timeline, the symptoms by week, and the scores, each with its table."""
+    return _timeline_page(participant_id)
+
+
+@pages.get("/pre-dose.pdf", endpoint="card")
+@needs("see_answers")
+def show_pre_dose_summary(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
+    """The card as one page of A4. NotFound where the plan has none."""
+    work = request_context.work()
+    person = participant_page.read_participant(work, participant_id)
+    found = pre_dose_summary.read_summary(work, person, request_context.language())
+    if found is None:
+        raise NotFound("pre_dose")
+    html = render_template(
+        "reports/pre_dose_summary.html", card=found, plan=work.catalogue.plans[person.plan], **_template_functions()
+    )
+    # Drawing takes a second or two, in which others must be able to write.
+    request_context.release()
+    try:
+        printed = card_pdf.print_card(html)
+    except NotAllowed as refusal:
+        return _timeline_page(participant_id, request_context.translator().gettext(NOT_DRAWN[refusal.why])), 503
+    person = participant_page.read_participant(work, participant_id)
+    work.record("participant.pre_dose_drawn", person, participant_id=person.id)
+    name = f"{found.study_number} {found.made_on.isoformat()}.pdf"
+    answer = send_file(io.BytesIO(printed.pdf), "application/pdf", as_attachment=True, download_name=name)
+    # As every page: else the browser of a ward keeps the sheet.
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _timeline_page(participant_id: int, problem: str = "") -> str:
+    work, language = request_context.work(), request_context.language()
+    person = participant_page.read_participant(work, participant_id)
+    work.record("participant.seen", person, participant_id=person.id)
+    record = answer_history.read_history(work, person, language)
+    spans = adverse_event_log.timeline_spans(work, person.id, language) if page_guard.has_right("see_events") else []
+    line = participant_timeline.read_timeline(work, record, language, spans)
+    return render_template(
+        "reports/timeline.html",
+        person=person,
+        plan_has_card=work.catalogue.plans[person.plan].pre_dose is not None,
+        record=record,
+        week=_week_number(record.today, record.origin),
+        drawing=timeline_drawing.draw_timeline(line),
+        spans=spans,
+        heat=score_trends.read_heatmap(work, record, language),
+        scored=score_trends.read_score_trends(work, record, language),
+        instrument=work.catalogue.instruments[work.catalogue.plans[person.plan].instruments[0]],
+        problem=problem,
+        **_template_functions(),
+    )
+
+
+def _template_functions() -> dict[str, Any]:
+    return {
+        "day": format_day,
+        "trend": plot_trend,
+        "change_words": change_words,
+        "class_words": class_words,
+        "since": format_time_since,
+    }
+
+
+def format_day(on: date) -> str:
+    """A day as staff read it, with its year."""
+    return request_context.when(datetime.combine(on, time(12), tzinfo=UTC), N_("d MMM y"))
+
+
+def format_time_since(on: date, origin: date, long: bool) -> str:
+    """How far into the course a day is, for the ends of a small plot."""
+    gettext = request_context.translator().gettext
+    if on < origin:
+        return gettext("before")
+    if long:
+        return gettext("month %(number)s", number=(on - origin).days // 30 + 1)
+    return gettext("week %(number)s", number=_week_number(on, origin))
+
+
+def plot_trend(series: ScoreSeries) -> plot_geometry.TrendPlot:
+    """The drawing of one scale."""
+    return plot_geometry.trend_plot(series.values, series.baseline, series.threshold, series.good)
+
+
+def change_words(change: ScoreChange | None) -> str:
+    """The change since the baseline; "" where one of both is missing."""
+    gettext = request_context.translator().gettext
+    if change is None:
+        return ""
+    points = f"{abs(change.points):.0f}"
+    if change.way == "worse":
+        return gettext("worse by %(points)s", points=points)
+    if change.way == "better":
+        return gettext("better by %(points)s", points=points)
+    return gettext("about the same")
+
+
+def class_words(scores: ScoreTrends, change: ScoreChange | None) -> str:
+    """The published class of a change, with whose it is; "" where there is none."""
+    if change is None or not change.size or scores.importance is None:
+        return ""
+    gettext = request_context.translator().gettext
+    size = gettext(SIZES[change.size])
+    return gettext("%(source)s: %(size)s", source=scores.importance.change_source.name, size=size)
+
+
+def _week_number(on: date, origin: date) -> int:
+    return max(0, (on - origin).days // 7 + 1)

@@ -1,0 +1,221 @@
+"""The pre-dose card: what a participant said before the next dose, on one sheet. A grade is never on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlalchemy import select
+
+from pro.app_context import UnitOfWork
+from pro.core.clinical.pre_dose import PreDoseSettings
+from pro.core.questionnaire.instrument import Item, ItemWords, Value
+from pro.core.questionnaire.json_values import read_value
+from pro.core.rule_language.level import Level
+from pro.features.alerts import alert_list
+from pro.features.participants import clinical_facts
+from pro.features.reports import answer_history, score_trends
+from pro.features.reports.answer_history import AnswerHistory, HistoryForm
+from pro.features.reports.score_trends import ScoreTrends
+from pro.models import Alert, Participant
+
+# More would not fit on the sheet; how many more there are stands there.
+MOST_ALERTS, MOST_MARKS = 4, 8
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryAnswer:
+    """One answer. ``state``: given, skipped, not_asked, or none (there is no such form). ``words``: the option's."""
+
+    state: str
+    code: int | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class SymptomRow:
+    """One symptom. ``trend`` from the last form to the newest: worse, better, same; "" where one is missing."""
+
+    short: str
+    now: SummaryAnswer
+    last: SummaryAnswer
+    baseline: SummaryAnswer
+    trend: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedWeight:
+    """One reported weight, in kilograms."""
+
+    on: date
+    kilograms: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAlert:
+    """The open alerts of one source: the worst one's sentence, and how many more findings it has."""
+
+    level: Level
+    sentence: str
+    raised_at: datetime
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
+class StableMark:
+    """An answer that staff marked as known and stable, and until when."""
+
+    short: str
+    words: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PreDoseSummary:
+    """Everything on the sheet. ``now``, ``last``, ``baseline``: the forms, None where there is none yet.
+
+    ``days_old``: days since ``now`` was answered; ``old``: too many to tell how somebody is today. ``weights``: the
+    baseline's and up to three newest; ``loss``: percent lost from the first of them to the last (negative: gained).
+    """
+
+    study_number: str
+    made_on: date
+    now: HistoryForm | None
+    last: HistoryForm | None
+    baseline: HistoryForm | None
+    days_old: int
+    old: bool
+    rows: tuple[SymptomRow, ...]
+    weights: tuple[ReportedWeight, ...]
+    loss: Decimal | None
+    scores: ScoreTrends | None
+    alerts: tuple[OpenAlert, ...]
+    more_alerts: int
+    marks: tuple[StableMark, ...]
+    more_marks: int
+
+
+def read_summary(work: UnitOfWork, participant: Participant, language: str) -> PreDoseSummary | None:
+    """The card of ``participant``; None where the plan has none. A fixed number of queries."""
+    rule = work.catalogue.plans[participant.plan].pre_dose
+    if rule is None:
+        return None
+    record = answer_history.read_history(work, participant, language)
+    forms = record.of(rule.instrument)
+    now = forms[-1] if forms else None
+    last = forms[-2] if len(forms) > 1 else None
+    baseline = record.baseline(rule.instrument)
+    alerts = _open_alerts(work, record, language)
+    marks = _stable_marks(work, record, rule, language)
+    weights, loss = _weights(forms, baseline, rule.weight)
+    scored = [
+        found for found in score_trends.read_score_trends(work, record, language) if found.instrument == rule.scored
+    ]
+    days_old = (record.today - now.on).days if now else 0
+    return PreDoseSummary(
+        study_number=participant.study_number,
+        made_on=record.today,
+        now=now,
+        last=last,
+        baseline=baseline,
+        days_old=days_old,
+        old=now is None or days_old > rule.old_days,
+        rows=_symptom_rows(work, rule, (now, last, baseline), language),
+        weights=weights,
+        loss=loss,
+        scores=scored[0] if scored else None,
+        alerts=alerts[:MOST_ALERTS],
+        more_alerts=max(0, len(alerts) - MOST_ALERTS),
+        marks=marks[:MOST_MARKS],
+        more_marks=max(0, len(marks) - MOST_MARKS),
+    )
+
+
+def _symptom_rows(
+    work: UnitOfWork,
+    rule: PreDoseSettings,
+    forms: tuple[HistoryForm | None, HistoryForm | None, HistoryForm | None],
+    language: str,
+) -> tuple[SymptomRow, ...]:
+    items = work.catalogue.instruments[rule.instrument].items
+    words = work.catalogue.words[rule.instrument, language].items
+    found = []
+    for name in rule.items:
+        now, last, baseline = (_summary_answer(items[name], words[name], form) for form in forms)
+        found.append(SymptomRow(words[name].short, now, last, baseline, _trend(items[name], last, now)))
+    return tuple(found)
+
+
+def _summary_answer(item: Item, words: ItemWords, form: HistoryForm | None) -> SummaryAnswer:
+    if form is None:
+        return SummaryAnswer("none", None, "")
+    value = form.answers.get(item.id)
+    if isinstance(value, int):
+        return SummaryAnswer("given", value, words.options.get(value, ""))
+    return SummaryAnswer("skipped" if item.id in form.asked else "not_asked", None, "")
+
+
+def _trend(item: Item, before: SummaryAnswer, after: SummaryAnswer) -> str:
+    """By the order of severity; an answer without a place on it has no trend."""
+    order = item.ordinal_codes
+    if before.code not in order or after.code not in order or before.code is None or after.code is None:
+        return ""
+    step = order.index(after.code) - order.index(before.code)
+    return "worse" if step > 0 else "better" if step < 0 else "same"
+
+
+def _weights(
+    forms: list[HistoryForm], baseline: HistoryForm | None, item: str
+) -> tuple[tuple[ReportedWeight, ...], Decimal | None]:
+    """The baseline's weight (without it, the first) and the three newest after it; percent lost between the ends."""
+    known = [(form, value) for form in forms if isinstance(value := _value(form.answers, item), Decimal)]
+    first = next((index for index, (form, _value) in enumerate(known) if form is baseline), 0)
+    known = known[first : first + 1] + known[first + 1 :][-3:]
+    found = tuple(ReportedWeight(form.on, value) for form, value in known)
+    if len(found) < 2:
+        return found, None
+    return found, (found[0].kilograms - found[-1].kilograms) / found[0].kilograms * 100
+
+
+def _value(answers: Mapping[str, Value | None], item: str) -> Value | None:
+    return answers.get(item) if item else None
+
+
+def _open_alerts(work: UnitOfWork, record: AnswerHistory, language: str) -> tuple[OpenAlert, ...]:
+    query = (
+        select(Alert.source, Alert.rule, Alert.level, Alert.raised_at)
+        .where(
+            Alert.participant_id == record.participant.id,
+            Alert.superseded_at.is_(None),
+            Alert.resolved_at.is_(None),
+        )
+        .order_by(Alert.level.desc(), Alert.raised_at.desc(), Alert.id)
+    )
+    sources: dict[str, list[tuple[str, int, datetime]]] = {}
+    for source, rule, level, at in work.session.execute(query):
+        sources.setdefault(source, []).append((rule, level, at))
+    return tuple(
+        OpenAlert(
+            Level(rows[0][1]),
+            alert_list.rule_sentence(work, record.participant.plan, rows[0][0], language, rows[0][1]),
+            rows[0][2],
+            len(rows) - 1,
+        )
+        for rows in sources.values()
+    )
+
+
+def _stable_marks(
+    work: UnitOfWork, record: AnswerHistory, rule: PreDoseSettings, language: str
+) -> tuple[StableMark, ...]:
+    items = work.catalogue.instruments[rule.instrument].items
+    words = work.catalogue.words[rule.instrument, language].items
+    found = []
+    for name, mark in clinical_facts.stable_symptoms(work, record.participant.id).items():
+        if name in items:
+            value = read_value(items[name], mark["value"])
+            said = words[name].options.get(value, "") if isinstance(value, int) else ""
+            found.append(StableMark(words[name].short, said or str(value), datetime.fromisoformat(mark["until"])))
+    return tuple(found)

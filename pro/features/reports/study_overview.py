@@ -1,0 +1,189 @@
+"""A whole study in figures: counted by the worker, in a fixed number of queries, kept, and read by a page in one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from time import perf_counter
+
+from sqlalchemy import ColumnElement, Integer, and_, case, cast, func, or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, aliased
+
+from pro.app_context import AppContext, UnitOfWork
+from pro.core.figures import study_figures
+from pro.core.figures.study_figures import ExpectedFormCount, Figures
+from pro.core.study_plan import StudyPlan
+from pro.db import transaction
+from pro.features.participants import consent_records
+from pro.models import Alert, ExpectedForm, Participant, Score, StudyFigures
+
+log = logging.getLogger(__name__)
+# Figures are renewed every minute; where counting takes long, so seldom that it takes a hundredth of the time.
+RENEWAL_INTERVAL, COUNTING_SHARE = timedelta(minutes=1), 100
+# What closed by itself says nothing about how long people need.
+CLOSED_AUTOMATICALLY = "closed_itself"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFigures:
+    """The figures of a study as they stood ``at``. ``late``: they should have been renewed long ago."""
+
+    figures: Figures
+    at: datetime
+    late: bool
+
+
+def latest_figures(work: UnitOfWork, plan_id: str) -> StoredFigures | None:
+    """What was counted last; None if nothing was yet, or by another version of the program."""
+    row = work.session.get(StudyFigures, plan_id)
+    if row is None:
+        return None
+    try:
+        figures = study_figures.figures_from_json(row.figures)
+    except (KeyError, TypeError, ValueError):
+        return None
+    return StoredFigures(figures, row.at, work.now - row.at > 2 * _renewal_interval(row) + timedelta(minutes=10))
+
+
+def renew_due(app_context: AppContext) -> int:
+    """Count and keep what is due; how many studies. Reads without keeping a writer waiting, then writes one row."""
+    renewed = 0
+    for plan in app_context.catalogue.plans.values():
+        with Session(app_context.reader) as session:
+            row = session.get(StudyFigures, plan.id)
+            if row is not None and app_context.clock() - row.at < _renewal_interval(row):
+                continue
+            work = app_context.unit_of_work(session)
+            start = perf_counter()
+            figures = count_figures(work, plan)
+            took = perf_counter() - start
+        renewed += _store_figures(
+            app_context,
+            StudyFigures(plan=plan.id, at=work.now, took=took, figures=study_figures.figures_to_json(figures)),
+        )
+    return renewed
+
+
+def _renewal_interval(row: StudyFigures) -> timedelta:
+    return max(RENEWAL_INTERVAL, timedelta(seconds=COUNTING_SHARE * row.took))
+
+
+def _store_figures(app_context: AppContext, row: StudyFigures) -> int:
+    try:
+        with transaction(app_context.engine) as session:
+            session.merge(row)
+    except IntegrityError:
+        return 0  # another worker counted them at the same moment for the first time
+    return 1
+
+
+def count_figures(work: UnitOfWork, plan: StudyPlan) -> Figures:
+    """Every figure of one study as it stands now, in eight queries however many participants there are."""
+    order = (*plan.instruments, *(visit.id for visit in plan.calendar.visits)) if plan.calendar else plan.instruments
+    enrolled, active = work.session.execute(
+        select(
+            func.count(),
+            func.count().filter(Participant.withdrawn_at.is_(None), Participant.died_at.is_(None)),
+        ).where(Participant.plan == plan.id)
+    ).one()
+    out = consent_records.no_further_use(work, plan.id)
+    weeks = study_figures.last_mondays(work.now, plan.settings.time_zone)
+    rules, loud = study_figures.rule_rows(_alerts_by_week(work, plan))
+    return Figures(
+        enrolled=enrolled,
+        active=active,
+        visits=study_figures.visit_rows(_visit_counts(work, plan, out), order),
+        handling=_handling(work, plan),
+        weeks=weeks,
+        loud=loud,
+        rules=rules,
+        left_out=len(out),
+        points=study_figures.score_points(_scores(work, plan, out), order),
+    )
+
+
+def _visit_counts(work: UnitOfWork, plan: StudyPlan, out: Sequence[int]) -> list[ExpectedFormCount]:
+    """What ``expected_forms.count_compliance`` counts for one participant, for all of them."""
+    visit = (ExpectedForm.instrument, ExpectedForm.kind, ExpectedForm.number)
+    received = ExpectedForm.served_at.is_not(None)
+    late, partial, reason = ExpectedForm.out_of_window, ExpectedForm.partial, ExpectedForm.missing_reason
+    query = (
+        select(*visit, received, late, partial, reason, func.count())
+        .join(Participant, Participant.id == ExpectedForm.participant_id)
+        .where(Participant.plan == plan.id, Participant.id.not_in(out))
+        .where(or_(received, and_(ExpectedForm.mandatory.is_(True), ExpectedForm.closes_at < work.now)))
+        .group_by(*visit, received, late, partial, reason)
+    )
+    return [
+        ExpectedFormCount(instrument, kind, number, came, was_late, begun, why, many)
+        for instrument, kind, number, came, was_late, begun, why, many in work.session.execute(query)
+    ]
+
+
+def _minutes_between(
+    work: UnitOfWork, since: ColumnElement[datetime], until: ColumnElement[datetime | None]
+) -> ColumnElement[int]:
+    """Whole minutes between two columns."""
+    if work.app_context.engine.dialect.name == "postgresql":
+        return cast(func.floor(func.round(func.extract("epoch", until - since)) / 60), Integer)
+    seconds = (func.julianday(until) - func.julianday(since)) * 86400
+    return cast(func.round(seconds) / 60, Integer)
+
+
+def _handling(work: UnitOfWork, plan: StudyPlan) -> tuple[study_figures.AlertHandling, ...]:
+    ours = select(Alert.level).join(Participant, Participant.id == Alert.participant_id)
+    ours = ours.where(Participant.plan == plan.id, Alert.superseded_at.is_(None)).group_by(Alert.level)
+    found = []
+    for moment, by_people in (
+        (Alert.acknowledged_at, Alert.acknowledged_at.is_not(None)),
+        (Alert.resolved_at, and_(Alert.resolved_at.is_not(None), Alert.disposition != CLOSED_AUTOMATICALLY)),
+    ):
+        minutes = _minutes_between(work, Alert.raised_at.expression, moment.expression)
+        query = ours.add_columns(minutes, func.count()).where(by_people).group_by(minutes)
+        found.append([(level, took, number) for level, took, number in work.session.execute(query)])
+    is_open = Alert.resolved_at.is_(None)
+    left = ours.add_columns(func.count().filter(Alert.acknowledged_at.is_(None)), func.count()).where(is_open)
+    waiting = {level: (untaken, number) for level, untaken, number in work.session.execute(left)}
+    return study_figures.alert_handling(found[0], found[1], waiting)
+
+
+def _alerts_by_week(work: UnitOfWork, plan: StudyPlan) -> list[tuple[str, int, int, int]]:
+    """(rule, level, week from 0, how many alerts), the weeks by the study's own time."""
+    zone = plan.settings.time_zone
+    starts = [study_figures.week_start(monday, zone) for monday in study_figures.last_mondays(work.now, zone)]
+    # The newest first: the first that fits is the week.
+    week = case(*((Alert.raised_at >= starts[number], number) for number in reversed(range(len(starts)))))
+    query = (
+        select(Alert.rule, Alert.level, week, func.count())
+        .join(Participant, Participant.id == Alert.participant_id)
+        .where(Participant.plan == plan.id, Alert.superseded_at.is_(None), Alert.raised_at >= starts[0])
+        .group_by(Alert.rule, Alert.level, week)
+    )
+    return [(rule, level, number, many) for rule, level, number, many in work.session.execute(query)]
+
+
+def _scores(
+    work: UnitOfWork, plan: StudyPlan, out: Sequence[int]
+) -> list[tuple[str, str, int, str, float | None, int]]:
+    """(instrument, kind, number, scale, newest score or None, how many) of forms that came in their window."""
+    visit = (ExpectedForm.instrument, ExpectedForm.kind, ExpectedForm.number)
+    newer = aliased(Score)
+    again = select(newer.id).where(
+        newer.assessment_id == Score.assessment_id, newer.scale == Score.scale, newer.id > Score.id
+    )
+    query = (
+        select(*visit, Score.scale, Score.value, func.count())
+        .join(Participant, Participant.id == ExpectedForm.participant_id)
+        .join(Score, Score.assessment_id == ExpectedForm.assessment_id)
+        .where(Participant.plan == plan.id, Participant.id.not_in(out))
+        .where(ExpectedForm.served_at.is_not(None), ExpectedForm.out_of_window.is_(False))
+        .where(~again.exists())
+        .group_by(*visit, Score.scale, Score.value)
+    )
+    return [
+        (instrument, kind, number, scale, value, many)
+        for instrument, kind, number, scale, value, many in work.session.execute(query)
+    ]

@@ -1,0 +1,165 @@
+"""Forms that nobody has sent: those still open, and those that were missed without anybody saying why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, func, select
+
+from pro.app_context import UnitOfWork
+from pro.models import Assessment, ExpectedForm, Participant
+
+# Of each list that many are shown: nobody reads more of them, and the page must come at once.
+MAX_ROWS = 100
+UNEXPLAINED_CLAUSES = (
+    ExpectedForm.missed_at.is_not(None),
+    ExpectedForm.served_at.is_(None),
+    ExpectedForm.mandatory.is_(True),
+    ExpectedForm.missing_reason == "",
+)
+# The end of a day is never further away than this, wherever the participant lives.
+TWO_DAYS = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class OutstandingForm:
+    """A form that was issued and not sent yet. ``status``: issued or started; ``today``: where the participant lives,
+    its last day is today."""
+
+    participant_id: int
+    study_number: str
+    instrument: str
+    instrument_title: str
+    status: str
+    issued_at: datetime
+    closes_at: datetime
+    today: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UnexplainedForms:
+    """A participant with ``count`` missed forms of which nobody said why."""
+
+    participant_id: int
+    study_number: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutstandingForms:
+    """The first MOST of ``forms`` (the one that closes first on top) and of ``unexplained``; the numbers are of all.
+
+    ``today``: how many of the forms close today.
+    """
+
+    forms: list[OutstandingForm]
+    number: int
+    today: int
+    unexplained: list[UnexplainedForms]
+    unexplained_number: int
+
+
+NO_OUTSTANDING_FORMS = OutstandingForms([], 0, 0, [], 0)
+
+
+def read_outstanding_forms(work: UnitOfWork, language: str, study: str = "") -> OutstandingForms:
+    """Of every study, or of one (a plan's id)."""
+    forms, missed = list_outstanding_forms(work, language, study=study, most=MAX_ROWS), _list_unexplained(work, study)
+    whole = len(forms) < MAX_ROWS
+    return OutstandingForms(
+        forms=forms,
+        number=len(forms) if whole else _count_forms(work, study),
+        today=sum(form.today for form in forms) if whole else _count_closing_today(work, study),
+        unexplained=missed,
+        unexplained_number=len(missed) if len(missed) < MAX_ROWS else _count_unexplained(work, study),
+    )
+
+
+def list_outstanding_forms(
+    work: UnitOfWork, language: str, people: Sequence[int] | None = None, *, study: str = "", most: int | None = None
+) -> list[OutstandingForm]:
+    """Forms that are open and not sent, the one that closes first on top, ``most`` of them.
+
+    ``people``: only those of these participants.
+    """
+    query = (
+        select(Assessment, Participant)
+        .join(Participant, Participant.id == Assessment.participant_id)
+        .where(*_outstanding_clauses(work), *_study_clauses(study))
+        .order_by(Assessment.closes_at, Assessment.id)
+        .limit(most)
+    )
+    if people is not None:
+        query = query.where(Participant.id.in_(people))
+    return [
+        OutstandingForm(
+            participant_id=participant.id,
+            study_number=participant.study_number,
+            instrument=assessment.instrument,
+            instrument_title=work.catalogue.words[assessment.instrument, language].title,
+            status=assessment.status,
+            issued_at=assessment.issued_at,
+            closes_at=assessment.closes_at,
+            today=_same_day(assessment.closes_at, work.now, participant.time_zone),
+        )
+        for assessment, participant in work.session.execute(query)
+    ]
+
+
+def _outstanding_clauses(work: UnitOfWork) -> tuple[ColumnElement[bool], ...]:
+    """Which forms are open and not sent, of people who may be asked."""
+    return (
+        Assessment.submitted_at.is_(None),
+        Assessment.cancelled_at.is_(None),
+        Assessment.closes_at > work.now,
+        Participant.withdrawn_at.is_(None),
+        Participant.died_at.is_(None),
+    )
+
+
+def _study_clauses(study: str) -> tuple[ColumnElement[bool], ...]:
+    return (Participant.plan == study,) if study else ()
+
+
+def _count_forms(work: UnitOfWork, study: str) -> int:
+    query = select(func.count()).join_from(Assessment, Participant, Participant.id == Assessment.participant_id)
+    return work.session.scalar(query.where(*_outstanding_clauses(work), *_study_clauses(study))) or 0
+
+
+def _count_closing_today(work: UnitOfWork, study: str) -> int:
+    """Gathered by the moment they close, of which there are few: the day is the participant's own."""
+    query = (
+        select(Assessment.closes_at, Participant.time_zone, func.count())
+        .join_from(Assessment, Participant, Participant.id == Assessment.participant_id)
+        .where(*_outstanding_clauses(work), *_study_clauses(study), Assessment.closes_at < work.now + TWO_DAYS)
+        .group_by(Assessment.closes_at, Participant.time_zone)
+    )
+    return sum(number for at, zone, number in work.session.execute(query) if _same_day(at, work.now, zone))
+
+
+def _same_day(one: datetime, other: datetime, time_zone: str) -> bool:
+    zone = ZoneInfo(time_zone)
+    # A window that closes at midnight closes at the end of the day before.
+    return (one - timedelta(microseconds=1)).astimezone(zone).date() == other.astimezone(zone).date()
+
+
+def _list_unexplained(work: UnitOfWork, study: str) -> list[UnexplainedForms]:
+    query = (
+        select(Participant.id, Participant.study_number, func.count())
+        .join(ExpectedForm, ExpectedForm.participant_id == Participant.id)
+        .where(*UNEXPLAINED_CLAUSES, *_study_clauses(study))
+        .group_by(Participant.id, Participant.study_number)
+        .order_by(Participant.study_number)
+        .limit(MAX_ROWS)
+    )
+    return [UnexplainedForms(*row) for row in work.session.execute(query)]
+
+
+def _count_unexplained(work: UnitOfWork, study: str) -> int:
+    query = select(func.count(ExpectedForm.participant_id.distinct())).join(
+        Participant, Participant.id == ExpectedForm.participant_id
+    )
+    return work.session.scalar(query.where(*UNEXPLAINED_CLAUSES, *_study_clauses(study))) or 0

@@ -1,0 +1,122 @@
+"""Staff pages about phone calls: one task, and the calls to a participant who is phoned without one."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from pro.errors import BadData
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.participants.pages import participant_page
+from pro.features.participants.pages.participant_page import CallPage
+from pro.features.schedule import missed_forms
+from pro.features.text_messages import failed_messages
+from pro.web import request_context
+from pro.web.forms import CallForm, blank_call_form
+from pro.web.notices import notify
+from pro.web.typed_moments import moment_typed
+
+pages = Blueprint("tasks", __name__)
+
+# What narrows the board, and stays so for whoever goes back to it.
+FILTER_PARAMETERS = ("show", "study", "level", "owner")
+
+
+@pages.get("/tasks/<int(max=2147483647):task_id>", endpoint="one")
+@needs("see_board")
+def show_phone_task(staff: SignedInStaff, task_id: int) -> ResponseReturnValue:
+    """One phone task: why, what was last answered, the phone, the calls so far, and a form to log one."""
+    return _page(
+        participant_page.read_call_task_page(request_context.work(), task_id, request_context.language()),
+        blank_call_form(),
+        task_id=task_id,
+    )
+
+
+@pages.post("/tasks/<int(max=2147483647):task_id>", endpoint="log")
+@needs("log_call")
+def log_task_call(staff: SignedInStaff, task_id: int) -> ResponseReturnValue:
+    """Keep a call that was made for a task."""
+    page = participant_page.read_call_task_page(request_context.work(), task_id, request_context.language())
+    return _log_call(page, url_for("staff.tasks.one", task_id=task_id), task_id=task_id)
+
+
+@pages.get("/participants/<int(max=2147483647):participant_id>/calls", endpoint="calls")
+@needs("see_board")
+def show_calls(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
+    """The calls to a participant, and a form to log one that nobody asked for."""
+    return _page(
+        participant_page.read_call_page(request_context.work(), participant_id, request_context.language()),
+        blank_call_form(),
+    )
+
+
+@pages.post("/participants/<int(max=2147483647):participant_id>/calls", endpoint="log_without_task")
+@needs("log_call")
+def log_participant_call(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
+    """Keep a call to a participant; if a task is open, it is that task's."""
+    page = participant_page.read_call_page(request_context.work(), participant_id, request_context.language())
+    return _log_call(page, url_for("staff.participants.one", participant_id=participant_id, _anchor="calls"))
+
+
+@pages.post("/messages/<int(max=2147483647):message_id>", endpoint="settle")
+@needs("log_call")
+def settle_failed_message(staff: SignedInStaff, message_id: int) -> ResponseReturnValue:
+    """Take a message that reached nobody off the board: somebody has phoned, or need not."""
+    found = failed_messages.settle_message(request_context.work(), message_id)
+    if found.why == "arrived":
+        notify("message_arrived")
+    elif found.at is not None:
+        notify("message_settled_before", name=found.name, at=found.at.isoformat())
+    else:
+        notify("message_settled")
+    chosen = urlencode({name: request.args[name] for name in FILTER_PARAMETERS if name in request.args})
+    return redirect(f"{url_for('staff.board')}{'?' if chosen else ''}{chosen}", code=303)
+
+
+def restore_call_page(text: str, *, task_id: str | None, participant_id: str | None) -> ResponseReturnValue:
+    """The page of a task, or of the calls to a participant, with ``text`` back in its field after a sign-in."""
+    if task_id:
+        page = participant_page.read_call_task_page(request_context.work(), int(task_id), request_context.language())
+        return _page(page, blank_call_form(text), task_id=int(task_id))
+    return _page(
+        participant_page.read_call_page(request_context.work(), int(participant_id or 0), request_context.language()),
+        blank_call_form(text),
+    )
+
+
+def _log_call(page: CallPage, back: str, task_id: int | None = None) -> ResponseReturnValue:
+    form = CallForm(request.form)
+    if not form.validate_on_submit():
+        return _page(page, form, task_id=task_id, status=400)
+    try:
+        missed_forms.log_call(
+            request_context.work(),
+            at=moment_typed(form.at.data),
+            outcome=form.outcome.data,
+            text=form.text.data or "",
+            task_id=task_id,
+            participant_id=page.row.id,
+        )
+    except BadData as refusal:
+        fields = refusal.details.get("fields")
+        form.refuse(fields if isinstance(fields, dict) else {})
+        return _page(page, form, task_id=task_id, status=400)
+    if form.outcome.data == "died":
+        notify("call_died", participant_id=page.row.id)
+    else:
+        notify("call_again" if form.outcome.data == "no_answer" and page.task else "call_logged")
+    return redirect(back, code=303)
+
+
+def _page(page: CallPage, form: CallForm, *, task_id: int | None = None, status: int = 200) -> ResponseReturnValue:
+    """A page about calls; ``task_id``: the task that its address names."""
+    action = (
+        url_for("staff.tasks.log", task_id=task_id)
+        if task_id is not None
+        else url_for("staff.tasks.log_without_task", participant_id=page.row.id)
+    )
+    text = render_template("schedule/task.html", page=page, task=page.task, row=page.row, form=form, action=action)
+    return text, status

@@ -1,0 +1,289 @@
+"""Staff pages of a participant's calendar: the dates of the treatment, what a change would move, and the ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+from typing import cast
+
+from flask import Blueprint, Flask, redirect, render_template, request, url_for
+from flask.blueprints import BlueprintSetupState
+from flask.typing import ResponseReturnValue
+
+from pro.core.study_plan import PlanWords
+from pro.errors import BadData, NotAllowed
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.participants.pages import participant_page
+from pro.features.schedule import expected_forms, schedule_service, visit_schedule
+from pro.features.schedule.pages import labels
+from pro.features.schedule.pages.labels import anchor_shown, problem_sentences
+from pro.features.schedule.schedule_service import ChangePreview, DateChange
+from pro.features.schedule.visit_schedule import END, DateKind, TreatmentDates
+from pro.web import request_context
+from pro.web.forms import REASON_LENGTH, MissedReasonForm, TreatmentDateForm
+from pro.web.labels import MISSING_REASONS
+from pro.web.notices import notify
+from pro.web.refusals import N_, REFUSALS
+
+pages = Blueprint("dates", __name__, url_prefix="/participants/<int(max=2147483647):participant_id>")
+
+UNCHANGED = N_("This stands like this already; there is nothing to change.")
+REASON_NEEDED = N_("Something that was recorded changes. Please write why.")
+END_REASON = N_("Please write how this became known.")
+
+
+@pages.record_once
+def _install(state: BlueprintSetupState) -> None:
+    labels.install(cast(Flask, state.app))
+
+
+class _DatesRequest:
+    """One request about one participant: the person, their dates, the words of their study."""
+
+    def __init__(self, participant_id: int) -> None:
+        work = request_context.work()
+        self.person = participant_page.read_participant(work, participant_id)
+        self.calendar = visit_schedule.read_calendar(work, self.person)
+        request_context.set_zone(self.person.time_zone)
+        self.words: PlanWords = work.catalogue.plan_words[self.person.plan, request_context.language()]
+        self.course: TreatmentDates = visit_schedule.read_treatment_dates(work, self.person, request_context.language())
+
+    def kind(self, kind_id: str | None) -> DateKind:
+        """The kind of date that a form is about. BadData for one that no page offers."""
+        found = self.course.kind(kind_id or "")
+        if found is None:
+            raise BadData("unknown_kind")
+        return found
+
+    def named(self, change: DateChange) -> str:
+        """What the change is about."""
+        return anchor_shown(self.words, change.kind, change.number)
+
+
+@pages.get("/dates", endpoint="dates")
+@needs("see_dates")
+def show_dates(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
+    """Every date of the treatment. ``kind`` and ``number`` in the address open the form for one of them."""
+    here = _DatesRequest(participant_id)
+    request_context.work().record("participant.seen", here.person, participant_id=participant_id)
+    kind = here.course.kind(request.args.get("kind", ""))
+    return _dates_page(here, _date_form(kind) if kind else None)
+
+
+@pages.post("/dates", endpoint="change")
+@needs("set_dates")
+def change_date(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
+    """Look ahead at a change, confirm what was shown, go back to the form, record today's treatment, or say that
+    what the answers made us suspect is none.
+    """
+    act = request.form.get("do", "")
+    if act not in ("treated", "preview", "take_back", "confirm", "edit", "clear"):
+        raise BadData("unknown_act")
+    here = _DatesRequest(participant_id)
+    if act == "clear":
+        return _clear_suspicion(here)
+    form = TreatmentDateForm()
+    kind = here.kind(form.kind.data)
+    if act == "take_back":
+        form.take_back.data = "1"
+    if act == "edit":
+        form.take_back.data = ""
+        return _dates_page(here, form)
+    if act == "treated":
+        return _record_treatment(here, form, kind)
+    wish = _read_change(here, form, kind)
+    if wish is None:
+        return _dates_page(here, form, status=400)
+    if act == "confirm":
+        return _confirm_change(here, form, wish)
+    return _preview_page(
+        here, form, wish, schedule_service.preview_changes(request_context.work(), here.person, [wish])
+    )
+
+
+def _date_form(kind: DateKind) -> TreatmentDateForm:
+    """The form for one date: what is recorded of it, or the next number."""
+    typed = request.args.get("number", "")
+    number = int(typed) if typed.isdecimal() and len(typed) < 5 else kind.next_number
+    known = kind.day(number)
+    basis = ("planned" if known.planned else "actual") if known else ("" if kind.plannable else "actual")
+    form = TreatmentDateForm(formdata=None, kind=kind.id, on=known.on if known else _day_from_query(), basis=basis)
+    form.number.data = str(number) if kind.most else ""
+    return form
+
+
+def _day_from_query() -> date | None:
+    """The day that a link has in its address; None for anything else."""
+    try:
+        return date.fromisoformat(request.args.get("on", ""))
+    except ValueError:
+        return None
+
+
+def _read_change(dates_request: _DatesRequest, form: TreatmentDateForm, kind: DateKind) -> DateChange | None:
+    """The change that was typed; None if it cannot be, and the form says why."""
+    fine = form.read(numbered=bool(kind.most), plannable=kind.plannable)
+    number = form.digits if kind.most else 0
+    on = None if form.is_removal else form.on.data
+    wish = DateChange(kind.id, number, on, planned=bool(on) and form.basis.data == "planned")
+    known = kind.day(number)
+    same = (known.on, known.planned) == (on, wish.planned) if known else on is None
+    if fine and same:
+        form.on.errors = [UNCHANGED]
+        return None
+    if not form.reason.data and known is not None and not known.planned:
+        form.reason.errors = [REASON_NEEDED]
+    elif not form.reason.data and kind.group == END:
+        form.reason.errors = [END_REASON]
+    if not form.number.errors:
+        _add_problems(dates_request, form, wish)
+    return None if any(field.errors for field in form) else wish
+
+
+def _add_problems(dates_request: _DatesRequest, form: TreatmentDateForm, wish: DateChange) -> None:
+    """Put beside the fields why ``wish`` cannot be, where the form did not refuse already."""
+    if wish.on is None and not form.is_removal:
+        return
+    problems = schedule_service.preview_changes(request_context.work(), dates_request.person, [wish]).problems
+    for name, sentence in problem_sentences(dates_request.calendar, dates_request.words, problems).items():
+        field = form[name if name != "number" or dates_request.kind(wish.kind).most else "on"]
+        if not field.errors:
+            field.errors = [sentence]
+
+
+def _confirm_change(dates_request: _DatesRequest, form: TreatmentDateForm, wish: DateChange) -> ResponseReturnValue:
+    try:
+        schedule_service.set_anchors(
+            request_context.work(),
+            dates_request.person,
+            [wish],
+            reason=form.reason.data or "",
+            seen=form.seen.data or "",
+        )
+    except NotAllowed as refusal:
+        if refusal.why != "stale_preview":
+            raise
+        found = schedule_service.preview_changes(request_context.work(), dates_request.person, [wish])
+        return _preview_page(dates_request, form, wish, found, stale=True)
+    notify("date_taken_back" if wish.on is None else "date_set", what=dates_request.named(wish))
+    return _redirect_to_dates(dates_request)
+
+
+def _record_treatment(dates_request: _DatesRequest, form: TreatmentDateForm, kind: DateKind) -> ResponseReturnValue:
+    """One press, if it only makes a fact of what was expected; if a visit moves, the preview comes first."""
+    form.basis.data, form.reason.data, form.take_back.data = "actual", "", ""
+    number, on = form.digits, form.on.data
+    known = kind.day(number)
+    if on is None or not number:
+        raise BadData("unknown_date")
+    wish = DateChange(kind.id, number, on)
+    if known is not None and not known.planned:
+        notify(
+            "treated_before" if known.on == on else "recorded_meanwhile", what=dates_request.named(wish), name=known.by
+        )
+        return _redirect_to_dates(dates_request)
+    found = schedule_service.preview_changes(request_context.work(), dates_request.person, [wish])
+    if found.problems:
+        _add_problems(dates_request, form, wish)
+        return _dates_page(dates_request, form, status=400)
+    if not found.diff.is_empty or on != dates_request.course.today:
+        return _preview_page(dates_request, form, wish, found)
+    schedule_service.set_anchors(request_context.work(), dates_request.person, [wish], seen=found.digest)
+    notify("treated", what=dates_request.named(wish))
+    return _redirect_to_dates(dates_request)
+
+
+def _clear_suspicion(dates_request: _DatesRequest) -> ResponseReturnValue:
+    why = request.form.get("why", "").strip()[:REASON_LENGTH]
+    if not why:
+        return _dates_page(dates_request, None, status=400, not_cleared=True)
+    if dates_request.course.suspected:
+        schedule_service.clear_suspicion(request_context.work(), dates_request.person, why)
+    notify("suspicion_cleared")
+    return _redirect_to_dates(dates_request)
+
+
+def _redirect_to_dates(dates_request: _DatesRequest) -> ResponseReturnValue:
+    return redirect(url_for("staff.dates.dates", participant_id=dates_request.person.id), code=303)
+
+
+def _dates_page(
+    dates_request: _DatesRequest, form: TreatmentDateForm | None, status: int = 200, not_cleared: bool = False
+) -> ResponseReturnValue:
+    kind = dates_request.kind(form.kind.data) if form else None
+    page = render_template(
+        "schedule/dates.html",
+        course=dates_request.course,
+        form=form,
+        kind=kind,
+        known=kind.day(form.digits if kind.most else 0) if form and kind else None,
+        words=dates_request.words,
+        not_cleared=not_cleared,
+    )
+    return page, status
+
+
+def _preview_page(
+    dates_request: _DatesRequest, form: TreatmentDateForm, wish: DateChange, found: ChangePreview, stale: bool = False
+) -> ResponseReturnValue:
+    kind = dates_request.kind(wish.kind)
+    rows = visit_schedule.list_form_changes(
+        request_context.work(), dates_request.person, found, request_context.language()
+    )
+    form.seen.data = found.digest
+    page = render_template(
+        "schedule/dates_preview.html",
+        course=dates_request.course,
+        form=form,
+        kind=kind,
+        wish=wish,
+        known=kind.day(wish.number),
+        expected=dict(kind.coming).get(wish.number),
+        rows=rows,
+        counts=Counter(row.what for row in rows).most_common(),
+        stale=stale,
+        words=dates_request.words,
+    )
+    return page, 409 if stale else 200
+
+
+@pages.get("/calendar", endpoint="calendar")
+@needs("see_dates")
+def show_expected_forms(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
+    """The ledger: every expected form and what became of it."""
+    person = participant_page.read_participant(request_context.work(), participant_id)
+    request_context.work().record("participant.seen", person, participant_id=participant_id)
+    return _expected_forms_page(participant_id, MissedReasonForm(formdata=None))
+
+
+@pages.post("/calendar", endpoint="explain")
+@needs("set_reason")
+def set_missing_reason(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
+    """Say why an expected form never came."""
+    form = MissedReasonForm()
+    person = participant_page.read_participant(request_context.work(), participant_id)
+    missed = {
+        str(line.expected.id): line.expected.id
+        for line in expected_forms.read_expected_forms(request_context.work(), person, request_context.language())
+        if line.status == "missed" and line.expected.missed_at
+    }
+    if form.expected.data not in missed:
+        raise BadData("unknown_line")
+    fine = form.validate_on_submit()
+    if form.reason.data and form.reason.data not in MISSING_REASONS:
+        form.reason.errors, fine = [REFUSALS["unknown"]], False
+    if not fine:
+        return _expected_forms_page(participant_id, form, status=400)
+    expected_forms.set_missing_reason(
+        request_context.work(), missed[form.expected.data], form.reason.data, form.note.data or ""
+    )
+    notify("reason_set")
+    target = url_for("staff.dates.calendar", participant_id=participant_id, _anchor=f"line-{form.expected.data}")
+    return redirect(target, code=303)
+
+
+def _expected_forms_page(participant_id: int, form: MissedReasonForm, status: int = 200) -> ResponseReturnValue:
+    person = participant_page.read_participant(request_context.work(), participant_id)
+    request_context.set_zone(person.time_zone)
+    page = visit_schedule.read_expected_forms_page(request_context.work(), person, request_context.language())
+    return render_template("schedule/expected_forms.html", page=page, counts=page.counts, form=form), status

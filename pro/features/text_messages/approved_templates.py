@@ -1,0 +1,261 @@
+"""Are the gateway's approved texts the ones that we send? Asked before a start, and by ``flask templates``.
+
+Every text that this installation may send is put into words with the longest parameters that there are, and held
+against the register. Nothing here needs a database.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Literal
+
+from pro.app_context import AppContext
+from pro.catalogue import Catalogue
+from pro.core.sms_gateway import (
+    CODE_VARIANTS,
+    FREE_TEXT_KINDS,
+    UNNAMED_TEMPLATE,
+    ApprovedText,
+    SmsGateway,
+    TextNotAllowed,
+    find_links,
+)
+from pro.i18n import Catalogs
+from pro.messaging import message_rendering
+
+# Only where a conversation goes by text, and only where it does not.
+TWO_WAY = ("question", "advice", "thanks", "clarify", "clarify_free", "onward_link", "onward_code", "help")
+ONE_WAY = ("help_contact",)
+# What never changes in an installation stands in a text literally: a gateway wants addresses approved as well.
+LITERAL = ("address",)
+# The longest that a link's token, a code and a time of day get.
+TOKEN, CODE, CLOCK_TIME = "M" * 22, "MMMM-MMMM", "23:59"
+
+
+@dataclass(frozen=True, slots=True)
+class TextSettings:
+    """What decides which texts are sent, and how they read. The mark of a demonstration is left out."""
+
+    catalogue: Catalogue
+    catalogs: Catalogs
+    base_url: str
+    two_way: bool
+    demonstration: bool = False
+
+    @classmethod
+    def of(cls, app_context: AppContext) -> TextSettings:
+        """The one that runs."""
+        config = app_context.config
+        return cls(
+            app_context.catalogue, app_context.catalogs, config.base_url, config.sms_two_way, not config.production
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingText:
+    """A text as it would go out. ``params``: with what it was filled."""
+
+    message: str
+    language: str
+    text: str
+    params: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TextCost:
+    """What one text costs: ``id`` is the gateway's name for it, "" for one that is not registered."""
+
+    message: str
+    language: str
+    id: str
+    encoding: Literal["GSM-7", "UCS-2"]
+    letters: int
+    segments: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextProblem:
+    """Something to mend ("error": the text is not sent) or to think about ("warning")."""
+
+    level: Literal["error", "warning"]
+    message: str
+    language: str
+    id: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateCheck:
+    """What the check found."""
+
+    lines: tuple[TextCost, ...]
+    findings: tuple[TextProblem, ...]
+
+    @property
+    def errors(self) -> tuple[TextProblem, ...]:
+        """What keeps a text from being sent."""
+        return tuple(one for one in self.findings if one.level == "error")
+
+
+def check_templates(text_settings: TextSettings, gateway: SmsGateway) -> TemplateCheck:
+    """Hold every text that may go out against ``gateway``, and every registered text against what may go out."""
+    findings, lines = [*_unusable_entries(text_settings, gateway)], []
+    used: set[ApprovedText] = set()
+    for text in outgoing_texts(text_settings, gateway):
+        try:
+            found = gateway.match(text.message, text.language, text.text, text.params)
+        except TextNotAllowed as unfit:
+            findings.append(_unfit_problem(unfit.why, text))
+            continue
+        if found is not None:
+            used.add(found)
+        line = _text_cost(gateway, text, found)
+        if line not in lines:
+            lines.append(line)
+            findings += _text_warnings(gateway, text, found, line)
+    for entry in gateway.templates:
+        if entry not in used and _is_known(text_settings, entry):
+            findings.append(_entry_problem(entry, "warning", "No message of this installation has this text."))
+    if gateway.templates_only and text_settings.two_way:
+        sentence = "Conversations by text (PRO_SMS_TWO_WAY) need a gateway that takes texts nobody approved before."
+        findings.append(TextProblem("error", "", "", "", sentence))
+    if gateway.templates_only and text_settings.demonstration:
+        sentence = "A demonstration begins each text with a mark that nobody approved, so nothing is sent."
+        findings.append(TextProblem("warning", "", "", "", sentence))
+    return TemplateCheck(tuple(lines), tuple(dict.fromkeys(findings)))
+
+
+def draft_templates(text_settings: TextSettings, gateway: SmsGateway) -> tuple[ApprovedText, ...]:
+    """The texts to send in for approval, with gaps as ``${name}`` for whatever changes from message to message.
+
+    What is approved already stays as it is.
+    """
+    made: dict[ApprovedText, None] = {}
+    for text in outgoing_texts(text_settings, gateway):
+        made[_find_approved(gateway, text) or _draft_template(text_settings, text)] = None
+    return tuple(made)
+
+
+def _find_approved(gateway: SmsGateway, text: OutgoingText) -> ApprovedText | None:
+    try:
+        return gateway.match(text.message, text.language, text.text, text.params)
+    except TextNotAllowed:
+        return None
+
+
+def _draft_template(text_settings: TextSettings, text: OutgoingText) -> ApprovedText:
+    gaps = {name: value if name in (*LITERAL, "level") else f"${{{name}}}" for name, value in text.params.items()}
+    worded = _render_text(text_settings, text.message, text.language, gaps)
+    return ApprovedText(worded.message, worded.language, UNNAMED_TEMPLATE, worded.text)
+
+
+def outgoing_texts(text_settings: TextSettings, gateway: SmsGateway) -> Iterator[OutgoingText]:
+    """Every text whose words are known before, in every language, level and study."""
+    for message, kind in message_rendering.MESSAGE_KINDS.items():
+        if kind.channel != "sms" or not _is_sent(text_settings, gateway, message):
+            continue
+        for language, params in product(
+            text_settings.catalogue.languages, _sample_params(text_settings, message, kind.params)
+        ):
+            yield _render_text(text_settings, message, language, params)
+
+
+def _is_sent(text_settings: TextSettings, gateway: SmsGateway, message: str) -> bool:
+    if message in FREE_TEXT_KINDS or message in (ONE_WAY if text_settings.two_way else TWO_WAY):
+        return False
+    # Without links the same is said with a code; a kind that is not registered goes without links as well.
+    return message not in CODE_VARIANTS or gateway.accepts(message)
+
+
+def _sample_params(text_settings: TextSettings, message: str, names: frozenset[str]) -> list[dict[str, str]]:
+    """The longest parameters for every level and study, each set once."""
+    staff = "/staff/" if message in ("alert_sms", "drill_sms") else ""
+    found = []
+    for plan, level in product(text_settings.catalogue.plans.values(), ("emergency", "urgent")):
+        known = {
+            "address": f"{text_settings.base_url}{staff}",
+            "at": CLOCK_TIME,
+            "code": CODE,
+            "codes": ", ".join(string.digits),
+            "emergency": plan.settings.emergency,
+            "hotline": plan.settings.hotline_shown,
+            "level": level,
+            "link": f"{text_settings.base_url}/a/{TOKEN}",
+            "number": plan.settings.hotline_shown,
+        }
+        filling = {name: known[name] for name in sorted(names)}
+        if filling not in found:
+            found.append(filling)
+    return found
+
+
+def _render_text(text_settings: TextSettings, message: str, language: str, params: Mapping[str, str]) -> OutgoingText:
+    rendered = message_rendering.render_message(
+        message, language, params, text_settings.catalogs, env_banner=False, two_way=text_settings.two_way
+    )
+    return OutgoingText(message, language, rendered.text, params)
+
+
+def _is_known(text_settings: TextSettings, entry: ApprovedText) -> bool:
+    kind = message_rendering.MESSAGE_KINDS.get(entry.message)
+    return kind is not None and kind.channel == "sms" and entry.language in text_settings.catalogue.languages
+
+
+def _unusable_entries(text_settings: TextSettings, gateway: SmsGateway) -> Iterator[TextProblem]:
+    """Entries that can never be used."""
+    for entry in gateway.templates:
+        kind = message_rendering.MESSAGE_KINDS.get(entry.message)
+        if kind is None or kind.channel != "sms":
+            yield _entry_problem(entry, "error", "There is no text message of this kind.")
+        elif entry.language not in text_settings.catalogue.languages:
+            yield _entry_problem(entry, "error", "Nothing is said in this language here.")
+        elif entry.id == UNNAMED_TEMPLATE:
+            yield _entry_problem(entry, "error", "The gateway's own name for this text is still missing.")
+        else:
+            for gap in entry.gaps:
+                if gap not in kind.params:
+                    takes = ", ".join(sorted(kind.params)) or "none"
+                    yield _entry_problem(
+                        entry, "error", f"${{{gap}}} is no parameter of this message; it takes {takes}."
+                    )
+
+
+def _unfit_problem(why: str, text: OutgoingText) -> TextProblem:
+    sentences = {
+        "not_registered": "This text is not registered, so it is not sent",
+        "text_differs": "No registered text reads like this one, so it is not sent",
+        "link_not_allowed": "This text holds a link that is in no approved text, so it is not sent",
+    }
+    return TextProblem("error", text.message, text.language, "", f"{sentences[why]}: {text.text}")
+
+
+def _text_cost(gateway: SmsGateway, text: OutgoingText, found: ApprovedText | None) -> TextCost:
+    whole = gateway.signature + text.text
+    encoding: Literal["GSM-7", "UCS-2"] = "GSM-7" if message_rendering.is_gsm7(whole) else "UCS-2"
+    name = found.id if found else ""
+    return TextCost(text.message, text.language, name, encoding, len(whole), message_rendering.count_segments(whole))
+
+
+def _text_warnings(
+    gateway: SmsGateway, text: OutgoingText, found: ApprovedText | None, line: TextCost
+) -> Iterator[TextProblem]:
+    def warn(sentence: str) -> TextProblem:
+        return TextProblem("warning", text.message, text.language, line.id, sentence)
+
+    for word in gateway.refused_words:
+        if word.lower() in text.text.lower():
+            yield warn(f"Gateways are known to refuse texts with “{word}”.")
+    for name in found.gaps if found else ():
+        if find_links(text.params[name]):
+            yield warn(f"${{{name}}} is filled with a link; many gateways refuse that.")
+    if line.segments > 1:
+        yield warn(f"It takes {line.segments} text messages.")
+    if line.encoding == "UCS-2" and text.text.isascii():
+        yield warn("A letter of the signature makes an English text as costly as a Chinese one.")
+
+
+def _entry_problem(entry: ApprovedText, level: Literal["error", "warning"], sentence: str) -> TextProblem:
+    return TextProblem(level, entry.message, entry.language, entry.id, sentence)

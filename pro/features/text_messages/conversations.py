@@ -1,0 +1,369 @@
+"""Everything that was written between a participant and us, both ways, as one conversation in order of time."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from sqlalchemy import Select, func, select
+
+from pro.app_context import UnitOfWork
+from pro.core.questionnaire.json_values import read_value
+from pro.core.rule_language.level import Level
+from pro.errors import NotFound
+from pro.features.accounts import staff_accounts
+from pro.features.alerts import message_reading
+from pro.features.alerts.alert_page import phone_of, shown_answer
+from pro.features.alerts.evaluation import FREE_TEXT
+from pro.features.alerts.message_reading import IncomingText, RedFlag
+from pro.features.forms.form_state import form_words
+from pro.features.text_messages import staff_replies, unknown_senders
+from pro.features.text_messages.unknown_senders import UnknownSenderText
+from pro.messaging import message_rendering
+from pro.models import Alert, Answer, Assessment, AuditEntry, IncomingMessage, Message, Participant
+
+# So many of the newest messages are shown unless all are asked for.
+MAX_ENTRIES = 60
+MASK = "****"
+# Parameters of messages that let somebody in.
+SECRETS = ("link", "code")
+# The same by shape, should a text hold one that its parameters do not name: a link with a path, a code of a form.
+_SECRET = re.compile(r"https?://[^\s/]+/\S+|\b[3-9A-HJKMNPQRSTWXY]{4}-[3-9A-HJKMNPQRSTWXY]{4}\b")
+# An answer is written with the text that it came from.
+WRITTEN_WITHIN = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedEntry:
+    """A text of theirs. ``taken_for``: question and answer that it was read as, in words; "" if for none."""
+
+    kind: ClassVar[str] = "in"
+    at: datetime
+    text: IncomingText
+    taken_for: str
+
+
+@dataclass(frozen=True, slots=True)
+class SentEntry:
+    """A text of ours, links and codes masked. ``reason``: why it failed or was not sent, a sentence.
+
+    ``status``: waiting, sent, delivered, failed, dropped, since ``status_at``; ``written_by``: "" where the system did.
+    """
+
+    kind: ClassVar[str] = "out"
+    at: datetime
+    text: str
+    template: str
+    channel: str
+    status: str
+    status_at: datetime
+    reason: str
+    written_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class FormTextEntry:
+    """What they wrote into a form. ``alert_id``: where it is to be read; ``read_by``: who took that on ("" for nobody).
+
+    ``replaced``: they wrote something else there later, or took it back.
+    """
+
+    kind: ClassVar[str] = "form"
+    at: datetime
+    text: str
+    assessment_id: int
+    title: str
+    question: str
+    level: Level
+    flags: tuple[RedFlag, ...]
+    alert_id: int | None
+    read_by: str
+    replaced: bool
+
+
+ConversationEntry = ReceivedEntry | SentEntry | FormTextEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A conversation, the oldest entry first. ``earlier``: how many older ones are left out.
+
+    ``unread``: texts that wait for a reader; ``fixed``: what may be sent, by kind, in the participant's language;
+    ``why_not``: why nothing can be sent, as ``staff_replies.reply_refusal``.
+    """
+
+    participant_id: int
+    study_number: str
+    language: str
+    status: str
+    phone: str | None
+    entries: list[ConversationEntry]
+    earlier: int
+    unread: list[int]
+    oldest_unread_at: datetime | None
+    overdue: bool
+    can_reply: bool
+    why_not: str
+    fixed: Mapping[str, str]
+    free: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationRow:
+    """One line of the inbox. ``level``: the highest of what is unread; ``last``: their newest text, of
+    unread ones the newest of the loudest."""
+
+    participant_id: int
+    study_number: str
+    unread: int
+    oldest_unread_at: datetime | None
+    overdue: bool
+    level: Level
+    last: IncomingText
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """What came in: texts of unknown numbers that wait (the loudest first), then a line for each participant."""
+
+    unmatched: list[UnknownSenderText]
+    conversations: list[ConversationRow]
+
+
+def read_inbox(work: UnitOfWork, *, unread_only: bool = False) -> Inbox:
+    """Everybody who ever wrote, those with something unread first, the loudest and longest waiting on top.
+
+    ``unread_only``: nobody else.
+    """
+    waiting = _rows_by_participant(
+        work,
+        select(IncomingMessage).where(message_reading.unread_condition(), IncomingMessage.participant_id.is_not(None)),
+    )
+    unread = sorted(
+        (_conversation_row(work, person, rows) for person, rows in waiting),
+        key=lambda row: (-row.level, row.oldest_unread_at),
+    )
+    if unread_only:
+        return Inbox(unknown_senders.quarantined_texts(work), unread)
+    newest = (
+        select(func.max(IncomingMessage.id))
+        .where(IncomingMessage.participant_id.is_not(None))
+        .group_by(IncomingMessage.participant_id)
+    )
+    known = {row.participant_id for row in unread}
+    others = _rows_by_participant(
+        work,
+        select(IncomingMessage).where(IncomingMessage.id.in_(newest), IncomingMessage.participant_id.not_in(known)),
+    )
+    read = sorted(
+        (_conversation_row(work, person, rows) for person, rows in others), key=lambda row: row.last.at, reverse=True
+    )
+    return Inbox(unknown_senders.quarantined_texts(work), unread + read)
+
+
+def _rows_by_participant(
+    work: UnitOfWork, query: Select[IncomingMessage]
+) -> list[tuple[Participant, list[IncomingMessage]]]:
+    """The rows of ``query`` by participant, the oldest first."""
+    found: dict[int, list[IncomingMessage]] = {}
+    for row in work.session.scalars(query.order_by(IncomingMessage.received_at, IncomingMessage.id)):
+        found.setdefault(row.participant_id or 0, []).append(row)
+    people = work.session.scalars(select(Participant).where(Participant.id.in_(found)))
+    return [(person, found[person.id]) for person in people]
+
+
+def _conversation_row(work: UnitOfWork, person: Participant, rows: Sequence[IncomingMessage]) -> ConversationRow:
+    unread = [row for row in rows if message_reading.is_unread(row)]
+    oldest = unread[0].received_at if unread else None
+    return ConversationRow(
+        participant_id=person.id,
+        study_number=person.study_number,
+        unread=len(unread),
+        oldest_unread_at=oldest,
+        overdue=oldest is not None and message_reading.is_overdue(work, work.catalogue.plans.get(person.plan), oldest),
+        level=Level(max((row.level for row in unread), default=Level.NONE)),
+        last=message_reading.open_message(
+            work, max(rows, key=lambda row: (row.level if unread else 0, row.received_at, row.id))
+        ),
+    )
+
+
+def read_conversation(
+    work: UnitOfWork, participant_id: int, language: str, *, everything: bool = False
+) -> Conversation:
+    """The conversation with one participant. NotFound. That it was seen is recorded."""
+    person = work.session.get(Participant, participant_id)
+    if person is None:
+        raise NotFound("participant")
+    work.record("participant.seen", person, participant_id=person.id)
+    rows = list(
+        work.session.scalars(
+            select(IncomingMessage)
+            .where(IncomingMessage.participant_id == person.id)
+            .order_by(IncomingMessage.received_at, IncomingMessage.id)
+        )
+    )
+    waiting = [row for row in rows if message_reading.is_unread(row)]
+    oldest = waiting[0].received_at if waiting else None
+    entries: list[ConversationEntry] = [
+        *_received_entries(work, rows, language),
+        *_sent_entries(work, person, language),
+        *_form_text_entries(work, person, language),
+    ]
+    entries.sort(key=lambda entry: entry.at)
+    # What waits for a reader is shown however old it is.
+    start = 0 if everything else max(0, len(entries) - MAX_ENTRIES)
+    first = next(
+        (n for n, entry in enumerate(entries) if isinstance(entry, ReceivedEntry) and entry.text.unread), start
+    )
+    shown = entries[min(start, first) :]
+    plan = work.catalogue.plans.get(person.plan)
+    return Conversation(
+        participant_id=person.id,
+        study_number=person.study_number,
+        language=person.language,
+        status="died" if person.died_at else "withdrawn" if person.withdrawn_at else "active",
+        phone=phone_of(work, person),
+        entries=shown,
+        earlier=len(entries) - len(shown),
+        unread=[row.id for row in waiting],
+        oldest_unread_at=oldest,
+        overdue=oldest is not None and message_reading.is_overdue(work, plan, oldest),
+        can_reply=staff_accounts.has_right(work.actor.role, "reply_text"),
+        why_not=staff_replies.reply_refusal(work, person),
+        fixed=staff_replies.fixed_texts(work, person) if plan else {},
+        free=staff_replies.may_send_free_text(work, person),
+    )
+
+
+def mark_read(work: UnitOfWork, participant_id: int, ids: Sequence[int]) -> int:
+    """Whoever acts has read the texts ``ids`` of a participant; how many of them had waited."""
+    return message_reading.mark_read(
+        work, (IncomingMessage.participant_id == participant_id) & IncomingMessage.id.in_(ids)
+    )
+
+
+def _received_entries(work: UnitOfWork, rows: Sequence[IncomingMessage], language: str) -> list[ReceivedEntry]:
+    return [
+        ReceivedEntry(row.received_at, message_reading.open_message(work, row), _understood_as(work, row, language))
+        for row in rows
+    ]
+
+
+def _understood_as(work: UnitOfWork, row: IncomingMessage, language: str) -> str:
+    """The question and the answer that a text was read as."""
+    assessment = work.session.get(Assessment, row.assessment_id) if row.assessment_id else None
+    if assessment is None or row.what != "answer":
+        return ""
+    item = work.catalogue.instruments[assessment.instrument].items.get(row.item)
+    if item is None:
+        return ""
+    words = form_words(work, assessment, language).items[row.item]
+    query = (
+        select(Answer)
+        .where(
+            Answer.assessment_id == assessment.id,
+            Answer.item == row.item,
+            Answer.at >= row.received_at,
+            Answer.at <= row.received_at + WRITTEN_WITHIN,
+            Answer.state != "withdrawn",
+        )
+        .order_by(Answer.id)
+    )
+    answer = work.session.scalar(query.limit(1))
+    if answer is None:
+        return words.plain
+    gettext = work.app_context.catalogs.translator(language).gettext
+    said = gettext("Skipped")
+    if answer.state == "given":
+        said = shown_answer(work, item, words, read_value(item, answer.value), language)
+    return gettext("%(question)s %(answer)s", question=words.plain, answer=said)
+
+
+def _sent_entries(work: UnitOfWork, person: Participant, language: str) -> list[SentEntry]:
+    translator = work.app_context.catalogs.translator(language)
+    messages = list(work.session.scalars(select(Message).where(Message.participant_id == person.id)))
+    writers = _writers(work, [row.id for row in messages])
+    return [
+        SentEntry(
+            at=row.queued_at,
+            text=mask_secrets(work, row),
+            template=row.template,
+            channel=row.channel,
+            status=row.status,
+            status_at=row.failed_at or row.dropped_at or row.delivered_at or row.sent_at or row.queued_at,
+            reason=message_rendering.failure_sentence(row.failure, translator),
+            written_by=writers.get(row.id, ""),
+        )
+        for row in messages
+    ]
+
+
+def _writers(work: UnitOfWork, messages: Sequence[int]) -> dict[int, str]:
+    """message id -> the name of whoever sent it by hand."""
+    names = staff_accounts.staff_names(work)
+    query = select(AuditEntry.subject_id, AuditEntry.actor_id).where(
+        AuditEntry.subject == "message", AuditEntry.subject_id.in_(messages), AuditEntry.action == staff_replies.REPLIED
+    )
+    return {row[0] or 0: names.get(row[1] or 0, "") for row in work.session.execute(query)}
+
+
+def mask_secrets(work: UnitOfWork, message: Message) -> str:
+    """A message of ours as it went out, with everything that lets somebody in left out."""
+    text = work.vault.open(message.body_sealed)
+    params = json.loads(work.vault.open(message.params_sealed))
+    for name in SECRETS:
+        if params.get(name):
+            text = text.replace(str(params[name]), MASK)
+    return _SECRET.sub(MASK, text)
+
+
+def _form_text_entries(work: UnitOfWork, person: Participant, language: str) -> list[FormTextEntry]:
+    """The free texts of the participant's forms, unless they came as texts and stand in the thread already."""
+    query = select(Assessment).where(Assessment.participant_id == person.id, Assessment.first_answer_at.is_not(None))
+    forms = {row.id: row for row in work.session.scalars(query)}
+    asked = {
+        (row.id, name)
+        for row in forms.values()
+        for name, item in work.catalogue.instruments[row.instrument].items.items()
+        if item.kind == "text"
+    }
+    if not asked:
+        return []
+    names = {name for _form, name in asked}
+    answers = select(Answer).where(Answer.assessment_id.in_(forms), Answer.item.in_(names)).order_by(Answer.id)
+    rows = [row for row in work.session.scalars(answers) if (row.assessment_id, row.item) in asked]
+    newest = {(row.assessment_id, row.item): row.id for row in rows}
+    heard = select(IncomingMessage).where(IncomingMessage.assessment_id.in_(forms), IncomingMessage.item.in_(names))
+    texted = {
+        (row.assessment_id, row.item, work.vault.open(row.text_sealed).strip()) for row in work.session.scalars(heard)
+    }
+    alerts = select(Alert).where(Alert.assessment_id.in_(forms), Alert.rule == FREE_TEXT)
+    raised = {alert.assessment_id: alert for alert in work.session.scalars(alerts)}
+    staff = staff_accounts.staff_names(work)
+    found = []
+    for row in rows:
+        said = str(row.value or "").strip()
+        if row.state != "given" or not said or (row.assessment_id, row.item, said) in texted:
+            continue
+        form, alert = forms[row.assessment_id], raised.get(row.assessment_id)
+        words = form_words(work, form, language)
+        found.append(
+            FormTextEntry(
+                at=form.answered_at or row.at,
+                text=said,
+                assessment_id=form.id,
+                title=words.title,
+                question=words.items[row.item].plain,
+                level=Level(alert.level) if alert else Level.NONE,
+                flags=message_reading.red_flags_of(alert.inputs.get("saw", [])) if alert else (),
+                alert_id=alert.id if alert else None,
+                read_by=staff.get(alert.acknowledged_by or 0, "") if alert else "",
+                replaced=newest[row.assessment_id, row.item] != row.id,
+            )
+        )
+    return found

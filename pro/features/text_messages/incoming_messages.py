@@ -1,0 +1,235 @@
+"""Text messages that come in: kept, read for red flags first, then taken as a wish or as an answer to what was asked.
+
+Whatever goes wrong after that, the text is kept and whoever must know of it is told.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from pro.app_context import Actor, UnitOfWork
+from pro.core.rule_language.level import Level
+from pro.core.text import reply_parser
+from pro.core.text.command_words import CommandName
+from pro.core.text.red_flag_screening import Screening
+from pro.features.accounts import phone_numbers
+from pro.features.alerts import text_screening
+from pro.features.assessments import answer_service, chat_flow
+from pro.features.assessments.chat_flow import ReplyOutcome
+from pro.features.forms import form_access
+from pro.features.forms.form_access import FormSession
+from pro.features.participants.treatment_dates import clock_time
+from pro.features.schedule import participation_end
+from pro.features.text_messages import text_answers, unknown_senders
+from pro.features.text_messages.text_answers import ReplyDraft, queue_question, queue_reply
+from pro.models import Alert, Assessment, IncomingMessage, Message, Participant
+
+log = logging.getLogger(__name__)
+# The safety sentence goes out at most so often to a number.
+SAFETY_PAUSE = timedelta(hours=1)
+# No item has this name.
+NO_ITEM = "-"
+
+
+def receive_message(
+    work: UnitOfWork, *, provider_id: str, address: str, text: str, pictures: int = 0
+) -> IncomingMessage:
+    """Keep a text from ``address`` and do what it asks for; the same ``provider_id`` again changes nothing.
+
+    A number that is nobody's, or several people's, is never guessed: its texts wait for a person. ``pictures``: how
+    many files came with it. They stay with the provider, and a person must know that they came.
+    """
+    known = _find_received(work, provider_id)
+    if known is not None:
+        return known
+    address = phone_numbers.to_e164(address) or address
+    people = _participants_with_number(work, address)
+    participant = people[0] if len(people) == 1 else None
+    if participant is not None:
+        work.actor = Actor("participant", participant.id, "participant")
+    try:
+        # The same text may be delivered twice at once.
+        with work.session.begin_nested():
+            row = text_screening.keep_text(
+                work,
+                channel="sms",
+                provider_id=provider_id,
+                address=address,
+                text=text,
+                participant=participant,
+                what="text" if participant else "unmatched",
+            )
+            work.session.flush()
+    except IntegrityError:
+        return work.session.scalars(select(IncomingMessage).where(IncomingMessage.provider_id == provider_id)).one()
+    if participant is None:
+        _handle_unknown_sender(work, row, text, address, people)
+    else:
+        _handle_participant_text(work, row, participant, text, address)
+    if pictures > 0:
+        row.level = max(row.level, int(Level.WATCH))
+        row.hits = [*row.hits, {"class": "picture", "status": "attached"}]
+    return row
+
+
+def _find_received(work: UnitOfWork, provider_id: str) -> IncomingMessage | None:
+    return work.session.scalar(select(IncomingMessage).where(IncomingMessage.provider_id == provider_id))
+
+
+def _participants_with_number(work: UnitOfWork, address: str) -> list[Participant]:
+    """Whose number this is: of several, those who are still in their study."""
+    mark = work.vault.fingerprint(f"phone:{address}")
+    query = select(Participant).where(Participant.phone_fingerprint == mark).order_by(Participant.id)
+    found = list(work.session.scalars(query))
+    return [person for person in found if person.is_active] or found
+
+
+def _handle_unknown_sender(
+    work: UnitOfWork, row: IncomingMessage, text: str, address: str, people: list[Participant]
+) -> None:
+    """Kept for a person; a red flag is told at once all the same, and STOP stops whoever has this number."""
+    found = text_screening.screen_text(work, text, None)
+    text_screening.note_flags(work, row, None, found)
+    language = "zh_Hans" if any("\u4e00" <= letter <= "\u9fff" for letter in text) else "en"
+    _send_safety_if_needed(work, row, found, None, address, language)
+    if found.level >= Level.URGENT:
+        work.session.flush()
+        unknown_senders.notify_quarantined_text(work, row)
+    steer = reply_parser.parse_command(text)
+    if people and steer == "stop":
+        row.what = "command"
+        for person in people:
+            participation_end.opt_out(work, person, "by text")
+        queue_reply(work, ReplyDraft("stopped", {}, f"reply:{row.id}", language), address)
+    elif people and steer == "start":
+        row.what = "command"
+        for person in people:
+            participation_end.opt_in(work, person, "by text")
+        queue_reply(work, ReplyDraft("started", {}, f"reply:{row.id}", language), address)
+
+
+def _handle_participant_text(
+    work: UnitOfWork, row: IncomingMessage, participant: Participant, text: str, address: str
+) -> None:
+    steer = reply_parser.parse_command(text)
+    if text_screening.plan_of(work, participant) is None and steer not in ("stop", "start"):
+        # The plan left the catalogue: nothing can be asked or answered, but the text is read and a red flag told.
+        found = text_screening.screen_text(work, text, participant)
+        text_screening.note_flags(work, row, participant, found)
+        _send_safety_if_needed(work, row, found, participant, address, participant.language)
+        return
+    form = text_answers.last_asked_form(work, participant)
+    if steer in ("stop", "start", "help"):
+        row.what = "command"
+        row.assessment_id = form.id if form else None
+        _run_command(work, row, participant, steer, address)
+        return
+    going_on = form is not None and _may_answer(work, participant, form)
+    if not work.config.sms_two_way or form is None or not going_on:
+        found = text_screening.screen_text(work, text, participant)
+        text_screening.note_flags(work, row, participant, found)
+        _send_safety_if_needed(work, row, found, participant, address, participant.language)
+        if form is not None and not going_on:
+            row.what, row.assessment_id = "late", form.id
+        if steer == "language" and work.config.sms_two_way:
+            row.what = "command"
+            text_answers.switch_language(work, participant)
+            queue_question(work, row, participant, None, text_answers.help_text(work, participant))
+        return
+    form_session = form_access.session_by_text(work, form, participant, participant.language)
+    if text_answers.is_too_soon(work, form):
+        found = text_screening.screen_text(work, text, participant)
+        text_screening.note_flags(work, row, participant, found)
+        row.what, row.why, row.assessment_id = "unclear", "too_soon", form.id
+        _send_safety_if_needed(work, row, found, participant, address, participant.language)
+        return
+    turn = _take_reply(work, row, participant, form_session, text)
+    if turn is None:
+        found = text_screening.screen_text(work, text, participant)
+        text_screening.note_flags(work, row, participant, found)
+        row.what, row.assessment_id = "unclear", form.id
+        _send_safety_if_needed(work, row, found, participant, address, participant.language)
+
+
+def _take_reply(
+    work: UnitOfWork, row: IncomingMessage, participant: Participant, form_session: FormSession, text: str
+) -> ReplyOutcome | None:
+    """The text as a turn of the conversation, and our answer queued; None if anything went wrong: nothing is kept."""
+    try:
+        with work.session.begin_nested():
+            answer_service.renew_form(work, form_session, channel="sms")
+            # Whoever went on elsewhere, or never got the question, did not answer what is asked now.
+            saw = None if text_answers.is_still_asked(work, participant, form_session) else NO_ITEM
+            turn = chat_flow.take_reply(
+                work, form_session, text, channel="sms", language=participant.language, inbound=row, item=saw
+            )
+            if turn.safety:
+                _send_safety(work, row, participant, work.vault.open(row.address_sealed), participant.language)
+            text_answers.next_step(work, row, participant, form_session, turn)
+    except Exception as error:
+        # Whatever it is, the text must be kept and read all the same.
+        log.error("a reply by text could not be taken: %s", type(error).__name__)
+        return None
+    return turn
+
+
+def _may_answer(work: UnitOfWork, participant: Participant, form: Assessment) -> bool:
+    """True while the form that was asked by text still waits; also until the advice of one just sent was read."""
+    if not participant.is_active or form.cancelled_at is not None:
+        return False
+    if form.submitted_at is not None:
+        query = select(Alert.id).where(Alert.assessment_id == form.id, Alert.advice != "", Alert.advised_at.is_(None))
+        return work.session.scalar(query.limit(1)) is not None
+    return form.closes_at >= work.now
+
+
+def _run_command(
+    work: UnitOfWork, row: IncomingMessage, participant: Participant, steer: CommandName, address: str
+) -> None:
+    """STOP, START and HELP: always, whatever else may be sent."""
+    if steer == "stop":
+        told = participant.opted_out_at is not None
+        participation_end.opt_out(work, participant, "by text")
+        out = None if told else ReplyDraft("stopped", {}, f"reply:{row.id}", participant.language)
+    elif steer == "start":
+        participation_end.opt_in(work, participant, "by text")
+        out = ReplyDraft("started", {}, f"reply:{row.id}", participant.language)
+    else:
+        template, params = text_answers.help_text(work, participant)
+        out = ReplyDraft(template, params, f"reply:{row.id}", participant.language)
+    if out is not None:
+        queue_reply(work, out, address, participant)
+
+
+def _send_safety_if_needed(
+    work: UnitOfWork,
+    row: IncomingMessage,
+    found: Screening,
+    participant: Participant | None,
+    address: str,
+    language: str,
+) -> None:
+    if text_screening.needs_advice(found):
+        _send_safety(work, row, participant, address, language)
+
+
+def _send_safety(
+    work: UnitOfWork, row: IncomingMessage, participant: Participant | None, address: str, language: str
+) -> None:
+    """The fixed sentence: at night, without budget and after STOP as well, but at most once an hour to a number."""
+    prefix = f"safety:{row.fingerprint[:32]}:"
+    query = select(func.count(), func.max(Message.id)).where(Message.dedupe_key.like(f"{prefix}%"))
+    number, newest = work.session.execute(query).one()
+    if newest is not None:
+        last = work.session.get_one(Message, newest)
+        if last.queued_at > work.now - SAFETY_PAUSE and last.failed_at is None:
+            return
+    plan = text_screening.plan_of(work, participant) or next(iter(work.catalogue.plans.values()))
+    # Counted, so that two texts at once bring one sentence.
+    at = clock_time(work.now, participant.time_zone if participant else plan.settings.time_zone)
+    out = ReplyDraft("safety", {"at": at, "emergency": plan.settings.emergency}, f"{prefix}{number}", language)
+    queue_reply(work, out, address, participant)

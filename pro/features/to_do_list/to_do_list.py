@@ -1,0 +1,104 @@
+"""The board: what needs somebody now, read from every study that this installation runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pro.app_context import UnitOfWork
+from pro.features.accounts import staff_accounts
+from pro.features.adverse_events import unreported_events
+from pro.features.adverse_events.unreported_events import UnreportedEvent
+from pro.features.alerts import alert_list, test_alerts
+from pro.features.alerts.alert_list import AlertCase
+from pro.features.alerts.test_alerts import WeeklyTestAlertStatus
+from pro.features.assessments import data_corrections as assessments_corrections
+from pro.features.assessments import paper_forms
+from pro.features.assessments.paper_forms import UnverifiedPaperForm
+from pro.features.duty_roster import recipients, roster_calendar
+from pro.features.duty_roster.roster_calendar import RosterGap
+from pro.features.forms import participant_cards
+from pro.features.forms.participant_cards import LockedCard
+from pro.features.schedule import call_tasks, outstanding_forms
+from pro.features.schedule.call_tasks import CallTaskRow
+from pro.features.schedule.outstanding_forms import OutstandingForms
+from pro.features.text_messages import conversations, failed_messages
+from pro.features.text_messages.conversations import Inbox
+from pro.features.text_messages.failed_messages import FailedMessageList
+from pro.features.ulcers import endoscopies as ulcers_endoscopies
+from pro.features.ulcers.endoscopies import OverdueEndoscopy
+
+
+@dataclass(frozen=True, slots=True)
+class OnCallPerson:
+    """Who holds a place on the ladder now."""
+
+    place: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToDoList:
+    """What needs somebody now. ``gaps``: when nobody is on call within a week, the next one first; ``drills``: test
+    alerts to confirm or to mend; ``texts``: what was written to us and nobody has read;
+    ``locked_cards``: for those who may make new ones.
+    ``endoscopies``: asked for, late. ``serious``: adverse events to report, for those who may see them.
+    """
+
+    unacknowledged: list[AlertCase]
+    in_progress: list[AlertCase]
+    failed: FailedMessageList
+    awaited: OutstandingForms
+    tasks: list[CallTaskRow]
+    on_duty: list[OnCallPerson]
+    investigators: list[str]
+    gaps: list[RosterGap]
+    drills: list[WeeklyTestAlertStatus]
+    texts: Inbox
+    papers: list[UnverifiedPaperForm]
+    locked_cards: list[LockedCard]
+    corrections: int
+    endoscopies: list[OverdueEndoscopy]
+    serious: list[UnreportedEvent]
+    now: datetime
+
+
+def read_to_do_list(work: UnitOfWork, language: str = "zh_Hans") -> ToDoList:
+    """The board of every study that this installation runs."""
+    open_cases = alert_list.open_cases(work, language)
+    roster = recipients.read_duty_state(work)
+    on_duty = [
+        OnCallPerson(place, person.name)
+        for plan_id in work.catalogue.plans
+        for place in ("on_call", "backup")
+        for person in roster.on_duty(plan_id, place, work.now)
+    ]
+    return ToDoList(
+        unacknowledged=[case for case in open_cases if case.acknowledged_by is None],
+        in_progress=[case for case in open_cases if case.acknowledged_by is not None],
+        failed=failed_messages.list_failed_messages(work, language),
+        awaited=outstanding_forms.read_outstanding_forms(work, language),
+        tasks=call_tasks.due_tasks(work, language),
+        on_duty=on_duty,
+        investigators=[person.name for person in roster.staff_with_role("investigator", work.now)],
+        gaps=roster_calendar.list_all_gaps(work),
+        drills=test_alerts.weekly_test_alert_status(work),
+        texts=_unread_texts(work),
+        papers=paper_forms.unverified_paper_forms(work, language),
+        locked_cards=participant_cards.list_locked_cards(work)
+        if staff_accounts.has_right(work.actor.role, "make_card")
+        else [],
+        corrections=assessments_corrections.count_open_requests(work),
+        endoscopies=ulcers_endoscopies.overdue_endoscopies(work),
+        serious=unreported_events.read_unreported_events(work, language)
+        if staff_accounts.has_right(work.actor.role, "see_events")
+        else [],
+        now=work.now,
+    )
+
+
+def _unread_texts(work: UnitOfWork) -> Inbox:
+    """What waits to be read, for those who may read it."""
+    if not staff_accounts.has_right(work.actor.role, "see_inbox"):
+        return Inbox([], [])
+    return conversations.read_inbox(work, unread_only=True)

@@ -1,0 +1,227 @@
+"""Messages in words: a template, its parameters, and the reader's language.
+
+What a message may say is fixed here: each kind names its parameters, and anything more is refused, so that no clinical
+word, name or phone number can slip into a mail or a text (expectations.md 4, "Access").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError, select_autoescape
+
+from pro.i18n import Catalogs, Translator
+
+FOLDER = Path(__file__).parents[2] / "templates" / "messages"
+
+
+@dataclass(frozen=True, slots=True)
+class MessageKind:
+    """One sort of message: the channel that it goes by and the only parameters that it takes."""
+
+    channel: str
+    params: frozenset[str]
+
+
+# alert: level is "emergency", "urgent" or "watch".  alert_again: the same, while it still waits.  alert_sms: no number,
+# because a locked phone shows it; the address is that of the sign-in page and fixed. at: when it was written ("14:05"),
+# because gateways reject the same words for the third time in a day.
+# alert_digest: rows are {"study_number", "link"}, the oldest first.
+# drill: the weekly test; level as in alert.  drill_sms: address as in alert_sms.
+# drill_failed: failure is "not_confirmed", "not_delivered", "nobody_on_duty" or "not_an_emergency".
+# invitation: the link is whole, token and all.  invitation_code: the fixed address of the code page, and the code.
+# reminder, reminder_code: the same, while the form still waits.
+# safety: the one sentence after a red flag; the emergency number, and at as above.
+# question, advice, thanks: what a conversation says, whole; only where two-way texts are allowed.
+# clarify: the codes that may be typed.  onward_link, onward_code: after several replies that nobody understood.
+# stopped, started: what STOP and START did.  help, help_contact: with and without a conversation; the ward's number.
+# inbound_unknown: somebody whose number nobody knows wrote what may be a red flag; level is "emergency" or "urgent".
+# staff_call, staff_soon: what staff send by hand; number and emergency as they are dialled.
+# staff_invitation: to set up an account; the link is whole, token and all, and works once.
+# staff_text: their own words, where texts go both ways: the only message whose text is not fixed.
+MESSAGE_KINDS: Mapping[str, MessageKind] = MappingProxyType(
+    {
+        "alert": MessageKind("email", frozenset({"study_number", "level", "link"})),
+        "alert_again": MessageKind("email", frozenset({"study_number", "level", "link"})),
+        "alert_sms": MessageKind("sms", frozenset({"at", "level", "address"})),
+        "alert_digest": MessageKind("email", frozenset({"rows"})),
+        "drill": MessageKind("email", frozenset({"level", "link"})),
+        "drill_sms": MessageKind("sms", frozenset({"address"})),
+        "drill_failed": MessageKind("email", frozenset({"failure", "link"})),
+        "invitation": MessageKind("sms", frozenset({"link"})),
+        "invitation_code": MessageKind("sms", frozenset({"address", "code"})),
+        "inbound_unknown": MessageKind("email", frozenset({"level", "link"})),
+        "reminder": MessageKind("sms", frozenset({"link"})),
+        "reminder_code": MessageKind("sms", frozenset({"address", "code"})),
+        "safety": MessageKind("sms", frozenset({"at", "emergency"})),
+        "question": MessageKind("sms", frozenset({"text"})),
+        "advice": MessageKind("sms", frozenset({"text"})),
+        "thanks": MessageKind("sms", frozenset({"text"})),
+        "clarify": MessageKind("sms", frozenset({"codes"})),
+        "clarify_free": MessageKind("sms", frozenset()),
+        "onward_link": MessageKind("sms", frozenset({"link"})),
+        "onward_code": MessageKind("sms", frozenset({"address", "code"})),
+        "stopped": MessageKind("sms", frozenset()),
+        "started": MessageKind("sms", frozenset()),
+        "help": MessageKind("sms", frozenset({"hotline"})),
+        "help_contact": MessageKind("sms", frozenset({"hotline"})),
+        "staff_call": MessageKind("sms", frozenset({"number", "emergency"})),
+        "staff_soon": MessageKind("sms", frozenset({"number", "emergency"})),
+        "staff_invitation": MessageKind("email", frozenset({"link"})),
+        "staff_text": MessageKind("sms", frozenset({"text"})),
+    }
+)
+
+# These go out whatever else is dropped: who has heard of a red flag must be told where help is.
+URGENT_ADVICE = ("safety", "advice")
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedMessage:
+    """A message in words. ``subject`` is empty for SMS."""
+
+    channel: str
+    subject: str
+    text: str
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(FOLDER),
+        undefined=StrictUndefined,
+        autoescape=select_autoescape(enabled_extensions=()),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+_TEMPLATES = _environment()
+
+
+def render_message(
+    kind: str,
+    language: str,
+    params: Mapping[str, Any],
+    catalogs: Catalogs,
+    env_banner: bool,
+    *,
+    two_way: bool = False,
+) -> RenderedMessage:
+    """The message of ``kind`` in ``language``. ``env_banner``: mark it as not from a real study; ``two_way``: replies
+    are read.
+
+    Raises KeyError for an unknown kind or language, ValueError if a parameter is missing, not one of the kind's, or one
+    that the template has no words for.
+    """
+    wanted = MESSAGE_KINDS[kind]
+    if params.keys() != wanted.params:
+        raise ValueError(f"a message of kind {kind} takes {sorted(wanted.params)}, not {sorted(params)}")
+    translator = catalogs.translator(language)
+    words = {
+        "_": translator.gettext,
+        "ngettext": translator.ngettext,
+        "env_banner": env_banner,
+        "two_way": two_way,
+        **params,
+    }
+    subject = ""
+    try:
+        if wanted.channel == "email":
+            # A subject is one line, whatever a parameter holds: a line break there would start a header of its own.
+            subject = " ".join(_TEMPLATES.get_template(f"{kind}/subject.txt").render(words).split())
+        text = _TEMPLATES.get_template(f"{kind}/{wanted.channel}.txt").render(words).strip("\n")
+    except UndefinedError as error:
+        raise ValueError(f"a message of kind {kind} cannot be put into words: {error.message}") from error
+    return RenderedMessage(wanted.channel, subject, text)
+
+
+def failure_sentence(failure: str, translator: Translator) -> str:
+    """What ``Message.failure`` means and what to do, for staff. Empty for no failure."""
+    if not failure:
+        return ""
+    _ = translator.gettext
+    sentences = {
+        "answered": _("The form was answered before this was sent, so it was not needed any more."),
+        "not_wanted": _("It was not wanted any more when its turn came, and was not sent."),
+        "address_malformed": _("The address cannot be written to. Correct it and send again."),
+        "address_refused": _("The mail server does not take this address. Check it and send again."),
+        "certificate": _("The mail server's certificate is not trusted. Tell the IT department."),
+        "identical": _("This number got the same words too often within a day. The provider would reject it. Phone."),
+        "key_missing": _("The data key that sealed this message is missing. Tell the IT department."),
+        "link_not_allowed": _("The provider takes no links in texts. Use the card with the code instead."),
+        "log_in_refused": _("The provider refused our log-in. Tell the IT department."),
+        "lost": _("The system stopped while sending. It may or may not have arrived: ask, or send again."),
+        "no_credit": _("Our account with the provider is empty or at its limit. Tell the IT department."),
+        "no_line": _("The provider could not be reached. If it lasts, tell the IT department."),
+        "no_route": _("The provider cannot send to this number. Use the card with the code instead."),
+        "no_sender": _("This installation cannot send by this way. Use the card with the code instead."),
+        "not_registered": _("The provider has not approved this text. Tell the IT department."),
+        "not_supported": _("The mail server lacks the encryption or log-in that is set. Tell the IT department."),
+        "over_budget": _("This number has had as many messages today as it may get. Phone."),
+        "phone_blocked": _("The phone or its network blocks our messages. Phone the participant."),
+        "phone_invalid": _("This is not a valid phone number. Correct it and send again."),
+        "phone_not_mobile": _("This number cannot receive text messages. Ask for a mobile number."),
+        "phone_unknown": _("The network does not know this number. Ask for the right one."),
+        "phone_unreachable": _("The phone is switched off or out of reach. Phone the participant later."),
+        "provider_refused": _("The provider refused this message. Tell the IT department the number in brackets."),
+        "provider_unsure": _("The provider could not say whether it was sent."),
+        "region_not_allowed": _("Our account may not send to this country. Tell the IT department."),
+        "sender_refused": _("The provider does not accept our own sender address. Tell the IT department."),
+        "server_busy": _("The provider is busy."),
+        "taken_on": _("Somebody took the alert on before this was sent, so it was not needed any more."),
+        "text_differs": _("The text is not as the provider approved it. Tell the IT department."),
+        "text_refused": _("The text was refused as unwanted. Tell the IT department."),
+        "time_out": _("The provider did not answer in time."),
+        "too_many": _("The provider takes no more messages to this phone for now. Phone the participant."),
+        "too_late": _("It was too late to be of use and was not sent."),
+        "unforeseen": _("Something unforeseen happened while sending. Tell the IT department."),
+        "unsubscribed": _("This phone has asked to get no more messages. Agree on another way."),
+        "unsure": _("The line broke while sending. It may or may not have arrived: ask, or send again."),
+    }
+    reason, _colon, detail = failure.partition(":")
+    return sentences.get(reason, sentences["unforeseen"]) + (f" ({detail})" if detail else "")
+
+
+# GSM 03.38: the letters of a text message that needs no UCS-2; those of the extension take two places.
+_GSM7 = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_GSM7_EXTENSION = frozenset("\f^{}\\[~]|€")
+# What typography puts in the place of a letter of that alphabet. A degree stays understood without its sign.
+_GSM7_REPLACEMENTS = str.maketrans(
+    {"–": "-", "—": "-", "‑": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "…": "...", "·": "-", "×": "x", "°": "",
+     "≥": ">=", "≤": "<=", "\u00a0": " ", "\u202f": " ", "\u2009": " "}
+)  # fmt: skip
+
+
+def is_gsm7(text: str) -> bool:
+    """True if every letter is in the seven-bit alphabet of text messages."""
+    return all(letter in _GSM7 or letter in _GSM7_EXTENSION for letter in text)
+
+
+def to_gsm7(text: str) -> str:
+    """``text`` in the seven-bit alphabet if typography alone keeps it out of it; else as it is."""
+    plain = text.translate(_GSM7_REPLACEMENTS)
+    return plain if is_gsm7(plain) else text
+
+
+def count_segments(text: str) -> int:
+    """How many text messages the network makes of ``text``: 160 places (153 when joined), or 70 (67) in UCS-2."""
+    if is_gsm7(text):
+        places, whole, joined = [1 if letter in _GSM7 else 2 for letter in text], 160, 153
+    else:
+        places, whole, joined = [1 if ord(letter) < 0x10000 else 2 for letter in text], 70, 67
+    if sum(places) <= whole:
+        return 1
+    count, used = 1, 0
+    for size in places:
+        # A letter of two places is never cut in half.
+        if used + size > joined:
+            count, used = count + 1, 0
+        used += size
+    return count

@@ -1,0 +1,212 @@
+"""Handling an alert on its pages: assessing, closing, what is refused, and that nothing typed is lost."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from pro.app_context import AppContext
+from pro.db import Base, transaction
+from pro.models import AdverseEvent, Alert, AlertClosure, Grading, PhoneCall
+from tests.support.factories import PASSWORD, Clock, Study
+from tests.support.staff_browser import StaffBrowser, report_bleeding, signed_in_browser
+
+JUDGED = {
+    "do": "assess",
+    "seen": "0",
+    "shown": ":epistaxis",
+    "term": "another",
+    "another": "epistaxis",
+    "grade": "2",
+    "onset_on": "2026-03-02",
+    "attribution": ["radiotherapy"],
+    "serious": "no",
+    "action": "packed the nose",
+    "password": PASSWORD,
+}
+
+
+@pytest.fixture
+def desk(app: Flask, seeded: Study) -> StaffBrowser:
+    """The investigator, signed in."""
+    return signed_in_browser(app, seeded.staff["investigator"])
+
+
+@pytest.fixture
+def alerts(app_context: AppContext, seeded: Study) -> list[int]:
+    """The ids of an emergency's alerts, the worst first."""
+    return report_bleeding(app_context, seeded.chinese.checkin)
+
+
+def rows(app_context: AppContext, model: type[Base]) -> list[Any]:
+    with transaction(app_context.engine) as session:
+        return list(session.scalars(select(model)))
+
+
+def taken(desk: StaffBrowser, alerts: list[int]) -> str:
+    path = f"/staff/alerts/{alerts[0]}"
+    desk.open(path)
+    desk.post(path, do="acknowledge", alert=alerts)
+    return path
+
+
+def test_an_alert_is_called_about_assessed_and_closed(
+    desk: StaffBrowser, app_context: AppContext, alerts: list[int]
+) -> None:
+    path = taken(desk, alerts)
+    assert desk.post(path, do="call", outcome="reached", at="2026-03-02T09:00", text="better").status_code == 303
+    assert [call.source for call in rows(app_context, PhoneCall)] == [rows(app_context, Alert)[0].source]
+    desk.open(f"{path}/assess")
+    assert "Pharyngeal hemorrhage" in desk.page
+    assert not re.search(r'name="grade"[^>]* checked', desk.page)
+    assert desk.post(f"{path}/assess", **JUDGED).location == path
+    desk.open(path)
+    assert "assessed and signed by Investigator" in desk.page
+    shown = set(re.findall(r'name="alert" value="(\d+)"', desk.page))
+    assert desk.post(path, do="close", alert=sorted(shown), disposition="admitted").location == "/staff/"
+    assert {alert.disposition for alert in rows(app_context, Alert)} == {"admitted"}
+    desk.open(path)
+    assert "Admitted to hospital" in desk.page
+    assert 'value="close"' not in desk.page
+    for page in ("/staff/events", "/staff/events/1", "/staff/events/discordance", "/staff/participants/1"):
+        assert desk.open(page).status_code == 200
+        assert "Epistaxis" in desk.page or page.endswith("discordance")
+
+
+REFUSED = [
+    ({"grade": "4", "another": "dry_mouth", "shown": ":dry_mouth"}, "This term has no such grade"),
+    ({"onset_on": "2026-03-03"}, "This day has not come yet"),
+    ({"onset_on": "soon"}, "Please give the date as year, month and day"),
+    ({"serious": "yes", "action": ""}, "For a serious event please write what was done"),
+    ({"serious": "yes", "known_at": ""}, "when it became known that it is serious"),
+    ({"shown": ":headache"}, "These are the grades of the term that you chose now"),
+    ({"password": "wrong"}, "This is not your password"),
+    ({"password": ""}, "Please type your password to sign"),
+    ({"another": ""}, "Please choose a term"),
+    ({"attribution": []}, "Please choose what it may be related to"),
+]
+
+
+@pytest.mark.parametrize(("change", "sentence"), REFUSED)
+def test_a_refusal_stands_at_its_field_and_loses_nothing(
+    desk: StaffBrowser, app_context: AppContext, alerts: list[int], change: dict[str, Any], sentence: str
+) -> None:
+    path = taken(desk, alerts)
+    answer = desk.post(f"{path}/assess", **(JUDGED | {"action": "kept words"} | change))
+    assert answer.status_code == 400
+    assert sentence in desk.page
+    assert ("kept words" in desk.page) == (change.get("action") != "")
+    assert PASSWORD not in desk.page
+    assert rows(app_context, Grading) == []
+
+
+def test_another_term_shows_its_grades_and_keeps_the_rest(desk: StaffBrowser, alerts: list[int]) -> None:
+    path = taken(desk, alerts)
+    answer = desk.post(f"{path}/assess", **(JUDGED | {"do": "term", "another": "syncope"}))
+    assert answer.status_code == 200
+    assert re.findall(r'name="grade" id="[^"]+" value="(\d)"', desk.page) == ["3", "5"]
+    assert "packed the nose" in desk.page
+
+
+def test_the_second_to_assess_sees_the_first_and_keeps_what_was_typed(
+    desk: StaffBrowser, app_context: AppContext, alerts: list[int]
+) -> None:
+    path = taken(desk, alerts)
+    desk.post(f"{path}/assess", **JUDGED)
+    answer = desk.post(f"{path}/assess", **(JUDGED | {"grade": "3", "action": "other words"}))
+    assert answer.status_code == 409
+    assert "Investigator assessed this participant meanwhile" in desk.page
+    assert "other words" in desk.page
+    assert 'name="seen" type="hidden" value="1"' in desk.page
+    assert len(rows(app_context, Grading)) == 1
+
+
+def test_whether_it_is_new_is_asked_where_an_event_goes_on(
+    desk: StaffBrowser, app_context: AppContext, alerts: list[int]
+) -> None:
+    path = taken(desk, alerts)
+    desk.post(f"{path}/assess", **JUDGED)
+    again = JUDGED | {"seen": "1"}
+    assert desk.post(f"{path}/assess", **again).status_code == 400
+    assert "Please choose one of those shown" in desk.page
+    known = again | {"event": "1", "shown": "1:epistaxis", "from_on": "2026-03-02"}
+    assert desk.post(f"{path}/assess", **known).status_code == 303
+    assert len(rows(app_context, AdverseEvent)) == 1
+
+
+def test_closing_says_what_is_missing_and_who_was_first(
+    desk: StaffBrowser, app: Flask, app_context: AppContext, seeded: Study, alerts: list[int], clock: Clock
+) -> None:
+    nurse = signed_in_browser(app, seeded.staff["nurse"])
+    path = taken(desk, alerts)
+    assert nurse.post(path, do="close", alert=alerts, disposition="watching", reason="typed").status_code == 400
+    assert "typed" in nurse.page
+    assert rows(app_context, AlertClosure) == []
+    desk.post(f"{path}/assess", **JUDGED)
+    desk.post(path, do="close", alert=alerts, disposition="outpatient")
+    clock.move(minutes=2)
+    assert nurse.post(path, do="close", alert=alerts, disposition="watching", reason="typed").status_code == 409
+    assert "Investigator" in nurse.page
+    assert len(rows(app_context, AlertClosure)) == 1
+
+
+def test_a_session_that_ended_loses_nothing_but_the_password(
+    desk: StaffBrowser, app_context: AppContext, seeded: Study, alerts: list[int], clock: Clock
+) -> None:
+    path = taken(desk, alerts)
+    clock.move(hours=13)
+    answer = desk.post(f"{path}/assess", **JUDGED)
+    assert answer.status_code == 307
+    assert desk.post(answer.location, **JUDGED).status_code == 401
+    assert PASSWORD not in desk.page
+    assert "packed the nose" in desk.page
+    person = seeded.staff["investigator"]
+    desk.press(email=person.email, password=person.password)
+    assert "packed the nose" in desk.page
+    assert re.search(r'id="grade-\d" value="2" checked', desk.page)
+    assert rows(app_context, Grading) == []
+
+
+def test_who_may_not_assess_or_close_is_told_so(
+    app: Flask, seeded: Study, app_context: AppContext, alerts: list[int]
+) -> None:
+    for role in ("coordinator", "monitor"):
+        desk = signed_in_browser(app, seeded.staff[role])
+        path = f"/staff/alerts/{alerts[0]}"
+        desk.open(path)
+        assert "Assess and sign" not in desk.page
+        assert desk.post(path, do="close", alert=alerts, disposition="watching").status_code == 403
+        assert desk.open(f"{path}/assess").status_code == 403
+
+
+def test_an_event_is_recorded_by_hand_graded_again_reported_and_ended(
+    desk: StaffBrowser, app_context: AppContext, seeded: Study
+) -> None:
+    path = f"/staff/participants/{seeded.chinese.id}/events/new"
+    desk.open(path)
+    serious = {"serious": "yes", "known_at": "2026-03-02T08:00"}
+    where = desk.post(path, **(JUDGED | serious)).location
+    desk.open(where)
+    assert "report by tomorrow 08:00" in desk.page
+    assert "Mon 2 Mar" in desk.page
+    assert "The signature does not fit" not in desk.page
+    again = JUDGED | {"seen": "1", "shown": "1:epistaxis", "event": "1", "grade": "1", "from_on": "2026-03-02"}
+    assert desk.post(where, **again).status_code == 303
+    assert [row.grade for row in rows(app_context, Grading)] == [2, 1]
+    desk.post(where, do="report")
+    assert desk.post(where, do="end", ended_on="2026-03-01").status_code == 400
+    desk.post(where, do="end", ended_on="2026-03-02")
+    (event,) = rows(app_context, AdverseEvent)
+    assert event.reported_at is not None
+    assert str(event.ended_on) == "2026-03-02"
+
+
+def test_the_reader_of_another_language_sees_both(app: Flask, seeded: Study, alerts: list[int]) -> None:
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
+    desk.open(f"/staff/alerts/{alerts[0]}")
+    assert '<span class="s" lang="zh-Hans-CN">您的鼻子、嘴或喉咙有没有出血' in desk.page
+    assert "In small type: the words that the participant saw." in desk.page

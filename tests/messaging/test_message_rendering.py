@@ -1,0 +1,320 @@
+"""Messages in words: what they say, what they must never say, and how long a text is."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pro.i18n import LANGUAGES, Catalogs
+from pro.messaging import message_rendering
+from pro.messaging.providers.twilio_sms import CODES
+from tests.messaging.letters import LINK
+
+FOLDER = Path(message_rendering.__file__).parent
+ALERT = {"study_number": "NC-007", "level": "emergency", "link": "https://epro.example.org/staff/alerts/42"}
+ROWS = [{"study_number": f"NC-00{n}", "link": f"https://epro.example.org/staff/alerts/{n}"} for n in (7, 8, 9)]
+PARAMS: dict[str, dict[str, Any]] = {
+    "alert": ALERT,
+    "alert_again": ALERT,
+    "alert_sms": {"at": "14:05", "level": "emergency", "address": "https://epro.example.org/staff/"},
+    "alert_digest": {"rows": ROWS},
+    "drill": {"level": "emergency", "link": "https://epro.example.org/staff/drills/7"},
+    "drill_sms": {"address": "https://epro.example.org/staff/"},
+    "drill_failed": {"failure": "not_confirmed", "link": "https://epro.example.org/staff/drills/7"},
+    "inbound_unknown": {"level": "emergency", "link": "https://epro.example.org/staff/inbox/unmatched/7"},
+    "invitation": {"link": LINK},
+    "invitation_code": {"address": "https://epro.example.org/", "code": "ABCD-EFGH"},
+    "safety": {"at": "14:05", "emergency": "120"},
+    "clarify": {"codes": "0, 1, 2, 3, 9"},
+    "clarify_free": {},
+    "onward_link": {"link": LINK},
+    "onward_code": {"address": "https://epro.example.org/", "code": "ABCD-EFGH"},
+    "stopped": {},
+    "started": {},
+    "help": {"hotline": "025-555"},
+    "help_contact": {"hotline": "025-555"},
+    "staff_call": {"number": "0791-0000 0000", "emergency": "120"},
+    "staff_soon": {"number": "0791-0000 0000", "emergency": "120"},
+}
+# Nothing of an illness, a treatment or a symptom in a subject, a mail or a text.
+CLINICAL = re.compile(
+    "癌|瘤|病|症|疗|血|痛|疼|溃疡|鼻|喉|药|医|患|问卷|调查|试验|研究中心|副作用|放射|手术|复发|不良|死亡|严重"
+    "|cancer|tumou?r|bleed|blood|ulcer|pain|nose|throat|symptom|patient|trial|therapy|radiation|drug|medic|clinic"
+    "|hospital|health|disease|doctor|survey|severe"
+)
+
+
+def every_text(catalogs: Catalogs, **changes: Any) -> dict[tuple[str, str, str], message_rendering.RenderedMessage]:
+    """Every kind in every language; an alert at every level."""
+    found = {}
+    for language in LANGUAGES:
+        for kind, params in PARAMS.items():
+            # A drill is an emergency or nothing.
+            levels = {"drill": ("emergency",), "inbound_unknown": ("emergency", "urgent")}.get(
+                kind, ("emergency", "urgent", "watch")
+            )
+            for level in levels if "level" in params else ("",):
+                given_now = {**params, "level": level} if level else params
+                found[kind, language, level] = message_rendering.render_message(
+                    kind, language, given_now, catalogs, changes.get("env_banner", False)
+                )
+    return found
+
+
+@pytest.mark.parametrize(
+    ("language", "level", "env_banner", "subject"),
+    [
+        ("zh_Hans", "emergency", True, "[演示环境] 危急：NC-007 有警报待处理"),
+        ("zh_Hans", "urgent", False, "尽快：NC-007 有警报待处理"),
+        ("zh_Hans", "watch", False, "关注：NC-007 有警报待处理"),
+        ("en", "emergency", True, "[Demonstration] Emergency: alert for NC-007 is waiting"),
+        ("en", "urgent", False, "Urgent: alert for NC-007 is waiting"),
+        ("en", "watch", False, "Watch: alert for NC-007 is waiting"),
+    ],
+)
+def test_an_alert_says_level_number_and_link(
+    catalogs: Catalogs, language: str, level: str, env_banner: bool, subject: str
+) -> None:
+    found = message_rendering.render_message("alert", language, {**ALERT, "level": level}, catalogs, env_banner)
+    lines = found.text.splitlines()
+    assert found.subject == subject
+    assert lines[0] == subject
+    assert ALERT["link"] in lines
+
+
+@pytest.mark.parametrize(
+    ("language", "number", "subject"),
+    [
+        ("zh_Hans", 1, "关注：今天有1条警报要看"),
+        ("zh_Hans", 3, "关注：今天有3条警报要看"),
+        ("en", 1, "Watch: 1 alert to look at today"),
+        ("en", 3, "Watch: 3 alerts to look at today"),
+    ],
+)
+def test_the_digest_counts_and_lists(catalogs: Catalogs, language: str, number: int, subject: str) -> None:
+    found = message_rendering.render_message("alert_digest", language, {"rows": ROWS[:number]}, catalogs, False)
+    assert found.subject == subject
+    assert [line for line in found.text.splitlines() if "https" in line] == [
+        f"{row['study_number']}  {row['link']}" for row in ROWS[:number]
+    ]
+
+
+@pytest.mark.parametrize("kind", ["invitation", "invitation_code", "reminder", "reminder_code"])
+@pytest.mark.parametrize(("language", "unread"), [("en", "not read"), ("zh_Hans", "(回信没人看|不接收回复)")])
+def test_where_replies_are_read_no_text_says_that_they_are_not(
+    catalogs: Catalogs, kind: str, language: str, unread: str
+) -> None:
+    params = PARAMS[kind.replace("reminder", "invitation")]
+    for env_banner in (False, True):
+        one_way, two_way = (
+            message_rendering.render_message(kind, language, params, catalogs, env_banner, two_way=on).text
+            for on in (False, True)
+        )
+        assert re.search(unread, one_way)
+        assert not re.search(unread, two_way)
+        assert message_rendering.count_segments(two_way) <= 2
+        assert language != "en" or message_rendering.is_gsm7(two_way)
+        assert all(str(value) in two_way for value in params.values())
+
+
+def test_nothing_clinical_and_no_phone_in_any_text(catalogs: Catalogs) -> None:
+    for key, found in every_text(catalogs).items():
+        words = f"{found.subject}\n{found.text}".lower()
+        assert CLINICAL.findall(words) == [], key
+        assert re.search(r"\d{7,}", words) is None, key
+
+
+def test_the_languages_are_not_mixed(catalogs: Catalogs) -> None:
+    for (kind, language, _level), found in every_text(catalogs, env_banner=True).items():
+        has_han = re.search("[一-鿿]", found.subject + found.text) is not None
+        assert has_han == (language == "zh_Hans"), kind
+
+
+def test_the_banner_stands_first_and_only_outside_production(catalogs: Catalogs) -> None:
+    for key, found in every_text(catalogs, env_banner=True).items():
+        assert found.text.startswith("["), key
+        assert found.subject.startswith("[") or found.channel == "sms"
+    assert not any("[" in found.subject + found.text for found in every_text(catalogs).values())
+
+
+@pytest.mark.parametrize("env_banner", [True, False])
+@pytest.mark.parametrize(
+    "kind", ["invitation", "invitation_code", "alert_sms", "drill_sms", "staff_call", "staff_soon"]
+)
+def test_a_text_is_one_text_message(catalogs: Catalogs, kind: str, env_banner: bool) -> None:
+    english = message_rendering.render_message(kind, "en", PARAMS[kind], catalogs, env_banner)
+    chinese = message_rendering.render_message(kind, "zh_Hans", PARAMS[kind], catalogs, env_banner)
+    assert message_rendering.is_gsm7(english.text)
+    assert (message_rendering.count_segments(english.text), message_rendering.count_segments(chinese.text)) == (1, 1)
+    assert len(english.text) <= 160
+    assert len(chinese.text) <= 70
+
+
+@pytest.mark.parametrize(
+    ("language", "subject"),
+    [("zh_Hans", "危急：NC-007 的警报还没有人处理"), ("en", "Emergency: NC-007 alert still waiting")],
+)
+def test_an_alert_told_again_says_that_it_still_waits(catalogs: Catalogs, language: str, subject: str) -> None:
+    found = message_rendering.render_message("alert_again", language, ALERT, catalogs, False)
+    assert found.subject == found.text.splitlines()[0] == subject
+    assert ALERT["link"] in found.text.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("language", "level", "words"),
+    [
+        ("zh_Hans", "emergency", "危急警报待处理（14:05），请登录系统："),
+        ("zh_Hans", "urgent", "有警报要尽快处理（14:05），请登录系统："),
+        ("en", "emergency", "Emergency alert waiting, 14:05. Please sign in: "),
+        ("en", "urgent", "Urgent alert waiting, 14:05. Please sign in: "),
+    ],
+)
+def test_a_text_about_an_alert_names_nobody(catalogs: Catalogs, language: str, level: str, words: str) -> None:
+    params = {"at": "14:05", "level": level, "address": "https://epro.example.org/staff/"}
+    found = message_rendering.render_message("alert_sms", language, params, catalogs, False)
+    assert found.text == words + params["address"]
+
+
+@pytest.mark.parametrize(
+    ("language", "subject", "nobody"),
+    [
+        ("zh_Hans", "每周警报演练（危急）：请确认收到", "不涉及任何参与者"),
+        ("en", "Weekly test (Emergency): please confirm", "No participant is concerned."),
+    ],
+)
+def test_a_drill_says_that_it_is_one_and_where_to_confirm(
+    catalogs: Catalogs, language: str, subject: str, nobody: str
+) -> None:
+    found = message_rendering.render_message("drill", language, PARAMS["drill"], catalogs, False)
+    assert found.subject == found.text.splitlines()[0] == subject
+    assert nobody in found.text
+    assert PARAMS["drill"]["link"] in found.text.splitlines()
+    sms = message_rendering.render_message("drill_sms", language, PARAMS["drill_sms"], catalogs, False)
+    assert sms.text.endswith(PARAMS["drill_sms"]["address"])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_mail_about_a_failed_drill_says_why(catalogs: Catalogs, language: str) -> None:
+    reasons = ("not_confirmed", "not_delivered", "nobody_on_duty", "not_an_emergency")
+    texts = {
+        message_rendering.render_message(
+            "drill_failed", language, {**PARAMS["drill_failed"], "failure": why}, catalogs, False
+        ).text
+        for why in reasons
+    }
+    assert len(texts) == len(reasons)
+    with pytest.raises(ValueError, match="drill_failed"):
+        message_rendering.render_message(
+            "drill_failed", language, {**PARAMS["drill_failed"], "failure": "weather"}, catalogs, False
+        )
+
+
+def test_the_link_ends_the_text_so_that_a_phone_finds_its_end(catalogs: Catalogs) -> None:
+    for language in LANGUAGES:
+        assert message_rendering.render_message("invitation", language, {"link": LINK}, catalogs, False).text.endswith(
+            LINK
+        )
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {k: v for k, v in ALERT.items() if k != "link"},
+        {**ALERT, "phone": "+8613800138000"},
+        {**ALERT, "sentence": "NC-007 正在出血"},
+        {**ALERT, "level": "none"},
+    ],
+)
+def test_a_message_takes_its_own_parameters_only(catalogs: Catalogs, params: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="kind alert"):
+        message_rendering.render_message("alert", "en", params, catalogs, False)
+
+
+def test_a_row_of_the_digest_needs_its_link(catalogs: Catalogs) -> None:
+    with pytest.raises(ValueError, match="cannot be put into words"):
+        message_rendering.render_message("alert_digest", "en", {"rows": [{"study_number": "NC-007"}]}, catalogs, False)
+
+
+@pytest.mark.parametrize(("kind", "language"), [("alarm", "en"), ("alert", "fr")])
+def test_an_unknown_kind_or_language_is_named(catalogs: Catalogs, kind: str, language: str) -> None:
+    with pytest.raises(KeyError):
+        message_rendering.render_message(kind, language, ALERT, catalogs, False)
+
+
+def test_a_line_break_cannot_add_a_header(catalogs: Catalogs) -> None:
+    found = message_rendering.render_message(
+        "alert", "en", {**ALERT, "study_number": "NC-007\r\nBcc: x@y.example"}, catalogs, False
+    )
+    assert found.subject.splitlines() == ["Emergency: alert for NC-007 Bcc: x@y.example is waiting"]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("", 1),
+        ("a" * 160, 1),
+        ("a" * 161, 2),
+        ("a" * 306, 2),
+        ("a" * 307, 3),
+        ("€" * 80, 1),
+        ("€" * 81, 2),
+        ("a" * 152 + "€" * 5, 2),
+        # Cut before the two-place letter: 152 + 153 places, and one more.
+        ("a" * 152 + "€" + "a" * 151, 2),
+        ("a" * 152 + "€" + "a" * 152, 3),
+        ("问" * 70, 1),
+        ("问" * 71, 2),
+        ("问" * 134, 2),
+        ("问" * 135, 3),
+        ("😀" * 35, 1),
+        ("😀" * 36, 2),
+        ("a" * 70 + "’", 2),
+    ],
+)
+def test_segments(text: str, number: int) -> None:
+    assert message_rendering.count_segments(text) == number
+
+
+@given(st.text(), st.text())
+def test_a_longer_text_never_needs_fewer_segments(text: str, more: str) -> None:
+    assert 1 <= message_rendering.count_segments(text) <= message_rendering.count_segments(text + more)
+
+
+def failure_keys() -> set[str]:
+    """Every reason that the code of this floor can give: words in a raised failure, in a refusal, in a given-up row."""
+    found = {reason for _again, reason in CODES.values()}
+    for path in FOLDER.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            parts: list[ast.expr] = []
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                if node.func.id in ("Unreachable", "Refused", "_fail"):
+                    parts = node.args
+                parts += [word.value for word in node.keywords if word.arg == "refusal"]
+            elif isinstance(node, ast.Assign) and getattr(node.targets[0], "attr", "") == "failure":
+                parts = [node.value]
+            words = [leaf.value for part in parts for leaf in ast.walk(part) if isinstance(leaf, ast.Constant)]
+            found |= {str(word).partition(":")[0] for word in words}
+    return {key for key in found if re.fullmatch("[a-z_]+", key)}
+
+
+def test_every_failure_has_a_sentence_in_both_languages(catalogs: Catalogs) -> None:
+    keys = failure_keys()
+    assert {"lost", "too_late", "address_refused", "unsubscribed", "no_sender", "time_out", "unsure"} <= keys
+    for language in LANGUAGES:
+        translator = catalogs.translator(language)
+        unforeseen = message_rendering.failure_sentence("unforeseen", translator)
+        for key in keys - {"unforeseen"}:
+            sentence = message_rendering.failure_sentence(f"{key}:123", translator)
+            assert not sentence.startswith(unforeseen), key
+            assert sentence.endswith(" (123)")
+            assert (re.search("[一-鿿]", sentence) is not None) == (language == "zh_Hans"), key
+    assert message_rendering.failure_sentence("", catalogs.translator("en")) == ""
+    assert message_rendering.failure_sentence("never heard of", catalogs.translator("en")).startswith(
+        "Something unforeseen"
+    )

@@ -1,0 +1,152 @@
+"""What the simulator's page says of a plan file that cannot be used, in the reader's language."""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from pro.features.reports import rule_simulator
+from tests.support.factories import PLAN, Study
+from tests.support.staff_browser import StaffBrowser, signed_in_browser
+
+SIMULATOR = "/staff/simulator"
+TEXT = (Path(__file__).resolve().parents[2] / "pro" / "data" / "plans" / f"{PLAN}.yaml").read_text(encoding="utf-8")
+FAINT = '"faint == 2"'
+FILE = f"{PLAN}.yaml"
+DETAIL = re.compile(r'<p class="kept">(.*?)</p>', re.DOTALL)
+
+
+def changed(old: str, new: str) -> str:
+    """The study's plan file with one text replaced."""
+    assert old in TEXT
+    return TEXT.replace(old, new, 1)
+
+
+@pytest.fixture
+def desk(app: Flask, seeded: Study) -> StaffBrowser:
+    return signed_in_browser(app, seeded.staff["investigator"])
+
+
+def said(desk: StaffBrowser, language: str, text: str) -> str:
+    """What the page in ``language`` says does not fit in ``text``, as HTML."""
+    desk.open(f"{SIMULATOR}?lang={language}")
+    token = re.search(r'name="csrf_token" value="([^"]+)"', desk.page)
+    assert token
+    sent = {"csrf_token": token[1], "file": (io.BytesIO(text.encode()), "plan.yaml")}
+    answer = desk.client.post(SIMULATOR, data=sent)
+    assert answer.status_code == 400
+    # Not the desk's own page: there, what is escaped reads like markup.
+    found = DETAIL.search(answer.get_data(as_text=True))
+    assert found
+    return found[1]
+
+
+def line(what: str) -> int:
+    """The line of the plan file where ``what`` first stands."""
+    return TEXT[: TEXT.index(what)].count("\n") + 1
+
+
+BROKEN = [
+    # YAML itself.
+    ("a: [", "line 2, column 1: This is not valid YAML: did not find expected node content.",
+     "第2行第1个字符：YAML格式有误：这里缺少内容，或括号不配对。"),
+    ("a:\n\tb: 1", "line 2, column 1: This is not valid YAML: found character that cannot start any token.",
+     "第2行第1个字符：YAML格式有误：这里不能以这个字符开头；缩进请用空格，不要用Tab键，特殊符号请加引号。"),
+    (TEXT + "\nversion: 2\n", "This is not valid YAML: 'version' is there twice.", "YAML格式有误：'version'写了两遍。"),
+    ("a: &x 1\nb: *x", "line 2, column 4: This is not valid YAML: an alias, or more than 40 levels deep.",
+     "第2行第4个字符：YAML格式有误：用了别名（*），或嵌套超过40层。"),
+    # The shape of the file.
+    ("no plan", "Input should be a valid dictionary or instance of PlanFile.",
+     "这里要写成“id: E01”这样的形式，一项一行（PlanFile）。"),
+    (changed("previous_days: 21\n", ""), "previous_days: Field required.", "previous_days：缺少这一项。"),
+    (changed("facts:", "colour: red\nfacts:"), f"colour (line {line('facts: [')}): Extra inputs are not permitted.",
+     f"colour（第{line('facts: [')}行）：这里不能有这一项，请检查名称有没有写错、位置对不对。"),
+    (changed("previous_days: 21", "previous_days: 0"),
+     f"previous_days (line {line('previous_days')}): Input should be greater than 0.",
+     f"previous_days（第{line('previous_days')}行）：这个数要大于0。"),
+    (changed("previous_days: 21", "previous_days: soon"),
+     "Input should be a valid integer, unable to parse string as an integer.",
+     "这里要写整数，不能写文字或小数。"),
+    (changed('opens: "8:00"', 'opens: "8 Uhr"'),
+     "String should match pattern '^(?:[0-9]|1[0-9]|2[0-3]):[0-5][0-9]$' (a time of day, such as 8:00",
+     "写法不对，应符合“^(?:[0-9]|1[0-9]|2[0-3]):[0-5][0-9]$”（几点几分，例如8:00或17:30）。"),
+    (changed("id: E01, level: emergency", "id: E01, level: red"),
+     f"rules.0.level (line {line('id: E01')}): Input should be 'watch', 'urgent' or 'emergency'.",
+     f"rules.0.level（第{line('id: E01')}行）：这里只能写'watch'、'urgent'或'emergency'。"),
+    (changed("previous_days: 21\nrecent_hours: 48", ""), "Field required. (1 more like it.)",
+     "缺少这一项。（此外还有1处不符。）"),
+    (changed("  hotline_shown: 0791-0000 0000\n", ""),
+     f"settings.hotline_shown (line {line('settings:')}): Field required.",
+     f"settings.hotline_shown（第{line('settings:')}行）：缺少这一项。"),
+    (changed("number: 28", "number: -1"), "Input should be greater than or equal to 0.", "这个数不能小于0。"),
+    # Rules and their conditions.
+    (changed(FAINT, '"feint == 2"'),
+     "rule E05, column 1: “feint” is not a known item, fact or sub-expression; did you mean “faint”?.",
+     "规则E05，条件的第1个字符：没有名为“feint”的题目、事实或子条件（是不是“faint”？）。"),
+    (changed(FAINT, '"faint == 7"'), "rule E05, column 10: faint has no code 7; it has 0, 1, 2.",
+     "规则E05，条件的第10个字符：faint没有编码7，它的编码有0、1、2。"),
+    (changed(FAINT, '"faint == 2，or chest == 3"'), "this is not a condition (invalid character '，' (U+FF0C)).",
+     "条件里不能用字符'，' (U+FF0C)；符号请用英文半角。"),
+    (changed(FAINT, '"faint = 2"'), "this is not a condition (invalid syntax).", "条件写法不对（语法有误，请检查"),
+    (changed(FAINT, '"rise(faint) >= 9"'), "the rise of faint lies between -2 and 2, never at 9.",
+     "faint的升高值在-2到2之间，不会是9。"),
+    (changed(FAINT, '"idle(3)"'), "idle() is only for M rules.", "idle()只能用在M类规则里。"),
+    (changed("advice: general, when: " + FAINT, "when: " + FAINT),
+     "rule E05: An emergency rule must say which advice the participant sees.",
+     "规则E05：紧急（emergency）规则要用advice写明参与者看到哪条建议。"),
+    (changed("id: npc_reirradiation", "id: other"), "id: The file is called npc_reirradiation.yaml but its id is",
+     "id：文件名是npc_reirradiation.yaml，里面的id却是“other”，两者要一致。"),
+    (changed("facts: [pd1,", "facts: [pd1, tea,"), "facts: “tea” is not a known fact; known are",
+     "facts：没有“tea”这个事实（facts），可以写的有："),
+    # Its parts.
+    (changed("holidays: CN", "holidays: QQ"), "calendar.holidays: The holidays of “QQ” are not known",
+     "calendar.holidays：没有“QQ”的节假日，请写国家代码，例如CN。"),
+    (changed("reminders_hours: [0, 4]", "reminders_hours: [0, 24]"),
+     "visit ulcer_daily: Its message after 24 hours would come when npc_checkin has closed.",
+     "访视ulcer_daily：24小时后的那条提醒发出时，npc_checkin已经结束了。"),
+    (changed("ulcers: 3, of_first: 10", "ulcers: 11, of_first: 10"),
+     "stopping.steps pause_study: It cannot be reached: 11 of the first 10, of 23 in all.",
+     "stopping.steps的pause_study：这个条件不可能达到：前10人中有11人，而总共是23人。"),
+    (changed("{bleed: 4, bleed_now: 1}", "{bleed: 7}"), "drill.answers.bleed: 7 is no possible answer to bleed.",
+     "drill.answers.bleed：bleed没有7这个答案。"),
+    ("x" * (rule_simulator.MAX_FILE_LENGTH + 1), "a plan file has at most 200000.",
+     "这个文件有200001个字符，方案文件最多200000个。"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "english", "chinese"), BROKEN)
+def test_what_does_not_fit_is_said_in_the_readers_language(
+    desk: StaffBrowser, text: str, english: str, chinese: str
+) -> None:
+    in_english, in_chinese = (said(desk, language, text) for language in ("en", "zh_Hans"))
+    assert english in html.unescape(in_english)
+    assert chinese in html.unescape(in_chinese)
+    assert "<span" not in in_english + in_chinese
+
+
+def test_what_only_a_parser_says_is_marked_as_english(desk: StaffBrowser) -> None:
+    shown = html.unescape(said(desk, "zh_Hans", 'a: "\\xZZ"'))
+    assert shown == (
+        f'{FILE}：第1行第7个字符：YAML格式有误：<span lang="en">did not find expected hexdecimal number</span>。'
+    )
+
+
+def test_nothing_in_the_file_becomes_markup(desk: StaffBrowser) -> None:
+    for language in ("en", "zh_Hans"):
+        shown = said(desk, language, changed("facts: [pd1,", "facts: [pd1, <b>tea</b>,"))
+        assert "<b>" not in shown
+        assert "&lt;b&gt;tea" in shown
+        assert "%(x)s" in said(desk, language, changed("facts: [pd1,", "facts: [pd1, '%(x)s',"))
+
+
+def test_the_file_of_the_rules_in_use_is_there_to_be_changed(desk: StaffBrowser) -> None:
+    desk.open(f"{SIMULATOR}?lang=en")
+    (path,) = re.findall(r'href="([^"]+plan\.yaml[^"]*)"', desk.page)
+    answer = desk.open(path)
+    assert answer.get_data(as_text=True) == TEXT
+    assert FILE in answer.headers["Content-Disposition"]

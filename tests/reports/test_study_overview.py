@@ -1,0 +1,240 @@
+"""A whole study in figures: what was counted agrees with what a hand counts, on both engines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine, event, select
+
+from pro.app_context import AppContext
+from pro.core.figures import study_figures as figures_of
+from pro.core.figures.study_figures import Figures, Quartiles
+from pro.db import transaction
+from pro.features.reports import study_overview
+from pro.features.schedule import expected_forms
+from pro.models import Alert, Assessment, ExpectedForm, Participant, Score, StudyFigures
+from tests.support import factories, form_browser
+from tests.support.alert_clinic import Clinic
+from tests.support.factories import PLAN, Clock
+
+
+@contextmanager
+def counted(engine: Engine) -> Iterator[list[str]]:
+    """The queries that ran meanwhile."""
+    ran: list[str] = []
+
+    def note(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
+        if statement.startswith("SELECT"):
+            ran.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield ran
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def people(app_context: AppContext, number: int) -> list[int]:
+    """So many participants with a ledger of their own; their ids."""
+    with form_browser.unit_of_work(app_context) as work:
+        return [factories.participant(work, f"C-{n:03}", phone="").id for n in range(1, number + 1)]
+
+
+def line(app_context: AppContext, person: int, **what: object) -> None:
+    """The QLQ-C30 of the participant's baseline visit becomes this."""
+    with transaction(app_context.engine) as session:
+        query = select(ExpectedForm).where(ExpectedForm.participant_id == person, ExpectedForm.instrument == "qlq_c30")
+        row = session.scalars(query.order_by(ExpectedForm.opens_at)).first()
+        assert row is not None
+        for name, value in what.items():
+            setattr(row, name, value)
+
+
+def scored(app_context: AppContext, person: int, *values: float | None) -> int:
+    """A QLQ-C30 whose PF was scored so, one run after another."""
+    with transaction(app_context.engine) as session:
+        work = app_context.unit_of_work(session)
+        way = factories.form(work, session.get_one(Participant, person), "qlq_c30")
+        for value in values:
+            session.add(
+                Score(
+                    assessment_id=way.assessment_id,
+                    scale="PF",
+                    value=value,
+                    raw=None,
+                    used=5,
+                    of=5,
+                    algorithm="x",
+                    at=work.now,
+                )
+            )
+        session.get_one(Assessment, way.assessment_id).submitted_at = work.now
+        return way.assessment_id
+
+
+def figures(app_context: AppContext) -> Figures:
+    """Counted now."""
+    with transaction(app_context.engine) as session:
+        return study_overview.count_figures(app_context.unit_of_work(session), app_context.catalogue.plans[PLAN])
+
+
+def alert(app_context: AppContext, person: int, rule: str, level: int, raised: datetime, **what: object) -> None:
+    """An alert that was raised then."""
+    with transaction(app_context.engine) as session:
+        number = len(session.scalars(select(Alert.id)).all())
+        session.add(
+            Alert(
+                participant_id=person,
+                source=f"test:{number}",
+                rule=rule,
+                level=level,
+                suspects="",
+                basis="E",
+                plan_version="1",
+                inputs={},
+                unresolved=[],
+                raised_at=raised,
+                **what,
+            )
+        )
+
+
+def test_compliance_and_scores_are_those_of_a_count_by_hand(any_clinic: Clinic, clock: Clock) -> None:
+    app_context = any_clinic.app_context
+    now = clock.move(days=30)
+    clock.move(days=-30)
+    on_time, late, begun, forgot, unsaid, again = people(app_context, 6)
+    came = {"served_at": now, "nearest": True, "assessment_id": None}
+    line(app_context, on_time, **came | {"assessment_id": scored(app_context, on_time, 20.0, 40.0)})
+    line(app_context, late, **came | {"out_of_window": True, "assessment_id": scored(app_context, late, 100.0)})
+    line(app_context, begun, **came | {"partial": True})
+    line(app_context, forgot, missed_at=now, missing_reason="forgot")
+    line(app_context, unsaid, missed_at=now)
+    line(app_context, again, **came | {"assessment_id": scored(app_context, again, 60.0, None)})
+    clock.move(days=30)
+    found = figures(app_context)
+    row = next(row for row in found.visits if (row.instrument, row.kind) == ("qlq_c30", "baseline"))
+    # The ward's own participant missed it too, and said nothing.
+    assert (row.expected, row.received, row.in_window, row.late, row.missed, row.partial) == (7, 4, 3, 1, 3, 1)
+    assert row.reasons == (("forgot", 1), ("", 2))
+    assert row.compliance == 3 / 7
+    (point,) = found.points
+    # A newer run without a score takes the place of an older one; what came late is kept apart.
+    assert (point.scale, point.spread, point.missing) == ("PF", Quartiles(1, 40.0, 40.0, 40.0), 1)
+    assert (found.enrolled, found.active) == (7, 7)
+
+
+def test_the_study_is_the_sum_of_its_participants(any_clinic: Clinic, clock: Clock) -> None:
+    app_context = any_clinic.app_context
+    first, second, third = people(app_context, 3)
+    line(app_context, first, served_at=clock.now, nearest=True)
+    line(app_context, second, served_at=clock.now, out_of_window=True)
+    clock.move(days=40)
+    line(app_context, third, missing_reason="too_ill")
+    with transaction(app_context.engine) as session:
+        work = app_context.unit_of_work(session)
+        each = [
+            expected_forms.count_compliance(expected_forms.read_expected_forms(work, person, "en"))
+            for person in session.scalars(select(Participant)).all()
+        ]
+    rows = figures(app_context).visits
+    assert sum(row.expected for row in rows) == sum(one.expected for one in each)
+    assert sum(row.in_window for row in rows) == sum(one.in_window for one in each)
+    assert sum(row.late for row in rows) == sum(one.late for one in each)
+    assert sum(row.missed for row in rows) == sum(one.missed for one in each)
+    assert sum(dict(row.reasons).get("", 0) for row in rows) == sum(one.unexplained for one in each)
+
+
+def test_waiting_and_weeks_are_those_of_a_count_by_hand(any_clinic: Clinic, clock: Clock) -> None:
+    app_context, person = any_clinic.app_context, any_clinic.participant_id
+    clock.move(days=70)
+    now, minute = clock.now, timedelta(minutes=1)
+    for took in (4, 6, 60):
+        alert(
+            app_context,
+            person,
+            "E01",
+            3,
+            now - timedelta(days=1),
+            acknowledged_at=now - timedelta(days=1) + took * minute,
+        )
+    alert(app_context, person, "U09", 2, now - timedelta(days=8), acknowledged_at=now, resolved_at=now)
+    alert(app_context, person, "U09", 2, now - timedelta(days=8), superseded_at=now)
+    alert(
+        app_context,
+        person,
+        "M03",
+        1,
+        now - timedelta(days=8),
+        resolved_at=now,
+        disposition=study_overview.CLOSED_AUTOMATICALLY,
+    )
+    alert(app_context, person, "U09", 2, now - timedelta(weeks=30))
+    # Sunday, 23:59 in Shanghai, and a minute later.
+    monday = datetime.combine(figures_of.last_mondays(now, "Asia/Shanghai")[-1], datetime.min.time()).astimezone()
+    starts = figures_of.week_start(monday.date(), "Asia/Shanghai")
+    alert(app_context, person, "W02", 1, starts - minute)
+    alert(app_context, person, "W02", 1, starts)
+    found = figures(app_context)
+    loudest, urgent, watch = found.handling
+    assert (loudest.level, loudest.acknowledged, loudest.waiting, loudest.open) == (3, Quartiles(3, 5, 6, 33), 0, 3)
+    assert (urgent.acknowledged, urgent.closed) == (Quartiles(1, 11520, 11520, 11520),) * 2
+    assert (urgent.waiting, urgent.open) == (1, 1)
+    assert (watch.acknowledged, watch.closed, watch.waiting) == (None, None, 2)
+    rows = {row.rule: row.weeks[-3:] for row in found.rules}
+    assert rows["W02"] == (0, 1, 1)
+    assert sum(sum(row.weeks) for row in found.rules) == 7
+    assert sum(found.loud) == 4
+    assert sum(rows["U09"]) == 1
+
+
+def test_as_many_queries_for_thirty_as_for_three(any_clinic: Clinic, clock: Clock) -> None:
+    clock.move(days=30)
+    numbers = []
+    for names in (range(3), range(30)):
+        with form_browser.unit_of_work(any_clinic.app_context) as work:
+            for n in names:
+                factories.participant(work, f"Q{len(names)}-{n:02}", phone="")
+        with counted(any_clinic.app_context.engine) as ran:
+            figures(any_clinic.app_context)
+        numbers.append(len(ran))
+    assert numbers == [8, 8]
+
+
+def test_figures_are_kept_and_read_as_they_were_and_renewed_when_due(any_clinic: Clinic, clock: Clock) -> None:
+    app_context, person = any_clinic.app_context, any_clinic.participant_id
+    alert(app_context, person, "E01", 3, clock.now, acknowledged_at=clock.now)
+    line(app_context, person, served_at=clock.now, assessment_id=scored(app_context, person, 20.0))
+    assert study_overview.renew_due(app_context) == 1
+    assert study_overview.renew_due(app_context) == 0
+    with transaction(app_context.engine) as session, counted(app_context.engine) as ran:
+        kept = study_overview.latest_figures(app_context.unit_of_work(session), PLAN)
+    assert kept is not None
+    assert len(ran) == 1
+    assert (kept.figures, kept.at, kept.late) == (figures(app_context), clock.now, False)
+    clock.move(minutes=2)
+    assert study_overview.renew_due(app_context) == 1
+    clock.move(hours=5)
+    with transaction(app_context.engine) as session:
+        kept = study_overview.latest_figures(app_context.unit_of_work(session), PLAN)
+    assert kept is not None
+    assert kept.late
+
+
+def test_costly_figures_are_renewed_seldom(clinic: Clinic, clock: Clock) -> None:
+    study_overview.renew_due(clinic.app_context)
+    with transaction(clinic.app_context.engine) as session:
+        session.get_one(StudyFigures, PLAN).took = 20.0
+    clock.move(minutes=30)
+    assert study_overview.renew_due(clinic.app_context) == 0
+    clock.move(minutes=4)
+    assert study_overview.renew_due(clinic.app_context) == 1
+
+
+@pytest.mark.parametrize("stored", [{}, {"enrolled": 1}])
+def test_figures_of_another_version_are_none(clinic: Clinic, clock: Clock, stored: dict[str, int]) -> None:
+    with transaction(clinic.app_context.engine) as session:
+        session.add(StudyFigures(plan=PLAN, at=clock.now, took=0.1, figures=stored))
+    with transaction(clinic.app_context.engine) as session:
+        assert study_overview.latest_figures(clinic.app_context.unit_of_work(session), PLAN) is None

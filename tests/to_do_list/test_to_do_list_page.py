@@ -1,0 +1,104 @@
+"""The board in the browser's eyes: what is narrowed says so, and nothing loud is hidden silently."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask import Flask
+
+from pro.app_context import Actor, AppContext
+from pro.db import transaction
+from pro.features.schedule import missed_forms
+from pro.models import Message
+from tests.support import factories, form_browser
+from tests.support.factories import Clock, Study
+from tests.support.staff_browser import report_bleeding, signed_in_browser
+
+LEFT_OUT = "1 unacknowledged alert is left out"
+
+
+def test_a_narrowed_board_counts_what_it_shows_and_says_what_it_leaves_out(
+    app: Flask, app_context: AppContext, seeded: Study
+) -> None:
+    form_browser.press_start(app_context, seeded.english.checkin).save(bleed=4)
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
+    desk.open("/staff/?lang=en")
+    assert "<title>(1) To do</title>" in desk.page
+    assert LEFT_OUT not in desk.page
+    desk.open("/staff/?level=urgent&owner=nobody")
+    assert LEFT_OUT in desk.page
+    assert "Good news" not in desk.page
+    assert "Nothing here to be done" not in desk.page
+    assert "Nothing fits what you chose" in desk.page
+    # The title and the sound go by everything that waits, whatever is shown.
+    assert "<title>(1) To do</title>" in desk.page
+    assert 'data-loud="1"' in desk.page
+    # A list chosen from a narrowed board stays narrowed, and so does the other language.
+    assert "/staff/?show=in_hand&level=urgent&owner=nobody" in desk.page
+    assert "level=urgent&owner=nobody&lang=zh_Hans" in desk.page
+    desk.open("/staff/?level=emergency")
+    assert LEFT_OUT not in desk.page
+    assert seeded.english.study_number in desk.page
+
+
+def test_a_filter_that_is_none_shows_everything(app: Flask, app_context: AppContext, seeded: Study) -> None:
+    form_browser.press_start(app_context, seeded.english.checkin).save(bleed=4)
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
+    desk.open("/staff/?lang=en")
+    for query in ("level=99", "owner=%3Cb%3E", "study=none", "show=nothing"):
+        assert desk.open(f"/staff/?{query}").status_code == 200
+        assert LEFT_OUT not in desk.page
+        assert seeded.english.study_number in desk.page
+
+
+def test_a_message_that_reached_nobody_is_seen_to_once(app: Flask, app_context: AppContext, seeded: Study) -> None:
+    report_bleeding(app_context, seeded.english.checkin)
+    with transaction(app_context.engine) as session:
+        mails = session.query(Message).order_by(Message.id).all()
+        for message in mails:
+            message.failed_at, message.failure = app_context.clock(), "address_refused"
+        number, first = len(mails), mails[0].id
+    desk = signed_in_browser(app, seeded.staff["nurse"])
+    desk.open("/staff/?lang=en")
+    assert desk.page.count("Seen to<span") == number
+    answer = desk.post(f"/staff/messages/{first}")
+    assert (answer.status_code, answer.location) == (303, "/staff/")
+    desk.open("/staff/")
+    assert "The message is off the list." in desk.page
+    assert desk.page.count("Seen to<span") == number - 1
+    again = desk.post(f"/staff/messages/{first}?show=messages&level=urgent&next=/elsewhere")
+    assert again.location == "/staff/?show=messages&level=urgent"
+    desk.open("/staff/")
+    assert "Nurse had seen to this message" in desk.page
+    monitor = signed_in_browser(app, seeded.staff["monitor"])
+    monitor.open("/staff/?lang=en")
+    assert "Seen to<span" not in monitor.page
+
+
+@pytest.mark.parametrize(("outcome", "told"), [("reached", "Reached the participant"), ("no_answer", "")])
+def test_nobody_is_asked_to_reach_whom_somebody_has_reached_since(
+    app: Flask, app_context: AppContext, seeded: Study, clock: Clock, outcome: str, told: str
+) -> None:
+    with transaction(app_context.engine) as session:
+        factories.save_answers(
+            app_context.unit_of_work(session),
+            factories.open_form_session(app_context.unit_of_work(session), seeded.english.checkin),
+            odor=3,
+        )
+    clock.move(minutes=20)
+    desk = signed_in_browser(app, seeded.staff["nurse"])
+    desk.open("/staff/alerts/1?lang=en")
+    assert "Reach by" in desk.page
+    with transaction(app_context.engine) as session:
+        work = app_context.unit_of_work(session)
+        work.actor = Actor("staff", seeded.staff["nurse"].id, "nurse", "")
+        missed_forms.log_call(work, at=work.now, outcome=outcome, text="", participant_id=seeded.english.id)
+    clock.move(days=2)
+    desk = signed_in_browser(app, seeded.staff["nurse"])
+    for path in ("/staff/?lang=en", "/staff/alerts/1?lang=en"):
+        desk.open(path)
+        words = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", desk.page))
+        late = re.search(r"Should have been reached|Reach by", words)
+        assert bool(late) is not bool(told)
+        assert not told or "Phoned" in words
