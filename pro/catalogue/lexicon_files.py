@@ -31,7 +31,7 @@ Phrases = Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
 class FlagClassFile(FilePart):
-    """One class of red flags. What is left out follows clinical.md 5."""
+    """One class of red flags. What is left out follows docs/domain.md 5."""
 
     level: AlertLevelName
     hypothetical: AlertLevelName | None = Field(None, description="Default: urgent for an emergency class, else watch")

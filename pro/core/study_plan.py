@@ -16,13 +16,13 @@ from pro.core.rule_language.level import Level
 
 @dataclass(frozen=True, slots=True)
 class AlertRule:
-    """One alert rule (clinical.md 3.5, 3.7), judged only with ``instrument``'s answers.
+    """One alert rule (docs/domain.md 3.5, 3.7), judged only with ``instrument``'s answers.
 
     ``suspects``: key of a suspected condition, or empty. ``basis``: L literature, C CTCAE-mapped, E expert default.
     ``hidden_by``: ids of rules that silence this one when they fire. ``advice``: which block the participant sees at
     once when an emergency rule fires. ``two_valued``: an unknown condition counts as false (the M rules).
     ``closes_itself``: its alert ends when it no longer holds. ``marks_ulcer``: a fired rule that D1 did not lower
-    moves the ulcer status from none to suspected, from the next assessment on (clinical.md 3.4.5).
+    moves the ulcer status from none to suspected, from the next assessment on (docs/domain.md 3.4.5).
     """
 
     id: str
@@ -63,7 +63,7 @@ class EscalationStep:
     """One rung of the ladder: ``minutes`` after the alert was raised, these roles are told by this channel.
 
     Or, where ``working_hours`` is not 0, after so many working hours of the study, at the latest at the local time
-    ``next_day`` of the next calendar day (clinical.md 3.3).
+    ``next_day`` of the next calendar day (docs/domain.md 3.3).
     """
 
     level: Level
@@ -124,7 +124,7 @@ class Projection:
 
 @dataclass(frozen=True, slots=True)
 class AnchorKind:
-    """A dated event of the treatment (clinical.md 6).
+    """A dated event of the treatment (docs/domain.md 6).
 
     ``most``: 0 if it happens once, else it is numbered from 1 to ``most``. ``plannable``: its date may be planned,
     otherwise only the past makes sense. ``after``: kinds whose first date it must not precede, as far as they are
@@ -148,7 +148,7 @@ class AnchorKind:
 @dataclass(frozen=True, slots=True)
 class Exposure:
     """A fact that is true from the first of ``doses`` until ``days`` after the last, once ``last`` says it was the last
-    (clinical.md 3.4.4).
+    (docs/domain.md 3.4.4).
     """
 
     fact: str
@@ -179,7 +179,8 @@ class DailyTimes:
 class VisitWindow:
     """One instrument of a visit: the days, counted from the visit's day, on which its window opens, is due and closes.
 
-    ``mandatory``: no answer at all by the end of the window is a missed form (clinical.md 6, rule 4). ``numbers``: only
+    ``mandatory``: no answer at all by the end of the window is a missed form (docs/domain.md 6, rule 4). ``numbers``:
+    only
     at these numbers of the visit's anchor (empty: at all of the visit's).
     """
 
@@ -216,7 +217,7 @@ class AlternativeVisit:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One row of the study's calendar (clinical.md 6).
+    """One row of the study's calendar (docs/domain.md 6).
 
     ``anchor``: an anchor, or a period: then it begins anew at each of the period's starts and ends with it.
     ``numbers``: at these numbers of the anchor (empty: at all). ``series``: how it recurs. ``not_before``: its windows
@@ -240,7 +241,7 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class ReminderRules:
-    """When messages about open forms go out (clinical.md 6, rule 3).
+    """When messages about open forms go out (docs/domain.md 6, rule 3).
 
     ``minutes`` after a window opened; never between ``quiet_from`` and ``quiet_until`` of the participant's day; at
     most ``per_day`` a day and person; one that could not go out for ``stale_minutes`` is dropped. ``by``: what a
@@ -265,7 +266,7 @@ class RiskPeriod:
 
 @dataclass(frozen=True, slots=True)
 class VisitSchedule:
-    """Who is asked what and when, around what really happens to a participant (clinical.md 6).
+    """Who is asked what and when, around what really happens to a participant (docs/domain.md 6).
 
     ``stops``: anchors after which nothing more is expected. ``apart``: instrument -> days that must lie between two
     answers; a younger answer serves the visit (rule 1). ``holidays``: the country (two letters) whose public holidays
@@ -318,7 +319,8 @@ class WeeklyTestAlertSettings:
 class StudyPlan:
     """One study. ``instruments[0]`` is the check-in.
 
-    ``submitted_only``: instruments that are judged only once they are submitted (clinical.md 3.7). ``facts``: the facts
+    ``submitted_only``: instruments that are judged only once they are submitted (docs/domain.md 3.7). ``facts``: the
+    facts
     beside the answers that its rules use. ``idle_minutes``: after how many minutes untouched a form is judged again,
     one for each idle() of its rules, ascending. ``previous_days``, ``recent_hours``: how old the previous check-in, or
     one that silences a QLQ-C30 rule, may be. ``calendar``: None for a study whose forms are all sent by hand.

@@ -1,4 +1,5 @@
-"""A participant's whole calendar on paper: every expected assessment and message, with local times (clinical.md 6)."""
+"""A participant's whole calendar on paper: every expected assessment and message, with local times (docs/domain.md
+6)."""
 
 from __future__ import annotations
 

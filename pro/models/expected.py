@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from pro.db import Base, UtcDateTime, partial_index
 
-# Why a form stayed empty (clinical.md 6, rule 4).
+# Why a form stayed empty (docs/domain.md 6, rule 4).
 MISSING_REASONS = ("forgot", "too_ill", "refused", "technical", "administrative")
 
 

@@ -17,7 +17,7 @@ from pro.core.schedule.intervals import Interval
 from pro.web import request_context
 from pro.web.refusals import N_, REFUSALS
 
-# How soon someone must act (clinical.md 3.3): an emergency is acknowledged, an urgent alert ends in a contact.
+# How soon someone must act (docs/domain.md 3.3): an emergency is acknowledged, an urgent alert ends in a contact.
 ACT_WITHIN: Mapping[Level, timedelta] = {
     Level.EMERGENCY: timedelta(minutes=30),
     Level.URGENT: timedelta(hours=24),
@@ -159,7 +159,7 @@ EVENTS: Mapping[str, str] = {
     "message.dropped": N_("Alert mail not needed any more, not sent to"),
 }
 
-# Our own short names for the scales of QLQ-C30 (clinical.md 1.2).
+# Our own short names for the scales of QLQ-C30 (docs/domain.md 1.2).
 SCALES: Mapping[str, str] = {
     "QL": N_("Global health and quality of life"),
     "PF": N_("Physical functioning"),
@@ -231,7 +231,7 @@ EXPECTED_FORM_STATES: Mapping[str, str] = {
     "expired": N_("Not answered; it was optional"),
 }
 
-# Why an expected form never came (clinical.md 6, rule 4).
+# Why an expected form never came (docs/domain.md 6, rule 4).
 MISSING_REASONS: Mapping[str, str] = {
     "forgot": N_("Forgot"),
     "too_ill": N_("Too ill"),

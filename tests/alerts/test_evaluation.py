@@ -1,4 +1,4 @@
-"""Free texts are screened as they come; a person reads every one of them (clinical.md 5)."""
+"""Free texts are screened as they come; a person reads every one of them (docs/domain.md 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a score and its change mean, by the figures of clinical.md 1.7 and 1.8, and what the file may not say."""
+"""What a score and its change mean, by the figures of docs/domain.md 1.7 and 1.8, and what the file may not say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is expected of whom and when, where something is not as planned (clinical.md 6)."""
+"""What is expected of whom and when, where something is not as planned (docs/domain.md 6)."""
 
 from __future__ import annotations
 

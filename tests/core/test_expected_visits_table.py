@@ -1,4 +1,4 @@
-"""The whole table of clinical.md 6 for one participant over three years, written out by hand.
+"""The whole table of docs/domain.md 6 for one participant over three years, written out by hand.
 
 Last fraction: Wednesday 2027-03-10 (radiotherapy from Monday 2027-02-01, no holidays). Maintenance starts 2027-03-22.
 """

@@ -1,4 +1,5 @@
-"""One form may serve several visits; a QLQ-C30 is not asked twice within a week (clinical.md 6, rules 1, 2 and 4)."""
+"""One form may serve several visits; a QLQ-C30 is not asked twice within a week (docs/domain.md 6, rules 1, 2 and
+4)."""
 
 from __future__ import annotations
 

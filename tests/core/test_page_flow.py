@@ -68,7 +68,7 @@ def everything_wrong(item):
 
 
 def test_someone_without_symptoms_meets_sixteen_pages():
-    """Start + 16 pages + submit = 18 taps, as promised by issue and clinical.md 3.2."""
+    """Start + 16 pages + submit = 18 taps, as promised by issue and docs/domain.md 3.2."""
     met, answers = walk(nothing_wrong)
     assert met == [
         "bleed",
@@ -280,7 +280,7 @@ def test_changing_one_s_mind_leaves_nothing_unseen_and_twice_is_once(reply, othe
 
 
 def test_a_late_answer_to_a_page_no_longer_asked_is_kept():
-    """Two phones: the answer that is there wins, even where it contradicts its parent (clinical.md 3.4.2)."""
+    """Two phones: the answer that is there wins, even where it contradicts its parent (docs/domain.md 3.4.2)."""
     assert answer({"bleed": 0}, bleed_now=1) == {"bleed": 0, "bleed_now": 1}
 
 

@@ -1,4 +1,4 @@
-"""Red flags in free text (clinical.md 5): its worked cases, a wider set, and what must hold for any text."""
+"""Red flags in free text (docs/domain.md 5): its worked cases, a wider set, and what must hold for any text."""
 
 from __future__ import annotations
 

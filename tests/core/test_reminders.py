@@ -1,4 +1,4 @@
-"""Messages about open forms: when, how often, and never at night (clinical.md 6, rule 3)."""
+"""Messages about open forms: when, how often, and never at night (docs/domain.md 6, rule 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Moving an anchor moves what depends on it, and nothing that is opened or past (clinical.md 6, rule 6)."""
+"""Moving an anchor moves what depends on it, and nothing that is opened or past (docs/domain.md 6, rule 6)."""
 
 from __future__ import annotations
 

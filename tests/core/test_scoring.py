@@ -1,4 +1,4 @@
-"""Scores against the worked examples of clinical.md 1.5, against 200 reference forms, and as properties."""
+"""Scores against the worked examples of docs/domain.md 1.5, against 200 reference forms, and as properties."""
 
 from __future__ import annotations
 

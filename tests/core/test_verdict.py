@@ -1,4 +1,4 @@
-"""Judging: the 57 worked cases, every rule just firing and just not, and the promises of clinical.md 3.4 and 3.5."""
+"""Judging: the 57 worked cases, every rule just firing and just not, and the promises of docs/domain.md 3.4 and 3.5."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold for every form, whatever is in it (clinical.md 3.5, "Checked", and 3.4)."""
+"""What must hold for every form, whatever is in it (docs/domain.md 3.5, "Checked", and 3.4)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A participant's three years in the study, by a moved clock and through the services alone.
 
-The figures at the end are counted from clinical.md 6 by hand, as the comments say; nothing here computes them.
+The figures at the end are counted from docs/domain.md 6 by hand, as the comments say; nothing here computes them.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def maintenance(life: Life) -> None:
     person.set(change("last_dose", "2028-03-10"))
 
 
-# clinical.md 6, counted by hand: radiotherapy ends on 2027-03-01, the last dose is given on 2028-03-10.
+# docs/domain.md 6, counted by hand: radiotherapy ends on 2027-03-01, the last dose is given on 2028-03-10.
 WHOLE = {
     f"baseline {CHECKIN}": 1,
     f"baseline {QLQ}": 1,

@@ -16,7 +16,7 @@ from tests.support import form_browser
 from tests.support.factories import Clock
 
 QLQ, CHECKIN = "qlq_c30", "npc_checkin"
-# Example A of clinical.md 1.5.
+# Example A of docs/domain.md 1.5.
 EXAMPLE = [int(code) for code in "2 3 1 1 1 2 1 1 2 2 2 3 2 1 1 2 1 2 3 1 2 1 1 2 2 1 2 1 5 6".split()]
 BEFORE: dict[str, Value | None] = {f"Q{number}": code for number, code in enumerate(EXAMPLE, 1)}
 LATER: dict[str, Value | None] = dict.fromkeys((f"Q{number}" for number in range(1, 29)), 2)

@@ -17,7 +17,7 @@ from pro.core.questionnaire.scoring import ALGORITHM
 from pro.core.rule_language.conditions import FORM_FACTS, Condition, RuleError, ValueDomain, Vocabulary
 from pro.core.rule_language.conditions import parse as parse_condition
 
-# Versions before 3.0 use yes/no for items 1-5: their answers and wording must not be read as 3.0 (clinical.md 1.1).
+# Versions before 3.0 use yes/no for items 1-5: their answers and wording must not be read as 3.0 (docs/domain.md 1.1).
 ONLY_VERSION = {"qlq_c30": "3.0"}
 
 

@@ -22,7 +22,7 @@ from pro.catalogue.yaml_source import CatalogueError, FilePart, parse_file
 from pro.core.questionnaire.instrument import Instrument, Item, ItemWords, Licence, Words
 from pro.core.text import reply_parser
 
-# From this many options on, labelling the two ends is enough (QLQ-C30 items 29-30: clinical.md 1.1).
+# From this many options on, labelling the two ends is enough (QLQ-C30 items 29-30: docs/domain.md 1.1).
 ENDS_ONLY_FROM = 7
 _GROUP = re.compile(r"\{([a-z_]+)\}")
 _MARKUP = re.compile(r"<(?!wbr>)[A-Za-z/!]|\x00")

@@ -1,6 +1,7 @@
 """Adverse events: the terms and their grades, when a serious one must be reported, and where reports and events differ.
 
-The grades are CTCAE v5.0's as the data file has them (clinical.md 2.4). A participant's answers only suspect a grade;
+The grades are CTCAE v5.0's as the data file has them (docs/domain.md 2.4). A participant's answers only suspect a
+grade;
 a grade here is always a clinician's.
 """
 
@@ -94,7 +95,7 @@ class RecordedEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class DiscordanceReport:
+class DiscordanceResult:
     """What participants reported and nobody recorded, and what was recorded and nobody reported."""
 
     reported_only: tuple[ReportedSymptom, ...]
@@ -113,7 +114,7 @@ def report_deadline(known_at: datetime, hours: int) -> datetime:
 
 def compare_reports_with_events(
     reports: Sequence[ReportedSymptom], events: Sequence[RecordedEvent], suggested: Mapping[str, tuple[str, ...]]
-) -> DiscordanceReport:
+) -> DiscordanceResult:
     """Reports without an event of a fitting term within 14 days, and severe events without such a report.
 
     An event graded from the report's own alert fits whatever its term. An event counts for as long as it lasts, its
@@ -125,7 +126,7 @@ def compare_reports_with_events(
         told.setdefault(report.participant_id, []).append(report)
     for event in events:
         known.setdefault(event.participant_id, []).append(event)
-    return DiscordanceReport(
+    return DiscordanceResult(
         tuple(
             report
             for report in reports

@@ -70,7 +70,7 @@ class VisitRow:
 
     @property
     def compliance(self) -> float:
-        """Received in its window of those expected, 0 to 1 (clinical.md 6, rule 5)."""
+        """Received in its window of those expected, 0 to 1 (docs/domain.md 6, rule 5)."""
         return self.in_window / self.expected
 
 

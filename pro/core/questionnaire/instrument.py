@@ -26,7 +26,7 @@ Direction = Literal["functional", "symptom", "global"]
 class Item:
     """One question. ``codes`` are an ordered choice's option codes as they are stored, never positions.
 
-    ``ask_if`` decides whether it is asked; where that is false the item counts as ``implied`` (clinical.md 3.4.2).
+    ``ask_if`` decides whether it is asked; where that is false the item counts as ``implied`` (docs/domain.md 3.4.2).
     ``ordinal_codes`` are the codes that stand on the severity order (all but, say, "felt hot, did not measure").
     """
 
@@ -85,7 +85,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The unweighted mean of scale scores, some reversed (100 - score); all must be present (clinical.md 1.4)."""
+    """The unweighted mean of scale scores, some reversed (100 - score); all must be present (docs/domain.md 1.4)."""
 
     id: str
     scales: tuple[str, ...]

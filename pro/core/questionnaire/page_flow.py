@@ -46,7 +46,7 @@ def is_asked(item: Item, answers: Answers, facts: ScreenFacts) -> bool | None:
 
 
 def add_implied_answers(instrument: Instrument, answers: Answers, facts: ScreenFacts) -> dict[str, Value | None]:
-    """``answers``, and the implied value of every item hidden by its parent or by a fact (clinical.md 3.4.2, 3.4.4).
+    """``answers``, and the implied value of every item hidden by its parent or by a fact (docs/domain.md 3.4.2, 3.4.4).
 
     An answer that is there wins, even where it contradicts its parent; where the parent itself is missing nothing is
     implied.

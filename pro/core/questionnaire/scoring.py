@@ -1,4 +1,4 @@
-"""Scores of a questionnaire: raw scores, linear transformation, half rule, summary (clinical.md 1.3, 1.4).
+"""Scores of a questionnaire: raw scores, linear transformation, half rule, summary (docs/domain.md 1.3, 1.4).
 
 Missing is never zero: a scale with fewer than half of its items answered has no score, and a summary needs all of its
 scales. Full precision is kept; whoever displays a score rounds it.
@@ -38,7 +38,7 @@ def score(instrument: Instrument, answers: Answers) -> dict[str, ScaleScore]:
 
 
 def scale_score(instrument: Instrument, scale: Scale, answers: Answers) -> ScaleScore:
-    """One scale (clinical.md 1.3)."""
+    """One scale (docs/domain.md 1.3)."""
     given: list[int] = []
     for item in scale.items:
         answer = answers.get(item)
@@ -71,7 +71,7 @@ def transform_score(total: int, answered: int, span: int, direction: Direction) 
 
 
 def summary_score(summary: Summary, values: Mapping[str, float | None]) -> ScaleScore:
-    """The unweighted mean of the summary's scales, missing unless all are there (clinical.md 1.4)."""
+    """The unweighted mean of the summary's scales, missing unless all are there (docs/domain.md 1.4)."""
     found: Sequence[float] = [
         100 - value if scale in summary.reversed else value
         for scale in summary.scales

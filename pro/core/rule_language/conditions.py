@@ -2,8 +2,8 @@
 
 ``bleed >= 3 and bleed_now == 1`` is parsed with Python's ``ast`` against a short white list (nothing is ever executed
 by Python itself), checked against a ``Vocabulary`` and turned into nested closures. A missing answer makes a comparison
-*unknown* (``None``), and ``and``/``or``/``not`` follow Kleene (clinical.md 3.4.1). Two exceptions: a rise with a
-missing side is false (clinical.md 3.4.9), and questions about the form itself are never unknown.
+*unknown* (``None``), and ``and``/``or``/``not`` follow Kleene (docs/domain.md 3.4.1). Two exceptions: a rise with a
+missing side is false (docs/domain.md 3.4.9), and questions about the form itself are never unknown.
 """
 
 from __future__ import annotations
@@ -268,7 +268,8 @@ class _Compiler:
         return node.attr
 
     def rise(self, node: ast.Call, function: str, arguments: list[ast.expr]) -> _Term:
-        """Today's value minus the earlier one. Either side missing: false in every comparison (clinical.md 3.4.9)."""
+        """Today's value minus the earlier one. Either side missing: false in every comparison (docs/domain.md
+        3.4.9)."""
         self.expect(node, function, arguments, 1)
         argument = arguments[0]
         if isinstance(argument, ast.Attribute):

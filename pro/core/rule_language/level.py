@@ -1,4 +1,4 @@
-"""The four levels of urgency (clinical.md 3.3)."""
+"""The four levels of urgency (docs/domain.md 3.3)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Three-valued logic over a form's facts: the closures that a compiled condition is made of.
 
-Unknown is ``None``. ``and``/``or``/``not`` follow Kleene (clinical.md 3.4.1): an AND is false if any part is false, an
+Unknown is ``None``. ``and``/``or``/``not`` follow Kleene (docs/domain.md 3.4.1): an AND is false if any part is false,
+an
 OR true if any part is true, otherwise unknown if any part is unknown.
 """
 

@@ -138,7 +138,8 @@ def _order_problems(
 
 
 def resolve_days(calendar: VisitSchedule, anchors: Sequence[DatedAnchor], working: WorkingDays) -> Days:
-    """Every day that is known or follows: recorded, projected (clinical.md 6: fractions on working days, cycles every
+    """Every day that is known or follows: recorded, projected (docs/domain.md 6: fractions on working days, cycles
+    every
     three weeks) and taken by default (end of RT = last fraction). Kind -> number -> day; of two records the last holds.
     """
     days: dict[str, dict[int, ResolvedDay]] = {name: {} for name in calendar.anchors}
@@ -238,7 +239,7 @@ class PeriodPart:
 
 def period_parts(days: Days, period: Period) -> tuple[PeriodPart, ...]:
     """``period`` as its starts part it. A new start begins a new stretch, so an ulcer confirmed after it was suspected
-    begins its daily schedule anew (clinical.md 6, rule 8).
+    begins its daily schedule anew (docs/domain.md 6, rule 8).
 
     Of several starts on one day the first in ``starts`` counts. A start and an end on one day: outside the period the
     end comes last, inside it the start does, since asking too much is the safer reading.

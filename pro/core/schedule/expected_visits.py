@@ -1,4 +1,4 @@
-"""Who is asked what and when: the plan's visits around one participant's anchors (clinical.md 6).
+"""Who is asked what and when: the plan's visits around one participant's anchors (docs/domain.md 6).
 
 Everything is computed from its arguments, so the same anchors always give the same assessments under the same names.
 Moments are UTC; days and times of the plan are the participant's own.
@@ -52,7 +52,7 @@ class ExpectedVisit:
 
     @property
     def name(self) -> tuple[str, str]:
-        """(visit, instrument): unique among one participant's (clinical.md 6, rule 1)."""
+        """(visit, instrument): unique among one participant's (docs/domain.md 6, rule 1)."""
         return self.visit, self.instrument
 
     def holds(self, moment: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""Which answered form counts for which visits, and what is still open (clinical.md 6, rules 1, 2 and 4)."""
+"""Which answered form counts for which visits, and what is still open (docs/domain.md 6, rules 1, 2 and 4)."""
 
 from __future__ import annotations
 

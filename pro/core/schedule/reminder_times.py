@@ -1,4 +1,4 @@
-"""Messages about open forms: when each may go out, and which of them do (clinical.md 6, rule 3)."""
+"""Messages about open forms: when each may go out, and which of them do (docs/domain.md 6, rule 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changes when an anchor moves: future visits follow, opened and past ones stay (clinical.md 6, rule 6)."""
+"""What changes when an anchor moves: future visits follow, opened and past ones stay (docs/domain.md 6, rule 6)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A text as words and breaks, and phrases found in it: the reading that ``pro.core.text.red_flag_screening`` stands on.
 
 Every Han character is a word by itself, so spaces between Han mean nothing; Latin words are lower case without accents,
-and contractions are written out. Punctuation, line ends and pictures break a clause (clinical.md 5).
+and contractions are written out. Punctuation, line ends and pictures break a clause (docs/domain.md 5).
 """
 
 from __future__ import annotations

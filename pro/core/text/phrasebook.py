@@ -35,7 +35,7 @@ DASHES = frozenset("-\u2010\u2011\u2012\u2013\u2014\u2015\u2212~\u301c\u223c")
 _WAVES = frozenset("~\u301c\u223c")
 _NEUTRAL = frozenset("#=°`|")
 _SIGNS = frozenset("%/\\&@*^_")
-# Traditional characters in our own labels, synonyms, commands and small talk; and 疼 is 痛 (clinical.md 5).
+# Traditional characters in our own labels, synonyms, commands and small talk; and 疼 is 痛 (docs/domain.md 5).
 _SIMPLE = str.maketrans(
     "沒無嚴輕點個還過頭體溫腫難厲氣喘飯軟嚥別發熱燒覺說話覆複選擇項應該對謝請幫語換訂閱開啟顯劇較絲帶塊時間內濕爛縮響壞聽"
     "張紅開來幾樣們總從樓動靜綫線麼會題後僅僅護師醫兩貳參叄陸週麽並種陣斷續連繼乾淨隻祇達到歲實際稱況裡裏態現進給見問觸傷暈臥噁疼",

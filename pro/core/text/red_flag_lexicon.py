@@ -38,7 +38,7 @@ Kind = Literal[
 # Han as Unicode counts it, with the two signs that stand for characters.
 HAN = "\u2e80-\u2fd5\u3005\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 LATIN = "a-z\u00df-\u024f\u1e00-\u1eff"
-# Up to 3 Han characters between the parts of a Chinese term: clinical.md 5. The same for English words, by `_`.
+# Up to 3 Han characters between the parts of a Chinese term: docs/domain.md 5. The same for English words, by `_`.
 GAP = 3
 _HAN = re.compile(f"[{HAN}]")
 _PIECE = re.compile(rf"#[0-9.]+-[0-9.]+|[{LATIN}]+\*?|[0-9]+(?:\.[0-9]+)?|[{HAN}]")
@@ -85,7 +85,7 @@ class LexiconPhrase:
 
 @dataclass(frozen=True, slots=True)
 class FlagClass:
-    """A class of red flags and the level of a hit by its status; a negated hit is always watch (clinical.md 5).
+    """A class of red flags and the level of a hit by its status; a negated hit is always watch (docs/domain.md 5).
 
     ``resolved_anywhere``: a word like "stopped" counts wherever it stands in the text, not in the hit's clause alone.
     ``near`` is None where "almost" means nothing.

@@ -1,4 +1,4 @@
-"""Red flags in what a person wrote (clinical.md 5): a floor, not a ceiling, because a human reads every message.
+"""Red flags in what a person wrote (docs/domain.md 5): a floor, not a ceiling, because a human reads every message.
 
 ``screen`` finds the lexicon's terms and says of each whether it is affirmed, negated, only feared, over, or nearly. A
 hit that is lowered is never lost. The work grows with the length of the text and nothing else: words are looked up, and
@@ -167,7 +167,7 @@ class _ScreenedWords:
         return sorted(kept, key=_PLACES)
 
     def status(self, span: PhraseSpan, flag: FlagClass) -> Status:
-        """How a term is meant; the order of the tests is clinical.md 5."""
+        """How a term is meant; the order of the tests is docs/domain.md 5."""
         if flag.near is not None and self._near(span):
             return "near"
         if self._negated(span):

@@ -55,7 +55,7 @@ class ParsedAnswer:
     """A value that its item accepts. None only for an optional item left empty.
 
     ``whole``: the text is nothing but an option's number or label, so that it is judged by the rules alone; every
-    other text is screened, although it has a value (clinical.md 5).
+    other text is screened, although it has a value (docs/domain.md 5).
     """
 
     value: Value | None

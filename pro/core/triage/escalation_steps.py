@@ -1,4 +1,4 @@
-"""The ladder: who is told again, and when, while nobody takes an alert on (clinical.md 3.3)."""
+"""The ladder: who is told again, and when, while nobody takes an alert on (docs/domain.md 3.3)."""
 
 from __future__ import annotations
 

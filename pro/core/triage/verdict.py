@@ -1,4 +1,4 @@
-"""Judging one form: facts in, verdict out (clinical.md 3.4, 3.5, 3.7). Pure; the plan holds the rules."""
+"""Judging one form: facts in, verdict out (docs/domain.md 3.4, 3.5, 3.7). Pure; the plan holds the rules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pro.core.study_plan import AlertRule, LevelLowering, StudyPlan
 ULCER_STATUSES = frozenset({"none", "suspected", "confirmed"})
 # The check-in item that weight loss is computed from.
 WEIGHT = "weight"
-# Every fact that a plan's rules may name, and what it can be (clinical.md 3.4.10).
+# Every fact that a plan's rules may name, and what it can be (docs/domain.md 3.4.10).
 FACTS: Mapping[str, ValueDomain] = {
     "pd1": TRUTH,
     "selfharm_enabled": TRUTH,
@@ -29,7 +29,7 @@ FACTS: Mapping[str, ValueDomain] = {
 
 @dataclass(frozen=True, slots=True)
 class ClinicalContext:
-    """What is known beside the answers. The defaults are what counts when a fact is absent (clinical.md 3.4.4-10).
+    """What is known beside the answers. The defaults are what counts when a fact is absent (docs/domain.md 3.4.4-10).
 
     ``pd1_exposed``: from the first anti-PD-1 dose until 6 months after the last; None = unknown, judged as exposed.
     ``ulcer_status``: as it stood when this assessment was opened. ``stable_symptoms``: item -> the value that staff
@@ -51,7 +51,7 @@ class FormCase:
 
     ``previous``: the check-in before, at most 21 days old, else empty. ``idle``: minutes since the form was last
     touched. ``recent``: item of any instrument -> hours since it was last answered. ``asked``: the items of the page
-    set in use, None = all of them (clinical.md 3.2, short check-in).
+    set in use, None = all of them (docs/domain.md 3.2, short check-in).
     """
 
     answers: Answers = field(default_factory=dict)
@@ -129,9 +129,9 @@ def evaluate_rules(plan: StudyPlan, instrument: Instrument, given: FormCase) -> 
 
 
 def facts_of(instrument: Instrument, given: FormCase, outcomes: Mapping[str, Truth]) -> Facts:
-    """Everything that a rule may look at: answers with implied values, and the facts of clinical.md 3.4.10."""
+    """Everything that a rule may look at: answers with implied values, and the facts of docs/domain.md 3.4.10."""
     context = given.context
-    # Unknown exposure is judged, and asked about, as exposure (clinical.md 3.4.4).
+    # Unknown exposure is judged, and asked about, as exposure (docs/domain.md 3.4.4).
     pd1 = context.pd1_exposed is not False
     form = {"pd1": pd1, "selfharm_enabled": context.selfharm_enabled}
     values: dict[str, object] = dict(add_implied_answers(instrument, given.answers, form))
@@ -155,7 +155,8 @@ def facts_of(instrument: Instrument, given: FormCase, outcomes: Mapping[str, Tru
 
 
 def weight_loss_percent(baseline: Decimal | None, now: object) -> Decimal | None:
-    """Loss since baseline in percent, exact: 62.0 to 49.6 kg is 20 (clinical.md 3.4.10). None if a side is missing."""
+    """Loss since baseline in percent, exact: 62.0 to 49.6 kg is 20 (docs/domain.md 3.4.10). None if a side is
+    missing."""
     if baseline is None or baseline <= 0 or not isinstance(now, int | Decimal):
         return None
     return (baseline - now) * 100 / baseline

@@ -14,7 +14,7 @@ from pro.core.triage.verdict import Finding, FormCase, Verdict, evaluate_rules
 from pro.features.participants import clinical_facts
 from pro.models import Alert, Assessment
 
-# The rule id of the alert that says: the participant wrote something, and a person reads every text (clinical.md 5).
+# The rule id of the alert that says: the participant wrote something, and a person reads every text (docs/domain.md 5).
 FREE_TEXT = "TEXT"
 
 

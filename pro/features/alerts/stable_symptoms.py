@@ -1,4 +1,4 @@
-"""“Known and stable”: what staff mark, so that answers no worse are lowered for 14 days (clinical.md 3.5, D1)."""
+"""“Known and stable”: what staff mark, so that answers no worse are lowered for 14 days (docs/domain.md 3.5, D1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people wrote, kept and read for red flags before anything else is made of it (clinical.md 5).
+"""What people wrote, kept and read for red flags before anything else is made of it (docs/domain.md 5).
 
 A hit becomes an alert about the text itself, told like any other: no form is needed for it.
 """

@@ -22,7 +22,7 @@ ACCEPTED_LETTERS = frozenset(CODE_ALPHABET + "568BGS")
 CODE_LENGTH = 8
 CODE_TRIES = 10
 SESSION_DAYS = 3
-# A form for a visit stays answerable so long after its window: accepted, and flagged (clinical.md 6, rule 2).
+# A form for a visit stays answerable so long after its window: accepted, and flagged (docs/domain.md 6, rule 2).
 GRACE_PERIOD = timedelta(days=7)
 # Who gave the answers, from the participant alone to somebody else: a form keeps the last of these that was true.
 ANSWERED_BY_VALUES = ("self", "helped", "proxy")

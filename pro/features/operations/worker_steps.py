@@ -105,7 +105,7 @@ def seal_audit_trail(app_context: AppContext) -> int:
 
 
 def evaluate_idle_forms(app_context: AppContext) -> int:
-    """Judge unfinished forms that nobody touched for the plan's idle times (clinical.md 3.4.6).
+    """Judge unfinished forms that nobody touched for the plan's idle times (docs/domain.md 3.4.6).
 
     One transaction a form: none waits for another, and one that breaks keeps no other from being judged. RuntimeError
     at the end if any broke.

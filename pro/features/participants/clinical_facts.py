@@ -1,4 +1,5 @@
-"""What is known about a participant beside the answers, and how it stood when a form was opened (clinical.md 3.4)."""
+"""What is known about a participant beside the answers, and how it stood when a form was opened (docs/domain.md
+3.4)."""
 
 from __future__ import annotations
 
@@ -59,7 +60,8 @@ def current_fact(work: UnitOfWork, participant_id: int, name: str) -> Any:
 
 
 def suspect_ulcer(work: UnitOfWork, participant_id: int, rule: str) -> None:
-    """``rule`` fired: from the next assessment on an ulcer is suspected, until staff clear it (clinical.md 3.4.5)."""
+    """``rule`` fired: from the next assessment on an ulcer is suspected, until staff clear it (docs/domain.md
+    3.4.5)."""
     if _current_facts(work, participant_id).get(("ulcer_status", ""), "none") == "none":
         set_fact(work, participant_id, "ulcer_status", "suspected", reason=rule)
 
@@ -67,7 +69,7 @@ def suspect_ulcer(work: UnitOfWork, participant_id: int, rule: str) -> None:
 def context_snapshot(work: UnitOfWork, assessment: Assessment) -> dict[str, Any]:
     """Everything that judging ``assessment`` needs beside its answers, as it stands now, JSON-able.
 
-    Kept with the assessment, so that judging the same answers twice gives the same verdict (clinical.md 3.4.5).
+    Kept with the assessment, so that judging the same answers twice gives the same verdict (docs/domain.md 3.4.5).
     """
     facts = _current_facts(work, assessment.participant_id)
     baseline = _baseline(work, assessment)
@@ -125,7 +127,7 @@ def current_form_facts(work: UnitOfWork, participant_id: int, instrument: str) -
 
 
 def form_facts(stored: Mapping[str, Any]) -> dict[str, object]:
-    """The facts that decide which questions are asked. Unknown exposure counts as exposure (clinical.md 3.4.4)."""
+    """The facts that decide which questions are asked. Unknown exposure counts as exposure (docs/domain.md 3.4.4)."""
     return {"pd1": stored.get("pd1_exposed") is not False, "selfharm_enabled": stored.get("selfharm_enabled", False)}
 
 
@@ -167,7 +169,7 @@ def _current_facts(work: UnitOfWork, participant_id: int) -> dict[tuple[str, str
 def stable_symptoms(work: UnitOfWork, participant_id: int) -> dict[str, dict[str, Any]]:
     """item -> the value that staff marked as known and stable, and until when (ISO 8601); the newest mark holds.
 
-    A mark lasts as long as the plan's lowering says (14 days, clinical.md 3.4.10), or less where staff said so.
+    A mark lasts as long as the plan's lowering says (14 days, docs/domain.md 3.4.10), or less where staff said so.
     """
     query = select(ClinicalFact).where(
         ClinicalFact.participant_id == participant_id, ClinicalFact.name == "known_stable"

@@ -1,4 +1,4 @@
-"""The ledger: what was expected of a participant, what came, what did not, and why (clinical.md 6, rules 1 to 5)."""
+"""The ledger: what was expected of a participant, what came, what did not, and why (docs/domain.md 6, rules 1 to 5)."""
 
 from __future__ import annotations
 

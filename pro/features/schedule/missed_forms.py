@@ -33,9 +33,9 @@ UNREACHABLE_PHONE_TASK = "phone_unreachable"
 ANSWERED_OUTCOME = "answered"
 # The fact by which a rule says that it is about silence.
 MISSED_FACT = "missed_consecutive"
-# Visits of this rank are the plan's endpoint and are never skipped (clinical.md 6, table and rule 1).
+# Visits of this rank are the plan's endpoint and are never skipped (docs/domain.md 6, table and rule 1).
 ENDPOINT_RANK = 1
-# Whoever may be in danger is phoned at a weekend as well (clinical.md 3.3: the same day; 6: the next morning).
+# Whoever may be in danger is phoned at a weekend as well (docs/domain.md 3.3: the same day; 6: the next morning).
 WORKDAYS, EVERY_DAY = escalation_steps.MONDAY_TO_FRIDAY, WorkingDays(weekend=frozenset())
 # Our defaults: when to try again on the day of a call in vain, and after how many of them to ask a relative.
 RETRY_DELAY = timedelta(hours=4)

@@ -1,4 +1,5 @@
-"""The dated events of a treatment and the plan that follows from them (clinical.md 6): previewed, set, re-planned."""
+"""The dated events of a treatment and the plan that follows from them (docs/domain.md 6): previewed, set,
+re-planned."""
 
 from __future__ import annotations
 
@@ -181,7 +182,7 @@ def replan_study(work: UnitOfWork, plan_id: str, *, save: bool) -> list[ReplanCo
 
 
 def clear_suspicion(work: UnitOfWork, participant: Participant, reason: str) -> None:
-    """Staff say that what the answers made us suspect is no ulcer (clinical.md 3.4.5). BadData without a reason."""
+    """Staff say that what the answers made us suspect is no ulcer (docs/domain.md 3.4.5). BadData without a reason."""
     if not reason.strip():
         raise BadData("reason", fields={"reason": "empty"})
     clinical_facts.set_fact(work, participant.id, "ulcer_status", "none", reason=reason.strip())

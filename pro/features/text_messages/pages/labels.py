@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pro.web.refusals import N_
 
-# The classes of the shipped lexicon (clinical.md 5); a site's own class is shown by its id.
+# The classes of the shipped lexicon (docs/domain.md 5); a site's own class is shown by its id.
 RED_FLAGS: Mapping[str, str] = {
     "bleed_major": N_("heavy bleeding"),
     "bleed": N_("bleeding"),
