@@ -1,7 +1,7 @@
-"""What an SMS gateway takes: texts that were approved as a whole, or any; with links or without; so many a day.
+"""Rules of an SMS gateway: approved texts, links, daily limits.
 
-An approved text has gaps, written ``${name}``. A message is sent only if one of the approved texts, with its gaps
-filled from the message's parameters, is the message to the letter (expectations.md 2).
+An approved text has placeholders, written ``${name}``. Where only approved texts are allowed, a message is sent only if
+one of them, with its placeholders filled from the message's parameters, equals the message exactly.
 """
 
 from __future__ import annotations
@@ -12,21 +12,22 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 
-# Our default: more than a whole check-in by text needs, and a stop for whatever runs in circles.
+# Default of the product: more than a complete check-in by text message needs, and a limit for replies that loop.
 PER_DAY = 60
-# Kinds of message with a link of their own each time, and the kind that says the same with a code.
+# Kinds of message that carry a link -> the kind with the same content that carries an access code.
 CODE_VARIANTS: Mapping[str, str] = MappingProxyType(
     {"invitation": "invitation_code", "reminder": "reminder_code", "onward_link": "onward_code"}
 )
-# Kinds that hold what nobody can have approved before: staff's own words, and what a conversation says.
+# Kinds whose text cannot be approved in advance: texts that staff write, and messages of a conversation.
 FREE_TEXT_KINDS = ("staff_text", "question", "advice", "thanks")
-# Stands for the gateway's name of a text until the gateway has given one.
+# Placeholder for the gateway's id of a template until the gateway has assigned one.
 UNNAMED_TEMPLATE = "FILL-IN"
-# Why a gateway is not even asked, as ``Message.failure``.
+# Values of ``Message.failure`` for a message that is refused before it reaches the gateway.
 REASONS = ("not_registered", "text_differs", "link_not_allowed")
 
 _PLACEHOLDER = re.compile(r"\$\{([a-z_]+)\}")
-# What a phone or a carrier would take for a link, with or without https. Han text around it is no part of it.
+# Text that a phone or a carrier may treat as a link, with or without https. Han characters around it are not part of
+# it.
 _LINK = re.compile(
     r"(?:https?://|www\.)[!-~]+"
     r"|(?<![\w.@-])(?:[a-z0-9-]+\.)+(?:(?:cn|com|net|org|top|info)(?![\w-])(?:/[!-~]*)?|[a-z]{2,}/[!-~]*)",
@@ -35,13 +36,13 @@ _LINK = re.compile(
 
 
 def find_links(text: str) -> tuple[str, ...]:
-    """Everything in ``text`` that may be taken for a link."""
+    """Return every part of ``text`` that may be treated as a link."""
     return tuple(_LINK.findall(text))
 
 
 @dataclass(frozen=True)
 class ApprovedText:
-    """One text that the gateway approved for a kind of message in one language; ``id`` is the gateway's name for it."""
+    """An approved template of one kind of message in one language; ``id``: the gateway's id."""
 
     message: str
     language: str
@@ -50,18 +51,18 @@ class ApprovedText:
 
     @cached_property
     def gaps(self) -> tuple[str, ...]:
-        """The names of the gaps, each once, in the order of the text."""
+        """The names of the placeholders, each once, in the order of the text."""
         return tuple(dict.fromkeys(_PLACEHOLDER.findall(self.text)))
 
     def filled(self, params: Mapping[str, object]) -> str | None:
-        """The text with ``params`` in its gaps; None if one of them is no parameter."""
+        """Return the text with ``params`` in its placeholders; None if a parameter is missing."""
         if not params.keys() >= set(self.gaps):
             return None
         return _PLACEHOLDER.sub(lambda gap: str(params[gap[1]]), self.text)
 
 
 class TextNotAllowed(Exception):
-    """A text that this gateway must not be given; ``why`` is one of REASONS."""
+    """The gateway does not accept this text; ``why`` is one of ``REASONS``."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -70,12 +71,13 @@ class TextNotAllowed(Exception):
 
 @dataclass(frozen=True)
 class SmsGateway:
-    """The rules of the gateway that this installation sends by.
+    """The gateway rules of this system.
 
-    ``provider``: "" without a file, when everything may be sent. ``links``: whether a text may hold a link that stands
-    in no approved text. ``templates_only``: nothing goes but approved texts. ``signature``: what the gateway puts
-    before every text. ``per_day``: text messages to one number in a day. ``identical_per_day``: the same words to one
-    number within 24 hours; None: no limit. ``refused_words``: words for which gateways are known to refuse a text.
+    ``provider``: "" without a gateway file; then every text may be sent. ``links``: whether a text may contain a link
+    that is not part of an approved text. ``templates_only``: only approved texts may be sent. ``signature``: the prefix
+    that the gateway adds to every text. ``per_day``: maximum of text messages to one number in a day.
+    ``identical_per_day``: maximum of identical texts to one number within 24 hours; None: no limit. ``refused_words``:
+    words for which gateways are known to refuse a text.
     """
 
     provider: str = ""
@@ -88,17 +90,21 @@ class SmsGateway:
     templates: tuple[ApprovedText, ...] = ()
 
     def entries(self, message: str, language: str = "") -> tuple[ApprovedText, ...]:
-        """The approved texts of a kind of message, in one language or in any."""
+        """Return the approved texts of a kind of message, in ``language`` or in any ("")."""
         return tuple(one for one in self.templates if one.message == message and language in ("", one.language))
 
     def accepts(self, message: str, language: str = "") -> bool:
-        """Whether messages of this kind may be offered at all."""
+        """Return whether messages of this kind may be sent at all."""
         if message in CODE_VARIANTS and not self.links:
             return False
         return not self.templates_only or bool(self.entries(message, language))
 
     def match(self, message: str, language: str, text: str, params: Mapping[str, object]) -> ApprovedText | None:
-        """The approved text that ``text`` is; None where this kind needs none. Raises Unfit."""
+        """Return the approved text that ``text`` equals; None if this kind needs none.
+
+        Raise TextNotAllowed if no text is approved for a kind that needs one, if ``text`` differs from every approved
+        text, or if it contains a link that the gateway does not allow.
+        """
         entries = self.entries(message, language)
         if not entries and self.templates_only:
             raise TextNotAllowed("not_registered")

@@ -1,4 +1,4 @@
-"""A study as data: its rules, how loud they are, whom they reach, its calendar, and the settings that pages show."""
+"""Study plan types: alert rules, escalation steps, visit schedule, settings, wording."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from pro.core.rule_language.level import Level
 
 @dataclass(frozen=True, slots=True)
 class AlertRule:
-    """One alert rule (docs/domain.md 3.5, 3.7), judged only with ``instrument``'s answers.
+    """One alert rule (docs/domain.md 3.5, 3.7), evaluated only with answers to ``instrument``.
 
     ``suspects``: key of a suspected condition, or empty. ``basis``: L literature, C CTCAE-mapped, E expert default.
-    ``hidden_by``: ids of rules that silence this one when they fire. ``advice``: which block the participant sees at
-    once when an emergency rule fires. ``two_valued``: an unknown condition counts as false (the M rules).
-    ``closes_itself``: its alert ends when it no longer holds. ``marks_ulcer``: a fired rule that D1 did not lower
-    moves the ulcer status from none to suspected, from the next assessment on (docs/domain.md 3.4.5).
+    ``hidden_by``: ids of rules that hide this one when they fire. ``advice``: the block of emergency advice that the
+    participant sees at once when an emergency rule fires. ``two_valued``: an unknown condition counts as false (the M
+    rules). ``closes_itself``: its alert closes when the rule no longer fires. ``marks_ulcer``: when the rule fires and
+    D1 did not lower it, the ulcer status changes from none to suspected, from the next assessment on (docs/domain.md
+    3.4.5).
     """
 
     id: str
@@ -38,16 +39,16 @@ class AlertRule:
     marks_ulcer: bool = False
 
     def is_hidden_by(self, fired: Collection[str]) -> bool:
-        """True if one of the rules in ``fired`` (ids) silences this one."""
+        """Return True if one of the rules in ``fired`` (ids) hides this one."""
         return any(fnmatchcase(other, pattern) for pattern in self.hidden_by for other in fired)
 
 
 @dataclass(frozen=True, slots=True)
 class LevelLowering:
-    """D1: a verdict of ``from_level`` drops to ``to_level`` where staff marked all that stands in it known and stable.
+    """D1: lower ``from_level`` to ``to_level`` if staff marked every item as known and stable.
 
-    Only for ``instrument``'s verdicts. ``never`` are the ids of rules that block it; a mark counts for ``days``, and
-    whoever builds the case leaves older ones out.
+    It applies only to evaluations of ``instrument`` (docs/domain.md 3.5, D1). ``never``: ids of rules that prevent it.
+    ``days``: how long a mark counts; the code that builds the ClinicalContext leaves out older marks.
     """
 
     id: str
@@ -60,10 +61,10 @@ class LevelLowering:
 
 @dataclass(frozen=True, slots=True)
 class EscalationStep:
-    """One rung of the ladder: ``minutes`` after the alert was raised, these roles are told by this channel.
+    """One escalation step: notify ``to`` by ``channel``, ``minutes`` after the alert was raised.
 
-    Or, where ``working_hours`` is not 0, after so many working hours of the study, at the latest at the local time
-    ``next_day`` of the next calendar day (docs/domain.md 3.3).
+    Where ``working_hours`` is not 0, the step is due after that many working hours of the study, at the latest at the
+    local time ``next_day`` of the next calendar day (docs/domain.md 3.3).
     """
 
     level: Level
@@ -75,18 +76,18 @@ class EscalationStep:
 
     @property
     def at_once(self) -> bool:
-        """True if it is taken the moment the alert is raised, not while it waits."""
+        """True if the step is taken when the alert is raised, not while it is unacknowledged."""
         return not self.minutes and not self.working_hours
 
     @property
     def name(self) -> str:
-        """What this step is called beside the others of its level: "15m", "4h"."""
+        """The name of the step among the steps of its level: "15m", "4h"."""
         return f"{self.working_hours}h" if self.working_hours else f"{self.minutes}m"
 
 
 @dataclass(frozen=True, slots=True)
 class StudySettings:
-    """What a study's pages and messages say about itself. Numbers are written as they are dialled (E.164 or short)."""
+    """Settings that pages and messages show; phone numbers as dialled (E.164 or short)."""
 
     hotline: str
     hotline_shown: str
@@ -102,7 +103,7 @@ class StudySettings:
 
 @dataclass(frozen=True, slots=True)
 class AnchorPoint:
-    """A day told by an anchor: ``days`` after its ``number`` (0: of an anchor that happens once)."""
+    """A day relative to an anchor: ``days`` after its ``number`` (0: the anchor occurs once)."""
 
     anchor: str
     number: int = 0
@@ -111,9 +112,10 @@ class AnchorPoint:
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """How an anchor's later numbers follow from the last one that is known: every ``every`` days (or working days).
+    """How later numbers of an anchor follow from the last known one: every ``every`` days.
 
-    It stops after a recorded anchor of ``until``, and ``within_days`` days after the first one (0: never for age).
+    With ``working_days``, ``every`` counts working days. The projection stops after a recorded anchor of a kind in
+    ``until``, and ``within_days`` days after the first one (0: no limit of days).
     """
 
     every: int
@@ -124,13 +126,13 @@ class Projection:
 
 @dataclass(frozen=True, slots=True)
 class AnchorKind:
-    """A dated event of the treatment (docs/domain.md 6).
+    """A kind of anchor: a dated event of the treatment (docs/domain.md 6).
 
-    ``most``: 0 if it happens once, else it is numbered from 1 to ``most``. ``plannable``: its date may be planned,
-    otherwise only the past makes sense. ``after``: kinds whose first date it must not precede, as far as they are
-    recorded. ``after_all``: kinds of which none that happened may be later. ``needs``: one of these must be recorded by
-    its date. ``last``: nothing that happened can be later. ``defaults``: number -> the day it is taken to be while
-    nobody recorded it. ``sets``: clinical facts that its latest record sets (``ulcer_status``: suspected).
+    ``most``: 0 if it occurs once, else it is numbered from 1 to ``most``. ``plannable``: its date may be planned;
+    otherwise only past dates are accepted. ``after``: kinds whose first recorded date it must not precede.
+    ``after_all``: kinds that must not have taken place later than it. ``needs``: one of these must be recorded by its
+    date. ``last``: no event of any kind may take place later. ``defaults``: number -> the day that is assumed while
+    none is recorded. ``sets``: clinical facts that its latest record sets (``ulcer_status``: suspected).
     """
 
     id: str
@@ -147,8 +149,10 @@ class AnchorKind:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """A fact that is true from the first of ``doses`` until ``days`` after the last, once ``last`` says it was the last
-    (docs/domain.md 3.4.4).
+    """A fact that is true from the first of ``doses`` until ``days`` after the last one.
+
+    The end counts only once the anchor ``last`` is recorded, which states that the dose was the last (docs/domain.md
+    3.4.4).
     """
 
     fact: str
@@ -159,7 +163,7 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A stretch of time that begins on the day of any of ``starts`` and ends on the day of any of ``ends``."""
+    """A period: from the day of any of ``starts`` to the day of any of ``ends``."""
 
     id: str
     starts: tuple[str, ...]
@@ -168,7 +172,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class DailyTimes:
-    """The participant's local times at which a window opens, its form is due, and it closes."""
+    """Local times of the participant at which a window opens, its form is due, and it closes."""
 
     opens: time
     due: time
@@ -177,11 +181,11 @@ class DailyTimes:
 
 @dataclass(frozen=True, slots=True)
 class VisitWindow:
-    """One instrument of a visit: the days, counted from the visit's day, on which its window opens, is due and closes.
+    """The window of one instrument at a visit, in days counted from the day of the visit.
 
-    ``mandatory``: no answer at all by the end of the window is a missed form (docs/domain.md 6, rule 4). ``numbers``:
-    only
-    at these numbers of the visit's anchor (empty: at all of the visit's).
+    ``opens``, ``due``, ``closes``: days after the visit's day (negative: before it). ``mandatory``: no answer at all by
+    the end of the window is a missed form (docs/domain.md 6, rule 4). ``numbers``: only at these numbers of the visit's
+    anchor (empty: at all numbers of the visit).
     """
 
     instrument: str
@@ -194,9 +198,10 @@ class VisitWindow:
 
 @dataclass(frozen=True, slots=True)
 class VisitSeries:
-    """A visit that recurs: ``first``, ``first + every``, ... ``last`` days after its anchor, without ``but_not``.
+    """A recurring visit: ``first``, ``first + every``, … ``last`` days after its anchor.
 
-    Its day comes before ``until``, and not before the first anchor of kind ``since``.
+    ``but_not``: days that are left out. The day of the visit lies before ``until``, and not before the first anchor of
+    kind ``since``.
     """
 
     first: int
@@ -209,7 +214,7 @@ class VisitSeries:
 
 @dataclass(frozen=True, slots=True)
 class AlternativeVisit:
-    """Where a visit stands while its own anchor is not known yet: the same instruments around another anchor."""
+    """The same instruments around another anchor, while the visit's own anchor is unknown."""
 
     anchor: str
     windows: tuple[VisitWindow, ...]
@@ -217,13 +222,14 @@ class AlternativeVisit:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One row of the study's calendar (docs/domain.md 6).
+    """One visit of the visit schedule (docs/domain.md 6).
 
-    ``anchor``: an anchor, or a period: then it begins anew at each of the period's starts and ends with it.
+    ``anchor``: an anchor, or a period; a visit of a period starts again at each start of the period and ends with it.
     ``numbers``: at these numbers of the anchor (empty: at all). ``series``: how it recurs. ``not_before``: its windows
     open on this anchor's day at the earliest. ``not_during``: it is not expected on days of these periods.
-    ``outlives``: stops that do not end it. ``rank``: who is served first when two planned dates are equally near
-    (lowest first: rule 1). ``reminders``: minutes after opening at which a message goes out (None: the plan's ladder).
+    ``outlives``: stops that do not end it. ``rank``: which visit a form is assigned to when two planned dates are
+    equally near (lowest first: rule 1). ``reminders``: minutes after opening at which a message is sent (None: as in
+    the plan's reminder rules).
     """
 
     id: str
@@ -241,11 +247,12 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class ReminderRules:
-    """When messages about open forms go out (docs/domain.md 6, rule 3).
+    """When messages about open forms are sent (docs/domain.md 6, rule 3).
 
-    ``minutes`` after a window opened; never between ``quiet_from`` and ``quiet_until`` of the participant's day; at
-    most ``per_day`` a day and person; one that could not go out for ``stale_minutes`` is dropped. ``by``: what a
-    message carries, a "link", a "code" for the fixed address, or the first question itself ("sms").
+    ``minutes``: after a window opened. No message is sent between ``quiet_from`` and ``quiet_until``, local times of
+    the participant. ``per_day``: maximum of messages to one participant in a day. ``stale_minutes``: a message that
+    could not be sent for so long is dropped. ``by``: what a message carries, a "link", a "code" for the fixed address,
+    or the first question itself ("sms").
     """
 
     minutes: tuple[int, ...]
@@ -258,7 +265,7 @@ class ReminderRules:
 
 @dataclass(frozen=True, slots=True)
 class RiskPeriod:
-    """The days in which one missed check-in is enough for a phone call: from ``start`` to ``end``, both included."""
+    """Days, ``start`` to ``end`` inclusive, on which one missed check-in needs a call task."""
 
     start: AnchorPoint
     end: AnchorPoint
@@ -266,12 +273,12 @@ class RiskPeriod:
 
 @dataclass(frozen=True, slots=True)
 class VisitSchedule:
-    """Who is asked what and when, around what really happens to a participant (docs/domain.md 6).
+    """The visit schedule: forms that are expected around anchors (docs/domain.md 6).
 
-    ``stops``: anchors after which nothing more is expected. ``apart``: instrument -> days that must lie between two
-    answers; a younger answer serves the visit (rule 1). ``holidays``: the country (two letters) whose public holidays
-    are no working days; empty for none. ``baseline``: the visit whose form later ones are compared with.
-    ``exposures``: facts that follow from doses.
+    ``stops``: anchors after which no form is expected. ``apart``: instrument -> minimum of days between two answers; a
+    more recent answer serves the visit (rule 1). ``holidays``: country (two letters) whose public holidays are not
+    working days; empty for none. ``baseline``: the visit whose form later forms are compared with. ``exposures``: facts
+    that follow from doses.
     """
 
     times: DailyTimes
@@ -287,14 +294,14 @@ class VisitSchedule:
     exposures: tuple[Exposure, ...] = ()
 
     def visit(self, visit_id: str) -> Visit:
-        """The visit called ``visit_id``; KeyError if the calendar has none."""
+        """Return the visit with the id ``visit_id``; raise KeyError if the schedule has none."""
         for visit in self.visits:
             if visit.id == visit_id:
                 return visit
         raise KeyError(visit_id)
 
     def is_numbered(self, visit: Visit) -> bool:
-        """True if ``visit`` may take place more than once, so that its name needs a number."""
+        """Return True if ``visit`` may take place more than once, so that its name needs a number."""
         if visit.series is not None:
             return visit.series.first != visit.series.last
         return visit.anchor in self.periods or bool(self.anchors[visit.anchor].most and len(visit.numbers) != 1)
@@ -302,10 +309,11 @@ class VisitSchedule:
 
 @dataclass(frozen=True, slots=True)
 class WeeklyTestAlertSettings:
-    """When the weekly synthetic alert is raised, and from which answers: the proof that an emergency gets through.
+    """The weekly test alert: when it is raised, and from which answers.
 
-    ``weekday``: 0 is Monday, 4 Friday. ``at``: the study's local time. Somebody must confirm it ``confirm_minutes``
-    after it began at the latest. ``answers`` to ``instrument`` that the rules call an emergency.
+    It shows that an emergency alert reaches the staff on call. ``weekday``: 0 is Monday, 4 Friday. ``at``: local time
+    of the study. ``confirm_minutes``: a staff member must confirm it within this time after it began. ``answers``:
+    answers to ``instrument`` that the rules evaluate as an emergency.
     """
 
     weekday: int
@@ -317,19 +325,17 @@ class WeeklyTestAlertSettings:
 
 @dataclass(frozen=True, slots=True)
 class StudyPlan:
-    """One study. ``instruments[0]`` is the check-in.
+    """One study plan. ``instruments[0]`` is the check-in.
 
-    ``submitted_only``: instruments that are judged only once they are submitted (docs/domain.md 3.7). ``facts``: the
-    facts
-    beside the answers that its rules use. ``idle_minutes``: after how many minutes untouched a form is judged again,
-    one for each idle() of its rules, ascending. ``previous_days``, ``recent_hours``: how old the previous check-in, or
-    one that silences a QLQ-C30 rule, may be. ``calendar``: None for a study whose forms are all sent by hand.
-    ``lexicon``: by which free texts are screened; ``text_advice``: its class -> the advice that an emergency shows
-    ("*": all others). ``drilling``: None for a study without a weekly synthetic alert. ``score_proxy``: score what
-    somebody answered for the participant. ``pre_dose_summary``: None for a study without a card to look at before a
-    dose.
-    ``stopping``: None for a study without a rule about ulcers. ``alerts_per_week``: how many urgent and emergency
-    alerts staff can take (0: nobody said).
+    ``submitted_only``: instruments that are evaluated only once they are submitted (docs/domain.md 3.7). ``facts``: the
+    facts beside the answers that the rules use. ``idle_minutes``: minutes without a change after which a form is
+    evaluated again, one for each idle() in the rules, ascending. ``previous_days``, ``recent_hours``: maximum age of
+    the previous check-in, and of a check-in answer that suppresses a QLQ-C30 rule. ``calendar``: the visit schedule;
+    None for a study whose forms are all issued by hand. ``lexicon``: by which free text is screened. ``text_advice``:
+    class of the lexicon -> the advice that an emergency shows ("*": every other class). ``test_alert_settings``: None
+    for a study without a weekly test alert. ``score_proxy``: also score proxy-reported answers. ``pre_dose``: None for
+    a study without a pre-dose summary. ``stopping``: None for a study without a stopping rule for ulcers.
+    ``alerts_per_week``: planned maximum of urgent and emergency alerts in a week (0: not set).
     """
 
     id: str
@@ -355,11 +361,11 @@ class StudyPlan:
     alerts_per_week: int = 0
 
     def advice_on_text(self, class_id: str) -> str:
-        """The advice block for a red flag of this class in a free text; "" for a plan without one."""
+        """Return the advice for a red flag of this class in free text; "" if the plan has none."""
         return self.text_advice.get(class_id, self.text_advice.get("*", ""))
 
     def rule(self, rule_id: str) -> AlertRule:
-        """The rule called ``rule_id``; KeyError if the plan has none."""
+        """Return the rule with the id ``rule_id``; raise KeyError if the plan has none."""
         for rule in self.rules:
             if rule.id == rule_id:
                 return rule
@@ -368,7 +374,7 @@ class StudyPlan:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What a participant sees at once in an emergency: a heading for the first aid and its steps (may be empty)."""
+    """Emergency advice shown at once: a heading for first aid and its steps (may be empty)."""
 
     title: str
     steps: tuple[str, ...]
@@ -377,11 +383,12 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class PlanWords:
-    """A plan's words in one language: names, who reads the answers, rule sentences for staff, advice for participants.
+    """A study plan's wording in one language.
 
-    ``suspects`` holds one name for each suspected condition, ``advice`` one block for each that a rule shows;
-    ``visits`` and ``anchors`` name what stands in the calendar, {number} in a visit's name is its fraction or turn.
-    ``stopping``: what the protocol says of each state of an ulcer and each step of the stopping rule.
+    Names, study team and hours, rule sentences for staff, advice for participants. ``suspects`` has a name for each
+    suspected condition, ``advice`` a block for each one that a rule shows; ``visits`` and ``anchors`` name the entries
+    of the visit schedule; {number} in the name of a visit is the fraction or occurrence. ``stopping``: texts of the
+    protocol for each state of an ulcer and each step of the stopping rule.
     """
 
     title: str
@@ -396,5 +403,5 @@ class PlanWords:
     stopping: Mapping[str, str] = field(default_factory=dict)
 
     def visit(self, kind: str, number: int) -> str:
-        """The name of the visit ``kind``, at its ``number``."""
+        """Return the name of the visit ``kind``, at its ``number``."""
         return self.visits[kind].replace("{number}", str(number))

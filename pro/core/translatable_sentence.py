@@ -1,4 +1,4 @@
-"""Sentences that can be said in another language later: English now, and what they were made of."""
+"""Translatable sentences: English text that keeps its gettext key and values."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Mapping
 
 
 class EnglishOnly(str):
-    """Words that exist in English only, such as a parser's own message. A page marks them as English."""
+    """Text that exists in English only, such as a parser's message. Pages mark it as English."""
 
     __slots__ = ()
 
 
 class Sentence(str):
-    """``key`` with its ``%(name)s`` filled in: as a string it is the English; a reader's language begins at ``key``.
+    """``key`` with its ``%(name)s`` filled in; as a string it is the English sentence.
 
-    A value is a word of a file, a number, another Sentence, English, or a tuple of these (a list in the sentence).
-    Babel collects every key: it must stand there as a literal. Without values, ``%`` means itself.
+    ``key`` and ``values`` are kept, so that the sentence can be translated later. A value is a word of a file, a
+    number, another Sentence, an EnglishOnly, or a tuple of these (a list in the sentence). Babel collects every key, so
+    a key must be a literal. Without values, ``%`` is an ordinary character.
     """
 
     __slots__ = ("key", "values")
@@ -30,9 +31,10 @@ class Sentence(str):
 
 
 def by_english(*known: Sentence) -> Mapping[str, Sentence]:
-    """``known`` by what they say: to find the sentence for a message that some parser made."""
+    """Return ``known`` by their English text, to find the sentence for a parser's message."""
     return {str(one): one for one in known}
 
 
 def _english(value: object) -> str:
+    """Return ``value`` as in the English sentence; commas separate the parts of a tuple."""
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
