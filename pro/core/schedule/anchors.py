@@ -1,6 +1,6 @@
-"""What happened to a participant and when: checked, and carried on into the days that are not known yet.
+"""Anchor dates of a participant: validation, projected dates, default dates, periods.
 
-Dates are the participant's local dates. Nothing here reads a clock: whoever asks says what today is.
+Dates are the participant's local dates. No function reads a clock; the caller passes today's date.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from datetime import date, timedelta
 from pro.core.study_plan import AnchorKind, AnchorPoint, Exposure, Period, VisitSchedule
 
 ONE_DAY = timedelta(days=1)
-# Our defaults: a plan further ahead than two years, or a day more than ten years back, is a slip of the finger.
+# Defaults of the product: a date planned more than two years ahead or recorded more than ten years back is a typing
+# error.
 AHEAD_AT_MOST, BACK_AT_MOST = timedelta(days=731), timedelta(days=3653)
 SATURDAY, SUNDAY = 5, 6
-# What a day rests on: it happened; staff planned it; or it was worked out from other days.
+# Basis of a day: it took place, staff planned it, or it was computed from other days.
 ACTUAL, PLANNED, PROJECTED = "actual", "planned", "projected"
 
 
 @dataclass(frozen=True, slots=True)
 class DatedAnchor:
-    """One dated event of a participant. ``number``: 0 for a kind that happens once, else counted from 1."""
+    """One dated event of a participant; ``number``: 0 if the kind occurs once, else from 1."""
 
     kind: str
     number: int
@@ -31,9 +32,10 @@ class DatedAnchor:
 
 @dataclass(frozen=True, slots=True)
 class WorkingDays:
-    """Monday to Friday, without the days in ``off``, with those in ``on`` (make-up days at a weekend).
+    """Working days: Monday to Friday without holidays, with make-up days.
 
-    ``weekend``: numbers of the days of the week, Monday = 0.
+    ``off``: days that are not working days. ``on``: working days in spite of ``off`` and ``weekend`` (make-up days at a
+    weekend). ``weekend``: numbers of the days of the week, Monday = 0.
     """
 
     off: frozenset[date] = frozenset()
@@ -41,12 +43,12 @@ class WorkingDays:
     weekend: frozenset[int] = frozenset({SATURDAY, SUNDAY})
 
     def has(self, day: date) -> bool:
-        """True if ``day`` is a working day."""
+        """Return True if ``day`` is a working day."""
         return day in self.on or (day.weekday() not in self.weekend and day not in self.off)
 
     def after(self, day: date) -> date:
-        """The first working day after ``day``."""
-        # Nobody closes for a year; without an end, a file that says so would never return.
+        """Return the first working day after ``day``; raise ValueError if a year has none."""
+        # No site is closed for a year. Without this limit a calendar without working days would loop for ever.
         for ahead in range(1, 367):
             if self.has(day + ahead * ONE_DAY):
                 return day + ahead * ONE_DAY
@@ -55,7 +57,7 @@ class WorkingDays:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedDay:
-    """A day and what it rests on: actual, planned or projected."""
+    """A day and its basis: actual, planned or projected."""
 
     on: date
     basis: str
@@ -66,11 +68,19 @@ Days = Mapping[str, Mapping[int, ResolvedDay]]
 
 @dataclass(frozen=True, slots=True)
 class AnchorProblem:
-    """Why a list of anchors cannot be true; ``key`` names the sentence that tells a person.
+    """One contradiction in a list of anchors; ``key`` names the sentence that explains it.
 
-    unknown · number (``most`` is the highest) · twice · future · too_far (planned) · long_ago · not_planned (it cannot
-    be planned, only happen) · before (``other`` comes first) · order (``other`` is of the same kind with a lower
-    number) · needs (``other`` must be recorded by then) · after_last (``other`` ends everything).
+    - unknown: the schedule has no such kind
+    - number: out of range; ``most`` is the highest number
+    - twice: the same kind and number occurs twice
+    - future: recorded as taken place on a day that is still to come
+    - too_far: planned too far ahead
+    - long_ago: too far back
+    - not_planned: the kind cannot be planned
+    - before: ``other`` must come first
+    - order: ``other`` is of the same kind with a lower number
+    - needs: ``other`` must be recorded by then
+    - after_last: ``other`` is the last event of all
     """
 
     key: str
@@ -84,11 +94,15 @@ class AnchorProblem:
 def find_anchor_problems(
     calendar: VisitSchedule, anchors: Sequence[DatedAnchor], today: date | None = None
 ) -> tuple[AnchorProblem, ...]:
-    """Everything in ``anchors`` that cannot be true. ``today``: the participant's date; None asks nothing of it."""
+    """Return every contradiction in ``anchors``.
+
+    ``today``: the participant's date; None skips the checks that need it.
+    """
     return tuple(_problems(calendar, anchors, today))
 
 
 def _problems(calendar: VisitSchedule, anchors: Sequence[DatedAnchor], today: date | None) -> Iterator[AnchorProblem]:
+    """Yield every contradiction, anchor by anchor."""
     seen: set[tuple[str, int]] = set()
     for anchor in anchors:
         kind = calendar.anchors.get(anchor.kind)
@@ -114,33 +128,37 @@ def _problems(calendar: VisitSchedule, anchors: Sequence[DatedAnchor], today: da
 def _order_problems(
     calendar: VisitSchedule, kind: AnchorKind, anchor: DatedAnchor, anchors: Sequence[DatedAnchor]
 ) -> Iterator[AnchorProblem]:
+    """Yield the contradictions between ``anchor`` and the dates other_kind other anchors."""
     for name in kind.after:
         first = min((other for other in anchors if other.kind == name), key=lambda other: other.on, default=None)
         if first is not None and anchor.on < first.on:
             yield AnchorProblem("before", anchor, first.kind, first.number, first.on)
     for name in kind.after_all:
-        mine = sorted((other for other in anchors if other.kind == name), key=lambda other: other.on)
-        happened = [other for other in mine if not other.planned]
-        # What is planned may be given up, but what has no beginning has no end.
-        final = happened[-1] if happened else next(iter(mine), None)
+        same_kind = sorted((other for other in anchors if other.kind == name), key=lambda other: other.on)
+        happened = [other for other in same_kind if not other.planned]
+        # A planned date may be cancelled, so dates that took place count first; without one, the first planned date
+        # counts, because an end needs a beginning.
+        final = happened[-1] if happened else next(iter(same_kind), None)
         if final is not None and anchor.on < final.on:
             yield AnchorProblem("before", anchor, final.kind, final.number, final.on)
     lower = [other for other in anchors if other.kind == anchor.kind and other.number < anchor.number]
-    late = max(lower, key=lambda other: (other.on, other.number), default=None)
-    if late is not None and late.on > anchor.on:
-        yield AnchorProblem("order", anchor, late.kind, late.number, late.on)
+    latest = max(lower, key=lambda other: (other.on, other.number), default=None)
+    if latest is not None and latest.on > anchor.on:
+        yield AnchorProblem("order", anchor, latest.kind, latest.number, latest.on)
     if kind.needs and not any(other.kind in kind.needs and other.on <= anchor.on for other in anchors):
         yield AnchorProblem("needs", anchor, kind.needs[0])
     for other in anchors:
-        of = calendar.anchors.get(other.kind)
-        if of is not None and of.last and not anchor.planned and anchor.on > other.on:
+        other_kind = calendar.anchors.get(other.kind)
+        if other_kind is not None and other_kind.last and not anchor.planned and anchor.on > other.on:
             yield AnchorProblem("after_last", anchor, other.kind, other.number, other.on)
 
 
 def resolve_days(calendar: VisitSchedule, anchors: Sequence[DatedAnchor], working: WorkingDays) -> Days:
-    """Every day that is known or follows: recorded, projected (docs/domain.md 6: fractions on working days, cycles
-    every
-    three weeks) and taken by default (end of RT = last fraction). Kind -> number -> day; of two records the last holds.
+    """Return every known or derivable day as kind -> number -> day.
+
+    Days are recorded, projected (docs/domain.md 6: fractions on working days, cycles every three weeks) or assumed by
+    default (end of radiotherapy = last fraction). Of two records for one kind and number the later in ``anchors``
+    counts.
     """
     days: dict[str, dict[int, ResolvedDay]] = {name: {} for name in calendar.anchors}
     for anchor in anchors:
@@ -157,7 +175,10 @@ def resolve_days(calendar: VisitSchedule, anchors: Sequence[DatedAnchor], workin
 
 
 def day_of(days: Days, point: AnchorPoint) -> ResolvedDay | None:
-    """The day of ``point``; None while its anchor is not known. A day counted from another is projected."""
+    """Return the day of ``point``; None while its anchor is unknown.
+
+    A day counted from another day is projected.
+    """
     found = days.get(point.anchor, {}).get(point.number)
     if found is None or not point.days:
         return found
@@ -165,14 +186,16 @@ def day_of(days: Days, point: AnchorPoint) -> ResolvedDay | None:
 
 
 def first_day(days: Days, kind: str) -> ResolvedDay | None:
-    """The earliest day of ``kind``, whatever its number."""
+    """Return the earliest day of ``kind``, whatever its number; None if none is known."""
     return min(days.get(kind, {}).values(), key=lambda day: day.on, default=None)
 
 
 def is_exposed(exposure: Exposure, days: Days, today: date) -> bool | None:
-    """Whether ``exposure`` holds ``today``: None while nobody can say, because a dose may have gone unrecorded.
+    """Return whether ``exposure`` holds on ``today``; None if unknown (docs/domain.md 3.4.4).
 
-    ``days``: as ``resolve`` gives them. False only before a planned first dose, or long enough after the last one.
+    It is unknown when no dose is recorded as given and none is planned after ``today``, because a dose may be
+    unrecorded. It is false only before a planned first dose, or more than ``exposure.days`` days after the last one.
+    ``days``: as returned by ``resolve_days``.
     """
     doses = [day for kind in exposure.doses for day in days.get(kind, {}).values()]
     given = [day.on for day in doses if day.basis == ACTUAL and day.on <= today]
@@ -185,10 +208,13 @@ def is_exposed(exposure: Exposure, days: Days, today: date) -> bool | None:
 
 
 def facts_from_anchors(calendar: VisitSchedule, anchors: Sequence[DatedAnchor]) -> dict[str, str]:
-    """Every fact that a kind of anchor sets, by the latest record; of one day's, the kind that stands last holds."""
-    place = {name: number for number, name in enumerate(calendar.anchors)}
+    """Return the facts that anchors set, each by its latest record.
+
+    Of records on one day, the kind that is listed last in the schedule counts.
+    """
+    position = {name: number for number, name in enumerate(calendar.anchors)}
     found: dict[str, str] = {}
-    for anchor in sorted(anchors, key=lambda anchor: (anchor.on, place.get(anchor.kind, 0), anchor.number)):
+    for anchor in sorted(anchors, key=lambda anchor: (anchor.on, position.get(anchor.kind, 0), anchor.number)):
         kind = calendar.anchors.get(anchor.kind)
         if kind is not None and not anchor.planned:
             found.update(kind.sets)
@@ -198,6 +224,7 @@ def facts_from_anchors(calendar: VisitSchedule, anchors: Sequence[DatedAnchor]) 
 def _projected_days(
     kind: AnchorKind, known: Mapping[int, ResolvedDay], recorded: Days, working: WorkingDays
 ) -> dict[int, ResolvedDay]:
+    """Return the projected days of ``kind`` for the numbers that ``known`` does not have."""
     rule = kind.projection
     if rule is None or not known:
         return {}
@@ -213,7 +240,7 @@ def _projected_days(
             continue
         for _ in range(rule.every if rule.working_days else 1):
             on = working.after(on) if rule.working_days else on + rule.every * ONE_DAY
-        # A number that was left out lies before the next one that is known.
+        # A skipped number cannot be later than the next known one.
         later = [day.on for other, day in known.items() if other > number]
         if later:
             on = min([on, *later])
@@ -225,7 +252,10 @@ def _projected_days(
 
 @dataclass(frozen=True, slots=True)
 class PeriodPart:
-    """A piece of a period: begun by the anchor ``kind`` ``number``, up to the day before ``end`` (None: still on)."""
+    """One part of a period, from ``start`` to the day before ``end`` (None: ongoing).
+
+    It was started by ``number`` of the anchor ``kind``.
+    """
 
     kind: str
     number: int
@@ -233,16 +263,17 @@ class PeriodPart:
     end: date | None
 
     def has(self, day: date) -> bool:
-        """True if ``day`` lies in it."""
+        """Return True if ``day`` lies in this part."""
         return self.start <= day and (self.end is None or day < self.end)
 
 
 def period_parts(days: Days, period: Period) -> tuple[PeriodPart, ...]:
-    """``period`` as its starts part it. A new start begins a new stretch, so an ulcer confirmed after it was suspected
-    begins its daily schedule anew (docs/domain.md 6, rule 8).
+    """Return the parts of ``period``; each new start begins a new part.
 
-    Of several starts on one day the first in ``starts`` counts. A start and an end on one day: outside the period the
-    end comes last, inside it the start does, since asking too much is the safer reading.
+    So an ulcer that is confirmed after it was suspected starts its daily schedule again (docs/domain.md 6, rule 8).
+
+    Of several starts on one day, the first in ``starts`` counts. A start and an end on one day: outside the period the
+    end counts, inside it the start does, because asking too often is safer than asking too rarely.
     """
     starts = {
         dated.on: (kind, number)

@@ -1,7 +1,8 @@
-"""Who is asked what and when: the plan's visits around one participant's anchors (docs/domain.md 6).
+"""Expected forms: the visit schedule applied to one participant's anchors.
 
-Everything is computed from its arguments, so the same anchors always give the same assessments under the same names.
-Moments are UTC; days and times of the plan are the participant's own.
+Source: docs/domain.md 6. All functions depend on their arguments only, so the same anchors always give the same
+expected visits with the same names. Points in time are UTC; days and times of the schedule are local to the
+participant.
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ NO_DAYS_OFF = WorkingDays()
 
 @dataclass(frozen=True, slots=True)
 class ExpectedVisit:
-    """One assessment that a participant is expected to answer.
+    """One form that a participant is expected to answer.
 
-    ``visit`` names it for ever, with the instrument, among the participant's (``rt_week.15``); ``kind`` is the plan's
-    visit and ``number`` the fraction, cycle or turn of it (0: there is one). ``opens`` <= ``due`` <= ``closes``, UTC.
-    ``basis``: what its day rests on: actual, planned or projected. ``rank``, ``reminders``: as in the plan's visit.
+    ``visit`` and ``instrument`` identify it permanently among the participant's forms (``rt_week.15``). ``kind``: the
+    visit of the schedule. ``number``: fraction, cycle or occurrence (0: it takes place once). ``opens`` <= ``due`` <=
+    ``closes``, UTC. ``basis`` of its day: actual, planned or projected. ``rank``, ``reminders``: as in the schedule's
+    visit.
     """
 
     visit: str
@@ -52,16 +54,16 @@ class ExpectedVisit:
 
     @property
     def name(self) -> tuple[str, str]:
-        """(visit, instrument): unique among one participant's (docs/domain.md 6, rule 1)."""
+        """(visit, instrument): unique among one participant's forms (docs/domain.md 6, rule 1)."""
         return self.visit, self.instrument
 
     def holds(self, moment: datetime) -> bool:
-        """True if ``moment`` lies in its window."""
+        """Return True if ``moment`` lies in the visit window."""
         return self.opens <= moment <= self.closes
 
 
 class VisitStatus(StrEnum):
-    """Where an assessment stands. ``EXPIRED``: closed without an answer, but it was not mandatory."""
+    """Status of an expected form; ``EXPIRED``: closed without an answer, but not mandatory."""
 
     NOT_OPEN = "not_open"
     OPEN = "open"
@@ -73,7 +75,7 @@ class VisitStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Occurrence:
-    """A visit on one day."""
+    """One visit on one day."""
 
     name: str
     number: int
@@ -83,32 +85,38 @@ class _Occurrence:
 
 
 def local_hour_in_utc(day: date, hour: time, zone: ZoneInfo) -> datetime:
-    """The local ``hour`` of ``day`` as UTC. One that a clock change leaves out is the same distance after the gap."""
+    """Return the local time ``hour`` of ``day`` as UTC.
+
+    A time that a clock change skips becomes the time as far after the gap.
+    """
     return datetime.combine(day, hour, tzinfo=zone).astimezone(UTC)
 
 
 def list_expected_visits(
     calendar: VisitSchedule, anchors: Sequence[DatedAnchor], time_zone: str, working: WorkingDays = NO_DAYS_OFF
 ) -> tuple[ExpectedVisit, ...]:
-    """Every assessment of the participant's whole time in the study, in order of opening.
+    """Return all expected forms of a participant, in order of opening.
 
-    ``anchors`` should have passed ``anchors.find_anchor_problems``; of contradictory ones this makes the best it can,
-    and no window
-    ever closes before it opens. Which of them an answered form has already served: ``form_matching.match_forms``.
+    ``anchors`` should have passed ``anchors.find_anchor_problems``; with contradictory anchors the result is a best
+    effort, and no window closes before it opens. ``form_matching.match_forms`` decides which of them an answered form
+    serves.
     """
     days = resolve_days(calendar, anchors, working)
     periods = {name: period_parts(days, period) for name, period in calendar.periods.items()}
     found = [
         one
         for visit in calendar.visits
-        for turn in _occurrences(visit, days, periods)
-        for one in _visits_of_occurrence(calendar, visit, turn, days, periods, ZoneInfo(time_zone))
+        for occurrence in _occurrences(visit, days, periods)
+        for one in _visits_of_occurrence(calendar, visit, occurrence, days, periods, ZoneInfo(time_zone))
     ]
     return tuple(sorted(found, key=lambda one: (one.opens, one.due, one.rank)))
 
 
 def visit_status(one: ExpectedVisit, now: datetime) -> VisitStatus:
-    """Where an assessment that nobody answered stands at ``now``: due on its day up to the hour, late after that."""
+    """Return the status at ``now`` of an expected form without an answer.
+
+    It is due from the start of its due day to the due time, and overdue (``LATE``) after that.
+    """
     if now < one.opens:
         return VisitStatus.NOT_OPEN
     if now > one.closes:
@@ -126,7 +134,10 @@ def visit_status(one: ExpectedVisit, now: datetime) -> VisitStatus:
 def is_in_risk_period(
     calendar: VisitSchedule, anchors: Sequence[DatedAnchor], on: date, working: WorkingDays = NO_DAYS_OFF
 ) -> bool:
-    """True on the days in which one missed check-in is enough for a phone call (week 3 of RT to 8 weeks after it)."""
+    """Return True on days on which one missed check-in is enough for a call task.
+
+    In the shipped plan: from fraction 11 to 8 weeks after the last fraction (docs/domain.md 6, rule 4).
+    """
     if calendar.risk is None:
         return False
     days = resolve_days(calendar, anchors, working)
@@ -135,13 +146,14 @@ def is_in_risk_period(
 
 
 def _occurrences(visit: Visit, days: Days, periods: Mapping[str, Sequence[PeriodPart]]) -> Iterator[_Occurrence]:
-    roots = list(_start_days(visit, days, periods))
-    if not roots and visit.otherwise is not None:
+    """Yield every occurrence of ``visit``; those of its alternative if it has no start day."""
+    starts = list(_start_days(visit, days, periods))
+    if not starts and visit.otherwise is not None:
         dated = first_day(days, visit.otherwise.anchor)
         if dated is not None:
             yield _Occurrence(visit.id, 0, dated.on, dated.basis, visit.otherwise.windows)
         return
-    for name, number, dated, end in roots:
+    for name, number, dated, end in starts:
         if visit.series is None:
             yield _Occurrence(name, number, dated.on, dated.basis, visit.windows)
             continue
@@ -153,11 +165,11 @@ def _occurrences(visit: Visit, days: Days, periods: Mapping[str, Sequence[Period
 def _start_days(
     visit: Visit, days: Days, periods: Mapping[str, Sequence[PeriodPart]]
 ) -> Iterator[tuple[str, int, ResolvedDay, date | None]]:
-    """(name, number, day, end) of every day from which the visit counts."""
+    """Yield (name, number, day, end) of every day from which the visit counts."""
     if visit.anchor in periods:
-        for stretch in periods[visit.anchor]:
-            name = ".".join([visit.id, stretch.kind] + [str(stretch.number)] * bool(stretch.number))
-            yield name, stretch.number, days[stretch.kind][stretch.number], stretch.end
+        for part in periods[visit.anchor]:
+            name = ".".join([visit.id, part.kind] + [str(part.number)] * bool(part.number))
+            yield name, part.number, days[part.kind][part.number], part.end
         return
     for number, dated in sorted(days.get(visit.anchor, {}).items()):
         if not visit.numbers or number in visit.numbers:
@@ -166,7 +178,10 @@ def _start_days(
 
 
 def _recurrences(series: VisitSeries, start: date, end: date | None, days: Days) -> Iterator[tuple[int, date]]:
-    """(turn, day). The turn counts every step of the series, also those left out, so that names never shift."""
+    """Yield (index, day) of each recurrence.
+
+    The index also counts the steps that are left out, so that names of visits never change.
+    """
     until = day_of(days, series.until) if series.until else None
     since = first_day(days, series.since) if series.since else None
     if series.since and since is None:
@@ -182,40 +197,43 @@ def _recurrences(series: VisitSeries, start: date, end: date | None, days: Days)
 def _visits_of_occurrence(
     calendar: VisitSchedule,
     visit: Visit,
-    turn: _Occurrence,
+    occurrence: _Occurrence,
     days: Days,
     periods: Mapping[str, Sequence[PeriodPart]],
     zone: ZoneInfo,
 ) -> Iterator[ExpectedVisit]:
+    """Yield the expected forms of one occurrence, with windows cut at stops and periods."""
     earliest = first_day(days, visit.not_before) if visit.not_before else None
     stops = [day.on for kind in calendar.stops if kind not in visit.outlives and (day := first_day(days, kind))]
-    for window in turn.windows:
-        due = turn.on + timedelta(days=window.due)
-        if window.numbers and turn.number not in window.numbers:
+    for window in occurrence.windows:
+        due = occurrence.on + timedelta(days=window.due)
+        if window.numbers and occurrence.number not in window.numbers:
             continue
         if any(due >= stop for stop in stops):
             continue
-        if any(stretch.has(due) for name in visit.not_during for stretch in periods[name]):
+        if any(part.has(due) for name in visit.not_during for part in periods[name]):
             continue
-        opens = turn.on + timedelta(days=window.opens)
+        opens = occurrence.on + timedelta(days=window.opens)
         if earliest is not None:
             opens = min(max(opens, earliest.on), due)
         opens_at = local_hour_in_utc(opens, calendar.times.opens, zone)
-        # A clock change may fold two times of the plan over each other.
+        # A clock change may put two times of the schedule in reverse order.
         due_at = max(opens_at, local_hour_in_utc(due, calendar.times.due, zone))
-        closes_at = max(due_at, local_hour_in_utc(turn.on + timedelta(days=window.closes), calendar.times.closes, zone))
+        closes_at = max(
+            due_at, local_hour_in_utc(occurrence.on + timedelta(days=window.closes), calendar.times.closes, zone)
+        )
         for stop in stops:
             closes_at = max(due_at, min(closes_at, local_hour_in_utc(stop, time.min, zone)))
         yield ExpectedVisit(
-            visit=turn.name,
+            visit=occurrence.name,
             kind=visit.id,
-            number=turn.number,
+            number=occurrence.number,
             instrument=window.instrument,
             opens=opens_at,
             due=due_at,
             closes=closes_at,
             mandatory=window.mandatory,
-            basis=turn.basis,
+            basis=occurrence.basis,
             time_zone=zone.key,
             rank=visit.rank,
             reminders=visit.reminders,

@@ -1,4 +1,7 @@
-"""Messages about open forms: when each may go out, and which of them do (docs/domain.md 6, rule 3)."""
+"""Reminder times: when each message about an open form may be sent.
+
+Source: docs/domain.md 6, rule 3.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,10 @@ ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Reminder:
-    """One message about one form. ``step`` 0 is the invitation.
+    """One message about one form; ``step`` 0 is the form message, later steps are reminders.
 
-    It may go out from ``not_before`` to ``not_after`` (both UTC, both included), a stretch without quiet hours; after
-    that it is stale and is dropped, never sent late.
+    It may be sent from ``not_before`` to ``not_after`` (both UTC, both included), an interval without quiet hours.
+    After that it is stale and is dropped, never sent late.
     """
 
     one: ExpectedVisit
@@ -28,23 +31,25 @@ class Reminder:
 
     @property
     def day(self) -> date:
-        """The participant's date on which it goes out."""
+        """The participant's local date on which the message is sent."""
         return self.not_before.astimezone(ZoneInfo(self.one.time_zone)).date()
 
     def is_due(self, now: datetime) -> bool:
-        """True while it may go out."""
+        """Return True while the message may be sent."""
         return self.not_before <= now <= self.not_after
 
     def is_stale(self, now: datetime) -> bool:
-        """True once it is too late to send it."""
+        """Return True once the message is too late to send."""
         return now > self.not_after
 
 
 @dataclass(frozen=True, slots=True)
 class LimitedReminders:
-    """``sent``: what goes out. ``dropped``: what does not, with why: ``another_form`` (a message about the same
-    instrument goes out that day for another visit), ``together`` (another form's message goes out at that moment, and
-    its last page leads on to this form) or ``enough`` (the day's number is used up).
+    """``sent``: messages to send; ``dropped``: messages not to send, each with a reason.
+
+    - another_form: a message about the same instrument is sent that day for another visit
+    - together: the message of another form is sent at that time, and its last page leads to this form
+    - enough: the maximum of messages for that day is reached
     """
 
     sent: tuple[Reminder, ...]
@@ -52,7 +57,7 @@ class LimitedReminders:
 
 
 def is_quiet(now: datetime, rules: ReminderRules, zone: ZoneInfo) -> bool:
-    """True if no message may go out at ``now``."""
+    """Return True if ``now`` lies in the quiet hours of ``zone``."""
     local = now.astimezone(zone).time()
     if rules.quiet_from <= rules.quiet_until:
         return rules.quiet_from <= local < rules.quiet_until
@@ -60,17 +65,18 @@ def is_quiet(now: datetime, rules: ReminderRules, zone: ZoneInfo) -> bool:
 
 
 def next_quiet_start(when: datetime, rules: ReminderRules, zone: ZoneInfo) -> datetime:
-    """The first moment after ``when`` at which quiet hours begin."""
+    """Return the first time (UTC) after ``when`` at which quiet hours begin."""
     day = when.astimezone(zone).date()
     today = local_hour_in_utc(day, rules.quiet_from, zone)
     return today if today > when else local_hour_in_utc(day + ONE_DAY, rules.quiet_from, zone)
 
 
 def form_reminders(one: ExpectedVisit, rules: ReminderRules, since: datetime | None = None) -> tuple[Reminder, ...]:
-    """The ladder of one form, counted from its opening, or from ``since`` if it became known later.
+    """Return the messages of one form, counted from its opening or from ``since`` if later.
 
-    A step in quiet hours waits for their end. Steps after the window are left out, and so are steps that would go out
-    no later than the one before, so at any moment at most one message of a form is due, also after an outage.
+    ``since``: when the form became known. A step in quiet hours is moved to their end. Steps after the window are left
+    out, and so are steps that would be sent no later than the step before; so at any time at most one message of a form
+    is due, also after an outage.
     """
     zone = ZoneInfo(one.time_zone)
     start = max(one.opens, since) if since is not None else one.opens
@@ -94,21 +100,23 @@ def limit_reminders(
     already: Mapping[date, int] | None = None,
     done: Mapping[tuple[str, str], int] | None = None,
 ) -> LimitedReminders:
-    """Choose what one participant gets: a day's messages about one instrument are about one visit (the one that closes
-    first: answering it serves the others), one at a time, and at most ``per_day`` of them.
+    """Choose the messages that one participant receives.
 
-    ``already``: local date -> how many went out that day. ``done``: name -> how many steps of its ladder were dealt
-    with. Those are not chosen again and keep no other form's message back: after a re-plan they stand at moments at
-    which nothing goes out.
+    Messages of one day about one instrument are about one visit (the one that closes first: its answer serves the
+    others), one at a time, and at most ``per_day`` of them.
+
+    ``already``: local date -> number of messages sent that day. ``done``: name -> number of steps already handled.
+    Handled steps are not chosen again and do not hold back other forms' messages, because after a re-planning they have
+    times at which no message is sent.
     """
-    over = done or {}
+    handled = done or {}
     chosen: list[Reminder] = []
     dropped: list[tuple[Reminder, str]] = []
     visits: dict[tuple[date, str], str] = {}
     everything = sorted(planned, key=lambda reminder: (reminder.one.closes, reminder.one.rank, reminder.not_before))
     for reminder in everything:
         if visits.setdefault((reminder.day, reminder.one.instrument), reminder.one.visit) == reminder.one.visit:
-            if reminder.step >= over.get(reminder.one.name, 0):
+            if reminder.step >= handled.get(reminder.one.name, 0):
                 chosen.append(reminder)
         else:
             dropped.append((reminder, "another_form"))
@@ -134,11 +142,11 @@ def plan_messages(
     already: Mapping[date, int] | None = None,
     done: Mapping[tuple[str, str], int] | None = None,
 ) -> LimitedReminders:
-    """Every message to one participant that still goes out if nobody answers any of ``waiting``.
+    """Return the messages to one participant that are due while no waiting form is answered.
 
-    ``known_since``: name -> when the assessment became known, if later than its opening. ``already`` and ``done`` as
-    ``ration`` takes them. Always asked about all that waits, and told what was sent, this gives the same choice at
-    every tick: send what ``is_due``, record what ``is_stale``.
+    ``known_since``: name -> when the form became known, if later than its opening. ``already`` and ``done``: as in
+    ``limit_reminders``. Called with all waiting forms and everything already sent, it returns the same choice each time
+    the worker runs: send what ``is_due``, record what ``is_stale``.
     """
     since = known_since or {}
     planned = [reminder for one in waiting for reminder in form_reminders(one, rules, since.get(one.name))]
@@ -146,11 +154,12 @@ def plan_messages(
 
 
 def _sort_reminders(found: Iterable[Reminder]) -> tuple[Reminder, ...]:
+    """Return ``found`` in order of sending."""
     return tuple(sorted(found, key=lambda r: (r.not_before, r.one.closes, r.one.visit, r.one.instrument)))
 
 
 def _after_quiet_hours(when: datetime, rules: ReminderRules, zone: ZoneInfo) -> datetime:
-    """``when``, or the end of the quiet hours that it falls into."""
+    """Return ``when``, or the end of the quiet hours that contain it."""
     if not is_quiet(when, rules, zone):
         return when
     local = when.astimezone(zone)

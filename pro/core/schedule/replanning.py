@@ -1,4 +1,4 @@
-"""What changes when an anchor moves: future visits follow, opened and past ones stay (docs/domain.md 6, rule 6)."""
+"""Re-planning: changes of expected visits when an anchor moves (docs/domain.md 6, rule 6)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pro.core.schedule.expected_visits import ExpectedVisit
 
 @dataclass(frozen=True, slots=True)
 class Replan:
-    """The difference between two plans. ``moved``: (before, after) of the same visit and instrument."""
+    """The difference between two plans; ``moved``: (before, after) of each changed visit."""
 
     kept: tuple[ExpectedVisit, ...]
     moved: tuple[tuple[ExpectedVisit, ExpectedVisit], ...]
@@ -20,7 +20,7 @@ class Replan:
 
     @property
     def result(self) -> tuple[ExpectedVisit, ...]:
-        """The plan that holds from now on, in order of opening."""
+        """The plan that is valid from now on, in order of opening."""
         whole = [*self.kept, *(after for _, after in self.moved), *self.added]
         return tuple(sorted(whole, key=lambda one: (one.opens, one.due, one.rank, one.visit)))
 
@@ -37,11 +37,12 @@ def replan(
     now: datetime,
     unasked: Collection[tuple[str, str]] = (),
 ) -> Replan:
-    """Lead the plan ``before`` over to ``after``.
+    """Compute the change from the plan ``before`` to the plan ``after``.
 
-    Names in ``opened`` ((visit, instrument) that somebody opened or answered) and windows that are over at ``now`` stay
-    as they are, whatever ``after`` says of them. Re-planning the result with the same ``after`` changes nothing.
-    ``unasked``: names whose window was over before anybody knew of it; nothing happened there, so they follow.
+    Visits named in ``opened`` ((visit, instrument): the form was opened or answered) and visits whose window has closed
+    at ``now`` are kept unchanged, whatever ``after`` contains. ``unasked``: names whose window closed before the system
+    knew of them; no message was sent for them, so they follow ``after``. Re-planning the result with the same ``after``
+    changes nothing.
     """
     wanted = {one.name: one for one in after}
     known = {one.name for one in before}
@@ -53,7 +54,7 @@ def replan(
         if one.name in opened or (one.closes < now and one.name not in unasked):
             kept.append(one)
         elif new is not None and _same_window(one, new):
-            # What it rests on may have changed: a fraction that was projected was given.
+            # The basis may have changed: a projected fraction was given.
             kept.append(new)
         elif new is None:
             dropped.append(one)
@@ -64,4 +65,5 @@ def replan(
 
 
 def _same_window(one: ExpectedVisit, other: ExpectedVisit) -> bool:
+    """Return True if both have the same window and the same obligation."""
     return (one.opens, one.due, one.closes, one.mandatory) == (other.opens, other.due, other.closes, other.mandatory)
