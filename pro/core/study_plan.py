@@ -61,10 +61,11 @@ class LevelLowering:
 
 @dataclass(frozen=True, slots=True)
 class EscalationStep:
-    """One escalation step: notify ``to`` by ``channel`` ``minutes`` after the alert was raised.
+    """One escalation step: notify ``to`` by ``channel``, ``minutes`` after the alert.
 
     Where ``working_hours`` is not 0, the step is due after that many working hours of the study, at the latest at the
-    local time ``next_day`` of the next calendar day (docs/domain.md 3.3).
+    local time ``next_day`` of the next calendar day (docs/domain.md 3.3). Both count from the time at which the alert
+    was raised.
     """
 
     level: Level

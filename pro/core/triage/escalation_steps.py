@@ -1,4 +1,7 @@
-"""The ladder: who is told again, and when, while nobody takes an alert on (docs/domain.md 3.3)."""
+"""Escalation steps: whom to notify, and when, while an alert is unacknowledged.
+
+Working hours and due times (docs/domain.md 3.3).
+"""
 
 from __future__ import annotations
 
@@ -27,28 +30,28 @@ class WorkingHours:
 
 @dataclass(frozen=True, slots=True)
 class DueStep:
-    """A step of the ladder and the moment (UTC) from which it is due."""
+    """An escalation step and the time (UTC) from which it is due."""
 
     step: EscalationStep
     at: datetime
 
 
 def working_hours(settings: StudySettings, days: WorkingDays = MONDAY_TO_FRIDAY) -> WorkingHours:
-    """The working hours that ``settings`` tell, on ``days``."""
+    """Return the working hours from ``settings``, on the working days ``days``."""
     opens, closes = (time.fromisoformat(text.rjust(5, "0")) for text in (settings.opens, settings.closes))
     return WorkingHours(opens, closes, ZoneInfo(settings.time_zone), days)
 
 
 def add_working_hours(start: datetime, length: timedelta, hours: WorkingHours) -> datetime:
-    """The moment (UTC) at which ``length`` of working time has passed since ``start``; only open hours count.
+    """Return the time (UTC) at which ``length`` of working time has passed since ``start``.
 
-    ValueError if no day is left that is open.
+    Only time within the working hours counts. Raise ValueError if no working day is left.
     """
     left = length
     day = start.astimezone(hours.zone).date()
     while True:
         if hours.days.has(day):
-            # In UTC: adding to a local time would pass over the night on which the clocks change.
+            # In UTC: an addition to a local time ignores the change of the clock in that night.
             begins = max(start.astimezone(UTC), _moment(day, hours.opens, hours.zone))
             open_for = _moment(day, hours.closes, hours.zone) - begins
             if timedelta() < left <= open_for:
@@ -58,7 +61,10 @@ def add_working_hours(start: datetime, length: timedelta, hours: WorkingHours) -
 
 
 def next_opening(start: datetime, hours: WorkingHours) -> datetime:
-    """When the working hours next begin after ``start`` (UTC). ValueError if no day is left that is open."""
+    """Return the next start of working hours after ``start`` (UTC).
+
+    Raise ValueError if no working day is left.
+    """
     day = start.astimezone(hours.zone).date()
     while not hours.days.has(day) or _moment(day, hours.opens, hours.zone) <= start:
         day = hours.days.after(day)
@@ -68,32 +74,34 @@ def next_opening(start: datetime, hours: WorkingHours) -> datetime:
 def timed_steps(
     steps: Sequence[EscalationStep], level: Level, raised_at: datetime, hours: WorkingHours
 ) -> tuple[DueStep, ...]:
-    """The steps of ``level`` that come after minute 0, in order of time, for an alert raised at ``raised_at``.
+    """Return the steps of ``level`` that come after minute 0, in order of time.
 
-    A step that counts working hours is due after them or, if that comes first, at ``next_day`` of the day after: so
-    what is raised at night or before a weekend does not wait until the working hours have passed.
+    ``raised_at``: when the alert was raised. A step that counts working hours is due after those hours or at
+    ``next_day`` of the following day, whichever comes first, so an alert raised at night or before a weekend does not
+    wait until the working hours have passed.
     """
     found = [
         DueStep(step, _due_at(step, raised_at, hours)) for step in steps if step.level is level and not step.at_once
     ]
-    return tuple(sorted(found, key=lambda rung: rung.at))
+    return tuple(sorted(found, key=lambda due: due.at))
 
 
 def due_steps(
     steps: Sequence[EscalationStep], level: Level, raised_at: datetime, now: datetime, hours: WorkingHours
 ) -> tuple[DueStep, ...]:
-    """Those of ``rungs`` whose moment has come, the oldest first."""
-    return tuple(rung for rung in timed_steps(steps, level, raised_at, hours) if rung.at <= now)
+    """Return the steps of ``level`` that are due at ``now``, the earliest first."""
+    return tuple(due for due in timed_steps(steps, level, raised_at, hours) if due.at <= now)
 
 
 def next_step(
     steps: Sequence[EscalationStep], level: Level, raised_at: datetime, now: datetime, hours: WorkingHours
 ) -> DueStep | None:
-    """The first of ``rungs`` that is still ahead; None at the top of the ladder."""
-    return next((rung for rung in timed_steps(steps, level, raised_at, hours) if rung.at > now), None)
+    """Return the first step of ``level`` that is due after ``now``; None if none is left."""
+    return next((due for due in timed_steps(steps, level, raised_at, hours) if due.at > now), None)
 
 
 def _due_at(step: EscalationStep, raised_at: datetime, hours: WorkingHours) -> datetime:
+    """Return the time (UTC) from which ``step`` is due."""
     if not step.working_hours:
         return raised_at.astimezone(UTC) + timedelta(minutes=step.minutes)
     at = add_working_hours(raised_at, timedelta(hours=step.working_hours), hours)
@@ -104,5 +112,6 @@ def _due_at(step: EscalationStep, raised_at: datetime, hours: WorkingHours) -> d
 
 
 def _moment(day: date, at: time, zone: ZoneInfo) -> datetime:
-    # In UTC, so that a difference of two is time that really passes, also on the night the clocks change.
+    """Return the local time ``at`` of ``day`` as UTC."""
+    # In UTC, so that a difference of two results is elapsed time, also on the night on which the clocks change.
     return datetime.combine(day, at, zone).astimezone(UTC)

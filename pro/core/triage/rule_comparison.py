@@ -1,4 +1,4 @@
-"""The same forms judged by two sets of rules: what would alert that did not, and what would no longer. Pure."""
+"""Compare two sets of alert rules on the same forms: findings gained and lost."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from pro.core.rule_language.level import Level
 from pro.core.study_plan import StudyPlan
 from pro.core.triage.verdict import FormCase, Verdict, evaluate_rules
 
-# Changed forms that are named; all of them are counted.
+# Maximum of changed forms in the list; all of them are counted.
 MAX_NAMED_FORMS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayedForm:
-    """A form to be judged again. ``label``: a study number, or the number of an invented form. ``at``: answered."""
+    """A form to evaluate again; ``at``: time of the answer.
+
+    ``label``: a participant number, or the number of a generated form.
+    """
 
     label: str
     instrument: Instrument
@@ -29,9 +32,9 @@ class ReplayedForm:
 
 @dataclass(frozen=True, slots=True)
 class ChangedForm:
-    """A form that other rules judge otherwise: its levels, the rules that come and those that go.
+    """A form whose evaluation differs: its levels, the rules gained and the rules gone.
 
-    ``lost``: "emergency" or "ulcer" for what would no longer be found.
+    ``lost``: "emergency" or "ulcer" for a finding that the new rules do not make.
     """
 
     label: str
@@ -46,7 +49,10 @@ class ChangedForm:
 
 @dataclass(frozen=True, slots=True)
 class RuleChange:
-    """How many forms a rule fires in, before and after. ``level``: its own, of the new rules if they have it."""
+    """The number of forms in which a rule fires, before and after.
+
+    ``level``: the rule's level in the new rules, or in the old rules if the new ones lack it.
+    """
 
     rule: str
     level: Level
@@ -56,7 +62,7 @@ class RuleChange:
 
 @dataclass(frozen=True, slots=True)
 class WeekChange:
-    """Urgent and emergency alerts in the week from ``monday`` on."""
+    """Number of urgent and emergency alerts in the week from ``monday`` on, before and after."""
 
     monday: date
     before: int
@@ -65,10 +71,10 @@ class WeekChange:
 
 @dataclass(frozen=True, slots=True)
 class RuleComparison:
-    """What other rules change. ``changed``: the first NAMED of ``changed_forms``, those that lose something on top.
+    """The effect of the new rules.
 
-    ``broken``: forms that one of the two sets could not judge. ``silent``: rules about missed forms, which no answered
-    form can show.
+    ``changed``: the first ``MAX_NAMED_FORMS`` of ``changed_forms``, those with a lost finding first. ``broken``: forms
+    that one of the two sets could not evaluate. ``silent``: rules about missed forms, which no answered form can show.
     """
 
     forms: int
@@ -85,13 +91,13 @@ class RuleComparison:
 
     @property
     def is_safe(self) -> bool:
-        """True if no emergency and no sign of an ulcer would be lost."""
+        """True if no emergency and no suspected ulcer would be lost."""
         return not self.lost_emergencies and not self.lost_ulcers
 
 
 @dataclass(slots=True)
 class _FormCounts:
-    """Counts while forms stream past."""
+    """Running counts over the forms evaluated so far."""
 
     forms: int = 0
     broken: int = 0
@@ -106,41 +112,48 @@ class _FormCounts:
 
 
 def compare_rules(old: StudyPlan, new: StudyPlan, forms: Iterable[ReplayedForm]) -> RuleComparison:
-    """``forms`` judged by both plans, one after another: they may stream past. Weeks by the old plan's local time."""
-    sums = _FormCounts()
+    """Evaluate ``forms`` by both plans and return what changes.
+
+    ``forms`` is read once and may be a stream. Weeks follow the local time of the old plan.
+    """
+    counts = _FormCounts()
     for form in forms:
-        sums.forms += 1
+        counts.forms += 1
         try:
             verdicts = (
                 evaluate_rules(old, form.instrument, form.given),
                 evaluate_rules(new, form.instrument, form.given),
             )
         except (ValueError, KeyError, TypeError, ArithmeticError):
-            sums.broken += 1
+            counts.broken += 1
             continue
-        _count_form(sums, old, new, form, verdicts)
+        _count_form(counts, old, new, form, verdicts)
     return RuleComparison(
-        forms=sums.forms,
-        broken=sums.broken,
-        weeks=_week_changes(sums),
-        rules=_rule_changes(sums, old, new),
-        changed_forms=sums.changed,
-        newly=sums.newly,
-        no_longer=sums.no_longer,
-        lost_emergencies=sums.lost["emergency"],
-        lost_ulcers=sums.lost["ulcer"],
-        changed=tuple((sums.worse + sums.other)[:MAX_NAMED_FORMS]),
+        forms=counts.forms,
+        broken=counts.broken,
+        weeks=_week_changes(counts),
+        rules=_rule_changes(counts, old, new),
+        changed_forms=counts.changed,
+        newly=counts.newly,
+        no_longer=counts.no_longer,
+        lost_emergencies=counts.lost["emergency"],
+        lost_ulcers=counts.lost["ulcer"],
+        changed=tuple((counts.worse + counts.other)[:MAX_NAMED_FORMS]),
         silent=tuple(sorted({rule.id for rule in (*old.rules, *new.rules) if "missed_consecutive" in rule.when.names})),
     )
 
 
 def lost_findings(old: StudyPlan, new: StudyPlan, before: Verdict, after: Verdict) -> tuple[str, ...]:
-    """What ``before`` found that ``after`` does not: an "emergency", an "ulcer" that would be suspected."""
+    """Return the findings of ``before`` that ``after`` lacks.
+
+    They are "emergency", and "ulcer" for a rule that sets the ulcer status to suspected.
+    """
     found = ["emergency"] if before.level is Level.EMERGENCY and after.level < Level.EMERGENCY else []
     return (*found, *(["ulcer"] if _marks_ulcer(old, before) and not _marks_ulcer(new, after) else []))
 
 
 def _marks_ulcer(plan: StudyPlan, verdict: Verdict) -> bool:
+    """Return True if a finding of ``verdict`` sets the ulcer status to suspected."""
     return any(
         found.level >= Level.URGENT and not found.lowered and plan.rule(found.rule_id).marks_ulcer
         for found in verdict.findings
@@ -148,43 +161,44 @@ def _marks_ulcer(plan: StudyPlan, verdict: Verdict) -> bool:
 
 
 def _count_form(
-    sums: _FormCounts, old: StudyPlan, new: StudyPlan, form: ReplayedForm, verdicts: tuple[Verdict, Verdict]
+    counts: _FormCounts, old: StudyPlan, new: StudyPlan, form: ReplayedForm, verdicts: tuple[Verdict, Verdict]
 ) -> None:
+    """Add one form and its two verdicts to the counts."""
     before, after = verdicts
     monday = monday_of(form.at, old.settings.time_zone)
-    for rules, weeks, verdict in zip(sums.rules, sums.weeks, verdicts, strict=True):
+    for rules, weeks, verdict in zip(counts.rules, counts.weeks, verdicts, strict=True):
         rules.update(found.rule_id for found in verdict.findings)
         weeks[monday] += sum(found.level >= Level.URGENT for found in verdict.findings)
     gone = lost_findings(old, new, before, after)
     if before.findings == after.findings and not gone:
         return
-    fired, fires = ({found.rule_id for found in verdict.findings} for verdict in verdicts)
-    sums.changed += 1
-    sums.newly += before.level is Level.NONE
-    sums.no_longer += after.level is Level.NONE
-    sums.lost.update(gone)
-    kept = sums.worse if gone else sums.other
+    fired_before, fired_after = ({found.rule_id for found in verdict.findings} for verdict in verdicts)
+    counts.changed += 1
+    counts.newly += before.level is Level.NONE
+    counts.no_longer += after.level is Level.NONE
+    counts.lost.update(gone)
+    kept = counts.worse if gone else counts.other
     if len(kept) < MAX_NAMED_FORMS:
-        gained, dropped = tuple(sorted(fires - fired)), tuple(sorted(fired - fires))
+        gained, dropped = tuple(sorted(fired_after - fired_before)), tuple(sorted(fired_before - fired_after))
         levels = before.level, after.level
         kept.append(ChangedForm(form.label, form.instrument.id, form.at, *levels, gained, dropped, gone))
 
 
-def _week_changes(sums: _FormCounts) -> tuple[WeekChange, ...]:
-    """Every week from the first to the last form, quiet ones too."""
-    seen = {*sums.weeks[0], *sums.weeks[1]}
+def _week_changes(counts: _FormCounts) -> tuple[WeekChange, ...]:
+    """Return one entry for every week from the first to the last form, also without alerts."""
+    seen = {*counts.weeks[0], *counts.weeks[1]}
     if not seen:
         return ()
     number = (max(seen) - min(seen)).days // 7 + 1
     mondays = [min(seen) + timedelta(weeks=week) for week in range(number)]
-    return tuple(WeekChange(monday, sums.weeks[0][monday], sums.weeks[1][monday]) for monday in mondays)
+    return tuple(WeekChange(monday, counts.weeks[0][monday], counts.weeks[1][monday]) for monday in mondays)
 
 
-def _rule_changes(sums: _FormCounts, old: StudyPlan, new: StudyPlan) -> tuple[RuleChange, ...]:
-    """Those that changed on top, then the most frequent."""
+def _rule_changes(counts: _FormCounts, old: StudyPlan, new: StudyPlan) -> tuple[RuleChange, ...]:
+    """Return the rules that fired, the largest change first, then the most frequent."""
     levels = {rule.id: rule.level for rule in (*old.rules, *new.rules)}
     rows = [
-        RuleChange(rule, levels[rule], sums.rules[0][rule], sums.rules[1][rule])
-        for rule in {*sums.rules[0], *sums.rules[1]}
+        RuleChange(rule, levels[rule], counts.rules[0][rule], counts.rules[1][rule])
+        for rule in {*counts.rules[0], *counts.rules[1]}
     ]
     return tuple(sorted(rows, key=lambda row: (-abs(row.after - row.before), -row.before, row.rule)))

@@ -1,4 +1,7 @@
-"""Judging one form: facts in, verdict out (docs/domain.md 3.4, 3.5, 3.7). Pure; the plan holds the rules."""
+"""Evaluate the alert rules on one form: facts in, verdict out.
+
+Source: docs/domain.md 3.4, 3.5 and 3.7. Pure functions; the study plan has the rules.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,9 @@ from pro.core.rule_language.level import Level
 from pro.core.study_plan import AlertRule, LevelLowering, StudyPlan
 
 ULCER_STATUSES = frozenset({"none", "suspected", "confirmed"})
-# The check-in item that weight loss is computed from.
+# The check-in item from which weight loss is computed.
 WEIGHT = "weight"
-# Every fact that a plan's rules may name, and what it can be (docs/domain.md 3.4.10).
+# Every fact that the rules of a plan may name, and its values (docs/domain.md 3.4.10).
 FACTS: Mapping[str, ValueDomain] = {
     "pd1": TRUTH,
     "selfharm_enabled": TRUTH,
@@ -29,11 +32,12 @@ FACTS: Mapping[str, ValueDomain] = {
 
 @dataclass(frozen=True, slots=True)
 class ClinicalContext:
-    """What is known beside the answers. The defaults are what counts when a fact is absent (docs/domain.md 3.4.4-10).
+    """Facts beside the answers; each default is the value of an absent fact.
 
-    ``pd1_exposed``: from the first anti-PD-1 dose until 6 months after the last; None = unknown, judged as exposed.
-    ``ulcer_status``: as it stood when this assessment was opened. ``stable_symptoms``: item -> the value that staff
-    marked, marks of the last 14 days only. ``baseline_weight``: kg. ``open_alert``: highest level of an open alert.
+    Source: docs/domain.md 3.4.4 to 3.4.10. ``pd1_exposed``: from the first anti-PD-1 dose until 6 months after the
+    last; None = unknown, evaluated as exposed. ``ulcer_status``: when this assessment was opened. ``known_stable``:
+    item -> value that staff marked as known and stable, marks of the last 14 days only. ``baseline_weight``: kg.
+    ``missed_consecutive``: check-ins missed in a row. ``open_alert``: highest level of an open alert, 0 to 3.
     """
 
     pd1_exposed: bool | None = None
@@ -47,11 +51,12 @@ class ClinicalContext:
 
 @dataclass(frozen=True, slots=True)
 class FormCase:
-    """One form as it stands. In ``answers`` None = asked but missing; an absent key = not reached yet.
+    """One form to evaluate, with its baseline, earlier answers, scores and clinical context.
 
-    ``previous``: the check-in before, at most 21 days old, else empty. ``idle``: minutes since the form was last
-    touched. ``recent``: item of any instrument -> hours since it was last answered. ``asked``: the items of the page
-    set in use, None = all of them (docs/domain.md 3.2, short check-in).
+    In ``answers`` None = asked but missing; an absent key = not reached. ``previous``: the check-in before, at most 21
+    days old, else empty. ``idle``: minutes since the last change of the form. ``recent``: item of any instrument ->
+    hours since it was last answered. ``asked``: items of the page set in use, None = all of them (docs/domain.md 3.2,
+    short check-in).
     """
 
     answers: Answers = field(default_factory=dict)
@@ -68,7 +73,7 @@ class FormCase:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule that fired. ``level`` is how loud it is now: that of the rule, or less where it was ``lowered``."""
+    """A rule that fired; ``level``: the level of the rule, or lower where it was ``lowered``."""
 
     rule_id: str
     level: Level
@@ -77,9 +82,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``findings`` and ``unresolved`` are sorted by rule id; ``lowered_by`` names the lowering that applied, if any.
+    """The result of an evaluation: level, findings, unresolved rules.
 
-    ``facts`` is what the rules saw, implied values included, for keeping with an alert.
+    ``findings`` and ``unresolved`` are sorted by rule id. ``lowered_by``: id of the lowering that applied, or empty.
+    ``facts``: the values that the rules used, implied answers included, to be stored with an alert.
     """
 
     level: Level
@@ -90,19 +96,22 @@ class Verdict:
 
     @property
     def fired(self) -> tuple[str, ...]:
-        """The ids of all rules that fired, the lowering among them, sorted."""
+        """The ids of all rules that fired, sorted; the lowering is included."""
         ids = [finding.rule_id for finding in self.findings]
         return tuple(sorted([*ids, self.lowered_by] if self.lowered_by else ids))
 
 
 def evaluate_rules(plan: StudyPlan, instrument: Instrument, given: FormCase) -> Verdict:
-    """The verdict on ``given`` by those rules of ``plan`` that belong to ``instrument``. A pure function."""
+    """Return the verdict on ``given`` by the rules of ``plan`` for ``instrument``.
+
+    An instrument in ``plan.submitted_only`` that is not submitted gives level none without findings. A pure function.
+    """
     if instrument.id in plan.submitted_only and not given.submitted:
         return Verdict(Level.NONE, (), ())
     outcomes: dict[str, Truth] = {}
     facts = facts_of(instrument, given, outcomes)
     rules = [rule for rule in plan.rules if rule.instrument == instrument.id]
-    # Rules that ask what others came to must wait for them.
+    # Rules about the outcome of other rules are evaluated after those rules.
     for rule in sorted(rules, key=_refers_to_rules):
         outcome = rule.when.evaluate(facts)
         outcomes[rule.id] = outcome is True if rule.two_valued else outcome
@@ -129,9 +138,12 @@ def evaluate_rules(plan: StudyPlan, instrument: Instrument, given: FormCase) -> 
 
 
 def facts_of(instrument: Instrument, given: FormCase, outcomes: Mapping[str, Truth]) -> Facts:
-    """Everything that a rule may look at: answers with implied values, and the facts of docs/domain.md 3.4.10."""
+    """Return the facts of a form: answers, implied answers and facts beside the answers.
+
+    Source: docs/domain.md 3.4.2 and 3.4.10.
+    """
     context = given.context
-    # Unknown exposure is judged, and asked about, as exposure (docs/domain.md 3.4.4).
+    # Unknown exposure is evaluated as exposure, and its items are asked (docs/domain.md 3.4.4).
     pd1 = context.pd1_exposed is not False
     form = {"pd1": pd1, "selfharm_enabled": context.selfharm_enabled}
     values: dict[str, object] = dict(add_implied_answers(instrument, given.answers, form))
@@ -155,17 +167,20 @@ def facts_of(instrument: Instrument, given: FormCase, outcomes: Mapping[str, Tru
 
 
 def weight_loss_percent(baseline: Decimal | None, now: object) -> Decimal | None:
-    """Loss since baseline in percent, exact: 62.0 to 49.6 kg is 20 (docs/domain.md 3.4.10). None if a side is
-    missing."""
+    """Return the weight loss since the baseline in percent, exact; None if a side is missing.
+
+    62.0 to 49.6 kg is 20 (docs/domain.md 3.4.10). Weights are in kg.
+    """
     if baseline is None or baseline <= 0 or not isinstance(now, int | Decimal):
         return None
     return (baseline - now) * 100 / baseline
 
 
 def inputs_of(rule: AlertRule, facts: Facts) -> dict[str, object]:
-    """What ``rule`` looked at, by name, to be kept with its alert; earlier values as ``previous.x``, ``baseline.x``.
+    """Return the facts that ``rule`` depends on, by name, to be stored with its alert.
 
-    Decimals become text, so that the result can be written as JSON.
+    Earlier values are named ``previous.x``, ``baseline.x`` and ``recent.x``. Decimals become text, so that the result
+    can be written as JSON.
     """
     seen: dict[str, object] = {}
     for name in sorted(rule.when.names):
@@ -181,6 +196,7 @@ def inputs_of(rule: AlertRule, facts: Facts) -> dict[str, object]:
 
 
 def _refers_to_rules(rule: AlertRule) -> bool:
+    """Return True if ``rule`` depends on the outcomes of other rules."""
     return rule.when.about_rules
 
 
@@ -192,7 +208,10 @@ def _is_lowered(
     context: ClinicalContext,
     facts: Facts,
 ) -> bool:
-    """Whether everything that stands in the loudest rules is known, stable and no worse than marked."""
+    """Return whether all items in the rules of the highest level are known and stable.
+
+    Each item must be answered and no worse than marked (docs/domain.md 3.5, D1).
+    """
     if level is not lowering.from_level or instrument.id != lowering.instrument or not context.known_stable:
         return False
     for rule in shown:
@@ -207,9 +226,13 @@ def _is_lowered(
 
 
 def _is_stable(value: object, marked: int) -> bool:
+    """Return True if ``value`` is answered and no worse than ``marked``."""
     return isinstance(value, int | Decimal) and value <= marked
 
 
 def _can_be_asked(rule: AlertRule, instrument: Instrument, asked: frozenset[str] | None) -> bool:
-    """False where a rule needs an item that this page set never asks: then it is silent, not unresolved."""
+    """Return False if ``rule`` needs an item that this page set never asks.
+
+    Such a rule is not listed as unresolved.
+    """
     return asked is None or not (rule.when.names & instrument.items.keys()) - asked
