@@ -1,9 +1,9 @@
-"""The one rule language: conditions as clinicians would say them, compiled once, three-valued when evaluated.
+"""Rule language: parse, check and compile conditions; evaluate them in three-valued logic.
 
-``bleed >= 3 and bleed_now == 1`` is parsed with Python's ``ast`` against a short white list (nothing is ever executed
-by Python itself), checked against a ``Vocabulary`` and turned into nested closures. A missing answer makes a comparison
-*unknown* (``None``), and ``and``/``or``/``not`` follow Kleene (docs/domain.md 3.4.1). Two exceptions: a rise with a
-missing side is false (docs/domain.md 3.4.9), and questions about the form itself are never unknown.
+``bleed >= 3 and bleed_now == 1`` is parsed with Python's ``ast`` against a short list of allowed nodes (Python itself
+never executes anything), checked against a ``Vocabulary`` and compiled to nested closures. A missing answer makes a
+comparison *unknown* (``None``), and ``and``/``or``/``not`` follow Kleene (docs/domain.md 3.4.1). Two exceptions: a rise
+with a missing side is false (docs/domain.md 3.4.9), and functions about the form itself are never unknown.
 """
 
 from __future__ import annotations
@@ -50,10 +50,11 @@ _FORM_FUNCTIONS = ("fired", "idle", "unknown")
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The names a condition may use. ``recents``: items of any instrument that ``recent()`` may ask about.
+    """The names that a condition may use.
 
-    ``rules`` are the ids that ``fired`` and ``unknown`` may match; with ``form_rules`` false, these two, ``idle`` and
-    ``submitted`` are refused (only the M rules judge the form itself).
+    ``recents``: items of any instrument that ``recent()`` accepts. ``rules``: ids that ``fired`` and ``unknown`` may
+    match; with ``form_rules`` false these two, ``idle`` and ``submitted`` are refused (only the M rules are about the
+    form itself).
     """
 
     items: Mapping[str, ValueDomain] = field(default_factory=dict)
@@ -68,10 +69,10 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A checked condition. Equal and hashable by ``source``.
+    """A checked condition; equal and hashable by ``source``.
 
-    ``names`` are all items, facts and scores (``score.PF``) it depends on, through named sub-expressions, functions and
-    groups. ``outcomes`` are the ids of rules that it asks about, so it must be judged after them.
+    ``names``: all items, facts and scores (``score.PF``) that it depends on, through named sub-expressions, functions
+    and groups. ``outcomes``: ids of rules whose outcome it uses, so it must be evaluated after them.
     """
 
     source: str
@@ -81,16 +82,16 @@ class Condition:
 
     @property
     def about_rules(self) -> bool:
-        """True if it asks for other rules' outcomes."""
+        """True if the condition uses the outcomes of other rules."""
         return bool(self.outcomes)
 
     def evaluate(self, facts: Facts) -> Truth:
-        """True, False, or None where a missing value leaves it open."""
+        """Return True, False, or None if a missing value leaves the result unknown."""
         return self._test(facts)
 
 
 def parse(source: str, vocabulary: Vocabulary) -> Condition:
-    """Check and compile ``source``. Raises RuleError with the column (from 1) and a sentence."""
+    """Check and compile ``source``; raise RuleError with the column (from 1) and a sentence."""
     if len(source) > LONGEST_SOURCE:
         raise RuleError(1, Sentence("a condition has at most %(most)s characters", most=LONGEST_SOURCE))
     compiler = _Compiler(vocabulary)
@@ -100,7 +101,7 @@ def parse(source: str, vocabulary: Vocabulary) -> Condition:
 
 @dataclass(frozen=True, slots=True)
 class _Term:
-    """One side of a comparison: how to get its value, what it may be compared with, the outcome when missing."""
+    """One side of a comparison: value getter, value domain, outcome if the value is missing."""
 
     shown: str
     get: ValueGetter
@@ -109,7 +110,7 @@ class _Term:
 
 
 class _Compiler:
-    """Turns one expression into closures. ``member`` is the item that ``x`` stands for inside ``any`` and ``count``."""
+    """Compiler of one expression; ``member``: the item that ``x`` means in ``any``, ``count``."""
 
     def __init__(self, vocabulary: Vocabulary, member: str | None = None) -> None:
         self.vocabulary = vocabulary
@@ -120,7 +121,7 @@ class _Compiler:
         self.offset = 0
 
     def compile(self, source: str, offset: int) -> ConditionTest:
-        """The test for ``source``, which begins ``offset`` characters into the whole condition."""
+        """Compile ``source``, which begins ``offset`` characters into the whole condition."""
         text = source.replace("\n", " ").replace("\r", " ")
         self.line = text.strip()
         self.offset = offset + len(text) - len(text.lstrip())
@@ -140,14 +141,17 @@ class _Compiler:
             raise RuleError(self.offset + 1, syntax_error_sentence(str(error))) from None
 
     def fail(self, node: ast.AST, sentence: Sentence) -> NoReturn:
+        """Raise RuleError with ``sentence`` at the column of ``node``."""
         raise RuleError(self.column(node), sentence)
 
     def column(self, node: ast.AST) -> int:
-        # ast counts UTF-8 bytes; people count characters.
+        """Return the column of ``node`` in the whole condition, from 1."""
+        # ast counts UTF-8 bytes; an error message counts characters.
         before = self.line.encode()[: getattr(node, "col_offset", 0)]
         return self.offset + len(before.decode(errors="ignore")) + 1
 
     def test(self, node: ast.expr) -> ConditionTest:
+        """Compile an expression that is true, false or unknown."""
         if isinstance(node, ast.BoolOp):
             parts = tuple(self.test(part) for part in node.values)
             return three_valued.all_of(parts) if isinstance(node.op, ast.And) else three_valued.any_of(parts)
@@ -162,6 +166,7 @@ class _Compiler:
         self.fail(node, Sentence("only comparisons, names, functions, and/or/not and brackets are allowed here"))
 
     def truth_name(self, node: ast.Name) -> ConditionTest:
+        """Compile a name by itself: ``submitted``, a sub-expression or a true/false fact."""
         name = node.id
         if name == "submitted":
             if not self.vocabulary.form_rules:
@@ -181,6 +186,7 @@ class _Compiler:
         return three_valued.truth_of(name)
 
     def domain(self, node: ast.AST, name: str) -> ValueDomain:
+        """Return the value domain of an item or fact."""
         domain = self.vocabulary.items.get(name) or self.vocabulary.facts.get(name)
         if domain is None:
             near = suggest_known_word(name, [*self.vocabulary.items, *self.vocabulary.facts, *self.vocabulary.named])
@@ -190,12 +196,13 @@ class _Compiler:
         return domain
 
     def name_in(self, node: ast.expr) -> str:
-        """The item or fact that a bare name (or ``x``) stands for."""
+        """Return the item or fact that a name (or ``x``) means."""
         if not isinstance(node, ast.Name):
             self.fail(node, Sentence("a name must stand here"))
         return self.member if node.id == "x" and self.member is not None else node.id
 
     def comparison(self, node: ast.Compare) -> ConditionTest:
+        """Compile a comparison with one sign."""
         if len(node.ops) != 1:
             self.fail(node, Sentence("a chain such as 1 <= a <= 3 is not allowed; write “a >= 1 and a <= 3”"))
         sign, right = node.ops[0], node.comparators[0]
@@ -214,13 +221,14 @@ class _Compiler:
         return three_valued.compare_value(term.get, _EQUAL[type(sign)], constant, term.when_missing)
 
     def membership(self, term: _Term, sign: ast.cmpop, right: ast.expr) -> ConditionTest:
+        """Compile ``in`` and ``not in`` with a list of constants."""
         if not isinstance(right, ast.Tuple | ast.List | ast.Set) or not right.elts:
             self.fail(right, Sentence("after “in” stands a list of values, as in “in (2, 3)”"))
         chosen = frozenset(self.constant(element, term) for element in right.elts)
         return three_valued.is_one_of(term.get, chosen, isinstance(sign, ast.In), term.when_missing)
 
     def constant(self, node: ast.expr, term: _Term) -> Constant:
-        """The constant at ``node``, checked against what ``term`` can be."""
+        """Return the constant at ``node``, checked against the domain of ``term``."""
         value = self.literal(node)
         refused = term.domain.refuses(term.shown, value)
         if refused is not None:
@@ -228,6 +236,7 @@ class _Compiler:
         return value
 
     def literal(self, node: ast.expr) -> Constant:
+        """Return the whole number, decimal or short word at ``node``."""
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
             inner = self.literal(node.operand)
             if isinstance(inner, str):
@@ -244,6 +253,7 @@ class _Compiler:
         self.fail(node, Sentence("a whole number, a decimal or a short word must stand here"))
 
     def term(self, node: ast.expr) -> _Term:
+        """Compile the left side of a comparison: an item, a fact, a score or a rise."""
         if isinstance(node, ast.Name):
             name = self.name_in(node)
             domain = self.domain(node, name)
@@ -259,6 +269,7 @@ class _Compiler:
         self.fail(node, Sentence("an item, a fact, a score, rise() or count() must stand before the comparison sign"))
 
     def score_in(self, node: ast.Attribute) -> str:
+        """Return the scale in ``score.<scale>`` and note its name."""
         if not isinstance(node.value, ast.Name) or node.value.id != "score":
             self.fail(node, Sentence("a dot is only used for scores, as in score.PF"))
         if node.attr not in self.vocabulary.scores:
@@ -268,8 +279,10 @@ class _Compiler:
         return node.attr
 
     def rise(self, node: ast.Call, function: str, arguments: list[ast.expr]) -> _Term:
-        """Today's value minus the earlier one. Either side missing: false in every comparison (docs/domain.md
-        3.4.9)."""
+        """Compile a rise: today's value minus the earlier one.
+
+        With either side missing, every comparison is false (docs/domain.md 3.4.9).
+        """
         self.expect(node, function, arguments, 1)
         argument = arguments[0]
         if isinstance(argument, ast.Attribute):
@@ -292,6 +305,7 @@ class _Compiler:
         )
 
     def call(self, node: ast.Call) -> tuple[str, list[ast.expr]]:
+        """Return the name and the arguments of a call of a known function."""
         if not isinstance(node.func, ast.Name) or node.func.id not in _FUNCTIONS:
             shown = node.func.id if isinstance(node.func, ast.Name) else ast.unparse(node.func)
             near = suggest_known_word(shown, _FUNCTIONS)
@@ -303,12 +317,14 @@ class _Compiler:
         return node.func.id, node.args
 
     def expect(self, node: ast.Call, function: str, arguments: list[ast.expr], number: int) -> None:
+        """Refuse a call that does not have ``number`` arguments."""
         if number == 1 != len(arguments):
             self.fail(node, Sentence("%(function)s() takes 1 argument", function=function))
         if len(arguments) != number:
             self.fail(node, Sentence("%(function)s() takes %(number)s arguments", function=function, number=number))
 
     def truth_function(self, node: ast.Call) -> ConditionTest:
+        """Compile a function that is true, false or unknown."""
         function, arguments = self.call(node)
         if function in _FORM_FUNCTIONS and not self.vocabulary.form_rules:
             self.fail(node, Sentence("%(function)s() is only for M rules", function=function))
@@ -343,12 +359,14 @@ class _Compiler:
         )
 
     def whole(self, node: ast.expr) -> int:
+        """Return the whole number, 0 or more, at ``node``."""
         value = self.literal(node)
         if not isinstance(value, int) or value < 0:
             self.fail(node, Sentence("a whole number must stand here"))
         return value
 
     def rule_ids(self, node: ast.expr) -> tuple[str, ...]:
+        """Return the ids of the rules that match the pattern at ``node``."""
         pattern = self.literal(node)
         matching = tuple(rule for rule in self.vocabulary.rules if fnmatchcase(rule, str(pattern)))
         if not isinstance(pattern, str) or not matching:
@@ -356,7 +374,7 @@ class _Compiler:
         return matching
 
     def members(self, node: ast.Call, arguments: list[ast.expr]) -> tuple[ConditionTest, ...]:
-        """One test for each item of a group, with ``x`` standing for that item."""
+        """Compile one test for each item of a group, with ``x`` standing for that item."""
         self.expect(node, node.func.id if isinstance(node.func, ast.Name) else "", arguments, 2)
         group, inner = arguments
         if self.member is not None:
@@ -375,7 +393,10 @@ class _Compiler:
         return tuple(tests)
 
     def count_comparison(self, call: ast.Call, sign: ast.cmpop, right: ast.expr) -> ConditionTest:
-        """Unknown members may turn out either way, so a count is a range and its comparison may be unknown."""
+        """Compile a comparison of ``count()``.
+
+        Unknown members may be true or false, so a count is a range and its comparison may be unknown.
+        """
         _, arguments = self.call(call)
         tests = self.members(call, arguments)
         compare = _ORDER.get(type(sign)) or _EQUAL.get(type(sign))

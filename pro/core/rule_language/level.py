@@ -1,4 +1,4 @@
-"""The four levels of urgency (docs/domain.md 3.3)."""
+"""Alert levels: none, watch, urgent, emergency (docs/domain.md 3.3)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Level(IntEnum):
-    """How soon a person must act. Ordered: a verdict's level is the highest of its findings."""
+    """How soon staff must act. Ordered: the level of a verdict is the highest of its findings."""
 
     NONE = 0
     WATCH = 1
@@ -15,10 +15,10 @@ class Level(IntEnum):
 
     @property
     def word(self) -> str:
-        """The level's name as it stands in plan files and in the output of ``flask triage``."""
+        """The level's name in plan files and in the output of ``flask triage``."""
         return self.name.lower()
 
     @classmethod
     def of(cls, word: str) -> Level:
-        """The level called ``word``; KeyError for any other word."""
+        """Return the level named ``word``; raise KeyError for any other word."""
         return cls[word.upper()]

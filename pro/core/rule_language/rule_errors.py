@@ -1,4 +1,4 @@
-"""Why a condition is refused, and what may have been meant."""
+"""Errors in rule conditions: the reason, the column, and a suggested word."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from pro.core.translatable_sentence import EnglishOnly, Sentence, by_english
 
-# What Python's parser says of the slips that people make; what stands nowhere here is said in its own English.
+# Messages of Python's parser for common mistakes. Any other message is shown in its English original.
 _SYNTAX = by_english(
     Sentence("invalid syntax"),
     Sentence("'(' was never closed"),
@@ -19,7 +19,7 @@ _CHARACTER = "invalid character "
 
 
 class RuleError(ValueError):
-    """A condition that cannot be accepted: ``column`` (from 1) where it goes wrong, and a ``sentence`` saying why."""
+    """A condition that is not valid; ``column`` (from 1) and a ``sentence`` with the reason."""
 
     def __init__(self, column: int, sentence: Sentence) -> None:
         super().__init__(f"column {column}: {sentence}")
@@ -28,9 +28,9 @@ class RuleError(ValueError):
 
 
 def syntax_error_sentence(message: str) -> Sentence:
-    """Python's ``message`` about what cannot be read as a condition."""
+    """Return the sentence for a ``message`` of Python's parser about a condition."""
     if message.startswith(_CHARACTER):
-        # Commas and brackets of a Chinese keyboard are what is met here most.
+        # The most frequent case: commas and brackets typed on a Chinese keyboard.
         return Sentence(
             "this is not a condition (invalid character %(character)s)", character=message[len(_CHARACTER) :]
         )
@@ -38,6 +38,6 @@ def syntax_error_sentence(message: str) -> Sentence:
 
 
 def suggest_known_word(word: str, known: Iterable[str]) -> str:
-    """The end of a sentence about an unknown ``word``: which known one may have been meant; empty if none is near."""
+    """Return the end of a sentence that suggests a similar known word; "" if none is similar."""
     near = difflib.get_close_matches(word, list(known), 1)
     return Sentence("; did you mean “%(near)s”?", near=near[0]) if near else ""

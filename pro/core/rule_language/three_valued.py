@@ -1,8 +1,7 @@
-"""Three-valued logic over a form's facts: the closures that a compiled condition is made of.
+"""Three-valued (Kleene) logic: the closures that make up a compiled condition.
 
 Unknown is ``None``. ``and``/``or``/``not`` follow Kleene (docs/domain.md 3.4.1): an AND is false if any part is false,
-an
-OR true if any part is true, otherwise unknown if any part is unknown.
+an OR is true if any part is true; otherwise both are unknown if any part is unknown.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ ValueGetter = Callable[["Facts"], object]
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a condition is evaluated with: plain dictionaries, one look-up a name.
+    """The values that a condition is evaluated with: plain dictionaries, one look-up a name.
 
-    ``values`` holds items and facts by name (absent or None = missing); ``recent`` the hours since an item was last
-    answered; ``idle`` the minutes that the form has lain untouched; ``asked`` the items that this form asks at all
-    (None = every one), so that what was never asked is not called missing; ``outcomes`` the other rules' results.
+    ``values``: items and facts by name (absent or None = missing). ``recent``: hours since an item was last answered.
+    ``idle``: minutes since the form was last changed. ``asked``: items that this form asks (None = all), so that an
+    item that was never asked does not count as missing. ``outcomes``: results of the other rules by id.
     """
 
     values: Mapping[str, object] = field(default_factory=dict)
@@ -38,7 +37,7 @@ class Facts:
 
 
 def all_of(parts: tuple[ConditionTest, ...]) -> ConditionTest:
-    """Kleene AND."""
+    """Return the Kleene AND of ``parts``."""
 
     def test(facts: Facts) -> Truth:
         result: Truth = True
@@ -54,7 +53,7 @@ def all_of(parts: tuple[ConditionTest, ...]) -> ConditionTest:
 
 
 def any_of(parts: tuple[ConditionTest, ...]) -> ConditionTest:
-    """Kleene OR."""
+    """Return the Kleene OR of ``parts``."""
 
     def test(facts: Facts) -> Truth:
         result: Truth = False
@@ -70,7 +69,7 @@ def any_of(parts: tuple[ConditionTest, ...]) -> ConditionTest:
 
 
 def not_of(part: ConditionTest) -> ConditionTest:
-    """Kleene NOT."""
+    """Return the Kleene NOT of ``part``."""
 
     def test(facts: Facts) -> Truth:
         value = part(facts)
@@ -80,7 +79,7 @@ def not_of(part: ConditionTest) -> ConditionTest:
 
 
 def compare_value(get: ValueGetter, compare: Callable[..., bool], constant: object, missing: Truth) -> ConditionTest:
-    """``compare(value, constant)``, or ``missing`` where there is no value."""
+    """Return a test of ``compare(value, constant)``; it gives ``missing`` without a value."""
 
     def test(facts: Facts) -> Truth:
         value = get(facts)
@@ -90,7 +89,10 @@ def compare_value(get: ValueGetter, compare: Callable[..., bool], constant: obje
 
 
 def is_one_of(get: ValueGetter, chosen: frozenset[object], inside: bool, missing: Truth) -> ConditionTest:
-    """Whether the value is one of ``chosen`` (or, with ``inside`` false, none of them)."""
+    """Return a test whether the value is one of ``chosen``.
+
+    With ``inside`` false, the test is whether it is none of them. It gives ``missing`` without a value.
+    """
 
     def test(facts: Facts) -> Truth:
         value = get(facts)
@@ -100,7 +102,11 @@ def is_one_of(get: ValueGetter, chosen: frozenset[object], inside: bool, missing
 
 
 def compare_count(members: tuple[ConditionTest, ...], compare: Callable[..., bool], wanted: int) -> ConditionTest:
-    """Compare how many members are true. An unknown one may turn out either way, so the count is a range."""
+    """Return a test that compares how many of ``members`` are true.
+
+    An unknown member may be true or false, so the count is a range; the test is unknown if the range gives both
+    results.
+    """
 
     def test(facts: Facts) -> Truth:
         outcomes = [member(facts) for member in members]
@@ -112,7 +118,7 @@ def compare_count(members: tuple[ConditionTest, ...], compare: Callable[..., boo
 
 
 def truth_of(name: str) -> ConditionTest:
-    """A fact that is true or false by itself."""
+    """Return a test of a fact that is itself true or false."""
 
     def test(facts: Facts) -> Truth:
         value = facts.values.get(name)
@@ -122,7 +128,10 @@ def truth_of(name: str) -> ConditionTest:
 
 
 def item_rise(name: str, from_previous: bool) -> ValueGetter:
-    """Today's answer minus the previous or the baseline one; None where either side is missing."""
+    """Return a getter of today's answer minus the previous or the baseline answer.
+
+    It gives None if either side is missing (docs/domain.md 3.4.9).
+    """
 
     def get(facts: Facts) -> object:
         now = facts.values.get(name)
@@ -135,18 +144,21 @@ def item_rise(name: str, from_previous: bool) -> ValueGetter:
 
 
 def score_rise(scale: str) -> ValueGetter:
-    """Today's score minus the baseline one, in points; None where either side is missing."""
+    """Return a getter of today's score minus the baseline score, in points of 0 to 100.
+
+    It gives None if either side is missing.
+    """
 
     def get(facts: Facts) -> object:
         now, before = facts.scores.get(scale), facts.baseline_scores.get(scale)
-        # 26.67 - 16.67 is exactly 10 on paper; binary noise must not decide whether "10 points" were reached.
+        # 26.67 - 16.67 is exactly 10 in decimal; a binary rounding error must not decide whether 10 points are reached.
         return None if now is None or before is None else round(now - before, 9)
 
     return get
 
 
 def is_missing(name: str) -> ConditionTest:
-    """True where a name that this form asks has no value; never unknown."""
+    """Return a test that is true if an item that this form asks has no value; never unknown."""
 
     def test(facts: Facts) -> Truth:
         return facts.values.get(name) is None and (facts.asked is None or name in facts.asked)
@@ -155,7 +167,7 @@ def is_missing(name: str) -> ConditionTest:
 
 
 def is_recent(name: str, hours: int) -> ConditionTest:
-    """True where the item was answered in the last ``hours``; never unknown."""
+    """Return a test whether the item was answered in the last ``hours``; never unknown."""
 
     def test(facts: Facts) -> Truth:
         since = facts.recent.get(name)
@@ -165,7 +177,10 @@ def is_recent(name: str, hours: int) -> ConditionTest:
 
 
 def rule_outcome(rules: tuple[str, ...], wanted: Truth) -> ConditionTest:
-    """True where one of ``rules`` came out as ``wanted`` (None = stayed unknown); never unknown itself."""
+    """Return a test whether one of ``rules`` has the outcome ``wanted``; never unknown.
+
+    ``wanted`` None: the outcome of the rule is unknown.
+    """
 
     def test(facts: Facts) -> Truth:
         outcomes = facts.outcomes

@@ -1,4 +1,4 @@
-"""What a name of the rule language may stand for, and which constants it may be compared with."""
+"""Value domains: the values of a name in the rule language, and the constants it accepts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ Constant = int | Decimal | str
 
 @dataclass(frozen=True, slots=True)
 class ValueDomain:
-    """What a name may stand for: codes with or without an order, a number in a range, a word, true/false, a text."""
+    """The values that a name may have: codes, a number in a range, a word, true/false, a text.
+
+    ``ordered``: whether the codes have an order. ``minimum``, ``maximum``: bounds of a number; None: none.
+    """
 
     kind: Literal["codes", "number", "words", "truth", "text"]
     codes: frozenset[int] = frozenset()
@@ -24,7 +27,10 @@ class ValueDomain:
     words: frozenset[str] = frozenset()
 
     def refuses(self, shown: str, value: Constant) -> Sentence | None:
-        """Why ``shown``, which stands for this, is never compared with ``value``; None where it may be."""
+        """Return why ``shown`` cannot be compared with ``value``; None if it can.
+
+        ``shown``: the name as the sentence writes it.
+        """
         if self.kind == "words":
             if value not in self.words:
                 listed = tuple(sorted(self.words))
@@ -52,5 +58,5 @@ class ValueDomain:
 
 TRUTH = ValueDomain("truth")
 SCORE = ValueDomain("number", minimum=Decimal(0), maximum=Decimal(100))
-# The two facts that decide which questions are asked (``ask_if`` in instruments).
+# Facts that decide which questions are asked (``ask_if`` in instruments).
 FORM_FACTS: Mapping[str, ValueDomain] = {"pd1": TRUTH, "selfharm_enabled": TRUTH}
