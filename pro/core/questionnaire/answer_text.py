@@ -1,4 +1,4 @@
-"""An answer as it was read on screen."""
+"""Answer text: a stored answer as the participant read it on the screen."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pro.core.questionnaire.instrument import Item, ItemWords, Value
 
 
 def answer_text(item: Item, words: ItemWords, value: Value | None) -> str:
-    """A value as it was read on screen: an option's label, a number with its unit, a text as typed; "" for none."""
+    """Return an answer as shown on the screen: label, number with unit, or text; "" for none."""
     if value is None:
         return ""
     if item.kind == "choice" and isinstance(value, int):
         label = words.options.get(value, "")
-        # Where only the ends have words, the number says where between them.
+        # Where only the lowest and highest code have labels, the number gives the position between them.
         return label if len(words.options) == len(item.codes) else f"{value} {label}".strip()
     if isinstance(value, Decimal):
         return f"{value} {words.unit}".strip()

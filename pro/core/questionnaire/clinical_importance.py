@@ -1,4 +1,7 @@
-"""What a score and its change mean: published thresholds and classes, for drawings and words, never for an alert."""
+"""Clinical importance of scores: published thresholds and classes of change.
+
+Used for charts and the text beside them, never for an alert (docs/domain.md 1.7, 1.8).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ SIZES: tuple[ChangeSize, ...] = ("trivial", "small", "medium", "large")
 
 @dataclass(frozen=True, slots=True)
 class FigureSource:
-    """Where figures come from. ``verified``: a second reader compared them with the paper."""
+    """Source of published figures; ``verified``: a second person compared them with the paper."""
 
     name: str
     reference: str
@@ -24,11 +27,11 @@ class FigureSource:
 
 @dataclass(frozen=True, slots=True)
 class ClinicalImportance:
-    """The figures of one instrument, in points of 0 to 100.
+    """The published figures of one instrument, in points of 0 to 100.
 
-    ``thresholds``: scale -> important below it (functions) or above it (symptoms). ``points``: from so many on a change
-    is said to be one. ``better``, ``worse``: scale -> from the first figure on small, above the second medium, above
-    the third large.
+    ``thresholds``: scale -> clinically important below it (functions) or above it (symptoms). ``points``: the smallest
+    change that is called a change. ``better``, ``worse``: scale -> bounds of the classes: small from the first figure
+    on, medium above the second, large above the third.
     """
 
     instrument: str
@@ -43,9 +46,10 @@ class ClinicalImportance:
 
 @dataclass(frozen=True, slots=True)
 class ScoreChange:
-    """From the baseline to another score. ``points``: signed. ``way``: by the points that count here.
+    """The change from the baseline score to another score; ``points`` are signed.
 
-    ``size``: the published class of the change in its own direction; "" where none was published for the scale.
+    ``way``: better, worse or same, by the smallest change that counts. ``size``: the published class of the change in
+    its own direction; "" where none was published for the scale.
     """
 
     points: float
@@ -54,13 +58,13 @@ class ScoreChange:
 
 
 def is_higher_better(instrument: Instrument, scale: str) -> bool:
-    """True for functions, the global scale and the summary; False for symptoms."""
+    """Return True for functions, the global scale and the summary score; False for symptoms."""
     found = instrument.scales.get(scale)
     return found is None or found.direction != "symptom"
 
 
 def is_important(importance: ClinicalImportance, instrument: Instrument, scale: str, value: float) -> bool | None:
-    """Does ``value`` lie on the important side of its threshold? None where none was published."""
+    """Return whether ``value`` is on the important side of its threshold; None without one."""
     threshold = importance.thresholds.get(scale)
     if threshold is None:
         return None
@@ -70,7 +74,10 @@ def is_important(importance: ClinicalImportance, instrument: Instrument, scale: 
 def score_change(
     importance: ClinicalImportance, instrument: Instrument, scale: str, baseline: float, value: float
 ) -> ScoreChange:
-    """What became of ``baseline``. Changes below ``importance.points`` are the same to the eye."""
+    """Return the change from ``baseline`` to ``value``, in points.
+
+    A change smaller than ``importance.points`` has the ``way`` "same".
+    """
     points = value - baseline
     gets_better = (points > 0) == is_higher_better(instrument, scale)
     if abs(points) < importance.points:
@@ -82,7 +89,10 @@ def score_change(
 
 
 def _change_size(points: float, bounds: tuple[int, ...]) -> ChangeSize:
-    """The class of a change: the first bound belongs to its class, the later ones to the class below."""
+    """Return the class of a change of ``points`` points, without sign.
+
+    The first bound belongs to its class, the later bounds to the class below.
+    """
     if points < bounds[0]:
         return "trivial"
     return SIZES[1 + sum(points > bound for bound in bounds[1:])]

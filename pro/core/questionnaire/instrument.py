@@ -1,7 +1,8 @@
-"""The shape of a questionnaire: items, pages, scales, and its words in one language.
+"""Instrument: items, pages, scales, and the wording of a questionnaire in one language.
 
-Structure (codes, branching, scales) and words are apart: structure is read once from ``pro/data/instruments``, words
-from ``translations/<language>/instruments`` or from a licensed file. Everything is frozen; ``catalogue`` builds it.
+Structure (codes, branching, scales) and wording are separate: the structure is read once from ``pro/data/instruments``,
+the wording from ``translations/<language>/instruments`` or from a licensed file. Everything is frozen; ``catalogue``
+builds it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Literal
 
 from pro.core.rule_language.conditions import Condition
 
-# What a participant can answer: an option's code, a number, a text, or the ids ticked on a list page.
+# A value that an item accepts: an option's code, a number, a text, or the ids ticked on a list page.
 Value = int | Decimal | str | tuple[str, ...]
 # item id -> value; None = skipped on purpose; an absent key = not answered yet.
 Answers = Mapping[str, Value | None]
@@ -24,10 +25,11 @@ Direction = Literal["functional", "symptom", "global"]
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One question. ``codes`` are an ordered choice's option codes as they are stored, never positions.
+    """One item. ``codes``: stored codes of an ordered choice, never positions.
 
-    ``ask_if`` decides whether it is asked; where that is false the item counts as ``implied`` (docs/domain.md 3.4.2).
-    ``ordinal_codes`` are the codes that stand on the severity order (all but, say, "felt hot, did not measure").
+    ``ask_if``: condition for asking it; where that is false, a missing answer counts as ``implied`` (docs/domain.md
+    3.4.2). ``ordinal_codes``: codes that have a rank of severity (all but, for example, "felt hot, did not measure").
+    ``max_length``: characters of a text.
     """
 
     id: str
@@ -46,7 +48,11 @@ class Item:
     lists: tuple[str, ...] = ()
 
     def accepts(self, value: object) -> bool:
-        """True if ``value`` may be stored here: a known code, a number in range, a text that fits, listed ids."""
+        """Return True if ``value`` is a valid answer to this item.
+
+        Valid is a known code, a number in range, a text of at most ``max_length`` characters, or ids of the list, each
+        once.
+        """
         if isinstance(value, bool):
             return False
         if self.kind == "choice":
@@ -58,6 +64,7 @@ class Item:
         return isinstance(value, tuple) and set(value) <= set(self.lists) and len(set(value)) == len(value)
 
     def _accepts_number(self, value: object) -> bool:
+        """Return True if ``value`` is a finite number within the bounds."""
         if not isinstance(value, int | Decimal) or self.minimum is None or self.maximum is None:
             return False
         number = Decimal(value)
@@ -66,7 +73,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What is shown at once: one item, one list ("which of these did you have?"), or a few optional fields."""
+    """One page: a single item, a list ("which of these did you have?"), or optional fields."""
 
     id: str
     items: tuple[str, ...]
@@ -75,7 +82,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A multi-item or single-item scale: the items that it is the mean of, their range (max - min), its direction."""
+    """A scale: its items, their range (highest - lowest code), and its direction."""
 
     id: str
     items: tuple[str, ...]
@@ -85,7 +92,10 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The unweighted mean of scale scores, some reversed (100 - score); all must be present (docs/domain.md 1.4)."""
+    """The summary score: unweighted mean of scale scores, some reversed (100 - score).
+
+    It is missing unless all scales have a score (docs/domain.md 1.4).
+    """
 
     id: str
     scales: tuple[str, ...]
@@ -94,12 +104,11 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """One questionnaire in one version. ``groups`` name sets of items for rules (``graded``, ``block_a``).
+    """One questionnaire in one version.
 
-    ``channels``: web, chat, sms; ``sms_pages``: the page set that goes by text message.
-
-    ``stale_hours``: recall period -> after how many hours its answers no longer speak of the day on which a form left
-    unfinished is gone on with; they are asked again then.
+    ``groups``: named sets of items for rules (``graded``, ``block_a``). ``channels``: web, chat, sms. ``sms_pages``:
+    the page set for text messages. ``stale_hours``: recall period -> hours after which its answers in an unfinished
+    form no longer describe the current day, and are asked again when the participant continues.
     """
 
     id: str
@@ -117,7 +126,7 @@ class Instrument:
     scoring: str = ""
 
     def page_of(self, item: str) -> Page:
-        """The page on which ``item`` is answered in full. KeyError for an unknown item."""
+        """Return the page that asks ``item`` in full; raise KeyError for an unknown item."""
         for page in self.pages:
             if item in page.items:
                 return page
@@ -126,11 +135,11 @@ class Instrument:
 
 @dataclass(frozen=True, slots=True)
 class ItemWords:
-    """An item's words: the question, a short name (review page, list page, staff), a hint, and a label for each code.
+    """The wording of an item: question, short name, hint, and a label for each code.
 
-    ``question`` may hold ``<wbr>`` where a Chinese line may break. A code without a label shows its number.
-    ``synonyms`` are other words for an option that a typed reply may use; they are never shown. A list has them for
-    the code 0, "none of these".
+    ``short`` is used on the review page, on list pages and for staff. ``question`` may hold ``<wbr>`` where a Chinese
+    line may break. A code without a label is shown as its number. ``synonyms``: other words for an option in a typed
+    reply; never shown. For a list they are synonyms of the code 0, "none of these".
     """
 
     question: str
@@ -142,13 +151,16 @@ class ItemWords:
 
     @property
     def plain(self) -> str:
-        """The question without break marks, for titles, mails and exports."""
+        """The question without break marks, for titles, emails and exports."""
         return self.question.replace("<wbr>", "")
 
 
 @dataclass(frozen=True, slots=True)
 class Licence:
-    """Who allows the words to be used. ``kind``: own, demonstration or licensed; only the last has other fields."""
+    """The licence of a wording.
+
+    ``kind``: own, demonstration or licensed; only a licensed wording has the other fields.
+    """
 
     kind: Literal["own", "demonstration", "licensed"]
     holder: str = ""
@@ -161,7 +173,10 @@ class Licence:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """An instrument's words in one language. ``checksum`` (SHA-256 hex) identifies exactly this text."""
+    """The wording of an instrument in one language; ``checksum`` (SHA-256 hex) identifies it.
+
+    ``minutes``: time that a form takes. ``recalls``: recall period -> its text.
+    """
 
     instrument: str
     instrument_version: str

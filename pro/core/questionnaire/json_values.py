@@ -1,4 +1,4 @@
-"""Answers and words between the core's values and what a JSON column can hold."""
+"""Convert answers and wording to JSON and back, for JSON columns."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from pro.core.questionnaire.instrument import Item, ItemWords, Licence, Value, W
 
 
 def store_value(value: Value | None) -> Any:
-    """A value as JSON: a Decimal as its exact text, a tuple of ids as a list, the rest as it is."""
+    """Return a value as JSON: a Decimal as exact text, a tuple of ids as a list.
+
+    Other values are returned unchanged.
+    """
     if isinstance(value, Decimal):
         return str(value)
     return list(value) if isinstance(value, tuple) else value
 
 
 def read_value(item: Item, stored: Any) -> Value | None:
-    """The value that ``store_value`` stored for ``item``."""
+    """Return the value of ``item`` that ``store_value`` stored."""
     if stored is None:
         return None
     if item.kind == "number":
@@ -28,7 +31,7 @@ def read_value(item: Item, stored: Any) -> Value | None:
 
 
 def store_words(words: Words) -> dict[str, Any]:
-    """Words as JSON; option codes become text."""
+    """Return the wording as JSON; option codes become text, synonyms are left out."""
     items = {
         name: {
             "question": item.question,
@@ -55,7 +58,7 @@ def store_words(words: Words) -> dict[str, Any]:
 
 
 def read_words(stored: dict[str, Any]) -> Words:
-    """The words that ``store_words`` stored."""
+    """Return the wording that ``store_words`` stored."""
     items = {
         name: ItemWords(
             question=item["question"],

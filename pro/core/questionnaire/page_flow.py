@@ -1,7 +1,8 @@
-"""Which page comes next, and what an answered page changes: functions of instrument, answers and facts alone.
+"""Page flow: the next page of a form, and the changes that an answered page makes.
 
-There is no position and no conversation state. ``answers`` holds what stands now (a withdrawn answer is absent, a
-skipped one is None); ``facts`` holds ``pd1`` and ``selfharm_enabled``. Form, chat page and SMS walk this one engine.
+All functions depend on instrument, answers and facts only; no position and no conversation state is stored. ``answers``
+holds the current answers (a withdrawn answer is absent, a skipped one is None); ``facts`` holds ``pd1`` and
+``selfharm_enabled``. Web form, chat page and text messages use the same functions.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Literal
 from pro.core.questionnaire.instrument import Answers, Instrument, Item, Page, Value
 from pro.core.rule_language.conditions import Facts
 
-# How many of the questions behind an open list, or behind an open parent, are likely to come: for "about … to go" only.
+# Estimated share of items that are asked on a list, or after a parent item, that is not yet answered. Used only for
+# "about … to go".
 LIKELY_TICKED = 0.2
 LIKELY_OPENED = 0.5
 
@@ -22,7 +24,7 @@ ScreenFacts = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """``number``: which page this is, from 1. ``about_left``: how many are likely to come after it."""
+    """Progress in a form: ``number`` of the page, from 1, and pages likely to follow."""
 
     number: int
     about_left: int
@@ -30,7 +32,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class AnswerChange:
-    """One row to append. ``value`` is None unless given; ``from_list``: the list page said so ("not ticked" = 0)."""
+    """One answer row to append.
+
+    ``value``: None unless ``state`` is given. ``from_list``: the answer comes from a list page ("not ticked" = 0).
+    """
 
     item: str
     state: Literal["given", "skipped", "withdrawn"]
@@ -39,17 +44,20 @@ class AnswerChange:
 
 
 def is_asked(item: Item, answers: Answers, facts: ScreenFacts) -> bool | None:
-    """Does ``item`` apply? None while the answer that it depends on is missing. Lists are looked at by ``path``."""
+    """Return whether ``item`` applies; None while the answer that it depends on is missing.
+
+    Ticks on list pages are not considered here; ``page_path`` does that.
+    """
     if item.ask_if is None:
         return True
     return item.ask_if.evaluate(Facts(values={**answers, **facts}))
 
 
 def add_implied_answers(instrument: Instrument, answers: Answers, facts: ScreenFacts) -> dict[str, Value | None]:
-    """``answers``, and the implied value of every item hidden by its parent or by a fact (docs/domain.md 3.4.2, 3.4.4).
+    """Return ``answers`` with implied answers added (docs/domain.md 3.4.2, 3.4.4).
 
-    An answer that is there wins, even where it contradicts its parent; where the parent itself is missing nothing is
-    implied.
+    An item hidden by its parent or by a fact gets its implied value. An existing answer has priority, even where it
+    contradicts its parent. Where the parent itself is missing, nothing is implied.
     """
     known = dict(answers)
     for item in instrument.items.values():
@@ -59,14 +67,17 @@ def add_implied_answers(instrument: Instrument, answers: Answers, facts: ScreenF
 
 
 def items_on_list(instrument: Instrument, item: Item, facts: ScreenFacts) -> tuple[str, ...]:
-    """The items that the list ``item`` shows to a participant with these facts, in the instrument's order."""
+    """Return the items that the list ``item`` shows with these facts."""
     return tuple(name for name in item.lists if is_asked(instrument.items[name], {}, facts) is not False)
 
 
 def page_path(
     instrument: Instrument, answers: Answers, facts: ScreenFacts, page_set: str | None = None
 ) -> tuple[Page, ...]:
-    """The pages that are asked given these answers, in order; an item that is not asked is left out of its page."""
+    """Return the pages that are asked given these answers, in order.
+
+    Items that are not asked are left out of their page.
+    """
     pages = _pages(instrument, page_set)
     lists = _lists_by_item(instrument, pages)
     walked = []
@@ -78,7 +89,10 @@ def page_path(
 
 
 def next_page(instrument: Instrument, answers: Answers, facts: ScreenFacts, page_set: str | None = None) -> Page | None:
-    """The first page with something unanswered (a skip is an answer), or None when the review is next."""
+    """Return the first page with an unanswered item; None when the review page is next.
+
+    A skipped item counts as answered.
+    """
     for page in page_path(instrument, answers, facts, page_set):
         if not all(_is_settled(instrument, instrument.items[item], answers, facts) for item in page.items):
             return page
@@ -88,14 +102,17 @@ def next_page(instrument: Instrument, answers: Answers, facts: ScreenFacts, page
 def progress(
     instrument: Instrument, answers: Answers, facts: ScreenFacts, page: str, page_set: str | None = None
 ) -> Progress:
-    """Where ``page`` (its id) stands. A page that is not asked now counts as the one where it would be."""
+    """Return the progress at ``page`` (its id).
+
+    A page that is not asked now counts as the one at its position.
+    """
     pages = _pages(instrument, page_set)
     lists = _lists_by_item(instrument, pages)
-    place = next((n for n, candidate in enumerate(pages) if candidate.id == page), len(pages))
+    position = next((n for n, candidate in enumerate(pages) if candidate.id == page), len(pages))
     before = [found.id for found in page_path(instrument, answers, facts, page_set)]
-    number = 1 + sum(candidate.id in before for candidate in pages[:place])
+    number = 1 + sum(candidate.id in before for candidate in pages[:position])
     likely = 0.0
-    for later in pages[place + 1 :]:
+    for later in pages[position + 1 :]:
         likely += max(_likelihood(instrument, item, answers, facts, lists) for item in later.items)
     return Progress(number, round(likely))
 
@@ -103,11 +120,12 @@ def progress(
 def answer_changes(
     instrument: Instrument, answers: Answers, facts: ScreenFacts, page: Page, given: Mapping[str, Value | None]
 ) -> tuple[AnswerChange, ...]:
-    """What must be appended when ``page`` is answered with ``given`` (None = skipped); nothing for what stands already.
+    """Return the rows to append when ``page`` is answered with ``given`` (None = skipped).
 
-    A list stores its ticks, an explicit 0 for every item shown and not ticked, and withdraws what must be asked again.
-    Answers that a changed parent hides are withdrawn, so that nothing contradicts the form unseen. ValueError for an
-    item that is not on the page or a value that its item does not accept.
+    Answers that are already current give no row. A list stores its ticks, an explicit 0 for every item shown and not
+    ticked, and withdraws the answers that must be asked again. Answers that a changed parent hides are withdrawn, so
+    that no hidden answer contradicts the form. Raise ValueError for an item that is not on the page or a value that its
+    item does not accept.
     """
     after = dict(answers)
     found: list[AnswerChange] = []
@@ -131,9 +149,10 @@ def answer_changes(
 def withdrawal_changes(
     instrument: Instrument, answers: Answers, facts: ScreenFacts, name: str
 ) -> tuple[AnswerChange, ...]:
-    """What must be withdrawn to ask ``name`` again: its answer, what a list said with it, and what it had opened.
+    """Return the rows that withdraw the answer to ``name``, so that it is asked again.
 
-    Nothing for an item without an answer.
+    With it, the answers that its list page stored and those of items that it opened are withdrawn. Nothing is returned
+    for an item without an answer.
     """
     after = dict(answers)
     found = _withdraw_answer(after, name)
@@ -149,10 +168,11 @@ def withdrawal_changes(
 
 @dataclass(frozen=True, slots=True)
 class FilledForm:
-    """A form after many answers at once. ``changes``: (page id, change) to append, in order; ``answers``: what stands.
+    """A form after many answers at once.
 
-    ``not_asked``: items of the given ones that are not asked, given all the others; but for those of which the others
-    say the same, as a list without ticks does.
+    ``changes``: (page id, change) to append, in order. ``answers``: the current answers. ``not_asked``: items in the
+    given answers that are not asked in view of the other answers, except those for which these imply the same value, as
+    a list without ticks does.
     """
 
     changes: tuple[tuple[str, AnswerChange], ...]
@@ -167,20 +187,20 @@ def fill_form(
     given: Mapping[str, Value | None],
     page_set: str | None = None,
 ) -> FilledForm:
-    """Answer page by page with whatever ``given`` says about it, as if each were sent on its own.
+    """Answer page by page with the values in ``given``, as if each page were sent separately.
 
-    ValueError as in ``changes``.
+    Raise ValueError as ``answer_changes`` does.
     """
-    after, left = dict(answers), dict(given)
+    after, remaining = dict(answers), dict(given)
     found: list[tuple[str, AnswerChange]] = []
     while True:
         pages = page_path(instrument, after, facts, page_set)
-        page = next((page for page in pages if not left.keys().isdisjoint(page.items)), None)
+        page = next((page for page in pages if not remaining.keys().isdisjoint(page.items)), None)
         if page is None:
-            unsaid = (name for name, value in left.items() if name not in after or after[name] != value)
-            return FilledForm(tuple(found), after, tuple(unsaid))
+            not_asked = (name for name, value in remaining.items() if name not in after or after[name] != value)
+            return FilledForm(tuple(found), after, tuple(not_asked))
         for change in answer_changes(
-            instrument, after, facts, page, {name: left.pop(name) for name in page.items if name in left}
+            instrument, after, facts, page, {name: remaining.pop(name) for name in page.items if name in remaining}
         ):
             found.append((page.id, change))
             if change.state == "withdrawn":
@@ -192,11 +212,12 @@ def fill_form(
 def _list_changes(
     instrument: Instrument, item: Item, after: dict[str, Value | None], facts: ScreenFacts, value: Value | None
 ) -> list[AnswerChange]:
-    stood = after.get(item.id)
-    before = _ticked_items(stood)
+    """Return the rows for a list page answered with ``value``, and update ``after``."""
+    current = after.get(item.id)
+    before = _ticked_items(current)
     if value is None:
-        # A skipped list says nothing about its items, so whatever it had said or opened no longer stands.
-        closed = item.lists if stood is not None else ()
+        # A skipped list gives no answer for its items, so the answers that it stored or opened are withdrawn.
+        closed = item.lists if current is not None else ()
         return _set_answer(after, item.id, None) + [
             change for name in closed for change in _withdraw_answer(after, name)
         ]
@@ -216,6 +237,7 @@ def _list_changes(
 def _set_answer(
     after: dict[str, Value | None], name: str, value: Value | None, from_list: bool = False
 ) -> list[AnswerChange]:
+    """Return the row that sets an answer, and update ``after``; no row if it is current."""
     if name in after and after[name] == value:
         return []
     after[name] = value
@@ -223,6 +245,7 @@ def _set_answer(
 
 
 def _withdraw_answer(after: dict[str, Value | None], name: str) -> list[AnswerChange]:
+    """Return the row that withdraws an answer, and update ``after``; no row without an answer."""
     if name not in after:
         return []
     del after[name]
@@ -230,10 +253,12 @@ def _withdraw_answer(after: dict[str, Value | None], name: str) -> list[AnswerCh
 
 
 def _ticked_items(value: Value | None) -> tuple[str, ...]:
+    """Return the ids ticked on a list page; empty for a skipped list."""
     return value if isinstance(value, tuple) else ()
 
 
 def _pages(instrument: Instrument, page_set: str | None) -> tuple[Page, ...]:
+    """Return the pages of a page set; None: all pages."""
     if page_set is None:
         return instrument.pages
     chosen = instrument.page_sets[page_set]
@@ -241,7 +266,7 @@ def _pages(instrument: Instrument, page_set: str | None) -> tuple[Page, ...]:
 
 
 def _lists_by_item(instrument: Instrument, pages: tuple[Page, ...]) -> dict[str, str]:
-    """item -> the list on one of ``pages`` that must be ticked before it is asked."""
+    """Return item -> the list on one of ``pages`` that must be ticked before it is asked."""
     shown = [instrument.items[name] for page in pages if page.kind == "list" for name in page.items]
     return {name: item.id for item in shown for name in item.lists}
 
@@ -249,7 +274,7 @@ def _lists_by_item(instrument: Instrument, pages: tuple[Page, ...]) -> dict[str,
 def _will_be_asked(
     instrument: Instrument, name: str, answers: Answers, facts: ScreenFacts, lists: Mapping[str, str]
 ) -> bool | None:
-    """True: asked. False: not. None: nobody knows yet."""
+    """Return whether ``name`` is asked; None while that depends on a missing answer."""
     item = instrument.items[name]
     applies = is_asked(item, answers, facts)
     if item.kind == "list":
@@ -263,7 +288,10 @@ def _will_be_asked(
 
 
 def _is_settled(instrument: Instrument, item: Item, answers: Answers, facts: ScreenFacts) -> bool:
-    """Answered or skipped. A list is settled only while every item on it has been ticked or has its 0."""
+    """Return True if ``item`` is answered or skipped.
+
+    A list is settled only if every item on it is ticked or has its 0.
+    """
     if item.id not in answers:
         return False
     if item.kind != "list" or answers[item.id] is None:
@@ -275,7 +303,7 @@ def _is_settled(instrument: Instrument, item: Item, answers: Answers, facts: Scr
 def _likelihood(
     instrument: Instrument, name: str, answers: Answers, facts: ScreenFacts, lists: Mapping[str, str]
 ) -> float:
-    """How likely ``name`` is to be asked, as far as the answers tell."""
+    """Return the estimated probability, 0 to 1, that ``name`` will be asked."""
     comes = _will_be_asked(instrument, name, answers, facts, lists)
     if comes is not None:
         return float(comes)

@@ -1,7 +1,7 @@
-"""Scores of a questionnaire: raw scores, linear transformation, half rule, summary (docs/domain.md 1.3, 1.4).
+"""EORTC scoring: raw scores, linear transformation, half rule, summary score.
 
-Missing is never zero: a scale with fewer than half of its items answered has no score, and a summary needs all of its
-scales. Full precision is kept; whoever displays a score rounds it.
+Source: docs/domain.md 1.3 and 1.4. Missing is never zero: a scale with fewer than half of its items answered has no
+score, and a summary score needs all of its scales. Scores keep full precision; rounding belongs to the display.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from dataclasses import dataclass
 
 from pro.core.questionnaire.instrument import Answers, Direction, Instrument, Scale, Summary
 
-# Stored with every score. Change it whenever a number could come out differently; re-scoring keeps the old rows.
+# Stored with every score. Change it whenever a score may come out differently; re-scoring keeps the old rows.
 ALGORITHM = "eortc-linear-1"
 
 
 @dataclass(frozen=True, slots=True)
 class ScaleScore:
-    """One scale's score: ``value`` 0-100 and ``raw`` (mean of the answered items), None = missing.
+    """The score of one scale; None = missing.
 
-    ``used`` of ``of`` items were answered; for a summary these count scales, and ``raw`` is None.
+    ``value``: 0 to 100. ``raw``: mean of the answered items. ``used`` of ``of`` items were answered. For a summary
+    score these count scales, and ``raw`` is None.
     """
 
     value: float | None
@@ -29,7 +30,10 @@ class ScaleScore:
 
 
 def score(instrument: Instrument, answers: Answers) -> dict[str, ScaleScore]:
-    """Every scale's score in the instrument's order, the summary last. ValueError for an answer outside its codes."""
+    """Return all scale scores in the instrument's order, the summary score last.
+
+    Raise ValueError for an answer that is not one of the item's codes.
+    """
     scores = {scale.id: scale_score(instrument, scale, answers) for scale in instrument.scales.values()}
     if instrument.summary is not None:
         values = {scale_id: found.value for scale_id, found in scores.items()}
@@ -38,7 +42,10 @@ def score(instrument: Instrument, answers: Answers) -> dict[str, ScaleScore]:
 
 
 def scale_score(instrument: Instrument, scale: Scale, answers: Answers) -> ScaleScore:
-    """One scale (docs/domain.md 1.3)."""
+    """Return the score of one scale (docs/domain.md 1.3).
+
+    Raise ValueError for an answer that is not one of the item's codes.
+    """
     given: list[int] = []
     for item in scale.items:
         answer = answers.get(item)
@@ -55,15 +62,16 @@ def scale_score(instrument: Instrument, scale: Scale, answers: Answers) -> Scale
 
 
 def meets_half_rule(answered: int, of: int) -> bool:
-    """The half rule: at least half of the items, and at least one."""
+    """Return True if at least half of the items, and at least one, were answered."""
     return answered > 0 and 2 * answered >= of
 
 
 def transform_score(total: int, answered: int, span: int, direction: Direction) -> float:
-    """The 0-100 score of ``answered`` items that add up to ``total``, each coded from 1 to 1 + ``span``.
+    """Return the 0-100 score of ``answered`` items that add up to ``total``.
 
-    The same as ``(1 - (RS - 1)/range) * 100`` or ``((RS - 1)/range) * 100`` with RS = total / answered, arranged so
-    that a whole number is divided once: the float is the one nearest to the exact score.
+    Each item is coded from 1 to 1 + ``span``. The result equals ``(1 - (RS - 1)/range) * 100`` or ``((RS - 1)/range) *
+    100`` with RS = total / answered (docs/domain.md 1.3). One division of a whole number gives the float nearest to the
+    exact score.
     """
     steps = total - answered
     most = answered * span
@@ -71,7 +79,10 @@ def transform_score(total: int, answered: int, span: int, direction: Direction) 
 
 
 def summary_score(summary: Summary, values: Mapping[str, float | None]) -> ScaleScore:
-    """The unweighted mean of the summary's scales, missing unless all are there (docs/domain.md 1.4)."""
+    """Return the unweighted mean of the summary's scales; missing unless all have a score.
+
+    Source: docs/domain.md 1.4.
+    """
     found: Sequence[float] = [
         100 - value if scale in summary.reversed else value
         for scale in summary.scales
