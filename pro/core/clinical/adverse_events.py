@@ -1,8 +1,7 @@
-"""Adverse events: the terms and their grades, when a serious one must be reported, and where reports and events differ.
+"""Adverse events: CTCAE terms and grades, SAE report deadline, discordance report.
 
-The grades are CTCAE v5.0's as the data file has them (docs/domain.md 2.4). A participant's answers only suspect a
-grade;
-a grade here is always a clinician's.
+The grades are those of CTCAE v5.0 as in the data file (docs/domain.md 2.4). Answers of participants only suggest a
+grade; every grade in this module was assigned by a clinician.
 """
 
 from __future__ import annotations
@@ -13,14 +12,17 @@ from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Protocol, TypeVar
 
-# A report and an event belong together if so many days or fewer lie between them.
+# A report and an event match only if they lie at most this far apart.
 MATCHING_WINDOW = timedelta(days=14)
 SEVERE_GRADE = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One term. ``english``: as the standard names it; ``grades``: those it has; ``specify``: it must be named."""
+    """One CTCAE term: ``english`` name of the standard and the ``grades`` that it has.
+
+    ``specify``: the term must be specified in words.
+    """
 
     id: str
     english: str
@@ -30,10 +32,11 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class TermList:
-    """A list of terms. ``suggested``: what a rule suspects -> the terms to offer, the closest first.
+    """A list of CTCAE terms.
 
-    ``verified`` is false until a second person compared the file with the standard. ``report_hours``: a serious event
-    is reported within so many hours from when it became known (ICH E2A; China's GCP 2020).
+    ``suggested``: suspected condition of a rule -> terms to offer, the closest first. ``verified``: a second person
+    compared the file with the standard. ``report_hours``: a serious adverse event must be reported within so many hours
+    of the awareness time (ICH E2A; China's GCP 2020).
     """
 
     id: str = ""
@@ -45,7 +48,7 @@ class TermList:
 
 
 class DatedGrade(Protocol):
-    """What was graded from a day on."""
+    """A grading; ``from_on``: the first day of the grade, None if it is not known."""
 
     @property
     def from_on(self) -> date | None: ...
@@ -55,13 +58,16 @@ G = TypeVar("G", bound=DatedGrade)
 
 
 def current_grades(gradings: Iterable[G]) -> list[G]:
-    """Those of one event that stand: a newer grading from the same day on takes the older one's place."""
+    """Return the current gradings of one event: of two from the same day the later counts.
+
+    ``gradings``: in the order of entry.
+    """
     return list({one.from_on: one for one in gradings}.values())
 
 
 @dataclass(frozen=True, slots=True)
 class TermWords:
-    """A term in one language: its name, and what each of its grades means in our own words."""
+    """The wording of a term in one language: name, and the meaning of each grade in own words."""
 
     name: str
     grades: Mapping[int, str]
@@ -69,7 +75,7 @@ class TermWords:
 
 @dataclass(frozen=True, slots=True)
 class ReportedSymptom:
-    """A finding of grade 3 or more that a participant's answers suspected. ``source``: of its alert."""
+    """A finding of grade 3 or more suggested by answers; ``source``: the source of its alert."""
 
     participant_id: int
     alert_id: int
@@ -80,9 +86,10 @@ class ReportedSymptom:
 
 @dataclass(frozen=True, slots=True)
 class RecordedEvent:
-    """An adverse event. ``ended`` is None while it goes on; ``severe_on``: from when it was of grade 3 or more.
+    """An adverse event as recorded by staff.
 
-    ``sources``: the alerts by which it was graded.
+    ``ended``: None while it is ongoing. ``severe_on``: first day with grade 3 or more; None if there is none.
+    ``sources``: sources of the alerts from which it was graded.
     """
 
     participant_id: int
@@ -96,52 +103,62 @@ class RecordedEvent:
 
 @dataclass(frozen=True, slots=True)
 class DiscordanceResult:
-    """What participants reported and nobody recorded, and what was recorded and nobody reported."""
+    """Symptoms reported but not recorded, and events recorded but not reported."""
 
     reported_only: tuple[ReportedSymptom, ...]
     recorded_only: tuple[RecordedEvent, ...]
 
 
 def suggested_terms(terms: TermList, suspects: Iterable[str]) -> list[str]:
-    """The terms to offer for what the rules suspect, in that order, each once."""
+    """Return the terms to offer for what the rules suspect, in that order, each once."""
     return list(dict.fromkeys(term for key in suspects for term in terms.suggested.get(key, ())))
 
 
 def report_deadline(known_at: datetime, hours: int) -> datetime:
-    """Until when a serious event that became known at ``known_at`` must be reported, ``hours`` as the file has them."""
+    """Return the time by which a serious adverse event must be reported.
+
+    ``known_at``: awareness time. ``hours``: ``TermList.report_hours``.
+    """
     return known_at + timedelta(hours=hours)
 
 
 def compare_reports_with_events(
     reports: Sequence[ReportedSymptom], events: Sequence[RecordedEvent], suggested: Mapping[str, tuple[str, ...]]
 ) -> DiscordanceResult:
-    """Reports without an event of a fitting term within 14 days, and severe events without such a report.
+    """Compare reported symptoms with recorded events, participant by participant.
 
-    An event graded from the report's own alert fits whatever its term. An event counts for as long as it lasts, its
-    severity from the day on which it was of grade 3.
+    Return the reports without an event of a suggested term within 14 days, and the events of grade 3 or more without
+    such a report. An event that was graded from the report's own alert matches whatever its term. An event counts while
+    it lasts, its severity from the first day with grade 3 or more.
     """
-    told: dict[int, list[ReportedSymptom]] = {}
-    known: dict[int, list[RecordedEvent]] = {}
+    reports_by_participant: dict[int, list[ReportedSymptom]] = {}
+    events_by_participant: dict[int, list[RecordedEvent]] = {}
     for report in reports:
-        told.setdefault(report.participant_id, []).append(report)
+        reports_by_participant.setdefault(report.participant_id, []).append(report)
     for event in events:
-        known.setdefault(event.participant_id, []).append(event)
+        events_by_participant.setdefault(event.participant_id, []).append(event)
     return DiscordanceResult(
         tuple(
             report
             for report in reports
-            if not any(_is_recorded(report, event, suggested) for event in known.get(report.participant_id, ()))
+            if not any(
+                _is_recorded(report, event, suggested) for event in events_by_participant.get(report.participant_id, ())
+            )
         ),
         tuple(
             event
             for event in events
             if event.severe_on is not None
-            and not any(_is_reported(report, event, suggested) for report in told.get(event.participant_id, ()))
+            and not any(
+                _is_reported(report, event, suggested)
+                for report in reports_by_participant.get(event.participant_id, ())
+            )
         ),
     )
 
 
 def _is_recorded(report: ReportedSymptom, event: RecordedEvent, suggested: Mapping[str, tuple[str, ...]]) -> bool:
+    """Return True if ``event`` matches ``report`` while it lasts, or within 14 days of it."""
     near = event.onset - MATCHING_WINDOW <= report.on and (
         event.ended is None or report.on <= event.ended + MATCHING_WINDOW
     )
@@ -149,10 +166,12 @@ def _is_recorded(report: ReportedSymptom, event: RecordedEvent, suggested: Mappi
 
 
 def _is_reported(report: ReportedSymptom, event: RecordedEvent, suggested: Mapping[str, tuple[str, ...]]) -> bool:
+    """Return True if ``report`` matches ``event`` within 14 days of its first day of grade 3."""
     if event.severe_on is None or not _has_same_cause(report, event, suggested):
         return False
     return abs(report.on - event.severe_on) <= MATCHING_WINDOW or report.source in event.sources
 
 
 def _has_same_cause(report: ReportedSymptom, event: RecordedEvent, suggested: Mapping[str, tuple[str, ...]]) -> bool:
+    """Return True if the term is suggested for the report, or the event comes from its alert."""
     return event.term in suggested.get(report.suspects, ()) or report.source in event.sources

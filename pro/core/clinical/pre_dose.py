@@ -1,4 +1,4 @@
-"""What the pre-dose card of a study holds: the answers to look at before the next dose is given."""
+"""Settings of the pre-dose summary: answers to review before the next dose."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PreDoseSettings:
-    """``items`` of ``instrument`` in the order in which they are shown; ``weight`` is its item that holds a weight.
+    """Contents of the pre-dose summary: ``items`` of ``instrument`` in the order shown.
 
-    ``scored``: the instrument whose scores are summed up; "" for none. ``old_days``: an answer older than that does not
-    tell how somebody is today, and the card says so.
+    ``weight``: the item of that instrument that holds a weight. ``scored``: the instrument whose scores are summarised;
+    "" for none. ``old_days``: an answer older than that does not describe the present condition, and the summary says
+    so.
     """
 
     instrument: str

@@ -1,4 +1,4 @@
-"""The study's stopping rule: how many ulcers count among the first so many who were treated, and what that reaches."""
+"""Stopping rule: ulcers that count among the first treated participants, steps reached."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
-# Whether somebody's ulcer counts; "unknown": it is confirmed but not graded, or graded but not confirmed.
+# Whether a participant's ulcer counts; "unknown": confirmed but not graded, or graded but not confirmed.
 Counts = Literal["no", "unknown", "yes"]
-# What the plan's words say about one participant: no ulcer, one of three states of it, the decision after 50 Gy.
+# States of one participant that the plan's wording names: no ulcer, three states of an ulcer, the decision after 50 Gy.
 ULCER_STATES = ("none", "suspected", "confirmed", "cleared", "response")
 
 
 @dataclass(frozen=True, slots=True)
 class StoppingStep:
-    """One step: ``ulcers`` that count among the first ``of_first`` who were treated."""
+    """One step: ``ulcers`` that count among the first ``of_first`` treated participants."""
 
     id: str
     ulcers: int
@@ -24,13 +24,13 @@ class StoppingStep:
 
 @dataclass(frozen=True, slots=True)
 class StoppingRule:
-    """The rule as the plan file has it. ``steps`` from the mildest on.
+    """The stopping rule of the plan file; ``steps`` in ascending order.
 
-    ``treated``: the anchor with which somebody counts as treated; ``of``: how many the study will treat; ``grade``: the
-    least grade (CTCAE, by a clinician) of a confirmed ulcer that counts; ``terms``: the adverse events whose gradings
-    are grades of an ulcer. ``decision``: the anchor of the decision after
-    50 Gy, shown from ``decision_days`` before. ``endoscopy_days``: an endoscopy asked for is late after so many days.
-    ``demonstration``: nobody has confirmed these numbers.
+    ``treated``: the anchor from which a participant counts as treated. ``of``: planned number of treated participants.
+    ``grade``: the lowest grade (CTCAE, assigned by a clinician) of a confirmed ulcer that counts. ``terms``: adverse
+    events whose gradings are grades of an ulcer. ``decision``: the anchor of the decision after 50 Gy, shown from
+    ``decision_days`` days before. ``endoscopy_days``: a requested endoscopy is overdue after so many days.
+    ``demonstration``: the investigator has not confirmed these figures.
     """
 
     of: int
@@ -46,9 +46,10 @@ class StoppingRule:
 
 @dataclass(frozen=True, slots=True)
 class StoppingStepState:
-    """How far one step is. ``counted`` for certain; ``unknown``: more may count once somebody has graded them.
+    """The state of one step: ulcers ``counted`` for certain, and ``unknown`` ones.
 
-    ``treated``: how many of its first ones were treated so far.
+    ``unknown``: ulcers that may count once they are graded or confirmed. ``treated``: how many of the step's first
+    participants were treated so far.
     """
 
     step: StoppingStep
@@ -63,18 +64,18 @@ class StoppingStepState:
 
     @property
     def possibly_reached(self) -> bool:
-        """True if it is reached should those that nobody graded count."""
+        """True if the step is not reached, but would be if all unknown ulcers counted."""
         return not self.reached and self.counted + self.unknown >= self.step.ulcers
 
     @property
     def left(self) -> int:
-        """How many more ulcers reach it; 0 once it is reached."""
+        """The number of further ulcers that reach the step; 0 once it is reached."""
         return max(0, self.step.ulcers - self.counted)
 
 
 @dataclass(frozen=True, slots=True)
 class StoppingState:
-    """Where the study stands. ``unplaced``: ulcers of people of whom nobody recorded that they were treated."""
+    """The state of the study; ``unplaced``: ulcers of participants not recorded as treated."""
 
     treated: int
     counted: int
@@ -84,20 +85,23 @@ class StoppingState:
 
     @property
     def reached(self) -> StoppingStepState | None:
-        """The furthest step that is reached."""
-        return next((reach for reach in reversed(self.steps) if reach.reached), None)
+        """The highest step that is reached; None if none is."""
+        return next((state for state in reversed(self.steps) if state.reached), None)
 
     @property
     def next(self) -> StoppingStepState | None:
-        """The first step that is not reached."""
-        return next((reach for reach in self.steps if not reach.reached), None)
+        """The first step that is not reached; None if all are."""
+        return next((state for state in self.steps if not state.reached), None)
 
 
 def ulcer_counts(*, confirmed: bool, grades: Iterable[int | None], least: int, judged: Iterable[int] = ()) -> Counts:
-    """Whether an ulcer counts. ``grades``: one for each endoscopy that found it, None where nobody gave one.
+    """Return whether an ulcer counts for the stopping rule.
 
-    ``judged``: the grades of adverse events that clinicians signed under the rule's terms. A confirmed ulcer without
-    any grade is unknown, never no: missing is not zero. So is one that was signed and not recorded as confirmed.
+    ``grades``: one for each endoscopy that found the ulcer, None where no grade was entered. ``least``: the lowest
+    grade that counts. ``judged``: grades of adverse events that clinicians signed under the rule's terms.
+
+    A confirmed ulcer without any grade is "unknown", never "no": missing is not zero. An ulcer that was graded as an
+    adverse event but is not recorded as confirmed is "unknown" too.
     """
     signed = list(judged)
     if not confirmed:
@@ -109,9 +113,10 @@ def ulcer_counts(*, confirmed: bool, grades: Iterable[int | None], least: int, j
 
 
 def stopping_state(rule: StoppingRule, treated: Sequence[Counts], unplaced: Sequence[Counts] = ()) -> StoppingState:
-    """Where the study stands. ``treated``: everybody in the order of their treatment.
+    """Return the state of the study.
 
-    ``unplaced``: those who do not stand in that order; an ulcer of theirs may belong to any step, so it is unknown.
+    ``treated``: all treated participants in the order of treatment. ``unplaced``: participants without a place in that
+    order; their ulcers may belong to any step, so they are unknown.
     """
     outside = sum(one != "no" for one in unplaced)
     steps = []
@@ -122,5 +127,5 @@ def stopping_state(rule: StoppingRule, treated: Sequence[Counts], unplaced: Sequ
 
 
 def endoscopy_overdue_from(rule: StoppingRule, asked_on: date) -> date:
-    """The first day on which an endoscopy that was asked for on ``asked_on`` and not done is late."""
+    """Return the first day on which an endoscopy requested on ``asked_on`` is overdue."""
     return asked_on + timedelta(days=rule.endoscopy_days + 1)
