@@ -1,4 +1,4 @@
-"""Where things stand in a drawing: days and scores become numbers of pixels. Templates put them into SVG."""
+"""Plot geometry: pixel positions of days and scores for SVG templates."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-# A timeline: pixels to the left for the lanes' names, to the right for "now"; never narrower than a desk's screen.
+# Timeline, in pixels: room on the left for the names of the lanes, on the right for "now"; minimum width of a desktop
+# screen.
 LEFT, RIGHT = 104.0, 56.0
 LEAST_WIDTH = 1000.0
-# Pixels of a week: enough to tell fractions apart in a short course, few enough to print three years on one sheet.
+# Pixels a week: wide enough to separate fractions in a short course, narrow enough to print three years on one page.
 WIDEST_WEEK, NARROWEST_WEEK = 110.0, 9.0
-# Up to so many weeks the axis counts weeks, beyond it months.
+# The axis counts weeks up to this number of weeks, months beyond it.
 WEEKS_SHOWN = 20
 TICK_ROOM = 60.0
-# A break in radiotherapy begins after so many days without a fraction: a weekend is none.
+# Days without a fraction after which a break in radiotherapy begins; a weekend is no break.
 PAUSE_DAYS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class AxisTick:
-    """A line of the axis. ``number``: of the week (0 = baseline) or month since the origin. ``named``: has room."""
+    """A tick of the axis; ``named``: there is room for its name.
+
+    ``number``: the week (0 = baseline) or month since the origin.
+    """
 
     x: float
     number: int
@@ -30,7 +34,10 @@ class AxisTick:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A time axis from ``first`` to ``last``, ``origin`` being its day 0. ``unit``: what its ticks count."""
+    """A time axis from ``first`` to ``last``; ``origin`` is day 0.
+
+    ``unit``: what the ticks count. ``per_day``: pixels a day.
+    """
 
     first: date
     last: date
@@ -40,19 +47,19 @@ class Axis:
 
     @property
     def width(self) -> float:
-        """Of the whole drawing."""
+        """The width of the whole drawing, in pixels."""
         return round(max(LEAST_WIDTH, LEFT + RIGHT + self.per_day * (self.last - self.first).days), 1)
 
     def x(self, on: date) -> float:
-        """Where a day stands; days off the axis stand at its end."""
+        """Return the x of a day, in pixels; a day outside the axis is placed at its end."""
         on = min(max(on, self.first), self.last)
         return round(LEFT + self.per_day * (on - self.first).days, 1)
 
     @property
     def ticks(self) -> tuple[AxisTick, ...]:
-        """The lines, each named where the name before it leaves room."""
+        """The ticks, each named where the name before it leaves room."""
         found: list[AxisTick] = []
-        free = 0.0
+        next_free = 0.0
         for number in range(-12, 2000):
             on = (self.origin.toordinal() + 7 * number) if self.unit == "week" else _month(self.origin, number)
             if on < self.first.toordinal():
@@ -60,14 +67,14 @@ class Axis:
             if on > self.last.toordinal():
                 break
             x = self.x(date.fromordinal(on))
-            found.append(AxisTick(x, number, x >= free))
-            free = x + TICK_ROOM if x >= free else free
+            found.append(AxisTick(x, number, x >= next_free))
+            next_free = x + TICK_ROOM if x >= next_free else next_free
         return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
 class PlotMark:
-    """One shape for the things (their indexes in ``of``) that stand closer together than a shape is wide."""
+    """One shape for all events (indexes in ``of``) that are closer together than its width."""
 
     x: float
     of: tuple[int, ...]
@@ -75,7 +82,7 @@ class PlotMark:
 
 @dataclass(frozen=True, slots=True)
 class DayRun:
-    """Something given on days that follow each other: numbers ``first`` to ``last``."""
+    """Doses given on consecutive days: numbers ``first`` to ``last``."""
 
     first: int
     last: int
@@ -85,7 +92,7 @@ class DayRun:
 
 @dataclass(frozen=True, slots=True)
 class TimelineBar:
-    """A stretch of the axis. ``roomy``: words fit into it."""
+    """A bar on the timeline, in pixels; ``fits_label``: its label fits into it."""
 
     x: float
     width: float
@@ -94,7 +101,7 @@ class TimelineBar:
 
 @dataclass(frozen=True, slots=True)
 class PlotPoint:
-    """One score of a trend; ``y`` None where it is missing. ``label``: there is room to say so."""
+    """One score of a trend; ``y`` None: missing; ``label``: there is room to say so."""
 
     x: float
     y: float | None
@@ -103,7 +110,10 @@ class PlotPoint:
 
 @dataclass(frozen=True, slots=True)
 class TrendPlot:
-    """A small plot of 0 to 100. ``lines``: polylines, broken where a score is missing. ``zone``: (y, height)."""
+    """A small plot of scores of 0 to 100, in pixels.
+
+    ``lines``: polylines, interrupted where a score is missing. ``zone``: (y, height) of the clinically important side.
+    """
 
     points: tuple[PlotPoint, ...]
     lines: tuple[str, ...]
@@ -113,14 +123,14 @@ class TrendPlot:
     last: PlotPoint | None
 
 
-# A small plot: its inside from X0 to X1; 100 stands at TOP, 0 at BOTTOM.
+# A small plot, in pixels: its area from X0 to X1; a score of 100 is at TOP, 0 at BOTTOM.
 X0, X1, INSET = 26.0, 222.0, 6.0
 TOP, BOTTOM = 8.0, 88.0
 LABEL_ROOM = 16.0
 
 
 def make_axis(days: Iterable[date], origin: date) -> Axis:
-    """The axis that holds all ``days``."""
+    """Return the axis that contains all ``days`` and ``origin``."""
     known = sorted({*days, origin})
     first, last = known[0], known[-1]
     span = max((last - first).days, 1)
@@ -130,7 +140,10 @@ def make_axis(days: Iterable[date], origin: date) -> Axis:
 
 
 def plot_marks(axis_: Axis, days: Sequence[date], width: float) -> tuple[PlotMark, ...]:
-    """The shapes of ``days`` (in order): those that would cover each other become one, where the first of them is."""
+    """Return the shapes of ``days`` (in order); shapes that would overlap become one.
+
+    The combined shape is at the first of its days. ``width``: of a shape, in pixels.
+    """
     found: list[tuple[float, list[int]]] = []
     for index, on in enumerate(days):
         x = axis_.x(on)
@@ -142,7 +155,10 @@ def plot_marks(axis_: Axis, days: Sequence[date], width: float) -> tuple[PlotMar
 
 
 def day_runs(given: Iterable[tuple[int, date]]) -> tuple[DayRun, ...]:
-    """(number, day) of a treatment as runs: a new one begins after a pause or where a number was left out."""
+    """Return (number, day) of a treatment as runs.
+
+    A run ends before a break of more than ``PAUSE_DAYS`` days, and before a skipped number.
+    """
     found: list[DayRun] = []
     for number, on in sorted(given, key=lambda one: (one[1], one[0])):
         before = found[-1] if found else None
@@ -154,7 +170,7 @@ def day_runs(given: Iterable[tuple[int, date]]) -> tuple[DayRun, ...]:
 
 
 def weekly_runs(found: Iterable[DayRun], axis_: Axis, given: Iterable[tuple[int, date]]) -> tuple[DayRun, ...]:
-    """Runs by calendar week where a week has room for a name, else as they are."""
+    """Return the runs by calendar week if a week has room for a name, else unchanged."""
     if axis_.per_day * 7 < TICK_ROOM:
         return tuple(found)
     weeks: dict[tuple[int, int], list[tuple[int, date]]] = {}
@@ -164,14 +180,17 @@ def weekly_runs(found: Iterable[DayRun], axis_: Axis, given: Iterable[tuple[int,
 
 
 def timeline_bar(axis_: Axis, starts: date, ends: date, letters: int = 6) -> TimelineBar:
-    """From the beginning of one day to the end of another. ``letters``: how many stand in it, if they fit."""
+    """Return the bar from the start of one day to the end of another.
+
+    ``letters``: length of its label, at most.
+    """
     x = axis_.x(starts)
     width = max(axis_.x(ends) - x + axis_.per_day * 0.8, 5.0)
     return TimelineBar(x, round(width, 1), width >= letters * 9)
 
 
 def score_y(value: float) -> float:
-    """Where a score of 0 to 100 stands."""
+    """Return the y of a score of 0 to 100, in pixels."""
     return round(BOTTOM - (BOTTOM - TOP) * value / 100, 1)
 
 
@@ -181,20 +200,20 @@ def trend_plot(
     threshold: float | None,
     important_below: bool,
 ) -> TrendPlot:
-    """A small plot of scores by day (in order), from the first day to the last.
+    """Return a small plot of scores by day (in order), from the first day to the last.
 
-    ``important_below``: the important side of ``threshold`` is below it; else above.
+    ``important_below``: the clinically important side of ``threshold`` is below it; else above.
     """
     days = [on.toordinal() for on, _value in values]
     span = max(days[-1] - days[0], 1) if days else 1
     left, right = X0 + INSET, X1 - INSET
     points: list[PlotPoint] = []
-    free = 0.0
+    next_free = 0.0
     for number, (_on, value) in zip(days, values, strict=True):
         x = round(left + (right - left) * (number - days[0]) / span, 1)
-        room = value is None and x >= free
-        free = x + LABEL_ROOM if room else free
-        points.append(PlotPoint(x, None if value is None else score_y(value), room))
+        label = value is None and x >= next_free
+        next_free = x + LABEL_ROOM if label else next_free
+        points.append(PlotPoint(x, None if value is None else score_y(value), label))
     edge = score_y(threshold) if threshold is not None else None
     zone = None
     if edge is not None:
@@ -211,6 +230,7 @@ def trend_plot(
 
 
 def _lines(points: Sequence[PlotPoint]) -> tuple[str, ...]:
+    """Return the polylines of the points, interrupted where a score is missing."""
     parts: list[list[str]] = [[]]
     for point in points:
         if point.y is None:
@@ -221,7 +241,10 @@ def _lines(points: Sequence[PlotPoint]) -> tuple[str, ...]:
 
 
 def _month(origin: date, number: int) -> int:
-    """The day that lies ``number`` months after ``origin``, as an ordinal; the 31st becomes the month's last day."""
+    """Return the day ``number`` months after ``origin``, as an ordinal.
+
+    The 31st becomes the last day of a shorter month.
+    """
     year, month = divmod(origin.month - 1 + number, 12)
     first = date(origin.year + year, month + 1, 1)
     following = date(first.year + month // 11, (month + 1) % 12 + 1, 1)

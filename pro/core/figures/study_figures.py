@@ -1,4 +1,4 @@
-"""The figures of a whole study, shaped from counts: compliance, waiting times, alerts a week, scores by visit."""
+"""Study figures: compliance, alert handling times, alerts a week, scores by visit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WEEKS = 12
 
 @dataclass(frozen=True, slots=True)
 class Quartiles:
-    """Median and quartiles of ``n`` values; never of none."""
+    """Median and quartiles of ``n`` values; ``n`` is at least 1."""
 
     n: int
     low: float
@@ -26,10 +26,10 @@ class Quartiles:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedFormCount:
-    """So many lines of the ledger of one visit that came to the same.
+    """How many expected forms of one visit have the same result.
 
-    ``received``: something was answered; ``late``: outside its window; ``partial``: begun and never sent; ``reason``:
-    why it is missing, "" while nobody said.
+    ``received``: at least one answer; ``late``: out of window; ``partial``: partially completed, not submitted;
+    ``reason``: why the form is missing, "" if no reason is recorded.
     """
 
     instrument: str
@@ -44,9 +44,11 @@ class ExpectedFormCount:
 
 @dataclass(frozen=True, slots=True)
 class VisitRow:
-    """What became of one visit's forms of one instrument, of those whose window has closed or that were received.
+    """Results of one visit's forms of one instrument.
 
-    ``reasons``: (reason, how many) of the missed ones, "" for those without; ``partial``: of those received.
+    It counts forms whose window has closed or that were received. ``late``: received out of window. ``partial``:
+    partially completed, of those received. ``reasons``: (reason, count) of the missed forms, "" for those without a
+    reason.
     """
 
     instrument: str
@@ -60,25 +62,25 @@ class VisitRow:
 
     @property
     def expected(self) -> int:
-        """Received, in its window or not, or missed."""
+        """Forms received, in the window or not, and forms missed."""
         return self.in_window + self.late + self.missed
 
     @property
     def received(self) -> int:
-        """In its window or late."""
+        """Forms received in the window or out of it."""
         return self.in_window + self.late
 
     @property
     def compliance(self) -> float:
-        """Received in its window of those expected, 0 to 1 (docs/domain.md 6, rule 5)."""
+        """Received in window divided by expected, 0 to 1 (docs/domain.md 6, rule 5)."""
         return self.in_window / self.expected
 
 
 @dataclass(frozen=True, slots=True)
 class AlertHandling:
-    """How alerts of one level were handled, in minutes since they were raised. None: none was, yet.
+    """How alerts of one level were handled, in minutes since they were raised; None: none yet.
 
-    ``waiting``: nobody took them on and they are open; ``open``: not closed yet.
+    ``waiting``: open and unacknowledged; ``open``: not closed.
     """
 
     level: int
@@ -90,7 +92,7 @@ class AlertHandling:
 
 @dataclass(frozen=True, slots=True)
 class RuleRow:
-    """One rule: its loudest level, and its alerts in each week, the oldest first."""
+    """One rule: its highest level, and its alerts in each week, the oldest first."""
 
     rule: str
     level: int
@@ -99,7 +101,10 @@ class RuleRow:
 
 @dataclass(frozen=True, slots=True)
 class ScorePoint:
-    """The scores of one scale at one visit; ``missing``: forms that have none. ``spread`` None: nobody has one."""
+    """The scores of one scale at one visit.
+
+    ``missing``: number of forms without this score. ``spread``: None if no form has it.
+    """
 
     instrument: str
     kind: str
@@ -111,9 +116,10 @@ class ScorePoint:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Everything about one study. ``weeks``: the Mondays; ``loud``: urgent and emergency alerts in each.
+    """All figures of one study; ``weeks``: the Mondays.
 
-    ``left_out``: how many asked that their data be used no further; their visits and scores are not among these.
+    ``loud``: urgent and emergency alerts in each week. ``left_out``: number of participants who asked that their data
+    be used no further; their visits and scores are left out.
     """
 
     enrolled: int
@@ -128,7 +134,10 @@ class Figures:
 
 
 def quartiles(counts: Mapping[float, int]) -> Quartiles | None:
-    """Median and quartiles of values that occur so often, by linear interpolation between neighbours (type 7)."""
+    """Return median and quartiles of ``counts`` (value -> count); None without values.
+
+    Linear interpolation between neighbours (type 7).
+    """
     ordered = sorted((value, count) for value, count in counts.items() if count)
     n = sum(count for _value, count in ordered)
     if not n:
@@ -137,14 +146,15 @@ def quartiles(counts: Mapping[float, int]) -> Quartiles | None:
 
 
 def _quantile_of_counts(ordered: Sequence[tuple[float, int]], n: int, share: float) -> float:
-    place = (n - 1) * share
-    below = int(place)
+    """Return the quantile at ``share`` (0 to 1) of ``n`` counted values."""
+    position = (n - 1) * share
+    below = int(position)
     first, second = _value_at_position(ordered, below), _value_at_position(ordered, min(below + 1, n - 1))
-    return first + (second - first) * (place - below)
+    return first + (second - first) * (position - below)
 
 
 def _value_at_position(ordered: Sequence[tuple[float, int]], position: int) -> float:
-    """The value at ``position`` (from 0) if every one were written down."""
+    """Return the value at ``position`` (from 0) of the full sorted list."""
     for value, count in ordered:
         position -= count
         if position < 0:
@@ -153,24 +163,27 @@ def _value_at_position(ordered: Sequence[tuple[float, int]], position: int) -> f
 
 
 def last_mondays(now: datetime, zone: str, number: int = WEEKS) -> tuple[date, ...]:
-    """The Mondays of the last ``number`` weeks by local time, this week's last."""
+    """Return the Mondays of the last ``number`` weeks by local time, the current week last."""
     today = now.astimezone(ZoneInfo(zone)).date()
     this = today - timedelta(days=today.weekday())
     return tuple(this - timedelta(weeks=back) for back in reversed(range(number)))
 
 
 def monday_of(at: datetime, zone: str) -> date:
-    """The Monday of the week in which ``at`` lies by local time."""
+    """Return the Monday of the week that contains ``at``, by local time."""
     return last_mondays(at, zone, 1)[0]
 
 
 def week_start(monday: date, zone: str) -> datetime:
-    """The moment at which a week begins there."""
+    """Return the start of the week of ``monday`` in ``zone``."""
     return datetime.combine(monday, time.min, ZoneInfo(zone))
 
 
 def visit_rows(lines: Iterable[ExpectedFormCount], order: Sequence[str]) -> tuple[VisitRow, ...]:
-    """One row an instrument and visit, instruments and visits as in ``order`` (ids of both), unknown ones last."""
+    """Return one row for each instrument and visit.
+
+    ``order``: ids of instruments and visits in the order of the rows; unknown ones come last.
+    """
     found: defaultdict[tuple[str, str, int], Counter[str]] = defaultdict(Counter)
     reasons: defaultdict[tuple[str, str, int], Counter[str]] = defaultdict(Counter)
     for line in lines:
@@ -199,18 +212,21 @@ def alert_handling(
     closed: Iterable[tuple[int, int, int]],
     left: Mapping[int, tuple[int, int]],
 ) -> tuple[AlertHandling, ...]:
-    """From (level, minutes, how many) and level -> (waiting, open); one row a level that has any, the loudest first."""
-    took: dict[str, defaultdict[int, Counter[float]]] = {}
+    """Return one row for each level that has alerts, the highest level first.
+
+    ``acknowledged``, ``closed``: (level, minutes, count). ``left``: level -> (unacknowledged, open).
+    """
+    minutes_by_level: dict[str, defaultdict[int, Counter[float]]] = {}
     for name, rows in (("acknowledged", acknowledged), ("closed", closed)):
-        took[name] = defaultdict(Counter)
+        minutes_by_level[name] = defaultdict(Counter)
         for level, minutes, count in rows:
-            took[name][level][minutes] += count
-    levels = sorted({*took["acknowledged"], *took["closed"], *left}, reverse=True)
+            minutes_by_level[name][level][minutes] += count
+    levels = sorted({*minutes_by_level["acknowledged"], *minutes_by_level["closed"], *left}, reverse=True)
     return tuple(
         AlertHandling(
             level,
-            quartiles(took["acknowledged"].get(level, {})),
-            quartiles(took["closed"].get(level, {})),
+            quartiles(minutes_by_level["acknowledged"].get(level, {})),
+            quartiles(minutes_by_level["closed"].get(level, {})),
             *left.get(level, (0, 0)),
         )
         for level in levels
@@ -220,7 +236,10 @@ def alert_handling(
 def rule_rows(
     counts: Iterable[tuple[str, int, int, int]], number: int = WEEKS
 ) -> tuple[tuple[RuleRow, ...], tuple[int, ...]]:
-    """From (rule, level, week from 0, how many): a row a rule, the most frequent first, and the loud ones a week."""
+    """Return a row for each rule, most frequent first, and urgent and emergency alerts a week.
+
+    ``counts``: (rule, level, week from 0, count).
+    """
     weeks: defaultdict[str, Counter[int]] = defaultdict(Counter)
     levels: defaultdict[str, int] = defaultdict(int)
     loud: Counter[int] = Counter()
@@ -236,7 +255,10 @@ def rule_rows(
 def score_points(
     counts: Iterable[tuple[str, str, int, str, float | None, int]], order: Sequence[str]
 ) -> tuple[ScorePoint, ...]:
-    """From (instrument, kind, number, scale, score or None, how many): a point a scale and visit, in order."""
+    """Return a point for each scale and visit, in order.
+
+    ``counts``: (instrument, visit kind, number, scale, score or None, count).
+    """
     found: defaultdict[tuple[str, str, int, str], Counter[float]] = defaultdict(Counter)
     missing: Counter[tuple[str, str, int, str]] = Counter()
     for instrument, kind, number, scale, value, count in counts:
@@ -248,18 +270,21 @@ def score_points(
 
 
 def most_frequent_rule(figures: Figures, weeks: Sequence[int]) -> RuleRow | None:
-    """The loud rule that brought most in these weeks (positions); None if there was none."""
+    """Return the urgent or emergency rule with most alerts in ``weeks`` (positions), or None."""
     rows = [row for row in figures.rules if row.level >= Level.URGENT and any(row.weeks[week] for week in weeks)]
     return max(rows, key=lambda row: sum(row.weeks[week] for week in weeks), default=None)
 
 
 def figures_to_json(figures: Figures) -> dict[str, Any]:
-    """``figures`` as JSON."""
+    """Return ``figures`` as JSON."""
     return asdict(figures) | {"weeks": [monday.isoformat() for monday in figures.weeks]}
 
 
 def figures_from_json(stored: Mapping[str, Any]) -> Figures:
-    """The figures that ``kept`` wrote. KeyError or TypeError if another version of the program wrote them."""
+    """Return the figures that ``figures_to_json`` wrote.
+
+    Raise KeyError or TypeError if another version of the program wrote them.
+    """
     return Figures(
         enrolled=stored["enrolled"],
         active=stored["active"],
@@ -280,11 +305,13 @@ def figures_from_json(stored: Mapping[str, Any]) -> Figures:
 
 
 def _quartiles_from_json(stored: Mapping[str, Any] | None) -> Quartiles | None:
+    """Return the quartiles from JSON; None stays None."""
     return Quartiles(**stored) if stored is not None else None
 
 
 def _sort_key(key: tuple[str, str, int], order: Sequence[str]) -> tuple[int, str, int, str, int]:
+    """Return the sort key of (instrument, visit kind, number) by ``order``."""
     instrument, kind, number = key
-    places = {name: place for place, name in enumerate(order)}
+    positions = {name: position for position, name in enumerate(order)}
     last = len(order)
-    return places.get(instrument, last), instrument, places.get(kind, last), kind, number
+    return positions.get(instrument, last), instrument, positions.get(kind, last), kind, number

@@ -1,4 +1,7 @@
-"""A symptom heat map: the worst answer of each week since the baseline. Missing is never like zero."""
+"""Symptom heat map: the worst answer of each week since the baseline.
+
+A missing answer never looks like zero.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,17 @@ from typing import Literal
 
 from pro.core.questionnaire.instrument import Answers, Instrument, Item
 
-# given: ``code`` holds. skipped: asked and left out on purpose. unanswered: asked, and never reached. missed: the whole
-# form stayed empty. not_asked: nobody asked, so nothing is missing.
+# given: answered with ``code``. skipped: asked and skipped. unanswered: asked and not reached. missed: the whole form
+# is missing. not_asked: not asked, so nothing is missing.
 CellState = Literal["given", "skipped", "unanswered", "missed", "not_asked"]
-# From a rank of 0 (the mildest answer) to HUES (the worst that can be chosen): how dark a cell is.
+# Shades of a cell: 0 for the mildest answer, HUES for the worst option.
 HUES = 4
 BASELINE = 0
 
 
 @dataclass(frozen=True, slots=True)
 class HeatmapForm:
-    """One answered form: the column it falls into, its standing answers, and the items that were asked."""
+    """One answered form: its column, its current answers, and the items that were asked."""
 
     column: int
     answers: Answers
@@ -28,7 +31,7 @@ class HeatmapForm:
 
 @dataclass(frozen=True, slots=True)
 class HeatmapCell:
-    """One item in one week. ``hue``: 0 to 4; 0 unless given."""
+    """One item in one week; ``hue``: 0 to 4; 0 unless given."""
 
     state: CellState
     code: int | None = None
@@ -37,7 +40,7 @@ class HeatmapCell:
 
 @dataclass(frozen=True, slots=True)
 class HeatmapRow:
-    """One item over all columns. ``quiet``: nothing but the mildest answer, or not asked."""
+    """One item over all columns; ``quiet``: only mildest answers, or none."""
 
     item: str
     cells: tuple[HeatmapCell, ...]
@@ -48,16 +51,16 @@ MISSED, NOT_ASKED = HeatmapCell("missed"), HeatmapCell("not_asked")
 
 
 def week_of(on: date, origin: date) -> int:
-    """The column of a day: 1 for the seven days that begin with ``origin``; BASELINE for every day before."""
+    """Return the column of a day: 1 for the seven days from ``origin`` on, BASELINE before."""
     return max(BASELINE, (on - origin).days // 7 + 1)
 
 
 def heatmap_rows(
     instrument: Instrument, answered_forms: Iterable[HeatmapForm], missed: Collection[int], columns: Sequence[int]
 ) -> tuple[HeatmapRow, ...]:
-    """One row for each choice of ``instrument``, in its order. ``missed``: columns in which a form stayed empty.
+    """Return one row for each choice item of ``instrument``, in its order.
 
-    A column with an answered form shows that; only where there is none it is a missed one.
+    ``missed``: columns in which a form was missed; a column with an answered form shows that form instead.
     """
     forms: dict[int, list[HeatmapForm]] = {}
     for form in answered_forms:
@@ -74,7 +77,10 @@ def heatmap_rows(
 
 
 def worst_of_week(item: Item, codes: Iterable[int]) -> int | None:
-    """The worst of ``codes``: the highest on the order; one that has no place on it beats only the mildest."""
+    """Return the worst of ``codes``: the highest in severity order; None without codes.
+
+    A code without a rank is worse than the mildest answer only.
+    """
     given = set(codes)
     ordered = [code for code in item.ordinal_codes if code in given]
     other = [code for code in given if code not in item.ordinal_codes]
@@ -84,7 +90,10 @@ def worst_of_week(item: Item, codes: Iterable[int]) -> int | None:
 
 
 def cell_colour(item: Item, code: int) -> int:
-    """How dark an answer is: 0 for the mildest, HUES for the worst of the item; 1 for one without a place."""
+    """Return the shade of an answer: 0 for the mildest, HUES for the worst option of the item.
+
+    A code without a rank has shade 1.
+    """
     if code not in item.ordinal_codes:
         return 1
     rank, top = item.ordinal_codes.index(code), len(item.ordinal_codes) - 1
@@ -92,7 +101,7 @@ def cell_colour(item: Item, code: int) -> int:
 
 
 def asked_items(instrument: Instrument, answers: Answers, on_path: Iterable[str]) -> frozenset[str]:
-    """Items that were asked: on the path, answered, or on a list that was left out as a whole."""
+    """Return the items that were asked: on the path, answered, or on a list that was skipped."""
     found = {*on_path, *answers}
     for item in instrument.items.values():
         if item.kind == "list" and item.id in found and answers.get(item.id) is None:
@@ -101,6 +110,7 @@ def asked_items(instrument: Instrument, answers: Answers, on_path: Iterable[str]
 
 
 def _heatmap_cell(item: Item, lists: Collection[str], forms: Sequence[HeatmapForm] | None, missed: bool) -> HeatmapCell:
+    """Return the cell of one item in one column; ``lists``: the lists that contain the item."""
     if not forms:
         return MISSED if missed else NOT_ASKED
     given = [form.answers.get(item.id) for form in forms if item.id in form.asked]
@@ -109,10 +119,11 @@ def _heatmap_cell(item: Item, lists: Collection[str], forms: Sequence[HeatmapFor
         return HeatmapCell("given", code, cell_colour(item, code))
     if not given:
         return NOT_ASKED
-    # Where the list itself was left out, nothing is known about what stands on it.
+    # If the list itself was skipped, the answers to its items are not known.
     skipped = any(name in form.answers for form in forms for name in (item.id, *lists))
     return HeatmapCell("skipped" if skipped else "unanswered")
 
 
 def _is_mildest(item: Item, cell: HeatmapCell) -> bool:
+    """Return True if the cell shows the mildest answer."""
     return cell.state == "given" and cell.code == item.ordinal_codes[0]

@@ -1,4 +1,4 @@
-"""A stretch of a participant's timeline, as a value."""
+"""A span on a participant's timeline."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from datetime import date
 
 @dataclass(frozen=True, slots=True)
 class TimelineSpan:
-    """Something that lasts, as an adverse event: from ``starts`` to ``ends`` (None: it goes on), in words.
+    """An event with a duration, such as an adverse event.
 
-    ``grades``: from which day on a clinician gave it which, in order; ``event_id``: of the adverse event, or 0.
+    ``ends``: None while it is ongoing. ``text``: its label. ``grades``: (first day, grade) of each grading by a
+    clinician, in order. ``event_id``: id of the adverse event, or 0.
     """
 
     starts: date
