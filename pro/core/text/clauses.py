@@ -1,7 +1,8 @@
-"""A text as words and breaks, and phrases found in it: the reading that ``pro.core.text.red_flag_screening`` stands on.
+"""Clauses: split a text into words and breaks, and find phrases of a lexicon in it.
 
-Every Han character is a word by itself, so spaces between Han mean nothing; Latin words are lower case without accents,
-and contractions are written out. Punctuation, line ends and pictures break a clause (docs/domain.md 5).
+``pro.core.text.red_flag_screening`` uses the result. Every Han character is a word by itself, so spaces between Han
+mean nothing; Latin words are lower case without accents, and contractions are written out. Punctuation, line ends and
+pictures break a clause (docs/domain.md 5).
 """
 
 from __future__ import annotations
@@ -50,7 +51,10 @@ _IRREGULAR = {"ca": "can", "wo": "will", "sha": "shall", "ai": "is"}
 
 @dataclass(frozen=True, slots=True)
 class ClauseText:
-    """A text's words with their places in ``source``, the normalised text. ``readable``: a machine may judge it."""
+    """The words of a text with their positions in ``source``, the normalised text.
+
+    ``readable``: the screening can decide on the text; otherwise a person must read it.
+    """
 
     source: str
     tokens: list[str]
@@ -60,7 +64,7 @@ class ClauseText:
     readable: bool
 
     def between(self, start: int, end: int) -> str:
-        """The words from ``start`` up to ``end`` as they stood in the text, without spaces between Han."""
+        """Return the words from ``start`` up to ``end`` as in the text, no spaces between Han."""
         piece = self.source[self.starts[start] : self.ends[end - 1]]
         if piece.isalnum():
             return piece
@@ -69,7 +73,10 @@ class ClauseText:
 
 
 class PhraseSpan(NamedTuple):
-    """A phrase found at the words from ``start`` up to ``end``; ``parts`` are its own words, gaps left out."""
+    """A phrase found at the words from ``start`` up to ``end``.
+
+    ``parts``: positions of its own words, gaps left out.
+    """
 
     phrase: LexiconPhrase
     start: int
@@ -83,7 +90,10 @@ _new_tuple = tuple.__new__
 
 
 def read_clauses(text: str, lexicon: Lexicon) -> ClauseText:
-    """``text`` normalised (NFKC, lower case, no accents) and cut into words. Never raises."""
+    """Return ``text`` normalised (NFKC, lower case, no accents) and cut into words.
+
+    Never raises.
+    """
     source = _HYPHEN.sub(" ", fold_text(text))
     drawn_out = _DRAWN_OUT.search(source) is not None
     signs = {sign: lexicon.alike.get(sign, sign) for sign in "".join(_HAN.findall("".join(set(source))))}
@@ -112,7 +122,10 @@ def read_clauses(text: str, lexicon: Lexicon) -> ClauseText:
 
 
 def with_breaks(text: ClauseText, lexicon: Lexicon) -> ClauseText:
-    """``text`` with a break in place of every word that begins a new clause, such as "but", unless it is protected."""
+    """Return ``text`` with a break at every word that begins a new clause, such as "but".
+
+    Protected words are kept.
+    """
     spans = find_phrases(text, lexicon.splitters)
     if not spans:
         return text
@@ -128,7 +141,10 @@ def with_breaks(text: ClauseText, lexicon: Lexicon) -> ClauseText:
 
 
 def find_phrases(text: ClauseText, index: PhraseIndex) -> list[PhraseSpan]:
-    """Every phrase of ``index`` in ``text``: at each place, for each choice of its first part, the longest reading."""
+    """Return every phrase of ``index`` in ``text``.
+
+    At each position, for each choice of the first part of a phrase, it is the longest reading.
+    """
     spans: list[PhraseSpan] = []
     tokens = (*text.tokens, BREAK, BREAK)
     starts, opens = index.starts, index.opening.match
@@ -168,7 +184,7 @@ def find_phrases(text: ClauseText, index: PhraseIndex) -> list[PhraseSpan]:
 
 
 def _open_matches(index: PhraseIndex, token: str) -> tuple[LexiconEntry, ...]:
-    """What may stand where ``token`` is, of the phrases that begin with a word's beginning or a number."""
+    """Return the entries that may begin at ``token`` by a word's beginning or a number."""
     entries: tuple[LexiconEntry, ...] = ()
     for length in index.lengths:
         if length > len(token):
@@ -178,7 +194,10 @@ def _open_matches(index: PhraseIndex, token: str) -> tuple[LexiconEntry, ...]:
 
 
 def _fit_phrase(tokens: Row, han: list[bool], phrase: LexiconPhrase, place: int, end: int) -> PhraseSpan | None:
-    """``phrase``, its first part from ``place`` to ``end``: the reading with most own words, then the smallest gaps."""
+    """Return ``phrase`` with its first part from ``place`` to ``end``, or None.
+
+    Of several readings it is the one with most own words, then with the smallest gaps.
+    """
     if len(phrase.slots) == 1:
         return _fit_two_parts(tokens, han, phrase, place, end)
     steps = _next_ends(tokens, han, phrase.slots[0], phrase.han, end)
@@ -199,13 +218,13 @@ def _fit_phrase(tokens: Row, han: list[bool], phrase: LexiconPhrase, place: int,
 
 
 def _fit_two_parts(tokens: Row, han: list[bool], phrase: LexiconPhrase, place: int, end: int) -> PhraseSpan | None:
-    """``_fit`` for the many phrases of two parts."""
+    """Return what ``_fit_phrase`` returns, faster, for the many phrases of two parts."""
     slot = phrase.slots[0]
     rows, opens, plain, only_han = slot.rows, slot.open, slot.plain, phrase.han
     start = length = 0
     for at in range(end, min(end + slot.gap + 1, len(han))):
         token = tokens[at]
-        # The longest stand first; of those with as many words the first place has the smallest gap.
+        # The longest come first; of those with as many words the first place has the smallest gap.
         if token in rows:
             for row in rows[token]:
                 if len(row) <= length:
@@ -232,7 +251,7 @@ def _step_length(step: tuple[int, int]) -> int:
 
 
 def _next_ends(tokens: Row, han: list[bool], slot: PhraseSlot, only_han: bool, place: int) -> list[tuple[int, int]]:
-    """Where ``slot`` can stand when the words before it end at ``place``."""
+    """Return where ``slot`` fits when the words before it end at ``place``."""
     steps = []
     for at in range(place, min(place + slot.gap + 1, len(han))):
         token = tokens[at]
@@ -257,7 +276,7 @@ def _row_fits(tokens: Row, row: Row, place: int) -> bool:
 
 
 def _word_fits(pattern: str, token: str) -> bool:
-    """True if the open ``pattern`` takes ``token``."""
+    """Return True if the open ``pattern`` matches ``token``."""
     if pattern[-1] == "*":
         return token.startswith(pattern[:-1])
     if pattern[0] == "#":
@@ -267,7 +286,10 @@ def _word_fits(pattern: str, token: str) -> bool:
 
 
 def fold_text(text: str) -> str:
-    """``text`` in NFKC, lower case, accents and unseen signs gone, one kind of apostrophe, one kind of line end."""
+    """Return ``text`` in NFKC and lower case, without accents and invisible signs.
+
+    It has one kind of apostrophe and one kind of line end.
+    """
     plain = unicodedata.normalize("NFKC", _APOSTROPHES.sub("'", text)).lower()
     plain = plain.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
     unusual = () if plain.isascii() else _unusual_signs(plain)
@@ -279,12 +301,15 @@ def fold_text(text: str) -> str:
 
 
 def _unusual_signs(text: str) -> set[str]:
-    """The signs of ``text`` that are worth a look: no everyday Han or Chinese sign, no small letter, no ASCII sign."""
+    """Return the signs of ``text`` that need a check.
+
+    These are all but everyday Han and Chinese signs, small letters and ASCII signs.
+    """
     return set(_EVERYDAY.sub("", text))
 
 
 def _expand_contraction(piece: str, before: list[str], lexicon: Lexicon) -> tuple[str, ...]:
-    """A word without contraction: can't, cant and "can t" are can + not; it's is it."""
+    """Return a word without contraction: can't, cant and "can t" are can + not; it's is it."""
     if piece == "t" and before and f"{before[-1]}t" in lexicon.contractions:
         written = lexicon.contractions[f"{before.pop()}t"]
         # The word before keeps its place in the text; only what it says changes.
@@ -298,7 +323,10 @@ def _expand_contraction(piece: str, before: list[str], lexicon: Lexicon) -> tupl
 
 
 def _is_readable(text: str, source: str, lexicon: Lexicon) -> bool:
-    """False for what only a human can judge: nothing, a recording, a picture, other scripts, broken signs."""
+    """Return False for a text that only a person can judge.
+
+    Such texts are empty, a recording or picture, in another script, or broken.
+    """
     for sign in _unusual_signs(source):
         category = unicodedata.category(sign)
         if category in ("Cs", "Co", "Cn") or sign == "\ufffd" or sign == "\ufffc":
@@ -318,7 +346,7 @@ def _is_readable(text: str, source: str, lexicon: Lexicon) -> bool:
 
 
 def _only_words(source: str, longest: int) -> str:
-    """The words of ``source`` with spaces between them, as far as ``longest`` signs and a little more."""
+    """Return the words of ``source`` with spaces between them, to a little over ``longest``."""
     words = ""
     for match in _WORDS.finditer(source):
         words = f"{words} {match.group()}" if words else match.group()
@@ -328,7 +356,7 @@ def _only_words(source: str, longest: int) -> str:
 
 
 def _is_single_emoji(text: str) -> bool:
-    """True for one emoji, also the same one several times: a sign of thanks, not a report."""
+    """Return True for one emoji, also repeated: a sign of thanks, not a report."""
     shown = [sign for sign in _SKIN.sub("", text) if unicodedata.category(sign) != "Mn" and not sign.isspace()]
     if not shown or any(unicodedata.category(sign) not in ("So", "Sm", "Sk") and sign != "\u200d" for sign in shown):
         return False

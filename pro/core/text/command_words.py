@@ -1,7 +1,7 @@
-"""What people type around an answer, and what they type instead of one: politeness, yes, and the words that steer.
+"""Command words, filler words and conjunctions of typed replies.
 
-These belong to the conversation and not to a questionnaire, so they are here; the words for an option are in the
-wording files. A word may stand here only if a text says the same without it: "not now" is no "no" to a whole week.
+They belong to the conversation and not to an instrument, so they are listed here; words for an option are in the
+wording files. A word may be listed only if a reply means the same without it: "not now" is not a "no" for a whole week.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from pro.core.text.phrasebook import PhraseBook, Sense, make_phrasebook
 
 CommandName = Literal["back", "skip", "help", "language", "stop", "start"]
 
-# A carrier's own words to opt out (STOP, UNSUBSCRIBE, CANCEL, END, QUIT; TD) mean it here too. 停止 does not: it is
-# also how one says that a bleeding stopped.
+# The opt-out words of a carrier (STOP, UNSUBSCRIBE, CANCEL, END, QUIT; TD) have the same effect here. 停止 is none of
+# them: it is also how a participant says that a bleeding stopped.
 COMMAND_WORDS: dict[CommandName, str] = {
     "back": "back|go back|previous|previous question|返回|上一题|上一个|上一步|上一个问题|后退|回上一题|返回上一题",
     "skip": "skip|skip it|skip this|skip this question|skip question|pass|next|next question|跳过|跳过此题"
@@ -25,9 +25,9 @@ COMMAND_WORDS: dict[CommandName, str] = {
     "stop": "stop|stop all|stopall|unsubscribe|cancel|end|quit|optout|opt out|td|退订|取消订阅|我要退订|我想退订",
     "start": "start|unstop|subscribe|开始|重新开始|恢复|订阅|重新订阅|恢复订阅",
 }
-# Said with an answer, they add nothing; "yes, none" contradicts itself.
+# Affirmation: it adds nothing to an answer, but "yes, none" is a contradiction.
 AFFIRMATIVE_WORDS = "yes|yeah|yep|yup|y|是的|对|对的|有|有的"
-# They say that what comes is the answer, whatever else the text holds.
+# Words that announce the answer, whatever else the text contains.
 ANSWER_PREFIXES = (
     "选|我选|选择|我选择|就选|选项|答案|答案是|我的答案是|回答|我的回答是|回复|答|option|answer|my answer"
     "|my answer is|the answer is"
@@ -58,7 +58,7 @@ WEIGHT_FILLER_WORDS = (
     "|weighed"
 )
 CONJUNCTION_WORDS = "和|及|与|还有|以及|跟|and|also|plus"
-# In a sentence beside the answer these may take it back: 不对, 打错了, "I meant".
+# Words that, in a sentence beside the answer, may retract it: 不对, 打错了, "I meant".
 RETRACTION_WORDS = frozenset("不没无非未别勿冇否错改") | {
     *("no", "not", "never", "without", "wrong", "mistake", "mistaken", "meant", "mean", "typo", "instead", "except"),
     *("nope", "cannot", "but", "oops", "wait", "rather"),
@@ -66,11 +66,14 @@ RETRACTION_WORDS = frozenset("不没无非未别勿冇否错改") | {
 
 
 def _entries(text: str, sense: Sense) -> list[tuple[str, Sense]]:
+    """Return each word of ``text`` (separated by ``|``) with ``sense``."""
     return [(said, sense) for said in text.split("|")]
 
 
 COMMANDS: PhraseBook = make_phrasebook(
-    (said, Sense("command", frozenset({steer}))) for steer, text in COMMAND_WORDS.items() for said in text.split("|")
+    (said, Sense("command", frozenset({command})))
+    for command, text in COMMAND_WORDS.items()
+    for said in text.split("|")
 )
 FILLERS: PhraseBook = make_phrasebook(
     _entries(FILLER_WORDS, Sense("chatter"))

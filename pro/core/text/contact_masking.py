@@ -1,17 +1,18 @@
-"""Telephone numbers, numbers of papers and e-mail addresses in what somebody typed, covered."""
+"""Contact masking: phone numbers, document numbers and email addresses in typed text."""
 
 from __future__ import annotations
 
 import re
 
 MASK = "[…]"
-# Numbers of telephones have seven digits and more, those of records and identity cards too.
+# Phone numbers have seven digits or more, as have numbers of records and identity cards.
 MIN_DIGITS = 7
 _DIGIT = r"[\d〇零一二三四五六七八九幺壹贰叁肆伍陆柒捌玖]"
 _SET = r"\s\u00ad\u200b-\u200f\u2060\ufeff().\-\u2010-\u2015－（）·•*_~～"
-# A comma or a colon parts numbers of a list or a time as well: between three digits and three it is part of one.
+# A comma or a colon also separates the numbers of a list or a time: only between three digits and three digits it is
+# part of one number.
 _BETWEEN = rf"(?:[{_SET}]{{0,3}}|/|(?<={_DIGIT}{{3}})[,，、:：;；|]\s?(?={_DIGIT}{{3}}))"
-# A day, with its time or without: no number of anybody.
+# A date, with or without a time, is not a contact.
 _DAY = r"(?<!\d)(?:19|20)\d{2}(?P<sign>[-/.])\d{1,2}(?P=sign)\d{1,2}(?!\d)(?:[ T]\d{1,2}:\d{2}(?::\d{2})?(?!\d))?"
 _NUMBER = rf"[(（]?[+＋]?{_DIGIT}(?:{_BETWEEN}{_DIGIT}){{{MIN_DIGITS - 1},}}[xX]?"
 _AT = r"(?:\s?[@＠]\s?|\s?[\[(（]at[\])）]\s?)"
@@ -20,8 +21,9 @@ _FOUND = re.compile(rf"(?P<mail>{_MAIL})|(?P<day>{_DAY})|{_NUMBER}")
 
 
 def mask_contacts(text: str) -> str:
-    """``text`` with every run of LEAST digits or more, in figures or in Chinese, and every e-mail address covered.
+    """Return ``text`` with contact numbers and email addresses replaced by ``MASK``.
 
-    Separators within a number do not save it; days do not count as numbers.
+    A contact number is a run of ``MIN_DIGITS`` digits or more, in figures or in Chinese, with or without separators.
+    Dates are kept.
     """
     return _FOUND.sub(lambda found: found[0] if found["day"] else MASK, text)

@@ -1,4 +1,7 @@
-"""Numbers as people write them, in words: 三, 一百二十, 五十八点五, "sixty two point five". Up to three digits."""
+"""Numerals in words, Chinese and English: 三, 一百二十, 五十八点五, "sixty two point five".
+
+Up to three digits before the decimal point.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from decimal import Decimal
 
 _PLAIN = "零〇一二三四五六七八九壹贰叁肆伍陆柒捌玖两"
 _DIGITS = str.maketrans(_PLAIN, "001234567891234567892")
-# Every character that a Chinese number can be made of, the point between digits left out.
+# Every character of a Chinese number, without the decimal point.
 CHINESE = frozenset(_PLAIN + "十百拾佰")
 POINT = "点"
 
@@ -39,7 +42,10 @@ ENGLISH = frozenset((*_UNITS, *_TENS, "hundred"))
 
 
 def parse_chinese_number(run: str) -> Decimal | None:
-    """The number that ``run`` says. None where it says none, or might say two: 二三 is "two or three"."""
+    """Return the number written as ``run``; None if it is no number or ambiguous.
+
+    Example: 二三 means "two or three".
+    """
     whole, point, part = run.replace("拾", "十").replace("佰", "百").translate(_DIGITS).partition(POINT)
     number = _chinese_whole(whole)
     if number is None or not point:
@@ -48,6 +54,7 @@ def parse_chinese_number(run: str) -> Decimal | None:
 
 
 def _chinese_whole(run: str) -> int | None:
+    """Return the whole number written as ``run``, below 1000; None if it is none."""
     if re.fullmatch("[0-9]", run):
         return int(run)
     found = re.fullmatch("(?:([1-9])百)?(?:([1-9])?十([1-9])?)?", run)
@@ -60,29 +67,30 @@ def _chinese_whole(run: str) -> int | None:
 
 
 def parse_english_number(words: Sequence[str]) -> tuple[Decimal, int] | None:
-    """The number at the beginning of ``words`` and how many of them say it; None if none begins there."""
-    place, total = 0, None
+    """Return the number that ``words`` begin with, and its length in words; else None."""
+    length, total = 0, None
     if words[:1] == ["hundred"] or (words[1:2] == ["hundred"] and 1 <= _UNITS.get(words[0], 0) <= 9):
-        place = 1 if words[0] == "hundred" else 2
+        length = 1 if words[0] == "hundred" else 2
         total = _UNITS.get(words[0], 1) * 100
-        if words[place : place + 1] == ["and"] and _below_hundred(words[place + 1 :]):
-            place += 1
-    below = _below_hundred(words[place:])
-    if below is not None:
-        total = (total or 0) + below[0]
-        place += below[1]
+        if words[length : length + 1] == ["and"] and _below_hundred(words[length + 1 :]):
+            length += 1
+    rest = _below_hundred(words[length:])
+    if rest is not None:
+        total = (total or 0) + rest[0]
+        length += rest[1]
     if total is None:
         return None
     digits = ""
-    if words[place : place + 1] == ["point"]:
-        for word in words[place + 1 :]:
+    if words[length : length + 1] == ["point"]:
+        for word in words[length + 1 :]:
             if not 0 <= _UNITS.get(word, -1) <= 9:
                 break
             digits += str(_UNITS[word])
-    return (Decimal(f"{total}.{digits}"), place + 1 + len(digits)) if digits else (Decimal(total), place)
+    return (Decimal(f"{total}.{digits}"), length + 1 + len(digits)) if digits else (Decimal(total), length)
 
 
 def _below_hundred(words: Sequence[str]) -> tuple[int, int] | None:
+    """Return the number below 100 that ``words`` begin with, and its length in words."""
     if not words:
         return None
     if words[0] in _UNITS:

@@ -1,8 +1,8 @@
-"""A typed text as marks and words, and the phrases that are known in it: what ``pro.core.text.reply_parser`` decides
-upon.
+"""Phrasebook: split a typed reply into tokens and find the known phrases in it.
 
-Every Han character is a word by itself and traditional ones count as their simplified forms. What is no phrase, no
-number and no punctuation stays ``unknown``: nothing is skipped silently.
+``pro.core.text.reply_parser`` decides on the result. Every Han character is a word by itself, and traditional
+characters count as their simplified forms. Text that is no phrase, no number and no punctuation is ``unknown``: nothing
+is skipped without notice.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PIECE = re.compile(
     r"|(?P<break>\n|[—―]{2,}|[-_=]{3,})|(?P<space>\s+)|(?P<mark>.)",
     re.DOTALL,
 )
-# ①③ are two numbers; so are two keycaps.
+# ①③ are two numbers; so are two keycap signs.
 _APART = re.compile(
     "[\u2070-\u2079\u2080-\u2089\u00b2\u00b3\u00b9\u00bc-\u00be\u2460-\u249b\u24ea-\u24ff\u2776-\u2793]|[0-9]\ufe0f?\u20e3"
 )
@@ -35,7 +35,7 @@ DASHES = frozenset("-\u2010\u2011\u2012\u2013\u2014\u2015\u2212~\u301c\u223c")
 _WAVES = frozenset("~\u301c\u223c")
 _NEUTRAL = frozenset("#=°`|")
 _SIGNS = frozenset("%/\\&@*^_")
-# Traditional characters in our own labels, synonyms, commands and small talk; and 疼 is 痛 (docs/domain.md 5).
+# Traditional characters in labels, synonyms, commands and filler words; and 疼 counts as 痛 (docs/domain.md 5).
 _SIMPLE = str.maketrans(
     "沒無嚴輕點個還過頭體溫腫難厲氣喘飯軟嚥別發熱燒覺說話覆複選擇項應該對謝請幫語換訂閱開啟顯劇較絲帶塊時間內濕爛縮響壞聽"
     "張紅開來幾樣們總從樓動靜綫線麼會題後僅僅護師醫兩貳參叄陸週麽並種陣斷續連繼乾淨隻祇達到歲實際稱況裡裏態現進給見問觸傷暈臥噁疼",
@@ -45,7 +45,10 @@ _SIMPLE = str.maketrans(
 
 
 class Token(NamedTuple):
-    """One word, number or mark. ``glued``: no space between it and the number or Latin word before."""
+    """One word, number or sign.
+
+    ``glued``: no space separates it from the number or Latin word before.
+    """
 
     kind: TokenKind
     text: str
@@ -53,7 +56,7 @@ class Token(NamedTuple):
 
 
 class Sense(NamedTuple):
-    """What a phrase stands for. ``label``: as it is shown, not one of its synonyms."""
+    """The meaning of a phrase; ``label``: it is the option as shown, not a synonym."""
 
     kind: SenseKind
     values: frozenset[object] = frozenset()
@@ -61,7 +64,7 @@ class Sense(NamedTuple):
 
 
 class ReplyPhrase(NamedTuple):
-    """Words of a phrase; before those whose places are ``loose``, punctuation may stand or be left out."""
+    """The words of a phrase; ``loose``: positions before which punctuation is optional."""
 
     words: tuple[str, ...]
     loose: frozenset[int]
@@ -70,7 +73,7 @@ class ReplyPhrase(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TokenSpan:
-    """What stands at some place of a text. ``words`` are its words; ``number`` is None for one that cannot be read."""
+    """A phrase, number or single token; ``number`` None: no number, or not readable."""
 
     kind: SpanKind
     words: tuple[str, ...]
@@ -82,7 +85,10 @@ PhraseBook = Mapping[str, tuple[ReplyPhrase, ...]]
 
 
 def tokenize(text: str) -> list[Token]:
-    """``text`` cut into tokens. Spaces are gone; a hyphen within a Latin word is a space. Never raises."""
+    """Return the tokens of ``text``. Never raises.
+
+    Spaces are removed; a hyphen within a Latin word counts as a space.
+    """
     source = "".join(map(_digit, fold_text(_APART.sub(r" \g<0> ", text)))).translate(_SIMPLE)
     found: list[Token] = []
     end = -1
@@ -97,7 +103,7 @@ def tokenize(text: str) -> list[Token]:
             if sort is not None:
                 found.append(Token(sort, said, False))
         elif kind == "number" and before == "word":
-            # "B3" is no number.
+            # "B3" is not a number.
             found.append(Token("other", said, True))
         elif kind == "han":
             found.append(Token("han", said, False))
@@ -111,7 +117,7 @@ def tokenize(text: str) -> list[Token]:
 
 
 def _digit(sign: str) -> str:
-    """❸ and its like, which NFKC leaves as they are."""
+    """Return the ASCII digit of a sign such as ❸, which NFKC does not change."""
     return (
         str(unicodedata.digit(sign))
         if unicodedata.category(sign) == "No" and unicodedata.digit(sign, -1) >= 0
@@ -119,13 +125,13 @@ def _digit(sign: str) -> str:
     )
 
 
-def _sign_kind(source: str, place: int, sign: str) -> TokenKind | None:
-    """What a single mark is; None for a hyphen within a word, which is a space."""
-    before, after = source[place - 1 : place], source[place + 1 : place + 2]
+def _sign_kind(source: str, position: int, sign: str) -> TokenKind | None:
+    """Return the kind of a single sign; None for a hyphen within a word, which is a space."""
+    before, after = source[position - 1 : position], source[position + 1 : position + 2]
     if sign in DASHES:
         if sign in _WAVES:
-            # 好的~ is a friendly tone, 1~2 a range.
-            rest = source[place + 1 :].lstrip()[:1]
+            # 好的~ is a friendly tone, 1~2 is a range.
+            rest = source[position + 1 :].lstrip()[:1]
             return "sign" if rest.isdigit() or (rest in numerals.CHINESE and rest) else "break"
         return None if re.match(f"[{LATIN}]", before) and re.match(f"[{LATIN}]", after) else "sign"
     if sign == "?":
@@ -141,11 +147,11 @@ def _sign_kind(source: str, place: int, sign: str) -> TokenKind | None:
 
 
 def parse_phrase(text: str, sense: Sense) -> ReplyPhrase | None:
-    """``text`` as a phrase; None if it has no word."""
+    """Return ``text`` as a phrase; None if it has no word."""
     words: list[str] = []
     loose: set[int] = set()
     made = tokenize(text)
-    # "1–2" alone is also a range of codes: only with its own dash it is the label. "1–2 times" takes any.
+    # "1–2" alone is also a range of codes, so it is the label only with the same dash. "1–2 times" matches any dash.
     bare = all(token.kind in ("number", "sign", "break") for token in made)
     for token in made:
         if token.kind in ("break", "ask", "picture"):
@@ -156,7 +162,10 @@ def parse_phrase(text: str, sense: Sense) -> ReplyPhrase | None:
 
 
 def make_phrasebook(entries: Iterable[tuple[str, Sense]]) -> PhraseBook:
-    """The phrases of ``entries`` by their first word, longest first. One text with two senses of a kind has both."""
+    """Return the phrases of ``entries`` by first word, longest first.
+
+    A text with two senses of one kind gets both.
+    """
     merged: dict[tuple[str, ...], ReplyPhrase] = {}
     for text, sense in entries:
         made = parse_phrase(text, sense)
@@ -174,21 +183,24 @@ def make_phrasebook(entries: Iterable[tuple[str, Sense]]) -> PhraseBook:
 
 
 def find_spans(text: list[Token], books: Iterable[PhraseBook]) -> list[TokenSpan]:
-    """``text`` as spans without a gap: at each place the longest phrase or number; an earlier book wins a tie."""
+    """Return ``text`` as spans without gaps: at each position the longest phrase or number.
+
+    Of equally long ones that of the earlier book counts.
+    """
     books = tuple(books)
     spans: list[TokenSpan] = []
-    place = 0
-    while place < len(text):
-        span, length = _number(text, place)
-        for pages in books:
-            for made in pages.get(text[place].text, ()):
+    position = 0
+    while position < len(text):
+        span, length = _number(text, position)
+        for book in books:
+            for made in book.get(text[position].text, ()):
                 if len(made.words) > len(span.words) or span.kind not in ("number", *_PHRASE_KINDS):
-                    end = _match_end(text, place, made)
+                    end = _match_end(text, position, made)
                     if end:
-                        span, length = TokenSpan(made.sense.kind, made.words, made.sense), end - place
+                        span, length = TokenSpan(made.sense.kind, made.words, made.sense), end - position
                         break
         spans.append(span)
-        place += length
+        position += length
     return spans
 
 
@@ -196,8 +208,8 @@ _PHRASE_KINDS: tuple[SenseKind, ...] = ("option", "affirm", "chatter", "mark", "
 
 
 def _match_end(text: list[Token], place: int, made: ReplyPhrase) -> int:
-    """Where ``made`` ends if it stands at ``place``; else 0."""
-    # "3a" is no "a"; "62kg" is 62 kg and "3severe" is copied from a list of options.
+    """Return the position after ``made`` if it is at ``place``; else 0."""
+    # "3a" does not contain "a"; "62kg" is 62 kg, and "3severe" is copied from a list of options.
     if text[place].glued and made.sense.kind not in ("unit", "option"):
         return 0
     for step, word in enumerate(made.words):
@@ -210,7 +222,7 @@ def _match_end(text: list[Token], place: int, made: ReplyPhrase) -> int:
 
 
 def _number(text: list[Token], place: int) -> tuple[TokenSpan, int]:
-    """The number at ``place``, or whatever single token stands there; with how many tokens it takes."""
+    """Return the number or single token at ``place``, and its length in tokens."""
     token = text[place]
     if token.kind == "number":
         if [one.kind for one in text[place + 1 : place + 3]] == ["han", "number"] and text[
@@ -235,13 +247,14 @@ def _number(text: list[Token], place: int) -> tuple[TokenSpan, int]:
 
 
 def _is_point(text: list[Token], place: int, start: int) -> bool:
+    """Return True if ``place`` is a decimal point between Chinese digits."""
     after = text[place + 1].text if place + 1 < len(text) else ""
     return place > start and text[place].text == numerals.POINT and after in numerals.CHINESE
 
 
 def _decimal(said: str) -> Decimal | None:
-    """A written number: one decimal point, comma or full stop at most, and no more digits than anybody means."""
-    # 62,5 is a decimal comma; 62,63 may be two numbers.
+    """Return a number in figures; None if it has two separators or too many digits."""
+    # 62,5 has a decimal comma; 62,63 may be two numbers.
     if not re.fullmatch("[0-9]{1,6}(?:[.。][0-9]{1,6}|,[0-9])?", said):
         return None
     return Decimal(re.sub("[,。]", ".", said))

@@ -1,4 +1,4 @@
-"""A lexicon of red flags: the frozen types, and the small language in which its phrases are written.
+"""Red flag lexicon: the frozen types, and the notation in which its phrases are written.
 
 A phrase is a row of parts with spaces between them. A part is one word or several choices (``left/right``). Between the
 parts of a Chinese phrase up to three Han characters may stand; the parts of an English one follow each other directly,
@@ -46,7 +46,7 @@ _PART = re.compile(rf"(?:[{LATIN}{HAN}0-9+*/.#-]|\{{[a-z_]+\}})+")
 
 
 class PhraseError(ValueError):
-    """A phrase that cannot be read; the text is a sentence that says why."""
+    """A phrase that cannot be parsed; the text is a sentence with the reason."""
 
 
 Row = tuple[str, ...]
@@ -154,7 +154,10 @@ class Lexicon:
 
 
 def build_index(phrases: Iterable[LexiconPhrase]) -> PhraseIndex:
-    """``phrases`` arranged by their first words, so that a text is read once however many phrases there are."""
+    """Return ``phrases`` arranged by their first words.
+
+    So a text is read once however many phrases there are.
+    """
     words: dict[Row, list[LexiconEntry]] = {}
     beginnings: dict[str, list[LexiconEntry]] = {}
     numbers: list[LexiconEntry] = []
@@ -188,7 +191,7 @@ def _entry(phrase: LexiconPhrase, row: Row) -> LexiconEntry:
 
 
 def _starts(words: Mapping[Row, Iterable[LexiconEntry]]) -> dict[str, tuple[tuple[LexiconEntry, ...], Pairs]]:
-    """``words``, each up to three, as a tree."""
+    """Return ``words``, each up to three, as a tree."""
     starts: dict[str, tuple[tuple[LexiconEntry, ...], Pairs]] = {}
     # The shorter first, so that a branch is there before what grows on it, and holds all that its stem holds.
     for plain in sorted(words, key=len):
@@ -206,7 +209,7 @@ def _starts(words: Mapping[Row, Iterable[LexiconEntry]]) -> dict[str, tuple[tupl
 
 
 def is_open(pattern: str) -> bool:
-    """True if ``pattern`` stands for many words: any ending, or a range of numbers."""
+    """Return True if ``pattern`` matches many words: any ending, or a range of numbers."""
     return pattern.endswith("*") or pattern.startswith("#")
 
 
@@ -217,7 +220,10 @@ def parse_lexicon_phrase(
     alike: Mapping[str, str],
     class_id: str = "",
 ) -> LexiconPhrase:
-    """``source`` read as a phrase. PhraseError if it is empty, mixes signs wrongly or names an unknown group."""
+    """Parse ``source`` as a phrase.
+
+    Raise PhraseError if it is empty, mixes signs wrongly or names an unknown group.
+    """
     parts: list[tuple[tuple[Row, ...], int]] = []
     gap = 0
     for part in source.split():
@@ -254,7 +260,7 @@ def _slot(rows: Sequence[Row], gap: int) -> PhraseSlot:
 
 
 def _choice(source: str, choice: str, groups: Mapping[str, Sequence[str]], alike: Mapping[str, str]) -> list[Row]:
-    """The rows of word patterns that one choice stands for: several if it names a group."""
+    """Return the rows of word patterns of one choice; several if it names a group."""
     named = re.search(r"\{([a-z_]+)\}", choice)
     if named is None:
         row = tuple(alike.get(piece, piece) for piece in _PIECE.findall(choice))

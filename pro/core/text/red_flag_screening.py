@@ -1,8 +1,8 @@
-"""Red flags in what a person wrote (docs/domain.md 5): a floor, not a ceiling, because a human reads every message.
+"""Red flag screening of free text (docs/domain.md 5); a person reads every message.
 
-``screen`` finds the lexicon's terms and says of each whether it is affirmed, negated, only feared, over, or nearly. A
-hit that is lowered is never lost. The work grows with the length of the text and nothing else: words are looked up, and
-no pattern is tried twice at one place.
+``screen`` finds the lexicon's terms and gives each a status: affirmed, negated, hypothetical, resolved or near. A hit
+whose level is lowered is never discarded. The work grows with the length of the text only: words are looked up, and no
+pattern is tried twice at one place.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Status = Literal["affirmed", "negated", "hypothetical", "resolved", "near"]
 
 
 class RedFlagHit(NamedTuple):
-    """A term that was found: its class, the words as they stood in the text (normalised), and how they are meant."""
+    """A term that was found: its class, its words in the normalised text, and its status."""
 
     class_id: str
     term: str
@@ -34,7 +34,10 @@ class RedFlagHit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Screening:
-    """The level of a whole text and its hits in their order. Watch without a hit: only a human can read it."""
+    """The level of a whole text and its hits in order.
+
+    Watch without a hit: the text can only be read by a person.
+    """
 
     level: Level
     hits: tuple[RedFlagHit, ...]
@@ -148,13 +151,16 @@ class _ScreenedWords:
         ]
 
     def terms(self) -> list[PhraseSpan]:
-        """The terms that count: of those that share a word the longest, unless the shorter is of a higher class."""
+        """Return the terms that count.
+
+        Of terms that share a word the longest counts, unless the shorter is of a higher class.
+        """
         levels = {name: int(flag.level) for name, flag in self.lexicon.classes.items()}
         found = self.found
         weights = [len(span.parts) * LEVEL_COUNT + levels[span.phrase.class_id] for span in found]
         highest: dict[int, int] = {}
         kept: list[PhraseSpan] = []
-        # The longest, of those the loudest, of those the first: they stand by their places already.
+        # The longest, of those the one of the highest level, of those the first: they are sorted by place already.
         for number in sorted(range(len(found)), key=weights.__getitem__, reverse=True):
             span = found[number]
             level = weights[number] % LEVEL_COUNT
@@ -167,7 +173,7 @@ class _ScreenedWords:
         return sorted(kept, key=_PLACES)
 
     def status(self, span: PhraseSpan, flag: FlagClass) -> Status:
-        """How a term is meant; the order of the tests is docs/domain.md 5."""
+        """Return how a term is meant; the order of the tests is that of docs/domain.md 5."""
         if flag.near is not None and self._near(span):
             return "near"
         if self._negated(span):
@@ -186,7 +192,10 @@ class _ScreenedWords:
         return any(place in self.near_ends and self.clause[place] == clause for place in places)
 
     def _negated(self, span: PhraseSpan) -> bool:
-        """True if a cue stands directly before a part of the term, or an English one reaches its first word."""
+        """Return True if a cue negates the term.
+
+        A cue is directly before a part of the term, or an English one reaches its first word.
+        """
         floor = 0
         for start in span.slot_starts:
             if (start in self.direct or start in self.fillers) and self._cue_before(start, floor):
@@ -205,7 +214,10 @@ class _ScreenedWords:
         return False
 
     def _cue_before(self, place: int, floor: int) -> bool:
-        """True if a cue ends at ``place``, or only fillers stand between them; nothing before ``floor`` counts."""
+        """Return True if a cue ends at ``place``, or only fillers are between them.
+
+        Words before ``floor`` do not count.
+        """
         waiting, seen = [place], set()
         while waiting:
             at = waiting.pop()
@@ -233,7 +245,7 @@ class _ScreenedWords:
         return clauses
 
     def _guarded(self, kind: Kind) -> Callable[[PhraseSpan], bool]:
-        """A test whether a span lies within a longer one of ``kind``: 怕 in 恐怕 is no fear."""
+        """Return a test whether a span lies within a longer one of ``kind``: 怕 in 恐怕 is no fear."""
         guards: dict[int, list[PhraseSpan]] = {}
         for guard in self.kinds.get(kind, ()):
             for place in range(guard.start, guard.end):

@@ -1,12 +1,13 @@
-"""What a person typed or pressed, read as one item's value. Nothing is guessed: what is not plain is unclear.
+"""Reply parser: typed or tapped replies to one item become a value, a command or unclear.
 
-``read`` takes a field of the form, ``hear`` a text message. A text is an answer if all of it is understood: a number or
-an option's words, with nothing else but small talk. Words that are not understood are let pass in a sentence of their
-own only, without a number, an option or a denial in it, and only after the answer or if that says "I choose".
+Nothing is guessed: a reply that is not plain is unclear. ``read_field`` reads a field of the form, ``ReplyParser.hear``
+a text message. A text is an answer only if all of it is understood: a number or the words of an option, with filler
+words only. Words that are not understood are accepted only in a sentence of their own, without a number, an option or a
+denial in it, and only after the answer or if the answer is announced ("I choose").
 
-A typed number is an option's code as shown; with a sign, a unit, as a range or an ordinal it is unclear, but where that
-is a label ("1–2 times") or one of its synonyms. For a list a number is the place in ``item.lists``, 0 and
-the words of its code 0 are "none of these"; several are parted by commas, spaces or "and", names do as well.
+A typed number is an option's code as shown. With a sign, a unit, as a range or an ordinal it is unclear, unless that is
+a label ("1–2 times") or one of its synonyms. For a list a number is the position in ``item.lists``; 0 and the words of
+its code 0 are "none of these". Several entries are separated by commas, spaces or "and"; names count as well.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ UnclearReason = Literal[
     "not_understood",
 ]
 
-# What a typed unit is worth in the unit that is stored (1 jin = 0.5 kg by law; 1 lb = 0.45359237 kg, taken as 0.4536).
+# Typed unit -> factor to the stored unit (1 jin = 0.5 kg by law; 1 lb = 0.45359237 kg, taken as 0.4536).
 UNITS: dict[str, dict[str, Decimal]] = {
     "kg": {
         "": Decimal(1),
@@ -44,18 +45,18 @@ UNITS: dict[str, dict[str, Decimal]] = {
     },
 }
 _HALF = "半"
-# No message, database column or export can carry these.
+# Characters that no message, database column or export can hold.
 _UNREADABLE = re.compile("[\x00\ud800-\udfff]")
-# Beyond it a text is a letter, not an answer.
+# Characters; a longer text is not an answer.
 _LONGEST = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedAnswer:
-    """A value that its item accepts. None only for an optional item left empty.
+    """A value that its item accepts; None only for an optional item left empty.
 
-    ``whole``: the text is nothing but an option's number or label, so that it is judged by the rules alone; every
-    other text is screened, although it has a value (docs/domain.md 5).
+    ``whole``: the text is only an option's number or label, so that only the alert rules evaluate it; every other text
+    is also screened for red flags, although it has a value (docs/domain.md 5).
     """
 
     value: Value | None
@@ -64,14 +65,14 @@ class ParsedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ReplyCommand:
-    """Not an answer but a wish: to go back, skip, get help, change the language, stop or start the messages."""
+    """A command instead of an answer: back, skip, help, language, stop or start."""
 
     command: CommandName
 
 
 @dataclass(frozen=True, slots=True)
 class UnclearReply:
-    """No value. ``why`` is a key that the page or the message turns into a sentence saying what to do."""
+    """A reply without a value; ``why`` is the key of a sentence that says what to do."""
 
     why: UnclearReason
 
@@ -80,7 +81,10 @@ ParsedReply = ParsedAnswer | ReplyCommand | UnclearReply
 
 
 def read_field(item: Item, text: str) -> ParsedAnswer | UnclearReply:
-    """``text`` in a form's field as an answer to ``item``: an option's code, a number with or without unit, a text."""
+    """Return the ``text`` of a form field as an answer to ``item``.
+
+    Accepted are an option's code, a number with or without unit, or a text, depending on the kind of the item.
+    """
     if _UNREADABLE.search(text):
         return UnclearReply("unreadable")
     plain = text.strip()
@@ -101,16 +105,22 @@ def read_field(item: Item, text: str) -> ParsedAnswer | UnclearReply:
 
 
 def parse_command(text: str) -> CommandName | None:
-    """The command that ``text`` is as a whole, in any language and case; punctuation and pictures do not matter."""
+    """Return the command that ``text`` is as a whole, else None.
+
+    Language, case, punctuation and pictures do not matter.
+    """
     if len(text) > _LONGEST:
-        # Whatever begins like one: the rest must be read.
+        # A long text must be read, whatever it begins with.
         return None
     spans = [span for span in find_spans(tokenize(text), (COMMANDS,)) if span.kind not in _IGNORED_KINDS]
     return _command_name(spans[0]) if len(spans) == 1 and spans[0].kind == "command" else None
 
 
 class ReplyParser:
-    """One item's ear: ``words`` are the item's words in all languages, read once for any number of texts."""
+    """Parser of replies to one item; ``words``: the item's wording in all languages.
+
+    The wording is read once for any number of texts.
+    """
 
     def __init__(self, item: Item, words: Iterable[Words]) -> None:
         self._item = item
@@ -119,15 +129,15 @@ class ReplyParser:
         self._books = (COMMANDS, own, *more)
 
     def hear(self, text: str) -> ParsedReply:
-        """``text`` of a conversation as an answer to the item. Never raises."""
+        """Parse ``text`` of a conversation as an answer to the item. Never raises."""
         if _UNREADABLE.search(text):
             return UnclearReply("unreadable")
         plain = text.strip()
         if not plain:
             return UnclearReply("empty")
-        steer = parse_command(plain)
-        if steer is not None:
-            return ReplyCommand(steer)
+        command = parse_command(plain)
+        if command is not None:
+            return ReplyCommand(command)
         if self._item.kind == "text":
             return _read_text(self._item, plain)
         if len(plain) > _LONGEST:
@@ -141,7 +151,10 @@ class ReplyParser:
 
 
 def parse_reply(item: Item, words: Iterable[Words], text: str) -> ParsedReply:
-    """One ``text`` of a conversation as an answer to ``item``; for several, keep its ``ReplyParser``. Never raises."""
+    """Parse one ``text`` as an answer to ``item``; keep a ``ReplyParser`` for several texts.
+
+    Never raises.
+    """
     return ReplyParser(item, words).hear(text)
 
 
@@ -149,7 +162,7 @@ _IGNORED_KINDS = frozenset(("break", "ask", "picture"))
 
 
 def _phrase_entries(item: Item, words: Iterable[Words]) -> Iterator[tuple[str, Sense]]:
-    """Everything that may be said for ``item`` in any of ``words``, and what it means."""
+    """Yield every known text for an answer to ``item`` in any of ``words``, with its meaning."""
     if item.kind == "number":
         yield from ((unit, Sense("unit", frozenset({unit}))) for unit in UNITS.get(item.unit, {}) if unit)
     for one in words:
@@ -167,7 +180,7 @@ def _phrase_entries(item: Item, words: Iterable[Words]) -> Iterator[tuple[str, S
 
 @dataclass(frozen=True, slots=True)
 class _SpanReading:
-    """One span as the decision needs it: the value that it says, if any, or why it says none."""
+    """The reading of one span: its value, or why it has none."""
 
     span: TokenSpan
     value: Value | None = None
@@ -175,13 +188,15 @@ class _SpanReading:
 
     @property
     def answers(self) -> bool:
+        """True if the span is meant as an answer, valid or not."""
         return self.value is not None or self.why is not None
 
 
 def _read_option(item: Item, span: TokenSpan) -> _SpanReading:
+    """Read one span as an option of ``item``."""
     if span.kind == "number":
         whole = span.number is not None and span.number == int(span.number) and not re.search("[.,。点]", span.words[0])
-        # "03" is nobody's option; 三 and "three" are.
+        # "03" is not the code of an option; 三 and "three" are.
         known = whole and not re.fullmatch("0[0-9]+", span.words[0])
         code = next((code for code in item.codes if known and span.number == code), None)
         return _SpanReading(span, code) if code is not None else _SpanReading(span, why="no_such_option")
@@ -192,30 +207,31 @@ def _read_option(item: Item, span: TokenSpan) -> _SpanReading:
 
 
 def _read_numbers(item: Item, spans: Sequence[TokenSpan]) -> Iterator[_SpanReading]:
-    """The numbers of ``spans`` with their units and halves, as values of ``item``; everything else as it is."""
-    place = 0
-    while place < len(spans):
-        span = spans[place]
-        place += 1
+    """Yield the numbers of ``spans`` with unit and 半 as values of ``item``, other spans as is."""
+    position = 0
+    while position < len(spans):
+        span = spans[position]
+        position += 1
         if span.kind != "number":
             yield _SpanReading(span)
             continue
         unit, amount = "", span.number
-        if place < len(spans) and spans[place].kind == "unit":
-            unit = cast(str, next(iter(cast(Sense, spans[place].sense).values)))
-            place += 1
-            if place < len(spans) and spans[place].words == (_HALF,) and amount is not None:
+        if position < len(spans) and spans[position].kind == "unit":
+            unit = cast(str, next(iter(cast(Sense, spans[position].sense).values)))
+            position += 1
+            if position < len(spans) and spans[position].words == (_HALF,) and amount is not None:
                 amount += Decimal("0.5")
-                place += 1
+                position += 1
         yield _convert_number(item, span, amount, unit)
 
 
 def _convert_number(item: Item, span: TokenSpan, amount: Decimal | None, unit: str) -> _SpanReading:
+    """Return ``amount`` in the unit of ``item``, rounded, or why it is invalid."""
     factors = UNITS.get(item.unit, {"": Decimal(1)})
     if amount is None or unit not in factors or item.minimum is None or item.maximum is None:
         return _SpanReading(span, why="not_a_number")
     number = amount * factors[unit]
-    # The bounds are held against what was typed, not against its rounding.
+    # Compare the bounds with the typed number, not with the rounded one.
     if number < item.minimum:
         return _SpanReading(span, why="too_low")
     if number > item.maximum:
@@ -224,7 +240,10 @@ def _convert_number(item: Item, span: TokenSpan, amount: Decimal | None, unit: s
 
 
 def _split_clauses(said: Iterable[_SpanReading]) -> list[tuple[list[_SpanReading], bool]]:
-    """The clauses that hold anything, and whether each is a question. Pictures belong to none."""
+    """Return the clauses that are not empty, and whether each is a question.
+
+    Pictures belong to no clause.
+    """
     clauses: list[tuple[list[_SpanReading], bool]] = []
     clause: list[_SpanReading] = []
     for one in said:
@@ -234,45 +253,48 @@ def _split_clauses(said: Iterable[_SpanReading]) -> list[tuple[list[_SpanReading
             if clause:
                 clauses.append((clause, False))
                 clause = []
-            # The sign may stand behind a bracket: "none (none)?".
+            # The question mark may follow a bracket: "none (none)?".
             if one.span.kind == "ask" and clauses:
                 clauses[-1] = (clauses[-1][0], True)
     return [*clauses, (clause, False)] if clause else clauses
 
 
 def _decide_reply(said: Sequence[_SpanReading], none: frozenset[Value]) -> ParsedReply:
-    """The one value or command that ``said`` comes to. ``none`` are the values that mean "not at all"."""
+    """Return the one value or command in ``said``; ``none``: values that mean "not at all"."""
     answers: list[_SpanReading] = []
-    steers: set[CommandName] = set()
+    commands: set[CommandName] = set()
     said = [one for place, one in enumerate(said) if not _is_copied_dash(said, place)]
     clauses = _split_clauses(said)
     marked = any({one.span.kind for one in clause} & {"mark", "unknown"} == {"mark"} for clause, _ in clauses)
-    affirmed = strange = False
+    affirmed = has_unknown_words = False
     for clause, asked in clauses:
         found = [one for one in clause if one.answers]
         affirmed = affirmed or any(one.span.kind == "affirm" for one in clause)
-        steers |= {_command_name(one.span) for one in clause if one.span.kind == "command"}
+        commands |= {_command_name(one.span) for one in clause if one.span.kind == "command"}
         if any(one.span.kind == "sign" for one in clause):
             return UnclearReply("not_understood")
         if any(one.span.kind in ("unknown", "unit") for one in clause):
-            strange = True
-            # Words that we do not know, in one breath with an answer or a denial, may say anything about it.
-            if found or steers or not (answers or marked) or any(map(_is_retraction, clause)):
+            has_unknown_words = True
+            # Unknown words in the same clause as an answer or a denial may change its meaning.
+            if found or commands or not (answers or marked) or any(map(_is_retraction, clause)):
                 return UnclearReply("two_readings" if len(found) > 1 or answers else "not_understood")
         elif found and (asked or _contradicts(found, none)):
             return UnclearReply("not_understood")
         answers += found
-    if steers:
+    if commands:
         return (
-            ReplyCommand(steers.pop())
-            if len(steers) == 1 and not answers and not strange
+            ReplyCommand(commands.pop())
+            if len(commands) == 1 and not answers and not has_unknown_words
             else UnclearReply("two_readings")
         )
     return _single_answer(said, answers, affirmed, none)
 
 
 def _is_copied_dash(said: Sequence[_SpanReading], place: int) -> bool:
-    """True for the dash of "3 - severe", a line copied from the options; "1-2 times" is a range."""
+    """Return True for the dash of "3 - severe", a line copied from the options.
+
+    "1-2 times" is a range.
+    """
     around = [one.span for one in said[max(0, place - 1) : place + 2]]
     copied = [span.kind for span in around] == ["number", "sign", "option"] and not _is_numeric(around[2])
     return copied and around[1].words[0] in DASHES
@@ -281,37 +303,41 @@ def _is_copied_dash(said: Sequence[_SpanReading], place: int) -> bool:
 def _single_answer(
     said: Sequence[_SpanReading], answers: Sequence[_SpanReading], affirmed: bool, none: frozenset[Value]
 ) -> ParsedReply:
+    """Return the answer if all ``answers`` have one value, else why the reply is unclear."""
     why = _unclear_reason(answers)
     values = {one.value for one in answers}
     if not answers or None in values or len(values) > 1:
         return UnclearReply(why)
     value = answers[0].value
-    # "Yes, none" and "有 0" say two things.
+    # "Yes, none" and "有 0" are contradictions.
     if affirmed and value in none:
         return UnclearReply("two_readings")
     return ParsedAnswer(value, all(one.span.kind == "break" or _is_bare_answer(one) for one in said))
 
 
 def _is_bare_answer(one: _SpanReading) -> bool:
+    """Return True for a number or an option's label."""
     sense = one.span.sense
     return one.span.kind == "number" or (sense is not None and sense.label)
 
 
 def _unclear_reason(answers: Sequence[_SpanReading]) -> UnclearReason:
+    """Return why ``answers`` do not give one value."""
     if len({one.span.words if one.value is None else one.value for one in answers}) > 1:
         return "two_readings"
     return (answers[0].why if answers else None) or "not_understood"
 
 
 def _contradicts(found: Sequence[_SpanReading], none: frozenset[Value]) -> bool:
-    """True where two words, or a word for "none" and a number, are said in one breath: 不是没有, 没有 0, 轻一点.
+    """Return True if a word for "none" and another answer are in one clause: 不是没有, 没有 0, 轻一点.
 
-    The same word twice is not, nor the same in two languages, nor a second English "none" ("no not at all").
+    The same word twice is no contradiction, nor the same in two languages, nor a second English "none" ("no not at
+    all").
     """
     for first, second in pairwise(found):
         denies = first.value in none
         if first.span.kind != "option":
-            # "1 2 times" is no line copied from the options.
+            # "1 2 times" is not a line copied from the options.
             if second.span.kind == "option" and _is_numeric(second.span):
                 return True
         elif second.span.kind != "option":
@@ -325,22 +351,28 @@ def _contradicts(found: Sequence[_SpanReading], none: frozenset[Value]) -> bool:
 
 
 def _is_numeric(span: TokenSpan) -> bool:
+    """Return True if the first word of ``span`` is a number."""
     return [one.kind for one in find_spans(tokenize(span.words[0]), ())] == ["number"]
 
 
 def _is_retraction(one: _SpanReading) -> bool:
+    """Return True if the span contains a word that may retract an answer."""
     return any(word in RETRACTION_WORDS or word.endswith("n't") for word in one.span.words)
 
 
 def _command_name(span: TokenSpan) -> CommandName:
+    """Return the command of a span of kind "command"."""
     return cast(CommandName, next(iter(cast(Sense, span.sense).values)))
 
 
 def _read_list(item: Item, spans: Sequence[TokenSpan]) -> ParsedReply:
-    """The members of a list that ``spans`` name. Everything must be understood: a list has no half answer."""
+    """Return the members of a list that ``spans`` name.
+
+    Everything must be understood, because a list has no partial answer.
+    """
     picked: set[str] = set()
     nothing = affirmed = False
-    steers = [_command_name(span) for span in spans if span.kind == "command"]
+    commands = [_command_name(span) for span in spans if span.kind == "command"]
     for span in spans:
         values = span.sense.values if span.sense is not None else frozenset()
         affirmed = affirmed or span.kind == "affirm"
@@ -356,9 +388,11 @@ def _read_list(item: Item, spans: Sequence[TokenSpan]) -> ParsedReply:
                 return UnclearReply("no_such_option")
             nothing = nothing or 0 in places
             picked |= {item.lists[place - 1] for place in places if place}
-    if steers:
+    if commands:
         return (
-            ReplyCommand(steers[0]) if len(steers) == 1 and not picked and not nothing else UnclearReply("two_readings")
+            ReplyCommand(commands[0])
+            if len(commands) == 1 and not picked and not nothing
+            else UnclearReply("two_readings")
         )
     if nothing and (picked or affirmed):
         return UnclearReply("two_readings")
@@ -369,7 +403,10 @@ def _read_list(item: Item, spans: Sequence[TokenSpan]) -> ParsedReply:
 
 
 def _list_places(span: TokenSpan) -> list[int]:
-    """The places that a number span says: "1,3" is one token and two places; -1 for one that is none."""
+    """Return the positions in a number span: "1,3" is one token and two positions.
+
+    A number that is not a position gives -1.
+    """
     if re.fullmatch("[0-9]{1,3}(?:,[0-9]{1,3})+", span.words[0]):
         return [int(piece) for piece in span.words[0].split(",")]
     plain = span.number is not None and span.number == int(span.number) and not re.search("[.,。]", span.words[0])
@@ -377,7 +414,7 @@ def _list_places(span: TokenSpan) -> list[int]:
 
 
 def synonym_problem(text: str) -> str | None:
-    """Why ``text`` cannot be a word for an option: half a sentence; None if it can."""
+    """Return why ``text`` cannot be a synonym of an option, as half a sentence, else None."""
     made = parse_phrase(text, Sense("option"))
     if made is None:
         return "has no word in it"
@@ -389,11 +426,15 @@ def synonym_problem(text: str) -> str | None:
 
 
 def normal_spelling(text: str) -> tuple[str, ...]:
-    """The words of ``text`` as they are compared: two texts of one spelling cannot be told apart."""
+    """Return the words of ``text`` as they are compared.
+
+    Two texts with the same result cannot be distinguished.
+    """
     made = parse_phrase(text, Sense("option"))
     return made.words if made is not None else ()
 
 
 def _read_text(item: Item, plain: str) -> ParsedAnswer | UnclearReply:
+    """Return the answer to a text item, with uniform line ends, or "too_long"."""
     text = plain.replace("\r\n", "\n").replace("\r", "\n")
     return ParsedAnswer(text) if len(text) <= item.max_length else UnclearReply("too_long")
