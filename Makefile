@@ -1,4 +1,4 @@
-# Everything that is typed here. `make` alone lists it. The longer steps lie in deploy/ and tests/.
+# Commands for developers; `make` lists them. Longer scripts are in deploy/ and tests/.
 PORT ?= 8000
 BIN := .venv/bin
 export PORT
@@ -17,7 +17,7 @@ demo-reset: ## throw the demonstration's data away and fill it anew
 	@sh deploy/install.sh requirements.txt
 	@$(BIN)/flask demo reset
 
-# Three at a time on two cores: whoever drives a browser mostly waits for it.
+# Three processes for two cores, because tests in a browser mostly wait.
 test: dependencies ## install what tests need, then run all of them
 	@sh tests/needs.sh
 	@$(BIN)/python -m pytest -n 3 --dist worksteal

@@ -1,4 +1,4 @@
-"""The only wiring: settings, data files, database and pages become one application."""
+"""Build the application from settings, data files, database and pages."""
 
 from __future__ import annotations
 
@@ -23,12 +23,15 @@ from pro.pages import error_pages, staff_pages
 from pro.web import request_context
 
 ROOT = Path(__file__).parent
-# Exit statuses of a start. Refused: gunicorn and systemd do not try again. Not now (EX_TEMPFAIL): systemd does.
+# Exit statuses of a start. REFUSED: gunicorn and systemd do not restart. NOT_NOW (EX_TEMPFAIL): systemd restarts.
 REFUSED, NOT_NOW = 3, 75
 
 
 def read_data(config: Config) -> Catalogue:
-    """The catalogue of the built-in data files, with the site's own plans and days laid over them."""
+    """Read the built-in data files; the site's own plans and days off take precedence.
+
+    Raises CatalogueError if a file is missing or invalid.
+    """
     plans = [ROOT / "pro" / "data" / "plans"] + ([config.plans_dir] if config.plans_dir else [])
     return read_catalogue(
         ROOT / "pro" / "data" / "instruments",
@@ -41,7 +44,11 @@ def read_data(config: Config) -> Catalogue:
 
 
 def make_house(config: Config, now: Clock = utc_now) -> AppContext:
-    """Everything that lives as long as the process. No connection is opened yet."""
+    """Make the application context of this process. No database connection is opened.
+
+    Raises CatalogueError for an invalid data file, ConfigError if two-way texts are on and the gateway does not send
+    free text.
+    """
     catalogue = read_data(config)
     if config.sms_two_way and not all(map(catalogue.gateway.accepts, FREE_TEXT_KINDS)):
         raise ConfigError(["PRO_SMS_TWO_WAY must be no: the gateway (PRO_GATEWAY_FILE) sends approved texts only."])
@@ -57,9 +64,10 @@ def make_house(config: Config, now: Clock = utc_now) -> AppContext:
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """What a start found. ``problems``: to be mended. ``away``: the database does not answer, which may pass by itself.
+    """Result of the checks before a start.
 
-    ``house``: None where the data files are wrong.
+    ``app_context``: None if the data files are invalid. ``problems``: what must be corrected, a sentence each.
+    ``away``: why the database does not answer, which may be temporary; else empty.
     """
 
     app_context: AppContext | None
@@ -68,19 +76,21 @@ class Preparation:
 
     @property
     def refusal(self) -> str:
-        """What is printed instead of a start; empty if nothing keeps it."""
+        """Return the text that is printed instead of a start; empty if the start is allowed."""
         sentences = [*self.problems, *filter(None, [self.away])]
         return "\n- ".join(["This does not start until these are mended:", *sentences]) + "\n" if sentences else ""
 
     @property
     def status(self) -> int:
-        """The exit status of the start."""
+        """Return the exit status of the start: 0, REFUSED or NOT_NOW."""
         return REFUSED if self.problems else NOT_NOW if self.away else 0
 
 
 def prepare(reading: ConfigReading, now: Clock = utc_now, *, checked: bool) -> Preparation:
-    """The house, and every reason not to start it: of the settings, then of the data files, then (``checked``, and in
-    production) of demonstration data, approved texts, tables and wording.
+    """Make the application context and collect every reason not to start.
+
+    The reasons come from the settings, then from the data files, then (``checked`` and production only) from
+    demonstration data, approved texts, tables and wording. Raises nothing: the problems are in the result.
     """
     problems = list(reading.problems)
     try:
@@ -92,7 +102,7 @@ def prepare(reading: ConfigReading, now: Clock = utc_now, *, checked: bool) -> P
     same_texts = not any(problem.startswith(("PRO_BASE_URL", "PRO_SMS")) for problem in problems)
     problems += start_check.find_problems(app_context, texts=same_texts)
     try:
-        # At its default, the address would be that of another database.
+        # With an unusable PRO_DATABASE_URL the configuration holds the default, which is another database.
         problems += start_check.find_database_problems(app_context) if "database_url" not in reading.unusable else []
     except start_check.DatabaseUnavailable as error:
         return Preparation(app_context, tuple(problems), str(error))
@@ -100,7 +110,11 @@ def prepare(reading: ConfigReading, now: Clock = utc_now, *, checked: bool) -> P
 
 
 def create_app(config: Config | None = None, now: Clock = utc_now) -> Flask:
-    """The application. Under the ``flask`` command, broken settings stop only the commands that need them."""
+    """Make the Flask application.
+
+    To serve pages: if the start is not allowed, print the reasons and exit with REFUSED or NOT_NOW. Under other
+    ``flask`` commands, invalid settings stop only the commands that need them.
+    """
     app = Flask(__name__, static_folder=None, template_folder=str(ROOT / "templates"))
     command = click.get_current_context(silent=True)
     serving = command is None or command.info_name == "run"
@@ -130,9 +144,10 @@ def create_app(config: Config | None = None, now: Clock = utc_now) -> Flask:
 
 
 def main() -> int:
-    """Print every reason why this installation does not start; the exit status is that of the start.
+    """Check a start: print every reason against it and return the exit status of the start.
 
-    ``python app.py``: asked by gunicorn before it says that it is ready (deploy/gunicorn.conf.py), and by IT.
+    ``python app.py`` is run by gunicorn before it reports that it is ready (deploy/gunicorn.conf.py), and by the IT
+    department.
     """
     found = prepare(Config.read(), checked=True)
     sys.stderr.write(found.refusal)

@@ -1,4 +1,7 @@
-"""`make bench`: measures everything and writes the table in docs/performance.md. Only loopback, about ten minutes."""
+"""Run all benchmarks and write the table in docs/performance.md (``make bench``).
+
+Takes about ten minutes and uses the loopback network only.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 def main() -> int:
-    """Exit status 1 if a bound is not kept."""
+    """Run every benchmark; return exit status 1 if a bound is exceeded."""
     figures: list[Measurement] = []
     for part in (page, screens, mail, memory, rounds, outbox, screening, inbound, staff_pages, streams):
         print(f"{part.__name__}: {(part.__doc__ or '').splitlines()[0]}", flush=True)

@@ -1,4 +1,4 @@
-"""A measured figure beside the bound that it was promised to keep, and the machine that it was measured on."""
+"""Measurements with their bounds, and a description of the machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """``value`` in ``unit``. ``bound``: at most this, or at least it if ``least``; None where it is only reported."""
+    """One figure: ``value`` in ``unit``.
+
+    ``bound``: the highest allowed value, or the lowest if ``least``; None: reported only.
+    """
 
     name: str
     value: float
@@ -21,14 +24,14 @@ class Measurement:
 
     @property
     def kept(self) -> bool:
-        """True if the bound holds (or there is none)."""
+        """Return True if the value is within its bound or has none."""
         if self.bound is None:
             return True
         return self.value >= self.bound if self.least else self.value <= self.bound
 
     @property
     def row(self) -> str:
-        """A row of the table in docs/performance.md."""
+        """Return the row for the table in docs/performance.md."""
         side = "at least" if self.least else "at most"
         bound = f"{side} {format_number(self.bound)} {self.unit}" if self.bound is not None else "reported"
         mark = "" if self.bound is None else "yes" if self.kept else "**no**"
@@ -36,20 +39,20 @@ class Measurement:
 
 
 def format_number(number: float) -> str:
-    """Three digits that matter, thousands apart."""
+    """Return ``number`` with three significant digits, or whole with separators from 1,000 on."""
     if number >= 1000:
         return f"{number:,.0f}"
     return f"{number:.0f}" if number >= 100 or number == int(number) else f"{number:.3g}"
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value that ``share`` (0 to 1) of ``values`` do not exceed."""
+    """Return the value that the fraction ``share`` (0 to 1) of ``values`` does not exceed."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered) + 0.5) - 1))]
 
 
 def describe_machine() -> str:
-    """What this was measured on: processor, cores, memory, system, Python."""
+    """Return processor, cores, memory, operating system and Python version of this machine."""
     about = dict(
         line.split(":", 1)
         for line in Path("/proc/cpuinfo").read_text().splitlines()
@@ -62,6 +65,6 @@ def describe_machine() -> str:
 
 
 def report(figures: Sequence[Measurement]) -> None:
-    """Print ``figures``."""
+    """Print ``figures``, a table row each."""
     for figure in figures:
         print(figure.row, flush=True)

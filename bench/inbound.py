@@ -1,7 +1,8 @@
-"""A text comes in: stored, screened, answered in the outbox, committed. 20 a second for half a minute, on both engines.
+"""Incoming text messages: 20 a second for 30 seconds, on SQLite and PostgreSQL.
 
-The texts are posted as the provider posts them, signed, at fixed moments whether or not earlier ones are done, and a
-time counts from the moment at which a text was due. The worker and a loopback provider run beside on the same cores.
+Each text is stored, screened, answered in the outbox and committed. The texts are posted like a provider's, signed, at
+fixed times, even if earlier posts are not finished; a response time counts from the scheduled time. The worker and a
+fake provider run on the same cores.
 """
 
 from __future__ import annotations
@@ -38,14 +39,14 @@ LONGEST_WAIT = 60.0
 
 
 class SampleText(NamedTuple):
-    """A kind of text: what it is taken for, and whether it must raise an alert."""
+    """A text, ``what`` the system must recognise it as, and ``red`` if it must raise an alert."""
 
     text: str
     what: str
     red: bool = False
 
 
-# Everybody writes these in turn, each beginning at another. 0 is "none" everywhere; "0, but" has two readings.
+# Each participant sends these in turn, from a different one on. 0 is "none" in every question; "0, but" is unclear.
 SAMPLE_TEXTS = (
     SampleText("0", "answer"),
     SampleText("谢谢医生，今天天气不错，我去公园走了走", "unclear"),
@@ -58,7 +59,7 @@ SAMPLE_TEXTS = (
 
 @contextmanager
 def site_on(engine: str) -> Iterator[Site]:
-    """A running system that texts both ways, on a fresh database of ``engine``."""
+    """Run the system with two-way texts on a new database: "SQLite" or "PostgreSQL"."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         url = "" if engine == "SQLite" else stack.enter_context(postgres_server.server(durable=True)).new()
@@ -76,7 +77,7 @@ def site_on(engine: str) -> Iterator[Site]:
 
 
 def start_conversations(site: Site) -> list[str]:
-    """The numbers of people whose first question has gone out by text."""
+    """Enrol participants, send each the first question by text, return their phone numbers."""
     numbers = [f"+86138{n:08}" for n in range(PEOPLE)]
     for n, number in enumerate(numbers):
         with transaction(site.app_context.engine) as session:
@@ -92,7 +93,7 @@ def start_conversations(site: Site) -> list[str]:
 
 
 def wait_until_sent(site: Site) -> None:
-    """Return when the worker has handed over every text that waits."""
+    """Wait until all texts are sent. Raises AssertionError after LONGEST_WAIT seconds."""
     end = time.monotonic() + LONGEST_WAIT
     query = select(func.count()).select_from(Message).where(Message.channel == "sms", Message.sent_at.is_(None))
     while time.monotonic() < end:
@@ -104,7 +105,7 @@ def wait_until_sent(site: Site) -> None:
 
 
 class TextPoster:
-    """The provider's side: it posts texts from ``numbers``; ``times``: seconds from when each was due to its 200."""
+    """Posts texts like a provider. ``times``: seconds from the scheduled time to the response."""
 
     def __init__(self, site: Site, numbers: list[str]) -> None:
         self.site, self.numbers = site, numbers
@@ -113,7 +114,7 @@ class TextPoster:
         self.texts: dict[str, SampleText] = {}
 
     def run(self) -> None:
-        """Post for so many seconds; the same person writes again after all others."""
+        """Post RATE texts a second for SECONDS; each number sends again after all other numbers."""
         turns = [(n, n % PEOPLE, n // PEOPLE) for n in range(RATE * SECONDS)]
         plan = [
             (f"IN{n:032x}", self.numbers[who], SAMPLE_TEXTS[(who + turn) % len(SAMPLE_TEXTS)]) for n, who, turn in turns
@@ -129,7 +130,7 @@ class TextPoster:
             self.times = [post.result() for post in done]
 
     def post(self, sid: str, number: str, text: str, due: float) -> float:
-        """Post one text; RuntimeError for anything but a 200."""
+        """Post one text; return the seconds since ``due``. Raises RuntimeError if it is refused."""
         form = {"MessageSid": sid, "AccountSid": ACCOUNT, "From": number, "To": NUMBER, "Body": text, "NumMedia": "0"}
         signature = self.validator.compute_signature(f"{self.site.url}/sms/twilio", form)
         headers = {"Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": signature}
@@ -145,7 +146,7 @@ class TextPoster:
 
 
 def count_lost_texts(site: Site, texts: dict[str, SampleText]) -> int:
-    """How many of ``texts`` are not stored, not screened, taken for something else than they are, or not answered."""
+    """Count ``texts`` that are not stored, not screened, not recognised or not answered."""
     with transaction(site.app_context.engine) as session:
         rows = {row.provider_id: row for row in session.scalars(select(IncomingMessage))}
         replies = set(session.scalars(select(Message.dedupe_key).where(Message.dedupe_key.like("reply:%"))))
@@ -160,15 +161,15 @@ def count_lost_texts(site: Site, texts: dict[str, SampleText]) -> int:
             continue
         red = not said.red or (row.level >= Level.URGENT and f"inbound:{row.id}" in alerts)
         wrong += not (row.what == said.what and red and f"reply:{row.id}" in replies)
-    hurt = {row.participant_id for sid, row in rows.items() if sid in texts and texts[sid].red}
-    # One safety sentence an hour to a number; an answer is a row.
-    wrong += safety != len(hurt)
+    with_red_flags = {row.participant_id for sid, row in rows.items() if sid in texts and texts[sid].red}
+    # At most one safety message an hour goes to a number. Each recognised answer is a row of its table.
+    wrong += safety != len(with_red_flags)
     wrong += answers < sum(said.what == "answer" for said in texts.values())
     return wrong
 
 
 def measure() -> list[Measurement]:
-    """Median, 99th percentile and what was lost, on both engines."""
+    """Measure median, 99th percentile and lost texts on both engines."""
     found = []
     for engine in ("SQLite", "PostgreSQL"):
         with site_on(engine) as site:
@@ -186,7 +187,7 @@ def measure() -> list[Measurement]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark and print its figures."""
     report(measure())
 
 

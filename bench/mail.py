@@ -1,4 +1,4 @@
-"""From an answer that is saved to the alert's mail in the SMTP server's hands."""
+"""Time from a saved answer to the alert's email at the SMTP server."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from bench.walker import Walker, make_form_links
 from tests.support.live_system import Site
 
 ANSWERS = 60
-# More or less than a second apart, so that the worker is met at every moment of its round.
+# Seconds between answers. Not a full second, so that answers meet the worker at different phases of its cycle.
 PAUSE = 0.83
 
 
 def mentions_participant(number: str, letter: EmailMessage) -> bool:
-    """True if ``letter`` is about the participant ``number``."""
+    """Return True if ``letter`` names the participant number ``number``."""
     return number in f"{letter['Subject']} {letter.get_content()}"
 
 
 def mail_delays(site: Site) -> list[float]:
-    """Seconds for each mail of each of the answers; an answer whose mail never came is an error."""
+    """Return the seconds to each email of each answer. Raises AssertionError if one is lost."""
     saved: dict[str, float] = {}
     for number, path in make_form_links(site, ANSWERS, "MAIL").items():
         walker = Walker(site.url, path, answers={"bleed": "4"})
@@ -41,7 +41,7 @@ def mail_delays(site: Site) -> list[float]:
 
 
 def measure() -> list[Measurement]:
-    """Median and 99th percentile, with TLS and log-in at the mail server."""
+    """Measure median and 99th percentile, with TLS and log-in at the mail server."""
     with site_on("SQLite") as site:
         found = mail_delays(site)
     return [
@@ -51,7 +51,7 @@ def measure() -> list[Measurement]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark and print its figures."""
     report(measure())
 
 

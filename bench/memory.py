@@ -1,4 +1,4 @@
-"""Memory (PSS: shared pages counted once) of the web worker and of the worker, after work."""
+"""Memory of the web process and the worker under load (PSS: shared pages counted once)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.walker import make_form_links
 
 
 def pss(pid: int) -> float:
-    """Megabytes that a process really takes."""
+    """Return the proportional set size (PSS) of process ``pid`` in megabytes."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     found = re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)
     assert found is not None
@@ -19,7 +19,7 @@ def pss(pid: int) -> float:
 
 
 def measure() -> list[Measurement]:
-    """Both, after 20 forms at 20 screens a second and the mails that they caused."""
+    """Measure both processes after 20 seconds at 20 screens a second, on both engines."""
     found = []
     for engine in ("SQLite", "PostgreSQL"):
         with site_on(engine) as site:
@@ -36,7 +36,7 @@ def measure() -> list[Measurement]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark and print its figures."""
     report(measure())
 
 

@@ -1,8 +1,8 @@
-"""The outbox under a backlog: 100,000 reminders by SMS queued, two workers, PostgreSQL with durable commits.
+"""Outbox with a backlog: 100,000 SMS reminders, two workers, PostgreSQL, durable commits.
 
-The provider is a loopback Twilio in a process of its own, reached through the real client, as a text to a participant
-would be; it keeps its lines open and answers after 5 ms. Measured while 14,000 of them leave, after the first 1,000;
-then the workers are asked to stop, and every text is accounted for.
+The provider is a fake Twilio in a separate process, reached through the real client; it keeps connections open and
+answers after 5 ms. The rate is measured over 14,000 messages after the first 1,000. Then the workers stop, and every
+message is accounted for.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ from tests.support import live_system, postgres_server
 
 QUEUED, LEAVE, WORKERS = 100_000, 15_000, 2
 ANSWERS_AFTER = 0.005
-# Not of the steady part: the workers' start and the first connections.
+# Messages not measured: the start of the workers and the first connections.
 WARM = 1000
 LONGEST = 170.0
 
 
 @dataclass
 class Provider:
-    """The loopback Twilio's process."""
+    """The process of the fake Twilio."""
 
     process: subprocess.Popen[str]
     url: str
 
     def ask(self, word: str) -> tuple[int, int]:
-        """How many texts it took, and to how many numbers."""
+        """Return how many texts it accepted, and for how many numbers (``word`` "all" only)."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(f"{word}\n")
@@ -54,7 +54,7 @@ class Provider:
 
 
 def serve() -> None:
-    """Be the provider until standard input ends: "count" is answered by how many texts came, "all" also by numbers."""
+    """Run the fake provider until standard input ends; answer "count" and "all" with counts."""
     with twilio_fake(checked=False) as fake:
         fake.mute = ANSWERS_AFTER
         print(fake.url, flush=True)
@@ -65,7 +65,7 @@ def serve() -> None:
 
 @contextmanager
 def provider() -> Iterator[Provider]:
-    """A running provider."""
+    """Start the fake provider in a separate process and stop it at the end."""
     command = [sys.executable, "-m", "bench.outbox", "provider"]
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
@@ -77,7 +77,7 @@ def provider() -> Iterator[Provider]:
 
 
 def fill(engine: Engine) -> None:
-    """100,000 participants, each with a reminder that is due."""
+    """Store QUEUED participants, each with a due reminder."""
     config = Config()
     seal = db.Vault(config.data_keys, config.lookup_key).seal
     now = datetime.now(UTC)
@@ -112,7 +112,7 @@ def fill(engine: Engine) -> None:
 
 
 def database_processes(engine: Engine) -> list[int]:
-    """The server's processes."""
+    """Return the process ids of the database server."""
     with engine.connect() as connection:
         own = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
     parent = int(Path(f"/proc/{own}/stat").read_text().rpartition(")")[2].split()[1])
@@ -120,12 +120,15 @@ def database_processes(engine: Engine) -> list[int]:
 
 
 def total_cpu_seconds(pids: list[int]) -> float:
-    """Seconds of CPU that all of ``pids`` used together."""
+    """Return the CPU seconds of all processes ``pids``."""
     return sum(cpu_seconds(pid) for pid in pids if Path(f"/proc/{pid}").exists())
 
 
 def steady_rate(found: Provider, workers: list[int], engine: Engine) -> tuple[float, float, float]:
-    """Messages a second, CPU milliseconds of the workers and of the database a message, after the warm-up."""
+    """Measure after the first WARM messages.
+
+    Returns messages a second, CPU milliseconds a message of the workers, and of the database.
+    """
     end = time.monotonic() + LONGEST
     while found.ask("count")[0] < WARM:
         assert time.monotonic() < end, "nothing leaves"
@@ -141,7 +144,7 @@ def steady_rate(found: Provider, workers: list[int], engine: Engine) -> tuple[fl
 
 
 def check_delivery(engine: Engine, took: int, numbers: int) -> None:
-    """AssertionError unless what the provider took, what is stored as sent, and the audit trail agree to the one."""
+    """Raise AssertionError unless provider, stored messages and audit trail agree."""
     with engine.connect() as connection:
         sent, claimed, failed = connection.execute(
             text("SELECT count(sent_at), count(claimed_at), count(failed_at) + count(dropped_at) FROM message")
@@ -151,7 +154,7 @@ def check_delivery(engine: Engine, took: int, numbers: int) -> None:
 
 
 def measure() -> list[Measurement]:
-    """Messages a second, and what one costs."""
+    """Measure messages a second and the CPU time of one message."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         url = stack.enter_context(postgres_server.server(durable=True)).new()
@@ -187,7 +190,7 @@ def measure() -> list[Measurement]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark and print its figures."""
     report(measure())
 
 

@@ -1,6 +1,7 @@
-"""The first question on a slow phone network: bytes, requests, first paint, beside a static page in the same run.
+"""The first question on a slow phone network: bytes, requests, first paint.
 
-400 kbit/s, 400 ms round trip, processor slowed down four times; Chromium with an empty cache every time.
+400 kbit/s, 400 ms latency, processor slowed down four times, Chromium with an empty cache. A static page is measured in
+the same run for comparison.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ WAIT_FOR_PAINT = """() => new Promise(done => new PerformanceObserver((list, wat
 
 
 def static_page() -> bytes:
-    """A page with 30 items of four options and nothing else."""
+    """Return a page that has only 30 items with four options."""
     rows = "".join(
         f"<p>Item {n}: a question of the usual length, over the past week?</p>"
         + "".join(
@@ -47,7 +48,7 @@ class StaticPage(BaseHTTPRequestHandler):
     """Serves the static page."""
 
     def do_GET(self) -> None:
-        """The page, whatever is asked for."""
+        """Answer every path with the static page."""
         body = static_page()
         self.send_response(200)
         self.send_header("Content-Type", "text/html; charset=utf-8")
@@ -56,12 +57,12 @@ class StaticPage(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the library's name
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def static_site() -> Iterator[str]:
-    """The static page's address."""
+    """Serve the static page and yield its address."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), StaticPage)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -72,7 +73,7 @@ def static_site() -> Iterator[str]:
 
 
 def load(browser: Browser, url: str, cookies: dict[str, str], device: dict[str, Any]) -> tuple[float, int, int]:
-    """Milliseconds to the first paint, bytes transferred, requests."""
+    """Load ``url``; return milliseconds to the first paint, transferred bytes and requests."""
     context = browser.new_context(**device, locale="zh-CN")
     jar: list[Any] = [{"name": name, "value": value, "url": url} for name, value in cookies.items()]
     context.add_cookies(jar)
@@ -94,7 +95,7 @@ def load(browser: Browser, url: str, cookies: dict[str, str], device: dict[str, 
 
 
 def measure() -> list[Measurement]:
-    """Weight, requests and first paint of the first question."""
+    """Measure size, requests and first paint of the first question."""
     with (
         tempfile.TemporaryDirectory() as folder,
         live_system.running_system(Path(folder)) as site,
@@ -131,7 +132,7 @@ def measure() -> list[Measurement]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark and print its figures."""
     report(measure())
 
 

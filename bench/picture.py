@@ -1,4 +1,4 @@
-"""`make picture`: the README's picture, three screens side by side, drawn from the running system and kept small."""
+"""Draw the picture of the README, three screens of the running system (``make picture``)."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ IMAGE = """<img style="width:390px;height:760px;border-radius:18px" src="data:im
 
 
 def phone(browser: Browser, language: str) -> Page:
-    """A phone."""
+    """Open a page with the size of a phone."""
     context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, locale=language)
     return context.new_page()
 
 
 def main() -> None:
-    """Answer with a bleeding, read the advice, look at the board; put the three beside one another."""
+    """Draw the first question, the emergency advice and the to-do list, side by side."""
     with (
         tempfile.TemporaryDirectory() as folder,
         live_system.running_system(Path(folder)) as site,

@@ -1,4 +1,4 @@
-"""A round of the worker: what it costs with 1,000,000 participants of whom 1,000 are due, and with 100 on SQLite."""
+"""The worker's jobs: PostgreSQL with 1,000,000 participants (1,000 due), SQLite with 100."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from tests.support import postgres_server
 
 ROOT = Path(__file__).parent.parent
 MANY, DUE, FEW, FEW_DUE = 1_000_000, 1_000, 100, 10
-# A working day, 9:30 in Shanghai: nobody is asleep.
+# 9:30 in Shanghai on a working day, outside quiet hours.
 NOW = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
-# Lines of the ledger that lie ahead of everybody: a check-in and a QLQ-C30 at so many visits.
+# Future visits of each participant, with a check-in and a QLQ-C30 each.
 VISITS = 2
 SHARES = {"opens": 0.4, "reminded": 0.3, "closes": 0.3}
 
@@ -47,7 +47,7 @@ INSERT INTO assessment (id, ref, participant_id, instrument, instrument_version,
 SELECT n, 'bench' || n, n, 'npc_checkin', '1', '{{}}', 'follow_up.1', :opens, :opens, :due, :closes, '{{}}', '[]', '[]'
 FROM {numbers}
 """
-# Every participant has this line of the ledger; it is open, was reminded of, or is over.
+# Changes the first visit of a participant, so that it opens, had a reminder, or has closed.
 UPDATE_WINDOWS = (
     "UPDATE expected SET opens_at = :opens, due_at = :due, closes_at = :closes, assessment_id = {form}, steps = :steps"
 )
@@ -55,27 +55,27 @@ FOLLOW_UP_FILTER = " WHERE visit = 'follow_up.1' AND participant_id BETWEEN :fir
 
 
 def number_table(engine: Engine, many: int, first: int = 1) -> str:
-    """SQL for a table with the one column ``n``: ``first`` .. ``many``."""
+    """Return SQL for a table with one column ``n`` from ``first`` to ``many``."""
     if engine.dialect.name == "postgresql":
         return f"generate_series({first}, {many}) AS n"
     return f"(WITH RECURSIVE c(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM c WHERE n < {many}) SELECT n FROM c)"
 
 
 def time_from_now(**delta: float) -> str:
-    """``NOW`` and so much, as text that both engines take."""
+    """Return ``NOW`` plus ``delta`` as a text that both engines accept."""
     return (NOW + timedelta(**delta)).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 def fill(config: Config, many: int, due: int) -> None:
-    """``many`` participants in follow-up, of whom ``due`` have something due now, in the given shares."""
+    """Store ``many`` participants in follow-up; ``due`` of them have a due form, by SHARES."""
     app_context = make_house(config)
     db.upgrade(app_context.engine)
     phone = app_context.vault.seal("+8613800138000")
-    everybody = number_table(app_context.engine, many)
+    all_numbers = number_table(app_context.engine, many)
     with app_context.engine.begin() as connection:
         always = {"long_ago": time_from_now(days=-300)}
         connection.execute(
-            text(PARTICIPANTS.format(numbers=everybody)), always | {"phone": phone, "later": time_from_now(days=30)}
+            text(PARTICIPANTS.format(numbers=all_numbers)), always | {"phone": phone, "later": time_from_now(days=30)}
         )
         for turn in range(1, VISITS + 1):
             for instrument in ("npc_checkin", "qlq_c30"):
@@ -86,7 +86,7 @@ def fill(config: Config, many: int, due: int) -> None:
                     "closes": time_from_now(days=day + 28),
                 }
                 row = always | window | {"instrument": instrument}
-                connection.execute(text(LINES.format(numbers=everybody, turn=turn)), row)
+                connection.execute(text(LINES.format(numbers=all_numbers, turn=turn)), row)
         first = 1
         for state, share in SHARES.items():
             last = first + round(due * share) - 1
@@ -101,7 +101,10 @@ def fill(config: Config, many: int, due: int) -> None:
 
 
 def make_due(connection: Connection, engine: Engine, state: str, first: int, last: int) -> None:
-    """The participants ``first`` to ``last`` have a check-in that opens now, waits since yesterday, or has closed."""
+    """Give participants ``first`` to ``last`` a check-in that is due by ``state``.
+
+    "opens": opens now. "reminded": opened yesterday, a reminder is due. "closes": has closed without answers.
+    """
     windows = {
         "opens": {"opens": time_from_now(minutes=-1), "due": time_from_now(days=14), "closes": time_from_now(days=28)},
         "reminded": {
@@ -131,9 +134,9 @@ def make_due(connection: Connection, engine: Engine, state: str, first: int, las
 
 
 def run_child_worker() -> None:
-    """A worker of its own: a round before anything is due, then the one that counts, then one with nothing left to do.
+    """Run all jobs four times in this process and print seconds and megabytes as JSON.
 
-    Prints seconds and megabytes.
+    The first run is before forms are due. Measured are the second, with due forms, and the last, with nothing to do.
     """
     clock = [NOW - timedelta(minutes=10)]
     app_context = make_house(Config.from_env(), lambda: clock[0])
@@ -148,7 +151,7 @@ def run_child_worker() -> None:
 
 
 def time_child_worker(config: Config) -> dict[str, float]:
-    """The figures of ``child`` on the database of ``config``."""
+    """Run ``run_child_worker`` in a new process on the database of ``config``."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("PRO_")}
     env |= {"PRO_DATABASE_URL": config.database_url, "PRO_VAR_DIR": str(config.var_dir)}
     done = subprocess.run(
@@ -164,7 +167,7 @@ def time_child_worker(config: Config) -> dict[str, float]:
 
 
 def check_round(config: Config, due: int) -> None:
-    """Stop if the round did not do what it was timed for: invitations, reminders, missed forms."""
+    """Raise RuntimeError unless all form messages, reminders and missed forms are stored."""
     engine = db.make_engine(config.database_url)
     with engine.connect() as connection:
         messages = connection.execute(text("SELECT count(*) FROM message")).scalar()
@@ -176,7 +179,7 @@ def check_round(config: Config, due: int) -> None:
 
 
 def measure() -> list[Measurement]:
-    """The round in which 1,000 people fall due, and one with nothing due, of a worker that has been round before."""
+    """Measure the jobs when 1,000 participants are due and when none is, in a warm process."""
     found = []
     with tempfile.TemporaryDirectory() as name, postgres_server.server(durable=True) as server:
         config = Config(database_url=server.new(), var_dir=Path(name))
@@ -203,7 +206,7 @@ def measure() -> list[Measurement]:
 
 
 def main() -> None:
-    """Measure and print; with the word ``child``, one worker's part."""
+    """Run the benchmark; with the argument ``child``, run the jobs in this process."""
     if sys.argv[1:] == ["child"]:
         run_child_worker()
     else:

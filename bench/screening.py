@@ -1,6 +1,6 @@
-"""Screening 1,000 characters: everyday texts, sentences that are nothing but red flags, and the worst that we know.
+"""Screening of 1,000 characters: everyday texts, red flags only, and the worst known text.
 
-The quickest of many runs, because other work on the machine is not the screener's.
+Each figure is the shortest of many runs, so that other processes do not count.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ EVERYDAY = {
     "everyday Chinese": "今天早上喝了一碗粥，去公园走了走，天气很好。下午睡了一会儿，孩子来看我，心情不错。",
     "everyday English": "I had porridge this morning and went for a walk. It was nice out. My son came to see me. ",
 }
-# What begins many terms at every place, found by trying the words of the lexicon against each other.
+# Repeated, each starts many terms at every position. Found by a search over the words of the lexicon.
 WORST = ("大量流血不止", "左边手突然没力", "can not ", "流血流", "出出出血", "血水吞不下", "没停", "not ")
 
 
 def texts() -> dict[str, str]:
-    """Name -> a text of 1,000 characters with the bound, made of everyday words and of the tests' sentences."""
+    """Return name -> text of 1,000 characters, of everyday words or sentences of the tests."""
     with CASES.open(encoding="utf-8", newline="") as file:
         cases = [row["text"] for row in csv.DictReader(file) if len(row["text"]) > 3]
     random.Random(1).shuffle(cases)
@@ -40,7 +40,7 @@ def texts() -> dict[str, str]:
 
 
 def best_time(text: str) -> float:
-    """Milliseconds of the quickest of many screenings."""
+    """Return the milliseconds of the fastest of RUNS screenings of ``text``."""
     lexicon = read_lexicon(LEXICON)
     taken = []
     for _ in range(RUNS):
@@ -51,7 +51,7 @@ def best_time(text: str) -> float:
 
 
 def measure() -> list[Measurement]:
-    """A figure for each kind of text; the worst has no bound."""
+    """Measure each kind of text; the worst text has no bound."""
     found = [
         Measurement(f"Screening {SIZE:,} characters, {name}", best_time(text), "ms", BOUND)
         for name, text in texts().items()
@@ -61,7 +61,7 @@ def measure() -> list[Measurement]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark and print its figures."""
     report(measure())
 
 

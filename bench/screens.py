@@ -1,4 +1,7 @@
-"""A screen (save, judge, audit, commit, render the next): CPU, latency at 10 requests a second, throughput."""
+"""One screen of a form: CPU time, latency at 10 requests a second, throughput.
+
+A screen saves answers, evaluates rules, writes the audit trail, commits and renders the next page.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ RATE, WALKERS = 10, 5
 
 @contextmanager
 def site_on(engine: str, workers: int = 1) -> Iterator[Site]:
-    """A running, staffed system on a fresh database: "SQLite" or "PostgreSQL"."""
+    """Run the system with staff on a new database of ``engine`` ("SQLite" or "PostgreSQL")."""
     with tempfile.TemporaryDirectory() as folder:
         if engine == "SQLite":
             with live_system.running_system(Path(folder), workers=workers) as site:
@@ -38,18 +41,18 @@ def site_on(engine: str, workers: int = 1) -> Iterator[Site]:
 
 
 def child_processes(pid: int) -> list[int]:
-    """The processes that ``pid`` started."""
+    """Return the ids of the child processes of ``pid``."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def cpu_seconds(pid: int) -> float:
-    """Seconds of CPU, user and system, that a process has used."""
+    """Return the CPU seconds (user and system) of process ``pid``."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 class Walk:
-    """Walkers that go on from form to form until told to stop."""
+    """Parallel walkers that fill in one form after another. ``times``: seconds for a screen."""
 
     def __init__(self, site: Site, paths: list[str], fetch: bool) -> None:
         self.site, self.paths, self.fetch = site, paths, fetch
@@ -74,7 +77,10 @@ class Walk:
             walker.connection.close()
 
     def run(self, seconds: float, rate: float | None, walkers: int) -> float:
-        """Walk for ``seconds`` at ``rate`` screens a second in all (None: at once); how long it really took."""
+        """Run ``walkers`` for ``seconds`` at ``rate`` screens a second in total (None: no pause).
+
+        Returns the seconds that it took.
+        """
         began = time.monotonic()
         pause = walkers / rate if rate else 0.0
         crowd = [threading.Thread(target=self.one, args=(began + seconds, pause)) for _ in range(walkers)]
@@ -87,7 +93,7 @@ class Walk:
 
 
 def cpu_per_screen(site: Site, fetch: bool, prefix: str) -> float:
-    """Milliseconds of CPU of the web worker for one screen, over at least 300 screens, one at a time."""
+    """Return CPU milliseconds of the web process for one screen, one screen at a time."""
     [worker] = child_processes(site.web_pid)
     paths = list(make_form_links(site, 25, prefix).values())
     spent, screens = 0.0, 0
@@ -98,14 +104,14 @@ def cpu_per_screen(site: Site, fetch: bool, prefix: str) -> float:
         while not walker.submitted:
             walker.step()
             screens += number > 0
-        # The first form warms the process up.
+        # The first form is not measured: it warms up the process.
         spent += cpu_seconds(worker) - before if number else 0
         walker.connection.close()
     return spent / screens * 1000
 
 
 def latency(site: Site, engine: str) -> list[Measurement]:
-    """Median and 99th percentile of a screen at 10 a second for a minute."""
+    """Measure median and 99th percentile of a screen at RATE a second for one minute."""
     walk = Walk(site, list(make_form_links(site, 60, "LAT").values()), fetch=True)
     walk.run(60, RATE, WALKERS)
     times = [took * 1000 for took in walk.times]
@@ -116,7 +122,7 @@ def latency(site: Site, engine: str) -> list[Measurement]:
 
 
 def throughput(engine: str) -> Measurement:
-    """Screens a second with two gunicorn workers, the load on the same cores."""
+    """Measure screens a second with two gunicorn workers; the load runs on the same cores."""
     with site_on(engine, workers=2) as site:
         walk = Walk(site, list(make_form_links(site, 200, "THR").values()), fetch=True)
         took = walk.run(15, None, 8)
@@ -126,7 +132,7 @@ def throughput(engine: str) -> Measurement:
 
 
 def measure() -> list[Measurement]:
-    """Every figure about a screen, on both engines."""
+    """Measure all figures about a screen on both engines."""
     found = []
     for engine in ("SQLite", "PostgreSQL"):
         with site_on(engine) as site:
@@ -139,7 +145,7 @@ def measure() -> list[Measurement]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark and print its figures."""
     report(measure())
 
 

@@ -1,4 +1,4 @@
-"""`make screenshots`: every kind of page, in both languages, as a phone or a desk shows it, into var/screenshots."""
+"""Draw every kind of page in both languages into var/screenshots (``make screenshots``)."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ LOCALES = {"zh_Hans": "zh-CN", "en": "en-GB"}
 
 
 def save_screenshot(page: Page, language: str, name: str) -> None:
-    """Keep the whole page as a picture."""
+    """Save a picture of the whole page."""
     page.screenshot(path=FOLDER / f"{name}-{language}.png", full_page=True)
     print(f"var/screenshots/{name}-{language}.png", flush=True)
 
 
 def press(page: Page, what: str) -> None:
-    """Press the button that ``what`` finds, and wait for the next page."""
+    """Press the button with selector ``what`` and wait for the next page."""
     with page.expect_navigation():
         page.locator(what).first.click()
 
 
 def participant(page: Page, site: Site, path: str, language: str) -> None:
-    """Ways in, the first question, the advice, a list, the review, the last page."""
+    """Draw access pages, first question, advice, a list, review and last page."""
     page.goto(f"{site.url}/?lang={language}")
     save_screenshot(page, language, "code")
     page.locator("input[name=code]").fill("ABCD")
     press(page, "form button.btn")
     save_screenshot(page, language, "code-refused")
-    page.goto(f"{site.url}/a/nobody-knows-this-link")
+    page.goto(f"{site.url}/a/an-unknown-link")
     save_screenshot(page, language, "link-unknown")
     page.goto(site.url + path)
     save_screenshot(page, language, "start")
@@ -70,12 +70,12 @@ NEXT = {
 
 
 def kind_of(page: Page) -> str:
-    """Which kind of screen this is."""
+    """Return the kind of the screen: a key of NEXT, or "thanks"."""
     return next((kind for kind, button in NEXT.items() if page.locator(button).count()), "thanks")
 
 
 def chat(page: Page, site: Site, path: str, language: str) -> None:
-    """The chat: its start page, the first question, a thread with a question of ours, the list, the end."""
+    """Draw the chat: start page, first question, a reply that was unclear, list, end."""
     page.goto(f"{site.url}{path}/chat")
     save_screenshot(page, language, "chat-start")
     press(page, "button[name=by]")
@@ -94,7 +94,7 @@ def chat(page: Page, site: Site, path: str, language: str) -> None:
 
 
 def staff(page: Page, site: Site, language: str) -> None:
-    """Sign-in, board, an alert, participants, one participant, enrolment, the duty roster."""
+    """Sign in; draw to-do list, alert, participants, inbox, enrolment, duty roster, shift."""
     page.goto(f"{site.url}/staff/sign-in?lang={language}")
     save_screenshot(page, language, "sign-in")
     page.locator("input[name=email]").fill("investigator@example.org")
@@ -119,8 +119,9 @@ def staff(page: Page, site: Site, language: str) -> None:
 
 
 def calendar(page: Page, site: Site, language: str) -> None:
-    """Dates of somebody in radiotherapy, what a change moves, the ledger, a call to make, typing in, comparing, a test
-    alert; of whoever signed in before.
+    """Draw treatment dates, visit schedule, data entry, call task, verification, test alert.
+
+    Needs a signed-in page.
     """
     with transaction(site.app_context.engine) as session:
         numbers = {row.study_number: row.id for row in session.scalars(select(Participant))}
@@ -147,7 +148,10 @@ def calendar(page: Page, site: Site, language: str) -> None:
 
 
 def care(page: Page, site: Site, language: str) -> None:
-    """The pages of somebody with an ulcer, and those of the whole study; of whoever signed in before."""
+    """Draw the pages of a participant with an ulcer, and those of the study.
+
+    Needs a signed-in page.
+    """
     with transaction(site.app_context.engine) as session:
         person = session.scalars(select(Participant).where(Participant.study_number == "NC-005")).one()
         event = session.scalars(select(AdverseEvent)).one()
@@ -176,7 +180,7 @@ def care(page: Page, site: Site, language: str) -> None:
 
 
 def main() -> None:
-    """Draw everything on a fresh, running system."""
+    """Run the system with the demonstration study and draw all pages."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -1,6 +1,7 @@
-"""Staff pages over 100,000 participants, 2,000,000 forms and 200,000 alerts on PostgreSQL, and over 23 on SQLite.
+"""Staff pages: PostgreSQL with 100,000 participants, SQLite with 23 participants.
 
-Pages are asked for through the application without a server: what is timed is what the application needs.
+The large study has 2,000,000 forms and 200,000 alerts. Pages are requested from the application without a server, so
+that only the application is timed.
 """
 
 from __future__ import annotations
@@ -31,14 +32,16 @@ from tests.support.staff_browser import StaffBrowser, signed_in_browser
 
 NOW = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
 TIMES = 50
-# Forms of a participant: a check-in and a QLQ-C30 at ten visits each.
+# Visits of a participant, with a check-in and a QLQ-C30 each.
 VISITS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much there is. ``open``: alerts, phone tasks and failed messages that wait for somebody; ``awaited``: people
-    with an open form, and with misses that nobody explained.
+    """Size of a study.
+
+    ``open``: number of open alerts, call tasks and failed messages, each. ``awaited``: participants with an open form
+    and with missed forms that have no reason.
     """
 
     people: int
@@ -49,7 +52,7 @@ class Size:
 
 LARGE, SMALL = Size(100_000, 200_000, 100, 5_000), Size(23, 46, 6, 6)
 
-# What a participant is asked: form number = 20 * (participant - 1) + 2 * (visit - 1) + (0 check-in, 1 QLQ-C30) + 1.
+# Number of a form = 20 * (participant - 1) + 2 * (visit - 1) + (0 check-in, 1 QLQ-C30) + 1.
 PEOPLE = """
 INSERT INTO participant (id, plan, study_number, language, time_zone, phone_sealed, enrolled_at)
 SELECT n + 1000, 'npc_reirradiation', 'B' || n, 'zh_Hans', 'Asia/Shanghai', :phone, :long_ago FROM {people}
@@ -107,7 +110,7 @@ INSERT INTO message (dedupe_key, channel, template, params_sealed, address_seale
 SELECT 'bench:' || n, 'sms', 'reminder', '', '', '', '', 'zh_Hans', n + 1000, :past, :past, 3, :past, 'refused', 'never'
 FROM {tasks}
 """
-# What went out long ago: the board must not look at it.
+# Messages sent long ago, which the to-do list must not read.
 SENT = """
 INSERT INTO message (dedupe_key, channel, template, params_sealed, address_sealed, subject, body_sealed, language,
                      participant_id, queued_at, next_try_at, tries, sent_at, failure, repeat)
@@ -118,12 +121,12 @@ FROM {sent}
 
 
 def time_from_now(**delta: float) -> str:
-    """``NOW`` and so much, as text that both engines take."""
+    """Return ``NOW`` plus ``delta`` as a text that both engines accept."""
     return (NOW + timedelta(**delta)).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 def fill(app_context: AppContext, size: Size) -> None:
-    """A study of ``size`` in follow-up, and its people on duty."""
+    """Store a study of ``size`` in follow-up, with staff on duty."""
     engine, large = app_context.engine, size.people > 1000
     with transaction(engine) as session:
         work = app_context.unit_of_work(session)
@@ -145,7 +148,7 @@ def fill(app_context: AppContext, size: Size) -> None:
         "people": number_table(engine, size.people),
         "forms": number_table(engine, forms),
         "qlqs": number_table(engine, forms // 2),
-        # Answers of the first people only: a page reads those of one.
+        # Answers of the first participants only, because a page reads the answers of one.
         "answered": number_table(engine, min(forms, 20_000)),
         "alerts": number_table(engine, size.alerts),
         "tasks": number_table(engine, size.open),
@@ -181,7 +184,7 @@ def _is_pg(engine: Engine) -> bool:
 
 
 def _typed(sql: str) -> str:
-    """PostgreSQL wants to know what a parameter is."""
+    """Add the types of parameters, which PostgreSQL requires."""
     for name in ("long_ago", "past", "later"):
         sql = sql.replace(f":{name}", f"CAST(:{name} AS timestamptz)").replace(
             f"CAST(CAST(:{name} AS timestamptz) AS timestamptz)", f"CAST(:{name} AS timestamptz)"
@@ -192,7 +195,7 @@ def _typed(sql: str) -> str:
 
 @contextmanager
 def queries(engine: Engine) -> Iterator[list[str]]:
-    """The statements that run meanwhile."""
+    """Yield a list that collects the SQL statements of the block."""
     ran: list[str] = []
 
     def note(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
@@ -204,7 +207,7 @@ def queries(engine: Engine) -> Iterator[list[str]]:
 
 
 def time_page(desk: StaffBrowser, path: str) -> tuple[float, int]:
-    """95th percentile of a page in milliseconds, and how many statements it needs."""
+    """Return the 95th percentile of a page in milliseconds, and its number of SQL statements."""
     desk.open(path)
     took = []
     for _ in range(TIMES):
@@ -219,7 +222,7 @@ def time_page(desk: StaffBrowser, path: str) -> tuple[float, int]:
 
 
 def measure_pages(name: str, size: Size, app: Flask, bound: float) -> list[Measurement]:
-    """The three pages of one study."""
+    """Measure to-do list, participant page and study overview of a study of ``size``."""
     app_context: AppContext = app.extensions["app_context"]
     fill(app_context, size)
     start = time.perf_counter()
@@ -227,7 +230,7 @@ def measure_pages(name: str, size: Size, app: Flask, bound: float) -> list[Measu
     counting = time.perf_counter() - start
     account = factories.Account(1, "coordinator@example.org", factories.PASSWORD, "Coordinator", "coordinator", "en")
     desk = signed_in_browser(app, account)
-    # As deploy/gunicorn.conf.py does.
+    # As in deploy/gunicorn.conf.py.
     gc.collect()
     gc.freeze()
     found = []
@@ -241,7 +244,7 @@ def measure_pages(name: str, size: Size, app: Flask, bound: float) -> list[Measu
 
 
 def measure() -> list[Measurement]:
-    """Both sizes."""
+    """Measure the large study on PostgreSQL and the small one on SQLite."""
     found = []
     with tempfile.TemporaryDirectory() as folder, postgres_server.server() as server:
         config = replace(Config(), database_url=server.new(), var_dir=Path(folder))

@@ -1,4 +1,4 @@
-"""`flask score` and `flask triage` as they are typed: how fast, and with how much memory whatever the length."""
+"""Speed and memory of the commands ``flask score`` and ``flask triage``."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ CASES = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one command took: seconds of CPU, and its largest memory in MB."""
+    """CPU seconds and largest memory in megabytes of one command."""
 
     seconds: float
     memory: float
 
 
 def run(arguments: list[str], out: Path) -> Run:
-    """Run a flask command of this project to its end, its output into ``out``."""
+    """Run a flask command with its output in ``out``. Raises RuntimeError if it fails."""
     with out.open("wb") as sink:
         process = subprocess.Popen([sys.executable, "-m", "flask", *arguments], cwd=ROOT, stdout=sink)
         _pid, status, usage = os.wait4(process.pid, 0)
@@ -39,7 +39,7 @@ def run(arguments: list[str], out: Path) -> Run:
 
 
 def forms(path: Path, rows: int) -> Path:
-    """A file of ``rows`` forms: the 200 of the tests again and again."""
+    """Write ``rows`` forms to ``path``, by repeating the 200 forms of the tests."""
     with (DATA / "qlqc30_reference_200.csv").open(newline="", encoding="utf-8") as source:
         table = list(csv.reader(source))
     columns = [table[0].index(f"Q{n}") for n in range(1, 31)]
@@ -52,7 +52,7 @@ def forms(path: Path, rows: int) -> Path:
 
 
 def cases(path: Path, rows: int) -> Path:
-    """A file of ``rows`` triage cases: those of the tests again and again, without what is expected."""
+    """Write ``rows`` cases to ``path``, by repeating those of the tests, without results."""
     lines = []
     for line in (DATA / "triage_cases.jsonl").read_text(encoding="utf-8").splitlines():
         case = json.loads(line)
@@ -63,7 +63,7 @@ def cases(path: Path, rows: int) -> Path:
 
 
 def measure() -> list[Measurement]:
-    """Speed without the second that any command needs to start; memory of the short and of the long file."""
+    """Measure speed without the start of the command, and memory for a short and a long file."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         out = folder / "out"
@@ -89,7 +89,7 @@ def measure() -> list[Measurement]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the benchmark and print its figures."""
     report(measure())
 
 

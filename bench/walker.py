@@ -1,4 +1,7 @@
-"""Somebody who answers forms over HTTP: in the script's way (one round trip a screen) or without script (two)."""
+"""A participant who fills in forms over HTTP.
+
+With script a screen takes one request, without script two.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ FIELD = re.compile(r'<(?:input|textarea) class="field" id="f-(\w+)"')
 
 @dataclass
 class Walker:
-    """One browser on one form. ``answers``: page -> code to choose; everywhere else the first option."""
+    """One browser on one form. ``answers``: page -> code to choose; else the first option."""
 
     site: str
     path: str
@@ -35,12 +38,12 @@ class Walker:
         self.connection = http.client.HTTPConnection(urlsplit(self.site).netloc, timeout=30)
 
     def start(self) -> None:
-        """Open the link and press Start; the first question is on the screen."""
+        """Open the link and start the form; ``html`` is then the first question."""
         self._ask("GET", self.path)
         self._post(self.path, {"by": "self", **dict(HIDDEN.findall(self.html))}, follow=True)
 
     def step(self) -> float:
-        """Answer what is on the screen; the seconds until the next screen is there in full."""
+        """Answer the present screen; return the seconds until the next screen is complete."""
         action, data = self._answer()
         began = time.perf_counter()
         self._post(action, data, follow=not self.fetch)
@@ -86,7 +89,10 @@ class Walker:
 
 
 def make_form_links(site: Site, count: int, prefix: str, instrument: str = "npc_checkin") -> dict[str, str]:
-    """study number -> path of a form's link, for ``count`` new participants with nobody's phone."""
+    """Enrol ``count`` participants without phone.
+
+    Returns participant number -> path of the link to a form of ``instrument``.
+    """
     found = {}
     for number in range(count):
         with transaction(site.app_context.engine) as session:
@@ -97,7 +103,7 @@ def make_form_links(site: Site, count: int, prefix: str, instrument: str = "npc_
 
 
 def add_staff_on_duty(site: Site) -> None:
-    """A nurse on duty and an investigator, so that alerts have somebody to go to."""
+    """Make a nurse on duty and an investigator, who receive alerts."""
     with transaction(site.app_context.engine) as session:
         work = site.app_context.unit_of_work(session, SYSTEM)
         factories.duty(work, factories.account(work, "nurse", language="zh_Hans"))

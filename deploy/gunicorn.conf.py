@@ -1,4 +1,4 @@
-"""How gunicorn serves the application in production: gunicorn --config deploy/gunicorn.conf.py 'app:create_app()'"""
+"""Settings of gunicorn: gunicorn --config deploy/gunicorn.conf.py 'app:create_app()'"""
 
 from __future__ import annotations
 
@@ -14,36 +14,37 @@ from typing import Any
 from gunicorn.glogging import Logger
 
 ROOT = Path(__file__).resolve().parent.parent
-# A link's token and a form's address open a participant's form, and an SMS provider is let in by a key in its address:
-# they do not belong in a log.
+# Tokens that must not be logged: a link's token or a form's address opens a form, and a key in an address admits the
+# SMS provider.
 SECRET = re.compile(r"/(a|c|f|sms/alibaba)/[^\s'\"]+")
 
 
 def redact(value: object) -> object:
-    """``value`` as it may be logged."""
+    """Return ``value`` without tokens."""
     return SECRET.sub(r"/\1/-", value) if isinstance(value, str) else value
 
 
 class DiscreetLogger(Logger):  # type: ignore[misc]
-    """gunicorn's logger without tokens: it names the address of a request that it could not serve."""
+    """gunicorn's logger without tokens. gunicorn logs the address of a request that failed."""
 
     def error(self, msg: Any, *args: Any, **kwargs: Any) -> None:
-        """Log an error."""
+        """Log an error without tokens."""
         super().error(redact(msg), *map(redact, args), **kwargs)
 
     def warning(self, msg: Any, *args: Any, **kwargs: Any) -> None:
-        """Log a warning."""
+        """Log a warning without tokens."""
         super().warning(redact(msg), *map(redact, args), **kwargs)
 
     def exception(self, msg: Any, *args: Any, **kwargs: Any) -> None:
-        """Log an exception."""
+        """Log an exception without tokens."""
         super().exception(redact(msg), *map(redact, args), **kwargs)
 
 
 def on_starting(_server: object) -> None:
-    """End with the status of a start that is refused, before anything is listened to and systemd is told READY.
+    """Check the start before gunicorn listens; exit with its status if it is refused.
 
-    In a process of its own: the master keeps neither the application in memory nor a connection that a worker inherits.
+    systemd gets READY only after the check. The check runs in a separate process, so that the master holds neither the
+    application in memory nor a database connection that its workers would inherit.
     """
     status = subprocess.run([sys.executable, str(ROOT / "app.py")], check=False).returncode
     if status:
@@ -51,10 +52,11 @@ def on_starting(_server: object) -> None:
 
 
 def post_worker_init(_worker: object) -> None:
-    """Leave Ctrl-C to the master, which tells the workers. One that gets both signals within a moment waits for itself:
-    its second handler wants the lock of the thread pool that the first one holds.
+    """Prepare a worker process: freeze loaded objects and ignore Ctrl-C.
 
-    What was loaded stays for ever: walking through it at each full collection would hold up a page for 100 ms.
+    Without gc.freeze() each full collection would visit all loaded objects and delay a page by 100 ms. Ctrl-C is left
+    to the master, which signals the workers: with two signals at nearly the same time, a worker's second handler would
+    wait for the thread pool's lock, which the first handler holds.
     """
     gc.collect()
     gc.freeze()
@@ -62,15 +64,15 @@ def post_worker_init(_worker: object) -> None:
 
 
 def worker_exit(_server: object, worker: Any) -> None:
-    """End a worker that is done, with its own status.
+    """End a finished worker process at once, with its own exit status.
 
-    Python would first wait for every thread, and one may hang on half a request for ever; gunicorn would then kill the
-    process and suspect that memory had run out.
+    Python would wait for all threads, and a thread may wait without limit for the rest of a request; gunicorn would
+    then kill the process and report lack of memory.
     """
-    # gunicorn's master calls this too, for a worker that is gone.
+    # gunicorn's master also calls this, after a worker process has ended.
     if worker.pid != os.getpid():
         return
-    # gunicorn calls this while the SystemExit that ends the worker is on its way.
+    # gunicorn calls this while it handles the SystemExit of the worker.
     ending = sys.exc_info()[1]
     code = ending.code if isinstance(ending, SystemExit) else 0 if ending is None else 1
     sys.stderr.flush()
@@ -89,7 +91,7 @@ accesslog = None
 errorlog = "-"
 loglevel = "warning"
 logger_class = DiscreetLogger
-# Every instance of a user would share one socket in the home folder.
+# All instances of one user would share one socket in the home folder.
 control_socket_disable = True
-# Each worker opens its own database connections; a fork would share them.
+# Each worker opens its own database connections; with preload_app a fork would share them.
 preload_app = False

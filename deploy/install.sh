@@ -1,16 +1,15 @@
 #!/bin/sh
-# Makes .venv and installs one list of pinned packages into it, but only when that list changed.
+# Makes .venv and installs one list of pinned packages into it, if the list changed.
 # Usage: sh deploy/install.sh requirements.txt
-# A list is complete: every package that another one needs stands in it, with its hashes. So pip resolves nothing
-# (--no-deps) and builds nothing (--only-binary). With a resolver, a release of today may be asked for by a list of last
-# month, and the install ends. That nothing is missing is proved twice: here by `pip check`, which knows nothing of extras,
-# and with them by tests/architecture/test_requirements.py.
+# A list is complete: it holds every required package with its hashes. So pip resolves nothing (--no-deps) and builds
+# nothing (--only-binary); a resolver could ask for a package newer than the list, and the installation would fail.
+# `pip check` tests here that no package is missing, and tests/architecture/test_requirements.py tests it with extras.
 set -eu
 cd "$(dirname "$0")/.."
 list=$1
 stamp=.venv/.stamp-$list
 
-# The other lists (for development, with Alibaba Cloud's client) hold all of requirements.txt, so either stamp will do for requirements.txt.
+# The other lists (development, Alibaba Cloud) contain all of requirements.txt, so their stamp is enough for requirements.txt.
 current() { [ -f "$stamp" ] && cmp -s "$list" "$stamp"; }
 covered() { [ "$list" = requirements.txt ] && cmp -s requirements.txt .venv/.stamp-covered-requirements.txt; }
 
@@ -43,7 +42,7 @@ install_list() {
     .venv/bin/python -m pip check --disable-pip-version-check
 }
 
-# The environment of before comes back when another cannot be made in its place (no network, say): the program still starts.
+# Restores the previous environment if a new one cannot be made (for example without network), so that the program still starts.
 try_again() {
     echo "Trying again in an empty environment"
     trap 'rm -rf .venv; mv .venv.before .venv' EXIT
@@ -61,8 +60,8 @@ fail() {
     exit 1
 }
 
-# A virtual environment whose Python went away (an upgrade, a moved folder) is made again. After an upgrade its Python may be
-# another one that starts and finds no packages, so it is asked for one.
+# Make the environment again if its Python is missing (upgrade, moved folder). After an upgrade another Python may start in
+# it and find no packages, so the check imports pip.
 fresh=
 if ! .venv/bin/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
     make_environment
@@ -72,11 +71,11 @@ elif current || covered; then
 fi
 
 echo "Installing $list (only when it changed; a few minutes the first time)"
-# From here until all of it is there, no list counts as installed.
+# Until the installation is complete, no list counts as installed.
 rm -f .venv/.stamp-*
 if ! install_list; then
     [ -z "$fresh" ] || fail
-    # What an older list left behind may contradict this one; an empty environment does not.
+    # Packages of an older list may conflict with this list; an empty environment has none.
     try_again
 fi
 cp "$list" "$stamp"

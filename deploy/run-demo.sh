@@ -1,5 +1,5 @@
 #!/bin/sh
-# Starts the demonstration: tables, example study, web and worker. Stops both on Ctrl-C, or when either of them ends.
+# Starts the demonstration: tables, example study, web server and worker. Stops both on Ctrl-C, or when one of them ends.
 set -eu
 cd "$(dirname "$0")/.."
 PORT=${PORT:-8000}
@@ -17,7 +17,7 @@ fi
 
 stop() {
     trap '' INT TERM
-    # INT is gunicorn's quick end. TERM would wait for whatever browser still holds a line.
+    # INT stops gunicorn at once. TERM would wait for browsers with open connections.
     [ -z "$web" ] || kill -INT "$web" 2>/dev/null || true
     [ -z "$worker" ] || kill -TERM "$worker" 2>/dev/null || true
     for pid in $web $worker; do wait "$pid" 2>/dev/null || true; done
@@ -34,7 +34,7 @@ worker=$!
 alive() { kill -0 "$web" 2>/dev/null && kill -0 "$worker" 2>/dev/null; }
 
 tries=0
-# A drill that nobody confirmed, or none for a week, is no reason not to start: the board says so in red.
+# Start even if the weekly test alert is unconfirmed or missing: the to-do list shows that in red.
 until $python deploy/answers.py "$PRO_BASE_URL/health" drill; do
     tries=$((tries + 1))
     if [ $tries -gt 60 ] || ! alive; then

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Starts the production example for real, on loopback ports in a folder of its own: nginx with TLS (nginx.conf of this
-# folder), gunicorn with its settings, the worker. Asks for pages through nginx, then stops everything.
-# Needs nginx and openssl; sends nothing anywhere.
+# Runs the production example on loopback ports, in a temporary folder: nginx with TLS (nginx.conf), gunicorn with its
+# settings, the worker. Requests pages through nginx, then stops everything.
+# Needs nginx and openssl. Sends nothing to other machines.
 set -eu
 cd "$(dirname "$0")/.."
 bin=$PWD/.venv/bin
@@ -32,7 +32,7 @@ web=$1 plain=$2 tls=$3
 site=https://127.0.0.1:$tls
 mkdir "$folder/log" "$folder/plans"
 
-# The site's own settings: what a person would write into /etc/epro/env and PRO_PLANS_DIR. The number is never dialled.
+# Settings as in /etc/epro/env and PRO_PLANS_DIR. The phone number is a valid example and is never dialled.
 secret() { openssl rand -hex 24; }
 sed -e 's/^  demonstration: true/  demonstration: false/' -e 's/^  hotline: .*/  hotline: "+8679186543210"/' \
     -e 's/^  hotline_shown: .*/  hotline_shown: 0791-8654 3210/' \
@@ -82,7 +82,7 @@ done
 echo "healthy over TLS"
 
 "$bin/python" deploy/try_pages.py "$site" "http://127.0.0.1:$plain" "$folder/fullchain.pem" || fail "A page is not as it should be."
-if grep -r -e a-token-nobody-knows -e a-form-nobody-has "$folder/log"; then fail "A log holds a token."; fi
+if grep -r -e an-unknown-token -e an-unknown-form "$folder/log"; then fail "A log holds a token."; fi
 grep -q 'GET /a/- 404' "$folder/log/epro-access.log" || fail "The access log does not hold the request without its token."
 
 kill -TERM "$gunicorn"

@@ -1,4 +1,4 @@
-"""Asks the example installation for pages, as a browser does, and says what is not as it should be.
+"""Request pages of the example installation as a browser does, and print what is wrong.
 
 Usage: python deploy/try_pages.py https://127.0.0.1:PORT http://127.0.0.1:PORT CA   (or "away" for the second address)
 """
@@ -10,12 +10,12 @@ import ssl
 import sys
 from urllib.parse import urlsplit
 
-TOKEN, REF = "a-token-nobody-knows", "a-form-nobody-has"
+TOKEN, REF = "an-unknown-token", "an-unknown-form"
 Answer = tuple[int, dict[str, str], bytes]
 
 
 def ask(site: str, path: str, authority: str | None, body: bytes | None = None) -> Answer:
-    """Status, headers (small letters) and body of one request."""
+    """Send one request; return status, headers (names in lower case) and body."""
     parts = urlsplit(site)
     connection: http.client.HTTPConnection
     if parts.scheme == "https":
@@ -33,7 +33,7 @@ def ask(site: str, path: str, authority: str | None, body: bytes | None = None) 
 
 
 def check(site: str, plain: str, authority: str) -> list[str]:
-    """Every sentence is something that is wrong."""
+    """Request pages over TLS and without; return a sentence for every problem."""
     wrong = []
     status, headers, _body = ask(site, "/", authority)
     if status != 200 or headers.get("content-encoding") != "gzip":
@@ -52,7 +52,7 @@ def check(site: str, plain: str, authority: str) -> list[str]:
         wrong.append(f"a form without its cookie: {status}")
     status, headers, _body = ask(site, "/staff/", authority)
     if status != 303 or "/staff/sign-in" not in headers.get("location", ""):
-        wrong.append(f"the board of nobody: {status} {headers.get('location')}")
+        wrong.append(f"staff pages without sign-in: {status} {headers.get('location')}")
     status, _headers, _body = ask(site, "/", authority, b"code=" + b"x" * 400_000)
     if status != 413:
         wrong.append(f"400 kB typed as a code: {status}")
@@ -63,7 +63,7 @@ def check(site: str, plain: str, authority: str) -> list[str]:
 
 
 def check_away(site: str, authority: str) -> list[str]:
-    """While the application is not there, nginx itself says so in both languages."""
+    """Check that nginx answers in both languages while the application is stopped."""
     status, _headers, body = ask(site, "/", authority)
     text = body.decode()
     return (
@@ -74,7 +74,7 @@ def check_away(site: str, authority: str) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Exit status 0 if all is well."""
+    """Print the problems; return exit status 0 if there are none, else 1."""
     site, plain, authority = arguments
     wrong = check_away(site, authority) if plain == "away" else check(site, plain, authority)
     sys.stdout.writelines(f"{sentence}\n" for sentence in wrong)

@@ -1,6 +1,6 @@
-"""Fills an empty wording table, as a site does with its licensed text: from standard input to standard output.
+"""Fill in an empty wording table for the trial, from standard input to standard output.
 
-The words are only the rows' own names, so nothing here is anybody's questionnaire.
+Each text is the name of its row, so that the table holds no licensed wording.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FIELDS = {
 
 
 def main() -> None:
-    """Copy the table with every empty text filled in."""
+    """Copy the table and fill in every empty text."""
     table = csv.DictReader(sys.stdin)
     out = csv.DictWriter(sys.stdout, table.fieldnames or [], lineterminator="\n")
     out.writeheader()

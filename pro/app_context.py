@@ -1,4 +1,4 @@
-"""One unit of work: what a service may use, and the only place that reads the clock."""
+"""Application context and unit of work. Only this module reads the clock."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """Now, aware, in UTC."""
+    """Return the present time, with time zone UTC."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: ``kind`` is participant, staff or system; ``role`` a staff role, or the kind again."""
+    """The acting person or program.
+
+    ``kind``: participant, staff or system. ``role``: the staff role; for others the same as ``kind``, or empty.
+    """
 
     kind: str
     id: int | None = None
@@ -39,7 +42,7 @@ SYSTEM = Actor("system", None, "system")
 
 @dataclass(frozen=True, slots=True)
 class AppContext:
-    """What lives as long as the process: settings, data files, words, database, keys, and the clock."""
+    """What is made once a process: settings, data files, words, database, keys and the clock."""
 
     config: Config
     catalogue: Catalogue
@@ -50,17 +53,20 @@ class AppContext:
 
     @property
     def reader(self) -> Engine:
-        """The engine for work that only reads."""
+        """Return the engine for work that only reads."""
         return read_only(self.engine)
 
     def unit_of_work(self, session: Session, actor: Actor = SYSTEM) -> UnitOfWork:
-        """A unit of work on ``session``, dated now."""
+        """Start a unit of work on ``session``, with the present time as its ``now``."""
         return UnitOfWork(session=session, now=self.clock(), actor=actor, app_context=self)
 
 
 @dataclass(slots=True)
 class UnitOfWork:
-    """Session + now + actor + house. Services take it first, change rows, and never commit."""
+    """One transaction: session, present time, actor and application context.
+
+    Services take it as their first argument, change rows and never commit.
+    """
 
     session: Session
     now: datetime
@@ -69,25 +75,28 @@ class UnitOfWork:
 
     @property
     def catalogue(self) -> Catalogue:
-        """The frozen data files."""
+        """Return the data files, read-only."""
         return self.app_context.catalogue
 
     @property
     def vault(self) -> Vault:
-        """Seals and opens identifiers."""
+        """Return the vault that encrypts and decrypts identifiers."""
         return self.app_context.vault
 
     @property
     def config(self) -> Config:
-        """The frozen settings."""
+        """Return the settings, read-only."""
         return self.app_context.config
 
     def lock(self, row: Base) -> None:
-        """Hold ``row`` until this work ends, reading it anew. SQLite has one writer anyway."""
-        # Reading anew would throw away what this work has changed and not written yet.
+        """Lock ``row`` until this work ends, and reload it.
+
+        On SQLite this only flushes: there is one writer at a time.
+        """
+        # Reloading would discard changes of this work that are not written yet.
         self.session.flush()
         if self.app_context.engine.dialect.name == "postgresql":
-            # Rows that point at this one may be inserted meanwhile: two locks in turn could wait for each other.
+            # key_share lets others insert rows that refer to this one; a full lock could lead to a deadlock.
             self.session.refresh(row, with_for_update={"key_share": True})
 
     def record(
@@ -100,11 +109,14 @@ class UnitOfWork:
         new: Any = None,
         reason: str = "",
     ) -> AuditEntry:
-        """Write one audit event about ``subject`` (a row). ``old`` and ``new`` are JSON-able and hold no identity."""
+        """Write one audit entry about the row ``subject`` and return it.
+
+        ``old`` and ``new`` are values that JSON can hold, without anything that identifies a person.
+        """
         if getattr(subject, "id", None) is None:
             self.session.flush()
         event = AuditEntry(
-            # When it was written, whatever moment the work is about.
+            # The time of writing, which may differ from the time that the work is about.
             at=self.app_context.clock(),
             actor=self.actor.kind,
             actor_id=self.actor.id,

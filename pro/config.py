@@ -1,4 +1,4 @@
-"""Settings, read once from the environment into one frozen value. No other module reads ``os.environ``."""
+"""Settings, read once from the environment. No other module reads ``os.environ``."""
 
 from __future__ import annotations
 
@@ -16,29 +16,31 @@ from urllib.parse import urlsplit
 from pro.errors import ConfigError
 
 DEMONSTRATION_KEY = "demonstration-only-not-a-secret-0000"
-# A Fernet key that everybody can read here; production refuses it.
+# A Fernet key that is public, because it is in this file; production refuses it.
 DEMONSTRATION_DATA_KEY = "ZGVtb25zdHJhdGlvbi1vbmx5LW5vdC1hLXNlY3JldCE="
-# The key stands in an address.
+# The key is part of an address, so only characters are allowed that need no escaping.
 WEBHOOK_KEY = re.compile(r"[A-Za-z0-9_-]{32,}")
 GATEWAY = re.compile(r"https://[^/]+|http://(?:127\.0\.0\.1|localhost)(?::[0-9]+)?")
 LOCAL_HOSTS = {"127.0.0.1", "localhost", "::1"}
-# What deploy/env.example and handbooks write where a site's own value belongs, and the names that RFC 2606 keeps.
+# Placeholders of deploy/env.example and manuals, and the names reserved by RFC 2606.
 EXAMPLE_VALUE = re.compile(
     r"change-?me|fill-?in|(?<![a-z0-9-])example\.(?:com|net|org)(?![a-z0-9-])|\.(?:example|invalid|test)(?![a-z0-9-])",
     re.IGNORECASE,
 )
-# One digit seven times in a row, or the digits in order, is no number of a site.
+# One digit seven times, or the digits in order: a placeholder, not a phone number of a site.
 EXAMPLE_NUMBER = re.compile(r"(\d)\1{6}|1234567")
 ADDRESS = re.compile(r"[^@\s]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
-# Of a secret, and of a password that another system gave: fewer different characters are typed to fill a gap.
+# Least number of different characters in a secret, and in a password issued by another system. Fewer: a placeholder.
 SECRET_CHARACTERS, PASSWORD_CHARACTERS = 8, 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Everything that differs between installations. ``data_keys``: Fernet keys, newest first.
+    """Settings of one installation.
 
-    ``second_factor``: True if whoever sees identities, or manages accounts, must sign in with a code as well.
+    ``data_keys``: Fernet keys, newest first. ``link_days``: days for which a link opens a form.
+    ``staff_idle_minutes``: minutes until staff must sign in again. ``second_factor``: True if staff who see identities
+    or manage accounts must also enter a code to sign in.
     """
 
     production: bool = False
@@ -77,7 +79,10 @@ class Config:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Config:
-        """Read ``PRO_*`` settings. Raises ConfigError naming every missing, unreadable or dangerous setting at once."""
+        """Read the ``PRO_*`` settings.
+
+        Raises ConfigError that names every missing, unreadable or dangerous setting.
+        """
         reading = cls.read(environ)
         if reading.problems:
             raise ConfigError(list(reading.problems))
@@ -85,8 +90,9 @@ class Config:
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> ConfigReading:
-        """Read ``PRO_*`` settings, whatever is wrong with them: what else keeps the program from starting can then be
-        said together with that.
+        """Read the ``PRO_*`` settings and collect their problems. Raises nothing.
+
+        An unusable setting gets its default, so that the start can report all other problems at the same time.
         """
         reader = _SettingsReader(os.environ if environ is None else environ)
         production = reader.choice("MODE", "demonstration", ("demonstration", "production")) == "production"
@@ -133,7 +139,10 @@ class Config:
         return ConfigReading(config._without(shape), tuple(_first_problem_per_setting(problems)), frozenset(shape))
 
     def unusable_settings(self) -> dict[str, str]:
-        """What cannot be used in any mode, attribute -> sentence: no keys, an unknown database, missing packages."""
+        """Return what is unusable in every mode: attribute -> sentence.
+
+        Examples: an invalid data key, an unknown kind of database, packages that are not installed.
+        """
         found = {}
         if not self.data_keys or not all(map(_data_key, self.data_keys)):
             found["data_keys"] = "PRO_DATA_KEYS holds something that is no Fernet key; `flask new-key` makes one."
@@ -151,11 +160,14 @@ class Config:
         return found
 
     def _without(self, names: Mapping[str, str]) -> Config:
-        """This value with the settings ``names`` at their defaults."""
+        """Return a copy with the settings ``names`` at their defaults."""
         return replace(self, **{name: getattr(type(self), name) for name in names})
 
     def production_dangers(self) -> list[str]:
-        """What must not be in production, a sentence each: demonstration keys, http, senders that reach nobody."""
+        """Return what production does not allow, a sentence each.
+
+        Examples: demonstration keys, http, senders that only write files.
+        """
         found = []
         for name, key in (("PRO_SECRET_KEY", self.secret_key), ("PRO_LOOKUP_KEY", self.lookup_key)):
             if key == DEMONSTRATION_KEY or len(key) < 32:
@@ -224,15 +236,16 @@ class Config:
 
     @property
     def secure_cookies(self) -> bool:
-        """Cookies are sent over TLS only, wherever the site itself is reached over TLS."""
+        """Return True if cookies are sent over TLS only, which holds if ``base_url`` is https."""
         return urlsplit(self.base_url).scheme == "https"
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigReading:
-    """Settings as far as they could be read. ``problems``: every reason not to start, a sentence each, by name.
+    """Result of reading the settings.
 
-    ``unusable``: the attributes of ``config`` that stand at their defaults because what was given cannot be used.
+    ``problems``: every reason not to start, a sentence each that begins with the name of the setting. ``unusable``:
+    attributes of ``config`` that hold their defaults because the given value cannot be used.
     """
 
     config: Config
@@ -241,7 +254,7 @@ class ConfigReading:
 
 
 def _data_key(key: str) -> bytes | None:
-    """The 32 bytes of a Fernet key; None if it is none."""
+    """Return the 32 bytes of a Fernet key; None if ``key`` is not a Fernet key."""
     try:
         found = base64.urlsafe_b64decode(key)
     except ValueError:
@@ -250,13 +263,13 @@ def _data_key(key: str) -> bytes | None:
 
 
 def _is_repetitive(value: str | bytes, different: int) -> bool:
-    """True if ``value`` has fewer than ``different`` characters, or is one word over and over."""
+    """Return True if ``value`` has fewer than ``different`` characters or repeats one word."""
     twice = value * 2
     return len(set(value)) < different or twice.find(value, 1) < len(value)  # type: ignore[arg-type]
 
 
 def _first_problem_per_setting(problems: list[str]) -> list[str]:
-    """The first sentence about each setting: its first word is the name."""
+    """Keep the first sentence about each setting; the first word of a sentence is the name."""
     first: dict[str, str] = {}
     for problem in problems:
         first.setdefault(problem.split(maxsplit=1)[0], problem)
@@ -264,7 +277,7 @@ def _first_problem_per_setting(problems: list[str]) -> list[str]:
 
 
 class _SettingsReader:
-    """Reads settings and collects what is wrong instead of stopping at the first."""
+    """Reads settings and collects problems instead of stopping at the first one."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
@@ -276,7 +289,7 @@ class _SettingsReader:
         return self.environ.get(f"PRO_{name}", "").strip() or default
 
     def unknown(self) -> list[str]:
-        """A sentence for every ``PRO_`` name that is no setting: a setting that was mistyped would not be in force."""
+        """Return a sentence for every ``PRO_`` name that is not a setting, such as a mistyped one."""
         found = []
         for name in sorted(self.environ):
             if name.startswith("PRO_") and name not in self.known:
@@ -285,7 +298,7 @@ class _SettingsReader:
         return found
 
     def examples(self) -> list[str]:
-        """A sentence for every setting that still holds a value of an example."""
+        """Return a sentence for every setting that still holds a placeholder of an example."""
         return [
             f"{name} still holds a placeholder of the example; put in your own."
             for name in sorted(self.known)

@@ -1,4 +1,4 @@
-"""The database: engine, column types, transactions, field encryption, migrations in code."""
+"""Database: engine, column types, transactions, field encryption, migrations."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-# SQL NULL for None on both engines, so that "no value" is never the JSON word null.
+# None is stored as SQL NULL on both engines, never as the JSON value null.
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
 class Base(DeclarativeBase):
-    """Every table. The naming convention makes constraints equal on both engines."""
+    """Base class of all tables. Constraints have the same names on both engines."""
 
     metadata = MetaData(
         naming_convention={
@@ -38,18 +38,24 @@ class Base(DeclarativeBase):
 
 
 def partial_index(name: str, where: str, *columns: str) -> Index:
-    """An index of the few rows that are ``where``: what waits is found however much is done with."""
+    """Make an index of the rows that meet ``where``.
+
+    It stays small and fast when most rows of a table are finished.
+    """
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware datetime, stored as UTC on every engine. A naive one is refused: nobody knows what it means."""
+    """A datetime with time zone, stored as UTC on every engine.
+
+    A datetime without time zone raises ValueError, because its meaning is unknown.
+    """
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """To UTC; SQLite keeps no zone, so it is dropped there."""
+        """Convert to UTC; on SQLite, which stores no time zone, remove the zone."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -58,40 +64,43 @@ class UtcDateTime(TypeDecorator[datetime]):
         return utc if dialect.name == "postgresql" else utc.replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Always aware, always UTC."""
+        """Return the stored time with time zone UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Vault:
-    """Encrypts identifiers and makes keyed fingerprints of them for look-up and of secrets for comparison."""
+    """Encrypts identifiers; makes keyed fingerprints for look-up and comparison."""
 
     def __init__(self, data_keys: tuple[str, ...], lookup_key: str) -> None:
         self._cipher = MultiFernet([Fernet(key) for key in data_keys])
         self._lookup_key = lookup_key.encode()
 
     def seal(self, text: str) -> str:
-        """``text`` encrypted under the newest key."""
+        """Encrypt ``text`` with the newest key."""
         return self._cipher.encrypt(text.encode()).decode()
 
     def open(self, sealed: str) -> str:
-        """The text that was sealed under any of the keys. Raises ValueError if none fits."""
+        """Decrypt ``sealed`` with any of the keys. Raises ValueError if no key fits."""
         try:
             return self._cipher.decrypt(sealed.encode()).decode()
         except InvalidToken as error:
             raise ValueError("none of the data keys opens this field") from error
 
     def fingerprint(self, text: str) -> str:
-        """HMAC-SHA-256 of ``text`` in hex: equal texts, equal fingerprints, no way back without the key."""
+        """Return the HMAC-SHA-256 of ``text`` in hex.
+
+        Equal texts have equal fingerprints; the text cannot be recovered or tested without the key.
+        """
         return hmac.new(self._lookup_key, text.encode(), hashlib.sha256).hexdigest()
 
 
 def make_engine(url: str) -> Engine:
-    """An engine for SQLite (WAL, FULL, one writer at a time) or PostgreSQL (psycopg).
+    """Make an engine for SQLite (WAL, FULL, one writer at a time) or PostgreSQL (psycopg).
 
-    A session bound to ``engine.execution_options(read_only=True)`` starts with a plain BEGIN on SQLite, so that
-    readers never take the writer's place. Parameters are kept out of error texts: they hold answers and identities.
+    A session bound to ``engine.execution_options(read_only=True)`` starts with a plain BEGIN on SQLite, so that readers
+    do not block the writer. Error texts hold no parameters, because parameters hold answers and identities.
     """
     if url.startswith("sqlite"):
         engine = create_engine(url, hide_parameters=True, connect_args={"check_same_thread": False})
@@ -104,7 +113,7 @@ def make_engine(url: str) -> Engine:
 
 def _sqlite_connect(connection: Any, _record: object) -> None:
     connection.isolation_level = None
-    # recursive_triggers: else INSERT OR REPLACE would delete a row past the triggers that refuse it.
+    # Without recursive_triggers, INSERT OR REPLACE would delete a row and skip the triggers that refuse this.
     pragmas = ("journal_mode=WAL", "busy_timeout=10000", "synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON")
     for pragma in pragmas:
         connection.execute(f"PRAGMA {pragma}")
@@ -117,7 +126,10 @@ def _sqlite_begin(connection: Any) -> None:
 
 @cache
 def read_only(engine: Engine) -> Engine:
-    """``engine`` for reading alone: a plain BEGIN on SQLite (the writer keeps its place), none on PostgreSQL."""
+    """Return ``engine`` for reading only.
+
+    SQLite: a plain BEGIN, which does not block the writer. PostgreSQL: no transaction (AUTOCOMMIT).
+    """
     if engine.dialect.name == "postgresql":
         return engine.execution_options(isolation_level="AUTOCOMMIT")
     return engine.execution_options(read_only=True)
@@ -125,7 +137,7 @@ def read_only(engine: Engine) -> Engine:
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
-    """One session, committed at the end of the block, rolled back if it raises."""
+    """Open one session; commit it at the end of the block, roll back if the block raises."""
     with Session(engine, expire_on_commit=False) as session:
         try:
             yield session
@@ -136,19 +148,19 @@ def transaction(engine: Engine) -> Iterator[Session]:
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Bring the tables to ``revision``; a new SQLite database gets its folder first."""
+    """Migrate the tables up to ``revision``. Makes the folder of a new SQLite database."""
     if engine.dialect.name == "sqlite" and engine.url.database:
         Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
     _alembic("upgrade", engine, revision)
 
 
 def downgrade(engine: Engine, revision: str = "base") -> None:
-    """Take the tables back to ``revision``."""
+    """Migrate the tables down to ``revision``."""
     _alembic("downgrade", engine, revision)
 
 
 def is_current(engine: Engine) -> bool:
-    """True if the tables are those of this code's newest migration."""
+    """Return True if the tables are at the newest migration of this code."""
     head = max(path.stem.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
     with engine.execution_options(read_only=True).connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
@@ -157,7 +169,7 @@ def is_current(engine: Engine) -> bool:
 
 
 def _alembic(verb: str, engine: Engine, revision: str) -> None:
-    # Loaded when tables change only: it would take 10 MB of every process that serves.
+    # Imported only for migrations: alembic takes 10 MB of memory in every process.
     config = import_module("alembic.config").Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["engine"] = engine

@@ -1,10 +1,13 @@
-"""The few failures that a person can meet. Services raise them; ``pages/error_pages`` turns each into a page."""
+"""Failures that a user can see.
+
+Services raise them; ``pro/pages/error_pages.py`` turns them into pages.
+"""
 
 from __future__ import annotations
 
 
 class ProError(Exception):
-    """A failure with a machine key (``why``) that pages and messages turn into a sentence in the reader's language."""
+    """A failure with a key, ``why``, for which pages show a sentence in the user's language."""
 
     def __init__(self, why: str = "", **details: object) -> None:
         super().__init__(why)
@@ -13,35 +16,38 @@ class ProError(Exception):
 
 
 class NotFound(ProError):
-    """Nothing is there, or nothing that this person may know of."""
+    """The object does not exist, or this person may not know that it exists."""
 
 
 class NotAllowed(ProError):
-    """The person is known but may not do this, or the study's state forbids it."""
+    """The user may not do this: a right is missing, or the state of the study forbids it."""
 
 
 class RecordFrozen(ProError):
-    """The record is frozen: ``details`` say by whom (``name``), since when (``at``), and if the ``whole`` study is."""
+    """The record is frozen.
+
+    ``details``: ``name`` of the person who froze it, ``at``, and ``whole`` if the whole study is frozen.
+    """
 
 
 class SignInNeeded(ProError):
-    """A staff page was asked for without a living session."""
+    """A staff page was requested without a valid session."""
 
 
 class CodeExpired(ProError):
-    """A link, code or session that was right once: expired, used up, withdrawn."""
+    """A link, code or session that was valid once and is now expired, used or revoked."""
 
 
 class AlreadySubmitted(ProError):
-    """The assessment is closed to changes because it was sent."""
+    """The form was submitted and can no longer be changed."""
 
 
 class BadData(ProError):
-    """Something typed or posted cannot be taken; ``details["fields"]`` may map a field to its own ``why``."""
+    """Typed or posted data are invalid. ``details["fields"]`` may map a field to its ``why``."""
 
 
 class ConfigError(Exception):
-    """The settings do not allow a start. ``problems`` lists every reason, one sentence each."""
+    """The settings do not allow a start. ``problems``: every reason, one sentence each."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))

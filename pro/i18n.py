@@ -1,4 +1,4 @@
-"""Words of the interface: catalogs read once, a translator for a *given* language, dates as people write them."""
+"""Words of the interface: catalogs, a translator for a given language, and dates."""
 
 from __future__ import annotations
 
@@ -23,49 +23,49 @@ LANGUAGE_NAMES: Mapping[str, str] = {"zh_Hans": "中文", "en": "English"}
 
 @dataclass(frozen=True, slots=True)
 class Catalogs:
-    """The interface's words in every language."""
+    """The words of the interface in every language."""
 
     by_language: Mapping[str, NullTranslations]
 
     def translator(self, language: str) -> Translator:
-        """A translator for ``language``; KeyError for a language that the system does not speak."""
+        """Return the translator for ``language``. Raises KeyError if it is not supported."""
         return Translator(language, self.by_language[language])
 
 
 @dataclass(frozen=True, slots=True)
 class Translator:
-    """gettext in one language, with no request and no global state."""
+    """gettext in one language, independent of requests and global state."""
 
     language: str
     catalog: NullTranslations
 
     @property
     def html_code(self) -> str:
-        """The language as it stands in ``<html lang>``."""
+        """Return the language tag for ``<html lang>``."""
         return HTML_CODES[self.language]
 
     @property
     def other(self) -> str:
-        """The language that the switch leads to."""
+        """Return the language that the language switch offers."""
         return next(code for code in LANGUAGES if code != self.language)
 
     def gettext(self, text: str, **values: object) -> str:
-        """``text`` in this language, with ``%(name)s`` filled in."""
+        """Translate ``text`` and fill in ``%(name)s``."""
         found = self.catalog.gettext(text)
         return found % values if values else found
 
     def ngettext(self, one: str, many: str, number: int, **values: object) -> str:
-        """The form of the text that fits ``number``, which is also filled in as ``%(num)s``."""
+        """Translate the plural form for ``number``, which is filled in as ``%(num)s``."""
         return self.catalog.ngettext(one, many, number) % {"num": number, **values}
 
     def when(self, at: datetime, zone: str, pattern: str) -> str:
-        """``at`` in ``zone`` by a Babel pattern that translators own (pass it through gettext first)."""
+        """Format ``at`` in time zone ``zone`` by a Babel ``pattern``, which is translated first."""
         local = at.astimezone(ZoneInfo(zone))
         return format_datetime(local, self.gettext(pattern), locale=Locale.parse(self.language))
 
 
 def read_catalogs(folder: Path) -> Catalogs:
-    """Read ``<folder>/<language>/LC_MESSAGES/messages.po``. The source language needs none."""
+    """Read ``<folder>/<language>/LC_MESSAGES/messages.po``; the source language needs no file."""
     found: dict[str, NullTranslations] = {}
     for language in LANGUAGES:
         path = folder / language / "LC_MESSAGES" / "messages.po"
@@ -82,7 +82,10 @@ def read_catalogs(folder: Path) -> Catalogs:
 
 
 def negotiate_language(*wishes: str | None) -> str:
-    """The first wish that the system speaks: a code of ours, an HTML code, or an Accept-Language header."""
+    """Return the first supported language of ``wishes``, else the default language.
+
+    A wish is a code of ``LANGUAGES``, an HTML language tag or an Accept-Language header.
+    """
     for wish in wishes:
         for part in (wish or "").split(","):
             tag = part.split(";")[0].strip().lower().replace("_", "-")

@@ -1,6 +1,6 @@
-"""Every data file read once into one frozen catalogue; the program does not start on anything dubious.
+"""Read all data files into one read-only catalogue; an invalid file prevents a start.
 
-``read`` is called at boot with the folders; nobody else opens a data file.
+``read_catalogue`` is called once, at the start. Only this package opens data files.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ EMPTY_MAPPING: Mapping[Any, Any] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Catalogue:
-    """What the program knows: instruments, plans, lexicons by id; words of the first two by (id, language).
+    """The content of all data files.
 
-    ``working``: plan id -> the working days of its calendar, with the site's own days laid over them. ``gateway``: what
-    the site's SMS gateway takes. ``importance``: instrument id -> what its scores mean, where that was published.
-    ``terms``: of adverse events, and by language what each is called and means. ``plan_texts``: plan id -> its
-    file, for whoever wants to try changes of it.
+    ``instruments``, ``plans``, ``lexicons``: by id. ``words``, ``plan_words``: by (id, language). ``working``: plan id
+    -> working days, with the site's own days. ``gateway``: what the site's SMS gateway accepts. ``importance``:
+    instrument id -> published thresholds of clinical importance. ``terms``: CTCAE terms; ``term_words``: language ->
+    term -> its words. ``plan_texts``: plan id -> text of its file, from which the rule simulator starts.
     """
 
     instruments: Mapping[str, Instrument]
@@ -62,12 +62,12 @@ class Catalogue:
     plan_texts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def working_days(self, plan_id: str) -> WorkingDays:
-        """The working days of a plan's calendar; Monday to Friday for one that was put together by hand."""
+        """Return the working days of a plan; Monday to Friday for a plan without visit schedule."""
         return self.working.get(plan_id, WorkingDays())
 
 
 class _ErrorCollector:
-    """The errors of all files that were read, so that one start names every one of them."""
+    """Collects the errors of all files, so that one start names all of them."""
 
     def __init__(self) -> None:
         self.errors: list[CatalogueError] = []
@@ -81,13 +81,16 @@ class _ErrorCollector:
             return default
 
     def stop(self) -> None:
-        """Raise what was found, if anything was."""
+        """Raise one CatalogueError with all collected errors, if there are any."""
         if self.errors:
             raise CatalogueError.joined(self.errors)
 
 
 def read_instruments(directory: Path) -> Mapping[str, Instrument]:
-    """Every instrument in ``directory`` by id, without words. CatalogueError if a file is dubious or there is none."""
+    """Read every instrument in ``directory``; return id -> instrument, without words.
+
+    Raises CatalogueError if a file is invalid or the folder has no file.
+    """
     findings, instruments = _ErrorCollector(), {}
     for path in _yaml_files(directory):
         instrument = findings.attempt(None, partial(read_instrument, path))
@@ -107,14 +110,16 @@ def read_catalogue(
     gateway: Path | None = None,
     provider: str = "",
 ) -> Catalogue:
-    """Read the instruments' folder, every language below ``translations``, and the folders of ``plans``.
+    """Read all data files.
 
-    A later folder's plan takes the place of one with the same file name; its words may lie beside it, in
-    ``words/<language>/``, and the site's own lexicons in ``lexicons/``. The built-in lexicons are in ``lexicons``; if
-    that is not given, in the folder of that name beside the instruments' one, which then may be missing. Every
-    instrument and every plan must have its words in each of its languages. ``days``: the site's own file of days off
-    and on. ``gateway``: what the gateway of ``provider`` takes. CatalogueError names each wrong file, the place and
-    what to mend; only what depends on a wrong file is left unread.
+    ``instruments``: folder of the instruments; folders ``terms``, ``importance`` and ``lexicons`` beside it are
+    optional. ``translations``: folder with a folder for each language. ``plans``: folders of plans; a plan in a later
+    folder replaces one with the same file name, and its folder may hold ``words/<language>/`` and ``lexicons/``.
+    ``lexicons``: another folder of built-in lexicons, which must hold a file. ``days``: the site's file of days off and
+    working days. ``gateway``: the gateway file, which must be for ``provider``.
+
+    Every instrument and every plan must have words in each of its languages. Raises CatalogueError that names each
+    invalid file, the place and what to correct; files that depend on an invalid one are not checked.
     """
     plans, findings = tuple(plans), _ErrorCollector()
     taken = findings.attempt(SmsGateway(), partial(read_gateway, gateway, provider)) if gateway else SmsGateway()
@@ -129,7 +134,7 @@ def read_catalogue(
     screens = findings.attempt(EMPTY_MAPPING, partial(_read_lexicons, instruments, plans, lexicons))
     if not findings.errors:
         findings.attempt(None, partial(_check_lexicons, instruments, found.values(), screens))
-    # Beside the instruments, where it may be missing: then nothing can be graded.
+    # Without a folder of terms no adverse event can be graded.
     graded = instruments.parent / "terms"
     nothing: tuple[TermList, Mapping[str, Mapping[str, TermWords]]] = (TermList(), {})
     terms, term_words = findings.attempt(nothing, partial(_read_terms, graded, translations, languages, found.values()))
@@ -180,7 +185,7 @@ def _read_words(
             if read_one is None:
                 continue
             words[instrument.id, language] = read_one
-            # Replies are understood in every language, whichever the question was asked in.
+            # A reply may be in any language, so synonyms of all languages must not contradict each other.
             spoken = [words[instrument.id, one] for one in languages if (instrument.id, one) in words]
             for item in instrument.items:
                 for problem in ambiguous_synonyms(item, [each.items[item] for each in spoken]):
@@ -190,7 +195,7 @@ def _read_words(
 
 
 def _check_lexicons(where: Path, plans: Iterable[StudyPlan], screens: Mapping[str, Lexicon]) -> None:
-    """A plan's lexicon is there, and the classes that it names are in it."""
+    """Check that the lexicon of each plan exists and has the classes that the plan names."""
     for plan in plans:
         if plan.lexicon and plan.lexicon not in screens:
             raise CatalogueError(where, f"plan {plan.id}", f"There is no lexicon called “{plan.lexicon}”.")
@@ -200,7 +205,7 @@ def _check_lexicons(where: Path, plans: Iterable[StudyPlan], screens: Mapping[st
 
 
 def _plan_files(directories: Iterable[Path]) -> list[Path]:
-    # A site's own file takes the place of a built-in one of the same name.
+    # A site's own file replaces a built-in one with the same name.
     return list({path.name: path for directory in directories for path in _yaml_files(directory)}.values())
 
 
@@ -241,11 +246,11 @@ def _read_plans(
 
 
 def _read_lexicons(instruments: Path, plans: Iterable[Path], built_in: Path | None) -> Mapping[str, Lexicon]:
-    # A folder that was named must hold something; the one that is only looked for may be missing.
+    # A folder that the caller named must hold a file; the default folder may be missing.
     paths = _yaml_files(built_in) if built_in else _yaml_files(instruments.parent / "lexicons", required=False)
     for directory in plans:
         paths += _yaml_files(directory / "lexicons", required=False)
-    # Read by file name, and an id is its file's name: a site's own file takes the place of a built-in one.
+    # Keyed by file name, which is the id, so that a site's own file replaces a built-in one.
     return MappingProxyType({name: read_lexicon(path) for name, path in {path.stem: path for path in paths}.items()})
 
 

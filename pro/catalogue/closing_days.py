@@ -1,4 +1,4 @@
-"""A site's own days: when it is closed, and when it works though others do not."""
+"""The site's own days off and working days."""
 
 from __future__ import annotations
 
@@ -27,14 +27,17 @@ class DaysFile(FilePart):
 
 @dataclass(frozen=True, slots=True)
 class SiteDays:
-    """The days on which the site is closed (``off``), or works though others do not (``on``)."""
+    """The site's days off (``off``), and working days that would else be free (``on``)."""
 
     off: Set[date] = frozenset()
     on: Set[date] = frozenset()
 
 
 def read_site_days(path: Path) -> SiteDays:
-    """Read the site's file of days. CatalogueError if a day is in both lists, or is none."""
+    """Read the site's file of days.
+
+    Raises CatalogueError if a text is not a date or a span of days, or a day is in both lists.
+    """
     file = parse_file(path, DaysFile)
     found = SiteDays(_days(path, "off", file.off), _days(path, "working", file.working))
     for day in sorted(found.off & found.on):
@@ -43,7 +46,10 @@ def read_site_days(path: Path) -> SiteDays:
 
 
 def read_working_days(country: str, path: Path | None = None) -> WorkingDays:
-    """The working days of ``country``, with the site's file (if any) laid over them. CatalogueError as above."""
+    """Return the working days of ``country``, changed by the site's file ``path`` if given.
+
+    Raises CatalogueError if the file is invalid.
+    """
     days = read_site_days(path) if path else SiteDays()
     return working_days(country, days.off, days.on)
 

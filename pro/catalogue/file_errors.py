@@ -1,4 +1,4 @@
-"""What does not fit in a data file, as pydantic and the YAML parser find it, in sentences with a translation."""
+"""Translatable sentences for the errors of pydantic and the YAML parser."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from pro.catalogue import name_patterns
 from pro.core.translatable_sentence import EnglishOnly, Sentence, by_english
 
-# What the YAML parser says of the slips that people make; what stands nowhere here is said in its own English.
+# Usual messages of the YAML parser. A message that is not listed stays in English.
 _YAML = by_english(
     Sentence("mapping values are not allowed in this context"),
     Sentence("could not find expected ':'"),
@@ -24,7 +24,7 @@ _YAML = by_english(
     Sentence("found unknown escape character"),
     Sentence("but found another document"),
 )
-# The same for a value that is not what the file's shape asks for, by the message itself.
+# Messages of pydantic about values, by their English text.
 _PLAIN = by_english(
     Sentence("Field required"),
     Sentence("Extra inputs are not permitted"),
@@ -51,14 +51,14 @@ _HINTS: Mapping[str, Sentence] = {
 
 
 def yaml_error_sentence(problem: yaml.YAMLError) -> Sentence:
-    """Why this is not YAML."""
+    """Return the sentence that says why a text is not YAML."""
     found = getattr(problem, "problem", None) or str(problem)
     message = found if isinstance(found, Sentence) else _YAML.get(found, EnglishOnly(found))
     return Sentence("This is not valid YAML: %(message)s.", message=message)
 
 
 def model_error_sentence(errors: Sequence[ErrorDetails]) -> Sentence:
-    """What is wrong at the first of ``errors`` (pydantic's), and how many there are besides."""
+    """Return the sentence for the first of pydantic's ``errors`` and the number of others."""
     message = _field_error_sentence(errors[0])
     if len(errors) == 1:
         return Sentence("%(message)s.", message=message)
@@ -89,6 +89,6 @@ def _field_error_sentence(error: ErrorDetails) -> Sentence | EnglishOnly:
 
 
 def _choices_sentence(expected: str) -> Sentence | str:
-    """pydantic's “'a', 'b' or 'c'”, so that its “or” is said in the reader's language."""
+    """Return pydantic's “'a', 'b' or 'c'” with a translatable “or”."""
     first, joined, last = expected.rpartition(" or ")
     return Sentence("%(first)s or %(last)s", first=tuple(first.split(", ")), last=last) if joined else expected

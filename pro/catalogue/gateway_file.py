@@ -1,4 +1,4 @@
-"""The gateway file (``PRO_GATEWAY_FILE``): what the site's SMS gateway takes, and every text that it approved."""
+"""The gateway file (``PRO_GATEWAY_FILE``): limits and approved texts of the SMS gateway."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(?:_[A-Za-z]+)*$")]
 Text = Annotated[str, Field(min_length=1)]
 YesNo = Literal["yes", "no"]
-# A gap that was mistyped would be sent to people as it stands.
+# A mistyped placeholder would be sent to participants as it is.
 MISTYPED_PLACEHOLDER = re.compile(r"\$(?!\{[a-z_]+\})|(?<!\$)\{|%\(")
 
 
@@ -50,12 +50,12 @@ class GatewayFile(FilePart):
 
 
 def text_hash(text: str) -> str:
-    """What proves that ``text`` was not edited: SHA-256 of its UTF-8, in hex."""
+    """Return the SHA-256 of ``text`` in hex; it shows if an approved text was edited."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def gateway_file_text(gateway: SmsGateway) -> str:
-    """The file that describes ``gateway``, with fresh hashes. ``read_gateway`` reads it."""
+    """Return the text of a gateway file for ``gateway``, with newly computed hashes."""
     quoted = partial(json.dumps, ensure_ascii=False)
     lines = [
         f"provider: {gateway.provider}",
@@ -79,9 +79,10 @@ def gateway_file_text(gateway: SmsGateway) -> str:
 
 
 def read_gateway(path: Path, provider: str = "") -> SmsGateway:
-    """The gateway described in ``path``. CatalogueError names the entry that is dubious, and why.
+    """Read the gateway file ``path``.
 
-    ``provider``: the one that this installation sends by; a file of another is refused. "": not asked.
+    ``provider``: SMS provider of this installation; "" accepts any. Raises CatalogueError that names the entry and the
+    reason: another provider, no approved texts where required, a wrong hash, a wrong placeholder, a text twice.
     """
     file = parse_file(path, GatewayFile)
     if provider and file.provider != provider:

@@ -1,4 +1,4 @@
-"""JSON Schemas of the data files, generated from the models that read them, so that editors complete and check."""
+"""JSON Schemas of the data files, for editors, generated from the models that read them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pro.catalogue.term_files import TermsFile, TermsWordsFile
 
 
 def json_schemas() -> dict[str, str]:
-    """Path from the project's root -> the schema's text, for every kind of data file."""
+    """Return path from the project's root -> text of the schema, for every kind of data file."""
     return {
         "deploy/gateway.schema.json": _text(GatewayFile),
         "pro/data/importance/schema.json": _text(ImportanceFile),

@@ -1,4 +1,4 @@
-"""Lexicon files (``pro/data/lexicons/*.yaml``): red flags of free text as data, and how they become frozen types."""
+"""Lexicon files (``pro/data/lexicons/*.yaml``): red flags in free text (docs/domain.md 5)."""
 
 from __future__ import annotations
 
@@ -93,7 +93,10 @@ LISTS: Mapping[str, Kind] = MappingProxyType(
 
 
 def read_lexicon(path: Path) -> Lexicon:
-    """The lexicon in ``path``, ready for use. CatalogueError names file, place and what to mend in any phrase."""
+    """Read the lexicon in ``path``.
+
+    Raises CatalogueError that names the place and what to correct, also within a phrase.
+    """
     file = parse_file(path, LexiconFile)
     if file.id != path.stem:
         raise CatalogueError(path, "id", f"The file is called {path.name} but its id is “{file.id}”: use one name.")

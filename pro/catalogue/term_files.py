@@ -1,4 +1,4 @@
-"""The file of adverse-event terms (``pro/data/terms/*.yaml``) and its words, and how they become frozen types."""
+"""CTCAE terms (``pro/data/terms/*.yaml``) and their words (docs/domain.md 2.4)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,10 @@ class TermsWordsFile(FilePart):
 
 
 def read_terms(path: Path) -> TermList:
-    """The list in ``path``. CatalogueError for grades out of order and suggestions of a term that is not there."""
+    """Read the list of terms in ``path``.
+
+    Raises CatalogueError for grades that are not in order and for a suggested term that does not exist.
+    """
     file = parse_file(path, TermsFile)
     if file.id != path.stem:
         raise CatalogueError(path, "id", f"It must be the file’s name, “{path.stem}”.")
@@ -71,7 +74,10 @@ def read_terms(path: Path) -> TermList:
 
 
 def read_term_words(path: Path, terms: TermList, language: str) -> Mapping[str, TermWords]:
-    """The words of every term. CatalogueError for a term or a grade without words, and for words of none."""
+    """Read the words of every term in ``language``; return term -> words.
+
+    Raises CatalogueError for a term or a grade without words, and for words without term or grade.
+    """
     file = parse_file(path, TermsWordsFile)
     if (file.id, file.language) != (terms.id, language):
         raise CatalogueError(path, "", f"These are not the words of “{terms.id}” in “{language}”.")

@@ -1,4 +1,4 @@
-"""One YAML file in, plain data out, refused with the file and the place when anything in it is dubious."""
+"""Read one YAML file strictly; an error names the file, the place and what to correct."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from pro.catalogue.file_errors import model_error_sentence, yaml_error_sentence
 from pro.core.translatable_sentence import EnglishOnly, Sentence
 
 SafeLoader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-# No data file of ours nests deeper than six levels.
+# The data files of this project nest at most six levels deep.
 MAX_DEPTH = 40
 Model = TypeVar("Model", bound=BaseModel)
 
 
 class CatalogueError(Exception):
-    """A data file that the program will not start with: file, place in it, and a sentence saying what to mend.
+    """An invalid data file: ``file``, ``where`` (place in it), ``sentence`` (what to correct).
 
-    Place and sentence are a ``Sentence`` wherever staff can meet them on a page, which is in what reads a plan.
-    ``places``: every place that was found wrong, one error each; of one place alone it is this error itself.
+    ``where`` and ``sentence`` are a ``Sentence`` if staff can see them on a page, which is true for plan files.
+    ``places``: one error for every invalid place; with one place, this error itself.
     """
 
     def __init__(
@@ -41,12 +41,12 @@ class CatalogueError(Exception):
 
     @property
     def problems(self) -> list[str]:
-        """Every place that is wrong, a line each; a page shows the first alone."""
+        """Return a line for every invalid place. Pages show the first only."""
         return [str(place) for place in self.places]
 
     @property
     def said(self) -> str:
-        """Place and sentence in one, without the file."""
+        """Return place and sentence, without the file."""
         if not self.where:
             return self.sentence
         return Sentence("%(place)s: %(sentence)s", place=self.where, sentence=self.sentence)
@@ -59,9 +59,9 @@ class FilePart(BaseModel):
 
 
 class StrictLoader(SafeLoader):
-    """YAML with only the types that people mean: text, whole numbers, true, false and null.
+    """YAML with text, whole numbers, true, false and null only; a repeated key is an error.
 
-    YAML 1.1 reads ``No`` as false, ``3.0`` as 3 and ``2026-11-22`` as a date; in a file of words each is a trap.
+    YAML 1.1 reads ``No`` as false, ``3.0`` as a number and ``2026-11-22`` as a date; in these files they are texts.
     """
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
@@ -85,8 +85,10 @@ StrictLoader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|
 
 
 def load_yaml(path: Path, text: str | None = None) -> object:
-    """The data in the YAML file ``path``, or in ``text`` if it is given. CatalogueError if it cannot be read, is not
-    YAML or says one key twice.
+    """Load the YAML file ``path``, or ``text`` if it is given.
+
+    Raises CatalogueError if the file cannot be read, is not YAML, has a key twice, or has aliases, tags or more than
+    MAX_DEPTH levels.
     """
     try:
         text = path.read_text(encoding="utf-8") if text is None else text
@@ -105,7 +107,7 @@ def load_yaml(path: Path, text: str | None = None) -> object:
 
 
 def _check_shape(text: str) -> None:
-    # libyaml builds its tree by recursion: a file nested deeply enough would end the process, not raise.
+    # libyaml builds its tree by recursion: deep nesting would crash the process instead of raising an error.
     depth = 0
     for event in yaml.parse(text, StrictLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -113,15 +115,16 @@ def _check_shape(text: str) -> None:
         if depth > MAX_DEPTH or isinstance(event, yaml.AliasEvent):
             found = Sentence("an alias, or more than %(most)s levels deep", most=MAX_DEPTH)
             raise yaml.MarkedYAMLError(problem=found, problem_mark=mark)
-        # A tag may stand before a value that it does not fit, and the parser breaks on that.
+        # The parser fails on a tag that does not fit its value.
         if tag := getattr(event, "tag", None):
             found = Sentence("the tag %(tag)s, which has no place here", tag=tag)
             raise yaml.MarkedYAMLError(problem=found, problem_mark=mark)
 
 
 def parse_file(path: Path, model: type[Model], text: str | None = None) -> Model:
-    """``path`` (or ``text``) read and checked as ``model``. CatalogueError names the first place that does not fit; in
-    a ``text`` that somebody sent, with its line.
+    """Load ``path`` (or ``text``) and validate it as ``model``.
+
+    Raises CatalogueError with every invalid place; with ``text``, each has its line number.
     """
     data = load_yaml(path, text)
     try:
@@ -135,14 +138,17 @@ def parse_file(path: Path, model: type[Model], text: str | None = None) -> Model
 
 
 def _place_text(text: str | None, place: Sequence[int | str]) -> str:
-    """``place`` as it is written for people; with its line if ``text`` was sent to us."""
+    """Return ``place`` as text, with its line number if ``text`` is given."""
     where = ".".join(str(step) for step in place)
     line = _line_number(text, place) if text is not None else None
     return where if line is None else Sentence("%(path)s (line %(line)s)", path=where, line=line)
 
 
 def _line_number(text: str, place: Sequence[int | str]) -> int | None:
-    """The line (from 1) of ``place`` in the YAML ``text``, or of what it is missing from; None: of the whole."""
+    """Return the line (from 1) of ``place`` in ``text``.
+
+    If ``place`` is missing: the line of the part that should hold it; None if that is the whole file.
+    """
     node, line = yaml.compose(text, StrictLoader), None
     for step in place:
         if isinstance(node, yaml.MappingNode):
@@ -151,7 +157,7 @@ def _line_number(text: str, place: Sequence[int | str]) -> int | None:
             inside = {number: (value, value) for number, value in enumerate(node.value)}
         else:
             break
-        # Keys are text here, also where the file's shape makes a number of one.
+        # Keys of YAML nodes are text, while pydantic reports some of them as numbers.
         found = inside.get(step) or inside.get(str(step))
         if found is None:
             break

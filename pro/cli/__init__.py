@@ -7,12 +7,16 @@ from flask import Flask
 from pro.app_context import AppContext
 from pro.cli import demo, operations, simulate, templates, wording
 from pro.cli import plan as cli_plan
-from pro.cli import test_alerts as cli_drill
+from pro.cli import test_alerts as cli_test_alerts
 from pro.cli.file_tools import reply, schema, score, screen, triage
 
 
 def register(app: Flask, app_context: AppContext | None, problems: list[str]) -> None:
-    """Give ``app`` its commands. Without a house (broken settings) those that need one name the problems."""
+    """Register the commands on ``app``.
+
+    ``app_context``: None if settings or data files are invalid; commands that need it then print ``problems`` and exit
+    with status 2.
+    """
     app.extensions["pro_problems"] = problems
     if app_context is not None:
         app.extensions["app_context"] = app_context
@@ -25,7 +29,7 @@ def register(app: Flask, app_context: AppContext | None, problems: list[str]) ->
         schema.schema,
         operations.db_group,
         operations.run_worker,
-        cli_drill.start_test_alert,
+        cli_test_alerts.start_test_alert,
         operations.audit_group,
         operations.new_key,
         operations.staff_group,

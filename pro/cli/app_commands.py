@@ -1,4 +1,4 @@
-"""What commands that need settings and a database begin with."""
+"""First steps of commands that need settings or a database."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pro.db import is_current, transaction
 
 
 def require_app_context() -> AppContext:
-    """The house, or exit status 2 with everything that is wrong with the settings."""
+    """Return the application context, or print the problems and exit with status 2."""
     problems = current_app.extensions["pro_problems"]
     if problems:
         click.echo("The settings do not allow this:", err=True)
@@ -26,7 +26,7 @@ def require_app_context() -> AppContext:
 
 
 def require_current_app_context() -> AppContext:
-    """The house, on tables of this version; else exit status 2 with what to do."""
+    """Return the application context if the tables are current, or exit with status 2."""
     app_context = require_app_context()
     if not is_current(app_context.engine):
         click.echo("The database is not at this version: run `flask db upgrade` first.", err=True)
@@ -36,7 +36,10 @@ def require_current_app_context() -> AppContext:
 
 @contextmanager
 def unit_of_work(*, read_only: bool = False) -> Iterator[UnitOfWork]:
-    """A unit of work on tables of this version, committed at the end. ``read_only`` keeps no writer waiting."""
+    """Open a unit of work on current tables and commit it at the end.
+
+    ``read_only``: do not block writers on SQLite. Exits with status 2 if settings or tables do not allow it.
+    """
     app_context = require_current_app_context()
     with transaction(app_context.engine.execution_options(read_only=read_only)) as session:
         yield app_context.unit_of_work(session)

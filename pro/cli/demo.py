@@ -39,7 +39,7 @@ def reset() -> None:
     """Throw the demonstration's database and its kept messages away and fill it anew."""
     _refuse_production()
     app_context = require_app_context()
-    # Through the migrations, not by deleting the file: a web server that is running keeps its connections.
+    # By migrations instead of deleting the file, because a running web server has open connections.
     db.upgrade(app_context.engine)
     db.downgrade(app_context.engine)
     for letter in (app_context.config.var_dir / "mail").glob("*"):

@@ -1,4 +1,4 @@
-"""Commands for whoever runs the system: tables, the worker, the audit trail, accounts, keys."""
+"""Commands to operate the system: tables, worker, audit trail, accounts, keys."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ from pro.features.reports import study_overview
 from pro.messaging import outbox
 from pro.messaging.providers import provider_choice
 
-# The outbox is looked at every second, the rest of the round less often.
+# Seconds between two deliveries from the outbox, and between two runs of all jobs.
 PAUSE = 1.0
 ROUND_INTERVAL = 5.0
-# How often somebody looks whether a study's figures are due.
+# Seconds between two checks whether the figures of a study are due.
 FIGURES_INTERVAL = 15.0
 TIME_FORMATS = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
 
@@ -76,7 +76,7 @@ def run_worker(forever: bool) -> None:
         renew_due_figures(app_context)
         return
     ended = threading.Event()
-    # Counting a large study takes seconds: alerts must not wait for it.
+    # A thread of its own: counting a large study takes seconds, and alerts must not wait.
     threading.Thread(target=renew_figures_until_ended, args=(app_context, ended), daemon=True).start()
     lines = outbox.ProviderCalls()
     last = -math.inf
@@ -86,14 +86,14 @@ def run_worker(forever: bool) -> None:
             last = time.monotonic()
         else:
             done = worker_steps.deliver_outbox(app_context, senders, worker, lines)
-        # With a backlog there is no time to sleep.
+        # Do not pause while the outbox has a backlog.
         time.sleep(0 if done or stop.requested else PAUSE)
     ended.set()
     worker_steps.finish_deliveries(app_context, lines)
 
 
 def refuse_demonstration(app_context: AppContext) -> None:
-    """Exit with status 2 where a message would carry a placeholder of a plan file, such as a ward number."""
+    """Exit with status 2 if a plan file still has placeholders, such as a ward phone number."""
     problems = [
         problem for plan in app_context.catalogue.plans.values() for problem in start_check.find_plan_problems(plan)
     ]
@@ -103,22 +103,28 @@ def refuse_demonstration(app_context: AppContext) -> None:
 
 
 def renew_figures_until_ended(app_context: AppContext, ended: threading.Event) -> None:
-    """Renew the figures of every study when they are due, until ``ended``."""
+    """Renew the figures of every study when they are due, until ``ended`` is set."""
     while not ended.is_set():
         renew_due_figures(app_context)
         ended.wait(FIGURES_INTERVAL)
 
 
 def renew_due_figures(app_context: AppContext) -> None:
-    """The same once. What breaks is logged; the page says how old its figures are."""
+    """Renew the figures of every study that are due, once.
+
+    A failure is logged and not raised; the page shows the age of its figures.
+    """
     try:
         study_overview.renew_due(app_context)
     except Exception as error:
-        log.error("the figures of a study could not be counted: %s", type(error).__name__)
+        log.error("figures renewal failed error=%s", type(error).__name__)
 
 
 def acquire_worker_lock(folder: Path) -> bool:
-    """True if no other worker holds the lock in ``folder``. It is held until this process ends, however it ends."""
+    """Acquire the worker lock in ``folder``. Return False if another process holds it.
+
+    The operating system releases the lock when this process ends, after a crash too.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     lock = os.open(folder / "worker.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -130,7 +136,7 @@ def acquire_worker_lock(folder: Path) -> bool:
 
 
 class StopSignal:
-    """Notes a wish to stop, so that a round in progress ends first."""
+    """Notes SIGTERM and SIGINT in ``requested``, so that running jobs end first."""
 
     def __init__(self) -> None:
         self.requested = False

@@ -1,4 +1,7 @@
-"""``flask plan``: a study's plan checked and looked at without a database and settings, and put to work with both."""
+"""``flask plan``: check and preview a study plan; apply it to stored visit schedules.
+
+Only ``renew`` needs settings and a database.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ from pro.public_holidays import announced_until
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-# What is wrong with an anchor, by the key of its problem.
+# Key of an anchor's problem -> its sentence.
 SENTENCES = {
     "unknown": "this study has no such anchor.",
     "number": "{numbers}.",
@@ -146,7 +149,11 @@ def renew(plan_id: str, yes: bool) -> None:
 def _checked_anchors(
     calendar: VisitSchedule, example: ExampleParticipant, now: datetime | None
 ) -> tuple[DatedAnchor, ...]:
-    """The anchors as they stand at ``now``, or the end of the command with everything that is wrong with them."""
+    """Return the anchors of ``example`` as of ``now``.
+
+    If they have problems, print all of them and exit with status 1. Without ``now``, print which anchors are in the
+    future.
+    """
     known = example.anchors
     today = now.astimezone(ZoneInfo(example.time_zone)).date() if now else None
     if today is not None:

@@ -1,4 +1,4 @@
-"""``flask simulate``: a changed plan file tried on what was answered, before anybody puts it to work."""
+"""``flask simulate``: compare a changed plan file with the rules in use on stored answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``flask templates``: the texts that the SMS gateway approved, and the ones to send in for approval."""
+"""``flask templates``: check approved message templates; draft templates for approval."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pro.features.text_messages.approved_templates import TextCost, TextProblem,
 from pro.features.text_messages.approved_templates import check_templates as check_texts
 
 templates = AppGroup("templates", help="Check the texts that the SMS gateway approved.")
-# What gateways in mainland China are known to refuse, and what they allow.
+# Usual limits of SMS gateways in mainland China; `templates draft` starts from them.
 MAINLAND = SmsGateway(
     links=False,
     templates_only=True,

@@ -1,4 +1,4 @@
-"""The command that begins a drill by hand, after an upgrade or a change of mail server."""
+"""``flask drill``: start a test alert, for example after an upgrade or a new mail server."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def start_test_alert(plan: str) -> None:
         with unit_of_work() as work:
             begun = test_alerts.start_test_alert_now(work, plan)
             link = f"{work.config.base_url}/staff/drills/{begun.id}"
-            told = len(test_alerts.weekly_test_alert_page(work, begun.id, "en").told)
+            notified = len(test_alerts.weekly_test_alert_page(work, begun.id, "en").told)
     except BadData as bad:
         click.echo(SENTENCES[bad.why], err=True)
         sys.exit(1)
-    click.echo(f"{told} messages are on their way. Whoever gets one confirms it here: {link}")
+    click.echo(f"{notified} messages are on their way. Whoever gets one confirms it here: {link}")
     if begun.failure:
         click.echo(FAILURES[begun.failure], err=True)
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""``flask wording``: a site's licensed questionnaire texts."""
+"""``flask wording``: load and list a site's licensed wording."""
 
 from __future__ import annotations
 

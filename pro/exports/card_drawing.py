@@ -1,7 +1,7 @@
-"""Draws a card: a page of HTML on standard input becomes JSON with a PDF and a PNG (base64) on standard output.
+"""Draw a card: HTML on standard input, JSON with PDF and PNG (base64) on standard output.
 
-A program of its own, started by ``card_pdf`` for each card: these libraries and a Chinese font take 150 MB, which must
-not stay in the process that serves pages. Exit status 3: the machine has no font for some of the letters.
+``card_pdf`` starts this module as a separate process for each card, because the libraries and a Chinese font take
+150 MB of memory, which would stay in the process that serves pages. Exit status 3: some characters have no font.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from weasyprint import HTML
 from weasyprint.urls import URLFetcher, URLFetcherResponse
 
 NO_FONT = 3
-# Fine enough to print and small enough to send; a page of A4 becomes 2,339 pixels wide.
+# Enough for print, small enough to send; the long side of A4 becomes 2,339 pixels.
 DOTS_PER_INCH = 200
 QR = "qr:"
 
 
 class _Warnings(logging.Handler):
-    """Keeps what the library complains about."""
+    """Keeps the warnings of the library."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -37,13 +37,13 @@ class _Warnings(logging.Handler):
 
 
 class _QrCodeFetcher(URLFetcher):
-    """Gives the QR code of what follows ``qr:`` as a drawing. Nothing else is ever fetched: no file, no network."""
+    """Draws the QR code of the text after ``qr:``; fetches no file and no address."""
 
     def __init__(self) -> None:
         super().__init__(fail_on_errors=True)
 
     def fetch(self, url: str, headers: Any = None) -> URLFetcherResponse:
-        """The drawing. ValueError for any other address."""
+        """Return the QR code as SVG. Raises ValueError for any other address."""
         if not url.startswith(QR):
             raise ValueError("a card holds nothing but itself")
         drawing = io.BytesIO()
@@ -53,7 +53,10 @@ class _QrCodeFetcher(URLFetcher):
 
 
 def draw_card(html: str) -> tuple[bytes, bytes]:
-    """(PDF with its letters embedded, PNG of its first page). LookupError if letters would be missing."""
+    """Return the PDF with embedded fonts and a PNG of its first page.
+
+    Raises LookupError if no font has some of the characters, ValueError if the library warns of anything else.
+    """
     warnings = _Warnings()
     logging.getLogger("weasyprint").addHandler(warnings)
     pdf = HTML(string=html, url_fetcher=_QrCodeFetcher()).write_pdf(pdf_variant="pdf/ua-1")
@@ -68,7 +71,7 @@ def draw_card(html: str) -> tuple[bytes, bytes]:
 
 
 def main() -> None:
-    """Standard input to standard output."""
+    """Read HTML from standard input and write the files to standard output."""
     try:
         pdf, png = draw_card(sys.stdin.buffer.read().decode())
     except LookupError:

@@ -1,4 +1,4 @@
-"""Rows as CSV that spreadsheets open rightly: UTF-8 with its mark, RFC 4180, and no cell that runs as a formula."""
+"""CSV for spreadsheets: UTF-8 with byte order mark, RFC 4180, no cell runs as a formula."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 
-# A cell that begins with one of these may be run when the file is opened.
-# Full-width signs, as a Chinese keyboard types them, are read like the others.
+# A spreadsheet may run a cell that begins with one of these as a formula. Chinese keyboards type full-width
+# signs, which count too.
 FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
-# Blanks and marks without a width, which do not save a formula behind them.
+# Spaces and zero-width characters: a spreadsheet skips them, so a formula after them would run too.
 _BLANK = re.compile(r"[\s\ufeff\u200b-\u200f\u2060]*")
 
 
 def rows_to_csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
-    """``header`` and ``rows`` as one file. A cell that could run gets an apostrophe in front."""
+    """Return ``header`` and ``rows`` as one file, each cell passed through ``escape_formula``."""
     page = io.StringIO()
     writer = csv.writer(page, lineterminator="\r\n")
     writer.writerow(header)
@@ -24,6 +24,6 @@ def rows_to_csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
 
 
 def escape_formula(cell: str) -> str:
-    """``cell`` so that no spreadsheet runs it."""
+    """Return ``cell``, with a leading apostrophe if a spreadsheet could run it as a formula."""
     runs = cell.lstrip(" ").startswith(FORMULA) or _BLANK.sub("", cell, count=1).startswith(FORMULA)
     return f"'{cell}" if runs else cell

@@ -1,5 +1,4 @@
-"""A participant's whole calendar on paper: every expected assessment and message, with local times (docs/domain.md
-6)."""
+"""Preview of one participant's visit schedule: forms and messages (docs/domain.md 6)."""
 
 from __future__ import annotations
 
@@ -17,7 +16,10 @@ from pro.core.study_plan import PlanWords, VisitSchedule
 
 @dataclass(frozen=True, slots=True)
 class PreviewRow:
-    """One assessment, how it stands (empty if nobody says what time it is), and the messages about it."""
+    """One expected form with its messages.
+
+    ``standing``: its status; empty if no time was given and no form was received. ``served``: the form received for it.
+    """
 
     one: ExpectedVisit
     standing: str
@@ -27,7 +29,7 @@ class PreviewRow:
 
 @dataclass(frozen=True, slots=True)
 class SchedulePreview:
-    """Every assessment in order of opening, and how many messages were left out because the day had enough."""
+    """Every expected form in order of opening. ``left_out``: messages dropped by the limits."""
 
     rows: tuple[PreviewRow, ...]
     left_out: int
@@ -39,7 +41,11 @@ def preview_schedule(
     forms: Sequence[AnsweredForm],
     now: datetime | None = None,
 ) -> SchedulePreview:
-    """The calendar if nobody answers but what is in ``forms``. ``now``: only messages that may still go out then."""
+    """Preview the schedule if no form is received except those in ``forms``.
+
+    ``now``: give each form its status at this time, ignore forms received later, and list only messages that may still
+    be sent then.
+    """
     answered = [form for form in forms if now is None or form.at <= now]
     ledger = match_forms(expected, answered, calendar.apart)
     served = {found.one.name: found for found in ledger.served}
@@ -56,8 +62,10 @@ def preview_schedule(
 
 
 def json_lines(found: SchedulePreview) -> Iterator[str]:
-    """One object a line: visit, instrument, opens, due, closes (local, with offset), mandatory, and what else is known
-    of it: what its day rests on, its status, the form that served it, its messages.
+    """Write one JSON object a line and expected form; times are local, with their offset.
+
+    Keys: visit, instrument, opens, due, closes, mandatory, basis, messages; where known, status, served_by and
+    out_of_window.
     """
     for row in found.rows:
         one, zone = row.one, ZoneInfo(row.one.time_zone)
@@ -83,7 +91,7 @@ def json_lines(found: SchedulePreview) -> Iterator[str]:
 
 
 def text_lines(found: SchedulePreview, words: PlanWords) -> Iterator[str]:
-    """The same for people, with the visits' names in the language of ``words``."""
+    """Write the preview as text, with the names of visits in the language of ``words``."""
     width = max((len(row.one.instrument) for row in found.rows), default=0)
     for row in found.rows:
         one, zone = row.one, ZoneInfo(row.one.time_zone)

@@ -1,8 +1,9 @@
-"""Forms in a CSV, row after row, to their scores: nothing is kept but the row at hand and a bounded table of scores.
+"""Score forms in a CSV row by row, in constant memory (docs/domain.md 1.3 and 1.4).
 
-Columns may stand in any order; all items of the instrument must be there. Other columns come out in front, unchanged
-and in their order; the items do not come out, and columns named like an output are replaced. An empty cell is a missing
-answer; anything but a whole number in range makes its row bad: ``error`` says why and its scores are empty.
+Columns may be in any order; every item of the instrument must have one. The output has the other columns first,
+unchanged and in their order, then the scores; it has no items, and replaces columns that have the name of an output.
+An empty cell is a missing answer. Any other value than a whole number in range makes the row bad: column ``error``
+gives the reason and the scores are empty.
 """
 
 from __future__ import annotations
@@ -19,30 +20,31 @@ from pro.core.questionnaire.instrument import Instrument, Item, Scale
 from pro.core.questionnaire.scoring import scale_score, summary_score
 
 ERROR = "error"
-# What a byte that is not UTF-8 becomes when it is decoded with "surrogateescape".
+# A byte that is not UTF-8, decoded with "surrogateescape".
 _UNDECODABLE = re.compile("[\ud800-\udfff]")
-# Chinese keyboards type these; nothing else that merely looks like a digit is taken for one.
+# Chinese keyboards type full-width digits. Other characters that look like digits are refused.
 _HALF_WIDTH = str.maketrans("０１２３４５６７８９", "0123456789")
 _WHOLE = re.compile("[0-9]{1,9}")
 _LONGEST_SHOWN = 20
 
 
 class HeaderRefused(Exception):
-    """The file cannot be scored at all; the text is a sentence saying what to mend."""
+    """The file cannot be scored. The text is a sentence that says what to correct."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoredRow:
-    """One row to write. ``bad``: it has an error instead of scores."""
+    """One row of the output. ``bad``: it has an error instead of scores."""
 
     cells: list[str]
     bad: bool = False
 
 
 def scored_rows(instrument: Instrument, lines: Iterable[str]) -> Iterator[ScoredRow]:
-    """The output's header, then one row for each row of the CSV ``lines`` (undecodable bytes as lone surrogates).
+    """Yield the header of the output, then one row for each row of the CSV ``lines``.
 
-    ``lines`` end as they ended in the file. An empty line is passed over. HeaderRefused comes with the first row.
+    ``lines`` keep their line ends; bytes that are not UTF-8 are lone surrogates. Empty lines are skipped. Raises
+    HeaderRefused with the first row.
     """
     reader = csv.reader(lines)
     try:
@@ -66,7 +68,10 @@ def scored_rows(instrument: Instrument, lines: Iterable[str]) -> Iterator[Scored
 
 
 def shortest_decimal(value: float | None) -> str:
-    """The shortest decimal that reads back as the same float (75, 83.33333333333333), never with an exponent."""
+    """Return the shortest decimal that reads back as the same float; "" for None.
+
+    It never has an exponent. Examples: 75, 83.33333333333333.
+    """
     if value is None:
         return ""
     text = repr(value)
@@ -77,7 +82,10 @@ def shortest_decimal(value: float | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """One scale: ``key`` takes its cells from a row's answers, ``known`` holds the scores met so far by those cells."""
+    """One scale of the output.
+
+    ``key``: takes the cells of its items from a row. ``known``: those cells -> the score as text and as number.
+    """
 
     scale: Scale
     key: Callable[[Sequence[str]], object]
@@ -85,7 +93,7 @@ class _Column:
 
 
 class _Scorer:
-    """Scores rows of one header. Every combination of cells is scored once by ``scoring`` and then looked up."""
+    """Scores the rows of one file; computes each combination of cells only once."""
 
     def __init__(self, instrument: Instrument, header: Sequence[str]) -> None:
         self.instrument = instrument
@@ -105,7 +113,7 @@ class _Scorer:
         self.plain = [frozenset(("", *map(str, item.codes))) for item in self.items]
 
     def score(self, row: list[str]) -> ScoredRow:
-        """``row`` with its scores, or with its error."""
+        """Return the output row of ``row``, with scores or with an error."""
         if len(row) != self.width:
             return self.bad(row, f"the header has {self.width} columns, this row has {len(row)}")
         answers = [row[place].strip() for place in self.places]
@@ -127,7 +135,7 @@ class _Scorer:
         return ScoredRow(cells)
 
     def score_new_cells(self, cells: Sequence[str]) -> list[tuple[str, float | None]] | str:
-        """The scales' scores for cells met for the first time, or why they cannot be scored."""
+        """Compute all scores for new ``cells``; return a sentence if a cell is invalid."""
         answers: dict[str, int | None] = {}
         wrong = []
         for item, cell in zip(self.items, cells, strict=True):
@@ -138,7 +146,7 @@ class _Scorer:
                 answers[item.id] = answer
         if wrong:
             return "; ".join(wrong)
-        # Only cells written plainly are kept, so that a strange file cannot grow the table without bound.
+        # Only plain codes are kept, so that unusual spellings cannot fill the memory.
         keep = all(cell in plain for cell, plain in zip(cells, self.plain, strict=True))
         found = []
         for column in self.columns:
@@ -149,13 +157,13 @@ class _Scorer:
         return found
 
     def bad(self, row: Sequence[str], error: str) -> ScoredRow:
-        """``row`` with ``error`` and empty scores; what is missing of it stays empty."""
+        """Return the output row of ``row`` with ``error``; scores and missing cells are empty."""
         passed = [_UNDECODABLE.sub("\ufffd", row[place]) if place < len(row) else "" for place in self.passed]
         return ScoredRow([*passed, *[""] * (len(self.outputs) - 1), error], bad=True)
 
 
 def _parse_answer(item: Item, cell: str) -> int | str | None:
-    """A cell's answer, None for an empty one, or a sentence saying why it is neither."""
+    """Return the answer in ``cell``, None if it is empty, or a sentence if it is invalid."""
     if not cell:
         return None
     folded = cell.translate(_HALF_WIDTH)
@@ -167,7 +175,7 @@ def _parse_answer(item: Item, cell: str) -> int | str | None:
 
 
 def _check_header(names: list[str], wanted: list[str]) -> list[str]:
-    """``names`` if the header can be used. HeaderRefused otherwise."""
+    """Return ``names`` if the header is usable. Raises HeaderRefused otherwise."""
     if any(map(_UNDECODABLE.search, names)) or any("\x00" in name for name in names):
         raise HeaderRefused("The first line is not UTF-8 text. Save the file as CSV UTF-8 and try again.")
     missing = [name for name in wanted if name not in names]

@@ -1,4 +1,4 @@
-"""The drawings of the cohort page as numbers: bars of the weeks, medians of a score over the visits."""
+"""Geometry of the charts of the study overview: alerts a week, median scores over visits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PLOT_WIDE, PLOT_TALL, PLOT_LEFT, PLOT_TOP = 240, 100, 26, 8
 
 @dataclass(frozen=True, slots=True)
 class WeekBar:
-    """One week. ``over``: more than the budget."""
+    """The bar of one week. ``over``: more alerts than the planned maximum."""
 
     x: float
     y: float
@@ -27,7 +27,7 @@ class WeekBar:
 
 @dataclass(frozen=True, slots=True)
 class WeekChart:
-    """The weeks as bars; ``line``: the height of the budget, None without one. ``width``: of the whole drawing."""
+    """The bars of all weeks. ``line``: y of the planned maximum; None without one."""
 
     bars: tuple[WeekBar, ...]
     line: float | None
@@ -36,7 +36,7 @@ class WeekChart:
 
 @dataclass(frozen=True, slots=True)
 class MedianMark:
-    """One visit of a plot: the median at ``y``, the quartiles from ``top`` over ``height``."""
+    """One visit of a plot: median at ``y``; the quartiles span ``height`` from ``top`` down."""
 
     x: float
     y: float
@@ -47,7 +47,10 @@ class MedianMark:
 
 @dataclass(frozen=True, slots=True)
 class MedianPlot:
-    """Medians over visits. ``lines``: points of unbroken stretches, for a polyline. ``gaps``: x of visits without."""
+    """Medians over visits.
+
+    ``lines``: points of adjacent visits with a median, for one polyline each. ``gaps``: x of visits without a median.
+    """
 
     marks: tuple[MedianMark, ...]
     lines: tuple[str, ...]
@@ -55,7 +58,10 @@ class MedianPlot:
 
 
 def week_chart(mondays: Sequence[date], counts: Sequence[int], alert_limit: int) -> WeekChart:
-    """A bar a week; the tallest, or the budget if that is more, fills the drawing."""
+    """Compute one bar a week.
+
+    ``alert_limit``: planned maximum of alerts a week (0: none). The highest bar or the limit has the full height.
+    """
     most = max(*counts, alert_limit, 1)
     bars = tuple(
         WeekBar(
@@ -73,7 +79,10 @@ def week_chart(mondays: Sequence[date], counts: Sequence[int], alert_limit: int)
 
 
 def median_plot(spreads: Sequence[Quartiles | None]) -> MedianPlot:
-    """Scores from 0 (below) to 100 (on top), the visits from left to right. A visit without a score breaks the line."""
+    """Compute the plot of scores from 0 (bottom) to 100 (top), visits from left to right.
+
+    A visit without scores (None) interrupts the line.
+    """
     step = (PLOT_WIDE - PLOT_LEFT - 16) / max(1, len(spreads) - 1)
     marks, lines, gaps = [], [[]], []  # type: tuple[list[MedianMark], list[list[str]], list[float]]
     for place, spread in enumerate(spreads):

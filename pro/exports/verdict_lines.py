@@ -1,10 +1,10 @@
-"""Cases as JSON lines to verdicts as JSON lines, one at a time, so that rules can be tried without a database.
+"""Evaluate alert rules on cases in JSON lines, without a database (docs/domain.md 3.4).
 
-A case is ``{"id", "answers", "baseline", "previous", "context", "submitted", ...}``: in ``answers`` null means asked
-but missing, an absent item means not reached. Optional: ``instrument`` (else the plan's first), ``idle`` (minutes
-untouched) and ``recent`` (item -> hours since it was answered). Other keys are passed over. A whole number may be
-written 2 or 2.0; anything else that is not a code of its item (true, "2", 2.5) makes the line an error, and an error
-has no level.
+A case is ``{"id", "answers", "baseline", "previous", "context", "submitted", ...}``. In ``answers`` null means asked
+but missing; an absent item means not reached. Optional: ``instrument`` (default: the first of the plan), ``idle``
+(minutes since the last answer) and ``recent`` (item -> hours since it was answered). Other keys are ignored. A whole
+number may be written 2 or 2.0. Any other value that is not a code of its item (true, "2", 2.5) makes the line an error,
+which has no level.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _NOTHING: Mapping[str, object] = {}
 
 
 class CaseRefused(ValueError):
-    """A case that cannot be judged; the text is a sentence saying what to mend."""
+    """A case cannot be evaluated. The text is a sentence that says what to correct."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerdictLine:
-    """One line to write, without its end. ``bad``: it has an error instead of a level."""
+    """One line of the output, without line end. ``bad``: it has an error instead of a level."""
 
     text: str
     bad: bool = False
@@ -40,7 +40,10 @@ class VerdictLine:
 def verdict_lines(
     plan: StudyPlan, instruments: Mapping[str, Instrument], lines: Iterable[bytes]
 ) -> Iterator[VerdictLine]:
-    """The verdict, or the error, on each case of ``lines`` (UTF-8 JSON, one object a line; blank lines are skipped)."""
+    """Yield the verdict or the error of each case in ``lines``.
+
+    ``lines``: UTF-8 JSON, one object a line; blank lines are skipped. Raises nothing for an invalid case.
+    """
     for number, raw in enumerate(lines, 1):
         if number == 1:
             raw = raw.removeprefix(b"\xef\xbb\xbf")
@@ -71,18 +74,18 @@ def verdict_lines(
 
 
 def _json(value: object) -> str:
-    # A lone surrogate that came in as an escape goes out as one: written raw it would not be UTF-8.
+    # A lone surrogate of the input is written as an escape, because it has no UTF-8 form.
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class _CaseReader:
-    """Reads one line. What can still be attributed to its case goes to ``problems``, so that the error has its id."""
+    """Reads one line. ``problems``: errors after which the id of the case can still be read."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
 
     def read(self, raw: bytes) -> dict[str, object]:
-        """The object on the line. CaseRefused where there is none."""
+        """Return the object on the line. Raises CaseRefused if there is none."""
         if len(raw) > LONGEST_LINE:
             raise CaseRefused(f"this line is longer than {LONGEST_LINE:,} bytes; put one case on a line")
         try:
@@ -190,7 +193,7 @@ def _item(where: str, name: str, instrument: Instrument) -> Item:
 
 def _answer(where: str, value: object, item: Item) -> Value:
     if item.kind == "choice":
-        # Compared one by one: 1e999999 must be refused without ever being written out.
+        # Compared without int(): 1e999999 would become a number with a million digits.
         if isinstance(value, int | Decimal) and not isinstance(value, bool) and value in item.codes:
             return int(value)
         codes = ", ".join(map(str, item.codes))
@@ -207,7 +210,7 @@ def _answer(where: str, value: object, item: Item) -> Value:
 
 
 def _context(given: Mapping[str, object], check_in: Instrument) -> ClinicalContext:
-    """The facts beside the answers. A null fact counts as absent, so that its default holds."""
+    """Return the facts beside the answers (docs/domain.md 3.4.10); null means the default."""
     facts = {name: value for name, value in given.items() if value is not None}
     known = ClinicalContext.__dataclass_fields__
     for name in given:
@@ -272,7 +275,7 @@ def _whole_number(where: str, value: object) -> int:
 
 
 def _shown(value: object) -> str:
-    """What was given, as it stood in the JSON, cut short."""
+    """Return ``value`` as JSON, shortened for an error."""
     if isinstance(value, Decimal):
         return _cut(str(value))
     try:

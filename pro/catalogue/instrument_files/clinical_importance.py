@@ -1,4 +1,4 @@
-"""Files about what scores mean (``pro/data/importance/*.yaml``), read into frozen figures."""
+"""Files of clinical importance (``pro/data/importance/*.yaml``; docs/domain.md 1.7, 1.8)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,10 @@ class ImportanceFile(FilePart):
 
 
 def read_importance(path: Path, instruments: Mapping[str, Instrument]) -> ClinicalImportance:
-    """The figures in ``path``. CatalogueError for an unknown instrument, version or scale, or figures out of order."""
+    """Read the thresholds and important changes in ``path``.
+
+    Raises CatalogueError for an unknown instrument, version or scale, or figures that are not in order.
+    """
     file = parse_file(path, ImportanceFile)
     instrument = instruments.get(file.instrument)
     if instrument is None or file.instrument != path.stem:

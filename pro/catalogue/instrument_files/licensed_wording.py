@@ -1,9 +1,9 @@
-"""Licensed wording as one CSV table that a coordinator fills in with any spreadsheet.
+"""Licensed wording as one CSV table that a study coordinator fills in with a spreadsheet.
 
-Columns ``item,code,text,short``. A row with an item and no code is that item's question (``short``: its name on the
-review page; left empty, the question itself); a row with a code is one option. On top stand the rows that are not
-questions, with the name of the field in ``code``: ``licence`` (holder, reference, study, languages, expires, label),
-``form`` (instrument_version, version, title, minutes) and ``recall`` (each recall period). Save it as CSV UTF-8.
+UTF-8, columns ``item,code,text,short``. A row with an item and no code is the question of that item (``short``: its
+name on the review page; empty: the question). A row with an item and a code is one option. The first rows are not
+questions and have the name of a field in ``code``: ``licence`` (holder, reference, study, languages, expires, label),
+``form`` (instrument_version, version, title, minutes) and ``recall`` (each recall period).
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ FORM_FIELDS = {
     "title": "Title shown above the questions",
     "minutes": "About how many minutes it takes",
 }
-# The longest text that a question or an option may have; a file beyond it is some other file.
+# Most characters of a question or an option. A longer text shows that the file is not a wording table.
 LONGEST_TEXT = 2000
 
 
 class WordingRefused(Exception):
-    """A wording file that cannot be used. ``sentences`` names everything that is wrong with it, one thing each."""
+    """A wording file cannot be used. ``sentences``: every problem, one sentence each."""
 
     def __init__(self, sentences: list[str]) -> None:
         self.sentences = tuple(sentences)
@@ -47,7 +47,7 @@ class WordingRefused(Exception):
 
 
 def template_csv(instrument: Instrument, language: str) -> str:
-    """An empty wording table for ``instrument``: one row an item, one row an option, only the texts left to fill in."""
+    """Return an empty wording table: a row for each field, item and option, without texts."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -65,8 +65,10 @@ def template_csv(instrument: Instrument, language: str) -> str:
 
 
 def parse_csv(instrument: Instrument, language: str, text: str, today: date) -> Words:
-    """The licensed words in ``text``. WordingRefused lists every missing, unknown, double or empty row, and a licence
-    that is incomplete, does not name ``language`` or has run out before ``today``.
+    """Parse the licensed words in the CSV ``text``.
+
+    Raises WordingRefused that lists every missing, unknown, repeated or empty row, and a licence that is incomplete,
+    does not cover ``language`` or expired before ``today``.
     """
     table = _read(text)
     fields = table.fields
@@ -101,7 +103,7 @@ def parse_csv(instrument: Instrument, language: str, text: str, today: date) -> 
 
 
 def licence_problems(licence: Licence, language: str, today: date) -> list[str]:
-    """Why ``licence`` does not allow ``language`` on ``today``: no sentence if it does."""
+    """Return why ``licence`` does not allow ``language`` on ``today``; empty if it does."""
     if licence.kind != "licensed":
         return ["This wording has no licence: load the licensed wording, or stay in demonstration mode."]
     found = []
@@ -119,7 +121,7 @@ def licence_problems(licence: Licence, language: str, today: date) -> list[str]:
 
 @dataclass
 class _WordingTable:
-    """The CSV sorted into its parts; ``wrong`` collects what could not be placed."""
+    """The rows of the CSV by kind. ``wrong``: a sentence for every row that is invalid."""
 
     fields: dict[str, dict[str, str]] = field(default_factory=lambda: {"licence": {}, "form": {}, "recall": {}})
     questions: dict[str, tuple[str, str]] = field(default_factory=dict)

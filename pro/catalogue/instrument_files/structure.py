@@ -1,4 +1,4 @@
-"""Instrument files (``pro/data/instruments/*.yaml``): what stands in them; they become a frozen ``Instrument``."""
+"""Instrument files (``pro/data/instruments/*.yaml``): their shape, checks and conversion."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pro.core.questionnaire.scoring import ALGORITHM
 from pro.core.rule_language.conditions import FORM_FACTS, Condition, RuleError, ValueDomain, Vocabulary
 from pro.core.rule_language.conditions import parse as parse_condition
 
-# Versions before 3.0 use yes/no for items 1-5: their answers and wording must not be read as 3.0 (docs/domain.md 1.1).
+# Versions before 3.0 use yes/no for items 1-5, so their answers and wording must not count as 3.0 (docs/domain.md 1.1).
 ONLY_VERSION = {"qlq_c30": "3.0"}
 
 
@@ -84,7 +84,10 @@ class InstrumentFile(FilePart):
 
 
 def read_instrument(path: Path) -> Instrument:
-    """The instrument in ``path``. CatalogueError names the place of anything missing, unknown or contradictory."""
+    """Read the instrument in ``path``.
+
+    Raises CatalogueError that names the place of anything missing, unknown or contradictory.
+    """
     file = parse_file(path, InstrumentFile)
     if file.id != path.stem:
         raise CatalogueError(path, "id", f"Its id is “{file.id}”: give the file and the instrument the same name.")
@@ -119,7 +122,10 @@ def read_instrument(path: Path) -> Instrument:
 
 
 def value_domain(item: Item) -> ValueDomain:
-    """What ``item`` may be compared with in a condition. A list never stands in one: ask for its items instead."""
+    """Return the values with which a condition may compare ``item``.
+
+    Not for an item of kind list; conditions name the items of the list.
+    """
     if item.kind == "choice":
         return ValueDomain("codes", codes=frozenset(item.codes), ordered=item.codes == item.ordinal_codes)
     if item.kind == "number":
@@ -164,7 +170,7 @@ def _condition(
 ) -> Condition | None:
     if source is None:
         return None
-    # Only earlier items are in the vocabulary, so conditions can never lead in a circle.
+    # The vocabulary has earlier items only, so conditions cannot be circular.
     domains = {name: value_domain(item) for name, item in earlier.items() if item.kind != "list"}
     try:
         return parse_condition(source, Vocabulary(items=domains, facts=FORM_FACTS))
@@ -238,7 +244,7 @@ def _pages(path: Path, file: InstrumentFile, items: dict[str, Item]) -> tuple[Pa
 
 
 def _channels(path: Path, file: InstrumentFile, items: dict[str, Item], pages: tuple[Page, ...]) -> None:
-    """What may carry the instrument: licensed words stay on the page they are licensed for; a text is short."""
+    """Check the channels: licensed wording only on the web, no lists in text messages."""
     _check_unique(path, "channels", file.channels)
     if "web" not in file.channels:
         raise CatalogueError(path, "channels", "Every form can be answered on the web: add web.")

@@ -1,6 +1,6 @@
-"""The words of an instrument in one language: what stands in their YAML file, and what keeps words from being shown.
+"""Words of an instrument in one language: their YAML file, and checks before display.
 
-Licensed words come as CSV instead (``wording``) and pass the same checks.
+Licensed words come as CSV (``licensed_wording``) and pass the same checks.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pro.catalogue.yaml_source import CatalogueError, FilePart, parse_file
 from pro.core.questionnaire.instrument import Instrument, Item, ItemWords, Licence, Words
 from pro.core.text import reply_parser
 
-# From this many options on, labelling the two ends is enough (QLQ-C30 items 29-30: docs/domain.md 1.1).
+# A scale with this many options or more needs labels at its two ends only (QLQ-C30 items 29-30: docs/domain.md 1.1).
 ENDS_ONLY_FROM = 7
 _GROUP = re.compile(r"\{([a-z_]+)\}")
 _MARKUP = re.compile(r"<(?!wbr>)[A-Za-z/!]|\x00")
@@ -74,7 +74,10 @@ class WordsFile(FilePart):
 
 
 def read_words(path: Path, instrument: Instrument, language: str) -> Words:
-    """The words in ``path``. CatalogueError if anything is missing, unknown or for something else."""
+    """Read the words in ``path``.
+
+    Raises CatalogueError if words are missing, unknown or of another instrument, version or language.
+    """
     file = parse_file(path, WordsFile)
     if file.language != language:
         sentence = f"This file lies in the folder of {language} but says “{file.language}”."
@@ -113,7 +116,10 @@ def read_words(path: Path, instrument: Instrument, language: str) -> Words:
 
 
 def read_synonyms(path: Path, file: WordsFile, item_id: str) -> dict[int, tuple[str, ...]]:
-    """Code -> its synonyms: those of the item's option set and its own, groups written out."""
+    """Return code -> synonyms of the item's option set and of the item, with groups expanded.
+
+    Raises CatalogueError for an unknown group.
+    """
     raw = file.items[item_id]
     shared = file.synonym_sets.get(raw.options, {}) if isinstance(raw.options, str) else {}
     synonyms: dict[int, tuple[str, ...]] = {}
@@ -134,9 +140,9 @@ def _licence(raw: str | LicenceFile) -> Licence:
 
 
 def with_checksum(words: Words) -> Words:
-    """``words`` with the SHA-256 of their text: one changed character anywhere gives another checksum.
+    """Return ``words`` with the SHA-256 of everything that participants see.
 
-    Synonyms are not shown to anybody and no part of it: a better ear must not make the questions others.
+    Synonyms are not included: participants never see them, so a new synonym does not change the questionnaire.
     """
     items = {
         item_id: {
@@ -162,14 +168,14 @@ def with_checksum(words: Words) -> Words:
 
 @dataclass(frozen=True, slots=True)
 class WordingProblem:
-    """One thing wrong with the words: the place and a sentence."""
+    """One problem of the words: its place and a sentence."""
 
     where: str
     sentence: str
 
 
 def wording_problems(instrument: Instrument, words: Words) -> Iterator[WordingProblem]:
-    """Everything that keeps ``words`` from being shown for ``instrument``."""
+    """Yield every problem for which ``words`` must not be shown for ``instrument``."""
     if words.instrument != instrument.id:
         yield WordingProblem("instrument", f"These are the words of “{words.instrument}”, not of “{instrument.id}”.")
     expected = ONLY_VERSION.get(instrument.id, instrument.version)
@@ -218,9 +224,10 @@ def _synonym_problems(item: Item, words: ItemWords) -> Iterator[WordingProblem]:
 
 
 def ambiguous_synonyms(item_id: str, spoken: Sequence[ItemWords]) -> Iterator[WordingProblem]:
-    """Every synonym in ``spoken``, an item's words in one or more languages, that stands for two of its options.
+    """Yield every synonym that stands for two options of the item.
 
-    A reply is understood in each language, so the languages share one space of words.
+    ``spoken``: the item's words in one or more languages. They are checked together, because a reply may be in any
+    language.
     """
     labels = [(reply_parser.normal_spelling(label), code) for words in spoken for code, label in words.options.items()]
     codes = dict(labels)
@@ -235,7 +242,7 @@ def ambiguous_synonyms(item_id: str, spoken: Sequence[ItemWords]) -> Iterator[Wo
 
 
 def required_labels(item: Item) -> tuple[int, ...]:
-    """The codes that must have a label: all, or the two ends of a long scale."""
+    """Return the codes that need a label: all codes, or the two ends of a long scale."""
     return item.codes if len(item.codes) < ENDS_ONLY_FROM else (item.codes[0], item.codes[-1])
 
 

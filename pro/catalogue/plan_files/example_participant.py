@@ -1,4 +1,4 @@
-"""The anchors of an example participant in a file, so that a plan can be looked at before anybody is enrolled."""
+"""File with the anchor dates of an example participant, for a preview of a plan."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ExampleFile(FilePart):
 
 @dataclass(frozen=True, slots=True)
 class ExampleParticipant:
-    """An example participant."""
+    """An example participant: anchor dates, time zone, forms that were answered."""
 
     time_zone: str
     anchors: tuple[DatedAnchor, ...]
@@ -45,7 +45,7 @@ class ExampleParticipant:
 
 
 def anchors_template(plan: StudyPlan, calendar: VisitSchedule, words: PlanWords) -> str:
-    """An empty anchors file for ``plan``: only the days are left to fill in."""
+    """Return an empty anchors file for ``plan``, in which only the dates are missing."""
     lines = [
         f"# Anchors of one example participant, for: flask plan preview {plan.id} --anchors FILE",
         "# Write a day as 2027-01-04, or as 2027-01-04 planned. Anchors with numbers: {1: 2027-01-04, 28: 2027-02-25}",
@@ -63,7 +63,10 @@ def anchors_template(plan: StudyPlan, calendar: VisitSchedule, words: PlanWords)
 
 
 def read_example(path: Path, plan: StudyPlan, calendar: VisitSchedule) -> ExampleParticipant:
-    """The example participant in ``path``. CatalogueError names the anchor and what cannot be read."""
+    """Read the example participant in ``path``.
+
+    Raises CatalogueError that names the anchor and the value that cannot be read.
+    """
     file = parse_file(path, ExampleFile)
     try:
         zone = ZoneInfo(file.time_zone)
@@ -94,7 +97,10 @@ def read_example(path: Path, plan: StudyPlan, calendar: VisitSchedule) -> Exampl
 
 
 def read_moment(text: str, zone: ZoneInfo) -> datetime | None:
-    """``text`` (a day, or a day and a time, in ``zone`` unless it says an offset) as UTC; None if it is neither."""
+    """Parse a date, or a date and time, and return it as UTC; None if ``text`` is neither.
+
+    ``zone``: its time zone, unless ``text`` has an offset.
+    """
     try:
         when = datetime.fromisoformat(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Plan files (``pro/data/plans/*.yaml``): what stands in them, and how they become frozen types."""
+"""Plan files (``pro/data/plans/*.yaml``): their shape, checks and conversion."""
 
 from __future__ import annotations
 
@@ -116,8 +116,9 @@ class PlanFile(FilePart):
 
 
 def read_plan(path: Path, instruments: Mapping[str, Instrument], text: str | None = None) -> StudyPlan:
-    """The plan in ``path``, or in ``text`` under that name. CatalogueError names the rule and column of anything
-    unknown, double or contradictory.
+    """Read the plan in ``path``; with ``text``, read this text as if it were in ``path``.
+
+    Raises CatalogueError that names the rule and column of anything unknown, repeated or contradictory.
     """
     file = parse_file(path, PlanFile, text)
     if file.id != path.stem:
@@ -185,7 +186,7 @@ def _condition(path: Path, where: str, source: str, vocabulary: Vocabulary) -> C
 
 
 def _vocabulary(path: Path, file: PlanFile, instruments: Mapping[str, Instrument], name: str) -> Vocabulary:
-    """What the conditions of one instrument's rules may say."""
+    """Return the vocabulary for conditions of the rules of instrument ``name``."""
     instrument = instruments[name]
     items = {item.id: value_domain(item) for item in instrument.items.values()}
     facts = {fact: FACTS[fact] for fact in file.facts}
@@ -282,7 +283,10 @@ def _check_hiding(path: Path, rule: AlertRule, rules: Mapping[str, AlertRule]) -
 
 
 def _check_order(path: Path, rules: Mapping[str, AlertRule]) -> None:
-    """A rule that asks for another's outcome is judged after it, so it cannot ask for one that asks as well."""
+    """Check that no rule refers to the outcome of a rule that itself refers to outcomes.
+
+    Rules that refer to outcomes are evaluated after all others, in one pass.
+    """
     asking = [rule for rule in rules.values() if rule.when.about_rules]
     for rule in asking:
         for other in asking:

@@ -1,4 +1,4 @@
-"""Words files of plans: what stands in them, and that they are the words of their plan and of nothing else."""
+"""Words files of plans: their shape, and the check that they fit the plan."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ class PlanWordsFile(FilePart):
 
 
 def read_plan_words(path: Path, plan: StudyPlan) -> PlanWords:
-    """The words in ``path`` for ``plan``. CatalogueError if a word is missing, left over, or for another version."""
+    """Read the words of ``plan`` in ``path``.
+
+    Raises CatalogueError if words are missing, have no place in the plan, or are for another version.
+    """
     file = parse_file(path, PlanWordsFile)
     if (file.plan, file.plan_version) != (plan.id, plan.version):
         asked, found = f"{plan.id} {plan.version}", f"{file.plan} {file.plan_version}"

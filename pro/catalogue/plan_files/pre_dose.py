@@ -1,4 +1,4 @@
-"""The pre-dose card of a plan file: which items it shows."""
+"""The pre-dose summary of a plan file: which items it shows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ class PreDoseFile(FilePart):
 def read_pre_dose(
     path: Path, file: PreDoseFile, plan: tuple[str, ...], instruments: Mapping[str, Instrument]
 ) -> PreDoseSettings:
-    """The card, its items in the instrument's order. CatalogueError names what is unknown or stands there twice."""
+    """Return the settings of the pre-dose summary, items in the order of the instrument.
+
+    Raises CatalogueError that names an item that is unknown or listed twice.
+    """
     for where, name in (("instrument", file.instrument), ("scored", file.scored or file.instrument)):
         if name not in plan:
             raise CatalogueError(

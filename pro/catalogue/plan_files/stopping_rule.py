@@ -1,4 +1,4 @@
-"""The stopping rule of a plan file: what stands there, and that its steps can be reached in their order."""
+"""The stopping rule of a plan file, and the check that its steps can be reached in order."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ class StoppingFile(FilePart):
 
 
 def read_stopping(path: Path, file: StoppingFile, calendar: VisitSchedule | None) -> StoppingRule:
-    """The stopping rule of a plan. CatalogueError names an anchor or a step that cannot be."""
+    """Return the stopping rule of a plan.
+
+    Raises CatalogueError that names an unknown anchor or a step that is impossible.
+    """
     if calendar is None or not any("confirmed" in kind.sets.values() for kind in calendar.anchors.values()):
         raise CatalogueError(
             path, "stopping", Sentence("It counts confirmed ulcers, but no anchor of the calendar confirms one.")
@@ -86,7 +89,7 @@ def read_stopping(path: Path, file: StoppingFile, calendar: VisitSchedule | None
 
 
 def check_terms(path: Path, rule: StoppingRule | None, terms: TermList) -> None:
-    """CatalogueError for a term that the list does not have: its gradings would silently never count."""
+    """Raise CatalogueError for a term that is not in ``terms``: its gradings would not count."""
     for name in rule.terms if rule else ():
         if name not in terms.terms:
             raise CatalogueError(path, "stopping.terms", Sentence("There is no term called “%(name)s”.", name=name))

@@ -1,4 +1,4 @@
-"""The weekly synthetic alert of a plan file: what stands there, and that it can be raised at all."""
+"""The weekly test alert of a plan file, and the check that its answers raise an emergency."""
 
 from __future__ import annotations
 
@@ -36,7 +36,11 @@ class DrillFile(FilePart):
 def read_test_alert(
     path: Path, file: DrillFile, plan: StudyPlan, instruments: Mapping[str, Instrument]
 ) -> WeeklyTestAlertSettings:
-    """The drill of ``plan``. CatalogueError names an item, an answer or an hour that cannot be."""
+    """Return the settings of the weekly test alert of ``plan``.
+
+    Raises CatalogueError that names an unknown instrument or item, an impossible answer, answers that raise no
+    emergency, or an hour outside working hours.
+    """
     if file.instrument not in plan.instruments:
         sentence = Sentence(
             "“%(name)s” is not a known %(what)s; known are %(listed)s.",
@@ -73,7 +77,10 @@ def read_test_alert(
 
 
 def _check_hours(path: Path, at: time, confirm_minutes: int, plan: StudyPlan) -> None:
-    """A drill begins and is confirmed in working hours: nobody is woken for it."""
+    """Check that a test alert starts and can be confirmed within working hours.
+
+    Outside working hours it would wake the staff member on call.
+    """
     opens, closes = (time.fromisoformat(text.rjust(5, "0")) for text in (plan.settings.opens, plan.settings.closes))
     day = date(2000, 1, 1)
     confirmed = datetime.combine(day, at) + timedelta(minutes=confirm_minutes)

@@ -1,4 +1,4 @@
-"""The calendar of a plan file: anchors, periods and visits, refused with the visit and the reason when impossible."""
+"""Checks of a plan file's visit schedule: anchors, periods, visits (docs/domain.md 6)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ from pro.public_holidays import countries
 
 
 def read_visit_schedule(path: Path, file: CalendarFile, instruments: Collection[str]) -> VisitSchedule:
-    """``file`` as the plan in ``path`` says it. CatalogueError names the visit or anchor and what is impossible."""
+    """Check ``file`` and return it as visit schedule of the plan in ``path``.
+
+    Raises CatalogueError that names the visit or anchor and the reason.
+    """
     check = _ScheduleCheck(path, file, instruments)
     check.anchors()
     check.rest()
@@ -69,13 +72,13 @@ def read_visit_schedule(path: Path, file: CalendarFile, instruments: Collection[
 
 
 class _ScheduleCheck:
-    """Everything in a calendar that cannot be, one question a method."""
+    """Checks of one visit schedule. Each method raises CatalogueError at the first problem."""
 
     def __init__(self, path: Path, file: CalendarFile, instruments: Collection[str]) -> None:
         self.path, self.file, self.instruments = path, file, instruments
 
     def anchors(self) -> None:
-        """Anchors refer to known ones, and take their defaults only from those that stand before them."""
+        """Check that anchors refer to known anchors and take defaults from earlier ones only."""
         before: set[str] = set()
         for name, entry in self.file.anchors.items():
             where = Sentence("anchor %(name)s", name=name)
@@ -102,7 +105,7 @@ class _ScheduleCheck:
             before.add(name)
 
     def rest(self) -> None:
-        """Times, reminders, periods, stops and the risk window."""
+        """Check everything but anchors and visits, from times to the risk period."""
         file = self.file
         if not _time(file.times.opens) < _time(file.times.due) <= _time(file.times.closes):
             self.refuse("calendar.times", Sentence("A day opens first, is due then, and closes last."))
@@ -142,7 +145,7 @@ class _ScheduleCheck:
             self.point("calendar.risk", file.risk.end)
 
     def visit(self, place: int, visit: VisitFile) -> None:
-        """One visit: what it refers to exists, its windows are not inverted, and its turns do not overlap."""
+        """Check the references, windows, reminders and recurrence of one visit."""
         where = Sentence("visit %(name)s", name=visit.id)
         if any(other.id == visit.id for other in self.file.visits[:place]):
             self.refuse(where, Sentence("There are two visits of this id; each needs its own."))
@@ -169,7 +172,7 @@ class _ScheduleCheck:
             self.series(where, visit, visit.series)
 
     def window(self, where: str, visit: VisitFile, name: str, window: WindowFile) -> None:
-        """One window of a visit."""
+        """Check one window of a visit: instrument, order of days, numbers, reminders."""
         if name not in self.instruments:
             self.refuse(
                 where,
@@ -208,10 +211,10 @@ class _ScheduleCheck:
                         number=number,
                     ),
                 )
-        # Seen from the opening; the participant's night may still push the last message past the window's end.
+        # Hours from opening to closing. Quiet hours may still move the last message beyond the end of the window.
         hours = 24 * (window.closes - window.opens) + _hours(self.file.times.opens, self.file.times.closes)
-        ladder = self.file.reminders.hours if visit.reminders_hours is None else visit.reminders_hours
-        for hour in ladder:
+        reminder_hours = self.file.reminders.hours if visit.reminders_hours is None else visit.reminders_hours
+        for hour in reminder_hours:
             if hour >= hours:
                 self.refuse(
                     where,
@@ -221,7 +224,7 @@ class _ScheduleCheck:
                 )
 
     def series(self, where: str, visit: VisitFile, series: SeriesFile) -> None:
-        """The recurrences of a visit."""
+        """Check the recurrence of a visit."""
         if visit.otherwise:
             self.refuse(where, Sentence("A visit that recurs cannot stand elsewhere until its anchor is known."))
         if visit.numbers and len(visit.numbers) > 1:
@@ -257,17 +260,17 @@ class _ScheduleCheck:
                 self.refuse(where, sentence)
 
     def ascending(self, where: str, hours: tuple[int, ...]) -> None:
-        """A ladder is climbed upwards."""
+        """Check that reminder ``hours`` are ascending, each once."""
         if list(hours) != sorted(set(hours)):
             self.refuse(where, Sentence("Its reminders must stand in order of time, each once."))
 
     def point(self, where: str, point: PointFile) -> None:
-        """A day told by an anchor that exists, at a number that exists."""
+        """Check that the anchor and the number of ``point`` exist."""
         self.known(where, point.anchor)
         self.number(where, point.anchor, point.number)
 
     def number(self, where: str, anchor: str, number: int) -> None:
-        """``anchor`` can have ``number``."""
+        """Check that ``anchor`` can have ``number`` (0: an anchor without numbers)."""
         most = self.file.anchors[anchor].most if anchor in self.file.anchors else 0
         if not (1 <= number <= most if most else number == 0):
             if most:
@@ -286,7 +289,7 @@ class _ScheduleCheck:
             )
 
     def known(self, where: str, anchor: str) -> None:
-        """``anchor`` is an anchor of this calendar."""
+        """Check that ``anchor`` exists."""
         if anchor not in self.file.anchors:
             listed = tuple(self.file.anchors)
             self.refuse(
@@ -299,7 +302,7 @@ class _ScheduleCheck:
             )
 
     def refuse(self, where: str, sentence: Sentence) -> NoReturn:
-        """The plan is refused."""
+        """Raise CatalogueError for the plan."""
         raise CatalogueError(self.path, where, sentence)
 
 

@@ -1,4 +1,4 @@
-"""What the calendar of a plan file may look like; whether it is possible is asked in ``calendar``."""
+"""Shape of the visit schedule in a plan file; ``visit_schedule`` checks if it is possible."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pro.catalogue import name_patterns
 from pro.catalogue.yaml_source import FilePart
 
 Hour = Annotated[str, Field(pattern=name_patterns.HOUR)]
-# Short, because a visit's full name (visit, anchor, number, turn) must fit into one column.
+# At most 24 characters: the full name of a visit (visit, anchor, number, recurrence) must fit into one column.
 Name = Annotated[str, Field(pattern=name_patterns.NAME, max_length=24)]
 Days = Annotated[int, Field(ge=-400, le=4000)]
 

@@ -1,4 +1,4 @@
-"""``flask reply``: typed texts to answers, without a database and without settings."""
+"""``flask reply``: parse typed replies as answers, without database and settings."""
 
 from __future__ import annotations
 
@@ -30,18 +30,21 @@ def reply(instrument: str, item: str, lang: str, file: BinaryIO) -> None:
 
     Reads FILE, or standard input, in UTF-8. Every language is understood, whichever the question was asked in.
     """
-    ear = ReplyParser(*_find_item(instrument, item, lang))
+    parser = ReplyParser(*_find_item(instrument, item, lang))
     out = sys.stdout.buffer
     for number, line in enumerate(file):
         text = line.removeprefix(BYTE_ORDER_MARK) if number == 0 else line
-        # A byte that is not UTF-8 becomes a lone surrogate, which no answer may have.
-        found = ear.hear(text.rstrip(b"\r\n").decode("utf-8", errors="surrogateescape"))
+        # A byte that is not UTF-8 becomes a lone surrogate, which the parser never accepts in an answer.
+        found = parser.hear(text.rstrip(b"\r\n").decode("utf-8", errors="surrogateescape"))
         out.write(_line(found).encode("utf-8") + b"\n")
     out.flush()
 
 
 def _find_item(instrument: str, item: str, lang: str) -> tuple[Item, list[Words]]:
-    """The item and its words, those in ``lang`` first; exit status 2 and what there is, if there is no such thing."""
+    """Return the item and its words in every language, ``lang`` first.
+
+    Raises click.UsageError with the known names if the instrument, the item or the language does not exist.
+    """
     try:
         known = read_instruments(INSTRUMENTS)
         if instrument not in known:

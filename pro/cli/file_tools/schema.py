@@ -1,4 +1,4 @@
-"""``flask schema``: the JSON Schemas by which editors help with the data files."""
+"""``flask schema``: write the JSON Schemas that editors use for the data files."""
 
 from __future__ import annotations
 

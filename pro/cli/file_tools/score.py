@@ -1,4 +1,4 @@
-"""``flask score``: forms in a CSV to scores, without a database and without settings."""
+"""``flask score``: score forms in a CSV, without database and settings."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def score(context: click.Context, instrument: str, file: BinaryIO) -> None:
     except HeaderRefused as refused:
         refusal = str(refused)
     finally:
-        # Both streams belong to the caller: without this they would be closed with their wrappers.
+        # The caller owns both streams. Without detach() the wrappers would close them.
         lines.detach()
         out.detach()
     if refusal:
@@ -55,14 +55,14 @@ def score(context: click.Context, instrument: str, file: BinaryIO) -> None:
 
 
 class RowCounter:
-    """Counts rows while they stream past: ``rows`` without the header, ``bad`` among them."""
+    """Counts rows of a stream: ``rows`` without the header, ``bad`` those with an error."""
 
     def __init__(self) -> None:
         self.rows = -1
         self.bad = 0
 
     def counted(self, rows: Iterator[ScoredRow]) -> Iterator[list[str]]:
-        """The cells of ``rows``, counted."""
+        """Yield the cells of each row and count it."""
         for row in rows:
             self.rows += 1
             self.bad += row.bad

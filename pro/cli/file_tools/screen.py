@@ -1,4 +1,4 @@
-"""``flask screen``: texts to red flags, without a database and without settings."""
+"""``flask screen``: find red flags in texts, without database and settings."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def screen(file: BinaryIO) -> None:
     out = sys.stdout.buffer
     for number, line in enumerate(file):
         text = line.removeprefix(BYTE_ORDER_MARK) if number == 0 else line
-        # What cannot be decoded becomes U+FFFD, which the screener calls unreadable.
+        # Bytes that are not UTF-8 become U+FFFD; the screening marks such a text as unreadable.
         found = screen_text(text.rstrip(b"\r\n").decode("utf-8", errors="replace"), lexicon)
         out.write(_line(found).encode("utf-8", errors="replace") + b"\n")
     out.flush()

@@ -1,4 +1,4 @@
-"""``flask triage``: cases in JSON lines to verdicts, without a database and without settings."""
+"""``flask triage``: evaluate rules on cases in JSON lines, without database and settings."""
 
 from __future__ import annotations
 
