@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
@@ -37,9 +37,32 @@ class Base(DeclarativeBase):
     )
 
 
-def partial_index(name: str, where: str, *columns: str) -> Index:
-    """An index of the few rows that are ``where``: what waits is found however much is done with."""
-    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+def partial_index(name: str, where: str, *columns: str, unique: bool = False) -> Index:
+    """Index only the rows that are ``where``: open work is found however much is finished, or is unique while open."""
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
+def append_only_triggers(dialect: str, tables: Sequence[str]) -> list[str]:
+    """Return the statements that make ``dialect`` refuse to change or delete rows of ``tables`` (for migrations).
+
+    On PostgreSQL the first one makes the function that all triggers call.
+    """
+    if dialect == "postgresql":
+        function = (
+            "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ "
+            "BEGIN RAISE EXCEPTION 'rows of % are never changed or deleted', TG_TABLE_NAME; END $$"
+        )
+        return [function] + [
+            f"CREATE TRIGGER {table}_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+            for table in tables
+        ]
+    return [
+        f"CREATE TRIGGER {table}_stays_{verb.lower()} BEFORE {verb} ON {table} "
+        f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are never changed or deleted'); END"
+        for table in tables
+        for verb in ("UPDATE", "DELETE")
+    ]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
