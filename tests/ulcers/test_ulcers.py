@@ -15,7 +15,7 @@ from pro.features.accounts.signatures import CredentialRefusal
 from pro.features.schedule import schedule_service
 from pro.features.schedule.schedule_service import DateChange
 from pro.features.to_do_list import to_do_list
-from pro.features.ulcers import endoscopies, ulcer_cases, ulcer_decisions, ulcer_overview
+from pro.features.ulcers import endoscopies, ulcer_cases, ulcer_decisions
 from pro.models import Endoscopy, Participant, SignedDecision
 from tests.support import factories, form_browser
 from tests.support.alert_clinic import Clinic
@@ -29,12 +29,12 @@ def person(work: UnitOfWork, clinic: Clinic) -> Participant:
 
 def case(clinic: Clinic) -> ulcer_cases.UlcerCase:
     with form_browser.unit_of_work(clinic.app_context) as work:
-        return ulcer_overview.read_case(work, person(work, clinic))
+        return ulcer_cases.read_case(work, person(work, clinic))
 
 
-def board(clinic: Clinic) -> ulcer_overview.UlcerOverview:
+def board(clinic: Clinic) -> ulcer_cases.UlcerOverview:
     with form_browser.unit_of_work(clinic.app_context) as work:
-        return ulcer_overview.read_overview(work, work.catalogue.plans[factories.PLAN])
+        return ulcer_cases.read_overview(work, work.catalogue.plans[factories.PLAN])
 
 
 def reading(clinic: Clinic) -> StoppingState:

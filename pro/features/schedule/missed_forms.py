@@ -22,7 +22,7 @@ from pro.errors import BadData, NotFound
 from pro.features.duty_roster import notifications
 from pro.features.participants import clinical_facts, treatment_dates
 from pro.features.participants.clinical_facts import MISSED_FORM_PREFIX
-from pro.features.schedule import schedule_rows
+from pro.features.schedule import schedule_service
 from pro.models import CALL_OUTCOMES, Alert, Assessment, CallTask, ExpectedForm, Participant, PhoneCall
 
 MISSED_FORM_TASK = "call_missed"
@@ -193,7 +193,7 @@ def _missed_forms(
     if plan is None:
         return MissedForms(0, (), last)
     asked = [row for row in rows if _was_asked(plan, participant, row)]
-    known = {row.id: schedule_rows.expected_visit_of(row, participant.time_zone) for row in asked}
+    known = {row.id: schedule_service.expected_visit_of(row, participant.time_zone) for row in asked}
     missed_now = missed_in_a_row(list(known.values()), plan.instruments[0], last, work.now)
     over = [row for row in asked if expected_visits.visit_status(known[row.id], work.now) is VisitStatus.MISSED]
     return MissedForms(missed_now, tuple(row for row in over if last is None or row.closes_at > last), last)
@@ -235,8 +235,8 @@ def _was_asked(plan: StudyPlan, participant: Participant, row: ExpectedForm) -> 
         return False
     if plan.calendar is None or row.steps or row.known_at <= row.opens_at:
         return True
-    one, rules = schedule_rows.with_reminders(plan.calendar, row, participant.time_zone), plan.calendar.reminder_rules
-    return one.reminders == () or bool(form_reminders(one, rules, row.known_at))
+    one = schedule_service.with_reminders(plan.calendar, row, participant.time_zone)
+    return one.reminders == () or bool(form_reminders(one, plan.calendar.reminder_rules, row.known_at))
 
 
 def _evaluate_rules(

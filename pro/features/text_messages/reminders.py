@@ -21,7 +21,7 @@ from pro.db import transaction
 from pro.errors import NotAllowed
 from pro.features.forms import form_access, form_issuing, licensed_wording
 from pro.features.participants.treatment_dates import local_date
-from pro.features.schedule import missed_forms, schedule_rows, schedule_service
+from pro.features.schedule import missed_forms, schedule_service
 from pro.features.text_messages import text_answers
 from pro.messaging import message_rendering, outbox
 from pro.models import Assessment, ExpectedForm, Message, Participant
@@ -281,7 +281,7 @@ def _close_windows(
         if form is not None and form.first_answer_at is not None:
             if form.id not in free:
                 continue
-            schedule_rows.record_served_visits(work, form)
+            schedule_service.record_served_visits(work, form)
         if line.served_at is None:
             line.missed_at = work.now
             if line.mandatory and person.row.is_active:
@@ -309,7 +309,7 @@ def _collect_reminders(
         # What could not be issued is not told of, and takes no other form's message.
         and (line.assessment_id is not None or line.opens_at > work.now)
     }
-    waiting = [schedule_rows.with_reminders(person.calendar, line, row.time_zone) for line in open_lines.values()]
+    waiting = [schedule_service.with_reminders(person.calendar, line, row.time_zone) for line in open_lines.values()]
     since = {name: line.known_at for name, line in open_lines.items()}
     done = {name: line.steps for name, line in open_lines.items()}
     already = Counter(local_date(at, row.time_zone) for at in sent)
