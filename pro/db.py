@@ -66,7 +66,7 @@ def append_only_triggers(dialect: str, tables: Sequence[str]) -> list[str]:
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware datetime, stored as UTC on every engine. A naive one is refused: nobody knows what it means."""
+    """An aware datetime, stored as UTC on every engine. A naive one is refused: its zone is unknown."""
 
     impl = DateTime(timezone=True)
     cache_ok = True

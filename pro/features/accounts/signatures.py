@@ -17,7 +17,7 @@ from pro.errors import NotAllowed
 from pro.features.accounts import attempt_limits
 from pro.features.accounts.passwords import is_secret_correct
 from pro.models import Signature, StaffMember
-from pro.models.signature import MEANINGS
+from pro.models.audit_entry import MEANINGS
 
 MAX_TRIES = 5
 
