@@ -45,21 +45,13 @@ class AdverseEventRow:
 
 @dataclass(frozen=True, slots=True)
 class GradingRow:
-    """One judgement, by ``name``. ``meaning``: what the grade stands for; ``holds``: it says what was signed."""
+    """One grading, by ``name``. ``meaning``: what the grade stands for; ``holds``: it says what was signed."""
 
-    id: int
-    at: datetime
+    row: Grading
     name: str
-    event_id: int | None
     term: str
     english: str
-    grade: int | None
     meaning: str
-    from_on: date | None
-    attribution: tuple[str, ...]
-    serious: bool
-    action: str
-    none_reason: str
     digest: str
     holds: bool
 
@@ -328,19 +320,11 @@ def _grading_rows(work: UnitOfWork, rows: Sequence[Grading], language: str) -> l
         signed: Signature | None = next(iter(signatures.list_signatures(work, row)), None)
         found.append(
             GradingRow(
-                id=row.id,
-                at=row.at,
+                row,
                 name=signed.name if signed else names.get(row.staff_id, ""),
-                event_id=row.adverse_event_id,
                 term=event_name(work, event, language) if event else "",
                 english=term.english if term else "",
-                grade=row.grade,
                 meaning=words.grades.get(row.grade or 0, ""),
-                from_on=row.from_on,
-                attribution=tuple(row.attribution),
-                serious=row.serious,
-                action=row.action,
-                none_reason=row.none_reason,
                 digest=signed.digest if signed else "",
                 holds=signed is not None
                 and signatures.is_content_unchanged(signed, adverse_events_gradings.signed_content(row, event)),

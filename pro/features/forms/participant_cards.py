@@ -40,18 +40,14 @@ class CardDraft:
 class CardRow:
     """A participant's newest card as staff see it. ``state``: made (not used yet), used, locked or revoked."""
 
-    id: int
+    row: ParticipantCard
     state: str
-    made_at: datetime
     made_by: str
-    used_at: datetime | None
-    locked_at: datetime | None
-    revoked_at: datetime | None
     revoked_by: str
 
     @property
     def is_usable(self) -> bool:
-        """True while it lets somebody in."""
+        """True while it opens forms."""
         return self.state in ("made", "used")
 
 
@@ -158,17 +154,7 @@ def newest_card(work: UnitOfWork, participant_id: int) -> CardRow | None:
     card = work.session.scalar(query)
     if card is None:
         return None
-    state = _card_state(card)
-    return CardRow(
-        id=card.id,
-        state=state,
-        made_at=card.made_at,
-        made_by=_staff_name(work, card.made_by),
-        used_at=card.used_at,
-        locked_at=card.locked_at,
-        revoked_at=card.revoked_at,
-        revoked_by=_staff_name(work, card.revoked_by),
-    )
+    return CardRow(card, _card_state(card), _staff_name(work, card.made_by), _staff_name(work, card.revoked_by))
 
 
 def list_locked_cards(work: UnitOfWork) -> list[LockedCard]:

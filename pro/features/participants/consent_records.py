@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from sqlalchemy import ColumnElement, and_, or_, select
 
@@ -21,23 +21,17 @@ RESTORED_ACTION = "consent.restored"
 
 @dataclass(frozen=True, slots=True)
 class ConsentEntry:
-    """One version that was signed, as it is shown. ``restored``: it stands again, a withdrawal was taken back, because
-    of ``reason``.
-    """
+    """A signed version and the names of who recorded it. ``reason``: why it stands again after a withdrawal."""
 
-    version: str
-    language: str
-    signed_on: date
-    way: str
-    health_data_at: datetime
-    recorded_at: datetime
+    row: Consent
     recorded_by: str
-    withdrawn_at: datetime | None
     withdrawn_by: str
-    scope: str
-    told: str
-    restored: bool
     reason: str
+
+    @property
+    def is_restored(self) -> bool:
+        """True if it stands again because a withdrawal was taken back."""
+        return self.row.health_data_at != self.row.recorded_at
 
 
 def consent_problems(
@@ -190,19 +184,7 @@ def list_consents(work: UnitOfWork, participant: Participant) -> list[ConsentEnt
     query = select(Consent).where(Consent.participant_id == participant.id).order_by(Consent.id.desc())
     return [
         ConsentEntry(
-            version=row.version,
-            language=row.language,
-            signed_on=row.signed_on,
-            way=row.way,
-            health_data_at=row.health_data_at,
-            recorded_at=row.recorded_at,
-            recorded_by=names.get(row.recorded_by or 0, ""),
-            withdrawn_at=row.withdrawn_at,
-            withdrawn_by=names.get(row.withdrawn_by or 0, ""),
-            scope=row.scope,
-            told=row.told,
-            restored=row.health_data_at != row.recorded_at,
-            reason=why.get(row.id, ""),
+            row, names.get(row.recorded_by or 0, ""), names.get(row.withdrawn_by or 0, ""), why.get(row.id, "")
         )
         for row in work.session.scalars(query)
     ]

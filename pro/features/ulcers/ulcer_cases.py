@@ -41,22 +41,13 @@ class UlcerStatusChange:
 
 @dataclass(frozen=True, slots=True)
 class EndoscopyRow:
-    """One endoscopy. ``late``: asked for, not done, and over the plan's days. ``by``: who recorded the result.
+    """One endoscopy with names. ``by``: who recorded the result; ``is_overdue``: not done within the plan's days."""
 
-    ``ended``: it was taken back."""
-
-    id: int
-    asked_on: date | None
+    row: Endoscopy
     asked_by: str
-    done_on: date | None
-    result: str
-    grade: int | None
-    finding: str
     by: str
-    late: bool
-    ended: bool
     ended_by: str
-    reason: str
+    is_overdue: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +130,12 @@ class UlcerCase:
     @property
     def waiting(self) -> EndoscopyRow | None:
         """The endoscopy that was asked for and is not done."""
-        return next((look for look in self.endoscopies if not look.done_on and not look.ended), None)
+        return next((one for one in self.endoscopies if not one.row.done_on and not one.row.taken_back_at), None)
 
     @property
     def found(self) -> EndoscopyRow | None:
         """The newest endoscopy with a result."""
-        return next((look for look in self.endoscopies if look.done_on and not look.ended), None)
+        return next((one for one in self.endoscopies if one.row.done_on and not one.row.taken_back_at), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +160,8 @@ def shown_of_case(found: UlcerCase) -> dict[str, Any]:
         "state": found.state,
         "turns": [[turn.state, turn.at.isoformat(), turn.rule] for turn in found.turns],
         "endoscopies": [
-            [look.id, str(look.done_on or ""), look.result, look.grade, look.finding, look.ended]
-            for look in found.endoscopies
+            [row.id, str(row.done_on or ""), row.result, row.grade, row.finding, row.taken_back_at is not None]
+            for row in (one.row for one in found.endoscopies)
         ],
         "gradings": sorted([one.event_id, one.grade, str(one.on)] for one in found.grades if one.event_id),
         "decision_day": str(found.decision_day.on) if found.decision_day else "",
@@ -407,18 +398,11 @@ def _status_changes(
 
 def _endoscopy_row(work: UnitOfWork, person: Participant, row: Endoscopy, names: Mapping[int, str]) -> EndoscopyRow:
     return EndoscopyRow(
-        id=row.id,
-        asked_on=row.asked_on,
+        row,
         asked_by=names.get(row.asked_by or 0, ""),
-        done_on=row.done_on,
-        result=row.result,
-        grade=row.grade,
-        finding=row.finding,
         by=names.get(row.recorded_by or 0, ""),
-        late=ulcers_endoscopies.is_overdue(work, person, row),
-        ended=row.taken_back_at is not None,
         ended_by=names.get(row.taken_back_by or 0, ""),
-        reason=row.reason,
+        is_overdue=ulcers_endoscopies.is_overdue(work, person, row),
     )
 
 

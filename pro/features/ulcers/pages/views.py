@@ -210,7 +210,7 @@ def _case_page(
     found = ulcer_cases.read_case(work, person)
     if form is None:
         form = EndoscopyForm(formdata=None)
-        form.endoscopy.data = str(found.waiting.id) if found.waiting else ""
+        form.endoscopy.data = str(found.waiting.row.id) if found.waiting else ""
     decision = decision or UlcerDecisionForm(formdata=None, prefix="decision-")
     decision.seen.data = ulcer_cases.digest(ulcer_cases.shown_of_case(found))
     page = render_template(
