@@ -209,7 +209,7 @@ def test_taken_back_by_two_at_once_one_consent_stands(any_clinic):
             take_back(any_clinic)
 
     form_browser.run_concurrently(attempt, attempt)
-    assert [entry.withdrawn_at is None for entry in entries(any_clinic)] == [True, False]
+    assert [entry.row.withdrawn_at is None for entry in entries(any_clinic)] == [True, False]
     assert len(any_clinic.events("participant.returned")) == 1
 
 
@@ -220,4 +220,4 @@ def test_what_was_withdrawn_before_stays_withdrawn(any_clinic, clock):
         person = work.session.get_one(Participant, any_clinic.participant_id)
         participation_end.end_participation(work, person, died=True, reason="by mistake")
         participation_end.resume_participation(work, person, died=True, reason="by mistake")
-    assert [(entry.withdrawn_at, entry.restored) for entry in entries(any_clinic)] == [(None, False)]
+    assert [(entry.row.withdrawn_at, entry.is_restored) for entry in entries(any_clinic)] == [(None, False)]

@@ -180,7 +180,7 @@ def test_a_result_that_cannot_be_is_refused(clinic, on, result, grade, field, wh
     with pytest.raises(BadData) as refused:
         done(clinic, number, result, grade, on)
     assert refused.value.details["fields"] == {field: why}
-    assert waiting(clinic).id == number
+    assert waiting(clinic).row.id == number
 
 
 def test_one_result_is_recorded_once_and_only_for_its_participant(clinic):

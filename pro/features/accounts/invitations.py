@@ -54,7 +54,7 @@ class InvitationRow:
 
 
 def invite_staff(work: UnitOfWork, email: str, name: str, role: str, language: str, phone: str = "") -> StaffInvitation:
-    """Invite somebody by mail. BadData("staff", fields=...) as in ``staff_accounts.add_staff``; "invited" for an
+    """Invite a person by email. BadData("staff", fields=...) as in ``staff_accounts.add_staff``; "invited" for an
     address
     whose invitation still waits.
     """

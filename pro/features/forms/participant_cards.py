@@ -15,7 +15,7 @@ from pro.features.accounts.passwords import hash_secret, is_secret_correct, read
 from pro.features.forms import form_access
 from pro.models import Participant, ParticipantCard, StaffMember
 
-# Wrong PINs in a row that lock a card; nobody guesses four digits in five tries.
+# Wrong PINs in a row that lock a card; five tries do not guess four digits.
 PIN_TRIES = 5
 # Wrong PINs from one address in 15 minutes, whatever the cards. A ward may share one address.
 ADDRESS_TRIES = 20
@@ -62,7 +62,7 @@ class LockedCard:
 
 @dataclass(frozen=True, slots=True)
 class CardHolder:
-    """Somebody who came in with a card and its PIN."""
+    """A participant who gave a card and its PIN."""
 
     card: ParticipantCard
     participant: Participant
@@ -228,7 +228,7 @@ def make_pass(work: UnitOfWork, card: ParticipantCard) -> str:
 
 def read_card_holder(work: UnitOfWork, kept: str) -> CardHolder:
     """Whose browser kept this pass. NotFound("no_session") if it is none, too old, or the card stopped working;
-    CodeExpired("withdrawn") for somebody who left.
+    CodeExpired("withdrawn") for a participant who left.
     """
     try:
         kind, number, made = work.vault.open(kept).split(" ")
@@ -268,7 +268,7 @@ def _find_card(work: UnitOfWork, *, token: str = "", code: str = "") -> Particip
 
 
 def _unrevoked_cards(work: UnitOfWork, participant_id: int) -> list[ParticipantCard]:
-    """Cards that nobody revoked; a locked one among them."""
+    """Cards that are not revoked; a locked one among them."""
     query = select(ParticipantCard).where(
         ParticipantCard.participant_id == participant_id, ParticipantCard.revoked_at.is_(None)
     )

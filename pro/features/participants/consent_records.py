@@ -37,7 +37,7 @@ class ConsentEntry:
 def consent_problems(
     work: UnitOfWork, zone: str, version: str, signed_on: date | None, health_data: bool
 ) -> dict[str, str]:
-    """Why a signed version cannot be taken, {field: why}: without consent for health data nobody takes part."""
+    """Why a signed version cannot be taken, {field: why}: consent for health data is required."""
     today = local_date(work.now, zone)
     day = ""
     if signed_on is None:
@@ -64,7 +64,7 @@ def record_consent(
     way: str,
     health_data: bool,
 ) -> Consent:
-    """Record a version that was signed. BadData("consent", fields=...); NotAllowed("left") for whoever has left."""
+    """Record a version that was signed. BadData("consent", fields=...); NotAllowed("left") after participation."""
     work.lock(participant)
     wrong = consent_problems(work, participant.time_zone, version, signed_on, health_data)
     if way not in CONSENT_METHODS:
@@ -96,7 +96,7 @@ def record_consent(
 def mark_consents_withdrawn(work: UnitOfWork, participant: Participant, scope: str, told: str) -> None:
     """Mark every version that stands as withdrawn now; ``enrolment.withdraw_participant`` ends everything else with it.
 
-    One that ended by a date alone, of which nobody said how far that goes, gets its extent and keeps its time.
+    One that ended by a date alone, with no extent recorded, gets its extent and keeps its time.
     """
     open_ = (
         or_(Consent.withdrawn_at.is_(None), _scope_missing_clause(participant))
@@ -118,7 +118,7 @@ def _scope_missing_clause(participant: Participant) -> ColumnElement[bool]:
 
 
 def is_withdrawal_scope_missing(work: UnitOfWork, participant: Participant) -> bool:
-    """True while a withdrawal by a date alone stands, of which nobody said how far it goes."""
+    """True while a withdrawal by a date alone stands, with no extent recorded."""
     query = select(Consent.id).where(Consent.participant_id == participant.id, _scope_missing_clause(participant))
     return work.session.scalar(query.limit(1)) is not None
 

@@ -1,4 +1,4 @@
-"""The board: what needs somebody now, read from every study that this installation runs."""
+"""The to-do list: what needs action now, read from every study of this system."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class OnCallPerson:
 
 @dataclass(frozen=True, slots=True)
 class ToDoList:
-    """What needs somebody now. ``gaps``: when nobody is on call within a week, the next one first; ``drills``: test
-    alerts to confirm or to mend; ``texts``: what was written to us and nobody has read;
+    """What needs action now. ``gaps``: when no person is on call within a week, the next one first; ``drills``: test
+    alerts to confirm or to mend; ``texts``: incoming texts that are unread;
     ``locked_cards``: for those who may make new ones.
     ``endoscopies``: asked for, late. ``serious``: adverse events to report, for those who may see them.
     """
