@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
@@ -37,12 +37,35 @@ class Base(DeclarativeBase):
     )
 
 
-def partial_index(name: str, where: str, *columns: str) -> Index:
-    """Make an index of the rows that meet ``where``.
+def partial_index(name: str, where: str, *columns: str, unique: bool = False) -> Index:
+    """Make an index of the rows that meet ``where``; ``unique`` among those rows only.
 
     It stays small and fast when most rows of a table are finished.
     """
-    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
+def append_only_triggers(dialect: str, tables: Sequence[str]) -> list[str]:
+    """Return the statements that make ``dialect`` refuse to change or delete rows of ``tables`` (for migrations).
+
+    On PostgreSQL the first one makes the function that all triggers call.
+    """
+    if dialect == "postgresql":
+        function = (
+            "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ "
+            "BEGIN RAISE EXCEPTION 'rows of % are never changed or deleted', TG_TABLE_NAME; END $$"
+        )
+        return [function] + [
+            f"CREATE TRIGGER {table}_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+            for table in tables
+        ]
+    return [
+        f"CREATE TRIGGER {table}_stays_{verb.lower()} BEFORE {verb} ON {table} "
+        f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are never changed or deleted'); END"
+        for table in tables
+        for verb in ("UPDATE", "DELETE")
+    ]
 
 
 class UtcDateTime(TypeDecorator[datetime]):

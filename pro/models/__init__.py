@@ -1,19 +1,34 @@
 """Tables: columns and tiny properties. No queries, no commits."""
 
-from pro.models.access import AccessAttempt, FormAccess
-from pro.models.alert import Alert, AlertNote
+from pro.models.alert import (
+    ATTRIBUTIONS,
+    DISPOSITIONS,
+    NO_EVENT,
+    AdverseEvent,
+    Alert,
+    AlertClosure,
+    AlertNote,
+    Grading,
+    Handover,
+)
 from pro.models.assessment import Answer, Assessment, LicensedWording, Score
-from pro.models.care import ATTRIBUTIONS, DISPOSITIONS, NO_EVENT, AdverseEvent, AlertClosure, Grading, Handover
-from pro.models.cohort import StudyFigures
-from pro.models.consent import CONSENT_METHODS, NO_USE, SCOPES, Consent
-from pro.models.correction import REQUEST_CHANNELS, DataCorrection, Freeze
-from pro.models.event import AuditEntry, Heartbeat, Seal
-from pro.models.expected import MISSING_REASONS, ExpectedForm
-from pro.models.inbound import IncomingMessage, ParticipantCard
+from pro.models.audit_entry import AuditEntry, Heartbeat, Seal, Signature
+from pro.models.call_task import CALL_OUTCOMES, TASK_KINDS, CallTask, PhoneCall
+from pro.models.expected_form import MISSING_REASONS, ExpectedForm
+from pro.models.form_access import AccessAttempt, FormAccess, ParticipantCard
+from pro.models.incoming_message import IncomingMessage
 from pro.models.message import Message
 from pro.models.participant import Anchor, ClinicalFact, Participant
-from pro.models.signature import Signature
-from pro.models.staff import (
+from pro.models.participant_record import (
+    CONSENT_METHODS,
+    NO_USE,
+    REQUEST_CHANNELS,
+    SCOPES,
+    Consent,
+    DataCorrection,
+    Freeze,
+)
+from pro.models.staff_member import (
     ROLES,
     Absence,
     RecoveryCode,
@@ -23,57 +38,57 @@ from pro.models.staff import (
     StaffSession,
     WeeklyTestAlert,
 )
-from pro.models.task import CALL_OUTCOMES, TASK_KINDS, CallTask, PhoneCall
+from pro.models.study_figures import StudyFigures
 from pro.models.ulcer import Endoscopy, SignedDecision
 
 __all__ = [
     "ATTRIBUTIONS",
-    "CALL_OUTCOMES",
-    "DISPOSITIONS",
-    "REQUEST_CHANNELS",
-    "MISSING_REASONS",
-    "NO_EVENT",
-    "NO_USE",
-    "ROLES",
-    "SCOPES",
-    "TASK_KINDS",
-    "CONSENT_METHODS",
     "Absence",
-    "FormAccess",
+    "AccessAttempt",
     "AdverseEvent",
     "Alert",
+    "AlertClosure",
     "AlertNote",
     "Anchor",
     "Answer",
     "Assessment",
-    "AccessAttempt",
-    "PhoneCall",
-    "ParticipantCard",
-    "ClinicalFact",
-    "AlertClosure",
-    "Consent",
-    "DataCorrection",
-    "SignedDecision",
-    "StudyFigures",
-    "WeeklyTestAlert",
-    "Shift",
-    "Endoscopy",
     "AuditEntry",
+    "CALL_OUTCOMES",
+    "CONSENT_METHODS",
+    "CallTask",
+    "ClinicalFact",
+    "Consent",
+    "DISPOSITIONS",
+    "DataCorrection",
+    "Endoscopy",
     "ExpectedForm",
+    "FormAccess",
+    "Freeze",
     "Grading",
     "Handover",
-    "Freeze",
     "Heartbeat",
     "IncomingMessage",
+    "LicensedWording",
+    "MISSING_REASONS",
     "Message",
+    "NO_EVENT",
+    "NO_USE",
     "Participant",
+    "ParticipantCard",
+    "PhoneCall",
+    "REQUEST_CHANNELS",
+    "ROLES",
     "RecoveryCode",
+    "SCOPES",
     "Score",
     "Seal",
+    "Shift",
     "Signature",
-    "StaffMember",
+    "SignedDecision",
     "StaffInvitation",
+    "StaffMember",
     "StaffSession",
-    "CallTask",
-    "LicensedWording",
+    "StudyFigures",
+    "TASK_KINDS",
+    "WeeklyTestAlert",
 ]

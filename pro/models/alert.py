@@ -1,14 +1,18 @@
-"""A finding kept, to be handled to its end."""
+"""Alerts and how each was handled: notes, handover, closure, and the grading of adverse events."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import Date, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pro.db import Base, Json, UtcDateTime
+
+ATTRIBUTIONS = ("radiotherapy", "anti_pd1", "disease", "other")
+NO_EVENT = ("no_symptom", "expected", "known_event", "wrong_answer", "other")
+DISPOSITIONS = ("admitted", "outpatient", "watching", "elsewhere", "no_action")
 
 
 class Alert(Base):
@@ -58,3 +62,87 @@ class AlertNote(Base):
     staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
     text: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Handover(Base):
+    """One person took the alerts of one source over from their owner; never changed (triggers refuse it)."""
+
+    __tablename__ = "handover"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(String(64), index=True)
+    participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"))
+    from_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class AlertClosure(Base):
+    """The end of the alerts of one source, and how it ended; never changed (triggers refuse it)."""
+
+    __tablename__ = "closing"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(String(64), index=True)
+    participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"))
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    alerts: Mapped[list[int]] = mapped_column(Json)
+    disposition: Mapped[str] = mapped_column(String(32))
+    reason: Mapped[str] = mapped_column(Text, default="")
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class AdverseEvent(Base):
+    """Something that befell a participant, by a term of the list. What it was graded is in ``grading``.
+
+    ``source``: of the alert by which it was found; "" where it was recorded by hand. ``reported_at``: a serious one was
+    passed on as the protocol demands.
+    """
+
+    __tablename__ = "adverse_event"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"), index=True)
+    terms: Mapped[str] = mapped_column(String(64))
+    term: Mapped[str] = mapped_column(String(64))
+    other_term: Mapped[str] = mapped_column(String(200), default="")
+    onset_on: Mapped[date] = mapped_column(Date)
+    ended_on: Mapped[date | None] = mapped_column(Date)
+    source: Mapped[str] = mapped_column(String(64), default="")
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    made_by: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    reported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    reported_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+
+
+class Grading(Base):
+    """A clinician's judgement, signed; never changed (triggers refuse it). The newest of an event is its grade now.
+
+    Either ``adverse_event_id`` with ``grade`` (1 to 5, from ``from_on`` on), or ``none_reason``, one of NO_EVENT.
+    ``source``: of the alerts that were judged; "" for none. ``known_at``: when a serious one became known.
+    """
+
+    __tablename__ = "grading"
+    __table_args__ = (
+        Index("ix_grading_source", "source"),
+        Index(
+            "ix_grading_serious",
+            "adverse_event_id",
+            sqlite_where=text("serious = 1"),
+            postgresql_where=text("serious"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"), index=True)
+    adverse_event_id: Mapped[int | None] = mapped_column(ForeignKey("adverse_event.id"), index=True)
+    source: Mapped[str] = mapped_column(String(64), default="")
+    grade: Mapped[int | None] = mapped_column()
+    from_on: Mapped[date | None] = mapped_column(Date)
+    attribution: Mapped[list[str]] = mapped_column(Json)
+    action: Mapped[str] = mapped_column(Text, default="")
+    serious: Mapped[bool] = mapped_column(default=False)
+    known_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    none_reason: Mapped[str] = mapped_column(String(32), default="")
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))

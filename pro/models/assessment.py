@@ -12,15 +12,14 @@ from pro.db import Base, Json, UtcDateTime, partial_index
 
 
 class Assessment(Base):
-    """A form that was or will be asked. ``ref`` names it in addresses and says nothing about anybody.
+    """A form that was or will be asked. ``ref`` names it in addresses and says nothing about the participant.
 
     ``wordings`` pins the checksum of the words in each language when it is issued; ``context`` keeps the clinical facts
-    that held when it was opened (docs/domain.md 3.4.5). ``judge_next_at``: when the worker judges it if nobody touches
-    it
-    before. ``standing`` and ``unresolved``: the rules that hold by the newest judgement, and those that it could not
-    decide for lack of an answer. The status follows from the timestamps. ``mode``: web, sms, phone (an interview) or
-    paper; what staff typed carries ``entered_by``, when it was really answered (``answered_at``), and for paper who
-    read it against the sheet (``checked_by``).
+    that held when it was opened (docs/domain.md 3.4.5). ``judge_next_at``: when the worker evaluates it unless an
+    answer comes before. ``standing`` and ``unresolved``: the rules that hold by the newest evaluation, and those that
+    it could not decide for lack of an answer. The status follows from the timestamps. ``mode``: web, sms, phone (an
+    interview) or paper; what staff typed carries ``entered_by``, when it was really answered (``answered_at``), and for
+    paper who read it against the sheet (``checked_by``).
     """
 
     __tablename__ = "assessment"

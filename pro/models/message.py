@@ -17,8 +17,8 @@ class Message(Base):
 
     ``template`` and ``params_sealed`` (JSON) come first, the rendered text second: some gateways take only the former.
     Address, parameters and body are sealed, because they hold phone numbers and links. ``repeat``: "prefer_duplicate"
-    for alerts and drills (they go first, and a lost claim is sent again), "prefer_silence" for the rest. A text message
-    has keyed fingerprints of its number and its words, by which ``messaging.message_limit`` counts.
+    for alerts and test alerts (they go first, and a lost claim is sent again), "prefer_silence" for the rest. A text
+    message has keyed fingerprints of its number and its words, by which ``messaging.message_limit`` counts.
     ``settled_by``: who did what a failed message asked for.
     """
 

@@ -20,7 +20,7 @@ DECISION_CHOICES = ("continue", "pause", "stop", "other")
 class Endoscopy(Base):
     """An endoscopy: asked for (``asked_on``), done (``done_on``, ``result``), or taken back with a reason.
 
-    ``grade``: CTCAE, as the clinician gave it; None: nobody did. ``asked_on``: None where it was done without asking.
+    ``grade``: CTCAE, as the clinician gave it; None: not graded. ``asked_on``: None where it was done without asking.
     """
 
     __tablename__ = "endoscopy"
@@ -45,7 +45,8 @@ class Endoscopy(Base):
 class SignedDecision(Base):
     """A signed decision of an investigator; never changed (triggers refuse it). ``participant_id`` None: the study's.
 
-    ``about``: one of ABOUT, ``choice`` one of CHOICES. ``seen``: what the page showed when it was signed.
+    ``about``: one of DECISION_SUBJECTS, ``choice`` one of DECISION_CHOICES. ``seen``: what the page showed when it was
+    signed.
     """
 
     __tablename__ = "decision"

@@ -220,7 +220,7 @@ def test_taking_back_stops_the_mail_that_has_not_left(clinic):
     with form_browser.unit_of_work(clinic.app_context, here.first.actor) as work:
         (listed,) = invitations.recent_invitations(work)
         assert (listed.state, listed.mail, listed.by) == ("open", "waiting", "Administrator")
-        invitations.revoke_invitation(work, listed.id)
+        invitations.revoke_invitation(work, listed.row.id)
     assert clinic.mails("staff_invitation")[0].row.status == "dropped"
     with form_browser.unit_of_work(clinic.app_context) as work:
         with pytest.raises(CodeExpired, match="revoked"):

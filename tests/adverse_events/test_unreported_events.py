@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pro.features.adverse_events import gradings, unreported_events
-from pro.features.adverse_events.unreported_events import UnreportedEvent
+from pro.features.adverse_events import adverse_event_log, gradings
+from pro.features.adverse_events.adverse_event_log import UnreportedEvent
 from pro.features.schedule import enrolment
 from pro.features.to_do_list import to_do_filter, to_do_list
 from pro.features.to_do_list.to_do_filter import ToDoFilter
@@ -71,7 +71,7 @@ def test_the_hours_are_the_files(clinic: Clinic) -> None:
     )
     grave(clinic, 5)
     with form_browser.unit_of_work(app_context) as work:
-        (one,) = unreported_events.read_unreported_events(work, "en")
+        (one,) = adverse_event_log.read_unreported_events(work, "en")
     assert one.report_by - one.known_at == timedelta(hours=72)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pro.features.alerts import alert_messages, alert_page
-from pro.features.alerts.alert_messages import AlertMessage
+from pro.features.alerts import alert_page
+from pro.features.alerts.alert_page import AlertMessage
 from pro.models import Message
 from tests.support import form_browser
 from tests.support.alert_clinic import Clinic
@@ -13,7 +13,7 @@ from tests.support.alert_clinic import Clinic
 
 def told(clinic: Clinic, language: str = "en") -> list[AlertMessage]:
     with form_browser.unit_of_work(clinic.app_context) as work:
-        return alert_messages.read_alert_messages(work, [alert.id for alert in clinic.alerts().values()], language)
+        return alert_page.read_alert_messages(work, [alert.id for alert in clinic.alerts().values()], language)
 
 
 def happened(clinic: Clinic, role: str, **what: object) -> None:

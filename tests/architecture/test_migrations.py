@@ -80,30 +80,6 @@ def test_every_step_goes_up_and_down_and_up(empty_engine: Engine) -> None:
     assert differences(empty_engine) == []
 
 
-def test_an_installation_with_answers_in_it_is_upgraded(empty_engine: Engine) -> None:
-    db.upgrade(empty_engine, "0002")
-    with empty_engine.begin() as connection:
-        for statement in OLD_ROWS:
-            connection.execute(text(statement))
-    db.upgrade(empty_engine)
-    with empty_engine.connect() as connection:
-        assert connection.execute(text("SELECT item FROM answer")).scalars().all() == ["Q1"]
-        assert connection.execute(text("SELECT count(*) FROM participant WHERE look_at IS NOT NULL")).scalar() == 1
-    assert differences(empty_engine) == []
-
-
-# As version 0.1 wrote them.
-OLD_ROWS = (
-    "INSERT INTO participant (id, plan, study_number, language, time_zone, enrolled_at) "
-    "VALUES (1, 'p', '001', 'en', 'Asia/Shanghai', '2026-03-02 01:00:00')",
-    "INSERT INTO assessment (id, ref, participant_id, instrument, instrument_version, wordings, issued_at, opens_at, "
-    "due_at, closes_at, context, unresolved, standing) VALUES (1, 'abc', 1, 'qlq_c30', '3.0', '{}', "
-    "'2026-03-02 01:00:00', '2026-03-02 01:00:00', '2026-03-02 01:00:00', '2026-03-09 01:00:00', '{}', '[]', '[]')",
-    "INSERT INTO answer (id, assessment_id, item, state, source, language, channel, answered_by, at) "
-    "VALUES (1, 1, 'Q1', 'given', 'asked', 'en', 'web', 'self', '2026-03-02 01:00:00')",
-)
-
-
 def _handled(participant: Participant, staff: StaffMember) -> list[db.Base]:
     """How an alert was handled."""
     return [

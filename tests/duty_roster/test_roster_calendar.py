@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from pro.features.duty_roster import roster_calendar, roster_service
+from pro.features.duty_roster import roster_service
 from pro.features.to_do_list import to_do_list
 from pro.models import Shift
 from tests.support import factories, form_browser
@@ -53,7 +53,7 @@ def test_the_gaps_that_begin_within_a_week(empty, held, gaps):
     on_call(empty, *held)
     on_call(empty, "02T09:00 30T08:00", place="backup")
     with form_browser.unit_of_work(empty.app_context) as work:
-        found = roster_calendar.list_gaps(work, work.catalogue.plans[PLAN])
+        found = roster_service.list_gaps(work, work.catalogue.plans[PLAN])
         assert [f"{shown(gap.starts)} {shown(gap.ends)}" for gap in found] == gaps
         assert {gap.names for gap in found} <= {("Investigator",)}
         now = to_do_list.read_to_do_list(work)
@@ -65,8 +65,8 @@ def test_a_later_gap_is_asked_for_by_days(empty):
     on_call(empty, "02T09:00 12T08:00")
     with form_browser.unit_of_work(empty.app_context) as work:
         plan = work.catalogue.plans[PLAN]
-        assert roster_calendar.list_gaps(work, plan) == []
-        assert [shown(gap.starts) for gap in roster_calendar.list_gaps(work, plan, days=14)] == ["12T08:00"]
+        assert roster_service.list_gaps(work, plan) == []
+        assert [shown(gap.starts) for gap in roster_service.list_gaps(work, plan, days=14)] == ["12T08:00"]
 
 
 def test_a_gap_names_whom_alerts_reach_at_its_beginning(clinic):
@@ -75,7 +75,7 @@ def test_a_gap_names_whom_alerts_reach_at_its_beginning(clinic):
         first = datetime.fromisoformat("2026-03-04T00:00")
         roster_service.add_absence(work, clinic.nurse.id, first, first + timedelta(days=1))
         roster_service.add_absence(work, clinic.investigator.id, first, first + timedelta(days=2))
-        (gap,) = roster_calendar.list_gaps(work, work.catalogue.plans[PLAN])
+        (gap,) = roster_service.list_gaps(work, work.catalogue.plans[PLAN])
         assert gap.names == ("Second",)
 
 
@@ -85,7 +85,7 @@ def test_four_weeks_day_by_day(empty):
     with form_browser.unit_of_work(empty.app_context) as work:
         at = datetime.fromisoformat("2026-03-04T06:00")
         roster_service.add_absence(work, empty.nurse.id, at, at + timedelta(hours=4))
-        days = roster_calendar.read_roster_page(work, work.catalogue.plans[PLAN]).days
+        days = roster_service.read_roster_page(work, work.catalogue.plans[PLAN]).days
     assert len(days) == 28
     assert [shown(day.whole.starts) for day in days[:2]] == ["02T00:00", "03T00:00"]
 
@@ -112,7 +112,7 @@ def test_a_day_of_a_clock_change_has_23_hours(clinic):
         lambda plan: replace(plan, settings=replace(plan.settings, time_zone="Europe/Berlin")),
     )
     with form_browser.unit_of_work(berlin.app_context) as work:
-        days = roster_calendar.read_roster_page(work, work.catalogue.plans[PLAN]).days
+        days = roster_service.read_roster_page(work, work.catalogue.plans[PLAN]).days
     hours = [(day.whole.ends - day.whole.starts) / timedelta(hours=1) for day in days]
     assert not any(day.has_gap for day in days)
     assert sorted(hours) == [23.0] + [24.0] * 27

@@ -9,7 +9,7 @@ import pytest
 
 from pro.core.rule_language.level import Level
 from pro.errors import BadData, NotAllowed, NotFound
-from pro.features.duty_roster import recipients, roster_calendar, roster_service
+from pro.features.duty_roster import recipients, roster_service
 from pro.models import Absence, Shift, StaffMember
 from tests.support import factories, form_browser
 from tests.support.factories import PLAN
@@ -63,7 +63,7 @@ def shown(at: datetime | None) -> str:
 
 def gaps(clinic, days=7) -> list[tuple[str, str, tuple[str, ...]]]:
     with form_browser.unit_of_work(clinic.app_context) as work:
-        found = roster_calendar.list_gaps(work, work.catalogue.plans[PLAN], days)
+        found = roster_service.list_gaps(work, work.catalogue.plans[PLAN], days)
         return [(shown(gap.starts), shown(gap.ends), gap.names) for gap in found]
 
 

@@ -9,14 +9,14 @@ from sqlalchemy import select
 
 from pro.errors import NotAllowed
 from pro.features.accounts import staff_accounts
-from pro.features.adverse_events import unreported_events
+from pro.features.adverse_events import adverse_event_log
 from pro.features.assessments import paper_forms
 from pro.features.forms import form_access
 from pro.features.operations import demo_study
 from pro.features.schedule import expected_forms, schedule_service
 from pro.features.text_messages import reminders
 from pro.features.to_do_list import to_do_list
-from pro.features.ulcers import ulcer_overview
+from pro.features.ulcers import ulcer_cases
 from pro.models import Alert, Assessment, Message, Participant
 from tests.support import form_browser
 
@@ -34,12 +34,10 @@ def test_the_study_is_filled_and_tells_its_story(any_app_context):
         board = to_do_list.read_to_do_list(work)
         assert [case.study_number for case in board.unacknowledged] == ["NC-003"]
         assert [case.study_number for case in board.in_progress] == ["NC-005"]
-        assert [event.study_number for event in unreported_events.read_unreported_events(work, "en")] == ["NC-005"]
+        assert [event.study_number for event in adverse_event_log.read_unreported_events(work, "en")] == ["NC-005"]
         assert board.corrections == 1
         (ulcer,) = [
-            case
-            for case in ulcer_overview.read_overview(work, work.catalogue.plans[demo_study.PLAN]).cases
-            if case.grade
+            case for case in ulcer_cases.read_overview(work, work.catalogue.plans[demo_study.PLAN]).cases if case.grade
         ]
         assert (ulcer.study_number, ulcer.state, ulcer.grade) == ("NC-005", "confirmed", 3)
         assert {message.template for message in work.session.scalars(select(Message))} == {"alert"}

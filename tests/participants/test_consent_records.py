@@ -52,7 +52,7 @@ def test_a_new_version_is_a_new_row(clinic):
         consent_records.record_consent(work, person, version="2.0", **given)
         with pytest.raises(BadData):
             consent_records.record_consent(work, person, version="3.0", **(given | {"health_data": False}))
-        assert [entry.version for entry in consent_records.list_consents(work, person)] == ["2.0", "1.0"]
+        assert [entry.row.version for entry in consent_records.list_consents(work, person)] == ["2.0", "1.0"]
 
 
 @pytest.mark.parametrize("scope", ["questions", "data"])
@@ -158,13 +158,13 @@ def test_a_withdrawal_that_is_taken_back_leaves_its_row_and_a_consent_that_stand
     person = any_clinic.rows(Participant)[0]
     assert person.withdrawn_at is None
     stands, ended = entries(any_clinic)
-    assert (ended.withdrawn_by, ended.scope, ended.told, ended.restored) == ("Nurse", "data", TOLD, False)
-    assert (stands.withdrawn_at, stands.restored, stands.reason) == (None, True, "the wrong participant")
-    assert (stands.recorded_by, stands.recorded_at) == ("Coordinator", clock.now)
-    assert (stands.version, stands.signed_on, stands.health_data_at) == (
-        ended.version,
-        ended.signed_on,
-        ended.health_data_at,
+    assert (ended.withdrawn_by, ended.row.scope, ended.row.told, ended.is_restored) == ("Nurse", "data", TOLD, False)
+    assert (stands.row.withdrawn_at, stands.is_restored, stands.reason) == (None, True, "the wrong participant")
+    assert (stands.recorded_by, stands.row.recorded_at) == ("Coordinator", clock.now)
+    assert (stands.row.version, stands.row.signed_on, stands.row.health_data_at) == (
+        ended.row.version,
+        ended.row.signed_on,
+        ended.row.health_data_at,
     )
     (event,) = any_clinic.events("consent.restored")
     assert (event.reason, event.actor_id) == ("the wrong participant", any_clinic.coordinator.id)
@@ -179,8 +179,11 @@ def test_withdrawn_for_good_after_that_no_consent_stands(any_clinic, clock):
         clock.move(hours=1)
         if not hour:
             take_back(any_clinic)
-    assert [(entry.told, entry.restored) for entry in entries(any_clinic)] == [("told 1", True), ("told 0", False)]
-    assert all(entry.withdrawn_at for entry in entries(any_clinic))
+    assert [(entry.row.told, entry.is_restored) for entry in entries(any_clinic)] == [
+        ("told 1", True),
+        ("told 0", False),
+    ]
+    assert all(entry.row.withdrawn_at for entry in entries(any_clinic))
 
 
 def test_what_was_asked_for_by_a_withdrawal_that_was_taken_back_is_asked_no_more(any_clinic, clock):
@@ -206,7 +209,7 @@ def test_taken_back_by_two_at_once_one_consent_stands(any_clinic):
             take_back(any_clinic)
 
     form_browser.run_concurrently(attempt, attempt)
-    assert [entry.withdrawn_at is None for entry in entries(any_clinic)] == [True, False]
+    assert [entry.row.withdrawn_at is None for entry in entries(any_clinic)] == [True, False]
     assert len(any_clinic.events("participant.returned")) == 1
 
 
@@ -217,4 +220,4 @@ def test_what_was_withdrawn_before_stays_withdrawn(any_clinic, clock):
         person = work.session.get_one(Participant, any_clinic.participant_id)
         participation_end.end_participation(work, person, died=True, reason="by mistake")
         participation_end.resume_participation(work, person, died=True, reason="by mistake")
-    assert [(entry.withdrawn_at, entry.restored) for entry in entries(any_clinic)] == [(None, False)]
+    assert [(entry.row.withdrawn_at, entry.is_restored) for entry in entries(any_clinic)] == [(None, False)]

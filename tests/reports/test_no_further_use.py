@@ -13,7 +13,7 @@ from pro.app_context import AppContext
 from pro.features.participants import consent_records
 from pro.features.reports import rule_simulator, study_overview
 from pro.features.schedule import enrolment
-from pro.features.ulcers import ulcer_overview
+from pro.features.ulcers import ulcer_cases
 from pro.models import Participant
 from tests.reports.test_study_overview import line, scored
 from tests.support import factories, form_browser
@@ -65,7 +65,7 @@ def test_an_ulcer_of_theirs_counts_on(clinic: Clinic):
     factories.sign_grading(clinic.app_context, clinic.investigator, clinic.participant_id)
     withdraws(clinic.app_context, clinic.coordinator, clinic.participant_id, "data")
     with form_browser.unit_of_work(clinic.app_context) as work:
-        board = ulcer_overview.read_overview(work, work.catalogue.plans[PLAN])
+        board = ulcer_cases.read_overview(work, work.catalogue.plans[PLAN])
     assert board.reading is not None
     assert board.reading.unknown == 1
 

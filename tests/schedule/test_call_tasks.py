@@ -208,7 +208,7 @@ def test_a_call_without_a_task_serves_the_open_one(clinic):
     assert clinic.rows(CallTask)[0].outcome == "reached"
     assert log_call(clinic, "reached_relative").task_id is None
     with form_browser.unit_of_work(clinic.app_context) as work:
-        assert [row.outcome for row in call_tasks.list_calls(work, clinic.participant_id)] == [
+        assert [call.outcome for call, _name in call_tasks.list_calls(work, clinic.participant_id)] == [
             "reached_relative",
             "reached",
         ]

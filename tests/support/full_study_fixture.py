@@ -22,7 +22,7 @@ from pro.features.participants.treatment_dates import local_date
 from pro.features.schedule import enrolment, expected_forms, missed_forms, schedule_service
 from pro.features.schedule.schedule_service import DateChange
 from pro.features.text_messages import incoming_messages, staff_replies
-from pro.features.ulcers import endoscopies, ulcer_cases, ulcer_decisions, ulcer_overview
+from pro.features.ulcers import endoscopies, ulcer_cases, ulcer_decisions
 from pro.models import Alert, Assessment, ExpectedForm, Participant
 from tests.support import factories
 from tests.support.factories import PHONES, PLAN, Clock, Study
@@ -213,14 +213,14 @@ class _FullStudyBuilder:
         self.by("coordinator", put)
 
         def decide(work: UnitOfWork) -> None:
-            seen = ulcer_cases.digest(ulcer_cases.shown_of_case(ulcer_overview.read_case(work, self.person(work))))
+            seen = ulcer_cases.digest(ulcer_cases.shown_of_case(ulcer_cases.read_case(work, self.person(work))))
             ulcer_decisions.sign_participant_decision(
                 work, self.person(work), "ulcer", "stop", REACH, factories.PASSWORD, seen
             )
             work.session.flush()
             plan = work.catalogue.plans[PLAN]
-            board = ulcer_overview.read_overview(work, plan)
-            whole = ulcer_cases.digest(ulcer_overview.shown_of_study(plan, board.cases, board.reading, board.decisions))
+            board = ulcer_cases.read_overview(work, plan)
+            whole = ulcer_cases.digest(ulcer_cases.shown_of_study(plan, board.cases, board.reading, board.decisions))
             ulcer_decisions.sign_study_decision(work, plan, "pause", REACH, factories.PASSWORD, whole)
 
         self.by("investigator", decide)

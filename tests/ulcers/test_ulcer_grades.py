@@ -12,7 +12,7 @@ from pro.core.clinical.stopping_rule import StoppingState
 from pro.core.study_plan import StudyPlan
 from pro.features.schedule import schedule_service
 from pro.features.schedule.schedule_service import DateChange
-from pro.features.ulcers import endoscopies, ulcer_cases, ulcer_overview
+from pro.features.ulcers import endoscopies, ulcer_cases
 from pro.features.ulcers.ulcer_cases import UlcerCase
 from pro.models import Alert, Participant
 from tests.support import factories, form_browser, query_count
@@ -23,12 +23,12 @@ TODAY = date(2026, 3, 2)
 
 def case(clinic: Clinic) -> UlcerCase:
     with form_browser.unit_of_work(clinic.app_context) as work:
-        return ulcer_overview.read_case(work, work.session.get_one(Participant, clinic.participant_id))
+        return ulcer_cases.read_case(work, work.session.get_one(Participant, clinic.participant_id))
 
 
 def reading(clinic: Clinic) -> StoppingState:
     with form_browser.unit_of_work(clinic.app_context) as work:
-        found = ulcer_overview.read_overview(work, work.catalogue.plans[factories.PLAN]).reading
+        found = ulcer_cases.read_overview(work, work.catalogue.plans[factories.PLAN]).reading
     assert found is not None
     return found
 
@@ -143,6 +143,6 @@ def test_the_board_asks_as_often_for_five_as_for_one(clinic):
             query_count.record_queries(clinic.app_context.engine) as statements,
             form_browser.unit_of_work(clinic.app_context) as work,
         ):
-            assert len(ulcer_overview.read_overview(work, work.catalogue.plans[factories.PLAN]).cases) == number + 1
+            assert len(ulcer_cases.read_overview(work, work.catalogue.plans[factories.PLAN]).cases) == number + 1
         asked.append(len(statements))
     assert len(set(asked)) == 1

@@ -15,7 +15,7 @@ from pro.features.accounts.signatures import CredentialRefusal
 from pro.features.schedule import schedule_service
 from pro.features.schedule.schedule_service import DateChange
 from pro.features.to_do_list import to_do_list
-from pro.features.ulcers import endoscopies, ulcer_cases, ulcer_decisions, ulcer_overview
+from pro.features.ulcers import endoscopies, ulcer_cases, ulcer_decisions
 from pro.models import Endoscopy, Participant, SignedDecision
 from tests.support import factories, form_browser
 from tests.support.alert_clinic import Clinic
@@ -29,12 +29,12 @@ def person(work: UnitOfWork, clinic: Clinic) -> Participant:
 
 def case(clinic: Clinic) -> ulcer_cases.UlcerCase:
     with form_browser.unit_of_work(clinic.app_context) as work:
-        return ulcer_overview.read_case(work, person(work, clinic))
+        return ulcer_cases.read_case(work, person(work, clinic))
 
 
-def board(clinic: Clinic) -> ulcer_overview.UlcerOverview:
+def board(clinic: Clinic) -> ulcer_cases.UlcerOverview:
     with form_browser.unit_of_work(clinic.app_context) as work:
-        return ulcer_overview.read_overview(work, work.catalogue.plans[factories.PLAN])
+        return ulcer_cases.read_overview(work, work.catalogue.plans[factories.PLAN])
 
 
 def reading(clinic: Clinic) -> StoppingState:
@@ -105,7 +105,7 @@ def test_a_result_changes_no_state_until_staff_record_it(any_clinic):
     done(any_clinic, asked(any_clinic), grade="3")
     here = case(any_clinic)
     assert (here.state, here.counts, here.grade) == ("suspected", "no", 3)
-    assert found(any_clinic).result == "ulcer"
+    assert found(any_clinic).row.result == "ulcer"
     dated(any_clinic, DateChange("ulcer_confirmed", 1, TODAY))
     here = case(any_clinic)
     assert (here.state, here.counts, here.confirmed_on) == ("confirmed", "yes", TODAY)
@@ -131,7 +131,7 @@ def test_an_ulcer_of_somebody_without_a_day_of_treatment_is_unknown(clinic):
 
 def test_a_result_that_was_taken_back_grades_nothing(clinic):
     confirmed(clinic)
-    number = case(clinic).endoscopies[0].id
+    number = case(clinic).endoscopies[0].row.id
     with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work:
         with pytest.raises(BadData):
             endoscopies.cancel_endoscopy(work, person(work, clinic), number, " ")
@@ -155,7 +155,7 @@ def test_an_endoscopy_that_nobody_does_comes_to_the_board(any_clinic):
         any_clinic.app_context.clock.move(days=days)
         with form_browser.unit_of_work(any_clinic.app_context) as work:
             assert len(to_do_list.read_to_do_list(work).endoscopies) == due
-    assert waiting(any_clinic).late
+    assert waiting(any_clinic).is_overdue
     done(any_clinic, number, "normal", on=TODAY + timedelta(days=4))
     with form_browser.unit_of_work(any_clinic.app_context) as work:
         assert to_do_list.read_to_do_list(work).endoscopies == []
@@ -180,7 +180,7 @@ def test_a_result_that_cannot_be_is_refused(clinic, on, result, grade, field, wh
     with pytest.raises(BadData) as refused:
         done(clinic, number, result, grade, on)
     assert refused.value.details["fields"] == {field: why}
-    assert waiting(clinic).id == number
+    assert waiting(clinic).row.id == number
 
 
 def test_one_result_is_recorded_once_and_only_for_its_participant(clinic):
@@ -192,7 +192,7 @@ def test_one_result_is_recorded_once_and_only_for_its_participant(clinic):
     other = replace(clinic, participant_id=clinic.another(factories.PLAN, "NPC-009").participant_id)
     with pytest.raises(NotFound):
         done(other, number)
-    assert found(clinic).result == "unclear"
+    assert found(clinic).row.result == "unclear"
 
 
 def test_a_decision_is_signed_for_what_the_page_showed_and_kept(any_clinic):

@@ -100,7 +100,7 @@ def list_sessions(work: UnitOfWork, staff_id: int, current_id: int = 0) -> Seque
 
 
 def change_role(work: UnitOfWork, staff_id: int, role: str, reason: str) -> None:
-    """Give somebody another role; their sessions end at once. Failures as in ``_managed``; BadData("people",
+    """Give a member of staff another role; their sessions end at once. Failures as in ``_managed``; BadData("people",
     fields={"role": "unknown" | "same_role"}).
     """
     others = staff_accounts.lock_administrators(work)
@@ -114,7 +114,7 @@ def change_role(work: UnitOfWork, staff_id: int, role: str, reason: str) -> None
 
 
 def deactivate_account(work: UnitOfWork, staff_id: int, reason: str) -> bool:
-    """Close an account: nobody gets in, duty of theirs counts no more, sessions end. False if it was closed."""
+    """Close an account: sign-in and sessions end, and its shifts no longer count. False if it was closed."""
     others = staff_accounts.lock_administrators(work)
     staff = _lock_managed_account(work, staff_id, reason)
     if staff.disabled_at is not None:
@@ -137,7 +137,7 @@ def reactivate_account(work: UnitOfWork, staff_id: int, reason: str) -> bool:
 
 
 def reset_factor(work: UnitOfWork, staff_id: int, reason: str) -> bool:
-    """Forget somebody's phone and recovery codes. False if there were none."""
+    """Remove the second factor and recovery codes of an account. False if there were none."""
     staff = _lock_managed_account(work, staff_id, reason)
     return second_factor.reset_factor(work, staff.id, reason.strip())
 
@@ -223,7 +223,7 @@ def _read_staff(work: UnitOfWork, staff_id: int) -> StaffMember:
 def _lock_managed_account(
     work: UnitOfWork, staff_id: int, reason: str, more: Mapping[str, str] | None = None
 ) -> StaffMember:
-    """Somebody else's account, held. NotFound, NotAllowed("own_account"), BadData("people", fields={"reason": ...})."""
+    """Lock another person's account. NotFound, NotAllowed("own_account"), BadData("people", fields={"reason": ...})."""
     staff = _read_staff(work, staff_id)
     if work.actor.kind == "staff" and work.actor.id == staff.id:
         raise NotAllowed("own_account")

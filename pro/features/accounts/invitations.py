@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Protocol
 
 from sqlalchemy import String, cast, literal, select
@@ -45,21 +45,16 @@ class InvitationDetails(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class InvitationRow:
-    """One invitation in the list. ``state``: open, expired, used or revoked; ``mail``: what became of its message."""
+    """One invitation in the list. ``by``: who made it; ``state`` as in its row; ``mail``: status of its message."""
 
-    id: int
-    name: str
-    email: str
-    role: str
+    row: StaffInvitation
     by: str
-    made_at: datetime
-    expires_at: datetime
     state: str
     mail: str
 
 
 def invite_staff(work: UnitOfWork, email: str, name: str, role: str, language: str, phone: str = "") -> StaffInvitation:
-    """Invite somebody by mail. BadData("staff", fields=...) as in ``staff_accounts.add_staff``; "invited" for an
+    """Invite a person by email. BadData("staff", fields=...) as in ``staff_accounts.add_staff``; "invited" for an
     address
     whose invitation still waits.
     """
@@ -137,17 +132,7 @@ def recent_invitations(work: UnitOfWork) -> Sequence[InvitationRow]:
         .order_by(StaffInvitation.id.desc())
     )
     return [
-        InvitationRow(
-            row.id,
-            row.name,
-            row.email,
-            row.role,
-            by,
-            row.made_at,
-            row.expires_at,
-            row.state(work.now),
-            message.status if message else "",
-        )
+        InvitationRow(row, by, row.state(work.now), message.status if message else "")
         for row, by, message in work.session.execute(query)
     ]
 

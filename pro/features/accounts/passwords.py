@@ -44,6 +44,6 @@ def password_problem(password: str, email: str) -> str:
 
 
 def read_pin(typed: str) -> str:
-    """The 4 to 6 digits of a PIN as somebody typed them, at any width; "" if it is no PIN."""
+    """The 4 to 6 digits of a PIN as they were typed, at any width; "" if it is no PIN."""
     plain = unicodedata.normalize("NFKC", typed).strip()
     return plain if re.fullmatch(r"[0-9]{4,6}", plain) else ""

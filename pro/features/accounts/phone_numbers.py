@@ -11,7 +11,7 @@ DEFAULT_REGION = "CN"
 
 
 def to_e164(typed: str) -> str | None:
-    """The number in E.164; "" for none typed (nobody must have a phone); None for one that cannot be."""
+    """The number in E.164; "" for none typed (a phone is optional); None for one that cannot be."""
     plain = unicodedata.normalize("NFKC", typed).strip()
     if not plain:
         return ""

@@ -1,4 +1,4 @@
-"""What people typed, as whoever looks may see it: words can hold a name, and a number or an address of somebody."""
+"""Typed text as the reader may see it: it can hold a name, a phone number or an address."""
 
 from __future__ import annotations
 

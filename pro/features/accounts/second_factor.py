@@ -54,7 +54,7 @@ def make_factor_offer(work: UnitOfWork, staff: StaffMember) -> FactorOffer:
 
 
 def read_factor_offer(work: UnitOfWork, staff: StaffMember, sealed: str) -> FactorOffer | None:
-    """The offer that a page sends back; None if it is too old, somebody else's, or none of ours."""
+    """The offer that a page sends back; None if it is too old, of another account, or not made here."""
     try:
         number, at, secret = work.vault.open(sealed).split(" ")
     except ValueError:
@@ -127,7 +127,7 @@ def count_recovery_codes(work: UnitOfWork, staff_id: int) -> int:
 def reset_factor(work: UnitOfWork, staff_id: int, reason: str) -> bool:
     """Forget the phone and the recovery codes of a person, and end their sessions. False if there was none.
 
-    For whoever lost both; NotAllowed("own_account") for one's own.
+    For a person who lost both; NotAllowed("own_account") for one's own.
     """
     if work.actor.kind == "staff" and work.actor.id == staff_id:
         raise NotAllowed("own_account")
@@ -144,7 +144,7 @@ def reset_factor(work: UnitOfWork, staff_id: int, reason: str) -> bool:
 
 
 def renew_recovery_codes(work: UnitOfWork, staff_id: int, password: str) -> tuple[str, ...] | CredentialRefusal:
-    """New recovery codes for whoever acts, against the password."""
+    """Make new recovery codes for the acting person, against the password."""
     staff = _lock_staff(work, staff_id)
     if staff.otp_sealed is None:
         raise BadData("no_factor")
@@ -205,7 +205,7 @@ def _fingerprint(work: UnitOfWork, staff_id: int, code: str) -> str:
 
 
 def _attempt_key(staff: StaffMember) -> str:
-    # By account alone: whoever comes this far knows the password, and may type from many addresses.
+    # By account alone: at this step the password is known, and attempts may come from many addresses.
     return f"factor:{staff.id}"
 
 

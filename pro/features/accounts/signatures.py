@@ -17,7 +17,7 @@ from pro.errors import NotAllowed
 from pro.features.accounts import attempt_limits
 from pro.features.accounts.passwords import is_secret_correct
 from pro.models import Signature, StaffMember
-from pro.models.signature import MEANINGS
+from pro.models.audit_entry import MEANINGS
 
 MAX_TRIES = 5
 
@@ -31,14 +31,14 @@ class PasswordProof:
 
 @dataclass(frozen=True, slots=True)
 class CredentialRefusal:
-    """Why nobody may sign now: "wrong" or "locked" (until ``until``). Returned, because a failed try must be kept."""
+    """Why signing is refused now: "wrong" or "locked" (until ``until``). Returned, so that a failed try is kept."""
 
     why: str
     until: datetime | None = None
 
 
 def confirm_password(work: UnitOfWork, password: str) -> PasswordProof | CredentialRefusal:
-    """Ask whoever is signed in for the password again. Five wrong ones in a row lock signing for 15 minutes."""
+    """Ask the signed-in person for the password again. Five wrong ones in a row lock signing for 15 minutes."""
     staff = _signer(work)
     key = f"signing:{staff.id}"
     allowed = attempt_limits.allowance(work, "signing", key, MAX_TRIES)

@@ -23,7 +23,7 @@ EMAIL_AT_MOST, NAME_AT_MOST = 254, 128
 ACCOUNT_TRIES = 5
 ADDRESS_TRIES = 30
 SESSION_HOURS = 12
-# A sign-in that stopped before the code is worth a password to whoever finds the browser.
+# A sign-in that stopped before the code is worth a password to a person who finds the browser.
 UNVERIFIED_SESSION_LIFETIME = timedelta(minutes=10)
 # Seen at most this often, so that looking at pages costs no write.
 SEEN_INTERVAL = timedelta(minutes=1)
@@ -44,7 +44,7 @@ _RUN = {"enrol", "send_form", "make_card", "edit_roster", "simulate"}
 _AUDIT = {"see_audit", "export_audit"}
 RIGHTS: Mapping[str, frozenset[str]] = {
     "coordinator": frozenset(_READ | _ACT | _RUN | {"see_audit", "ask_correction", "report_event"}),
-    # Only a physician grades; whoever grades or nurses may end an alert that was graded.
+    # Only a physician grades; physicians and nurses may close an alert that was graded.
     "investigator": frozenset(
         _READ
         | _ACT
@@ -59,14 +59,14 @@ RIGHTS: Mapping[str, frozenset[str]] = {
     ),
     "administrator": frozenset(_OWN | {"see_roster", "edit_roster", "see_drill", "see_audit", "manage_staff"}),
 }
-# Whoever may do one of these signs in with a code as well where the settings ask for it: who sees identities, and who
-# could let others in.
+# A person with one of these rights signs in with a code as well where the settings ask for it: who sees identities, and
+# who could let others in.
 SECOND_FACTOR_RIGHTS = ("see_identity", "manage_staff")
 
 
 @dataclass(frozen=True, slots=True)
 class StaffLogin:
-    """Somebody who came in, and the session by which they did; what it still asks for is ``pending``."""
+    """A signed-in member of staff and the session; what it still asks for is ``pending``."""
 
     staff: StaffMember
     session: StaffSession
@@ -165,7 +165,7 @@ def sign_in(work: UnitOfWork, email: str, password: str, address: str, device: s
     address lock the account there for 15 minutes, thirty the address itself. ``device``: phone, tablet or computer.
     """
     email = email.strip().lower()
-    # By account and address together: whoever knows the nurse's e-mail must not be able to keep her out.
+    # By account and address together: to know the nurse's email must not be enough to lock her out.
     both = f"account:{email}:{address}"
     for key, limit in ((both, ACCOUNT_TRIES), (f"address:{address}", ADDRESS_TRIES)):
         allowed = attempt_limits.allowance(work, "password", key, limit)
@@ -229,7 +229,7 @@ def read_session(work: UnitOfWork, secret: str | None, *, touch: bool = True) ->
 
 
 def session_ends_at(work: UnitOfWork, found: StaffSession) -> datetime:
-    """When this session ends if nobody takes another step."""
+    """When this session ends without another step."""
     return min(found.seen_at + _idle_limit(work, found), found.made_at + timedelta(hours=SESSION_HOURS))
 
 
@@ -244,7 +244,7 @@ def pending_step(work: UnitOfWork, entry: StaffLogin) -> str:
 
 
 def change_password(work: UnitOfWork, entry: StaffLogin, old: str, new: str) -> signatures.CredentialRefusal | None:
-    """Set a new password for whoever acts, and end their other sessions; None if it is done. BadData("staff",
+    """Set a new password for the acting person, and end their other sessions; None if it is done. BadData("staff",
     fields={"new": ...}) for one that is weak or the same; nothing was tried then.
     """
     staff = entry.staff

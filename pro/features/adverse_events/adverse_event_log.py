@@ -1,4 +1,4 @@
-"""Adverse events as they are read: the log, one event over time, and where reports and records differ."""
+"""Read adverse events: the log, one event over time, discordances, and what is to be reported."""
 
 from __future__ import annotations
 
@@ -45,21 +45,13 @@ class AdverseEventRow:
 
 @dataclass(frozen=True, slots=True)
 class GradingRow:
-    """One judgement, by ``name``. ``meaning``: what the grade stands for; ``holds``: it says what was signed."""
+    """One grading, by ``name``. ``meaning``: what the grade stands for; ``holds``: it says what was signed."""
 
-    id: int
-    at: datetime
+    row: Grading
     name: str
-    event_id: int | None
     term: str
     english: str
-    grade: int | None
     meaning: str
-    from_on: date | None
-    attribution: tuple[str, ...]
-    serious: bool
-    action: str
-    none_reason: str
     digest: str
     holds: bool
 
@@ -91,6 +83,19 @@ class DiscordanceReport:
 
     reported_only: list[UnrecordedReport]
     recorded_only: list[AdverseEventRow]
+
+
+@dataclass(frozen=True, slots=True)
+class UnreportedEvent:
+    """One event to report. ``grade``: the clinician's newest; ``known_at``: when it became known first."""
+
+    event_id: int
+    participant_id: int
+    study_number: str
+    term: str
+    grade: int
+    known_at: datetime
+    report_by: datetime
 
 
 def adverse_event_rows(work: UnitOfWork, language: str, participant_id: int | None = None) -> list[AdverseEventRow]:
@@ -128,15 +133,6 @@ def timeline_spans(work: UnitOfWork, participant_id: int, language: str) -> list
     ]
 
 
-def _grades_by_day(rows: Sequence[Grading]) -> tuple[tuple[date, int], ...]:
-    """From which day on it had which grade."""
-    found: list[tuple[date, int]] = []
-    for row in pure.current_grades(rows):
-        if row.from_on and row.grade and (not found or found[-1][1] != row.grade):
-            found.append((row.from_on, row.grade))
-    return tuple(found)
-
-
 def adverse_event_page(work: UnitOfWork, event_id: int, language: str) -> AdverseEventPage:
     """One event with its gradings. NotFound."""
     event = work.session.get(AdverseEvent, event_id)
@@ -168,7 +164,7 @@ def event_name(work: UnitOfWork, event: AdverseEvent, language: str) -> str:
 
 
 def discordance_report(work: UnitOfWork, language: str) -> DiscordanceReport:
-    """Suspected grade 3 or more that nobody recorded, and recorded grade 3 or more that nobody reported."""
+    """Suspected grade 3 or more without a record, and recorded grade 3 or more without a report."""
     reports = _reported_events(work)
     found = pure.compare_reports_with_events(reports, _recorded_events(work), work.catalogue.terms.suggested)
     people = {person.id: person for person in work.session.scalars(select(Participant))}
@@ -189,6 +185,46 @@ def discordance_report(work: UnitOfWork, language: str) -> DiscordanceReport:
         ],
         [row for row in adverse_event_rows(work, language) if row.id in severe],
     )
+
+
+def read_unreported_events(work: UnitOfWork, language: str) -> list[UnreportedEvent]:
+    """Serious events not reported yet, of all studies and also after a death, the first due first: one query."""
+    serious = select(Grading.adverse_event_id).where(Grading.serious)
+    query = (
+        select(AdverseEvent, Participant, Grading)
+        .join(Participant, Participant.id == AdverseEvent.participant_id)
+        .join(Grading, Grading.adverse_event_id == AdverseEvent.id)
+        .where(AdverseEvent.id.in_(serious), AdverseEvent.reported_at.is_(None))
+        .order_by(Grading.from_on, Grading.id)
+    )
+    found: dict[int, tuple[AdverseEvent, Participant, list[Grading]]] = {}
+    for event, person, row in work.session.execute(query):
+        found.setdefault(event.id, (event, person, []))[2].append(row)
+    due = []
+    for event, person, rows in found.values():
+        # Once serious it is to be reported, whatever was graded since.
+        known = min(row.known_at for row in rows if row.serious and row.known_at)
+        due.append(
+            UnreportedEvent(
+                event_id=event.id,
+                participant_id=person.id,
+                study_number=person.study_number,
+                term=event_name(work, event, language),
+                grade=rows[-1].grade or 0,
+                known_at=known,
+                report_by=pure.report_deadline(known, work.catalogue.terms.report_hours),
+            )
+        )
+    return sorted(due, key=lambda one: (one.report_by, one.event_id))
+
+
+def _grades_by_day(rows: Sequence[Grading]) -> tuple[tuple[date, int], ...]:
+    """From which day on it had which grade."""
+    found: list[tuple[date, int]] = []
+    for row in pure.current_grades(rows):
+        if row.from_on and row.grade and (not found or found[-1][1] != row.grade):
+            found.append((row.from_on, row.grade))
+    return tuple(found)
 
 
 def _reported_events(work: UnitOfWork) -> list[ReportedSymptom]:
@@ -284,19 +320,11 @@ def _grading_rows(work: UnitOfWork, rows: Sequence[Grading], language: str) -> l
         signed: Signature | None = next(iter(signatures.list_signatures(work, row)), None)
         found.append(
             GradingRow(
-                id=row.id,
-                at=row.at,
+                row,
                 name=signed.name if signed else names.get(row.staff_id, ""),
-                event_id=row.adverse_event_id,
                 term=event_name(work, event, language) if event else "",
                 english=term.english if term else "",
-                grade=row.grade,
                 meaning=words.grades.get(row.grade or 0, ""),
-                from_on=row.from_on,
-                attribution=tuple(row.attribution),
-                serious=row.serious,
-                action=row.action,
-                none_reason=row.none_reason,
                 digest=signed.digest if signed else "",
                 holds=signed is not None
                 and signatures.is_content_unchanged(signed, adverse_events_gradings.signed_content(row, event)),

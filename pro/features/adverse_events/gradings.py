@@ -44,7 +44,7 @@ class GradingDraft:
 
 @dataclass(frozen=True, slots=True)
 class GradingResult:
-    """``done``, or what somebody else had judged of this participant meanwhile: ``name``, ``at``; nothing was kept."""
+    """``done``, or what another person signed of this participant meanwhile: ``name``, ``at``; nothing was kept."""
 
     done: bool
     event_id: int | None = None
@@ -134,7 +134,7 @@ def signed_content(row: Grading, event: AdverseEvent | None) -> dict[str, Any]:
 
 
 def end_event(work: UnitOfWork, event_id: int, on: date | None) -> bool:
-    """An event ended; False if somebody had said so before. BadData("event", fields=...) for a day that cannot be."""
+    """An event ended; False if that was recorded before. BadData("event", fields=...) for a day that cannot be."""
     event = _get_event(work, event_id)
     work.lock(event)
     if event.ended_on is not None:
@@ -154,7 +154,7 @@ def end_event(work: UnitOfWork, event_id: int, on: date | None) -> bool:
 
 
 def record_sae_report(work: UnitOfWork, event_id: int) -> bool:
-    """A serious event was passed on as the protocol demands; False if somebody had said so, or it is not serious."""
+    """Record that a serious event was reported; False if that was recorded before, or it is not serious."""
     event = _get_event(work, event_id)
     work.lock(event)
     query = select(Grading.id).where(Grading.adverse_event_id == event.id, Grading.serious.is_(True)).limit(1)
@@ -263,7 +263,7 @@ def _grading_values(draft: GradingDraft, event: AdverseEvent | None) -> dict[str
 def _conflicting_grading(
     work: UnitOfWork, participant: Participant, draft: GradingDraft, case_key: str
 ) -> GradingResult:
-    """Somebody judged since the page was shown; the same button pressed twice is that one, done."""
+    """A grading was signed since the page was shown; the same button pressed twice is that one, done."""
     row = work.session.scalars(
         select(Grading).where(Grading.participant_id == participant.id).order_by(Grading.id.desc()).limit(1)
     ).first()

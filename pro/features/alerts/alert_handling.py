@@ -26,7 +26,7 @@ class AlertOwner:
 
 @dataclass(frozen=True, slots=True)
 class TakeOverResult:
-    """``done``: whoever acts holds it from now on. Else nothing was changed, and ``holder`` has it."""
+    """``done``: the acting person is the owner from now on. Else nothing was changed, and ``holder`` has it."""
 
     done: bool
     holder: AlertOwner
@@ -34,7 +34,7 @@ class TakeOverResult:
 
 @dataclass(frozen=True, slots=True)
 class ClosureResult:
-    """What came of closing. ``why``: "" it is closed; "first" somebody did before; "later" ``count`` new ones came.
+    """What came of closing. ``why``: "" it is closed; "first" another person did; "later" ``count`` new ones came.
 
     ``name`` ("" where they closed by themselves), ``at`` and ``disposition`` are of the closing that stands.
     """
@@ -64,9 +64,9 @@ def alert_owners(work: UnitOfWork, alerts: Iterable[Alert]) -> dict[str, AlertOw
 
 
 def take_over_alerts(work: UnitOfWork, case_key: str, from_id: int) -> TakeOverResult:
-    """Take the alerts of ``source`` over from ``from_id``, who held them on the page; from nobody else.
+    """Take the alerts of ``source`` over from ``from_id``, who was the owner on the page; from no other.
 
-    NotAllowed("not_acknowledged") while nobody has taken them on: that is what acknowledging is for.
+    NotAllowed("not_acknowledged") while they are unacknowledged: that is what acknowledging is for.
     """
     alerts = _lock_alerts(work, case_key)
     now = alert_owners(work, alerts).get(case_key)
@@ -102,8 +102,8 @@ def close_alerts(
 ) -> ClosureResult:
     """End the open alerts of ``source`` that were ``shown``; superseded ones end as such with them.
 
-    Whatever came meanwhile, or whoever was first, is said and nothing is changed. BadData("closing", fields=...)
-    without an outcome, without a judgement, while nobody has taken them on, or for no action without a reason.
+    New alerts or an earlier closure are returned, and nothing is changed. BadData("closing", fields=...)
+    without an outcome, without a judgement, while unacknowledged, or for no action without a reason.
     """
     reason = reason.strip()
     alerts = _lock_alerts(work, case_key)

@@ -22,9 +22,9 @@ from pro.features.participants.clinical_facts import MISSED_FORM_PREFIX
 from pro.models import Alert, Assessment, Participant, PhoneCall
 
 ULCER = "mucosal_ulcer"
-# A bleeding of somebody with an ulcer: whoever reads of it needs the ulcer's case.
+# A bleeding of a participant with an ulcer: its reader needs the ulcer's case.
 SENTINEL_BLEED = "sentinel_bleed"
-# What came of a call after which nobody need be asked to reach the participant.
+# What came of a call after which the participant need not be called again.
 REACHED = ("reached", "reached_relative", "refused", "died")
 
 
@@ -37,7 +37,7 @@ class AlertCase:
     of the ladder, while something loud waits. ``holder_id``: who holds it.
     ``missed``: no answer raised them, but a form that stayed empty;
     ``written``: a text that came by itself.
-    ``phoned``: what came of the last call since the alert that reached somebody (one of REACHED), made ``phoned_at``.
+    ``phoned``: what came of the last call since the alert that reached a person (one of REACHED), made ``phoned_at``.
     """
 
     alert_id: int
@@ -163,7 +163,7 @@ def _build_case(
 
 
 def _successful_calls(work: UnitOfWork, alerts: Sequence[Alert]) -> list[PhoneCall]:
-    """The calls since the first of ``alerts`` that reached somebody, oldest first, of all their participants."""
+    """The calls since the first of ``alerts`` that reached a person, oldest first, of all their participants."""
     if not alerts:
         return []
     theirs = PhoneCall.participant_id.in_({alert.participant_id for alert in alerts})

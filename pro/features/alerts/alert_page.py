@@ -14,9 +14,8 @@ from pro.core.questionnaire.instrument import Item, ItemWords, Value, Words
 from pro.core.rule_language.level import Level
 from pro.errors import NotFound
 from pro.features.accounts import privacy, staff_accounts
-from pro.features.alerts import alert_list, alert_messages, message_reading
+from pro.features.alerts import alert_list, message_reading
 from pro.features.alerts.alert_list import AlertCase
-from pro.features.alerts.alert_messages import AlertMessage
 from pro.features.alerts.evaluation import FREE_TEXT
 from pro.features.alerts.message_reading import IncomingText, RedFlag
 from pro.features.forms import licensed_wording
@@ -24,18 +23,31 @@ from pro.features.forms.form_state import answer_rows, current_answers
 from pro.features.participants import clinical_facts
 from pro.features.schedule import call_tasks, missed_forms
 from pro.features.schedule.call_tasks import MissedForm
-from pro.models import Alert, AlertNote, Answer, Assessment, AuditEntry, Grading, Message, Participant, PhoneCall
+from pro.messaging import message_rendering
+from pro.models import (
+    Alert,
+    AlertNote,
+    Answer,
+    Assessment,
+    AuditEntry,
+    Grading,
+    Message,
+    Participant,
+    PhoneCall,
+    StaffMember,
+)
 
-__all__ = ["AlertCase"]
 # What happened to an alert that is told with who did it; all else with the rule.
 ACTIONS_BY_STAFF = ("alert.acknowledged", "alert.taken_over", "alert.closed")
+# Messages that may need action stand first.
+STATUS_ORDER = ("failed", "waiting", "sent", "delivered", "dropped")
 
 
 @dataclass(frozen=True, slots=True)
 class FindingRow:
     """One rule that fired, ``sentence`` and ``suspects`` in the reader's language.
 
-    ``holds``: no answer was changed since; ``new``: nobody has taken it on yet.
+    ``holds``: no answer was changed since; ``new``: it is unacknowledged.
     """
 
     alert_id: int
@@ -109,6 +121,28 @@ class AlertPage:
     messages: list[AlertMessage]
 
 
+@dataclass(frozen=True, slots=True)
+class AlertMessage:
+    """One message. ``status``: one of ORDER; ``at``: since when; ``tries`` so far. ``role``: the receiver's, "" for the
+    participant. ``reason``: why it failed or was dropped, a sentence in the reader's language, or "".
+    """
+
+    id: int
+    channel: str
+    template: str
+    status: str
+    at: datetime
+    role: str
+    name: str
+    tries: int
+    reason: str
+
+    @property
+    def is_open(self) -> bool:
+        """True while it is not known to have arrived, and was not given up as needless."""
+        return self.status not in ("delivered", "dropped")
+
+
 def alert_page(work: UnitOfWork, alert_id: int, language: str) -> AlertPage:
     """The page of one alert, with all others of the same form. NotFound. That an identity was shown is recorded."""
     alert = work.session.get(Alert, alert_id)
@@ -156,27 +190,8 @@ def alert_page(work: UnitOfWork, alert_id: int, language: str) -> AlertPage:
         form_texts=_form_texts(work, assessment) if reads and assessment else [],
         flags=_flags(rows, came) if reads else (),
         about_ulcer=any(row.suspects in (alert_list.ULCER, alert_list.SENTINEL_BLEED) for row in rows),
-        messages=alert_messages.read_alert_messages(work, [row.id for row in rows], language),
+        messages=read_alert_messages(work, [row.id for row in rows], language),
     )
-
-
-def _form_texts(work: UnitOfWork, assessment: Assessment) -> list[str]:
-    """What stands in the form's fields for free text."""
-    instrument = work.catalogue.instruments[assessment.instrument]
-    now = current_answers(instrument, answer_rows(work, assessment.id))
-    said = (now.get(name) for name, item in instrument.items.items() if item.kind == "text")
-    return [text for text in said if isinstance(text, str) and text]
-
-
-def _flags(alerts: Sequence[Alert], came: Sequence[IncomingText]) -> tuple[RedFlag, ...]:
-    """Every red flag once, with its words where they were kept."""
-    found = dict.fromkeys(flag for text in came for flag in text.flags)
-    named = {(flag.class_id, flag.status) for flag in found}
-    for alert in alerts:
-        saw = alert.inputs.get("saw", []) if alert.rule == FREE_TEXT else []
-        kept = message_reading.red_flags_of(saw) if isinstance(saw, list) else ()
-        found |= dict.fromkeys(flag for flag in kept if (flag.class_id, flag.status) not in named)
-    return tuple(found)
 
 
 def phone_of(work: UnitOfWork, participant: Participant) -> str | None:
@@ -223,9 +238,54 @@ def answer_table(
 
 
 def shown_answer(work: UnitOfWork, item: Item, words: ItemWords, value: Value | None, language: str) -> str:
-    """The same, as whoever looks may see it: a text can hold a name."""
+    """The same, as the reader may see it: a text can hold a name."""
     said = answer_text(item, words, value)
     return privacy.visible_text(work, said, language) if item.kind == "text" else said
+
+
+def read_alert_messages(work: UnitOfWork, alert_ids: Sequence[int], language: str) -> list[AlertMessage]:
+    """Every message about these alerts in one query: failed first, then what waits, then the newest."""
+    translator = work.app_context.catalogs.translator(language)
+    query = (
+        select(Message, StaffMember)
+        .outerjoin(StaffMember, StaffMember.id == Message.staff_id)
+        .where(Message.alert_id.in_(alert_ids))
+        .order_by(Message.id.desc())
+    )
+    found = [
+        AlertMessage(
+            id=message.id,
+            channel=message.channel,
+            template=message.template,
+            status=message.status,
+            at=getattr(message, f"{message.status}_at", None) or message.queued_at,
+            role=person.role if person else "",
+            name=person.name if person else "",
+            tries=message.tries,
+            reason=message_rendering.failure_sentence(message.failure, translator),
+        )
+        for message, person in work.session.execute(query)
+    ]
+    return sorted(found, key=lambda one: STATUS_ORDER.index(one.status))
+
+
+def _form_texts(work: UnitOfWork, assessment: Assessment) -> list[str]:
+    """What stands in the form's fields for free text."""
+    instrument = work.catalogue.instruments[assessment.instrument]
+    now = current_answers(instrument, answer_rows(work, assessment.id))
+    said = (now.get(name) for name, item in instrument.items.items() if item.kind == "text")
+    return [text for text in said if isinstance(text, str) and text]
+
+
+def _flags(alerts: Sequence[Alert], came: Sequence[IncomingText]) -> tuple[RedFlag, ...]:
+    """Every red flag once, with its words where they were kept."""
+    found = dict.fromkeys(flag for text in came for flag in text.flags)
+    named = {(flag.class_id, flag.status) for flag in found}
+    for alert in alerts:
+        saw = alert.inputs.get("saw", []) if alert.rule == FREE_TEXT else []
+        kept = message_reading.red_flags_of(saw) if isinstance(saw, list) else ()
+        found |= dict.fromkeys(flag for flag in kept if (flag.class_id, flag.status) not in named)
+    return tuple(found)
 
 
 def _form_words(work: UnitOfWork, assessment: Assessment, language: str) -> Words:

@@ -1,4 +1,4 @@
-"""Findings become alerts, alerts become messages to whoever must act, and people acknowledge them."""
+"""Raise alerts from findings, notify staff, and acknowledge alerts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SYSTEM_RULE_SUSPECTS = {EVALUATION_FAILED: "judging_failed", FREE_TEXT: "free_te
 
 @dataclass(frozen=True, slots=True)
 class AcknowledgementResult:
-    """Which alerts this person took on now, and which somebody had taken on before: (alert id, name, when)."""
+    """Which alerts were acknowledged now, and which another person had acknowledged before: (alert id, name, when)."""
 
     new: list[int]
     already: list[tuple[int, str, datetime]]
@@ -96,7 +96,7 @@ def evaluate_form(
     try:
         with work.session.begin_nested():
             broken = Verdict(Level.URGENT, (Finding(EVALUATION_FAILED, Level.URGENT),), ())
-            # Whoever looked at the answers has not seen these; a form that merely lies idle has no new ones.
+            # The person who looked at the answers has not seen these; a form that merely lies idle has no new ones.
             back = set() if idle else handled_rules(broken, before)
             return before + _store_findings(work, assessment, plan, Evaluation(broken, frozenset(back), None), before)
     except Exception as error:
@@ -106,7 +106,7 @@ def evaluate_form(
 
 
 def acknowledge(work: UnitOfWork, alert_ids: list[int]) -> AcknowledgementResult:
-    """Take on the open alerts among ``alert_ids``; what somebody took on before stays theirs. NotFound for none.
+    """Acknowledge the open alerts among ``alert_ids``; earlier acknowledgements stand. NotFound for none.
 
     Their ladder ends here: messages that were not sent yet are dropped.
     """
@@ -155,7 +155,7 @@ def add_note(work: UnitOfWork, case_key: str, text: str) -> AlertNote:
 def _store_findings(
     work: UnitOfWork, assessment: Assessment, plan: StudyPlan, found: Evaluation, before: list[Alert]
 ) -> list[Alert]:
-    """Keep what is new, follow what changed, tell whoever must know; the alerts that are new."""
+    """Keep what is new, follow what changed, notify staff; the alerts that are new."""
     existing = {alert.rule: alert for alert in before}
     ulcer_signs = {rule.id for rule in plan.rules if rule.marks_ulcer}
     new, louder = [], []
@@ -237,7 +237,7 @@ def _update_alert(work: UnitOfWork, alert: Alert, finding: Finding, back: bool) 
     same = alert.level == int(finding.level) and alert.superseded_at is None
     if not reopened and (same or alert.resolved_at is not None):
         return False
-    # One that nobody has taken on yet is waited for already.
+    # One that is unacknowledged is escalated already.
     dealt_with = alert.acknowledged_at is not None or alert.resolved_at is not None
     louder = (reopened and dealt_with) or int(finding.level) > alert.level
     old = {"level": Level(alert.level).word}
@@ -256,7 +256,7 @@ def _close_ended_alerts(work: UnitOfWork, plan: StudyPlan, found: Evaluation, ex
     """Rules that no longer hold: one may close itself, a W under its U is marked; the rest stays for a person."""
     fired = set(found.verdict.fired)
     if EVALUATION_FAILED in fired:
-        return  # nobody knows what still holds
+        return  # what still holds is unknown
     for alert in existing.values():
         rule = _plan_rule(plan, alert.rule)
         if alert.rule in fired or rule is None or alert.resolved_at is not None:

@@ -20,7 +20,7 @@ FREE_TEXT = "TEXT"
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One look at a form. ``back``: rules that hold again, or hold worse, after somebody had dealt with them.
+    """One look at a form. ``back``: rules that hold again, or hold worse, after they had been dealt with.
 
     ``standing``: what would hold if the form were sent now; None where that was not asked.
     """
@@ -65,14 +65,14 @@ def evaluate(
     about_form = {alert.rule for alert in before if alert.resolved_at is None} & _missing_data_rules(plan)
     if about_form:
         standing = frozenset(evaluate_rules(plan, instrument, replace(case, submitted=True)).fired)
-        # They ask for silence as well; that somebody goes on elsewhere does not answer what is missing.
+        # They ask for silence as well; going on elsewhere does not answer what is missing.
         holding |= about_form & standing
     assessment.standing = sorted(holding)
     return Evaluation(verdict, frozenset(handled), standing, text)
 
 
 def _defer_lowered_findings(plan: StudyPlan, instrument: Instrument, case: FormCase, verdict: Verdict) -> Verdict:
-    """While somebody answers, wait with what D1 will lower unless a question that is still to come says otherwise.
+    """While a form is answered, wait with what D1 will lower unless a question still to come says otherwise.
 
     A form that is sent or lies idle is judged as it stands.
     """
@@ -151,7 +151,7 @@ def build_form_case(
 
 
 def handled_rules(verdict: Verdict, before: Sequence[Alert]) -> set[str]:
-    """The loud rules of ``verdict`` that somebody took on, or whose advice was read, when they fired before."""
+    """The loud rules of ``verdict`` that were acknowledged, or whose advice was read, when they fired before."""
     loud = {finding.rule_id for finding in verdict.findings if finding.level >= Level.URGENT}
     done = (alert for alert in before if alert.acknowledged_at or alert.advised_at or alert.resolved_at)
     return {alert.rule for alert in done} & loud

@@ -32,7 +32,7 @@ class RedFlag:
 
 @dataclass(frozen=True, slots=True)
 class IncomingText:
-    """One text that reached us, opened. ``unread``: somebody must still read it; ``read_by``: who did ("" for nobody).
+    """One text that reached us, opened. ``unread``: it waits for a reader; ``read_by``: who read it ("" for none).
 
     ``what`` and ``why``: as ``models.Inbound``. ``level``: what the screening said.
     """
@@ -69,7 +69,7 @@ def unread_count(work: UnitOfWork) -> int:
 
 
 def open_message(work: UnitOfWork, row: IncomingMessage) -> IncomingText:
-    """The row, opened for somebody who may see answers."""
+    """The row, opened for a reader who may see answers."""
     reader = work.session.get(StaffMember, row.read_by) if row.read_by else None
     return IncomingText(
         id=row.id,
@@ -118,7 +118,7 @@ def texts_of_alerts(work: UnitOfWork, alerts: Sequence[Alert]) -> list[IncomingT
 
 
 def mark_read(work: UnitOfWork, which: ColumnElement[bool]) -> int:
-    """Whoever acts has read the waiting texts among ``which``; how many. One that somebody read stays theirs."""
+    """Mark the waiting texts among ``which`` as read by the acting person; how many. Earlier readers stay."""
     query = select(IncomingMessage).where(unread_condition(), which).order_by(IncomingMessage.id).with_for_update()
     rows = list(work.session.scalars(query))
     for row in rows:
@@ -128,7 +128,7 @@ def mark_read(work: UnitOfWork, which: ColumnElement[bool]) -> int:
 
 
 def mark_alert_texts_read(work: UnitOfWork, alerts: Sequence[Alert]) -> int:
-    """Whoever takes ``alerts`` on had their texts on the page: those are read."""
+    """Mark the texts of ``alerts`` as read: they were on the page of the person who acknowledged."""
     numbers = [text.id for text in texts_of_alerts(work, alerts) if text.unread]
     return mark_read(work, IncomingMessage.id.in_(numbers)) if numbers else 0
 

@@ -79,7 +79,7 @@ def stable_offer(work: UnitOfWork, case_key: str, language: str) -> StableOffer 
 
 def mark_stable(work: UnitOfWork, case_key: str, items: Collection[str], reason: str, language: str) -> int:
     """Mark ``items`` of the form behind ``source`` with today's values; how many. BadData("stable", fields=...);
-    NotAllowed("marked_already", name, at) if somebody marked one of them since the alerts were raised.
+    NotAllowed("marked_already", name, at) if one of them was marked since the alerts were raised.
     """
     offered = stable_offer(work, case_key, language)
     if offered is None:

@@ -1,4 +1,4 @@
-"""The weekly synthetic alert: the proof that an emergency reaches the phone of whoever is on call."""
+"""The weekly synthetic alert: the proof that an emergency reaches the phone of the person on call."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OVERDUE_AFTER = timedelta(days=8)
 
 @dataclass(frozen=True, slots=True)
 class WeeklyTestAlertStatus:
-    """A drill that somebody must look at. ``state``: "failed", "running", or "overdue" (no ``drill`` for too long)."""
+    """A test alert that needs attention. ``state``: "failed", "running", or "overdue" (no ``drill`` for too long)."""
 
     plan: str
     state: str
@@ -125,7 +125,7 @@ def find_failed_test_alerts(work: UnitOfWork) -> int:
 def confirm_test_alert(work: UnitOfWork, drill_id: int) -> bool:
     """The person who acts got it. False if it was confirmed before. NotFound, NotAllowed.
 
-    One that failed is confirmed late, and stands no longer in red. One that told nobody proves nothing: BadData.
+    One that failed is confirmed late, and stands no longer in red. One that notified no person proves nothing: BadData.
     """
     drill = work.session.get(WeeklyTestAlert, drill_id)
     if drill is None:

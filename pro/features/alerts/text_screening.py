@@ -49,7 +49,7 @@ def keep_text(
 
 
 def screen_text(work: UnitOfWork, text: str, participant: Participant | None) -> Screening:
-    """The red flags in ``text``, by the lexicon of the participant's plan; by all of them for somebody unknown.
+    """The red flags in ``text``, by the lexicon of the participant's plan; by all of them for an unknown sender.
 
     A plan without a lexicon finds nothing: its texts wait to be read.
     """
@@ -65,14 +65,14 @@ def screen_text(work: UnitOfWork, text: str, participant: Participant | None) ->
 
 
 def plan_of(work: UnitOfWork, participant: Participant | None) -> StudyPlan | None:
-    """The participant's plan; None for somebody unknown, and for a plan that is no longer there."""
+    """The participant's plan; None for an unknown sender, and for a plan that is no longer there."""
     return work.catalogue.plans.get(participant.plan) if participant else None
 
 
 def note_flags(
     work: UnitOfWork, inbound: IncomingMessage, participant: Participant | None, found: Screening
 ) -> Alert | None:
-    """Keep what the screening of a text said and raise the alert; None if nothing was found or nobody is known."""
+    """Keep the result of screening a text and raise the alert; None without a finding or a known sender."""
     inbound.level = int(found.level)
     inbound.hits = [{"class": hit.class_id, "status": hit.status} for hit in found.hits]
     return raise_text_alert(work, inbound, participant) if participant is not None else None

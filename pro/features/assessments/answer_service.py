@@ -168,7 +168,7 @@ def submit_form(work: UnitOfWork, form_session: FormSession, language: str) -> N
 def close_form(
     work: UnitOfWork, assessment: Assessment, answers: Answers, language: str, *, earlier: Answers | None = None
 ) -> list[Alert]:
-    """Close a form, whoever sent it: score it, judge the whole. Returns the alerts that it has.
+    """Close a form that the participant or staff sent: score it, evaluate the whole. Returns the alerts that it has.
 
     ``earlier``: what stood before, where closing it changed answers.
     """
@@ -265,7 +265,7 @@ def record_changes(
 def score_form(work: UnitOfWork, assessment: Assessment, answers: Answers) -> dict[str, float | None]:
     """Score ``answers`` and keep each scale as a new row; {} for an instrument without scales.
 
-    What somebody answered for the participant is kept, but not scored unless the plan says so: the two disagree.
+    What a proxy answered is kept, but not scored unless the plan says so: the two disagree.
     """
     instrument = work.catalogue.instruments[assessment.instrument]
     if not instrument.scales:

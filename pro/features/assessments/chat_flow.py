@@ -1,7 +1,7 @@
 """The same form as a conversation: one question at a time, answered by a typed or tapped reply.
 
-There is no conversation state (design.md): what comes next is a function of instrument and answers, so that somebody
-may begin by text message, go on in the chat and finish in the form.
+There is no conversation state (design.md): what comes next is a function of instrument and answers, so that a
+participant may begin by text message, go on in the chat and finish in the form.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def take_reply(
 ) -> ReplyOutcome:
     """One typed or tapped reply: read for red flags unless it is an option as a whole, then kept as an answer.
 
-    ``inbound``: the row of a text that came in, which is noted; without one a text that somebody should read gets its
+    ``inbound``: the row of a text that came in, which is noted; without one a text that staff should read gets its
     own. ``item``: the question that the person saw ("" for none); a reply to one that is not asked any more is unclear
     ("moved_on"), and so is a wish to skip it.
     """
@@ -245,7 +245,7 @@ def _apply_reply(context: _ReplyContext, item: Item | None, heard: ParsedReply) 
     if isinstance(heard, UnclearReply):
         return ReplyOutcome("unclear", "", heard.why, context.form, Level.NONE)
     if item is None and heard.value is None:
-        # Nothing is asked that could be skipped, and nobody said to send.
+        # Nothing is asked that could be skipped, and no command to send came.
         return ReplyOutcome("unclear", "", "not_understood", context.form, Level.NONE)
     if item is None:
         answer_service.submit_form(context.work, context.form_session, context.language)
@@ -266,7 +266,7 @@ def _save_answer(context: _ReplyContext, item: Item, value: Value | None) -> Rep
     )
     form = saved.form
     if context.channel == "sms" and next_item(form) is None:
-        # Nobody reads a review of twenty lines by text message.
+        # A review of twenty lines is too long for a text message.
         answer_service.submit_form(context.work, context.form_session, context.language)
         form = context.again()
     if form.advice is not None:

@@ -28,7 +28,7 @@ REASON_LENGTH = 1000
 
 @dataclass(frozen=True, slots=True)
 class CorrectionRequest:
-    """What somebody asks for. ``value``: None for "was not answered"; ``heard_at``: when it was confirmed."""
+    """What is asked for. ``value``: None for "was not answered"; ``heard_at``: when it was confirmed."""
 
     item: str
     value: Value | None
@@ -121,8 +121,8 @@ def request_correction(
 def approve_correction(work: UnitOfWork, proof: PasswordProof, correction_id: int, note: str = "") -> DataCorrection:
     """Change the answer: a new row beside the old, scored and judged again, with alerts if it raises any.
 
-    NotAllowed("decided") the second time, ("own_request") for whoever asked, ("answer_changed") where the answer is not
-    what it was, ("not_asked_any_more") where other answers do not lead to the question.
+    NotAllowed("decided") the second time, ("own_request") for the person who asked, ("answer_changed") where the answer
+    is not what it was, ("not_asked_any_more") where other answers do not lead to the question.
     """
     row, assessment = _lock_for_decision(work, proof, correction_id, note)
     shape = work.catalogue.instruments[assessment.instrument]

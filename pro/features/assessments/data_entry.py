@@ -34,7 +34,7 @@ class EntryState:
 
     ``form``: the open form, if there is one; ``answers``: what the participant has answered in it and that is not too
     old to go on with, ``stale`` what is. ``facts`` decide which questions are asked. ``state`` changes whenever an
-    answer or a form comes in, so that whoever saw it knows whether something came meanwhile.
+    answer or a form comes in, so that its reader learns whether something came meanwhile.
     """
 
     form: Assessment | None
@@ -124,12 +124,10 @@ def enter_form(
     """Keep a phone interview or a paper form: answers, scores, alerts, exactly as if it had been sent from a phone.
 
     ``mode``: phone or paper; ``answered_by``: one of ``form_access.ANSWERED_BY_VALUES``; ``answered_at``: when it was
-    really
-    answered;
-    ``given``: item -> value, None where it was left out on purpose, absent where nobody knows; ``seen``: the state that
-    the person who types saw (None: nothing was there). BadData("entry", fields={field or item: why}) names all that is
-    wrong at once; NotAllowed("begun") if the participant answered meanwhile, or as in ``for_visit``. A refusal leaves
-    nothing behind.
+    really answered; ``given``: item -> value, None where it was left out on purpose, absent where it is unknown;
+    ``seen``: the state that the person who types saw (None: nothing was there). BadData("entry", fields={field or item:
+    why}) names all that is wrong at once; NotAllowed("begun") if the participant answered meanwhile, or as in
+    ``for_visit``. A refusal leaves nothing behind.
     """
     work.lock(participant)
     expected = find_expected_form(work, participant, instrument, expected_id)
@@ -166,9 +164,9 @@ def verify_paper_form(
     """The second reader compared a paper form with its sheet; True if something was changed.
 
     ``corrections``: what the sheet says where it was typed otherwise (None: left out). Old answers stay as rows; what
-    is new is scored and judged again. NotFound for a form that is not on paper; NotAllowed("own_entry") for whoever
-    typed it, ("checked") the second time; BadData("check", fields=...) as in ``enter``, and for a change that has no
-    reason.
+    is new is scored and judged again. NotFound for a form that is not on paper; NotAllowed("own_entry") for the person
+    who typed it, ("checked") the second time; BadData("check", fields=...) as in ``enter``, and for a change that has
+    no reason.
     """
     work.lock(assessment)
     if not is_paper_form(assessment) or work.actor.id is None:

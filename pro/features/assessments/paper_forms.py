@@ -81,7 +81,7 @@ class QuestionnaireLayout:
 
 @dataclass(frozen=True, slots=True)
 class PaperForm:
-    """A form that was typed in from paper. ``own``: the reader typed it. ``checked_by``: "" while nobody has."""
+    """A form that was typed in from paper. ``own``: the reader typed it. ``checked_by``: "" while unverified."""
 
     assessment: Assessment
     sheet: QuestionnaireLayout
@@ -173,7 +173,7 @@ def answered_layout(work: UnitOfWork, assessment: Assessment, language: str) -> 
 
 
 def answer_shown(work: UnitOfWork, assessment: Assessment, item: Item, value: Value | None, language: str) -> str:
-    """A value of a form in words, as whoever looks may see it; "" for none."""
+    """A value of a form in words, as the reader may see it; "" for none."""
     words = licensed_wording.find_words(work, assessment.instrument, language, assessment.wordings.get(language, ""))
     found = _answer_in_words(words, item, value, work.app_context.catalogs.translator(language))
     return privacy.visible_text(work, found, language) if item.kind == "text" else found

@@ -101,7 +101,7 @@ def digest_of(previous: str, event: AuditEntry) -> str:
 
 
 def seal_entries(work: UnitOfWork) -> int:
-    """Seal up to 500 waiting events into the chain; the number sealed. Whoever comes second waits for the first."""
+    """Seal up to 500 waiting events into the chain; the number sealed. A second call waits for the first."""
     if work.app_context.engine.dialect.name == "postgresql":
         work.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
     position, previous = _last_seal(work)
@@ -139,7 +139,7 @@ def verify_next_part(work: UnitOfWork, *, anew: bool = False, most: int = MAX_PO
 
 
 def _last_verified(work: UnitOfWork) -> tuple[int, str]:
-    """The place and its digest up to which the chain was whole when somebody last looked."""
+    """The place and its digest up to which the chain was whole at the last verification."""
     query = select(AuditEntry.new).where(AuditEntry.action == VERIFIED_ACTION).order_by(AuditEntry.id.desc()).limit(1)
     said = work.session.scalar(query)
     return (int(said["good"][0]), str(said["good"][1])) if said else (0, FIRST_DIGEST)

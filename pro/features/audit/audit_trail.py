@@ -22,7 +22,7 @@ from pro.models import Alert, Assessment, AuditEntry, DataCorrection, Participan
 PAGE_SIZE = 50
 # More rows than this are exported in parts: the page says so.
 MAX_EXPORTED = 20_000
-# Whoever did something without being staff.
+# Actors who are not staff.
 OTHER_ACTORS = ("participant", "system")
 # What an event says that records one bare value.
 BARE_VALUE_KEYS: Mapping[str, str] = {
@@ -120,7 +120,7 @@ def audit_page(work: UnitOfWork, pick: AuditFilter, language: str, before: int |
 def export_lines(work: UnitOfWork, pick: AuditFilter, language: str) -> list[AuditLine]:
     """Every event of ``pick``, oldest first, with its seal; the export itself is recorded after them.
 
-    NotAllowed("too_many") above EXPORTED_AT_MOST: somebody narrows it, so that nothing is left out silently.
+    NotAllowed("too_many") above EXPORTED_AT_MOST: it must be narrowed, so that nothing is left out silently.
     """
     events = list(work.session.scalars(_filter_query(work, pick).order_by(AuditEntry.id).limit(MAX_EXPORTED + 1)))
     if len(events) > MAX_EXPORTED:

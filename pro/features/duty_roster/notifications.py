@@ -1,4 +1,4 @@
-"""Who is told what: one mail a person about new alerts, again while nobody takes them on, the digest of quiet ones."""
+"""Notify staff: one email a person about new alerts, escalation while unacknowledged, the daily digest."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class EscalationResult:
 
 @dataclass(frozen=True, slots=True)
 class NextEscalation:
-    """When the ladder goes on unless somebody takes the alert on, and whom it tells then."""
+    """When an unacknowledged alert is escalated next, and who is notified then."""
 
     at: datetime
     names: tuple[str, ...]
@@ -94,7 +94,7 @@ def queue_daily_digest(work: UnitOfWork, plan: StudyPlan, local_now: datetime) -
 
 
 def escalate_alerts(work: UnitOfWork) -> EscalationResult:
-    """Climb the ladder: queue what is due and not told yet for every loud case that nobody has taken on.
+    """Escalate: queue the notifications that are due for every unacknowledged urgent or emergency case.
 
     Of several steps that are due for one person only the newest is told. Any number of rounds and workers tell each
     person once; a case that breaks keeps no other from being told.
@@ -242,9 +242,10 @@ def _working_hours(work: UnitOfWork, plan: StudyPlan) -> escalation_steps.Workin
 
 
 def _lock_case(work: UnitOfWork, alerts: Sequence[Alert]) -> bool:
-    """Keep the case from being taken on until this work ends. False if somebody is at it or was meanwhile."""
+    """Keep the case from being taken on until this work ends. False if it is being acknowledged or was meanwhile."""
     ids = [alert.id for alert in alerts]
-    # Never wait: whoever holds one of them is taking it on or judging anew, and the next round comes in seconds.
+    # Never wait: a transaction that holds one of them acknowledges or evaluates it, and the next round comes in
+    # seconds.
     query = select(Alert.id).where(Alert.id.in_(ids), *_unacknowledged_clauses()).with_for_update(skip_locked=True)
     return len(list(work.session.scalars(query))) == len(ids)
 
@@ -286,7 +287,7 @@ def _is_notified(work: UnitOfWork, first: Alert, others: Sequence[Alert]) -> boo
 
 
 def _watch_alert_rows(work: UnitOfWork, plan: StudyPlan) -> list[dict[str, str]]:
-    """The study numbers with an open WATCH alert that nobody took on, each with the link to the newest one."""
+    """The study numbers with an unacknowledged WATCH alert, each with the link to the newest one."""
     query = (
         select(Alert, Participant.study_number)
         .join(Participant, Participant.id == Alert.participant_id)

@@ -1,4 +1,4 @@
-"""Who is told: the people on duty now, the investigators, and nobody's turn falling to somebody all the same."""
+"""Choose recipients: the people on duty now, the investigators, and stand-ins where a place is empty."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pro.core.study_plan import EscalationStep, StudyPlan
 from pro.models import Absence, Shift, StaffMember
 
 PLACES = ("on_call", "backup")
-# Where nobody holds a place on the ladder, these roles stand in, in this order.
+# Where a place on duty is empty, these roles stand in, in this order.
 STAND_INS = ("investigator", "nurse", "coordinator", "administrator")
 
 
@@ -89,15 +89,15 @@ def recipients_of(
 ) -> list[StaffMember]:
     """The people whom ``steps`` tell ``at`` a moment (now), each once.
 
-    Never nobody while anyone is there: where the plan's people are missing or away, others stand in. A role whose
-    people are all away is told all the same, beside whoever stands in: a letter too many rather than a silence.
+    Never empty while an account is open: where the plan's people are missing or away, others stand in. A role whose
+    people are all away is told all the same, beside the stand-ins: a letter too many rather than a silence.
     """
     at = at or work.now
     return read_duty_state(work, at).recipients_of(plan.id, steps, at)
 
 
 def recipients_without_plan(work: UnitOfWork) -> list[StaffMember]:
-    """Who is told about somebody whose plan is no longer there: it has no ladder and no duty, so by role."""
+    """Who is told about a participant whose plan is no longer there: it has no ladder and no duty, so by role."""
     roster = read_duty_state(work)
     people = [*roster.staff_with_role("administrator", work.now), *roster.staff_with_role("investigator", work.now)]
     for role in STAND_INS:

@@ -1,23 +1,27 @@
-"""The duty roster as staff edit it: stretches of duty and absences are put, handed over and taken back.
+"""The duty roster: shifts and absences are added, handed over and cancelled; its days and gaps are read.
 
-Nothing is ever deleted or moved: a change ends a row (``cancelled_at``) and puts others. What has passed stays as it
-was. One change at a time: each holds the roster, so that two people never put what cannot stand together.
+Nothing is ever deleted or moved: a change ends a row (``cancelled_at``) and adds others. What has passed stays as it
+was. One change at a time: each locks the roster, so that two people never add shifts that exclude each other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
 from typing import NoReturn, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, text
 
 from pro.app_context import UnitOfWork
+from pro.core.rule_language.level import Level
 from pro.core.schedule.intervals import Interval, subtract_intervals
+from pro.core.study_plan import StudyPlan
 from pro.errors import BadData, NotAllowed, NotFound
 from pro.features.accounts import staff_accounts
+from pro.features.duty_roster import recipients
 from pro.features.duty_roster.recipients import PLACES
 from pro.models import Absence, AuditEntry, Shift, StaffMember
 
@@ -26,6 +30,9 @@ LOCK_KEY = 7_310_002
 SHIFT_AT_MOST = timedelta(days=31)
 ABSENCE_AT_MOST = timedelta(days=366)
 AHEAD_AT_MOST = timedelta(days=366)
+DAYS_SHOWN = 28
+# So far ahead every member of staff sees a gap: filling it takes that long.
+GAP_DAYS_SHOWN = 7
 
 Row = TypeVar("Row", Shift, Absence)
 
@@ -47,6 +54,65 @@ class EditableShift:
     place: str
     name: str
     interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class RosterGap:
+    """A time without a person on call. ``ends``: None if the roster has no shift after it.
+
+    ``names``: the stand-ins whom an emergency reaches at its beginning. ``plan``: the study.
+    """
+
+    plan: str
+    starts: datetime
+    ends: datetime | None
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RosterLine:
+    """A part of a day and the shift in it. ``away``: its holder is absent, so it does not count.
+
+    Without ``duty_id`` and name: a gap.
+    """
+
+    duty_id: int | None
+    place: str
+    name: str
+    part: Interval
+    away: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RosterDay:
+    """One local day: who holds which place, the gaps among them, the earliest first; and who is away."""
+
+    whole: Interval
+    lines: list[RosterLine]
+    away: list[str]
+
+    @property
+    def has_gap(self) -> bool:
+        """True if some hour of it that is still to come has no person on call."""
+        return any(line.duty_id is None for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class AbsenceRow:
+    """An absence that is not over."""
+
+    id: int
+    name: str
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class RosterPage:
+    """The coming days of one study, and its gaps within the next days."""
+
+    plan: str
+    days: list[RosterDay]
+    gaps: list[RosterGap]
 
 
 def add_shift(
@@ -79,7 +145,7 @@ def cancel_shift(work: UnitOfWork, duty_id: int) -> Shift:
 def hand_over_shift(
     work: UnitOfWork, duty_id: int, person_id: int | None, starts: datetime | None, ends: datetime | None
 ) -> list[Shift]:
-    """Give ``starts`` to ``ends`` (local) of a stretch to somebody else; the rest stays with its holder.
+    """Give ``starts`` to ``ends`` (local) of a shift to another person; the rest stays with its holder.
 
     What has passed is not given away. The old stretch ends and up to three are put. NotFound,
     NotAllowed("changed" | "past"), BadData("duty", fields=..., whose=...).
@@ -109,7 +175,7 @@ def hand_over_shift(
 def add_absence(
     work: UnitOfWork, person_id: int | None, starts: datetime | None, ends: datetime | None
 ) -> tuple[Absence, list[Shift]]:
-    """Somebody is away from and to local times of the first study; also their stretches of duty that this meets.
+    """Add an absence, in local times of the first study; return it and the shifts that it overlaps.
 
     Those stand, but count for nothing while the person is away: show them. BadData("absence", fields=..., whose=...).
     """
@@ -202,6 +268,59 @@ def to_utc(local: datetime, zone: str) -> datetime:
     return local.replace(tzinfo=ZoneInfo(zone), fold=0).astimezone(UTC)
 
 
+def list_gaps(work: UnitOfWork, plan: StudyPlan, days: int = GAP_DAYS_SHOWN) -> list[RosterGap]:
+    """The stretches that begin within ``days`` days from now and have no person on call, the next one first."""
+    span = Interval(work.now, work.now + timedelta(days=max(days, DAYS_SHOWN)))
+    emergency = [step for step in plan.ladder if step.level is Level.EMERGENCY and step.at_once]
+    return [
+        RosterGap(
+            plan=plan.id,
+            starts=gap.starts,
+            ends=gap.ends if gap.ends < span.ends else None,
+            names=tuple(person.name for person in recipients.recipients_of(work, plan, emergency, gap.starts)),
+        )
+        for gap in _uncovered_intervals(work, plan, span)
+        if gap.starts - work.now < timedelta(days=days)
+    ]
+
+
+def list_all_gaps(work: UnitOfWork) -> list[RosterGap]:
+    """The gaps of every study, the next one first."""
+    return sorted(
+        (gap for plan in work.catalogue.plans.values() for gap in list_gaps(work, plan)), key=lambda gap: gap.starts
+    )
+
+
+def read_roster_page(work: UnitOfWork, plan: StudyPlan, days: int = DAYS_SHOWN) -> RosterPage:
+    """The days from today on in the study's zone."""
+    zone = ZoneInfo(plan.settings.time_zone)
+    today = datetime.combine(work.now.astimezone(zone).date(), time.min)
+    midnights = [to_utc(today + timedelta(days=day), zone.key) for day in range(days + 1)]
+    span = Interval(midnights[0], midnights[-1])
+    held = shifts_within(work, span, plan.id)
+    away = absences_by_person(work, span)
+    names = staff_accounts.staff_names(work)
+    lines = [line for duty in held for line in _roster_lines(duty, names[duty.staff_id], away.get(duty.staff_id, []))]
+    to_come = Interval(max(span.starts, work.now), span.ends)
+    uncovered = [RosterLine(None, "on_call", "", gap, away=False) for gap in _uncovered_intervals(work, plan, to_come)]
+    return RosterPage(
+        plan=plan.id,
+        days=[
+            _roster_day(Interval(start, end), lines + uncovered, {names[who]: parts for who, parts in away.items()})
+            for start, end in pairwise(midnights)
+        ],
+        gaps=list_gaps(work, plan),
+    )
+
+
+def list_absences(work: UnitOfWork) -> list[AbsenceRow]:
+    """Absences that are not over, the earliest first."""
+    names = staff_accounts.staff_names(work)
+    span = Interval(work.now, work.now + AHEAD_AT_MOST)
+    rows: list[Absence] = absences_within(work, span)
+    return [AbsenceRow(row.id, names[row.staff_id], Interval(row.starts_at, row.ends_at)) for row in rows]
+
+
 def _lock_roster(work: UnitOfWork) -> None:
     """Keep everybody else from changing the roster until this work ends. SQLite has one writer anyway."""
     if work.app_context.engine.dialect.name == "postgresql":
@@ -261,7 +380,7 @@ def _require_free(
     if own:
         raise BadData("duty", fields={"person": "absent"}, whose=RosterConflict(_staff_name(work, person_id), own[0]))
     for duty in shifts_within(work, stretch, plan_id):
-        # While its holder is away a stretch counts for nothing, so somebody else may be put there.
+        # A shift does not count while its holder is absent, so another person may have one then.
         if (
             duty.place == place
             and duty.id != except_id
@@ -327,3 +446,25 @@ def _store_absence(work: UnitOfWork, person_id: int, stretch: Interval) -> Absen
     work.session.add(absence)
     work.record("absence.put", absence, new=_audit_facts(absence))
     return absence
+
+
+def _uncovered_intervals(work: UnitOfWork, plan: StudyPlan, span: Interval) -> list[Interval]:
+    away = absences_by_person(work, span)
+    on_call = [duty for duty in shifts_within(work, span, plan.id) if duty.place == "on_call"]
+    return subtract_intervals(span, [part for duty in on_call for part in covered_intervals(duty, away)])
+
+
+def _roster_day(whole: Interval, lines: list[RosterLine], away: dict[str, list[Interval]]) -> RosterDay:
+    parts = [replace(line, part=part) for line in lines if (part := line.part.intersection(whole))]
+    return RosterDay(
+        whole=whole,
+        lines=sorted(parts, key=lambda line: line.part),
+        away=sorted(name for name, times in away.items() if any(part.overlaps(whole) for part in times)),
+    )
+
+
+def _roster_lines(duty: Shift, name: str, away: list[Interval]) -> list[RosterLine]:
+    whole = Interval(duty.starts_at, duty.ends_at)
+    there = subtract_intervals(whole, away)
+    parts = [(part, False) for part in there] + [(part, True) for part in subtract_intervals(whole, there)]
+    return [RosterLine(duty.id, duty.place, name, part, is_away) for part, is_away in parts]

@@ -1,4 +1,4 @@
-"""What waits for whoever comes by card: forms that are due, when the next one comes, and one to send any time."""
+"""What a participant's card opens: forms that are due, when the next one comes, and one to send any time."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ CODE_TRIES = 10
 SESSION_DAYS = 3
 # A form for a visit stays answerable so long after its window: accepted, and flagged (docs/domain.md 6, rule 2).
 GRACE_PERIOD = timedelta(days=7)
-# Who gave the answers, from the participant alone to somebody else: a form keeps the last of these that was true.
+# Who gave the answers, from the participant alone to a proxy: a form keeps the last of these that was true.
 ANSWERED_BY_VALUES = ("self", "helped", "proxy")
 
 
@@ -168,7 +168,7 @@ def session_of(work: UnitOfWork, ref: str, secret: str, *, read_only: bool = Fal
 
 
 def session_by_text(work: UnitOfWork, assessment: Assessment, participant: Participant, language: str) -> FormSession:
-    """Whoever answers by text message from the participant's own phone; the form is held, and opened by it."""
+    """The session of answers by text message from the participant's own phone; the form is locked, and opened by it."""
     work.lock(assessment)
     query = (
         select(FormAccess)

@@ -39,7 +39,7 @@ def send_form(work: UnitOfWork, participant: Participant, instrument: str, *, by
     a way that the gateway does not take), NotFound for an instrument that the plan has not.
     """
     _require_instrument(work, participant, instrument)
-    # Somebody may be recording at this moment that this person has left or wants no messages.
+    # Staff may be recording at this moment that this person has left or wants no messages.
     work.lock(participant)
     if not participant.is_active:
         raise NotAllowed("withdrawn")
@@ -159,7 +159,7 @@ def new_form(
 def reuse_unanswered_form(
     work: UnitOfWork, assessment: Assessment, pinned: Mapping[str, str], row: ExpectedForm | None
 ) -> None:
-    """A form that nobody answered serves the next visit as well: one form of an instrument, wherever a link leads.
+    """An unanswered form serves the next visit as well: one form of an instrument, wherever a link leads.
 
     The caller holds ``assessment``.
     """
@@ -223,7 +223,7 @@ def _message_deadline(work: UnitOfWork, participant: Participant) -> datetime:
         return work.now + MESSAGE_LIFETIME
     zone = ZoneInfo(participant.time_zone)
     if reminder_times.is_quiet(work.now, calendar.reminder_rules, zone):
-        # Whoever presses Send at night means now.
+        # Send pressed at night means now.
         return work.now + NIGHT_MESSAGE_LIFETIME
     return min(
         work.now + MESSAGE_LIFETIME,

@@ -83,7 +83,7 @@ class FormState:
         return () if self.submitted else find_stale_items(self.instrument, self.answers, self.rows, now)
 
     def renewed(self, now: datetime) -> FormState:
-        """The form as it is asked when somebody goes on with it ``now``: what is stale is as if never asked."""
+        """The form as it is asked when it is continued ``now``: what is stale is as if never asked."""
         old = self.stale(now)
         if not old:
             return self

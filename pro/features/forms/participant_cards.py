@@ -15,7 +15,7 @@ from pro.features.accounts.passwords import hash_secret, is_secret_correct, read
 from pro.features.forms import form_access
 from pro.models import Participant, ParticipantCard, StaffMember
 
-# Wrong PINs in a row that lock a card; nobody guesses four digits in five tries.
+# Wrong PINs in a row that lock a card; five tries do not guess four digits.
 PIN_TRIES = 5
 # Wrong PINs from one address in 15 minutes, whatever the cards. A ward may share one address.
 ADDRESS_TRIES = 20
@@ -40,18 +40,14 @@ class CardDraft:
 class CardRow:
     """A participant's newest card as staff see it. ``state``: made (not used yet), used, locked or revoked."""
 
-    id: int
+    row: ParticipantCard
     state: str
-    made_at: datetime
     made_by: str
-    used_at: datetime | None
-    locked_at: datetime | None
-    revoked_at: datetime | None
     revoked_by: str
 
     @property
     def is_usable(self) -> bool:
-        """True while it lets somebody in."""
+        """True while it opens forms."""
         return self.state in ("made", "used")
 
 
@@ -66,7 +62,7 @@ class LockedCard:
 
 @dataclass(frozen=True, slots=True)
 class CardHolder:
-    """Somebody who came in with a card and its PIN."""
+    """A participant who gave a card and its PIN."""
 
     card: ParticipantCard
     participant: Participant
@@ -158,17 +154,7 @@ def newest_card(work: UnitOfWork, participant_id: int) -> CardRow | None:
     card = work.session.scalar(query)
     if card is None:
         return None
-    state = _card_state(card)
-    return CardRow(
-        id=card.id,
-        state=state,
-        made_at=card.made_at,
-        made_by=_staff_name(work, card.made_by),
-        used_at=card.used_at,
-        locked_at=card.locked_at,
-        revoked_at=card.revoked_at,
-        revoked_by=_staff_name(work, card.revoked_by),
-    )
+    return CardRow(card, _card_state(card), _staff_name(work, card.made_by), _staff_name(work, card.revoked_by))
 
 
 def list_locked_cards(work: UnitOfWork) -> list[LockedCard]:
@@ -242,7 +228,7 @@ def make_pass(work: UnitOfWork, card: ParticipantCard) -> str:
 
 def read_card_holder(work: UnitOfWork, kept: str) -> CardHolder:
     """Whose browser kept this pass. NotFound("no_session") if it is none, too old, or the card stopped working;
-    CodeExpired("withdrawn") for somebody who left.
+    CodeExpired("withdrawn") for a participant who left.
     """
     try:
         kind, number, made = work.vault.open(kept).split(" ")
@@ -282,7 +268,7 @@ def _find_card(work: UnitOfWork, *, token: str = "", code: str = "") -> Particip
 
 
 def _unrevoked_cards(work: UnitOfWork, participant_id: int) -> list[ParticipantCard]:
-    """Cards that nobody revoked; a locked one among them."""
+    """Cards that are not revoked; a locked one among them."""
     query = select(ParticipantCard).where(
         ParticipantCard.participant_id == participant_id, ParticipantCard.revoked_at.is_(None)
     )

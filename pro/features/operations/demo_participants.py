@@ -5,21 +5,28 @@ Everything goes through the services at the time when it would have happened, so
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 
 from sqlalchemy import select
 
 from pro.app_context import Actor, UnitOfWork
 from pro.core.questionnaire.instrument import Value
-from pro.features.assessments import answer_service, data_entry
+from pro.features.accounts import signatures
+from pro.features.accounts.signatures import PasswordProof
+from pro.features.adverse_events import gradings
+from pro.features.adverse_events.gradings import GradingDraft
+from pro.features.alerts import alert_service
+from pro.features.assessments import answer_service, data_corrections, data_entry
+from pro.features.assessments.data_corrections import CorrectionRequest
 from pro.features.duty_roster import roster_service
 from pro.features.forms import form_access, form_issuing, form_state
-from pro.features.operations import demo_care
 from pro.features.participants.treatment_dates import local_date
 from pro.features.schedule import enrolment, missed_forms, schedule_service
 from pro.features.schedule.schedule_service import DateChange
-from pro.models import CallTask, ExpectedForm, Participant, StaffMember
+from pro.features.ulcers import endoscopies
+from pro.models import Alert, Assessment, CallTask, ExpectedForm, Participant, StaffMember
 
 CHECKIN, QLQ = "npc_checkin", "qlq_c30"
 CHECKIN_ITEMS = "bleed breath chest palp faint temp swallow neuro nosebleed7 odor discharge headache new_cn sores"
@@ -32,6 +39,14 @@ CONSENT = "1.0"
 INDUCTION_LENGTH, CONSENT_LEAD = timedelta(days=24), timedelta(days=3)
 DAY, ONE_MINUTE = timedelta(days=1), timedelta(minutes=1)
 NINE, TEN = time(9), time(10)
+# From the answers on: acknowledged, phoned, asked for the endoscopy.
+ACKNOWLEDGED_AFTER, PHONED_AFTER, REQUESTED_AFTER = timedelta(minutes=12), timedelta(minutes=25), timedelta(minutes=40)
+# Before now: the result and its grade. The clock for reporting a serious event runs when the demonstration starts.
+RESULT_BEFORE_NOW, GRADED_BEFORE_NOW = timedelta(hours=3), timedelta(hours=2)
+# How much a participant was troubled by tiredness who pressed "not at all" by mistake.
+CORRECT_VALUE = 3
+HOARSE, ULCER, ADMITTED = "声音嘶哑，无出血。", "鼻咽后壁溃疡，约 1.5 cm。", "住院，抗感染，暂停放疗。"
+CORRECTION_REASON = "Pressed the answer beside it and said so the same day."
 
 
 def make_participants(work: UnitOfWork, plan: str, staff: Mapping[str, StaffMember], password: str) -> None:
@@ -54,14 +69,65 @@ def make_participants(work: UnitOfWork, plan: str, staff: Mapping[str, StaffMemb
     fifth = _enrol_treated(work, plan, "NC-005", "zh_Hans", _fraction_days(work, plan, today, 12), answered=(5, 10))
     work.now = real - 3 * DAY
     _answer_form(work, fifth, CHECKIN, QUIET_ANSWERS | ULCER_SIGNS)
-    demo_care.handle_alerts(work, fifth, staff, password, real)
-    demo_care.request_correction(work, second, staff, password, real)
+    handle_alerts(work, fifth, staff, password, real)
+    request_correction(work, second, staff, password, real)
     work.now = real
     _enter_paper_form(work, first, today - 14 * DAY)
 
 
+def handle_alerts(
+    work: UnitOfWork, person: Participant, staff: Mapping[str, StaffMember], password: str, real: datetime
+) -> None:
+    """The open alerts of ``person``: taken on by the nurse; an endoscopy; a serious grade 3 not reported yet.
+
+    ``staff``: by role. The time of ``app_context`` is that of the answers; ``real``: now.
+    """
+    answered = work.now
+    query = select(Alert).where(Alert.participant_id == person.id, Alert.resolved_at.is_(None))
+    alerts = list(work.session.scalars(query.order_by(Alert.id)))
+    with _acting_as(work, staff["nurse"], answered + ACKNOWLEDGED_AFTER):
+        alert_service.acknowledge(work, [alert.id for alert in alerts])
+        work.now = answered + PHONED_AFTER
+        source = alerts[0].source
+        missed_forms.log_call(
+            work, at=work.now, outcome="reached", text=HOARSE, participant_id=person.id, source=source
+        )
+    with _acting_as(work, staff["investigator"], answered + REQUESTED_AFTER):
+        asked = endoscopies.request_endoscopy(work, person)
+        work.now = real - RESULT_BEFORE_NOW
+        day = local_date(work.now, person.time_zone)
+        endoscopies.record_result(work, person, asked.id, done_on=day, result="ulcer", grade="3", finding=ULCER)
+        schedule_service.set_anchors(work, person, [DateChange("ulcer_confirmed", 1, day)])
+        work.now = real - GRADED_BEFORE_NOW
+        said = GradingDraft(
+            term="pharyngeal_necrosis",
+            onset_on=day,
+            grade=3,
+            attribution=("radiotherapy",),
+            serious=True,
+            known_at=work.now,
+            action=ADMITTED,
+        )
+        gradings.sign_grading(work, _sign_proof(work, password), person, said, seen=0, case_key=source)
+
+
+def request_correction(
+    work: UnitOfWork, person: Participant, staff: Mapping[str, StaffMember], password: str, real: datetime
+) -> None:
+    """``person`` told the coordinator of a slip in a form; the investigator has not looked at it yet."""
+    query = select(Assessment).where(Assessment.participant_id == person.id, Assessment.submitted_at.is_not(None))
+    form = work.session.scalars(query.where(Assessment.instrument == "qlq_c30").order_by(Assessment.id)).first()
+    if form is None:
+        return
+    with _acting_as(work, staff["coordinator"], real - GRADED_BEFORE_NOW):
+        wish = CorrectionRequest(
+            "Q10", CORRECT_VALUE, work.now - ACKNOWLEDGED_AFTER, "phone", work.actor.id, CORRECTION_REASON
+        )
+        data_corrections.request_correction(work, _sign_proof(work, password), form, wish)
+
+
 def _enrol(work: UnitOfWork, plan: str, number: str, language: str, induction: date) -> Participant:
-    """Somebody who consented some days before ``induction`` and got the first dose then."""
+    """A participant who consented some days before ``induction`` and got the first dose then."""
     consented = induction - CONSENT_LEAD
     _set_time(work, plan, consented, NINE)
     person = enrolment.enrol(
@@ -85,7 +151,7 @@ def _enrol(work: UnitOfWork, plan: str, number: str, language: str, induction: d
 def _enrol_treated(
     work: UnitOfWork, plan: str, number: str, language: str, days: list[date], *, answered: tuple[int, ...]
 ) -> Participant:
-    """Somebody who was given a fraction on each of ``days`` and ``answered`` the check-ins at these fractions.
+    """A participant who was given a fraction on each of ``days`` and ``answered`` the check-ins at these fractions.
 
     One QLQ-C30 counted for day 22 of induction and for the start of radiotherapy.
     """
@@ -105,7 +171,7 @@ def _enrol_treated(
 
 
 def _miss_forms(work: UnitOfWork, person: Participant, real: datetime) -> None:
-    """Nobody answered what has closed since: a phone task, as the worker makes it, and yesterday a call in vain."""
+    """Forms that closed unanswered: a call task, as the worker makes it, and yesterday an unanswered call."""
     query = select(ExpectedForm).where(
         ExpectedForm.participant_id == person.id,
         ExpectedForm.served_at.is_(None),
@@ -170,7 +236,7 @@ def _answer_form(work: UnitOfWork, person: Participant, instrument: str, said: M
 
 
 def _enter_paper_form(work: UnitOfWork, person: Participant, on: date) -> None:
-    """The form of ``on`` was filled in on paper and is typed in now; nobody has compared it yet."""
+    """The form of ``on`` was filled in on paper and is typed in now; it is not verified yet."""
     zone = work.catalogue.plans[person.plan].settings.time_zone
     answered_at = roster_service.to_utc(datetime.combine(on, TEN), zone)
     data_entry.enter_form(
@@ -183,3 +249,20 @@ def _enter_paper_form(work: UnitOfWork, person: Participant, on: date) -> None:
         given=QLQ_ANSWERS,
         language=person.language,
     )
+
+
+@contextmanager
+def _acting_as(work: UnitOfWork, person: StaffMember, at: datetime) -> Iterator[None]:
+    """Act as another person, at another time."""
+    before = work.actor
+    work.actor, work.now = Actor("staff", person.id, person.role, person.name), at
+    yield
+    work.session.flush()
+    work.actor = before
+
+
+def _sign_proof(work: UnitOfWork, password: str) -> PasswordProof:
+    found = signatures.confirm_password(work, password)
+    if not isinstance(found, PasswordProof):
+        raise ValueError("the demonstration's own password was refused")
+    return found

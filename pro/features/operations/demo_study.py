@@ -28,7 +28,7 @@ STAFF = (
 )
 # Whose check-in is linked to: Chinese, English.
 LINKED_PARTICIPANTS = ("NC-001", "NC-002")
-# Each of the two nurses holds a week, and the roster is filled for a year; one night next week nobody holds.
+# Each of the two nurses holds a week, and the roster is filled for a year; one night next week is a gap.
 WEEKS = 52
 GAP_DAYS, GAP_FROM, GAP_UNTIL = 5, time(17, 30), time(8)
 

@@ -1,4 +1,4 @@
-"""Is the worker alive, does mail leave, does every loud alert have somebody to go to?"""
+"""Check health: worker heartbeat, outgoing email, a recipient for every urgent or emergency alert."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def record_heartbeat(work: UnitOfWork, name: str) -> None:
 
 def find_troubles(work: UnitOfWork) -> list[str]:
     """What is wrong, by name: a loop that has not come round for a minute, "mail" that waits too long, and "untold"
-    where a loud alert that nobody took on was mailed to nobody, because there is no open account, "drill" where the
+    where an unacknowledged urgent alert had no recipient, because there is no open account, "drill" where the
     weekly synthetic alert failed or did not come.
     """
     beats = {row.name: row.at for row in work.session.scalars(select(Heartbeat))}

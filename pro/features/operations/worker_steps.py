@@ -40,7 +40,7 @@ def run_jobs(
     unknown numbers, drill, deliver the outbox, seal the audit trail. How much was done.
 
     A step that breaks is logged, leaves no heartbeat, and does not keep the others from running. With ``lines``, which
-    whoever goes on to ``send`` keeps, a provider that hangs does not keep them waiting either.
+    the caller keeps for ``send``, a provider that hangs does not keep them waiting either.
     """
     steps: tuple[tuple[str, Callable[[], int]], ...] = (
         ("judge_idle", lambda: evaluate_idle_forms(app_context)),
@@ -105,7 +105,7 @@ def seal_audit_trail(app_context: AppContext) -> int:
 
 
 def evaluate_idle_forms(app_context: AppContext) -> int:
-    """Judge unfinished forms that nobody touched for the plan's idle times (docs/domain.md 3.4.6).
+    """Evaluate unfinished forms that were left for the plan's idle times (docs/domain.md 3.4.6).
 
     One transaction a form: none waits for another, and one that breaks keeps no other from being judged. RuntimeError
     at the end if any broke.

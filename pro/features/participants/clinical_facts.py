@@ -55,7 +55,7 @@ def set_fact(
 
 
 def current_fact(work: UnitOfWork, participant_id: int, name: str) -> Any:
-    """The value of a fact that holds now; None if nobody noted it."""
+    """The value of a fact that holds now; None if it is not recorded."""
     return _current_facts(work, participant_id).get((name, ""))
 
 

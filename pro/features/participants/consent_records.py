@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from sqlalchemy import ColumnElement, and_, or_, select
 
@@ -21,29 +21,23 @@ RESTORED_ACTION = "consent.restored"
 
 @dataclass(frozen=True, slots=True)
 class ConsentEntry:
-    """One version that was signed, as it is shown. ``restored``: it stands again, a withdrawal was taken back, because
-    of ``reason``.
-    """
+    """A signed version and the names of who recorded it. ``reason``: why it stands again after a withdrawal."""
 
-    version: str
-    language: str
-    signed_on: date
-    way: str
-    health_data_at: datetime
-    recorded_at: datetime
+    row: Consent
     recorded_by: str
-    withdrawn_at: datetime | None
     withdrawn_by: str
-    scope: str
-    told: str
-    restored: bool
     reason: str
+
+    @property
+    def is_restored(self) -> bool:
+        """True if it stands again because a withdrawal was taken back."""
+        return self.row.health_data_at != self.row.recorded_at
 
 
 def consent_problems(
     work: UnitOfWork, zone: str, version: str, signed_on: date | None, health_data: bool
 ) -> dict[str, str]:
-    """Why a signed version cannot be taken, {field: why}: without consent for health data nobody takes part."""
+    """Why a signed version cannot be taken, {field: why}: consent for health data is required."""
     today = local_date(work.now, zone)
     day = ""
     if signed_on is None:
@@ -70,7 +64,7 @@ def record_consent(
     way: str,
     health_data: bool,
 ) -> Consent:
-    """Record a version that was signed. BadData("consent", fields=...); NotAllowed("left") for whoever has left."""
+    """Record a version that was signed. BadData("consent", fields=...); NotAllowed("left") after participation."""
     work.lock(participant)
     wrong = consent_problems(work, participant.time_zone, version, signed_on, health_data)
     if way not in CONSENT_METHODS:
@@ -102,7 +96,7 @@ def record_consent(
 def mark_consents_withdrawn(work: UnitOfWork, participant: Participant, scope: str, told: str) -> None:
     """Mark every version that stands as withdrawn now; ``enrolment.withdraw_participant`` ends everything else with it.
 
-    One that ended by a date alone, of which nobody said how far that goes, gets its extent and keeps its time.
+    One that ended by a date alone, with no extent recorded, gets its extent and keeps its time.
     """
     open_ = (
         or_(Consent.withdrawn_at.is_(None), _scope_missing_clause(participant))
@@ -124,7 +118,7 @@ def _scope_missing_clause(participant: Participant) -> ColumnElement[bool]:
 
 
 def is_withdrawal_scope_missing(work: UnitOfWork, participant: Participant) -> bool:
-    """True while a withdrawal by a date alone stands, of which nobody said how far it goes."""
+    """True while a withdrawal by a date alone stands, with no extent recorded."""
     query = select(Consent.id).where(Consent.participant_id == participant.id, _scope_missing_clause(participant))
     return work.session.scalar(query.limit(1)) is not None
 
@@ -190,19 +184,7 @@ def list_consents(work: UnitOfWork, participant: Participant) -> list[ConsentEnt
     query = select(Consent).where(Consent.participant_id == participant.id).order_by(Consent.id.desc())
     return [
         ConsentEntry(
-            version=row.version,
-            language=row.language,
-            signed_on=row.signed_on,
-            way=row.way,
-            health_data_at=row.health_data_at,
-            recorded_at=row.recorded_at,
-            recorded_by=names.get(row.recorded_by or 0, ""),
-            withdrawn_at=row.withdrawn_at,
-            withdrawn_by=names.get(row.withdrawn_by or 0, ""),
-            scope=row.scope,
-            told=row.told,
-            restored=row.health_data_at != row.recorded_at,
-            reason=why.get(row.id, ""),
+            row, names.get(row.recorded_by or 0, ""), names.get(row.withdrawn_by or 0, ""), why.get(row.id, "")
         )
         for row in work.session.scalars(query)
     ]

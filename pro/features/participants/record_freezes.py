@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, or_, select
@@ -21,16 +20,11 @@ REASON_LENGTH = 1000
 
 @dataclass(frozen=True, slots=True)
 class FreezeEntry:
-    """One freeze as it is shown. ``whole``: of the study; ``lifted_at`` None while it stands."""
+    """One freeze, of a participant or of the study, with the names of who signed it and who lifted it."""
 
-    id: int
-    whole: bool
-    frozen_at: datetime
+    row: Freeze
     frozen_by: str
-    reason: str
-    lifted_at: datetime | None
     lifted_by: str
-    lift_reason: str
     signatures: list[Signature]
 
 
@@ -147,14 +141,5 @@ def _find_effective_freeze(work: UnitOfWork, plan: str, participant_id: int | No
 
 def _freeze_entry(work: UnitOfWork, row: Freeze) -> FreezeEntry:
     names = staff_accounts.staff_names(work)
-    return FreezeEntry(
-        id=row.id,
-        whole=row.participant_id is None,
-        frozen_at=row.frozen_at,
-        frozen_by=names.get(row.frozen_by, ""),
-        reason=row.reason,
-        lifted_at=row.lifted_at,
-        lifted_by=names.get(row.lifted_by or 0, ""),
-        lift_reason=row.lift_reason,
-        signatures=accounts_signatures.list_signatures(work, row),
-    )
+    signatures = accounts_signatures.list_signatures(work, row)
+    return FreezeEntry(row, names.get(row.frozen_by, ""), names.get(row.lifted_by or 0, ""), signatures)

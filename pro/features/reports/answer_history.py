@@ -33,7 +33,7 @@ class HistoryForm:
     """One answered form. ``at``: when it was really answered; ``on``: that day where the participant lives.
 
     ``visits``: names of the visits that it counts for; ``baseline``: one of them is the plan's baseline. ``asked``:
-    items of its path; ``answers``: what stands, None where skipped. ``proxy``: somebody else answered.
+    items of its path; ``answers``: what stands, None where skipped. ``proxy``: a proxy answered.
     """
 
     id: int

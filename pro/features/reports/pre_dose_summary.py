@@ -76,7 +76,7 @@ class StableMark:
 class PreDoseSummary:
     """Everything on the sheet. ``now``, ``last``, ``baseline``: the forms, None where there is none yet.
 
-    ``days_old``: days since ``now`` was answered; ``old``: too many to tell how somebody is today. ``weights``: the
+    ``days_old``: days since ``now`` was answered; ``old``: too many to tell the state today. ``weights``: the
     baseline's and up to three newest; ``loss``: percent lost from the first of them to the last (negative: gained).
     """
 

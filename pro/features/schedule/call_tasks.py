@@ -51,17 +51,6 @@ class CallTaskRow:
     outcome: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallRow:
-    """A call as it was logged by ``name``. ``at``: when it was made."""
-
-    at: datetime
-    logged_at: datetime
-    name: str
-    outcome: str
-    text: str
-
-
 def due_tasks(work: UnitOfWork, language: str) -> list[CallTaskRow]:
     """Every open phone task whose time has come, the one that waits longest on top."""
     query = (
@@ -153,17 +142,15 @@ def _task_row(
     )
 
 
-def list_calls(work: UnitOfWork, participant_id: int, source: str = "") -> list[CallRow]:
-    """Every call to a participant, or those about the alerts of ``source``, the newest first."""
+def list_calls(work: UnitOfWork, participant_id: int, source: str = "") -> list[tuple[PhoneCall, str]]:
+    """Every call to a participant, or those about the alerts of ``source``, with who logged it; the newest first."""
     query = (
         select(PhoneCall, StaffMember.name)
         .join(StaffMember, StaffMember.id == PhoneCall.staff_id)
         .where(PhoneCall.participant_id == participant_id, *([PhoneCall.source == source] if source else []))
         .order_by(PhoneCall.at.desc(), PhoneCall.id.desc())
     )
-    return [
-        CallRow(call.at, call.logged_at, name, call.outcome, call.text) for call, name in work.session.execute(query)
-    ]
+    return [(call, name) for call, name in work.session.execute(query)]
 
 
 def missed_form(work: UnitOfWork, alert: Alert, person: Participant, language: str) -> MissedForm | None:

@@ -113,8 +113,8 @@ def withdraw_consent(work: UnitOfWork, participant: Participant, *, scope: str, 
     """The participant takes the consent back: everything ends in the same transaction, as by a date of withdrawal.
 
     ``scope``: questions, or data (no further use of what is there either); ``told``: what the participant was told.
-    BadData("consent", fields=...); NotAllowed("withdrawn_already", name, at) for whoever is second: what they typed is
-    not recorded. Of whoever left by a date alone it can still be said how far that goes.
+    BadData("consent", fields=...); NotAllowed("withdrawn_already", name, at) for the second person: what they typed
+    is not recorded. After an end by a date alone the extent can still be recorded.
     """
     wrong = consent_records.withdrawal_problems(scope, told)
     if wrong:
@@ -126,7 +126,7 @@ def withdraw_consent(work: UnitOfWork, participant: Participant, *, scope: str, 
             name=consent_records.withdrawal_recorded_by(work, participant),
             at=participant.withdrawn_at,
         )
-    # First, so that the rows carry what was said; whoever leaves by a date alone marks what still stands.
+    # First, so that the rows carry what was said; an end by a date alone marks what still stands.
     consent_records.mark_consents_withdrawn(work, participant, scope, told.strip())
     withdraw_participant(work, participant, f"consent withdrawn: {scope}")
 

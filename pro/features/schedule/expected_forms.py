@@ -11,7 +11,7 @@ from pro.app_context import UnitOfWork
 from pro.core.schedule.expected_visits import visit_status
 from pro.errors import BadData, NotFound
 from pro.features.participants import record_freezes
-from pro.features.schedule import schedule_rows
+from pro.features.schedule import schedule_service
 from pro.messaging import message_rendering, outbox
 from pro.models import MISSING_REASONS, Assessment, ExpectedForm, Message, Participant
 
@@ -72,7 +72,7 @@ def form_status(work: UnitOfWork, row: ExpectedForm, zone: str) -> str:
         if row.partial:
             return "partial"
         return "received" if row.nearest else "served_elsewhere"
-    return visit_status(schedule_rows.expected_visit_of(row, zone), work.now).value
+    return visit_status(schedule_service.expected_visit_of(row, zone), work.now).value
 
 
 def count_compliance(found: Sequence[ExpectedFormLine]) -> ComplianceCounts:
@@ -93,7 +93,7 @@ def count_compliance(found: Sequence[ExpectedFormLine]) -> ComplianceCounts:
 
 def receive_form(work: UnitOfWork, assessment: Assessment) -> None:
     """An answered form: note which visits it serves and drop the messages about it that were not sent yet."""
-    schedule_rows.record_served_visits(work, assessment)
+    schedule_service.record_served_visits(work, assessment)
     # After the rows of the ledger were taken: a reminder that is being queued at this moment is seen, or never written.
     work.session.flush()
     about = (

@@ -1,4 +1,4 @@
-"""Nobody heard of: a missed check-in becomes an alert where the plan says so, and a phone task; calls are logged."""
+"""Handle missed check-ins: raise an alert if the study plan requires it, create a call task, log calls."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pro.errors import BadData, NotFound
 from pro.features.duty_roster import notifications
 from pro.features.participants import clinical_facts, treatment_dates
 from pro.features.participants.clinical_facts import MISSED_FORM_PREFIX
-from pro.features.schedule import schedule_rows
+from pro.features.schedule import schedule_service
 from pro.models import CALL_OUTCOMES, Alert, Assessment, CallTask, ExpectedForm, Participant, PhoneCall
 
 MISSED_FORM_TASK = "call_missed"
@@ -35,7 +35,8 @@ ANSWERED_OUTCOME = "answered"
 MISSED_FACT = "missed_consecutive"
 # Visits of this rank are the plan's endpoint and are never skipped (docs/domain.md 6, table and rule 1).
 ENDPOINT_RANK = 1
-# Whoever may be in danger is phoned at a weekend as well (docs/domain.md 3.3: the same day; 6: the next morning).
+# A participant who may be in danger is phoned at a weekend as well (docs/domain.md 3.3: the same day; 6: the next
+# morning).
 WORKDAYS, EVERY_DAY = escalation_steps.MONDAY_TO_FRIDAY, WorkingDays(weekend=frozenset())
 # Our defaults: when to try again on the day of a call in vain, and after how many of them to ask a relative.
 RETRY_DELAY = timedelta(hours=4)
@@ -47,7 +48,7 @@ CALL_AGE_AT_MOST = timedelta(days=366)
 
 @dataclass(frozen=True, slots=True)
 class MissedForms:
-    """What is unanswered since somebody was last heard of.
+    """What is unanswered since the participant's last answer.
 
     ``missed``: check-ins in a row, as the rules count them (overlapping windows once). ``rows``: every mandatory form
     that closed since, the oldest first. ``last_answer_at``: None if there never was an answer.
@@ -63,9 +64,9 @@ def record_missed(
 ) -> None:
     """``rows`` closed without any answer: raise what the plan's rules say about silence and make a phone task.
 
-    A check-in leads to alerts, and to a call where a rule fired or, in the weeks of risk, at once. Of other
-    instruments only the form of the endpoint visit leads to a call. A form that nobody could have known of in time
-    leads to nothing. May run twice. ``held``: the caller holds the participant already.
+    A check-in leads to alerts, and to a call where a rule fired or, in the weeks of risk, at once. Of other instruments
+    only the form of the endpoint visit leads to a call. A form that the participant could not know of in time leads to
+    nothing. May run twice. ``held``: the caller holds the participant already.
     """
     plan = work.catalogue.plans[participant.plan]
     asked = (row for row in rows if _was_asked(plan, participant, row))
@@ -91,7 +92,7 @@ def record_missed(
 
 
 def record_answer_received(work: UnitOfWork, participant_id: int) -> None:
-    """An answer came. Open phone tasks end, and quiet alerts about the silence that nobody took on close themselves.
+    """An answer came. Open call tasks end, and unacknowledged watch alerts about missed forms close themselves.
 
     A loud alert stays for a person. A task about the endpoint visit's form stays until that form is answered. What was
     answered before the silence began and is only typed in now ends nothing.
@@ -193,7 +194,7 @@ def _missed_forms(
     if plan is None:
         return MissedForms(0, (), last)
     asked = [row for row in rows if _was_asked(plan, participant, row)]
-    known = {row.id: schedule_rows.expected_visit_of(row, participant.time_zone) for row in asked}
+    known = {row.id: schedule_service.expected_visit_of(row, participant.time_zone) for row in asked}
     missed_now = missed_in_a_row(list(known.values()), plan.instruments[0], last, work.now)
     over = [row for row in asked if expected_visits.visit_status(known[row.id], work.now) is VisitStatus.MISSED]
     return MissedForms(missed_now, tuple(row for row in over if last is None or row.closes_at > last), last)
@@ -218,7 +219,7 @@ def last_answer_times(work: UnitOfWork, numbers: Sequence[int]) -> dict[int, dat
 
 
 def count_unanswered_calls(work: UnitOfWork, tasks: Sequence[int]) -> dict[int, int]:
-    """How many calls nobody answered, by task; a task without one is not there."""
+    """How many calls were not answered, by task; a task without one is not there."""
     query = select(PhoneCall.task_id, func.count()).where(
         PhoneCall.task_id.in_(tasks), PhoneCall.outcome == "no_answer"
     )
@@ -229,14 +230,15 @@ def count_unanswered_calls(work: UnitOfWork, tasks: Sequence[int]) -> dict[int, 
 
 def _was_asked(plan: StudyPlan, participant: Participant, row: ExpectedForm) -> bool:
     """False for a form that was planned after its window, or so late that no message could go out before its end, such
-    as the day's own check-in when an ulcer is recorded at night: nobody was asked, so nobody was silent.
+    as the day's own check-in when an ulcer is recorded at night: the participant was not asked, so the form is not
+    missed.
     """
     if not row.mandatory or row.known_at >= row.closes_at:
         return False
     if plan.calendar is None or row.steps or row.known_at <= row.opens_at:
         return True
-    one, rules = schedule_rows.with_reminders(plan.calendar, row, participant.time_zone), plan.calendar.reminder_rules
-    return one.reminders == () or bool(form_reminders(one, rules, row.known_at))
+    one = schedule_service.with_reminders(plan.calendar, row, participant.time_zone)
+    return one.reminders == () or bool(form_reminders(one, plan.calendar.reminder_rules, row.known_at))
 
 
 def _evaluate_rules(
@@ -257,7 +259,7 @@ def _raise_alert(
     verdict: Verdict,
     findings: Sequence[Finding],
 ) -> Alert | None:
-    """Keep the findings that nobody is busy with already and tell of them; the loudest alert that stands for them."""
+    """Keep the findings without an alert in progress and notify staff; the loudest alert that stands for them."""
     if not findings:
         return None
     query = select(Alert).where(Alert.participant_id == row.participant_id, Alert.source.like(f"{MISSED_FORM_PREFIX}%"))
@@ -329,7 +331,7 @@ def _is_endpoint_form_missing(work: UnitOfWork, plan: StudyPlan, task: CallTask)
         ExpectedForm.participant_id == task.participant_id,
         ExpectedForm.served_at.is_(None),
         ExpectedForm.missed_at.is_not(None),
-        # Whoever gave a reason does not wait for the form any more.
+        # With a reason recorded, the form is not awaited any more.
         ExpectedForm.missing_reason == "",
     )
     participant = work.session.get_one(Participant, task.participant_id)

@@ -1,4 +1,4 @@
-"""Forms that nobody has sent: those still open, and those that were missed without anybody saying why."""
+"""Forms not submitted: those still open, and those missed without a recorded reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, func, select
 from pro.app_context import UnitOfWork
 from pro.models import Assessment, ExpectedForm, Participant
 
-# Of each list that many are shown: nobody reads more of them, and the page must come at once.
+# Of each list that many are shown: more of them are not read, and the page must come at once.
 MAX_ROWS = 100
 UNEXPLAINED_CLAUSES = (
     ExpectedForm.missed_at.is_not(None),
@@ -41,7 +41,7 @@ class OutstandingForm:
 
 @dataclass(frozen=True, slots=True)
 class UnexplainedForms:
-    """A participant with ``count`` missed forms of which nobody said why."""
+    """A participant with ``count`` missed forms without a recorded reason."""
 
     participant_id: int
     study_number: str

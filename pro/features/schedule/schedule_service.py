@@ -1,27 +1,35 @@
-"""The dated events of a treatment and the plan that follows from them (docs/domain.md 6): previewed, set,
-re-planned."""
+"""Preview and set the dates of a treatment, re-plan the expected forms, match answers with them.
+
+Rules: docs/domain.md 6. Here rows of ``expected`` become the core's ``ExpectedVisit`` and are written from it.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 
 from pro.app_context import UnitOfWork
 from pro.core.schedule import anchors as dated
 from pro.core.schedule.anchors import AnchorProblem, Days
+from pro.core.schedule.expected_visits import ExpectedVisit as Planned
 from pro.core.schedule.expected_visits import list_expected_visits
 from pro.core.schedule.form_matching import AnsweredForm, MatchedForm, match_forms
 from pro.core.schedule.replanning import Replan, replan
 from pro.core.study_plan import VisitSchedule
 from pro.errors import BadData, NotAllowed
+from pro.features.forms import form_access
 from pro.features.participants import clinical_facts, record_freezes, treatment_dates
 from pro.features.participants.treatment_dates import dated_anchors, local_date
-from pro.features.schedule import participation_end, schedule_rows
-from pro.models import Anchor, Assessment, ClinicalFact, ExpectedForm, Participant
+from pro.features.schedule import participation_end
+from pro.messaging import outbox
+from pro.models import Anchor, Assessment, ClinicalFact, ExpectedForm, Message, Participant
+
+# Wider than any "apart" between two forms of an instrument: what one answer can have to do with.
+MATCHING_SPAN = timedelta(days=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +45,7 @@ class DateChange:
 @dataclass(frozen=True, slots=True)
 class ChangePreview:
     """What a change would do. ``problems``: why it cannot be; ``anchors``: all that would stand; ``served``: which
-    forms count for which visits then; ``digest`` names what was shown, so that nobody confirms something else.
+    forms count for which visits then; ``digest`` names what was shown, so that nothing else is confirmed.
     """
 
     problems: tuple[AnchorProblem, ...]
@@ -98,7 +106,7 @@ def next_number(work: UnitOfWork, participant: Participant, kind: str) -> int:
 
 def preview_changes(work: UnitOfWork, participant: Participant, changes: Sequence[DateChange]) -> ChangePreview:
     """What ``changes`` would do; nothing is changed."""
-    # In the order of everybody else: whoever looked first and then set would wait for the round, and it for them.
+    # In the order of every other writer: a preview that is then set would else wait for the worker, and it for them.
     work.lock(participant)
     return _make_preview(work, participant, _lock_schedule(work, participant), changes)
 
@@ -111,7 +119,7 @@ def set_anchors(
     reason: str = "",
     seen: str | None = None,
 ) -> ChangePreview:
-    """Set or take back anchors and re-plan what nobody has opened, with one audit event; what was done.
+    """Set or take back anchors and re-plan forms that are not opened, with one audit event; what was done.
 
     ``seen``: the digest that was shown. BadData("anchors", problems=...) for what cannot be, BadData("reason",
     fields=...) where something that happened is changed without one, NotAllowed("stale_preview") if the plan has
@@ -119,7 +127,7 @@ def set_anchors(
     """
     work.lock(participant)
     state = _lock_schedule(work, participant)
-    # Whoever leaves or dies must be let go at once, frozen or not.
+    # An end of participation and a death are recorded at once, frozen or not.
     if not all(change.kind in state.calendar.stops and change.on for change in changes):
         record_freezes.require_unfrozen(work, participant.plan, participant.id)
     found = _make_preview(work, participant, state, changes)
@@ -141,7 +149,7 @@ def set_anchors(
         new={"anchors": new, **counts},
         reason=reason.strip(),
     )
-    schedule_rows.apply_replan(work, participant, diff, state.expected, found.served)
+    apply_replan(work, participant, diff, state.expected, found.served)
     _apply_consequences(work, participant, state, found.anchors, changes, reason.strip())
     participant.next_due_at = work.now
     return found
@@ -155,12 +163,12 @@ def replan_participant(work: UnitOfWork, participant: Participant) -> None:
     work.session.flush()
     state = _lock_schedule(work, participant)
     diff, served = _diff(work, participant, state, dated_anchors(state.rows))
-    schedule_rows.apply_replan(work, participant, diff, state.expected, served)
+    apply_replan(work, participant, diff, state.expected, served)
     participant.next_due_at = work.now
 
 
 def replan_study(work: UnitOfWork, plan_id: str, *, save: bool) -> list[ReplanCounts]:
-    """What a new version of the plan file changes for everybody in the study; with ``keep`` it is written.
+    """What a new version of the plan file changes for all participants of the study; with ``save`` it is written.
 
     Only participants for whom anything changes, by study number, each with one audit event.
     """
@@ -188,8 +196,126 @@ def clear_suspicion(work: UnitOfWork, participant: Participant, reason: str) -> 
     clinical_facts.set_fact(work, participant.id, "ulcer_status", "none", reason=reason.strip())
 
 
+def expected_visit_of(row: ExpectedForm, zone: str) -> Planned:
+    """``row`` as the value that the calendar's functions take; whose reminders it has, the plan knows."""
+    return Planned(
+        visit=row.visit,
+        kind=row.kind,
+        number=row.number,
+        instrument=row.instrument,
+        opens=row.opens_at,
+        due=row.due_at,
+        closes=row.closes_at,
+        mandatory=row.mandatory,
+        basis=row.basis,
+        time_zone=zone,
+        rank=row.rank,
+    )
+
+
+def with_reminders(calendar: VisitSchedule, row: ExpectedForm, zone: str) -> Planned:
+    """``row`` with the reminders of its visit; the plan's own where the visit says nothing."""
+    ladder = next((visit.reminders for visit in calendar.visits if visit.id == row.kind), None)
+    return replace(expected_visit_of(row, zone), reminders=ladder)
+
+
+def answered_form_of(assessment: Assessment) -> AnsweredForm:
+    """An answered form as ``serve`` takes it; what staff typed counts from when it was really answered."""
+    at = assessment.answered_at or assessment.submitted_at or assessment.last_answer_at or assessment.issued_at
+    return AnsweredForm(str(assessment.id), assessment.instrument, at, assessment.visit or "")
+
+
+def was_never_asked(row: ExpectedForm) -> bool:
+    """True if its window was over before it became known: recorded afterwards, or mistyped."""
+    return row.served_at is None and row.missed_at is not None and row.closes_at < row.known_at
+
+
+def apply_replan(
+    work: UnitOfWork,
+    participant: Participant,
+    diff: Replan,
+    rows: Mapping[tuple[str, str], ExpectedForm],
+    served: Sequence[MatchedForm],
+) -> None:
+    """Write what a re-plan changed. ``rows``: the participant's, by name; ``served``: what answered forms count for."""
+    rows = dict(rows)
+    for one in diff.kept:
+        rows[one.name].basis, rows[one.name].rank = one.basis, one.rank
+    for before, one in diff.moved:
+        row = rows[one.name]
+        _write_visit(row, one)
+        row.known_at, row.missed_at = work.now, None
+        row.missing_reason, row.missing_note, row.reason_by, row.reason_at = "", "", None, None
+        if one.opens > before.closes:
+            # Another time altogether: who was asked then must be asked anew.
+            row.steps = 0
+    dropped = {rows[one.name].assessment_id for one in diff.dropped}
+    for one in diff.dropped:
+        work.session.delete(rows.pop(one.name))
+    for one in diff.added:
+        row = rows[one.name] = ExpectedForm(
+            participant_id=participant.id, visit=one.visit, instrument=one.instrument, known_at=work.now
+        )
+        _write_visit(row, one)
+        work.session.add(row)
+    for found in served:
+        row = rows[found.one.name]
+        if row.served_at is None:
+            _mark_served(row, found, work.session.get_one(Assessment, int(found.form)))
+    for one in (*diff.added, *(after for _before, after in diff.moved)):
+        row = rows[one.name]
+        if one.closes < work.now and row.served_at is None:
+            # Its day was recorded afterwards, so the participant was never asked: nothing is sent, no call is due.
+            row.missed_at, row.missing_reason, row.reason_at = work.now, "administrative", work.now
+    work.session.flush()
+    forms = {row.assessment_id for row in rows.values() if row.assessment_id and row.served_at is None}
+    _update_unopened_forms(work, participant, {number for number in dropped | forms if number}, dropped)
+
+
+def record_served_visits(work: UnitOfWork, assessment: Assessment) -> list[ExpectedForm]:
+    """Note in the ledger which visits the answered ``assessment`` serves, and keep others apart from it.
+
+    One that was begun and never sent counts only where the window is over. Returns the rows that it serves. Twice is
+    harmless.
+    """
+    participant = work.session.get_one(Participant, assessment.participant_id)
+    plan = work.catalogue.plans.get(participant.plan)
+    if plan is None or plan.calendar is None:
+        return []
+    form = answered_form_of(assessment)
+    near = and_(ExpectedForm.closes_at >= form.at, ExpectedForm.opens_at <= form.at + MATCHING_SPAN)
+    mine = ExpectedForm.assessment_id == assessment.id
+    query = select(ExpectedForm).where(
+        ExpectedForm.participant_id == assessment.participant_id,
+        ExpectedForm.instrument == assessment.instrument,
+        or_(near, ExpectedForm.visit == form.visit, mine),
+        or_(ExpectedForm.served_at.is_(None), mine),
+    )
+    rows = {row.visit: row for row in work.session.scalars(query.order_by(ExpectedForm.id).with_for_update())}
+    ledger = match_forms(
+        [expected_visit_of(row, participant.time_zone) for row in rows.values()], [form], plan.calendar.apart
+    )
+    served = []
+    for found in ledger.served:
+        row = rows[found.one.visit]
+        if assessment.submitted_at is None and row.closes_at >= work.now:
+            continue  # there is time left to send it
+        _mark_served(row, found, assessment)
+        served.append(row)
+    for one in ledger.waiting:
+        row = rows[one.visit]
+        if row.assessment_id == assessment.id and _was_begun_in(row, assessment, work.now):
+            # Sent, or gone on with, after its end: it is no silence (rule 4), and flagged (rule 2).
+            _mark_served(row, MatchedForm(one, form.ref, nearest=False, out_of_window=True), assessment)
+            served.append(row)
+        elif row.served_at is None and row.assessment_id in (None, assessment.id):
+            row.opens_at = one.opens
+            row.assessment_id = None
+    return served
+
+
 def _lock_schedule(work: UnitOfWork, participant: Participant) -> _LockedSchedule:
-    """Read with the rows held: whoever answers at this moment keeps their form as it is."""
+    """Read with the rows held: a form that is answered at this moment stays as it is."""
     query = select(ExpectedForm).where(ExpectedForm.participant_id == participant.id).order_by(ExpectedForm.id)
     rows = {(row.visit, row.instrument): row for row in work.session.scalars(query.with_for_update())}
     issued = {row.assessment_id for row in rows.values() if row.assessment_id and row.served_at is None}
@@ -205,7 +331,7 @@ def _lock_schedule(work: UnitOfWork, participant: Participant) -> _LockedSchedul
     answered = select(Assessment).where(
         Assessment.participant_id == participant.id, Assessment.submitted_at.is_not(None)
     )
-    forms = [schedule_rows.answered_form_of(row) for row in work.session.scalars(answered)]
+    forms = [answered_form_of(row) for row in work.session.scalars(answered)]
     return _LockedSchedule(
         require_calendar(work, participant), ordered_anchors(work, participant), rows, frozenset(opened), forms
     )
@@ -253,8 +379,8 @@ def _diff(
 ) -> tuple[Replan, tuple[MatchedForm, ...]]:
     zone, working = participant.time_zone, work.catalogue.working_days(participant.plan)
     wanted = list_expected_visits(state.calendar, after, zone, working)
-    stored = {name: schedule_rows.expected_visit_of(row, zone) for name, row in state.expected.items()}
-    unasked = {name for name, row in state.expected.items() if schedule_rows.was_never_asked(row)} - state.opened
+    stored = {name: expected_visit_of(row, zone) for name, row in state.expected.items()}
+    unasked = {name for name, row in state.expected.items() if was_never_asked(row)} - state.opened
     stays = {
         name: one
         for name, one in stored.items()
@@ -323,7 +449,7 @@ def _apply_consequences(
     changes: Sequence[DateChange],
     reason: str,
 ) -> None:
-    """What else an anchor says: a clinical fact, or that somebody has left."""
+    """What else an anchor says: a clinical fact, or the end of participation."""
     calendar = state.calendar
     touched = {change.kind for change in changes}
     for fact in sorted({fact for kind in touched for fact in calendar.anchors[kind].sets}):
@@ -357,3 +483,55 @@ def _fact_by_anchors(
     before = select(ClinicalFact).where(*rows, ClinicalFact.recorded_at < first.scalar_subquery())
     found = work.session.scalar(before.order_by(ClinicalFact.id.desc()).limit(1))
     return str(found.value) if found is not None else "none"
+
+
+def _was_begun_in(row: ExpectedForm, assessment: Assessment, now: datetime) -> bool:
+    begun = assessment.first_answer_at
+    return begun is not None and row.opens_at <= begun <= row.closes_at < now
+
+
+def _mark_served(row: ExpectedForm, found: MatchedForm, assessment: Assessment) -> None:
+    row.assessment_id, row.served_at = assessment.id, answered_form_of(assessment).at
+    row.nearest, row.out_of_window = found.nearest, found.out_of_window
+    row.partial = assessment.submitted_at is None
+    if found.nearest:
+        assessment.visit = row.visit
+
+
+def _write_visit(row: ExpectedForm, one: Planned) -> None:
+    row.kind, row.number, row.basis, row.rank = one.kind, one.number, one.basis, one.rank
+    row.opens_at, row.due_at, row.closes_at, row.mandatory = one.opens, one.due, one.closes, one.mandatory
+
+
+def _update_unopened_forms(
+    work: UnitOfWork, participant: Participant, numbers: set[int], dropped: Collection[int | None]
+) -> None:
+    """Give unopened forms the new window of their visits, or cancel them with their visits."""
+    if not numbers:
+        return
+    query = select(Assessment).where(
+        Assessment.id.in_(numbers),
+        Assessment.opened_at.is_(None),
+        Assessment.submitted_at.is_(None),
+        Assessment.cancelled_at.is_(None),
+    )
+    for assessment in work.session.scalars(query):
+        visits = (
+            select(ExpectedForm).where(ExpectedForm.assessment_id == assessment.id).order_by(ExpectedForm.closes_at)
+        )
+        rows = list(work.session.scalars(visits))
+        waiting = [row for row in rows if row.served_at is None and row.missed_at is None]
+        if waiting:
+            last = waiting[-1]
+            assessment.opens_at, assessment.due_at = waiting[0].opens_at, last.due_at
+            assessment.closes_at = last.closes_at
+            if assessment.visit not in {row.visit for row in waiting}:
+                assessment.visit = waiting[0].visit
+        # A form that went on to the visit that is dropped now does not go back to an earlier one.
+        if waiting or assessment.id not in dropped or assessment.visit in {row.visit for row in rows}:
+            continue
+        assessment.cancelled_at = work.now
+        form_access.close_access(work, assessment)
+        about = Message.assessment_id == assessment.id, Message.participant_id == participant.id
+        outbox.drop_messages(work, and_(*about), "not_wanted")
+        work.record("assessment.cancelled", assessment, participant_id=participant.id, reason="re-planned")

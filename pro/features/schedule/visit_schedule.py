@@ -48,7 +48,7 @@ class RecordedDate:
 
 @dataclass(frozen=True, slots=True)
 class DateKind:
-    """One kind of date. ``coming``: (number, day) that nobody recorded: they follow from what is recorded, no facts.
+    """One kind of date. ``coming``: (number, day) not recorded: they follow from what is recorded, no facts.
 
     ``most``: 0 if it happens once. ``history``: what was changed or taken back, the newest first.
     """
@@ -161,7 +161,7 @@ class ExpectedFormsPage:
 
 @dataclass(frozen=True, slots=True)
 class VisitScheduleStatus:
-    """A participant's calendar in a line: what is awaited now, what comes next, and misses that nobody explained."""
+    """A participant's calendar in a line: what is awaited now, what comes next, and missed forms without a reason."""
 
     awaited: tuple[ExpectedFormLine, ...]
     next: ExpectedFormLine | None
@@ -277,7 +277,8 @@ def read_schedule_status(work: UnitOfWork, participant: Participant, language: s
         return None
     lines = expected_forms.read_expected_forms(work, participant, language)
     coming = [line for line in lines if line.status == "not_open"]
-    # What staff may still enter of somebody who withdrew is not theirs who wants no further use of the data.
+    # What staff may still enter of a participant who withdrew is not entered where no further use of the data is
+    # allowed.
     over = not participant.is_active and participant.id in consent_records.no_further_use(work, plan.id)
     return VisitScheduleStatus(
         awaited=() if over else tuple(line for line in lines if line.status in AWAITED_STATUSES),

@@ -29,7 +29,7 @@ from pro.models import Alert, Answer, Assessment, AuditEntry, IncomingMessage, M
 # So many of the newest messages are shown unless all are asked for.
 MAX_ENTRIES = 60
 MASK = "****"
-# Parameters of messages that let somebody in.
+# Parameters of messages that open a form.
 SECRETS = ("link", "code")
 # The same by shape, should a text hold one that its parameters do not name: a link with a path, a code of a form.
 _SECRET = re.compile(r"https?://[^\s/]+/\S+|\b[3-9A-HJKMNPQRSTWXY]{4}-[3-9A-HJKMNPQRSTWXY]{4}\b")
@@ -67,7 +67,7 @@ class SentEntry:
 
 @dataclass(frozen=True, slots=True)
 class FormTextEntry:
-    """What they wrote into a form. ``alert_id``: where it is to be read; ``read_by``: who took that on ("" for nobody).
+    """What they wrote into a form. ``alert_id``: where it is to be read; ``read_by``: its reader ("" for none).
 
     ``replaced``: they wrote something else there later, or took it back.
     """
@@ -137,7 +137,7 @@ class Inbox:
 def read_inbox(work: UnitOfWork, *, unread_only: bool = False) -> Inbox:
     """Everybody who ever wrote, those with something unread first, the loudest and longest waiting on top.
 
-    ``unread_only``: nobody else.
+    ``unread_only``: no others.
     """
     waiting = _rows_by_participant(
         work,
@@ -241,7 +241,7 @@ def read_conversation(
 
 
 def mark_read(work: UnitOfWork, participant_id: int, ids: Sequence[int]) -> int:
-    """Whoever acts has read the texts ``ids`` of a participant; how many of them had waited."""
+    """Mark the texts ``ids`` of a participant as read by the acting person; how many of them had waited."""
     return message_reading.mark_read(
         work, (IncomingMessage.participant_id == participant_id) & IncomingMessage.id.in_(ids)
     )
@@ -304,7 +304,7 @@ def _sent_entries(work: UnitOfWork, person: Participant, language: str) -> list[
 
 
 def _writers(work: UnitOfWork, messages: Sequence[int]) -> dict[int, str]:
-    """message id -> the name of whoever sent it by hand."""
+    """message id -> the name of its sender, if it was sent by hand."""
     names = staff_accounts.staff_names(work)
     query = select(AuditEntry.subject_id, AuditEntry.actor_id).where(
         AuditEntry.subject == "message", AuditEntry.subject_id.in_(messages), AuditEntry.action == staff_replies.REPLIED
@@ -313,7 +313,7 @@ def _writers(work: UnitOfWork, messages: Sequence[int]) -> dict[int, str]:
 
 
 def mask_secrets(work: UnitOfWork, message: Message) -> str:
-    """A message of ours as it went out, with everything that lets somebody in left out."""
+    """A message of ours as it went out, with everything that opens a form left out."""
     text = work.vault.open(message.body_sealed)
     params = json.loads(work.vault.open(message.params_sealed))
     for name in SECRETS:

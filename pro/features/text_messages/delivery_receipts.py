@@ -57,7 +57,8 @@ def act_on_failure(work: UnitOfWork, message: Message) -> bool:
     if not participant.is_active:
         return False
     if reason == UNSUBSCRIBED:
-        # Whoever told us STOP is told so already; our last word failing says nothing new, and no phone is broken.
+        # A participant who sent STOP is told so already; our last word failing says nothing new, and no phone is
+        # broken.
         if _has_opted_in_since(work, message) or participant.opted_out_at is not None:
             return False
         participation_end.opt_out(work, participant, "the provider says so")
@@ -83,7 +84,7 @@ def act_on_failures(work: UnitOfWork) -> int:
 
 
 def _keep_early_receipt(work: UnitOfWork, reference: str, state: str, failure: str) -> None:
-    """A receipt of a message that nobody knows: it may be on its way into the outbox."""
+    """A receipt of an unknown message: it may be on its way into the outbox."""
     new = {"reference": reference, "state": state, "failure": failure[:255]}
     # Of a message, but of no row yet.
     work.record(EARLY_ACTION, Message(), new=new)

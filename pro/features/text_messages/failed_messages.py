@@ -1,4 +1,4 @@
-"""Messages that reached nobody, until somebody has seen to them."""
+"""Messages that were not delivered, until staff settle them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pro.models import Alert, Message, Participant, StaffMember
 
 # An alert's mail that failed this often is shown, although it is tried again for a day.
 SHOWN_AFTER_TRIES = 3
-# Drills stand on top of the board themselves: phoning somebody instead would prove nothing. Invitations stand in the
+# Drills stand on top of the board themselves: a phone call instead would prove nothing. Invitations stand in the
 # list of people, where administrators see them.
 EXCLUDED_TEMPLATES = (*test_alerts.ON_CALL_TEMPLATES, "staff_invitation")
 MAX_SHOWN = 50
@@ -23,7 +23,7 @@ MAX_SHOWN = 50
 
 @dataclass(frozen=True, slots=True)
 class FailedMessage:
-    """A message that reached nobody, or an alert's mail that was tried in vain and is tried again (``waiting``).
+    """A message that was not delivered, or an alert's mail that was tried in vain and is tried again (``waiting``).
 
     ``participant_id``: whom it is to or about, if anybody. ``who``: a staff name or a study number, never an address.
     ``reason``: a sentence in the reader's language.
@@ -59,9 +59,9 @@ class SettlementResult:
 
 
 def list_failed_messages(work: UnitOfWork, language: str, study: str = "") -> FailedMessageList:
-    """What nobody has seen to. What is about a closed alert, or somebody who left or died, asks for nothing more.
+    """What is not settled. What is about a closed alert, or a participant who left or died, asks for nothing more.
 
-    ``study``: a plan's id; what is about nobody belongs to every study.
+    ``study``: a plan's id; what is about no participant belongs to every study.
     """
     query = (
         select(Message, Participant.study_number, StaffMember.name)
@@ -90,7 +90,7 @@ def list_failed_messages(work: UnitOfWork, language: str, study: str = "") -> Fa
 
 
 def settle_message(work: UnitOfWork, message_id: int) -> SettlementResult:
-    """Somebody has done what the failure asked for, mostly phoned. NotFound for a message that never failed."""
+    """Settle a failed message: what it asked for is done, mostly by phone. NotFound for a message that never failed."""
     message = work.session.get(Message, message_id, with_for_update=True, populate_existing=True)
     if message is None or message.template in EXCLUDED_TEMPLATES:
         raise NotFound("message")
@@ -136,8 +136,8 @@ def _unsettled_conditions(study: str) -> tuple[ColumnElement[bool], ...]:
 
 def _study_condition(study: str) -> ColumnElement[bool]:
     theirs = select(Participant.id).where(Participant.plan == study)
-    nobody = and_(Message.participant_id.is_(None), Message.alert_id.is_(None))
-    return or_(Message.participant_id.in_(theirs), Alert.participant_id.in_(theirs), nobody)
+    without_person = and_(Message.participant_id.is_(None), Message.alert_id.is_(None))
+    return or_(Message.participant_id.in_(theirs), Alert.participant_id.in_(theirs), without_person)
 
 
 def _is_still_tried(message: Message) -> bool:

@@ -1,6 +1,6 @@
 """Text messages that come in: kept, read for red flags first, then taken as a wish or as an answer to what was asked.
 
-Whatever goes wrong after that, the text is kept and whoever must know of it is told.
+Whatever goes wrong after that, the text is kept and staff are notified.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def receive_message(
 ) -> IncomingMessage:
     """Keep a text from ``address`` and do what it asks for; the same ``provider_id`` again changes nothing.
 
-    A number that is nobody's, or several people's, is never guessed: its texts wait for a person. ``pictures``: how
+    A number of no participant, or of several, is never guessed: its texts wait for a person. ``pictures``: how
     many files came with it. They stay with the provider, and a person must know that they came.
     """
     known = _find_received(work, provider_id)
@@ -91,7 +91,7 @@ def _participants_with_number(work: UnitOfWork, address: str) -> list[Participan
 def _handle_unknown_sender(
     work: UnitOfWork, row: IncomingMessage, text: str, address: str, people: list[Participant]
 ) -> None:
-    """Kept for a person; a red flag is told at once all the same, and STOP stops whoever has this number."""
+    """Kept for a person; a red flag is told at once all the same, and STOP stops every participant with this number."""
     found = text_screening.screen_text(work, text, None)
     text_screening.note_flags(work, row, None, found)
     language = "zh_Hans" if any("\u4e00" <= letter <= "\u9fff" for letter in text) else "en"
@@ -162,7 +162,7 @@ def _take_reply(
     try:
         with work.session.begin_nested():
             answer_service.renew_form(work, form_session, channel="sms")
-            # Whoever went on elsewhere, or never got the question, did not answer what is asked now.
+            # A participant who went on elsewhere, or never got the question, did not answer what is asked now.
             saw = None if text_answers.is_still_asked(work, participant, form_session) else NO_ITEM
             turn = chat_flow.take_reply(
                 work, form_session, text, channel="sms", language=participant.language, inbound=row, item=saw

@@ -21,7 +21,7 @@ from pro.db import transaction
 from pro.errors import NotAllowed
 from pro.features.forms import form_access, form_issuing, licensed_wording
 from pro.features.participants.treatment_dates import local_date
-from pro.features.schedule import missed_forms, schedule_rows, schedule_service
+from pro.features.schedule import missed_forms, schedule_service
 from pro.features.text_messages import text_answers
 from pro.messaging import message_rendering, outbox
 from pro.models import Assessment, ExpectedForm, Message, Participant
@@ -33,7 +33,7 @@ MAX_PER_ROUND = 2000
 # Today's messages depend on every window that touches today.
 LOOKAHEAD = timedelta(hours=26)
 RETRY_AFTER = timedelta(seconds=1)
-# A form without licensed words cannot be issued; somebody may load them meanwhile.
+# A form without licensed words cannot be issued; they may be loaded meanwhile.
 UNLICENSED_RETRY = timedelta(hours=1)
 FORM_MESSAGE_TEMPLATES = ("invitation", "invitation_code", "reminder", "reminder_code", "question")
 TEMPLATES: dict[str, tuple[str, str]] = {
@@ -165,7 +165,7 @@ def _current_lines(work: UnitOfWork, ids: Sequence[int]) -> dict[int, list[Expec
             ExpectedForm.served_at.is_(None),
             ExpectedForm.missed_at.is_(None),
         )
-        # In the order in which whoever answers takes them: else the two could wait for one another.
+        # In the order in which an answer locks them: else the two could wait for one another.
         .order_by(ExpectedForm.id)
         .with_for_update()
         .execution_options(populate_existing=True)
@@ -207,7 +207,7 @@ def _issue_forms(work: UnitOfWork, people: Sequence[_DueParticipant]) -> None:
         return
     pins = {name: _licensed_wordings(work, name) for name in {line.instrument for _row, line in opening}}
     waiting = form_issuing.open_forms(work, sorted({row.id for row, _line in opening}))
-    # A form that somebody is answering at this moment is not touched.
+    # A form that is being answered at this moment is not touched.
     held = _lock_forms(work, {form.id for form in waiting.values() if form.first_answer_at is None})
     free = {number for number, form in held.items() if form.first_answer_at is None}
     given: list[tuple[ExpectedForm, Assessment]] = []
@@ -239,7 +239,7 @@ def _licensed_wordings(work: UnitOfWork, instrument: str) -> dict[str, str] | No
 
 
 def _lock_forms(work: UnitOfWork, numbers: set[int]) -> dict[int, Assessment]:
-    """The forms of ``numbers`` that nobody else holds, read anew."""
+    """The forms of ``numbers`` that no other transaction holds, read anew."""
     if not numbers:
         return {}
     query = (
@@ -271,7 +271,7 @@ def _close_windows(
 ) -> list[ExpectedForm]:
     """Windows that are over: a form that was begun counts as partial, nothing at all as missed (rule 4).
 
-    ``free``: forms that were begun and that nobody answers at this moment; the others are left for the next look.
+    ``free``: forms that were begun and are not being answered at this moment; the others are left for the next look.
     """
     silent = []
     for line in person.lines:
@@ -281,7 +281,7 @@ def _close_windows(
         if form is not None and form.first_answer_at is not None:
             if form.id not in free:
                 continue
-            schedule_rows.record_served_visits(work, form)
+            schedule_service.record_served_visits(work, form)
         if line.served_at is None:
             line.missed_at = work.now
             if line.mandatory and person.row.is_active:
@@ -309,7 +309,7 @@ def _collect_reminders(
         # What could not be issued is not told of, and takes no other form's message.
         and (line.assessment_id is not None or line.opens_at > work.now)
     }
-    waiting = [schedule_rows.with_reminders(person.calendar, line, row.time_zone) for line in open_lines.values()]
+    waiting = [schedule_service.with_reminders(person.calendar, line, row.time_zone) for line in open_lines.values()]
     since = {name: line.known_at for name, line in open_lines.items()}
     done = {name: line.steps for name, line in open_lines.items()}
     already = Counter(local_date(at, row.time_zone) for at in sent)
@@ -337,7 +337,7 @@ def _recent_send_times(work: UnitOfWork, people: Sequence[_DueParticipant]) -> d
     query = select(Message.participant_id, Message.queued_at).where(
         Message.participant_id.in_([person.row.id for person in people]),
         Message.staff_id.is_(None),
-        # What somebody gets who writes to us is no message about a form.
+        # A reply to a text is no message about a form.
         Message.template.in_(FORM_MESSAGE_TEMPLATES),
         Message.dropped_at.is_(None),
         Message.queued_at > work.now - LOOKAHEAD,
@@ -409,7 +409,7 @@ def _next_due_at(work: UnitOfWork, person: _DueParticipant, coming: Sequence[dat
         if line.opens_at > work.now:
             moments.append(line.opens_at)
             continue
-        # What could not be settled now because somebody is answering it comes again soon.
+        # What could not be settled now because it is being answered comes again soon.
         moments.append(max(line.closes_at + timedelta(seconds=1), work.now + RETRY_AFTER))
         if line.assessment_id is None and person.row.is_active:
             moments.append(work.now + UNLICENSED_RETRY)

@@ -55,7 +55,7 @@ def fixed_texts(work: UnitOfWork, person: Participant) -> dict[str, str]:
 
 
 def may_send_free_text(work: UnitOfWork, person: Participant) -> bool:
-    """Whether own words may be sent: texts go both ways, and the gateway takes what nobody approved before."""
+    """Whether own words may be sent: texts go both ways, and the gateway takes texts that were not approved before."""
     return work.config.sms_two_way and work.catalogue.gateway.accepts(FREE, person.language)
 
 

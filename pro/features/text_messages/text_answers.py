@@ -1,4 +1,4 @@
-"""What goes back to somebody who answers a form by text message: the next question, a clarification, a way on."""
+"""What goes back to a participant who answers a form by text message: the next question, a clarification, a way on."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from pro.models import Assessment, FormAccess, IncomingMessage, Message, Partici
 ASKING_TEMPLATES = ("question", "clarify", "clarify_free", "advice", "thanks")
 # What the newest of these said is what a reply answers.
 QUESTION_TEMPLATES = ("question", "advice", "thanks")
-# A reply to what is not asked any more. It brings what is asked now, and is no sign that somebody does not understand.
+# A reply to what is not asked any more. It brings what is asked now, and is no sign of a misunderstanding.
 MOVED_ON = "moved_on"
 # So many replies in a row that are not understood bring a question back; the next one brings a link or a code.
 CLARIFICATIONS = 2
-# Longer, and nobody remembers what it was about.
+# Longer, and what it was about is forgotten.
 REPLY_LIFETIME = timedelta(hours=12)
 TEMPLATES = {"done": "thanks", "advice": "advice"}
 
@@ -46,7 +46,7 @@ class ReplyDraft:
 def queue_reply(
     work: UnitOfWork, reply_draft: ReplyDraft, address: str, participant: Participant | None = None
 ) -> Message | None:
-    """Put a reply into the outbox at once: whoever writes now is awake. None without a provider."""
+    """Put a reply into the outbox at once: a participant who writes now is awake. None without a provider."""
     if work.config.sms == "none":
         return None
     rendered = message_rendering.render_message(
@@ -197,7 +197,7 @@ def first_question(
 ) -> tuple[str, Mapping[str, Any]] | None:
     """The question that begins (or goes on with) ``form`` by text; None where it must be answered in another way.
 
-    A form that nobody has begun becomes the short one that goes by text.
+    A form that is not begun becomes the short one that goes by text.
     """
     pages = work.catalogue.instruments[form.instrument].sms_pages
     if not work.config.sms_two_way or not pages:
@@ -207,9 +207,9 @@ def first_question(
             return None
         form.page_set = pages
         work.record("assessment.shortened", form, participant_id=participant.id, new=pages)
-    # Nobody sits there yet; only what is asked is read.
+    # There is no session yet; only what is asked is read.
     form_session = FormSession(form, participant, FormAccess(answered_by=""))
-    # Whoever replies goes on, and going on asks again what is stale: that is what to ask, or the reply is to nothing.
+    # A reply goes on, and going on asks again what is stale: that is what to ask, or the reply is to nothing.
     now = form_state.read_form(work, form_session, participant.language).renewed(work.now)
     asked = chat_flow.next_question(work, now, participant.language)
     return question_message(asked) if asked.kind not in ("review", "done") else None

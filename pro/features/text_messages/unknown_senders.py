@@ -1,4 +1,4 @@
-"""Texts of numbers that nobody knows: a person reads them and files them under somebody, or sets them aside."""
+"""Texts of unknown numbers: staff read them and assign them to a participant, or dismiss them."""
 
 from __future__ import annotations
 
@@ -76,16 +76,16 @@ def urgent_quarantine(work: UnitOfWork) -> list[IncomingMessage]:
 
 
 def notify_urgent_quarantine(work: UnitOfWork) -> int:
-    """Mail whoever a loud alert would go to about each loud text in quarantine; how many mails were queued.
+    """Email the recipients of an urgent alert about each loud text in quarantine; how many mails were queued.
 
-    Nobody knows whose study it belongs to: every plan's people are told, each person once a text. While nobody looks,
+    Its study is unknown: every plan's people are notified, each person once a text. While it is unread,
     the ladder widens the circle.
     """
     return sum(notify_quarantined_text(work, row) for row in urgent_quarantine(work))
 
 
 def notify_quarantined_text(work: UnitOfWork, row: IncomingMessage) -> int:
-    """The same of one loud text, for whoever has just kept it and does not want to wait for the worker."""
+    """The same of one loud text, for a caller that has just kept it and does not wait for the worker."""
     level = Level(row.level)
     people: dict[int, StaffMember] = {}
     for plan in work.catalogue.plans.values():
@@ -138,7 +138,8 @@ def unknown_text_page(work: UnitOfWork, inbound_id: int) -> UnknownTextPage:
 def assign_text(work: UnitOfWork, inbound_id: int, participant_id: int | None, reason: str) -> IncomingMessage:
     """File a text under a participant. It is never taken for an answer; its red flags become that person's alert.
 
-    NotFound, NotAllowed("assigned"), BadData("assign", fields=...) for nobody chosen, no reason or an endless one.
+    NotFound, NotAllowed("assigned"), BadData("assign", fields=...) for no participant chosen, no reason or an endless
+    one.
     """
     row = _open_row(work, inbound_id)
     person = work.session.get(Participant, participant_id) if participant_id is not None else None
@@ -155,7 +156,7 @@ def assign_text(work: UnitOfWork, inbound_id: int, participant_id: int | None, r
 
 
 def dismiss_text(work: UnitOfWork, inbound_id: int, reason: str) -> IncomingMessage:
-    """Nobody of the study wrote it: it is read, kept, and waits no more. Failures as ``assign``."""
+    """Dismiss a text that is not of the study: it is read, kept, and waits no more. Failures as ``assign``."""
     row = _open_row(work, inbound_id)
     why = _wrong_reason(reason)
     if why:
@@ -199,7 +200,7 @@ def _is_overdue(work: UnitOfWork, row: IncomingMessage) -> bool:
 
 
 def _open_row(work: UnitOfWork, inbound_id: int) -> IncomingMessage:
-    """The row, held, as long as it belongs to nobody."""
+    """The row, held, as long as it is not assigned."""
     row = work.session.get(IncomingMessage, inbound_id)
     if row is None:
         raise NotFound("inbound")
@@ -214,7 +215,7 @@ def _wrong_reason(reason: str) -> str:
 
 
 def _mark_read(work: UnitOfWork, row: IncomingMessage) -> None:
-    """Whoever acts has read it; mails about it that were not sent yet are not needed."""
+    """The acting person has read it; mails about it that were not sent yet are not needed."""
     row.read_at, row.read_by = row.read_at or work.now, row.read_by or work.actor.id
     outbox.drop_messages(work, Message.dedupe_key.startswith(_dedupe_prefix(row.id), autoescape=True), "taken_on")
 

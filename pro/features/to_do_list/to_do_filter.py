@@ -80,7 +80,7 @@ def filter_to_do_list(work: UnitOfWork, to_do_list: ToDoList, to_do_filter: ToDo
         endoscopies=kept(to_do_list.endoscopies),
         serious=kept(to_do_list.serious),
         texts=Inbox(
-            # A loud one that nobody has filed may be anybody's emergency: no filter hides it.
+            # An urgent one that is not assigned may be any participant's emergency: no filter hides it.
             unmatched=[
                 row
                 for row in to_do_list.texts.unmatched

@@ -1,4 +1,4 @@
-"""The board: what needs somebody now, read from every study that this installation runs."""
+"""The to-do list: what needs action now, read from every study of this system."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from datetime import datetime
 
 from pro.app_context import UnitOfWork
 from pro.features.accounts import staff_accounts
-from pro.features.adverse_events import unreported_events
-from pro.features.adverse_events.unreported_events import UnreportedEvent
+from pro.features.adverse_events import adverse_event_log
+from pro.features.adverse_events.adverse_event_log import UnreportedEvent
 from pro.features.alerts import alert_list, test_alerts
 from pro.features.alerts.alert_list import AlertCase
 from pro.features.alerts.test_alerts import WeeklyTestAlertStatus
 from pro.features.assessments import data_corrections as assessments_corrections
 from pro.features.assessments import paper_forms
 from pro.features.assessments.paper_forms import UnverifiedPaperForm
-from pro.features.duty_roster import recipients, roster_calendar
-from pro.features.duty_roster.roster_calendar import RosterGap
+from pro.features.duty_roster import recipients, roster_service
+from pro.features.duty_roster.roster_service import RosterGap
 from pro.features.forms import participant_cards
 from pro.features.forms.participant_cards import LockedCard
 from pro.features.schedule import call_tasks, outstanding_forms
@@ -39,8 +39,8 @@ class OnCallPerson:
 
 @dataclass(frozen=True, slots=True)
 class ToDoList:
-    """What needs somebody now. ``gaps``: when nobody is on call within a week, the next one first; ``drills``: test
-    alerts to confirm or to mend; ``texts``: what was written to us and nobody has read;
+    """What needs action now. ``gaps``: when no person is on call within a week, the next one first; ``drills``: test
+    alerts to confirm or to mend; ``texts``: incoming texts that are unread;
     ``locked_cards``: for those who may make new ones.
     ``endoscopies``: asked for, late. ``serious``: adverse events to report, for those who may see them.
     """
@@ -81,7 +81,7 @@ def read_to_do_list(work: UnitOfWork, language: str = "zh_Hans") -> ToDoList:
         tasks=call_tasks.due_tasks(work, language),
         on_duty=on_duty,
         investigators=[person.name for person in roster.staff_with_role("investigator", work.now)],
-        gaps=roster_calendar.list_all_gaps(work),
+        gaps=roster_service.list_all_gaps(work),
         drills=test_alerts.weekly_test_alert_status(work),
         texts=_unread_texts(work),
         papers=paper_forms.unverified_paper_forms(work, language),
@@ -90,7 +90,7 @@ def read_to_do_list(work: UnitOfWork, language: str = "zh_Hans") -> ToDoList:
         else [],
         corrections=assessments_corrections.count_open_requests(work),
         endoscopies=ulcers_endoscopies.overdue_endoscopies(work),
-        serious=unreported_events.read_unreported_events(work, language)
+        serious=adverse_event_log.read_unreported_events(work, language)
         if staff_accounts.has_right(work.actor.role, "see_events")
         else [],
         now=work.now,

@@ -56,10 +56,10 @@ def record_result(
     grade: str = "",
     finding: str = "",
 ) -> Endoscopy:
-    """The result of the endoscopy that was asked for, or (None) of one that nobody asked for here.
+    """The result of the endoscopy that was asked for, or (None) of one that was not asked for here.
 
     ``grade``: CTCAE as typed, "" for none yet. BadData("endoscopy", fields=...); NotAllowed("recorded_meanwhile", name,
-    at) if somebody recorded it or took it back since.
+    at) if it was recorded or taken back since.
     """
     work.lock(participant)
     row = _get_open_request(work, participant, endoscopy_id)
@@ -98,7 +98,7 @@ def cancel_endoscopy(work: UnitOfWork, participant: Participant, endoscopy_id: i
 
 
 def overdue_endoscopies(work: UnitOfWork) -> list[OverdueEndoscopy]:
-    """Endoscopies that somebody asked for and nobody did in time, the oldest first."""
+    """Endoscopies that were asked for and not done in time, the oldest first."""
     query = (
         select(Endoscopy, Participant)
         .join(Participant, Participant.id == Endoscopy.participant_id)

@@ -1,22 +1,22 @@
-"""One participant's ulcer as staff read it: states, endoscopies, grades with their sources, decisions."""
+"""Read ulcers and the stopping rule: each participant's case, and the study's k of n."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, or_, select
 
 from pro.app_context import UnitOfWork
 from pro.core.clinical import adverse_events, stopping_rule
-from pro.core.clinical.stopping_rule import Counts
+from pro.core.clinical.stopping_rule import Counts, StoppingState
 from pro.core.schedule import anchors as dated
-from pro.core.study_plan import StudyPlan
+from pro.core.study_plan import StudyPlan, VisitSchedule
 from pro.features.accounts import signatures, staff_accounts
 from pro.features.participants import treatment_dates
 from pro.features.ulcers import endoscopies as ulcers_endoscopies
@@ -41,22 +41,13 @@ class UlcerStatusChange:
 
 @dataclass(frozen=True, slots=True)
 class EndoscopyRow:
-    """One endoscopy. ``late``: asked for, not done, and over the plan's days. ``by``: who recorded the result.
+    """One endoscopy with names. ``by``: who recorded the result; ``is_overdue``: not done within the plan's days."""
 
-    ``ended``: it was taken back."""
-
-    id: int
-    asked_on: date | None
+    row: Endoscopy
     asked_by: str
-    done_on: date | None
-    result: str
-    grade: int | None
-    finding: str
     by: str
-    late: bool
-    ended: bool
     ended_by: str
-    reason: str
+    is_overdue: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +83,7 @@ class DecisionRecord:
 
 @dataclass(frozen=True, slots=True)
 class DecisionDay:
-    """The day of the decision after 50 Gy. ``basis``: actual, planned, or expected (nobody recorded it)."""
+    """The day of the decision after 50 Gy. ``basis``: actual, planned, or expected (not recorded)."""
 
     on: date
     basis: str
@@ -103,7 +94,7 @@ class UlcerCase:
     """One participant. ``state``: one of core.stopping's, but "response"; ``counts``: towards the stopping rule.
 
     ``turns``: the newest first. ``confirmed_on``: the newest recorded day. ``grades``: those that clinicians gave, the
-    highest first. ``place``: the how manieth that was treated, 0 if nobody recorded it. ``anchored``: staff recorded a
+    highest first. ``place``: among the treated, 0 if not recorded. ``has_recorded_date``: staff recorded a
     date.
     """
 
@@ -128,23 +119,38 @@ class UlcerCase:
 
     @property
     def is_graded_only(self) -> bool:
-        """True where a clinician signed a grade that would count, and nobody recorded the ulcer as confirmed."""
+        """True where a clinician signed a grade that would count, and the ulcer is not recorded as confirmed."""
         return self.counts == "unknown" and self.confirmed_on is None and self.state != "confirmed"
 
     @property
     def needs_attention(self) -> bool:
-        """True while an ulcer is suspected or stands, or was graded and nobody said whether it is one."""
+        """True while an ulcer is suspected or stands, or was graded and is not yet confirmed or ruled out."""
         return self.state in ("suspected", "confirmed") or self.is_graded_only
 
     @property
     def waiting(self) -> EndoscopyRow | None:
         """The endoscopy that was asked for and is not done."""
-        return next((look for look in self.endoscopies if not look.done_on and not look.ended), None)
+        return next((one for one in self.endoscopies if not one.row.done_on and not one.row.taken_back_at), None)
 
     @property
     def found(self) -> EndoscopyRow | None:
         """The newest endoscopy with a result."""
-        return next((look for look in self.endoscopies if look.done_on and not look.ended), None)
+        return next((one for one in self.endoscopies if one.row.done_on and not one.row.taken_back_at), None)
+
+
+@dataclass(frozen=True, slots=True)
+class UlcerOverview:
+    """One study. ``reading``: None without a stopping rule. ``seen``: names what this page shows of the study."""
+
+    plan: StudyPlan
+    cases: tuple[UlcerCase, ...]
+    reading: StoppingState | None
+    decisions: tuple[DecisionRecord, ...]
+    seen: str
+
+    def count(self, state: str) -> int:
+        """How many participants are in ``state``."""
+        return sum(case.state == state for case in self.cases)
 
 
 def shown_of_case(found: UlcerCase) -> dict[str, Any]:
@@ -154,8 +160,8 @@ def shown_of_case(found: UlcerCase) -> dict[str, Any]:
         "state": found.state,
         "turns": [[turn.state, turn.at.isoformat(), turn.rule] for turn in found.turns],
         "endoscopies": [
-            [look.id, str(look.done_on or ""), look.result, look.grade, look.finding, look.ended]
-            for look in found.endoscopies
+            [row.id, str(row.done_on or ""), row.result, row.grade, row.finding, row.taken_back_at is not None]
+            for row in (one.row for one in found.endoscopies)
         ],
         "gradings": sorted([one.event_id, one.grade, str(one.on)] for one in found.grades if one.event_id),
         "decision_day": str(found.decision_day.on) if found.decision_day else "",
@@ -211,6 +217,67 @@ def read_cases(
 def ulcer_term_condition(plan: StudyPlan) -> ColumnElement[bool]:
     """Which adverse events are of the terms by which the study's rule counts an ulcer."""
     return AdverseEvent.term.in_(plan.stopping.terms if plan.stopping else ())
+
+
+def read_decisions(work: UnitOfWork, *which: ColumnElement[bool]) -> dict[int | None, tuple[DecisionRecord, ...]]:
+    """participant -> signed decisions, the newest first."""
+    found: dict[int | None, tuple[DecisionRecord, ...]] = defaultdict(tuple)
+    rows = list(work.session.scalars(select(SignedDecision).where(*which).order_by(SignedDecision.id)))
+    signed = signatures.newest_signatures(work, rows)
+    for row in rows:
+        one = signed.get(row.id)
+        if one is None:
+            continue
+        holds = signatures.is_content_unchanged(one, signed_content(row))
+        decided = DecisionRecord(
+            row.id, row.about, row.choice, row.reason, one.name, one.role, one.at, one.digest, holds
+        )
+        found[row.participant_id] = (decided, *found[row.participant_id])
+    return found
+
+
+def read_overview(work: UnitOfWork, plan: StudyPlan) -> UlcerOverview:
+    """All participants with anything about an ulcer, the most urgent first, and where the study stands."""
+    calendar, rule = plan.calendar, plan.stopping
+    order = _treated_participants(work, plan)
+    people = {person.id: person for person in work.session.scalars(_participants_query(work, plan))}
+    found = [
+        case
+        for case in read_cases(work, plan, list(people.values()), order)
+        if _has_ulcer_data(case) or _is_decision_near(work, plan, case, people[case.participant_id])
+    ]
+    rank = {"suspected": 0, "confirmed": 1, "none": 2, "cleared": 3}
+    found.sort(key=lambda case: (0 if case.is_graded_only else rank[case.state], case.study_number))
+    reading = None
+    if rule is not None and calendar is not None:
+        known = {case.participant_id: case.counts for case in found}
+        reading = stopping_rule.stopping_state(
+            rule, [known.get(one, "no") for one in order], [how for one, how in known.items() if one not in order]
+        )
+    of_study = (SignedDecision.plan == plan.id, SignedDecision.participant_id.is_(None))
+    decisions = read_decisions(work, *of_study).get(None, ())
+    seen = digest(shown_of_study(plan, found, reading, decisions))
+    return UlcerOverview(plan, tuple(found), reading, decisions, seen)
+
+
+def read_case(work: UnitOfWork, participant: Participant) -> UlcerCase:
+    """One participant."""
+    plan = work.catalogue.plans[participant.plan]
+    return read_cases(work, plan, [participant], _treated_participants(work, plan))[0]
+
+
+def shown_of_study(
+    plan: StudyPlan, found: Iterable[UlcerCase], reading: StoppingState | None, decisions: Sequence[DecisionRecord]
+) -> dict[str, Any]:
+    """What a decision about the study rests on, JSON-able, without identities."""
+    steps = reading.steps if reading else ()
+    return {
+        "plan": f"{plan.id} {plan.version}",
+        "cases": sorted([case.participant_id, case.state, case.counts] for case in found),
+        "treated": reading.treated if reading else 0,
+        "steps": {one.step.id: [one.counted, one.unknown, one.step.ulcers, one.step.of_first] for one in steps},
+        "decisions": [one.id for one in decisions],
+    }
 
 
 def _clinician_grades(
@@ -331,18 +398,11 @@ def _status_changes(
 
 def _endoscopy_row(work: UnitOfWork, person: Participant, row: Endoscopy, names: Mapping[int, str]) -> EndoscopyRow:
     return EndoscopyRow(
-        id=row.id,
-        asked_on=row.asked_on,
+        row,
         asked_by=names.get(row.asked_by or 0, ""),
-        done_on=row.done_on,
-        result=row.result,
-        grade=row.grade,
-        finding=row.finding,
         by=names.get(row.recorded_by or 0, ""),
-        late=ulcers_endoscopies.is_overdue(work, person, row),
-        ended=row.taken_back_at is not None,
         ended_by=names.get(row.taken_back_by or 0, ""),
-        reason=row.reason,
+        is_overdue=ulcers_endoscopies.is_overdue(work, person, row),
     )
 
 
@@ -359,18 +419,54 @@ def _decision_day(work: UnitOfWork, plan: StudyPlan, anchors: Sequence[Anchor]) 
     return DecisionDay(day.on, "expected") if day else None
 
 
-def read_decisions(work: UnitOfWork, *which: ColumnElement[bool]) -> dict[int | None, tuple[DecisionRecord, ...]]:
-    """participant -> signed decisions, the newest first."""
-    found: dict[int | None, tuple[DecisionRecord, ...]] = defaultdict(tuple)
-    rows = list(work.session.scalars(select(SignedDecision).where(*which).order_by(SignedDecision.id)))
-    signed = signatures.newest_signatures(work, rows)
-    for row in rows:
-        one = signed.get(row.id)
-        if one is None:
-            continue
-        holds = signatures.is_content_unchanged(one, signed_content(row))
-        decided = DecisionRecord(
-            row.id, row.about, row.choice, row.reason, one.name, one.role, one.at, one.digest, holds
-        )
-        found[row.participant_id] = (decided, *found[row.participant_id])
-    return found
+def _has_ulcer_data(found: UlcerCase) -> bool:
+    """True if the participant has anything to show about an ulcer."""
+    return found.state != "none" or bool(found.endoscopies or found.grades or found.decisions)
+
+
+def _treated_participants(work: UnitOfWork, plan: StudyPlan) -> list[int]:
+    """Everybody who was treated, by the day of it."""
+    if plan.stopping is None:
+        return []
+    query = (
+        select(Anchor.participant_id)
+        .join(Participant, Participant.id == Anchor.participant_id)
+        .where(Participant.plan == plan.id, Anchor.kind == plan.stopping.treated, Anchor.number <= 1)
+        .where(Anchor.planned.is_(False), Anchor.superseded_at.is_(None))
+        .order_by(Anchor.on, Participant.study_number)
+    )
+    return list(dict.fromkeys(work.session.scalars(query)))
+
+
+def _participants_query(work: UnitOfWork, plan: StudyPlan) -> Any:
+    """Select who has a status, a recorded or graded ulcer, an endoscopy or a decision, or is close to one at 50 Gy."""
+    near = _near_decision_anchors(plan.calendar, plan)
+    marked = select(ClinicalFact.participant_id).where(ClinicalFact.name == ULCER_STATUS)
+    looked = select(Endoscopy.participant_id)
+    decided = select(SignedDecision.participant_id).where(SignedDecision.participant_id.is_not(None))
+    graded = select(AdverseEvent.participant_id).where(ulcer_term_condition(plan))
+    standing = select(Anchor.participant_id).where(Anchor.superseded_at.is_(None), near)
+    return select(Participant).where(
+        Participant.plan == plan.id,
+        or_(*(Participant.id.in_(one) for one in (marked, looked, graded, decided, standing))),
+    )
+
+
+def _near_decision_anchors(calendar: VisitSchedule | None, plan: StudyPlan) -> Any:
+    """Anchors that bring the decision near: itself, and what its day follows from, up to ``decision_days`` before."""
+    if calendar is None or plan.stopping is None:
+        return Anchor.kind == ""
+    found = [Anchor.kind == plan.stopping.decision]
+    for _number, point in calendar.anchors[plan.stopping.decision].defaults:
+        least = point.number - plan.stopping.decision_days
+        found.append((Anchor.kind == point.anchor) & (Anchor.number >= least) & (Anchor.number > 0))
+    return or_(*found)
+
+
+def _is_decision_near(work: UnitOfWork, plan: StudyPlan, found: UlcerCase, person: Participant) -> bool:
+    """True while the decision after 50 Gy is near or past and not signed."""
+    if found.decision_day is None or plan.stopping is None or not found.active:
+        return False
+    from_day = found.decision_day.on - timedelta(days=plan.stopping.decision_days)
+    decided = any(one.about == "response" for one in found.decisions)
+    return treatment_dates.local_date(work.now, person.time_zone) >= from_day and not decided

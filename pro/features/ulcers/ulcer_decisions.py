@@ -12,7 +12,7 @@ from pro.core.study_plan import StudyPlan
 from pro.errors import BadData, NotAllowed
 from pro.features.accounts import signatures, staff_accounts
 from pro.features.accounts.signatures import CredentialRefusal, PasswordProof
-from pro.features.ulcers import ulcer_cases, ulcer_overview
+from pro.features.ulcers import ulcer_cases
 from pro.models import Participant, SignedDecision
 from pro.models.ulcer import DECISION_CHOICES, DECISION_SUBJECTS
 
@@ -26,10 +26,10 @@ def sign_participant_decision(
     """Sign a decision about one participant. ``about``: ulcer or response; ``seen``: the digest that the page showed.
 
     BadData("decision", fields=...) for what is missing, Refusal for a wrong password, NotAllowed("stale_page") if
-    anything that the page showed has changed, NotAllowed("right_missing") for whoever is no investigator.
+    anything that the page showed has changed, NotAllowed("right_missing") for anyone but an investigator.
     """
     work.lock(participant)
-    shown = ulcer_cases.shown_of_case(ulcer_overview.read_case(work, participant))
+    shown = ulcer_cases.shown_of_case(ulcer_cases.read_case(work, participant))
     fields = {"about": "" if about in DECISION_SUBJECTS and about != ABOUT_STUDY else "unknown"}
     plan = work.catalogue.plans[participant.plan]
     return _sign_decision(work, plan, participant.id, fields, (about, choice, reason.strip()), password, seen, shown)
@@ -38,11 +38,11 @@ def sign_participant_decision(
 def sign_study_decision(
     work: UnitOfWork, plan: StudyPlan, choice: str, reason: str, password: str, seen: str
 ) -> SignedDecision | CredentialRefusal:
-    """Sign a decision about the whole study; refusals as in ``about_participant``."""
+    """Sign a decision about the whole study; refusals as in ``sign_participant_decision``."""
     if work.app_context.engine.dialect.name == "postgresql":
         work.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
-    board = ulcer_overview.read_overview(work, plan)
-    shown = ulcer_overview.shown_of_study(plan, board.cases, board.reading, board.decisions)
+    board = ulcer_cases.read_overview(work, plan)
+    shown = ulcer_cases.shown_of_study(plan, board.cases, board.reading, board.decisions)
     return _sign_decision(work, plan, None, {}, (ABOUT_STUDY, choice, reason.strip()), password, seen, shown)
 
 

@@ -15,7 +15,7 @@ from wtforms import DateTimeLocalField, RadioField, SelectField
 
 from pro.errors import BadData, NotAllowed
 from pro.features.accounts.pages.page_guard import SignedInStaff, needs
-from pro.features.duty_roster import roster_calendar, roster_service
+from pro.features.duty_roster import roster_service
 from pro.features.duty_roster.roster_service import EditableShift, RosterConflict
 from pro.web import request_context
 from pro.web.forms import choices, posted_row_number
@@ -174,9 +174,9 @@ def _page(form: ShiftForm, absence: RosterIntervalForm, status: int = 200) -> Re
     plans = work.catalogue.plans.values()
     page = render_template(
         "duty_roster/roster.html",
-        rosters=[roster_calendar.read_roster_page(work, plan) for plan in plans],
+        rosters=[roster_service.read_roster_page(work, plan) for plan in plans],
         titles={plan.id: work.catalogue.plan_words[plan.id, request_context.language()].title for plan in plans},
-        absences=roster_calendar.list_absences(work),
+        absences=roster_service.list_absences(work),
         form=form,
         absence=absence,
         typed=_field_value,

@@ -21,9 +21,9 @@ from pro.features.forms.form_state import answer_rows_by_form
 from pro.features.participants.pages import participant_list
 from pro.features.participants.pages.participant_list import ParticipantRow
 from pro.features.schedule import call_tasks
-from pro.features.schedule.call_tasks import CallRow, CallTaskRow
+from pro.features.schedule.call_tasks import CallTaskRow
 from pro.messaging import message_rendering
-from pro.models import Alert, Answer, Assessment, CallTask, Message, Participant, Score
+from pro.models import Alert, Answer, Assessment, CallTask, Message, Participant, PhoneCall, Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class ParticipantPage:
     instruments: list[InstrumentChoice]
     can_send: bool
     can_enter: tuple[str, ...]
-    calls: list[CallRow]
+    calls: list[tuple[PhoneCall, str]]
     call_task: CallTaskRow | None
 
 
@@ -112,7 +112,7 @@ class CallPage:
     row: ParticipantRow
     phone: str | None
     alerts: list[AlertCase]
-    calls: list[CallRow]
+    calls: list[tuple[PhoneCall, str]]
     last_form: str
     last_answers: list[AnswerRow]
     can_log: bool

@@ -14,7 +14,7 @@ from pro.features.accounts.pages import page_guard
 from pro.features.accounts.pages.page_guard import SignedInStaff, needs
 from pro.features.accounts.signatures import CredentialRefusal
 from pro.features.participants.pages import participant_page
-from pro.features.ulcers import endoscopies, ulcer_cases, ulcer_decisions, ulcer_overview
+from pro.features.ulcers import endoscopies, ulcer_cases, ulcer_decisions
 from pro.features.ulcers.pages.forms import (
     ULCER_REFUSALS,
     EndoscopyForm,
@@ -180,7 +180,7 @@ def _overview_page(typed: tuple[StudyPlan, StudyDecisionForm] | None = None, sta
     work = request_context.work()
     boards = []
     for plan in work.catalogue.plans.values():
-        board = ulcer_overview.read_overview(work, plan)
+        board = ulcer_cases.read_overview(work, plan)
         form = typed[1] if typed and typed[0] is plan else _study_form(plan)
         form.seen.data = board.seen
         boards.append((board, form, work.catalogue.plan_words[plan.id, request_context.language()]))
@@ -207,10 +207,10 @@ def _case_page(
     work = request_context.work()
     person = participant_page.read_participant(work, participant_id)
     request_context.set_zone(person.time_zone)
-    found = ulcer_overview.read_case(work, person)
+    found = ulcer_cases.read_case(work, person)
     if form is None:
         form = EndoscopyForm(formdata=None)
-        form.endoscopy.data = str(found.waiting.id) if found.waiting else ""
+        form.endoscopy.data = str(found.waiting.row.id) if found.waiting else ""
     decision = decision or UlcerDecisionForm(formdata=None, prefix="decision-")
     decision.seen.data = ulcer_cases.digest(ulcer_cases.shown_of_case(found))
     page = render_template(

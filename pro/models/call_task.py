@@ -1,4 +1,4 @@
-"""What a person must do about a participant, and the phone calls that were made."""
+"""Call tasks for staff, and the phone calls that were made."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CALL_OUTCOMES = ("reached", "reached_relative", "no_answer", "wrong_number", "re
 
 
 class CallTask(Base):
-    """One thing to do, kept until somebody did it. ``dedupe_key``: the same cause makes one task.
+    """One call to make, kept until it is done. ``dedupe_key``: the same cause makes one task.
 
     ``outcome``: how it ended: one of CALL_OUTCOMES, or "answered" when the participant was heard of meanwhile.
     """

@@ -1,4 +1,4 @@
-"""The people who act: accounts, their sessions, and who is on duty when."""
+"""Staff: accounts and sessions, shifts and absences, the weekly test alert."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ ROLES = ("coordinator", "investigator", "nurse", "monitor", "statistician", "adm
 
 
 class StaffMember(Base):
-    """One account, one person. ``role`` is one of ROLES; rights follow from it (services/staffing).
+    """One account, one person. ``role`` is one of ROLES; rights follow from it (accounts/staff_accounts).
 
-    ``phone_sealed``: E.164, for the ladder's texts. ``password_changed_at``: when the person set a password of their
-    own; None for one that somebody else gave them. ``otp_sealed``: the secret of the app that shows one-time codes,
-    set once a first code has proven it; ``otp_step``: the half minute of the last code that was taken.
+    ``phone_sealed``: E.164, for texts of the escalation steps. ``password_changed_at``: when the person set a password
+    of their own; None for one that an administrator gave them. ``otp_sealed``: the secret of the app that shows
+    one-time codes, set once a first code has proven it; ``otp_step``: the half minute of the last code that was taken.
     """
 
     __tablename__ = "staff"
@@ -50,7 +50,7 @@ class RecoveryCode(Base):
 
 
 class StaffInvitation(Base):
-    """An account that somebody may make for themselves by the link in a mail; only the link's fingerprint is kept.
+    """An account that its holder makes by the link in an email; only the link's fingerprint is kept.
 
     ``staff_id``: the account that came of it.
     """
@@ -101,7 +101,7 @@ class StaffSession(Base):
 
 
 class Shift(Base):
-    """A stretch of time in which a person holds a place on the ladder (``place``: on_call or backup).
+    """A time in which a person is on duty (``place``: on_call or backup).
 
     One that was taken back stays as a row with ``cancelled_at``; a swap cancels one and puts others.
     """
@@ -119,7 +119,7 @@ class Shift(Base):
 
 
 class Absence(Base):
-    """A stretch of time in which a person cannot be on duty: holidays, illness."""
+    """A time in which a person cannot be on duty: holidays, illness."""
 
     __tablename__ = "absence"
 
@@ -133,8 +133,8 @@ class Absence(Base):
 class WeeklyTestAlert(Base):
     """The weekly synthetic alert of one study: the proof that an alert reaches the on-call phone.
 
-    ``week``: ISO week as 2026-W48; ``number``: 0 for the week's own drill, from 1 on for those begun by hand. Proven
-    once somebody confirms it; ``failed_at`` says that it did not get there in time, ``failure`` why.
+    ``week``: ISO week as 2026-W48; ``number``: 0 for the week's own, from 1 on for those started by hand. Proven
+    once a person confirms it; ``failed_at`` says that it did not get there in time, ``failure`` why.
     """
 
     __tablename__ = "drill"
@@ -152,7 +152,7 @@ class WeeklyTestAlert(Base):
 
     @property
     def state(self) -> str:
-        """passed, failed or running. One that failed has passed all the same once somebody confirmed it afterwards."""
+        """passed, failed or running. One that failed has passed all the same once it is confirmed afterwards."""
         if self.failed_at is not None and (self.confirmed_at is None or self.confirmed_at < self.failed_at):
             return "failed"
         return "passed" if self.confirmed_at else "running"

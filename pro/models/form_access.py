@@ -1,4 +1,4 @@
-"""Ways in: links, codes and form sessions, and the counted tries that guard them."""
+"""How a form is opened: links, codes, form sessions, cards, and the counted attempts that guard them."""
 
 from __future__ import annotations
 
@@ -28,6 +28,28 @@ class FormAccess(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ParticipantCard(Base):
+    """A participant's printed card: its code, or the link in its QR code, opens what is due, with the PIN.
+
+    Only the fingerprints of both are kept (``fingerprint``: of the code). ``wrong_tries``: wrong PINs since the last
+    right one; at five it is locked. ``used_at``: when it last opened a form.
+    """
+
+    __tablename__ = "card"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"), index=True)
+    fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
+    link_fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    made_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    wrong_tries: Mapped[int] = mapped_column(default=0)
+    locked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
 
 
 class AccessAttempt(Base):

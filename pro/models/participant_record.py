@@ -1,21 +1,52 @@
-"""Records that were closed: a request to change an answer, and what is frozen."""
+"""What governs a participant's record: consent versions, requests to correct an answer, freezes."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy import Date, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pro.db import Base, Json, UtcDateTime
+from pro.db import Base, Json, UtcDateTime, partial_index
 
+# How it was signed.
+CONSENT_METHODS = ("paper", "witness", "electronic")
+# What a withdrawal means: no more questions, or no further use of the data either.
+NO_USE = "data"
+SCOPES = ("questions", NO_USE)
 # How the participant confirmed what they meant.
 REQUEST_CHANNELS = ("phone", "visit", "text", "letter")
 
 
+class Consent(Base):
+    """One version of the consent form, signed. A new version is a new row; only a withdrawal is added to a row.
+    One that was taken back leaves the marked row and adds another that stands.
+
+    ``health_data_at``: when the separate consent for health data was recorded; earlier than ``recorded_at`` only in a
+    row that stands again. ``scope``: one of SCOPES, "" where only
+    the date of leaving was recorded; ``told``: what the participant was told about it.
+    """
+
+    __tablename__ = "consent"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    participant_id: Mapped[int] = mapped_column(ForeignKey("participant.id"), index=True)
+    version: Mapped[str] = mapped_column(String(64))
+    language: Mapped[str] = mapped_column(String(16))
+    signed_on: Mapped[date] = mapped_column(Date)
+    way: Mapped[str] = mapped_column(String(16))
+    health_data_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    recorded_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    withdrawn_by: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
+    scope: Mapped[str] = mapped_column(String(16), default="")
+    told: Mapped[str] = mapped_column(Text, default="")
+
+
 class DataCorrection(Base):
-    """Somebody asks that an answer of a form that was sent be changed; an investigator decides.
+    """A request to change an answer of a submitted form; an investigator decides.
 
     ``old`` and ``value`` as in ``Answer``, None where it was not answered; ``answer_id``: the row that stood when it
     was asked for. ``heard_*``: when, how and by whom the participant's confirmation was heard. ``outcome``: "" while
@@ -24,14 +55,7 @@ class DataCorrection(Base):
 
     __tablename__ = "correction"
     __table_args__ = (
-        Index(
-            "uq_correction_open",
-            "assessment_id",
-            "item",
-            unique=True,
-            sqlite_where=text("outcome = ''"),
-            postgresql_where=text("outcome = ''"),
-        ),
+        partial_index("uq_correction_open", "outcome = ''", "assessment_id", "item", unique=True),
         Index("ix_correction_outcome", "outcome", "id"),
     )
 
@@ -59,20 +83,8 @@ class Freeze(Base):
 
     __tablename__ = "freeze"
     __table_args__ = (
-        Index(
-            "uq_freeze_study",
-            "plan",
-            unique=True,
-            sqlite_where=text("participant_id IS NULL AND lifted_at IS NULL"),
-            postgresql_where=text("participant_id IS NULL AND lifted_at IS NULL"),
-        ),
-        Index(
-            "uq_freeze_participant",
-            "participant_id",
-            unique=True,
-            sqlite_where=text("lifted_at IS NULL"),
-            postgresql_where=text("lifted_at IS NULL"),
-        ),
+        partial_index("uq_freeze_study", "participant_id IS NULL AND lifted_at IS NULL", "plan", unique=True),
+        partial_index("uq_freeze_participant", "lifted_at IS NULL", "participant_id", unique=True),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -1,4 +1,4 @@
-"""A participant's ledger: every assessment that the calendar expects, and what became of it."""
+"""The forms that the visit schedule expects of a participant, and what became of each."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ MISSING_REASONS = ("forgot", "too_ill", "refused", "technical", "administrative"
 
 
 class ExpectedForm(Base):
-    """One line of the ledger: ``visit`` and ``instrument`` name it among a participant's for ever.
+    """One expected form; ``visit`` and ``instrument`` name it among a participant's for ever.
 
     ``kind`` and ``number``: the plan's visit and its fraction or turn. Moments as in ``expected_visits.ExpectedVisit``;
-    ``known_at``: since when it has stood where it stands. ``steps``: how many messages of its ladder are done with.
+    ``known_at``: since when it has stood where it stands. ``steps``: how many of its reminders are done with.
     ``assessment_id``: the form that was issued for it, then the one that serves it. ``served_at``: when that form was
     answered (``partial``: begun and never sent). ``missed_at``: when the worker found it closed without an answer.
     """

@@ -1,4 +1,4 @@
-"""The audit trail: events written freely, then sealed into a hash chain, in order, by the worker."""
+"""The audit trail with its chain of seals, electronic signatures, and the worker's heartbeats."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pro.db import Base, Json, UtcDateTime
+
+# What a signature can mean (21 CFR 11.50).
+MEANINGS = ("assessed", "decided", "requested", "approved", "refused", "froze", "unfroze")
 
 
 class AuditEntry(Base):
@@ -43,6 +46,26 @@ class Seal(Base):
 
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     event_id: Mapped[int] = mapped_column(ForeignKey("event.id"), unique=True)
+    digest: Mapped[str] = mapped_column(String(64))
+
+
+class Signature(Base):
+    """One electronic signature, given after the password was typed again; never changed (triggers refuse it).
+
+    ``name`` and ``role`` as they were then. ``digest``: SHA-256 over all of it and the content that was signed.
+    """
+
+    __tablename__ = "signature"
+    __table_args__ = (Index("ix_signature_subject", "subject", "subject_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
+    name: Mapped[str] = mapped_column(String(128))
+    role: Mapped[str] = mapped_column(String(32))
+    meaning: Mapped[str] = mapped_column(String(16))
+    subject: Mapped[str] = mapped_column(String(32))
+    subject_id: Mapped[int] = mapped_column()
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
     digest: Mapped[str] = mapped_column(String(64))
 
 
