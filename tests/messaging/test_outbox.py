@@ -241,5 +241,5 @@ def test_logs_hold_ids_and_results_only(any_app_context: AppContext, caplog: pyt
     queue(any_app_context)
     with caplog.at_level(logging.DEBUG):
         deliver(any_app_context, Scripted())
-    assert f"message {one(any_app_context).id} by sms: sent" in caplog.text
+    assert f"message={one(any_app_context).id} channel=sms status=sent" in caplog.text
     assert not any(secret in caplog.text for secret in (PHONE, LINK, "form is ready"))
