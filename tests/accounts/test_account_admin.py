@@ -1,4 +1,7 @@
-"""Accounts in an administrator's hands: every change is audited, holds at once, and never locks the last one out."""
+"""Test account administration: changes are audited and take effect at once.
+
+The last administrator cannot be locked out.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from tests.support.factories import Account
 
 @dataclass(frozen=True)
 class Office:
-    """A ward with two administrators."""
+    """A clinic with two administrators."""
 
     ward: Clinic
     first: Account
@@ -153,7 +156,7 @@ def test_sessions_are_listed_and_ended_one_by_one_or_all(clinic, clock):
 
 
 def invited(clinic: Clinic, here: Office, email: str = "new@example.org") -> str:
-    """An invitation's token, from its mail."""
+    """Return an invitation's token, from its email."""
     with form_browser.unit_of_work(clinic.app_context, here.first.actor) as work:
         invitations.invite_staff(work, email, "New", "nurse", "en", "13800138001")
     return str(clinic.mails("staff_invitation")[-1].params["link"]).rpartition("/")[2]

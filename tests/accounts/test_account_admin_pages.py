@@ -1,4 +1,4 @@
-"""The pages about accounts and rights: what an administrator does there, and that every right has words."""
+"""Test the account pages: an administrator's actions, and a label for every access right."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_the_table_of_rights_is_the_one_that_is_obeyed(app: Flask, seeded: Study
 
 @pytest.fixture
 def desk(app: Flask, seeded: Study) -> StaffBrowser:
-    """The administrator's, in English."""
+    """Return the administrator's browser, in English."""
     here = signed_in_browser(app, seeded.staff["administrator"])
     here.open("/staff/people?lang=en")
     return here

@@ -1,4 +1,4 @@
-"""Failed tries are counted for a quarter of an hour, in the database, so that every process sees them."""
+"""Test the limits on failed attempts: counted for 15 minutes, shared by all processes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_door_opens_again_when_the_oldest_try_is_forgotten(any_app_context, 
 
 
 def test_more_failures_than_allowed_close_it_until_enough_are_forgotten(app_context, clock):
-    """Requests that ran side by side may all have failed."""
+    """Check more failures than the limit: requests that ran in parallel may all have failed."""
     first = clock.now
     fail(app_context, 2)
     clock.move(minutes=1)

@@ -1,4 +1,4 @@
-"""Who gets in, who sees what, and what a page shows of a person's identity."""
+"""Test access to the staff pages: signing in, access rights, and visible identities."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ EVERYBODY = {"coordinator", "investigator", "nurse", "monitor", "statistician", 
 READERS = {"coordinator", "investigator", "nurse", "monitor"}
 ACTORS = {"coordinator", "investigator", "nurse"}
 LEADS = {"coordinator", "investigator"}
-# (method, path) -> right, who is let in, and what they get: 400 because the empty form was refused, 404 because there
-# was none of these yet. {alert} and {person} are filled in by the tests.
+# (method, path) -> access right, roles with access, status: 400 because the empty form is refused, 404 because no such
+# record exists. The tests fill in {alert} and {person}.
 PAGES: dict[tuple[str, str], tuple[str, set[str], int]] = {
     ("GET", "/staff/"): ("see_board", READERS, 200),
     ("GET", "/staff/alerts/{alert}"): ("see_alert", READERS, 200),
@@ -75,7 +75,7 @@ PAGES: dict[tuple[str, str], tuple[str, set[str], int]] = {
     ("GET", "/staff/events/discordance"): ("see_events", READERS | {"statistician"}, 200),
     ("GET", "/staff/events/1"): ("see_events", READERS | {"statistician"}, 404),
     ("POST", "/staff/events/1"): ("see_events", READERS | {"statistician"}, 404),
-    # 303: whoever is in is sent on from the steps of the way in.
+    # 303: a signed-in staff member is redirected from the sign-in steps.
     ("POST", "/staff/kept"): ("own_account", EVERYBODY, 303),
     ("GET", "/staff/code"): ("own_account", EVERYBODY, 303),
     ("POST", "/staff/code"): ("own_account", EVERYBODY, 303),

@@ -1,4 +1,4 @@
-"""Signatures: only with the password, bound to what was signed, kept with who, when and what it means."""
+"""Test signatures: they need the password and are bound to content, signer, time and meaning."""
 
 from __future__ import annotations
 
