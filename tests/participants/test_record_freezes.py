@@ -1,4 +1,4 @@
-"""Frozen: staff change nothing, participants are heard and alarm all the same."""
+"""Test frozen records: closed to staff; participants still answer and raise alerts."""
 
 from __future__ import annotations
 
