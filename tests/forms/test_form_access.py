@@ -1,4 +1,4 @@
-"""Ways in: links and codes are shown often, guessed sometimes, and used on more than one device."""
+"""Test links and access codes: stored hashed, guessing limited, usable on several devices."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def try_code(clinic: Clinic, typed: str, address: str = "10.0.0.1") -> form_acce
 
 
 def dump(clinic: Clinic) -> str:
-    """Everything in the database, as text."""
+    """Return everything in the database, as text."""
     with clinic.app_context.engine.connect() as connection:
         tables = inspect(connection).get_table_names()
         return "\n".join(str(row) for name in tables for row in connection.execute(text(f'SELECT * FROM "{name}"')))
@@ -68,7 +68,7 @@ def test_a_code_is_not_a_link_and_a_link_is_not_a_session(clinic):
 
 
 def ends_at(clinic: Clinic, clock: Clock, way: FormLinks, end: datetime) -> None:
-    """A link works until ``end``."""
+    """Accept the link until ``end``."""
     clock.now = end - timedelta(seconds=1)
     with form_browser.unit_of_work(clinic.app_context) as work:
         assert form_access.open_link(work, way.token)
@@ -163,7 +163,7 @@ def test_a_code_may_be_typed_as_people_type(clinic, typed):
         (" -- ", "empty", 0),
         ("ABCD", "too_short", 4),
         ("ABCD-EFGH-J", "too_long", 9),
-        ("ABCD-EFG0", "wrong_letters", 8),  # zero, and O: neither is ever printed
+        ("ABCD-EFG0", "wrong_letters", 8),  # Zero and O: neither is ever printed.
         ("ABCD-EFGO", "wrong_letters", 8),
         ("ABCD-EFGI", "wrong_letters", 8),
         ("ABCD-EFG1", "wrong_letters", 8),
@@ -172,7 +172,7 @@ def test_a_code_may_be_typed_as_people_type(clinic, typed):
         ("ABCD-EFGV", "wrong_letters", 8),
         ("ABCD-EFG2", "wrong_letters", 8),
         ("ABCD-EFGZ", "wrong_letters", 8),
-        ("АBCD-EFGH", "wrong_letters", 8),  # the first letter is Cyrillic
+        ("АBCD-EFGH", "wrong_letters", 8),  # The first letter is Cyrillic.
         ("验证码", "wrong_letters", 3),
     ],
 )

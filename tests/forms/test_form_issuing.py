@@ -1,4 +1,4 @@
-"""Forms are issued once, told once, and never where they must not be."""
+"""Test issuing forms: once, with one message, and not where they must not be issued."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def test_an_instrument_that_the_plan_has_not_is_not_found(clinic):
     [(9, timedelta(hours=12, seconds=-1)), (20, timedelta(hours=1, seconds=-1)), (23, timedelta(hours=1))],
 )
 def test_a_text_that_could_not_leave_does_not_arrive_in_the_night(clinic, clock, hour, until):
-    """Nine in the morning, an hour before the quiet hours, and by somebody who means now."""
+    """Check a form sent by hand an hour before the quiet hours that could not be delivered."""
     clock.move(hours=hour - 9)
     send(clinic)
     (text,) = clinic.rows(Message)

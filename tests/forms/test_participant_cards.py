@@ -1,4 +1,4 @@
-"""Cards: one works at a time, five wrong PINs lock it, and a wrong code touches none."""
+"""Test cards: one is valid at a time, five wrong PINs lock it, a wrong code locks none."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_wrong_codes_touch_no_card_and_close_the_door_of_their_address(clinic):
     assert (card.wrong_tries, card.locked_at) == (0, None)
     assert enter(clinic, drawn, by="code", address="10.9.9.9").why == "pause"
     with form_browser.unit_of_work(clinic.app_context) as work:
-        # Whoever may try no more codes is not told either which of them are cards.
+        # A caller who may try no more codes must not learn which codes are cards.
         assert not participant_cards.is_card_code(work, drawn.shown, "10.9.9.9")
         assert participant_cards.is_card_code(work, drawn.shown.lower(), "10.0.0.1")
         assert not participant_cards.is_card_code(work, "3333-3333", "10.0.0.1")
@@ -244,7 +244,7 @@ def test_an_unknown_link_is_no_card(clinic):
         assert participant_cards.try_pin(work, factories.PIN, "10.0.0.1", token="nobody").why == "unknown"
 
 
-# --- what waits ------------------------------------------------------------------------------------------------------
+# --- due forms -------------------------------------------------------------------------------------------------------
 
 
 def waits(clinic: Clinic) -> due_forms.DueForms:
