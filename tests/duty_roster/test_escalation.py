@@ -1,4 +1,4 @@
-"""What nobody takes on is told again: each rung once, in time, to the right people, until somebody takes it on."""
+"""Test escalation: each step of an unacknowledged alert runs once, in time."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def climb(clinic: Clinic) -> int:
 
 
 def told(clinic: Clinic) -> list[tuple[str, str]]:
-    """Template and address of what was told again, oldest first."""
+    """Return template and address of the repeated notifications, oldest first."""
     rows = [row for row in clinic.rows(Message) if row.template in TOLD]
     return [(row.template, clinic.app_context.vault.open(row.address_sealed)) for row in rows]
 
 
 def with_backup(clinic: Clinic, phone: str = PHONE) -> Clinic:
-    """The coordinator is backup, the investigator has a phone."""
+    """Make the coordinator the backup and give the investigator a phone."""
     with form_browser.unit_of_work(clinic.app_context) as work:
         factories.duty(work, clinic.coordinator, "backup")
         if phone:
@@ -140,7 +140,7 @@ def test_a_second_sign_of_the_same_form_starts_no_second_ladder(any_clinic, cloc
     assert climb(any_clinic) == 0
 
 
-# --- taken on --------------------------------------------------------------------------------------------------------
+# --- acknowledged ----------------------------------------------------------------------------------------------------
 
 
 def test_taking_it_on_stops_the_ladder(any_clinic, clock):
@@ -173,7 +173,7 @@ def test_what_was_not_sent_yet_is_dropped_with_a_reason(any_clinic, clock):
 
 
 def test_what_is_on_its_way_is_shown_as_sent(any_clinic):
-    """Somebody takes it on while the provider has the mail."""
+    """Check an alert that is acknowledged while the provider has the email."""
     any_clinic.start().save(bleed=4)
 
     class Slow:
@@ -227,7 +227,7 @@ def test_an_alert_that_is_closed_or_quiet_is_not_told_again(clinic, clock):
 
 @pytest.mark.parametrize(("later", "wait"), [(0, 4), (8, 18.5), (9, 18), (15, 12)])
 def test_an_urgent_alert_is_told_once_more_to_the_person_on_duty(any_clinic, clock, later, wait):
-    """The clock starts on a Monday at 09:00 in Nanchang; the study is open from 8:00 to 17:30."""
+    """Check the step after working hours: it is Monday 09:00, and the study opens 8:00 to 17:30."""
     clock.move(hours=later)
     any_clinic.start().save(bleed=2)
     clock.move(hours=wait, seconds=-1)

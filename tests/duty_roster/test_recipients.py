@@ -1,4 +1,4 @@
-"""Who is told: whoever is on duty at this minute, and somebody in any case."""
+"""Test the recipients of alerts: who is on call now, and never an empty list."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def told(app_context, level: Level = Level.EMERGENCY, minutes: int = 0) -> list[
 
 
 def people(app_context, *roles: str, **places: str) -> dict[str, factories.Account]:
-    """An account of each role; ``places``: role -> the place that it holds."""
+    """Create an account of each role; ``places``: role -> its place on the duty roster."""
     with form_browser.unit_of_work(app_context) as work:
         accounts = {role: factories.account(work, role) for role in roles}
         for role, place in places.items():

@@ -1,4 +1,4 @@
-"""The duty roster's pages: what is read, what is put, handed over and taken back, and what a refusal says."""
+"""Test the duty roster's pages: adding, handing over and cancelling shifts, and refusals."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ FREE = {"starts": "2026-03-03T08:00", "ends": "2026-03-04T08:00"}
 
 @pytest.fixture
 def desk(app: Flask, seeded: Study) -> StaffBrowser:
-    """The coordinator, on the roster, in English."""
+    """Return the coordinator's browser on the roster, in English."""
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(f"{ROSTER}?lang=en")
     return desk
 
 
 def standing(app_context: AppContext, place: str = "backup") -> list[tuple[str, str, str]]:
-    """(name, from, to) of what stands, in local time."""
+    """Return (name, from, to) of the current shifts, in local time."""
     with transaction(app_context.engine) as session:
         query = (
             select(Shift, StaffMember.name)
@@ -46,7 +46,7 @@ def standing(app_context: AppContext, place: str = "backup") -> list[tuple[str, 
 
 
 def put(desk: StaffBrowser, who: factories.Account, place: str = "backup", **times: str) -> int:
-    """Send the form; the status of the answer."""
+    """Submit the form; return the status of the response."""
     data = {"plan": factories.PLAN, "place": place, "person": who.id, **(times or FREE)}
     return desk.post(ROSTER, do="duty", **data).status_code
 

@@ -1,4 +1,4 @@
-"""The roster as staff edit it: who may be put where, what is refused, and when nobody is on call."""
+"""Test the duty roster as staff edit it: who may be on call where, refusals, roster gaps."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pro.models import Absence, Shift, StaffMember
 from tests.support import factories, form_browser
 from tests.support.factories import PLAN
 
-# The ward's clock stands at Monday, 2 March 2026, 09:00; its nurse is on call for 60 days.
+# The clinic's clock stands at Monday, 2 March 2026, 09:00; its nurse is on call for 60 days.
 
 
 def local(text: str) -> datetime:
-    """ "5T08:00" is the 5th of March."""
+    """Return a local time; "5T08:00" is the 5th of March."""
     day, _t, hour = text.partition("T")
     return datetime.fromisoformat(f"2026-03-{int(day):02}T{hour}")
 
@@ -50,7 +50,7 @@ def cancel(clinic, duty_id, who=None) -> None:
 
 
 def standing(clinic, place="backup") -> list[tuple[str, str, str]]:
-    """(name, from, to) of what stands, in local time."""
+    """Return (name, from, to) of the current shifts, in local time."""
     with form_browser.unit_of_work(clinic.app_context) as work:
         rows = work.session.query(Shift).filter_by(place=place, cancelled_at=None).order_by(Shift.starts_at)
         names = {person.id: person.name for person in work.session.query(StaffMember)}
@@ -74,7 +74,7 @@ def told(clinic, level=Level.EMERGENCY) -> list[str]:
         ]
 
 
-# --- putting ---------------------------------------------------------------------------------------------------------
+# --- adding shifts ---------------------------------------------------------------------------------------------------
 
 
 def test_local_times_of_the_study_become_a_stretch(any_clinic):
@@ -206,7 +206,7 @@ def test_a_local_time_that_a_clock_change_leaves_out_is_moved_on():
         assert roster_service.to_utc(datetime.fromisoformat(typed), "Europe/Berlin") == meant
 
 
-# --- taking back and handing over ------------------------------------------------------------------------------------
+# --- cancelling and handing over -------------------------------------------------------------------------------------
 
 
 def test_taken_back_before_it_began_nothing_is_left_but_the_row(any_clinic, clock):
@@ -361,7 +361,7 @@ def test_an_absence_taken_back_counts_no_more_but_for_what_has_passed(any_clinic
         roster_service.cancel_absence(work, absence)
 
 
-# --- who is told -----------------------------------------------------------------------------------------------------
+# --- recipients ------------------------------------------------------------------------------------------------------
 
 
 def test_a_duty_that_was_taken_back_tells_nobody(any_clinic):
