@@ -1,4 +1,4 @@
-"""Phone tasks: on the board, on a page of their own, on the participant's page; and how a call is logged."""
+"""Test call tasks on the to-do list and the participant's page, and the logging of calls."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PHONE, CALL = "+86 138 0013 8000", {"outcome": "reached", "at": "2026-03-16T08:5
 
 @pytest.fixture
 def clinic(app_context: AppContext, seeded: Study) -> Clinic:
-    """The Chinese participant, who with a suspected ulcer left out two check-ins."""
+    """Return the Chinese participant, who missed two check-ins with a suspected ulcer."""
     staff, person = seeded.staff, seeded.chinese
     made = Clinic(
         app_context, staff["nurse"], staff["investigator"], staff["coordinator"], person.id, person.checkin, person.qlq
@@ -43,7 +43,7 @@ def clinic(app_context: AppContext, seeded: Study) -> Clinic:
 
 @pytest.fixture
 def desk(app: Flask, clinic: Clinic) -> StaffBrowser:
-    """The coordinator, signed in that Monday."""
+    """Return the coordinator's browser, signed in that Monday."""
     return signed_in_browser(app, clinic.coordinator)
 
 

@@ -1,4 +1,4 @@
-"""Which missed forms become a phone task, when it is due, what ends it, and the log of calls."""
+"""Test which missed forms become a call task, its due time, its end, and the call log."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from tests.support.expected_form_rows import (
     set_clock_after,
 )
 
-# --- the phone task --------------------------------------------------------------------------------------------------
+# --- the call task ---------------------------------------------------------------------------------------------------
 
 
 def fractions(clinic: Clinic, last: int, days_ago: int) -> None:
-    """Radiotherapy to fraction ``last``, which was given ``days_ago`` days before now."""
+    """Record radiotherapy up to fraction ``last``, given ``days_ago`` days before now."""
     with form_browser.unit_of_work(clinic.app_context) as work:
         for number in range(1, last + 1):
             on = (work.now - timedelta(days=days_ago + last - number)).date()
@@ -158,7 +158,7 @@ def test_an_answer_leaves_what_is_loud_or_taken_on_to_a_person(any_clinic):
 
 
 def called(clinic: Clinic) -> int:
-    """A task at nine in the morning of a Monday."""
+    """Return a call task at nine in the morning of a Monday."""
     miss_check_ins(clinic, 5, 13)
     set_clock(clinic.app_context, datetime(2026, 3, 16, 1, 0, tzinfo=UTC))
     return clinic.rows(CallTask)[0].id

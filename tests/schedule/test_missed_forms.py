@@ -1,4 +1,4 @@
-"""Silence: which missed forms raise what, and who is told."""
+"""Test missed forms: which of them raise an alert, and who is notified."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.expected_form_rows import (
     set_clock_after,
 )
 
-# --- what is raised --------------------------------------------------------------------------------------------------
+# --- alerts ----------------------------------------------------------------------------------------------------------
 
 
 def test_one_missed_check_in_of_somebody_well_raises_nothing(any_clinic):
@@ -92,7 +92,10 @@ def test_an_open_urgent_alert_makes_one_missed_form_urgent(clinic, clock):
 
 
 def test_its_own_alert_never_makes_silence_louder(any_clinic):
-    """M03 and M04 are open alerts themselves; counted, the first urgent one would keep every later silence urgent."""
+    """Check that M03 and M04 alerts are not counted as open alerts.
+
+    Otherwise the first urgent one would keep all later ones urgent.
+    """
     any_clinic.mark("ulcer_status", "suspected")
     miss_check_ins(any_clinic, 5)
     any_clinic.mark("ulcer_status", "none")
@@ -152,7 +155,7 @@ def test_an_answer_between_two_missed_forms_breaks_the_row(clinic, clock):
 
 
 def test_an_answer_after_the_form_had_closed_is_no_silence(clinic):
-    """The worker was away: the form closed, then an answer came, then the round came round."""
+    """Check a form that closed, then was answered, both while the worker was stopped."""
     clinic.mark("ulcer_status", "suspected")
     one = add_expected_form(clinic, 5)
     set_clock_after(clinic, 6)
@@ -180,7 +183,10 @@ def test_what_is_no_silence(any_clinic, more, why):
 
 @pytest.mark.parametrize(("hours", "steps", "raised"), [(-4, 0, ["M04"]), (-2.5, 0, []), (-2.5, 1, ["M04"])])
 def test_what_became_known_in_the_last_night_hours_is_no_silence(clinic, hours, steps, raised):
-    """At 21:29 no message can go out any more; unless one had, before the day was moved."""
+    """Check visits that became known at 21:29, too late for a message.
+
+    They do not count as missed, unless a message was sent before the day was moved.
+    """
     clinic.mark("ulcer_status", "suspected")
     one = add_expected_form(clinic, 4, opens=-1)
     with form_browser.unit_of_work(clinic.app_context) as work:
@@ -202,7 +208,7 @@ def test_who_left_is_not_called(clinic, clock):
     assert clinic.rows(CallTask) == []
 
 
-# --- told like every loud alert --------------------------------------------------------------------------------------
+# --- notifications ---------------------------------------------------------------------------------------------------
 
 
 def test_it_climbs_the_ladder_until_somebody_takes_it_on(any_clinic, clock):
@@ -226,7 +232,7 @@ def test_health_knows_one_that_nobody_was_told_of(any_clinic):
             return [name for name in worker_health.find_troubles(work) if name == "untold"]
 
     any_clinic.mark("ulcer_status", "suspected")
-    # A mail about a form is no mail about silence.
+    # An email about a form is not one about missed forms.
     any_clinic.start().save(bleed=4)
     miss_check_ins(any_clinic, 5)
     assert troubles() == []
@@ -247,7 +253,7 @@ def test_the_digest_holds_a_quiet_one(clinic):
     ]
 
 
-# --- read by staff ---------------------------------------------------------------------------------------------------
+# --- pages -----------------------------------------------------------------------------------------------------------
 
 
 def test_the_alert_page_says_which_form_did_not_come(clinic):

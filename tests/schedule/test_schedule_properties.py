@@ -1,4 +1,4 @@
-"""Whatever is typed, answered and left out, in whatever order: the stored plan is what the plan file says."""
+"""Test that the stored visit schedule follows the plan after any dates and answers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ Frozen = dict[tuple[str, str], tuple[object, ...]]
 def fresh(
     sqlite_template: Path, catalogue: Catalogue, catalogs: Catalogs, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[], CalendarParticipant]]:
-    """A new participant in a database of its own, as often as asked."""
+    """Return a function that enrols a new participant in a database of its own."""
     folder = tmp_path_factory.mktemp("properties")
     shutil.copy(sqlite_template, folder / "template.sqlite3")
     clock = Clock()
@@ -79,7 +79,7 @@ def place(row: ExpectedForm) -> tuple[object, ...]:
 
 
 def fixed(person: CalendarParticipant, now: datetime) -> Frozen:
-    """What may not move any more: answered or opened, or past after it was known."""
+    """Return the expected forms that may not move: answered, opened, or past once known."""
     forms = {form.id: form for form in person.forms()}
     found = {}
     for name, row in person.lines().items():
@@ -124,12 +124,12 @@ def edited(person: CalendarParticipant, kind: str, number: int, on: date | None,
     after = person.lines()
     assert {name: place(after[name]) for name in before} == before
     assert set(after) == {found.name for found in shown.diff.result}
-    # Again changes nothing.
+    # A second run changes nothing.
     assert person.preview(one).diff.is_empty
 
 
 def complete(person: CalendarParticipant) -> None:
-    """Everything that the plan expects by the anchors stands in the ledger, at its place unless it may not move."""
+    """Check that all visits that the plan expects are stored, at their time unless fixed."""
     with form_browser.unit_of_work(person.ward.app_context) as work:
         row = person.row(work)
         anchors = treatment_dates.dated_anchors(schedule_service.ordered_anchors(work, row))

@@ -1,4 +1,4 @@
-"""Anchors are typed and the stored plan follows: what moves, what stays, what is refused, who is left alone."""
+"""Test the visit schedule after date changes: moved and fixed visits, and refusals."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from tests.support.calendar_participant import CHECKIN, QLQ, CalendarParticipant
 
 @pytest.fixture
 def person(any_clinic: Clinic) -> CalendarParticipant:
-    """Enrolled with consent on Monday 2026-03-02, at 09:00."""
+    """Return a participant with consent on Monday 2026-03-02, at 09:00."""
     return enrol(any_clinic)
 
 
 @pytest.fixture
 def here(clinic: Clinic) -> CalendarParticipant:
-    """The same, on SQLite alone."""
+    """Return the same participant, on SQLite only."""
     return enrol(clinic)
 
 
 def treat(person: CalendarParticipant, until: str = "2026-04-13") -> None:
-    """Induction day 1 on 2026-03-05, radiotherapy planned from 2026-04-13 on."""
+    """Record induction day 1 on 2026-03-05 and plan radiotherapy from 2026-04-13 on."""
     person.at("2026-03-05 09:00").set(change("induction_day1", "2026-03-05"), change("pd1_dose", "2026-03-05", 1))
     person.set(change("rt_fraction", until, 1, planned=True))
 
@@ -122,7 +122,7 @@ def test_history_is_kept(here):
     assert {row.recorded_by for row in rows} == {here.ward.coordinator.id}
 
 
-# --- bad input -------------------------------------------------------------------------------------------------------
+# --- invalid input ---------------------------------------------------------------------------------------------------
 
 BAD = {
     "an anchor in the future": ([change("induction_day1", "2026-04-21")], "future"),
@@ -197,7 +197,7 @@ def test_the_next_number(here):
     assert kinds == ["consent", "induction_day1", "pd1_dose", *["rt_fraction"] * 28]
 
 
-# --- what an anchor says of an ulcer ---------------------------------------------------------------------------------
+# --- dates and ulcers ------------------------------------------------------------------------------------------------
 
 
 def ulcer(person: CalendarParticipant) -> str:
@@ -219,7 +219,7 @@ def test_an_ulcer_is_suspected_confirmed_and_cleared(person):
 
 
 def suspect(person: CalendarParticipant) -> None:
-    """A rule finds signs of an ulcer in the answers."""
+    """Let a rule find signs of an ulcer in the answers."""
     with form_browser.unit_of_work(person.ward.app_context) as work:
         clinical_facts.suspect_ulcer(work, person.id, "U01")
 
@@ -290,7 +290,7 @@ def test_a_withdrawal_by_mistake_is_taken_back_and_the_plan_comes_back(person):
     assert person.statuses()["induction_week.2", CHECKIN] in ("open", "due")
 
 
-# --- what moves and what stays ---------------------------------------------------------------------------------------
+# --- moved and fixed visits ------------------------------------------------------------------------------------------
 
 
 def places(person: CalendarParticipant) -> dict[tuple[str, str], tuple[datetime, datetime, datetime]]:
@@ -316,8 +316,8 @@ def test_moving_rt_start_by_three_days_moves_what_depends_on_it_and_sends_nothin
     person.live("2026-04-20 12:00")
     keys = [key for key, _ in person.told()]
     assert len(keys) == len(set(keys))
-    # Its second text was due on the 7th at 8:00, when the check-in of that week was told of; the third goes out 48
-    # hours after the new opening.
+    # The second text was due on the 7th at 8:00, when the message about the check-in of that week was sent; the third
+    # is sent 48 hours after the new opening.
     assert [key for key in keys if key.startswith("before_rt:qlq_c30")] == [
         "before_rt:qlq_c30:0",
         "before_rt:qlq_c30:2",
@@ -387,7 +387,7 @@ def test_a_visit_that_is_moved_into_the_past_is_nobody_s_silence(person):
 
 
 def test_a_slip_of_the_pen_in_a_date_costs_no_visit(person):
-    """Typed a year, or a month, too early: once it is mended, everything is asked for as if it had not been."""
+    """Check a date a year or a month too early: after its correction no visit is lost."""
     person.at("2026-04-20 10:00").set(change("induction_day1", "2026-03-03"))
     assert person.line("induction_week.1").missed_at is not None
     person.look()
