@@ -1,4 +1,4 @@
-"""SMS by Alibaba Cloud through the official client, against a stateful fake that checks its signatures."""
+"""Test SMS by Alibaba Cloud's official client, against a fake that checks its signatures."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from tests.support.postgres_server import free_port
 
 @pytest.fixture
 def fake() -> Iterator[AlibabaFake]:
-    """A healthy fake."""
+    """Yield a fake without failures."""
     with alibaba_fake.alibaba_fake() as found:
         yield found
         assert found.problems == []
 
 
 def sender(url: str, **changes: Any) -> AlibabaSms:
-    """A sender that talks to the fake."""
+    """Return a sender that talks to the fake."""
     given: dict[str, Any] = {"key_id": KEY_ID, "key_secret": KEY_SECRET, "sign_name": SIGN_NAME, "timeout": 5}
     return AlibabaSms(api_url=url, **(given | changes))
 
 
 def letter(**changes: Any) -> Letter:
-    """A letter whose text is registered."""
+    """Return a letter whose text is registered."""
     given: dict[str, Any] = {"template_id": "SMS_1001", "template_params": {"code": "AB2C-34DE"}}
     return make_letter(**(given | changes))
 
 
 def refused(sms: AlibabaSms, one: Letter) -> ProviderUnreachable | ProviderRefused:
-    """How it went wrong."""
+    """Send the letter and return its failure."""
     with pytest.raises((ProviderUnreachable, ProviderRefused)) as caught:
         sms.send(one)
     assert isinstance(caught.value, ProviderUnreachable | ProviderRefused)
@@ -52,7 +52,7 @@ def refused(sms: AlibabaSms, one: Letter) -> ProviderUnreachable | ProviderRefus
 
 
 def test_the_check_of_signatures_agrees_with_the_document() -> None:
-    """The worked example of the provider's own document of its signature, with its published result."""
+    """Check the worked example of the provider's signature documentation."""
     headers = {
         "host": "ecs.cn-shanghai.aliyuncs.com",
         "x-acs-action": "RunInstances",
@@ -160,7 +160,7 @@ def test_a_broken_gateway_may_have_sent_it(fake: AlibabaFake, status: int, body:
     found = refused(sender(fake.url), letter())
     assert isinstance(found, ProviderUnreachable)
     assert found.maybe_sent
-    # One request, whatever it said: the client must not try again by itself.
+    # One request, whatever the answer: the client must not retry by itself.
     assert len(fake.nonces) == 1
 
 
@@ -233,7 +233,7 @@ def test_the_log_knows_neither_phone_nor_text(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # With this the client writes every request.
+    # Logs the client's every request.
     monkeypatch.setenv("DEBUG", "sdk")
     with caplog.at_level(logging.DEBUG):
         sender(fake.url).send(letter())

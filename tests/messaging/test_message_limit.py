@@ -1,4 +1,4 @@
-"""How many texts a number gets in its day, and how often the same words."""
+"""Test the limits of texts to one number: texts a day, and repetitions of the same text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OTHER = "+8613800138001"
 
 
 def limited(app_context: AppContext, **what: Any) -> AppContext:
-    """The same house behind a gateway with limits."""
+    """Return the same application context behind a gateway with limits."""
     gateway = SmsGateway(**{"provider": "g", "per_day": 3, **what})
     return replace(app_context, catalogue=replace(app_context.catalogue, gateway=gateway))
 
@@ -81,7 +81,7 @@ def test_what_must_arrive_has_no_budget(app_context: AppContext, template: str) 
     for number in range(4):
         queue(here, f"{template}:{number}", template=template, body="the same")
     assert failures(here) == [""] * 4
-    # It counts for what may be left out.
+    # The exempt messages count towards the limit of others.
     queue(here, "after")
     assert failures(here)[-1] == "over_budget"
 

@@ -1,4 +1,4 @@
-"""Messages in words: what they say, what they must never say, and how long a text is."""
+"""Test the rendered messages: their text, what they must not contain, and their length."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ PARAMS: dict[str, dict[str, Any]] = {
     "staff_call": {"number": "0791-0000 0000", "emergency": "120"},
     "staff_soon": {"number": "0791-0000 0000", "emergency": "120"},
 }
-# Nothing of an illness, a treatment or a symptom in a subject, a mail or a text.
+# No illness, treatment or symptom in a subject, an email or a text.
 CLINICAL = re.compile(
     "癌|瘤|病|症|疗|血|痛|疼|溃疡|鼻|喉|药|医|患|问卷|调查|试验|研究中心|副作用|放射|手术|复发|不良|死亡|严重"
     "|cancer|tumou?r|bleed|blood|ulcer|pain|nose|throat|symptom|patient|trial|therapy|radiation|drug|medic|clinic"
@@ -51,11 +51,11 @@ CLINICAL = re.compile(
 
 
 def every_text(catalogs: Catalogs, **changes: Any) -> dict[tuple[str, str, str], message_rendering.RenderedMessage]:
-    """Every kind in every language; an alert at every level."""
+    """Yield every kind in every language; an alert at every level."""
     found = {}
     for language in LANGUAGES:
         for kind, params in PARAMS.items():
-            # A drill is an emergency or nothing.
+            # A test alert is always an emergency.
             levels = {"drill": ("emergency",), "inbound_unknown": ("emergency", "urgent")}.get(
                 kind, ("emergency", "urgent", "watch")
             )
@@ -265,7 +265,7 @@ def test_a_line_break_cannot_add_a_header(catalogs: Catalogs) -> None:
         ("€" * 80, 1),
         ("€" * 81, 2),
         ("a" * 152 + "€" * 5, 2),
-        # Cut before the two-place letter: 152 + 153 places, and one more.
+        # Split before the two-place letter: 152 + 153 places, and one more.
         ("a" * 152 + "€" + "a" * 151, 2),
         ("a" * 152 + "€" + "a" * 152, 3),
         ("问" * 70, 1),
@@ -287,7 +287,7 @@ def test_a_longer_text_never_needs_fewer_segments(text: str, more: str) -> None:
 
 
 def failure_keys() -> set[str]:
-    """Every reason that the code of this floor can give: words in a raised failure, in a refusal, in a given-up row."""
+    """Collect every reason in the code of this package: raised, refused, failed, dropped."""
     found = {reason for _again, reason in CODES.values()}
     for path in FOLDER.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -1,4 +1,4 @@
-"""Several workers and several writers at the same outbox, on both engines, as threads and as processes."""
+"""Test several workers and writers on the same outbox, as threads and as processes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MANY = 200
 
 
 def fill(app_context: AppContext, number: int) -> None:
-    """Queue so many invitations."""
+    """Queue this many form messages."""
     with transaction(app_context.engine) as session:
         work = app_context.unit_of_work(session)
         for each in range(number):
@@ -34,14 +34,14 @@ def fill(app_context: AppContext, number: int) -> None:
 
 
 class Counting:
-    """A sender that counts what reaches whom; safe for threads."""
+    """A thread-safe sender that counts the letters to each address."""
 
     def __init__(self) -> None:
         self.seen: Counter[str] = Counter()
         self.lock = threading.Lock()
 
     def send(self, letter: Letter) -> str:
-        """Count one."""
+        """Count one letter."""
         with self.lock:
             self.seen[letter.address] += 1
         return letter.message_id
