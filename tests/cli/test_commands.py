@@ -1,4 +1,4 @@
-"""The commands as they are typed: their status, their sentences, and what they need."""
+"""Test the commands: exit status, messages, and requirements."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def run(app: Flask, *arguments: str) -> Result:
-    """``flask ARGUMENTS`` in process."""
+    """Run ``flask ARGUMENTS`` in process."""
     return app.test_cli_runner().invoke(args=list(arguments))
 
 
 def filled(text: str) -> str:
-    """The empty wording table filled in with words of our own."""
+    """Return the empty wording table filled in with invented texts."""
     rows = list(csv.reader(io.StringIO(text)))
     answers = {
         ("licence", "expires"): "2099-12-31",
