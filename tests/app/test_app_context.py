@@ -1,4 +1,4 @@
-"""One unit of work: one now, one actor, and what it records."""
+"""Test the unit of work: one time, one actor, and its audit entries."""
 
 from __future__ import annotations
 
