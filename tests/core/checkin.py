@@ -1,4 +1,4 @@
-"""The check-in and its words in both languages, read once for the tests of the ear."""
+"""Read the check-in and its wording once, for the tests of the reply parser."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ SPOKEN = [
 
 @cache
 def ear(item: str) -> ReplyParser:
-    """The ear of ``item`` for both languages."""
+    """Return the parser of ``item`` for both languages."""
     return ReplyParser(ITEMS[item], SPOKEN)
 
 
 def hear(item: str, text: str) -> ParsedReply:
-    """``text`` as an answer to ``item``."""
+    """Parse ``text`` as an answer to ``item``."""
     return ear(item).hear(text)

@@ -1,4 +1,4 @@
-"""When the ladder goes on: minutes by the clock, working hours by the study's, or at noon of the next day."""
+"""Test the time of escalation steps: minutes, working hours, or noon of the next day."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def hours(
 
 
 def local(text: str, zone: str = SHANGHAI) -> datetime:
-    """``2026-03-02 09:00`` in ``zone``."""
+    """Return ``2026-03-02 09:00`` in ``zone``."""
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone))
 
 
@@ -78,14 +78,14 @@ def test_what_is_told_at_once_is_no_rung_and_a_quiet_level_has_none():
         ("2026-03-02 09:00", "2026-03-02 13:00"),
         ("2026-03-02 08:00", "2026-03-02 12:00"),
         ("2026-03-02 13:30", "2026-03-02 17:30"),
-        # Four hours go over the closing: 90 minutes on Monday, the rest on Tuesday.
+        # Four hours extend past closing time: 90 minutes on Monday, the rest on Tuesday.
         ("2026-03-02 16:00", "2026-03-03 10:30"),
         ("2026-03-02 17:30", "2026-03-03 12:00"),
         # At night.
         ("2026-03-02 18:00", "2026-03-03 12:00"),
         ("2026-03-02 23:59", "2026-03-03 12:00"),
         ("2026-03-03 02:00", "2026-03-03 12:00"),
-        # Before and at a weekend: not on Monday, but at noon of the next calendar day.
+        # Before and on a weekend: not on Monday, but at noon of the next calendar day.
         ("2026-03-06 16:00", "2026-03-07 12:00"),
         ("2026-03-06 20:00", "2026-03-07 12:00"),
         ("2026-03-07 10:00", "2026-03-08 12:00"),
@@ -105,12 +105,12 @@ def test_an_urgent_alert_is_told_again_after_working_hours_or_at_noon(raised, at
 @pytest.mark.parametrize(
     ("raised", "opens", "at"),
     [
-        # Clocks go forward on Sunday 2026-03-29 at 02:00: noon is an hour nearer.
+        # Clocks go forward on Sunday 2026-03-29 at 02:00: noon is an hour earlier.
         ("2026-03-28 18:00", time(8), "2026-03-29 10:00+00:00"),
         ("2026-03-27 20:00", time(8), "2026-03-28 11:00+00:00"),
         # And back on Sunday 2026-10-25 at 03:00.
         ("2026-10-24 18:00", time(8), "2026-10-25 11:00+00:00"),
-        # Open over the change itself: from 00:30 to 05:30 stand four real hours.
+        # Open during the change itself: four real hours pass from 00:30 to 05:30.
         ("2026-03-29 00:30", time(0), "2026-03-29 03:30+00:00"),
         ("2026-10-25 00:30", time(0), "2026-10-25 02:30+00:00"),
     ],

@@ -1,4 +1,4 @@
-"""What is expected of whom and when, where something is not as planned (docs/domain.md 6)."""
+"""Test expected visits where something is not as planned (docs/domain.md 6)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHINA = working_days("CN")
 
 
 def dues(found, kind, instrument=CHECKIN):
-    """The days on which the turns of ``kind`` are due, as text."""
+    """Return the days on which the visits of ``kind`` are due, as text."""
     return [window(one)[1] for one in found.values() if one.kind == kind and one.instrument == instrument]
 
 
@@ -68,7 +68,7 @@ def test_induction_goes_on_weekly_until_radiotherapy():
         # National Day 2026: working on Sunday 20 September and Saturday 10 October.
         ("2026-09-28", CHINA, 4, "2026-10-08"),
         ("2026-09-28", CHINA, 6, "2026-10-10"),
-        # Over the end of a year, and over a leap day.
+        # Across the end of a year, and a leap day.
         ("2026-12-28", CHINA, 5, "2027-01-04"),
         ("2028-02-21", WorkingDays(), 7, "2028-02-29"),
         ("2028-02-21", WorkingDays(), 8, "2028-03-01"),
@@ -212,7 +212,10 @@ def test_an_optional_form_is_never_missed():
     [("2027-02-14", False), ("2027-02-15", True), ("2027-03-10", True), ("2027-05-05", True), ("2027-05-06", False)],
 )
 def test_the_weeks_in_which_one_missed_form_is_enough(on, risky):
-    """Fraction 11 is given on 2027-02-15, and 8 weeks after the last one is 2027-05-05."""
+    """Check the weeks in which one missed form is enough for a call.
+
+    Fraction 11 is given on 2027-02-15, and 8 weeks after the last one is 2027-05-05.
+    """
     assert is_in_risk_period(CALENDAR, treated(), day(on)) is risky
 
 

@@ -1,4 +1,4 @@
-"""What is left of a stretch of time when others are taken away."""
+"""Test what remains of a time interval when others are subtracted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ START = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 def stretch(text: str) -> Interval:
-    """Hours such as "8-12"."""
+    """Return the interval of hours such as "8-12"."""
     starts, ends = (START + timedelta(hours=int(part)) for part in text.split("-"))
     return Interval(starts, ends)
 

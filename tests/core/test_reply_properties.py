@@ -1,4 +1,4 @@
-"""What holds for every item, label, synonym and text: a reply is understood or refused, never guessed."""
+"""Test that any reply to any item is understood or refused, never guessed."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_every_label_is_read_back_in_both_languages(item):
                 label.rstrip("）"),
             ):
                 assert hear(item.id, text) == ParsedAnswer(code, True), text
-            # Nothing depends on the order of the languages.
+            # The result does not depend on the order of the languages.
             assert ReplyParser(item, SPOKEN[::-1]).hear(label) == ParsedAnswer(code, True)
 
 
@@ -204,7 +204,10 @@ def test_a_weight_in_kilograms_is_itself_or_outside(number, unit):
 
 @given(st.sampled_from(CHOICES), TEXTS, TEXTS)
 def test_what_follows_an_answer_never_makes_it_another(item, before, after):
-    """A text around a value keeps it, makes it unclear, or contradicts it; it never turns one code into another."""
+    """Check that text around a value never turns one code into another.
+
+    It keeps the value, makes it unclear, or contradicts it.
+    """
     alone = hear(item.id, before)
     both = hear(item.id, f"{before}\n{after}")
     if isinstance(alone, ParsedAnswer) and isinstance(both, ParsedAnswer) and normal_spelling(before)[-1:] != ("有",):

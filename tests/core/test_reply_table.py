@@ -1,4 +1,4 @@
-"""What people text back, and what becomes of it: one line an item and meaning, texts parted by "|"."""
+"""Test replies by a table: one line an item and meaning, texts separated by "|"."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from pro.core.text.reply_parser import ParsedAnswer, ReplyCommand, UnclearReply, parse_command
 from tests.core.checkin import ITEMS, hear
 
-# item, what it means, texts. A number is a code (or kg); "?" means unclear.
+# item, meaning, texts. A number is a code (or kg); "?" means unclear.
 ANSWERS: list[tuple[str, int | str, str]] = [
     # Every way to write a number.
     ("headache", 3, "3|３|三|③|⑶|⒊|❸|㈢|㊂|3️⃣|3.|3。|3!|(3)|（3）|【3】|「三」|叁|three|THREE|#3| 3 |　３　|3\r"),
@@ -32,7 +32,7 @@ ANSWERS: list[tuple[str, int | str, str]] = [
         "i think it's 3|It's a 3|maybe 3|about 3|3 please|3, thanks",
     ),
     ("headache", 3, "Hi doctor, 3|ok 3|3 ok|hmm... 3|just 3|probably three|THE ANSWER IS THREE|number 3|3 points"),
-    # The line of an option, copied.
+    # The copied line of an option.
     (
         "headache",
         3,
@@ -102,7 +102,7 @@ ANSWERS: list[tuple[str, int | str, str]] = [
     ("fatigue", 4, "整天卧床|整天臥床|in bed all day"),
     ("selfharm", 0, "没想过|没有|no"),
     ("rash", 3, "超过30个手掌|more than 30 palms"),
-    # A sentence of its own after the answer, or before one that says that it is the answer.
+    # A separate sentence after the answer, or before one that declares the answer.
     ("bleed", 3, "3，今天又流了好几口|今天又流血了，选3|3\n请医生看看|3. When can I come in?"),
     # Unclear: two readings.
     (
@@ -136,7 +136,7 @@ ANSWERS: list[tuple[str, int | str, str]] = [
         "not none|Not a little|no severe|never mild|3，不对|3，错了|"
         "3 不对 2|3. Wrong|3, I meant 2|3, no wait|几乎没有|不是一点",
     ),
-    # No code, or no number of ours.
+    # No code, or a number that is not an option.
     (
         "headache",
         "?",

@@ -1,4 +1,4 @@
-"""Counts become figures: quartiles, weeks, compliance, and the drawings of them."""
+"""Test figures from counts: quartiles, weeks, compliance, and their drawings."""
 
 from __future__ import annotations
 
