@@ -1,4 +1,4 @@
-"""The plan and its words: what they hold, and that anything dubious in them is refused with its place."""
+"""Test the plan and its wording: content, and the position of each error."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WORDS = {language: read_plan_words(path, PLAN) for language, path in WORD_FILES.
 
 
 def changed(tmp_path, old, new, source=FILE):
-    """A copy of ``source`` in which ``old``, which must be there once, is ``new``."""
+    """Return a copy of ``source`` in which ``old``, which must occur once, is ``new``."""
     text = source.read_text(encoding="utf-8")
     assert text.count(old) == 1, old
     copy = tmp_path / source.name
