@@ -1,4 +1,4 @@
-"""The demonstration study: on the real machinery, and never in production."""
+"""Test the demonstration study: made by the real services, and never in production."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is the worker alive? It is quiet after a minute, loop by loop."""
+"""Test the worker's heartbeat: missing after a minute, for each job."""
 
 from __future__ import annotations
 
