@@ -1,4 +1,4 @@
-"""Whoever wants no further use of their data is in no figure of answers and no trial of rules; safety stays whole."""
+"""Test that answers refused for further use are in no figures; safety data stay complete."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FILE = Path(__file__).resolve().parents[2] / "pro" / "data" / "plans" / f"{PLAN}
 
 
 def try_rules(desk: StaffBrowser) -> str:
-    """The page after the plan's own file was tried."""
+    """Return the page after the plan's own file was simulated."""
     desk.open("/staff/simulator")
     return desk.post("/staff/simulator", file=(io.BytesIO(FILE.read_bytes()), "plan.yaml")).get_data(as_text=True)
 
@@ -55,7 +55,7 @@ def test_scores_visits_and_simulations_leave_them_out(
     assert (figures.enrolled, figures.left_out) == (1, left_out)
     assert {point.spread.median for point in figures.points if point.spread} == set(values)
     assert bool(sum(row.received for row in figures.visits)) is bool(values)
-    # What was an emergency stays one.
+    # An emergency stays an emergency.
     assert sum(figures.loud) > 0
     run = rule_simulator.replay_stored_forms(app_context, plan, plan)
     assert (run.left_out, run.difference.forms > 0) == (left_out, bool(values))
