@@ -1,4 +1,4 @@
-"""What a clinician's grading of an adverse event does to the count of ulcers, and where each grade comes from."""
+"""Test the effect of a grading on the count of ulcers, and the source of each grade."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_grading_of_what_nobody_confirmed_comes_to_the_board_and_may_count(any
 
 
 def test_only_a_clinicians_grade_of_the_rules_terms_is_one(clinic):
-    """What answers let suspect, another term, and "no adverse event" grade no ulcer."""
+    """Check suspicions from answers, other terms, and "no adverse event": none grades an ulcer."""
     dated(clinic, "induction_day1", "ulcer_confirmed")
     clinic.start().save(odor=3)
     assert any(alert.suspects == "mucosal_ulcer" for alert in clinic.rows(Alert))

@@ -1,4 +1,4 @@
-"""The board of ulcers in a browser without script: what a role sees, what a refusal says; nothing typed is lost."""
+"""Test the ulcer pages without JavaScript: access by role, refusals, kept input."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ TODAY = date(2026, 3, 2)
 
 @pytest.fixture
 def one(seeded: Study) -> str:
-    """The address of the Chinese participant's page."""
+    """Return the address of the Chinese participant's page."""
     return f"{BOARD}/{seeded.chinese.id}"
 
 
 @pytest.fixture
 def desk(app: Flask, seeded: Study) -> StaffBrowser:
-    """The investigator, on the board."""
+    """Return the investigator's browser on the ulcer overview."""
     desk = signed_in_browser(app, seeded.staff["investigator"])
     desk.open(f"{BOARD}?lang=en")
     return desk
@@ -56,7 +56,7 @@ def count(app_context: AppContext, model: type[SignedDecision] | type[Endoscopy]
 
 
 def seen_in(page: str) -> dict[str, str]:
-    """The hidden fields that name what the page showed."""
+    """Return the hidden fields that name the displayed state."""
     return dict(re.findall(r'name="([\w-]*seen)"[^>]* value="(\w+)"', page))
 
 

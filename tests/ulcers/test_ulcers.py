@@ -1,4 +1,4 @@
-"""Ulcers from suspicion to a signed decision: what is read, what is refused, and that two people never overwrite."""
+"""Test ulcers from suspicion to signed decision: reading, refusals, no overwriting."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ def test_a_decision_is_signed_for_what_the_page_showed_and_kept(any_clinic):
     assert ulcer_cases.digest(row.seen) == seen
     (event,) = any_clinic.events("decision.made")
     assert event.reason == "seen"
-    # Deciding changes no status and no date.
+    # A decision changes no status and no date.
     assert case(any_clinic).state == "suspected"
 
 
