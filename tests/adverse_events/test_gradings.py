@@ -1,4 +1,7 @@
-"""An alert is taken over, judged and signed, and closed: what is refused, and what becomes of two who act at once."""
+"""Test that an alert is taken over, graded, signed and closed.
+
+Covers refusals and two people who act at once.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ NONE = GradingDraft(none_reason="wrong_answer")
 
 
 def bleeding(clinic: Clinic) -> str:
-    """An urgent alert that the nurse took on."""
+    """Return an urgent alert that the nurse acknowledged."""
     clinic.start().save(bleed=2, bleed_now=0)
     clinic.acknowledge()
     return clinic.rows(Alert)[0].source
@@ -59,7 +62,7 @@ def ids(clinic: Clinic) -> list[int]:
     return [alert.id for alert in clinic.rows(Alert)]
 
 
-# --- a judgement -----------------------------------------------------------------------------------------------------
+# --- gradings --------------------------------------------------------------------------------------------------------
 
 
 def test_a_grading_is_kept_signed_and_audited_with_its_alert(any_clinic):

@@ -1,4 +1,4 @@
-"""The reporting clock of a serious adverse event on the board and on its own page, in both languages."""
+"""Test the reporting clock of a serious adverse event on its pages, in both languages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.staff_browser import StaffBrowser, signed_in_browser
 
 @pytest.fixture
 def number(app_context: AppContext, seeded: Study) -> int:
-    """A serious event that became known five hours ago."""
+    """Record a serious event that became known five hours ago; return its id."""
     known = app_context.clock() - timedelta(hours=5)
     said = {"serious": True, "known_at": known, "action": "admitted"}
     event_id = factories.sign_grading(app_context, seeded.staff["investigator"], seeded.chinese.id, **said).event_id
@@ -25,7 +25,7 @@ def number(app_context: AppContext, seeded: Study) -> int:
 
 
 def counts(desk: StaffBrowser) -> dict[str, int]:
-    """What the filters say: list -> number; "" is all."""
+    """Return the counts of the filters: list -> number; "" is all."""
     found = re.findall(r'href="/staff/(?:\?show=(\w+))?"[^>]*>[^<]+<b>(\d+)</b>', desk.page)
     return {show: int(many) for show, many in found}
 
