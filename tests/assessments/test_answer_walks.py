@@ -1,4 +1,4 @@
-"""Any walk through a form: whatever is answered, skipped, taken back or switched, no answer and no sign is lost."""
+"""Test random sequences of answers, skips and switches: no answer and no alert is lost."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.alert_clinic import Clinic
 from tests.support.form_browser import FormBrowser
 
 LANGUAGES = ("zh_Hans", "en")
-# What one step does, and two numbers that it may pick by.
+# The kind of one step, and two numbers that it may choose by.
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["next", "next", "next", "next", "skip", "back", "again", "language", "device"]),
@@ -34,7 +34,7 @@ STEPS = st.lists(
 
 
 def pick(item: Item, number: int, bits: int) -> Value | None:
-    """One of the answers that ``item`` takes; the loud end of the scale as likely as the quiet one."""
+    """Return one of the answers to ``item``; the highest level is as likely as the lowest."""
     if item.kind == "choice":
         return item.codes[number % len(item.codes)]
     if item.kind == "list":
@@ -45,7 +45,7 @@ def pick(item: Item, number: int, bits: int) -> Value | None:
 
 
 def follows(instrument: Instrument, page_items: tuple[str, ...]) -> set[str]:
-    """What saving these items may change: themselves, what their list settles, and all that depends on those."""
+    """Return the items that saving these may change, with their list and dependent items."""
     touched = set(page_items)
     touched |= {name for item in page_items for name in instrument.items[item].lists}
     while True:
@@ -61,7 +61,7 @@ def follows(instrument: Instrument, page_items: tuple[str, ...]) -> set[str]:
 
 @dataclass
 class Walk:
-    """One walk, and what it has seen so far."""
+    """One sequence of steps, and the rows and alerts seen so far."""
 
     ward: Clinic
     phone: FormBrowser
@@ -101,7 +101,7 @@ class Walk:
         assert {name: value for name, value in after.items() if name not in free} == kept
 
     def check(self) -> None:
-        """No row changed or went, no alert went, and everything that the answers say now stands as an alert."""
+        """Check that no row changed or disappeared, and that every fired rule has an alert."""
         answers = self.phone.form().answers
         with form_browser.unit_of_work(self.ward.app_context) as work:
             form = work.session.get_one(Assessment, self.phone.way.assessment_id)
@@ -118,7 +118,8 @@ class Walk:
             standing = [alert for alert in listed if alert.superseded_at is None and alert.resolved_at is None]
             assert max((alert.level for alert in standing), default=0) == self.loudest
             plan = work.catalogue.plans["npc_reirradiation"]
-            # Earlier walks of the same person are what this one is compared with: a rise hides a quieter sign.
+            # Earlier forms of the same participant are compared with this one: an increase hides a sign of a lower
+            # level.
             case = FormCase(
                 answers=answers,
                 baseline=clinical_facts.earlier_values(work, form.instrument, form.context["baseline"]),
@@ -131,7 +132,7 @@ class Walk:
                 assert (alert.level, alert.superseded_at, alert.resolved_at) == (finding.level, None, None)
 
 
-# No shrinking: it would take minutes, and the steps of a walk are read easily as they are.
+# No shrinking: it would take minutes, and the steps are easy to read as they are.
 @settings(
     max_examples=30,
     deadline=None,

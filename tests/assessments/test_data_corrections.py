@@ -1,4 +1,7 @@
-"""A correction is asked for by one person, decided by another, never overwrites, and alerts where it must."""
+"""Test data corrections: one person requests, another decides; alerts may be raised.
+
+A correction never overwrites an answer.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A participant whose plan has left the catalogue writes: somebody is told, and no page falls."""
+"""Test texts of a participant whose plan file was removed: staff are notified, pages work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.texting_phone import TextingPhone
 
 @pytest.fixture
 def clinic(app_context: AppContext, seeded: Study) -> Clinic:
-    """The Chinese participant, whose plan file was removed."""
+    """Return the Chinese participant, whose plan file was removed."""
     staff, person = seeded.staff, seeded.chinese
     with form_browser.unit_of_work(app_context) as work:
         work.session.get_one(Participant, person.id).plan = "removed"
