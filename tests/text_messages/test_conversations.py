@@ -1,4 +1,4 @@
-"""One conversation from texts, our messages and forms; what is unread, and until when that is bearable."""
+"""Test a conversation of texts, messages and forms; unread texts and their deadline."""
 
 from __future__ import annotations
 
@@ -208,10 +208,10 @@ def test_unread_is_shown_however_old_and_the_rest_is_cut(clinic: Clinic, clock: 
     [
         # Monday morning → Tuesday at the same time.
         (datetime(2026, 3, 2, 1, 0, tzinfo=UTC), datetime(2026, 3, 3, 1, 0, tzinfo=UTC)),
-        # Friday noon → Monday noon; Saturday night → Monday's end of work at 17:30.
+        # Friday noon → Monday noon; Saturday night → Monday at closing time, 17:30.
         (datetime(2026, 3, 6, 4, 0, tzinfo=UTC), datetime(2026, 3, 9, 4, 0, tzinfo=UTC)),
         (datetime(2026, 3, 7, 15, 0, tzinfo=UTC), datetime(2026, 3, 9, 9, 30, tzinfo=UTC)),
-        # Before the holidays of the first of May, a Friday in 2026 → the first working day after them.
+        # Before the holidays of 1 May, a Friday in 2026 → the first working day after them.
         (datetime(2026, 4, 30, 9, 0, tzinfo=UTC), datetime(2026, 5, 6, 9, 0, tzinfo=UTC)),
     ],
 )

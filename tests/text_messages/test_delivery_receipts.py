@@ -1,4 +1,4 @@
-"""Receipts in any order, and phones that are not reached become tasks."""
+"""Test receipts in any order; unreachable phones become tasks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.texting_phone import RecordingSmsSender, start_form_by_text, 
 
 
 def sent(clinic: Clinic) -> str:
-    """A message that left; its reference."""
+    """Queue and send a message; return its reference."""
     start_form_by_text(with_two_way_texts(clinic))
     return "SM1"
 
@@ -103,7 +103,7 @@ def test_a_receipt_that_comes_before_the_reference_is_stored_is_not_lost(
 
 
 class Refusing:
-    """A provider that says at once that this phone wants nothing."""
+    """A provider that refuses at once because the phone has unsubscribed."""
 
     def send(self, _letter: Letter) -> str:
         raise ProviderRefused("unsubscribed:21610")

@@ -1,4 +1,4 @@
-"""Messages that reached nobody stay on the board until somebody has seen to them, or nothing more is to be done."""
+"""Test failed messages: on the to-do list until marked as handled or no longer relevant."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def change(clinic: Clinic, what: Callable[[UnitOfWork], None]) -> None:
 
 @pytest.fixture
 def alarmed(any_clinic: Clinic, clock: Clock) -> Clinic:
-    """An emergency, and its two mails failed."""
+    """Return a clinic with an emergency whose two emails failed."""
     any_clinic.start().save(bleed=4)
 
     def fail(work: UnitOfWork) -> None:
@@ -126,7 +126,7 @@ def test_what_arrived_meanwhile_needs_nobody(alarmed: Clinic, clock: Clock) -> N
 
 
 def test_a_study_has_its_own_and_what_is_about_nobody(alarmed: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cut off after it is chosen: the newest of all studies may be none of its own."""
+    """Check a short list: the newest messages of all studies may include none of this study."""
     monkeypatch.setattr(failed_messages, "MAX_SHOWN", 1)
 
     def about_nobody(work: UnitOfWork) -> None:

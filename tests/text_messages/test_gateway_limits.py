@@ -1,4 +1,4 @@
-"""What services do where the SMS gateway takes less: nobody is offered, or sent, what would be refused."""
+"""Test the services behind a limited SMS gateway: nothing is offered that it would refuse."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def send(clinic: Clinic, by: str) -> None:
 
 
 def kept(act: Callable[[], object]) -> str:
-    """Why ``act`` was not allowed, though what it wrote was kept, as on the web."""
+    """Return why ``act`` was refused, while its text was kept, as on the web."""
     with pytest.raises(NotAllowed) as refusal:
         act()
     return refusal.value.why
 
 
-# --- replies by hand -------------------------------------------------------------------------------------------------
+# --- staff replies ---------------------------------------------------------------------------------------------------
 
 
 def test_only_approved_replies_are_offered(clinic: Clinic) -> None:
@@ -85,7 +85,7 @@ def test_staff_hear_that_a_number_has_had_enough(
     for _time in range(2):
         assert reply(ward) is not None
         clock.move(minutes=2)
-    # On the web the refusal is shown and what was written is kept; here it is rolled back.
+    # On the web the refusal is shown and the text is kept; here it is rolled back.
     assert kept(lambda: reply(ward)) == f"reply_{why}"
     assert len(ward.rows(Message)) == 2
     clock.move(hours=24)
@@ -160,7 +160,7 @@ def test_a_reminder_over_the_budget_is_dropped_for_staff_to_see(any_clinic: Clin
     assert [event.reason for event in ward.events("message.dropped")] == ["over_budget"]
 
 
-# --- what must arrive ------------------------------------------------------------------------------------------------
+# --- messages without limit ------------------------------------------------------------------------------------------
 
 
 def test_the_safety_sentence_goes_whatever_was_sent_and_never_in_the_same_words(

@@ -1,4 +1,4 @@
-"""The inbox, a conversation, a text of an unknown number; and where else staff meet texts."""
+"""Test the inbox, a conversation, a text of an unknown number, and links to texts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.stored_texts import BLEEDS, STRANGER, store_emergency_text, s
 
 @pytest.fixture
 def clinic(app_context: AppContext, seeded: Study) -> Clinic:
-    """The Chinese participant and the people of the study."""
+    """Return the Chinese participant and the staff of the study."""
     staff, person = seeded.staff, seeded.chinese
     return Clinic(
         app_context, staff["nurse"], staff["investigator"], staff["coordinator"], person.id, person.checkin, person.qlq
@@ -33,7 +33,7 @@ def clinic(app_context: AppContext, seeded: Study) -> Clinic:
 
 @pytest.fixture
 def desk(app: Flask, clinic: Clinic) -> StaffBrowser:
-    """The coordinator, who reads English."""
+    """Return the coordinator's browser, in English."""
     return signed_in_browser(app, clinic.coordinator)
 
 
@@ -154,7 +154,7 @@ def test_nothing_chosen(desk: StaffBrowser, clinic: Clinic) -> None:
 
 @pytest.fixture
 def two_way(clinic: Clinic, clock: Clock) -> StaffBrowser:
-    """The coordinator where texts go both ways."""
+    """Return the coordinator's browser where two-way texts are allowed."""
     config = replace(clinic.app_context.config, sms_two_way=True)
     return signed_in_browser(create_app(config, clock), clinic.coordinator)
 

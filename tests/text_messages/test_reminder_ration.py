@@ -1,4 +1,7 @@
-"""How many texts a person gets: one at a moment, so many a day, and none that is lost to a text nobody gets."""
+"""Test the number of texts a participant gets: one at a time, and a daily limit.
+
+No text is lost to another one that is not sent.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,8 @@ from tests.core.example_schedule import local
 from tests.support import form_browser
 from tests.support.calendar_participant import CHECKIN, QLQ, change, enrol
 
-# An ulcer is asked about every day, as soon as it is known and 4 hours later. On its first day, a Monday, that is at
-# 9:00 and 13:00; on the next at 8:00 and 12:00, and the baseline's QLQ-C30 is reminded of at 9:00.
+# The daily ulcer form is asked for as soon as it is known and 4 hours later. On its first day, a Monday, that is at
+# 9:00 and 13:00; on the next day at 8:00 and 12:00, with a reminder of the baseline's QLQ-C30 at 9:00.
 DAYS_TEXTS = ["03-02 09:00", "03-02 13:00", "03-03 08:00", "03-03 09:00", "03-03 12:00"]
 
 
@@ -39,7 +42,10 @@ def test_a_text_of_the_staff_counts_for_the_day(clinic):
 
 
 def test_a_form_without_a_licence_takes_no_other_form_s_text(clinic):
-    """The QLQ-C30 before dose 2 (23 to 26 March) closes before the check-in of the week, and would be told of first."""
+    """Check a QLQ-C30 that closes before the check-in of its week but has no licence.
+
+    The QLQ-C30 before dose 2 (23 to 26 March) would otherwise get the first message.
+    """
     bare = replace(
         clinic, app_context=replace(clinic.app_context, config=replace(clinic.app_context.config, production=True))
     )
@@ -55,7 +61,10 @@ def test_a_form_without_a_licence_takes_no_other_form_s_text(clinic):
 
 
 def test_a_visit_that_is_brought_forward_is_told_of_though_its_other_form_was_before(any_clinic):
-    """Both windows are known anew from one moment on; what is not said again about the one is said about the other."""
+    """Check a visit that is brought forward after a message about its other form.
+
+    Both windows are known anew from the same moment on; what was said about the one is not repeated.
+    """
     person = enrol(any_clinic)
     person.at("2026-03-05 09:00").set(change("induction_day1", "2026-03-05"))
     person.set(change("rt_fraction", "2026-04-13", 1, planned=True))

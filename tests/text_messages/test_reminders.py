@@ -1,4 +1,4 @@
-"""The worker's look at a calendar: forms are issued, people are reminded in time and only once, and left alone else."""
+"""Test the schedule job: forms are issued once, and participants are reminded in time."""
 
 from __future__ import annotations
 
@@ -19,18 +19,21 @@ from tests.support.calendar_participant import CHECKIN, QLQ, CalendarParticipant
 
 @pytest.fixture
 def person(any_clinic: Clinic) -> CalendarParticipant:
-    """Enrolled with consent on Monday 2026-03-02, at 09:00, so that the baseline is open."""
+    """Return a participant with consent on Monday 2026-03-02, at 09:00: the baseline is open."""
     return enrol(any_clinic)
 
 
 @pytest.fixture
 def here(clinic: Clinic) -> CalendarParticipant:
-    """The same, on SQLite alone."""
+    """Return the same participant, on SQLite only."""
     return enrol(clinic)
 
 
 def induced(person: CalendarParticipant) -> CalendarParticipant:
-    """Baseline answered, induction day 1 on 2026-03-05: the next form opens on Tuesday 2026-03-10."""
+    """Answer the baseline and record induction day 1 on 2026-03-05.
+
+    The next form opens on Tuesday 2026-03-10.
+    """
     person.look()
     person.answer()
     person.answer(QLQ)
@@ -44,7 +47,7 @@ def induced(person: CalendarParticipant) -> CalendarParticipant:
 def test_a_window_that_opens_issues_one_form_an_instrument_and_tells_the_person(person):
     assert person.look() == 1
     assert [(form.instrument, form.visit) for form in person.forms()] == [(CHECKIN, "baseline"), (QLQ, "baseline")]
-    # Both are open from the same moment on: one text, and the last page of the check-in leads on to the other.
+    # Both open at the same time: one text, and the last page of the check-in leads on to the other form.
     assert person.told() == [("baseline:npc_checkin:0", "waiting")]
     assert person.dropped_reminders() == [(0, "together")]
     assert person.look() == 0
@@ -116,7 +119,7 @@ def test_of_two_visits_of_an_instrument_one_is_told_of_a_day(here):
     induced(here)
     here.set(change("rt_fraction", "2026-03-13", 1, planned=True))
     here.live("2026-03-10 12:00")
-    # induction_week.1 (10th to 14th) and before_rt (10th to 13th) are one form, and one text.
+    # induction_week.1 (10th to 14th) and before_rt (10th to 13th) are one form and one text.
     assert here.line("induction_week.1").assessment_id == here.line("before_rt").assessment_id
     assert [key for key, _ in here.told() if key.endswith(f"{CHECKIN}:0")] == [
         "baseline:npc_checkin:0",
@@ -135,7 +138,7 @@ def test_of_two_visits_of_an_instrument_one_is_told_of_a_day(here):
     assert [key for key, _ in here.told()[before:] if CHECKIN in key] == []
 
 
-# --- what goes wrong in between --------------------------------------------------------------------------------------
+# --- failures --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("back", ["2026-03-12 08:30", "2026-03-12 07:00", "2026-03-12 15:00", "2026-03-12 23:00"])
@@ -213,7 +216,7 @@ def test_who_has_answered_is_not_reminded_and_what_was_queued_is_dropped(person)
     person.answer()
     assert [(row.status, row.failure) for row in person.messages()] == [("dropped", "answered")]
     person.live("2026-03-06 12:00")
-    # From now on the other form is asked for by texts of its own.
+    # From now on the other form is asked for by its own texts.
     assert person.told() == [
         ("baseline:npc_checkin:0", "dropped"),
         ("baseline:qlq_c30:1", "waiting"),
@@ -234,7 +237,7 @@ def test_a_form_that_was_begun_is_reminded_of_and_counts_as_partial_at_the_end(p
 
 
 def test_a_form_that_was_begun_does_not_end_a_visit_that_is_still_open(person):
-    """Two windows hold what was begun; one is over, and in the other there is time left to send it."""
+    """Check a partially completed form in two windows, of which one has closed."""
     induced(person)
     person.set(change("rt_fraction", "2026-03-13", 1, planned=True))
     person.live("2026-03-13 12:00")
@@ -285,7 +288,7 @@ def test_one_qlq_serves_two_visits_and_others_are_kept_apart_a_week(person):
     assert person.line("before_rt", QLQ).opens_at == local("2026-04-02 10:00")
     person.live("2026-04-01 12:00")
     assert person.line("before_rt", QLQ).assessment_id is None
-    # Brought forward, so that the answer is less than a week old on the day: it serves both.
+    # Brought forward, so that the answer is less than a week old on the day: it serves both visits.
     person.set(change("rt_fraction", "2026-04-02", 1, planned=True))
     assert person.statuses()["before_rt", QLQ] == "served_elsewhere"
     before = len(person.told())

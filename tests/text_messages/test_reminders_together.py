@@ -1,4 +1,4 @@
-"""Rounds of the calendar that are killed, that run beside one another, and that meet somebody who answers."""
+"""Test rounds of the schedule job: killed, in parallel, and while a participant answers."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def keys(people: list[CalendarParticipant]) -> Counter[str]:
 
 
 def nobody_is_left(app_context: AppContext) -> bool:
-    """True once the server has noticed that a killed worker's transaction is nobody's any more."""
+    """Return True once the server has ended the transaction of the killed worker."""
     if app_context.engine.dialect.name == "sqlite":
         return True
     held = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL"
@@ -65,19 +65,19 @@ def nobody_is_left(app_context: AppContext) -> bool:
 
 
 def untouched(person: CalendarParticipant) -> bool:
-    """True if no round did anything about this person."""
+    """Return True if no round changed anything for this participant."""
     traces = (person.told(), person.forms(), person.events("assessment.issued"), person.dropped_reminders())
     return not any(traces) and person.next_due_at() == local("2026-03-02 09:00")
 
 
 def all_told(people: list[CalendarParticipant]) -> None:
-    """Each has one form an instrument and was told once, of the first; the other's text was left out, once."""
+    """Check one form for each instrument, one sent text, and one dropped for the other form."""
     assert [person.told() for person in people] == [INVITED] * len(people)
     assert all([form.instrument for form in person.forms()] == [CHECKIN, QLQ] for person in people)
     assert set(keys(people).values()) <= {1}
     assert all(len(person.events("assessment.issued")) == 2 for person in people)
     assert [person.dropped_reminders() for person in people] == [[(0, "together")]] * len(people)
-    # One code a message: what a killed worker drew does not stay.
+    # One code for each message: the codes of a killed worker are not stored.
     assert [len(person.ways()) for person in people] == [1] * len(people)
 
 
@@ -87,8 +87,10 @@ def all_told(people: list[CalendarParticipant]) -> None:
 @pytest.mark.parametrize("before", [0, 1])
 @pytest.mark.parametrize("table", ["assessment", "access", "message"])
 def test_a_worker_that_is_killed_in_the_middle_of_a_round_loses_nothing(any_clinic, table, before):
-    """Killed as a batch writes forms, codes or messages, after ``before`` whole batches: of that one nothing stays,
-    what it did before stays as it is, and the next worker does the rest.
+    """Check a worker that is killed as a batch writes forms, codes or messages.
+
+    Before the kill there were ``before`` complete batches. Nothing of the interrupted batch is stored, the earlier
+    batches stay, and the next worker does the rest.
     """
     people = crowd(any_clinic)
     app_context, now = any_clinic.app_context, any_clinic.app_context.clock()
@@ -110,7 +112,10 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_round_loses_nothing(any_clin
 
 
 def killed(url: str, now: datetime, table: str, before: int) -> None:
-    """A round on the database ``url`` that dies as it has written into ``table``, after ``before`` whole batches."""
+    """Run a round on the database ``url`` that dies as it writes into ``table``.
+
+    Before the kill there are ``before`` complete batches.
+    """
     config = Config(database_url=url)
     catalogue = read_catalogue(
         ROOT / "pro" / "data" / "instruments", ROOT / "translations", [ROOT / "pro" / "data" / "plans"]
@@ -156,7 +161,7 @@ def test_a_worker_leaves_to_another_whom_it_holds(postgresql_clinic):
     assert one.told() == INVITED
 
 
-# --- a round and somebody who answers --------------------------------------------------------------------------------
+# --- a round while a participant answers -----------------------------------------------------------------------------
 
 
 def answered_to_the_last(person: CalendarParticipant) -> form_browser.FormBrowser:
@@ -166,7 +171,10 @@ def answered_to_the_last(person: CalendarParticipant) -> form_browser.FormBrowse
 
 
 def test_who_sends_while_a_reminder_is_queued_is_not_reminded(postgresql_clinic, monkeypatch):
-    """The round has queued and not committed; Send waits for it, and takes the reminder out again."""
+    """Check a submission that waits for a queued reminder and removes it.
+
+    The round has queued the reminder and not committed.
+    """
     person = enrol(postgresql_clinic)
     person.look()
     here = answered_to_the_last(person)
@@ -193,7 +201,7 @@ def test_who_sends_while_a_reminder_is_queued_is_not_reminded(postgresql_clinic,
     assert (told["1"].status, told["1"].failure) == ("dropped", "answered")
     assert person.statuses()["baseline", CHECKIN] == "received"
     person.live("2026-03-06 12:00")
-    # The other form's second text was left out for the one that was taken back; its third comes.
+    # The other form's second text was left out for the removed one; its third is sent.
     assert person.told() == [
         ("baseline:npc_checkin:0", "dropped"),
         ("baseline:npc_checkin:1", "dropped"),
@@ -202,7 +210,10 @@ def test_who_sends_while_a_reminder_is_queued_is_not_reminded(postgresql_clinic,
 
 
 def test_who_has_sent_a_moment_before_the_round_is_not_reminded(postgresql_clinic):
-    """Send has written and not committed; the round waits for it and then sees the answer."""
+    """Check a round that waits for a submission and then sees the answer.
+
+    The submission has been written and not committed.
+    """
     person = enrol(postgresql_clinic)
     person.look()
     here = answered_to_the_last(person)
@@ -219,7 +230,11 @@ def test_who_has_sent_a_moment_before_the_round_is_not_reminded(postgresql_clini
 
 
 def test_a_window_that_ends_while_somebody_sends_is_settled_afterwards(postgresql_clinic):
-    """The form is held by Send, which wants the ledger; the round holds the ledger and must not want the form."""
+    """Check that submission and round do not wait for each other.
+
+    The submission holds the form and wants the expected forms; the round holds the expected forms and must not want the
+    form.
+    """
     person = enrol(postgresql_clinic)
     person.look()
     person.answer()

@@ -1,4 +1,4 @@
-"""Twilio's callbacks over real HTTP, from a stand-in that signs them: twice, at once, too early, in any order."""
+"""Test Twilio's signed callbacks over HTTP: repeated, at once, too early, in any order."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LOST = ("undelivered", "failed")
 
 @dataclass
 class TwilioSystem:
-    """An application on a port, the provider that it sends by, and one participant."""
+    """An application on a port, its simulated provider, and one participant."""
 
     app: Flask
     provider: TwilioFake
@@ -47,7 +47,7 @@ class TwilioSystem:
         return found
 
     def sends(self, key: str) -> str:
-        """A message leaves; the provider's name for it."""
+        """Send a message; return the provider's id for it."""
         with transaction(self.app_context.engine) as session:
             assert (
                 queue_one(self.app_context.unit_of_work(session), key, participant_id=self.participant_id) is not None
@@ -56,27 +56,27 @@ class TwilioSystem:
         return str(self.provider.messages[-1]["sid"])
 
     def hears(self, sid: str, *states: str) -> None:
-        """The provider calls back with each state in turn."""
+        """Call back with each state in turn."""
         for state in states:
             assert self.provider.report(sid, state, "30008" if state in LOST else "") == 200
 
     def rows(self, model: type[Base]) -> list[Any]:
-        """Every row of a table."""
+        """Return every row of a table."""
         with transaction(self.app_context.engine) as session:
             return list(session.scalars(select(model).order_by(*model.__mapper__.primary_key)))
 
     def message(self, sid: str) -> Message:
-        """The message that the provider calls ``sid``."""
+        """Return the message with the provider's id ``sid``."""
         return next(row for row in self.rows(Message) if row.reference == sid)
 
     def times(self, action: str) -> int:
-        """How often the audit trail has ``action``."""
+        """Count the audit entries of ``action``."""
         return sum(event.action == action for event in self.rows(AuditEntry))
 
 
 @pytest.fixture
 def installed(any_url: str, config: Config, clock: Clock) -> Iterator[TwilioSystem]:
-    """An application with a Twilio account, behind its public address."""
+    """Return an application with a Twilio account, behind its public address."""
     account: dict[str, Any] = {"twilio_account": ACCOUNT, "twilio_token": TOKEN, "twilio_from": NUMBER}
     app = create_app(replace(config, database_url=any_url, sms="twilio", base_url=PUBLIC, **account), clock)
     app_context = app.extensions["app_context"]

@@ -1,4 +1,4 @@
-"""Texts of numbers that nobody knows: who is told, and how a person settles them."""
+"""Test texts of unknown numbers: who is notified, and how staff resolve them."""
 
 from __future__ import annotations
 

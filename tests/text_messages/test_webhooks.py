@@ -1,4 +1,4 @@
-"""The provider's webhooks: real signatures, and everything else stays outside."""
+"""Test the webhooks: requests with a valid signature only."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SECRET = "我喘不过气-MY-SECRET-WORDS"
 
 @pytest.fixture
 def sms_app(config: Config, clock: Clock) -> Iterator[Flask]:
-    """An application with a Twilio account, behind its public address."""
+    """Return an application with a Twilio account, behind its public address."""
     settings = replace(
         config,
         sms="twilio",
@@ -47,7 +47,7 @@ def sms_app(config: Config, clock: Clock) -> Iterator[Flask]:
 
 @pytest.fixture
 def sms_study(sms_app: Flask) -> Study:
-    """A study in the same database."""
+    """Build a study in the same database."""
     return factories.study(house_of(sms_app))
 
 
@@ -58,7 +58,7 @@ def house_of(app: Flask) -> AppContext:
 
 
 def form_of(text: str, sid: str = "SM" + "1" * 32, **more: str) -> dict[str, str]:
-    """What the provider posts for a text."""
+    """Return the form that the provider posts for a text."""
     return {
         "MessageSid": sid,
         "AccountSid": ACCOUNT,
@@ -86,7 +86,7 @@ def post(
 
 
 def rows(app: Flask, model: type[Base]) -> list[Any]:
-    """Every row of a table."""
+    """Return every row of a table."""
     with transaction(house_of(app).engine) as session:
         return list(session.scalars(select(model).order_by(*model.__mapper__.primary_key)))
 
