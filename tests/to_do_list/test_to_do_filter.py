@@ -1,4 +1,4 @@
-"""The board through a filter: what is asked for and nothing else, and the counts are those of the lists."""
+"""Test the filters of the to-do list: matching entries, and counts that equal the lists."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def numbers(found: to_do_list.ToDoList) -> tuple[list[str], list[str]]:
 
 @pytest.fixture
 def busy(any_clinic: Clinic) -> Clinic:
-    """NPC-001: an emergency that the nurse took on; NPC-002: urgent, NPC-003: an emergency, nobody has them."""
+    """Return a clinic with an acknowledged emergency, an urgent alert and a new emergency."""
     any_clinic.start().save(bleed=4)
     any_clinic.acknowledge()
     for number, answers in (("NPC-002", {"bleed": 2}), ("NPC-003", {"bleed": 4})):
@@ -87,7 +87,7 @@ def test_a_mail_to_staff_that_failed_belongs_to_every_study(busy):
 
 @pytest.mark.parametrize(("hours", "today"), [(1, True), (15, True), (16, False), (39, False)])
 def test_what_closes_today_closes_where_the_participant_lives(clinic, clock, hours, today):
-    """It is nine in the morning in Shanghai: midnight, the end of the day, is fifteen hours away."""
+    """Check at 09:00 in Shanghai: midnight, the end of the day, is fifteen hours away."""
     with form_browser.unit_of_work(clinic.app_context) as work:
         for form in work.session.scalars(select(Assessment)):
             form.closes_at = clock.now + timedelta(hours=hours)

@@ -1,4 +1,4 @@
-"""The board in the browser's eyes: what is narrowed says so, and nothing loud is hidden silently."""
+"""Test the to-do list's page: a filter is shown, and so is what it hides."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def test_a_narrowed_board_counts_what_it_shows_and_says_what_it_leaves_out(
     assert "Good news" not in desk.page
     assert "Nothing here to be done" not in desk.page
     assert "Nothing fits what you chose" in desk.page
-    # The title and the sound go by everything that waits, whatever is shown.
+    # The title and the sound depend on all open entries, not on the filter.
     assert "<title>(1) To do</title>" in desk.page
     assert 'data-loud="1"' in desk.page
-    # A list chosen from a narrowed board stays narrowed, and so does the other language.
+    # A filter stays when another list or the other language is chosen.
     assert "/staff/?show=in_hand&level=urgent&owner=nobody" in desk.page
     assert "level=urgent&owner=nobody&lang=zh_Hans" in desk.page
     desk.open("/staff/?level=emergency")
