@@ -1,4 +1,4 @@
-"""What asks axe in a short way hears of the same faults as what asks it for everything."""
+"""Test that the reduced axe report names the same violations as the complete one."""
 
 from __future__ import annotations
 

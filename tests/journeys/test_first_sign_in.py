@@ -1,4 +1,4 @@
-"""Somebody new: a mail, a password of their own, a phone for the codes, and a recovery code on the day it is lost."""
+"""Test the first sign-in: invitation, password, authenticator app, and a recovery code."""
 
 from __future__ import annotations
 
