@@ -72,7 +72,7 @@ def test_what_cannot_be_is_said_at_the_field_and_changes_nothing(clinic, role, r
     assert not clinic.events("staff.role_changed")
 
 
-def test_nobody_changes_their_own_rights(clinic):
+def test_staff_cannot_change_their_own_rights(clinic):
     here = office(clinic)
     with form_browser.unit_of_work(clinic.app_context, here.first.actor) as work:
         for act in (
@@ -207,7 +207,7 @@ def test_sending_an_old_invitation_again_ends_every_other_link_to_the_same_accou
     assert [row.state(clock.now) for row in clinic.rows(StaffInvitation)].count("open") == 1
 
 
-def test_the_mail_names_nobody_and_the_link_is_kept_as_a_fingerprint(clinic):
+def test_the_mail_holds_no_name_and_the_link_is_kept_as_a_fingerprint(clinic):
     token = invited(clinic, office(clinic))
     (mail,) = clinic.mails("staff_invitation")
     assert (mail.to, mail.params.keys()) == ("new@example.org", {"link"})

@@ -64,7 +64,7 @@ def test_where_it_is_required_nothing_opens_before_the_phone_is_set_up(
     assert desk.open("/staff/").status_code == 200
 
 
-def test_whoever_sees_no_identities_needs_none(app: Flask, strict: AppContext, seeded: Study) -> None:
+def test_a_role_that_sees_no_identities_needs_none(app: Flask, strict: AppContext, seeded: Study) -> None:
     assert StaffBrowser(app).sign_in(seeded.staff["monitor"]).location == "/staff/"
 
 
@@ -184,7 +184,7 @@ def test_what_one_person_typed_is_not_shown_to_another(
     assert "13800138777" not in desk.page
 
 
-def test_a_password_made_by_somebody_else_is_changed_before_anything(
+def test_a_password_made_by_an_administrator_is_changed_first(
     app: Flask, app_context: AppContext, seeded: Study
 ) -> None:
     person = new_account(app_context, "monitor")

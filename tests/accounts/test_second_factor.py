@@ -156,7 +156,7 @@ def test_new_recovery_codes_end_the_old_ones_and_ask_for_the_password(clinic):
     assert verify(clinic, begin(clinic.app_context, clinic.nurse), new[0]) == VerifiedCode(9)
 
 
-def test_nothing_that_opens_a_door_is_stored_in_clear(any_clinic):
+def test_no_secret_is_stored_in_clear(any_clinic):
     secret, codes = set_up(any_clinic, any_clinic.nurse)
     (nurse,) = [row for row in any_clinic.rows(StaffMember) if row.id == any_clinic.nurse.id]
     assert secret not in (nurse.otp_sealed or "")
@@ -199,7 +199,7 @@ def test_setting_up_ends_the_other_sessions_and_a_wrong_code_sets_nothing(clinic
     ("role", "asked"),
     [("nurse", True), ("coordinator", True), ("investigator", True), ("administrator", True), ("monitor", False)],
 )
-def test_whoever_sees_identities_or_manages_accounts_must_have_one_where_it_is_required(clinic, role, asked):
+def test_roles_that_see_identities_or_manage_accounts_must_have_one_where_required(clinic, role, asked):
     strict = required(clinic)
     with form_browser.unit_of_work(strict.app_context) as work:
         assert staff_accounts.is_factor_required(work, role) == asked
@@ -215,7 +215,7 @@ def test_without_a_phone_nothing_goes_on_where_it_is_required(clinic):
     assert pending(strict, number) == ""
 
 
-def test_a_lost_phone_is_forgotten_by_somebody_else_and_never_by_oneself(any_clinic):
+def test_a_lost_phone_is_reset_by_an_administrator_and_never_by_oneself(any_clinic):
     _secret, codes = set_up(any_clinic, any_clinic.nurse)
     lasting = begin(any_clinic.app_context, any_clinic.nurse)
     with form_browser.unit_of_work(any_clinic.app_context, any_clinic.nurse.actor) as work, pytest.raises(NotAllowed):

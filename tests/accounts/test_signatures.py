@@ -58,7 +58,7 @@ def test_five_wrong_passwords_lock_signing_for_a_while_and_are_kept(any_clinic):
     assert confirmed(any_clinic, factories.PASSWORD) == PasswordProof(any_clinic.investigator.id)
 
 
-def test_nobody_signs_with_anothers_password_or_without_a_meaning(clinic):
+def test_signing_with_anothers_password_or_without_a_meaning_is_refused(clinic):
     with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work:
         person = work.session.get_one(Participant, clinic.participant_id)
         with pytest.raises(NotAllowed):

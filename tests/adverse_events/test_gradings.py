@@ -180,7 +180,7 @@ def test_an_alert_is_taken_over_once_from_whom_the_page_showed(any_clinic):
     assert len(any_clinic.events("alert.taken_over")) == 1
 
 
-def test_nobody_takes_over_what_nobody_has(clinic):
+def test_an_unassigned_alert_cannot_be_taken_over(clinic):
     clinic.start().save(bleed=2, bleed_now=0)
     with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work, pytest.raises(NotAllowed):
         alert_handling.take_over_alerts(work, clinic.rows(Alert)[0].source, clinic.nurse.id)

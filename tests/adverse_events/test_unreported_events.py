@@ -75,7 +75,7 @@ def test_the_hours_are_the_files(clinic: Clinic) -> None:
     assert one.report_by - one.known_at == timedelta(hours=72)
 
 
-def test_whoever_withdrew_is_still_reported(clinic: Clinic) -> None:
+def test_an_event_of_a_withdrawn_participant_is_still_reported(clinic: Clinic) -> None:
     grave(clinic, 5)
     with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
         person = work.session.get_one(Participant, clinic.participant_id)
@@ -93,7 +93,7 @@ def test_a_filter_keeps_what_it_asks_for(clinic: Clinic, narrow: ToDoFilter, lef
     assert len(found.serious) == left
 
 
-def test_the_board_asks_as_often_for_six_as_for_none(any_clinic: Clinic) -> None:
+def test_the_to_do_list_needs_as_many_queries_for_six_as_for_none(any_clinic: Clinic) -> None:
     asked = []
     for _number in range(3):
         with record_queries(any_clinic.app_context.engine) as statements:

@@ -256,7 +256,7 @@ def test_different_pages_from_many_threads_are_all_kept(any_clinic):
     )
 
 
-def test_different_answers_to_one_page_leave_both_rows_and_the_loudest_alert(any_clinic):
+def test_different_answers_to_one_page_leave_both_rows_and_the_highest_alert(any_clinic):
     first, second = any_clinic.start(), any_clinic.start()
     form_browser.run_concurrently(lambda: first.save(bleed=4), lambda: second.save(bleed=0))
     assert sorted(value for _state, value in states(any_clinic, "bleed")) == [0, 4]
@@ -329,7 +329,7 @@ def test_the_last_page_counts_questions_not_rows(clinic):
     assert outcome.level is Level.WATCH  # M01: a question of block A was skipped
 
 
-def test_the_last_page_says_the_loudest_level_that_stands(clinic):
+def test_the_last_page_shows_the_highest_current_level(clinic):
     phone = clinic.start()
     assert phone.save(odor=3).level is Level.URGENT
     assert phone.save(odor=0).level is Level.URGENT

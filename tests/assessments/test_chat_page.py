@@ -85,7 +85,7 @@ def test_a_code_typed_at_the_chat_leads_to_the_chat(phone: ChatBrowser, seeded: 
     assert phone.item == "bleed"
 
 
-def test_a_code_entered_ten_times_wrongly_closes_this_door_too(phone: ChatBrowser, seeded: Study) -> None:
+def test_ten_wrong_codes_lock_the_chat_too(phone: ChatBrowser, seeded: Study) -> None:
     phone.open("/chat")
     for _ in range(10):
         assert phone.press(code="3333-3333", do="next").status_code == 422

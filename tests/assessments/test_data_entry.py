@@ -200,7 +200,7 @@ def test_the_participants_open_page_learns_that_the_form_is_closed(clinic, clock
         phone.save(bleed=4)
 
 
-def test_nobody_enters_for_the_dead_or_an_instrument_that_is_not_asked(clinic, clock):
+def test_entry_is_refused_after_death_and_for_an_instrument_that_is_not_asked(clinic, clock):
     clock.move(days=1)
     with pytest.raises(NotFound):
         enter_form(clinic, instrument="shoe_sizes")
@@ -296,7 +296,7 @@ def test_a_plan_may_want_proxies_scored(clinic, clock):
     assert len(clinic.rows(Score)) == 16
 
 
-def test_somebody_who_answers_on_the_web_in_their_place_is_kept_as_such(any_clinic, clock):
+def test_a_proxy_who_answers_on_the_web_is_recorded_as_such(any_clinic, clock):
     phone = any_clinic.start(any_clinic.qlq, answered_by="proxy")
     phone.save(Q1=1)
     again = any_clinic.start(any_clinic.qlq, answered_by="self")

@@ -177,7 +177,7 @@ def test_the_second_press_does_not_make_a_second_form(
     assert len(forms(app_context, seeded)) == 1
 
 
-def test_nobody_enters_for_somebody_who_died_or_left(
+def test_entry_is_refused_after_death_or_withdrawal(
     desk: StaffBrowser, address: str, app_context: AppContext, seeded: Study
 ) -> None:
     for column, sentence in (("withdrawn_at", "Only the form at the withdrawal"), ("died_at", "has died")):
@@ -190,7 +190,7 @@ def test_nobody_enters_for_somebody_who_died_or_left(
         assert "/enter/" not in desk.page
 
 
-def test_paper_waits_on_the_board_until_somebody_else_has_compared_it(
+def test_paper_is_on_the_to_do_list_until_another_person_has_verified_it(
     desk: StaffBrowser, app: Flask, address: str, app_context: AppContext, seeded: Study, clock: Clock
 ) -> None:
     answer = enter(desk, address, mode="paper", breath=1, swallow="skip", weight="58", other7=["pain"], pain=1)

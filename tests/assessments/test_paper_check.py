@@ -82,7 +82,7 @@ def test_a_bad_correction_changes_nothing(clinic, clock, corrections, reason, fi
     assert read_form(clinic, form).checked_at is None
 
 
-def test_only_somebody_else_compares_only_paper_and_only_once(any_clinic, clock):
+def test_only_paper_is_verified_by_another_person_and_only_once(any_clinic, clock):
     clock.move(days=1)
     interview = enter_form(any_clinic)
     with pytest.raises(NotFound):

@@ -66,7 +66,7 @@ def test_an_emergency_knows_no_night_and_no_weekend(night):
     assert [rung.at - local(night) for rung in found] == [timedelta(minutes=minutes) for minutes in (15, 30, 45)]
 
 
-def test_what_is_told_at_once_is_no_rung_and_a_quiet_level_has_none():
+def test_the_first_notification_is_no_step_and_watch_has_none():
     assert escalation_steps.timed_steps(STEPS, Level.WATCH, RAISED, hours()) == ()
     assert [rung.step for rung in escalation_steps.timed_steps(STEPS, Level.URGENT, RAISED, hours())] == [AGAIN]
 

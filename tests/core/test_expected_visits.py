@@ -21,7 +21,7 @@ def dues(found, kind, instrument=CHECKIN):
     return [window(one)[1] for one in found.values() if one.kind == kind and one.instrument == instrument]
 
 
-def test_nobody_is_asked_anything_before_consent():
+def test_no_visit_is_expected_before_consent():
     assert plan_of([]) == {}
 
 
@@ -177,7 +177,7 @@ def test_a_window_that_is_open_at_death_ends_with_it():
     assert found[f"rt_end {QLQ}"].closes == local("2027-03-14 00:00")
 
 
-def test_withdrawal_is_offered_but_nobody_is_asked_by_message():
+def test_the_withdrawal_visit_is_offered_without_a_message():
     found = plan_of([*treated(), anchor("withdrawal", "2027-03-20")])
     one = found[f"withdrawal {QLQ}"]
     assert window(one) == ("2027-03-20", "2027-03-20", "2027-04-03")
@@ -235,7 +235,7 @@ def test_before_radiotherapy_there_is_no_risk_window():
         ("Asia/Shanghai", "2027-12-30", datetime(2028, 1, 4, 0, 0, tzinfo=UTC)),
     ],
 )
-def test_a_form_opens_at_eight_in_the_morning_wherever_somebody_lives(zone, rt_end, opens):
+def test_a_form_opens_at_eight_in_the_participants_time_zone(zone, rt_end, opens):
     one = plan_of([anchor("rt_end", rt_end)], zone)[f"after_rt_week.1 {CHECKIN}"]
     assert one.opens == opens
     assert one.opens.astimezone(ZoneInfo(zone)).hour == 8

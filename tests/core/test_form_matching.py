@@ -107,7 +107,7 @@ def test_outside_its_window_a_form_is_kept_for_its_visit_and_flagged():
     assert served(both) == {"f": ["maintenance.2", "rt_week.28 late", "month_1"]}
 
 
-def test_a_form_that_nobody_planned_serves_nothing():
+def test_an_unplanned_form_serves_no_visit():
     assert served(form("2026-06-01 10:00")) == {}
 
 

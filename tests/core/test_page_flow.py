@@ -67,7 +67,7 @@ def everything_wrong(item):
     return {"choice": item.codes[-1] if item.codes else None, "list": item.lists}.get(item.kind)
 
 
-def test_someone_without_symptoms_meets_sixteen_pages():
+def test_a_participant_without_symptoms_meets_sixteen_pages():
     """Check docs/domain.md 3.2: start + 16 pages + submit = 18 taps."""
     met, answers = walk(nothing_wrong)
     assert met == [

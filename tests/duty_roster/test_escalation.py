@@ -54,7 +54,7 @@ THIRD = [("alert_sms", PHONE)]
 # --- an emergency ----------------------------------------------------------------------------------------------------
 
 
-def test_each_rung_once_and_not_before_its_minute(any_clinic, clock):
+def test_each_step_once_and_not_before_its_minute(any_clinic, clock):
     with_backup(any_clinic).start().save(bleed=4)
     seen: list[tuple[str, str]] = []
     for minutes, new in ((15, FIRST), (15, SECOND), (15, THIRD), (600, [])):
@@ -108,7 +108,7 @@ def test_without_a_backup_the_step_falls_to_the_investigator(clinic, clock):
     assert told(clinic) == [*FIRST, ("alert_again", INVESTIGATOR)]
 
 
-def test_after_an_outage_everybody_is_told_once_the_newest_only(any_clinic, clock):
+def test_after_an_outage_only_the_newest_step_is_sent_once(any_clinic, clock):
     with_backup(any_clinic).start().save(bleed=4)
     clock.move(hours=1)
     assert climb(any_clinic) == 3
@@ -117,7 +117,7 @@ def test_after_an_outage_everybody_is_told_once_the_newest_only(any_clinic, cloc
     assert climb(any_clinic) == 0
 
 
-def test_whoever_comes_on_duty_while_it_waits_is_told(clinic, clock):
+def test_a_new_person_on_call_is_notified_of_an_open_alert(clinic, clock):
     with_backup(clinic).start().save(bleed=4)
     clock.move(hours=1)
     climb(clinic)
@@ -129,7 +129,7 @@ def test_whoever_comes_on_duty_while_it_waits_is_told(clinic, clock):
     assert told(clinic)[before:] == [("alert_again", "night@example.org")]
 
 
-def test_a_second_sign_of_the_same_form_starts_no_second_ladder(any_clinic, clock):
+def test_a_second_finding_of_the_same_form_starts_no_second_escalation(any_clinic, clock):
     phone = with_backup(any_clinic).start()
     phone.save(bleed=4)
     clock.move(minutes=14)
@@ -143,7 +143,7 @@ def test_a_second_sign_of_the_same_form_starts_no_second_ladder(any_clinic, cloc
 # --- acknowledged ----------------------------------------------------------------------------------------------------
 
 
-def test_taking_it_on_stops_the_ladder(any_clinic, clock):
+def test_acknowledging_stops_the_escalation(any_clinic, clock):
     with_backup(any_clinic).start().save(bleed=4)
     clock.move(minutes=15)
     climb(any_clinic)
@@ -185,7 +185,7 @@ def test_what_is_on_its_way_is_shown_as_sent(any_clinic):
     assert [row.status for row in any_clinic.rows(Message)] == ["sent", "dropped"]
 
 
-def test_taking_on_a_part_leaves_the_rest_of_the_ladder(any_clinic, clock):
+def test_acknowledging_a_part_leaves_the_escalation_of_the_rest(any_clinic, clock):
     with_backup(any_clinic).start().save(bleed=4, breath=3)
     any_clinic.acknowledge("E01", "U01")
     assert {row.status for row in any_clinic.rows(Message)} == {"waiting"}
@@ -195,7 +195,7 @@ def test_taking_on_a_part_leaves_the_rest_of_the_ladder(any_clinic, clock):
     assert {row.status for row in any_clinic.rows(Message)} == {"dropped"}
 
 
-def test_an_alert_that_is_raised_again_starts_a_new_ladder(any_clinic, clock):
+def test_an_alert_that_is_raised_again_starts_a_new_escalation(any_clinic, clock):
     phone = with_backup(any_clinic).start()
     phone.save(bleed=4)
     clock.move(minutes=15)
@@ -242,7 +242,7 @@ def test_an_urgent_alert_is_told_once_more_to_the_person_on_duty(any_clinic, clo
 # --- many at once, and broken ----------------------------------------------------------------------------------------
 
 
-def test_two_workers_at_once_tell_nobody_twice(any_clinic, clock):
+def test_two_workers_at_once_notify_each_recipient_once(any_clinic, clock):
     with_backup(any_clinic).start().save(bleed=4)
     second = any_clinic.another(factories.PLAN, "NPC-002")
     second.start().save(breath=3)
@@ -252,7 +252,7 @@ def test_two_workers_at_once_tell_nobody_twice(any_clinic, clock):
     assert len(told(any_clinic)) == 6
 
 
-def test_taking_it_on_at_the_moment_of_a_rung_leaves_nothing_waiting(any_clinic, clock):
+def test_acknowledging_at_the_moment_of_a_step_leaves_no_message_queued(any_clinic, clock):
     with_backup(any_clinic).start().save(bleed=4)
     clock.move(hours=1)
     form_browser.run_concurrently(any_clinic.acknowledge, lambda: worker_steps.escalate_alerts(any_clinic.app_context))
@@ -283,7 +283,7 @@ def test_a_case_that_breaks_keeps_no_other_from_being_told(any_clinic, clock, ca
     assert "could not be told again: " in caplog.text
 
 
-def test_an_alert_that_had_nobody_to_go_to_is_told_when_there_is_somebody(clinic, clock):
+def test_an_alert_without_recipients_is_sent_once_there_is_one(clinic, clock):
     with form_browser.unit_of_work(clinic.app_context) as work:
         for person in work.session.scalars(select(StaffMember)):
             person.disabled_at = work.now
@@ -301,7 +301,7 @@ def test_an_alert_that_had_nobody_to_go_to_is_told_when_there_is_somebody(clinic
 # --- what staff see --------------------------------------------------------------------------------------------------
 
 
-def test_the_board_says_when_it_goes_on_and_to_whom(any_clinic, clock):
+def test_the_to_do_list_shows_the_next_step_and_its_recipients(any_clinic, clock):
     raised = clock.now
     with_backup(any_clinic).start().save(bleed=4)
     steps = [(15, ("Nurse", "Investigator")), (30, ("Coordinator",)), (45, ("Investigator",))]

@@ -55,7 +55,7 @@ def test_a_duty_begins_and_ends_on_the_minute(app_context, clock):
     assert told(app_context) == ["Nurse"]
 
 
-def test_everybody_on_duty_is_told_and_each_once(app_context):
+def test_all_staff_on_call_are_notified_each_once(app_context):
     accounts = people(app_context, "nurse", "coordinator", "investigator", nurse="on_call", coordinator="on_call")
     with form_browser.unit_of_work(app_context) as work:
         factories.duty(work, accounts["nurse"], "on_call", days=9)
@@ -74,7 +74,7 @@ def test_everybody_on_duty_is_told_and_each_once(app_context):
         ((), []),
     ],
 )
-def test_where_nobody_is_on_duty_somebody_is_told_all_the_same(app_context, roles, expected):
+def test_with_an_empty_roster_other_staff_are_notified(app_context, roles, expected):
     people(app_context, *roles)
     assert told(app_context) == expected
 
@@ -84,7 +84,7 @@ def test_a_monitor_is_never_told(app_context):
     assert told(app_context) == []
 
 
-def test_a_closed_account_is_nobody(any_app_context, clock):
+def test_a_deactivated_account_is_no_recipient(any_app_context, clock):
     accounts = people(any_app_context, "nurse", "investigator", "coordinator", nurse="on_call")
     with form_browser.unit_of_work(any_app_context) as work:
         for role in ("nurse", "investigator"):
@@ -99,7 +99,7 @@ def test_the_duty_of_another_study_is_not_ours(app_context):
     assert told(app_context) == ["Nurse"]
 
 
-def test_the_next_rungs_of_the_ladder(app_context):
+def test_the_next_escalation_steps(app_context):
     people(app_context, "nurse", "coordinator", "investigator", nurse="on_call", coordinator="backup")
     assert told(app_context, minutes=15) == ["Nurse", "Investigator"]
     assert told(app_context, minutes=30) == ["Coordinator"]

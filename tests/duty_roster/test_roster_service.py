@@ -77,7 +77,7 @@ def told(clinic, level=Level.EMERGENCY) -> list[str]:
 # --- adding shifts ---------------------------------------------------------------------------------------------------
 
 
-def test_local_times_of_the_study_become_a_stretch(any_clinic):
+def test_local_times_of_the_study_become_an_interval(any_clinic):
     put(any_clinic, any_clinic.coordinator, "2T20:00", "3T08:00")
     row = any_clinic.rows(Shift)[-1]
     assert (row.starts_at, row.ends_at) == (
@@ -121,7 +121,7 @@ def test_times_that_cannot_be(clinic, starts, ends, fields):
         ("2026-03-03T00:00", "9999-12-31T23:59", {"ends": "too_far"}),
     ],
 )
-def test_a_stretch_lasts_at_most_31_days_and_begins_within_a_year(clinic, starts, ends, fields):
+def test_a_shift_lasts_at_most_31_days_and_begins_within_a_year(clinic, starts, ends, fields):
     with form_browser.unit_of_work(clinic.app_context) as work:
         typed = (work, PLAN, clinic.nurse.id, "backup", datetime.fromisoformat(starts), datetime.fromisoformat(ends))
         if fields is None:
@@ -175,14 +175,14 @@ def test_one_place_is_held_by_one_person_and_the_refusal_says_by_whom(any_clinic
     put(any_clinic, any_clinic.investigator, "2T20:00", "3T08:00")
 
 
-def test_a_duty_of_a_closed_account_blocks_nobody(clinic, clock):
+def test_a_shift_of_a_deactivated_account_blocks_no_other(clinic, clock):
     put(clinic, clinic.coordinator, "3T08:00", "3T20:00")
     with form_browser.unit_of_work(clinic.app_context) as work:
         work.session.get_one(StaffMember, clinic.coordinator.id).disabled_at = clock.now
     put(clinic, clinic.investigator, "3T08:00", "3T20:00")
 
 
-def test_two_who_put_somebody_at_the_same_time_cannot_both(any_clinic):
+def test_of_two_concurrent_shifts_only_one_is_added(any_clinic):
     refused = []
 
     def attempt(who):
@@ -316,7 +316,7 @@ def test_an_absence_over_ones_own_duty_is_taken_and_named(any_clinic):
     assert gaps(any_clinic) == [("4T00:00", "5T00:00", ("Investigator",))]
 
 
-def test_nobody_is_put_on_duty_while_away(clinic):
+def test_a_shift_during_an_absence_is_refused(clinic):
     away(clinic, clinic.coordinator, "4T00:00", "5T00:00")
     with pytest.raises(BadData) as refused:
         put(clinic, clinic.coordinator, "4T20:00", "6T00:00")
@@ -327,7 +327,7 @@ def test_nobody_is_put_on_duty_while_away(clinic):
     put(clinic, clinic.coordinator, "5T00:00", "6T00:00")
 
 
-def test_somebody_else_can_be_put_where_the_holder_is_away(clinic):
+def test_another_person_can_be_added_where_the_holder_is_absent(clinic):
     away(clinic, clinic.nurse, "4T00:00", "5T00:00")
     put(clinic, clinic.coordinator, "4T00:00", "5T00:00", place="on_call")
     assert gaps(clinic) == []
@@ -364,7 +364,7 @@ def test_an_absence_taken_back_counts_no_more_but_for_what_has_passed(any_clinic
 # --- recipients ------------------------------------------------------------------------------------------------------
 
 
-def test_a_duty_that_was_taken_back_tells_nobody(any_clinic):
+def test_a_cancelled_shift_makes_no_recipient(any_clinic):
     cancel(any_clinic, any_clinic.rows(Shift)[0].id)
     assert told(any_clinic) == ["Investigator"]
 
@@ -376,14 +376,14 @@ def test_an_investigator_who_is_away_is_passed_over_while_another_is_there(clini
     assert told(clinic) == ["Nurse", "Second"]
 
 
-def test_somebody_who_is_there_stands_in_for_those_who_are_away(clinic):
+def test_present_staff_stand_in_for_absent_staff(clinic):
     away(clinic, clinic.investigator, "2T08:00", "5T00:00")
     away(clinic, clinic.nurse, "2T08:00", "5T00:00")
     assert told(clinic) == ["Investigator", "Nurse", "Coordinator"]
     assert told(clinic, Level.WATCH) == ["Coordinator"]
 
 
-def test_never_nobody_even_if_all_are_away(clinic):
+def test_there_is_a_recipient_even_if_all_are_absent(clinic):
     for who in (clinic.nurse, clinic.investigator, clinic.coordinator):
         away(clinic, who, "2T08:00", "5T00:00")
     assert "Investigator" in told(clinic)

@@ -50,7 +50,7 @@ def test_a_form_that_was_begun_and_is_over_is_not_sent_again(clinic, clock):
     assert send(clinic).assessment.id != clinic.checkin.assessment_id
 
 
-def test_a_form_that_nobody_answered_goes_on_and_old_links_lead_to_it(clinic, clock):
+def test_an_unanswered_form_is_reused_and_old_links_lead_to_it(clinic, clock):
     first = send(clinic)
     clock.move(days=15)
     again = send(clinic)
@@ -139,7 +139,7 @@ def refused(clinic: Clinic, instrument: str = "npc_checkin", by: str = "link") -
 
 @pytest.mark.parametrize("by", ["link", "code", "here"])
 @pytest.mark.parametrize("column", ["withdrawn_at", "died_at"])
-def test_nobody_who_left_or_died_is_asked_anything(clinic, clock, by, column):
+def test_no_form_is_issued_after_withdrawal_or_death(clinic, clock, by, column):
     change(clinic, **{column: clock.now})
     assert refused(clinic, by=by) == "withdrawn"
 
@@ -191,7 +191,7 @@ def test_a_text_that_could_not_leave_does_not_arrive_in_the_night(clinic, clock,
 
 
 @pytest.mark.parametrize(("column", "why"), [("withdrawn_at", "withdrawn"), ("opted_out_at", "opted_out")])
-def test_whoever_leaves_while_a_form_is_sent_gets_none(postgresql_clinic, clock, column, why):
+def test_a_participant_who_withdraws_while_a_form_is_sent_gets_none(postgresql_clinic, clock, column, why):
     ward = postgresql_clinic
     read, wrote = threading.Barrier(2), threading.Barrier(2)
 

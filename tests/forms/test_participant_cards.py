@@ -88,7 +88,7 @@ def test_five_wrong_pins_lock_the_card_even_for_the_right_one(any_clinic):
     assert locked.participant_id == any_clinic.participant_id
 
 
-def test_a_locked_card_is_on_the_board_of_who_can_make_a_new_one(clinic):
+def test_a_locked_card_is_on_the_to_do_list_of_roles_that_can_replace_it(clinic):
     drawn = make_one(clinic)
     for _turn in range(5):
         enter(clinic, drawn, WRONG)
@@ -100,7 +100,7 @@ def test_a_locked_card_is_on_the_board_of_who_can_make_a_new_one(clinic):
         assert to_do_list.read_to_do_list(work, "en").locked_cards == []
 
 
-def test_the_right_pin_begins_the_count_anew(clinic):
+def test_the_right_pin_resets_the_count(clinic):
     drawn = make_one(clinic)
     for _round in range(3):
         for _turn in range(4):
@@ -154,7 +154,7 @@ def test_a_revoked_card_opens_nothing_and_says_who_ended_it(clinic):
     assert len(clinic.events("card.revoked")) == 1
 
 
-def test_wrong_codes_touch_no_card_and_close_the_door_of_their_address(clinic):
+def test_wrong_codes_lock_their_address_and_no_card(clinic):
     drawn = make_one(clinic)
     for _turn in range(form_access.CODE_TRIES):
         with form_browser.unit_of_work(clinic.app_context) as work:
@@ -204,7 +204,7 @@ def test_without_a_pin_there_is_no_card(clinic):
     assert enter(clinic, make_one(clinic, "4321"), "4321").why == ""
 
 
-def test_whoever_left_gets_no_card_and_the_old_one_says_so_after_the_pin(clinic):
+def test_after_withdrawal_no_card_is_made_and_the_old_one_says_so_after_the_pin(clinic):
     drawn = make_one(clinic)
     with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
         enrolment.withdraw_participant(work, person_of(clinic, work), "asked to stop")

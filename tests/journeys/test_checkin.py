@@ -110,7 +110,7 @@ def test_a_wrong_tap_is_taken_back_but_the_alert_stays(
     assert all(alert.resolved_at is None for alert in alerts if alert.level == 3)
 
 
-def test_somebody_without_symptoms_is_done_in_18_taps(study: Study, new_participant: NewPatient) -> None:
+def test_a_participant_without_symptoms_is_done_in_18_taps(study: Study, new_participant: NewPatient) -> None:
     me = new_participant().opens_the_link().starts().answers_the_rest().sends()
     expect(me.page.locator("h1")).to_contain_text("已收到，谢谢您")
     assert me.taps <= 18

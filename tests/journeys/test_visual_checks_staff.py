@@ -171,7 +171,7 @@ def test_pages_on_which_something_is_done(
     assert not met
 
 
-def test_whoever_stands_on_a_button_of_the_board_stands_on_it_after_a_refresh(
+def test_the_focus_on_a_button_of_the_to_do_list_survives_a_refresh(
     live_site: Site, study: Study, nurse: Callable[..., JourneyStaff]
 ) -> None:
     much_to_do(live_site.app_context, study)

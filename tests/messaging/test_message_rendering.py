@@ -160,7 +160,9 @@ def test_a_text_is_one_text_message(catalogs: Catalogs, kind: str, env_banner: b
     ("language", "subject"),
     [("zh_Hans", "危急：NC-007 的警报还没有人处理"), ("en", "Emergency: NC-007 alert still waiting")],
 )
-def test_an_alert_told_again_says_that_it_still_waits(catalogs: Catalogs, language: str, subject: str) -> None:
+def test_a_repeated_notification_says_that_the_alert_is_unacknowledged(
+    catalogs: Catalogs, language: str, subject: str
+) -> None:
     found = message_rendering.render_message("alert_again", language, ALERT, catalogs, False)
     assert found.subject == found.text.splitlines()[0] == subject
     assert ALERT["link"] in found.text.splitlines()
@@ -175,7 +177,7 @@ def test_an_alert_told_again_says_that_it_still_waits(catalogs: Catalogs, langua
         ("en", "urgent", "Urgent alert waiting, 14:05. Please sign in: "),
     ],
 )
-def test_a_text_about_an_alert_names_nobody(catalogs: Catalogs, language: str, level: str, words: str) -> None:
+def test_a_text_about_an_alert_holds_no_participant(catalogs: Catalogs, language: str, level: str, words: str) -> None:
     params = {"at": "14:05", "level": level, "address": "https://epro.example.org/staff/"}
     found = message_rendering.render_message("alert_sms", language, params, catalogs, False)
     assert found.text == words + params["address"]
@@ -188,7 +190,7 @@ def test_a_text_about_an_alert_names_nobody(catalogs: Catalogs, language: str, l
         ("en", "Weekly test (Emergency): please confirm", "No participant is concerned."),
     ],
 )
-def test_a_drill_says_that_it_is_one_and_where_to_confirm(
+def test_a_test_alert_says_that_it_is_one_and_where_to_confirm(
     catalogs: Catalogs, language: str, subject: str, nobody: str
 ) -> None:
     found = message_rendering.render_message("drill", language, PARAMS["drill"], catalogs, False)
@@ -200,7 +202,7 @@ def test_a_drill_says_that_it_is_one_and_where_to_confirm(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_mail_about_a_failed_drill_says_why(catalogs: Catalogs, language: str) -> None:
+def test_the_mail_about_a_failed_test_alert_says_why(catalogs: Catalogs, language: str) -> None:
     reasons = ("not_confirmed", "not_delivered", "nobody_on_duty", "not_an_emergency")
     texts = {
         message_rendering.render_message(

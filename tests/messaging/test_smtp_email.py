@@ -248,7 +248,7 @@ def plain_sender(port: int) -> SmtpEmail:
     return SmtpEmail(host="127.0.0.1", port=port, mail_from=FROM, starttls=False, timeout=0.5)
 
 
-def test_nobody_listening_is_tried_again() -> None:
+def test_a_refused_connection_is_tried_again() -> None:
     with pytest.raises(ProviderUnreachable) as failed:
         plain_sender(free_port()).send(make_mail())
     assert (failed.value.reason, failed.value.maybe_sent) == ("no_line:connect", False)

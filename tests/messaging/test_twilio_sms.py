@@ -124,7 +124,7 @@ def test_no_answer_in_time_may_have_been_sent() -> None:
         assert len(fake.messages) == 1
 
 
-def test_nobody_listening_was_certainly_not_sent() -> None:
+def test_a_refused_connection_was_certainly_not_sent() -> None:
     sender = TwilioSms(account=ACCOUNT, token=TOKEN, sender=NUMBER, api_url=f"http://127.0.0.1:{free_port()}")
     with pytest.raises(ProviderUnreachable) as failed:
         sender.send(make_letter())

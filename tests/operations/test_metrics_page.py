@@ -121,7 +121,7 @@ def test_what_waits_is_counted_by_channel(app: Flask, app_context: AppContext, c
     assert (found["outbox_oldest_seconds", "email"], found["outbox_oldest_seconds", "sms"]) == (30, 0)
 
 
-def test_nobody_can_be_found_in_them(app: Flask, app_context: AppContext, seeded: Study) -> None:
+def test_the_metrics_identify_no_person(app: Flask, app_context: AppContext, seeded: Study) -> None:
     report_bleeding(app_context, seeded.chinese.checkin)
     text = app.test_client().get("/metrics").get_data(as_text=True)
     for word in ("NPC-0", "example.org", PHONES["zh_Hans"][3:], "bleed", "Nurse", "participant_id"):

@@ -47,7 +47,7 @@ def beats(clinic: Clinic) -> dict[str, object]:
 # --- unfinished forms ------------------------------------------------------------------------------------------------
 
 
-def test_heavy_bleeding_and_then_silence_is_an_emergency_after_ten_minutes(any_clinic, clock):
+def test_heavy_bleeding_in_an_unfinished_form_is_an_emergency_after_ten_minutes(any_clinic, clock):
     phone = any_clinic.start()
     phone.save(bleed=3)
     clock.move(minutes=9, seconds=59)
@@ -322,7 +322,7 @@ def test_nothing_leaves_when_nothing_waits(clinic, clock):
     assert clinic.mails("alert_digest") == []
 
 
-def test_what_is_loud_superseded_or_closed_is_not_in_the_digest(clinic, clock):
+def test_urgent_superseded_or_closed_alerts_are_not_in_the_digest(clinic, clock):
     phone = clinic.start()
     phone.save(breath=1)
     phone.save(breath=2)

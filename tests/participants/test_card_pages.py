@@ -50,7 +50,7 @@ def finish(app_context: AppContext, seeded: Study, *ways: str) -> None:
 # --- the participant -------------------------------------------------------------------------------------------------
 
 
-def test_the_page_behind_the_qr_code_changes_nothing_and_names_nobody(
+def test_the_page_behind_the_qr_code_changes_nothing_and_shows_no_identity(
     phone: ParticipantBrowser, app_context: AppContext, seeded: Study, card: CardDraft
 ) -> None:
     before = all_rows(app_context)
@@ -173,7 +173,7 @@ def test_a_revoked_card_says_so_kindly(
     assert phone.heading == "这张卡已经停用了"
 
 
-def test_whoever_left_reads_that_nothing_is_asked_any_more(
+def test_after_withdrawal_the_card_page_says_that_no_form_is_needed(
     phone: ParticipantBrowser, app_context: AppContext, seeded: Study, card: CardDraft
 ) -> None:
     with form_browser.unit_of_work(app_context, seeded.staff["coordinator"].actor) as work:
@@ -212,7 +212,7 @@ def test_typing_survives_the_language_switch(phone: ParticipantBrowser, card: Ca
     assert card.code in phone.page
 
 
-def test_what_nobody_offered_is_not_opened(
+def test_a_form_that_was_not_offered_is_not_opened(
     phone: ParticipantBrowser, app_context: AppContext, seeded: Study, card: CardDraft
 ) -> None:
     phone.open(f"/c/{card.token}")

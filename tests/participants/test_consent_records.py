@@ -35,7 +35,7 @@ def test_enrolment_records_what_was_signed(clinic):
     assert row.recorded_by == clinic.coordinator.id
 
 
-def test_without_consent_for_health_data_nobody_is_enrolled(clinic):
+def test_enrolment_without_consent_for_health_data_is_refused(clinic):
     assert wrong(clinic, health_data=False) == {"health_data": "no_health_data"}
     assert wrong(clinic, consent_version=" ") == {"consent_version": "consent_version"}
 
@@ -81,7 +81,7 @@ def test_a_withdrawal_by_date_marks_the_consent_too(clinic):
     assert (row.scope, row.told) == ("", "")
 
 
-def test_whoever_left_by_a_date_can_still_say_how_far_it_goes(any_clinic):
+def test_the_extent_of_an_earlier_withdrawal_can_still_be_recorded(any_clinic):
     with form_browser.unit_of_work(any_clinic.app_context, any_clinic.coordinator.actor) as work:
         enrolment.withdraw_participant(
             work, work.session.get_one(Participant, any_clinic.participant_id), "told the nurse"

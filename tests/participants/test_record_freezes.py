@@ -59,7 +59,7 @@ def test_staff_change_nothing(any_clinic, act, whole):
     assert caught.value.details["whole"] is whole
 
 
-def test_a_frozen_study_takes_nobody_in(clinic):
+def test_a_frozen_study_enrols_no_participant(clinic):
     change(clinic, record_freezes.freeze_records, whole=True)
     with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work, pytest.raises(RecordFrozen):
         factories.participant(work, "NPC-777")

@@ -90,7 +90,7 @@ def test_the_pages_and_the_command_say_how_many(
 
 
 @pytest.mark.parametrize(("language", "offered"), [("en", "Record how far it goes"), ("zh_Hans", "登记退出范围")])
-def test_whoever_left_by_a_date_can_ask_for_it_on_the_page_of_consent(
+def test_a_withdrawn_participant_can_refuse_further_use_on_the_consent_page(
     app: Flask, app_context: AppContext, seeded: Study, language: str, offered: str
 ) -> None:
     person = seeded.chinese.id

@@ -45,7 +45,7 @@ def sent(desk: StaffBrowser, text: str | bytes, **more: str) -> int:
 
 
 @pytest.mark.parametrize("role", ["coordinator", "investigator", "nurse", "monitor", "statistician"])
-def test_every_reader_sees_the_study_and_nobody_in_it(
+def test_every_reader_sees_the_study_and_no_participant(
     app: Flask, app_context: AppContext, seeded: Study, clock: Clock, role: str
 ) -> None:
     filled(app_context, seeded, clock)

@@ -177,7 +177,9 @@ def test_nothing_is_styled_by_attribute_and_nothing_is_fetched(desk: StaffBrowse
 
 
 @pytest.mark.parametrize("role", ["monitor", "statistician", "nurse", "investigator"])
-def test_whoever_may_see_answers_sees_it_and_no_identity(app: Flask, full_study: Study, path: str, role: str) -> None:
+def test_roles_with_access_to_answers_see_it_without_identities(
+    app: Flask, full_study: Study, path: str, role: str
+) -> None:
     desk = signed_in_browser(app, full_study.staff[role])
     assert desk.open(path).status_code == 200
     assert full_study.chinese.phone not in desk.page

@@ -140,7 +140,7 @@ def test_going_back_loses_nothing_that_was_typed(desk: StaffBrowser, path: str) 
     assert "ward's plan <of> Monday" in desk.page
 
 
-def test_a_preview_that_is_no_longer_true_is_shown_anew(
+def test_an_outdated_preview_is_shown_again(
     desk: StaffBrowser, app_context: AppContext, seeded: Study, path: str, clock: Clock, app: Flask
 ) -> None:
     in_radiotherapy(app_context, seeded, clock)
@@ -243,7 +243,7 @@ def test_a_post_that_no_page_sends_is_refused(data: Mapping[str, str], desk: Sta
 
 
 @pytest.mark.parametrize("query", ["?kind=x", "?kind=rt_fraction&number=x", "?kind=rt_fraction&number=99999999"])
-def test_an_address_that_nobody_made_still_shows_the_page(query: str, desk: StaffBrowser, path: str) -> None:
+def test_an_address_with_unknown_parameters_still_shows_the_page(query: str, desk: StaffBrowser, path: str) -> None:
     assert desk.open(path + query).status_code == 200
 
 
@@ -311,7 +311,7 @@ def test_a_day_that_was_lost_shows_what_moves_before_it_is_saved(
     assert standing(app_context, seeded)["rt_fraction", 3] == (date(2026, 4, 2), False)
 
 
-def test_a_fraction_that_somebody_recorded_for_another_day_is_not_moved(
+def test_a_fraction_recorded_for_another_day_is_not_moved(
     app_context: AppContext, seeded: Study, path: str, clock: Clock, app: Flask
 ) -> None:
     in_radiotherapy(app_context, seeded, clock)

@@ -69,7 +69,7 @@ def test_what_is_no_phone_is_refused(clinic, typed):
 
 
 @pytest.mark.parametrize("typed", ["", "  ", "\u3000"])
-def test_somebody_without_a_phone_comes_by_card(clinic, typed):
+def test_a_participant_without_a_phone_uses_a_card(clinic, typed):
     person = enrol(clinic, phone=typed)
     assert (person.phone_sealed, person.phone_fingerprint) == (None, None)
 

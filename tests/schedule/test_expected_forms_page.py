@@ -168,7 +168,7 @@ def test_only_a_missed_line_of_this_participant_takes_a_reason(
     assert {row.missing_reason for row in missed(app_context, seeded.chinese.id)} == {""}
 
 
-def test_the_board_counts_who_has_misses_without_a_reason(
+def test_the_to_do_list_counts_missed_forms_without_a_reason(
     late_desk: StaffBrowser, app_context: AppContext, seeded: Study, path: str
 ) -> None:
     late_desk.open("/staff/?show=missed")

@@ -31,7 +31,7 @@ def closes(clinic: Clinic) -> dict[str, str]:
     return {row.instrument: f"{row.closes_at:%m-%d}" for row in clinic.rows(ExpectedForm)}
 
 
-def test_what_nobody_opened_follows_the_new_file(any_clinic: Clinic) -> None:
+def test_unopened_forms_follow_the_new_file(any_clinic: Clinic) -> None:
     any_clinic.start()  # the check-in is opened
     new = any_clinic.with_plan(later)
     with form_browser.unit_of_work(new.app_context) as work:

@@ -171,7 +171,7 @@ def test_what_cannot_be_is_refused_and_changes_nothing(here, name):
     assert here.events("anchors.set") == []
 
 
-def test_what_was_wrong_before_keeps_nobody_from_mending_something_else(here):
+def test_an_earlier_error_does_not_prevent_another_correction(here):
     treat(here)
     with form_browser.unit_of_work(here.ward.app_context) as work:
         work.session.add(
@@ -338,7 +338,7 @@ def test_an_opened_form_does_not_move(person):
     assert person.line("before_rt").due_at == local("2026-04-16 20:00")
 
 
-def test_a_form_that_nobody_opened_goes_with_its_visit_and_the_old_link_still_works(person):
+def test_an_unopened_form_moves_with_its_visit_and_the_old_link_still_works(person):
     treat(person)
     person.live("2026-04-07 12:00")
     form = person.form(QLQ)
@@ -362,7 +362,7 @@ def test_a_visit_that_goes_takes_its_form_and_its_messages_with_it(person):
     assert person.told()[-1] == ("induction_week.5:npc_checkin:0", "waiting")
 
 
-def test_back_filled_dates_send_nothing_and_nobody_is_phoned(person):
+def test_back_filled_dates_cause_no_message_and_no_call(person):
     person.at("2026-05-20 10:00")
     done = person.set(
         *changes(one for one in treated("2026-04-06") if one.kind != "consent" and one.on <= day("2026-05-19"))
@@ -377,7 +377,7 @@ def test_back_filled_dates_send_nothing_and_nobody_is_phoned(person):
     assert len(person.told()) <= 3
 
 
-def test_a_visit_that_is_moved_into_the_past_is_nobody_s_silence(person):
+def test_a_visit_that_is_moved_into_the_past_is_not_missed(person):
     treat(person)
     person.at("2026-04-08 10:00").set(change("rt_fraction", "2026-04-30", 1, planned=True))
     person.at("2026-04-20 10:00").look()

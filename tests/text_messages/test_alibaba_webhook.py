@@ -221,14 +221,14 @@ def test_what_is_no_list_is_not_taken(installed: AlibabaSystem) -> None:
     assert installed.rows(IncomingMessage) == []
 
 
-def test_nobody_comes_in_without_the_key(installed: AlibabaSystem) -> None:
+def test_calls_without_the_key_are_refused(installed: AlibabaSystem) -> None:
     for key in ("x", WEBHOOK_KEY[:-1], WEBHOOK_KEY + "0", WEBHOOK_KEY.upper(), "%E2%82%AC", "-"):
         for method in ("GET", "POST"):
             assert installed.push(reply_text("流鼻血", 1, PHONE), key=key, method=method)[0] == 403, key
     assert installed.rows(IncomingMessage) == []
 
 
-def test_the_provider_may_ask_whether_somebody_is_there(installed: AlibabaSystem) -> None:
+def test_the_provider_may_check_the_address(installed: AlibabaSystem) -> None:
     assert installed.push(method="GET") == TAKEN
 
 

@@ -51,7 +51,7 @@ def test_receipts_in_any_order(any_clinic: Clinic, states: list[str], status: st
 
 
 @pytest.mark.parametrize("code", ["21211", "30003", "30005", "30006"])
-def test_a_phone_that_is_not_reached_is_a_task_on_the_board(clinic: Clinic, code: str) -> None:
+def test_an_unreachable_phone_is_a_task_on_the_to_do_list(clinic: Clinic, code: str) -> None:
     reference = sent(clinic)
     receipt(clinic, reference, "undelivered", code)
     receipt(clinic, reference, "undelivered", code)
@@ -109,7 +109,7 @@ class Refusing:
         raise ProviderRefused("unsubscribed:21610")
 
 
-def test_a_refusal_at_the_door_counts_as_well_and_start_undoes_it(clinic: Clinic, clock: Clock) -> None:
+def test_an_immediate_refusal_counts_as_well_and_start_undoes_it(clinic: Clinic, clock: Clock) -> None:
     reference = sent(clinic)
     receipt(clinic, reference, "delivered")
     with form_browser.unit_of_work(clinic.app_context) as work:

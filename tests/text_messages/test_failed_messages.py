@@ -86,7 +86,7 @@ def leave(work: UnitOfWork) -> None:
 
 
 @pytest.mark.parametrize(("what", "number"), [(close_alerts, 0), (leave, 2)])
-def test_a_closed_alert_asks_for_nothing_but_an_open_one_does_whoever_left(
+def test_failures_count_for_open_alerts_even_after_withdrawal(
     alarmed: Clinic, what: Callable[[UnitOfWork], None], number: int
 ) -> None:
     change(alarmed, what)
@@ -113,7 +113,7 @@ def test_what_is_cut_off_is_counted(alarmed: Clinic, monkeypatch: pytest.MonkeyP
     assert (len(found.messages), found.number) == (1, 2)
 
 
-def test_what_arrived_meanwhile_needs_nobody(alarmed: Clinic, clock: Clock) -> None:
+def test_a_message_delivered_meanwhile_needs_no_action(alarmed: Clinic, clock: Clock) -> None:
     message = left(alarmed).messages[0].id
 
     def arrive(work: UnitOfWork) -> None:
@@ -125,7 +125,9 @@ def test_what_arrived_meanwhile_needs_nobody(alarmed: Clinic, clock: Clock) -> N
     assert alarmed.events("message.settled") == []
 
 
-def test_a_study_has_its_own_and_what_is_about_nobody(alarmed: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_study_lists_its_own_and_those_without_a_participant(
+    alarmed: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Check a short list: the newest messages of all studies may include none of this study."""
     monkeypatch.setattr(failed_messages, "MAX_SHOWN", 1)
 

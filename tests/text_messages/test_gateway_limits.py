@@ -92,7 +92,7 @@ def test_staff_hear_that_a_number_has_had_enough(
     assert reply(ward) is not None
 
 
-def test_two_at_once_do_not_exceed_the_budget(any_clinic: Clinic) -> None:
+def test_two_at_once_do_not_exceed_the_daily_limit(any_clinic: Clinic) -> None:
     ward = any_clinic.with_gateway(per_day=1)
     refusals: list[str] = []
 
@@ -130,7 +130,7 @@ def test_the_ways_into_a_form_that_can_be_sent(clinic: Clinic, what: dict[str, A
         send(clinic, by)
 
 
-def test_a_form_over_the_budget_is_refused_and_may_be_sent_the_next_day(any_clinic: Clinic, clock: Clock) -> None:
+def test_a_form_over_the_daily_limit_is_refused_and_may_be_sent_the_next_day(any_clinic: Clinic, clock: Clock) -> None:
     ward = any_clinic.with_gateway(per_day=1)
     reply(ward)
     assert kept(lambda: send(ward, "code")) == "over_budget"
@@ -146,7 +146,7 @@ def test_the_worker_sends_codes_where_links_are_not_taken(clinic: Clinic, what: 
     assert [row.template for row in person.messages()] == ["invitation_code", "reminder_code"]
 
 
-def test_a_reminder_over_the_budget_is_dropped_for_staff_to_see(any_clinic: Clinic) -> None:
+def test_a_reminder_over_the_daily_limit_is_dropped_for_staff_to_see(any_clinic: Clinic) -> None:
     ward = any_clinic.with_gateway(per_day=1)
     person = enrol(ward)
     with form_browser.unit_of_work(ward.app_context, ward.nurse.actor) as work:

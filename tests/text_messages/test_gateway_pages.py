@@ -44,7 +44,7 @@ def test_no_link_is_offered_and_none_is_sent(config: Config, clinic: Clinic, clo
     assert desk.post(f"{address}/send", instrument="npc_checkin", by="code").status_code == 303
 
 
-def test_a_form_over_the_budget_says_so_and_stands_among_the_messages(
+def test_a_form_over_the_daily_limit_says_so_and_is_among_the_messages(
     config: Config, clinic: Clinic, clock: Clock, tmp_path: Path
 ) -> None:
     file = tmp_path / "gateway.yaml"

@@ -239,12 +239,12 @@ def test_an_unknown_number_is_set_aside(desk: StaffBrowser, clinic: Clinic) -> N
 
 
 @pytest.mark.parametrize("path", ["/staff/inbox/99", "/staff/inbox/unmatched/99"])
-def test_nobody_there(desk: StaffBrowser, path: str) -> None:
+def test_unknown_conversations_are_not_found(desk: StaffBrowser, path: str) -> None:
     assert desk.open(path).status_code == 404
     assert desk.post(path, do="read").status_code in (400, 404)
 
 
-def test_the_board_shows_what_is_to_be_read_by_level(desk: StaffBrowser, clinic: Clinic, clock: Clock) -> None:
+def test_the_to_do_list_shows_unread_texts_by_level(desk: StaffBrowser, clinic: Clinic, clock: Clock) -> None:
     store_text(clinic)
     store_emergency_text(clinic)
     desk.open("/staff/")
@@ -261,7 +261,7 @@ def test_the_board_shows_what_is_to_be_read_by_level(desk: StaffBrowser, clinic:
     assert "Forms awaited 4" not in desk.page
 
 
-def test_an_empty_board_says_so_for_texts(desk: StaffBrowser) -> None:
+def test_an_empty_to_do_list_says_so_for_texts(desk: StaffBrowser) -> None:
     desk.open("/staff/?show=texts")
     assert "Nothing here to be done" in desk.page
 

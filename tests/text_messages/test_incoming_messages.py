@@ -129,7 +129,7 @@ def test_what_waits_is_dropped_by_stop_but_not_the_safety_sentence(clinic: Clini
     assert sorted(texter.kinds) == ["safety", "stopped"]
 
 
-def test_two_clarifications_then_a_code_and_a_task_then_silence(clinic: Clinic) -> None:
+def test_two_clarifications_then_a_code_and_a_task_then_nothing(clinic: Clinic) -> None:
     texter = start_form_by_text(with_two_way_texts(clinic))
     for _ in range(5):
         texter.write("嗯哪个呢")

@@ -76,7 +76,7 @@ def test_the_code_of_the_text_leads_to_the_form(here):
         assert found.assessment.id == mail.row.assessment_id
 
 
-def test_the_ladder_is_opening_and_24_and_48_hours_and_then_silence(person):
+def test_reminders_are_at_opening_and_after_24_and_48_hours(person):
     induced(person)
     person.live("2026-03-13 07:00")
     assert person.times("induction_week.1") == ["03-10 08:00", "03-11 08:00", "03-12 08:00"]
@@ -251,7 +251,7 @@ def test_a_form_that_was_begun_does_not_end_a_visit_that_is_still_open(person):
     assert person.line("before_rt").partial is False
 
 
-def test_a_form_that_nobody_answered_goes_on_to_the_next_visit(person):
+def test_an_unanswered_form_passes_to_the_next_visit(person):
     induced(person)
     person.live("2026-03-10 12:00")
     first, old = person.form(), person.ways()

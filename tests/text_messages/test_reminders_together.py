@@ -229,7 +229,7 @@ def test_who_has_sent_a_moment_before_the_round_is_not_reminded(postgresql_clini
     assert person.statuses()["baseline", CHECKIN] == "received"
 
 
-def test_a_window_that_ends_while_somebody_sends_is_settled_afterwards(postgresql_clinic):
+def test_a_window_that_ends_during_a_submission_is_settled_afterwards(postgresql_clinic):
     """Check that submission and round do not wait for each other.
 
     The submission holds the form and wants the expected forms; the round holds the expected forms and must not want the

@@ -137,7 +137,7 @@ def test_a_receipt_that_is_faster_than_our_own_hand_is_not_lost(
     assert installed.message(sid).status == status
 
 
-def test_a_phone_that_is_gone_is_one_task_and_whoever_unsubscribed_is_left_alone(installed: TwilioSystem) -> None:
+def test_an_unreachable_phone_is_one_task_and_an_unsubscribed_one_is_none(installed: TwilioSystem) -> None:
     sids = [installed.sends(f"order:{number}") for number in range(2)]
     for _twice in range(2):
         assert installed.provider.report(sids[0], "undelivered", "30005") == 200
@@ -148,7 +148,7 @@ def test_a_phone_that_is_gone_is_one_task_and_whoever_unsubscribed_is_left_alone
     assert person.opted_out_at is not None
 
 
-def test_a_stranger_moves_nothing(installed: TwilioSystem) -> None:
+def test_an_unsigned_or_unknown_callback_changes_nothing(installed: TwilioSystem) -> None:
     sid = installed.sends("order:1")
     form = {"MessageSid": sid, "MessageStatus": "failed", "ErrorCode": "30005"}
     assert installed.provider.call(STATUS, form, token="another") == 403

@@ -34,7 +34,7 @@ def mails(clinic: Clinic) -> list[QueuedEmail]:
     return clinic.mails(TOLD)
 
 
-def test_an_emergency_is_mailed_once_to_whoever_is_told_of_emergencies(any_clinic: Clinic) -> None:
+def test_an_emergency_is_mailed_once_to_the_recipients_of_emergencies(any_clinic: Clinic) -> None:
     number = store_emergency_text(any_clinic)
     assert tell(any_clinic) == 2
     assert tell(any_clinic) == 0
@@ -59,7 +59,7 @@ def test_the_worker_tells_it(clinic: Clinic) -> None:
 
 
 @pytest.mark.parametrize(("level", "told"), [(Level.NONE, 0), (Level.WATCH, 0), (Level.URGENT, 1)])
-def test_only_what_is_loud_is_mailed(clinic: Clinic, level: Level, told: int) -> None:
+def test_only_urgent_and_emergency_texts_are_mailed(clinic: Clinic, level: Level, told: int) -> None:
     store_text(clinic, known=False, level=level)
     tell(clinic)
     assert bool(mails(clinic)) == bool(told)
@@ -72,7 +72,7 @@ def test_a_known_number_is_no_quarantine(clinic: Clinic) -> None:
     assert tell(clinic) == 0
 
 
-def test_the_circle_widens_while_nobody_looks(clinic: Clinic, clock: Clock) -> None:
+def test_more_recipients_are_notified_while_the_text_is_unread(clinic: Clinic, clock: Clock) -> None:
     with form_browser.unit_of_work(clinic.app_context) as work:
         backup = factories.account(work, "nurse", email="backup@example.org")
         factories.duty(work, backup, "backup")
@@ -87,7 +87,7 @@ def test_the_circle_widens_while_nobody_looks(clinic: Clinic, clock: Clock) -> N
     assert tell(clinic) == 0
 
 
-def test_whoever_reads_it_stops_what_was_not_sent(clinic: Clinic) -> None:
+def test_reading_it_drops_the_unsent_messages(clinic: Clinic) -> None:
     number = store_emergency_text(clinic)
     tell(clinic)
     with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work:

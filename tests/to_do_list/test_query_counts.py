@@ -83,7 +83,7 @@ def waiting(work: UnitOfWork, person: int) -> list[Base]:
     ]
 
 
-def test_the_board(app: Flask, app_context: AppContext, seeded: Study, clock: Clock) -> None:
+def test_the_to_do_list(app: Flask, app_context: AppContext, seeded: Study, clock: Clock) -> None:
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     busy(app_context, clock, 2, 0)
     few = asked(desk, "/staff/")
@@ -112,7 +112,7 @@ def test_the_list_of_participants(app: Flask, app_context: AppContext, seeded: S
     assert asked(desk, "/staff/participants") == few
 
 
-def test_what_the_board_cuts_off_is_counted(
+def test_entries_beyond_the_limit_are_counted(
     app: Flask, app_context: AppContext, seeded: Study, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outstanding_forms, "MAX_ROWS", 3)

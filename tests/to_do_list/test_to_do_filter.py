@@ -58,7 +58,7 @@ def test_alerts_by_study_level_and_owner(busy, narrow, unacknowledged, in_hand):
     assert numbers(board(busy, narrow)) == (unacknowledged, in_hand)
 
 
-def test_what_somebody_else_holds_is_mine_for_them_only(busy):
+def test_an_alert_of_another_owner_is_mine_for_that_owner_only(busy):
     assert numbers(board(busy, ToDoFilter(owner="others"), busy.coordinator))[1] == ["NPC-001"]
     assert numbers(board(busy, ToDoFilter(owner="me"), busy.coordinator))[1] == []
 
@@ -97,7 +97,7 @@ def test_what_closes_today_closes_where_the_participant_lives(clinic, clock, hou
 @pytest.mark.parametrize(
     "narrow", [ToDoFilter(level=Level.WATCH), ToDoFilter(level=Level.URGENT), ToDoFilter(owner="me")]
 )
-def test_a_loud_text_of_an_unknown_number_is_never_left_out(any_clinic, narrow):
+def test_an_urgent_text_of_an_unknown_number_is_never_left_out(any_clinic, narrow):
     with form_browser.unit_of_work(any_clinic.app_context) as work:
         incoming_messages.receive_message(work, provider_id="SM1", address="+8613900139000", text="鼻子大出血，止不住")
     (loud,) = board(any_clinic, narrow).texts.unmatched

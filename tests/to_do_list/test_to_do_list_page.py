@@ -18,7 +18,7 @@ from tests.support.staff_browser import report_bleeding, signed_in_browser
 LEFT_OUT = "1 unacknowledged alert is left out"
 
 
-def test_a_narrowed_board_counts_what_it_shows_and_says_what_it_leaves_out(
+def test_a_filtered_to_do_list_counts_what_it_shows_and_says_what_it_hides(
     app: Flask, app_context: AppContext, seeded: Study
 ) -> None:
     form_browser.press_start(app_context, seeded.english.checkin).save(bleed=4)
@@ -52,7 +52,7 @@ def test_a_filter_that_is_none_shows_everything(app: Flask, app_context: AppCont
         assert seeded.english.study_number in desk.page
 
 
-def test_a_message_that_reached_nobody_is_seen_to_once(app: Flask, app_context: AppContext, seeded: Study) -> None:
+def test_a_failed_message_is_handled_once(app: Flask, app_context: AppContext, seeded: Study) -> None:
     report_bleeding(app_context, seeded.english.checkin)
     with transaction(app_context.engine) as session:
         mails = session.query(Message).order_by(Message.id).all()
@@ -77,7 +77,7 @@ def test_a_message_that_reached_nobody_is_seen_to_once(app: Flask, app_context: 
 
 
 @pytest.mark.parametrize(("outcome", "told"), [("reached", "Reached the participant"), ("no_answer", "")])
-def test_nobody_is_asked_to_reach_whom_somebody_has_reached_since(
+def test_a_participant_who_was_reached_since_needs_no_call(
     app: Flask, app_context: AppContext, seeded: Study, clock: Clock, outcome: str, told: str
 ) -> None:
     with transaction(app_context.engine) as session:

@@ -72,7 +72,7 @@ def decide(desk: StaffBrowser, path: str, **given: str) -> int:
     return desk.post(path, do="decide", **{**seen_in(desk.page), **fields}).status_code
 
 
-def test_an_empty_board_is_good_news_and_says_whose_numbers_these_are(desk: StaffBrowser) -> None:
+def test_an_empty_overview_is_good_news_and_says_whose_numbers_these_are(desk: StaffBrowser) -> None:
     assert "Good news: no ulcer is suspected or known" in desk.page
     assert "0 of the first 10 treated" in desk.page
     assert "a demonstration default" in desk.page
@@ -145,7 +145,7 @@ def test_a_result_that_cannot_be_is_refused_and_stays_typed(
     assert count(app_context, Endoscopy) == 0
 
 
-def test_somebody_else_recorded_it_first_and_what_was_typed_stays(
+def test_a_conflict_with_an_earlier_record_keeps_what_was_typed(
     desk: StaffBrowser, app_context: AppContext, one: str
 ) -> None:
     desk.post(one, do="ask")
@@ -261,7 +261,7 @@ def test_who_is_no_investigator_asks_but_does_not_decide(
     assert (count(app_context, Endoscopy), count(app_context, SignedDecision)) == (1, 0)
 
 
-def test_an_endoscopy_that_is_late_stands_on_the_board_of_what_to_do(
+def test_an_overdue_endoscopy_is_on_the_to_do_list(
     desk: StaffBrowser, clock: Clock, seeded: Study, app: Flask, one: str
 ) -> None:
     desk.post(one, do="ask")
@@ -291,7 +291,7 @@ def test_a_post_that_no_page_sends_is_refused(data: dict[str, str], desk: StaffB
         ("zh_Hans", "3级", "已分级，未登记确诊：可能计入", "咽部坏死"),
     ],
 )
-def test_a_grading_stands_on_the_board_with_whose_it_is_and_what_is_left_to_do(
+def test_a_grading_is_on_the_overview_with_its_author_and_what_is_left_to_do(
     desk: StaffBrowser,
     app_context: AppContext,
     seeded: Study,

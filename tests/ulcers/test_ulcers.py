@@ -122,7 +122,7 @@ def test_the_study_counts_by_grade_and_missing_is_not_zero(clinic, grade, counte
     assert (here.treated, here.counted, here.unknown, here.unplaced) == (1, counted, unknown, 0)
 
 
-def test_an_ulcer_of_somebody_without_a_day_of_treatment_is_unknown(clinic):
+def test_an_ulcer_of_a_participant_without_a_treatment_day_is_unknown(clinic):
     dated(clinic, DateChange("ulcer_confirmed", 1, TODAY))
     done(clinic, None, grade="4")
     here = reading(clinic)
@@ -143,7 +143,7 @@ def test_a_result_that_was_taken_back_grades_nothing(clinic):
     assert (event.reason, event.old["grade"]) == ("another participant", 3)
 
 
-def test_an_endoscopy_that_nobody_does_comes_to_the_board(any_clinic):
+def test_an_endoscopy_that_is_not_done_comes_to_the_to_do_list(any_clinic):
     number = asked(any_clinic)
     with (
         form_browser.unit_of_work(any_clinic.app_context, any_clinic.nurse.actor) as work,
@@ -241,7 +241,7 @@ def test_only_an_investigator_decides(clinic):
         )
 
 
-def test_whoever_looked_before_something_changed_signs_nothing(clinic):
+def test_signing_an_outdated_page_is_refused(clinic):
     seen = seen_of(clinic)
     done(clinic, None, "normal")
     with pytest.raises(NotAllowed) as refused:
