@@ -29,8 +29,8 @@ IN_CI = os.environ.get("CI") == "true"
 SHARED_FOLDER = "../shared"
 pytest_plugins = ["tests.support.app_fixtures", "tests.support.clinic_fixtures"]
 # No deadline: the machine is shared. In CI the same examples every time, so that a failed run can be repeated.
-settings.register_profile("house", deadline=None, derandomize=IN_CI)
-settings.load_profile("house")
+settings.register_profile("project", deadline=None, derandomize=IN_CI)
+settings.load_profile("project")
 # Without these, Chromium contacts its maker's hosts for updates at every start.
 BROWSER_FLAGS = (
     "--no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run --disable-background-networking "

@@ -21,7 +21,7 @@ from tests.support.factories import Account
 class Office:
     """A clinic with two administrators."""
 
-    ward: Clinic
+    clinic: Clinic
     first: Account
     second: Account
 

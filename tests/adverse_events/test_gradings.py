@@ -146,12 +146,12 @@ def test_the_second_to_judge_reads_who_was_first_and_nothing_is_overwritten(any_
 
 
 def test_two_who_judge_in_the_same_moment_make_one_grading(postgresql_clinic):
-    ward = postgresql_clinic
-    source = bleeding(ward)
+    clinic = postgresql_clinic
+    source = bleeding(clinic)
     done: list[bool] = []
 
     def press(grade: int) -> None:
-        done.append(judge(ward, replace(GRADED, grade=grade), source, seen=0).done)
+        done.append(judge(clinic, replace(GRADED, grade=grade), source, seen=0).done)
 
     people = [threading.Thread(target=press, args=(grade,)) for grade in (1, 2, 3)]
     for person in people:
@@ -159,7 +159,7 @@ def test_two_who_judge_in_the_same_moment_make_one_grading(postgresql_clinic):
     for person in people:
         person.join(30)
     assert sorted(done) == [False, False, True]
-    assert len(ward.rows(Grading)) == 1
+    assert len(clinic.rows(Grading)) == 1
 
 
 # --- taking over and closing -----------------------------------------------------------------------------------------

@@ -32,8 +32,8 @@ def test_a_red_flag_is_told_by_role_and_the_safety_sentence_goes_out(clinic: Cli
     assert texter.write("我喘不过气", deliver=False).level == Level.EMERGENCY
     [alert] = clinic.rows(Alert)
     assert (alert.level, alert.plan_version) == (Level.EMERGENCY, "")
-    told = {row.staff_id for row in clinic.rows(Message) if row.template == "alert"}
-    assert told == {seeded.staff["administrator"].id, clinic.investigator.id}
+    notified = {row.staff_id for row in clinic.rows(Message) if row.template == "alert"}
+    assert notified == {seeded.staff["administrator"].id, clinic.investigator.id}
     assert [row.template for row in clinic.rows(Message) if row.channel == "sms"] == ["safety"]
 
 

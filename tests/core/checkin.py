@@ -19,11 +19,11 @@ SPOKEN = [
 
 
 @cache
-def ear(item: str) -> ReplyParser:
+def parser_of(item: str) -> ReplyParser:
     """Return the parser of ``item`` for both languages."""
     return ReplyParser(ITEMS[item], SPOKEN)
 
 
-def hear(item: str, text: str) -> ParsedReply:
+def parse(item: str, text: str) -> ParsedReply:
     """Parse ``text`` as an answer to ``item``."""
-    return ear(item).hear(text)
+    return parser_of(item).hear(text)

@@ -25,17 +25,17 @@ def form(at, instrument=QLQ, visit="", ref="f"):
 
 def served(*forms, of=EXPECTED):
     """Return {form: [visits, the nearest first]}."""
-    ledger = match_forms(of, forms, CALENDAR.apart)
+    matches = match_forms(of, forms, CALENDAR.apart)
     found: dict[str, list[str]] = {}
-    for one in sorted(ledger.served, key=lambda one: not one.nearest):
+    for one in sorted(matches.served, key=lambda one: not one.nearest):
         found.setdefault(one.form, []).append(one.one.visit + (" late" if one.out_of_window else ""))
     return found
 
 
 def opening(visit, *forms):
     """Return when the QLQ-C30 of ``visit`` opens after ``forms`` were answered."""
-    ledger = match_forms(EXPECTED, forms, CALENDAR.apart)
-    return next(one.opens for one in ledger.waiting if one.name == (visit, QLQ))
+    matches = match_forms(EXPECTED, forms, CALENDAR.apart)
+    return next(one.opens for one in matches.waiting if one.name == (visit, QLQ))
 
 
 @pytest.mark.parametrize(
@@ -86,18 +86,18 @@ def test_an_older_answer_puts_the_opening_off_to_seven_days_after_it():
 @pytest.mark.parametrize("hours", range(0, 21 * 24, 13))
 def test_two_qlq_are_never_asked_within_a_week(hours):
     given = form("2027-03-01 00:00").at + timedelta(hours=hours)
-    ledger = match_forms(EXPECTED, [AnsweredForm("f", QLQ, given)], CALENDAR.apart)
-    taken = {one.one.name for one in ledger.served}
+    matches = match_forms(EXPECTED, [AnsweredForm("f", QLQ, given)], CALENDAR.apart)
+    taken = {one.one.name for one in matches.served}
     for one in EXPECTED:
         if one.instrument == QLQ and one.closes > given and one.name not in taken:
-            waiting = next(other for other in ledger.waiting if other.name == one.name)
+            waiting = next(other for other in matches.waiting if other.name == one.name)
             assert waiting.opens - given >= timedelta(days=7) or one.due < given
             assert waiting.opens <= waiting.due <= waiting.closes
 
 
 def test_a_check_in_is_not_kept_apart():
-    ledger = match_forms(EXPECTED, [form("2027-03-15 10:00", CHECKIN)], CALENDAR.apart)
-    assert {one.one.visit for one in ledger.served} == {"rt_end", "maintenance.1", "after_rt_week.1"}
+    matches = match_forms(EXPECTED, [form("2027-03-15 10:00", CHECKIN)], CALENDAR.apart)
+    assert {one.one.visit for one in matches.served} == {"rt_end", "maintenance.1", "after_rt_week.1"}
 
 
 def test_outside_its_window_a_form_is_kept_for_its_visit_and_flagged():

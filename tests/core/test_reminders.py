@@ -21,10 +21,10 @@ ZONES = (
 )
 
 
-def open_form(opens, closes, zone=SHANGHAI, ladder=None):
+def open_form(opens, closes, zone=SHANGHAI, reminder_rules=None):
     """Return a check-in with this window."""
     start, end = local(opens, zone), local(closes, zone)
-    return ExpectedVisit("visit", "visit", 0, CHECKIN, start, end, end, True, "actual", zone, reminders=ladder)
+    return ExpectedVisit("visit", "visit", 0, CHECKIN, start, end, end, True, "actual", zone, reminders=reminder_rules)
 
 
 def times(found):
@@ -99,11 +99,13 @@ def test_quiet_hours(quiet, moment, silent):
     st.sampled_from([None, (0, 240), (0, 60, 61, 10000), ()]),
     st.sampled_from([("21:00", "08:00"), ("22:30", "07:15"), ("00:00", "09:00")]),
 )
-def test_no_message_at_night_none_outside_the_window_and_one_at_a_time(zone, start, length, since, ladder, quiet):
+def test_no_message_at_night_none_outside_the_window_and_one_at_a_time(
+    zone, start, length, since, reminder_rules, quiet
+):
     rules = replace(RULES, quiet_from=hour(quiet[0]), quiet_until=hour(quiet[1]))
     opens = local("2027-01-01 00:00", "UTC") + timedelta(minutes=start)
     end = opens + timedelta(minutes=length)
-    one = ExpectedVisit("v", "v", 0, QLQ, opens, end, end, True, "actual", zone, reminders=ladder)
+    one = ExpectedVisit("v", "v", 0, QLQ, opens, end, end, True, "actual", zone, reminders=reminder_rules)
     known = opens + timedelta(minutes=since)
     found = form_reminders(one, rules, known)
     for message in found:

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from pro.core.text.reply_parser import ParsedAnswer, ReplyCommand, UnclearReply, parse_command
-from tests.core.checkin import ITEMS, hear
+from tests.core.checkin import ITEMS, parse
 
 # item, meaning, texts. A number is a code (or kg); "?" means unclear.
 ANSWERS: list[tuple[str, int | str, str]] = [
@@ -266,7 +266,7 @@ def test_the_table_is_long_enough():
 
 @pytest.mark.parametrize(("item", "meant", "text"), ROWS)
 def test_what_is_said_is_what_is_heard(item, meant, text):
-    found = hear(item, text)
+    found = parse(item, text)
     if meant == "?":
         assert isinstance(found, UnclearReply), found
     else:
@@ -280,16 +280,16 @@ def test_what_is_said_is_what_is_heard(item, meant, text):
 @pytest.mark.parametrize(("steer", "texts"), COMMANDS)
 def test_commands_in_both_languages_and_any_case(item, steer, texts):
     for text in texts.split("|"):
-        assert hear(item, text) == ReplyCommand(steer), text
+        assert parse(item, text) == ReplyCommand(steer), text
         assert parse_command(text) == steer, text
 
 
 @pytest.mark.parametrize(("steer", "texts"), WITH_TALK)
 def test_a_command_may_be_polite_but_a_text_is_kept(steer, texts):
     for text in texts.split("|"):
-        assert hear("headache", text) == ReplyCommand(steer), text
+        assert parse("headache", text) == ReplyCommand(steer), text
         assert parse_command(text) is None
-        assert hear("free_text", text) == ParsedAnswer(text)
+        assert parse("free_text", text) == ParsedAnswer(text)
 
 
 @pytest.mark.parametrize(
@@ -298,20 +298,20 @@ def test_a_command_may_be_polite_but_a_text_is_kept(steer, texts):
 )
 def test_half_a_command_is_none(text):
     assert parse_command(text) is None
-    assert isinstance(hear("bleed_now", text), UnclearReply)
+    assert isinstance(parse("bleed_now", text), UnclearReply)
 
 
 @pytest.mark.parametrize("item", ["headache", "weight", "free_text", "other7"])
 @pytest.mark.parametrize("text", ["", " ", "\r\n", "　"])
 def test_nothing_is_no_answer(item, text):
-    assert hear(item, text) == UnclearReply("empty")
+    assert parse(item, text) == UnclearReply("empty")
 
 
 @pytest.mark.parametrize(
     "text", ["没有", "3", "1-2", "半夜醒来枕头上都是血", "no", "3天前", "👍", "?", "please don't stop"]
 )
 def test_a_free_text_is_its_own_value(text):
-    assert hear("free_text", f" {text}\r\n") == ParsedAnswer(text)
+    assert parse("free_text", f" {text}\r\n") == ParsedAnswer(text)
 
 
 @pytest.mark.parametrize(
@@ -334,7 +334,7 @@ def test_a_free_text_is_its_own_value(text):
     ],
 )
 def test_why_a_text_is_unclear(item, text, why):
-    assert hear(item, text) == UnclearReply(why)
+    assert parse(item, text) == UnclearReply(why)
 
 
 @pytest.mark.parametrize(
@@ -357,6 +357,6 @@ def test_why_a_text_is_unclear(item, text, why):
     ],
 )
 def test_only_a_number_or_a_label_alone_is_not_screened(item, text, whole):
-    found = hear(item, text)
+    found = parse(item, text)
     assert isinstance(found, ParsedAnswer)
     assert found.whole is whole

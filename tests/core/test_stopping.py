@@ -99,12 +99,12 @@ def test_numbers_of_a_reading():
 
 
 people = st.lists(st.sampled_from([NO, ASK, YES]), max_size=30)
-LOUDER: dict[Counts, list[Counts]] = {NO: [NO, ASK, YES], ASK: [ASK, YES], YES: [YES]}
+AT_LEAST: dict[Counts, list[Counts]] = {NO: [NO, ASK, YES], ASK: [ASK, YES], YES: [YES]}
 
 
 @given(people, st.data())
 def test_worse_news_never_takes_a_step_back(treated, data):
-    worse = [data.draw(st.sampled_from(LOUDER[one])) for one in treated] + data.draw(people)
+    worse = [data.draw(st.sampled_from(AT_LEAST[one])) for one in treated] + data.draw(people)
     before, after = stopping_state(RULE, treated), stopping_state(RULE, worse)
     for old, new in zip(before.steps, after.steps, strict=True):
         assert new.counted >= old.counted

@@ -70,6 +70,6 @@ def test_a_lowering_touches_only_urgent_verdicts_without_an_excluded_rule(answer
         return
     assert (plain.level, verdict.level) == (Level.URGENT, Level.WATCH)
     never = {"UL1", "UL2", "UL6", "U01", "U05", "U06", "U08", "U20", "U31", "U32", "U33"}
-    loud = {found.rule_id for found in plain.findings if found.level is Level.URGENT}
-    assert not [rule for rule in loud if rule in never or rule.startswith("M")]
+    urgent = {found.rule_id for found in plain.findings if found.level is Level.URGENT}
+    assert not [rule for rule in urgent if rule in never or rule.startswith("M")]
     assert {found.rule_id for found in verdict.findings} == {found.rule_id for found in plain.findings}

@@ -22,16 +22,16 @@ from tests.support.alert_clinic import Clinic
 
 NURSE, INVESTIGATOR, BACKUP = "nurse@example.org", "investigator@example.org", "coordinator@example.org"
 PHONE = "+8613700137000"
-TOLD = ("alert_again", "alert_sms")
+REPEATED = ("alert_again", "alert_sms")
 
 
 def climb(clinic: Clinic) -> int:
     return worker_steps.escalate_alerts(clinic.app_context)
 
 
-def told(clinic: Clinic) -> list[tuple[str, str]]:
+def repeated_notifications(clinic: Clinic) -> list[tuple[str, str]]:
     """Return template and address of the repeated notifications, oldest first."""
-    rows = [row for row in clinic.rows(Message) if row.template in TOLD]
+    rows = [row for row in clinic.rows(Message) if row.template in REPEATED]
     return [(row.template, clinic.app_context.vault.open(row.address_sealed)) for row in rows]
 
 
@@ -64,7 +64,7 @@ def test_each_step_once_and_not_before_its_minute(any_clinic, clock):
         seen += new
         assert climb(any_clinic) == len(new)
         assert climb(any_clinic) == 0
-        assert told(any_clinic) == seen
+        assert repeated_notifications(any_clinic) == seen
 
 
 def test_it_says_that_it_still_waits_and_nothing_more(clinic, clock):
@@ -95,7 +95,7 @@ def test_where_no_text_can_go_a_mail_goes(any_clinic, clock, phone, sms):
     climb(any_clinic)
     clock.move(minutes=15)
     worker_steps.escalate_alerts(app_context)
-    assert told(any_clinic)[-1] == ("alert_again", INVESTIGATOR)
+    assert repeated_notifications(any_clinic)[-1] == ("alert_again", INVESTIGATOR)
     assert climb(any_clinic) == 0
 
 
@@ -105,14 +105,14 @@ def test_without_a_backup_the_step_falls_to_the_investigator(clinic, clock):
     climb(clinic)
     clock.move(minutes=15)
     climb(clinic)
-    assert told(clinic) == [*FIRST, ("alert_again", INVESTIGATOR)]
+    assert repeated_notifications(clinic) == [*FIRST, ("alert_again", INVESTIGATOR)]
 
 
 def test_after_an_outage_only_the_newest_step_is_sent_once(any_clinic, clock):
     with_backup(any_clinic).start().save(bleed=4)
     clock.move(hours=1)
     assert climb(any_clinic) == 3
-    assert sorted(told(any_clinic)) == sorted([("alert_again", NURSE), *SECOND, *THIRD])
+    assert sorted(repeated_notifications(any_clinic)) == sorted([("alert_again", NURSE), *SECOND, *THIRD])
     clock.move(hours=1)
     assert climb(any_clinic) == 0
 
@@ -121,12 +121,12 @@ def test_a_new_person_on_call_is_notified_of_an_open_alert(clinic, clock):
     with_backup(clinic).start().save(bleed=4)
     clock.move(hours=1)
     climb(clinic)
-    before = len(told(clinic))
+    before = len(repeated_notifications(clinic))
     with form_browser.unit_of_work(clinic.app_context) as work:
         other = factories.account(work, "nurse", email="night@example.org")
         factories.duty(work, other)
     assert climb(clinic) == 1
-    assert told(clinic)[before:] == [("alert_again", "night@example.org")]
+    assert repeated_notifications(clinic)[before:] == [("alert_again", "night@example.org")]
 
 
 def test_a_second_finding_of_the_same_form_starts_no_second_escalation(any_clinic, clock):
@@ -150,7 +150,7 @@ def test_acknowledging_stops_the_escalation(any_clinic, clock):
     any_clinic.acknowledge()
     clock.move(hours=1)
     assert climb(any_clinic) == 0
-    assert told(any_clinic) == FIRST
+    assert repeated_notifications(any_clinic) == FIRST
 
 
 def test_what_was_not_sent_yet_is_dropped_with_a_reason(any_clinic, clock):
@@ -208,7 +208,7 @@ def test_an_alert_that_is_raised_again_starts_a_new_escalation(any_clinic, clock
     assert climb(any_clinic) == 0
     clock.move(minutes=15)
     assert climb(any_clinic) == 2
-    assert told(any_clinic) == FIRST * 2
+    assert repeated_notifications(any_clinic) == FIRST * 2
 
 
 def test_an_alert_that_is_closed_or_quiet_is_not_told_again(clinic, clock):
@@ -236,7 +236,7 @@ def test_an_urgent_alert_is_told_once_more_to_the_person_on_duty(any_clinic, clo
     assert climb(any_clinic) == 1
     clock.move(days=7)
     assert climb(any_clinic) == 0
-    assert told(any_clinic) == FIRST[:1]
+    assert repeated_notifications(any_clinic) == FIRST[:1]
 
 
 # --- many at once, and broken ----------------------------------------------------------------------------------------
@@ -249,7 +249,7 @@ def test_two_workers_at_once_notify_each_recipient_once(any_clinic, clock):
     clock.move(hours=1)
     form_browser.run_concurrently(*(lambda: worker_steps.escalate_alerts(any_clinic.app_context) for _ in range(4)))
     climb(any_clinic)
-    assert len(told(any_clinic)) == 6
+    assert len(repeated_notifications(any_clinic)) == 6
 
 
 def test_acknowledging_at_the_moment_of_a_step_leaves_no_message_queued(any_clinic, clock):
@@ -279,7 +279,7 @@ def test_a_case_that_breaks_keeps_no_other_from_being_told(any_clinic, clock, ca
     clock.move(minutes=15)
     with pytest.raises(RuntimeError, match="1 cases"):
         climb(with_other(ladder=None))
-    assert told(any_clinic) == FIRST
+    assert repeated_notifications(any_clinic) == FIRST
     assert "could not be told again: " in caplog.text
 
 

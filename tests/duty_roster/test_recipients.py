@@ -14,7 +14,7 @@ from tests.support import factories, form_browser
 PLAN = factories.PLAN
 
 
-def told(app_context, level: Level = Level.EMERGENCY, minutes: int = 0) -> list[str]:
+def recipient_names(app_context, level: Level = Level.EMERGENCY, minutes: int = 0) -> list[str]:
     with form_browser.unit_of_work(app_context) as work:
         return [
             person.name
@@ -33,9 +33,9 @@ def people(app_context, *roles: str, **places: str) -> dict[str, factories.Accou
 
 def test_the_person_on_duty_and_the_investigator(any_app_context):
     people(any_app_context, "nurse", "investigator", "coordinator", nurse="on_call")
-    assert told(any_app_context) == ["Nurse", "Investigator"]
-    assert told(any_app_context, Level.URGENT) == ["Nurse", "Investigator"]
-    assert told(any_app_context, Level.WATCH) == ["Coordinator"]
+    assert recipient_names(any_app_context) == ["Nurse", "Investigator"]
+    assert recipient_names(any_app_context, Level.URGENT) == ["Nurse", "Investigator"]
+    assert recipient_names(any_app_context, Level.WATCH) == ["Coordinator"]
 
 
 def test_a_duty_begins_and_ends_on_the_minute(app_context, clock):
@@ -46,13 +46,13 @@ def test_a_duty_begins_and_ends_on_the_minute(app_context, clock):
             Shift(plan=PLAN, staff_id=accounts["coordinator"].id, place="on_call", starts_at=start, ends_at=end)
         )
     clock.move(minutes=59, seconds=59)
-    assert told(app_context) == ["Nurse"]
+    assert recipient_names(app_context) == ["Nurse"]
     clock.move(seconds=1)
-    assert told(app_context) == ["Coordinator"]
+    assert recipient_names(app_context) == ["Coordinator"]
     clock.move(hours=1, seconds=-1)
-    assert told(app_context) == ["Coordinator"]
+    assert recipient_names(app_context) == ["Coordinator"]
     clock.move(seconds=1)
-    assert told(app_context) == ["Nurse"]
+    assert recipient_names(app_context) == ["Nurse"]
 
 
 def test_all_staff_on_call_are_notified_each_once(app_context):
@@ -60,7 +60,7 @@ def test_all_staff_on_call_are_notified_each_once(app_context):
     with form_browser.unit_of_work(app_context) as work:
         factories.duty(work, accounts["nurse"], "on_call", days=9)
         factories.duty(work, accounts["investigator"], "on_call", days=9)
-    assert told(app_context) == ["Nurse", "Coordinator", "Investigator"]
+    assert recipient_names(app_context) == ["Nurse", "Coordinator", "Investigator"]
 
 
 @pytest.mark.parametrize(
@@ -76,12 +76,12 @@ def test_all_staff_on_call_are_notified_each_once(app_context):
 )
 def test_with_an_empty_roster_other_staff_are_notified(app_context, roles, expected):
     people(app_context, *roles)
-    assert told(app_context) == expected
+    assert recipient_names(app_context) == expected
 
 
 def test_a_monitor_is_never_told(app_context):
     people(app_context, "monitor")
-    assert told(app_context) == []
+    assert recipient_names(app_context) == []
 
 
 def test_a_deactivated_account_is_no_recipient(any_app_context, clock):
@@ -89,17 +89,17 @@ def test_a_deactivated_account_is_no_recipient(any_app_context, clock):
     with form_browser.unit_of_work(any_app_context) as work:
         for role in ("nurse", "investigator"):
             work.session.get_one(StaffMember, accounts[role].id).disabled_at = clock.now
-    assert told(any_app_context) == ["Coordinator"]
+    assert recipient_names(any_app_context) == ["Coordinator"]
 
 
 def test_the_duty_of_another_study_is_not_ours(app_context):
     accounts = people(app_context, "nurse", "coordinator")
     with form_browser.unit_of_work(app_context) as work:
         factories.duty(work, accounts["coordinator"], "on_call", plan="other")
-    assert told(app_context) == ["Nurse"]
+    assert recipient_names(app_context) == ["Nurse"]
 
 
 def test_the_next_escalation_steps(app_context):
     people(app_context, "nurse", "coordinator", "investigator", nurse="on_call", coordinator="backup")
-    assert told(app_context, minutes=15) == ["Nurse", "Investigator"]
-    assert told(app_context, minutes=30) == ["Coordinator"]
+    assert recipient_names(app_context, minutes=15) == ["Nurse", "Investigator"]
+    assert recipient_names(app_context, minutes=30) == ["Coordinator"]

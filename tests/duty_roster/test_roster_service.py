@@ -67,7 +67,7 @@ def gaps(clinic, days=7) -> list[tuple[str, str, tuple[str, ...]]]:
         return [(shown(gap.starts), shown(gap.ends), gap.names) for gap in found]
 
 
-def told(clinic, level=Level.EMERGENCY) -> list[str]:
+def recipient_names(clinic, level=Level.EMERGENCY) -> list[str]:
     with form_browser.unit_of_work(clinic.app_context) as work:
         return [
             person.name for person in recipients.recipients_at_step(work, work.catalogue.plans[PLAN], level, minutes=0)
@@ -349,11 +349,11 @@ def test_the_same_absence_twice_and_one_that_cannot_be(clinic):
 
 def test_an_absence_taken_back_counts_no_more_but_for_what_has_passed(any_clinic, clock):
     absence, _met = away(any_clinic, any_clinic.nurse, "2T08:00", "5T00:00")
-    assert told(any_clinic) == ["Investigator"]
+    assert recipient_names(any_clinic) == ["Investigator"]
     clock.move(hours=3)
     with form_browser.unit_of_work(any_clinic.app_context, any_clinic.coordinator.actor) as work:
         roster_service.cancel_absence(work, absence)
-    assert told(any_clinic) == ["Nurse", "Investigator"]
+    assert recipient_names(any_clinic) == ["Nurse", "Investigator"]
     left = [row for row in any_clinic.rows(Absence) if row.cancelled_at is None]
     assert [(shown(row.starts_at), shown(row.ends_at)) for row in left] == [("2T08:00", "2T12:00")]
     assert len(any_clinic.events("absence.cancelled")) == 1
@@ -366,25 +366,25 @@ def test_an_absence_taken_back_counts_no_more_but_for_what_has_passed(any_clinic
 
 def test_a_cancelled_shift_makes_no_recipient(any_clinic):
     cancel(any_clinic, any_clinic.rows(Shift)[0].id)
-    assert told(any_clinic) == ["Investigator"]
+    assert recipient_names(any_clinic) == ["Investigator"]
 
 
 def test_an_investigator_who_is_away_is_passed_over_while_another_is_there(clinic):
     with form_browser.unit_of_work(clinic.app_context) as work:
         factories.account(work, "investigator", email="second@example.org", name="Second")
     away(clinic, clinic.investigator, "2T08:00", "5T00:00")
-    assert told(clinic) == ["Nurse", "Second"]
+    assert recipient_names(clinic) == ["Nurse", "Second"]
 
 
 def test_present_staff_stand_in_for_absent_staff(clinic):
     away(clinic, clinic.investigator, "2T08:00", "5T00:00")
     away(clinic, clinic.nurse, "2T08:00", "5T00:00")
-    assert told(clinic) == ["Investigator", "Nurse", "Coordinator"]
-    assert told(clinic, Level.WATCH) == ["Coordinator"]
+    assert recipient_names(clinic) == ["Investigator", "Nurse", "Coordinator"]
+    assert recipient_names(clinic, Level.WATCH) == ["Coordinator"]
 
 
 def test_there_is_a_recipient_even_if_all_are_absent(clinic):
     for who in (clinic.nurse, clinic.investigator, clinic.coordinator):
         away(clinic, who, "2T08:00", "5T00:00")
-    assert "Investigator" in told(clinic)
+    assert "Investigator" in recipient_names(clinic)
     assert gaps(clinic) == [("2T09:00", "5T00:00", ("Investigator", "Nurse", "Coordinator"))]

@@ -192,24 +192,24 @@ def test_a_text_that_could_not_leave_does_not_arrive_in_the_night(clinic, clock,
 
 @pytest.mark.parametrize(("column", "why"), [("withdrawn_at", "withdrawn"), ("opted_out_at", "opted_out")])
 def test_a_participant_who_withdraws_while_a_form_is_sent_gets_none(postgresql_clinic, clock, column, why):
-    ward = postgresql_clinic
+    clinic = postgresql_clinic
     read, wrote = threading.Barrier(2), threading.Barrier(2)
 
     def leave() -> None:
-        with form_browser.unit_of_work(ward.app_context, ward.coordinator.actor) as work:
-            person = work.session.get_one(Participant, ward.participant_id)
+        with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
+            person = work.session.get_one(Participant, clinic.participant_id)
             read.wait(10)
             setattr(person, column, work.now)
             work.session.flush()
             wrote.wait(10)
 
     def press() -> None:
-        with form_browser.unit_of_work(ward.app_context, ward.coordinator.actor) as work:
-            person = work.session.get_one(Participant, ward.participant_id)
+        with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
+            person = work.session.get_one(Participant, clinic.participant_id)
             read.wait(10)
             wrote.wait(10)
             with pytest.raises(NotAllowed, match=why):
                 form_issuing.send_form(work, person, "npc_checkin", by="link")
 
     form_browser.run_concurrently(leave, press)
-    assert ward.rows(Message) == []
+    assert clinic.rows(Message) == []

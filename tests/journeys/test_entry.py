@@ -63,8 +63,8 @@ def test_a_nurse_phones_and_what_she_hears_is_an_alert_at_once(
     expect(page.locator(".hero h1")).to_contain_text(number)
     expect(page.locator(".hero")).to_contain_text("in a phone interview")
     expect(page.locator("main")).to_contain_text("tell the participant to call 120")
-    told = {study.staff[role].email for role in ("nurse", "investigator")}
-    for address in told:
+    addresses = {study.staff[role].email for role in ("nurse", "investigator")}
+    for address in addresses:
         live_site.mailbox.wait(lambda mail: number in str(mail["Subject"]) and address in str(mail["To"]))  # noqa: B023
     form, answers, alerts = stored(live_site, number)
     assert (form.mode, form.entered_by) == ("phone", study.staff["nurse"].id)

@@ -57,7 +57,7 @@ class Life:
     def until(self, on: str, hour: str = "12:00") -> None:
         """Move to the local time; due forms are answered at the worker's first round after 10:00."""
         end = local(f"{on} {hour}", self.zone)
-        clock = self.patient.ward.app_context.clock
+        clock = self.patient.clinic.app_context.clock
         while (due := self.patient.next_due_at()) is not None and due <= end:
             self.patient.when(max(due, clock())).look()
             self._answers()
@@ -65,7 +65,7 @@ class Life:
         self._answers()
 
     def _answers(self) -> None:
-        now = self.patient.ward.app_context.clock()
+        now = self.patient.clinic.app_context.clock()
         if not 8 <= now.astimezone(ZoneInfo(self.zone)).hour < 21:
             return
         waiting: dict[str, list[ExpectedForm]] = {}
@@ -104,12 +104,12 @@ def settle(
     sqlite_template: Path, catalogue: Catalogue, catalogs: Catalogs, tmp_path: Path
 ) -> Iterator[Callable[..., CalendarParticipant]]:
     """Enrol a participant on a day in a time zone, at a site with its own days off."""
-    houses: list[AppContext] = []
+    app_contexts: list[AppContext] = []
 
     def make_patient(now: datetime, zone: str, days: str = "") -> CalendarParticipant:
-        path = shutil.copy(sqlite_template, tmp_path / f"{len(houses)}.sqlite3")
+        path = shutil.copy(sqlite_template, tmp_path / f"{len(app_contexts)}.sqlite3")
         app_context = app_context_on(f"sqlite:///{path}", catalogue, catalogs, tmp_path, Clock(now))
-        houses.append(app_context)
+        app_contexts.append(app_context)
         if days:
             (tmp_path / "days.yaml").write_text(days, encoding="utf-8")
             site = {"npc_reirradiation": read_working_days("CN", tmp_path / "days.yaml")}
@@ -118,13 +118,13 @@ def settle(
         def there(plan: StudyPlan) -> StudyPlan:
             return replace(plan, settings=replace(plan.settings, time_zone=zone))
 
-        ward: Clinic = build_clinic(app_context).with_plan(there)
-        with form_browser.unit_of_work(ward.app_context, ward.coordinator.actor) as work:
+        clinic: Clinic = build_clinic(app_context).with_plan(there)
+        with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
             made = factories.participant(work, "NPC-300", pd1=None, asked=True)
-            return CalendarParticipant(ward, made.id)
+            return CalendarParticipant(clinic, made.id)
 
     yield make_patient
-    for app_context in houses:
+    for app_context in app_contexts:
         app_context.engine.dispose()
 
 
@@ -150,7 +150,7 @@ def radiotherapy(life: Life) -> None:
     A decision at 50 Gy is planned for Thursday.
     """
     person = life.patient
-    with form_browser.unit_of_work(person.ward.app_context) as work:
+    with form_browser.unit_of_work(person.clinic.app_context) as work:
         coming = schedule_service.read_days(work, person.row(work))["rt_fraction"]
     assert [str(coming[number].on) for number in range(1, 29)] == FRACTIONS
     for number, on in enumerate(FRACTIONS, 1):
@@ -179,7 +179,7 @@ def maintenance(life: Life) -> None:
         life.until(on)
         if on in ulcer:
             person.set(change(ulcer[on][0], on, 1))
-            with form_browser.unit_of_work(person.ward.app_context) as work:
+            with form_browser.unit_of_work(person.clinic.app_context) as work:
                 assert clinical_facts.current_fact(work, person.id, "ulcer_status") == ulcer[on][1]
         if on == "2027-06-04":
             person.set(change("maintenance_cycle", "2027-06-11", 5, planned=True))
@@ -240,7 +240,7 @@ CALLED_FOR = [
 def phone_tasks(person: CalendarParticipant) -> list[tuple[str, datetime, datetime, datetime | None, str | None]]:
     """Return (visit, made, due, ended, how) of every call task, oldest first."""
     visits = {row.id: row.visit for row in person.lines().values()}
-    rows = [row for row in person.ward.rows(CallTask) if row.participant_id == person.id]
+    rows = [row for row in person.clinic.rows(CallTask) if row.participant_id == person.id]
     return [(visits[row.expected_id or 0], row.made_at, row.due_at, row.done_at, row.outcome) for row in rows]
 
 
@@ -264,7 +264,7 @@ def test_three_years(settle):
     }
     assert {statuses[name] for name in statuses.keys() - over} == {"received", "served_elsewhere"}
     assert person.line("induction_week.2").out_of_window
-    with form_browser.unit_of_work(person.ward.app_context) as work:
+    with form_browser.unit_of_work(person.clinic.app_context) as work:
         lines = expected_forms.read_expected_forms(work, person.row(work), "zh_Hans")
         assert expected_forms.count_compliance(lines) == expected_forms.ComplianceCounts(
             expected=127, received=122, in_window=121, late=1, missed=5, unexplained=5
@@ -275,7 +275,7 @@ def test_three_years(settle):
     assert person.next_due_at() is None
     assert phone_tasks(person) == CALLED_FOR
     # No two forms in a row were missed, and none during the ulcer.
-    assert [alert.rule for alert in person.ward.rows(Alert) if alert.source.startswith(MISSED_FORM_PREFIX)] == []
+    assert [alert.rule for alert in person.clinic.rows(Alert) if alert.source.startswith(MISSED_FORM_PREFIX)] == []
     messages_are_polite(person, "Asia/Shanghai", 3)
     a_week_lies_between(person)
 
@@ -317,7 +317,7 @@ def test_where_clocks_change(settle):
     ]
     statuses = person.statuses()
     assert statuses["after_rt_week.2", CHECKIN] == "missed"
-    over = [name for name, row in person.lines().items() if row.closes_at < person.ward.app_context.clock()]
+    over = [name for name, row in person.lines().items() if row.closes_at < person.clinic.app_context.clock()]
     assert {statuses[name] for name in over if name[0] != "after_rt_week.2"} <= {
         "received",
         "served_elsewhere",

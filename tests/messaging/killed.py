@@ -59,7 +59,7 @@ class FatalLater:
         return letter.message_id
 
 
-def house(url: str, now: datetime) -> AppContext:
+def bare_app_context(url: str, now: datetime) -> AppContext:
     """Return an application context without data files, with a fixed clock."""
     config = Config(database_url=url)
     none = MappingProxyType[object, object]({})
@@ -74,7 +74,7 @@ def house(url: str, now: datetime) -> AppContext:
 
 
 if __name__ == "__main__":
-    here = house(sys.argv[1], datetime.fromisoformat(sys.argv[3]))
+    here = bare_app_context(sys.argv[1], datetime.fromisoformat(sys.argv[3]))
     heard = Path(sys.argv[2])
     fatal: Sender = FatalLater(heard, int(sys.argv[4])) if len(sys.argv) > 4 else Fatal(heard)
     outbox.deliver(here, {"email": fatal, "sms": fatal}, "killed", 1000)

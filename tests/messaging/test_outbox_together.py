@@ -18,7 +18,7 @@ from pro.messaging.providers.console import FileSender
 from pro.messaging.sender_protocol import Letter
 from pro.models import AuditEntry
 from pro.models.message import Message
-from tests.messaging.killed import house as bare_house
+from tests.messaging.killed import bare_app_context
 from tests.messaging.letters import queue_one
 from tests.support.form_browser import run_concurrently
 
@@ -117,7 +117,7 @@ def test_writers_go_on_while_a_worker_delivers(any_app_context: AppContext) -> N
 
 
 if __name__ == "__main__":
-    here = bare_house(sys.argv[1], datetime.fromisoformat(sys.argv[3]))
+    here = bare_app_context(sys.argv[1], datetime.fromisoformat(sys.argv[3]))
     while outbox.deliver(here, {"sms": FileSender(Path(sys.argv[2]), "epro@example.org")}, "process"):
         pass
     here.engine.dispose()

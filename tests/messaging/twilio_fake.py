@@ -81,7 +81,7 @@ class TwilioFake:
     mute: float = 0.0
     body_error: int | None = None
     not_json: bool = False
-    door: str = ""
+    webhook_base: str = ""
     eager: Sequence[str] = ()
     callbacks: dict[str, str] = field(default_factory=dict)
     checker: OpenAPI | None = None
@@ -129,7 +129,7 @@ class TwilioFake:
         """Post ``form``, signed for ``url``; return the status of the answer."""
         signature = RequestValidator(token).compute_signature(url, dict(form))
         headers = {"X-Twilio-Signature": signature, "Host": urlsplit(url).netloc}
-        answer = requests.post(self.door + urlsplit(url).path, data=form, headers=headers, timeout=20)
+        answer = requests.post(self.webhook_base + urlsplit(url).path, data=form, headers=headers, timeout=20)
         return answer.status_code
 
     def _message(self, form: Mapping[str, str]) -> dict[str, Any]:

@@ -65,9 +65,9 @@ def test_an_ulcer_of_theirs_counts_on(clinic: Clinic):
     factories.sign_grading(clinic.app_context, clinic.investigator, clinic.participant_id)
     withdraws(clinic.app_context, clinic.coordinator, clinic.participant_id, "data")
     with form_browser.unit_of_work(clinic.app_context) as work:
-        board = ulcer_overview.read_overview(work, work.catalogue.plans[PLAN])
-    assert board.reading is not None
-    assert board.reading.unknown == 1
+        overview = ulcer_overview.read_overview(work, work.catalogue.plans[PLAN])
+    assert overview.reading is not None
+    assert overview.reading.unknown == 1
 
 
 @pytest.mark.parametrize(

@@ -177,8 +177,13 @@ def test_waiting_and_weeks_are_those_of_a_count_by_hand(any_clinic: Clinic, cloc
     alert(app_context, person, "W02", 1, starts - minute)
     alert(app_context, person, "W02", 1, starts)
     found = figures(app_context)
-    loudest, urgent, watch = found.handling
-    assert (loudest.level, loudest.acknowledged, loudest.waiting, loudest.open) == (3, Quartiles(3, 5, 6, 33), 0, 3)
+    emergency, urgent, watch = found.handling
+    assert (emergency.level, emergency.acknowledged, emergency.waiting, emergency.open) == (
+        3,
+        Quartiles(3, 5, 6, 33),
+        0,
+        3,
+    )
     assert (urgent.acknowledged, urgent.closed) == (Quartiles(1, 11520, 11520, 11520),) * 2
     assert (urgent.waiting, urgent.open) == (1, 1)
     assert (watch.acknowledged, watch.closed, watch.waiting) == (None, None, 2)

@@ -160,9 +160,9 @@ def test_an_events_grades_over_time_are_drawn_and_stand_in_both_tables(
     desk.open(f"{path}?lang={language}")
     assert re.search(rf'<rect class="bl" [^>]*><title>{later.replace("3", "2")}<', desk.page)
     assert re.search(rf'<rect class="bl deep" [^>]*><title>{later}<', desk.page)
-    told = [words for _day, words in table(desk.page, "facts-by-day")[1:]]
-    assert any(began in words for words in told)
-    assert any(later in words.split("；" if language == "zh_Hans" else "; ") for words in told)
+    cells = [words for _day, words in table(desk.page, "facts-by-day")[1:]]
+    assert any(began in words for words in cells)
+    assert any(later in words.split("；" if language == "zh_Hans" else "; ") for words in cells)
     assert title in desk.page
     (line,) = table(desk.page, "graded")[1:]
     assert re.findall(r"\b[23]\b(?= from|\s*自)", line[1]) == ["2", "3"]

@@ -231,13 +231,13 @@ def test_the_alert_page_explains_a_missed_check_in(desk: StaffBrowser, clinic: C
 def test_one_of_the_endpoint_names_its_form(app: Flask, seeded: Study, app_context: AppContext) -> None:
     person = seeded.english
     staff = seeded.staff
-    ward = Clinic(
+    clinic = Clinic(
         app_context, staff["nurse"], staff["investigator"], staff["coordinator"], person.id, person.checkin, person.qlq
     )
-    clear_expected_forms(ward)
-    one = add_expected_form(ward, 13, instrument="qlq_c30", kind="month_3", rank=1)
+    clear_expected_forms(clinic)
+    one = add_expected_form(clinic, 13, instrument="qlq_c30", kind="month_3", rank=1)
     set_clock(app_context, MONDAY)
-    record_missed_forms(ward, one)
+    record_missed_forms(clinic, one)
     set_clock(app_context, datetime(2026, 3, 17, 1, 0, tzinfo=UTC))
     desk = signed_in_browser(app, staff["coordinator"])
     desk.open("/staff/")

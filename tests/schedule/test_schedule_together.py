@@ -33,17 +33,17 @@ def test_who_previews_and_sets_in_one_breath_does_not_cross_the_round(postgresql
 
     In another order, the page would wait for the participant and the round for the expected forms, for ever.
     """
-    ward = postgresql_clinic
-    person = enrol(ward)
+    clinic = postgresql_clinic
+    person = enrol(clinic)
     wish = change("induction_day1", "2026-03-09", planned=True)
 
     def press() -> None:
-        with form_browser.unit_of_work(ward.app_context, ward.coordinator.actor) as work:
+        with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
             found = schedule_service.preview_changes(work, person.row(work), [wish])
             schedule_service.set_anchors(work, person.row(work), [wish], seen=found.digest)
 
     page = threading.Thread(target=press)
-    with round_has_begun(ward, person) as work:
+    with round_has_begun(clinic, person) as work:
         page.start()
         page.join(1)
         assert page.is_alive()

@@ -39,7 +39,7 @@ def changes(anchors: Iterable[DatedAnchor]) -> list[DateChange]:
 class CalendarParticipant:
     """One participant of the clinic. Each method runs in its own transaction."""
 
-    ward: Clinic
+    clinic: Clinic
     id: int
 
     def at(self, text: str, zone: str = "Asia/Shanghai") -> CalendarParticipant:
@@ -48,7 +48,7 @@ class CalendarParticipant:
 
     def when(self, moment: datetime) -> CalendarParticipant:
         """Move the clock to ``moment``."""
-        clock = self.ward.app_context.clock
+        clock = self.clinic.app_context.clock
         assert isinstance(clock, factories.Clock)
         clock.now = moment
         return self
@@ -59,35 +59,35 @@ class CalendarParticipant:
 
     def set(self, *what: DateChange, reason: str = "", seen: str | None = None) -> ChangePreview:
         """Set anchors as the coordinator."""
-        with form_browser.unit_of_work(self.ward.app_context, self.ward.coordinator.actor) as work:
+        with form_browser.unit_of_work(self.clinic.app_context, self.clinic.coordinator.actor) as work:
             return schedule_service.set_anchors(work, self.row(work), what, reason=reason, seen=seen)
 
     def preview(self, *what: DateChange) -> ChangePreview:
         """Preview the same changes."""
-        with form_browser.unit_of_work(self.ward.app_context, self.ward.coordinator.actor) as work:
+        with form_browser.unit_of_work(self.clinic.app_context, self.clinic.coordinator.actor) as work:
             return schedule_service.preview_changes(work, self.row(work), what)
 
     def look(self) -> int:
         """Run the schedule job of the worker once."""
-        return reminders.run_due_participants(self.ward.app_context)
+        return reminders.run_due_participants(self.clinic.app_context)
 
     def live(self, until: str | datetime, zone: str = "Asia/Shanghai") -> None:
         """Run the schedule job whenever it is due, up to ``until``."""
         end = local(until, zone) if isinstance(until, str) else until
         while (due := self.next_due_at()) is not None and due <= end:
-            self.when(max(due, self.ward.app_context.clock()))
+            self.when(max(due, self.clinic.app_context.clock()))
             self.look()
         self.when(end)
         self.look()
 
     def next_due_at(self) -> datetime | None:
         """Return the stored ``look_at``."""
-        with form_browser.unit_of_work(self.ward.app_context) as work:
+        with form_browser.unit_of_work(self.clinic.app_context) as work:
             return self.row(work).next_due_at
 
     def lines(self) -> dict[Name, ExpectedForm]:
         """Return the expected forms by (visit, instrument)."""
-        with form_browser.unit_of_work(self.ward.app_context) as work:
+        with form_browser.unit_of_work(self.clinic.app_context) as work:
             query = (
                 select(ExpectedForm)
                 .where(ExpectedForm.participant_id == self.id)
@@ -104,15 +104,15 @@ class CalendarParticipant:
 
     def statuses(self) -> dict[Name, str]:
         """Return the status of every expected form."""
-        with form_browser.unit_of_work(self.ward.app_context) as work:
+        with form_browser.unit_of_work(self.clinic.app_context) as work:
             found = expected_forms.read_expected_forms(work, self.row(work), "en")
             return {(one.expected.visit, one.expected.instrument): one.status for one in found}
 
     def messages(self) -> list[Message]:
         """Return every text that was queued for this participant, oldest first."""
-        return [row for row in self.ward.rows(Message) if row.participant_id == self.id and row.staff_id is None]
+        return [row for row in self.clinic.rows(Message) if row.participant_id == self.id and row.staff_id is None]
 
-    def told(self) -> list[tuple[str, str]]:
+    def text_states(self) -> list[tuple[str, str]]:
         """Return (visit:instrument:step, state) of every text."""
         keys = [row.dedupe_key.split(":") for row in self.messages()]
         return [(":".join([*key[2:4], key[-1]]), row.status) for key, row in zip(keys, self.messages(), strict=True)]
@@ -131,7 +131,7 @@ class CalendarParticipant:
 
     def forms(self) -> list[Assessment]:
         """Return every form that was issued, oldest first."""
-        return [row for row in self.ward.rows(Assessment) if row.participant_id == self.id]
+        return [row for row in self.clinic.rows(Assessment) if row.participant_id == self.id]
 
     def form(self, instrument: str = CHECKIN) -> Assessment:
         """Return the newest form."""
@@ -139,16 +139,16 @@ class CalendarParticipant:
 
     def events(self, action: str) -> list[AuditEntry]:
         """Return the audit entries of one action about this participant."""
-        return [one for one in self.ward.events(action) if one.participant_id == self.id]
+        return [one for one in self.clinic.events(action) if one.participant_id == self.id]
 
     def start(self, instrument: str = CHECKIN) -> FormBrowser:
         """Open the newest form and press Start."""
         form = self.form(instrument)
-        with form_browser.unit_of_work(self.ward.app_context) as work:
+        with form_browser.unit_of_work(self.clinic.app_context) as work:
             found = work.session.get_one(Assessment, form.id)
             token = form_access.new_link(work, found)
         way = factories.FormLinks(form.id, form.ref, "", "", token, "")
-        return form_browser.press_start(self.ward.app_context, way)
+        return form_browser.press_start(self.clinic.app_context, way)
 
     def begin(self, instrument: str = CHECKIN) -> FormBrowser:
         """Answer the first question only."""
@@ -165,7 +165,7 @@ class CalendarParticipant:
     def ways(self) -> Sequence[FormAccess]:
         """Return the access of every form."""
         mine = {form.id for form in self.forms()}
-        return [row for row in self.ward.rows(FormAccess) if row.assessment_id in mine]
+        return [row for row in self.clinic.rows(FormAccess) if row.assessment_id in mine]
 
 
 def enrol(

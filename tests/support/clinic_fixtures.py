@@ -36,7 +36,7 @@ def clinic_template(
     sqlite_template: Path, catalogue: Catalogue, catalogs: Catalogs, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Clinic]:
     """Return an SQLite file with a clinic, to be copied: hashing its passwords is slow."""
-    folder = tmp_path_factory.mktemp("ward")
+    folder = tmp_path_factory.mktemp("clinic")
     path = folder / "pro.sqlite3"
     shutil.copy(sqlite_template, path)
     app_context = app_context_on(f"sqlite:///{path}", catalogue, catalogs, folder, Clock())
@@ -51,7 +51,7 @@ def clinic(
 ) -> Iterator[Clinic]:
     """Return the clinic on a fresh SQLite database."""
     path, made = clinic_template
-    copy = shutil.copy(path, tmp_path / "ward.sqlite3")
+    copy = shutil.copy(path, tmp_path / "clinic.sqlite3")
     app_context = app_context_on(f"sqlite:///{copy}", catalogue, catalogs, tmp_path, clock)
     yield replace(made, app_context=app_context)
     app_context.engine.dispose()
@@ -72,7 +72,7 @@ def postgresql_clinic_template(
 ) -> tuple[str, Clinic]:
     """Return the URL of a PostgreSQL database with a clinic, to be copied."""
     url = postgresql.new()
-    app_context = app_context_on(url, catalogue, catalogs, tmp_path_factory.mktemp("postgresql_ward"), Clock())
+    app_context = app_context_on(url, catalogue, catalogs, tmp_path_factory.mktemp("postgresql_clinic"), Clock())
     made = build_clinic(app_context)
     app_context.engine.dispose()
     return url, made

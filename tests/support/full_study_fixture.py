@@ -219,8 +219,10 @@ class _FullStudyBuilder:
             )
             work.session.flush()
             plan = work.catalogue.plans[PLAN]
-            board = ulcer_overview.read_overview(work, plan)
-            whole = ulcer_cases.digest(ulcer_overview.shown_of_study(plan, board.cases, board.reading, board.decisions))
+            overview = ulcer_overview.read_overview(work, plan)
+            whole = ulcer_cases.digest(
+                ulcer_overview.shown_of_study(plan, overview.cases, overview.reading, overview.decisions)
+            )
             ulcer_decisions.sign_study_decision(work, plan, "pause", REACH, factories.PASSWORD, whole)
 
         self.by("investigator", decide)

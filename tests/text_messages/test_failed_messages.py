@@ -131,7 +131,7 @@ def test_a_study_lists_its_own_and_those_without_a_participant(
     """Check a short list: the newest messages of all studies may include none of this study."""
     monkeypatch.setattr(failed_messages, "MAX_SHOWN", 1)
 
-    def about_nobody(work: UnitOfWork) -> None:
+    def drop_participant(work: UnitOfWork) -> None:
         first = work.session.query(Message).order_by(Message.id).first()
         assert first is not None
         first.alert_id = first.participant_id = None
@@ -142,7 +142,7 @@ def test_a_study_lists_its_own_and_those_without_a_participant(
             for study in ("", "npc_reirradiation", "another")
         ]
     assert numbers == [2, 2, 0]
-    change(alarmed, about_nobody)
+    change(alarmed, drop_participant)
     with form_browser.unit_of_work(alarmed.app_context) as work:
         numbers = [
             failed_messages.list_failed_messages(work, "en", study).number

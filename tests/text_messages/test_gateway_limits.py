@@ -81,30 +81,30 @@ def test_own_words_hold_no_link_where_the_gateway_takes_none(clinic: Clinic) -> 
 def test_staff_hear_that_a_number_has_had_enough(
     any_clinic: Clinic, clock: Clock, limits: dict[str, int], why: str
 ) -> None:
-    ward = any_clinic.with_gateway(**limits)
+    clinic = any_clinic.with_gateway(**limits)
     for _time in range(2):
-        assert reply(ward) is not None
+        assert reply(clinic) is not None
         clock.move(minutes=2)
     # On the web the refusal is shown and the text is kept; here it is rolled back.
-    assert kept(lambda: reply(ward)) == f"reply_{why}"
-    assert len(ward.rows(Message)) == 2
+    assert kept(lambda: reply(clinic)) == f"reply_{why}"
+    assert len(clinic.rows(Message)) == 2
     clock.move(hours=24)
-    assert reply(ward) is not None
+    assert reply(clinic) is not None
 
 
 def test_two_at_once_do_not_exceed_the_daily_limit(any_clinic: Clinic) -> None:
-    ward = any_clinic.with_gateway(per_day=1)
+    clinic = any_clinic.with_gateway(per_day=1)
     refusals: list[str] = []
 
     def press(kind: str) -> None:
         try:
-            reply(ward, kind)
+            reply(clinic, kind)
         except NotAllowed as refusal:
             refusals.append(refusal.why)
 
     form_browser.run_concurrently(lambda: press("staff_call"), lambda: press("staff_soon"))
     assert refusals == ["reply_over_budget"]
-    assert [row.status for row in ward.rows(Message)] == ["waiting"]
+    assert [row.status for row in clinic.rows(Message)] == ["waiting"]
 
 
 # --- forms -----------------------------------------------------------------------------------------------------------
@@ -131,12 +131,12 @@ def test_the_ways_into_a_form_that_can_be_sent(clinic: Clinic, what: dict[str, A
 
 
 def test_a_form_over_the_daily_limit_is_refused_and_may_be_sent_the_next_day(any_clinic: Clinic, clock: Clock) -> None:
-    ward = any_clinic.with_gateway(per_day=1)
-    reply(ward)
-    assert kept(lambda: send(ward, "code")) == "over_budget"
+    clinic = any_clinic.with_gateway(per_day=1)
+    reply(clinic)
+    assert kept(lambda: send(clinic, "code")) == "over_budget"
     clock.move(hours=15)
-    send(ward, "code")
-    assert [row.template for row in ward.rows(Message)] == ["staff_call", "invitation_code"]
+    send(clinic, "code")
+    assert [row.template for row in clinic.rows(Message)] == ["staff_call", "invitation_code"]
 
 
 @pytest.mark.parametrize("what", [{"links": False}, {"templates_only": True, "templates": CODES}])
@@ -147,9 +147,9 @@ def test_the_worker_sends_codes_where_links_are_not_taken(clinic: Clinic, what: 
 
 
 def test_a_reminder_over_the_daily_limit_is_dropped_for_staff_to_see(any_clinic: Clinic) -> None:
-    ward = any_clinic.with_gateway(per_day=1)
-    person = enrol(ward)
-    with form_browser.unit_of_work(ward.app_context, ward.nurse.actor) as work:
+    clinic = any_clinic.with_gateway(per_day=1)
+    person = enrol(clinic)
+    with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work:
         staff_replies.send_reply(work, person.row(work), "staff_call")
     person.live("2026-03-03 12:00")
     assert [(row.template, row.status, row.failure) for row in person.messages()] == [
@@ -157,7 +157,7 @@ def test_a_reminder_over_the_daily_limit_is_dropped_for_staff_to_see(any_clinic:
         ("invitation_code", "dropped", "over_budget"),
         ("reminder_code", "waiting", ""),
     ]
-    assert [event.reason for event in ward.events("message.dropped")] == ["over_budget"]
+    assert [event.reason for event in clinic.events("message.dropped")] == ["over_budget"]
 
 
 # --- messages without limit ------------------------------------------------------------------------------------------
@@ -166,9 +166,9 @@ def test_a_reminder_over_the_daily_limit_is_dropped_for_staff_to_see(any_clinic:
 def test_the_safety_sentence_goes_whatever_was_sent_and_never_in_the_same_words(
     any_clinic: Clinic, clock: Clock
 ) -> None:
-    ward = any_clinic.with_gateway(per_day=1, identical_per_day=2)
-    reply(ward)
-    texter = TextingPhone(ward.app_context)
+    clinic = any_clinic.with_gateway(per_day=1, identical_per_day=2)
+    reply(clinic)
+    texter = TextingPhone(clinic.app_context)
     for _time in range(4):
         texter.write("我大出血了")
         clock.move(minutes=61)

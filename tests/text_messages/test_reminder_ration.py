@@ -54,9 +54,11 @@ def test_a_form_without_a_licence_takes_no_other_form_s_text(clinic):
         change("induction_day1", "2026-03-05"), change("pd1_dose", "2026-03-26", 2, planned=True)
     )
     person.at("2026-03-22 12:00").look()
-    before = len(person.told())
+    before = len(person.text_states())
     person.live("2026-03-26 12:00")
-    assert [key for key, _ in person.told()[before:]] == [f"induction_week.3:npc_checkin:{step}" for step in range(3)]
+    assert [key for key, _ in person.text_states()[before:]] == [
+        f"induction_week.3:npc_checkin:{step}" for step in range(3)
+    ]
     assert person.times("induction_week.3") == ["03-24 08:00", "03-25 08:00", "03-26 08:00"]
 
 
@@ -74,4 +76,4 @@ def test_a_visit_that_is_brought_forward_is_told_of_though_its_other_form_was_be
     assert person.line("before_rt").opens_at == local("2026-04-07 08:00")
     person.live("2026-04-10 23:00")
     assert person.times("before_rt")[-3:] == ["04-08 12:00", "04-09 12:00", "04-10 12:00"]
-    assert [key for key, _ in person.told()][-3:] == [f"before_rt:npc_checkin:{step}" for step in range(3)]
+    assert [key for key, _ in person.text_states()][-3:] == [f"before_rt:npc_checkin:{step}" for step in range(3)]

@@ -55,7 +55,7 @@ class TwilioSystem:
         assert deliver(self.app_context, self.sender) == 1
         return str(self.provider.messages[-1]["sid"])
 
-    def hears(self, sid: str, *states: str) -> None:
+    def receive_states(self, sid: str, *states: str) -> None:
         """Call back with each state in turn."""
         for state in states:
             assert self.provider.report(sid, state, "30008" if state in LOST else "") == 200
@@ -83,7 +83,7 @@ def installed(any_url: str, config: Config, clock: Clock) -> Iterator[TwilioSyst
     with transaction(app_context.engine) as session:
         person = factories.participant(app_context.unit_of_work(session)).id
     with run_http_server(app) as url, twilio_fake() as provider:
-        provider.door = url
+        provider.webhook_base = url
         sender = TwilioSms(account=ACCOUNT, token=TOKEN, sender=NUMBER, api_url=provider.url, callback_url=STATUS)
         with closing(sender):
             yield TwilioSystem(app, provider, sender, person)
@@ -106,7 +106,7 @@ ORDERS: list[tuple[tuple[str, ...], str, str]] = [
 def test_a_message_ends_rightly_whatever_the_order_and_however_often(installed: TwilioSystem) -> None:
     sids = [installed.sends(f"order:{number}") for number in range(len(ORDERS))]
     for sid, (states, status, failure) in zip(sids, ORDERS, strict=True):
-        installed.hears(sid, *(state for state in states for _twice in range(2)))
+        installed.receive_states(sid, *(state for state in states for _twice in range(2)))
         found = installed.message(sid)
         assert (found.status, found.failure) == (status, failure), states
     assert installed.times("message.delivered") == sum(status == "delivered" for _states, status, _why in ORDERS)
@@ -117,7 +117,7 @@ def test_a_message_ends_rightly_whatever_the_order_and_however_often(installed: 
 def test_callbacks_at_once_move_a_message_once(installed: TwilioSystem) -> None:
     sid = installed.sends("order:1")
     run_concurrently(
-        *(partial(installed.hears, sid, state) for state in ("sent", "delivered", "undelivered", "delivered"))
+        *(partial(installed.receive_states, sid, state) for state in ("sent", "delivered", "undelivered", "delivered"))
     )
     assert installed.message(sid).status == "delivered"
     assert installed.times("message.delivered") == 1
@@ -133,7 +133,7 @@ def test_a_receipt_that_is_faster_than_our_own_hand_is_not_lost(
     with transaction(installed.app_context.engine) as session:
         assert delivery_receipts.act_on_failures(installed.app_context.unit_of_work(session)) == 1
     assert installed.message(sid).status == status
-    installed.hears(sid, "sent")
+    installed.receive_states(sid, "sent")
     assert installed.message(sid).status == status
 
 

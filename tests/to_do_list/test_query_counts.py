@@ -89,9 +89,9 @@ def test_the_to_do_list(app: Flask, app_context: AppContext, seeded: Study, cloc
     few = asked(desk, "/staff/")
     busy(app_context, clock, 8, 2)
     assert asked(desk, "/staff/") == few
-    board = desk.page
+    page = desk.page
     for chip in ("unacknowledged", "in_hand", "texts", "calls", "cards", "endoscopies", "messages", "papers", "missed"):
-        assert re.search(rf'show={chip}"[^>]*>[^<]*<b>(10|20)</b>', board), chip
+        assert re.search(rf'show={chip}"[^>]*>[^<]*<b>(10|20)</b>', page), chip
 
 
 def test_a_participant(app: Flask, app_context: AppContext, seeded: Study) -> None:

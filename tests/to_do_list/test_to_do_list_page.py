@@ -76,9 +76,9 @@ def test_a_failed_message_is_handled_once(app: Flask, app_context: AppContext, s
     assert "Seen to<span" not in monitor.page
 
 
-@pytest.mark.parametrize(("outcome", "told"), [("reached", "Reached the participant"), ("no_answer", "")])
+@pytest.mark.parametrize(("outcome", "reached"), [("reached", "Reached the participant"), ("no_answer", "")])
 def test_a_participant_who_was_reached_since_needs_no_call(
-    app: Flask, app_context: AppContext, seeded: Study, clock: Clock, outcome: str, told: str
+    app: Flask, app_context: AppContext, seeded: Study, clock: Clock, outcome: str, reached: str
 ) -> None:
     with transaction(app_context.engine) as session:
         factories.save_answers(
@@ -100,5 +100,5 @@ def test_a_participant_who_was_reached_since_needs_no_call(
         desk.open(path)
         words = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", desk.page))
         late = re.search(r"Should have been reached|Reach by", words)
-        assert bool(late) is not bool(told)
-        assert not told or "Phoned" in words
+        assert bool(late) is not bool(reached)
+        assert not reached or "Phoned" in words

@@ -32,13 +32,13 @@ def case(clinic: Clinic) -> ulcer_cases.UlcerCase:
         return ulcer_overview.read_case(work, person(work, clinic))
 
 
-def board(clinic: Clinic) -> ulcer_overview.UlcerOverview:
+def overview(clinic: Clinic) -> ulcer_overview.UlcerOverview:
     with form_browser.unit_of_work(clinic.app_context) as work:
         return ulcer_overview.read_overview(work, work.catalogue.plans[factories.PLAN])
 
 
 def reading(clinic: Clinic) -> StoppingState:
-    found = board(clinic).reading
+    found = overview(clinic).reading
     assert found is not None
     return found
 
@@ -91,13 +91,13 @@ def decide(
 
 
 def test_a_rule_suspects_and_the_case_says_since_when_and_by_which_alert(clinic):
-    assert (case(clinic).state, board(clinic).cases) == ("none", ())
+    assert (case(clinic).state, overview(clinic).cases) == ("none", ())
     clinic.start().save(odor=3)
     here = case(clinic)
     (turn,) = here.turns
     assert (here.state, turn.rule, turn.by, turn.at) == ("suspected", "UL2", "", clinic.app_context.clock.now)
     assert turn.alert_id == clinic.alerts()["UL2"].id
-    assert [one.participant_id for one in board(clinic).cases] == [clinic.participant_id]
+    assert [one.participant_id for one in overview(clinic).cases] == [clinic.participant_id]
 
 
 def test_a_result_changes_no_state_until_staff_record_it(any_clinic):
@@ -247,21 +247,21 @@ def test_signing_an_outdated_page_is_refused(clinic):
     with pytest.raises(NotAllowed) as refused:
         decide(clinic, seen)
     assert refused.value.why == "stale_page"
-    plan, before = board(clinic).plan, board(clinic).seen
+    plan, before = overview(clinic).plan, overview(clinic).seen
     confirmed(clinic)
     with form_browser.unit_of_work(clinic.app_context, clinic.investigator.actor) as work, pytest.raises(NotAllowed):
         ulcer_decisions.sign_study_decision(work, plan, "pause", "3 of 10", factories.PASSWORD, before)
-    now = board(clinic).seen
+    now = overview(clinic).seen
     with form_browser.unit_of_work(clinic.app_context, clinic.investigator.actor) as work:
         ulcer_decisions.sign_study_decision(work, plan, "pause", "3 of 10", factories.PASSWORD, now)
-    (one,) = board(clinic).decisions
+    (one,) = overview(clinic).decisions
     assert (one.about, one.choice, one.holds) == ("study", "pause", True)
 
 
 @pytest.mark.parametrize("whole", [False, True], ids=["participant", "study"])
 def test_of_two_who_decide_at_once_one_signs_and_the_other_looks_again(any_clinic, whole):
-    plan = board(any_clinic).plan
-    seen = board(any_clinic).seen if whole else seen_of(any_clinic)
+    plan = overview(any_clinic).plan
+    seen = overview(any_clinic).seen if whole else seen_of(any_clinic)
     outcomes: list[str] = []
     together = threading.Barrier(2)
 
@@ -288,14 +288,14 @@ def test_of_two_who_decide_at_once_one_signs_and_the_other_looks_again(any_clini
 
 def test_the_decision_after_50_gy_comes_to_the_board_and_leaves_when_signed(clinic):
     dated(clinic, DateChange("cr_decision", 0, TODAY + timedelta(days=8), planned=True))
-    assert board(clinic).cases == ()
+    assert overview(clinic).cases == ()
     clinic.app_context.clock.move(days=1)
-    (one,) = board(clinic).cases
+    (one,) = overview(clinic).cases
     assert (one.state, one.decision_day) == ("none", ulcer_cases.DecisionDay(TODAY + timedelta(days=8), "planned"))
     seen = seen_of(clinic)
     with form_browser.unit_of_work(clinic.app_context, clinic.investigator.actor) as work:
         ulcer_decisions.sign_participant_decision(
             work, person(work, clinic), "response", "continue", "no CR", factories.PASSWORD, seen
         )
-    assert [one.about for case in board(clinic).cases for one in case.decisions] == ["response"]
+    assert [one.about for case in overview(clinic).cases for one in case.decisions] == ["response"]
     assert clinic.rows(Endoscopy) == []
