@@ -1,4 +1,4 @@
-"""Test signatures: they need the password and are bound to content, signer, time and meaning."""
+"""Test signatures: they need the password and bind content, signer, time and meaning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Test an alert at night, on phone and desktop: acknowledged, called about, graded, closed."""
+"""Test an alert at night on phone and desktop: acknowledged, called, graded, closed."""
 
 from __future__ import annotations
 

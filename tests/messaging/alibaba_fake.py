@@ -67,7 +67,7 @@ def signature(secret: str, method: str, target: str, headers: Mapping[str, str],
 
 @dataclass
 class AlibabaFake:
-    """The account's state. For failures set ``busy``, ``status``, ``code``, ``mute``, ``body``."""
+    """The account's state; ``busy``, ``status``, ``code``, ``mute``, ``body`` cause failures."""
 
     url: str = ""
     messages: list[dict[str, str]] = field(default_factory=list)

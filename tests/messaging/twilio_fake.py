@@ -68,8 +68,8 @@ class Answered:
 class TwilioFake:
     """The account's state. Set ``busy`` (429 this often), ``status`` or ``mute`` for failures.
 
-    ``retry_after``: sent with each 429. ``door``: where callbacks are really sent, whatever public address they are
-    signed for. ``eager``: states reported for every message before its request is answered.
+    ``retry_after``: sent with each 429. ``webhook_base``: where callbacks are really sent, whatever public address
+    they are signed for. ``eager``: states reported for every message before its request is answered.
     """
 
     url: str = ""

@@ -65,7 +65,7 @@ def test_a_form_without_a_licence_takes_no_other_form_s_text(clinic):
 def test_a_visit_that_is_brought_forward_is_told_of_though_its_other_form_was_before(any_clinic):
     """Check a visit that is brought forward after a message about its other form.
 
-    Both windows are known anew from the same moment on; what was said about the one is not repeated.
+    Both windows become known at the same moment; what was said about the one is not repeated.
     """
     person = enrol(any_clinic)
     person.at("2026-03-05 09:00").set(change("induction_day1", "2026-03-05"))

@@ -87,7 +87,7 @@ def test_a_grading_of_an_unconfirmed_ulcer_comes_to_the_overview_and_may_count(a
 
 
 def test_only_a_clinicians_grade_of_the_rules_terms_is_one(clinic):
-    """Check suspicions from answers, other terms, and "no adverse event": none grades an ulcer."""
+    """Check that suspicions, other terms and "no adverse event" grade no ulcer."""
     dated(clinic, "induction_day1", "ulcer_confirmed")
     clinic.start().save(odor=3)
     assert any(alert.suspects == "mucosal_ulcer" for alert in clinic.rows(Alert))

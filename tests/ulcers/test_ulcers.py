@@ -286,7 +286,7 @@ def test_of_two_who_decide_at_once_one_signs_and_the_other_looks_again(any_clini
     assert len(any_clinic.rows(SignedDecision)) == 1
 
 
-def test_the_decision_after_50_gy_comes_to_the_board_and_leaves_when_signed(clinic):
+def test_the_decision_after_50_gy_is_on_the_overview_until_signed(clinic):
     dated(clinic, DateChange("cr_decision", 0, TODAY + timedelta(days=8), planned=True))
     assert overview(clinic).cases == ()
     clinic.app_context.clock.move(days=1)

@@ -1,4 +1,4 @@
-"""Test messages about open forms: when, how often, not at night (docs/domain.md 6, rule 3)."""
+"""Test messages about open forms: when, how often, not at night (docs/domain.md 6)."""
 
 from __future__ import annotations
 

@@ -227,7 +227,7 @@ def test_an_alert_that_is_closed_or_quiet_is_not_told_again(clinic, clock):
 
 @pytest.mark.parametrize(("later", "wait"), [(0, 4), (8, 18.5), (9, 18), (15, 12)])
 def test_an_urgent_alert_is_told_once_more_to_the_person_on_duty(any_clinic, clock, later, wait):
-    """Check the step after working hours: it is Monday 09:00, and the study opens 8:00 to 17:30."""
+    """Check the step after working hours: Monday 09:00, office hours 8:00 to 17:30."""
     clock.move(hours=later)
     any_clinic.start().save(bleed=2)
     clock.move(hours=wait, seconds=-1)
