@@ -295,7 +295,7 @@ def failure_keys() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text())):
             parts: list[ast.expr] = []
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                if node.func.id in ("Unreachable", "Refused", "_fail"):
+                if node.func.id in ("ProviderUnreachable", "ProviderRefused", "_fail"):
                     parts = node.args
                 parts += [word.value for word in node.keywords if word.arg == "refusal"]
             elif isinstance(node, ast.Assign) and getattr(node.targets[0], "attr", "") == "failure":
