@@ -1,4 +1,4 @@
-"""Nothing leaves but what the gateway takes: between the outbox and a provider of text messages."""
+"""Pass on to the provider only the texts that the SMS gateway accepts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from pro.messaging.sender_protocol import Letter, ProviderRefused, Sender
 
 
 class GatewayFilter:
-    """``sender``, asked only for texts that ``gateway`` takes; it is told the gateway's name of each approved one."""
+    """Wrap ``sender`` and pass on only texts that ``gateway`` accepts.
+
+    An approved text is passed on with the gateway's template id and the values of its placeholders.
+    """
 
     def __init__(self, sender: Sender, gateway: SmsGateway) -> None:
         self._sender = sender
@@ -17,11 +20,14 @@ class GatewayFilter:
         self.at_once = int(getattr(sender, "at_once", 1))
 
     def send(self, letter: Letter) -> str:
-        """Hand the letter over. Refused: not_registered, text_differs, link_not_allowed; else as the provider."""
+        """Send the letter and return the provider's reference.
+
+        Raises ProviderRefused (not_registered, text_differs, link_not_allowed), or what the provider raises.
+        """
         try:
             approved = self._gateway.match(letter.template, letter.language, letter.text, letter.params)
-        except TextNotAllowed as unfit:
-            raise ProviderRefused(unfit.why) from unfit
+        except TextNotAllowed as refusal:
+            raise ProviderRefused(refusal.why) from refusal
         if approved is not None:
             filling = {gap: str(letter.params[gap]) for gap in approved.gaps}
             letter = replace(letter, template_id=approved.id, template_params=filling)

@@ -1,7 +1,7 @@
-"""Messages in words: a template, its parameters, and the reader's language.
+"""Render messages: a template, its parameters, and the recipient's language.
 
-What a message may say is fixed here: each kind names its parameters, and anything more is refused, so that no clinical
-word, name or phone number can slip into a mail or a text (expectations.md 4, "Access").
+The content of a message is fixed here: each kind names its parameters, and any other parameter is refused, so that no
+clinical word, name or phone number can get into an email or a text message.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ FOLDER = Path(__file__).parents[2] / "templates" / "messages"
 
 @dataclass(frozen=True, slots=True)
 class MessageKind:
-    """One sort of message: the channel that it goes by and the only parameters that it takes."""
+    """One kind of message: its channel and the only parameters that it takes."""
 
     channel: str
     params: frozenset[str]
 
 
-# alert: level is "emergency", "urgent" or "watch".  alert_again: the same, while it still waits.  alert_sms: no number,
-# because a locked phone shows it; the address is that of the sign-in page and fixed. at: when it was written ("14:05"),
-# because gateways reject the same words for the third time in a day.
+# alert: level is "emergency", "urgent" or "watch".  alert_again: the same, while the alert is unacknowledged.
+# alert_sms: no participant number, because a locked phone shows it; the address is the fixed one of the sign-in page.
+# at: when the text was written ("14:05"), because gateways reject the same text for the third time in a day.
 # alert_digest: rows are {"study_number", "link"}, the oldest first.
-# drill: the weekly test; level as in alert.  drill_sms: address as in alert_sms.
+# drill: the weekly test alert; level as in alert.  drill_sms: address as in alert_sms.
 # drill_failed: failure is "not_confirmed", "not_delivered", "nobody_on_duty" or "not_an_emergency".
-# invitation: the link is whole, token and all.  invitation_code: the fixed address of the code page, and the code.
-# reminder, reminder_code: the same, while the form still waits.
-# safety: the one sentence after a red flag; the emergency number, and at as above.
-# question, advice, thanks: what a conversation says, whole; only where two-way texts are allowed.
-# clarify: the codes that may be typed.  onward_link, onward_code: after several replies that nobody understood.
-# stopped, started: what STOP and START did.  help, help_contact: with and without a conversation; the ward's number.
-# inbound_unknown: somebody whose number nobody knows wrote what may be a red flag; level is "emergency" or "urgent".
-# staff_call, staff_soon: what staff send by hand; number and emergency as they are dialled.
-# staff_invitation: to set up an account; the link is whole, token and all, and works once.
-# staff_text: their own words, where texts go both ways: the only message whose text is not fixed.
+# invitation: the complete link with its token.  invitation_code: the fixed address of the code page, and the code.
+# reminder, reminder_code: the same, while the form is not submitted.
+# safety: the one sentence after a red flag; emergency is the emergency number, at as above.
+# question, advice, thanks: the complete text of a step of the chat; only where two-way texts are allowed.
+# clarify: the codes that may be typed.  onward_link, onward_code: after several replies that were not understood.
+# stopped, started: the effect of STOP and START.  help, help_contact: with and without a chat; the hotline number.
+# inbound_unknown: an unknown number sent a possible red flag; level is "emergency" or "urgent".
+# staff_call, staff_soon: fixed texts that staff send; number and emergency as they are dialled.
+# staff_invitation: to set up an account; the complete link with its token, which works once.
+# staff_text: free text by staff, where two-way texts are allowed: the only message whose text is not fixed.
 MESSAGE_KINDS: Mapping[str, MessageKind] = MappingProxyType(
     {
         "alert": MessageKind("email", frozenset({"study_number", "level", "link"})),
@@ -76,13 +76,13 @@ MESSAGE_KINDS: Mapping[str, MessageKind] = MappingProxyType(
     }
 )
 
-# These go out whatever else is dropped: who has heard of a red flag must be told where help is.
+# These are sent even if everything else is dropped: a participant who reported a red flag needs the advice.
 URGENT_ADVICE = ("safety", "advice")
 
 
 @dataclass(frozen=True, slots=True)
 class RenderedMessage:
-    """A message in words. ``subject`` is empty for SMS."""
+    """A rendered message. ``subject`` is empty for SMS."""
 
     channel: str
     subject: str
@@ -111,11 +111,12 @@ def render_message(
     *,
     two_way: bool = False,
 ) -> RenderedMessage:
-    """The message of ``kind`` in ``language``. ``env_banner``: mark it as not from a real study; ``two_way``: replies
-    are read.
+    """Render the message of ``kind`` in ``language``.
 
-    Raises KeyError for an unknown kind or language, ValueError if a parameter is missing, not one of the kind's, or one
-    that the template has no words for.
+    ``env_banner``: mark the message as not from a real study. ``two_way``: replies are read.
+
+    Raises KeyError for an unknown kind or language, ValueError if a parameter is missing, is not one of the kind, or
+    has a value that the template cannot express.
     """
     wanted = MESSAGE_KINDS[kind]
     if params.keys() != wanted.params:
@@ -131,7 +132,7 @@ def render_message(
     subject = ""
     try:
         if wanted.channel == "email":
-            # A subject is one line, whatever a parameter holds: a line break there would start a header of its own.
+            # A subject is one line: a line break in a parameter would start another header.
             subject = " ".join(_TEMPLATES.get_template(f"{kind}/subject.txt").render(words).split())
         text = _TEMPLATES.get_template(f"{kind}/{wanted.channel}.txt").render(words).strip("\n")
     except UndefinedError as error:
@@ -140,7 +141,7 @@ def render_message(
 
 
 def failure_sentence(failure: str, translator: Translator) -> str:
-    """What ``Message.failure`` means and what to do, for staff. Empty for no failure."""
+    """Return what ``Message.failure`` means and what staff can do; "" for no failure."""
     if not failure:
         return ""
     _ = translator.gettext
@@ -186,13 +187,13 @@ def failure_sentence(failure: str, translator: Translator) -> str:
     return sentences.get(reason, sentences["unforeseen"]) + (f" ({detail})" if detail else "")
 
 
-# GSM 03.38: the letters of a text message that needs no UCS-2; those of the extension take two places.
+# GSM 03.38: the letters of a text message that needs no UCS-2; letters of the extension take two places.
 _GSM7 = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _GSM7_EXTENSION = frozenset("\f^{}\\[~]|€")
-# What typography puts in the place of a letter of that alphabet. A degree stays understood without its sign.
+# ASCII replacements for typographic characters. A temperature stays clear without the degree sign.
 _GSM7_REPLACEMENTS = str.maketrans(
     {"–": "-", "—": "-", "‑": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "…": "...", "·": "-", "×": "x", "°": "",
      "≥": ">=", "≤": "<=", "\u00a0": " ", "\u202f": " ", "\u2009": " "}
@@ -200,18 +201,21 @@ _GSM7_REPLACEMENTS = str.maketrans(
 
 
 def is_gsm7(text: str) -> bool:
-    """True if every letter is in the seven-bit alphabet of text messages."""
+    """Return True if every letter is in the seven-bit alphabet of text messages."""
     return all(letter in _GSM7 or letter in _GSM7_EXTENSION for letter in text)
 
 
 def to_gsm7(text: str) -> str:
-    """``text`` in the seven-bit alphabet if typography alone keeps it out of it; else as it is."""
+    """Return ``text`` in the seven-bit alphabet, or unchanged if that is impossible."""
     plain = text.translate(_GSM7_REPLACEMENTS)
     return plain if is_gsm7(plain) else text
 
 
 def count_segments(text: str) -> int:
-    """How many text messages the network makes of ``text``: 160 places (153 when joined), or 70 (67) in UCS-2."""
+    """Return how many text messages the network makes of ``text``.
+
+    One message holds 160 letters (153 when joined), or 70 (67) in UCS-2.
+    """
     if is_gsm7(text):
         places, whole, joined = [1 if letter in _GSM7 else 2 for letter in text], 160, 153
     else:
@@ -220,7 +224,7 @@ def count_segments(text: str) -> int:
         return 1
     count, used = 1, 0
     for size in places:
-        # A letter of two places is never cut in half.
+        # A letter of two places is never split.
         if used + size > joined:
             count, used = count + 1, 0
         used += size

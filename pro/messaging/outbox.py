@@ -1,9 +1,11 @@
-"""The outbox: a message is a row beside the fact that caused it; claimed, sent with no transaction open, stored.
+"""Queue and deliver messages: claim a row, send it, store the outcome.
 
-``queue`` and ``deliver`` may both run twice. As many messages are claimed as there are free lines to the providers, and
-each is handed over at once: a claim therefore means "may have been sent". A process that dies between a provider's yes
-and our commit leaves claims behind; after ``LEASE`` an alert is sent again (a duplicate is better than silence), the
-rest is shown to staff as lost. What still waited for a line was never claimed, and is sent by whoever comes next.
+A message is a row that is written in the same transaction as the fact that caused it. ``queue`` and ``deliver`` may
+both run twice. No transaction is open while a message is sent. Only as many messages are claimed as there are free
+calls to the providers, and each is sent at once: a claim therefore means "may have been sent". A process that dies
+between the provider's answer and the commit leaves claims behind. After ``LEASE`` an alert is sent again (a duplicate
+is better than no alert); any other message is shown to staff as lost. A message that was not claimed yet is sent by the
+next worker.
 """
 
 from __future__ import annotations
@@ -37,17 +39,18 @@ log = logging.getLogger(__name__)
 Repeat = Literal["prefer_duplicate", "prefer_silence"]
 LEASE = timedelta(minutes=10)
 CHANNELS = ("email", "sms")
-# Rows of each kind that are tidied up in one go; after a long outage there may be very many.
+# Rows of each kind that are cleaned up at once; after a long outage there may be very many.
 CLEANUP_BATCH = 1000
-# A call that takes longer, in seconds, is left on its line for the next time: other things are due too.
+# Seconds to wait for a call. A longer call is stored by a later round, because other work is due too.
 WAIT_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageDraft:
-    """One message to queue. ``dedupe_key`` is stored in clear: it names rows ("alert:42:email:7"), never an address.
+    """One message to queue.
 
-    Times are aware; it goes out from ``not_before`` to ``not_after``.
+    ``dedupe_key`` is stored in clear: it names rows ("alert:42:email:7"), never an address. Times are aware. The
+    message is sent from ``not_before`` to ``not_after``.
     """
 
     dedupe_key: str
@@ -69,9 +72,9 @@ class MessageDraft:
 
 
 def queue(work: UnitOfWork, draft: MessageDraft) -> Message | None:
-    """Put one message into the outbox, or return None if its ``dedupe_key`` is there already.
+    """Put one message into the outbox; return None if its ``dedupe_key`` exists already.
 
-    What is over its number's budget is there as well, dropped.
+    A message over the limit of its number is stored as dropped.
     """
     row = _message_row(work, draft)
     message_limit.apply_limits(work, [row])
@@ -82,15 +85,15 @@ def queue(work: UnitOfWork, draft: MessageDraft) -> Message | None:
 
 
 def queue_all(work: UnitOfWork, drafts: Sequence[MessageDraft]) -> None:
-    """Put many messages into the outbox at once, as ``queue``."""
+    """Put many messages into the outbox at once, as ``queue`` does."""
     rows = [_message_row(work, draft) for draft in drafts]
     message_limit.apply_limits(work, rows)
-    over = {row["dedupe_key"] for row in rows if row["dropped_at"]}
-    if over:
-        over -= set(work.session.scalars(select(Message.dedupe_key).where(Message.dedupe_key.in_(over))))
+    dropped = {row["dedupe_key"] for row in rows if row["dropped_at"]}
+    if dropped:
+        dropped -= set(work.session.scalars(select(Message.dedupe_key).where(Message.dedupe_key.in_(dropped))))
     if rows:
         work.session.execute(_insert_statement(work), rows)
-    for message in work.session.scalars(select(Message).where(Message.dedupe_key.in_(over))) if over else ():
+    for message in work.session.scalars(select(Message).where(Message.dedupe_key.in_(dropped))) if dropped else ():
         _record(work, "message.dropped", message, message.failure)
 
 
@@ -127,7 +130,10 @@ def _message_row(work: UnitOfWork, draft: MessageDraft) -> dict[str, Any]:
 
 
 def drop_messages(work: UnitOfWork, which: ColumnElement[bool], reason: str) -> int:
-    """Take every message that meets ``which`` and was not sent out of the outbox; how many. ``reason``: as failures."""
+    """Drop the unsent messages that meet ``which`` and return how many.
+
+    ``reason`` is a key as in ``failure_sentence``.
+    """
     query = select(Message).where(is_unfinished(), which).order_by(Message.id).with_for_update()
     messages = list(work.session.scalars(query))
     for message in messages:
@@ -137,7 +143,10 @@ def drop_messages(work: UnitOfWork, which: ColumnElement[bool], reason: str) -> 
 
 
 class ProviderCalls(CallPool[Claim, SentOutcome | ProviderUnreachable | ProviderRefused]):
-    """What a worker keeps from one ``deliver`` to the next, so that a provider that hangs stops nothing else."""
+    """The calls that a worker keeps from one ``deliver`` to the next.
+
+    A provider that hangs therefore blocks nothing else.
+    """
 
 
 def deliver(
@@ -149,24 +158,26 @@ def deliver(
     seconds: float = math.inf,
     calls: ProviderCalls | None = None,
 ) -> int:
-    """Send what is due, alerts first: at most ``limit``, none begun after ``seconds``. Returns how many were tried.
+    """Send due messages, alerts first, and return how many were tried.
 
-    A message is claimed only when a line for it is free, so an alert that is queued meanwhile waits for one call of a
-    provider at most. With ``lines`` a call that hangs is left there and stored by a later ``deliver`` or ``hang_up``
-    with the same lines; without, every call is waited for.
+    ``limit``: the most messages; ``seconds``: none is claimed later than this.
+
+    A message is claimed only when a call is free, so an alert that is queued meanwhile waits for one call at most. With
+    ``calls``, a call that hangs is left there and stored by a later ``deliver`` or ``drain_calls`` with the same
+    ``calls``; without, every call is waited for.
     """
     held = calls or ProviderCalls()
     if not held.busy and not _has_work(app_context):
         return 0
-    end, tried, flows = monotonic() + seconds, 0, True
+    end, tried, call_ended = monotonic() + seconds, 0, True
     try:
         _release_lapsed_claims(app_context)
-        while tried < limit and monotonic() < end and flows:
+        while tried < limit and monotonic() < end and call_ended:
             tried += _store_and_claim(app_context, senders, worker, held, limit - tried)
             if not held.busy:
                 break
-            flows = held.wait(WAIT_SECONDS) or calls is None
-        if flows and calls is not None:
+            call_ended = held.wait(WAIT_SECONDS) or calls is None
+        if call_ended and calls is not None:
             held.wait(WAIT_SECONDS, every=True)
             _store_and_claim(app_context, senders, worker, held, 0)
     finally:
@@ -176,21 +187,24 @@ def deliver(
 
 
 def drain_calls(app_context: AppContext, calls: ProviderCalls) -> None:
-    """Wait for every call that is under way and keep what came of it."""
+    """Wait for every call that is under way and store its outcome."""
     calls.close()
     _store_and_claim(app_context, {}, "", calls, 0)
 
 
 def is_unfinished() -> ColumnElement[bool]:
-    """Neither sent nor given up nor dropped."""
+    """Select messages that are neither sent nor failed nor dropped."""
     return and_(Message.sent_at.is_(None), Message.failed_at.is_(None), Message.dropped_at.is_(None))
 
 
 def _has_work(app_context: AppContext) -> bool:
-    """Whether there is work at all, asked as a reader: an idle worker must not take the writer's place every second."""
+    """Return True if there is work.
+
+    Only reads: an idle worker must not take the write lock every second.
+    """
     now = app_context.clock()
     free = Message.claimed_at.is_(None)
-    # Each the first row of its index: without an order PostgreSQL may read through all that was ever sent.
+    # One index row per query: without an order PostgreSQL may read through all sent messages.
     first = [
         select(Message.id)
         .where(is_unfinished(), free, Message.channel == channel, Message.next_try_at <= now)
@@ -204,25 +218,25 @@ def _has_work(app_context: AppContext) -> bool:
 
 
 def _lapsed_claims(now: datetime) -> Select[Message]:
-    """Claims that outlived their lease."""
+    """Select claims that are older than the lease."""
     return select(Message).where(is_unfinished(), Message.claimed_at < now - LEASE).order_by(Message.claimed_at)
 
 
 def _expired_messages(now: datetime) -> Select[Message]:
-    """What is too late to be of use."""
+    """Select messages whose ``not_after`` has passed."""
     late = and_(Message.claimed_at.is_(None), Message.not_after < now)
     return select(Message).where(is_unfinished(), late).order_by(Message.not_after)
 
 
 def _release_lapsed_claims(app_context: AppContext) -> None:
-    """Give back or give up claims that outlived their lease; drop what is too late to be of use."""
+    """Release or fail claims that are older than the lease; drop messages that are too late."""
     with transaction(app_context.engine) as session:
         work = app_context.unit_of_work(session)
         for message in session.scalars(_lapsed_claims(work.now).limit(CLEANUP_BATCH).with_for_update(skip_locked=True)):
             _release(message)
             if message.repeat == "prefer_duplicate":
                 message.next_try_at = work.now
-                log.warning("message %s came back after a claim that lapsed", message.id)
+                log.warning("message claim lapsed message=%s", message.id)
             else:
                 _fail(work, message, "lost")
         for message in session.scalars(
@@ -237,9 +251,9 @@ def _release_lapsed_claims(app_context: AppContext) -> None:
 def _store_and_claim(
     app_context: AppContext, senders: Mapping[str, Sender], worker: str, calls: ProviderCalls, room: int
 ) -> int:
-    """In one transaction keep what ended and claim what free lines can take, at most ``room``; then hand that over.
+    """Store ended calls and claim at most ``room`` messages in one transaction; then send.
 
-    How many were claimed. What ended stays with the lines until it is committed.
+    Returns how many were claimed. Ended calls stay in ``calls`` until the transaction is committed.
     """
     ended = calls.ended()
     free = {name: calls.free(name, senders.get(name)) + sum(one.channel == name for one in ended) for name in CHANNELS}
@@ -252,26 +266,31 @@ def _store_and_claim(
     for claim in claims:
         calls.start_call(claim.message.channel, claim, partial(_send, app_context, senders, claim))
     for message in stored:
-        log.info("message %s by %s: %s", message.id, message.channel, message.failure or message.status)
+        log.info(
+            "message call ended message=%s channel=%s status=%s",
+            message.id,
+            message.channel,
+            message.failure or message.status,
+        )
     return len(claims)
 
 
 def _claim(session: Session, worker: str, now: datetime, free: Mapping[str, int], room: int) -> list[Claim]:
-    """Take due messages for the free lines: alerts and drills first, then what is due longest.
+    """Claim due messages for the free calls: alerts first, then the longest due.
 
-    Two workers never get the same.
+    Test alerts count as alerts. Two workers never get the same message.
     """
     claimed: list[Message] = []
     left = dict(free)
-    # Written out, so that PostgreSQL sees that the index of the loud ones fits.
-    loud = Message.repeat == literal_column("'prefer_duplicate'")
-    for first, channel in product((loud, ~loud), CHANNELS):
+    # Written as a literal, so that PostgreSQL can use the index of the alert messages.
+    is_alert = Message.repeat == literal_column("'prefer_duplicate'")
+    for wanted, channel in product((is_alert, ~is_alert), CHANNELS):
         if number := min(left[channel], room - len(claimed)):
             due = (
                 select(Message)
                 .where(
                     is_unfinished(),
-                    first,
+                    wanted,
                     Message.channel == channel,
                     Message.claimed_at.is_(None),
                     Message.next_try_at <= now,
@@ -294,7 +313,7 @@ def _claim(session: Session, worker: str, now: datetime, free: Mapping[str, int]
 def _send(
     app_context: AppContext, senders: Mapping[str, Sender], claim: Claim
 ) -> SentOutcome | ProviderUnreachable | ProviderRefused:
-    """Call the provider, with no transaction open. Whatever it raises becomes one of the two failures."""
+    """Call the provider, with no transaction open; return any exception as a failure."""
     message = claim.message
     sender = senders.get(message.channel)
     if sender is None:
@@ -304,17 +323,21 @@ def _send(
     except ValueError:
         return ProviderRefused("key_missing")
     try:
-        # No text in PostgreSQL holds a NUL: one spoilt reference must not keep the others from being stored.
+        # A PostgreSQL text holds no NUL: one bad reference must not prevent storing the others.
         return SentOutcome(sender.send(letter).replace("\0", "")[:128])
     except (ProviderUnreachable, ProviderRefused) as failure:
         return failure
     except Exception as error:
-        # A sender's bug must not stop the outbox. The class only: the text of such a failure may hold the address.
+        # A sender's bug must not stop the outbox. The class only: the message of such an exception may hold the
+        # address.
         return ProviderUnreachable(f"unforeseen:{type(error).__name__}")
 
 
 def _open_letter(app_context: AppContext, message: Message) -> Letter:
-    """The row, opened. ValueError if it was sealed under a key that is gone."""
+    """Return the row with its content opened.
+
+    Raises ValueError if it was sealed under a key that is missing.
+    """
     return Letter(
         channel=message.channel,
         address=app_context.vault.open(message.address_sealed),
@@ -331,19 +354,19 @@ def _open_letter(app_context: AppContext, message: Message) -> Letter:
 def _store_outcomes(
     work: UnitOfWork, outcomes: Sequence[tuple[Claim, SentOutcome | ProviderUnreachable | ProviderRefused]]
 ) -> list[Message]:
-    """Keep what came of tries."""
+    """Store the outcomes of calls and return their messages."""
     ids = [claim.message.id for claim, _outcome in outcomes]
-    # What is sealed is not needed here.
+    # The sealed columns are not needed here.
     sealed = [defer(column) for column in (Message.address_sealed, Message.params_sealed, Message.body_sealed)]
     query = select(Message).where(Message.id.in_(ids)).order_by(Message.id).with_for_update().options(*sealed)
     messages = {message.id: message for message in work.session.scalars(query)} if ids else {}
     for claim, outcome in outcomes:
         message = messages[claim.message.id]
-        # Someone else may hold the row now, because this try outlived its lease.
+        # Another worker may have claimed the row, because this call outlived its lease.
         ours = (message.claimed_by, message.claimed_at) == (claim.by, claim.at)
         if isinstance(outcome, SentOutcome):
             if message.sent_at is None:
-                # True even if the row was given up or dropped meanwhile: it did go out.
+                # Also if the row was failed or dropped meanwhile: the message was sent.
                 message.sent_at, message.failed_at, message.dropped_at = work.now, None, None
                 message.reference, message.failure = outcome.reference, ""
                 _release(message)

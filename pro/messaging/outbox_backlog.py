@@ -1,4 +1,4 @@
-"""What the outbox has not got rid of, for the health page and the gauges."""
+"""Count the messages that the outbox has not sent, for the health page and the gauges."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pro.models.message import Message
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What should have left by now and has not: how many, since when, how many of them were tried in vain."""
+    """Overdue messages: how many, since when, and how many of them have failed tries."""
 
     waiting: int
     oldest_at: datetime | None
@@ -22,14 +22,14 @@ class Backlog:
 
 
 def failed_message_counts(session: Session) -> dict[str, int]:
-    """channel -> how many messages were given up, in all."""
+    """Return channel -> how many messages have failed, in total."""
     query = select(Message.channel, func.count()).where(Message.sent_at.is_(None), Message.failed_at.is_not(None))
     return {row[0]: row[1] for row in session.execute(query.group_by(Message.channel))}
 
 
 def read_backlog(session: Session, now: datetime, channel: str = "") -> Backlog:
-    """How many messages (by ``channel``, or all) are overdue at ``now``, for the health page."""
-    # Before the first try the wait counts from the time it was due, afterwards from when it was written.
+    """Return the messages that are overdue at ``now``, by ``channel`` or all."""
+    # Before the first try the time counts from when the message was due, afterwards from when it was queued.
     since = case((Message.tries == 0, Message.next_try_at), else_=Message.queued_at)
     overdue = and_(is_unfinished(), or_(Message.tries > 0, Message.next_try_at <= now))
     if channel:

@@ -1,4 +1,4 @@
-"""How long the outbox goes on trying a message that could not be handed over."""
+"""Decide how long the outbox retries a message that could not be sent."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long to go on trying: first pause, longest pause, and how many tries in all."""
+    """How long to retry: the first pause, the longest pause, and the total number of tries."""
 
     first: timedelta
     longest: timedelta
     tries: int
 
 
-# An alert is tried for about a day, never more than five minutes apart; anything else for about three hours.
+# An alert is tried for about a day, at least every five minutes; any other message for about three hours.
 RETRY_POLICIES: Mapping[str, RetryPolicy] = {
     "prefer_duplicate": RetryPolicy(timedelta(seconds=5), timedelta(minutes=5), 300),
     "prefer_silence": RetryPolicy(timedelta(seconds=30), timedelta(hours=1), 10),
@@ -25,14 +25,15 @@ LONGEST_RETRY_AFTER = timedelta(hours=6)
 
 
 def retry_pause(tries: int, repeat: str, chance: float, retry_after: float | None = None) -> timedelta:
-    """How long to wait after try number ``tries`` (from 1) that failed.
+    """Return how long to wait after failed try number ``tries`` (from 1).
 
-    Doubles from try to try up to the longest pause, then spread by ``chance`` (0 to 1) over 75 to 125 %, so that what
-    failed together does not come back together. Never shorter than the provider's ``retry_after`` in seconds.
+    The pause doubles with every try up to the longest pause. It is then spread by ``chance`` (0 to 1) over 75 to 125 %,
+    so that messages that failed together are not retried together. It is never shorter than the provider's
+    ``retry_after`` in seconds.
     """
-    patience = RETRY_POLICIES[repeat]
+    policy = RETRY_POLICIES[repeat]
     # Twenty doublings reach any longest pause; more would only overflow.
-    plain = min(patience.first * (1 << min(tries - 1, 20)), patience.longest)
+    plain = min(policy.first * (1 << min(tries - 1, 20)), policy.longest)
     spread = plain * (0.75 + chance / 2)
     if retry_after is None:
         return spread

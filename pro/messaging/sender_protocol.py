@@ -1,8 +1,8 @@
-"""What every provider is to the outbox: something that takes a letter, and two ways in which that can go wrong.
+"""Define what the outbox expects of every provider: a sender and its two failures.
 
-The reason of a failure is a key, with a detail after a colon ("phone_invalid:21211");
-``message_rendering.failure_sentence`` says
-it in the reader's language. It never holds an address or a text, because it is stored in clear and shown on the board.
+The reason of a failure is a key with a detail after a colon ("phone_invalid:21211");
+``message_rendering.failure_sentence`` translates it. It never holds an address or a text, because it is stored in clear
+and shown on the to-do list.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import Any, Protocol
 class Letter:
     """One message, opened for sending; ``written_at`` is when it was queued.
 
-    ``message_id`` stays the same when it is sent again, so a duplicate is recognisable. The fields have no ``repr``: a
-    traceback or a log line must not show whom it is for. ``template_id`` and ``template_params``: what the
-    gateway's own register calls this text, and what fills its gaps; empty where no register is kept.
+    ``message_id`` stays the same when the message is sent again, so that a duplicate is recognisable. The class has no
+    ``repr``: a traceback or a log line must not show the recipient. ``template_id`` and ``template_params``: the
+    approved template in the gateway's register and the values of its placeholders; empty without a register.
     """
 
     channel: str
@@ -38,9 +38,10 @@ class Letter:
 
 
 class ProviderUnreachable(Exception):
-    """Not now: try again. ``retry_after``: seconds that the provider asked for.
+    """The message cannot be sent now; try again.
 
-    ``maybe_sent``: the provider had the letter in hand when the line broke, so trying again may send it twice.
+    ``retry_after``: seconds that the provider asks for. ``maybe_sent``: the connection failed after the provider had
+    the letter, so that a retry may send it twice.
     """
 
     def __init__(self, reason: str, retry_after: float | None = None, *, maybe_sent: bool = False) -> None:
@@ -51,7 +52,7 @@ class ProviderUnreachable(Exception):
 
 
 class ProviderRefused(Exception):
-    """Never: the provider has said no, and asking again would not change it."""
+    """The provider refused the message for good; a retry would not help."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -59,23 +60,29 @@ class ProviderRefused(Exception):
 
 
 class Sender(Protocol):
-    """A provider, or its twin that only shows what would be sent.
+    """A provider, or a replacement that only shows the messages.
 
-    One that may be called by several threads at once says by how many in an attribute ``at_once``.
+    A sender that several threads may call at once says how many in an attribute ``at_once``.
     """
 
     def send(self, letter: Letter, /) -> str:
-        """Hand the letter over and return the provider's reference. Raises Unreachable or Refused."""
+        """Send the letter and return the provider's reference.
+
+        Raises ProviderUnreachable or ProviderRefused.
+        """
         ...
 
 
 def mail_domain(mail_from: str) -> str:
-    """The domain of the sender's address, for Message-ID and greeting."""
+    """Return the domain of the sender's address, for Message-ID and greeting."""
     return parseaddr(mail_from)[1].rpartition("@")[2] or "localhost"
 
 
 def to_email(letter: Letter, mail_from: str) -> EmailMessage:
-    """The letter as plain UTF-8 text. Raises Refused if its address cannot stand in a header."""
+    """Return the letter as a plain UTF-8 email.
+
+    Raises ProviderRefused if the address cannot stand in a header.
+    """
     mail = EmailMessage()
     mail["From"] = mail_from
     try:
@@ -84,11 +91,11 @@ def to_email(letter: Letter, mail_from: str) -> EmailMessage:
     except ValueError as error:
         raise ProviderRefused("address_malformed") from error
     mail["Subject"] = letter.subject
-    # The time of writing, not of this try: a late mail shows that it is late.
+    # When the message was written, not when it was sent: the reader sees that a late email is late.
     mail["Date"] = format_datetime(letter.written_at)
     mail["Message-ID"] = f"<{letter.message_id}@{mail_domain(mail_from)}>"
     mail["Auto-Submitted"] = "auto-generated"
     mail["Content-Language"] = letter.language.replace("_", "-")
-    # Base64 for Han text: an old relay that cannot carry eight bits would spoil it.
+    # Base64 for Chinese text: an old relay that cannot carry eight bits would corrupt it.
     mail.set_content(letter.text, charset="utf-8", cte="7bit" if letter.text.isascii() else "base64")
     return mail

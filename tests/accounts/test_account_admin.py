@@ -1,4 +1,7 @@
-"""Accounts in an administrator's hands: every change is audited, holds at once, and never locks the last one out."""
+"""Test account administration: changes are audited and take effect at once.
+
+The last administrator cannot be locked out.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,9 @@ from tests.support.factories import Account
 
 @dataclass(frozen=True)
 class Office:
-    """A ward with two administrators."""
+    """A clinic with two administrators."""
 
-    ward: Clinic
+    clinic: Clinic
     first: Account
     second: Account
 
@@ -69,7 +72,7 @@ def test_what_cannot_be_is_said_at_the_field_and_changes_nothing(clinic, role, r
     assert not clinic.events("staff.role_changed")
 
 
-def test_nobody_changes_their_own_rights(clinic):
+def test_staff_cannot_change_their_own_rights(clinic):
     here = office(clinic)
     with form_browser.unit_of_work(clinic.app_context, here.first.actor) as work:
         for act in (
@@ -153,7 +156,7 @@ def test_sessions_are_listed_and_ended_one_by_one_or_all(clinic, clock):
 
 
 def invited(clinic: Clinic, here: Office, email: str = "new@example.org") -> str:
-    """An invitation's token, from its mail."""
+    """Return an invitation's token, from its email."""
     with form_browser.unit_of_work(clinic.app_context, here.first.actor) as work:
         invitations.invite_staff(work, email, "New", "nurse", "en", "13800138001")
     return str(clinic.mails("staff_invitation")[-1].params["link"]).rpartition("/")[2]
@@ -204,7 +207,7 @@ def test_sending_an_old_invitation_again_ends_every_other_link_to_the_same_accou
     assert [row.state(clock.now) for row in clinic.rows(StaffInvitation)].count("open") == 1
 
 
-def test_the_mail_names_nobody_and_the_link_is_kept_as_a_fingerprint(clinic):
+def test_the_mail_holds_no_name_and_the_link_is_kept_as_a_fingerprint(clinic):
     token = invited(clinic, office(clinic))
     (mail,) = clinic.mails("staff_invitation")
     assert (mail.to, mail.params.keys()) == ("new@example.org", {"link"})

@@ -1,4 +1,4 @@
-"""The pages about accounts and rights: what an administrator does there, and that every right has words."""
+"""Test the account pages: an administrator's actions, and a label for every access right."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_the_table_of_rights_is_the_one_that_is_obeyed(app: Flask, seeded: Study
 
 @pytest.fixture
 def desk(app: Flask, seeded: Study) -> StaffBrowser:
-    """The administrator's, in English."""
+    """Return the administrator's browser, in English."""
     here = signed_in_browser(app, seeded.staff["administrator"])
     here.open("/staff/people?lang=en")
     return here
@@ -95,7 +95,7 @@ def test_ones_own_rights_are_nobodys_to_change(seeded: Study, desk: StaffBrowser
     assert "nobody changes their own rights" in desk.page
 
 
-def test_a_lost_phone_is_reset_by_somebody_else(
+def test_a_lost_phone_is_reset_by_an_administrator(
     app: Flask, app_context: AppContext, seeded: Study, desk: StaffBrowser
 ) -> None:
     nurse = seeded.staff["nurse"]
@@ -108,7 +108,7 @@ def test_a_lost_phone_is_reset_by_somebody_else(
     assert desk.open("/staff/people/999999").status_code == 404
 
 
-def test_nobody_but_the_administrator_sees_accounts_and_the_administrator_sees_no_participant(
+def test_only_the_administrator_sees_accounts_and_sees_no_participant(
     app: Flask, seeded: Study, desk: StaffBrowser
 ) -> None:
     for path in (

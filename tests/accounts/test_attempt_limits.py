@@ -1,4 +1,4 @@
-"""Failed tries are counted for a quarter of an hour, in the database, so that every process sees them."""
+"""Test the limits on failed attempts: counted for 15 minutes, shared by all processes."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def left(
         return attempt_limits.allowance(work, kind, key, limit)
 
 
-def test_tries_are_counted_down_and_then_the_door_is_closed(any_app_context, clock):
+def test_tries_are_counted_down_and_then_refused(any_app_context, clock):
     for remaining in (3, 2, 1):
         assert left(any_app_context) == attempt_limits.Allowance(remaining, None)
         fail(any_app_context)
     assert left(any_app_context) == attempt_limits.Allowance(0, clock.now + attempt_limits.LOCK_DURATION)
 
 
-def test_the_door_opens_again_when_the_oldest_try_is_forgotten(any_app_context, clock):
+def test_tries_are_allowed_again_when_the_oldest_has_expired(any_app_context, clock):
     first = clock.now
     for _ in range(3):
         fail(any_app_context)
@@ -43,7 +43,7 @@ def test_the_door_opens_again_when_the_oldest_try_is_forgotten(any_app_context, 
 
 
 def test_more_failures_than_allowed_close_it_until_enough_are_forgotten(app_context, clock):
-    """Requests that ran side by side may all have failed."""
+    """Check more failures than the limit: requests that ran in parallel may all have failed."""
     first = clock.now
     fail(app_context, 2)
     clock.move(minutes=1)
@@ -52,7 +52,7 @@ def test_more_failures_than_allowed_close_it_until_enough_are_forgotten(app_cont
 
 
 @pytest.mark.parametrize(("kind", "key"), [("password", "10.0.0.1"), ("code", "10.0.0.2"), ("code", "")])
-def test_each_door_counts_for_itself(app_context, kind, key):
+def test_each_purpose_counts_separately(app_context, kind, key):
     fail(app_context, 3)
     assert left(app_context, kind=kind, key=key) == attempt_limits.Allowance(3, None)
 

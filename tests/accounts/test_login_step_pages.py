@@ -1,4 +1,4 @@
-"""The way in with a second factor, a first password, an invitation; what is typed meanwhile is kept."""
+"""Test the sign-in pages: second factor, first password, invitation, unsaved text."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ ME, FACTOR = "/staff/me", "/staff/me/second-factor"
 
 
 def code_of(secret: str, app_context: AppContext, steps: int = 0) -> str:
-    """What the phone shows."""
+    """Return the code that the authenticator app shows."""
     phone = pyotp.TOTP(secret)
     return phone.generate_otp(phone.timecode(app_context.clock()) + steps)
 
 
 def set_up(desk: StaffBrowser, app_context: AppContext) -> tuple[str, list[str]]:
-    """Scan the picture of the page that is open: the secret and the recovery codes."""
+    """Set up the second factor on the open page; return the secret and the recovery codes."""
     key = re.search(r'class="code key-text">(.*?)</p>', desk.page)
     assert key is not None
     secret = "".join(re.findall(r"[A-Z2-7]{4}", re.sub(r"<[^>]+>", "", key[1])))
@@ -38,7 +38,7 @@ def set_up(desk: StaffBrowser, app_context: AppContext) -> tuple[str, list[str]]
 
 @pytest.fixture
 def strict(app: Flask, app_context: AppContext, monkeypatch: pytest.MonkeyPatch) -> AppContext:
-    """The same house where the second factor is required."""
+    """Return the same application with the second factor required."""
     asking = replace(app_context, config=replace(app_context.config, second_factor=True))
     monkeypatch.setitem(app.extensions, "pro", asking)
     return asking
@@ -64,7 +64,7 @@ def test_where_it_is_required_nothing_opens_before_the_phone_is_set_up(
     assert desk.open("/staff/").status_code == 200
 
 
-def test_whoever_sees_no_identities_needs_none(app: Flask, strict: AppContext, seeded: Study) -> None:
+def test_a_role_that_sees_no_identities_needs_none(app: Flask, strict: AppContext, seeded: Study) -> None:
     assert StaffBrowser(app).sign_in(seeded.staff["monitor"]).location == "/staff/"
 
 
@@ -145,13 +145,13 @@ def test_any_form_is_kept_and_waits_for_a_fresh_press(
     assert "Not saved yet" in desk.page
     assert "NC-777" not in _numbers(desk), "nothing has happened"
     desk.open("/staff/participants/new")
-    # The page was left: what was kept is given up.
+    # The page was left, so the unsaved text is discarded.
     desk.open("/staff/participants")
     assert "NC-777" not in desk.page
 
 
 def _numbers(desk: StaffBrowser) -> str:
-    """The list of participants, without leaving the page."""
+    """Read the list of participants without leaving the page."""
     return desk.client.get("/staff/participants").get_data(as_text=True)
 
 
@@ -184,7 +184,7 @@ def test_what_one_person_typed_is_not_shown_to_another(
     assert "13800138777" not in desk.page
 
 
-def test_a_password_made_by_somebody_else_is_changed_before_anything(
+def test_a_password_made_by_an_administrator_is_changed_first(
     app: Flask, app_context: AppContext, seeded: Study
 ) -> None:
     person = new_account(app_context, "monitor")

@@ -1,4 +1,4 @@
-"""The second factor: a code counts once, guessing stops, a lost phone is no end."""
+"""Test the second factor: a code works once, guessing is limited, a phone can be lost."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tests.support.factories import Account
 
 
 def code_of(secret: str, clinic: Clinic, steps: int = 0) -> str:
-    """What the app shows, ``steps`` half minutes from now."""
+    """Return the code that the app shows ``steps`` half minutes from now."""
     app = pyotp.TOTP(secret)
     return app.generate_otp(app.timecode(clinic.app_context.clock()) + steps)
 
 
 def begin(app_context: AppContext, person: Account) -> int:
-    """The password was right; the number of the session."""
+    """Sign in with the right password; return the session's id."""
     with form_browser.unit_of_work(app_context) as work:
         tried = staff_accounts.sign_in(work, person.email, person.password, "10.0.0.1", "computer")
         work.session.flush()
@@ -41,7 +41,7 @@ def entry(work: UnitOfWork, session_id: int) -> StaffLogin:
 
 
 def set_up(clinic: Clinic, person: Account) -> tuple[str, tuple[str, ...]]:
-    """A phone that is set up: its secret and the recovery codes."""
+    """Set up a phone; return its secret and the recovery codes."""
     number = begin(clinic.app_context, person)
     with form_browser.unit_of_work(clinic.app_context, person.actor) as work:
         offer = second_factor.make_factor_offer(work, work.session.get_one(StaffMember, person.id))
@@ -79,7 +79,7 @@ def test_the_password_alone_opens_half_a_session(any_clinic):
 @pytest.mark.parametrize(("steps", "right"), [(-3, False), (-2, False), (0, True), (1, True), (2, False)])
 def test_a_clock_may_be_half_a_minute_wrong(clinic, steps, right):
     secret, _codes = set_up(clinic, clinic.nurse)
-    # The code that proved the phone was that of the half minute before now, and is used up.
+    # The code that confirmed the phone was that of the half minute before now, and cannot be used again.
     found = verify(clinic, begin(clinic.app_context, clinic.nurse), code_of(secret, clinic, steps))
     assert (found == VerifiedCode()) == right
 
@@ -156,7 +156,7 @@ def test_new_recovery_codes_end_the_old_ones_and_ask_for_the_password(clinic):
     assert verify(clinic, begin(clinic.app_context, clinic.nurse), new[0]) == VerifiedCode(9)
 
 
-def test_nothing_that_opens_a_door_is_stored_in_clear(any_clinic):
+def test_no_secret_is_stored_in_clear(any_clinic):
     secret, codes = set_up(any_clinic, any_clinic.nurse)
     (nurse,) = [row for row in any_clinic.rows(StaffMember) if row.id == any_clinic.nurse.id]
     assert secret not in (nurse.otp_sealed or "")
@@ -199,7 +199,7 @@ def test_setting_up_ends_the_other_sessions_and_a_wrong_code_sets_nothing(clinic
     ("role", "asked"),
     [("nurse", True), ("coordinator", True), ("investigator", True), ("administrator", True), ("monitor", False)],
 )
-def test_whoever_sees_identities_or_manages_accounts_must_have_one_where_it_is_required(clinic, role, asked):
+def test_roles_that_see_identities_or_manage_accounts_must_have_one_where_required(clinic, role, asked):
     strict = required(clinic)
     with form_browser.unit_of_work(strict.app_context) as work:
         assert staff_accounts.is_factor_required(work, role) == asked
@@ -215,7 +215,7 @@ def test_without_a_phone_nothing_goes_on_where_it_is_required(clinic):
     assert pending(strict, number) == ""
 
 
-def test_a_lost_phone_is_forgotten_by_somebody_else_and_never_by_oneself(any_clinic):
+def test_a_lost_phone_is_reset_by_an_administrator_and_never_by_oneself(any_clinic):
     _secret, codes = set_up(any_clinic, any_clinic.nurse)
     lasting = begin(any_clinic.app_context, any_clinic.nurse)
     with form_browser.unit_of_work(any_clinic.app_context, any_clinic.nurse.actor) as work, pytest.raises(NotAllowed):

@@ -1,4 +1,4 @@
-"""Who gets in, who sees what, and what a page shows of a person's identity."""
+"""Test access to the staff pages: signing in, access rights, and visible identities."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ EVERYBODY = {"coordinator", "investigator", "nurse", "monitor", "statistician", 
 READERS = {"coordinator", "investigator", "nurse", "monitor"}
 ACTORS = {"coordinator", "investigator", "nurse"}
 LEADS = {"coordinator", "investigator"}
-# (method, path) -> right, who is let in, and what they get: 400 because the empty form was refused, 404 because there
-# was none of these yet. {alert} and {person} are filled in by the tests.
+# (method, path) -> access right, roles with access, status: 400 because the empty form is refused, 404 because no such
+# record exists. The tests fill in {alert} and {person}.
 PAGES: dict[tuple[str, str], tuple[str, set[str], int]] = {
     ("GET", "/staff/"): ("see_board", READERS, 200),
     ("GET", "/staff/alerts/{alert}"): ("see_alert", READERS, 200),
@@ -75,7 +75,7 @@ PAGES: dict[tuple[str, str], tuple[str, set[str], int]] = {
     ("GET", "/staff/events/discordance"): ("see_events", READERS | {"statistician"}, 200),
     ("GET", "/staff/events/1"): ("see_events", READERS | {"statistician"}, 404),
     ("POST", "/staff/events/1"): ("see_events", READERS | {"statistician"}, 404),
-    # 303: whoever is in is sent on from the steps of the way in.
+    # 303: a signed-in staff member is redirected from the sign-in steps.
     ("POST", "/staff/kept"): ("own_account", EVERYBODY, 303),
     ("GET", "/staff/code"): ("own_account", EVERYBODY, 303),
     ("POST", "/staff/code"): ("own_account", EVERYBODY, 303),
@@ -134,7 +134,7 @@ def test_every_staff_route_names_its_right(app: Flask) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_without_sign_in_every_page_leads_to_the_door(
+def test_without_sign_in_every_page_leads_to_the_sign_in_page(
     method: str, path: str, app: Flask, app_context: AppContext, seeded: Study
 ) -> None:
     desk = StaffBrowser(app)
@@ -292,7 +292,7 @@ def test_idle_logout_says_so_and_leads_back(app: Flask, seeded: Study, clock: Cl
     )
 
 
-def test_a_board_that_refreshes_itself_does_not_keep_the_session_alive(app: Flask, seeded: Study, clock: Clock) -> None:
+def test_a_refreshing_to_do_list_does_not_keep_the_session_alive(app: Flask, seeded: Study, clock: Clock) -> None:
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     for _ in range(3):
         clock.move(minutes=10)
@@ -312,7 +312,7 @@ def test_signing_out_ends_the_session_on_the_server(app: Flask, seeded: Study) -
     assert thief.get("/staff/").location == "/staff/sign-in?next=/staff/&why=ended"
 
 
-def test_a_session_can_be_ended_for_somebody_else(app: Flask, app_context: AppContext, seeded: Study) -> None:
+def test_a_session_of_another_staff_member_can_be_ended(app: Flask, app_context: AppContext, seeded: Study) -> None:
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     with transaction(app_context.engine) as session:
         staff_accounts.end_sessions(app_context.unit_of_work(session), seeded.staff["coordinator"].id)

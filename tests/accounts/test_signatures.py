@@ -1,4 +1,4 @@
-"""Signatures: only with the password, bound to what was signed, kept with who, when and what it means."""
+"""Test signatures: they need the password and bind content, signer, time and meaning."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_five_wrong_passwords_lock_signing_for_a_while_and_are_kept(any_clinic):
     assert confirmed(any_clinic, factories.PASSWORD) == PasswordProof(any_clinic.investigator.id)
 
 
-def test_nobody_signs_with_anothers_password_or_without_a_meaning(clinic):
+def test_signing_with_anothers_password_or_without_a_meaning_is_refused(clinic):
     with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work:
         person = work.session.get_one(Participant, clinic.participant_id)
         with pytest.raises(NotAllowed):

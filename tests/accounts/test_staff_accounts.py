@@ -1,4 +1,4 @@
-"""Accounts, rights and sessions: who may do what, and for how long."""
+"""Test accounts, access rights and sessions."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_an_address_is_typed_as_people_type(clinic, email):
         ("", ""),
     ],
 )
-def test_a_wrong_one_says_the_same_whoever_it_is(clinic, email, password):
+def test_a_wrong_password_gives_the_same_answer_for_every_account(clinic, email, password):
     found = sign_in(clinic, email, password)
     assert (found.why, found.staff, found.secret, found.locked_until) == ("wrong", None, None, None)
     assert len(clinic.events("staff.sign_in_failed")) == (email == EMAIL)
@@ -73,14 +73,14 @@ def test_five_wrong_ones_close_the_account_there_for_a_quarter_of_an_hour_and_no
     fifth = sign_in(any_clinic, password="wrong", address="10.0.0.9")
     assert (fifth.why, fifth.locked_until) == ("locked", start + timedelta(minutes=15))
     assert sign_in(any_clinic, address="10.0.0.9").why == "locked"
-    # Whoever knows the nurse's e-mail cannot keep her out of her own place.
+    # A person who knows the nurse's email address must not be able to lock the nurse out.
     assert sign_in(any_clinic, address="10.0.0.77").why == ""
     assert sign_in(any_clinic, any_clinic.coordinator.email, address="10.0.0.9").why == ""
     clock.move(minutes=15)
     assert sign_in(any_clinic, address="10.0.0.9").why == ""
 
 
-def test_the_right_password_starts_the_count_anew(clinic):
+def test_the_right_password_resets_the_count(clinic):
     for _ in range(3):
         for _ in range(4):
             assert sign_in(clinic, password="wrong").why == "wrong"
@@ -117,8 +117,8 @@ def test_a_closed_account_is_told_so_only_with_the_right_password(clinic, clock)
     assert sign_in(clinic, password="wrong").why == "wrong"
 
 
-def test_nobody_is_verified_against_a_real_hash_too():
-    """An unknown account costs a whole verification, so that time tells nothing."""
+def test_an_unknown_account_is_verified_against_a_real_hash_too():
+    """Check that an unknown account costs a complete verification: timing reveals nothing."""
     assert not is_secret_correct(None, "nobody has this password")
     assert is_secret_correct(hash_secret("a"), "a")
     assert not is_secret_correct(hash_secret("a"), "b")
@@ -128,7 +128,7 @@ def test_nobody_is_verified_against_a_real_hash_too():
 
 
 def test_hashing_costs_a_guesser_dearly():
-    """No less than OWASP's password storage cheat sheet asks of argon2id: 19 MiB and two passes."""
+    """Check OWASP's minimum of the password storage cheat sheet: 19 MiB and two passes."""
     assert PRODUCTION_HASHER.memory_cost >= 19 * 1024
     assert PRODUCTION_HASHER.time_cost >= 2
     assert PRODUCTION_HASHER.type is Type.ID
@@ -156,7 +156,7 @@ def test_a_session_ends_after_idle_minutes(any_clinic, clock):
     assert refused.value.why == "idle"
 
 
-def test_a_page_that_refreshes_itself_keeps_nobody_signed_in(clinic, clock):
+def test_a_refreshing_page_does_not_prolong_the_session(clinic, clock):
     secret = sign_in(clinic).secret
     for _ in range(30):
         clock.move(minutes=1)

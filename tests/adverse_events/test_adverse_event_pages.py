@@ -1,4 +1,4 @@
-"""Handling an alert on its pages: assessing, closing, what is refused, and that nothing typed is lost."""
+"""Test the handling of an alert: assessing, closing, refusals, kept input."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ JUDGED = {
 
 @pytest.fixture
 def desk(app: Flask, seeded: Study) -> StaffBrowser:
-    """The investigator, signed in."""
+    """Return the investigator's browser, signed in."""
     return signed_in_browser(app, seeded.staff["investigator"])
 
 
 @pytest.fixture
 def alerts(app_context: AppContext, seeded: Study) -> list[int]:
-    """The ids of an emergency's alerts, the worst first."""
+    """Return the ids of an emergency's alerts, highest level first."""
     return report_bleeding(app_context, seeded.chinese.checkin)
 
 

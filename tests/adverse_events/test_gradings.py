@@ -1,4 +1,7 @@
-"""An alert is taken over, judged and signed, and closed: what is refused, and what becomes of two who act at once."""
+"""Test that an alert is taken over, graded, signed and closed.
+
+Covers refusals and two people who act at once.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ NONE = GradingDraft(none_reason="wrong_answer")
 
 
 def bleeding(clinic: Clinic) -> str:
-    """An urgent alert that the nurse took on."""
+    """Return an urgent alert that the nurse acknowledged."""
     clinic.start().save(bleed=2, bleed_now=0)
     clinic.acknowledge()
     return clinic.rows(Alert)[0].source
@@ -59,7 +62,7 @@ def ids(clinic: Clinic) -> list[int]:
     return [alert.id for alert in clinic.rows(Alert)]
 
 
-# --- a judgement -----------------------------------------------------------------------------------------------------
+# --- gradings --------------------------------------------------------------------------------------------------------
 
 
 def test_a_grading_is_kept_signed_and_audited_with_its_alert(any_clinic):
@@ -143,12 +146,12 @@ def test_the_second_to_judge_reads_who_was_first_and_nothing_is_overwritten(any_
 
 
 def test_two_who_judge_in_the_same_moment_make_one_grading(postgresql_clinic):
-    ward = postgresql_clinic
-    source = bleeding(ward)
+    clinic = postgresql_clinic
+    source = bleeding(clinic)
     done: list[bool] = []
 
     def press(grade: int) -> None:
-        done.append(judge(ward, replace(GRADED, grade=grade), source, seen=0).done)
+        done.append(judge(clinic, replace(GRADED, grade=grade), source, seen=0).done)
 
     people = [threading.Thread(target=press, args=(grade,)) for grade in (1, 2, 3)]
     for person in people:
@@ -156,7 +159,7 @@ def test_two_who_judge_in_the_same_moment_make_one_grading(postgresql_clinic):
     for person in people:
         person.join(30)
     assert sorted(done) == [False, False, True]
-    assert len(ward.rows(Grading)) == 1
+    assert len(clinic.rows(Grading)) == 1
 
 
 # --- taking over and closing -----------------------------------------------------------------------------------------
@@ -177,7 +180,7 @@ def test_an_alert_is_taken_over_once_from_whom_the_page_showed(any_clinic):
     assert len(any_clinic.events("alert.taken_over")) == 1
 
 
-def test_nobody_takes_over_what_nobody_has(clinic):
+def test_an_unassigned_alert_cannot_be_taken_over(clinic):
     clinic.start().save(bleed=2, bleed_now=0)
     with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work, pytest.raises(NotAllowed):
         alert_handling.take_over_alerts(work, clinic.rows(Alert)[0].source, clinic.nurse.id)

@@ -1,4 +1,4 @@
-"""A serious adverse event stands on the board with its clock until somebody says that it has been reported."""
+"""Test that a serious adverse event stays on the to-do list until it is reported."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def judged(clinic: Clinic, **said: Any) -> int:
 
 
 def grave(clinic: Clinic, hours: float, **said: Any) -> int:
-    """A serious event that became known so many hours ago."""
+    """Record a serious event that became known this many hours ago."""
     known = clinic.app_context.clock() - timedelta(hours=hours)
     return judged(clinic, serious=True, known_at=known, action="admitted", **said)
 
@@ -58,7 +58,7 @@ def test_the_first_that_is_due_is_first_and_a_newer_grade_starts_no_new_clock(an
     first = due(any_clinic)[0]
     assert (first.event_id, first.grade) == (late, 4)
     assert first.report_by == any_clinic.app_context.clock() - timedelta(hours=6)
-    # Graded again as no longer serious: it was, and nobody has reported it.
+    # Graded again as no longer serious: it was serious and has not been reported.
     judged(any_clinic, event_id=late, grade=2)
     assert [(one.event_id, one.grade) for one in due(any_clinic)] == [(late, 2), (soon, 3)]
 
@@ -75,7 +75,7 @@ def test_the_hours_are_the_files(clinic: Clinic) -> None:
     assert one.report_by - one.known_at == timedelta(hours=72)
 
 
-def test_whoever_withdrew_is_still_reported(clinic: Clinic) -> None:
+def test_an_event_of_a_withdrawn_participant_is_still_reported(clinic: Clinic) -> None:
     grave(clinic, 5)
     with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
         person = work.session.get_one(Participant, clinic.participant_id)
@@ -93,7 +93,7 @@ def test_a_filter_keeps_what_it_asks_for(clinic: Clinic, narrow: ToDoFilter, lef
     assert len(found.serious) == left
 
 
-def test_the_board_asks_as_often_for_six_as_for_none(any_clinic: Clinic) -> None:
+def test_the_to_do_list_needs_as_many_queries_for_six_as_for_none(any_clinic: Clinic) -> None:
     asked = []
     for _number in range(3):
         with record_queries(any_clinic.app_context.engine) as statements:

@@ -1,4 +1,4 @@
-"""The reporting clock of a serious adverse event on the board and on its own page, in both languages."""
+"""Test the reporting clock of a serious adverse event on its pages, in both languages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.staff_browser import StaffBrowser, signed_in_browser
 
 @pytest.fixture
 def number(app_context: AppContext, seeded: Study) -> int:
-    """A serious event that became known five hours ago."""
+    """Record a serious event that became known five hours ago; return its id."""
     known = app_context.clock() - timedelta(hours=5)
     said = {"serious": True, "known_at": known, "action": "admitted"}
     event_id = factories.sign_grading(app_context, seeded.staff["investigator"], seeded.chinese.id, **said).event_id
@@ -25,7 +25,7 @@ def number(app_context: AppContext, seeded: Study) -> int:
 
 
 def counts(desk: StaffBrowser) -> dict[str, int]:
-    """What the filters say: list -> number; "" is all."""
+    """Return the counts of the filters: list -> number; "" is all."""
     found = re.findall(r'href="/staff/(?:\?show=(\w+))?"[^>]*>[^<]+<b>(\d+)</b>', desk.page)
     return {show: int(many) for show, many in found}
 
@@ -37,7 +37,7 @@ def counts(desk: StaffBrowser) -> dict[str, int]:
         ("zh_Hans", "咽部坏死，3级", "请在", "应在"),
     ],
 )
-def test_it_is_a_line_of_the_board_until_it_has_been_reported(
+def test_it_is_on_the_to_do_list_until_it_has_been_reported(
     app: Flask, clock: Clock, seeded: Study, number: int, language: str, term: str, by: str, late: str
 ) -> None:
     desk = signed_in_browser(app, seeded.staff["investigator"])
@@ -68,7 +68,9 @@ def test_the_events_own_page_has_the_clock(app: Flask, seeded: Study, number: in
 
 
 @pytest.mark.parametrize("role", ["coordinator", "nurse", "monitor"])
-def test_whoever_sees_the_board_and_events_sees_it(app: Flask, seeded: Study, number: int, role: str) -> None:
+def test_roles_with_access_to_the_to_do_list_and_events_see_it(
+    app: Flask, seeded: Study, number: int, role: str
+) -> None:
     desk = signed_in_browser(app, seeded.staff[role])
     desk.open("/staff/")
     (link,) = re.findall(r'href="(/staff/events/\d+)"', desk.page)

@@ -1,4 +1,4 @@
-"""One unit of work: one now, one actor, and what it records."""
+"""Test the unit of work: one time, one actor, and its audit entries."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_now_stands_still_within_a_work(app_context):
         assert work.now == before + timedelta(minutes=5)
 
 
-def test_a_work_hands_on_what_the_house_has(app_context):
+def test_a_unit_of_work_passes_on_the_app_context(app_context):
     with form_browser.unit_of_work(app_context) as work:
         assert (work.catalogue, work.vault, work.config) == (
             app_context.catalogue,
@@ -61,7 +61,7 @@ def test_a_role_is_never_empty_and_a_row_may_have_no_number(app_context):
     assert (event.role, event.subject_id) == ("participant", None)
 
 
-def test_a_row_that_is_held_is_read_anew(any_app_context):
+def test_a_row_that_is_locked_is_read_again(any_app_context):
     with form_browser.unit_of_work(any_app_context) as work:
         work.session.add(person(work))
     with form_browser.unit_of_work(any_app_context) as work:

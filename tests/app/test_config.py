@@ -1,4 +1,4 @@
-"""Settings: read once, and everything that is wrong with them is said at once."""
+"""Test the settings: read once, with all errors reported together."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_every_danger_is_named_at_once():
         ({"PRO_SMTP_USER": "epro"}, "PRO_SMTP_PASSWORD"),
         ({"PRO_SMS": "file"}, "PRO_SMS"),
         ({"PRO_SMS": "twilio", "PRO_TWILIO_TOKEN": "a token", "PRO_TWILIO_FROM": "+1"}, "PRO_TWILIO_ACCOUNT"),
-        # Placeholders: what an example, a handbook or an impatient hand leaves behind.
+        # Placeholders that are left from an example or a handbook.
         ({"PRO_SECRET_KEY": "s" * 48}, "PRO_SECRET_KEY repeats"),
         ({"PRO_LOOKUP_KEY": "abcdefghij" * 4}, "PRO_LOOKUP_KEY repeats"),
         ({"PRO_DATA_KEYS": base64.urlsafe_b64encode(b"0" * 32).decode()}, "PRO_DATA_KEYS"),
@@ -206,7 +206,7 @@ def test_what_cannot_be_read_is_named(mode, name, value):
 
 @pytest.mark.parametrize("mode", [{}, {"PRO_MODE": "production"}])
 def test_a_setting_that_does_not_exist_is_named_in_any_mode(mode):
-    # A demonstration with PRO_MOD=production would be one with keys that everybody can read.
+    # A demonstration started by PRO_MOD=production would use keys that everybody can read.
     with pytest.raises(ConfigError) as refused:
         Config.from_env(SAFE | mode | {"PRO_MOD": "production", "PRO_XYZZY": "1", "HOME": "/root"})
     assert refused.value.problems == ["PRO_MOD is no setting. Is PRO_MODE meant?", "PRO_XYZZY is no setting."]

@@ -1,4 +1,4 @@
-"""The database on both engines: times, keys, what is refused, and who waits for whom."""
+"""Test the database on both engines: times, keys, constraints, and locks."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_sealing_hides_that_two_texts_are_equal_and_a_fingerprint_shows_it():
     assert len(vault.fingerprint("鼻")) == 64
 
 
-# --- what stays ------------------------------------------------------------------------------------------------------
+# --- append-only tables ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("verb", ["UPDATE {} SET item = 'x'", "DELETE FROM {}"])

@@ -1,4 +1,4 @@
-"""Languages: chosen by what a person asks for, spoken without any request."""
+"""Test languages: negotiated from the request, and used without a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers: kept as given, never lost, never changed, whoever saves them from wherever, as often as they like."""
+"""Test answers: stored as given, never lost or changed, however often and wherever saved."""
 
 from __future__ import annotations
 
@@ -256,7 +256,7 @@ def test_different_pages_from_many_threads_are_all_kept(any_clinic):
     )
 
 
-def test_different_answers_to_one_page_leave_both_rows_and_the_loudest_alert(any_clinic):
+def test_different_answers_to_one_page_leave_both_rows_and_the_highest_alert(any_clinic):
     first, second = any_clinic.start(), any_clinic.start()
     form_browser.run_concurrently(lambda: first.save(bleed=4), lambda: second.save(bleed=0))
     assert sorted(value for _state, value in states(any_clinic, "bleed")) == [0, 4]
@@ -323,13 +323,13 @@ def test_the_last_page_counts_questions_not_rows(clinic):
     phone.finish(bleed=None, discharge=1, tissue=0, other7=("pain",), pain=1, pain_int=None)
     outcome = phone.outcome()
     asked = [page for page in phone.form().path for _item in page.items]
-    assert outcome.answered + outcome.skipped == len(asked) - 2  # the two optional fields left empty are neither
+    assert outcome.answered + outcome.skipped == len(asked) - 2  # the two optional fields left blank do not count
     assert outcome.skipped == 2  # bleed, pain_int
     assert outcome.submitted_at is not None
     assert outcome.level is Level.WATCH  # M01: a question of block A was skipped
 
 
-def test_the_last_page_says_the_loudest_level_that_stands(clinic):
+def test_the_last_page_shows_the_highest_current_level(clinic):
     phone = clinic.start()
     assert phone.save(odor=3).level is Level.URGENT
     assert phone.save(odor=0).level is Level.URGENT
@@ -338,7 +338,10 @@ def test_the_last_page_says_the_loudest_level_that_stands(clinic):
 
 
 def test_a_form_read_before_is_not_trusted_over_another_forms_answers(clinic):
-    """The form that a request has just read may be handed on; it is the one that is held, so it is the newest."""
+    """Check that another form's answers are read again, not taken from a form read before.
+
+    The form that a request has just read may be passed on: it is locked, so it is the newest.
+    """
     phone = clinic.start()
     phone.save(bleed=1)
     with phone.open_session() as (work, here):

@@ -1,4 +1,4 @@
-"""Any walk through a form: whatever is answered, skipped, taken back or switched, no answer and no sign is lost."""
+"""Test random sequences of answers, skips and switches: no answer and no alert is lost."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.alert_clinic import Clinic
 from tests.support.form_browser import FormBrowser
 
 LANGUAGES = ("zh_Hans", "en")
-# What one step does, and two numbers that it may pick by.
+# The kind of one step, and two numbers that it may choose by.
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["next", "next", "next", "next", "skip", "back", "again", "language", "device"]),
@@ -34,7 +34,7 @@ STEPS = st.lists(
 
 
 def pick(item: Item, number: int, bits: int) -> Value | None:
-    """One of the answers that ``item`` takes; the loud end of the scale as likely as the quiet one."""
+    """Return one of the answers to ``item``; the highest level is as likely as the lowest."""
     if item.kind == "choice":
         return item.codes[number % len(item.codes)]
     if item.kind == "list":
@@ -45,7 +45,7 @@ def pick(item: Item, number: int, bits: int) -> Value | None:
 
 
 def follows(instrument: Instrument, page_items: tuple[str, ...]) -> set[str]:
-    """What saving these items may change: themselves, what their list settles, and all that depends on those."""
+    """Return the items that saving these may change, with their list and dependent items."""
     touched = set(page_items)
     touched |= {name for item in page_items for name in instrument.items[item].lists}
     while True:
@@ -61,20 +61,20 @@ def follows(instrument: Instrument, page_items: tuple[str, ...]) -> set[str]:
 
 @dataclass
 class Walk:
-    """One walk, and what it has seen so far."""
+    """One sequence of steps, and the rows and alerts seen so far."""
 
-    ward: Clinic
+    clinic: Clinic
     phone: FormBrowser
     rows: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     rules: dict[str, int] = field(default_factory=dict)
-    loudest: Level = Level.NONE
+    highest_level: Level = Level.NONE
 
     def step(self, what: str, number: int, bits: int) -> None:
         now = self.phone.form()
         if what == "language":
             self.phone = replace(self.phone, language=LANGUAGES[number % 2])
         elif what == "device":
-            self.phone = self.ward.start(self.phone.way, language=LANGUAGES[number % 2])
+            self.phone = self.clinic.start(self.phone.way, language=LANGUAGES[number % 2])
         elif what == "next":
             self.save(now, now.next_position(), number, bits)
         elif what == "skip":
@@ -90,7 +90,7 @@ class Walk:
         items = now.instrument.items
         said = {name: None if number is None else pick(items[name], number, bits) for name in page.items}
         saved = self.phone.page(page.id, said)
-        self.loudest = max(self.loudest, saved.level)
+        self.highest_level = max(self.highest_level, saved.level)
         after = self.phone.form().answers
         assert saved.form.answers == after
         for name, value in said.items():
@@ -101,9 +101,9 @@ class Walk:
         assert {name: value for name, value in after.items() if name not in free} == kept
 
     def check(self) -> None:
-        """No row changed or went, no alert went, and everything that the answers say now stands as an alert."""
+        """Check that no row changed or disappeared, and that every fired rule has an alert."""
         answers = self.phone.form().answers
-        with form_browser.unit_of_work(self.ward.app_context) as work:
+        with form_browser.unit_of_work(self.clinic.app_context) as work:
             form = work.session.get_one(Assessment, self.phone.way.assessment_id)
             rows = work.session.scalars(select(Answer).where(Answer.assessment_id == form.id))
             found = {row.id: (row.item, row.state, row.value, row.language, row.at) for row in rows}
@@ -116,9 +116,10 @@ class Walk:
             assert all(alerts[rule].level >= level for rule, level in self.rules.items())
             self.rules = {rule: alert.level for rule, alert in alerts.items()}
             standing = [alert for alert in listed if alert.superseded_at is None and alert.resolved_at is None]
-            assert max((alert.level for alert in standing), default=0) == self.loudest
+            assert max((alert.level for alert in standing), default=0) == self.highest_level
             plan = work.catalogue.plans["npc_reirradiation"]
-            # Earlier walks of the same person are what this one is compared with: a rise hides a quieter sign.
+            # Earlier forms of the same participant are compared with this one: an increase hides a sign of a lower
+            # level.
             case = FormCase(
                 answers=answers,
                 baseline=clinical_facts.earlier_values(work, form.instrument, form.context["baseline"]),
@@ -131,7 +132,7 @@ class Walk:
                 assert (alert.level, alert.superseded_at, alert.resolved_at) == (finding.level, None, None)
 
 
-# No shrinking: it would take minutes, and the steps of a walk are read easily as they are.
+# No shrinking: it would take minutes, and the steps are easy to read as they are.
 @settings(
     max_examples=30,
     deadline=None,
@@ -149,8 +150,8 @@ def test_no_walk_loses_an_answer_or_a_sign(clinic, steps, send):
         walk.check()
     if send:
         walk.phone.submit()
-        walk.loudest = max(walk.loudest, walk.phone.outcome().level)
+        walk.highest_level = max(walk.highest_level, walk.phone.outcome().level)
         walk.check()
-    told = [mail for mail in clinic.mails() if mail.row.assessment_id == walk.phone.way.assessment_id]
-    loudest_told = max((Level.of(mail.params["level"]) for mail in told), default=Level.NONE)
-    assert loudest_told == (walk.loudest if walk.loudest >= Level.URGENT else Level.NONE)
+    emails = [mail for mail in clinic.mails() if mail.row.assessment_id == walk.phone.way.assessment_id]
+    highest_notified = max((Level.of(mail.params["level"]) for mail in emails), default=Level.NONE)
+    assert highest_notified == (walk.highest_level if walk.highest_level >= Level.URGENT else Level.NONE)

@@ -1,4 +1,4 @@
-"""The conversation: one question at a time, in both languages, within two text messages each."""
+"""Test the chat: one question at a time, in both languages, in at most two text messages."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ QUIET_EN = [
 
 
 def shorten(clinic: Clinic) -> None:
-    """The check-in is the short one."""
+    """Return the clinic with a short check-in."""
     with clinic.start().open_session() as (_work, here):
         here.assessment.page_set = "short"
 
 
 @contextmanager
 def talking(browser: FormBrowser) -> Iterator[tuple[UnitOfWork, FormSession]]:
-    """One reply's work."""
+    """Yield the unit of work of one reply."""
     with browser.open_session() as (work, here):
         yield work, here
 
@@ -54,13 +54,13 @@ def talking(browser: FormBrowser) -> Iterator[tuple[UnitOfWork, FormSession]]:
 def say(
     browser: FormBrowser, text: str, channel: Channel = "chat", language: str = "zh_Hans", item: str | None = None
 ) -> ReplyOutcome:
-    """One reply."""
+    """Send one reply."""
     with talking(browser) as (work, here):
         return chat_flow.take_reply(work, here, text, channel=channel, language=language, item=item)
 
 
 def now_asked(browser: FormBrowser, language: str = "zh_Hans") -> AskedQuestion:
-    """What is asked now."""
+    """Return the current question."""
     with talking(browser) as (work, here):
         return chat_flow.next_question(work, form_state.read_form(work, here, language), language)
 
@@ -94,7 +94,10 @@ def test_the_chat_shows_the_review_first(clinic: Clinic) -> None:
 
 @pytest.mark.parametrize("language", ["zh_Hans", "en"])
 def test_every_question_fits_into_two_texts(clinic: Clinic, language: str) -> None:
-    """Of every instrument that goes by text; English keeps to seven bits, so that it is never counted as UCS-2."""
+    """Check every question of every instrument that is asked by text.
+
+    English uses the seven-bit alphabet only, so that it is never counted as UCS-2.
+    """
     catalogue = clinic.app_context.catalogue
     seen = 0
     for instrument in catalogue.instruments.values():

@@ -1,4 +1,4 @@
-"""The chat page as a phone without script sees it, and what ``chat.js`` is answered."""
+"""Test the chat page without JavaScript, and the responses to ``chat.js``."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
 
 @pytest.fixture
 def phone(app: Flask) -> ChatBrowser:
-    """A phone."""
+    """Return a phone."""
     return ChatBrowser(app)
 
 
 @pytest.fixture
 def begun(phone: ChatBrowser, seeded: Study) -> ChatBrowser:
-    """A phone on the first question of the Chinese check-in, in the chat."""
+    """Return a phone on the first question of the Chinese check-in, in the chat."""
     phone.begins(seeded.chinese.checkin)
     return phone
 
 
 @pytest.fixture
 def english(phone: ChatBrowser, seeded: Study) -> ChatBrowser:
-    """A phone on the first question of the English check-in, in the chat."""
+    """Return a phone on the first question of the English check-in, in the chat."""
     phone.begins(seeded.english.checkin)
     return phone
 
 
 def rows(app_context: AppContext, table: Any) -> list[Any]:
-    """All rows of a table."""
+    """Return all rows of a table."""
     with transaction(app_context.engine) as session:
         return list(session.scalars(select(table)))
 
 
-# --- ways in ---------------------------------------------------------------------------------------------------------
+# --- access ----------------------------------------------------------------------------------------------------------
 
 
 def test_the_start_page_leads_to_the_chat_and_back(phone: ChatBrowser, seeded: Study, app_context: AppContext) -> None:
@@ -85,7 +85,7 @@ def test_a_code_typed_at_the_chat_leads_to_the_chat(phone: ChatBrowser, seeded: 
     assert phone.item == "bleed"
 
 
-def test_a_code_entered_ten_times_wrongly_closes_this_door_too(phone: ChatBrowser, seeded: Study) -> None:
+def test_ten_wrong_codes_lock_the_chat_too(phone: ChatBrowser, seeded: Study) -> None:
     phone.open("/chat")
     for _ in range(10):
         assert phone.press(code="3333-3333", do="next").status_code == 422
@@ -248,7 +248,7 @@ def test_the_list_by_ticks_by_words_and_its_contradictions(
     assert begun.item == "other7"
 
 
-# --- safety, the end -------------------------------------------------------------------------------------------------
+# --- emergency advice and the end ------------------------------------------------------------------------------------
 
 
 def test_the_advice_takes_the_whole_screen_until_it_was_passed(

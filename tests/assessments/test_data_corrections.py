@@ -1,4 +1,7 @@
-"""A correction is asked for by one person, decided by another, never overwrites, and alerts where it must."""
+"""Test data corrections: one person requests, another decides; alerts may be raised.
+
+A correction never overwrites an answer.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +84,7 @@ def test_an_approved_correction_stands_beside_the_original_and_is_judged(any_cli
         assert signatures.is_content_unchanged(approved, data_corrections.signed_content(row))
 
 
-def test_scores_are_kept_and_made_anew(clinic):
+def test_scores_are_kept_and_computed_again(clinic):
     clinic.start(clinic.qlq).finish()
     from_before = len(clinic.rows(Score))
     with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:

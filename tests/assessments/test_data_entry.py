@@ -1,4 +1,4 @@
-"""A phone interview or a paper form, typed in by staff, is a form like any other; paper is read a second time."""
+"""Test the data entry of phone interviews and paper forms, and the verification of paper."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_an_interview_is_a_form_with_all_that_belongs_to_it(any_clinic, clock):
     clock.move(days=1)
     form = enter_form(any_clinic, given=QUIET | {"bleed": 1, "bleed_now": 0, "chest": None}, answered_by="helped")
     kept = read_form(any_clinic, form)
-    assert form == any_clinic.checkin.assessment_id  # the open one, not a second one
+    assert form == any_clinic.checkin.assessment_id  # the open form, not a second one
     assert (kept.mode, kept.answered_by, kept.identified_by) == ("phone", "helped", "staff")
     assert (kept.entered_by, kept.answered_at) == (any_clinic.nurse.id, clock.now - timedelta(hours=1))
     assert kept.opened_at == kept.first_answer_at == kept.submitted_at == clock.now
@@ -41,7 +41,7 @@ def test_an_interview_is_a_form_with_all_that_belongs_to_it(any_clinic, clock):
     rows = newest_answers(any_clinic, form)
     assert {(found.channel, found.answered_by, found.at) for found in rows.values()} == {("phone", "helped", clock.now)}
     assert (rows["bleed"].value, rows["chest"].state) == (1, "skipped")
-    # What nobody typed has no row, and the rules do not take it for a zero.
+    # An item that was not entered has no row, and the rules do not take it for a zero.
     assert "odor" not in rows
     assert "E04" in kept.unresolved
     (event,) = any_clinic.events("assessment.entered")
@@ -68,7 +68,7 @@ def test_the_same_answers_come_to_the_same_verdict_as_from_a_phone(clinic, clock
     }
     typed = read_form(clinic, enter_form(clinic, given=given))
     by_phone = {rule: alert.level for rule, alert in clinic.alerts().items() if alert.assessment_id == typed.id}
-    # A second one alike, so that neither has an earlier form to compare with.
+    # A second participant, so that neither has an earlier form to compare with.
     other = clinic.another("npc_reirradiation", "NPC-002")
     clock.move(hours=1)
     phone = other.start()
@@ -157,7 +157,7 @@ def test_what_the_participant_began_meanwhile_is_not_typed_over_unseen(any_clini
         shown = paper_forms.entry_layout(work, person, "npc_checkin", "en")
         said = {question.id: question.said for question in shown.questions if question.said}
     assert (shown.there, set(said)) == (2, {"bleed", "bleed_now"})
-    # Seen, and gone on with: what is typed counts, what is not stays, and every row stays.
+    # The draft was opened and continued: entered items count, the others stay, and every row stays.
     form = enter_form(any_clinic, given={"bleed": 1, "breath": 0}, seen=shown.state)
     rows = newest_answers(any_clinic, form)
     assert {name: (found.value, found.channel) for name, found in rows.items()} == {
@@ -200,7 +200,7 @@ def test_the_participants_open_page_learns_that_the_form_is_closed(clinic, clock
         phone.save(bleed=4)
 
 
-def test_nobody_enters_for_the_dead_or_an_instrument_that_is_not_asked(clinic, clock):
+def test_entry_is_refused_after_death_and_for_an_instrument_that_is_not_asked(clinic, clock):
     clock.move(days=1)
     with pytest.raises(NotFound):
         enter_form(clinic, instrument="shoe_sizes")
@@ -229,7 +229,7 @@ def test_after_the_withdrawal_only_its_own_form_may_be_entered(clinic, clock):
         assert participant_page.read_participant_page(work, clinic.participant_id, "en").can_enter == ("npc_checkin",)
 
 
-# --- when it was really answered -------------------------------------------------------------------------------------
+# --- the date of the answers -----------------------------------------------------------------------------------------
 
 
 def test_old_paper_is_judged_and_the_alert_says_when_it_was_answered(clinic, clock):
@@ -251,7 +251,7 @@ def test_late_paper_is_compared_with_what_came_before_it_not_after(clinic, clock
     clock.move(days=1)
     form = read_form(clinic, enter_form(clinic, mode="paper", hours=5 * 24, given=QUIET | {"odor": 2}))
     assert form.context["baseline"]["odor"] == form.context["previous"]["odor"] == 1
-    # And what is answered today is compared with the newest by its own day, not by when it was typed.
+    # An answer of today is compared with the newest by the date of the answers, not of their entry.
     phone = clinic.start(clinic.send())
     phone.save(bleed=0)
     assert read_form(clinic, phone.way.assessment_id).context["previous"]["odor"] == 3
@@ -296,7 +296,7 @@ def test_a_plan_may_want_proxies_scored(clinic, clock):
     assert len(clinic.rows(Score)) == 16
 
 
-def test_somebody_who_answers_on_the_web_in_their_place_is_kept_as_such(any_clinic, clock):
+def test_a_proxy_who_answers_on_the_web_is_recorded_as_such(any_clinic, clock):
     phone = any_clinic.start(any_clinic.qlq, answered_by="proxy")
     phone.save(Q1=1)
     again = any_clinic.start(any_clinic.qlq, answered_by="self")

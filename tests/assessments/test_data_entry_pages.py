@@ -1,4 +1,4 @@
-"""The pages on which staff type in a phone interview or a paper form, and read paper against its sheet."""
+"""Test the pages of data entry and of the verification of paper forms."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ HEAD = {"mode": "phone", "answered_by": "self", "day": "2026-03-02", "time": "08
 
 @pytest.fixture
 def desk(app: Flask, seeded: Study) -> StaffBrowser:
-    """The coordinator, signed in, reading English."""
+    """Return the coordinator's browser, signed in, in English."""
     return signed_in_browser(app, seeded.staff["coordinator"])
 
 
 @pytest.fixture
 def address(seeded: Study) -> str:
-    """Where the Chinese participant's check-in is entered."""
+    """Return the address where the Chinese participant's check-in is entered."""
     return f"/staff/participants/{seeded.chinese.id}/enter/npc_checkin"
 
 
@@ -42,7 +42,7 @@ def state_on(desk: StaffBrowser) -> str:
 
 
 def enter(desk: StaffBrowser, address: str, state: str = "", **more: Any) -> TestResponse:
-    """Open the page and send it with ``more``: head fields by name, questions by item."""
+    """Open the page and submit it with ``more``: head fields by name, questions by item."""
     if not state:
         desk.open(address)
         state = state_on(desk)
@@ -177,7 +177,7 @@ def test_the_second_press_does_not_make_a_second_form(
     assert len(forms(app_context, seeded)) == 1
 
 
-def test_nobody_enters_for_somebody_who_died_or_left(
+def test_entry_is_refused_after_death_or_withdrawal(
     desk: StaffBrowser, address: str, app_context: AppContext, seeded: Study
 ) -> None:
     for column, sentence in (("withdrawn_at", "Only the form at the withdrawal"), ("died_at", "has died")):
@@ -190,7 +190,7 @@ def test_nobody_enters_for_somebody_who_died_or_left(
         assert "/enter/" not in desk.page
 
 
-def test_paper_waits_on_the_board_until_somebody_else_has_compared_it(
+def test_paper_is_on_the_to_do_list_until_another_person_has_verified_it(
     desk: StaffBrowser, app: Flask, address: str, app_context: AppContext, seeded: Study, clock: Clock
 ) -> None:
     answer = enter(desk, address, mode="paper", breath=1, swallow="skip", weight="58", other7=["pain"], pain=1)
@@ -199,7 +199,7 @@ def test_paper_waits_on_the_board_until_somebody_else_has_compared_it(
     check = f"/staff/assessments/{form.id}/check"
     desk.open("/staff/?show=papers")
     assert "Paper to check<b>1</b>" in desk.page
-    assert check not in desk.page  # not for whoever typed it
+    assert check not in desk.page  # not for the person who entered it
     desk.open(check)
     assert "You typed this form yourself" in desk.page
     assert "<select" not in desk.page

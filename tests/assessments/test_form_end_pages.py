@@ -1,4 +1,4 @@
-"""Advice, review, last page, what ``form.js`` is answered, and what holds for every page of a participant."""
+"""Test advice, review, last page, responses to ``form.js``, and rules for all pages."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ FIRST_PAGE_BYTES = 14_000
 
 @pytest.fixture
 def phone(app: Flask) -> ParticipantBrowser:
-    """A phone."""
+    """Return a phone."""
     return ParticipantBrowser(app)
 
 
 @pytest.fixture
 def begun(phone: ParticipantBrowser, seeded: Study) -> ParticipantBrowser:
-    """A phone on the first question of the Chinese check-in."""
+    """Return a phone on the first question of the Chinese check-in."""
     phone.start(seeded.chinese.checkin)
     return phone
 
@@ -108,7 +108,7 @@ def test_the_crisis_screen_has_its_own_line(phone: ParticipantBrowser, seeded: S
 
 
 def to_the_review(phone: ParticipantBrowser, **other: int) -> None:
-    """Everything 0 or as given, nothing on the list, no weight and no text."""
+    """Answer 0 or as given, tick nothing, leave weight and text blank, and open the review."""
     answer_until_list(phone, **other)
     phone.press(do="none")
     phone.press(weight="", free_text="", do="next")
@@ -190,7 +190,7 @@ def test_what_comes_after_sending_changes_nothing_and_says_received(
     assert all_rows(app_context) == before
 
 
-# --- with script -------------------------------------------------------------------------------------------------
+# --- with JavaScript -------------------------------------------------------------------------------------------------
 
 
 def test_the_script_is_answered_with_the_next_screen_at_once(
@@ -281,7 +281,7 @@ def test_device_class(agent: str, kind: str) -> None:
     assert device_class(agent) == kind
 
 
-# --- gone on with after a long time ------------------------------------------------------------------------------
+# --- continued after a long time -------------------------------------------------------------------------------------
 
 
 def test_what_was_asked_about_another_day_is_asked_again(

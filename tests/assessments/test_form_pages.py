@@ -1,4 +1,4 @@
-"""The participant's pages, as a phone without script sees them, and what ``form.js`` is answered."""
+"""Test the participant's form pages without JavaScript, and the responses to ``form.js``."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from tests.support.participant_browser import ParticipantBrowser, all_rows, answ
 
 @pytest.fixture
 def phone(app: Flask) -> ParticipantBrowser:
-    """A phone."""
+    """Return a phone."""
     return ParticipantBrowser(app)
 
 
 @pytest.fixture
 def begun(phone: ParticipantBrowser, seeded: Study) -> ParticipantBrowser:
-    """A phone on the first question of the Chinese check-in."""
+    """Return a phone on the first question of the Chinese check-in."""
     phone.start(seeded.chinese.checkin)
     return phone
 
 
-# --- ways in -----------------------------------------------------------------------------------------------------
+# --- access ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_preview_of_the_link_changes_nothing(

@@ -1,4 +1,4 @@
-"""A participant whose plan has left the catalogue writes: somebody is told, and no page falls."""
+"""Test texts of a participant whose plan file was removed: staff are notified, pages work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.texting_phone import TextingPhone
 
 @pytest.fixture
 def clinic(app_context: AppContext, seeded: Study) -> Clinic:
-    """The Chinese participant, whose plan file was removed."""
+    """Return the Chinese participant, whose plan file was removed."""
     staff, person = seeded.staff, seeded.chinese
     with form_browser.unit_of_work(app_context) as work:
         work.session.get_one(Participant, person.id).plan = "removed"
@@ -32,8 +32,8 @@ def test_a_red_flag_is_told_by_role_and_the_safety_sentence_goes_out(clinic: Cli
     assert texter.write("我喘不过气", deliver=False).level == Level.EMERGENCY
     [alert] = clinic.rows(Alert)
     assert (alert.level, alert.plan_version) == (Level.EMERGENCY, "")
-    told = {row.staff_id for row in clinic.rows(Message) if row.template == "alert"}
-    assert told == {seeded.staff["administrator"].id, clinic.investigator.id}
+    notified = {row.staff_id for row in clinic.rows(Message) if row.template == "alert"}
+    assert notified == {seeded.staff["administrator"].id, clinic.investigator.id}
     assert [row.template for row in clinic.rows(Message) if row.channel == "sms"] == ["safety"]
 
 

@@ -1,4 +1,4 @@
-"""The trail: nothing is changed unseen, nothing waits for its seal unseen."""
+"""Test the hash chain: changed entries and missing seals are detected."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support import form_browser
 
 
 def write(app_context: AppContext, number: int = 5) -> None:
-    """So many events about a participant, with values of every kind."""
+    """Write this many audit entries about a participant, with values of every kind."""
     with form_browser.unit_of_work(app_context) as work:
         person = work.session.scalar(select(Participant)) or Participant(
             plan="npc_reirradiation", study_number="N-1", language="en", time_zone="Asia/Shanghai", enrolled_at=work.now
@@ -38,7 +38,7 @@ def check(app_context: AppContext) -> audit_chain.ChainVerification:
 
 
 def tamper(app_context: AppContext, sql: str) -> None:
-    """Change rows as somebody with the database's own password could: the triggers come first."""
+    """Change rows as the database's owner could: disable the triggers first."""
     with app_context.engine.begin() as connection:
         for table in ("event", "seal"):
             if app_context.engine.dialect.name == "postgresql":

@@ -1,4 +1,4 @@
-"""The pages of the audit trail: picking without anything in the address, exporting, verifying."""
+"""Test the audit trail pages: filters that leave the address empty, export, verification."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The audit trail as staff read it: picked, paged, exported; answers only for those who may see them."""
+"""Test the audit trail as staff read it: filters, pages, export, and who may see answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The data files: what is in them, and that a dubious one stops the start with file, place and sentence."""
+"""Test the data files: their content, and that an invalid one prevents the start.
+
+The error names file and position.
+"""
 
 from __future__ import annotations
 
@@ -229,7 +232,7 @@ def test_the_files_obey_their_schemas():
         files = sorted((ROOT / folder).glob(pattern))
         assert files
         for path in files:
-            # JSON has only text keys, and editors see option codes so.
+            # JSON has text keys only, and editors check option codes as such.
             jsonschema.validate(text_keys(load_yaml(path)), schema)
             first = path.read_text("utf-8").splitlines()[0]
             named = first.removeprefix("# yaml-language-server: $schema=")
@@ -257,7 +260,7 @@ def test_the_checksum_follows_every_character():
     assert with_checksum(replace(words, minutes=9)).checksum == words.checksum, "only text counts"
 
 
-# Licensed wording. The texts are invented: the real ones are never in this project.
+# Licensed wording. The texts are invented: the real ones are never in this repository.
 FIELDS = {
     "holder": "The holder",
     "reference": "A-1",
@@ -274,7 +277,10 @@ FIELDS = {
 
 
 def filled(**changed):
-    """The template, filled in; ``changed`` gives a field or a row ("Q1", "Q1_4") another text, None takes it out."""
+    """Return the template, filled in.
+
+    ``changed`` gives a field or a row ("Q1", "Q1_4") another text, None removes it.
+    """
     lines = []
     for line in template_csv(QLQ, "zh_Hans").splitlines():
         item, code, _, _ = line.split(",")

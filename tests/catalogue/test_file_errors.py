@@ -1,4 +1,4 @@
-"""Whatever value stands where a plan file wants another, its sentence has a translation."""
+"""Test that the error about any wrong value in a plan file has a translation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ OTHERS: tuple[object, ...] = (GONE, None, "", "x" * 50, 0, -1, 10**6, True, [], 
 
 
 def spoilt(node: object, other: object) -> Iterator[object]:
-    """``node`` with one place after another replaced by ``other``; of long lists, the first entries stand for all."""
+    """Yield ``node`` with one value after another replaced by ``other``.
+
+    Of long lists, only the first entries are replaced.
+    """
     if other is not GONE:
         yield other
     if isinstance(node, dict):
@@ -35,7 +38,7 @@ def spoilt(node: object, other: object) -> Iterator[object]:
 
 
 def in_english_only(sentence: object) -> list[str]:
-    """What of ``sentence`` has no translation."""
+    """Return the parts of ``sentence`` that have no translation."""
     if isinstance(sentence, EnglishOnly):
         return [sentence]
     values = sentence.values.values() if isinstance(sentence, Sentence) else ()

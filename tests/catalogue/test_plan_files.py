@@ -1,4 +1,4 @@
-"""The plan and its words: what they hold, and that anything dubious in them is refused with its place."""
+"""Test the plan and its wording: content, and the position of each error."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WORDS = {language: read_plan_words(path, PLAN) for language, path in WORD_FILES.
 
 
 def changed(tmp_path, old, new, source=FILE):
-    """A copy of ``source`` in which ``old``, which must be there once, is ``new``."""
+    """Return a copy of ``source`` in which ``old``, which must occur once, is ``new``."""
     text = source.read_text(encoding="utf-8")
     assert text.count(old) == 1, old
     copy = tmp_path / source.name
@@ -80,7 +80,7 @@ def test_an_idle_form_is_judged_at_every_moment_that_a_rule_waits_for():
     assert waits == set(PLAN.idle_minutes)
 
 
-def test_the_ladder_of_an_emergency():
+def test_the_escalation_steps_of_an_emergency():
     steps = [(step.minutes, step.to, step.channel) for step in PLAN.ladder if step.level is Level.EMERGENCY]
     assert steps == [
         (0, ("on_call", "investigator"), "email"),
@@ -90,7 +90,7 @@ def test_the_ladder_of_an_emergency():
     ]
 
 
-def test_the_ladder_of_an_urgent_alert():
+def test_the_escalation_steps_of_an_urgent_alert():
     steps = [step for step in PLAN.ladder if step.level is Level.URGENT]
     assert [(step.name, step.to, step.working_hours, step.next_day) for step in steps] == [
         ("0m", ("on_call", "investigator"), 0, None),
@@ -260,14 +260,14 @@ def test_a_plan_under_another_name_is_refused(tmp_path):
         ("confirm_minutes: 60", "confirm_minutes: 0", "drill.confirm_minutes", ""),
     ],
 )
-def test_a_drill_that_cannot_be_is_refused(tmp_path, old, new, where, sentence):
+def test_an_invalid_test_alert_is_refused(tmp_path, old, new, where, sentence):
     with pytest.raises(CatalogueError) as refused:
         read_plan(changed(tmp_path, old, new), KNOWN)
     assert where in str(refused.value)
     assert sentence in str(refused.value)
 
 
-def test_a_drill_is_what_stands_in_the_file(tmp_path):
+def test_a_test_alert_is_as_the_file_says(tmp_path):
     assert PLAN.test_alert_settings is not None
     assert (
         PLAN.test_alert_settings.weekday,
@@ -305,7 +305,7 @@ def test_a_stopping_rule_that_cannot_be_is_refused(tmp_path, old, new, where, se
     assert sentence in str(refused.value)
 
 
-def test_a_term_that_nobody_can_grade_is_refused():
+def test_a_term_without_grades_is_refused():
     rule = PLAN.stopping
     assert rule is not None
     with pytest.raises(CatalogueError, match="no term called “ulcer”"):

@@ -1,4 +1,4 @@
-"""Other words for an option: how a wording file gives them, and what keeps the program from starting."""
+"""Test synonyms of options: their syntax in a wording file, and errors at the start."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BROKEN = [
     (ZH, FAINT, "晕倒了", "items.faint.synonyms.1", "“晕倒了” already stands for option 2."),
     (ZH, FAINT, "晕倒过", "items.faint.synonyms.2", "“晕倒过” already stands for option 1."),
     (ZH, FAINT, "暈倒了。", "items.faint.synonyms.1", "already stands for option 2."),
-    # The English file is read first, and both are understood.
+    # The English file is read first, and both are accepted.
     (ZH, FAINT, "Passed out", "items.faint.synonyms.1", "“Passed out” already stands for option 2."),
     (ZH, FAINT, "fainted", "items.faint.synonyms.1", "“fainted” already stands for option 2."),
     (ZH, FAINT, "返回", "items.faint.synonyms.1", "“返回” is the command “back”."),

@@ -1,4 +1,4 @@
-"""The calendar of a plan file: an impossible one is refused with file, visit and reason. The days off beside it."""
+"""Test the visit schedule of a plan file, its errors, and the file of days off."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ FILE = ROOT / "pro/data/plans/npc_reirradiation.yaml"
 
 
 def copied(tmp_path, old, new, source=FILE):
-    """A copy of ``source`` in which the first ``old`` after the word "calendar:" (or the start) is ``new``."""
+    """Return a copy of ``source`` with ``old`` replaced once.
+
+    The first ``old`` after the word "calendar:", or after the start.
+    """
     head, mark, tail = source.read_text(encoding="utf-8").rpartition("\ncalendar:")
     assert old in tail, old
     copy = tmp_path / source.name
@@ -111,7 +114,7 @@ def test_a_qlq_more_often_than_every_week_is_refused(tmp_path):
 
 def test_a_plan_may_have_no_calendar_and_then_its_words_name_no_visit(tmp_path):
     path = tmp_path / FILE.name
-    # The stopping rule counts days of the calendar and goes with it.
+    # The stopping rule counts days of the visit schedule and is removed with it.
     path.write_text(FILE.read_text(encoding="utf-8").partition("\nstopping:")[0], encoding="utf-8")
     plan = read_plan(path, KNOWN)
     assert plan.calendar is None

@@ -1,4 +1,4 @@
-"""The commands as they are typed: their status, their sentences, and what they need."""
+"""Test the commands: exit status, messages, and requirements."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def run(app: Flask, *arguments: str) -> Result:
-    """``flask ARGUMENTS`` in process."""
+    """Run ``flask ARGUMENTS`` in process."""
     return app.test_cli_runner().invoke(args=list(arguments))
 
 
 def filled(text: str) -> str:
-    """The empty wording table filled in with words of our own."""
+    """Return the empty wording table filled in with invented texts."""
     rows = list(csv.reader(io.StringIO(text)))
     answers = {
         ("licence", "expires"): "2099-12-31",
@@ -142,7 +142,7 @@ def test_the_demonstration_fills_once_and_gives_links(app: Flask) -> None:
     assert run(app, "demo", "links").output.count("/a/") == 2
 
 
-def test_somebody_is_put_on_duty(app: Flask, app_context: AppContext, seeded: Study) -> None:
+def test_a_shift_is_added(app: Flask, app_context: AppContext, seeded: Study) -> None:
     email = seeded.staff["investigator"].email
     put = run(app, "staff", "duty", email, "backup", "2026-03-02T08:00", "2026-03-03T08:00")
     assert put.exit_code == 0, put.output
@@ -179,7 +179,7 @@ def test_a_header_that_is_refused_in_a_file_is_a_sentence_too(app: Flask, tmp_pa
     assert "Q3" in result.output
 
 
-def test_a_drill_is_begun_by_hand_and_says_where_to_confirm_it(
+def test_a_test_alert_started_by_hand_says_where_to_confirm_it(
     app: Flask, app_context: AppContext, seeded: Study
 ) -> None:
     done = run(app, "drill")
@@ -191,7 +191,9 @@ def test_a_drill_is_begun_by_hand_and_says_where_to_confirm_it(
     assert "no study of this name" in refused.output
 
 
-def test_a_drill_by_hand_that_reaches_nobody_says_so(app: Flask, app_context: AppContext, seeded: Study) -> None:
+def test_a_test_alert_started_by_hand_without_recipients_says_so(
+    app: Flask, app_context: AppContext, seeded: Study
+) -> None:
     with transaction(app_context.engine) as session:
         session.query(Shift).one().ends_at = app_context.clock()
     done = run(app, "drill")

@@ -1,4 +1,4 @@
-"""``flask plan``: what an investigator signs, without a database and without settings."""
+"""Test ``flask plan``: the document to be signed, without database and settings."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ answered:
 
 
 def run(app: Flask, *arguments: str | Path) -> Result:
-    """``flask plan ARGUMENTS`` in process."""
+    """Run ``flask plan ARGUMENTS`` in process."""
     return app.test_cli_runner().invoke(args=["plan", *map(str, arguments)])
 
 
 @pytest.fixture
 def example(tmp_path: Path) -> Path:
-    """A filled-in anchors file."""
+    """Write a filled-in anchors file."""
     path = tmp_path / "anchors.yaml"
     path.write_text(EXAMPLE, encoding="utf-8")
     return path
 
 
 def changed(path: Path, old: str, new: str) -> Path:
-    """``path`` with ``old`` replaced."""
+    """Return ``path`` with ``old`` replaced."""
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")
@@ -104,7 +104,7 @@ def test_names_are_in_the_language_asked_for(app: Flask, example: Path) -> None:
 
 
 def lines(app: Flask, *arguments: str | Path) -> dict[tuple[str, str], dict]:
-    """The JSON lines of a preview by visit and instrument."""
+    """Return the JSON lines of a preview by visit and instrument."""
     result = run(app, "preview", PLAN, "--json", *arguments)
     assert result.exit_code == 0, result.output
     found = [json.loads(line) for line in result.output.splitlines()]

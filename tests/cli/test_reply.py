@@ -1,4 +1,4 @@
-"""``flask reply`` as it is typed: one text a line in, one JSON object a line out, whatever the bytes."""
+"""Test ``flask reply``: one text a line in, one JSON object a line out, for any bytes."""
 
 from __future__ import annotations
 

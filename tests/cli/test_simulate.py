@@ -1,4 +1,4 @@
-"""``flask simulate``: what it prints and how it ends."""
+"""Test ``flask simulate``: its output and exit status."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FAINT = 'advice: general, when: "faint == 2"'
 
 @pytest.fixture
 def changed(tmp_path: Path) -> Path:
-    """A plan file in which hardly any faint is an emergency."""
+    """Return a plan file in which hardly any fainting is an emergency."""
     path = tmp_path / "mine.yaml"
     text = FILE.read_text(encoding="utf-8")
     path.write_text(text.replace(FAINT, FAINT.replace("2", "2 and chest == 3")), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""``flask templates``, and a start with a gateway file."""
+"""Test ``flask templates``, and a start with a gateway file."""
 
 from __future__ import annotations
 
@@ -20,17 +20,20 @@ EXAMPLE = Path(__file__).parents[2] / "deploy" / "gateway.example.yaml"
 
 @pytest.fixture
 def mainland(config: Config) -> Config:
-    """Behind the gateway of the example."""
+    """Return the application with the gateway of the example."""
     return replace(config, sms="alibaba", base_url="https://epro.example.org", gateway_file=EXAMPLE)
 
 
 def run(config: Config, *arguments: str) -> Result:
-    """``flask templates ARGUMENTS`` in process."""
+    """Run ``flask templates ARGUMENTS`` in process."""
     return create_app(config).test_cli_runner().invoke(args=["templates", *arguments])
 
 
 def edited(tmp_path: Path, old: str, new: str, *, hashed: bool = False) -> Path:
-    """The example with ``old`` replaced; ``hashed``: both are whole texts, and the hash is made anew."""
+    """Return the example with ``old`` replaced.
+
+    ``hashed``: both are complete texts, and the hash is recomputed.
+    """
     text = EXAMPLE.read_text(encoding="utf-8")
     assert text.count(old) == 1
     text = text.replace(old, new)
@@ -65,7 +68,7 @@ def test_an_edited_text_is_refused(mainland: Config, tmp_path: Path) -> None:
 
 
 def problems_of(config: Config) -> tuple[str, ...]:
-    """What keeps a start with ``config``."""
+    """Return the problems that prevent a start with ``config``."""
     return prepare(ConfigReading(config, (), frozenset()), checked=True).problems
 
 

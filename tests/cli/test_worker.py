@@ -1,4 +1,4 @@
-"""The worker as a process: one alone on SQLite, any number on PostgreSQL, and it stops when asked."""
+"""Test the worker process: one on SQLite, any number on PostgreSQL, stopped by a signal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 @contextmanager
 def worker(url: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """``flask tick --forever`` on ``url``; killed at the end if it still runs."""
+    """Run ``flask tick --forever`` on ``url``; kill it at the end if it still runs."""
     env = {**os.environ, "PRO_DATABASE_URL": url, "PRO_VAR_DIR": str(folder)}
     command = [sys.executable, "-m", "flask", "tick", "--forever"]
     process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -33,7 +33,7 @@ def worker(url: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def beats(url: str) -> str:
-    """The newest heartbeat as text; "" for none."""
+    """Return the newest heartbeat as text; "" for none."""
     engine = db.make_engine(url)
     with engine.execution_options(read_only=True).connect() as connection:
         found = connection.execute(text("SELECT max(at) FROM heartbeat")).scalar()
@@ -42,7 +42,7 @@ def beats(url: str) -> str:
 
 
 def wait_for_beat(url: str, after: str = "") -> str:
-    """Wait until a round was made; its heartbeat."""
+    """Wait until a round has ended; return its heartbeat."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
         if (now := beats(url)) > after:
@@ -63,7 +63,7 @@ def test_on_sqlite_the_second_says_so_and_one_that_is_killed_makes_room(sqlite_u
         assert first.poll() is None
         first.send_signal(signal.SIGKILL)
         first.wait(timeout=10)
-        # Read only now: the first may have made another round, and the third must not be taken for ready by that.
+        # Read only now: the first worker may have run another round, which must not pass for one of the third.
         beat = beats(sqlite_url)
         with worker(sqlite_url, folder) as third:
             wait_for_beat(sqlite_url, after=beat)

@@ -1,4 +1,4 @@
-"""The check-in and its words in both languages, read once for the tests of the ear."""
+"""Read the check-in and its wording once, for the tests of the reply parser."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ SPOKEN = [
 
 
 @cache
-def ear(item: str) -> ReplyParser:
-    """The ear of ``item`` for both languages."""
+def parser_of(item: str) -> ReplyParser:
+    """Return the parser of ``item`` for both languages."""
     return ReplyParser(ITEMS[item], SPOKEN)
 
 
-def hear(item: str, text: str) -> ParsedReply:
-    """``text`` as an answer to ``item``."""
-    return ear(item).hear(text)
+def parse(item: str, text: str) -> ParsedReply:
+    """Parse ``text`` as an answer to ``item``."""
+    return parser_of(item).hear(text)

@@ -1,4 +1,4 @@
-"""The study's own calendar, and anchors of an example participant, for the tests of what is computed from them."""
+"""Provide the study's visit schedule and the anchors of an example participant."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ CHECKIN, QLQ = "npc_checkin", "qlq_c30"
 
 
 def day(text: str) -> date:
-    """``text`` as 2027-01-04."""
+    """Return the date ``text``, as 2027-01-04."""
     return date.fromisoformat(text)
 
 
 def anchor(kind: str, on: str | date, number: int = 0, planned: bool = False) -> DatedAnchor:
-    """One anchor."""
+    """Return one anchor."""
     return DatedAnchor(kind, number, on if isinstance(on, date) else day(on), planned)
 
 
 def fractions(start: str, last: int = 28, days: WorkingDays = WorkingDays()) -> list[DatedAnchor]:
-    """Fractions 1 to ``last``, given on working days from ``start`` on."""
+    """Return fractions 1 to ``last``, given on working days from ``start`` on."""
     found = [anchor("rt_fraction", start, 1)]
     while len(found) < last:
         found.append(DatedAnchor("rt_fraction", len(found) + 1, days.after(found[-1].on)))
@@ -39,7 +39,10 @@ def fractions(start: str, last: int = 28, days: WorkingDays = WorkingDays()) -> 
 
 
 def treated(rt: str = "2027-02-01") -> list[DatedAnchor]:
-    """Consent, induction, all of radiotherapy from Monday ``rt`` on: the last fraction is given on day 37 after it."""
+    """Return consent, induction, and complete radiotherapy from Monday ``rt`` on.
+
+    The last fraction is given on day 37 after it.
+    """
     start = day(rt)
     return [
         DatedAnchor("consent", 0, start - timedelta(days=36)),
@@ -53,7 +56,7 @@ def treated(rt: str = "2027-02-01") -> list[DatedAnchor]:
 def plan_of(
     anchors: list[DatedAnchor], zone: str = SHANGHAI, days: WorkingDays = WorkingDays()
 ) -> dict[str, ExpectedVisit]:
-    """What is expected, as {"visit instrument": assessment}."""
+    """Return the expected visits as {"visit instrument": visit}."""
     found = list_expected_visits(CALENDAR, anchors, zone, days)
     named = {f"{one.visit} {one.instrument}": one for one in found}
     assert len(named) == len(found)
@@ -61,17 +64,17 @@ def plan_of(
 
 
 def window(one: ExpectedVisit) -> tuple[str, str, str]:
-    """The local dates on which an assessment opens, is due and closes."""
+    """Return the local dates on which an expected visit opens, is due and closes."""
     zone = ZoneInfo(one.time_zone)
     opens, due, closes = (when.astimezone(zone) for when in (one.opens, one.due, one.closes))
     return f"{opens:%Y-%m-%d}", f"{due:%Y-%m-%d}", f"{closes:%Y-%m-%d}"
 
 
 def local(text: str, zone: str = SHANGHAI) -> datetime:
-    """``text`` (2027-01-04 09:30) as a moment."""
+    """Return ``text`` (2027-01-04 09:30) as a moment."""
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone))
 
 
 def hour(text: str) -> time:
-    """``text`` as 21:00."""
+    """Return ``text`` as 21:00."""
     return time.fromisoformat(text)

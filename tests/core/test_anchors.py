@@ -1,4 +1,4 @@
-"""What cannot have happened is named, and what follows from the anchors is worked out."""
+"""Test anchors: impossible ones are named, and what follows from them is computed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a score and its change mean, by the figures of docs/domain.md 1.7 and 1.8, and what the file may not say."""
+"""Test the meaning of a score and its change (docs/domain.md 1.7, 1.8), and file errors."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_important_is_below_for_functions_and_above_for_symptoms(scale, value, i
         ("QL", 50, 60, "better", "medium"),
         ("FA", 22.2, 55.6, "worse", "large"),
         ("PA", 50, 33.3, "better", "large"),
-        ("EF", 100, 25, "worse", "medium"),  # no large one was published
+        ("EF", 100, 25, "worse", "medium"),  # no large change was published
         ("FI", 66.7, 0, "better", "small"),
         ("C30SUMMARY", 94, 66, "worse", ""),
         ("DY", 0, 0, "same", "trivial"),

@@ -1,4 +1,4 @@
-"""The rule language: what it accepts, what it refuses and where, and three-valued evaluation."""
+"""Test the rule language: accepted and refused conditions, and three-valued evaluation."""
 
 from __future__ import annotations
 
@@ -282,7 +282,7 @@ def test_only_some_rules_may_ask_about_the_form(source):
 
 
 def place_of_refusal(source):
-    """Where ``source`` is refused and why, or nothing where it is accepted."""
+    """Return the position and reason of the refusal of ``source``; nothing if it is accepted."""
     try:
         parse(source, WORDS)
     except RuleError as refused:
@@ -317,7 +317,10 @@ ANSWERS = {
 
 @given(TESTS, st.fixed_dictionaries({}, optional=ANSWERS), st.fixed_dictionaries(ANSWERS))
 def test_what_is_known_stays_known_when_the_rest_is_answered(source, known, all_of_it):
-    """Unknown means "it depends": an outcome that is true or false does not change with any later answer."""
+    """Check that a true or false outcome does not change with any later answer.
+
+    Unknown means that the outcome depends on answers that are missing.
+    """
     condition = parse(source, WORDS)
     early = condition.evaluate(Facts(values=known))
     late = condition.evaluate(Facts(values={**all_of_it, **known}))

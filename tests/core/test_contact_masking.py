@@ -1,4 +1,4 @@
-"""What is covered in words that somebody typed, and what is left."""
+"""Test which contact details are masked in free text, and what stays."""
 
 from __future__ import annotations
 

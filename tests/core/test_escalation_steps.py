@@ -1,4 +1,4 @@
-"""When the ladder goes on: minutes by the clock, working hours by the study's, or at noon of the next day."""
+"""Test the time of escalation steps: minutes, working hours, or noon of the next day."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def hours(
 
 
 def local(text: str, zone: str = SHANGHAI) -> datetime:
-    """``2026-03-02 09:00`` in ``zone``."""
+    """Return ``2026-03-02 09:00`` in ``zone``."""
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone))
 
 
@@ -55,7 +55,7 @@ RAISED = local("2026-03-02 09:00")
 def test_an_emergency_climbs_by_the_minute(minutes, names, next_one):
     now = RAISED + timedelta(minutes=minutes)
     found = escalation_steps.due_steps(STEPS, Level.EMERGENCY, RAISED, now, hours())
-    assert [rung.step.name for rung in found] == names
+    assert [timed.step.name for timed in found] == names
     ahead = escalation_steps.next_step(STEPS, Level.EMERGENCY, RAISED, now, hours())
     assert (ahead.step.name if ahead else None) == next_one
 
@@ -63,12 +63,12 @@ def test_an_emergency_climbs_by_the_minute(minutes, names, next_one):
 @pytest.mark.parametrize("night", ["2026-03-01 02:00", "2026-03-07 23:50"])
 def test_an_emergency_knows_no_night_and_no_weekend(night):
     found = escalation_steps.timed_steps(STEPS, Level.EMERGENCY, local(night), hours())
-    assert [rung.at - local(night) for rung in found] == [timedelta(minutes=minutes) for minutes in (15, 30, 45)]
+    assert [timed.at - local(night) for timed in found] == [timedelta(minutes=minutes) for minutes in (15, 30, 45)]
 
 
-def test_what_is_told_at_once_is_no_rung_and_a_quiet_level_has_none():
+def test_the_first_notification_is_no_step_and_watch_has_none():
     assert escalation_steps.timed_steps(STEPS, Level.WATCH, RAISED, hours()) == ()
-    assert [rung.step for rung in escalation_steps.timed_steps(STEPS, Level.URGENT, RAISED, hours())] == [AGAIN]
+    assert [timed.step for timed in escalation_steps.timed_steps(STEPS, Level.URGENT, RAISED, hours())] == [AGAIN]
 
 
 # 2026-03-02 is a Monday.
@@ -78,14 +78,14 @@ def test_what_is_told_at_once_is_no_rung_and_a_quiet_level_has_none():
         ("2026-03-02 09:00", "2026-03-02 13:00"),
         ("2026-03-02 08:00", "2026-03-02 12:00"),
         ("2026-03-02 13:30", "2026-03-02 17:30"),
-        # Four hours go over the closing: 90 minutes on Monday, the rest on Tuesday.
+        # Four hours extend past closing time: 90 minutes on Monday, the rest on Tuesday.
         ("2026-03-02 16:00", "2026-03-03 10:30"),
         ("2026-03-02 17:30", "2026-03-03 12:00"),
         # At night.
         ("2026-03-02 18:00", "2026-03-03 12:00"),
         ("2026-03-02 23:59", "2026-03-03 12:00"),
         ("2026-03-03 02:00", "2026-03-03 12:00"),
-        # Before and at a weekend: not on Monday, but at noon of the next calendar day.
+        # Before and on a weekend: not on Monday, but at noon of the next calendar day.
         ("2026-03-06 16:00", "2026-03-07 12:00"),
         ("2026-03-06 20:00", "2026-03-07 12:00"),
         ("2026-03-07 10:00", "2026-03-08 12:00"),
@@ -95,22 +95,24 @@ def test_what_is_told_at_once_is_no_rung_and_a_quiet_level_has_none():
     ],
 )
 def test_an_urgent_alert_is_told_again_after_working_hours_or_at_noon(raised, at):
-    (rung,) = escalation_steps.timed_steps(STEPS, Level.URGENT, local(raised), hours())
-    assert rung.at == local(at)
-    assert rung.at.tzinfo is UTC
-    assert escalation_steps.due_steps(STEPS, Level.URGENT, local(raised), rung.at - timedelta(seconds=1), hours()) == ()
-    assert escalation_steps.due_steps(STEPS, Level.URGENT, local(raised), rung.at, hours()) == (rung,)
+    (timed,) = escalation_steps.timed_steps(STEPS, Level.URGENT, local(raised), hours())
+    assert timed.at == local(at)
+    assert timed.at.tzinfo is UTC
+    assert (
+        escalation_steps.due_steps(STEPS, Level.URGENT, local(raised), timed.at - timedelta(seconds=1), hours()) == ()
+    )
+    assert escalation_steps.due_steps(STEPS, Level.URGENT, local(raised), timed.at, hours()) == (timed,)
 
 
 @pytest.mark.parametrize(
     ("raised", "opens", "at"),
     [
-        # Clocks go forward on Sunday 2026-03-29 at 02:00: noon is an hour nearer.
+        # Clocks go forward on Sunday 2026-03-29 at 02:00: noon is an hour earlier.
         ("2026-03-28 18:00", time(8), "2026-03-29 10:00+00:00"),
         ("2026-03-27 20:00", time(8), "2026-03-28 11:00+00:00"),
         # And back on Sunday 2026-10-25 at 03:00.
         ("2026-10-24 18:00", time(8), "2026-10-25 11:00+00:00"),
-        # Open over the change itself: from 00:30 to 05:30 stand four real hours.
+        # Open during the change itself: four real hours pass from 00:30 to 05:30.
         ("2026-03-29 00:30", time(0), "2026-03-29 03:30+00:00"),
         ("2026-10-25 00:30", time(0), "2026-10-25 02:30+00:00"),
     ],
@@ -119,8 +121,8 @@ def test_where_clocks_change(raised, opens, at):
     always = hours(
         BERLIN, opens=opens, closes=time(23), days=WorkingDays(weekend=frozenset()) if opens == time(0) else None
     )
-    (rung,) = escalation_steps.timed_steps(STEPS, Level.URGENT, local(raised, BERLIN), always)
-    assert rung.at == datetime.fromisoformat(at)
+    (timed,) = escalation_steps.timed_steps(STEPS, Level.URGENT, local(raised, BERLIN), always)
+    assert timed.at == datetime.fromisoformat(at)
 
 
 def test_days_off_and_make_up_days_count_where_they_are_known():
@@ -151,9 +153,9 @@ def test_working_hours_pass_while_the_study_is_open_and_never_beyond_the_cap(nai
     assert end - raised >= timedelta(0)
     assert end.astimezone(UTC) - raised.astimezone(UTC) >= timedelta(hours=number)
     step = EscalationStep(Level.URGENT, 0, ("on_call",), "email", working_hours=number, next_day=time(12))
-    (rung,) = escalation_steps.timed_steps([step], Level.URGENT, raised, open_hours)
-    assert raised < rung.at <= end
-    assert rung.at.astimezone(ZoneInfo(zone)).date() - raised.date() <= timedelta(days=1)
+    (timed,) = escalation_steps.timed_steps([step], Level.URGENT, raised, open_hours)
+    assert raised < timed.at <= end
+    assert timed.at.astimezone(ZoneInfo(zone)).date() - raised.date() <= timedelta(days=1)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is expected of whom and when, where something is not as planned (docs/domain.md 6)."""
+"""Test expected visits where something is not as planned (docs/domain.md 6)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ CHINA = working_days("CN")
 
 
 def dues(found, kind, instrument=CHECKIN):
-    """The days on which the turns of ``kind`` are due, as text."""
+    """Return the days on which the visits of ``kind`` are due, as text."""
     return [window(one)[1] for one in found.values() if one.kind == kind and one.instrument == instrument]
 
 
-def test_nobody_is_asked_anything_before_consent():
+def test_no_visit_is_expected_before_consent():
     assert plan_of([]) == {}
 
 
@@ -68,7 +68,7 @@ def test_induction_goes_on_weekly_until_radiotherapy():
         # National Day 2026: working on Sunday 20 September and Saturday 10 October.
         ("2026-09-28", CHINA, 4, "2026-10-08"),
         ("2026-09-28", CHINA, 6, "2026-10-10"),
-        # Over the end of a year, and over a leap day.
+        # Across the end of a year, and a leap day.
         ("2026-12-28", CHINA, 5, "2027-01-04"),
         ("2028-02-21", WorkingDays(), 7, "2028-02-29"),
         ("2028-02-21", WorkingDays(), 8, "2028-03-01"),
@@ -177,7 +177,7 @@ def test_a_window_that_is_open_at_death_ends_with_it():
     assert found[f"rt_end {QLQ}"].closes == local("2027-03-14 00:00")
 
 
-def test_withdrawal_is_offered_but_nobody_is_asked_by_message():
+def test_the_withdrawal_visit_is_offered_without_a_message():
     found = plan_of([*treated(), anchor("withdrawal", "2027-03-20")])
     one = found[f"withdrawal {QLQ}"]
     assert window(one) == ("2027-03-20", "2027-03-20", "2027-04-03")
@@ -212,7 +212,10 @@ def test_an_optional_form_is_never_missed():
     [("2027-02-14", False), ("2027-02-15", True), ("2027-03-10", True), ("2027-05-05", True), ("2027-05-06", False)],
 )
 def test_the_weeks_in_which_one_missed_form_is_enough(on, risky):
-    """Fraction 11 is given on 2027-02-15, and 8 weeks after the last one is 2027-05-05."""
+    """Check the weeks in which one missed form is enough for a call.
+
+    Fraction 11 is given on 2027-02-15, and 8 weeks after the last one is 2027-05-05.
+    """
     assert is_in_risk_period(CALENDAR, treated(), day(on)) is risky
 
 
@@ -232,7 +235,7 @@ def test_before_radiotherapy_there_is_no_risk_window():
         ("Asia/Shanghai", "2027-12-30", datetime(2028, 1, 4, 0, 0, tzinfo=UTC)),
     ],
 )
-def test_a_form_opens_at_eight_in_the_morning_wherever_somebody_lives(zone, rt_end, opens):
+def test_a_form_opens_at_eight_in_the_participants_time_zone(zone, rt_end, opens):
     one = plan_of([anchor("rt_end", rt_end)], zone)[f"after_rt_week.1 {CHECKIN}"]
     assert one.opens == opens
     assert one.opens.astimezone(ZoneInfo(zone)).hour == 8

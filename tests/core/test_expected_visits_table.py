@@ -1,6 +1,7 @@
-"""The whole table of docs/domain.md 6 for one participant over three years, written out by hand.
+"""Test the complete table of docs/domain.md 6 for one participant over three years.
 
-Last fraction: Wednesday 2027-03-10 (radiotherapy from Monday 2027-02-01, no holidays). Maintenance starts 2027-03-22.
+Written out by hand. The last fraction is on Wednesday 2027-03-10 (radiotherapy from Monday 2027-02-01, no holidays);
+maintenance starts on 2027-03-22.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ for _cycle in range(1, 19):
     _due = day("2027-03-22") + timedelta(weeks=3 * (_cycle - 1))
     for _name in (CHECKIN, QLQ):
         TABLE[f"maintenance.{_cycle} {_name}"] = tuple(str(_due + timedelta(days=off)) for off in (-3, 0, 0))
-# Weekly to month 6 (week 26): weeks 9, 11 and 13 to 25, beside weeks 10 and 12 that are asked after RT anyway.
+# Weekly to month 6 (week 26): weeks 9, 11 and 13 to 25, in addition to weeks 10 and 12 after radiotherapy.
 for _week in (9, 11, *range(13, 26)):
     _due = RT_END + timedelta(weeks=_week)
     TABLE[f"maintenance_week.{_week - 8} {CHECKIN}"] = tuple(str(_due + timedelta(days=off)) for off in (-2, 0, 2))

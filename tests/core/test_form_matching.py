@@ -1,5 +1,7 @@
-"""One form may serve several visits; a QLQ-C30 is not asked twice within a week (docs/domain.md 6, rules 1, 2 and
-4)."""
+"""Test that one form may serve several visits (docs/domain.md 6, rules 1, 2 and 4).
+
+A QLQ-C30 is not asked twice within a week.
+"""
 
 from __future__ import annotations
 
@@ -17,31 +19,31 @@ EXPECTED = list_expected_visits(CALENDAR, ANCHORS, SHANGHAI)
 
 
 def form(at, instrument=QLQ, visit="", ref="f"):
-    """An answered form."""
+    """Return an answered form."""
     return AnsweredForm(ref, instrument, local(at), visit)
 
 
 def served(*forms, of=EXPECTED):
-    """{form: [visits, the nearest first]}"""
-    ledger = match_forms(of, forms, CALENDAR.apart)
+    """Return {form: [visits, the nearest first]}."""
+    matches = match_forms(of, forms, CALENDAR.apart)
     found: dict[str, list[str]] = {}
-    for one in sorted(ledger.served, key=lambda one: not one.nearest):
+    for one in sorted(matches.served, key=lambda one: not one.nearest):
         found.setdefault(one.form, []).append(one.one.visit + (" late" if one.out_of_window else ""))
     return found
 
 
 def opening(visit, *forms):
-    """When the QLQ-C30 of ``visit`` opens after ``forms`` were answered."""
-    ledger = match_forms(EXPECTED, forms, CALENDAR.apart)
-    return next(one.opens for one in ledger.waiting if one.name == (visit, QLQ))
+    """Return when the QLQ-C30 of ``visit`` opens after ``forms`` were answered."""
+    matches = match_forms(EXPECTED, forms, CALENDAR.apart)
+    return next(one.opens for one in matches.waiting if one.name == (visit, QLQ))
 
 
 @pytest.mark.parametrize(
     ("at", "visits"),
     [
-        # Both windows hold it: fraction 28 and the end of radiotherapy.
+        # Both windows contain it: fraction 28 and the end of radiotherapy.
         ("2027-03-11 10:00", {"f": ["rt_week.28", "rt_end", "maintenance.1"]}),
-        # Younger than 7 days on the planned day of the end of radiotherapy, though before its window.
+        # Less than 7 days old on the planned day of the end of radiotherapy, though before its window.
         ("2027-03-09 10:00", {"f": ["rt_week.28", "rt_end"]}),
         # On the day of cycle 1, which is still within a week of the last fraction.
         ("2027-03-17 09:00", {"f": ["maintenance.1", "rt_end"]}),
@@ -54,7 +56,10 @@ def test_what_a_form_serves(at, visits):
 
 
 def test_nearest_planned_day_then_the_three_month_event_then_maintenance():
-    """Cycle 5 falls on the day of month 3: the one form is assigned to month 3 and serves both."""
+    """Check a form for two visits of the same day: cycle 5 and month 3.
+
+    The form is assigned to month 3 and serves both.
+    """
     close = [*treated(), anchor("maintenance_cycle", "2027-03-17", 1), anchor("maintenance_cycle", "2027-06-09", 5)]
     of = list_expected_visits(CALENDAR, close, SHANGHAI)
     assert served(form("2027-06-08 10:00"), of=of) == {"f": ["month_3", "maintenance.5"]}
@@ -69,7 +74,10 @@ def test_a_form_serves_a_visit_once_and_a_visit_is_served_once():
 
 
 def test_an_older_answer_puts_the_opening_off_to_seven_days_after_it():
-    """Before radiotherapy: window 25 January to 1 February. Day 22 was answered on 24 January, 8 days before it."""
+    """Check the window before radiotherapy, 25 January to 1 February.
+
+    Day 22 was answered on 24 January, 8 days before it.
+    """
     assert opening("before_rt") == local("2027-01-25 08:00")
     assert opening("before_rt", form("2027-01-24 09:30")) == local("2027-01-31 09:30")
     assert served(form("2027-01-26 09:30")) == {"f": ["before_rt"]}
@@ -78,18 +86,18 @@ def test_an_older_answer_puts_the_opening_off_to_seven_days_after_it():
 @pytest.mark.parametrize("hours", range(0, 21 * 24, 13))
 def test_two_qlq_are_never_asked_within_a_week(hours):
     given = form("2027-03-01 00:00").at + timedelta(hours=hours)
-    ledger = match_forms(EXPECTED, [AnsweredForm("f", QLQ, given)], CALENDAR.apart)
-    taken = {one.one.name for one in ledger.served}
+    matches = match_forms(EXPECTED, [AnsweredForm("f", QLQ, given)], CALENDAR.apart)
+    taken = {one.one.name for one in matches.served}
     for one in EXPECTED:
         if one.instrument == QLQ and one.closes > given and one.name not in taken:
-            waiting = next(other for other in ledger.waiting if other.name == one.name)
+            waiting = next(other for other in matches.waiting if other.name == one.name)
             assert waiting.opens - given >= timedelta(days=7) or one.due < given
             assert waiting.opens <= waiting.due <= waiting.closes
 
 
 def test_a_check_in_is_not_kept_apart():
-    ledger = match_forms(EXPECTED, [form("2027-03-15 10:00", CHECKIN)], CALENDAR.apart)
-    assert {one.one.visit for one in ledger.served} == {"rt_end", "maintenance.1", "after_rt_week.1"}
+    matches = match_forms(EXPECTED, [form("2027-03-15 10:00", CHECKIN)], CALENDAR.apart)
+    assert {one.one.visit for one in matches.served} == {"rt_end", "maintenance.1", "after_rt_week.1"}
 
 
 def test_outside_its_window_a_form_is_kept_for_its_visit_and_flagged():
@@ -99,7 +107,7 @@ def test_outside_its_window_a_form_is_kept_for_its_visit_and_flagged():
     assert served(both) == {"f": ["maintenance.2", "rt_week.28 late", "month_1"]}
 
 
-def test_a_form_that_nobody_planned_serves_nothing():
+def test_an_unplanned_form_serves_no_visit():
     assert served(form("2026-06-01 10:00")) == {}
 
 
@@ -109,12 +117,12 @@ def test_a_form_that_nobody_planned_serves_nothing():
         # Baseline, three of the induction, before RT, five of RT: the 50 Gy decision overlaps with fraction 25.
         ([], "2027-03-08 00:00", 10),
         (["2027-03-09 10:00"], "2027-03-17 23:58", 0),
-        # The end of RT was served; cycle 1 and week 1 overlap: one silence.
+        # The end of RT was served; cycle 1 and week 1 overlap: they count as one missed form.
         (["2027-03-13 10:00"], "2027-03-20 00:00", 1),
         (["2027-03-13 10:00"], "2027-03-26 23:58", 1),
         (["2027-03-13 10:00"], "2027-03-27 00:00", 2),
         (["2027-03-13 10:00", "2027-03-24 10:00"], "2027-04-01 00:00", 0),
-        # An answer that nobody had asked for breaks the silence too.
+        # An answer to an unplanned form ends the run of missed forms too.
         (["2027-03-13 10:00", "2027-03-21 10:00"], "2027-03-27 00:00", 1),
     ],
 )

@@ -1,4 +1,4 @@
-"""What is left of a stretch of time when others are taken away."""
+"""Test what remains of a time interval when others are subtracted."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pro.core.schedule.intervals import Interval, subtract_intervals
 START = datetime(2026, 3, 2, tzinfo=UTC)
 
 
-def stretch(text: str) -> Interval:
-    """Hours such as "8-12"."""
+def interval(text: str) -> Interval:
+    """Return the interval of hours such as "8-12"."""
     starts, ends = (START + timedelta(hours=int(part)) for part in text.split("-"))
     return Interval(starts, ends)
 
 
-def stretches(text: str) -> list[Interval]:
-    return [stretch(part) for part in text.split()]
+def intervals(text: str) -> list[Interval]:
+    return [interval(part) for part in text.split()]
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def stretches(text: str) -> list[Interval]:
     ],
 )
 def test_what_is_left(taken: str, left: str) -> None:
-    assert subtract_intervals(stretch("8-20"), stretches(taken)) == stretches(left)
+    assert subtract_intervals(interval("8-20"), intervals(taken)) == intervals(left)
 
 
 @pytest.mark.parametrize(
@@ -49,18 +49,18 @@ def test_what_is_left(taken: str, left: str) -> None:
 )
 def test_what_two_have_in_common(one: str, other: str, common: str | None) -> None:
     for a, b in ((one, other), (other, one)):
-        assert stretch(a).intersection(stretch(b)) == (stretch(common) if common else None)
-        assert stretch(a).overlaps(stretch(b)) == (common is not None)
+        assert interval(a).intersection(interval(b)) == (interval(common) if common else None)
+        assert interval(a).overlaps(interval(b)) == (common is not None)
 
 
-HOURS = st.tuples(st.integers(0, 30), st.integers(1, 12)).map(lambda at: stretch(f"{at[0]}-{at[0] + at[1]}"))
+HOURS = st.tuples(st.integers(0, 30), st.integers(1, 12)).map(lambda at: interval(f"{at[0]}-{at[0] + at[1]}"))
 
 
 @given(HOURS, st.lists(HOURS, max_size=6))
 def test_every_moment_is_left_or_taken_and_never_both(whole: Interval, taken: list[Interval]) -> None:
     left = subtract_intervals(whole, taken)
     for hour in range(45):
-        moment = stretch(f"{hour}-{hour + 1}")
+        moment = interval(f"{hour}-{hour + 1}")
         is_left = any(moment.overlaps(part) for part in left)
         assert is_left == (moment.overlaps(whole) and not any(moment.overlaps(other) for other in taken))
     assert all(one.ends < other.starts for one, other in pairwise(left))

@@ -1,4 +1,4 @@
-"""Numbers in words, both languages."""
+"""Test numbers in words, in both languages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TENS = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eight
 
 
 def in_chinese(number: int) -> str:
-    """``number`` below 1000 as it is read aloud."""
+    """Return ``number`` below 1000 as it is read aloud."""
     hundreds, rest = divmod(number, 100)
     tens, units = divmod(rest, 10)
     said = f"{UNITS[hundreds]}百" if hundreds else ""

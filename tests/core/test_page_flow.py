@@ -1,4 +1,4 @@
-"""Walking the check-in: branches, the list page, changes of mind, and the promises that hold for any answers."""
+"""Test the pages of the check-in: branches, list page, changed answers, and invariants."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def applied(answers, found):
 
 
 def answer(answers, facts=EXPOSED, /, **given_values):
-    """Answers after each item was answered on its own page."""
+    """Return the answers after each item was answered on its own page."""
     for name, value in given_values.items():
         answers = applied(answers, answer_changes(CHECKIN, answers, facts, CHECKIN.page_of(name), {name: value}))
     return answers
 
 
 def walk(reply, instrument=CHECKIN, facts=EXPOSED, page_set=None):
-    """The pages met and the answers in the end when ``reply(item)`` answers every item asked."""
+    """Answer every item by ``reply(item)``; return the pages and the final answers."""
     answers: dict[str, Value | None] = {}
     met: list[str] = []
     while (page := next_page(instrument, answers, facts, page_set)) is not None:
@@ -67,8 +67,8 @@ def everything_wrong(item):
     return {"choice": item.codes[-1] if item.codes else None, "list": item.lists}.get(item.kind)
 
 
-def test_someone_without_symptoms_meets_sixteen_pages():
-    """Start + 16 pages + submit = 18 taps, as promised by issue and docs/domain.md 3.2."""
+def test_a_participant_without_symptoms_meets_sixteen_pages():
+    """Check docs/domain.md 3.2: start + 16 pages + submit = 18 taps."""
     met, answers = walk(nothing_wrong)
     assert met == [
         "bleed",
@@ -216,7 +216,10 @@ def test_a_value_that_its_item_does_not_take_is_refused(page, values):
 
 
 def test_a_list_is_shown_again_when_more_stands_on_it_than_was_answered():
-    """First infusion between two sittings: the three new lines were never shown, so they are not quietly zero."""
+    """Check a first infusion between two form sessions.
+
+    The three new rows of the list were never shown, so they do not count as zero.
+    """
     _, answers = walk(nothing_wrong, facts=NOT_EXPOSED)
     assert next_page(CHECKIN, answers, NOT_EXPOSED) is None
     page = next_page(CHECKIN, answers, EXPOSED)
@@ -237,7 +240,7 @@ def test_progress_counts_what_may_still_come():
 
 @st.composite
 def replies(draw):
-    """A reply for every item: a code, a skip, some ticks."""
+    """Generate a reply for every item: a code, a skip, some ticks."""
     found = {}
     for name, item in CHECKIN.items.items():
         if item.kind == "list":
@@ -280,7 +283,7 @@ def test_changing_one_s_mind_leaves_nothing_unseen_and_twice_is_once(reply, othe
 
 
 def test_a_late_answer_to_a_page_no_longer_asked_is_kept():
-    """Two phones: the answer that is there wins, even where it contradicts its parent (docs/domain.md 3.4.2)."""
+    """Check that a stored answer wins, even against its parent (docs/domain.md 3.4.2)."""
     assert answer({"bleed": 0}, bleed_now=1) == {"bleed": 0, "bleed_now": 1}
 
 
@@ -322,5 +325,5 @@ def test_what_a_list_says_as_well_is_no_contradiction():
 
 
 def same(one, other):
-    """The order of ticks says nothing."""
+    """Compare without the order of ticks."""
     return set(one) == set(other) if isinstance(one, tuple) and isinstance(other, tuple) else one == other

@@ -1,4 +1,4 @@
-"""Where things stand in a drawing, by known days and scores."""
+"""Test the positions in a drawing, for known days and scores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DAYS = st.integers(0, 1200).map(lambda number: START + timedelta(days=number))
 
 
 def later(number: int) -> date:
-    """So many days after the start."""
+    """Return the day this many days after the start."""
     return START + timedelta(days=number)
 
 

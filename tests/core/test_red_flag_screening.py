@@ -1,4 +1,4 @@
-"""Red flags in free text (docs/domain.md 5): its worked cases, a wider set, and what must hold for any text."""
+"""Test red flags in free text (docs/domain.md 5): worked cases, more cases, invariants."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LEXICON = read_lexicon(ROOT / "pro/data/lexicons/npc_freetext.yaml")
 
 
 def cases(name: str) -> list[tuple[str, str]]:
-    """(text, expected level) of a file of cases."""
+    """Read (text, expected level) from a file of cases."""
     with (ROOT / "tests/data" / name).open(encoding="utf-8", newline="") as file:
         return [(row["text"], row["expected_level"]) for row in csv.DictReader(file)]
 
@@ -33,7 +33,7 @@ def of(text: str) -> Screening:
 
 
 def statuses(text: str) -> set[tuple[str, str]]:
-    """(class, status) of each hit in ``text``."""
+    """Return (class, status) of each hit in ``text``."""
     return {(hit.class_id, hit.status) for hit in of(text).hits}
 
 
@@ -156,7 +156,7 @@ def test_what_says_nothing_raises_nothing(text: str):
     assert of(text) == Screening(Level.NONE, ())
 
 
-# What people write, and anything else at all.
+# Typical texts, and arbitrary ones.
 WRITTEN = st.one_of(
     st.lists(st.sampled_from(TEXTS), min_size=1, max_size=4).map("，".join),
     st.lists(st.sampled_from(TEXTS), min_size=1, max_size=4).map(" ".join),
@@ -234,5 +234,5 @@ def test_ten_thousand_hostile_characters_take_no_time(piece: str):
         start = time.process_time()
         of(text)
         taken.append(time.process_time() - start)
-    # The best of three: other work on the machine is not the screener's.
+    # The best of three, because other processes slow the machine down.
     assert min(taken) < 0.2

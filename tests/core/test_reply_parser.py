@@ -1,4 +1,4 @@
-"""What is typed into one field of the form, and what becomes of it."""
+"""Test the parsing of text that is typed into one field of the form."""
 
 from __future__ import annotations
 

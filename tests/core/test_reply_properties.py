@@ -1,4 +1,4 @@
-"""What holds for every item, label, synonym and text: a reply is understood or refused, never guessed."""
+"""Test that any reply to any item is understood or refused, never guessed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pro.core.text.reply_parser import (
     read_field,
     synonym_problem,
 )
-from tests.core.checkin import CHECKIN, ITEMS, SPOKEN, hear
+from tests.core.checkin import CHECKIN, ITEMS, SPOKEN, parse
 
 CHOICES = [item for item in ITEMS.values() if item.kind == "choice"]
 HAN = "零一二三四五六七八九"
@@ -63,7 +63,7 @@ TEXTS = st.one_of(
 
 
 def heard(item: Item, text: str) -> object:
-    found = hear(item.id, text)
+    found = parse(item.id, text)
     return found.value if isinstance(found, ParsedAnswer) else found
 
 
@@ -88,8 +88,8 @@ def test_every_label_is_read_back_in_both_languages(item):
                 f"{code}={label}",
                 label.rstrip("）"),
             ):
-                assert hear(item.id, text) == ParsedAnswer(code, True), text
-            # Nothing depends on the order of the languages.
+                assert parse(item.id, text) == ParsedAnswer(code, True), text
+            # The result does not depend on the order of the languages.
             assert ReplyParser(item, SPOKEN[::-1]).hear(label) == ParsedAnswer(code, True)
 
 
@@ -99,7 +99,7 @@ def test_every_synonym_is_read_back_and_never_alone_an_unscreened_answer(item):
     for words in SPOKEN:
         for code, synonyms in words.items[item.id].synonyms.items():
             for synonym in synonyms:
-                found = hear(item.id, synonym)
+                found = parse(item.id, synonym)
                 assert isinstance(found, ParsedAnswer), synonym
                 assert found.value == (() if item.kind == "list" else code), synonym
                 assert found.whole is (normal_spelling(synonym) in labels), synonym
@@ -130,7 +130,7 @@ def test_two_codes_are_never_one_answer(item):
         ):
             for writing in WRITINGS.values():
                 text = f"{writing(first)}{between}{writing(second)}"
-                assert isinstance(hear(item.id, text), UnclearReply), text
+                assert isinstance(parse(item.id, text), UnclearReply), text
 
 
 @pytest.mark.parametrize("item", CHOICES, ids=lambda item: item.id)
@@ -140,8 +140,8 @@ def test_two_labels_are_never_one_answer(item):
         for first, second in product(options, repeat=2):
             if first != second:
                 text = f"{options[first]}，{options[second]}"
-                assert isinstance(hear(item.id, text), UnclearReply), text
-                assert isinstance(hear(item.id, f"{first} {options[second]}"), UnclearReply)
+                assert isinstance(parse(item.id, text), UnclearReply), text
+                assert isinstance(parse(item.id, f"{first} {options[second]}"), UnclearReply)
 
 
 @pytest.mark.parametrize("item", CHOICES, ids=lambda item: item.id)
@@ -157,7 +157,7 @@ def test_a_denied_doubted_or_strange_answer_is_unclear(item):
                 f"不如{label}",
                 f"昨天{label}",
             ):
-                found = hear(item.id, text)
+                found = parse(item.id, text)
                 assert isinstance(found, UnclearReply), text
             for text in (
                 f"-{code}",
@@ -169,12 +169,12 @@ def test_a_denied_doubted_or_strange_answer_is_unclear(item):
                 f"{code}%",
                 f"{code}？",
             ):
-                assert isinstance(hear(item.id, text), UnclearReply), text
+                assert isinstance(parse(item.id, text), UnclearReply), text
 
 
 @given(st.sampled_from(list(ITEMS.values())), TEXTS)
 def test_any_text_is_accepted_by_its_item_or_refused(item, text):
-    found = hear(item.id, text)
+    found = parse(item.id, text)
     if isinstance(found, ParsedAnswer):
         assert found.value is not None
         assert item.accepts(found.value)
@@ -193,7 +193,7 @@ def test_a_number_that_is_no_code_is_no_answer(item, number):
 
 @given(st.decimals(0, 400, places=1), st.sampled_from(["", "kg", " 公斤", "千克"]))
 def test_a_weight_in_kilograms_is_itself_or_outside(number, unit):
-    found = hear("weight", f"{number}{unit}")
+    found = parse("weight", f"{number}{unit}")
     assert found == read_field(ITEMS["weight"], f"{number}{unit}") or isinstance(found, ParsedAnswer)
     if 25 <= number <= 250:
         assert isinstance(found, ParsedAnswer)
@@ -204,9 +204,12 @@ def test_a_weight_in_kilograms_is_itself_or_outside(number, unit):
 
 @given(st.sampled_from(CHOICES), TEXTS, TEXTS)
 def test_what_follows_an_answer_never_makes_it_another(item, before, after):
-    """A text around a value keeps it, makes it unclear, or contradicts it; it never turns one code into another."""
-    alone = hear(item.id, before)
-    both = hear(item.id, f"{before}\n{after}")
+    """Check that text around a value never turns one code into another.
+
+    It keeps the value, makes it unclear, or contradicts it.
+    """
+    alone = parse(item.id, before)
+    both = parse(item.id, f"{before}\n{after}")
     if isinstance(alone, ParsedAnswer) and isinstance(both, ParsedAnswer) and normal_spelling(before)[-1:] != ("有",):
         assert alone.value == both.value
 
@@ -223,7 +226,7 @@ def test_small_talk_alone_is_no_answer_to_a_graded_item():
     for pages in FILLERS.values():
         for phrase in pages:
             for item in ("headache", "breath", "vomit", "temp"):
-                assert isinstance(hear(item, " ".join(phrase.words)), UnclearReply), phrase.words
+                assert isinstance(parse(item, " ".join(phrase.words)), UnclearReply), phrase.words
 
 
 @pytest.mark.parametrize("word", ["3", "三", "three", "③", "", "。", "STOP", "返回", "跳過"])
@@ -245,9 +248,9 @@ def test_licensed_words_without_synonyms_and_unlabelled_codes_are_understood():
 def test_a_reply_is_quick_and_a_long_one_too():
     began = perf_counter()
     for text in ("3", "答案是3", "no " * 330, "3，" * 330, "没有" * 500, "a" * 100_000, "1-" * 500, "一" * 999):
-        hear("headache", text)
-        hear("other7", text)
-        hear("weight", text)
+        parse("headache", text)
+        parse("other7", text)
+        parse("weight", text)
     assert perf_counter() - began < 2
 
 

@@ -1,4 +1,4 @@
-"""What people text back, and what becomes of it: one line an item and meaning, texts parted by "|"."""
+"""Test replies by a table: one line an item and meaning, texts separated by "|"."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 
 from pro.core.text.reply_parser import ParsedAnswer, ReplyCommand, UnclearReply, parse_command
-from tests.core.checkin import ITEMS, hear
+from tests.core.checkin import ITEMS, parse
 
-# item, what it means, texts. A number is a code (or kg); "?" means unclear.
+# item, meaning, texts. A number is a code (or kg); "?" means unclear.
 ANSWERS: list[tuple[str, int | str, str]] = [
     # Every way to write a number.
     ("headache", 3, "3|３|三|③|⑶|⒊|❸|㈢|㊂|3️⃣|3.|3。|3!|(3)|（3）|【3】|「三」|叁|three|THREE|#3| 3 |　３　|3\r"),
@@ -32,7 +32,7 @@ ANSWERS: list[tuple[str, int | str, str]] = [
         "i think it's 3|It's a 3|maybe 3|about 3|3 please|3, thanks",
     ),
     ("headache", 3, "Hi doctor, 3|ok 3|3 ok|hmm... 3|just 3|probably three|THE ANSWER IS THREE|number 3|3 points"),
-    # The line of an option, copied.
+    # The copied line of an option.
     (
         "headache",
         3,
@@ -102,7 +102,7 @@ ANSWERS: list[tuple[str, int | str, str]] = [
     ("fatigue", 4, "整天卧床|整天臥床|in bed all day"),
     ("selfharm", 0, "没想过|没有|no"),
     ("rash", 3, "超过30个手掌|more than 30 palms"),
-    # A sentence of its own after the answer, or before one that says that it is the answer.
+    # A separate sentence after the answer, or before one that declares the answer.
     ("bleed", 3, "3，今天又流了好几口|今天又流血了，选3|3\n请医生看看|3. When can I come in?"),
     # Unclear: two readings.
     (
@@ -136,7 +136,7 @@ ANSWERS: list[tuple[str, int | str, str]] = [
         "not none|Not a little|no severe|never mild|3，不对|3，错了|"
         "3 不对 2|3. Wrong|3, I meant 2|3, no wait|几乎没有|不是一点",
     ),
-    # No code, or no number of ours.
+    # No code, or a number that is not an option.
     (
         "headache",
         "?",
@@ -266,7 +266,7 @@ def test_the_table_is_long_enough():
 
 @pytest.mark.parametrize(("item", "meant", "text"), ROWS)
 def test_what_is_said_is_what_is_heard(item, meant, text):
-    found = hear(item, text)
+    found = parse(item, text)
     if meant == "?":
         assert isinstance(found, UnclearReply), found
     else:
@@ -280,16 +280,16 @@ def test_what_is_said_is_what_is_heard(item, meant, text):
 @pytest.mark.parametrize(("steer", "texts"), COMMANDS)
 def test_commands_in_both_languages_and_any_case(item, steer, texts):
     for text in texts.split("|"):
-        assert hear(item, text) == ReplyCommand(steer), text
+        assert parse(item, text) == ReplyCommand(steer), text
         assert parse_command(text) == steer, text
 
 
 @pytest.mark.parametrize(("steer", "texts"), WITH_TALK)
 def test_a_command_may_be_polite_but_a_text_is_kept(steer, texts):
     for text in texts.split("|"):
-        assert hear("headache", text) == ReplyCommand(steer), text
+        assert parse("headache", text) == ReplyCommand(steer), text
         assert parse_command(text) is None
-        assert hear("free_text", text) == ParsedAnswer(text)
+        assert parse("free_text", text) == ParsedAnswer(text)
 
 
 @pytest.mark.parametrize(
@@ -298,20 +298,20 @@ def test_a_command_may_be_polite_but_a_text_is_kept(steer, texts):
 )
 def test_half_a_command_is_none(text):
     assert parse_command(text) is None
-    assert isinstance(hear("bleed_now", text), UnclearReply)
+    assert isinstance(parse("bleed_now", text), UnclearReply)
 
 
 @pytest.mark.parametrize("item", ["headache", "weight", "free_text", "other7"])
 @pytest.mark.parametrize("text", ["", " ", "\r\n", "　"])
 def test_nothing_is_no_answer(item, text):
-    assert hear(item, text) == UnclearReply("empty")
+    assert parse(item, text) == UnclearReply("empty")
 
 
 @pytest.mark.parametrize(
     "text", ["没有", "3", "1-2", "半夜醒来枕头上都是血", "no", "3天前", "👍", "?", "please don't stop"]
 )
 def test_a_free_text_is_its_own_value(text):
-    assert hear("free_text", f" {text}\r\n") == ParsedAnswer(text)
+    assert parse("free_text", f" {text}\r\n") == ParsedAnswer(text)
 
 
 @pytest.mark.parametrize(
@@ -334,7 +334,7 @@ def test_a_free_text_is_its_own_value(text):
     ],
 )
 def test_why_a_text_is_unclear(item, text, why):
-    assert hear(item, text) == UnclearReply(why)
+    assert parse(item, text) == UnclearReply(why)
 
 
 @pytest.mark.parametrize(
@@ -357,6 +357,6 @@ def test_why_a_text_is_unclear(item, text, why):
     ],
 )
 def test_only_a_number_or_a_label_alone_is_not_screened(item, text, whole):
-    found = hear(item, text)
+    found = parse(item, text)
     assert isinstance(found, ParsedAnswer)
     assert found.whole is whole

@@ -1,4 +1,4 @@
-"""Scores against the worked examples of docs/domain.md 1.5, against 200 reference forms, and as properties."""
+"""Test scores: the worked examples of docs/domain.md 1.5, 200 reference forms, properties."""
 
 from __future__ import annotations
 
@@ -114,7 +114,10 @@ def test_scores_stay_in_range_and_obey_the_half_rule(answers):
 
 @given(forms, st.sampled_from(sorted(QLQ.items)))
 def test_missing_is_never_zero(answers, item):
-    """Leaving an answer out never acts like giving the lowest code: the score is that of the answers that are there."""
+    """Check that a missing answer never counts as the lowest code.
+
+    The score is that of the remaining answers.
+    """
     left_out = {name: value for name, value in answers.items() if name != item}
     skipped = left_out | {item: None}
     assert score(QLQ, left_out) == score(QLQ, skipped)

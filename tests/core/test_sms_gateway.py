@@ -1,4 +1,4 @@
-"""What a gateway takes: links, gaps, and which kinds of message may be offered at all."""
+"""Test what a gateway accepts: links, placeholders, and the kinds of messages to offer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts become figures: quartiles, weeks, compliance, and the drawings of them."""
+"""Test figures from counts: quartiles, weeks, compliance, and their drawings."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_what_is_kept_is_read_as_it_was() -> None:
     assert figures_from_json(figures_to_json(figures)) == figures
 
 
-def test_bars_stand_on_the_floor_and_the_budget_is_a_line() -> None:
+def test_bars_start_at_the_axis_and_the_planned_maximum_is_a_line() -> None:
     drawn = study_chart.week_chart([date(2026, 11, 9), date(2026, 11, 16)], [0, 9], 5)
     assert [(bar.y, bar.height, bar.over) for bar in drawn.bars] == [(120, 0, False), (30, 90, True)]
     assert drawn.line == 70

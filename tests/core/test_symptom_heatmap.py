@@ -1,4 +1,4 @@
-"""The worst answer of each week, and the four ways in which there is none."""
+"""Test the worst answer of each week, and the four reasons for none."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ORIGIN = date(2026, 12, 21)
 
 
 def row(item: str, said: list[HeatmapForm], missed: set[int], columns: list[int]) -> list[object]:
-    """An item's row: its codes, or why there is none."""
+    """Return an item's row: its codes, or the reasons for none."""
     found = {one.item: one for one in symptom_heatmap.heatmap_rows(CHECKIN, said, missed, columns)}[item]
     return [cell.code if cell.state == "given" else cell.state for cell in found.cells]
 

@@ -1,4 +1,4 @@
-"""Judging: the 57 worked cases, every rule just firing and just not, and the promises of docs/domain.md 3.4 and 3.5."""
+"""Test rule evaluation: 57 worked cases, each rule just firing and not (docs/domain.md 3)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PLAN = read_plan(ROOT / "pro/data/plans/npc_reirradiation.yaml", KNOWN)
 CHECKIN, QLQ = KNOWN["npc_checkin"], KNOWN["qlq_c30"]
 LINES = (ROOT / "tests/data/triage_cases.jsonl").read_text(encoding="utf-8").splitlines()
 CASES = [json.loads(line, parse_float=Decimal) for line in LINES]
-# Every question answered with "nothing".
+# Every question answered with "none".
 WELL = {item.id: 0 for item in CHECKIN.items.values() if item.kind == "choice" and item.id != "selfharm"}
 CALM = {f"Q{number}": 1 for number in range(1, 29)} | {"Q29": 7, "Q30": 7}
 NO_PD1 = {"pd1_exposed": False}
@@ -29,7 +29,10 @@ ULCER = {"ulcer_status": "confirmed"}
 
 
 def case(changes=None, context=None, base=None, **more):
-    """A complete check-in without complaints but for ``changes``; an item changed to "absent" was not reached."""
+    """Return a complete check-in without symptoms but for ``changes``.
+
+    An item changed to "absent" was not reached.
+    """
     answers = {**(WELL if base is None else base), **(changes or {})}
     answers = {item: value for item, value in answers.items() if value != "absent"}
     context = dict(context or {})
@@ -71,7 +74,8 @@ def test_all_57_cases_are_there():
     assert len(CASES) == len({row["id"] for row in CASES}) == 57
 
 
-# rule, what just fires it, what just does not; each a dictionary of answers, or (answers, context), or with more.
+# rule, smallest input that fires it, largest that does not; each a dictionary of answers, or (answers, context), or
+# with more.
 ROWS = [
     ("E01", {"bleed": 4}, {"bleed": 3}),
     ("E01", {"bleed": 3, "bleed_now": 1}, {"bleed": 2, "bleed_now": 1}),
@@ -272,7 +276,7 @@ def test_what_the_short_check_in_never_asks_is_silent():
 
 @pytest.mark.parametrize("rule", sorted(PLAN.lowering.never if PLAN.lowering else ()))
 def test_never_lowered(rule):
-    """Each excluded rule, fired with all its answers marked as they are, stays as loud as it was."""
+    """Check that stable symptoms do not lower the excluded rules."""
     more = {
         "UL6": ({"odor": 2}, {}, {"previous": {"odor": 0}}),
         "U05": ({"faint": 1},),

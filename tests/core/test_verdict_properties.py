@@ -1,4 +1,4 @@
-"""What must hold for every form, whatever is in it (docs/domain.md 3.5, "Checked", and 3.4)."""
+"""Test invariants of every verdict (docs/domain.md 3.5, "Checked", and 3.4)."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ CONTEXTS = st.builds(
 @settings(deadline=None, max_examples=300)
 @given(FORMS, CONTEXTS, st.booleans(), st.sampled_from([item for item in CHOICES if item.id != "temp"]), st.data())
 def test_raising_one_answer_never_lowers_the_level(answers, context, submitted, item, data):
-    """On forms without baseline and without D1; temp is left out because its code 9 is not ordinal.
+    """Check forms without baseline and without D1, and without the non-ordinal code 9 of temp.
 
-    An answer that is only implied is raised from its implied value: it is what the participant would otherwise say.
+    An implied answer is raised from its implied value, which the participant would otherwise give.
     """
     before = FormCase(answers=answers, context=context, submitted=submitted)
     form = {"pd1": context.pd1_exposed is not False, "selfharm_enabled": False}
@@ -70,6 +70,6 @@ def test_a_lowering_touches_only_urgent_verdicts_without_an_excluded_rule(answer
         return
     assert (plain.level, verdict.level) == (Level.URGENT, Level.WATCH)
     never = {"UL1", "UL2", "UL6", "U01", "U05", "U06", "U08", "U20", "U31", "U32", "U33"}
-    loud = {found.rule_id for found in plain.findings if found.level is Level.URGENT}
-    assert not [rule for rule in loud if rule in never or rule.startswith("M")]
+    urgent = {found.rule_id for found in plain.findings if found.level is Level.URGENT}
+    assert not [rule for rule in urgent if rule in never or rule.startswith("M")]
     assert {found.rule_id for found in verdict.findings} == {found.rule_id for found in plain.findings}

@@ -1,4 +1,4 @@
-"""Who is told: whoever is on duty at this minute, and somebody in any case."""
+"""Test the recipients of alerts: who is on call now, and never an empty list."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support import factories, form_browser
 PLAN = factories.PLAN
 
 
-def told(app_context, level: Level = Level.EMERGENCY, minutes: int = 0) -> list[str]:
+def recipient_names(app_context, level: Level = Level.EMERGENCY, minutes: int = 0) -> list[str]:
     with form_browser.unit_of_work(app_context) as work:
         return [
             person.name
@@ -23,7 +23,7 @@ def told(app_context, level: Level = Level.EMERGENCY, minutes: int = 0) -> list[
 
 
 def people(app_context, *roles: str, **places: str) -> dict[str, factories.Account]:
-    """An account of each role; ``places``: role -> the place that it holds."""
+    """Create an account of each role; ``places``: role -> its place on the duty roster."""
     with form_browser.unit_of_work(app_context) as work:
         accounts = {role: factories.account(work, role) for role in roles}
         for role, place in places.items():
@@ -33,9 +33,9 @@ def people(app_context, *roles: str, **places: str) -> dict[str, factories.Accou
 
 def test_the_person_on_duty_and_the_investigator(any_app_context):
     people(any_app_context, "nurse", "investigator", "coordinator", nurse="on_call")
-    assert told(any_app_context) == ["Nurse", "Investigator"]
-    assert told(any_app_context, Level.URGENT) == ["Nurse", "Investigator"]
-    assert told(any_app_context, Level.WATCH) == ["Coordinator"]
+    assert recipient_names(any_app_context) == ["Nurse", "Investigator"]
+    assert recipient_names(any_app_context, Level.URGENT) == ["Nurse", "Investigator"]
+    assert recipient_names(any_app_context, Level.WATCH) == ["Coordinator"]
 
 
 def test_a_duty_begins_and_ends_on_the_minute(app_context, clock):
@@ -46,21 +46,21 @@ def test_a_duty_begins_and_ends_on_the_minute(app_context, clock):
             Shift(plan=PLAN, staff_id=accounts["coordinator"].id, place="on_call", starts_at=start, ends_at=end)
         )
     clock.move(minutes=59, seconds=59)
-    assert told(app_context) == ["Nurse"]
+    assert recipient_names(app_context) == ["Nurse"]
     clock.move(seconds=1)
-    assert told(app_context) == ["Coordinator"]
+    assert recipient_names(app_context) == ["Coordinator"]
     clock.move(hours=1, seconds=-1)
-    assert told(app_context) == ["Coordinator"]
+    assert recipient_names(app_context) == ["Coordinator"]
     clock.move(seconds=1)
-    assert told(app_context) == ["Nurse"]
+    assert recipient_names(app_context) == ["Nurse"]
 
 
-def test_everybody_on_duty_is_told_and_each_once(app_context):
+def test_all_staff_on_call_are_notified_each_once(app_context):
     accounts = people(app_context, "nurse", "coordinator", "investigator", nurse="on_call", coordinator="on_call")
     with form_browser.unit_of_work(app_context) as work:
         factories.duty(work, accounts["nurse"], "on_call", days=9)
         factories.duty(work, accounts["investigator"], "on_call", days=9)
-    assert told(app_context) == ["Nurse", "Coordinator", "Investigator"]
+    assert recipient_names(app_context) == ["Nurse", "Coordinator", "Investigator"]
 
 
 @pytest.mark.parametrize(
@@ -74,32 +74,32 @@ def test_everybody_on_duty_is_told_and_each_once(app_context):
         ((), []),
     ],
 )
-def test_where_nobody_is_on_duty_somebody_is_told_all_the_same(app_context, roles, expected):
+def test_with_an_empty_roster_other_staff_are_notified(app_context, roles, expected):
     people(app_context, *roles)
-    assert told(app_context) == expected
+    assert recipient_names(app_context) == expected
 
 
 def test_a_monitor_is_never_told(app_context):
     people(app_context, "monitor")
-    assert told(app_context) == []
+    assert recipient_names(app_context) == []
 
 
-def test_a_closed_account_is_nobody(any_app_context, clock):
+def test_a_deactivated_account_is_no_recipient(any_app_context, clock):
     accounts = people(any_app_context, "nurse", "investigator", "coordinator", nurse="on_call")
     with form_browser.unit_of_work(any_app_context) as work:
         for role in ("nurse", "investigator"):
             work.session.get_one(StaffMember, accounts[role].id).disabled_at = clock.now
-    assert told(any_app_context) == ["Coordinator"]
+    assert recipient_names(any_app_context) == ["Coordinator"]
 
 
 def test_the_duty_of_another_study_is_not_ours(app_context):
     accounts = people(app_context, "nurse", "coordinator")
     with form_browser.unit_of_work(app_context) as work:
         factories.duty(work, accounts["coordinator"], "on_call", plan="other")
-    assert told(app_context) == ["Nurse"]
+    assert recipient_names(app_context) == ["Nurse"]
 
 
-def test_the_next_rungs_of_the_ladder(app_context):
+def test_the_next_escalation_steps(app_context):
     people(app_context, "nurse", "coordinator", "investigator", nurse="on_call", coordinator="backup")
-    assert told(app_context, minutes=15) == ["Nurse", "Investigator"]
-    assert told(app_context, minutes=30) == ["Coordinator"]
+    assert recipient_names(app_context, minutes=15) == ["Nurse", "Investigator"]
+    assert recipient_names(app_context, minutes=30) == ["Coordinator"]

@@ -1,4 +1,4 @@
-"""The roster as it is read: gaps a week ahead, the days, and what the board says of them."""
+"""Test the roster's calendar: the days, and the gaps within a week on the to-do list."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pro.models import Shift
 from tests.support import factories, form_browser
 from tests.support.factories import PLAN
 
-# The ward's clock stands at Monday, 2 March 2026, 09:00 in Shanghai.
+# The clinic's clock stands at Monday, 2 March 2026, 09:00 in Shanghai.
 
 
 @pytest.fixture
 def empty(clinic):
-    """The ward with nobody on duty."""
+    """Return the clinic with an empty duty roster."""
     with form_browser.unit_of_work(clinic.app_context) as work:
         roster_service.cancel_shift(work, work.session.query(Shift).one().id)
     return clinic

@@ -1,4 +1,4 @@
-"""The duty roster's pages: what is read, what is put, handed over and taken back, and what a refusal says."""
+"""Test the duty roster's pages: adding, handing over and cancelling shifts, and refusals."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ FREE = {"starts": "2026-03-03T08:00", "ends": "2026-03-04T08:00"}
 
 @pytest.fixture
 def desk(app: Flask, seeded: Study) -> StaffBrowser:
-    """The coordinator, on the roster, in English."""
+    """Return the coordinator's browser on the roster, in English."""
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(f"{ROSTER}?lang=en")
     return desk
 
 
 def standing(app_context: AppContext, place: str = "backup") -> list[tuple[str, str, str]]:
-    """(name, from, to) of what stands, in local time."""
+    """Return (name, from, to) of the current shifts, in local time."""
     with transaction(app_context.engine) as session:
         query = (
             select(Shift, StaffMember.name)
@@ -46,7 +46,7 @@ def standing(app_context: AppContext, place: str = "backup") -> list[tuple[str, 
 
 
 def put(desk: StaffBrowser, who: factories.Account, place: str = "backup", **times: str) -> int:
-    """Send the form; the status of the answer."""
+    """Submit the form; return the status of the response."""
     data = {"plan": factories.PLAN, "place": place, "person": who.id, **(times or FREE)}
     return desk.post(ROSTER, do="duty", **data).status_code
 
@@ -64,7 +64,7 @@ def test_four_weeks_are_shown_with_who_is_on_call(desk: StaffBrowser) -> None:
     assert desk.page.count(">Nurse</a>") == 28
 
 
-def test_somebody_is_put_on_duty(desk: StaffBrowser, app_context: AppContext, seeded: Study) -> None:
+def test_a_shift_is_added(desk: StaffBrowser, app_context: AppContext, seeded: Study) -> None:
     assert put(desk, seeded.staff["investigator"]) == 303
     assert standing(app_context) == [("Investigator", "03 08:00", "04 08:00")]
     desk.open(ROSTER)
@@ -73,7 +73,7 @@ def test_somebody_is_put_on_duty(desk: StaffBrowser, app_context: AppContext, se
     assert "00:00–08:00" in desk.page
 
 
-def test_a_refusal_names_the_stretch_in_the_way_and_keeps_what_was_typed(desk: StaffBrowser, seeded: Study) -> None:
+def test_a_refusal_names_the_conflicting_shift_and_keeps_what_was_typed(desk: StaffBrowser, seeded: Study) -> None:
     assert put(desk, seeded.staff["investigator"], "on_call") == 400
     assert "Nurse holds this place from 08:00 to 1 May 09:00." in desk.page
     assert 'value="2026-03-03T08:00"' in desk.page
@@ -125,7 +125,7 @@ def test_times_that_cannot_be_are_refused_in_a_sentence(
 @pytest.mark.parametrize(
     ("person", "words"), [("", "Please choose who."), ("x", "Please choose who."), ("999", "closed")]
 )
-def test_nobody_and_a_stranger_are_refused(person: str, words: str, desk: StaffBrowser) -> None:
+def test_no_person_and_an_unknown_person_are_refused(person: str, words: str, desk: StaffBrowser) -> None:
     assert desk.post(ROSTER, do="duty", plan=factories.PLAN, place="backup", person=person, **FREE).status_code == 400
     assert words in desk.page
 
@@ -157,7 +157,9 @@ def test_a_part_is_handed_over(desk: StaffBrowser, app_context: AppContext, seed
     assert standing(app_context) == [("Investigator", "03 08:00", "03 20:00"), ("Nurse", "03 20:00", "04 08:00")]
 
 
-def test_what_is_taken_back_leaves_a_red_gap_here_and_on_the_board(desk: StaffBrowser, app_context: AppContext) -> None:
+def test_a_cancelled_shift_leaves_a_red_gap_here_and_on_the_to_do_list(
+    desk: StaffBrowser, app_context: AppContext
+) -> None:
     page = f"{ROSTER}/duties/{ids(app_context)[0]}"
     desk.open(page)
     assert desk.post(page, do="back").status_code == 303

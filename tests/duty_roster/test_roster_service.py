@@ -1,4 +1,4 @@
-"""The roster as staff edit it: who may be put where, what is refused, and when nobody is on call."""
+"""Test the duty roster as staff edit it: who may be on call where, refusals, roster gaps."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pro.models import Absence, Shift, StaffMember
 from tests.support import factories, form_browser
 from tests.support.factories import PLAN
 
-# The ward's clock stands at Monday, 2 March 2026, 09:00; its nurse is on call for 60 days.
+# The clinic's clock stands at Monday, 2 March 2026, 09:00; its nurse is on call for 60 days.
 
 
 def local(text: str) -> datetime:
-    """ "5T08:00" is the 5th of March."""
+    """Return a local time; "5T08:00" is the 5th of March."""
     day, _t, hour = text.partition("T")
     return datetime.fromisoformat(f"2026-03-{int(day):02}T{hour}")
 
@@ -50,7 +50,7 @@ def cancel(clinic, duty_id, who=None) -> None:
 
 
 def standing(clinic, place="backup") -> list[tuple[str, str, str]]:
-    """(name, from, to) of what stands, in local time."""
+    """Return (name, from, to) of the current shifts, in local time."""
     with form_browser.unit_of_work(clinic.app_context) as work:
         rows = work.session.query(Shift).filter_by(place=place, cancelled_at=None).order_by(Shift.starts_at)
         names = {person.id: person.name for person in work.session.query(StaffMember)}
@@ -67,17 +67,17 @@ def gaps(clinic, days=7) -> list[tuple[str, str, tuple[str, ...]]]:
         return [(shown(gap.starts), shown(gap.ends), gap.names) for gap in found]
 
 
-def told(clinic, level=Level.EMERGENCY) -> list[str]:
+def recipient_names(clinic, level=Level.EMERGENCY) -> list[str]:
     with form_browser.unit_of_work(clinic.app_context) as work:
         return [
             person.name for person in recipients.recipients_at_step(work, work.catalogue.plans[PLAN], level, minutes=0)
         ]
 
 
-# --- putting ---------------------------------------------------------------------------------------------------------
+# --- adding shifts ---------------------------------------------------------------------------------------------------
 
 
-def test_local_times_of_the_study_become_a_stretch(any_clinic):
+def test_local_times_of_the_study_become_an_interval(any_clinic):
     put(any_clinic, any_clinic.coordinator, "2T20:00", "3T08:00")
     row = any_clinic.rows(Shift)[-1]
     assert (row.starts_at, row.ends_at) == (
@@ -121,7 +121,7 @@ def test_times_that_cannot_be(clinic, starts, ends, fields):
         ("2026-03-03T00:00", "9999-12-31T23:59", {"ends": "too_far"}),
     ],
 )
-def test_a_stretch_lasts_at_most_31_days_and_begins_within_a_year(clinic, starts, ends, fields):
+def test_a_shift_lasts_at_most_31_days_and_begins_within_a_year(clinic, starts, ends, fields):
     with form_browser.unit_of_work(clinic.app_context) as work:
         typed = (work, PLAN, clinic.nurse.id, "backup", datetime.fromisoformat(starts), datetime.fromisoformat(ends))
         if fields is None:
@@ -175,14 +175,14 @@ def test_one_place_is_held_by_one_person_and_the_refusal_says_by_whom(any_clinic
     put(any_clinic, any_clinic.investigator, "2T20:00", "3T08:00")
 
 
-def test_a_duty_of_a_closed_account_blocks_nobody(clinic, clock):
+def test_a_shift_of_a_deactivated_account_blocks_no_other(clinic, clock):
     put(clinic, clinic.coordinator, "3T08:00", "3T20:00")
     with form_browser.unit_of_work(clinic.app_context) as work:
         work.session.get_one(StaffMember, clinic.coordinator.id).disabled_at = clock.now
     put(clinic, clinic.investigator, "3T08:00", "3T20:00")
 
 
-def test_two_who_put_somebody_at_the_same_time_cannot_both(any_clinic):
+def test_of_two_concurrent_shifts_only_one_is_added(any_clinic):
     refused = []
 
     def attempt(who):
@@ -206,7 +206,7 @@ def test_a_local_time_that_a_clock_change_leaves_out_is_moved_on():
         assert roster_service.to_utc(datetime.fromisoformat(typed), "Europe/Berlin") == meant
 
 
-# --- taking back and handing over ------------------------------------------------------------------------------------
+# --- cancelling and handing over -------------------------------------------------------------------------------------
 
 
 def test_taken_back_before_it_began_nothing_is_left_but_the_row(any_clinic, clock):
@@ -316,7 +316,7 @@ def test_an_absence_over_ones_own_duty_is_taken_and_named(any_clinic):
     assert gaps(any_clinic) == [("4T00:00", "5T00:00", ("Investigator",))]
 
 
-def test_nobody_is_put_on_duty_while_away(clinic):
+def test_a_shift_during_an_absence_is_refused(clinic):
     away(clinic, clinic.coordinator, "4T00:00", "5T00:00")
     with pytest.raises(BadData) as refused:
         put(clinic, clinic.coordinator, "4T20:00", "6T00:00")
@@ -327,7 +327,7 @@ def test_nobody_is_put_on_duty_while_away(clinic):
     put(clinic, clinic.coordinator, "5T00:00", "6T00:00")
 
 
-def test_somebody_else_can_be_put_where_the_holder_is_away(clinic):
+def test_another_person_can_be_added_where_the_holder_is_absent(clinic):
     away(clinic, clinic.nurse, "4T00:00", "5T00:00")
     put(clinic, clinic.coordinator, "4T00:00", "5T00:00", place="on_call")
     assert gaps(clinic) == []
@@ -349,11 +349,11 @@ def test_the_same_absence_twice_and_one_that_cannot_be(clinic):
 
 def test_an_absence_taken_back_counts_no_more_but_for_what_has_passed(any_clinic, clock):
     absence, _met = away(any_clinic, any_clinic.nurse, "2T08:00", "5T00:00")
-    assert told(any_clinic) == ["Investigator"]
+    assert recipient_names(any_clinic) == ["Investigator"]
     clock.move(hours=3)
     with form_browser.unit_of_work(any_clinic.app_context, any_clinic.coordinator.actor) as work:
         roster_service.cancel_absence(work, absence)
-    assert told(any_clinic) == ["Nurse", "Investigator"]
+    assert recipient_names(any_clinic) == ["Nurse", "Investigator"]
     left = [row for row in any_clinic.rows(Absence) if row.cancelled_at is None]
     assert [(shown(row.starts_at), shown(row.ends_at)) for row in left] == [("2T08:00", "2T12:00")]
     assert len(any_clinic.events("absence.cancelled")) == 1
@@ -361,30 +361,30 @@ def test_an_absence_taken_back_counts_no_more_but_for_what_has_passed(any_clinic
         roster_service.cancel_absence(work, absence)
 
 
-# --- who is told -----------------------------------------------------------------------------------------------------
+# --- recipients ------------------------------------------------------------------------------------------------------
 
 
-def test_a_duty_that_was_taken_back_tells_nobody(any_clinic):
+def test_a_cancelled_shift_makes_no_recipient(any_clinic):
     cancel(any_clinic, any_clinic.rows(Shift)[0].id)
-    assert told(any_clinic) == ["Investigator"]
+    assert recipient_names(any_clinic) == ["Investigator"]
 
 
 def test_an_investigator_who_is_away_is_passed_over_while_another_is_there(clinic):
     with form_browser.unit_of_work(clinic.app_context) as work:
         factories.account(work, "investigator", email="second@example.org", name="Second")
     away(clinic, clinic.investigator, "2T08:00", "5T00:00")
-    assert told(clinic) == ["Nurse", "Second"]
+    assert recipient_names(clinic) == ["Nurse", "Second"]
 
 
-def test_somebody_who_is_there_stands_in_for_those_who_are_away(clinic):
+def test_present_staff_stand_in_for_absent_staff(clinic):
     away(clinic, clinic.investigator, "2T08:00", "5T00:00")
     away(clinic, clinic.nurse, "2T08:00", "5T00:00")
-    assert told(clinic) == ["Investigator", "Nurse", "Coordinator"]
-    assert told(clinic, Level.WATCH) == ["Coordinator"]
+    assert recipient_names(clinic) == ["Investigator", "Nurse", "Coordinator"]
+    assert recipient_names(clinic, Level.WATCH) == ["Coordinator"]
 
 
-def test_never_nobody_even_if_all_are_away(clinic):
+def test_there_is_a_recipient_even_if_all_are_absent(clinic):
     for who in (clinic.nurse, clinic.investigator, clinic.coordinator):
         away(clinic, who, "2T08:00", "5T00:00")
-    assert "Investigator" in told(clinic)
+    assert "Investigator" in recipient_names(clinic)
     assert gaps(clinic) == [("2T09:00", "5T00:00", ("Investigator", "Nurse", "Coordinator"))]

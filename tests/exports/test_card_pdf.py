@@ -1,4 +1,4 @@
-"""The card as files: its QR code is read by another program's decoder, its letters are in it, nothing is fetched."""
+"""Test the card files: a QR code for any decoder, embedded fonts, no network access."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ img{width:50mm;height:50mm}b{font-weight:700}</style></head><body><img src="qr:%
 
 @pytest.fixture(scope="module")
 def printed() -> PrintedCard:
-    """One card, drawn once."""
+    """Return one card, drawn once."""
     return print_card(PAGE % LINK)
 
 
@@ -47,7 +47,7 @@ def test_the_words_are_text_and_their_letters_are_inside(printed: PrintedCard) -
     text = document[0].get_textpage().get_text_range()
     for words in ("用微信扫一扫", "急事请打120", "Scan this"):
         assert words in text
-    # A CJK font as a whole has more than 10 MB: only the letters that are used lie in the file.
+    # A complete CJK font has more than 10 MB: only the glyphs in use are embedded.
     assert len(printed.pdf) < 500_000
     fonts = {name for found in document[0].get_objects() if (name := font_of(found))}
     assert fonts
@@ -55,7 +55,7 @@ def test_the_words_are_text_and_their_letters_are_inside(printed: PrintedCard) -
 
 
 def font_of(found: pypdfium2.PdfObject) -> str:
-    """The name of a text object's font; "" for anything else."""
+    """Return the name of a text object's font; "" for any other object."""
     if found.type != pypdfium2.raw.FPDF_PAGEOBJ_TEXT:
         return ""
     font = pypdfium2.raw.FPDFTextObj_GetFont(found)

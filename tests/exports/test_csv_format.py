@@ -1,4 +1,4 @@
-"""CSV that spreadsheets open rightly and never run."""
+"""Test CSV output: spreadsheets open it correctly and run no formulas."""
 
 from __future__ import annotations
 

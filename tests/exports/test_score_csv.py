@@ -1,4 +1,4 @@
-"""``flask score``: its promises about header, rows, bytes and exit status; the quick way equals the plain one."""
+"""Test ``flask score``: header, rows, bytes, exit status; fast and plain scoring agree."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def table(result):
 
 
 def form(cells=(), header=ITEMS, **changed):
-    """A file of one form: the complete example, some answers changed, and more cells behind it."""
+    """Write a file of one form: the complete example with some answers changed and more cells."""
     answers = dict(zip(ITEMS, COMPLETE, strict=True)) | changed
     return ",".join(header) + "\n" + ",".join([*answers.values(), *cells]) + "\n"
 
@@ -195,7 +195,7 @@ def test_file_argument_and_wrong_names(tmp_path):
 
 
 def test_it_needs_no_database_and_no_settings():
-    """The command's own imports, loaded without its siblings, which do need both."""
+    """Check the command's own imports, loaded without its siblings, which do need both."""
     code = (
         "import importlib.util as load, sys\n"
         "spec = load.spec_from_file_location('score', 'pro/cli/file_tools/score.py')\n"
@@ -220,7 +220,7 @@ cells = st.sampled_from(["", "1", "2", "3", "4", "5", "7", "0", " 2 ", "03", "x"
 
 @given(st.lists(st.lists(cells, min_size=30, max_size=30), min_size=1, max_size=4))
 def test_the_quick_way_equals_the_plain_way(rows):
-    """Each row is scored three times, so that it meets both an empty and a filled table."""
+    """Score each row three times, so that it meets both an empty and a filled cache."""
     lines = [",".join(ITEMS), *(",".join(row) for row in rows * 3)]
     found = list(itertools.islice(scored_rows(QLQ, lines), 1, None))
     for row, scored in zip(rows * 3, found, strict=True):
@@ -239,7 +239,7 @@ def test_the_quick_way_equals_the_plain_way(rows):
 
 
 def test_memory_does_not_grow_with_the_rows():
-    """Rows are made on the way in and dropped on the way out; strange cells must not fill the table either."""
+    """Check that rows are dropped one by one, and that unusual cells do not fill the cache."""
 
     def lines(number):
         yield ",".join(ITEMS)

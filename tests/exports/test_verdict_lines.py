@@ -1,4 +1,4 @@
-"""``flask triage``: JSON lines in, verdicts out, and what happens to a line that cannot be judged."""
+"""Test ``flask triage``: JSON lines in, verdicts out, and lines that cannot be evaluated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ways in: links and codes are shown often, guessed sometimes, and used on more than one device."""
+"""Test links and access codes: stored hashed, guessing limited, usable on several devices."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def try_code(clinic: Clinic, typed: str, address: str = "10.0.0.1") -> form_acce
 
 
 def dump(clinic: Clinic) -> str:
-    """Everything in the database, as text."""
+    """Return everything in the database, as text."""
     with clinic.app_context.engine.connect() as connection:
         tables = inspect(connection).get_table_names()
         return "\n".join(str(row) for name in tables for row in connection.execute(text(f'SELECT * FROM "{name}"')))
@@ -68,7 +68,7 @@ def test_a_code_is_not_a_link_and_a_link_is_not_a_session(clinic):
 
 
 def ends_at(clinic: Clinic, clock: Clock, way: FormLinks, end: datetime) -> None:
-    """A link works until ``end``."""
+    """Accept the link until ``end``."""
     clock.now = end - timedelta(seconds=1)
     with form_browser.unit_of_work(clinic.app_context) as work:
         assert form_access.open_link(work, way.token)
@@ -108,7 +108,7 @@ def revoke(clinic: Clinic) -> None:
 
 
 @pytest.mark.parametrize(("end", "why"), [(withdraw, "withdrawn"), (cancel, "cancelled"), (revoke, "cancelled")])
-def test_what_was_ended_lets_nobody_in_by_any_way(clinic, end, why):
+def test_an_ended_form_is_closed_to_every_link_and_code(clinic, end, why):
     phone = clinic.start()
     end(clinic)
     with form_browser.unit_of_work(clinic.app_context) as work, pytest.raises(CodeExpired) as refused:
@@ -163,7 +163,7 @@ def test_a_code_may_be_typed_as_people_type(clinic, typed):
         (" -- ", "empty", 0),
         ("ABCD", "too_short", 4),
         ("ABCD-EFGH-J", "too_long", 9),
-        ("ABCD-EFG0", "wrong_letters", 8),  # zero, and O: neither is ever printed
+        ("ABCD-EFG0", "wrong_letters", 8),  # Zero and O: neither is ever printed.
         ("ABCD-EFGO", "wrong_letters", 8),
         ("ABCD-EFGI", "wrong_letters", 8),
         ("ABCD-EFG1", "wrong_letters", 8),
@@ -172,7 +172,7 @@ def test_a_code_may_be_typed_as_people_type(clinic, typed):
         ("ABCD-EFGV", "wrong_letters", 8),
         ("ABCD-EFG2", "wrong_letters", 8),
         ("ABCD-EFGZ", "wrong_letters", 8),
-        ("АBCD-EFGH", "wrong_letters", 8),  # the first letter is Cyrillic
+        ("АBCD-EFGH", "wrong_letters", 8),  # The first letter is Cyrillic.
         ("验证码", "wrong_letters", 3),
     ],
 )
@@ -183,12 +183,12 @@ def test_what_cannot_be_a_code_says_why_and_is_no_try(clinic, typed, why, length
     assert clinic.rows(AccessAttempt) == []
 
 
-def test_codes_are_made_of_letters_that_nobody_confuses():
+def test_codes_are_made_of_unambiguous_letters():
     assert not set(passwords.CODE_ALPHABET) & set("0O1ILUV2Z8B5S6G")
     assert len(set(passwords.CODE_ALPHABET)) == len(passwords.CODE_ALPHABET) == 21
 
 
-def test_ten_wrong_codes_close_the_door_for_a_quarter_of_an_hour(any_clinic, clock):
+def test_ten_wrong_codes_lock_code_entry_for_a_quarter_of_an_hour(any_clinic, clock):
     for left in range(9, -1, -1):
         found = try_code(any_clinic, "3333-3333")
         assert (found.why, found.tries_left) == ("unknown", left)
@@ -203,7 +203,7 @@ def test_ten_wrong_codes_close_the_door_for_a_quarter_of_an_hour(any_clinic, clo
     assert try_code(any_clinic, any_clinic.checkin.code).why == ""
 
 
-def test_looking_at_a_locked_door_does_not_lock_it_longer(clinic, clock):
+def test_opening_a_locked_code_page_does_not_lock_it_longer(clinic, clock):
     for _ in range(10):
         try_code(clinic, "3333-3333")
     until = try_code(clinic, "3333-3333").locked_until

@@ -1,4 +1,4 @@
-"""Forms are issued once, told once, and never where they must not be."""
+"""Test issuing forms: once, with one message, and not where they must not be issued."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_form_that_was_begun_and_is_over_is_not_sent_again(clinic, clock):
     assert send(clinic).assessment.id != clinic.checkin.assessment_id
 
 
-def test_a_form_that_nobody_answered_goes_on_and_old_links_lead_to_it(clinic, clock):
+def test_an_unanswered_form_is_reused_and_old_links_lead_to_it(clinic, clock):
     first = send(clinic)
     clock.move(days=15)
     again = send(clinic)
@@ -139,7 +139,7 @@ def refused(clinic: Clinic, instrument: str = "npc_checkin", by: str = "link") -
 
 @pytest.mark.parametrize("by", ["link", "code", "here"])
 @pytest.mark.parametrize("column", ["withdrawn_at", "died_at"])
-def test_nobody_who_left_or_died_is_asked_anything(clinic, clock, by, column):
+def test_no_form_is_issued_after_withdrawal_or_death(clinic, clock, by, column):
     change(clinic, **{column: clock.now})
     assert refused(clinic, by=by) == "withdrawn"
 
@@ -182,7 +182,7 @@ def test_an_instrument_that_the_plan_has_not_is_not_found(clinic):
     [(9, timedelta(hours=12, seconds=-1)), (20, timedelta(hours=1, seconds=-1)), (23, timedelta(hours=1))],
 )
 def test_a_text_that_could_not_leave_does_not_arrive_in_the_night(clinic, clock, hour, until):
-    """Nine in the morning, an hour before the quiet hours, and by somebody who means now."""
+    """Check a form sent by hand an hour before the quiet hours that could not be delivered."""
     clock.move(hours=hour - 9)
     send(clinic)
     (text,) = clinic.rows(Message)
@@ -191,25 +191,25 @@ def test_a_text_that_could_not_leave_does_not_arrive_in_the_night(clinic, clock,
 
 
 @pytest.mark.parametrize(("column", "why"), [("withdrawn_at", "withdrawn"), ("opted_out_at", "opted_out")])
-def test_whoever_leaves_while_a_form_is_sent_gets_none(postgresql_clinic, clock, column, why):
-    ward = postgresql_clinic
+def test_a_participant_who_withdraws_while_a_form_is_sent_gets_none(postgresql_clinic, clock, column, why):
+    clinic = postgresql_clinic
     read, wrote = threading.Barrier(2), threading.Barrier(2)
 
     def leave() -> None:
-        with form_browser.unit_of_work(ward.app_context, ward.coordinator.actor) as work:
-            person = work.session.get_one(Participant, ward.participant_id)
+        with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
+            person = work.session.get_one(Participant, clinic.participant_id)
             read.wait(10)
             setattr(person, column, work.now)
             work.session.flush()
             wrote.wait(10)
 
     def press() -> None:
-        with form_browser.unit_of_work(ward.app_context, ward.coordinator.actor) as work:
-            person = work.session.get_one(Participant, ward.participant_id)
+        with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
+            person = work.session.get_one(Participant, clinic.participant_id)
             read.wait(10)
             wrote.wait(10)
             with pytest.raises(NotAllowed, match=why):
                 form_issuing.send_form(work, person, "npc_checkin", by="link")
 
     form_browser.run_concurrently(leave, press)
-    assert ward.rows(Message) == []
+    assert clinic.rows(Message) == []

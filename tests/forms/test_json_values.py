@@ -1,4 +1,4 @@
-"""Between the core's values and a JSON column: what goes in comes out, on both engines."""
+"""Test JSON columns: the core's values are stored and read unchanged, on both engines."""
 
 from __future__ import annotations
 
@@ -71,6 +71,6 @@ def test_no_value_is_sql_null_and_never_the_word(any_clinic):
 @pytest.mark.parametrize("language", ["zh_Hans", "en"])
 def test_words_come_back_as_they_were(catalogue, instrument, language):
     own = catalogue.words[instrument, language]
-    # What is understood besides the labels belongs to the program, not to a licensed text.
+    # The synonyms of labels belong to the program, not to a licensed text.
     words = replace(own, items={name: replace(item, synonyms={}) for name, item in own.items.items()})
     assert json_values.read_words(json.loads(json.dumps(json_values.store_words(words)))) == words

@@ -1,4 +1,4 @@
-"""Licensed words: kept for ever, pinned to a form, and needed in production."""
+"""Test licensed wording: kept permanently, pinned to a form, required in production."""
 
 from __future__ import annotations
 

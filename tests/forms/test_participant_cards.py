@@ -1,4 +1,4 @@
-"""Cards: one works at a time, five wrong PINs lock it, and a wrong code touches none."""
+"""Test cards: one is valid at a time, five wrong PINs lock it, a wrong code locks none."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_five_wrong_pins_lock_the_card_even_for_the_right_one(any_clinic):
     assert locked.participant_id == any_clinic.participant_id
 
 
-def test_a_locked_card_is_on_the_board_of_who_can_make_a_new_one(clinic):
+def test_a_locked_card_is_on_the_to_do_list_of_roles_that_can_replace_it(clinic):
     drawn = make_one(clinic)
     for _turn in range(5):
         enter(clinic, drawn, WRONG)
@@ -100,7 +100,7 @@ def test_a_locked_card_is_on_the_board_of_who_can_make_a_new_one(clinic):
         assert to_do_list.read_to_do_list(work, "en").locked_cards == []
 
 
-def test_the_right_pin_begins_the_count_anew(clinic):
+def test_the_right_pin_resets_the_count(clinic):
     drawn = make_one(clinic)
     for _round in range(3):
         for _turn in range(4):
@@ -154,7 +154,7 @@ def test_a_revoked_card_opens_nothing_and_says_who_ended_it(clinic):
     assert len(clinic.events("card.revoked")) == 1
 
 
-def test_wrong_codes_touch_no_card_and_close_the_door_of_their_address(clinic):
+def test_wrong_codes_lock_their_address_and_no_card(clinic):
     drawn = make_one(clinic)
     for _turn in range(form_access.CODE_TRIES):
         with form_browser.unit_of_work(clinic.app_context) as work:
@@ -163,7 +163,7 @@ def test_wrong_codes_touch_no_card_and_close_the_door_of_their_address(clinic):
     assert (card.wrong_tries, card.locked_at) == (0, None)
     assert enter(clinic, drawn, by="code", address="10.9.9.9").why == "pause"
     with form_browser.unit_of_work(clinic.app_context) as work:
-        # Whoever may try no more codes is not told either which of them are cards.
+        # A caller who may try no more codes must not learn which codes are cards.
         assert not participant_cards.is_card_code(work, drawn.shown, "10.9.9.9")
         assert participant_cards.is_card_code(work, drawn.shown.lower(), "10.0.0.1")
         assert not participant_cards.is_card_code(work, "3333-3333", "10.0.0.1")
@@ -204,7 +204,7 @@ def test_without_a_pin_there_is_no_card(clinic):
     assert enter(clinic, make_one(clinic, "4321"), "4321").why == ""
 
 
-def test_whoever_left_gets_no_card_and_the_old_one_says_so_after_the_pin(clinic):
+def test_after_withdrawal_no_card_is_made_and_the_old_one_says_so_after_the_pin(clinic):
     drawn = make_one(clinic)
     with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
         enrolment.withdraw_participant(work, person_of(clinic, work), "asked to stop")
@@ -244,7 +244,7 @@ def test_an_unknown_link_is_no_card(clinic):
         assert participant_cards.try_pin(work, factories.PIN, "10.0.0.1", token="nobody").why == "unknown"
 
 
-# --- what waits ------------------------------------------------------------------------------------------------------
+# --- due forms -------------------------------------------------------------------------------------------------------
 
 
 def waits(clinic: Clinic) -> due_forms.DueForms:

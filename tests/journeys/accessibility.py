@@ -1,4 +1,4 @@
-"""What axe finds wrong with a page: every level of WCAG 2.2 AA and best practice; nothing is left out."""
+"""Find accessibility violations with axe: every level of WCAG 2.2 AA and best practice."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
-# What passes is not asked for: describing it takes longer than looking.
+# Passed checks are not requested: describing them takes longer than the analysis.
 RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "resultTypes": ["violations"],
@@ -15,7 +15,7 @@ RULES = {
 
 
 def violations(page: Page) -> list[dict[str, Any]]:
-    """Every violation on the screen, as axe describes it: ``id``, ``nodes`` with their ``html``."""
+    """Return every violation on the page, as axe gives it: ``id``, ``nodes`` with ``html``."""
     page.evaluate(AXE_SCRIPT)
     found: list[dict[str, Any]] = page.evaluate("rules => axe.run(rules).then(seen => seen.violations)", RULES)
     return found

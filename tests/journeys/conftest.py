@@ -1,4 +1,4 @@
-"""A running system with one study, and fresh participants for each story."""
+"""Provide a running system with one study, and new participants for each journey."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ NewParticipant = Callable[..., JourneyParticipant]
 
 @pytest.fixture(scope="session")
 def study(live_site: Site) -> Study:
-    """The staff of one study, the nurse on duty."""
+    """Return the staff of one study, with the nurse on call."""
     return factories.study(live_site.app_context)
 
 
 @pytest.fixture
 def phone(browser: Browser, playwright: Playwright) -> Iterator[Callable[..., Page]]:
-    """A maker of phones; any of the browser's settings may be changed."""
+    """Return a function that opens a phone; any of the browser's settings may be changed."""
     contexts = []
 
     def new(language: str = "zh_Hans", **settings: object) -> Page:
@@ -45,7 +45,7 @@ def phone(browser: Browser, playwright: Playwright) -> Iterator[Callable[..., Pa
 
 @pytest.fixture
 def new_participant(live_site: Site, study: Study, phone: Callable[..., Page]) -> NewParticipant:
-    """A maker of participants with an open form and a phone."""
+    """Return a function that enrols a participant with an open form and a phone."""
 
     def new(language: str = "zh_Hans", instrument: str = "npc_checkin", **settings: object) -> JourneyParticipant:
         number = f"J{os.environ.get('PYTEST_XDIST_WORKER', 'main').upper()}-{next(_numbers):03}"
@@ -60,7 +60,7 @@ def new_participant(live_site: Site, study: Study, phone: Callable[..., Page]) -
 
 @pytest.fixture
 def nurse(live_site: Site, study: Study, phone: Callable[..., Page]) -> Callable[..., JourneyStaff]:
-    """A maker of staff at a browser, by role."""
+    """Return a function that opens a browser for a staff member, by role."""
 
     def new(role: str = "nurse", **settings: object) -> JourneyStaff:
         account = study.staff[role]

@@ -1,4 +1,4 @@
-"""What asks axe in a short way hears of the same faults as what asks it for everything."""
+"""Test that the reduced axe report names the same violations as the complete one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FAULTY = """<!doctype html><title>x</title><main><h1>x</h1><img src="x.png"><img
 <p style="color:#999;background:#fff">pale</p><button></button></main>"""
 
 
-def test_every_fault_is_told(phone: Callable[..., Page]) -> None:
+def test_every_violation_is_reported(phone: Callable[..., Page]) -> None:
     page = phone()
     page.set_content(FAULTY)
     whole = Axe().run(page, options={"runOnly": RULES["runOnly"]}).response["violations"]

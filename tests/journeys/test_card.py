@@ -1,4 +1,4 @@
-"""A card from the printer to the answer: made at the desk, scanned on the phone, locked, replaced."""
+"""Test a card in a browser: made by staff, scanned on the phone, locked, replaced."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WRONG = "1357"
 
 
 def makes_a_card(at_desk: JourneyStaff, participant_id: int) -> str:
-    """Makes a card; what a phone reads from its QR code."""
+    """Make a card; return what a phone reads from its QR code."""
     at_desk.opens(f"{at_desk.site.url}/staff/participants/{participant_id}/card")
     at_desk.page.click("button[value=make]")
     expect(at_desk.page.locator("img.sheet")).to_be_visible()
@@ -36,7 +36,7 @@ def makes_a_card(at_desk: JourneyStaff, participant_id: int) -> str:
 
 
 def types(page: Page, pin: str) -> None:
-    """Types a PIN and goes on."""
+    """Type a PIN and go on."""
     page.fill("#pin", pin)
     page.locator("main button.btn").click()
     page.wait_for_load_state()
@@ -61,7 +61,7 @@ def test_a_card_from_the_desk_to_the_answer(
     me.starts().answers_the_rest().sends()
     assert me.question == "已收到，谢谢您"
 
-    # Somebody found the card and guesses.
+    # A person who found the card guesses the PIN.
     finder = phone()
     finder.goto(link)
     for _turn in range(5):

@@ -1,4 +1,4 @@
-"""The chat on a real phone: with and without script, in both languages, and back and forth between chat and form."""
+"""Test the chat in a browser, with and without JavaScript, and the switch to the form."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ THANKS = {"zh_Hans": "已收到，谢谢您", "en": "Received, thank you"}
 
 @pytest.fixture
 def new_chat_participant(new_participant: NewPatient) -> Callable[..., JourneyChatParticipant]:
-    """A maker of participants at the chat's first question."""
+    """Return a function that enrols a participant at the chat's first question."""
 
     def new(language: str = "zh_Hans", **settings: object) -> JourneyChatParticipant:
         me = new_participant(language, **settings)

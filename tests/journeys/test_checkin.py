@@ -1,4 +1,4 @@
-"""The main story: a sign is answered, judged, mailed, opened, acknowledged; and every way the form may go."""
+"""Test a symptom from answer to alert, email, acknowledgement, and all paths of the form."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NewNurse = Callable[..., JourneyStaff]
 
 
 def number_on(new_participant: JourneyParticipant) -> str:
-    """The study number that the start page shows."""
+    """Return the participant number that the start page shows."""
     text = new_participant.page.locator("main").inner_text()
     return next(
         word.strip("。. ，,") for word in text.replace("编号", " ").split() if word.strip("。.").startswith("J")
@@ -29,7 +29,7 @@ def number_on(new_participant: JourneyParticipant) -> str:
 
 
 def stored(site: Site, number: str) -> tuple[Assessment, dict[str, Answer], list[Alert]]:
-    """The newest form of a participant, its newest answers, its alerts."""
+    """Return the newest form of a participant, its newest answers, its alerts."""
     with transaction(site.app_context.engine) as session:
         work = site.app_context.unit_of_work(session)
         person = session.scalars(select(Participant).where(Participant.study_number == number)).one()
@@ -110,7 +110,7 @@ def test_a_wrong_tap_is_taken_back_but_the_alert_stays(
     assert all(alert.resolved_at is None for alert in alerts if alert.level == 3)
 
 
-def test_somebody_without_symptoms_is_done_in_18_taps(study: Study, new_participant: NewPatient) -> None:
+def test_a_participant_without_symptoms_is_done_in_18_taps(study: Study, new_participant: NewPatient) -> None:
     me = new_participant().opens_the_link().starts().answers_the_rest().sends()
     expect(me.page.locator("h1")).to_contain_text("已收到，谢谢您")
     assert me.taps <= 18

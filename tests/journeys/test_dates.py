@@ -1,4 +1,4 @@
-"""A coordinator types what happened, sees what moves, and the calendar follows."""
+"""Test that a coordinator records dates, previews the changes, and the schedule follows."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class Dates:
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """Return its address."""
         return f"{self.site.url}/staff/participants/{self.participant_id}"
 
     def types(self, kind: str, on: date, number: int = 0, basis: str = "", reason: str = "") -> Dates:
-        """Opens the form of a kind of date, fills it in, and asks what changes."""
+        """Open the form of a kind of date, fill it in, and press the preview button."""
         self.page.goto(f"{self.url}/dates?kind={kind}")
         form = self.page.locator("#form")
         if number:
@@ -52,19 +52,19 @@ class Dates:
         return self
 
     def press(self, what: str) -> Dates:
-        """Presses a button."""
+        """Press a button."""
         with self.page.expect_navigation():
             self.page.locator(f"button[value={what}]").first.click()
         return self
 
     def windows(self) -> dict[str, object]:
-        """Visit and instrument -> window, as stored."""
+        """Return (visit, instrument) -> window, as stored."""
         with transaction(self.site.app_context.engine) as session:
             rows = session.scalars(select(ExpectedForm).where(ExpectedForm.participant_id == self.participant_id))
             return {f"{row.visit} {row.instrument}": (row.opens_at, row.closes_at) for row in rows}
 
     def expected(self, kind: str, number: int) -> date:
-        """The day on which a date is expected."""
+        """Return the day on which a date is expected."""
         with transaction(self.site.app_context.engine) as session:
             work = self.site.app_context.unit_of_work(session)
             person = session.get_one(Participant, self.participant_id)
@@ -72,7 +72,7 @@ class Dates:
 
 
 def at_dates(site: Site, desk: JourneyStaff, number: str) -> Dates:
-    """A coordinator, signed in, with a participant who consented today."""
+    """Return the dates page of a coordinator, for a participant who consented today."""
     with transaction(site.app_context.engine) as session:
         work = site.app_context.unit_of_work(session)
         person = factories.participant(work, number, language="en")
@@ -129,7 +129,7 @@ def test_what_happened_is_typed_and_the_calendar_follows(
 
 
 def pages(me: Dates) -> Iterator[str]:
-    """Every page of dates and of the ledger."""
+    """Yield every page of dates and of the visit schedule."""
     yield "dates, nothing recorded"
     me.types("induction_day1", me.today, basis="actual")
     yield "preview"

@@ -1,4 +1,4 @@
-"""Other ways to answer: a nurse on the phone, paper with a second reader, somebody who answers in another's place."""
+"""Test other modes of completion: phone interview, paper with verification, and proxy."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_nurse_phones_and_what_she_hears_is_an_alert_at_once(
     page = here.page
     page.locator("input[name=answered_by][value=self]").check()
 
-    # What is not asked is put away; a digit chooses and goes on.
+    # Questions that do not apply are hidden; a digit chooses an option and goes on.
     expect(page.locator("input[name=q-bleed_now]").first).to_be_hidden()
     expect(page.locator("input[name=q-pain]").first).to_be_hidden()
     page.locator("input[name=q-bleed]").first.focus()
@@ -54,7 +54,7 @@ def test_a_nurse_phones_and_what_she_hears_is_an_alert_at_once(
     expect(page.locator("input[name=q-pain]").first).to_be_visible()
     chooses(page, "pain", 2)
     expect(page.locator("input[name=q-pain_int]").first).to_be_visible()
-    # Unticked again, its answers are not sent.
+    # If it is no longer ticked, its answers are not submitted.
     chooses(page, "other7", "pain")
     expect(page.locator("input[name=q-pain_int]").first).to_be_hidden()
     chooses(page, "other7", "none")
@@ -63,8 +63,8 @@ def test_a_nurse_phones_and_what_she_hears_is_an_alert_at_once(
     expect(page.locator(".hero h1")).to_contain_text(number)
     expect(page.locator(".hero")).to_contain_text("in a phone interview")
     expect(page.locator("main")).to_contain_text("tell the participant to call 120")
-    told = {study.staff[role].email for role in ("nurse", "investigator")}
-    for address in told:
+    addresses = {study.staff[role].email for role in ("nurse", "investigator")}
+    for address in addresses:
         live_site.mailbox.wait(lambda mail: number in str(mail["Subject"]) and address in str(mail["To"]))  # noqa: B023
     form, answers, alerts = stored(live_site, number)
     assert (form.mode, form.entered_by) == ("phone", study.staff["nurse"].id)

@@ -1,4 +1,4 @@
-"""Somebody new: a mail, a password of their own, a phone for the codes, and a recovery code on the day it is lost."""
+"""Test the first sign-in: invitation, password, authenticator app, and a recovery code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ PASSWORD = "a quite long sentence"
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_from_the_mail_to_the_board(live_site: Site, study: Study, phone: Callable[..., Page], place: str) -> None:
+def test_from_the_email_to_the_to_do_list(
+    live_site: Site, study: Study, phone: Callable[..., Page], place: str
+) -> None:
     email = f"somebody.new.{place}@example.org"
     with transaction(live_site.app_context.engine) as session:
         work = live_site.app_context.unit_of_work(session, study.staff["administrator"].actor)

@@ -1,4 +1,4 @@
-"""An alert at night, handled to its end on a phone and at a desk: acknowledged, called about, graded, closed."""
+"""Test an alert at night on phone and desktop: acknowledged, called, graded, closed."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ pytestmark = pytest.mark.journey
 
 
 def press(page: Page, what: str) -> None:
-    """Press a button that leads to another page, and wait for that."""
+    """Press a button that leads to another page, and wait for that page."""
     with page.expect_navigation():
         page.locator(what).first.click()
 
 
 def looks_well(page: Page) -> None:
-    """Nothing for axe to say, nothing that sticks out, nothing too small for a thumb."""
+    """Check that axe finds nothing, nothing overflows, and no target is too small."""
     found = violations(page)
     assert not found, [f"{one['id']} {one['nodes'][0]['html'][:200]}" for one in found]
     assert not sideways(page)

@@ -1,6 +1,6 @@
-"""Nobody loses what they typed: the warning before the sign-out, and the text that comes back after it.
+"""Test that typed text survives the end of a session: the warning, and the restored text.
 
-The browser's clock is moved by hand, and the session's last step put back in the database, so that nobody waits.
+The browser's clock is moved by the test, and the session's last activity is set back in the database.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ TYPED = "Phoned her husband, he brings her in"
 
 
 def nothing_happened(site: Site, account: int, page: Page, minutes: float) -> None:
-    """The last step of this person's newest session was ``minutes`` ago; the page's clock knows as well."""
+    """Set the last activity of the person's newest session back by ``minutes``.
+
+    The page's clock is moved too.
+    """
     with transaction(site.app_context.engine) as session:
         query = select(StaffSession).where(StaffSession.staff_id == account).order_by(StaffSession.id.desc()).limit(1)
         row = session.scalars(query).one()

@@ -1,4 +1,4 @@
-"""The staff pages that matter at night, by keyboard alone, and as they come out of a printer."""
+"""Test the urgent staff pages by keyboard only, and their printed form."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.support.factories import Study
 from tests.support.live_system import Site
 
 pytestmark = pytest.mark.journey
-# The width of an A4 page between its margins, in CSS pixels.
+# The width of an A4 page within its margins, in CSS pixels.
 A4 = ViewportSize(width=688, height=1000)
 
 
 def bleeds(site: Site, number: str) -> int:
-    """A participant whose answers are an emergency; gives their number."""
+    """Submit an emergency as a new participant; return the participant number."""
     with transaction(site.app_context.engine) as session:
         work = site.app_context.unit_of_work(session)
         person = factories.participant(work, number, language="en")
@@ -30,7 +30,7 @@ def bleeds(site: Site, number: str) -> int:
 
 
 def opens_the_alert(me: JourneyStaff, number: str) -> Page:
-    """To the alert's page, by way of the board."""
+    """Go to the alert's page from the to-do list."""
     me.opens(f"{me.site.url}/staff/?lang=en")
     row = me.page.locator(".rows > li", has_text=number)
     with me.page.expect_navigation():
@@ -39,9 +39,9 @@ def opens_the_alert(me: JourneyStaff, number: str) -> Page:
 
 
 def goes_to(page: Page, what: str, steps: int) -> list[float]:
-    """Press Tab until ``what`` has the focus: where each stop of the main part was, from the top of the page.
+    """Press Tab until ``what`` has the focus; return the position of each stop.
 
-    Whatever has the focus on the way must show it.
+    Positions are measured in the main part, from the top of the page. Every focused element must show the focus.
     """
     stops: list[float] = []
     for _step in range(steps):
@@ -125,7 +125,7 @@ def test_what_is_printed_is_the_record_and_not_the_screen(
         for gone in (".bar", "button", ".back", ".skip", "#idle"):
             expect(page.locator(gone).locator("visible=true")).to_have_count(0)
         assert not sideways(page), address
-        # No browser prints a background that does not insist on it: nothing may be white on such a one.
+        # Browsers print no background by default: nothing may be white on a dark background.
         white = "e => [...document.querySelectorAll('main *')].filter(e => e.checkVisibility() && e.textContent.trim()"
         white += " && getComputedStyle(e).color === 'rgb(255, 255, 255)'"
         white += " && getComputedStyle(e).printColorAdjust !== 'exact').map(e => e.outerHTML.slice(0, 80))"

@@ -1,4 +1,4 @@
-"""The QLQ-C30 in English with skips: what is stored and shown equals the reference scores."""
+"""Test the QLQ-C30 in English with skips: stored and displayed scores equal the reference."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SCALES = ["QL", "PF", "RF", "EF", "CF", "SF", "FA", "NV", "PA", "DY", "SL", "AP"
 
 
 def a_form_with_gaps() -> dict[str, str]:
-    """The first reference form with several answers missing and a mixture of scores."""
+    """Return the first reference form with several missing answers and mixed scores."""
     with REFERENCE.open(newline="") as file:
         for row in csv.DictReader(file):
             missing = sum(not row[f"Q{n}"] for n in range(1, 31))

@@ -1,4 +1,4 @@
-"""Whole stories of records: an answer is corrected by two people; somebody withdraws and is left alone at once."""
+"""Test records in a browser: a correction by two people, and a withdrawal."""
 
 from __future__ import annotations
 

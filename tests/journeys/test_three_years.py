@@ -1,6 +1,6 @@
-"""A participant's three years in the study, by a moved clock and through the services alone.
+"""Test a participant's three years in the study, with a moved clock and the services only.
 
-The figures at the end are counted from docs/domain.md 6 by hand, as the comments say; nothing here computes them.
+The figures at the end are counted by hand from docs/domain.md 6, as the comments say; the test computes none of them.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from tests.support.calendar_participant import CHECKIN, QLQ, CalendarParticipant
 from tests.support.clinic_fixtures import app_context_on
 from tests.support.factories import Clock
 
-# The holiday's make-up days as a site would type them once they are announced: off from Thursday 4 to Wednesday 10
-# February 2027, at work on Sunday 31 January and Saturday 13 February.
+# The holiday's make-up days as a site would enter them once announced: off from Thursday 4 to Wednesday 10 February
+# 2027, at work on Sunday 31 January and Saturday 13 February.
 SPRING = "off: [2027-02-04/2027-02-10]\nworking: [2027-01-31, 2027-02-13]\n"
 # 1 to 10 on the working days from Monday 18 January on, 11 on Sunday 31 January, 12 to 14 on 1 to 3 February, 15 and 16
 # on the 11th and 12th, 17 on Saturday the 13th, 18 to 27 on the two weeks after that, 28 on Monday 1 March.
@@ -47,7 +47,7 @@ RT_END = "2027-03-01"
 
 @dataclass
 class Life:
-    """What a participant does when a form is asked for: ``skips`` names visits that are left unanswered."""
+    """Answer every form that is due; ``skips`` names visits that are left unanswered."""
 
     patient: CalendarParticipant
     zone: str
@@ -55,9 +55,9 @@ class Life:
     answered: list[tuple[str, datetime]] = field(default_factory=list)
 
     def until(self, on: str, hour: str = "12:00") -> None:
-        """Live to the local time; what was asked for is answered when the worker next looks after 10:00."""
+        """Move to the local time; due forms are answered at the worker's first round after 10:00."""
         end = local(f"{on} {hour}", self.zone)
-        clock = self.patient.ward.app_context.clock
+        clock = self.patient.clinic.app_context.clock
         while (due := self.patient.next_due_at()) is not None and due <= end:
             self.patient.when(max(due, clock())).look()
             self._answers()
@@ -65,7 +65,7 @@ class Life:
         self._answers()
 
     def _answers(self) -> None:
-        now = self.patient.ward.app_context.clock()
+        now = self.patient.clinic.app_context.clock()
         if not 8 <= now.astimezone(ZoneInfo(self.zone)).hour < 21:
             return
         waiting: dict[str, list[ExpectedForm]] = {}
@@ -79,12 +79,12 @@ class Life:
 
 
 def kinds(person: CalendarParticipant) -> Counter[str]:
-    """ "kind instrument" -> how many lines."""
+    """Return "kind instrument" -> number of expected forms."""
     return Counter(f"{row.kind} {name[1]}" for name, row in person.lines().items())
 
 
 def messages_are_polite(person: CalendarParticipant, zone: str, most: int) -> None:
-    """At most ``most`` a day, none at night, none twice, at most three about one form."""
+    """Check for at most ``most`` texts a day, none at night, none twice, three for each form."""
     days: Counter[date] = Counter()
     for row in person.messages():
         goes = row.next_try_at.astimezone(ZoneInfo(zone))
@@ -103,13 +103,13 @@ def messages_are_polite(person: CalendarParticipant, zone: str, most: int) -> No
 def settle(
     sqlite_template: Path, catalogue: Catalogue, catalogs: Catalogs, tmp_path: Path
 ) -> Iterator[Callable[..., CalendarParticipant]]:
-    """A participant enrolled on a day in a zone, at a site with its own days."""
-    houses: list[AppContext] = []
+    """Enrol a participant on a day in a time zone, at a site with its own days off."""
+    app_contexts: list[AppContext] = []
 
     def make_patient(now: datetime, zone: str, days: str = "") -> CalendarParticipant:
-        path = shutil.copy(sqlite_template, tmp_path / f"{len(houses)}.sqlite3")
+        path = shutil.copy(sqlite_template, tmp_path / f"{len(app_contexts)}.sqlite3")
         app_context = app_context_on(f"sqlite:///{path}", catalogue, catalogs, tmp_path, Clock(now))
-        houses.append(app_context)
+        app_contexts.append(app_context)
         if days:
             (tmp_path / "days.yaml").write_text(days, encoding="utf-8")
             site = {"npc_reirradiation": read_working_days("CN", tmp_path / "days.yaml")}
@@ -118,25 +118,25 @@ def settle(
         def there(plan: StudyPlan) -> StudyPlan:
             return replace(plan, settings=replace(plan.settings, time_zone=zone))
 
-        ward: Clinic = build_clinic(app_context).with_plan(there)
-        with form_browser.unit_of_work(ward.app_context, ward.coordinator.actor) as work:
+        clinic: Clinic = build_clinic(app_context).with_plan(there)
+        with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
             made = factories.participant(work, "NPC-300", pd1=None, asked=True)
-            return CalendarParticipant(ward, made.id)
+            return CalendarParticipant(clinic, made.id)
 
     yield make_patient
-    for app_context in houses:
+    for app_context in app_contexts:
         app_context.engine.dispose()
 
 
 def induction(life: Life) -> None:
-    """Consent on Monday 14 December 2026; day 1 on the 21st, day 22 on 11 January."""
+    """Record consent on Monday 14 December 2026, day 1 on the 21st, day 22 on 11 January."""
     person = life.patient
     life.until("2026-12-16")
     person.set(change("induction_day1", "2026-12-21", planned=True))
     life.until("2026-12-21")
     person.set(change("induction_day1", "2026-12-21"), change("pd1_dose", "2026-12-21", 1))
     life.until("2027-01-07")
-    # Late by a day: the week of 4 January was missed, and is answered after all.
+    # A day late: the form of the week of 4 January was missed, and is answered after all.
     assert person.statuses()["induction_week.2", CHECKIN] == "missed"
     person.begin(CHECKIN).submit()
     person.set(change("rt_fraction", "2027-01-18", 1, planned=True))
@@ -145,9 +145,12 @@ def induction(life: Life) -> None:
 
 
 def radiotherapy(life: Life) -> None:
-    """Every fraction typed on its day, over the Spring Festival; a decision at 50 Gy, planned for Thursday."""
+    """Record every fraction on its day, across the Spring Festival.
+
+    A decision at 50 Gy is planned for Thursday.
+    """
     person = life.patient
-    with form_browser.unit_of_work(person.ward.app_context) as work:
+    with form_browser.unit_of_work(person.clinic.app_context) as work:
         coming = schedule_service.read_days(work, person.row(work))["rt_fraction"]
     assert [str(coming[number].on) for number in range(1, 29)] == FRACTIONS
     for number, on in enumerate(FRACTIONS, 1):
@@ -161,7 +164,10 @@ def radiotherapy(life: Life) -> None:
 
 
 def maintenance(life: Life) -> None:
-    """Eighteen cycles from 12 March on, the fifth a week late; an ulcer between the third and the fifth."""
+    """Record eighteen cycles from 12 March on, the fifth a week late.
+
+    An ulcer occurs between the third and the fifth.
+    """
     person = life.patient
     ulcer = {
         "2027-04-20": ("ulcer_suspected", "suspected"),
@@ -173,7 +179,7 @@ def maintenance(life: Life) -> None:
         life.until(on)
         if on in ulcer:
             person.set(change(ulcer[on][0], on, 1))
-            with form_browser.unit_of_work(person.ward.app_context) as work:
+            with form_browser.unit_of_work(person.clinic.app_context) as work:
                 assert clinical_facts.current_fact(work, person.id, "ulcer_status") == ulcer[on][1]
         if on == "2027-06-04":
             person.set(change("maintenance_cycle", "2027-06-11", 5, planned=True))
@@ -214,16 +220,17 @@ WHOLE = {
     f"late_follow_up {QLQ}": 2,
     # 20, 21, and the morning of 22 April, when it was confirmed; from then on 14 days.
     f"ulcer_daily {CHECKIN}": 3 + 14,
-    # 12 and 19 May, and the one for the 26th, answered on the morning of the 24th, before it was cleared at noon.
+    # 12 and 19 May, and the one for the 26th, answered on the morning of the 24th, before the ulcer was cleared at
+    # noon.
     f"ulcer_weekly {CHECKIN}": 3,
 }
 SKIPPED = {"induction_week.2", "rt_week.25", "decision_50gy", "safety.3", "late_follow_up.2"}
 
 
-# Two of the check-ins left out lie between fraction 11 and 8 weeks after the last, where one is enough for a call. The
+# Two of the missed check-ins lie between fraction 11 and 8 weeks after the last, where one is enough for a call. The
 # decision's closes on Thursday 25 February, and the QLQ-C30 of fraction 28 is answered on Friday as it opens; that of
-# fraction 25 closes on Friday, to be called about the next morning (in the weeks of risk nobody waits for Monday), when
-# the next check-in is answered.
+# fraction 25 closes on Friday and is due for a call the next morning (in the weeks of risk calls are not put off to
+# Monday), when the next check-in is answered.
 CALLED_FOR = [
     ("decision_50gy", local("2027-02-25 23:59:01"), local("2027-02-26 08:00"), local("2027-02-26 08:00"), "answered"),
     ("rt_week.25", local("2027-02-26 23:59:01"), local("2027-02-27 08:00"), local("2027-02-27 08:00"), "answered"),
@@ -231,9 +238,9 @@ CALLED_FOR = [
 
 
 def phone_tasks(person: CalendarParticipant) -> list[tuple[str, datetime, datetime, datetime | None, str | None]]:
-    """(visit, made, due, ended, how) of every phone task, oldest first."""
+    """Return (visit, made, due, ended, how) of every call task, oldest first."""
     visits = {row.id: row.visit for row in person.lines().values()}
-    rows = [row for row in person.ward.rows(CallTask) if row.participant_id == person.id]
+    rows = [row for row in person.clinic.rows(CallTask) if row.participant_id == person.id]
     return [(visits[row.expected_id or 0], row.made_at, row.due_at, row.done_at, row.outcome) for row in rows]
 
 
@@ -257,30 +264,33 @@ def test_three_years(settle):
     }
     assert {statuses[name] for name in statuses.keys() - over} == {"received", "served_elsewhere"}
     assert person.line("induction_week.2").out_of_window
-    with form_browser.unit_of_work(person.ward.app_context) as work:
+    with form_browser.unit_of_work(person.clinic.app_context) as work:
         lines = expected_forms.read_expected_forms(work, person.row(work), "zh_Hans")
         assert expected_forms.count_compliance(lines) == expected_forms.ComplianceCounts(
             expected=127, received=122, in_window=121, late=1, missed=5, unexplained=5
         )
         assert all(line.title and line.instrument_title for line in lines)
-    # The check-in of 24 May, due that day, lies in the window of month 3 too, and is nearest to its own day.
+    # The check-in of 24 May, due that day, is in the window of month 3 too, and is nearest to its own day.
     assert (statuses["month_3", CHECKIN], statuses["month_3", QLQ]) == ("served_elsewhere", "received")
     assert person.next_due_at() is None
     assert phone_tasks(person) == CALLED_FOR
-    # Nobody was silent twice in a row, and never during the ulcer.
-    assert [alert.rule for alert in person.ward.rows(Alert) if alert.source.startswith(MISSED_FORM_PREFIX)] == []
+    # No two forms in a row were missed, and none during the ulcer.
+    assert [alert.rule for alert in person.clinic.rows(Alert) if alert.source.startswith(MISSED_FORM_PREFIX)] == []
     messages_are_polite(person, "Asia/Shanghai", 3)
     a_week_lies_between(person)
 
 
 def a_week_lies_between(person: CalendarParticipant) -> None:
-    """Rule 1: the QLQ-C30 is never answered more often than every 7 days."""
+    """Check rule 1: the QLQ-C30 is never answered more often than every 7 days."""
     sent = sorted(form.submitted_at for form in person.forms() if form.instrument == QLQ and form.submitted_at)
     assert all(later - sooner >= timedelta(days=7) for sooner, later in pairwise(sent))
 
 
 def test_where_clocks_change(settle):
-    """Summer time begins on 28 March 2027, the night of a window's last day, and ends on 31 October."""
+    """Check a zone with summer time.
+
+    It begins on 28 March 2027, the night of a window's last day, and ends on 31 October.
+    """
     zone = "Europe/Berlin"
     person = settle(local("2027-01-18 10:00", zone), zone)
     life = Life(person, zone, {"after_rt_week.2"})
@@ -303,11 +313,11 @@ def test_where_clocks_change(settle):
     assert [f"{row.next_try_at.astimezone(there):%m-%d %H:%M}" for row in about] == [
         "03-26 08:00",
         "03-27 08:00",
-        "03-28 09:00",  # 48 hours later by the sun
+        "03-28 09:00",  # 48 hours later in real time
     ]
     statuses = person.statuses()
     assert statuses["after_rt_week.2", CHECKIN] == "missed"
-    over = [name for name, row in person.lines().items() if row.closes_at < person.ward.app_context.clock()]
+    over = [name for name, row in person.lines().items() if row.closes_at < person.clinic.app_context.clock()]
     assert {statuses[name] for name in over if name[0] != "after_rt_week.2"} <= {
         "received",
         "served_elsewhere",

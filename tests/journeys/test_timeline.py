@@ -1,4 +1,4 @@
-"""The course page in a browser: the drawings are really drawn where the numbers say, on every screen, for everybody."""
+"""Test the timeline in a browser: the drawings match the numbers at every screen width."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LINE, SHADE = (10, 92, 96), (255, 241, 220)
 
 @pytest.fixture(scope="module")
 def full_study(live_site: Site, study: Study) -> int:
-    """A participant whose known five weeks ended today."""
+    """Return a participant whose known five weeks ended today."""
     began = datetime.now(UTC).replace(hour=2, minute=0) - timedelta(days=34)
     app_context = replace(live_site.app_context, clock=Clock(began))
     actor = study.staff["coordinator"].actor
@@ -37,12 +37,12 @@ def full_study(live_site: Site, study: Study) -> int:
 
 
 def picture(drawing: Locator) -> Image.Image:
-    """What is on the screen, one pixel for one of the drawing's."""
+    """Take a screenshot, one pixel for each pixel of the drawing."""
     return Image.open(io.BytesIO(drawing.screenshot(scale="css"))).convert("RGB")
 
 
 def near(image: Image.Image, x: float, y: float, colour: tuple[int, int, int]) -> bool:
-    """Is there this colour within two pixels?"""
+    """Return True if this colour is within two pixels."""
     left, top = round(x) - 2, round(y) - 2
     pixels = image.crop((left, top, left + 5, top + 5)).tobytes()
     found = zip(pixels[0::3], pixels[1::3], pixels[2::3], strict=True)
@@ -50,7 +50,7 @@ def near(image: Image.Image, x: float, y: float, colour: tuple[int, int, int]) -
 
 
 def opened(nurse: Callable[..., JourneyStaff], site: Site, person: int, language: str, width: int, role: str) -> Page:
-    """The page, in a browser of this width."""
+    """Open the page in a browser of this width."""
     at_desk = nurse(role, viewport={"width": width, "height": 900}, device_scale_factor=1)
     at_desk.page.goto(f"{site.url}/staff/sign-in?lang={language}")
     at_desk.opens(f"{site.url}/staff/participants/{person}/course")

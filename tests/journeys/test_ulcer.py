@@ -1,4 +1,4 @@
-"""An ulcer from the first sign to a signed decision, as an investigator meets it."""
+"""Test an ulcer from the first sign to a signed decision, as an investigator."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.journey
 
 
 def with_a_sign(site: Site, number: str) -> tuple[int, str]:
-    """A participant under treatment whose answers made the system suspect an ulcer, and what day it is there."""
+    """Enrol a treated participant with a suspected ulcer; return it with the local date."""
     with transaction(site.app_context.engine) as session:
         work = site.app_context.unit_of_work(session)
         person = factories.participant(work, number)
@@ -32,13 +32,13 @@ def with_a_sign(site: Site, number: str) -> tuple[int, str]:
 
 
 def press(page: Page, where: Locator) -> None:
-    """Presses what leads to another page, and waits for it."""
+    """Press a button that leads to another page, and wait for that page."""
     with page.expect_navigation():
         where.click()
 
 
 def unfold(page: Page, section: str) -> Locator:
-    """The form of a section, open."""
+    """Open the form of a section and return it."""
     form = page.locator(f"{section} details.confirm")
     if form.get_attribute("open") is None:
         form.locator("summary").click()
@@ -46,7 +46,7 @@ def unfold(page: Page, section: str) -> Locator:
 
 
 def record(page: Page, on: str) -> None:
-    """Types what an endoscopy found and saves it."""
+    """Type an endoscopic finding and save it."""
     form = unfold(page, "#endoscopies")
     form.locator("input[name=done_on]").fill(on)
     form.locator("input[name=result][value=ulcer]").check()
@@ -56,7 +56,7 @@ def record(page: Page, on: str) -> None:
 
 
 def decide(page: Page, section: str, choice: str, password: str) -> None:
-    """Decides, gives a reason, signs."""
+    """Choose a decision, give a reason, and sign."""
     form = unfold(page, section)
     if form.locator("[name$=about]").count():
         form.locator("[name$=about][value=ulcer]").check()
@@ -106,7 +106,7 @@ def test_from_the_first_sign_to_a_signed_decision(
 
 
 def screens(page: Page, url: str, number: int, today: str, password: str) -> Iterator[str]:
-    """Every page about ulcers, whole and with problems."""
+    """Yield every page about ulcers, with and without errors."""
     page.goto(f"{url}/staff/ulcers")
     yield "ulcers"
     press(page, unfold(page, "section.card").locator("button[value=decide]"))

@@ -1,4 +1,4 @@
-"""Every page as a person meets it: axe, no sideways scroll, targets for a thumb, real glyphs, no stranger."""
+"""Check every page: axe, overflow, target sizes, glyphs, and requests to other hosts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HAN_FONTS = ("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC")
 
 
 def screens(me: JourneyParticipant) -> Iterator[str]:
-    """Walks through every kind of participant's page and stops at each; gives its name."""
+    """Visit every kind of participant's page; yield its name."""
     me.opens_the_link()
     yield "start"
     me.starts()
@@ -66,7 +66,7 @@ def screens(me: JourneyParticipant) -> Iterator[str]:
 
 
 def chat_screens(me: JourneyChatParticipant) -> Iterator[str]:
-    """Walks through every kind of page of the chat and stops at each; gives its name."""
+    """Visit every kind of page of the chat; yield its name."""
     me.page.goto(me.link.split("/a/")[0] + "/chat")
     yield "chat code"
     me.opens_the_chat()
@@ -95,7 +95,7 @@ def chat_screens(me: JourneyChatParticipant) -> Iterator[str]:
 
 
 def staff_pages(at_desk: JourneyStaff, study: Study, url: str) -> Iterator[str]:
-    """Every staff page."""
+    """Yield every staff page."""
     at_desk.page.goto(f"{url}/staff/")
     yield "sign-in"
     at_desk.opens(f"{url}/staff/")
@@ -137,7 +137,7 @@ def staff_pages(at_desk: JourneyStaff, study: Study, url: str) -> Iterator[str]:
 
 
 def staff_records(at_desk: JourneyStaff, study: Study, url: str) -> Iterator[str]:
-    """Every staff page about records and the whole study."""
+    """Yield every staff page about records and the study overview."""
     at_desk.opens(f"{url}/staff/")
     at_desk.page.goto(f"{url}/staff/audit?participant={study.chinese.id}")
     yield "audit trail"
@@ -163,7 +163,7 @@ def staff_records(at_desk: JourneyStaff, study: Study, url: str) -> Iterator[str
     at_desk.page.locator("button[value=withdraw]").click()
     expect(at_desk.page.locator("#errors")).to_be_visible()
     yield "consent with problems"
-    # The worker of the site has counted by now, or soon will.
+    # The site's worker has counted by now, or will soon.
     at_desk.page.goto(f"{url}/staff/cohort")
     yield "whole study"
     at_desk.page.goto(f"{url}/staff/simulator")
@@ -173,7 +173,7 @@ def staff_records(at_desk: JourneyStaff, study: Study, url: str) -> Iterator[str
 
 
 def sideways(page: Page) -> str:
-    """What sticks out to the right, if the page can be pushed sideways."""
+    """Return what overflows to the right, if the page can be scrolled sideways."""
     return str(
         page.evaluate(
             """() => { const wide = document.documentElement.clientWidth;
@@ -186,7 +186,7 @@ def sideways(page: Page) -> str:
 
 
 def small_targets(page: Page) -> list[str]:
-    """Things to press that are too small for a thumb; links inside a sentence are excepted, as WCAG has it."""
+    """Return the targets that are too small; links in a sentence are exempt, as in WCAG."""
     found: list[str] = page.evaluate(
         """least => [...document.querySelectorAll(
             'a[href],button,input:not([type=hidden]),summary,label.tick,label.pick')]
@@ -201,7 +201,7 @@ def small_targets(page: Page) -> list[str]:
 
 
 def looked_at(page: Page, name: str, language: str) -> list[str]:
-    """Everything that is wrong with the page on the screen."""
+    """Return everything that is wrong with the current page."""
     wrong = []
     page.wait_for_load_state()
     wrong += [f"{name}: axe {found['id']} {found['nodes'][0]['html'][:120]}" for found in violations(page)]
@@ -213,7 +213,10 @@ def looked_at(page: Page, name: str, language: str) -> list[str]:
 
 
 def squeezed(page: Page, name: str) -> list[str]:
-    """What sticks out of the page on the screen at 320 px, and with text twice as large; the page is 320 px wide."""
+    """Return what overflows at 320 px, and with text twice as large.
+
+    The page must be 320 px wide.
+    """
     wrong = []
     page.wait_for_load_state()
     if sideways(page):
@@ -228,7 +231,7 @@ def squeezed(page: Page, name: str) -> list[str]:
 
 
 def strangers(page: Page, home: str) -> list[str]:
-    """Collects every request of ``page`` to another host than ``home``."""
+    """Record every request of ``page`` to another host than ``home``."""
     found: list[str] = []
 
     def look(request: Any) -> None:

@@ -1,4 +1,4 @@
-"""The pages of accounts: people, rights, invitations, the way in, what a lost session kept; phone and desk."""
+"""Check the account pages on phone and desktop: accounts, rights, invitations, sign-in."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _numbers = itertools.count(1)
 
 
 def administration(page: Page, url: str, study: Study) -> Iterator[str]:
-    """Everything that an administrator sees of accounts, whole and with problems."""
+    """Yield every account page of an administrator, with and without errors."""
     page.goto(f"{url}/staff/people")
     yield "people"
     page.goto(f"{url}/staff/people/new")
@@ -50,7 +50,7 @@ def administration(page: Page, url: str, study: Study) -> Iterator[str]:
 
 
 def way_in(page: Page, url: str, link: str, first: Account, language: str) -> Iterator[str]:
-    """An invitation, the second factor, the codes; then an account whose first password somebody else made."""
+    """Yield the pages of an invitation, the second factor, and a temporary password."""
     page.goto(f"{link}?lang={language}")
     yield "invitation"
     press(page, "main form button.btn")
@@ -84,7 +84,7 @@ def way_in(page: Page, url: str, link: str, first: Account, language: str) -> It
 
 
 def kept(page: Page, url: str, email: str, language: str, number: int) -> Iterator[str]:
-    """A session ends while somebody types; what was typed waits for the next sign-in."""
+    """End a session while text is being typed; the text must survive the next sign-in."""
     page.goto(f"{url}/staff/participants/{number}/calls")
     page.fill("#log textarea[name=text]", "Reached her sister")
     page.context.clear_cookies(name="staff")
@@ -97,7 +97,7 @@ def kept(page: Page, url: str, email: str, language: str, number: int) -> Iterat
 
 
 def on_both(page: Page, name: str, language: str) -> list[str]:
-    """What is wrong with this page on a phone, and what sticks out of it at a desk."""
+    """Return what is wrong with this page on a phone, and what overflows on a desktop."""
     wrong = looked_at(page, name, language)
     page.set_viewport_size(DESK)
     wrong += [f"{name} on a desk: {what}" for what in [sideways(page)] if what]

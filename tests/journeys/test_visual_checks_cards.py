@@ -1,4 +1,4 @@
-"""The pages behind a participant's card as a person meets them: axe, a narrow phone, large text, no stranger."""
+"""Check the card pages: axe, a narrow phone, large text, requests to other hosts."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from tests.support.live_system import Site
 
 pytestmark = pytest.mark.journey
 WRONG = "1357"
-# Tries are counted by address: what is not typed in the browser comes from elsewhere, so that no walk ends in a pause.
+# Failed attempts are counted by address: attempts outside the browser use another, so that no test is locked out.
 ELSEWHERE = "192.0.2.7"
 _numbers = itertools.count(1)
 
 
 @dataclass
 class Holder:
-    """Somebody with a card and a phone, from another household each time."""
+    """A participant with a card and a phone, each with another IP address."""
 
     page: Page
     site: Site
@@ -40,12 +40,12 @@ class Holder:
     form: FormLinks | None = None
 
     def gets_a_card(self, *instruments: str) -> None:
-        """Another participant's card, with these forms open."""
+        """Make a card for another participant, with these forms open."""
         number = f"JL{os.environ.get('PYTEST_XDIST_WORKER', 'main').upper()}-{next(_numbers):03}"
         with transaction(self.site.app_context.engine) as session:
             work = self.site.app_context.unit_of_work(session)
             person = factories.participant(work, number, language=self.language)
-            # Nothing is expected but what is named here.
+            # Only the forms named here are expected.
             session.execute(delete(ExpectedForm).where(ExpectedForm.participant_id == person.id))
             for instrument in instruments:
                 self.form = factories.form(work, person, instrument)
@@ -53,23 +53,23 @@ class Holder:
         self.page.context.clear_cookies()
 
     def scans(self) -> None:
-        """Opens what the QR code holds."""
+        """Open what the QR code holds."""
         self.page.goto(f"{self.site.url}/c/{self.card.token}?lang={self.language}")
 
     def types(self, field: str, text: str) -> None:
-        """Types a PIN or a code and goes on."""
+        """Type a PIN or a code and go on."""
         self.page.fill(f"#{field}", text)
         with self.page.expect_navigation():
             self.page.locator("main button.btn").click()
 
     def enters(self) -> None:
-        """Scans, and types the right PIN."""
+        """Scan, and type the right PIN."""
         self.scans()
         self.types("pin", factories.PIN)
 
 
 def card_screens(me: Holder) -> Iterator[str]:
-    """Walks through every page behind a card and stops at each; gives its name."""
+    """Visit every card page; yield its name."""
     app_context = me.site.app_context
     me.gets_a_card("npc_checkin", "qlq_c30")
     me.scans()

@@ -1,6 +1,6 @@
-"""The staff pages on which something is done for one participant: axe, no sideways scroll, targets, no stranger.
+"""Check the staff pages with an action for one participant: axe, overflow, targets, hosts.
 
-The board, participants, the inbox and the roster are walked in ``test_looks``, dates and the ledger in ``test_dates``.
+Lists, inbox and roster are checked in ``test_visual_checks``, dates and visit schedule in ``test_dates``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class ToDo:
-    """Something to be done for a participant, by number."""
+    """The ids of what is to be done for a participant."""
 
     person: int
     task: int
@@ -49,7 +49,10 @@ class ToDo:
 
 
 def much_to_do(app_context: AppContext, study: Study) -> ToDo:
-    """A participant to phone, with a paper form of the nurse's and one of the coordinator's; a stranger; a drill."""
+    """Build one entry of each action.
+
+    A participant to call, paper forms of nurse and coordinator, an unknown text, a test alert.
+    """
     worker, turn = os.environ.get("PYTEST_XDIST_WORKER", "main").upper(), next(_numbers)
     with transaction(app_context.engine) as session:
         work = app_context.unit_of_work(session)
@@ -73,7 +76,7 @@ def much_to_do(app_context: AppContext, study: Study) -> ToDo:
 
 
 def typed(work: UnitOfWork, person: Participant) -> Assessment:
-    """A quiet paper form, typed in just now."""
+    """Enter a paper form without symptoms now."""
     return data_entry.enter_form(
         work,
         person,
@@ -87,13 +90,16 @@ def typed(work: UnitOfWork, person: Participant) -> Assessment:
 
 
 def press(page: Page, what: str) -> None:
-    """Presses a button and waits for the next page."""
+    """Press a button and wait for the next page."""
     with page.expect_navigation():
         page.locator(what).first.click()
 
 
 def doing(page: Page, url: str, todo: ToDo) -> Iterator[str]:
-    """A call, a phone interview, paper, a text of nobody we know, a link, a card, a drill; each also with a problem."""
+    """Yield the pages of every action, with and without errors.
+
+    A call, an interview, a paper form, an unknown text, a link, a card, a test alert.
+    """
     person = f"{url}/staff/participants/{todo.person}"
     page.goto(f"{url}/staff/?show=messages")
     expect(page.locator(f"form[action*='{MESSAGES}']").first).to_be_visible()
@@ -165,7 +171,7 @@ def test_pages_on_which_something_is_done(
     assert not met
 
 
-def test_whoever_stands_on_a_button_of_the_board_stands_on_it_after_a_refresh(
+def test_the_focus_on_a_button_of_the_to_do_list_survives_a_refresh(
     live_site: Site, study: Study, nurse: Callable[..., JourneyStaff]
 ) -> None:
     much_to_do(live_site.app_context, study)
@@ -173,7 +179,7 @@ def test_whoever_stands_on_a_button_of_the_board_stands_on_it_after_a_refresh(
     form = page.locator(f"form[action*='{MESSAGES}']").first
     action = form.get_attribute("action")
     form.locator("button").focus()
-    # The browser says so when somebody comes back to the tab; the page then refreshes at once.
+    # The browser fires this when a person comes back to the tab; the page then refreshes at once.
     with page.expect_response(lambda answer: answer.request.headers.get("x-refresh") == "1"):
         page.evaluate(
             "document.querySelector('.rows').id = 'old'; document.dispatchEvent(new Event('visibilitychange'))"

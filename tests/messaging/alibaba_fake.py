@@ -1,7 +1,7 @@
-"""A stand-in for Alibaba Cloud's SMS on loopback: it checks signatures itself, remembers messages, and pushes.
+"""Simulate Alibaba Cloud's SMS on loopback: check signatures, store messages, push.
 
-The signature is worked out here from the provider's document of its signature version 3 (ACS3-HMAC-SHA256), from what
-came over the wire; nothing of the official client is used for it.
+The signature is computed from the provider's documentation of signature version 3 (ACS3-HMAC-SHA256) and the received
+request, without the official client.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.messaging.loopback import Answer, served
 KEY_ID, KEY_SECRET, SIGN_NAME = "LTAI-not-a-real-one", "a-key-secret", "南昌某医院"
 WEBHOOK_KEY = "k3y-" + "0123456789abcdef" * 2
 ALGORITHM = "ACS3-HMAC-SHA256"
-# What the real one says of certain numbers.
+# The real provider's codes for certain numbers.
 BAD_NUMBERS = {
     "13800000001": "isv.MOBILE_NUMBER_ILLEGAL",
     "13800000002": "isv.BLACK_KEY_CONTROL_LIMIT",
@@ -37,18 +37,18 @@ BAD_NUMBERS = {
     "13800000004": "isv.SOMETHING_NEW",
     "13800000005": "isp.SOMETHING_NEW",
 }
-# Registered texts, and the gaps that each must be given.
+# Registered templates, and the placeholders that each requires.
 TEMPLATES = {"SMS_1001": {"code"}, "SMS_1002": set[str]()}
 REPORTED = "2026-03-02 09:00:00"
 
 
 def encode(text: str) -> str:
-    """As RFC 3986 says: letters, digits and -_.~ stay."""
+    """Encode as RFC 3986: letters, digits and -_.~ stay."""
     return quote(text, safe="-_.~")
 
 
 def signature(secret: str, method: str, target: str, headers: Mapping[str, str], signed: str, body: bytes) -> str:
-    """What the provider's document says that the signature of this request is. ``headers``: lower-case names."""
+    """Return the documented signature of this request. ``headers``: lower-case names."""
     parts = urlsplit(target)
     pairs = sorted((encode(name), encode(value)) for name, value in parse_qsl(parts.query, keep_blank_values=True))
     canonical = "\n".join(
@@ -67,13 +67,13 @@ def signature(secret: str, method: str, target: str, headers: Mapping[str, str],
 
 @dataclass
 class AlibabaFake:
-    """The account's state. Set ``busy``, ``status``, ``code``, ``mute`` or ``body`` to make it ill."""
+    """The account's state; ``busy``, ``status``, ``code``, ``mute``, ``body`` cause failures."""
 
     url: str = ""
     messages: list[dict[str, str]] = field(default_factory=list)
     nonces: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
-    # So often: too many requests. With ``wait`` it says for how many milliseconds.
+    # How often to answer "too many requests". With ``wait`` the answer says for how many milliseconds.
     busy: int = 0
     wait: str = ""
     status: int = 200
@@ -83,7 +83,7 @@ class AlibabaFake:
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def reply(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """The answer to a request."""
+        """Return the answer to a request."""
         refused = self._refuse_unsigned(method, target, headers, body)
         if refused:
             return self._error(400 if refused != "InvalidAccessKeyId.NotFound" else 404, refused)
@@ -104,7 +104,7 @@ class AlibabaFake:
         return 200, {}, json.dumps(said).encode() if self.body is None else self.body
 
     def _refuse_unsigned(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> str:
-        """The code with which the real one refuses a request that is not signed as it must be; "" for a good one."""
+        """Return the real provider's code for a request with a bad signature; "" for a good one."""
         pattern = rf"{ALGORITHM} Credential=([^,]+),SignedHeaders=([^,]+),Signature=([0-9a-f]{{64}})"
         found = re.fullmatch(pattern, headers.get("authorization", ""))
         if found is None:
@@ -150,7 +150,7 @@ class AlibabaFake:
 
 
 def receipt(reference: str, code: str = "DELIVERED", **changes: Any) -> dict[str, Any]:
-    """What the provider says became of a message, as its document of SmsReport has it."""
+    """Return a delivery receipt, as the provider documents SmsReport."""
     return {
         "phone_number": "13800138000",
         "send_time": REPORTED,
@@ -165,7 +165,7 @@ def receipt(reference: str, code: str = "DELIVERED", **changes: Any) -> dict[str
 
 
 def reply_text(words: str, number: int, phone: str = "13800138000", **changes: Any) -> dict[str, Any]:
-    """A text that came in, as the provider's document of SmsUp has it."""
+    """Return an incoming text, as the provider documents SmsUp."""
     return {
         "phone_number": phone,
         "content": words,
@@ -176,7 +176,7 @@ def reply_text(words: str, number: int, phone: str = "13800138000", **changes: A
 
 
 def push(site: str, entries: object, key: str = WEBHOOK_KEY, method: str = "POST") -> tuple[int, Any]:
-    """Call our webhook as the provider does; the status and what was said."""
+    """Call our webhook as the provider does; return the status and the answer."""
     body = None if method == "GET" else entries if isinstance(entries, bytes) else json.dumps(entries).encode()
     headers = {"Content-Type": "application/json;charset=UTF-8"} if body is not None else {}
     request = urllib.request.Request(f"{site}/sms/alibaba/{key}", body, headers, method=method)
@@ -191,7 +191,7 @@ def push(site: str, entries: object, key: str = WEBHOOK_KEY, method: str = "POST
 
 @contextmanager
 def alibaba_fake() -> Iterator[AlibabaFake]:
-    """A running fake on a free loopback port."""
+    """Run a fake on a free loopback port."""
     fake = AlibabaFake()
 
     def reply(target: str, headers: Headers, body: bytes) -> Answer:
@@ -201,6 +201,6 @@ def alibaba_fake() -> Iterator[AlibabaFake]:
         try:
             yield fake
         finally:
-            # The client keeps its lines for the whole process.
+            # The client keeps its connections for the whole process.
             while DaraCore._sessions:
                 DaraCore._sessions.popitem()[1].close()

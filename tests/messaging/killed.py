@@ -1,7 +1,7 @@
-"""A worker that dies: delivers from the database named on the command line and is killed in the middle of a call.
+"""Run a worker that is killed in the middle of a provider call.
 
-Run as ``python -m tests.messaging.killed URL FILE NOW [NUMBER]``; the letters that it handed over are written to FILE
-first, one a line. With NUMBER it takes four at once and dies when it has so many.
+Run as ``python -m tests.messaging.killed URL FILE NOW [NUMBER]``. It delivers from the database at URL; each letter
+that it sends is first written to FILE, one a line. With NUMBER it takes four at once and dies at that many.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from pro.messaging.sender_protocol import Letter, Sender
 
 
 class Fatal:
-    """Takes the letter, and takes the process with it before anybody learns of it."""
+    """A sender that kills the process before the call returns."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def send(self, letter: Letter) -> str:
-        """Keep the letter's id; never return."""
+        """Store the letter's id; never return."""
         self._path.write_text(letter.message_id)
         os.kill(os.getpid(), signal.SIGKILL)
         raise AssertionError("the process lives on")
 
 
 class FatalLater:
-    """Takes letters, always four at once, and takes the process with it at number ``last`` before anybody says yes."""
+    """A sender of four letters at once that kills the process at number ``last``."""
 
     at_once = 4
 
@@ -53,14 +53,14 @@ class FatalLater:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def send(self, letter: Letter) -> str:
-        """Keep the letter's id; say yes when four came together."""
+        """Store the letter's id; return when four calls have come together."""
         self._file.write(f"{letter.message_id}\n")
         self._four.wait(60)
         return letter.message_id
 
 
-def house(url: str, now: datetime) -> AppContext:
-    """A house without data files at a standing clock, with the settings of the demonstration."""
+def bare_app_context(url: str, now: datetime) -> AppContext:
+    """Return an application context without data files, with a fixed clock."""
     config = Config(database_url=url)
     none = MappingProxyType[object, object]({})
     return AppContext(
@@ -74,7 +74,7 @@ def house(url: str, now: datetime) -> AppContext:
 
 
 if __name__ == "__main__":
-    here = house(sys.argv[1], datetime.fromisoformat(sys.argv[3]))
+    here = bare_app_context(sys.argv[1], datetime.fromisoformat(sys.argv[3]))
     heard = Path(sys.argv[2])
     fatal: Sender = FatalLater(heard, int(sys.argv[4])) if len(sys.argv) > 4 else Fatal(heard)
     outbox.deliver(here, {"email": fatal, "sms": fatal}, "killed", 1000)

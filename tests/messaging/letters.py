@@ -1,4 +1,4 @@
-"""Plain functions that make what the messaging tests send."""
+"""Build and deliver the messages of the messaging tests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LINK = "https://epro.example.org/a/AbCdEfGhIjKlMnOpQrStUv"
 
 
 def make_letter(**changes: Any) -> Letter:
-    """An English SMS to PHONE, or what ``changes`` make of it."""
+    """Return an English SMS to PHONE, with ``changes``."""
     given: dict[str, Any] = {
         "channel": "sms",
         "address": PHONE,
@@ -43,7 +43,7 @@ def make_letter(**changes: Any) -> Letter:
 
 
 def queue_one(work: UnitOfWork, key: str = "invitation:1", **changes: Any) -> Message | None:
-    """Queue an invitation by SMS that prefers silence, or what ``changes`` make of it."""
+    """Queue a form message by SMS with ``prefer_silence``, with ``changes``."""
     given: dict[str, Any] = {
         "channel": "sms",
         "template": "invitation",
@@ -58,13 +58,13 @@ def queue_one(work: UnitOfWork, key: str = "invitation:1", **changes: Any) -> Me
 
 @dataclass
 class Scripted:
-    """A sender that keeps every letter and then does what its script says: raises a failure, or says yes."""
+    """A sender that keeps every letter and then follows its script: raise a failure or return."""
 
     script: list[BaseException | None] = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
 
     def send(self, letter: Letter) -> str:
-        """Take the letter; the script's next entry is raised, if it is a failure."""
+        """Store the letter; raise the script's next entry if it is a failure."""
         self.letters.append(letter)
         outcome = self.script.pop(0) if self.script else None
         if outcome is not None:
@@ -73,20 +73,20 @@ class Scripted:
 
 
 def queue(app_context: AppContext, key: str = "invitation:1", **changes: Any) -> int | None:
-    """Queue one message in a transaction of its own; its id, or None if it was there."""
+    """Queue one message in its own transaction; return its id, or None if it exists."""
     with transaction(app_context.engine) as session:
         message = queue_one(app_context.unit_of_work(session), key, **changes)
         return message.id if message else None
 
 
 def rows(app_context: AppContext) -> Sequence[Message]:
-    """Every message, oldest first."""
+    """Return every message, oldest first."""
     with transaction(app_context.engine) as session:
         return session.scalars(select(Message).order_by(Message.id)).all()
 
 
 def one(app_context: AppContext) -> Message:
-    """The only message."""
+    """Return the only message."""
     (message,) = rows(app_context)
     return message
 

@@ -1,4 +1,4 @@
-"""A small HTTP server on loopback, for the stand-ins of providers."""
+"""Run a small HTTP server on loopback, for the simulated providers."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Answer = tuple[int, Mapping[str, str], bytes]
 
 @contextmanager
 def served(reply: Callable[[str, Headers, bytes], Answer], problems: list[str]) -> Iterator[str]:
-    """Answer every POST by ``reply(target, headers, body)``; the address of the running server.
+    """Answer every POST by ``reply(target, headers, body)``; yield the server's address.
 
-    A client that hung up is noted in ``problems``.
+    A client that closed its connection is noted in ``problems``.
     """
 
     class Requests(BaseHTTPRequestHandler):
-        # As the real ones: the line stays open for the next request, and a reply leaves in one piece.
+        # As real servers do: the connection stays open for the next request, and a reply is sent in one piece.
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
         wbufsize = -1
@@ -41,7 +41,7 @@ def served(reply: Callable[[str, Headers, bytes], Answer], problems: list[str]) 
                 problems.append("the client hung up")
 
         def log_message(self, *_arguments: object) -> None:
-            """Tests are quiet."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Requests)
     server.daemon_threads = True

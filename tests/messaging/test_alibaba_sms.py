@@ -1,4 +1,4 @@
-"""SMS by Alibaba Cloud through the official client, against a stateful fake that checks its signatures."""
+"""Test SMS by Alibaba Cloud's official client, against a fake that checks its signatures."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from tests.support.postgres_server import free_port
 
 @pytest.fixture
 def fake() -> Iterator[AlibabaFake]:
-    """A healthy fake."""
+    """Yield a fake without failures."""
     with alibaba_fake.alibaba_fake() as found:
         yield found
         assert found.problems == []
 
 
 def sender(url: str, **changes: Any) -> AlibabaSms:
-    """A sender that talks to the fake."""
+    """Return a sender that talks to the fake."""
     given: dict[str, Any] = {"key_id": KEY_ID, "key_secret": KEY_SECRET, "sign_name": SIGN_NAME, "timeout": 5}
     return AlibabaSms(api_url=url, **(given | changes))
 
 
 def letter(**changes: Any) -> Letter:
-    """A letter whose text is registered."""
+    """Return a letter whose text is registered."""
     given: dict[str, Any] = {"template_id": "SMS_1001", "template_params": {"code": "AB2C-34DE"}}
     return make_letter(**(given | changes))
 
 
 def refused(sms: AlibabaSms, one: Letter) -> ProviderUnreachable | ProviderRefused:
-    """How it went wrong."""
+    """Send the letter and return its failure."""
     with pytest.raises((ProviderUnreachable, ProviderRefused)) as caught:
         sms.send(one)
     assert isinstance(caught.value, ProviderUnreachable | ProviderRefused)
@@ -52,7 +52,7 @@ def refused(sms: AlibabaSms, one: Letter) -> ProviderUnreachable | ProviderRefus
 
 
 def test_the_check_of_signatures_agrees_with_the_document() -> None:
-    """The worked example of the provider's own document of its signature, with its published result."""
+    """Check the worked example of the provider's signature documentation."""
     headers = {
         "host": "ecs.cn-shanghai.aliyuncs.com",
         "x-acs-action": "RunInstances",
@@ -160,7 +160,7 @@ def test_a_broken_gateway_may_have_sent_it(fake: AlibabaFake, status: int, body:
     found = refused(sender(fake.url), letter())
     assert isinstance(found, ProviderUnreachable)
     assert found.maybe_sent
-    # One request, whatever it said: the client must not try again by itself.
+    # One request, whatever the answer: the client must not retry by itself.
     assert len(fake.nonces) == 1
 
 
@@ -183,7 +183,7 @@ def test_no_answer_in_time_may_have_been_sent() -> None:
         assert len(fake.messages) == 1
 
 
-def test_nobody_listening_was_certainly_not_sent() -> None:
+def test_a_refused_connection_was_certainly_not_sent() -> None:
     found = refused(sender(f"http://127.0.0.1:{free_port()}"), letter())
     assert isinstance(found, ProviderUnreachable)
     assert (found.reason, found.maybe_sent) == ("no_line:connect", False)
@@ -233,7 +233,7 @@ def test_the_log_knows_neither_phone_nor_text(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # With this the client writes every request.
+    # Logs the client's every request.
     monkeypatch.setenv("DEBUG", "sdk")
     with caplog.at_level(logging.DEBUG):
         sender(fake.url).send(letter())
@@ -260,17 +260,17 @@ def test_several_threads_get_each_its_own_answer(fake: AlibabaFake) -> None:
     assert len(found) == 15 * sms.at_once
 
 
-def test_an_installation_without_the_client_starts() -> None:
+def test_the_application_starts_without_the_client() -> None:
     code = (
         "import sys\n"
         "for name in ('alibabacloud_dysmsapi20170525', 'alibabacloud_tea_openapi', 'darabonba', 'Tea'):\n"
         "    sys.modules[name] = None\n"
         "from pro.config import Config\n"
         "from pro.errors import ConfigError\n"
-        "from pro.messaging.providers import provider_choice as providers\n"
+        "from pro.messaging.providers import provider_choice\n"
         "import app\n"
         "assert app.create_app(Config(database_url='sqlite://'))\n"
-        "assert set(providers.chosen(Config())) == {'email', 'sms'}\n"
+        "assert set(provider_choice.choose_senders(Config())) == {'email', 'sms'}\n"
         "try:\n"
         "    Config.from_env({'PRO_SMS': 'alibaba'})\n"
         "except ConfigError as error:\n"

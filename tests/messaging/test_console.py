@@ -1,4 +1,4 @@
-"""The twins for trying the system out, and which sender the settings choose."""
+"""Test the demonstration senders, and the choice of senders by the settings."""
 
 from __future__ import annotations
 

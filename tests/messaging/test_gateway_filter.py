@@ -1,4 +1,4 @@
-"""Between the outbox and the provider: nothing is handed over that the gateway has not approved."""
+"""Test the gateway filter: only texts that the gateway has approved are sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many texts a number gets in its day, and how often the same words."""
+"""Test the limits of texts to one number: texts a day, and repetitions of the same text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OTHER = "+8613800138001"
 
 
 def limited(app_context: AppContext, **what: Any) -> AppContext:
-    """The same house behind a gateway with limits."""
+    """Return the same application context behind a gateway with limits."""
     gateway = SmsGateway(**{"provider": "g", "per_day": 3, **what})
     return replace(app_context, catalogue=replace(app_context.catalogue, gateway=gateway))
 
@@ -31,7 +31,7 @@ def failures(app_context: AppContext) -> list[str]:
     return [row.failure for row in rows(app_context)]
 
 
-def test_what_is_over_the_budget_is_dropped_and_said(any_app_context: AppContext) -> None:
+def test_a_text_over_the_daily_limit_is_dropped_with_its_reason(any_app_context: AppContext) -> None:
     app_context = limited(any_app_context)
     for number in range(5):
         assert queue(app_context, f"reminder:{number}", body=f"text {number}") is not None
@@ -76,12 +76,12 @@ def test_many_at_once_are_counted_together(any_app_context: AppContext) -> None:
 
 
 @pytest.mark.parametrize("template", message_limit.EXEMPT)
-def test_what_must_arrive_has_no_budget(app_context: AppContext, template: str) -> None:
+def test_exempt_messages_have_no_limit(app_context: AppContext, template: str) -> None:
     here = limited(app_context, per_day=1, identical_per_day=1)
     for number in range(4):
         queue(here, f"{template}:{number}", template=template, body="the same")
     assert failures(here) == [""] * 4
-    # It counts for what may be left out.
+    # The exempt messages count towards the limit of others.
     queue(here, "after")
     assert failures(here)[-1] == "over_budget"
 
@@ -125,7 +125,7 @@ def test_a_day_is_the_participants(
     assert failures(here) == ["", "over_budget" if over else ""]
 
 
-def test_a_number_that_belongs_to_nobody_has_the_days_of_the_site(app_context: AppContext, clock: Clock) -> None:
+def test_an_unknown_number_has_the_days_of_the_site(app_context: AppContext, clock: Clock) -> None:
     here = limited(app_context, per_day=1)
     queue(here, "1")
     clock.now = datetime(2026, 3, 2, 15, 59, tzinfo=UTC)
@@ -135,7 +135,7 @@ def test_a_number_that_belongs_to_nobody_has_the_days_of_the_site(app_context: A
     assert failures(here) == ["", "over_budget", ""]
 
 
-def test_what_reached_nobody_is_not_counted(app_context: AppContext) -> None:
+def test_an_undelivered_text_is_not_counted(app_context: AppContext) -> None:
     here = limited(app_context, per_day=1)
     queue(here, "1")
     deliver(here, Scripted([ProviderRefused("phone_invalid")]))
@@ -143,7 +143,7 @@ def test_what_reached_nobody_is_not_counted(app_context: AppContext) -> None:
     assert failures(here) == ["phone_invalid", ""]
 
 
-def test_without_a_gateway_file_there_is_a_budget_all_the_same(app_context: AppContext) -> None:
+def test_without_a_gateway_file_there_is_a_daily_limit(app_context: AppContext) -> None:
     for number in range(PER_DAY + 1):
         queue(app_context, f"{number}", body="the same")
     assert failures(app_context) == [""] * PER_DAY + ["over_budget"]

@@ -1,4 +1,4 @@
-"""Messages in words: what they say, what they must never say, and how long a text is."""
+"""Test the rendered messages: their text, what they must not contain, and their length."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ PARAMS: dict[str, dict[str, Any]] = {
     "staff_call": {"number": "0791-0000 0000", "emergency": "120"},
     "staff_soon": {"number": "0791-0000 0000", "emergency": "120"},
 }
-# Nothing of an illness, a treatment or a symptom in a subject, a mail or a text.
+# No illness, treatment or symptom in a subject, an email or a text.
 CLINICAL = re.compile(
     "癌|瘤|病|症|疗|血|痛|疼|溃疡|鼻|喉|药|医|患|问卷|调查|试验|研究中心|副作用|放射|手术|复发|不良|死亡|严重"
     "|cancer|tumou?r|bleed|blood|ulcer|pain|nose|throat|symptom|patient|trial|therapy|radiation|drug|medic|clinic"
@@ -51,11 +51,11 @@ CLINICAL = re.compile(
 
 
 def every_text(catalogs: Catalogs, **changes: Any) -> dict[tuple[str, str, str], message_rendering.RenderedMessage]:
-    """Every kind in every language; an alert at every level."""
+    """Yield every kind in every language; an alert at every level."""
     found = {}
     for language in LANGUAGES:
         for kind, params in PARAMS.items():
-            # A drill is an emergency or nothing.
+            # A test alert is always an emergency.
             levels = {"drill": ("emergency",), "inbound_unknown": ("emergency", "urgent")}.get(
                 kind, ("emergency", "urgent", "watch")
             )
@@ -160,7 +160,9 @@ def test_a_text_is_one_text_message(catalogs: Catalogs, kind: str, env_banner: b
     ("language", "subject"),
     [("zh_Hans", "危急：NC-007 的警报还没有人处理"), ("en", "Emergency: NC-007 alert still waiting")],
 )
-def test_an_alert_told_again_says_that_it_still_waits(catalogs: Catalogs, language: str, subject: str) -> None:
+def test_a_repeated_notification_says_that_the_alert_is_unacknowledged(
+    catalogs: Catalogs, language: str, subject: str
+) -> None:
     found = message_rendering.render_message("alert_again", language, ALERT, catalogs, False)
     assert found.subject == found.text.splitlines()[0] == subject
     assert ALERT["link"] in found.text.splitlines()
@@ -175,7 +177,7 @@ def test_an_alert_told_again_says_that_it_still_waits(catalogs: Catalogs, langua
         ("en", "urgent", "Urgent alert waiting, 14:05. Please sign in: "),
     ],
 )
-def test_a_text_about_an_alert_names_nobody(catalogs: Catalogs, language: str, level: str, words: str) -> None:
+def test_a_text_about_an_alert_holds_no_participant(catalogs: Catalogs, language: str, level: str, words: str) -> None:
     params = {"at": "14:05", "level": level, "address": "https://epro.example.org/staff/"}
     found = message_rendering.render_message("alert_sms", language, params, catalogs, False)
     assert found.text == words + params["address"]
@@ -188,7 +190,7 @@ def test_a_text_about_an_alert_names_nobody(catalogs: Catalogs, language: str, l
         ("en", "Weekly test (Emergency): please confirm", "No participant is concerned."),
     ],
 )
-def test_a_drill_says_that_it_is_one_and_where_to_confirm(
+def test_a_test_alert_says_that_it_is_one_and_where_to_confirm(
     catalogs: Catalogs, language: str, subject: str, nobody: str
 ) -> None:
     found = message_rendering.render_message("drill", language, PARAMS["drill"], catalogs, False)
@@ -200,7 +202,7 @@ def test_a_drill_says_that_it_is_one_and_where_to_confirm(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_mail_about_a_failed_drill_says_why(catalogs: Catalogs, language: str) -> None:
+def test_the_mail_about_a_failed_test_alert_says_why(catalogs: Catalogs, language: str) -> None:
     reasons = ("not_confirmed", "not_delivered", "nobody_on_duty", "not_an_emergency")
     texts = {
         message_rendering.render_message(
@@ -265,7 +267,7 @@ def test_a_line_break_cannot_add_a_header(catalogs: Catalogs) -> None:
         ("€" * 80, 1),
         ("€" * 81, 2),
         ("a" * 152 + "€" * 5, 2),
-        # Cut before the two-place letter: 152 + 153 places, and one more.
+        # Split before the two-place letter: 152 + 153 places, and one more.
         ("a" * 152 + "€" + "a" * 151, 2),
         ("a" * 152 + "€" + "a" * 152, 3),
         ("问" * 70, 1),
@@ -287,13 +289,13 @@ def test_a_longer_text_never_needs_fewer_segments(text: str, more: str) -> None:
 
 
 def failure_keys() -> set[str]:
-    """Every reason that the code of this floor can give: words in a raised failure, in a refusal, in a given-up row."""
+    """Collect every reason in the code of this package: raised, refused, failed, dropped."""
     found = {reason for _again, reason in CODES.values()}
     for path in FOLDER.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             parts: list[ast.expr] = []
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                if node.func.id in ("Unreachable", "Refused", "_fail"):
+                if node.func.id in ("ProviderUnreachable", "ProviderRefused", "_fail"):
                     parts = node.args
                 parts += [word.value for word in node.keywords if word.arg == "refusal"]
             elif isinstance(node, ast.Assign) and getattr(node.targets[0], "attr", "") == "failure":

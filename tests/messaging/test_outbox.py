@@ -1,4 +1,4 @@
-"""The outbox on both engines: queued once, sent as told, and what comes of every failure."""
+"""Test the outbox on both engines: queued once, delivered, and the effect of failures."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tests.messaging.letters import ALERT, LINK, PHONE, Scripted, deliver, one, 
 
 
 def events(app_context: AppContext) -> list[tuple[str, str, Any]]:
-    """What the audit trail says: action, reason, new."""
+    """Return the audit entries: action, reason, new."""
     with transaction(app_context.engine) as session:
         return [(e.action, e.reason, e.new) for e in session.scalars(select(AuditEntry).order_by(AuditEntry.id))]
 
 
 def make_alert(app_context: AppContext) -> int:
-    """The id of an alert, with the participant that it needs."""
+    """Create an alert with its participant; return its id."""
     now = app_context.clock()
     with transaction(app_context.engine) as session:
         person = Participant(
@@ -241,5 +241,5 @@ def test_logs_hold_ids_and_results_only(any_app_context: AppContext, caplog: pyt
     queue(any_app_context)
     with caplog.at_level(logging.DEBUG):
         deliver(any_app_context, Scripted())
-    assert f"message {one(any_app_context).id} by sms: sent" in caplog.text
+    assert f"message={one(any_app_context).id} channel=sms status=sent" in caplog.text
     assert not any(secret in caplog.text for secret in (PHONE, LINK, "form is ready"))

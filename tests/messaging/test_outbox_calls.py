@@ -1,4 +1,4 @@
-"""Several letters on their way at once: killed in the middle, overtaken by alerts, held up by a provider that hangs."""
+"""Test several calls at once: killed in the middle, overtaken by alerts, hanging provider."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.support import live_system
 
 
 class Several:
-    """A sender for four threads at once that keeps the letters in the order in which they came."""
+    """A sender for four threads at once that keeps the letters in the order of arrival."""
 
     at_once = 4
 
@@ -34,21 +34,21 @@ class Several:
         self.letters: list[Letter] = []
 
     def send(self, letter: Letter) -> str:
-        """Take one; a moment later it is gone."""
+        """Store one letter and return a moment later."""
         self.letters.append(letter)
         time.sleep(0.001)
         return letter.message_id
 
 
 class Hanging(Several):
-    """A sender that takes letters and does not answer before ``released``."""
+    """A sender that does not return before ``released``."""
 
     def __init__(self) -> None:
         super().__init__()
         self.released = threading.Event()
 
     def send(self, letter: Letter) -> str:
-        """Take one, and wait."""
+        """Store one letter, and wait."""
         self.letters.append(letter)
         assert self.released.wait(60)
         return letter.message_id
@@ -56,7 +56,7 @@ class Hanging(Several):
 
 @contextmanager
 def hanging() -> Iterator[Hanging]:
-    """A sender that hangs, and lets go at the end whatever happens."""
+    """Yield a sender that hangs until the end of the test."""
     sender = Hanging()
     try:
         yield sender
@@ -71,7 +71,7 @@ def hanging() -> Iterator[Hanging]:
 def test_killed_in_the_middle_of_many(
     any_app_context: AppContext, any_url: str, clock: Any, tmp_path: Path, repeat: str
 ) -> None:
-    """Of 40, eight were stored and four were in the provider's hands when the worker died."""
+    """Check 40 messages: eight were stored and four were at the provider at the kill."""
     for number in range(40):
         queue(any_app_context, f"m:{number}", repeat=repeat, address=f"+86138{number:08}")
     heard = tmp_path / "heard"
@@ -127,7 +127,7 @@ def test_an_alert_in_the_middle_of_five_hundred_goes_out_next(any_app_context: A
     sender = Late()
     assert deliver(any_app_context, sender, limit=1000) == 501
     place = [letter.template for letter in sender.letters].index("alert")
-    # What the other lines and this one had claimed before, and not one more.
+    # What the other calls and this one had claimed before, and not one more.
     assert place <= begun[0] + sender.at_once
 
 
@@ -207,7 +207,7 @@ def test_a_yes_that_cannot_be_stored_is_kept_until_it_can(any_app_context: AppCo
     outbox.drain_calls(any_app_context, lines)
 
 
-# --- the lines themselves, and the worker that holds them ------------------------------------------------------------
+# --- the calls and their worker --------------------------------------------------------------------------------------
 
 
 def test_a_line_is_free_again_when_its_outcome_is_forgotten() -> None:
@@ -228,7 +228,7 @@ def test_a_line_is_free_again_when_its_outcome_is_forgotten() -> None:
 def test_the_worker_does_not_sleep_while_messages_wait(
     any_app_context: AppContext, any_url: str, tmp_path: Path
 ) -> None:
-    """A hundred, one at a time: two a second would take fifty seconds."""
+    """Check a hundred messages, one at a time: two a second would take fifty seconds."""
     fill(any_app_context, 100)
     env = live_system.environment(PRO_DATABASE_URL=any_url, PRO_VAR_DIR=tmp_path)
     with live_system.running_process(["flask", "tick", "--forever"], env, tmp_path / "worker.log") as worker:

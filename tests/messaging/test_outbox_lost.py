@@ -1,4 +1,4 @@
-"""What outlives its claim, how long the outbox waits between tries, and what it owes."""
+"""Test claims that outlive their lease, the pauses between tries, and the backlog."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pro.messaging import outbox_backlog, retry_policy
 from pro.messaging.sender_protocol import Letter, ProviderRefused, ProviderUnreachable
 from tests.messaging.letters import ALERT, Scripted, deliver, one, queue
 
-# --- a worker that dies between the provider's yes and our commit ----------------------------------------------------
+# --- a worker that dies between the provider's answer and the commit -------------------------------------------------
 
 
 @pytest.mark.parametrize("way", ["killed", "stopped"])

@@ -1,4 +1,4 @@
-"""Several workers and several writers at the same outbox, on both engines, as threads and as processes."""
+"""Test several workers and writers on the same outbox, as threads and as processes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pro.messaging.providers.console import FileSender
 from pro.messaging.sender_protocol import Letter
 from pro.models import AuditEntry
 from pro.models.message import Message
-from tests.messaging.killed import house as bare_house
+from tests.messaging.killed import bare_app_context
 from tests.messaging.letters import queue_one
 from tests.support.form_browser import run_concurrently
 
@@ -26,7 +26,7 @@ MANY = 200
 
 
 def fill(app_context: AppContext, number: int) -> None:
-    """Queue so many invitations."""
+    """Queue this many form messages."""
     with transaction(app_context.engine) as session:
         work = app_context.unit_of_work(session)
         for each in range(number):
@@ -34,14 +34,14 @@ def fill(app_context: AppContext, number: int) -> None:
 
 
 class Counting:
-    """A sender that counts what reaches whom; safe for threads."""
+    """A thread-safe sender that counts the letters to each address."""
 
     def __init__(self) -> None:
         self.seen: Counter[str] = Counter()
         self.lock = threading.Lock()
 
     def send(self, letter: Letter) -> str:
-        """Count one."""
+        """Count one letter."""
         with self.lock:
             self.seen[letter.address] += 1
         return letter.message_id
@@ -117,7 +117,7 @@ def test_writers_go_on_while_a_worker_delivers(any_app_context: AppContext) -> N
 
 
 if __name__ == "__main__":
-    here = bare_house(sys.argv[1], datetime.fromisoformat(sys.argv[3]))
+    here = bare_app_context(sys.argv[1], datetime.fromisoformat(sys.argv[3]))
     while outbox.deliver(here, {"sms": FileSender(Path(sys.argv[2]), "epro@example.org")}, "process"):
         pass
     here.engine.dispose()

@@ -1,4 +1,4 @@
-"""E-mail against a real SMTP server in this process, and against a line that breaks at every step."""
+"""Test email with a real SMTP server, and with a connection that fails at every step."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ USER, PASSWORD, FROM = "epro", "a-mail-password", "ePRO 试验 <epro@hospital.ex
 
 @dataclass
 class Postbox:
-    """What the server was handed, and what it says at each step instead of yes."""
+    """The emails that the server received, and its answer at each step instead of "250"."""
 
     says: dict[str, str] = field(default_factory=dict)
     letters: list[EmailMessage] = field(default_factory=list)
     tls: list[bool] = field(default_factory=list)
 
     async def handle_MAIL(self, _s: Any, _e: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802
-        """The sender's address."""
+        """Store the sender's address."""
         envelope.mail_from = address
         return self.says.get("MAIL", "250 OK")
 
     async def handle_RCPT(self, _s: Any, _e: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802
-        """The reader's address."""
+        """Store the recipient's address."""
         envelope.rcpt_tos.append(address)
         return self.says.get("RCPT", "250 OK")
 
     async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
-        """The letter."""
+        """Store the email."""
         if "DATA" in self.says:
             return self.says["DATA"]
         self.letters.append(message_from_bytes(envelope.content, policy=policy.default))
@@ -55,13 +55,13 @@ class Postbox:
 
 @dataclass
 class Server:
-    """A running server and the way to it."""
+    """A running server and its address."""
 
     postbox: Postbox
     port: int
 
     def sender(self, **changes: Any) -> SmtpEmail:
-        """A sender with the right settings, or with ``changes``."""
+        """Return a sender with the right settings, or with ``changes``."""
         given: dict[str, Any] = {
             "host": "127.0.0.1",
             "port": self.port,
@@ -74,20 +74,23 @@ class Server:
 
 
 def check_log_in(_server: Any, _session: Any, _envelope: Any, _mechanism: str, given: Any) -> AuthResult:
-    """Right or wrong. handled=False: aiosmtpd itself answers a refused log-in; otherwise the client would hang."""
+    """Check the login.
+
+    handled=False: aiosmtpd itself answers a refused login; otherwise the client would hang.
+    """
     right = isinstance(given, LoginPassword) and (given.login, given.password) == (USER.encode(), PASSWORD.encode())
     return AuthResult(success=right, handled=False)
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A self-signed certificate for 127.0.0.1, and its key."""
+    """Make a self-signed certificate for 127.0.0.1, and its key."""
     return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture
 def server(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A server that insists on STARTTLS and log-in, and whose certificate is trusted."""
+    """Run a server that requires STARTTLS and a login, and whose certificate is trusted."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
@@ -107,7 +110,7 @@ def server(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> I
 
 
 def make_mail(**changes: Any) -> Letter:
-    """A Chinese alert, or what ``changes`` make of it."""
+    """Return a Chinese alert, with ``changes``."""
     return make_letter(
         **{
             "channel": "email",
@@ -218,7 +221,7 @@ def test_no_failure_tells_the_address(server: Server) -> None:
 
 @contextmanager
 def broken_line(talk: Callable[[socket.socket], None]) -> Iterator[int]:
-    """A server that follows ``talk`` with its first caller and then hangs up; gives its port."""
+    """Run a server that follows ``talk`` with its first client, then closes; yield its port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -234,18 +237,18 @@ def broken_line(talk: Callable[[socket.socket], None]) -> Iterator[int]:
 
 
 def say(caller: socket.socket, *lines: str) -> None:
-    """Say each line after hearing one from the other side."""
+    """Send each line after receiving one."""
     for line in lines:
         caller.recv(4096)
         caller.sendall(f"{line}\r\n".encode())
 
 
 def plain_sender(port: int) -> SmtpEmail:
-    """Without encryption and log-in, and impatient."""
+    """Return a sender without encryption and login, with a short timeout."""
     return SmtpEmail(host="127.0.0.1", port=port, mail_from=FROM, starttls=False, timeout=0.5)
 
 
-def test_nobody_listening_is_tried_again() -> None:
+def test_a_refused_connection_is_tried_again() -> None:
     with pytest.raises(ProviderUnreachable) as failed:
         plain_sender(free_port()).send(make_mail())
     assert (failed.value.reason, failed.value.maybe_sent) == ("no_line:connect", False)

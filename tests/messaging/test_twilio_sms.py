@@ -1,4 +1,4 @@
-"""SMS through the official client against a stateful fake."""
+"""Test SMS by Twilio's official client, against a fake with state."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from tests.support.postgres_server import free_port
 
 @pytest.fixture
 def fake() -> Iterator[TwilioFake]:
-    """A healthy fake. A request or reply that breaks Twilio's own document fails the test."""
+    """Yield a fake without failures.
+
+    A request or reply that violates Twilio's own document fails the test.
+    """
     with twilio_fake() as found:
         yield found
         assert found.problems == []
@@ -26,7 +29,7 @@ def fake() -> Iterator[TwilioFake]:
 
 @pytest.fixture
 def sms(fake: TwilioFake) -> Iterator[TwilioSms]:
-    """A sender that talks to the fake."""
+    """Return a sender that talks to the fake."""
     sender = TwilioSms(account=ACCOUNT, token=TOKEN, sender=NUMBER, api_url=fake.url, timeout=5)
     yield sender
     sender.close()
@@ -121,7 +124,7 @@ def test_no_answer_in_time_may_have_been_sent() -> None:
         assert len(fake.messages) == 1
 
 
-def test_nobody_listening_was_certainly_not_sent() -> None:
+def test_a_refused_connection_was_certainly_not_sent() -> None:
     sender = TwilioSms(account=ACCOUNT, token=TOKEN, sender=NUMBER, api_url=f"http://127.0.0.1:{free_port()}")
     with pytest.raises(ProviderUnreachable) as failed:
         sender.send(make_letter())

@@ -1,6 +1,6 @@
-"""A stand-in for Twilio on loopback: it remembers messages, refuses what the real one refuses, and checks itself.
+"""Simulate Twilio on loopback: store messages, refuse what the real one refuses.
 
-Every request and every reply is held against Twilio's own OpenAPI document, where that file is present.
+Every request and every reply is checked against Twilio's own OpenAPI document, if that file is present.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.messaging.loopback import Answer, served
 DOCUMENT = Path(__file__).parents[3] / "shared" / "reference" / "twilio-messages-openapi.json"
 ORIGIN = "https://api.twilio.com"
 ACCOUNT, TOKEN, NUMBER = "AC" + "a" * 32, "a-token", "+14155552345"
-# What the real one says of certain numbers: error code, HTTP status, words.
+# The real provider's answers for certain numbers: error code, HTTP status, message.
 BAD_NUMBERS = {
     "+8613800021211": (21211, 400, "Invalid 'To' Phone Number"),
     "+8613800021408": (21408, 400, "Permission to send an SMS has not been enabled for the region"),
@@ -39,7 +39,7 @@ BAD_NUMBERS = {
 
 @dataclass
 class Asked:
-    """A request as the checker wants it."""
+    """A request in the form that the checker needs."""
 
     method: str
     path: str
@@ -56,7 +56,7 @@ class Asked:
 
 @dataclass
 class Answered:
-    """A reply as the checker wants it."""
+    """A reply in the form that the checker needs."""
 
     status_code: int
     data: bytes
@@ -66,10 +66,10 @@ class Answered:
 
 @dataclass
 class TwilioFake:
-    """The account's state. Set ``busy`` (429 so often, with ``retry_after``), ``status`` or ``mute`` to make it ill.
+    """The account's state. Set ``busy`` (429 this often), ``status`` or ``mute`` for failures.
 
-    ``door``: where callbacks really go, whatever public address they are signed for. ``eager``: states that it reports
-    of every message before it answers the request that brought the message.
+    ``retry_after``: sent with each 429. ``webhook_base``: where callbacks are really sent, whatever public address
+    they are signed for. ``eager``: states reported for every message before its request is answered.
     """
 
     url: str = ""
@@ -81,14 +81,14 @@ class TwilioFake:
     mute: float = 0.0
     body_error: int | None = None
     not_json: bool = False
-    door: str = ""
+    webhook_base: str = ""
     eager: Sequence[str] = ()
     callbacks: dict[str, str] = field(default_factory=dict)
     checker: OpenAPI | None = None
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def reply(self, path: str, body: bytes, headers: Headers) -> tuple[int, dict[str, str], bytes]:
-        """The answer to a posted form."""
+        """Return the answer to a posted form."""
         asked = Asked("post", path, body, headers, RequestParameters(header=headers))
         if headers.get("Authorization") != "Basic " + base64.b64encode(f"{ACCOUNT}:{TOKEN}".encode()).decode():
             return self._error(20003, 401, "Authenticate")
@@ -114,22 +114,22 @@ class TwilioFake:
         return 201, {}, data
 
     def report(self, sid: str, state: str, code: str = "") -> int:
-        """Call back about the message ``sid``, where it asked for that; the status of the answer."""
+        """Send a status callback about the message ``sid`` if it asked for one; return the status."""
         [message] = [found for found in self.messages if found["sid"] == sid]
         about = {"MessageSid": sid, "SmsSid": sid, "MessageStatus": state, "SmsStatus": state}
         more = {"AccountSid": ACCOUNT, "ApiVersion": "2010-04-01", "From": message["from"], "To": message["to"]}
         return self.call(self.callbacks[sid], {**about, **more, **({"ErrorCode": code} if code else {})})
 
     def text(self, url: str, sid: str, sender: str, body: str) -> int:
-        """Somebody texts the account's number; the status of the webhook's answer."""
+        """Text the account's number; return the status of the webhook's answer."""
         about = {"MessageSid": sid, "AccountSid": ACCOUNT, "From": sender, "To": NUMBER, "Body": body, "NumMedia": "0"}
         return self.call(url, about)
 
     def call(self, url: str, form: Mapping[str, str], token: str = TOKEN) -> int:
-        """Post ``form``, signed for ``url``; the status of the answer."""
+        """Post ``form``, signed for ``url``; return the status of the answer."""
         signature = RequestValidator(token).compute_signature(url, dict(form))
         headers = {"X-Twilio-Signature": signature, "Host": urlsplit(url).netloc}
-        answer = requests.post(self.door + urlsplit(url).path, data=form, headers=headers, timeout=20)
+        answer = requests.post(self.webhook_base + urlsplit(url).path, data=form, headers=headers, timeout=20)
         return answer.status_code
 
     def _message(self, form: Mapping[str, str]) -> dict[str, Any]:
@@ -166,7 +166,7 @@ class TwilioFake:
         if self.checker:
             try:
                 self.checker.unmarshal_request(asked).raise_for_errors()
-            except Exception as error:  # whatever it is, the test must see it
+            except Exception as error:  # any failure must be visible to the test
                 self.problems.append(f"request: {error!r} {error.__cause__!r}")
 
     def _check_reply(self, asked: Asked, answered: Answered) -> None:
@@ -179,7 +179,10 @@ class TwilioFake:
 
 @contextmanager
 def twilio_fake(*, checked: bool = True) -> Iterator[TwilioFake]:
-    """A running fake on a free loopback port. Not ``checked``: quick, for measuring."""
+    """Run a fake on a free loopback port.
+
+    Without ``checked`` it is fast enough for measurements.
+    """
     fake = TwilioFake()
     if checked and DOCUMENT.exists():
         fake.checker = OpenAPI.from_dict(json.loads(DOCUMENT.read_text()))

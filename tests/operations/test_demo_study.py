@@ -1,4 +1,4 @@
-"""The demonstration study: on the real machinery, and never in production."""
+"""Test the demonstration study: made by the real services, and never in production."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def test_the_study_is_filled_and_tells_its_story(any_app_context):
         rules = {alert.rule for alert in work.session.scalars(select(Alert))}
         assert "UL3" in rules
         assert not any(rule.startswith("M") for rule in rules)
-        board = to_do_list.read_to_do_list(work)
-        assert [case.study_number for case in board.unacknowledged] == ["NC-003"]
-        assert [case.study_number for case in board.in_progress] == ["NC-005"]
+        to_do = to_do_list.read_to_do_list(work)
+        assert [case.study_number for case in to_do.unacknowledged] == ["NC-003"]
+        assert [case.study_number for case in to_do.in_progress] == ["NC-005"]
         assert [event.study_number for event in adverse_event_log.read_unreported_events(work, "en")] == ["NC-005"]
-        assert board.corrections == 1
+        assert to_do.corrections == 1
         (ulcer,) = [
             case for case in ulcer_cases.read_overview(work, work.catalogue.plans[demo_study.PLAN]).cases if case.grade
         ]
@@ -50,11 +50,11 @@ def test_on_whatever_day_it_is_started_the_calendar_is_at_work(app_context, cloc
         demo_study.fill_demo_study(work)
     reminders.run_due_participants(app_context)
     with form_browser.unit_of_work(app_context) as work:
-        board = to_do_list.read_to_do_list(work)
-        assert all(gap.starts > board.now for gap in board.gaps)
-        assert len(board.gaps) == 1
-        assert [task.study_number for task in board.tasks] == ["NC-004"]
-        assert {missed.study_number for missed in board.awaited.unexplained} == {"NC-004"}
+        to_do = to_do_list.read_to_do_list(work)
+        assert all(gap.starts > to_do.now for gap in to_do.gaps)
+        assert len(to_do.gaps) == 1
+        assert [task.study_number for task in to_do.tasks] == ["NC-004"]
+        assert {missed.study_number for missed in to_do.awaited.unexplained} == {"NC-004"}
         assert [paper.study_number for paper in paper_forms.unverified_paper_forms(work, "en")] == ["NC-001"]
         people = {person.study_number: person for person in work.session.scalars(select(Participant))}
         lines = {name: expected_forms.read_expected_forms(work, person, "en") for name, person in people.items()}

@@ -1,4 +1,4 @@
-"""The numbers for Prometheus: right, readable by its parser, silent about people, and not for everybody."""
+"""Test the Prometheus metrics: correct, parseable, without personal data, access limited."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ TOKEN = "a-token-of-more-than-thirty-two-characters"
 
 
 class Refusing:
-    """A sender that never takes anything."""
+    """A sender that refuses every message."""
 
     def send(self, _letter: Letter) -> str:
         raise ProviderRefused("address_refused")
 
 
 def scraped(app: Flask) -> dict[tuple[str, ...], float]:
-    """(name, label values in the order of their labels' names...) -> number, as Prometheus reads it."""
+    """Return (name, label values in the order of their labels' names...) -> number."""
     answer = app.test_client().get("/metrics")
     assert answer.status_code == 200
     assert answer.content_type.startswith("text/plain")
@@ -95,12 +95,12 @@ def test_they_say_how_it_stands(app: Flask, app_context: AppContext, clock: Cloc
     assert open_alerts == len(ids)
     unacknowledged = [number for name, number in found.items() if name[0] == "alert_oldest_unacknowledged_seconds"]
     assert set(unacknowledged) <= {0, 100}
-    # Two mails of the drill, and those of the alerts that nobody took on yet.
+    # Two emails of the test alert, and those of the unacknowledged alerts.
     assert found["outbox_failed", "email"] == 2 + 4
     assert found["outbox_waiting", "email"] == 0
     assert found["participants_active",] == 2
     assert found["forms_open",] == 4
-    # The second one closed while nobody looked, and the round found it.
+    # The second one was found closed by the worker round.
     assert found["ledger_missed",] == 2
     assert found["calendar_overdue",] == 0
     assert found["calendar_overdue_seconds",] == 0
@@ -121,7 +121,7 @@ def test_what_waits_is_counted_by_channel(app: Flask, app_context: AppContext, c
     assert (found["outbox_oldest_seconds", "email"], found["outbox_oldest_seconds", "sms"]) == (30, 0)
 
 
-def test_nobody_can_be_found_in_them(app: Flask, app_context: AppContext, seeded: Study) -> None:
+def test_the_metrics_identify_no_person(app: Flask, app_context: AppContext, seeded: Study) -> None:
     report_bleeding(app_context, seeded.chinese.checkin)
     text = app.test_client().get("/metrics").get_data(as_text=True)
     for word in ("NPC-0", "example.org", PHONES["zh_Hans"][3:], "bleed", "Nurse", "participant_id"):

@@ -1,4 +1,4 @@
-"""What keeps production from starting: placeholders of a plan file, the demonstration's accounts."""
+"""Test what prevents a start in production: plan placeholders, demonstration accounts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pro.features.operations import demo_study, start_check
 
 @pytest.fixture
 def ready(catalogue: Catalogue) -> StudyPlan:
-    """The study's plan with numbers of its own."""
+    """Return the study's plan with real phone numbers."""
     plan = catalogue.plans["npc_reirradiation"]
     settings = replace(
         plan.settings, demonstration=False, hotline="+8679186543210", hotline_shown="0791-8654 3210 (ward 12)"
@@ -25,7 +25,7 @@ def ready(catalogue: Catalogue) -> StudyPlan:
 
 
 def problems(plan: StudyPlan, **settings: object) -> list[str]:
-    """What is found with ``settings`` changed."""
+    """Return the problems found with ``settings`` changed."""
     changed: StudySettings = replace(plan.settings, **settings)  # type: ignore[arg-type]
     return start_check.find_plan_problems(replace(plan, settings=changed))
 
@@ -40,7 +40,7 @@ def test_a_plan_with_numbers_of_its_own_starts(ready: StudyPlan) -> None:
     ("changes", "named"),
     [
         ({"demonstration": True}, "settings.demonstration"),
-        # Setting `demonstration: false` alone lets no dead number through.
+        # Setting `demonstration: false` alone lets no placeholder number through.
         ({"hotline": "+8679100000000", "hotline_shown": "0791-0000 0000"}, "settings.hotline is"),
         ({"hotline": "+8679112345678", "hotline_shown": "0791-1234 5678"}, "settings.hotline is"),
         ({"hotline": "+1", "hotline_shown": "1"}, "settings.hotline is"),

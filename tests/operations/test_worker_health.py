@@ -1,4 +1,4 @@
-"""Is the worker alive? It is quiet after a minute, loop by loop."""
+"""Test the worker's heartbeat: missing after a minute, for each job."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_mail_that_waits_too_long_is_named(any_clinic, clock):
     assert quiet(any_clinic) == ["mail"]
 
 
-def test_an_alert_that_nobody_was_told_of_is_named(any_clinic):
+def test_an_alert_without_a_notification_is_named(any_clinic):
     with form_browser.unit_of_work(any_clinic.app_context) as work:
         for person in work.session.scalars(select(StaffMember)):
             person.disabled_at = work.now

@@ -1,4 +1,4 @@
-"""The worker's rounds: forgotten forms are judged, each step stands for itself, and its pulse says so."""
+"""Test the worker's rounds: unfinished forms are evaluated; a failed job stops no other."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def beats(clinic: Clinic) -> dict[str, object]:
     return {row.name: row.at for row in clinic.rows(Heartbeat)}
 
 
-# --- forgotten forms -------------------------------------------------------------------------------------------------
+# --- unfinished forms ------------------------------------------------------------------------------------------------
 
 
-def test_heavy_bleeding_and_then_silence_is_an_emergency_after_ten_minutes(any_clinic, clock):
+def test_heavy_bleeding_in_an_unfinished_form_is_an_emergency_after_ten_minutes(any_clinic, clock):
     phone = any_clinic.start()
     phone.save(bleed=3)
     clock.move(minutes=9, seconds=59)
@@ -138,7 +138,7 @@ def test_two_workers_at_once_raise_everything_once(any_clinic, clock):
 
 
 def test_a_form_that_cannot_be_judged_at_all_keeps_no_other_from_it(any_clinic, clock, caplog):
-    """Its instrument is gone from the data files; the other form's silence after heavy bleeding is still heard."""
+    """Check a form whose instrument is missing: another form still raises its alert."""
     lost = any_clinic.start(any_clinic.qlq)
     lost.save(Q1=1)
     clock.move(seconds=1)
@@ -214,7 +214,7 @@ def test_a_provider_that_is_away_breaks_no_round(clinic):
 
 
 def test_a_provider_that_hangs_holds_no_round_up(any_clinic, clock):
-    """With every line taken a round ends after little more than its second, and all else in it is done."""
+    """Check that a round ends after about a second and does its other jobs, with no free call."""
     any_clinic.start().save(bleed=4)
     any_clinic.start(any_clinic.send()).save(bleed=3)
     answers = threading.Event()
@@ -239,7 +239,7 @@ def test_a_provider_that_hangs_holds_no_round_up(any_clinic, clock):
     finally:
         answers.set()
     worker_steps.finish_deliveries(any_clinic.app_context, lines)
-    # Two rounds later their lease was over; they did go out, and that is what is kept.
+    # Two rounds later their lease has ended; the messages were sent, and that is stored.
     assert len([row for row in any_clinic.rows(Message) if row.sent_at]) == 2
 
 
@@ -296,7 +296,7 @@ def digests(clinic: Clinic) -> int:
 
 
 def test_the_digest_leaves_once_a_day_when_the_study_opens(any_clinic, clock):
-    """The clock starts at 09:00 in Nanchang; the study opens at 8."""
+    """Check the time of the digest: it is 09:00 in Nanchang, and the study opens at 8."""
     any_clinic.start().save(bleed=1, bleed_now=0)
     clock.move(hours=22, minutes=59)
     assert digests(any_clinic) == 0
@@ -322,7 +322,7 @@ def test_nothing_leaves_when_nothing_waits(clinic, clock):
     assert clinic.mails("alert_digest") == []
 
 
-def test_what_is_loud_superseded_or_closed_is_not_in_the_digest(clinic, clock):
+def test_urgent_superseded_or_closed_alerts_are_not_in_the_digest(clinic, clock):
     phone = clinic.start()
     phone.save(breath=1)
     phone.save(breath=2)
@@ -332,7 +332,7 @@ def test_what_is_loud_superseded_or_closed_is_not_in_the_digest(clinic, clock):
 
 
 def test_two_studies_have_a_digest_each(clinic):
-    """The same coordinator reads both."""
+    """Check two studies with the same coordinator."""
     both = clinic.with_plan(lambda plan: plan)
     (plan,) = both.app_context.catalogue.plans.values()
     words = dict(both.app_context.catalogue.plan_words)

@@ -1,4 +1,4 @@
-"""Cards on the web: scanned or typed, the PIN, what is due; and what staff see and press."""
+"""Test the card pages: scanned or typed code, PIN, due forms; and cards as staff see them."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ WRONG = "1357"
 
 @pytest.fixture
 def phone(app: Flask) -> ParticipantBrowser:
-    """The participant's phone."""
+    """Return the participant's phone."""
     return ParticipantBrowser(app)
 
 
 @pytest.fixture
 def card(app_context: AppContext, seeded: Study) -> CardDraft:
-    """The Chinese participant's card."""
+    """Return the Chinese participant's card."""
     with form_browser.unit_of_work(app_context, seeded.staff["coordinator"].actor) as work:
         return participant_cards.make_card(work, work.session.get_one(Participant, seeded.chinese.id))[1]
 
 
 def finish(app_context: AppContext, seeded: Study, *ways: str) -> None:
-    """Answer and send the Chinese participant's forms."""
+    """Answer and submit the Chinese participant's forms."""
     for name in ways:
         form_browser.press_start(app_context, getattr(seeded.chinese, name)).finish()
 
@@ -50,7 +50,7 @@ def finish(app_context: AppContext, seeded: Study, *ways: str) -> None:
 # --- the participant -------------------------------------------------------------------------------------------------
 
 
-def test_the_page_behind_the_qr_code_changes_nothing_and_names_nobody(
+def test_the_page_behind_the_qr_code_changes_nothing_and_shows_no_identity(
     phone: ParticipantBrowser, app_context: AppContext, seeded: Study, card: CardDraft
 ) -> None:
     before = all_rows(app_context)
@@ -75,7 +75,7 @@ def test_scan_pin_choose_answer(
     with transaction(app_context.engine) as session:
         form = session.get_one(Assessment, seeded.chinese.qlq.assessment_id)
         assert (form.identified_by, form.answered_by) == ("card", "self")
-    # Back on the list, the other one is still there.
+    # The list still shows the other form.
     phone.open("/due")
     assert phone.press(form="npc_checkin").status_code == 303
     assert phone.at == f"/f/{seeded.chinese.checkin.ref}"
@@ -173,7 +173,7 @@ def test_a_revoked_card_says_so_kindly(
     assert phone.heading == "这张卡已经停用了"
 
 
-def test_whoever_left_reads_that_nothing_is_asked_any_more(
+def test_after_withdrawal_the_card_page_says_that_no_form_is_needed(
     phone: ParticipantBrowser, app_context: AppContext, seeded: Study, card: CardDraft
 ) -> None:
     with form_browser.unit_of_work(app_context, seeded.staff["coordinator"].actor) as work:
@@ -212,7 +212,7 @@ def test_typing_survives_the_language_switch(phone: ParticipantBrowser, card: Ca
     assert card.code in phone.page
 
 
-def test_what_nobody_offered_is_not_opened(
+def test_a_form_that_was_not_offered_is_not_opened(
     phone: ParticipantBrowser, app_context: AppContext, seeded: Study, card: CardDraft
 ) -> None:
     phone.open(f"/c/{card.token}")
@@ -227,7 +227,7 @@ def test_what_nobody_offered_is_not_opened(
 
 
 def data(page: str, kind: str) -> bytes:
-    """A file that the page holds."""
+    """Return a file that the page embeds."""
     found = re.search(rf'href="data:{kind};base64,([^"]+)"', page)
     assert found is not None
     return base64.b64decode(found[1])

@@ -1,4 +1,4 @@
-"""Clinical facts beside the answers: the newest holds, for as long as it may, and who set it is known."""
+"""Test clinical facts: the newest applies until it expires, and its author is recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Consent: version by version; taken back, everything ends in the same moment."""
+"""Test consent: its versions, and a withdrawal that takes effect at once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_enrolment_records_what_was_signed(clinic):
     assert row.recorded_by == clinic.coordinator.id
 
 
-def test_without_consent_for_health_data_nobody_is_enrolled(clinic):
+def test_enrolment_without_consent_for_health_data_is_refused(clinic):
     assert wrong(clinic, health_data=False) == {"health_data": "no_health_data"}
     assert wrong(clinic, consent_version=" ") == {"consent_version": "consent_version"}
 
@@ -81,7 +81,7 @@ def test_a_withdrawal_by_date_marks_the_consent_too(clinic):
     assert (row.scope, row.told) == ("", "")
 
 
-def test_whoever_left_by_a_date_can_still_say_how_far_it_goes(any_clinic):
+def test_the_extent_of_an_earlier_withdrawal_can_still_be_recorded(any_clinic):
     with form_browser.unit_of_work(any_clinic.app_context, any_clinic.coordinator.actor) as work:
         enrolment.withdraw_participant(
             work, work.session.get_one(Participant, any_clinic.participant_id), "told the nurse"
@@ -91,7 +91,7 @@ def test_whoever_left_by_a_date_can_still_say_how_far_it_goes(any_clinic):
     withdraw(any_clinic, "data")
     (row,) = any_clinic.rows(Consent)
     assert (row.scope, row.told) == ("data", TOLD)
-    # When and by whom the participation ended stays as it was.
+    # The date and author of the end of participation stay as they were.
     assert (row.withdrawn_at, row.withdrawn_by) == (before.withdrawn_at, before.withdrawn_by)
     assert [event.new["scope"] for event in any_clinic.events("consent.withdrawn")] == ["", "data"]
 
@@ -214,7 +214,7 @@ def test_taken_back_by_two_at_once_one_consent_stands(any_clinic):
 
 
 def test_what_was_withdrawn_before_stays_withdrawn(any_clinic, clock):
-    """A death that is taken back is no withdrawal, and an earlier withdrawal was another one."""
+    """Check that reversing a death reverses no withdrawal."""
     clock.move(hours=1)
     with form_browser.unit_of_work(any_clinic.app_context, any_clinic.coordinator.actor) as work:
         person = work.session.get_one(Participant, any_clinic.participant_id)

@@ -1,4 +1,4 @@
-"""The list of participants: a page at a time, and found by study number."""
+"""Test the list of participants: pages, and search by participant number."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.alert_clinic import Clinic
 
 @pytest.fixture
 def full(any_clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> Clinic:
-    """NPC-001 of the ward and A-10 to A-14, two on a page."""
+    """Return NPC-001 of the clinic and A-10 to A-14, two on a page."""
     monkeypatch.setattr(participant_list, "PAGE_SIZE", 2)
     with form_browser.unit_of_work(any_clinic.app_context) as work:
         for number in range(10, 15):

@@ -1,4 +1,4 @@
-"""The list of participants in the browser's eyes."""
+"""Test the page of the list of participants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frozen: staff change nothing, participants are heard and alarm all the same."""
+"""Test frozen records: closed to staff; participants still answer and raise alerts."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_staff_change_nothing(any_clinic, act, whole):
     assert caught.value.details["whole"] is whole
 
 
-def test_a_frozen_study_takes_nobody_in(clinic):
+def test_a_frozen_study_enrols_no_participant(clinic):
     change(clinic, record_freezes.freeze_records, whole=True)
     with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work, pytest.raises(RecordFrozen):
         factories.participant(work, "NPC-777")

@@ -1,4 +1,4 @@
-"""Pages of corrections, freezes and consent, by people without script."""
+"""Test the pages of data corrections, freezes and consent, without JavaScript."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.staff_browser import signed_in_browser
 
 @pytest.fixture
 def answered(app_context: AppContext, seeded: Study) -> str:
-    """The path of the corrections of a form that was sent."""
+    """Return the path of the corrections of a submitted form."""
     form_browser.press_start(app_context, seeded.chinese.checkin).finish(bleed=0)
     return f"/staff/assessments/{seeded.chinese.checkin.assessment_id}/corrections"
 
@@ -138,7 +138,7 @@ def test_of_who_withdrew_nothing_is_awaited(
     desk.open(record)
     assert "Awaited now" not in desk.page
     assert ("Withdrawal · How you are" in desk.page) is may_enter
-    # The way back, and the reason in words, not in the programme's own.
+    # A link back, and the reason as a translated text instead of its key.
     desk.open(f"{record}/consent")
     (back,) = re.findall(r'href="([^"]+kind=withdrawal[^"]*)"', desk.page)
     desk.open(back)

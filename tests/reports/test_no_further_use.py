@@ -1,4 +1,4 @@
-"""Whoever wants no further use of their data is in no figure of answers and no trial of rules; safety stays whole."""
+"""Test that answers refused for further use are in no figures; safety data stay complete."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FILE = Path(__file__).resolve().parents[2] / "pro" / "data" / "plans" / f"{PLAN}
 
 
 def try_rules(desk: StaffBrowser) -> str:
-    """The page after the plan's own file was tried."""
+    """Return the page after the plan's own file was simulated."""
     desk.open("/staff/simulator")
     return desk.post("/staff/simulator", file=(io.BytesIO(FILE.read_bytes()), "plan.yaml")).get_data(as_text=True)
 
@@ -55,7 +55,7 @@ def test_scores_visits_and_simulations_leave_them_out(
     assert (figures.enrolled, figures.left_out) == (1, left_out)
     assert {point.spread.median for point in figures.points if point.spread} == set(values)
     assert bool(sum(row.received for row in figures.visits)) is bool(values)
-    # What was an emergency stays one.
+    # An emergency stays an emergency.
     assert sum(figures.loud) > 0
     run = rule_simulator.replay_stored_forms(app_context, plan, plan)
     assert (run.left_out, run.difference.forms > 0) == (left_out, bool(values))
@@ -65,9 +65,9 @@ def test_an_ulcer_of_theirs_counts_on(clinic: Clinic):
     factories.sign_grading(clinic.app_context, clinic.investigator, clinic.participant_id)
     withdraws(clinic.app_context, clinic.coordinator, clinic.participant_id, "data")
     with form_browser.unit_of_work(clinic.app_context) as work:
-        board = ulcer_cases.read_overview(work, work.catalogue.plans[PLAN])
-    assert board.reading is not None
-    assert board.reading.unknown == 1
+        overview = ulcer_cases.read_overview(work, work.catalogue.plans[PLAN])
+    assert overview.reading is not None
+    assert overview.reading.unknown == 1
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_the_pages_and_the_command_say_how_many(
 
 
 @pytest.mark.parametrize(("language", "offered"), [("en", "Record how far it goes"), ("zh_Hans", "登记退出范围")])
-def test_whoever_left_by_a_date_can_ask_for_it_on_the_page_of_consent(
+def test_a_withdrawn_participant_can_refuse_further_use_on_the_consent_page(
     app: Flask, app_context: AppContext, seeded: Study, language: str, offered: str
 ) -> None:
     person = seeded.chinese.id

@@ -1,4 +1,4 @@
-"""Changed rules on the same answers: what differs, what would be lost, and that nothing is written."""
+"""Test changed rules on stored answers: the differences, lost alerts; nothing is stored."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HIDES = (', hidden_by: ["UL[1-6]"],', ",")
 
 
 def tried(clinic: Clinic, *changes: tuple[str, str]) -> SimulationRun:
-    """The stored forms under the plan file with these texts replaced."""
+    """Simulate the stored forms under the plan file with these texts replaced."""
     text = TEXT
     for old, new in changes:
         assert old in text
@@ -39,7 +39,7 @@ def tried(clinic: Clinic, *changes: tuple[str, str]) -> SimulationRun:
 
 @pytest.fixture
 def answered(any_clinic: Clinic, clock: Clock) -> Clinic:
-    """A form with bad sores, a week later a faint and a bad smell, and a QLQ-C30."""
+    """Answer a form with bad sores, a week later fainting and a bad smell, and a QLQ-C30."""
     any_clinic.start().finish(sores=3, sores_int=3)
     clock.move(days=7)
     any_clinic.start(any_clinic.send()).finish(faint=2, odor=3)
@@ -82,7 +82,7 @@ def test_a_lost_emergency_is_named_first(answered: Clinic) -> None:
     "change",
     [
         ("urgent, suspects: mucosal_ulcer", "watch, suspects: mucosal_ulcer"),
-        # The same rules fire as loudly, but nobody would be suspected of an ulcer from then on.
+        # The same rules fire at the same levels, but no ulcer would be suspected any longer.
         ("marks_ulcer: true", "marks_ulcer: false"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What the simulator's page says of a plan file that cannot be used, in the reader's language."""
+"""Test the simulator's page with invalid plan files, in the reader's language."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DETAIL = re.compile(r'<p class="kept">(.*?)</p>', re.DOTALL)
 
 
 def changed(old: str, new: str) -> str:
-    """The study's plan file with one text replaced."""
+    """Return the study's plan file with one text replaced."""
     assert old in TEXT
     return TEXT.replace(old, new, 1)
 
@@ -33,26 +33,26 @@ def desk(app: Flask, seeded: Study) -> StaffBrowser:
 
 
 def said(desk: StaffBrowser, language: str, text: str) -> str:
-    """What the page in ``language`` says does not fit in ``text``, as HTML."""
+    """Return the errors of ``text`` that the page in ``language`` shows, as HTML."""
     desk.open(f"{SIMULATOR}?lang={language}")
     token = re.search(r'name="csrf_token" value="([^"]+)"', desk.page)
     assert token
     sent = {"csrf_token": token[1], "file": (io.BytesIO(text.encode()), "plan.yaml")}
     answer = desk.client.post(SIMULATOR, data=sent)
     assert answer.status_code == 400
-    # Not the desk's own page: there, what is escaped reads like markup.
+    # Not the browser's own page: there, escaped text looks like markup.
     found = DETAIL.search(answer.get_data(as_text=True))
     assert found
     return found[1]
 
 
 def line(what: str) -> int:
-    """The line of the plan file where ``what`` first stands."""
+    """Return the first line of the plan file that contains ``what``."""
     return TEXT[: TEXT.index(what)].count("\n") + 1
 
 
 BROKEN = [
-    # YAML itself.
+    # YAML syntax.
     ("a: [", "line 2, column 1: This is not valid YAML: did not find expected node content.",
      "第2行第1个字符：YAML格式有误：这里缺少内容，或括号不配对。"),
     ("a:\n\tb: 1", "line 2, column 1: This is not valid YAML: found character that cannot start any token.",
@@ -60,7 +60,7 @@ BROKEN = [
     (TEXT + "\nversion: 2\n", "This is not valid YAML: 'version' is there twice.", "YAML格式有误：'version'写了两遍。"),
     ("a: &x 1\nb: *x", "line 2, column 4: This is not valid YAML: an alias, or more than 40 levels deep.",
      "第2行第4个字符：YAML格式有误：用了别名（*），或嵌套超过40层。"),
-    # The shape of the file.
+    # The structure of the file.
     ("no plan", "Input should be a valid dictionary or instance of PlanFile.",
      "这里要写成“id: E01”这样的形式，一项一行（PlanFile）。"),
     (changed("previous_days: 21\n", ""), "previous_days: Field required.", "previous_days：缺少这一项。"),
@@ -103,7 +103,7 @@ BROKEN = [
      "id：文件名是npc_reirradiation.yaml，里面的id却是“other”，两者要一致。"),
     (changed("facts: [pd1,", "facts: [pd1, tea,"), "facts: “tea” is not a known fact; known are",
      "facts：没有“tea”这个事实（facts），可以写的有："),
-    # Its parts.
+    # Other sections.
     (changed("holidays: CN", "holidays: QQ"), "calendar.holidays: The holidays of “QQ” are not known",
      "calendar.holidays：没有“QQ”的节假日，请写国家代码，例如CN。"),
     (changed("reminders_hours: [0, 4]", "reminders_hours: [0, 24]"),

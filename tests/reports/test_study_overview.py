@@ -1,4 +1,4 @@
-"""A whole study in figures: what was counted agrees with what a hand counts, on both engines."""
+"""Test the figures of a whole study against figures counted by hand, on both engines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.factories import PLAN, Clock
 
 @contextmanager
 def counted(engine: Engine) -> Iterator[list[str]]:
-    """The queries that ran meanwhile."""
+    """Record the queries that run in the block."""
     ran: list[str] = []
 
     def note(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
@@ -36,13 +36,13 @@ def counted(engine: Engine) -> Iterator[list[str]]:
 
 
 def people(app_context: AppContext, number: int) -> list[int]:
-    """So many participants with a ledger of their own; their ids."""
+    """Enrol this many participants with expected forms; return their ids."""
     with form_browser.unit_of_work(app_context) as work:
         return [factories.participant(work, f"C-{n:03}", phone="").id for n in range(1, number + 1)]
 
 
 def line(app_context: AppContext, person: int, **what: object) -> None:
-    """The QLQ-C30 of the participant's baseline visit becomes this."""
+    """Set the QLQ-C30 of the participant's baseline visit."""
     with transaction(app_context.engine) as session:
         query = select(ExpectedForm).where(ExpectedForm.participant_id == person, ExpectedForm.instrument == "qlq_c30")
         row = session.scalars(query.order_by(ExpectedForm.opens_at)).first()
@@ -52,7 +52,7 @@ def line(app_context: AppContext, person: int, **what: object) -> None:
 
 
 def scored(app_context: AppContext, person: int, *values: float | None) -> int:
-    """A QLQ-C30 whose PF was scored so, one run after another."""
+    """Store a QLQ-C30 with these PF scores, one run after another."""
     with transaction(app_context.engine) as session:
         work = app_context.unit_of_work(session)
         way = factories.form(work, session.get_one(Participant, person), "qlq_c30")
@@ -74,13 +74,13 @@ def scored(app_context: AppContext, person: int, *values: float | None) -> int:
 
 
 def figures(app_context: AppContext) -> Figures:
-    """Counted now."""
+    """Count the figures now."""
     with transaction(app_context.engine) as session:
         return study_overview.count_figures(app_context.unit_of_work(session), app_context.catalogue.plans[PLAN])
 
 
 def alert(app_context: AppContext, person: int, rule: str, level: int, raised: datetime, **what: object) -> None:
-    """An alert that was raised then."""
+    """Store an alert that was raised at that time."""
     with transaction(app_context.engine) as session:
         number = len(session.scalars(select(Alert.id)).all())
         session.add(
@@ -115,12 +115,12 @@ def test_compliance_and_scores_are_those_of_a_count_by_hand(any_clinic: Clinic, 
     clock.move(days=30)
     found = figures(app_context)
     row = next(row for row in found.visits if (row.instrument, row.kind) == ("qlq_c30", "baseline"))
-    # The ward's own participant missed it too, and said nothing.
+    # The clinic's own participant missed the form too, and gave no reason.
     assert (row.expected, row.received, row.in_window, row.late, row.missed, row.partial) == (7, 4, 3, 1, 3, 1)
     assert row.reasons == (("forgot", 1), ("", 2))
     assert row.compliance == 3 / 7
     (point,) = found.points
-    # A newer run without a score takes the place of an older one; what came late is kept apart.
+    # A newer run without a score replaces an older one; forms received out of window are counted separately.
     assert (point.scale, point.spread, point.missing) == ("PF", Quartiles(1, 40.0, 40.0, 40.0), 1)
     assert (found.enrolled, found.active) == (7, 7)
 
@@ -177,8 +177,13 @@ def test_waiting_and_weeks_are_those_of_a_count_by_hand(any_clinic: Clinic, cloc
     alert(app_context, person, "W02", 1, starts - minute)
     alert(app_context, person, "W02", 1, starts)
     found = figures(app_context)
-    loudest, urgent, watch = found.handling
-    assert (loudest.level, loudest.acknowledged, loudest.waiting, loudest.open) == (3, Quartiles(3, 5, 6, 33), 0, 3)
+    emergency, urgent, watch = found.handling
+    assert (emergency.level, emergency.acknowledged, emergency.waiting, emergency.open) == (
+        3,
+        Quartiles(3, 5, 6, 33),
+        0,
+        3,
+    )
     assert (urgent.acknowledged, urgent.closed) == (Quartiles(1, 11520, 11520, 11520),) * 2
     assert (urgent.waiting, urgent.open) == (1, 1)
     assert (watch.acknowledged, watch.closed, watch.waiting) == (None, None, 2)

@@ -1,4 +1,4 @@
-"""The whole study and the simulator as staff read them."""
+"""Test the pages of the study overview and the rule simulator."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FAINT = 'advice: general, when: "faint == 2"'
 
 
 def filled(app_context: AppContext, study: Study, clock: Clock) -> None:
-    """One form in time, one missed because it was forgotten, an emergency; counted a month later."""
+    """Return a study with a received form, a missed form and an emergency, a month later."""
     line(
         app_context,
         study.chinese.id,
@@ -38,14 +38,14 @@ def filled(app_context: AppContext, study: Study, clock: Clock) -> None:
 
 
 def sent(desk: StaffBrowser, text: str | bytes, **more: str) -> int:
-    """Choose a file with ``text`` and press the button; the status of the answer."""
+    """Upload a file with ``text``; return the status of the response."""
     desk.open(SIMULATOR)
     content = text.encode() if isinstance(text, str) else text
     return desk.post(SIMULATOR, file=(io.BytesIO(content), "plan.yaml"), **more).status_code
 
 
 @pytest.mark.parametrize("role", ["coordinator", "investigator", "nurse", "monitor", "statistician"])
-def test_every_reader_sees_the_study_and_nobody_in_it(
+def test_every_reader_sees_the_study_and_no_participant(
     app: Flask, app_context: AppContext, seeded: Study, clock: Clock, role: str
 ) -> None:
     filled(app_context, seeded, clock)

@@ -1,4 +1,4 @@
-"""What the course page and the sheet before a dose are made of, counted by hand from known weeks."""
+"""Test the data of the timeline and the pre-dose summary against known weeks."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from tests.support.query_count import record_queries
 
 
 def read(work: UnitOfWork, clinic: Clinic) -> AnswerHistory:
-    """The participant's record, in English."""
+    """Read the participant's record, in English."""
     return answer_history.read_history(work, work.session.get_one(Participant, clinic.participant_id), "en")
 
 
 @pytest.fixture
 def full_study(any_clinic: Clinic) -> Clinic:
-    """Five weeks later."""
+    """Return the study after five weeks."""
     known_weeks.record_five_weeks(any_clinic.app_context, any_clinic.coordinator.actor, any_clinic.participant_id)
     return any_clinic
 
 
 def series(clinic: Clinic) -> dict[str, ScoreSeries]:
-    """scale -> its series."""
+    """Return scale -> its series."""
     with form_browser.unit_of_work(clinic.app_context) as work:
         (scores,) = score_trends.read_score_trends(work, read(work, clinic), "en")
         return {one.scale: one for one in scores.series}
 
 
 def card(clinic: Clinic) -> PreDoseSummary:
-    """The sheet, in English."""
+    """Return the pre-dose summary, in English."""
     with form_browser.unit_of_work(clinic.app_context) as work:
         found = pre_dose_summary.read_summary(work, work.session.get_one(Participant, clinic.participant_id), "en")
     assert found is not None
@@ -50,7 +50,7 @@ def card(clinic: Clinic) -> PreDoseSummary:
 
 
 def said(found: PreDoseSummary, short: str) -> tuple[object, ...]:
-    """(now, last, baseline, trend) of a symptom, as codes or states."""
+    """Return (now, last, baseline, trend) of a symptom, as codes or states."""
     row = next(row for row in found.rows if row.short == short)
     cells = [cell.code if cell.state == "given" else cell.state for cell in (row.now, row.last, row.baseline)]
     return (*cells, row.trend)
@@ -93,7 +93,7 @@ def test_symptoms_by_week(full_study: Clinic) -> None:
     with form_browser.unit_of_work(full_study.app_context) as work:
         heat = score_trends.read_heatmap(work, read(work, full_study), "en")
     (block,) = heat.blocks
-    # Day 22 falls into week 4; nobody is asked in week 3.
+    # Day 22 is in week 4; no form is due in week 3.
     assert [column.week for column in block.columns[:-1]] == [0, 1, 2, 4]
     assert [column.today for column in block.columns] == [False, False, False, False, True]
     odor = next(row for row in block.rows if row.item == "odor")
@@ -150,7 +150,7 @@ def test_an_events_grades_over_time_are_a_span(any_clinic: Clinic) -> None:
         (span,) = adverse_event_log.timeline_spans(work, person, "en")
         assert adverse_event_log.timeline_spans(work, person + 1, "en") == []
     assert (span.text, span.starts, span.ends) == ("Epistaxis", today - timedelta(days=9), None)
-    # The second grading from the same day corrected the first; the same grade again is no step.
+    # The second grading of the same day corrected the first; the same grade again is no change.
     assert [((today - on).days, grade) for on, grade in span.grades] == [(9, 1), (5, 2), (1, 4)]
 
 

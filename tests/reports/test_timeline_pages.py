@@ -1,4 +1,4 @@
-"""The course page and the sheet before a dose: numbers in drawings and tables, who may see them, one page of A4."""
+"""Test the timeline and the pre-dose summary: drawings, tables, access, one page of A4."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ from tests.support.staff_browser import StaffBrowser, signed_in_browser
 
 @pytest.fixture
 def path(seeded: Study) -> str:
-    """The Chinese participant's course."""
+    """Return the address of the Chinese participant's timeline."""
     return f"/staff/participants/{seeded.chinese.id}/course"
 
 
 @pytest.fixture
 def full_study(app_context: AppContext, seeded: Study) -> Study:
-    """Five weeks later."""
+    """Return the study after five weeks."""
     known_weeks.record_five_weeks(app_context, seeded.staff["coordinator"].actor, seeded.chinese.id)
     return seeded
 
 
 @pytest.fixture
 def desk(app: Flask, full_study: Study) -> StaffBrowser:
-    """The coordinator, signed in, reading English."""
+    """Return the coordinator's browser, signed in, in English."""
     return signed_in_browser(app, full_study.staff["coordinator"])
 
 
 def table(page: str, name: str) -> list[list[str]]:
-    """The cells of the table of this class, without marks."""
+    """Return the cells of the table of this class, without markup."""
     found = re.search(rf'<table class="{name}">.*?</table>', page, re.DOTALL)
     assert found is not None
     rows = re.findall(r"<tr>(.*?)</tr>", found[0], re.DOTALL)
@@ -67,7 +67,7 @@ def test_the_drawing_holds_the_points_of_the_scores(
         drawn = plot_geometry.trend_plot(series.values, series.baseline, series.threshold, series.good)
         for points in drawn.lines:
             assert f'<polyline class="ln" points="{points}"/>' in desk.page
-    # PF: 80, 80 and, after a missed form, 66.7: the line ends before the gap.
+    # PF: 80, 80 and, after a missed form, 66.7: the line is interrupted at the gap.
     assert 'points="32.0,24.0 ' in desk.page
     assert "worse by 13" in desk.page
     assert "Physical functioning: baseline 80, last 67, missing 1 time. Threshold 83, clinically important" in re.sub(
@@ -119,7 +119,7 @@ def test_events_that_last_are_a_lane_of_their_own(app: Flask, app_context: AppCo
         without = participant_timeline.read_timeline(work, record, "en")
     with app.test_request_context("/staff/?lang=en"):
         drawing, plain = timeline_drawing.draw_timeline(found), timeline_drawing.draw_timeline(without)
-    # They overlap, so each has a row of its own; only the first of them is named.
+    # They overlap, so each has its own row; only the first of them is labelled.
     (first,), (second,) = (row.shapes for row in drawing.rows[-2:])
     assert [row.title for row in drawing.rows[len(plain.rows) :]] == ["Adverse events", ""]
     assert (first.x, first.label) == (drawing.axis.x(record.origin), "Mucositis oral, grade 2")
@@ -160,9 +160,9 @@ def test_an_events_grades_over_time_are_drawn_and_stand_in_both_tables(
     desk.open(f"{path}?lang={language}")
     assert re.search(rf'<rect class="bl" [^>]*><title>{later.replace("3", "2")}<', desk.page)
     assert re.search(rf'<rect class="bl deep" [^>]*><title>{later}<', desk.page)
-    told = [words for _day, words in table(desk.page, "facts-by-day")[1:]]
-    assert any(began in words for words in told)
-    assert any(later in words.split("；" if language == "zh_Hans" else "; ") for words in told)
+    cells = [words for _day, words in table(desk.page, "facts-by-day")[1:]]
+    assert any(began in words for words in cells)
+    assert any(later in words.split("；" if language == "zh_Hans" else "; ") for words in cells)
     assert title in desk.page
     (line,) = table(desk.page, "graded")[1:]
     assert re.findall(r"\b[23]\b(?= from|\s*自)", line[1]) == ["2", "3"]
@@ -177,7 +177,9 @@ def test_nothing_is_styled_by_attribute_and_nothing_is_fetched(desk: StaffBrowse
 
 
 @pytest.mark.parametrize("role", ["monitor", "statistician", "nurse", "investigator"])
-def test_whoever_may_see_answers_sees_it_and_no_identity(app: Flask, full_study: Study, path: str, role: str) -> None:
+def test_roles_with_access_to_answers_see_it_without_identities(
+    app: Flask, full_study: Study, path: str, role: str
+) -> None:
     desk = signed_in_browser(app, full_study.staff[role])
     assert desk.open(path).status_code == 200
     assert full_study.chinese.phone not in desk.page
@@ -212,7 +214,7 @@ def test_the_page_asks_as_often_however_long_the_course_is(
 
 
 def longest(app_context: AppContext, study: Study) -> None:
-    """The most that a sheet can hold: every item answered in its longest words, marks, alerts, weights."""
+    """Return the largest possible summary: longest answers, marks, alerts, weights."""
     actor = study.staff["coordinator"].actor
     instrument = app_context.catalogue.instruments["npc_checkin"]
     words = app_context.catalogue.words["npc_checkin", "en"].items
@@ -261,7 +263,7 @@ def test_the_longest_sheet_is_one_page_of_a4(
     ):
         assert words in text, words
     assert full_study.chinese.phone.removeprefix("+86") not in text
-    # The foot of the page, where the signature goes, is drawn; the margin is not.
+    # The footer with the signature line is drawn; the margin is not.
     image = page.render(scale=1).to_pil().convert("L")
     drawn = image.point(lambda value: 255 if value < 128 else 0).getbbox()
     assert drawn is not None
@@ -299,7 +301,7 @@ def test_a_sheet_that_cannot_be_drawn_is_said_on_the_course_itself(
     language: str,
     words: str,
 ) -> None:
-    """The drawing program really starts, and its library really does not load."""
+    """Check a renderer that starts but whose library does not load."""
     (tmp_path / "weasyprint.py").write_text("raise OSError(\"cannot load library 'libpango-1.0-0'\")")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     desk = signed_in_browser(app, full_study.staff["coordinator"])
@@ -307,7 +309,7 @@ def test_a_sheet_that_cannot_be_drawn_is_said_on_the_course_itself(
     assert (answer.status_code, answer.mimetype) == (503, "text/html")
     assert words in desk.page
     assert "libpango" not in desk.page
-    # The page is the course, with everything that the sheet would show.
+    # The page is the timeline, with everything that the summary would show.
     assert full_study.chinese.study_number in desk.page
     assert "<svg" in desk.page
     with app.extensions["app_context"].engine.connect() as connection:

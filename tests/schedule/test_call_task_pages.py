@@ -1,4 +1,4 @@
-"""Phone tasks: on the board, on a page of their own, on the participant's page; and how a call is logged."""
+"""Test call tasks on the to-do list and the participant's page, and the logging of calls."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PHONE, CALL = "+86 138 0013 8000", {"outcome": "reached", "at": "2026-03-16T08:5
 
 @pytest.fixture
 def clinic(app_context: AppContext, seeded: Study) -> Clinic:
-    """The Chinese participant, who with a suspected ulcer left out two check-ins."""
+    """Return the Chinese participant, who missed two check-ins with a suspected ulcer."""
     staff, person = seeded.staff, seeded.chinese
     made = Clinic(
         app_context, staff["nurse"], staff["investigator"], staff["coordinator"], person.id, person.checkin, person.qlq
@@ -43,7 +43,7 @@ def clinic(app_context: AppContext, seeded: Study) -> Clinic:
 
 @pytest.fixture
 def desk(app: Flask, clinic: Clinic) -> StaffBrowser:
-    """The coordinator, signed in that Monday."""
+    """Return the coordinator's browser, signed in that Monday."""
     return signed_in_browser(app, clinic.coordinator)
 
 
@@ -51,7 +51,7 @@ def task(clinic: Clinic) -> CallTask:
     return clinic.rows(CallTask)[-1]
 
 
-def test_the_board_says_whom_to_phone_and_why_without_the_number(desk: StaffBrowser, clinic: Clinic) -> None:
+def test_the_to_do_list_says_whom_to_phone_and_why_without_the_number(desk: StaffBrowser, clinic: Clinic) -> None:
     desk.open("/staff/")
     assert "<b>NPC-001</b> 2 check-ins missed in a row, last answer 2 Mar 09:00" in desk.page
     assert "Please call today" in desk.page
@@ -62,7 +62,7 @@ def test_the_board_says_whom_to_phone_and_why_without_the_number(desk: StaffBrow
     assert "Forms awaited 1" not in desk.page
 
 
-def test_the_board_says_when_a_call_is_overdue(desk: StaffBrowser, clinic: Clinic, clock: Clock) -> None:
+def test_the_to_do_list_shows_an_overdue_call(desk: StaffBrowser, clinic: Clinic, clock: Clock) -> None:
     clock.move(minutes=29)
     desk.open("/staff/")
     assert "Should have been called" not in desk.page
@@ -74,7 +74,7 @@ def test_the_board_says_when_a_call_is_overdue(desk: StaffBrowser, clinic: Clini
     assert "Call overdue since yesterday 08:00" in desk.page
 
 
-def test_an_empty_board_says_so_for_calls_too(app: Flask, seeded: Study) -> None:
+def test_an_empty_to_do_list_says_so_for_calls_too(app: Flask, seeded: Study) -> None:
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open("/staff/?show=calls")
     assert "Nothing here to be done" in desk.page
@@ -125,7 +125,9 @@ def test_logging_a_call_ends_the_task_and_shows_it(desk: StaffBrowser, clinic: C
     assert "Feels fine & will answer" in desk.page
 
 
-def test_a_call_in_vain_goes_from_the_board_until_its_time(desk: StaffBrowser, clinic: Clinic, clock: Clock) -> None:
+def test_an_unanswered_call_leaves_the_to_do_list_until_it_is_due(
+    desk: StaffBrowser, clinic: Clinic, clock: Clock
+) -> None:
     path = f"/staff/tasks/{task(clinic).id}"
     for tries in range(1, 4):
         desk.open(path)
@@ -208,7 +210,7 @@ def test_what_was_typed_survives_the_end_of_the_session(desk: StaffBrowser, clin
     assert clinic.rows(PhoneCall) == []
 
 
-def test_the_alert_about_silence_reads_as_one(desk: StaffBrowser, clinic: Clinic) -> None:
+def test_the_alert_page_explains_a_missed_check_in(desk: StaffBrowser, clinic: Clinic) -> None:
     alert = clinic.alerts()["M04"]
     assert desk.open(f"/staff/alerts/{alert.id}").status_code == 200
     assert "NPC-001 Missed a check-in with an ulcer or an open alert, contact may be lost" in desk.page
@@ -229,13 +231,13 @@ def test_the_alert_about_silence_reads_as_one(desk: StaffBrowser, clinic: Clinic
 def test_one_of_the_endpoint_names_its_form(app: Flask, seeded: Study, app_context: AppContext) -> None:
     person = seeded.english
     staff = seeded.staff
-    ward = Clinic(
+    clinic = Clinic(
         app_context, staff["nurse"], staff["investigator"], staff["coordinator"], person.id, person.checkin, person.qlq
     )
-    clear_expected_forms(ward)
-    one = add_expected_form(ward, 13, instrument="qlq_c30", kind="month_3", rank=1)
+    clear_expected_forms(clinic)
+    one = add_expected_form(clinic, 13, instrument="qlq_c30", kind="month_3", rank=1)
     set_clock(app_context, MONDAY)
-    record_missed_forms(ward, one)
+    record_missed_forms(clinic, one)
     set_clock(app_context, datetime(2026, 3, 17, 1, 0, tzinfo=UTC))
     desk = signed_in_browser(app, staff["coordinator"])
     desk.open("/staff/")

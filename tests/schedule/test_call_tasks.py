@@ -1,4 +1,4 @@
-"""Which missed forms become a phone task, when it is due, what ends it, and the log of calls."""
+"""Test which missed forms become a call task, its due time, its end, and the call log."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from tests.support.expected_form_rows import (
     set_clock_after,
 )
 
-# --- the phone task --------------------------------------------------------------------------------------------------
+# --- the call task ---------------------------------------------------------------------------------------------------
 
 
 def fractions(clinic: Clinic, last: int, days_ago: int) -> None:
-    """Radiotherapy to fraction ``last``, which was given ``days_ago`` days before now."""
+    """Record radiotherapy up to fraction ``last``, given ``days_ago`` days before now."""
     with form_browser.unit_of_work(clinic.app_context) as work:
         for number in range(1, last + 1):
             on = (work.now - timedelta(days=days_ago + last - number)).date()
@@ -86,7 +86,7 @@ def test_it_is_due_when_the_study_next_opens(clinic, day, due):
 
 @pytest.mark.parametrize(("day", "due"), [(2, "2026-03-05 00:00"), (4, "2026-03-07 00:00"), (6, "2026-03-09 00:00")])
 @pytest.mark.parametrize("why", ["urgent", "at risk"])
-def test_whoever_may_be_in_danger_is_phoned_the_next_morning_whatever_day_it_is(clinic, day, due, why):
+def test_a_participant_at_risk_is_phoned_the_next_morning_on_any_day(clinic, day, due, why):
     if why == "urgent":
         clinic.mark("ulcer_status", "suspected")
     else:
@@ -105,7 +105,7 @@ def test_a_call_that_can_wait_does_not_keep_one_that_cannot(clinic):
     assert len(clinic.events("task.moved")) == 1
 
 
-def test_the_board_shows_it_once_it_is_due(clinic, clock):
+def test_the_to_do_list_shows_it_once_it_is_due(clinic, clock):
     miss_check_ins(clinic, 5, 13)
 
     def tasks() -> list[call_tasks.CallTaskRow]:
@@ -146,7 +146,7 @@ def test_an_old_form_that_is_only_typed_now_is_no_sign_of_life(any_clinic, clock
     assert [task.outcome for task in any_clinic.rows(CallTask)] == ["answered"]
 
 
-def test_an_answer_leaves_what_is_loud_or_taken_on_to_a_person(any_clinic):
+def test_an_answer_closes_no_urgent_or_acknowledged_alert(any_clinic):
     any_clinic.mark("ulcer_status", "suspected")
     miss_check_ins(any_clinic, 5, 12)
     any_clinic.acknowledge("M03")
@@ -158,14 +158,14 @@ def test_an_answer_leaves_what_is_loud_or_taken_on_to_a_person(any_clinic):
 
 
 def called(clinic: Clinic) -> int:
-    """A task at nine in the morning of a Monday."""
+    """Return a call task at nine in the morning of a Monday."""
     miss_check_ins(clinic, 5, 13)
     set_clock(clinic.app_context, datetime(2026, 3, 16, 1, 0, tzinfo=UTC))
     return clinic.rows(CallTask)[0].id
 
 
 @pytest.mark.parametrize("outcome", [name for name in CALL_OUTCOMES if name != "no_answer"])
-def test_a_call_that_reached_somebody_ends_the_task(any_clinic, outcome):
+def test_a_call_that_reached_the_participant_ends_the_task(any_clinic, outcome):
     call = log_call(any_clinic, outcome, task=called(any_clinic), text=" spoke for a while ")
     (task,) = any_clinic.rows(CallTask)
     assert (task.outcome, task.done_by) == (outcome, any_clinic.coordinator.id)
@@ -183,7 +183,7 @@ def test_a_call_that_reached_somebody_ends_the_task(any_clinic, outcome):
         (105, "2026-03-23 00:00"),
     ],
 )
-def test_a_call_in_vain_is_tried_again(clinic, clock, hours, due):
+def test_an_unanswered_call_is_tried_again(clinic, clock, hours, due):
     task = called(clinic)
     clock.move(hours=hours)
     log_call(clinic, "no_answer", task=task)
@@ -191,7 +191,7 @@ def test_a_call_in_vain_is_tried_again(clinic, clock, hours, due):
     assert (row.done_at, f"{row.due_at:%Y-%m-%d %H:%M}") == (None, due)
 
 
-def test_after_three_calls_in_vain_a_relative_is_asked(clinic, clock):
+def test_after_three_unanswered_calls_a_relative_is_asked(clinic, clock):
     task = called(clinic)
     for tries in (1, 2, 3):
         log_call(clinic, "no_answer", task=task)

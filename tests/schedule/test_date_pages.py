@@ -1,4 +1,4 @@
-"""Treatment dates: recorded, planned, changed and taken back by staff, each after a look at what it moves."""
+"""Test the treatment dates pages: record, plan, change and remove dates after a preview."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ TODAY = date(2026, 3, 2)
 
 @pytest.fixture
 def desk(app: Flask, seeded: Study) -> StaffBrowser:
-    """The coordinator, signed in."""
+    """Return the coordinator's browser, signed in."""
     return signed_in_browser(app, seeded.staff["coordinator"])
 
 
 @pytest.fixture
 def path(seeded: Study) -> str:
-    """The page of the participant's dates."""
+    """Return the address of the participant's dates."""
     return f"/staff/participants/{seeded.english.id}/dates"
 
 
 def recorded(app_context: AppContext, seeded: Study, *changes: DateChange) -> None:
-    """The coordinator records ``changes`` without a page."""
+    """Record ``changes`` as the coordinator, without a page."""
     with transaction(app_context.engine) as session:
         work = app_context.unit_of_work(session, seeded.staff["coordinator"].actor)
         person = participant_page.read_participant(work, seeded.english.id)
@@ -45,14 +45,14 @@ def recorded(app_context: AppContext, seeded: Study, *changes: DateChange) -> No
 
 
 def standing(app_context: AppContext, seeded: Study) -> dict[tuple[str, int], tuple[date, bool]]:
-    """(kind, number) -> (day, planned) of what holds."""
+    """Return (kind, number) -> (day, planned) of the current dates."""
     with transaction(app_context.engine) as session:
         query = select(Anchor).where(Anchor.participant_id == seeded.english.id, Anchor.superseded_at.is_(None))
         return {(row.kind, row.number): (row.on, row.planned) for row in session.scalars(query)}
 
 
 def windows(app_context: AppContext, seeded: Study) -> dict[tuple[str, str], tuple[object, ...]]:
-    """(visit, instrument) -> its window, of every expected form."""
+    """Return (visit, instrument) -> its window, of every expected form."""
     with transaction(app_context.engine) as session:
         query = select(ExpectedForm).where(ExpectedForm.participant_id == seeded.english.id)
         return {
@@ -61,7 +61,7 @@ def windows(app_context: AppContext, seeded: Study) -> dict[tuple[str, str], tup
 
 
 def hidden(page: str) -> dict[str, str]:
-    """The fields of the preview's form."""
+    """Return the hidden fields of the preview's form."""
     form = re.search(r'<form method="post" action="[^"]*/dates">(?:(?!</form>).)*value="confirm"', page, re.DOTALL)
     assert form is not None, page
     return dict(re.findall(r'<input type="hidden" name="(?!csrf)(\w+)" value="([^"]*)">', form[0]))
@@ -81,7 +81,10 @@ def confirms(desk: StaffBrowser, path: str, **changed: str) -> TestResponse:
 
 
 def in_radiotherapy(app_context: AppContext, seeded: Study, clock: Clock, given: int = 2) -> None:
-    """Induction began on 4 March, radiotherapy on Monday 30 March; ``given`` fractions are recorded."""
+    """Record radiotherapy from Monday 30 March, with ``given`` fractions.
+
+    Induction began on 4 March.
+    """
     clock.move(days=2)
     recorded(app_context, seeded, DateChange("induction_day1", 0, date(2026, 3, 4)))
     clock.move(days=26)
@@ -91,7 +94,7 @@ def in_radiotherapy(app_context: AppContext, seeded: Study, clock: Clock, given:
         clock.move(days=1)
 
 
-# --- looking ahead, confirming ---------------------------------------------------------------------------------------
+# --- preview and confirmation ----------------------------------------------------------------------------------------
 
 
 def test_a_planned_date_is_kept_only_after_its_preview_was_confirmed(
@@ -137,7 +140,7 @@ def test_going_back_loses_nothing_that_was_typed(desk: StaffBrowser, path: str) 
     assert "ward's plan <of> Monday" in desk.page
 
 
-def test_a_preview_that_is_no_longer_true_is_shown_anew(
+def test_an_outdated_preview_is_shown_again(
     desk: StaffBrowser, app_context: AppContext, seeded: Study, path: str, clock: Clock, app: Flask
 ) -> None:
     in_radiotherapy(app_context, seeded, clock)
@@ -170,7 +173,7 @@ def test_a_change_is_one_event_with_who_and_why(
     assert "Reason: misread the form" in history
 
 
-# --- what cannot be --------------------------------------------------------------------------------------------------
+# --- invalid dates ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -202,7 +205,7 @@ def test_what_cannot_be_stands_by_its_field_and_loses_nothing(
 ) -> None:
     kind, number, on, basis = typed
     before = standing(app_context, seeded)
-    # Only a reason that is missing may be empty.
+    # Only a missing reason may be empty.
     reason = "" if field == "reason" else "as the ward says"
     assert looks_ahead(desk, path, kind, number, on, basis=basis, reason=reason).status_code == 400
     assert f'href="#{field}"' in desk.page
@@ -240,11 +243,11 @@ def test_a_post_that_no_page_sends_is_refused(data: Mapping[str, str], desk: Sta
 
 
 @pytest.mark.parametrize("query", ["?kind=x", "?kind=rt_fraction&number=x", "?kind=rt_fraction&number=99999999"])
-def test_an_address_that_nobody_made_still_shows_the_page(query: str, desk: StaffBrowser, path: str) -> None:
+def test_an_address_with_unknown_parameters_still_shows_the_page(query: str, desk: StaffBrowser, path: str) -> None:
     assert desk.open(path + query).status_code == 200
 
 
-# --- taking back -----------------------------------------------------------------------------------------------------
+# --- removing dates --------------------------------------------------------------------------------------------------
 
 
 def test_a_fact_is_taken_back_only_with_a_reason(
@@ -308,7 +311,7 @@ def test_a_day_that_was_lost_shows_what_moves_before_it_is_saved(
     assert standing(app_context, seeded)["rt_fraction", 3] == (date(2026, 4, 2), False)
 
 
-def test_a_fraction_that_somebody_recorded_for_another_day_is_not_moved(
+def test_a_fraction_recorded_for_another_day_is_not_moved(
     app_context: AppContext, seeded: Study, path: str, clock: Clock, app: Flask
 ) -> None:
     in_radiotherapy(app_context, seeded, clock)
@@ -335,7 +338,7 @@ def test_there_is_nothing_to_press_before_treatment_and_after_its_end(
     assert 'value="treated"' not in late.page
 
 
-# --- what is not a fact ----------------------------------------------------------------------------------------------
+# --- outside the clinical facts --------------------------------------------------------------------------------------
 
 
 def test_what_is_expected_is_never_shown_as_a_fact(
@@ -349,7 +352,7 @@ def test_what_is_expected_is_never_shown_as_a_fact(
     assert all("expected, not yet recorded" in row and "has happened" not in row for row in expected)
 
 
-# --- the closer watch, and the end -----------------------------------------------------------------------------------
+# --- daily ulcer forms, and the end of participation ------------------------------------------------------------------
 
 
 def test_an_ulcer_starts_its_daily_forms_and_sets_the_fact(

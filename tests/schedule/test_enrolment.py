@@ -1,4 +1,4 @@
-"""Participants come and go: what is typed is checked all at once, and who leaves is left alone at once."""
+"""Test enrolment and end of participation: all errors together, no messages afterwards."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_what_is_no_phone_is_refused(clinic, typed):
 
 
 @pytest.mark.parametrize("typed", ["", "  ", "\u3000"])
-def test_somebody_without_a_phone_comes_by_card(clinic, typed):
+def test_a_participant_without_a_phone_uses_a_card(clinic, typed):
     person = enrol(clinic, phone=typed)
     assert (person.phone_sealed, person.phone_fingerprint) == (None, None)
 
@@ -124,7 +124,10 @@ def test_a_pin_is_kept_as_a_hash(clinic, pin):
 
 
 def test_consent_is_dated_by_the_day_where_the_study_is(clinic, clock):
-    """At 01:00 in London it is already the same day in Nanchang; at 17:00 it is the next one."""
+    """Check by the study's time zone.
+
+    At 01:00 in London it is already the same day in Nanchang; at 17:00 it is the next one.
+    """
     assert wrong(clinic, consented_on=date(2026, 3, 3)) == {"consented_on": "in_future"}
     assert wrong(clinic, consented_on=date(26, 3, 1)) == {"consented_on": "consent_long_ago"}
     assert wrong(clinic, consented_on=None) == {"consented_on": "date_needed"}
@@ -155,7 +158,7 @@ def test_enrolment_is_recorded_without_identity(clinic):
     assert (person.enrolled_by, person.time_zone) == (clinic.coordinator.id, "Asia/Shanghai")
 
 
-# --- leaving ---------------------------------------------------------------------------------------------------------
+# --- end of participation --------------------------------------------------------------------------------------------
 
 
 def leave(clinic: Clinic, reason: str = "moved away") -> None:

@@ -1,4 +1,4 @@
-"""The ledger as staff read it: every expected form with what became of it, and why it never came."""
+"""Test the page of expected and received forms: status, and reason for a missing form."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from tests.support.staff_browser import StaffBrowser, signed_in_browser
 
 @pytest.fixture
 def path(seeded: Study) -> str:
-    """The ledger of the English participant."""
+    """Return the address of the English participant's visit schedule."""
     return f"/staff/participants/{seeded.english.id}/calendar"
 
 
 @pytest.fixture
 def late_desk(app: Flask, app_context: AppContext, seeded: Study, clock: Clock) -> StaffBrowser:
-    """The coordinator, seventeen days after consent: both forms before treatment were missed."""
+    """Return the coordinator's browser seventeen days after consent, with two missed forms."""
     later(app_context, clock)
     return signed_in_browser(app, seeded.staff["coordinator"])
 
 
 def later(app_context: AppContext, clock: Clock) -> None:
-    """Seventeen days go by, and the worker looks at everybody's calendar."""
+    """Move on by seventeen days and run the schedule job for every participant."""
     clock.move(days=17)
     with transaction(app_context.engine) as session:
         session.execute(update(Participant).values(next_due_at=clock.now))
@@ -44,7 +44,7 @@ def later(app_context: AppContext, clock: Clock) -> None:
 
 
 def missed(app_context: AppContext, participant_id: int) -> list[ExpectedForm]:
-    """What the worker found missed."""
+    """Return the forms that the worker marked as missed."""
     with transaction(app_context.engine) as session:
         query = select(ExpectedForm).where(
             ExpectedForm.participant_id == participant_id, ExpectedForm.missed_at.is_not(None)
@@ -53,12 +53,12 @@ def missed(app_context: AppContext, participant_id: int) -> list[ExpectedForm]:
 
 
 def counts(page: str) -> dict[str, int]:
-    """The figures on top."""
+    """Return the figures at the top."""
     return {name: int(count) for name, count in re.findall(r"<dt>([^<]+)</dt><dd[^>]*>(\d+)</dd>", page)}
 
 
 def states(page: str) -> list[str]:
-    """The states of the lines, in words."""
+    """Return the labels of the statuses."""
     return re.findall(r'<b class="state">([^<]+)</b>', page)
 
 
@@ -168,7 +168,7 @@ def test_only_a_missed_line_of_this_participant_takes_a_reason(
     assert {row.missing_reason for row in missed(app_context, seeded.chinese.id)} == {""}
 
 
-def test_the_board_counts_who_has_misses_without_a_reason(
+def test_the_to_do_list_counts_missed_forms_without_a_reason(
     late_desk: StaffBrowser, app_context: AppContext, seeded: Study, path: str
 ) -> None:
     late_desk.open("/staff/?show=missed")

@@ -1,4 +1,4 @@
-"""Silence: which missed forms raise what, and who is told."""
+"""Test missed forms: which of them raise an alert, and who is notified."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from tests.support.expected_form_rows import (
     set_clock_after,
 )
 
-# --- what is raised --------------------------------------------------------------------------------------------------
+# --- alerts ----------------------------------------------------------------------------------------------------------
 
 
-def test_one_missed_check_in_of_somebody_well_raises_nothing(any_clinic):
+def test_one_missed_check_in_without_risk_raises_nothing(any_clinic):
     miss_check_ins(any_clinic, 5)
     assert raised_alerts(any_clinic) == []
     assert any_clinic.rows(CallTask) == []
@@ -47,13 +47,13 @@ def test_two_in_a_row_are_read_and_called(any_clinic):
     assert [event.new["rule"] for event in any_clinic.events("alert.raised")] == ["M03"]
 
 
-def test_two_that_close_in_one_round_are_one_silence(any_clinic):
+def test_two_missed_in_one_round_raise_one_alert(any_clinic):
     lines = miss_check_ins(any_clinic, 5, 12)
     assert raised_alerts(any_clinic) == [(f"missed:{lines[1]}", "M03", 1)]
     assert len(any_clinic.rows(CallTask)) == 1
 
 
-def test_overlapping_windows_are_one_silence(clinic):
+def test_overlapping_windows_count_as_one_missed_form(clinic):
     miss_check_ins(clinic, 5, 6)
     assert raised_alerts(clinic) == []
 
@@ -91,8 +91,11 @@ def test_an_open_urgent_alert_makes_one_missed_form_urgent(clinic, clock):
     assert "M04" in clinic.alerts()
 
 
-def test_its_own_alert_never_makes_silence_louder(any_clinic):
-    """M03 and M04 are open alerts themselves; counted, the first urgent one would keep every later silence urgent."""
+def test_its_own_alert_never_raises_the_level_of_missed_forms(any_clinic):
+    """Check that M03 and M04 alerts are not counted as open alerts.
+
+    Otherwise the first urgent one would keep all later ones urgent.
+    """
     any_clinic.mark("ulcer_status", "suspected")
     miss_check_ins(any_clinic, 5)
     any_clinic.mark("ulcer_status", "none")
@@ -103,7 +106,7 @@ def test_its_own_alert_never_makes_silence_louder(any_clinic):
     assert len(any_clinic.rows(Alert)) == before
 
 
-def test_a_later_missed_form_of_the_same_silence_says_nothing_new(any_clinic):
+def test_a_later_missed_form_of_the_same_run_raises_nothing_new(any_clinic):
     any_clinic.mark("ulcer_status", "suspected")
     miss_check_ins(any_clinic, 5)
     any_clinic.acknowledge()
@@ -122,7 +125,7 @@ def test_the_same_round_twice_changes_nothing(any_clinic):
     assert (raised_alerts(any_clinic), len(any_clinic.mails()), len(any_clinic.rows(CallTask))) == kept
 
 
-def test_a_new_silence_is_told_anew_once_somebody_dealt_with_the_old_one(any_clinic, clock):
+def test_a_new_run_is_notified_after_the_old_alert_was_handled(any_clinic, clock):
     any_clinic.mark("ulcer_status", "suspected")
     miss_check_ins(any_clinic, 5)
     any_clinic.acknowledge()
@@ -133,7 +136,7 @@ def test_a_new_silence_is_told_anew_once_somebody_dealt_with_the_old_one(any_cli
     assert len(any_clinic.mails()) == 4
 
 
-def test_an_alert_that_still_waits_is_not_doubled_by_a_new_silence(any_clinic, clock):
+def test_an_open_alert_is_not_doubled_by_a_new_run(any_clinic, clock):
     any_clinic.mark("ulcer_status", "suspected")
     miss_check_ins(any_clinic, 5)
     clock.move(hours=9)
@@ -151,8 +154,8 @@ def test_an_answer_between_two_missed_forms_breaks_the_row(clinic, clock):
     assert raised_alerts(clinic) == []
 
 
-def test_an_answer_after_the_form_had_closed_is_no_silence(clinic):
-    """The worker was away: the form closed, then an answer came, then the round came round."""
+def test_an_answer_after_closing_counts_as_received(clinic):
+    """Check a form that closed, then was answered, both while the worker was stopped."""
     clinic.mark("ulcer_status", "suspected")
     one = add_expected_form(clinic, 5)
     set_clock_after(clinic, 6)
@@ -171,7 +174,7 @@ def test_an_answer_after_the_form_had_closed_is_no_silence(clinic):
         ({"known": 13}, "it was planned when it was over: nobody was asked"),
     ],
 )
-def test_what_is_no_silence(any_clinic, more, why):
+def test_forms_that_do_not_count_as_missed(any_clinic, more, why):
     any_clinic.mark("ulcer_status", "suspected")
     miss_check_ins(any_clinic, 5, 12, **more)
     assert raised_alerts(any_clinic) == [], why
@@ -179,8 +182,11 @@ def test_what_is_no_silence(any_clinic, more, why):
 
 
 @pytest.mark.parametrize(("hours", "steps", "raised"), [(-4, 0, ["M04"]), (-2.5, 0, []), (-2.5, 1, ["M04"])])
-def test_what_became_known_in_the_last_night_hours_is_no_silence(clinic, hours, steps, raised):
-    """At 21:29 no message can go out any more; unless one had, before the day was moved."""
+def test_a_visit_that_became_known_too_late_for_a_message_is_not_missed(clinic, hours, steps, raised):
+    """Check visits that became known at 21:29, too late for a message.
+
+    They do not count as missed, unless a message was sent before the day was moved.
+    """
     clinic.mark("ulcer_status", "suspected")
     one = add_expected_form(clinic, 4, opens=-1)
     with form_browser.unit_of_work(clinic.app_context) as work:
@@ -202,10 +208,10 @@ def test_who_left_is_not_called(clinic, clock):
     assert clinic.rows(CallTask) == []
 
 
-# --- told like every loud alert --------------------------------------------------------------------------------------
+# --- notifications ---------------------------------------------------------------------------------------------------
 
 
-def test_it_climbs_the_ladder_until_somebody_takes_it_on(any_clinic, clock):
+def test_it_is_escalated_until_it_is_acknowledged(any_clinic, clock):
     any_clinic.mark("ulcer_status", "suspected")
     miss_check_ins(any_clinic, 3)
     assert worker_steps.escalate_alerts(any_clinic.app_context) == 0
@@ -220,13 +226,13 @@ def test_it_climbs_the_ladder_until_somebody_takes_it_on(any_clinic, clock):
     assert worker_steps.escalate_alerts(any_clinic.app_context) == 0
 
 
-def test_health_knows_one_that_nobody_was_told_of(any_clinic):
+def test_the_health_check_finds_one_without_a_notification(any_clinic):
     def troubles() -> list[str]:
         with form_browser.unit_of_work(any_clinic.app_context) as work:
             return [name for name in worker_health.find_troubles(work) if name == "untold"]
 
     any_clinic.mark("ulcer_status", "suspected")
-    # A mail about a form is no mail about silence.
+    # An email about a form is not one about missed forms.
     any_clinic.start().save(bleed=4)
     miss_check_ins(any_clinic, 5)
     assert troubles() == []
@@ -247,7 +253,7 @@ def test_the_digest_holds_a_quiet_one(clinic):
     ]
 
 
-# --- read by staff ---------------------------------------------------------------------------------------------------
+# --- pages -----------------------------------------------------------------------------------------------------------
 
 
 def test_the_alert_page_says_which_form_did_not_come(clinic):

@@ -1,4 +1,4 @@
-"""A new plan file: everybody's calendar is led over to it, what was opened or is past stays."""
+"""Test a new plan file: every visit schedule is updated; opened and past forms stay."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.factories import PLAN, Study
 
 
 def later(plan: StudyPlan) -> StudyPlan:
-    """The same plan, whose baseline forms close three days later."""
+    """Return the same plan, with baseline forms that close three days later."""
     calendar = plan.calendar
     assert calendar is not None
     baseline = calendar.visit("baseline")
@@ -27,11 +27,11 @@ def later(plan: StudyPlan) -> StudyPlan:
 
 
 def closes(clinic: Clinic) -> dict[str, str]:
-    """instrument -> the day on which its baseline form closes."""
+    """Return instrument -> the day on which its baseline form closes."""
     return {row.instrument: f"{row.closes_at:%m-%d}" for row in clinic.rows(ExpectedForm)}
 
 
-def test_what_nobody_opened_follows_the_new_file(any_clinic: Clinic) -> None:
+def test_unopened_forms_follow_the_new_file(any_clinic: Clinic) -> None:
     any_clinic.start()  # the check-in is opened
     new = any_clinic.with_plan(later)
     with form_browser.unit_of_work(new.app_context) as work:

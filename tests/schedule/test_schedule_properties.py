@@ -1,4 +1,4 @@
-"""Whatever is typed, answered and left out, in whatever order: the stored plan is what the plan file says."""
+"""Test that the stored visit schedule follows the plan after any dates and answers."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ Frozen = dict[tuple[str, str], tuple[object, ...]]
 def fresh(
     sqlite_template: Path, catalogue: Catalogue, catalogs: Catalogs, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[], CalendarParticipant]]:
-    """A new participant in a database of its own, as often as asked."""
+    """Return a function that enrols a new participant in a database of its own."""
     folder = tmp_path_factory.mktemp("properties")
     shutil.copy(sqlite_template, folder / "template.sqlite3")
     clock = Clock()
     app_context = app_context_on(f"sqlite:///{folder / 'template.sqlite3'}", catalogue, catalogs, folder, clock)
-    ward: Clinic = build_clinic(app_context)
+    clinic: Clinic = build_clinic(app_context)
     app_context.engine.dispose()
 
     start = clock.now
@@ -68,7 +68,7 @@ def fresh(
 
     def make() -> CalendarParticipant:
         clock.now = start
-        return enrol(ward, f"P-{next(numbers)}")
+        return enrol(clinic, f"P-{next(numbers)}")
 
     yield make
     app_context.engine.dispose()
@@ -79,7 +79,7 @@ def place(row: ExpectedForm) -> tuple[object, ...]:
 
 
 def fixed(person: CalendarParticipant, now: datetime) -> Frozen:
-    """What may not move any more: answered or opened, or past after it was known."""
+    """Return the expected forms that may not move: answered, opened, or past once known."""
     forms = {form.id: form for form in person.forms()}
     found = {}
     for name, row in person.lines().items():
@@ -94,12 +94,12 @@ def fixed(person: CalendarParticipant, now: datetime) -> Frozen:
 def act(person: CalendarParticipant, step: tuple[object, ...]) -> None:
     what = step[0]
     if what == "pass":
-        person.live(person.ward.app_context.clock() + timedelta(hours=int(str(step[1]))))
+        person.live(person.clinic.app_context.clock() + timedelta(hours=int(str(step[1]))))
     elif what in ("answer", "begin", "open"):
         mine = [form for form in person.forms() if form.instrument == step[1] and not form.submitted_at]
-        with form_browser.unit_of_work(person.ward.app_context) as work:
+        with form_browser.unit_of_work(person.clinic.app_context) as work:
             active = person.row(work).is_active
-        if not mine or mine[-1].cancelled_at or not active or mine[-1].closes_at < person.ward.app_context.clock():
+        if not mine or mine[-1].cancelled_at or not active or mine[-1].closes_at < person.clinic.app_context.clock():
             return
         if mine[-1].first_answer_at and what != "answer":
             return
@@ -112,7 +112,7 @@ def act(person: CalendarParticipant, step: tuple[object, ...]) -> None:
 
 
 def edited(person: CalendarParticipant, kind: str, number: int, on: date | None, planned: bool) -> None:
-    now = person.ward.app_context.clock()
+    now = person.clinic.app_context.clock()
     before = fixed(person, now)
     one = change(kind, on, number, planned)
     shown = person.preview(one)
@@ -124,18 +124,18 @@ def edited(person: CalendarParticipant, kind: str, number: int, on: date | None,
     after = person.lines()
     assert {name: place(after[name]) for name in before} == before
     assert set(after) == {found.name for found in shown.diff.result}
-    # Again changes nothing.
+    # A second run changes nothing.
     assert person.preview(one).diff.is_empty
 
 
 def complete(person: CalendarParticipant) -> None:
-    """Everything that the plan expects by the anchors stands in the ledger, at its place unless it may not move."""
-    with form_browser.unit_of_work(person.ward.app_context) as work:
+    """Check that all visits that the plan expects are stored, at their time unless fixed."""
+    with form_browser.unit_of_work(person.clinic.app_context) as work:
         row = person.row(work)
         anchors = treatment_dates.dated_anchors(schedule_service.ordered_anchors(work, row))
         working = work.catalogue.working_days(row.plan)
     wanted = {one.name: one for one in list_expected_visits(CALENDAR, anchors, SHANGHAI, working)}
-    lines, stays = person.lines(), fixed(person, person.ward.app_context.clock())
+    lines, stays = person.lines(), fixed(person, person.clinic.app_context.clock())
     assert set(wanted) <= set(lines)
     assert set(lines) - set(wanted) <= set(stays)
     for name, one in wanted.items():
@@ -154,7 +154,7 @@ def nothing_twice(person: CalendarParticipant) -> None:
     waiting = [form for form in waiting if form.first_answer_at is None]
     assert len({form.instrument for form in waiting}) == len(waiting)
     due = person.next_due_at()
-    assert due is None or due > person.ward.app_context.clock()
+    assert due is None or due > person.clinic.app_context.clock()
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -169,13 +169,13 @@ def test_no_visit_is_lost_or_doubled_and_what_is_done_stays(fresh, steps):
         nothing_twice(person)
 
 
-def told(person: CalendarParticipant) -> list[tuple[object, ...]]:
+def text_rows(person: CalendarParticipant) -> list[tuple[object, ...]]:
     rows = person.messages()
     return [(row.dedupe_key.split(":", 2)[2], row.next_try_at, row.not_after, row.failure) for row in rows]
 
 
 def every_five_minutes(person: CalendarParticipant, hours: int) -> None:
-    clock = person.ward.app_context.clock
+    clock = person.clinic.app_context.clock
     for _ in range(hours * 12):
         person.when(clock() + timedelta(minutes=5)).look()
 
@@ -186,15 +186,15 @@ def test_looking_when_due_is_as_good_as_looking_all_the_time(fresh, steps):
     lazy = fresh()
     lazy.look()
     for hours, step in steps:
-        lazy.live(lazy.ward.app_context.clock() + timedelta(hours=hours))
+        lazy.live(lazy.clinic.app_context.clock() + timedelta(hours=hours))
         act(lazy, step)
         lazy.look()
-    seen, statuses = told(lazy), lazy.statuses()
+    seen, statuses = text_rows(lazy), lazy.statuses()
     eager = fresh()
     eager.look()
     for hours, step in steps:
         every_five_minutes(eager, hours)
         act(eager, step)
         eager.look()
-    assert told(eager) == seen
+    assert text_rows(eager) == seen
     assert eager.statuses() == statuses

@@ -1,4 +1,4 @@
-"""Anchors are typed and the stored plan follows: what moves, what stays, what is refused, who is left alone."""
+"""Test the visit schedule after date changes: moved and fixed visits, and refusals."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from tests.support.calendar_participant import CHECKIN, QLQ, CalendarParticipant
 
 @pytest.fixture
 def person(any_clinic: Clinic) -> CalendarParticipant:
-    """Enrolled with consent on Monday 2026-03-02, at 09:00."""
+    """Return a participant with consent on Monday 2026-03-02, at 09:00."""
     return enrol(any_clinic)
 
 
 @pytest.fixture
 def here(clinic: Clinic) -> CalendarParticipant:
-    """The same, on SQLite alone."""
+    """Return the same participant, on SQLite only."""
     return enrol(clinic)
 
 
 def treat(person: CalendarParticipant, until: str = "2026-04-13") -> None:
-    """Induction day 1 on 2026-03-05, radiotherapy planned from 2026-04-13 on."""
+    """Record induction day 1 on 2026-03-05 and plan radiotherapy from 2026-04-13 on."""
     person.at("2026-03-05 09:00").set(change("induction_day1", "2026-03-05"), change("pd1_dose", "2026-03-05", 1))
     person.set(change("rt_fraction", until, 1, planned=True))
 
@@ -41,7 +41,7 @@ def treat(person: CalendarParticipant, until: str = "2026-04-13") -> None:
 
 def test_who_is_enrolled_has_a_baseline_to_answer(person):
     assert set(person.lines()) == {("baseline", CHECKIN), ("baseline", QLQ)}
-    assert person.next_due_at() == person.ward.app_context.clock()
+    assert person.next_due_at() == person.clinic.app_context.clock()
 
 
 def test_a_preview_shows_before_and_after_and_changes_nothing(person):
@@ -57,7 +57,7 @@ def test_a_preview_shows_before_and_after_and_changes_nothing(person):
     assert found.diff.dropped == ()
     after = person.lines()
     assert {name: row.closes_at for name, row in after.items()} == {name: row.closes_at for name, row in before.items()}
-    assert len(person.ward.rows(Anchor)) == 2
+    assert len(person.clinic.rows(Anchor)) == 2
     assert person.events("anchors.set") == []
 
 
@@ -70,7 +70,7 @@ def test_what_was_confirmed_is_what_was_shown(person):
     assert events[0].old == []
     assert events[0].new["anchors"] == [["induction_day1", 0, "2026-03-09", True]]
     assert (events[0].new["moved"], events[0].new["added"], events[0].new["dropped"]) == (2, 27, 0)
-    assert events[0].actor_id == person.ward.coordinator.id
+    assert events[0].actor_id == person.clinic.coordinator.id
     assert set(person.lines()) == {one.name for one in done.diff.result}
 
 
@@ -114,15 +114,15 @@ def test_what_is_planned_is_changed_without_one(here):
 def test_history_is_kept(here):
     treat(here)
     here.set(change("induction_day1", "2026-03-04"), change("pd1_dose", "2026-03-04", 1), reason="misread")
-    rows = [row for row in here.ward.rows(Anchor) if row.participant_id == here.id and row.kind == "induction_day1"]
+    rows = [row for row in here.clinic.rows(Anchor) if row.participant_id == here.id and row.kind == "induction_day1"]
     assert [(row.on, row.superseded_at is None, row.reason) for row in rows] == [
         (day("2026-03-05"), False, ""),
         (day("2026-03-04"), True, "misread"),
     ]
-    assert {row.recorded_by for row in rows} == {here.ward.coordinator.id}
+    assert {row.recorded_by for row in rows} == {here.clinic.coordinator.id}
 
 
-# --- bad input -------------------------------------------------------------------------------------------------------
+# --- invalid input ---------------------------------------------------------------------------------------------------
 
 BAD = {
     "an anchor in the future": ([change("induction_day1", "2026-04-21")], "future"),
@@ -162,18 +162,18 @@ BAD = {
 def test_what_cannot_be_is_refused_and_changes_nothing(here, name):
     here.at("2026-04-20 10:00")
     what, key = BAD[name]
-    before = [(row.id, row.superseded_at) for row in here.ward.rows(Anchor)]
+    before = [(row.id, row.superseded_at) for row in here.clinic.rows(Anchor)]
     assert key in {problem.key for problem in here.preview(*what).problems}
     with pytest.raises(BadData) as refused:
         here.set(*what, reason="because")
     assert key in {problem.key for problem in cast(tuple[AnchorProblem, ...], refused.value.details["problems"])}
-    assert [(row.id, row.superseded_at) for row in here.ward.rows(Anchor)] == before
+    assert [(row.id, row.superseded_at) for row in here.clinic.rows(Anchor)] == before
     assert here.events("anchors.set") == []
 
 
-def test_what_was_wrong_before_keeps_nobody_from_mending_something_else(here):
+def test_an_earlier_error_does_not_prevent_another_correction(here):
     treat(here)
-    with form_browser.unit_of_work(here.ward.app_context) as work:
+    with form_browser.unit_of_work(here.clinic.app_context) as work:
         work.session.add(
             Anchor(participant_id=here.id, kind="rt_fraction", number=29, on=day("2026-03-05"), recorded_at=work.now)
         )
@@ -184,12 +184,12 @@ def test_what_was_wrong_before_keeps_nobody_from_mending_something_else(here):
 
 def test_the_next_number(here):
     treat(here, until="2026-03-05")
-    with form_browser.unit_of_work(here.ward.app_context) as work:
+    with form_browser.unit_of_work(here.clinic.app_context) as work:
         row = work.session.get_one(Participant, here.id)
         assert schedule_service.next_number(work, row, "rt_fraction") == 1
         assert schedule_service.next_number(work, row, "rt_end") == 0
     here.set(*[change("rt_fraction", "2026-03-05", number) for number in range(1, 29)])
-    with form_browser.unit_of_work(here.ward.app_context) as work:
+    with form_browser.unit_of_work(here.clinic.app_context) as work:
         row = work.session.get_one(Participant, here.id)
         assert schedule_service.next_number(work, row, "rt_fraction") == 28
         assert schedule_service.read_days(work, row)["rt_end"][0].on == day("2026-03-05")
@@ -197,11 +197,11 @@ def test_the_next_number(here):
     assert kinds == ["consent", "induction_day1", "pd1_dose", *["rt_fraction"] * 28]
 
 
-# --- what an anchor says of an ulcer ---------------------------------------------------------------------------------
+# --- dates and ulcers ------------------------------------------------------------------------------------------------
 
 
 def ulcer(person: CalendarParticipant) -> str:
-    with form_browser.unit_of_work(person.ward.app_context) as work:
+    with form_browser.unit_of_work(person.clinic.app_context) as work:
         return clinical_facts.current_fact(work, person.id, "ulcer_status") or "none"
 
 
@@ -219,8 +219,8 @@ def test_an_ulcer_is_suspected_confirmed_and_cleared(person):
 
 
 def suspect(person: CalendarParticipant) -> None:
-    """A rule finds signs of an ulcer in the answers."""
-    with form_browser.unit_of_work(person.ward.app_context) as work:
+    """Let a rule find signs of an ulcer in the answers."""
+    with form_browser.unit_of_work(person.clinic.app_context) as work:
         clinical_facts.suspect_ulcer(work, person.id, "U01")
 
 
@@ -242,12 +242,12 @@ def test_an_old_ulcer_that_is_typed_later_does_not_clear_what_is_suspected_now(h
 
 def test_a_suspicion_is_cleared_by_hand_with_a_reason(here):
     suspect(here)
-    with form_browser.unit_of_work(here.ward.app_context, here.ward.nurse.actor) as work:
+    with form_browser.unit_of_work(here.clinic.app_context, here.clinic.nurse.actor) as work:
         with pytest.raises(BadData):
             schedule_service.clear_suspicion(work, here.row(work), " ")
         schedule_service.clear_suspicion(work, here.row(work), "seen, healthy")
     assert ulcer(here) == "none"
-    assert here.ward.rows(ClinicalFact)[-1].reason == "seen, healthy"
+    assert here.clinic.rows(ClinicalFact)[-1].reason == "seen, healthy"
 
 
 # --- withdrawal and death --------------------------------------------------------------------------------------------
@@ -256,11 +256,11 @@ def test_a_suspicion_is_cleared_by_hand_with_a_reason(here):
 @pytest.mark.parametrize(("kind", "left"), [("withdrawal", 2), ("death", 0)])
 def test_who_has_left_gets_nothing_that_was_queued(person, kind, left):
     person.look()
-    assert person.told() == [("baseline:npc_checkin:0", "waiting")]
-    person.ward.app_context.clock.move(minutes=1)
+    assert person.text_states() == [("baseline:npc_checkin:0", "waiting")]
+    person.clinic.app_context.clock.move(minutes=1)
     person.set(change(kind, "2026-03-02"))
     assert [(row.status, row.failure) for row in person.messages()] == [("dropped", "not_wanted")]
-    with form_browser.unit_of_work(person.ward.app_context) as work:
+    with form_browser.unit_of_work(person.clinic.app_context) as work:
         row = person.row(work)
         assert (row.withdrawn_at is not None, row.died_at is not None) == (kind == "withdrawal", kind == "death")
     assert {way.revoked_at is None for way in person.ways()} == {False}
@@ -277,20 +277,20 @@ def test_a_withdrawal_by_mistake_is_taken_back_and_the_plan_comes_back(person):
     before = {name: (row.opens_at, row.due_at, row.closes_at) for name, row in person.lines().items()}
     person.at("2026-03-13 09:00").set(change("withdrawal", "2026-03-13"))
     assert ("induction_week.2", CHECKIN) not in person.lines()
-    person.ward.app_context.clock.move(minutes=5)
+    person.clinic.app_context.clock.move(minutes=5)
     person.look()
-    person.ward.app_context.clock.move(minutes=5)
+    person.clinic.app_context.clock.move(minutes=5)
     person.set(change("withdrawal", None), reason="wrong person")
     after = {name: (row.opens_at, row.due_at, row.closes_at) for name, row in person.lines().items()}
     assert after == before
-    with form_browser.unit_of_work(person.ward.app_context) as work:
+    with form_browser.unit_of_work(person.clinic.app_context) as work:
         assert person.row(work).is_active
     person.live("2026-03-18 12:00")
-    assert ("induction_week.2:npc_checkin:0", "waiting") in person.told()
+    assert ("induction_week.2:npc_checkin:0", "waiting") in person.text_states()
     assert person.statuses()["induction_week.2", CHECKIN] in ("open", "due")
 
 
-# --- what moves and what stays ---------------------------------------------------------------------------------------
+# --- moved and fixed visits ------------------------------------------------------------------------------------------
 
 
 def places(person: CalendarParticipant) -> dict[tuple[str, str], tuple[datetime, datetime, datetime]]:
@@ -301,7 +301,7 @@ def test_moving_rt_start_by_three_days_moves_what_depends_on_it_and_sends_nothin
     treat(person)
     person.live("2026-04-07 12:00")
     assert person.line("before_rt", QLQ).assessment_id is not None
-    before, told = places(person), person.told()
+    before, earlier_texts = places(person), person.text_states()
     person.set(change("rt_fraction", "2026-04-16", 1, planned=True))
     person.look()
     after = places(person)
@@ -312,12 +312,12 @@ def test_moving_rt_start_by_three_days_moves_what_depends_on_it_and_sends_nothin
     assert {name for name in before if person.lines()[name].kind in dependent} == moved
     assert after["before_rt", QLQ][0] - before["before_rt", QLQ][0] == timedelta(days=3)
     assert set(after) == set(before)
-    assert person.told() == told
+    assert person.text_states() == earlier_texts
     person.live("2026-04-20 12:00")
-    keys = [key for key, _ in person.told()]
+    keys = [key for key, _ in person.text_states()]
     assert len(keys) == len(set(keys))
-    # Its second text was due on the 7th at 8:00, when the check-in of that week was told of; the third goes out 48
-    # hours after the new opening.
+    # The second text was due on the 7th at 8:00, when the message about the check-in of that week was sent; the third
+    # is sent 48 hours after the new opening.
     assert [key for key in keys if key.startswith("before_rt:qlq_c30")] == [
         "before_rt:qlq_c30:0",
         "before_rt:qlq_c30:2",
@@ -338,7 +338,7 @@ def test_an_opened_form_does_not_move(person):
     assert person.line("before_rt").due_at == local("2026-04-16 20:00")
 
 
-def test_a_form_that_nobody_opened_goes_with_its_visit_and_the_old_link_still_works(person):
+def test_an_unopened_form_moves_with_its_visit_and_the_old_link_still_works(person):
     treat(person)
     person.live("2026-04-07 12:00")
     form = person.form(QLQ)
@@ -359,25 +359,25 @@ def test_a_visit_that_goes_takes_its_form_and_its_messages_with_it(person):
     assert person.form(QLQ).cancelled_at is not None
     about = [row for row in person.messages() if ":before_rt:" in row.dedupe_key]
     assert [(row.status, row.failure) for row in about] == [("dropped", "not_wanted")]
-    assert person.told()[-1] == ("induction_week.5:npc_checkin:0", "waiting")
+    assert person.text_states()[-1] == ("induction_week.5:npc_checkin:0", "waiting")
 
 
-def test_back_filled_dates_send_nothing_and_nobody_is_phoned(person):
+def test_back_filled_dates_cause_no_message_and_no_call(person):
     person.at("2026-05-20 10:00")
     done = person.set(
         *changes(one for one in treated("2026-04-06") if one.kind != "consent" and one.on <= day("2026-05-19"))
     )
     assert done.problems == ()
     person.look()
-    now = person.ward.app_context.clock()
+    now = person.clinic.app_context.clock()
     past = [row for row in person.lines().values() if row.closes_at < now and row.kind != "baseline"]
     assert len(past) > 10
     assert {row.missing_reason for row in past} == {"administrative"}
-    assert all(":baseline:" not in key and "rt_week.5" not in key for key, _ in person.told())
-    assert len(person.told()) <= 3
+    assert all(":baseline:" not in key and "rt_week.5" not in key for key, _ in person.text_states())
+    assert len(person.text_states()) <= 3
 
 
-def test_a_visit_that_is_moved_into_the_past_is_nobody_s_silence(person):
+def test_a_visit_that_is_moved_into_the_past_is_not_missed(person):
     treat(person)
     person.at("2026-04-08 10:00").set(change("rt_fraction", "2026-04-30", 1, planned=True))
     person.at("2026-04-20 10:00").look()
@@ -387,13 +387,13 @@ def test_a_visit_that_is_moved_into_the_past_is_nobody_s_silence(person):
 
 
 def test_a_slip_of_the_pen_in_a_date_costs_no_visit(person):
-    """Typed a year, or a month, too early: once it is mended, everything is asked for as if it had not been."""
+    """Check a date a year or a month too early: after its correction no visit is lost."""
     person.at("2026-04-20 10:00").set(change("induction_day1", "2026-03-03"))
     assert person.line("induction_week.1").missed_at is not None
     person.look()
-    person.ward.app_context.clock.move(minutes=2)
+    person.clinic.app_context.clock.move(minutes=2)
     person.set(change("induction_day1", "2026-04-20"), reason="slip of the pen")
     row = person.line("induction_week.1")
     assert (row.missed_at, row.missing_reason, row.opens_at) == (None, "", local("2026-04-25 08:00"))
     person.live("2026-04-25 09:00")
-    assert person.told()[-1] == ("induction_week.1:npc_checkin:0", "waiting")
+    assert person.text_states()[-1] == ("induction_week.1:npc_checkin:0", "waiting")

@@ -1,4 +1,4 @@
-"""Dates that are typed, and texts that count, while the worker looks at the same person."""
+"""Test date changes and opt-outs during a worker round about the same participant."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.calendar_participant import CalendarParticipant, change, enro
 
 @contextmanager
 def round_has_begun(clinic: Clinic, person: CalendarParticipant) -> Iterator[UnitOfWork]:
-    """The worker holds the person and is about to read the lines."""
+    """Start a round that has locked the participant and is about to read the expected forms."""
     with form_browser.unit_of_work(clinic.app_context) as work:
         query = select(Participant).where(Participant.id == person.id)
         work.session.execute(query.with_for_update(key_share=True))
@@ -29,18 +29,21 @@ def round_has_begun(clinic: Clinic, person: CalendarParticipant) -> Iterator[Uni
 
 
 def test_who_previews_and_sets_in_one_breath_does_not_cross_the_round(postgresql_clinic):
-    """Held in another order, the page would wait for the person and the round for the lines, for ever."""
-    ward = postgresql_clinic
-    person = enrol(ward)
+    """Check that preview and set take locks in the order of the round.
+
+    In another order, the page would wait for the participant and the round for the expected forms, for ever.
+    """
+    clinic = postgresql_clinic
+    person = enrol(clinic)
     wish = change("induction_day1", "2026-03-09", planned=True)
 
     def press() -> None:
-        with form_browser.unit_of_work(ward.app_context, ward.coordinator.actor) as work:
+        with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
             found = schedule_service.preview_changes(work, person.row(work), [wish])
             schedule_service.set_anchors(work, person.row(work), [wish], seen=found.digest)
 
     page = threading.Thread(target=press)
-    with round_has_begun(ward, person) as work:
+    with round_has_begun(clinic, person) as work:
         page.start()
         page.join(1)
         assert page.is_alive()

@@ -1,4 +1,4 @@
-"""The people of the services' tests, and what lies in their database afterwards."""
+"""Provide the staff and participant of the service tests, and readers of their database."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ Row = TypeVar("Row", bound=Base)
 
 @dataclass(frozen=True)
 class Clinic:
-    """A Chinese nurse on duty, an English-speaking investigator, a coordinator, a Chinese participant."""
+    """A Chinese nurse on call, English-speaking colleagues, and a Chinese participant."""
 
-    # Every data file hangs on it: a failing example would be shown with megabytes of words.
+    # No repr: it holds all data files, and a failing example would print megabytes of text.
     app_context: AppContext = field(repr=False)
     nurse: Account
     investigator: Account
@@ -42,18 +42,18 @@ class Clinic:
     def start(
         self, way: FormLinks | None = None, *, answered_by: str = "self", language: str = "zh_Hans"
     ) -> FormBrowser:
-        """Press Start on the check-in, or on ``way``."""
+        """Press Start on the check-in, or on the form of ``way``."""
         return form_browser.press_start(
             self.app_context, way or self.checkin, answered_by=answered_by, language=language
         )
 
     def send(self, instrument: str = "npc_checkin") -> FormLinks:
-        """Another form."""
+        """Issue another form."""
         with form_browser.unit_of_work(self.app_context, self.coordinator.actor) as work:
             return factories.form(work, work.session.get_one(Participant, self.participant_id), instrument)
 
     def another(self, plan: str, study_number: str) -> Clinic:
-        """The same people with a participant of another plan."""
+        """Return a clinic with the same staff and a participant of another plan."""
         with form_browser.unit_of_work(self.app_context, self.coordinator.actor) as work:
             person = factories.participant(work, study_number, plan=plan, phone="")
             return replace(
@@ -64,22 +64,22 @@ class Clinic:
             )
 
     def mark(self, name: str, value: Any, item: str = "", days: int | None = None) -> None:
-        """Staff note a clinical fact."""
+        """Record a clinical fact as the nurse."""
         with form_browser.unit_of_work(self.app_context, self.nurse.actor) as work:
             clinical_facts.set_fact(work, self.participant_id, name, value, item=item, days=days)
 
     def with_rules(self, *rules: AlertRule) -> Clinic:
-        """The same ward after its plan got ``rules`` on top."""
+        """Return the same clinic with ``rules`` added to its plan."""
         return self.with_plan(lambda plan: replace(plan, rules=plan.rules + rules))
 
     def with_plan(self, change: Callable[[StudyPlan], StudyPlan]) -> Clinic:
-        """The same ward under a changed plan."""
+        """Return the same clinic with a changed plan."""
         old = self.app_context.catalogue
         plans = MappingProxyType({name: change(plan) for name, plan in old.plans.items()})
         return replace(self, app_context=replace(self.app_context, catalogue=replace(old, plans=plans)))
 
     def with_message_rules(self, **what: Any) -> Clinic:
-        """The same ward under other rules about messages."""
+        """Return the same clinic with changed message rules."""
 
         def changed(plan: StudyPlan) -> StudyPlan:
             assert plan.calendar is not None
@@ -89,25 +89,25 @@ class Clinic:
         return self.with_plan(changed)
 
     def with_gateway(self, **what: Any) -> Clinic:
-        """The same ward behind an SMS gateway that takes less."""
+        """Return the same clinic with the limits of an SMS gateway."""
         gateway = SmsGateway(**{"provider": "g", **what})
         return replace(
             self, app_context=replace(self.app_context, catalogue=replace(self.app_context.catalogue, gateway=gateway))
         )
 
-    # --- what lies in the database -----------------------------------------------------------------------------------
+    # --- readers of the database -------------------------------------------------------------------------------------
 
     def rows(self, model: type[Row]) -> list[Row]:
-        """Every row, oldest first."""
+        """Return every row, oldest first."""
         with form_browser.unit_of_work(self.app_context) as work:
             return list(work.session.scalars(select(model).order_by(*model.__mapper__.primary_key)))
 
     def alerts(self) -> dict[str, Alert]:
-        """rule -> alert, of the newest form that has it."""
+        """Return rule -> alert, of the newest form that has it."""
         return {alert.rule: alert for alert in self.rows(Alert)}
 
     def mails(self, template: str = "alert") -> list[QueuedEmail]:
-        """Queued mails, opened, oldest first."""
+        """Return the queued emails, opened, oldest first."""
         seen = self.app_context.vault.open
         return [
             QueuedEmail(
@@ -118,11 +118,11 @@ class Clinic:
         ]
 
     def events(self, action: str) -> list[AuditEntry]:
-        """Audit events of one kind."""
+        """Return the audit entries of one action."""
         return [event for event in self.rows(AuditEntry) if event.action == action]
 
     def acknowledge(self, *rules: str) -> None:
-        """The nurse takes on the alerts of ``rules``, or all."""
+        """Acknowledge the alerts of ``rules``, or all alerts, as the nurse."""
         ids = [alert.id for alert in self.alerts().values() if not rules or alert.rule in rules]
         with form_browser.unit_of_work(self.app_context, self.nurse.actor) as work:
             alert_service.acknowledge(work, ids)
@@ -130,7 +130,7 @@ class Clinic:
 
 @dataclass(frozen=True)
 class QueuedEmail:
-    """One queued mail, opened."""
+    """A queued email, opened."""
 
     to: str
     subject: str
@@ -140,7 +140,7 @@ class QueuedEmail:
 
 
 def build_clinic(app_context: AppContext) -> Clinic:
-    """The ward, committed."""
+    """Build and commit the clinic."""
     with form_browser.unit_of_work(app_context) as work:
         nurse = factories.account(work, "nurse", language="zh_Hans")
         investigator = factories.account(work, "investigator", language="en")
@@ -160,7 +160,7 @@ def build_clinic(app_context: AppContext) -> Clinic:
 
 
 def broken_rule(source: str = "ulcer_status >= 1") -> AlertRule:
-    """A rule that was checked against a vocabulary that is not the plan's, so that judging it raises."""
+    """Return a rule whose evaluation raises: it was parsed with another plan's vocabulary."""
     vocabulary = Vocabulary(
         facts={"ulcer_status": ValueDomain("number")},
         items={"free_text": ValueDomain("number"), "weight": ValueDomain("number")},

@@ -1,4 +1,4 @@
-"""Fixtures of the whole application: its pages without a server, and the real thing with all its processes."""
+"""Provide fixtures of the application: its pages without a server, and all its processes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.factories import Clock, Study, make_app_context, study
 def study_template(
     sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, catalogue: Catalogue, catalogs: Catalogs
 ) -> tuple[Path, Study]:
-    """A database with the small study in it, to be copied: hashing passwords takes more than a second."""
+    """Return a database with the small study, to be copied: hashing passwords is slow."""
     folder = tmp_path_factory.mktemp("study")
     path = Path(shutil.copy(sqlite_template, folder / "pro.sqlite3"))
     config = replace(Config(), database_url=f"sqlite:///{path}", var_dir=folder)
@@ -37,7 +37,10 @@ def study_template(
 
 @pytest.fixture
 def seeded(app_context: AppContext, study_template: tuple[Path, Study]) -> Study:
-    """A small study in ``house``: one person of each role, the nurse on duty, two participants with two forms each."""
+    """Return a small study in ``app_context``.
+
+    One staff member of each role, the nurse on call, two participants with two forms each.
+    """
     path, made = study_template
     app_context.engine.dispose()
     for ending in ("-wal", "-shm"):
@@ -48,7 +51,7 @@ def seeded(app_context: AppContext, study_template: tuple[Path, Study]) -> Study
 
 @pytest.fixture
 def app(app_context: AppContext) -> Iterator[Flask]:
-    """The application on the same database and clock as ``house``."""
+    """Return the application on the same database and clock as ``app_context``."""
     application = create_app(app_context.config, app_context.clock)
     application.testing = True
     yield application
@@ -57,12 +60,15 @@ def app(app_context: AppContext) -> Iterator[Flask]:
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    """A browser without script."""
+    """Return a browser without JavaScript."""
     return app.test_client()
 
 
 @pytest.fixture(scope="session")
 def live_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[live_system.Site]:
-    """The real thing: gunicorn, the worker, and a mail server with STARTTLS and log-in, as processes on loopback."""
+    """Run gunicorn, the worker, and a mail server with STARTTLS and login as processes.
+
+    All listen on loopback.
+    """
     with live_system.running_system(tmp_path_factory.mktemp("live")) as site:
         yield site

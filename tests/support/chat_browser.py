@@ -1,4 +1,4 @@
-"""A participant in the chat, at a phone without script: taps quick replies, types, reads bubbles."""
+"""Drive the chat as a participant without JavaScript: quick replies, typed text, bubbles."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from tests.support.participant_browser import ParticipantBrowser
 
 
 class ChatBrowser(ParticipantBrowser):
-    """Somebody who chats: taps quick replies, types, and reads bubbles."""
+    """A participant in the chat, without JavaScript."""
 
     def begins(self, way: FormLinks, by: str = "self") -> None:
-        """Open the link for the chat and press Start."""
+        """Open the chat link and press Start."""
         self.open(f"{way.path}/chat")
         assert self.press(by=by).status_code == 303
 
     def replies(self, **data: Any) -> Any:
-        """Send the form of the chat with the question that it shows."""
+        """Submit the form of the chat with the question that it shows."""
         answer = self.post(self.at.split("#")[0].split("?")[0], item=self.item, **data)
         if answer.status_code == 303:
             self.open(answer.headers["Location"])
         return answer
 
     def says(self, *texts: str) -> None:
-        """Type one reply after the other; each is understood."""
+        """Type one reply after the other; assert that each is understood."""
         for text in texts:
             assert self.replies(do="send", text=text).status_code == 303, text
 
@@ -36,21 +36,21 @@ class ChatBrowser(ParticipantBrowser):
 
     @property
     def item(self) -> str:
-        """The question that the page asks; "" for the review."""
+        """Return the item that the page asks; "" for the review."""
         found = re.search(r'name="item" value="(\w*)"', self.page)
         assert found is not None, self.page
         return found[1]
 
     @property
     def bubbles(self) -> list[str]:
-        """What was said, in order, with the speaker's name."""
+        """Return the bubbles in order, with the speaker's name."""
         log = self.page[self.page.index('id="log"') : self.page.index("</ol>")]
         said = re.findall(r"<li[^>]*>(.*?)</li>", log, re.DOTALL)
         return [re.sub(r"<[^>]+>", "", one).strip() for one in said]
 
     @property
     def field(self) -> str:
-        """What stands in the field."""
+        """Return the content of the text field."""
         found = re.search(r'id="t"[^>]*?(?: value="([^"]*)">|>\n(.*?)</textarea>)', self.page, re.DOTALL)
         assert found is not None
         return found[1] or found[2] or ""

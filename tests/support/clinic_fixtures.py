@@ -1,4 +1,4 @@
-"""A small ward for the services: who is told, and one participant with both forms."""
+"""Provide fixtures of a small clinic: notified staff, and one participant with both forms."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ from tests.support.factories import Clock, make_app_context
 
 
 def app_context_on(url: str, catalogue: Catalogue, catalogs: Catalogs, folder: Path, clock: Clock) -> AppContext:
-    """A house on the database at ``url``. An SQLite file dies with its test, so nobody waits for the disk."""
+    """Yield an application context on the database at ``url``.
+
+    SQLite does not wait for the disk, because its file is deleted after the test.
+    """
     engine = db.make_engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA synchronous=OFF"))
@@ -32,8 +35,8 @@ def app_context_on(url: str, catalogue: Catalogue, catalogs: Catalogs, folder: P
 def clinic_template(
     sqlite_template: Path, catalogue: Catalogue, catalogs: Catalogs, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Clinic]:
-    """A ward in an SQLite file, to be copied: hashing its passwords takes longer than most tests."""
-    folder = tmp_path_factory.mktemp("ward")
+    """Return an SQLite file with a clinic, to be copied: hashing its passwords is slow."""
+    folder = tmp_path_factory.mktemp("clinic")
     path = folder / "pro.sqlite3"
     shutil.copy(sqlite_template, path)
     app_context = app_context_on(f"sqlite:///{path}", catalogue, catalogs, folder, Clock())
@@ -46,9 +49,9 @@ def clinic_template(
 def clinic(
     clinic_template: tuple[Path, Clinic], catalogue: Catalogue, catalogs: Catalogs, tmp_path: Path, clock: Clock
 ) -> Iterator[Clinic]:
-    """The ward on a fresh SQLite database."""
+    """Return the clinic on a fresh SQLite database."""
     path, made = clinic_template
-    copy = shutil.copy(path, tmp_path / "ward.sqlite3")
+    copy = shutil.copy(path, tmp_path / "clinic.sqlite3")
     app_context = app_context_on(f"sqlite:///{copy}", catalogue, catalogs, tmp_path, clock)
     yield replace(made, app_context=app_context)
     app_context.engine.dispose()
@@ -56,7 +59,7 @@ def clinic(
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def any_clinic(request: pytest.FixtureRequest) -> Clinic:
-    """The ward on each engine in turn."""
+    """Return the clinic on each engine in turn."""
     return request.getfixturevalue("clinic" if request.param == "sqlite" else "postgresql_clinic")
 
 
@@ -67,9 +70,9 @@ def postgresql_clinic_template(
     catalogs: Catalogs,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[str, Clinic]:
-    """The URL of a PostgreSQL database with a ward, to be copied."""
+    """Return the URL of a PostgreSQL database with a clinic, to be copied."""
     url = postgresql.new()
-    app_context = app_context_on(url, catalogue, catalogs, tmp_path_factory.mktemp("postgresql_ward"), Clock())
+    app_context = app_context_on(url, catalogue, catalogs, tmp_path_factory.mktemp("postgresql_clinic"), Clock())
     made = build_clinic(app_context)
     app_context.engine.dispose()
     return url, made
@@ -84,7 +87,7 @@ def postgresql_clinic(
     tmp_path: Path,
     clock: Clock,
 ) -> Iterator[Clinic]:
-    """The ward on PostgreSQL."""
+    """Return the clinic on PostgreSQL."""
     template, made = postgresql_clinic_template
     url = postgresql.new(like=template)
     app_context = app_context_on(url, catalogue, catalogs, tmp_path, clock)
@@ -95,7 +98,7 @@ def postgresql_clinic(
 
 @pytest.fixture
 def sent_weekly_alert(any_clinic: Clinic, clock: Clock) -> Clinic:
-    """The ward on Wednesday at 10:00, with the drill begun and sent."""
+    """Return the clinic on Wednesday at 10:00, with the weekly test alert sent."""
     weekly_test_alert_steps.give_phone(any_clinic, any_clinic.nurse)
     clock.now += weekly_test_alert_steps.UNTIL_TEST_ALERT
     weekly_test_alert_steps.run_jobs(any_clinic)

@@ -1,4 +1,4 @@
-"""Staff who type in what was answered by phone or on paper, and what lies in the database afterwards."""
+"""Enter forms that were answered by phone or on paper, and read the stored result."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def enter_form(
     given: Mapping[str, Value | None] | None = None,
     **more: Any,
 ) -> int:
-    """The nurse, or ``by``, types a form that was answered ``hours`` ago; its id."""
+    """Enter a form answered ``hours`` ago as the nurse, or ``by``; return its id."""
     with form_browser.unit_of_work(clinic.app_context, (by or clinic.nurse).actor) as work:
         person = work.session.get_one(Participant, clinic.participant_id)
         wishes: dict[str, Any] = {"mode": "phone", "answered_by": "self", "language": "zh_Hans"}
@@ -36,18 +36,18 @@ def enter_form(
 def verify_form(
     clinic: Clinic, form: int, by: Account | None = None, reason: str = "", **corrections: Value | None
 ) -> bool:
-    """The investigator, or ``by``, compares the paper form with its sheet."""
+    """Verify the paper form as the investigator, or ``by``."""
     with form_browser.unit_of_work(clinic.app_context, (by or clinic.investigator).actor) as work:
         return data_entry.verify_paper_form(work, work.session.get_one(Assessment, form), corrections, reason=reason)
 
 
 def read_form(clinic: Clinic, form: int) -> Assessment:
-    """The form itself."""
+    """Return the form's row."""
     return next(found for found in clinic.rows(Assessment) if found.id == form)
 
 
 def newest_answers(clinic: Clinic, form: int) -> dict[str, Answer]:
-    """item -> its newest row."""
+    """Return item -> its newest row."""
     return {found.item: found for found in clinic.rows(Answer) if found.assessment_id == form}
 
 
@@ -60,5 +60,5 @@ def set_participant_columns(clinic: Clinic, **columns: object) -> None:
 
 
 def count_rows(clinic: Clinic) -> list[int]:
-    """How many rows there are."""
+    """Count the rows."""
     return [len(clinic.rows(model)) for model in (Assessment, Answer, Score, Alert, AuditEntry)]

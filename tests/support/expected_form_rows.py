@@ -1,4 +1,4 @@
-"""Lines of the ledger put by hand, and the calendar's round that finds them closed without an answer."""
+"""Store expected forms directly, and run the job that finds them missed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.alert_clinic import Clinic
 from tests.support.factories import Clock
 
 CHECKIN, QLQ = "npc_checkin", "qlq_c30"
-# Days after the ward's first morning on which a window closes, at 23:59 in Shanghai.
+# Days after the clinic's first morning on which a window closes, at 23:59 in Shanghai.
 MIDNIGHT = timedelta(hours=14, minutes=59)
 
 
@@ -30,11 +30,14 @@ def add_expected_form(
     mandatory: bool = True,
     known: int = -30,
 ) -> int:
-    """A line of the ledger that closes on ``day`` after the first; ``opens``: days before that."""
+    """Store an expected form that closes on ``day`` after the first day.
+
+    ``opens``: days before ``day``.
+    """
     first = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
     closes = first + timedelta(days=day) + MIDNIGHT
     with form_browser.unit_of_work(clinic.app_context) as work:
-        # What the plan itself expects is not of these kinds.
+        # The plan itself expects no visits of these kinds.
         number = sum(row.kind == kind for row in clinic.rows(ExpectedForm)) + 1
         row = ExpectedForm(
             participant_id=clinic.participant_id,
@@ -56,13 +59,13 @@ def add_expected_form(
 
 
 def clear_expected_forms(clinic: Clinic) -> None:
-    """Only lines that the test puts are in the ledger."""
+    """Delete every expected form, so that only those of the test remain."""
     with form_browser.unit_of_work(clinic.app_context) as work:
         work.session.execute(delete(ExpectedForm).where(ExpectedForm.participant_id == clinic.participant_id))
 
 
 def record_missed_forms(clinic: Clinic, *lines: int) -> None:
-    """The calendar's round finds these lines closed without an answer."""
+    """Run the job that finds these expected forms closed without an answer."""
     with form_browser.unit_of_work(clinic.app_context) as work:
         rows = [work.session.get_one(ExpectedForm, one) for one in lines]
         for row in rows:
@@ -71,18 +74,18 @@ def record_missed_forms(clinic: Clinic, *lines: int) -> None:
 
 
 def set_clock(app_context: AppContext, now: datetime) -> None:
-    """It is ``now``."""
+    """Set the clock to ``now``."""
     assert isinstance(app_context.clock, Clock)
     app_context.clock.now = now
 
 
 def set_clock_after(clinic: Clinic, day: int) -> None:
-    """It is eight minutes past midnight after ``day``."""
+    """Set the clock to eight minutes past midnight after ``day``."""
     set_clock(clinic.app_context, datetime(2026, 3, 2, 16, 8, tzinfo=UTC) + timedelta(days=day))
 
 
 def miss_check_ins(clinic: Clinic, *days: int, **more: Any) -> list[int]:
-    """Check-ins that close on ``days``, all found closed after the last one."""
+    """Store check-ins that close on ``days``, all found missed after the last one."""
     lines = [add_expected_form(clinic, day, **more) for day in days]
     set_clock_after(clinic, max(days))
     record_missed_forms(clinic, *lines)
@@ -90,7 +93,7 @@ def miss_check_ins(clinic: Clinic, *days: int, **more: Any) -> list[int]:
 
 
 def answer_check_in(clinic: Clinic) -> None:
-    """The participant answers a check-in, and the ledger hears of it."""
+    """Answer a check-in as the participant and update its expected form."""
     clinic.start(clinic.send()).save(bleed=0)
     with form_browser.unit_of_work(clinic.app_context) as work:
         missed_forms.record_answer_received(work, clinic.participant_id)

@@ -1,4 +1,4 @@
-"""Plain functions with defaults that build what a test needs, through the real services."""
+"""Build what a test needs with defaults, through the real services."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from pro.models import ROLES, Participant, Shift
 PASSWORD = "correct horse battery"
 PIN = "2468"
 PLAN = "npc_reirradiation"
-# Numbers that are valid in form; nothing is ever sent to them.
+# Numbers in a valid format; nothing is ever sent to them.
 PHONES = {"zh_Hans": "+8613800138000", "en": "+8613900139000"}
 
 
@@ -40,18 +40,18 @@ class Clock:
     now: datetime = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 
     def __call__(self) -> datetime:
-        """Now."""
+        """Return the current time."""
         return self.now
 
     def move(self, **delta: float) -> datetime:
-        """Go on by ``timedelta(**delta)``; gives the new now."""
+        """Advance by ``timedelta(**delta)`` and return the new time."""
         self.now += timedelta(**delta)
         return self.now
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A member of staff who can sign in."""
+    """A staff member who can sign in."""
 
     id: int
     email: str
@@ -62,13 +62,13 @@ class Account:
 
     @property
     def actor(self) -> Actor:
-        """This person as the one who acts."""
+        """Return this staff member as an actor."""
         return Actor("staff", self.id, self.role, self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class FormLinks:
-    """An issued form and the ways into it."""
+    """An issued form with its link and code."""
 
     assessment_id: int
     ref: str
@@ -92,7 +92,7 @@ class EnrolledParticipant:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """A small study. ``staff`` by role; the nurse is on duty."""
+    """A small study. ``staff`` by role; the nurse is on call."""
 
     staff: Mapping[str, Account]
     chinese: EnrolledParticipant
@@ -102,7 +102,7 @@ class Study:
 def make_app_context(
     engine: Engine, catalogue: Catalogue, catalogs: Catalogs, config: Config, clock: Clock
 ) -> AppContext:
-    """A house put together by hand, as ``app`` does it from settings."""
+    """Build an application context without settings from the environment."""
     vault = db.Vault(config.data_keys, config.lookup_key)
     return AppContext(config=config, catalogue=catalogue, catalogs=catalogs, engine=engine, vault=vault, clock=clock)
 
@@ -117,7 +117,7 @@ def account(
     password: str = PASSWORD,
     own_password: bool = True,
 ) -> Account:
-    """A new account; without ``own_password`` it has to change it first."""
+    """Create an account; without ``own_password`` the password must be changed at sign-in."""
     address = email or f"{role}@example.org"
     made = staff_accounts.add_staff(
         work, address, name or role.capitalize(), role, language, password, own_password=own_password
@@ -127,7 +127,7 @@ def account(
 
 
 def duty(work: UnitOfWork, person: Account, place: str = "on_call", *, days: float = 60, plan: str = PLAN) -> Shift:
-    """``person`` holds ``place`` from an hour ago on."""
+    """Put ``person`` on the duty roster in ``place``, from an hour ago."""
     row = Shift(
         plan=plan,
         staff_id=person.id,
@@ -151,8 +151,9 @@ def participant(
     pin: str = PIN,
     asked: bool = False,
 ) -> Participant:
-    """An enrolled participant; ``pd1``: exposed to anti-PD-1 (None: nobody knows); ``asked``: the worker looks at the
-    calendar, so that invitations go out.
+    """Enrol a participant.
+
+    ``pd1``: exposed to anti-PD-1 (None: unknown); ``asked``: run the schedule job, so that form messages are queued.
     """
     zone_today = local_date(work.now, work.catalogue.plans[plan].settings.time_zone)
     made = enrolment.enrol(
@@ -174,7 +175,7 @@ def participant(
 
 
 def form(work: UnitOfWork, person: Participant, instrument: str = "npc_checkin") -> FormLinks:
-    """``instrument`` issued to ``person`` now, with a link and a code; no message is sent."""
+    """Issue ``instrument`` to ``person`` now, with a link and a code, without a message."""
     issued = form_issuing.send_form(work, person, instrument, by="here")
     assert issued.link is not None
     assert issued.code is not None
@@ -187,7 +188,7 @@ def form(work: UnitOfWork, person: Participant, instrument: str = "npc_checkin")
 def open_form_session(
     work: UnitOfWork, way: FormLinks, *, answered_by: str = "self", language: str = "zh_Hans"
 ) -> FormSession:
-    """A browser that pressed Start on ``way``."""
+    """Return a form session in which Start was pressed on ``way``."""
     assessment, _person = form_access.open_link(work, way.token)
     secret = form_access.begin_session(
         work, assessment, identified_by="link", answered_by=answered_by, device="phone", language=language
@@ -205,7 +206,10 @@ def save_answers(
 
 
 def sign_grading(app_context: AppContext, investigator: Account, participant_id: int, **said: Any) -> GradingResult:
-    """A clinician's signed judgement: pharyngeal necrosis of grade 3 from today on, unless told otherwise."""
+    """Sign a clinician's grading.
+
+    Default: pharyngeal necrosis of grade 3 from today on.
+    """
     with transaction(app_context.engine) as session:
         work = app_context.unit_of_work(session, investigator.actor)
         person = session.get_one(Participant, participant_id)
@@ -227,7 +231,7 @@ def sign_grading(app_context: AppContext, investigator: Account, participant_id:
 
 
 def enrol_with_forms(work: UnitOfWork, study_number: str, language: str) -> EnrolledParticipant:
-    """A participant with both forms."""
+    """Enrol a participant with both forms."""
     person = participant(work, study_number, language=language)
     return EnrolledParticipant(
         person.id,
@@ -240,7 +244,10 @@ def enrol_with_forms(work: UnitOfWork, study_number: str, language: str) -> Enro
 
 
 def study(app_context: AppContext) -> Study:
-    """One person of each role, the nurse on duty, a Chinese and an English participant with both forms, committed."""
+    """Build and commit a small study.
+
+    One staff member of each role, the nurse on call, a Chinese and an English participant with both forms.
+    """
     with transaction(app_context.engine) as session:
         work = app_context.unit_of_work(session)
         staff = {role: account(work, role, language="zh_Hans" if role == "nurse" else "en") for role in ROLES}

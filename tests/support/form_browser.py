@@ -1,4 +1,4 @@
-"""A browser in which Start was pressed, without any page: each act is one transaction, as on the web."""
+"""Drive a form session without pages: each method runs in one transaction, as on the web."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tests.support.factories import FormLinks
 
 @contextmanager
 def unit_of_work(app_context: AppContext, actor: Actor = SYSTEM) -> Iterator[UnitOfWork]:
-    """A unit of work that is committed at the end of the block."""
+    """Yield a unit of work that is committed at the end of the block."""
     with transaction(app_context.engine) as session:
         yield app_context.unit_of_work(session, actor)
 
 
 @dataclass(frozen=True, slots=True)
 class FormBrowser:
-    """A browser in which Start was pressed. Each act is a transaction of its own."""
+    """A form session in which Start was pressed. Each method runs in its own transaction."""
 
     app_context: AppContext
     way: FormLinks
@@ -37,7 +37,7 @@ class FormBrowser:
 
     @contextmanager
     def open_session(self) -> Iterator[tuple[UnitOfWork, FormSession]]:
-        """The work and the sitting of one request."""
+        """Yield the unit of work and the form session of one request."""
         with unit_of_work(self.app_context) as work:
             here = form_access.session_of(work, self.way.ref, self.secret)
             work.actor = Actor("participant", here.participant.id, "participant")
@@ -49,7 +49,7 @@ class FormBrowser:
             return answer_service.save_answers(work, here, page_id, given, language or self.language)
 
     def save(self, **values: Value | None) -> SaveResult:
-        """Post each item's own page, in the order given; what came of the last."""
+        """Post each item's own page, in the order given; return the result of the last."""
         saved = None
         for item, value in values.items():
             with self.open_session() as (work, here):
@@ -59,39 +59,42 @@ class FormBrowser:
         return saved
 
     def form(self) -> FormState:
-        """The form as the next page would show it."""
+        """Return the form as the next page would show it."""
         with self.open_session() as (work, here):
             return form_state.read_form(work, here, self.language)
 
     def finish(self, **said: Value | None) -> None:
-        """Answer every open page: what ``said`` names, else "none" (code 0, no tick, an empty field); then send."""
+        """Answer every open page and submit.
+
+        Items not in ``said`` get the answer "none": code 0, nothing ticked, an empty field.
+        """
         self.finish_until("", **said)
         self.submit()
 
     def finish_until(self, page_id: str, **said: Value | None) -> None:
-        """The same, but stop before ``page_id`` or, if it never comes, before sending."""
+        """Answer as ``finish`` does, but stop before ``page_id`` or before submitting."""
         now = self.form()
         while (page := now.page(now.next_position())) is not None and page.id != page_id:
             now = self.page(page.id, {name: said.get(name, quietest_answer(now, name)) for name in page.items}).form
 
     def submit(self) -> None:
-        """Press Send."""
+        """Submit the form."""
         with self.open_session() as (work, here):
             answer_service.submit_form(work, here, self.language)
 
     def advised(self) -> None:
-        """Press on past the advice."""
+        """Confirm the emergency advice."""
         with self.open_session() as (work, here):
             answer_service.acknowledge_advice(work, here)
 
     def outcome(self) -> SubmissionOutcome:
-        """The last page."""
+        """Return the last page."""
         with self.open_session() as (work, here):
             return answer_service.submission_outcome(work, here)
 
 
 def quietest_answer(now: FormState, name: str) -> Value | None:
-    """The quietest answer to an item."""
+    """Return the answer to an item that means no symptom."""
     item = now.instrument.items[name]
     return {"choice": min(item.codes, default=None), "list": ()}.get(item.kind)
 
@@ -99,7 +102,7 @@ def quietest_answer(now: FormState, name: str) -> Value | None:
 def press_start(
     app_context: AppContext, way: FormLinks, *, answered_by: str = "self", language: str = "zh_Hans"
 ) -> FormBrowser:
-    """A new browser that opens the link of ``way`` and presses Start."""
+    """Open the link of ``way`` in a new browser and press Start."""
     with unit_of_work(app_context) as work:
         assessment, _person = form_access.open_link(work, way.token)
         secret = form_access.begin_session(
@@ -109,7 +112,7 @@ def press_start(
 
 
 def run_concurrently(*calls: Callable[[], object]) -> None:
-    """Run all calls in threads that start together; the first failure is raised."""
+    """Run all calls in threads that start together; raise the first failure."""
     failures: list[BaseException] = []
     start = threading.Barrier(len(calls))
 
@@ -131,7 +134,7 @@ def run_concurrently(*calls: Callable[[], object]) -> None:
 
 @contextmanager
 def frequent_thread_switches() -> Iterator[None]:
-    """Threads that take turns at every step meet each other everywhere."""
+    """Switch threads as often as possible, so that races between them show."""
     usual = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:

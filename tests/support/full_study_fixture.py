@@ -1,4 +1,4 @@
-"""A study in which everything has happened once, and whatever can be typed holds a name, a phone and an e-mail."""
+"""Build a study in which every event happened once and all text holds identities."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from tests.support import factories
 from tests.support.factories import PHONES, PLAN, Clock, Study
 
 T = TypeVar("T")
-# What must be seen by nobody who may not see identities. The first is typed where participants write, and in what
-# staff write about them; forms that give a reason ask for no names, so there it is a number and an address alone.
+# Only roles that may see identities may see these. The first is typed where participants write, and in what staff write
+# about participants; forms that give a reason ask for no names, so their text holds a number and an address only.
 NAME = "王秀兰"
 MAIL = "xiulan.wang@mail.example"
 REACH = f"138-0013-8000 / {MAIL}"
 WORDS = f"{NAME}, {REACH}"
 STRANGER = "+8618694075713"
-# Columns in which somebody typed, with what they must hold after ``live``: a new one belongs here or in UNTYPED.
+# Columns with typed text, and what they must hold after ``build_full_study``: a new column belongs here or in UNTYPED.
 TYPED: Mapping[str, str] = {
     **dict.fromkeys(("alert_note.text", "call.text", "consent.told", "endoscopy.finding", "grading.action"), WORDS),
     **dict.fromkeys(
@@ -45,7 +45,7 @@ TYPED: Mapping[str, str] = {
     **dict.fromkeys(("correction.note", "expected.missing_note", "adverse_event.other_term"), REACH),
 }
 SEALED: Mapping[str, str] = {"inbound.text_sealed": WORDS, "message.body_sealed": REACH}
-# Sealed and shown as a phone or not at all; or written by the house itself.
+# Sealed and shown as a phone number or not at all; or written by the system itself.
 UNTYPED = frozenset(
     {
         "inbound.address_sealed",
@@ -59,21 +59,21 @@ UNTYPED = frozenset(
         "wording.note",
     }
 )
-# Of staff: seen by whoever manages accounts, and by their owner.
+# About staff: seen by administrators and by the staff member.
 STAFF_PHONE = "+8618694075799"
 ANSWERED: Mapping[str, Any] = {"bleed": 3, "bleed_now": 1, "odor": 3}
 
 
 @dataclass(frozen=True, slots=True)
 class FullStudy:
-    """What there is to look at: the parts of an address, by their names in the rule."""
+    """The study's ids, by the names of the address parameters."""
 
     ids: Mapping[str, int]
     ref: str
 
 
 def build_full_study(app_context: AppContext, study: Study, clock: Clock) -> FullStudy:
-    """Let it all happen, each act in a transaction of its own; two days go by."""
+    """Let every event happen, each in its own transaction, over two days."""
     story = _FullStudyBuilder(app_context, study, clock)
     for act in (story.answers, story.is_handled, story.is_graded, story.texts, story.ulcer, story.dates, story.calls):
         act()
@@ -88,7 +88,7 @@ class _FullStudyBuilder:
         self.ids: dict[str, int] = {}
 
     def by(self, role: str, act: Callable[[UnitOfWork], T]) -> T:
-        """``act`` of whoever holds ``role``, committed."""
+        """Run ``act`` as the staff member with ``role``, and commit."""
         with transaction(self.app_context.engine) as session:
             done = act(self.app_context.unit_of_work(session, self.study.staff[role].actor))
             session.flush()
@@ -163,7 +163,7 @@ class _FullStudyBuilder:
         self.by(
             "nurse", lambda work: alert_handling.close_alerts(work, self.source, self.alerts(work), "no_action", REACH)
         )
-        # A second alert stands open, with a case page of its own.
+        # A second, open alert with a case page of its own.
         other = self.study.english.checkin
         say = {"bleed": 2, "bleed_now": 0}
         self.by(
@@ -219,8 +219,10 @@ class _FullStudyBuilder:
             )
             work.session.flush()
             plan = work.catalogue.plans[PLAN]
-            board = ulcer_cases.read_overview(work, plan)
-            whole = ulcer_cases.digest(ulcer_cases.shown_of_study(plan, board.cases, board.reading, board.decisions))
+            overview = ulcer_cases.read_overview(work, plan)
+            whole = ulcer_cases.digest(
+                ulcer_cases.shown_of_study(plan, overview.cases, overview.reading, overview.decisions)
+            )
             ulcer_decisions.sign_study_decision(work, plan, "pause", REACH, factories.PASSWORD, whole)
 
         self.by("investigator", decide)

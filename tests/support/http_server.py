@@ -1,4 +1,4 @@
-"""An application behind a real server on loopback, for what must come over HTTP."""
+"""Run an application behind a real HTTP server on loopback."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 
 class SilentRequestHandler(WSGIRequestHandler):
-    """Writes no line for a request: in production nobody but nginx does."""
+    """A request handler without an access log, as in production, where only nginx writes one."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Nothing."""
+        """Write nothing."""
 
 
 @contextmanager
 def run_http_server(app: Flask) -> Iterator[str]:
-    """``app`` on a free port, a thread for each request; its address. Its database is closed at the end."""
+    """Serve ``app`` on a free port, one thread a request; yield its address.
+
+    The application's database is closed at the end.
+    """
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=SilentRequestHandler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()

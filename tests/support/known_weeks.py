@@ -1,4 +1,4 @@
-"""A participant whose first weeks are known by the day: what was answered, skipped and missed."""
+"""Build a participant whose first weeks are known: answered, skipped and missed forms."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ QUIET: dict[str, Value | None] = dict.fromkeys(
 def enter_form(
     app_context: AppContext, actor: Actor, person: int, instrument: str, given: Mapping[str, Value | None]
 ) -> int:
-    """Staff type in what was answered an hour ago; the form."""
+    """Enter answers given an hour ago as staff; return the form."""
     with form_browser.unit_of_work(app_context, actor) as work:
         row = work.session.get_one(Participant, person)
         at = work.now - timedelta(hours=1)
@@ -47,7 +47,7 @@ def enter_form(
 
 
 def record_treatment(app_context: AppContext, actor: Actor, person: int, *what: tuple[str, int]) -> None:
-    """Staff record that (kind, number) took place today."""
+    """Record as staff that (kind, number) took place today."""
     with form_browser.unit_of_work(app_context, actor) as work:
         row = work.session.get_one(Participant, person)
         today = local_date(work.now, row.time_zone)
@@ -55,10 +55,11 @@ def record_treatment(app_context: AppContext, actor: Actor, person: int, *what: 
 
 
 def record_five_weeks(app_context: AppContext, actor: Actor, person: int) -> None:
-    """Five weeks: a baseline; day 1 on the third day; a skipped question; a week of silence; worse at the end.
+    """Record five weeks of forms and treatments.
 
-    Check-ins: odor 0 before, 1 in week 1, skipped in week 2, missed in week 3, 2 in week 5. QLQ-C30: example A, then
-    the same without question 11 in week 2, then a 2 throughout in week 5.
+    A baseline, day 1 on the third day, a skipped question, a missed week, worse answers at the end. Check-ins: odor 0
+    at baseline, 1 in week 1, skipped in week 2, missed in week 3, 2 in week 5. QLQ-C30: example A, then the same
+    without question 11 in week 2, then a 2 throughout in week 5.
     """
     clock = app_context.clock
     assert isinstance(clock, Clock)

@@ -1,4 +1,4 @@
-"""The whole system as it runs for people: gunicorn and the worker as processes, and a real mail server beside them."""
+"""Run the complete system: gunicorn and the worker as processes, and a real mail server."""
 
 from __future__ import annotations
 
@@ -33,19 +33,22 @@ USER, PASSWORD = "epro", "a-mail-password"
 
 @dataclass
 class Mailbox:
-    """What the mail server was handed, in order, with the time of each."""
+    """The emails that the mail server received, in order, with the time of each."""
 
     letters: list[tuple[float, EmailMessage]] = field(default_factory=list)
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Envelope) -> str:  # noqa: N802  aiosmtpd's name
-        """Keep a letter."""
+        """Store an email."""
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         letter = message_from_bytes(content, policy=policy.default)
         self.letters.append((time.monotonic(), letter))
         return "250 kept"
 
     def wait(self, fits: Callable[[EmailMessage], bool], seconds: float = 15) -> EmailMessage:
-        """The first letter that fits, as soon as it is there. AssertionError after ``seconds``."""
+        """Return the first matching email as soon as it arrives.
+
+        Raises AssertionError after ``seconds``.
+        """
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             for _at, letter in list(self.letters):
@@ -57,7 +60,7 @@ class Mailbox:
 
 @dataclass
 class Site:
-    """A running system. ``house`` is a house of the test's own on the same database, to build participants with."""
+    """A running system. ``app_context``: a context of the test on the same database."""
 
     url: str
     app_context: AppContext
@@ -69,17 +72,20 @@ class Site:
 
 @contextmanager
 def mail_server(folder: Path) -> Iterator[tuple[Mailbox, int, Path]]:
-    """A mail server that insists on STARTTLS and a log-in: its mailbox, port, and certificate to trust."""
+    """Run a mail server that requires STARTTLS and a login.
+
+    Yields its mailbox, its port, and the certificate to trust.
+    """
     certificate, key = make_certificate(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
 
     def check(_server: Any, _session: Any, _envelope: Any, _mechanism: str, given: Any) -> AuthResult:
         right = isinstance(given, LoginPassword) and (given.login, given.password) == (USER.encode(), PASSWORD.encode())
-        # handled=False: aiosmtpd itself answers a refused log-in; otherwise the client would hang.
+        # handled=False: aiosmtpd itself answers a refused login; otherwise the client would hang.
         return AuthResult(success=right, handled=False)
 
-    # aiosmtpd warns about itself at every log-in.
+    # aiosmtpd warns about itself at every login.
     logging.getLogger("mail.log").setLevel(logging.ERROR)
     mailbox = Mailbox()
     port = free_port()
@@ -100,14 +106,14 @@ def mail_server(folder: Path) -> Iterator[tuple[Mailbox, int, Path]]:
 
 
 def environment(**settings: str | int | Path) -> dict[str, str]:
-    """This process's environment with ``PRO_*`` settings and nothing of a proxy."""
+    """Return this process's environment with ``PRO_*`` settings and without proxy settings."""
     plain = {k: v for k, v in os.environ.items() if not k.startswith("PRO_") and not k.lower().endswith("_proxy")}
     return plain | {"PYTHONWARNINGS": "default"} | {name: str(value) for name, value in settings.items()}
 
 
 @contextmanager
 def running_process(arguments: list[str], env: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that is stopped at the end, asked first, killed after ten seconds."""
+    """Run a process; terminate it at the end, and kill it after ten seconds."""
     with log.open("ab") as out:
         running = subprocess.Popen(
             [sys.executable, "-m", *arguments], cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out
@@ -124,13 +130,13 @@ def running_process(arguments: list[str], env: dict[str, str], log: Path) -> Ite
 
 
 def gunicorn(port: int, workers: int = 1) -> list[str]:
-    """gunicorn's command line for this application."""
+    """Return gunicorn's command line for this application."""
     sizes = ["--workers", str(workers), "--threads", "4"]
     return ["gunicorn", "--no-control-socket", *sizes, "--bind", f"127.0.0.1:{port}", "app:create_app()"]
 
 
 def wait_for(url: str, seconds: float = 30) -> None:
-    """Return when ``url`` answers 200. AssertionError after ``seconds``."""
+    """Wait until ``url`` answers 200. Raises AssertionError after ``seconds``."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -147,9 +153,9 @@ def wait_for(url: str, seconds: float = 30) -> None:
 def running_system(
     folder: Path, database_url: str = "", workers: int = 1, more: Mapping[str, str] | None = None
 ) -> Iterator[Site]:
-    """Start everything on a fresh database in ``folder`` (or on ``database_url``), and stop it at the end.
+    """Start the system on a fresh database in ``folder``; stop it at the end.
 
-    ``more``: settings that differ.
+    ``database_url``: an existing database instead; ``more``: settings that differ.
     """
     port = free_port()
     url = f"http://127.0.0.1:{port}"

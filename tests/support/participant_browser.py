@@ -1,4 +1,4 @@
-"""A participant at a phone without script: opens the link, presses Start, taps answers."""
+"""Drive the pages as a participant without JavaScript: open the link, press Start, answer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Rows = dict[str, list[Any]]
 
 @dataclass
 class ParticipantBrowser:
-    """One browser. ``page`` is the last page shown, ``at`` the address of the last page that was asked for."""
+    """One browser. ``page``: the last page shown; ``at``: the last address requested."""
 
     app: Flask
     page: str = ""
@@ -31,11 +31,11 @@ class ParticipantBrowser:
     client: FlaskClient = field(init=False)
 
     def __post_init__(self) -> None:
-        """A browser of its own, with its own cookies."""
+        """Create a test client with its own cookies."""
         self.client = self.app.test_client()
 
     def open(self, path: str, **headers: str) -> TestResponse:
-        """GET ``path``, following the way as a browser does."""
+        """GET ``path``, following redirects as a browser does."""
         answer = self.client.get(path, headers=headers)
         while answer.status_code == 303:
             path = answer.headers["Location"]
@@ -44,7 +44,7 @@ class ParticipantBrowser:
         return answer
 
     def post(self, path: str, headers: Mapping[str, str] | None = None, **data: Any) -> TestResponse:
-        """POST ``data`` with a token, without following."""
+        """POST ``data`` with a CSRF token, without following redirects."""
         found = re.search(r'name="csrf_token" value="([^"]+)"', self.page)
         if found is None:
             self.open("/")
@@ -56,7 +56,7 @@ class ParticipantBrowser:
         return answer
 
     def press(self, headers: Mapping[str, str] | None = None, **data: Any) -> TestResponse:
-        """Send the form of the page that is shown, and go where it leads."""
+        """Submit the form of the current page and follow the redirect."""
         hidden = dict(re.findall(r'<input type="hidden" name="(page|from|code)" value="([^"]*)"', self.page))
         action = re.search(r'<form[^>]*action="([^"]+)"', self.page)
         assert action is not None, self.page
@@ -78,25 +78,25 @@ class ParticipantBrowser:
 
     @property
     def shown(self) -> str:
-        """Which page of questions is shown, by its id; empty on any other page."""
+        """Return the id of the current page of questions; empty on any other page."""
         found = re.search(r'name="page" value="(\w+)"', self.page)
         return found[1] if found else ""
 
     @property
     def heading(self) -> str:
-        """The first heading without its marks."""
+        """Return the text of the first heading."""
         found = re.search(r"<h1[^>]*>(.*?)</h1>", self.page, re.DOTALL)
         return re.sub(r"<svg.*?</svg>|<[^>]+>", "", found[1], flags=re.DOTALL).strip() if found else ""
 
 
 def answer_until_list(phone: ParticipantBrowser, **other: int) -> None:
-    """Answer everything before the list page with 0, or as ``other`` says."""
+    """Answer every question before the list page with 0, or as ``other`` says."""
     while phone.shown != "other7":
         phone.tap(other.get(phone.shown, 0))
 
 
 def all_rows(app_context: AppContext) -> Rows:
-    """All rows of all tables."""
+    """Return all rows of all tables."""
     with transaction(app_context.engine) as session:
         return {
             table.name: [tuple(row) for row in session.execute(select(table).order_by(*table.primary_key.columns))]
@@ -105,7 +105,7 @@ def all_rows(app_context: AppContext) -> Rows:
 
 
 def stored_answers(app_context: AppContext, way: FormLinks) -> dict[str, Any]:
-    """item -> the value that stands (None = skipped); withdrawn answers are left out."""
+    """Return item -> its current value (None = skipped), without withdrawn answers."""
     with transaction(app_context.engine) as session:
         rows = session.scalars(select(Answer).where(Answer.assessment_id == way.assessment_id).order_by(Answer.id))
         newest = {row.item: row for row in rows}

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own: a private folder, a free loopback port, gone afterwards."""
+"""Run a PostgreSQL server for the tests, in a private folder and on a free port."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from sqlalchemy import create_engine, text
 from pro import db
 
 TEMPLATE = "pro_template"
-# A folder in memory: making a database there takes a tenth of the time. Servers of several test processes fit.
+# A folder in memory makes creating a database ten times faster. The servers of several test processes fit.
 MEMORY_FOLDER, MIN_FREE_BYTES = Path("/dev/shm"), 2**31
 
 
 def find_program(name: str) -> str | None:
-    """Where PostgreSQL's program ``name`` is: on the path, or where Debian hides it. The newest version wins."""
+    """Find PostgreSQL's program ``name`` in PATH or Debian's folders: the newest version."""
     found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[4].split(".")[0]))
     return shutil.which(name) or (str(found[-1]) if found else None)
 
 
 @dataclass
 class Server:
-    """A running server. ``new()`` gives the URL of a database of its own, with this code's tables in it."""
+    """A running server; ``new`` creates a database with this code's tables in it."""
 
     port: int
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def url(self, name: str) -> str:
-        """The address of database ``name``."""
+        """Return the address of database ``name``."""
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{name}"
 
     def command(self, sql: str) -> None:
@@ -48,24 +48,30 @@ class Server:
         engine.dispose()
 
     def empty(self) -> str:
-        """The URL of a new database without tables."""
+        """Create a database without tables and return its URL."""
         name = f"t{next(self.numbers)}"
         self.command(f"CREATE DATABASE {name}")
         return self.url(name)
 
     def new(self, like: str = "") -> str:
-        """The URL of a new database with all tables, or with all that is in the one at ``like``, where nobody is."""
+        """Create a database with all tables, or as a copy of ``like``; return its URL.
+
+        The database at ``like`` must have no connections.
+        """
         name = f"t{next(self.numbers)}"
         self.command(f"CREATE DATABASE {name} TEMPLATE {like.rpartition('/')[2] or TEMPLATE}")
         return self.url(name)
 
     def drop(self, url: str) -> None:
-        """Throw a database away, whoever is still connected."""
+        """Drop a database and close its connections."""
         self.command(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
 
 
 def server_parent_folder(durable: bool) -> str | None:
-    """Where a server's folder is made: in memory where that has room, unless what it writes shall last. None: usual."""
+    """Return the folder for a server's files: in memory if it has room and is not ``durable``.
+
+    None means the usual temporary folder.
+    """
     roomy = (
         MEMORY_FOLDER.is_dir()
         and os.access(MEMORY_FOLDER, os.W_OK)
@@ -76,9 +82,9 @@ def server_parent_folder(durable: bool) -> str | None:
 
 @contextmanager
 def server(durable: bool = False) -> Iterator[Server]:
-    """Start a server (1 s) with the migrated template database, and stop it at the end. ``durable``: on disk, fsync on.
+    """Start a server (1 s) with the migrated template database; stop it at the end.
 
-    PostgreSQL refuses to run as root, so root starts it as the user postgres.
+    ``durable``: on disk, with fsync. PostgreSQL refuses to run as root, so root starts it as the user postgres.
     """
     folder = Path(tempfile.mkdtemp(prefix="pro-postgres-", dir=server_parent_folder(durable)))
     person: dict[str, Any] = {}
@@ -122,6 +128,6 @@ def server(durable: bool = False) -> Iterator[Server]:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on just now."""
+    """Return a free loopback port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])

@@ -1,4 +1,4 @@
-"""How many questions a page asks of the database."""
+"""Count the SQL statements of a page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import Engine, event
 
 @contextmanager
 def record_queries(engine: Engine) -> Iterator[list[str]]:
-    """Every statement that is executed in the block, in order."""
+    """Record every statement that is executed in the block, in order."""
     asked: list[str] = []
 
     def keep(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:

@@ -1,6 +1,6 @@
-"""What every test would do again at great cost, done once in each process: nothing that a test looks at changes.
+"""Do expensive setup once in each test process, without effect on what tests check.
 
-Hashing that resists years of guessing; reading the data files and the words; compiling templates, SQL and routes.
+Covered: password hashing, reading the data files and translations, compiling templates, SQL and routes.
 """
 
 from __future__ import annotations
@@ -27,33 +27,33 @@ from pro.i18n import Catalogs
 
 
 class CompiledTemplates(BytecodeCache):
-    """Templates that an application of this process has compiled, by place and content, for the next application."""
+    """Compiled templates, by path and content, shared by the applications of this process."""
 
     def __init__(self) -> None:
-        """Nothing is compiled yet."""
+        """Start empty."""
         self.known: dict[tuple[str, str], CodeType] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        """Take what is known."""
+        """Load the compiled template if there is one."""
         bucket.code = self.known.get((bucket.key, bucket.checksum))
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep what was compiled."""
+        """Store the compiled template."""
         assert bucket.code is not None
         self.known[bucket.key, bucket.checksum] = bucket.code
 
 
 class SharedStatements:
-    """Engines that share their dialect and the SQL that was compiled for it; connections are each one's own."""
+    """Engines that share their dialect and compiled SQL, but not their connections."""
 
     def __init__(self, make: Callable[[str], Engine]) -> None:
-        """``make``: makes an engine on its own."""
+        """Take ``make``, which creates an engine."""
         self.make = make
         self.dialects: dict[str, Dialect] = {}
         self.compiled: dict[Any, Any] = {}
 
     def make_engine(self, url: str) -> Engine:
-        """An engine as ``db.make_engine`` makes it, with the first dialect of its kind that has met a server."""
+        """Create an engine like ``db.make_engine``, with the first connected dialect."""
         engine = self.make(url)
         engine.update_execution_options(compiled_cache=self.compiled)
         name = engine.dialect.name
@@ -65,15 +65,15 @@ class SharedStatements:
 
 
 class CompiledRoutes:
-    """Functions that build addresses, by rule."""
+    """Compiled URL builders, by rule."""
 
     def __init__(self, compile_builder: Callable[[Rule, bool], Any]) -> None:
-        """``compile_builder``: Werkzeug's, slow because it writes a program for each rule."""
+        """Take ``compile_builder``, Werkzeug's slow function that generates code for each rule."""
         self.compile_builder = compile_builder
         self.known: dict[tuple[object, ...], Any] = {}
 
     def of(self, rule: Rule, append_unknown: bool = True) -> Any:
-        """The function for ``rule``; the rule itself is given to it with every call."""
+        """Return the URL builder of ``rule``, which gets the rule with every call."""
         key = (rule.rule, rule.subdomain, rule.host, rule.merge_slashes, str(rule.defaults), append_unknown)
         if key not in self.known:
             self.known[key] = self.compile_builder(rule, append_unknown)
@@ -82,7 +82,7 @@ class CompiledRoutes:
 
 @contextmanager
 def speed_up(catalogue: Catalogue, catalogs: Catalogs, root: Path) -> Iterator[None]:
-    """Everything above; ``catalogue`` and ``catalogs`` are those of ``root``."""
+    """Apply every speedup; ``catalogue`` and ``catalogs`` are those of ``root``."""
     read_data, read_words = app.read_data, i18n.read_catalogs
     routes = CompiledRoutes(Rule._compile_builder)
 

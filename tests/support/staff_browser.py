@@ -1,4 +1,4 @@
-"""A member of staff at a browser without script: signs in, opens pages, presses buttons."""
+"""Drive the staff pages without JavaScript: sign in, open pages, press buttons."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ class StaffBrowser:
     client: FlaskClient = field(init=False)
 
     def __post_init__(self) -> None:
-        """A browser of its own, with its own cookies."""
+        """Create a test client with its own cookies."""
         self.client = self.app.test_client()
 
     def open(self, path: str, **headers: str) -> TestResponse:
-        """GET ``path``; a file leaves the last page where it is."""
+        """GET ``path``; a file leaves ``page`` unchanged."""
         answer = self.client.get(path, headers=headers)
         if (answer.mimetype or "").startswith("text/"):
             self.page = unescape(answer.get_data(as_text=True))
         return answer
 
     def post(self, path: str, **data: object) -> TestResponse:
-        """POST ``data`` with the token of the last page that had one."""
+        """POST ``data`` with the CSRF token of the last page that had one."""
         found = re.search(r'name="csrf_token" value="([^"]+)"', self.page)
         if found is None:
             self.open("/staff/sign-in")
@@ -50,7 +50,7 @@ class StaffBrowser:
         return answer
 
     def press(self, **typed: object) -> TestResponse:
-        """Press the first form of the page's main part: its address, its hidden fields, what is typed."""
+        """Submit the first form of the page's main part with its hidden fields and ``typed``."""
         main = self.page.partition("<main")[2]
         form = re.search(r'<form[^>]*action="([^"]+)".*?</form>', main, re.DOTALL)
         assert form is not None, "no form on this page"
@@ -62,20 +62,20 @@ class StaffBrowser:
         return answer
 
     def sign_in(self, person: Account, password: str = "", path: str = "/staff/sign-in") -> TestResponse:
-        """Type e-mail and password and press the button."""
+        """Type email and password and press the button."""
         self.open(path)
         return self.post(path, email=person.email, password=password or person.password)
 
 
 def signed_in_browser(app: Flask, person: Account) -> StaffBrowser:
-    """``person``, signed in at a browser of their own."""
+    """Return a browser in which ``person`` is signed in."""
     desk = StaffBrowser(app)
     assert desk.sign_in(person).status_code == 303
     return desk
 
 
 def report_bleeding(app_context: AppContext, way: FormLinks, **more: int | str | tuple[str, ...] | None) -> list[int]:
-    """The participant reports heavy bleeding; the ids of the alerts that this raised, the worst first."""
+    """Report heavy bleeding as the participant; return the alert ids, highest level first."""
     with transaction(app_context.engine) as session:
         work = app_context.unit_of_work(session)
         given: dict[str, Any] = {"bleed": 3, "bleed_now": 1, **more}

@@ -1,4 +1,4 @@
-"""Texts that reached us, put into the database by hand."""
+"""Store incoming texts directly in the database."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def store_text(
     ago: timedelta = timedelta(),
     **more: Any,
 ) -> int:
-    """A text of the ward's participant, or of a ``known=False`` number; the number of its row."""
+    """Store a text of the clinic's participant, or of an unknown number; return its id."""
     address = PHONES["zh_Hans"] if known else STRANGER
     with form_browser.unit_of_work(clinic.app_context) as work:
         person = work.session.get_one(Participant, clinic.participant_id)
@@ -49,5 +49,5 @@ def store_text(
 
 
 def store_emergency_text(clinic: Clinic, text: str = "我大出血了", *, known: bool = False, **more: Any) -> int:
-    """A text that sounds like an emergency, of a number that nobody knows unless ``known``."""
+    """Store an emergency text, of an unknown number unless ``known``; return its id."""
     return store_text(clinic, text, known=known, level=Level.EMERGENCY, hits=BLEEDS, **more)

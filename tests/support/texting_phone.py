@@ -1,4 +1,4 @@
-"""A participant with a phone that can only text: what is written comes in, what waits in the outbox arrives."""
+"""Drive a participant who answers by text message, and deliver the queued texts."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _ids = itertools.count(1)
 
 @dataclass
 class RecordingSmsSender:
-    """A provider that takes every text and keeps it."""
+    """A provider that accepts every text and stores it."""
 
     letters: list[Letter] = field(default_factory=list)
 
     def send(self, letter: Letter) -> str:
-        """Keep ``letter``."""
+        """Store ``letter``."""
         self.letters.append(letter)
         return f"SM{len(self.letters)}"
 
 
 @dataclass
 class TextingPhone:
-    """One phone. ``got``: what arrived on it, oldest first."""
+    """One phone. ``got``: the texts that arrived on it, oldest first."""
 
     app_context: AppContext
     number: str = PHONES["zh_Hans"]
@@ -51,7 +51,7 @@ class TextingPhone:
         return letter.channel == "sms" and letter.address == self.number
 
     def write(self, text: str, provider_id: str = "", *, deliver: bool = True) -> IncomingMessage:
-        """Text us; what that brings arrives at once, unless nothing is delivered now."""
+        """Send a text to the system; unless not ``deliver``, deliver the replies at once."""
         with form_browser.unit_of_work(self.app_context) as work:
             row = incoming_messages.receive_message(
                 work, provider_id=provider_id or f"IN{next(_ids)}", address=self.number, text=text
@@ -61,7 +61,7 @@ class TextingPhone:
         return row
 
     def wait(self) -> None:
-        """What waits in the outbox goes out."""
+        """Deliver the queued messages."""
         outbox.deliver(self.app_context, self.senders, "test:1")
 
     @property
@@ -70,14 +70,14 @@ class TextingPhone:
 
 
 def with_two_way_texts(clinic: Clinic, on: bool = True) -> Clinic:
-    """The ward where people can (not) answer by text."""
+    """Return the clinic with two-way texts switched on or off."""
     return replace(
         clinic, app_context=replace(clinic.app_context, config=replace(clinic.app_context.config, sms_two_way=on))
     )
 
 
 def start_form_by_text(clinic: Clinic) -> TextingPhone:
-    """The participant's phone, after the check-in began by text."""
+    """Return the participant's phone after the check-in was started by text."""
     texter = TextingPhone(clinic.app_context)
     with form_browser.unit_of_work(clinic.app_context) as work:
         person = work.session.get_one(Participant, clinic.participant_id)

@@ -1,4 +1,4 @@
-"""What the tests of the weekly synthetic alert do to their ward."""
+"""Run the steps of the weekly test alert in a clinic."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.support import form_browser
 from tests.support.alert_clinic import Clinic
 from tests.support.factories import Account
 
-# The ward's clock starts on Monday 2026-03-02 at 09:00 in Shanghai; the drill is on Wednesday at 10:00.
+# The clinic's clock starts on Monday 2026-03-02 at 09:00 in Shanghai; the test alert is on Wednesday at 10:00.
 UNTIL_TEST_ALERT = timedelta(days=2, hours=1)
 
 
 class FailingSender:
-    """A sender that raises what it is told to."""
+    """A sender that raises the given failure."""
 
     def __init__(self, failure: Exception) -> None:
         self.failure = failure

@@ -1,4 +1,4 @@
-"""Alibaba Cloud's webhook over real HTTP: the key, several entries in a call, repeats, and nothing lost."""
+"""Test Alibaba Cloud's webhook over HTTP: key, several entries, repeats, no loss."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ class AlibabaSystem:
         return push(self.url, list(entries), **more)
 
     def rows(self, model: type[Base]) -> list[Any]:
-        """Every row of a table."""
+        """Return every row of a table."""
         with transaction(self.app_context.engine) as session:
             return list(session.scalars(select(model).order_by(*model.__mapper__.primary_key)))
 
     def sent(self, *references: str) -> None:
-        """A message to the Chinese participant left under each reference."""
+        """Store a sent message to the Chinese participant under each reference."""
         with transaction(self.app_context.engine) as session:
             work = self.app_context.unit_of_work(session)
             for reference in references:
@@ -76,7 +76,7 @@ class AlibabaSystem:
 
 @pytest.fixture
 def installed(config: Config, clock: Clock) -> Iterator[AlibabaSystem]:
-    """An application with an Alibaba Cloud account, on a port of its own."""
+    """Return an application with an Alibaba Cloud account, on its own port."""
     app = create_app(replace(config, sms="alibaba", alibaba_webhook_key=WEBHOOK_KEY), clock)
     with run_http_server(app) as url:
         yield AlibabaSystem(app, url, factories.study(app.extensions["app_context"]))
@@ -157,7 +157,7 @@ def test_what_broke_half_way_is_taken_whole_when_it_comes_again(installed: Aliba
         session.execute(text(f"CREATE TRIGGER broken BEFORE INSERT ON alert {stop}"))
     texts = [reply_text("hello", 1, OTHER), reply_text("我喘不过气", 2, PHONE), reply_text("hello", 3, OTHER)]
     assert installed.push(*texts)[0] == 500
-    # Had the second been kept without its alert, the next call would have found it known.
+    # If the second had been stored without its alert, the next call would have taken it for a repeat.
     assert [row.provider_id for row in installed.rows(IncomingMessage)] == ["alibaba:1", "alibaba:3"]
     with transaction(installed.app_context.engine) as session:
         session.execute(text("DROP TRIGGER broken"))
@@ -221,14 +221,14 @@ def test_what_is_no_list_is_not_taken(installed: AlibabaSystem) -> None:
     assert installed.rows(IncomingMessage) == []
 
 
-def test_nobody_comes_in_without_the_key(installed: AlibabaSystem) -> None:
+def test_calls_without_the_key_are_refused(installed: AlibabaSystem) -> None:
     for key in ("x", WEBHOOK_KEY[:-1], WEBHOOK_KEY + "0", WEBHOOK_KEY.upper(), "%E2%82%AC", "-"):
         for method in ("GET", "POST"):
             assert installed.push(reply_text("流鼻血", 1, PHONE), key=key, method=method)[0] == 403, key
     assert installed.rows(IncomingMessage) == []
 
 
-def test_the_provider_may_ask_whether_somebody_is_there(installed: AlibabaSystem) -> None:
+def test_the_provider_may_check_the_address(installed: AlibabaSystem) -> None:
     assert installed.push(method="GET") == TAKEN
 
 

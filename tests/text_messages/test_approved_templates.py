@@ -1,4 +1,4 @@
-"""The check of approved texts against what is really sent."""
+"""Test the comparison of approved templates with the messages that are sent."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ EXAMPLE = Path(__file__).parents[2] / "deploy" / "gateway.example.yaml"
 
 @pytest.fixture
 def here(catalogue: Catalogue, catalogs: Catalogs) -> TextSettings:
-    """The installation that the example is for."""
+    """Return an application context as in the example."""
     return TextSettings(catalogue, catalogs, "https://epro.example.org", two_way=False)
 
 
 @pytest.fixture
 def example() -> SmsGateway:
-    """The example of the repository."""
+    """Return the example of the repository."""
     return read_gateway(EXAMPLE)
 
 
 def changed(gateway: SmsGateway, message: str, language: str = "en", **what: str) -> SmsGateway:
-    """The same gateway with the first text of ``message`` changed; without ``what``, left out."""
+    """Return the gateway with the first text of ``message`` changed; removed without ``what``."""
     first = gateway.entries(message, language)[0]
     kept = [replace(one, **what) if one == first else one for one in gateway.templates if what or one != first]
     return replace(gateway, templates=tuple(kept))

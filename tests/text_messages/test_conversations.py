@@ -1,4 +1,4 @@
-"""One conversation from texts, our messages and forms; what is unread, and until when that is bearable."""
+"""Test a conversation of texts, messages and forms; unread texts and their deadline."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_both_directions_in_order_of_time(clinic: Clinic, clock: Clock) -> None:
 
 @pytest.mark.parametrize("by", ["link", "code"])
 @pytest.mark.parametrize("role", ["nurse", "investigator", "coordinator"])
-def test_nothing_that_lets_somebody_in_is_shown(clinic: Clinic, by: str, role: str) -> None:
+def test_links_and_codes_are_not_shown(clinic: Clinic, by: str, role: str) -> None:
     with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
         issued = form_issuing.send_form(
             work, participant_page.read_participant(work, clinic.participant_id), "npc_checkin", by=by
@@ -186,7 +186,7 @@ def _both(clinic: Clinic) -> tuple[Account, Account]:
     return clinic.nurse, clinic.investigator
 
 
-def test_texts_of_somebody_else_are_not_marked(clinic: Clinic) -> None:
+def test_texts_of_another_participant_are_not_marked(clinic: Clinic) -> None:
     stranger = store_text(clinic, known=False)
     assert read(clinic, stranger) == 0
 
@@ -208,10 +208,10 @@ def test_unread_is_shown_however_old_and_the_rest_is_cut(clinic: Clinic, clock: 
     [
         # Monday morning → Tuesday at the same time.
         (datetime(2026, 3, 2, 1, 0, tzinfo=UTC), datetime(2026, 3, 3, 1, 0, tzinfo=UTC)),
-        # Friday noon → Monday noon; Saturday night → Monday's end of work at 17:30.
+        # Friday noon → Monday noon; Saturday night → Monday at closing time, 17:30.
         (datetime(2026, 3, 6, 4, 0, tzinfo=UTC), datetime(2026, 3, 9, 4, 0, tzinfo=UTC)),
         (datetime(2026, 3, 7, 15, 0, tzinfo=UTC), datetime(2026, 3, 9, 9, 30, tzinfo=UTC)),
-        # Before the holidays of the first of May, a Friday in 2026 → the first working day after them.
+        # Before the holidays of 1 May, a Friday in 2026 → the first working day after them.
         (datetime(2026, 4, 30, 9, 0, tzinfo=UTC), datetime(2026, 5, 6, 9, 0, tzinfo=UTC)),
     ],
 )
@@ -227,7 +227,7 @@ def test_a_working_day(clinic: Clinic, clock: Clock, received: datetime, overdue
     assert row.overdue
 
 
-def test_the_inbox_puts_unread_first_and_the_loudest_on_top(clinic: Clinic, clock: Clock) -> None:
+def test_the_inbox_puts_unread_first_and_the_highest_level_on_top(clinic: Clinic, clock: Clock) -> None:
     other = clinic.another("npc_reirradiation", "NPC-002")
     third = clinic.another("npc_reirradiation", "NPC-003")
     store_text(clinic, what="answer")
@@ -244,7 +244,7 @@ def test_the_inbox_puts_unread_first_and_the_loudest_on_top(clinic: Clinic, cloc
     ]
 
 
-def test_the_board_shows_texts_to_those_who_may_read_them(clinic: Clinic) -> None:
+def test_the_to_do_list_shows_texts_to_roles_that_may_read_them(clinic: Clinic) -> None:
     store_text(clinic)
     with form_browser.unit_of_work(clinic.app_context, replace(clinic.nurse.actor, role="statistician")) as work:
         assert to_do_list.read_to_do_list(work).texts.conversations == []
@@ -260,7 +260,7 @@ def test_a_monitor_reads_without_the_number(clinic: Clinic) -> None:
     assert len(clinic.events("participant.seen")) == 2
 
 
-def test_nobody_there(clinic: Clinic) -> None:
+def test_unknown_conversations_are_not_found(clinic: Clinic) -> None:
     with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work, pytest.raises(NotFound):
         conversations.read_conversation(work, 99, "en")
 
@@ -276,7 +276,7 @@ def test_after_the_study_the_thread_stays_and_says_why_nothing_can_be_sent(clini
     assert len(page.unread) == 1
 
 
-def test_whoever_takes_on_the_alert_has_read_its_text(clinic: Clinic) -> None:
+def test_acknowledging_an_alert_marks_its_text_as_read(clinic: Clinic) -> None:
     clinic.start().finish(free_text="还好")
     during = store_text(
         clinic, "大出血", what="unclear", level=Level.EMERGENCY, hits=BLEEDS, assessment_id=clinic.checkin.assessment_id
@@ -296,7 +296,7 @@ def test_whoever_takes_on_the_alert_has_read_its_text(clinic: Clinic) -> None:
     assert read_at[quiet] is None
 
 
-def test_an_alert_hides_the_text_from_whoever_may_not_read_answers(clinic: Clinic) -> None:
+def test_an_alert_hides_the_text_from_roles_without_access_to_answers(clinic: Clinic) -> None:
     clinic.start().finish(free_text="大出血")
     alert_id = clinic.alerts()["TEXT"].id
     with form_browser.unit_of_work(clinic.app_context, replace(clinic.nurse.actor, role="administrator")) as work:

@@ -1,4 +1,4 @@
-"""Receipts in any order, and phones that are not reached become tasks."""
+"""Test receipts in any order; unreachable phones become tasks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.texting_phone import RecordingSmsSender, start_form_by_text, 
 
 
 def sent(clinic: Clinic) -> str:
-    """A message that left; its reference."""
+    """Queue and send a message; return its reference."""
     start_form_by_text(with_two_way_texts(clinic))
     return "SM1"
 
@@ -51,7 +51,7 @@ def test_receipts_in_any_order(any_clinic: Clinic, states: list[str], status: st
 
 
 @pytest.mark.parametrize("code", ["21211", "30003", "30005", "30006"])
-def test_a_phone_that_is_not_reached_is_a_task_on_the_board(clinic: Clinic, code: str) -> None:
+def test_an_unreachable_phone_is_a_task_on_the_to_do_list(clinic: Clinic, code: str) -> None:
     reference = sent(clinic)
     receipt(clinic, reference, "undelivered", code)
     receipt(clinic, reference, "undelivered", code)
@@ -103,13 +103,13 @@ def test_a_receipt_that_comes_before_the_reference_is_stored_is_not_lost(
 
 
 class Refusing:
-    """A provider that says at once that this phone wants nothing."""
+    """A provider that refuses at once because the phone has unsubscribed."""
 
     def send(self, _letter: Letter) -> str:
         raise ProviderRefused("unsubscribed:21610")
 
 
-def test_a_refusal_at_the_door_counts_as_well_and_start_undoes_it(clinic: Clinic, clock: Clock) -> None:
+def test_an_immediate_refusal_counts_as_well_and_start_undoes_it(clinic: Clinic, clock: Clock) -> None:
     reference = sent(clinic)
     receipt(clinic, reference, "delivered")
     with form_browser.unit_of_work(clinic.app_context) as work:

@@ -1,4 +1,4 @@
-"""Messages that reached nobody stay on the board until somebody has seen to them, or nothing more is to be done."""
+"""Test failed messages: on the to-do list until marked as handled or no longer relevant."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def change(clinic: Clinic, what: Callable[[UnitOfWork], None]) -> None:
 
 @pytest.fixture
 def alarmed(any_clinic: Clinic, clock: Clock) -> Clinic:
-    """An emergency, and its two mails failed."""
+    """Return a clinic with an emergency whose two emails failed."""
     any_clinic.start().save(bleed=4)
 
     def fail(work: UnitOfWork) -> None:
@@ -86,7 +86,7 @@ def leave(work: UnitOfWork) -> None:
 
 
 @pytest.mark.parametrize(("what", "number"), [(close_alerts, 0), (leave, 2)])
-def test_a_closed_alert_asks_for_nothing_but_an_open_one_does_whoever_left(
+def test_failures_count_for_open_alerts_even_after_withdrawal(
     alarmed: Clinic, what: Callable[[UnitOfWork], None], number: int
 ) -> None:
     change(alarmed, what)
@@ -113,7 +113,7 @@ def test_what_is_cut_off_is_counted(alarmed: Clinic, monkeypatch: pytest.MonkeyP
     assert (len(found.messages), found.number) == (1, 2)
 
 
-def test_what_arrived_meanwhile_needs_nobody(alarmed: Clinic, clock: Clock) -> None:
+def test_a_message_delivered_meanwhile_needs_no_action(alarmed: Clinic, clock: Clock) -> None:
     message = left(alarmed).messages[0].id
 
     def arrive(work: UnitOfWork) -> None:
@@ -125,11 +125,13 @@ def test_what_arrived_meanwhile_needs_nobody(alarmed: Clinic, clock: Clock) -> N
     assert alarmed.events("message.settled") == []
 
 
-def test_a_study_has_its_own_and_what_is_about_nobody(alarmed: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cut off after it is chosen: the newest of all studies may be none of its own."""
+def test_a_study_lists_its_own_and_those_without_a_participant(
+    alarmed: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Check a short list: the newest messages of all studies may include none of this study."""
     monkeypatch.setattr(failed_messages, "MAX_SHOWN", 1)
 
-    def about_nobody(work: UnitOfWork) -> None:
+    def drop_participant(work: UnitOfWork) -> None:
         first = work.session.query(Message).order_by(Message.id).first()
         assert first is not None
         first.alert_id = first.participant_id = None
@@ -140,7 +142,7 @@ def test_a_study_has_its_own_and_what_is_about_nobody(alarmed: Clinic, monkeypat
             for study in ("", "npc_reirradiation", "another")
         ]
     assert numbers == [2, 2, 0]
-    change(alarmed, about_nobody)
+    change(alarmed, drop_participant)
     with form_browser.unit_of_work(alarmed.app_context) as work:
         numbers = [
             failed_messages.list_failed_messages(work, "en", study).number

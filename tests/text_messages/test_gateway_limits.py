@@ -1,4 +1,4 @@
-"""What services do where the SMS gateway takes less: nobody is offered, or sent, what would be refused."""
+"""Test the services behind a limited SMS gateway: nothing is offered that it would refuse."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def send(clinic: Clinic, by: str) -> None:
 
 
 def kept(act: Callable[[], object]) -> str:
-    """Why ``act`` was not allowed, though what it wrote was kept, as on the web."""
+    """Return why ``act`` was refused, while its text was kept, as on the web."""
     with pytest.raises(NotAllowed) as refusal:
         act()
     return refusal.value.why
 
 
-# --- replies by hand -------------------------------------------------------------------------------------------------
+# --- staff replies ---------------------------------------------------------------------------------------------------
 
 
 def test_only_approved_replies_are_offered(clinic: Clinic) -> None:
@@ -81,30 +81,30 @@ def test_own_words_hold_no_link_where_the_gateway_takes_none(clinic: Clinic) -> 
 def test_staff_hear_that_a_number_has_had_enough(
     any_clinic: Clinic, clock: Clock, limits: dict[str, int], why: str
 ) -> None:
-    ward = any_clinic.with_gateway(**limits)
+    clinic = any_clinic.with_gateway(**limits)
     for _time in range(2):
-        assert reply(ward) is not None
+        assert reply(clinic) is not None
         clock.move(minutes=2)
-    # On the web the refusal is shown and what was written is kept; here it is rolled back.
-    assert kept(lambda: reply(ward)) == f"reply_{why}"
-    assert len(ward.rows(Message)) == 2
+    # On the web the refusal is shown and the text is kept; here it is rolled back.
+    assert kept(lambda: reply(clinic)) == f"reply_{why}"
+    assert len(clinic.rows(Message)) == 2
     clock.move(hours=24)
-    assert reply(ward) is not None
+    assert reply(clinic) is not None
 
 
-def test_two_at_once_do_not_exceed_the_budget(any_clinic: Clinic) -> None:
-    ward = any_clinic.with_gateway(per_day=1)
+def test_two_at_once_do_not_exceed_the_daily_limit(any_clinic: Clinic) -> None:
+    clinic = any_clinic.with_gateway(per_day=1)
     refusals: list[str] = []
 
     def press(kind: str) -> None:
         try:
-            reply(ward, kind)
+            reply(clinic, kind)
         except NotAllowed as refusal:
             refusals.append(refusal.why)
 
     form_browser.run_concurrently(lambda: press("staff_call"), lambda: press("staff_soon"))
     assert refusals == ["reply_over_budget"]
-    assert [row.status for row in ward.rows(Message)] == ["waiting"]
+    assert [row.status for row in clinic.rows(Message)] == ["waiting"]
 
 
 # --- forms -----------------------------------------------------------------------------------------------------------
@@ -130,13 +130,13 @@ def test_the_ways_into_a_form_that_can_be_sent(clinic: Clinic, what: dict[str, A
         send(clinic, by)
 
 
-def test_a_form_over_the_budget_is_refused_and_may_be_sent_the_next_day(any_clinic: Clinic, clock: Clock) -> None:
-    ward = any_clinic.with_gateway(per_day=1)
-    reply(ward)
-    assert kept(lambda: send(ward, "code")) == "over_budget"
+def test_a_form_over_the_daily_limit_is_refused_and_may_be_sent_the_next_day(any_clinic: Clinic, clock: Clock) -> None:
+    clinic = any_clinic.with_gateway(per_day=1)
+    reply(clinic)
+    assert kept(lambda: send(clinic, "code")) == "over_budget"
     clock.move(hours=15)
-    send(ward, "code")
-    assert [row.template for row in ward.rows(Message)] == ["staff_call", "invitation_code"]
+    send(clinic, "code")
+    assert [row.template for row in clinic.rows(Message)] == ["staff_call", "invitation_code"]
 
 
 @pytest.mark.parametrize("what", [{"links": False}, {"templates_only": True, "templates": CODES}])
@@ -146,10 +146,10 @@ def test_the_worker_sends_codes_where_links_are_not_taken(clinic: Clinic, what: 
     assert [row.template for row in person.messages()] == ["invitation_code", "reminder_code"]
 
 
-def test_a_reminder_over_the_budget_is_dropped_for_staff_to_see(any_clinic: Clinic) -> None:
-    ward = any_clinic.with_gateway(per_day=1)
-    person = enrol(ward)
-    with form_browser.unit_of_work(ward.app_context, ward.nurse.actor) as work:
+def test_a_reminder_over_the_daily_limit_is_dropped_for_staff_to_see(any_clinic: Clinic) -> None:
+    clinic = any_clinic.with_gateway(per_day=1)
+    person = enrol(clinic)
+    with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work:
         staff_replies.send_reply(work, person.row(work), "staff_call")
     person.live("2026-03-03 12:00")
     assert [(row.template, row.status, row.failure) for row in person.messages()] == [
@@ -157,18 +157,18 @@ def test_a_reminder_over_the_budget_is_dropped_for_staff_to_see(any_clinic: Clin
         ("invitation_code", "dropped", "over_budget"),
         ("reminder_code", "waiting", ""),
     ]
-    assert [event.reason for event in ward.events("message.dropped")] == ["over_budget"]
+    assert [event.reason for event in clinic.events("message.dropped")] == ["over_budget"]
 
 
-# --- what must arrive ------------------------------------------------------------------------------------------------
+# --- messages without limit ------------------------------------------------------------------------------------------
 
 
 def test_the_safety_sentence_goes_whatever_was_sent_and_never_in_the_same_words(
     any_clinic: Clinic, clock: Clock
 ) -> None:
-    ward = any_clinic.with_gateway(per_day=1, identical_per_day=2)
-    reply(ward)
-    texter = TextingPhone(ward.app_context)
+    clinic = any_clinic.with_gateway(per_day=1, identical_per_day=2)
+    reply(clinic)
+    texter = TextingPhone(clinic.app_context)
     for _time in range(4):
         texter.write("我大出血了")
         clock.move(minutes=61)

@@ -1,4 +1,4 @@
-"""Staff pages behind an SMS gateway that sends approved texts only: what would be refused is not offered."""
+"""Test the staff pages behind an SMS gateway that accepts approved texts only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXAMPLE = Path(__file__).parents[2] / "deploy" / "gateway.example.yaml"
 
 @pytest.fixture
 def clinic(app_context: AppContext, seeded: Study) -> Clinic:
-    """The Chinese participant and the people of the study."""
+    """Return the Chinese participant and the staff of the study."""
     staff, person = seeded.staff, seeded.chinese
     return Clinic(
         app_context, staff["nurse"], staff["investigator"], staff["coordinator"], person.id, person.checkin, person.qlq
@@ -28,7 +28,7 @@ def clinic(app_context: AppContext, seeded: Study) -> Clinic:
 
 
 def desk_behind(file: Path, config: Config, clinic: Clinic, clock: Clock) -> StaffBrowser:
-    """The coordinator, who reads English, in an installation with the gateway file."""
+    """Return the coordinator's browser, in English, with the gateway file."""
     mainland = replace(config, sms="alibaba", base_url="https://epro.example.org", gateway_file=file)
     return signed_in_browser(create_app(mainland, clock), clinic.coordinator)
 
@@ -44,7 +44,7 @@ def test_no_link_is_offered_and_none_is_sent(config: Config, clinic: Clinic, clo
     assert desk.post(f"{address}/send", instrument="npc_checkin", by="code").status_code == 303
 
 
-def test_a_form_over_the_budget_says_so_and_stands_among_the_messages(
+def test_a_form_over_the_daily_limit_says_so_and_is_among_the_messages(
     config: Config, clinic: Clinic, clock: Clock, tmp_path: Path
 ) -> None:
     file = tmp_path / "gateway.yaml"

@@ -1,4 +1,4 @@
-"""The inbox, a conversation, a text of an unknown number; and where else staff meet texts."""
+"""Test the inbox, a conversation, a text of an unknown number, and links to texts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.stored_texts import BLEEDS, STRANGER, store_emergency_text, s
 
 @pytest.fixture
 def clinic(app_context: AppContext, seeded: Study) -> Clinic:
-    """The Chinese participant and the people of the study."""
+    """Return the Chinese participant and the staff of the study."""
     staff, person = seeded.staff, seeded.chinese
     return Clinic(
         app_context, staff["nurse"], staff["investigator"], staff["coordinator"], person.id, person.checkin, person.qlq
@@ -33,7 +33,7 @@ def clinic(app_context: AppContext, seeded: Study) -> Clinic:
 
 @pytest.fixture
 def desk(app: Flask, clinic: Clinic) -> StaffBrowser:
-    """The coordinator, who reads English."""
+    """Return the coordinator's browser, in English."""
     return signed_in_browser(app, clinic.coordinator)
 
 
@@ -154,7 +154,7 @@ def test_nothing_chosen(desk: StaffBrowser, clinic: Clinic) -> None:
 
 @pytest.fixture
 def two_way(clinic: Clinic, clock: Clock) -> StaffBrowser:
-    """The coordinator where texts go both ways."""
+    """Return the coordinator's browser where two-way texts are allowed."""
     config = replace(clinic.app_context.config, sms_two_way=True)
     return signed_in_browser(create_app(config, clock), clinic.coordinator)
 
@@ -239,12 +239,12 @@ def test_an_unknown_number_is_set_aside(desk: StaffBrowser, clinic: Clinic) -> N
 
 
 @pytest.mark.parametrize("path", ["/staff/inbox/99", "/staff/inbox/unmatched/99"])
-def test_nobody_there(desk: StaffBrowser, path: str) -> None:
+def test_unknown_conversations_are_not_found(desk: StaffBrowser, path: str) -> None:
     assert desk.open(path).status_code == 404
     assert desk.post(path, do="read").status_code in (400, 404)
 
 
-def test_the_board_shows_what_is_to_be_read_by_level(desk: StaffBrowser, clinic: Clinic, clock: Clock) -> None:
+def test_the_to_do_list_shows_unread_texts_by_level(desk: StaffBrowser, clinic: Clinic, clock: Clock) -> None:
     store_text(clinic)
     store_emergency_text(clinic)
     desk.open("/staff/")
@@ -261,7 +261,7 @@ def test_the_board_shows_what_is_to_be_read_by_level(desk: StaffBrowser, clinic:
     assert "Forms awaited 4" not in desk.page
 
 
-def test_an_empty_board_says_so_for_texts(desk: StaffBrowser) -> None:
+def test_an_empty_to_do_list_says_so_for_texts(desk: StaffBrowser) -> None:
     desk.open("/staff/?show=texts")
     assert "Nothing here to be done" in desk.page
 

@@ -1,4 +1,4 @@
-"""Texts that come in: read for red flags first, then wishes and answers, and nothing is ever guessed."""
+"""Test incoming texts: red flags first, then keywords and answers; nothing is guessed."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_what_waits_is_dropped_by_stop_but_not_the_safety_sentence(clinic: Clini
     assert sorted(texter.kinds) == ["safety", "stopped"]
 
 
-def test_two_clarifications_then_a_code_and_a_task_then_silence(clinic: Clinic) -> None:
+def test_two_clarifications_then_a_code_and_a_task_then_nothing(clinic: Clinic) -> None:
     texter = start_form_by_text(with_two_way_texts(clinic))
     for _ in range(5):
         texter.write("嗯哪个呢")
@@ -211,8 +211,8 @@ def test_two_texts_at_once_are_taken_one_after_the_other(any_clinic: Clinic) -> 
     assert len([alert for alert in any_clinic.rows(Alert) if alert.rule == "TEXT"]) == 2
 
 
-# Whole texts that are red flags, as people of both languages type them, also in full-width letters, with pictures,
-# with more around them.
+# Complete texts that are red flags, as typed in both languages, also in full-width letters, with emoji, with more text
+# around them.
 FLAGS = (
     "喘不过气",
     "I can't breathe",
@@ -246,7 +246,7 @@ TEXTS = st.one_of(
     st.sampled_from(REPLIES),
     st.sampled_from(OTHERS),
     st.sampled_from(FLAGS),
-    # Nothing of what stands around a red flag takes it back: whole sentences, far away.
+    # No other sentence in the text cancels a red flag.
     st.tuples(st.sampled_from(["早饭吃了粥。", "Had soup today. "]), st.sampled_from(FLAGS)).map(
         lambda parts: parts[0] * 90 + parts[1]
     ),

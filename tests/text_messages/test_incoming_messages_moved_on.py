@@ -1,4 +1,4 @@
-"""A text answers the question that was last seen on that phone, or none at all."""
+"""Test that a text answers only the question that was last sent to that phone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.texting_phone import start_form_by_text, with_two_way_texts
 
 
 def given(clinic: Clinic) -> dict[str, str]:
-    """item -> state of what was said last."""
+    """Return item -> state of its newest answer."""
     return {row.item: row.state for row in clinic.rows(Answer)}
 
 

@@ -1,4 +1,4 @@
-"""A plan may begin the check-in by text: the first question goes out instead of a link or a code."""
+"""Test a check-in that starts by text: the first question replaces the link or code."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_reminder_of_an_old_half_done_form_asks_what_is_asked_again(
         factories.participant(work, "NPC-020", phone=texter.number, asked=True)
 
     def reminded(times: int) -> None:
-        """Half hours go by until the check-in was asked about so often."""
+        """Move on by half hours until this many messages asked for the check-in."""
         for _half_hour in range(200):
             reminders.run_due_participants(texting.app_context)
             texter.wait()

@@ -1,4 +1,4 @@
-"""Rounds of the calendar that are killed, that run beside one another, and that meet somebody who answers."""
+"""Test rounds of the schedule job: killed, in parallel, and while a participant answers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def wait(ready: Callable[[], bool]) -> None:
     assert ready()
 
 
-def somebody_waits(app_context: AppContext) -> bool:
+def is_a_lock_waited_for(app_context: AppContext) -> bool:
     with app_context.engine.connect() as connection:
         return connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")) > 0
 
@@ -55,8 +55,8 @@ def keys(people: list[CalendarParticipant]) -> Counter[str]:
     return Counter(row.dedupe_key for person in people for row in person.messages())
 
 
-def nobody_is_left(app_context: AppContext) -> bool:
-    """True once the server has noticed that a killed worker's transaction is nobody's any more."""
+def is_transaction_over(app_context: AppContext) -> bool:
+    """Return True once the server has ended the transaction of the killed worker."""
     if app_context.engine.dialect.name == "sqlite":
         return True
     held = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL"
@@ -65,19 +65,19 @@ def nobody_is_left(app_context: AppContext) -> bool:
 
 
 def untouched(person: CalendarParticipant) -> bool:
-    """True if no round did anything about this person."""
-    traces = (person.told(), person.forms(), person.events("assessment.issued"), person.dropped_reminders())
+    """Return True if no round changed anything for this participant."""
+    traces = (person.text_states(), person.forms(), person.events("assessment.issued"), person.dropped_reminders())
     return not any(traces) and person.next_due_at() == local("2026-03-02 09:00")
 
 
-def all_told(people: list[CalendarParticipant]) -> None:
-    """Each has one form an instrument and was told once, of the first; the other's text was left out, once."""
-    assert [person.told() for person in people] == [INVITED] * len(people)
+def assert_notified_once(people: list[CalendarParticipant]) -> None:
+    """Check one form for each instrument, one sent text, and one dropped for the other form."""
+    assert [person.text_states() for person in people] == [INVITED] * len(people)
     assert all([form.instrument for form in person.forms()] == [CHECKIN, QLQ] for person in people)
     assert set(keys(people).values()) <= {1}
     assert all(len(person.events("assessment.issued")) == 2 for person in people)
     assert [person.dropped_reminders() for person in people] == [[(0, "together")]] * len(people)
-    # One code a message: what a killed worker drew does not stay.
+    # One code for each message: the codes of a killed worker are not stored.
     assert [len(person.ways()) for person in people] == [1] * len(people)
 
 
@@ -87,30 +87,35 @@ def all_told(people: list[CalendarParticipant]) -> None:
 @pytest.mark.parametrize("before", [0, 1])
 @pytest.mark.parametrize("table", ["assessment", "access", "message"])
 def test_a_worker_that_is_killed_in_the_middle_of_a_round_loses_nothing(any_clinic, table, before):
-    """Killed as a batch writes forms, codes or messages, after ``before`` whole batches: of that one nothing stays,
-    what it did before stays as it is, and the next worker does the rest.
+    """Check a worker that is killed as a batch writes forms, codes or messages.
+
+    Before the kill there were ``before`` complete batches. Nothing of the interrupted batch is stored, the earlier
+    batches stay, and the next worker does the rest.
     """
     people = crowd(any_clinic)
     app_context, now = any_clinic.app_context, any_clinic.app_context.clock()
     command = [sys.executable, "-m", "tests.text_messages.test_reminders_together", app_context.config.database_url]
     dead = subprocess.run([*command, now.isoformat(), table, str(before)], timeout=120, check=False, cwd=ROOT)
     assert dead.returncode == -signal.SIGKILL
-    wait(lambda: nobody_is_left(app_context))
+    wait(lambda: is_transaction_over(app_context))
     done = BATCH * before
     assert sum(untouched(person) for person in people) == PEOPLE - done
-    all_told([person for person in people if not untouched(person)])
+    assert_notified_once([person for person in people if not untouched(person)])
     assert reminders.run_due_participants(app_context) == PEOPLE - done
-    all_told(people)
+    assert_notified_once(people)
     assert reminders.run_due_participants(app_context) == 0
     for person in people:
         person.live("2026-03-04 12:00")
     steps = [("baseline:npc_checkin:0", "waiting"), ("baseline:npc_checkin:1", "waiting")]
-    assert [person.told() for person in people] == [[*steps, ("baseline:npc_checkin:2", "waiting")]] * PEOPLE
+    assert [person.text_states() for person in people] == [[*steps, ("baseline:npc_checkin:2", "waiting")]] * PEOPLE
     assert set(keys(people).values()) == {1}
 
 
 def killed(url: str, now: datetime, table: str, before: int) -> None:
-    """A round on the database ``url`` that dies as it has written into ``table``, after ``before`` whole batches."""
+    """Run a round on the database ``url`` that dies as it writes into ``table``.
+
+    Before the kill there are ``before`` complete batches.
+    """
     config = Config(database_url=url)
     catalogue = read_catalogue(
         ROOT / "pro" / "data" / "instruments", ROOT / "translations", [ROOT / "pro" / "data" / "plans"]
@@ -138,10 +143,10 @@ def test_two_workers_at_once_do_nothing_twice(postgresql_clinic, monkeypatch):
     people = crowd(postgresql_clinic, 12)
     monkeypatch.setattr(reminders, "BATCH_SIZE", 2)
     form_browser.run_concurrently(*[lambda: reminders.run_due_participants(postgresql_clinic.app_context)] * 3)
-    all_told(people)
+    assert_notified_once(people)
     postgresql_clinic.app_context.clock.now = local("2026-03-03 09:00")
     form_browser.run_concurrently(*[lambda: reminders.run_due_participants(postgresql_clinic.app_context)] * 3)
-    assert [person.told() for person in people] == [[*INVITED, ("baseline:npc_checkin:1", "waiting")]] * 12
+    assert [person.text_states() for person in people] == [[*INVITED, ("baseline:npc_checkin:1", "waiting")]] * 12
     assert [person.dropped_reminders() for person in people] == [[(0, "together"), (1, "together")]] * 12
     assert set(keys(people).values()) == {1}
 
@@ -151,12 +156,12 @@ def test_a_worker_leaves_to_another_whom_it_holds(postgresql_clinic):
     with form_browser.unit_of_work(postgresql_clinic.app_context) as work:
         work.lock(one.row(work))
         assert reminders.run_due_participants(postgresql_clinic.app_context) == 1
-    assert (one.told(), two.told()) == ([], INVITED)
+    assert (one.text_states(), two.text_states()) == ([], INVITED)
     assert reminders.run_due_participants(postgresql_clinic.app_context) == 1
-    assert one.told() == INVITED
+    assert one.text_states() == INVITED
 
 
-# --- a round and somebody who answers --------------------------------------------------------------------------------
+# --- a round while a participant answers -----------------------------------------------------------------------------
 
 
 def answered_to_the_last(person: CalendarParticipant) -> form_browser.FormBrowser:
@@ -166,7 +171,10 @@ def answered_to_the_last(person: CalendarParticipant) -> form_browser.FormBrowse
 
 
 def test_who_sends_while_a_reminder_is_queued_is_not_reminded(postgresql_clinic, monkeypatch):
-    """The round has queued and not committed; Send waits for it, and takes the reminder out again."""
+    """Check a submission that waits for a queued reminder and removes it.
+
+    The round has queued the reminder and not committed.
+    """
     person = enrol(postgresql_clinic)
     person.look()
     here = answered_to_the_last(person)
@@ -178,7 +186,7 @@ def test_who_sends_while_a_reminder_is_queued_is_not_reminded(postgresql_clinic,
         reminding_work = args[0]
         reminding_work.session.flush()  # type: ignore[attr-defined]
         queued.set()
-        wait(lambda: somebody_waits(postgresql_clinic.app_context))
+        wait(lambda: is_a_lock_waited_for(postgresql_clinic.app_context))
 
     monkeypatch.setattr(
         reminders, "_queue_reminders", lambda *args: slow(*args) if not queued.is_set() else plain(*args)
@@ -193,8 +201,8 @@ def test_who_sends_while_a_reminder_is_queued_is_not_reminded(postgresql_clinic,
     assert (told["1"].status, told["1"].failure) == ("dropped", "answered")
     assert person.statuses()["baseline", CHECKIN] == "received"
     person.live("2026-03-06 12:00")
-    # The other form's second text was left out for the one that was taken back; its third comes.
-    assert person.told() == [
+    # The other form's second text was left out for the removed one; its third is sent.
+    assert person.text_states() == [
         ("baseline:npc_checkin:0", "dropped"),
         ("baseline:npc_checkin:1", "dropped"),
         ("baseline:qlq_c30:2", "waiting"),
@@ -202,7 +210,10 @@ def test_who_sends_while_a_reminder_is_queued_is_not_reminded(postgresql_clinic,
 
 
 def test_who_has_sent_a_moment_before_the_round_is_not_reminded(postgresql_clinic):
-    """Send has written and not committed; the round waits for it and then sees the answer."""
+    """Check a round that waits for a submission and then sees the answer.
+
+    The submission has been written and not committed.
+    """
     person = enrol(postgresql_clinic)
     person.look()
     here = answered_to_the_last(person)
@@ -212,14 +223,18 @@ def test_who_has_sent_a_moment_before_the_round_is_not_reminded(postgresql_clini
         answer_service.submit_form(work, form_session, "zh_Hans")
         work.session.flush()
         round_.start()
-        wait(lambda: somebody_waits(postgresql_clinic.app_context))
+        wait(lambda: is_a_lock_waited_for(postgresql_clinic.app_context))
     round_.join(20)
-    assert person.told() == [("baseline:npc_checkin:0", "dropped"), ("baseline:qlq_c30:1", "waiting")]
+    assert person.text_states() == [("baseline:npc_checkin:0", "dropped"), ("baseline:qlq_c30:1", "waiting")]
     assert person.statuses()["baseline", CHECKIN] == "received"
 
 
-def test_a_window_that_ends_while_somebody_sends_is_settled_afterwards(postgresql_clinic):
-    """The form is held by Send, which wants the ledger; the round holds the ledger and must not want the form."""
+def test_a_window_that_ends_during_a_submission_is_settled_afterwards(postgresql_clinic):
+    """Check that submission and round do not wait for each other.
+
+    The submission holds the form and wants the expected forms; the round holds the expected forms and must not want the
+    form.
+    """
     person = enrol(postgresql_clinic)
     person.look()
     person.answer()
@@ -254,7 +269,7 @@ def test_rounds_answers_and_new_dates_at_once_never_lock_each_other_out(postgres
     browsers = [answered_to_the_last(person) for person in people]
     people[0].at("2026-03-08 18:00")
 
-    def plan_anew() -> None:
+    def plan_again() -> None:
         for ahead in (11, 12):
             for person in people:
                 person.set(change("rt_fraction", f"2026-03-{ahead}", 1, planned=True))
@@ -270,7 +285,7 @@ def test_rounds_answers_and_new_dates_at_once_never_lock_each_other_out(postgres
                     person.row(work).next_due_at = work.now
             reminders.run_due_participants(postgresql_clinic.app_context)
 
-    form_browser.run_concurrently(plan_anew, send_all, rounds)
+    form_browser.run_concurrently(plan_again, send_all, rounds)
     for person in people:
         received = [name for name, status in person.statuses().items() if status in ("received", "served_elsewhere")]
         assert ("before_rt", CHECKIN) in received or ("induction_week.1", CHECKIN) in received
@@ -308,7 +323,7 @@ def test_who_withdraws_while_a_round_runs_gets_nothing(postgresql_clinic, monkey
     def slow(*args: object) -> object:
         args[0].session.flush()  # type: ignore[attr-defined]
         queued.set()
-        wait(lambda: somebody_waits(postgresql_clinic.app_context))
+        wait(lambda: is_a_lock_waited_for(postgresql_clinic.app_context))
         return plain(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(reminders, "_next_due_at", slow)

@@ -1,4 +1,4 @@
-"""What staff send to a participant by hand."""
+"""Test the messages that staff send to a participant by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Twilio's callbacks over real HTTP, from a stand-in that signs them: twice, at once, too early, in any order."""
+"""Test Twilio's signed callbacks over HTTP: repeated, at once, too early, in any order."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LOST = ("undelivered", "failed")
 
 @dataclass
 class TwilioSystem:
-    """An application on a port, the provider that it sends by, and one participant."""
+    """An application on a port, its simulated provider, and one participant."""
 
     app: Flask
     provider: TwilioFake
@@ -47,7 +47,7 @@ class TwilioSystem:
         return found
 
     def sends(self, key: str) -> str:
-        """A message leaves; the provider's name for it."""
+        """Send a message; return the provider's id for it."""
         with transaction(self.app_context.engine) as session:
             assert (
                 queue_one(self.app_context.unit_of_work(session), key, participant_id=self.participant_id) is not None
@@ -55,35 +55,35 @@ class TwilioSystem:
         assert deliver(self.app_context, self.sender) == 1
         return str(self.provider.messages[-1]["sid"])
 
-    def hears(self, sid: str, *states: str) -> None:
-        """The provider calls back with each state in turn."""
+    def receive_states(self, sid: str, *states: str) -> None:
+        """Call back with each state in turn."""
         for state in states:
             assert self.provider.report(sid, state, "30008" if state in LOST else "") == 200
 
     def rows(self, model: type[Base]) -> list[Any]:
-        """Every row of a table."""
+        """Return every row of a table."""
         with transaction(self.app_context.engine) as session:
             return list(session.scalars(select(model).order_by(*model.__mapper__.primary_key)))
 
     def message(self, sid: str) -> Message:
-        """The message that the provider calls ``sid``."""
+        """Return the message with the provider's id ``sid``."""
         return next(row for row in self.rows(Message) if row.reference == sid)
 
     def times(self, action: str) -> int:
-        """How often the audit trail has ``action``."""
+        """Count the audit entries of ``action``."""
         return sum(event.action == action for event in self.rows(AuditEntry))
 
 
 @pytest.fixture
 def installed(any_url: str, config: Config, clock: Clock) -> Iterator[TwilioSystem]:
-    """An application with a Twilio account, behind its public address."""
+    """Return an application with a Twilio account, behind its public address."""
     account: dict[str, Any] = {"twilio_account": ACCOUNT, "twilio_token": TOKEN, "twilio_from": NUMBER}
     app = create_app(replace(config, database_url=any_url, sms="twilio", base_url=PUBLIC, **account), clock)
     app_context = app.extensions["app_context"]
     with transaction(app_context.engine) as session:
         person = factories.participant(app_context.unit_of_work(session)).id
     with run_http_server(app) as url, twilio_fake() as provider:
-        provider.door = url
+        provider.webhook_base = url
         sender = TwilioSms(account=ACCOUNT, token=TOKEN, sender=NUMBER, api_url=provider.url, callback_url=STATUS)
         with closing(sender):
             yield TwilioSystem(app, provider, sender, person)
@@ -106,7 +106,7 @@ ORDERS: list[tuple[tuple[str, ...], str, str]] = [
 def test_a_message_ends_rightly_whatever_the_order_and_however_often(installed: TwilioSystem) -> None:
     sids = [installed.sends(f"order:{number}") for number in range(len(ORDERS))]
     for sid, (states, status, failure) in zip(sids, ORDERS, strict=True):
-        installed.hears(sid, *(state for state in states for _twice in range(2)))
+        installed.receive_states(sid, *(state for state in states for _twice in range(2)))
         found = installed.message(sid)
         assert (found.status, found.failure) == (status, failure), states
     assert installed.times("message.delivered") == sum(status == "delivered" for _states, status, _why in ORDERS)
@@ -117,7 +117,7 @@ def test_a_message_ends_rightly_whatever_the_order_and_however_often(installed: 
 def test_callbacks_at_once_move_a_message_once(installed: TwilioSystem) -> None:
     sid = installed.sends("order:1")
     run_concurrently(
-        *(partial(installed.hears, sid, state) for state in ("sent", "delivered", "undelivered", "delivered"))
+        *(partial(installed.receive_states, sid, state) for state in ("sent", "delivered", "undelivered", "delivered"))
     )
     assert installed.message(sid).status == "delivered"
     assert installed.times("message.delivered") == 1
@@ -133,11 +133,11 @@ def test_a_receipt_that_is_faster_than_our_own_hand_is_not_lost(
     with transaction(installed.app_context.engine) as session:
         assert delivery_receipts.act_on_failures(installed.app_context.unit_of_work(session)) == 1
     assert installed.message(sid).status == status
-    installed.hears(sid, "sent")
+    installed.receive_states(sid, "sent")
     assert installed.message(sid).status == status
 
 
-def test_a_phone_that_is_gone_is_one_task_and_whoever_unsubscribed_is_left_alone(installed: TwilioSystem) -> None:
+def test_an_unreachable_phone_is_one_task_and_an_unsubscribed_one_is_none(installed: TwilioSystem) -> None:
     sids = [installed.sends(f"order:{number}") for number in range(2)]
     for _twice in range(2):
         assert installed.provider.report(sids[0], "undelivered", "30005") == 200
@@ -148,7 +148,7 @@ def test_a_phone_that_is_gone_is_one_task_and_whoever_unsubscribed_is_left_alone
     assert person.opted_out_at is not None
 
 
-def test_a_stranger_moves_nothing(installed: TwilioSystem) -> None:
+def test_an_unsigned_or_unknown_callback_changes_nothing(installed: TwilioSystem) -> None:
     sid = installed.sends("order:1")
     form = {"MessageSid": sid, "MessageStatus": "failed", "ErrorCode": "30005"}
     assert installed.provider.call(STATUS, form, token="another") == 403

@@ -1,4 +1,4 @@
-"""Texts of numbers that nobody knows: who is told, and how a person settles them."""
+"""Test texts of unknown numbers: who is notified, and how staff resolve them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tests.support.alert_clinic import Clinic, QueuedEmail
 from tests.support.factories import Clock
 from tests.support.stored_texts import BLEEDS, STRANGER, store_emergency_text, store_text
 
-TOLD = "inbound_unknown"
+TEMPLATE = "inbound_unknown"
 
 
-def tell(clinic: Clinic) -> int:
+def notify(clinic: Clinic) -> int:
     with form_browser.unit_of_work(clinic.app_context) as work:
         return unknown_senders.notify_urgent_quarantine(work)
 
@@ -31,13 +31,13 @@ def assign(clinic: Clinic, number: int, participant_id: int | None = None, reaso
 
 
 def mails(clinic: Clinic) -> list[QueuedEmail]:
-    return clinic.mails(TOLD)
+    return clinic.mails(TEMPLATE)
 
 
-def test_an_emergency_is_mailed_once_to_whoever_is_told_of_emergencies(any_clinic: Clinic) -> None:
+def test_an_emergency_is_mailed_once_to_the_recipients_of_emergencies(any_clinic: Clinic) -> None:
     number = store_emergency_text(any_clinic)
-    assert tell(any_clinic) == 2
-    assert tell(any_clinic) == 0
+    assert notify(any_clinic) == 2
+    assert notify(any_clinic) == 0
     assert {mail.to for mail in mails(any_clinic)} == {any_clinic.nurse.email, any_clinic.investigator.email}
     for mail in mails(any_clinic):
         assert mail.params["link"].endswith(f"/staff/inbox/unmatched/{number}")
@@ -48,7 +48,7 @@ def test_an_emergency_is_mailed_once_to_whoever_is_told_of_emergencies(any_clini
 
 def test_two_workers_tell_once(any_clinic: Clinic) -> None:
     store_emergency_text(any_clinic)
-    form_browser.run_concurrently(*(lambda: tell(any_clinic) for _ in range(4)))
+    form_browser.run_concurrently(*(lambda: notify(any_clinic) for _ in range(4)))
     assert len(mails(any_clinic)) == 2
 
 
@@ -58,42 +58,42 @@ def test_the_worker_tells_it(clinic: Clinic) -> None:
     assert len(mails(clinic)) == 2
 
 
-@pytest.mark.parametrize(("level", "told"), [(Level.NONE, 0), (Level.WATCH, 0), (Level.URGENT, 1)])
-def test_only_what_is_loud_is_mailed(clinic: Clinic, level: Level, told: int) -> None:
+@pytest.mark.parametrize(("level", "notified"), [(Level.NONE, 0), (Level.WATCH, 0), (Level.URGENT, 1)])
+def test_only_urgent_and_emergency_texts_are_mailed(clinic: Clinic, level: Level, notified: int) -> None:
     store_text(clinic, known=False, level=level)
-    tell(clinic)
-    assert bool(mails(clinic)) == bool(told)
+    notify(clinic)
+    assert bool(mails(clinic)) == bool(notified)
     with form_browser.unit_of_work(clinic.app_context) as work:
-        assert len(unknown_senders.urgent_quarantine(work)) == told
+        assert len(unknown_senders.urgent_quarantine(work)) == notified
 
 
 def test_a_known_number_is_no_quarantine(clinic: Clinic) -> None:
     store_emergency_text(clinic, known=True)
-    assert tell(clinic) == 0
+    assert notify(clinic) == 0
 
 
-def test_the_circle_widens_while_nobody_looks(clinic: Clinic, clock: Clock) -> None:
+def test_more_recipients_are_notified_while_the_text_is_unread(clinic: Clinic, clock: Clock) -> None:
     with form_browser.unit_of_work(clinic.app_context) as work:
         backup = factories.account(work, "nurse", email="backup@example.org")
         factories.duty(work, backup, "backup")
     store_emergency_text(clinic)
-    assert tell(clinic) == 2
+    assert notify(clinic) == 2
     clock.move(minutes=29)
-    assert tell(clinic) == 0
+    assert notify(clinic) == 0
     clock.move(minutes=1)
-    assert tell(clinic) == 1
+    assert notify(clinic) == 1
     assert mails(clinic)[-1].to == backup.email
     clock.move(hours=5)
-    assert tell(clinic) == 0
+    assert notify(clinic) == 0
 
 
-def test_whoever_reads_it_stops_what_was_not_sent(clinic: Clinic) -> None:
+def test_reading_it_drops_the_unsent_messages(clinic: Clinic) -> None:
     number = store_emergency_text(clinic)
-    tell(clinic)
+    notify(clinic)
     with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work:
         unknown_senders.dismiss_text(work, number, "advertising")
     assert {mail.row.status for mail in mails(clinic)} == {"dropped"}
-    assert tell(clinic) == 0
+    assert notify(clinic) == 0
 
 
 def test_filing_makes_it_the_participants_alert_and_never_an_answer(any_clinic: Clinic) -> None:
@@ -123,11 +123,15 @@ def test_filing_makes_it_the_participants_alert_and_never_an_answer(any_clinic: 
         assert entry.kind == "in"
 
 
-@pytest.mark.parametrize(("level", "alerts", "told"), [(Level.NONE, 0, 0), (Level.WATCH, 1, 0), (Level.URGENT, 1, 1)])
-def test_a_quiet_text_raises_as_little_as_it_would_have(clinic: Clinic, level: Level, alerts: int, told: int) -> None:
+@pytest.mark.parametrize(
+    ("level", "alerts", "notified"), [(Level.NONE, 0, 0), (Level.WATCH, 1, 0), (Level.URGENT, 1, 1)]
+)
+def test_a_quiet_text_raises_as_little_as_it_would_have(
+    clinic: Clinic, level: Level, alerts: int, notified: int
+) -> None:
     assign(clinic, store_text(clinic, known=False, level=level, hits=BLEEDS if level else ()))
     assert len(clinic.rows(Alert)) == alerts
-    assert bool(clinic.mails("alert")) == bool(told)
+    assert bool(clinic.mails("alert")) == bool(notified)
 
 
 def test_it_is_filed_once(any_clinic: Clinic) -> None:

@@ -1,4 +1,4 @@
-"""The provider's webhooks: real signatures, and everything else stays outside."""
+"""Test the webhooks: requests with a valid signature only."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SECRET = "我喘不过气-MY-SECRET-WORDS"
 
 @pytest.fixture
 def sms_app(config: Config, clock: Clock) -> Iterator[Flask]:
-    """An application with a Twilio account, behind its public address."""
+    """Return an application with a Twilio account, behind its public address."""
     settings = replace(
         config,
         sms="twilio",
@@ -47,18 +47,18 @@ def sms_app(config: Config, clock: Clock) -> Iterator[Flask]:
 
 @pytest.fixture
 def sms_study(sms_app: Flask) -> Study:
-    """A study in the same database."""
-    return factories.study(house_of(sms_app))
+    """Build a study in the same database."""
+    return factories.study(app_context_of(sms_app))
 
 
-def house_of(app: Flask) -> AppContext:
+def app_context_of(app: Flask) -> AppContext:
     found = app.extensions["app_context"]
     assert isinstance(found, AppContext)
     return found
 
 
 def form_of(text: str, sid: str = "SM" + "1" * 32, **more: str) -> dict[str, str]:
-    """What the provider posts for a text."""
+    """Return the form that the provider posts for a text."""
     return {
         "MessageSid": sid,
         "AccountSid": ACCOUNT,
@@ -86,8 +86,8 @@ def post(
 
 
 def rows(app: Flask, model: type[Base]) -> list[Any]:
-    """Every row of a table."""
-    with transaction(house_of(app).engine) as session:
+    """Return every row of a table."""
+    with transaction(app_context_of(app).engine) as session:
         return list(session.scalars(select(model).order_by(*model.__mapper__.primary_key)))
 
 
@@ -97,7 +97,7 @@ def test_a_signed_text_is_kept_and_answered_with_nothing(sms_app: Flask, sms_stu
     assert answer.mimetype == "text/xml"
     assert answer.get_data(as_text=True).endswith("<Response></Response>")
     [row] = rows(sms_app, IncomingMessage)
-    assert house_of(sms_app).vault.open(row.text_sealed) == "我喘不过气"
+    assert app_context_of(sms_app).vault.open(row.text_sealed) == "我喘不过气"
     assert row.participant_id == sms_study.chinese.id
     assert [alert.source for alert in rows(sms_app, Alert)] == [f"inbound:{row.id}"]
     assert "safety" in [message.template for message in rows(sms_app, Message)]
@@ -147,7 +147,7 @@ def test_without_the_provider_there_is_no_webhook(app: Flask) -> None:
 def test_any_body_is_kept_and_nothing_breaks(sms_app: Flask, sms_study: Study, text: str) -> None:
     assert post(sms_app, form_of(text)).status_code == 200
     [row] = rows(sms_app, IncomingMessage)
-    assert house_of(sms_app).vault.open(row.text_sealed) == text.replace("\x00", "")
+    assert app_context_of(sms_app).vault.open(row.text_sealed) == text.replace("\x00", "")
 
 
 def test_a_picture_without_words_is_kept(sms_app: Flask, sms_study: Study) -> None:
@@ -187,9 +187,9 @@ def test_a_text_without_number_or_name_gets_its_quick_answer(sms_app: Flask, sms
 
 def test_a_receipt_moves_the_message(sms_app: Flask, sms_study: Study) -> None:
     post(sms_app, form_of("流鼻血"))
-    with transaction(house_of(sms_app).engine) as session:
+    with transaction(app_context_of(sms_app).engine) as session:
         message = session.scalars(select(Message).where(Message.template == "safety")).one()
-        message.reference, message.sent_at = "SM" + "2" * 32, house_of(sms_app).clock()
+        message.reference, message.sent_at = "SM" + "2" * 32, app_context_of(sms_app).clock()
     form = {"MessageSid": "SM" + "2" * 32, "MessageStatus": "undelivered", "ErrorCode": "30003"}
     assert post(sms_app, form, "/sms/twilio/status").status_code == 200
     [found] = [row for row in rows(sms_app, Message) if row.template == "safety"]

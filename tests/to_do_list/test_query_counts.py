@@ -1,4 +1,7 @@
-"""The board and a participant's page ask the database as often for many as for few; what is cut off is counted."""
+"""Test that pages need as many queries for many participants as for few.
+
+Covers the to-do list and a participant's page; entries beyond the limit are counted.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ from tests.support.staff_browser import StaffBrowser, signed_in_browser
 
 
 def asked(desk: StaffBrowser, path: str) -> int:
-    """How many queries a page needs."""
+    """Return how many queries a page needs."""
     desk.open(path)
     with counted(desk.app.extensions["app_context"].engine) as ran:
         assert desk.open(path).status_code == 200
@@ -40,7 +43,7 @@ def asked(desk: StaffBrowser, path: str) -> int:
 
 
 def busy(app_context: AppContext, clock: Clock, number: int, first: int) -> None:
-    """So many more participants with everything that waits for somebody."""
+    """Add this many participants, each with one entry of every list."""
     with transaction(app_context.engine) as session:
         work = app_context.unit_of_work(session)
         ids = [factories.participant(work, f"B-{first + n:03}", phone="").id for n in range(number)]
@@ -60,7 +63,10 @@ def busy(app_context: AppContext, clock: Clock, number: int, first: int) -> None
 
 
 def waiting(work: UnitOfWork, person: int) -> list[Base]:
-    """A phone task, a failed reminder, a text, a text of somebody unknown, a locked card, a late endoscopy."""
+    """Store one entry of each list.
+
+    A call task, a failed reminder, a text, an unknown sender's text, a locked card and an overdue endoscopy.
+    """
     now, mine = work.now, {"participant_id": person}
     sealed = {name: work.vault.seal("x") for name in ("address_sealed", "params_sealed", "body_sealed")}
     message = {"channel": "sms", "template": "reminder", "language": "en", "repeat": "prefer_silence"}
@@ -77,15 +83,15 @@ def waiting(work: UnitOfWork, person: int) -> list[Base]:
     ]
 
 
-def test_the_board(app: Flask, app_context: AppContext, seeded: Study, clock: Clock) -> None:
+def test_the_to_do_list(app: Flask, app_context: AppContext, seeded: Study, clock: Clock) -> None:
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     busy(app_context, clock, 2, 0)
     few = asked(desk, "/staff/")
     busy(app_context, clock, 8, 2)
     assert asked(desk, "/staff/") == few
-    board = desk.page
+    page = desk.page
     for chip in ("unacknowledged", "in_hand", "texts", "calls", "cards", "endoscopies", "messages", "papers", "missed"):
-        assert re.search(rf'show={chip}"[^>]*>[^<]*<b>(10|20)</b>', board), chip
+        assert re.search(rf'show={chip}"[^>]*>[^<]*<b>(10|20)</b>', page), chip
 
 
 def test_a_participant(app: Flask, app_context: AppContext, seeded: Study) -> None:
@@ -106,7 +112,7 @@ def test_the_list_of_participants(app: Flask, app_context: AppContext, seeded: S
     assert asked(desk, "/staff/participants") == few
 
 
-def test_what_the_board_cuts_off_is_counted(
+def test_entries_beyond_the_limit_are_counted(
     app: Flask, app_context: AppContext, seeded: Study, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outstanding_forms, "MAX_ROWS", 3)
@@ -133,7 +139,10 @@ def test_what_the_board_cuts_off_is_counted(
 def test_what_closes_today_is_counted_by_the_days_of_those_who_answer(
     app_context: AppContext, seeded: Study, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is nine in the morning in Shanghai, and the evening before in Chicago, where the day ends in five hours."""
+    """Check by the participants' time zones.
+
+    At 09:00 in Shanghai it is the evening before in Chicago, where the day ends in five hours.
+    """
     monkeypatch.setattr(outstanding_forms, "MAX_ROWS", 1)
     with transaction(app_context.engine) as session:
         ends = [clock.now + timedelta(hours=hours) for hours in (4, 5, 15, 16)]

@@ -1,4 +1,4 @@
-"""The board through a filter: what is asked for and nothing else, and the counts are those of the lists."""
+"""Test the filters of the to-do list: matching entries, and counts that equal the lists."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support import factories, form_browser
 from tests.support.alert_clinic import Clinic
 
 
-def board(clinic: Clinic, narrow: ToDoFilter, who: factories.Account | None = None) -> to_do_list.ToDoList:
+def filtered_list(clinic: Clinic, narrow: ToDoFilter, who: factories.Account | None = None) -> to_do_list.ToDoList:
     with form_browser.unit_of_work(clinic.app_context, (who or clinic.nurse).actor) as work:
         return to_do_filter.filter_to_do_list(work, to_do_list.read_to_do_list(work, "en"), narrow, "en")
 
@@ -29,7 +29,7 @@ def numbers(found: to_do_list.ToDoList) -> tuple[list[str], list[str]]:
 
 @pytest.fixture
 def busy(any_clinic: Clinic) -> Clinic:
-    """NPC-001: an emergency that the nurse took on; NPC-002: urgent, NPC-003: an emergency, nobody has them."""
+    """Return a clinic with an acknowledged emergency, an urgent alert and a new emergency."""
     any_clinic.start().save(bleed=4)
     any_clinic.acknowledge()
     for number, answers in (("NPC-002", {"bleed": 2}), ("NPC-003", {"bleed": 4})):
@@ -55,21 +55,21 @@ def busy(any_clinic: Clinic) -> Clinic:
     ],
 )
 def test_alerts_by_study_level_and_owner(busy, narrow, unacknowledged, in_hand):
-    assert numbers(board(busy, narrow)) == (unacknowledged, in_hand)
+    assert numbers(filtered_list(busy, narrow)) == (unacknowledged, in_hand)
 
 
-def test_what_somebody_else_holds_is_mine_for_them_only(busy):
-    assert numbers(board(busy, ToDoFilter(owner="others"), busy.coordinator))[1] == ["NPC-001"]
-    assert numbers(board(busy, ToDoFilter(owner="me"), busy.coordinator))[1] == []
+def test_an_alert_of_another_owner_is_mine_for_that_owner_only(busy):
+    assert numbers(filtered_list(busy, ToDoFilter(owner="others"), busy.coordinator))[1] == ["NPC-001"]
+    assert numbers(filtered_list(busy, ToDoFilter(owner="me"), busy.coordinator))[1] == []
 
 
 def test_rows_without_a_level_or_an_owner(busy):
-    everything = board(busy, ToDoFilter()).awaited.forms
+    everything = filtered_list(busy, ToDoFilter()).awaited.forms
     assert everything
-    assert board(busy, ToDoFilter(owner="nobody")).awaited.forms == everything
-    assert board(busy, ToDoFilter(owner="me")).awaited.forms == []
-    assert board(busy, ToDoFilter(level=Level.URGENT)).awaited.forms == []
-    assert board(busy, ToDoFilter(study="another")).awaited.forms == []
+    assert filtered_list(busy, ToDoFilter(owner="nobody")).awaited.forms == everything
+    assert filtered_list(busy, ToDoFilter(owner="me")).awaited.forms == []
+    assert filtered_list(busy, ToDoFilter(level=Level.URGENT)).awaited.forms == []
+    assert filtered_list(busy, ToDoFilter(study="another")).awaited.forms == []
 
 
 def test_a_mail_to_staff_that_failed_belongs_to_every_study(busy):
@@ -78,16 +78,16 @@ def test_a_mail_to_staff_that_failed_belongs_to_every_study(busy):
         first.failed_at = busy.app_context.clock()
         first.alert_id = first.participant_id = None
         others[0].failed_at = busy.app_context.clock()
-    assert board(busy, ToDoFilter()).failed.number == 2
-    assert [row.id for row in board(busy, ToDoFilter(study="another")).failed.messages] == [first.id]
-    assert board(busy, ToDoFilter(study="another")).failed.number == 1
-    assert board(busy, ToDoFilter(study="npc_reirradiation")).failed.number == 2
-    assert board(busy, ToDoFilter(level=Level.URGENT)).failed == FailedMessageList([], 0)
+    assert filtered_list(busy, ToDoFilter()).failed.number == 2
+    assert [row.id for row in filtered_list(busy, ToDoFilter(study="another")).failed.messages] == [first.id]
+    assert filtered_list(busy, ToDoFilter(study="another")).failed.number == 1
+    assert filtered_list(busy, ToDoFilter(study="npc_reirradiation")).failed.number == 2
+    assert filtered_list(busy, ToDoFilter(level=Level.URGENT)).failed == FailedMessageList([], 0)
 
 
 @pytest.mark.parametrize(("hours", "today"), [(1, True), (15, True), (16, False), (39, False)])
 def test_what_closes_today_closes_where_the_participant_lives(clinic, clock, hours, today):
-    """It is nine in the morning in Shanghai: midnight, the end of the day, is fifteen hours away."""
+    """Check at 09:00 in Shanghai: midnight, the end of the day, is fifteen hours away."""
     with form_browser.unit_of_work(clinic.app_context) as work:
         for form in work.session.scalars(select(Assessment)):
             form.closes_at = clock.now + timedelta(hours=hours)
@@ -97,8 +97,8 @@ def test_what_closes_today_closes_where_the_participant_lives(clinic, clock, hou
 @pytest.mark.parametrize(
     "narrow", [ToDoFilter(level=Level.WATCH), ToDoFilter(level=Level.URGENT), ToDoFilter(owner="me")]
 )
-def test_a_loud_text_of_an_unknown_number_is_never_left_out(any_clinic, narrow):
+def test_an_urgent_text_of_an_unknown_number_is_never_left_out(any_clinic, narrow):
     with form_browser.unit_of_work(any_clinic.app_context) as work:
         incoming_messages.receive_message(work, provider_id="SM1", address="+8613900139000", text="鼻子大出血，止不住")
-    (loud,) = board(any_clinic, narrow).texts.unmatched
-    assert loud.text.level == Level.EMERGENCY
+    (urgent_text,) = filtered_list(any_clinic, narrow).texts.unmatched
+    assert urgent_text.text.level == Level.EMERGENCY

@@ -1,4 +1,4 @@
-"""The board in the browser's eyes: what is narrowed says so, and nothing loud is hidden silently."""
+"""Test the to-do list's page: a filter is shown, and so is what it hides."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.staff_browser import report_bleeding, signed_in_browser
 LEFT_OUT = "1 unacknowledged alert is left out"
 
 
-def test_a_narrowed_board_counts_what_it_shows_and_says_what_it_leaves_out(
+def test_a_filtered_to_do_list_counts_what_it_shows_and_says_what_it_hides(
     app: Flask, app_context: AppContext, seeded: Study
 ) -> None:
     form_browser.press_start(app_context, seeded.english.checkin).save(bleed=4)
@@ -31,10 +31,10 @@ def test_a_narrowed_board_counts_what_it_shows_and_says_what_it_leaves_out(
     assert "Good news" not in desk.page
     assert "Nothing here to be done" not in desk.page
     assert "Nothing fits what you chose" in desk.page
-    # The title and the sound go by everything that waits, whatever is shown.
+    # The title and the sound depend on all open entries, not on the filter.
     assert "<title>(1) To do</title>" in desk.page
     assert 'data-loud="1"' in desk.page
-    # A list chosen from a narrowed board stays narrowed, and so does the other language.
+    # A filter stays when another list or the other language is chosen.
     assert "/staff/?show=in_hand&level=urgent&owner=nobody" in desk.page
     assert "level=urgent&owner=nobody&lang=zh_Hans" in desk.page
     desk.open("/staff/?level=emergency")
@@ -52,7 +52,7 @@ def test_a_filter_that_is_none_shows_everything(app: Flask, app_context: AppCont
         assert seeded.english.study_number in desk.page
 
 
-def test_a_message_that_reached_nobody_is_seen_to_once(app: Flask, app_context: AppContext, seeded: Study) -> None:
+def test_a_failed_message_is_handled_once(app: Flask, app_context: AppContext, seeded: Study) -> None:
     report_bleeding(app_context, seeded.english.checkin)
     with transaction(app_context.engine) as session:
         mails = session.query(Message).order_by(Message.id).all()
@@ -76,9 +76,9 @@ def test_a_message_that_reached_nobody_is_seen_to_once(app: Flask, app_context: 
     assert "Seen to<span" not in monitor.page
 
 
-@pytest.mark.parametrize(("outcome", "told"), [("reached", "Reached the participant"), ("no_answer", "")])
-def test_nobody_is_asked_to_reach_whom_somebody_has_reached_since(
-    app: Flask, app_context: AppContext, seeded: Study, clock: Clock, outcome: str, told: str
+@pytest.mark.parametrize(("outcome", "reached"), [("reached", "Reached the participant"), ("no_answer", "")])
+def test_a_participant_who_was_reached_since_needs_no_call(
+    app: Flask, app_context: AppContext, seeded: Study, clock: Clock, outcome: str, reached: str
 ) -> None:
     with transaction(app_context.engine) as session:
         factories.save_answers(
@@ -100,5 +100,5 @@ def test_nobody_is_asked_to_reach_whom_somebody_has_reached_since(
         desk.open(path)
         words = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", desk.page))
         late = re.search(r"Should have been reached|Reach by", words)
-        assert bool(late) is not bool(told)
-        assert not told or "Phoned" in words
+        assert bool(late) is not bool(reached)
+        assert not reached or "Phoned" in words

@@ -1,4 +1,4 @@
-"""What a clinician's grading of an adverse event does to the count of ulcers, and where each grade comes from."""
+"""Test the effect of a grading on the count of ulcers, and the source of each grade."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_grading_counts_a_confirmed_ulcer_and_says_whose_it_is(any_clinic):
     assert (reading(any_clinic).counted, reading(any_clinic).unknown) == (1, 0)
 
 
-def test_a_grading_of_what_nobody_confirmed_comes_to_the_board_and_may_count(any_clinic):
+def test_a_grading_of_an_unconfirmed_ulcer_comes_to_the_overview_and_may_count(any_clinic):
     dated(any_clinic, "induction_day1")
     assert reading(any_clinic).unknown == 0
     judged(any_clinic)
@@ -87,7 +87,7 @@ def test_a_grading_of_what_nobody_confirmed_comes_to_the_board_and_may_count(any
 
 
 def test_only_a_clinicians_grade_of_the_rules_terms_is_one(clinic):
-    """What answers let suspect, another term, and "no adverse event" grade no ulcer."""
+    """Check that suspicions, other terms and "no adverse event" grade no ulcer."""
     dated(clinic, "induction_day1", "ulcer_confirmed")
     clinic.start().save(odor=3)
     assert any(alert.suspects == "mucosal_ulcer" for alert in clinic.rows(Alert))
@@ -125,14 +125,14 @@ def test_the_highest_grade_stands_first_whichever_it_comes_from(clinic):
     ]
 
 
-def test_whoever_looked_before_a_grading_was_signed_saw_something_else(clinic):
+def test_a_page_from_before_a_signed_grading_is_outdated(clinic):
     dated(clinic, "induction_day1", "ulcer_confirmed")
     before = ulcer_cases.digest(ulcer_cases.shown_of_case(case(clinic)))
     judged(clinic)
     assert ulcer_cases.digest(ulcer_cases.shown_of_case(case(clinic))) != before
 
 
-def test_the_board_asks_as_often_for_five_as_for_one(clinic):
+def test_the_overview_needs_as_many_queries_for_five_as_for_one(clinic):
     asked = []
     for number in range(5):
         person = clinic.another(factories.PLAN, f"NPC-10{number}") if number else clinic

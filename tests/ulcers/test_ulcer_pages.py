@@ -1,4 +1,4 @@
-"""The board of ulcers in a browser without script: what a role sees, what a refusal says; nothing typed is lost."""
+"""Test the ulcer pages without JavaScript: access by role, refusals, kept input."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from tests.support import factories
 from tests.support.factories import Clock, Study
 from tests.support.staff_browser import StaffBrowser, signed_in_browser
 
-BOARD = "/staff/ulcers"
+OVERVIEW = "/staff/ulcers"
 TODAY = date(2026, 3, 2)
 
 
 @pytest.fixture
 def one(seeded: Study) -> str:
-    """The address of the Chinese participant's page."""
-    return f"{BOARD}/{seeded.chinese.id}"
+    """Return the address of the Chinese participant's page."""
+    return f"{OVERVIEW}/{seeded.chinese.id}"
 
 
 @pytest.fixture
 def desk(app: Flask, seeded: Study) -> StaffBrowser:
-    """The investigator, on the board."""
+    """Return the investigator's browser on the ulcer overview."""
     desk = signed_in_browser(app, seeded.staff["investigator"])
-    desk.open(f"{BOARD}?lang=en")
+    desk.open(f"{OVERVIEW}?lang=en")
     return desk
 
 
@@ -56,14 +56,14 @@ def count(app_context: AppContext, model: type[SignedDecision] | type[Endoscopy]
 
 
 def seen_in(page: str) -> dict[str, str]:
-    """The hidden fields that name what the page showed."""
+    """Return the hidden fields that name the displayed state."""
     return dict(re.findall(r'name="([\w-]*seen)"[^>]* value="(\w+)"', page))
 
 
 def study_post(desk: StaffBrowser, **given: str) -> int:
     data = {"choice": "pause", "reason": "Three of ten", "password": factories.PASSWORD} | given
     fields = {f"{factories.PLAN}-{name}": text for name, text in data.items()}
-    return desk.post(BOARD, plan=factories.PLAN, do="decide", **{**seen_in(desk.page), **fields}).status_code
+    return desk.post(OVERVIEW, plan=factories.PLAN, do="decide", **{**seen_in(desk.page), **fields}).status_code
 
 
 def decide(desk: StaffBrowser, path: str, **given: str) -> int:
@@ -72,7 +72,7 @@ def decide(desk: StaffBrowser, path: str, **given: str) -> int:
     return desk.post(path, do="decide", **{**seen_in(desk.page), **fields}).status_code
 
 
-def test_an_empty_board_is_good_news_and_says_whose_numbers_these_are(desk: StaffBrowser) -> None:
+def test_an_empty_overview_is_good_news_and_says_whose_numbers_these_are(desk: StaffBrowser) -> None:
     assert "Good news: no ulcer is suspected or known" in desk.page
     assert "0 of the first 10 treated" in desk.page
     assert "a demonstration default" in desk.page
@@ -84,7 +84,7 @@ def test_readers_see_everything_but_identities_and_no_button(
 ) -> None:
     suspected(app_context, seeded)
     desk = signed_in_browser(app, seeded.staff[role])
-    for path in (f"{BOARD}?lang=en", one):
+    for path in (f"{OVERVIEW}?lang=en", one):
         assert desk.open(path).status_code == 200
         assert "NPC-001" in desk.page
         assert "UL2" in desk.page
@@ -92,14 +92,14 @@ def test_readers_see_everything_but_identities_and_no_button(
         assert "Ask for an endoscopy" not in desk.page
         assert "Sign the decision" not in desk.page
     assert desk.post(one, do="ask").status_code == 403
-    assert desk.post(BOARD, plan=factories.PLAN).status_code == 403
+    assert desk.post(OVERVIEW, plan=factories.PLAN).status_code == 403
 
 
 def test_from_suspicion_to_a_result_and_what_it_offers(
     desk: StaffBrowser, app_context: AppContext, seeded: Study, one: str
 ) -> None:
     suspected(app_context, seeded)
-    desk.open(BOARD)
+    desk.open(OVERVIEW)
     assert "suspected by the answers (UL2)" in desk.page
     assert "no endoscopy asked for" in desk.page
     desk.open(one)
@@ -118,7 +118,7 @@ def test_from_suspicion_to_a_result_and_what_it_offers(
     desk.open(link)
     assert 'value="2026-03-02"' in desk.page
     dated(app_context, seeded, "induction_day1", "ulcer_confirmed")
-    desk.open(BOARD)
+    desk.open(OVERVIEW)
     assert "1 of the first 10 treated" in desk.page
     assert "Confirmed ulcer" in desk.page
 
@@ -145,7 +145,7 @@ def test_a_result_that_cannot_be_is_refused_and_stays_typed(
     assert count(app_context, Endoscopy) == 0
 
 
-def test_somebody_else_recorded_it_first_and_what_was_typed_stays(
+def test_a_conflict_with_an_earlier_record_keeps_what_was_typed(
     desk: StaffBrowser, app_context: AppContext, one: str
 ) -> None:
     desk.post(one, do="ask")
@@ -175,7 +175,7 @@ def test_a_decision_is_signed_and_stands_with_its_name(
     assert "Radiotherapy stops" in desk.page
     assert "Decided and signed by Investigator (investigator)" in desk.page
     assert "does not fit" not in desk.page
-    desk.open(BOARD)
+    desk.open(OVERVIEW)
     assert "Decided: Radiotherapy stops" in desk.page
 
 
@@ -198,7 +198,7 @@ def test_a_decision_that_lacks_something_is_refused_and_stays_typed(
     assert words in desk.page
     assert given.get("reason", "Bone is bare") in desk.page
     assert factories.PASSWORD not in desk.page
-    desk.open(BOARD)
+    desk.open(OVERVIEW)
     assert study_post(desk, **given) == 400
     assert words in desk.page
     assert given.get("reason", "Three of ten") in desk.page
@@ -222,14 +222,14 @@ def test_a_stale_page_signs_nothing_and_loses_nothing(
     assert "Bone is bare" in desk.page
     assert "Suspected ulcer" in desk.page
     assert decide(desk, one) == 303
-    desk.open(BOARD)
+    desk.open(OVERVIEW)
     dated(app_context, seeded, "induction_day1", "ulcer_confirmed")
     assert study_post(desk) == 409
     assert "Three of ten" in desk.page
     assert "not graded: it may count" in desk.page
     assert count(app_context, SignedDecision) == 1
     assert study_post(desk) == 303
-    desk.open(BOARD)
+    desk.open(OVERVIEW)
     assert "The study pauses" in desk.page
 
 
@@ -242,7 +242,7 @@ def test_a_reached_step_says_the_consequence_loudly(desk: StaffBrowser, app_cont
             kinds = (("induction_day1", 0), ("ulcer_confirmed", 1))
             schedule_service.set_anchors(work, person, [DateChange(kind, number, TODAY) for kind, number in kinds])
             endoscopies.record_result(work, person, None, done_on=TODAY, result="necrosis", grade="4")
-    desk.open(BOARD)
+    desk.open(OVERVIEW)
     assert re.search(r"Reached: +3 of the first 10 treated +\(the rule says 3\)", " ".join(desk.page.split()))
     assert "<b>Treatment of new participants pauses" in desk.page
     assert "3 more reach it" in desk.page
@@ -257,11 +257,11 @@ def test_who_is_no_investigator_asks_but_does_not_decide(
     assert "Only an investigator decides." in desk.page
     assert desk.post(one, do="ask").status_code == 303
     assert desk.post(one, do="decide").status_code == 403
-    assert desk.post(BOARD, plan=factories.PLAN, do="decide").status_code == 403
+    assert desk.post(OVERVIEW, plan=factories.PLAN, do="decide").status_code == 403
     assert (count(app_context, Endoscopy), count(app_context, SignedDecision)) == (1, 0)
 
 
-def test_an_endoscopy_that_is_late_stands_on_the_board_of_what_to_do(
+def test_an_overdue_endoscopy_is_on_the_to_do_list(
     desk: StaffBrowser, clock: Clock, seeded: Study, app: Flask, one: str
 ) -> None:
     desk.post(one, do="ask")
@@ -270,7 +270,7 @@ def test_an_endoscopy_that_is_late_stands_on_the_board_of_what_to_do(
     desk.open("/staff/?show=endoscopies&lang=en")
     assert "An endoscopy was asked for; no result is recorded." in desk.page
     assert f'href="{one}"' in desk.page
-    desk.open(BOARD)
+    desk.open(OVERVIEW)
     assert "overdue" in desk.page
 
 
@@ -280,8 +280,8 @@ def test_an_endoscopy_that_is_late_stands_on_the_board_of_what_to_do(
 )
 def test_a_post_that_no_page_sends_is_refused(data: dict[str, str], desk: StaffBrowser, one: str) -> None:
     assert desk.post(one, **data).status_code == 400
-    assert desk.post(BOARD, plan="other").status_code == 400
-    assert desk.open(f"{BOARD}/999999").status_code == 404
+    assert desk.post(OVERVIEW, plan="other").status_code == 400
+    assert desk.open(f"{OVERVIEW}/999999").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -291,7 +291,7 @@ def test_a_post_that_no_page_sends_is_refused(data: dict[str, str], desk: StaffB
         ("zh_Hans", "3级", "已分级，未登记确诊：可能计入", "咽部坏死"),
     ],
 )
-def test_a_grading_stands_on_the_board_with_whose_it_is_and_what_is_left_to_do(
+def test_a_grading_is_on_the_overview_with_its_author_and_what_is_left_to_do(
     desk: StaffBrowser,
     app_context: AppContext,
     seeded: Study,
@@ -302,7 +302,7 @@ def test_a_grading_stands_on_the_board_with_whose_it_is_and_what_is_left_to_do(
     term: str,
 ) -> None:
     factories.sign_grading(app_context, seeded.staff["investigator"], seeded.chinese.id)
-    desk.open(f"{BOARD}?lang={language}")
+    desk.open(f"{OVERVIEW}?lang={language}")
     assert counts in desk.page
     assert term in desk.page
     desk.open(one)
@@ -311,6 +311,6 @@ def test_a_grading_stands_on_the_board_with_whose_it_is_and_what_is_left_to_do(
     assert 'href="/staff/events/1"' in desk.page
     assert f"/staff/participants/{seeded.chinese.id}/dates?kind=ulcer_confirmed&on=2026-03-02#form" in desk.page
     dated(app_context, seeded, "induction_day1", "ulcer_confirmed")
-    desk.open(BOARD)
+    desk.open(OVERVIEW)
     assert counts not in desk.page
     assert re.search(r"<b>(1 of the first 10 treated|前10例已治疗者中1例)", desk.page)

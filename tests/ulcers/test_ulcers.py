@@ -1,4 +1,4 @@
-"""Ulcers from suspicion to a signed decision: what is read, what is refused, and that two people never overwrite."""
+"""Test ulcers from suspicion to signed decision: reading, refusals, no overwriting."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def case(clinic: Clinic) -> ulcer_cases.UlcerCase:
         return ulcer_cases.read_case(work, person(work, clinic))
 
 
-def board(clinic: Clinic) -> ulcer_cases.UlcerOverview:
+def overview(clinic: Clinic) -> ulcer_cases.UlcerOverview:
     with form_browser.unit_of_work(clinic.app_context) as work:
         return ulcer_cases.read_overview(work, work.catalogue.plans[factories.PLAN])
 
 
 def reading(clinic: Clinic) -> StoppingState:
-    found = board(clinic).reading
+    found = overview(clinic).reading
     assert found is not None
     return found
 
@@ -91,13 +91,13 @@ def decide(
 
 
 def test_a_rule_suspects_and_the_case_says_since_when_and_by_which_alert(clinic):
-    assert (case(clinic).state, board(clinic).cases) == ("none", ())
+    assert (case(clinic).state, overview(clinic).cases) == ("none", ())
     clinic.start().save(odor=3)
     here = case(clinic)
     (turn,) = here.turns
     assert (here.state, turn.rule, turn.by, turn.at) == ("suspected", "UL2", "", clinic.app_context.clock.now)
     assert turn.alert_id == clinic.alerts()["UL2"].id
-    assert [one.participant_id for one in board(clinic).cases] == [clinic.participant_id]
+    assert [one.participant_id for one in overview(clinic).cases] == [clinic.participant_id]
 
 
 def test_a_result_changes_no_state_until_staff_record_it(any_clinic):
@@ -122,7 +122,7 @@ def test_the_study_counts_by_grade_and_missing_is_not_zero(clinic, grade, counte
     assert (here.treated, here.counted, here.unknown, here.unplaced) == (1, counted, unknown, 0)
 
 
-def test_an_ulcer_of_somebody_without_a_day_of_treatment_is_unknown(clinic):
+def test_an_ulcer_of_a_participant_without_a_treatment_day_is_unknown(clinic):
     dated(clinic, DateChange("ulcer_confirmed", 1, TODAY))
     done(clinic, None, grade="4")
     here = reading(clinic)
@@ -143,7 +143,7 @@ def test_a_result_that_was_taken_back_grades_nothing(clinic):
     assert (event.reason, event.old["grade"]) == ("another participant", 3)
 
 
-def test_an_endoscopy_that_nobody_does_comes_to_the_board(any_clinic):
+def test_an_endoscopy_that_is_not_done_comes_to_the_to_do_list(any_clinic):
     number = asked(any_clinic)
     with (
         form_browser.unit_of_work(any_clinic.app_context, any_clinic.nurse.actor) as work,
@@ -206,7 +206,7 @@ def test_a_decision_is_signed_for_what_the_page_showed_and_kept(any_clinic):
     assert ulcer_cases.digest(row.seen) == seen
     (event,) = any_clinic.events("decision.made")
     assert event.reason == "seen"
-    # Deciding changes no status and no date.
+    # A decision changes no status and no date.
     assert case(any_clinic).state == "suspected"
 
 
@@ -241,27 +241,27 @@ def test_only_an_investigator_decides(clinic):
         )
 
 
-def test_whoever_looked_before_something_changed_signs_nothing(clinic):
+def test_signing_an_outdated_page_is_refused(clinic):
     seen = seen_of(clinic)
     done(clinic, None, "normal")
     with pytest.raises(NotAllowed) as refused:
         decide(clinic, seen)
     assert refused.value.why == "stale_page"
-    plan, before = board(clinic).plan, board(clinic).seen
+    plan, before = overview(clinic).plan, overview(clinic).seen
     confirmed(clinic)
     with form_browser.unit_of_work(clinic.app_context, clinic.investigator.actor) as work, pytest.raises(NotAllowed):
         ulcer_decisions.sign_study_decision(work, plan, "pause", "3 of 10", factories.PASSWORD, before)
-    now = board(clinic).seen
+    now = overview(clinic).seen
     with form_browser.unit_of_work(clinic.app_context, clinic.investigator.actor) as work:
         ulcer_decisions.sign_study_decision(work, plan, "pause", "3 of 10", factories.PASSWORD, now)
-    (one,) = board(clinic).decisions
+    (one,) = overview(clinic).decisions
     assert (one.about, one.choice, one.holds) == ("study", "pause", True)
 
 
 @pytest.mark.parametrize("whole", [False, True], ids=["participant", "study"])
 def test_of_two_who_decide_at_once_one_signs_and_the_other_looks_again(any_clinic, whole):
-    plan = board(any_clinic).plan
-    seen = board(any_clinic).seen if whole else seen_of(any_clinic)
+    plan = overview(any_clinic).plan
+    seen = overview(any_clinic).seen if whole else seen_of(any_clinic)
     outcomes: list[str] = []
     together = threading.Barrier(2)
 
@@ -286,16 +286,16 @@ def test_of_two_who_decide_at_once_one_signs_and_the_other_looks_again(any_clini
     assert len(any_clinic.rows(SignedDecision)) == 1
 
 
-def test_the_decision_after_50_gy_comes_to_the_board_and_leaves_when_signed(clinic):
+def test_the_decision_after_50_gy_is_on_the_overview_until_signed(clinic):
     dated(clinic, DateChange("cr_decision", 0, TODAY + timedelta(days=8), planned=True))
-    assert board(clinic).cases == ()
+    assert overview(clinic).cases == ()
     clinic.app_context.clock.move(days=1)
-    (one,) = board(clinic).cases
+    (one,) = overview(clinic).cases
     assert (one.state, one.decision_day) == ("none", ulcer_cases.DecisionDay(TODAY + timedelta(days=8), "planned"))
     seen = seen_of(clinic)
     with form_browser.unit_of_work(clinic.app_context, clinic.investigator.actor) as work:
         ulcer_decisions.sign_participant_decision(
             work, person(work, clinic), "response", "continue", "no CR", factories.PASSWORD, seen
         )
-    assert [one.about for case in board(clinic).cases for one in case.decisions] == ["response"]
+    assert [one.about for case in overview(clinic).cases for one in case.decisions] == ["response"]
     assert clinic.rows(Endoscopy) == []

@@ -1,6 +1,6 @@
-"""What Alibaba Cloud says of a text message, in our words: answers of its interface, and receipts of the networks.
+"""Translate Alibaba Cloud's codes: errors of its interface, and receipts of the networks.
 
-Apart from the sender, because the webhook needs these words and not the client, which takes 47 MB.
+Separate from the sender, because the webhook needs these codes and not the client, which takes 47 MB.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import re
 
 from pro.messaging.sender_protocol import ProviderRefused, ProviderUnreachable
 
-# Code -> (may trying again help?, reason). From the provider's lists of interface errors and of receipts (its documents
-# 101346 and 101347). What is a fault of our account or settings may be mended, so the letter waits; what is said of the
+# Code -> (may a retry help?, reason). From the provider's lists of interface errors and of receipts (its documents
+# 101346 and 101347). A fault of our account or settings can be corrected, so the letter is tried again; a fault of the
 # phone or of the text is final.
 CODES: dict[str, tuple[bool, str]] = {
     "InvalidAccessKeyId.NotFound": (True, "log_in_refused"),
@@ -32,7 +32,7 @@ CODES: dict[str, tuple[bool, str]] = {
     "isv.OUT_OF_SERVICE": (True, "no_credit"),
     "isv.DAY_LIMIT_CONTROL": (True, "no_credit"),
     "isv.MONTH_LIMIT_CONTROL": (True, "no_credit"),
-    # Of one phone, by the minute, hour or day.
+    # For one phone, by the minute, hour or day.
     "isv.BUSINESS_LIMIT_CONTROL": (True, "too_many"),
     "MOBILE_SEND_LIMIT": (True, "too_many"),
     "isp.SYSTEM_ERROR": (True, "provider_unsure"),
@@ -61,31 +61,34 @@ CODES: dict[str, tuple[bool, str]] = {
     "isv.MOBILE_NUMBER_ILLEGAL": (False, "phone_invalid"),
     "INVALID_NUMBER": (False, "phone_invalid"),
     "isv.DOMESTIC_NUMBER_NOT_SUPPORTED": (False, "region_not_allowed"),
-    # Said of a black-listed number, and by older pages of black-listed words: a person phones in either case.
+    # For a blocked number and, in older documents, for blocked words: staff phone the participant in either case.
     "isv.BLACK_KEY_CONTROL_LIMIT": (False, "phone_blocked"),
     "MOBILE_IN_BLACK": (False, "phone_blocked"),
     "USER_REJECT": (False, "phone_blocked"),
     "isv.CUSTOMER_REFUSED": (False, "unsubscribed"),
-    # Switched off, out of reach, suspended or given up: the networks do not say which.
+    # Switched off, unreachable, suspended or no longer used: the networks do not say which.
     "MOBILE_NOT_ON_SERVICE": (True, "phone_unreachable"),
     "MOBILE_ACCOUNT_ABNORMAL": (True, "phone_unreachable"),
     "MOBILE_TERMINAL_ERROR": (True, "phone_unreachable"),
-    # Spelt so in some receipts.
+    # Some receipts spell it like this.
     "MOBLLE_TERMINAL_ERROR": (True, "phone_unreachable"),
     "EXPIRED": (True, "phone_unreachable"),
     "UNDELIV": (True, "phone_unreachable"),
     "UNDELIVRD": (True, "phone_unreachable"),
 }
-# The networks' own codes of a phone that cannot be reached, where the provider hands them on as they are.
+# The networks' own codes for an unreachable phone, where the provider passes them on unchanged.
 NETWORK = re.compile(r"(?:MK|MN|MI|LT):\w+")
 CODE = re.compile(r"[\w.:-]{1,60}", re.ASCII)
-# The provider may have taken the letter before these were said.
+# The provider may have taken the letter before it answered with these.
 UNSURE_STATUSES = {500, 502, 504}
 BUSY_STATUSES = {429, 503}
 
 
 def failure_of_code(code: str, status: int, retry_after: float | None = None) -> ProviderUnreachable | ProviderRefused:
-    """The failure that an answer means; an unknown code is judged by the HTTP status. ``retry_after``: seconds."""
+    """Return the failure for an answer; an unknown code is decided by the HTTP status.
+
+    ``retry_after``: seconds.
+    """
     known = code if CODE.fullmatch(code) else ""
     detail = known or status
     if known in CODES:
@@ -105,7 +108,7 @@ def failure_of_code(code: str, status: int, retry_after: float | None = None) ->
 
 
 def reason_of(code: str) -> str:
-    """The failure that the code of a receipt means, as ``Message.failure`` keeps it."""
+    """Return the failure for a receipt's code, as ``Message.failure`` stores it."""
     if not CODE.fullmatch(code):
         return "provider_refused"
     unknown = "phone_unreachable" if NETWORK.fullmatch(code) else "provider_refused"

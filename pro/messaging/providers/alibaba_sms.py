@@ -1,7 +1,7 @@
-"""SMS by Alibaba Cloud's official client, for phones of mainland China. The only file that knows the client.
+"""Send SMS by Alibaba Cloud's official client, to phones of mainland China.
 
-The client comes with ``requirements-alibaba.txt``. It sends no words of ours: the text was registered with the
-provider before, and a letter names it and fills its gaps.
+The only module that uses the client, which comes with ``requirements-alibaba.txt``. The text itself is not sent: it was
+registered with the provider before, and a letter names its template and the values of the placeholders.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ logging.getLogger("urllib3.connectionpool").addFilter(_is_discreet)
 
 
 class AlibabaSms:
-    """Sends through one account. ``sign_name``: the signature that was registered with the provider.
+    """Send through one account. ``sign_name``: the signature registered with the provider.
 
-    ``api_url``: scheme and host of the interface when not at its own address (a proxy or a fake). Several threads may
-    send: a call keeps nothing in the client, and the client's pool of lines is made for it.
+    ``api_url``: scheme and host of the interface, if not the provider's own (a proxy or a fake). Thread-safe: a call
+    stores nothing in the client, and the client's connection pool is made for several threads.
     """
 
     at_once = 8
@@ -66,7 +66,7 @@ class AlibabaSms:
         self._runtime = RuntimeOptions(autoretry=False, connect_timeout=milliseconds, read_timeout=milliseconds)
 
     def send(self, letter: Letter) -> str:
-        """Hand the letter over; the reference is the provider's ``BizId``, which its receipts repeat."""
+        """Send the letter and return the provider's ``BizId``, which its receipts repeat."""
         if not letter.template_id:
             raise ProviderRefused("not_registered")
         try:
@@ -79,7 +79,7 @@ class AlibabaSms:
         except UnretryableException as error:
             raise _failure_without_answer(error) from None
         except (AttributeError, TypeError, ValueError):
-            # A yes that is none of the provider's: most likely a proxy on the way.
+            # Not an answer of the provider: most likely a proxy in between.
             raise ProviderUnreachable("provider_unsure", maybe_sent=True) from None
         if code != "OK":
             raise failure_of_code(code, 200)
@@ -102,8 +102,8 @@ class AlibabaSms:
 
 
 def _failure_without_answer(error: UnretryableException) -> ProviderUnreachable:
-    """What it means that the client got no answer, or one that it could not read."""
-    # The client puts an error of its own over that of the line.
+    """Return the failure for a missing or unreadable answer."""
+    # The client wraps the error of the connection in an error of its own.
     cause = error.inner_exception.__context__
     if isinstance(cause, requests.RequestException) and not isinstance(cause, ValueError):
         return failure_of_connection(cause)

@@ -1,4 +1,4 @@
-"""What a broken line means for a letter, where a provider's client speaks HTTP by requests."""
+"""Classify a failed connection, for provider clients that use the requests library."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pro.messaging.sender_protocol import ProviderUnreachable
 
 
 def failure_of_connection(error: requests.RequestException) -> ProviderUnreachable:
-    """Whether the line broke before the letter was on its way, or after."""
+    """Return whether the connection failed before the letter was sent, or possibly after."""
     cause = getattr(error.args[0], "reason", error.args[0]) if error.args else None
     never_left = requests.ConnectTimeout | requests.exceptions.ProxyError | requests.exceptions.SSLError
     if isinstance(error, never_left) or isinstance(cause, NewConnectionError | ConnectTimeoutError):

@@ -1,4 +1,4 @@
-"""Which provider serves which channel, by the settings."""
+"""Choose the provider of each channel by the settings."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pro.messaging.sender_protocol import Sender
 
 
 def choose_senders(config: Config, gateway: SmsGateway | None = None) -> Mapping[str, Sender]:
-    """The senders by channel ("email", "sms"). With ``PRO_SMS=none`` there is none for SMS.
+    """Return the senders by channel ("email", "sms"); none for SMS with ``PRO_SMS=none``.
 
-    No text goes out that ``gateway`` does not take; without one, all do.
+    With ``gateway``, only texts that it accepts are sent; without, all are.
     """
     senders: dict[str, Sender] = {}
     for channel, name in (("email", config.mail), ("sms", config.sms)):
@@ -34,17 +34,17 @@ def choose_senders(config: Config, gateway: SmsGateway | None = None) -> Mapping
                 starttls=config.smtp_starttls,
             )
         elif name == "twilio":
-            # Loaded where it is chosen only: the client and what it brings take 6 MB of every process.
+            # Imported only where it is chosen: the client and its dependencies take 6 MB of every process.
             senders[channel] = import_module("pro.messaging.providers.twilio_sms").TwilioSms(
                 account=config.twilio_account,
                 token=config.twilio_token,
                 sender=config.twilio_from,
                 api_url=config.twilio_api_url,
-                # An address that is not public would be refused with the whole message.
+                # The provider would refuse the message if this address were not public.
                 callback_url=f"{config.base_url}/sms/twilio/status" if config.secure_cookies else "",
             )
         elif name == "alibaba":
-            # Not every installation has the client; the settings were refused if it is wanted and missing.
+            # The client is optional; the start check refuses these settings if it is missing.
             senders[channel] = import_module("pro.messaging.providers.alibaba_sms").AlibabaSms(
                 key_id=config.alibaba_key_id,
                 key_secret=config.alibaba_key_secret,

@@ -1,4 +1,4 @@
-"""E-mail by SMTP with STARTTLS and log-in."""
+"""Send email by SMTP with STARTTLS and a login."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from email.utils import parseaddr
 from pro.messaging.sender_protocol import Letter, ProviderRefused, ProviderUnreachable, mail_domain, to_email
 
 TIMEOUT = 20.0
-# Said of us or of our settings, at whatever step: mending the settings makes the same letter deliverable.
+# About this system or its settings, at any step: the same letter can be sent once the settings are corrected.
 OWN_FAULT_CODES = {530, 534, 535, 538}
 
 
 class SmtpEmail:
-    """Hands each letter to one SMTP server, in a connection of its own; a few at once (many servers take no more).
+    """Send each letter to one SMTP server, over its own connection; a few letters at once.
 
-    The server's certificate is checked against the system's authorities, or those in the file that ``SSL_CERT_FILE``
-    names (OpenSSL reads it): a hospital's own authority goes there.
+    Many servers accept no more connections. The server's certificate is checked against the system's authorities, or
+    those in the file that ``SSL_CERT_FILE`` names (OpenSSL reads it), such as a hospital's own authority.
     """
 
     at_once = 4
@@ -45,10 +45,10 @@ class SmtpEmail:
         self._tls = ssl.create_default_context() if starttls else None
 
     def send(self, letter: Letter) -> str:
-        """Hand the letter over; the reference is its Message-ID.
+        """Send the letter and return its Message-ID.
 
-        Unreachable: no line, a temporary refusal, or a fault of our own settings (log-in, certificate, sender).
-        Refused: the server does not take this address or this letter.
+        Raises ProviderUnreachable for a failed connection, a temporary refusal, or a fault of our settings (login,
+        certificate, sender); ProviderRefused if the server does not accept this address or this letter.
         """
         mail = to_email(letter, self._mail_from)
         with self._connection() as server:
@@ -63,7 +63,7 @@ class SmtpEmail:
     @contextmanager
     def _connection(self) -> Iterator[smtplib.SMTP]:
         with _translate_failures("connect"):
-            # Greeting by our own domain: looking up this machine's name can hang where there is no name server.
+            # Greet with our own domain: looking up the name of this machine can hang if there is no name server.
             server = smtplib.SMTP(
                 self._host, self._port, local_hostname=mail_domain(self._mail_from), timeout=self._timeout
             )
@@ -80,7 +80,7 @@ class SmtpEmail:
 
 
 def _close_connection(server: smtplib.SMTP) -> None:
-    """Close the line. What happens to it after the letter was taken must not undo that."""
+    """Close the connection. A failure after the letter was accepted must not undo the sending."""
     try:
         server.quit()
     except (OSError, smtplib.SMTPException):
@@ -89,7 +89,10 @@ def _close_connection(server: smtplib.SMTP) -> None:
 
 @contextmanager
 def _translate_failures(step: str, *, maybe_sent: bool = False) -> Iterator[None]:
-    """Turn what smtplib and the line raise into the two failures. The server's words may quote the address: dropped."""
+    """Translate what smtplib and the connection raise into the two failures.
+
+    The server's message is dropped, because it may quote the address.
+    """
     try:
         yield
     except smtplib.SMTPAuthenticationError:
@@ -103,13 +106,16 @@ def _translate_failures(step: str, *, maybe_sent: bool = False) -> Iterator[None
     except ssl.SSLCertVerificationError:
         raise ProviderUnreachable("certificate") from None
     except (OSError, smtplib.SMTPException) as error:
-        # smtplib hides a time-out of a reply in a "disconnected" of its own.
+        # smtplib reports a timed-out reply as a "disconnected" exception.
         timed_out = isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
         raise ProviderUnreachable(f"{'time_out' if timed_out else 'no_line'}:{step}", maybe_sent=maybe_sent) from None
 
 
 def _check_reply(code: int, _text: object, *, refusal: str = "", ours: bool = False) -> None:
-    """Nothing for a yes; 4xx and our own faults are Unreachable, the other 5xx are Refused."""
+    """Check the server's reply: 2xx and 3xx pass.
+
+    Raises ProviderUnreachable for 4xx and faults of our settings, ProviderRefused for any other 5xx.
+    """
     if 200 <= code < 400:
         return
     if code in OWN_FAULT_CODES:

@@ -1,4 +1,4 @@
-"""SMS by Twilio's official client. The only file that knows Twilio."""
+"""Send SMS by Twilio's official client. The only module that uses Twilio."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from pro.messaging.sender_protocol import Letter, ProviderRefused, ProviderUnrea
 
 TIMEOUT = 20.0
 
-# Provider code -> (may trying again help?, reason). What is a fault of our account or settings may be mended, so the
-# letter waits; what is said of the phone or of the text is final.
+# Provider code -> (may a retry help?, reason). A fault of our account or settings can be corrected, so the letter is
+# tried again; a fault of the phone or of the text is final.
 CODES: dict[int, tuple[bool, str]] = {
     20003: (True, "log_in_refused"),
     20404: (True, "log_in_refused"),
@@ -46,7 +46,7 @@ CODES: dict[int, tuple[bool, str]] = {
     30007: (False, "text_refused"),
     30008: (True, "provider_unsure"),
 }
-# The provider may have taken the letter before these were said.
+# The provider may have taken the letter before it answered with these.
 UNSURE_STATUSES = {500, 502, 504}
 
 # The client's own logger writes addresses and bodies.
@@ -55,12 +55,12 @@ _silent_logger.disabled = True
 
 
 class TwilioSms:
-    """Sends through one account. ``sender``: a number in E.164, or the id of a messaging service (``MG…``).
+    """Send through one account.
 
-    ``callback_url``: where the provider says what became of a message; none, and it does not say.
-    ``api_url``: where the provider's interface is reached when not at its own address (a proxy or a fake).
-    Several threads may send: each call has a client and a way out to itself, because neither the client, which notes
-    its last answer, nor the session beneath it promises to be safe for two.
+    ``sender``: a number in E.164, or the id of a messaging service (``MG…``). ``callback_url``: where the provider
+    reports the delivery status; "" for no reports. ``api_url``: address of the provider's interface, if not its own (a
+    proxy or a fake). Thread-safe: each call has its own client and HTTP session, because neither is documented as safe
+    for two threads.
     """
 
     at_once = 8
@@ -78,12 +78,12 @@ class TwilioSms:
         self._more = {"status_callback": callback_url} if callback_url else {}
         self._log_in = (account, token)
         self._reached = (api_url, timeout)
-        # Ways out that nobody uses just now, with their open lines; the last one back is the first to be used again.
+        # HTTP sessions that are not in use, with their open connections; the last returned is the first used again.
         self._idle: deque[_Http] = deque()
         self._origin = {"messaging_service_sid": sender} if sender.startswith("MG") else {"from_": sender}
 
     def send(self, letter: Letter) -> str:
-        """Hand the text over; the reference is the provider's message id."""
+        """Send the text and return the provider's message id."""
         try:
             with self._http_client() as http:
                 client = Client(*self._log_in, http_client=http)
@@ -95,14 +95,14 @@ class TwilioSms:
         except requests.RequestException as error:
             raise failure_of_connection(error) from None
         except ValueError:
-            # A yes that is no JSON: most likely a proxy on the way.
+            # An answer that is not JSON: most likely from a proxy in between.
             raise ProviderUnreachable("provider_unsure", maybe_sent=True) from None
         if message.error_code is not None:
             raise failure_of_code(int(message.error_code), 201)
         return str(message.sid)
 
     def close(self) -> None:
-        """Give the lines back."""
+        """Close the connections."""
         while self._idle:
             self._idle.pop().close()
 
@@ -119,7 +119,7 @@ class TwilioSms:
 
 
 class _Http(TwilioHttpClient):  # type: ignore[misc]
-    """The client's way out: another host if told so, never a retry of its own, and Retry-After is kept."""
+    """The client's HTTP session: an optional other host, no retries, and Retry-After is kept."""
 
     def __init__(self, api_url: str, timeout: float) -> None:
         super().__init__(timeout=timeout, logger=_silent_logger, max_retries=0)
@@ -141,19 +141,22 @@ class _Http(TwilioHttpClient):  # type: ignore[misc]
 
 
 def is_signed(token: str, url: str, form: Any, signature: str) -> bool:
-    """True if the provider, who shares ``token`` with us, posted ``form`` to ``url`` (as it knows it)."""
+    """Return True if the provider signed this POST of ``form`` to ``url`` with ``token``.
+
+    ``url`` is the address that the provider called.
+    """
     return bool(token and signature) and bool(RequestValidator(token).validate(url, form, signature))
 
 
 def reason_of(code: str) -> str:
-    """The failure that the code of a status callback means, as ``Message.failure`` keeps it."""
+    """Return the failure for the code of a status callback, as ``Message.failure`` stores it."""
     number = int(code) if code.isascii() and code.isdigit() and len(code) < 10 else 0
     reason = CODES[number][1] if number in CODES else "provider_unsure"
     return f"{reason}:{number}" if number else reason
 
 
 def failure_of_code(code: int | None, status: int) -> ProviderUnreachable | ProviderRefused:
-    """The failure that a provider code means; an unknown code is judged by the HTTP status."""
+    """Return the failure for a provider code; an unknown code is decided by the HTTP status."""
     if code in CODES:
         again, reason = CODES[code]
         return ProviderUnreachable(f"{reason}:{code}") if again else ProviderRefused(f"{reason}:{code}")
@@ -166,5 +169,5 @@ def failure_of_code(code: int | None, status: int) -> ProviderUnreachable | Prov
 
 
 def _retry_after_seconds(header: str | None) -> float | None:
-    """Retry-After in seconds; the form with a date is not sent by this provider and counts as absent."""
+    """Return Retry-After in seconds; this provider never sends the form with a date."""
     return float(header) if header and header.isascii() and header.isdigit() else None

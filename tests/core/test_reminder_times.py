@@ -1,4 +1,4 @@
-"""Messages about open forms: when, how often, and never at night (docs/domain.md 6, rule 3)."""
+"""Test messages about open forms: when, how often, not at night (docs/domain.md 6)."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ ZONES = (
 )
 
 
-def open_form(opens, closes, zone=SHANGHAI, ladder=None):
-    """A check-in with this window."""
+def open_form(opens, closes, zone=SHANGHAI, reminder_rules=None):
+    """Return a check-in with this window."""
     start, end = local(opens, zone), local(closes, zone)
-    return ExpectedVisit("visit", "visit", 0, CHECKIN, start, end, end, True, "actual", zone, reminders=ladder)
+    return ExpectedVisit("visit", "visit", 0, CHECKIN, start, end, end, True, "actual", zone, reminders=reminder_rules)
 
 
 def times(found):
-    """(step, from, to) in local time."""
+    """Return (step, from, to) in local time."""
     zone = ZoneInfo(found[0].one.time_zone) if found else None
     return [
         (m.step, f"{m.not_before.astimezone(zone):%d %H:%M}", f"{m.not_after.astimezone(zone):%d %H:%M}") for m in found
@@ -46,9 +46,9 @@ def test_at_opening_a_day_later_and_two_days_later():
         # Known only at 22:00: the first message waits for the morning.
         ("2027-03-15 22:00", [(0, "16 08:00", "16 20:00"), (1, "17 08:00", "17 20:00"), (2, "18 08:00", "18 20:00")]),
         ("2027-03-16 01:00", [(0, "16 08:00", "16 20:00"), (1, "17 08:00", "17 20:00"), (2, "18 08:00", "18 20:00")]),
-        # Never into the night: what was not sent by 21:00 is dropped.
+        # Never at night: a message not sent by 21:00 is dropped.
         ("2027-03-15 15:00", [(0, "15 15:00", "15 20:59"), (1, "16 15:00", "16 20:59"), (2, "17 15:00", "17 20:59")]),
-        # Known late: nothing after the window.
+        # Known late: no message after the window.
         ("2027-03-18 10:00", [(0, "18 10:00", "18 20:59"), (1, "19 10:00", "19 20:59")]),
         ("2027-03-19 22:00", []),
         ("2027-04-01 10:00", []),
@@ -99,11 +99,13 @@ def test_quiet_hours(quiet, moment, silent):
     st.sampled_from([None, (0, 240), (0, 60, 61, 10000), ()]),
     st.sampled_from([("21:00", "08:00"), ("22:30", "07:15"), ("00:00", "09:00")]),
 )
-def test_no_message_at_night_none_outside_the_window_and_one_at_a_time(zone, start, length, since, ladder, quiet):
+def test_no_message_at_night_none_outside_the_window_and_one_at_a_time(
+    zone, start, length, since, reminder_rules, quiet
+):
     rules = replace(RULES, quiet_from=hour(quiet[0]), quiet_until=hour(quiet[1]))
     opens = local("2027-01-01 00:00", "UTC") + timedelta(minutes=start)
     end = opens + timedelta(minutes=length)
-    one = ExpectedVisit("v", "v", 0, QLQ, opens, end, end, True, "actual", zone, reminders=ladder)
+    one = ExpectedVisit("v", "v", 0, QLQ, opens, end, end, True, "actual", zone, reminders=reminder_rules)
     known = opens + timedelta(minutes=since)
     found = form_reminders(one, rules, known)
     for message in found:
@@ -115,7 +117,7 @@ def test_no_message_at_night_none_outside_the_window_and_one_at_a_time(zone, sta
 
 
 def whole():
-    """Every message of a participant whom an ulcer and maintenance keep busy, and who never answers."""
+    """Generate the messages of a participant with an ulcer and maintenance who never answers."""
     anchors = [*treated(), anchor("maintenance_cycle", "2027-03-17", 1), anchor("ulcer_suspected", "2027-03-18", 1)]
     return plan_messages(list_expected_visits(CALENDAR, anchors, SHANGHAI), RULES)
 
@@ -125,7 +127,7 @@ def test_a_day_s_messages_about_one_instrument_are_about_one_visit():
     for message in whole().sent:
         by_day.setdefault((message.day, message.one.instrument), set()).add(message.one.visit)
     assert all(len(visits) == 1 for visits in by_day.values())
-    # The daily form of an ulcer closes first, so it goes before the weekly one.
+    # The daily ulcer form closes first, so it goes before the weekly one.
     assert by_day[local("2027-03-23 12:00").date(), CHECKIN] == {"ulcer_daily.ulcer_suspected.1.6"}
 
 
@@ -144,7 +146,7 @@ def test_two_forms_that_open_at_once_are_one_message():
     found = limit_reminders([*form_reminders(longer, RULES), *form_reminders(form, RULES)], RULES)
     assert {message.one.instrument for message in found.sent} == {CHECKIN}
     assert [why for _, why in found.dropped] == ["together"] * 3
-    # Once the first is answered, the other has its own.
+    # Once the first is answered, the other gets its own message.
     assert len(limit_reminders(form_reminders(longer, RULES), RULES).sent) == 3
 
 
@@ -155,7 +157,7 @@ def test_what_was_dealt_with_keeps_no_other_form_s_message_back():
     found = limit_reminders(wanted, RULES, done={form.name: 2})
     assert [(message.one.visit, message.step) for message in found.sent] == [("other", 0), ("other", 1), ("visit", 2)]
     assert [(message.one.visit, message.step, why) for message, why in found.dropped] == [("other", 2, "together")]
-    # What went out today counts by its number, not by where the ladder stands now.
+    # A message sent today counts by its step number, not by the current reminder schedule.
     once = {local("2027-03-15 12:00").date(): 1}
     found = limit_reminders(wanted, replace(RULES, per_day=1), once, {form.name: 3})
     assert [(message.one.visit, message.step) for message in found.sent] == [("other", 1), ("other", 2)]
@@ -179,12 +181,15 @@ def test_an_offer_without_messages_has_none():
 
 
 def test_the_choice_is_the_same_at_every_tick_and_knows_what_became_known_late():
-    """The 50 Gy decision and fraction 25 overlap: only the decision, which closes first, is asked about by message."""
+    """Check that the choice is stable and includes visits that became known late.
+
+    The 50 Gy decision and fraction 25 overlap: only the decision, which closes first, is asked about by message.
+    """
     waiting = list_expected_visits(CALENDAR, treated(), SHANGHAI)
     late = {("decision_50gy", CHECKIN): local("2027-03-04 10:00")}
     found = plan_messages(waiting, RULES, late)
     of_day = [(m.one.visit, m.step) for m in found.sent if m.is_due(local("2027-03-04 10:00")) and m.one.number != 28]
     assert of_day == [("decision_50gy", 0)]
-    # Before it was known, the form at fraction 25 was invited to.
+    # Before the decision was known, a message asked for the form at fraction 25.
     assert ("rt_week.25", 0) in {(m.one.visit, m.step) for m in found.sent}
     assert plan_messages(waiting, RULES, late) == found

@@ -1,4 +1,4 @@
-"""What nobody takes on is told again: each rung once, in time, to the right people, until somebody takes it on."""
+"""Test escalation: each step of an unacknowledged alert runs once, in time."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from tests.support.alert_clinic import Clinic
 
 NURSE, INVESTIGATOR, BACKUP = "nurse@example.org", "investigator@example.org", "coordinator@example.org"
 PHONE = "+8613700137000"
-TOLD = ("alert_again", "alert_sms")
+REPEATED = ("alert_again", "alert_sms")
 
 
 def climb(clinic: Clinic) -> int:
     return worker_steps.escalate_alerts(clinic.app_context)
 
 
-def told(clinic: Clinic) -> list[tuple[str, str]]:
-    """Template and address of what was told again, oldest first."""
-    rows = [row for row in clinic.rows(Message) if row.template in TOLD]
+def repeated_notifications(clinic: Clinic) -> list[tuple[str, str]]:
+    """Return template and address of the repeated notifications, oldest first."""
+    rows = [row for row in clinic.rows(Message) if row.template in REPEATED]
     return [(row.template, clinic.app_context.vault.open(row.address_sealed)) for row in rows]
 
 
 def with_backup(clinic: Clinic, phone: str = PHONE) -> Clinic:
-    """The coordinator is backup, the investigator has a phone."""
+    """Make the coordinator the backup and give the investigator a phone."""
     with form_browser.unit_of_work(clinic.app_context) as work:
         factories.duty(work, clinic.coordinator, "backup")
         if phone:
@@ -54,7 +54,7 @@ THIRD = [("alert_sms", PHONE)]
 # --- an emergency ----------------------------------------------------------------------------------------------------
 
 
-def test_each_rung_once_and_not_before_its_minute(any_clinic, clock):
+def test_each_step_once_and_not_before_its_minute(any_clinic, clock):
     with_backup(any_clinic).start().save(bleed=4)
     seen: list[tuple[str, str]] = []
     for minutes, new in ((15, FIRST), (15, SECOND), (15, THIRD), (600, [])):
@@ -64,7 +64,7 @@ def test_each_rung_once_and_not_before_its_minute(any_clinic, clock):
         seen += new
         assert climb(any_clinic) == len(new)
         assert climb(any_clinic) == 0
-        assert told(any_clinic) == seen
+        assert repeated_notifications(any_clinic) == seen
 
 
 def test_it_says_that_it_still_waits_and_nothing_more(clinic, clock):
@@ -95,7 +95,7 @@ def test_where_no_text_can_go_a_mail_goes(any_clinic, clock, phone, sms):
     climb(any_clinic)
     clock.move(minutes=15)
     worker_steps.escalate_alerts(app_context)
-    assert told(any_clinic)[-1] == ("alert_again", INVESTIGATOR)
+    assert repeated_notifications(any_clinic)[-1] == ("alert_again", INVESTIGATOR)
     assert climb(any_clinic) == 0
 
 
@@ -105,31 +105,31 @@ def test_without_a_backup_the_step_falls_to_the_investigator(clinic, clock):
     climb(clinic)
     clock.move(minutes=15)
     climb(clinic)
-    assert told(clinic) == [*FIRST, ("alert_again", INVESTIGATOR)]
+    assert repeated_notifications(clinic) == [*FIRST, ("alert_again", INVESTIGATOR)]
 
 
-def test_after_an_outage_everybody_is_told_once_the_newest_only(any_clinic, clock):
+def test_after_an_outage_only_the_newest_step_is_sent_once(any_clinic, clock):
     with_backup(any_clinic).start().save(bleed=4)
     clock.move(hours=1)
     assert climb(any_clinic) == 3
-    assert sorted(told(any_clinic)) == sorted([("alert_again", NURSE), *SECOND, *THIRD])
+    assert sorted(repeated_notifications(any_clinic)) == sorted([("alert_again", NURSE), *SECOND, *THIRD])
     clock.move(hours=1)
     assert climb(any_clinic) == 0
 
 
-def test_whoever_comes_on_duty_while_it_waits_is_told(clinic, clock):
+def test_a_new_person_on_call_is_notified_of_an_open_alert(clinic, clock):
     with_backup(clinic).start().save(bleed=4)
     clock.move(hours=1)
     climb(clinic)
-    before = len(told(clinic))
+    before = len(repeated_notifications(clinic))
     with form_browser.unit_of_work(clinic.app_context) as work:
         other = factories.account(work, "nurse", email="night@example.org")
         factories.duty(work, other)
     assert climb(clinic) == 1
-    assert told(clinic)[before:] == [("alert_again", "night@example.org")]
+    assert repeated_notifications(clinic)[before:] == [("alert_again", "night@example.org")]
 
 
-def test_a_second_sign_of_the_same_form_starts_no_second_ladder(any_clinic, clock):
+def test_a_second_finding_of_the_same_form_starts_no_second_escalation(any_clinic, clock):
     phone = with_backup(any_clinic).start()
     phone.save(bleed=4)
     clock.move(minutes=14)
@@ -140,17 +140,17 @@ def test_a_second_sign_of_the_same_form_starts_no_second_ladder(any_clinic, cloc
     assert climb(any_clinic) == 0
 
 
-# --- taken on --------------------------------------------------------------------------------------------------------
+# --- acknowledged ----------------------------------------------------------------------------------------------------
 
 
-def test_taking_it_on_stops_the_ladder(any_clinic, clock):
+def test_acknowledging_stops_the_escalation(any_clinic, clock):
     with_backup(any_clinic).start().save(bleed=4)
     clock.move(minutes=15)
     climb(any_clinic)
     any_clinic.acknowledge()
     clock.move(hours=1)
     assert climb(any_clinic) == 0
-    assert told(any_clinic) == FIRST
+    assert repeated_notifications(any_clinic) == FIRST
 
 
 def test_what_was_not_sent_yet_is_dropped_with_a_reason(any_clinic, clock):
@@ -173,7 +173,7 @@ def test_what_was_not_sent_yet_is_dropped_with_a_reason(any_clinic, clock):
 
 
 def test_what_is_on_its_way_is_shown_as_sent(any_clinic):
-    """Somebody takes it on while the provider has the mail."""
+    """Check an alert that is acknowledged while the provider has the email."""
     any_clinic.start().save(bleed=4)
 
     class Slow:
@@ -185,7 +185,7 @@ def test_what_is_on_its_way_is_shown_as_sent(any_clinic):
     assert [row.status for row in any_clinic.rows(Message)] == ["sent", "dropped"]
 
 
-def test_taking_on_a_part_leaves_the_rest_of_the_ladder(any_clinic, clock):
+def test_acknowledging_a_part_leaves_the_escalation_of_the_rest(any_clinic, clock):
     with_backup(any_clinic).start().save(bleed=4, breath=3)
     any_clinic.acknowledge("E01", "U01")
     assert {row.status for row in any_clinic.rows(Message)} == {"waiting"}
@@ -195,7 +195,7 @@ def test_taking_on_a_part_leaves_the_rest_of_the_ladder(any_clinic, clock):
     assert {row.status for row in any_clinic.rows(Message)} == {"dropped"}
 
 
-def test_an_alert_that_is_raised_again_starts_a_new_ladder(any_clinic, clock):
+def test_an_alert_that_is_raised_again_starts_a_new_escalation(any_clinic, clock):
     phone = with_backup(any_clinic).start()
     phone.save(bleed=4)
     clock.move(minutes=15)
@@ -208,7 +208,7 @@ def test_an_alert_that_is_raised_again_starts_a_new_ladder(any_clinic, clock):
     assert climb(any_clinic) == 0
     clock.move(minutes=15)
     assert climb(any_clinic) == 2
-    assert told(any_clinic) == FIRST * 2
+    assert repeated_notifications(any_clinic) == FIRST * 2
 
 
 def test_an_alert_that_is_closed_or_quiet_is_not_told_again(clinic, clock):
@@ -227,7 +227,7 @@ def test_an_alert_that_is_closed_or_quiet_is_not_told_again(clinic, clock):
 
 @pytest.mark.parametrize(("later", "wait"), [(0, 4), (8, 18.5), (9, 18), (15, 12)])
 def test_an_urgent_alert_is_told_once_more_to_the_person_on_duty(any_clinic, clock, later, wait):
-    """The clock starts on a Monday at 09:00 in Nanchang; the study is open from 8:00 to 17:30."""
+    """Check the step after working hours: Monday 09:00, office hours 8:00 to 17:30."""
     clock.move(hours=later)
     any_clinic.start().save(bleed=2)
     clock.move(hours=wait, seconds=-1)
@@ -236,23 +236,23 @@ def test_an_urgent_alert_is_told_once_more_to_the_person_on_duty(any_clinic, clo
     assert climb(any_clinic) == 1
     clock.move(days=7)
     assert climb(any_clinic) == 0
-    assert told(any_clinic) == FIRST[:1]
+    assert repeated_notifications(any_clinic) == FIRST[:1]
 
 
 # --- many at once, and broken ----------------------------------------------------------------------------------------
 
 
-def test_two_workers_at_once_tell_nobody_twice(any_clinic, clock):
+def test_two_workers_at_once_notify_each_recipient_once(any_clinic, clock):
     with_backup(any_clinic).start().save(bleed=4)
     second = any_clinic.another(factories.PLAN, "NPC-002")
     second.start().save(breath=3)
     clock.move(hours=1)
     form_browser.run_concurrently(*(lambda: worker_steps.escalate_alerts(any_clinic.app_context) for _ in range(4)))
     climb(any_clinic)
-    assert len(told(any_clinic)) == 6
+    assert len(repeated_notifications(any_clinic)) == 6
 
 
-def test_taking_it_on_at_the_moment_of_a_rung_leaves_nothing_waiting(any_clinic, clock):
+def test_acknowledging_at_the_moment_of_a_step_leaves_no_message_queued(any_clinic, clock):
     with_backup(any_clinic).start().save(bleed=4)
     clock.move(hours=1)
     form_browser.run_concurrently(any_clinic.acknowledge, lambda: worker_steps.escalate_alerts(any_clinic.app_context))
@@ -279,11 +279,11 @@ def test_a_case_that_breaks_keeps_no_other_from_being_told(any_clinic, clock, ca
     clock.move(minutes=15)
     with pytest.raises(RuntimeError, match="1 cases"):
         climb(with_other(ladder=None))
-    assert told(any_clinic) == FIRST
+    assert repeated_notifications(any_clinic) == FIRST
     assert "could not be told again: " in caplog.text
 
 
-def test_an_alert_that_had_nobody_to_go_to_is_told_when_there_is_somebody(clinic, clock):
+def test_an_alert_without_recipients_is_sent_once_there_is_one(clinic, clock):
     with form_browser.unit_of_work(clinic.app_context) as work:
         for person in work.session.scalars(select(StaffMember)):
             person.disabled_at = work.now
@@ -301,7 +301,7 @@ def test_an_alert_that_had_nobody_to_go_to_is_told_when_there_is_somebody(clinic
 # --- what staff see --------------------------------------------------------------------------------------------------
 
 
-def test_the_board_says_when_it_goes_on_and_to_whom(any_clinic, clock):
+def test_the_to_do_list_shows_the_next_step_and_its_recipients(any_clinic, clock):
     raised = clock.now
     with_backup(any_clinic).start().save(bleed=4)
     steps = [(15, ("Nurse", "Investigator")), (30, ("Coordinator",)), (45, ("Investigator",))]

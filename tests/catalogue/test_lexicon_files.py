@@ -1,4 +1,4 @@
-"""Lexicon files: what is shipped, a site's own, and that a dubious one is refused with file, place and sentence."""
+"""Test lexicon files: the built-in ones, a site's own, and the errors of invalid ones."""
 
 from __future__ import annotations
 

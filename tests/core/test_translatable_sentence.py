@@ -1,4 +1,4 @@
-"""Sentences that keep what they were made of."""
+"""Test sentences that keep their parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which reports and which events belong together, what is offered first, and until when a serious one is reported."""
+"""Test which reports belong to which events, the offered term, and the reporting deadline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a drill may begin: in working hours, made up for after an outage, by the study's own clock."""
+"""Test when a test alert may start: in local working hours, or later after an outage."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DRILLING = WeeklyTestAlertSettings(2, time(10), 60, "npc_checkin", {"bleed": 4})
 
 
 def due(local: str, zone: str = "Asia/Shanghai", drilling: WeeklyTestAlertSettings = DRILLING) -> str:
-    """The week that may begin at this local time; "" for none."""
+    """Return the week that may start at this local time; "" for none."""
     now = datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(zone))
     turn = test_alert_times.due_test_alert(drilling, replace(SETTINGS, time_zone=zone), now)
     return turn.week if turn else ""
@@ -34,7 +34,7 @@ def due(local: str, zone: str = "Asia/Shanghai", drilling: WeeklyTestAlertSettin
         ("2026-11-25T16:30", "2026-W48"),
         ("2026-11-25T16:30:01", ""),
         ("2026-11-25T23:00", ""),
-        # Made up for on the next working days, from the same time on.
+        # Made up for on the next working days, from the same time of day on.
         ("2026-11-26T03:00", ""),
         ("2026-11-26T10:00", "2026-W48"),
         ("2026-11-27T16:00", "2026-W48"),
@@ -42,7 +42,7 @@ def due(local: str, zone: str = "Asia/Shanghai", drilling: WeeklyTestAlertSettin
         ("2026-11-29T12:00", ""),
         ("2026-11-30T12:00", "2026-W48"),
         ("2026-12-02T10:00", "2026-W49"),
-        # The year's end: ISO week 53, and days of December and January in the other year's week.
+        # The end of the year: ISO week 53, and days of December and January in the other year's week.
         ("2026-12-30T10:00", "2026-W53"),
         ("2027-01-01T12:00", "2026-W53"),
         ("2027-01-04T12:00", "2026-W53"),
@@ -72,7 +72,7 @@ def test_any_weekday(weekday: int, local: str, week: str) -> None:
 
 @pytest.mark.parametrize(("day", "utc_hour"), [("2026-03-25", 9), ("2026-04-01", 8), ("2026-10-28", 9)])
 def test_the_clock_is_the_studys_where_clocks_change(day: str, utc_hour: int) -> None:
-    """In Berlin ten o'clock is 09:00 UTC in winter and 08:00 in summer."""
+    """Check Berlin, where ten o'clock is 09:00 UTC in winter and 08:00 in summer."""
     assert due(f"{day}T09:59", "Europe/Berlin") == ""
     assert due(f"{day}T10:00", "Europe/Berlin") != ""
     now = datetime.fromisoformat(f"{day}T10:00").replace(tzinfo=ZoneInfo("Europe/Berlin"))
@@ -95,7 +95,7 @@ def test_a_turn_is_never_ahead_never_older_than_a_week_and_never_at_night(
     local = now.astimezone(ZoneInfo(zone))
     assert time(10) <= local.time() <= time(16, 30)
     assert local.weekday() < 5
-    # A clock that was put back in between makes the week an hour longer.
+    # A clock that was set back during the week makes it an hour longer.
     assert timedelta() <= now - turn.at < timedelta(weeks=1, hours=1)
     assert turn.at.astimezone(ZoneInfo(zone)).weekday() == weekday
 

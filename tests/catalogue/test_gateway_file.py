@@ -1,4 +1,4 @@
-"""The gateway file: read once, and refused with entry and reason when anything in it is dubious."""
+"""Test the gateway file: read once, and refused with entry and reason if invalid."""
 
 from __future__ import annotations
 

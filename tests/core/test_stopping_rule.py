@@ -1,4 +1,4 @@
-"""The stopping rule: what counts, what is reached, and that one more ulcer never takes a step back."""
+"""Test the stopping rule: which ulcers count, which limits are reached, and monotonicity."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ def test_a_confirmed_ulcer_counts_by_its_grade_and_is_unknown_without_one(confir
 @pytest.mark.parametrize(
     ("confirmed", "grades", "judged", "said"),
     [
-        # Signed by a clinician, and nobody recorded the ulcer: it may count.
+        # Graded by a clinician without a recorded ulcer: it may count.
         (False, [], [3], ASK),
         (False, [], [2], NO),
         (True, [], [3], YES),
         (True, [None], [4], YES),
         (True, [2], [3], YES),
         (True, [], [2], NO),
-        # What the endoscopy showed has still no grade.
+        # The endoscopic finding has no grade yet.
         (True, [None], [2], ASK),
     ],
 )
@@ -77,7 +77,7 @@ def test_a_signed_grading_counts_beside_endoscopies(confirmed, grades, judged, s
         ([YES, YES, ASK], [], None, "pause", 1, True),
         ([YES, YES, NO], [YES], None, "pause", 1, True),
         ([YES] * 3, [], "pause", "stop", 3, False),
-        # The eleventh does not belong to the first ten.
+        # The eleventh is not one of the first ten.
         ([*[NO] * 8, YES, YES, YES], [], None, "pause", 1, False),
         ([*[NO] * 17, *[YES] * 6], [], "stop", "pause", 3, False),
         ([YES] * 6, [], "stop", None, 0, False),
@@ -99,12 +99,12 @@ def test_numbers_of_a_reading():
 
 
 people = st.lists(st.sampled_from([NO, ASK, YES]), max_size=30)
-LOUDER: dict[Counts, list[Counts]] = {NO: [NO, ASK, YES], ASK: [ASK, YES], YES: [YES]}
+AT_LEAST: dict[Counts, list[Counts]] = {NO: [NO, ASK, YES], ASK: [ASK, YES], YES: [YES]}
 
 
 @given(people, st.data())
 def test_worse_news_never_takes_a_step_back(treated, data):
-    worse = [data.draw(st.sampled_from(LOUDER[one])) for one in treated] + data.draw(people)
+    worse = [data.draw(st.sampled_from(AT_LEAST[one])) for one in treated] + data.draw(people)
     before, after = stopping_state(RULE, treated), stopping_state(RULE, worse)
     for old, new in zip(before.steps, after.steps, strict=True):
         assert new.counted >= old.counted

@@ -1,4 +1,7 @@
-"""Moving an anchor moves what depends on it, and nothing that is opened or past (docs/domain.md 6, rule 6)."""
+"""Test that a moved anchor moves its visits, except opened or past ones.
+
+See docs/domain.md 6, rule 6.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,13 @@ KINDS = sorted(CALENDAR.anchors)
 
 
 def of(anchors):
-    """What is expected."""
+    """Return the expected visits."""
     return list_expected_visits(CALENDAR, anchors, SHANGHAI)
 
 
 @st.composite
 def anchors(draw):
-    """Any anchors at all, sensible or not."""
+    """Generate any anchors, sensible or not."""
     found = {}
     for kind in draw(st.lists(st.sampled_from(KINDS), max_size=10)):
         most = CALENDAR.anchors[kind].most

@@ -1,4 +1,4 @@
-"""The second reader compares a paper form with its sheet: what differs is a new answer, scored and judged again."""
+"""Test the verification of a paper form: differences become new, evaluated answers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_paper_that_agrees_is_kept_as_compared(any_clinic, clock):
     assert verify_form(any_clinic, form) is False
     kept = read_form(any_clinic, form)
     assert (kept.checked_by, kept.checked_at) == (any_clinic.investigator.id, clock.now)
-    # Nothing but one audit event.
+    # Only one audit entry.
     assert count_rows(any_clinic) == [*before[:-1], before[-1] + 1]
     assert len(any_clinic.events("assessment.checked")) == 1
     with form_browser.unit_of_work(any_clinic.app_context, any_clinic.nurse.actor) as work:
@@ -82,7 +82,7 @@ def test_a_bad_correction_changes_nothing(clinic, clock, corrections, reason, fi
     assert read_form(clinic, form).checked_at is None
 
 
-def test_only_somebody_else_compares_only_paper_and_only_once(any_clinic, clock):
+def test_only_paper_is_verified_by_another_person_and_only_once(any_clinic, clock):
     clock.move(days=1)
     interview = enter_form(any_clinic)
     with pytest.raises(NotFound):
