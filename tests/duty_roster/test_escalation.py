@@ -280,7 +280,7 @@ def test_a_case_that_breaks_keeps_no_other_from_being_told(any_clinic, clock, ca
     with pytest.raises(RuntimeError, match="1 cases"):
         climb(with_other(ladder=None))
     assert told(any_clinic) == FIRST
-    assert "could not be told again: " in caplog.text
+    assert "alert escalation failed source=" in caplog.text
 
 
 def test_an_alert_that_had_nobody_to_go_to_is_told_when_there_is_somebody(clinic, clock):
