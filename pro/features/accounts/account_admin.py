@@ -229,6 +229,7 @@ def _role_in(said: Any) -> str:
 
 
 def _account(staff: StaffMember, last: Mapping[int, datetime]) -> Account:
+    """Return an account as a row of the list. ``last``: account id -> last sign-in."""
     return Account(
         staff.id,
         staff.name,

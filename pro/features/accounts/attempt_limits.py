@@ -52,4 +52,5 @@ def reset_failures(work: UnitOfWork, kind: str, key: str) -> None:
 
 
 def _fingerprint(work: UnitOfWork, kind: str, key: str) -> str:
+    """Return the stored form of ``key``, which may name a person or an address."""
     return work.vault.fingerprint(f"attempt:{kind}:{key}")

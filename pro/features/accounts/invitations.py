@@ -215,4 +215,5 @@ def _mark_revoked(work: UnitOfWork, row: StaffInvitation) -> None:
 
 
 def _fingerprint(work: UnitOfWork, token: str) -> str:
+    """Return the stored form of an invitation's token."""
     return work.vault.fingerprint(f"staff_invitation:{token}")

@@ -163,11 +163,13 @@ def renew_recovery_codes(work: UnitOfWork, staff_id: int, password: str) -> tupl
 
 
 def _factor_offer(work: UnitOfWork, staff: StaffMember, secret: str, sealed: str) -> FactorOffer:
+    """Return an offer for ``secret`` with the content of its QR code."""
     issuer = f"ePRO {urlsplit(work.config.base_url).hostname}"
     return FactorOffer(secret, TOTP(secret).provisioning_uri(name=staff.email, issuer_name=issuer), sealed)
 
 
 def _lock_staff(work: UnitOfWork, staff_id: int) -> StaffMember:
+    """Lock and return an account."""
     staff = work.session.get_one(StaffMember, staff_id)
     work.lock(staff)
     return staff
@@ -218,10 +220,12 @@ def _usable_codes(staff_id: int) -> Select[RecoveryCode]:
 
 
 def _fingerprint(work: UnitOfWork, staff_id: int, code: str) -> str:
+    """Return the stored form of a recovery code."""
     return work.vault.fingerprint(f"recovery:{staff_id}:{code}")
 
 
 def _attempt_key(staff: StaffMember) -> str:
+    """Return the key that counts the wrong codes of an account."""
     # By account, not by address: at this step the password is known, and attempts may come from many addresses.
     return f"factor:{staff.id}"
 

@@ -323,6 +323,7 @@ def _idle_limit(work: UnitOfWork, found: StaffSession) -> timedelta:
 
 
 def _fingerprint(work: UnitOfWork, secret: str) -> str:
+    """Return the stored form of a session's secret."""
     return work.vault.fingerprint(f"staff:{secret}")
 
 

@@ -145,8 +145,10 @@ def drop_pending_notifications(work: UnitOfWork, sources: Collection[str]) -> No
     Only urgent and emergency alerts count as unacknowledged here.
     """
     work.session.flush()
-    loud = set(work.session.scalars(select(Alert.source).where(*_unacknowledged_clauses(), Alert.source.in_(sources))))
-    done = set(sources) - loud
+    unacknowledged = set(
+        work.session.scalars(select(Alert.source).where(*_unacknowledged_clauses(), Alert.source.in_(sources)))
+    )
+    done = set(sources) - unacknowledged
     if done:
         outbox.drop_messages(work, Message.alert_id.in_(select(Alert.id).where(Alert.source.in_(done))), "taken_on")
 
@@ -208,15 +210,20 @@ def _unacknowledged_clauses() -> tuple[ColumnElement[bool], ...]:
 
 def _is_unacknowledged(alert: Alert) -> bool:
     """Return True for an unacknowledged urgent or emergency alert."""
-    loud = alert.level >= Level.URGENT
-    return loud and alert.acknowledged_at is None and alert.resolved_at is None and alert.superseded_at is None
+    is_urgent_or_higher = alert.level >= Level.URGENT
+    return (
+        is_urgent_or_higher
+        and alert.acknowledged_at is None
+        and alert.resolved_at is None
+        and alert.superseded_at is None
+    )
 
 
 def _highest_level(alerts: Sequence[Alert]) -> tuple[Level, datetime, Alert]:
     """Return the level of a case, the time (UTC) of its first alert of that level, that alert."""
     level = max(alert.level for alert in alerts)
-    loud = [alert for alert in alerts if alert.level == level]
-    return Level(level), min(alert.raised_at for alert in loud), loud[0]
+    highest = [alert for alert in alerts if alert.level == level]
+    return Level(level), min(alert.raised_at for alert in highest), highest[0]
 
 
 def _escalate_case(work: UnitOfWork, alerts: list[Alert]) -> int:

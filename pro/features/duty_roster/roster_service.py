@@ -446,6 +446,7 @@ def _raise_changed(work: UnitOfWork, row: Shift | Absence) -> NoReturn:
 
 
 def _staff_name(work: UnitOfWork, staff_id: int) -> str:
+    """Return the name of a staff member."""
     return work.session.get_one(StaffMember, staff_id).name
 
 

@@ -105,8 +105,8 @@ def record_consent(
 def mark_consents_withdrawn(work: UnitOfWork, participant: Participant, scope: str, told: str) -> None:
     """Mark all current versions as withdrawn now.
 
-    ``enrolment.withdraw_participant`` ends participation. ``scope``: one of SCOPES; ``told``: what the participant was
-    told. A version that was withdrawn by a date alone gets its scope and keeps its time of withdrawal.
+    ``enrolment.withdraw_participant`` ends participation. ``scope``: one of SCOPES; ``told``: the information
+    given to the participant. A version that was withdrawn by a date alone gets its scope and keeps its time of withdrawal.
     """
     open_ = (
         or_(Consent.withdrawn_at.is_(None), _scope_missing_clause(participant))

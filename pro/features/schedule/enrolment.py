@@ -113,8 +113,8 @@ def enrol(
 def withdraw_consent(work: UnitOfWork, participant: Participant, *, scope: str, told: str) -> None:
     """Record the withdrawal of consent; it ends participation in the same transaction.
 
-    ``scope``: one of SCOPES: no further questions, or no further use of existing data either. ``told``: what the
-    participant was told. After a withdrawal by a date alone the scope can still be recorded.
+    ``scope``: one of SCOPES: no further questions, or no further use of existing data either. ``told``: the
+    information given to the participant. After a withdrawal by a date alone the scope can still be recorded.
 
     Raise BadData("consent", fields=...), and NotAllowed("withdrawn_already", name, at) if another user has recorded the
     withdrawal; then nothing is recorded.

@@ -77,7 +77,7 @@ def record_missed(
         work.lock(participant)
     unanswered = read_missed_forms(work, participant)
     checkins = [row for row in known if row.instrument == plan.instruments[0] and row in unanswered.rows]
-    cause, alert, is_urgent = None, None, False
+    cause, alert, include_weekends = None, None, False
     if checkins:
         newest = checkins[-1]
         verdict, findings = _evaluate_rules(work, participant, plan, unanswered)
@@ -85,10 +85,10 @@ def record_missed(
         at_risk = _at_risk(work, participant, plan, newest)
         if findings or at_risk:
             cause = newest
-        is_urgent = at_risk or (alert is not None and alert.level >= Level.URGENT)
+        include_weekends = at_risk or (alert is not None and alert.level >= Level.URGENT)
     cause = cause or next((row for row in known if _is_endpoint(plan, row)), None)
     if cause is not None:
-        _make_missed_form_task(work, plan, cause, alert, EVERY_DAY if is_urgent else WORKDAYS)
+        _make_missed_form_task(work, plan, cause, alert, EVERY_DAY if include_weekends else WORKDAYS)
 
 
 def record_answer_received(work: UnitOfWork, participant_id: int) -> None:

@@ -321,17 +321,17 @@ def record_served_visits(work: UnitOfWork, assessment: Assessment) -> list[Expec
         or_(ExpectedForm.served_at.is_(None), mine),
     )
     rows = {row.visit: row for row in work.session.scalars(query.order_by(ExpectedForm.id).with_for_update())}
-    ledger = match_forms(
+    matched = match_forms(
         [expected_visit_of(row, participant.time_zone) for row in rows.values()], [form], plan.calendar.apart
     )
     served = []
-    for found in ledger.served:
+    for found in matched.served:
         row = rows[found.one.visit]
         if assessment.submitted_at is None and row.closes_at >= work.now:
             continue  # it can still be submitted
         _mark_served(row, found, assessment)
         served.append(row)
-    for one in ledger.waiting:
+    for one in matched.waiting:
         row = rows[one.visit]
         if row.assessment_id == assessment.id and _was_begun_in(row, assessment, work.now):
             # Answered after its end: not missed (docs/domain.md 6, rule 4), but flagged (rule 2).
@@ -425,12 +425,12 @@ def _diff(
     }
     # Past answers are matched with the stored windows, not with those that the plan would give today.
     standing = [*stays.values(), *(one for one in wanted if one.name not in stays)]
-    ledger = match_forms(standing, state.forms, state.calendar.apart)
+    matched = match_forms(standing, state.forms, state.calendar.apart)
     # A form that opens later because of a recent answer must not count as moved.
-    later = {one.name: one for one in ledger.waiting}
+    later = {one.name: one for one in matched.waiting}
     wanted = tuple(later.get(one.name, one) for one in wanted)
     diff = replan(tuple(stored.values()), wanted, state.opened, work.now, unasked)
-    return diff, ledger.served
+    return diff, matched.served
 
 
 def _digest(changes: Sequence[DateChange], diff: Replan) -> str:
