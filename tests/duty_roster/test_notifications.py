@@ -280,7 +280,7 @@ def test_a_case_that_breaks_keeps_no_other_from_being_told(any_clinic, clock, ca
     with pytest.raises(RuntimeError, match="1 cases"):
         climb(with_other(ladder=None))
     assert repeated_notifications(any_clinic) == FIRST
-    assert "could not be told again: " in caplog.text
+    assert "alert escalation failed source=" in caplog.text
 
 
 def test_an_alert_without_recipients_is_sent_once_there_is_one(clinic, clock):

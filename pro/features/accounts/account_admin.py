@@ -1,4 +1,4 @@
-"""Accounts as an administrator sees and changes them, one's own sessions, and the list of changes of rights."""
+"""List and change accounts for administrators, list sessions and changes of rights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pro.features.accounts.phone_numbers import to_e164
 from pro.models import ROLES, AuditEntry, StaffInvitation, StaffMember, StaffSession
 
 REASON_AT_LEAST, REASON_AT_MOST = 5, 500
-# What changes who may do what, or how they get in.
+# Audit actions that change access rights or the means of signing in.
 RIGHTS_CHANGE_ACTIONS = (
     "staff.added",
     "staff.invited",
@@ -36,7 +36,10 @@ RIGHTS_CHANGE_ACTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One account in the list."""
+    """One row of the list of accounts; times in UTC.
+
+    ``signed_in_at``: last completed sign-in. ``own_password``: the staff member has chosen the password.
+    """
 
     id: int
     name: str
@@ -52,7 +55,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class StaffSessionRow:
-    """A sign-in that lasts. ``half``: the code is still missing."""
+    """A session that has not ended.
+
+    ``half``: the verification code is still missing. ``here``: the session of this request. Times in UTC.
+    """
 
     id: int
     device: str
@@ -64,7 +70,10 @@ class StaffSessionRow:
 
 @dataclass(frozen=True, slots=True)
 class RightsChange:
-    """One change of rights: who did it to whom. ``old`` and ``new``: a role, or ""."""
+    """One change of rights: ``by`` is the acting staff member, ``whom`` the account changed.
+
+    ``old`` and ``new``: a role, or "". ``at`` is in UTC.
+    """
 
     at: datetime
     by: str
@@ -76,20 +85,26 @@ class RightsChange:
 
 
 def list_accounts(work: UnitOfWork) -> Sequence[Account]:
-    """Every account, open ones first, by name."""
+    """Return all accounts: active ones first, then by name."""
     query = select(StaffMember).order_by(StaffMember.disabled_at.is_not(None), StaffMember.name, StaffMember.id)
     last = _last_sign_ins(work)
     return [_account(staff, last) for staff in work.session.scalars(query)]
 
 
 def account_row(work: UnitOfWork, staff_id: int) -> tuple[Account, str]:
-    """One account and its phone number ("" if none). NotFound."""
+    """Return one account and its phone number ("" if none is recorded).
+
+    Raise NotFound if the account does not exist.
+    """
     staff = _read_staff(work, staff_id)
     return _account(staff, _last_sign_ins(work)), work.vault.open(staff.phone_sealed) if staff.phone_sealed else ""
 
 
 def list_sessions(work: UnitOfWork, staff_id: int, current_id: int = 0) -> Sequence[StaffSessionRow]:
-    """The sessions of a person that still last, the newest first. ``here``: the number of this one."""
+    """Return the sessions of a staff member that have not ended, newest first.
+
+    ``current_id``: id of the session of this request; its row has ``here`` set.
+    """
     query = select(StaffSession).where(StaffSession.staff_id == staff_id, StaffSession.ended_at.is_(None))
     rows = work.session.scalars(query.order_by(StaffSession.id.desc()))
     return [
@@ -100,8 +115,10 @@ def list_sessions(work: UnitOfWork, staff_id: int, current_id: int = 0) -> Seque
 
 
 def change_role(work: UnitOfWork, staff_id: int, role: str, reason: str) -> None:
-    """Give a member of staff another role; their sessions end at once. Failures as in ``_managed``; BadData("people",
-    fields={"role": "unknown" | "same_role"}).
+    """Assign another role to a staff member and end all sessions of the account.
+
+    Raise BadData("people", fields={"role": "unknown" | "same_role"}), NotAllowed("last_administrator"), and the
+    exceptions of ``_lock_managed_account``.
     """
     others = staff_accounts.lock_administrators(work)
     staff = _lock_managed_account(work, staff_id, reason, {"role": "" if role in ROLES else "unknown"})
@@ -114,7 +131,11 @@ def change_role(work: UnitOfWork, staff_id: int, role: str, reason: str) -> None
 
 
 def deactivate_account(work: UnitOfWork, staff_id: int, reason: str) -> bool:
-    """Close an account: sign-in and sessions end, and its shifts no longer count. False if it was closed."""
+    """Deactivate an account and end its sessions. Return False if it was deactivated already.
+
+    The shifts of a deactivated account do not count. Raise NotAllowed("last_administrator") and the exceptions of
+    ``_lock_managed_account``.
+    """
     others = staff_accounts.lock_administrators(work)
     staff = _lock_managed_account(work, staff_id, reason)
     if staff.disabled_at is not None:
@@ -127,7 +148,10 @@ def deactivate_account(work: UnitOfWork, staff_id: int, reason: str) -> bool:
 
 
 def reactivate_account(work: UnitOfWork, staff_id: int, reason: str) -> bool:
-    """Open a closed account again. False if it was open."""
+    """Reactivate an account. Return False if it was active already.
+
+    Raise the exceptions of ``_lock_managed_account``.
+    """
     staff = _lock_managed_account(work, staff_id, reason)
     if staff.disabled_at is None:
         return False
@@ -137,13 +161,19 @@ def reactivate_account(work: UnitOfWork, staff_id: int, reason: str) -> bool:
 
 
 def reset_factor(work: UnitOfWork, staff_id: int, reason: str) -> bool:
-    """Remove the second factor and recovery codes of an account. False if there were none."""
+    """Remove second factor and recovery codes of an account. Return False if it had none.
+
+    Raise the exceptions of ``_lock_managed_account``.
+    """
     staff = _lock_managed_account(work, staff_id, reason)
     return second_factor.reset_factor(work, staff.id, reason.strip())
 
 
 def set_phone(work: UnitOfWork, staff_id: int, phone: str) -> None:
-    """Where the ladder's texts go; empty: nowhere. BadData("people", fields={"phone": "phone_invalid"})."""
+    """Store the phone number for escalation text messages; "" removes it.
+
+    Raise NotFound if the account does not exist, BadData("people", fields={"phone": "phone_invalid"}).
+    """
     staff = _read_staff(work, staff_id)
     number = to_e164(phone)
     if number is None:
@@ -155,7 +185,7 @@ def set_phone(work: UnitOfWork, staff_id: int, phone: str) -> None:
 
 
 def list_rights_changes(work: UnitOfWork, at_most: int = 200) -> Sequence[RightsChange]:
-    """The last changes of rights, the newest first."""
+    """Return the last ``at_most`` changes of rights, newest first."""
     query = (
         select(AuditEntry)
         .where(AuditEntry.action.in_(RIGHTS_CHANGE_ACTIONS))
@@ -179,6 +209,10 @@ def list_rights_changes(work: UnitOfWork, at_most: int = 200) -> Sequence[Rights
 
 
 def _subject_names(work: UnitOfWork, events: Sequence[AuditEntry]) -> Mapping[tuple[str, int | None], str]:
+    """Return (table, id) -> name of the accounts and invitations in ``events``.
+
+    Actors are included.
+    """
     found: dict[tuple[str, int | None], str] = {}
     acting = {event.actor_id for event in events if event.actor == "staff"}
     for table, model in (("staff", StaffMember), ("staff_invitation", StaffInvitation)):
@@ -190,10 +224,12 @@ def _subject_names(work: UnitOfWork, events: Sequence[AuditEntry]) -> Mapping[tu
 
 
 def _role_in(said: Any) -> str:
+    """Return the role in the old or new value of an audit entry; "" if it holds none."""
     return str(said.get("role", "")) if isinstance(said, Mapping) else ""
 
 
 def _account(staff: StaffMember, last: Mapping[int, datetime]) -> Account:
+    """Return an account as a row of the list. ``last``: account id -> last sign-in."""
     return Account(
         staff.id,
         staff.name,
@@ -209,11 +245,13 @@ def _account(staff: StaffMember, last: Mapping[int, datetime]) -> Account:
 
 
 def _last_sign_ins(work: UnitOfWork) -> Mapping[int, datetime]:
+    """Return account id -> time of the last completed sign-in, in UTC."""
     query = select(StaffSession.staff_id, func.max(StaffSession.proven_at)).group_by(StaffSession.staff_id)
     return {staff_id: at for staff_id, at in work.session.execute(query) if at is not None}
 
 
 def _read_staff(work: UnitOfWork, staff_id: int) -> StaffMember:
+    """Return an account. Raise NotFound if it does not exist."""
     staff = work.session.get(StaffMember, staff_id)
     if staff is None:
         raise NotFound("staff")
@@ -223,7 +261,11 @@ def _read_staff(work: UnitOfWork, staff_id: int) -> StaffMember:
 def _lock_managed_account(
     work: UnitOfWork, staff_id: int, reason: str, more: Mapping[str, str] | None = None
 ) -> StaffMember:
-    """Lock another person's account. NotFound, NotAllowed("own_account"), BadData("people", fields={"reason": ...})."""
+    """Lock and return an account other than the actor's own, after checking ``reason``.
+
+    ``more``: further fields to check, {field: problem or ""}. Raise NotFound, NotAllowed("own_account"),
+    BadData("people", fields={"reason": "reason_short" | "too_long", ...}).
+    """
     staff = _read_staff(work, staff_id)
     if work.actor.kind == "staff" and work.actor.id == staff.id:
         raise NotAllowed("own_account")
@@ -237,5 +279,6 @@ def _lock_managed_account(
 
 
 def _require_other_administrator(administrators: frozenset[int], staff: StaffMember) -> None:
+    """Raise NotAllowed("last_administrator") if ``staff`` is the only administrator."""
     if administrators <= {staff.id}:
         raise NotAllowed("last_administrator")

@@ -1,4 +1,4 @@
-"""Invitations: an administrator names e-mail and role, the person sets the password by a link that works once."""
+"""Invite staff by email; the link works once, and its user chooses a password."""
 
 from __future__ import annotations
 
@@ -19,33 +19,37 @@ from pro.messaging import message_rendering, outbox
 from pro.models import Message, StaffInvitation, StaffMember
 
 INVITATION_LIFETIME = timedelta(hours=72)
-# Key of an invitation's message in the outbox, before its number.
+# Prefix of the outbox key of an invitation's message; the invitation's id follows.
 DEDUPE_KEY_PREFIX = "staff_invitation:"
 
 
 class InvitationDetails(Protocol):
-    """An invitation as its page reads it."""
+    """The fields of an invitation that its page shows."""
 
     @property
     def name(self) -> str:
-        """Whose account it will be."""
+        """Name of the invited person."""
 
     @property
     def email(self) -> str:
-        """The address to sign in with."""
+        """Email address of the account, used to sign in."""
 
     @property
     def role(self) -> str:
-        """The role that the account will have."""
+        """Role of the account."""
 
     @property
     def language(self) -> str:
-        """The language that the person reads."""
+        """Language of the account."""
 
 
 @dataclass(frozen=True, slots=True)
 class InvitationRow:
-    """One invitation in the list. ``by``: who made it; ``state`` as in its row; ``mail``: status of its message."""
+    """One invitation in the list.
+
+    ``by``: name of the inviting staff member. ``state``: as in the row. ``mail``: delivery status of its message, "" if
+    there is none.
+    """
 
     row: StaffInvitation
     by: str
@@ -54,12 +58,13 @@ class InvitationRow:
 
 
 def invite_staff(work: UnitOfWork, email: str, name: str, role: str, language: str, phone: str = "") -> StaffInvitation:
-    """Invite a person by email. BadData("staff", fields=...) as in ``staff_accounts.add_staff``; "invited" for an
-    address
-    whose invitation still waits.
+    """Store an invitation and queue its email.
+
+    Raise BadData("staff", fields=...) with the problems of ``staff_accounts.account_problems``, or {"email": "invited"}
+    if the address has an open invitation.
     """
     email = email.strip().lower()
-    staff_accounts.lock_administrators(work)  # a button that was pressed twice takes turns
+    staff_accounts.lock_administrators(work)  # serializes a button pressed twice
     wrong = staff_accounts.account_problems(work, email, name, role, language, phone)
     if "email" not in wrong and _open_invitations(work, email):
         wrong["email"] = "invited"
@@ -70,7 +75,10 @@ def invite_staff(work: UnitOfWork, email: str, name: str, role: str, language: s
 
 
 def resend_invitation(work: UnitOfWork, invitation_id: int) -> StaffInvitation:
-    """The same invitation with a fresh link; every link from before ends. BadData("invitation_over") once used."""
+    """Send an invitation again with a new link; revoke all earlier links of the address.
+
+    Raise NotFound, BadData("invitation_over") if it was used or the address has an account.
+    """
     staff_accounts.lock_administrators(work)
     old = _lock_invitation(work, invitation_id)
     if old.used_at is not None or staff_accounts.find_account_id(work, old.email) is not None:
@@ -81,7 +89,10 @@ def resend_invitation(work: UnitOfWork, invitation_id: int) -> StaffInvitation:
 
 
 def revoke_invitation(work: UnitOfWork, invitation_id: int) -> None:
-    """Take an invitation back; mail that has not left stays here. BadData("invitation_over") once it was used."""
+    """Revoke an invitation and drop its email if not sent yet.
+
+    Raise NotFound, BadData("invitation_over") if it was used.
+    """
     old = _lock_invitation(work, invitation_id)
     if old.used_at is not None:
         raise BadData("invitation_over")
@@ -89,8 +100,9 @@ def revoke_invitation(work: UnitOfWork, invitation_id: int) -> None:
 
 
 def read_open_invitation(work: UnitOfWork, token: str) -> StaffInvitation:
-    """The invitation behind a link; looking uses nothing up. NotFound("link"), CodeExpired("used" | "revoked" |
-    "expired").
+    """Return the invitation of a link, without using it up.
+
+    Raise NotFound("link"), CodeExpired("used" | "revoked" | "expired").
     """
     row = work.session.scalar(select(StaffInvitation).where(StaffInvitation.fingerprint == _fingerprint(work, token)))
     if row is None:
@@ -102,8 +114,10 @@ def read_open_invitation(work: UnitOfWork, token: str) -> StaffInvitation:
 
 
 def accept_invitation(work: UnitOfWork, token: str, password: str, device: str) -> staff_accounts.SignInResult:
-    """Make the account with the person's own password and sign them in. Failures of ``opened``; BadData("staff",
-    fields={"password": ...}) for a weak one, after which the link still works.
+    """Create the account with the chosen password and sign it in.
+
+    Raise the exceptions of ``read_open_invitation``, and BadData("staff", fields={"password": ...}) for a weak
+    password; the link stays valid then.
     """
     row = read_open_invitation(work, token)
     work.lock(row)
@@ -123,7 +137,7 @@ def accept_invitation(work: UnitOfWork, token: str, password: str, device: str) 
 
 
 def recent_invitations(work: UnitOfWork) -> Sequence[InvitationRow]:
-    """The invitations of the last 90 days, the newest first."""
+    """Return the invitations of the last 90 days, newest first."""
     query = (
         select(StaffInvitation, StaffMember.name, Message)
         .join(StaffMember, StaffMember.id == StaffInvitation.made_by)
@@ -140,6 +154,7 @@ def recent_invitations(work: UnitOfWork) -> Sequence[InvitationRow]:
 def _send_invitation(
     work: UnitOfWork, email: str, name: str, role: str, language: str, phone_sealed: str | None
 ) -> StaffInvitation:
+    """Store a new invitation and queue the email with its link."""
     token = secrets.token_urlsafe(24)
     row = StaffInvitation(
         email=email,
@@ -177,11 +192,13 @@ def _send_invitation(
 
 
 def _open_invitations(work: UnitOfWork, email: str) -> list[StaffInvitation]:
+    """Return the invitations of ``email`` that can still be used."""
     found = work.session.scalars(select(StaffInvitation).where(StaffInvitation.email == email))
     return [row for row in found if row.state(work.now) == "open"]
 
 
 def _lock_invitation(work: UnitOfWork, invitation_id: int) -> StaffInvitation:
+    """Lock and return an invitation. Raise NotFound if it does not exist."""
     row = work.session.get(StaffInvitation, invitation_id)
     if row is None:
         raise NotFound("invitation")
@@ -190,6 +207,7 @@ def _lock_invitation(work: UnitOfWork, invitation_id: int) -> StaffInvitation:
 
 
 def _mark_revoked(work: UnitOfWork, row: StaffInvitation) -> None:
+    """Mark an invitation as revoked and drop its email if not sent yet."""
     if row.revoked_at is None:
         row.revoked_at = work.now
         work.record("staff.invitation_revoked", row, old={"role": row.role})
@@ -197,4 +215,5 @@ def _mark_revoked(work: UnitOfWork, row: StaffInvitation) -> None:
 
 
 def _fingerprint(work: UnitOfWork, token: str) -> str:
+    """Return the stored form of an invitation's token."""
     return work.vault.fingerprint(f"staff_invitation:{token}")

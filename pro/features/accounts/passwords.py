@@ -1,4 +1,4 @@
-"""Passwords and PINs: argon2id, and the same time for a right and a wrong account."""
+"""Hash and verify passwords and PINs with argon2id, in the same time for unknown accounts."""
 
 from __future__ import annotations
 
@@ -8,26 +8,29 @@ import unicodedata
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-# No 0 O, 1 I L, U V, 2 Z, 8 B, 5 S, 6 G: of a pair that is misread on a card, neither is ever printed.
+# Without 0 O, 1 I L, U V, 2 Z, 8 B, 5 S, 6 G: characters of pairs that are easily confused on paper are not printed.
 CODE_ALPHABET = "3479ACDEFHJKMNPQRTWXY"
 
 
 PASSWORD_LENGTH = 12
-# Longer ones would only keep the hash busy.
+# Limits the time that hashing one password can take.
 PASSWORD_AT_MOST = 1024
 
 _HASHER = PasswordHasher()
-# Verified when there is no such account, so that an answer takes as long.
+# Verified if the account does not exist, so that response times do not reveal which accounts exist.
 _DUMMY_HASH = _HASHER.hash("nobody has this password")
 
 
 def hash_secret(secret: str) -> str:
-    """An argon2id hash with its own salt and parameters."""
+    """Return an argon2id hash of ``secret``; salt and parameters are part of it."""
     return _HASHER.hash(secret)
 
 
 def is_secret_correct(stored: str | None, secret: str) -> bool:
-    """True if ``secret`` is what ``stored`` was made from; without a stored hash always False, in the same time."""
+    """Return True if ``secret`` matches the hash ``stored``.
+
+    Without a stored hash return False after the same time.
+    """
     try:
         return _HASHER.verify(stored or _DUMMY_HASH, secret) and stored is not None
     except (VerificationError, InvalidHashError):
@@ -35,7 +38,10 @@ def is_secret_correct(stored: str | None, secret: str) -> bool:
 
 
 def password_problem(password: str, email: str) -> str:
-    """Why this is no password for the account ``email``: password_short, password_long, password_email; or ""."""
+    """Return why ``password`` is not accepted for the account ``email``, or "".
+
+    One of "password_short", "password_long", "password_email" (same as the address).
+    """
     if len(password) < PASSWORD_LENGTH:
         return "password_short"
     if len(password) > PASSWORD_AT_MOST:
@@ -44,6 +50,9 @@ def password_problem(password: str, email: str) -> str:
 
 
 def read_pin(typed: str) -> str:
-    """The 4 to 6 digits of a PIN as they were typed, at any width; "" if it is no PIN."""
+    """Return the 4 to 6 digits of a typed PIN, or "" if it is not a PIN.
+
+    Full-width digits and surrounding spaces are accepted.
+    """
     plain = unicodedata.normalize("NFKC", typed).strip()
     return plain if re.fullmatch(r"[0-9]{4,6}", plain) else ""

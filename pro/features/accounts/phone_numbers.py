@@ -1,4 +1,4 @@
-"""Phone numbers, checked and brought into one shape."""
+"""Validate phone numbers and convert them to E.164."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import unicodedata
 
 import phonenumbers
 
-# A number typed without a country code is one of the study's own country.
+# Country of numbers typed without a country code (ISO 3166-1).
 DEFAULT_REGION = "CN"
 
 
 def to_e164(typed: str) -> str | None:
-    """The number in E.164; "" for none typed (a phone is optional); None for one that cannot be."""
+    """Return a typed number in E.164, "" if none was typed, None if it is invalid."""
     plain = unicodedata.normalize("NFKC", typed).strip()
     if not plain:
         return ""
@@ -25,7 +25,10 @@ def to_e164(typed: str) -> str | None:
 
 
 def region_of(number: str) -> str:
-    """The country (ISO 3166-1, two letters) of an E.164 ``number``; of a short number the study's own."""
+    """Return the country of ``number`` (E.164) as two letters of ISO 3166-1.
+
+    A short or unreadable number gets DEFAULT_REGION.
+    """
     try:
         return phonenumbers.region_code_for_number(phonenumbers.parse(number, DEFAULT_REGION)) or DEFAULT_REGION
     except phonenumbers.NumberParseException:
@@ -33,7 +36,10 @@ def region_of(number: str) -> str:
 
 
 def is_valid_number(number: str, region: str) -> bool:
-    """True if ``number`` exists in a numbering plan: an E.164 number, or a short number of ``region``."""
+    """Return True if ``number`` is assigned in a numbering plan.
+
+    ``number``: in E.164, or a short number of ``region``.
+    """
     try:
         parsed = phonenumbers.parse(number, region)
     except phonenumbers.NumberParseException:
@@ -44,10 +50,10 @@ def is_valid_number(number: str, region: str) -> bool:
 
 
 def is_emergency_number(number: str, region: str) -> bool:
-    """True if ``number`` is dialled for an ambulance, the police or the fire brigade of ``region``."""
+    """Return True if ``number`` reaches ambulance, police or fire brigade in ``region``."""
     return phonenumbers.is_emergency_number(number, region)
 
 
 def national_digits(number: str) -> str:
-    """The digits of ``number`` as they are dialled within its country, without the trunk prefix."""
+    """Return the digits of ``number`` for national dialling, without the trunk prefix."""
     return phonenumbers.national_significant_number(phonenumbers.parse(number, DEFAULT_REGION))

@@ -1,4 +1,7 @@
-"""Typed text as the reader may see it: it can hold a name, a phone number or an address."""
+"""Hide free text and reasons from roles that may not see identities.
+
+Free text can hold a name, a phone number or an address.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,10 @@ from pro.features.accounts import staff_accounts
 
 
 def visible_text(work: UnitOfWork, text: str, language: str) -> str:
-    """What a participant wrote, or staff wrote about one: whole for those who may see identities, else a sentence.
+    """Return free text for roles that may see identities, else a placeholder sentence.
 
-    No machine finds every name. "" stays "".
+    ``text``: written by a participant, or by staff about a participant; "" stays "". The whole text is hidden, because
+    no automatic masking finds every name.
     """
     if not text or staff_accounts.has_right(work.actor.role, "see_identity"):
         return text
@@ -18,5 +22,8 @@ def visible_text(work: UnitOfWork, text: str, language: str) -> str:
 
 
 def visible_reason(work: UnitOfWork, text: str) -> str:
-    """What staff typed where the page asks for no names: numbers and addresses are covered for everybody else."""
+    """Return a reason that staff typed; mask numbers and addresses for other roles.
+
+    Pages that ask for a reason ask for no names. Only roles with the right "see_identity" read it unmasked.
+    """
     return text if staff_accounts.has_right(work.actor.role, "see_identity") else contact_masking.mask_contacts(text)

@@ -1,4 +1,4 @@
-"""The second factor of staff: one-time codes from an app on their phone (RFC 6238), and recovery codes."""
+"""Second factor of staff: codes of an authenticator app (RFC 6238), recovery codes."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from pro.models import RecoveryCode, StaffMember, StaffSession
 MAX_TRIES = 5
 RECOVERY_CODES = 10
 RECOVERY_LENGTH = 10
-# How long the page with the QR code may lie open.
+# Time to scan the QR code and type the first code.
 OFFER_LIFETIME = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
 class FactorOffer:
-    """A new secret that is kept nowhere until a first code proves that the phone has it.
+    """A new secret, stored only after a first correct code proves that the app has it.
 
-    ``sealed``: the same for the page to send back; ``uri``: what the QR code says.
+    ``uri``: content of the QR code. ``sealed``: the encrypted secret, which the page sends back.
     """
 
     secret: str
@@ -42,19 +42,22 @@ class FactorOffer:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedCode:
-    """A code was right; ``recovery_left`` is set if it was one of the recovery codes."""
+    """A correct code; ``recovery_left`` is set if it was a recovery code."""
 
     recovery_left: int | None = None
 
 
 def make_factor_offer(work: UnitOfWork, staff: StaffMember) -> FactorOffer:
-    """A secret for a phone that is being set up."""
+    """Return a new secret for setting up an authenticator app."""
     secret = random_base32()
     return _factor_offer(work, staff, secret, work.vault.seal(f"{staff.id} {work.now.isoformat()} {secret}"))
 
 
 def read_factor_offer(work: UnitOfWork, staff: StaffMember, sealed: str) -> FactorOffer | None:
-    """The offer that a page sends back; None if it is too old, of another account, or not made here."""
+    """Return the offer that a page sent back; None if it is invalid.
+
+    It is invalid if it is older than OFFER_LIFETIME, of another account, or not sealed by this system.
+    """
     try:
         number, at, secret = work.vault.open(sealed).split(" ")
     except ValueError:
@@ -66,9 +69,10 @@ def read_factor_offer(work: UnitOfWork, staff: StaffMember, sealed: str) -> Fact
 def set_up_factor(
     work: UnitOfWork, entry: StaffLogin, offer: FactorOffer, typed: str
 ) -> tuple[str, ...] | CredentialRefusal:
-    """Take the offered secret if ``typed`` is its code of now: the recovery codes, in clear for the only time.
+    """Store the offered secret if ``typed`` is its current code; return the recovery codes.
 
-    A phone that was there before counts no more; other sessions end.
+    The recovery codes are shown in clear text this once. A secret stored earlier is replaced, and all other sessions of
+    the account end. Return a CredentialRefusal for a wrong code or while codes are locked.
     """
     staff, found = _lock_staff(work, entry.staff.id), entry.session
     refused = _lock_refusal(work, staff)
@@ -86,10 +90,12 @@ def set_up_factor(
 
 
 def verify_code(work: UnitOfWork, entry: StaffLogin, typed: str) -> VerifiedCode | CredentialRefusal:
-    """Let a half session in by a code of the app (that of now, or the one before or after; each once) or a recovery
-    code (once). Five wrong ones lock the account's codes for 15 minutes.
+    """Complete a sign-in with a one-time code or a recovery code; each works once.
+
+    Codes of the current, the previous and the next 30 seconds are accepted. MAX_TRIES wrong codes lock the codes of the
+    account for 15 minutes. Return a CredentialRefusal for a wrong or used code or while codes are locked.
     """
-    # Two browsers may send the same code at once: the second must see that it was used.
+    # Two browsers may send the same code at the same time: the second must see that it was used.
     staff, found = _lock_staff(work, entry.staff.id), entry.session
     refused = _lock_refusal(work, staff)
     if refused:
@@ -105,7 +111,7 @@ def verify_code(work: UnitOfWork, entry: StaffLogin, typed: str) -> VerifiedCode
 
 
 def make_recovery_codes(work: UnitOfWork, staff: StaffMember) -> tuple[str, ...]:
-    """Ten fresh recovery codes; those from before end."""
+    """Store new recovery codes and return them in clear text; earlier codes end."""
     for old in work.session.scalars(_usable_codes(staff.id)):
         old.ended_at = work.now
     made = tuple("".join(secrets.choice(CODE_ALPHABET) for _ in range(RECOVERY_LENGTH)) for _ in range(RECOVERY_CODES))
@@ -119,15 +125,16 @@ def make_recovery_codes(work: UnitOfWork, staff: StaffMember) -> tuple[str, ...]
 
 
 def count_recovery_codes(work: UnitOfWork, staff_id: int) -> int:
-    """How many recovery codes still work."""
+    """Return the number of recovery codes that can still be used."""
     work.session.flush()
     return work.session.scalar(select(func.count()).select_from(_usable_codes(staff_id).subquery())) or 0
 
 
 def reset_factor(work: UnitOfWork, staff_id: int, reason: str) -> bool:
-    """Forget the phone and the recovery codes of a person, and end their sessions. False if there was none.
+    """Remove secret and recovery codes and end all sessions.
 
-    For a person who lost both; NotAllowed("own_account") for one's own.
+    Return False if there was no secret. For a staff member who has lost both. Raise NotAllowed("own_account") for the
+    actor's own account.
     """
     if work.actor.kind == "staff" and work.actor.id == staff_id:
         raise NotAllowed("own_account")
@@ -144,7 +151,10 @@ def reset_factor(work: UnitOfWork, staff_id: int, reason: str) -> bool:
 
 
 def renew_recovery_codes(work: UnitOfWork, staff_id: int, password: str) -> tuple[str, ...] | CredentialRefusal:
-    """Make new recovery codes for the acting person, against the password."""
+    """Return new recovery codes for the acting staff member after a password check.
+
+    Return a CredentialRefusal if the password is refused. Raise BadData("no_factor") without a second factor.
+    """
     staff = _lock_staff(work, staff_id)
     if staff.otp_sealed is None:
         raise BadData("no_factor")
@@ -153,23 +163,29 @@ def renew_recovery_codes(work: UnitOfWork, staff_id: int, password: str) -> tupl
 
 
 def _factor_offer(work: UnitOfWork, staff: StaffMember, secret: str, sealed: str) -> FactorOffer:
+    """Return an offer for ``secret`` with the content of its QR code."""
     issuer = f"ePRO {urlsplit(work.config.base_url).hostname}"
     return FactorOffer(secret, TOTP(secret).provisioning_uri(name=staff.email, issuer_name=issuer), sealed)
 
 
 def _lock_staff(work: UnitOfWork, staff_id: int) -> StaffMember:
+    """Lock and return an account."""
     staff = work.session.get_one(StaffMember, staff_id)
     work.lock(staff)
     return staff
 
 
 def _normalize_code(typed: str) -> str:
+    """Return letters and digits of a typed code in upper case, 32 characters at most."""
     folded = unicodedata.normalize("NFKC", typed).upper()
     return re.sub(r"[^0-9A-Z]", "", folded)[:32]
 
 
 def _matching_time_step(secret: str, code: str, now: datetime) -> int | None:
-    """The half minute whose code this is: that of now or a neighbour, because phones' clocks go wrong; else None."""
+    """Return the 30-second time step of ``code``, or None if it does not match.
+
+    The current, previous and next step match, because phone clocks are inaccurate.
+    """
     app = TOTP(secret)
     here = app.timecode(now)
     right = [step for step in (here, here - 1, here + 1) if hmac.compare_digest(app.generate_otp(step), code)]
@@ -177,6 +193,7 @@ def _matching_time_step(secret: str, code: str, now: datetime) -> int | None:
 
 
 def _complete_sign_in(work: UnitOfWork, staff: StaffMember, found: StaffSession, left: int | None) -> VerifiedCode:
+    """Mark the session as verified. ``left``: recovery codes left if one was used, else None."""
     attempt_limits.reset_failures(work, "factor", _attempt_key(staff))
     found.proven_at = found.seen_at = work.now
     if left is not None:
@@ -186,6 +203,7 @@ def _complete_sign_in(work: UnitOfWork, staff: StaffMember, found: StaffSession,
 
 
 def _use_recovery_code(work: UnitOfWork, staff: StaffMember, code: str) -> bool:
+    """Mark a recovery code as used. Return False if it is not a usable code of the account."""
     query = _usable_codes(staff.id).where(RecoveryCode.fingerprint == _fingerprint(work, staff.id, code))
     found = work.session.scalar(query)
     if found is None:
@@ -195,26 +213,31 @@ def _use_recovery_code(work: UnitOfWork, staff: StaffMember, code: str) -> bool:
 
 
 def _usable_codes(staff_id: int) -> Select[RecoveryCode]:
+    """Return the query of recovery codes that are neither used nor ended."""
     return select(RecoveryCode).where(
         RecoveryCode.staff_id == staff_id, RecoveryCode.used_at.is_(None), RecoveryCode.ended_at.is_(None)
     )
 
 
 def _fingerprint(work: UnitOfWork, staff_id: int, code: str) -> str:
+    """Return the stored form of a recovery code."""
     return work.vault.fingerprint(f"recovery:{staff_id}:{code}")
 
 
 def _attempt_key(staff: StaffMember) -> str:
-    # By account alone: at this step the password is known, and attempts may come from many addresses.
+    """Return the key that counts the wrong codes of an account."""
+    # By account, not by address: at this step the password is known, and attempts may come from many addresses.
     return f"factor:{staff.id}"
 
 
 def _lock_refusal(work: UnitOfWork, staff: StaffMember) -> CredentialRefusal | None:
+    """Return the refusal while the codes of an account are locked, else None."""
     until = attempt_limits.allowance(work, "factor", _attempt_key(staff), MAX_TRIES).until
     return CredentialRefusal("locked", until) if until else None
 
 
 def _count_wrong_code(work: UnitOfWork, staff: StaffMember) -> CredentialRefusal:
+    """Count a wrong code and return the refusal: "locked" at the limit, else "wrong"."""
     attempt_limits.count_failure(work, "factor", _attempt_key(staff))
     work.record("staff.code_failed", staff)
     return _lock_refusal(work, staff) or CredentialRefusal("wrong")

@@ -1,4 +1,4 @@
-"""Electronic signatures: the password again, then name, time and meaning, bound to what was signed (21 CFR 11)."""
+"""Electronic signatures: password, name, time and meaning, bound to a record (21 CFR 11)."""
 
 from __future__ import annotations
 
@@ -24,21 +24,31 @@ MAX_TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class PasswordProof:
-    """The proof that ``staff_id`` typed the right password in this request; only ``confirm`` makes one."""
+    """Proof that ``staff_id`` typed the correct password in this request.
+
+    Only ``confirm_password`` creates it.
+    """
 
     staff_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class CredentialRefusal:
-    """Why signing is refused now: "wrong" or "locked" (until ``until``). Returned, so that a failed try is kept."""
+    """Why a password or code is refused: "wrong", "used", or "locked" until ``until`` (UTC).
+
+    Returned instead of raised, so that the failed attempt is stored.
+    """
 
     why: str
     until: datetime | None = None
 
 
 def confirm_password(work: UnitOfWork, password: str) -> PasswordProof | CredentialRefusal:
-    """Ask the signed-in person for the password again. Five wrong ones in a row lock signing for 15 minutes."""
+    """Check the password of the acting staff member again.
+
+    MAX_TRIES wrong passwords in a row lock signing for 15 minutes. Raise NotAllowed("not_signed") without an active
+    account.
+    """
     staff = _signer(work)
     key = f"signing:{staff.id}"
     allowed = attempt_limits.allowance(work, "signing", key, MAX_TRIES)
@@ -61,7 +71,11 @@ def sign(
     content: Mapping[str, Any],
     participant_id: int | None = None,
 ) -> Signature:
-    """Sign ``subject`` (a row) with ``content``, what it says, JSON-able. ``meaning``: one of MEANINGS."""
+    """Store a signature of the row ``subject`` by the acting staff member.
+
+    ``content``: the signed content of the row, JSON-able. ``meaning``: one of MEANINGS. Raise NotAllowed("not_signed")
+    if ``confirmed`` belongs to another account or the meaning is unknown.
+    """
     staff = _signer(work)
     if staff.id != confirmed.staff_id or meaning not in MEANINGS:
         raise NotAllowed("not_signed")
@@ -83,13 +97,13 @@ def sign(
 
 
 def list_signatures(work: UnitOfWork, subject: Base) -> list[Signature]:
-    """Every signature of a row, the oldest first."""
+    """Return the signatures of a row, oldest first."""
     which = (Signature.subject == subject.__tablename__, Signature.subject_id == subject.id)  # type: ignore[attr-defined]
     return list(work.session.scalars(select(Signature).where(*which).order_by(Signature.id)))
 
 
 def newest_signatures(work: UnitOfWork, subjects: Sequence[Base]) -> dict[int, Signature]:
-    """Number of each row of one table -> its newest signature."""
+    """Return row id -> newest signature, for rows of one table."""
     if not subjects:
         return {}
     ids = [subject.id for subject in subjects]  # type: ignore[attr-defined]
@@ -98,11 +112,12 @@ def newest_signatures(work: UnitOfWork, subjects: Sequence[Base]) -> dict[int, S
 
 
 def is_content_unchanged(signature: Signature, content: Mapping[str, Any]) -> bool:
-    """True if ``content`` is still what was signed."""
+    """Return True if ``content`` is what was signed."""
     return signature.digest == _digest(signature, content)
 
 
 def _signer(work: UnitOfWork) -> StaffMember:
+    """Return the acting staff member; NotAllowed("not_signed") without an active account."""
     staff = work.session.get(StaffMember, work.actor.id) if work.actor.kind == "staff" else None
     if staff is None or staff.disabled_at is not None:
         raise NotAllowed("not_signed")
@@ -110,7 +125,7 @@ def _signer(work: UnitOfWork) -> StaffMember:
 
 
 def _digest(row: Signature, content: Mapping[str, Any]) -> str:
-    """SHA-256 of signer, time, meaning, row and content, as canonical JSON."""
+    """Return the SHA-256 of signer, time, meaning, row and content as canonical JSON."""
     said = {
         "staff": row.staff_id,
         "name": row.name,

@@ -1,4 +1,4 @@
-"""Accounts, rights, and sessions that can be ended on the server."""
+"""Staff accounts, access rights, sign-in, and sessions that can be ended on the server."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from pro.features.accounts.passwords import hash_secret, is_secret_correct, pass
 from pro.features.accounts.phone_numbers import to_e164
 from pro.models import ROLES, StaffMember, StaffSession
 
-# As browsers check it, and with no letter that needs a mail server of a newer kind.
+# The HTML definition of an email address, limited to ASCII: not every mail server supports other letters.
 EMAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)*", re.ASCII | re.IGNORECASE)
 EMAIL_AT_MOST, NAME_AT_MOST = 254, 128
 ACCOUNT_TRIES = 5
 ADDRESS_TRIES = 30
 SESSION_HOURS = 12
-# A sign-in that stopped before the code is worth a password to a person who finds the browser.
+# A session without the verification code proves the password: it must not stay open in an unattended browser.
 UNVERIFIED_SESSION_LIFETIME = timedelta(minutes=10)
-# Seen at most this often, so that looking at pages costs no write.
+# ``seen_at`` is updated at most this often, so that most page views write nothing.
 SEEN_INTERVAL = timedelta(minutes=1)
 
 _OWN = {"own_account"}
@@ -44,7 +44,7 @@ _RUN = {"enrol", "send_form", "make_card", "edit_roster", "simulate"}
 _AUDIT = {"see_audit", "export_audit"}
 RIGHTS: Mapping[str, frozenset[str]] = {
     "coordinator": frozenset(_READ | _ACT | _RUN | {"see_audit", "ask_correction", "report_event"}),
-    # Only a physician grades; physicians and nurses may close an alert that was graded.
+    # Only investigators assign grades; investigators and nurses may close an alert that was graded.
     "investigator": frozenset(
         _READ
         | _ACT
@@ -59,14 +59,14 @@ RIGHTS: Mapping[str, frozenset[str]] = {
     ),
     "administrator": frozenset(_OWN | {"see_roster", "edit_roster", "see_drill", "see_audit", "manage_staff"}),
 }
-# A person with one of these rights signs in with a code as well where the settings ask for it: who sees identities, and
-# who could let others in.
+# Roles with one of these rights need a second factor if the setting requires it: they see identities, or give access
+# to others.
 SECOND_FACTOR_RIGHTS = ("see_identity", "manage_staff")
 
 
 @dataclass(frozen=True, slots=True)
 class StaffLogin:
-    """A signed-in member of staff and the session; what it still asks for is ``pending``."""
+    """A staff member and the session; ``pending_step`` names the step that is still missing."""
 
     staff: StaffMember
     session: StaffSession
@@ -74,7 +74,11 @@ class StaffLogin:
 
 @dataclass(frozen=True, slots=True)
 class SignInResult:
-    """What came of a sign-in. Returned, not raised, because a failed try must be kept."""
+    """Result of a sign-in. Returned instead of raised, so that a failed attempt is stored.
+
+    ``why``: "" on success, "wrong", "locked" (until ``locked_until``, UTC) or "disabled". ``secret``: for the cookie of
+    the browser.
+    """
 
     staff: StaffMember | None = None
     secret: str | None = None
@@ -84,17 +88,20 @@ class SignInResult:
 
 
 def has_right(role: str, right: str) -> bool:
-    """True if ``role`` has ``right``."""
+    """Return True if ``role`` has ``right``."""
     return right in RIGHTS.get(role, frozenset())
 
 
 def is_factor_required(work: UnitOfWork, role: str) -> bool:
-    """True if ``role`` must sign in with a code as well."""
+    """Return True if ``role`` must sign in with a second factor."""
     return work.config.second_factor and any(has_right(role, right) for right in SECOND_FACTOR_RIGHTS)
 
 
 def account_problems(work: UnitOfWork, email: str, name: str, role: str, language: str, phone: str) -> dict[str, str]:
-    """field -> why no account can be made of these: taken, email_invalid, empty, too_long, unknown, phone_invalid."""
+    """Return {field: problem} for the data of a new account; empty if it can be created.
+
+    Problems: "taken", "email_invalid", "empty", "too_long", "unknown", "phone_invalid".
+    """
     email = email.strip().lower()
     taken = work.session.scalar(select(StaffMember.id).where(StaffMember.email == email))
     shaped = EMAIL.fullmatch(email) and len(email) <= EMAIL_AT_MOST
@@ -119,9 +126,11 @@ def add_staff(
     *,
     own_password: bool = False,
 ) -> StaffMember:
-    """A new account. BadData("staff", fields=...) for a known address, an unknown role, a weak password, a phone
-    number that cannot be one. ``phone``: where the ladder's texts go; may be empty. ``own_password``: the person chose
-    it; otherwise it must be changed at the first sign-in.
+    """Store a new account and return it.
+
+    ``phone``: for escalation text messages, may be "". ``own_password``: the staff member chose the password; otherwise
+    it must be changed at the first sign-in. Raise BadData("staff", fields=...) with the problems of
+    ``account_problems`` and {"password": ...} for a weak password.
     """
     email = email.strip().lower()
     wrong = account_problems(work, email, name, role, language, phone)
@@ -146,7 +155,11 @@ def add_staff(
 
 
 def lock_administrators(work: UnitOfWork) -> frozenset[int]:
-    """Who can manage accounts now, held, always in the same order: two who change accounts take turns."""
+    """Lock all active administrators and return their ids.
+
+    The rows are locked in order of id, so that two administrators who change accounts wait for each other instead of
+    deadlocking.
+    """
     query = (
         select(StaffMember.id)
         .where(StaffMember.role == "administrator", StaffMember.disabled_at.is_(None))
@@ -156,16 +169,19 @@ def lock_administrators(work: UnitOfWork) -> frozenset[int]:
 
 
 def find_account_id(work: UnitOfWork, email: str) -> int | None:
-    """The number of the account with this address; None if there is none."""
+    """Return the id of the account with this email address, or None."""
     return work.session.scalar(select(StaffMember.id).where(StaffMember.email == email.strip().lower()))
 
 
 def sign_in(work: UnitOfWork, email: str, password: str, address: str, device: str = "") -> SignInResult:
-    """A session for the right password; it can do nothing until ``pending`` says "". Five wrong ones in a row from one
-    address lock the account there for 15 minutes, thirty the address itself. ``device``: phone, tablet or computer.
+    """Check email and password and start a session.
+
+    The session gives access to nothing until ``pending_step`` is "". ACCOUNT_TRIES wrong passwords in a row from one
+    address lock the account for that address, and ADDRESS_TRIES lock the address, for 15 minutes each. ``device``:
+    "phone", "tablet" or "computer".
     """
     email = email.strip().lower()
-    # By account and address together: to know the nurse's email must not be enough to lock her out.
+    # By account and address together: knowing an email address must not be enough to lock its account.
     both = f"account:{email}:{address}"
     for key, limit in ((both, ACCOUNT_TRIES), (f"address:{address}", ADDRESS_TRIES)):
         allowed = attempt_limits.allowance(work, "password", key, limit)
@@ -186,7 +202,10 @@ def sign_in(work: UnitOfWork, email: str, password: str, address: str, device: s
 
 
 def start_session(work: UnitOfWork, staff: StaffMember, device: str) -> SignInResult:
-    """A session for ``staff``, who has just proven who they are by a password."""
+    """Start a session for ``staff``, whose password has just been checked.
+
+    Return the result with the session's secret for the cookie.
+    """
     secret = secrets.token_urlsafe(24)
     session = StaffSession(
         staff_id=staff.id,
@@ -203,8 +222,10 @@ def start_session(work: UnitOfWork, staff: StaffMember, device: str) -> SignInRe
 
 
 def read_session(work: UnitOfWork, secret: str | None, *, touch: bool = True) -> tuple[StaffMember, StaffSession]:
-    """The person behind a cookie. SignInNeeded("none" | "ended" | "role" | "idle", staff_id=...); "role": rights were
-    changed. ``touch``: a person came, not a timer.
+    """Return account and session of a cookie's ``secret``.
+
+    ``touch``: update ``seen_at``; False for requests that a timer sends. Raise SignInNeeded("none" | "ended" | "role" |
+    "idle", staff_id=...); "role" means that the rights were changed.
     """
     if not secret:
         raise SignInNeeded("none")
@@ -229,12 +250,15 @@ def read_session(work: UnitOfWork, secret: str | None, *, touch: bool = True) ->
 
 
 def session_ends_at(work: UnitOfWork, found: StaffSession) -> datetime:
-    """When this session ends without another step."""
+    """Return when the session ends without further activity, in UTC."""
     return min(found.seen_at + _idle_limit(work, found), found.made_at + timedelta(hours=SESSION_HOURS))
 
 
 def pending_step(work: UnitOfWork, entry: StaffLogin) -> str:
-    """What has to come before anything else: "code", "password" (of one's own), "factor" (its setting up), or ""."""
+    """Return the step that is due before any page: "code", "password", "factor", or "".
+
+    "password": choose a password of one's own. "factor": set up the second factor.
+    """
     staff = entry.staff
     if entry.session.proven_at is None:
         return "code"
@@ -244,8 +268,10 @@ def pending_step(work: UnitOfWork, entry: StaffLogin) -> str:
 
 
 def change_password(work: UnitOfWork, entry: StaffLogin, old: str, new: str) -> signatures.CredentialRefusal | None:
-    """Set a new password for the acting person, and end their other sessions; None if it is done. BadData("staff",
-    fields={"new": ...}) for one that is weak or the same; nothing was tried then.
+    """Set a new password for the acting staff member and end the other sessions.
+
+    Return None, or a CredentialRefusal if the old password is refused. Raise BadData("staff", fields={"new": ...}) for
+    a weak or unchanged password; then the old one is not checked and no attempt is counted.
     """
     staff = entry.staff
     weak = password_problem(new, staff.email) or ("password_same" if new == old else "")
@@ -262,23 +288,27 @@ def change_password(work: UnitOfWork, entry: StaffLogin, old: str, new: str) -> 
 
 
 def sign_out(work: UnitOfWork, secret: str) -> None:
-    """End this session on the server."""
+    """End the session of a cookie's ``secret``."""
     _end_matching_sessions(work, "signed_out", StaffSession.fingerprint == _fingerprint(work, secret))
 
 
 def end_session(work: UnitOfWork, staff_id: int, session_id: int) -> bool:
-    """End one session of a person; False if it had ended already."""
+    """End one session of a staff member. Return False if it had ended already."""
     return (
         _end_matching_sessions(work, "elsewhere", StaffSession.staff_id == staff_id, StaffSession.id == session_id) > 0
     )
 
 
 def end_sessions(work: UnitOfWork, staff_id: int, why: str = "elsewhere", *, except_id: int = 0) -> int:
-    """End every session of a person except number ``but``; how many. ``why``: as in StaffSession."""
+    """End all sessions of a staff member except ``except_id``; return their number.
+
+    ``why``: one of the reasons of StaffSession.ended_why.
+    """
     return _end_matching_sessions(work, why, StaffSession.staff_id == staff_id, StaffSession.id != except_id)
 
 
 def _end_matching_sessions(work: UnitOfWork, why: str, *which: ColumnElement[bool]) -> int:
+    """End the open sessions that match ``which``; return their number."""
     ended = list(work.session.scalars(select(StaffSession).where(*which, StaffSession.ended_at.is_(None))))
     for found in ended:
         found.ended_at, found.ended_why = work.now, why
@@ -287,14 +317,16 @@ def _end_matching_sessions(work: UnitOfWork, why: str, *which: ColumnElement[boo
 
 
 def _idle_limit(work: UnitOfWork, found: StaffSession) -> timedelta:
+    """Return how long a session may be idle; shorter while the verification code is missing."""
     idle = timedelta(minutes=work.config.staff_idle_minutes)
     return idle if found.proven_at else min(idle, UNVERIFIED_SESSION_LIFETIME)
 
 
 def _fingerprint(work: UnitOfWork, secret: str) -> str:
+    """Return the stored form of a session's secret."""
     return work.vault.fingerprint(f"staff:{secret}")
 
 
 def staff_names(work: UnitOfWork) -> dict[int, str]:
-    """id -> name of everybody who has or had an account."""
+    """Return id -> name of all accounts, deactivated ones included."""
     return {person.id: person.name for person in work.session.scalars(select(StaffMember))}

@@ -1,4 +1,4 @@
-"""Notify staff: one email a person about new alerts, escalation while unacknowledged, the daily digest."""
+"""Notify staff: one email a person about new alerts, escalation, the daily digest."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ from pro.messaging import message_rendering, outbox
 from pro.models import Alert, Message, Participant, StaffMember
 
 log = logging.getLogger(__name__)
-# The messages that tell a person of a loud alert.
+# Templates of the messages about urgent and emergency alerts.
 ALERT_TEMPLATES = ("alert", "alert_again", "alert_sms")
 
 
 @dataclass(frozen=True, slots=True)
 class EscalationResult:
-    """How many messages were queued, and for how many cases that broke."""
+    """Number of messages queued, and number of cases that failed.
+
+    A case is all alerts with the same source.
+    """
 
     queued: int
     broken: int
@@ -34,7 +37,7 @@ class EscalationResult:
 
 @dataclass(frozen=True, slots=True)
 class NextEscalation:
-    """When an unacknowledged alert is escalated next, and who is notified then."""
+    """When an unacknowledged alert is escalated next (UTC), and the recipients' names."""
 
     at: datetime
     names: tuple[str, ...]
@@ -43,16 +46,17 @@ class NextEscalation:
 def notify_staff(
     work: UnitOfWork, plan: StudyPlan | None, raised: Sequence[Alert], before: Sequence[Alert] = ()
 ) -> None:
-    """One mail a person for what was ``raised`` by one source, unless a mail about that source that is as loud waits.
+    """Queue one email a person about the alerts ``raised`` by one source.
 
-    ``before``: the alerts that the source had already. Without a plan (it left the catalogue) people are told by role.
+    Nothing is queued if an email about an unacknowledged alert of that source of the same or a higher level exists.
+    ``before``: the earlier alerts of the source. Without a plan (no longer installed) recipients are chosen by role.
     """
     first = max(raised, key=lambda alert: (alert.level, -alert.id))
     if _is_notified(work, first, [alert for alert in before if alert not in raised]):
         return
     participant = work.session.get_one(Participant, first.participant_id)
     level = Level(first.level)
-    # Counted, so that an alert that is raised again is told again.
+    # The count is part of the key, so that an alert that is raised again is notified again.
     sent = select(func.count(Message.id)).join(Alert, Alert.id == Message.alert_id)
     times = work.session.scalar(sent.where(Alert.source == first.source, Message.template == "alert"))
     people = (
@@ -61,7 +65,7 @@ def notify_staff(
         else recipients.recipients_without_plan(work)
     )
     if not people:
-        log.error("an alert of level %s has nobody to go to: there is no open account", level.word)
+        log.error("alert has no recipient alert=%s level=%s", first.id, level.word)
     params = {
         "study_number": participant.study_number,
         "level": level.word,
@@ -73,9 +77,10 @@ def notify_staff(
 
 
 def queue_daily_digest(work: UnitOfWork, plan: StudyPlan, local_now: datetime) -> int:
-    """Queue the day's digest of open WATCH alerts, one mail a person; the number of mails queued.
+    """Queue the daily digest of open watch alerts; return the number of emails queued.
 
-    ``local_now``: now in the study's zone; the date makes the key, so any number of calls a day sends one.
+    ``local_now``: now in the study's time zone. Its date is part of the key, so repeated calls on one day send one
+    digest.
     """
     rows = _watch_alert_rows(work, plan)
     if not rows:
@@ -94,10 +99,10 @@ def queue_daily_digest(work: UnitOfWork, plan: StudyPlan, local_now: datetime) -
 
 
 def escalate_alerts(work: UnitOfWork) -> EscalationResult:
-    """Escalate: queue the notifications that are due for every unacknowledged urgent or emergency case.
+    """Queue the due notifications of all unacknowledged urgent and emergency cases.
 
-    Of several steps that are due for one person only the newest is told. Any number of rounds and workers tell each
-    person once; a case that breaks keeps no other from being told.
+    Of several due steps for one person only the newest is sent. Each person is notified once per step, however often
+    and on however many workers this runs. A case that fails does not stop the others.
     """
     groups: dict[str, list[Alert]] = {}
     for alert in work.session.scalars(select(Alert).where(*_unacknowledged_clauses()).order_by(Alert.id)):
@@ -109,33 +114,41 @@ def escalate_alerts(work: UnitOfWork) -> EscalationResult:
                 queued += _escalate_case(work, alerts)
         except Exception as error:
             broken += 1
-            log.error("the case %s could not be told again: %s", source, type(error).__name__)
+            log.error("alert escalation failed source=%s error=%s", source, type(error).__name__)
     return EscalationResult(queued, broken)
 
 
 def next_escalation(
     work: UnitOfWork, plan: StudyPlan | None, alerts: Sequence[Alert], roster: recipients.DutyState | None = None
 ) -> NextEscalation | None:
-    """The ladder's next step for a case; None at its top, and where nothing loud among ``alerts`` waits.
+    """Return the next escalation step of a case, or None.
 
-    ``roster``: as it was read for other cases too.
+    None after the last step, and if no urgent or emergency alert is unacknowledged. ``roster``: a duty state that was
+    already read.
     """
     waiting = [alert for alert in alerts if _is_unacknowledged(alert)]
     if not waiting or plan is None:
         return None
     level, raised_at, _alert = _highest_level(waiting)
-    rung = escalation_steps.next_step(plan.ladder, level, raised_at, work.now, _working_hours(work, plan))
-    if rung is None:
+    due_step = escalation_steps.next_step(plan.ladder, level, raised_at, work.now, _working_hours(work, plan))
+    if due_step is None:
         return None
     roster = roster or recipients.read_duty_state(work)
-    return NextEscalation(rung.at, tuple(person.name for person in roster.recipients_of(plan.id, [rung.step], rung.at)))
+    return NextEscalation(
+        due_step.at, tuple(person.name for person in roster.recipients_of(plan.id, [due_step.step], due_step.at))
+    )
 
 
 def drop_pending_notifications(work: UnitOfWork, sources: Collection[str]) -> None:
-    """Drop what was not sent yet about the cases of ``sources``, unless something loud in them still waits."""
+    """Drop unsent notifications of ``sources`` without unacknowledged alerts.
+
+    Only urgent and emergency alerts count as unacknowledged here.
+    """
     work.session.flush()
-    loud = set(work.session.scalars(select(Alert.source).where(*_unacknowledged_clauses(), Alert.source.in_(sources))))
-    done = set(sources) - loud
+    unacknowledged = set(
+        work.session.scalars(select(Alert.source).where(*_unacknowledged_clauses(), Alert.source.in_(sources)))
+    )
+    done = set(sources) - unacknowledged
     if done:
         outbox.drop_messages(work, Message.alert_id.in_(select(Alert.id).where(Alert.source.in_(done))), "taken_on")
 
@@ -153,11 +166,12 @@ def queue_staff_message(
     drill_id: int | None = None,
     not_after: datetime | None = None,
 ) -> Message | None:
-    """Queue one message of kind ``template`` to ``person`` in their language; None if ``key`` is queued already.
+    """Queue one message to ``person`` in their language; None if ``key`` is queued already.
 
-    ``loud``: like an alert, before everything else, and rather twice than not at all.
+    ``as_alert``: rather sent twice than not at all, as messages about alerts are. ``not_after``: latest time of
+    sending, in UTC.
     """
-    # An account in a language that the system no longer speaks gets its mail all the same.
+    # The language of an account may be no longer installed.
     language = person.language if person.language in work.catalogue.languages else work.catalogue.languages[0]
     channel = message_rendering.MESSAGE_KINDS[template].channel
     rendered = message_rendering.render_message(
@@ -185,6 +199,7 @@ def queue_staff_message(
 
 
 def _unacknowledged_clauses() -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for unacknowledged urgent and emergency alerts."""
     return (
         Alert.level >= int(Level.URGENT),
         Alert.acknowledged_at.is_(None),
@@ -194,33 +209,39 @@ def _unacknowledged_clauses() -> tuple[ColumnElement[bool], ...]:
 
 
 def _is_unacknowledged(alert: Alert) -> bool:
-    loud = alert.level >= Level.URGENT
-    return loud and alert.acknowledged_at is None and alert.resolved_at is None and alert.superseded_at is None
+    """Return True for an unacknowledged urgent or emergency alert."""
+    is_urgent_or_higher = alert.level >= Level.URGENT
+    return (
+        is_urgent_or_higher
+        and alert.acknowledged_at is None
+        and alert.resolved_at is None
+        and alert.superseded_at is None
+    )
 
 
 def _highest_level(alerts: Sequence[Alert]) -> tuple[Level, datetime, Alert]:
-    """The level of a case, since when it waits at this level, and the alert that its messages lead to."""
+    """Return the level of a case, the time (UTC) of its first alert of that level, that alert."""
     level = max(alert.level for alert in alerts)
-    loud = [alert for alert in alerts if alert.level == level]
-    return Level(level), min(alert.raised_at for alert in loud), loud[0]
+    highest = [alert for alert in alerts if alert.level == level]
+    return Level(level), min(alert.raised_at for alert in highest), highest[0]
 
 
 def _escalate_case(work: UnitOfWork, alerts: list[Alert]) -> int:
-    """One case: the steps that are due, each person's newest, unless it was told."""
+    """Queue the due steps of one case, the newest for each person; return their number."""
     level, raised_at, alert = _highest_level(alerts)
     participant = work.session.get_one(Participant, alert.participant_id)
     plan = work.catalogue.plans.get(participant.plan)
     if plan is None:
-        # No plan, no ladder: everybody whom it may concern was told at once.
+        # Without a study plan there are no escalation steps: all recipients were notified when the alert was raised.
         return 0
     newest: dict[str, tuple[StaffMember, EscalationStep]] = {}
     people: dict[int, str] = {}
-    for rung in escalation_steps.due_steps(plan.ladder, level, raised_at, work.now, _working_hours(work, plan)):
-        for person in recipients.recipients_of(work, plan, [rung.step]):
+    for due_step in escalation_steps.due_steps(plan.ladder, level, raised_at, work.now, _working_hours(work, plan)):
+        for person in recipients.recipients_of(work, plan, [due_step.step]):
             newest.pop(people.get(person.id, ""), None)
-            key = f"again:{alert.source}:{raised_at:%Y%m%dT%H%M%S%f}:{level.word}:{rung.step.name}:{person.id}"
+            key = f"again:{alert.source}:{raised_at:%Y%m%dT%H%M%S%f}:{level.word}:{due_step.step.name}:{person.id}"
             people[person.id] = key
-            newest[key] = (person, rung.step)
+            newest[key] = (person, due_step.step)
     known = select(Message.dedupe_key).where(Message.dedupe_key.in_(newest))
     done = set(work.session.scalars(known)) if newest else set()
     due = {key: found for key, found in newest.items() if key not in done}
@@ -237,15 +258,18 @@ def _escalate_case(work: UnitOfWork, alerts: list[Alert]) -> int:
 
 
 def _working_hours(work: UnitOfWork, plan: StudyPlan) -> escalation_steps.WorkingHours:
-    """The study's working hours: none on a public holiday, and some on its make-up day at a weekend."""
+    """Return the study's working hours, with public holidays and make-up working days."""
     return escalation_steps.working_hours(plan.settings, work.catalogue.working_days(plan.id))
 
 
 def _lock_case(work: UnitOfWork, alerts: Sequence[Alert]) -> bool:
-    """Keep the case from being taken on until this work ends. False if it is being acknowledged or was meanwhile."""
+    """Lock the case against acknowledgement. Return False if another transaction holds it.
+
+    Return False as well if an alert of the case was acknowledged meanwhile.
+    """
     ids = [alert.id for alert in alerts]
-    # Never wait: a transaction that holds one of them acknowledges or evaluates it, and the next round comes in
-    # seconds.
+    # Rows that are locked are skipped: the other transaction acknowledges or evaluates them, and the worker runs again
+    # within seconds.
     query = select(Alert.id).where(Alert.id.in_(ids), *_unacknowledged_clauses()).with_for_update(skip_locked=True)
     return len(list(work.session.scalars(query))) == len(ids)
 
@@ -259,7 +283,10 @@ def _escalation_message(
     alert: Alert,
     level: Level,
 ) -> tuple[str, dict[str, Any]]:
-    """Template and parameters of a step. A text needs a phone and a provider that takes it; else it is a mail."""
+    """Return template and parameters for a step.
+
+    A text message needs a phone number and a gateway that accepts it; otherwise the step is sent by email.
+    """
     takes = work.config.sms != "none" and work.catalogue.gateway.accepts("alert_sms", person.language)
     if step.channel == "sms" and person.phone_sealed and takes:
         at = clock_time(work.now, plan.settings.time_zone)
@@ -269,7 +296,10 @@ def _escalation_message(
 
 
 def _is_notified(work: UnitOfWork, first: Alert, others: Sequence[Alert]) -> bool:
-    """True if an alert of this source that is as loud waits to be taken on, and its mail got or may get through."""
+    """Return True if staff were notified of this source at the level of ``first`` or higher.
+
+    An alert of that level must still be unacknowledged, and its message neither failed nor dropped.
+    """
     waiting = [alert.level for alert in others if alert.acknowledged_at is None and alert.resolved_at is None]
     if first.level > max(waiting, default=0):
         return False
@@ -287,7 +317,7 @@ def _is_notified(work: UnitOfWork, first: Alert, others: Sequence[Alert]) -> boo
 
 
 def _watch_alert_rows(work: UnitOfWork, plan: StudyPlan) -> list[dict[str, str]]:
-    """The study numbers with an unacknowledged WATCH alert, each with the link to the newest one."""
+    """Return the participant numbers with open watch alerts, each with a link to the newest."""
     query = (
         select(Alert, Participant.study_number)
         .join(Participant, Participant.id == Alert.participant_id)

@@ -1,4 +1,4 @@
-"""Choose recipients: the people on duty now, the investigators, and stand-ins where a place is empty."""
+"""Choose recipients: staff on duty now, roles, and stand-ins where a shift is vacant."""
 
 from __future__ import annotations
 
@@ -14,20 +14,23 @@ from pro.core.study_plan import EscalationStep, StudyPlan
 from pro.models import Absence, Shift, StaffMember
 
 PLACES = ("on_call", "backup")
-# Where a place on duty is empty, these roles stand in, in this order.
+# Roles that stand in, in this order, if no recipient is present.
 STAND_INS = ("investigator", "nurse", "coordinator", "administrator")
 
 
 @dataclass(frozen=True, slots=True)
 class DutyState:
-    """Open accounts, and the duties and absences that are not over: read once, asked for any later moment."""
+    """Active accounts, and the shifts and absences that have not ended.
+
+    Read once from the database; its methods answer for any later time ``at`` (UTC).
+    """
 
     staff: tuple[StaffMember, ...]
     duties: tuple[Shift, ...]
     absences: tuple[Absence, ...]
 
     def on_duty(self, plan_id: str, place: str, at: datetime) -> list[StaffMember]:
-        """The people who hold ``place`` (on_call, backup) then and are not away."""
+        """Return the staff members who hold ``place`` ("on_call", "backup") and are not absent."""
         holding = {
             duty.staff_id
             for duty in self.duties
@@ -36,12 +39,12 @@ class DutyState:
         return [person for person in self.staff if person.id in holding - self._away(at)]
 
     def staff_with_role(self, role: str, at: datetime) -> list[StaffMember]:
-        """Everybody with ``role`` who is not away then; if all are, all."""
+        """Return the staff members with ``role`` who are not absent; all of them if all are."""
         people, away = [person for person in self.staff if person.role == role], self._away(at)
         return [person for person in people if person.id not in away] or people
 
     def recipients_of(self, plan_id: str, steps: Sequence[EscalationStep], at: datetime) -> list[StaffMember]:
-        """As the function of this name."""
+        """Return the recipients of ``steps``; see the function of this name."""
         found: dict[int, StaffMember] = {}
         for place in (place for step in steps for place in step.to):
             people = self.on_duty(plan_id, place, at) if place in PLACES else self.staff_with_role(place, at)
@@ -53,11 +56,12 @@ class DutyState:
         return list(found.values())
 
     def _away(self, at: datetime) -> set[int]:
+        """Return the ids of absent staff members."""
         return {absence.staff_id for absence in self.absences if absence.starts_at <= at < absence.ends_at}
 
 
 def read_duty_state(work: UnitOfWork, since: datetime | None = None) -> DutyState:
-    """Who may be told from ``since`` (now) on."""
+    """Read accounts, shifts and absences for choosing recipients from ``since`` (now) on."""
     since = since or work.now
     people = select(StaffMember).where(StaffMember.disabled_at.is_(None)).order_by(StaffMember.id)
     duties = select(Shift).where(Shift.ends_at > since, Shift.cancelled_at.is_(None)).order_by(Shift.id)
@@ -67,19 +71,28 @@ def read_duty_state(work: UnitOfWork, since: datetime | None = None) -> DutyStat
 
 
 def staff_on_duty(work: UnitOfWork, plan: StudyPlan, place: str, at: datetime | None = None) -> list[StaffMember]:
-    """The people who hold ``place`` (on_call, backup) ``at`` a moment (now), are not away, and have an open account."""
+    """Return the staff members who hold ``place`` ("on_call", "backup") at ``at`` (now).
+
+    Absent staff and deactivated accounts are left out.
+    """
     at = at or work.now
     return read_duty_state(work, at).on_duty(plan.id, place, at)
 
 
 def staff_with_role(work: UnitOfWork, role: str, at: datetime | None = None) -> list[StaffMember]:
-    """Everybody with ``role`` whose account is open and who is not away ``at`` a moment (now); if all are, all."""
+    """Return the active staff members with ``role`` who are not absent at ``at`` (now).
+
+    If all are absent, all are returned.
+    """
     at = at or work.now
     return read_duty_state(work, at).staff_with_role(role, at)
 
 
 def recipients_at_step(work: UnitOfWork, plan: StudyPlan, level: Level, *, minutes: int) -> list[StaffMember]:
-    """The people whom the ladder's steps at ``minutes`` tell about ``level``, each once; see ``told_by``."""
+    """Return the recipients of the escalation steps for ``level`` at ``minutes``, each once.
+
+    Steps counted in working hours are left out; see ``recipients_of``.
+    """
     steps = [step for step in plan.ladder if step.level is level and step.minutes == minutes and not step.working_hours]
     return recipients_of(work, plan, steps)
 
@@ -87,17 +100,21 @@ def recipients_at_step(work: UnitOfWork, plan: StudyPlan, level: Level, *, minut
 def recipients_of(
     work: UnitOfWork, plan: StudyPlan, steps: Sequence[EscalationStep], at: datetime | None = None
 ) -> list[StaffMember]:
-    """The people whom ``steps`` tell ``at`` a moment (now), each once.
+    """Return the recipients of ``steps`` at ``at`` (now), each once.
 
-    Never empty while an account is open: where the plan's people are missing or away, others stand in. A role whose
-    people are all away is told all the same, beside the stand-ins: a letter too many rather than a silence.
+    Never empty while an account is active: if the plan's recipients are missing or absent, the roles of STAND_INS stand
+    in. A role whose members are all absent is notified as well, beside the stand-ins: a superfluous message is better
+    than none.
     """
     at = at or work.now
     return read_duty_state(work, at).recipients_of(plan.id, steps, at)
 
 
 def recipients_without_plan(work: UnitOfWork) -> list[StaffMember]:
-    """Who is told about a participant whose plan is no longer there: it has no ladder and no duty, so by role."""
+    """Return the recipients for a participant whose study plan is no longer installed.
+
+    Without escalation steps and roster, recipients are chosen by role.
+    """
     roster = read_duty_state(work)
     people = [*roster.staff_with_role("administrator", work.now), *roster.staff_with_role("investigator", work.now)]
     for role in STAND_INS:

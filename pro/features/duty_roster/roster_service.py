@@ -1,7 +1,7 @@
-"""The duty roster: shifts and absences are added, handed over and cancelled; its days and gaps are read.
+"""The duty roster: add, hand over and cancel shifts and absences, list days and gaps.
 
-Nothing is ever deleted or moved: a change ends a row (``cancelled_at``) and adds others. What has passed stays as it
-was. One change at a time: each locks the roster, so that two people never add shifts that exclude each other.
+Rows are never deleted or moved: a change cancels a row (``cancelled_at``) and adds others. Past parts of a shift stay
+unchanged. Each change locks the roster, so that two users never add conflicting shifts.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from pro.features.duty_roster.recipients import PLACES
 from pro.models import Absence, AuditEntry, Shift, StaffMember
 
 LOCK_KEY = 7_310_002
-# Longer ones, and those further ahead, are slips of the finger.
+# Longer periods, and those further ahead, are taken for typing errors.
 SHIFT_AT_MOST = timedelta(days=31)
 ABSENCE_AT_MOST = timedelta(days=366)
 AHEAD_AT_MOST = timedelta(days=366)
 DAYS_SHOWN = 28
-# So far ahead every member of staff sees a gap: filling it takes that long.
+# All staff see the gaps of this many days, so that there is time to fill them.
 GAP_DAYS_SHOWN = 7
 
 Row = TypeVar("Row", Shift, Absence)
@@ -39,7 +39,7 @@ Row = TypeVar("Row", Shift, Absence)
 
 @dataclass(frozen=True, slots=True)
 class RosterConflict:
-    """A person's stretch that stands in the way, to be named in a refusal."""
+    """A shift or absence that conflicts with a requested one, and its staff member's name."""
 
     name: str
     interval: Interval
@@ -47,7 +47,7 @@ class RosterConflict:
 
 @dataclass(frozen=True, slots=True)
 class EditableShift:
-    """A stretch of duty that can still be changed, and who holds it."""
+    """A shift that can still be changed, and its holder's name."""
 
     id: int
     plan: str
@@ -58,9 +58,10 @@ class EditableShift:
 
 @dataclass(frozen=True, slots=True)
 class RosterGap:
-    """A time without a person on call. ``ends``: None if the roster has no shift after it.
+    """A period without a person on call; times in UTC.
 
-    ``names``: the stand-ins whom an emergency reaches at its beginning. ``plan``: the study.
+    ``ends``: None if no shift follows. ``names``: the recipients of an emergency at its start. ``plan``: id of the
+    study.
     """
 
     plan: str
@@ -71,9 +72,9 @@ class RosterGap:
 
 @dataclass(frozen=True, slots=True)
 class RosterLine:
-    """A part of a day and the shift in it. ``away``: its holder is absent, so it does not count.
+    """Part of a day and the shift in it.
 
-    Without ``duty_id`` and name: a gap.
+    ``away``: its holder is absent, so the shift does not count. Without ``duty_id`` and name the line is a gap.
     """
 
     duty_id: int | None
@@ -85,7 +86,7 @@ class RosterLine:
 
 @dataclass(frozen=True, slots=True)
 class RosterDay:
-    """One local day: who holds which place, the gaps among them, the earliest first; and who is away."""
+    """One local day: shifts and gaps in order of time, and the names of absent staff."""
 
     whole: Interval
     lines: list[RosterLine]
@@ -93,13 +94,13 @@ class RosterDay:
 
     @property
     def has_gap(self) -> bool:
-        """True if some hour of it that is still to come has no person on call."""
+        """True if no person is on call during some future part of the day."""
         return any(line.duty_id is None for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
 class AbsenceRow:
-    """An absence that is not over."""
+    """An absence that has not ended."""
 
     id: int
     name: str
@@ -108,7 +109,7 @@ class AbsenceRow:
 
 @dataclass(frozen=True, slots=True)
 class RosterPage:
-    """The coming days of one study, and its gaps within the next days."""
+    """The coming days of one study, and the gaps of the next GAP_DAYS_SHOWN days."""
 
     plan: str
     days: list[RosterDay]
@@ -118,24 +119,25 @@ class RosterPage:
 def add_shift(
     work: UnitOfWork, plan_id: str, person_id: int | None, place: str, starts: datetime | None, ends: datetime | None
 ) -> Shift:
-    """A stretch of duty from and to local times of the study. BadData("duty", fields=..., whose=...).
+    """Add a shift between two local times of the study.
 
-    ``whose``: the stretch that stands in the way where a field's reason is "overlaps" or "absent".
+    Raise BadData("duty", fields=..., whose=...). ``whose``: the conflicting shift or absence if a field's problem is
+    "overlaps" or "absent".
     """
     _lock_roster(work)
     plan = work.catalogue.plans.get(plan_id)
     problems = _person_problems(work, person_id) | ({} if place in PLACES else {"place": "unknown"})
     if plan is None:
         raise BadData("duty", fields=problems | {"plan": "no_plan"})
-    stretch = _parse_interval(work, plan.settings.time_zone, starts, ends, SHIFT_AT_MOST, problems)
-    if problems or stretch is None or person_id is None:
+    interval = _parse_interval(work, plan.settings.time_zone, starts, ends, SHIFT_AT_MOST, problems)
+    if problems or interval is None or person_id is None:
         raise BadData("duty", fields=problems)
-    _require_free(work, plan_id, place, person_id, stretch)
-    return _store_shift(work, plan_id, person_id, place, stretch)
+    _require_free(work, plan_id, place, person_id, interval)
+    return _store_shift(work, plan_id, person_id, place, interval)
 
 
 def cancel_shift(work: UnitOfWork, duty_id: int) -> Shift:
-    """Take a stretch of duty back; what of it has passed stays. NotFound, NotAllowed("changed" | "past")."""
+    """Cancel a shift; its past part stays. Raise NotFound, NotAllowed("changed" | "past")."""
     duty = _lock_shift(work, duty_id)
     _end_shift(work, duty, "taken back")
     _keep_part(work, duty, Interval(duty.starts_at, _this_minute(work)))
@@ -145,27 +147,27 @@ def cancel_shift(work: UnitOfWork, duty_id: int) -> Shift:
 def hand_over_shift(
     work: UnitOfWork, duty_id: int, person_id: int | None, starts: datetime | None, ends: datetime | None
 ) -> list[Shift]:
-    """Give ``starts`` to ``ends`` (local) of a shift to another person; the rest stays with its holder.
+    """Give the part of a shift from ``starts`` to ``ends`` (local times) to another person.
 
-    What has passed is not given away. The old stretch ends and up to three are put. NotFound,
-    NotAllowed("changed" | "past"), BadData("duty", fields=..., whose=...).
+    The rest stays with its holder, and so does what has passed. The shift is cancelled, and up to three shifts are
+    added and returned. Raise NotFound, NotAllowed("changed" | "past"), BadData("duty", fields=..., whose=...).
     """
     duty = _lock_shift(work, duty_id)
     problems = _person_problems(work, person_id)
     if person_id == duty.staff_id:
         problems["person"] = "same"
     zone = work.catalogue.plans[duty.plan].settings.time_zone
-    wish = _parse_interval(work, zone, starts, ends, SHIFT_AT_MOST, problems)
+    requested = _parse_interval(work, zone, starts, ends, SHIFT_AT_MOST, problems)
     held = Interval(duty.starts_at, duty.ends_at)
-    if wish is not None and wish.intersection(held) != wish:
+    if requested is not None and requested.intersection(held) != requested:
         raise BadData(
             "duty",
             fields=problems | {"starts": "outside"},
             whose=RosterConflict(_staff_name(work, duty.staff_id), held),
         )
-    if problems or wish is None or person_id is None:
+    if problems or requested is None or person_id is None:
         raise BadData("duty", fields=problems)
-    part = Interval(max(wish.starts, _this_minute(work)), wish.ends)
+    part = Interval(max(requested.starts, _this_minute(work)), requested.ends)
     _require_free(work, duty.plan, duty.place, person_id, part, except_id=duty.id)
     _end_shift(work, duty, "handed over")
     rest = [_keep_part(work, duty, left) for left in subtract_intervals(held, [part])]
@@ -175,26 +177,27 @@ def hand_over_shift(
 def add_absence(
     work: UnitOfWork, person_id: int | None, starts: datetime | None, ends: datetime | None
 ) -> tuple[Absence, list[Shift]]:
-    """Add an absence, in local times of the first study; return it and the shifts that it overlaps.
+    """Add an absence, in local times of the first study; return it and overlapping shifts.
 
-    Those stand, but count for nothing while the person is away: show them. BadData("absence", fields=..., whose=...).
+    Those shifts stay in the roster but do not count during the absence: show them to the user. Raise BadData("absence",
+    fields=..., whose=...).
     """
     _lock_roster(work)
     problems = _person_problems(work, person_id)
     zone = next(iter(work.catalogue.plans.values())).settings.time_zone
-    stretch = _parse_interval(work, zone, starts, ends, ABSENCE_AT_MOST, problems)
-    if problems or stretch is None or person_id is None:
+    interval = _parse_interval(work, zone, starts, ends, ABSENCE_AT_MOST, problems)
+    if problems or interval is None or person_id is None:
         raise BadData("absence", fields=problems)
-    for known in absences_within(work, stretch):
+    for known in absences_within(work, interval):
         if known.staff_id == person_id:
             whose = RosterConflict(_staff_name(work, person_id), Interval(known.starts_at, known.ends_at))
             raise BadData("absence", fields={"starts": "away_already"}, whose=whose)
-    absence = _store_absence(work, person_id, stretch)
-    return absence, [duty for duty in shifts_within(work, stretch) if duty.staff_id == person_id]
+    absence = _store_absence(work, person_id, interval)
+    return absence, [duty for duty in shifts_within(work, interval) if duty.staff_id == person_id]
 
 
 def cancel_absence(work: UnitOfWork, absence_id: int) -> Absence:
-    """Take an absence back; what of it has passed stays. NotFound, NotAllowed("changed" | "past")."""
+    """Cancel an absence; its past part stays. Raise NotFound, NotAllowed("changed" | "past")."""
     _lock_roster(work)
     absence = _require_changeable(work, work.session.get(Absence, absence_id, populate_existing=True))
     absence.cancelled_at = work.now
@@ -206,20 +209,23 @@ def cancel_absence(work: UnitOfWork, absence_id: int) -> Absence:
 
 
 def read_shift(work: UnitOfWork, duty_id: int) -> EditableShift:
-    """One stretch of duty that can still be changed. NotFound, NotAllowed("changed" | "past")."""
+    """Return a shift that can still be changed; NotFound, NotAllowed("changed" | "past")."""
     duty = _require_changeable(work, work.session.get(Shift, duty_id))
-    stretch = Interval(duty.starts_at, duty.ends_at)
-    return EditableShift(duty.id, duty.plan, duty.place, _staff_name(work, duty.staff_id), stretch)
+    interval = Interval(duty.starts_at, duty.ends_at)
+    return EditableShift(duty.id, duty.plan, duty.place, _staff_name(work, duty.staff_id), interval)
 
 
 def eligible_staff(work: UnitOfWork) -> list[StaffMember]:
-    """Who can be put on duty: open accounts whose role may act on alerts, by name."""
+    """Return the active staff members whose role may acknowledge alerts, by name."""
     query = select(StaffMember).where(StaffMember.disabled_at.is_(None)).order_by(StaffMember.name, StaffMember.id)
     return [person for person in work.session.scalars(query) if staff_accounts.has_right(person.role, "acknowledge")]
 
 
 def shifts_within(work: UnitOfWork, span: Interval, plan_id: str = "") -> list[Shift]:
-    """Stretches of duty of open accounts that meet ``span`` and were not taken back, the earliest first."""
+    """Return the shifts of active accounts that overlap ``span``, earliest first.
+
+    Cancelled shifts are left out. ``plan_id``: only those of one study.
+    """
     query = (
         select(Shift)
         .join(StaffMember, StaffMember.id == Shift.staff_id)
@@ -235,7 +241,10 @@ def shifts_within(work: UnitOfWork, span: Interval, plan_id: str = "") -> list[S
 
 
 def absences_within(work: UnitOfWork, span: Interval) -> list[Absence]:
-    """Absences of open accounts that meet ``span`` and were not taken back, the earliest first."""
+    """Return the absences of active accounts that overlap ``span``, earliest first.
+
+    Cancelled absences are left out.
+    """
     query = (
         select(Absence)
         .join(StaffMember, StaffMember.id == Absence.staff_id)
@@ -251,12 +260,15 @@ def absences_within(work: UnitOfWork, span: Interval) -> list[Absence]:
 
 
 def covered_intervals(duty: Shift, away: Mapping[int, list[Interval]]) -> list[Interval]:
-    """The parts of a stretch of duty in which its holder is there; ``away``: person -> absences."""
+    """Return the parts of a shift in which its holder is present.
+
+    ``away``: staff id -> absences.
+    """
     return subtract_intervals(Interval(duty.starts_at, duty.ends_at), away.get(duty.staff_id, []))
 
 
 def absences_by_person(work: UnitOfWork, span: Interval) -> dict[int, list[Interval]]:
-    """person -> absences that meet ``span``."""
+    """Return staff id -> absences that overlap ``span``."""
     found: dict[int, list[Interval]] = {}
     for row in absences_within(work, span):
         found.setdefault(row.staff_id, []).append(Interval(row.starts_at, row.ends_at))
@@ -264,12 +276,15 @@ def absences_by_person(work: UnitOfWork, span: Interval) -> dict[int, list[Inter
 
 
 def to_utc(local: datetime, zone: str) -> datetime:
-    """A local time in UTC. One that a clock change leaves out is moved on by the change; of two, the first is meant."""
+    """Return a local time in UTC.
+
+    A time skipped by a clock change moves forward by the change; of an ambiguous time the first occurrence is taken.
+    """
     return local.replace(tzinfo=ZoneInfo(zone), fold=0).astimezone(UTC)
 
 
 def list_gaps(work: UnitOfWork, plan: StudyPlan, days: int = GAP_DAYS_SHOWN) -> list[RosterGap]:
-    """The stretches that begin within ``days`` days from now and have no person on call, the next one first."""
+    """Return the roster gaps that begin within ``days`` days from now, earliest first."""
     span = Interval(work.now, work.now + timedelta(days=max(days, DAYS_SHOWN)))
     emergency = [step for step in plan.ladder if step.level is Level.EMERGENCY and step.at_once]
     return [
@@ -285,14 +300,14 @@ def list_gaps(work: UnitOfWork, plan: StudyPlan, days: int = GAP_DAYS_SHOWN) -> 
 
 
 def list_all_gaps(work: UnitOfWork) -> list[RosterGap]:
-    """The gaps of every study, the next one first."""
+    """Return the roster gaps of all studies, earliest first."""
     return sorted(
         (gap for plan in work.catalogue.plans.values() for gap in list_gaps(work, plan)), key=lambda gap: gap.starts
     )
 
 
 def read_roster_page(work: UnitOfWork, plan: StudyPlan, days: int = DAYS_SHOWN) -> RosterPage:
-    """The days from today on in the study's zone."""
+    """Return the roster of ``days`` days from today on, in the study's time zone."""
     zone = ZoneInfo(plan.settings.time_zone)
     today = datetime.combine(work.now.astimezone(zone).date(), time.min)
     midnights = [to_utc(today + timedelta(days=day), zone.key) for day in range(days + 1)]
@@ -314,7 +329,7 @@ def read_roster_page(work: UnitOfWork, plan: StudyPlan, days: int = DAYS_SHOWN) 
 
 
 def list_absences(work: UnitOfWork) -> list[AbsenceRow]:
-    """Absences that are not over, the earliest first."""
+    """Return the absences that have not ended, earliest first."""
     names = staff_accounts.staff_names(work)
     span = Interval(work.now, work.now + AHEAD_AT_MOST)
     rows: list[Absence] = absences_within(work, span)
@@ -322,17 +337,22 @@ def list_absences(work: UnitOfWork) -> list[AbsenceRow]:
 
 
 def _lock_roster(work: UnitOfWork) -> None:
-    """Keep everybody else from changing the roster until this work ends. SQLite has one writer anyway."""
+    """Lock the roster against other changes until this work ends.
+
+    Only on PostgreSQL: SQLite has a single writer.
+    """
     if work.app_context.engine.dialect.name == "postgresql":
         work.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
 
 
 def _this_minute(work: UnitOfWork) -> datetime:
-    # Times are typed to the minute: a stretch cut between two would overlap the one that goes on from it.
+    """Return the start of the current minute, in UTC."""
+    # Times are typed to the minute: a shift cut within a minute would overlap the shift that follows it.
     return work.now.replace(second=0, microsecond=0)
 
 
 def _person_problems(work: UnitOfWork, person_id: int | None) -> dict[str, str]:
+    """Return {"person": problem} if the staff member cannot hold a shift, else {}."""
     if person_id is None:
         return {"person": "person_missing"}
     person = work.session.get(StaffMember, person_id)
@@ -349,53 +369,62 @@ def _parse_interval(
     at_most: timedelta,
     problems: dict[str, str],
 ) -> Interval | None:
-    """The typed local times in UTC. What is wrong with them goes into ``problems``; then there is no stretch."""
+    """Return the typed local times as an interval in UTC, or None if they are invalid.
+
+    Adds what is wrong to ``problems``. ``at_most``: the longest interval allowed.
+    """
     typed = {"starts": starts, "ends": ends}
     wrong = {name: "day_and_time_needed" for name, at in typed.items() if at is None}
-    # Compared as typed first: the years at either end of a calendar have no other zone.
+    # Compared before conversion: conversion fails in the first and last year that a datetime can hold.
     here = work.now.replace(tzinfo=None)
     wrong |= {name: "too_far" for name, at in typed.items() if at and abs(at - here) > AHEAD_AT_MOST * 2}
     if wrong or starts is None or ends is None:
         problems.update(wrong)
         return None
-    stretch = Interval(to_utc(starts, zone), to_utc(ends, zone))
-    if stretch.ends <= stretch.starts:
+    interval = Interval(to_utc(starts, zone), to_utc(ends, zone))
+    if interval.ends <= interval.starts:
         problems["ends"] = "ends_first"
-    elif stretch.ends <= work.now:
+    elif interval.ends <= work.now:
         problems["ends"] = "past"
-    elif stretch.starts - work.now > AHEAD_AT_MOST:
+    elif interval.starts - work.now > AHEAD_AT_MOST:
         problems["starts"] = "too_far"
-    elif stretch.ends - stretch.starts > at_most:
+    elif interval.ends - interval.starts > at_most:
         problems["ends"] = "stretch_too_long"
     else:
-        return stretch
+        return interval
     return None
 
 
 def _require_free(
-    work: UnitOfWork, plan_id: str, place: str, person_id: int, stretch: Interval, except_id: int | None = None
+    work: UnitOfWork, plan_id: str, place: str, person_id: int, interval: Interval, except_id: int | None = None
 ) -> None:
-    away = absences_by_person(work, stretch)
-    own = [other for other in away.get(person_id, []) if other.overlaps(stretch)]
+    """Raise BadData("duty") if the person is absent or the place is taken in the interval.
+
+    ``except_id``: id of a shift to ignore.
+    """
+    away = absences_by_person(work, interval)
+    own = [other for other in away.get(person_id, []) if other.overlaps(interval)]
     if own:
         raise BadData("duty", fields={"person": "absent"}, whose=RosterConflict(_staff_name(work, person_id), own[0]))
-    for duty in shifts_within(work, stretch, plan_id):
-        # A shift does not count while its holder is absent, so another person may have one then.
+    for duty in shifts_within(work, interval, plan_id):
+        # A shift does not count while its holder is absent, so another person may take the place then.
         if (
             duty.place == place
             and duty.id != except_id
-            and any(part.overlaps(stretch) for part in covered_intervals(duty, away))
+            and any(part.overlaps(interval) for part in covered_intervals(duty, away))
         ):
             whose = RosterConflict(_staff_name(work, duty.staff_id), Interval(duty.starts_at, duty.ends_at))
             raise BadData("duty", fields={"starts": "overlaps"}, whose=whose)
 
 
 def _lock_shift(work: UnitOfWork, duty_id: int) -> Shift:
+    """Lock the roster and return a shift. Raise as ``_require_changeable``."""
     _lock_roster(work)
     return _require_changeable(work, work.session.get(Shift, duty_id, populate_existing=True))
 
 
 def _require_changeable(work: UnitOfWork, row: Row | None) -> Row:
+    """Return ``row``. Raise NotFound, NotAllowed("changed" | "past") if it cannot be changed."""
     if row is None or (isinstance(row, Shift) and row.plan not in work.catalogue.plans):
         raise NotFound("roster")
     if row.cancelled_at is not None:
@@ -406,6 +435,7 @@ def _require_changeable(work: UnitOfWork, row: Row | None) -> Row:
 
 
 def _raise_changed(work: UnitOfWork, row: Shift | Absence) -> NoReturn:
+    """Raise NotAllowed("changed", name, at) with the person who cancelled ``row``."""
     kind = row.__tablename__
     query = select(AuditEntry).where(
         AuditEntry.subject == kind, AuditEntry.subject_id == row.id, AuditEntry.action == f"{kind}.cancelled"
@@ -416,45 +446,52 @@ def _raise_changed(work: UnitOfWork, row: Shift | Absence) -> NoReturn:
 
 
 def _staff_name(work: UnitOfWork, staff_id: int) -> str:
+    """Return the name of a staff member."""
     return work.session.get_one(StaffMember, staff_id).name
 
 
 def _audit_facts(row: Shift | Absence) -> dict[str, object]:
+    """Return the content of a shift or absence for the audit trail."""
     facts = {"staff": row.staff_id, "starts": row.starts_at.isoformat(), "ends": row.ends_at.isoformat()}
     return {"place": row.place, **facts} if isinstance(row, Shift) else facts
 
 
-def _store_shift(work: UnitOfWork, plan_id: str, person_id: int, place: str, stretch: Interval) -> Shift:
-    duty = Shift(plan=plan_id, staff_id=person_id, place=place, starts_at=stretch.starts, ends_at=stretch.ends)
+def _store_shift(work: UnitOfWork, plan_id: str, person_id: int, place: str, interval: Interval) -> Shift:
+    """Store and return a shift."""
+    duty = Shift(plan=plan_id, staff_id=person_id, place=place, starts_at=interval.starts, ends_at=interval.ends)
     work.session.add(duty)
     work.record("duty.put", duty, new=_audit_facts(duty))
     return duty
 
 
 def _end_shift(work: UnitOfWork, duty: Shift, reason: str) -> None:
+    """Mark a shift as cancelled."""
     duty.cancelled_at = work.now
     work.record("duty.cancelled", duty, old=_audit_facts(duty), reason=reason)
 
 
 def _keep_part(work: UnitOfWork, duty: Shift, part: Interval) -> Shift | None:
-    """``part`` of a stretch that has just ended stays with its holder."""
+    """Store ``part`` of a cancelled shift for its holder; None if the part is empty."""
     return _store_shift(work, duty.plan, duty.staff_id, duty.place, part) if part.starts < part.ends else None
 
 
-def _store_absence(work: UnitOfWork, person_id: int, stretch: Interval) -> Absence:
-    absence = Absence(staff_id=person_id, starts_at=stretch.starts, ends_at=stretch.ends)
+def _store_absence(work: UnitOfWork, person_id: int, interval: Interval) -> Absence:
+    """Store and return an absence."""
+    absence = Absence(staff_id=person_id, starts_at=interval.starts, ends_at=interval.ends)
     work.session.add(absence)
     work.record("absence.put", absence, new=_audit_facts(absence))
     return absence
 
 
 def _uncovered_intervals(work: UnitOfWork, plan: StudyPlan, span: Interval) -> list[Interval]:
+    """Return the parts of ``span`` without a present person on call."""
     away = absences_by_person(work, span)
     on_call = [duty for duty in shifts_within(work, span, plan.id) if duty.place == "on_call"]
     return subtract_intervals(span, [part for duty in on_call for part in covered_intervals(duty, away)])
 
 
 def _roster_day(whole: Interval, lines: list[RosterLine], away: dict[str, list[Interval]]) -> RosterDay:
+    """Return one day with the parts of ``lines`` and absences that fall into it."""
     parts = [replace(line, part=part) for line in lines if (part := line.part.intersection(whole))]
     return RosterDay(
         whole=whole,
@@ -464,7 +501,8 @@ def _roster_day(whole: Interval, lines: list[RosterLine], away: dict[str, list[I
 
 
 def _roster_lines(duty: Shift, name: str, away: list[Interval]) -> list[RosterLine]:
+    """Return a shift as lines, split where its holder's absences begin and end."""
     whole = Interval(duty.starts_at, duty.ends_at)
-    there = subtract_intervals(whole, away)
-    parts = [(part, False) for part in there] + [(part, True) for part in subtract_intervals(whole, there)]
+    present = subtract_intervals(whole, away)
+    parts = [(part, False) for part in present] + [(part, True) for part in subtract_intervals(whole, present)]
     return [RosterLine(duty.id, duty.place, name, part, is_away) for part, is_away in parts]

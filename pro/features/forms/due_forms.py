@@ -1,4 +1,4 @@
-"""What a participant's card opens: forms that are due, when the next one comes, and one to send any time."""
+"""Forms that a participant's card opens: due forms, and one for reports at any time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pro.models import Assessment, ExpectedForm, Participant
 
 @dataclass(frozen=True, slots=True)
 class FillableForm:
-    """A form that can be answered now. ``begun``: some of it is answered already."""
+    """A form that can be answered now. ``begun``: it has a first answer already."""
 
     instrument: str
     title: str
@@ -25,9 +25,10 @@ class FillableForm:
 
 @dataclass(frozen=True, slots=True)
 class DueForms:
-    """``forms``: what can be answered now, the one that closes first on top. ``next_at``: when the next one opens.
+    """Forms that can be answered now, the one that closes first on top.
 
-    ``report``: the instrument for telling something at any time (the plan's first).
+    ``next_at``: when the next visit window opens, in UTC. ``report``: the instrument for reports at any time (the first
+    one of the study plan).
     """
 
     forms: tuple[FillableForm, ...]
@@ -36,12 +37,12 @@ class DueForms:
 
     @property
     def only_form(self) -> str:
-        """The form to go straight to: the only one, if nothing else could be wanted. Else ""."""
+        """Instrument to open directly, if it is the only form and the one for reports; else ""."""
         return self.forms[0].instrument if [form.instrument for form in self.forms] == [self.report] else ""
 
 
 def due_forms(work: UnitOfWork, participant: Participant, language: str) -> DueForms:
-    """What waits for ``participant`` now: forms that were issued, and visits whose window is open."""
+    """Return the issued forms and open visits of ``participant``; titles in ``language``."""
     closes: dict[str, datetime] = {}
     begun: dict[str, bool] = {}
     for (_person, instrument), form in form_issuing.open_forms(work, [participant.id]).items():
@@ -65,9 +66,9 @@ def due_forms(work: UnitOfWork, participant: Participant, language: str) -> DueF
 def open_due_form(
     work: UnitOfWork, participant: Participant, instrument: str, *, device: str, language: str
 ) -> tuple[Assessment, str]:
-    """Open a form that waits, or the one for telling something now: the form, and a secret for the browser's cookie.
+    """Open a due form, or the one for reports: return it and a secret for the cookie.
 
-    NotFound("instrument") for any other instrument.
+    Raise NotFound("instrument") for any other instrument.
     """
     now = due_forms(work, participant, language)
     if instrument not in {form.instrument for form in now.forms} | {now.report}:
@@ -82,6 +83,7 @@ def open_due_form(
 
 
 def _open_visits(work: UnitOfWork, participant: Participant) -> list[ExpectedForm]:
+    """Return the expected forms whose window is open and that no form serves yet."""
     query = select(ExpectedForm).where(
         ExpectedForm.participant_id == participant.id,
         ExpectedForm.opens_at <= work.now,
@@ -92,6 +94,7 @@ def _open_visits(work: UnitOfWork, participant: Participant) -> list[ExpectedFor
 
 
 def _next_opening(work: UnitOfWork, participant: Participant) -> datetime | None:
+    """Return when the next visit window of the participant opens, or None."""
     query = (
         select(ExpectedForm.opens_at)
         .where(
@@ -106,6 +109,7 @@ def _next_opening(work: UnitOfWork, participant: Participant) -> datetime | None
 
 
 def _may_issue(work: UnitOfWork, instrument: str) -> bool:
+    """Return False if the wording of ``instrument`` is not licensed for production."""
     try:
         licensed_wording.checksums_to_pin(work, instrument)
     except NotAllowed:

@@ -1,4 +1,7 @@
-"""Ways in for a participant: link, code, and the browser session after Start. A GET never uses anything up."""
+"""Access of participants to forms: link, code, and the browser session after Start.
+
+A GET request never uses up a link or code.
+"""
 
 from __future__ import annotations
 
@@ -17,20 +20,20 @@ from pro.features.accounts.passwords import CODE_ALPHABET
 from pro.features.participants import clinical_facts
 from pro.models import Assessment, FormAccess, Participant, ParticipantCard
 
-# What codes were made of before; they stay valid until they end.
+# With the letters of earlier codes, which stay valid until they expire.
 ACCEPTED_LETTERS = frozenset(CODE_ALPHABET + "568BGS")
 CODE_LENGTH = 8
 CODE_TRIES = 10
 SESSION_DAYS = 3
-# A form for a visit stays answerable so long after its window: accepted, and flagged (docs/domain.md 6, rule 2).
+# A form for a visit is accepted for 7 days after its window, and flagged (docs/domain.md 6, rule 2).
 GRACE_PERIOD = timedelta(days=7)
-# Who gave the answers, from the participant alone to a proxy: a form keeps the last of these that was true.
+# Who gave the answers, by increasing assistance: a form keeps the most assisted one.
 ANSWERED_BY_VALUES = ("self", "helped", "proxy")
 
 
 @dataclass(frozen=True, slots=True)
 class FormSession:
-    """A browser that may answer one assessment."""
+    """A browser session that may answer one form."""
 
     assessment: Assessment
     participant: Participant
@@ -39,7 +42,11 @@ class FormSession:
 
 @dataclass(frozen=True, slots=True)
 class CodeAttempt:
-    """What came of typing a code. Returned, not raised, because a failed try must be kept."""
+    """Result of a typed code. Returned, not raised, so that a failed attempt is stored.
+
+    ``why``: "" on success, "locked" (until ``locked_until``, UTC), "unknown", "expired", "empty", "wrong_letters",
+    "too_short" or "too_long". ``length``: number of letters typed.
+    """
 
     assessment: Assessment | None = None
     secret: str | None = None
@@ -50,19 +57,19 @@ class CodeAttempt:
 
 
 def new_link(work: UnitOfWork, assessment: Assessment) -> str:
-    """A token for a link into ``assessment``; only its fingerprint is kept."""
+    """Return a token for a link to ``assessment``; only its fingerprint is stored."""
     token = secrets.token_urlsafe(16)
     _add_access(work, assessment, "link", token, _lifetime(work, assessment))
     return token
 
 
 def new_code(work: UnitOfWork, assessment: Assessment) -> str:
-    """A code of 8 characters, written with a dash in the middle; only its fingerprint is kept."""
+    """Return a code of 8 characters with a dash in the middle; only its fingerprint is stored."""
     return new_codes(work, [assessment])[0]
 
 
 def new_codes(work: UnitOfWork, assessments: Sequence[Assessment]) -> list[str]:
-    """A code for each of ``assessments``, as ``new_code``."""
+    """Return a code for each of ``assessments``, as ``new_code`` does."""
     fresh = draw_codes(work, len(assessments))
     for assessment, code in zip(assessments, fresh, strict=True):
         _add_access(work, assessment, "code", code, _lifetime(work, assessment))
@@ -70,7 +77,10 @@ def new_codes(work: UnitOfWork, assessments: Sequence[Assessment]) -> list[str]:
 
 
 def draw_codes(work: UnitOfWork, number: int) -> list[str]:
-    """``number`` codes, without a dash, that neither a form nor a card has: both are typed into one field."""
+    """Return ``number`` codes without dash that no form and no card has.
+
+    Codes of forms and cards are typed into the same field, so they must differ.
+    """
     codes: dict[str, str] = {}
     while len(codes) < number:
         drawn = ["".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH)) for _ in range(number)]
@@ -84,18 +94,21 @@ def draw_codes(work: UnitOfWork, number: int) -> list[str]:
 
 
 def format_code(code: str) -> str:
-    """A code as it is printed."""
+    """Return a code as it is printed, with a dash in the middle."""
     return f"{code[:4]}-{code[4:]}"
 
 
 def normalize_code(typed: str) -> str:
-    """What was typed, without width, case, spaces and dashes."""
+    """Return a typed code in upper case and half width, without spaces and dashes."""
     folded = unicodedata.normalize("NFKC", typed).upper()
     return "".join(letter for letter in folded if letter.isalnum())
 
 
 def open_link(work: UnitOfWork, token: str) -> tuple[Assessment, Participant]:
-    """The assessment behind a link. NotFound for a token that never was, CodeExpired for one that no longer works."""
+    """Return form and participant of a link.
+
+    Raise NotFound("link") for an unknown token, CodeExpired("withdrawn" | "cancelled" | "expired").
+    """
     access = _find_access(work, "link", token)
     if access is None:
         raise NotFound("link")
@@ -105,9 +118,13 @@ def open_link(work: UnitOfWork, token: str) -> tuple[Assessment, Participant]:
 def begin_session(
     work: UnitOfWork, assessment: Assessment, *, identified_by: str, answered_by: str | None, device: str, language: str
 ) -> str:
-    """A secret for this browser's cookie. With ``answered_by`` (one of VOICES) the assessment is opened as well."""
-    # Two devices may press Start at once: the facts that the first one kept must stay. Held before anything is
-    # written, because a new row's foreign key already holds it a little, and two such would wait for one another.
+    """Return a secret for the browser's cookie; open the form if ``answered_by`` is given.
+
+    ``identified_by``: how the participant was identified, as "link", "code" or "card". ``answered_by``: one of
+    ANSWERED_BY_VALUES, or None until the start page asks for it.
+    """
+    # Two devices may press Start at the same time: the snapshot of the first must stay. The form is locked before any
+    # write, because the foreign key of a new row takes a share lock on the form, and two of them would deadlock.
     work.lock(assessment)
     secret = secrets.token_urlsafe(16)
     access = _add_access(work, assessment, "session", secret, timedelta(days=SESSION_DAYS))
@@ -120,12 +137,15 @@ def begin_session(
 
 
 def start_form(work: UnitOfWork, form_session: FormSession, answered_by: str, language: str) -> None:
-    """Open the assessment from the start page that follows a typed code."""
+    """Open the form from the start page that follows a typed code."""
     _open_assessment(work, form_session.assessment, form_session.access, answered_by, language)
 
 
 def enter_code(work: UnitOfWork, typed: str, address: str, device: str, language: str) -> CodeAttempt:
-    """Try a typed code. Ten failures from one address within 15 minutes close the door for 15 minutes."""
+    """Try a typed code and start a session for its form.
+
+    CODE_TRIES unknown codes from one address within 15 minutes lock the address for 15 minutes.
+    """
     allowed = attempt_limits.allowance(work, "code", address, CODE_TRIES)
     if allowed.until:
         return CodeAttempt(why="locked", tries_left=0, locked_until=allowed.until)
@@ -147,9 +167,10 @@ def enter_code(work: UnitOfWork, typed: str, address: str, device: str, language
 
 
 def session_of(work: UnitOfWork, ref: str, secret: str, *, read_only: bool = False) -> FormSession:
-    """The sitting behind a browser's cookie for the assessment ``ref``. NotFound, or CodeExpired when its time is over.
+    """Return the session of a browser's cookie for the form ``ref``.
 
-    The assessment is held until the work ends, so that two devices answer one after the other; ``only_look`` does not.
+    The form stays locked until the work ends, so that two devices answer one after the other; ``read_only`` does not
+    lock it. Raise NotFound("no_session"), CodeExpired("withdrawn" | "cancelled" | "expired").
     """
     query = (
         select(FormAccess, Assessment, Participant)
@@ -168,7 +189,10 @@ def session_of(work: UnitOfWork, ref: str, secret: str, *, read_only: bool = Fal
 
 
 def session_by_text(work: UnitOfWork, assessment: Assessment, participant: Participant, language: str) -> FormSession:
-    """The session of answers by text message from the participant's own phone; the form is locked, and opened by it."""
+    """Return the session for answers by text message from the participant's own phone.
+
+    The form is locked, and opened by the first message.
+    """
     work.lock(assessment)
     query = (
         select(FormAccess)
@@ -186,7 +210,7 @@ def session_by_text(work: UnitOfWork, assessment: Assessment, participant: Parti
 
 
 def next_form(work: UnitOfWork, form_session: FormSession) -> Assessment | None:
-    """Another form of this participant that waits now, the one that closes first."""
+    """Return the participant's next open form, the one that closes first, or None."""
     query = (
         select(Assessment)
         .where(
@@ -204,19 +228,22 @@ def next_form(work: UnitOfWork, form_session: FormSession) -> Assessment | None:
 
 
 def most_assisted(before: str | None, now: str) -> str:
-    """Of two of VOICES the one that is further from the participant's own."""
+    """Return the more assisted one of two ANSWERED_BY_VALUES."""
     return max(before or now, now, key=ANSWERED_BY_VALUES.index)
 
 
 def close_access(work: UnitOfWork, assessment: Assessment) -> None:
-    """Close every way into ``assessment``."""
+    """Revoke all links, codes and sessions of ``assessment``."""
     query = select(FormAccess).where(FormAccess.assessment_id == assessment.id, FormAccess.revoked_at.is_(None))
     for access in work.session.scalars(query):
         access.revoked_at = work.now
 
 
 def _lifetime(work: UnitOfWork, assessment: Assessment) -> timedelta:
-    """How long a link or code works: for a visit until its window is over, and a while longer (late, and flagged)."""
+    """Return how long a link or code is valid.
+
+    The setting ``link_days``; for a visit at least until GRACE_PERIOD after its window.
+    """
     days = timedelta(days=work.config.link_days)
     return max(days, assessment.closes_at + GRACE_PERIOD - work.now) if assessment.visit else days
 
@@ -224,6 +251,7 @@ def _lifetime(work: UnitOfWork, assessment: Assessment) -> timedelta:
 def _open_assessment(
     work: UnitOfWork, assessment: Assessment, access: FormAccess, answered_by: str, language: str, *, mode: str = "web"
 ) -> None:
+    """Store who answers, and open the form with its snapshot if it was not opened before."""
     access.answered_by = answered_by
     if assessment.submitted_at is not None:
         return
@@ -237,6 +265,7 @@ def _open_assessment(
 
 
 def _code_problem(code: str) -> str:
+    """Return "empty", "wrong_letters", "too_short", "too_long", or "" for a valid shape."""
     if not code:
         return "empty"
     if set(code) - ACCEPTED_LETTERS:
@@ -247,21 +276,23 @@ def _code_problem(code: str) -> str:
 
 
 def fingerprint(work: UnitOfWork, kind: str, secret: str) -> str:
-    """How a secret of ``kind`` (link, code, session, card) is kept."""
+    """Return the stored form of a secret; ``kind``: "link", "code", "session" or "card"."""
     return work.vault.fingerprint(f"{kind}:{secret}")
 
 
 def _find_access(work: UnitOfWork, kind: str, secret: str) -> FormAccess | None:
+    """Return the access row of a secret, or None."""
     query = select(FormAccess).where(FormAccess.fingerprint == fingerprint(work, kind, secret))
     return work.session.scalar(query)
 
 
 def _add_access(work: UnitOfWork, assessment: Assessment, kind: str, secret: str, life: timedelta) -> FormAccess:
+    """Store and return an access row that is valid for ``life``."""
     access = FormAccess(
         assessment_id=assessment.id,
         kind=kind,
         fingerprint=fingerprint(work, kind, secret),
-        # Who answers is said on the start page.
+        # The start page asks who answers.
         answered_by="",
         made_at=work.now,
         expires_at=work.now + life,
@@ -271,6 +302,7 @@ def _add_access(work: UnitOfWork, assessment: Assessment, kind: str, secret: str
 
 
 def _require_usable(work: UnitOfWork, access: FormAccess) -> tuple[Assessment, Participant]:
+    """Return form and participant of an access row. Raise CodeExpired as ``_require_valid``."""
     query = (
         select(Assessment, Participant)
         .join(Participant, Participant.id == Assessment.participant_id)
@@ -282,6 +314,7 @@ def _require_usable(work: UnitOfWork, access: FormAccess) -> tuple[Assessment, P
 
 
 def _require_valid(work: UnitOfWork, access: FormAccess, assessment: Assessment, participant: Participant) -> None:
+    """Raise CodeExpired("withdrawn" | "cancelled" | "expired") for access that has ended."""
     if not participant.is_active:
         raise CodeExpired("withdrawn")
     if assessment.cancelled_at or access.revoked_at:

@@ -1,4 +1,4 @@
-"""Forms are issued: which instrument, to whom, in which window, and how the person gets in."""
+"""Issue forms: instrument, participant, visit window, and access by link or code."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from pro.features.participants import clinical_facts
 from pro.messaging import message_rendering, outbox
 from pro.models import Assessment, ExpectedForm, Message, Participant
 
-# Our defaults: how late a text that staff sent may still go out.
+# Own defaults: how long a text message sent by staff may wait in the outbox.
 MESSAGE_LIFETIME, NIGHT_MESSAGE_LIFETIME = timedelta(hours=12), timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedForm:
-    """A form and the ways into it that were just made. Link and code are told once and kept nowhere in clear."""
+    """A form with its new link and code, which are stored only as fingerprints."""
 
     assessment: Assessment
     link: str | None
@@ -32,14 +32,16 @@ class IssuedForm:
 
 
 def send_form(work: UnitOfWork, participant: Participant, instrument: str, *, by: str) -> IssuedForm:
-    """Issue ``instrument`` now, or open ways into the one that is still open.
+    """Issue ``instrument`` now, or give access to the form that is still open.
 
-    ``by``: "link" or "code" send a text message; "here" sends nothing and returns both for a participant standing by.
-    NotAllowed("withdrawn" | "wording_not_licensed" | "no_phone" | "opted_out" | "no_sms" | "over_budget"; "not_taken":
-    a way that the gateway does not take), NotFound for an instrument that the plan has not.
+    ``by``: "link" or "code" send a text message; "here" sends none and returns both for a participant who is present.
+
+    Raise NotAllowed("withdrawn" | "wording_not_licensed" | "no_phone" | "opted_out" | "no_sms" | "over_budget" |
+    "not_taken"), NotFound("instrument") if the study plan lacks the instrument. "not_taken": the SMS gateway does not
+    accept this kind of message.
     """
     _require_instrument(work, participant, instrument)
-    # Staff may be recording at this moment that this person has left or wants no messages.
+    # A withdrawal or opt-out may be recorded at the same time.
     work.lock(participant)
     if not participant.is_active:
         raise NotAllowed("withdrawn")
@@ -60,14 +62,16 @@ def send_form(work: UnitOfWork, participant: Participant, instrument: str, *, by
 
 
 def sending_methods(work: UnitOfWork, language: str) -> tuple[str, ...]:
-    """The ways of ``send_form`` that may be offered to a participant of this language."""
+    """Return the values of ``by`` that ``send_form`` accepts for participants of ``language``."""
     kinds = {"link": "invitation", "code": "invitation_code"}
     return (*(by for by, kind in kinds.items() if work.catalogue.gateway.accepts(kind, language)), "here")
 
 
 def is_sent_by_link(work: UnitOfWork, participant: Participant, *kinds: str) -> bool:
-    """Whether what the worker sends carries a link: the plan says so, and the gateway takes messages of ``kinds``, or
-    of those about forms. Else it carries a code.
+    """Return True if messages of the worker carry a link, False if they carry a code.
+
+    A link needs a study plan that asks for it and a gateway that accepts the messages ``kinds`` (by default those about
+    forms).
     """
     calendar = work.catalogue.plans[participant.plan].calendar
     takes, language = work.catalogue.gateway.accepts, participant.language
@@ -78,13 +82,13 @@ def is_sent_by_link(work: UnitOfWork, participant: Participant, *kinds: str) -> 
 def issue_form(
     work: UnitOfWork, participant: Participant, instrument: str, *, expected: ExpectedForm | None = None
 ) -> Assessment:
-    """The form of ``instrument`` that waits for this participant, or a new one; nothing is sent.
+    """Return the participant's open form of ``instrument``, or issue one; send nothing.
 
-    It belongs to ``expected``, or to the visit whose window is open, if there is one.
-    NotAllowed("wording_not_licensed"), NotFound for an instrument that the plan has not.
+    It belongs to ``expected``, else to the visit whose window is open, if there is one. Raise
+    NotAllowed("wording_not_licensed"), NotFound("instrument") if the study plan lacks the instrument.
     """
     _require_instrument(work, participant, instrument)
-    # Two people may press at once; there is still one open form of an instrument.
+    # Serializes simultaneous requests: an instrument has at most one open form.
     work.lock(participant)
     pinned = licensed_wording.checksums_to_pin(work, instrument)
     row = expected or _open_visit(work, participant, instrument)
@@ -94,7 +98,7 @@ def issue_form(
         work.session.flush()
         work.record("assessment.issued", assessment, participant_id=participant.id, new={"instrument": instrument})
     elif assessment.first_answer_at is None and _needs_update(work, assessment, pinned, row):
-        # It may be answered at this moment; then it keeps the words that it is answered in.
+        # An answer may arrive at the same time; then the form keeps the wording that was shown.
         work.lock(assessment)
         if assessment.first_answer_at is None:
             reuse_unanswered_form(work, assessment, pinned, row)
@@ -104,14 +108,17 @@ def issue_form(
 
 
 def open_form(work: UnitOfWork, participant: Participant, instrument: str) -> Assessment | None:
-    """The form of ``instrument`` that waits for this participant; None if there is none."""
+    """Return the participant's open form of ``instrument``, or None."""
     return open_forms(work, [participant.id], instrument).get((participant.id, instrument))
 
 
 def open_forms(
     work: UnitOfWork, participants: Sequence[int], instrument: str | None = None
 ) -> dict[tuple[int, str], Assessment]:
-    """(participant id, instrument) -> the form that still waits: not begun, or begun and its time not over."""
+    """Return (participant id, instrument) -> open form.
+
+    Open are forms before their closing time, and forms of visits without an answer.
+    """
     unanswered = and_(Assessment.visit.is_not(None), Assessment.first_answer_at.is_(None))
     query = (
         select(Assessment)
@@ -129,6 +136,7 @@ def open_forms(
 
 
 def _require_instrument(work: UnitOfWork, participant: Participant, instrument: str) -> None:
+    """Raise NotFound("instrument") if the study plan lacks the instrument."""
     if instrument not in work.catalogue.plans[participant.plan].instruments:
         raise NotFound("instrument")
 
@@ -136,7 +144,10 @@ def _require_instrument(work: UnitOfWork, participant: Participant, instrument: 
 def new_form(
     work: UnitOfWork, participant_id: int, instrument: str, pinned: Mapping[str, str], row: ExpectedForm | None
 ) -> Assessment:
-    """A new form for the visit ``row``, or for now; not written yet."""
+    """Add a new form for the visit ``row``, or for now (None), and return it unflushed.
+
+    ``pinned``: language -> checksum of the wording.
+    """
     assessment = Assessment(
         ref=secrets.token_urlsafe(9),
         participant_id=participant_id,
@@ -145,7 +156,7 @@ def new_form(
         wordings=dict(pinned),
         visit=row.visit if row else None,
         issued_at=work.now,
-        # A participant who comes by card may issue a form to themselves.
+        # None if the participant opened the form with the card.
         issued_by=work.actor.id if work.actor.kind == "staff" else None,
         opens_at=row.opens_at if row else work.now,
         due_at=row.due_at if row else work.now,
@@ -159,9 +170,9 @@ def new_form(
 def reuse_unanswered_form(
     work: UnitOfWork, assessment: Assessment, pinned: Mapping[str, str], row: ExpectedForm | None
 ) -> None:
-    """An unanswered form serves the next visit as well: one form of an instrument, wherever a link leads.
+    """Let an unanswered form serve the visit ``row`` too, with the current wording.
 
-    The caller holds ``assessment``.
+    An instrument has at most one open form, so all links lead to the same one. The caller has locked ``assessment``.
     """
     assessment.wordings = dict(pinned)
     assessment.instrument_version = work.catalogue.instruments[assessment.instrument].version
@@ -182,14 +193,14 @@ def reuse_unanswered_form(
 def _needs_update(
     work: UnitOfWork, assessment: Assessment, pinned: Mapping[str, str], row: ExpectedForm | None
 ) -> bool:
-    """True if ``go_on`` would change anything; only then is the form held."""
+    """Return True if ``reuse_unanswered_form`` would change the form; only then it is locked."""
     if assessment.wordings != pinned or assessment.closes_at < work.now:
         return True
     return row is not None and (assessment.visit is None or assessment.closes_at < row.closes_at)
 
 
 def _open_visit(work: UnitOfWork, participant: Participant, instrument: str) -> ExpectedForm | None:
-    """The visit whose window is open now, the one that closes first."""
+    """Return the expected form whose window is open, the one that closes first, or None."""
     query = (
         select(ExpectedForm)
         .where(
@@ -206,7 +217,10 @@ def _open_visit(work: UnitOfWork, participant: Participant, instrument: str) -> 
 
 
 def _was_just_sent(work: UnitOfWork, assessment: Assessment, template: str) -> bool:
-    """A second press within a minute is the same wish."""
+    """Return True if the same message was queued within the last minute.
+
+    A second request within a minute counts as the same one.
+    """
     query = select(Message.id).where(
         Message.assessment_id == assessment.id,
         Message.template == template,
@@ -217,13 +231,16 @@ def _was_just_sent(work: UnitOfWork, assessment: Assessment, template: str) -> b
 
 
 def _message_deadline(work: UnitOfWork, participant: Participant) -> datetime:
-    """How long a text that staff send now is of use. None waits in a queue and arrives in the night."""
+    """Return until when a text message sent by staff may go out, in UTC.
+
+    A queued message must not arrive in the quiet hours of the night.
+    """
     calendar = work.catalogue.plans[participant.plan].calendar
     if calendar is None:
         return work.now + MESSAGE_LIFETIME
     zone = ZoneInfo(participant.time_zone)
     if reminder_times.is_quiet(work.now, calendar.reminder_rules, zone):
-        # Send pressed at night means now.
+        # Staff who send at night mean now: the message may go out in quiet hours, but not wait.
         return work.now + NIGHT_MESSAGE_LIFETIME
     return min(
         work.now + MESSAGE_LIFETIME,
@@ -234,6 +251,7 @@ def _message_deadline(work: UnitOfWork, participant: Participant) -> datetime:
 def _queue_form_message(
     work: UnitOfWork, participant: Participant, assessment: Assessment, link: str | None, code: str | None
 ) -> Message | None:
+    """Queue the text message with link or code; None if it was just sent."""
     template = "invitation" if link else "invitation_code"
     if _was_just_sent(work, assessment, template):
         return None

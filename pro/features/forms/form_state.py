@@ -1,4 +1,4 @@
-"""A form as it stands: words, answers, path and alerts, read in two queries, kept in step while it is answered."""
+"""The current state of a form: wording, answers, path and alerts, read in two queries."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from pro.models import Alert, Answer, Assessment, Participant
 
 @dataclass(frozen=True, slots=True)
 class FormState:
-    """One form as a page shows it; positions count from 1.
+    """One form as a page shows it; positions in the path count from 1.
 
-    ``rows``: the newest row of each item, withdrawn ones too.
+    ``rows``: item -> newest row, withdrawn ones included.
     """
 
     instrument: Instrument
@@ -37,21 +37,24 @@ class FormState:
 
     @property
     def submitted(self) -> bool:
-        """True once it was sent."""
+        """True once the form was submitted."""
         return self.assessment.submitted_at is not None
 
     @property
     def advice(self) -> str | None:
-        """The block to show before anything else, until the participant presses on.
+        """Emergency advice that the participant has not confirmed yet, or None.
 
-        Bleeding (first by name) comes before the rest: it is where a hand on the nose helps now.
+        "bleeding" (first by name) comes before other advice, because first aid helps at once.
         """
         waiting = (alert.advice for alert in self.alerts if alert.advice and alert.advised_at is None)
         return min(waiting, default=None)
 
     @property
     def last_position(self) -> int | None:
-        """Where the newest answer stands in the path; None before the first, or if it is not asked any more."""
+        """Position of the newest answer's page, or None.
+
+        None before the first answer, and if the item is no longer in the path.
+        """
         asked = [row for row in self.rows.values() if row.source == "asked" and row.state != "withdrawn"]
         last = max(asked, key=lambda row: row.id, default=None)
         if last is None:
@@ -59,31 +62,31 @@ class FormState:
         return next((n for n, page in enumerate(self.path, 1) if last.item in page.items), None)
 
     def page(self, position: int) -> Page | None:
-        """The page at ``position`` of the path, or None (after the last page comes the review)."""
+        """Return the page at ``position``, or None after the last page (the review)."""
         return self.path[position - 1] if 1 <= position <= len(self.path) else None
 
     def position_of(self, page_id: str) -> int:
-        """Where a page stands in the path; the review's position if it is not asked now."""
+        """Return the position of a page, or that of the review if it is not in the path."""
         return next((n for n, page in enumerate(self.path, 1) if page.id == page_id), len(self.path) + 1)
 
     def next_position(self) -> int:
-        """The first page with something unanswered, else the review."""
+        """Return the position of the first page with an unanswered item, else of the review."""
         page = page_flow.next_page(self.instrument, self.answers, self.facts, self.assessment.page_set)
         return self.position_of(page.id) if page else len(self.path) + 1
 
     def progress(self, position: int) -> page_flow.Progress:
-        """How far ``position`` is, and about how much may still come."""
+        """Return how far ``position`` is, and an estimate of what is left."""
         page = self.page(position)
         return page_flow.progress(
             self.instrument, self.answers, self.facts, page.id if page else "", self.assessment.page_set
         )
 
     def stale(self, now: datetime) -> tuple[str, ...]:
-        """Items whose answers are too old to go on with: their recall period was about another day."""
+        """Return the items whose answers are too old: their recall period covers another day."""
         return () if self.submitted else find_stale_items(self.instrument, self.answers, self.rows, now)
 
     def renewed(self, now: datetime) -> FormState:
-        """The form as it is asked when it is continued ``now``: what is stale is as if never asked."""
+        """Return the form as it is continued ``now``: stale answers count as never given."""
         old = self.stale(now)
         if not old:
             return self
@@ -92,7 +95,7 @@ class FormState:
         return replace(self, answers=answers, path=path)
 
     def with_rows(self, added: Sequence[Answer]) -> FormState:
-        """The form after ``added`` rows."""
+        """Return the form after ``added`` answer rows."""
         rows = {**self.rows, **{row.item: row for row in added}}
         answers = current_answers(self.instrument, rows)
         path = page_flow.page_path(self.instrument, answers, self.facts, self.assessment.page_set)
@@ -100,12 +103,12 @@ class FormState:
 
 
 def form_words(work: UnitOfWork, assessment: Assessment, language: str) -> Words:
-    """The words of a form in ``language``, as they were pinned when it was issued."""
+    """Return the wording of a form in ``language``, as pinned when it was issued."""
     return licensed_wording.find_words(work, assessment.instrument, language, assessment.wordings.get(language, ""))
 
 
 def read_form(work: UnitOfWork, form_session: FormSession, language: str) -> FormState:
-    """The form behind ``sitting``, with its words in ``language``."""
+    """Return the form of ``form_session``, with its wording in ``language``."""
     assessment = form_session.assessment
     instrument = work.catalogue.instruments[assessment.instrument]
     rows = answer_rows(work, assessment.id)
@@ -127,7 +130,10 @@ def read_form(work: UnitOfWork, form_session: FormSession, language: str) -> For
 def find_stale_items(
     instrument: Instrument, answers: Answers, rows: Mapping[str, Answer], now: datetime
 ) -> tuple[str, ...]:
-    """Items of ``answers`` that are too old to go on with: their recall period was about another day."""
+    """Return the items of ``answers`` whose answers are too old to continue with.
+
+    Their recall period covers another day; the limits are ``instrument.stale_hours``.
+    """
     hours = instrument.stale_hours
     return tuple(
         name
@@ -137,12 +143,12 @@ def find_stale_items(
 
 
 def answer_rows(work: UnitOfWork, assessment_id: int) -> dict[str, Answer]:
-    """item -> the newest row, withdrawn ones included."""
+    """Return item -> newest row of a form, withdrawn ones included."""
     return answer_rows_by_form(work, [assessment_id])[assessment_id]
 
 
 def answer_rows_by_form(work: UnitOfWork, numbers: Sequence[int]) -> dict[int, dict[str, Answer]]:
-    """The same of many assessments, by number, in one query."""
+    """Return form id -> item -> newest row, withdrawn ones included, in one query."""
     found: dict[int, dict[str, Answer]] = {number: {} for number in numbers}
     for row in work.session.scalars(select(Answer).where(Answer.assessment_id.in_(found)).order_by(Answer.id)):
         found[row.assessment_id][row.item] = row
@@ -150,7 +156,7 @@ def answer_rows_by_form(work: UnitOfWork, numbers: Sequence[int]) -> dict[int, d
 
 
 def current_answers(instrument: Instrument, rows: Mapping[str, Answer]) -> dict[str, Value | None]:
-    """What stands now: given and skipped items; withdrawn ones are as if never asked."""
+    """Return the current answers: None for skipped items, without withdrawn ones."""
     items = instrument.items
     return {
         name: read_value(items[name], row.value) if row.state == "given" else None

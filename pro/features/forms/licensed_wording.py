@@ -1,4 +1,4 @@
-"""Licensed words: loaded by the site, checked, kept for ever, pinned to a form when it is issued."""
+"""Licensed wording: loaded by the site, stored permanently, pinned to issued forms."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pro.core.questionnaire.json_values import read_words, store_words
 from pro.errors import NotAllowed
 from pro.models import LicensedWording
 
-# Immutable content by checksum, so a process needs to read each text from the database once.
+# Cache: content never changes under its checksum, so each process reads it from the database once.
 _words_by_checksum: dict[str, Words] = {}
 
 
 def load_wording(work: UnitOfWork, words: Words, note: str = "") -> LicensedWording:
-    """Keep licensed ``words`` (already checked); forms issued from now on use them."""
+    """Store licensed ``words`` (already checked) for forms issued from now on."""
     stored = store_words(words)
     row = LicensedWording(
         instrument=words.instrument,
@@ -35,7 +35,10 @@ def load_wording(work: UnitOfWork, words: Words, note: str = "") -> LicensedWord
 
 
 def current_words(work: UnitOfWork, instrument: str, language: str) -> Words:
-    """The words that a form issued now would use: the newest licensed ones, else our own from the data files."""
+    """Return the wording for a form issued now.
+
+    The newest licensed wording, else that of the data files.
+    """
     query = (
         select(LicensedWording.checksum)
         .where(LicensedWording.instrument == instrument, LicensedWording.language == language)
@@ -47,7 +50,10 @@ def current_words(work: UnitOfWork, instrument: str, language: str) -> Words:
 
 
 def find_words(work: UnitOfWork, instrument: str, language: str, checksum: str) -> Words:
-    """The words that were pinned. Falls back to our own where a data file has changed since."""
+    """Return the wording with ``checksum``, as it was pinned to a form.
+
+    Falls back to the data file's wording if a wording that was never loaded has changed since.
+    """
     own = work.catalogue.words[instrument, language]
     if own.checksum == checksum:
         return own
@@ -60,7 +66,10 @@ def find_words(work: UnitOfWork, instrument: str, language: str, checksum: str) 
 
 
 def checksums_to_pin(work: UnitOfWork, instrument: str) -> dict[str, str]:
-    """language -> checksum to pin. NotAllowed("wording_not_licensed") in production without a valid licence."""
+    """Return language -> checksum of the wording to pin.
+
+    Raise NotAllowed("wording_not_licensed", instrument, language) in production without a valid licence.
+    """
     pinned = {}
     for language in work.catalogue.languages:
         words = current_words(work, instrument, language)
@@ -71,14 +80,14 @@ def checksums_to_pin(work: UnitOfWork, instrument: str) -> dict[str, str]:
 
 
 def is_licensed(work: UnitOfWork, words: Words) -> bool:
-    """True if these words may be shown to a participant outside the demonstration."""
+    """Return True if the wording may be shown to participants in production."""
     if not work.catalogue.instruments[words.instrument].licence_required:
         return True
     return not licence_problems(words.licence, words.language, work.now.date())
 
 
 def missing_licences(work: UnitOfWork) -> list[str]:
-    """A sentence for every instrument and language of the plans that may not be issued in production."""
+    """Return a sentence for each instrument and language without a licence for production."""
     found = []
     for instrument in sorted({name for plan in work.catalogue.plans.values() for name in plan.instruments}):
         for language in work.catalogue.languages:
@@ -91,5 +100,5 @@ def missing_licences(work: UnitOfWork) -> list[str]:
 
 
 def list_wordings(work: UnitOfWork) -> list[LicensedWording]:
-    """Every licensed text that was loaded, oldest first."""
+    """Return all licensed wordings that were loaded, oldest first."""
     return list(work.session.scalars(select(LicensedWording).order_by(LicensedWording.id)))

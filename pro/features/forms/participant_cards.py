@@ -1,4 +1,4 @@
-"""A participant's printed card: made, revoked, and the way in by its QR code or its short code with the PIN."""
+"""Participant cards: make and revoke them, and give access by QR code or code, with PIN."""
 
 from __future__ import annotations
 
@@ -15,30 +15,33 @@ from pro.features.accounts.passwords import hash_secret, is_secret_correct, read
 from pro.features.forms import form_access
 from pro.models import Participant, ParticipantCard, StaffMember
 
-# Wrong PINs in a row that lock a card; five tries do not guess four digits.
+# Wrong PINs in a row that lock a card; five tries are too few to guess four digits.
 PIN_TRIES = 5
-# Wrong PINs from one address in 15 minutes, whatever the cards. A ward may share one address.
+# Wrong PINs from one address in 15 minutes, for all cards together. The devices of a hospital may share one address.
 ADDRESS_TRIES = 20
-# How long a browser may choose among the forms after the right PIN.
+# Time for choosing a form after the correct PIN.
 PASS_LIFETIME = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
 class CardDraft:
-    """What a card will hold: a code (without its dash) and the token of its link. Told once, kept nowhere in clear."""
+    """Code (without dash) and link token of a new card, stored only as fingerprints."""
 
     code: str
     token: str
 
     @property
     def shown(self) -> str:
-        """The code as it is printed."""
+        """Code as it is printed, with a dash."""
         return form_access.format_code(self.code)
 
 
 @dataclass(frozen=True, slots=True)
 class CardRow:
-    """A participant's newest card as staff see it. ``state``: made (not used yet), used, locked or revoked."""
+    """A participant's newest card as staff see it.
+
+    ``state``: "made" (not used yet), "used", "locked" or "revoked".
+    """
 
     row: ParticipantCard
     state: str
@@ -47,13 +50,13 @@ class CardRow:
 
     @property
     def is_usable(self) -> bool:
-        """True while it opens forms."""
+        """True while the card gives access to forms."""
         return self.state in ("made", "used")
 
 
 @dataclass(frozen=True, slots=True)
 class LockedCard:
-    """A card that five wrong PINs have locked: its owner cannot get in until staff make a new one."""
+    """A locked card; its participant needs a new one. ``locked_at`` is in UTC."""
 
     participant_id: int
     study_number: str
@@ -62,7 +65,7 @@ class LockedCard:
 
 @dataclass(frozen=True, slots=True)
 class CardHolder:
-    """A participant who gave a card and its PIN."""
+    """A participant identified by a card and its PIN."""
 
     card: ParticipantCard
     participant: Participant
@@ -70,10 +73,11 @@ class CardHolder:
 
 @dataclass(frozen=True, slots=True)
 class PinAttempt:
-    """What came of typing a PIN. Returned, not raised, because a failed try must be kept.
+    """Result of a typed PIN. Returned, not raised, so that a failed attempt is stored.
 
-    ``why``: "" (nothing is wrong; once the PIN was right, ``guest`` is set), empty, pin_shape, wrong (``left``: more
-    tries), locked, revoked, unknown (no such card), pause (too many tries from this address, until ``until``).
+    ``why``: "" (no problem; after a correct PIN ``guest`` is set), "empty", "pin_shape", "wrong" (``left``: tries
+    left), "locked", "revoked", "unknown" (no such card), "pause" (too many tries from this address, until ``until``,
+    UTC).
     """
 
     why: str = ""
@@ -83,17 +87,20 @@ class PinAttempt:
 
 
 def draft_card(work: UnitOfWork) -> CardDraft:
-    """What a new card will hold. Nothing is written: a card is drawn before it is made, because drawing is slow."""
+    """Return code and token for a new card, without storing them.
+
+    Separate from ``make_card``, because rendering the printed card is slow.
+    """
     return CardDraft(form_access.draw_codes(work, 1)[0], secrets.token_urlsafe(16))
 
 
 def card_link(work: UnitOfWork, draft: CardDraft) -> str:
-    """The address in the card's QR code."""
+    """Return the URL in the card's QR code."""
     return f"{work.config.base_url}/c/{draft.token}"
 
 
 def card_problem(participant: Participant, pin: str = "") -> str:
-    """Why ``make_card`` would refuse: "" if it would not, withdrawn_card, no_pin, or pin_digits."""
+    """Return why ``make_card`` would refuse: "withdrawn_card", "no_pin", "pin_digits", or ""."""
     if not participant.is_active:
         return "withdrawn_card"
     if pin.strip():
@@ -104,15 +111,15 @@ def card_problem(participant: Participant, pin: str = "") -> str:
 def make_card(
     work: UnitOfWork, participant: Participant, pin: str = "", drawn: CardDraft | None = None
 ) -> tuple[ParticipantCard, CardDraft]:
-    """A new card, and what it holds; the former one stops working now.
+    """Store a new card, revoke earlier ones, and return it with its draft.
 
-    ``pin``: a new PIN as typed, "" leaves the one that is set. ``drawn``: what was printed already, else it is drawn
-    now. NotAllowed with a ``why`` of ``why_not``.
+    ``pin``: a new PIN as typed, "" keeps the current one. ``drawn``: the draft already printed, else a new one is
+    drawn. Raise NotAllowed with the problem of ``card_problem``.
     """
     refused = card_problem(participant, pin)
     if refused:
         raise NotAllowed(refused)
-    # Two people may press at once; one card works afterwards.
+    # Serializes simultaneous requests: at most one card is usable.
     work.lock(participant)
     for former in _unrevoked_cards(work, participant.id):
         _mark_revoked(work, former)
@@ -135,7 +142,7 @@ def make_card(
 
 
 def revoke_card(work: UnitOfWork, participant: Participant) -> bool:
-    """The card stops working now. False if none worked."""
+    """Revoke the participant's card. Return False if there was none to revoke."""
     work.lock(participant)
     working = _unrevoked_cards(work, participant.id)
     for card in working:
@@ -144,7 +151,7 @@ def revoke_card(work: UnitOfWork, participant: Participant) -> bool:
 
 
 def newest_card(work: UnitOfWork, participant_id: int) -> CardRow | None:
-    """The card that was made last; None if there was none."""
+    """Return the participant's newest card, or None."""
     query = (
         select(ParticipantCard)
         .where(ParticipantCard.participant_id == participant_id)
@@ -158,7 +165,7 @@ def newest_card(work: UnitOfWork, participant_id: int) -> CardRow | None:
 
 
 def list_locked_cards(work: UnitOfWork) -> list[LockedCard]:
-    """Locked cards of people who are in their study, the one that waits longest first."""
+    """Return the locked cards of active participants, longest locked first."""
     query = (
         select(Participant.id, Participant.study_number, ParticipantCard.locked_at)
         .join(ParticipantCard, ParticipantCard.participant_id == Participant.id)
@@ -174,7 +181,10 @@ def list_locked_cards(work: UnitOfWork) -> list[LockedCard]:
 
 
 def card_state_by_link(work: UnitOfWork, token: str) -> str:
-    """The state of the card whose QR code holds ``token``. NotFound("link") for a token that never was."""
+    """Return the state of the card whose QR code holds ``token``.
+
+    Raise NotFound("link") for an unknown token.
+    """
     card = _find_card(work, token=token)
     if card is None:
         raise NotFound("link")
@@ -182,17 +192,20 @@ def card_state_by_link(work: UnitOfWork, token: str) -> str:
 
 
 def is_card_code(work: UnitOfWork, typed: str, address: str) -> bool:
-    """True if ``typed`` is a card's code; False as well while ``address`` may try no codes, so that nothing is told."""
+    """Return True if ``typed`` is the code of a card.
+
+    False as well while ``address`` is locked for codes, so that the reply reveals nothing.
+    """
     if attempt_limits.allowance(work, "code", address, form_access.CODE_TRIES).until:
         return False
     return _find_card(work, code=typed) is not None
 
 
 def try_pin(work: UnitOfWork, pin: str, address: str, *, token: str = "", code: str = "") -> PinAttempt:
-    """Try a PIN for the card behind ``token`` (from its QR code) or ``code`` (as typed).
+    """Try a PIN for the card of ``token`` (from its QR code) or ``code`` (as typed).
 
-    Five wrong PINs lock the card; twenty from one address, for whatever cards, make a pause of 15 minutes. A wrong
-    code never touches a card. Every answer about the PIN takes as long as every other.
+    PIN_TRIES wrong PINs lock the card; ADDRESS_TRIES from one address, for all cards together, lock the address for 15
+    minutes. A wrong code never changes a card. Unknown, locked and revoked cards take as long as wrong PINs.
     """
     limits = [("pin", ADDRESS_TRIES)] if token else [("pin", ADDRESS_TRIES), ("code", form_access.CODE_TRIES)]
     for kind, limit in limits:
@@ -201,7 +214,7 @@ def try_pin(work: UnitOfWork, pin: str, address: str, *, token: str = "", code: 
             return PinAttempt("pause", until=until)
     card = _find_card(work, token=token, code=code)
     if card is not None:
-        # Guesses that come at once are counted one after the other.
+        # Serializes simultaneous guesses, so that each is counted.
         work.lock(card)
     secret = read_pin(pin)
     if card is None or _card_state(card) in ("locked", "revoked"):
@@ -222,13 +235,15 @@ def try_pin(work: UnitOfWork, pin: str, address: str, *, token: str = "", code: 
 
 
 def make_pass(work: UnitOfWork, card: ParticipantCard) -> str:
-    """What the browser keeps after the right PIN, so that the person can choose a form. It says nothing to anybody."""
+    """Return an encrypted pass that the browser keeps while the participant chooses a form."""
     return work.vault.seal(f"card {card.id} {work.now.timestamp():.0f}")
 
 
 def read_card_holder(work: UnitOfWork, kept: str) -> CardHolder:
-    """Whose browser kept this pass. NotFound("no_session") if it is none, too old, or the card stopped working;
-    CodeExpired("withdrawn") for a participant who left.
+    """Return card and participant of a pass.
+
+    Raise NotFound("no_session") if the pass is invalid or expired or the card no longer usable,
+    CodeExpired("withdrawn") after the end of participation.
     """
     try:
         kind, number, made = work.vault.open(kept).split(" ")
@@ -245,6 +260,7 @@ def read_card_holder(work: UnitOfWork, kept: str) -> CardHolder:
 
 
 def _count_wrong_pin(work: UnitOfWork, card: ParticipantCard, address: str) -> PinAttempt:
+    """Count a wrong PIN and lock the card at PIN_TRIES."""
     attempt_limits.count_failure(work, "pin", address)
     card.wrong_tries += 1
     if card.wrong_tries < PIN_TRIES:
@@ -256,6 +272,7 @@ def _count_wrong_pin(work: UnitOfWork, card: ParticipantCard, address: str) -> P
 
 
 def _find_card(work: UnitOfWork, *, token: str = "", code: str = "") -> ParticipantCard | None:
+    """Return the card of a link ``token``, else of a typed ``code``, or None."""
     if token:
         query = select(ParticipantCard).where(
             ParticipantCard.link_fingerprint == form_access.fingerprint(work, "card", token)
@@ -268,7 +285,7 @@ def _find_card(work: UnitOfWork, *, token: str = "", code: str = "") -> Particip
 
 
 def _unrevoked_cards(work: UnitOfWork, participant_id: int) -> list[ParticipantCard]:
-    """Cards that are not revoked; a locked one among them."""
+    """Return the participant's cards that are not revoked, locked ones included."""
     query = select(ParticipantCard).where(
         ParticipantCard.participant_id == participant_id, ParticipantCard.revoked_at.is_(None)
     )
@@ -276,11 +293,13 @@ def _unrevoked_cards(work: UnitOfWork, participant_id: int) -> list[ParticipantC
 
 
 def _mark_revoked(work: UnitOfWork, card: ParticipantCard) -> None:
+    """Mark a card as revoked by the actor."""
     card.revoked_at, card.revoked_by = work.now, work.actor.id
     work.record("card.revoked", card, participant_id=card.participant_id)
 
 
 def _card_state(card: ParticipantCard) -> str:
+    """Return the state of a card, as in ``CardRow``."""
     if card.revoked_at is not None:
         return "revoked"
     if card.locked_at is not None:
@@ -289,5 +308,6 @@ def _card_state(card: ParticipantCard) -> str:
 
 
 def _staff_name(work: UnitOfWork, staff_id: int | None) -> str:
+    """Return the name of a staff member; "" for None."""
     staff = work.session.get(StaffMember, staff_id) if staff_id is not None else None
     return staff.name if staff else ""

@@ -1,5 +1,7 @@
-"""What is known about a participant beside the answers, and how it stood when a form was opened (docs/domain.md
-3.4)."""
+"""Facts about a participant beside the answers, and their snapshot when a form is opened.
+
+Source: docs/domain.md 3.4.10.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,9 @@ from pro.core.triage.verdict import ClinicalContext
 from pro.features.participants import treatment_dates
 from pro.models import Alert, Answer, Assessment, ClinicalFact, ExpectedForm, Participant, Score
 
-# How the source of an alert about a missed form begins; the id of the ledger's line follows.
+# Prefix of the source of an alert about a missed form; the id of the expected form follows.
 MISSED_FORM_PREFIX = "missed:"
-# When a form was really answered: one that staff typed in says so itself.
+# Time of the answers: for forms entered by staff the recorded time, else the time of submission.
 ANSWERED_AT = func.coalesce(Assessment.answered_at, Assessment.submitted_at)
 
 
@@ -34,7 +36,11 @@ def set_fact(
     days: int | None = None,
     reason: str = "",
 ) -> ClinicalFact:
-    """Note a clinical fact. It holds until a newer one, or for ``days``; 0 takes an older one back."""
+    """Store a clinical fact and return it.
+
+    The fact holds until a newer one is stored, or for ``days`` days; 0 cancels an older one. ``item``: the item that
+    the fact is about, "" for facts of the participant.
+    """
     old = _current_facts(work, participant_id).get((name, item))
     fact = ClinicalFact(
         participant_id=participant_id,
@@ -55,21 +61,23 @@ def set_fact(
 
 
 def current_fact(work: UnitOfWork, participant_id: int, name: str) -> Any:
-    """The value of a fact that holds now; None if it is not recorded."""
+    """Return the value of a fact that holds now, or None if none is recorded."""
     return _current_facts(work, participant_id).get((name, ""))
 
 
 def suspect_ulcer(work: UnitOfWork, participant_id: int, rule: str) -> None:
-    """``rule`` fired: from the next assessment on an ulcer is suspected, until staff clear it (docs/domain.md
-    3.4.5)."""
+    """Set the ulcer status to "suspected" if it is "none", because ``rule`` fired.
+
+    The status counts from the next form on, until staff clear it (docs/domain.md 3.4.5).
+    """
     if _current_facts(work, participant_id).get(("ulcer_status", ""), "none") == "none":
         set_fact(work, participant_id, "ulcer_status", "suspected", reason=rule)
 
 
 def context_snapshot(work: UnitOfWork, assessment: Assessment) -> dict[str, Any]:
-    """Everything that judging ``assessment`` needs beside its answers, as it stands now, JSON-able.
+    """Return what the evaluation of ``assessment`` needs beside its answers, JSON-able.
 
-    Kept with the assessment, so that judging the same answers twice gives the same verdict (docs/domain.md 3.4.5).
+    It is stored with the form, so that evaluating the same answers twice gives the same result (docs/domain.md 3.4.5).
     """
     facts = _current_facts(work, assessment.participant_id)
     baseline = _baseline(work, assessment)
@@ -89,7 +97,10 @@ def context_snapshot(work: UnitOfWork, assessment: Assessment) -> dict[str, Any]
 
 
 def context_from_snapshot(stored: Mapping[str, Any], now: datetime) -> ClinicalContext:
-    """A kept snapshot as the value that triage takes; marks of "known and stable" that have run out count no more."""
+    """Return a stored snapshot as the context that the evaluation takes.
+
+    Marks of "known and stable" that ended before ``now`` (UTC) are left out.
+    """
     weight = stored.get("baseline_weight")
     marks = stored.get("known_stable", {})
     stable = {item: mark["value"] for item, mark in marks.items() if datetime.fromisoformat(mark["until"]) > now}
@@ -104,9 +115,10 @@ def context_from_snapshot(stored: Mapping[str, Any], now: datetime) -> ClinicalC
 
 
 def missed_forms_context(work: UnitOfWork, participant_id: int, missed: int) -> ClinicalContext:
-    """What decides about a silence of ``missed`` check-ins in a row, as it stands now.
+    """Return the current context for evaluating ``missed`` check-ins missed in a row.
 
-    Alerts about a silence do not count as open ones: else the first would make the next louder.
+    Open alerts about missed forms are left out of ``open_alert``: otherwise the first of them would raise the level of
+    the next.
     """
     query = select(func.max(Alert.level)).where(
         Alert.participant_id == participant_id,
@@ -122,19 +134,23 @@ def missed_forms_context(work: UnitOfWork, participant_id: int, missed: int) -> 
 
 
 def current_form_facts(work: UnitOfWork, participant_id: int, instrument: str) -> dict[str, object]:
-    """The facts that would decide which questions are asked if a form of ``instrument`` were opened now."""
+    """Return the facts that select the items of a form of ``instrument`` opened now."""
     return form_facts(context_snapshot(work, Assessment(participant_id=participant_id, instrument=instrument)))
 
 
 def form_facts(stored: Mapping[str, Any]) -> dict[str, object]:
-    """The facts that decide which questions are asked. Unknown exposure counts as exposure (docs/domain.md 3.4.4)."""
+    """Return the facts that select the items of a form, from its snapshot.
+
+    Unknown exposure to anti-PD-1 counts as exposure (docs/domain.md 3.4.4).
+    """
     return {"pd1": stored.get("pd1_exposed") is not False, "selfharm_enabled": stored.get("selfharm_enabled", False)}
 
 
 def hours_since_answers(work: UnitOfWork, assessment: Assessment, hours: int) -> dict[str, float]:
-    """item -> hours from the answer that stands in another form to this one, within ``hours`` before it.
+    """Return item -> hours between its current answer in another form and this form.
 
-    What staff typed in counts from when it was really answered.
+    Only answers of the ``hours`` hours before this form count. Answers entered by staff count from the recorded time of
+    the answers.
     """
     given_at = func.coalesce(Assessment.answered_at, Answer.at)
     moment = assessment.answered_at or work.now
@@ -144,7 +160,7 @@ def hours_since_answers(work: UnitOfWork, assessment: Assessment, hours: int) ->
         .where(Assessment.participant_id == assessment.participant_id, Assessment.id != assessment.id)
         .group_by(Answer.assessment_id, Answer.item)
     )
-    # Only an answer that still stands: one that was skipped or taken back afterwards says nothing.
+    # Only current answers count, not those that were skipped or withdrawn afterwards.
     query = (
         select(Answer.item, func.max(given_at))
         .join(Assessment, Assessment.id == Answer.assessment_id)
@@ -156,6 +172,7 @@ def hours_since_answers(work: UnitOfWork, assessment: Assessment, hours: int) ->
 
 
 def _current_facts(work: UnitOfWork, participant_id: int) -> dict[tuple[str, str], Any]:
+    """Return (name, item) -> value of the facts that hold now."""
     query = select(ClinicalFact).where(ClinicalFact.participant_id == participant_id).order_by(ClinicalFact.id)
     found: dict[tuple[str, str], Any] = {}
     for fact in work.session.scalars(query):
@@ -167,9 +184,9 @@ def _current_facts(work: UnitOfWork, participant_id: int) -> dict[tuple[str, str
 
 
 def stable_symptoms(work: UnitOfWork, participant_id: int) -> dict[str, dict[str, Any]]:
-    """item -> the value that staff marked as known and stable, and until when (ISO 8601); the newest mark holds.
+    """Return item -> marked value and end (ISO 8601) of its newest mark "known and stable".
 
-    A mark lasts as long as the plan's lowering says (14 days, docs/domain.md 3.4.10), or less where staff said so.
+    A mark holds for the days of the study plan (14 days, docs/domain.md 3.4.10), or less if staff chose an earlier end.
     """
     query = select(ClinicalFact).where(
         ClinicalFact.participant_id == participant_id, ClinicalFact.name == "known_stable"
@@ -187,19 +204,26 @@ def stable_symptoms(work: UnitOfWork, participant_id: int) -> dict[str, dict[str
 
 
 def _other_submitted_forms(assessment: Assessment) -> Select[Assessment]:
+    """Return the query of the participant's other submitted forms of the same instrument.
+
+    For a form entered by staff only forms answered before it are returned.
+    """
     query = select(Assessment).where(
         Assessment.participant_id == assessment.participant_id,
         Assessment.instrument == assessment.instrument,
         Assessment.submitted_at.is_not(None),
         Assessment.id != assessment.id,
     )
-    if assessment.answered_at is not None:  # typed in later: it is compared with what was answered before it
+    if assessment.answered_at is not None:  # entered by staff: compared with earlier answers only
         query = query.where(assessment.answered_at > ANSWERED_AT)
     return query
 
 
 def _baseline(work: UnitOfWork, assessment: Assessment) -> Assessment | None:
-    """The form that serves the plan's baseline visit; without one, the first that was sent."""
+    """Return the form of the plan's baseline visit, else the first submitted form.
+
+    Source: docs/domain.md 3.4.9.
+    """
     participant = work.session.get_one(Participant, assessment.participant_id)
     calendar = work.catalogue.plans[participant.plan].calendar
     sent = _other_submitted_forms(assessment)
@@ -214,7 +238,10 @@ def _baseline(work: UnitOfWork, assessment: Assessment) -> Assessment | None:
 
 
 def _exposed(work: UnitOfWork, participant_id: int, name: str, noted: bool | None) -> bool | None:
-    """``name`` by the recorded doses, and by what staff noted where the doses cannot say; true if either says so."""
+    """Return whether the participant was exposed by the recorded doses or by ``noted``.
+
+    ``noted``: the fact recorded by staff. None if both are unknown (docs/domain.md 3.4.4).
+    """
     participant = work.session.get_one(Participant, participant_id)
     calendar = work.catalogue.plans[participant.plan].calendar
     rule = next((one for one in calendar.exposures if one.fact == name), None) if calendar else None
@@ -226,6 +253,10 @@ def _exposed(work: UnitOfWork, participant_id: int, name: str, noted: bool | Non
 
 
 def _last_submitted(work: UnitOfWork, assessment: Assessment) -> Assessment | None:
+    """Return the newest earlier form within the plan's ``previous_days`` days.
+
+    21 days, docs/domain.md 3.4.9.
+    """
     participant = work.session.get_one(Participant, assessment.participant_id)
     moment = assessment.answered_at or work.now
     since = moment - timedelta(days=work.catalogue.plans[participant.plan].previous_days)
@@ -234,24 +265,29 @@ def _last_submitted(work: UnitOfWork, assessment: Assessment) -> Assessment | No
 
 
 def _answer_values(work: UnitOfWork, assessment: Assessment) -> dict[str, Any]:
-    """The given answers of an earlier form as stored (numbers as text), without skipped and withdrawn ones."""
+    """Return item -> stored value of the answers given in an earlier form.
+
+    Numbers are stored as text. Skipped and withdrawn answers are left out.
+    """
     query = select(Answer).where(Answer.assessment_id == assessment.id).order_by(Answer.id)
     rows = {row.item: row for row in work.session.scalars(query)}
     return {item: row.value for item, row in rows.items() if row.state == "given" and isinstance(row.value, int | str)}
 
 
 def earlier_values(work: UnitOfWork, instrument: str, stored: Mapping[str, Any]) -> dict[str, Value | None]:
-    """Kept baseline or previous answers as the values that triage takes."""
+    """Return stored baseline or previous answers as the values that the evaluation takes."""
     items = work.catalogue.instruments[instrument].items
     return {name: read_value(items[name], value) for name, value in stored.items() if name in items}
 
 
 def _scores(work: UnitOfWork, assessment: Assessment) -> dict[str, float]:
+    """Return scale -> newest score of a form, without missing scores."""
     query = select(Score).where(Score.assessment_id == assessment.id).order_by(Score.id)
     newest = {score.scale: score.value for score in work.session.scalars(query)}
     return {scale: value for scale, value in newest.items() if value is not None}
 
 
 def _open_alert(work: UnitOfWork, participant_id: int) -> int:
+    """Return the highest level of the participant's open alerts, 0 if there are none."""
     query = select(func.max(Alert.level)).where(Alert.participant_id == participant_id, Alert.resolved_at.is_(None))
     return work.session.scalar(query) or 0

@@ -1,4 +1,4 @@
-"""The ledger of consent: each version that was signed, and a withdrawal that takes effect at once."""
+"""Consent records: signed versions, and withdrawals with immediate effect."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ RESTORED_ACTION = "consent.restored"
 
 @dataclass(frozen=True, slots=True)
 class ConsentEntry:
-    """A signed version and the names of who recorded it. ``reason``: why it stands again after a withdrawal."""
+    """A signed version, with the names of the staff members who recorded it.
+
+    ``reason``: why it was restored after a withdrawal, else "".
+    """
 
     row: Consent
     recorded_by: str
@@ -30,14 +33,17 @@ class ConsentEntry:
 
     @property
     def is_restored(self) -> bool:
-        """True if it stands again because a withdrawal was taken back."""
+        """True if the record restores a consent after its withdrawal was reversed."""
         return self.row.health_data_at != self.row.recorded_at
 
 
 def consent_problems(
     work: UnitOfWork, zone: str, version: str, signed_on: date | None, health_data: bool
 ) -> dict[str, str]:
-    """Why a signed version cannot be taken, {field: why}: consent for health data is required."""
+    """Return {field: problem} for a signed version; empty if it can be recorded.
+
+    ``zone``: time zone of today's date. Separate consent for health data is required.
+    """
     today = local_date(work.now, zone)
     day = ""
     if signed_on is None:
@@ -64,7 +70,10 @@ def record_consent(
     way: str,
     health_data: bool,
 ) -> Consent:
-    """Record a version that was signed. BadData("consent", fields=...); NotAllowed("left") after participation."""
+    """Store a signed version and return it.
+
+    Raise BadData("consent", fields=...), NotAllowed("left") after the end of participation.
+    """
     work.lock(participant)
     wrong = consent_problems(work, participant.time_zone, version, signed_on, health_data)
     if way not in CONSENT_METHODS:
@@ -94,9 +103,11 @@ def record_consent(
 
 
 def mark_consents_withdrawn(work: UnitOfWork, participant: Participant, scope: str, told: str) -> None:
-    """Mark every version that stands as withdrawn now; ``enrolment.withdraw_participant`` ends everything else with it.
+    """Mark all current versions as withdrawn now.
 
-    One that ended by a date alone, with no extent recorded, gets its extent and keeps its time.
+    ``enrolment.withdraw_participant`` ends participation. ``scope``: one of SCOPES; ``told``: the information
+    given to the participant. A version that was withdrawn by a date alone gets its scope and keeps its time of
+    withdrawal.
     """
     open_ = (
         or_(Consent.withdrawn_at.is_(None), _scope_missing_clause(participant))
@@ -112,21 +123,22 @@ def mark_consents_withdrawn(work: UnitOfWork, participant: Participant, scope: s
 
 
 def _scope_missing_clause(participant: Participant) -> ColumnElement[bool]:
+    """Return the condition for versions withdrawn by a date alone, without a scope."""
     return and_(
         Consent.withdrawn_at.is_not(None), Consent.withdrawn_at == participant.withdrawn_at, Consent.scope == ""
     )
 
 
 def is_withdrawal_scope_missing(work: UnitOfWork, participant: Participant) -> bool:
-    """True while a withdrawal by a date alone stands, with no extent recorded."""
+    """Return True if the current withdrawal was recorded by a date alone, without a scope."""
     query = select(Consent.id).where(Consent.participant_id == participant.id, _scope_missing_clause(participant))
     return work.session.scalar(query.limit(1)) is not None
 
 
 def restore_consents(work: UnitOfWork, participant: Participant, reason: str) -> None:
-    """The withdrawal that stands was recorded by mistake: what it ended stands again, as new rows.
+    """Restore the consents of a withdrawal recorded by mistake, as new rows.
 
-    The rows that were marked stay as they are. Called before the participant's own ``withdrawn_at`` is cleared.
+    The withdrawn rows stay unchanged. Call it before the participant's ``withdrawn_at`` is cleared.
     """
     query = select(Consent).where(
         Consent.participant_id == participant.id, Consent.withdrawn_at == participant.withdrawn_at
@@ -138,7 +150,7 @@ def restore_consents(work: UnitOfWork, participant: Participant, reason: str) ->
             language=old.language,
             signed_on=old.signed_on,
             way=old.way,
-            # When it was given, not when it came to stand again: by this the ledger tells the two apart.
+            # The time of the original consent: ``ConsentEntry.is_restored`` compares it with the time of recording.
             health_data_at=old.health_data_at,
             recorded_at=work.now,
             recorded_by=work.actor.id,
@@ -150,7 +162,10 @@ def restore_consents(work: UnitOfWork, participant: Participant, reason: str) ->
 
 
 def withdrawal_recorded_by(work: UnitOfWork, participant: Participant) -> str:
-    """Who recorded the withdrawal that stands; "" for the system, or where no consent is kept here."""
+    """Return the name of the staff member who recorded the current withdrawal.
+
+    "" if the system recorded it or no consent is stored.
+    """
     query = (
         select(StaffMember.name)
         .join(Consent, Consent.withdrawn_by == StaffMember.id)
@@ -160,16 +175,19 @@ def withdrawal_recorded_by(work: UnitOfWork, participant: Participant) -> str:
 
 
 def no_further_use(work: UnitOfWork, plan_id: str) -> list[int]:
-    """Who of a study withdrew and asked that their data be used no further: figures and trials leave them out."""
+    """Return the ids of withdrawn participants of a study who refused further data use.
+
+    Study figures and rule simulations leave them out.
+    """
     query = select(Consent.participant_id).join(Participant, Participant.id == Consent.participant_id)
-    # Of a withdrawal that was taken back the row stays: what counts was ended by the one that stands.
+    # The rows of a reversed withdrawal remain: only those of the current withdrawal count.
     standing = Consent.withdrawn_at == Participant.withdrawn_at
     query = query.where(Participant.plan == plan_id, Consent.scope == NO_USE, standing)
     return sorted(set(work.session.scalars(query)))
 
 
 def withdrawal_problems(scope: str, told: str) -> dict[str, str]:
-    """Why a withdrawal cannot be recorded so, {field: why}."""
+    """Return {field: problem} for a withdrawal; empty if it can be recorded."""
     fields = {
         "scope": "" if scope in SCOPES else "scope_needed",
         "told": "" if 0 < len(told.strip()) <= TOLD_LENGTH else "too_long" if told.strip() else "told_needed",
@@ -178,7 +196,7 @@ def withdrawal_problems(scope: str, told: str) -> dict[str, str]:
 
 
 def list_consents(work: UnitOfWork, participant: Participant) -> list[ConsentEntry]:
-    """Every version that a participant signed, the newest first."""
+    """Return all versions that a participant signed, newest first."""
     names = staff_accounts.staff_names(work)
     why = _restoration_reasons(work, participant)
     query = select(Consent).where(Consent.participant_id == participant.id).order_by(Consent.id.desc())
@@ -191,7 +209,7 @@ def list_consents(work: UnitOfWork, participant: Participant) -> list[ConsentEnt
 
 
 def _restoration_reasons(work: UnitOfWork, participant: Participant) -> dict[int, str]:
-    """consent -> why it stands again."""
+    """Return consent id -> reason for its restoration, as the reader may see it."""
     query = select(AuditEntry.subject_id, AuditEntry.reason).where(
         AuditEntry.participant_id == participant.id, AuditEntry.action == RESTORED_ACTION
     )

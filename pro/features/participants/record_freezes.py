@@ -1,4 +1,7 @@
-"""Frozen records: an investigator signs that staff change nothing any more; participants are heard all the same."""
+"""Freeze records: a signature of an investigator stops changes by staff.
+
+Participants can still answer while a record is frozen.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ REASON_LENGTH = 1000
 
 @dataclass(frozen=True, slots=True)
 class FreezeEntry:
-    """One freeze, of a participant or of the study, with the names of who signed it and who lifted it."""
+    """One freeze of a participant or of the study, with the names of its signers."""
 
     row: Freeze
     frozen_by: str
@@ -29,7 +32,10 @@ class FreezeEntry:
 
 
 def require_unfrozen(work: UnitOfWork, plan: str, participant_id: int | None = None) -> None:
-    """Raise Frozen if the study, or the participant, is frozen now: with who did it, when, and whether it is all."""
+    """Raise RecordFrozen("frozen", name, at, whole) if the study or participant is frozen.
+
+    ``name``: who froze it. ``at``: since when, in UTC. ``whole``: the whole study is frozen.
+    """
     row = _find_effective_freeze(work, plan, participant_id)
     if row is not None:
         name = staff_accounts.staff_names(work).get(row.frozen_by, "")
@@ -37,14 +43,14 @@ def require_unfrozen(work: UnitOfWork, plan: str, participant_id: int | None = N
 
 
 def current_freeze(work: UnitOfWork, participant_id: int) -> FreezeEntry | None:
-    """What freezes a participant now, their own freeze or the study's; None for nothing."""
+    """Return the freeze of the participant or of the study that holds now, or None."""
     person = work.session.get_one(Participant, participant_id)
     row = _find_effective_freeze(work, person.plan, participant_id)
     return _freeze_entry(work, row) if row else None
 
 
 def list_freezes(work: UnitOfWork, plan: str, participant: Participant | None) -> list[FreezeEntry]:
-    """Every freeze that there was of a participant, or of the study (None), the newest first."""
+    """Return all freezes of a participant, or of the study (None), newest first."""
     mine = Freeze.participant_id == participant.id if participant else Freeze.participant_id.is_(None)
     query = select(Freeze).where(Freeze.plan == plan, mine).order_by(Freeze.id.desc())
     return [_freeze_entry(work, row) for row in work.session.scalars(query)]
@@ -53,7 +59,10 @@ def list_freezes(work: UnitOfWork, plan: str, participant: Participant | None) -
 def freeze_records(
     work: UnitOfWork, proof: PasswordProof, plan: str, participant: Participant | None, reason: str
 ) -> Freeze:
-    """Freeze a participant, or the study (None), signed. NotAllowed("frozen_already"), BadData without a reason."""
+    """Freeze a participant, or the study (None), with a signature.
+
+    Raise NotAllowed("frozen_already"), BadData("freeze", fields=...) without a reason.
+    """
     reason = _check_reason(reason)
     if participant is not None:
         work.lock(participant)
@@ -77,7 +86,10 @@ def freeze_records(
 def unfreeze_records(
     work: UnitOfWork, proof: PasswordProof, plan: str, participant: Participant | None, reason: str
 ) -> Freeze:
-    """Lift what freezes a participant, or the study (None), with a signature. NotAllowed("not_frozen")."""
+    """Lift the freeze of a participant, or of the study (None), with a signature.
+
+    Raise NotAllowed("not_frozen"), BadData("freeze", fields=...) without a reason.
+    """
     reason = _check_reason(reason)
     if participant is not None:
         work.lock(participant)
@@ -93,7 +105,7 @@ def unfreeze_records(
 
 
 def forms_answered_while_frozen(work: UnitOfWork, participant_id: int) -> frozenset[int]:
-    """The forms of a participant of which an answer came while the record was frozen."""
+    """Return the ids of a participant's forms with answers given during a freeze."""
     person = work.session.get_one(Participant, participant_id)
     mine = or_(Freeze.participant_id == participant_id, Freeze.participant_id.is_(None))
     query = (
@@ -110,7 +122,7 @@ def forms_answered_while_frozen(work: UnitOfWork, participant_id: int) -> frozen
 
 
 def _signed_content(row: Freeze) -> Mapping[str, Any]:
-    """What a signature of a freeze stands for."""
+    """Return the content that a signature of a freeze covers."""
     return {
         "plan": row.plan,
         "participant": row.participant_id,
@@ -122,6 +134,7 @@ def _signed_content(row: Freeze) -> Mapping[str, Any]:
 
 
 def _check_reason(reason: str) -> str:
+    """Return the stripped reason. Raise BadData("freeze") if it is empty or too long."""
     reason = reason.strip()
     if not 0 < len(reason) <= REASON_LENGTH:
         raise BadData("freeze", fields={"reason": "too_long" if reason else "why_needed"})
@@ -129,17 +142,20 @@ def _check_reason(reason: str) -> str:
 
 
 def _own_freeze(work: UnitOfWork, plan: str, participant: Participant | None) -> Freeze | None:
+    """Return the open freeze of exactly this participant, or of the study (None)."""
     mine = Freeze.participant_id == participant.id if participant else Freeze.participant_id.is_(None)
     return work.session.scalar(select(Freeze).where(Freeze.plan == plan, mine, Freeze.lifted_at.is_(None)))
 
 
 def _find_effective_freeze(work: UnitOfWork, plan: str, participant_id: int | None) -> Freeze | None:
+    """Return the open freeze of the study or of the participant, the older one first."""
     mine = or_(Freeze.participant_id.is_(None), Freeze.participant_id == participant_id)
     query = select(Freeze).where(Freeze.plan == plan, mine, Freeze.lifted_at.is_(None))
     return work.session.scalar(query.order_by(Freeze.id).limit(1))
 
 
 def _freeze_entry(work: UnitOfWork, row: Freeze) -> FreezeEntry:
+    """Return a freeze with the names and signatures of its signers."""
     names = staff_accounts.staff_names(work)
     signatures = accounts_signatures.list_signatures(work, row)
     return FreezeEntry(row, names.get(row.frozen_by, ""), names.get(row.lifted_by or 0, ""), signatures)

@@ -1,4 +1,4 @@
-"""The anchors of a participant as they stand, as values, and the days that follow from them."""
+"""Current anchor dates of a participant, and the days that follow from them."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from pro.models import Anchor, Participant
 
 
 def read_anchors(work: UnitOfWork, participant: Participant) -> list[Anchor]:
-    """The anchors that stand, in the order in which they were recorded."""
+    """Return the current anchors, in the order of recording."""
     query = select(Anchor).where(Anchor.participant_id == participant.id, Anchor.superseded_at.is_(None))
     return list(work.session.scalars(query.order_by(Anchor.id)))
 
 
 def dated_anchors(rows: Iterable[Anchor]) -> tuple[dated.DatedAnchor, ...]:
-    """``rows`` as the values that the calendar's functions take."""
+    """Return ``rows`` as the values that the functions of the visit schedule take."""
     return tuple(dated.DatedAnchor(row.kind, row.number, row.on, row.planned) for row in rows)
 
 
 def resolve_days(work: UnitOfWork, participant: Participant, calendar: VisitSchedule) -> Days:
-    """Every day that is recorded or follows from one, with what it rests on."""
+    """Return all recorded and projected days, each with its basis."""
     working = work.catalogue.working_days(participant.plan)
     return dated.resolve_days(calendar, dated_anchors(read_anchors(work, participant)), working)
 
 
 def local_date(now: datetime, zone: str) -> date:
-    """The calendar day of ``now`` in ``zone``."""
+    """Return the calendar date of ``now`` in the time zone ``zone``."""
     return now.astimezone(ZoneInfo(zone)).date()
 
 
 def clock_time(now: datetime, zone: str) -> str:
-    """The time of day of ``now`` in ``zone``, as "14:05"."""
+    """Return the time of day of ``now`` in the time zone ``zone``, as "14:05"."""
     return f"{now.astimezone(ZoneInfo(zone)):%H:%M}"

@@ -1,4 +1,4 @@
-"""Phone tasks and calls as staff read them."""
+"""Call tasks and calls as staff read them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pro.models import Alert, CallTask, ExpectedForm, Participant, PhoneCall, St
 
 @dataclass(frozen=True, slots=True)
 class MissedForm:
-    """A form that closed without an answer; ``title`` and ``visit`` in the reader's language."""
+    """A form that closed without an answer; ``title`` and ``visit`` in the user's language."""
 
     title: str
     visit: str
@@ -26,12 +26,11 @@ class MissedForm:
 
 @dataclass(frozen=True, slots=True)
 class CallTaskRow:
-    """A participant to phone. ``kind``: one of TASK_KINDS.
+    """A call task. ``kind``: one of TASK_KINDS.
 
-    ``missed``: check-ins in a row; ``forms``: all that was missed, the oldest first.
-
-    ``tries``: calls in vain; ``ask_relative``: there were enough of them. ``overdue``: it was due on an earlier day.
-    ``outcome``: how it ended, one of CALL_OUTCOMES or "answered"; empty while it is open.
+    ``missed``: check-ins missed in a row. ``forms``: all missed forms, oldest first. ``tries``: unanswered calls.
+    ``ask_relative``: there were enough of them to call a family member. ``overdue``: it was due on an earlier day.
+    ``outcome``: one of CALL_OUTCOMES or "answered"; "" while the task is open.
     """
 
     id: int
@@ -52,7 +51,7 @@ class CallTaskRow:
 
 
 def due_tasks(work: UnitOfWork, language: str) -> list[CallTaskRow]:
-    """Every open phone task whose time has come, the one that waits longest on top."""
+    """Return the open call tasks that are due, longest overdue first."""
     query = (
         select(CallTask, Participant)
         .join(Participant, Participant.id == CallTask.participant_id)
@@ -68,23 +67,26 @@ def due_tasks(work: UnitOfWork, language: str) -> list[CallTaskRow]:
 
 
 def open_task(work: UnitOfWork, participant_id: int) -> CallTask | None:
-    """The open phone task about a participant, if there is one."""
+    """Return the participant's open call task, or None; one about missed forms first."""
     mine = select(CallTask).where(CallTask.participant_id == participant_id, CallTask.done_at.is_(None))
     query = mine.order_by(CallTask.kind != missed_forms.MISSED_FORM_TASK, CallTask.id)
     return work.session.scalar(query.limit(1))
 
 
 def task_row(work: UnitOfWork, task: CallTask, person: Participant, language: str) -> CallTaskRow:
-    """One task. What was missed stands as it is now; of a task that ended only the form that it was made for."""
+    """Return one task as a row.
+
+    An open task shows all forms missed so far, a closed one only the form that it was created for.
+    """
     return _task_rows(work, [(task, person)], language)[0]
 
 
 def _task_rows(work: UnitOfWork, found: Sequence[tuple[CallTask, Participant]], language: str) -> list[CallTaskRow]:
-    """Many tasks in as many queries as one."""
+    """Return rows of many tasks, with as many queries as for one."""
     if not found:
         return []
     people = list({person.id: person for _task, person in found}.values())
-    silences = missed_forms.read_missed_forms_by_participant(work, people)
+    missed_by_participant = missed_forms.read_missed_forms_by_participant(work, people)
     tries = missed_forms.count_unanswered_calls(work, [task.id for task, _person in found])
     lines = select(ExpectedForm).where(ExpectedForm.id.in_([task.expected_id for task, _person in found]))
     own = {row.id: row for row in work.session.scalars(lines)}
@@ -95,7 +97,7 @@ def _task_rows(work: UnitOfWork, found: Sequence[tuple[CallTask, Participant]], 
             work,
             task,
             person,
-            silences[person.id],
+            missed_by_participant[person.id],
             own.get(task.expected_id or 0),
             tries.get(task.id, 0),
             ended_by.get(task.done_by or 0, ""),
@@ -115,6 +117,7 @@ def _task_row(
     done_by: str,
     language: str,
 ) -> CallTaskRow:
+    """Return one task as a row, from data that was read for all rows."""
     rows = {row.id: row for row in (now.rows if task.done_at is None else ())}
     if own is not None:
         rows[own.id] = own
@@ -143,7 +146,10 @@ def _task_row(
 
 
 def list_calls(work: UnitOfWork, participant_id: int, source: str = "") -> list[tuple[PhoneCall, str]]:
-    """Every call to a participant, or those about the alerts of ``source``, with who logged it; the newest first."""
+    """Return the calls to a participant and who logged them, newest first.
+
+    ``source``: only the calls about the alerts of this source.
+    """
     query = (
         select(PhoneCall, StaffMember.name)
         .join(StaffMember, StaffMember.id == PhoneCall.staff_id)
@@ -154,7 +160,7 @@ def list_calls(work: UnitOfWork, participant_id: int, source: str = "") -> list[
 
 
 def missed_form(work: UnitOfWork, alert: Alert, person: Participant, language: str) -> MissedForm | None:
-    """The form whose silence raised ``alert``; None for an alert that answers raised."""
+    """Return the missed form that raised ``alert``, or None if answers raised it."""
     if not alert.source.startswith(MISSED_FORM_PREFIX):
         return None
     row = work.session.get(ExpectedForm, int(alert.source.removeprefix(MISSED_FORM_PREFIX)))
@@ -162,6 +168,7 @@ def missed_form(work: UnitOfWork, alert: Alert, person: Participant, language: s
 
 
 def _missed_form_row(work: UnitOfWork, row: ExpectedForm, person: Participant, language: str) -> MissedForm:
+    """Return an expected form as a missed form, in the user's language."""
     words = work.catalogue.plan_words.get((person.plan, language))
     title = work.catalogue.words[row.instrument, language].title
     visit = words.visit(row.kind, row.number) if words and row.kind in words.visits else row.visit

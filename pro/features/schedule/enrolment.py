@@ -1,4 +1,4 @@
-"""Participants come and go."""
+"""Enrol participants, withdraw consent, and withdraw participants from the study."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pro.features.schedule import participation_end, schedule_service
 from pro.models import Anchor, Participant
 
 STUDY_NUMBER = re.compile(r"[A-Z0-9][A-Z0-9-]{1,30}")
-# A mobile number or that of an identity card, typed into the wrong field: everybody sees study numbers.
+# Mobile or identity card number in the wrong field: all roles see participant numbers, so these are refused.
 PERSONAL_NUMBER = re.compile(r"1[3-9][0-9]{9}|[0-9]{17}[0-9X]")
 
 
@@ -35,7 +35,7 @@ def enrolment_problems(
     consent_version: str,
     health_data: bool,
 ) -> dict[str, str]:
-    """Why ``enrol`` would refuse these, {field: why}; empty if it would not. Changes nothing."""
+    """Return {field: problem} for an enrolment; empty if ``enrol`` accepts the data."""
     zone = work.catalogue.plans[plan].settings.time_zone if plan in work.catalogue.plans else "UTC"
     fields = {
         "plan": "" if plan in work.catalogue.plans else "unknown",
@@ -60,9 +60,10 @@ def enrol(
     consent_version: str,
     health_data: bool,
 ) -> Participant:
-    """Take a participant into ``plan``. BadData("enrol", fields={field: why}) names all that is wrong at once.
+    """Enrol a participant in ``plan``, record the consent and plan the visits.
 
-    ``consent_version``: of the form that was signed; ``health_data``: the separate consent for health data was given.
+    ``consent_version``: version of the signed consent form. ``health_data``: separate consent for health data was
+    given. Raise BadData("enrol", fields={field: problem}) with all problems, RecordFrozen if the study is frozen.
     """
     given: dict[str, Any] = {"plan": plan, "study_number": study_number, "phone": phone, "language": language}
     given |= {"pin": pin, "consented_on": consented_on, "consent_version": consent_version, "health_data": health_data}
@@ -110,11 +111,13 @@ def enrol(
 
 
 def withdraw_consent(work: UnitOfWork, participant: Participant, *, scope: str, told: str) -> None:
-    """The participant takes the consent back: everything ends in the same transaction, as by a date of withdrawal.
+    """Record the withdrawal of consent; it ends participation in the same transaction.
 
-    ``scope``: questions, or data (no further use of what is there either); ``told``: what the participant was told.
-    BadData("consent", fields=...); NotAllowed("withdrawn_already", name, at) for the second person: what they typed
-    is not recorded. After an end by a date alone the extent can still be recorded.
+    ``scope``: one of SCOPES: no further questions, or no further use of existing data either. ``told``: the
+    information given to the participant. After a withdrawal by a date alone the scope can still be recorded.
+
+    Raise BadData("consent", fields=...), and NotAllowed("withdrawn_already", name, at) if another user has recorded the
+    withdrawal; then nothing is recorded.
     """
     wrong = consent_records.withdrawal_problems(scope, told)
     if wrong:
@@ -126,13 +129,16 @@ def withdraw_consent(work: UnitOfWork, participant: Participant, *, scope: str, 
             name=consent_records.withdrawal_recorded_by(work, participant),
             at=participant.withdrawn_at,
         )
-    # First, so that the rows carry what was said; an end by a date alone marks what still stands.
+    # Before the end of participation, which marks the remaining versions as withdrawn without a scope.
     consent_records.mark_consents_withdrawn(work, participant, scope, told.strip())
     withdraw_participant(work, participant, f"consent withdrawn: {scope}")
 
 
 def withdraw_participant(work: UnitOfWork, participant: Participant, reason: str) -> None:
-    """End a participation today: every way in closes in the same transaction. BadData without a reason."""
+    """End participation today and revoke all access to forms.
+
+    Raise BadData("withdraw", fields={"reason": "empty"}) without a reason.
+    """
     if not reason.strip():
         raise BadData("withdraw", fields={"reason": "empty"})
     if participant.withdrawn_at is not None:
@@ -149,10 +155,15 @@ def withdraw_participant(work: UnitOfWork, participant: Participant, reason: str
 
 
 def _normalize_number(typed: str) -> str:
+    """Return a typed participant number in half width and upper case."""
     return unicodedata.normalize("NFKC", typed).strip().upper()
 
 
 def _number_problem(work: UnitOfWork, plan: str, number: str) -> str:
+    """Return why a participant number is refused, or "".
+
+    One of "study_number_shape", "study_number_person", "taken".
+    """
     if not STUDY_NUMBER.fullmatch(number):
         return "study_number_shape"
     if PERSONAL_NUMBER.fullmatch(number.replace("-", "")):

@@ -1,4 +1,4 @@
-"""The ledger: what was expected of a participant, what came, what did not, and why (docs/domain.md 6, rules 1 to 5)."""
+"""Expected forms: their status, compliance and missing reasons (docs/domain.md 6)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ NOTE_LENGTH = 1000
 
 @dataclass(frozen=True, slots=True)
 class ExpectedFormLine:
-    """One line: a visit and an instrument. ``assessment``: the form that serves it, or that was issued for it.
+    """One expected form: a visit and an instrument.
 
-    ``status``: not_open, open, due, late (still open, after its day), received, partial (begun, never sent),
-    served_elsewhere (another visit's form counts for it), missed, or expired (closed, but it was not mandatory).
-    ``title`` names the visit in the reader's language.
+    ``assessment``: the form that serves it, or that was issued for it. ``title``: name of the visit in the user's
+    language.
+
+    ``status``: "not_open", "open", "due", "late" (open after its day), "received", "partial" (begun, never submitted),
+    "served_elsewhere" (another visit's form counts), "missed", or "expired" (closed, but not mandatory).
     """
 
     expected: ExpectedForm
@@ -36,7 +38,10 @@ class ExpectedFormLine:
 
 @dataclass(frozen=True, slots=True)
 class ComplianceCounts:
-    """What became of the visits that are over or answered (rule 5). ``unexplained``: missed without a reason."""
+    """Numbers of forms that are over or received (docs/domain.md 6, rule 5).
+
+    ``unexplained``: missed without a recorded reason.
+    """
 
     expected: int
     received: int
@@ -47,7 +52,7 @@ class ComplianceCounts:
 
 
 def read_expected_forms(work: UnitOfWork, participant: Participant, language: str) -> list[ExpectedFormLine]:
-    """Every line of the participant's ledger, in order of opening."""
+    """Return the participant's expected forms, in order of opening."""
     query = (
         select(ExpectedForm, Assessment)
         .outerjoin(Assessment, Assessment.id == ExpectedForm.assessment_id)
@@ -57,7 +62,7 @@ def read_expected_forms(work: UnitOfWork, participant: Participant, language: st
     words = work.catalogue.plan_words[participant.plan, language]
     found = []
     for row, assessment in work.session.execute(query):
-        # A visit that a newer plan file has dropped keeps its line under its own name.
+        # A visit that the current plan file no longer contains is shown by its id.
         title = words.visit(row.kind, row.number) if row.kind in words.visits else row.visit
         instrument = work.catalogue.words[row.instrument, language].title
         found.append(
@@ -67,7 +72,10 @@ def read_expected_forms(work: UnitOfWork, participant: Participant, language: st
 
 
 def form_status(work: UnitOfWork, row: ExpectedForm, zone: str) -> str:
-    """Where a line stands now, in the words of ``ExpectedFormLine``."""
+    """Return the current status of an expected form, as in ``ExpectedFormLine``.
+
+    ``zone``: the participant's time zone.
+    """
     if row.served_at is not None:
         if row.partial:
             return "partial"
@@ -76,7 +84,7 @@ def form_status(work: UnitOfWork, row: ExpectedForm, zone: str) -> str:
 
 
 def count_compliance(found: Sequence[ExpectedFormLine]) -> ComplianceCounts:
-    """The ledger in figures; a form that may be left out counts only if it came."""
+    """Return compliance counts; forms that are not mandatory count only if received."""
     over = [line for line in found if line.status in ("received", "partial", "served_elsewhere", "missed")]
     received = [line for line in over if line.status != "missed"]
     late = sum(line.expected.out_of_window for line in received)
@@ -92,9 +100,9 @@ def count_compliance(found: Sequence[ExpectedFormLine]) -> ComplianceCounts:
 
 
 def receive_form(work: UnitOfWork, assessment: Assessment) -> None:
-    """An answered form: note which visits it serves and drop the messages about it that were not sent yet."""
+    """Record the visits that an answered form serves and drop unsent messages about it."""
     schedule_service.record_served_visits(work, assessment)
-    # After the rows of the ledger were taken: a reminder that is being queued at this moment is seen, or never written.
+    # After locking the expected forms, so that a reminder queued at the same time is either seen or not written.
     work.session.flush()
     about = (
         Message.assessment_id == assessment.id,
@@ -105,7 +113,11 @@ def receive_form(work: UnitOfWork, assessment: Assessment) -> None:
 
 
 def set_missing_reason(work: UnitOfWork, expected_id: int, reason: str, note: str = "") -> ExpectedForm:
-    """Why a form is missing. BadData("reason", fields=...) for no known reason or a form that is not missing."""
+    """Store why a form is missing, and return the expected form.
+
+    Raise NotFound("expected"), RecordFrozen, and BadData("reason", fields=...) for an unknown reason, a long note, or a
+    form that is not missing.
+    """
     row = work.session.get(ExpectedForm, expected_id)
     if row is None:
         raise NotFound("expected")

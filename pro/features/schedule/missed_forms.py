@@ -26,23 +26,23 @@ from pro.features.schedule import schedule_service
 from pro.models import CALL_OUTCOMES, Alert, Assessment, CallTask, ExpectedForm, Participant, PhoneCall
 
 MISSED_FORM_TASK = "call_missed"
-# Replies that we did not understand; over as soon as an answer comes in some other way.
+# Replies that could not be read; the task ends as soon as an answer is received in another way.
 UNCLEAR_ANSWER_TASK = "answer_unclear"
 UNREACHABLE_PHONE_TASK = "phone_unreachable"
-# How a task ended when the participant was heard of before anybody called.
+# Outcome of a task that ended because the participant answered.
 ANSWERED_OUTCOME = "answered"
-# The fact by which a rule says that it is about silence.
+# A rule that uses this fact is about missed forms.
 MISSED_FACT = "missed_consecutive"
 # Visits of this rank are the plan's endpoint and are never skipped (docs/domain.md 6, table and rule 1).
 ENDPOINT_RANK = 1
-# A participant who may be in danger is phoned at a weekend as well (docs/domain.md 3.3: the same day; 6: the next
+# Participants at risk are called on weekends as well (docs/domain.md 3.3: the same day; 6, rule 4: the next
 # morning).
 WORKDAYS, EVERY_DAY = escalation_steps.MONDAY_TO_FRIDAY, WorkingDays(weekend=frozenset())
-# Our defaults: when to try again on the day of a call in vain, and after how many of them to ask a relative.
+# Own defaults: working hours between an unanswered call and the next, and calls before asking a family member.
 RETRY_DELAY = timedelta(hours=4)
 TRIES_BEFORE_RELATIVE = 3
 TEXT_LENGTH = 4000
-# A date further back than this is a slip of the pen.
+# Dates further back are taken for typing errors.
 CALL_AGE_AT_MOST = timedelta(days=366)
 
 
@@ -50,8 +50,8 @@ CALL_AGE_AT_MOST = timedelta(days=366)
 class MissedForms:
     """What is unanswered since the participant's last answer.
 
-    ``missed``: check-ins in a row, as the rules count them (overlapping windows once). ``rows``: every mandatory form
-    that closed since, the oldest first. ``last_answer_at``: None if there never was an answer.
+    ``missed``: check-ins in a row, as the rules count them (overlapping windows once). ``rows``: all mandatory forms
+    that closed since, oldest first. ``last_answer_at``: UTC, None without any answer.
     """
 
     missed: int
@@ -62,11 +62,11 @@ class MissedForms:
 def record_missed(
     work: UnitOfWork, participant: Participant, rows: Sequence[ExpectedForm], *, locked: bool = False
 ) -> None:
-    """``rows`` closed without any answer: raise what the plan's rules say about silence and make a phone task.
+    """Evaluate the rules on missed forms ``rows``; raise alerts and create a call task.
 
-    A check-in leads to alerts, and to a call where a rule fired or, in the weeks of risk, at once. Of other instruments
-    only the form of the endpoint visit leads to a call. A form that the participant could not know of in time leads to
-    nothing. May run twice. ``held``: the caller holds the participant already.
+    A missed check-in raises alerts, and creates a call task if a rule fired or in the weeks of risk (docs/domain.md 6,
+    rule 4). Of other instruments only the form of the endpoint visit creates a call task. Forms that the participant
+    was never asked for are ignored. May run twice for the same rows. ``locked``: the caller has locked the participant.
     """
     plan = work.catalogue.plans[participant.plan]
     asked = (row for row in rows if _was_asked(plan, participant, row))
@@ -75,27 +75,27 @@ def record_missed(
         return
     if not locked:
         work.lock(participant)
-    silence = read_missed_forms(work, participant)
-    checkins = [row for row in known if row.instrument == plan.instruments[0] and row in silence.rows]
-    cause, alert, hurry = None, None, False
+    unanswered = read_missed_forms(work, participant)
+    checkins = [row for row in known if row.instrument == plan.instruments[0] and row in unanswered.rows]
+    cause, alert, include_weekends = None, None, False
     if checkins:
         newest = checkins[-1]
-        verdict, findings = _evaluate_rules(work, participant, plan, silence)
-        alert = _raise_alert(work, plan, newest, silence, verdict, findings)
+        verdict, findings = _evaluate_rules(work, participant, plan, unanswered)
+        alert = _raise_alert(work, plan, newest, unanswered, verdict, findings)
         at_risk = _at_risk(work, participant, plan, newest)
         if findings or at_risk:
             cause = newest
-        hurry = at_risk or (alert is not None and alert.level >= Level.URGENT)
+        include_weekends = at_risk or (alert is not None and alert.level >= Level.URGENT)
     cause = cause or next((row for row in known if _is_endpoint(plan, row)), None)
     if cause is not None:
-        _make_missed_form_task(work, plan, cause, alert, EVERY_DAY if hurry else WORKDAYS)
+        _make_missed_form_task(work, plan, cause, alert, EVERY_DAY if include_weekends else WORKDAYS)
 
 
 def record_answer_received(work: UnitOfWork, participant_id: int) -> None:
-    """An answer came. Open call tasks end, and unacknowledged watch alerts about missed forms close themselves.
+    """End open call tasks and close watch alerts about missed forms after an answer.
 
-    A loud alert stays for a person. A task about the endpoint visit's form stays until that form is answered. What was
-    answered before the silence began and is only typed in now ends nothing.
+    Only unacknowledged watch alerts close; urgent and emergency alerts stay open for staff. A task about the form of
+    the endpoint visit stays open until that form is answered. Older answers that are only entered now end nothing.
     """
     participant = work.session.get_one(Participant, participant_id)
     plan = work.catalogue.plans[participant.plan]
@@ -129,12 +129,14 @@ def log_call(
     participant_id: int | None = None,
     source: str = "",
 ) -> PhoneCall:
-    """Keep a call made ``at`` (aware) for a task, or to a participant: then for the open task, if there is one.
+    """Store a call made ``at`` (UTC), for a task or to a participant, and return it.
 
-    ``source``: of the alerts that it was about.
+    Without ``task_id`` it counts for the participant's open task. ``source``: of the alerts that the call was about. An
+    unanswered call moves the task to the next suitable time; any other outcome ends it. A death is only noted here:
+    staff record its date.
 
-    No answer keeps the task open until the next sensible time; any other outcome ends it. A death is only noted here:
-    staff record its date. BadData("call", fields=...) for a time to come or long past, no outcome, an endless text.
+    Raise NotFound("task"), BadData("call", fields=...) for a time in the future or long past, a missing or unknown
+    outcome, or a long text.
     """
     task = work.session.get(CallTask, task_id) if task_id is not None else None
     person_id = task.participant_id if task is not None else participant_id
@@ -168,12 +170,12 @@ def log_call(
 
 
 def read_missed_forms(work: UnitOfWork, participant: Participant) -> MissedForms:
-    """What is unanswered now since the participant's last answer of any kind."""
+    """Return what is unanswered now since the participant's last answer of any kind."""
     return read_missed_forms_by_participant(work, [participant])[participant.id]
 
 
 def read_missed_forms_by_participant(work: UnitOfWork, people: Sequence[Participant]) -> dict[int, MissedForms]:
-    """The same of many, by number, in two queries."""
+    """Return participant id -> missed forms for many participants, in two queries."""
     numbers = [participant.id for participant in people]
     unserved: dict[int, list[ExpectedForm]] = {number: [] for number in numbers}
     query = (
@@ -190,6 +192,7 @@ def read_missed_forms_by_participant(work: UnitOfWork, people: Sequence[Particip
 def _missed_forms(
     work: UnitOfWork, participant: Participant, rows: Sequence[ExpectedForm], last: datetime | None
 ) -> MissedForms:
+    """Return the missed forms of a participant. ``last``: time of the last answer."""
     plan = work.catalogue.plans.get(participant.plan)
     if plan is None:
         return MissedForms(0, (), last)
@@ -201,14 +204,14 @@ def _missed_forms(
 
 
 def last_answer_at(work: UnitOfWork, participant_id: int) -> datetime | None:
-    """When the participant last answered anything, wherever it was typed; None if never."""
+    """Return when the participant last answered (UTC), in any mode of completion, or None."""
     return last_answer_times(work, [participant_id]).get(participant_id)
 
 
 def last_answer_times(work: UnitOfWork, numbers: Sequence[int]) -> dict[int, datetime]:
-    """The same of many participants, by number, of those who ever answered."""
+    """Return participant id -> time of the last answer (UTC); without answers no entry."""
     given = func.coalesce(Assessment.answered_at, Assessment.submitted_at, Assessment.last_answer_at)
-    # In Python: SQLite gives the newest of several as text.
+    # Computed in Python, because SQLite returns the maximum of several times as text.
     moments = (Assessment.answered_at, Assessment.submitted_at, Assessment.last_answer_at)
     query = select(Assessment.participant_id, *moments)
     found: dict[int, datetime] = {}
@@ -219,7 +222,7 @@ def last_answer_times(work: UnitOfWork, numbers: Sequence[int]) -> dict[int, dat
 
 
 def count_unanswered_calls(work: UnitOfWork, tasks: Sequence[int]) -> dict[int, int]:
-    """How many calls were not answered, by task; a task without one is not there."""
+    """Return task id -> number of unanswered calls; tasks without any have no entry."""
     query = select(PhoneCall.task_id, func.count()).where(
         PhoneCall.task_id.in_(tasks), PhoneCall.outcome == "no_answer"
     )
@@ -229,9 +232,10 @@ def count_unanswered_calls(work: UnitOfWork, tasks: Sequence[int]) -> dict[int, 
 
 
 def _was_asked(plan: StudyPlan, participant: Participant, row: ExpectedForm) -> bool:
-    """False for a form that was planned after its window, or so late that no message could go out before its end, such
-    as the day's own check-in when an ulcer is recorded at night: the participant was not asked, so the form is not
-    missed.
+    """Return False if no message about the form could be sent before its end.
+
+    It was planned after its window, or too late for a reminder, as the check-in of the day on which an ulcer is
+    recorded at night. Such a form is not missed. Forms that are not mandatory count as not asked.
     """
     if not row.mandatory or row.known_at >= row.closes_at:
         return False
@@ -242,11 +246,14 @@ def _was_asked(plan: StudyPlan, participant: Participant, row: ExpectedForm) -> 
 
 
 def _evaluate_rules(
-    work: UnitOfWork, participant: Participant, plan: StudyPlan, silence: MissedForms
+    work: UnitOfWork, participant: Participant, plan: StudyPlan, unanswered: MissedForms
 ) -> tuple[Verdict, tuple[Finding, ...]]:
-    """The plan's rules on a check-in without any answer; of what fires only the rules about silence."""
+    """Evaluate the plan's rules on a check-in without answers.
+
+    Return the verdict and the findings of rules about missed forms.
+    """
     instrument = work.catalogue.instruments[plan.instruments[0]]
-    context = clinical_facts.missed_forms_context(work, participant.id, silence.missed)
+    context = clinical_facts.missed_forms_context(work, participant.id, unanswered.missed)
     verdict = evaluate_rules(plan, instrument, FormCase(context=context))
     return verdict, tuple(found for found in verdict.findings if MISSED_FACT in plan.rule(found.rule_id).when.names)
 
@@ -255,11 +262,14 @@ def _raise_alert(
     work: UnitOfWork,
     plan: StudyPlan,
     row: ExpectedForm,
-    silence: MissedForms,
+    unanswered: MissedForms,
     verdict: Verdict,
     findings: Sequence[Finding],
 ) -> Alert | None:
-    """Keep the findings without an alert in progress and notify staff; the loudest alert that stands for them."""
+    """Store findings that have no alert in progress and notify staff.
+
+    Return the alert of the highest level that stands for the findings, or None.
+    """
     if not findings:
         return None
     query = select(Alert).where(Alert.participant_id == row.participant_id, Alert.source.like(f"{MISSED_FORM_PREFIX}%"))
@@ -267,7 +277,7 @@ def _raise_alert(
     source, standing, new = f"{MISSED_FORM_PREFIX}{row.id}", [], []
     for finding in findings:
         same = [alert for alert in before if alert.rule == finding.rule_id]
-        held = [alert for alert in same if alert.source == source or _still_covers(alert, silence)]
+        held = [alert for alert in same if alert.source == source or _still_covers(alert, unanswered)]
         if held:
             standing.append(held[-1])
             continue
@@ -301,15 +311,19 @@ def _raise_alert(
     return max(standing + new, key=lambda alert: alert.level, default=None)
 
 
-def _still_covers(alert: Alert, silence: MissedForms) -> bool:
-    """True if an open alert covers a later missed form: it still waits, or it was raised in this same silence."""
+def _still_covers(alert: Alert, unanswered: MissedForms) -> bool:
+    """Return True if an open alert covers a later missed form.
+
+    It is unacknowledged, or was raised since the participant's last answer.
+    """
     if alert.resolved_at is not None:
         return False
-    last = silence.last_answer_at
+    last = unanswered.last_answer_at
     return alert.acknowledged_at is None or last is None or alert.raised_at > last
 
 
 def _at_risk(work: UnitOfWork, participant: Participant, plan: StudyPlan, row: ExpectedForm) -> bool:
+    """Return True if the form closed in the weeks of risk (docs/domain.md 6, rule 4)."""
     if plan.calendar is None:
         return False
     on = treatment_dates.local_date(row.closes_at, participant.time_zone)
@@ -322,16 +336,17 @@ def _at_risk(work: UnitOfWork, participant: Participant, plan: StudyPlan, row: E
 
 
 def _is_endpoint(plan: StudyPlan, row: ExpectedForm) -> bool:
+    """Return True for the form of the endpoint visit, check-ins excluded."""
     return row.instrument != plan.instruments[0] and row.rank == ENDPOINT_RANK
 
 
 def _is_endpoint_form_missing(work: UnitOfWork, plan: StudyPlan, task: CallTask) -> bool:
-    """True while a form of the endpoint visit that belongs to ``task`` is not answered."""
+    """Return True while a form of the endpoint visit that belongs to ``task`` is unanswered."""
     query = select(ExpectedForm).where(
         ExpectedForm.participant_id == task.participant_id,
         ExpectedForm.served_at.is_(None),
         ExpectedForm.missed_at.is_not(None),
-        # With a reason recorded, the form is not awaited any more.
+        # A form with a recorded reason is no longer awaited.
         ExpectedForm.missing_reason == "",
     )
     participant = work.session.get_one(Participant, task.participant_id)
@@ -341,7 +356,10 @@ def _is_endpoint_form_missing(work: UnitOfWork, plan: StudyPlan, task: CallTask)
 
 
 def make_call_task(work: UnitOfWork, participant: Participant, kind: str, key: str) -> CallTask | None:
-    """A task of ``kind`` for staff, due at once; None while one of its kind is open, or was for ``key``."""
+    """Store a call task of ``kind``, due at once, and return it.
+
+    Return None while a task of the kind is open, or if ``key`` was used before.
+    """
     work.session.flush()
     known = work.session.scalar(select(CallTask.id).where(CallTask.dedupe_key == key))
     if known is not None or _open_tasks(work, participant.id, kind):
@@ -353,6 +371,7 @@ def make_call_task(work: UnitOfWork, participant: Participant, kind: str, key: s
 
 
 def _open_tasks(work: UnitOfWork, participant_id: int, kind: str = MISSED_FORM_TASK) -> list[CallTask]:
+    """Return the participant's open tasks of ``kind``, oldest first."""
     query = select(CallTask).where(
         CallTask.participant_id == participant_id, CallTask.kind == kind, CallTask.done_at.is_(None)
     )
@@ -362,8 +381,9 @@ def _open_tasks(work: UnitOfWork, participant_id: int, kind: str = MISSED_FORM_T
 def _make_missed_form_task(
     work: UnitOfWork, plan: StudyPlan, row: ExpectedForm, alert: Alert | None, days: WorkingDays
 ) -> None:
-    """A phone task for the coordinator, for the next morning of ``days``, unless one is open: then the form is read
-    there as well, and the task is due no later than a new one would be.
+    """Create a call task for the next morning of ``days``, unless one is open.
+
+    An open task is moved forward if the new one would be due earlier, and shows the form as well.
     """
     key = f"call:{row.id}"
     due_at = escalation_steps.next_opening(work.now, escalation_steps.working_hours(plan.settings, days))
@@ -391,7 +411,7 @@ def _make_missed_form_task(
 
 
 def _apply_call_outcome(work: UnitOfWork, plan: StudyPlan, task: CallTask, call: PhoneCall) -> None:
-    """What a call means for its task."""
+    """End the task of a call, or move it after an unanswered call."""
     if call.outcome != "no_answer":
         _end_task(work, task, call.outcome)
         return
@@ -399,12 +419,16 @@ def _apply_call_outcome(work: UnitOfWork, plan: StudyPlan, task: CallTask, call:
 
 
 def _move_due_time(work: UnitOfWork, task: CallTask, due_at: datetime) -> None:
+    """Change when a task is due."""
     old, task.due_at = {"due_at": task.due_at.isoformat()}, due_at
     work.record("task.moved", task, participant_id=task.participant_id, old=old, new={"due_at": due_at.isoformat()})
 
 
 def _retry_time(plan: StudyPlan, at: datetime) -> datetime:
-    """Some working hours after a call in vain if they end the same day, else the next morning."""
+    """Return when to call again: RETRY_DELAY of working hours later on the same day.
+
+    If that is not on the same day, the next opening of working hours.
+    """
     hours = escalation_steps.working_hours(plan.settings)
     later = escalation_steps.add_working_hours(at, RETRY_DELAY, hours)
     same_day = later.astimezone(hours.zone).date() == at.astimezone(hours.zone).date()
@@ -412,6 +436,7 @@ def _retry_time(plan: StudyPlan, at: datetime) -> datetime:
 
 
 def _end_task(work: UnitOfWork, task: CallTask, outcome: str) -> None:
+    """End a task with ``outcome``."""
     task.done_at, task.outcome = work.now, outcome
     task.done_by = work.actor.id if work.actor.kind == "staff" else None
     work.record("task.ended", task, participant_id=task.participant_id, new={"outcome": outcome})

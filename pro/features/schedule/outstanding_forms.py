@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, func, select
 from pro.app_context import UnitOfWork
 from pro.models import Assessment, ExpectedForm, Participant
 
-# Of each list that many are shown: more of them are not read, and the page must come at once.
+# Longest list shown: longer ones are not read and would slow down the page.
 MAX_ROWS = 100
 UNEXPLAINED_CLAUSES = (
     ExpectedForm.missed_at.is_not(None),
@@ -20,14 +20,16 @@ UNEXPLAINED_CLAUSES = (
     ExpectedForm.mandatory.is_(True),
     ExpectedForm.missing_reason == "",
 )
-# The end of a day is never further away than this, wherever the participant lives.
+# In every time zone the end of today is less than this away.
 TWO_DAYS = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
 class OutstandingForm:
-    """A form that was issued and not sent yet. ``status``: issued or started; ``today``: where the participant lives,
-    its last day is today."""
+    """A form that was issued and not submitted yet.
+
+    ``status``: "issued" or "started". ``today``: it closes today in the participant's time zone.
+    """
 
     participant_id: int
     study_number: str
@@ -50,9 +52,9 @@ class UnexplainedForms:
 
 @dataclass(frozen=True, slots=True)
 class OutstandingForms:
-    """The first MOST of ``forms`` (the one that closes first on top) and of ``unexplained``; the numbers are of all.
+    """The first MAX_ROWS outstanding and unexplained forms; the numbers count all of them.
 
-    ``today``: how many of the forms close today.
+    ``forms``: the one that closes first on top. ``today``: number of forms that close today.
     """
 
     forms: list[OutstandingForm]
@@ -66,7 +68,7 @@ NO_OUTSTANDING_FORMS = OutstandingForms([], 0, 0, [], 0)
 
 
 def read_outstanding_forms(work: UnitOfWork, language: str, study: str = "") -> OutstandingForms:
-    """Of every study, or of one (a plan's id)."""
+    """Return the outstanding and unexplained forms of all studies, or of ``study`` (its id)."""
     forms, missed = list_outstanding_forms(work, language, study=study, most=MAX_ROWS), _list_unexplained(work, study)
     whole = len(forms) < MAX_ROWS
     return OutstandingForms(
@@ -81,9 +83,9 @@ def read_outstanding_forms(work: UnitOfWork, language: str, study: str = "") -> 
 def list_outstanding_forms(
     work: UnitOfWork, language: str, people: Sequence[int] | None = None, *, study: str = "", most: int | None = None
 ) -> list[OutstandingForm]:
-    """Forms that are open and not sent, the one that closes first on top, ``most`` of them.
+    """Return open forms that were not submitted, the one that closes first on top.
 
-    ``people``: only those of these participants.
+    ``people``: ids of participants to restrict the list to. ``most``: longest list.
     """
     query = (
         select(Assessment, Participant)
@@ -110,7 +112,7 @@ def list_outstanding_forms(
 
 
 def _outstanding_clauses(work: UnitOfWork) -> tuple[ColumnElement[bool], ...]:
-    """Which forms are open and not sent, of people who may be asked."""
+    """Return the conditions for open forms of active participants."""
     return (
         Assessment.submitted_at.is_(None),
         Assessment.cancelled_at.is_(None),
@@ -121,16 +123,21 @@ def _outstanding_clauses(work: UnitOfWork) -> tuple[ColumnElement[bool], ...]:
 
 
 def _study_clauses(study: str) -> tuple[ColumnElement[bool], ...]:
+    """Return the condition for one study; empty for all studies."""
     return (Participant.plan == study,) if study else ()
 
 
 def _count_forms(work: UnitOfWork, study: str) -> int:
+    """Return the number of outstanding forms."""
     query = select(func.count()).join_from(Assessment, Participant, Participant.id == Assessment.participant_id)
     return work.session.scalar(query.where(*_outstanding_clauses(work), *_study_clauses(study))) or 0
 
 
 def _count_closing_today(work: UnitOfWork, study: str) -> int:
-    """Gathered by the moment they close, of which there are few: the day is the participant's own."""
+    """Return the number of forms that close today in the participant's time zone.
+
+    Grouped by closing time, because few different times occur.
+    """
     query = (
         select(Assessment.closes_at, Participant.time_zone, func.count())
         .join_from(Assessment, Participant, Participant.id == Assessment.participant_id)
@@ -141,12 +148,14 @@ def _count_closing_today(work: UnitOfWork, study: str) -> int:
 
 
 def _same_day(one: datetime, other: datetime, time_zone: str) -> bool:
+    """Return True if a window that closes at ``one`` closes on the day of ``other``."""
     zone = ZoneInfo(time_zone)
-    # A window that closes at midnight closes at the end of the day before.
+    # A window that closes at midnight closes at the end of the previous day.
     return (one - timedelta(microseconds=1)).astimezone(zone).date() == other.astimezone(zone).date()
 
 
 def _list_unexplained(work: UnitOfWork, study: str) -> list[UnexplainedForms]:
+    """Return the first MAX_ROWS participants with unexplained missed forms, by number."""
     query = (
         select(Participant.id, Participant.study_number, func.count())
         .join(ExpectedForm, ExpectedForm.participant_id == Participant.id)
@@ -159,6 +168,7 @@ def _list_unexplained(work: UnitOfWork, study: str) -> list[UnexplainedForms]:
 
 
 def _count_unexplained(work: UnitOfWork, study: str) -> int:
+    """Return the number of participants with unexplained missed forms."""
     query = select(func.count(ExpectedForm.participant_id.distinct())).join(
         Participant, Participant.id == ExpectedForm.participant_id
     )

@@ -1,4 +1,7 @@
-"""Who leaves the study, or wants no messages any more: effective in the same transaction, also for what is queued."""
+"""End and resume participation, and opt-out of messages.
+
+Effective in the same transaction, for queued messages as well.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ from pro.models import Assessment, Message, Participant
 
 
 def end_participation(work: UnitOfWork, participant: Participant, *, died: bool, reason: str) -> None:
-    """End a participation: every way in closes, nothing that waits is sent. Twice is harmless."""
+    """End participation: revoke all access to forms and drop queued messages.
+
+    ``died``: by death, else by withdrawal. Does nothing if that end is recorded already.
+    """
     if (participant.died_at if died else participant.withdrawn_at) is not None:
         return
     if died:
@@ -28,8 +34,9 @@ def end_participation(work: UnitOfWork, participant: Participant, *, died: bool,
 
 
 def resume_participation(work: UnitOfWork, participant: Participant, *, died: bool, reason: str) -> None:
-    """A death or withdrawal was recorded by mistake. Ways in that were closed stay closed; new ones may be made. A
-    consent that the withdrawal ended stands again.
+    """Reverse a death or withdrawal that was recorded by mistake.
+
+    Revoked access stays revoked; staff can give new access. Consents that ended with the withdrawal are restored.
     """
     if (participant.died_at if died else participant.withdrawn_at) is None:
         return
@@ -42,7 +49,10 @@ def resume_participation(work: UnitOfWork, participant: Participant, *, died: bo
 
 
 def opt_out(work: UnitOfWork, participant: Participant, reason: str = "") -> None:
-    """No more messages. The right to answer stays. Twice is harmless."""
+    """Stop messages to a participant and drop the queued ones.
+
+    The participant may still answer. Does nothing if the opt-out is recorded already.
+    """
     if participant.opted_out_at is not None:
         return
     participant.opted_out_at = work.now
@@ -51,7 +61,7 @@ def opt_out(work: UnitOfWork, participant: Participant, reason: str = "") -> Non
 
 
 def opt_in(work: UnitOfWork, participant: Participant, reason: str = "") -> None:
-    """Messages may go out again, from the next one on."""
+    """Allow messages to a participant again, from the next one on."""
     if participant.opted_out_at is None:
         return
     participant.opted_out_at = None
@@ -60,7 +70,7 @@ def opt_in(work: UnitOfWork, participant: Participant, reason: str = "") -> None
 
 
 def drop_queued_messages(work: UnitOfWork, participant: Participant) -> int:
-    """What waits to be sent to this person is not sent any more, but for advice in an emergency; how many that were."""
+    """Drop queued messages to a participant, except emergency advice; return their number."""
     theirs = Message.participant_id == participant.id
     return outbox.drop_messages(
         work, and_(theirs, Message.template.not_in(message_rendering.URGENT_ADVICE)), "not_wanted"

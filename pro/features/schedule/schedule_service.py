@@ -1,6 +1,7 @@
-"""Preview and set the dates of a treatment, re-plan the expected forms, match answers with them.
+"""Preview and set treatment dates, re-plan expected forms, match answered forms with them.
 
-Rules: docs/domain.md 6. Here rows of ``expected`` become the core's ``ExpectedVisit`` and are written from it.
+Source: docs/domain.md 6. Rows of ``ExpectedForm`` are converted to the values of ``pro.core.schedule`` and written from
+them.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ from pro.features.schedule import participation_end
 from pro.messaging import outbox
 from pro.models import Anchor, Assessment, ClinicalFact, ExpectedForm, Message, Participant
 
-# Wider than any "apart" between two forms of an instrument: what one answer can have to do with.
+# Expected forms that open later than this after an answer cannot be affected by it: wider than any "apart".
 MATCHING_SPAN = timedelta(days=60)
 
 
 @dataclass(frozen=True, slots=True)
 class DateChange:
-    """One anchor as it shall stand; ``on`` None takes it back."""
+    """A change of one anchor; ``on`` None removes it."""
 
     kind: str
     number: int
@@ -44,8 +45,10 @@ class DateChange:
 
 @dataclass(frozen=True, slots=True)
 class ChangePreview:
-    """What a change would do. ``problems``: why it cannot be; ``anchors``: all that would stand; ``served``: which
-    forms count for which visits then; ``digest`` names what was shown, so that nothing else is confirmed.
+    """The effect of a change of anchors.
+
+    ``problems``: why it is refused. ``anchors``: all anchors after the change. ``served``: the visits that answered
+    forms would count for. ``digest``: identifies what was shown, so that only that is confirmed.
     """
 
     problems: tuple[AnchorProblem, ...]
@@ -57,7 +60,7 @@ class ChangePreview:
 
 @dataclass(frozen=True, slots=True)
 class ReplanCounts:
-    """How many lines of one participant's ledger a new plan file moves, adds and drops."""
+    """Number of expected forms of one participant that a new plan file changes."""
 
     study_number: str
     moved: int
@@ -67,7 +70,7 @@ class ReplanCounts:
 
 @dataclass(frozen=True, slots=True)
 class _LockedSchedule:
-    """A participant's plan as it stands, its rows held until the work ends."""
+    """A participant's anchors and expected forms, locked until the work ends."""
 
     calendar: VisitSchedule
     rows: list[Anchor]
@@ -77,7 +80,10 @@ class _LockedSchedule:
 
 
 def require_calendar(work: UnitOfWork, participant: Participant) -> VisitSchedule:
-    """The calendar of the participant's study. NotAllowed("no_calendar") where all forms are sent by hand."""
+    """Return the visit schedule of the participant's study plan.
+
+    Raise NotAllowed("no_calendar") if all forms of the plan are issued by hand.
+    """
     plan = work.catalogue.plans.get(participant.plan)
     if plan is None or plan.calendar is None:
         raise NotAllowed("no_calendar")
@@ -85,7 +91,7 @@ def require_calendar(work: UnitOfWork, participant: Participant) -> VisitSchedul
 
 
 def ordered_anchors(work: UnitOfWork, participant: Participant) -> list[Anchor]:
-    """The anchors that stand, in the plan's order of kinds, then by number."""
+    """Return the current anchors, in the plan's order of kinds, then by number."""
     place = {kind: number for number, kind in enumerate(require_calendar(work, participant).anchors)}
     return sorted(
         treatment_dates.read_anchors(work, participant), key=lambda row: (place.get(row.kind, len(place)), row.number)
@@ -93,20 +99,23 @@ def ordered_anchors(work: UnitOfWork, participant: Participant) -> list[Anchor]:
 
 
 def read_days(work: UnitOfWork, participant: Participant) -> Days:
-    """Every day that is recorded or follows from one, with what it rests on."""
+    """Return all recorded and projected days, each with its basis."""
     return treatment_dates.resolve_days(work, participant, require_calendar(work, participant))
 
 
 def next_number(work: UnitOfWork, participant: Participant, kind: str) -> int:
-    """The first number of ``kind`` that did not happen yet, 0 for one that happens once."""
+    """Return the first number of ``kind`` that has not happened yet, 0 if it happens once.
+
+    If all have happened, return the highest number.
+    """
     most = require_calendar(work, participant).anchors[kind].most
     done = {row.number for row in ordered_anchors(work, participant) if row.kind == kind and not row.planned}
     return next((number for number in range(1, most + 1) if number not in done), most)
 
 
 def preview_changes(work: UnitOfWork, participant: Participant, changes: Sequence[DateChange]) -> ChangePreview:
-    """What ``changes`` would do; nothing is changed."""
-    # In the order of every other writer: a preview that is then set would else wait for the worker, and it for them.
+    """Return the effect of ``changes`` without storing anything."""
+    # The participant is locked first, as by all writers: another order could deadlock with the worker.
     work.lock(participant)
     return _make_preview(work, participant, _lock_schedule(work, participant), changes)
 
@@ -119,15 +128,15 @@ def set_anchors(
     reason: str = "",
     seen: str | None = None,
 ) -> ChangePreview:
-    """Set or take back anchors and re-plan forms that are not opened, with one audit event; what was done.
+    """Set or remove anchors, re-plan unopened forms, and return what was done.
 
-    ``seen``: the digest that was shown. BadData("anchors", problems=...) for what cannot be, BadData("reason",
-    fields=...) where something that happened is changed without one, NotAllowed("stale_preview") if the plan has
-    changed since it was shown.
+    One audit entry is written. ``seen``: the digest of the preview that was shown. Raise BadData("anchors",
+    problems=...), BadData("reason", fields=...) if a fact is changed without a reason, NotAllowed("stale_preview") if
+    the schedule has changed since the preview, RecordFrozen.
     """
     work.lock(participant)
     state = _lock_schedule(work, participant)
-    # An end of participation and a death are recorded at once, frozen or not.
+    # An end of participation or a death is recorded even if the record is frozen.
     if not all(change.kind in state.calendar.stops and change.on for change in changes):
         record_freezes.require_unfrozen(work, participant.plan, participant.id)
     found = _make_preview(work, participant, state, changes)
@@ -156,7 +165,10 @@ def set_anchors(
 
 
 def replan_participant(work: UnitOfWork, participant: Participant) -> None:
-    """Lead the stored plan over to what anchors and plan file say now: at enrolment, or under a new plan file."""
+    """Re-plan the expected forms by current anchors and plan file.
+
+    Called at enrolment and when the plan file has changed.
+    """
     plan = work.catalogue.plans.get(participant.plan)
     if plan is None or plan.calendar is None:
         return
@@ -168,9 +180,10 @@ def replan_participant(work: UnitOfWork, participant: Participant) -> None:
 
 
 def replan_study(work: UnitOfWork, plan_id: str, *, save: bool) -> list[ReplanCounts]:
-    """What a new version of the plan file changes for all participants of the study; with ``save`` it is written.
+    """Return what the current plan file changes for the participants of a study.
 
-    Only participants for whom anything changes, by study number, each with one audit event.
+    ``save``: write it, with one audit entry a participant. Participants without a change are left out; ordered by
+    participant number.
     """
     query = select(Participant).where(Participant.plan == plan_id).order_by(Participant.study_number)
     found = []
@@ -190,14 +203,20 @@ def replan_study(work: UnitOfWork, plan_id: str, *, save: bool) -> list[ReplanCo
 
 
 def clear_suspicion(work: UnitOfWork, participant: Participant, reason: str) -> None:
-    """Staff say that what the answers made us suspect is no ulcer (docs/domain.md 3.4.5). BadData without a reason."""
+    """Clear the suspicion of an ulcer (docs/domain.md 3.4.5).
+
+    Raise BadData("reason", fields={"reason": "empty"}) without a reason.
+    """
     if not reason.strip():
         raise BadData("reason", fields={"reason": "empty"})
     clinical_facts.set_fact(work, participant.id, "ulcer_status", "none", reason=reason.strip())
 
 
 def expected_visit_of(row: ExpectedForm, zone: str) -> Planned:
-    """``row`` as the value that the calendar's functions take; whose reminders it has, the plan knows."""
+    """Return ``row`` as the value that the functions of the visit schedule take.
+
+    Without reminders: those are in the study plan, see ``with_reminders``.
+    """
     return Planned(
         visit=row.visit,
         kind=row.kind,
@@ -214,19 +233,25 @@ def expected_visit_of(row: ExpectedForm, zone: str) -> Planned:
 
 
 def with_reminders(calendar: VisitSchedule, row: ExpectedForm, zone: str) -> Planned:
-    """``row`` with the reminders of its visit; the plan's own where the visit says nothing."""
-    ladder = next((visit.reminders for visit in calendar.visits if visit.id == row.kind), None)
-    return replace(expected_visit_of(row, zone), reminders=ladder)
+    """Return ``row`` with the reminders of its visit; None where the plan's own apply."""
+    reminders = next((visit.reminders for visit in calendar.visits if visit.id == row.kind), None)
+    return replace(expected_visit_of(row, zone), reminders=reminders)
 
 
 def answered_form_of(assessment: Assessment) -> AnsweredForm:
-    """An answered form as ``serve`` takes it; what staff typed counts from when it was really answered."""
+    """Return an answered form as the value that the matching takes.
+
+    Forms entered by staff count from the recorded time of the answers.
+    """
     at = assessment.answered_at or assessment.submitted_at or assessment.last_answer_at or assessment.issued_at
     return AnsweredForm(str(assessment.id), assessment.instrument, at, assessment.visit or "")
 
 
 def was_never_asked(row: ExpectedForm) -> bool:
-    """True if its window was over before it became known: recorded afterwards, or mistyped."""
+    """Return True if the window was over before the form was planned.
+
+    Its date was recorded afterwards, or mistyped.
+    """
     return row.served_at is None and row.missed_at is not None and row.closes_at < row.known_at
 
 
@@ -237,7 +262,11 @@ def apply_replan(
     rows: Mapping[tuple[str, str], ExpectedForm],
     served: Sequence[MatchedForm],
 ) -> None:
-    """Write what a re-plan changed. ``rows``: the participant's, by name; ``served``: what answered forms count for."""
+    """Write the result of a re-plan.
+
+    ``rows``: the participant's expected forms by (visit, instrument). ``served``: the visits that answered forms count
+    for.
+    """
     rows = dict(rows)
     for one in diff.kept:
         rows[one.name].basis, rows[one.name].rank = one.basis, one.rank
@@ -247,7 +276,7 @@ def apply_replan(
         row.known_at, row.missed_at = work.now, None
         row.missing_reason, row.missing_note, row.reason_by, row.reason_at = "", "", None, None
         if one.opens > before.closes:
-            # Another time altogether: who was asked then must be asked anew.
+            # The windows do not overlap: the reminders start again.
             row.steps = 0
     dropped = {rows[one.name].assessment_id for one in diff.dropped}
     for one in diff.dropped:
@@ -265,7 +294,7 @@ def apply_replan(
     for one in (*diff.added, *(after for _before, after in diff.moved)):
         row = rows[one.name]
         if one.closes < work.now and row.served_at is None:
-            # Its day was recorded afterwards, so the participant was never asked: nothing is sent, no call is due.
+            # Its date was recorded afterwards, so the participant was never asked: no message, no call task.
             row.missed_at, row.missing_reason, row.reason_at = work.now, "administrative", work.now
     work.session.flush()
     forms = {row.assessment_id for row in rows.values() if row.assessment_id and row.served_at is None}
@@ -273,10 +302,10 @@ def apply_replan(
 
 
 def record_served_visits(work: UnitOfWork, assessment: Assessment) -> list[ExpectedForm]:
-    """Note in the ledger which visits the answered ``assessment`` serves, and keep others apart from it.
+    """Record the visits that the answered ``assessment`` serves, and return their rows.
 
-    One that was begun and never sent counts only where the window is over. Returns the rows that it serves. Twice is
-    harmless.
+    Other visits are kept apart from it (docs/domain.md 6, rule 1). A form that was begun and not submitted counts only
+    after its window. A second call changes nothing.
     """
     participant = work.session.get_one(Participant, assessment.participant_id)
     plan = work.catalogue.plans.get(participant.plan)
@@ -292,20 +321,20 @@ def record_served_visits(work: UnitOfWork, assessment: Assessment) -> list[Expec
         or_(ExpectedForm.served_at.is_(None), mine),
     )
     rows = {row.visit: row for row in work.session.scalars(query.order_by(ExpectedForm.id).with_for_update())}
-    ledger = match_forms(
+    matched = match_forms(
         [expected_visit_of(row, participant.time_zone) for row in rows.values()], [form], plan.calendar.apart
     )
     served = []
-    for found in ledger.served:
+    for found in matched.served:
         row = rows[found.one.visit]
         if assessment.submitted_at is None and row.closes_at >= work.now:
-            continue  # there is time left to send it
+            continue  # it can still be submitted
         _mark_served(row, found, assessment)
         served.append(row)
-    for one in ledger.waiting:
+    for one in matched.waiting:
         row = rows[one.visit]
         if row.assessment_id == assessment.id and _was_begun_in(row, assessment, work.now):
-            # Sent, or gone on with, after its end: it is no silence (rule 4), and flagged (rule 2).
+            # Answered after its end: not missed (docs/domain.md 6, rule 4), but flagged (rule 2).
             _mark_served(row, MatchedForm(one, form.ref, nearest=False, out_of_window=True), assessment)
             served.append(row)
         elif row.served_at is None and row.assessment_id in (None, assessment.id):
@@ -315,7 +344,10 @@ def record_served_visits(work: UnitOfWork, assessment: Assessment) -> list[Expec
 
 
 def _lock_schedule(work: UnitOfWork, participant: Participant) -> _LockedSchedule:
-    """Read with the rows held: a form that is answered at this moment stays as it is."""
+    """Lock and return anchors, expected forms and answered forms of a participant.
+
+    An unopened form that another transaction holds counts as opened, so that it stays unchanged.
+    """
     query = select(ExpectedForm).where(ExpectedForm.participant_id == participant.id).order_by(ExpectedForm.id)
     rows = {(row.visit, row.instrument): row for row in work.session.scalars(query.with_for_update())}
     issued = {row.assessment_id for row in rows.values() if row.assessment_id and row.served_at is None}
@@ -340,6 +372,7 @@ def _lock_schedule(work: UnitOfWork, participant: Participant) -> _LockedSchedul
 def _make_preview(
     work: UnitOfWork, participant: Participant, state: _LockedSchedule, changes: Sequence[DateChange]
 ) -> ChangePreview:
+    """Return the effect of ``changes`` on the locked schedule."""
     standing = {(one.kind, one.number): one for one in dated_anchors(state.rows)}
     before = tuple(standing.values())
     for change in changes:
@@ -351,7 +384,7 @@ def _make_preview(
     place = {kind: number for number, kind in enumerate(state.calendar.anchors)}
     after = tuple(sorted(standing.values(), key=lambda one: (place.get(one.kind, len(place)), one.number)))
     today = local_date(work.now, participant.time_zone)
-    # What was wrong before must not keep anybody from mending it.
+    # Problems that existed before must not prevent a correction.
     known = set(dated.find_anchor_problems(state.calendar, before, today))
     problems = tuple(
         problem for problem in dated.find_anchor_problems(state.calendar, after, today) if problem not in known
@@ -363,7 +396,10 @@ def _make_preview(
 
 
 def _unclear_changes(calendar: VisitSchedule, changes: Sequence[DateChange]) -> Iterator[AnchorProblem]:
-    """Changes that name nothing, or one anchor twice; what would stand after them does not show it."""
+    """Yield changes of unknown kinds, and of one anchor twice.
+
+    The anchors after the change do not show these problems.
+    """
     seen: set[tuple[str, int]] = set()
     for change in changes:
         anchor = dated.DatedAnchor(change.kind, change.number, change.on or date.min, change.planned)
@@ -377,6 +413,7 @@ def _unclear_changes(calendar: VisitSchedule, changes: Sequence[DateChange]) -> 
 def _diff(
     work: UnitOfWork, participant: Participant, state: _LockedSchedule, after: Sequence[dated.DatedAnchor]
 ) -> tuple[Replan, tuple[MatchedForm, ...]]:
+    """Return the re-plan for the anchors ``after``, and the visits that answered forms serve."""
     zone, working = participant.time_zone, work.catalogue.working_days(participant.plan)
     wanted = list_expected_visits(state.calendar, after, zone, working)
     stored = {name: expected_visit_of(row, zone) for name, row in state.expected.items()}
@@ -386,17 +423,18 @@ def _diff(
         for name, one in stored.items()
         if name in state.opened or (one.closes < work.now and name not in unasked)
     }
-    # An answer counts for windows as they stand: what is past must not be served where it would be today.
+    # Past answers are matched with the stored windows, not with those that the plan would give today.
     standing = [*stays.values(), *(one for one in wanted if one.name not in stays)]
-    ledger = match_forms(standing, state.forms, state.calendar.apart)
-    # A form kept apart from an answer opens later; that must not look like a move.
-    later = {one.name: one for one in ledger.waiting}
+    matched = match_forms(standing, state.forms, state.calendar.apart)
+    # A form that opens later because of a recent answer must not count as moved.
+    later = {one.name: one for one in matched.waiting}
     wanted = tuple(later.get(one.name, one) for one in wanted)
     diff = replan(tuple(stored.values()), wanted, state.opened, work.now, unasked)
-    return diff, ledger.served
+    return diff, matched.served
 
 
 def _digest(changes: Sequence[DateChange], diff: Replan) -> str:
+    """Return a digest of the changes and their effect, 32 hexadecimal digits."""
     shown = [repr(change) for change in changes]
     shown += [f"{one.name} {one.opens} {one.closes}" for pair in diff.moved for one in pair]
     shown += [f"+{one.name} {one.opens} {one.closes}" for one in diff.added]
@@ -405,6 +443,7 @@ def _digest(changes: Sequence[DateChange], diff: Replan) -> str:
 
 
 def _changes_a_fact(rows: Sequence[Anchor], change: DateChange) -> bool:
+    """Return True if ``change`` alters or removes an anchor that is a fact, not planned."""
     return any(
         row.kind == change.kind
         and row.number == change.number
@@ -417,7 +456,7 @@ def _changes_a_fact(rows: Sequence[Anchor], change: DateChange) -> bool:
 def _supersede(
     work: UnitOfWork, participant: Participant, rows: Sequence[Anchor], changes: Sequence[DateChange], reason: str
 ) -> list[list[object]]:
-    """Put the new rows in the place of the old ones, which stay as history; what stood before."""
+    """Store the changed anchors; return the previous ones, which stay as history."""
     old: list[list[object]] = []
     for change in changes:
         for row in rows:
@@ -449,7 +488,7 @@ def _apply_consequences(
     changes: Sequence[DateChange],
     reason: str,
 ) -> None:
-    """What else an anchor says: a clinical fact, or the end of participation."""
+    """Set the clinical facts of the changed anchors; end or resume participation."""
     calendar = state.calendar
     touched = {change.kind for change in changes}
     for fact in sorted({fact for kind in touched for fact in calendar.anchors[kind].sets}):
@@ -467,7 +506,10 @@ def _apply_consequences(
 def _fact_by_anchors(
     work: UnitOfWork, participant: Participant, calendar: VisitSchedule, after: Sequence[dated.DatedAnchor], fact: str
 ) -> str:
-    """What ``fact`` is by the anchors; where a rule noted it after the newest of them happened, what the rule noted."""
+    """Return the value of ``fact`` by the anchors.
+
+    The value that a rule set after the newest of these anchors has precedence.
+    """
     setting = [kind for kind, rule in calendar.anchors.items() if fact in rule.sets]
     newest = max((one.on for one in after if one.kind in setting and not one.planned), default=None)
     rows = ClinicalFact.participant_id == participant.id, ClinicalFact.name == fact, ClinicalFact.item == ""
@@ -477,7 +519,7 @@ def _fact_by_anchors(
         if found is not None and by_rule and local_date(found.recorded_at, participant.time_zone) > newest:
             return str(found.value)
         return dated.facts_from_anchors(calendar, after)[fact]
-    # All are taken back: it is again what it was before the first of them.
+    # All anchors were removed: the fact has the value from before the first of them.
     mine = Anchor.participant_id == participant.id, Anchor.kind.in_(setting)
     first = select(func.min(Anchor.recorded_at)).where(*mine)
     before = select(ClinicalFact).where(*rows, ClinicalFact.recorded_at < first.scalar_subquery())
@@ -486,11 +528,13 @@ def _fact_by_anchors(
 
 
 def _was_begun_in(row: ExpectedForm, assessment: Assessment, now: datetime) -> bool:
+    """Return True if the form was begun in the window of ``row``, and the window is over."""
     begun = assessment.first_answer_at
     return begun is not None and row.opens_at <= begun <= row.closes_at < now
 
 
 def _mark_served(row: ExpectedForm, found: MatchedForm, assessment: Assessment) -> None:
+    """Record in ``row`` that ``assessment`` serves it."""
     row.assessment_id, row.served_at = assessment.id, answered_form_of(assessment).at
     row.nearest, row.out_of_window = found.nearest, found.out_of_window
     row.partial = assessment.submitted_at is None
@@ -499,6 +543,7 @@ def _mark_served(row: ExpectedForm, found: MatchedForm, assessment: Assessment) 
 
 
 def _write_visit(row: ExpectedForm, one: Planned) -> None:
+    """Copy visit data and window of ``one`` to ``row``."""
     row.kind, row.number, row.basis, row.rank = one.kind, one.number, one.basis, one.rank
     row.opens_at, row.due_at, row.closes_at, row.mandatory = one.opens, one.due, one.closes, one.mandatory
 
@@ -527,7 +572,7 @@ def _update_unopened_forms(
             assessment.closes_at = last.closes_at
             if assessment.visit not in {row.visit for row in waiting}:
                 assessment.visit = waiting[0].visit
-        # A form that went on to the visit that is dropped now does not go back to an earlier one.
+        # A form that was reused for the dropped visit is not given back to an earlier visit.
         if waiting or assessment.id not in dropped or assessment.visit in {row.visit for row in rows}:
             continue
         assessment.cancelled_at = work.now

@@ -1,4 +1,4 @@
-"""A participant's course as staff read it: the dates of the treatment, what a change would move, and the ledger."""
+"""A participant's treatment dates, the effect of changing them, and the expected forms."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ from pro.features.schedule.expected_forms import ComplianceCounts, ExpectedFormL
 from pro.features.schedule.schedule_service import ChangePreview
 from pro.models import Anchor, AuditEntry, Participant
 
-# Where a kind of date stands on the page: a watch of its own, an end of everything, or the treatment.
+# Groups of dates on the page: a period with its own schedule, an end of participation, or the treatment.
 WATCH, END, TREATMENT = "watch", "end", "treatment"
 AWAITED_STATUSES = ("open", "due", "late")
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedDate:
-    """One recorded date: who recorded it, when, and why, where a reason was asked for.
+    """One recorded date: by whom, when (UTC), and the reason if one was required.
 
-    ``planned``: it was planned, not a fact. ``until``: since when it holds no more, and who and what ended that.
+    ``planned``: a planned date, not a fact. ``until``: when it was superseded (UTC), with ``ended_by`` and
+    ``ended_why``.
     """
 
     number: int
@@ -48,9 +49,10 @@ class RecordedDate:
 
 @dataclass(frozen=True, slots=True)
 class DateKind:
-    """One kind of date. ``coming``: (number, day) not recorded: they follow from what is recorded, no facts.
+    """One kind of date, with its recorded, projected and superseded dates.
 
-    ``most``: 0 if it happens once. ``history``: what was changed or taken back, the newest first.
+    ``coming``: (number, date) of projected dates. ``most``: highest number, 0 if it happens once. ``history``:
+    superseded dates, newest first.
     """
 
     id: str
@@ -64,13 +66,13 @@ class DateKind:
     history: tuple[RecordedDate, ...]
 
     def day(self, number: int) -> RecordedDate | None:
-        """What is recorded for ``number``."""
+        """Return the recorded date with ``number``, or None."""
         return next((day for day in self.recorded if day.number == number), None)
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleStep:
-    """A step of the schedule that a watch starts: every ``every`` days, ``times`` times."""
+    """A step of a period's own schedule: every ``every`` days, ``times`` times."""
 
     every: int
     times: int
@@ -78,7 +80,11 @@ class ScheduleStep:
 
 @dataclass(frozen=True, slots=True)
 class WatchPeriod:
-    """A period with a schedule of its own: names of what starts and ends it, its dates, and how its forms recur."""
+    """A period with its own schedule.
+
+    ``starts``, ``ends``: titles of the dates that start and end it. ``kinds``: its dates. ``turns``: how its forms
+    recur.
+    """
 
     starts: tuple[str, ...]
     ends: tuple[str, ...]
@@ -88,9 +94,10 @@ class WatchPeriod:
 
 @dataclass(frozen=True, slots=True)
 class DailyTreatment:
-    """The treatment of working days: which ``number`` would be given today, or which ``given`` was (0: none).
+    """The treatment given on every working day.
 
-    ``rest``: today is no working day.
+    ``number``: the fraction that would be given today. ``given``: the number given today, 0 for none. ``rest``: today
+    is not a working day.
     """
 
     kind: str
@@ -103,9 +110,10 @@ class DailyTreatment:
 
 @dataclass(frozen=True, slots=True)
 class TreatmentDates:
-    """All dates of a participant. ``today``: the participant's own date. ``daily``: what a click may record.
+    """All dates of a participant.
 
-    ``suspected``: answers made the system suspect an ulcer, and no recorded date says so.
+    ``today``: date in the participant's time zone. ``daily``: the treatment that one click records. ``suspected``:
+    answers raised the suspicion of an ulcer, and no recorded date confirms it.
     """
 
     participant_id: int
@@ -119,17 +127,20 @@ class TreatmentDates:
     suspected: bool
 
     def kind(self, kind_id: str) -> DateKind | None:
-        """The kind called ``kind_id``."""
+        """Return the kind of date with the id ``kind_id``, or None."""
         return next((kind for kind in self.kinds if kind.id == kind_id), None)
 
     def group(self, name: str) -> tuple[DateKind, ...]:
-        """The kinds of one group, in order."""
+        """Return the kinds of one group, in order."""
         return tuple(kind for kind in self.kinds if kind.group == name)
 
 
 @dataclass(frozen=True, slots=True)
 class FormChange:
-    """What becomes of one expected form. ``what``: moved, added, dropped; opened, over (it stays, whatever changes)."""
+    """The effect of a change on one expected form.
+
+    ``what``: "moved", "added", "dropped", or, for a form that stays, "opened" or "over".
+    """
 
     what: str
     visit: str
@@ -140,7 +151,10 @@ class FormChange:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedFormEntry:
-    """One line of the ledger, when its form came ("received" of the line only), and who said why it did not."""
+    """One expected form, when it was received (UTC), and who recorded why it is missing.
+
+    ``received_at``: None unless the form was received.
+    """
 
     line: ExpectedFormLine
     received_at: datetime | None
@@ -149,7 +163,10 @@ class ExpectedFormEntry:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedFormsPage:
-    """The ledger: what was expected so far, newest first, and what is to come, in order. ``awaited``: open now."""
+    """Expected forms: past ones, newest first, and coming ones in order.
+
+    ``awaited``: number of mandatory forms that are open now.
+    """
 
     participant_id: int
     study_number: str
@@ -161,7 +178,7 @@ class ExpectedFormsPage:
 
 @dataclass(frozen=True, slots=True)
 class VisitScheduleStatus:
-    """A participant's calendar in a line: what is awaited now, what comes next, and missed forms without a reason."""
+    """Summary of a schedule: open forms, the next form, missed forms without a reason."""
 
     awaited: tuple[ExpectedFormLine, ...]
     next: ExpectedFormLine | None
@@ -169,7 +186,10 @@ class VisitScheduleStatus:
 
 
 def read_calendar(work: UnitOfWork, participant: Participant) -> VisitSchedule:
-    """The calendar of the participant's plan. NotFound for a plan whose forms are all sent by hand."""
+    """Return the visit schedule of the participant's study plan.
+
+    Raise NotFound("calendar") if all forms of the plan are issued by hand.
+    """
     plan = work.catalogue.plans.get(participant.plan)
     calendar = plan.calendar if plan else None
     if calendar is None:
@@ -178,7 +198,10 @@ def read_calendar(work: UnitOfWork, participant: Participant) -> VisitSchedule:
 
 
 def read_treatment_dates(work: UnitOfWork, participant: Participant, language: str) -> TreatmentDates:
-    """Every date of ``participant``, and what follows from them. NotFound without a calendar."""
+    """Return all recorded and projected dates of ``participant``.
+
+    Raise NotFound("calendar") without a visit schedule.
+    """
     calendar = read_calendar(work, participant)
     words = work.catalogue.plan_words[participant.plan, language]
     names = staff_accounts.staff_names(work)
@@ -221,7 +244,7 @@ def read_treatment_dates(work: UnitOfWork, participant: Participant, language: s
 def list_form_changes(
     work: UnitOfWork, participant: Participant, found: ChangePreview, language: str
 ) -> tuple[FormChange, ...]:
-    """What ``found`` does to the expected forms, in order of their new windows."""
+    """Return the effect of ``found`` on the expected forms, in order of the new windows."""
     calendar = read_calendar(work, participant)
     words = work.catalogue.plan_words[participant.plan, language]
     working = work.catalogue.working[participant.plan]
@@ -255,7 +278,10 @@ def list_form_changes(
 
 
 def read_expected_forms_page(work: UnitOfWork, participant: Participant, language: str) -> ExpectedFormsPage:
-    """Every expected form of ``participant`` and what became of it. NotFound without a calendar."""
+    """Return all expected forms of ``participant`` with their status.
+
+    Raise NotFound("calendar") without a visit schedule.
+    """
     read_calendar(work, participant)
     lines = expected_forms.read_expected_forms(work, participant, language)
     names = staff_accounts.staff_names(work)
@@ -271,14 +297,14 @@ def read_expected_forms_page(work: UnitOfWork, participant: Participant, languag
 
 
 def read_schedule_status(work: UnitOfWork, participant: Participant, language: str) -> VisitScheduleStatus | None:
-    """Where the calendar of ``participant`` stands now; None without a calendar."""
+    """Return the current status of the visit schedule; None without a visit schedule."""
     plan = work.catalogue.plans.get(participant.plan)
     if plan is None or plan.calendar is None:
         return None
     lines = expected_forms.read_expected_forms(work, participant, language)
     coming = [line for line in lines if line.status == "not_open"]
-    # What staff may still enter of a participant who withdrew is not entered where no further use of the data is
-    # allowed.
+    # Staff may enter forms of a withdrawn participant, but not if the participant refused further use of the
+    # data.
     over = not participant.is_active and participant.id in consent_records.no_further_use(work, plan.id)
     return VisitScheduleStatus(
         awaited=() if over else tuple(line for line in lines if line.status in AWAITED_STATUSES),
@@ -288,18 +314,20 @@ def read_schedule_status(work: UnitOfWork, participant: Participant, language: s
 
 
 def _kinds_in_order(calendar: VisitSchedule) -> Iterable[str]:
-    """The kinds as the plan lists them; those of a watch as it begins and ends."""
+    """Return the kinds of dates: those of periods by start and end, then the plan's order."""
     watch = [kind for period in calendar.periods.values() for kind in (*period.starts, *period.ends)]
     return dict.fromkeys([*watch, *calendar.anchors])
 
 
 def _group(calendar: VisitSchedule, kind_id: str) -> str:
+    """Return the group of a kind of date."""
     if any(kind_id in (*period.starts, *period.ends) for period in calendar.periods.values()):
         return WATCH
     return END if kind_id in calendar.stops else TREATMENT
 
 
 def _recorded_date(row: Anchor, names: Mapping[int, str]) -> RecordedDate:
+    """Return a current anchor as a recorded date."""
     by = names.get(row.recorded_by or 0, "")
     return RecordedDate(row.number, row.on, row.planned, row.recorded_at, by, row.reason)
 
@@ -307,7 +335,10 @@ def _recorded_date(row: Anchor, names: Mapping[int, str]) -> RecordedDate:
 def _superseded_dates(
     work: UnitOfWork, participant: Participant, names: Mapping[int, str]
 ) -> list[tuple[str, RecordedDate]]:
-    """(kind, day) of what was changed or taken back, the newest first, with what the audit trail says of the end."""
+    """Return (kind, date) of changed and cancelled dates, newest first.
+
+    Who superseded a date, and why, is read from the audit trail.
+    """
     query = select(Anchor).where(Anchor.participant_id == participant.id, Anchor.superseded_at.is_not(None))
     rows = work.session.scalars(query.order_by(Anchor.superseded_at.desc(), Anchor.id.desc()))
     changed = select(AuditEntry).where(AuditEntry.participant_id == participant.id, AuditEntry.action == "anchors.set")
@@ -330,6 +361,7 @@ def _superseded_dates(
 
 
 def _watches(calendar: VisitSchedule, kinds: Sequence[DateKind], words: PlanWords) -> tuple[WatchPeriod, ...]:
+    """Return the periods of the plan that have their own schedule."""
     return tuple(
         WatchPeriod(
             starts=tuple(words.anchors[kind] for kind in period.starts),
@@ -348,6 +380,7 @@ def _watches(calendar: VisitSchedule, kinds: Sequence[DateKind], words: PlanWord
 def _is_ulcer_suspected(
     work: UnitOfWork, participant: Participant, calendar: VisitSchedule, rows: Iterable[Anchor]
 ) -> bool:
+    """Return True if an ulcer is suspected and no recorded date sets its status."""
     said = facts_from_anchors(calendar, dated_anchors(rows))
     status = clinical_facts.current_fact(work, participant.id, "ulcer_status") or "none"
     return status == "suspected" and said.get("ulcer_status", "none") == "none"
@@ -356,7 +389,10 @@ def _is_ulcer_suspected(
 def _daily_treatment(
     calendar: VisitSchedule, kinds: Sequence[DateKind], today: date, working: bool
 ) -> DailyTreatment | None:
-    """The kind that is given on every working day, once its first day is known and until its last."""
+    """Return the treatment given on every working day, from its first day until its end.
+
+    None if the plan has none, or it has not begun, has ended or is complete.
+    """
     for kind in kinds:
         rule = calendar.anchors[kind.id].projection
         if rule is None or not rule.working_days or rule.every != 1 or not (kind.recorded or kind.coming):
@@ -372,6 +408,7 @@ def _daily_treatment(
 
 
 def _form_entry(line: ExpectedFormLine, names: Mapping[int, str]) -> ExpectedFormEntry:
+    """Return an expected form with its time of receipt."""
     row, form = line.expected, line.assessment
     came = form.submitted_at or form.last_answer_at if form and row.served_at else None
     return ExpectedFormEntry(line, came, names.get(row.reason_by or 0, ""))
