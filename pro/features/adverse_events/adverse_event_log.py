@@ -180,7 +180,7 @@ def suggested_terms(work: UnitOfWork, case_key: str) -> list[str]:
 
 
 def event_name(work: UnitOfWork, event: AdverseEvent, language: str) -> str:
-    """Return the name of an event in ``language``; its free text for a term that is not listed."""
+    """Return the name of an event in ``language``, or its free text for an unlisted term."""
     return privacy.visible_reason(work, event.other_term) or _term_words(work, event.term, language).name
 
 

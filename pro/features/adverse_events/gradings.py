@@ -215,7 +215,10 @@ def _event_problems(work: UnitOfWork, participant: Participant, draft: GradingDr
 
 
 def _day_problem(on: date | None, today: date, first: date | None) -> str:
-    """Return why ``on`` is not valid; ``first`` is the earliest day allowed. "" if it is valid."""
+    """Return why ``on`` is not valid, or "" if it is.
+
+    ``first``: the earliest day allowed.
+    """
     if on is None:
         return "date_needed"
     if on > today:
