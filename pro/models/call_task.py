@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from pro.db import Base, UtcDateTime
 
-# call_missed: forms were missed. phone_unreachable: text messages fail. answer_unclear: two replies were not understood.
+# call_missed: forms were missed. phone_unreachable: text messages fail. answer_unclear: replies were not understood.
 TASK_KINDS = ("call_missed", "phone_unreachable", "answer_unclear")
 CALL_OUTCOMES = ("reached", "reached_relative", "no_answer", "wrong_number", "refused", "died")
 
