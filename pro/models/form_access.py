@@ -31,7 +31,7 @@ class FormAccess(Base):
 
 
 class ParticipantCard(Base):
-    """A participant's printed card; its code or QR link, with the PIN, opens forms that are due.
+    """A participant's printed card, whose code or QR link opens due forms with the PIN.
 
     Only the fingerprints of code (``fingerprint``) and link are stored. ``wrong_tries``: wrong PINs since the last
     correct one; five lock the card. ``used_at``: when the card last opened a form.

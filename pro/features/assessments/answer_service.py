@@ -284,9 +284,10 @@ def record_changes(
 
 
 def score_form(work: UnitOfWork, assessment: Assessment, answers: Answers) -> dict[str, float | None]:
-    """Score ``answers`` and store each scale as a new row; {} for an instrument without scales.
+    """Score ``answers`` and store each scale as a new row.
 
-    Proxy answers are not scored unless the study plan says so, because proxies and participants rate differently.
+    Returns the scores by scale; {} for an instrument without scales. Proxy answers are not scored unless the study plan
+    says so, because proxies and participants rate differently.
     """
     instrument = work.catalogue.instruments[assessment.instrument]
     if not instrument.scales:

@@ -246,7 +246,7 @@ class _ReplyContext:
 
 
 def _apply_reply(context: _ReplyContext, item: Item | None, parsed: ParsedReply) -> ReplyOutcome:
-    """Run a parsed reply: as a command, an answer, a confirmation of advice, or the submission."""
+    """Run a parsed reply as a command, an answer, a confirmation of advice, or submission."""
     if isinstance(parsed, reply_parser.ReplyCommand):
         if parsed.command == "back":
             return _withdraw_last_answer(context)

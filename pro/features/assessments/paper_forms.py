@@ -1,4 +1,4 @@
-"""Lay out a questionnaire on one page for data entry and verification; list unverified ones."""
+"""Lay out a questionnaire on one page for data entry and verification."""
 
 from __future__ import annotations
 
@@ -305,7 +305,7 @@ def _ask_condition(
     opened_by: dict[str, str],
     translator: Translator,
 ) -> tuple[str, str, tuple[str, ...]]:
-    """Return when ``item`` is asked: a sentence, the item that decides, and the deciding codes."""
+    """Return when ``item`` is asked: a sentence, the deciding item, and its deciding codes."""
     parents = _parents(shape, item)
     opener = opened_by.get(item.id)
     if opener is not None:
