@@ -359,9 +359,9 @@ def _screen_reply(
     if inbound is None and not quiet:
         inbound = text_screening.keep_text(work, channel=channel, address="", text=text, participant=participant)
     # An answer to a free-text item is evaluated with the form, which raises the alert.
-    judged = isinstance(parsed, ParsedAnswer) and item is not None and item.kind == "text"
+    goes_with_form = isinstance(parsed, ParsedAnswer) and item is not None and item.kind == "text"
     if inbound is not None:
-        text_screening.note_flags(work, inbound, None if judged else participant, found)
+        text_screening.note_flags(work, inbound, None if goes_with_form else participant, found)
     return found, inbound
 
 
