@@ -1,4 +1,4 @@
-"""Tables: columns and tiny properties. No queries, no commits."""
+"""Tables: columns and small properties. No queries, no commits."""
 
 from pro.models.alert import (
     ATTRIBUTIONS,

@@ -1,4 +1,4 @@
-"""Alerts and how each was handled: notes, handover, closure, and the grading of adverse events."""
+"""Alerts and how each was handled: notes, handover, closure, grading of adverse events."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ DISPOSITIONS = ("admitted", "outpatient", "watching", "elsewhere", "no_action")
 
 
 class Alert(Base):
-    """One rule that fired for one source; unique, so judging twice is harmless.
+    """One rule that fired for one source.
 
-    ``source`` is "assessment:<id>" today. ``inputs`` are the facts that the rule saw, with the versions of plan and
-    instrument. ``advised_at``: the participant pressed on past the emergency advice.
+    The pair is unique, so a repeated evaluation adds no alert. ``source``: "assessment:<id>" for a form. ``inputs``:
+    the facts that the rule used, with the versions of study plan and instrument. ``advised_at``: when the participant
+    confirmed the emergency advice and continued.
     """
 
     __tablename__ = "alert"
@@ -52,7 +53,7 @@ class Alert(Base):
 
 
 class AlertNote(Base):
-    """What a member of staff wrote while handling the alerts of one source."""
+    """A note that a staff member wrote while handling the alerts of one source."""
 
     __tablename__ = "alert_note"
 
@@ -65,7 +66,10 @@ class AlertNote(Base):
 
 
 class Handover(Base):
-    """One person took the alerts of one source over from their owner; never changed (triggers refuse it)."""
+    """One staff member took over the alerts of one source from their owner.
+
+    Rows never change (triggers refuse it).
+    """
 
     __tablename__ = "handover"
 
@@ -78,7 +82,10 @@ class Handover(Base):
 
 
 class AlertClosure(Base):
-    """The end of the alerts of one source, and how it ended; never changed (triggers refuse it)."""
+    """The closure of the alerts of one source, with the alert outcome.
+
+    Rows never change (triggers refuse it).
+    """
 
     __tablename__ = "closing"
 
@@ -93,10 +100,10 @@ class AlertClosure(Base):
 
 
 class AdverseEvent(Base):
-    """Something that befell a participant, by a term of the list. What it was graded is in ``grading``.
+    """An adverse event of a participant, by CTCAE term; its grades are in ``grading``.
 
-    ``source``: of the alert by which it was found; "" where it was recorded by hand. ``reported_at``: a serious one was
-    passed on as the protocol demands.
+    ``terms``: id and version of the list of terms. ``source``: of the alert by which the event was found, "" if it was
+    recorded by hand. ``reported_at``: when the SAE report was made.
     """
 
     __tablename__ = "adverse_event"
@@ -116,10 +123,11 @@ class AdverseEvent(Base):
 
 
 class Grading(Base):
-    """A clinician's judgement, signed; never changed (triggers refuse it). The newest of an event is its grade now.
+    """A signed grading by a clinician; the newest of an event is its current grade.
 
-    Either ``adverse_event_id`` with ``grade`` (1 to 5, from ``from_on`` on), or ``none_reason``, one of NO_EVENT.
-    ``source``: of the alerts that were judged; "" for none. ``known_at``: when a serious one became known.
+    Rows never change (triggers refuse it). Either ``adverse_event_id`` with ``grade`` (1 to 5, from the day
+    ``from_on``), or ``none_reason``, one of NO_EVENT. ``source``: of the graded alerts, "" for none. ``known_at``: the
+    awareness time of a serious event.
     """
 
     __tablename__ = "grading"

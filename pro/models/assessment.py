@@ -1,4 +1,4 @@
-"""One participant, one instrument, one window: what was asked, answered and scored."""
+"""Forms: one instrument issued to one participant, with its answers and scores."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from pro.db import Base, Json, UtcDateTime, partial_index
 
 
 class Assessment(Base):
-    """A form that was or will be asked. ``ref`` names it in addresses and says nothing about the participant.
+    """A form that is issued to a participant.
 
-    ``wordings`` pins the checksum of the words in each language when it is issued; ``context`` keeps the clinical facts
-    that held when it was opened (docs/domain.md 3.4.5). ``judge_next_at``: when the worker evaluates it unless an
-    answer comes before. ``standing`` and ``unresolved``: the rules that hold by the newest evaluation, and those that
-    it could not decide for lack of an answer. The status follows from the timestamps. ``mode``: web, sms, phone (an
-    interview) or paper; what staff typed carries ``entered_by``, when it was really answered (``answered_at``), and for
-    paper who read it against the sheet (``checked_by``).
+    ``ref`` names the form in addresses and reveals nothing about the participant. ``wordings``: checksum of the wording
+    in each language, fixed when the form is issued. ``context``: the clinical facts that held when the form was opened
+    (docs/domain.md 3.4.5). ``judge_next_at``: when the worker evaluates the form unless an answer comes before.
+    ``standing`` and ``unresolved``: the rules that hold by the newest evaluation, and those that it could not decide
+    because answers are missing. ``mode``: web, sms, phone (interview) or paper. Data entry by staff sets ``entered_by``
+    and ``answered_at``, when the participant answered; ``checked_by``: who verified a paper form against the original.
+
+    The status follows from the timestamps.
     """
 
     __tablename__ = "assessment"
@@ -71,10 +73,11 @@ class Assessment(Base):
 
 
 class Answer(Base):
-    """One answer as given; never changed, never deleted (triggers refuse it). The newest row for an item holds.
+    """One answer; the newest row of an item is the current answer.
 
-    ``state``: given; skipped (on purpose, no value); withdrawn (taken back, as if never asked). ``source``: asked, or
-    the list page that implied it. ``device_at`` is what the device claimed and is never used as the time.
+    Rows are never changed or deleted (triggers refuse it). ``state``: given; skipped (on purpose, no value); withdrawn
+    (counts as never asked). ``source``: "asked", or the id of the list page that implied the answer (docs/domain.md
+    3.4.2).
     """
 
     __tablename__ = "answer"
@@ -93,7 +96,10 @@ class Answer(Base):
 
 
 class Score(Base):
-    """One scale's score of one scoring run; re-scoring adds rows. ``raw`` and ``value``: None where it is missing."""
+    """One scale's score of one scoring run; scoring again adds rows.
+
+    ``raw`` and ``value``: None if the score is missing. ``used``: number of answered items, out of ``of``.
+    """
 
     __tablename__ = "score"
     __table_args__ = (Index("ix_score_assessment_scale", "assessment_id", "scale", "id"),)
@@ -110,7 +116,10 @@ class Score(Base):
 
 
 class LicensedWording(Base):
-    """An instrument's licensed words in one language, as loaded by the site. Rows stay; the newest is issued."""
+    """An instrument's licensed wording in one language, as loaded by the site.
+
+    Rows stay; new forms use the newest one.
+    """
 
     __tablename__ = "wording"
 

@@ -15,7 +15,10 @@ MEANINGS = ("assessed", "decided", "requested", "approved", "refused", "froze", 
 
 
 class AuditEntry(Base):
-    """Who did what to what, when, old and new, and why. Never updated, never deleted (triggers refuse it)."""
+    """One audit entry: who changed what, when, the old and new values, and why.
+
+    Rows are never changed or deleted (triggers refuse it).
+    """
 
     __tablename__ = "event"
     __table_args__ = (
@@ -40,7 +43,10 @@ class AuditEntry(Base):
 
 
 class Seal(Base):
-    """An event's place in the chain: ``digest`` = SHA-256 over the previous digest and the event's canonical text."""
+    """The position of an audit entry in the hash chain.
+
+    ``digest``: SHA-256 of the previous digest and the entry's canonical JSON.
+    """
 
     __tablename__ = "seal"
 
@@ -50,9 +56,10 @@ class Seal(Base):
 
 
 class Signature(Base):
-    """One electronic signature, given after the password was typed again; never changed (triggers refuse it).
+    """One electronic signature, made after the password was entered again.
 
-    ``name`` and ``role`` as they were then. ``digest``: SHA-256 over all of it and the content that was signed.
+    Rows never change (triggers refuse it). ``name`` and ``role``: as at the time of signing. ``digest``: SHA-256 of
+    these values and of the signed content.
     """
 
     __tablename__ = "signature"
@@ -70,7 +77,7 @@ class Signature(Base):
 
 
 class Heartbeat(Base):
-    """When a loop of the worker last came round."""
+    """When a worker job last finished; ``name``: the job."""
 
     __tablename__ = "heartbeat"
 

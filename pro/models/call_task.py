@@ -9,15 +9,16 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from pro.db import Base, UtcDateTime
 
-# call_missed: forms stayed empty. phone_unreachable: texts do not arrive. answer_unclear: we did not understand twice.
+# call_missed: forms were missed. phone_unreachable: text messages fail. answer_unclear: replies were not understood.
 TASK_KINDS = ("call_missed", "phone_unreachable", "answer_unclear")
 CALL_OUTCOMES = ("reached", "reached_relative", "no_answer", "wrong_number", "refused", "died")
 
 
 class CallTask(Base):
-    """One call to make, kept until it is done. ``dedupe_key``: the same cause makes one task.
+    """A call that staff must make.
 
-    ``outcome``: how it ended: one of CALL_OUTCOMES, or "answered" when the participant was heard of meanwhile.
+    ``dedupe_key``: one cause makes one task. ``outcome``: one of CALL_OUTCOMES, or "answered" if the participant
+    submitted answers meanwhile.
     """
 
     __tablename__ = "task"
@@ -37,9 +38,9 @@ class CallTask(Base):
 
 
 class PhoneCall(Base):
-    """A phone call to a participant, as staff logged it. ``at``: when it was made.
+    """A phone call to a participant, as staff logged it.
 
-    ``source``: of the alerts that it was about; "" for none.
+    ``at``: when the call was made. ``source``: of the alerts that the call was about, "" for none.
     """
 
     __tablename__ = "call"

@@ -1,4 +1,4 @@
-"""The forms that the visit schedule expects of a participant, and what became of each."""
+"""The forms that the visit schedule expects of a participant, with their status."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from pro.db import Base, UtcDateTime, partial_index
 
-# Why a form stayed empty (docs/domain.md 6, rule 4).
+# Reasons for a missing form (docs/domain.md 6, rule 4).
 MISSING_REASONS = ("forgot", "too_ill", "refused", "technical", "administrative")
 
 
 class ExpectedForm(Base):
-    """One expected form; ``visit`` and ``instrument`` name it among a participant's for ever.
+    """One expected form, identified by participant, ``visit`` and ``instrument``.
 
-    ``kind`` and ``number``: the plan's visit and its fraction or turn. Moments as in ``expected_visits.ExpectedVisit``;
-    ``known_at``: since when it has stood where it stands. ``steps``: how many of its reminders are done with.
-    ``assessment_id``: the form that was issued for it, then the one that serves it. ``served_at``: when that form was
-    answered (``partial``: begun and never sent). ``missed_at``: when the worker found it closed without an answer.
+    ``kind`` and ``number``: the study plan's visit and its fraction or repeat. Times as in
+    ``expected_visits.ExpectedVisit``. ``known_at``: when the form got its present dates. ``steps``: number of reminders
+    that were sent or dropped. ``assessment_id``: the form that was issued, then the one that counts. ``served_at``:
+    when that form was answered (``partial``: started and not submitted). ``missed_at``: when the worker found the
+    window closed without an answer.
     """
 
     __tablename__ = "expected"

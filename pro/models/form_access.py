@@ -1,4 +1,4 @@
-"""How a form is opened: links, codes, form sessions, cards, and the counted attempts that guard them."""
+"""Access to forms: links, access codes, form sessions, cards, and counted failed attempts."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pro.db import Base, UtcDateTime
 
 
 class FormAccess(Base):
-    """One way into one assessment; only the secret's fingerprint is kept.
+    """One access to one form; only the fingerprint of its secret is stored.
 
-    ``kind``: link (token in an address), code (typed), session (a browser after Start, remembered by cookie),
-    text (messages from the participant's own phone).
+    ``kind``: link (token in an address), code (typed access code), session (a browser after Start, identified by
+    cookie), text (messages from the participant's own phone).
     """
 
     __tablename__ = "access"
@@ -31,10 +31,10 @@ class FormAccess(Base):
 
 
 class ParticipantCard(Base):
-    """A participant's printed card: its code, or the link in its QR code, opens what is due, with the PIN.
+    """A participant's printed card, whose code or QR link opens due forms with the PIN.
 
-    Only the fingerprints of both are kept (``fingerprint``: of the code). ``wrong_tries``: wrong PINs since the last
-    right one; at five it is locked. ``used_at``: when it last opened a form.
+    Only the fingerprints of code (``fingerprint``) and link are stored. ``wrong_tries``: wrong PINs since the last
+    correct one; five lock the card. ``used_at``: when the card last opened a form.
     """
 
     __tablename__ = "card"
@@ -53,7 +53,10 @@ class ParticipantCard(Base):
 
 
 class AccessAttempt(Base):
-    """A failed try at a code or a password, counted per ``key`` (fingerprint of an address or an account)."""
+    """A failed attempt with an access code or a password.
+
+    Attempts are counted per ``key``, the fingerprint of an address or an account.
+    """
 
     __tablename__ = "attempt"
     __table_args__ = (Index("ix_attempt_kind_key_at", "kind", "key", "at"),)

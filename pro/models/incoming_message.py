@@ -1,4 +1,4 @@
-"""Texts that participants and unknown senders write."""
+"""Incoming text messages from participants and unknown senders."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pro.db import Base, Json, UtcDateTime
 
 
 class IncomingMessage(Base):
-    """One text that reached us by ``channel`` (sms, chat). Address and text are sealed.
+    """One incoming text by ``channel`` (sms, chat). Address and text are encrypted.
 
-    ``provider_id``: the provider's name for it; the same one again is the same text. ``participant_id`` None: the
-    number is unknown, a member of staff must look (quarantine). ``assessment_id``: the form that it was taken to belong
-    to. ``what``: answer, command, unclear, late, text (nothing was asked) or unmatched. ``level`` and ``hits``: what
-    the screening for red flags said. ``read_at``: when a member of staff had read it; an answer needs no reader.
+    ``provider_id``: the provider's id; a second delivery with the same id is ignored. ``participant_id``: None for an
+    unknown number (quarantine). ``assessment_id``: the form that the text was taken to belong to. ``what``: answer,
+    command, unclear, late, text (no question was open) or unmatched. ``level`` and ``hits``: the result of the
+    screening for red flags. ``read_at``: when a staff member had read the text; an answer needs no reader.
     """
 
     __tablename__ = "inbound"

@@ -1,4 +1,4 @@
-"""The outbox: a message is a row before it is a call."""
+"""The outbox: a message is stored before it is sent."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _UNFINISHED = "sent_at IS NULL AND failed_at IS NULL AND dropped_at IS NULL"
 class Message(Base):
     """One message to one address by one channel (email or sms).
 
-    ``template`` and ``params_sealed`` (JSON) come first, the rendered text second: some gateways take only the former.
-    Address, parameters and body are sealed, because they hold phone numbers and links. ``repeat``: "prefer_duplicate"
-    for alerts and test alerts (they go first, and a lost claim is sent again), "prefer_silence" for the rest. A text
-    message has keyed fingerprints of its number and its words, by which ``messaging.message_limit`` counts.
-    ``settled_by``: who did what a failed message asked for.
+    ``template`` and ``params_sealed`` (JSON) are for gateways that accept approved templates only, the rendered text
+    for the others. Address, parameters and body are encrypted, because they hold phone numbers and links. ``repeat``:
+    "prefer_duplicate" for alerts and test alerts (sent first, and sent again after a lost claim), "prefer_silence" for
+    all others. ``address_fingerprint`` and ``text_fingerprint``: keyed fingerprints of a text message's number and
+    words, which ``messaging.message_limit`` counts. ``settled_by``: who did what a failed message required.
     """
 
     __tablename__ = "message"

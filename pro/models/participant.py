@@ -1,4 +1,4 @@
-"""A participant, the dated events of their treatment, and the clinical facts that staff know about them."""
+"""Participants, their anchor dates, and their clinical facts."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from pro.db import Base, Json, UtcDateTime
 
 
 class Participant(Base):
-    """One person in one study. The phone is sealed; its fingerprint finds the person from an inbound text.
+    """One participant in one study.
 
-    ``next_due_at`` (column ``look_at``): when the worker reads the visit schedule again; None: nothing is to come.
+    The phone number is encrypted; its fingerprint finds the participant of an incoming text. ``next_due_at`` (column
+    ``look_at``): when the worker processes the visit schedule again, None if nothing is due.
     """
 
     __tablename__ = "participant"
@@ -37,12 +38,12 @@ class Participant(Base):
 
     @property
     def is_active(self) -> bool:
-        """True while the person may be asked anything."""
+        """True while the participant is neither withdrawn nor dead."""
         return self.withdrawn_at is None and self.died_at is None
 
 
 class Anchor(Base):
-    """A dated event of the treatment (consent, first dose, last fraction). A change supersedes the row."""
+    """An anchor date (consent, first dose, last fraction). A change supersedes the row."""
 
     __tablename__ = "anchor"
     __table_args__ = (Index("ix_anchor_participant_kind", "participant_id", "kind"),)
@@ -60,7 +61,10 @@ class Anchor(Base):
 
 
 class ClinicalFact(Base):
-    """A clinical fact by name (``ulcer_status``, ``pd1_exposed``, ``stable_symptoms`` of an item). The newest holds."""
+    """A clinical fact by name; the newest row holds.
+
+    ``name``: ``ulcer_status``, ``pd1_exposed``, or ``stable_symptoms`` with its ``item``.
+    """
 
     __tablename__ = "circumstance"
     __table_args__ = (Index("ix_circumstance_participant_name", "participant_id", "name"),)

@@ -1,4 +1,4 @@
-"""What governs a participant's record: consent versions, requests to correct an answer, freezes."""
+"""Consent versions, data correction requests, and freezes of a participant's record."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from pro.db import Base, Json, UtcDateTime, partial_index
 
-# How it was signed.
+# How a consent form was signed.
 CONSENT_METHODS = ("paper", "witness", "electronic")
-# What a withdrawal means: no more questions, or no further use of the data either.
+# Scope of a withdrawal: no further questions, or no further use of the data either.
 NO_USE = "data"
 SCOPES = ("questions", NO_USE)
-# How the participant confirmed what they meant.
+# How the participant confirmed the correct answer.
 REQUEST_CHANNELS = ("phone", "visit", "text", "letter")
 
 
 class Consent(Base):
-    """One version of the consent form, signed. A new version is a new row; only a withdrawal is added to a row.
-    One that was taken back leaves the marked row and adds another that stands.
+    """One signed version of the consent form.
 
-    ``health_data_at``: when the separate consent for health data was recorded; earlier than ``recorded_at`` only in a
-    row that stands again. ``scope``: one of SCOPES, "" where only
-    the date of leaving was recorded; ``told``: what the participant was told about it.
+    A new version is a new row; a withdrawal is added to the row. Reversing a withdrawal keeps the marked row and adds a
+    valid one. ``health_data_at``: when the separate consent for health data was recorded; earlier than ``recorded_at``
+    only in a row that a reversal added. ``scope``: one of SCOPES, "" if only the date of leaving was recorded.
+    ``told``: the information that the participant was given about the withdrawal.
     """
 
     __tablename__ = "consent"
@@ -46,11 +46,11 @@ class Consent(Base):
 
 
 class DataCorrection(Base):
-    """A request to change an answer of a submitted form; an investigator decides.
+    """A request to correct an answer of a submitted form; an investigator decides.
 
-    ``old`` and ``value`` as in ``Answer``, None where it was not answered; ``answer_id``: the row that stood when it
-    was asked for. ``heard_*``: when, how and by whom the participant's confirmation was heard. ``outcome``: "" while
-    it is open, approved or refused.
+    ``old`` and ``value``: as in ``Answer``, None for no answer. ``answer_id``: the current answer at the time of the
+    request. ``heard_at``, ``heard_how``, ``heard_by``: when, how and to whom the participant confirmed the correct
+    answer. ``outcome``: "" while open, approved or refused.
     """
 
     __tablename__ = "correction"
@@ -79,7 +79,10 @@ class DataCorrection(Base):
 
 
 class Freeze(Base):
-    """From ``frozen_at`` until ``lifted_at`` staff change nothing of a participant; None: of the whole study."""
+    """A freeze of a participant's record, or of the whole study (``participant_id`` None).
+
+    From ``frozen_at`` until ``lifted_at`` staff cannot change the data.
+    """
 
     __tablename__ = "freeze"
     __table_args__ = (

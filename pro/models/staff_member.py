@@ -1,4 +1,4 @@
-"""Staff: accounts and sessions, shifts and absences, the weekly test alert."""
+"""Staff: accounts, sessions, shifts, absences, and the weekly test alert."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ ROLES = ("coordinator", "investigator", "nurse", "monitor", "statistician", "adm
 
 
 class StaffMember(Base):
-    """One account, one person. ``role`` is one of ROLES; rights follow from it (accounts/staff_accounts).
+    """The account of one staff member. Access rights follow from ``role``, one of ROLES.
 
-    ``phone_sealed``: E.164, for texts of the escalation steps. ``password_changed_at``: when the person set a password
-    of their own; None for one that an administrator gave them. ``otp_sealed``: the secret of the app that shows
-    one-time codes, set once a first code has proven it; ``otp_step``: the half minute of the last code that was taken.
+    ``phone_sealed``: E.164 number, encrypted, for escalation by text message. ``password_changed_at``: when the staff
+    member set their own password, None while an administrator's is in use. ``otp_sealed``: secret of the authenticator
+    app, set after a first correct code; ``otp_step``: the 30-second step of the last accepted code.
     """
 
     __tablename__ = "staff"
@@ -37,7 +37,10 @@ class StaffMember(Base):
 
 
 class RecoveryCode(Base):
-    """One way in without the phone, once. Only its fingerprint is kept; ``ended_at``: replaced by newer ones."""
+    """A recovery code, valid once, for signing in without the authenticator app.
+
+    Only its fingerprint is stored. ``ended_at``: when newer codes replaced it.
+    """
 
     __tablename__ = "recovery_code"
 
@@ -50,9 +53,9 @@ class RecoveryCode(Base):
 
 
 class StaffInvitation(Base):
-    """An account that its holder makes by the link in an email; only the link's fingerprint is kept.
+    """An invitation by email to create an account; only the link's fingerprint is stored.
 
-    ``staff_id``: the account that came of it.
+    ``staff_id``: the account that was created.
     """
 
     __tablename__ = "staff_invitation"
@@ -72,7 +75,7 @@ class StaffInvitation(Base):
     staff_id: Mapped[int | None] = mapped_column(ForeignKey("staff.id"))
 
     def state(self, now: datetime) -> str:
-        """used, revoked, expired or open."""
+        """Return used, revoked, expired or open."""
         if self.used_at is not None:
             return "used"
         if self.revoked_at is not None:
@@ -81,10 +84,10 @@ class StaffInvitation(Base):
 
 
 class StaffSession(Base):
-    """A sign-in that can be revoked on the server. Only the cookie's fingerprint is kept.
+    """A session that can be revoked on the server; only the cookie's fingerprint is stored.
 
-    ``proven_at``: when everything that the account asks for at sign-in had been given; None: the code is still missing.
-    ``device``: phone, tablet or computer. ``ended_why``: signed_out, elsewhere, password, factor, role or closed.
+    ``proven_at``: when sign-in was complete, None while the verification code is missing. ``device``: phone, tablet or
+    computer. ``ended_why``: signed_out, elsewhere, password, factor, role or closed.
     """
 
     __tablename__ = "staff_session"
@@ -101,9 +104,9 @@ class StaffSession(Base):
 
 
 class Shift(Base):
-    """A time in which a person is on duty (``place``: on_call or backup).
+    """A shift of a staff member; ``place``: on_call or backup.
 
-    One that was taken back stays as a row with ``cancelled_at``; a swap cancels one and puts others.
+    A cancelled shift stays as a row with ``cancelled_at``; a shift handover cancels one row and adds others.
     """
 
     __tablename__ = "duty"
@@ -119,7 +122,7 @@ class Shift(Base):
 
 
 class Absence(Base):
-    """A time in which a person cannot be on duty: holidays, illness."""
+    """A period in which a staff member cannot be on call: holidays, illness."""
 
     __tablename__ = "absence"
 
@@ -131,10 +134,10 @@ class Absence(Base):
 
 
 class WeeklyTestAlert(Base):
-    """The weekly synthetic alert of one study: the proof that an alert reaches the on-call phone.
+    """The weekly test alert of one study, which proves that alerts reach the on-call phone.
 
-    ``week``: ISO week as 2026-W48; ``number``: 0 for the week's own, from 1 on for those started by hand. Proven
-    once a person confirms it; ``failed_at`` says that it did not get there in time, ``failure`` why.
+    ``week``: ISO week such as 2026-W48. ``number``: 0 for the scheduled one, from 1 for those started by hand.
+    ``failed_at``: when the test alert failed, ``failure``: why. A staff member's confirmation passes the test.
     """
 
     __tablename__ = "drill"
@@ -152,7 +155,7 @@ class WeeklyTestAlert(Base):
 
     @property
     def state(self) -> str:
-        """passed, failed or running. One that failed has passed all the same once it is confirmed afterwards."""
+        """passed, failed or running. A failed test alert passes if it is confirmed afterwards."""
         if self.failed_at is not None and (self.confirmed_at is None or self.confirmed_at < self.failed_at):
             return "failed"
         return "passed" if self.confirmed_at else "running"

@@ -1,4 +1,4 @@
-"""The figures of a whole study, kept so that a page need not count millions of rows."""
+"""Stored statistics of a study, so that a page does not count millions of rows."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pro.db import Base, Json, UtcDateTime
 
 
 class StudyFigures(Base):
-    """One study's figures as they stood ``at``; ``took``: seconds that counting them cost. The worker renews them.
+    """Statistics of one study at the time ``at``; the worker renews them.
 
-    ``figures``: what ``study_figures.figures_to_json`` made of them. Nothing here is a fact of its own: it can be
-    thrown away.
+    ``took``: seconds that the count took. ``figures``: the result of ``study_figures.figures_to_json``. All values are
+    derived, so rows may be deleted.
     """
 
     __tablename__ = "cohort"

@@ -1,4 +1,4 @@
-"""Endoscopies that were asked for and done, and what investigators decided about ulcers and the study."""
+"""Endoscopies, and signed decisions about ulcers and the study."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from pro.db import Base, Json, UtcDateTime
 
 RESULTS = ("normal", "ulcer", "necrosis", "unclear")
 ULCER_RESULTS = ("ulcer", "necrosis")
-# What a decision is about: an ulcer of one participant, the response at 50 Gy, the whole study.
+# Subject of a decision: a participant's ulcer, a participant's response at 50 Gy, the whole study.
 DECISION_SUBJECTS = ("ulcer", "response", "study")
 DECISION_CHOICES = ("continue", "pause", "stop", "other")
 
 
 class Endoscopy(Base):
-    """An endoscopy: asked for (``asked_on``), done (``done_on``, ``result``), or taken back with a reason.
+    """An endoscopy: requested (``asked_on``), done (``done_on``, ``result``), or cancelled.
 
-    ``grade``: CTCAE, as the clinician gave it; None: not graded. ``asked_on``: None where it was done without asking.
+    ``grade``: CTCAE grade that the clinician assigned, None if not graded. ``asked_on``: None if there was no request.
+    ``reason``: why it was cancelled.
     """
 
     __tablename__ = "endoscopy"
@@ -43,10 +44,10 @@ class Endoscopy(Base):
 
 
 class SignedDecision(Base):
-    """A signed decision of an investigator; never changed (triggers refuse it). ``participant_id`` None: the study's.
+    """An investigator's signed decision; ``participant_id`` is None for the study.
 
-    ``about``: one of DECISION_SUBJECTS, ``choice`` one of DECISION_CHOICES. ``seen``: what the page showed when it was
-    signed.
+    Rows never change (triggers refuse it). ``about``: one of DECISION_SUBJECTS; ``choice``: one of DECISION_CHOICES.
+    ``seen``: what the page showed when it was signed.
     """
 
     __tablename__ = "decision"

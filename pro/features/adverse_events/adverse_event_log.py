@@ -1,4 +1,4 @@
-"""Read adverse events: the log, one event over time, discordances, and what is to be reported."""
+"""Read adverse events: the log, one event over time, discordances, unreported SAEs."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ from pro.models import AdverseEvent, Alert, Assessment, Grading, Participant, Si
 
 @dataclass(frozen=True, slots=True)
 class AdverseEventRow:
-    """One line of the log. ``grade`` is the clinician's newest. ``report_by``: of a serious one; ``alert_id``: of the
-    alert by which it was found. ``english``: the standard's own name of the term.
+    """One adverse event in the log.
+
+    ``grade``: the newest grade that a clinician assigned. ``report_by``: deadline of the SAE report, None for an event
+    that is not serious. ``alert_id``: the alert by which the event was found. ``english``: name of the term in CTCAE.
     """
 
     id: int
@@ -45,7 +47,10 @@ class AdverseEventRow:
 
 @dataclass(frozen=True, slots=True)
 class GradingRow:
-    """One grading, by ``name``. ``meaning``: what the grade stands for; ``holds``: it says what was signed."""
+    """One grading with the name of the clinician who signed it.
+
+    ``meaning``: what the grade stands for. ``holds``: the content is unchanged since it was signed.
+    """
 
     row: Grading
     name: str
@@ -58,7 +63,7 @@ class GradingRow:
 
 @dataclass(frozen=True, slots=True)
 class AdverseEventPage:
-    """One event: its line, its term, and every grading, the newest first."""
+    """One adverse event: its row, its term, and every grading, newest first."""
 
     row: AdverseEventRow
     term: str
@@ -67,7 +72,10 @@ class AdverseEventPage:
 
 @dataclass(frozen=True, slots=True)
 class UnrecordedReport:
-    """A report without an event; ``judged``: why a clinician said that there is none, one of NO_EVENT, or ""."""
+    """A suspected event that was reported but not recorded.
+
+    ``judged``: the reason why a clinician found no event, one of NO_EVENT, or "" if no clinician has assessed it.
+    """
 
     participant_id: int
     study_number: str
@@ -79,7 +87,7 @@ class UnrecordedReport:
 
 @dataclass(frozen=True, slots=True)
 class DiscordanceReport:
-    """The discordance report."""
+    """Reports without a recorded event, and recorded events without a report."""
 
     reported_only: list[UnrecordedReport]
     recorded_only: list[AdverseEventRow]
@@ -87,7 +95,11 @@ class DiscordanceReport:
 
 @dataclass(frozen=True, slots=True)
 class UnreportedEvent:
-    """One event to report. ``grade``: the clinician's newest; ``known_at``: when it became known first."""
+    """A serious adverse event that is not reported yet.
+
+    ``grade``: the newest grade that a clinician assigned. ``known_at``: the awareness time, when the event was first
+    known to be serious.
+    """
 
     event_id: int
     participant_id: int
@@ -99,7 +111,10 @@ class UnreportedEvent:
 
 
 def adverse_event_rows(work: UnitOfWork, language: str, participant_id: int | None = None) -> list[AdverseEventRow]:
-    """Every event, or one participant's: what must be reported first, then what goes on, then the newest onset."""
+    """Return every adverse event, or those of one participant.
+
+    Order: serious and unreported events first, then ongoing ones, then by onset date, newest first.
+    """
     query = select(AdverseEvent, Participant).join(Participant, Participant.id == AdverseEvent.participant_id)
     if participant_id is not None:
         query = query.where(AdverseEvent.participant_id == participant_id)
@@ -116,7 +131,10 @@ def adverse_event_rows(work: UnitOfWork, language: str, participant_id: int | No
 
 
 def timeline_spans(work: UnitOfWork, participant_id: int, language: str) -> list[TimelineSpan]:
-    """A participant's events with their grades over time, the first that began on top, in two queries."""
+    """Return a participant's events with their grades over time, earliest onset first.
+
+    Runs two queries.
+    """
     query = select(AdverseEvent).where(AdverseEvent.participant_id == participant_id)
     events = list(work.session.scalars(query.order_by(AdverseEvent.onset_on, AdverseEvent.id)))
     graded = _gradings_by_event(work, [event.id for event in events])
@@ -134,7 +152,10 @@ def timeline_spans(work: UnitOfWork, participant_id: int, language: str) -> list
 
 
 def adverse_event_page(work: UnitOfWork, event_id: int, language: str) -> AdverseEventPage:
-    """One event with its gradings. NotFound."""
+    """Return one adverse event with its gradings.
+
+    Raises NotFound for an unknown event.
+    """
     event = work.session.get(AdverseEvent, event_id)
     rows = (
         [row for row in adverse_event_rows(work, language, event.participant_id) if row.id == event_id] if event else []
@@ -146,25 +167,28 @@ def adverse_event_page(work: UnitOfWork, event_id: int, language: str) -> Advers
 
 
 def case_gradings(work: UnitOfWork, case_key: str, language: str) -> list[GradingRow]:
-    """What clinicians judged about the alerts of ``source``, the newest first."""
+    """Return the gradings that clinicians signed for the alerts of ``case_key``, newest first."""
     query = select(Grading).where(Grading.source == case_key).order_by(Grading.id.desc())
     return _grading_rows(work, list(work.session.scalars(query)), language)
 
 
 def suggested_terms(work: UnitOfWork, case_key: str) -> list[str]:
-    """The terms to offer for the alerts of ``source``, the loudest rule's first."""
+    """Return the terms to suggest for the alerts of ``case_key``, highest level first."""
     query = select(Alert).where(Alert.source == case_key, Alert.superseded_at.is_(None))
     alerts = work.session.scalars(query.order_by(Alert.level.desc(), Alert.id))
     return pure.suggested_terms(work.catalogue.terms, (alert.suspects for alert in alerts))
 
 
 def event_name(work: UnitOfWork, event: AdverseEvent, language: str) -> str:
-    """What an event is called in the reader's language; one of no listed term by its own words."""
-    return privacy.visible_reason(work, event.other_term) or _words_of_term(work, event.term, language).name
+    """Return the name of an event in ``language``, or its free text for an unlisted term."""
+    return privacy.visible_reason(work, event.other_term) or _term_words(work, event.term, language).name
 
 
 def discordance_report(work: UnitOfWork, language: str) -> DiscordanceReport:
-    """Suspected grade 3 or more without a record, and recorded grade 3 or more without a report."""
+    """Compare suspected events of grade 3 or higher with recorded ones.
+
+    Returns suspicions without a record, and recorded events of grade 3 or higher without a report.
+    """
     reports = _reported_events(work)
     found = pure.compare_reports_with_events(reports, _recorded_events(work), work.catalogue.terms.suggested)
     people = {person.id: person for person in work.session.scalars(select(Participant))}
@@ -188,7 +212,10 @@ def discordance_report(work: UnitOfWork, language: str) -> DiscordanceReport:
 
 
 def read_unreported_events(work: UnitOfWork, language: str) -> list[UnreportedEvent]:
-    """Serious events not reported yet, of all studies and also after a death, the first due first: one query."""
+    """Return the unreported serious events of all studies, earliest deadline first.
+
+    Events of participants who died are included. Runs one query.
+    """
     serious = select(Grading.adverse_event_id).where(Grading.serious)
     query = (
         select(AdverseEvent, Participant, Grading)
@@ -202,7 +229,7 @@ def read_unreported_events(work: UnitOfWork, language: str) -> list[UnreportedEv
         found.setdefault(event.id, (event, person, []))[2].append(row)
     due = []
     for event, person, rows in found.values():
-        # Once serious it is to be reported, whatever was graded since.
+        # An event that was serious once must be reported, even if later gradings are not serious.
         known = min(row.known_at for row in rows if row.serious and row.known_at)
         due.append(
             UnreportedEvent(
@@ -219,7 +246,7 @@ def read_unreported_events(work: UnitOfWork, language: str) -> list[UnreportedEv
 
 
 def _grades_by_day(rows: Sequence[Grading]) -> tuple[tuple[date, int], ...]:
-    """From which day on it had which grade."""
+    """Return (first day, grade) for each change of the grade."""
     found: list[tuple[date, int]] = []
     for row in pure.current_grades(rows):
         if row.from_on and row.grade and (not found or found[-1][1] != row.grade):
@@ -228,7 +255,10 @@ def _grades_by_day(rows: Sequence[Grading]) -> tuple[tuple[date, int], ...]:
 
 
 def _reported_events(work: UnitOfWork) -> list[ReportedSymptom]:
-    """One for each source and suspicion: urgent or louder, not lowered, and the answer still stands."""
+    """Return one suspected symptom for each alert source and suspicion.
+
+    Includes alerts of level urgent or higher that are not superseded and whose answer still holds.
+    """
     query = (
         select(Alert, Assessment, Participant)
         .join(Participant, Participant.id == Alert.participant_id)
@@ -246,6 +276,7 @@ def _reported_events(work: UnitOfWork) -> list[ReportedSymptom]:
 
 
 def _recorded_events(work: UnitOfWork) -> list[RecordedEvent]:
+    """Return every recorded event, with the first day on which it had grade 3 or higher."""
     events = list(work.session.scalars(select(AdverseEvent).order_by(AdverseEvent.id)))
     graded = _gradings_by_event(work, [event.id for event in events])
     found = []
@@ -269,6 +300,7 @@ def _recorded_events(work: UnitOfWork) -> list[RecordedEvent]:
 
 
 def _gradings_by_event(work: UnitOfWork, event_ids: Sequence[int]) -> dict[int, list[Grading]]:
+    """Return the gradings of each event, in the order of the days from which they hold."""
     query = select(Grading).where(Grading.adverse_event_id.in_(event_ids)).order_by(Grading.from_on, Grading.id)
     found: dict[int, list[Grading]] = {}
     for row in work.session.scalars(query) if event_ids else ():
@@ -277,6 +309,7 @@ def _gradings_by_event(work: UnitOfWork, event_ids: Sequence[int]) -> dict[int, 
 
 
 def _alert_ids(work: UnitOfWork, sources: Iterable[str]) -> Mapping[str, int]:
+    """Return the first alert of each source."""
     query = select(Alert.source, func.min(Alert.id)).where(Alert.source.in_(sources)).group_by(Alert.source)
     return {row[0]: row[1] for row in work.session.execute(query)}
 
@@ -296,7 +329,7 @@ def _event_row(
         id=event.id,
         participant_id=person.id,
         study_number=person.study_number,
-        term=_words_of_term(work, event.term, language).name,
+        term=_term_words(work, event.term, language).name,
         english=term.english if term else event.term,
         other_term=privacy.visible_reason(work, event.other_term),
         grade=last.grade or 0,
@@ -315,7 +348,7 @@ def _grading_rows(work: UnitOfWork, rows: Sequence[Grading], language: str) -> l
     found = []
     for row in rows:
         event = work.session.get(AdverseEvent, row.adverse_event_id) if row.adverse_event_id else None
-        words = _words_of_term(work, event.term, language) if event else TermWords("", {})
+        words = _term_words(work, event.term, language) if event else TermWords("", {})
         term = work.catalogue.terms.terms.get(event.term) if event else None
         signed: Signature | None = next(iter(signatures.list_signatures(work, row)), None)
         found.append(
@@ -333,5 +366,6 @@ def _grading_rows(work: UnitOfWork, rows: Sequence[Grading], language: str) -> l
     return found
 
 
-def _words_of_term(work: UnitOfWork, term: str, language: str) -> TermWords:
+def _term_words(work: UnitOfWork, term: str, language: str) -> TermWords:
+    """Return the words of a term in ``language``; the term's id where there are none."""
     return work.catalogue.term_words.get(language, {}).get(term, TermWords(term, {}))

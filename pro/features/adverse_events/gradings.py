@@ -1,4 +1,4 @@
-"""Adverse events: a clinician judges, signs, and grades again; a serious one is passed on in time."""
+"""Grade adverse events: sign gradings, record the end date and the SAE report."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ DEATH = 5
 
 @dataclass(frozen=True, slots=True)
 class GradingDraft:
-    """What a clinician says. ``event_id``: an event that is known already gets a new grade from ``from_on`` on.
+    """The content of a grading before it is signed.
 
-    ``term``, ``other_term`` and ``onset_on`` are of a new event. ``none_reason``: one of NO_EVENT, there is none; then
-    ``action`` says more about that.
+    ``event_id``: a recorded event, which gets a new grade from the day ``from_on``. ``term``, ``other_term`` and
+    ``onset_on`` describe a new event. ``none_reason``: why there is no event, one of NO_EVENT; ``action`` then explains
+    it.
     """
 
     term: str = ""
@@ -44,7 +45,11 @@ class GradingDraft:
 
 @dataclass(frozen=True, slots=True)
 class GradingResult:
-    """``done``, or what another person signed of this participant meanwhile: ``name``, ``at``; nothing was kept."""
+    """The result of signing a grading.
+
+    ``done`` is False, and nothing was stored, if another person signed a grading of this participant since the page was
+    shown; then ``name`` and ``at`` identify that grading.
+    """
 
     done: bool
     event_id: int | None = None
@@ -53,19 +58,22 @@ class GradingResult:
 
 
 def newest_grading_id(work: UnitOfWork, participant_id: int) -> int:
-    """The number of a participant's newest grading, 0 for none: a page that is posted says what it showed."""
+    """Return the id of a participant's newest grading, or 0 if there is none.
+
+    A submitted page sends this id back, so that a grading signed meanwhile is detected.
+    """
     query = select(func.max(Grading.id)).where(Grading.participant_id == participant_id)
     return work.session.scalar(query) or 0
 
 
 def ongoing_events(work: UnitOfWork, participant_id: int) -> list[AdverseEvent]:
-    """The events of a participant that have not ended, the oldest first."""
+    """Return a participant's events without an end date, oldest first."""
     query = select(AdverseEvent).where(AdverseEvent.participant_id == participant_id, AdverseEvent.ended_on.is_(None))
     return list(work.session.scalars(query.order_by(AdverseEvent.id)))
 
 
 def grading_problems(work: UnitOfWork, participant: Participant, draft: GradingDraft) -> dict[str, str]:
-    """field -> why it cannot be taken. Empty: it can."""
+    """Return a problem key for each invalid field of ``draft``; empty if the draft is valid."""
     if draft.none_reason:
         fields = {"none_reason": "" if draft.none_reason in NO_EVENT else "unknown"}
         if draft.none_reason == "other" and not draft.action.strip():
@@ -86,9 +94,10 @@ def sign_grading(
     seen: int,
     case_key: str = "",
 ) -> GradingResult:
-    """Keep and sign a judgement. ``seen``: ``newest`` as the page showed it; ``source``: the alerts that are judged.
+    """Store and sign a grading.
 
-    BadData("judgement", fields=...) as ``problems``.
+    ``seen``: the result of ``newest_grading_id`` when the page was shown. ``case_key``: source of the alerts that are
+    graded. Raises BadData("judgement", fields=...) with the problems of ``grading_problems``.
     """
     work.lock(participant)
     wrong = grading_problems(work, participant, draft)
@@ -114,7 +123,7 @@ def sign_grading(
 
 
 def signed_content(row: Grading, event: AdverseEvent | None) -> dict[str, Any]:
-    """What the signature of a grading stands for."""
+    """Return the content that the signature of a grading covers."""
     return {
         "participant": row.participant_id,
         "source": row.source,
@@ -134,7 +143,11 @@ def signed_content(row: Grading, event: AdverseEvent | None) -> dict[str, Any]:
 
 
 def end_event(work: UnitOfWork, event_id: int, on: date | None) -> bool:
-    """An event ended; False if that was recorded before. BadData("event", fields=...) for a day that cannot be."""
+    """Record the end date of an event. Return False if it was recorded before.
+
+    Raises BadData("event", fields=...) for a missing date, a date in the future, or a date before onset or the last
+    grading. Raises NotFound for an unknown event.
+    """
     event = _get_event(work, event_id)
     work.lock(event)
     if event.ended_on is not None:
@@ -154,7 +167,10 @@ def end_event(work: UnitOfWork, event_id: int, on: date | None) -> bool:
 
 
 def record_sae_report(work: UnitOfWork, event_id: int) -> bool:
-    """Record that a serious event was reported; False if that was recorded before, or it is not serious."""
+    """Record that a serious event was reported.
+
+    Returns False if the report was recorded before, or the event is not serious. Raises NotFound for an unknown event.
+    """
     event = _get_event(work, event_id)
     work.lock(event)
     query = select(Grading.id).where(Grading.adverse_event_id == event.id, Grading.serious.is_(True)).limit(1)
@@ -173,11 +189,13 @@ def _get_event(work: UnitOfWork, event_id: int) -> AdverseEvent:
 
 
 def _term_of(work: UnitOfWork, draft: GradingDraft) -> Term | None:
+    """Return the CTCAE term of a draft, or None if it is unknown."""
     event = work.session.get(AdverseEvent, draft.event_id) if draft.event_id else None
     return work.catalogue.terms.terms.get(event.term if event else draft.term)
 
 
 def _event_problems(work: UnitOfWork, participant: Participant, draft: GradingDraft) -> dict[str, str]:
+    """Return the problems of the term, the onset date, and the event that is graded again."""
     today = local_date(work.now, participant.time_zone)
     term = _term_of(work, draft)
     fields = {"term": "" if term else "term"}
@@ -197,6 +215,10 @@ def _event_problems(work: UnitOfWork, participant: Participant, draft: GradingDr
 
 
 def _day_problem(on: date | None, today: date, first: date | None) -> str:
+    """Return why ``on`` is not valid, or "" if it is.
+
+    ``first``: the earliest day allowed.
+    """
     if on is None:
         return "date_needed"
     if on > today:
@@ -205,6 +227,7 @@ def _day_problem(on: date | None, today: date, first: date | None) -> str:
 
 
 def _grade_problems(work: UnitOfWork, draft: GradingDraft) -> dict[str, str]:
+    """Return the problems of grade, attribution, seriousness, action and awareness time."""
     term = _term_of(work, draft)
     fields = {
         "grade": "" if draft.grade else "grade",
@@ -226,6 +249,7 @@ def _grade_problems(work: UnitOfWork, draft: GradingDraft) -> dict[str, str]:
 def _find_or_record_event(
     work: UnitOfWork, participant: Participant, draft: GradingDraft, case_key: str
 ) -> AdverseEvent:
+    """Return the event that a draft grades; record a new one if the draft names none."""
     if draft.event_id:
         return _get_event(work, draft.event_id)
     if draft.onset_on is None or work.actor.id is None:
@@ -247,7 +271,7 @@ def _find_or_record_event(
 
 
 def _grading_values(draft: GradingDraft, event: AdverseEvent | None) -> dict[str, Any]:
-    """The columns of a grading that come from what was said."""
+    """Return the columns of a grading that come from ``draft``."""
     if event is None:
         return {"attribution": [], "none_reason": draft.none_reason, "action": draft.action.strip()}
     return {
@@ -263,7 +287,10 @@ def _grading_values(draft: GradingDraft, event: AdverseEvent | None) -> dict[str
 def _conflicting_grading(
     work: UnitOfWork, participant: Participant, draft: GradingDraft, case_key: str
 ) -> GradingResult:
-    """A grading was signed since the page was shown; the same button pressed twice is that one, done."""
+    """Return the result for a page that was shown before the newest grading was signed.
+
+    If that grading is the same one by the same person (the button was pressed twice), the result is ``done``.
+    """
     row = work.session.scalars(
         select(Grading).where(Grading.participant_id == participant.id).order_by(Grading.id.desc()).limit(1)
     ).first()

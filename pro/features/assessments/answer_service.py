@@ -1,4 +1,4 @@
-"""Answers as they come: kept at once, judged at once, scored when sent."""
+"""Store and evaluate answers as they arrive; score and close submitted forms."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ from pro.models import Alert, Answer, Assessment, Score
 
 @dataclass(frozen=True, slots=True)
 class SaveResult:
-    """What came of saving a page: the loudest level that stands, whether anything changed, and the form after it."""
+    """The result of saving a page.
+
+    ``level``: the highest level of the form's current alerts. ``changed``: an answer changed. ``form``: the form after
+    saving.
+    """
 
     level: Level
     changed: bool
@@ -32,7 +36,11 @@ class SaveResult:
 
 @dataclass(frozen=True, slots=True)
 class SubmissionOutcome:
-    """What the last page says: the level after known-and-stable, how much was answered, and if a crisis line helps."""
+    """What the last page shows after submission.
+
+    ``level``: the highest level after lowering for known and stable symptoms. ``answered`` and ``skipped``: numbers of
+    items. ``crisis``: an alert's advice names the crisis line.
+    """
 
     level: Level
     answered: int
@@ -51,11 +59,12 @@ def save_answers(
     *,
     channel: str = "web",
 ) -> SaveResult:
-    """Keep what was answered on one page and judge everything so far.
+    """Store the answers of one page, and evaluate the form so far.
 
-    ``given``: item -> value, or None for a deliberate skip. Saving the same again changes nothing. ``form``: as it was
-    just read in the same work, to spare reading it again. AlreadySubmitted after sending; BadData for an unknown page,
-    a page that is not asked now, or a value that the item does not accept. ``channel``: web, sms or chat.
+    ``given``: item -> value, or None for a skipped item. Saving equal answers again changes nothing. ``form``: the form
+    as read in the same unit of work, to save a second read. ``channel``: web, sms or chat. Raises AlreadySubmitted
+    after submission; BadData for a form that was not opened, an unknown page, a page that is not asked now, or a value
+    that the item does not accept.
     """
     assessment = form_session.assessment
     if assessment.submitted_at is not None:
@@ -78,9 +87,9 @@ def save_answers(
 def withdraw_answer(
     work: UnitOfWork, form_session: FormSession, form: FormState, name: str, language: str, *, channel: str
 ) -> SaveResult:
-    """The answer to ``name`` is taken back, so that it is asked again; what it raised stays.
+    """Withdraw the answer to item ``name``, so that the item is asked again.
 
-    AlreadySubmitted after sending.
+    Alerts that the answer raised stay. Raises AlreadySubmitted after submission.
     """
     if form_session.assessment.submitted_at is not None:
         raise AlreadySubmitted("submitted")
@@ -99,6 +108,7 @@ def _store_changes(
     language: str,
     channel: str,
 ) -> SaveResult:
+    """Store changed answers with their audit entry, and evaluate the form."""
     assessment = form_session.assessment
     added = [_session_answer_row(work, form_session, change, page_id, language, channel) for change in changes]
     work.session.add_all(added)
@@ -113,10 +123,10 @@ def _store_changes(
 
 
 def renew_form(work: UnitOfWork, form_session: FormSession, *, channel: str = "web") -> None:
-    """Go on with a form after a long time: what was asked about another day is asked again.
+    """Withdraw outdated answers when a participant continues a form after a long time.
 
-    The old answers stay as rows and what they raised stays an alert; the clinical facts are taken anew. ``channel``:
-    by which it is gone on with.
+    The items are asked again. The old answers stay as rows and their alerts stay; the clinical facts are read again.
+    ``channel``: the channel by which the participant continues.
     """
     form = form_state.read_form(work, form_session, form_session.participant.language)
     stale = form.stale(work.now)
@@ -136,10 +146,10 @@ def renew_form(work: UnitOfWork, form_session: FormSession, *, channel: str = "w
 def acknowledge_advice(
     work: UnitOfWork, form_session: FormSession, form: FormState | None = None, *, corrected: bool = False
 ) -> None:
-    """The participant pressed on past the advice that is shown; ``corrected``: to take the answer back.
+    """Record that the participant confirmed the advice that is shown, and continued.
 
-    ``form``: as it was just read in the same work. All blocks that say to call the same place are done with it; one
-    that names the crisis line is shown on its own.
+    ``form``: the form as read in the same unit of work. ``corrected``: the participant continued to correct the answer.
+    Confirms all advice blocks that name the same number; a block that names the crisis line is shown on its own.
     """
     form = form or form_state.read_form(work, form_session, form_session.participant.language)
     blocks = work.catalogue.plan_words[form_session.participant.plan, work.catalogue.languages[0]].advice
@@ -154,7 +164,10 @@ def acknowledge_advice(
 
 
 def submit_form(work: UnitOfWork, form_session: FormSession, language: str) -> None:
-    """Close the form: score it, judge the whole. Twice is harmless."""
+    """Submit a form: score it and evaluate the whole. A second call changes nothing.
+
+    Raises BadData("not_started") for a form that was not opened.
+    """
     assessment = form_session.assessment
     if assessment.submitted_at is not None:
         return
@@ -168,9 +181,9 @@ def submit_form(work: UnitOfWork, form_session: FormSession, language: str) -> N
 def close_form(
     work: UnitOfWork, assessment: Assessment, answers: Answers, language: str, *, earlier: Answers | None = None
 ) -> list[Alert]:
-    """Close a form that the participant or staff sent: score it, evaluate the whole. Returns the alerts that it has.
+    """Close a form that was submitted or entered: score it and evaluate the whole.
 
-    ``earlier``: what stood before, where closing it changed answers.
+    ``earlier``: the answers before this call, if closing changes answers. Returns the form's alerts.
     """
     assessment.submitted_at = work.now
     assessment.judge_next_at = None
@@ -186,7 +199,10 @@ def close_form(
 
 
 def submission_outcome(work: UnitOfWork, form_session: FormSession) -> SubmissionOutcome:
-    """For the last page. What a list or a parent settled, and optional fields left empty, are not counted."""
+    """Return what the last page shows.
+
+    Answers that a list or a parent item implied, and empty optional items, are not counted.
+    """
     items = work.catalogue.instruments[form_session.assessment.instrument].items
     rows = form_state.answer_rows(work, form_session.assessment.id)
     asked = [row for name, row in rows.items() if row.source == "asked" and name in items]
@@ -211,7 +227,10 @@ def answer_row(
     channel: str,
     by: str,
 ) -> Answer:
-    """A row that says ``change``, dated now. ``by``: one of ``form_access.ANSWERED_BY_VALUES``."""
+    """Return an answer row for ``change``, dated now.
+
+    ``by``: one of ``form_access.ANSWERED_BY_VALUES``.
+    """
     return Answer(
         assessment_id=assessment.id,
         item=change.item,
@@ -233,17 +252,19 @@ def _session_answer_row(
     language: str,
     channel: str,
 ) -> Answer:
+    """Return an answer row for ``change`` by the person who uses the form session."""
     by = form_session.access.answered_by
     return answer_row(work, form_session.assessment, change, page_id, language=language, channel=channel, by=by)
 
 
 def _highest_level(alerts: Sequence[Alert]) -> Level:
+    """Return the highest level of alerts that are not superseded and not closed by the system."""
     standing = (alert.level for alert in alerts if alert.superseded_at is None and alert.disposition != "closed_itself")
     return Level(max(standing, default=0))
 
 
 def note_answer_time(work: UnitOfWork, assessment: Assessment, language: str) -> None:
-    """Note that answers came now, and when the worker judges the form if nothing more comes."""
+    """Store the time of the newest answer, and schedule the evaluation of an idle form."""
     plan = alert_service.plan_of(work, assessment)
     if assessment.first_answer_at is None:
         assessment.first_answer_at = work.now
@@ -256,16 +277,17 @@ def note_answer_time(work: UnitOfWork, assessment: Assessment, language: str) ->
 def record_changes(
     work: UnitOfWork, assessment: Assessment, rows: Mapping[str, Answer], changes: Sequence[page_flow.AnswerChange]
 ) -> None:
-    """Write the audit event of changed answers. ``rows``: what stood before."""
+    """Write the audit entry of changed answers. ``rows``: the answers before the change."""
     old = {change.item: rows[change.item].value for change in changes if change.item in rows}
     new = {change.item: [change.state, store_value(change.value)] for change in changes}
     work.record("answers.saved", assessment, participant_id=assessment.participant_id, old=old or None, new=new)
 
 
 def score_form(work: UnitOfWork, assessment: Assessment, answers: Answers) -> dict[str, float | None]:
-    """Score ``answers`` and keep each scale as a new row; {} for an instrument without scales.
+    """Score ``answers`` and store each scale as a new row.
 
-    What a proxy answered is kept, but not scored unless the plan says so: the two disagree.
+    Returns the scores by scale; {} for an instrument without scales. Proxy answers are not scored unless the study plan
+    says so, because proxies and participants rate differently.
     """
     instrument = work.catalogue.instruments[assessment.instrument]
     if not instrument.scales:

@@ -1,7 +1,7 @@
-"""The same form as a conversation: one question at a time, answered by a typed or tapped reply.
+"""Fill in a form as a conversation: one question at a time, one reply at a time.
 
-There is no conversation state (design.md): what comes next is a function of instrument and answers, so that a
-participant may begin by text message, go on in the chat and finish in the form.
+The conversation has no state of its own: the next question follows from instrument and answers, so a participant may
+begin by text message, continue in the chat and finish on the web page.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ CONTINUE_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class AskedQuestion:
-    """What is asked now. ``options``: (what to type, label); ``text``: the question without them.
+    """The question or notice that is shown now.
 
-    ``whole``: the same as one text message, options and all. ``item`` is "" and ``page`` empty where no question is
-    asked: review (send it?), done, advice.
+    ``text``: the question without its options. ``options``: (what to type, label). ``whole``: question and options as
+    one text message. ``item`` is "" and ``page`` empty for review, done and advice.
     """
 
     item: str
@@ -57,9 +57,10 @@ class AskedQuestion:
 
 @dataclass(frozen=True, slots=True)
 class ReplyOutcome:
-    """What came of one reply. ``command``, ``why``: of a command and of what is unclear, as in ``reply_parser``.
+    """The result of one reply.
 
-    ``level``: the loudest that stands or was just read. ``safety``: the fixed safety sentence is due.
+    ``command``: of a command; ``why``: of an unclear reply; both as in ``reply_parser``. ``level``: the highest level
+    of current alerts and of this reply. ``safety``: the fixed safety sentence must be sent.
     """
 
     what: ReplyResult
@@ -72,7 +73,7 @@ class ReplyOutcome:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptLine:
-    """One question that was asked, and what was answered to it; ``said`` is "" for a skip."""
+    """One question that was asked, with the answer in words; ``said`` is "" for a skip."""
 
     item: str
     asked: str
@@ -82,12 +83,12 @@ class TranscriptLine:
     at: datetime
 
 
-# Immutable words by checksum: their ears are made once.
+# Parsers by item and checksum of the wording, which never changes, so each is built once.
 _item_parsers: dict[tuple[str, ...], ReplyParser] = {}
 
 
 def next_question(work: UnitOfWork, form: FormState, language: str) -> AskedQuestion:
-    """What comes next: advice that waits, the next unanswered question, the review, or thanks after sending."""
+    """Return what comes next: open advice, the next unanswered item, the review, or thanks."""
     gettext = work.app_context.catalogs.translator(language).gettext
     if form.advice is not None:
         text = chat_wording.advice_text(work, form.participant, form.advice, language)
@@ -111,7 +112,10 @@ def next_question(work: UnitOfWork, form: FormState, language: str) -> AskedQues
 
 
 def is_same_question(asked: AskedQuestion, sent: str) -> bool:
-    """True if the text message ``sent`` asked the same; what was said besides does not count."""
+    """Return True if the text message ``sent`` asked the same question.
+
+    Hints after the options are ignored.
+    """
     return (
         sent.startswith(chat_wording.question_with_options(asked.text, asked.options))
         if asked.item
@@ -120,7 +124,10 @@ def is_same_question(asked: AskedQuestion, sent: str) -> bool:
 
 
 def next_item(form: FormState) -> Item | None:
-    """The question that is open now, of the first page that is not settled; None when the review is next."""
+    """Return the item that is asked now; None if the review comes next.
+
+    It is the first unanswered item of the first page that is not complete.
+    """
     page = form.page(form.next_position())
     if page is None:
         return None
@@ -128,7 +135,10 @@ def next_item(form: FormState) -> Item | None:
 
 
 def reply_options(form: FormState, item: Item, words: Words, none: str) -> tuple[tuple[str, str], ...]:
-    """(what to type, label) of each option; of a list its entries by their number, and 0 for none of them."""
+    """Return (what to type, label) of each option.
+
+    A list has its entries by number, and 0 for none of them, with the label ``none``.
+    """
     if item.kind == "list":
         shown = page_flow.items_on_list(form.instrument, item, form.facts)
         numbered = [(str(item.lists.index(name) + 1), words.items[name].short) for name in shown]
@@ -147,27 +157,27 @@ def take_reply(
     inbound: IncomingMessage | None = None,
     item: str | None = None,
 ) -> ReplyOutcome:
-    """One typed or tapped reply: read for red flags unless it is an option as a whole, then kept as an answer.
+    """Store one typed or tapped reply as an answer, or run it as a command.
 
-    ``inbound``: the row of a text that came in, which is noted; without one a text that staff should read gets its
-    own. ``item``: the question that the person saw ("" for none); a reply to one that is not asked any more is unclear
-    ("moved_on"), and so is a wish to skip it.
+    A reply that is not exactly one option is first screened for red flags. ``inbound``: the row of an incoming text,
+    which gets the result; without it, a text that staff should read gets its own row. ``item``: the item that the
+    participant saw ("" for none). A reply or a skip for an item that is not asked any longer is unclear ("moved_on").
     """
     form = form_state.read_form(work, form_session, language)
     now = next_item(form)
-    heard = _parse_reply(work, form, now, text)
+    parsed = _parse_reply(work, form, now, text)
     if form.advice is not None or form.submitted:
         now = None
-    at = now.id if now is not None else ""
-    wish = isinstance(heard, reply_parser.ReplyCommand) and heard.command != "skip"
-    moved_on = item is not None and item != at and not wish
-    if moved_on and not (isinstance(heard, ParsedAnswer) and heard.whole):
-        heard = UnclearReply("not_understood")
-    found, row = _screen_reply(work, form_session, text, heard, channel, inbound, now)
+    asked_item = now.id if now is not None else ""
+    is_command = isinstance(parsed, reply_parser.ReplyCommand) and parsed.command != "skip"
+    moved_on = item is not None and item != asked_item and not is_command
+    if moved_on and not (isinstance(parsed, ParsedAnswer) and parsed.whole):
+        parsed = UnclearReply("not_understood")
+    found, row = _screen_reply(work, form_session, text, parsed, channel, inbound, now)
     here = _ReplyContext(work, form_session, form, channel, language)
-    result = replace(here.turn("unclear", form), why="moved_on") if moved_on else _apply_reply(here, now, heard)
+    result = replace(here.turn("unclear", form), why="moved_on") if moved_on else _apply_reply(here, now, parsed)
     if row is not None:
-        row.assessment_id, row.item = form_session.assessment.id, at
+        row.assessment_id, row.item = form_session.assessment.id, asked_item
         row.what = {"unclear": "unclear", "command": "command", "back": "command"}.get(result.what, "answer")
         row.why = result.why
     safety = found is not None and text_screening.needs_advice(found)
@@ -176,7 +186,10 @@ def take_reply(
 
 
 def screen_chat_text(work: UnitOfWork, form_session: FormSession, text: str) -> bool:
-    """Keep and read a chat text that cannot be taken as a reply; True if the fixed safety sentence is due."""
+    """Store and screen a chat text that cannot be taken as a reply.
+
+    Returns True if the fixed safety sentence must be shown.
+    """
     found, row = _screen_reply(work, form_session, text, UnclearReply("not_understood"), "chat", None, None)
     if row is not None:
         row.assessment_id, row.what = form_session.assessment.id, "unclear"
@@ -184,7 +197,7 @@ def screen_chat_text(work: UnitOfWork, form_session: FormSession, text: str) -> 
 
 
 def transcript(work: UnitOfWork, assessment: Assessment, language: str) -> list[TranscriptLine]:
-    """What was asked and answered so far, the oldest first, in words; what was taken back is left out."""
+    """Return the questions and answers so far in words, oldest first, without withdrawn ones."""
     instrument = work.catalogue.instruments[assessment.instrument]
     words = form_state.form_words(work, assessment, language)
     gettext = work.app_context.catalogs.translator(language).gettext
@@ -209,13 +222,13 @@ def transcript(work: UnitOfWork, assessment: Assessment, language: str) -> list[
 
 
 def words_in_all_languages(work: UnitOfWork, assessment: Assessment) -> list[Words]:
-    """The words of a form in every language: replies are understood in all of them."""
+    """Return a form's words in every language, because replies are accepted in all of them."""
     return [form_state.form_words(work, assessment, language) for language in work.catalogue.languages]
 
 
 @dataclass(frozen=True, slots=True)
 class _ReplyContext:
-    """Where a reply came in."""
+    """The form, channel and language of a reply."""
 
     work: UnitOfWork
     form_session: FormSession
@@ -224,36 +237,40 @@ class _ReplyContext:
     language: str
 
     def turn(self, what: ReplyResult, form: FormState | None = None, level: Level = Level.NONE) -> ReplyOutcome:
+        """Return an outcome with the given form, or with the form as it is now."""
         return ReplyOutcome(what, "", "", form or self.again(), level)
 
     def again(self) -> FormState:
+        """Return the form as it is now."""
         return form_state.read_form(self.work, self.form_session, self.language)
 
 
-def _apply_reply(context: _ReplyContext, item: Item | None, heard: ParsedReply) -> ReplyOutcome:
-    if isinstance(heard, reply_parser.ReplyCommand):
-        if heard.command == "back":
+def _apply_reply(context: _ReplyContext, item: Item | None, parsed: ParsedReply) -> ReplyOutcome:
+    """Run a parsed reply as a command, an answer, a confirmation of advice, or submission."""
+    if isinstance(parsed, reply_parser.ReplyCommand):
+        if parsed.command == "back":
             return _withdraw_last_answer(context)
-        if heard.command != "skip":
-            return ReplyOutcome("command", heard.command, "", context.form, Level.NONE)
-        heard = ParsedAnswer(None)
+        if parsed.command != "skip":
+            return ReplyOutcome("command", parsed.command, "", context.form, Level.NONE)
+        parsed = ParsedAnswer(None)
     if context.form.advice is not None:
         answer_service.acknowledge_advice(context.work, context.form_session, context.form)
         return context.turn("advice" if context.again().advice else "answered")
     if context.form.submitted:
         return ReplyOutcome("unclear", "", "submitted", context.form, Level.NONE)
-    if isinstance(heard, UnclearReply):
-        return ReplyOutcome("unclear", "", heard.why, context.form, Level.NONE)
-    if item is None and heard.value is None:
-        # Nothing is asked that could be skipped, and no command to send came.
+    if isinstance(parsed, UnclearReply):
+        return ReplyOutcome("unclear", "", parsed.why, context.form, Level.NONE)
+    if item is None and parsed.value is None:
+        # The review has no item to skip, and the reply was no command to submit.
         return ReplyOutcome("unclear", "", "not_understood", context.form, Level.NONE)
     if item is None:
         answer_service.submit_form(context.work, context.form_session, context.language)
         return context.turn("sent")
-    return _save_answer(context, item, heard.value)
+    return _save_answer(context, item, parsed.value)
 
 
 def _save_answer(context: _ReplyContext, item: Item, value: Value | None) -> ReplyOutcome:
+    """Store the answer to ``item``; by text message, submit after the last item."""
     page = next(page for page in context.form.path if item.id in page.items)
     saved = answer_service.save_answers(
         context.work,
@@ -266,7 +283,7 @@ def _save_answer(context: _ReplyContext, item: Item, value: Value | None) -> Rep
     )
     form = saved.form
     if context.channel == "sms" and next_item(form) is None:
-        # A review of twenty lines is too long for a text message.
+        # The review is too long for a text message.
         answer_service.submit_form(context.work, context.form_session, context.language)
         form = context.again()
     if form.advice is not None:
@@ -276,7 +293,7 @@ def _save_answer(context: _ReplyContext, item: Item, value: Value | None) -> Rep
 
 
 def _withdraw_last_answer(context: _ReplyContext) -> ReplyOutcome:
-    """The newest answer is taken back; from advice, as one that was typed wrongly."""
+    """Withdraw the newest answer; on advice, also record that it is being corrected."""
     if context.form.advice is not None:
         answer_service.acknowledge_advice(
             context.work, context.form_session, context.form, corrected=not context.form.submitted
@@ -295,23 +312,25 @@ def _withdraw_last_answer(context: _ReplyContext) -> ReplyOutcome:
 
 
 def _parse_reply(work: UnitOfWork, form: FormState, item: Item | None, text: str) -> ParsedReply:
+    """Parse a reply to an item, to the review, or to advice."""
     if form.advice is None and not form.submitted and item is not None:
         return _item_parser(work, form, item).hear(text)
-    steer = reply_parser.parse_command(text)
-    if steer is not None:
-        return reply_parser.ReplyCommand(steer)
+    command = reply_parser.parse_command(text)
+    if command is not None:
+        return reply_parser.ReplyCommand(command)
     if form.advice is None and form.submitted:
         return UnclearReply("not_understood")
     kind = "advice" if form.advice is not None else "review"
     said = ItemWords("", "", options={CONTINUE_CODE: ""}, synonyms={CONTINUE_CODE: CONTINUE_WORDS[kind]})
-    heard = reply_parser.parse_reply(
+    parsed = reply_parser.parse_reply(
         Item("go", "choice", "", codes=(CONTINUE_CODE,)), [replace(form.words, items={"go": said})], text
     )
-    # No question was asked, so whatever comes after the advice says that it was read.
-    return ParsedAnswer(CONTINUE_CODE) if kind == "advice" and isinstance(heard, UnclearReply) else heard
+    # Advice asks no question, so any reply confirms that it was read.
+    return ParsedAnswer(CONTINUE_CODE) if kind == "advice" and isinstance(parsed, UnclearReply) else parsed
 
 
 def _item_parser(work: UnitOfWork, form: FormState, item: Item) -> ReplyParser:
+    """Return the parser of ``item``, built once for each wording."""
     words = words_in_all_languages(work, form.assessment)
     key = (form.instrument.id, form.instrument.version, item.id, *(each.checksum for each in words))
     if key not in _item_parsers:
@@ -323,23 +342,26 @@ def _screen_reply(
     work: UnitOfWork,
     form_session: FormSession,
     text: str,
-    heard: ParsedReply,
+    parsed: ParsedReply,
     channel: Channel,
     inbound: IncomingMessage | None,
     item: Item | None,
 ) -> tuple[Screening | None, IncomingMessage | None]:
-    """Read the text for red flags, unless it is an option as a whole: before anything else is done with it."""
-    if isinstance(heard, ParsedAnswer) and heard.whole:
+    """Screen a reply for red flags before it is used, unless it is exactly one option.
+
+    Returns the screening, and the row of the text if it has one.
+    """
+    if isinstance(parsed, ParsedAnswer) and parsed.whole:
         return None, inbound
     participant = form_session.participant
     found = text_screening.screen_text(work, text, participant)
-    quiet = isinstance(heard, reply_parser.ReplyCommand) and found.level is Level.NONE
+    quiet = isinstance(parsed, reply_parser.ReplyCommand) and found.level is Level.NONE
     if inbound is None and not quiet:
         inbound = text_screening.keep_text(work, channel=channel, address="", text=text, participant=participant)
-    # What becomes an answer to a free text is judged with the form, and raised by it.
-    judged = isinstance(heard, ParsedAnswer) and item is not None and item.kind == "text"
+    # An answer to a free-text item is evaluated with the form, which raises the alert.
+    goes_with_form = isinstance(parsed, ParsedAnswer) and item is not None and item.kind == "text"
     if inbound is not None:
-        text_screening.note_flags(work, inbound, None if judged else participant, found)
+        text_screening.note_flags(work, inbound, None if goes_with_form else participant, found)
     return found, inbound
 
 

@@ -1,4 +1,4 @@
-"""How a conversation words what it asks and says, for the chat and for one text message."""
+"""Word the questions and notices of a conversation, for the chat and for text messages."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from pro.messaging import message_rendering
 from pro.models import Answer, Participant
 
 Gettext = Callable[..., str]
-# A question and its options fit into so many text messages (expectations.md 2).
+# Segments that a question with its options may take.
 MAX_SEGMENTS = 2
-# Every so many questions the person hears how many are left.
+# Number of questions after which a message tells how many are left.
 PROGRESS_EVERY = 4
-# Room for the mark of an installation that is not a real study.
+# Characters kept free for the banner of a system that is not in production.
 BANNER_LENGTH = 8
 
 
 def advice_text(work: UnitOfWork, participant: Participant, block: str, language: str) -> str:
-    """An emergency's advice as one text: whom to call, and the steps until help is there."""
+    """Return the advice of an emergency as one text: number to call, then the steps."""
     gettext = work.app_context.catalogs.translator(language).gettext
     settings = work.catalogue.plans[participant.plan].settings
     advice = work.catalogue.plan_words[participant.plan, language].advice[block]
@@ -43,14 +43,20 @@ def advice_text(work: UnitOfWork, participant: Participant, block: str, language
 
 
 def question_text(item: Item, words: Words, gettext: Gettext) -> str:
-    """The question with the time that it is about: read alone, it must not be taken for another one's."""
+    """Return the question with its recall period.
+
+    Each question is read alone, so the period must not be taken from another one.
+    """
     recall = words.recalls.get(item.recall, "")
     question = words.items[item.id].plain
     return gettext("%(recall)s: %(question)s", recall=recall, question=question) if recall else question
 
 
 def message_text(text: str, options: tuple[tuple[str, str], ...], item: Item, step: Progress, gettext: Gettext) -> str:
-    """The question as one text message; what is said besides only while all of it keeps within two segments."""
+    """Return the question as one text message.
+
+    Hints are added only while the message stays within two segments.
+    """
     sent = question_with_options(text, options)
     extras = []
     if item.kind == "list":
@@ -68,13 +74,14 @@ def message_text(text: str, options: tuple[tuple[str, str], ...], item: Item, st
 
 
 def question_with_options(text: str, options: tuple[tuple[str, str], ...]) -> str:
-    """What a question's text message begins with, whatever is said besides."""
+    """Return the beginning of a question's text message: question and options, no hints."""
     return message_rendering.to_gsm7(
         "\n".join((text, *(f"{typed} = {label}" if label else typed for typed, label in options)))
     )
 
 
 def thanks_text(work: UnitOfWork, form: FormState, language: str) -> str:
+    """Return the thanks after submission, with the numbers to call if the state gets worse."""
     gettext = work.app_context.catalogs.translator(language).gettext
     settings = work.catalogue.plans[form.participant.plan].settings
     level = max((alert.level for alert in form.alerts if alert.superseded_at is None), default=0)
@@ -93,6 +100,10 @@ def thanks_text(work: UnitOfWork, form: FormState, language: str) -> str:
 
 
 def answer_in_words(item: Item, words: Words, row: Answer, none: str, comma: str) -> str:
+    """Return an answer in words; "" for a skipped one.
+
+    ``none``: the words for an empty list. ``comma``: the separator of list entries.
+    """
     value = read_value(item, row.value) if row.state == "given" else None
     if value is None:
         return ""

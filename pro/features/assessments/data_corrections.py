@@ -1,4 +1,4 @@
-"""Requests to change an answer of a form that was sent: asked for and signed by one, decided and signed by another."""
+"""Data corrections of submitted forms: one person signs a request, another decides."""
 
 from __future__ import annotations
 
@@ -28,7 +28,11 @@ REASON_LENGTH = 1000
 
 @dataclass(frozen=True, slots=True)
 class CorrectionRequest:
-    """What is asked for. ``value``: None for "was not answered"; ``heard_at``: when it was confirmed."""
+    """The content of a correction request.
+
+    ``value``: None for "not answered". ``heard_at``, ``heard_how``, ``heard_by``: when, how and to whom the participant
+    confirmed the correct answer.
+    """
 
     item: str
     value: Value | None
@@ -40,7 +44,11 @@ class CorrectionRequest:
 
 @dataclass(frozen=True, slots=True)
 class CorrectionRow:
-    """One request. ``was`` and ``wanted`` in words, "" for no answer; ``stale``: the answer changed since."""
+    """One correction request as staff read it.
+
+    ``was`` and ``wanted``: the answers in words, "" for none. ``own``: the acting person made the request. ``stale``:
+    the answer changed after the request.
+    """
 
     id: int
     participant_id: int
@@ -67,7 +75,10 @@ class CorrectionRow:
 
 
 def submitted_form(work: UnitOfWork, assessment_id: int, language: str) -> tuple[Assessment, QuestionnaireLayout]:
-    """A form that was sent, with its answers as they stand. NotFound for any other. That it was seen is recorded."""
+    """Return a submitted form with its current answers, and record that it was seen.
+
+    Raises NotFound for any other form.
+    """
     assessment = _submitted_assessment(work, assessment_id)
     person = work.session.get_one(Participant, assessment.participant_id)
     work.record("participant.seen", person, participant_id=person.id)
@@ -77,7 +88,11 @@ def submitted_form(work: UnitOfWork, assessment_id: int, language: str) -> tuple
 def request_correction(
     work: UnitOfWork, proof: PasswordProof, assessment: Assessment, correction_request: CorrectionRequest
 ) -> DataCorrection:
-    """Ask for a change, signed. BadData("correction", fields={field: why}), NotAllowed("asked_already"), Frozen."""
+    """Store and sign a request to correct an answer.
+
+    Raises BadData("correction", fields={field: why}) for invalid values, NotAllowed("asked_already") while another
+    request for the item is open, and RecordFrozen.
+    """
     person = work.session.get_one(Participant, assessment.participant_id)
     work.lock(person)
     record_freezes.require_unfrozen(work, person.plan, person.id)
@@ -119,10 +134,12 @@ def request_correction(
 
 
 def approve_correction(work: UnitOfWork, proof: PasswordProof, correction_id: int, note: str = "") -> DataCorrection:
-    """Change the answer: a new row beside the old, scored and judged again, with alerts if it raises any.
+    """Approve a request: add the corrected answer, score and evaluate the form again.
 
-    NotAllowed("decided") the second time, ("own_request") for the person who asked, ("answer_changed") where the answer
-    is not what it was, ("not_asked_any_more") where other answers do not lead to the question.
+    The old answer stays as a row; alerts are raised if rules fire. Raises NotAllowed: "decided" for a request that was
+    decided before, "own_request" for the person who made it, "answer_changed" if the answer changed meanwhile,
+    "not_asked_any_more" if other answers no longer lead to the item. Raises NotFound, RecordFrozen, and BadData for a
+    note that is too long.
     """
     row, assessment = _lock_for_decision(work, proof, correction_id, note)
     shape = work.catalogue.instruments[assessment.instrument]
@@ -150,7 +167,10 @@ def approve_correction(work: UnitOfWork, proof: PasswordProof, correction_id: in
 
 
 def reject_correction(work: UnitOfWork, proof: PasswordProof, correction_id: int, note: str) -> DataCorrection:
-    """Leave the answer as it is. BadData without a word why; NotAllowed as in ``approve``, but for a stale request."""
+    """Reject a request; the answer stays.
+
+    Raises BadData without a note, and as ``approve_correction``, but accepts a stale request.
+    """
     if not note.strip():
         raise BadData("correction", fields={"note": "why_needed"})
     row, _assessment = _lock_for_decision(work, proof, correction_id, note)
@@ -159,7 +179,7 @@ def reject_correction(work: UnitOfWork, proof: PasswordProof, correction_id: int
 
 
 def signed_content(row: DataCorrection) -> Mapping[str, Any]:
-    """What a signature of a request stands for, as it is now."""
+    """Return the content that a signature of a request covers, as it is now."""
     return {
         "form": row.assessment_id,
         "item": row.item,
@@ -174,19 +194,22 @@ def signed_content(row: DataCorrection) -> Mapping[str, Any]:
 
 
 def list_corrections(work: UnitOfWork, language: str, assessment_id: int | None = None) -> list[CorrectionRow]:
-    """Requests, open ones first and the oldest of them on top, then at most 100 decided ones, the newest first."""
-    mine = (
+    """Return open requests, oldest first, then up to 100 decided ones, newest first."""
+    conditions = (
         DataCorrection.assessment_id == assessment_id if assessment_id is not None else DataCorrection.id.is_not(None)
     )
-    waiting = select(DataCorrection).where(mine, DataCorrection.outcome == "").order_by(DataCorrection.id)
+    waiting = select(DataCorrection).where(conditions, DataCorrection.outcome == "").order_by(DataCorrection.id)
     done = (
-        select(DataCorrection).where(mine, DataCorrection.outcome != "").order_by(DataCorrection.id.desc()).limit(100)
+        select(DataCorrection)
+        .where(conditions, DataCorrection.outcome != "")
+        .order_by(DataCorrection.id.desc())
+        .limit(100)
     )
     return [_build_row(work, row, language) for query in (waiting, done) for row in work.session.scalars(query)]
 
 
 def correction_row(work: UnitOfWork, correction_id: int, language: str) -> CorrectionRow:
-    """One request. NotFound. That it was seen is recorded."""
+    """Return one request, and record that it was seen. Raises NotFound."""
     row = work.session.get(DataCorrection, correction_id)
     if row is None:
         raise NotFound("correction")
@@ -196,7 +219,7 @@ def correction_row(work: UnitOfWork, correction_id: int, language: str) -> Corre
 
 
 def count_open_requests(work: UnitOfWork) -> int:
-    """How many requests wait for a decision."""
+    """Return the number of open requests."""
     return work.session.scalar(select(func.count()).where(DataCorrection.outcome == "")) or 0
 
 
@@ -208,13 +231,18 @@ def _submitted_assessment(work: UnitOfWork, assessment_id: int) -> Assessment:
 
 
 def _open_request(work: UnitOfWork, assessment_id: int, item: str) -> DataCorrection | None:
-    mine = (DataCorrection.assessment_id == assessment_id, DataCorrection.item == item, DataCorrection.outcome == "")
-    return work.session.scalar(select(DataCorrection).where(*mine))
+    conditions = (
+        DataCorrection.assessment_id == assessment_id,
+        DataCorrection.item == item,
+        DataCorrection.outcome == "",
+    )
+    return work.session.scalar(select(DataCorrection).where(*conditions))
 
 
 def _request_problems(
     work: UnitOfWork, assessment: Assessment, correction_request: CorrectionRequest, rows: Mapping[str, Answer]
 ) -> dict[str, str]:
+    """Return a problem key for each invalid field of a request."""
     shape = work.catalogue.instruments[assessment.instrument]
     reason, heard = correction_request.reason.strip(), correction_request.heard_at
     who = (
@@ -247,7 +275,7 @@ def _request_problems(
 def _lock_for_decision(
     work: UnitOfWork, proof: PasswordProof, correction_id: int, note: str
 ) -> tuple[DataCorrection, Assessment]:
-    """A request that may be decided now, held until the work ends."""
+    """Lock a request that may be decided now, with its form; return both."""
     if len(note.strip()) > REASON_LENGTH:
         raise BadData("correction", fields={"note": "too_long"})
     row = work.session.get(DataCorrection, correction_id)
@@ -267,6 +295,7 @@ def _lock_for_decision(
 
 
 def _sign_decision(work: UnitOfWork, proof: PasswordProof, row: DataCorrection, outcome: str, note: str) -> None:
+    """Store, record and sign a decision."""
     row.outcome, row.note = outcome, note.strip()
     row.decided_at, row.decided_by = work.now, proof.staff_id
     action = "correction.approved" if outcome == "approved" else "correction.refused"
@@ -275,6 +304,7 @@ def _sign_decision(work: UnitOfWork, proof: PasswordProof, row: DataCorrection, 
 
 
 def _is_stale(row: DataCorrection, rows: Mapping[str, Answer]) -> bool:
+    """Return True if the answer changed after the request."""
     stands = rows.get(row.item)
     return (stands.id if stands else None) != row.answer_id
 
@@ -321,7 +351,7 @@ def _question_text(work: UnitOfWork, assessment: Assessment, item: str, language
 
 
 def question_of(layout: QuestionnaireLayout, item: str) -> Question:
-    """The question of a sheet that is called ``item``. NotFound."""
+    """Return the question of ``item`` on a layout. Raises NotFound."""
     for question in layout.questions:
         if question.id == item:
             return question

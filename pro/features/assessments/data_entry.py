@@ -1,4 +1,4 @@
-"""What was answered by phone or on paper: typed in by staff; paper is read against its sheet a second time."""
+"""Data entry of phone interviews and paper forms, and verification of paper forms."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pro.models import Answer, Assessment, ExpectedForm, Participant
 
 MODES = ("phone", "paper")
 MAX_ANSWER_AGE = timedelta(days=60)
-# The anchor after which only its own visits may still be entered.
+# The anchor after which only visits that outlive it may be entered.
 WITHDRAWAL = "withdrawal"
 CONSENT = "consent"
 REASON_LENGTH = 1000
@@ -30,11 +30,11 @@ REASON_LENGTH = 1000
 
 @dataclass(frozen=True, slots=True)
 class EntryState:
-    """What is already there of an instrument that staff are about to enter.
+    """The state of an instrument before staff enter a form.
 
-    ``form``: the open form, if there is one; ``answers``: what the participant has answered in it and that is not too
-    old to go on with, ``stale`` what is. ``facts`` decide which questions are asked. ``state`` changes whenever an
-    answer or a form comes in, so that its reader learns whether something came meanwhile.
+    ``form``: the open form, if any. ``answers``: the participant's answers in it that are recent enough to keep;
+    ``stale``: the items whose answers are too old. ``facts``: decide which items are asked. ``state``: changes with
+    every new answer or form, so that a change during data entry is detected.
     """
 
     form: Assessment | None
@@ -47,7 +47,7 @@ class EntryState:
 
 
 def entry_state(work: UnitOfWork, participant: Participant, instrument: str) -> EntryState:
-    """What is there of ``instrument`` now. Changes nothing."""
+    """Return the current state of ``instrument`` for a participant. Changes nothing."""
     form = form_issuing.open_form(work, participant, instrument)
     shape = work.catalogue.instruments[instrument]
     rows = form_state.answer_rows(work, form.id) if form else {}
@@ -77,10 +77,11 @@ def entry_state(work: UnitOfWork, participant: Participant, instrument: str) -> 
 def find_expected_form(
     work: UnitOfWork, participant: Participant, instrument: str, expected_id: int | None = None
 ) -> ExpectedForm | None:
-    """The line of the calendar that a form entered now is for, or None for none in particular.
+    """Return the expected form that a form entered now counts for, or None.
 
-    NotFound for a line that is not this participant's; Frozen; NotAllowed("died"), and ("withdrawn") unless it is the
-    plan's form at the withdrawal, which staff alone may still enter.
+    ``expected_id``: the expected form that staff chose. Raises NotFound for an instrument outside the study plan or an
+    expected form of another participant, RecordFrozen, NotAllowed("died"), and NotAllowed("withdrawn") unless it is a
+    form at the withdrawal, which only staff may enter.
     """
     plan = work.catalogue.plans[participant.plan]
     if instrument not in plan.instruments:
@@ -121,13 +122,15 @@ def enter_form(
     expected_id: int | None = None,
     seen: str | None = None,
 ) -> Assessment:
-    """Keep a phone interview or a paper form: answers, scores, alerts, exactly as if it had been sent from a phone.
+    """Store a phone interview or a paper form: answers, scores and alerts.
 
-    ``mode``: phone or paper; ``answered_by``: one of ``form_access.ANSWERED_BY_VALUES``; ``answered_at``: when it was
-    really answered; ``given``: item -> value, None where it was left out on purpose, absent where it is unknown;
-    ``seen``: the state that the person who types saw (None: nothing was there). BadData("entry", fields={field or item:
-    why}) names all that is wrong at once; NotAllowed("begun") if the participant answered meanwhile, or as in
-    ``for_visit``. A refusal leaves nothing behind.
+    The result equals a form that was submitted on a phone. ``mode``: phone or paper. ``answered_by``: one of
+    ``form_access.ANSWERED_BY_VALUES``. ``answered_at``: when the participant answered. ``given``: item -> value, None
+    for an item left blank on purpose; unknown items are absent. ``seen``: the ``EntryState.state`` that staff saw
+    (None: there was none).
+
+    Raises BadData("entry", fields={field or item: why}) with all problems at once, NotAllowed("begun") if the
+    participant answered meanwhile, and as ``find_expected_form``. Nothing is stored then.
     """
     work.lock(participant)
     expected = find_expected_form(work, participant, instrument, expected_id)
@@ -161,12 +164,12 @@ def enter_form(
 def verify_paper_form(
     work: UnitOfWork, assessment: Assessment, corrections: Mapping[str, Value | None], *, reason: str = ""
 ) -> bool:
-    """The second reader compared a paper form with its sheet; True if something was changed.
+    """Record that a second person verified a paper form; return True if answers changed.
 
-    ``corrections``: what the sheet says where it was typed otherwise (None: left out). Old answers stay as rows; what
-    is new is scored and judged again. NotFound for a form that is not on paper; NotAllowed("own_entry") for the person
-    who typed it, ("checked") the second time; BadData("check", fields=...) as in ``enter``, and for a change that has
-    no reason.
+    ``corrections``: the answers on paper that differ from the typed ones (None: left blank). Old answers stay as rows;
+    changed answers are scored and evaluated again. ``reason``: required for changes. Raises NotFound for a form that is
+    not on paper, NotAllowed("own_entry") for the person who typed it, NotAllowed("checked") if it was verified before,
+    BadData("check", fields=...) for invalid values or a missing reason, and RecordFrozen.
     """
     work.lock(assessment)
     if not is_paper_form(assessment) or work.actor.id is None:
@@ -211,7 +214,10 @@ def verify_paper_form(
 def apply_correction(
     work: UnitOfWork, assessment: Assessment, filled: page_flow.FilledForm, earlier: Answers, channel: str
 ) -> None:
-    """Put changed answers of a form that was sent beside those that stood (``earlier``); score and judge it again."""
+    """Store changed answers of a submitted form; score and evaluate it again.
+
+    ``earlier``: the answers before the change, which stay as rows.
+    """
     _add_answers(work, assessment, filled.changes, assessment.language or "", channel, assessment.answered_by or "self")
     scores = answer_service.score_form(work, assessment, filled.answers)
     alert_service.evaluate_form(
@@ -220,18 +226,19 @@ def apply_correction(
 
 
 def is_paper_form(assessment: Assessment) -> bool:
-    """True for a form that came on paper and was typed in."""
+    """Return True for a submitted form that was entered from paper."""
     return assessment.mode == "paper" and assessment.submitted_at is not None
 
 
 def _withdrawal_visits(plan: StudyPlan) -> list[str]:
-    """The visits that take place although, or because, the participant has left."""
+    """Return the visits that take place after, or because of, a withdrawal."""
     return [visit.id for visit in plan.calendar.visits if WITHDRAWAL in visit.outlives] if plan.calendar else []
 
 
 def _head_problems(
     work: UnitOfWork, participant: Participant, mode: str, answered_by: str, answered_at: datetime, language: str
 ) -> dict[str, str]:
+    """Return the problems of mode, answering person, language and time."""
     fields = {
         "mode": "" if mode in MODES else "unknown",
         "answered_by": "" if answered_by in form_access.ANSWERED_BY_VALUES else "unknown",
@@ -242,6 +249,7 @@ def _head_problems(
 
 
 def _moment_problem(work: UnitOfWork, participant: Participant, answered_at: datetime) -> str:
+    """Return why the time of answering is not valid, or ""."""
     if answered_at > work.now:
         return "answered_in_future"
     if answered_at < work.now - MAX_ANSWER_AGE:
@@ -254,12 +262,14 @@ def _moment_problem(work: UnitOfWork, participant: Participant, answered_at: dat
 
 
 def _answer_problems(shape: Instrument, given: Mapping[str, Value | None]) -> dict[str, str]:
+    """Return the problems of the answers; "nothing_answered" if all are None."""
     if all(value is None for value in given.values()):
         return {"given": "nothing_answered"}
     return _values_problems(shape, given)
 
 
 def _values_problems(shape: Instrument, given: Mapping[str, Value | None]) -> dict[str, str]:
+    """Return a problem key for each unknown item or value that the item does not accept."""
     wrong = {}
     for name, value in given.items():
         item = shape.items.get(name)
@@ -273,6 +283,7 @@ def _values_problems(shape: Instrument, given: Mapping[str, Value | None]) -> di
 def _open_form(
     work: UnitOfWork, assessment: Assessment, mode: str, answered_by: str, answered_at: datetime, now: EntryState
 ) -> None:
+    """Set mode, person and time on a form that staff enter, and open it."""
     assessment.mode = mode
     assessment.answered_by = form_access.most_assisted(assessment.answered_by if now.answers else None, answered_by)
     assessment.answered_at = answered_at
@@ -294,6 +305,7 @@ def _add_and_record(
     mode: str,
     by: str,
 ) -> None:
+    """Store changed answers with their audit entry."""
     _add_answers(work, assessment, changes, language, mode, by)
     answer_service.record_changes(work, assessment, rows, [change for _page, change in changes])
 

@@ -1,4 +1,4 @@
-"""A whole questionnaire on one page, as staff fill it in or read it against paper; and what waits for that."""
+"""Lay out a questionnaire on one page for data entry and verification."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ from pro.models import Assessment, Participant
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question. ``options``: (code, or the id of a listed item; label). ``heading`` is short, ``text`` in full.
+    """One item on the page.
 
-    ``only_if``: a sentence that says when it is asked; then ``parent`` is the item that decides, by one of ``codes``.
-    ``said``: the standing answer in words, "" where there is none; ``value``: the same as a value.
+    ``heading``: short text; ``text``: full text. ``options``: (code or id of a listed item, label). ``only_if``: a
+    sentence that says when the item is asked; ``parent``: the item that decides, by one of ``codes``. ``said``: the
+    current answer in words, "" for none; ``value``: its value.
     """
 
     id: str
@@ -47,7 +48,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class QuestionGroup:
-    """The questions of one recall period; ``title`` is empty where the words name none."""
+    """The items of one recall period; ``title`` is "" if the wording names none."""
 
     title: str
     questions: tuple[Question, ...]
@@ -55,10 +56,11 @@ class QuestionGroup:
 
 @dataclass(frozen=True, slots=True)
 class QuestionnaireLayout:
-    """An instrument to be filled in. ``state``: what was there when it was shown.
+    """An instrument as a page for data entry.
 
-    ``begun_at``: the participant began this form then and answered ``there`` of its questions. ``last_at``: when the
-    last one was answered. ``expected_id``: the line of the calendar that it is for, if it can only be that.
+    ``state``: the ``EntryState.state`` when the page was shown. ``begun_at``: when the participant started this form,
+    with ``there`` items answered. ``last_at``: when the last submitted form was answered. ``expected_id``: the expected
+    form that it must count for, None if staff may choose.
     """
 
     participant: Participant
@@ -75,13 +77,16 @@ class QuestionnaireLayout:
 
     @property
     def questions(self) -> tuple[Question, ...]:
-        """All of them, in order."""
+        """All items, in order."""
         return tuple(question for group in self.groups for question in group.questions)
 
 
 @dataclass(frozen=True, slots=True)
 class PaperForm:
-    """A form that was typed in from paper. ``own``: the reader typed it. ``checked_by``: "" while unverified."""
+    """A form that was entered from paper.
+
+    ``own``: the acting person entered it. ``checked_by``: "" while unverified.
+    """
 
     assessment: Assessment
     sheet: QuestionnaireLayout
@@ -92,7 +97,7 @@ class PaperForm:
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedPaperForm:
-    """A paper form that a second person must still read against the sheet."""
+    """A paper form that a second person must verify against the paper original."""
 
     assessment_id: int
     participant_id: int
@@ -104,9 +109,9 @@ class UnverifiedPaperForm:
 
 
 def entry_layout(work: UnitOfWork, participant: Participant, instrument: str, language: str) -> QuestionnaireLayout:
-    """``instrument`` as ``participant`` would be asked it, in ``language``. Errors as
-    ``data_entry.find_expected_form``; and
-    NotAllowed("wording_not_licensed").
+    """Return ``instrument`` as ``participant`` would be asked it, in ``language``.
+
+    Raises as ``data_entry.find_expected_form``, and NotAllowed("wording_not_licensed").
     """
     expected = data_entry.find_expected_form(work, participant, instrument)
     pinned = licensed_wording.checksums_to_pin(work, instrument)
@@ -136,7 +141,7 @@ def entry_layout(work: UnitOfWork, participant: Participant, instrument: str, la
 
 
 def read_paper_form(work: UnitOfWork, assessment_id: int, language: str) -> PaperForm:
-    """A form that was typed in from paper, with what was typed. NotFound for any other."""
+    """Return a form that was entered from paper, with its answers. Raises NotFound for others."""
     assessment = work.session.get(Assessment, assessment_id)
     if assessment is None or not data_entry.is_paper_form(assessment):
         raise NotFound("paper")
@@ -151,7 +156,7 @@ def read_paper_form(work: UnitOfWork, assessment_id: int, language: str) -> Pape
 
 
 def answered_layout(work: UnitOfWork, assessment: Assessment, language: str) -> QuestionnaireLayout:
-    """A form with its answers as they stand, in ``language``."""
+    """Return a form with its current answers, in ``language``."""
     participant = work.session.get_one(Participant, assessment.participant_id)
     words = licensed_wording.find_words(work, assessment.instrument, language, assessment.wordings.get(language, ""))
     shape = work.catalogue.instruments[assessment.instrument]
@@ -173,14 +178,14 @@ def answered_layout(work: UnitOfWork, assessment: Assessment, language: str) -> 
 
 
 def answer_shown(work: UnitOfWork, assessment: Assessment, item: Item, value: Value | None, language: str) -> str:
-    """A value of a form in words, as the reader may see it; "" for none."""
+    """Return a value in words, as far as the acting person may see it; "" for none."""
     words = licensed_wording.find_words(work, assessment.instrument, language, assessment.wordings.get(language, ""))
     found = _answer_in_words(words, item, value, work.app_context.catalogs.translator(language))
     return privacy.visible_text(work, found, language) if item.kind == "text" else found
 
 
 def unverified_paper_forms(work: UnitOfWork, language: str) -> list[UnverifiedPaperForm]:
-    """Every paper form that waits for its second reader, the oldest first."""
+    """Return every paper form that waits for verification, oldest first."""
     query = (
         select(Assessment, Participant)
         .join(Participant, Participant.id == Assessment.participant_id)
@@ -203,7 +208,10 @@ def unverified_paper_forms(work: UnitOfWork, language: str) -> list[UnverifiedPa
 
 
 def enterable_instruments(work: UnitOfWork, participant: Participant) -> tuple[str, ...]:
-    """The instruments of the plan that staff may enter for ``participant`` now; none if the plan is gone."""
+    """Return the instruments that staff may enter for ``participant`` now.
+
+    Returns none if the study plan is no longer in the catalogue.
+    """
     found = []
     plan = work.catalogue.plans.get(participant.plan)
     for instrument in plan.instruments if plan else ():
@@ -224,7 +232,10 @@ def _groups(
     page_set: str | None,
     language: str,
 ) -> tuple[QuestionGroup, ...]:
-    """Every question that could be asked with these facts. A follow-up stays under the question that it follows."""
+    """Return every item that may be asked with these facts, grouped by recall period.
+
+    A follow-up item stays under its parent item.
+    """
     translator = work.app_context.catalogs.translator(language)
     chosen = shape.page_sets[page_set] if page_set else None
     opened_by = {name: item.id for item in shape.items.values() for name in item.lists}
@@ -246,6 +257,7 @@ def _groups(
 
 
 def _parents(shape: Instrument, item: Item) -> list[str]:
+    """Return the items on whose answers ``item`` depends."""
     return sorted(item.ask_if.names & set(shape.items)) if item.ask_if else []
 
 
@@ -258,6 +270,7 @@ def _question(
     opened_by: dict[str, str],
     translator: Translator,
 ) -> Question:
+    """Return one item with its words, options and current answer."""
     said = words.items[item.id]
     value = answers.get(item.id)
     only_if, parent, codes = _ask_condition(shape, item, words, facts, opened_by, translator)
@@ -292,7 +305,7 @@ def _ask_condition(
     opened_by: dict[str, str],
     translator: Translator,
 ) -> tuple[str, str, tuple[str, ...]]:
-    """When ``item`` is asked, in words; the item that decides; and by which of its codes or ticks."""
+    """Return when ``item`` is asked: a sentence, the deciding item, and its deciding codes."""
     parents = _parents(shape, item)
     opener = opened_by.get(item.id)
     if opener is not None:
@@ -317,6 +330,7 @@ def _ask_condition(
 
 
 def _answer_in_words(words: Words, item: Item, value: Value | None, translator: Translator) -> str:
+    """Return a value in words; "none of these" for an empty list."""
     if isinstance(value, tuple):
         return _ticked_labels(words, value, translator) or translator.gettext("none of these")
     return answer_text.answer_text(item, words.items[item.id], value)

@@ -1,4 +1,7 @@
-"""The audit chain: events are written freely and sealed, in order, by the worker; anyone may verify."""
+"""The audit chain: seal audit entries in order, and verify the hash chain.
+
+Entries are written without a seal; the worker seals them.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,10 @@ from pro.models import AuditEntry, Seal, StaffMember
 
 FIRST_DIGEST = "0" * 64
 BATCH_SIZE = 500
-# An event older than this without a seal means that the sealing worker does not run, or that a row was slipped in.
+# An older entry without a seal means that the worker does not run, or that a row was inserted by hand.
 MAX_SEAL_DELAY = timedelta(minutes=10)
 LOCK_KEY = 7_310_001
-# How many places of the chain one press of a button verifies: about a second.
+# Positions of the chain that one request verifies: about one second.
 MAX_POSITIONS = 20_000
 VERIFIED_ACTION = "audit.verified"
 
@@ -28,7 +31,7 @@ def N_(text: str) -> str:  # noqa: N802  the name that gettext tools know
     return text
 
 
-# What can be wrong with the chain; each is one sentence, for a terminal and for a page.
+# Problems of the chain, as sentences for the terminal and for a page.
 PROBLEMS = {
     "missing": N_("Place %(expected)s of the chain is missing; place %(position)s follows."),
     "gone": N_("Event %(event)s, sealed at place %(position)s, is gone."),
@@ -41,19 +44,22 @@ PROBLEMS = {
 
 @dataclass(frozen=True, slots=True)
 class ChainProblem:
-    """One thing that is wrong with the chain: a key of PROBLEMS and what its sentence names."""
+    """One problem of the chain: a key of PROBLEMS and the values of its sentence."""
 
     key: str
     values: Mapping[str, object]
 
     def __str__(self) -> str:
-        """The English sentence."""
+        """Return the English sentence."""
         return PROBLEMS[self.key] % self.values
 
 
 @dataclass(frozen=True, slots=True)
 class ChainVerification:
-    """What a walk along the chain found. ``sealed``: the last place that was looked at; ``head``: its digest."""
+    """The result of verifying the chain.
+
+    ``sealed``: the last position that was verified; ``head``: its digest. ``unsealed``: entries without a seal.
+    """
 
     sealed: int
     unsealed: int
@@ -62,13 +68,16 @@ class ChainVerification:
 
     @property
     def problems(self) -> list[str]:
-        """English sentences; an empty list means an unbroken chain."""
+        """English sentences; empty for an intact chain."""
         return [str(problem) for problem in self.found]
 
 
 @dataclass(frozen=True, slots=True)
 class PartialVerification:
-    """One stretch of the chain, verified from a page: the places after ``after`` to ``verified.sealed`` of ``end``."""
+    """The result of verifying one part of the chain.
+
+    The part begins after position ``after`` and ends at ``verified.sealed``; the chain ends at ``end``.
+    """
 
     after: int
     end: int
@@ -76,12 +85,12 @@ class PartialVerification:
 
     @property
     def is_complete(self) -> bool:
-        """True if nothing of the chain is left to be verified."""
+        """True if the chain is verified to its end."""
         return self.verified.sealed >= self.end
 
 
 def digest_of(previous: str, event: AuditEntry) -> str:
-    """SHA-256 over the previous digest and the event's canonical JSON."""
+    """Return the SHA-256 of the previous digest and the entry's canonical JSON."""
     body = {
         "id": event.id,
         "at": event.at.isoformat(),
@@ -101,7 +110,10 @@ def digest_of(previous: str, event: AuditEntry) -> str:
 
 
 def seal_entries(work: UnitOfWork) -> int:
-    """Seal up to 500 waiting events into the chain; the number sealed. A second call waits for the first."""
+    """Seal up to 500 unsealed entries. Return the number sealed.
+
+    An advisory lock makes a second call wait for the first.
+    """
     if work.app_context.engine.dialect.name == "postgresql":
         work.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
     position, previous = _last_seal(work)
@@ -120,14 +132,18 @@ def seal_entries(work: UnitOfWork) -> int:
 
 
 def verify_chain(work: UnitOfWork) -> ChainVerification:
-    """Walk the whole chain. Finds a changed event, a missing or doubled place, and events that were never sealed."""
+    """Verify the whole chain.
+
+    Finds changed and missing entries, missing positions, backdated entries, and entries that were never sealed.
+    """
     return _verify_part(work, 0, FIRST_DIGEST, None)
 
 
 def verify_next_part(work: UnitOfWork, *, anew: bool = False, most: int = MAX_POSITIONS) -> PartialVerification:
-    """Verify at most ``most`` places from where the last verification ended, or from the start; it is recorded.
+    """Verify up to ``most`` positions, and record the verification in the audit trail.
 
-    Where something is wrong, the next one begins at the same place again.
+    Begins where the last verification ended, or at the first position if ``anew``. After a problem, the next call
+    begins at the same position again.
     """
     after, previous = (0, FIRST_DIGEST) if anew else _last_verified(work)
     end, _digest = _last_seal(work)
@@ -139,14 +155,14 @@ def verify_next_part(work: UnitOfWork, *, anew: bool = False, most: int = MAX_PO
 
 
 def _last_verified(work: UnitOfWork) -> tuple[int, str]:
-    """The place and its digest up to which the chain was whole at the last verification."""
+    """Return the last position without a problem at the last verification, and its digest."""
     query = select(AuditEntry.new).where(AuditEntry.action == VERIFIED_ACTION).order_by(AuditEntry.id.desc()).limit(1)
     said = work.session.scalar(query)
     return (int(said["good"][0]), str(said["good"][1])) if said else (0, FIRST_DIGEST)
 
 
 def _verify_part(work: UnitOfWork, after: int, previous: str, most: int | None) -> ChainVerification:
-    """The places after ``after``, whose digest is ``previous``."""
+    """Verify up to ``most`` positions after ``after``, whose digest is ``previous``."""
     found: list[ChainProblem] = []
     if after:
         seal = work.session.get(Seal, after)
@@ -180,5 +196,6 @@ def _verify_part(work: UnitOfWork, after: int, previous: str, most: int | None) 
 
 
 def _last_seal(work: UnitOfWork) -> tuple[int, str]:
+    """Return the newest position and its digest."""
     seal = work.session.scalar(select(Seal).order_by(Seal.position.desc()).limit(1))
     return (seal.position, seal.digest) if seal else (0, FIRST_DIGEST)

@@ -1,4 +1,7 @@
-"""The audit trail as staff read it: who did what, when, what stood before and what after, and why; paged and picked."""
+"""Read the audit trail: who changed what, when, from what to what, and why.
+
+Pages and filters the entries, and exports them.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +23,11 @@ from pro.features.forms import form_state
 from pro.models import Alert, Assessment, AuditEntry, DataCorrection, Participant, Seal, StaffMember
 
 PAGE_SIZE = 50
-# More rows than this are exported in parts: the page says so.
+# More rows must be exported in parts; the page says so.
 MAX_EXPORTED = 20_000
-# Actors who are not staff.
+# Actors that are not staff.
 OTHER_ACTORS = ("participant", "system")
-# What an event says that records one bare value.
+# Key of the value of an entry that records one value without a key.
 BARE_VALUE_KEYS: Mapping[str, str] = {
     "anchors.set": "anchors",
     "assessment.issued_again": "visit",
@@ -38,19 +41,20 @@ BARE_VALUE_KEYS: Mapping[str, str] = {
     "expected.reason": "missing",
     "participant.language": "language",
 }
-# What was answered, as ``old`` {item: value} and ``new`` {item: [state, value]}.
+# Entries about answers: ``old`` is {item: value}, ``new`` is {item: [state, value]}.
 ANSWER_ACTIONS = frozenset({"answers.saved", "assessment.checked", "answers.corrected", "correction.requested"})
-# What was typed freely: that it was is said, not what. What a page showed at a signature holds such words too; the
-# signature's digest stands for it.
+# Keys with free text: the page shows that there is text, not the text. What a page showed at a signature may hold free
+# text too, so it is hidden; the signature's digest stands for it.
 FREE_TEXT_KEYS = frozenset({"told"})
 HIDDEN_KEYS = frozenset({"seen"})
 
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which events: of one participant, one form (its ref), one person or kind of actor, some days, some kinds.
+    """Criteria that select audit entries.
 
-    ``who``: the number of an account, or one of OTHERS; ``since`` and ``until``: local days, both included.
+    ``ref``: reference of a form. ``who``: the id of an account, or one of OTHER_ACTORS. ``since`` and ``until``: local
+    days, both included.
     """
 
     participant_id: int | None = None
@@ -63,10 +67,11 @@ class AuditFilter:
 
 @dataclass(frozen=True, slots=True)
 class AuditFact:
-    """One thing that an event says. ``key``: a machine key, or of an answer the question in words (``is_item``).
+    """One value that an audit entry records.
 
-    ``old`` and ``new``: None where there was or is nothing; of an answer in words, else as it was recorded.
-    What was typed freely is not repeated here: it may hold a name, and stands with its form.
+    ``key``: a machine key, or the text of the question for an answer (``is_item``). ``old`` and ``new``: None if there
+    was or is no value; an answer in words, else the recorded value. Free text is not repeated, because it may hold a
+    name.
     """
 
     key: str
@@ -77,9 +82,10 @@ class AuditFact:
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """One event. ``name``: the member of staff, "" for anybody else; ``ref`` and ``title``: the form that it is about.
+    """One audit entry as staff read it.
 
-    ``withheld``: what it says is kept from a role that may not see answers. ``digest``: its seal, "" before it has one.
+    ``name``: the staff member, "" for other actors. ``ref`` and ``title``: the form that the entry is about.
+    ``withheld``: the content is hidden from a role that may not see answers. ``digest``: the seal, "" while unsealed.
     """
 
     id: int
@@ -101,14 +107,17 @@ class AuditLine:
 
 @dataclass(frozen=True, slots=True)
 class AuditPage:
-    """A page of the trail, newest first. ``before``: what the next page starts below; None where there is none."""
+    """One page of the audit trail, newest entry first.
+
+    ``before``: the next page holds entries with smaller ids; None on the last page.
+    """
 
     lines: list[AuditLine]
     before: int | None
 
 
 def audit_page(work: UnitOfWork, pick: AuditFilter, language: str, before: int | None = None) -> AuditPage:
-    """The 50 newest events of ``pick`` below the event numbered ``before``."""
+    """Return the 50 newest entries that match ``pick``, with ids smaller than ``before``."""
     query = _filter_query(work, pick)
     if before is not None:
         query = query.where(AuditEntry.id < before)
@@ -118,9 +127,10 @@ def audit_page(work: UnitOfWork, pick: AuditFilter, language: str, before: int |
 
 
 def export_lines(work: UnitOfWork, pick: AuditFilter, language: str) -> list[AuditLine]:
-    """Every event of ``pick``, oldest first, with its seal; the export itself is recorded after them.
+    """Return every entry that matches ``pick``, oldest first, with its seal.
 
-    NotAllowed("too_many") above EXPORTED_AT_MOST: it must be narrowed, so that nothing is left out silently.
+    The export is recorded in the audit trail after them. Raises NotAllowed("too_many") for more than MAX_EXPORTED rows,
+    so that no row is left out unnoticed.
     """
     events = list(work.session.scalars(_filter_query(work, pick).order_by(AuditEntry.id).limit(MAX_EXPORTED + 1)))
     if len(events) > MAX_EXPORTED:
@@ -147,7 +157,11 @@ def export_lines(work: UnitOfWork, pick: AuditFilter, language: str) -> list[Aud
 def make_filter(
     work: UnitOfWork, *, number: str, ref: str, who: str, since: date | None, until: date | None, actions: Sequence[str]
 ) -> AuditFilter:
-    """What was asked for; of two studies with the same number the older participant. BadData("pick", fields=...)."""
+    """Return the filter for the values that a page submitted.
+
+    If two studies use the same participant number, the participant with the smaller id is meant. Raises BadData("pick",
+    fields=...) for an unknown participant or form, or days in the wrong order.
+    """
     wrong = {}
     person = None
     if number:
@@ -165,18 +179,19 @@ def make_filter(
 
 
 def study_number(work: UnitOfWork, participant_id: int | None) -> str:
-    """The study number of a participant; "" for none."""
+    """Return the number of a participant, or "" if there is none."""
     person = work.session.get(Participant, participant_id) if participant_id is not None else None
     return person.study_number if person else ""
 
 
 def staff_list(work: UnitOfWork) -> list[tuple[str, str, str]]:
-    """Every account that ever was, as (number, name, role), by name."""
+    """Return (id, name, role) of every account, deactivated ones included, by name."""
     rows = work.session.scalars(select(StaffMember).order_by(StaffMember.name, StaffMember.id))
     return [(str(row.id), row.name, row.role) for row in rows]
 
 
 def _filter_query(work: UnitOfWork, pick: AuditFilter) -> Select[AuditEntry]:
+    """Select the entries that match ``pick``; days are local days of the first study plan."""
     wanted: list[ColumnElement[bool]] = []
     if pick.participant_id is not None:
         wanted.append(AuditEntry.participant_id == pick.participant_id)
@@ -201,7 +216,7 @@ def _midnight(day: date, zone: str) -> datetime:
 
 
 def _about_form(ref: str) -> ColumnElement[bool]:
-    """Events about a form, its alerts, and the requests to correct it."""
+    """Select entries about a form, its alerts, and its correction requests."""
     form = select(Assessment.id).where(Assessment.ref == ref)
     alerts = select(Alert.id).where(Alert.assessment_id.in_(form))
     requests = select(DataCorrection.id).where(DataCorrection.assessment_id.in_(form))
@@ -219,23 +234,24 @@ def _batches(ids: Sequence[int], size: int = 500) -> list[Sequence[int]]:
 def _audit_lines(
     work: UnitOfWork, events: Sequence[AuditEntry], language: str, seals: Mapping[int, str] | None = None
 ) -> list[AuditLine]:
+    """Build the lines of ``events``; content is withheld from roles that may not see answers."""
     names = staff_accounts.staff_names(work)
     about = {event.participant_id for event in events if event.participant_id is not None}
     numbers: dict[int, tuple[str, str]] = {}
     for part in _batches(sorted(about)):
         query = select(Participant.id, Participant.study_number, Participant.plan).where(Participant.id.in_(part))
         numbers.update({person: (number, plan) for person, number, plan in work.session.execute(query)})
-    shapes = _forms_of_events(work, events)
-    open_book = staff_accounts.has_right(work.actor.role, "see_answers")
+    forms = _forms_of_events(work, events)
+    may_see_answers = staff_accounts.has_right(work.actor.role, "see_answers")
     words: dict[int, Words] = {}
     found = []
     for event in events:
-        form = shapes.get((event.subject, event.subject_id or 0))
+        form = forms.get((event.subject, event.subject_id or 0))
         if form is not None and form.id not in words:
             words[form.id] = form_state.form_words(work, form, language)
-        withheld = event.participant_id is not None and not open_book
+        withheld = event.participant_id is not None and not may_see_answers
         number, plan = numbers.get(event.participant_id or 0, ("", ""))
-        told = () if withheld else _facts(work, event, form, words)
+        facts = () if withheld else _facts(work, event, form, words)
         found.append(
             AuditLine(
                 id=event.id,
@@ -249,7 +265,7 @@ def _audit_lines(
                 plan=plan,
                 ref=form.ref if form else "",
                 title=words[form.id].title if form else "",
-                facts=told,
+                facts=facts,
                 reason="" if withheld else privacy.visible_reason(work, event.reason),
                 withheld=withheld and (event.old, event.new, event.reason) != (None, None, ""),
                 digest=(seals or {}).get(event.id, ""),
@@ -259,7 +275,7 @@ def _audit_lines(
 
 
 def _forms_of_events(work: UnitOfWork, events: Sequence[AuditEntry]) -> dict[tuple[str, int], Assessment]:
-    """(subject, its number) -> the form that an event is about, itself or by its alert or request."""
+    """Return the form of each (subject, id): the subject, or that of its alert or request."""
     found: dict[tuple[str, int], Assessment] = {}
     ids = {event.subject_id for event in events if event.subject == "assessment" and event.subject_id}
     for part in _batches(sorted(ids)):
@@ -278,6 +294,7 @@ def _forms_of_events(work: UnitOfWork, events: Sequence[AuditEntry]) -> dict[tup
 def _facts(
     work: UnitOfWork, event: AuditEntry, form: Assessment | None, words: Mapping[int, Words]
 ) -> tuple[AuditFact, ...]:
+    """Return the values that an entry records, hidden keys left out."""
     if event.action in ANSWER_ACTIONS and form is not None:
         return _answer_facts(work, event, form, words[form.id])
     bare = BARE_VALUE_KEYS.get(event.action, "")
@@ -297,6 +314,7 @@ def _values_by_key(said: Any, bare: str) -> Mapping[str, Any]:
 
 
 def _answer_facts(work: UnitOfWork, event: AuditEntry, form: Assessment, words: Words) -> tuple[AuditFact, ...]:
+    """Return the changed answers of an entry, with questions and answers in words."""
     items = work.catalogue.instruments[form.instrument].items
     old, new = event.old or {}, event.new or {}
     found = []
@@ -317,7 +335,7 @@ def _answer_facts(work: UnitOfWork, event: AuditEntry, form: Assessment, words: 
 
 
 def _answer_in_words(item: Item, words: Words, stored: Any) -> str:
-    """A stored answer in words; what was typed freely is not repeated."""
+    """Return a stored answer in words; "free_text" in place of free text."""
     if item.kind == "text":
         return "free_text"
     try:

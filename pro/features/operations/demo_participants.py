@@ -1,6 +1,6 @@
-"""The demonstration's people: what happened to them, and what they answered, counted back from today.
+"""Create the participants of the demonstration: visits, answers and events before today.
 
-Everything goes through the services at the time when it would have happened, so that the calendar is the real one.
+Every step runs through the services at the time when it would have happened, so that the visit schedule is a real one.
 """
 
 from __future__ import annotations
@@ -35,25 +35,27 @@ ULCER_SIGNS: dict[str, Value] = {"odor": 2, "headache": 2, "headache_int": 2}
 QLQ_ANSWERS: dict[str, Value] = dict.fromkeys((f"Q{number}" for number in range(1, 29)), 1)
 QLQ_ANSWERS |= {"Q29": 5, "Q30": 6}
 CONSENT = "1.0"
-# From day 1 of induction to radiotherapy, and from consent to day 1.
+# Time from day 1 of induction to radiotherapy, and from consent to day 1.
 INDUCTION_LENGTH, CONSENT_LEAD = timedelta(days=24), timedelta(days=3)
 DAY, ONE_MINUTE = timedelta(days=1), timedelta(minutes=1)
 NINE, TEN = time(9), time(10)
-# From the answers on: acknowledged, phoned, asked for the endoscopy.
+# Time from the answers to acknowledgement, phone call and request of the endoscopy.
 ACKNOWLEDGED_AFTER, PHONED_AFTER, REQUESTED_AFTER = timedelta(minutes=12), timedelta(minutes=25), timedelta(minutes=40)
-# Before now: the result and its grade. The clock for reporting a serious event runs when the demonstration starts.
+# Time from result and grading to now. The clock for the SAE report runs when the demonstration starts.
 RESULT_BEFORE_NOW, GRADED_BEFORE_NOW = timedelta(hours=3), timedelta(hours=2)
-# How much a participant was troubled by tiredness who pressed "not at all" by mistake.
+# The correct answer of a participant who pressed "not at all" by mistake.
 CORRECT_VALUE = 3
 HOARSE, ULCER, ADMITTED = "声音嘶哑，无出血。", "鼻咽后壁溃疡，约 1.5 cm。", "住院，抗感染，暂停放疗。"
 CORRECTION_REASON = "Pressed the answer beside it and said so the same day."
 
 
 def make_participants(work: UnitOfWork, plan: str, staff: Mapping[str, StaffMember], password: str) -> None:
-    """NC-001 in induction, with a baseline form on paper; NC-002 in the second week of radiotherapy; NC-003 with signs
-    of an ulcer; NC-004 in the fourth week, unheard of since the third; NC-005 with an ulcer that staff dealt with.
+    """Create the five participants of the demonstration.
 
-    ``staff``: by role, and the ``password`` with which they sign.
+    NC-001: in induction, with a baseline form on paper. NC-002: in the second week of radiotherapy. NC-003: with signs
+    of an ulcer. NC-004: in the fourth week, without answers since the third. NC-005: with an ulcer that staff graded.
+
+    ``staff``: by role. ``password``: with which they sign.
     """
     real = work.now
     today = local_date(real, work.catalogue.plans[plan].settings.time_zone)
@@ -78,9 +80,10 @@ def make_participants(work: UnitOfWork, plan: str, staff: Mapping[str, StaffMemb
 def handle_alerts(
     work: UnitOfWork, person: Participant, staff: Mapping[str, StaffMember], password: str, real: datetime
 ) -> None:
-    """The open alerts of ``person``: taken on by the nurse; an endoscopy; a serious grade 3 not reported yet.
+    """Handle the open alerts of ``person``: acknowledgement, call, endoscopy, and a grading.
 
-    ``staff``: by role. The time of ``app_context`` is that of the answers; ``real``: now.
+    The grading is a serious event of grade 3, not reported yet. ``staff``: by role. ``work.now`` is the time of the
+    answers; ``real``: the time now.
     """
     answered = work.now
     query = select(Alert).where(Alert.participant_id == person.id, Alert.resolved_at.is_(None))
@@ -114,7 +117,7 @@ def handle_alerts(
 def request_correction(
     work: UnitOfWork, person: Participant, staff: Mapping[str, StaffMember], password: str, real: datetime
 ) -> None:
-    """``person`` told the coordinator of a slip in a form; the investigator has not looked at it yet."""
+    """Request a correction of a wrong answer of ``person``; no decision is made yet."""
     query = select(Assessment).where(Assessment.participant_id == person.id, Assessment.submitted_at.is_not(None))
     form = work.session.scalars(query.where(Assessment.instrument == "qlq_c30").order_by(Assessment.id)).first()
     if form is None:
@@ -127,7 +130,7 @@ def request_correction(
 
 
 def _enrol(work: UnitOfWork, plan: str, number: str, language: str, induction: date) -> Participant:
-    """A participant who consented some days before ``induction`` and got the first dose then."""
+    """Enrol a participant who consented some days before the first dose at ``induction``."""
     consented = induction - CONSENT_LEAD
     _set_time(work, plan, consented, NINE)
     person = enrolment.enrol(
@@ -151,9 +154,10 @@ def _enrol(work: UnitOfWork, plan: str, number: str, language: str, induction: d
 def _enrol_treated(
     work: UnitOfWork, plan: str, number: str, language: str, days: list[date], *, answered: tuple[int, ...]
 ) -> Participant:
-    """A participant who was given a fraction on each of ``days`` and ``answered`` the check-ins at these fractions.
+    """Enrol a participant with a fraction on each of ``days``.
 
-    One QLQ-C30 counted for day 22 of induction and for the start of radiotherapy.
+    ``answered``: the fractions at which check-ins were answered. One QLQ-C30 counts for day 22 of induction and for the
+    start of radiotherapy.
     """
     induction = days[0] - INDUCTION_LENGTH
     person = _enrol(work, plan, number, language, induction)
@@ -171,7 +175,7 @@ def _enrol_treated(
 
 
 def _miss_forms(work: UnitOfWork, person: Participant, real: datetime) -> None:
-    """Forms that closed unanswered: a call task, as the worker makes it, and yesterday an unanswered call."""
+    """Mark forms as missed, with the call task of the worker and an unanswered call."""
     query = select(ExpectedForm).where(
         ExpectedForm.participant_id == person.id,
         ExpectedForm.served_at.is_(None),
@@ -192,7 +196,7 @@ def _miss_forms(work: UnitOfWork, person: Participant, real: datetime) -> None:
 
 
 def _fraction_days(work: UnitOfWork, plan: str, today: date, count: int) -> list[date]:
-    """The last ``count`` working days before ``today``."""
+    """Return the last ``count`` working days before ``today``."""
     working = work.catalogue.working_days(plan)
     found: list[date] = []
     on = today
@@ -208,14 +212,14 @@ def _set_time(work: UnitOfWork, plan: str, on: date, hour: time) -> None:
 
 
 def _answer_forms(work: UnitOfWork, person: Participant, said: Mapping[date, str]) -> None:
-    """A quiet form of an instrument on each day."""
+    """Answer one form without symptoms on each day."""
     for on, instrument in sorted(said.items()):
         _set_time(work, person.plan, on, TEN)
         _answer_form(work, person, instrument, QUIET_ANSWERS if instrument == CHECKIN else QLQ_ANSWERS)
 
 
 def _answer_form(work: UnitOfWork, person: Participant, instrument: str, said: Mapping[str, Value]) -> None:
-    """Start a form on a phone, answer page after page and send it: what ``said`` does not name is skipped."""
+    """Answer and submit a form on a phone; items that ``said`` does not name are skipped."""
     staff = work.actor
     issued = form_issuing.send_form(work, person, instrument, by="here")
     secret = form_access.begin_session(
@@ -236,7 +240,7 @@ def _answer_form(work: UnitOfWork, person: Participant, instrument: str, said: M
 
 
 def _enter_paper_form(work: UnitOfWork, person: Participant, on: date) -> None:
-    """The form of ``on`` was filled in on paper and is typed in now; it is not verified yet."""
+    """Enter a form that was filled in on paper on the day ``on``; it stays unverified."""
     zone = work.catalogue.plans[person.plan].settings.time_zone
     answered_at = roster_service.to_utc(datetime.combine(on, TEN), zone)
     data_entry.enter_form(
@@ -253,7 +257,7 @@ def _enter_paper_form(work: UnitOfWork, person: Participant, on: date) -> None:
 
 @contextmanager
 def _acting_as(work: UnitOfWork, person: StaffMember, at: datetime) -> Iterator[None]:
-    """Act as another person, at another time."""
+    """Act as another staff member, at another time."""
     before = work.actor
     work.actor, work.now = Actor("staff", person.id, person.role, person.name), at
     yield

@@ -1,4 +1,4 @@
-"""The demonstration study: invented people on the real machinery, made only outside production."""
+"""The demonstration study: generated participants in a full system, never in production."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pro.features.participants.treatment_dates import local_date
 from pro.models import Participant, Shift, StaffMember
 
 PLAN = "npc_reirradiation"
-PASSWORD = "demonstration"  # noqa: S105  shown to everybody who starts the demonstration
+PASSWORD = "demonstration"  # noqa: S105  printed when the demonstration starts
 STAFF = (
     ("nurse@example.org", "周敏", "nurse", "zh_Hans"),
     ("investigator@example.org", "刘洋", "investigator", "zh_Hans"),
@@ -26,16 +26,16 @@ STAFF = (
     ("monitor@example.org", "Li Qiang", "monitor", "en"),
     ("nurse2@example.org", "孙丽", "nurse", "zh_Hans"),
 )
-# Whose check-in is linked to: Chinese, English.
+# The participants whose check-ins get links: Chinese, English.
 LINKED_PARTICIPANTS = ("NC-001", "NC-002")
-# Each of the two nurses holds a week, and the roster is filled for a year; one night next week is a gap.
+# The two nurses are on call in alternate weeks for a year; one night next week is a gap.
 WEEKS = 52
 GAP_DAYS, GAP_FROM, GAP_UNTIL = 5, time(17, 30), time(8)
 
 
 @dataclass(frozen=True, slots=True)
 class DemoLinks:
-    """The two participants' links, Chinese and English, and how staff get in."""
+    """Links to the check-ins of two participants (Chinese, English), and the staff sign-in."""
 
     chinese: str
     english: str
@@ -45,14 +45,16 @@ class DemoLinks:
 
 
 def is_filled(work: UnitOfWork) -> bool:
-    """True once there is any account."""
+    """Return True if the database holds any account."""
     return work.session.scalar(select(StaffMember.id).limit(1)) is not None
 
 
 def fill_demo_study(work: UnitOfWork) -> None:
-    """Make the study: accounts, a roster with one gap, five participants with dates and answers. One has signs of an
-    ulcer; another missed a check-in during radiotherapy, which the worker's first round finds; a third's ulcer was
-    confirmed and graded; a paper form waits for its second reader, and a correction for the investigator.
+    """Create accounts, a duty roster with one gap, and five participants with answers.
+
+    One participant has signs of an ulcer; one missed a check-in during radiotherapy, which the first run of the worker
+    finds; one has a confirmed and graded ulcer. A paper form waits for verification, and a correction request for the
+    investigator. Raises NotAllowed("demonstration") in production.
     """
     if work.config.production:
         raise NotAllowed("demonstration")
@@ -72,7 +74,10 @@ def fill_demo_study(work: UnitOfWork) -> None:
 
 
 def make_demo_links(work: UnitOfWork) -> DemoLinks:
-    """Fresh links into the open check-ins of the first two participants (a link is kept nowhere in clear)."""
+    """Return new links to the open check-ins of the two linked participants.
+
+    Links are made each time because none is stored in clear. Raises NotAllowed("demonstration") in production.
+    """
     if work.config.production:
         raise NotAllowed("demonstration")
     made = [
@@ -88,7 +93,7 @@ def _linked_participants(work: UnitOfWork) -> list[Participant]:
 
 
 def _fill_roster(work: UnitOfWork, nurses: list[StaffMember]) -> None:
-    """Weeks in turn, the other nurse as backup, but for one night."""
+    """Fill the duty roster: the nurses alternate by week, with one night left as a gap."""
     zone = work.catalogue.plans[PLAN].settings.time_zone
     today = local_date(work.now, zone)
     gap = Interval(

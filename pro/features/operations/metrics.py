@@ -1,4 +1,4 @@
-"""The state of the installation in numbers, for monitoring: counts and ages, never whom they are about."""
+"""Metrics of this system for monitoring: counts and ages, never identities."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CHANNELS = ("email", "sms")
 
 @dataclass(frozen=True, slots=True)
 class Gauge:
-    """One number at one moment by name, with what it means. ``rows``: (values of ``labels``, number)."""
+    """One metric with its meaning; ``rows``: (values of ``labels``, number)."""
 
     name: str
     meaning: str
@@ -29,7 +29,10 @@ class Gauge:
 
 
 def read_metrics(work: UnitOfWork) -> list[Gauge]:
-    """Every gauge, read from the database now. An age of 0 seconds means that nothing waits."""
+    """Return every metric, read from the database now.
+
+    An age is in seconds; 0 means that nothing waits.
+    """
     return [*_outbox(work), _heartbeats(work), *_alerts(work), *_study(work), *_test_alerts(work)]
 
 
@@ -130,4 +133,5 @@ def _test_alerts(work: UnitOfWork) -> Iterator[Gauge]:
 
 
 def _age_seconds(work: UnitOfWork, since: datetime | None) -> float:
+    """Return the seconds since ``since``, 0 for None."""
     return max(0.0, (work.now - since).total_seconds()) if since else 0.0

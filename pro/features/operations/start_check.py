@@ -1,4 +1,7 @@
-"""What keeps production from starting, beside its settings: data files, tables, wording, demonstration data, texts."""
+"""Check before production starts: data files, tables, wording, demonstration data, texts.
+
+Settings are checked by ``pro.config``.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +22,17 @@ from pro.models import StaffMember
 
 
 class DatabaseUnavailable(Exception):
-    """The database does not answer, which may be over in a minute; the message is a sentence for people."""
+    """The database does not answer, perhaps only for a short time.
+
+    The message is a sentence for the person who starts the system.
+    """
 
 
 def find_problems(app_context: AppContext, *, texts: bool = True) -> list[str]:
-    """Return a sentence for everything in files that must be mended before production starts.
+    """Return a sentence for every problem in files that prevents a production start.
 
-    ``texts``: False where a setting that stands in every text is wrong, so that none could be compared with what the
-    gateway approved.
+    ``texts``: False if a setting that every text contains is wrong, so that texts cannot be compared with the templates
+    that the gateway approved.
     """
     problems: list[str] = []
     for plan in app_context.catalogue.plans.values():
@@ -41,7 +47,10 @@ def find_problems(app_context: AppContext, *, texts: bool = True) -> list[str]:
 
 
 def find_database_problems(app_context: AppContext) -> list[str]:
-    """Return a sentence for old tables, missing licensed wording and demonstration accounts. Raises DatabaseAway."""
+    """Return a sentence for old tables, missing licensed wording and demonstration accounts.
+
+    Raises DatabaseUnavailable if the database does not answer.
+    """
     try:
         if not db.is_current(app_context.engine):
             return ["The database is not at this version: run `flask db upgrade`."]
@@ -49,13 +58,14 @@ def find_database_problems(app_context: AppContext) -> list[str]:
             work = app_context.unit_of_work(session)
             return licensed_wording.missing_licences(work) + _demonstration_accounts(work)
     except SQLAlchemyError as error:
-        # Its text holds the address, and that a password.
+        # The text of ``error`` is left out because it holds the address with its password.
         raise DatabaseUnavailable(
             f"The database of PRO_DATABASE_URL does not answer ({type(error).__name__}): is it there, and running?"
         ) from error
 
 
 def _demonstration_accounts(work: UnitOfWork) -> list[str]:
+    """Return a sentence if an active account belongs to the demonstration."""
     emails = work.session.scalars(
         select(StaffMember.email).where(StaffMember.disabled_at.is_(None)).order_by(StaffMember.id)
     )
@@ -68,7 +78,7 @@ def _demonstration_accounts(work: UnitOfWork) -> list[str]:
 
 
 def find_plan_problems(plan: StudyPlan) -> list[str]:
-    """Return a sentence for every value of ``plan`` that is the demonstration's, or no number that answers."""
+    """Return a sentence for every demonstration value or unreachable number of ``plan``."""
     where = f"Plan {plan.id}: settings"
     found = []
     if plan.settings.demonstration:
@@ -87,6 +97,7 @@ def find_plan_problems(plan: StudyPlan) -> list[str]:
 
 
 def _phone_number_problems(plan: StudyPlan) -> Iterator[str]:
+    """Yield a sentence for each phone number that is invalid or differs from the one shown."""
     settings = plan.settings
     region = phone_numbers.region_of(settings.hotline)
     for name, number, shown in (

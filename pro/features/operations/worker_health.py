@@ -16,12 +16,12 @@ from pro.models import Alert, Heartbeat, Message
 
 LOOPS = ("judge_idle", "calendar", "digests", "escalate", "quarantine", "drills", "outbox", "audit")
 MAX_HEARTBEAT_AGE = timedelta(seconds=60)
-# A mail that should have left this long ago means that mail has gone quiet.
+# An email that is due for longer means that outgoing email does not work.
 MAX_EMAIL_DELAY = timedelta(minutes=5)
 
 
 def record_heartbeat(work: UnitOfWork, name: str) -> None:
-    """Leave a heartbeat for ``name``."""
+    """Store the time of the last run of the worker job ``name``."""
     found = work.session.get(Heartbeat, name)
     if found is None:
         work.session.add(Heartbeat(name=name, at=work.now))
@@ -30,9 +30,11 @@ def record_heartbeat(work: UnitOfWork, name: str) -> None:
 
 
 def find_troubles(work: UnitOfWork) -> list[str]:
-    """What is wrong, by name: a loop that has not come round for a minute, "mail" that waits too long, and "untold"
-    where an unacknowledged urgent alert had no recipient, because there is no open account, "drill" where the
-    weekly synthetic alert failed or did not come.
+    """Return the names of what does not work.
+
+    A job of LOOPS without a run for 60 seconds; "mail" if an email waits for longer than 5 minutes; "untold" if an
+    unacknowledged urgent alert had no recipient because there is no active account; "drill" if the weekly test alert
+    failed or did not start.
     """
     beats = {row.name: row.at for row in work.session.scalars(select(Heartbeat))}
     found = [name for name in LOOPS if name not in beats or work.now - beats[name] > MAX_HEARTBEAT_AGE]
@@ -41,15 +43,15 @@ def find_troubles(work: UnitOfWork) -> list[str]:
         found.append("mail")
     other = aliased(Alert)
     mailed = select(other.source).join(Message, Message.alert_id == other.id)
-    told = mailed.where(Message.template.in_(notifications.ALERT_TEMPLATES))
-    untold = select(Alert.id).where(
+    notified = mailed.where(Message.template.in_(notifications.ALERT_TEMPLATES))
+    unnotified = select(Alert.id).where(
         Alert.level >= int(Level.URGENT),
         Alert.acknowledged_at.is_(None),
         Alert.resolved_at.is_(None),
-        Alert.source.not_in(told),
+        Alert.source.not_in(notified),
     )
-    if work.session.scalar(untold.limit(1)) is not None:
+    if work.session.scalar(unnotified.limit(1)) is not None:
         found.append("untold")
-    if any(drill.state != "running" for drill in test_alerts.weekly_test_alert_status(work)):
+    if any(test_alert.state != "running" for test_alert in test_alerts.weekly_test_alert_status(work)):
         found.append("drill")
     return found

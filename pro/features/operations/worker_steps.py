@@ -1,4 +1,4 @@
-"""The worker's rounds. Each step is its own loop, its own transaction, its own test."""
+"""The worker's jobs. Each job has its own loop, transaction and tests."""
 
 from __future__ import annotations
 
@@ -26,21 +26,23 @@ from pro.messaging.sender_protocol import Sender
 from pro.models import Assessment
 
 log = logging.getLogger(__name__)
-# Seconds for the outbox in a round and between two rounds, however much waits: the rest must come round too.
+# Seconds that the outbox may take within a run and between two runs, so that the other jobs run in time.
 OUTBOX_SECONDS, OUTBOX_SECONDS_BETWEEN = 0.5, 3.0
 NO_LIMIT = 1 << 30
-# Batches of 500 events that a round seals at most: a backlog of messages leaves thousands between two rounds.
+# Batches of 500 audit entries that one run seals at most; a backlog of messages makes thousands of entries.
 MAX_SEAL_BATCHES = 10
 
 
 def run_jobs(
-    app_context: AppContext, senders: Mapping[str, Sender], worker: str, lines: outbox.ProviderCalls | None = None
+    app_context: AppContext, senders: Mapping[str, Sender], worker: str, calls: outbox.ProviderCalls | None = None
 ) -> int:
-    """One round: judge idle forms, look at calendars, queue digests, climb the ladder, tell of loud texts from
-    unknown numbers, drill, deliver the outbox, seal the audit trail. How much was done.
+    """Run every job once; return how many items were processed.
 
-    A step that breaks is logged, leaves no heartbeat, and does not keep the others from running. With ``lines``, which
-    the caller keeps for ``send``, a provider that hangs does not keep them waiting either.
+    The jobs evaluate idle forms, process due visit schedules, queue daily digests, escalate alerts, notify staff of
+    urgent texts of unknown numbers, run test alerts, deliver the outbox, and seal the audit trail.
+
+    A job that fails is logged and stores no heartbeat; the other jobs run. ``lines``: the calls to providers, kept by
+    the caller for ``deliver_outbox``; with them a provider that does not answer delays no job.
     """
     steps: tuple[tuple[str, Callable[[], int]], ...] = (
         ("judge_idle", lambda: evaluate_idle_forms(app_context)),
@@ -49,7 +51,7 @@ def run_jobs(
         ("escalate", lambda: escalate_alerts(app_context)),
         ("quarantine", lambda: _in_transaction(app_context, unknown_senders.notify_urgent_quarantine)),
         ("drills", lambda: _in_transaction(app_context, run_test_alerts)),
-        ("outbox", lambda: _deliver_due(app_context, senders, worker, lines)),
+        ("outbox", lambda: _deliver_due(app_context, senders, worker, calls)),
         ("audit", lambda: seal_audit_trail(app_context)),
     )
     done, alive = 0, []
@@ -58,43 +60,49 @@ def run_jobs(
             done += step()
             alive.append(name)
         except Exception as error:
-            log.error("step %s of the round failed: %s", name, type(error).__name__)
+            log.error("worker job failed job=%s error=%s", name, type(error).__name__)
     try:
         _in_transaction(app_context, lambda work: _record_heartbeats(work, alive))
     except SQLAlchemyError as error:
-        log.error("the heartbeats of a round could not be written: %s", type(error).__name__)
+        log.error("heartbeats not stored error=%s", type(error).__name__)
     return done
 
 
 def _deliver_due(
-    app_context: AppContext, senders: Mapping[str, Sender], worker: str, lines: outbox.ProviderCalls | None
+    app_context: AppContext, senders: Mapping[str, Sender], worker: str, calls: outbox.ProviderCalls | None
 ) -> int:
-    """Send what is due, and act on what the providers refused at once."""
-    done = outbox.deliver(app_context, senders, worker, NO_LIMIT, seconds=OUTBOX_SECONDS, calls=lines)
+    """Send due messages, and act on those that the providers refused at once."""
+    done = outbox.deliver(app_context, senders, worker, NO_LIMIT, seconds=OUTBOX_SECONDS, calls=calls)
     return done + _in_transaction(app_context, delivery_receipts.act_on_failures)
 
 
 def deliver_outbox(
-    app_context: AppContext, senders: Mapping[str, Sender], worker: str, lines: outbox.ProviderCalls | None = None
+    app_context: AppContext, senders: Mapping[str, Sender], worker: str, calls: outbox.ProviderCalls | None = None
 ) -> int:
-    """Between two rounds: only what waits in the outbox, so that an alert leaves within a second."""
+    """Deliver due messages between two runs, so that an alert leaves within a second.
+
+    Returns how many were delivered; an error is logged and gives 0.
+    """
     try:
-        return outbox.deliver(app_context, senders, worker, NO_LIMIT, seconds=OUTBOX_SECONDS_BETWEEN, calls=lines)
+        return outbox.deliver(app_context, senders, worker, NO_LIMIT, seconds=OUTBOX_SECONDS_BETWEEN, calls=calls)
     except Exception as error:
-        log.error("the outbox could not be delivered: %s", type(error).__name__)
+        log.error("outbox delivery failed error=%s", type(error).__name__)
         return 0
 
 
-def finish_deliveries(app_context: AppContext, lines: outbox.ProviderCalls) -> None:
-    """Before the worker ends: what providers still have in hand is waited for and kept."""
+def finish_deliveries(app_context: AppContext, calls: outbox.ProviderCalls) -> None:
+    """Wait for open calls to providers and store their results before the worker ends."""
     try:
-        outbox.drain_calls(app_context, lines)
+        outbox.drain_calls(app_context, calls)
     except Exception as error:
-        log.error("what providers answered last could not be kept: %s", type(error).__name__)
+        log.error("last provider results not stored error=%s", type(error).__name__)
 
 
 def seal_audit_trail(app_context: AppContext) -> int:
-    """Seal what waits, a batch a transaction; how many events. A great many are left in part to the next round."""
+    """Seal unsealed audit entries, one batch a transaction; return how many.
+
+    At most 10 batches are sealed; the rest is left to the next run.
+    """
     sealed = 0
     for _batch in range(MAX_SEAL_BATCHES):
         number = _in_transaction(app_context, audit_chain.seal_entries)
@@ -105,10 +113,10 @@ def seal_audit_trail(app_context: AppContext) -> int:
 
 
 def evaluate_idle_forms(app_context: AppContext) -> int:
-    """Evaluate unfinished forms that were left for the plan's idle times (docs/domain.md 3.4.6).
+    """Evaluate unfinished forms that reached an idle time of the plan (docs/domain.md 3.4.6).
 
-    One transaction a form: none waits for another, and one that breaks keeps no other from being judged. RuntimeError
-    at the end if any broke.
+    Each form has its own transaction, so an error affects one form only. Returns how many were evaluated. Raises
+    RuntimeError at the end if any failed.
     """
     query = (
         select(Assessment.id)
@@ -118,25 +126,26 @@ def evaluate_idle_forms(app_context: AppContext) -> int:
     )
     with Session(app_context.engine.execution_options(read_only=True)) as session:
         due = list(session.scalars(query))
-    judged = broken = 0
+    evaluated = failed = 0
     for assessment_id in due:
         try:
-            judged += _in_transaction(app_context, partial(_evaluate_form, assessment_id=assessment_id))
+            evaluated += _in_transaction(app_context, partial(_evaluate_form, assessment_id=assessment_id))
         except Exception as error:
-            broken += 1
-            log.error("the idle assessment %s could not be judged: %s", assessment_id, type(error).__name__)
-    if broken:
-        raise RuntimeError(f"{broken} idle forms could not be judged")
-    return judged
+            failed += 1
+            log.error("idle form evaluation failed assessment=%s error=%s", assessment_id, type(error).__name__)
+    if failed:
+        raise RuntimeError(f"{failed} idle forms were not evaluated")
+    return evaluated
 
 
 def _evaluate_form(work: UnitOfWork, assessment_id: int) -> int:
+    """Evaluate one idle form, and schedule the next evaluation. Return 1 if it was due."""
     assessment = work.session.get_one(Assessment, assessment_id, with_for_update={"key_share": True})
     if assessment.judge_next_at is None or assessment.judge_next_at > work.now:
-        return 0  # touched, sent, or judged by another worker meanwhile
+        return 0  # answered, submitted, or evaluated by another worker meanwhile
     instrument = work.catalogue.instruments[assessment.instrument]
     answers = current_answers(instrument, answer_rows(work, assessment.id))
-    # Before judging, so that judging that cannot be done may ask for another try.
+    # Reset before the evaluation, which may schedule another try if it fails.
     assessment.judge_next_at = None
     if assessment.submitted_at is not None:
         scored = score(instrument, answers) if instrument.scales else {}
@@ -154,7 +163,7 @@ def _evaluate_form(work: UnitOfWork, assessment_id: int) -> int:
 
 
 def queue_digests(work: UnitOfWork) -> int:
-    """Once a day, when the study's working hours begin, the WATCH digest."""
+    """Queue the daily digests of WATCH alerts once the study's working hours begin."""
     queued = 0
     for plan in work.catalogue.plans.values():
         local = work.now.astimezone(ZoneInfo(plan.settings.time_zone))
@@ -164,16 +173,19 @@ def queue_digests(work: UnitOfWork) -> int:
 
 
 def escalate_alerts(app_context: AppContext) -> int:
-    """Climb the ladder for every alert that still waits. RuntimeError at the end if that broke for any."""
+    """Escalate every unacknowledged alert; return the number of messages queued.
+
+    Raises RuntimeError at the end if any alert failed.
+    """
     with transaction(app_context.engine) as session:
         done = notifications.escalate_alerts(app_context.unit_of_work(session))
     if done.broken:
-        raise RuntimeError(f"{done.broken} cases could not be told again")
+        raise RuntimeError(f"{done.broken} alert cases were not escalated")
     return done.queued
 
 
 def run_test_alerts(work: UnitOfWork) -> int:
-    """Begin the weekly synthetic alert when its time has come, and find the one that did not get through."""
+    """Start due weekly test alerts, and find those that failed."""
     return test_alerts.start_due_test_alerts(work) + test_alerts.find_failed_test_alerts(work)
 
 

@@ -1,4 +1,4 @@
-"""Everything that a participant answered, the visits it counts for and its scores, in a fixed number of queries."""
+"""Read a participant's answers with visits and scores, in a fixed number of queries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pro.models import Anchor, Answer, Assessment, Participant, Score
 
 @dataclass(frozen=True, slots=True)
 class RecordedScore:
-    """One scale of one form: ``value`` None where it is missing; ``used`` of ``of`` items."""
+    """One scale's score of one form, None if missing; ``used`` of ``of`` items were answered."""
 
     value: float | None
     used: int
@@ -30,10 +30,11 @@ class RecordedScore:
 
 @dataclass(frozen=True, slots=True)
 class HistoryForm:
-    """One answered form. ``at``: when it was really answered; ``on``: that day where the participant lives.
+    """One form with answers.
 
-    ``visits``: names of the visits that it counts for; ``baseline``: one of them is the plan's baseline. ``asked``:
-    items of its path; ``answers``: what stands, None where skipped. ``proxy``: a proxy answered.
+    ``at``: when it was answered; ``on``: that day in the participant's time zone. ``visits``: titles of the visits that
+    it counts for; ``baseline``: one of them is the baseline visit. ``sent``: it was submitted. ``asked``: items of its
+    path. ``answers``: current answers, None for skipped. ``proxy``: a proxy answered.
     """
 
     id: int
@@ -52,9 +53,10 @@ class HistoryForm:
 
 @dataclass(frozen=True, slots=True)
 class AnswerHistory:
-    """A participant's forms in order of answering, their ledger, and the day from which weeks are counted.
+    """A participant's forms in order of answering, with expected forms and anchor dates.
 
-    ``origin``: day 1 of the treatment once it was given, before that the day of consent.
+    ``origin``: the day from which weeks are counted: day 1 of the treatment once it was given, before that the day of
+    consent.
     """
 
     participant: Participant
@@ -65,20 +67,21 @@ class AnswerHistory:
     forms: Sequence[HistoryForm]
 
     def of(self, instrument: str) -> list[HistoryForm]:
-        """The forms of one instrument."""
+        """Return the forms of one instrument."""
         return [form for form in self.forms if form.instrument == instrument]
 
     def baseline(self, instrument: str) -> HistoryForm | None:
-        """The form that later ones are compared with: the newest of the baseline visit, else the first that was sent.
+        """Return the form that later ones are compared with, or None.
 
-        The same choice as ``circumstances`` makes for the rules.
+        The newest form of the baseline visit, else the first submitted form: the same choice as ``clinical_facts``
+        makes for the rules.
         """
         forms = [form for form in self.of(instrument) if form.sent]
         return next((form for form in reversed(forms) if form.baseline), forms[0] if forms else None)
 
 
 def read_history(work: UnitOfWork, participant: Participant, language: str) -> AnswerHistory:
-    """The record of ``participant``: six queries, however much there is."""
+    """Return the answer history of ``participant``, in six queries."""
     lines = expected_forms.read_expected_forms(work, participant, language)
     anchors = treatment_dates.read_anchors(work, participant)
     query = select(Assessment).where(
@@ -110,8 +113,8 @@ def read_history(work: UnitOfWork, participant: Participant, language: str) -> A
 def _answers(
     work: UnitOfWork, participant: Participant, assessments: Sequence[Assessment]
 ) -> dict[int, dict[str, Value | None]]:
-    """form -> item -> what stands; withdrawn answers are as if never asked."""
-    # Columns, not rows: three years have thousands of answers.
+    """Return the current answers of each form by item; withdrawn answers are left out."""
+    # Columns are faster than rows: three years have thousands of answers.
     query = (
         select(Answer.assessment_id, Answer.item, Answer.state, Answer.value)
         .join(Assessment, Assessment.id == Answer.assessment_id)
@@ -131,6 +134,7 @@ def _answers(
 
 
 def _scores(work: UnitOfWork, participant: Participant) -> dict[int, dict[str, RecordedScore]]:
+    """Return the newest score of each scale, by form."""
     query = (
         select(Score.assessment_id, Score.scale, Score.value, Score.used, Score.of)
         .join(Assessment, Assessment.id == Score.assessment_id)
@@ -151,10 +155,11 @@ def _build_form(
     answers: Mapping[str, Value | None],
     scores: Mapping[str, RecordedScore],
 ) -> HistoryForm:
+    """Build one form of the history from its rows."""
     instrument = work.catalogue.instruments[row.instrument]
     at = row.answered_at or row.submitted_at or row.last_answer_at or row.issued_at
     facts = clinical_facts.form_facts(row.context)
-    # Only what is shown by item needs the path; a scored form has its scales.
+    # Only instruments that are shown by item need the path; scored ones are shown by scale.
     path = page_flow.page_path(instrument, answers, facts, row.page_set) if not instrument.scales else ()
     calendar = work.catalogue.plans[participant.plan].calendar
     return HistoryForm(
@@ -174,7 +179,10 @@ def _build_form(
 
 
 def _origin(work: UnitOfWork, participant: Participant, anchors: Sequence[Anchor]) -> date:
-    """The day of the anchor that the baseline visit stands before, once it is a fact; else consent, else enrolment."""
+    """Return the day from which weeks are counted.
+
+    The anchor date of the baseline visit once it is recorded, else the day of consent, else the day of enrolment.
+    """
     calendar = work.catalogue.plans[participant.plan].calendar
     if calendar is not None and calendar.baseline:
         visit = calendar.visit(calendar.baseline)

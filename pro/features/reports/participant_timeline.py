@@ -1,4 +1,4 @@
-"""What happened to a participant, in lanes, as values: treatment, forms, messages, alerts, and events of any kind."""
+"""Read a participant's timeline: treatment, forms, messages, alerts and adverse events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pro.features.alerts import alert_list
 from pro.features.reports.answer_history import AnswerHistory
 from pro.models import Alert, Message
 
-# Kinds of things. DOSE and DATE are days of the treatment; FRACTION is given on many days and is drawn in runs.
+# Kinds of entries. DOSE and DATE are days of the treatment; FRACTION occurs on many days and is drawn in runs.
 DOSE, FRACTION, DATE = "dose", "fraction", "date"
 RECEIVED, PARTIAL, MISSED = "received", "partial", "missed"
 SENT, FAILED, ALERT = "sent", "failed", "alert"
@@ -24,10 +24,10 @@ SENT, FAILED, ALERT = "sent", "failed", "alert"
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One thing that happened. ``title``: what, in the reader's language, or a key of ``word`` for a message.
+    """One entry of the timeline.
 
-    ``number``: of a dose or fraction. ``level``: of an alert. ``at``: the time of day, if there is one.
-    ``detail``: a missed form's reason (a key), a late form's "out_of_window".
+    ``title``: in the reader's language, or the template of a message. ``number``: of a dose or fraction. ``level``: of
+    an alert. ``at``: the time, if known. ``detail``: the reason for a missed form (a key), or "out_of_window".
     """
 
     kind: str
@@ -41,7 +41,10 @@ class TimelineEntry:
 
 @dataclass(frozen=True, slots=True)
 class TimelineLane:
-    """The things of one kind, in order. ``id``: treatment, dates, messages, alerts, or an instrument's id."""
+    """The entries of one kind, in order.
+
+    ``id``: treatment, dates, messages, alerts, or an instrument's id.
+    """
 
     id: str
     title: str
@@ -50,7 +53,7 @@ class TimelineLane:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantTimeline:
-    """Every lane that holds something; ``spans`` are a lane of their own, left out when there are none."""
+    """All lanes with entries; ``spans``: adverse events, drawn as a lane of their own."""
 
     origin: date
     today: date
@@ -59,8 +62,8 @@ class ParticipantTimeline:
 
     @property
     def days(self) -> list[date]:
-        """Every day on which something happened, and today."""
-        found = [thing.on for lane in self.lanes for thing in lane.entries]
+        """Every day with an entry, and today."""
+        found = [entry.on for lane in self.lanes for entry in lane.entries]
         found += [day for span in self.spans for day in (span.starts, span.ends or self.today)]
         return [*found, self.today]
 
@@ -68,7 +71,10 @@ class ParticipantTimeline:
 def read_timeline(
     work: UnitOfWork, record: AnswerHistory, language: str, spans: Sequence[TimelineSpan] = ()
 ) -> ParticipantTimeline:
-    """Everything up to now: two queries beside those of ``record``."""
+    """Return the timeline up to now.
+
+    Runs two queries beside those of ``record``. ``spans``: adverse events.
+    """
     plan = work.catalogue.plans[record.participant.plan]
     treatment, dated = _dates(work, record, language)
     lanes = [TimelineLane("treatment", "", treatment), TimelineLane("dates", "", dated)]
@@ -85,7 +91,7 @@ def read_timeline(
 def _dates(
     work: UnitOfWork, record: AnswerHistory, language: str
 ) -> tuple[tuple[TimelineEntry, ...], tuple[TimelineEntry, ...]]:
-    """Doses and fractions, and every other recorded day; what is only planned has not happened."""
+    """Return (doses and fractions, other recorded dates); planned dates are left out."""
     plan = work.catalogue.plans[record.participant.plan]
     words = work.catalogue.plan_words[plan.id, language]
     calendar = plan.calendar
@@ -106,6 +112,7 @@ def _dates(
 
 
 def _forms(record: AnswerHistory, instrument: str) -> tuple[TimelineEntry, ...]:
+    """Return received, partially completed and missed forms of an instrument, by day."""
     zone = ZoneInfo(record.participant.time_zone)
     found = [
         TimelineEntry(
@@ -124,11 +131,11 @@ def _forms(record: AnswerHistory, instrument: str) -> tuple[TimelineEntry, ...]:
         for line in record.lines
         if line.expected.instrument == instrument and line.status == MISSED
     ]
-    return tuple(sorted(found, key=lambda thing: thing.on))
+    return tuple(sorted(found, key=lambda entry: entry.on))
 
 
 def _messages(work: UnitOfWork, record: AnswerHistory) -> tuple[TimelineEntry, ...]:
-    """What was sent to the participant, or could not be. The sealed columns are not read."""
+    """Return messages to the participant that were sent or failed. Reads no sealed column."""
     query = select(Message.template, Message.sent_at, Message.failed_at).where(
         Message.participant_id == record.participant.id, Message.staff_id.is_(None)
     )
@@ -138,11 +145,11 @@ def _messages(work: UnitOfWork, record: AnswerHistory) -> tuple[TimelineEntry, .
         at = failed_at or sent_at
         if at is not None:
             found.append(TimelineEntry(FAILED if failed_at else SENT, at.astimezone(zone).date(), template, at=at))
-    return tuple(sorted(found, key=lambda thing: (thing.on, thing.title)))
+    return tuple(sorted(found, key=lambda entry: (entry.on, entry.title)))
 
 
 def _alerts(work: UnitOfWork, record: AnswerHistory, language: str) -> tuple[TimelineEntry, ...]:
-    """One for each form or text that raised any, with its worst finding."""
+    """Return one entry for each alert source, with the finding of the highest level."""
     query = (
         select(Alert.source, Alert.rule, Alert.level, Alert.raised_at)
         .where(Alert.participant_id == record.participant.id, Alert.superseded_at.is_(None))
@@ -154,4 +161,4 @@ def _alerts(work: UnitOfWork, record: AnswerHistory, language: str) -> tuple[Tim
         if source not in worst:
             sentence = alert_list.rule_sentence(work, record.participant.plan, rule, language, level)
             worst[source] = TimelineEntry(ALERT, at.astimezone(zone).date(), sentence, level=Level(level), at=at)
-    return tuple(sorted(worst.values(), key=lambda thing: (thing.on, thing.level)))
+    return tuple(sorted(worst.values(), key=lambda entry: (entry.on, entry.level)))

@@ -1,4 +1,7 @@
-"""The pre-dose card: what a participant said before the next dose, on one sheet. A grade is never on it."""
+"""The pre-dose summary: a participant's answers before the next dose, on one page.
+
+It never shows a grade.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,16 @@ from pro.features.reports.answer_history import AnswerHistory, HistoryForm
 from pro.features.reports.score_trends import ScoreTrends
 from pro.models import Alert, Participant
 
-# More would not fit on the sheet; how many more there are stands there.
+# The page has no room for more; it shows how many more there are.
 MOST_ALERTS, MOST_MARKS = 4, 8
 
 
 @dataclass(frozen=True, slots=True)
 class SummaryAnswer:
-    """One answer. ``state``: given, skipped, not_asked, or none (there is no such form). ``words``: the option's."""
+    """One answer; ``words``: the label of the option.
+
+    ``state``: given, skipped, not_asked, or none (there is no form).
+    """
 
     state: str
     code: int | None
@@ -36,7 +42,10 @@ class SummaryAnswer:
 
 @dataclass(frozen=True, slots=True)
 class SymptomRow:
-    """One symptom. ``trend`` from the last form to the newest: worse, better, same; "" where one is missing."""
+    """One symptom with its answers.
+
+    ``trend`` from the last form to the newest: worse, better or same; "" if an answer is missing.
+    """
 
     short: str
     now: SummaryAnswer
@@ -55,7 +64,10 @@ class ReportedWeight:
 
 @dataclass(frozen=True, slots=True)
 class OpenAlert:
-    """The open alerts of one source: the worst one's sentence, and how many more findings it has."""
+    """The open alerts of one source.
+
+    ``sentence``: of the finding with the highest level; ``more``: number of further findings.
+    """
 
     level: Level
     sentence: str
@@ -65,7 +77,7 @@ class OpenAlert:
 
 @dataclass(frozen=True, slots=True)
 class StableMark:
-    """An answer that staff marked as known and stable, and until when."""
+    """An answer that staff marked as known and stable; ``until``: when the mark expires."""
 
     short: str
     words: str
@@ -74,10 +86,11 @@ class StableMark:
 
 @dataclass(frozen=True, slots=True)
 class PreDoseSummary:
-    """Everything on the sheet. ``now``, ``last``, ``baseline``: the forms, None where there is none yet.
+    """The content of the pre-dose summary.
 
-    ``days_old``: days since ``now`` was answered; ``old``: too many to tell the state today. ``weights``: the
-    baseline's and up to three newest; ``loss``: percent lost from the first of them to the last (negative: gained).
+    ``now``, ``last``, ``baseline``: the forms, None if there is none. ``days_old``: days since ``now`` was answered;
+    ``old``: more than the study plan allows. ``weights``: the baseline's and up to three newest; ``loss``: percent lost
+    from the first of them to the last (negative: gained).
     """
 
     study_number: str
@@ -98,7 +111,10 @@ class PreDoseSummary:
 
 
 def read_summary(work: UnitOfWork, participant: Participant, language: str) -> PreDoseSummary | None:
-    """The card of ``participant``; None where the plan has none. A fixed number of queries."""
+    """Return the summary of ``participant``; None if the study plan has none.
+
+    Runs a fixed number of queries.
+    """
     rule = work.catalogue.plans[participant.plan].pre_dose
     if rule is None:
         return None
@@ -139,6 +155,7 @@ def _symptom_rows(
     forms: tuple[HistoryForm | None, HistoryForm | None, HistoryForm | None],
     language: str,
 ) -> tuple[SymptomRow, ...]:
+    """Return the row of each symptom, from the newest, the last and the baseline form."""
     items = work.catalogue.instruments[rule.instrument].items
     words = work.catalogue.words[rule.instrument, language].items
     found = []
@@ -149,6 +166,7 @@ def _symptom_rows(
 
 
 def _summary_answer(item: Item, words: ItemWords, form: HistoryForm | None) -> SummaryAnswer:
+    """Return the answer to ``item`` in ``form``."""
     if form is None:
         return SummaryAnswer("none", None, "")
     value = form.answers.get(item.id)
@@ -158,7 +176,7 @@ def _summary_answer(item: Item, words: ItemWords, form: HistoryForm | None) -> S
 
 
 def _trend(item: Item, before: SummaryAnswer, after: SummaryAnswer) -> str:
-    """By the order of severity; an answer without a place on it has no trend."""
+    """Return the change by the order of severity; "" for an answer without a rank."""
     order = item.ordinal_codes
     if before.code not in order or after.code not in order or before.code is None or after.code is None:
         return ""
@@ -169,7 +187,7 @@ def _trend(item: Item, before: SummaryAnswer, after: SummaryAnswer) -> str:
 def _weights(
     forms: list[HistoryForm], baseline: HistoryForm | None, item: str
 ) -> tuple[tuple[ReportedWeight, ...], Decimal | None]:
-    """The baseline's weight (without it, the first) and the three newest after it; percent lost between the ends."""
+    """Return the baseline's weight (else the first), the three newest, and the percent lost."""
     known = [(form, value) for form in forms if isinstance(value := _value(form.answers, item), Decimal)]
     first = next((index for index, (form, _value) in enumerate(known) if form is baseline), 0)
     known = known[first : first + 1] + known[first + 1 :][-3:]
@@ -184,6 +202,7 @@ def _value(answers: Mapping[str, Value | None], item: str) -> Value | None:
 
 
 def _open_alerts(work: UnitOfWork, record: AnswerHistory, language: str) -> tuple[OpenAlert, ...]:
+    """Return the open alerts by source, highest level first."""
     query = (
         select(Alert.source, Alert.rule, Alert.level, Alert.raised_at)
         .where(
@@ -210,6 +229,7 @@ def _open_alerts(work: UnitOfWork, record: AnswerHistory, language: str) -> tupl
 def _stable_marks(
     work: UnitOfWork, record: AnswerHistory, rule: PreDoseSettings, language: str
 ) -> tuple[StableMark, ...]:
+    """Return the answers that are marked as known and stable."""
     items = work.catalogue.instruments[rule.instrument].items
     words = work.catalogue.words[rule.instrument, language].items
     found = []

@@ -1,4 +1,4 @@
-"""Changed rules tried on what was answered, or on invented answers. Nothing is written."""
+"""Simulate changed rules on stored or generated answers. Nothing is written."""
 
 from __future__ import annotations
 
@@ -27,20 +27,21 @@ from pro.features.forms.form_state import answer_rows_by_form, current_answers
 from pro.features.participants import consent_records
 from pro.models import Assessment, Participant
 
-# Characters of a plan file; ours has 25,000.
+# Characters of a plan file; the supplied one has 25,000.
 MAX_FILE_LENGTH = 200_000
 BATCH_SIZE = 500
-# Answers in rising order of what they mean: most people have nothing.
+# Weights of generated answers in order of severity: most participants have no symptom.
 ANSWER_WEIGHTS = (72, 14, 7, 4, 3)
-# Invented forms a week: a study of 23 participants who are asked every week.
+# Generated forms a week: a study of 23 participants with one form a week.
 FORMS_PER_WEEK = 23
 
 
 @dataclass(frozen=True, slots=True)
 class SimulationRun:
-    """What came of it. ``since``: the first day looked at; ``cut``: there was more than could be looked at in time.
+    """The result of a simulation.
 
-    ``left_out``: how many participants asked that their data be used no further; their forms were not judged.
+    ``since``: the first day. ``cut``: the time limit left out older forms. ``left_out``: number of participants who
+    refused further use of their data; their forms are not evaluated.
     """
 
     difference: RuleComparison
@@ -50,9 +51,9 @@ class SimulationRun:
 
 
 def parse_changed_plan(app_context: AppContext, plan: StudyPlan, text: str) -> StudyPlan:
-    """The plan that ``text`` (a plan file) describes, to be compared with ``plan``.
+    """Return the study plan that ``text`` (a plan file) describes.
 
-    BadData("plan_file", sentence=...) says what does not fit, and where: a ``Sentence``.
+    Raises BadData("plan_file", sentence=...) with a ``Sentence`` that names the problem and its place.
     """
     if len(text) > MAX_FILE_LENGTH:
         sentence = Sentence(
@@ -76,35 +77,38 @@ def replay_stored_forms(
     since: datetime | None = None,
     seconds: float | None = None,
 ) -> SimulationRun:
-    """Every form of the study answered after ``since``, the newest first, judged again by both plans.
+    """Evaluate the study's forms since ``since`` by both plans, newest first.
 
-    As it was judged: with the facts, the baseline and the previous answers that were kept when it was opened. Stops
-    after ``seconds``.
+    Uses the facts, the baseline and the previous answers that were stored when each form was opened. ``seconds``: stop
+    after this time.
     """
     clock = _TimeLimit(seconds)
     with Session(app_context.reader) as session:
         work = app_context.unit_of_work(session)
-        out = consent_records.no_further_use(work, old.id)
-        found = compare_rules(old, new, clock.until(_stored_forms(work, old, since, out)))
-    return SimulationRun(found, since, clock.ran_out, len(out))
+        excluded = consent_records.no_further_use(work, old.id)
+        found = compare_rules(old, new, clock.until(_stored_forms(work, old, since, excluded)))
+    return SimulationRun(found, since, clock.ran_out, len(excluded))
 
 
 def simulate_generated_forms(
     app_context: AppContext, old: StudyPlan, new: StudyPlan, number: int, seed: int = 1
 ) -> SimulationRun:
-    """The same with ``number`` invented check-ins; the same ``seed`` invents the same."""
+    """Evaluate ``number`` generated check-ins by both plans.
+
+    The same ``seed`` generates the same answers.
+    """
     return SimulationRun(compare_rules(old, new, _generated_forms(app_context, old, number, seed)), None, False)
 
 
 @dataclass(slots=True)
 class _TimeLimit:
-    """Ends a stream when its time is over."""
+    """A time limit for a stream of forms."""
 
     seconds: float | None
     ran_out: bool = False
 
     def until(self, forms: Iterator[ReplayedForm]) -> Iterator[ReplayedForm]:
-        """``forms``, as far as time allows."""
+        """Yield ``forms`` until the time is over."""
         start = perf_counter()
         for form in forms:
             if self.seconds is not None and perf_counter() - start > self.seconds:
@@ -114,14 +118,14 @@ class _TimeLimit:
 
 
 def _stored_forms(
-    work: UnitOfWork, plan: StudyPlan, since: datetime | None, out: Sequence[int]
+    work: UnitOfWork, plan: StudyPlan, since: datetime | None, excluded: Sequence[int]
 ) -> Iterator[ReplayedForm]:
-    """A batch at a time: memory does not grow with the study."""
+    """Yield stored forms one batch at a time, so that memory does not grow with the study."""
     answered = func.coalesce(Assessment.answered_at, Assessment.submitted_at, Assessment.last_answer_at)
     query = (
         select(Assessment, Participant.study_number)
         .join(Participant, Participant.id == Assessment.participant_id)
-        .where(Participant.plan == plan.id, answered.is_not(None), Participant.id.not_in(out))
+        .where(Participant.plan == plan.id, answered.is_not(None), Participant.id.not_in(excluded))
         .order_by(Assessment.id.desc())
         .limit(BATCH_SIZE)
     )
@@ -136,6 +140,7 @@ def _stored_forms(
 
 
 def _replay_batch(work: UnitOfWork, plan: StudyPlan, rows: Sequence[tuple[Assessment, str]]) -> Iterator[ReplayedForm]:
+    """Yield the forms of one batch with the data that their evaluation used."""
     newest = answer_rows_by_form(work, [assessment.id for assessment, _number in rows])
     for assessment, number in rows:
         at = assessment.answered_at or assessment.submitted_at or assessment.last_answer_at
@@ -147,7 +152,7 @@ def _replay_batch(work: UnitOfWork, plan: StudyPlan, rows: Sequence[tuple[Assess
         scores = {}
         if submitted and instrument.scales and (assessment.answered_by != "proxy" or plan.score_proxy):
             scores = {scale: found.value for scale, found in scoring.score(instrument, answers).items()}
-        # What was never sent was judged last when it had lain idle for long.
+        # The last evaluation of a form that was not submitted was at the longest idle time.
         idle = 0 if submitted else max(plan.idle_minutes)
         then = replace(work, now=at)
         case = evaluation.build_form_case(then, assessment, answers, submitted, idle, scores, plan)
@@ -155,9 +160,9 @@ def _replay_batch(work: UnitOfWork, plan: StudyPlan, rows: Sequence[tuple[Assess
 
 
 def _generated_forms(app_context: AppContext, plan: StudyPlan, number: int, seed: int) -> Iterator[ReplayedForm]:
-    """Check-ins as a study of the usual size sends them in a week, the newest first."""
+    """Yield generated check-ins in weeks of the usual study size, newest first."""
     instrument = app_context.catalogue.instruments[plan.instruments[0]]
-    dice = Random(seed)  # noqa: S311  # nosec B311 (invented answers, no secret)
+    dice = Random(seed)  # noqa: S311  # nosec B311 (generated answers, no secret)
     now = app_context.clock()
     for count in range(number):
         context = ClinicalContext(
@@ -172,7 +177,10 @@ def _generated_forms(app_context: AppContext, plan: StudyPlan, number: int, seed
 
 
 def _generate_answers(instrument: Instrument, context: ClinicalContext, dice: Random) -> dict[str, Value | None]:
-    """One check-in, walked as a participant would: most things are quiet, a few are not, some are skipped."""
+    """Return generated answers to one check-in, on the path that a participant would take.
+
+    Most answers are without symptoms, some have symptoms, some are skipped.
+    """
     facts = {"pd1": context.pd1_exposed is not False, "selfharm_enabled": False}
     given: dict[str, Value | None] = {}
     for item in instrument.items.values():

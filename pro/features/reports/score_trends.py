@@ -1,4 +1,4 @@
-"""Scores over time and symptoms by week, as values for drawings and for the tables behind them."""
+"""Read score trends and the symptom heat map, as values for figures and tables."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from pro.features.participants.treatment_dates import local_date
 from pro.features.reports.answer_history import AnswerHistory, HistoryForm, RecordedScore
 
 MISSED = "missed"
-# Columns of one table: as many weeks as a desk's screen and a sheet of A4 have room for.
+# Columns of one table: the number of weeks that a screen and an A4 page have room for.
 MAX_COLUMNS = 26
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreDate:
-    """One point of time of a scored instrument: a form, or (``form`` None) a mandatory visit that was missed."""
+    """One date of a scored instrument: a form, or a missed mandatory visit (``form`` None)."""
 
     on: date
     title: str
@@ -30,20 +30,21 @@ class ScoreDate:
     baseline: bool
 
     def score(self, scale: str) -> RecordedScore | None:
-        """The score of ``scale``; None for a missed form or one that was not scored."""
+        """Return the score of ``scale``; None for a missed or unscored form."""
         return self.form.scores.get(scale) if self.form else None
 
     def value(self, scale: str) -> float | None:
-        """Its value; None where it is missing."""
+        """Return the score's value; None if it is missing."""
         score = self.score(scale)
         return score.value if score else None
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreSeries:
-    """One scale. ``values`` in order; ``last``: the newest known; ``change``: from ``baseline`` to it.
+    """One scale over time.
 
-    ``good``: high is good. ``important``: does ``last`` lie on the important side (None: no threshold known).
+    ``values``: in order of date. ``last``: the newest value; ``change``: from ``baseline`` to it. ``good``: a high
+    score is good. ``important``: ``last`` passes the threshold of clinical importance (None: no threshold is known).
     """
 
     scale: str
@@ -58,7 +59,7 @@ class ScoreSeries:
 
 @dataclass(frozen=True, slots=True)
 class ScoreTrends:
-    """Everything about the scores of one instrument."""
+    """The scores of one instrument."""
 
     instrument: str
     title: str
@@ -77,14 +78,14 @@ class HeatmapColumn:
 
 @dataclass(frozen=True, slots=True)
 class HeatmapBlock:
-    """A part of the heat map: so many columns, and every row over them."""
+    """A part of the heat map: some columns, and every row over them."""
 
     columns: tuple[HeatmapColumn, ...]
     rows: tuple[HeatmapRow, ...]
 
     @property
     def first(self) -> int:
-        """The first week; the baseline has none of its own."""
+        """The first week; the baseline counts to week 1."""
         return max(1, self.columns[0].week)
 
     @property
@@ -95,7 +96,10 @@ class HeatmapBlock:
 
 @dataclass(frozen=True, slots=True)
 class SymptomHeatmap:
-    """The symptoms by week, the newest block first. ``quiet``: short names of items that were always the mildest."""
+    """The symptoms by week, newest block first.
+
+    ``quiet``: short names of items that always had the mildest answer.
+    """
 
     title: str
     blocks: tuple[HeatmapBlock, ...]
@@ -104,7 +108,7 @@ class SymptomHeatmap:
 
 
 def read_score_trends(work: UnitOfWork, record: AnswerHistory, language: str) -> list[ScoreTrends]:
-    """The trends of every instrument of the plan that has scales."""
+    """Return the trends of every instrument of the study plan that has scales."""
     plan = work.catalogue.plans[record.participant.plan]
     found = []
     for name in plan.instruments:
@@ -119,11 +123,11 @@ def read_score_trends(work: UnitOfWork, record: AnswerHistory, language: str) ->
 
 
 def read_heatmap(work: UnitOfWork, record: AnswerHistory, language: str) -> SymptomHeatmap:
-    """The heat map of the plan's check-in: only weeks in which something was asked."""
+    """Return the heat map of the study plan's check-in; weeks without a form are left out."""
     name = work.catalogue.plans[record.participant.plan].instruments[0]
     instrument = work.catalogue.instruments[name]
     words = work.catalogue.words[name, language]
-    # Today is no week: it stands behind all of them.
+    # Today has its own column after all weeks.
     now = symptom_heatmap.week_of(record.today, record.origin) + 1
     said = [HeatmapForm(_column(record, form, now), form.answers, form.asked) for form in record.of(name)]
     missed = {
@@ -133,15 +137,17 @@ def read_heatmap(work: UnitOfWork, record: AnswerHistory, language: str) -> Symp
     }
     shown = sorted({form.column for form in said} | missed)
     rows = symptom_heatmap.heatmap_rows(instrument, said, missed, shown)
-    loud = [row for row in rows if not row.quiet]
+    with_symptoms = [row for row in rows if not row.quiet]
     quiet = tuple(words.items[row.item].short for row in rows if row.quiet and _was_asked(row))
     blocks = []
     size = -(-len(shown) // -(-len(shown) // MAX_COLUMNS)) if shown else MAX_COLUMNS
-    # Counted from the end: the newest block, which is looked at first, is a whole one.
+    # Counted from the end, so that the newest block is complete.
     for end in range(len(shown), 0, -size):
         cut = slice(max(0, end - size), end)
         columns = tuple(HeatmapColumn(week, week == now) for week in shown[cut])
-        blocks.append(HeatmapBlock(columns, tuple(HeatmapRow(row.item, row.cells[cut], row.quiet) for row in loud)))
+        blocks.append(
+            HeatmapBlock(columns, tuple(HeatmapRow(row.item, row.cells[cut], row.quiet) for row in with_symptoms))
+        )
     return SymptomHeatmap(words.title, tuple(blocks), quiet, words)
 
 
@@ -150,6 +156,7 @@ def _was_asked(row: HeatmapRow) -> bool:
 
 
 def _column(record: AnswerHistory, form: HistoryForm, now: int) -> int:
+    """Return the column of a form: baseline, today, or its week."""
     if form.baseline:
         return symptom_heatmap.BASELINE
     return now if form.on == record.today else symptom_heatmap.week_of(form.on, record.origin)
@@ -160,11 +167,13 @@ def _week(record: AnswerHistory, due_at: datetime) -> int:
 
 
 def _scale_ids(instrument: Instrument) -> list[str]:
+    """Return the scales of an instrument, the summary score first."""
     summary = [instrument.summary.id] if instrument.summary else []
     return [*summary, *instrument.scales]
 
 
 def _score_dates(record: AnswerHistory, instrument: str) -> tuple[ScoreDate, ...]:
+    """Return submitted forms and missed mandatory visits, by day."""
     baseline = record.baseline(instrument)
     zone = record.participant.time_zone
     found = [
@@ -183,6 +192,7 @@ def _score_dates(record: AnswerHistory, instrument: str) -> tuple[ScoreDate, ...
 def _series(
     instrument: Instrument, scale: str, moments: Sequence[ScoreDate], known: ClinicalImportance | None
 ) -> ScoreSeries:
+    """Return the values of one scale, with the change from baseline."""
     values = tuple((moment.on, moment.value(scale)) for moment in moments)
     start = next((index for index, moment in enumerate(moments) if moment.baseline), None)
     baseline = values[start][1] if start is not None else None

@@ -1,4 +1,7 @@
-"""A whole study in figures: counted by the worker, in a fixed number of queries, kept, and read by a page in one."""
+"""Statistics of a whole study: counted and stored by the worker, read by pages.
+
+The count runs a fixed number of queries; a page runs one.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +24,15 @@ from pro.features.participants import consent_records
 from pro.models import Alert, ExpectedForm, Participant, Score, StudyFigures
 
 log = logging.getLogger(__name__)
-# Figures are renewed every minute; where counting takes long, so seldom that it takes a hundredth of the time.
+# Statistics are renewed every minute, or less often, so that counting takes at most a hundredth of the time.
 RENEWAL_INTERVAL, COUNTING_SHARE = timedelta(minutes=1), 100
-# What closed by itself says nothing about how long people need.
+# Alerts that the system closed say nothing about the time that staff need.
 CLOSED_AUTOMATICALLY = "closed_itself"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFigures:
-    """The figures of a study as they stood ``at``. ``late``: they should have been renewed long ago."""
+    """The statistics of a study at the time ``at``; ``late``: their renewal is overdue."""
 
     figures: Figures
     at: datetime
@@ -37,7 +40,10 @@ class StoredFigures:
 
 
 def latest_figures(work: UnitOfWork, plan_id: str) -> StoredFigures | None:
-    """What was counted last; None if nothing was yet, or by another version of the program."""
+    """Return the newest statistics.
+
+    Returns None if there are none yet, or if another version of the program stored them.
+    """
     row = work.session.get(StudyFigures, plan_id)
     if row is None:
         return None
@@ -49,7 +55,10 @@ def latest_figures(work: UnitOfWork, plan_id: str) -> StoredFigures | None:
 
 
 def renew_due(app_context: AppContext) -> int:
-    """Count and keep what is due; how many studies. Reads without keeping a writer waiting, then writes one row."""
+    """Count and store statistics that are due; return the number of studies.
+
+    Reads without blocking writers, then writes one row.
+    """
     renewed = 0
     for plan in app_context.catalogue.plans.values():
         with Session(app_context.reader) as session:
@@ -76,12 +85,12 @@ def _store_figures(app_context: AppContext, row: StudyFigures) -> int:
         with transaction(app_context.engine) as session:
             session.merge(row)
     except IntegrityError:
-        return 0  # another worker counted them at the same moment for the first time
+        return 0  # another worker stored the first row at the same time
     return 1
 
 
 def count_figures(work: UnitOfWork, plan: StudyPlan) -> Figures:
-    """Every figure of one study as it stands now, in eight queries however many participants there are."""
+    """Return all statistics of one study as of now, in eight queries."""
     order = (*plan.instruments, *(visit.id for visit in plan.calendar.visits)) if plan.calendar else plan.instruments
     enrolled, active = work.session.execute(
         select(
@@ -89,31 +98,31 @@ def count_figures(work: UnitOfWork, plan: StudyPlan) -> Figures:
             func.count().filter(Participant.withdrawn_at.is_(None), Participant.died_at.is_(None)),
         ).where(Participant.plan == plan.id)
     ).one()
-    out = consent_records.no_further_use(work, plan.id)
+    excluded = consent_records.no_further_use(work, plan.id)
     weeks = study_figures.last_mondays(work.now, plan.settings.time_zone)
     rules, loud = study_figures.rule_rows(_alerts_by_week(work, plan))
     return Figures(
         enrolled=enrolled,
         active=active,
-        visits=study_figures.visit_rows(_visit_counts(work, plan, out), order),
+        visits=study_figures.visit_rows(_visit_counts(work, plan, excluded), order),
         handling=_handling(work, plan),
         weeks=weeks,
         loud=loud,
         rules=rules,
-        left_out=len(out),
-        points=study_figures.score_points(_scores(work, plan, out), order),
+        left_out=len(excluded),
+        points=study_figures.score_points(_scores(work, plan, excluded), order),
     )
 
 
-def _visit_counts(work: UnitOfWork, plan: StudyPlan, out: Sequence[int]) -> list[ExpectedFormCount]:
-    """What ``expected_forms.count_compliance`` counts for one participant, for all of them."""
+def _visit_counts(work: UnitOfWork, plan: StudyPlan, excluded: Sequence[int]) -> list[ExpectedFormCount]:
+    """Return for all participants what ``expected_forms.count_compliance`` counts for one."""
     visit = (ExpectedForm.instrument, ExpectedForm.kind, ExpectedForm.number)
     received = ExpectedForm.served_at.is_not(None)
     late, partial, reason = ExpectedForm.out_of_window, ExpectedForm.partial, ExpectedForm.missing_reason
     query = (
         select(*visit, received, late, partial, reason, func.count())
         .join(Participant, Participant.id == ExpectedForm.participant_id)
-        .where(Participant.plan == plan.id, Participant.id.not_in(out))
+        .where(Participant.plan == plan.id, Participant.id.not_in(excluded))
         .where(or_(received, and_(ExpectedForm.mandatory.is_(True), ExpectedForm.closes_at < work.now)))
         .group_by(*visit, received, late, partial, reason)
     )
@@ -126,7 +135,7 @@ def _visit_counts(work: UnitOfWork, plan: StudyPlan, out: Sequence[int]) -> list
 def _minutes_between(
     work: UnitOfWork, since: ColumnElement[datetime], until: ColumnElement[datetime | None]
 ) -> ColumnElement[int]:
-    """Whole minutes between two columns."""
+    """Return whole minutes between two columns."""
     if work.app_context.engine.dialect.name == "postgresql":
         return cast(func.floor(func.round(func.extract("epoch", until - since)) / 60), Integer)
     seconds = (func.julianday(until) - func.julianday(since)) * 86400
@@ -134,6 +143,7 @@ def _minutes_between(
 
 
 def _handling(work: UnitOfWork, plan: StudyPlan) -> tuple[study_figures.AlertHandling, ...]:
+    """Return the times to acknowledgement and closure, and the open alerts, by level."""
     ours = select(Alert.level).join(Participant, Participant.id == Alert.participant_id)
     ours = ours.where(Participant.plan == plan.id, Alert.superseded_at.is_(None)).group_by(Alert.level)
     found = []
@@ -146,15 +156,15 @@ def _handling(work: UnitOfWork, plan: StudyPlan) -> tuple[study_figures.AlertHan
         found.append([(level, took, number) for level, took, number in work.session.execute(query)])
     is_open = Alert.resolved_at.is_(None)
     left = ours.add_columns(func.count().filter(Alert.acknowledged_at.is_(None)), func.count()).where(is_open)
-    waiting = {level: (untaken, number) for level, untaken, number in work.session.execute(left)}
+    waiting = {level: (unacknowledged, number) for level, unacknowledged, number in work.session.execute(left)}
     return study_figures.alert_handling(found[0], found[1], waiting)
 
 
 def _alerts_by_week(work: UnitOfWork, plan: StudyPlan) -> list[tuple[str, int, int, int]]:
-    """(rule, level, week from 0, how many alerts), the weeks by the study's own time."""
+    """Return (rule, level, week from 0, number of alerts); weeks in the study's time zone."""
     zone = plan.settings.time_zone
     starts = [study_figures.week_start(monday, zone) for monday in study_figures.last_mondays(work.now, zone)]
-    # The newest first: the first that fits is the week.
+    # Newest week first: the first condition that holds gives the week.
     week = case(*((Alert.raised_at >= starts[number], number) for number in reversed(range(len(starts)))))
     query = (
         select(Alert.rule, Alert.level, week, func.count())
@@ -166,21 +176,24 @@ def _alerts_by_week(work: UnitOfWork, plan: StudyPlan) -> list[tuple[str, int, i
 
 
 def _scores(
-    work: UnitOfWork, plan: StudyPlan, out: Sequence[int]
+    work: UnitOfWork, plan: StudyPlan, excluded: Sequence[int]
 ) -> list[tuple[str, str, int, str, float | None, int]]:
-    """(instrument, kind, number, scale, newest score or None, how many) of forms that came in their window."""
+    """Return (instrument, kind, number, scale, newest score or None, count).
+
+    Only forms that were received within their window count.
+    """
     visit = (ExpectedForm.instrument, ExpectedForm.kind, ExpectedForm.number)
     newer = aliased(Score)
-    again = select(newer.id).where(
+    newer_scores = select(newer.id).where(
         newer.assessment_id == Score.assessment_id, newer.scale == Score.scale, newer.id > Score.id
     )
     query = (
         select(*visit, Score.scale, Score.value, func.count())
         .join(Participant, Participant.id == ExpectedForm.participant_id)
         .join(Score, Score.assessment_id == ExpectedForm.assessment_id)
-        .where(Participant.plan == plan.id, Participant.id.not_in(out))
+        .where(Participant.plan == plan.id, Participant.id.not_in(excluded))
         .where(ExpectedForm.served_at.is_not(None), ExpectedForm.out_of_window.is_(False))
-        .where(~again.exists())
+        .where(~newer_scores.exists())
         .group_by(*visit, Score.scale, Score.value)
     )
     return [

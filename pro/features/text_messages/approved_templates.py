@@ -1,7 +1,7 @@
-"""Are the gateway's approved texts the ones that we send? Asked before a start, and by ``flask templates``.
+"""Compare the gateway's approved templates with the text messages that this system sends.
 
-Every text that this installation may send is put into words with the longest parameters that there are, and held
-against the register. Nothing here needs a database.
+Runs before a production start and in ``flask templates``. Every text is rendered with its longest parameters and
+matched with the register. No database is needed.
 """
 
 from __future__ import annotations
@@ -26,18 +26,21 @@ from pro.core.sms_gateway import (
 from pro.i18n import Catalogs
 from pro.messaging import message_rendering
 
-# Only where a conversation goes by text, and only where it does not.
+# Kinds that are sent only with conversations by text message, and only without them.
 TWO_WAY = ("question", "advice", "thanks", "clarify", "clarify_free", "onward_link", "onward_code", "help")
 ONE_WAY = ("help_contact",)
-# What never changes in an installation stands in a text literally: a gateway wants addresses approved as well.
+# Parameters that never change in one system stay literal, because gateways approve addresses too.
 LITERAL = ("address",)
-# The longest that a link's token, a code and a time of day get.
+# The longest token of a link, access code and time of day.
 TOKEN, CODE, CLOCK_TIME = "M" * 22, "MMMM-MMMM", "23:59"
 
 
 @dataclass(frozen=True, slots=True)
 class TextSettings:
-    """What decides which texts are sent, and how they read. The mark of a demonstration is left out."""
+    """Settings that decide which texts are sent and how they read.
+
+    The banner of a demonstration is left out.
+    """
 
     catalogue: Catalogue
     catalogs: Catalogs
@@ -47,7 +50,7 @@ class TextSettings:
 
     @classmethod
     def of(cls, app_context: AppContext) -> TextSettings:
-        """The one that runs."""
+        """Return the settings of the running system."""
         config = app_context.config
         return cls(
             app_context.catalogue, app_context.catalogs, config.base_url, config.sms_two_way, not config.production
@@ -56,7 +59,7 @@ class TextSettings:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingText:
-    """A text as it would go out. ``params``: with what it was filled."""
+    """A text as it is sent; ``params``: the parameters that it was rendered with."""
 
     message: str
     language: str
@@ -66,7 +69,10 @@ class OutgoingText:
 
 @dataclass(frozen=True, slots=True)
 class TextCost:
-    """What one text costs: ``id`` is the gateway's name for it, "" for one that is not registered."""
+    """Length and segments of one text.
+
+    ``id``: the gateway's id of the template, "" for a text that is not registered.
+    """
 
     message: str
     language: str
@@ -78,7 +84,7 @@ class TextCost:
 
 @dataclass(frozen=True, slots=True)
 class TextProblem:
-    """Something to mend ("error": the text is not sent) or to think about ("warning")."""
+    """A problem of a text: "error" (the text is not sent) or "warning"."""
 
     level: Literal["error", "warning"]
     message: str
@@ -89,19 +95,19 @@ class TextProblem:
 
 @dataclass(frozen=True, slots=True)
 class TemplateCheck:
-    """What the check found."""
+    """The result of the check: costs and problems."""
 
     lines: tuple[TextCost, ...]
     findings: tuple[TextProblem, ...]
 
     @property
     def errors(self) -> tuple[TextProblem, ...]:
-        """What keeps a text from being sent."""
+        """Problems that prevent a text from being sent."""
         return tuple(one for one in self.findings if one.level == "error")
 
 
 def check_templates(text_settings: TextSettings, gateway: SmsGateway) -> TemplateCheck:
-    """Hold every text that may go out against ``gateway``, and every registered text against what may go out."""
+    """Match every outgoing text with the gateway's templates, and report unused templates."""
     findings, lines = [*_unusable_entries(text_settings, gateway)], []
     used: set[ApprovedText] = set()
     for text in outgoing_texts(text_settings, gateway):
@@ -129,9 +135,9 @@ def check_templates(text_settings: TextSettings, gateway: SmsGateway) -> Templat
 
 
 def draft_templates(text_settings: TextSettings, gateway: SmsGateway) -> tuple[ApprovedText, ...]:
-    """The texts to send in for approval, with gaps as ``${name}`` for whatever changes from message to message.
+    """Return the texts to submit for approval, with ``${name}`` for each changing parameter.
 
-    What is approved already stays as it is.
+    Templates that are approved already are returned unchanged.
     """
     made: dict[ApprovedText, None] = {}
     for text in outgoing_texts(text_settings, gateway):
@@ -140,6 +146,7 @@ def draft_templates(text_settings: TextSettings, gateway: SmsGateway) -> tuple[A
 
 
 def _find_approved(gateway: SmsGateway, text: OutgoingText) -> ApprovedText | None:
+    """Return the approved template that matches ``text``, or None."""
     try:
         return gateway.match(text.message, text.language, text.text, text.params)
     except TextNotAllowed:
@@ -147,13 +154,14 @@ def _find_approved(gateway: SmsGateway, text: OutgoingText) -> ApprovedText | No
 
 
 def _draft_template(text_settings: TextSettings, text: OutgoingText) -> ApprovedText:
+    """Return a template for ``text`` with gaps for its changing parameters."""
     gaps = {name: value if name in (*LITERAL, "level") else f"${{{name}}}" for name, value in text.params.items()}
     worded = _render_text(text_settings, text.message, text.language, gaps)
     return ApprovedText(worded.message, worded.language, UNNAMED_TEMPLATE, worded.text)
 
 
 def outgoing_texts(text_settings: TextSettings, gateway: SmsGateway) -> Iterator[OutgoingText]:
-    """Every text whose words are known before, in every language, level and study."""
+    """Yield every text with known wording, in every language, level and study."""
     for message, kind in message_rendering.MESSAGE_KINDS.items():
         if kind.channel != "sms" or not _is_sent(text_settings, gateway, message):
             continue
@@ -164,14 +172,15 @@ def outgoing_texts(text_settings: TextSettings, gateway: SmsGateway) -> Iterator
 
 
 def _is_sent(text_settings: TextSettings, gateway: SmsGateway, message: str) -> bool:
+    """Return True if this system sends texts of the kind ``message``."""
     if message in FREE_TEXT_KINDS or message in (ONE_WAY if text_settings.two_way else TWO_WAY):
         return False
-    # Without links the same is said with a code; a kind that is not registered goes without links as well.
+    # If a kind with a link is not registered, its variant with an access code is sent.
     return message not in CODE_VARIANTS or gateway.accepts(message)
 
 
 def _sample_params(text_settings: TextSettings, message: str, names: frozenset[str]) -> list[dict[str, str]]:
-    """The longest parameters for every level and study, each set once."""
+    """Return the longest parameters for every level and study, without duplicates."""
     staff = "/staff/" if message in ("alert_sms", "drill_sms") else ""
     found = []
     for plan, level in product(text_settings.catalogue.plans.values(), ("emergency", "urgent")):
@@ -205,7 +214,7 @@ def _is_known(text_settings: TextSettings, entry: ApprovedText) -> bool:
 
 
 def _unusable_entries(text_settings: TextSettings, gateway: SmsGateway) -> Iterator[TextProblem]:
-    """Entries that can never be used."""
+    """Yield a problem for each template that can never be used."""
     for entry in gateway.templates:
         kind = message_rendering.MESSAGE_KINDS.get(entry.message)
         if kind is None or kind.channel != "sms":
@@ -242,6 +251,8 @@ def _text_cost(gateway: SmsGateway, text: OutgoingText, found: ApprovedText | No
 def _text_warnings(
     gateway: SmsGateway, text: OutgoingText, found: ApprovedText | None, line: TextCost
 ) -> Iterator[TextProblem]:
+    """Yield warnings for refused words, links in gaps, and costs of a text."""
+
     def warn(sentence: str) -> TextProblem:
         return TextProblem("warning", text.message, text.language, line.id, sentence)
 

@@ -1,4 +1,7 @@
-"""Everything that was written between a participant and us, both ways, as one conversation in order of time."""
+"""Read conversations: texts between a participant and the study team, in order of time.
+
+The inbox lists the conversations; both include texts that were written into forms.
+"""
 
 from __future__ import annotations
 
@@ -26,20 +29,23 @@ from pro.features.text_messages.unknown_senders import UnknownSenderText
 from pro.messaging import message_rendering
 from pro.models import Alert, Answer, Assessment, AuditEntry, IncomingMessage, Message, Participant
 
-# So many of the newest messages are shown unless all are asked for.
+# Number of newest entries that are shown unless all are requested.
 MAX_ENTRIES = 60
 MASK = "****"
 # Parameters of messages that open a form.
 SECRETS = ("link", "code")
-# The same by shape, should a text hold one that its parameters do not name: a link with a path, a code of a form.
+# Links with a path and access codes that the parameters do not name.
 _SECRET = re.compile(r"https?://[^\s/]+/\S+|\b[3-9A-HJKMNPQRSTWXY]{4}-[3-9A-HJKMNPQRSTWXY]{4}\b")
-# An answer is written with the text that it came from.
+# An answer is stored within this time after the text that it came from.
 WRITTEN_WITHIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedEntry:
-    """A text of theirs. ``taken_for``: question and answer that it was read as, in words; "" if for none."""
+    """An incoming text.
+
+    ``taken_for``: the question and answer that the text was read as, in words; "" if it was no answer.
+    """
 
     kind: ClassVar[str] = "in"
     at: datetime
@@ -49,9 +55,10 @@ class ReceivedEntry:
 
 @dataclass(frozen=True, slots=True)
 class SentEntry:
-    """A text of ours, links and codes masked. ``reason``: why it failed or was not sent, a sentence.
+    """An outgoing message, with links and codes masked.
 
-    ``status``: waiting, sent, delivered, failed, dropped, since ``status_at``; ``written_by``: "" where the system did.
+    ``status``: waiting, sent, delivered, failed or dropped, since ``status_at``. ``reason``: why it failed or was not
+    sent, as a sentence. ``written_by``: the staff member who sent it, "" for the system.
     """
 
     kind: ClassVar[str] = "out"
@@ -67,9 +74,10 @@ class SentEntry:
 
 @dataclass(frozen=True, slots=True)
 class FormTextEntry:
-    """What they wrote into a form. ``alert_id``: where it is to be read; ``read_by``: its reader ("" for none).
+    """A text that the participant wrote into a form.
 
-    ``replaced``: they wrote something else there later, or took it back.
+    ``alert_id``: the alert in which staff read the text. ``read_by``: who acknowledged it, "" for none. ``replaced``:
+    the participant changed or withdrew the text later.
     """
 
     kind: ClassVar[str] = "form"
@@ -90,10 +98,11 @@ ConversationEntry = ReceivedEntry | SentEntry | FormTextEntry
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A conversation, the oldest entry first. ``earlier``: how many older ones are left out.
+    """The conversation with one participant, oldest entry first.
 
-    ``unread``: texts that wait for a reader; ``fixed``: what may be sent, by kind, in the participant's language;
-    ``why_not``: why nothing can be sent, as ``staff_replies.reply_refusal``.
+    ``earlier``: the number of older entries that are left out. ``unread``: ids of unread texts. ``fixed``: fixed texts
+    that may be sent, by kind, in the participant's language. ``free``: free text may be sent. ``why_not``: why no text
+    can be sent, as ``staff_replies.reply_refusal``.
     """
 
     participant_id: int
@@ -114,8 +123,11 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class ConversationRow:
-    """One line of the inbox. ``level``: the highest of what is unread; ``last``: their newest text, of
-    unread ones the newest of the loudest."""
+    """One conversation in the inbox.
+
+    ``level``: the highest level of unread texts. ``last``: the newest text; with unread ones, the newest of the highest
+    level.
+    """
 
     participant_id: int
     study_number: str
@@ -128,16 +140,16 @@ class ConversationRow:
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """What came in: texts of unknown numbers that wait (the loudest first), then a line for each participant."""
+    """Texts of unknown numbers, highest level first, then one row for each conversation."""
 
     unmatched: list[UnknownSenderText]
     conversations: list[ConversationRow]
 
 
 def read_inbox(work: UnitOfWork, *, unread_only: bool = False) -> Inbox:
-    """Everybody who ever wrote, those with something unread first, the loudest and longest waiting on top.
+    """Return the inbox: every participant who ever wrote.
 
-    ``unread_only``: no others.
+    Conversations with unread texts come first, by level, then by waiting time. ``unread_only``: leave out the others.
     """
     waiting = _rows_by_participant(
         work,
@@ -168,7 +180,7 @@ def read_inbox(work: UnitOfWork, *, unread_only: bool = False) -> Inbox:
 def _rows_by_participant(
     work: UnitOfWork, query: Select[IncomingMessage]
 ) -> list[tuple[Participant, list[IncomingMessage]]]:
-    """The rows of ``query`` by participant, the oldest first."""
+    """Return each participant of ``query`` with the rows, oldest first."""
     found: dict[int, list[IncomingMessage]] = {}
     for row in work.session.scalars(query.order_by(IncomingMessage.received_at, IncomingMessage.id)):
         found.setdefault(row.participant_id or 0, []).append(row)
@@ -195,7 +207,10 @@ def _conversation_row(work: UnitOfWork, person: Participant, rows: Sequence[Inco
 def read_conversation(
     work: UnitOfWork, participant_id: int, language: str, *, everything: bool = False
 ) -> Conversation:
-    """The conversation with one participant. NotFound. That it was seen is recorded."""
+    """Return the conversation with one participant, and record that it was seen.
+
+    ``everything``: include entries older than the newest 60. Raises NotFound for an unknown participant.
+    """
     person = work.session.get(Participant, participant_id)
     if person is None:
         raise NotFound("participant")
@@ -215,7 +230,7 @@ def read_conversation(
         *_form_text_entries(work, person, language),
     ]
     entries.sort(key=lambda entry: entry.at)
-    # What waits for a reader is shown however old it is.
+    # Unread texts are shown however old they are.
     start = 0 if everything else max(0, len(entries) - MAX_ENTRIES)
     first = next(
         (n for n, entry in enumerate(entries) if isinstance(entry, ReceivedEntry) and entry.text.unread), start
@@ -241,7 +256,10 @@ def read_conversation(
 
 
 def mark_read(work: UnitOfWork, participant_id: int, ids: Sequence[int]) -> int:
-    """Mark the texts ``ids`` of a participant as read by the acting person; how many of them had waited."""
+    """Mark the texts ``ids`` of a participant as read by the acting person.
+
+    Returns how many of them were unread.
+    """
     return message_reading.mark_read(
         work, (IncomingMessage.participant_id == participant_id) & IncomingMessage.id.in_(ids)
     )
@@ -255,7 +273,7 @@ def _received_entries(work: UnitOfWork, rows: Sequence[IncomingMessage], languag
 
 
 def _understood_as(work: UnitOfWork, row: IncomingMessage, language: str) -> str:
-    """The question and the answer that a text was read as."""
+    """Return the question and the answer that a text was read as, or ""."""
     assessment = work.session.get(Assessment, row.assessment_id) if row.assessment_id else None
     if assessment is None or row.what != "answer":
         return ""
@@ -304,7 +322,7 @@ def _sent_entries(work: UnitOfWork, person: Participant, language: str) -> list[
 
 
 def _writers(work: UnitOfWork, messages: Sequence[int]) -> dict[int, str]:
-    """message id -> the name of its sender, if it was sent by hand."""
+    """Return the sender's name of each message that staff sent, by message id."""
     names = staff_accounts.staff_names(work)
     query = select(AuditEntry.subject_id, AuditEntry.actor_id).where(
         AuditEntry.subject == "message", AuditEntry.subject_id.in_(messages), AuditEntry.action == staff_replies.REPLIED
@@ -313,7 +331,7 @@ def _writers(work: UnitOfWork, messages: Sequence[int]) -> dict[int, str]:
 
 
 def mask_secrets(work: UnitOfWork, message: Message) -> str:
-    """A message of ours as it went out, with everything that opens a form left out."""
+    """Return an outgoing message as it was sent, with links and codes masked."""
     text = work.vault.open(message.body_sealed)
     params = json.loads(work.vault.open(message.params_sealed))
     for name in SECRETS:
@@ -323,7 +341,10 @@ def mask_secrets(work: UnitOfWork, message: Message) -> str:
 
 
 def _form_text_entries(work: UnitOfWork, person: Participant, language: str) -> list[FormTextEntry]:
-    """The free texts of the participant's forms, unless they came as texts and stand in the thread already."""
+    """Return the free texts of the participant's forms.
+
+    Answers by text message are left out, because the conversation holds them as texts.
+    """
     query = select(Assessment).where(Assessment.participant_id == person.id, Assessment.first_answer_at.is_not(None))
     forms = {row.id: row for row in work.session.scalars(query)}
     asked = {
@@ -338,9 +359,10 @@ def _form_text_entries(work: UnitOfWork, person: Participant, language: str) -> 
     answers = select(Answer).where(Answer.assessment_id.in_(forms), Answer.item.in_(names)).order_by(Answer.id)
     rows = [row for row in work.session.scalars(answers) if (row.assessment_id, row.item) in asked]
     newest = {(row.assessment_id, row.item): row.id for row in rows}
-    heard = select(IncomingMessage).where(IncomingMessage.assessment_id.in_(forms), IncomingMessage.item.in_(names))
-    texted = {
-        (row.assessment_id, row.item, work.vault.open(row.text_sealed).strip()) for row in work.session.scalars(heard)
+    received = select(IncomingMessage).where(IncomingMessage.assessment_id.in_(forms), IncomingMessage.item.in_(names))
+    received_texts = {
+        (row.assessment_id, row.item, work.vault.open(row.text_sealed).strip())
+        for row in work.session.scalars(received)
     }
     alerts = select(Alert).where(Alert.assessment_id.in_(forms), Alert.rule == FREE_TEXT)
     raised = {alert.assessment_id: alert for alert in work.session.scalars(alerts)}
@@ -348,7 +370,7 @@ def _form_text_entries(work: UnitOfWork, person: Participant, language: str) -> 
     found = []
     for row in rows:
         said = str(row.value or "").strip()
-        if row.state != "given" or not said or (row.assessment_id, row.item, said) in texted:
+        if row.state != "given" or not said or (row.assessment_id, row.item, said) in received_texts:
             continue
         form, alert = forms[row.assessment_id], raised.get(row.assessment_id)
         words = form_words(work, form, language)

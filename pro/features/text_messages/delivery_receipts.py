@@ -1,4 +1,4 @@
-"""What became of messages that left: receipts of the provider, and what staff must do where a phone is not reached."""
+"""Record delivery receipts, and act on text messages that failed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pro.app_context import UnitOfWork
 from pro.features.schedule import missed_forms, participation_end
 from pro.models import AuditEntry, Message, Participant
 
-# Said of the phone itself: the next message would fail as well.
+# Failures of the phone itself: the next message would fail as well.
 PHONE_FAILURES = ("phone_invalid", "phone_unknown", "phone_not_mobile", "phone_unreachable", "phone_blocked")
 UNSUBSCRIBED = "unsubscribed"
-# Failures are looked at for so long; the worker comes by every few seconds.
+# Age up to which the worker, which runs every few seconds, acts on a failure.
 FAILURE_WINDOW = timedelta(days=1)
-# A receipt may come before the reference of its message is stored; it is kept for so long.
+# Time for which a receipt is kept that comes before the reference of its message is stored.
 EARLY_WINDOW = timedelta(hours=1)
 EARLY_ACTION = "receipt.early"
 DELIVERED = ("delivered", "read")
@@ -23,10 +23,11 @@ FAILED = ("failed", "undelivered")
 
 
 def record_receipt(work: UnitOfWork, reference: str, state: str, failure: str) -> Message | None:
-    """The provider says what became of the message ``reference``; None for one that is not ours, or not yet known.
+    """Store the delivery status of the message ``reference``.
 
-    ``state``: the provider's word; ``failure``: as ``Message.failure``. Receipts come twice and in any order: a
-    message that arrived stays so, and only a receipt that it arrived takes a failure back.
+    ``state``: the provider's word. ``failure``: as ``Message.failure``. Returns the message, or None if the reference
+    is unknown or not known yet. Receipts come twice and in any order: a delivered message stays delivered, and only a
+    receipt of delivery clears a failure.
     """
     query = select(Message).where(Message.reference == reference, Message.channel == "sms").with_for_update()
     message = work.session.scalar(query.limit(1)) if reference else None
@@ -46,9 +47,9 @@ def record_receipt(work: UnitOfWork, reference: str, state: str, failure: str) -
 
 
 def act_on_failure(work: UnitOfWork, message: Message) -> bool:
-    """Do what the failure of ``message`` asks for: a task for staff, and no more messages to who wants none.
+    """Do what the failure of ``message`` requires: create a call task, or opt out.
 
-    May run twice. True if anything was done.
+    A second call changes nothing. Returns True if anything was done.
     """
     reason = message.failure.partition(":")[0]
     if message.participant_id is None or message.failed_at is None or reason not in (*PHONE_FAILURES, UNSUBSCRIBED):
@@ -57,8 +58,7 @@ def act_on_failure(work: UnitOfWork, message: Message) -> bool:
     if not participant.is_active:
         return False
     if reason == UNSUBSCRIBED:
-        # A participant who sent STOP is told so already; our last word failing says nothing new, and no phone is
-        # broken.
+        # A participant who sent STOP has a confirmation already, and the failure says nothing about the phone.
         if _has_opted_in_since(work, message) or participant.opted_out_at is not None:
             return False
         participation_end.opt_out(work, participant, "the provider says so")
@@ -69,8 +69,9 @@ def act_on_failure(work: UnitOfWork, message: Message) -> bool:
 
 
 def act_on_failures(work: UnitOfWork) -> int:
-    """Act on the failures that the provider told at once, when a message was handed over, and on receipts that came
-    before their message was known; how many were new.
+    """Act on recent failures and early receipts; return how many were new.
+
+    Failures come from the provider's answer when a message is sent; early receipts came before their message was known.
     """
     early = _apply_early_receipts(work)
     reasons = or_(*(Message.failure.like(f"{reason}%") for reason in (*PHONE_FAILURES, UNSUBSCRIBED)))
@@ -84,14 +85,14 @@ def act_on_failures(work: UnitOfWork) -> int:
 
 
 def _keep_early_receipt(work: UnitOfWork, reference: str, state: str, failure: str) -> None:
-    """A receipt of an unknown message: it may be on its way into the outbox."""
+    """Store a receipt of an unknown message, which may not be in the outbox yet."""
     new = {"reference": reference, "state": state, "failure": failure[:255]}
-    # Of a message, but of no row yet.
+    # The subject is a message that has no row yet.
     work.record(EARLY_ACTION, Message(), new=new)
 
 
 def _apply_early_receipts(work: UnitOfWork) -> int:
-    """Give kept receipts to their messages; how many changed one."""
+    """Apply stored receipts to their messages; return how many messages changed."""
     mine = (
         AuditEntry.subject == Message.__tablename__,
         AuditEntry.subject_id.is_(None),
@@ -112,7 +113,7 @@ def _apply_early_receipts(work: UnitOfWork) -> int:
 
 
 def _has_opted_in_since(work: UnitOfWork, message: Message) -> bool:
-    """True if the participant asked for messages again after this one was refused."""
+    """Return True if the participant opted in again after this message failed."""
     query = select(AuditEntry.id).where(
         AuditEntry.participant_id == message.participant_id,
         AuditEntry.action == "participant.opted_in",

@@ -1,4 +1,4 @@
-"""Messages that were not delivered, until staff settle them."""
+"""List failed messages, and settle them."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from pro.features.alerts import test_alerts
 from pro.messaging import message_rendering
 from pro.models import Alert, Message, Participant, StaffMember
 
-# An alert's mail that failed this often is shown, although it is tried again for a day.
+# An alert's email with this many failed tries is shown, although it is tried again for a day.
 SHOWN_AFTER_TRIES = 3
-# Drills stand on top of the board themselves: a phone call instead would prove nothing. Invitations stand in the
-# list of people, where administrators see them.
+# The to-do list shows test alerts on their own, and a phone call in their place would prove nothing. Administrators see
+# staff invitations on the page of accounts.
 EXCLUDED_TEMPLATES = (*test_alerts.ON_CALL_TEMPLATES, "staff_invitation")
 MAX_SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
 class FailedMessage:
-    """A message that was not delivered, or an alert's mail that was tried in vain and is tried again (``waiting``).
+    """A failed message, or an alert's email that failed and is tried again (``waiting``).
 
-    ``participant_id``: whom it is to or about, if anybody. ``who``: a staff name or a study number, never an address.
-    ``reason``: a sentence in the reader's language.
+    ``participant_id``: the participant whom it is to or about, if any. ``who``: a staff name or a participant number,
+    never an address. ``reason``: a sentence in the reader's language.
     """
 
     id: int
@@ -41,7 +41,7 @@ class FailedMessage:
 
 @dataclass(frozen=True, slots=True)
 class FailedMessageList:
-    """The newest MOST; ``number`` is of all."""
+    """The newest failed messages; ``number`` counts all of them."""
 
     messages: list[FailedMessage]
     number: int
@@ -49,8 +49,10 @@ class FailedMessageList:
 
 @dataclass(frozen=True, slots=True)
 class SettlementResult:
-    """What came of it: "" it is off the board now. Else nothing was changed: "before" ``name`` had done it, ``at``;
-    "arrived" it was sent since.
+    """The result of settling a message.
+
+    ``why``: "" if it is settled now. Otherwise nothing changed: "before" (``name`` settled it ``at``) or "arrived" (it
+    was sent meanwhile).
     """
 
     why: str = ""
@@ -59,9 +61,10 @@ class SettlementResult:
 
 
 def list_failed_messages(work: UnitOfWork, language: str, study: str = "") -> FailedMessageList:
-    """What is not settled. What is about a closed alert, or a participant who left or died, asks for nothing more.
+    """Return failed messages that are not settled, newest first.
 
-    ``study``: a plan's id; what is about no participant belongs to every study.
+    Messages about a closed alert, or a participant who left or died, are left out. ``study``: a study plan's id;
+    messages about no participant belong to every study.
     """
     query = (
         select(Message, Participant.study_number, StaffMember.name)
@@ -90,7 +93,10 @@ def list_failed_messages(work: UnitOfWork, language: str, study: str = "") -> Fa
 
 
 def settle_message(work: UnitOfWork, message_id: int) -> SettlementResult:
-    """Settle a failed message: what it asked for is done, mostly by phone. NotFound for a message that never failed."""
+    """Mark a failed message as settled: its purpose is met, usually by a phone call.
+
+    Raises NotFound for a message that never failed.
+    """
     message = work.session.get(Message, message_id, with_for_update=True, populate_existing=True)
     if message is None or message.template in EXCLUDED_TEMPLATES:
         raise NotFound("message")
@@ -116,8 +122,9 @@ def _count_failed(work: UnitOfWork, study: str) -> int:
 
 
 def _unsettled_conditions(study: str) -> tuple[ColumnElement[bool], ...]:
-    # By failed_at either half has an index of its own: sent messages are millions.
-    in_vain = and_(
+    # Each half can use an index by failed_at, because the table holds millions of sent messages.
+    """Return the conditions for failed messages that are not settled."""
+    failed_often = and_(
         Message.failed_at.is_(None),
         Message.repeat == "prefer_duplicate",
         Message.sent_at.is_(None),
@@ -126,7 +133,7 @@ def _unsettled_conditions(study: str) -> tuple[ColumnElement[bool], ...]:
     )
     return (
         Message.settled_at.is_(None),
-        or_(Message.failed_at.is_not(None), in_vain),
+        or_(Message.failed_at.is_not(None), failed_often),
         Message.template.not_in(EXCLUDED_TEMPLATES),
         Alert.resolved_at.is_(None),
         *((_study_condition(study),) if study else ()),
@@ -135,10 +142,12 @@ def _unsettled_conditions(study: str) -> tuple[ColumnElement[bool], ...]:
 
 
 def _study_condition(study: str) -> ColumnElement[bool]:
+    """Return the condition for messages about participants of ``study``, or about none."""
     theirs = select(Participant.id).where(Participant.plan == study)
     without_person = and_(Message.participant_id.is_(None), Message.alert_id.is_(None))
     return or_(Message.participant_id.in_(theirs), Alert.participant_id.in_(theirs), without_person)
 
 
 def _is_still_tried(message: Message) -> bool:
+    """Return True for an alert's email that failed often and is tried again."""
     return message.repeat == "prefer_duplicate" and message.dropped_at is None and message.tries >= SHOWN_AFTER_TRIES

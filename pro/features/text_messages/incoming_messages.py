@@ -1,6 +1,6 @@
-"""Text messages that come in: kept, read for red flags first, then taken as a wish or as an answer to what was asked.
+"""Receive text messages: store, screen for red flags, then run as command or answer.
 
-Whatever goes wrong after that, the text is kept and staff are notified.
+The text is stored and staff are notified even if a later step fails.
 """
 
 from __future__ import annotations
@@ -29,19 +29,20 @@ from pro.features.text_messages.text_answers import ReplyDraft, queue_question, 
 from pro.models import Alert, Assessment, IncomingMessage, Message, Participant
 
 log = logging.getLogger(__name__)
-# The safety sentence goes out at most so often to a number.
+# Shortest time between two safety sentences to one number.
 SAFETY_PAUSE = timedelta(hours=1)
-# No item has this name.
+# A name that no item has.
 NO_ITEM = "-"
 
 
 def receive_message(
     work: UnitOfWork, *, provider_id: str, address: str, text: str, pictures: int = 0
 ) -> IncomingMessage:
-    """Keep a text from ``address`` and do what it asks for; the same ``provider_id`` again changes nothing.
+    """Store a text from ``address`` and do what it asks for.
 
-    A number of no participant, or of several, is never guessed: its texts wait for a person. ``pictures``: how
-    many files came with it. They stay with the provider, and a person must know that they came.
+    A second text with the same ``provider_id`` changes nothing. A number of no participant, or of several, is never
+    assigned by guess: its texts wait in quarantine. ``pictures``: number of attached files; they stay with the
+    provider, and staff see that they came. Returns the row of the text.
     """
     known = _find_received(work, provider_id)
     if known is not None:
@@ -52,7 +53,7 @@ def receive_message(
     if participant is not None:
         work.actor = Actor("participant", participant.id, "participant")
     try:
-        # The same text may be delivered twice at once.
+        # The provider may deliver the same text twice at once.
         with work.session.begin_nested():
             row = text_screening.keep_text(
                 work,
@@ -81,9 +82,9 @@ def _find_received(work: UnitOfWork, provider_id: str) -> IncomingMessage | None
 
 
 def _participants_with_number(work: UnitOfWork, address: str) -> list[Participant]:
-    """Whose number this is: of several, those who are still in their study."""
-    mark = work.vault.fingerprint(f"phone:{address}")
-    query = select(Participant).where(Participant.phone_fingerprint == mark).order_by(Participant.id)
+    """Return the participants with this number; of several, those who are active."""
+    fingerprint = work.vault.fingerprint(f"phone:{address}")
+    query = select(Participant).where(Participant.phone_fingerprint == fingerprint).order_by(Participant.id)
     found = list(work.session.scalars(query))
     return [person for person in found if person.is_active] or found
 
@@ -91,7 +92,10 @@ def _participants_with_number(work: UnitOfWork, address: str) -> list[Participan
 def _handle_unknown_sender(
     work: UnitOfWork, row: IncomingMessage, text: str, address: str, people: list[Participant]
 ) -> None:
-    """Kept for a person; a red flag is told at once all the same, and STOP stops every participant with this number."""
+    """Screen a text of an unknown number, and notify staff of a red flag.
+
+    STOP and START apply to every participant with this number.
+    """
     found = text_screening.screen_text(work, text, None)
     text_screening.note_flags(work, row, None, found)
     language = "zh_Hans" if any("\u4e00" <= letter <= "\u9fff" for letter in text) else "en"
@@ -99,13 +103,13 @@ def _handle_unknown_sender(
     if found.level >= Level.URGENT:
         work.session.flush()
         unknown_senders.notify_quarantined_text(work, row)
-    steer = reply_parser.parse_command(text)
-    if people and steer == "stop":
+    command = reply_parser.parse_command(text)
+    if people and command == "stop":
         row.what = "command"
         for person in people:
             participation_end.opt_out(work, person, "by text")
         queue_reply(work, ReplyDraft("stopped", {}, f"reply:{row.id}", language), address)
-    elif people and steer == "start":
+    elif people and command == "start":
         row.what = "command"
         for person in people:
             participation_end.opt_in(work, person, "by text")
@@ -115,27 +119,28 @@ def _handle_unknown_sender(
 def _handle_participant_text(
     work: UnitOfWork, row: IncomingMessage, participant: Participant, text: str, address: str
 ) -> None:
-    steer = reply_parser.parse_command(text)
-    if text_screening.plan_of(work, participant) is None and steer not in ("stop", "start"):
-        # The plan left the catalogue: nothing can be asked or answered, but the text is read and a red flag told.
+    """Run a participant's text as a command or an answer, and screen any other text."""
+    command = reply_parser.parse_command(text)
+    if text_screening.plan_of(work, participant) is None and command not in ("stop", "start"):
+        # Without its plan in the catalogue no form can be answered, but the text is screened for red flags.
         found = text_screening.screen_text(work, text, participant)
         text_screening.note_flags(work, row, participant, found)
         _send_safety_if_needed(work, row, found, participant, address, participant.language)
         return
     form = text_answers.last_asked_form(work, participant)
-    if steer in ("stop", "start", "help"):
+    if command in ("stop", "start", "help"):
         row.what = "command"
         row.assessment_id = form.id if form else None
-        _run_command(work, row, participant, steer, address)
+        _run_command(work, row, participant, command, address)
         return
-    going_on = form is not None and _may_answer(work, participant, form)
-    if not work.config.sms_two_way or form is None or not going_on:
+    is_open = form is not None and _may_answer(work, participant, form)
+    if not work.config.sms_two_way or form is None or not is_open:
         found = text_screening.screen_text(work, text, participant)
         text_screening.note_flags(work, row, participant, found)
         _send_safety_if_needed(work, row, found, participant, address, participant.language)
-        if form is not None and not going_on:
+        if form is not None and not is_open:
             row.what, row.assessment_id = "late", form.id
-        if steer == "language" and work.config.sms_two_way:
+        if command == "language" and work.config.sms_two_way:
             row.what = "command"
             text_answers.switch_language(work, participant)
             queue_question(work, row, participant, None, text_answers.help_text(work, participant))
@@ -147,8 +152,8 @@ def _handle_participant_text(
         row.what, row.why, row.assessment_id = "unclear", "too_soon", form.id
         _send_safety_if_needed(work, row, found, participant, address, participant.language)
         return
-    turn = _take_reply(work, row, participant, form_session, text)
-    if turn is None:
+    outcome = _take_reply(work, row, participant, form_session, text)
+    if outcome is None:
         found = text_screening.screen_text(work, text, participant)
         text_screening.note_flags(work, row, participant, found)
         row.what, row.assessment_id = "unclear", form.id
@@ -158,27 +163,30 @@ def _handle_participant_text(
 def _take_reply(
     work: UnitOfWork, row: IncomingMessage, participant: Participant, form_session: FormSession, text: str
 ) -> ReplyOutcome | None:
-    """The text as a turn of the conversation, and our answer queued; None if anything went wrong: nothing is kept."""
+    """Store the text as a reply of the conversation and queue the next message.
+
+    Returns None, with nothing stored, if any step failed.
+    """
     try:
         with work.session.begin_nested():
             answer_service.renew_form(work, form_session, channel="sms")
-            # A participant who went on elsewhere, or never got the question, did not answer what is asked now.
-            saw = None if text_answers.is_still_asked(work, participant, form_session) else NO_ITEM
-            turn = chat_flow.take_reply(
-                work, form_session, text, channel="sms", language=participant.language, inbound=row, item=saw
+            # A participant who continued elsewhere, or never got the question, did not answer the present item.
+            item = None if text_answers.is_still_asked(work, participant, form_session) else NO_ITEM
+            outcome = chat_flow.take_reply(
+                work, form_session, text, channel="sms", language=participant.language, inbound=row, item=item
             )
-            if turn.safety:
+            if outcome.safety:
                 _send_safety(work, row, participant, work.vault.open(row.address_sealed), participant.language)
-            text_answers.next_step(work, row, participant, form_session, turn)
+            text_answers.next_step(work, row, participant, form_session, outcome)
     except Exception as error:
-        # Whatever it is, the text must be kept and read all the same.
-        log.error("a reply by text could not be taken: %s", type(error).__name__)
+        # The text must be stored and screened after any error.
+        log.error("reply by text failed error=%s", type(error).__name__)
         return None
-    return turn
+    return outcome
 
 
 def _may_answer(work: UnitOfWork, participant: Participant, form: Assessment) -> bool:
-    """True while the form that was asked by text still waits; also until the advice of one just sent was read."""
+    """Return True while the form that was asked by text is open, or its advice unconfirmed."""
     if not participant.is_active or form.cancelled_at is not None:
         return False
     if form.submitted_at is not None:
@@ -188,14 +196,14 @@ def _may_answer(work: UnitOfWork, participant: Participant, form: Assessment) ->
 
 
 def _run_command(
-    work: UnitOfWork, row: IncomingMessage, participant: Participant, steer: CommandName, address: str
+    work: UnitOfWork, row: IncomingMessage, participant: Participant, command: CommandName, address: str
 ) -> None:
-    """STOP, START and HELP: always, whatever else may be sent."""
-    if steer == "stop":
-        told = participant.opted_out_at is not None
+    """Run STOP, START or HELP; they work whatever other messages may be sent."""
+    if command == "stop":
+        was_opted_out = participant.opted_out_at is not None
         participation_end.opt_out(work, participant, "by text")
-        out = None if told else ReplyDraft("stopped", {}, f"reply:{row.id}", participant.language)
-    elif steer == "start":
+        out = None if was_opted_out else ReplyDraft("stopped", {}, f"reply:{row.id}", participant.language)
+    elif command == "start":
         participation_end.opt_in(work, participant, "by text")
         out = ReplyDraft("started", {}, f"reply:{row.id}", participant.language)
     else:
@@ -213,6 +221,7 @@ def _send_safety_if_needed(
     address: str,
     language: str,
 ) -> None:
+    """Send the safety sentence if the screening requires it."""
     if text_screening.needs_advice(found):
         _send_safety(work, row, participant, address, language)
 
@@ -220,7 +229,10 @@ def _send_safety_if_needed(
 def _send_safety(
     work: UnitOfWork, row: IncomingMessage, participant: Participant | None, address: str, language: str
 ) -> None:
-    """The fixed sentence: at night, without budget and after STOP as well, but at most once an hour to a number."""
+    """Send the fixed safety sentence, at most once an hour to one number.
+
+    It is sent at night, above the daily limit and after STOP as well.
+    """
     prefix = f"safety:{row.fingerprint[:32]}:"
     query = select(func.count(), func.max(Message.id)).where(Message.dedupe_key.like(f"{prefix}%"))
     number, newest = work.session.execute(query).one()
@@ -229,7 +241,7 @@ def _send_safety(
         if last.queued_at > work.now - SAFETY_PAUSE and last.failed_at is None:
             return
     plan = text_screening.plan_of(work, participant) or next(iter(work.catalogue.plans.values()))
-    # Counted, so that two texts at once bring one sentence.
+    # Numbered, so that two texts at once lead to one message.
     at = clock_time(work.now, participant.time_zone if participant else plan.settings.time_zone)
     out = ReplyDraft("safety", {"at": at, "emergency": plan.settings.emergency}, f"{prefix}{number}", language)
     queue_reply(work, out, address, participant)

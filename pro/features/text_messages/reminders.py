@@ -1,6 +1,7 @@
-"""The worker's look at the calendar: windows open, forms are issued, people reminded, silence noticed.
+"""Process due visit schedules: issue forms, queue reminders, detect missed forms.
 
-A participant is looked at when ``next_due_at`` says so, and never else: a round costs what is due, not who is enrolled.
+A participant is processed only when ``next_due_at`` has come, so the cost of a run depends on what is due and not on
+how many are enrolled.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ from pro.models import Assessment, ExpectedForm, Message, Participant
 
 log = logging.getLogger(__name__)
 BATCH_SIZE = 100
-# What a round does at most, so that the alerts' steps come round in time.
+# Participants that one run processes at most, so that the jobs for alerts run in time.
 MAX_PER_ROUND = 2000
-# Today's messages depend on every window that touches today.
+# Today's messages depend on every visit window that overlaps with today.
 LOOKAHEAD = timedelta(hours=26)
 RETRY_AFTER = timedelta(seconds=1)
-# A form without licensed words cannot be issued; they may be loaded meanwhile.
+# A form without licensed wording cannot be issued; the wording may be loaded meanwhile.
 UNLICENSED_RETRY = timedelta(hours=1)
 FORM_MESSAGE_TEMPLATES = ("invitation", "invitation_code", "reminder", "reminder_code", "question")
 TEMPLATES: dict[str, tuple[str, str]] = {
@@ -44,7 +45,10 @@ TEMPLATES: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class _DueParticipant:
-    """One participant in a round, with the lines of the ledger that are open or will be within a day."""
+    """One participant in a run, with the expected forms that are open or open within a day.
+
+    ``later``: when the next window after these opens.
+    """
 
     row: Participant
     calendar: VisitSchedule
@@ -54,7 +58,7 @@ class _DueParticipant:
 
 @dataclass(frozen=True, slots=True)
 class _DueReminder:
-    """A message that goes out now."""
+    """A message that is due now."""
 
     person: _DueParticipant
     line: ExpectedForm
@@ -63,10 +67,10 @@ class _DueReminder:
 
 
 def run_due_participants(app_context: AppContext) -> int:
-    """Do what is due in everybody's calendar; how many people were looked at.
+    """Process every participant who is due; return how many.
 
-    A batch is one transaction, so a worker that dies leaves everything or nothing. If one breaks, its people are looked
-    at one by one; RuntimeError at the end if any of them broke.
+    A batch is one transaction, so a worker that stops leaves it complete or undone. After an error the participants of
+    the batch are processed one by one. Raises RuntimeError at the end if any of them failed.
     """
     seen = 0
     broken: set[int] = set()
@@ -75,18 +79,18 @@ def run_due_participants(app_context: AppContext) -> int:
             with transaction(app_context.engine) as session:
                 done = _run_batch(app_context.unit_of_work(session), BATCH_SIZE, broken)
         except Exception as error:
-            log.error("a batch of the calendar broke: %s", type(error).__name__)
+            log.error("schedule batch failed error=%s", type(error).__name__)
             done = _retry_individually(app_context, broken)
         seen += done
         if done < BATCH_SIZE:
             break
     if broken:
-        raise RuntimeError(f"{len(broken)} participants' calendars could not be looked at")
+        raise RuntimeError(f"{len(broken)} participants' schedules failed")
     return seen
 
 
 def _retry_individually(app_context: AppContext, broken: set[int]) -> int:
-    """The same batch, a person at a time; who breaks is left out of this round."""
+    """Process a failed batch one participant at a time; leave out those that fail."""
     with transaction(app_context.engine) as session:
         ids = [row.id for row in _due_participants(app_context.unit_of_work(session), BATCH_SIZE, broken)]
     for participant_id in ids:
@@ -95,22 +99,24 @@ def _retry_individually(app_context: AppContext, broken: set[int]) -> int:
                 _run_batch(app_context.unit_of_work(session), 1, broken, participant_id)
         except Exception as error:
             broken.add(participant_id)
-            log.error("the calendar of participant %s broke: %s", participant_id, type(error).__name__)
+            log.error("schedule processing failed participant=%s error=%s", participant_id, type(error).__name__)
     return len(ids)
 
 
 def _due_participants(
     work: UnitOfWork, limit: int, without: Iterable[int], only: int | None = None
 ) -> list[Participant]:
+    """Lock and return participants who are due."""
     query = select(Participant).where(Participant.next_due_at <= work.now, Participant.id.not_in(without))
     if only is not None:
         query = query.where(Participant.id == only)
-    # Another worker's people are left to it.
-    held = query.order_by(Participant.next_due_at).limit(limit).with_for_update(skip_locked=True, key_share=True)
-    return list(work.session.scalars(held))
+    # Participants that another worker has locked are left to that worker.
+    locked = query.order_by(Participant.next_due_at).limit(limit).with_for_update(skip_locked=True, key_share=True)
+    return list(work.session.scalars(locked))
 
 
 def _run_batch(work: UnitOfWork, limit: int, without: Iterable[int], only: int | None = None) -> int:
+    """Process one batch of participants; return how many."""
     due = _due_participants(work, limit, without, only)
     people = _read_participants(work, due)
     known = {person.row.id for person in people}
@@ -121,26 +127,29 @@ def _run_batch(work: UnitOfWork, limit: int, without: Iterable[int], only: int |
         _issue_forms(work, people)
         work.session.flush()
         forms = _forms_by_id(work, people)
-        already = _recent_send_times(work, people)
-        free = _lock_forms(work, _ended_partial_ids(work, people, forms))
-        calls: list[_DueReminder] = []
-        silences: list[tuple[Participant, list[ExpectedForm]]] = []
+        sent_times = _recent_send_times(work, people)
+        unlocked = _lock_forms(work, _ended_partial_ids(work, people, forms))
+        due_reminders: list[_DueReminder] = []
+        missed: list[tuple[Participant, list[ExpectedForm]]] = []
         for person in people:
-            silent = _close_windows(work, person, forms, free)
-            pending = _collect_reminders(work, person, forms, already[person.row.id], calls)
+            missed_lines = _close_windows(work, person, forms, unlocked)
+            pending = _collect_reminders(work, person, forms, sent_times[person.row.id], due_reminders)
             person.row.next_due_at = _next_due_at(work, person, pending)
-            if silent:
-                silences.append((person.row, silent))
-        # At once for all of them: each would otherwise be written on its own.
+            if missed_lines:
+                missed.append((person.row, missed_lines))
+        # One flush for all rows is faster than one for each participant.
         work.session.flush()
-        for participant, silent in silences:
-            missed_forms.record_missed(work, participant, silent, locked=True)
-        _queue_reminders(work, calls)
+        for participant, missed_lines in missed:
+            missed_forms.record_missed(work, participant, missed_lines, locked=True)
+        _queue_reminders(work, due_reminders)
     return len(due)
 
 
 def _read_participants(work: UnitOfWork, due: Sequence[Participant]) -> list[_DueParticipant]:
-    """The people with a calendar, and what of it is open or near; who has no plan yet gets one."""
+    """Return the participants with a visit schedule, and their current expected forms.
+
+    Participants without expected forms get them here.
+    """
     ids = [row.id for row in due]
     lines, later = _current_lines(work, ids), _next_openings(work, ids)
     empty = [row for row in due if row.id not in lines and row.id not in later and row.is_active]
@@ -157,6 +166,7 @@ def _read_participants(work: UnitOfWork, due: Sequence[Participant]) -> list[_Du
 
 
 def _current_lines(work: UnitOfWork, ids: Sequence[int]) -> dict[int, list[ExpectedForm]]:
+    """Lock and return the open and upcoming expected forms of each participant."""
     query = (
         select(ExpectedForm)
         .where(
@@ -165,7 +175,7 @@ def _current_lines(work: UnitOfWork, ids: Sequence[int]) -> dict[int, list[Expec
             ExpectedForm.served_at.is_(None),
             ExpectedForm.missed_at.is_(None),
         )
-        # In the order in which an answer locks them: else the two could wait for one another.
+        # The same order as when an answer locks them, which prevents a deadlock.
         .order_by(ExpectedForm.id)
         .with_for_update()
         .execution_options(populate_existing=True)
@@ -177,16 +187,18 @@ def _current_lines(work: UnitOfWork, ids: Sequence[int]) -> dict[int, list[Expec
 
 
 def _next_openings(work: UnitOfWork, ids: Sequence[int]) -> dict[int, datetime]:
+    """Return when the next window after the lookahead opens, for each participant."""
     query = (
         select(ExpectedForm.participant_id, func.min(ExpectedForm.opens_at))
         .where(ExpectedForm.participant_id.in_(ids), ExpectedForm.opens_at > work.now + LOOKAHEAD)
         .group_by(ExpectedForm.participant_id)
     )
-    # Not dict(): a result has keys(), so that it would be taken for a mapping.
+    # Not dict(): a result has keys(), so dict() would take it for a mapping.
     return {row[0]: row[1] for row in work.session.execute(query)}
 
 
 def _unplanned_participants(work: UnitOfWork, people: Sequence[Participant]) -> list[Participant]:
+    """Return the participants without any expected form."""
     ids = [row.id for row in people]
     planned_ids = set(
         work.session.scalars(select(ExpectedForm.participant_id).where(ExpectedForm.participant_id.in_(ids)))
@@ -195,7 +207,7 @@ def _unplanned_participants(work: UnitOfWork, people: Sequence[Participant]) -> 
 
 
 def _issue_forms(work: UnitOfWork, people: Sequence[_DueParticipant]) -> None:
-    """A form for every window that has opened: the one that still waits, or a new one."""
+    """Issue a form for every open window: the unanswered one, or a new one."""
     opening = [
         (person.row, line)
         for person in people
@@ -207,9 +219,9 @@ def _issue_forms(work: UnitOfWork, people: Sequence[_DueParticipant]) -> None:
         return
     pins = {name: _licensed_wordings(work, name) for name in {line.instrument for _row, line in opening}}
     waiting = form_issuing.open_forms(work, sorted({row.id for row, _line in opening}))
-    # A form that is being answered at this moment is not touched.
-    held = _lock_forms(work, {form.id for form in waiting.values() if form.first_answer_at is None})
-    free = {number for number, form in held.items() if form.first_answer_at is None}
+    # A form that is locked by an answer is not changed.
+    locked = _lock_forms(work, {form.id for form in waiting.values() if form.first_answer_at is None})
+    unlocked = {number for number, form in locked.items() if form.first_answer_at is None}
     given: list[tuple[ExpectedForm, Assessment]] = []
     new: list[Assessment] = []
     for row, line in opening:
@@ -220,7 +232,7 @@ def _issue_forms(work: UnitOfWork, people: Sequence[_DueParticipant]) -> None:
         if form is None:
             form = waiting[row.id, line.instrument] = form_issuing.new_form(work, row.id, line.instrument, pinned, line)
             new.append(form)
-        elif form.id is None or form.id in free:
+        elif form.id is None or form.id in unlocked:
             form_issuing.reuse_unanswered_form(work, form, pinned, line)
         given.append((line, form))
     work.session.flush()
@@ -231,15 +243,16 @@ def _issue_forms(work: UnitOfWork, people: Sequence[_DueParticipant]) -> None:
 
 
 def _licensed_wordings(work: UnitOfWork, instrument: str) -> dict[str, str] | None:
+    """Return the checksums of an instrument's wording, or None without a licence."""
     try:
         return licensed_wording.checksums_to_pin(work, instrument)
     except NotAllowed:
-        log.error("%s cannot be issued: it has no licensed wording", instrument)
+        log.error("form not issued instrument=%s reason=no_licensed_wording", instrument)
         return None
 
 
 def _lock_forms(work: UnitOfWork, numbers: set[int]) -> dict[int, Assessment]:
-    """The forms of ``numbers`` that no other transaction holds, read anew."""
+    """Lock and read again the forms of ``numbers`` that no other transaction has locked."""
     if not numbers:
         return {}
     query = (
@@ -262,31 +275,33 @@ def _forms_by_id(work: UnitOfWork, people: Sequence[_DueParticipant]) -> dict[in
 def _ended_partial_ids(
     work: UnitOfWork, people: Sequence[_DueParticipant], forms: Mapping[int, Assessment]
 ) -> set[int]:
+    """Return the ids of partially completed forms whose window is closed."""
     numbers = {line.assessment_id or 0 for person in people for line in person.lines if line.closes_at < work.now}
     return {number for number in numbers & forms.keys() if forms[number].first_answer_at is not None}
 
 
 def _close_windows(
-    work: UnitOfWork, person: _DueParticipant, forms: Mapping[int, Assessment], free: Mapping[int, Assessment]
+    work: UnitOfWork, person: _DueParticipant, forms: Mapping[int, Assessment], unlocked: Mapping[int, Assessment]
 ) -> list[ExpectedForm]:
-    """Windows that are over: a form that was begun counts as partial, nothing at all as missed (rule 4).
+    """Close windows that are over; return the missed mandatory forms.
 
-    ``free``: forms that were begun and are not being answered at this moment; the others are left for the next look.
+    A form that was started counts as partially completed, any other as missed (docs/domain.md 6, rule 4). ``unlocked``:
+    started forms that no answer has locked; the others are left for the next run.
     """
-    silent = []
+    missed_lines = []
     for line in person.lines:
         if line.served_at is not None or work.now <= line.closes_at:
             continue
         form = forms.get(line.assessment_id or 0)
         if form is not None and form.first_answer_at is not None:
-            if form.id not in free:
+            if form.id not in unlocked:
                 continue
             schedule_service.record_served_visits(work, form)
         if line.served_at is None:
             line.missed_at = work.now
             if line.mandatory and person.row.is_active:
-                silent.append(line)
-    return silent
+                missed_lines.append(line)
+    return missed_lines
 
 
 def _collect_reminders(
@@ -296,7 +311,10 @@ def _collect_reminders(
     sent: Sequence[datetime],
     due_reminders: list[_DueReminder],
 ) -> list[datetime]:
-    """Add the messages that are due to ``calls`` and note those that are not sent; when the next ones are."""
+    """Add due messages to ``due_reminders`` and record those that are dropped.
+
+    Returns when the next messages are due.
+    """
     row = person.row
     if not row.is_active or row.opted_out_at or row.phone_sealed is None or work.config.sms == "none":
         return []
@@ -306,14 +324,14 @@ def _collect_reminders(
         for line in person.lines
         if line.served_at is None
         and line.missed_at is None
-        # What could not be issued is not told of, and takes no other form's message.
+        # A form that could not be issued gets no message and does not use up the day's limit.
         and (line.assessment_id is not None or line.opens_at > work.now)
     }
     waiting = [schedule_service.with_reminders(person.calendar, line, row.time_zone) for line in open_lines.values()]
     since = {name: line.known_at for name, line in open_lines.items()}
     done = {name: line.steps for name, line in open_lines.items()}
-    already = Counter(local_date(at, row.time_zone) for at in sent)
-    chosen = reminder_times.plan_messages(waiting, rules, since, already, done)
+    sent_per_day = Counter(local_date(at, row.time_zone) for at in sent)
+    chosen = reminder_times.plan_messages(waiting, rules, since, sent_per_day, done)
     coming: list[datetime] = []
     for reminder, why in [*((one, "") for one in chosen.sent), *chosen.dropped]:
         line = open_lines[reminder.one.name]
@@ -333,11 +351,14 @@ def _collect_reminders(
 
 
 def _recent_send_times(work: UnitOfWork, people: Sequence[_DueParticipant]) -> dict[int, list[datetime]]:
-    """When messages about forms were queued for each of ``people`` within a day and two hours; not those dropped."""
+    """Return when messages about forms were queued in the last 26 hours, by participant.
+
+    Dropped messages are left out.
+    """
     query = select(Message.participant_id, Message.queued_at).where(
         Message.participant_id.in_([person.row.id for person in people]),
         Message.staff_id.is_(None),
-        # A reply to a text is no message about a form.
+        # Replies to texts do not count as messages about a form.
         Message.template.in_(FORM_MESSAGE_TEMPLATES),
         Message.dropped_at.is_(None),
         Message.queued_at > work.now - LOOKAHEAD,
@@ -350,41 +371,47 @@ def _recent_send_times(work: UnitOfWork, people: Sequence[_DueParticipant]) -> d
 
 
 def _queue_reminders(work: UnitOfWork, due_reminders: Sequence[_DueReminder]) -> None:
-    """Put all of a batch's messages into the outbox at once, each with a new link or code."""
+    """Queue all messages of a batch at once, each with a new link or access code."""
     first = {
-        id(call): question
-        for call in due_reminders
-        if call.person.calendar.reminder_rules.by == "sms"
-        and (question := text_answers.first_question(work, call.person.row, call.form))
+        id(due_reminder): question
+        for due_reminder in due_reminders
+        if due_reminder.person.calendar.reminder_rules.by == "sms"
+        and (question := text_answers.first_question(work, due_reminder.person.row, due_reminder.form))
     }
     by_code = [
         one for one in due_reminders if id(one) not in first and not form_issuing.is_sent_by_link(work, one.person.row)
     ]
-    codes = dict(zip(map(id, by_code), form_access.new_codes(work, [call.form for call in by_code]), strict=True))
+    codes = dict(
+        zip(map(id, by_code), form_access.new_codes(work, [due_reminder.form for due_reminder in by_code]), strict=True)
+    )
     drafts = []
-    for call in due_reminders:
-        step = min(call.reminder.step, 1)
-        if id(call) in first:
-            template, params = first[id(call)]
-        elif id(call) in codes:
-            template, params = TEMPLATES["code"][step], {"code": codes[id(call)], "address": work.config.base_url}
+    for due_reminder in due_reminders:
+        step = min(due_reminder.reminder.step, 1)
+        if id(due_reminder) in first:
+            template, params = first[id(due_reminder)]
+        elif id(due_reminder) in codes:
+            template, params = (
+                TEMPLATES["code"][step],
+                {"code": codes[id(due_reminder)], "address": work.config.base_url},
+            )
         else:
-            link = f"{work.config.base_url}/a/{form_access.new_link(work, call.form)}"
+            link = f"{work.config.base_url}/a/{form_access.new_link(work, due_reminder.form)}"
             template, params = TEMPLATES["link"][step], {"link": link}
-        drafts.append(_draft_message(work, call, template, params))
+        drafts.append(_draft_message(work, due_reminder, template, params))
     outbox.queue_all(work, drafts)
 
 
 def _draft_message(
     work: UnitOfWork, due_reminder: _DueReminder, template: str, params: Mapping[str, str]
 ) -> outbox.MessageDraft:
+    """Return the draft of one message with its rendered text."""
     row, line, reminder = due_reminder.person.row, due_reminder.line, due_reminder.reminder
     banner, two_way = not work.config.production, work.config.sms_two_way
     rendered = message_rendering.render_message(
         template, row.language, params, work.app_context.catalogs, banner, two_way=two_way
     )
     return outbox.MessageDraft(
-        # By name, not by row: a visit that was dropped and comes back on its day is not announced again.
+        # By visit, not by row: a visit that is removed and planned again for its day is not announced twice.
         dedupe_key=f"remind:{row.id}:{line.visit}:{line.instrument}:{line.opens_at:%Y%m%d}:{reminder.step}",
         channel="sms",
         template=template,
@@ -401,7 +428,7 @@ def _draft_message(
 
 
 def _next_due_at(work: UnitOfWork, person: _DueParticipant, coming: Sequence[datetime]) -> datetime | None:
-    """When this person must be looked at again."""
+    """Return when the participant must be processed again, or None."""
     moments = [*coming, *([person.later] if person.later else [])]
     for line in person.lines:
         if line.served_at is not None or line.missed_at is not None:
@@ -409,7 +436,7 @@ def _next_due_at(work: UnitOfWork, person: _DueParticipant, coming: Sequence[dat
         if line.opens_at > work.now:
             moments.append(line.opens_at)
             continue
-        # What could not be settled now because it is being answered comes again soon.
+        # A form that an answer has locked is processed again soon.
         moments.append(max(line.closes_at + timedelta(seconds=1), work.now + RETRY_AFTER))
         if line.assessment_id is None and person.row.is_active:
             moments.append(work.now + UNLICENSED_RETRY)

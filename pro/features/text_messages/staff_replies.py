@@ -1,5 +1,6 @@
-"""A text that a member of staff sends to a participant by hand: one of the fixed ones, or own words where texts go
-both ways. It goes through the outbox like every other message.
+"""Send a text message to a participant by hand: a fixed text, or free text.
+
+Free text needs conversations by text message. Every text goes through the outbox.
 """
 
 from __future__ import annotations
@@ -18,18 +19,20 @@ from pro.models import Message, Participant
 
 FIXED = ("staff_call", "staff_soon")
 FREE = "staff_text"
-# Longer texts arrive in pieces, and some phones show them in the wrong order.
+# Longer texts arrive in parts, which some phones show in the wrong order.
 MOST_SEGMENTS = 2
-# "We will call you today" must not arrive tomorrow.
+# A text such as "We will call you today" must not arrive the next day.
 VALID_FOR = timedelta(hours=3)
-# A second press within this time is the same wish.
+# A second submission within this time is taken for a double click.
 DOUBLE_PRESS = timedelta(minutes=1)
 REPLIED = "message.written"
 
 
 def reply_refusal(work: UnitOfWork, person: Participant) -> str:
-    """Why no text can be sent to ``person``: reply_plan_gone, reply_died, reply_withdrawn, reply_opted_out,
-    reply_no_phone, reply_no_sms, reply_not_taken (the gateway has approved no such text); "" if one can.
+    """Return why no text can be sent to ``person``, or "" if one can.
+
+    One of reply_plan_gone, reply_died, reply_withdrawn, reply_opted_out, reply_no_phone, reply_no_sms, reply_not_taken
+    (the gateway has approved no such text).
     """
     if person.plan not in work.catalogue.plans:
         return "reply_plan_gone"
@@ -45,7 +48,7 @@ def reply_refusal(work: UnitOfWork, person: Participant) -> str:
 
 
 def fixed_texts(work: UnitOfWork, person: Participant) -> dict[str, str]:
-    """kind -> the fixed text as ``person`` would get it, for those that the gateway takes."""
+    """Return the fixed texts that the gateway accepts, by kind, as ``person`` gets them."""
     takes = work.catalogue.gateway.accepts
     return {
         kind: _render_text(work, person, kind, _text_params(work, person))
@@ -55,16 +58,20 @@ def fixed_texts(work: UnitOfWork, person: Participant) -> dict[str, str]:
 
 
 def may_send_free_text(work: UnitOfWork, person: Participant) -> bool:
-    """Whether own words may be sent: texts go both ways, and the gateway takes texts that were not approved before."""
+    """Return True if free text may be sent to ``person``.
+
+    Conversations by text message must be on, and the gateway must accept texts without approval.
+    """
     return work.config.sms_two_way and work.catalogue.gateway.accepts(FREE, person.language)
 
 
 def send_reply(work: UnitOfWork, person: Participant, kind: str, text: str = "") -> Message | None:
-    """Queue a fixed text (``kind`` of FIXED) or own words (FREE, with ``text``); None for a second press.
+    """Queue a fixed text (``kind`` of FIXED) or free text (FREE, with ``text``).
 
-    NotAllowed as ``refusal``, or "reply_over_budget" or "reply_identical": the number has had enough today, and the
-    text is kept as dropped. BadData("reply", fields=...) for an unknown kind, own words where the gateway takes none, a
-    link where it takes none, an empty text, or one of more than 2 segments (``details["segments"]`` says how many).
+    Returns None for a second submission within a minute. Raises NotAllowed with the key of ``reply_refusal``;
+    NotAllowed "reply_over_budget" or "reply_identical" if the number has reached its daily limit (the text is stored as
+    dropped); BadData("reply", fields=...) for an unknown kind, free text or links that the gateway does not accept, an
+    empty text, or more than 2 segments (``details["segments"]``).
     """
     why = reply_refusal(work, person)
     if why:
@@ -75,9 +82,9 @@ def send_reply(work: UnitOfWork, person: Participant, kind: str, text: str = "")
         _check_free_text(work, person, params)
     elif kind not in fixed_texts(work, person):
         raise BadData("reply", fields={"kind": "unknown"})
-    print_of = work.vault.fingerprint(f"reply:{kind}:{params}")[:16]
-    key = f"reply:{person.id}:{kind}:{print_of}:"
-    # Two presses at once wait for each other here.
+    fingerprint = work.vault.fingerprint(f"reply:{kind}:{params}")[:16]
+    key = f"reply:{person.id}:{kind}:{fingerprint}:"
+    # The lock makes simultaneous submissions wait for each other.
     work.lock(person)
     again = select(Message.id).where(
         Message.dedupe_key.startswith(key, autoescape=True),
@@ -109,6 +116,7 @@ def send_reply(work: UnitOfWork, person: Participant, kind: str, text: str = "")
 
 
 def _check_free_text(work: UnitOfWork, person: Participant, params: Mapping[str, Any]) -> None:
+    """Raise BadData if free text is not allowed, empty, unreadable, or too long."""
     if not may_send_free_text(work, person):
         raise BadData("reply", fields={"text": "reply_fixed_only"})
     if not work.catalogue.gateway.links and find_links(params["text"]):

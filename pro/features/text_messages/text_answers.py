@@ -1,4 +1,7 @@
-"""What goes back to a participant who answers a form by text message: the next question, a clarification, a way on."""
+"""Send replies to a participant who answers by text message.
+
+A reply is the next question, a clarification, or a link or access code to continue.
+"""
 
 from __future__ import annotations
 
@@ -19,22 +22,25 @@ from pro.features.schedule import missed_forms
 from pro.messaging import message_rendering, outbox
 from pro.models import Assessment, FormAccess, IncomingMessage, Message, Participant
 
-# A message of one of these asks for a reply; the newest says which form a text belongs to.
+# Kinds that ask for a reply; the newest such message decides which form a text belongs to.
 ASKING_TEMPLATES = ("question", "clarify", "clarify_free", "advice", "thanks")
-# What the newest of these said is what a reply answers.
+# A reply answers the newest message of these kinds.
 QUESTION_TEMPLATES = ("question", "advice", "thanks")
-# A reply to what is not asked any more. It brings what is asked now, and is no sign of a misunderstanding.
+# A reply to a question that is no longer asked. It gets the present question and does not count as unclear.
 MOVED_ON = "moved_on"
-# So many replies in a row that are not understood bring a question back; the next one brings a link or a code.
+# Number of unclear replies in a row that get a clarification; the next one gets a link or an access code.
 CLARIFICATIONS = 2
-# Longer, and what it was about is forgotten.
+# A reply that is older is of no use to the participant.
 REPLY_LIFETIME = timedelta(hours=12)
 TEMPLATES = {"done": "thanks", "advice": "advice"}
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyDraft:
-    """A text to send: its kind, parameters, the key that makes it one, the reader's language, and what it is about."""
+    """A text to send.
+
+    ``key``: the same key is queued once. ``language``: the reader's. ``assessment``: the form that it is about.
+    """
 
     template: str
     params: Mapping[str, Any]
@@ -46,7 +52,10 @@ class ReplyDraft:
 def queue_reply(
     work: UnitOfWork, reply_draft: ReplyDraft, address: str, participant: Participant | None = None
 ) -> Message | None:
-    """Put a reply into the outbox at once: a participant who writes now is awake. None without a provider."""
+    """Queue a reply for immediate sending, because a participant who just wrote is awake.
+
+    Returns the message, or None without an SMS provider.
+    """
     if work.config.sms == "none":
         return None
     rendered = message_rendering.render_message(
@@ -82,7 +91,10 @@ def queue_question(
     form: Assessment | None,
     message: tuple[str, Mapping[str, Any]],
 ) -> None:
-    """Answer the text ``row`` with a message of a kind and its parameters, unless no more messages are wanted."""
+    """Reply to the text ``row`` with a kind of message and its parameters.
+
+    Sends nothing to a participant who opted out, except urgent advice.
+    """
     template, params = message
     if participant.opted_out_at is not None and template not in message_rendering.URGENT_ADVICE:
         return
@@ -91,7 +103,10 @@ def queue_question(
 
 
 def last_asked_form(work: UnitOfWork, participant: Participant) -> Assessment | None:
-    """The form of the last question that went to this participant by text, whatever became of it; None if none did."""
+    """Return the form of the last question by text to this participant, or None.
+
+    The form may be submitted, cancelled or closed.
+    """
     query = (
         select(Assessment)
         .join(Message, Message.assessment_id == Assessment.id)
@@ -108,7 +123,10 @@ def last_asked_form(work: UnitOfWork, participant: Participant) -> Assessment | 
 
 
 def is_too_soon(work: UnitOfWork, form: Assessment) -> bool:
-    """True if the question that is asked now has not left yet: the text was an answer to an earlier one, sent twice."""
+    """Return True if the present question is not sent yet.
+
+    The text is then a second answer to an earlier question.
+    """
     query = (
         select(Message)
         .where(Message.assessment_id == form.id, Message.channel == "sms", Message.template.in_(ASKING_TEMPLATES))
@@ -120,9 +138,10 @@ def is_too_soon(work: UnitOfWork, form: Assessment) -> bool:
 
 
 def is_still_asked(work: UnitOfWork, participant: Participant, form_session: FormSession) -> bool:
-    """True if what is asked now is what the last text asked that left us.
+    """Return True if the last question by text is the one that is asked now.
 
-    Not so after answers in the chat or on the form, after a day, and where the question itself did not arrive.
+    False after answers in the chat or on the web page, after outdated answers were withdrawn, and if the question
+    failed.
     """
     query = (
         select(Message)
@@ -152,7 +171,7 @@ def next_step(
     form_session: FormSession,
     reply_outcome: ReplyOutcome,
 ) -> None:
-    """Answer a turn of the conversation."""
+    """Reply to one turn of the conversation."""
     form = form_session.assessment
     if reply_outcome.what == "unclear" and reply_outcome.why != MOVED_ON:
         if not form.submitted_at:
@@ -170,18 +189,18 @@ def next_step(
 
 
 def question_message(asked: AskedQuestion) -> tuple[str, Mapping[str, Any]]:
-    """Kind and parameters of the text message that asks ``asked``."""
+    """Return kind and parameters of the text message that asks ``asked``."""
     return TEMPLATES.get(asked.kind, "question"), {"text": asked.whole}
 
 
 def help_text(work: UnitOfWork, participant: Participant) -> tuple[str, Mapping[str, Any]]:
-    """Kind and parameters of what HELP says here."""
+    """Return kind and parameters of the reply to HELP."""
     hotline = work.catalogue.plans[participant.plan].settings.hotline_shown
     return ("help" if work.config.sms_two_way else "help_contact"), {"hotline": hotline}
 
 
 def switch_language(work: UnitOfWork, participant: Participant) -> None:
-    """From now on everything to this participant is in the next of their plan's languages."""
+    """Set the participant's language to the next one of the study plan."""
     languages = work.catalogue.plans[participant.plan].languages
     old = participant.language
     place = languages.index(old) if old in languages else -1
@@ -195,9 +214,10 @@ def switch_language(work: UnitOfWork, participant: Participant) -> None:
 def first_question(
     work: UnitOfWork, participant: Participant, form: Assessment
 ) -> tuple[str, Mapping[str, Any]] | None:
-    """The question that begins (or goes on with) ``form`` by text; None where it must be answered in another way.
+    """Return the message that starts or continues ``form`` by text.
 
-    A form that is not begun becomes the short one that goes by text.
+    Returns None if the form must be answered in another way. A form without answers gets the short set of pages for
+    text messages.
     """
     pages = work.catalogue.instruments[form.instrument].sms_pages
     if not work.config.sms_two_way or not pages:
@@ -207,9 +227,9 @@ def first_question(
             return None
         form.page_set = pages
         work.record("assessment.shortened", form, participant_id=participant.id, new=pages)
-    # There is no session yet; only what is asked is read.
+    # There is no session yet; this one is used only to read the items.
     form_session = FormSession(form, participant, FormAccess(answered_by=""))
-    # A reply goes on, and going on asks again what is stale: that is what to ask, or the reply is to nothing.
+    # A reply withdraws outdated answers and asks their items again, so the question must be one of these.
     now = form_state.read_form(work, form_session, participant.language).renewed(work.now)
     asked = chat_flow.next_question(work, now, participant.language)
     return question_message(asked) if asked.kind not in ("review", "done") else None
@@ -222,7 +242,10 @@ def _ask_clarification(
     form_session: FormSession,
     reply_outcome: ReplyOutcome,
 ) -> None:
-    """Ask again twice; then send a link or code and let the coordinator phone. No more after that: no circles."""
+    """Ask again twice, then send a link or code and create a call task.
+
+    Later unclear replies get no reply, which prevents an endless exchange.
+    """
     work.session.flush()
     times = _count_unclear(work, row)
     form = form_session.assessment
@@ -240,6 +263,7 @@ def _ask_clarification(
 
 
 def _count_unclear(work: UnitOfWork, row: IncomingMessage) -> int:
+    """Return the number of unclear replies in a row, this one included."""
     query = (
         select(IncomingMessage)
         .where(
@@ -260,6 +284,7 @@ def _count_unclear(work: UnitOfWork, row: IncomingMessage) -> int:
 
 
 def _link_or_code(work: UnitOfWork, participant: Participant, form: Assessment) -> tuple[str, Mapping[str, Any]]:
+    """Return kind and parameters of the message with a link, or with an access code."""
     if form_issuing.is_sent_by_link(work, participant, "onward_link"):
         return "onward_link", {"link": f"{work.config.base_url}/a/{form_access.new_link(work, form)}"}
     return "onward_code", {"address": work.config.base_url, "code": form_access.new_code(work, form)}

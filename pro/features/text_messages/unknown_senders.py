@@ -1,4 +1,4 @@
-"""Texts of unknown numbers: staff read them and assign them to a participant, or dismiss them."""
+"""Quarantine: read texts of unknown numbers, assign them to participants, or dismiss them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ASSIGNED, SET_ASIDE = "inbound.assigned", "inbound.set_aside"
 
 @dataclass(frozen=True, slots=True)
 class UnknownSenderText:
-    """A text of an unknown number that waits for a reader. ``overdue``: for more than a working day."""
+    """An unread text of an unknown number; ``overdue``: for more than a working day."""
 
     text: IncomingText
     overdue: bool
@@ -35,7 +35,7 @@ class UnknownSenderText:
 
 @dataclass(frozen=True, slots=True)
 class QuarantineAction:
-    """What a person did with it: ``action`` is ASSIGNED or SET_ASIDE."""
+    """What a staff member did with a text; ``action``: ASSIGNED or SET_ASIDE."""
 
     action: str
     at: datetime
@@ -45,10 +45,11 @@ class QuarantineAction:
 
 @dataclass(frozen=True, slots=True)
 class UnknownTextPage:
-    """One text. ``phone``: the number in E.164 for those who may see it.
+    """One text of an unknown number.
 
-    ``others``: more texts of this number that wait, by row. ``people``: id and study number of everybody it could be;
-    ``likely``: those who are enrolled with this number. ``owner``: id and number of whom it was filed under.
+    ``phone``: the number in E.164, None for a role that may not see it. ``others``: ids of further unread texts of this
+    number. ``people``: id and number of every participant; ``likely``: numbers of those enrolled with this phone.
+    ``owner``: id and number of the participant that it was assigned to.
     """
 
     text: IncomingText
@@ -63,7 +64,7 @@ class UnknownTextPage:
 
 
 def quarantined_texts(work: UnitOfWork) -> list[UnknownSenderText]:
-    """What waits in quarantine, the loudest first, then the one that waits longest."""
+    """Return unread texts in quarantine, by level, then by waiting time."""
     return [
         UnknownSenderText(message_reading.open_message(work, row), _is_overdue(work, row))
         for row in _quarantined_rows(work, Level.NONE)
@@ -71,27 +72,30 @@ def quarantined_texts(work: UnitOfWork) -> list[UnknownSenderText]:
 
 
 def urgent_quarantine(work: UnitOfWork) -> list[IncomingMessage]:
-    """What waits in quarantine and was screened urgent or louder, the loudest first."""
+    """Return unread texts in quarantine of level urgent or higher, highest level first."""
     return _quarantined_rows(work, Level.URGENT)
 
 
 def notify_urgent_quarantine(work: UnitOfWork) -> int:
-    """Email the recipients of an urgent alert about each loud text in quarantine; how many mails were queued.
+    """Email the recipients of an urgent alert about each urgent text in quarantine.
 
-    Its study is unknown: every plan's people are notified, each person once a text. While it is unread,
-    the ladder widens the circle.
+    The study is unknown, so the recipients of every study plan are notified, each person once a text. While the text is
+    unread, the escalation steps add recipients. Returns the number of emails queued.
     """
     return sum(notify_quarantined_text(work, row) for row in urgent_quarantine(work))
 
 
 def notify_quarantined_text(work: UnitOfWork, row: IncomingMessage) -> int:
-    """The same of one loud text, for a caller that has just kept it and does not wait for the worker."""
+    """Email the recipients about one urgent text; return the number of emails queued.
+
+    A caller that just stored the text need not wait for the worker.
+    """
     level = Level(row.level)
     people: dict[int, StaffMember] = {}
     for plan in work.catalogue.plans.values():
         people |= {person.id: person for person in _staff_to_notify(work, plan, level, row.received_at)}
     if not people:
-        log.error("a text of level %s from an unknown number has nobody to go to", level.word)
+        log.error("text of unknown number without recipient level=%s", level.word)
     keys = {f"{_dedupe_prefix(row.id)}{person.id}": person for person in people.values()}
     known = set(work.session.scalars(select(Message.dedupe_key).where(Message.dedupe_key.in_(keys))))
     params = {"level": level.word, "link": f"{work.config.base_url}/staff/inbox/unmatched/{row.id}"}
@@ -106,7 +110,10 @@ def notify_quarantined_text(work: UnitOfWork, row: IncomingMessage) -> int:
 
 
 def unknown_text_page(work: UnitOfWork, inbound_id: int) -> UnknownTextPage:
-    """One text of a number that was unknown. NotFound for any other. That it was seen is recorded."""
+    """Return one text that came from an unknown number, and record that it was seen.
+
+    Raises NotFound for any other text.
+    """
     row = work.session.get(IncomingMessage, inbound_id)
     done = _quarantine_actions(work, inbound_id)
     if row is None or (row.participant_id is not None and not done):
@@ -114,7 +121,7 @@ def unknown_text_page(work: UnitOfWork, inbound_id: int) -> UnknownTextPage:
     work.record("inbound.seen", row, participant_id=row.participant_id)
     owner = work.session.get(Participant, row.participant_id) if row.participant_id else None
     query = select(Participant).order_by(Participant.study_number, Participant.id)
-    everybody = list(work.session.scalars(query))
+    participants = list(work.session.scalars(query))
     sees_identity = staff_accounts.has_right(work.actor.role, "see_identity")
     others = select(IncomingMessage.id).where(
         IncomingMessage.fingerprint == row.fingerprint,
@@ -127,8 +134,8 @@ def unknown_text_page(work: UnitOfWork, inbound_id: int) -> UnknownTextPage:
         phone=work.vault.open(row.address_sealed) if sees_identity and row.channel == "sms" else None,
         overdue=row.read_at is None and _is_overdue(work, row),
         others=list(work.session.scalars(others.order_by(IncomingMessage.id))),
-        people=[(person.id, person.study_number) for person in everybody],
-        likely=[person.study_number for person in everybody if person.phone_fingerprint == row.fingerprint],
+        people=[(person.id, person.study_number) for person in participants],
+        likely=[person.study_number for person in participants if person.phone_fingerprint == row.fingerprint],
         owner=(owner.id, owner.study_number) if owner else None,
         done=done,
         can_assign=staff_accounts.has_right(work.actor.role, "assign_text"),
@@ -136,10 +143,11 @@ def unknown_text_page(work: UnitOfWork, inbound_id: int) -> UnknownTextPage:
 
 
 def assign_text(work: UnitOfWork, inbound_id: int, participant_id: int | None, reason: str) -> IncomingMessage:
-    """File a text under a participant. It is never taken for an answer; its red flags become that person's alert.
+    """Assign a text to a participant.
 
-    NotFound, NotAllowed("assigned"), BadData("assign", fields=...) for no participant chosen, no reason or an endless
-    one.
+    The text never becomes an answer; its red flags raise an alert for the participant. Raises NotFound,
+    NotAllowed("assigned") if it was assigned before, and BadData("assign", fields=...) if no participant is chosen, or
+    the reason is missing or too long.
     """
     row = _open_row(work, inbound_id)
     person = work.session.get(Participant, participant_id) if participant_id is not None else None
@@ -156,7 +164,11 @@ def assign_text(work: UnitOfWork, inbound_id: int, participant_id: int | None, r
 
 
 def dismiss_text(work: UnitOfWork, inbound_id: int, reason: str) -> IncomingMessage:
-    """Dismiss a text that is not of the study: it is read, kept, and waits no more. Failures as ``assign``."""
+    """Dismiss a text that has nothing to do with the study: it is stored and marked as read.
+
+    Raises NotFound, NotAllowed("assigned"), and BadData("set_aside", fields=...) for a reason that is missing or too
+    long.
+    """
     row = _open_row(work, inbound_id)
     why = _wrong_reason(reason)
     if why:
@@ -180,11 +192,14 @@ def _quarantined_rows(work: UnitOfWork, least: Level) -> list[IncomingMessage]:
 
 
 def _staff_to_notify(work: UnitOfWork, plan: StudyPlan, level: Level, since: datetime) -> list[StaffMember]:
-    """Whom the ladder of ``plan`` has told by now about something of ``level`` that came at ``since``."""
+    """Return whom the escalation steps of ``plan`` reach by now.
+
+    ``since``: when the text of ``level`` came.
+    """
     steps = [step for step in plan.ladder if step.level is level and step.at_once]
     steps += [
-        rung.step
-        for rung in escalation_steps.due_steps(
+        due_step.step
+        for due_step in escalation_steps.due_steps(
             plan.ladder, level, since, work.now, escalation_steps.working_hours(plan.settings)
         )
     ]
@@ -196,11 +211,12 @@ def _dedupe_prefix(inbound_id: int) -> str:
 
 
 def _is_overdue(work: UnitOfWork, row: IncomingMessage) -> bool:
+    """Return True if the text is overdue by the working days of any study plan."""
     return any(message_reading.is_overdue(work, plan, row.received_at) for plan in work.catalogue.plans.values())
 
 
 def _open_row(work: UnitOfWork, inbound_id: int) -> IncomingMessage:
-    """The row, held, as long as it is not assigned."""
+    """Lock and return a text that is not assigned."""
     row = work.session.get(IncomingMessage, inbound_id)
     if row is None:
         raise NotFound("inbound")
@@ -211,17 +227,18 @@ def _open_row(work: UnitOfWork, inbound_id: int) -> IncomingMessage:
 
 
 def _wrong_reason(reason: str) -> str:
+    """Return why ``reason`` is not valid, or ""."""
     return "assign_reason" if not reason.strip() else "too_long" if len(reason.strip()) > REASON_LENGTH else ""
 
 
 def _mark_read(work: UnitOfWork, row: IncomingMessage) -> None:
-    """The acting person has read it; mails about it that were not sent yet are not needed."""
+    """Mark the text as read by the acting person, and drop emails about it not yet sent."""
     row.read_at, row.read_by = row.read_at or work.now, row.read_by or work.actor.id
     outbox.drop_messages(work, Message.dedupe_key.startswith(_dedupe_prefix(row.id), autoescape=True), "taken_on")
 
 
 def _raise_alert(work: UnitOfWork, row: IncomingMessage, person: Participant) -> None:
-    """The red flags of a text that was filed become an alert of the participant, unless there is one."""
+    """Raise an alert for the red flags of an assigned text, unless there is one."""
     known = select(func.count(Alert.id)).where(Alert.source == f"{text_screening.TEXT_CASE_PREFIX}{row.id}")
     if not work.session.scalar(known):
         text_screening.raise_text_alert(work, row, person)

@@ -1,4 +1,4 @@
-"""The board through a filter: a study, a level, an owner. Every count is taken from what is left."""
+"""Filter the to-do list by study, level and owner. Counts follow the filtered rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ OWNERS = ("me", "nobody", "others")
 
 @dataclass(frozen=True, slots=True)
 class ToDoFilter:
-    """What to show; empty: everything. ``study``: a plan's id. ``owner``: one of OWNERS, seen from who is signed in."""
+    """Criteria of the to-do list; an empty one shows everything.
+
+    ``study``: a study plan's id. ``owner``: one of OWNERS, from the view of the acting staff member.
+    """
 
     study: str = ""
     level: Level | None = None
@@ -32,7 +35,7 @@ class ToDoFilter:
 
     @property
     def is_set(self) -> bool:
-        """True if anything may be left out."""
+        """True if any criterion is set."""
         return bool(self.study or self.level is not None or self.owner)
 
 
@@ -45,11 +48,11 @@ Row = TypeVar("Row", bound=_ParticipantRow)
 
 
 def filter_to_do_list(work: UnitOfWork, to_do_list: ToDoList, to_do_filter: ToDoFilter, language: str) -> ToDoList:
-    """``board`` with the rows that ``narrow`` asks for.
+    """Return ``to_do_list`` with the rows that ``to_do_filter`` selects.
 
-    What is about no participant (gaps, drills, texts of unknown numbers, a mail to staff that failed) belongs to every
-    study. A row without a level or an owner is left out where one is asked for; "nobody" keeps it. A loud text of an
-    unknown number always stays.
+    Rows about no participant (roster gaps, test alerts, texts of unknown numbers, failed messages to staff) belong to
+    every study. A row without a level or an owner is left out if one is selected, but the owner "nobody" (unassigned)
+    keeps it. A text of an unknown number of level urgent or higher always stays.
     """
     if not to_do_filter.is_set:
         return to_do_list
@@ -80,7 +83,7 @@ def filter_to_do_list(work: UnitOfWork, to_do_list: ToDoList, to_do_filter: ToDo
         endoscopies=kept(to_do_list.endoscopies),
         serious=kept(to_do_list.serious),
         texts=Inbox(
-            # An urgent one that is not assigned may be any participant's emergency: no filter hides it.
+            # An urgent text that is not assigned may come from any participant, so no filter hides it.
             unmatched=[
                 row
                 for row in to_do_list.texts.unmatched
@@ -94,6 +97,7 @@ def filter_to_do_list(work: UnitOfWork, to_do_list: ToDoList, to_do_filter: ToDo
 def _filter_failed(
     work: UnitOfWork, to_do_list: ToDoList, to_do_filter: ToDoFilter, language: str
 ) -> FailedMessageList:
+    """Return the failed messages of the selected study, read again for the right count."""
     return (
         failed_messages.list_failed_messages(work, language, to_do_filter.study)
         if to_do_filter.study
@@ -104,7 +108,10 @@ def _filter_failed(
 def _filter_overdue(
     work: UnitOfWork, to_do_list: ToDoList, to_do_filter: ToDoFilter, language: str
 ) -> OutstandingForms:
-    """Those of a study are read again: the first of all studies may be none of its own."""
+    """Return the outstanding forms of the selected study.
+
+    They are read again, because the unfiltered list holds only the first rows of all studies.
+    """
     if to_do_filter.level is not None or to_do_filter.owner not in ("", "nobody"):
         return outstanding_forms.NO_OUTSTANDING_FORMS
     return (
@@ -115,6 +122,7 @@ def _filter_overdue(
 
 
 def _matches_filter(work: UnitOfWork, case: AlertCase, to_do_filter: ToDoFilter) -> bool:
+    """Return True if the level and the owner of ``case`` match."""
     if to_do_filter.level is not None and case.level != to_do_filter.level:
         return False
     mine = case.owner_id is not None and case.owner_id == work.actor.id
@@ -127,7 +135,7 @@ def _is_included(participant_id: int | None, inside: set[int] | None) -> bool:
 
 
 def _participants_of_study(work: UnitOfWork, to_do_list: ToDoList, study: str) -> set[int] | None:
-    """Whose rows belong to ``study``; None for everybody's."""
+    """Return the ids of participants of ``study`` on the list; None for all studies."""
     if not study:
         return None
     lists: tuple[Iterable[_ParticipantRow], ...] = (

@@ -1,4 +1,4 @@
-"""The to-do list: what needs action now, read from every study of this system."""
+"""Build the to-do list: what needs action now in every study of this system."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from pro.features.ulcers.endoscopies import OverdueEndoscopy
 
 @dataclass(frozen=True, slots=True)
 class OnCallPerson:
-    """Who holds a place on the ladder now."""
+    """A staff member who is on call now; ``place``: on_call or backup."""
 
     place: str
     name: str
@@ -39,10 +39,11 @@ class OnCallPerson:
 
 @dataclass(frozen=True, slots=True)
 class ToDoList:
-    """What needs action now. ``gaps``: when no person is on call within a week, the next one first; ``drills``: test
-    alerts to confirm or to mend; ``texts``: incoming texts that are unread;
-    ``locked_cards``: for those who may make new ones.
-    ``endoscopies``: asked for, late. ``serious``: adverse events to report, for those who may see them.
+    """Everything that needs action now.
+
+    ``gaps``: roster gaps within a week, next one first. ``drills``: test alerts to confirm or to repair. ``texts``:
+    unread incoming texts. ``locked_cards``: only for roles that may make new cards. ``endoscopies``: overdue requests.
+    ``serious``: serious adverse events to report, only for roles that may see them.
     """
 
     unacknowledged: list[AlertCase]
@@ -64,7 +65,7 @@ class ToDoList:
 
 
 def read_to_do_list(work: UnitOfWork, language: str = "zh_Hans") -> ToDoList:
-    """The board of every study that this installation runs."""
+    """Return the to-do list of every study of this system, with titles in ``language``."""
     open_cases = alert_list.open_cases(work, language)
     roster = recipients.read_duty_state(work)
     on_duty = [
@@ -98,7 +99,7 @@ def read_to_do_list(work: UnitOfWork, language: str = "zh_Hans") -> ToDoList:
 
 
 def _unread_texts(work: UnitOfWork) -> Inbox:
-    """What waits to be read, for those who may read it."""
+    """Return unread texts; none for a role that may not read the inbox."""
     if not staff_accounts.has_right(work.actor.role, "see_inbox"):
         return Inbox([], [])
     return conversations.read_inbox(work, unread_only=True)

@@ -1,4 +1,7 @@
-"""Endoscopies: asked for, done with a result, taken back. A result is a record only: it changes no ulcer's state."""
+"""Endoscopies: request one, record its result, cancel it, list overdue ones.
+
+A result is a record only: it does not change the ulcer status.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ GRADES = (1, 2, 3, 4, 5)
 
 @dataclass(frozen=True, slots=True)
 class OverdueEndoscopy:
-    """An endoscopy that was asked for and not done within the plan's days."""
+    """An endoscopy that was requested and not done within the days that the study plan allows."""
 
     participant_id: int
     study_number: str
@@ -28,7 +31,10 @@ class OverdueEndoscopy:
 
 
 def request_endoscopy(work: UnitOfWork, participant: Participant) -> Endoscopy:
-    """Ask for an endoscopy today. NotAllowed("asked_before", name, at) while another one waits."""
+    """Request an endoscopy today.
+
+    Raises NotAllowed("asked_before", name, at) while another request is open.
+    """
     work.lock(participant)
     which = (Endoscopy.done_on.is_(None), Endoscopy.taken_back_at.is_(None))
     query = select(Endoscopy).where(Endoscopy.participant_id == participant.id, *which)
@@ -56,10 +62,11 @@ def record_result(
     grade: str = "",
     finding: str = "",
 ) -> Endoscopy:
-    """The result of the endoscopy that was asked for, or (None) of one that was not asked for here.
+    """Record the result of a requested endoscopy, or of one without a request (id None).
 
-    ``grade``: CTCAE as typed, "" for none yet. BadData("endoscopy", fields=...); NotAllowed("recorded_meanwhile", name,
-    at) if it was recorded or taken back since.
+    ``grade``: CTCAE grade as typed, "" if not graded. Raises BadData("endoscopy", fields=...) for invalid values,
+    NotAllowed("recorded_meanwhile", name, at) if the endoscopy was recorded or cancelled meanwhile, and NotFound for an
+    endoscopy of another participant.
     """
     work.lock(participant)
     row = _get_open_request(work, participant, endoscopy_id)
@@ -84,7 +91,11 @@ def record_result(
 
 
 def cancel_endoscopy(work: UnitOfWork, participant: Participant, endoscopy_id: int, reason: str) -> Endoscopy:
-    """It was not needed after all, or was recorded wrongly; it stays to be read. BadData without a reason."""
+    """Cancel an endoscopy that was not needed or was recorded wrongly; the row stays.
+
+    Raises BadData("endoscopy", fields=...) without a reason, NotAllowed("recorded_meanwhile", name, at) if it was
+    cancelled before, and NotFound for an endoscopy of another participant.
+    """
     work.lock(participant)
     row = _get_endoscopy(work, participant, endoscopy_id)
     if row.taken_back_at is not None:
@@ -98,7 +109,10 @@ def cancel_endoscopy(work: UnitOfWork, participant: Participant, endoscopy_id: i
 
 
 def overdue_endoscopies(work: UnitOfWork) -> list[OverdueEndoscopy]:
-    """Endoscopies that were asked for and not done in time, the oldest first."""
+    """Return requested endoscopies that are overdue, oldest request first.
+
+    Participants who died are left out.
+    """
     query = (
         select(Endoscopy, Participant)
         .join(Participant, Participant.id == Endoscopy.participant_id)
@@ -114,7 +128,7 @@ def overdue_endoscopies(work: UnitOfWork) -> list[OverdueEndoscopy]:
 
 
 def is_overdue(work: UnitOfWork, person: Participant, row: Endoscopy) -> bool:
-    """True if the endoscopy waits for longer than the plan allows."""
+    """Return True if an endoscopy is open for longer than the study plan allows."""
     plan = work.catalogue.plans.get(person.plan)
     if plan is None or plan.stopping is None or row.asked_on is None or row.done_on or row.taken_back_at:
         return False
@@ -129,6 +143,7 @@ def _get_endoscopy(work: UnitOfWork, participant: Participant, endoscopy_id: int
 
 
 def _get_open_request(work: UnitOfWork, participant: Participant, endoscopy_id: int | None) -> Endoscopy | None:
+    """Return a requested endoscopy that is neither recorded nor cancelled, None for id None."""
     if endoscopy_id is None:
         return None
     row = _get_endoscopy(work, participant, endoscopy_id)

@@ -1,4 +1,4 @@
-"""Read ulcers and the stopping rule: each participant's case, and the study's k of n."""
+"""Read ulcers and the stopping rule: each participant's case, and the study's state."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ Row = TypeVar("Row", Anchor, ClinicalFact, Endoscopy)
 
 @dataclass(frozen=True, slots=True)
 class UlcerStatusChange:
-    """One change of the status. ``rule``: the answers' rule that made it, with its ``alert_id``; else ``by`` whom."""
+    """One change of the ulcer status.
+
+    ``rule``: the alert rule that made it, with its ``alert_id``; "" if ``by`` names the staff member who made it.
+    """
 
     state: str
     at: datetime
@@ -41,7 +44,11 @@ class UlcerStatusChange:
 
 @dataclass(frozen=True, slots=True)
 class EndoscopyRow:
-    """One endoscopy with names. ``by``: who recorded the result; ``is_overdue``: not done within the plan's days."""
+    """One endoscopy with the names of staff.
+
+    ``by``: who recorded the result. ``ended_by``: who cancelled it. ``is_overdue``: not done within the days of the
+    study plan.
+    """
 
     row: Endoscopy
     asked_by: str
@@ -52,10 +59,10 @@ class EndoscopyRow:
 
 @dataclass(frozen=True, slots=True)
 class UlcerGrade:
-    """One grade that a clinician gave, and where it comes from: an endoscopy, or the grading of an adverse event.
+    """One grade that a clinician assigned, from an endoscopy or a graded adverse event.
 
-    ``on``: the day of the endoscopy, or from when the event had it; ``at``: when it was recorded or signed, ``by``
-    whom. ``event_id`` and ``term``: of a grading, else None and "".
+    ``on``: the day of the endoscopy, or the first day with this grade; ``at``: when it was recorded or signed, ``by``
+    whom. ``event_id`` and ``term``: those of a graded event, else None and "".
     """
 
     grade: int
@@ -68,7 +75,10 @@ class UlcerGrade:
 
 @dataclass(frozen=True, slots=True)
 class DecisionRecord:
-    """A signed decision. ``holds``: the signature is still that of this row."""
+    """A signed decision.
+
+    ``holds``: the row is unchanged since it was signed.
+    """
 
     id: int
     about: str
@@ -83,7 +93,10 @@ class DecisionRecord:
 
 @dataclass(frozen=True, slots=True)
 class DecisionDay:
-    """The day of the decision after 50 Gy. ``basis``: actual, planned, or expected (not recorded)."""
+    """The day of the decision at 50 Gy.
+
+    ``basis``: actual, planned, or expected (projected from other anchor dates).
+    """
 
     on: date
     basis: str
@@ -91,11 +104,12 @@ class DecisionDay:
 
 @dataclass(frozen=True, slots=True)
 class UlcerCase:
-    """One participant. ``state``: one of core.stopping's, but "response"; ``counts``: towards the stopping rule.
+    """The ulcer data of one participant.
 
-    ``turns``: the newest first. ``confirmed_on``: the newest recorded day. ``grades``: those that clinicians gave, the
-    highest first. ``place``: among the treated, 0 if not recorded. ``has_recorded_date``: staff recorded a
-    date.
+    ``state``: none, suspected, confirmed or cleared. ``counts``: whether the case counts towards the stopping rule.
+    ``turns``: status changes, newest first. ``confirmed_on``: the newest recorded day of confirmation. ``grades``:
+    grades that clinicians assigned, highest first. ``place``: position among the treated participants from 1, 0 if no
+    treatment is recorded. ``has_recorded_date``: staff recorded a date that sets the ulcer status.
     """
 
     participant_id: int
@@ -114,22 +128,22 @@ class UlcerCase:
 
     @property
     def grade(self) -> int | None:
-        """The highest that a clinician gave; a participant's answers only suspect one."""
+        """Highest grade that a clinician assigned; a participant's answers only suggest one."""
         return self.grades[0].grade if self.grades else None
 
     @property
     def is_graded_only(self) -> bool:
-        """True where a clinician signed a grade that would count, and the ulcer is not recorded as confirmed."""
+        """True if a clinician signed a grade that would count, but no ulcer is confirmed."""
         return self.counts == "unknown" and self.confirmed_on is None and self.state != "confirmed"
 
     @property
     def needs_attention(self) -> bool:
-        """True while an ulcer is suspected or stands, or was graded and is not yet confirmed or ruled out."""
+        """True while an ulcer is suspected, confirmed, or graded but not yet confirmed or cleared."""
         return self.state in ("suspected", "confirmed") or self.is_graded_only
 
     @property
     def waiting(self) -> EndoscopyRow | None:
-        """The endoscopy that was asked for and is not done."""
+        """The endoscopy that is requested and not done yet."""
         return next((one for one in self.endoscopies if not one.row.done_on and not one.row.taken_back_at), None)
 
     @property
@@ -140,7 +154,11 @@ class UlcerCase:
 
 @dataclass(frozen=True, slots=True)
 class UlcerOverview:
-    """One study. ``reading``: None without a stopping rule. ``seen``: names what this page shows of the study."""
+    """The ulcers of one study.
+
+    ``reading``: the state of the stopping rule, None if the study plan has none. ``seen``: digest of what this page
+    shows about the study.
+    """
 
     plan: StudyPlan
     cases: tuple[UlcerCase, ...]
@@ -149,12 +167,15 @@ class UlcerOverview:
     seen: str
 
     def count(self, state: str) -> int:
-        """How many participants are in ``state``."""
+        """Return the number of participants in ``state``."""
         return sum(case.state == state for case in self.cases)
 
 
 def shown_of_case(found: UlcerCase) -> dict[str, Any]:
-    """What a decision about one participant rests on, JSON-able, without identities."""
+    """Return the data on which a decision about one participant rests.
+
+    The result is ready for JSON and holds no identities.
+    """
     return {
         "participant": found.participant_id,
         "state": found.state,
@@ -170,13 +191,13 @@ def shown_of_case(found: UlcerCase) -> dict[str, Any]:
 
 
 def digest(shown: Mapping[str, Any]) -> str:
-    """SHA-256 of what a page showed, as canonical JSON."""
+    """Return the SHA-256 of what a page showed, as canonical JSON."""
     text = json.dumps(shown, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def signed_content(row: SignedDecision) -> dict[str, Any]:
-    """What a decision says, as it is signed."""
+    """Return the content that the signature of a decision covers."""
     names = ("plan", "participant_id", "about", "choice", "reason", "seen")
     return {name: getattr(row, name) for name in names}
 
@@ -184,7 +205,10 @@ def signed_content(row: SignedDecision) -> dict[str, Any]:
 def read_cases(
     work: UnitOfWork, plan: StudyPlan, people: Sequence[Participant], order: Sequence[int]
 ) -> list[UlcerCase]:
-    """The cases of ``people`` in seven queries. ``order``: everybody who was treated, by the day of it."""
+    """Return the cases of ``people`` in seven queries.
+
+    ``order``: ids of all treated participants, by date of the first treatment.
+    """
     ids = [person.id for person in people]
     names = staff_accounts.staff_names(work)
     marks = _by_person(work, ClinicalFact, ids, ClinicalFact.name == ULCER_STATUS)
@@ -215,12 +239,12 @@ def read_cases(
 
 
 def ulcer_term_condition(plan: StudyPlan) -> ColumnElement[bool]:
-    """Which adverse events are of the terms by which the study's rule counts an ulcer."""
+    """Return the condition for adverse events that the stopping rule counts as ulcers."""
     return AdverseEvent.term.in_(plan.stopping.terms if plan.stopping else ())
 
 
 def read_decisions(work: UnitOfWork, *which: ColumnElement[bool]) -> dict[int | None, tuple[DecisionRecord, ...]]:
-    """participant -> signed decisions, the newest first."""
+    """Return the signed decisions of each participant (None: of the study), newest first."""
     found: dict[int | None, tuple[DecisionRecord, ...]] = defaultdict(tuple)
     rows = list(work.session.scalars(select(SignedDecision).where(*which).order_by(SignedDecision.id)))
     signed = signatures.newest_signatures(work, rows)
@@ -237,7 +261,10 @@ def read_decisions(work: UnitOfWork, *which: ColumnElement[bool]) -> dict[int | 
 
 
 def read_overview(work: UnitOfWork, plan: StudyPlan) -> UlcerOverview:
-    """All participants with anything about an ulcer, the most urgent first, and where the study stands."""
+    """Return all participants with ulcer data, most urgent first, and the study's state.
+
+    Participants whose decision at 50 Gy is near are included.
+    """
     calendar, rule = plan.calendar, plan.stopping
     order = _treated_participants(work, plan)
     people = {person.id: person for person in work.session.scalars(_participants_query(work, plan))}
@@ -261,7 +288,7 @@ def read_overview(work: UnitOfWork, plan: StudyPlan) -> UlcerOverview:
 
 
 def read_case(work: UnitOfWork, participant: Participant) -> UlcerCase:
-    """One participant."""
+    """Return the case of one participant."""
     plan = work.catalogue.plans[participant.plan]
     return read_cases(work, plan, [participant], _treated_participants(work, plan))[0]
 
@@ -269,7 +296,10 @@ def read_case(work: UnitOfWork, participant: Participant) -> UlcerCase:
 def shown_of_study(
     plan: StudyPlan, found: Iterable[UlcerCase], reading: StoppingState | None, decisions: Sequence[DecisionRecord]
 ) -> dict[str, Any]:
-    """What a decision about the study rests on, JSON-able, without identities."""
+    """Return the data on which a decision about the study rests.
+
+    The result is ready for JSON and holds no identities.
+    """
     steps = reading.steps if reading else ()
     return {
         "plan": f"{plan.id} {plan.version}",
@@ -283,9 +313,9 @@ def shown_of_study(
 def _clinician_grades(
     work: UnitOfWork, plan: StudyPlan, ids: Sequence[int], names: Mapping[int, str]
 ) -> dict[int, list[UlcerGrade]]:
-    """What clinicians graded under the ulcer's terms and stands.
+    """Return the current grades that clinicians assigned to ulcer terms, by participant.
 
-    An event that became milder keeps its worst grade here: the rule counts what happened.
+    An event that became milder keeps its worst grade here, because the stopping rule counts what happened.
     """
     query = (
         select(Grading, AdverseEvent)
@@ -352,7 +382,7 @@ def _build_case(
 
 
 def _endoscopy_grades(standing: Sequence[Endoscopy], names: Mapping[int, str]) -> list[UlcerGrade]:
-    """The grades of endoscopies that found an ulcer."""
+    """Return the grades of endoscopies that found an ulcer."""
     return [
         UlcerGrade(look.grade, look.done_on, names.get(look.recorded_by or 0, ""), look.recorded_at, None, "")
         for look in standing
@@ -361,6 +391,7 @@ def _endoscopy_grades(standing: Sequence[Endoscopy], names: Mapping[int, str]) -
 
 
 def _highest_first(grades: Sequence[UlcerGrade]) -> tuple[UlcerGrade, ...]:
+    """Return grades from highest to lowest, the newest first among equal ones."""
     newest_first = sorted(grades, key=lambda one: one.on, reverse=True)
     return tuple(sorted(newest_first, key=lambda one: one.grade, reverse=True))
 
@@ -368,6 +399,7 @@ def _highest_first(grades: Sequence[UlcerGrade]) -> tuple[UlcerGrade, ...]:
 def _by_person(
     work: UnitOfWork, model: type[Row], ids: Sequence[int], *which: ColumnElement[bool]
 ) -> dict[int, list[Row]]:
+    """Return the rows of ``model`` for each participant, oldest first."""
     found: dict[int, list[Row]] = defaultdict(list)
     query = select(model).where(model.participant_id.in_(ids), *which).order_by(model.id)
     for row in work.session.scalars(query):
@@ -381,6 +413,7 @@ def _status_changes(
     alerts: Mapping[tuple[int, str], list[Alert]],
     now: datetime,
 ) -> tuple[UlcerStatusChange, ...]:
+    """Return the changes of the ulcer status that have not expired, newest first."""
     found = []
     for mark in reversed(marks):
         if mark.expires_at is not None and mark.expires_at <= now:
@@ -388,7 +421,7 @@ def _status_changes(
         rule = "" if mark.recorded_by else mark.reason
         raised = [one.id for one in alerts.get((mark.participant_id, rule), ()) if one.raised_at <= mark.recorded_at]
         by = names.get(mark.recorded_by or 0, "")
-        # What a recorded date brought about says so by this word, which is no sentence of anybody's.
+        # A change that follows from a recorded date has the reason "anchor", which is a key and no text of staff.
         said = "" if rule or mark.reason == "anchor" else mark.reason
         found.append(
             UlcerStatusChange(str(mark.value), mark.recorded_at, by, rule, raised[-1] if raised else None, said)
@@ -407,6 +440,7 @@ def _endoscopy_row(work: UnitOfWork, person: Participant, row: Endoscopy, names:
 
 
 def _decision_day(work: UnitOfWork, plan: StudyPlan, anchors: Sequence[Anchor]) -> DecisionDay | None:
+    """Return the recorded or projected day of the decision at 50 Gy, or None."""
     if plan.stopping is None or plan.calendar is None:
         return None
     for row in anchors:
@@ -420,12 +454,12 @@ def _decision_day(work: UnitOfWork, plan: StudyPlan, anchors: Sequence[Anchor]) 
 
 
 def _has_ulcer_data(found: UlcerCase) -> bool:
-    """True if the participant has anything to show about an ulcer."""
+    """Return True if the participant has a status, an endoscopy, a grade or a decision."""
     return found.state != "none" or bool(found.endoscopies or found.grades or found.decisions)
 
 
 def _treated_participants(work: UnitOfWork, plan: StudyPlan) -> list[int]:
-    """Everybody who was treated, by the day of it."""
+    """Return the ids of all treated participants, by date of the first treatment."""
     if plan.stopping is None:
         return []
     query = (
@@ -439,7 +473,10 @@ def _treated_participants(work: UnitOfWork, plan: StudyPlan) -> list[int]:
 
 
 def _participants_query(work: UnitOfWork, plan: StudyPlan) -> Any:
-    """Select who has a status, a recorded or graded ulcer, an endoscopy or a decision, or is close to one at 50 Gy."""
+    """Select participants with ulcer data, or whose decision at 50 Gy is near.
+
+    Ulcer data: a status, a recorded or graded ulcer, an endoscopy, or a decision.
+    """
     near = _near_decision_anchors(plan.calendar, plan)
     marked = select(ClinicalFact.participant_id).where(ClinicalFact.name == ULCER_STATUS)
     looked = select(Endoscopy.participant_id)
@@ -453,7 +490,10 @@ def _participants_query(work: UnitOfWork, plan: StudyPlan) -> Any:
 
 
 def _near_decision_anchors(calendar: VisitSchedule | None, plan: StudyPlan) -> Any:
-    """Anchors that bring the decision near: itself, and what its day follows from, up to ``decision_days`` before."""
+    """Select anchor dates that show that the decision at 50 Gy is near.
+
+    These are the date of the decision itself and the dates it follows from, up to ``decision_days`` before it.
+    """
     if calendar is None or plan.stopping is None:
         return Anchor.kind == ""
     found = [Anchor.kind == plan.stopping.decision]
@@ -464,7 +504,7 @@ def _near_decision_anchors(calendar: VisitSchedule | None, plan: StudyPlan) -> A
 
 
 def _is_decision_near(work: UnitOfWork, plan: StudyPlan, found: UlcerCase, person: Participant) -> bool:
-    """True while the decision after 50 Gy is near or past and not signed."""
+    """Return True while the decision at 50 Gy is near or overdue and not signed."""
     if found.decision_day is None or plan.stopping is None or not found.active:
         return False
     from_day = found.decision_day.on - timedelta(days=plan.stopping.decision_days)

@@ -1,4 +1,7 @@
-"""An investigator's signed decision about an ulcer, the response at 50 Gy, or the study. It changes nothing else."""
+"""Sign an investigator's decision about an ulcer, the response at 50 Gy, or the study.
+
+A decision is a record only: it changes no other data.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +26,11 @@ LOCK_KEY = 7_310_010
 def sign_participant_decision(
     work: UnitOfWork, participant: Participant, about: str, choice: str, reason: str, password: str, seen: str
 ) -> SignedDecision | CredentialRefusal:
-    """Sign a decision about one participant. ``about``: ulcer or response; ``seen``: the digest that the page showed.
+    """Sign a decision about one participant.
 
-    BadData("decision", fields=...) for what is missing, Refusal for a wrong password, NotAllowed("stale_page") if
-    anything that the page showed has changed, NotAllowed("right_missing") for anyone but an investigator.
+    ``about``: ulcer or response. ``seen``: the digest that the page showed. Returns a CredentialRefusal for a wrong
+    password. Raises BadData("decision", fields=...) for missing values, NotAllowed("stale_page") if anything that the
+    page showed has changed, and NotAllowed("right_missing") for anyone but an investigator.
     """
     work.lock(participant)
     shown = ulcer_cases.shown_of_case(ulcer_cases.read_case(work, participant))
@@ -38,11 +42,14 @@ def sign_participant_decision(
 def sign_study_decision(
     work: UnitOfWork, plan: StudyPlan, choice: str, reason: str, password: str, seen: str
 ) -> SignedDecision | CredentialRefusal:
-    """Sign a decision about the whole study; refusals as in ``sign_participant_decision``."""
+    """Sign a decision about the whole study.
+
+    Returns and raises as ``sign_participant_decision``.
+    """
     if work.app_context.engine.dialect.name == "postgresql":
         work.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
-    board = ulcer_cases.read_overview(work, plan)
-    shown = ulcer_cases.shown_of_study(plan, board.cases, board.reading, board.decisions)
+    overview = ulcer_cases.read_overview(work, plan)
+    shown = ulcer_cases.shown_of_study(plan, overview.cases, overview.reading, overview.decisions)
     return _sign_decision(work, plan, None, {}, (ABOUT_STUDY, choice, reason.strip()), password, seen, shown)
 
 
@@ -56,6 +63,7 @@ def _sign_decision(
     seen: str,
     shown: dict[str, Any],
 ) -> SignedDecision | CredentialRefusal:
+    """Check right, values, password and page state, then store the decision."""
     about, choice, reason = said
     if not staff_accounts.has_right(work.actor.role, "decide"):
         raise NotAllowed("right_missing")
@@ -90,6 +98,7 @@ def _sign_decision(
 
 
 def _store_decision(work: UnitOfWork, confirmed: PasswordProof, row: SignedDecision) -> SignedDecision:
+    """Store a decision with its audit entry and signature."""
     work.session.add(row)
     new = {"about": row.about, "choice": row.choice, "seen": ulcer_cases.digest(row.seen)}
     work.record("decision.made", row, participant_id=row.participant_id, new=new, reason=row.reason)
