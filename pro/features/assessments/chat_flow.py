@@ -224,9 +224,9 @@ class _ReplyContext:
     language: str
 
     def turn(self, what: ReplyResult, form: FormState | None = None, level: Level = Level.NONE) -> ReplyOutcome:
-        return ReplyOutcome(what, "", "", form or self.again(), level)
+        return ReplyOutcome(what, "", "", form or self.read_form(), level)
 
-    def again(self) -> FormState:
+    def read_form(self) -> FormState:
         return form_state.read_form(self.work, self.form_session, self.language)
 
 
@@ -239,7 +239,7 @@ def _apply_reply(context: _ReplyContext, item: Item | None, heard: ParsedReply) 
         heard = ParsedAnswer(None)
     if context.form.advice is not None:
         answer_service.acknowledge_advice(context.work, context.form_session, context.form)
-        return context.turn("advice" if context.again().advice else "answered")
+        return context.turn("advice" if context.read_form().advice else "answered")
     if context.form.submitted:
         return ReplyOutcome("unclear", "", "submitted", context.form, Level.NONE)
     if isinstance(heard, UnclearReply):
@@ -268,7 +268,7 @@ def _save_answer(context: _ReplyContext, item: Item, value: Value | None) -> Rep
     if context.channel == "sms" and next_item(form) is None:
         # Nobody reads a review of twenty lines by text message.
         answer_service.submit_form(context.work, context.form_session, context.language)
-        form = context.again()
+        form = context.read_form()
     if form.advice is not None:
         return ReplyOutcome("advice", "", "", form, saved.level)
     what: ReplyResult = "sent" if form.submitted else "skipped" if value is None else "answered"
