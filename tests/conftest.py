@@ -1,4 +1,4 @@
-"""What every test may ask for: data files, databases on both engines, an application, a browser."""
+"""Provide the fixtures of all tests: data files, databases, an application, a browser."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from tests.support.factories import Clock, make_app_context
 from tests.support.speedups import speed_up
 
 ROOT = Path(__file__).parent.parent
-# As installations hash; tests/accounts/test_staff_accounts.py looks at it.
+# The production hasher; tests/accounts/test_staff_accounts.py checks it.
 PRODUCTION_HASHER = passwords._HASHER
 IN_CI = os.environ.get("CI") == "true"
 SHARED_FOLDER = "../shared"
 pytest_plugins = ["tests.support.app_fixtures", "tests.support.clinic_fixtures"]
-# No deadline: the machine is shared. In CI the same examples every time, so that a red run can be repeated.
-settings.register_profile("house", deadline=None, derandomize=IN_CI)
-settings.load_profile("house")
-# Without these, Chromium asks its maker's hosts for updates at every start.
+# No deadline: the machine is shared. In CI the same examples every time, so that a failed run can be repeated.
+settings.register_profile("project", deadline=None, derandomize=IN_CI)
+settings.load_profile("project")
+# Without these, Chromium contacts its maker's hosts for updates at every start.
 BROWSER_FLAGS = (
     "--no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --disable-default-apps --no-proxy-server"
 )
 
 
-# --- nothing is silently skipped in CI -------------------------------------------------------------------------------
+# --- no skipped tests in CI ------------------------------------------------------------------------------------------
 
 
 def _forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
@@ -66,7 +66,7 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Any:
 
 @pytest.fixture(scope="session")
 def catalogue() -> Catalogue:
-    """The built-in instruments, plans and words."""
+    """Read the built-in instruments, plans and translations."""
     return read_catalogue(
         ROOT / "pro" / "data" / "instruments", ROOT / "translations", [ROOT / "pro" / "data" / "plans"]
     )
@@ -74,13 +74,13 @@ def catalogue() -> Catalogue:
 
 @pytest.fixture(scope="session")
 def catalogs() -> Catalogs:
-    """The interface's words in every language."""
+    """Read the translations of the interface in every language."""
     return i18n.read_catalogs(ROOT / "translations")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def speed_up_tests(catalogue: Catalogue, catalogs: Catalogs) -> Iterator[None]:
-    """What costs much and is the same in every test is done once."""
+    """Do expensive setup that is the same in every test once."""
     with speed_up(catalogue, catalogs, ROOT):
         yield
 
@@ -89,14 +89,14 @@ def speed_up_tests(catalogue: Catalogue, catalogs: Catalogs) -> Iterator[None]:
 
 
 def disable_fsync(engine: Engine) -> Engine:
-    """A test's SQLite file dies with the test, so nobody waits for the disk."""
+    """Switch off fsync: a test's SQLite file is deleted after the test."""
     event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA synchronous=OFF"))
     return engine
 
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file, to be copied."""
+    """Return a migrated SQLite file, to be copied."""
     path = tmp_path_factory.mktemp("template") / "pro.sqlite3"
     engine = db.make_engine(f"sqlite:///{path}")
     db.upgrade(engine)
@@ -106,7 +106,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[postgres_server.Server]:
-    """A PostgreSQL server, one for each test process."""
+    """Run a PostgreSQL server, one for each test process."""
     if postgres_server.find_program("initdb") is None:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
     with postgres_server.server() as server:
@@ -115,13 +115,13 @@ def postgresql() -> Iterator[postgres_server.Server]:
 
 @pytest.fixture
 def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
-    """A fresh SQLite database with all tables."""
+    """Return the URL of a fresh SQLite database with all tables."""
     return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'pro.sqlite3')}"
 
 
 @pytest.fixture
 def postgresql_url(postgresql: postgres_server.Server) -> Iterator[str]:
-    """A fresh PostgreSQL database with all tables."""
+    """Yield the URL of a fresh PostgreSQL database with all tables."""
     url = postgresql.new()
     yield url
     postgresql.drop(url)
@@ -129,36 +129,36 @@ def postgresql_url(postgresql: postgres_server.Server) -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def any_url(request: pytest.FixtureRequest) -> str:
-    """A fresh database on each engine in turn."""
+    """Return the URL of a fresh database on each engine in turn."""
     return str(request.getfixturevalue(f"{request.param}_url"))
 
 
 @pytest.fixture
 def any_engine(any_url: str) -> Iterator[Engine]:
-    """An engine on each kind of database in turn."""
+    """Yield an engine of each kind in turn."""
     engine = disable_fsync(db.make_engine(any_url)) if any_url.startswith("sqlite") else db.make_engine(any_url)
     yield engine
     engine.dispose()
 
 
-# --- houses and applications -----------------------------------------------------------------------------------------
+# --- application contexts --------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def clock() -> Clock:
-    """The moved clock that this test's houses go by."""
+    """Return the clock of this test, which the test moves."""
     return Clock()
 
 
 @pytest.fixture
 def config(sqlite_url: str, tmp_path: Path) -> Config:
-    """Settings as in the demonstration, with a database and a folder of their own."""
+    """Return the settings of the demonstration, with a separate database and folder."""
     return Config(database_url=sqlite_url, var_dir=tmp_path)
 
 
 @pytest.fixture
 def app_context(config: Config, catalogue: Catalogue, catalogs: Catalogs, clock: Clock) -> Iterator[AppContext]:
-    """A house on a fresh SQLite database, with a clock that the test moves."""
+    """Yield an application context on a fresh SQLite database, with the test's clock."""
     engine = disable_fsync(db.make_engine(config.database_url))
     yield make_app_context(engine, catalogue, catalogs, config, clock)
     engine.dispose()
@@ -168,7 +168,7 @@ def app_context(config: Config, catalogue: Catalogue, catalogs: Catalogs, clock:
 def any_app_context(
     any_url: str, any_engine: Engine, catalogue: Catalogue, catalogs: Catalogs, tmp_path: Path, clock: Clock
 ) -> AppContext:
-    """A house on each engine in turn."""
+    """Return an application context on each engine in turn."""
     return make_app_context(any_engine, catalogue, catalogs, Config(database_url=any_url, var_dir=tmp_path), clock)
 
 
@@ -177,7 +177,7 @@ def any_app_context(
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, Any]:
-    """Debian's Chromium, which never calls home."""
+    """Start Debian's Chromium without network services of its own."""
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("Chromium is not installed (Debian: apt-get install chromium fonts-noto-cjk)")
@@ -186,5 +186,5 @@ def browser_type_launch_args() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def browser_context_args(playwright: Any) -> dict[str, Any]:
-    """A phone in China."""
+    """Emulate a phone in China."""
     return {**playwright.devices["Pixel 7"], "locale": "zh-CN", "timezone_id": "Asia/Shanghai"}
