@@ -45,6 +45,7 @@ EXCEPTIONS = {
     "pro.catalogue.yaml_source.CatalogueError.said": "to be renamed: place and sentence in one",
     "pro.config._SettingsReader.unknown": "to be renamed: it lists mistyped settings",
     "pro.core.clinical.stopping_rule.StoppingStepState.left": "to be renamed: how many ulcers are missing",
+    "pro.core.schedule.form_matching._is_too_soon_to_ask_again": "to be renamed: without again",
     "pro.core.text.reply_parser.ReplyParser.hear": "to be renamed parse (voice.md, row 18)",
     "pro.i18n.Translator.other": "to be renamed: the other language",
     "pro.i18n.Translator.when": "marks texts for extraction (keywords of babel in pyproject.toml)",

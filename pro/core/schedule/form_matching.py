@@ -58,7 +58,7 @@ def match_forms(
         mine.sort(key=lambda one: (abs(one.due - form.at), one.rank))
         taken: dict[str, ExpectedVisit] = {}
         for one in mine:
-            if (one.holds(form.at) or _is_too_soon_to_repeat(one, form, apart)) and one.kind not in taken:
+            if (one.holds(form.at) or _is_too_soon_to_ask_again(one, form, apart)) and one.kind not in taken:
                 taken[one.kind] = one
         issued = next((one for one in mine if one.visit == form.visit), None)
         late = issued is not None and issued not in taken.values() and not issued.holds(form.at)
@@ -90,7 +90,7 @@ def missed_in_a_row(
     return row
 
 
-def _is_too_soon_to_repeat(one: ExpectedVisit, form: AnsweredForm, apart: Mapping[str, int]) -> bool:
+def _is_too_soon_to_ask_again(one: ExpectedVisit, form: AnsweredForm, apart: Mapping[str, int]) -> bool:
     """True if ``form`` was answered so shortly before the planned day that asking again would be too soon."""
     days = apart.get(one.instrument)
     return days is not None and timedelta(0) <= one.due - form.at < timedelta(days=days)
