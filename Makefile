@@ -25,9 +25,10 @@ test: dependencies ## install what tests need, then run all of them
 test-fast: dependencies ## the tests that need no browser
 	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not journey"
 
-check: dependencies ## lint, format, types, security, templates, translations, schemas
+check: dependencies ## lint, imports, format, types, security, templates, translations, schemas
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache --no-logo
 	@$(BIN)/mypy
 	@$(BIN)/bandit -q -c pyproject.toml -r app.py pro
 	@$(BIN)/djlint --lint --quiet templates

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
-from pathlib import Path
+from functools import cache
 
 from pro.features.audit.pages.labels import KIND_WORDS, KINDS, SENTENCES
+from tests.support.source_files import MODULES, nodes_of, place, tree_of
 
-PRO = Path(__file__).parent.parent.parent / "pro"
 ACTION = re.compile(r"[a-z_]+\.[a-z_]+")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def texts(node: ast.AST) -> set[str]:
-    """Every text in ``node`` that has the shape of an action."""
+    """Return every text in ``node`` that has the shape of an action."""
     found = (part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str))
     return {text for text in found if ACTION.fullmatch(text)}
 
 
 def constants(tree: ast.Module) -> dict[str, set[str]]:
-    """Name -> the actions that a module calls by it."""
+    """Return the constants of a module: name -> the actions in it."""
     found: dict[str, set[str]] = {}
     for node in tree.body:
         if isinstance(node, ast.Assign):
@@ -33,7 +32,7 @@ def constants(tree: ast.Module) -> dict[str, set[str]]:
 
 
 def named(name: str, function: Function, tree: ast.Module) -> set[str]:
-    """What a name can be in ``function``: a constant, what is assigned to it, or what callers pass for it."""
+    """Return the actions that ``name`` can be in ``function``: a constant, an assigned or a passed text."""
     found = set(constants(tree).get(name, set()))
     for node in ast.walk(function):
         if isinstance(node, ast.Assign) and any(isinstance(one, ast.Name) and one.id == name for one in node.targets):
@@ -45,20 +44,21 @@ def named(name: str, function: Function, tree: ast.Module) -> set[str]:
     return found
 
 
-def recorded() -> Iterator[tuple[str, set[str]]]:
-    """(where, the actions that this call may record) for every ``work.record(...)`` and
-    ``request_context.work().record(...)``."""
-    for path in sorted(PRO.rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for function in (node for node in ast.walk(tree) if isinstance(node, Function)):
+@cache
+def recorded() -> tuple[tuple[str, frozenset[str]], ...]:
+    """Return (place, possible actions) of every ``work.record(...)`` and ``request_context.work().record(...)``."""
+    found = []
+    for path in MODULES.values():
+        for function in (node for node in nodes_of(path) if isinstance(node, Function)):
             for node in ast.walk(function):
                 if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                     continue
                 if node.func.attr != "record" or "work" not in ast.unparse(node.func.value):
                     continue
                 first = node.args[0]
-                actions = named(first.id, function, tree) if isinstance(first, ast.Name) else texts(first)
-                yield f"{path.relative_to(PRO.parent)}:{node.lineno}", actions
+                actions = named(first.id, function, tree_of(path)) if isinstance(first, ast.Name) else texts(first)
+                found.append((place(path, node.lineno), frozenset(actions)))
+    return tuple(found)
 
 
 def test_every_call_can_be_read() -> None:

@@ -1,4 +1,4 @@
-"""What may import what (.importlinter), where each package from outside lives, who reads the clock and who commits."""
+"""What may import what (.importlinter), where each outside package is used, what reads the clock and what commits."""
 
 from __future__ import annotations
 
@@ -11,14 +11,11 @@ from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import pytest
-
-ROOT = Path(__file__).parent.parent.parent
-FILES = [ROOT / "app.py", *sorted((ROOT / "pro").rglob("*.py"))]
+from tests.support.source_files import MODULES, PRO, ROOT, nodes_of, place, report
 
 # Where pages are made.
 PAGES = {"pro.web", "pro.pages", "pro.features.*.pages"}
-# Third-party package (or a part of the standard library that reaches out) -> modules or packages where it lives.
+# Third-party package (or a part of the standard library that reaches out) -> modules or packages that may import it.
 HOMES: dict[str, set[str]] = {
     "flask": {"app", "pro.cli", *PAGES},
     "flask_wtf": PAGES,
@@ -70,168 +67,153 @@ HOMES: dict[str, set[str]] = {
 }
 # The standard library as core may use it: nothing that reads a file, a clock, the network or the machine.
 PURE = {
-    *("__future__", "ast", "bisect", "collections", "dataclasses", "datetime", "decimal", "difflib", "enum", "fnmatch"),
-    *(
-        "functools",
-        "itertools",
-        "math",
-        "operator",
-        "fractions",
-        "re",
-        "string",
-        "typing",
-        "types",
-        "unicodedata",
-        "statistics",
-    ),
-    "zoneinfo",
+    *"__future__ ast bisect collections dataclasses datetime decimal difflib enum fnmatch fractions functools".split(),
+    *"itertools math operator re statistics string types typing unicodedata zoneinfo".split(),
 }
-FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "handler", "base", "misc"}
-FORBIDDEN_ENDINGS = ("Helper", "Manager", "Handler", "Util", "Utils", "Base")
+CORE = sorted(name for name in MODULES if name.startswith("pro.core"))
+# What core may not call: each reads or writes something beside its arguments, or runs text.
+IMPURE = {"open", "print", "input", "eval", "exec", "compile", "__import__"}
+# What a participant's pages show is put together there, from every feature.
+QUERYING_PAGES = {
+    "pro.features.participants.pages.participant_list",
+    "pro.features.participants.pages.participant_page",
+}
+COMMITTING = {"pro.web.request_context", "pro.db", "pro.migrations.env"}
 
 
 @cache
-def tree(path: Path) -> ast.Module:
-    """The parsed file."""
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-def module(path: Path) -> str:
-    """The dotted name of a file."""
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-
-
-MODULES = {module(path): path for path in FILES}
-
-
-def imports(path: Path) -> Iterator[tuple[str, int]]:
-    """Every imported module with its line; ``from pro import db`` gives ``pro.db``."""
-    for node in ast.walk(tree(path)):
+def imports_of(path: Path) -> tuple[tuple[str, int], ...]:
+    """Return every imported module with its line; ``from pro import db`` gives ``pro.db``."""
+    found = []
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name, node.lineno
+            found += [(alias.name, node.lineno) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}:{node.lineno}: imports are written in full"
+            assert node.level == 0, f"{place(path, node.lineno)}: write the import in full"
             source = node.module or ""
-            for alias in node.names:
-                full = f"{source}.{alias.name}"
-                yield (full if full in MODULES else source), node.lineno
+            inside = [f"{source}.{alias.name}" for alias in node.names]
+            found += [(full if full in MODULES else source, node.lineno) for full in inside]
+    return tuple(found)
 
 
 def lives_in(name: str, homes: set[str]) -> bool:
-    """True if module ``name`` is one of ``homes`` or lies in one of them."""
+    """Return whether module ``name`` is one of ``homes`` or lies in one of them."""
     return any(fnmatchcase(name, home) or fnmatchcase(name, f"{home}.*") for home in homes)
 
 
-def test_an_import_only_goes_down() -> None:
-    # By a process of its own: it sets up the logging of whoever calls it.
-    code = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
-    done = subprocess.run(
+def lines_with(path: Path, owners: set[str], attributes: set[str]) -> Iterator[int]:
+    """Yield each line of ``path`` that reads one of ``attributes`` of one of ``owners``: ``os.environ``."""
+    for node in nodes_of(path):
+        if isinstance(node, ast.Attribute) and node.attr in attributes:
+            owner = node.value
+            name = owner.id if isinstance(owner, ast.Name) else getattr(owner, "attr", None)
+            if name in owners:
+                yield node.lineno
+
+
+def run_python(code: str) -> subprocess.CompletedProcess[str]:
+    """Run ``code`` in a process of its own, in the folder of the project."""
+    return subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, timeout=120, capture_output=True, text=True, check=False
     )
+
+
+def test_import_contracts_are_kept() -> None:
+    # In a process of its own: import-linter sets up logging for the process that calls it.
+    done = run_python("import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))")
     assert done.returncode == 0, done.stdout
 
 
 def test_there_is_no_import_circle() -> None:
-    graph = {name: {target for target, _ in imports(path) if target in MODULES} for name, path in MODULES.items()}
+    graph = {name: {target for target, _ in imports_of(path) if target in MODULES} for name, path in MODULES.items()}
     assert list(TopologicalSorter({name: below - {name} for name, below in graph.items()}).static_order())
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_a_package_from_outside_stays_in_its_home(name: str) -> None:
-    wrong = []
-    for target, line in imports(MODULES[name]):
-        top = target.split(".")[0]
-        if top in ("pro", "app"):
-            continue
-        if top not in HOMES:
-            if top not in sys.stdlib_module_names:
-                wrong.append(f"line {line}: give {top} a home in HOMES")
-        elif not lives_in(name, HOMES[top]):
-            wrong.append(f"line {line}: {top} must not be imported in {name}")
-    assert not wrong, "\n".join(wrong)
+def test_outside_packages_are_imported_where_they_are_listed() -> None:
+    faults = []
+    for name, path in MODULES.items():
+        for target, line in imports_of(path):
+            top = target.split(".")[0]
+            if top in HOMES:
+                if not lives_in(name, HOMES[top]):
+                    faults.append(f"{place(path, line)}: {top} must not be imported here")
+            elif top not in sys.stdlib_module_names | {"pro", "app"}:
+                faults.append(f"{place(path, line)}: list {top} in HOMES")
+    assert not faults, report(faults)
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("pro.core")])
-def test_core_is_pure(name: str) -> None:
-    outside = {target for target, _ in imports(MODULES[name]) if target.split(".")[0] not in PURE}
-    assert {target for target in outside if not target.startswith("pro.core")} == set()
-    called = {
-        node.func.id
-        for node in ast.walk(tree(MODULES[name]))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    }
-    assert called.isdisjoint({"open", "print", "input", "eval", "exec", "compile", "__import__"})
-
-
-# What a participant's pages show is put together there, from every feature.
-ASKING_PAGES = {
-    "pro.features.participants.pages.participant_list",
-    "pro.features.participants.pages.participant_page",
-}
-
-
-@pytest.mark.parametrize("name", [name for name in MODULES if ".pages." in name and name not in ASKING_PAGES])
-def test_a_page_leaves_the_database_to_services(name: str) -> None:
-    assert not [line for target, line in imports(MODULES[name]) if target.split(".")[0] == "sqlalchemy"]
+def test_core_is_pure() -> None:
+    faults = []
+    for path in (MODULES[name] for name in CORE):
+        for target, line in imports_of(path):
+            if target.split(".")[0] not in PURE and not target.startswith("pro.core"):
+                faults.append(f"{place(path, line)}: core must not import {target}")
+        for node in nodes_of(path):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in IMPURE:
+                faults.append(f"{place(path, node.lineno)}: core must not call {node.func.id}")
+    assert not faults, report(faults)
 
 
 def test_core_loads_without_flask_or_a_database() -> None:
-    code = (
-        f"import sys; import {', '.join(name for name in MODULES if name.startswith('pro.core'))}; "
-        "sys.exit(bool({'flask', 'sqlalchemy', 'pydantic', 'yaml'} & set(sys.modules)))"
-    )
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False).returncode == 0
+    loaded = "{'flask', 'sqlalchemy', 'pydantic', 'yaml'} & set(sys.modules)"
+    assert run_python(f"import sys; import {', '.join(CORE)}; sys.exit(bool({loaded}))").returncode == 0
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_no_import_inside_a_function(name: str) -> None:
-    functions = [
-        node for node in ast.walk(tree(MODULES[name])) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+def test_pages_leave_the_database_to_services() -> None:
+    faults = [
+        place(path, line)
+        for name, path in MODULES.items()
+        if ".pages." in name and name not in QUERYING_PAGES
+        for target, line in imports_of(path)
+        if target.split(".")[0] == "sqlalchemy"
     ]
-    inner = [
-        n.lineno for function in functions for n in ast.walk(function) if isinstance(n, ast.Import | ast.ImportFrom)
+    assert not faults, report(faults)
+
+
+def test_imports_stand_at_the_top() -> None:
+    faults = []
+    for path in MODULES.values():
+        functions = [node for node in nodes_of(path) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+        inner = {
+            node.lineno
+            for function in functions
+            for node in ast.walk(function)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+        }
+        faults += [place(path, line) for line in sorted(inner)]
+    assert not faults, report(faults)
+
+
+def test_only_config_reads_the_environment() -> None:
+    faults = []
+    for name, path in MODULES.items():
+        if name != "pro.config":
+            lines = [*lines_with(path, {"os"}, {"environ", "getenv", "environb"})]
+            lines += [line for target, line in imports_of(path) if target in ("os.environ", "os.getenv")]
+            faults += [place(path, line) for line in lines]
+    assert not faults, report(faults)
+
+
+def test_only_app_context_reads_the_clock() -> None:
+    faults = []
+    for name, path in MODULES.items():
+        if name != "pro.app_context":
+            lines = [*lines_with(path, {"datetime", "date", "dt"}, {"now", "utcnow", "today"})]
+            lines += lines_with(path, {"time"}, {"time", "time_ns", "localtime", "gmtime"})
+            faults += [place(path, line) for line in lines]
+    assert not faults, report(faults)
+
+
+def test_only_requests_and_transactions_commit() -> None:
+    faults = [
+        place(path, node.lineno)
+        for name, path in MODULES.items()
+        if name not in COMMITTING
+        for node in nodes_of(path)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "commit"
     ]
-    assert not inner, f"{name}: import at the top, not at lines {inner}"
-
-
-def uses(name: str, owners: set[str], attributes: set[str]) -> list[int]:
-    """Lines where ``owner.attribute`` stands."""
-    return [
-        node.lineno
-        for node in ast.walk(tree(MODULES[name]))
-        if isinstance(node, ast.Attribute)
-        and node.attr in attributes
-        and isinstance(node.value, ast.Name | ast.Attribute)
-        and (node.value.id if isinstance(node.value, ast.Name) else node.value.attr) in owners
-    ]
-
-
-@pytest.mark.parametrize("name", [name for name in MODULES if name != "pro.config"])
-def test_only_config_reads_the_environment(name: str) -> None:
-    assert not uses(name, {"os"}, {"environ", "getenv", "environb"})
-    assert not [line for target, line in imports(MODULES[name]) if target in ("os.environ", "os.getenv")]
-
-
-@pytest.mark.parametrize("name", [name for name in MODULES if name != "pro.app_context"])
-def test_only_work_reads_the_clock(name: str) -> None:
-    assert not uses(name, {"datetime", "date", "dt"}, {"now", "utcnow", "today"})
-    assert not uses(name, {"time"}, {"time", "time_ns", "localtime", "gmtime"})
-
-
-@pytest.mark.parametrize("name", [name for name in MODULES if name not in ("pro.web.request_context", "pro.db")])
-def test_only_the_edge_commits(name: str) -> None:
-    calls = [node for node in ast.walk(tree(MODULES[name])) if isinstance(node, ast.Call)]
-    commits = [c.lineno for c in calls if isinstance(c.func, ast.Attribute) and c.func.attr == "commit"]
-    assert not commits or name == "pro.migrations.env"
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_names_say_what_a_thing_is(path: Path) -> None:
-    assert FORBIDDEN_NAMES.isdisjoint(path.relative_to(ROOT).with_suffix("").parts)
-    classes = [node.name for node in ast.walk(tree(path)) if isinstance(node, ast.ClassDef)]
-    assert [name for name in classes if name.endswith(FORBIDDEN_ENDINGS) and name != "Base"] == []
+    assert not faults, report(faults)
 
 
 def test_pro_itself_is_empty() -> None:
-    assert (ROOT / "pro" / "__init__.py").read_text().strip() == ""
+    assert (PRO / "__init__.py").read_text().strip() == ""

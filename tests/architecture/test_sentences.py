@@ -1,29 +1,24 @@
-"""What reads a plan file refuses it in sentences that have a translation: staff meet them on the simulator's page."""
+"""Modules that read a plan file refuse it in translated sentences: the rule simulator's page shows them to staff."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
+from functools import cache
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.support.source_files import MODULES, nodes_of, place, report
+
 # Read before any plan, and again only when the program starts: no page tries a changed instrument.
 NEVER_ON_A_PAGE = {"pro.catalogue.instrument_files.structure"}
-# What refuses -> the place of its sentence among the arguments.
+# What refuses -> the position of its sentence among the arguments.
 REFUSING = {"CatalogueError": 2, "RuleError": 1, "refuse": 1, "fail": 1, "MarkedYAMLError": 0, "ConstructorError": 2}
-MAKING = {"Sentence", "no_yaml", "no_shape", "no_condition"}
 
 
-def file_of(module: str) -> Path:
-    """Where ``module`` stands."""
-    path = ROOT / module.replace(".", "/")
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-
-
-def readers_of_plans() -> set[str]:
-    """Every module that what reads a plan leads to."""
+@cache
+def readers_of_plans() -> frozenset[str]:
+    """Return every module that the reading of a plan imports, directly or not."""
     found: set[str] = set()
     waiting = ["pro.catalogue.plan_files.plan"]
     while waiting:
@@ -31,65 +26,76 @@ def readers_of_plans() -> set[str]:
         if module in found | NEVER_ON_A_PAGE:
             continue
         found.add(module)
-        for node in ast.walk(ast.parse(file_of(module).read_text(encoding="utf-8"))):
+        for node in nodes_of(MODULES[module]):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("pro."):
                 inside = [f"{node.module}.{name.name}" for name in node.names]
-                waiting += [name if file_of(name).exists() else node.module for name in inside]
-    return found - {"pro.catalogue"}
+                waiting += [name if name in MODULES else node.module for name in inside]
+    return frozenset(found - {"pro.catalogue"})
+
+
+@cache
+def functions_that_return(annotation: str) -> frozenset[str]:
+    """Return the names of the functions of these modules that are declared to return ``annotation``."""
+    nodes = [node for module in readers_of_plans() for node in nodes_of(MODULES[module])]
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef) and node.returns]
+    return frozenset(node.name for node in functions if node.returns and ast.unparse(node.returns) == annotation)
 
 
 def callee(node: ast.expr | None) -> str:
-    """What a call calls, by its last name; empty for what is no call."""
+    """Return the last name of what a call calls; empty if ``node`` is no call."""
     if not isinstance(node, ast.Call):
         return ""
     return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 
 
+def makes_sentence(node: ast.expr | None) -> bool:
+    """Return whether ``node`` calls Sentence, or a function that is declared to return one."""
+    return callee(node) in {"Sentence"} | functions_that_return("Sentence")
+
+
 def is_sentence(node: ast.expr, function: ast.AST) -> bool:
-    """Made on the spot, or a name that is bound to nothing but sentences in ``function``, or declared as one."""
+    """Return whether ``node`` makes a sentence, or is a name that ``function`` binds or declares as one."""
     if isinstance(node, ast.IfExp):
         return is_sentence(node.body, function) and is_sentence(node.orelse, function)
     if not isinstance(node, ast.Name):
-        return callee(node) in MAKING
+        return makes_sentence(node)
     bound = []
     for inner in ast.walk(function):
         if isinstance(inner, ast.arg) and inner.arg == node.id:
             bound.append(inner.annotation is not None and ast.unparse(inner.annotation) == "Sentence")
         if isinstance(inner, ast.Assign) and [ast.unparse(target) for target in inner.targets] == [node.id]:
-            # Domain.refuses is typed: a Sentence or nothing.
-            bound.append(callee(inner.value) in MAKING | {"refuses"})
+            optional = callee(inner.value) in functions_that_return("Sentence | None")
+            bound.append(optional or makes_sentence(inner.value))
     return bool(bound) and all(bound)
 
 
-def refusals(module: str) -> Iterator[tuple[ast.AST, ast.Call, ast.expr]]:
-    """Every refusal in ``module``: the function that it stands in, the call, and its sentence."""
-    for function in ast.walk(ast.parse(file_of(module).read_text(encoding="utf-8"))):
+def plain_refusals(module: str) -> Iterator[str]:
+    """Yield every refusal in ``module`` that is no Sentence, with its place."""
+    for function in nodes_of(MODULES[module]):
         if isinstance(function, ast.FunctionDef):
             for node in ast.walk(function):
                 if isinstance(node, ast.Call) and callee(node) in REFUSING:
-                    yield function, node, node.args[REFUSING[callee(node)]] if node.args else node.keywords[0].value
+                    said = node.args[REFUSING[callee(node)]] if node.args else node.keywords[0].value
+                    if not is_sentence(said, function):
+                        yield f"{place(MODULES[module], node.lineno)}: make this a Sentence: {ast.unparse(said)}"
 
 
 def test_the_readers_of_a_plan_are_found() -> None:
     parts = {"yaml_source", "file_errors"} | {
-        f"plan_files.{part}" for part in ("plan", "calendar", "calendar_shape", "stopping_rule", "drill", "pre_dose")
+        f"plan_files.{part}"
+        for part in ("plan", "visit_schedule", "visit_schedule_shape", "stopping_rule", "test_alert", "pre_dose")
     }
     assert {f"pro.catalogue.{part}" for part in parts} | {"pro.core.rule_language.conditions"} <= readers_of_plans()
 
 
-@pytest.mark.parametrize("module", sorted(readers_of_plans()))
-def test_every_refusal_of_a_plan_has_a_translation(module: str) -> None:
-    plain = [
-        f"{module}, line {call.lineno}: make this a Sentence: {ast.unparse(said)}"
-        for function, call, said in refusals(module)
-        if not is_sentence(said, function)
-    ]
-    assert not plain
+def test_every_refusal_of_a_plan_has_a_translation() -> None:
+    faults = [fault for module in sorted(readers_of_plans()) for fault in plain_refusals(module)]
+    assert not faults, report(faults)
 
 
-@pytest.mark.parametrize("module", ["pro.catalogue.instrument_files.structure", "pro.catalogue.lexicon_files"])
-def test_a_sentence_in_english_only_would_be_found(module: str) -> None:
-    assert any(not is_sentence(said, function) for function, _call, said in refusals(module))
+def test_a_sentence_in_english_only_would_be_found() -> None:
+    for module in ("pro.catalogue.instrument_files.structure", "pro.catalogue.lexicon_files"):
+        assert list(plain_refusals(module)), module
 
 
 @pytest.mark.parametrize("text", ["f'{x} is wrong'", "'wrong'", "problem.sentence", "text", "later"])

@@ -13,8 +13,8 @@ from babel.messages.frontend import _parse_mapping_toml as parse_mapping
 
 from pro.catalogue import Catalogue
 from pro.i18n import LANGUAGES, SOURCE_LANGUAGE
+from tests.support.source_files import ROOT, place, report
 
-ROOT = Path(__file__).parent.parent.parent
 TRANSLATIONS = ROOT / "translations"
 TRANSLATED = [language for language in LANGUAGES if language != SOURCE_LANGUAGE]
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]|%[sd%]|\{(\w*)\}")
@@ -28,7 +28,7 @@ Text = tuple[str | None, str, str]
 
 @cache
 def extracted() -> frozenset[Text]:
-    """Every text that code and templates show, as (context, text, plural)."""
+    """Return every text that code and templates show, as (context, text, plural)."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         methods, options = parse_mapping(file, filename="pyproject.toml", style="pyproject.toml")
     found: set[Text] = set()
@@ -42,12 +42,12 @@ def extracted() -> frozenset[Text]:
 
 
 def entries(path: Path) -> list[polib.POEntry]:
-    """The living entries of a .po or .pot file."""
+    """Return the entries of a .po or .pot file that are in use."""
     return [entry for entry in polib.pofile(str(path), encoding="utf-8") if not entry.obsolete]
 
 
 def placeholders(text: str) -> list[str]:
-    """The placeholders of a text, in alphabetical order: languages put them in other places."""
+    """Return the placeholders of a text in alphabetical order: languages put them in other places."""
     return sorted(match.group() for match in PLACEHOLDER.finditer(text))
 
 
@@ -64,29 +64,37 @@ def test_every_word_is_translated(language: str) -> None:
     path = TRANSLATIONS / language / "LC_MESSAGES" / "messages.po"
     found = {(e.msgctxt, e.msgid, e.msgid_plural): e for e in entries(path)}
     assert set(found) == set(extracted()), "run `make messages`, then translate what is new"
+    faults = []
     for entry in found.values():
-        assert not entry.fuzzy, f"{language}: only guessed: {entry.msgid!r}"
+        where = f"{place(path, entry.linenum)}: {entry.msgid!r}"
         texts = list(entry.msgstr_plural.values()) if entry.msgid_plural else [entry.msgstr]
-        assert texts, f"{language}: no plural forms: {entry.msgid!r}"
-        assert all(text.strip() for text in texts), f"{language}: not translated: {entry.msgid!r}"
+        faults += [f"{where} is only guessed"] * entry.fuzzy
+        faults += [f"{where} has no plural forms"] * (not texts)
+        faults += [f"{where} is not translated"] * (not all(text.strip() for text in texts))
+    assert not faults, report(faults)
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_placeholders_are_equal(language: str) -> None:
-    wrong = []
-    for entry in entries(TRANSLATIONS / language / "LC_MESSAGES" / "messages.po"):
+    path = TRANSLATIONS / language / "LC_MESSAGES" / "messages.po"
+    faults = []
+    for entry in entries(path):
         wanted = placeholders(entry.msgid_plural or entry.msgid)
         texts = list(entry.msgstr_plural.values()) if entry.msgid_plural else [entry.msgstr]
-        wrong += [(entry.msgid, text) for text in texts if text and placeholders(text) != wanted]
-    assert not wrong
+        wrong = [text for text in texts if text and placeholders(text) != wanted]
+        faults += [f"{place(path, entry.linenum)}: {entry.msgid!r}: {text!r}" for text in wrong]
+    assert not faults, report(faults)
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_chinese_is_written_for_china(language: str) -> None:
     half = re.compile(r"[\u3400-\u9fff][,;:?!](?!\w)|[\u3400-\u9fff]\.(?:\s|$)")
-    for entry in entries(TRANSLATIONS / language / "LC_MESSAGES" / "messages.po"):
+    path = TRANSLATIONS / language / "LC_MESSAGES" / "messages.po"
+    faults = []
+    for entry in entries(path):
         texts = list(entry.msgstr_plural.values()) or [entry.msgstr]
-        assert not any(half.search(text) for text in texts), f"half-width punctuation: {texts}"
+        faults += [f"{place(path, entry.linenum)}: half width: {text}" for text in texts if half.search(text)]
+    assert not faults, report(faults)
 
 
 def test_instruments_have_their_words_in_every_language(catalogue: Catalogue) -> None:

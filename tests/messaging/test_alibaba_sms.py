@@ -189,11 +189,16 @@ def test_a_refused_connection_was_certainly_not_sent() -> None:
     assert (found.reason, found.maybe_sent) == ("no_line:connect", False)
 
 
-@pytest.mark.parametrize("code", sorted(CODES))
-def test_every_code_keeps_its_name_for_the_it_department(code: str) -> None:
-    found = failure_of_code(code, 200)
-    assert found.reason == reason_of(code) == f"{CODES[code][1]}:{code}"
-    assert isinstance(found, ProviderUnreachable) == CODES[code][0]
+def test_every_code_keeps_its_name_for_the_it_department() -> None:
+    wrong = []
+    for code, (unreachable, reason) in CODES.items():
+        found = failure_of_code(code, 200)
+        if not (
+            found.reason == reason_of(code) == f"{reason}:{code}"
+            and isinstance(found, ProviderUnreachable) == unreachable
+        ):
+            wrong.append((code, found))
+    assert not wrong
 
 
 @pytest.mark.parametrize(

@@ -156,9 +156,8 @@ def test_codes_that_are_final(code: int) -> None:
     assert isinstance(failure_of_code(code, 400), ProviderRefused)
 
 
-@pytest.mark.parametrize("code", sorted(CODES))
-def test_every_code_keeps_its_number_for_the_it_department(code: int) -> None:
-    assert failure_of_code(code, 400).reason.endswith(f":{code}")
+def test_every_code_keeps_its_number_for_the_it_department() -> None:
+    assert [code for code in CODES if not failure_of_code(code, 400).reason.endswith(f":{code}")] == []
 
 
 @pytest.mark.parametrize(

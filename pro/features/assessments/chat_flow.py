@@ -238,9 +238,9 @@ class _ReplyContext:
 
     def turn(self, what: ReplyResult, form: FormState | None = None, level: Level = Level.NONE) -> ReplyOutcome:
         """Return an outcome with the given form, or with the form as it is now."""
-        return ReplyOutcome(what, "", "", form or self.again(), level)
+        return ReplyOutcome(what, "", "", form or self.read_form(), level)
 
-    def again(self) -> FormState:
+    def read_form(self) -> FormState:
         """Return the form as it is now."""
         return form_state.read_form(self.work, self.form_session, self.language)
 
@@ -255,7 +255,7 @@ def _apply_reply(context: _ReplyContext, item: Item | None, parsed: ParsedReply)
         parsed = ParsedAnswer(None)
     if context.form.advice is not None:
         answer_service.acknowledge_advice(context.work, context.form_session, context.form)
-        return context.turn("advice" if context.again().advice else "answered")
+        return context.turn("advice" if context.read_form().advice else "answered")
     if context.form.submitted:
         return ReplyOutcome("unclear", "", "submitted", context.form, Level.NONE)
     if isinstance(parsed, UnclearReply):
@@ -285,7 +285,7 @@ def _save_answer(context: _ReplyContext, item: Item, value: Value | None) -> Rep
     if context.channel == "sms" and next_item(form) is None:
         # The review is too long for a text message.
         answer_service.submit_form(context.work, context.form_session, context.language)
-        form = context.again()
+        form = context.read_form()
     if form.advice is not None:
         return ReplyOutcome("advice", "", "", form, saved.level)
     what: ReplyResult = "sent" if form.submitted else "skipped" if value is None else "answered"

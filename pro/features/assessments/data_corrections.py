@@ -316,7 +316,7 @@ def _build_row(work: UnitOfWork, row: DataCorrection, language: str) -> Correcti
     item = work.catalogue.instruments[assessment.instrument].items[row.item]
     names = staff_accounts.staff_names(work)
 
-    def said(stored: Any) -> str:
+    def answer_text(stored: Any) -> str:
         return paper_forms.answer_shown(work, assessment, item, read_value(item, stored), language)
 
     return CorrectionRow(
@@ -327,8 +327,8 @@ def _build_row(work: UnitOfWork, row: DataCorrection, language: str) -> Correcti
         title=work.catalogue.words[assessment.instrument, language].title,
         item=row.item,
         question=question,
-        was=said(row.old),
-        wanted=said(row.value),
+        was=answer_text(row.old),
+        wanted=answer_text(row.value),
         heard_at=row.heard_at,
         heard_how=row.heard_how,
         heard_by=names.get(row.heard_by, ""),

@@ -36,11 +36,11 @@ class DutyState:
             for duty in self.duties
             if (duty.plan, duty.place) == (plan_id, place) and duty.starts_at <= at < duty.ends_at
         }
-        return [person for person in self.staff if person.id in holding - self._away(at)]
+        return [person for person in self.staff if person.id in holding - self._absent_ids(at)]
 
     def staff_with_role(self, role: str, at: datetime) -> list[StaffMember]:
         """Return the staff members with ``role`` who are not absent; all of them if all are."""
-        people, away = [person for person in self.staff if person.role == role], self._away(at)
+        people, away = [person for person in self.staff if person.role == role], self._absent_ids(at)
         return [person for person in people if person.id not in away] or people
 
     def recipients_of(self, plan_id: str, steps: Sequence[EscalationStep], at: datetime) -> list[StaffMember]:
@@ -50,12 +50,12 @@ class DutyState:
             people = self.on_duty(plan_id, place, at) if place in PLACES else self.staff_with_role(place, at)
             found.update({person.id: person for person in people})
         for role in STAND_INS:
-            if found.keys() - self._away(at):
+            if found.keys() - self._absent_ids(at):
                 break
             found.update({person.id: person for person in self.staff_with_role(role, at)})
         return list(found.values())
 
-    def _away(self, at: datetime) -> set[int]:
+    def _absent_ids(self, at: datetime) -> set[int]:
         """Return the ids of absent staff members."""
         return {absence.staff_id for absence in self.absences if absence.starts_at <= at < absence.ends_at}
 

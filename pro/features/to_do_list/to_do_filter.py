@@ -58,12 +58,12 @@ def filter_to_do_list(work: UnitOfWork, to_do_list: ToDoList, to_do_filter: ToDo
         return to_do_list
     inside = _participants_of_study(work, to_do_list, to_do_filter.study)
 
-    def kept(rows: Iterable[Row], level: Level | None = None) -> list[Row]:
+    def filter_rows(rows: Iterable[Row], level: Level | None = None) -> list[Row]:
         leveled = to_do_filter.level is None or to_do_filter.level == level
         owned = to_do_filter.owner in ("", "nobody")
         return [row for row in rows if leveled and owned and _is_included(row.participant_id, inside)]
 
-    def taken(rows: list[AlertCase]) -> list[AlertCase]:
+    def filter_alerts(rows: list[AlertCase]) -> list[AlertCase]:
         return [
             case
             for case in rows
@@ -73,15 +73,15 @@ def filter_to_do_list(work: UnitOfWork, to_do_list: ToDoList, to_do_filter: ToDo
     plain = to_do_filter.level is None and to_do_filter.owner in ("", "nobody")
     return replace(
         to_do_list,
-        unacknowledged=taken(to_do_list.unacknowledged),
-        in_progress=taken(to_do_list.in_progress),
+        unacknowledged=filter_alerts(to_do_list.unacknowledged),
+        in_progress=filter_alerts(to_do_list.in_progress),
         failed=_filter_failed(work, to_do_list, to_do_filter, language) if plain else FailedMessageList([], 0),
         awaited=_filter_overdue(work, to_do_list, to_do_filter, language),
-        tasks=kept(to_do_list.tasks),
-        locked_cards=kept(to_do_list.locked_cards),
-        papers=kept(to_do_list.papers),
-        endoscopies=kept(to_do_list.endoscopies),
-        serious=kept(to_do_list.serious),
+        tasks=filter_rows(to_do_list.tasks),
+        locked_cards=filter_rows(to_do_list.locked_cards),
+        papers=filter_rows(to_do_list.papers),
+        endoscopies=filter_rows(to_do_list.endoscopies),
+        serious=filter_rows(to_do_list.serious),
         texts=Inbox(
             # An urgent text that is not assigned may come from any participant, so no filter hides it.
             unmatched=[
@@ -89,7 +89,7 @@ def filter_to_do_list(work: UnitOfWork, to_do_list: ToDoList, to_do_filter: ToDo
                 for row in to_do_list.texts.unmatched
                 if row.text.level >= Level.URGENT or to_do_filter.level in (None, row.text.level)
             ],
-            conversations=[row for row in to_do_list.texts.conversations if kept([row], row.level)],
+            conversations=[row for row in to_do_list.texts.conversations if filter_rows([row], row.level)],
         ),
     )
 
