@@ -46,6 +46,7 @@ def layout_context() -> dict[str, Any]:
     """What the layout of every staff page needs."""
     plan = next(iter(request_context.app_context().catalogue.plans.values()))
     return {
+        "page_shown": page_guard.shown_page(),
         "me": g.get("staff"),
         "may": page_guard.has_right,
         "menu": menu.build_menu(page_guard.has_right),
