@@ -1,4 +1,7 @@
-"""The staff side as one blueprint. A new module of pages is listed here; its pages are declared by ``staff_page``."""
+"""The staff side as one blueprint. A new module of views or of words is listed here.
+
+Its pages are declared by ``accounts.pages.page_guard.staff_page``.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,27 @@ from flask.typing import ResponseReturnValue
 
 from pro.errors import RecordFrozen
 from pro.features.accounts.pages import account_admin_views, login_step_views, login_views, my_account_views
+from pro.features.accounts.pages import labels as accounts_labels
 from pro.features.accounts.pages.page_guard import staff_blueprint as pages
+from pro.features.adverse_events.pages import labels as adverse_events_labels
 from pro.features.adverse_events.pages import views as adverse_events_views
 from pro.features.alerts.pages import alert_views, test_alert_views
+from pro.features.alerts.pages import labels as alerts_labels
 from pro.features.assessments.pages import data_correction_views, data_entry_views
+from pro.features.assessments.pages import labels as assessments_labels
+from pro.features.audit.pages import labels as audit_labels
 from pro.features.audit.pages import views as audit_views
+from pro.features.duty_roster.pages import labels as duty_roster_labels
 from pro.features.duty_roster.pages import views as duty_roster_views
 from pro.features.participants.pages import card_views, consent_views, freeze_views, participant_views
+from pro.features.participants.pages import labels as participants_labels
 from pro.features.reports.pages import rule_simulator_views, study_overview_views, timeline_views
 from pro.features.schedule.pages import call_task_views, visit_schedule_views
+from pro.features.schedule.pages import labels as schedule_labels
 from pro.features.text_messages.pages import inbox_views
+from pro.features.text_messages.pages import labels as text_messages_labels
 from pro.features.to_do_list.pages import views as to_do_list_views
+from pro.features.ulcers.pages import labels as ulcers_labels
 from pro.features.ulcers.pages import views as ulcers_views
 from pro.pages import page_frame
 from pro.web import request_context
@@ -46,6 +59,19 @@ WITH_BLUEPRINT = (
     study_overview_views,
     rule_simulator_views,
     audit_views,
+)
+# Modules of words: importing them adds tables, notices and refusals.
+WORDS = (
+    accounts_labels,
+    participants_labels,
+    duty_roster_labels,
+    schedule_labels,
+    alerts_labels,
+    adverse_events_labels,
+    assessments_labels,
+    text_messages_labels,
+    ulcers_labels,
+    audit_labels,
 )
 
 pages.record_once(page_frame.install)

@@ -13,9 +13,9 @@ from werkzeug.exceptions import HTTPException
 
 from pro.features.accounts import staff_accounts
 from pro.features.accounts.pages import login_step_views, page_guard, unsaved_text
+from pro.features.accounts.pages.forms import SignInForm
 from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_blueprint
 from pro.web import page_registry, request_context
-from pro.web.forms import SignInForm
 from pro.web.notices import notify
 from pro.web.page_registry import StaffPage
 

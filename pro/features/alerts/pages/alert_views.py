@@ -19,11 +19,11 @@ from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_b
 from pro.features.adverse_events import adverse_event_log
 from pro.features.alerts import alert_handling, alert_page, alert_service, stable_symptoms
 from pro.features.alerts.alert_page import AlertPage
-from pro.features.alerts.pages.forms import AlertCallForm, CloseForm, StableForm
+from pro.features.alerts.pages.forms import AlertCallForm, CloseForm, NoteForm, StableForm
 from pro.features.alerts.stable_symptoms import StableOffer
 from pro.features.schedule import call_tasks, missed_forms
 from pro.web import request_context, typed_moments
-from pro.web.forms import NoteForm, choices, posted_row_number
+from pro.web.forms import choices, posted_row_number
 from pro.web.notices import notify
 from pro.web.page_registry import KeptText
 from pro.web.refusals import N_

@@ -19,10 +19,11 @@ from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_p
 from pro.features.alerts import alert_list, alert_service
 from pro.features.alerts.alert_list import AlertCase
 from pro.features.assessments import data_entry, paper_forms
+from pro.features.assessments.pages.forms import DataEntryForm, VerificationForm
 from pro.features.assessments.paper_forms import PaperForm, Question, QuestionnaireLayout
 from pro.features.participants.pages import participant_page
 from pro.web import request_context
-from pro.web.forms import DataEntryForm, VerificationForm, choices
+from pro.web.forms import choices
 from pro.web.labels import LANGUAGES
 from pro.web.notices import notify
 from pro.web.refusals import REFUSALS

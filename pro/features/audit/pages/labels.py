@@ -9,7 +9,7 @@ from flask import Flask
 from pro.features.accounts.pages.labels import CHANGES
 from pro.features.audit.audit_trail import AuditLine
 from pro.features.audit.pages.fact_labels import MEANINGS, fact_name, fact_value, format_timestamp
-from pro.web import request_context
+from pro.web import refusals, request_context
 from pro.web.labels import word
 from pro.web.refusals import N_
 
@@ -198,3 +198,17 @@ def install(app: Flask) -> None:
         meaning=signature_meaning,
         stamp=format_timestamp,
     )
+
+
+# Why something was refused, by the ``why`` of the failure or of a field.
+REFUSALS = refusals.add(
+    {
+        "no_participant": N_("Nobody is enrolled under this number. Please check it."),
+        "no_form": N_("There is no form of this name. Copy it from a line of the trail."),
+        "days_swapped": N_("This day is before the first. Please check both."),
+        "too_many": N_(
+            "More than 20,000 events are picked. Please pick fewer days and export them one after the other, so that"
+            " nothing is left out."
+        ),
+    }
+)

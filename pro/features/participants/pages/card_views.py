@@ -14,9 +14,9 @@ from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_p
 from pro.features.forms import participant_cards
 from pro.features.forms.participant_cards import CardDraft
 from pro.features.participants.pages import participant_page
+from pro.features.participants.pages.forms import CardForm
 from pro.i18n import LANGUAGES
 from pro.web import request_context, study_header
-from pro.web.forms import CardForm
 from pro.web.notices import notify
 from pro.web.page_languages import PageLanguage
 from pro.web.refusals import REFUSALS

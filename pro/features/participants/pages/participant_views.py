@@ -13,11 +13,12 @@ from pro.features.adverse_events import adverse_event_log
 from pro.features.alerts import stable_symptoms
 from pro.features.forms import form_issuing, participant_cards
 from pro.features.participants.pages import participant_list, participant_page
+from pro.features.participants.pages.forms import EnrolForm, SendForm
 from pro.features.participants.pages.participant_page import ParticipantPage
 from pro.features.schedule import enrolment, visit_schedule
 from pro.web import forms as web_forms
 from pro.web import request_context
-from pro.web.forms import EnrolForm, SendForm, choices
+from pro.web.forms import choices
 from pro.web.labels import LANGUAGES, word
 from pro.web.notices import notify
 from pro.web.refusals import N_, REFUSALS

@@ -16,11 +16,12 @@ from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_p
 from pro.features.participants.pages import participant_page
 from pro.features.schedule import expected_forms, schedule_service, visit_schedule
 from pro.features.schedule.pages import labels
+from pro.features.schedule.pages.forms import MissedReasonForm, TreatmentDateForm
 from pro.features.schedule.pages.labels import anchor_shown, problem_sentences
 from pro.features.schedule.schedule_service import ChangePreview, DateChange
 from pro.features.schedule.visit_schedule import END, DateKind, TreatmentDates
 from pro.web import request_context
-from pro.web.forms import REASON_LENGTH, MissedReasonForm, TreatmentDateForm
+from pro.web.forms import REASON_LENGTH
 from pro.web.labels import MISSING_REASONS
 from pro.web.notices import notify
 from pro.web.refusals import N_, REFUSALS
