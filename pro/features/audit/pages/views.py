@@ -19,8 +19,16 @@ from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_p
 from pro.features.audit import audit_chain, audit_trail
 from pro.features.audit.audit_trail import AuditFilter, AuditLine
 from pro.features.audit.pages import labels
-from pro.features.audit.pages.fact_labels import fact_name, fact_value, format_timestamp
-from pro.features.audit.pages.labels import KIND_WORDS, KINDS, action_sentence, actor_name, reason_shown
+from pro.features.audit.pages.labels import (
+    KIND_WORDS,
+    KINDS,
+    action_sentence,
+    actor_name,
+    fact_name,
+    fact_value,
+    format_timestamp,
+    reason_shown,
+)
 from pro.web import request_context
 from pro.web.forms import DATE_FORMATS, choices
 from pro.web.labels import word

@@ -10,6 +10,7 @@ from flask import Flask
 
 from pro.core.schedule.anchors import AnchorProblem
 from pro.core.study_plan import PlanWords, VisitSchedule
+from pro.models import TASK_KINDS
 from pro.web import notices, request_context, typography
 from pro.web.refusals import N_
 
@@ -94,9 +95,17 @@ def _this_year(moment: datetime) -> bool:
     return moment.year == request_context.work().now.astimezone(moment.tzinfo).year
 
 
+def task_reason(kind: str) -> str:
+    """Return why staff are to phone, by the kind of the task; "" where the missing forms say it."""
+    known = TASK_KINDS.get(kind)
+    return request_context.translator().gettext(known.why.key) if known and known.why else ""
+
+
 def install(app: Flask) -> None:
     """Let staff templates use these words."""
-    app.jinja_env.globals.update(anchor_shown=anchor_shown, day_shown=day_shown, window_shown=window_shown)
+    app.jinja_env.globals.update(
+        anchor_shown=anchor_shown, day_shown=day_shown, window_shown=window_shown, task_reason=task_reason
+    )
 
 
 # What is said on the page after a press.
