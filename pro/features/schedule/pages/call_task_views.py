@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from pro.errors import BadData
+from pro.features.accounts.pages import page_guard
 from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
 from pro.features.participants.pages import participant_page
 from pro.features.participants.pages.participant_page import CallPage
@@ -17,7 +18,7 @@ from pro.features.text_messages import failed_messages
 from pro.web import request_context
 from pro.web.forms import CallForm, blank_call_form
 from pro.web.notices import notify
-from pro.web.page_registry import KeptText
+from pro.web.page_registry import PAGES, KeptText
 from pro.web.refusals import N_
 from pro.web.typed_moments import moment_typed
 
@@ -135,5 +136,8 @@ def _page(page: CallPage, form: CallForm, *, task_id: int | None = None, status:
         if task_id is not None
         else url_for("staff.tasks.log_without_task", participant_id=page.row.id)
     )
+    if page.task:
+        # Calls to a participant with an open task are that task's page, whatever the address.
+        page_guard.show_as_page(PAGES["staff.tasks.one"])
     text = render_template("schedule/task.html", page=page, task=page.task, row=page.row, form=form, action=action)
     return text, status
