@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from pro.core.translatable_sentence import Sentence
 from pro.db import Base, UtcDateTime
 
-# call_missed: forms were missed. phone_unreachable: text messages fail. answer_unclear: replies were not understood.
-TASK_KINDS = ("call_missed", "phone_unreachable", "answer_unclear")
 CALL_OUTCOMES = ("reached", "reached_relative", "no_answer", "wrong_number", "refused", "died")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskKind:
+    """A kind of call task. A call that reached a person ends every kind.
+
+    ``why``: the reason that staff read; None where the page lists the missing forms instead. ``ended_by_answer``: an
+    answer received meanwhile ends the task too, with ``waits_for_endpoint`` unless a form of the endpoint visit is
+    missing.
+    """
+
+    why: Sentence | None = None
+    ended_by_answer: bool = False
+    waits_for_endpoint: bool = False
+
+
+# ``CallTask.kind`` -> what it is. ``schedule.missed_forms`` makes and ends them.
+TASK_KINDS: Mapping[str, TaskKind] = {
+    # Forms stayed empty.
+    "call_missed": TaskKind(ended_by_answer=True, waits_for_endpoint=True),
+    # Texts do not arrive.
+    "phone_unreachable": TaskKind(Sentence("Text messages do not reach this phone")),
+    # We did not understand twice.
+    "answer_unclear": TaskKind(Sentence("Replies by text were not understood"), ended_by_answer=True),
+}
 
 
 class CallTask(Base):

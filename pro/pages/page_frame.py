@@ -10,25 +10,18 @@ from flask.blueprints import BlueprintSetupState
 
 from pro.features.accounts import privacy, staff_accounts
 from pro.features.accounts.pages import page_guard, unsaved_text
-from pro.features.accounts.pages.labels import TABLES as ACCOUNT_TABLES
 from pro.features.alerts import message_reading
-from pro.features.alerts.pages.labels import TABLES as ALERT_TABLES
 from pro.features.participants import record_freezes
-from pro.features.participants.pages.labels import TABLES as PARTICIPANT_TABLES
-from pro.features.text_messages.pages.labels import TABLES as TEXT_TABLES
 from pro.pages import menu
 from pro.web import labels as web_labels
-from pro.web import request_context
-from pro.web.notices import SUCCESS_NOTICES
-
-for _tables in (ACCOUNT_TABLES, ALERT_TABLES, PARTICIPANT_TABLES, TEXT_TABLES):
-    web_labels.add_tables(_tables)
+from pro.web import notices, request_context
 
 
 def install(state: BlueprintSetupState) -> None:
     """Give the templates of the application the words for staff."""
     app = cast(Flask, state.app)
     web_labels.install(app)
+    notices.install(app)
     app.jinja_env.filters.update(private=private_text, typed=reason_text)
 
 
@@ -46,10 +39,10 @@ def layout_context() -> dict[str, Any]:
     """What the layout of every staff page needs."""
     plan = next(iter(request_context.app_context().catalogue.plans.values()))
     return {
+        "page_shown": page_guard.shown_page(),
         "me": g.get("staff"),
         "may": page_guard.has_right,
         "menu": menu.build_menu(page_guard.has_right),
-        "good_news": SUCCESS_NOTICES,
         "now": request_context.work().now,
         "plan": plan,
         "plan_words": request_context.app_context().catalogue.plan_words[plan.id, request_context.language()],

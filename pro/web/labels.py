@@ -199,25 +199,6 @@ CARD_STATES: Mapping[str, str] = {
     "revoked": N_("Revoked"),
 }
 
-# Where a sign-in leads back to.
-PAGE_NAMES = {
-    "board": N_("To do"),
-    "alert": N_("the alert that you opened"),
-    "roster": N_("the duty roster"),
-    "drill": N_("the weekly test alert"),
-    "task": N_("the phone task that you opened"),
-    "inbox": N_("the texts that you opened"),
-    "event": N_("the adverse events"),
-    "audit": N_("the audit trail"),
-    "ulcers": N_("the list of ulcers"),
-    "cohort": N_("the figures of the study"),
-    "simulator": N_("the simulator"),
-    "participant": N_("the participant’s page"),
-    "participants": N_("the list of participants"),
-    "me": N_("your account"),
-    "people": N_("the list of accounts"),
-}
-
 # Where an expected form stands.
 EXPECTED_FORM_STATES: Mapping[str, str] = {
     "not_open": N_("Not open yet"),
@@ -252,7 +233,6 @@ DATE_CHANGE_EFFECTS: Mapping[str, str] = {
 TABLES: dict[str, Mapping[str, str]] = {
     "role": ROLES,
     "place": PLACES,
-    "page": PAGE_NAMES,
     "place_held": PLACES_HELD,
     "form": FORM_STATES,
     "participant": PARTICIPANT_STATES,

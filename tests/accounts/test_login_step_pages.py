@@ -40,7 +40,7 @@ def set_up(desk: StaffBrowser, app_context: AppContext) -> tuple[str, list[str]]
 def strict(app: Flask, app_context: AppContext, monkeypatch: pytest.MonkeyPatch) -> AppContext:
     """Return the same application with the second factor required."""
     asking = replace(app_context, config=replace(app_context.config, second_factor=True))
-    monkeypatch.setitem(app.extensions, "pro", asking)
+    monkeypatch.setitem(app.extensions, "app_context", asking)
     return asking
 
 

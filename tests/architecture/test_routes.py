@@ -14,6 +14,7 @@ from pro.app_context import AppContext
 from pro.db import Base, transaction
 from pro.features.accounts.staff_accounts import RIGHTS
 from pro.models import ROLES
+from pro.web.page_registry import PAGES
 from tests.support.factories import PLAN, Study
 
 PUBLIC, PARTICIPANT, SIGNATURE = "public", "participant", "signature"
@@ -136,6 +137,14 @@ GUARDS = {
     ("GET", "/staff/events/<int(max=2147483647):event_id>"): "see_events",
     ("POST", "/staff/events/<int(max=2147483647):event_id>"): "see_events",
 }
+# GETs of the staff side that are no page behind a right: the way in, files, and seconds for a script.
+NOT_PAGES = {
+    "/staff/sign-in",
+    "/staff/invitation/<token>",
+    "/staff/me/here",
+    "/staff/participants/<int(max=2147483647):participant_id>/pre-dose.pdf",
+    "/staff/simulator/plan.yaml",
+}
 STAFF = sorted(key for key, guard in GUARDS.items() if guard not in (PUBLIC, PARTICIPANT, SIGNATURE))
 
 
@@ -194,6 +203,16 @@ def test_every_address_is_listed_with_its_guard(app: Flask) -> None:
     for key, endpoint in found.items():
         right = getattr(app.view_functions[endpoint], "needs", None)
         assert right == (GUARDS[key] if key in STAFF else None), key
+
+
+def test_every_page_of_staff_is_declared_with_the_right_of_the_list(app: Flask) -> None:
+    listed = {rule: guard for (method, rule), guard in GUARDS.items() if method == "GET" and rule.startswith("/staff")}
+    assert {page.rule: page.right for page in PAGES.values()} == {
+        rule: guard for rule, guard in listed.items() if rule not in NOT_PAGES
+    }
+    found = routes(app)
+    for page in PAGES.values():
+        assert found["GET", page.rule] == page.endpoint
 
 
 def test_every_right_is_one_of_the_list(app: Flask) -> None:

@@ -8,10 +8,24 @@ import pytest
 from flask import Flask
 
 from pro.features.accounts.staff_accounts import RIGHTS, has_right
-from pro.pages.menu import ALWAYS_IN_BAR, ENTRIES, IN_DESKTOP_BAR, MAX_IN_BAR, build_menu
+from pro.pages.menu import ALWAYS_IN_BAR, IN_DESKTOP_BAR, MAX_IN_BAR, build_menu
+from pro.web.page_registry import menu_pages
 from tests.support.factories import Study
 from tests.support.staff_browser import signed_in_browser
 
+# The menu of somebody who had every right, in its order.
+WHOLE_MENU = [
+    ("see_board", "staff.board", "board", "To do"),
+    ("see_inbox", "staff.inbox.everything", "inbox", "Texts"),
+    ("see_participants", "staff.participants.everyone", "participants", "Participants"),
+    ("see_events", "staff.events.everything", "events", "Adverse events"),
+    ("see_ulcers", "staff.ulcers.everything", "ulcers", "Ulcers and stopping"),
+    ("see_cohort", "staff.cohort.show", "cohort", "Whole study"),
+    ("see_roster", "staff.roster.show", "roster", "Duty roster"),
+    ("see_answers", "staff.corrections.everything", "corrections", "Corrections"),
+    ("see_audit", "staff.audit.show", "audit", "Audit trail"),
+    ("manage_staff", "staff.people.everyone", "people", "People"),
+]
 # A role -> what folds on a desk, by the ``section`` of its pages.
 FOLDED = {
     "coordinator": ["cohort", "roster", "corrections", "audit"],
@@ -23,10 +37,14 @@ FOLDED = {
 }
 
 
+def test_the_menu_is_what_the_pages_declare(app: Flask) -> None:
+    assert [(page.right, page.endpoint, page.section, page.title) for page in menu_pages()] == WHOLE_MENU
+
+
 @pytest.mark.parametrize("role", RIGHTS)
-def test_a_menu_holds_each_page_of_the_role_once_and_fits_a_line(role: str) -> None:
+def test_a_menu_holds_each_page_of_the_role_once_and_fits_a_line(app: Flask, role: str) -> None:
     found = build_menu(lambda right: has_right(role, right))
-    assert [*found.bar, *found.thumb, *found.more] == [entry for entry in ENTRIES if has_right(role, entry.right)]
+    assert [*found.bar, *found.thumb, *found.more] == [entry for entry in menu_pages() if has_right(role, entry.right)]
     assert [entry.section for entry in found.more] == FOLDED[role]
     assert len(found.bar) + len(found.thumb) <= (IN_DESKTOP_BAR if found.more else MAX_IN_BAR)
     assert len(found.bar) == ALWAYS_IN_BAR or not found.more
@@ -38,7 +56,7 @@ def test_every_entry_leads_to_a_page_that_the_role_may_open(app: Flask, seeded: 
     desk.open("/staff/me")
     bar = desk.page.partition("<nav")[2].partition("</nav>")[0]
     addresses = set(re.findall(r'href="([^"]+)"', bar))
-    assert len(addresses) == len([entry for entry in ENTRIES if has_right(role, entry.right)])
+    assert len(addresses) == len([entry for entry in menu_pages() if has_right(role, entry.right)])
     for address in addresses:
         assert desk.open(address).status_code == 200, address
         current = re.findall(r'href="([^"]+)" aria-current=page', desk.page.partition("<nav")[2].partition("</nav>")[0])

@@ -23,7 +23,7 @@ from pro.features.duty_roster import notifications
 from pro.features.participants import clinical_facts, treatment_dates
 from pro.features.participants.clinical_facts import MISSED_FORM_PREFIX
 from pro.features.schedule import schedule_service
-from pro.models import CALL_OUTCOMES, Alert, Assessment, CallTask, ExpectedForm, Participant, PhoneCall
+from pro.models import CALL_OUTCOMES, TASK_KINDS, Alert, Assessment, CallTask, ExpectedForm, Participant, PhoneCall
 
 MISSED_FORM_TASK = "call_missed"
 # Replies that could not be read; the task ends as soon as an answer is received in another way.
@@ -102,11 +102,10 @@ def record_answer_received(work: UnitOfWork, participant_id: int) -> None:
     work.session.flush()
     if read_missed_forms(work, participant).missed:
         return
-    for task in _open_tasks(work, participant_id):
-        if not _is_endpoint_form_missing(work, plan, task):
-            _end_task(work, task, ANSWERED_OUTCOME)
-    for task in _open_tasks(work, participant_id, UNCLEAR_ANSWER_TASK):
-        _end_task(work, task, ANSWERED_OUTCOME)
+    for name, kind in TASK_KINDS.items():
+        for task in _open_tasks(work, participant_id, name) if kind.ended_by_answer else ():
+            if not (kind.waits_for_endpoint and _is_endpoint_form_missing(work, plan, task)):
+                _end_task(work, task, ANSWERED_OUTCOME)
     query = select(Alert).where(
         Alert.participant_id == participant_id,
         Alert.source.like(f"{MISSED_FORM_PREFIX}%"),

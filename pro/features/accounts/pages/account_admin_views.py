@@ -8,15 +8,23 @@ from flask.typing import ResponseReturnValue
 from pro.errors import BadData, NotAllowed
 from pro.features.accounts import account_admin, invitations, staff_accounts
 from pro.features.accounts.pages.forms import AccountForm, AccountReasonForm, InviteForm, PhoneForm, RoleForm
-from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
 from pro.web import request_context
 from pro.web.notices import notify
+from pro.web.refusals import N_
 
 pages = Blueprint("people", __name__, url_prefix="/people")
 
 
-@pages.get("", endpoint="everyone")
-@needs("manage_staff")
+@staff_page(
+    pages,
+    "",
+    endpoint="everyone",
+    right="manage_staff",
+    title=N_("People"),
+    menu=100,
+    way_back=N_("the list of accounts"),
+)
 def show_accounts(staff: SignedInStaff) -> ResponseReturnValue:
     """Every account and invitation."""
     work = request_context.work()
@@ -45,8 +53,7 @@ def act_on_invitation(staff: SignedInStaff) -> ResponseReturnValue:
     return redirect(url_for("staff.people.everyone"), code=303)
 
 
-@pages.get("/new", endpoint="new")
-@needs("manage_staff")
+@staff_page(pages, "/new", endpoint="new", right="manage_staff", title=N_("Invite somebody"))
 def new_invitation(staff: SignedInStaff) -> ResponseReturnValue:
     """Asks whom to invite."""
     return render_template("accounts/invite.html", form=InviteForm(formdata=None))
@@ -73,8 +80,7 @@ def invite(staff: SignedInStaff) -> ResponseReturnValue:
     return render_template("accounts/invite.html", form=form), 400
 
 
-@pages.get("/changes", endpoint="changes")
-@needs("manage_staff")
+@staff_page(pages, "/changes", endpoint="changes", right="manage_staff", title=N_("Changes of rights"))
 def show_rights_changes(staff: SignedInStaff) -> ResponseReturnValue:
     """The last changes of rights."""
     return render_template(
@@ -82,8 +88,7 @@ def show_rights_changes(staff: SignedInStaff) -> ResponseReturnValue:
     )
 
 
-@pages.get("/<int(max=2147483647):staff_id>", endpoint="one")
-@needs("manage_staff")
+@staff_page(pages, "/<int(max=2147483647):staff_id>", endpoint="one", right="manage_staff")
 def show_account(staff: SignedInStaff, staff_id: int) -> ResponseReturnValue:
     """One account: role, phone, second factor, sessions."""
     return _page(staff_id)

@@ -12,15 +12,11 @@ from wtforms.validators import DataRequired, InputRequired, Length
 from pro.features.accounts.pages.labels import REFUSALS
 from pro.features.accounts.passwords import PASSWORD_AT_MOST
 from pro.web import request_context
-from pro.web.forms import choices
+from pro.web.forms import choices, trim
 from pro.web.labels import LANGUAGES, ROLES
 from pro.web.refusals import N_
 
 PASSWORD_NEEDED = N_("Please type a password.")
-
-
-def _trimmed(text: str | None) -> str | None:
-    return text.strip() if text else text
 
 
 class AccountForm(FlaskForm):
@@ -36,7 +32,7 @@ class CodeForm(AccountForm):
     """One code."""
 
     code = StringField(
-        N_("Your code"), filters=[_trimmed], validators=[DataRequired(N_("Please type the code.")), Length(max=64)]
+        N_("Your code"), filters=[trim], validators=[DataRequired(N_("Please type the code.")), Length(max=64)]
     )
 
 
@@ -88,8 +84,8 @@ class FirstPasswordForm(AccountForm):
 class InviteForm(AccountForm):
     """Somebody new. Field names are those of ``invitations.invite_staff``, which alone judges them."""
 
-    name = StringField(N_("Name"), filters=[_trimmed])
-    email = EmailField(N_("E-mail"), filters=[_trimmed])
+    name = StringField(N_("Name"), filters=[trim])
+    email = EmailField(N_("E-mail"), filters=[trim])
     role = RadioField(
         N_("Role"),
         choices=choices(ROLES.items()),
@@ -102,14 +98,14 @@ class InviteForm(AccountForm):
         invalid_choice_message=REFUSALS["unknown"],
         validators=[InputRequired(REFUSALS["unknown"])],
     )
-    phone = TelField(N_("Phone for urgent texts"), filters=[_trimmed])
+    phone = TelField(N_("Phone for urgent texts"), filters=[trim])
 
 
 class RoleForm(AccountForm):
     """Another role, and why."""
 
     role = SelectField(N_("Role"), validate_choice=False)
-    reason = TextAreaField(N_("Reason"), filters=[_trimmed])
+    reason = TextAreaField(N_("Reason"), filters=[trim])
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -120,10 +116,23 @@ class RoleForm(AccountForm):
 class AccountReasonForm(AccountForm):
     """Why an account is closed, opened again, or its phone forgotten."""
 
-    reason = TextAreaField(N_("Reason"), filters=[_trimmed])
+    reason = TextAreaField(N_("Reason"), filters=[trim])
 
 
 class PhoneForm(AccountForm):
     """Where urgent texts go."""
 
-    phone = TelField(N_("Phone for urgent texts"), filters=[_trimmed])
+    phone = TelField(N_("Phone for urgent texts"), filters=[trim])
+
+
+class SignInForm(FlaskForm):
+    """E-mail and password."""
+
+    email = EmailField(
+        N_("E-mail"),
+        filters=[trim],
+        validators=[DataRequired(N_("Please type your e-mail address.")), Length(max=254)],
+    )
+    password = PasswordField(
+        N_("Password"), validators=[DataRequired(N_("Please type your password.")), Length(max=1024)]
+    )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pro.web import labels as web_labels
+from pro.web import notices
+from pro.web.notices import NN_
 from pro.web.refusals import N_
 
 REFUSALS: Mapping[str, str] = {
@@ -101,9 +104,58 @@ INVITATIONS: Mapping[str, str] = {
 
 DEVICES: Mapping[str, str] = {"phone": N_("Phone"), "tablet": N_("Tablet"), "computer": N_("Computer")}
 
-TABLES: Mapping[str, Mapping[str, str]] = {
-    "right": RIGHTS,
-    "change": CHANGES,
-    "invitation": INVITATIONS,
-    "device": DEVICES,
-}
+web_labels.add_tables(
+    {
+        "right": RIGHTS,
+        "change": CHANGES,
+        "invitation": INVITATIONS,
+        "device": DEVICES,
+    }
+)
+
+# What is said on the page after a press.
+notices.add(
+    "not_saved_yet", N_("You are signed in again. What you typed is still in its field below; it is not saved yet.")
+)
+notices.add("not_sent_yet", N_("You are signed in again. Your text is still in its field below; it is not sent yet."))
+notices.add(
+    "not_kept", N_("Somebody else typed here before. What they typed is not shown to you; they have to type it again.")
+)
+notices.add(
+    "recovery_used",
+    NN_(
+        "You used a recovery code; %(num)s is left. Make new ones under your name, or set up a new phone.",
+        "You used a recovery code; %(num)s are left. Make new ones under your name, or set up a new phone.",
+    ),
+)
+notices.add("password_changed", N_("The password is changed. Other sessions of yours were ended."), good=True)
+notices.add("session_ended", N_("The session is ended."), good=True)
+notices.add("sessions_ended", N_("The sessions are ended."), good=True)
+notices.add("invited", N_("The invitation is on its way by mail. Its link works for 72 hours."), good=True)
+notices.add("invitation_revoked", N_("The invitation is taken back. Its link works no more."), good=True)
+notices.add("invitation_over", N_("Nothing was changed: this person has an account already."))
+notices.add(
+    "role_changed",
+    N_("The role is changed. Their sessions were ended; they go on with the new rights after signing in."),
+    good=True,
+)
+notices.add("phone_set", N_("The phone number is saved."), good=True)
+notices.add(
+    "account_closed",
+    N_(
+        "The account is closed and its sessions are ended. Please look at the duty roster: duty of this person "
+        "counts no more."
+    ),
+    good=True,
+)
+notices.add("account_reopened", N_("The account is open again."), good=True)
+notices.add(
+    "factor_reset",
+    N_("The second factor is reset and the sessions are ended. They set up a new phone at the next sign-in."),
+    good=True,
+)
+notices.add("unchanged", N_("Nothing was changed: this was done already."))
+notices.add("own_account", N_("Nothing was changed: nobody changes their own rights. Ask another administrator."))
+notices.add(
+    "last_administrator", N_("Nothing was changed: this is the last administrator. Make somebody else one first.")
+)

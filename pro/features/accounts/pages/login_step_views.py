@@ -12,11 +12,12 @@ from pro.features.accounts import invitations, second_factor, staff_accounts
 from pro.features.accounts.invitations import InvitationDetails
 from pro.features.accounts.pages import page_guard, unsaved_text
 from pro.features.accounts.pages.forms import CodeForm, FirstPasswordForm
-from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
 from pro.features.accounts.signatures import CredentialRefusal
 from pro.features.accounts.staff_accounts import StaffLogin
 from pro.web import devices, request_context
 from pro.web.notices import notify
+from pro.web.refusals import N_
 
 pages = Blueprint("steps", __name__)
 
@@ -38,8 +39,7 @@ def redirect_to_next_step(entry: StaffLogin) -> ResponseReturnValue:
     return redirect(page_guard.landing_page(entry.staff.role, target), code=303)
 
 
-@pages.get("/code", endpoint="code")
-@needs("own_account", during="code")
+@staff_page(pages, "/code", endpoint="code", right="own_account", during="code", title=N_("Your code"), section="")
 def show_code_form(staff: SignedInStaff) -> ResponseReturnValue:
     """Asks for the code. Whoever gave it goes on."""
     if not page_guard.current_step():

@@ -12,17 +12,17 @@ from pro.features.accounts import account_admin, second_factor, signatures, staf
 from pro.features.accounts.pages import login_step_views, page_guard
 from pro.features.accounts.pages.forms import ConfirmForm, NewFactorForm, PasswordForm
 from pro.features.accounts.pages.labels import RIGHTS
-from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
 from pro.features.accounts.second_factor import FactorOffer
 from pro.features.accounts.signatures import CredentialRefusal
 from pro.web import request_context
 from pro.web.notices import notify
+from pro.web.refusals import N_
 
 pages = Blueprint("me", __name__)
 
 
-@pages.get("/me", endpoint="show")
-@needs("own_account")
+@staff_page(pages, "/me", endpoint="show", right="own_account", title=N_("Your account"), way_back=N_("your account"))
 def show_my_account(staff: SignedInStaff) -> ResponseReturnValue:
     """Who is signed in where, and how well the account is guarded."""
     return _page(staff, ConfirmForm(formdata=None))
@@ -61,8 +61,9 @@ def extend_session(staff: SignedInStaff) -> ResponseReturnValue:
     return {"left": _seconds_left()}
 
 
-@pages.get("/me/password", endpoint="password")
-@needs("own_account", during="password")
+@staff_page(
+    pages, "/me/password", endpoint="password", right="own_account", during="password", title=N_("Change the password")
+)
 def show_password_form(staff: SignedInStaff) -> ResponseReturnValue:
     """Asks for a new password."""
     return _password_page(PasswordForm(formdata=None))
@@ -94,8 +95,14 @@ def change_password(staff: SignedInStaff) -> ResponseReturnValue:
     return redirect(url_for("staff.me.show"), code=303)
 
 
-@pages.get("/me/second-factor", endpoint="factor")
-@needs("own_account", during="factor")
+@staff_page(
+    pages,
+    "/me/second-factor",
+    endpoint="factor",
+    right="own_account",
+    during="factor",
+    title=N_("Set up the second factor"),
+)
 def show_factor_form(staff: SignedInStaff) -> ResponseReturnValue:
     """Shows the QR code for a phone. Nothing is kept until the phone has proven itself."""
     account = page_guard.current_login().staff
@@ -130,8 +137,7 @@ def set_factor(staff: SignedInStaff) -> ResponseReturnValue:
     return _codes_page(codes, page_guard.landing_page(staff.role, page_guard.safe_staff_path(request.args.get("next"))))
 
 
-@pages.get("/rights", endpoint="rights")
-@needs("own_account")
+@staff_page(pages, "/rights", endpoint="rights", right="own_account", title=N_("Which role may do what"))
 def show_rights(staff: SignedInStaff) -> ResponseReturnValue:
     """Which role may do what."""
     return render_template(

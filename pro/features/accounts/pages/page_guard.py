@@ -8,14 +8,20 @@ from functools import wraps
 from typing import Any, Protocol, cast
 from urllib.parse import urlencode, urlsplit
 
-from flask import Response, g, redirect, render_template, request, url_for
+from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from pro.app_context import Actor
 from pro.errors import NotAllowed, SignInNeeded
 from pro.features.accounts import staff_accounts
 from pro.features.accounts.pages import unsaved_text
-from pro.web import request_context
+from pro.web import page_registry, request_context
+from pro.web.page_registry import KeptText, StaffPage
+
+View = Callable[..., ResponseReturnValue]
+
+# The parent of every feature's blueprint: its own views have endpoints such as "staff.board".
+staff_blueprint = Blueprint("staff", __name__, url_prefix=page_registry.STAFF_URL)
 
 COOKIE = "staff"
 # A page that refreshes itself is not a person at work: it must not keep an idle session alive.
@@ -50,9 +56,7 @@ class SignedInStaff(Protocol):
         """The language that the person reads."""
 
 
-def needs(
-    right: str, during: str = ""
-) -> Callable[[Callable[..., ResponseReturnValue]], Callable[..., ResponseReturnValue]]:
+def needs(right: str, during: str = "") -> Callable[[View], View]:
     """Guard a view: a living session whose role includes ``right``, and the signed-in Staff as first argument.
 
     Without a session the browser goes to the sign-in page and comes back afterwards; a sign-in that is not complete
@@ -60,7 +64,7 @@ def needs(
     (403). The right stands on the view as ``needs`` so that a test can read it.
     """
 
-    def guard(view: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
+    def guard(view: View) -> View:
         @wraps(view)
         def guarded(**address: Any) -> ResponseReturnValue:
             secret = request.cookies.get(COOKIE, "")
@@ -86,12 +90,63 @@ def needs(
     return guard
 
 
+def staff_page(
+    pages: Blueprint,
+    path: str,
+    *,
+    right: str,
+    title: str = "",
+    section: str | None = None,
+    menu: int = 0,
+    endpoint: str = "",
+    during: str = "",
+    way_back: str = "",
+    kept: KeptText | None = None,
+) -> Callable[[View], View]:
+    """Declare a page of the staff side: register its route, guard it by ``needs``, note it in ``page_registry.PAGES``.
+
+    ``endpoint``: the view's name unless given; ``section``: the blueprint's name unless given; ``during``: as of
+    ``needs``; the rest as of ``page_registry.StaffPage``. Texts are marked for translation by ``N_``.
+    """
+
+    def declare(view: View) -> View:
+        name = endpoint or view.__name__
+        guarded = needs(right, during)(view)
+        pages.add_url_rule(path, name, guarded, methods=["GET"])
+        own = pages is staff_blueprint
+        page_registry.add(
+            StaffPage(
+                endpoint=f"staff.{name}" if own else f"staff.{pages.name}.{name}",
+                rule=page_registry.STAFF_URL + ("" if own else pages.url_prefix or "") + path,
+                right=right,
+                title=title,
+                section=pages.name if section is None else section,
+                menu=menu,
+                way_back=way_back,
+                kept=kept,
+            )
+        )
+        return guarded
+
+    return declare
+
+
 def act_as_staff(staff: SignedInStaff) -> None:
     """From here on in this request ``staff`` acts, in their language and the study's time zone."""
     request_context.set_actor(Actor("staff", staff.id, staff.role, staff.name))
     request_context.set_language(staff.language)
     request_context.set_zone(next(iter(request_context.app_context().catalogue.plans.values())).settings.time_zone)
     g.staff = staff
+
+
+def show_as_page(page: StaffPage) -> None:
+    """Show ``page`` in answer to this request, with its title and its entry of the menu, whatever its address is."""
+    g.staff_page = page
+
+
+def shown_page() -> StaffPage | None:
+    """The page that this request shows, or the nearest above its address."""
+    return g.get("staff_page") or page_registry.page_at(request.endpoint or "", request.path)
 
 
 def require_right(staff: SignedInStaff, right: str) -> None:

@@ -13,7 +13,7 @@ from pro.core.clinical.adverse_events import TermWords
 from pro.errors import BadData, NotFound
 from pro.features.accounts import signatures
 from pro.features.accounts.pages import page_guard
-from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
 from pro.features.accounts.signatures import CredentialRefusal
 from pro.features.adverse_events import adverse_event_log, gradings
 from pro.features.adverse_events.adverse_event_log import AdverseEventPage
@@ -23,6 +23,8 @@ from pro.features.participants.pages import participant_page
 from pro.web import request_context, typed_moments
 from pro.web.forms import choices, posted_row_number
 from pro.web.notices import notify
+from pro.web.page_registry import KeptText
+from pro.web.refusals import N_
 
 pages = Blueprint("events", __name__)
 Typed = MultiDict[str, str] | None
@@ -42,8 +44,30 @@ class GradingSubject:
     term: str = ""
 
 
-@pages.get("/alerts/<int(max=2147483647):alert_id>/assess", endpoint="alert")
-@needs("assess")
+def restore_alert_grading(typed: MultiDict[str, str], alert_id: int) -> ResponseReturnValue:
+    """The judgement of an alert, with what was ``typed`` before a sign-in."""
+    return _restore_grading(_alert_subject(alert_id), typed)
+
+
+def restore_new_event(typed: MultiDict[str, str], participant_id: int) -> ResponseReturnValue:
+    """An event that no alert told of, with what was ``typed`` before a sign-in."""
+    return _restore_grading(_participant_subject(participant_id), typed)
+
+
+def restore_event(typed: MultiDict[str, str], event_id: int) -> ResponseReturnValue:
+    """The new grade of an event, with what was ``typed`` before a sign-in."""
+    page = adverse_event_log.adverse_event_page(request_context.work(), event_id, request_context.language())
+    return _restore_grading(_event_subject(page), typed)
+
+
+@staff_page(
+    pages,
+    "/alerts/<int(max=2147483647):alert_id>/assess",
+    endpoint="alert",
+    right="assess",
+    section="board",
+    kept=KeptText(restore_alert_grading, "assess"),
+)
 def show_alert_grading(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
     """Judge what stands behind an alert."""
     matter = _alert_subject(alert_id)
@@ -57,8 +81,13 @@ def sign_alert_grading(staff: SignedInStaff, alert_id: int) -> ResponseReturnVal
     return _sign_grading(_alert_subject(alert_id))
 
 
-@pages.get("/participants/<int(max=2147483647):participant_id>/events/new", endpoint="new")
-@needs("assess")
+@staff_page(
+    pages,
+    "/participants/<int(max=2147483647):participant_id>/events/new",
+    endpoint="new",
+    right="assess",
+    kept=KeptText(restore_new_event, "assess"),
+)
 def show_new_event(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Record an adverse event that no alert told of."""
     matter = _participant_subject(participant_id)
@@ -72,8 +101,15 @@ def record_event(staff: SignedInStaff, participant_id: int) -> ResponseReturnVal
     return _sign_grading(_participant_subject(participant_id))
 
 
-@pages.get("/events", endpoint="everything")
-@needs("see_events")
+@staff_page(
+    pages,
+    "/events",
+    endpoint="everything",
+    right="see_events",
+    title=N_("Adverse events"),
+    menu=40,
+    way_back=N_("the adverse events"),
+)
 def show_events(staff: SignedInStaff) -> ResponseReturnValue:
     """The log of adverse events."""
     return render_template(
@@ -82,8 +118,9 @@ def show_events(staff: SignedInStaff) -> ResponseReturnValue:
     )
 
 
-@pages.get("/events/discordance", endpoint="discordance")
-@needs("see_events")
+@staff_page(
+    pages, "/events/discordance", endpoint="discordance", right="see_events", title=N_("Reported against recorded")
+)
 def show_discordance(staff: SignedInStaff) -> ResponseReturnValue:
     """Reported and not recorded, recorded and not reported."""
     return render_template(
@@ -92,8 +129,13 @@ def show_discordance(staff: SignedInStaff) -> ResponseReturnValue:
     )
 
 
-@pages.get("/events/<int(max=2147483647):event_id>", endpoint="one")
-@needs("see_events")
+@staff_page(
+    pages,
+    "/events/<int(max=2147483647):event_id>",
+    endpoint="one",
+    right="see_events",
+    kept=KeptText(restore_event, "assess"),
+)
 def show_event(staff: SignedInStaff, event_id: int) -> ResponseReturnValue:
     """One event with its grades over time."""
     page = adverse_event_log.adverse_event_page(request_context.work(), event_id, request_context.language())
@@ -134,16 +176,8 @@ def revoke_stable_mark(staff: SignedInStaff, participant_id: int) -> ResponseRet
     return redirect(url_for("staff.participants.one", participant_id=participant_id), code=303)
 
 
-def restore_grading_page(kind: str, number: int, typed: MultiDict[str, str]) -> ResponseReturnValue:
-    """The page of a judgement with what was ``typed`` before a sign-in; ``kind``: alert, participant or event."""
-    if kind == "alert":
-        matter = _alert_subject(number)
-    elif kind == "participant":
-        matter = _participant_subject(number)
-    else:
-        matter = _event_subject(
-            adverse_event_log.adverse_event_page(request_context.work(), number, request_context.language())
-        )
+def _restore_grading(matter: GradingSubject, typed: MultiDict[str, str]) -> ResponseReturnValue:
+    """The page of a judgement with what was ``typed`` before a sign-in."""
     none = typed if typed.get("do") == "none" else None
     return _render_grading(matter, _grading_form(matter, None if none else typed), _no_event_form(matter, none))
 

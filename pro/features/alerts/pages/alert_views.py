@@ -15,18 +15,21 @@ from werkzeug.datastructures import MultiDict
 
 from pro.errors import BadData, NotAllowed
 from pro.features.accounts.pages import page_guard
-from pro.features.accounts.pages.page_guard import SignedInStaff
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_blueprint, staff_page
 from pro.features.adverse_events import adverse_event_log
 from pro.features.alerts import alert_handling, alert_page, alert_service, stable_symptoms
 from pro.features.alerts.alert_page import AlertPage
-from pro.features.alerts.pages.forms import AlertCallForm, CloseForm, StableForm
+from pro.features.alerts.pages.forms import AlertCallForm, CloseForm, NoteForm, StableForm
 from pro.features.alerts.stable_symptoms import StableOffer
 from pro.features.schedule import call_tasks, missed_forms
 from pro.web import request_context, typed_moments
-from pro.web.forms import NoteForm, choices, posted_row_number
+from pro.web.forms import choices, posted_row_number
 from pro.web.notices import notify
+from pro.web.page_registry import KeptText
+from pro.web.refusals import N_
 
 Typed = MultiDict[str, str] | None
+ALERT_URL = "/alerts/<int(max=2147483647):alert_id>"
 
 
 @dataclass
@@ -41,18 +44,29 @@ class AlertForms:
     sent: FlaskForm
 
 
-def show_alert(alert_id: int) -> ResponseReturnValue:
-    """The page as it is read."""
-    return _render(*_page_with_forms(alert_id, "", None))
-
-
-def restore_alert_page(alert_id: int, typed: MultiDict[str, str]) -> ResponseReturnValue:
+def restore_alert_page(typed: MultiDict[str, str], alert_id: int) -> ResponseReturnValue:
     """The page with what was ``typed`` before a sign-in back in its form."""
     return _render(*_page_with_forms(alert_id, typed.get("do", "") or "note", typed))
 
 
+@staff_page(
+    staff_blueprint,
+    ALERT_URL,
+    endpoint="alert",
+    right="see_alert",
+    section="board",
+    way_back=N_("the alert that you opened"),
+    kept=KeptText(restore_alert_page, "note"),
+)
+def show_alert(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
+    """One alert with everything that a decision needs."""
+    return _render(*_page_with_forms(alert_id, "", None))
+
+
+@staff_blueprint.post(ALERT_URL, endpoint="alert_act")
+@needs("see_alert")
 def act_on_alert(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
-    """Do what the pressed button says, if the role includes it."""
+    """Do what the pressed button says (acknowledge, take over, note, call, mark as stable, close) if the role may."""
     found = ACTIONS.get(request.form.get("do", ""))
     if found is None:
         raise BadData("unknown_act")

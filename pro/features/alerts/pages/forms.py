@@ -21,12 +21,13 @@ from wtforms import (
     TextAreaField,
 )
 from wtforms.fields.choices import SelectChoice
+from wtforms.validators import DataRequired, Length
 
 from pro.features.accounts.signatures import CredentialRefusal
 from pro.features.adverse_events.gradings import GradingDraft
 from pro.features.alerts.pages.labels import ATTRIBUTIONS, CARE_REFUSALS, DISPOSITIONS, NO_EVENT
 from pro.web import request_context
-from pro.web.forms import DATE_FORMATS, TYPED_MOMENTS, CallForm, choices, posted_row_number
+from pro.web.forms import DATE_FORMATS, NOTE_LENGTH, TYPED_MOMENTS, CallForm, choices, posted_row_number, trim
 from pro.web.refusals import N_, REFUSALS
 
 ANOTHER_TERM = "another"
@@ -178,3 +179,16 @@ class EventEndForm(ServiceCheckedForm):
 def blank_form(kind: type[ServiceCheckedForm], **values: Any) -> Any:
     """An empty form."""
     return kind(formdata=None, **values)
+
+
+class NoteForm(FlaskForm):
+    """A note on the alerts of one form."""
+
+    text = TextAreaField(
+        N_("Note"),
+        filters=[trim],
+        validators=[
+            DataRequired(N_("The note is empty. Please write what you did or found.")),
+            Length(max=NOTE_LENGTH, message=N_("The note is too long. At most 4000 characters.")),
+        ],
+    )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pro.web import labels as web_labels
+from pro.web import notices
+from pro.web.notices import NN_
 from pro.web.refusals import N_
 
 ATTRIBUTIONS: Mapping[str, str] = {
@@ -62,9 +65,62 @@ CARE_REFUSALS: Mapping[str, str] = {
     "stable_reason": N_("Please write why it is known and stable."),
 }
 
-TABLES: Mapping[str, Mapping[str, str]] = {
-    "attribution": ATTRIBUTIONS,
-    "no_event": NO_EVENT,
-    "disposition": DISPOSITIONS,
-    "care_refusal": CARE_REFUSALS,
-}
+web_labels.add_tables(
+    {
+        "attribution": ATTRIBUTIONS,
+        "no_event": NO_EVENT,
+        "disposition": DISPOSITIONS,
+        "care_refusal": CARE_REFUSALS,
+    }
+)
+
+
+def _closed_first(said: notices.Values) -> notices.Values:
+    """Who closed it and how; an alert that an answer closed has no name."""
+    how = {"how": web_labels.word("disposition", said["disposition"])}
+    return {**notices.given_name(N_("It closed by itself"))(said), **how}
+
+
+# What is said on the page after a press.
+notices.add("acknowledged", N_("Acknowledged. It is yours now; everybody can see that."), good=True)
+notices.add("somebody_first", N_("%(name)s was first, %(at)s. Nothing was changed."))
+notices.add("acknowledged_before", N_("You had acknowledged this before. Nothing was changed."))
+notices.add(
+    "later",
+    NN_(
+        "%(num)s more alert came while you were reading. Read it and acknowledge it too.",
+        "%(num)s more alerts came while you were reading. Read them and acknowledge them too.",
+    ),
+)
+notices.add("taken_over", N_("Taken over. It is yours now; everybody can see that."), good=True)
+notices.add("closed", N_("The alert is closed."), good=True)
+notices.add(
+    "closed_first",
+    N_("%(name)s was first, %(at)s: %(how)s. Nothing was changed; what you typed is still below."),
+    fill=_closed_first,
+)
+notices.add(
+    "closed_later",
+    NN_(
+        "%(num)s more alert came while you were reading. Nothing is closed yet; read it first.",
+        "%(num)s more alerts came while you were reading. Nothing is closed yet; read them first.",
+    ),
+)
+notices.add(
+    "stable_marked",
+    NN_("%(num)s symptom is marked as known and stable.", "%(num)s symptoms are marked as known and stable."),
+    good=True,
+    link=notices.Link(
+        N_("See the marks, or take them back"),
+        notices.page_address("staff.participants.one", anchor="stable", of="participant_id"),
+    ),
+)
+notices.add("noted", N_("The note is saved."), good=True)
+notices.add("drill_confirmed", N_("Thank you. The test alert has arrived."), good=True)
+notices.add("drill_confirmed_before", N_("This test alert was confirmed before. Nothing was changed."))
+notices.add(
+    "drill_told_nobody", N_("This test told nobody, so it cannot be confirmed. It stays red until a later one is.")
+)
+notices.add(
+    "stable_first", N_("%(name)s had marked this already, %(at)s. Nothing was changed; what you typed is still below.")
+)

@@ -6,16 +6,24 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from pro.errors import BadData
-from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
 from pro.features.alerts import test_alerts
 from pro.web import request_context
 from pro.web.notices import notify
+from pro.web.refusals import N_
 
 pages = Blueprint("drills", __name__, url_prefix="/drills")
 
 
-@pages.get("/<int(max=2147483647):drill_id>", endpoint="one")
-@needs("see_drill")
+@staff_page(
+    pages,
+    "/<int(max=2147483647):drill_id>",
+    endpoint="one",
+    right="see_drill",
+    title=N_("Weekly test alert"),
+    section="board",
+    way_back=N_("the weekly test alert"),
+)
 def show_test_alert(staff: SignedInStaff, drill_id: int) -> ResponseReturnValue:
     """One drill with everybody whom it told."""
     return render_template(

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from pro.core.rule_language.level import Level
 from pro.errors import BadData, NotAllowed
-from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
 from pro.features.alerts import alert_list
 from pro.features.assessments import data_corrections
 from pro.features.assessments.data_corrections import CorrectionRequest, CorrectionRow
@@ -22,7 +22,7 @@ from pro.features.participants.pages.forms import CorrectionDecisionForm, Correc
 from pro.web import request_context
 from pro.web.forms import choices
 from pro.web.notices import notify
-from pro.web.refusals import REFUSALS
+from pro.web.refusals import N_, REFUSALS
 
 pages = Blueprint("corrections", __name__)
 
@@ -30,8 +30,7 @@ FORM_URL = "/assessments/<int(max=2147483647):assessment_id>/corrections"
 CORRECTION_URL = "/corrections/<int(max=2147483647):correction_id>"
 
 
-@pages.get("/corrections", endpoint="everything")
-@needs("see_answers")
+@staff_page(pages, "/corrections", endpoint="everything", right="see_answers", title=N_("Corrections"), menu=80)
 def show_corrections(staff: SignedInStaff) -> ResponseReturnValue:
     """Every request, open ones first."""
     return render_template(
@@ -40,8 +39,7 @@ def show_corrections(staff: SignedInStaff) -> ResponseReturnValue:
     )
 
 
-@pages.get(FORM_URL, endpoint="form")
-@needs("see_answers")
+@staff_page(pages, FORM_URL, endpoint="form", right="see_answers", section="participants")
 def show_correction_form(staff: SignedInStaff, assessment_id: int) -> ResponseReturnValue:
     """The answers of a form that was sent, with what was corrected; ``item``: the one to ask about."""
     _sent, sheet = data_corrections.submitted_form(request_context.work(), assessment_id, request_context.language())
@@ -100,8 +98,7 @@ def request_correction(staff: SignedInStaff, assessment_id: int) -> ResponseRetu
     return redirect(url_for("staff.corrections.one", correction_id=row.id), code=303)
 
 
-@pages.get(CORRECTION_URL, endpoint="one")
-@needs("see_answers")
+@staff_page(pages, CORRECTION_URL, endpoint="one", right="see_answers")
 def show_correction(staff: SignedInStaff, correction_id: int) -> ResponseReturnValue:
     """One request with its signatures."""
     return _render_correction(

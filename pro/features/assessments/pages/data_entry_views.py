@@ -15,14 +15,15 @@ from pro.core.questionnaire.instrument import Value
 from pro.core.rule_language.level import Level
 from pro.core.text import reply_parser
 from pro.errors import BadData, NotAllowed
-from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
 from pro.features.alerts import alert_list, alert_service
 from pro.features.alerts.alert_list import AlertCase
 from pro.features.assessments import data_entry, paper_forms
+from pro.features.assessments.pages.forms import DataEntryForm, VerificationForm
 from pro.features.assessments.paper_forms import PaperForm, Question, QuestionnaireLayout
 from pro.features.participants.pages import participant_page
 from pro.web import request_context
-from pro.web.forms import DataEntryForm, VerificationForm, choices
+from pro.web.forms import choices
 from pro.web.labels import LANGUAGES
 from pro.web.notices import notify
 from pro.web.refusals import REFUSALS
@@ -47,8 +48,7 @@ class TypedAnswers:
     problems: dict[str, str] = field(default_factory=dict)
 
 
-@pages.get(f"{PARTICIPANT}/enter/<instrument>", endpoint="enter")
-@needs("enter_answers")
+@staff_page(pages, f"{PARTICIPANT}/enter/<instrument>", endpoint="enter", right="enter_answers", section="participants")
 def show_entry_form(staff: SignedInStaff, participant_id: int, instrument: str) -> ResponseReturnValue:
     """The whole questionnaire on one page, nothing chosen."""
     participant = participant_page.read_participant(request_context.work(), participant_id)
@@ -105,8 +105,13 @@ def enter_form(staff: SignedInStaff, participant_id: int, instrument: str) -> Re
     return _redirect_after_entry(participant_id, case, "entered_paper" if assessment.mode == "paper" else "entered")
 
 
-@pages.get("/assessments/<int(max=2147483647):assessment_id>/check", endpoint="check")
-@needs("check_answers")
+@staff_page(
+    pages,
+    "/assessments/<int(max=2147483647):assessment_id>/check",
+    endpoint="check",
+    right="check_answers",
+    section="participants",
+)
 def show_verification(staff: SignedInStaff, assessment_id: int) -> ResponseReturnValue:
     """What was typed from paper, beside fields for what the sheet says."""
     paper = paper_forms.read_paper_form(request_context.work(), assessment_id, request_context.language())

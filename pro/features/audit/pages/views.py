@@ -15,12 +15,20 @@ from wtforms import DateField, SelectField, StringField
 from pro.errors import BadData, NotAllowed
 from pro.exports.csv_format import rows_to_csv
 from pro.features.accounts.pages import page_guard
-from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
 from pro.features.audit import audit_chain, audit_trail
 from pro.features.audit.audit_trail import AuditFilter, AuditLine
 from pro.features.audit.pages import labels
-from pro.features.audit.pages.fact_labels import fact_name, fact_value, format_timestamp
-from pro.features.audit.pages.labels import KIND_WORDS, KINDS, action_sentence, actor_name, reason_shown
+from pro.features.audit.pages.labels import (
+    KIND_WORDS,
+    KINDS,
+    action_sentence,
+    actor_name,
+    fact_name,
+    fact_value,
+    format_timestamp,
+    reason_shown,
+)
 from pro.web import request_context
 from pro.web.forms import DATE_FORMATS, choices
 from pro.web.labels import word
@@ -82,8 +90,9 @@ def install(state: BlueprintSetupState) -> None:
     labels.install(cast(Flask, state.app))
 
 
-@pages.get("", endpoint="show")
-@needs("see_audit")
+@staff_page(
+    pages, "", endpoint="show", right="see_audit", title=N_("Audit trail"), menu=90, way_back=N_("the audit trail")
+)
 def show_audit(staff: SignedInStaff) -> ResponseReturnValue:
     """A page of the trail. The address holds numbers only: what was typed is turned into them by a post."""
     return _audit_page(_filter_of_address())

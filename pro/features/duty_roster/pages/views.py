@@ -14,7 +14,7 @@ from markupsafe import Markup
 from wtforms import DateTimeLocalField, RadioField, SelectField
 
 from pro.errors import BadData, NotAllowed
-from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
 from pro.features.duty_roster import roster_service
 from pro.features.duty_roster.roster_service import EditableShift, RosterConflict
 from pro.web import request_context
@@ -68,8 +68,9 @@ class ShiftForm(RosterIntervalForm):
 AnyIntervalForm = TypeVar("AnyIntervalForm", bound=RosterIntervalForm)
 
 
-@pages.get("", endpoint="show")
-@needs("see_roster")
+@staff_page(
+    pages, "", endpoint="show", right="see_roster", title=N_("Duty roster"), menu=70, way_back=N_("the duty roster")
+)
 def show_roster(staff: SignedInStaff) -> ResponseReturnValue:
     """The coming four weeks. ``starts`` and ``ends``, as a gap's link has them, are typed into the form already."""
     return _page(_shift_form(), _absence_form())
@@ -93,8 +94,7 @@ def change_roster(staff: SignedInStaff) -> ResponseReturnValue:
     raise BadData("unknown_act")
 
 
-@pages.get("/duties/<int(max=2147483647):duty_id>", endpoint="duty")
-@needs("edit_roster")
+@staff_page(pages, "/duties/<int(max=2147483647):duty_id>", endpoint="duty", right="edit_roster")
 def show_shift(staff: SignedInStaff, duty_id: int) -> ResponseReturnValue:
     """One stretch of duty: to hand over, or to take back."""
     try:

@@ -10,13 +10,13 @@ from flask.typing import ResponseReturnValue
 from pro.errors import NotAllowed
 from pro.exports import card_pdf
 from pro.exports.card_pdf import PrintedCard
-from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
 from pro.features.forms import participant_cards
 from pro.features.forms.participant_cards import CardDraft
 from pro.features.participants.pages import participant_page
+from pro.features.participants.pages.forms import CardForm
 from pro.i18n import LANGUAGES
 from pro.web import request_context, study_header
-from pro.web.forms import CardForm
 from pro.web.notices import notify
 from pro.web.page_languages import PageLanguage
 from pro.web.refusals import REFUSALS
@@ -25,8 +25,7 @@ from pro.web.study_header import ParticipantInfo as Participant
 pages = Blueprint("cards", __name__, url_prefix="/participants/<int(max=2147483647):participant_id>/card")
 
 
-@pages.get("", endpoint="show")
-@needs("make_card")
+@staff_page(pages, "", endpoint="show", right="make_card", section="participants")
 def show_card(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """The state of the card, and what can be done with it."""
     return _page(participant_id, CardForm(formdata=None))

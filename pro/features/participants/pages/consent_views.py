@@ -10,7 +10,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from pro.errors import BadData, NotAllowed
-from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
 from pro.features.participants import consent_records
 from pro.features.participants.pages import participant_page
 from pro.features.participants.pages.forms import ConsentForm, WithdrawForm
@@ -25,8 +25,7 @@ pages = Blueprint("consent", __name__)
 PATH = "/participants/<int(max=2147483647):participant_id>/consent"
 
 
-@pages.get(PATH, endpoint="show")
-@needs("see_participants")
+@staff_page(pages, PATH, endpoint="show", right="see_participants", section="participants")
 def show_consent(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Every version that was signed, and whether it stands."""
     person = participant_page.read_participant(request_context.work(), participant_id)

@@ -1,4 +1,4 @@
-"""What staff type about corrections, freezes and consent: fields; the services say what is wrong with them."""
+"""What staff type about participants, cards, corrections, freezes and consent; services say what is wrong with it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import DataRequired, InputRequired, Length, Regexp
 
 from pro.features.accounts import signatures
 from pro.features.accounts.signatures import PasswordProof
+from pro.features.participants.pages import labels
 from pro.features.participants.pages.labels import CONSENT_WAYS, HEARD, SCOPES
 from pro.web import request_context
-from pro.web.forms import DATE_FORMATS, TYPED_MOMENTS, choices
+from pro.web.forms import DATE_FORMATS, TYPED_MOMENTS, choices, to_half_width
 from pro.web.labels import moment_shown
 from pro.web.refusals import N_, REFUSALS
 
@@ -120,3 +123,91 @@ class WithdrawForm(FlaskForm):
         """Put the service's refusals (field: why) beside their fields."""
         for name, why in problems.items():
             self[name].errors = [REFUSALS.get(why, why)]
+
+
+class EnrolForm(FlaskForm):
+    """A new participant. Field names are those of ``enrolment.enrol``, so that its refusals find their field."""
+
+    plan = RadioField(
+        N_("Study"),
+        invalid_choice_message=REFUSALS["unknown"],
+        validators=[InputRequired(N_("Please choose the study."))],
+    )
+    study_number = StringField(
+        N_("Study number"),
+        filters=[to_half_width],
+        validators=[
+            DataRequired(labels.REFUSALS["study_number_missing"]),
+            Length(max=32, message=labels.REFUSALS["study_number_shape"]),
+        ],
+    )
+    phone = StringField(
+        N_("Mobile phone"),
+        filters=[to_half_width],
+        validators=[Length(max=32, message=labels.REFUSALS["phone_invalid"])],
+    )
+    language = RadioField(
+        N_("Language of forms and messages"),
+        invalid_choice_message=REFUSALS["unknown"],
+        validators=[InputRequired(N_("Please choose the language."))],
+    )
+    pin = StringField(
+        N_("PIN"),
+        filters=[to_half_width],
+        validators=[
+            DataRequired(labels.REFUSALS["pin_digits"]),
+            Regexp(r"^[0-9]{4,6}$", message=labels.REFUSALS["pin_digits"]),
+        ],
+    )
+    consented_on = DateField(
+        N_("Date of consent"), format=DATE_FORMATS, validators=[InputRequired(REFUSALS["date_needed"])]
+    )
+    consent_version = StringField(N_("Version of the consent form"), filters=[to_half_width])
+    health_data = BooleanField(N_("The separate consent for health data is signed too"))
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """True if everything typed can be passed on."""
+        fine = bool(super().validate(extra_validators))
+        if self.consented_on.process_errors:
+            self.consented_on.errors = [REFUSALS["date_needed"]]
+        return fine
+
+    def enrolment_arguments(self) -> dict[str, Any]:
+        """What was typed, as the arguments of ``enrolment.enrol``."""
+        names = ("plan", "study_number", "phone", "language", "pin")
+        typed = {name: self[name].data or "" for name in (*names, "consent_version")}
+        return {**typed, "consented_on": self.consented_on.data, "health_data": bool(self.health_data.data)}
+
+    def refuse(self, problems: Mapping[str, str]) -> None:
+        """Put the service's refusals (field: why) beside their fields, where the form did not refuse already."""
+        for name, why in problems.items():
+            if not self[name].errors:
+                self[name].errors = [REFUSALS.get(why, why)]
+
+
+class CardForm(FlaskForm):
+    """A new card; a new PIN only where the old one is forgotten or was never set."""
+
+    pin = StringField(
+        N_("New PIN, only if the old one is forgotten"), filters=[to_half_width], validators=[Length(max=32)]
+    )
+
+
+class SendForm(FlaskForm):
+    """A form to send now, and the way."""
+
+    instrument = RadioField(
+        N_("Questionnaire"),
+        invalid_choice_message=REFUSALS["unknown"],
+        validators=[InputRequired(N_("Please choose a questionnaire."))],
+    )
+    by = RadioField(
+        N_("How"),
+        invalid_choice_message=REFUSALS["unknown"],
+        choices=[
+            SelectChoice("link", N_("By SMS, with a link")),
+            SelectChoice("code", N_("By SMS, with a code for the web address on the card")),
+            SelectChoice("here", N_("Show a link and a code here, for a participant who is with me")),
+        ],
+        validators=[InputRequired(N_("Please choose how."))],
+    )

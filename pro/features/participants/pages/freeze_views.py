@@ -9,7 +9,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from pro.errors import BadData, NotAllowed
-from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
 from pro.features.participants import record_freezes
 from pro.features.participants.pages import participant_page
 from pro.features.participants.pages.forms import FreezeForm
@@ -20,8 +20,7 @@ from pro.web.refusals import REFUSALS
 pages = Blueprint("freezes", __name__)
 
 
-@pages.get("/freeze/<plan>", endpoint="study")
-@needs("see_participants")
+@staff_page(pages, "/freeze/<plan>", endpoint="study", right="see_participants", section="participants")
 def show_study_freeze(staff: SignedInStaff, plan: str) -> ResponseReturnValue:
     """Whether the whole study is frozen."""
     return _page(_check_plan(plan), None, FreezeForm(formdata=None))
@@ -34,8 +33,13 @@ def act_on_study_freeze(staff: SignedInStaff, plan: str) -> ResponseReturnValue:
     return _freeze_or_unfreeze(_check_plan(plan), None, url_for("staff.freezes.study", plan=plan))
 
 
-@pages.get("/participants/<int(max=2147483647):participant_id>/freeze", endpoint="participant")
-@needs("see_participants")
+@staff_page(
+    pages,
+    "/participants/<int(max=2147483647):participant_id>/freeze",
+    endpoint="participant",
+    right="see_participants",
+    section="participants",
+)
 def show_participant_freeze(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Whether the records of one participant are frozen."""
     person = participant_page.read_participant(request_context.work(), participant_id)

@@ -8,25 +8,33 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from pro.errors import NotAllowed
-from pro.features.accounts.pages.page_guard import SignedInStaff, has_right, needs
+from pro.features.accounts.pages.page_guard import SignedInStaff, has_right, needs, staff_page
 from pro.features.adverse_events import adverse_event_log
 from pro.features.alerts import stable_symptoms
 from pro.features.forms import form_issuing, participant_cards
 from pro.features.participants.pages import participant_list, participant_page
+from pro.features.participants.pages.forms import EnrolForm, SendForm
 from pro.features.participants.pages.participant_page import ParticipantPage
 from pro.features.schedule import enrolment, visit_schedule
 from pro.web import forms as web_forms
 from pro.web import request_context
-from pro.web.forms import EnrolForm, SendForm, choices
+from pro.web.forms import choices
 from pro.web.labels import LANGUAGES, word
 from pro.web.notices import notify
-from pro.web.refusals import REFUSALS
+from pro.web.refusals import N_, REFUSALS
 
 pages = Blueprint("participants", __name__, url_prefix="/participants")
 
 
-@pages.get("", endpoint="everyone")
-@needs("see_participants")
+@staff_page(
+    pages,
+    "",
+    endpoint="everyone",
+    right="see_participants",
+    title=N_("Participants"),
+    menu=30,
+    way_back=N_("the list of participants"),
+)
 def show_participants(staff: SignedInStaff) -> ResponseReturnValue:
     """Everybody in the study, with what is due and the highest open alert; ``find``: part of a study number."""
     find, number = request.args.get("find", "")[:64], request.args.get("page", "")
@@ -35,16 +43,20 @@ def show_participants(staff: SignedInStaff) -> ResponseReturnValue:
     return render_template("participants/participants.html", listing=listing, find=find)
 
 
-@pages.get("/<int(max=2147483647):participant_id>", endpoint="one")
-@needs("see_participants")
+@staff_page(
+    pages,
+    "/<int(max=2147483647):participant_id>",
+    endpoint="one",
+    right="see_participants",
+    way_back=N_("the participant’s page"),
+)
 def show_participant(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """One participant: forms, answers, scores, messages."""
     page = participant_page.read_participant_page(request_context.work(), participant_id, request_context.language())
     return _participant_page(page, _send_form(page))
 
 
-@pages.get("/new", endpoint="new")
-@needs("enrol")
+@staff_page(pages, "/new", endpoint="new", right="enrol", title=N_("Enrol a participant"))
 def new_participant(staff: SignedInStaff) -> ResponseReturnValue:
     """The empty enrolment form."""
     form = _enrol_form(blank=True)

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from pro.core.study_plan import StudyPlan
 from pro.core.triage.rule_comparison import RuleComparison
 from pro.errors import BadData
-from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
 from pro.features.alerts import alert_list
 from pro.features.reports import rule_simulator
 from pro.features.reports.rule_simulator import SimulationRun
@@ -30,8 +30,9 @@ NOT_TEXT = N_("This is not a text file. Please choose the study’s plan file (.
 INVALID_PLAN = N_("This file cannot be used as it is. Please mend it and choose it again:")
 
 
-@pages.get("", endpoint="show")
-@needs("simulate")
+@staff_page(
+    pages, "", endpoint="show", right="simulate", title=N_("Simulator"), section="cohort", way_back=N_("the simulator")
+)
 def show_rule_simulator(staff: SignedInStaff) -> ResponseReturnValue:
     """The empty form."""
     return _page(_chosen_plan())

@@ -14,11 +14,12 @@ from pro.core.figures import study_figures as shapes
 from pro.core.figures.study_figures import Figures, ScorePoint, VisitRow
 from pro.core.study_plan import StudyPlan
 from pro.exports import study_chart
-from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.accounts.pages.page_guard import SignedInStaff, staff_page
 from pro.features.alerts import alert_list
 from pro.features.reports import study_overview
 from pro.web import request_context
 from pro.web.labels import waiting_time
+from pro.web.refusals import N_
 
 pages = Blueprint("cohort", __name__, url_prefix="/cohort")
 
@@ -32,8 +33,15 @@ class ScaleTrend:
     points: tuple[ScorePoint, ...]
 
 
-@pages.get("", endpoint="show")
-@needs("see_cohort")
+@staff_page(
+    pages,
+    "",
+    endpoint="show",
+    right="see_cohort",
+    title=N_("Whole study"),
+    menu=60,
+    way_back=N_("the figures of the study"),
+)
 def show_study_overview(staff: SignedInStaff) -> ResponseReturnValue:
     """The figures as they were counted last, without any identity. ``plan`` chooses the study."""
     plans = request_context.app_context().catalogue.plans

@@ -14,7 +14,7 @@ from pro.core.questionnaire.clinical_importance import ScoreChange
 from pro.errors import NotAllowed, NotFound
 from pro.exports import card_pdf
 from pro.features.accounts.pages import page_guard
-from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
 from pro.features.adverse_events import adverse_event_log
 from pro.features.participants.pages import participant_page
 from pro.features.reports import answer_history, participant_timeline, pre_dose_summary, score_trends
@@ -45,8 +45,7 @@ NOT_DRAWN = {
 }
 
 
-@pages.get("/course", endpoint="course")
-@needs("see_answers")
+@staff_page(pages, "/course", endpoint="course", right="see_answers", section="participants")
 def show_timeline(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """The timeline, the symptoms by week, and the scores, each with its table."""
     return _timeline_page(participant_id)

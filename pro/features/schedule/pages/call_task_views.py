@@ -6,9 +6,11 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
 
 from pro.errors import BadData
-from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.accounts.pages import page_guard
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
 from pro.features.participants.pages import participant_page
 from pro.features.participants.pages.participant_page import CallPage
 from pro.features.schedule import missed_forms
@@ -16,6 +18,8 @@ from pro.features.text_messages import failed_messages
 from pro.web import request_context
 from pro.web.forms import CallForm, blank_call_form
 from pro.web.notices import notify
+from pro.web.page_registry import PAGES, KeptText
+from pro.web.refusals import N_
 from pro.web.typed_moments import moment_typed
 
 pages = Blueprint("tasks", __name__)
@@ -24,8 +28,27 @@ pages = Blueprint("tasks", __name__)
 FILTER_PARAMETERS = ("show", "study", "level", "owner")
 
 
-@pages.get("/tasks/<int(max=2147483647):task_id>", endpoint="one")
-@needs("see_board")
+def restore_task_page(typed: MultiDict[str, str], task_id: int) -> ResponseReturnValue:
+    """The page of a task, with the text that was ``typed`` before a sign-in back in its field."""
+    page = participant_page.read_call_task_page(request_context.work(), task_id, request_context.language())
+    return _page(page, blank_call_form(typed["text"]), task_id=task_id)
+
+
+def restore_calls_page(typed: MultiDict[str, str], participant_id: int) -> ResponseReturnValue:
+    """The calls to a participant, with the text that was ``typed`` before a sign-in back in its field."""
+    page = participant_page.read_call_page(request_context.work(), participant_id, request_context.language())
+    return _page(page, blank_call_form(typed["text"]))
+
+
+@staff_page(
+    pages,
+    "/tasks/<int(max=2147483647):task_id>",
+    endpoint="one",
+    right="see_board",
+    section="board",
+    way_back=N_("the phone task that you opened"),
+    kept=KeptText(restore_task_page, "log_call", field="text"),
+)
 def show_phone_task(staff: SignedInStaff, task_id: int) -> ResponseReturnValue:
     """One phone task: why, what was last answered, the phone, the calls so far, and a form to log one."""
     return _page(
@@ -43,8 +66,14 @@ def log_task_call(staff: SignedInStaff, task_id: int) -> ResponseReturnValue:
     return _log_call(page, url_for("staff.tasks.one", task_id=task_id), task_id=task_id)
 
 
-@pages.get("/participants/<int(max=2147483647):participant_id>/calls", endpoint="calls")
-@needs("see_board")
+@staff_page(
+    pages,
+    "/participants/<int(max=2147483647):participant_id>/calls",
+    endpoint="calls",
+    right="see_board",
+    section="participants",
+    kept=KeptText(restore_calls_page, "log_call", field="text"),
+)
 def show_calls(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """The calls to a participant, and a form to log one that nobody asked for."""
     return _page(
@@ -74,17 +103,6 @@ def settle_failed_message(staff: SignedInStaff, message_id: int) -> ResponseRetu
         notify("message_settled")
     chosen = urlencode({name: request.args[name] for name in FILTER_PARAMETERS if name in request.args})
     return redirect(f"{url_for('staff.board')}{'?' if chosen else ''}{chosen}", code=303)
-
-
-def restore_call_page(text: str, *, task_id: str | None, participant_id: str | None) -> ResponseReturnValue:
-    """The page of a task, or of the calls to a participant, with ``text`` back in its field after a sign-in."""
-    if task_id:
-        page = participant_page.read_call_task_page(request_context.work(), int(task_id), request_context.language())
-        return _page(page, blank_call_form(text), task_id=int(task_id))
-    return _page(
-        participant_page.read_call_page(request_context.work(), int(participant_id or 0), request_context.language()),
-        blank_call_form(text),
-    )
 
 
 def _log_call(page: CallPage, back: str, task_id: int | None = None) -> ResponseReturnValue:
@@ -118,5 +136,8 @@ def _page(page: CallPage, form: CallForm, *, task_id: int | None = None, status:
         if task_id is not None
         else url_for("staff.tasks.log_without_task", participant_id=page.row.id)
     )
+    if page.task:
+        # Calls to a participant with an open task are that task's page, whatever the address.
+        page_guard.show_as_page(PAGES["staff.tasks.one"])
     text = render_template("schedule/task.html", page=page, task=page.task, row=page.row, form=form, action=action)
     return text, status

@@ -10,7 +10,8 @@ from flask import Flask
 
 from pro.core.schedule.anchors import AnchorProblem
 from pro.core.study_plan import PlanWords, VisitSchedule
-from pro.web import request_context, typography
+from pro.models import TASK_KINDS
+from pro.web import notices, request_context, typography
 from pro.web.refusals import N_
 
 # Problem -> (field of the form that it stands beside, sentence).
@@ -94,6 +95,41 @@ def _this_year(moment: datetime) -> bool:
     return moment.year == request_context.work().now.astimezone(moment.tzinfo).year
 
 
+def task_reason(kind: str) -> str:
+    """Return why staff are to phone, by the kind of the task; "" where the missing forms say it."""
+    known = TASK_KINDS.get(kind)
+    return request_context.translator().gettext(known.why.key) if known and known.why else ""
+
+
 def install(app: Flask) -> None:
     """Let staff templates use these words."""
-    app.jinja_env.globals.update(anchor_shown=anchor_shown, day_shown=day_shown, window_shown=window_shown)
+    app.jinja_env.globals.update(
+        anchor_shown=anchor_shown, day_shown=day_shown, window_shown=window_shown, task_reason=task_reason
+    )
+
+
+# What is said on the page after a press.
+notices.add(
+    "message_settled",
+    N_("The message is off the list. If you phoned, please log the call with the participant."),
+    good=True,
+)
+notices.add("message_arrived", N_("This message arrived meanwhile. There is nothing more to do."), good=True)
+notices.add("message_settled_before", N_("%(name)s had seen to this message, %(at)s. Nothing was changed."))
+notices.add("call_logged", N_("The call is logged."), good=True)
+notices.add("call_again", N_("The call is logged. The task comes back at the next sensible time."), good=True)
+notices.add(
+    "call_died",
+    N_("The call is logged. The date of death is not recorded yet; forms and messages go on until it is."),
+    link=notices.Link(N_("Record it now"), notices.page_address("staff.dates.dates", of="participant_id")),
+)
+notices.add("date_set", N_("Saved: %(what)s. The expected forms follow it."), good=True)
+notices.add("date_taken_back", N_("Taken back: %(what)s. The expected forms follow that."), good=True)
+notices.add("treated", N_("Saved for today: %(what)s. No expected form moved."), good=True)
+notices.add("treated_before", N_("%(what)s was recorded already, by %(name)s. Nothing was changed."))
+notices.add(
+    "recorded_meanwhile",
+    N_("Meanwhile %(name)s recorded %(what)s for another day. Nothing was changed; please look again."),
+)
+notices.add("suspicion_cleared", N_("Saved. The suspicion from the answers is cleared."), good=True)
+notices.add("reason_set", N_("The reason is saved."), good=True)

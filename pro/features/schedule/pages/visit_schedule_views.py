@@ -12,15 +12,16 @@ from flask.typing import ResponseReturnValue
 
 from pro.core.study_plan import PlanWords
 from pro.errors import BadData, NotAllowed
-from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
 from pro.features.participants.pages import participant_page
 from pro.features.schedule import expected_forms, schedule_service, visit_schedule
 from pro.features.schedule.pages import labels
+from pro.features.schedule.pages.forms import MissedReasonForm, TreatmentDateForm
 from pro.features.schedule.pages.labels import anchor_shown, problem_sentences
 from pro.features.schedule.schedule_service import ChangePreview, DateChange
 from pro.features.schedule.visit_schedule import END, DateKind, TreatmentDates
 from pro.web import request_context
-from pro.web.forms import REASON_LENGTH, MissedReasonForm, TreatmentDateForm
+from pro.web.forms import REASON_LENGTH
 from pro.web.labels import MISSING_REASONS
 from pro.web.notices import notify
 from pro.web.refusals import N_, REFUSALS
@@ -60,8 +61,7 @@ class _DatesRequest:
         return anchor_shown(self.words, change.kind, change.number)
 
 
-@pages.get("/dates", endpoint="dates")
-@needs("see_dates")
+@staff_page(pages, "/dates", endpoint="dates", right="see_dates", section="participants")
 def show_dates(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Every date of the treatment. ``kind`` and ``number`` in the address open the form for one of them."""
     here = _DatesRequest(participant_id)
@@ -247,8 +247,7 @@ def _preview_page(
     return page, 409 if stale else 200
 
 
-@pages.get("/calendar", endpoint="calendar")
-@needs("see_dates")
+@staff_page(pages, "/calendar", endpoint="calendar", right="see_dates", section="participants")
 def show_expected_forms(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """The ledger: every expected form and what became of it."""
     person = participant_page.read_participant(request_context.work(), participant_id)

@@ -8,15 +8,12 @@ from flask_wtf import FlaskForm
 from wtforms import RadioField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
+from pro.features.text_messages.pages import labels
 from pro.web import request_context
-from pro.web.forms import REASON_LENGTH
+from pro.web.forms import REASON_LENGTH, trim
 from pro.web.refusals import N_, REFUSALS
 
 TEXT_LENGTH = 1000
-
-
-def _trimmed(text: str | None) -> str | None:
-    return text.strip() if text else text
 
 
 class RefusableForm(FlaskForm):
@@ -37,7 +34,7 @@ class FixedTextForm(RefusableForm):
     kind = RadioField(
         N_("Text to send"),
         invalid_choice_message=REFUSALS["unknown"],
-        validators=[InputRequired(REFUSALS["reply_kind"])],
+        validators=[InputRequired(labels.REFUSALS["reply_kind"])],
     )
 
 
@@ -46,8 +43,11 @@ class FreeTextForm(RefusableForm):
 
     text = TextAreaField(
         N_("Your text"),
-        filters=[_trimmed],
-        validators=[InputRequired(REFUSALS["reply_empty"]), Length(max=TEXT_LENGTH, message=REFUSALS["too_long"])],
+        filters=[trim],
+        validators=[
+            InputRequired(labels.REFUSALS["reply_empty"]),
+            Length(max=TEXT_LENGTH, message=REFUSALS["too_long"]),
+        ],
     )
 
 
@@ -57,9 +57,9 @@ class AssignForm(RefusableForm):
     participant = SelectField(N_("Who wrote it"), coerce=str, validate_choice=False)
     reason = StringField(
         N_("How do you know?"),
-        filters=[_trimmed],
+        filters=[trim],
         validators=[
-            InputRequired(REFUSALS["assign_reason"]),
+            InputRequired(labels.REFUSALS["assign_reason"]),
             Length(max=REASON_LENGTH, message=REFUSALS["too_long"]),
         ],
     )
@@ -71,9 +71,9 @@ class DismissForm(RefusableForm):
     reason = StringField(
         N_("Why does it concern nobody in the study?"),
         id="aside-reason",
-        filters=[_trimmed],
+        filters=[trim],
         validators=[
-            InputRequired(REFUSALS["assign_reason"]),
+            InputRequired(labels.REFUSALS["assign_reason"]),
             Length(max=REASON_LENGTH, message=REFUSALS["too_long"]),
         ],
     )

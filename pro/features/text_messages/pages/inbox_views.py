@@ -4,23 +4,38 @@ from __future__ import annotations
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
 
 from pro.errors import BadData, NotAllowed
-from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
 from pro.features.participants.pages import participant_page
 from pro.features.text_messages import conversations, staff_replies, unknown_senders
 from pro.features.text_messages.pages.forms import AssignForm, DismissForm, FixedTextForm, FreeTextForm, RefusableForm
 from pro.web import request_context
 from pro.web.forms import choices
 from pro.web.notices import notify
+from pro.web.page_registry import KeptText
+from pro.web.refusals import N_
 
 pages = Blueprint("inbox", __name__, url_prefix="/inbox")
 
 FILTERS = ("unread", "unknown")
 
 
-@pages.get("", endpoint="everything")
-@needs("see_inbox")
+def restore_conversation(typed: MultiDict[str, str], participant_id: int) -> ResponseReturnValue:
+    """The conversation with the text that was ``typed`` before a sign-in back in its field."""
+    return _render_conversation(participant_id, FreeTextForm(formdata=None, text=typed["text"]))
+
+
+@staff_page(
+    pages,
+    "",
+    endpoint="everything",
+    right="see_inbox",
+    title=N_("Texts"),
+    menu=20,
+    way_back=N_("the texts that you opened"),
+)
 def show_inbox(staff: SignedInStaff) -> ResponseReturnValue:
     """Unknown numbers on top, then every conversation, unread ones first."""
     show = request.args.get("show", "")
@@ -28,8 +43,13 @@ def show_inbox(staff: SignedInStaff) -> ResponseReturnValue:
     return render_template("text_messages/inbox.html", inbox=inbox, show=show if show in FILTERS else "")
 
 
-@pages.get("/<int(max=2147483647):participant_id>", endpoint="one")
-@needs("see_inbox")
+@staff_page(
+    pages,
+    "/<int(max=2147483647):participant_id>",
+    endpoint="one",
+    right="see_inbox",
+    kept=KeptText(restore_conversation, "reply_text", field="text", notice="not_sent_yet"),
+)
 def show_conversation(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """The conversation with one participant."""
     return _render_conversation(participant_id)
@@ -53,8 +73,13 @@ def act_on_conversation(staff: SignedInStaff, participant_id: int) -> ResponseRe
     raise BadData("unknown_act")
 
 
-@pages.get("/unmatched/<int(max=2147483647):inbound_id>", endpoint="unmatched")
-@needs("see_inbox")
+@staff_page(
+    pages,
+    "/unmatched/<int(max=2147483647):inbound_id>",
+    endpoint="unmatched",
+    right="see_inbox",
+    title=N_("Unknown number"),
+)
 def show_unknown_text(staff: SignedInStaff, inbound_id: int) -> ResponseReturnValue:
     """One text of a number that nobody knows."""
     return _render_unknown_text(inbound_id)
@@ -89,11 +114,6 @@ def settle_unknown_text(staff: SignedInStaff, inbound_id: int) -> ResponseReturn
         return redirect(url_for("staff.inbox.unmatched", inbound_id=inbound_id), code=303)
     notify("text_set_aside")
     return redirect(url_for("staff.inbox.everything"), code=303)
-
-
-def restore_conversation_page(text: str, participant_id: str) -> ResponseReturnValue:
-    """The conversation with ``text`` back in its field after a sign-in."""
-    return _render_conversation(int(participant_id), FreeTextForm(formdata=None, text=text))
 
 
 def _shown_text_ids() -> list[int]:

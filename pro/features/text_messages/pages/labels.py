@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pro.web import labels as web_labels
+from pro.web import notices, refusals
+from pro.web.notices import NN_
 from pro.web.refusals import N_
 
 # The classes of the shipped lexicon (docs/domain.md 5); a site's own class is shown by its id.
@@ -55,9 +58,47 @@ DELIVERY_STATUSES: Mapping[str, str] = {
     "dropped": N_("Not sent"),
 }
 
-TABLES: Mapping[str, Mapping[str, str]] = {
-    "flag": RED_FLAGS,
-    "meant": FLAG_STATUSES,
-    "taken": TEXT_READINGS,
-    "text_state": DELIVERY_STATUSES,
-}
+web_labels.add_tables(
+    {
+        "flag": RED_FLAGS,
+        "meant": FLAG_STATUSES,
+        "taken": TEXT_READINGS,
+        "text_state": DELIVERY_STATUSES,
+    }
+)
+
+# Why something was refused, by the ``why`` of the failure or of a field.
+REFUSALS = refusals.add(
+    {
+        "reply_died": N_("This participant has died. No text can be sent."),
+        "reply_withdrawn": N_("This participant has left the study. No text can be sent."),
+        "reply_opted_out": N_("This participant wants no messages. Please phone instead."),
+        "reply_no_phone": N_("There is no phone number for this participant, so no text can be sent."),
+        "reply_plan_gone": N_("The study plan of this participant is no longer here. Please phone instead."),
+        "reply_no_sms": N_("This installation sends no SMS. Please phone instead."),
+        "reply_fixed_only": N_(
+            "Own words cannot be sent by this installation’s SMS provider. Please choose a fixed text."
+        ),
+        "reply_not_taken": N_("This installation’s SMS provider has approved no such text. Please phone instead."),
+        "reply_no_links": N_("The SMS provider takes no links. Please leave out the web address."),
+        "reply_over_budget": N_("This number has had as many messages today as it may get. Please phone instead."),
+        "reply_identical": N_(
+            "This number got this text too often within a day; the SMS provider would reject it. Please phone instead."
+        ),
+        "reply_kind": N_("Please choose a text."),
+        "reply_empty": N_("The text is empty. Please type what you want to send."),
+        "reply_too_long": N_(
+            "This text would take %(segments)s SMS; at most 2 can be sent. Please shorten it, or phone."
+        ),
+        "who_wrote": N_("Please choose who wrote it."),
+        "assign_reason": N_("Please write the reason."),
+    }
+)
+
+# What is said on the page after a press.
+notices.add("texts_read", NN_("%(num)s text is marked as read.", "%(num)s texts are marked as read."), good=True)
+notices.add("texts_read_before", N_("These texts had been read before. Nothing was changed."))
+notices.add("text_queued", N_("The text is on its way. Whether it went out stands below it."), good=True)
+notices.add("text_assigned", N_("The text is filed here. It counts as read."), good=True)
+notices.add("text_assigned_before", N_("Nothing was changed: somebody had filed this text already."))
+notices.add("text_set_aside", N_("The text is set aside."), good=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pro.web import notices
 from pro.web.refusals import N_
 
 STATES: Mapping[str, str] = {
@@ -55,3 +56,10 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "study_choice": STUDY_CHOICES,
     "basis": BASES,
 }
+
+# What is said on the page after a press.
+notices.add("endoscopy_asked", N_("The endoscopy is asked for. It stands on the list until it is done."), good=True)
+notices.add("endoscopy_done", N_("The result is saved. Nothing else was changed by it."), good=True)
+notices.add("endoscopy_taken_back", N_("Taken back. It can still be read below."), good=True)
+notices.add("endoscopy_meanwhile", N_("Nothing was saved: %(name)s was first, %(at)s. This is how it stands now."))
+notices.add("decision_signed", N_("The decision is signed and kept."), good=True)

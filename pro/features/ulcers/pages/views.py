@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from pro.core.study_plan import StudyPlan
 from pro.errors import BadData, NotAllowed
 from pro.features.accounts.pages import page_guard
-from pro.features.accounts.pages.page_guard import SignedInStaff, needs
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
 from pro.features.accounts.signatures import CredentialRefusal
 from pro.features.participants.pages import participant_page
 from pro.features.ulcers import endoscopies, ulcer_cases, ulcer_decisions
@@ -25,13 +25,21 @@ from pro.features.ulcers.pages.forms import (
 from pro.features.ulcers.pages.labels import WORDS
 from pro.web import request_context
 from pro.web.notices import notify
+from pro.web.refusals import N_
 
 pages = Blueprint("ulcers", __name__, url_prefix="/ulcers")
 REASON_LENGTH = 500
 
 
-@pages.get("", endpoint="everything")
-@needs("see_ulcers")
+@staff_page(
+    pages,
+    "",
+    endpoint="everything",
+    right="see_ulcers",
+    title=N_("Ulcers and stopping"),
+    menu=50,
+    way_back=N_("the list of ulcers"),
+)
 def show_ulcers(staff: SignedInStaff) -> ResponseReturnValue:
     """Every ulcer, and where the study stands against its rule."""
     return _overview_page()
@@ -64,8 +72,7 @@ def decide_study(staff: SignedInStaff) -> ResponseReturnValue:
     return redirect(url_for("staff.ulcers.everything"), code=303)
 
 
-@pages.get("/<int(max=2147483647):participant_id>", endpoint="one")
-@needs("see_ulcers")
+@staff_page(pages, "/<int(max=2147483647):participant_id>", endpoint="one", right="see_ulcers")
 def show_ulcer(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """One participant: the ulcer's history, endoscopies, the decision after 50 Gy, what was decided."""
     person = participant_page.read_participant(request_context.work(), participant_id)

@@ -1,0 +1,125 @@
+"""Signing in and out, and what was typed before a session ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, cast
+
+from flask import Response, current_app, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import HTTPException
+
+from pro.features.accounts import staff_accounts
+from pro.features.accounts.pages import login_step_views, page_guard, unsaved_text
+from pro.features.accounts.pages.forms import SignInForm
+from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_blueprint
+from pro.web import page_registry, request_context
+from pro.web.notices import notify
+from pro.web.page_registry import StaffPage
+
+
+@staff_blueprint.get("/sign-in", endpoint="sign_in")
+def show_sign_in() -> ResponseReturnValue:
+    """The sign-in page; says why it appears and where it leads back to."""
+    return _sign_in_page(SignInForm(formdata=None), why=request.args.get("why", ""))
+
+
+@staff_blueprint.post("/sign-in", endpoint="sign_in_now")
+def submit_sign_in() -> ResponseReturnValue:
+    """Check e-mail and password and go where the person wanted to go."""
+    if unsaved_text.is_reposted():
+        return _sign_in_page(SignInForm(formdata=None), why=request.args.get("why", ""), status=401)
+    form = SignInForm()
+    if not form.validate_on_submit():
+        return _sign_in_page(form, status=400)
+    tried = staff_accounts.sign_in(
+        request_context.work(),
+        form.email.data,
+        form.password.data,
+        request.remote_addr or "",
+        login_step_views.request_device(),
+    )
+    if tried.entry is None or tried.secret is None:
+        status = 429 if tried.why == "locked" else 401
+        return _sign_in_page(form, why=tried.why, locked_until=tried.locked_until, status=status)
+    target = page_guard.safe_staff_path(request.args.get("next"))
+    if staff_accounts.pending_step(request_context.work(), tried.entry):
+        # What is kept is posted on. The next step shows its page then, because its own field is not among it.
+        answer = login_step_views.redirect_to_next_step(tried.entry)
+    else:
+        staff = tried.entry.staff
+        answer = _unsaved_text_page(staff, target) or redirect(page_guard.landing_page(staff.role, target), code=303)
+    return page_guard.set_session_cookie(cast(Response, answer), tried.secret)
+
+
+@staff_blueprint.post("/kept", endpoint="kept")
+@needs("own_account")
+def show_unsaved_text(staff: SignedInStaff) -> ResponseReturnValue:
+    """What was typed before the session ended, after every step of the way in: to read, and to send by a press."""
+    target = page_guard.safe_staff_path(request.args.get("next"))
+    return _unsaved_text_page(staff, target) or redirect(page_guard.landing_page(staff.role, target), code=303)
+
+
+def _unsaved_text_page(staff: SignedInStaff, target: str) -> Response | None:
+    """The page with what was being typed when the session ended; None if nothing is kept, or it is somebody else's."""
+    fields = unsaved_text.unsaved_fields()
+    if not fields:
+        return None
+    page_guard.act_as_staff(staff)
+    if unsaved_text.owner_id() not in ("0", str(staff.id)):
+        notify("not_kept")
+        return None
+    note = _unsaved_note_page(target, MultiDict(fields))
+    if note is not None:
+        return note
+    to = page_guard.safe_staff_path(unsaved_text.target_address())
+    typed = unsaved_text.recognisable_texts()
+    return make_response(render_template("staff/unsaved_text.html", fields=fields, typed=typed, to=to, target=target))
+
+
+def _unsaved_note_page(target: str, typed: MultiDict[str, str]) -> Response | None:
+    """Return the page with what was typed back in its fields; None if the page shows nothing again."""
+    page, values = _page_of_address(target)
+    if page is None or page.kept is None or not page.kept.applies(typed, page_guard.has_right):
+        return None
+    notify(page.kept.notice)
+    page_guard.show_as_page(page)
+    return make_response(page.kept.restore(typed, **values))
+
+
+def _page_of_address(target: str) -> tuple[StaffPage | None, Mapping[str, Any]]:
+    """The page whose whole address ``target`` is, and the values in it; (None, {}) if there is none."""
+    try:
+        endpoint, values = current_app.url_map.bind(request.host).match(target, method="GET")
+    except HTTPException:
+        return None, {}
+    return page_registry.PAGES.get(endpoint), values
+
+
+def _sign_in_page(
+    form: SignInForm, why: str = "", locked_until: datetime | None = None, status: int = 200
+) -> ResponseReturnValue:
+    target = page_guard.safe_staff_path(request.args.get("next"))
+    idle = request_context.app_context().config.staff_idle_minutes
+    page = render_template(
+        "accounts/sign_in.html",
+        form=form,
+        why=why,
+        target=target,
+        place=page_registry.way_back(target),
+        locked_until=locked_until,
+        idle=idle,
+    )
+    return page, status
+
+
+@staff_blueprint.post("/sign-out")
+def sign_out() -> ResponseReturnValue:
+    """End the session on the server. Harmless without one, so that it works twice and after an idle logout."""
+    secret = request.cookies.get(page_guard.COOKIE, "")
+    if secret:
+        staff_accounts.sign_out(request_context.work(), secret)
+    answer = redirect(url_for("staff.sign_in", why="out"), code=303)
+    return page_guard.clear_session_cookie(cast(Response, answer))

@@ -1,0 +1,21 @@
+"""Words of adverse events: what is said after a press."""
+
+from __future__ import annotations
+
+from pro.web import notices
+from pro.web.refusals import N_
+
+# What is said on the page after a press.
+notices.add("judged", N_("Assessed and signed."), good=True)
+notices.add(
+    "judged_first",
+    N_(
+        "%(name)s assessed this participant meanwhile, %(at)s. Nothing of yours is saved yet. Look at that first; "
+        "if yours shall count too, sign again."
+    ),
+)
+notices.add("event_ended", N_("The end is saved."), good=True)
+notices.add("event_reported", N_("Saved: it has been reported."), good=True)
+notices.add("event_before", N_("Somebody had saved this before. Nothing was changed."))
+notices.add("stable_back", N_("The mark is taken back. From the next form on it counts as ever."), good=True)
+notices.add("stable_gone", N_("This mark did not count any more. Nothing was changed."))
