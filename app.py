@@ -43,7 +43,7 @@ def read_data(config: Config) -> Catalogue:
     )
 
 
-def make_house(config: Config, now: Clock = utc_now) -> AppContext:
+def make_app_context(config: Config, now: Clock = utc_now) -> AppContext:
     """Make the application context of this process. No database connection is opened.
 
     Raises CatalogueError for an invalid data file, ConfigError if two-way texts are on and the gateway does not send
@@ -94,7 +94,7 @@ def prepare(reading: ConfigReading, now: Clock = utc_now, *, checked: bool) -> P
     """
     problems = list(reading.problems)
     try:
-        app_context = make_house(reading.config, now)
+        app_context = make_app_context(reading.config, now)
     except (ConfigError, CatalogueError) as error:
         return Preparation(None, (*problems, *error.problems))
     if not checked or not reading.config.production:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
 
-from app import make_house
+from app import make_app_context
 from bench.figures import Measurement, report
 from pro import db
 from pro.config import Config
@@ -68,7 +68,7 @@ def time_from_now(**delta: float) -> str:
 
 def fill(config: Config, many: int, due: int) -> None:
     """Store ``many`` participants in follow-up; ``due`` of them have a due form, by SHARES."""
-    app_context = make_house(config)
+    app_context = make_app_context(config)
     db.upgrade(app_context.engine)
     phone = app_context.vault.seal("+8613800138000")
     all_numbers = number_table(app_context.engine, many)
@@ -139,7 +139,7 @@ def run_child_worker() -> None:
     The first run is before forms are due. Measured are the second, with due forms, and the last, with nothing to do.
     """
     clock = [NOW - timedelta(minutes=10)]
-    app_context = make_house(Config.from_env(), lambda: clock[0])
+    app_context = make_app_context(Config.from_env(), lambda: clock[0])
     times = []
     for moment in (clock[0], NOW, NOW, NOW):
         clock[0] = moment

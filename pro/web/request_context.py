@@ -135,7 +135,7 @@ def release() -> None:
 
 
 def install(app: Flask, app_context: AppContext) -> None:
-    """Give ``app`` its house, its settings and everything that happens around a view."""
+    """Give ``app`` its context, its settings and everything that happens around a view."""
     config = app_context.config
     app.extensions["app_context"] = app_context
     app.request_class = AppRequest

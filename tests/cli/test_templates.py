@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from app import create_app, make_house, prepare
+from app import create_app, make_app_context, prepare
 from pro.catalogue import CatalogueError
 from pro.catalogue.gateway_file import read_gateway, text_hash
 from pro.config import Config, ConfigReading
@@ -89,14 +89,14 @@ def test_the_start_asks_for_texts_only_where_texts_must_be_approved(mainland: Co
 
 def test_a_file_of_another_provider_stops_the_start(mainland: Config) -> None:
     with pytest.raises(CatalogueError, match="PRO_SMS is twilio"):
-        make_house(replace(mainland, sms="twilio"))
+        make_app_context(replace(mainland, sms="twilio"))
     with pytest.raises(SystemExit):
         create_app(replace(mainland, sms="twilio"))
 
 
 def test_a_conversation_behind_it_stops_the_start(mainland: Config) -> None:
     with pytest.raises(ConfigError) as refusal:
-        make_house(replace(mainland, sms_two_way=True))
+        make_app_context(replace(mainland, sms_two_way=True))
     assert "PRO_SMS_TWO_WAY" in refusal.value.problems[0]
 
 

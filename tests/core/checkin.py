@@ -26,4 +26,4 @@ def parser_of(item: str) -> ReplyParser:
 
 def parse(item: str, text: str) -> ParsedReply:
     """Parse ``text`` as an answer to ``item``."""
-    return parser_of(item).hear(text)
+    return parser_of(item).parse(text)

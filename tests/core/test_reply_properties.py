@@ -90,7 +90,7 @@ def test_every_label_is_read_back_in_both_languages(item):
             ):
                 assert parse(item.id, text) == ParsedAnswer(code, True), text
             # The result does not depend on the order of the languages.
-            assert ReplyParser(item, SPOKEN[::-1]).hear(label) == ParsedAnswer(code, True)
+            assert ReplyParser(item, SPOKEN[::-1]).parse(label) == ParsedAnswer(code, True)
 
 
 @pytest.mark.parametrize("item", [*CHOICES, ITEMS["other7"]], ids=lambda item: item.id)
@@ -239,10 +239,10 @@ def test_licensed_words_without_synonyms_and_unlabelled_codes_are_understood():
     words = Words(
         "x", "1", "en", "1", "", Licence("own"), "", 1, {}, {"Q": ItemWords("?", "q", "", {1: "Worst", 7: "Stop"})}
     )
-    assert ReplyParser(item, [words]).hear("worst") == ParsedAnswer(1, True)
-    assert ReplyParser(item, [words]).hear("五") == ParsedAnswer(5, True)
-    assert ReplyParser(item, [words]).hear("stop") == ReplyCommand("stop")
-    assert ReplyParser(item, []).hear("非常") == UnclearReply("not_understood")
+    assert ReplyParser(item, [words]).parse("worst") == ParsedAnswer(1, True)
+    assert ReplyParser(item, [words]).parse("五") == ParsedAnswer(5, True)
+    assert ReplyParser(item, [words]).parse("stop") == ReplyCommand("stop")
+    assert ReplyParser(item, []).parse("非常") == UnclearReply("not_understood")
 
 
 def test_a_reply_is_quick_and_a_long_one_too():

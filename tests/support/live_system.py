@@ -21,7 +21,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 
-from app import ROOT, make_house
+from app import ROOT, make_app_context
 from pro import db
 from pro.app_context import AppContext
 from pro.config import Config
@@ -172,7 +172,7 @@ def running_system(
             PRO_SMS="file",
             SSL_CERT_FILE=certificate,
         ) | dict(more or {})
-        app_context = make_house(Config.from_env(env))
+        app_context = make_app_context(Config.from_env(env))
         db.upgrade(app_context.engine)
         web = running_process(gunicorn(port, workers), env, folder / "web.log")
         worker = running_process(["flask", "tick", "--forever"], env, folder / "worker.log")

@@ -35,7 +35,7 @@ def reply(instrument: str, item: str, lang: str, file: BinaryIO) -> None:
     for number, line in enumerate(file):
         text = line.removeprefix(BYTE_ORDER_MARK) if number == 0 else line
         # A byte that is not UTF-8 becomes a lone surrogate, which the parser never accepts in an answer.
-        found = parser.hear(text.rstrip(b"\r\n").decode("utf-8", errors="surrogateescape"))
+        found = parser.parse(text.rstrip(b"\r\n").decode("utf-8", errors="surrogateescape"))
         out.write(_line(found).encode("utf-8") + b"\n")
     out.flush()
 

@@ -1,6 +1,6 @@
 """Reply parser: typed or tapped replies to one item become a value, a command or unclear.
 
-Nothing is guessed: a reply that is not plain is unclear. ``read_field`` reads a field of the form, ``ReplyParser.hear``
+Nothing is guessed: a reply that is not plain is unclear. ``read_field`` reads a field of the form, ``ReplyParser.parse``
 a text message. A text is an answer only if all of it is understood: a number or the words of an option, with filler
 words only. Words that are not understood are accepted only in a sentence of their own, without a number, an option or a
 denial in it, and only after the answer or if the answer is announced ("I choose").
@@ -128,7 +128,7 @@ class ReplyParser:
         more = {"number": (FILLERS, WEIGHT_FILLERS), "list": (CONJUNCTIONS, FILLERS)}.get(item.kind, (FILLERS,))
         self._books = (COMMANDS, own, *more)
 
-    def hear(self, text: str) -> ParsedReply:
+    def parse(self, text: str) -> ParsedReply:
         """Parse ``text`` of a conversation as an answer to the item. Never raises."""
         if _UNREADABLE.search(text):
             return UnclearReply("unreadable")
@@ -155,7 +155,7 @@ def parse_reply(item: Item, words: Iterable[Words], text: str) -> ParsedReply:
 
     Never raises.
     """
-    return ReplyParser(item, words).hear(text)
+    return ReplyParser(item, words).parse(text)
 
 
 _IGNORED_KINDS = frozenset(("break", "ask", "picture"))

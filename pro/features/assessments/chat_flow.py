@@ -314,7 +314,7 @@ def _withdraw_last_answer(context: _ReplyContext) -> ReplyOutcome:
 def _parse_reply(work: UnitOfWork, form: FormState, item: Item | None, text: str) -> ParsedReply:
     """Parse a reply to an item, to the review, or to advice."""
     if form.advice is None and not form.submitted and item is not None:
-        return _item_parser(work, form, item).hear(text)
+        return _item_parser(work, form, item).parse(text)
     command = reply_parser.parse_command(text)
     if command is not None:
         return reply_parser.ReplyCommand(command)
