@@ -133,7 +133,7 @@ class Config:
             metrics_token=reader.text("METRICS_TOKEN", ""),
         )
         shape = config.unusable_settings()
-        problems = reader.problems + reader.unknown() + list(shape.values())
+        problems = reader.problems + reader.unknown_settings() + list(shape.values())
         if production:
             problems += reader.examples() + config.production_dangers()
         return ConfigReading(config._without(shape), tuple(_first_problem_per_setting(problems)), frozenset(shape))
@@ -288,7 +288,7 @@ class _SettingsReader:
         self.known.add(f"PRO_{name}")
         return self.environ.get(f"PRO_{name}", "").strip() or default
 
-    def unknown(self) -> list[str]:
+    def unknown_settings(self) -> list[str]:
         """Return a sentence for every ``PRO_`` name that is not a setting, such as a mistyped one."""
         found = []
         for name in sorted(self.environ):

@@ -31,7 +31,7 @@ class CatalogueError(Exception):
     ) -> None:
         self.file, self.where, self.sentence = str(file), where, sentence
         self.places = (self,) if places is None else tuple(places)
-        super().__init__(f"{self.file}: {self.said}")
+        super().__init__(f"{self.file}: {self.place_and_sentence}")
 
     @classmethod
     def joined(cls, errors: Sequence[CatalogueError]) -> CatalogueError:
@@ -45,7 +45,7 @@ class CatalogueError(Exception):
         return [str(place) for place in self.places]
 
     @property
-    def said(self) -> str:
+    def place_and_sentence(self) -> str:
         """Return place and sentence, without the file."""
         if not self.where:
             return self.sentence

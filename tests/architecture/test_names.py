@@ -38,14 +38,9 @@ FORBIDDEN_NAMES = {
 }
 # Qualified name -> why it still stands. Take a line out when its name is mended.
 EXCEPTIONS = {
-    "app.make_app_context": "to be renamed: it makes the AppContext",
     "pro.catalogue.plan_files.test_alert.DrillFile": "stands in schema.json, as the key `drill:` does in plan files",
     "pro.catalogue.plan_files.visit_schedule_shape.OtherwiseFile": "stands in schema.json, for the key `otherwise:`",
-    "pro.catalogue.plan_files.visit_schedule._ScheduleCheck.known": "to be renamed: it refuses an unknown anchor",
-    "pro.catalogue.yaml_source.CatalogueError.said": "to be renamed: place and sentence in one",
-    "pro.config._SettingsReader.unknown": "to be renamed: it lists mistyped settings",
     "pro.core.clinical.stopping_rule.StoppingStepState.left": "to be renamed: how many ulcers are missing",
-    "pro.core.schedule.form_matching._is_too_soon_to_ask_again": "to be renamed: without again",
     "pro.i18n.Translator.other": "to be renamed: the other language",
     "pro.i18n.Translator.when": "marks texts for extraction (keywords of babel in pyproject.toml)",
     "pro.web.page_languages.PageLanguage.say": "to be renamed: a text in the language of the page",

@@ -88,7 +88,7 @@ class _ScheduleCheck:
                 *entry.needs,
                 *(entry.projection.until if entry.projection else ()),
             ):
-                self.known(where, other)
+                self.require_known(where, other)
             if entry.projection and not entry.most:
                 self.refuse(where, Sentence("It happens once, so nothing can be projected from it; say “most”."))
             for number, point in entry.defaults.items():
@@ -123,13 +123,13 @@ class _ScheduleCheck:
             if name in file.anchors:
                 self.refuse(Sentence("period %(name)s", name=name), Sentence("An anchor has the same name."))
             for anchor in (*period.starts, *period.ends):
-                self.known(Sentence("period %(name)s", name=name), anchor)
+                self.require_known(Sentence("period %(name)s", name=name), anchor)
             if set(period.starts) & set(period.ends):
                 self.refuse(
                     Sentence("period %(name)s", name=name), Sentence("The same anchor cannot begin and end it.")
                 )
         for anchor in file.stops:
-            self.known("calendar.stops", anchor)
+            self.require_known("calendar.stops", anchor)
         for name in file.apart:
             if name not in self.instruments:
                 self.refuse("calendar.apart", Sentence("“%(name)s” is not an instrument of this plan.", name=name))
@@ -139,7 +139,7 @@ class _ScheduleCheck:
             )
         for name, exposure in file.exposures.items():
             for anchor in (*exposure.doses, exposure.last):
-                self.known(Sentence("exposure %(name)s", name=name), anchor)
+                self.require_known(Sentence("exposure %(name)s", name=name), anchor)
         if file.risk:
             self.point("calendar.risk", file.risk.start)
             self.point("calendar.risk", file.risk.end)
@@ -150,11 +150,11 @@ class _ScheduleCheck:
         if any(other.id == visit.id for other in self.file.visits[:place]):
             self.refuse(where, Sentence("There are two visits of this id; each needs its own."))
         if visit.anchor not in self.file.periods:
-            self.known(where, visit.anchor)
+            self.require_known(where, visit.anchor)
         for number in visit.numbers:
             self.number(where, visit.anchor, number)
         if visit.not_before:
-            self.known(where, visit.not_before)
+            self.require_known(where, visit.not_before)
         for name in visit.not_during:
             if name not in self.file.periods:
                 self.refuse(where, Sentence("“%(name)s” is not a period of this calendar.", name=name))
@@ -165,7 +165,7 @@ class _ScheduleCheck:
         for name, window in visit.windows.items():
             self.window(where, visit, name, window)
         if visit.otherwise:
-            self.known(where, visit.otherwise.anchor)
+            self.require_known(where, visit.otherwise.anchor)
             for name, window in visit.otherwise.windows.items():
                 self.window(where, visit, name, window)
         if visit.series:
@@ -243,7 +243,7 @@ class _ScheduleCheck:
         if series.until:
             self.point(where, series.until)
         if series.since:
-            self.known(where, series.since)
+            self.require_known(where, series.since)
         for name, window in visit.windows.items():
             if len(steps) > 1 and window.closes - window.opens >= series.every:
                 self.refuse(
@@ -266,7 +266,7 @@ class _ScheduleCheck:
 
     def point(self, where: str, point: PointFile) -> None:
         """Check that the anchor and the number of ``point`` exist."""
-        self.known(where, point.anchor)
+        self.require_known(where, point.anchor)
         self.number(where, point.anchor, point.number)
 
     def number(self, where: str, anchor: str, number: int) -> None:
@@ -288,7 +288,7 @@ class _ScheduleCheck:
                 Sentence("There is no %(anchor)s %(number)s: %(anchor)s has no numbers.", anchor=anchor, number=number),
             )
 
-    def known(self, where: str, anchor: str) -> None:
+    def require_known(self, where: str, anchor: str) -> None:
         """Check that ``anchor`` exists."""
         if anchor not in self.file.anchors:
             listed = tuple(self.file.anchors)

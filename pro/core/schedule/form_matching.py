@@ -64,7 +64,7 @@ def match_forms(
         candidates.sort(key=lambda one: (abs(one.due - form.at), one.rank))
         chosen: dict[str, ExpectedVisit] = {}
         for one in candidates:
-            if (one.holds(form.at) or _is_too_soon_to_ask_again(one, form, apart)) and one.kind not in chosen:
+            if (one.holds(form.at) or _is_within_minimum_gap(one, form, apart)) and one.kind not in chosen:
                 chosen[one.kind] = one
         issued = next((one for one in candidates if one.visit == form.visit), None)
         out_of_window = issued is not None and issued not in chosen.values() and not issued.holds(form.at)
@@ -97,7 +97,7 @@ def missed_in_a_row(
     return row
 
 
-def _is_too_soon_to_ask_again(one: ExpectedVisit, form: AnsweredForm, apart: Mapping[str, int]) -> bool:
+def _is_within_minimum_gap(one: ExpectedVisit, form: AnsweredForm, apart: Mapping[str, int]) -> bool:
     """Return True if ``form`` was answered less than the minimum of days before the due day."""
     days = apart.get(one.instrument)
     return days is not None and timedelta(0) <= one.due - form.at < timedelta(days=days)

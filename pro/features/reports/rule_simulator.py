@@ -65,7 +65,7 @@ def parse_changed_plan(app_context: AppContext, plan: StudyPlan, text: str) -> S
     try:
         return read_plan(Path(f"{plan.id}.yaml"), app_context.catalogue.instruments, text)
     except CatalogueError as problem:
-        sentence = Sentence("%(place)s: %(sentence)s", place=problem.file, sentence=problem.said)
+        sentence = Sentence("%(place)s: %(sentence)s", place=problem.file, sentence=problem.place_and_sentence)
         raise BadData("plan_file", sentence=sentence) from problem
 
 
