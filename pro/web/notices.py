@@ -71,7 +71,7 @@ def page_address(endpoint: str, *, anchor: str | None = None, of: str) -> Callab
     return lambda said: url_for(endpoint, _anchor=anchor, **{of: said[of]})
 
 
-def given_name(empty: str) -> Callable[[Values], Values]:
+def name_or_words(empty: str) -> Callable[[Values], Values]:
     """Fill in ``name``, and where it is empty the words ``empty``, which are marked by ``N_``."""
     return lambda said: {"name": said["name"] or request_context.translator().gettext(empty)}
 

@@ -15,7 +15,7 @@ STAFF_URL = "/staff"
 
 
 @dataclass(frozen=True, slots=True)
-class KeptText:
+class UnsavedTextRule:
     """What a page does with text that was typed before its session ended.
 
     ``restore`` takes what was typed and the values of the address, and answers with the page, text in its field.
@@ -50,7 +50,7 @@ class StaffPage:
     section: str = ""
     menu: int = 0
     way_back: str = ""
-    kept: KeptText | None = None
+    kept: UnsavedTextRule | None = None
 
     @property
     def parts(self) -> tuple[str, ...]:

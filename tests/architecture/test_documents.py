@@ -8,8 +8,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "deploy/README.md")
-# `path/to/file.py` or `path/to/file.py:name`, as the documents write it; what has a gap (<name>, *) names a kind of file.
-REFERENCE = re.compile(
+# `path/to/file.py` or `path/to/file.py:name`, as the documents write it; what has a gap (<name>, *) names a kind of
+# file.
+FOLDERS = "pro|tests|templates|docs|deploy|translations|bench"
+REFERENCE = re.compile(rf"`((?:{FOLDERS})/[\w./-]+|app\.py|\.importlinter)(?::(\w+))?`")
     r"`((?:pro|tests|templates|docs|deploy|translations|bench)/[\w./-]+|app\.py|\.importlinter)(?::(\w+))?`"
 )
 

@@ -42,7 +42,7 @@ def test_every_notice_that_is_said_is_there(app: Flask) -> None:
 
 def test_no_notice_is_left_over(app: Flask) -> None:
     written = {node.value for tree in trees() for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    # The default of page_registry.KeptText.
+    # The default of page_registry.UnsavedTextRule.
     assert set(NOTICES) <= written | {"not_saved_yet"}
 
 

@@ -1,7 +1,8 @@
 """Reply parser: typed or tapped replies to one item become a value, a command or unclear.
 
-Nothing is guessed: a reply that is not plain is unclear. ``read_field`` reads a field of the form, ``ReplyParser.parse`` a
-text message. A text is an answer only if all of it is understood: a number or the words of an option, with filler
+Nothing is guessed: a reply that is not plain is unclear. ``read_field`` reads a field of the form,
+``ReplyParser.parse`` a text message. A text is an answer only if all of it is understood: a number or the words of an
+option, with filler
 words only. Words that are not understood are accepted only in a sentence of their own, without a number, an option or a
 denial in it, and only after the answer or if the answer is announced ("I choose").
 

@@ -16,7 +16,7 @@ from pro.errors import NotAllowed, SignInNeeded
 from pro.features.accounts import staff_accounts
 from pro.features.accounts.pages import unsaved_text
 from pro.web import page_registry, request_context
-from pro.web.page_registry import KeptText, StaffPage
+from pro.web.page_registry import UnsavedTextRule, StaffPage
 
 View = Callable[..., ResponseReturnValue]
 
@@ -101,7 +101,7 @@ def staff_page(
     endpoint: str = "",
     during: str = "",
     way_back: str = "",
-    kept: KeptText | None = None,
+    kept: UnsavedTextRule | None = None,
 ) -> Callable[[View], View]:
     """Declare a page of the staff side: register its route, guard it by ``needs``, note it in ``page_registry.PAGES``.
 

@@ -23,7 +23,7 @@ from pro.features.participants.pages import participant_page
 from pro.web import request_context, typed_moments
 from pro.web.forms import choices, posted_row_number
 from pro.web.notices import notify
-from pro.web.page_registry import KeptText
+from pro.web.page_registry import UnsavedTextRule
 from pro.web.refusals import N_
 
 pages = Blueprint("events", __name__)
@@ -66,7 +66,7 @@ def restore_event(typed: MultiDict[str, str], event_id: int) -> ResponseReturnVa
     endpoint="alert",
     right="assess",
     section="board",
-    kept=KeptText(restore_alert_grading, "assess"),
+    kept=UnsavedTextRule(restore_alert_grading, "assess"),
 )
 def show_alert_grading(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
     """Judge what stands behind an alert."""
@@ -86,7 +86,7 @@ def sign_alert_grading(staff: SignedInStaff, alert_id: int) -> ResponseReturnVal
     "/participants/<int(max=2147483647):participant_id>/events/new",
     endpoint="new",
     right="assess",
-    kept=KeptText(restore_new_event, "assess"),
+    kept=UnsavedTextRule(restore_new_event, "assess"),
 )
 def show_new_event(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """Record an adverse event that no alert told of."""
@@ -134,7 +134,7 @@ def show_discordance(staff: SignedInStaff) -> ResponseReturnValue:
     "/events/<int(max=2147483647):event_id>",
     endpoint="one",
     right="see_events",
-    kept=KeptText(restore_event, "assess"),
+    kept=UnsavedTextRule(restore_event, "assess"),
 )
 def show_event(staff: SignedInStaff, event_id: int) -> ResponseReturnValue:
     """One event with its grades over time."""

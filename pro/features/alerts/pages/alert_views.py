@@ -25,7 +25,7 @@ from pro.features.schedule import call_tasks, missed_forms
 from pro.web import request_context, typed_moments
 from pro.web.forms import choices, posted_row_number
 from pro.web.notices import notify
-from pro.web.page_registry import KeptText
+from pro.web.page_registry import UnsavedTextRule
 from pro.web.refusals import N_
 
 Typed = MultiDict[str, str] | None
@@ -56,7 +56,7 @@ def restore_alert_page(typed: MultiDict[str, str], alert_id: int) -> ResponseRet
     right="see_alert",
     section="board",
     way_back=N_("the alert that you opened"),
-    kept=KeptText(restore_alert_page, "note"),
+    kept=UnsavedTextRule(restore_alert_page, "note"),
 )
 def show_alert(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
     """One alert with everything that a decision needs."""

@@ -78,7 +78,7 @@ web_labels.add_tables(
 def _closed_first(said: notices.Values) -> notices.Values:
     """Who closed it and how; an alert that an answer closed has no name."""
     how = {"how": web_labels.word("disposition", said["disposition"])}
-    return {**notices.given_name(N_("It closed by itself"))(said), **how}
+    return {**notices.name_or_words(N_("It closed by itself"))(said), **how}
 
 
 # What is said on the page after a press.

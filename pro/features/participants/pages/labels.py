@@ -94,5 +94,5 @@ notices.add("unfrozen_now", N_("The freeze is lifted and signed."), good=True)
 notices.add(
     "withdrawn_first",
     N_("%(name)s had recorded the withdrawal already, %(at)s. Nothing of yours was recorded; what you typed is below."),
-    fill=notices.given_name(N_("The system")),
+    fill=notices.name_or_words(N_("The system")),
 )

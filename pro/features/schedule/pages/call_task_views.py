@@ -18,7 +18,7 @@ from pro.features.text_messages import failed_messages
 from pro.web import request_context
 from pro.web.forms import CallForm, blank_call_form
 from pro.web.notices import notify
-from pro.web.page_registry import PAGES, KeptText
+from pro.web.page_registry import PAGES, UnsavedTextRule
 from pro.web.refusals import N_
 from pro.web.typed_moments import moment_typed
 
@@ -47,7 +47,7 @@ def restore_calls_page(typed: MultiDict[str, str], participant_id: int) -> Respo
     right="see_board",
     section="board",
     way_back=N_("the phone task that you opened"),
-    kept=KeptText(restore_task_page, "log_call", field="text"),
+    kept=UnsavedTextRule(restore_task_page, "log_call", field="text"),
 )
 def show_phone_task(staff: SignedInStaff, task_id: int) -> ResponseReturnValue:
     """One phone task: why, what was last answered, the phone, the calls so far, and a form to log one."""
@@ -72,7 +72,7 @@ def log_task_call(staff: SignedInStaff, task_id: int) -> ResponseReturnValue:
     endpoint="calls",
     right="see_board",
     section="participants",
-    kept=KeptText(restore_calls_page, "log_call", field="text"),
+    kept=UnsavedTextRule(restore_calls_page, "log_call", field="text"),
 )
 def show_calls(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """The calls to a participant, and a form to log one that nobody asked for."""

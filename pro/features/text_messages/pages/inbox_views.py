@@ -14,7 +14,7 @@ from pro.features.text_messages.pages.forms import AssignForm, DismissForm, Fixe
 from pro.web import request_context
 from pro.web.forms import choices
 from pro.web.notices import notify
-from pro.web.page_registry import KeptText
+from pro.web.page_registry import UnsavedTextRule
 from pro.web.refusals import N_
 
 pages = Blueprint("inbox", __name__, url_prefix="/inbox")
@@ -48,7 +48,7 @@ def show_inbox(staff: SignedInStaff) -> ResponseReturnValue:
     "/<int(max=2147483647):participant_id>",
     endpoint="one",
     right="see_inbox",
-    kept=KeptText(restore_conversation, "reply_text", field="text", notice="not_sent_yet"),
+    kept=UnsavedTextRule(restore_conversation, "reply_text", field="text", notice="not_sent_yet"),
 )
 def show_conversation(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
     """The conversation with one participant."""
