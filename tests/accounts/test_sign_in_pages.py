@@ -129,14 +129,8 @@ def test_every_staff_route_names_its_right(app: Flask) -> None:
     assert sorted(getattr(view, "needs", "none") for view in views.values()) == sorted(ROUTES.values())
 
 
-<<<<<<< HEAD
-@pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_without_sign_in_every_page_leads_to_the_sign_in_page(
-    method: str, path: str, app: Flask, app_context: AppContext, seeded: Study
-=======
 def test_without_sign_in_every_page_leads_to_the_sign_in_page(
     app: Flask, app_context: AppContext, seeded: Study
->>>>>>> tests3
 ) -> None:
     alert = report_bleeding(app_context, seeded.chinese.checkin)[0]
     wrong = []

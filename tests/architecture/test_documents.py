@@ -12,8 +12,6 @@ DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "deploy/REA
 # file.
 FOLDERS = "pro|tests|templates|docs|deploy|translations|bench"
 REFERENCE = re.compile(rf"`((?:{FOLDERS})/[\w./-]+|app\.py|\.importlinter)(?::(\w+))?`")
-    r"`((?:pro|tests|templates|docs|deploy|translations|bench)/[\w./-]+|app\.py|\.importlinter)(?::(\w+))?`"
-)
 
 
 def defined_names(path: Path) -> set[str]:

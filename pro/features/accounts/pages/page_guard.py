@@ -16,7 +16,7 @@ from pro.errors import NotAllowed, SignInNeeded
 from pro.features.accounts import staff_accounts
 from pro.features.accounts.pages import unsaved_text
 from pro.web import page_registry, request_context
-from pro.web.page_registry import UnsavedTextRule, StaffPage
+from pro.web.page_registry import StaffPage, UnsavedTextRule
 
 View = Callable[..., ResponseReturnValue]
 
