@@ -56,7 +56,7 @@ def definitions(node: ast.AST, scope: str) -> Iterator[tuple[str, Definition]]:
             name = f"{scope}.{child.name}"
             yield name, child
             yield from definitions(child, name)
-        else:
+        elif not isinstance(child, ast.expr):
             yield from definitions(child, scope)
 
 
@@ -90,9 +90,9 @@ def test_forbidden_names_would_be_found() -> None:
 def test_no_two_classes_share_a_name() -> None:
     classes = defaultdict(list)
     for module, path in MODULES.items():
-        for name, node in definitions(tree_of(path), module):
+        for node in nodes_of(path):
             if isinstance(node, ast.ClassDef):
-                classes[node.name].append(f"{place(path, node.lineno)}: {name}")
+                classes[node.name].append(f"{place(path, node.lineno)}: {node.name} of {module}")
     faults = [where for places in classes.values() if len(places) > 1 for where in places]
     assert not faults, report(faults)
 
