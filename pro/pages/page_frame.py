@@ -1,4 +1,4 @@
-"""Layout context of every staff page: signed-in staff member, menu, study, language switch."""
+"""Layout context of staff pages: signed-in staff member, menu, study, language switch."""
 
 from __future__ import annotations
 
