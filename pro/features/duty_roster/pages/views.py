@@ -145,11 +145,11 @@ def _add_shift() -> ResponseReturnValue:
 def _add_absence() -> ResponseReturnValue:
     form = _absence_form(request.form)
     try:
-        _absence, overlaps_shift = roster_service.add_absence(request_context.work(), *form.wish())
+        _absence, overlapping_shifts = roster_service.add_absence(request_context.work(), *form.wish())
     except BadData as bad:
         form.refuse(bad)
         return _page(_shift_form(), form, status=400)
-    if overlaps_shift:
+    if overlapping_shifts:
         notify("absence_over_duty")
     return _redirect_with_notice("absence_put")
 

@@ -1,4 +1,4 @@
-"""Data of the participant page and of the call pages: forms, answers, scores, messages, calls."""
+"""Data of the participant page and call pages: forms, answers, scores, messages, calls."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def problem_sentences(calendar: VisitSchedule, words: PlanWords, problems: Itera
 
 
 def day_shown(on: date) -> str:
-    """Return a day with its weekday: Mon 2 Mar; the year is added if it is not the current one."""
+    """Return a day with its weekday: Mon 2 Mar; with the year if it is not the current one."""
     zone = ZoneInfo(request_context.state().zone)
     noon = datetime.combine(on, time(12), tzinfo=zone)
     return request_context.when(noon, N_("EEE d MMM") if _this_year(noon) else N_("EEE d MMM y"))
