@@ -1,4 +1,7 @@
-"""One table: every failure that a person can meet -> status, page, log level. Pages say what is safe and what to do."""
+"""Error pages: one table from each failure to HTTP status, page and log level.
+
+The pages say what was saved and what to do.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ log = logging.getLogger("pro.web")
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What a failure becomes: HTTP status, ``templates/errors/<page>.html``, log level."""
+    """Result of a failure: HTTP status, ``templates/errors/<page>.html``, log level."""
 
     status: int
     page: str
@@ -45,7 +48,7 @@ BROKEN = Failure(500, "broken", logging.ERROR)
 UNREADABLE = Failure(400, "unreadable", logging.WARNING)
 NOT_A_FORM = Failure(415, "unreadable", logging.WARNING)
 
-# (class, why) -> page; a why that is not named here takes its class's row with "".
+# (class, why) -> failure; a ``why`` without a row uses the row of its class with "".
 FAILURES: Mapping[tuple[type[ProError], str], Failure] = {
     (NotFound, ""): NOT_FOUND,
     (NotFound, "link"): Failure(404, "link_unknown"),
@@ -72,7 +75,7 @@ STATUSES: Mapping[int, Failure] = {
 
 
 def register_error_pages(app: Flask) -> None:
-    """Every failure of ``app`` gets its page."""
+    """Register a page for every failure of ``app``."""
     app.register_error_handler(ProError, _handle_app_error)
     app.register_error_handler(CSRFError, _handle_csrf_error)
     app.register_error_handler(HTTPException, _handle_http_error)
@@ -80,7 +83,7 @@ def register_error_pages(app: Flask) -> None:
 
 
 def failure_of(error: ProError) -> Failure:
-    """The row of the table for ``error``: its class and ``why``, else its class alone."""
+    """Return the failure for ``error``: by class and ``why``, else by class, else ``BROKEN``."""
     for kind in type(error).__mro__:
         for why in (error.why, ""):
             if issubclass(kind, ProError) and (kind, why) in FAILURES:
@@ -98,7 +101,10 @@ def _handle_app_error(error: ProError) -> Response:
 
 
 def _handle_csrf_error(error: CSRFError) -> Response:
-    """The proof that a form came from our page is missing. A body that is no form at all cannot have it."""
+    """Render the page for a missing or invalid CSRF token.
+
+    A body that is not a form gets 415, because it cannot carry a token.
+    """
     if request.mimetype != form_session_pages.FORM and request.content_length:
         return _error_page(NOT_A_FORM, error)
     return _error_page(Failure(400, "stale", logging.WARNING), error)
@@ -121,7 +127,10 @@ def _handle_unexpected_error(error: Exception) -> Response:
 
 
 def _error_page(failure: Failure, error: Exception, until: datetime | None = None) -> Response:
-    """The page for ``failure``. Nothing of this request is kept; the address is not logged, it may hold a token."""
+    """Roll back this request, log ``failure`` and render its page.
+
+    The address is not logged, because it may contain a token.
+    """
     request_context.discard()
     reference = secrets.token_hex(3).upper()
     why = getattr(error, "why", "")
@@ -151,7 +160,10 @@ def _error_page(failure: Failure, error: Exception, until: datetime | None = Non
 
 
 def _page_languages() -> list[PageLanguage]:
-    """The page's own language first; the other as well, unless the person chose one or is staff."""
+    """Return the languages of the error page, the page's own language first.
+
+    Only that one if the user chose a language or the page is for staff.
+    """
     own = request_context.language()
     chosen = request.args.get("lang") or request.cookies.get("lang") or request.path.startswith("/staff")
     languages = [own] if chosen else [own, *(code for code in LANGUAGES if code != own)]

@@ -1,4 +1,4 @@
-"""The menu of the staff side: what everybody needs stands in the bar, the rest behind one word."""
+"""Menu of the staff pages: the first entries in the bar, the others in a folded list."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from pro.web import page_registry
 from pro.web.page_registry import StaffPage
 
-# More than these and a desk's bar breaks into two lines in English.
+# More entries would break the desktop bar into two lines in English.
 MAX_IN_BAR = 6
 ALWAYS_IN_BAR, IN_DESKTOP_BAR = 3, 5
 
 
 @dataclass(frozen=True, slots=True)
 class Menu:
-    """``bar``: what stands in the bar; ``more``: what folds. ``thumb``: in the bar of a desk, folded on a phone."""
+    """Entries of the menu.
+
+    ``bar``: always in the bar. ``thumb``: in the bar on a desktop, folded on a phone. ``more``: always folded.
+    """
 
     bar: tuple[StaffPage, ...]
     thumb: tuple[StaffPage, ...] = ()
@@ -23,8 +26,11 @@ class Menu:
 
 
 def build_menu(may: Callable[[str], bool]) -> Menu:
-    """The pages that somebody with these rights has, most needed first. Few enough stand in the bar as they are."""
-    own = tuple(entry for entry in page_registry.menu_pages() if may(entry.right))
-    if len(own) <= MAX_IN_BAR:
-        return Menu(own)
-    return Menu(own[:ALWAYS_IN_BAR], own[ALWAYS_IN_BAR:IN_DESKTOP_BAR], own[IN_DESKTOP_BAR:])
+    """Return the menu for a staff member, in menu order.
+
+    ``may`` returns True for each access right of the staff member. Up to ``MAX_IN_BAR`` entries all stand in the bar.
+    """
+    entries = tuple(entry for entry in page_registry.menu_pages() if may(entry.right))
+    if len(entries) <= MAX_IN_BAR:
+        return Menu(entries)
+    return Menu(entries[:ALWAYS_IN_BAR], entries[ALWAYS_IN_BAR:IN_DESKTOP_BAR], entries[IN_DESKTOP_BAR:])

@@ -1,4 +1,4 @@
-"""What every staff page shares: who is signed in, the study's name, the language switch, one sentence after a post."""
+"""Layout context of staff pages: signed-in staff member, menu, study, language switch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pro.web import notices, request_context
 
 
 def install(state: BlueprintSetupState) -> None:
-    """Give the templates of the application the words for staff."""
+    """Register labels, notices and filters for the templates of staff pages."""
     app = cast(Flask, state.app)
     web_labels.install(app)
     notices.install(app)
@@ -26,17 +26,17 @@ def install(state: BlueprintSetupState) -> None:
 
 
 def private_text(text: str) -> str:
-    """What a participant wrote, or staff wrote about one, as whoever is signed in may see it."""
+    """Return text of or about a participant as the signed-in staff member may see it."""
     return privacy.visible_text(request_context.work(), text, request_context.language())
 
 
 def reason_text(text: str) -> str:
-    """A reason that staff typed, as whoever is signed in may see it."""
+    """Return a reason typed by staff as the signed-in staff member may see it."""
     return privacy.visible_reason(request_context.work(), text)
 
 
 def layout_context() -> dict[str, Any]:
-    """What the layout of every staff page needs."""
+    """Return the template values for the layout of every staff page."""
     plan = next(iter(request_context.app_context().catalogue.plans.values()))
     return {
         "page_shown": page_guard.shown_page(),
@@ -51,7 +51,7 @@ def layout_context() -> dict[str, Any]:
         "carried": unsaved_text.hidden_fields,
         "step": page_guard.current_step(),
         "idle_ends": _idle_ends(),
-        # Asked only by pages that show it.
+        # Functions: only pages that show these values query the database.
         "freeze_of": lambda participant_id: record_freezes.current_freeze(request_context.work(), participant_id),
         "answered_while_frozen": lambda participant_id: record_freezes.forms_answered_while_frozen(
             request_context.work(), participant_id
@@ -61,11 +61,14 @@ def layout_context() -> dict[str, Any]:
 
 
 def error_layout_context() -> dict[str, Any]:
-    """What the layout needs on the page of a failure: nothing of the database, which may be what failed."""
+    """Return the template values for the layout of an error page.
+
+    They do not use the database, because the database may be the cause of the failure.
+    """
     plan = next(iter(request_context.app_context().catalogue.plans.values()))
     actor = request_context.state().actor
     me = actor if actor.kind == "staff" and not page_guard.current_step() else None
-    board = url_for("staff.board")
+    to_do_list = url_for("staff.board")
     return {
         "me": me,
         "may": page_guard.has_right,
@@ -74,13 +77,13 @@ def error_layout_context() -> dict[str, Any]:
         "now": request_context.app_context().clock(),
         "plan_words": request_context.app_context().catalogue.plan_words[plan.id, request_context.language()],
         "switch": request_context.switch_url() if request.method == "GET" else "",
-        "home": page_guard.landing_page(me.role, board) if me else board,
+        "home": page_guard.landing_page(me.role, to_do_list) if me else to_do_list,
         "texts_to_read": lambda: 0,
     }
 
 
 def _idle_ends() -> int:
-    """Seconds until this session ends without a step; 0 without one."""
+    """Return the seconds until this idle session ends; 0 if no sign-in is complete."""
     if "entry" not in g or page_guard.current_step():
         return 0
     work = request_context.work()
@@ -90,7 +93,10 @@ def _idle_ends() -> int:
 
 
 def _other_language_url() -> str:
-    """This page in the other language; what chose the page stays, a page that only a post can make is left behind."""
+    """Return the address of this page in the other language, with its filters.
+
+    A page that answers a post has no address; the nearest page with one is used.
+    """
     names = (
         "next",
         "why",

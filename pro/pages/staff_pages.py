@@ -1,6 +1,6 @@
-"""The staff side as one blueprint. A new module of views or of words is listed here.
+"""Blueprint of all staff pages. List each new module of views or labels here.
 
-Its pages are declared by ``accounts.pages.page_guard.staff_page``.
+``accounts.pages.page_guard.staff_page`` declares the pages.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from pro.features.ulcers.pages import views as ulcers_views
 from pro.pages import page_frame
 from pro.web import request_context
 
-# Modules whose views stand on the parent itself: their endpoints are ``staff.<view>``.
+# Modules whose views belong to the parent blueprint: their endpoints are ``staff.<view>``.
 ON_PARENT = (login_views, alert_views, to_do_list_views)
 # Modules with a blueprint of their own, ``pages``: their endpoints are ``staff.<blueprint>.<view>``.
 WITH_BLUEPRINT = (
@@ -60,7 +60,7 @@ WITH_BLUEPRINT = (
     rule_simulator_views,
     audit_views,
 )
-# Modules of words: importing them adds tables, notices and refusals.
+# Modules of labels: importing them adds label tables, notices and refusals.
 WORDS = (
     accounts_labels,
     participants_labels,
@@ -82,6 +82,6 @@ for _module in WITH_BLUEPRINT:
 
 @pages.errorhandler(RecordFrozen)
 def handle_frozen_record(refusal: RecordFrozen) -> ResponseReturnValue:
-    """Answer that the record was frozen (409); nothing of this request is kept."""
+    """Render the page for a frozen record (409) and roll back this request."""
     request_context.discard()
     return render_template("participants/frozen.html", said=refusal.details), 409

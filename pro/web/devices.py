@@ -1,10 +1,10 @@
-"""What a browser tells of the device that it runs on."""
+"""Device class of a browser."""
 
 from __future__ import annotations
 
 
 def device_class(agent: str) -> str:
-    """phone, tablet or computer, as far as a browser tells."""
+    """Return "phone", "tablet" or "computer" from the User-Agent header ``agent``."""
     name = agent.lower()
     if "ipad" in name or "tablet" in name or ("android" in name and "mobile" not in name):
         return "tablet"

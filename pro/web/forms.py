@@ -1,6 +1,6 @@
-"""What forms of several features share: formats, filters, options, and the form of a phone call.
+"""Shared parts of forms: formats, filters, options, and the form for a phone call.
 
-What only the database knows is checked by the services.
+Services check what depends on the database.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ from pro.web.typed_moments import local_now
 
 NOTE_LENGTH = 4000
 REASON_LENGTH = 500
-# What browsers send for a day and a time, and what is typed where they have no field for it. The first is shown.
+# Formats of date and time: as browsers send them, and as typed without a date field. The first one is displayed.
 TYPED_MOMENTS = ("%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M")
-# As a browser without a calendar lets them be typed.
+# Formats of dates, as typed in browsers without a date field.
 DATE_FORMATS = ["%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y年%m月%d日", "%Y%m%d"]
 
 
 def choices(pairs: Iterable[tuple[str, str]]) -> list[SelectChoice]:
-    """(value, label) pairs as options of a field."""
+    """Return (value, label) pairs as options of a field."""
     return [SelectChoice(value, label) for value, label in pairs]
 
 
 def posted_row_number(text: str | None) -> int | None:
-    """The number of a row as a page posts it; None for anything that no row could have."""
+    """Return the posted database number of a row; None if ``text`` is not a valid number."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def trim(text: str | None) -> str | None:
-    """Cut spaces off both ends."""
+    """Return ``text`` without whitespace at both ends."""
     return text.strip() if text else text
 
 
 def to_half_width(text: str | None) -> str | None:
-    """Full-width digits and letters, as a Chinese keyboard types them, count as plain ones."""
+    """Return ``text`` with full-width characters (Chinese keyboard) as half-width, trimmed."""
     return unicodedata.normalize("NFKC", text).strip() if text else text
 
 
 class CallForm(FlaskForm):
-    """A phone call that was made. Field names are those of ``missed_forms.log_call``."""
+    """Form to log a phone call. Field names are those of ``missed_forms.log_call``."""
 
     outcome = RadioField(
         N_("What came of the call"),
@@ -69,18 +69,18 @@ class CallForm(FlaskForm):
     )
 
     def validate(self, extra_validators: Any = None) -> bool:
-        """True if everything typed can be passed on."""
-        fine = bool(super().validate(extra_validators))
+        """Return True if every field is valid."""
+        is_valid = bool(super().validate(extra_validators))
         if self.at.process_errors:
             self.at.errors = [REFUSALS["call_at"]]
-        return fine
+        return is_valid
 
     def refuse(self, problems: Mapping[str, str]) -> None:
-        """Put the service's refusals (field: why) beside their fields."""
+        """Show the service's refusals (field: why) beside their fields."""
         for name, why in problems.items():
             self[name].errors = [REFUSALS.get(why, why)]
 
 
 def blank_call_form(text: str = "") -> CallForm:
-    """The form for a call that was just made; ``text``: what was typed before a sign-in."""
+    """Return an empty form for a call made now; ``text`` restores text typed before a sign-in."""
     return CallForm(formdata=None, at=local_now(), text=text)

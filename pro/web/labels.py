@@ -1,6 +1,6 @@
-"""Machine keys as words for staff: roles, states, reasons, and times as a person on duty reads them.
+"""Labels for staff: words for stored keys (roles, states, reasons), and formats of times.
 
-Every function speaks the language of the page. A key that has no word is shown as it is, never hidden.
+Every function uses the language of the page. A key without a label is shown unchanged, never hidden.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pro.core.schedule.intervals import Interval
 from pro.web import request_context
 from pro.web.refusals import N_, REFUSALS
 
-# How soon someone must act (docs/domain.md 3.3): an emergency is acknowledged, an urgent alert ends in a contact.
+# Time limits for staff (docs/domain.md 3.3): acknowledge an emergency, contact the participant of an urgent alert.
 ACT_WITHIN: Mapping[Level, timedelta] = {
     Level.EMERGENCY: timedelta(minutes=30),
     Level.URGENT: timedelta(hours=24),
@@ -33,7 +33,7 @@ ROLES: Mapping[str, str] = {
 }
 
 PLACES: Mapping[str, str] = {"on_call": N_("On duty"), "backup": N_("Backup")}
-# The same on the roster, where most of it is not now.
+# The same places on the duty roster, where most shifts are in the future.
 PLACES_HELD: Mapping[str, str] = {"on_call": N_("On call"), "backup": N_("Backup")}
 
 FORM_STATES: Mapping[str, str] = {
@@ -159,7 +159,7 @@ EVENTS: Mapping[str, str] = {
     "message.dropped": N_("Alert mail not needed any more, not sent to"),
 }
 
-# Our own short names for the scales of QLQ-C30 (docs/domain.md 1.2).
+# Short names of this project for the scales of QLQ-C30 (docs/domain.md 1.2).
 SCALES: Mapping[str, str] = {
     "QL": N_("Global health and quality of life"),
     "PF": N_("Physical functioning"),
@@ -179,7 +179,7 @@ SCALES: Mapping[str, str] = {
     "C30SUMMARY": N_("Summary score"),
 }
 
-# What came of a phone call, by the keys of ``models.CALL_OUTCOMES``.
+# Outcomes of a phone call, by the keys of ``models.CALL_OUTCOMES``.
 CALL_OUTCOMES: Mapping[str, str] = {
     "reached": N_("Reached the participant"),
     "reached_relative": N_("Reached a relative"),
@@ -189,7 +189,7 @@ CALL_OUTCOMES: Mapping[str, str] = {
     "died": N_("The participant has died"),
 }
 
-# How a phone task ended.
+# Outcomes of a call task.
 TASK_ENDS: Mapping[str, str] = {**CALL_OUTCOMES, "answered": N_("A form was answered before anybody called")}
 
 CARD_STATES: Mapping[str, str] = {
@@ -199,7 +199,7 @@ CARD_STATES: Mapping[str, str] = {
     "revoked": N_("Revoked"),
 }
 
-# Where an expected form stands.
+# States of an expected form.
 EXPECTED_FORM_STATES: Mapping[str, str] = {
     "not_open": N_("Not open yet"),
     "open": N_("Open"),
@@ -212,7 +212,7 @@ EXPECTED_FORM_STATES: Mapping[str, str] = {
     "expired": N_("Not answered; it was optional"),
 }
 
-# Why an expected form never came (docs/domain.md 6, rule 4).
+# Reasons for a missing form (docs/domain.md 6, rule 4).
 MISSING_REASONS: Mapping[str, str] = {
     "forgot": N_("Forgot"),
     "too_ill": N_("Too ill"),
@@ -221,7 +221,7 @@ MISSING_REASONS: Mapping[str, str] = {
     "administrative": N_("Organisational"),
 }
 
-# What becomes of an expected form when a date changes.
+# Effects of a changed date on an expected form.
 DATE_CHANGE_EFFECTS: Mapping[str, str] = {
     "moved": N_("moves"),
     "added": N_("new"),
@@ -260,15 +260,21 @@ TABLES: dict[str, Mapping[str, str]] = {
 
 
 def word(table: str, key: str | None) -> str:
-    """The word for ``key`` of the table called ``table`` in the page's language; the key itself if it has none."""
+    """Return the label of ``key`` in the table named ``table``, in the page's language.
+
+    Return the key itself if it has no label, "" if ``key`` is empty or None. Raises KeyError for an unknown table.
+    """
     if not key:
         return ""
-    found = TABLES[table].get(key)
-    return request_context.translator().gettext(found) if found else key
+    label = TABLES[table].get(key)
+    return request_context.translator().gettext(label) if label else key
 
 
 def waiting_time(since: datetime, until: datetime) -> str:
-    """The time from ``since`` to ``until`` in at most two units, rounded down: 4 min, 5 h 20 min, 2 days."""
+    """Return the time from ``since`` to ``until`` in at most two units, rounded down.
+
+    Examples: 4 min, 5 h 20 min, 2 days.
+    """
     ngettext = request_context.translator().ngettext
     minutes = max(0, int((until - since).total_seconds() // 60))
     hours, rest = divmod(minutes, 60)
@@ -282,15 +288,18 @@ def waiting_time(since: datetime, until: datetime) -> str:
 
 
 def moment_shown(at: datetime, now: datetime) -> str:
-    """``at`` as staff say it: 03:01 today, yesterday 21:45, 20 Nov 14:02, and with the year if it is another."""
+    """Return ``at`` in the page's zone, as short as it is clear.
+
+    Examples: 03:01 (today), yesterday 21:45, 20 Nov 14:02; the year is added if it is not the current one.
+    """
     zone = ZoneInfo(request_context.state().zone)
     day, today = at.astimezone(zone).date(), now.astimezone(zone).date()
-    away = (day - today).days
-    if away == 0:
+    day_offset = (day - today).days
+    if day_offset == 0:
         pattern = N_("HH:mm")
-    elif away == -1:
+    elif day_offset == -1:
         pattern = N_("'yesterday' HH:mm")
-    elif away == 1:
+    elif day_offset == 1:
         pattern = N_("'tomorrow' HH:mm")
     elif day.year == today.year:
         pattern = N_("d MMM HH:mm")
@@ -300,12 +309,15 @@ def moment_shown(at: datetime, now: datetime) -> str:
 
 
 def weekday_shown(at: datetime) -> str:
-    """A day with its weekday: Sun 22 Nov."""
+    """Return a day with its weekday: Sun 22 Nov."""
     return request_context.when(at, N_("EEE d MMM"))
 
 
 def hours_shown(part: Interval, day: Interval) -> str:
-    """A part of a local day: 08:00–20:00, "all day" for the whole; midnight at its end is 24:00."""
+    """Return the hours of ``part`` of a local ``day``: 08:00–20:00.
+
+    The whole day is "all day"; midnight at the end of the day is 24:00.
+    """
     if part == day:
         return request_context.translator().gettext("all day")
     ends = "24:00" if part.ends == day.ends else request_context.when(part.ends, N_("HH:mm"))
@@ -313,7 +325,7 @@ def hours_shown(part: Interval, day: Interval) -> str:
 
 
 def zone_shown(now: datetime) -> str:
-    """The zone in which this page shows times, with its offset: Beijing time (UTC+8)."""
+    """Return the time zone of the page with its offset at ``now``: Beijing time (UTC+8)."""
     name = request_context.state().zone
     minutes = int((now.astimezone(ZoneInfo(name)).utcoffset() or timedelta()).total_seconds()) // 60
     hours, rest = divmod(abs(minutes), 60)
@@ -323,42 +335,45 @@ def zone_shown(now: datetime) -> str:
 
 
 def act_by(level: Level, raised_at: datetime) -> datetime | None:
-    """Until when somebody must have acted on an alert of ``level``; None where the next working day is enough."""
+    """Return the time by which staff must act on an alert of ``level``.
+
+    None if the next working day is soon enough.
+    """
     within = ACT_WITHIN.get(level)
     return raised_at + within if within else None
 
 
 def phone_shown(number: str) -> str:
-    """An E.164 number in groups that can be read aloud: +86 199 0000 0007."""
+    """Return an E.164 number in groups that can be read aloud: +86 199 0000 0007."""
     if number.startswith("+86") and len(number) == 14:
         return f"+86 {number[3:6]} {number[6:10]} {number[10:]}"
     return number
 
 
 def score_shown(value: float | None) -> str | Markup:
-    """A score rounded for the eye only; a missing one is said in words, never shown as 0."""
+    """Return a score rounded for display; a missing score is a word, never 0."""
     if value is None:
         return Markup('<span class="miss">%s</span>') % request_context.translator().gettext("missing")
     return f"{value:.0f}" if abs(value - round(value)) < 0.05 else f"{value:.1f}"
 
 
 def parse_instant(text: str) -> datetime:
-    """A time that a notice carried as text."""
+    """Return the time that a notice carries as ISO text."""
     return datetime.fromisoformat(text)
 
 
 def basis_shown(letters: str) -> str:
-    """What a rule rests on, from its letters in the plan file: "L+E" is literature, expert opinion."""
+    """Return the basis of a rule from its letters: "L+E" is literature, expert opinion."""
     return request_context.translator().gettext(", ").join(word("basis", letter) for letter in letters.split("+"))
 
 
 def add_tables(tables: Mapping[str, Mapping[str, str]]) -> None:
-    """Tables of a feature, beside those that every feature shares."""
+    """Add the label tables of a feature to those that every feature shares."""
     TABLES.update(tables)
 
 
 def install(app: Flask) -> None:
-    """Let staff templates use these words."""
+    """Register the filters and functions that staff templates use for labels."""
     app.jinja_env.filters.update(instant=parse_instant, basis_shown=basis_shown)
     app.jinja_env.globals.update(
         word=word,

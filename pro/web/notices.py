@@ -1,4 +1,7 @@
-"""Notices: one sentence after a post, shown once on the next page. Each feature adds its own in ``pages/labels.py``."""
+"""Notices: one sentence after a post, shown once on the next page.
+
+Each feature adds its notices in ``pages/labels.py``.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,17 @@ from pro.web import labels, request_context
 Values = Mapping[str, Any]
 
 
-def NN_(one: str, many: str) -> tuple[str, str]:  # noqa: N802  as N_, for a sentence with a number
-    """Mark a sentence and its plural for translation without translating them yet; the number is ``%(num)s``."""
+def NN_(one: str, many: str) -> tuple[str, str]:  # noqa: N802  like N_, for a sentence with a number
+    """Mark a sentence and its plural for translation, without translating them.
+
+    The number is ``%(num)s``.
+    """
     return one, many
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link behind the sentence. ``address`` makes its URL from the values of the notice."""
+    """A link after the sentence. ``address`` returns its URL from the values of the notice."""
 
     words: str
     address: Callable[[Values], str]
@@ -30,9 +36,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One sentence. ``forms``: singular, and plural where it counts. ``good``: what was meant to happen has happened.
+    """One notice.
 
-    ``fill``: values that are made of the given ones, or of the study; the given ones fill the other gaps.
+    ``forms``: the sentence, or its singular and plural. ``good``: True if it reports success. ``fill`` returns
+    placeholder values that are computed from the given values or the study; the given values fill the rest.
     """
 
     forms: tuple[str, ...]
@@ -52,37 +59,46 @@ def add(
     fill: Callable[[Values], Values] | None = None,
     link: Link | None = None,
 ) -> None:
-    """Add a notice; ValueError if ``key`` has one. ``sentence``: marked by ``N_``, or by ``NN_`` if it counts."""
+    """Add the notice ``key``. Raise ValueError if ``key`` already has one.
+
+    ``sentence`` is marked by ``N_``, or by ``NN_`` if it has a plural.
+    """
     if key in NOTICES:
         raise ValueError(f"two notices for {key}")
     NOTICES[key] = Notice((sentence,) if isinstance(sentence, str) else sentence, good, fill, link)
 
 
 def notify(key: str, **values: Any) -> None:
-    """Say the notice ``key`` once on the next page.
+    """Show the notice ``key`` once on the next page.
 
-    ``values`` fill its gaps: ``at`` is a time as ISO text, ``count`` chooses the plural and is ``%(num)s``.
+    ``values`` fill its placeholders: ``at`` is a time as ISO text, ``count`` chooses the plural and fills ``%(num)s``.
     """
     flash({"key": key, **values})  # type: ignore[arg-type]
 
 
 def page_address(endpoint: str, *, anchor: str | None = None, of: str) -> Callable[[Values], str]:
-    """Make the address of ``endpoint`` from the value called ``of``, which is also the name in the address."""
-    return lambda said: url_for(endpoint, _anchor=anchor, **{of: said[of]})
+    """Return a function that builds the URL of ``endpoint`` from the values of a notice.
+
+    ``of`` names both the value and the URL parameter.
+    """
+    return lambda values: url_for(endpoint, _anchor=anchor, **{of: values[of]})
 
 
 def name_or_words(empty: str) -> Callable[[Values], Values]:
-    """Fill in ``name``, and where it is empty the words ``empty``, which are marked by ``N_``."""
-    return lambda said: {"name": said["name"] or request_context.translator().gettext(empty)}
+    """Return a ``fill`` function for ``name``; ``empty``, marked by ``N_``, replaces no name."""
+    return lambda values: {"name": values["name"] or request_context.translator().gettext(empty)}
 
 
 def is_good(said: Values) -> bool:
-    """True if the notice says that something went as it was meant to."""
+    """Return True if the notice reports success."""
     return said["key"] in NOTICES and NOTICES[said["key"]].good
 
 
 def notice_shown(said: Values, now: datetime) -> Markup:
-    """The sentence of a notice in the page's language; empty for one that this version does not know any more."""
+    """Return the sentence of a notice in the page's language.
+
+    Empty for a notice that this version of the application does not know.
+    """
     notice = NOTICES.get(said["key"])
     if notice is None:
         return Markup("")
@@ -96,7 +112,7 @@ def notice_shown(said: Values, now: datetime) -> Markup:
     else:
         sentence = words.gettext(notice.forms[0])
     values |= notice.fill(said) if notice.fill else {}
-    # Sentences are ours, as in templates; what fills them is escaped.
+    # Sentences come from the source code, as in templates; the values are escaped.
     shown = Markup(sentence) % values  # noqa: S704
     if notice.link is None:
         return shown
@@ -104,5 +120,5 @@ def notice_shown(said: Values, now: datetime) -> Markup:
 
 
 def install(app: Flask) -> None:
-    """Let the layout of staff pages show notices."""
+    """Register the functions that the layout of staff pages uses to show notices."""
     app.jinja_env.globals.update(notice_shown=notice_shown, notice_is_good=is_good)

@@ -1,4 +1,4 @@
-"""One page in several languages: the words and the dates of each."""
+"""Pages in several languages: the words and dates of each language."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from pro.web import request_context, typography
 
 @dataclass(frozen=True, slots=True)
 class PageLanguage:
-    """One language of an error page: the study's words in it, and ``say`` for the sentences."""
+    """One language of a page: the study's words in it, and ``say`` to translate sentences.
+
+    ``first``: True for the language that stands first on the page.
+    """
 
     translator: Translator
     words: PlanWords
@@ -22,18 +25,18 @@ class PageLanguage:
 
     @property
     def code(self) -> str:
-        """The language as it stands in ``lang``."""
+        """Return the language code for the ``lang`` attribute."""
         return HTML_CODES[self.translator.language]
 
     @property
     def gap(self) -> str:
-        """What stands between two sentences: nothing in Chinese."""
+        """Return the separator between two sentences: "" in Chinese."""
         return typography.sentence_gap(self.translator.language)
 
     def say(self, text: str, **values: object) -> Markup:
-        """``text`` in this language. What translators wrote is trusted, the values are escaped."""
+        """Return ``text`` in this language. Translations are trusted, ``values`` are escaped."""
         return Markup(self.translator.gettext(text)) % values  # noqa: S704
 
     def when(self, at: datetime, pattern: str) -> str:
-        """``at`` in the page's zone and this language."""
+        """Return ``at`` in the page's zone and this language."""
         return self.translator.when(at, request_context.state().zone, pattern)

@@ -1,16 +1,19 @@
-"""Why something was refused, in sentences that staff can act on: what features share, and what each of them adds."""
+"""Refusals: sentences for staff on why an action was refused and what to do.
+
+This module holds the shared ones; each feature adds its own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 
-def N_(text: str) -> str:  # noqa: N802  the name that gettext tools know
-    """Mark ``text`` for translation without translating it yet."""
+def N_(text: str) -> str:  # noqa: N802  name that gettext tools search for
+    """Mark ``text`` for translation, without translating it."""
     return text
 
 
-# By the ``why`` of a failure or of a field. A feature adds its own in ``pages/labels.py``.
+# By the ``why`` of a failure or of a field. Each feature adds its refusals in ``pages/labels.py``.
 REFUSALS: dict[str, str] = {
     "unknown": N_("Please choose one of those shown."),
     "date_needed": N_("Please give the date as year, month and day, such as 2026-11-22."),
@@ -24,9 +27,9 @@ REFUSALS: dict[str, str] = {
 
 
 def add(sentences: Mapping[str, str]) -> Mapping[str, str]:
-    """Add a feature's refusals and return them; ValueError for a key that has a sentence already."""
-    double = sentences.keys() & REFUSALS.keys()
-    if double:
-        raise ValueError(f"refused twice: {sorted(double)}")
+    """Add the refusals of a feature and return them. Raise ValueError for a key already used."""
+    duplicates = sentences.keys() & REFUSALS.keys()
+    if duplicates:
+        raise ValueError(f"refused twice: {sorted(duplicates)}")
     REFUSALS.update(sentences)
     return sentences

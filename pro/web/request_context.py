@@ -1,4 +1,4 @@
-"""What every page shares: the unit of work and its one commit, the language, safety headers, inline styles by hash."""
+"""Request state: unit of work with one commit, language, security headers, inline styles."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from pro.i18n import HTML_CODES, LANGUAGE_NAMES, LANGUAGES, Translator, negotiat
 STATIC = Path(__file__).parent.parent / "static"
 MAX_BODY = 256 * 1024
 YEAR_SECONDS = 365 * 24 * 3600
-# Below this a page fits one packet anyway.
+# Bytes. A smaller page fits into one packet without compression.
 MIN_COMPRESSED_SIZE = 1200
 
 
 class CleanFields(ImmutableMultiDict[str, Any]):
-    """Fields without NUL: no keyboard types it, and PostgreSQL refuses a text that holds it."""
+    """Fields without NUL characters, which PostgreSQL refuses in text."""
 
     def __init__(self, mapping: Any = None) -> None:
         pairs = iter_multi_items(mapping) if mapping else ()
@@ -38,8 +38,10 @@ class CleanFields(ImmutableMultiDict[str, Any]):
 
 
 class AppRequest(Request):
-    """A request. What staff type comes as ``CleanFields``; providers sign theirs as it is, core judges
-    participants'."""
+    """A request. Fields of staff pages are ``CleanFields``; other fields stay unchanged.
+
+    SMS providers sign their fields as sent, and ``core`` checks the fields of participants.
+    """
 
     def __init__(self, environ: Any, populate_request: bool = True, shallow: bool = False) -> None:
         super().__init__(environ, populate_request, shallow)
@@ -49,7 +51,10 @@ class AppRequest(Request):
 
 @dataclass
 class RequestState:
-    """What one request has opened so far."""
+    """State of one request.
+
+    ``failed``: nothing may be committed. ``styles``, ``scripts``: hashes for the Content-Security-Policy header.
+    """
 
     work: UnitOfWork | None = None
     actor: Actor = SYSTEM
@@ -61,21 +66,21 @@ class RequestState:
 
 
 def app_context() -> AppContext:
-    """The process's settings, data files, database and clock."""
+    """Return the settings, data files, database and clock of the process."""
     return cast(AppContext, current_app.extensions["app_context"])
 
 
 def state() -> RequestState:
-    """The state of this request."""
+    """Return the state of this request; create it on first use."""
     if "state" not in g:
         g.state = RequestState()
     return cast(RequestState, g.state)
 
 
 def work() -> UnitOfWork:
-    """This request's unit of work, opened when first asked for.
+    """Return the unit of work of this request; open it on first use.
 
-    A participant's GET reads only. Staff pages may write on a GET too: who looked at an identified record is recorded.
+    A participant's GET reads only. Staff pages may write on a GET: each view of an identified record is recorded.
     """
     current = state()
     if current.work is None:
@@ -87,19 +92,22 @@ def work() -> UnitOfWork:
 
 
 def set_actor(actor: Actor) -> None:
-    """Who acts from here on in this request."""
+    """Set the actor for the rest of this request."""
     state().actor = actor
     if state().work is not None:
         work().actor = actor
 
 
 def set_zone(name: str) -> None:
-    """The time zone in which this page shows times."""
+    """Set the time zone in which this page shows times."""
     state().zone = name
 
 
 def language() -> str:
-    """This page's language: the switch in the address, the person's last choice, or what the browser asks for."""
+    """Return the language of this page.
+
+    The first known of: ``lang`` in the address, the ``lang`` cookie, the Accept-Language header.
+    """
     current = state()
     if not current.language:
         header = request.headers.get("Accept-Language")
@@ -110,19 +118,19 @@ def language() -> str:
 
 
 def set_language(own: str) -> None:
-    """The person's own language, unless this browser chose another by the switch."""
+    """Set the user's own language, unless the address or the ``lang`` cookie names another."""
     state().language = negotiate_language(
         _known_language(request.args.get("lang")), _known_language(request.cookies.get("lang")), own
     )
 
 
 def translator() -> Translator:
-    """The words of the interface in this page's language."""
+    """Return the translator for the language of this page."""
     return app_context().catalogs.translator(language())
 
 
 def discard() -> None:
-    """Give up what this request changed; the error page that follows commits nothing."""
+    """Roll back the changes of this request; the error page that follows commits nothing."""
     current = state()
     current.failed = True
     if current.work is not None:
@@ -130,12 +138,12 @@ def discard() -> None:
 
 
 def release() -> None:
-    """Hold nothing of the database while something slow runs; what this request changed so far is given up."""
+    """Roll back the changes of this request, to release the database during slow work."""
     work().session.rollback()
 
 
 def install(app: Flask, app_context: AppContext) -> None:
-    """Give ``app`` its context, its settings and everything that happens around a view."""
+    """Configure ``app``: context, settings, translations, and hooks around every view."""
     config = app_context.config
     app.extensions["app_context"] = app_context
     app.request_class = AppRequest
@@ -180,27 +188,27 @@ def _install_translations(app: Flask) -> None:
 
 
 def when(at: datetime, pattern: str) -> str:
-    """``at`` in the page's zone and language, by a pattern that translators own."""
+    """Return ``at`` in the page's zone and language; translators may change ``pattern``."""
     return translator().when(at, state().zone, pattern)
 
 
 def switch_url() -> str:
-    """This page in the other language."""
+    """Return the address of this page in the other language."""
     return f"{request.path}?lang={translator().other}"
 
 
 def style(*names: str) -> Markup:
-    """The named sheets as one inline ``<style>``, allowed by its hash."""
+    """Return the named style sheets as one inline ``<style>``, allowed by its hash."""
     text, digest = _inline(names)
     state().styles.append(digest)
-    return Markup("<style>%s</style>") % Markup(text)  # noqa: S704  our own files
+    return Markup("<style>%s</style>") % Markup(text)  # noqa: S704  files of this package
 
 
 def script(*names: str) -> Markup:
-    """The named scripts as one inline ``<script>``, allowed by its hash."""
+    """Return the named scripts as one inline ``<script>``, allowed by its hash."""
     text, digest = _inline(names)
     state().scripts.append(digest)
-    return Markup("<script>%s</script>") % Markup(text)  # noqa: S704  our own files
+    return Markup("<script>%s</script>") % Markup(text)  # noqa: S704  files of this package
 
 
 @cache
@@ -219,9 +227,12 @@ def _known_language(code: str | None) -> str | None:
 
 
 def _set_language_cookie(response: Response, chosen: str) -> None:
-    """Keep the choice for this form or link, or the staff's pages: the next person on this phone may speak another."""
-    own = request.path.startswith(("/a/", "/c/", "/f/", "/due"))
-    place = "/".join(request.path.split("/")[:3]) if own else None
+    """Store the chosen language for this form or link, or for the staff pages.
+
+    The next user of the same phone may read another language.
+    """
+    is_form_page = request.path.startswith(("/a/", "/c/", "/f/", "/due"))
+    place = "/".join(request.path.split("/")[:3]) if is_form_page else None
     staff = "/staff" if request.path.startswith("/staff") else "/"
     response.set_cookie(
         "lang",
@@ -235,7 +246,7 @@ def _set_language_cookie(response: Response, chosen: str) -> None:
 
 
 def _compress(response: Response) -> None:
-    """Compress a page for whoever takes it: one window of a slow line holds it whole."""
+    """Compress the page with gzip if the browser accepts it: for slow connections."""
     response.vary.add("Accept-Encoding")
     if response.is_streamed or response.content_encoding or not request.accept_encodings["gzip"]:
         return
@@ -246,10 +257,10 @@ def _compress(response: Response) -> None:
 
 
 def _finish_response(response: Response) -> Response:
-    """Commit once, before the response leaves; then the headers."""
+    """Commit once before the response is sent, then set the headers."""
     current = state()
     if current.work is not None and not current.failed:
-        current.failed = True  # a commit that raises must not be tried again for the error page
+        current.failed = True  # if the commit raises, the error page must not repeat it
         current.work.session.commit()
         current.failed = False
     chosen = _known_language(request.args.get("lang"))

@@ -1,4 +1,4 @@
-"""Sentences of the lower floors (``core.translatable_sentence``) in the language of the page."""
+"""Translation of sentences that ``core.translatable_sentence`` builds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from pro.i18n import Translator
 
 
 def translated(sentence: object, translator: Translator) -> Markup:
-    """``sentence``, and every sentence in it, in the translator's language; what is English only is marked as that."""
+    """Return ``sentence`` and the sentences in it in the translator's language, escaped.
+
+    A tuple becomes a list separated by commas. Text that exists in English only is marked with ``lang="en"``.
+    """
     if isinstance(sentence, Sentence):
         text = escape(translator.gettext(sentence.key))
         values = {name: translated(value, translator) for name, value in sentence.values.items()}

@@ -1,4 +1,4 @@
-"""What every page says about the study and about whose form it is."""
+"""Study data and participant data that every page shows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pro.core.study_plan import PlanWords, StudySettings
 
 
 class ParticipantInfo(Protocol):
-    """What a page needs to know of a participant."""
+    """The attributes of a participant that pages read."""
 
     @property
     def id(self) -> int: ...
@@ -26,14 +26,17 @@ class ParticipantInfo(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StudyHeader:
-    """What every page says about the study: who reads, when, and whom to phone."""
+    """Words and settings of a study for every page: study team, working hours, phone numbers."""
 
     words: PlanWords
     settings: StudySettings
 
 
 def read_study_header(app_context: AppContext, plan_id: str | None, language: str) -> StudyHeader:
-    """The study called ``plan_id`` in ``language``; without one, the first that is installed."""
+    """Return the header of the study ``plan_id`` in ``language``.
+
+    None or "" as ``plan_id`` means the first installed study. A language that the study lacks becomes its first one.
+    """
     plans, words = app_context.catalogue.plans, app_context.catalogue.plan_words
     plan = plans[plan_id] if plan_id else next(iter(plans.values()))
     spoken = language if (plan.id, language) in words else plan.languages[0]

@@ -1,4 +1,4 @@
-"""How texts of both languages are set."""
+"""Typography of both languages."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from markupsafe import Markup, escape
 
 
 def sentence_gap(language: str) -> str:
-    """What stands between two sentences: nothing in Chinese, whose full stop brings its own room."""
+    """Return the separator between two sentences: "" in Chinese, else a space."""
     return "" if language.startswith("zh") else " "
 
 
 def breakable(text: str) -> Markup:
-    """``text`` escaped, but with its ``<wbr>`` marks alive."""
+    """Return ``text`` escaped, except its ``<wbr>`` tags."""
     return Markup(str(escape(text)).replace("&lt;wbr&gt;", "<wbr>"))  # noqa: S704  escaped just before

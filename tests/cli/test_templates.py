@@ -69,7 +69,10 @@ def test_an_edited_text_is_refused(mainland: Config, tmp_path: Path) -> None:
 
 def problems_of(config: Config) -> tuple[str, ...]:
     """Return the problems that prevent a start with ``config``."""
-    return prepare(ConfigReading(config, (), frozenset()), checked=True).problems
+    found = prepare(ConfigReading(config, (), frozenset()), checked=True)
+    if found.app_context:
+        found.app_context.engine.dispose()
+    return found.problems
 
 
 def test_what_differs_is_refused_and_so_is_the_start(mainland: Config, tmp_path: Path) -> None:

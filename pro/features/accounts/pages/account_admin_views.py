@@ -1,4 +1,4 @@
-"""Accounts, for administrators: the list, invitations, one account, and what changed. No participant is ever shown."""
+"""Views for administrators: accounts, invitations, changes of rights; never participants."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pages = Blueprint("people", __name__, url_prefix="/people")
     way_back=N_("the list of accounts"),
 )
 def show_accounts(staff: SignedInStaff) -> ResponseReturnValue:
-    """Every account and invitation."""
+    """Show every account and the recent invitations."""
     work = request_context.work()
     invited = invitations.recent_invitations(work)
     return render_template("accounts/accounts.html", accounts=account_admin.list_accounts(work), invited=invited)
@@ -35,7 +35,7 @@ def show_accounts(staff: SignedInStaff) -> ResponseReturnValue:
 @pages.post("", endpoint="act")
 @needs("manage_staff")
 def act_on_invitation(staff: SignedInStaff) -> ResponseReturnValue:
-    """Send an invitation again, or take it back."""
+    """Resend or cancel an invitation."""
     number = _parse_number(request.form.get("invitation", ""))
     try:
         if request.form.get("do") == "resend":
@@ -55,14 +55,14 @@ def act_on_invitation(staff: SignedInStaff) -> ResponseReturnValue:
 
 @staff_page(pages, "/new", endpoint="new", right="manage_staff", title=N_("Invite somebody"))
 def new_invitation(staff: SignedInStaff) -> ResponseReturnValue:
-    """Asks whom to invite."""
+    """Show the empty form for an invitation."""
     return render_template("accounts/invite.html", form=InviteForm(formdata=None))
 
 
 @pages.post("/new")
 @needs("manage_staff")
 def invite(staff: SignedInStaff) -> ResponseReturnValue:
-    """Invite somebody by mail."""
+    """Invite a staff member by email."""
     form = InviteForm()
     chosen = form.validate_on_submit()
     try:
@@ -82,7 +82,7 @@ def invite(staff: SignedInStaff) -> ResponseReturnValue:
 
 @staff_page(pages, "/changes", endpoint="changes", right="manage_staff", title=N_("Changes of rights"))
 def show_rights_changes(staff: SignedInStaff) -> ResponseReturnValue:
-    """The last changes of rights."""
+    """Show the latest changes of access rights."""
     return render_template(
         "accounts/account_changes.html", changes=account_admin.list_rights_changes(request_context.work())
     )
@@ -90,14 +90,17 @@ def show_rights_changes(staff: SignedInStaff) -> ResponseReturnValue:
 
 @staff_page(pages, "/<int(max=2147483647):staff_id>", endpoint="one", right="manage_staff")
 def show_account(staff: SignedInStaff, staff_id: int) -> ResponseReturnValue:
-    """One account: role, phone, second factor, sessions."""
+    """Show one account: role, phone, second factor, sessions."""
     return _page(staff_id)
 
 
 @pages.post("/<int(max=2147483647):staff_id>", endpoint="change")
 @needs("manage_staff")
 def change_account(staff: SignedInStaff, staff_id: int) -> ResponseReturnValue:
-    """Change one account."""
+    """Change one account: role, phone, activation, second factor or sessions.
+
+    Raises BadData for an unknown action.
+    """
     act = request.form.get("do", "")
     forms: dict[str, type[AccountForm]] = {
         "role": RoleForm,
@@ -129,7 +132,7 @@ def change_account(staff: SignedInStaff, staff_id: int) -> ResponseReturnValue:
 
 
 def _apply_change(staff_id: int, act: str, form: AccountForm) -> str:
-    """Do ``act``; the sentence that says so, or that there was nothing to do."""
+    """Apply the change ``act``; return the key of the notice that reports it."""
     work = request_context.work()
     reason = form.reason.data or "" if isinstance(form, RoleForm | AccountReasonForm) else ""
     if isinstance(form, RoleForm):
@@ -152,7 +155,7 @@ def _apply_change(staff_id: int, act: str, form: AccountForm) -> str:
 
 
 def _page(staff_id: int, act: str = "", form: AccountForm | None = None, status: int = 200) -> ResponseReturnValue:
-    """One account. ``form``: what was refused under ``act``; the other forms of the page are empty."""
+    """Render one account. ``form``: the refused form of ``act``; other forms stay unfilled."""
     account, phone = account_admin.account_row(request_context.work(), staff_id)
     forms: dict[str, AccountForm] = {
         "role": RoleForm(formdata=None, role=account.role),
@@ -164,7 +167,7 @@ def _page(staff_id: int, act: str = "", form: AccountForm | None = None, status:
     if form is not None:
         forms[act] = form
     for name, one in forms.items():
-        # Several forms of this page ask for a reason; each label belongs to its own field.
+        # Several forms of this page have a field for the reason: give each its own id.
         if isinstance(one, RoleForm | AccountReasonForm):
             one.reason.id = f"{name}-reason"
     sessions = account_admin.list_sessions(request_context.work(), staff_id)

@@ -1,4 +1,4 @@
-"""What is typed about accounts: codes, passwords, invitations, changes of rights."""
+"""Forms about accounts: codes, passwords, invitations, changes of access rights."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ PASSWORD_NEEDED = N_("Please type a password.")
 
 
 class AccountForm(FlaskForm):
-    """A form whose refusals come from a service."""
+    """Base of forms whose refusals come from a service."""
 
     def refuse(self, problems: Any) -> None:
-        """Put the service's refusals (field: why) beside their fields."""
+        """Show the service's refusals (field: why) beside their fields."""
         for name, why in problems.items() if isinstance(problems, Mapping) else ():
             self[name].errors = [REFUSALS.get(why, why)]
 
 
 class CodeForm(AccountForm):
-    """One code."""
+    """Form for a verification code or a recovery code."""
 
     code = StringField(
         N_("Your code"), filters=[trim], validators=[DataRequired(N_("Please type the code.")), Length(max=64)]
@@ -37,13 +37,13 @@ class CodeForm(AccountForm):
 
 
 class NewFactorForm(CodeForm):
-    """The first code of a phone; the password as well where there was a phone before."""
+    """Form to set up a second factor; the password is needed to replace an earlier one."""
 
     password = PasswordField(N_("Your password"), validators=[Length(max=PASSWORD_AT_MOST)])
 
 
 class ConfirmForm(AccountForm):
-    """One's own password again."""
+    """Form to confirm an action with the own password."""
 
     password = PasswordField(
         N_("Your password"), validators=[DataRequired(PASSWORD_NEEDED), Length(max=PASSWORD_AT_MOST)]
@@ -51,7 +51,7 @@ class ConfirmForm(AccountForm):
 
 
 class PasswordForm(AccountForm):
-    """A new password for an account that has one."""
+    """Form to change the password of an account."""
 
     old = PasswordField(
         N_("Your password until now"), validators=[DataRequired(PASSWORD_NEEDED), Length(max=PASSWORD_AT_MOST)]
@@ -60,29 +60,29 @@ class PasswordForm(AccountForm):
     again = PasswordField(N_("New password again"))
 
     def validate(self, extra_validators: Any = None) -> bool:
-        """True if both say the same."""
-        fine = bool(super().validate(extra_validators))
-        if fine and self.again.data != self.new.data:
+        """Return True if every field is valid and both passwords are equal."""
+        is_valid = bool(super().validate(extra_validators))
+        if is_valid and self.again.data != self.new.data:
             self.again.errors = [REFUSALS["password_differs"]]
-        return fine and not self.again.errors
+        return is_valid and not self.again.errors
 
 
 class FirstPasswordForm(AccountForm):
-    """The password of a new account."""
+    """Form for the password of a new account."""
 
     password = PasswordField(N_("New password"), validators=[DataRequired(PASSWORD_NEEDED)])
     again = PasswordField(N_("New password again"))
 
     def validate(self, extra_validators: Any = None) -> bool:
-        """True if both say the same."""
-        fine = bool(super().validate(extra_validators))
-        if fine and self.again.data != self.password.data:
+        """Return True if every field is valid and both passwords are equal."""
+        is_valid = bool(super().validate(extra_validators))
+        if is_valid and self.again.data != self.password.data:
             self.again.errors = [REFUSALS["password_differs"]]
-        return fine and not self.again.errors
+        return is_valid and not self.again.errors
 
 
 class InviteForm(AccountForm):
-    """Somebody new. Field names are those of ``invitations.invite_staff``, which alone judges them."""
+    """Form to invite staff. ``invitations.invite_staff`` names and checks its fields."""
 
     name = StringField(N_("Name"), filters=[trim])
     email = EmailField(N_("E-mail"), filters=[trim])
@@ -102,7 +102,7 @@ class InviteForm(AccountForm):
 
 
 class RoleForm(AccountForm):
-    """Another role, and why."""
+    """Form to change a role, with a reason."""
 
     role = SelectField(N_("Role"), validate_choice=False)
     reason = TextAreaField(N_("Reason"), filters=[trim])
@@ -114,19 +114,19 @@ class RoleForm(AccountForm):
 
 
 class AccountReasonForm(AccountForm):
-    """Why an account is closed, opened again, or its phone forgotten."""
+    """Form for the reason to deactivate, reactivate or reset the second factor of an account."""
 
     reason = TextAreaField(N_("Reason"), filters=[trim])
 
 
 class PhoneForm(AccountForm):
-    """Where urgent texts go."""
+    """Form for the phone number that gets urgent text messages."""
 
     phone = TelField(N_("Phone for urgent texts"), filters=[trim])
 
 
 class SignInForm(FlaskForm):
-    """E-mail and password."""
+    """Form to sign in."""
 
     email = EmailField(
         N_("E-mail"),

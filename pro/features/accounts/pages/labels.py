@@ -1,4 +1,4 @@
-"""Rights, changes of rights, and what is refused about accounts, in words."""
+"""Labels of accounts: access rights, changes, invitations, refusals and notices."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REFUSALS: Mapping[str, str] = {
     "same_role": N_("This person has this role already."),
 }
 
-# In the order of the page: what is seen, what is done, who manages.
+# In the order of the page: rights to see, to act, to manage.
 RIGHTS: Mapping[str, str] = {
     "see_board": N_("See the list of what has to be done"),
     "see_alert": N_("Read alerts"),
@@ -113,7 +113,7 @@ web_labels.add_tables(
     }
 )
 
-# What is said on the page after a press.
+# Notices after an action.
 notices.add(
     "not_saved_yet", N_("You are signed in again. What you typed is still in its field below; it is not saved yet.")
 )

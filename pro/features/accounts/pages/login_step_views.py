@@ -1,4 +1,4 @@
-"""The steps of the way in after the password: the code of the second factor; and the way in by an invitation."""
+"""Views of the sign-in after the password: verification code, and accepting an invitation."""
 
 from __future__ import annotations
 
@@ -23,25 +23,28 @@ pages = Blueprint("steps", __name__)
 
 
 def request_device() -> str:
-    """phone, tablet or computer: all that is kept of a browser."""
+    """Return "phone", "tablet" or "computer": all that is stored about a browser."""
     return devices.device_class(request.user_agent.string)
 
 
 def redirect_to_next_step(entry: StaffLogin) -> ResponseReturnValue:
-    """After a step: to the next one, or to where the person wanted to go, with everything that is kept."""
+    """Redirect to the next step of the sign-in, else to the page that was asked for.
+
+    Unsaved text goes along (status 307).
+    """
     target = page_guard.safe_staff_path(request.args.get("next"))
     step = staff_accounts.pending_step(request_context.work(), entry)
-    kept = bool(unsaved_text.unsaved_fields())
+    has_unsaved_text = bool(unsaved_text.unsaved_fields())
     if step:
-        return redirect(url_for(page_guard.STEP_ENDPOINTS[step], next=target), code=307 if kept else 303)
-    if kept:
+        return redirect(url_for(page_guard.STEP_ENDPOINTS[step], next=target), code=307 if has_unsaved_text else 303)
+    if has_unsaved_text:
         return redirect(url_for("staff.kept", next=target), code=307)
     return redirect(page_guard.landing_page(entry.staff.role, target), code=303)
 
 
 @staff_page(pages, "/code", endpoint="code", right="own_account", during="code", title=N_("Your code"), section="")
 def show_code_form(staff: SignedInStaff) -> ResponseReturnValue:
-    """Asks for the code. Whoever gave it goes on."""
+    """Show the form for the verification code; redirect if the sign-in is complete."""
     if not page_guard.current_step():
         return redirect_to_next_step(page_guard.current_login())
     return _code_page(CodeForm(formdata=None))
@@ -50,10 +53,10 @@ def show_code_form(staff: SignedInStaff) -> ResponseReturnValue:
 @pages.post("/code", endpoint="code_given")
 @needs("own_account", during="code")
 def check_code(staff: SignedInStaff) -> ResponseReturnValue:
-    """Check the code of the app, or a recovery code."""
+    """Check the verification code from the authenticator app, or a recovery code."""
     if not page_guard.current_step():
         return redirect_to_next_step(page_guard.current_login())
-    if "code" not in request.form:  # posted on from the sign-in, with what is kept
+    if "code" not in request.form:  # reposted from the sign-in with unsaved text
         return _code_page(CodeForm(formdata=None))
     form = CodeForm()
     if not form.validate_on_submit():
@@ -68,7 +71,7 @@ def check_code(staff: SignedInStaff) -> ResponseReturnValue:
 
 @pages.get("/invitation/<token>", endpoint="invitation")
 def show_invitation(token: str) -> ResponseReturnValue:
-    """The page of an invitation. Looking uses nothing up: mail scanners look too."""
+    """Show an invitation. It stays open, because email scanners request the page too."""
     try:
         invited = invitations.read_open_invitation(request_context.work(), token)
     except (NotFound, CodeExpired) as over:
@@ -78,7 +81,7 @@ def show_invitation(token: str) -> ResponseReturnValue:
 
 @pages.post("/invitation/<token>", endpoint="invitation_taken")
 def accept_invitation(token: str) -> ResponseReturnValue:
-    """Make the account, and go on to whatever a sign-in asks for next."""
+    """Create the account and redirect to the next step of the sign-in."""
     try:
         invited = invitations.read_open_invitation(request_context.work(), token)
         form = FirstPasswordForm()
@@ -89,7 +92,7 @@ def accept_invitation(token: str) -> ResponseReturnValue:
         except BadData as bad:
             problems = bad.details["fields"]
             if not isinstance(problems, dict) or set(problems) - {"password"}:
-                return _invitation_over_page(bad)  # an account with this address was made meanwhile
+                return _invitation_over_page(bad)  # an account with this email address was created meanwhile
             form.refuse(problems)
             return _invitation_page(invited, token, form, 400)
     except (NotFound, CodeExpired) as over:

@@ -1,4 +1,4 @@
-"""Signing in and out, and what was typed before a session ended."""
+"""Views for sign-in, sign-out and unsaved text of an ended session."""
 
 from __future__ import annotations
 
@@ -22,48 +22,48 @@ from pro.web.page_registry import StaffPage
 
 @staff_blueprint.get("/sign-in", endpoint="sign_in")
 def show_sign_in() -> ResponseReturnValue:
-    """The sign-in page; says why it appears and where it leads back to."""
+    """Show the sign-in page, with the reason for it and the page that follows."""
     return _sign_in_page(SignInForm(formdata=None), why=request.args.get("why", ""))
 
 
 @staff_blueprint.post("/sign-in", endpoint="sign_in_now")
 def submit_sign_in() -> ResponseReturnValue:
-    """Check e-mail and password and go where the person wanted to go."""
+    """Check email and password, start the session and redirect to the page asked for."""
     if unsaved_text.is_reposted():
         return _sign_in_page(SignInForm(formdata=None), why=request.args.get("why", ""), status=401)
     form = SignInForm()
     if not form.validate_on_submit():
         return _sign_in_page(form, status=400)
-    tried = staff_accounts.sign_in(
+    attempt = staff_accounts.sign_in(
         request_context.work(),
         form.email.data,
         form.password.data,
         request.remote_addr or "",
         login_step_views.request_device(),
     )
-    if tried.entry is None or tried.secret is None:
-        status = 429 if tried.why == "locked" else 401
-        return _sign_in_page(form, why=tried.why, locked_until=tried.locked_until, status=status)
+    if attempt.entry is None or attempt.secret is None:
+        status = 429 if attempt.why == "locked" else 401
+        return _sign_in_page(form, why=attempt.why, locked_until=attempt.locked_until, status=status)
     target = page_guard.safe_staff_path(request.args.get("next"))
-    if staff_accounts.pending_step(request_context.work(), tried.entry):
-        # What is kept is posted on. The next step shows its page then, because its own field is not among it.
-        answer = login_step_views.redirect_to_next_step(tried.entry)
+    if staff_accounts.pending_step(request_context.work(), attempt.entry):
+        # Unsaved text is reposted. The next step then shows its form, because its own field is missing.
+        answer = login_step_views.redirect_to_next_step(attempt.entry)
     else:
-        staff = tried.entry.staff
+        staff = attempt.entry.staff
         answer = _unsaved_text_page(staff, target) or redirect(page_guard.landing_page(staff.role, target), code=303)
-    return page_guard.set_session_cookie(cast(Response, answer), tried.secret)
+    return page_guard.set_session_cookie(cast(Response, answer), attempt.secret)
 
 
 @staff_blueprint.post("/kept", endpoint="kept")
 @needs("own_account")
 def show_unsaved_text(staff: SignedInStaff) -> ResponseReturnValue:
-    """What was typed before the session ended, after every step of the way in: to read, and to send by a press."""
+    """Show unsaved text after the last step of the sign-in, to read and to send again."""
     target = page_guard.safe_staff_path(request.args.get("next"))
     return _unsaved_text_page(staff, target) or redirect(page_guard.landing_page(staff.role, target), code=303)
 
 
 def _unsaved_text_page(staff: SignedInStaff, target: str) -> Response | None:
-    """The page with what was being typed when the session ended; None if nothing is kept, or it is somebody else's."""
+    """Return the page with the unsaved text; None if there is none or it is another account's."""
     fields = unsaved_text.unsaved_fields()
     if not fields:
         return None
@@ -71,16 +71,16 @@ def _unsaved_text_page(staff: SignedInStaff, target: str) -> Response | None:
     if unsaved_text.owner_id() not in ("0", str(staff.id)):
         notify("not_kept")
         return None
-    note = _unsaved_note_page(target, MultiDict(fields))
-    if note is not None:
-        return note
+    restored_page = _unsaved_note_page(target, MultiDict(fields))
+    if restored_page is not None:
+        return restored_page
     to = page_guard.safe_staff_path(unsaved_text.target_address())
     typed = unsaved_text.recognisable_texts()
     return make_response(render_template("staff/unsaved_text.html", fields=fields, typed=typed, to=to, target=target))
 
 
 def _unsaved_note_page(target: str, typed: MultiDict[str, str]) -> Response | None:
-    """Return the page with what was typed back in its fields; None if the page shows nothing again."""
+    """Return the page with the unsaved text in its fields; None if the page restores none."""
     page, values = _page_of_address(target)
     if page is None or page.kept is None or not page.kept.applies(typed, page_guard.has_right):
         return None
@@ -90,7 +90,7 @@ def _unsaved_note_page(target: str, typed: MultiDict[str, str]) -> Response | No
 
 
 def _page_of_address(target: str) -> tuple[StaffPage | None, Mapping[str, Any]]:
-    """The page whose whole address ``target`` is, and the values in it; (None, {}) if there is none."""
+    """Return the page at the address ``target`` and the values in it; (None, {}) for none."""
     try:
         endpoint, values = current_app.url_map.bind(request.host).match(target, method="GET")
     except HTTPException:
@@ -117,7 +117,7 @@ def _sign_in_page(
 
 @staff_blueprint.post("/sign-out")
 def sign_out() -> ResponseReturnValue:
-    """End the session on the server. Harmless without one, so that it works twice and after an idle logout."""
+    """End the session on the server; without a session, only clear the cookie."""
     secret = request.cookies.get(page_guard.COOKIE, "")
     if secret:
         staff_accounts.sign_out(request_context.work(), secret)

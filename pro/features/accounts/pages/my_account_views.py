@@ -1,4 +1,4 @@
-"""One's own account: password, second factor, sessions; and the table of rights, which everybody may read."""
+"""Views of the own account: password, second factor, sessions; and the access rights page."""
 
 from __future__ import annotations
 
@@ -24,14 +24,17 @@ pages = Blueprint("me", __name__)
 
 @staff_page(pages, "/me", endpoint="show", right="own_account", title=N_("Your account"), way_back=N_("your account"))
 def show_my_account(staff: SignedInStaff) -> ResponseReturnValue:
-    """Who is signed in where, and how well the account is guarded."""
+    """Show the own account: sessions, recovery codes left, second factor."""
     return _page(staff, ConfirmForm(formdata=None))
 
 
 @pages.post("/me", endpoint="act")
 @needs("own_account")
 def act_on_my_account(staff: SignedInStaff) -> ResponseReturnValue:
-    """End one session, end all others, or make new recovery codes."""
+    """End one session, end all other sessions, or create new recovery codes.
+
+    Raises BadData for any other action.
+    """
     work, do, number = request_context.work(), request.form.get("do", ""), request.form.get("session", "")
     if do == "end_others":
         staff_accounts.end_sessions(work, staff.id, except_id=page_guard.current_login().session.id)
@@ -49,14 +52,17 @@ def act_on_my_account(staff: SignedInStaff) -> ResponseReturnValue:
 @pages.get("/me/here", endpoint="left")
 @needs("own_account")
 def show_seconds_left(staff: SignedInStaff) -> ResponseReturnValue:
-    """How many seconds this session has left: the warning asks, with the header of a page that refreshes itself."""
+    """Return the seconds left of this session as JSON.
+
+    The idle warning asks with the refresh header, which does not extend the session.
+    """
     return {"left": _seconds_left()}
 
 
 @pages.post("/me/here", endpoint="here")
 @needs("own_account")
 def extend_session(staff: SignedInStaff) -> ResponseReturnValue:
-    """Somebody is still there: the session goes on."""
+    """Extend this session, and return the seconds left as JSON."""
     page_guard.current_login().session.seen_at = request_context.work().now
     return {"left": _seconds_left()}
 
@@ -65,20 +71,20 @@ def extend_session(staff: SignedInStaff) -> ResponseReturnValue:
     pages, "/me/password", endpoint="password", right="own_account", during="password", title=N_("Change the password")
 )
 def show_password_form(staff: SignedInStaff) -> ResponseReturnValue:
-    """Asks for a new password."""
+    """Show the form for a new password."""
     return _password_page(PasswordForm(formdata=None))
 
 
 @pages.post("/me/password")
 @needs("own_account", during="password")
 def change_password(staff: SignedInStaff) -> ResponseReturnValue:
-    """Change the password; every other session ends."""
-    if "new" not in request.form:  # posted on from the sign-in, with what is kept
+    """Change the password and end every other session."""
+    if "new" not in request.form:  # reposted from the sign-in with unsaved text
         return _password_page(PasswordForm(formdata=None))
     form = PasswordForm()
     if not form.validate_on_submit():
         return _password_page(form, 400)
-    first = page_guard.current_step() == "password"
+    is_sign_in_step = page_guard.current_step() == "password"
     try:
         refused = staff_accounts.change_password(
             request_context.work(), page_guard.current_login(), form.old.data, form.new.data
@@ -90,7 +96,7 @@ def change_password(staff: SignedInStaff) -> ResponseReturnValue:
         form.refuse({"old": f"password_{refused.why}"})
         return _password_page(form, 429 if refused.why == "locked" else 400)
     notify("password_changed")
-    if first:
+    if is_sign_in_step:
         return login_step_views.redirect_to_next_step(page_guard.current_login())
     return redirect(url_for("staff.me.show"), code=303)
 
@@ -104,7 +110,7 @@ def change_password(staff: SignedInStaff) -> ResponseReturnValue:
     title=N_("Set up the second factor"),
 )
 def show_factor_form(staff: SignedInStaff) -> ResponseReturnValue:
-    """Shows the QR code for a phone. Nothing is kept until the phone has proven itself."""
+    """Show the QR code for the authenticator app; nothing is saved before its first code."""
     account = page_guard.current_login().staff
     return _factor_page(
         staff, NewFactorForm(formdata=None), second_factor.make_factor_offer(request_context.work(), account)
@@ -114,10 +120,10 @@ def show_factor_form(staff: SignedInStaff) -> ResponseReturnValue:
 @pages.post("/me/second-factor")
 @needs("own_account", during="factor")
 def set_factor(staff: SignedInStaff) -> ResponseReturnValue:
-    """Take the phone if its first code is right, and show the recovery codes, once."""
+    """Set up the second factor if its first code is right; show the recovery codes once."""
     account = page_guard.current_login().staff
     offered = second_factor.read_factor_offer(request_context.work(), account, request.form.get("sealed", ""))
-    if offered is None:  # posted on from the sign-in, or the page lay open for too long
+    if offered is None:  # reposted from the sign-in, or the offer expired
         form = NewFactorForm(formdata=None)
         return _factor_page(
             staff, form, second_factor.make_factor_offer(request_context.work(), account), old="sealed" in request.form
@@ -139,7 +145,7 @@ def set_factor(staff: SignedInStaff) -> ResponseReturnValue:
 
 @staff_page(pages, "/rights", endpoint="rights", right="own_account", title=N_("Which role may do what"))
 def show_rights(staff: SignedInStaff) -> ResponseReturnValue:
-    """Which role may do what."""
+    """Show the access rights of every role."""
     return render_template(
         "accounts/rights.html", rights=RIGHTS, roles=list(staff_accounts.RIGHTS), allowed=staff_accounts.RIGHTS
     )
@@ -186,7 +192,7 @@ def _factor_page(
         "accounts/factor.html",
         form=form,
         offer=offer,
-        drawing=Markup(qr_code.qr_code_svg(offer.uri)),  # noqa: S704  drawn by us, from letters that are part of no markup
+        drawing=Markup(qr_code.qr_code_svg(offer.uri)),  # noqa: S704  drawn by this package; its text contains no markup
         again=account.otp_sealed is not None,
         first=page_guard.current_step() == "factor",
         old=old,

@@ -1,4 +1,4 @@
-"""The door of the staff side: every page behind it names its right and is handed the person who came in."""
+"""Access control of staff pages: session, access right, sign-in steps, page declaration."""
 
 from __future__ import annotations
 
@@ -20,48 +20,48 @@ from pro.web.page_registry import StaffPage, UnsavedTextRule
 
 View = Callable[..., ResponseReturnValue]
 
-# The parent of every feature's blueprint: its own views have endpoints such as "staff.board".
+# Parent of the blueprint of every feature; its own views have endpoints such as "staff.board".
 staff_blueprint = Blueprint("staff", __name__, url_prefix=page_registry.STAFF_URL)
 
 COOKIE = "staff"
-# A page that refreshes itself is not a person at work: it must not keep an idle session alive.
+# Header of automatic refreshes, which must not extend an idle session.
 REFRESH_HEADER = "X-Refresh"
-# What a sign-in still asks for -> the page that asks.
+# Pending step of the sign-in -> endpoint of its page.
 STEP_ENDPOINTS = {"code": "staff.steps.code", "password": "staff.me.password", "factor": "staff.me.factor"}
-# No way back leads to a page of the way in.
+# First part of the addresses of sign-in pages, to which no sign-in redirects.
 SIGN_IN_PATHS = ("sign-in", "sign-out", "code", "kept", "invitation")
 
 
-# What a browser takes for a step up or nowhere; none of our own addresses has a percent sign.
+# Browsers resolve "/." and "%" to other addresses; no address of this application contains either.
 UNSAFE_PATH = re.compile(r"/\.|%")
 
 
 class SignedInStaff(Protocol):
-    """The signed-in member of staff, as views see them: to read, never to change."""
+    """The signed-in staff member, read-only, as views receive it."""
 
     @property
     def id(self) -> int:
-        """Number of the account."""
+        """Return the number of the account."""
 
     @property
     def name(self) -> str:
-        """The name that colleagues see."""
+        """Return the name that colleagues see."""
 
     @property
     def role(self) -> str:
-        """One of the roles of ``features.accounts.staff_accounts``."""
+        """Return the role, one of ``features.accounts.staff_accounts``."""
 
     @property
     def language(self) -> str:
-        """The language that the person reads."""
+        """Return the language of the staff member."""
 
 
 def needs(right: str, during: str = "") -> Callable[[View], View]:
-    """Guard a view: a living session whose role includes ``right``, and the signed-in Staff as first argument.
+    """Guard a view: require a session whose role has the access right ``right``.
 
-    Without a session the browser goes to the sign-in page and comes back afterwards; a sign-in that is not complete
-    leads to its next step, unless the view is that step (``during``); a role without the right gets a page that says so
-    (403). The right stands on the view as ``needs`` so that a test can read it.
+    The view gets the signed-in staff member as first argument. Without a session, redirect to the sign-in page, which
+    leads back; during an incomplete sign-in, redirect to its next step, unless the view is that step (``during``);
+    without the right, render a page that says so (403). Tests read the right from the attribute ``needs`` of the view.
     """
 
     def guard(view: View) -> View:
@@ -103,10 +103,10 @@ def staff_page(
     way_back: str = "",
     kept: UnsavedTextRule | None = None,
 ) -> Callable[[View], View]:
-    """Declare a page of the staff side: register its route, guard it by ``needs``, note it in ``page_registry.PAGES``.
+    """Declare a staff page: add its route, guard it by ``needs``, register it.
 
-    ``endpoint``: the view's name unless given; ``section``: the blueprint's name unless given; ``during``: as of
-    ``needs``; the rest as of ``page_registry.StaffPage``. Texts are marked for translation by ``N_``.
+    The registry is ``page_registry.PAGES``. ``endpoint``: default is the name of the view; ``section``: default is the
+    name of the blueprint; ``during``: as in ``needs``; others: as in ``page_registry.StaffPage``. Mark texts by ``N_``.
     """
 
     def declare(view: View) -> View:
@@ -132,7 +132,7 @@ def staff_page(
 
 
 def act_as_staff(staff: SignedInStaff) -> None:
-    """From here on in this request ``staff`` acts, in their language and the study's time zone."""
+    """Set ``staff`` as actor of this request, with their language and the study's time zone."""
     request_context.set_actor(Actor("staff", staff.id, staff.role, staff.name))
     request_context.set_language(staff.language)
     request_context.set_zone(next(iter(request_context.app_context().catalogue.plans.values())).settings.time_zone)
@@ -140,83 +140,95 @@ def act_as_staff(staff: SignedInStaff) -> None:
 
 
 def show_as_page(page: StaffPage) -> None:
-    """Show ``page`` in answer to this request, with its title and its entry of the menu, whatever its address is."""
+    """Use the title and the menu entry of ``page`` for this request, whatever its address is."""
     g.staff_page = page
 
 
 def shown_page() -> StaffPage | None:
-    """The page that this request shows, or the nearest above its address."""
+    """Return the page that this request shows, else the nearest one above its address."""
     return g.get("staff_page") or page_registry.page_at(request.endpoint or "", request.path)
 
 
 def require_right(staff: SignedInStaff, right: str) -> None:
-    """Raise NotAllowed if ``staff`` lacks ``right``: for one act among several of a page."""
+    """Raise NotAllowed if ``staff`` lacks ``right``: for one action among several of a page."""
     if not staff_accounts.has_right(staff.role, right):
         raise NotAllowed("right_missing", right=right)
 
 
 def has_right(right: str) -> bool:
-    """True if the person who is signed in has ``right``."""
+    """Return True if the signed-in staff member has ``right``."""
     return "staff" in g and staff_accounts.has_right(g.staff.role, right)
 
 
 def set_session_cookie(response: Response, secret: str) -> Response:
-    """Give the browser its session. The cookie ends with the browser; the server decides when the session does."""
+    """Set the session cookie and return ``response``.
+
+    The cookie ends with the browser; the server decides when the session ends.
+    """
     secure = request_context.app_context().config.secure_cookies
     response.set_cookie(COOKIE, secret, path="/staff", httponly=True, samesite="Lax", secure=secure)
     return response
 
 
 def clear_session_cookie(response: Response) -> Response:
-    """Take the session's cookie away."""
+    """Delete the session cookie and return ``response``."""
     response.delete_cookie(COOKIE, path="/staff", httponly=True, samesite="Lax")
     return response
 
 
 def current_login() -> staff_accounts.StaffLogin:
-    """Whoever is signed in, with their session: to hand to a service."""
+    """Return the signed-in staff member and session, as services take them."""
     return cast(staff_accounts.StaffLogin, g.entry)
 
 
 def current_step() -> str:
-    """What the sign-in of this person still asks for; "" once it is complete."""
+    """Return the pending step of this sign-in; "" once it is complete."""
     return cast(str, g.get("step", ""))
 
 
 def safe_staff_path(wish: str | None) -> str:
-    """``wish`` if it is a staff page of this site, else the board. Anything that could lead elsewhere is refused."""
-    board = url_for("staff.board")
+    """Return ``wish`` if it is the address of a staff page, else that of the to-do list.
+
+    Addresses that could lead to another site or to a page of the sign-in are refused.
+    """
+    to_do_list = url_for("staff.board")
     if not wish or not wish.isprintable() or "\\" in wish or len(wish) > 200:
-        return board
+        return to_do_list
     parts = urlsplit(wish)
     if (
         parts.scheme
         or parts.netloc
         or "//" in wish
         or UNSAFE_PATH.search(parts.path)
-        or not parts.path.startswith(board)
+        or not parts.path.startswith(to_do_list)
     ):
-        return board
-    return board if parts.path.removeprefix(board).split("/")[0] in SIGN_IN_PATHS else wish
+        return to_do_list
+    return to_do_list if parts.path.removeprefix(to_do_list).split("/")[0] in SIGN_IN_PATHS else wish
 
 
 def landing_page(role: str, target: str) -> str:
-    """``target``, or for a role without the board the first page that it has."""
+    """Return ``target``, or the first page of a role that may not see the to-do list."""
     if target != url_for("staff.board") or staff_accounts.has_right(role, "see_board"):
         return target
-    reads = staff_accounts.has_right(role, "see_participants")
-    return url_for("staff.participants.everyone" if reads else "staff.roster.show")
+    sees_participants = staff_accounts.has_right(role, "see_participants")
+    return url_for("staff.participants.everyone" if sees_participants else "staff.roster.show")
 
 
 def _redirect_to_sign_in(failure: SignInNeeded) -> ResponseReturnValue:
-    """To the sign-in page, with the way back: this page, or for a form that has no page the one it was sent from."""
-    shown = {name: request.args.get(name, "") for name in ("show", "mode", "study", "level", "owner", "item")}
-    shown = {name: text for name, text in shown.items() if text.isidentifier()}
-    there = request.path + (f"?{urlencode(shown)}" if shown else "")
-    here = request.path.removesuffix("/send") + (f"?{urlencode(shown)}" if shown else "")
-    way: dict[str, Any] = {"next": here, "why": failure.why if failure.why in ("idle", "ended", "role") else None}
+    """Redirect to the sign-in page, which leads back to this page with its filters.
+
+    An address that only takes posts leads back to the page of its form.
+    """
+    filters = {name: request.args.get(name, "") for name in ("show", "mode", "study", "level", "owner", "item")}
+    filters = {name: text for name, text in filters.items() if text.isidentifier()}
+    posted_to = request.path + (f"?{urlencode(filters)}" if filters else "")
+    return_to = request.path.removesuffix("/send") + (f"?{urlencode(filters)}" if filters else "")
+    query: dict[str, Any] = {
+        "next": return_to,
+        "why": failure.why if failure.why in ("idle", "ended", "role") else None,
+    }
     if not unsaved_text.has_typed_text():
-        return clear_session_cookie(cast(Response, redirect(url_for("staff.sign_in", **way), code=303)))
-    # 307 takes what was posted along, so that the sign-in page can keep it.
-    way |= {"whose": str(failure.details.get("staff_id", 0)), "to": there if there != here else None}
-    return clear_session_cookie(cast(Response, redirect(url_for("staff.sign_in", **way), code=307)))
+        return clear_session_cookie(cast(Response, redirect(url_for("staff.sign_in", **query), code=303)))
+    # Status 307 reposts the fields, so that the sign-in page can carry the unsaved text.
+    query |= {"whose": str(failure.details.get("staff_id", 0)), "to": posted_to if posted_to != return_to else None}
+    return clear_session_cookie(cast(Response, redirect(url_for("staff.sign_in", **query), code=307)))

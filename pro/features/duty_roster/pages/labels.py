@@ -1,11 +1,11 @@
-"""Words of the duty roster: what is said after a press."""
+"""Labels of the duty roster: refusals and notices."""
 
 from __future__ import annotations
 
 from pro.web import notices, refusals
 from pro.web.refusals import N_
 
-# Why something was refused, by the ``why`` of the failure or of a field.
+# Refusals, by the ``why`` of the failure or of a field.
 REFUSALS = refusals.add(
     {
         "no_plan": N_("Please choose the study."),
@@ -27,7 +27,7 @@ REFUSALS = refusals.add(
     }
 )
 
-# What is said on the page after a press.
+# Notices after an action.
 notices.add("duty_put", N_("The duty is in the roster."), good=True)
 notices.add("handed_over", N_("Handed over. Please make sure that both know."), good=True)
 notices.add("duty_back", N_("Taken back. Please look below whether a gap is left."))

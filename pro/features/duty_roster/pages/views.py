@@ -1,4 +1,4 @@
-"""The duty roster: the coming weeks to read; stretches of duty and absences to put, hand over and take back."""
+"""Views of the duty roster: the next weeks; add, hand over and cancel shifts and absences."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ FORMATS = [TYPED_FORMAT, "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"]
 
 
 class RosterIntervalForm(FlaskForm):
-    """Somebody, from and to local times of the study, named as in the refusals of
-    ``features.duty_roster.roster_service``.
+    """Form for a staff member and an interval in local time of the study.
 
-    Only the service judges what was typed: it says all that is wrong at once, and it alone knows the roster.
+    Field names are those of the refusals of ``features.duty_roster.roster_service``. Only this service checks the
+    values: it knows the roster and returns all problems at once.
     """
 
     person = SelectField(N_("Who"), validate_choice=False, coerce=str)
@@ -41,25 +41,25 @@ class RosterIntervalForm(FlaskForm):
     ends = DateTimeLocalField(N_("To"), format=FORMATS)
 
     def offer(self, people: Iterable[tuple[int, str]]) -> None:
-        """The people that can be chosen, as (number, name)."""
-        nobody = request_context.translator().gettext("Please choose")
-        self.person.choices = choices([("", nobody), *((str(number), name) for number, name in people)])
+        """Set the staff members to choose from, as (number, name)."""
+        placeholder = request_context.translator().gettext("Please choose")
+        self.person.choices = choices([("", placeholder), *((str(number), name) for number, name in people)])
 
     def wish(self) -> tuple[int | None, datetime | None, datetime | None]:
-        """Who, from, to; None for what was not given, or was nothing that can be read."""
+        """Return number of the staff member, start and end; None for a missing or invalid value."""
         text = self.person.data or ""
         number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
         return number, self.starts.data, self.ends.data
 
     def refuse(self, bad: BadData) -> None:
-        """Put what was refused beside its fields, and name the stretch that stands in the way."""
+        """Show the refusals beside their fields, with the conflicting shift or absence."""
         fields, whose = bad.details["fields"], bad.details.get("whose")
         for name, why in fields.items() if isinstance(fields, dict) else ():
             self[name].errors = [_refusal_sentence(why, whose if isinstance(whose, RosterConflict) else None)]
 
 
 class ShiftForm(RosterIntervalForm):
-    """A stretch of duty in one place of one study."""
+    """Form for a shift of one study, on call or as backup."""
 
     plan = RadioField(N_("Study"), validate_choice=False)
     place = RadioField(N_("As"), validate_choice=False)
@@ -72,14 +72,20 @@ AnyIntervalForm = TypeVar("AnyIntervalForm", bound=RosterIntervalForm)
     pages, "", endpoint="show", right="see_roster", title=N_("Duty roster"), menu=70, way_back=N_("the duty roster")
 )
 def show_roster(staff: SignedInStaff) -> ResponseReturnValue:
-    """The coming four weeks. ``starts`` and ``ends``, as a gap's link has them, are typed into the form already."""
+    """Show the next four weeks.
+
+    ``starts`` and ``ends`` in the address, as in the link of a gap, fill the form.
+    """
     return _page(_shift_form(), _absence_form())
 
 
 @pages.post("", endpoint="change")
 @needs("edit_roster")
 def change_roster(staff: SignedInStaff) -> ResponseReturnValue:
-    """Put a stretch of duty or an absence, or take an absence back."""
+    """Add a shift or an absence, or cancel an absence.
+
+    Raises BadData for any other action.
+    """
     act = request.form.get("do", "")
     if act == "duty":
         return _add_shift()
@@ -96,18 +102,21 @@ def change_roster(staff: SignedInStaff) -> ResponseReturnValue:
 
 @staff_page(pages, "/duties/<int(max=2147483647):duty_id>", endpoint="duty", right="edit_roster")
 def show_shift(staff: SignedInStaff, duty_id: int) -> ResponseReturnValue:
-    """One stretch of duty: to hand over, or to take back."""
+    """Show one shift, to hand over or to cancel."""
     try:
-        held = roster_service.read_shift(request_context.work(), duty_id)
+        shift = roster_service.read_shift(request_context.work(), duty_id)
     except NotAllowed as refusal:
         return _redirect_after_conflict(refusal)
-    return _shift_page(held, _hand_over_form(held))
+    return _shift_page(shift, _hand_over_form(shift))
 
 
 @pages.post("/duties/<int(max=2147483647):duty_id>", endpoint="duty_act")
 @needs("edit_roster")
 def act_on_shift(staff: SignedInStaff, duty_id: int) -> ResponseReturnValue:
-    """Hand a part over to somebody else, or take the whole back."""
+    """Hand over a part of the shift to another staff member, or cancel the shift.
+
+    Raises BadData for any other action.
+    """
     act = request.form.get("do", "")
     try:
         if act == "back":
@@ -136,22 +145,22 @@ def _add_shift() -> ResponseReturnValue:
 def _add_absence() -> ResponseReturnValue:
     form = _absence_form(request.form)
     try:
-        _absence, met = roster_service.add_absence(request_context.work(), *form.wish())
+        _absence, overlapping_shifts = roster_service.add_absence(request_context.work(), *form.wish())
     except BadData as bad:
         form.refuse(bad)
         return _page(_shift_form(), form, status=400)
-    if met:
+    if overlapping_shifts:
         notify("absence_over_duty")
     return _redirect_with_notice("absence_put")
 
 
-def _hand_over_shift(held: EditableShift) -> ResponseReturnValue:
-    form = _hand_over_form(held, request.form)
+def _hand_over_shift(shift: EditableShift) -> ResponseReturnValue:
+    form = _hand_over_form(shift, request.form)
     try:
-        roster_service.hand_over_shift(request_context.work(), held.id, *form.wish())
+        roster_service.hand_over_shift(request_context.work(), shift.id, *form.wish())
     except BadData as bad:
         form.refuse(bad)
-        return _shift_page(held, form, status=400)
+        return _shift_page(shift, form, status=400)
     return _redirect_with_notice("handed_over")
 
 
@@ -161,7 +170,7 @@ def _redirect_with_notice(key: str) -> ResponseReturnValue:
 
 
 def _redirect_after_conflict(refusal: NotAllowed) -> ResponseReturnValue:
-    """Back to the roster as it is now, with a sentence on who changed what this was about."""
+    """Redirect to the current roster with a notice: who changed it, or that the time is past."""
     at = refusal.details.get("at")
     if isinstance(at, datetime):
         notify("roster_changed", name=refusal.details["name"], at=at.isoformat())
@@ -184,8 +193,8 @@ def _page(form: ShiftForm, absence: RosterIntervalForm, status: int = 200) -> Re
     return page, status
 
 
-def _shift_page(held: EditableShift, form: RosterIntervalForm, status: int = 200) -> ResponseReturnValue:
-    return render_template("duty_roster/duty.html", duty=held, form=form), status
+def _shift_page(shift: EditableShift, form: RosterIntervalForm, status: int = 200) -> ResponseReturnValue:
+    return render_template("duty_roster/duty.html", duty=shift, form=form), status
 
 
 def _shift_form(typed: Mapping[str, str] | None = None) -> ShiftForm:
@@ -203,13 +212,13 @@ def _shift_form(typed: Mapping[str, str] | None = None) -> ShiftForm:
 
 
 def _absence_form(typed: Mapping[str, str] | None = None) -> RosterIntervalForm:
-    # Two forms stand on one page: their fields must not share names.
+    # The page has two forms: their fields must have different names.
     return _with_staff_choices(RosterIntervalForm(formdata=typed, prefix="absence-"))
 
 
-def _hand_over_form(held: EditableShift, typed: Mapping[str, str] | None = None) -> RosterIntervalForm:
+def _hand_over_form(shift: EditableShift, typed: Mapping[str, str] | None = None) -> RosterIntervalForm:
     now = request_context.work().now
-    starts, ends = max(held.interval.starts, now), held.interval.ends
+    starts, ends = max(shift.interval.starts, now), shift.interval.ends
     return _with_staff_choices(RosterIntervalForm(formdata=typed, starts=_to_local(starts), ends=_to_local(ends)))
 
 
@@ -219,7 +228,7 @@ def _with_staff_choices(form: AnyIntervalForm) -> AnyIntervalForm:
 
 
 def _datetime_from_query(name: str) -> datetime | None:
-    """A local time that a link has in its address; None for anything else."""
+    """Return the local time ``name`` of the address; None if it is missing or invalid."""
     try:
         return datetime.strptime(request.args.get(name, ""), TYPED_FORMAT)  # noqa: DTZ007  local, as it is typed
     except ValueError:
@@ -231,20 +240,20 @@ def _to_local(at: datetime) -> datetime:
 
 
 def _field_value(at: datetime | None) -> str | None:
-    """``at`` as the fields hold it."""
+    """Return ``at`` in the format of the date and time fields."""
     return _to_local(at).strftime(TYPED_FORMAT) if at else None
 
 
 def _refusal_sentence(why: str, whose: RosterConflict | None) -> str:
-    """The sentence for ``why``, with whose stretch stands in the way and when."""
+    """Return the sentence for ``why``, with name and times of the conflicting entry."""
     text = request_context.translator().gettext(REFUSALS[why])
     if whose is None:
         return text
     now = request_context.work().now
-    said = Markup(text) % {  # noqa: S704  translators' own words; the name is escaped
+    said = Markup(text) % {  # noqa: S704  translations are trusted; the name is escaped
         "name": whose.name,
         "starts": moment_shown(whose.interval.starts, now),
         "ends": moment_shown(whose.interval.ends, now),
     }
-    # The page passes a field's sentence through gettext once more, which would read a "%" in a name.
+    # The template passes the sentence through gettext again, which would interpret a "%" in a name.
     return said.replace("%", "%%")

@@ -1,4 +1,4 @@
-"""Staff pages about a participant's card: its state, a new one to print, revoking it."""
+"""Views of the participant card: state, a new card to print, revocation."""
 
 from __future__ import annotations
 
@@ -27,14 +27,17 @@ pages = Blueprint("cards", __name__, url_prefix="/participants/<int(max=21474836
 
 @staff_page(pages, "", endpoint="show", right="make_card", section="participants")
 def show_card(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """The state of the card, and what can be done with it."""
+    """Show the state of the card and the available actions."""
     return _page(participant_id, CardForm(formdata=None))
 
 
 @pages.post("", endpoint="act")
 @needs("make_card")
 def act_on_card(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """Make a card (the page that answers holds its files, once), or revoke it."""
+    """Make a card, or revoke it.
+
+    The page in response holds the files of the new card, once.
+    """
     do = request.form.get("do")
     if do == "revoke":
         if participant_cards.revoke_card(
@@ -57,7 +60,7 @@ def _make_card(participant_id: int, form: CardForm) -> ResponseReturnValue:
         return _page(participant_id, form, 400 if refused == "pin_digits" else 409)
     draft = participant_cards.draft_card(request_context.work())
     html = _printed_card_html(person, draft)
-    # Drawing takes a second or two, in which others must be able to write.
+    # Drawing takes one or two seconds; release the database for other requests.
     request_context.release()
     try:
         printed = card_pdf.print_card(html)
@@ -88,7 +91,7 @@ def _page(participant_id: int, form: CardForm, status: int = 200) -> ResponseRet
 
 
 def _printed_card_html(person: Participant, draft: CardDraft) -> str:
-    """The sheet to print, the participant's own language first."""
+    """Return the HTML of the card to print, the participant's own language first."""
     app_context = request_context.app_context()
     faces = [
         PageLanguage(
@@ -104,7 +107,7 @@ def _printed_card_html(person: Participant, draft: CardDraft) -> str:
         study_number=person.study_number,
         settings=study_header.read_study_header(app_context, person.plan, person.language).settings,
         qr=f"qr:{participant_cards.card_link(request_context.work(), draft)}",
-        # Browsers try https by themselves; each letter less is one that nobody mistypes.
+        # Browsers add https by themselves; a shorter address means fewer typing errors.
         address=app_context.config.base_url.removeprefix("https://"),
         code=draft.shown,
     )

@@ -1,4 +1,4 @@
-"""A participant's consent: the versions that were signed, a new one, and a withdrawal that works at once."""
+"""Views of informed consent: signed versions, a new version, withdrawal of consent."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PATH = "/participants/<int(max=2147483647):participant_id>/consent"
 
 @staff_page(pages, PATH, endpoint="show", right="see_participants", section="participants")
 def show_consent(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """Every version that was signed, and whether it stands."""
+    """Show every signed version of the consent form and whether it is in effect."""
     person = participant_page.read_participant(request_context.work(), participant_id)
     request_context.work().record("participant.seen", person, participant_id=person.id)
     return _page(person.id, _consent_form(person.id), WithdrawForm(formdata=None))
@@ -36,7 +36,10 @@ def show_consent(staff: SignedInStaff, participant_id: int) -> ResponseReturnVal
 @pages.post(PATH, endpoint="act")
 @needs("record_consent")
 def act_on_consent(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """Record a new version, or the withdrawal."""
+    """Record a new signed version, or the withdrawal of consent.
+
+    Raises BadData for any other action.
+    """
     wish = request.form.get("do", "")
     if wish == "sign":
         return _record_consent(participant_id)

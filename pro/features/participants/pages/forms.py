@@ -1,4 +1,7 @@
-"""What staff type about participants, cards, corrections, freezes and consent; services say what is wrong with it."""
+"""Forms about participants, cards, corrections, freezes and consent.
+
+Services check the values.
+"""
 
 from __future__ import annotations
 
@@ -31,17 +34,20 @@ from pro.web.refusals import N_, REFUSALS
 
 
 class SignedForm(FlaskForm):
-    """Something that is signed: the password again. It is never sent back to a page."""
+    """Base of forms with an electronic signature: the password, which no page ever shows."""
 
     password = PasswordField(N_("Your password, as your signature"))
 
     def refuse(self, problems: Mapping[str, str]) -> None:
-        """Put the service's refusals (field: why) beside their fields."""
+        """Show the service's refusals (field: why) beside their fields."""
         for name, why in problems.items():
             self[name].errors = [REFUSALS.get(why, why)]
 
     def proof(self) -> PasswordProof | None:
-        """The proof that the right password was typed; None with a sentence beside the field. Asked last."""
+        """Return the proof of a correct password; None with an error beside the field.
+
+        Call it after all other checks: wrong passwords are counted.
+        """
         found = signatures.confirm_password(request_context.work(), self.password.data or "")
         if isinstance(found, PasswordProof):
             return found
@@ -55,7 +61,7 @@ class SignedForm(FlaskForm):
 
 
 class CorrectionForm(SignedForm):
-    """A request to change one answer; the new value is a field of the questionnaire itself."""
+    """Form to request a data correction; the new value is a field of the questionnaire."""
 
     heard_how = RadioField(
         N_("How did the participant confirm it?"), choices=choices(HEARD.items()), validate_choice=False
@@ -65,29 +71,29 @@ class CorrectionForm(SignedForm):
     reason = TextAreaField(N_("Why must it be changed?"))
 
     def local(self) -> datetime | None:
-        """The moment as it was typed, local; None for none."""
+        """Return the typed local time; None if it is missing."""
         return self.heard_at.data
 
     def missing_fields(self) -> dict[str, str]:
-        """What must be said and was not, {field: why}: all of it at once, before the password is tried."""
+        """Return all required fields without a value as {field: why}, before the password check."""
         why = {"heard_how": "unknown", "heard_at": "day_and_time_needed", "reason": "why_needed"}
         return {name: said for name, said in why.items() if not str(self[name].data or "").strip()}
 
 
 class CorrectionDecisionForm(SignedForm):
-    """Approve or refuse a request."""
+    """Form to approve or reject a data correction."""
 
     note = TextAreaField(N_("Note; needed where you refuse"))
 
 
 class FreezeForm(SignedForm):
-    """Freeze, or lift a freeze."""
+    """Form to freeze or unfreeze records."""
 
     reason = TextAreaField(N_("Reason"))
 
 
 class ConsentForm(FlaskForm):
-    """A version of the consent form that was signed."""
+    """Form to record a signed version of the consent form."""
 
     consent_version = StringField(N_("Version of the consent form"))
     consented_on = DateField(N_("Date of consent"), format=DATE_FORMATS)
@@ -96,7 +102,7 @@ class ConsentForm(FlaskForm):
     health_data = BooleanField(N_("The separate consent for health data is signed too"))
 
     def wish(self) -> dict[str, Any]:
-        """What was typed, as the arguments of ``consent_records.record_consent``."""
+        """Return the typed values as arguments of ``consent_records.record_consent``."""
         return {
             "version": self.consent_version.data or "",
             "signed_on": self.consented_on.data,
@@ -106,13 +112,13 @@ class ConsentForm(FlaskForm):
         }
 
     def refuse(self, problems: Mapping[str, str]) -> None:
-        """Put the service's refusals (field: why) beside their fields."""
+        """Show the service's refusals (field: why) beside their fields."""
         for name, why in problems.items():
             self[name].errors = [REFUSALS.get(why, why)]
 
 
 class WithdrawForm(FlaskForm):
-    """The participant takes the consent back."""
+    """Form to record the withdrawal of consent."""
 
     scope = RadioField(
         N_("What does the participant want to end?"), choices=choices(SCOPES.items()), validate_choice=False
@@ -120,13 +126,13 @@ class WithdrawForm(FlaskForm):
     told = TextAreaField(N_("What was the participant told?"))
 
     def refuse(self, problems: Mapping[str, str]) -> None:
-        """Put the service's refusals (field: why) beside their fields."""
+        """Show the service's refusals (field: why) beside their fields."""
         for name, why in problems.items():
             self[name].errors = [REFUSALS.get(why, why)]
 
 
 class EnrolForm(FlaskForm):
-    """A new participant. Field names are those of ``enrolment.enrol``, so that its refusals find their field."""
+    """Form to enrol a participant. Field names are the arguments of ``enrolment.enrol``."""
 
     plan = RadioField(
         N_("Study"),
@@ -166,27 +172,27 @@ class EnrolForm(FlaskForm):
     health_data = BooleanField(N_("The separate consent for health data is signed too"))
 
     def validate(self, extra_validators: Any = None) -> bool:
-        """True if everything typed can be passed on."""
-        fine = bool(super().validate(extra_validators))
+        """Return True if every field is valid."""
+        is_valid = bool(super().validate(extra_validators))
         if self.consented_on.process_errors:
             self.consented_on.errors = [REFUSALS["date_needed"]]
-        return fine
+        return is_valid
 
     def enrolment_arguments(self) -> dict[str, Any]:
-        """What was typed, as the arguments of ``enrolment.enrol``."""
+        """Return the typed values as arguments of ``enrolment.enrol``."""
         names = ("plan", "study_number", "phone", "language", "pin")
         typed = {name: self[name].data or "" for name in (*names, "consent_version")}
         return {**typed, "consented_on": self.consented_on.data, "health_data": bool(self.health_data.data)}
 
     def refuse(self, problems: Mapping[str, str]) -> None:
-        """Put the service's refusals (field: why) beside their fields, where the form did not refuse already."""
+        """Show the service's refusals (field: why) beside fields without an error."""
         for name, why in problems.items():
             if not self[name].errors:
                 self[name].errors = [REFUSALS.get(why, why)]
 
 
 class CardForm(FlaskForm):
-    """A new card; a new PIN only where the old one is forgotten or was never set."""
+    """Form to make a card; a PIN is typed only if the old one is forgotten or none is set."""
 
     pin = StringField(
         N_("New PIN, only if the old one is forgotten"), filters=[to_half_width], validators=[Length(max=32)]
@@ -194,7 +200,7 @@ class CardForm(FlaskForm):
 
 
 class SendForm(FlaskForm):
-    """A form to send now, and the way."""
+    """Form to issue a questionnaire now: which one, and how."""
 
     instrument = RadioField(
         N_("Questionnaire"),

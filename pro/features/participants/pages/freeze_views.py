@@ -1,4 +1,4 @@
-"""Freezing and unfreezing the records of a participant or of the whole study, signed."""
+"""Views to freeze and unfreeze the records of a participant or a study, with a signature."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ pages = Blueprint("freezes", __name__)
 
 @staff_page(pages, "/freeze/<plan>", endpoint="study", right="see_participants", section="participants")
 def show_study_freeze(staff: SignedInStaff, plan: str) -> ResponseReturnValue:
-    """Whether the whole study is frozen."""
+    """Show whether the whole study is frozen."""
     return _page(_check_plan(plan), None, FreezeForm(formdata=None))
 
 
 @pages.post("/freeze/<plan>", endpoint="study_act")
 @needs("freeze")
 def act_on_study_freeze(staff: SignedInStaff, plan: str) -> ResponseReturnValue:
-    """Freeze the whole study, or lift that."""
+    """Freeze or unfreeze the whole study."""
     return _freeze_or_unfreeze(_check_plan(plan), None, url_for("staff.freezes.study", plan=plan))
 
 
@@ -41,7 +41,7 @@ def act_on_study_freeze(staff: SignedInStaff, plan: str) -> ResponseReturnValue:
     section="participants",
 )
 def show_participant_freeze(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """Whether the records of one participant are frozen."""
+    """Show whether the records of one participant are frozen."""
     person = participant_page.read_participant(request_context.work(), participant_id)
     return _page(person.plan, person.id, FreezeForm(formdata=None))
 
@@ -49,7 +49,7 @@ def show_participant_freeze(staff: SignedInStaff, participant_id: int) -> Respon
 @pages.post("/participants/<int(max=2147483647):participant_id>/freeze", endpoint="participant_act")
 @needs("freeze")
 def act_on_participant_freeze(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """Freeze the records of one participant, or lift that."""
+    """Freeze or unfreeze the records of one participant."""
     person = participant_page.read_participant(request_context.work(), participant_id)
     return _freeze_or_unfreeze(
         person.plan, person.id, url_for("staff.freezes.participant", participant_id=participant_id)

@@ -1,4 +1,4 @@
-"""Consents and corrections in words."""
+"""Labels of participants: consents and corrections, refusals and notices."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEARD: Mapping[str, str] = {
     "letter": N_("In writing"),
 }
 
-# How a consent was signed, and what a withdrawal ends.
+# How a consent was signed, and the scope of a withdrawal of consent.
 CONSENT_WAYS: Mapping[str, str] = {
     "paper": N_("On paper"),
     "witness": N_("On paper, before a witness"),
@@ -30,7 +30,7 @@ SCOPES: Mapping[str, str] = {
 web_labels.add_tables({"heard": HEARD, "consent_way": CONSENT_WAYS, "scope": SCOPES})
 
 
-# Why something was refused, by the ``why`` of the failure or of a field.
+# Refusals, by the ``why`` of the failure or of a field.
 REFUSALS = refusals.add(
     {
         "study_number_missing": N_("Please type the study number."),
@@ -79,7 +79,7 @@ REFUSALS = refusals.add(
     }
 )
 
-# What is said on the page after a press.
+# Notices after an action.
 notices.add("enrolled", N_("Enrolled. You can send the first form below."), good=True)
 notices.add("queued", N_("The SMS is on its way. Whether it went out stands under Messages."), good=True)
 notices.add("card_revoked", N_("The card is revoked. It opens nothing any more."), good=True)

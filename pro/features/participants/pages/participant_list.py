@@ -1,4 +1,4 @@
-"""Everybody who was ever enrolled, a page at a time, found by study number."""
+"""List of all enrolled participants, in pages, searched by participant number."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ PAGE_SIZE = 100
 
 @dataclass(frozen=True, slots=True)
 class ParticipantRow:
-    """One line of the list. ``status``: active, withdrawn or died. ``open_level``: the highest open alert."""
+    """Row of the participant list.
+
+    ``status``: active, withdrawn or died. ``open_level``: level of the highest open alert.
+    """
 
     id: int
     study_number: str
@@ -33,7 +36,10 @@ class ParticipantRow:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantListPage:
-    """One page of ``pages``, counted from 1; ``number``: how many were found on all of them."""
+    """Page of the participant list.
+
+    ``page``: its number from 1, of ``pages``. ``number``: participants found on all pages.
+    """
 
     rows: list[ParticipantRow]
     number: int
@@ -44,9 +50,10 @@ class ParticipantListPage:
 def list_participants(
     work: UnitOfWork, language: str = "zh_Hans", find: str = "", page: int = 1
 ) -> ParticipantListPage:
-    """By study number; ``find``: only those whose study number contains it, whatever the case of its letters.
+    """Return one page of the participants, ordered by participant number.
 
-    A page that is not there is the nearest that is.
+    ``find``: only participants whose number contains it, in upper or lower case. A ``page`` out of range becomes the
+    nearest page in range.
     """
     found = (Participant.study_number.icontains(find.strip(), autoescape=True),) if find.strip() else ()
     number = work.session.scalar(select(func.count()).select_from(Participant).where(*found)) or 0
@@ -58,14 +65,14 @@ def list_participants(
 
 
 def participant_rows(work: UnitOfWork, people: Sequence[Participant], language: str) -> list[ParticipantRow]:
-    """The lines of ``people``, in three queries."""
+    """Return the rows of ``people``, in three queries."""
     numbers = [person.id for person in people]
-    worst: dict[int, Alert] = {}
+    highest: dict[int, Alert] = {}
     query = select(Alert).where(
         Alert.participant_id.in_(numbers), Alert.resolved_at.is_(None), Alert.superseded_at.is_(None)
     )
     for alert in work.session.scalars(query.order_by(Alert.level.desc(), Alert.id)):
-        worst.setdefault(alert.participant_id, alert)
+        highest.setdefault(alert.participant_id, alert)
     due: dict[int, list[OutstandingForm]] = {}
     for form in list_outstanding_forms(work, language, numbers):
         due.setdefault(form.participant_id, []).append(form)
@@ -78,8 +85,8 @@ def participant_rows(work: UnitOfWork, people: Sequence[Participant], language: 
             status="died" if person.died_at else "withdrawn" if person.withdrawn_at else "active",
             last_answer_at=last.get(person.id),
             due=due.get(person.id, []),
-            open_level=Level(worst[person.id].level) if person.id in worst else Level.NONE,
-            open_alert_id=worst[person.id].id if person.id in worst else None,
+            open_level=Level(highest[person.id].level) if person.id in highest else Level.NONE,
+            open_alert_id=highest[person.id].id if person.id in highest else None,
         )
         for person in people
     ]

@@ -1,4 +1,4 @@
-"""Participants as staff read them: who they are, what is due, what they answered and how it scored."""
+"""Data of the participant page and call pages: forms, answers, scores, messages, calls."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ from pro.models import Alert, Answer, Assessment, CallTask, Message, Participant
 
 @dataclass(frozen=True, slots=True)
 class ScoreRow:
-    """One scale. ``value`` in full precision, None where it is missing; ``used`` of ``of`` items."""
+    """Score of one scale.
+
+    ``value``: in full precision, None if missing; computed from ``used`` of ``of`` items.
+    """
 
     scale: str
     value: float | None
@@ -40,8 +43,8 @@ class ScoreRow:
 class FormRow:
     """One form of a participant, with its answers and scores.
 
-    ``entered_by``, ``answered_at``: of a form that staff typed in. ``to_check``: paper that waits for its second
-    reader; ``checked_by``: who that was. ``not_scored``: kept without scores, because somebody else answered.
+    ``entered_by``, ``answered_at``: of a form entered by staff. ``to_check``: a paper form without verification;
+    ``checked_by``: name of the verifier. ``not_scored``: saved without scores, because a proxy answered.
     """
 
     assessment_id: int
@@ -66,7 +69,7 @@ class FormRow:
 
 @dataclass(frozen=True, slots=True)
 class MessageRow:
-    """One message to the participant. ``reason``: why it failed, a sentence in the reader's language."""
+    """One message to the participant. ``reason``: why it failed, in the language of the page."""
 
     at: datetime
     channel: str
@@ -77,7 +80,7 @@ class MessageRow:
 
 @dataclass(frozen=True, slots=True)
 class InstrumentChoice:
-    """An instrument of the plan, and why it cannot be issued ("" if it can)."""
+    """An instrument of the study plan. ``why_not``: why it cannot be issued, "" if it can."""
 
     id: str
     title: str
@@ -87,7 +90,7 @@ class InstrumentChoice:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantPage:
-    """One participant. ``can_enter``: instruments whose answers the reader may type in now."""
+    """Data of the participant page. ``can_enter``: instruments that staff may enter now."""
 
     row: ParticipantRow
     phone: str | None
@@ -103,9 +106,9 @@ class ParticipantPage:
 
 @dataclass(frozen=True, slots=True)
 class CallPage:
-    """What a phone call needs. ``task``: None where somebody calls without one.
+    """Data of a call page. ``task``: None for a call without a call task.
 
-    ``last_form``: its title, and ``last_answers``: what was answered in it, "" and [] if nothing ever was.
+    ``last_form``, ``last_answers``: title and answers of the last answered form; "" and [] if there is none.
     """
 
     task: CallTaskRow | None
@@ -119,7 +122,7 @@ class CallPage:
 
 
 def read_participant(work: UnitOfWork, participant_id: int) -> Participant:
-    """The row itself, for a service that changes it. NotFound."""
+    """Return the database row of a participant. Raise NotFound if there is none."""
     found = work.session.get(Participant, participant_id)
     if found is None:
         raise NotFound("participant")
@@ -127,14 +130,17 @@ def read_participant(work: UnitOfWork, participant_id: int) -> Participant:
 
 
 def check_plan_id(work: UnitOfWork, name: str) -> str:
-    """``name`` if a study is called so. NotFound."""
+    """Return ``name`` if it is the id of a study. Raise NotFound if it is not."""
     if name not in work.catalogue.plans:
         raise NotFound("plan")
     return name
 
 
 def read_participant_page(work: UnitOfWork, participant_id: int, language: str) -> ParticipantPage:
-    """One participant's page. NotFound. That it was seen is recorded."""
+    """Return the data of a participant page, and record the view in the audit trail.
+
+    Raise NotFound for an unknown participant.
+    """
     person = read_participant(work, participant_id)
     work.record("participant.seen", person, participant_id=person.id)
     query = select(Assessment).where(Assessment.participant_id == person.id).order_by(Assessment.id.desc())
@@ -156,7 +162,10 @@ def read_participant_page(work: UnitOfWork, participant_id: int, language: str) 
 
 
 def read_call_task_page(work: UnitOfWork, task_id: int, language: str) -> CallPage:
-    """The page of one phone task, open or ended. NotFound. That it was seen is recorded."""
+    """Return the data of an open or closed call task, and record the view in the audit trail.
+
+    Raise NotFound for an unknown task.
+    """
     task = work.session.get(CallTask, task_id)
     if task is None:
         raise NotFound("task")
@@ -165,7 +174,10 @@ def read_call_task_page(work: UnitOfWork, task_id: int, language: str) -> CallPa
 
 
 def read_call_page(work: UnitOfWork, participant_id: int, language: str) -> CallPage:
-    """The same for a participant who is called without a task, or for the task that is open. NotFound. Recorded."""
+    """Return the call page of a participant, and record the view in the audit trail.
+
+    ``task`` is the open call task, if there is one. Raise NotFound for an unknown participant.
+    """
     person = read_participant(work, participant_id)
     return _record_and_read_call_page(work, person, _open_call_task(work, person, language), language)
 
@@ -174,12 +186,12 @@ def _record_and_read_call_page(
     work: UnitOfWork, person: Participant, task: CallTaskRow | None, language: str
 ) -> CallPage:
     work.record("participant.seen", person, participant_id=person.id)
-    # What staff typed in was answered when it says.
-    given = func.coalesce(Assessment.answered_at, Assessment.last_answer_at)
+    # A form entered by staff has its own time of answering.
+    answered_at_or_last = func.coalesce(Assessment.answered_at, Assessment.last_answer_at)
     query = (
         select(Assessment)
-        .where(Assessment.participant_id == person.id, given.is_not(None))
-        .order_by(given.desc(), Assessment.id.desc())
+        .where(Assessment.participant_id == person.id, answered_at_or_last.is_not(None))
+        .order_by(answered_at_or_last.desc(), Assessment.id.desc())
     )
     last = work.session.scalar(query.limit(1))
     return CallPage(
@@ -200,11 +212,11 @@ def _open_call_task(work: UnitOfWork, person: Participant, language: str) -> Cal
 
 
 def _form_rows(work: UnitOfWork, found: Sequence[Assessment], language: str) -> list[FormRow]:
-    """All forms of a participant in as many queries as one."""
+    """Return the rows of ``found``; the number of queries does not depend on the forms."""
     numbers = [assessment.id for assessment in found]
-    loudest = select(Alert.assessment_id, func.max(Alert.level)).group_by(Alert.assessment_id)
-    loudest = loudest.where(Alert.assessment_id.in_(numbers), Alert.superseded_at.is_(None))
-    levels = {number: level for number, level in work.session.execute(loudest) if number is not None}
+    highest = select(Alert.assessment_id, func.max(Alert.level)).group_by(Alert.assessment_id)
+    highest = highest.where(Alert.assessment_id.in_(numbers), Alert.superseded_at.is_(None))
+    levels = {number: level for number, level in work.session.execute(highest) if number is not None}
     scores: dict[int, dict[str, Score]] = {number: {} for number in numbers}
     for score in work.session.scalars(select(Score).where(Score.assessment_id.in_(numbers)).order_by(Score.id)):
         scores[score.assessment_id][score.scale] = score

@@ -1,4 +1,4 @@
-"""Staff pages about participants: who is in the study and what is due, one person, enrolling, sending a form now."""
+"""Views of participants: list, participant page, enrolment, issuing a form now."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ pages = Blueprint("participants", __name__, url_prefix="/participants")
     way_back=N_("the list of participants"),
 )
 def show_participants(staff: SignedInStaff) -> ResponseReturnValue:
-    """Everybody in the study, with what is due and the highest open alert; ``find``: part of a study number."""
+    """Show the participants with their due forms and highest open alert.
+
+    ``find`` in the address is a part of a participant number, ``page`` the number of the page.
+    """
     find, number = request.args.get("find", "")[:64], request.args.get("page", "")
     page = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 1
     listing = participant_list.list_participants(request_context.work(), request_context.language(), find, page)
@@ -51,14 +54,14 @@ def show_participants(staff: SignedInStaff) -> ResponseReturnValue:
     way_back=N_("the participant’s page"),
 )
 def show_participant(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """One participant: forms, answers, scores, messages."""
+    """Show one participant: forms, answers, scores, messages."""
     page = participant_page.read_participant_page(request_context.work(), participant_id, request_context.language())
     return _participant_page(page, _send_form(page))
 
 
 @staff_page(pages, "/new", endpoint="new", right="enrol", title=N_("Enrol a participant"))
 def new_participant(staff: SignedInStaff) -> ResponseReturnValue:
-    """The empty enrolment form."""
+    """Show the empty enrolment form."""
     form = _enrol_form(blank=True)
     return render_template("participants/enrol.html", form=form)
 
@@ -66,13 +69,16 @@ def new_participant(staff: SignedInStaff) -> ResponseReturnValue:
 @pages.post("/new")
 @needs("enrol")
 def enrol(staff: SignedInStaff) -> ResponseReturnValue:
-    """Enrol. A refusal keeps everything that was typed but the PIN, which is never sent back to a page."""
+    """Enrol a participant.
+
+    A refusal shows the form with everything typed except the PIN, which no page ever shows.
+    """
     form = _enrol_form()
-    fine = form.validate_on_submit()
-    wishes = form.enrolment_arguments()
-    problems = enrolment.enrolment_problems(request_context.work(), **wishes)
-    if fine and not problems:
-        participant = enrolment.enrol(request_context.work(), **wishes)
+    is_valid = form.validate_on_submit()
+    arguments = form.enrolment_arguments()
+    problems = enrolment.enrolment_problems(request_context.work(), **arguments)
+    if is_valid and not problems:
+        participant = enrolment.enrol(request_context.work(), **arguments)
         notify("enrolled")
         return redirect(url_for("staff.participants.one", participant_id=participant.id), code=303)
     form.refuse(problems)
@@ -83,7 +89,10 @@ def enrol(staff: SignedInStaff) -> ResponseReturnValue:
 @pages.post("/<int(max=2147483647):participant_id>/send", endpoint="send")
 @needs("send_form")
 def send_form_now(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """Issue a form now. A link and a code for somebody who stands here are shown once, on the page that answers."""
+    """Issue a form now, by text message or on the screen.
+
+    The page in response shows the link and the code for a participant on site, once.
+    """
     page = participant_page.read_participant_page(request_context.work(), participant_id, request_context.language())
     form = _send_form(page, request.form)
     if not form.validate_on_submit():

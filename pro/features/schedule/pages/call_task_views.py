@@ -1,4 +1,4 @@
-"""Staff pages about phone calls: one task, and the calls to a participant who is phoned without one."""
+"""Views of phone calls: a call task, and calls to a participant without a task."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from pro.web.typed_moments import moment_typed
 
 pages = Blueprint("tasks", __name__)
 
-# What narrows the board, and stays so for whoever goes back to it.
+# Filters of the to-do list, kept in the link back to it.
 FILTER_PARAMETERS = ("show", "study", "level", "owner")
 
 
 def restore_task_page(typed: MultiDict[str, str], task_id: int) -> ResponseReturnValue:
-    """The page of a task, with the text that was ``typed`` before a sign-in back in its field."""
+    """Render the page of a call task with the unsaved text ``typed`` in its field."""
     page = participant_page.read_call_task_page(request_context.work(), task_id, request_context.language())
     return _page(page, blank_call_form(typed["text"]), task_id=task_id)
 
 
 def restore_calls_page(typed: MultiDict[str, str], participant_id: int) -> ResponseReturnValue:
-    """The calls to a participant, with the text that was ``typed`` before a sign-in back in its field."""
+    """Render the calls to a participant with the unsaved text ``typed`` in its field."""
     page = participant_page.read_call_page(request_context.work(), participant_id, request_context.language())
     return _page(page, blank_call_form(typed["text"]))
 
@@ -50,7 +50,7 @@ def restore_calls_page(typed: MultiDict[str, str], participant_id: int) -> Respo
     kept=UnsavedTextRule(restore_task_page, "log_call", field="text"),
 )
 def show_phone_task(staff: SignedInStaff, task_id: int) -> ResponseReturnValue:
-    """One phone task: why, what was last answered, the phone, the calls so far, and a form to log one."""
+    """Show a call task: reason, last answers, phone number, call log and form for a call."""
     return _page(
         participant_page.read_call_task_page(request_context.work(), task_id, request_context.language()),
         blank_call_form(),
@@ -61,7 +61,7 @@ def show_phone_task(staff: SignedInStaff, task_id: int) -> ResponseReturnValue:
 @pages.post("/tasks/<int(max=2147483647):task_id>", endpoint="log")
 @needs("log_call")
 def log_task_call(staff: SignedInStaff, task_id: int) -> ResponseReturnValue:
-    """Keep a call that was made for a task."""
+    """Log a call for a call task."""
     page = participant_page.read_call_task_page(request_context.work(), task_id, request_context.language())
     return _log_call(page, url_for("staff.tasks.one", task_id=task_id), task_id=task_id)
 
@@ -75,7 +75,7 @@ def log_task_call(staff: SignedInStaff, task_id: int) -> ResponseReturnValue:
     kept=UnsavedTextRule(restore_calls_page, "log_call", field="text"),
 )
 def show_calls(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """The calls to a participant, and a form to log one that nobody asked for."""
+    """Show the calls to a participant, and a form to log a call without a task."""
     return _page(
         participant_page.read_call_page(request_context.work(), participant_id, request_context.language()),
         blank_call_form(),
@@ -85,7 +85,7 @@ def show_calls(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue
 @pages.post("/participants/<int(max=2147483647):participant_id>/calls", endpoint="log_without_task")
 @needs("log_call")
 def log_participant_call(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """Keep a call to a participant; if a task is open, it is that task's."""
+    """Log a call to a participant; an open call task gets the call."""
     page = participant_page.read_call_page(request_context.work(), participant_id, request_context.language())
     return _log_call(page, url_for("staff.participants.one", participant_id=participant_id, _anchor="calls"))
 
@@ -93,7 +93,7 @@ def log_participant_call(staff: SignedInStaff, participant_id: int) -> ResponseR
 @pages.post("/messages/<int(max=2147483647):message_id>", endpoint="settle")
 @needs("log_call")
 def settle_failed_message(staff: SignedInStaff, message_id: int) -> ResponseReturnValue:
-    """Take a message that reached nobody off the board: somebody has phoned, or need not."""
+    """Remove a failed message from the to-do list, after a call or if none is needed."""
     found = failed_messages.settle_message(request_context.work(), message_id)
     if found.why == "arrived":
         notify("message_arrived")
@@ -130,14 +130,14 @@ def _log_call(page: CallPage, back: str, task_id: int | None = None) -> Response
 
 
 def _page(page: CallPage, form: CallForm, *, task_id: int | None = None, status: int = 200) -> ResponseReturnValue:
-    """A page about calls; ``task_id``: the task that its address names."""
+    """Render a call page; ``task_id``: the call task in the address, None without one."""
     action = (
         url_for("staff.tasks.log", task_id=task_id)
         if task_id is not None
         else url_for("staff.tasks.log_without_task", participant_id=page.row.id)
     )
     if page.task:
-        # Calls to a participant with an open task are that task's page, whatever the address.
+        # With an open call task, use the title and menu entry of its page, whatever the address is.
         page_guard.show_as_page(PAGES["staff.tasks.one"])
     text = render_template("schedule/task.html", page=page, task=page.task, row=page.row, form=form, action=action)
     return text, status

@@ -1,4 +1,4 @@
-"""What staff type about dates of the treatment, and why a form is missing."""
+"""Forms for treatment dates and for the reason of a missing form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from pro.web.refusals import N_, REFUSALS
 
 
 class TreatmentDateForm(FlaskForm):
-    """One date of a treatment: recorded, planned, changed, or taken back. ``seen`` names the preview that was shown."""
+    """Form to record, plan, change or remove one treatment date.
+
+    ``seen``: digest of the preview that was shown.
+    """
 
     kind = HiddenField()
     seen = HiddenField()
@@ -34,14 +37,17 @@ class TreatmentDateForm(FlaskForm):
 
     @property
     def is_removal(self) -> bool:
-        """True if the date is to be taken back."""
+        """Return True if the date is to be removed."""
         return bool(self.take_back.data)
 
     def read(self, *, numbered: bool, plannable: bool) -> bool:
-        """True if everything typed can be passed on. A kind that cannot be planned has happened."""
-        fine = self.validate_on_submit()
+        """Return True if every field is valid.
+
+        ``numbered``: the date needs a number. ``plannable``: if False, the date counts as actual, not planned.
+        """
+        is_valid = self.validate_on_submit()
         if self.is_removal:
-            fine, self.on.errors, self.on.process_errors = not self.reason.errors, [], []
+            is_valid, self.on.errors, self.on.process_errors = not self.reason.errors, [], []
         if not plannable:
             self.basis.data = "actual"
         if numbered and not (self.number.data or "").isdecimal():
@@ -50,17 +56,17 @@ class TreatmentDateForm(FlaskForm):
             self.on.errors = [REFUSALS["date_needed"]]
         if not self.is_removal and self.basis.data not in ("actual", "planned"):
             self.basis.errors = [N_("Please say whether it has happened or is planned.")]
-        return fine and not any(field.errors for field in self)
+        return is_valid and not any(field.errors for field in self)
 
     @property
     def digits(self) -> int:
-        """The number that was typed, 0 for none."""
+        """Return the typed number, 0 if it is missing or invalid."""
         typed = self.number.data or ""
         return int(typed) if typed.isdecimal() and len(typed) < 5 else 0
 
 
 class MissedReasonForm(FlaskForm):
-    """Why an expected form never came. ``expected``: which line of the ledger."""
+    """Form for the reason of a missing form. ``expected``: its row in the visit schedule."""
 
     expected = HiddenField()
     reason = SelectField(

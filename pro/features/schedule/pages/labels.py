@@ -1,4 +1,4 @@
-"""Days of a treatment as words: names with their numbers, dates, windows, and why a date cannot be."""
+"""Labels of the visit schedule: anchors, dates, windows, problems of dates, notices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pro.models import TASK_KINDS
 from pro.web import notices, request_context, typography
 from pro.web.refusals import N_
 
-# Problem -> (field of the form that it stands beside, sentence).
+# Problem -> (field of the form that shows it, sentence).
 PROBLEMS: Mapping[str, tuple[str, str]] = {
     "unknown": ("on", N_("This study has no such date.")),
     "number": ("number", N_("%(kind)s: there are only the numbers 1 to %(most)s.")),
@@ -39,17 +39,17 @@ PROBLEMS: Mapping[str, tuple[str, str]] = {
 
 
 def anchor_shown(words: PlanWords, kind: str, number: int) -> str:
-    """An anchor by name, with its number where it has one: Radiotherapy fraction 12."""
+    """Return the name of an anchor, with its number if it has one: Radiotherapy fraction 12."""
     name = words.anchors.get(kind, kind)
     return request_context.translator().gettext(N_("%(kind)s %(number)s"), kind=name, number=number) if number else name
 
 
 def problem_sentences(calendar: VisitSchedule, words: PlanWords, problems: Iterable[AnchorProblem]) -> dict[str, str]:
-    """Field -> what is wrong, each problem a sentence in the page's language."""
+    """Return field -> text of ``problems``, one sentence each, in the page's language."""
     say = request_context.translator().gettext
     found: dict[str, list[str]] = {}
     known = list(problems)
-    # A number that does not exist stands on no day; whatever else is wrong with its day is noise.
+    # An invalid number makes every other problem of the same change irrelevant.
     for problem in [one for one in known if one.key == "number"] or known:
         anchor = problem.anchor
         kind = calendar.anchors.get(anchor.kind)
@@ -73,14 +73,17 @@ def problem_sentences(calendar: VisitSchedule, words: PlanWords, problems: Itera
 
 
 def day_shown(on: date) -> str:
-    """A day as staff say it: Mon 2 Mar, with the year if it is another than this."""
+    """Return a day with its weekday: Mon 2 Mar; with the year if it is not the current one."""
     zone = ZoneInfo(request_context.state().zone)
     noon = datetime.combine(on, time(12), tzinfo=zone)
     return request_context.when(noon, N_("EEE d MMM") if _this_year(noon) else N_("EEE d MMM y"))
 
 
 def window_shown(opens: datetime, closes: datetime) -> str:
-    """A window as its first and last day, or as hours where it is one day: 28 Feb – 4 Mar; Mon 2 Mar 08:00–23:59."""
+    """Return a visit window as first and last day, or one day with hours.
+
+    Examples: 28 Feb – 4 Mar; Mon 2 Mar 08:00–23:59.
+    """
     zone = ZoneInfo(request_context.state().zone)
     start, end = opens.astimezone(zone), closes.astimezone(zone)
     if start.date() == end.date():
@@ -96,19 +99,19 @@ def _this_year(moment: datetime) -> bool:
 
 
 def task_reason(kind: str) -> str:
-    """Return why staff are to phone, by the kind of the task; "" where the missing forms say it."""
+    """Return the reason of a call task by its kind; "" if the missing forms are the reason."""
     known = TASK_KINDS.get(kind)
     return request_context.translator().gettext(known.why.key) if known and known.why else ""
 
 
 def install(app: Flask) -> None:
-    """Let staff templates use these words."""
+    """Register the functions that staff templates use for the visit schedule."""
     app.jinja_env.globals.update(
         anchor_shown=anchor_shown, day_shown=day_shown, window_shown=window_shown, task_reason=task_reason
     )
 
 
-# What is said on the page after a press.
+# Notices after an action.
 notices.add(
     "message_settled",
     N_("The message is off the list. If you phoned, please log the call with the participant."),

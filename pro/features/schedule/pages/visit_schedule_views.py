@@ -1,4 +1,4 @@
-"""Staff pages of a participant's calendar: the dates of the treatment, what a change would move, and the ledger."""
+"""Views of the visit schedule: treatment dates, preview of a change, expected forms."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _install(state: BlueprintSetupState) -> None:
 
 
 class _DatesRequest:
-    """One request about one participant: the person, their dates, the words of their study."""
+    """Data of one request: participant, schedule, treatment dates, words of the study."""
 
     def __init__(self, participant_id: int) -> None:
         work = request_context.work()
@@ -47,62 +47,72 @@ class _DatesRequest:
         self.calendar = visit_schedule.read_calendar(work, self.person)
         request_context.set_zone(self.person.time_zone)
         self.words: PlanWords = work.catalogue.plan_words[self.person.plan, request_context.language()]
-        self.course: TreatmentDates = visit_schedule.read_treatment_dates(work, self.person, request_context.language())
+        self.treatment_dates: TreatmentDates = visit_schedule.read_treatment_dates(
+            work, self.person, request_context.language()
+        )
 
     def kind(self, kind_id: str | None) -> DateKind:
-        """The kind of date that a form is about. BadData for one that no page offers."""
-        found = self.course.kind(kind_id or "")
+        """Return the kind of date with this id. Raise BadData for an unknown id."""
+        found = self.treatment_dates.kind(kind_id or "")
         if found is None:
             raise BadData("unknown_kind")
         return found
 
-    def named(self, change: DateChange) -> str:
-        """What the change is about."""
+    def date_name(self, change: DateChange) -> str:
+        """Return the name of the changed date, with its number."""
         return anchor_shown(self.words, change.kind, change.number)
 
 
 @staff_page(pages, "/dates", endpoint="dates", right="see_dates", section="participants")
 def show_dates(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """Every date of the treatment. ``kind`` and ``number`` in the address open the form for one of them."""
-    here = _DatesRequest(participant_id)
-    request_context.work().record("participant.seen", here.person, participant_id=participant_id)
-    kind = here.course.kind(request.args.get("kind", ""))
-    return _dates_page(here, _date_form(kind) if kind else None)
+    """Show every treatment date.
+
+    ``kind`` and ``number`` in the address open the form for one of them.
+    """
+    dates_request = _DatesRequest(participant_id)
+    request_context.work().record("participant.seen", dates_request.person, participant_id=participant_id)
+    kind = dates_request.treatment_dates.kind(request.args.get("kind", ""))
+    return _dates_page(dates_request, _date_form(kind) if kind else None)
 
 
 @pages.post("/dates", endpoint="change")
 @needs("set_dates")
 def change_date(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """Look ahead at a change, confirm what was shown, go back to the form, record today's treatment, or say that
-    what the answers made us suspect is none.
+    """Change treatment dates, by the action ``do`` of the post.
+
+    Actions: preview a change or a removal, confirm the preview, edit again, record today's treatment, clear a
+    suspicion from the answers. Raises BadData for any other action.
     """
     act = request.form.get("do", "")
     if act not in ("treated", "preview", "take_back", "confirm", "edit", "clear"):
         raise BadData("unknown_act")
-    here = _DatesRequest(participant_id)
+    dates_request = _DatesRequest(participant_id)
     if act == "clear":
-        return _clear_suspicion(here)
+        return _clear_suspicion(dates_request)
     form = TreatmentDateForm()
-    kind = here.kind(form.kind.data)
+    kind = dates_request.kind(form.kind.data)
     if act == "take_back":
         form.take_back.data = "1"
     if act == "edit":
         form.take_back.data = ""
-        return _dates_page(here, form)
+        return _dates_page(dates_request, form)
     if act == "treated":
-        return _record_treatment(here, form, kind)
-    wish = _read_change(here, form, kind)
+        return _record_treatment(dates_request, form, kind)
+    wish = _read_change(dates_request, form, kind)
     if wish is None:
-        return _dates_page(here, form, status=400)
+        return _dates_page(dates_request, form, status=400)
     if act == "confirm":
-        return _confirm_change(here, form, wish)
+        return _confirm_change(dates_request, form, wish)
     return _preview_page(
-        here, form, wish, schedule_service.preview_changes(request_context.work(), here.person, [wish])
+        dates_request,
+        form,
+        wish,
+        schedule_service.preview_changes(request_context.work(), dates_request.person, [wish]),
     )
 
 
 def _date_form(kind: DateKind) -> TreatmentDateForm:
-    """The form for one date: what is recorded of it, or the next number."""
+    """Return the form for one date, filled with the recorded date or the next number."""
     typed = request.args.get("number", "")
     number = int(typed) if typed.isdecimal() and len(typed) < 5 else kind.next_number
     known = kind.day(number)
@@ -113,7 +123,7 @@ def _date_form(kind: DateKind) -> TreatmentDateForm:
 
 
 def _day_from_query() -> date | None:
-    """The day that a link has in its address; None for anything else."""
+    """Return the day ``on`` of the address; None if it is missing or invalid."""
     try:
         return date.fromisoformat(request.args.get("on", ""))
     except ValueError:
@@ -121,14 +131,14 @@ def _day_from_query() -> date | None:
 
 
 def _read_change(dates_request: _DatesRequest, form: TreatmentDateForm, kind: DateKind) -> DateChange | None:
-    """The change that was typed; None if it cannot be, and the form says why."""
-    fine = form.read(numbered=bool(kind.most), plannable=kind.plannable)
+    """Return the typed change; None, with errors in the form, if it is invalid."""
+    is_valid = form.read(numbered=bool(kind.most), plannable=kind.plannable)
     number = form.digits if kind.most else 0
     on = None if form.is_removal else form.on.data
     wish = DateChange(kind.id, number, on, planned=bool(on) and form.basis.data == "planned")
     known = kind.day(number)
-    same = (known.on, known.planned) == (on, wish.planned) if known else on is None
-    if fine and same:
+    is_unchanged = (known.on, known.planned) == (on, wish.planned) if known else on is None
+    if is_valid and is_unchanged:
         form.on.errors = [UNCHANGED]
         return None
     if not form.reason.data and known is not None and not known.planned:
@@ -141,7 +151,7 @@ def _read_change(dates_request: _DatesRequest, form: TreatmentDateForm, kind: Da
 
 
 def _add_problems(dates_request: _DatesRequest, form: TreatmentDateForm, wish: DateChange) -> None:
-    """Put beside the fields why ``wish`` cannot be, where the form did not refuse already."""
+    """Show the problems of ``wish`` beside fields without an error."""
     if wish.on is None and not form.is_removal:
         return
     problems = schedule_service.preview_changes(request_context.work(), dates_request.person, [wish]).problems
@@ -165,12 +175,12 @@ def _confirm_change(dates_request: _DatesRequest, form: TreatmentDateForm, wish:
             raise
         found = schedule_service.preview_changes(request_context.work(), dates_request.person, [wish])
         return _preview_page(dates_request, form, wish, found, stale=True)
-    notify("date_taken_back" if wish.on is None else "date_set", what=dates_request.named(wish))
+    notify("date_taken_back" if wish.on is None else "date_set", what=dates_request.date_name(wish))
     return _redirect_to_dates(dates_request)
 
 
 def _record_treatment(dates_request: _DatesRequest, form: TreatmentDateForm, kind: DateKind) -> ResponseReturnValue:
-    """One press, if it only makes a fact of what was expected; if a visit moves, the preview comes first."""
+    """Record a treatment at once if it is today and moves no visit; else show the preview."""
     form.basis.data, form.reason.data, form.take_back.data = "actual", "", ""
     number, on = form.digits, form.on.data
     known = kind.day(number)
@@ -179,17 +189,19 @@ def _record_treatment(dates_request: _DatesRequest, form: TreatmentDateForm, kin
     wish = DateChange(kind.id, number, on)
     if known is not None and not known.planned:
         notify(
-            "treated_before" if known.on == on else "recorded_meanwhile", what=dates_request.named(wish), name=known.by
+            "treated_before" if known.on == on else "recorded_meanwhile",
+            what=dates_request.date_name(wish),
+            name=known.by,
         )
         return _redirect_to_dates(dates_request)
     found = schedule_service.preview_changes(request_context.work(), dates_request.person, [wish])
     if found.problems:
         _add_problems(dates_request, form, wish)
         return _dates_page(dates_request, form, status=400)
-    if not found.diff.is_empty or on != dates_request.course.today:
+    if not found.diff.is_empty or on != dates_request.treatment_dates.today:
         return _preview_page(dates_request, form, wish, found)
     schedule_service.set_anchors(request_context.work(), dates_request.person, [wish], seen=found.digest)
-    notify("treated", what=dates_request.named(wish))
+    notify("treated", what=dates_request.date_name(wish))
     return _redirect_to_dates(dates_request)
 
 
@@ -197,7 +209,7 @@ def _clear_suspicion(dates_request: _DatesRequest) -> ResponseReturnValue:
     why = request.form.get("why", "").strip()[:REASON_LENGTH]
     if not why:
         return _dates_page(dates_request, None, status=400, not_cleared=True)
-    if dates_request.course.suspected:
+    if dates_request.treatment_dates.suspected:
         schedule_service.clear_suspicion(request_context.work(), dates_request.person, why)
     notify("suspicion_cleared")
     return _redirect_to_dates(dates_request)
@@ -213,7 +225,7 @@ def _dates_page(
     kind = dates_request.kind(form.kind.data) if form else None
     page = render_template(
         "schedule/dates.html",
-        course=dates_request.course,
+        course=dates_request.treatment_dates,
         form=form,
         kind=kind,
         known=kind.day(form.digits if kind.most else 0) if form and kind else None,
@@ -233,7 +245,7 @@ def _preview_page(
     form.seen.data = found.digest
     page = render_template(
         "schedule/dates_preview.html",
-        course=dates_request.course,
+        course=dates_request.treatment_dates,
         form=form,
         kind=kind,
         wish=wish,
@@ -249,7 +261,7 @@ def _preview_page(
 
 @staff_page(pages, "/calendar", endpoint="calendar", right="see_dates", section="participants")
 def show_expected_forms(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """The ledger: every expected form and what became of it."""
+    """Show the visit schedule: every expected form with its state."""
     person = participant_page.read_participant(request_context.work(), participant_id)
     request_context.work().record("participant.seen", person, participant_id=participant_id)
     return _expected_forms_page(participant_id, MissedReasonForm(formdata=None))
@@ -258,7 +270,10 @@ def show_expected_forms(staff: SignedInStaff, participant_id: int) -> ResponseRe
 @pages.post("/calendar", endpoint="explain")
 @needs("set_reason")
 def set_missing_reason(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """Say why an expected form never came."""
+    """Record the reason of a missing form.
+
+    Raises BadData for a form that is not missing.
+    """
     form = MissedReasonForm()
     person = participant_page.read_participant(request_context.work(), participant_id)
     missed = {
@@ -268,10 +283,10 @@ def set_missing_reason(staff: SignedInStaff, participant_id: int) -> ResponseRet
     }
     if form.expected.data not in missed:
         raise BadData("unknown_line")
-    fine = form.validate_on_submit()
+    is_valid = form.validate_on_submit()
     if form.reason.data and form.reason.data not in MISSING_REASONS:
-        form.reason.errors, fine = [REFUSALS["unknown"]], False
-    if not fine:
+        form.reason.errors, is_valid = [REFUSALS["unknown"]], False
+    if not is_valid:
         return _expected_forms_page(participant_id, form, status=400)
     expected_forms.set_missing_reason(
         request_context.work(), missed[form.expected.data], form.reason.data, form.note.data or ""

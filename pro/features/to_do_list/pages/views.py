@@ -1,4 +1,4 @@
-"""The to-do list of staff: what waits, the most urgent first, and what narrows it."""
+"""View of the to-do list with its filters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pro.features.to_do_list.to_do_filter import ToDoFilter
 from pro.web import request_context
 from pro.web.refusals import N_
 
-# The lists that ``show`` can pick.
+# Values of ``show``: the lists that can be shown alone.
 FILTERS = (
     "unacknowledged",
     "in_hand",
@@ -40,31 +40,31 @@ FILTERS = (
     way_back=N_("To do"),
 )
 def show_to_do_list(staff: SignedInStaff) -> ResponseReturnValue:
-    """What needs somebody now, the most urgent first. ``show`` picks one list.
+    """Show the to-do list, the most urgent entries first.
 
-    ``study``, ``level`` and ``owner`` narrow every list, and the counts with them.
+    ``show`` in the address selects one list; ``study``, ``level`` and ``owner`` filter every list and the counts.
     """
     show = request.args.get("show", "")
     whole = to_do_list.read_to_do_list(request_context.work(), request_context.language())
     narrow = _filter_of_address()
-    now = to_do_filter.filter_to_do_list(request_context.work(), whole, narrow, request_context.language())
+    filtered = to_do_filter.filter_to_do_list(request_context.work(), whole, narrow, request_context.language())
     return render_template(
         "to_do_list/to_do_list.html",
-        board=now,
+        board=filtered,
         show=show if show in FILTERS else "",
         narrow=narrow,
         studies=[
             (plan, request_context.app_context().catalogue.plan_words[plan, request_context.language()].title)
             for plan in request_context.app_context().catalogue.plans
         ],
-        left_out=len(whole.unacknowledged) - len(now.unacknowledged),
+        left_out=len(whole.unacknowledged) - len(filtered.unacknowledged),
         loud=sum(case.level == Level.EMERGENCY for case in whole.unacknowledged)
         + sum(row.text.level == Level.EMERGENCY for row in whole.texts.unmatched),
     )
 
 
 def _filter_of_address() -> ToDoFilter:
-    """The filter in the address; what is none is left out."""
+    """Return the filter of the address, without unknown values."""
     study, level, owner = (request.args.get(name, "") for name in ("study", "level", "owner"))
     levels = {found.word: found for found in (Level.EMERGENCY, Level.URGENT, Level.WATCH)}
     return ToDoFilter(
