@@ -55,7 +55,7 @@ def receive_entries(key: str) -> Response:
     except (ValueError, RecursionError):
         entries = None
     if not isinstance(entries, list):
-        log.error("a call of the SMS provider holds no list")
+        log.error("webhook call refused provider=alibaba reason=not_a_list")
         return _build_response(400)
     taken = [_take_entry(request_context.work(), entry) for entry in entries]
     return _build_response(200 if all(taken) else 500)
@@ -69,7 +69,7 @@ def _take_entry(work: UnitOfWork, entry: Any) -> bool:
             _dispatch_entry(work, entry)
     except Exception as error:
         # Any failure: the other entries are stored, and the provider repeats this one.
-        log.error("an entry of the SMS provider could not be taken: %s", type(error).__name__)
+        log.error("webhook entry could not be taken provider=alibaba error=%s", type(error).__name__)
         return False
     return True
 
@@ -83,7 +83,7 @@ def _dispatch_entry(work: UnitOfWork, entry: Any) -> None:
     elif "content" in entry:
         _receive_text(work, entry)
     else:
-        log.warning("an entry of the SMS provider is neither a text nor a receipt")
+        log.warning("webhook entry ignored provider=alibaba reason=neither_text_nor_receipt")
 
 
 def _record_receipt(work: UnitOfWork, entry: dict[str, Any]) -> None:

@@ -48,7 +48,7 @@ def receive_text() -> Response:
             request_context.work(), provider_id=sid, address=sender, text=body, pictures=pictures
         )
     else:
-        log.error("a signed text message has no number or no name")
+        log.error("webhook call ignored provider=twilio reason=no_number_or_no_id")
     return _empty_response()
 
 
