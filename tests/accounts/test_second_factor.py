@@ -104,7 +104,7 @@ def test_the_same_code_from_two_browsers_at_once_lets_one_in(any_clinic):
     form_browser.run_concurrently(
         *(lambda number=number: found.append(verify(any_clinic, number, code)) for number in sessions)
     )
-    assert sorted(type(one).__name__ for one in found) == ["Proven", "Refusal"]
+    assert sorted(type(one).__name__ for one in found) == ["CredentialRefusal", "VerifiedCode"]
 
 
 def test_a_recovery_code_from_two_browsers_at_once_lets_one_in(any_clinic):
@@ -114,7 +114,7 @@ def test_a_recovery_code_from_two_browsers_at_once_lets_one_in(any_clinic):
     form_browser.run_concurrently(
         *(lambda number=number: found.append(verify(any_clinic, number, codes[0])) for number in sessions)
     )
-    assert sorted(type(one).__name__ for one in found) == ["Proven", "Refusal"]
+    assert sorted(type(one).__name__ for one in found) == ["CredentialRefusal", "VerifiedCode"]
 
 
 def test_five_wrong_codes_lock_them_for_a_quarter_of_an_hour_from_everywhere(any_clinic, clock):

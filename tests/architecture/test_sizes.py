@@ -16,11 +16,12 @@ def test_sizes() -> None:
     faults = []
     folders = Counter(path.parent for path in MODULES.values() if path.name != "__init__.py")
     for path in MODULES.values():
-        if (lines := len(text_of(path).splitlines())) > FILE_LINES:
+        # A migration is a list of tables.
+        migration = "migrations" in path.parts
+        if (lines := len(text_of(path).splitlines())) > FILE_LINES and not migration:
             faults.append(f"{place(path)}: {lines} lines, at most {FILE_LINES}")
         for node in nodes_of(path):
-            # A migration is a list of tables.
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and "migrations" not in path.parts:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not migration:
                 lines = (node.end_lineno or node.lineno) - node.lineno + 1
                 if lines > FUNCTION_LINES:
                     faults.append(f"{place(path, node.lineno)}: {node.name}: {lines} lines, at most {FUNCTION_LINES}")

@@ -200,7 +200,7 @@ def test_a_step_that_breaks_stops_no_other_and_leaves_no_heartbeat(clinic, clock
     sender = RecordingSender()
     run_jobs(clinic, sender)
     assert set(beats(clinic)) == set(worker_health.LOOPS) - {silent}
-    assert f"step {silent} of the round failed" in caplog.text
+    assert f"worker job failed job={silent}" in caplog.text
 
 
 def test_a_provider_that_is_away_breaks_no_round(clinic):

@@ -1,11 +1,11 @@
-"""Words of adverse events: what is said after a press."""
+"""Define the notices of adverse events."""
 
 from __future__ import annotations
 
 from pro.web import notices
 from pro.web.refusals import N_
 
-# What is said on the page after a press.
+# Notices after a post.
 notices.add("judged", N_("Assessed and signed."), good=True)
 notices.add(
     "judged_first",

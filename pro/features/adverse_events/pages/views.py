@@ -1,4 +1,4 @@
-"""Adverse events: a clinician assesses and signs, the log, one event over time, and the discordance report."""
+"""Staff pages of adverse events: signed grading, log, one event, discordance report."""
 
 from __future__ import annotations
 
@@ -32,7 +32,11 @@ Typed = MultiDict[str, str] | None
 
 @dataclass(frozen=True)
 class GradingSubject:
-    """What is judged: a participant, and an alert's source or an event (its ``term``) that is known already."""
+    """What a grading is about: a participant, and an alert or a known event.
+
+    ``source``: the source of the alert, else empty. ``event_id``, ``term``: of the known event. ``action``: the address
+    that the form posts to; ``back``: where the page leads afterwards.
+    """
 
     person_id: int
     study_number: str
@@ -45,17 +49,17 @@ class GradingSubject:
 
 
 def restore_alert_grading(typed: MultiDict[str, str], alert_id: int) -> ResponseReturnValue:
-    """The judgement of an alert, with what was ``typed`` before a sign-in."""
+    """Show the grading of an alert with the text that was ``typed`` before a sign-in."""
     return _restore_grading(_alert_subject(alert_id), typed)
 
 
 def restore_new_event(typed: MultiDict[str, str], participant_id: int) -> ResponseReturnValue:
-    """An event that no alert told of, with what was ``typed`` before a sign-in."""
+    """Show the grading of a new event with the text that was ``typed`` before a sign-in."""
     return _restore_grading(_participant_subject(participant_id), typed)
 
 
 def restore_event(typed: MultiDict[str, str], event_id: int) -> ResponseReturnValue:
-    """The new grade of an event, with what was ``typed`` before a sign-in."""
+    """Show the page of an event with the new grade that was ``typed`` before a sign-in."""
     page = adverse_event_log.adverse_event_page(request_context.work(), event_id, request_context.language())
     return _restore_grading(_event_subject(page), typed)
 
@@ -69,7 +73,7 @@ def restore_event(typed: MultiDict[str, str], event_id: int) -> ResponseReturnVa
     kept=UnsavedTextRule(restore_alert_grading, "assess"),
 )
 def show_alert_grading(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
-    """Judge what stands behind an alert."""
+    """Show the form that grades the findings of an alert."""
     matter = _alert_subject(alert_id)
     return _render_grading(matter, _grading_form(matter, None), _no_event_form(matter, None))
 
@@ -77,7 +81,7 @@ def show_alert_grading(staff: SignedInStaff, alert_id: int) -> ResponseReturnVal
 @pages.post("/alerts/<int(max=2147483647):alert_id>/assess", endpoint="alert_assess")
 @needs("assess")
 def sign_alert_grading(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
-    """Keep and sign the judgement of an alert."""
+    """Sign the grading of an alert and store it."""
     return _sign_grading(_alert_subject(alert_id))
 
 
@@ -89,7 +93,7 @@ def sign_alert_grading(staff: SignedInStaff, alert_id: int) -> ResponseReturnVal
     kept=UnsavedTextRule(restore_new_event, "assess"),
 )
 def show_new_event(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """Record an adverse event that no alert told of."""
+    """Show the form that records an adverse event without an alert."""
     matter = _participant_subject(participant_id)
     return _render_grading(matter, _grading_form(matter, None), None)
 
@@ -97,7 +101,7 @@ def show_new_event(staff: SignedInStaff, participant_id: int) -> ResponseReturnV
 @pages.post("/participants/<int(max=2147483647):participant_id>/events/new", endpoint="record")
 @needs("assess")
 def record_event(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """Keep and sign it."""
+    """Sign an adverse event without an alert and store it."""
     return _sign_grading(_participant_subject(participant_id))
 
 
@@ -111,7 +115,7 @@ def record_event(staff: SignedInStaff, participant_id: int) -> ResponseReturnVal
     way_back=N_("the adverse events"),
 )
 def show_events(staff: SignedInStaff) -> ResponseReturnValue:
-    """The log of adverse events."""
+    """Show the log of adverse events."""
     return render_template(
         "adverse_events/events.html",
         rows=adverse_event_log.adverse_event_rows(request_context.work(), request_context.language()),
@@ -122,7 +126,7 @@ def show_events(staff: SignedInStaff) -> ResponseReturnValue:
     pages, "/events/discordance", endpoint="discordance", right="see_events", title=N_("Reported against recorded")
 )
 def show_discordance(staff: SignedInStaff) -> ResponseReturnValue:
-    """Reported and not recorded, recorded and not reported."""
+    """Show the discordance report: reported but not recorded, recorded but not reported."""
     return render_template(
         "adverse_events/discordance.html",
         found=adverse_event_log.discordance_report(request_context.work(), request_context.language()),
@@ -137,7 +141,7 @@ def show_discordance(staff: SignedInStaff) -> ResponseReturnValue:
     kept=UnsavedTextRule(restore_event, "assess"),
 )
 def show_event(staff: SignedInStaff, event_id: int) -> ResponseReturnValue:
-    """One event with its grades over time."""
+    """Show one event with its grades over time."""
     page = adverse_event_log.adverse_event_page(request_context.work(), event_id, request_context.language())
     return _render_event(page, EventEndForm(formdata=None))
 
@@ -145,7 +149,10 @@ def show_event(staff: SignedInStaff, event_id: int) -> ResponseReturnValue:
 @pages.post("/events/<int(max=2147483647):event_id>", endpoint="change")
 @needs("see_events")
 def change_event(staff: SignedInStaff, event_id: int) -> ResponseReturnValue:
-    """A new grade, the end, or that a serious one was reported."""
+    """Store a new grade, the end date, or the SAE report of an event.
+
+    A new grade and an end date need the right ``assess``, an SAE report the right ``report_event``.
+    """
     act = request.form.get("do", "")
     page = adverse_event_log.adverse_event_page(request_context.work(), event_id, request_context.language())
     if act == "report":
@@ -169,7 +176,7 @@ def change_event(staff: SignedInStaff, event_id: int) -> ResponseReturnValue:
 @pages.post("/participants/<int(max=2147483647):participant_id>/stable", endpoint="take_back")
 @needs("mark_stable")
 def revoke_stable_mark(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """A mark of “known and stable” counts no more."""
+    """Remove the mark “known and stable” from an item of a participant."""
     person = participant_page.read_participant(request_context.work(), participant_id)
     done = stable_symptoms.revoke_mark(request_context.work(), person, request.form.get("item", ""))
     notify("stable_back" if done else "stable_gone")
@@ -177,7 +184,7 @@ def revoke_stable_mark(staff: SignedInStaff, participant_id: int) -> ResponseRet
 
 
 def _restore_grading(matter: GradingSubject, typed: MultiDict[str, str]) -> ResponseReturnValue:
-    """The page of a judgement with what was ``typed`` before a sign-in."""
+    """Show a grading with the text that was ``typed`` before a sign-in."""
     none = typed if typed.get("do") == "none" else None
     return _render_grading(matter, _grading_form(matter, None if none else typed), _no_event_form(matter, none))
 
@@ -207,7 +214,11 @@ def _event_subject(page: AdverseEventPage) -> GradingSubject:
 
 
 def _sign_grading(matter: GradingSubject) -> ResponseReturnValue:
-    """Sign what was typed, or show the page again with everything in it but the password."""
+    """Sign what was typed, or show the page again with everything typed but the password.
+
+    Status: 303 if signed, 400 for problems or a wrong password, 409 if the participant was graded meanwhile, 429 if
+    signing is locked.
+    """
     work, none = request_context.work(), request.form.get("do") == "none" and bool(matter.source)
     form = _grading_form(matter, None if none else request.form)
     none_form = _no_event_form(matter, request.form if none else None)
@@ -222,7 +233,7 @@ def _sign_grading(matter: GradingSubject) -> ResponseReturnValue:
     shown = request.form.get("seen", "")
     seen = posted_row_number(shown)
     if not none and form.event.choices and shown == form.seen.data and "event" not in request.form:
-        problems["event"] = "unknown"  # the page asked whether it is new
+        problems["event"] = "unknown"  # the page asked whether the event is new
     if problems or seen is None or not sent.password.data:
         sent.refuse(problems or {"password": "password"})
         return _render_grading(matter, form, none_form, sent=sent, status=400)
@@ -243,7 +254,7 @@ def _sign_grading(matter: GradingSubject) -> ResponseReturnValue:
 
 
 def _grading_form(matter: GradingSubject, typed: Typed) -> GradingForm:
-    """The form, with the grades of the term that is chosen now."""
+    """Return the form with the grades of the term that is chosen now."""
     work, language = request_context.work(), request_context.language()
     words = work.catalogue.term_words.get(language, {})
     suggested = adverse_event_log.suggested_terms(work, matter.source) if matter.source else []
@@ -274,7 +285,7 @@ def _no_event_form(matter: GradingSubject, typed: Typed) -> NoEventForm | None:
 
 
 def _term_label(key: str, words: Mapping[str, TermWords]) -> str:
-    """A term in the reader's language with the standard's own name beside it."""
+    """Return a term in the reader's language, with the standard's English name beside it."""
     term = request_context.work().catalogue.terms.terms[key]
     name = words[key].name
     return name if name == term.english else f"{name} {term.english}"

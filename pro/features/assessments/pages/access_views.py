@@ -1,8 +1,7 @@
-"""Ways in that are typed or scanned: a code at the fixed address, and the card with its PIN. A GET changes nothing.
+"""Pages where a participant types an access code, or scans a card and types its PIN.
 
-After the PIN the browser keeps a pass (``participant_cards.make_pass``) with which the person chooses among the forms
-that
-are due.
+A GET changes nothing. After the PIN the browser keeps a sealed pass (``participant_cards.make_pass``), with which the
+participant chooses among the forms that are due.
 """
 
 from __future__ import annotations
@@ -22,24 +21,24 @@ pages.before_request(form_session_pages.require_form_body)
 
 PASS_COOKIE = "card"  # noqa: S105  the cookie's name
 NO_ATTEMPT = PinAttempt()
-# Why the PIN page comes back -> status. What is typed wrongly is 422; a card that does not work is gone.
+# Reason why the PIN page is shown again -> status; a reason not listed is a typing mistake (422).
 PIN_STATUSES = {"pause": 429, "locked": 410, "revoked": 410}
 
 
 @pages.get("/", endpoint="code_entry")
 def show_code_entry() -> Response:
-    """Where a code from a card or a text message is typed."""
+    """Show the page for a code from a card or a text message."""
     return form_session_pages.code_page()
 
 
 @pages.post("/", endpoint="code_typed")
 def submit_code() -> Response:
-    """Try a code: on to the form, to the PIN of the card, or the same page with what was typed and what to do."""
+    """Try a code: redirect to the form, or show the card's PIN page or the code page again."""
     return card_pin_page() or form_session_pages.try_code("questionnaire.resume")
 
 
 def card_pin_page() -> Response | None:
-    """The PIN page, if the code that was typed is a card's."""
+    """Return the PIN page if the code that was typed is a card's, else None."""
     typed = request.form.get("code", "")[:64]
     if request.form.get("do") == "language" or not participant_cards.is_card_code(
         request_context.work(), typed, _address()
@@ -50,13 +49,13 @@ def card_pin_page() -> Response | None:
 
 @pages.get("/c", endpoint="card_lost")
 def redirect_to_code_entry() -> Response:
-    """Somebody came back to the page of a card's PIN: its code has to be typed again."""
+    """Redirect to the code page: a reloaded PIN page has lost the code of its card."""
     return form_session_pages.redirect_to("doors.code_entry")
 
 
 @pages.post("/c", endpoint="card_code")
 def submit_card_code() -> Response:
-    """The PIN after a card's code was typed."""
+    """Try the PIN after a card's code was typed."""
     code = request.form.get("code", "")[:64]
     url = url_for("doors.card_code")
     if request.form.get("do") == "language":
@@ -69,14 +68,14 @@ def submit_card_code() -> Response:
 
 @pages.get("/c/<token>", endpoint="card_link")
 def show_card_pin(token: str) -> Response:
-    """The page behind a card's QR code: it asks for the PIN and tells nothing about anybody."""
+    """Show the PIN page behind a card's QR code. It names no participant."""
     state = participant_cards.card_state_by_link(request_context.work(), token)
     return _pin_page(PinAttempt(state) if state in ("locked", "revoked") else NO_ATTEMPT, request.path)
 
 
 @pages.post("/c/<token>", endpoint="card_link_pin")
 def submit_card_pin(token: str) -> Response:
-    """The PIN after a card's QR code was scanned."""
+    """Try the PIN after a card's QR code was scanned. Raises NotFound for an unknown card."""
     if request.form.get("do") == "language":
         return show_card_pin(token)
     entry = participant_cards.try_pin(request_context.work(), _typed_pin(), _address(), token=token)
@@ -87,7 +86,7 @@ def submit_card_pin(token: str) -> Response:
 
 @pages.get("/due", endpoint="due")
 def show_due_forms() -> Response:
-    """What waits for whoever typed the PIN: forms to choose from, or when the next one comes."""
+    """Show the forms that are due to the holder of the card, or when the next one opens."""
     guest = _current_guest()
     now = due_forms.due_forms(request_context.work(), guest.participant, request_context.language())
     return form_session_pages.render_page("assessments/due.html", participant=guest.participant, due=now)
@@ -95,15 +94,15 @@ def show_due_forms() -> Response:
 
 @pages.post("/due", endpoint="due_chosen")
 def open_due_form() -> Response:
-    """A form was chosen, or something is to be told now."""
+    """Open the form that was chosen, or the check-in if the participant wants to report now."""
     return _open_form(_current_guest(), request.form.get("form", ""))
 
 
 def _respond_to_pin(entry: PinAttempt, url: str, code: str = "") -> Response:
-    """After a PIN was tried: on to what is due, or the PIN page again."""
+    """Redirect to the forms that are due, or show the PIN page again if the PIN was refused."""
     if entry.guest is None:
         return _pin_page(entry, url, code=code)
-    # The card was a stranger's until now; from here on it may speak its owner's language, unless another was chosen.
+    # Until the PIN is right, the language is the browser's; then it is the participant's, unless another was chosen.
     chosen = {name: text for name, text in (("lang", _chosen_language()),) if text}
     kept = participant_cards.make_pass(request_context.work(), entry.guest.card)
     guest = _resolve_guest(kept)
@@ -132,7 +131,7 @@ def _open_form(guest: CardHolder, instrument: str, **chosen: str) -> Response:
 
 
 def _current_guest() -> CardHolder:
-    """Whoever typed the PIN on this browser."""
+    """Return the holder of the card whose PIN was typed in this browser."""
     return _resolve_guest(request.cookies.get(PASS_COOKIE, ""))
 
 

@@ -1,7 +1,7 @@
-"""The chat page: the interview of the form as bubbles, one question at a time, tapped or typed. A GET changes nothing.
+"""The chat page: the questions of a form as a conversation, answered by button or text.
 
-Every reply that was understood answers 303. What was not understood comes back at once with the words that were typed
-and what to do; it is no answer, so nothing of it is in the thread later.
+A GET changes nothing. A reply that is understood gets a redirect (303). A reply that is not understood is shown at once
+with the text that was typed and what to do; it is not stored as an answer, so the transcript does not contain it.
 """
 
 from __future__ import annotations
@@ -24,20 +24,21 @@ from pro.web import request_context, typography
 pages = Blueprint("chat", __name__)
 pages.before_request(form_session_pages.require_form_body)
 
-# More than any question takes. What is longer is nobody's answer, and reading it costs.
+# Longest reply that is read as an answer, in characters.
 MAX_REPLY_LENGTH = 1000
-# As much as that is read for red flags even so.
+# Part of a longer reply that is screened for red flags.
 MAX_SCREENED_LENGTH = 20_000
-# Where what was typed is worth keeping in the field, to be mended instead of typed again.
+# Reasons after which the typed text stays in the field, so that the participant can edit it.
 EDITABLE_REASONS = ("too_long", "unreadable", "moved_on")
 ADVICE_BUTTONS = ("understood", "wrong")
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyFeedback:
-    """What was just said and is no answer: the words, and why (as in ``reply_parser``) or which command it was.
+    """What the page shows about a reply that is not an answer.
 
-    ``text`` and ``ticks`` go back to where they were put in. ``safety``: the safety sentence is due.
+    ``words``: the reply. ``why``: reason as in ``reply_parser``; ``command``: the command word that it was. ``text``
+    and ``ticks`` go back into their fields. ``safety``: True if the safety sentence is shown.
     """
 
     words: str = ""
@@ -50,7 +51,7 @@ class ReplyFeedback:
 
 @dataclass(frozen=True, slots=True)
 class Bubble:
-    """A question in the thread: its recall period, and its words with the places where a line may break."""
+    """A question in the transcript: recall period, and text with its permitted line breaks."""
 
     recall: str
     question: Markup
@@ -63,25 +64,25 @@ NO_FEEDBACK = ReplyFeedback()
 
 @pages.get("/chat", endpoint="code_entry")
 def show_code_entry() -> Response:
-    """Where a code is typed by somebody who wants to chat."""
+    """Show the page for an access code that leads to the chat."""
     return form_session_pages.code_page(as_chat=True)
 
 
 @pages.post("/chat", endpoint="code_typed")
 def submit_code() -> Response:
-    """Try a code: on to the chat, or the same page with what was typed and what to do."""
+    """Try a code: redirect to the chat, or show the code page again with what to do."""
     return access_views.card_pin_page() or form_session_pages.try_code("chat.show", as_chat=True)
 
 
 @pages.get("/a/<token>/chat", endpoint="link")
 def show_start_page(token: str) -> Response:
-    """The start page behind a link, for the chat."""
+    """Show the start page behind a link, for the chat."""
     return form_session_pages.link_page(token, as_chat=True)
 
 
 @pages.post("/a/<token>/chat", endpoint="link_start")
 def start_from_link(token: str) -> Response:
-    """Start was pressed: this browser may answer from now on."""
+    """Start the form from a link: this browser may answer from now on."""
     begun = form_session_pages.start_from_link(token)
     if begun is None:
         return form_session_pages.link_page(token, as_chat=True)
@@ -95,7 +96,7 @@ def start_from_link(token: str) -> Response:
 
 @pages.get("/f/<ref>/chat", endpoint="show")
 def show_chat(ref: str) -> Response:
-    """The thread so far and the question that is open; advice, start page and last page as in the form."""
+    """Show the transcript and the open question; advice, start and last page as in the form."""
     form_session = form_session_pages.current_session(ref)
     if not form_session_pages.allows_chat(form_session.assessment):
         return form_session_pages.redirect_to("questionnaire.resume", ref=ref)
@@ -104,7 +105,7 @@ def show_chat(ref: str) -> Response:
 
 @pages.post("/f/<ref>/chat", endpoint="reply")
 def act_on_chat(ref: str) -> Response:
-    """Start, a tap, something typed, back, skip, send, or on from the advice."""
+    """Take one post of the chat: start, answer, back, skip, send, or leaving the advice."""
     form_session = form_session_pages.current_session(ref)
     if not form_session_pages.allows_chat(form_session.assessment):
         return form_session_pages.redirect_to("questionnaire.resume", ref=ref)
@@ -129,16 +130,16 @@ def _handle_reply(form_session: FormSession, form: FormState, do: str, typed: st
     now = chat_flow.next_question(request_context.work(), form, request_context.language())
     said, tapped, why = _read_reply(do, typed, ticks)
     if said == "" and not why and now.item and form.instrument.items[now.item].optional:
-        # "If you have a scale, else leave it empty": an empty reply leaves it out.
+        # A question such as “If you have a scale, else leave it empty”: an empty reply skips it.
         said, tapped = "skip", True
     if tapped and request.form.get("item") != now.item:
-        # The second tap of two, or a page left open: an old button must not answer another question.
+        # The second tap of a double tap, or an old page: its button must not answer another question.
         why = "moved_on"
     elif tapped and not why and said not in ("back", "skip") and not _is_offered(now, said):
         why = "no_such_option"
     if why:
         status = {"moved_on": 200, "no_such_option": 400}.get(why, 422)
-        # Too long, or beside ticks: no answer, but somebody wrote it.
+        # A text that is too long, or sent beside ticks, is not an answer; it is screened all the same.
         safety = (
             bool(typed)
             and not tapped
@@ -159,13 +160,13 @@ def _handle_reply(form_session: FormSession, form: FormState, do: str, typed: st
         status = 422 if turn.what == "unclear" and turn.why != "moved_on" else 200
         return _render_chat(form_session, turn.form, _reply_feedback(turn, typed), status)
     if tapped and typed:
-        # A button was tapped while something was typed: that is not sent, and not lost either.
+        # A button was tapped while text stood in the field: the text is not sent, and stays in the field.
         return _render_chat(form_session, turn.form, ReplyFeedback(text=typed))
     return _redirect_or_render(form_session, turn.form)
 
 
 def _read_reply(do: str, typed: str, ticks: Sequence[str]) -> tuple[str, bool, str]:
-    """What was said, whether by a button of the question, and why it cannot be taken, or empty."""
+    """Return the reply, whether a button sent it, and why it is not accepted (else empty)."""
     if "value" in request.form:
         return request.form["value"], True, ""
     if do in ("back", "skip"):
@@ -180,13 +181,13 @@ def _read_reply(do: str, typed: str, ticks: Sequence[str]) -> tuple[str, bool, s
 
 
 def _is_offered(now: AskedQuestion, said: str) -> bool:
-    """Whether the page had a button for ``said``; for a list, one for each of its numbers."""
+    """Return whether the page had a button for ``said``; for a list, one for each number."""
     typed = {option for option, _label in now.options}
     return set(said.split(",")) <= typed if now.kind == "list" else said in typed
 
 
 def _reply_feedback(turn: ReplyOutcome, typed: str) -> ReplyFeedback:
-    """What the page says to words that were no answer, or that need the safety sentence beside."""
+    """Return what the page says about a reply that is no answer or needs the safety sentence."""
     heard = turn.what == "command" or (turn.what == "unclear" and turn.why not in (*EDITABLE_REASONS, "empty"))
     return ReplyFeedback(
         words=typed if heard else "",
@@ -198,8 +199,8 @@ def _reply_feedback(turn: ReplyOutcome, typed: str) -> ReplyFeedback:
 
 
 def _leave_advice(form_session: FormSession, form: FormState, do: str) -> Response:
-    """Past the emergency screen: on with the questions, or the answer that brought it up is taken back."""
-    # A second tap of a double tap was not meant for the block that followed.
+    """Leave the emergency advice: continue, or withdraw the answer that raised it."""
+    # The second tap of a double tap must not close the next advice.
     if form.advice is None or request.form.get("advice") not in (None, form.advice):
         return _redirect_or_render(form_session, form)
     if do == "wrong" and not form.submitted:
@@ -212,7 +213,7 @@ def _leave_advice(form_session: FormSession, form: FormState, do: str) -> Respon
 
 
 def _redirect_or_render(form_session: FormSession, form: FormState | None = None) -> Response:
-    """Where the chat stands now: a redirect, or at once if the script asked."""
+    """Redirect to the chat, or render it at once if the script asked."""
     if "X-Fetch" not in request.headers:
         return make_response(redirect(f"{_chat_url(form_session)}#now", code=303))
     return _render_chat(form_session, form or form_session_pages.form_of(form_session))
@@ -225,7 +226,7 @@ def _chat_url(form_session: FormSession) -> str:
 def _render_chat(
     form_session: FormSession, form: FormState, said: ReplyFeedback = NO_FEEDBACK, status: int = 200
 ) -> Response:
-    """What the chat shows now: advice first, then the last page or the start page, else the thread."""
+    """Render the chat: advice first, then last page or start page, else the transcript."""
     url, ref = _chat_url(form_session), form_session.assessment.ref
     if form.advice is not None:
         return form_session_pages.advice_page(form_session, form, url, as_chat=True)
@@ -256,7 +257,7 @@ def _render_chat(
 
 
 def _max_length(form: FormState, name: str) -> int:
-    """How many characters fit into the answer to the item ``name``."""
+    """Return how many characters the answer to the item ``name`` may have."""
     item = form.instrument.items.get(name)
     return min(MAX_REPLY_LENGTH, item.max_length) if item is not None and item.kind == "text" else MAX_REPLY_LENGTH
 

@@ -1,4 +1,4 @@
-"""Corrections of answers that were sent: asked for, listed, decided with a signature."""
+"""Staff pages of data corrections: request, list, and decide with a signature."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CORRECTION_URL = "/corrections/<int(max=2147483647):correction_id>"
 
 @staff_page(pages, "/corrections", endpoint="everything", right="see_answers", title=N_("Corrections"), menu=80)
 def show_corrections(staff: SignedInStaff) -> ResponseReturnValue:
-    """Every request, open ones first."""
+    """Show every correction request, open ones first."""
     return render_template(
         "assessments/corrections.html",
         rows=data_corrections.list_corrections(request_context.work(), request_context.language()),
@@ -41,7 +41,10 @@ def show_corrections(staff: SignedInStaff) -> ResponseReturnValue:
 
 @staff_page(pages, FORM_URL, endpoint="form", right="see_answers", section="participants")
 def show_correction_form(staff: SignedInStaff, assessment_id: int) -> ResponseReturnValue:
-    """The answers of a form that was sent, with what was corrected; ``item``: the one to ask about."""
+    """Show the answers of a submitted form with their corrections.
+
+    ``item`` in the address: the item whose correction form is shown.
+    """
     _sent, sheet = data_corrections.submitted_form(request_context.work(), assessment_id, request_context.language())
     item = request.args.get("item", "")
     question = data_corrections.question_of(sheet, item) if item else None
@@ -51,7 +54,10 @@ def show_correction_form(staff: SignedInStaff, assessment_id: int) -> ResponseRe
 @pages.post(FORM_URL, endpoint="ask")
 @needs("ask_correction")
 def request_correction(staff: SignedInStaff, assessment_id: int) -> ResponseReturnValue:
-    """Ask that one answer be changed, signed."""
+    """Sign and store the request to correct one answer.
+
+    Status: 303 if stored, 400 for problems in the fields, 409 if the service refuses the request.
+    """
     assessment, sheet = data_corrections.submitted_form(
         request_context.work(), assessment_id, request_context.language()
     )
@@ -100,7 +106,7 @@ def request_correction(staff: SignedInStaff, assessment_id: int) -> ResponseRetu
 
 @staff_page(pages, CORRECTION_URL, endpoint="one", right="see_answers")
 def show_correction(staff: SignedInStaff, correction_id: int) -> ResponseReturnValue:
-    """One request with its signatures."""
+    """Show one correction request with its signatures."""
     return _render_correction(
         data_corrections.correction_row(request_context.work(), correction_id, request_context.language()),
         CorrectionDecisionForm(formdata=None),
@@ -110,7 +116,10 @@ def show_correction(staff: SignedInStaff, correction_id: int) -> ResponseReturnV
 @pages.post(CORRECTION_URL, endpoint="decide")
 @needs("decide_correction")
 def decide_correction(staff: SignedInStaff, correction_id: int) -> ResponseReturnValue:
-    """Approve or refuse, signed. An alert that the change raises is opened at once."""
+    """Approve or reject a correction request, signed.
+
+    Redirects to the alert if the corrected answer raises an urgent or emergency one.
+    """
     work, row = (
         request_context.work(),
         data_corrections.correction_row(request_context.work(), correction_id, request_context.language()),

@@ -1,4 +1,4 @@
-"""Staff pages to type in a phone interview or a paper form, and to read paper against its sheet a second time."""
+"""Staff pages for data entry of interviews and paper forms, and for verification of paper."""
 
 from __future__ import annotations
 
@@ -32,15 +32,16 @@ pages = Blueprint("entry", __name__)
 
 PARTICIPANT = "/participants/<int(max=2147483647):participant_id>"
 FIELD_PREFIX = "q-"
-# What the fields say beside an option's code: left out on purpose, none of a list, and (second reader) as it was typed.
+# Values of a field beside the codes of its options: left blank, none of a list, as typed (verification only).
 LEFT_BLANK, NONE, AS_TYPED = "skip", "none", ""
 
 
 @dataclass
 class TypedAnswers:
-    """What was typed into a sheet, by item.
+    """The typed answers of one questionnaire, by item.
 
-    ``texts``: as it stood in the fields; ``given``: as values; ``problems``: why it cannot be taken ("": the sheet).
+    ``texts``: as in the fields; ``given``: as values; ``problems``: reason of refusal (key "": the whole
+    questionnaire).
     """
 
     texts: dict[str, list[str]] = field(default_factory=dict)
@@ -50,7 +51,7 @@ class TypedAnswers:
 
 @staff_page(pages, f"{PARTICIPANT}/enter/<instrument>", endpoint="enter", right="enter_answers", section="participants")
 def show_entry_form(staff: SignedInStaff, participant_id: int, instrument: str) -> ResponseReturnValue:
-    """The whole questionnaire on one page, nothing chosen."""
+    """Show the whole questionnaire on one page, nothing chosen."""
     participant = participant_page.read_participant(request_context.work(), participant_id)
     try:
         sheet = paper_forms.entry_layout(request_context.work(), participant, instrument, request_context.language())
@@ -69,7 +70,10 @@ def show_entry_form(staff: SignedInStaff, participant_id: int, instrument: str) 
 @pages.post(f"{PARTICIPANT}/enter/<instrument>", endpoint="entered")
 @needs("enter_answers")
 def enter_form(staff: SignedInStaff, participant_id: int, instrument: str) -> ResponseReturnValue:
-    """Keep what was typed; a refusal gives everything back as it was, with what to do."""
+    """Store the typed form; a refusal shows the page again with everything typed.
+
+    Status: 303 if stored, 400 for problems in the fields, 409 if the service refuses the form.
+    """
     participant = participant_page.read_participant(request_context.work(), participant_id)
     try:
         sheet = paper_forms.entry_layout(request_context.work(), participant, instrument, request_context.language())
@@ -113,7 +117,7 @@ def enter_form(staff: SignedInStaff, participant_id: int, instrument: str) -> Re
     section="participants",
 )
 def show_verification(staff: SignedInStaff, assessment_id: int) -> ResponseReturnValue:
-    """What was typed from paper, beside fields for what the sheet says."""
+    """Show the answers typed from paper beside the fields of the second check."""
     paper = paper_forms.read_paper_form(request_context.work(), assessment_id, request_context.language())
     return _render_verification(paper, VerificationForm(formdata=None), _typed_values(paper.sheet))
 
@@ -121,7 +125,7 @@ def show_verification(staff: SignedInStaff, assessment_id: int) -> ResponseRetur
 @pages.post("/assessments/<int(max=2147483647):assessment_id>/check", endpoint="checked")
 @needs("check_answers")
 def verify_paper_form(staff: SignedInStaff, assessment_id: int) -> ResponseReturnValue:
-    """The second reader is done: everything agrees, or was corrected with a reason."""
+    """Store the second check: all answers agree, or are corrected with a reason."""
     paper = paper_forms.read_paper_form(request_context.work(), assessment_id, request_context.language())
     form = VerificationForm()
     typed = _read_corrections(paper.sheet)
@@ -145,7 +149,7 @@ def verify_paper_form(staff: SignedInStaff, assessment_id: int) -> ResponseRetur
 
 
 def _redirect_after_entry(participant_id: int, case: AlertCase | None, said: str) -> ResponseReturnValue:
-    """To the alert that somebody must read now, else to the participant."""
+    """Redirect to an urgent or emergency alert, else to the participant."""
     notify(said)
     if case is None or case.level < Level.URGENT:
         return redirect(url_for("staff.participants.one", participant_id=participant_id), code=303)
@@ -160,7 +164,7 @@ def _redirect_refused(participant_id: int, refusal: NotAllowed) -> ResponseRetur
 
 
 def _refusal_key(why: str) -> str:
-    """The key of the sentence for a refusal on these pages."""
+    """Return the key of the sentence for a refusal on these pages."""
     return {"withdrawn": "withdrawn_entry", "wording_not_licensed": "wording_not_licensed_entry"}.get(why, why)
 
 
@@ -187,7 +191,7 @@ def _render_verification(
 
 
 def _place_refusal(refusal: BadData, form: DataEntryForm | VerificationForm, typed: TypedAnswers) -> None:
-    """Put what the service refused beside its field or question."""
+    """Put each refusal of the service beside its field or question."""
     fields = refusal.details.get("fields")
     for name, why in (fields if isinstance(fields, Mapping) else {}).items():
         place = {"answered_at": "day"}.get(name, name)
@@ -198,7 +202,7 @@ def _place_refusal(refusal: BadData, form: DataEntryForm | VerificationForm, typ
 
 
 def _read_answers(sheet: QuestionnaireLayout) -> TypedAnswers:
-    """What the posted sheet says. A question that nobody touched is absent, a field that is empty too."""
+    """Return the posted answers. Untouched questions and empty fields are absent."""
     typed = TypedAnswers()
     for question in sheet.questions:
         sent = [text for text in request.form.getlist(FIELD_PREFIX + question.id) if text.strip()]
@@ -209,7 +213,7 @@ def _read_answers(sheet: QuestionnaireLayout) -> TypedAnswers:
 
 
 def _read_corrections(sheet: QuestionnaireLayout) -> TypedAnswers:
-    """What the second reader would have typed, as far as it differs from what was typed."""
+    """Return the values of the second check that differ from the typed answers."""
     typed = TypedAnswers()
     for question in sheet.questions:
         sent = [text for text in request.form.getlist(FIELD_PREFIX + question.id) if text.strip()]
@@ -225,7 +229,7 @@ def _read_corrections(sheet: QuestionnaireLayout) -> TypedAnswers:
 
 
 def read_answer(sheet: QuestionnaireLayout, question: Question, sent: list[str], typed: TypedAnswers) -> None:
-    """Read what was sent for one question into ``typed``: a value, or why it is none."""
+    """Read what was sent for one question into ``typed``: a value, or the reason of refusal."""
     item = sheet.instrument.items[question.id]
     if sent == [LEFT_BLANK] and question.kind == "choice":
         typed.given[question.id] = None
@@ -247,7 +251,10 @@ def read_answer(sheet: QuestionnaireLayout, question: Question, sent: list[str],
 
 
 def _typed_values(sheet: QuestionnaireLayout) -> TypedAnswers:
-    """The fields of the second reader as they stand at first: ticks, numbers and texts as typed, choices untouched."""
+    """Return the first state of the second check's fields.
+
+    Ticks, numbers and texts stand as typed; choices are untouched.
+    """
     typed = TypedAnswers()
     for question in sheet.questions:
         value = question.value

@@ -1,4 +1,4 @@
-"""What the participant's screens show: a form's pages and answers as plain values for the templates."""
+"""Plain values for the templates of a participant's screens: pages and answers of a form."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pro.web.typography import breakable
 
 
 class IssuedFormInfo(Protocol):
-    """What the start page needs to know of an assessment."""
+    """What the start page needs of an assessment."""
 
     @property
     def instrument(self) -> str: ...
@@ -33,7 +33,10 @@ class IssuedFormInfo(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TypedPage:
-    """What was sent with a page but not stored, so that the page comes back with it. ``problems``: field -> why."""
+    """What was sent with a page but not stored; it is shown again.
+
+    ``problems``: field -> reason.
+    """
 
     ticks: tuple[str, ...] | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
@@ -42,7 +45,10 @@ class TypedPage:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One option: its code, its words, whether the code is shown beside them, and whether it is the standing answer."""
+    """One option of a question.
+
+    ``numbered``: the code is shown beside the label. ``chosen``: it is the current answer.
+    """
 
     code: int
     label: str
@@ -61,7 +67,10 @@ class ListChoice:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One thing to type. ``text`` is what stands in it, ``problem`` why it could not be taken, or empty."""
+    """One field of a page.
+
+    ``text``: its content. ``problem``: why the content is not accepted, else empty.
+    """
 
     item: Item
     question: Markup
@@ -74,7 +83,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """One page of questions. ``standing``: "" (new), given, skipped, or none ("none of these")."""
+    """One page of questions.
+
+    ``standing``: "" (no answer yet), given, skipped, or none (“none of these”).
+    """
 
     page: Page
     position: int
@@ -92,9 +104,10 @@ class Screen:
 
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
-    """One line of the review page. ``state``: given, skipped, open (not answered yet), or empty (optional, left out).
+    """One line of the review page.
 
-    For a list ``names`` are the ticked entries and ``text`` is empty.
+    ``state``: given, skipped, open (not answered yet), or empty (optional and left blank). For a list ``names`` are the
+    ticked entries and ``text`` is empty.
     """
 
     name: str
@@ -107,14 +120,14 @@ class ReviewRow:
 
 @dataclass(frozen=True, slots=True)
 class ReviewGroup:
-    """The review's rows of one recall period; ``title`` is empty where the words name none."""
+    """The review's rows of one recall period; ``title`` is empty if the wording names none."""
 
     title: str
     rows: tuple[ReviewRow, ...]
 
 
 def build_screen(form: FormState, position: int, typed: TypedPage) -> Screen:
-    """The page of questions at ``position``. KeyError where there is none."""
+    """Return the page of questions at ``position``. Raises KeyError if there is none."""
     page = form.page(position)
     if page is None:
         raise KeyError(position)
@@ -139,7 +152,10 @@ def build_screen(form: FormState, position: int, typed: TypedPage) -> Screen:
 
 
 def review_groups(form: FormState) -> tuple[ReviewGroup, ...]:
-    """Every question of the path with its answer, by recall period. A follow-up stays under the question it follows."""
+    """Return every question of the path with its answer, grouped by recall period.
+
+    A follow-up question stays under the question that it follows.
+    """
     groups: list[tuple[str, list[ReviewRow]]] = []
     for position, page in enumerate(form.path, 1):
         for name in page.items:

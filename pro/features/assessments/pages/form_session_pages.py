@@ -1,4 +1,4 @@
-"""Who sits at which form in this browser, and the pages that the form and the chat share."""
+"""Form session of this browser, and the pages that form and chat share."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SESSION_SECONDS = 3 * 24 * 3600
 
 
 def require_form_body() -> None:
-    """415 for a body that is not a form's."""
+    """Answer 415 to a post whose body is not a form's."""
     if request.method == "POST" and request.mimetype != FORM:
         raise UnsupportedMediaType
 
@@ -31,13 +31,16 @@ def require_form_body() -> None:
 def code_page(
     result: CodeAttempt | None = None, typed: str = "", status: int = 200, *, url: str = "", as_chat: bool = False
 ) -> Response:
-    """Where a code is typed; with what came of the last try. It posts to ``url`` (this address unless given)."""
+    """Return the page for an access code, with the result of the last try.
+
+    It posts to ``url`` (default: this address).
+    """
     values: dict[str, Any] = {"size": form_access.CODE_LENGTH, "result": result or CodeAttempt(), "typed": typed}
     return render_page("assessments/code.html", status, url=url, as_chat=as_chat, **values)
 
 
 def try_code(onward: str, *, as_chat: bool = False) -> Response:
-    """Try the posted code: on to the form at the endpoint ``onward``, or the same page with what to do."""
+    """Try the posted code: redirect to the endpoint ``onward``, or show the code page again."""
     typed = request.form.get("code", "")[:64]
     if request.form.get("do") == "language":
         return code_page(typed=typed, as_chat=as_chat)
@@ -51,7 +54,7 @@ def try_code(onward: str, *, as_chat: bool = False) -> Response:
 
 
 def start_from_link(token: str) -> tuple[FormSession, str] | None:
-    """Start was pressed behind a link: this browser's sitting and its secret. None for a form that was sent."""
+    """Start a form from its link. Return form session and secret; None if it is submitted."""
     assessment, participant = form_access.open_link(request_context.work(), token)
     if assessment.submitted_at is not None:
         return None
@@ -70,26 +73,26 @@ def start_from_link(token: str) -> tuple[FormSession, str] | None:
 
 
 def start_session(form_session: FormSession) -> None:
-    """Start was pressed in a browser that sits already: after a code, or after a long time."""
+    """Start a form in a browser that has a session: after a code, or after a long pause."""
     if form_session.assessment.submitted_at is None:
         form_access.start_form(request_context.work(), form_session, answered_by(), request_context.language())
         answer_service.renew_form(request_context.work(), form_session)
 
 
 def link_page(token: str, *, as_chat: bool = False) -> Response:
-    """The start page behind a link, for the form or for the chat."""
+    """Return the start page behind a link, for the form or for the chat."""
     assessment, participant = form_access.open_link(request_context.work(), token)
     other = url_for("questionnaire.link" if as_chat else "chat.link", token=token)
     return start_page(assessment, participant, request.path, other, as_chat=as_chat)
 
 
 def allows_chat(assessment: IssuedFormInfo) -> bool:
-    """Whether the form may be answered in the chat: a licensed one is shown only as it was licensed."""
+    """Return whether the chat may show the form: licensed wording is shown as licensed only."""
     return "chat" in request_context.work().catalogue.instruments[assessment.instrument].channels
 
 
 def form_page(form_session: FormSession, form: FormState) -> Response:
-    """The form's own page: advice that waits, the last page, or the start page."""
+    """Return the form's own page: emergency advice, last page, or start page."""
     ref = form_session.assessment.ref
     url = url_for("questionnaire.resume", ref=ref)
     if form.advice is not None:
@@ -100,7 +103,7 @@ def form_page(form_session: FormSession, form: FormState) -> Response:
 
 
 def last_page(form_session: FormSession, url: str) -> Response:
-    """The page after sending, at ``url``."""
+    """Return the page after submission, at ``url``."""
     outcome = answer_service.submission_outcome(request_context.work(), form_session)
     after = form_access.next_form(request_context.work(), form_session)
     words = form_state.form_words(request_context.work(), after, request_context.language()) if after else None
@@ -109,7 +112,7 @@ def last_page(form_session: FormSession, url: str) -> Response:
 
 
 def advice_page(form_session: FormSession, form: FormState, url: str, *, as_chat: bool = False) -> Response:
-    """What to do in an emergency; its buttons post to ``url``."""
+    """Return the emergency advice; its buttons post to ``url``."""
     study = study_header.read_study_header(
         request_context.app_context(), form_session.participant.plan, request_context.language()
     )
@@ -128,9 +131,9 @@ def advice_page(form_session: FormSession, form: FormState, url: str, *, as_chat
 def start_page(
     assessment: IssuedFormInfo, participant: ParticipantInfo, url: str, other: str = "", *, as_chat: bool = False
 ) -> Response:
-    """The page before the first question; for a form that was sent, the page that says so.
+    """Return the page before the first question; for a submitted form, the one that says so.
 
-    ``other``: the address of the other way to answer, chat or list, for a form that has both.
+    ``other``: the address of the other way to answer (chat or form), for a form that has both.
     """
     act_as_participant(participant)
     pinned = assessment.wordings.get(request_context.language(), "")
@@ -151,14 +154,14 @@ def start_page(
 
 
 def _is_stale(assessment: IssuedFormInfo) -> bool:
-    """So long since the first answer that some will be asked again."""
+    """Return whether the first answer is so old that some questions are asked again."""
     hours = request_context.work().catalogue.instruments[assessment.instrument].stale_hours.values()
     began = assessment.first_answer_at
     return began is not None and bool(hours) and request_context.work().now - began > timedelta(hours=min(hours))
 
 
 def _question_estimate(assessment: IssuedFormInfo) -> int:
-    """How many questions are likely, before anything is known: rounded to fives, because it is a guess."""
+    """Return how many questions are likely before the first answer, rounded to fives."""
     instrument = request_context.work().catalogue.instruments[assessment.instrument]
     first = page_flow.page_path(instrument, {}, {}, assessment.page_set)[0]
     likely = 1 + page_flow.progress(instrument, {}, {}, first.id, assessment.page_set).about_left
@@ -168,7 +171,10 @@ def _question_estimate(assessment: IssuedFormInfo) -> int:
 def render_page(
     template: str, status: int = 200, participant: ParticipantInfo | None = None, url: str = "", **values: Any
 ) -> Response:
-    """A page at ``url`` (where its form posts and its language switch leads back to; this address unless given)."""
+    """Render a page at ``url``.
+
+    ``url``: where its form posts and its language switch leads back to (default: this address).
+    """
     study = study_header.read_study_header(
         request_context.app_context(), participant.plan if participant else None, request_context.language()
     )
@@ -178,17 +184,20 @@ def render_page(
 
 
 def must_start(form_session: FormSession, form: FormState) -> bool:
-    """Start comes first: on this device it was not pressed, or so long ago that some questions must be asked again."""
+    """Return whether Start comes first.
+
+    True if Start was not pressed on this device, or so long ago that some questions must be asked again.
+    """
     return not form_session.access.answered_by or bool(form.stale(request_context.work().now))
 
 
 def form_of(form_session: FormSession) -> FormState:
-    """The form behind ``sitting`` in this page's language."""
+    """Return the form of ``form_session`` in this page's language."""
     return form_state.read_form(request_context.work(), form_session, request_context.language())
 
 
 def current_session(ref: str) -> FormSession:
-    """The sitting behind this browser's cookie; the page speaks that person's language from here on."""
+    """Return the form session of this browser's cookie; set actor, language and time zone."""
     form_session = form_access.session_of(
         request_context.work(), ref, request.cookies.get(f"f_{ref}", ""), read_only=request.method != "POST"
     )
@@ -197,7 +206,10 @@ def current_session(ref: str) -> FormSession:
 
 
 def act_as_participant(participant: ParticipantInfo, chosen: str | None = None) -> None:
-    """From here on ``participant`` acts, in their language and time zone; ``chosen``: this form's language."""
+    """Set ``participant`` as actor of the request, with language and time zone.
+
+    ``chosen``: the language of this form, if another than the participant's.
+    """
     request_context.set_actor(Actor("participant", participant.id, "participant"))
     request_context.set_language(chosen or participant.language)
     request_context.set_zone(participant.time_zone)
@@ -214,11 +226,11 @@ def set_session_cookie(response: Response, ref: str, secret: str) -> Response:
 
 
 def redirect_to(endpoint: str, **values: Any) -> Response:
-    """On to another page, by GET."""
+    """Redirect to another page, by GET."""
     return make_response(redirect(url_for(endpoint, **values), code=303))
 
 
 def answered_by() -> str:
-    """Who was said to answer, on the start page."""
+    """Return who answers, as chosen on the start page: self, helped or proxy."""
     by = request.form.get("by", "")
     return by if by in form_access.ANSWERED_BY_VALUES else "self"

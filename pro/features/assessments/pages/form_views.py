@@ -1,7 +1,7 @@
-"""The participant's pages: links, one question a screen, advice, review, the last page. A GET changes nothing.
+"""The participant's pages: start, one question a screen, advice, review, last page.
 
-Every POST answers 303, so that going back and reloading are harmless. ``form.js`` asks with ``X-Fetch`` and gets the
-next screen at once, with its address in ``X-Location``: the same screens, one round trip less.
+A GET changes nothing. Every POST answers 303, so that going back and reloading are harmless. ``form.js`` sends
+``X-Fetch`` and gets the next screen at once, with its address in ``X-Location``: the same screens, one round trip less.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pro.web import request_context, typography
 
 pages = Blueprint("questionnaire", __name__)
 
-# A page that could not be taken: typed wrongly by a person (422), or never offered by us (400).
+# Reasons that no page of ours can cause (400); every other reason is a typing mistake (422).
 NEVER_OFFERED = {"no_such_option", "no_such_page"}
 NOTHING_TYPED = TypedPage()
 
@@ -35,19 +35,22 @@ pages.before_request(form_session_pages.require_form_body)
 
 @pages.app_context_processor
 def template_values() -> dict[str, Any]:
-    """``fetched``: the script asked, and already has the styles. ``gap``: what stands between two sentences."""
+    """Return values for all templates.
+
+    ``fetched``: the script asked, and has the styles already. ``gap``: what separates two sentences.
+    """
     return {"fetched": "X-Fetch" in request.headers, "gap": typography.sentence_gap(request_context.language())}
 
 
 @pages.get("/a/<token>", endpoint="link")
 def show_start_page(token: str) -> Response:
-    """The start page behind a link. Previews and scanners may fetch it as often as they like."""
+    """Show the start page behind a link. Previews and scanners may fetch it at any time."""
     return form_session_pages.link_page(token)
 
 
 @pages.post("/a/<token>", endpoint="link_start")
 def start_from_link(token: str) -> Response:
-    """Start was pressed: this browser may answer from now on."""
+    """Start the form from a link: this browser may answer from now on."""
     begun = form_session_pages.start_from_link(token)
     if begun is None:
         return form_session_pages.link_page(token)
@@ -59,7 +62,7 @@ def start_from_link(token: str) -> Response:
 
 @pages.get("/f/<ref>")
 def resume(ref: str) -> Response:
-    """Where this form stands: start page, next question, advice, or the last page."""
+    """Show where this form stands: start page, next question, advice, or last page."""
     form_session = form_session_pages.current_session(ref)
     form = form_session_pages.form_of(form_session)
     if form.advice is None and not form.submitted and not form_session_pages.must_start(form_session, form):
@@ -69,7 +72,7 @@ def resume(ref: str) -> Response:
 
 @pages.post("/f/<ref>", endpoint="code_start")
 def start_after_code(ref: str) -> Response:
-    """Start was pressed after a typed code."""
+    """Start the form after an access code was typed."""
     form_session = form_session_pages.current_session(ref)
     form_session_pages.start_session(form_session)
     return form_session_pages.redirect_to("questionnaire.resume", ref=ref)
@@ -77,7 +80,7 @@ def start_after_code(ref: str) -> Response:
 
 @pages.post("/f/<ref>/next", endpoint="onward")
 def open_next_form(ref: str) -> Response:
-    """From a form that was sent to the next one that waits; without one, back to the last page."""
+    """Open the next due form after a submitted one; without one, return to the last page."""
     form_session = form_session_pages.current_session(ref)
     after = (
         form_access.next_form(request_context.work(), form_session)
@@ -102,7 +105,7 @@ def open_next_form(ref: str) -> Response:
 
 @pages.get("/f/<ref>/<int:position>", endpoint="show")
 def show_page(ref: str, position: int) -> Response:
-    """One screen: a page of questions, or the review after the last."""
+    """Show one screen: a page of questions, or the review after the last question."""
     form_session = form_session_pages.current_session(ref)
     form = form_session_pages.form_of(form_session)
     if form.advice is None and (form.submitted or form_session_pages.must_start(form_session, form)):
@@ -114,7 +117,10 @@ def show_page(ref: str, position: int) -> Response:
 
 @pages.post("/f/<ref>/<int:position>", endpoint="answer")
 def act_on_page(ref: str, position: int) -> Response:
-    """A page was answered, skipped or left; advice was read; the form was sent."""
+    """Take one post of a screen: answer, skip, back, leaving the advice, or submission.
+
+    Raises AlreadySubmitted for an answer to a submitted form.
+    """
     form_session = form_session_pages.current_session(ref)
     form = form_session_pages.form_of(form_session)
     do = request.form.get("do", "")
@@ -161,7 +167,7 @@ def _save_page(form_session: FormSession, form: FormState, position: int, do: st
 
 
 def read_posted_page(form: FormState, page: Page, do: str) -> tuple[Mapping[str, Value | None], TypedPage]:
-    """What the posted page says: the values to save (empty = nothing to save), and what was typed with its problems."""
+    """Read the posted page: values to save (empty if none), and what was typed with problems."""
     kind = form.instrument.items[page.items[0]].kind
     if page.kind == "fields":
         return _read_fields(form, page, do)
@@ -204,14 +210,14 @@ def _read_fields(form: FormState, page: Page, do: str) -> tuple[Mapping[str, Val
             problems[name] = found.why
         elif found.value is not None or do != "back":
             given[name] = found.value
-    if problems:  # what is right beside them is kept at once: the person may not come back
+    if problems:  # valid fields beside them are saved at once: the participant may not return
         given = {name: value for name, value in given.items() if value is not None}
     return ({} if do == "language" else given), TypedPage(texts=texts, problems=problems)
 
 
 def _leave_advice(form_session: FormSession, form: FormState, position: int, do: str) -> Response:
-    """Past the emergency screen: on to where it stood in the way, or back to the answer that brought it up."""
-    # A second tap of a double tap was not meant for the block that followed.
+    """Leave the emergency advice: continue, or return to the answer that raised it."""
+    # The second tap of a double tap must not close the next advice.
     if request.form.get("advice") in (None, form.advice):
         answer_service.acknowledge_advice(request_context.work(), form_session, form, corrected=do == "wrong")
     if form.submitted:
@@ -225,7 +231,10 @@ def _leave_advice(form_session: FormSession, form: FormState, position: int, do:
 def _redirect_or_render(
     form_session: FormSession, position: int | None, reviewing: bool = False, form: FormState | None = None
 ) -> Response:
-    """On to the screen at ``position`` (None: wherever the form stands): a redirect, or at once if the script asked."""
+    """Redirect to the screen at ``position``, or render it at once if the script asked.
+
+    ``position`` None: the page where the form stands.
+    """
     url = _screen_url(form_session, position)
     if reviewing:
         url += "?from=review"
@@ -256,7 +265,10 @@ def _render_screen(
     status: int = 0,
     reviewing: bool | None = None,
 ) -> Response:
-    """The screen at ``position``; advice that waits comes first. ``typed``: it comes back because it was not taken."""
+    """Render the screen at ``position``; emergency advice comes first.
+
+    ``typed``: what was typed on a page that is shown again because it was not accepted.
+    """
     if form.advice is not None:
         return form_session_pages.advice_page(form_session, form, _screen_url(form_session, position))
     problems = set(typed.problems.values())

@@ -1,4 +1,4 @@
-"""What staff type about a form that they enter or compare with its sheet."""
+"""Forms of staff for data entry and verification."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pro.web.refusals import N_, REFUSALS
 
 
 class DataEntryForm(FlaskForm):
-    """What is said about a form that staff type in; its answers are read by ``data_entry_views``."""
+    """Circumstances of a form that staff enter; ``data_entry_views`` reads its answers."""
 
     mode = RadioField(
         N_("How it was answered"),
@@ -42,7 +42,7 @@ class DataEntryForm(FlaskForm):
     )
 
     def validate(self, extra_validators: Any = None) -> bool:
-        """True if everything typed can be passed on."""
+        """Return True if every field can be passed on to the service."""
         fine = bool(super().validate(extra_validators))
         if self.day.process_errors:
             self.day.errors = [REFUSALS["date_needed"]]
@@ -52,7 +52,7 @@ class DataEntryForm(FlaskForm):
 
 
 class VerificationForm(FlaskForm):
-    """What the second reader of a paper form says at the end."""
+    """Confirmation at the end of the second check of a paper form."""
 
     compared = BooleanField(
         N_("I have compared every answer with the sheet."),

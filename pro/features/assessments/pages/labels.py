@@ -1,4 +1,4 @@
-"""Words of forms that staff enter and correct: what is said after a press."""
+"""Define the refusals and notices of data entry and data corrections."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pro.web.refusals import N_
 
 
 def _emergency_number(said: notices.Values) -> notices.Values:
-    """The emergency number of the study."""
+    """Return the emergency number of the study."""
     plan = next(iter(request_context.app_context().catalogue.plans.values()))
     return {"number": plan.settings.emergency}
 
 
 def _refusal(said: notices.Values) -> notices.Values:
-    """The sentence of a refusal."""
+    """Return the sentence of a refusal."""
     return {"why": web_labels.word("refusal", said["why"])}
 
 
-# Why something was refused, by the ``why`` of the failure or of a field.
+# Refusals, by the ``why`` of the failure or of a field.
 REFUSALS = refusals.add(
     {
         "time_needed": N_("Please give the time as hours and minutes, such as 14:30."),
@@ -70,7 +70,7 @@ REFUSALS = refusals.add(
     }
 )
 
-# What is said on the page after a press.
+# Notices after a post.
 notices.add("entered", N_("The interview is saved and judged."), good=True)
 notices.add(
     "entered_paper", N_("The paper form is saved and judged. A colleague has to compare it with the sheet."), good=True

@@ -1,4 +1,4 @@
-"""What the audit trail says, in words: a sentence for every action that code records, its facts and their values."""
+"""Words of the audit trail: a sentence for every recorded action, its facts and values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pro.web import refusals, request_context
 from pro.web.labels import TABLES, word
 from pro.web.refusals import N_
 
-# Action -> sentence. Who did it stands beside it.
+# Action -> sentence. The actor stands beside it.
 SENTENCES: Mapping[str, str] = {
     **CHANGES,
     "absence.cancelled": N_("Took back an absence"),
@@ -118,7 +118,7 @@ SENTENCES: Mapping[str, str] = {
     "wording.loaded": N_("A licensed wording was loaded"),
 }
 
-# Kind of event -> the first parts of its actions.
+# Kind of entry -> the first parts of its actions.
 _PREFIXES: Mapping[str, tuple[str, ...]] = {
     "answers": ("answers", "assessment", "correction"),
     "alerts": ("alert", "adverse_event", "grading"),
@@ -148,7 +148,7 @@ KIND_WORDS: Mapping[str, str] = {
     "seen": N_("What was looked at"),
 }
 
-# Reasons that the programme gives itself.
+# Reasons that the program gives itself.
 REASONS: Mapping[str, str] = {
     "re-planned": N_("the dates changed"),
     "proxy": N_("somebody else answered for the participant"),
@@ -167,7 +167,7 @@ REASONS: Mapping[str, str] = {
 ACTORS: Mapping[str, str] = {"participant": N_("Participant"), "system": N_("The system")}
 
 
-# What an event says, by its key.
+# Key of a fact -> its name.
 FACTS: Mapping[str, str] = {
     "": "",
     "about": N_("about"),
@@ -247,7 +247,7 @@ FACTS: Mapping[str, str] = {
     "week": N_("week"),
     "who": N_("who"),
 }
-# Key -> the table of ``labels`` that has its values.
+# Key of a fact -> the table of ``labels`` with its values.
 VALUES: Mapping[str, str] = {
     "answered_by": "answered_by",
     "channel": "channel",
@@ -268,7 +268,7 @@ CHOICES: Mapping[str, str] = {
     "stop": N_("stops"),
     "other": N_("something else"),
 }
-# Key -> the words of its values.
+# Key of a fact -> the words of its values.
 CLINICAL_WORDS: Mapping[str, Mapping[str, str]] = {
     "about": ABOUT,
     "choice": CHOICES,
@@ -296,7 +296,7 @@ WAYS: Mapping[str, str] = {
     "code": N_("By SMS, with a code"),
     "here": N_("Shown to the participant on the spot"),
 }
-# An answer that is no words of a questionnaire.
+# States of an answer that no wording of a questionnaire covers.
 ANSWER_STATES: Mapping[str, str] = {
     "skipped": N_("left out"),
     "withdrawn": N_("taken back"),
@@ -306,13 +306,13 @@ ANSWER_STATES: Mapping[str, str] = {
 
 
 def action_sentence(action: str) -> str:
-    """What ``action`` means; one that this version does not know is shown as it is."""
+    """Return the sentence of ``action``; an unknown action is returned unchanged."""
     found = SENTENCES.get(action)
     return request_context.translator().gettext(found) if found else action
 
 
 def actor_name(line: AuditLine) -> str:
-    """The member of staff with their role then, or who else it was."""
+    """Return the staff member with the role at that time, or the name of another actor."""
     say = request_context.translator().gettext
     if line.actor != "staff":
         return say(ACTORS[line.actor]) if line.actor in ACTORS else line.actor
@@ -320,24 +320,24 @@ def actor_name(line: AuditLine) -> str:
 
 
 def reason_shown(text: str) -> str:
-    """Why, as it was typed, or in words where the programme says so itself."""
+    """Return the reason as typed, or in words if the program gave it."""
     found = REASONS.get(text)
     return request_context.translator().gettext(found) if found else text
 
 
 def signature_meaning(key: str) -> str:
-    """What a signature means."""
+    """Return what a signature means."""
     return request_context.translator().gettext(MEANINGS[key]) if key in MEANINGS else key
 
 
 def fact_name(fact: AuditFact) -> str:
-    """What a fact is about."""
+    """Return the name of a fact."""
     found = "" if fact.is_item else FACTS.get(fact.key, "")
     return request_context.translator().gettext(found) if found else fact.key
 
 
 def fact_value(fact: AuditFact, value: Any, plan: str) -> str:
-    """One side of a fact in words."""
+    """Return the old or the new value of a fact in words."""
     say = request_context.translator().gettext
     if value is None:
         return ""
@@ -367,20 +367,20 @@ def fact_value(fact: AuditFact, value: Any, plan: str) -> str:
 
 
 def format_timestamp(at: datetime) -> str:
-    """A moment to the second in the site's zone, with its offset: 2026-03-02 09:00:00 +08:00."""
+    """Return a time to the second in the site's zone: 2026-03-02 09:00:00 +08:00."""
     return (
         at.astimezone(ZoneInfo(request_context.state().zone)).isoformat(sep=" ", timespec="seconds").replace("+", " +")
     )
 
 
 def _term_name(key: str) -> str:
-    """The name of a term of adverse events."""
+    """Return the name of a CTCAE term."""
     words = request_context.app_context().catalogue.term_words.get(request_context.language(), {}).get(key)
     return words.name if words else key
 
 
 def _visit_name(name: str, plan: str) -> str:
-    """A visit by the name that it has in the ledger: baseline, rt_week.15."""
+    """Return the name of a visit from its stored name: baseline, rt_week.15."""
     parts = name.split(".")
     kind, number = parts[0], parts[-1] if len(parts) > 1 else "0"
     words = request_context.app_context().catalogue.plan_words.get((plan, request_context.language()))
@@ -395,7 +395,7 @@ def _format_moment(value: Any) -> str:
 
 
 def _anchor_words(one: Any, plan: str) -> str:
-    """[kind, number, day, planned] as words."""
+    """Return an anchor [kind, number, day, planned] in words."""
     say = request_context.translator().gettext
     kind, number, on, planned = one
     words = request_context.app_context().catalogue.plan_words.get((plan, request_context.language()))
@@ -407,7 +407,7 @@ def _anchor_words(one: Any, plan: str) -> str:
 
 
 def install(app: Flask) -> None:
-    """Let staff templates use these words."""
+    """Make these words available to the templates of staff pages."""
     app.jinja_env.globals.update(
         audit_sentence=action_sentence,
         audit_who=actor_name,
@@ -419,7 +419,7 @@ def install(app: Flask) -> None:
     )
 
 
-# Why something was refused, by the ``why`` of the failure or of a field.
+# Refusals, by the ``why`` of the failure or of a field.
 REFUSALS = refusals.add(
     {
         "no_participant": N_("Nobody is enrolled under this number. Please check it."),

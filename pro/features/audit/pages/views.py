@@ -1,4 +1,4 @@
-"""The audit trail: who did what, when and why; picked, paged, exported, and its chain verified."""
+"""The audit trail: entries with actor, time and reason; filter, export, verification."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ HEADER = (
 
 
 class AuditFilterForm(FlaskForm):
-    """Which part of the trail. An empty field picks everything."""
+    """Filter of the audit trail. An empty field does not filter."""
 
     number = StringField(N_("Study number"), filters=[lambda text: (text or "").strip()])
     ref = StringField(N_("Form"), filters=[lambda text: (text or "").strip()])
@@ -64,7 +64,10 @@ class AuditFilterForm(FlaskForm):
     kind = SelectField(N_("What"), validate_choice=False)
 
     def wish(self) -> dict[str, Any]:
-        """What was typed, as the arguments of ``audit_trail.make_filter``; BadData for a date that is none."""
+        """Return the typed values as arguments of ``audit_trail.make_filter``.
+
+        Raises BadData if a date is invalid.
+        """
         days = [self[name] for name in ("since", "until")]
         wrong = {day.short_name: "date_needed" for day in days if day.process_errors and day.raw_data[0]}
         if wrong:
@@ -79,14 +82,14 @@ class AuditFilterForm(FlaskForm):
         }
 
     def refuse(self, problems: Mapping[str, str]) -> None:
-        """Put the refusals beside their fields; a date left empty is no mistake."""
+        """Put the refusals beside their fields; an empty date is valid."""
         for field in self:
             field.errors = [REFUSALS[problems[field.short_name]]] if field.short_name in problems else []
 
 
 @pages.record_once
 def install(state: BlueprintSetupState) -> None:
-    """Give the templates the words of the trail."""
+    """Make the words of the audit trail available to the templates."""
     labels.install(cast(Flask, state.app))
 
 
@@ -94,14 +97,17 @@ def install(state: BlueprintSetupState) -> None:
     pages, "", endpoint="show", right="see_audit", title=N_("Audit trail"), menu=90, way_back=N_("the audit trail")
 )
 def show_audit(staff: SignedInStaff) -> ResponseReturnValue:
-    """A page of the trail. The address holds numbers only: what was typed is turned into them by a post."""
+    """Show one page of the audit trail.
+
+    The address holds numbers only: a post turns a typed participant number into an id.
+    """
     return _audit_page(_filter_of_address())
 
 
 @pages.post("", endpoint="act")
 @needs("see_audit")
 def act_on_audit(staff: SignedInStaff) -> ResponseReturnValue:
-    """Pick a part, export it, or verify the chain."""
+    """Apply a filter, export the entries, or verify the hash chain."""
     wish = request.form.get("do", "")
     if wish in ("verify", "verify_anew"):
         checked = audit_chain.verify_next_part(request_context.work(), anew=wish == "verify_anew")
@@ -205,7 +211,7 @@ def _filter_form(typed: Mapping[str, str] | None, pick: AuditFilter | None = Non
 
 
 def _filter_of_address() -> AuditFilter:
-    """The part of the trail that the address names; what makes no sense in it picks nothing away."""
+    """Return the filter that the address names; an invalid value does not filter."""
     args = request.args
     return AuditFilter(
         participant_id=_parse_number(args.get("participant", "")),

@@ -1,4 +1,4 @@
-"""``/health``: is the database there, and do the worker's loops come round?"""
+"""``/health``: whether the database answers and the worker's jobs run."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ pages = Blueprint("health", __name__)
 
 @pages.get("/health", endpoint="health")
 def show_health() -> tuple[Response, int]:
-    """200 while all is well, 503 else. Names what is wrong, never whom it is about."""
+    """Answer 200 without problems, 503 with any. Names problems, never persons."""
     troubles = worker_health.find_troubles(request_context.work())
     return jsonify(ok=not troubles, troubles=troubles), 503 if troubles else 200

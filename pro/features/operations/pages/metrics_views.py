@@ -1,4 +1,4 @@
-"""``/metrics`` for Prometheus: read from the database when it is asked for, by this machine or with a token."""
+"""``/metrics`` for Prometheus, read from the database for this machine or with a token."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from pro.features.operations.metrics import Gauge
 from pro.web import request_context
 
 pages = Blueprint("metrics", __name__)
-# Every name begins with this.
+# Prefix of every metric's name.
 PREFIX = "epro_"
 THIS_MACHINE = {"127.0.0.1", "::1"}
 
 
 class MetricsSample(Collector):
-    """What was read just now. Nothing is kept in the process: any number of them give the same numbers."""
+    """The figures of one call. No state is kept in the process, so all processes agree."""
 
     def __init__(self, read: Iterable[Gauge]) -> None:
         self._read = read
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """One family for each gauge."""
+        """Return one metric family for each gauge."""
         for gauge in self._read:
             family = GaugeMetricFamily(PREFIX + gauge.name, gauge.meaning, labels=gauge.labels)
             for labels, value in gauge.rows:
@@ -37,7 +37,7 @@ class MetricsSample(Collector):
 
 @pages.get("/metrics", endpoint="metrics")
 def show_metrics() -> Response:
-    """The numbers as text. Whoever may not read them learns not even that they are here."""
+    """Show the metrics as text; 404 for a caller who may not read them."""
     if not _may_read():
         abort(404)
     registry = CollectorRegistry(auto_describe=False)
@@ -46,7 +46,10 @@ def show_metrics() -> Response:
 
 
 def _may_read() -> bool:
-    """From this machine (behind the proxy: if the browser runs here), or with the token of the settings."""
+    """Return whether the call comes from this machine or has the token of the settings.
+
+    Behind the proxy, this machine means that the browser runs here.
+    """
     if request.remote_addr in THIS_MACHINE:
         return True
     token = request_context.app_context().config.metrics_token

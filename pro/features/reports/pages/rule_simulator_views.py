@@ -1,4 +1,4 @@
-"""The staff page on which changed rules are tried on what was answered. Nothing that is sent here is kept."""
+"""The staff page that tries changed rules on stored or generated answers, without storing."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from pro.web.sentences import translated
 
 pages = Blueprint("simulator", __name__, url_prefix="/simulator")
 
-# How many weeks back; 0: everything.
+# Choices of how many weeks back; 0: all forms.
 WEEKS_BACK = (4, 12, 26, 0)
-# A page is answered within this; what is older is left out, and the page says so.
+# Time limit of a simulation in seconds; older forms are left out, and the page says so.
 SECONDS = 15.0
 GENERATED = 500
 NO_FILE = N_("Please choose a plan file first: the study’s file with your changes in it.")
@@ -34,14 +34,14 @@ INVALID_PLAN = N_("This file cannot be used as it is. Please mend it and choose 
     pages, "", endpoint="show", right="simulate", title=N_("Simulator"), section="cohort", way_back=N_("the simulator")
 )
 def show_rule_simulator(staff: SignedInStaff) -> ResponseReturnValue:
-    """The empty form."""
+    """Show the empty form."""
     return _page(_chosen_plan())
 
 
 @pages.get("/plan.yaml", endpoint="file")
 @needs("simulate")
 def download_plan_file(staff: SignedInStaff) -> ResponseReturnValue:
-    """The file of the rules in use, to be changed and tried."""
+    """Send the plan file in use, to be changed and tried."""
     plan = _chosen_plan()
     sent = Response(request_context.app_context().catalogue.plan_texts[plan.id], mimetype="application/yaml")
     sent.headers.set("Content-Disposition", "attachment", filename=f"{plan.id}.yaml")
@@ -51,7 +51,7 @@ def download_plan_file(staff: SignedInStaff) -> ResponseReturnValue:
 @pages.post("", endpoint="run")
 @needs("simulate")
 def run_simulation(staff: SignedInStaff) -> ResponseReturnValue:
-    """Try the file that came. It stays in memory, and nothing is written."""
+    """Try the uploaded plan file. It stays in memory, and nothing is stored."""
     plan = _chosen_plan()
     sent = request.files.get("file")
     content = sent.read(4 * rule_simulator.MAX_FILE_LENGTH + 1) if sent is not None else b""
@@ -67,7 +67,7 @@ def run_simulation(staff: SignedInStaff) -> ResponseReturnValue:
         return _page(
             plan, error=INVALID_PLAN, detail=translated(bad.details["sentence"], request_context.translator())
         ), 400
-    # A writer's place is not held while forms are judged.
+    # Releases the write transaction: the evaluation of the forms takes seconds.
     request_context.release()
     if request.form.get("source") == "generated":
         found = rule_simulator.simulate_generated_forms(request_context.app_context(), plan, new, GENERATED)
@@ -113,10 +113,10 @@ def _page(
 
 
 def rule_sentence(plan_id: str, rule: str) -> str:
-    """A rule in the reader's words; a rule that only the new file has is its id."""
+    """Return a rule in the reader's words; the id for a rule that only the new file has."""
     return alert_list.rule_sentence(request_context.work(), plan_id, rule, request_context.language())
 
 
 def instrument_title(instrument: str) -> str:
-    """An instrument in the reader's language."""
+    """Return the title of an instrument in the reader's language."""
     return request_context.app_context().catalogue.words[instrument, request_context.language()].title

@@ -1,4 +1,4 @@
-"""The staff page about the whole study: compliance, waiting times, alerts a week, scores over the visits."""
+"""The staff page of the study overview: compliance, waiting times, alerts, scores."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pages = Blueprint("cohort", __name__, url_prefix="/cohort")
 
 @dataclass(frozen=True, slots=True)
 class ScaleTrend:
-    """One scale over the visits at which it was scored, as a drawing and as the numbers behind it."""
+    """One scale over the visits at which it was scored: drawing, and the figures behind it."""
 
     scale: str
     plot: study_chart.MedianPlot
@@ -43,7 +43,7 @@ class ScaleTrend:
     way_back=N_("the figures of the study"),
 )
 def show_study_overview(staff: SignedInStaff) -> ResponseReturnValue:
-    """The figures as they were counted last, without any identity. ``plan`` chooses the study."""
+    """Show the latest figures, without identities. ``plan`` in the address: the study."""
     plans = request_context.app_context().catalogue.plans
     plan = plans.get(request.args.get("plan", ""), next(iter(plans.values())))
     kept = study_overview.latest_figures(request_context.work(), plan.id)
@@ -69,7 +69,10 @@ def show_study_overview(staff: SignedInStaff) -> ResponseReturnValue:
 
 
 def visit_title(plan: StudyPlan, row: VisitRow | ScorePoint) -> tuple[str, str]:
-    """Instrument and visit in the reader's language; a visit that the plan has dropped under its own name."""
+    """Return instrument and visit in the reader's language.
+
+    A visit that the plan no longer has is shown by its stored name.
+    """
     language, catalogue = request_context.language(), request_context.app_context().catalogue
     words = catalogue.plan_words[plan.id, language]
     known = catalogue.words.get((row.instrument, language))
@@ -78,18 +81,18 @@ def visit_title(plan: StudyPlan, row: VisitRow | ScorePoint) -> tuple[str, str]:
 
 
 def rule_sentence(plan_id: str, rule: str) -> str:
-    """A rule in the reader's words."""
+    """Return a rule in the reader's words."""
     return alert_list.rule_sentence(request_context.work(), plan_id, rule, request_context.language())
 
 
 def duration_shown(minutes: float) -> str:
-    """So many minutes, in words."""
+    """Return a duration in minutes as words."""
     now = request_context.work().now
     return waiting_time(now - timedelta(minutes=round(minutes)), now)
 
 
 def _total_row(rows: Sequence[VisitRow]) -> VisitRow | None:
-    """All visits together; None while nothing was expected."""
+    """Return the total over all visits; None if no form was expected."""
     if not rows:
         return None
     unsaid = sum(dict(row.reasons).get("", 0) for row in rows)
@@ -104,7 +107,7 @@ def _total_row(rows: Sequence[VisitRow]) -> VisitRow | None:
 
 
 def _scale_trends(found: Figures, plan: StudyPlan) -> list[ScaleTrend]:
-    """A trend for each scale in the instrument's order; every one has the same visits, so that they can be compared."""
+    """Return a trend for each scale, in the instrument's order, all over the same visits."""
     trends = []
     for name, group in groupby(found.points, key=lambda point: point.instrument):
         points = list(group)

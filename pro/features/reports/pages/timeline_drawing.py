@@ -1,4 +1,4 @@
-"""The timeline as a drawing: every lane's shapes with their places and words, ready to be put into SVG."""
+"""Lay out the timeline for SVG: the shapes of every lane with positions and words."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ LANES = {
     "alerts": N_("Alerts"),
 }
 SPANS_TITLE = N_("Adverse events")
-# Pixels: the first lane's middle, from lane to lane, and how high a letter of the drawing is.
+# Pixels: middle of the first lane, distance of lanes, width of a letter.
 FIRST_LANE_Y, LANE_STEP, LETTER_WIDTH = 44.0, 38.0, 12.0
-# How far two shapes must stand apart, in a short course and in a long one.
+# Least distance of two shapes in pixels, on a short and on a long timeline.
 WIDE_SPACING, NARROW_SPACING = 15.0, 9.0
-# Room for "×12".
+# Width of “×12” in pixels.
 COUNT_WIDTH = 22.0
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineShape:
-    """One shape. ``kind`` as ``TimelineEntry.kind``, the worst of what it stands for; ``words``: all of it, a line
-    each.
+    """One shape of the timeline; it may stand for several entries.
 
-    ``count``: how many things it stands for. ``label``: words beside it, "" without room;
-    ``counted``: there is room for the count. ``width``: of a bar, else 0. ``grade``: of an adverse event.
+    ``kind``: as ``TimelineEntry.kind``, of the worst entry; ``words``: all entries, a line each; ``count``: their
+    number. ``label``: words beside the shape, "" without room; ``counted``: True if there is room for the count.
+    ``width``: of a bar, else 0. ``grade``: of an adverse event.
     """
 
     kind: str
@@ -53,7 +53,7 @@ class TimelineShape:
 
 @dataclass(frozen=True, slots=True)
 class DrawnLane:
-    """One lane: its name, where its middle is, what stands on it. ``square``: its forms are squares, not circles."""
+    """One lane: title, y of the middle, shapes. ``square``: its forms are squares."""
 
     title: str
     y: float
@@ -63,7 +63,10 @@ class DrawnLane:
 
 @dataclass(frozen=True, slots=True)
 class TimelineDrawing:
-    """The whole timeline. ``days``: the same facts as a table, the newest day first. ``radius``: of a shape."""
+    """The whole timeline.
+
+    ``days``: the same facts as a table, newest day first. ``now``: x of today. ``radius``: of a shape.
+    """
 
     axis: Axis
     rows: tuple[DrawnLane, ...]
@@ -74,7 +77,7 @@ class TimelineDrawing:
 
 
 def draw_timeline(found: ParticipantTimeline) -> TimelineDrawing:
-    """Everything in its place, in the language of the page."""
+    """Return the timeline with all positions, in the language of the page."""
     axis = plot_geometry.make_axis(found.days, found.origin)
     apart = WIDE_SPACING if axis.unit == "week" else NARROW_SPACING
     rows: list[DrawnLane] = []
@@ -93,7 +96,7 @@ def draw_timeline(found: ParticipantTimeline) -> TimelineDrawing:
 
 
 def entry_text(thing: TimelineEntry, lane: str) -> str:
-    """One thing in words, as it stands in the table and in the drawing."""
+    """Return one entry in words, for the table and the drawing."""
     gettext = request_context.translator().gettext
     title = thing.title
     if thing.kind in (participant_timeline.SENT, participant_timeline.FAILED):
@@ -132,12 +135,12 @@ def _level_name(level: Level) -> str:
 
 
 def _text_width(text: str) -> float:
-    """About how wide ``text`` is, in pixels."""
+    """Return about how wide ``text`` is, in pixels."""
     return LETTER_WIDTH * sum(0.55 if letter.isascii() else 1 for letter in text)
 
 
 def _shorten(title: str) -> str:
-    """As much of a lane's name as fits before the axis; the whole stands in the table."""
+    """Return as much of a lane's title as fits before the axis; the table has the whole title."""
     if _text_width(title) <= plot_geometry.LEFT - WIDE_SPACING:
         return title
     while _text_width(title) > plot_geometry.LEFT - WIDE_SPACING - LETTER_WIDTH:
@@ -162,7 +165,7 @@ def _shapes(lane: TimelineLane, axis: Axis, apart: float) -> tuple[TimelineShape
         before = mark.x - marks[place - 1].x if place else mark.x
         label = things[0].title if lane.id == "dates" and len(things) == 1 else ""
         fits = after > _text_width(label) + 2 * apart
-        # Said below the shape, half of it on either side.
+        # The count stands below the shape, half of it on either side.
         counted = len(things) > 1 and min(before, after) > COUNT_WIDTH
         found.append(
             TimelineShape(loudest.kind, mark.x, words, len(things), loudest.level, label if fits else "", counted)
@@ -186,7 +189,7 @@ def _fraction_bars(fractions: list[TimelineEntry], axis: Axis) -> list[TimelineS
 
 
 def _span_rows(found: ParticipantTimeline, axis: Axis) -> list[tuple[TimelineShape, ...]]:
-    """The bars of every span, in as few rows as they need to leave each other free."""
+    """Return the bars of every span, in as few rows as possible without overlap."""
     rows: list[list[TimelineShape]] = []
     for span in sorted(found.spans, key=lambda one: one.starts):
         shapes = _span_bars(span, found.today, axis)
@@ -200,7 +203,7 @@ def _span_rows(found: ParticipantTimeline, axis: Axis) -> list[tuple[TimelineSha
 
 
 def _span_bars(span: TimelineSpan, today: date, axis: Axis) -> list[TimelineShape]:
-    """One bar for each grade, the name in the first one; one for a span without."""
+    """Return one bar for each grade of a span, its name in the first; one bar without grades."""
     ends = span.ends or today
     steps = span.grades or ((span.starts, 0),)
     shapes = []
@@ -215,7 +218,7 @@ def _span_bars(span: TimelineSpan, today: date, axis: Axis) -> list[TimelineShap
 
 
 def graded_words(text: str, grade: int) -> str:
-    """What an event is called, with its grade where it has one."""
+    """Return the name of an event, with its grade if it has one."""
     return request_context.translator().gettext("%(what)s, grade %(grade)s", what=text, grade=grade) if grade else text
 
 
@@ -236,6 +239,6 @@ def _days_table(found: ParticipantTimeline) -> tuple[tuple[date, tuple[str, ...]
 
 
 def _count_repeats(words: list[str]) -> list[str]:
-    """Each once, with how often where that is more than once."""
+    """Return each text once, with its number of occurrences if it occurs more than once."""
     numbered: Callable[[str], int] = words.count
     return [one if numbered(one) == 1 else f"{one} ×{numbered(one)}" for one in dict.fromkeys(words)]

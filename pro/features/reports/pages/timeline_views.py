@@ -1,4 +1,4 @@
-"""One participant's course in drawings, and the card to look at before the next dose."""
+"""Staff pages of one participant: timeline, symptoms, scores, and pre-dose summary."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from pro.web.refusals import N_
 
 pages = Blueprint("course", __name__, url_prefix="/participants/<int(max=2147483647):participant_id>")
 
-# The published class of a change (Cocks 2012).
+# The published classes of a change (Cocks 2012).
 SIZES = {
     "trivial": N_("trivial"),
     "small": N_("small"),
@@ -47,14 +47,17 @@ NOT_DRAWN = {
 
 @staff_page(pages, "/course", endpoint="course", right="see_answers", section="participants")
 def show_timeline(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """The timeline, the symptoms by week, and the scores, each with its table."""
+    """Show the timeline, the symptoms by week and the scores, each with its table."""
     return _timeline_page(participant_id)
 
 
 @pages.get("/pre-dose.pdf", endpoint="card")
 @needs("see_answers")
 def show_pre_dose_summary(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """The card as one page of A4. NotFound where the plan has none."""
+    """Send the pre-dose summary as one page of A4. Raises NotFound if the plan has none.
+
+    Status 503 with a sentence on the timeline if the PDF cannot be made.
+    """
     work = request_context.work()
     person = participant_page.read_participant(work, participant_id)
     found = pre_dose_summary.read_summary(work, person, request_context.language())
@@ -63,7 +66,7 @@ def show_pre_dose_summary(staff: SignedInStaff, participant_id: int) -> Response
     html = render_template(
         "reports/pre_dose_summary.html", card=found, plan=work.catalogue.plans[person.plan], **_template_functions()
     )
-    # Drawing takes a second or two, in which others must be able to write.
+    # Releases the write transaction: the PDF takes a second or two.
     request_context.release()
     try:
         printed = card_pdf.print_card(html)
@@ -73,7 +76,7 @@ def show_pre_dose_summary(staff: SignedInStaff, participant_id: int) -> Response
     work.record("participant.pre_dose_drawn", person, participant_id=person.id)
     name = f"{found.study_number} {found.made_on.isoformat()}.pdf"
     answer = send_file(io.BytesIO(printed.pdf), "application/pdf", as_attachment=True, download_name=name)
-    # As every page: else the browser of a ward keeps the sheet.
+    # As for every page, so that a shared browser does not store the summary.
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
@@ -112,12 +115,12 @@ def _template_functions() -> dict[str, Any]:
 
 
 def format_day(on: date) -> str:
-    """A day as staff read it, with its year."""
+    """Return a date with its year, as staff read it."""
     return request_context.when(datetime.combine(on, time(12), tzinfo=UTC), N_("d MMM y"))
 
 
 def format_time_since(on: date, origin: date, long: bool) -> str:
-    """How far into the course a day is, for the ends of a small plot."""
+    """Return the week or month of a date since ``origin``, for the ends of a small plot."""
     gettext = request_context.translator().gettext
     if on < origin:
         return gettext("before")
@@ -127,12 +130,12 @@ def format_time_since(on: date, origin: date, long: bool) -> str:
 
 
 def plot_trend(series: ScoreSeries) -> plot_geometry.TrendPlot:
-    """The drawing of one scale."""
+    """Return the drawing of one scale."""
     return plot_geometry.trend_plot(series.values, series.baseline, series.threshold, series.good)
 
 
 def change_words(change: ScoreChange | None) -> str:
-    """The change since the baseline; "" where one of both is missing."""
+    """Return the change since baseline in words; "" if one of both scores is missing."""
     gettext = request_context.translator().gettext
     if change is None:
         return ""
@@ -145,7 +148,7 @@ def change_words(change: ScoreChange | None) -> str:
 
 
 def class_words(scores: ScoreTrends, change: ScoreChange | None) -> str:
-    """The published class of a change, with whose it is; "" where there is none."""
+    """Return the published class of a change with its source; "" if there is none."""
     if change is None or not change.size or scores.importance is None:
         return ""
     gettext = request_context.translator().gettext

@@ -1,8 +1,8 @@
-"""Alibaba Cloud's webhook: texts that came in and receipts, several in one call, at one address for both.
+"""Alibaba Cloud's webhook: one address for incoming texts and delivery receipts.
 
-The provider signs nothing. It is let in by a long key at the end of the address that it was given, which is all that
-its console takes. It calls again, up to three times, after any status but 200 or after 0.7 seconds, and may say the
-same thing twice.
+The provider signs nothing and sends several entries in one call. A long key at the end of the address authenticates it,
+because its console accepts an address only. The provider repeats a call up to three times after any status but 200 or
+after 0.7 seconds, and may send an entry twice.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ pages = webhook.webhook_blueprint("alibaba", max_body=256 * 1024)
 log = logging.getLogger(__name__)
 
 SHORTEST_KEY = 32
-# Longer than any number that the provider gives; a row's name for a text has 64 characters.
+# Longer than any identifier of the provider; the stored identifier of a text has at most 64 characters.
 LONGEST_ID = 40
 
 
 @pages.before_request
 def require_key() -> None:
-    """403 for whoever does not know the key, before anything is read."""
+    """Answer 403 to a call without the key, before the body is read."""
     config = request_context.app_context().config
     given, key = str((request.view_args or {}).get("key", "")), config.alibaba_webhook_key
     is_known = len(key) >= SHORTEST_KEY and hmac.compare_digest(given.encode(), key.encode())
@@ -40,39 +40,42 @@ def require_key() -> None:
 
 @pages.get("/<key>", endpoint="try_out")
 def confirm_address(key: str) -> Response:
-    """The provider asks so whether somebody is there, before it takes an address."""
+    """Answer the provider's test call, which it makes before it accepts an address."""
     return _build_response(200)
 
 
 @pages.post("/<key>", endpoint="push")
 def receive_entries(key: str) -> Response:
-    """Take every entry by itself: what could not be taken is asked for again, and the others stay."""
+    """Take each entry in a savepoint of its own.
+
+    Status: 200 if all were stored, 500 if any failed (the provider repeats the call), 400 if the body is not a list.
+    """
     try:
         entries = json.loads(request.get_data())
     except (ValueError, RecursionError):
         entries = None
     if not isinstance(entries, list):
-        log.error("a call of the SMS provider holds no list")
+        log.error("webhook call refused provider=alibaba reason=not_a_list")
         return _build_response(400)
     taken = [_take_entry(request_context.work(), entry) for entry in entries]
     return _build_response(200 if all(taken) else 500)
 
 
 def _take_entry(work: UnitOfWork, entry: Any) -> bool:
-    # The text before may have been a participant's.
+    # The actor of the entry before may have been a participant.
     request_context.set_actor(SYSTEM)
     try:
         with work.session.begin_nested():
             _dispatch_entry(work, entry)
     except Exception as error:
-        # Whatever it is, the other entries must be kept, and the provider must say this one again.
-        log.error("an entry of the SMS provider could not be taken: %s", type(error).__name__)
+        # Any failure: the other entries are stored, and the provider repeats this one.
+        log.error("webhook entry could not be taken provider=alibaba error=%s", type(error).__name__)
         return False
     return True
 
 
 def _dispatch_entry(work: UnitOfWork, entry: Any) -> None:
-    """A receipt, a text, or news of templates and signatures, which come here as well if the console says so."""
+    """Store a receipt or a text. Pass over news of templates and signatures."""
     if not isinstance(entry, dict):
         raise ValueError("an entry is no object")
     if "biz_id" in entry:
@@ -80,7 +83,7 @@ def _dispatch_entry(work: UnitOfWork, entry: Any) -> None:
     elif "content" in entry:
         _receive_text(work, entry)
     else:
-        log.warning("an entry of the SMS provider is neither a text nor a receipt")
+        log.warning("webhook entry ignored provider=alibaba reason=neither_text_nor_receipt")
 
 
 def _record_receipt(work: UnitOfWork, entry: dict[str, Any]) -> None:
@@ -102,7 +105,7 @@ def _receive_text(work: UnitOfWork, entry: dict[str, Any]) -> None:
         raise ValueError("a text has no number")
     name = _storable_text(entry.get("sequence_id") or "")
     if not name or len(name) > LONGEST_ID:
-        # Keyed: a plain digest of a number and a short text could be guessed back.
+        # Keyed, because number and text can be guessed from a plain digest of short texts.
         parts = [
             address,
             text,
@@ -114,10 +117,10 @@ def _receive_text(work: UnitOfWork, entry: dict[str, Any]) -> None:
 
 
 def _storable_text(value: Any) -> str:
-    """A string or whole number as a string that can be stored. ValueError for anything else."""
+    """Return a string or whole number as text to store. Raises ValueError for anything else."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError("a field is neither a string nor a number")
-    # Half an emoji is no letter, and PostgreSQL stores no NUL.
+    # PostgreSQL stores neither half of a surrogate pair nor NUL.
     return str(value).replace("\0", "").encode(errors="replace").decode()
 
 

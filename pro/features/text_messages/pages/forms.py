@@ -1,4 +1,4 @@
-"""What staff can type about texts: a reply, whom a text belongs to, why one is set aside."""
+"""Forms of staff about texts: reply, assign to a participant, dismiss."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ TEXT_LENGTH = 1000
 
 
 class RefusableForm(FlaskForm):
-    """A form that takes a service's refusals beside its fields."""
+    """A form that shows a service's refusals beside its fields."""
 
     def refuse(self, problems: Mapping[str, str], **values: object) -> None:
-        """Put the refusals (field: why) beside their fields; ``values`` fill in what a sentence names."""
+        """Put the refusals (field: why) beside their fields; ``values`` fill their placeholders."""
         for name, why in problems.items():
             if name in self and not self[name].errors:
                 sentence = REFUSALS.get(why, why)
-                # A sentence that names a number is translated before it is filled in.
+                # A sentence with placeholders is translated before they are filled.
                 self[name].errors = [request_context.translator().gettext(sentence, **values) if values else sentence]
 
 
 class FixedTextForm(RefusableForm):
-    """One of the fixed texts."""
+    """Choice of one of the fixed texts."""
 
     kind = RadioField(
         N_("Text to send"),
@@ -39,7 +39,7 @@ class FixedTextForm(RefusableForm):
 
 
 class FreeTextForm(RefusableForm):
-    """A text in the sender's own words. Its length is judged by the service, which knows the alphabet."""
+    """A text in the sender's own words. The service checks its length in the text's alphabet."""
 
     text = TextAreaField(
         N_("Your text"),
@@ -52,7 +52,7 @@ class FreeTextForm(RefusableForm):
 
 
 class AssignForm(RefusableForm):
-    """Whom a text belongs to, and how that is known."""
+    """The participant whom a text belongs to, and the reason."""
 
     participant = SelectField(N_("Who wrote it"), coerce=str, validate_choice=False)
     reason = StringField(
@@ -66,7 +66,7 @@ class AssignForm(RefusableForm):
 
 
 class DismissForm(RefusableForm):
-    """Why a text concerns nobody in the study."""
+    """The reason why a text does not concern the study."""
 
     reason = StringField(
         N_("Why does it concern nobody in the study?"),

@@ -1,4 +1,4 @@
-"""Staff pages about texts: the inbox, the conversation with one participant, one text of an unknown number."""
+"""Staff pages of texts: inbox, conversation with a participant, text of an unknown number."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FILTERS = ("unread", "unknown")
 
 
 def restore_conversation(typed: MultiDict[str, str], participant_id: int) -> ResponseReturnValue:
-    """The conversation with the text that was ``typed`` before a sign-in back in its field."""
+    """Show the conversation with the reply that was ``typed`` before a sign-in."""
     return _render_conversation(participant_id, FreeTextForm(formdata=None, text=typed["text"]))
 
 
@@ -37,7 +37,7 @@ def restore_conversation(typed: MultiDict[str, str], participant_id: int) -> Res
     way_back=N_("the texts that you opened"),
 )
 def show_inbox(staff: SignedInStaff) -> ResponseReturnValue:
-    """Unknown numbers on top, then every conversation, unread ones first."""
+    """Show texts of unknown numbers first, then all conversations, unread ones first."""
     show = request.args.get("show", "")
     inbox = conversations.read_inbox(request_context.work())
     return render_template("text_messages/inbox.html", inbox=inbox, show=show if show in FILTERS else "")
@@ -51,17 +51,17 @@ def show_inbox(staff: SignedInStaff) -> ResponseReturnValue:
     kept=UnsavedTextRule(restore_conversation, "reply_text", field="text", notice="not_sent_yet"),
 )
 def show_conversation(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """The conversation with one participant."""
+    """Show the conversation with one participant."""
     return _render_conversation(participant_id)
 
 
 @pages.post("/<int(max=2147483647):participant_id>", endpoint="act")
 @needs("reply_text")
 def act_on_conversation(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """Mark what was on the page as read, or send a text; whoever replies has read what they reply to."""
+    """Mark the texts on the page as read, or send a reply, which marks them as read too."""
     doing = request.form.get("do", "")
     if doing == "read":
-        # NotFound for an address that was made up.
+        # Raises NotFound for an address with an unknown participant.
         participant_page.read_participant(request_context.work(), participant_id)
         done = conversations.mark_read(request_context.work(), participant_id, _shown_text_ids())
         notify("texts_read", count=done) if done else notify("texts_read_before")
@@ -81,14 +81,14 @@ def act_on_conversation(staff: SignedInStaff, participant_id: int) -> ResponseRe
     title=N_("Unknown number"),
 )
 def show_unknown_text(staff: SignedInStaff, inbound_id: int) -> ResponseReturnValue:
-    """One text of a number that nobody knows."""
+    """Show one text of an unknown number."""
     return _render_unknown_text(inbound_id)
 
 
 @pages.post("/unmatched/<int(max=2147483647):inbound_id>", endpoint="settle")
 @needs("assign_text")
 def settle_unknown_text(staff: SignedInStaff, inbound_id: int) -> ResponseReturnValue:
-    """File it under a participant, or set it aside; both with a reason."""
+    """Assign a text to a participant, or dismiss it; both need a reason."""
     doing = request.form.get("do", "")
     if doing not in ("assign", "set_aside"):
         raise BadData("unknown_act")
@@ -117,7 +117,7 @@ def settle_unknown_text(staff: SignedInStaff, inbound_id: int) -> ResponseReturn
 
 
 def _shown_text_ids() -> list[int]:
-    """The texts that were on the page."""
+    """Return the ids of the texts that the page showed."""
     return [int(text) for text in request.form.getlist("shown") if text.isascii() and text.isdigit() and len(text) < 10]
 
 

@@ -1,4 +1,4 @@
-"""Words for staff about texts: the red flags that the screening names, and what a text was taken for."""
+"""Define the words of text messages: red flags, readings, states, refusals and notices."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pro.web import notices, refusals
 from pro.web.notices import NN_
 from pro.web.refusals import N_
 
-# The classes of the shipped lexicon (docs/domain.md 5); a site's own class is shown by its id.
+# The classes of the built-in lexicon (docs/domain.md 5); a class of a site's own is shown by its id.
 RED_FLAGS: Mapping[str, str] = {
     "bleed_major": N_("heavy bleeding"),
     "bleed": N_("bleeding"),
@@ -25,11 +25,11 @@ RED_FLAGS: Mapping[str, str] = {
     "faint": N_("fainting"),
     "neuro": N_("double vision, weakness or other nerve signs"),
     "suicide": N_("thoughts of dying or self-harm"),
-    # No red flag, but for a person to ask about.
+    # No red flag, but a reason for staff to ask the participant.
     "picture": N_("a picture or another file"),
 }
 
-# How a red flag was meant, as the screening read it.
+# How the screening read a red flag.
 FLAG_STATUSES: Mapping[str, str] = {
     "affirmed": N_("said so"),
     "negated": N_("said not to be so"),
@@ -39,7 +39,7 @@ FLAG_STATUSES: Mapping[str, str] = {
     "attached": N_("came with the text; it is not kept here, please ask what it shows"),
 }
 
-# What a text was taken for.
+# What an incoming text was taken for.
 TEXT_READINGS: Mapping[str, str] = {
     "answer": N_("Taken as an answer"),
     "command": N_("Taken as a command"),
@@ -49,7 +49,7 @@ TEXT_READINGS: Mapping[str, str] = {
     "unmatched": N_("From a number that nobody knew"),
 }
 
-# What became of a text of ours; why stands beside it.
+# Delivery status of an outgoing text; the reason stands beside it.
 DELIVERY_STATUSES: Mapping[str, str] = {
     "waiting": N_("Waiting to be sent"),
     "sent": N_("Sent"),
@@ -67,7 +67,7 @@ web_labels.add_tables(
     }
 )
 
-# Why something was refused, by the ``why`` of the failure or of a field.
+# Refusals, by the ``why`` of the failure or of a field.
 REFUSALS = refusals.add(
     {
         "reply_died": N_("This participant has died. No text can be sent."),
@@ -95,7 +95,7 @@ REFUSALS = refusals.add(
     }
 )
 
-# What is said on the page after a press.
+# Notices after a post.
 notices.add("texts_read", NN_("%(num)s text is marked as read.", "%(num)s texts are marked as read."), good=True)
 notices.add("texts_read_before", N_("These texts had been read before. Nothing was changed."))
 notices.add("text_queued", N_("The text is on its way. Whether it went out stands below it."), good=True)

@@ -1,7 +1,7 @@
-"""Twilio's webhooks: a text came in, or a message got somewhere. Signed by the provider, never by a cookie.
+"""Twilio's webhooks: incoming texts and delivery status, authenticated by signature.
 
-The signature is about our public address as the settings have it, whatever a Host header claims. A valid one always
-gets a quick 200 with nothing in it: replies are rows of the outbox.
+The signature covers the public address of the settings, whatever a Host header says. A valid call always gets a quick
+200 with an empty response: replies are rows of the outbox.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ EMPTY_RESPONSE = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 
 @pages.before_request
 def require_signature() -> None:
-    """403 for whatever the provider has not signed."""
+    """Answer 403 to a call without a valid signature of the provider."""
     config = request_context.app_context().config
     if config.sms != "twilio" or request.mimetype != FORM:
         abort(403)
@@ -38,7 +38,7 @@ def require_signature() -> None:
 
 @pages.post("", endpoint="text")
 def receive_text() -> Response:
-    """A text message came in."""
+    """Store and answer one incoming text message."""
     sid, sender = request.form.get("MessageSid", "")[:64], request.form.get("From", "")[:64]
     if sid and sender:
         body = request.form.get("Body", "")[: webhook.LONGEST_TEXT]
@@ -48,13 +48,13 @@ def receive_text() -> Response:
             request_context.work(), provider_id=sid, address=sender, text=body, pictures=pictures
         )
     else:
-        log.error("a signed text message has no number or no name")
+        log.error("webhook call ignored provider=twilio reason=no_number_or_no_id")
     return _empty_response()
 
 
 @pages.post("/status", endpoint="status")
 def receive_status() -> Response:
-    """What became of a message that we sent."""
+    """Store the delivery status of an outgoing message."""
     reason = _gateway().reason_of(request.form.get("ErrorCode", ""))
     reference, state = request.form.get("MessageSid", "")[:128], request.form.get("MessageStatus", "")
     delivery_receipts.record_receipt(request_context.work(), reference.replace("\0", ""), state, reason)
@@ -62,7 +62,7 @@ def receive_status() -> Response:
 
 
 def _gateway() -> Any:
-    """Loaded where it is used only: the client takes 6 MB of every process."""
+    """Return the module of the provider, loaded on first use: its client takes 6 MB."""
     return import_module("pro.messaging.providers.twilio_sms")
 
 

@@ -1,4 +1,4 @@
-"""What the webhooks of SMS providers share. A page each: ``twilio_webhook``, ``alibaba_webhook``."""
+"""What the webhooks of SMS providers share: ``twilio_webhook``, ``alibaba_webhook``."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ LONGEST_TEXT = 20_000
 
 
 def webhook_blueprint(provider: str, max_body: int) -> Blueprint:
-    """The pages below ``/sms/<provider>``: no body over ``max_body`` bytes (413), and no token of ours in a form.
+    """Return the blueprint of the pages below ``/sms/<provider>``.
 
-    A provider has no form of ours; whatever guards its page stands for the token.
+    A body over ``max_body`` bytes gets 413. No CSRF token is required, because a provider has no page of ours; each
+    webhook authenticates its calls itself.
     """
     pages = Blueprint(f"sms_{provider}", __name__, url_prefix=f"/sms/{provider}")
     pages.record_once(_exempt_from_csrf)

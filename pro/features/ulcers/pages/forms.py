@@ -1,4 +1,4 @@
-"""What staff can type about endoscopies and decisions; the services judge it and say all that is wrong at once."""
+"""Forms of staff for endoscopies and signed decisions; the services check the values."""
 
 from __future__ import annotations
 
@@ -36,23 +36,26 @@ ULCER_REFUSALS: Mapping[str, str] = {
 
 
 class UlcerForm(FlaskForm):
-    """Fields named as in the refusals of the services."""
+    """A form whose fields have the names that the services use in their refusals."""
 
     def refuse(self, bad: BadData) -> None:
-        """Put what was refused beside its fields."""
+        """Put the refusals of ``bad`` beside their fields."""
         fields = bad.details["fields"]
         for name, why in fields.items() if isinstance(fields, Mapping) else ():
             self[name].errors = [ULCER_REFUSALS.get(why) or REFUSALS[why]]
 
     def is_short_enough(self, name: str) -> bool:
-        """True if the text of ``name`` is not too long to be kept; else the form says so."""
+        """Return whether the text of ``name`` is short enough to store; else mark the field."""
         if len(self[name].data or "") > NOTE_LENGTH:
             self[name].errors = [ULCER_REFUSALS["too_long"]]
         return not self[name].errors
 
 
 class EndoscopyForm(UlcerForm):
-    """The result of an endoscopy. ``endoscopy``: the number of the one that was asked for; empty for another."""
+    """The result of an endoscopy.
+
+    ``endoscopy``: the number of the requested one; empty for an endoscopy without a request.
+    """
 
     endoscopy = HiddenField()
     done_on = DateField(N_("Day of the endoscopy"), format=DATE_FORMATS)
@@ -64,11 +67,14 @@ class EndoscopyForm(UlcerForm):
 
     @property
     def number(self) -> int | None:
-        """The endoscopy that was asked for; None for one that nobody asked for here. BadData for nonsense."""
+        """Return the number of the requested endoscopy, None without a request.
+
+        Raises BadData if the hidden field holds no number.
+        """
         return parse_row_number(self.endoscopy.data)
 
     def typed_result(self) -> dict[str, Any]:
-        """What was typed, as ``endoscopies.record_result`` takes it."""
+        """Return the typed values as arguments of ``endoscopies.record_result``."""
         return {
             "done_on": self.done_on.data,
             "result": self.result.data or "",
@@ -78,7 +84,7 @@ class EndoscopyForm(UlcerForm):
 
 
 class StudyDecisionForm(UlcerForm):
-    """A decision about the study. ``seen``: the digest of what the page showed."""
+    """A signed decision about the study. ``seen``: the digest of what the page showed."""
 
     seen = HiddenField()
     choice = RadioField(N_("Decision"), validate_choice=False, choices=choices(STUDY_CHOICES.items()))
@@ -86,7 +92,7 @@ class StudyDecisionForm(UlcerForm):
     password = PasswordField(N_("Your password, as signature"))
 
     def show_refusal(self, refusal: CredentialRefusal) -> None:
-        """Say why the password did not sign."""
+        """Put the reason why the password was refused beside its field."""
         translator = request_context.translator()
         if refusal.until is None:
             text = translator.gettext("This password is not right. Please type it again.")
@@ -97,14 +103,14 @@ class StudyDecisionForm(UlcerForm):
 
 
 class UlcerDecisionForm(StudyDecisionForm):
-    """A decision about one participant: the ulcer, or the response at 50 Gy."""
+    """A signed decision about one participant: the ulcer, or the response at 50 Gy."""
 
     about = RadioField(N_("What it is about"), validate_choice=False, choices=choices(ABOUT.items()))
     choice = RadioField(N_("Decision"), validate_choice=False, choices=choices(CHOICES.items()))
 
 
 def parse_row_number(text: str | None) -> int | None:
-    """The number in a hidden field, None for an empty one. BadData for anything else."""
+    """Return the number in a hidden field, None if it is empty. Raises BadData otherwise."""
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 10):

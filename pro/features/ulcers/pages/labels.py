@@ -1,4 +1,4 @@
-"""The words of the board of ulcers: states, results of an endoscopy, decisions."""
+"""Define the words of ulcers: states, results of endoscopies, decisions and notices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STATES: Mapping[str, str] = {
     "confirmed": N_("Confirmed ulcer"),
     "cleared": N_("Ulcer cleared"),
 }
-# The same as one line of a history.
+# The same states as a line of the history.
 STATUS_CHANGES: Mapping[str, str] = {"none": N_("Cleared"), "suspected": N_("Suspected"), "confirmed": N_("Confirmed")}
 RESULTS: Mapping[str, str] = {
     "normal": N_("No ulcer, no necrosis"),
@@ -57,7 +57,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "basis": BASES,
 }
 
-# What is said on the page after a press.
+# Notices after a post.
 notices.add("endoscopy_asked", N_("The endoscopy is asked for. It stands on the list until it is done."), good=True)
 notices.add("endoscopy_done", N_("The result is saved. Nothing else was changed by it."), good=True)
 notices.add("endoscopy_taken_back", N_("Taken back. It can still be read below."), good=True)

@@ -1,4 +1,4 @@
-"""Ulcers and the stopping rule: the board of a study, one participant, endoscopies, signed decisions."""
+"""Staff pages of ulcers: overview with stopping rule, one participant, signed decisions."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ REASON_LENGTH = 500
     way_back=N_("the list of ulcers"),
 )
 def show_ulcers(staff: SignedInStaff) -> ResponseReturnValue:
-    """Every ulcer, and where the study stands against its rule."""
+    """Show every ulcer, and where each study stands against its stopping rule."""
     return _overview_page()
 
 
 @pages.post("")
 @needs("decide")
 def decide_study(staff: SignedInStaff) -> ResponseReturnValue:
-    """Sign a decision about the study."""
+    """Sign and store a decision about the study."""
     plan = request_context.work().catalogue.plans.get(request.form.get("plan", ""))
     if plan is None:
         raise BadData("unknown_plan")
@@ -74,7 +74,7 @@ def decide_study(staff: SignedInStaff) -> ResponseReturnValue:
 
 @staff_page(pages, "/<int(max=2147483647):participant_id>", endpoint="one", right="see_ulcers")
 def show_ulcer(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """One participant: the ulcer's history, endoscopies, the decision after 50 Gy, what was decided."""
+    """Show one participant: history of the ulcer, endoscopies, response at 50 Gy, decisions."""
     person = participant_page.read_participant(request_context.work(), participant_id)
     request_context.work().record("participant.seen", person, participant_id=participant_id)
     return _case_page(participant_id)
@@ -83,7 +83,10 @@ def show_ulcer(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue
 @pages.post("/<int(max=2147483647):participant_id>", endpoint="act")
 @needs("record_endoscopy")
 def act_on_ulcer(staff: SignedInStaff, participant_id: int) -> ResponseReturnValue:
-    """Ask for an endoscopy, record its result, take one back, or (investigators) sign a decision."""
+    """Request or cancel an endoscopy, record its result, or sign a decision.
+
+    Signing needs the right ``decide``.
+    """
     what = request.form.get("do", "")
     if what == "ask":
         return _request_endoscopy(participant_id)
@@ -121,7 +124,7 @@ def _record_result(participant_id: int) -> ResponseReturnValue:
         return _case_page(participant_id, form, status=400)
     except NotAllowed as refusal:
         _notify_conflict(refusal)
-        # Somebody recorded the one that was asked for: what was typed stays, and may be another endoscopy.
+        # The result of the requested endoscopy was recorded meanwhile. The typed values stay: perhaps another one.
         form.endoscopy.data = ""
         return _case_page(participant_id, form, status=409)
     notify("endoscopy_done")
@@ -179,7 +182,7 @@ def _redirect_to_case(participant_id: int) -> ResponseReturnValue:
 
 
 def _study_form(plan: StudyPlan, typed: Any = None) -> StudyDecisionForm:
-    # One form for each study stands on the page: their fields must not share names.
+    # The page holds one form for each study: their fields must not share names.
     return StudyDecisionForm(formdata=typed, prefix=f"{plan.id}-")
 
 
