@@ -170,10 +170,20 @@ def transaction(engine: Engine) -> Iterator[Session]:
             raise
 
 
+class UnknownVersion(Exception):
+    """The tables were made by a version of the program whose migrations this one does not have."""
+
+
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Migrate the tables up to ``revision``. Makes the folder of a new SQLite database."""
+    """Migrate the tables up to ``revision``. Makes the folder of a new SQLite database.
+
+    Raises UnknownVersion, and changes nothing, if this code has no migration of the tables' version.
+    """
     if engine.dialect.name == "sqlite" and engine.url.database:
         Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+    version = _version(engine)
+    if version and version not in _versions():
+        raise UnknownVersion(version)
     _alembic("upgrade", engine, revision)
 
 
@@ -184,11 +194,26 @@ def downgrade(engine: Engine, revision: str = "base") -> None:
 
 def is_current(engine: Engine) -> bool:
     """Return True if the tables are at the newest migration of this code."""
-    head = max(path.stem.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+    return _version(engine) == max(_versions())
+
+
+def drop_tables(engine: Engine) -> None:
+    """Drop every table, whichever version of the program made it."""
+    found = MetaData()
+    found.reflect(engine)
+    found.drop_all(engine)
+
+
+def _versions() -> set[str]:
+    return {path.stem.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py")}
+
+
+def _version(engine: Engine) -> str:
+    """Return the version of the tables; "" if there are none."""
     with engine.execution_options(read_only=True).connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
-            return False
-        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == head
+            return ""
+        return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "")
 
 
 def _alembic(verb: str, engine: Engine, revision: str) -> None:

@@ -49,7 +49,15 @@ staff_group = AppGroup("staff", help="Make accounts for staff and put people on 
 @db_group.command("upgrade")
 def upgrade_database() -> None:
     """Bring the tables to this version; a new database gets all of them."""
-    db.upgrade(require_app_context().engine)
+    try:
+        db.upgrade(require_app_context().engine)
+    except db.UnknownVersion as version:
+        click.echo(
+            f"The database was made by another version of this program ({version}), and nothing was changed. "
+            "Use that version, or another database; a demonstration starts over with `flask demo reset`.",
+            err=True,
+        )
+        sys.exit(2)
 
 
 @click.command("tick", short_help="Do the worker's round, once or forever.")

@@ -115,6 +115,18 @@ def test_a_refusal_is_a_sentence(app: Flask, arguments: tuple[str, ...], status:
     assert word in result.output
 
 
+def test_a_database_of_an_unknown_version_is_left_as_it_is_and_a_demonstration_starts_over(
+    app: Flask, app_context: AppContext
+) -> None:
+    with app_context.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0013'")
+        connection.exec_driver_sql("CREATE TABLE of_another_version (id INTEGER PRIMARY KEY)")
+    refused = run(app, "db", "upgrade")
+    assert (refused.exit_code, "0013" in refused.output, "flask demo reset" in refused.output) == (2, True, True)
+    assert run(app, "demo", "reset").exit_code == 0
+    assert run(app, "db", "upgrade").exit_code == 0
+
+
 def test_a_command_on_old_tables_says_what_to_do(app: Flask, app_context: AppContext) -> None:
     from_empty = app_context.engine
     with from_empty.begin() as connection:
