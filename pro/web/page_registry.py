@@ -73,12 +73,18 @@ PAGES: dict[str, StaffPage] = {}
 
 
 def add(page: StaffPage) -> None:
-    """Register ``page``.
+    """Add ``page``.
 
-    Raise ValueError if its endpoint or its position in the menu is already registered.
+    Raises ValueError if its endpoint has a page, or if its place in the menu, or the section that its menu entry marks,
+    belongs to another page of the menu.
     """
-    if page.endpoint in PAGES or (page.menu and page.menu in {other.menu for other in PAGES.values()}):
-        raise ValueError(f"declared twice: {page.endpoint}, menu {page.menu}")
+    if page.endpoint in PAGES:
+        raise ValueError(f"declared twice: {page.endpoint}")
+    for other in menu_pages() if page.menu else ():
+        if other.menu == page.menu:
+            raise ValueError(f"{page.endpoint}: place {page.menu} of the menu belongs to {other.endpoint}")
+        if other.section == page.section:
+            raise ValueError(f"{page.endpoint}: section {page.section} is marked by {other.endpoint}; give section=")
     PAGES[page.endpoint] = page
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from flask import Flask
 
@@ -59,7 +61,13 @@ def test_a_form_is_answered_by_the_page_above_its_address(app: Flask, endpoint: 
 
 def test_a_page_is_declared_once(app: Flask) -> None:
     board = PAGES["staff.board"]
-    for page in (board, StaffPage("staff.other", "/staff/other", "see_board", menu=board.menu)):
-        with pytest.raises(ValueError, match="declared twice"):
+    other = StaffPage("staff.other", "/staff/other", "see_board")
+    for page, why in (
+        (board, "declared twice"),
+        (replace(other, menu=board.menu, section="other"), "place 10 of the menu"),
+        # Both entries of the menu would be marked on either page.
+        (replace(other, menu=board.menu + 1, section=board.section), "give section="),
+    ):
+        with pytest.raises(ValueError, match=why):
             page_registry.add(page)
     assert "staff.other" not in PAGES
