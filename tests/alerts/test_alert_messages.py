@@ -56,7 +56,7 @@ def test_what_was_not_needed_any_more_is_not_open(clinic):
     [
         ({"odor": 3}, "UL2", "", True),
         ({"bleed": 4}, "E01", "", False),
-        # A bleeding of somebody with an ulcer.
+        # A bleeding of a participant with an ulcer.
         ({"bleed": 4}, "E02", "confirmed", True),
     ],
 )

@@ -1,4 +1,4 @@
-"""What staff pages ask: the worst first, in words, and nobody sees what is not theirs to see."""
+"""Staff pages: the most urgent first, in words; each role sees only what it may see."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sign becomes an alert at once, and a mail to whoever must act; nobody is told the same thing twice."""
+"""A finding becomes an alert at once and an email to the staff on call; each gets it once."""
 
 from __future__ import annotations
 
@@ -264,7 +264,7 @@ def test_answers_stay_when_judging_breaks_and_one_urgent_alert_says_so(any_clini
 
 
 def test_new_answers_that_were_not_judged_are_told_after_somebody_looked(clinic, clock):
-    """Whoever took on the failure has looked at the answers of then, not at these."""
+    """The person who acknowledged the failure read the earlier answers, not these."""
     phone = clinic.with_rules(broken_rule()).start()
     phone.save(bleed=0)
     clinic.acknowledge()

@@ -183,7 +183,7 @@ def test_an_event_that_was_slipped_in_with_an_older_date_is_named(any_clinic, cl
 
 
 def test_nobody_who_writes_waits_while_the_trail_is_verified(app_context, app, seeded):
-    """On SQLite there is one writer: whoever only reads must not take that place."""
+    """SQLite has one writer: a reader must not block it."""
     wrote: list[str] = []
 
     def write_meanwhile(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
@@ -251,7 +251,7 @@ def test_a_finding_whose_answer_was_changed_says_so(any_clinic):
     [({"bleed": 3}, "M02", 10), ({"bleed": 0}, "M01", 30), ({"bleed": 0, "headache": 2}, "M05", 30)],
 )
 def test_what_is_still_missing_was_not_changed(any_clinic, clock, said, rule, minutes):
-    """These rules ask for silence as well; that somebody goes on elsewhere answers nothing."""
+    """These rules are about missing answers too; activity on another form answers nothing."""
     phone = any_clinic.start()
     phone.save(**said)
     clock.move(minutes=minutes)

@@ -1,4 +1,4 @@
-"""What is known and stable, what comes back after somebody dealt with it, what was kept at opening, and the QLQ-C30."""
+"""Stable symptoms, findings that return after they were handled, facts stored at opening, the QLQ-C30."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def test_a_clock_that_jumps_back_an_hour_begins_nothing_again(sent_weekly_alert:
 
 def test_a_turn_before_the_first_account_is_not_made_up(clinic: Clinic, clock: Clock) -> None:
     clock.move(hours=1)
-    assert begin_test_alerts(clinic) == 0  # Monday 10:00; last Wednesday there was nobody
+    assert begin_test_alerts(clinic) == 0  # Monday 10:00; last Wednesday there was no account
 
 
 def test_a_plan_without_a_drill_has_none(clinic: Clinic, clock: Clock) -> None:

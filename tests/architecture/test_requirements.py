@@ -114,7 +114,7 @@ def test_list_is_complete(name: str) -> None:
         for wish in wishes:
             if not wish.specifier.contains(line.version, prereleases=True):
                 faults.append(f"{package} {line.version} stands there, {wish} is needed")
-            # Whoever lets pip look for packages itself needs the extras in the list.
+            # An install with a resolver needs the extras in the list.
             if not {*map(canonicalize_name, wish.extras)} <= {*map(canonicalize_name, line.asked.extras)}:
                 faults.append(f"{line.asked} stands there without the extra of {wish}")
         if metadata.version(package) != line.version:

@@ -13,7 +13,7 @@ from pro.web.page_registry import menu_pages
 from tests.support.factories import Study
 from tests.support.staff_browser import signed_in_browser
 
-# The menu of somebody who had every right, in its order.
+# The menu of a person with every right, in its order.
 WHOLE_MENU = [
     ("see_board", "staff.board", "board", "To do"),
     ("see_inbox", "staff.inbox.everything", "inbox", "Texts"),

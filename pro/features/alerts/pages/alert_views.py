@@ -141,7 +141,7 @@ def _log_call(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
 
 
 def _close(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
-    """End what was on the page. Whoever is second reads what the first did; what was typed stays."""
+    """Close what the page showed. The second of two people reads what the first did; typed text stays."""
     page, forms = _page_with_forms(alert_id, "close", request.form)
     form = forms.close
     shown = _shown_alert_ids(page)
