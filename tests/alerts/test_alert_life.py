@@ -1,4 +1,4 @@
-"""Test the life of an alert (docs/alerts.md): it never becomes quieter, and is told until a person acts on what it says."""
+"""Test the life of an alert (docs/alerts.md): never quieter by itself, and told until a person acts on what it says."""
 
 from __future__ import annotations
 
@@ -206,6 +206,7 @@ def test_forms_of_a_removed_plan_are_loud_and_starve_no_other(any_clinic, clock)
                     context={},
                     wordings={},
                     opens_at=work.now,
+                    due_at=work.now,
                     closes_at=work.now + timedelta(days=1),
                     issued_at=work.now,
                     opened_at=work.now,
