@@ -63,30 +63,39 @@ class ProviderCalls(CallPool[Claim, CallOutcome]):
     def __init__(self, times: ClaimTimes | None = None, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.times = times or ClaimTimes()
         super().__init__(self.times.limit, monotonic)
-        self._stopped: threading.Event | None = None
+        self._renewal: threading.Event | None = None
+        self._renewal_lock = threading.Lock()
         # Each claim as it was last seen -> when it was first seen so.
         self._seen: dict[StoredClaim, float] = {}
 
     def start_renewing(self, app_context: AppContext) -> None:
-        """Renew the claims of the calls from now on until ``stop_renewing``; a second call changes nothing."""
-        if self._stopped is None:
-            self._stopped = threading.Event()
-            threading.Thread(
-                target=self._renew_until, args=(app_context, self._stopped), name="claim-renewal", daemon=True
-            ).start()
+        """Renew the claims of the calls, also of those that start later, until none is within its limit."""
+        with self._renewal_lock:
+            if self._renewal is None:
+                self._renewal = threading.Event()
+                threading.Thread(
+                    target=self._renew_until, args=(app_context, self._renewal), name="claim-renewal", daemon=True
+                ).start()
 
     def stop_renewing(self) -> None:
         """Renew no more claims."""
-        if self._stopped is not None:
-            self._stopped.set()
-            self._stopped = None
+        with self._renewal_lock:
+            if self._renewal is not None:
+                self._renewal.set()
+                self._renewal = None
 
     def _renew_until(self, app_context: AppContext, stopped: threading.Event) -> None:
         pause = self.times.renew
         while not stopped.wait(pause):
             began = time.monotonic()
+            with self._renewal_lock:
+                claims = self.running()
+                if not claims:
+                    # A later call starts another thread.
+                    self._renewal = None
+                    return
             try:
-                complete = renew_claims(app_context, self.running())
+                complete = renew_claims(app_context, claims)
             except Exception as error:
                 complete = False
                 log.error("claims not renewed error=%s", type(error).__name__)

@@ -293,10 +293,10 @@ def _store_and_claim(
         stored = _store_outcomes(app_context.unit_of_work(session), [(one.subject, one.outcome) for one in ended])
         claims = _claim(session, worker, app_context.clock(), free, room) if room else []
     calls.release(ended)
-    if claims:
-        calls.start_renewing(app_context)
     for claim in claims:
         calls.start_call(claim.message.channel, claim, partial(_send, app_context, senders, claim))
+    if claims:
+        calls.start_renewing(app_context)
     for message in stored:
         log.info(
             "message call ended message=%s channel=%s status=%s",
