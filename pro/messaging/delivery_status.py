@@ -24,7 +24,7 @@ UNSURE = "unsure"
 class DeliveryStatus:
     """The messages about one alert to one staff member by one channel; dropped ones do not count.
 
-    ``source`` and ``level``: of the alert. ``told_at``: when the last one that counts as told was accepted.
+    ``source`` and ``level``: of the alert. ``notified_at``: when the last one that counts as told was accepted.
     ``pending_since``: when the oldest one that is neither accepted nor given up was queued, and ``tries``: how often
     the most tried of these was tried, or is being tried. ``refused_at``: when the last one was refused for good, tried
     as often as allowed, or reported as failed. ``unsure_at``: when the last one was given up that may have been sent.
@@ -35,22 +35,22 @@ class DeliveryStatus:
     level: int
     staff_id: int | None
     channel: str
-    told_at: datetime | None
+    notified_at: datetime | None
     pending_since: datetime | None
     tries: int
     refused_at: datetime | None
     unsure_at: datetime | None
 
     @property
-    def is_told(self) -> bool:
+    def is_notified(self) -> bool:
         """Return True if at least one message was accepted and not reported as failed since."""
-        return self.told_at is not None
+        return self.notified_at is not None
 
     @property
-    def is_given_up(self) -> bool:
+    def has_failed(self) -> bool:
         """Return True if nothing was accepted and nothing will be tried again."""
         failed = self.refused_at is not None or self.unsure_at is not None
-        return failed and self.told_at is None and self.pending_since is None
+        return failed and self.notified_at is None and self.pending_since is None
 
 
 def read_delivery_status(session: Session, which: ColumnElement[bool]) -> Sequence[DeliveryStatus]:

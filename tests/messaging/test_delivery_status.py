@@ -62,10 +62,10 @@ def test_queued_tried_and_told(any_app_context: AppContext, alert_id: int, clock
         deliver(any_app_context, Scripted([ProviderUnreachable("no_line:connect")]))
         clock.move(minutes=1)
         one = found(any_app_context)[1, "email"]
-        assert (one.pending_since, one.tries, one.is_told, one.is_given_up) == (start, tries, False, False)
+        assert (one.pending_since, one.tries, one.is_notified, one.has_failed) == (start, tries, False, False)
     deliver(any_app_context, Scripted())
     one = found(any_app_context)[1, "email"]
-    assert (one.told_at, one.pending_since, one.tries, one.is_told, one.is_given_up) == (
+    assert (one.notified_at, one.pending_since, one.tries, one.is_notified, one.has_failed) == (
         clock.now,
         None,
         0,
@@ -95,13 +95,13 @@ def test_refused_and_unsure_are_not_told(
     deliver(any_app_context, Scripted([failure]))
     one = found(any_app_context)[1, "email"]
     assert (one.refused_at, one.unsure_at) == (clock.now if refused else None, clock.now if unsure else None)
-    assert (one.is_told, one.is_given_up, one.pending_since) == (False, True, None)
+    assert (one.is_notified, one.has_failed, one.pending_since) == (False, True, None)
     # Another message to the same person counts again.
     clock.move(minutes=1)
     tell(any_app_context, alert_id, 1, "b")
-    assert (found(any_app_context)[1, "email"].is_given_up, found(any_app_context)[1, "email"].tries) == (False, 0)
+    assert (found(any_app_context)[1, "email"].has_failed, found(any_app_context)[1, "email"].tries) == (False, 0)
     deliver(any_app_context, Scripted())
-    assert found(any_app_context)[1, "email"].told_at == clock.now
+    assert found(any_app_context)[1, "email"].notified_at == clock.now
 
 
 def test_tried_as_often_as_allowed_is_given_up(any_app_context: AppContext, alert_id: int, clock: Any) -> None:
@@ -110,7 +110,7 @@ def test_tried_as_often_as_allowed_is_given_up(any_app_context: AppContext, aler
         session.execute(update(Message).values(tries=299))
     deliver(any_app_context, Scripted([ProviderUnreachable("no_line:connect")]))
     assert found(any_app_context)[1, "email"].refused_at == clock.now
-    assert found(any_app_context)[1, "email"].is_given_up
+    assert found(any_app_context)[1, "email"].has_failed
 
 
 def test_reported_as_failed_is_told_no_longer_until_it_is_delivered(
@@ -119,15 +119,15 @@ def test_reported_as_failed_is_told_no_longer_until_it_is_delivered(
     tell(any_app_context, alert_id, 1, "a", channel="sms", template="alert_sms", address="+8613800138000")
     deliver(any_app_context, Scripted())
     sent_at = clock.now
-    assert found(any_app_context)[1, "sms"].told_at == sent_at
+    assert found(any_app_context)[1, "sms"].notified_at == sent_at
     clock.move(minutes=1)
     with transaction(any_app_context.engine) as session:
         session.execute(update(Message).values(failed_at=clock.now, failure="phone_unreachable:30003"))
     one = found(any_app_context)[1, "sms"]
-    assert (one.told_at, one.refused_at, one.is_given_up) == (None, clock.now, True)
+    assert (one.notified_at, one.refused_at, one.has_failed) == (None, clock.now, True)
     with transaction(any_app_context.engine) as session:
         session.execute(update(Message).values(failed_at=None, failure="", delivered_at=clock.now))
-    assert found(any_app_context)[1, "sms"].told_at == sent_at
+    assert found(any_app_context)[1, "sms"].notified_at == sent_at
 
 
 def test_people_channels_and_alerts_are_kept_apart_and_dropped_ones_left_out(
@@ -148,7 +148,7 @@ def test_people_channels_and_alerts_are_kept_apart_and_dropped_ones_left_out(
 
     deliver(any_app_context, RefusesTwo())
     states = found(any_app_context)
-    assert {key: (one.is_told, one.is_given_up) for key, one in states.items()} == {
+    assert {key: (one.is_notified, one.has_failed) for key, one in states.items()} == {
         (1, "email"): (True, False),
         (1, "sms"): (True, False),
         (2, "email"): (False, True),
