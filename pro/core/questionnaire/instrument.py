@@ -24,12 +24,29 @@ Direction = Literal["functional", "symptom", "global"]
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredRange:
+    """Readings of an instrument, such as a thermometer, that stand for the codes of a choice.
+
+    ``steps``: (lowest reading, code), ascending. ``end``: readings from here on are no answer. ``unit``: of the readings.
+    """
+
+    unit: str
+    steps: tuple[tuple[Decimal, int], ...]
+    end: Decimal
+
+    def code_of(self, reading: Decimal) -> int | None:
+        """Return the code that ``reading`` stands for; None outside the range."""
+        codes = [code for lowest, code in self.steps if lowest <= reading < self.end]
+        return codes[-1] if codes else None
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One item. ``codes``: stored codes of an ordered choice, never positions.
 
     ``ask_if``: condition for asking it; where that is false, a missing answer counts as ``implied`` (docs/domain.md
     3.4.2). ``ordinal_codes``: codes that have a rank of severity (all but, for example, "felt hot, did not measure").
-    ``max_length``: characters of a text.
+    ``max_length``: characters of a text. ``measured``: readings that may be typed instead of a code.
     """
 
     id: str
@@ -46,6 +63,7 @@ class Item:
     ask_if: Condition | None = None
     implied: int | None = None
     lists: tuple[str, ...] = ()
+    measured: MeasuredRange | None = None
 
     def accepts(self, value: object) -> bool:
         """Return True if ``value`` is a valid answer to this item.
