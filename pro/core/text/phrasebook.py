@@ -116,6 +116,11 @@ def tokenize(text: str) -> list[Token]:
     return found
 
 
+def simplify(text: str) -> str:
+    """Return ``text`` as it is compared: lower case, half width, simplified characters."""
+    return fold_text(text).translate(_SIMPLE)
+
+
 def _digit(sign: str) -> str:
     """Return the ASCII digit of a sign such as ❸, which NFKC does not change."""
     return (

@@ -30,6 +30,7 @@ from pro.core.text.command_words import (
     WEIGHT_FILLERS,
     CommandName,
 )
+from pro.core.text import stop_requests
 from pro.core.text.phrasebook import DASHES, Sense, TokenSpan, find_spans, make_phrasebook, parse_phrase, tokenize
 
 UnclearReason = Literal[
@@ -159,6 +160,8 @@ class ReplyParser:
             return ReplyCommand(command)
         if self._item.kind == "text":
             return _read_text(self._item, plain)
+        if stop_requests.find_stop_request(plain) == "stop":
+            return ReplyCommand("stop")
         if len(plain) > _LONGEST:
             return UnclearReply("not_understood")
         spans = find_spans(tokenize(plain), self._books)

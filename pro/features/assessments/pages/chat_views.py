@@ -38,7 +38,8 @@ class ReplyFeedback:
     """What the page shows about a reply that is not an answer.
 
     ``words``: the reply. ``why``: reason as in ``reply_parser``; ``command``: the command word that it was. ``text``
-    and ``ticks`` go back into their fields. ``safety``: True if the safety sentence is shown.
+    and ``ticks`` go back into their fields. ``safety``: True if the safety sentence is shown. ``will_call``: True if
+    staff will call, because several replies were not understood.
     """
 
     words: str = ""
@@ -47,6 +48,7 @@ class ReplyFeedback:
     safety: bool = False
     text: str = ""
     ticks: Sequence[str] = field(default=())
+    will_call: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +142,12 @@ def _handle_reply(form_session: FormSession, form: FormState, do: str, typed: st
     if why:
         status = {"moved_on": 200, "no_such_option": 400}.get(why, 422)
         # A text that is too long, or sent beside ticks, is not an answer; it is screened all the same.
-        safety = (
-            bool(typed)
-            and not tapped
-            and chat_flow.screen_chat_text(request_context.work(), form_session, typed[:MAX_SCREENED_LENGTH])
-        )
-        return _render_chat(form_session, form, ReplyFeedback(why=why, text=typed, ticks=ticks, safety=safety), status)
+        safety = will_call = False
+        if typed and not tapped:
+            screened = typed[:MAX_SCREENED_LENGTH]
+            safety, will_call = chat_flow.screen_chat_text(request_context.work(), form_session, screened)
+        feedback = ReplyFeedback(why=why, text=typed, ticks=ticks, safety=safety, will_call=will_call)
+        return _render_chat(form_session, form, feedback, status)
     turn = chat_flow.take_reply(
         request_context.work(),
         form_session,
@@ -195,6 +197,7 @@ def _reply_feedback(turn: ReplyOutcome, typed: str) -> ReplyFeedback:
         command=turn.command,
         safety=turn.safety,
         text=typed if turn.why in EDITABLE_REASONS else "",
+        will_call=turn.will_call,
     )
 
 
