@@ -212,7 +212,7 @@ def test_a_second_tap_changes_nothing(begun: ChatBrowser, seeded: Study, app_con
     for second in ({"value": "0"}, {"value": "4"}, {"do": "skip"}, {"do": "back"}):
         answer = begun.post(begun.at.split("#")[0], {}, item="bleed", **second)
         assert answer.status_code == 200, second
-        assert "上一个回答已经保存了" in begun.bubbles[-1]
+        assert "这一题已经过去了" in begun.bubbles[-1]
         assert all_rows(app_context) == before, second
     assert begun.item == "breath"
 

@@ -85,7 +85,7 @@ class Field:
 class Screen:
     """One page of questions.
 
-    ``standing``: "" (no answer yet), given, skipped, or none (“none of these”).
+    ``may_skip``: an item is not optional, so that leaving it out needs the skip button. ``standing``: "" (no answer yet), given, skipped, or none (“none of these”).
     """
 
     page: Page
@@ -100,6 +100,7 @@ class Screen:
     ticks: tuple[ListChoice, ...] = ()
     fields: tuple[Field, ...] = ()
     problem: str = ""
+    may_skip: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,7 @@ def build_screen(form: FormState, position: int, typed: TypedPage) -> Screen:
     first = form.instrument.items[page.items[0]]
     words = form.words.items[first.id]
     alone = len(page.items) == 1
+    typed_page = is_typed_page(form, page)
     before = form.page(position - 1)
     return Screen(
         page=page,
@@ -141,14 +143,20 @@ def build_screen(form: FormState, position: int, typed: TypedPage) -> Screen:
         progress=form.progress(position),
         recall=form.words.recalls.get(first.recall, ""),
         question=breakable(words.question) if alone else Markup(),
-        hint=words.hint if alone and page.kind != "fields" else "",
+        hint=words.hint if alone and not typed_page else "",
         standing=_page_state(form, page),
         saved=before is not None and all(name in form.answers for name in before.items),
         choices=_choices(form, first) if first.kind == "choice" else (),
         ticks=_ticks(form, first, typed) if first.kind == "list" else (),
-        fields=tuple(_field(form, name, typed) for name in page.items) if page.kind == "fields" else (),
+        fields=tuple(_field(form, name, typed) for name in page.items) if typed_page else (),
+        may_skip=any(not form.instrument.items[name].optional for name in page.items),
         problem=typed.problems.get("", ""),
     )
+
+
+def is_typed_page(form: FormState, page: Page) -> bool:
+    """Return whether the page has fields to type in: a page of fields, or one number or text by itself."""
+    return page.kind == "fields" or form.instrument.items[page.items[0]].kind in ("number", "text")
 
 
 def review_groups(form: FormState) -> tuple[ReviewGroup, ...]:

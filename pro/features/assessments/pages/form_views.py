@@ -169,7 +169,7 @@ def _save_page(form_session: FormSession, form: FormState, position: int, do: st
 def read_posted_page(form: FormState, page: Page, do: str) -> tuple[Mapping[str, Value | None], TypedPage]:
     """Read the posted page: values to save (empty if none), and what was typed with problems."""
     kind = form.instrument.items[page.items[0]].kind
-    if page.kind == "fields":
+    if form_screens.is_typed_page(form, page):
         return _read_fields(form, page, do)
     name = page.items[0]
     if do == "skip":
@@ -203,11 +203,15 @@ def _read_fields(form: FormState, page: Page, do: str) -> tuple[Mapping[str, Val
     given: dict[str, Value | None] = {}
     texts: dict[str, str] = {}
     problems: dict[str, str] = {}
+    if do == "skip":
+        return dict.fromkeys(page.items), TypedPage()
     for name in page.items:
         texts[name] = request.form.get(name, "")
         found = reply_parser.read_field(form.instrument.items[name], texts[name])
         if isinstance(found, reply_parser.UnclearReply):
-            problems[name] = found.why
+            # Going back from an empty field is no mistake.
+            if not (found.why == "empty" and do == "back"):
+                problems[name] = found.why
         elif found.value is not None or do != "back":
             given[name] = found.value
     if problems:  # valid fields beside them are saved at once: the participant may not return
@@ -282,7 +286,7 @@ def _render_screen(
             "assessments/review.html", status, groups=form_screens.review_groups(form), **values
         )
     shown = form_screens.build_screen(form, position, typed)
-    template = {"list": "several", "fields": "fields"}.get(shown.page.kind, "question")
+    template = "fields" if shown.fields else "several" if shown.page.kind == "list" else "question"
     return form_session_pages.render_page(
         f"assessments/{template}.html", status, screen=shown, reviewing=reviewing, **values
     )
