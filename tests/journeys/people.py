@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.support.live_system import Site
 
 # In milliseconds, a little longer than form.js waits.
-DOUBLE_TAP = 450
+DOUBLE_TAP = 750
 
 
 # Turns the fixtures' phone into a desktop browser.

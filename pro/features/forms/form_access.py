@@ -209,13 +209,13 @@ def session_by_text(work: UnitOfWork, assessment: Assessment, participant: Parti
     return FormSession(assessment, participant, access)
 
 
-def next_form(work: UnitOfWork, form_session: FormSession) -> Assessment | None:
-    """Return the participant's next open form, the one that closes first, or None."""
+def next_form(work: UnitOfWork, participant: Participant, answered: Assessment) -> Assessment | None:
+    """Return the open form of ``participant`` that closes first and is not ``answered``, or None."""
     query = (
         select(Assessment)
         .where(
-            Assessment.participant_id == form_session.participant.id,
-            Assessment.id != form_session.assessment.id,
+            Assessment.participant_id == participant.id,
+            Assessment.id != answered.id,
             Assessment.submitted_at.is_(None),
             Assessment.cancelled_at.is_(None),
             Assessment.opens_at <= work.now,

@@ -50,6 +50,11 @@ class FormState:
         return min(waiting, default=None)
 
     @property
+    def newest_row(self) -> int:
+        """Number of the newest answer row, withdrawn ones included; 0 before the first. It tells states apart."""
+        return max((row.id for row in self.rows.values()), default=0)
+
+    @property
     def last_position(self) -> int | None:
         """Position of the newest answer's page, or None.
 

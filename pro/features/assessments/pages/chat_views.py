@@ -16,7 +16,7 @@ from markupsafe import Markup
 from pro.errors import AlreadySubmitted
 from pro.features.assessments import answer_service, chat_flow
 from pro.features.assessments.chat_flow import AskedQuestion, ReplyOutcome, TranscriptLine
-from pro.features.assessments.pages import access_views, form_session_pages
+from pro.features.assessments.pages import access_views, form_screens, form_session_pages
 from pro.features.forms.form_access import FormSession
 from pro.features.forms.form_state import FormState
 from pro.web import request_context, typography
@@ -139,6 +139,10 @@ def _handle_reply(form_session: FormSession, form: FormState, do: str, typed: st
         why = "moved_on"
     elif tapped and not why and said not in ("back", "skip") and not _is_offered(now, said):
         why = "no_such_option"
+    seen = form_session_pages.seen_answers()
+    if not why and now.kind == "review" and said not in ("back", "skip") and seen != form.newest_row:
+        # Another device changed answers after this page was opened: they are shown before they are sent.
+        return _render_chat(form_session, form, ReplyFeedback(why="outdated"), seen=seen)
     if why:
         status = {"moved_on": 200, "no_such_option": 400}.get(why, 422)
         # A text that is too long, or sent beside ticks, is not an answer; it is screened all the same.
@@ -227,9 +231,16 @@ def _chat_url(form_session: FormSession) -> str:
 
 
 def _render_chat(
-    form_session: FormSession, form: FormState, said: ReplyFeedback = NO_FEEDBACK, status: int = 200
+    form_session: FormSession,
+    form: FormState,
+    said: ReplyFeedback = NO_FEEDBACK,
+    status: int = 200,
+    seen: int | None = None,
 ) -> Response:
-    """Render the chat: advice first, then last page or start page, else the transcript."""
+    """Render the chat: advice first, then last page or start page, else the transcript.
+
+    ``seen``: the newest answer that an outdated page showed; newer ones are listed.
+    """
     url, ref = _chat_url(form_session), form_session.assessment.ref
     if form.advice is not None:
         return form_session_pages.advice_page(form_session, form, url, as_chat=True)
@@ -255,6 +266,14 @@ def _render_chat(
         "ref": ref,
         "skipped": _count_skipped(lines),
         "review_at": len(form.path) + 1,
+        "seen": form.newest_row,
+        "told": form_session_pages.team_notice(form),
+        "changed": [
+            row
+            for group in form_screens.review_groups(form, form.newest_row if seen is None else seen)
+            for row in group.rows
+            if row.changed
+        ],
     }
     return form_session_pages.render_page("assessments/chat.html", status, form_session.participant, url, **values)
 

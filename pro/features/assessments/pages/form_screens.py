@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -108,7 +108,7 @@ class ReviewRow:
     """One line of the review page.
 
     ``state``: given, skipped, open (not answered yet), or empty (optional and left blank). For a list ``names`` are the
-    ticked entries and ``text`` is empty.
+    ticked entries and ``text`` is empty. ``changed``: answered after the page was opened that was sent.
     """
 
     name: str
@@ -117,6 +117,7 @@ class ReviewRow:
     position: int
     is_list: bool = False
     names: tuple[str, ...] = ()
+    changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +160,11 @@ def is_typed_page(form: FormState, page: Page) -> bool:
     return page.kind == "fields" or form.instrument.items[page.items[0]].kind in ("number", "text")
 
 
-def review_groups(form: FormState) -> tuple[ReviewGroup, ...]:
+def review_groups(form: FormState, seen: int) -> tuple[ReviewGroup, ...]:
     """Return every question of the path with its answer, grouped by recall period.
 
-    A follow-up question stays under the question that it follows.
+    A follow-up question stays under the question that it follows. ``seen``: the newest answer row that the participant
+    was shown; rows after it are marked as changed.
     """
     groups: list[tuple[str, list[ReviewRow]]] = []
     for position, page in enumerate(form.path, 1):
@@ -173,7 +175,9 @@ def review_groups(form: FormState) -> tuple[ReviewGroup, ...]:
                 recall = groups[-1][0]
             if not groups or groups[-1][0] != recall:
                 groups.append((recall, []))
-            groups[-1][1].append(_review_row(form, item, position))
+            row = form.rows.get(item.id)
+            changed = row is not None and row.id > seen
+            groups[-1][1].append(replace(_review_row(form, item, position), changed=changed))
     return tuple(ReviewGroup(form.words.recalls.get(recall, ""), tuple(rows)) for recall, rows in groups)
 
 
