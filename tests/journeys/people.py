@@ -140,6 +140,7 @@ class JourneyChatParticipant(JourneyParticipant):
         """Press Start and wait for the first question."""
         self.page.locator(f"button[name=by][value={by}]").click()
         expect(self.page.locator("#now")).to_be_visible()
+        self.page.wait_for_timeout(DOUBLE_TAP)
         return self
 
     @property
