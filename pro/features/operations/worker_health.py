@@ -9,6 +9,7 @@ from sqlalchemy.orm import aliased
 
 from pro.app_context import UnitOfWork
 from pro.core.rule_language.level import Level
+from pro.features.accounts import attempt_limits
 from pro.features.alerts import test_alerts
 from pro.features.duty_roster import notifications
 from pro.messaging import outbox_backlog
@@ -34,7 +35,7 @@ def find_troubles(work: UnitOfWork) -> list[str]:
 
     A job of LOOPS without a run for 60 seconds; "mail" if an email waits for longer than 5 minutes; "untold" if an
     unacknowledged urgent alert had no recipient because there is no active account; "drill" if the weekly test alert
-    failed or did not start.
+    failed or did not start; "codes" while so many wrong codes are typed that somebody may be guessing.
     """
     beats = {row.name: row.at for row in work.session.scalars(select(Heartbeat))}
     found = [name for name in LOOPS if name not in beats or work.now - beats[name] > MAX_HEARTBEAT_AGE]
@@ -54,4 +55,6 @@ def find_troubles(work: UnitOfWork) -> list[str]:
         found.append("untold")
     if any(test_alert.state != "running" for test_alert in test_alerts.weekly_test_alert_status(work)):
         found.append("drill")
+    if attempt_limits.count_guesses(work):
+        found.append("codes")
     return found

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pro.app_context import UnitOfWork
-from pro.features.accounts import staff_accounts
+from pro.features.accounts import attempt_limits, staff_accounts
 from pro.features.adverse_events import adverse_event_log
 from pro.features.adverse_events.adverse_event_log import UnreportedEvent
 from pro.features.alerts import alert_list, test_alerts
@@ -43,7 +43,8 @@ class ToDoList:
 
     ``gaps``: roster gaps within a week, next one first. ``drills``: test alerts to confirm or to repair. ``texts``:
     unread incoming texts. ``locked_cards``: only for roles that may make new cards. ``endoscopies``: overdue requests.
-    ``serious``: serious adverse events to report, only for roles that may see them.
+    ``serious``: serious adverse events to report, only for roles that may see them. ``guesses``: the number of wrong codes
+    in 15 minutes if somebody may be guessing codes, else 0.
     """
 
     unacknowledged: list[AlertCase]
@@ -61,6 +62,7 @@ class ToDoList:
     corrections: int
     endoscopies: list[OverdueEndoscopy]
     serious: list[UnreportedEvent]
+    guesses: int
     now: datetime
 
 
@@ -94,6 +96,7 @@ def read_to_do_list(work: UnitOfWork, language: str = "zh_Hans") -> ToDoList:
         serious=adverse_event_log.read_unreported_events(work, language)
         if staff_accounts.has_right(work.actor.role, "see_events")
         else [],
+        guesses=attempt_limits.count_guesses(work),
         now=work.now,
     )
 

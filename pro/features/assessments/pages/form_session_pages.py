@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 from pro.app_context import Actor
 from pro.core.questionnaire import page_flow
 from pro.core.rule_language.level import Level
+from pro.features.accounts import attempt_limits
 from pro.features.alerts import alert_service
 from pro.features.assessments import answer_service, team_notice as team_notices
 from pro.features.assessments.pages.form_screens import IssuedFormInfo
@@ -23,6 +25,9 @@ from pro.web.study_header import ParticipantInfo
 
 FORM = "application/x-www-form-urlencoded"
 SESSION_SECONDS = 3 * 24 * 3600
+# Tells browsers behind one address apart when wrong codes are counted; names no participant.
+BROWSER_COOKIE = "b"
+BROWSER_SECONDS = 24 * 3600
 
 
 def require_form_body() -> None:
@@ -49,11 +54,39 @@ def try_code(onward: str, *, as_chat: bool = False) -> Response:
         return code_page(typed=typed, as_chat=as_chat)
     device = devices.device_class(request.user_agent.string)
     result = form_access.enter_code(
-        request_context.work(), typed, request.remote_addr or "", device, request_context.language()
+        request_context.work(), typed, visitor_key(), device, request_context.language()
     )
     if result.assessment is None or result.secret is None:
-        return code_page(result, typed, 429 if result.why == "locked" else 422, as_chat=as_chat)
+        return note_wrong_attempt(code_page(result, typed, 422, as_chat=as_chat), result.delay)
     return set_session_cookie(redirect_to(onward, ref=result.assessment.ref), result.assessment.ref, result.secret)
+
+
+def visitor_key() -> str:
+    """Return for whom wrong codes are counted: this browser, or its network before it has a cookie of ours.
+
+    The phones of a ward share one network, so that it alone would slow everybody down for one guesser.
+    """
+    known = request.cookies.get(BROWSER_COOKIE, "")
+    try:
+        kind, name = request_context.work().vault.open(known).split(" ")
+    except ValueError:
+        kind, name = "", ""
+    return f"browser:{name}" if kind == "browser" else f"network:{attempt_limits.network_of(request.remote_addr or '')}"
+
+
+def note_wrong_attempt(response: Response, delay: float) -> Response:
+    """Give the browser its cookie for counting, and hold the answer back by ``delay`` seconds."""
+    request_context.hold_back(delay)
+    if visitor_key().startswith("network:"):
+        response.set_cookie(
+            BROWSER_COOKIE,
+            request_context.work().vault.seal(f"browser {secrets.token_hex(8)}"),
+            max_age=BROWSER_SECONDS,
+            httponly=True,
+            samesite="Lax",
+            secure=request_context.app_context().config.secure_cookies,
+        )
+    return response
 
 
 def start_from_link(token: str) -> tuple[FormSession, str] | None:
