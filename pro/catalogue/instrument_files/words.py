@@ -49,6 +49,7 @@ class ItemWordsFile(FilePart):
     hint: str = ""
     options: str | dict[int, str] = {}
     unit: str = ""
+    proxy: str = Field("", description="The question about the participant, for a proxy, where it says “you”")
     synonyms: dict[int, tuple[str, ...]] = Field(
         default={}, description="Other words for an option in a typed reply; {name} puts in each word of a group of synonym_groups"
     )
@@ -95,7 +96,13 @@ def read_words(path: Path, instrument: Instrument, language: str) -> Words:
             options = file.option_sets[options]
         synonyms = read_synonyms(path, file, item_id)
         items[item_id] = ItemWords(
-            raw.question, raw.short, raw.hint, MappingProxyType(dict(options)), raw.unit, MappingProxyType(synonyms)
+            raw.question,
+            raw.short,
+            raw.hint,
+            MappingProxyType(dict(options)),
+            raw.unit,
+            MappingProxyType(synonyms),
+            raw.proxy,
         )
     words = with_checksum(
         Words(
@@ -159,6 +166,8 @@ def with_checksum(words: Words) -> Words:
             "hint": item.hint,
             "unit": item.unit,
             "options": {str(code): label for code, label in item.options.items()},
+            # Only where there is one, so that wording without it keeps its checksum.
+            **({"proxy": item.proxy} if item.proxy else {}),
         }
         for item_id, item in words.items.items()
     }
@@ -206,6 +215,8 @@ def wording_problems(instrument: Instrument, words: Words) -> Iterator[WordingPr
 def _item_problems(item: Item, words: ItemWords) -> Iterator[WordingProblem]:
     where = f"items.{item.id}"
     yield from _text((f"{where}.question", words.question), (f"{where}.short", words.short))
+    if _MARKUP.search(words.proxy):
+        yield WordingProblem(f"{where}.proxy", "No markup but <wbr> may stand in a text.")
     if _MARKUP.search(words.hint):
         yield WordingProblem(f"{where}.hint", "No markup but <wbr> may stand in a text.")
     for code, label in words.options.items():

@@ -8,7 +8,7 @@ builds it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
 
@@ -157,7 +157,8 @@ class ItemWords:
 
     ``short`` is used on the review page, on list pages and for staff. ``question`` may hold ``<wbr>`` where a Chinese
     line may break. A code without a label is shown as its number. ``synonyms``: other words for an option in a typed
-    reply; never shown. For a list they are synonyms of the code 0, "none of these".
+    reply; never shown. For a list they are synonyms of the code 0, "none of these". ``proxy``: the question as it is
+    put to a proxy, about the participant; "" where ``question`` addresses no one.
     """
 
     question: str
@@ -166,6 +167,7 @@ class ItemWords:
     options: Mapping[int, str] = field(default_factory=dict)
     unit: str = ""
     synonyms: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    proxy: str = ""
 
     @property
     def plain(self) -> str:
@@ -207,3 +209,14 @@ class Words:
     recalls: Mapping[str, str]
     items: Mapping[str, ItemWords]
     checksum: str = ""
+
+    @property
+    def has_proxy_wording(self) -> bool:
+        """True if there are questions about the participant, for a proxy. Licensed wording has none."""
+        return any(item.proxy for item in self.items.values())
+
+    def for_proxy(self) -> Words:
+        """Return the wording with the questions that are put to a proxy."""
+        return replace(
+            self, items={name: replace(item, question=item.proxy or item.question) for name, item in self.items.items()}
+        )

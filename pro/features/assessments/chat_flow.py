@@ -215,10 +215,10 @@ def _call_if_unclear(work: UnitOfWork, form_session: FormSession, row: IncomingM
     return times > unclear_replies.CLARIFICATIONS
 
 
-def transcript(work: UnitOfWork, assessment: Assessment, language: str) -> list[TranscriptLine]:
+def transcript(work: UnitOfWork, form: FormState, language: str) -> list[TranscriptLine]:
     """Return the questions and answers so far in words, oldest first, without withdrawn ones."""
-    instrument = work.catalogue.instruments[assessment.instrument]
-    words = form_state.form_words(work, assessment, language)
+    assessment, instrument = form.assessment, form.instrument
+    words = _words_in(work, form, language)
     gettext = work.app_context.catalogs.translator(language).gettext
     rows = [
         row

@@ -252,7 +252,7 @@ def _render_chat(
             form_session.assessment, form_session.participant, url, other, as_chat=True
         )
     now = chat_flow.next_question(request_context.work(), form, request_context.language())
-    lines = chat_flow.transcript(request_context.work(), form_session.assessment, request_context.language())
+    lines = chat_flow.transcript(request_context.work(), form, request_context.language())
     values: dict[str, Any] = {
         "thread": [(_bubble(form, line.item), line) for line in lines],
         "now": now,
@@ -268,6 +268,7 @@ def _render_chat(
         "review_at": len(form.path) + 1,
         "seen": form.newest_row,
         "told": form_session_pages.team_notice(form),
+        "proxy": form_session_pages.proxy_note(form_session, form),
         "changed": [
             row
             for group in form_screens.review_groups(form, form.newest_row if seen is None else seen)

@@ -258,6 +258,13 @@ def team_notice(form: FormState) -> team_notices.TeamNotice:
     return team_notices.read_team_notice(request_context.work(), form.alerts)
 
 
+def proxy_note(form_session: FormSession, form: FormState) -> str:
+    """Return what a proxy is reminded of: "" for no proxy, "worded" if the questions say whom they are about, else "you"."""
+    if form_session.access.answered_by != "proxy":
+        return ""
+    return "worded" if form.words.has_proxy_wording else "you"
+
+
 def seen_answers() -> int:
     """Return the newest answer that the posted review showed; -1 for a page that did not say it."""
     seen = request.form.get("seen", "")

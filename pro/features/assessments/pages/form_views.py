@@ -301,6 +301,7 @@ def _render_screen(
         screen=shown,
         reviewing=reviewing,
         told=form_session_pages.team_notice(form),
+        proxy=form_session_pages.proxy_note(form_session, form),
         **values,
     )
 
