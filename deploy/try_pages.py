@@ -87,7 +87,11 @@ def check_away(site: str, authority: str) -> list[str]:
     text = body.decode()
     return (
         []
-        if status == 503 and "稍后" in text and "minute" in text and "may not be saved" in text and "可能没有保存" in text
+        if status == 503
+        and "稍后" in text
+        and "minute" in text
+        and "may not be saved" in text
+        and "可能没有保存" in text
         else [f"without the application: {status} {text[:200]}"]
     )
 

@@ -272,7 +272,7 @@ def _finish_response(response: Response) -> Response:
         current.failed = True  # if the commit raises, the error page must not repeat it
         current.work.session.commit()
         current.failed = False
-    # One at a time in each process: held-back answers must not occupy the threads that serve everybody else.
+    # One at a time in each process: held-back answers must not occupy the threads for all other pages.
     if current.delay and _HELD_BACK.acquire(blocking=False):
         try:
             if current.work is not None:

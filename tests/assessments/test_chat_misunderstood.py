@@ -42,9 +42,7 @@ def test_after_three_replies_that_are_not_understood_a_person_is_called_in(
     assert tasks(app_context) == ["answer_unclear"]
 
 
-def test_an_answer_in_between_starts_the_count_again(
-    begun: ChatBrowser, app_context: AppContext, clock: Clock
-) -> None:
+def test_an_answer_in_between_starts_the_count_again(begun: ChatBrowser, app_context: AppContext, clock: Clock) -> None:
     for _question in range(3):
         for text in ("今天天气好", "我去过医院", "", "  "):
             begun.replies(do="send", text=text)

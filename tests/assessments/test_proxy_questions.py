@@ -15,7 +15,11 @@ from tests.support.participant_browser import ParticipantBrowser
 
 def test_a_proxy_is_asked_about_the_participant(app: Flask, seeded: Study) -> None:
     for way, asked, note in (
-        (seeded.english.checkin, "Did the participant bleed from nose, mouth or throat?", "You answer for the participant."),
+        (
+            seeded.english.checkin,
+            "Did the participant bleed from nose, mouth or throat?",
+            "You answer for the participant.",
+        ),
         (seeded.chinese.checkin, "本人的鼻子、嘴或喉咙有没有出血？", "您在替本人回答。"),
     ):
         phone = ParticipantBrowser(app)

@@ -20,7 +20,10 @@ def test_the_kinds_are_those_that_code_makes() -> None:
     }
     assert set(TASK_KINDS) == made
     # An answer does not show that texts reach the phone again.
-    assert {name for name, kind in TASK_KINDS.items() if not kind.ended_by_answer} == {"phone_unreachable", "may_be_stop"}
+    assert {name for name, kind in TASK_KINDS.items() if not kind.ended_by_answer} == {
+        "phone_unreachable",
+        "may_be_stop",
+    }
     assert {name for name, kind in TASK_KINDS.items() if kind.waits_for_endpoint} == {"call_missed"}
 
 

@@ -14,7 +14,9 @@ def person(clinic: Clinic) -> Participant:
     return clinic.rows(Participant)[0]
 
 
-@pytest.mark.parametrize("text", ["Please stop", "请退订", "不要再发了", "退订\n张三", "STOP\n-- \nSent from my phone", "嗯 stop"])
+@pytest.mark.parametrize(
+    "text", ["Please stop", "请退订", "不要再发了", "退订\n张三", "STOP\n-- \nSent from my phone", "嗯 stop"]
+)
 def test_a_stop_sentence_in_the_middle_of_a_conversation_stops(clinic: Clinic, text: str) -> None:
     texter = start_form_by_text(with_two_way_texts(clinic))
     texter.write("0")
@@ -44,7 +46,9 @@ def test_a_stop_with_a_red_flag_is_screened_first(any_clinic: Clinic) -> None:
     assert texter.kinds == ["question", "safety", "stopped"]
 
 
-@pytest.mark.parametrize("text", ["the bleeding won't stop", "鼻血停不下来", "don't stop texting me", "不要再发烧了就好"])
+@pytest.mark.parametrize(
+    "text", ["the bleeding won't stop", "鼻血停不下来", "don't stop texting me", "不要再发烧了就好"]
+)
 def test_other_stops_keep_the_messages(clinic: Clinic, text: str) -> None:
     texter = start_form_by_text(with_two_way_texts(clinic))
     texter.write(text)
@@ -54,7 +58,9 @@ def test_other_stops_keep_the_messages(clinic: Clinic, text: str) -> None:
 
 @pytest.mark.parametrize("text", ["停止", "can I stop?", "help stop", "不想参加了"])
 @pytest.mark.parametrize("two_way", [True, False])
-def test_what_may_be_a_stop_calls_a_person_and_is_not_answered_with_help(clinic: Clinic, text: str, two_way: bool) -> None:
+def test_what_may_be_a_stop_calls_a_person_and_is_not_answered_with_help(
+    clinic: Clinic, text: str, two_way: bool
+) -> None:
     clinic = with_two_way_texts(clinic, two_way)
     texter = start_form_by_text(clinic) if two_way else TextingPhone(clinic.app_context)
     before = list(texter.kinds)

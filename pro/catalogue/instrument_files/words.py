@@ -51,7 +51,8 @@ class ItemWordsFile(FilePart):
     unit: str = ""
     proxy: str = Field("", description="The question about the participant, for a proxy, where it says “you”")
     synonyms: dict[int, tuple[str, ...]] = Field(
-        default={}, description="Other words for an option in a typed reply; {name} puts in each word of a group of synonym_groups"
+        default={},
+        description="Other words for an option in a typed reply; {name} puts in each word of a group of synonym_groups",
     )
 
 

@@ -59,7 +59,9 @@ READING_UNITS = {
     "celsius": {
         **dict.fromkeys(("度", "摄氏度", "c", "celsius", "deg", "deg c"), "celsius"),
         **dict.fromkeys(("degree", "degrees", "degrees c", "degrees celsius", "degree celsius"), "celsius"),
-        **dict.fromkeys(("f", "fahrenheit", "deg f", "degrees f", "degrees fahrenheit", "华氏度", "华氏"), "fahrenheit"),
+        **dict.fromkeys(
+            ("f", "fahrenheit", "deg f", "degrees f", "degrees fahrenheit", "华氏度", "华氏"), "fahrenheit"
+        ),
     },
 }
 _HALF = "半"

@@ -16,14 +16,18 @@ StopRequest = Literal["stop", "possible", ""]
 
 _CLAUSE_END = re.compile(r"[\n.!?;,:…—~()\[\]{}<>|/。！？；，：、（）【】《》]+")
 # Our own messages name the word: "Reply STOP to get no more", 不想再收到请回复“退订”.
-_QUOTED = re.compile(r"(?:reply|text|send|回复|回|发送)\s*[\"'“”‘’「」]*\s*(?:stop|退订)[\"'“”‘’「」]*(?:\s+to get no more)?")
+_QUOTED = re.compile(
+    r"(?:reply|text|send|回复|回|发送)\s*[\"'“”‘’「」]*\s*(?:stop|退订)[\"'“”‘’「」]*(?:\s+to get no more)?"
+)
 
 _COURTESY = (
     r"(?:please|pls|plz|kindly|just|now|ok|okay|hi|hello|hey|dear|doctor|dr|nurse|sir|madam|thanks|thank you|thx|ty|sorry"
     r"|and|so|immediately|asap|at once|right now|already|again)"
 )
 _MESSAGES = r"(?:messages?|messaging|texts?|texting|sms|reminders?|notifications?|subscription|alerts? to my phone)"
-_WORDS_BETWEEN = r"(?:(?:all|any|more|further|the|these|those|this|your|my|of|me|us|these annoying|text|daily|getting|receiving) )*"
+_WORDS_BETWEEN = (
+    r"(?:(?:all|any|more|further|the|these|those|this|your|my|of|me|us|these annoying|text|daily|getting|receiving) )*"
+)
 _ENGLISH_BARE = re.compile(r"(?:stop|stop all|stopall|unsubscribe|optout|opt out)")
 # A clause of its own only at the beginning: "End." may finish a story.
 _ENGLISH_FIRST = re.compile(r"(?:cancel|end|quit|td)")

@@ -20,7 +20,7 @@ LOCK_DURATION = timedelta(minutes=15)
 QUICK_TRIES = 10
 DELAY_STEP = 0.25
 LONGEST_DELAY = 2.0
-# Wrong codes and PINs of the whole system in LOCK_DURATION from which on an alarm says that somebody may be guessing.
+# Wrong codes and PINs of the whole system in LOCK_DURATION from which on an alarm says that codes may be guessed.
 CEILING = 200
 PARTICIPANT_KINDS = ("code", "pin")
 # An IPv6 subscriber has at least a /64, so addresses within it are one visitor.

@@ -202,7 +202,9 @@ def screen_chat_text(work: UnitOfWork, form_session: FormSession, text: str) -> 
     return found is not None and text_screening.needs_advice(found), will_call
 
 
-def _call_if_unclear(work: UnitOfWork, form_session: FormSession, row: IncomingMessage | None, channel: Channel) -> bool:
+def _call_if_unclear(
+    work: UnitOfWork, form_session: FormSession, row: IncomingMessage | None, channel: Channel
+) -> bool:
     """Create a call task after several unclear replies in the chat; return whether staff will call.
 
     By text message the conversation does it, because there the reply is counted with its message.

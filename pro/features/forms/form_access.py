@@ -151,9 +151,7 @@ def enter_code(work: UnitOfWork, typed: str, visitor: str, device: str, language
     access = _find_access(work, "code", code)
     if access is None:
         attempt_limits.count_failure(work, "code", visitor)
-        return CodeAttempt(
-            why="unknown", length=len(code), delay=attempt_limits.delay_after(work, "code", visitor)
-        )
+        return CodeAttempt(why="unknown", length=len(code), delay=attempt_limits.delay_after(work, "code", visitor))
     try:
         assessment, _participant = _require_usable(work, access)
     except CodeExpired:

@@ -35,7 +35,7 @@ def find_troubles(work: UnitOfWork) -> list[str]:
 
     A job of LOOPS without a run for 60 seconds; "mail" if an email waits for longer than 5 minutes; "untold" if an
     unacknowledged urgent alert had no recipient because there is no active account; "drill" if the weekly test alert
-    failed or did not start; "codes" while so many wrong codes are typed that somebody may be guessing.
+    failed or did not start; "codes" while so many wrong codes are typed that they may be guesses.
     """
     beats = {row.name: row.at for row in work.session.scalars(select(Heartbeat))}
     found = [name for name in LOOPS if name not in beats or work.now - beats[name] > MAX_HEARTBEAT_AGE]

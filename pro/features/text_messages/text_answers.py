@@ -59,9 +59,7 @@ def queue_reply(
         reply_draft.params,
         work.app_context.catalogs,
         env_banner=not work.config.production,
-        sender=message_rendering.sender_name(
-            work, participant.plan if participant else "", reply_draft.language
-        ),
+        sender=message_rendering.sender_name(work, participant.plan if participant else "", reply_draft.language),
     )
     urgent = reply_draft.template in message_rendering.URGENT_ADVICE
     return outbox.queue(

@@ -77,7 +77,9 @@ def submit_card_pin(token: str) -> Response:
     """Try the PIN after a card's QR code was scanned. Raises NotFound for an unknown card."""
     if request.form.get("do") == "language":
         return show_card_pin(token)
-    entry = participant_cards.try_pin(request_context.work(), _typed_pin(), form_session_pages.visitor_key(), token=token)
+    entry = participant_cards.try_pin(
+        request_context.work(), _typed_pin(), form_session_pages.visitor_key(), token=token
+    )
     if entry.why == "unknown":
         raise NotFound("link")
     return _respond_to_pin(entry, request.path)

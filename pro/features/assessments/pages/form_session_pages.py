@@ -53,9 +53,7 @@ def try_code(onward: str, *, as_chat: bool = False) -> Response:
     if request.form.get("do") == "language":
         return code_page(typed=typed, as_chat=as_chat)
     device = devices.device_class(request.user_agent.string)
-    result = form_access.enter_code(
-        request_context.work(), typed, visitor_key(), device, request_context.language()
-    )
+    result = form_access.enter_code(request_context.work(), typed, visitor_key(), device, request_context.language())
     if result.assessment is None or result.secret is None:
         return note_wrong_attempt(code_page(result, typed, 422, as_chat=as_chat), result.delay)
     return set_session_cookie(redirect_to(onward, ref=result.assessment.ref), result.assessment.ref, result.secret)
@@ -64,7 +62,7 @@ def try_code(onward: str, *, as_chat: bool = False) -> Response:
 def visitor_key() -> str:
     """Return for whom wrong codes are counted: this browser, or its network before it has a cookie of ours.
 
-    The phones of a ward share one network, so that it alone would slow everybody down for one guesser.
+    The phones of a ward share one network, so that it alone would slow all of them down for one guesser.
     """
     known = request.cookies.get(BROWSER_COOKIE, "")
     try:
