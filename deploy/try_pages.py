@@ -66,7 +66,7 @@ def check(site: str, plain: str, authority: str) -> list[str]:
 def check_next_stranger(site: str, authority: str) -> list[str]:
     """Check that the request after one that is too large is answered by the application.
 
-    nginx keeps connections to the application for the next visitor. What is left of a refused body must not lie on them.
+    nginx keeps connections to the application for the next visitor, without what is left of a refused body.
     """
     for size in (70_000, 300_000, 400_000):
         for path, refused in (("/", (413, 400)), (f"/f/{REF}", (403, 400, 413)), ("/nowhere", (404, 400, 413))):

@@ -21,7 +21,7 @@ NewParticipant = Callable[..., JourneyParticipant]
 
 
 def _unhurried(page: Page) -> Callable[..., object]:
-    """Return ``page.goto`` that waits until a page of a participant takes taps, as a person does who first looks at it."""
+    """Return ``page.goto`` that waits until a page of a participant takes taps, as a person does who looks first."""
     goto = page.goto
 
     def look(url: str, **settings: Any) -> object:
@@ -51,7 +51,7 @@ def phone(browser: Browser, playwright: Playwright) -> Iterator[Callable[..., Pa
         context.set_default_timeout(10_000)
         contexts.append(context)
         page = context.new_page()
-        page.goto = _unhurried(page)  # type: ignore[method-assign]
+        page.goto = _unhurried(page)  # type: ignore[method-assign,assignment]
         return page
 
     yield new

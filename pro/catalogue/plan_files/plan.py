@@ -50,7 +50,7 @@ class SettingsFile(FilePart):
     demonstration: bool
     sender: dict[str, Annotated[str, Field(min_length=1, max_length=16)]] = Field(
         {},
-        description="Language -> name of the hospital or study with which text messages to participants begin. No illness. "
+        description="Language -> hospital or study with whose name text messages to participants begin. No illness. "
         "Without it, and with an example's name in production, they begin with “Your study team”",
     )
 

@@ -27,7 +27,7 @@ Direction = Literal["functional", "symptom", "global"]
 class MeasuredRange:
     """Readings of an instrument, such as a thermometer, that stand for the codes of a choice.
 
-    ``steps``: (lowest reading, code), ascending. ``end``: readings from here on are no answer. ``unit``: of the readings.
+    ``steps``: (lowest reading, code), ascending. ``end``: readings from here on are no answer. ``unit``: their unit.
     """
 
     unit: str

@@ -21,6 +21,7 @@ from itertools import pairwise
 from typing import Literal, cast
 
 from pro.core.questionnaire.instrument import Item, MeasuredRange, Value, Words
+from pro.core.text import stop_requests
 from pro.core.text.command_words import (
     COMMANDS,
     CONJUNCTIONS,
@@ -30,7 +31,6 @@ from pro.core.text.command_words import (
     WEIGHT_FILLERS,
     CommandName,
 )
-from pro.core.text import stop_requests
 from pro.core.text.phrasebook import DASHES, Sense, TokenSpan, find_spans, make_phrasebook, parse_phrase, tokenize
 
 UnclearReason = Literal[
@@ -251,7 +251,7 @@ def _read_options(item: Item, spans: Sequence[TokenSpan]) -> Iterator[_SpanReadi
 def _read_measurement(item: Item, measured: MeasuredRange, spans: Sequence[TokenSpan]) -> tuple[_SpanReading, int]:
     """Return the reading that ``spans`` begin with, and its length in spans; 0 for a number that is a code.
 
-    38度5, 38度半 and 三十八度五 are one reading, as 38.5 is. A number without unit that is an option's code is the code.
+    38度5, 38度半 and 三十八度五 are one reading, as 38.5 is. A number without unit that is a code is the code.
     """
     amount, length, scale = spans[0].number, 1, ""
     if length < len(spans) and spans[length].kind == "unit":

@@ -1,8 +1,8 @@
 """Stop requests: sentences that ask for no more text messages, in English and Chinese.
 
-The bare opt-out words are commands (``command_words``). Here are the sentences around them: "Please stop", 不要再发了, a
-signature below. "The bleeding won't stop" is none: a clause counts only if it is about messages, or if nothing but the
-opt-out word and courtesy is in it. A text that may be a request, but is not certainly one, is "possible": a person asks.
+The bare opt-out words are commands (``command_words``). Here are the sentences around them: "Please stop", 不要再发了,
+a signature below. "The bleeding won't stop" is none: a clause counts only if it is about messages, or if nothing but
+the opt-out word and courtesy is in it. What may be a request, but is not certainly one, is "possible": a person asks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ _QUOTED = re.compile(
 )
 
 _COURTESY = (
-    r"(?:please|pls|plz|kindly|just|now|ok|okay|hi|hello|hey|dear|doctor|dr|nurse|sir|madam|thanks|thank you|thx|ty|sorry"
+    r"(?:please|pls|plz|kindly|just|now|ok|okay|hi|hello|hey|dear|doctor|dr|nurse|sir|madam|thanks|thank you"
+    r"|thx|ty|sorry"
     r"|and|so|immediately|asap|at once|right now|already|again)"
 )
 _MESSAGES = r"(?:messages?|messaging|texts?|texting|sms|reminders?|notifications?|subscription|alerts? to my phone)"
@@ -32,10 +33,12 @@ _ENGLISH_BARE = re.compile(r"(?:stop|stop all|stopall|unsubscribe|optout|opt out
 # A clause of its own only at the beginning: "End." may finish a story.
 _ENGLISH_FIRST = re.compile(r"(?:cancel|end|quit|td)")
 _ENGLISH_STOP = re.compile(
-    rf"\b(?:stop|quit|cease|cancel|end|turn off|no more|no further|not want|dont want|don't want) {_WORDS_BETWEEN}{_MESSAGES}\b"
+    r"\b(?:stop|quit|cease|cancel|end|turn off|no more|no further|not want|dont want|don't want) "
+    rf"{_WORDS_BETWEEN}{_MESSAGES}\b"
     r"|\b(?:stop|quit|cease) (?:sending|contacting|writing|spamming|bothering|messaging|texting)\b"
     r"|\b(?:don't|dont|do not|never|no longer) (?:ever )?(?:text|message|sms|contact|write to) (?:me|us|this)\b"
-    r"|\b(?:don't|dont|do not) (?:ever )?send (?:me |us |any |more |these |those )*(?:messages?|texts?|sms|reminders?|anything)\b"
+    r"|\b(?:don't|dont|do not) (?:ever )?send (?:me |us |any |more |these |those )*"
+    r"(?:messages?|texts?|sms|reminders?|anything)\b"
     r"|\bunsubscribe\b|\bopt(?:ing)? (?:me )?out\b|\b(?:take|remove|delete) (?:me|my number|this number) (?:off|from)\b"
     r"|\bremove my number\b"
 )
@@ -46,16 +49,19 @@ _ENGLISH_KEEP = re.compile(
     r"(?:stop|quit|cease|cancel|end|unsubscribe|opt|take|remove)\b"
 )
 # A clause of these words only, with one of the first line among them, may mean the messages or something else.
-_ENGLISH_POSSIBLE = frozenset(
-    "stop quit cancel end it this that all me i we you us can could may how to do does would should want wanna like wish"
-    " will help asking questions question enough no more the these your let let's lets finish leave alone out of study"
-    " for today here really again ever get rid am i'm im done with don't dont bother withdraw".split()
+_ENGLISH_POSSIBLE = re.compile(
+    r"(?:(?:stop|quit|cancel|end|withdraw|it|this|that|all|me|i|we|you|us|can|could|may|how|to|do|does|would|should|want"
+    r"|wanna|like|wish|will|help|asking|questions?|enough|no|more|the|these|your|let|let's|lets|finish|leave|alone|out|of"
+    r"|study|for|today|here|really|again|ever|get|rid|am|i'm|im|done|with|don't|dont|bother)(?: |$))+"
 )
 _ENGLISH_STOP_WORDS = frozenset({"stop", "quit", "cancel", "withdraw"})
 
 _CHINESE_KEEP = re.compile(r"(?:不|别|不要|不想|不是|没|没有|无需|不用|误|取消|暂不|先不|勿)退订|退订了吗|退订过")
 _CHINESE_OBJECT = r"(?:短信|信息|消息|讯息|提醒|通知|微信|东西|垃圾|这些|这种|这个|那些|问卷|表)"
-_CHINESE_NOT = r"(?:不要|别|请勿|勿|不用|不必|莫|甭|不需要|不准|不许|停止|禁止|请停止|不想让你们|不想你们|能不能不要|可不可以不要|可以不要|可以别|能不能别|能不能不)"
+_CHINESE_NOT = (
+    r"(?:不要|别|请勿|勿|不用|不必|莫|甭|不需要|不准|不许|停止|禁止|请停止|不想让你们|不想你们"
+    r"|能不能不要|可不可以不要|可以不要|可以别|能不能别|能不能不)"
+)
 _CHINESE_STOP = re.compile(
     r"退订|取消订阅|取消短信|取消提醒|拒收|退定"
     rf"|{_CHINESE_NOT}(?:再|继续|老是|老|总是|总|一直|天天|每天|又|给我|向我|跟我|往我手机上?|给我手机)*"
@@ -95,7 +101,7 @@ def _read_english(clause: str, *, first: bool) -> StopRequest:
     if _ENGLISH_BARE.fullmatch(bare) or (first and _ENGLISH_FIRST.fullmatch(bare)) or _ENGLISH_STOP.search(clause):
         return "stop"
     words = bare.split()
-    may_be = not _ENGLISH_STOP_WORDS.isdisjoint(words) and _ENGLISH_POSSIBLE.issuperset(words)
+    may_be = not _ENGLISH_STOP_WORDS.isdisjoint(words) and _ENGLISH_POSSIBLE.fullmatch(bare) is not None
     return "possible" if may_be and len(words) > 1 else ""
 
 

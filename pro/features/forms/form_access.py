@@ -43,8 +43,8 @@ class FormSession:
 class CodeAttempt:
     """Result of a typed code. Returned, not raised, so that a failed attempt is stored.
 
-    ``why``: "" on success, "unknown", "expired", "empty", "wrong_letters", "too_short" or "too_long". ``length``: number
-    of letters typed. ``delay``: seconds for which the answer is held back after many wrong codes.
+    ``why``: "" on success, "unknown", "expired", "empty", "wrong_letters", "too_short" or "too_long". ``length``:
+    number of letters typed. ``delay``: seconds for which the answer is held back after many wrong codes.
     """
 
     assessment: Assessment | None = None

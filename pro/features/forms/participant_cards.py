@@ -197,9 +197,9 @@ def is_card_code(work: UnitOfWork, typed: str) -> bool:
 def try_pin(work: UnitOfWork, pin: str, visitor: str, *, token: str = "", code: str = "") -> PinAttempt:
     """Try a PIN for the card of ``token`` (from its QR code) or ``code`` (as typed).
 
-    PIN_TRIES wrong PINs lock the card. ``visitor``: a browser or a network, whose answers become slower after many wrong
-    attempts; a correct PIN always opens. A wrong code never changes a card. Unknown, locked and revoked cards take as
-    long as wrong PINs.
+    PIN_TRIES wrong PINs lock the card. ``visitor``: a browser or a network, whose answers become slower after many
+    wrong attempts; a correct PIN always opens. A wrong code never changes a card. Unknown, locked and revoked cards
+    take as long as wrong PINs.
     """
     card = _find_card(work, token=token, code=code)
     if card is not None:

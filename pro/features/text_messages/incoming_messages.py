@@ -207,7 +207,7 @@ def _take_reply(
                 _send_safety(work, row, participant, address, participant.language)
             if outcome.command in ("stop", "start"):
                 # "嗯，开始吧": with filler words around it a command is found by the parser of the answer.
-                _run_command(work, row, participant, outcome.command, address)
+                _run_command(work, row, participant, "stop" if outcome.command == "stop" else "start", address)
                 return outcome
             text_answers.next_step(work, row, participant, form_session, outcome)
     except Exception as error:

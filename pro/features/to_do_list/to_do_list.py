@@ -43,8 +43,8 @@ class ToDoList:
 
     ``gaps``: roster gaps within a week, next one first. ``drills``: test alerts to confirm or to repair. ``texts``:
     unread incoming texts. ``locked_cards``: only for roles that may make new cards. ``endoscopies``: overdue requests.
-    ``serious``: serious adverse events to report, only for roles that may see them. ``guesses``: the number of wrong codes
-    in 15 minutes if codes may be guessed, else 0.
+    ``serious``: serious adverse events to report, only for roles that may see them. ``guesses``: the number of wrong
+    codes in 15 minutes if codes may be guessed, else 0.
     """
 
     unacknowledged: list[AlertCase]

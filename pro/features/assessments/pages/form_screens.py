@@ -85,7 +85,8 @@ class Field:
 class Screen:
     """One page of questions.
 
-    ``may_skip``: an item is not optional, so that leaving it out needs the skip button. ``standing``: "" (no answer yet), given, skipped, or none (“none of these”).
+    ``may_skip``: an item is not optional, so that leaving it out needs the skip button. ``standing``: "" (no answer
+    yet), given, skipped, or none (“none of these”).
     """
 
     page: Page

@@ -14,7 +14,8 @@ from pro.core.questionnaire import page_flow
 from pro.core.rule_language.level import Level
 from pro.features.accounts import attempt_limits
 from pro.features.alerts import alert_service
-from pro.features.assessments import answer_service, team_notice as team_notices
+from pro.features.assessments import answer_service
+from pro.features.assessments import team_notice as team_notices
 from pro.features.assessments.pages.form_screens import IssuedFormInfo
 from pro.features.forms import form_access, form_state, licensed_wording
 from pro.features.forms.form_access import CodeAttempt, FormSession
@@ -122,7 +123,7 @@ def start_session(form_session: FormSession) -> None:
 def link_page(token: str, *, as_chat: bool = False) -> Response:
     """Return the start page behind a link, for the form or for the chat.
 
-    The link of a submitted form leads to the next form that waits. After an emergency the page that says so comes first.
+    The link of a submitted form leads to the next form that waits. After an emergency the page about it comes first.
     """
     assessment, participant = form_access.open_link(request_context.work(), token)
     other = url_for("questionnaire.link" if as_chat else "chat.link", token=token)
@@ -257,7 +258,10 @@ def team_notice(form: FormState) -> team_notices.TeamNotice:
 
 
 def proxy_note(form_session: FormSession, form: FormState) -> str:
-    """Return what a proxy is reminded of: "" for no proxy, "worded" if the questions say whom they are about, else "you"."""
+    """Return what a proxy is reminded of.
+
+    "" for no proxy, "worded" if the questions say whom they are about, else "you".
+    """
     if form_session.access.answered_by != "proxy":
         return ""
     return "worded" if form.words.has_proxy_wording else "you"
