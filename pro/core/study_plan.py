@@ -92,7 +92,10 @@ class EscalationStep:
 
 @dataclass(frozen=True, slots=True)
 class StudySettings:
-    """Settings that pages and messages show; phone numbers as dialled (E.164 or short)."""
+    """Settings that pages and messages show; phone numbers as dialled (E.164 or short).
+
+    ``sender``: language -> name of the hospital or study with which text messages begin.
+    """
 
     hotline: str
     hotline_shown: str
@@ -104,6 +107,7 @@ class StudySettings:
     closes: str
     time_zone: str
     demonstration: bool
+    sender: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,11 @@ class SettingsFile(FilePart):
     closes: Hour
     time_zone: Text
     demonstration: bool
+    sender: dict[str, Annotated[str, Field(min_length=1, max_length=16)]] = Field(
+        {},
+        description="Language -> hospital or study with whose name text messages to participants begin. No illness. "
+        "Without it, and with an example's name in production, they begin with “Your study team”",
+    )
 
 
 class RuleFile(FilePart):

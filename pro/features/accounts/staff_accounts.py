@@ -180,7 +180,7 @@ def sign_in(work: UnitOfWork, email: str, password: str, address: str, device: s
     address lock the account for that address, and ADDRESS_TRIES lock the address, for 15 minutes each. ``device``:
     "phone", "tablet" or "computer".
     """
-    email = email.strip().lower()
+    email, address = email.strip().lower(), attempt_limits.network_of(address)
     # By account and address together: knowing an email address must not be enough to lock its account.
     both = f"account:{email}:{address}"
     for key, limit in ((both, ACCOUNT_TRIES), (f"address:{address}", ADDRESS_TRIES)):
