@@ -221,6 +221,7 @@ def sign_grading(app_context: AppContext, investigator: Account, participant_id:
             "grade": 3,
             "attribution": ("radiotherapy",),
             "serious": False,
+            "not_serious": "known before",
             "from_on": today,
         } | said
         if "event_id" not in whole:

@@ -145,6 +145,7 @@ class _FullStudyBuilder:
                 grade=3,
                 attribution=("radiotherapy",),
                 serious=False,
+                not_serious=WORDS,
                 action=WORDS,
             )
             person = self.person(work)

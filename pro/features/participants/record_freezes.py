@@ -15,10 +15,12 @@ from pro.app_context import UnitOfWork
 from pro.errors import BadData, NotAllowed, RecordFrozen
 from pro.features.accounts import signatures as accounts_signatures
 from pro.features.accounts import staff_accounts
-from pro.features.accounts.signatures import PasswordProof
+from pro.features.accounts.signatures import PasswordProof, SignedShapes
 from pro.models import Answer, Assessment, Freeze, Participant, Signature
 
 REASON_LENGTH = 1000
+# What the signature of a freeze covers, by version (pro/features/accounts/signatures.py:SignedShapes).
+SIGNED_SHAPES: SignedShapes = {1: ("plan", "participant", "frozen_at", "reason", "lifted_at", "lift_reason")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def freeze_records(
     work.session.add(row)
     work.session.flush()
     work.record("freeze.set", row, participant_id=row.participant_id, new={"plan": plan}, reason=reason)
-    accounts_signatures.sign(work, proof, "froze", row, _signed_content(row), participant_id=row.participant_id)
+    _sign(work, proof, "froze", row)
     return row
 
 
@@ -100,7 +102,7 @@ def unfreeze_records(
         raise NotAllowed("not_frozen")
     row.lifted_at, row.lifted_by, row.lift_reason = work.now, proof.staff_id, reason
     work.record("freeze.lifted", row, participant_id=row.participant_id, old={"plan": plan}, reason=reason)
-    accounts_signatures.sign(work, proof, "unfroze", row, _signed_content(row), participant_id=row.participant_id)
+    _sign(work, proof, "unfroze", row)
     return row
 
 
@@ -119,6 +121,11 @@ def forms_answered_while_frozen(work: UnitOfWork, participant_id: int) -> frozen
         )
     )
     return frozenset(work.session.scalars(query.distinct()))
+
+
+def _sign(work: UnitOfWork, proof: PasswordProof, meaning: str, row: Freeze) -> None:
+    content = _signed_content(row)
+    accounts_signatures.sign(work, proof, meaning, row, content, SIGNED_SHAPES, participant_id=row.participant_id)
 
 
 def _signed_content(row: Freeze) -> Mapping[str, Any]:
