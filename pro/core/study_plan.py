@@ -279,7 +279,7 @@ class VisitSchedule:
     ``stops``: anchors after which no form is expected. ``apart``: instrument -> minimum of days between two answers; a
     more recent answer serves the visit (rule 1). ``holidays``: country (two letters) whose public holidays are not
     working days; empty for none. ``baseline``: the visit whose form later forms are compared with. ``exposures``: facts
-    that follow from doses.
+    that follow from doses. ``phases``: phases of the treatment in order, each with the anchors that begin it.
     """
 
     times: DailyTimes
@@ -293,6 +293,7 @@ class VisitSchedule:
     holidays: str = ""
     baseline: str = ""
     exposures: tuple[Exposure, ...] = ()
+    phases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def visit(self, visit_id: str) -> Visit:
         """Return the visit with the id ``visit_id``; raise KeyError if the schedule has none."""
@@ -389,7 +390,7 @@ class PlanWords:
     Names, study team and hours, rule sentences for staff, advice for participants. ``suspects`` has a name for each
     suspected condition, ``advice`` a block for each one that a rule shows; ``visits`` and ``anchors`` name the entries
     of the visit schedule; {number} in the name of a visit is the fraction or occurrence. ``stopping``: texts of the
-    protocol for each state of an ulcer and each step of the stopping rule.
+    protocol for each state of an ulcer and each step of the stopping rule. ``phases`` names the phases of the treatment.
     """
 
     title: str
@@ -402,6 +403,7 @@ class PlanWords:
     visits: Mapping[str, str]
     anchors: Mapping[str, str]
     stopping: Mapping[str, str] = field(default_factory=dict)
+    phases: Mapping[str, str] = field(default_factory=dict)
 
     def visit(self, kind: str, number: int) -> str:
         """Return the name of the visit ``kind``, at its ``number``."""

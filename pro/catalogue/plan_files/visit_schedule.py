@@ -67,6 +67,7 @@ def read_visit_schedule(path: Path, file: CalendarFile, instruments: Collection[
         risk=RiskPeriod(_point(file.risk.start), _point(file.risk.end)) if file.risk else None,
         holidays=file.holidays,
         baseline=file.baseline,
+        phases=MappingProxyType(dict(file.phases)),
         exposures=tuple(Exposure(name, entry.doses, entry.last, entry.days) for name, entry in file.exposures.items()),
     )
 
@@ -140,6 +141,9 @@ class _ScheduleCheck:
         for name, exposure in file.exposures.items():
             for anchor in (*exposure.doses, exposure.last):
                 self.require_known(Sentence("exposure %(name)s", name=name), anchor)
+        for name, starts in file.phases.items():
+            for anchor in starts:
+                self.require_known(Sentence("phase %(name)s", name=name), anchor)
         if file.risk:
             self.point("calendar.risk", file.risk.start)
             self.point("calendar.risk", file.risk.end)
