@@ -86,6 +86,10 @@ class EscalationStep:
         return f"{self.working_hours}h" if self.working_hours else f"{self.minutes}m"
 
 
+# Participant numbers of a study plan that gives no pattern of its own.
+PARTICIPANT_NUMBER = "[A-Z0-9][A-Z0-9-]{1,30}"
+
+
 @dataclass(frozen=True, slots=True)
 class StudySettings:
     """Settings that pages and messages show; phone numbers as dialled (E.164 or short)."""
@@ -338,6 +342,7 @@ class StudyPlan:
     for a study without a weekly test alert. ``score_proxy``: also score proxy-reported answers. ``pre_dose``: None for
     a study without a pre-dose summary. ``stopping``: None for a study without a stopping rule for ulcers.
     ``alerts_per_week``: planned maximum of urgent and emergency alerts in a week (0: not set).
+    ``participant_number_pattern``: regular expression that a participant number matches as a whole.
     """
 
     id: str
@@ -361,6 +366,7 @@ class StudyPlan:
     score_proxy: bool = False
     pre_dose: PreDoseSettings | None = None
     alerts_per_week: int = 0
+    participant_number_pattern: str = PARTICIPANT_NUMBER
 
     def advice_on_text(self, class_id: str) -> str:
         """Return the advice for a red flag of this class in free text; "" if the plan has none."""

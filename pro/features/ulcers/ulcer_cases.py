@@ -19,7 +19,7 @@ from pro.core.schedule import anchors as dated
 from pro.core.study_plan import StudyPlan, VisitSchedule
 from pro.features.accounts import signatures, staff_accounts
 from pro.features.accounts.signatures import SignedShapes
-from pro.features.participants import treatment_dates
+from pro.features.participants import consent_records, treatment_dates
 from pro.features.ulcers import endoscopies as ulcers_endoscopies
 from pro.models import AdverseEvent, Alert, Anchor, ClinicalFact, Endoscopy, Grading, Participant, SignedDecision
 from pro.models.ulcer import ULCER_RESULTS
@@ -471,7 +471,9 @@ def _treated_participants(work: UnitOfWork, plan: StudyPlan) -> list[int]:
         .where(Anchor.planned.is_(False), Anchor.superseded_at.is_(None))
         .order_by(Anchor.on, Participant.study_number)
     )
-    return list(dict.fromkeys(work.session.scalars(query)))
+    treated = list(dict.fromkeys(work.session.scalars(query)))
+    mistakes = consent_records.enrolled_by_mistake(work, treated)
+    return [one for one in treated if one not in mistakes]
 
 
 def _participants_query(work: UnitOfWork, plan: StudyPlan) -> Any:

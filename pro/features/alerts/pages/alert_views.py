@@ -135,6 +135,8 @@ def _log_call(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
         return _render(page, forms, status=400)
     if forms.call.outcome.data == "died":
         notify("call_died", participant_id=page.participant.id)
+    elif forms.call.outcome.data == "wrong_number":
+        notify("call_wrong_number", participant_id=page.participant.id)
     else:
         notify("call_logged")
     return _redirect_to_alert(alert_id)

@@ -90,6 +90,8 @@ SENTENCES: Mapping[str, str] = {
     "message.written": N_("Wrote a text to the participant"),
     "message.sent": N_("A message was sent"),
     "participant.pre_dose_drawn": N_("Printed the sheet before a dose"),
+    "participant.corrected": N_("Corrected phone, participant number or language"),
+    "participant.enrolled_by_mistake": N_("Recorded that the participant was enrolled by mistake"),
     "participant.died": N_("The death was recorded: everything is closed"),
     "participant.enrolled": N_("Enrolled a participant"),
     "participant.language": N_("Changed the language of forms and messages"),
@@ -151,6 +153,7 @@ KIND_WORDS: Mapping[str, str] = {
 # Reasons that the program gives itself.
 REASONS: Mapping[str, str] = {
     "re-planned": N_("the dates changed"),
+    "participation ended": N_("participation ended"),
     "proxy": N_("somebody else answered for the participant"),
     "taken back": N_("taken back"),
     "anchor": N_("follows from a date"),

@@ -15,7 +15,7 @@ from pro.features.forms import form_issuing, participant_cards
 from pro.features.participants.pages import participant_list, participant_page
 from pro.features.participants.pages.forms import EnrolForm, SendForm
 from pro.features.participants.pages.participant_page import ParticipantPage
-from pro.features.schedule import enrolment, visit_schedule
+from pro.features.schedule import enrolment, participant_details, visit_schedule
 from pro.web import forms as web_forms
 from pro.web import request_context
 from pro.web.forms import choices
@@ -63,7 +63,7 @@ def show_participant(staff: SignedInStaff, participant_id: int) -> ResponseRetur
 def new_participant(staff: SignedInStaff) -> ResponseReturnValue:
     """Show the empty enrolment form."""
     form = _enrol_form(blank=True)
-    return render_template("participants/enrol.html", form=form)
+    return render_template("participants/enrol.html", form=form, sharers=[])
 
 
 @pages.post("/new")
@@ -83,7 +83,8 @@ def enrol(staff: SignedInStaff) -> ResponseReturnValue:
         return redirect(url_for("staff.participants.one", participant_id=participant.id), code=303)
     form.refuse(problems)
     form.pin.data = ""
-    return render_template("participants/enrol.html", form=form), 400
+    sharers = participant_details.phone_sharers(request_context.work(), form.phone.data or "")
+    return render_template("participants/enrol.html", form=form, sharers=sharers), 400
 
 
 @pages.post("/<int(max=2147483647):participant_id>/send", endpoint="send")
