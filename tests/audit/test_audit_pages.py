@@ -15,6 +15,7 @@ from pro.app_context import AppContext
 from pro.db import transaction
 from pro.features.audit import audit_chain
 from pro.models import AuditEntry, Participant
+from tests.messaging import letters
 from tests.support.factories import Study
 from tests.support.staff_browser import report_bleeding, signed_in_browser
 
@@ -119,3 +120,25 @@ def test_what_clinicians_did_is_told_in_the_readers_words(
     words = re.sub(r"\s+", "", re.sub(r"<[^>]+>", "", desk.page))
     for one in said:
         assert one in words
+
+
+def test_which_text_went_to_whom_is_answered_from_one_page(app: Flask, app_context: AppContext, seeded: Study) -> None:
+    """The entry of a sent message named neither the participant nor the alert nor the recipient."""
+    alerts = report_bleeding(app_context, seeded.chinese.checkin)
+    letters.deliver(app_context, letters.Scripted())
+    with transaction(app_context.engine) as session:
+        sent = list(session.scalars(select(AuditEntry).where(AuditEntry.action == "message.sent")))
+    assert sent
+    assert {entry.participant_id for entry in sent} == {seeded.chinese.id}
+    assert {entry.new["alert"] for entry in sent} <= set(alerts)
+    assert {entry.new["role"] for entry in sent} <= {"nurse", "investigator", "coordinator", "participant"}
+    assert all("@" not in str(entry.new) and "+86" not in str(entry.new) for entry in sent)
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
+    desk.open(f"/staff/audit?participant={seeded.chinese.id}&kind=messages")
+    assert desk.page.count("A message was sent") == len(sent)
+    name = {account.id: account.name for account in seeded.staff.values()}[sent[0].new["staff"]]
+    assert f"account: <b>{name}</b>" in desk.page
+    desk.open(f"/staff/participants/{seeded.chinese.id}")
+    section = desk.page.split('id="messages"')[1]
+    assert name in section
+    assert f"/staff/alerts/{sent[0].new['alert']}" in section

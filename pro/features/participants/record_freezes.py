@@ -51,6 +51,12 @@ def current_freeze(work: UnitOfWork, participant_id: int) -> FreezeEntry | None:
     return _freeze_entry(work, row) if row else None
 
 
+def frozen_studies(work: UnitOfWork) -> frozenset[str]:
+    """Return the ids of the studies that are frozen as a whole."""
+    query = select(Freeze.plan).where(Freeze.participant_id.is_(None), Freeze.lifted_at.is_(None))
+    return frozenset(work.session.scalars(query))
+
+
 def list_freezes(work: UnitOfWork, plan: str, participant: Participant | None) -> list[FreezeEntry]:
     """Return all freezes of a participant, or of the study (None), newest first."""
     mine = Freeze.participant_id == participant.id if participant else Freeze.participant_id.is_(None)

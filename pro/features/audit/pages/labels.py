@@ -234,6 +234,7 @@ FACTS: Mapping[str, str] = {
     "way": N_("way"),
     "since": N_("from"),
     "source": N_("source"),
+    "alert": N_("alert"),
     "staff": N_("account"),
     "starts": N_("from"),
     "state": N_("state"),
@@ -347,6 +348,8 @@ def fact_value(fact: AuditFact, value: Any, plan: str) -> str:
     if fact.is_item or fact.key in ("level", "meaning", "told"):
         table = {"level": LEVELS, "meaning": MEANINGS}.get(fact.key, ANSWER_STATES)
         return say(table[value]) if value in table else str(value)
+    if fact.key == "role" and value in ACTORS:
+        return say(ACTORS[value])
     if isinstance(value, bool):
         return say(N_("yes")) if value else say(N_("no"))
     if (

@@ -12,6 +12,7 @@ from pro.features.accounts.pages.page_guard import SignedInStaff, has_right, nee
 from pro.features.adverse_events import adverse_event_log
 from pro.features.alerts import stable_symptoms
 from pro.features.forms import form_issuing, participant_cards
+from pro.features.participants import record_freezes
 from pro.features.participants.pages import participant_list, participant_page
 from pro.features.participants.pages.forms import EnrolForm, SendForm
 from pro.features.participants.pages.participant_page import ParticipantPage
@@ -43,7 +44,9 @@ def show_participants(staff: SignedInStaff) -> ResponseReturnValue:
     find, number = request.args.get("find", "")[:64], request.args.get("page", "")
     page = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 1
     listing = participant_list.list_participants(request_context.work(), request_context.language(), find, page)
-    return render_template("participants/participants.html", listing=listing, find=find)
+    work = request_context.work()
+    all_frozen = record_freezes.frozen_studies(work) >= work.catalogue.plans.keys()
+    return render_template("participants/participants.html", listing=listing, find=find, all_frozen=all_frozen)
 
 
 @staff_page(
@@ -143,8 +146,11 @@ def _send_form(page: ParticipantPage, typed: Mapping[str, str] | None = None) ->
 def _enrol_form(blank: bool = False) -> EnrolForm:
     catalogue = request_context.app_context().catalogue
     form = EnrolForm(formdata=None) if blank else EnrolForm(request.form)
+    frozen = record_freezes.frozen_studies(request_context.work()) if blank else frozenset()
+    # A frozen study takes nobody; if all are frozen the refusal says so.
+    open_plans = [plan for plan in catalogue.plans if plan not in frozen] or list(catalogue.plans)
     form.plan.choices = choices(
-        (plan, catalogue.plan_words[plan, request_context.language()].title) for plan in catalogue.plans
+        (plan, catalogue.plan_words[plan, request_context.language()].title) for plan in open_plans
     )
     form.language.choices = choices(item for item in LANGUAGES.items() if item[0] in catalogue.languages)
     if blank and len(catalogue.plans) == 1:
