@@ -396,7 +396,8 @@ class PlanWords:
     Names, study team and hours, rule sentences for staff, advice for participants. ``suspects`` has a name for each
     suspected condition, ``advice`` a block for each one that a rule shows; ``visits`` and ``anchors`` name the entries
     of the visit schedule; {number} in the name of a visit is the fraction or occurrence. ``stopping``: texts of the
-    protocol for each state of an ulcer and each step of the stopping rule. ``phases`` names the phases of the treatment.
+    protocol for each state of an ulcer and each step of the stopping rule. ``phases`` names the phases of
+    the treatment.
     """
 
     title: str

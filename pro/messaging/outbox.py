@@ -410,7 +410,7 @@ def _record(work: UnitOfWork, action: str, message: Message, reason: str = "") -
 
 
 def _about(work: UnitOfWork, message: Message, new: dict[str, object]) -> int | None:
-    """Return the participant whom ``message`` is about; add alert and recipient to ``new``: role and account, no address."""
+    """Return the participant whom ``message`` is about; add alert and recipient (role, account) to ``new``."""
     alert = work.session.get(Alert, message.alert_id) if message.alert_id else None
     staff = work.session.get(StaffMember, message.staff_id) if message.staff_id else None
     if alert is not None:

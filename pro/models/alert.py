@@ -129,7 +129,7 @@ class Grading(Base):
 
     Rows never change (triggers refuse it). Either ``adverse_event_id`` with ``grade`` (1 to 5, from the day
     ``from_on``), or ``none_reason``, one of NO_EVENT. ``source``: of the graded alerts, "" for none. ``known_at``: the
-    awareness time of a serious event. ``not_serious``: why an event that looks serious is not, "" where nobody asked.
+    awareness time of a serious event. ``not_serious``: why an event that looks serious is not, "" if it was not asked.
     """
 
     __tablename__ = "grading"

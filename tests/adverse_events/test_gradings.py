@@ -260,8 +260,11 @@ def test_an_admission_with_a_serious_event_is_closed_and_what_comes_after_it_is_
 def test_a_signed_grading_stays_valid_when_an_assessment_gets_a_new_field(clinic, monkeypatch):
     """A new field of the signed content made every earlier signature look broken."""
     event_id = judge(clinic, GRADED).event_id
+    assert event_id is not None
     content = gradings.signed_content
-    monkeypatch.setattr(gradings, "SIGNED_SHAPES", {1: gradings.SIGNED_SHAPES[1], 2: (*gradings.SIGNED_SHAPES[1], "new")})
+    monkeypatch.setattr(
+        gradings, "SIGNED_SHAPES", {1: gradings.SIGNED_SHAPES[1], 2: (*gradings.SIGNED_SHAPES[1], "new")}
+    )
     monkeypatch.setattr(gradings, "signed_content", lambda row, event: {**content(row, event), "new": row.grade})
     again = replace(GRADED, event_id=event_id, grade=1, from_on=TODAY)
     judge(clinic, again)

@@ -312,7 +312,7 @@ def test_the_answers_that_fired_a_rule_are_marked_and_stand_first(any_clinic):
     assert marked["bleed"][0] == "E01"
     assert "E01" in marked["bleed_now"]
     assert not {"breath", "chest"} & marked.keys()
-    assert [row.item for row in page.answers][: len(marked)] == [name for name in marked]
+    assert [row.item for row in page.answers][: len(marked)] == list(marked)
 
 
 def test_a_rule_that_a_louder_one_superseded_marks_nothing(clinic):

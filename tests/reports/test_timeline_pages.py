@@ -241,8 +241,13 @@ def longest(app_context: AppContext, study: Study) -> None:
             row |= {"suspects": "", "basis": "E", "plan_version": "1", "inputs": {}, "unresolved": []}
             work.session.execute(insert(Alert).values(**row, raised_at=work.now))
 
-
-    for term in ("alt_increased", "glossopharyngeal_nerve", "toxic_epidermal_necrolysis", "pharyngeal_hemorrhage", "colitis"):
+    for term in (
+        "alt_increased",
+        "glossopharyngeal_nerve",
+        "toxic_epidermal_necrolysis",
+        "pharyngeal_hemorrhage",
+        "colitis",
+    ):
         factories.sign_grading(app_context, study.staff["investigator"], study.chinese.id, term=term, grade=4)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from pro.app_context import UnitOfWork
 from pro.core.clinical.stopping_rule import StoppingState
+from pro.core.study_plan import StudyPlan
 from pro.errors import BadData, NotAllowed, NotFound
 from pro.features.accounts.signatures import CredentialRefusal
 from pro.features.schedule import schedule_service

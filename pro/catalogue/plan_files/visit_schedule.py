@@ -44,6 +44,7 @@ def read_visit_schedule(path: Path, file: CalendarFile, instruments: Collection[
     check = _ScheduleCheck(path, file, instruments)
     check.anchors()
     check.rest()
+    check.phases()
     for place, visit in enumerate(file.visits):
         check.visit(place, visit)
     reminders = file.reminders
@@ -141,12 +142,15 @@ class _ScheduleCheck:
         for name, exposure in file.exposures.items():
             for anchor in (*exposure.doses, exposure.last):
                 self.require_known(Sentence("exposure %(name)s", name=name), anchor)
-        for name, starts in file.phases.items():
-            for anchor in starts:
-                self.require_known(Sentence("phase %(name)s", name=name), anchor)
         if file.risk:
             self.point("calendar.risk", file.risk.start)
             self.point("calendar.risk", file.risk.end)
+
+    def phases(self) -> None:
+        """Check the anchors that begin the phases of the treatment."""
+        for name, starts in self.file.phases.items():
+            for anchor in starts:
+                self.require_known(Sentence("phase %(name)s", name=name), anchor)
 
     def visit(self, place: int, visit: VisitFile) -> None:
         """Check the references, windows, reminders and recurrence of one visit."""

@@ -47,8 +47,8 @@ class GradingDraft:
     """The content of a grading before it is signed.
 
     ``event_id``: a recorded event, which gets a new grade from the day ``from_on``. ``term``, ``other_term`` and
-    ``onset_on`` describe a new event. ``not_serious``: why an event that looks serious is not. ``none_reason``: why there
-    is no event, one of NO_EVENT; ``action`` then explains it.
+    ``onset_on`` describe a new event. ``not_serious``: why an event that looks serious is not. ``none_reason``: why
+    there is no event, one of NO_EVENT; ``action`` then explains it.
     """
 
     term: str = ""
@@ -309,9 +309,7 @@ def _find_or_record_event(
     return event
 
 
-def _grading_values(
-    work: UnitOfWork, participant: Participant, draft: GradingDraft, case_key: str
-) -> dict[str, Any]:
+def _grading_values(work: UnitOfWork, participant: Participant, draft: GradingDraft, case_key: str) -> dict[str, Any]:
     """Return the columns of a grading that come from ``draft``.
 
     A reason why the event is not serious is kept only where something says that it is.

@@ -23,7 +23,7 @@ MOST_EARLIER = 5
 
 
 @dataclass(frozen=True, slots=True)
-class TreatmentGiven:
+class RecordedTreatment:
     """The newest of a treatment that was given: ``number`` of at most ``most``, ``days_ago`` days before today."""
 
     title: str
@@ -60,12 +60,12 @@ class Colleague:
 class AlertBackground:
     """What a decision about an alert needs beside the answers.
 
-    ``phase``: name of the phase of the treatment, "" before the treatment or if the plan names no phases. ``doses``: the
-    newest dose and fraction that were given. ``more_earlier``: number of earlier cases that are not listed.
+    ``phase``: name of the phase of the treatment, "" before the treatment or if the plan names no phases. ``doses``:
+    the newest dose and fraction that were given. ``more_earlier``: number of earlier cases that are not listed.
     """
 
     phase: str
-    doses: tuple[TreatmentGiven, ...]
+    doses: tuple[RecordedTreatment, ...]
     earlier: tuple[EarlierCase, ...]
     more_earlier: int
     on_call: tuple[Colleague, ...]
@@ -76,7 +76,7 @@ class AlertBackground:
 def read_background(work: UnitOfWork, participant: Participant, case_key: str, language: str) -> AlertBackground:
     """Return the background of the alerts of ``case_key``. Without its plan, phase and doses stay empty."""
     plan = work.catalogue.plans.get(participant.plan)
-    given = _given_treatments(work, participant)
+    given = _recorded_treatments(work, participant)
     duty = recipients.read_duty_state(work)
     earlier = _earlier_cases(work, participant, case_key, language)
     return AlertBackground(
@@ -115,7 +115,7 @@ def _deciding_names(instrument: Instrument, saw: dict[str, object]) -> list[str]
     return [*(raised or answers), *scored]
 
 
-def _given_treatments(work: UnitOfWork, participant: Participant) -> list[Anchor]:
+def _recorded_treatments(work: UnitOfWork, participant: Participant) -> list[Anchor]:
     """Return the dates that have happened, oldest first."""
     today = treatment_dates.local_date(work.now, participant.time_zone)
     rows = [row for row in treatment_dates.read_anchors(work, participant) if not row.planned and row.on <= today]
@@ -134,7 +134,7 @@ def _phase(work: UnitOfWork, plan: StudyPlan, given: list[Anchor], language: str
 
 def _newest_doses(
     work: UnitOfWork, plan: StudyPlan, participant: Participant, given: list[Anchor], language: str
-) -> tuple[TreatmentGiven, ...]:
+) -> tuple[RecordedTreatment, ...]:
     """Return the newest dose of each exposure of the plan, and the newest of what is given daily."""
     words = work.catalogue.plan_words.get((plan.id, language))
     if plan.calendar is None or words is None:
@@ -147,13 +147,11 @@ def _newest_doses(
         newest = next((row for row in reversed(given) if row.kind in group), None)
         if newest is not None:
             title, most = words.anchors[newest.kind], kinds[newest.kind].most
-            found.append(TreatmentGiven(title, newest.number, most, newest.on, (today - newest.on).days))
+            found.append(RecordedTreatment(title, newest.number, most, newest.on, (today - newest.on).days))
     return tuple(found)
 
 
-def _earlier_cases(
-    work: UnitOfWork, participant: Participant, case_key: str, language: str
-) -> tuple[EarlierCase, ...]:
+def _earlier_cases(work: UnitOfWork, participant: Participant, case_key: str, language: str) -> tuple[EarlierCase, ...]:
     """Return the participant's other cases, the newest first."""
     query = (
         select(Alert)
@@ -179,5 +177,5 @@ def _on_duty(work: UnitOfWork, duty: DutyState, plan_id: str, place: str) -> tup
 
 def _colleague(work: UnitOfWork, person: StaffMember) -> Colleague:
     """Return a staff member; the phone only for readers who act on alerts, never for the monitor."""
-    sees = staff_accounts.has_right(work.actor.role, "see_identity") and person.phone_sealed
-    return Colleague(person.name, person.role, work.vault.open(person.phone_sealed) if sees else "")
+    sealed = person.phone_sealed if staff_accounts.has_right(work.actor.role, "see_identity") else None
+    return Colleague(person.name, person.role, work.vault.open(sealed) if sealed else "")

@@ -242,9 +242,7 @@ def answer_table(
     return found
 
 
-def _marked_answers(
-    work: UnitOfWork, assessment: Assessment, alerts: list[Alert], language: str
-) -> list[AnswerRow]:
+def _marked_answers(work: UnitOfWork, assessment: Assessment, alerts: list[Alert], language: str) -> list[AnswerRow]:
     """The answers of a form, each with the rules that it fired; those that fired one first."""
     fired = alert_background.deciding_items(work, alerts)
     found = [replace(row, fired=fired.get(row.item, ())) for row in answer_table(work, assessment, language)]

@@ -128,8 +128,9 @@ def add_shift(
 ) -> Shift:
     """Add a shift between two local times of the study.
 
-    ``both_places``: the person may hold the other place at the same time. Raise BadData("duty", fields=..., whose=...). ``whose``: the conflicting shift or absence if a field's problem is
-    "overlaps", "absent", or "holds_other_place" (without ``both_places``).
+    ``both_places``: the person may hold the other place at the same time. Raise BadData("duty", fields=..., whose=...).
+    ``whose``: the conflicting shift or absence if a field's problem is "overlaps", "absent", or "holds_other_place"
+    (without ``both_places``).
     """
     _lock_roster(work)
     plan = work.catalogue.plans.get(plan_id)
@@ -165,7 +166,8 @@ def hand_over_shift(
     """Give the part of a shift from ``starts`` to ``ends`` (local times) to another person.
 
     The rest stays with its holder, and so does what has passed. The shift is cancelled, and up to three shifts are
-    added and returned. ``both_places``: as for ``add_shift``. Raise NotFound, NotAllowed("changed" | "past"), BadData("duty", fields=..., whose=...).
+    added and returned. ``both_places``: as for ``add_shift``. Raise NotFound, NotAllowed("changed" | "past"),
+    BadData("duty", fields=..., whose=...).
     """
     duty = _lock_shift(work, duty_id)
     problems = _person_problems(work, person_id)
@@ -437,7 +439,7 @@ def _require_free(
 def _require_one_place(work: UnitOfWork, plan_id: str, place: str, person_id: int, interval: Interval) -> None:
     """Raise BadData("duty") if the person holds the other place in the interval.
 
-    Then nobody stands behind the person on call: the next escalation step would reach the same phone.
+    Otherwise the next escalation step would reach the same phone again.
     """
     for duty in shifts_within(work, interval, plan_id):
         if duty.staff_id == person_id and duty.place != place:

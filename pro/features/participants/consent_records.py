@@ -13,7 +13,16 @@ from pro.core.schedule.anchors import BACK_AT_MOST
 from pro.errors import BadData, NotAllowed
 from pro.features.accounts import privacy, staff_accounts
 from pro.features.participants.treatment_dates import local_date
-from pro.models import CONSENT_METHODS, ENROLLED_BY_MISTAKE, NO_USE, SCOPES, AuditEntry, Consent, Participant, StaffMember
+from pro.models import (
+    CONSENT_METHODS,
+    ENROLLED_BY_MISTAKE,
+    NO_USE,
+    SCOPES,
+    AuditEntry,
+    Consent,
+    Participant,
+    StaffMember,
+)
 
 VERSION_LENGTH = 64
 TOLD_LENGTH = 2000
@@ -106,8 +115,8 @@ def record_consent(
 def mark_consents_withdrawn(work: UnitOfWork, participant: Participant, scope: str, told: str) -> None:
     """Mark all current versions as withdrawn now.
 
-    ``enrolment.withdraw_participant`` ends participation. ``scope``: one of SCOPES or ENROLLED_BY_MISTAKE; ``told``: the information
-    given to the participant. A version that was withdrawn by a date alone gets its scope and keeps its time of
+    ``enrolment.withdraw_participant`` ends participation. ``scope``: one of SCOPES or ENROLLED_BY_MISTAKE;
+    ``told``: the information given to the participant. A version that was withdrawn by a date alone gets its scope and keeps its time of
     withdrawal.
     """
     open_ = (

@@ -279,7 +279,9 @@ def _recent_alerts(work: UnitOfWork, record: AnswerHistory, language: str) -> tu
     for alert in work.session.scalars(query):
         sources.setdefault(alert.source, []).append(alert)
     found = [_summary_alert(work, record, rows, language) for rows in sources.values()]
-    return tuple(sorted(found, key=lambda alert: (alert.closed_at is not None, -alert.level, -alert.raised_at.timestamp())))
+    return tuple(
+        sorted(found, key=lambda alert: (alert.closed_at is not None, -alert.level, -alert.raised_at.timestamp()))
+    )
 
 
 def _summary_alert(work: UnitOfWork, record: AnswerHistory, rows: list[Alert], language: str) -> SummaryAlert:

@@ -62,10 +62,17 @@ def enrol(
     """Enrol a participant in ``plan``, record the consent and plan the visits.
 
     ``consent_version``: version of the signed consent form. ``health_data``: separate consent for health data was
-    given. ``shared_phone``: another participant may have the same phone. Raise BadData("enrol", fields={field: problem}) with all problems, RecordFrozen if the study is frozen.
+    given. ``shared_phone``: another participant may have the same phone. Raise BadData("enrol", fields={field:
+    problem}) with all problems, RecordFrozen if the study is frozen.
     """
-    given: dict[str, Any] = {"plan": plan, "study_number": study_number, "phone": phone, "language": language}
-    given |= {"pin": pin, "consented_on": consented_on, "consent_version": consent_version, "health_data": health_data}
+    given: dict[str, Any] = {
+        "plan": plan,
+        "study_number": study_number,
+        "phone": phone,
+        "language": language,
+        "pin": pin,
+    }
+    given |= {"consented_on": consented_on, "consent_version": consent_version, "health_data": health_data}
     given["shared_phone"] = shared_phone
     wrong = enrolment_problems(work, **given)
     if wrong or consented_on is None:
@@ -86,15 +93,7 @@ def enrol(
     )
     work.session.add(participant)
     work.session.flush()
-    work.session.add(
-        Anchor(
-            participant_id=participant.id,
-            kind="consent",
-            on=consented_on,
-            recorded_at=work.now,
-            recorded_by=work.actor.id,
-        )
-    )
+    _add_consent_date(work, participant, consented_on)
     new = {"study_number": number, "language": language, "consent": consented_on.isoformat()}
     work.record("participant.enrolled", participant, participant_id=participant.id, new=new)
     consent_records.record_consent(
@@ -108,6 +107,12 @@ def enrol(
     )
     schedule_service.replan_participant(work, participant)
     return participant
+
+
+def _add_consent_date(work: UnitOfWork, participant: Participant, on: date) -> None:
+    work.session.add(
+        Anchor(participant_id=participant.id, kind="consent", on=on, recorded_at=work.now, recorded_by=work.actor.id)
+    )
 
 
 def withdraw_consent(work: UnitOfWork, participant: Participant, *, scope: str, told: str) -> None:

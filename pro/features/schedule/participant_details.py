@@ -1,4 +1,4 @@
-"""Correct a participant's details: phone, participant number, language. Each correction has a reason and an audit entry."""
+"""Correct a participant's details: phone, participant number, language; each with a reason and an audit entry."""
 
 from __future__ import annotations
 
@@ -194,9 +194,7 @@ def _change_phone(work: UnitOfWork, participant: Participant, number: str) -> No
     """Store ``number`` ("" for none). What was sent to the old one may be read by a stranger, so it opens nothing."""
     if participant.phone_sealed is not None:
         outbox.drop_messages(work, Message.participant_id == participant.id, "not_wanted")
-        query = select(Assessment).where(
-            Assessment.participant_id == participant.id, Assessment.submitted_at.is_(None)
-        )
+        query = select(Assessment).where(Assessment.participant_id == participant.id, Assessment.submitted_at.is_(None))
         for assessment in work.session.scalars(query):
             form_access.close_access(work, assessment)
     participant.phone_sealed = work.vault.seal(number) if number else None

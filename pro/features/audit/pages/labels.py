@@ -300,6 +300,8 @@ WAYS: Mapping[str, str] = {
     "code": N_("By SMS, with a code"),
     "here": N_("Shown to the participant on the spot"),
 }
+# Recipients of messages who are not staff.
+RECIPIENTS: Mapping[str, str] = {"participant": N_("the participant")}
 # States of an answer that no wording of a questionnaire covers.
 ANSWER_STATES: Mapping[str, str] = {
     "skipped": N_("left out"),
@@ -345,11 +347,9 @@ def fact_value(fact: AuditFact, value: Any, plan: str) -> str:
     say = request_context.translator().gettext
     if value is None:
         return ""
-    if fact.is_item or fact.key in ("level", "meaning", "told"):
-        table = {"level": LEVELS, "meaning": MEANINGS}.get(fact.key, ANSWER_STATES)
+    if fact.is_item or fact.key in ("level", "meaning", "told") or (fact.key == "role" and value in RECIPIENTS):
+        table = {"level": LEVELS, "meaning": MEANINGS, "role": RECIPIENTS}.get(fact.key, ANSWER_STATES)
         return say(table[value]) if value in table else str(value)
-    if fact.key == "role" and value in ACTORS:
-        return say(ACTORS[value])
     if isinstance(value, bool):
         return say(N_("yes")) if value else say(N_("no"))
     if (

@@ -33,9 +33,7 @@ web_labels.add_tables(
 REFUSALS = refusals.add(
     {
         "study_number_missing": N_("Please type the study number."),
-        "study_number_shape": N_(
-            "This does not look like a number of this study. Check it against the study’s list."
-        ),
+        "study_number_shape": N_("This does not look like a number of this study. Check it against the study’s list."),
         "study_number_person": N_(
             "This looks like a phone or identity card number. Please type the number that the study gave this person."
         ),
@@ -101,10 +99,15 @@ notices.add(
     N_("Corrected. Links and codes that were sent to the old number open nothing any more: send the form again."),
     good=True,
 )
-notices.add("details_stale", N_("Somebody changed these details meanwhile. Nothing was saved; this is how they stand now."))
+notices.add(
+    "details_stale", N_("Somebody changed these details meanwhile. Nothing was saved; this is how they stand now.")
+)
 notices.add(
     "enrolment_cancelled",
-    N_("Recorded as enrolled by mistake: nothing is asked or sent, the phone is forgotten, the study does not count it."),
+    N_(
+        "Recorded as enrolled by mistake: nothing is asked or sent, the phone is forgotten, "
+        "the study does not count it."
+    ),
     good=True,
 )
 notices.add("enrolled", N_("Enrolled. You can send the first form below."), good=True)

@@ -22,7 +22,8 @@ PAGE_SIZE = 100
 class ParticipantRow:
     """Row of the participant list.
 
-    ``status``: active, withdrawn, died or mistake (enrolled by mistake). ``open_level``: level of the highest open alert.
+    ``status``: active, withdrawn, died or mistake (enrolled by mistake). ``open_level``: level of the
+    highest open alert.
     """
 
     id: int

@@ -147,7 +147,7 @@ def _enrol_form(blank: bool = False) -> EnrolForm:
     catalogue = request_context.app_context().catalogue
     form = EnrolForm(formdata=None) if blank else EnrolForm(request.form)
     frozen = record_freezes.frozen_studies(request_context.work()) if blank else frozenset()
-    # A frozen study takes nobody; if all are frozen the refusal says so.
+    # A frozen study takes no participant; if all are frozen the refusal says so.
     open_plans = [plan for plan in catalogue.plans if plan not in frozen] or list(catalogue.plans)
     form.plan.choices = choices(
         (plan, catalogue.plan_words[plan, request_context.language()].title) for plan in open_plans
