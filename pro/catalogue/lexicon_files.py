@@ -62,6 +62,7 @@ class LexiconFile(FilePart):
     groups: dict[Name, Phrases] = {}
     words: dict[Name, dict[Language, Phrases]] = Field(min_length=1, description="Concept -> its words by language")
     bare: tuple[Name, ...] = Field((), description="Concepts that may stand in a denied list, beside heads of frames")
+    passed: tuple[Name, ...] = Field((), description="Concepts over which a denial reaches its red flag")
     calm: tuple[Name, ...] = Field((), description="Concepts that say nothing: a text of them alone is none")
     by_sound: tuple[Name, ...] = Field((), description="Concepts whose Chinese words are found by their sound as well")
     correct: tuple[Word, ...] = Field((), description="Words that look like a mistyped one and are none")
@@ -102,7 +103,8 @@ def read_lexicon(path: Path) -> Lexicon:
         sounds=_sounds(path, file, rows, bits, syllables),
         frames=frames,
         heads=_all_bits(frame.head for frame in frames),
-        bare=_bits_of(path, "bare", file.bare, bits) | _all_bits(frame.head for frame in frames),
+        bare=_bits_of(path, "bare", file.bare, bits) | _all_bits(one.head for one in frames if _is_term(one)),
+        passed=_bits_of(path, "passed", file.passed, bits),
         calm=_bits_of(path, "calm", file.calm, bits),
         stems=frozenset(token[:-1] for token in latin if token.endswith("*")),
         latin=latin,
@@ -154,6 +156,11 @@ def _frames(path: Path, file: LexiconFile, bits: Mapping[str, int]) -> Iterator[
         for other in flag.overrides:
             if other not in file.classes:
                 raise CatalogueError(path, f"classes.{class_id}.overrides", f"There is no class “{other}”.")
+
+
+def _is_term(frame: Frame) -> bool:
+    """Return True if the head says it all: what a list of denied terms may hold."""
+    return all(part.absent for part in frame.parts)
 
 
 def _all_bits(found: Iterable[int]) -> int:

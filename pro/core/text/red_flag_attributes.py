@@ -61,6 +61,11 @@ class MarkedText:
             self.clauses.append(clause)
             self.sentences.append(sentence)
 
+    @property
+    def denies(self) -> bool:
+        """Whether anything is denied or asked for."""
+        return bool(self.concepts & (self._bits["deny"] | self._bits["ask"]))
+
     def break_between(self, first: int, second: int) -> int:
         """Return the strongest break after spot ``first`` up to spot ``second``."""
         return max(self.text.breaks[self.spots[first].end : self.spots[second].start + 1], default=0)
@@ -69,7 +74,7 @@ class MarkedText:
     def polarity(self) -> list[Polarity]:
         """What denials do to each spot."""
         found = [Polarity.AFFIRMED] * len(self.spots)
-        cues = self._bits["deny"] | self._bits["ask"] | self._bits["no_more"]
+        cues = self._bits["deny"] | self._bits["ask"] | self._bits["ceased"]
         if not self.concepts & cues:
             return found
         for number, spot in enumerate(self.spots):
@@ -123,18 +128,30 @@ class MarkedText:
             if gap:
                 self._reach_loosely(cue, at, found)
                 return
-            if spot.concepts & self.lexicon.heads:
+            if spot.concepts & self.lexicon.bare:
                 break
+            if not spot.concepts & (self.lexicon.passed | self.lexicon.heads):
+                return
             found[at] = kind
             at += 1
+            if not spot.concepts & self.lexicon.passed:
+                # 没吃饭胸痛: the denial has what it denies.
+                return
         if at < len(spots):
+            if kind is Polarity.DENIED and self._has_ceased(cue, at):
+                kind = Polarity.NO_MORE
             found[at] = kind
             self._carry(at + 1, kind, found)
 
     def _kind(self, cue: int) -> Polarity:
-        if self.spots[cue].concepts & self._bits["ask"]:
-            return Polarity.ASKED
-        return Polarity.NO_MORE if self.spots[cue].concepts & self._bits["no_more"] else Polarity.DENIED
+        return Polarity.ASKED if self.spots[cue].concepts & self._bits["ask"] else Polarity.DENIED
+
+    def _has_ceased(self, cue: int, at: int) -> bool:
+        """Return True for 不…了 and 没再…了: it was there before."""
+        spots = self.spots
+        if not spots[cue].concepts & self._bits["ceased"] or at + 1 >= len(spots):
+            return False
+        return spots[at + 1].start == spots[at].end and bool(spots[at + 1].concepts & self._bits["ceased_end"])
 
     def _reach_loosely(self, cue: int, at: int, found: list[Polarity]) -> None:
         """Mark the first red flag within reach of a denial of which something else may be denied."""
@@ -173,7 +190,7 @@ class MarkedText:
     def _bare_item(self, at: int) -> int:
         """Return where the item of a list that begins at spot ``at`` ends; ``at`` itself if it is not bare."""
         spots = self.spots
-        allowed = self.lexicon.bare | self._bits["filler"] | self._bits["joint"]
+        allowed = self.lexicon.bare | self._bits["filler"] | self._bits["joint"] | self._bits["now"]
         end = at
         while end < len(spots):
             if end > at and self.break_between(end - 1, end) >= SPACE:
@@ -237,7 +254,11 @@ class MarkedText:
     @cached_property
     def feared(self) -> list[bool]:
         """Whether each spot follows, in its clause, a word that makes it a case that may come."""
-        return self._after_in_clause(self._bits["feared"])
+        found = self._after_in_clause(self._bits["feared"])
+        if self.concepts & self._bits["wish"]:
+            wished = {self.clauses[n] for n, spot in enumerate(self.spots) if spot.concepts & self._bits["wish"]}
+            found = [feared and self.clauses[n] not in wished for n, feared in enumerate(found)]
+        return found
 
     @cached_property
     def questioned(self) -> list[bool]:

@@ -35,11 +35,12 @@ Row = tuple[str, ...]
 # The concepts that the program itself knows; a lexicon must have them all.
 ROLES = (
     "deny",
-    "no_more",
+    "ceased",
+    "ceased_end",
+    "wish",
     "ask",
     "filler",
     "joint",
-    "item",
     "but",
     "over",
     "ongoing",
@@ -129,7 +130,7 @@ class FlagClass:
 class Lexicon:
     """Everything that ``pro.core.text.red_flag_screening`` needs.
 
-    ``bits``: concept -> its bit. ``frames``: (bits of a head, frames) each. ``calm``: bits of what says nothing.
+    ``bits``: concept -> its bit. ``bare``: what may stand in a denied list; ``passed``: what a denial reaches over. ``frames``: (bits of a head, frames) each. ``calm``: bits of what says nothing.
     ``stems``: beginnings of words; ``typos``: a word with one letter left out -> the words that it may have been.
     ``syllables``: Han character -> its sound. ``simplified``: for ``str.translate``.
     """
@@ -143,6 +144,7 @@ class Lexicon:
     frames: tuple[Frame, ...]
     heads: int
     bare: int
+    passed: int
     calm: int
     stems: frozenset[str]
     latin: frozenset[str]

@@ -101,19 +101,24 @@ def _find_hits(page: MarkedText, words: ClauseText, lexicon: Lexicon) -> list[Re
     for number, spot in enumerate(page.spots):
         if not spot.concepts & lexicon.heads:
             continue
-        around = _around(page, number)
-        if around not in known:
-            known[around] = _matching_frames(around, lexicon)
-        for frame in known[around]:
+        plain = page.polarity[number] is Polarity.AFFIRMED
+        said = _frames_at(page, number, plain, known)
+        everything = _frames_at(page, number, False, known) if plain and page.denies else said
+        for frame in dict.fromkeys(said + everything):
             flag = lexicon.classes[frame.class_id]
             status, level = _meant(page, number, flag, frame.level)
+            if frame not in said:
+                # What makes it this red flag is denied: 胸不闷.
+                status, level = "negated", Level.WATCH
             start, end = _extent(page, number, frame)
             term = words.between(page.spots[start].start, page.spots[end].end)
             hit = RedFlagHit(flag.id, term, status, level)
             key = (flag.id, status, term)
             if key not in found or found[key].level < level:
                 found[key] = hit
-    return _only_the_loudest(list(found.values()))
+    affirmed = {hit.class_id for hit in found.values() if hit.status == "affirmed"}
+    said = [hit for hit in found.values() if not (hit.status == "negated" and hit.class_id in affirmed)]
+    return _only_the_loudest(said)
 
 
 def _only_the_loudest(hits: list[RedFlagHit]) -> list[RedFlagHit]:
@@ -129,11 +134,20 @@ def _only_the_loudest(hits: list[RedFlagHit]) -> list[RedFlagHit]:
     return list(kept.values())
 
 
-def _around(page: MarkedText, number: int) -> _Around:
+def _frames_at(
+    page: MarkedText, number: int, plain: bool, known: dict[_Around, tuple[Frame, ...]]
+) -> tuple[Frame, ...]:
+    around = _around(page, number, plain)
+    if around not in known:
+        known[around] = _matching_frames(around, page.lexicon)
+    return known[around]
+
+
+def _around(page: MarkedText, number: int, plain: bool) -> _Around:
+    """Return what is around a head; ``plain``: without what is denied."""
     spots, clauses, polarity = page.spots, page.clauses, page.polarity
     head, clause = spots[number], clauses[number]
-    # A denied head is looked at with what is denied beside it; an affirmed one without.
-    denied = polarity[number] is not Polarity.AFFIRMED
+    denied = not plain
     before = after = beside = 0
     for at in range(number - 1, max(-1, number - 1 - MOST_NEIGHBOURS), -1):
         spot = spots[at]
