@@ -10,8 +10,8 @@ from typing import NamedTuple
 from pro.core.text.clauses import SPACE, ClauseText
 from pro.core.text.red_flag_lexicon import Lexicon, WordNode, one_letter_less
 
-# A Chinese word that is found by its sound has at least this share of its characters right.
-SHARE_RIGHT = 1 / 3
+# A Chinese word that is found by its sound has at most this share of its characters wrong.
+SHARE_WRONG = 2 / 3
 
 
 class Spot(NamedTuple):
@@ -107,13 +107,17 @@ def _longest_heard(text: ClauseText, lexicon: Lexicon, place: int) -> tuple[int,
     while node is not None and at < count and (at == place or breaks[at] <= SPACE):
         node = node.next.get(syllables.get(tokens[at], ""))
         at += 1
-        if node is not None and node.concepts and _is_near(tokens[place:at], node):
+        if node is not None and node.concepts and _is_near(tokens[place:at], node, lexicon):
             best, concepts = at, node.concepts
     return best, concepts
 
 
-def _is_near(heard: list[str], node: WordNode) -> bool:
-    """Return True if enough characters of one of the words are written as they should be."""
-    return any(
-        sum(map(str.__eq__, heard, written)) >= max(1, len(written) * SHARE_RIGHT) for written in node.written
-    )
+def _is_near(heard: list[str], node: WordNode, lexicon: Lexicon) -> bool:
+    """Return True if enough characters of a word are as they should be, and no other denies: 胸不闷 is not 胸部闷."""
+    denying = lexicon.bits["deny"]
+    for written in node.written:
+        wrong = [sign for sign, right in zip(heard, written, strict=True) if sign != right]
+        said = (lexicon.words.next.get(sign) for sign in wrong)
+        if len(wrong) <= len(written) * SHARE_WRONG and not any(one and one.concepts & denying for one in said):
+            return True
+    return False
