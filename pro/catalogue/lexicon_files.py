@@ -103,6 +103,7 @@ def read_lexicon(path: Path) -> Lexicon:
         sounds=_sounds(path, file, rows, bits, syllables),
         frames=frames,
         heads=_all_bits(frame.head for frame in frames),
+        framed=_all_bits(bits for frame in frames for bits in (frame.head, *(part.concepts for part in frame.parts))),
         bare=_bits_of(path, "bare", file.bare, bits) | _all_bits(one.head for one in frames if _is_term(one)),
         passed=_bits_of(path, "passed", file.passed, bits),
         calm=_bits_of(path, "calm", file.calm, bits),

@@ -161,21 +161,23 @@ def _without_signatures(source: str, lexicon: Lexicon) -> str:
 
 def _numbers(tokens: list[str], breaks: list[int]) -> dict[int, Number]:
     """Return the numbers among ``tokens`` by the place where they begin: 38.5, 38点5, 三十八点五, 四十."""
+    wanted = {token for token in set(tokens) if token[0].isdigit() or token in _CHINESE_NUMERALS}
     found: dict[int, Number] = {}
-    place, count = 0, len(tokens)
-    while place < count:
+    read, count = 0, len(tokens)
+    for place in [place for place, token in enumerate(tokens) if token in wanted] if wanted else ():
         token = tokens[place]
+        if place < read:
+            continue
         if token[0].isdigit():
             found[place] = Number(float(token), place + 1)
-        elif token in _CHINESE_NUMERALS:
+        else:
             end = place + 1
             while end < count and end - place < 6 and tokens[end] in _CHINESE_NUMERALS and breaks[end] == NO_BREAK:
                 end += 1
             value = numerals.parse_chinese_number("".join(tokens[place:end]))
             if value is not None:
                 found[place] = Number(float(value), end)
-            place = end - 1
-        place += 1
+            read = end
     for start, number in list(found.items()):
         part = found.get(number.end + 1)
         if number.end < count and tokens[number.end] == numerals.POINT and part and part.value < 10 <= number.value:

@@ -20,6 +20,10 @@ REACH = 4
 NEAR_REACH = 8
 
 
+# How many spots and clauses back a word such as "stopped" reaches, and how near it a long time must stand.
+OVER_REACH, OVER_CLAUSES, LONG_AGO_REACH = 24, 4, 6
+
+
 class Polarity(Enum):
     """What a denial does to a word."""
 
@@ -52,8 +56,9 @@ class MarkedText:
         self.sentences: list[int] = []
         clause = sentence = begun = at = 0
         for spot in spots:
-            loudest = max(breaks[at : spot.start + 1], default=0)
-            at = spot.start + 1
+            start = spot.start
+            loudest = breaks[start] if start == at else max(breaks[at : start + 1])
+            at = spot.end
             if loudest >= COMMA or spot.concepts & but or spot.start - begun > LONGEST_CLAUSE:
                 clause += 1
                 begun = spot.start
@@ -307,21 +312,21 @@ class MarkedText:
             return found
         back = bits["again"] | bits["ongoing"]
         last_back = max((n for n, spot in enumerate(spots) if spot.concepts & back), default=-1)
+        long_ago = [n for n, spot in enumerate(spots) if spot.concepts & bits["long_ago"]]
         for end in ends:
             if last_back > end:
                 continue
-            long = 1
-            for number in range(max(0, end - 6), min(len(spots), end + 6)):
-                if spots[number].concepts & bits["long_ago"] and self.sentences[number] == self.sentences[end]:
-                    long = 2
-            for number in range(end, max(-1, end - 24), -1):
-                if self.clauses[end] - self.clauses[number] > 4:
+            near = (n for n in long_ago if abs(n - end) <= LONG_AGO_REACH and self.sentences[n] == self.sentences[end])
+            how = 2 if next(near, None) is not None else 1
+            for number in range(end, max(-1, end - OVER_REACH), -1):
+                # What an earlier word marked is marked further back than this one reaches.
+                if self.clauses[end] - self.clauses[number] > OVER_CLAUSES or (number < end and found[number] >= how):
                     break
-                found[number] = max(found[number], long)
-            for number in range(end, len(spots)):
-                if self.clauses[number] != self.clauses[end]:
+                found[number] = max(found[number], how)
+            for number in range(end + 1, len(spots)):
+                if self.clauses[number] != self.clauses[end] or found[number] >= how:
                     break
-                found[number] = max(found[number], long)
+                found[number] = how
         return found
 
 

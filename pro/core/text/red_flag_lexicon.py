@@ -102,12 +102,16 @@ class FramePart(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """Concepts that together mean a red flag of ``class_id`` at ``level``, by the bits of the head and its parts."""
+    """Concepts that together mean a red flag of ``class_id`` at ``level``, by the bits of the head and its parts.
+
+    ``needed``: bits that must all be there, so that most frames are passed over at once.
+    """
 
     class_id: str
     level: Level
     head: int
     parts: tuple[FramePart, ...]
+    needed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +147,7 @@ class Lexicon:
     sounds: WordNode
     frames: tuple[Frame, ...]
     heads: int
+    framed: int
     bare: int
     passed: int
     calm: int
@@ -155,6 +160,19 @@ class Lexicon:
     contractions: Mapping[str, Row]
     media: frozenset[str]
     signatures: tuple[str, ...]
+    _frames_of: dict[int, tuple[Frame, ...]] = field(default_factory=dict)
+
+    def frames_of(self, concepts: int) -> tuple[Frame, ...]:
+        """Return the frames whose head a word of ``concepts`` may be, the loudest first.
+
+        Kept: there are no more sets of concepts than words of the lexicon.
+        """
+        found = self._frames_of.get(concepts)
+        if found is None:
+            chosen = [frame for frame in self.frames if frame.head & concepts]
+            found = tuple(sorted(chosen, key=lambda frame: -frame.level))
+            self._frames_of[concepts] = found
+        return found
 
 
 def parse_words(source: str, groups: Mapping[str, Sequence[str]]) -> Iterator[Row]:
@@ -202,7 +220,11 @@ def parse_frame(source: str, class_id: str, level: Level, bits: Mapping[str, int
     head = parts[0]
     if head.where != "here" or head.absent:
         raise PhraseError(f"“{source}”: the first concept of a frame has no mark.")
-    return Frame(class_id, level, head.concepts, tuple(parts[1:]))
+    needed = 0
+    for one in parts[1:]:
+        if not one.absent and one.concepts.bit_count() == 1:
+            needed |= one.concepts
+    return Frame(class_id, level, head.concepts, tuple(parts[1:]), needed)
 
 
 def _frame_part(source: str, part: str, bits: Mapping[str, int]) -> FramePart:

@@ -7,7 +7,7 @@ length of the text only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -15,14 +15,14 @@ from pro.core.rule_language.level import Level
 from pro.core.text.clauses import ClauseText, read_clauses
 from pro.core.text.own_sentences import NOTHING_OF_OURS, OwnSentences
 from pro.core.text.red_flag_attributes import MarkedText, Polarity
-from pro.core.text.red_flag_lexicon import FlagClass, Frame, Lexicon
+from pro.core.text.red_flag_lexicon import Frame, Lexicon
 from pro.core.text.red_flag_words import Spot, find_words
 
 Status = Literal["affirmed", "near", "resolved", "negated", "hypothetical", "question", "past", "other_person"]
 # How far the parts of a frame may be from its head, in words: in its clause, and in the clauses beside it.
 NEAR, WIDE = 12, 36
 # The most neighbours of a head that are looked at on each side.
-MOST_NEIGHBOURS = 24
+MOST_NEIGHBOURS = 16
 # How many clauses before and after a head are beside it.
 BESIDE = 2
 
@@ -57,13 +57,8 @@ class Screening:
         return tuple(hit for hit in self.hits if hit.level is self.level)
 
 
-class _Around(NamedTuple):
-    """The concepts around a head: before and after it in its clause, and in the clauses beside it."""
-
-    head: int
-    before: int
-    after: int
-    beside: int
+# The concepts of a head, before and after it in its clause, and in the clauses beside it.
+_Around = tuple[int, int, int, int]
 
 
 def screen(text: str, lexicon: Lexicon, ours: OwnSentences = NOTHING_OF_OURS) -> Screening:
@@ -94,106 +89,123 @@ def _is_harmless(words: ClauseText, spots: Sequence[Spot], lexicon: Lexicon) -> 
 
 
 def _find_hits(page: MarkedText, words: ClauseText, lexicon: Lexicon) -> list[RedFlagHit]:
-    if not page.concepts & lexicon.heads:
-        return []
-    known: dict[_Around, tuple[Frame, ...]] = {}
-    found: dict[tuple[str, str, str], RedFlagHit] = {}
-    for number, spot in enumerate(page.spots):
-        if not spot.concepts & lexicon.heads:
+    """Return the loudest hit of each class and status, in the order of the text.
+
+    What is said again, after a class was affirmed at its loudest, is not looked at.
+    """
+    found: dict[tuple[str, Status], tuple[Level, int, Frame]] = {}
+    settled: dict[str, Level] = {}
+    for number, frame, denied in _matches(page, lexicon, settled):
+        # What makes it this red flag may be denied beside the head: 胸不闷.
+        status, level = ("negated", Level.WATCH) if denied else _meant(page, number, lexicon, frame)
+        known = found.get((frame.class_id, status))
+        if known is None or known[0] < level:
+            found[(frame.class_id, status)] = (level, number, frame)
+            if status == "affirmed":
+                settled[frame.class_id] = level
+    affirmed = {class_id for class_id, status in found if status == "affirmed"}
+    hits = []
+    for (class_id, status), (level, number, frame) in found.items():
+        if status == "negated" and class_id in affirmed:
             continue
-        plain = page.polarity[number] is Polarity.AFFIRMED
-        said = _frames_at(page, number, plain, known)
-        everything = _frames_at(page, number, False, known) if plain and page.denies else said
-        for frame in dict.fromkeys(said + everything):
-            flag = lexicon.classes[frame.class_id]
-            status, level = _meant(page, number, flag, frame.level)
-            if frame not in said:
-                # What makes it this red flag is denied: 胸不闷.
-                status, level = "negated", Level.WATCH
-            start, end = _extent(page, number, frame)
-            term = words.between(page.spots[start].start, page.spots[end].end)
-            hit = RedFlagHit(flag.id, term, status, level)
-            key = (flag.id, status, term)
-            if key not in found or found[key].level < level:
-                found[key] = hit
-    affirmed = {hit.class_id for hit in found.values() if hit.status == "affirmed"}
-    said = [hit for hit in found.values() if not (hit.status == "negated" and hit.class_id in affirmed)]
-    return _only_the_loudest(said)
+        start, end = _extent(page, number, frame)
+        hits.append(
+            RedFlagHit(class_id, words.between(page.spots[start].start, page.spots[end].end), status, level)
+        )
+    return hits
 
 
-def _only_the_loudest(hits: list[RedFlagHit]) -> list[RedFlagHit]:
-    """Return the hits without those that say less than another of the same class and status."""
-    highest: dict[tuple[str, str], Level] = {}
-    for hit in hits:
-        key = (hit.class_id, hit.status)
-        highest[key] = max(highest.get(key, Level.NONE), hit.level)
-    kept: dict[tuple[str, str], RedFlagHit] = {}
-    for hit in hits:
-        if hit.level is highest[(hit.class_id, hit.status)]:
-            kept.setdefault((hit.class_id, hit.status), hit)
-    return list(kept.values())
+def _matches(page: MarkedText, lexicon: Lexicon, settled: Mapping[str, Level]) -> Iterator[tuple[int, Frame, bool]]:
+    """Yield the spot of each head, its frame, and whether the frame holds only by what is denied beside it.
+
+    Frames no louder than their class is in ``settled`` are left out.
+    """
+    possible: dict[int, tuple[int, list[Frame]]] = {}
+    spots, heads = page.spots, lexicon.heads
+    near = [number for number, spot in enumerate(spots) if spot.concepts & lexicon.framed]
+    for place, number in enumerate(near):
+        concepts = spots[number].concepts
+        if not concepts & heads:
+            continue
+        weight = sum(settled.values())
+        seen, frames = possible.get(concepts, (-1, []))
+        if seen != weight:
+            frames = [
+                frame
+                for frame in lexicon.frames_of(concepts)
+                if page.concepts & frame.needed == frame.needed and settled.get(frame.class_id, -1) < frame.level
+            ]
+            possible[concepts] = (weight, frames)
+        if not frames:
+            continue
+        everything, plain = _around(page, near, place)
+        if page.polarity[number] is not Polarity.AFFIRMED:
+            plain = everything
+        said = _matching_frames(plain, frames)
+        for frame in said:
+            yield number, frame, False
+        if everything != plain:
+            classes = {frame.class_id for frame in said}
+            for frame in _matching_frames(everything, frames):
+                if frame.class_id not in classes:
+                    yield number, frame, True
 
 
-def _frames_at(
-    page: MarkedText, number: int, plain: bool, known: dict[_Around, tuple[Frame, ...]]
-) -> tuple[Frame, ...]:
-    around = _around(page, number, plain)
-    if around not in known:
-        known[around] = _matching_frames(around, page.lexicon)
-    return known[around]
-
-
-def _around(page: MarkedText, number: int, plain: bool) -> _Around:
-    """Return what is around a head; ``plain``: without what is denied."""
+def _around(page: MarkedText, near: Sequence[int], place: int) -> tuple[_Around, _Around]:
+    """Return the concepts around a head: all of them, and those that are not denied."""
     spots, clauses, polarity = page.spots, page.clauses, page.polarity
-    head, clause = spots[number], clauses[number]
-    denied = not plain
-    before = after = beside = 0
-    for at in range(number - 1, max(-1, number - 1 - MOST_NEIGHBOURS), -1):
+    number = near[place]
+    head, end, concepts = spots[number]
+    clause = clauses[number]
+    before = after = beside = hidden_before = hidden_after = hidden_beside = 0
+    for at in reversed(near[max(0, place - MOST_NEIGHBOURS) : place]):
         spot = spots[at]
-        distance = head.start - spot.end
-        if distance > WIDE or clause - clauses[at] > BESIDE:
+        if clause - clauses[at] > BESIDE or head - spot.end > WIDE:
             break
-        if denied or polarity[at] is Polarity.AFFIRMED:
-            if clauses[at] == clause and distance <= NEAR:
+        inside = clauses[at] == clause and head - spot.end <= NEAR
+        if polarity[at] is Polarity.AFFIRMED:
+            beside |= spot.concepts
+            if inside:
                 before |= spot.concepts
-            beside |= spot.concepts
-    for at in range(number + 1, min(len(spots), number + 1 + MOST_NEIGHBOURS)):
-        spot = spots[at]
-        distance = spot.start - head.end
-        if distance > WIDE or clauses[at] - clause > BESIDE:
-            break
-        if denied or polarity[at] is Polarity.AFFIRMED:
-            if clauses[at] == clause and distance <= NEAR:
-                after |= spot.concepts
-            beside |= spot.concepts
-    return _Around(head.concepts, before, after, beside)
-
-
-def _matching_frames(around: _Around, lexicon: Lexicon) -> tuple[Frame, ...]:
-    """Return the frames that the concepts around a head make: of each class the loudest."""
-    loudest: dict[str, Frame] = {}
-    for frame in lexicon.frames:
-        if frame.head & around.head and _fits(frame, around):
-            known = loudest.get(frame.class_id)
-            if known is None or known.level < frame.level:
-                loudest[frame.class_id] = frame
-    return tuple(loudest.values())
-
-
-def _fits(frame: Frame, around: _Around) -> bool:
-    for concepts, where, absent in frame.parts:
-        if where == "after":
-            there = around.after
-        elif where == "before":
-            there = around.before
         else:
-            there = around.head | around.before | around.after
-            if where == "beside":
-                there |= around.beside
-        if bool(there & concepts) is absent:
-            return False
-    return True
+            hidden_beside |= spot.concepts
+            if inside:
+                hidden_before |= spot.concepts
+    for at in near[place + 1 : place + 1 + MOST_NEIGHBOURS]:
+        spot = spots[at]
+        if clauses[at] - clause > BESIDE or spot.start - end > WIDE:
+            break
+        inside = clauses[at] == clause and spot.start - end <= NEAR
+        if polarity[at] is Polarity.AFFIRMED:
+            beside |= spot.concepts
+            if inside:
+                after |= spot.concepts
+        else:
+            hidden_beside |= spot.concepts
+            if inside:
+                hidden_after |= spot.concepts
+    plain = (concepts, before, after, beside)
+    if not hidden_beside:
+        return plain, plain
+    return (concepts, before | hidden_before, after | hidden_after, beside | hidden_beside), plain
+
+
+def _matching_frames(around: _Around, frames: Sequence[Frame]) -> tuple[Frame, ...]:
+    """Return the frames that the concepts around a head make: of each class the loudest, which comes first."""
+    head, before, after, beside = around
+    inside = head | before | after
+    wide = inside | beside
+    found: dict[str, Frame] = {}
+    for frame in frames:
+        if wide & frame.needed != frame.needed or frame.class_id in found:
+            continue
+        for concepts, where, absent in frame.parts:
+            there = inside if where == "here" else wide if where == "beside" else after if where == "after" else before
+            if bool(there & concepts) is absent:
+                break
+        else:
+            found[frame.class_id] = frame
+    return tuple(found.values())
 
 
 def _extent(page: MarkedText, number: int, frame: Frame) -> tuple[int, int]:
@@ -216,8 +228,9 @@ def _extent(page: MarkedText, number: int, frame: Frame) -> tuple[int, int]:
     return first, last
 
 
-def _meant(page: MarkedText, number: int, flag: FlagClass, level: Level) -> tuple[Status, Level]:
+def _meant(page: MarkedText, number: int, lexicon: Lexicon, frame: Frame) -> tuple[Status, Level]:
     """Return the status of a red flag and its level as meant; the order is that of docs/domain.md 5."""
+    flag, level = lexicon.classes[frame.class_id], frame.level
     polarity = page.polarity[number]
     if polarity is Polarity.NO_MORE and flag.resolved is not None and not page.over[number] == 2:
         return "resolved", min(level, flag.resolved)

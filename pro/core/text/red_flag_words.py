@@ -5,6 +5,7 @@ A longer word hides what it holds: 血 in 血压 is no blood, 没 in 没力气 d
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from pro.core.text.clauses import SPACE, ClauseText
@@ -12,6 +13,8 @@ from pro.core.text.red_flag_lexicon import Lexicon, WordNode, one_letter_less
 
 # A Chinese word that is found by its sound has at most this share of its characters wrong.
 SHARE_WRONG = 2 / 3
+# A word of so many characters that is written right is not looked for by its sound.
+SHORTEST_HEARD = 3
 
 
 class Spot(NamedTuple):
@@ -22,35 +25,44 @@ class Spot(NamedTuple):
     concepts: int
 
 
+# A spot without the detour by keywords: a text full of red flags has hundreds.
+_new_spot = tuple.__new__
+
+
 def find_words(text: ClauseText, lexicon: Lexicon) -> list[Spot]:
     """Return the words of ``lexicon`` in ``text``; none overlaps another."""
-    tokens, numbers = text.tokens, text.numbers
-    others = _other_readings(tokens, lexicon)
-    beginnings, numbered = lexicon.words.next, bool(lexicon.words.numbers)
-    heard, sounds = lexicon.sounds.next, lexicon.syllables
+    tokens, breaks = text.tokens, text.breaks
+    distinct = set(tokens)
+    others = _other_readings(distinct, lexicon)
+    begun = distinct.intersection(lexicon.words.next).union(others)
+    numbers = text.numbers if lexicon.words.numbers else {}
+    sounds = {token: lexicon.syllables[token] for token in distinct if token in lexicon.syllables}
+    heard = lexicon.sounds.next
     spots: list[Spot] = []
     place, count = 0, len(tokens)
     while place < count:
         token = tokens[place]
         end = concepts = 0
-        if token in beginnings or token in others or (numbered and place in numbers):
+        if token in begun or place in numbers:
             end, concepts = _longest(text, lexicon.words, others, place)
-        if end - place < 3 and (sound := sounds.get(token)) is not None and sound in heard:
-            heard_end, heard_concepts = _longest_heard(text, lexicon, place)
-            if heard_end > max(end, place):
-                end, concepts = heard_end, heard_concepts
+        if end - place < SHORTEST_HEARD and place + 1 < count and token in sounds and sounds[token] in heard:
+            following = sounds.get(tokens[place + 1])
+            if following in heard[sounds[token]].next and breaks[place + 1] <= SPACE:
+                heard_end, heard_concepts = _longest_heard(text, lexicon, sounds, place)
+                if heard_end > max(end, place):
+                    end, concepts = heard_end, heard_concepts
         if concepts:
-            spots.append(Spot(place, end, concepts))
+            spots.append(_new_spot(Spot, (place, end, concepts)))
             place = end
         else:
             place += 1
     return spots
 
 
-def _other_readings(tokens: list[str], lexicon: Lexicon) -> dict[str, tuple[str, ...]]:
+def _other_readings(tokens: Iterable[str], lexicon: Lexicon) -> dict[str, tuple[str, ...]]:
     """Return what Latin words stand for beside themselves: their beginnings, and what they may be mistyped from."""
     found: dict[str, tuple[str, ...]] = {}
-    for token in set(tokens):
+    for token in tokens:
         if not token[0].isalpha() or token >= "\u2e80":
             continue
         stems = tuple(f"{token[:size]}*" for size in range(len(token), 1, -1) if token[:size] in lexicon.stems)
@@ -73,8 +85,18 @@ def _longest(text: ClauseText, root: WordNode, others: dict[str, tuple[str, ...]
     """Return where the longest word from ``place`` ends, and its concepts; zeros if there is none."""
     tokens, breaks, numbers = text.tokens, text.breaks, text.numbers
     best = concepts = 0
-    waiting = [(root, place)]
     count = len(tokens)
+    node, at = root, place
+    # One way on is the rule; numbers and words with several readings have more.
+    while at < count and tokens[at] not in others and not (node.numbers and at in numbers):
+        following = node.next.get(tokens[at]) if at == place or breaks[at] <= SPACE else None
+        if following is None:
+            return best, concepts
+        node = following
+        at += 1
+        if node.concepts:
+            best, concepts = at, node.concepts
+    waiting = [(node, at)]
     while waiting:
         node, at = waiting.pop()
         if node.concepts and at > best:
@@ -98,14 +120,14 @@ def _longest(text: ClauseText, root: WordNode, others: dict[str, tuple[str, ...]
     return best, concepts
 
 
-def _longest_heard(text: ClauseText, lexicon: Lexicon, place: int) -> tuple[int, int]:
+def _longest_heard(text: ClauseText, lexicon: Lexicon, sounds: Mapping[str, str], place: int) -> tuple[int, int]:
     """Return where the longest word that sounds like the text from ``place`` ends, and its concepts."""
-    tokens, breaks, syllables = text.tokens, text.breaks, lexicon.syllables
+    tokens, breaks = text.tokens, text.breaks
     node: WordNode | None = lexicon.sounds
     best = concepts = 0
     at, count = place, len(tokens)
     while node is not None and at < count and (at == place or breaks[at] <= SPACE):
-        node = node.next.get(syllables.get(tokens[at], ""))
+        node = node.next.get(sounds.get(tokens[at], ""))
         at += 1
         if node is not None and node.concepts and _is_near(tokens[place:at], node, lexicon):
             best, concepts = at, node.concepts
