@@ -28,7 +28,7 @@ from pro.core.text.red_flag_lexicon import (
 )
 
 CHARACTERS = Path(__file__).resolve().parents[1] / "data" / "characters"
-# From this many characters on, a Chinese word is found by its sound as well; and from this many letters on a mistyped one.
+# The shortest Chinese word that is found by its sound as well, and the shortest Latin one that is found mistyped.
 SHORTEST_SOUND, SHORTEST_TYPO = 3, 6
 # Speakers and typists of the south mix these sounds.
 ALIKE_SOUNDS = (("zh", "z"), ("ch", "c"), ("sh", "s"), ("ing", "in"), ("eng", "en"))

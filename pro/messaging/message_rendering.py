@@ -6,13 +6,15 @@ clinical word, name or phone number can get into an email or a text message.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError, select_autoescape
+from jinja2.ext import extract_from_ast
 
 from pro.i18n import Catalogs, Translator
 
@@ -100,6 +102,9 @@ def _environment() -> Environment:
 
 
 _TEMPLATES = _environment()
+# A parameter within a sentence, and where one sentence ends and the next begins.
+_PARAMETER = re.compile(r"%\([a-z_]+\)s")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")
 
 
 def render_message(
@@ -138,6 +143,21 @@ def render_message(
     except UndefinedError as error:
         raise ValueError(f"a message of kind {kind} cannot be put into words: {error.message}") from error
     return RenderedMessage(wanted.channel, subject, text)
+
+
+def participant_sentences(translator: Translator) -> Iterator[str]:
+    """Yield the fixed sentences of all text messages, as a participant may quote them.
+
+    What a parameter fills in parts a sentence, because it differs from message to message.
+    """
+    for kind, message in MESSAGE_KINDS.items():
+        if message.channel != "sms":
+            continue
+        tree = _TEMPLATES.parse((FOLDER / kind / "sms.txt").read_text("utf-8"))
+        for _line, _function, found in extract_from_ast(tree, ("_",)):
+            if isinstance(found, str):
+                for sentence in _PARAMETER.split(translator.gettext(found)):
+                    yield from _SENTENCE_END.split(sentence)
 
 
 def failure_sentence(failure: str, translator: Translator) -> str:

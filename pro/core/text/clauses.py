@@ -1,7 +1,7 @@
 """Clauses: a text normalised and cut into words, with the breaks between them (docs/domain.md 5).
 
-Each Han character is a word by itself, and so is a number, a Latin word or a picture. Signs are no words: they break the
-text before the word that follows.
+Each Han character is a word by itself, and so is a number, a Latin word or a picture. Signs are no words: they break
+the text before the word that follows.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pro.core.text.red_flag_lexicon import HAN, LATIN, PICTURES, Lexicon
 NO_BREAK, SPACE, LIST, COMMA, COLON, STOP = range(6)
 # Clauses of a text without signs are cut after so many words, so that the work stays within bounds.
 LONGEST_CLAUSE = 48
+FIRST_HAN = HAN[0]
 _APOSTROPHES = re.compile("[\u2018\u2019\u02bc\u00b4`\u2032\uff07]")
 # Signs before which and after which no number, letter or sign belongs to a word of ours.
 _WORD = re.compile(
@@ -87,52 +88,63 @@ def read_clauses(text: str, lexicon: Lexicon) -> ClauseText:
     """
     source = _HYPHEN.sub(" ", fold_text(text).translate(lexicon.simplified))
     source = _OUT_OF.sub(" out of ", _DASH.sub(" — ", _without_signatures(source, lexicon)))
-    drawn_out = _DRAWN_OUT.search(source) is not None
-    spaced = _spaced_out(source)
-    tokens: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    breaks: list[int] = []
-    pending = STOP
-    for match in _WORD.finditer(source):
-        kind = match.lastgroup
-        piece = match.group()
-        if kind == "space":
-            if not spaced or match.start() not in spaced:
-                pending = max(pending, SPACE)
-            continue
-        if kind == "line":
-            pending = STOP
-            continue
-        start, end = match.span()
-        if kind == "han":
-            tokens.extend(piece)
-            starts.extend(range(start, end))
-            ends.extend(range(start + 1, end + 1))
-            breaks.append(pending)
-            breaks.extend([NO_BREAK] * (end - start - 1))
-            pending = NO_BREAK
-            continue
-        if kind == "sign" and piece not in _KEPT:
-            pending = max(pending, _BREAKS.get(piece, NO_BREAK))
-            continue
-        words: tuple[str, ...] = (piece,)
-        if kind == "word":
-            if pending == SPACE and tokens and tokens[-1] < "\u2e80":
-                pending = NO_BREAK
-            words = _expand_contraction(_DRAWN_OUT.sub(r"\1\1", piece) if drawn_out else piece, tokens, lexicon)
-        elif kind == "number" and pending == SPACE and tokens and tokens[-1] < "\u2e80":
-            pending = NO_BREAK
+    reader = _WordReader(source, lexicon)
+    reader.read()
+    tokens, breaks = reader.tokens, [*reader.breaks, STOP]
+    readable = _is_readable(text, source, lexicon)
+    return ClauseText(source, tokens, reader.starts, reader.ends, breaks, _numbers(tokens, breaks), readable)
+
+
+class _WordReader:
+    """Cuts a normalised text into words, and notes what separates each from the one before."""
+
+    def __init__(self, source: str, lexicon: Lexicon) -> None:
+        self.source = source
+        self.lexicon = lexicon
+        self.tokens: list[str] = []
+        self.starts: list[int] = []
+        self.ends: list[int] = []
+        self.breaks: list[int] = []
+        self.pending = STOP
+
+    def read(self) -> None:
+        drawn_out = _DRAWN_OUT.search(self.source) is not None
+        spaced = _spaced_out(self.source)
+        for match in _WORD.finditer(self.source):
+            kind, piece = match.lastgroup, match.group()
+            if kind == "han":
+                self._add_han(piece, *match.span())
+            elif kind == "space":
+                if not spaced or match.start() not in spaced:
+                    self.pending = max(self.pending, SPACE)
+            elif kind == "line":
+                self.pending = STOP
+            elif kind == "sign" and piece not in _KEPT:
+                self.pending = max(self.pending, _BREAKS.get(piece, NO_BREAK))
+            elif kind == "word":
+                plain = _DRAWN_OUT.sub(r"\1\1", piece) if drawn_out else piece
+                self._add(_expand_contraction(plain, self.tokens, self.lexicon), *match.span())
+            else:
+                self._add((piece,), *match.span())
+
+    def _add_han(self, piece: str, start: int, end: int) -> None:
+        self.tokens.extend(piece)
+        self.starts.extend(range(start, end))
+        self.ends.extend(range(start + 1, end + 1))
+        self.breaks.append(self.pending)
+        self.breaks.extend([NO_BREAK] * (end - start - 1))
+        self.pending = NO_BREAK
+
+    def _add(self, words: tuple[str, ...], start: int, end: int) -> None:
+        # A space between Latin words separates nothing.
+        if self.pending == SPACE and self.tokens and self.tokens[-1] < FIRST_HAN:
+            self.pending = NO_BREAK
         for word in words:
-            tokens.append(word)
-            starts.append(start)
-            ends.append(end)
-            breaks.append(pending)
-            pending = NO_BREAK
-    breaks.append(STOP)
-    return ClauseText(
-        source, tokens, starts, ends, breaks, _numbers(tokens, breaks), _is_readable(text, source, lexicon)
-    )
+            self.tokens.append(word)
+            self.starts.append(start)
+            self.ends.append(end)
+            self.breaks.append(self.pending)
+            self.pending = NO_BREAK
 
 
 def _spaced_out(source: str) -> set[int]:

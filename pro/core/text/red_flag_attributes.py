@@ -21,6 +21,7 @@ NEAR_REACH = 8
 
 
 # How many spots and clauses back a word such as "stopped" reaches, and how near it a long time must stand.
+OVER, OVER_FOR_LONG = 1, 2
 OVER_REACH, OVER_CLAUSES, LONG_AGO_REACH = 24, 4, 6
 
 
@@ -107,7 +108,10 @@ class MarkedText:
         allowed = self._bits["filler"] | self._bits["ask"]
         while at >= 0 and spots[at].end == spots[at + 1].start:
             between = self.break_between(at, at + 1)
-            question = between == STOP and self.text.source[: self.text.starts[spots[at + 1].start]].rstrip(" \"'”’")[-1:] == "?"
+            question = (
+                between == STOP
+                and self.text.source[: self.text.starts[spots[at + 1].start]].rstrip(" \"'”’")[-1:] == "?"
+            )
             if not (between < COMMA or between == COLON or (question and not marked)):
                 break
             head = spots[at].concepts & self.lexicon.bare
@@ -118,6 +122,11 @@ class MarkedText:
                 break
             at -= 1
         return marked
+
+    def _is_asked(self, number: int) -> bool:
+        """Return True if a question mark stands before a spot."""
+        start = self.text.starts[self.spots[number].start]
+        return self.text.source[max(0, start - 4) : start].rstrip(" \"'”’").endswith("?")
 
     def _deny_after(self, cue: int, found: list[Polarity]) -> None:
         """Mark what a denial reaches: its first red flag, and the bare items of a list after it."""
@@ -171,7 +180,7 @@ class MarkedText:
 
     def _carry(self, at: int, kind: Polarity, found: list[Polarity]) -> None:
         """Carry a denial over the list from ``at``: items of bare terms, to the first that is more than that."""
-        items = commas = 0
+        commas = 0
         joined = False
         waiting: list[int] = []
         while at < len(self.spots):
@@ -184,8 +193,10 @@ class MarkedText:
                 break
             commas += between == COMMA
             joined = joined or joint
-            items += 1
-            (waiting.extend if between == COMMA or commas else _marker(found, kind))(range(at, end))
+            if commas:
+                waiting += range(at, end)
+            else:
+                found[at:end] = [kind] * (end - at)
             at = end
         # "没有发烧，流血" may be two sentences; a third item or an "or" makes it a list.
         carried = kind if commas > 1 or joined else Polarity.LOOSE
@@ -237,8 +248,7 @@ class MarkedText:
         if not self.concepts & bits["past"]:
             return found
         present = bits["now"] | bits["ongoing"] | bits["again"]
-        for clause, numbers in self._by_clause():
-            del clause
+        for numbers in self._by_clause():
             concepts = 0
             for number in numbers:
                 concepts |= self.spots[number].concepts
@@ -250,11 +260,11 @@ class MarkedText:
                     found[number] = True
         return found
 
-    def _by_clause(self) -> list[tuple[int, list[int]]]:
+    def _by_clause(self) -> list[list[int]]:
         found: dict[int, list[int]] = {}
         for number, clause in enumerate(self.clauses):
             found.setdefault(clause, []).append(number)
-        return list(found.items())
+        return list(found.values())
 
     @cached_property
     def feared(self) -> list[bool]:
@@ -300,14 +310,16 @@ class MarkedText:
 
     @cached_property
     def over(self) -> list[int]:
-        """For each spot, how it is over: 0 not, 1 over, 2 over for long.
+        """For each spot, how it is over: 0 not, OVER or OVER_FOR_LONG.
 
         What is over is the red flag before the word, up to another red flag, or the one after it in its clause; a word
         of return or of going on after it cancels it.
         """
         bits, spots = self._bits, self.spots
         found = [0] * len(spots)
-        ends = [n for n, spot in enumerate(spots) if spot.concepts & bits["over"] and self.polarity[n] is Polarity.AFFIRMED]
+        ends = [
+            n for n, spot in enumerate(spots) if spot.concepts & bits["over"] and self.polarity[n] is Polarity.AFFIRMED
+        ]
         if not ends:
             return found
         back = bits["again"] | bits["ongoing"]
@@ -317,7 +329,7 @@ class MarkedText:
             if last_back > end:
                 continue
             near = (n for n in long_ago if abs(n - end) <= LONG_AGO_REACH and self.sentences[n] == self.sentences[end])
-            how = 2 if next(near, None) is not None else 1
+            how = OVER_FOR_LONG if next(near, None) is not None else OVER
             for number in range(end, max(-1, end - OVER_REACH), -1):
                 # What an earlier word marked is marked further back than this one reaches.
                 if self.clauses[end] - self.clauses[number] > OVER_CLAUSES or (number < end and found[number] >= how):
@@ -328,11 +340,3 @@ class MarkedText:
                     break
                 found[number] = how
         return found
-
-
-def _marker(found: list[Polarity], kind: Polarity):  # type: ignore[no-untyped-def]
-    def mark(numbers: range) -> None:
-        for number in numbers:
-            found[number] = kind
-
-    return mark

@@ -6,8 +6,8 @@ a row of parts: ``流/淌 血`` is 流血 and 淌血. A part has choices with ``
 ending, ``#38-43`` for a number from 38 up to but without 43, in digits or Chinese numerals.
 
 A *frame* is a row of concepts that together mean a red flag: ``blood + much``. The first is its head. A part is
-``a|b`` (either), ``>a`` (after the head), ``<a`` (before it), ``~a`` (in the clauses beside it too), ``!a`` (absent from
-the clause) or ``!~a`` (absent from the clauses beside it too).
+``a|b`` (either), ``>a`` (after the head), ``<a`` (before it), ``~a`` (in the clauses beside it too), ``!a`` (absent
+from the clause) or ``!~a`` (absent from the clauses beside it too).
 """
 
 from __future__ import annotations
@@ -134,9 +134,10 @@ class FlagClass:
 class Lexicon:
     """Everything that ``pro.core.text.red_flag_screening`` needs.
 
-    ``bits``: concept -> its bit. ``bare``: what may stand in a denied list; ``passed``: what a denial reaches over. ``frames``: (bits of a head, frames) each. ``calm``: bits of what says nothing.
-    ``stems``: beginnings of words; ``typos``: a word with one letter left out -> the words that it may have been.
-    ``syllables``: Han character -> its sound. ``simplified``: for ``str.translate``.
+    ``bits``: concept -> its bit. Bits of concepts: ``heads`` of frames, ``framed`` in any part of one, ``bare`` in a
+    denied list, ``passed`` by a denial on its way, ``calm`` say nothing. ``stems``: beginnings of words; ``typos``: a
+    word with one letter left out -> the word that was meant. ``syllables``: Han character -> its sound.
+    ``simplified``: for ``str.translate``.
     """
 
     id: str

@@ -7,14 +7,14 @@ length of the text only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from pro.core.rule_language.level import Level
 from pro.core.text.clauses import ClauseText, read_clauses
 from pro.core.text.own_sentences import NOTHING_OF_OURS, OwnSentences
-from pro.core.text.red_flag_attributes import MarkedText, Polarity
+from pro.core.text.red_flag_attributes import OVER_FOR_LONG, MarkedText, Polarity
 from pro.core.text.red_flag_lexicon import Frame, Lexicon
 from pro.core.text.red_flag_words import Spot, find_words
 
@@ -67,15 +67,20 @@ def screen(text: str, lexicon: Lexicon, ours: OwnSentences = NOTHING_OF_OURS) ->
     spots = find_words(words, lexicon)
     page = MarkedText(words, spots, lexicon)
     hits = _find_hits(page, words, lexicon)
-    silenced = {
-        name for hit in hits if hit.status == "affirmed" for name in lexicon.classes[hit.class_id].overrides
-    }
+    silenced = {name for hit in hits if hit.status == "affirmed" for name in lexicon.classes[hit.class_id].overrides}
     if silenced:
-        hits = [
-            hit._replace(level=min(hit.level, Level.WATCH)) if hit.class_id in silenced else hit for hit in hits
-        ]
+        hits = [hit._replace(level=min(hit.level, Level.WATCH)) if hit.class_id in silenced else hit for hit in hits]
     floor = Level.NONE if not hits and words.readable and _is_harmless(words, spots, lexicon) else Level.WATCH
     return Screening(max((hit.level for hit in hits), default=floor), tuple(dict.fromkeys(hits)))
+
+
+def first_class(hits: Iterable[RedFlagHit], lexicon: Lexicon) -> str:
+    """Return the class of the emergency whose advice comes first; "" if none is one.
+
+    The order is that of the classes in the lexicon: bleeding and airway before suicide, suicide before the rest.
+    """
+    loud = [hit.class_id for hit in hits if hit.level is Level.EMERGENCY]
+    return min(loud, key=lambda name: lexicon.classes[name].priority, default="")
 
 
 def _is_harmless(words: ClauseText, spots: Sequence[Spot], lexicon: Lexicon) -> bool:
@@ -97,7 +102,10 @@ def _find_hits(page: MarkedText, words: ClauseText, lexicon: Lexicon) -> list[Re
     settled: dict[str, Level] = {}
     for number, frame, denied in _matches(page, lexicon, settled):
         # What makes it this red flag may be denied beside the head: 胸不闷.
-        status, level = ("negated", Level.WATCH) if denied else _meant(page, number, lexicon, frame)
+        status: Status = "negated"
+        level = Level.WATCH
+        if not denied:
+            status, level = _meant(page, number, lexicon, frame)
         known = found.get((frame.class_id, status))
         if known is None or known[0] < level:
             found[(frame.class_id, status)] = (level, number, frame)
@@ -109,9 +117,7 @@ def _find_hits(page: MarkedText, words: ClauseText, lexicon: Lexicon) -> list[Re
         if status == "negated" and class_id in affirmed:
             continue
         start, end = _extent(page, number, frame)
-        hits.append(
-            RedFlagHit(class_id, words.between(page.spots[start].start, page.spots[end].end), status, level)
-        )
+        hits.append(RedFlagHit(class_id, words.between(page.spots[start].start, page.spots[end].end), status, level))
     return hits
 
 
@@ -232,7 +238,7 @@ def _meant(page: MarkedText, number: int, lexicon: Lexicon, frame: Frame) -> tup
     """Return the status of a red flag and its level as meant; the order is that of docs/domain.md 5."""
     flag, level = lexicon.classes[frame.class_id], frame.level
     polarity = page.polarity[number]
-    if polarity is Polarity.NO_MORE and flag.resolved is not None and not page.over[number] == 2:
+    if polarity is Polarity.NO_MORE and flag.resolved is not None and page.over[number] != OVER_FOR_LONG:
         return "resolved", min(level, flag.resolved)
     if polarity in (Polarity.DENIED, Polarity.NO_MORE):
         return "negated", Level.WATCH
@@ -250,7 +256,7 @@ def _meant(page: MarkedText, number: int, lexicon: Lexicon, frame: Frame) -> tup
         return "negated", min(level, Level.URGENT)
     over = page.over[number]
     if flag.resolved is not None and over:
-        return ("past", Level.WATCH) if over == 2 else ("resolved", min(level, flag.resolved))
+        return ("past", Level.WATCH) if over == OVER_FOR_LONG else ("resolved", min(level, flag.resolved))
     if flag.near is not None and page.is_near(number):
         return "near", min(level, flag.near)
     return "affirmed", level

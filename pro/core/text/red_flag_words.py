@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from pro.core.text.clauses import SPACE, ClauseText
+from pro.core.text.clauses import FIRST_HAN, SPACE, ClauseText
 from pro.core.text.red_flag_lexicon import Lexicon, WordNode, one_letter_less
 
 # A Chinese word that is found by its sound has at most this share of its characters wrong.
@@ -63,7 +63,7 @@ def _other_readings(tokens: Iterable[str], lexicon: Lexicon) -> dict[str, tuple[
     """Return what Latin words stand for beside themselves: their beginnings, and what they may be mistyped from."""
     found: dict[str, tuple[str, ...]] = {}
     for token in tokens:
-        if not token[0].isalpha() or token >= "\u2e80":
+        if not token[0].isalpha() or token >= FIRST_HAN:
             continue
         stems = tuple(f"{token[:size]}*" for size in range(len(token), 1, -1) if token[:size] in lexicon.stems)
         if not stems and len(token) >= 5 and token not in lexicon.latin and token not in lexicon.correct:

@@ -9,8 +9,9 @@ from pro.app_context import UnitOfWork
 from pro.core.questionnaire.instrument import Answers, Instrument
 from pro.core.rule_language.level import Level
 from pro.core.study_plan import AlertRule, StudyPlan
-from pro.core.text.red_flag_screening import screen
+from pro.core.text.red_flag_screening import first_class, screen
 from pro.core.triage.verdict import Finding, FormCase, Verdict, evaluate_rules
+from pro.features.alerts.own_words import own_sentences
 from pro.features.participants import clinical_facts
 from pro.models import Alert, Assessment
 
@@ -110,11 +111,11 @@ def _screen_texts(work: UnitOfWork, plan: StudyPlan, instrument: Instrument, ans
     lexicon = work.catalogue.lexicons.get(plan.lexicon)
     if lexicon is None:
         return ScreenedText(Level.WATCH, "", ())
-    found = [screen(text, lexicon) for text in texts]
+    ours = own_sentences(work, lexicon)
+    found = [screen(text, lexicon, ours) for text in texts]
     level = max(Level.WATCH, *(one.level for one in found))
     hits = [hit for one in found for hit in one.hits]
-    loud = [hit.class_id for hit in hits if lexicon.classes[hit.class_id].level is level and hit.status == "affirmed"]
-    advice = min((plan.advice_on_text(name) for name in loud), default="") if level is Level.EMERGENCY else ""
+    advice = plan.advice_on_text(first_class(hits, lexicon)) if level is Level.EMERGENCY else ""
     return ScreenedText(level, advice, tuple(f"{hit.class_id}: {hit.status}" for hit in hits))
 
 

@@ -9,8 +9,9 @@ from pro.app_context import UnitOfWork
 from pro.core.rule_language.level import Level
 from pro.core.study_plan import StudyPlan
 from pro.core.text import red_flag_screening
-from pro.core.text.red_flag_screening import RedFlagHit, Screening
+from pro.core.text.red_flag_screening import Screening
 from pro.features.alerts.evaluation import FREE_TEXT
+from pro.features.alerts.own_words import own_sentences
 from pro.features.duty_roster import notifications
 from pro.models import Alert, Assessment, IncomingMessage, Participant
 
@@ -55,11 +56,8 @@ def screen_text(work: UnitOfWork, text: str, participant: Participant | None) ->
     """
     plan = plan_of(work, participant)
     names = [plan.lexicon] if plan else list(work.catalogue.lexicons)
-    found = [
-        red_flag_screening.screen(text, work.catalogue.lexicons[name])
-        for name in names
-        if name in work.catalogue.lexicons
-    ]
+    lexicons = [work.catalogue.lexicons[name] for name in names if name in work.catalogue.lexicons]
+    found = [red_flag_screening.screen(text, lexicon, own_sentences(work, lexicon)) for lexicon in lexicons]
     level = max((one.level for one in found), default=Level.NONE)
     return Screening(level, tuple(dict.fromkeys(hit for one in found for hit in one.hits)))
 
@@ -110,9 +108,8 @@ def raise_text_alert(work: UnitOfWork, inbound: IncomingMessage, participant: Pa
 
 
 def needs_advice(found: Screening) -> bool:
-    """True if the sender gets the fixed safety sentence: a red flag that is not only said to be absent."""
-    return any(_is_not_negated(hit) for hit in found.hits)
+    """True if the sender gets the fixed safety sentence: a red flag that is urgent or more as it is meant.
 
-
-def _is_not_negated(hit: RedFlagHit) -> bool:
-    return hit.status != "negated"
+    A report of a death is never answered by it.
+    """
+    return not found.is_death and any(hit.level >= Level.URGENT for hit in found.hits)
