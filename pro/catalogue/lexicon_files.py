@@ -62,6 +62,7 @@ class LexiconFile(FilePart):
     groups: dict[Name, Phrases] = {}
     words: dict[Name, dict[Language, Phrases]] = Field(min_length=1, description="Concept -> its words by language")
     bare: tuple[Name, ...] = Field((), description="Concepts that may stand in a denied list, beside heads of frames")
+    never_listed: tuple[Name, ...] = Field((), description="Concepts that are never part of a denied list")
     passed: tuple[Name, ...] = Field((), description="Concepts over which a denial reaches its red flag")
     calm: tuple[Name, ...] = Field((), description="Concepts that say nothing: a text of them alone is none")
     by_sound: tuple[Name, ...] = Field((), description="Concepts whose Chinese words are found by their sound as well")
@@ -104,7 +105,8 @@ def read_lexicon(path: Path) -> Lexicon:
         frames=frames,
         heads=_all_bits(frame.head for frame in frames),
         framed=_all_bits(bits for frame in frames for bits in (frame.head, *(part.concepts for part in frame.parts))),
-        bare=_bits_of(path, "bare", file.bare, bits) | _all_bits(one.head for one in frames if _is_term(one)),
+        bare=(_bits_of(path, "bare", file.bare, bits) | _all_bits(one.head for one in frames if _is_term(one)))
+        & ~_bits_of(path, "never_listed", file.never_listed, bits),
         passed=_bits_of(path, "passed", file.passed, bits),
         calm=_bits_of(path, "calm", file.calm, bits),
         stems=frozenset(token[:-1] for token in latin if token.endswith("*")),

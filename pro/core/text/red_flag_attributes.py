@@ -144,7 +144,7 @@ class MarkedText:
                 return
             if spot.concepts & self.lexicon.bare:
                 break
-            if not spot.concepts & (self.lexicon.passed | self.lexicon.heads):
+            if not spot.concepts & (self.lexicon.passed | self.lexicon.framed):
                 return
             found[at] = kind
             at += 1
@@ -334,7 +334,8 @@ class MarkedText:
                 # What an earlier word marked is marked further back than this one reaches.
                 if self.clauses[end] - self.clauses[number] > OVER_CLAUSES or (number < end and found[number] >= how):
                     break
-                found[number] = max(found[number], how)
+                same = self.sentences[number] == self.sentences[end]
+                found[number] = max(found[number], how if same else OVER)
             for number in range(end + 1, len(spots)):
                 if self.clauses[number] != self.clauses[end] or found[number] >= how:
                     break

@@ -7,6 +7,7 @@ length of the text only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -15,9 +16,10 @@ from pro.core.rule_language.level import Level
 from pro.core.text.clauses import ClauseText, read_clauses
 from pro.core.text.own_sentences import NOTHING_OF_OURS, OwnSentences
 from pro.core.text.red_flag_attributes import OVER_FOR_LONG, MarkedText, Polarity
-from pro.core.text.red_flag_lexicon import Frame, Lexicon
+from pro.core.text.red_flag_lexicon import PICTURES, Frame, Lexicon
 from pro.core.text.red_flag_words import Spot, find_words
 
+_PICTURE = re.compile(f"[{PICTURES}]")
 Status = Literal["affirmed", "near", "resolved", "negated", "hypothetical", "question", "past", "other_person"]
 # How far the parts of a frame may be from its head, in words: in its clause, and in the clauses beside it.
 NEAR, WIDE = 12, 36
@@ -84,7 +86,9 @@ def first_class(hits: Iterable[RedFlagHit], lexicon: Lexicon) -> str:
 
 
 def _is_harmless(words: ClauseText, spots: Sequence[Spot], lexicon: Lexicon) -> bool:
-    """Return True if every word is one that says nothing."""
+    """Return True if every word is one that says nothing, or the text is one picture: thumbs up."""
+    if words.tokens and all(_PICTURE.fullmatch(token) for token in words.tokens):
+        return True
     at = 0
     for spot in spots:
         if spot.start != at or not spot.concepts & lexicon.calm:

@@ -137,6 +137,9 @@ def _longest_heard(text: ClauseText, lexicon: Lexicon, sounds: Mapping[str, str]
 def _is_near(heard: list[str], node: WordNode, lexicon: Lexicon) -> bool:
     """Return True if enough characters of a word are as they should be, and no other denies: 胸不闷 is not 胸部闷."""
     denying = lexicon.bits["deny"]
+    opening = lexicon.words.next.get(heard[0])
+    if opening is not None and opening.concepts & denying:
+        return False
     for written in node.written:
         wrong = [sign for sign, right in zip(heard, written, strict=True) if sign != right]
         said = (lexicon.words.next.get(sign) for sign in wrong)
