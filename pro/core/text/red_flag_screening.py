@@ -109,7 +109,7 @@ def _find_hits(page: MarkedText, words: ClauseText, lexicon: Lexicon) -> list[Re
         status: Status = "negated"
         level = Level.WATCH
         if not denied:
-            status, level = _meant(page, number, lexicon, frame)
+            status, level = _read_status(page, number, lexicon, frame)
         known = found.get((frame.class_id, status))
         if known is None or known[0] < level:
             found[(frame.class_id, status)] = (level, number, frame)
@@ -238,7 +238,7 @@ def _extent(page: MarkedText, number: int, frame: Frame) -> tuple[int, int]:
     return first, last
 
 
-def _meant(page: MarkedText, number: int, lexicon: Lexicon, frame: Frame) -> tuple[Status, Level]:
+def _read_status(page: MarkedText, number: int, lexicon: Lexicon, frame: Frame) -> tuple[Status, Level]:
     """Return the status of a red flag and its level as meant; the order is that of docs/domain.md 5."""
     flag, level = lexicon.classes[frame.class_id], frame.level
     polarity = page.polarity[number]

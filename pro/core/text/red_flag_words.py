@@ -14,7 +14,7 @@ from pro.core.text.red_flag_lexicon import Lexicon, WordNode, one_letter_less
 # A Chinese word that is found by its sound has at most this share of its characters wrong.
 SHARE_WRONG = 2 / 3
 # A word of so many characters that is written right is not looked for by its sound.
-SHORTEST_HEARD = 3
+SHORTEST_BY_SOUND = 3
 
 
 class Spot(NamedTuple):
@@ -45,12 +45,12 @@ def find_words(text: ClauseText, lexicon: Lexicon) -> list[Spot]:
         end = concepts = 0
         if token in begun or place in numbers:
             end, concepts = _longest(text, lexicon.words, others, place)
-        if end - place < SHORTEST_HEARD and place + 1 < count and token in sounds and sounds[token] in heard:
+        if end - place < SHORTEST_BY_SOUND and place + 1 < count and token in sounds and sounds[token] in heard:
             following = sounds.get(tokens[place + 1])
             if following in heard[sounds[token]].next and breaks[place + 1] <= SPACE:
-                heard_end, heard_concepts = _longest_heard(text, lexicon, sounds, place)
-                if heard_end > max(end, place):
-                    end, concepts = heard_end, heard_concepts
+                sound_end, sound_concepts = _longest_by_sound(text, lexicon, sounds, place)
+                if sound_end > max(end, place):
+                    end, concepts = sound_end, sound_concepts
         if concepts:
             spots.append(_new_spot(Spot, (place, end, concepts)))
             place = end
@@ -120,7 +120,7 @@ def _longest(text: ClauseText, root: WordNode, others: dict[str, tuple[str, ...]
     return best, concepts
 
 
-def _longest_heard(text: ClauseText, lexicon: Lexicon, sounds: Mapping[str, str], place: int) -> tuple[int, int]:
+def _longest_by_sound(text: ClauseText, lexicon: Lexicon, sounds: Mapping[str, str], place: int) -> tuple[int, int]:
     """Return where the longest word that sounds like the text from ``place`` ends, and its concepts."""
     tokens, breaks = text.tokens, text.breaks
     node: WordNode | None = lexicon.sounds
