@@ -41,7 +41,7 @@ def cases(name: str) -> list[Case]:
     return found
 
 
-CORPUS, OWN = cases("freetext_corpus.csv"), cases("freetext_own.csv")
+CORPUS, OWN, LATER = cases("freetext_corpus.csv"), cases("freetext_own.csv"), cases("freetext_later.csv")
 EARLIER = cases("freetext_cases.csv") + cases("freetext_more.csv")
 TEXTS = [case.text for case in CORPUS + OWN + EARLIER]
 
@@ -93,12 +93,15 @@ def test_the_corpus_is_called_right(level: str, number: int, least: int):
 
 @pytest.mark.parametrize("level", ["emergency", "urgent", "watch", "none"])
 def test_our_own_texts_are_called_right(level: str):
-    right, there = share_right(OWN, level)
-    assert right >= 0.98 * there, f"{right} of {there}"
+    for texts in (OWN, LATER):
+        right, there = share_right(texts, level)
+        assert right >= 0.98 * there, f"{right} of {there}"
 
 
 def test_no_emergency_is_called_less_than_urgent():
-    quiet = [case.text for case in CORPUS + OWN if case.level == "emergency" and of(case.text).level < Level.URGENT]
+    quiet = [
+        case.text for case in CORPUS + OWN + LATER if case.level == "emergency" and of(case.text).level < Level.URGENT
+    ]
     assert quiet == []
 
 
