@@ -67,8 +67,8 @@ def case_key_of(assessment: Assessment) -> str:
 
 
 def alerts_of(work: UnitOfWork, assessment: Assessment) -> list[Alert]:
-    """Return every alert of the assessment, oldest first."""
-    query = select(Alert).where(Alert.source == case_key_of(assessment)).order_by(Alert.id)
+    """Return every alert of the assessment, oldest first, those of texts written in its chat included."""
+    query = select(Alert).where(Alert.assessment_id == assessment.id).order_by(Alert.id)
     return list(work.session.scalars(query))
 
 
@@ -100,7 +100,9 @@ def evaluate_form(
     has, if they were just read; ``earlier``: the answers before this change, None if no answer changed; ``is_retry``:
     the answers are not new, their evaluation failed before.
     """
-    before = alerts_of(work, assessment) if alerts is None else list(alerts)
+    shown = alerts_of(work, assessment) if alerts is None else list(alerts)
+    # Texts that were written in the chat of the form are cases of their own.
+    before = [alert for alert in shown if alert.source == case_key_of(assessment)]
     # Before the try: answers that cannot be written are no failure of the evaluation, and must not look saved.
     work.session.flush()
     plan = plan_of(work, assessment)
@@ -124,8 +126,7 @@ def evaluate_form(
     loud = [alert for alert in raised if alert.level >= Level.URGENT]
     if loud:
         notifications.notify_staff(work, plan, loud, before)
-    new = [alert for alert in raised if alert not in before]
-    return before + new
+    return shown + [alert for alert in raised if alert not in before]
 
 
 def acknowledge(work: UnitOfWork, alert_ids: Collection[int]) -> AcknowledgementResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,9 @@ from pro.features.alerts.own_words import own_sentences
 from pro.features.participants import clinical_facts
 from pro.models import Alert, Assessment
 
+log = logging.getLogger(__name__)
+# Class of the hit that stands for a text whose screening failed: a person must read it soon.
+NOT_SCREENED = "not_screened"
 # Rule id of an alert about something that a participant wrote: a person reads every text (docs/domain.md 5).
 FREE_TEXT = "TEXT"
 
@@ -180,7 +184,12 @@ def _screen_text(work: UnitOfWork, plan: StudyPlan, text: str, mark: str) -> Scr
     lexicon = work.catalogue.lexicons.get(plan.lexicon)
     if lexicon is None:
         return ScreenedText(Level.WATCH, "", (), mark)
-    found = screen(text, lexicon, own_sentences(work, lexicon))
+    try:
+        found = screen(text, lexicon, own_sentences(work, lexicon))
+    except Exception as error:
+        # A fault of the screening must not silence the rules; a person reads what the program could not.
+        log.error("screening of a text in a form failed error=%s", type(error).__name__)
+        return ScreenedText(Level.URGENT, "", (f"{NOT_SCREENED}: affirmed",), mark)
     level = max(Level.WATCH, found.level)
     advice = plan.advice_on_text(first_class(found.hits, lexicon)) if level is Level.EMERGENCY else ""
     return ScreenedText(level, advice, tuple(f"{hit.class_id}: {hit.status}" for hit in found.hits), mark)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -30,6 +30,8 @@ MISSED_FORM_TASK = "call_missed"
 UNCLEAR_ANSWER_TASK = "answer_unclear"
 POSSIBLE_STOP_TASK = "may_be_stop"
 UNREACHABLE_PHONE_TASK = "phone_unreachable"
+# A text said that the participant died. Until a person has called, no question and no reminder is sent.
+DEATH_TASK = "death_reported"
 # Outcome of a task that ended because the participant answered.
 ANSWERED_OUTCOME = "answered"
 # A rule that uses this fact is about missed forms.
@@ -368,6 +370,14 @@ def make_call_task(work: UnitOfWork, participant: Participant, kind: str, key: s
     work.session.add(task)
     work.record("task.made", task, participant_id=participant.id, new={"kind": kind})
     return task
+
+
+def reported_deaths(work: UnitOfWork, participant_ids: Collection[int]) -> set[int]:
+    """Return those of the participants whose death a text reported, and whose family has not been called yet."""
+    query = select(CallTask.participant_id).where(
+        CallTask.participant_id.in_(participant_ids), CallTask.kind == DEATH_TASK, CallTask.done_at.is_(None)
+    )
+    return set(work.session.scalars(query))
 
 
 def _open_tasks(work: UnitOfWork, participant_id: int, kind: str = MISSED_FORM_TASK) -> list[CallTask]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from pro.app_context import UnitOfWork
 from pro.features.assessments import chat_flow, unclear_replies
@@ -27,6 +27,18 @@ ASKING_TEMPLATES = ("question", "clarify", "clarify_free", "advice", "thanks")
 QUESTION_TEMPLATES = ("question", "advice", "thanks")
 # A reply that is older is of no use to the participant.
 REPLY_LIFETIME = timedelta(hours=12)
+# Replies that a number can make us pay for by writing again and again, and how many of them it gets in an hour.
+LIMITED_REPLIES = (
+    "help",
+    "help_contact",
+    "stopped",
+    "started",
+    "clarify",
+    "clarify_free",
+    "onward_link",
+    "onward_code",
+)
+MOST_REPLIES_AN_HOUR = 10
 TEMPLATES = {"done": "thanks", "advice": "advice"}
 
 
@@ -51,7 +63,7 @@ def queue_reply(
 
     Returns the message, or None without an SMS provider.
     """
-    if work.config.sms == "none":
+    if work.config.sms == "none" or _has_enough_replies(work, reply_draft.template, address):
         return None
     rendered = message_rendering.render_message(
         reply_draft.template,
@@ -78,6 +90,21 @@ def queue_reply(
             repeat="prefer_duplicate" if urgent else "prefer_silence",
         ),
     )
+
+
+def _has_enough_replies(work: UnitOfWork, template: str, address: str) -> bool:
+    """Return True if the number got so many replies to its texts within an hour that another is not paid for.
+
+    Questions, thanks and advice have no such limit.
+    """
+    if template not in LIMITED_REPLIES:
+        return False
+    query = select(func.count()).where(
+        Message.address_fingerprint == work.vault.fingerprint(f"phone:{address}"),
+        Message.template.in_(LIMITED_REPLIES),
+        Message.queued_at > work.now - timedelta(hours=1),
+    )
+    return (work.session.scalar(query) or 0) >= MOST_REPLIES_AN_HOUR
 
 
 def queue_question(
@@ -169,6 +196,9 @@ def next_step(
 ) -> None:
     """Reply to one turn of the conversation."""
     form = form_session.assessment
+    if reply_outcome.what == "unclear" and not reply_outcome.why:
+        # A red flag was answered with the safety sentence; the open question stands.
+        return
     if reply_outcome.what == "unclear" and reply_outcome.why != unclear_replies.MOVED_ON:
         if not form.submitted_at:
             _ask_clarification(work, row, participant, form_session, reply_outcome)
