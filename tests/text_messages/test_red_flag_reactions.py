@@ -1,4 +1,4 @@
-"""Test what a participant gets at once after a red flag in words: what the form shows for it, never a code to choose."""
+"""Test the reaction to a red flag in words: what the form shows for it, and never a code to choose."""
 
 from __future__ import annotations
 
