@@ -389,7 +389,7 @@ class PlanWords:
     Names, study team and hours, rule sentences for staff, advice for participants. ``suspects`` has a name for each
     suspected condition, ``advice`` a block for each one that a rule shows; ``visits`` and ``anchors`` name the entries
     of the visit schedule; {number} in the name of a visit is the fraction or occurrence. ``stopping``: texts of the
-    protocol for each state of an ulcer and each step of the stopping rule.
+    protocol for each state of an ulcer and each step of the stopping rule. ``language``: the language of these words.
     """
 
     title: str
@@ -402,7 +402,8 @@ class PlanWords:
     visits: Mapping[str, str]
     anchors: Mapping[str, str]
     stopping: Mapping[str, str] = field(default_factory=dict)
+    language: str = ""
 
     def visit(self, kind: str, number: int) -> str:
-        """Return the name of the visit ``kind``, at its ``number``."""
-        return self.visits[kind].replace("{number}", str(number))
+        """Return the name of the visit ``kind``, at its ``number``; a visit that the plan no longer has by its id."""
+        return self.visits[kind].replace("{number}", str(number)) if kind in self.visits else f"{kind} {number}"

@@ -40,9 +40,9 @@ class AcknowledgementResult:
 
 
 def plan_of(work: UnitOfWork, assessment: Assessment) -> StudyPlan:
-    """The plan of the study that the assessment's participant is in."""
+    """The plan of the study that the assessment's participant is in; its stand-in without rules if it is gone."""
     participant = work.session.get_one(Participant, assessment.participant_id)
-    return work.catalogue.plans[participant.plan]
+    return work.catalogue.shown_plan(participant.plan)
 
 
 def minutes_after(at: datetime, minutes: int) -> datetime:
@@ -83,6 +83,8 @@ def evaluate_form(
     # Before the try: answers that cannot be written are no fault of judging, and must not look saved.
     work.session.flush()
     try:
+        if work.catalogue.plan_or_none(plan.id) is None:
+            raise LookupError("the plan is no longer installed")
         # Only a form that is sent asks the database for more (what was answered elsewhere).
         with work.session.begin_nested() if submitted else nullcontext():
             case = build_form_case(work, assessment, answers, submitted, idle, scores or {}, plan)
@@ -174,7 +176,8 @@ def _store_findings(
     _close_ended_alerts(work, plan, found, existing)
     if any(alert.level >= Level.URGENT for alert in new + louder):
         work.session.flush()
-        notifications.notify_staff(work, plan, new + louder, before)
+        # Without a plan there is no ladder: told by role.
+        notifications.notify_staff(work, work.catalogue.plan_or_none(plan.id), new + louder, before)
     return new
 
 

@@ -11,6 +11,7 @@ from pro.core.questionnaire import page_flow, scoring
 from pro.core.questionnaire.instrument import Answers, Value
 from pro.core.questionnaire.json_values import store_value
 from pro.core.rule_language.level import Level
+from pro.core.study_plan import StudyPlan
 from pro.errors import AlreadySubmitted, BadData
 from pro.features.alerts import alert_service
 from pro.features.forms import form_state
@@ -18,7 +19,7 @@ from pro.features.forms.form_access import FormSession
 from pro.features.forms.form_state import FormState
 from pro.features.participants import clinical_facts
 from pro.features.schedule import expected_forms, missed_forms
-from pro.models import Alert, Answer, Assessment, Score
+from pro.models import Alert, Answer, Assessment, Participant, Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +153,9 @@ def acknowledge_advice(
     Confirms all advice blocks that name the same number; a block that names the crisis line is shown on its own.
     """
     form = form or form_state.read_form(work, form_session, form_session.participant.language)
-    blocks = work.catalogue.plan_words[form_session.participant.plan, work.catalogue.languages[0]].advice
     if form.advice is None:
         return
+    blocks = work.catalogue.plan_words[form_session.participant.plan, form_session.participant.language].advice
     crisis = blocks[form.advice].crisis
     for alert in form.alerts:
         if alert.advice and alert.advised_at is None and blocks[alert.advice].crisis == crisis:
@@ -166,14 +167,14 @@ def acknowledge_advice(
 def submit_form(work: UnitOfWork, form_session: FormSession, language: str) -> None:
     """Submit a form: score it and evaluate the whole. A second call changes nothing.
 
-    Raises BadData("not_started") for a form that was not opened.
+    Raises BadData("not_started") for a form that was not opened, CodeExpired("instrument_gone").
     """
     assessment = form_session.assessment
     if assessment.submitted_at is not None:
         return
     if assessment.opened_at is None:
         raise BadData("not_started")
-    instrument = work.catalogue.instruments[assessment.instrument]
+    instrument = form_state.require_instrument(work, assessment.instrument)
     answers = form_state.current_answers(instrument, form_state.answer_rows(work, assessment.id))
     close_form(work, assessment, answers, language)
 
@@ -203,11 +204,11 @@ def submission_outcome(work: UnitOfWork, form_session: FormSession) -> Submissio
 
     Answers that a list or a parent item implied, and empty optional items, are not counted.
     """
-    items = work.catalogue.instruments[form_session.assessment.instrument].items
+    items = work.catalogue.shown_instrument(form_session.assessment.instrument).items
     rows = form_state.answer_rows(work, form_session.assessment.id)
     asked = [row for name, row in rows.items() if row.source == "asked" and name in items]
     alerts = alert_service.alerts_of(work, form_session.assessment)
-    blocks = work.catalogue.plan_words[form_session.participant.plan, work.catalogue.languages[0]].advice
+    blocks = work.catalogue.plan_words[form_session.participant.plan, form_session.participant.language].advice
     return SubmissionOutcome(
         level=_highest_level(alerts),
         answered=sum(row.state == "given" for row in asked),
@@ -265,7 +266,7 @@ def _highest_level(alerts: Sequence[Alert]) -> Level:
 
 def note_answer_time(work: UnitOfWork, assessment: Assessment, language: str) -> None:
     """Store the time of the newest answer, and schedule the evaluation of an idle form."""
-    plan = alert_service.plan_of(work, assessment)
+    plan = _plan_shown(work, assessment)
     if assessment.first_answer_at is None:
         assessment.first_answer_at = work.now
         missed_forms.record_answer_received(work, assessment.participant_id)
@@ -289,10 +290,10 @@ def score_form(work: UnitOfWork, assessment: Assessment, answers: Answers) -> di
     Returns the scores by scale; {} for an instrument without scales. Proxy answers are not scored unless the study plan
     says so, because proxies and participants rate differently.
     """
-    instrument = work.catalogue.instruments[assessment.instrument]
+    instrument = work.catalogue.shown_instrument(assessment.instrument)
     if not instrument.scales:
         return {}
-    if assessment.answered_by == "proxy" and not alert_service.plan_of(work, assessment).score_proxy:
+    if assessment.answered_by == "proxy" and not _plan_shown(work, assessment).score_proxy:
         work.record("assessment.not_scored", assessment, participant_id=assessment.participant_id, reason="proxy")
         return {}
     scores = scoring.score(instrument, answers)
@@ -311,3 +312,8 @@ def score_form(work: UnitOfWork, assessment: Assessment, answers: Answers) -> di
         )
     work.record("assessment.scored", assessment, participant_id=assessment.participant_id, new=scoring.ALGORITHM)
     return {scale: found.value for scale, found in scores.items()}
+
+
+def _plan_shown(work: UnitOfWork, assessment: Assessment) -> StudyPlan:
+    """Return the plan of the form's participant, or its stand-in: answers are saved although the plan is gone."""
+    return work.catalogue.shown_plan(work.session.get_one(Participant, assessment.participant_id).plan)

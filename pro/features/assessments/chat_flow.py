@@ -198,7 +198,7 @@ def screen_chat_text(work: UnitOfWork, form_session: FormSession, text: str) -> 
 
 def transcript(work: UnitOfWork, assessment: Assessment, language: str) -> list[TranscriptLine]:
     """Return the questions and answers so far in words, oldest first, without withdrawn ones."""
-    instrument = work.catalogue.instruments[assessment.instrument]
+    instrument = work.catalogue.shown_instrument(assessment.instrument)
     words = form_state.form_words(work, assessment, language)
     gettext = work.app_context.catalogs.translator(language).gettext
     rows = [

@@ -315,7 +315,7 @@ def _values_by_key(said: Any, bare: str) -> Mapping[str, Any]:
 
 def _answer_facts(work: UnitOfWork, event: AuditEntry, form: Assessment, words: Words) -> tuple[AuditFact, ...]:
     """Return the changed answers of an entry, with questions and answers in words."""
-    items = work.catalogue.instruments[form.instrument].items
+    items = work.catalogue.shown_instrument(form.instrument).items
     old, new = event.old or {}, event.new or {}
     found = []
     for name in dict.fromkeys([*old, *new]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import aliased
 
 from pro.app_context import UnitOfWork
@@ -12,7 +12,7 @@ from pro.core.rule_language.level import Level
 from pro.features.alerts import test_alerts
 from pro.features.duty_roster import notifications
 from pro.messaging import outbox_backlog
-from pro.models import Alert, Heartbeat, Message
+from pro.models import Alert, Heartbeat, Message, Participant
 
 LOOPS = ("judge_idle", "calendar", "digests", "escalate", "quarantine", "drills", "outbox", "audit")
 MAX_HEARTBEAT_AGE = timedelta(seconds=60)
@@ -34,7 +34,7 @@ def find_troubles(work: UnitOfWork) -> list[str]:
 
     A job of LOOPS without a run for 60 seconds; "mail" if an email waits for longer than 5 minutes; "untold" if an
     unacknowledged urgent alert had no recipient because there is no active account; "drill" if the weekly test alert
-    failed or did not start.
+    failed or did not start; "plan" if a participant belongs to a plan that is not installed.
     """
     beats = {row.name: row.at for row in work.session.scalars(select(Heartbeat))}
     found = [name for name in LOOPS if name not in beats or work.now - beats[name] > MAX_HEARTBEAT_AGE]
@@ -54,4 +54,13 @@ def find_troubles(work: UnitOfWork) -> list[str]:
         found.append("untold")
     if any(test_alert.state != "running" for test_alert in test_alerts.weekly_test_alert_status(work)):
         found.append("drill")
+    if work.session.scalar(select(participants_without_plan(work).exists())):
+        found.append("plan")
     return found
+
+
+def participants_without_plan(work: UnitOfWork) -> Select[tuple[Participant]]:
+    """Select the active participants whose plan is not installed: nothing of theirs can be judged or reminded."""
+    return select(Participant).where(
+        Participant.plan.not_in(work.catalogue.plans), Participant.withdrawn_at.is_(None), Participant.died_at.is_(None)
+    )

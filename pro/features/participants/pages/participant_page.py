@@ -17,7 +17,7 @@ from pro.features.alerts.alert_list import AlertCase
 from pro.features.alerts.alert_page import AnswerRow, answer_table, phone_of
 from pro.features.assessments import data_entry, paper_forms
 from pro.features.forms import licensed_wording
-from pro.features.forms.form_state import answer_rows_by_form
+from pro.features.forms.form_state import answer_rows_by_form, form_words
 from pro.features.participants.pages import participant_list
 from pro.features.participants.pages.participant_list import ParticipantRow
 from pro.features.schedule import call_tasks
@@ -233,8 +233,8 @@ def _form_row(
     names: Mapping[int, str],
     language: str,
 ) -> FormRow:
-    words = licensed_wording.find_words(work, assessment.instrument, language, assessment.wordings.get(language, ""))
-    instrument = work.catalogue.instruments[assessment.instrument]
+    words = form_words(work, assessment, language)
+    instrument = work.catalogue.shown_instrument(assessment.instrument)
     order = [*instrument.scales, *([instrument.summary.id] if instrument.summary else [])]
     return FormRow(
         assessment_id=assessment.id,
@@ -281,7 +281,7 @@ def _instrument_choice(work: UnitOfWork, instrument: str, language: str) -> Inst
     title = work.catalogue.words[instrument, language].title
     licensed = all(
         licensed_wording.is_licensed(work, licensed_wording.current_words(work, instrument, spoken))
-        for spoken in work.catalogue.languages
+        for spoken in licensed_wording.spoken_languages(work, instrument)
     )
     may = licensed or not work.config.production
     return InstrumentChoice(instrument, title, may, "" if may else "wording_not_licensed")
