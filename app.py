@@ -67,18 +67,25 @@ class Preparation:
     """Result of the checks before a start.
 
     ``app_context``: None if the data files are invalid. ``problems``: what must be corrected, a sentence each.
-    ``away``: why the database does not answer, which may be temporary; else empty.
+    ``away``: why the database does not answer, which may be temporary; else empty. ``warnings``: what is missing
+    although the start is allowed, a sentence each.
     """
 
     app_context: AppContext | None
     problems: tuple[str, ...] = ()
     away: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def refusal(self) -> str:
         """Return the text that is printed instead of a start; empty if the start is allowed."""
         sentences = [*self.problems, *filter(None, [self.away])]
         return "\n- ".join(["This does not start until these are mended:", *sentences]) + "\n" if sentences else ""
+
+    @property
+    def notice(self) -> str:
+        """Return the text that is printed although the start is allowed; empty if nothing is missing."""
+        return "\n- ".join(["This starts, but:", *self.warnings]) + "\n" if self.warnings else ""
 
     @property
     def status(self) -> int:
@@ -97,16 +104,17 @@ def prepare(reading: ConfigReading, now: Clock = utc_now, *, checked: bool) -> P
         app_context = make_app_context(reading.config, now)
     except (ConfigError, CatalogueError) as error:
         return Preparation(None, (*problems, *error.problems))
+    warnings = tuple(start_check.find_warnings(app_context)) if checked else ()
     if not checked or not reading.config.production:
-        return Preparation(app_context, tuple(problems))
+        return Preparation(app_context, tuple(problems), warnings=warnings)
     same_texts = not any(problem.startswith(("PRO_BASE_URL", "PRO_SMS")) for problem in problems)
     problems += start_check.find_problems(app_context, texts=same_texts)
     try:
         # With an unusable PRO_DATABASE_URL the configuration holds the default, which is another database.
         problems += start_check.find_database_problems(app_context) if "database_url" not in reading.unusable else []
     except start_check.DatabaseUnavailable as error:
-        return Preparation(app_context, tuple(problems), str(error))
-    return Preparation(app_context, tuple(problems))
+        return Preparation(app_context, tuple(problems), str(error), warnings)
+    return Preparation(app_context, tuple(problems), warnings=warnings)
 
 
 def create_app(config: Config | None = None, now: Clock = utc_now) -> Flask:
@@ -150,7 +158,7 @@ def main() -> int:
     department.
     """
     found = prepare(Config.read(), checked=True)
-    sys.stderr.write(found.refusal)
+    sys.stderr.write(found.refusal or found.notice)
     return found.status
 
 

@@ -20,6 +20,7 @@ from werkzeug.datastructures import ImmutableMultiDict, iter_multi_items
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from pro.app_context import SYSTEM, Actor, AppContext, UnitOfWork
+from pro.errors import NotFound
 from pro.i18n import HTML_CODES, LANGUAGE_NAMES, LANGUAGES, Translator, negotiate_language
 
 STATIC = Path(__file__).parent.parent / "static"
@@ -162,8 +163,15 @@ def install(app: Flask, app_context: AppContext) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
     CSRFProtect(app)
     _install_translations(app)
+    app.before_request(_refuse_unreadable_address)
     app.after_request(_finish_response)
     app.teardown_appcontext(_close_session)
+
+
+def _refuse_unreadable_address() -> None:
+    """Answer 404 to an address that nothing can have: PostgreSQL refuses NUL in text."""
+    if "\0" in request.path:
+        raise NotFound("address")
 
 
 def _install_translations(app: Flask) -> None:

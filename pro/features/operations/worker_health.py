@@ -59,7 +59,7 @@ def find_troubles(work: UnitOfWork) -> list[str]:
     return found
 
 
-def participants_without_plan(work: UnitOfWork) -> Select[tuple[Participant]]:
+def participants_without_plan(work: UnitOfWork) -> Select[Participant]:
     """Select the active participants whose plan is not installed: nothing of theirs can be judged or reminded."""
     return select(Participant).where(
         Participant.plan.not_in(work.catalogue.plans), Participant.withdrawn_at.is_(None), Participant.died_at.is_(None)

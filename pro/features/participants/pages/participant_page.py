@@ -90,7 +90,11 @@ class InstrumentChoice:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantPage:
-    """Data of the participant page. ``can_enter``: instruments that staff may enter now."""
+    """Data of the participant page. ``can_enter``: instruments that staff may enter now.
+
+    ``plan_gone``: the plan is no longer installed. ``shown_in``: the language in which the study's words are shown to
+    the participant, if they are missing in the participant's own; else "".
+    """
 
     row: ParticipantRow
     phone: str | None
@@ -102,6 +106,8 @@ class ParticipantPage:
     can_enter: tuple[str, ...]
     calls: list[tuple[PhoneCall, str]]
     call_task: CallTaskRow | None
+    plan_gone: bool
+    shown_in: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +150,8 @@ def read_participant_page(work: UnitOfWork, participant_id: int, language: str) 
     person = read_participant(work, participant_id)
     work.record("participant.seen", person, participant_id=person.id)
     query = select(Assessment).where(Assessment.participant_id == person.id).order_by(Assessment.id.desc())
-    plan = work.catalogue.plans.get(person.plan)
+    plan = work.catalogue.plan_or_none(person.plan)
+    spoken = work.catalogue.plan_words[person.plan, person.language].language
     return ParticipantPage(
         row=participant_list.participant_rows(work, [person], language)[0],
         phone=phone_of(work, person),
@@ -158,6 +165,8 @@ def read_participant_page(work: UnitOfWork, participant_id: int, language: str) 
         else (),
         calls=call_tasks.list_calls(work, person.id),
         call_task=_open_call_task(work, person, language),
+        plan_gone=plan is None,
+        shown_in=spoken if spoken != person.language else "",
     )
 
 
