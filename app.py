@@ -67,25 +67,18 @@ class Preparation:
     """Result of the checks before a start.
 
     ``app_context``: None if the data files are invalid. ``problems``: what must be corrected, a sentence each.
-    ``away``: why the database does not answer, which may be temporary; else empty. ``warnings``: what is missing
-    although the start is allowed, a sentence each.
+    ``away``: why the database does not answer, which may be temporary; else empty.
     """
 
     app_context: AppContext | None
     problems: tuple[str, ...] = ()
     away: str = ""
-    warnings: tuple[str, ...] = ()
 
     @property
     def refusal(self) -> str:
         """Return the text that is printed instead of a start; empty if the start is allowed."""
         sentences = [*self.problems, *filter(None, [self.away])]
         return "\n- ".join(["This does not start until these are mended:", *sentences]) + "\n" if sentences else ""
-
-    @property
-    def notice(self) -> str:
-        """Return the text that is printed although the start is allowed; empty if nothing is missing."""
-        return "\n- ".join(["This starts, but:", *self.warnings]) + "\n" if self.warnings else ""
 
     @property
     def status(self) -> int:
@@ -104,17 +97,16 @@ def prepare(reading: ConfigReading, now: Clock = utc_now, *, checked: bool) -> P
         app_context = make_app_context(reading.config, now)
     except (ConfigError, CatalogueError) as error:
         return Preparation(None, (*problems, *error.problems))
-    warnings = tuple(start_check.find_warnings(app_context)) if checked else ()
     if not checked or not reading.config.production:
-        return Preparation(app_context, tuple(problems), warnings=warnings)
+        return Preparation(app_context, tuple(problems))
     same_texts = not any(problem.startswith(("PRO_BASE_URL", "PRO_SMS")) for problem in problems)
     problems += start_check.find_problems(app_context, texts=same_texts)
     try:
         # With an unusable PRO_DATABASE_URL the configuration holds the default, which is another database.
         problems += start_check.find_database_problems(app_context) if "database_url" not in reading.unusable else []
     except start_check.DatabaseUnavailable as error:
-        return Preparation(app_context, tuple(problems), str(error), warnings)
-    return Preparation(app_context, tuple(problems), warnings=warnings)
+        return Preparation(app_context, tuple(problems), str(error))
+    return Preparation(app_context, tuple(problems))
 
 
 def create_app(config: Config | None = None, now: Clock = utc_now) -> Flask:
@@ -152,13 +144,16 @@ def create_app(config: Config | None = None, now: Clock = utc_now) -> Flask:
 
 
 def main() -> int:
-    """Check a start: print every reason against it and return the exit status of the start.
+    """Check a start: print every reason against it, or what is missing, and return the exit status of the start.
 
     ``python app.py`` is run by gunicorn before it reports that it is ready (deploy/gunicorn.conf.py), and by the IT
     department.
     """
     found = prepare(Config.read(), checked=True)
-    sys.stderr.write(found.refusal or found.notice)
+    sys.stderr.write(found.refusal)
+    warnings = start_check.find_warnings(found.app_context) if found.app_context and not found.refusal else []
+    if warnings:
+        sys.stderr.write("\n- ".join(["This starts, but:", *warnings]) + "\n")
     return found.status
 
 

@@ -33,6 +33,7 @@ from pro.web import request_context
 from pro.web.forms import DATE_FORMATS, choices
 from pro.web.labels import word
 from pro.web.refusals import N_, REFUSALS
+from pro.web.typed_numbers import read_id
 
 pages = Blueprint("audit", __name__, url_prefix="/audit")
 
@@ -176,7 +177,7 @@ def _audit_page(
 ) -> ResponseReturnValue:
     work = request_context.work()
     before = request.args.get("before", "")
-    found = audit_trail.audit_page(work, pick, request_context.language(), _parse_number(before))
+    found = audit_trail.audit_page(work, pick, request_context.language(), read_id(before))
     kind = request.args.get("kind", "")
     shown = {
         "trail": found,
@@ -214,7 +215,7 @@ def _filter_of_address() -> AuditFilter:
     """Return the filter that the address names; an invalid value does not filter."""
     args = request.args
     return AuditFilter(
-        participant_id=_parse_number(args.get("participant", "")),
+        participant_id=read_id(args.get("participant", "")),
         ref=args.get("form", "")[:16],
         who=args.get("who", "")[:12],
         since=_parse_day(args.get("since", "")),
@@ -233,10 +234,6 @@ def _address_arguments(pick: AuditFilter, kind: str) -> dict[str, str]:
         "kind": kind if kind in KINDS else "",
     }
     return {name: text for name, text in said.items() if text}
-
-
-def _parse_number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
 def _parse_day(text: str) -> date | None:
