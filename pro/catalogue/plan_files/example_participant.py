@@ -26,6 +26,9 @@ SPREADSHEET_DAY_0 = date(1899, 12, 30)
 SERIALS = (36526, 73050)
 
 
+Day = str | int | None
+
+
 class AnsweredFile(FilePart):
     """A form that was answered: when, in the participant's time."""
 
@@ -38,7 +41,8 @@ class ExampleFile(FilePart):
     """A whole anchors file. Each anchor has a day, or its days in order, or its days by number."""
 
     time_zone: str
-    anchors: dict[str, str | dict[int, str | None] | list[str | None] | None] = Field(min_length=1)
+    # A number is no day; it is read so that the refusal can say which day a spreadsheet means by it.
+    anchors: dict[str, Day | dict[int, Day] | list[Day]] = Field(min_length=1)
     answered: tuple[AnsweredFile, ...] = ()
 
 
@@ -88,7 +92,7 @@ def read_example(path: Path, plan: StudyPlan, calendar: VisitSchedule) -> Exampl
             raise CatalogueError(path, f"anchors.{name}", f"There is no such anchor; there are {known}.")
         for number, text in _numbered(kind, entry):
             if text is not None:
-                anchors.append(_anchor(path, name, number, text))
+                anchors.append(_anchor(path, name, number, str(text)))
     forms = []
     for place, answered in enumerate(file.answered, 1):
         if answered.instrument not in plan.instruments:
@@ -117,9 +121,7 @@ def read_moment(text: str, zone: ZoneInfo) -> datetime | None:
     return (when if when.tzinfo else when.replace(tzinfo=zone)).astimezone(UTC)
 
 
-def _numbered(
-    kind: AnchorKind, entry: str | Mapping[int, str | None] | list[str | None] | None
-) -> Iterator[tuple[int, str | None]]:
+def _numbered(kind: AnchorKind, entry: Day | Mapping[int, Day] | list[Day]) -> Iterator[tuple[int, Day]]:
     if isinstance(entry, Mapping):
         yield from entry.items()
     elif isinstance(entry, list):
