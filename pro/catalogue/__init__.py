@@ -167,11 +167,7 @@ def read_catalogue(
     graded = instruments.parent / "terms"
     nothing: tuple[TermList, Mapping[str, Mapping[str, TermWords]]] = (TermList(), {})
     terms, term_words = findings.attempt(nothing, partial(_read_terms, graded, translations, languages, found.values()))
-    meanings = {}
-    for path in _yaml_files(instruments.parent / "importance", required=False):
-        meaning = findings.attempt(None, partial(read_importance, path, known))
-        if meaning is not None:
-            meanings[path.stem] = meaning
+    meanings = _read_meanings(instruments.parent / "importance", known, findings)
     findings.stop()
     spoken = WordsByLanguage(words, absent_words)
     plan_spoken = WordsByLanguage(plan_words, partial(_absent_plan_words, plan_words, tuple(found)))
@@ -320,6 +316,17 @@ def _find_gaps(
         LanguageGap("interface", "", one, choose_language(one, LANGUAGES)) for one in every if one not in LANGUAGES
     ]
     return tuple(gaps)
+
+
+def _read_meanings(
+    directory: Path, known: Mapping[str, Instrument], findings: _ErrorCollector
+) -> dict[str, ClinicalImportance]:
+    meanings = {}
+    for path in _yaml_files(directory, required=False):
+        meaning = findings.attempt(None, partial(read_importance, path, known))
+        if meaning is not None:
+            meanings[path.stem] = meaning
+    return meanings
 
 
 def _read_lexicons(instruments: Path, plans: Iterable[Path], built_in: Path | None) -> Mapping[str, Lexicon]:

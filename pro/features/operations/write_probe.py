@@ -14,7 +14,7 @@ from time import monotonic
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from pro.app_context import AppContext
+from pro.app_context import AppContext, UnitOfWork
 from pro.db import transaction
 from pro.features.operations import worker_health
 
@@ -50,6 +50,14 @@ class WriteProbe:
             finally:
                 self._lock.release()
         return self._trouble
+
+
+def find_troubles(work: UnitOfWork) -> list[str]:
+    """Return what ``worker_health`` finds; DATABASE or DISK alone if it cannot even be read."""
+    try:
+        return worker_health.find_troubles(work)
+    except SQLAlchemyError as error:
+        return [trouble_of(error)]
 
 
 def trouble_of(error: SQLAlchemyError) -> str:

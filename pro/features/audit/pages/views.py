@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, Response, redirect, render_template, request
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
-from wtforms import DateField, SelectField, StringField
+from wtforms import SelectField, StringField
 
 from pro.errors import BadData, NotAllowed
 from pro.exports.csv_format import rows_to_csv
@@ -30,10 +30,9 @@ from pro.features.audit.pages.labels import (
     reason_shown,
 )
 from pro.web import request_context
-from pro.web.forms import DATE_FORMATS, choices
+from pro.web.forms import DATE_FORMATS, FIRST_YEAR, LAST_YEAR, DateField, choices, read_id
 from pro.web.labels import word
 from pro.web.refusals import N_, REFUSALS
-from pro.web.typed_numbers import read_id
 
 pages = Blueprint("audit", __name__, url_prefix="/audit")
 
@@ -238,6 +237,7 @@ def _address_arguments(pick: AuditFilter, kind: str) -> dict[str, str]:
 
 def _parse_day(text: str) -> date | None:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         return None
+    return day if FIRST_YEAR <= day.year <= LAST_YEAR else None

@@ -10,16 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import (
-    BooleanField,
-    DateField,
-    DateTimeLocalField,
-    PasswordField,
-    RadioField,
-    SelectField,
-    StringField,
-    TextAreaField,
-)
+from wtforms import BooleanField, PasswordField, RadioField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, Regexp
 
@@ -28,7 +19,7 @@ from pro.features.accounts.signatures import PasswordProof
 from pro.features.participants.pages import labels
 from pro.features.participants.pages.labels import CONSENT_WAYS, HEARD, SCOPES
 from pro.web import request_context
-from pro.web.forms import DATE_FORMATS, TYPED_MOMENTS, choices, to_half_width
+from pro.web.forms import DATE_FORMATS, TYPED_MOMENTS, DateField, DateTimeLocalField, choices, to_half_width
 from pro.web.labels import moment_shown
 from pro.web.refusals import N_, REFUSALS
 
