@@ -38,6 +38,30 @@ class CleanFields(ImmutableMultiDict[str, Any]):
         super().__init__([(name, text.replace("\0", "") if isinstance(text, str) else text) for name, text in pairs])
 
 
+class BodyReader:
+    """The body of a request. Whatever the server raises for a malformed one becomes OSError: the sender is at fault.
+
+    Werkzeug answers that with 400; the server's own exceptions are of no common class.
+    """
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    def read(self, size: int = -1) -> bytes:
+        """Read at most ``size`` bytes."""
+        try:
+            return cast(bytes, self._body.read(size))
+        except Exception as error:
+            raise OSError("the body of the request cannot be read") from error
+
+    def readline(self, size: int = -1) -> bytes:
+        """Read one line of at most ``size`` bytes."""
+        try:
+            return cast(bytes, self._body.readline(size))
+        except Exception as error:
+            raise OSError("the body of the request cannot be read") from error
+
+
 class AppRequest(Request):
     """A request. Fields of staff pages are ``CleanFields``; other fields stay unchanged.
 
@@ -45,6 +69,7 @@ class AppRequest(Request):
     """
 
     def __init__(self, environ: Any, populate_request: bool = True, shallow: bool = False) -> None:
+        environ["wsgi.input"] = BodyReader(environ.get("wsgi.input"))
         super().__init__(environ, populate_request, shallow)
         if self.path.startswith("/staff"):
             self.parameter_storage_class = CleanFields

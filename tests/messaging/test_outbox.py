@@ -11,8 +11,7 @@ from sqlalchemy import select, text
 
 from pro.app_context import AppContext
 from pro.db import transaction
-from pro.messaging import outbox
-from pro.messaging import message_rendering
+from pro.messaging import message_rendering, outbox
 from pro.messaging.sender_protocol import Letter, ProviderRefused, ProviderUnreachable, ProviderUnsure
 from pro.models import Alert, AuditEntry, Participant
 from pro.models.message import Message

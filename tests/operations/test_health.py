@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ from pro.db import transaction
 from pro.features.operations import worker_health, write_probe
 from pro.i18n import Catalogs
 from pro.models import Heartbeat, Participant
-from tests.support import factories, postgres_server
+from tests.support import postgres_server
 from tests.support.factories import Clock, Study, make_app_context
 
 # Read before the tests change it.
