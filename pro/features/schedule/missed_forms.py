@@ -71,7 +71,7 @@ def record_missed(
     rule 4). Of other instruments only the form of the endpoint visit creates a call task. Forms that the participant
     was never asked for are ignored. May run twice for the same rows. ``locked``: the caller has locked the participant.
     """
-    plan = work.catalogue.plans[participant.plan]
+    plan = work.catalogue.shown_plan(participant.plan)
     asked = (row for row in rows if _was_asked(plan, participant, row))
     known = sorted(asked, key=lambda row: (row.closes_at, row.id))
     if not known or not participant.is_active:
@@ -101,7 +101,7 @@ def record_answer_received(work: UnitOfWork, participant_id: int) -> None:
     the endpoint visit stays open until that form is answered. Older answers that are only entered now end nothing.
     """
     participant = work.session.get_one(Participant, participant_id)
-    plan = work.catalogue.plans[participant.plan]
+    plan = work.catalogue.shown_plan(participant.plan)
     work.session.flush()
     if read_missed_forms(work, participant).missed:
         return
@@ -167,7 +167,7 @@ def log_call(
     work.session.add(call)
     work.record("call.logged", call, participant_id=participant.id, new={"outcome": outcome, "at": at.isoformat()})
     if task is not None and task.done_at is None:
-        _apply_call_outcome(work, work.catalogue.plans[participant.plan], task, call)
+        _apply_call_outcome(work, work.catalogue.shown_plan(participant.plan), task, call)
     return call
 
 
@@ -254,7 +254,7 @@ def _evaluate_rules(
 
     Return the verdict and the findings of rules about missed forms.
     """
-    instrument = work.catalogue.instruments[plan.instruments[0]]
+    instrument = work.catalogue.shown_instrument(plan.instruments[0])
     context = clinical_facts.missed_forms_context(work, participant.id, unanswered.missed)
     verdict = evaluate_rules(plan, instrument, FormCase(context=context))
     return verdict, tuple(found for found in verdict.findings if MISSED_FACT in plan.rule(found.rule_id).when.names)
@@ -297,7 +297,7 @@ def _raise_alert(
             inputs={
                 "saw": inputs_of(rule, verdict.facts),
                 "instrument": row.instrument,
-                "instrument_version": work.catalogue.instruments[row.instrument].version,
+                "instrument_version": work.catalogue.shown_instrument(row.instrument).version,
                 "visit": row.visit,
             },
             unresolved=[],

@@ -277,7 +277,7 @@ def _understood_as(work: UnitOfWork, row: IncomingMessage, language: str) -> str
     assessment = work.session.get(Assessment, row.assessment_id) if row.assessment_id else None
     if assessment is None or row.what != "answer":
         return ""
-    item = work.catalogue.instruments[assessment.instrument].items.get(row.item)
+    item = work.catalogue.shown_instrument(assessment.instrument).items.get(row.item)
     if item is None:
         return ""
     words = form_words(work, assessment, language).items[row.item]
@@ -350,7 +350,7 @@ def _form_text_entries(work: UnitOfWork, person: Participant, language: str) -> 
     asked = {
         (row.id, name)
         for row in forms.values()
-        for name, item in work.catalogue.instruments[row.instrument].items.items()
+        for name, item in work.catalogue.shown_instrument(row.instrument).items.items()
         if item.kind == "text"
     }
     if not asked:

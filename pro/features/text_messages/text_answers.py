@@ -128,7 +128,8 @@ def queue_question(
 def last_asked_form(work: UnitOfWork, participant: Participant) -> Assessment | None:
     """Return the form of the last question by text to this participant, or None.
 
-    The form may be submitted, cancelled or closed.
+    The form may be submitted, cancelled or closed. A form whose instrument is no longer installed cannot take an
+    answer, so the text waits for a reader.
     """
     query = (
         select(Assessment)
@@ -138,6 +139,7 @@ def last_asked_form(work: UnitOfWork, participant: Participant) -> Assessment | 
             Message.channel == "sms",
             Message.template.in_(ASKING_TEMPLATES),
             Message.dropped_at.is_(None),
+            Assessment.instrument.in_(work.catalogue.instruments),
         )
         .order_by(Message.id.desc())
         .limit(1)
@@ -221,13 +223,13 @@ def question_message(asked: AskedQuestion) -> tuple[str, Mapping[str, Any]]:
 
 def help_text(work: UnitOfWork, participant: Participant) -> tuple[str, Mapping[str, Any]]:
     """Return kind and parameters of the reply to HELP."""
-    hotline = work.catalogue.plans[participant.plan].settings.hotline_shown
+    hotline = work.catalogue.shown_plan(participant.plan).settings.hotline_shown
     return ("help" if work.config.sms_two_way else "help_contact"), {"hotline": hotline}
 
 
 def switch_language(work: UnitOfWork, participant: Participant) -> None:
     """Set the participant's language to the next one of the study plan."""
-    languages = work.catalogue.plans[participant.plan].languages
+    languages = work.catalogue.shown_plan(participant.plan).languages
     old = participant.language
     place = languages.index(old) if old in languages else -1
     participant.language = languages[(place + 1) % len(languages)]
@@ -245,7 +247,7 @@ def first_question(
     Returns None if the form must be answered in another way. A form without answers gets the short set of pages for
     text messages.
     """
-    pages = work.catalogue.instruments[form.instrument].sms_pages
+    pages = work.catalogue.shown_instrument(form.instrument).sms_pages
     if not work.config.sms_two_way or not pages:
         return None
     if form.page_set != pages:
