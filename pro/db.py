@@ -68,6 +68,27 @@ def append_only_triggers(dialect: str, tables: Sequence[str]) -> list[str]:
     ]
 
 
+def fixed_column_triggers(dialect: str, table: str, columns: Sequence[str]) -> list[str]:
+    """Return the statements that make ``dialect`` refuse to change ``columns`` of ``table``, or to delete its rows.
+
+    On PostgreSQL they need the function that ``append_only_triggers`` makes.
+    """
+    if dialect == "postgresql":
+        changed = " OR ".join(f"OLD.{name}::text IS DISTINCT FROM NEW.{name}::text" for name in columns)
+        return [
+            f"CREATE TRIGGER {table}_fixed BEFORE UPDATE ON {table} FOR EACH ROW WHEN ({changed}) "
+            "EXECUTE FUNCTION refuse_change()",
+            f"CREATE TRIGGER {table}_stays BEFORE DELETE OR TRUNCATE ON {table} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()",
+        ]
+    changed = " OR ".join(f"OLD.{name} IS NOT NEW.{name}" for name in columns)
+    refuse = f"BEGIN SELECT RAISE(ABORT, 'these columns of {table} are never changed, and its rows never deleted'); END"
+    return [
+        f"CREATE TRIGGER {table}_fixed BEFORE UPDATE ON {table} WHEN {changed} {refuse}",
+        f"CREATE TRIGGER {table}_stays_delete BEFORE DELETE ON {table} {refuse}",
+    ]
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """A datetime with time zone, stored as UTC on every engine.
 

@@ -59,6 +59,10 @@ class LevelLowering:
     days: int
 
 
+# How often an unacknowledged alert is repeated where a plan does not say, or is no longer installed.
+DEFAULT_REPEAT_MINUTES: Mapping[Level, int] = {Level.EMERGENCY: 15, Level.URGENT: 240}
+
+
 @dataclass(frozen=True, slots=True)
 class EscalationStep:
     """One escalation step: notify ``to`` by ``channel``, ``minutes`` after the alert.
@@ -336,7 +340,8 @@ class StudyPlan:
     class of the lexicon -> the advice that an emergency shows ("*": every other class). ``test_alert_settings``: None
     for a study without a weekly test alert. ``score_proxy``: also score proxy-reported answers. ``pre_dose``: None for
     a study without a pre-dose summary. ``stopping``: None for a study without a stopping rule for ulcers.
-    ``alerts_per_week``: planned maximum of urgent and emergency alerts in a week (0: not set).
+    ``alerts_per_week``: planned maximum of urgent and emergency alerts in a week (0: not set). ``repeat_minutes``:
+    level -> how often an unacknowledged alert is repeated after the last step of ``ladder`` (docs/alerts.md 3).
     """
 
     id: str
@@ -360,6 +365,7 @@ class StudyPlan:
     score_proxy: bool = False
     pre_dose: PreDoseSettings | None = None
     alerts_per_week: int = 0
+    repeat_minutes: Mapping[Level, int] = field(default_factory=lambda: DEFAULT_REPEAT_MINUTES)
 
     def advice_on_text(self, class_id: str) -> str:
         """Return the advice for a red flag of this class in free text; "" if the plan has none."""

@@ -28,6 +28,7 @@ class MessageKind:
 
 
 # alert: level is "emergency", "urgent" or "watch".  alert_again: the same, while the alert is unacknowledged.
+# alert_more: count further texts of the participant came while the first waits.
 # alert_sms: no participant number, because a locked phone shows it; the address is the fixed one of the sign-in page.
 # at: when the text was written ("14:05"), because gateways reject the same text for the third time in a day.
 # alert_digest: rows are {"study_number", "link"}, the oldest first.
@@ -40,6 +41,7 @@ class MessageKind:
 # clarify: the codes that may be typed.  onward_link, onward_code: after several replies that were not understood.
 # stopped, started: the effect of STOP and START.  help, help_contact: with and without a chat; the hotline number.
 # inbound_unknown: an unknown number sent a possible red flag; level is "emergency" or "urgent".
+# inbound_unknown_more: count further ones of the same number came while the first waits.
 # staff_call, staff_soon: fixed texts that staff send; number and emergency as they are dialled.
 # staff_invitation: to set up an account; the complete link with its token, which works once.
 # staff_text: free text by staff, where two-way texts are allowed: the only message whose text is not fixed.
@@ -47,6 +49,7 @@ MESSAGE_KINDS: Mapping[str, MessageKind] = MappingProxyType(
     {
         "alert": MessageKind("email", frozenset({"study_number", "level", "link"})),
         "alert_again": MessageKind("email", frozenset({"study_number", "level", "link"})),
+        "alert_more": MessageKind("email", frozenset({"study_number", "level", "link", "count"})),
         "alert_sms": MessageKind("sms", frozenset({"at", "level", "address"})),
         "alert_digest": MessageKind("email", frozenset({"rows"})),
         "drill": MessageKind("email", frozenset({"level", "link"})),
@@ -55,6 +58,7 @@ MESSAGE_KINDS: Mapping[str, MessageKind] = MappingProxyType(
         "invitation": MessageKind("sms", frozenset({"link"})),
         "invitation_code": MessageKind("sms", frozenset({"address", "code"})),
         "inbound_unknown": MessageKind("email", frozenset({"level", "link"})),
+        "inbound_unknown_more": MessageKind("email", frozenset({"level", "link", "count"})),
         "reminder": MessageKind("sms", frozenset({"link"})),
         "reminder_code": MessageKind("sms", frozenset({"address", "code"})),
         "safety": MessageKind("sms", frozenset({"at", "emergency"})),

@@ -16,16 +16,19 @@ DISPOSITIONS = ("admitted", "outpatient", "watching", "elsewhere", "no_action")
 
 
 class Alert(Base):
-    """One rule that fired for one source.
+    """One finding of one source; all alerts of a source are a case (docs/alerts.md).
 
-    The pair is unique, so a repeated evaluation adds no alert. ``source``: "assessment:<id>" for a form. ``inputs``:
-    the facts that the rule used, with the versions of study plan and instrument. ``advised_at``: when the participant
-    confirmed the emergency advice and continued.
+    Source, rule, ``occurrence``, level, inputs and ``raised_at`` never change: a rule that fires again, louder or on a
+    worse answer makes a new row with the next ``occurrence``, so an id names what a page showed. The triple is unique,
+    so a repeated evaluation adds no alert. ``source``: "assessment:<id>" for a form, "inbound:<id>" for the texts that
+    came since that one. ``inbound_id``: the text that a text alert is about. ``inputs``: the facts that the rule used,
+    with the version of the instrument. ``advised_at``: when the participant confirmed the emergency advice and
+    continued. ``superseded_at``: since when a louder alert of the case covers it.
     """
 
     __tablename__ = "alert"
     __table_args__ = (
-        UniqueConstraint("source", "rule"),
+        UniqueConstraint("source", "rule", "occurrence"),
         Index("ix_alert_open", "resolved_at", "level"),
     )
 
@@ -34,6 +37,8 @@ class Alert(Base):
     assessment_id: Mapped[int | None] = mapped_column(ForeignKey("assessment.id"), index=True)
     source: Mapped[str] = mapped_column(String(64))
     rule: Mapped[str] = mapped_column(String(32))
+    occurrence: Mapped[int] = mapped_column(default=1)
+    inbound_id: Mapped[int | None] = mapped_column(ForeignKey("inbound.id"), index=True)
     level: Mapped[int] = mapped_column()
     lowered: Mapped[bool] = mapped_column(default=False)
     suspects: Mapped[str] = mapped_column(String(64))

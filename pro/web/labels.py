@@ -141,7 +141,7 @@ LANGUAGES: Mapping[str, str] = {"zh_Hans": N_("Chinese"), "en": N_("English")}
 
 EVENTS: Mapping[str, str] = {
     "alert.raised": N_("Alert by rule"),
-    "alert.changed": N_("Alert changed its level, rule"),
+    "alert.uncovered": N_("No longer covered by a more urgent alert, rule"),
     "alert.closed_itself": N_("Alert closed, the answer came; rule"),
     "alert.superseded": N_("Covered by a more urgent rule"),
     "alert.advised": N_("The participant read the emergency advice and went on; rule"),

@@ -44,7 +44,9 @@ def judge(clinic: Clinic, said: GradingDraft, source: str = "", seen: int | None
         proof = signatures.confirm_password(work, factories.PASSWORD)
         assert isinstance(proof, PasswordProof)
         known = gradings.newest_grading_id(work, person.id) if seen is None else seen
-        return gradings.sign_grading(work, proof, person, said, seen=known, case_key=source)
+        return gradings.sign_grading(
+            work, proof, person, said, seen=known, case_key=source, shown=factories.shown_alerts(work, source)
+        )
 
 
 def close(clinic: Clinic, source: str, by: Account, disposition: str = "outpatient", **more: Any) -> ClosureResult:
@@ -173,7 +175,9 @@ def test_an_alert_is_taken_over_once_from_whom_the_page_showed(any_clinic):
         (any_clinic.coordinator, False),
     ):
         with form_browser.unit_of_work(any_clinic.app_context, person.actor) as work:
-            taken = alert_handling.take_over_alerts(work, source, any_clinic.nurse.id)
+            taken = alert_handling.take_over_alerts(
+                work, source, any_clinic.nurse.id, factories.shown_alerts(work, source)
+            )
             assert (taken.done, taken.holder.staff_id) == (done, any_clinic.coordinator.id)
     (row,) = any_clinic.rows(Handover)
     assert (row.from_id, row.staff_id) == (any_clinic.nurse.id, any_clinic.coordinator.id)
@@ -183,7 +187,7 @@ def test_an_alert_is_taken_over_once_from_whom_the_page_showed(any_clinic):
 def test_an_unassigned_alert_cannot_be_taken_over(clinic):
     clinic.start().save(bleed=2, bleed_now=0)
     with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work, pytest.raises(NotAllowed):
-        alert_handling.take_over_alerts(work, clinic.rows(Alert)[0].source, clinic.nurse.id)
+        alert_handling.take_over_alerts(work, clinic.rows(Alert)[0].source, clinic.nurse.id, ())
 
 
 def test_no_alert_ends_without_a_judgement_and_an_outcome(any_clinic):
@@ -246,9 +250,14 @@ def test_marks_lower_the_next_alert_for_14_days_and_can_be_taken_back(any_clinic
         assert offered is not None
         assert [(one.item, one.value) for one in offered.items] == [("breath", 2)]
         with pytest.raises(BadData) as refusal:
-            stable_symptoms.mark_stable(work, source, [], " ", "en")
+            stable_symptoms.mark_stable(work, source, [], " ", "en", factories.shown_alerts(work, source))
         assert set(refusal.value.details["fields"]) == {"items", "reason"}  # type: ignore[call-overload]
-        assert stable_symptoms.mark_stable(work, source, ["breath"], "since the second week", "en") == 1
+        assert (
+            stable_symptoms.mark_stable(
+                work, source, ["breath"], "since the second week", "en", factories.shown_alerts(work, source)
+            )
+            == 1
+        )
     any_clinic.app_context.clock.move(days=8)
     with form_browser.unit_of_work(any_clinic.app_context) as work:  # a form that was open already would not be lowered
         work.session.get_one(Assessment, any_clinic.checkin.assessment_id).closes_at = work.now

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from pro.errors import BadData, NotAllowed, NotFound
 from pro.features.alerts import test_alerts
-from pro.features.duty_roster import notifications
+from pro.features.duty_roster import staff_messages
 from pro.models import Message, Shift, StaffMember, WeeklyTestAlert
 from tests.operations.test_worker_steps import RecordingSender
 from tests.support import factories, form_browser
@@ -158,7 +158,7 @@ def test_its_messages_go_first_and_are_tried_again_like_an_alerts(sent_weekly_al
         for number in range(3):
             params = {"rows": [{"study_number": "NPC-001", "link": "x"}]}
             staff = work.session.get_one(StaffMember, sent_weekly_alert.nurse.id)
-            notifications.queue_staff_message(work, staff, "alert_digest", params, f"quiet:{number}")
+            staff_messages.queue_staff_message(work, staff, "alert_digest", params, f"quiet:{number}")
         test_alerts.start_test_alert_now(work, PLAN)
     sender = RecordingSender()
     run_jobs(sent_weekly_alert, sender)

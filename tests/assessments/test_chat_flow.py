@@ -10,9 +10,9 @@ import pytest
 from pro.app_context import UnitOfWork
 from pro.core.questionnaire.page_flow import Progress
 from pro.core.rule_language.level import Level
-from pro.features.alerts import text_screening
 from pro.features.assessments import chat_flow, chat_wording
 from pro.features.assessments.chat_flow import AskedQuestion, Channel, ReplyOutcome
+from pro.features.duty_roster import notifications
 from pro.features.forms import form_state
 from pro.features.forms.form_access import FormSession
 from pro.messaging import message_rendering
@@ -202,7 +202,7 @@ def test_words_beside_an_answer_are_read_for_red_flags(clinic: Clinic) -> None:
     [row] = clinic.rows(IncomingMessage)
     assert row.level == Level.EMERGENCY
     alert = clinic.alerts()["TEXT"]
-    assert alert.source == f"{text_screening.TEXT_CASE_PREFIX}{row.id}"
+    assert alert.source == f"{notifications.TEXT_CASE_PREFIX}{row.id}"
     assert clinic.mails()
 
 

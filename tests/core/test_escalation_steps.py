@@ -48,16 +48,25 @@ RAISED = local("2026-03-02 09:00")
         (15, ["15m"], "30m"),
         (29.99, ["15m"], "30m"),
         (30, ["15m", "30m"], "45m"),
-        (45, ["15m", "30m", "45m"], None),
-        (6000, ["15m", "30m", "45m"], None),
+        # After the last step it is repeated every 15 minutes.
+        (45, ["15m", "30m", "45m"], 60),
+        (59, ["15m", "30m", "45m"], 60),
+        (60, ["15m", "30m", "45m"], 75),
+        (6000, ["15m", "30m", "45m"], 6015),
     ],
 )
 def test_an_emergency_climbs_by_the_minute(minutes, names, next_one):
     now = RAISED + timedelta(minutes=minutes)
     found = escalation_steps.due_steps(STEPS, Level.EMERGENCY, RAISED, now, hours())
     assert [timed.step.name for timed in found] == names
-    ahead = escalation_steps.next_step(STEPS, Level.EMERGENCY, RAISED, now, hours())
-    assert (ahead.step.name if ahead else None) == next_one
+    at, steps = escalation_steps.next_notice(STEPS, Level.EMERGENCY, RAISED, now, hours(), 15)
+    if isinstance(next_one, str):
+        assert [step.name for step in steps] == [next_one]
+    else:
+        assert (at - RAISED, steps) == (
+            timedelta(minutes=next_one),
+            [step for step in STEPS if step.level is Level.EMERGENCY],
+        )
 
 
 @pytest.mark.parametrize("night", ["2026-03-01 02:00", "2026-03-07 23:50"])

@@ -138,7 +138,7 @@ def test_two_workers_at_once_raise_everything_once(any_clinic, clock):
 
 
 def test_a_form_that_cannot_be_judged_at_all_keeps_no_other_from_it(any_clinic, clock, caplog):
-    """Check a form whose instrument is missing: another form still raises its alert."""
+    """Check a form whose instrument is missing: it is an alert, and another form still raises its own."""
     lost = any_clinic.start(any_clinic.qlq)
     lost.save(Q1=1)
     clock.move(seconds=1)
@@ -149,8 +149,9 @@ def test_a_form_that_cannot_be_judged_at_all_keeps_no_other_from_it(any_clinic, 
     poor = replace(any_clinic, app_context=replace(any_clinic.app_context, catalogue=replace(old, instruments=kept)))
     run_jobs(poor)
     assert any_clinic.alerts()["M02"].level == Level.EMERGENCY
-    assert "judge_idle" not in beats(any_clinic)
-    assert "idle form evaluation failed assessment=" in caplog.text
+    assert any_clinic.alerts()["JUDGE"].assessment_id == any_clinic.qlq.assessment_id
+    assert "judge_idle" in beats(any_clinic)
+    assert "evaluation of a form failed assessment=" in caplog.text
     assert " error=KeyError" in caplog.text
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
 from pro import db
 from pro.app_context import Actor, AppContext, UnitOfWork
@@ -24,7 +24,7 @@ from pro.features.participants import clinical_facts
 from pro.features.participants.treatment_dates import local_date
 from pro.features.schedule import enrolment
 from pro.i18n import Catalogs
-from pro.models import ROLES, Participant, Shift
+from pro.models import ROLES, Alert, Participant, Shift
 
 PASSWORD = "correct horse battery"
 PIN = "2468"
@@ -203,6 +203,11 @@ def save_answers(
     for item, value in values.items():
         page = work.catalogue.instruments[here.assessment.instrument].page_of(item)
         answer_service.save_answers(work, here, page.id, {item: value}, language)
+
+
+def shown_alerts(work: UnitOfWork, case_key: str) -> list[int]:
+    """Return the ids of all alerts of a case, as its page shows them."""
+    return list(work.session.scalars(select(Alert.id).where(Alert.source == case_key).order_by(Alert.id)))
 
 
 def sign_grading(app_context: AppContext, investigator: Account, participant_id: int, **said: Any) -> GradingResult:

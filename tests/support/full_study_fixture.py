@@ -125,10 +125,14 @@ class _FullStudyBuilder:
     def is_handled(self) -> None:
         self.by("nurse", lambda work: alert_service.acknowledge(work, self.alerts(work)))
         nurse = self.study.staff["nurse"].id
-        self.by("coordinator", lambda work: alert_handling.take_over_alerts(work, self.source, nurse))
+        self.by(
+            "coordinator", lambda work: alert_handling.take_over_alerts(work, self.source, nurse, self.alerts(work))
+        )
         self.by("nurse", lambda work: alert_service.add_note(work, self.source, WORDS))
         items = self.by("nurse", self._offered)
-        self.by("nurse", lambda work: stable_symptoms.mark_stable(work, self.source, items, REACH, "en"))
+        self.by(
+            "nurse", lambda work: stable_symptoms.mark_stable(work, self.source, items, REACH, "en", self.alerts(work))
+        )
 
     def _offered(self, work: UnitOfWork) -> list[str]:
         offer = stable_symptoms.stable_offer(work, self.source, "en")
@@ -155,6 +159,7 @@ class _FullStudyBuilder:
                 said,
                 seen=gradings.newest_grading_id(work, person.id),
                 case_key=self.source,
+                shown=self.alerts(work),
             )
             assert done.event_id is not None
             self.ids["event_id"] = done.event_id

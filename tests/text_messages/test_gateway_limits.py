@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -12,11 +13,13 @@ from pro.errors import BadData, NotAllowed
 from pro.features.forms import form_issuing
 from pro.features.operations import worker_steps
 from pro.features.text_messages import staff_replies
+from pro.messaging import outbox
 from pro.models import Message, Participant, StaffMember
 from tests.support import factories, form_browser
 from tests.support.alert_clinic import Clinic
 from tests.support.calendar_participant import enrol
 from tests.support.factories import Clock
+from tests.support.scripted_sender import ScriptedSender
 from tests.support.texting_phone import TextingPhone, with_two_way_texts
 
 CODES = tuple(
@@ -187,12 +190,16 @@ def test_every_alert_by_text_goes_and_reads_differently(clinic: Clinic, clock: C
     for way in ways:
         clinic.start(way).save(bleed=4)
         clock.move(minutes=5)
+    sender = ScriptedSender()
     for _round in range(9):
+        outbox.deliver(clinic.app_context, {"email": sender, "sms": sender}, "w")
         clock.move(minutes=5)
         worker_steps.escalate_alerts(clinic.app_context)
     texts = clinic.mails("alert_sms")
-    assert [mail.row.status for mail in texts] == ["waiting"] * len(texts)
-    assert len({mail.body for mail in texts}) == len(texts) == 4
+    assert {mail.row.status for mail in texts} <= {"sent", "waiting"}
+    # The last step of each, and the first repeats; the gateway takes the same words twice a day.
+    assert max(Counter(mail.body for mail in texts).values()) <= 2
+    assert len(texts) == 6
 
 
 def test_where_the_text_about_an_alert_is_not_approved_a_mail_goes(clinic: Clinic, clock: Clock) -> None:

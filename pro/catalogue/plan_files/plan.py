@@ -88,6 +88,13 @@ class StepFile(FilePart):
     channel: Literal["email", "sms", "digest"]
 
 
+class RepeatFile(FilePart):
+    """How often an unacknowledged alert is repeated after the last step, day and night, until it is acknowledged."""
+
+    emergency: int = Field(ge=5, le=60, description="Minutes between two repeats of an emergency alert")
+    urgent: int = Field(ge=15, le=1440, description="Minutes between two repeats of an urgent alert")
+
+
 class PlanFile(FilePart):
     """A whole plan file. ``named`` are sub-expressions over the first instrument's items, for its rules."""
 
@@ -109,6 +116,7 @@ class PlanFile(FilePart):
     lexicon: str = Field("", description="Lexicon by which free texts are screened; empty = a person reads each")
     text_advice: dict[str, str] = Field({}, description="Lexicon class -> advice shown at once; * = all others")
     ladder: tuple[StepFile, ...] = Field(min_length=1)
+    repeat_minutes: RepeatFile = Field(default_factory=lambda: RepeatFile(emergency=15, urgent=240))
     calendar: CalendarFile | None = Field(None, description="Without it, every form is sent by hand")
     drill: DrillFile | None = Field(None, description="The weekly synthetic alert; without it, nothing proves the path")
     pre_dose: PreDoseFile | None = Field(None, description="The card to look at before the next dose")
@@ -144,6 +152,7 @@ def read_plan(path: Path, instruments: Mapping[str, Instrument], text: str | Non
         lexicon=file.lexicon,
         text_advice=MappingProxyType(file.text_advice),
         ladder=_escalation_steps(path, file),
+        repeat_minutes={Level.of(name): minutes for name, minutes in file.repeat_minutes.model_dump().items()},
         facts=file.facts,
         idle_minutes=tuple(sorted(file.idle_minutes)),
         previous_days=file.previous_days,

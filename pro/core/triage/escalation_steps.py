@@ -93,11 +93,42 @@ def due_steps(
     return tuple(due for due in timed_steps(steps, level, raised_at, hours) if due.at <= now)
 
 
-def next_step(
-    steps: Sequence[EscalationStep], level: Level, raised_at: datetime, now: datetime, hours: WorkingHours
-) -> DueStep | None:
-    """Return the first step of ``level`` that is due after ``now``; None if none is left."""
-    return next((due for due in timed_steps(steps, level, raised_at, hours) if due.at > now), None)
+def next_notice(
+    steps: Sequence[EscalationStep],
+    level: Level,
+    raised_at: datetime,
+    now: datetime,
+    hours: WorkingHours,
+    repeat_minutes: int,
+) -> tuple[datetime, list[EscalationStep]]:
+    """Return when staff are notified next after ``now`` (UTC), and the steps whose recipients are notified then.
+
+    After the last step of ``level`` that is the next repeat, to the recipients of all its steps.
+    """
+    coming = timed_steps(steps, level, raised_at, hours)
+    for due in coming:
+        if due.at > now:
+            return due.at, [due.step]
+    last = max((due.at for due in coming), default=raised_at.astimezone(UTC))
+    number = due_repeat(steps, level, raised_at, now, hours, repeat_minutes)
+    return last + (number + 1) * timedelta(minutes=repeat_minutes), [step for step in steps if step.level is level]
+
+
+def due_repeat(
+    steps: Sequence[EscalationStep],
+    level: Level,
+    raised_at: datetime,
+    now: datetime,
+    hours: WorkingHours,
+    repeat_minutes: int,
+) -> int:
+    """Return the number of the repeat that is due at ``now`` (from 1), or 0 before the first one.
+
+    The first repeat is due ``repeat_minutes`` after the last step of ``level``. Of several that were missed, only the
+    newest is due.
+    """
+    last = max((due.at for due in timed_steps(steps, level, raised_at, hours)), default=raised_at)
+    return max(0, (now - last) // timedelta(minutes=repeat_minutes))
 
 
 def _due_at(step: EscalationStep, raised_at: datetime, hours: WorkingHours) -> datetime:

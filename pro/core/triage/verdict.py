@@ -85,7 +85,8 @@ class Verdict:
     """The result of an evaluation: level, findings, unresolved rules.
 
     ``findings`` and ``unresolved`` are sorted by rule id. ``lowered_by``: id of the lowering that applied, or empty.
-    ``facts``: the values that the rules used, implied answers included, to be stored with an alert.
+    ``facts``: the values that the rules used, implied answers included, to be stored with an alert. ``failed``: ids of
+    rules whose evaluation broke; the others were evaluated, and a person must read the answers.
     """
 
     level: Level
@@ -93,6 +94,7 @@ class Verdict:
     unresolved: tuple[str, ...]
     lowered_by: str = ""
     facts: Facts = field(default_factory=Facts, compare=False, repr=False)
+    failed: tuple[str, ...] = ()
 
     @property
     def fired(self) -> tuple[str, ...]:
@@ -112,8 +114,14 @@ def evaluate_rules(plan: StudyPlan, instrument: Instrument, given: FormCase) -> 
     facts = facts_of(instrument, given, outcomes)
     rules = [rule for rule in plan.rules if rule.instrument == instrument.id]
     # Rules about the outcome of other rules are evaluated after those rules.
+    failed = []
     for rule in sorted(rules, key=_refers_to_rules):
-        outcome = rule.when.evaluate(facts)
+        try:
+            outcome = rule.when.evaluate(facts)
+        except Exception:
+            # A fault in one rule must not silence the others.
+            failed.append(rule.id)
+            outcome = None
         outcomes[rule.id] = outcome is True if rule.two_valued else outcome
     fired = [rule for rule in rules if outcomes[rule.id]]
     ids = [rule.id for rule in fired]
@@ -134,7 +142,7 @@ def evaluate_rules(plan: StudyPlan, instrument: Instrument, given: FormCase) -> 
         if outcomes[rule.id] is None and rule.level > level and _can_be_asked(rule, instrument, given.asked)
     ]
     findings.sort(key=lambda finding: finding.rule_id)
-    return Verdict(level, tuple(findings), tuple(sorted(unresolved)), lowered_by, facts)
+    return Verdict(level, tuple(findings), tuple(sorted(unresolved)), lowered_by, facts, tuple(sorted(failed)))
 
 
 def facts_of(instrument: Instrument, given: FormCase, outcomes: Mapping[str, Truth]) -> Facts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -13,6 +14,7 @@ from pro.core.clinical.adverse_events import Term
 from pro.errors import BadData, NotFound
 from pro.features.accounts import signatures
 from pro.features.accounts.signatures import PasswordProof
+from pro.features.alerts import alert_service
 from pro.features.participants.treatment_dates import local_date
 from pro.models import ATTRIBUTIONS, NO_EVENT, AdverseEvent, Grading, Participant, StaffMember
 
@@ -48,13 +50,14 @@ class GradingResult:
     """The result of signing a grading.
 
     ``done`` is False, and nothing was stored, if another person signed a grading of this participant since the page was
-    shown; then ``name`` and ``at`` identify that grading.
+    shown; then ``name`` and ``at`` identify that grading. Or ``count`` open alerts of the case were not shown.
     """
 
     done: bool
     event_id: int | None = None
     name: str = ""
     at: datetime | None = None
+    count: int = 0
 
 
 def newest_grading_id(work: UnitOfWork, participant_id: int) -> int:
@@ -93,11 +96,13 @@ def sign_grading(
     *,
     seen: int,
     case_key: str = "",
+    shown: Collection[int] = (),
 ) -> GradingResult:
     """Store and sign a grading.
 
     ``seen``: the result of ``newest_grading_id`` when the page was shown. ``case_key``: source of the alerts that are
-    graded. Raises BadData("judgement", fields=...) with the problems of ``grading_problems``.
+    graded. ``shown``: ids of the alerts on the page; nothing is signed while an open one of the case is missing. Raises
+    BadData("judgement", fields=...) with the problems of ``grading_problems``.
     """
     work.lock(participant)
     wrong = grading_problems(work, participant, draft)
@@ -105,6 +110,9 @@ def sign_grading(
         raise BadData("judgement", fields=wrong)
     if newest_grading_id(work, participant.id) != seen:
         return _conflicting_grading(work, participant, draft, case_key)
+    unseen = alert_service.unseen_alerts(work, case_key, shown) if case_key else []
+    if unseen:
+        return GradingResult(False, count=len(unseen))
     event = None if draft.none_reason else _find_or_record_event(work, participant, draft, case_key)
     row = Grading(
         participant_id=participant.id,

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from pro.app_context import UnitOfWork
 from pro.errors import BadData, NotAllowed, NotFound
+from pro.features.alerts import alert_service
 from pro.models import DISPOSITIONS, Alert, AlertClosure, Grading, Handover, StaffMember
 
 REASON_LENGTH = 500
@@ -26,10 +27,14 @@ class AlertOwner:
 
 @dataclass(frozen=True, slots=True)
 class TakeOverResult:
-    """``done``: the acting person is the owner from now on. Else nothing was changed, and ``holder`` has it."""
+    """``done``: the acting person is the owner from now on. Else nothing was changed, and ``holder`` has it.
+
+    ``count``: number of open alerts that the page did not show, which must be read first.
+    """
 
     done: bool
     holder: AlertOwner
+    count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +68,10 @@ def alert_owners(work: UnitOfWork, alerts: Iterable[Alert]) -> dict[str, AlertOw
     return {source: AlertOwner(staff_id, names.get(staff_id, ""), at) for source, (at, staff_id) in last.items()}
 
 
-def take_over_alerts(work: UnitOfWork, case_key: str, from_id: int) -> TakeOverResult:
-    """Take the alerts of ``source`` over from ``from_id``, who was the owner on the page; from no other.
+def take_over_alerts(work: UnitOfWork, case_key: str, from_id: int, shown: Collection[int]) -> TakeOverResult:
+    """Take the alerts of a case over from ``from_id``, who was the owner on the page; from no other.
 
+    ``shown``: ids of the alerts on the page; nothing is taken over while an open one is missing among them.
     NotAllowed("not_acknowledged") while they are unacknowledged: that is what acknowledging is for.
     """
     alerts = _lock_alerts(work, case_key)
@@ -74,6 +80,9 @@ def take_over_alerts(work: UnitOfWork, case_key: str, from_id: int) -> TakeOverR
         raise NotAllowed("not_acknowledged")
     if work.actor.id == now.staff_id or now.staff_id != from_id:
         return TakeOverResult(False, now)
+    unseen = alert_service.unseen_alerts(work, case_key, shown)
+    if unseen:
+        return TakeOverResult(False, now, len(unseen))
     row = Handover(
         source=case_key,
         participant_id=alerts[0].participant_id,

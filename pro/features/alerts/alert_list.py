@@ -13,10 +13,9 @@ from pro.core.rule_language.level import Level
 from pro.features.alerts import alert_handling
 from pro.features.alerts.alert_handling import AlertOwner
 from pro.features.alerts.alert_service import EVALUATION_FAILED
-from pro.features.alerts.evaluation import FREE_TEXT
-from pro.features.alerts.text_screening import TEXT_CASE_PREFIX
+from pro.features.alerts.evaluation import FREE_TEXT, text_holding
 from pro.features.duty_roster import notifications, recipients
-from pro.features.duty_roster.notifications import NextEscalation
+from pro.features.duty_roster.notifications import TEXT_CASE_PREFIX, NextEscalation
 from pro.features.duty_roster.recipients import DutyState
 from pro.features.participants.clinical_facts import MISSED_FORM_PREFIX
 from pro.models import Alert, Assessment, Participant, PhoneCall
@@ -94,8 +93,12 @@ def rule_sentence(work: UnitOfWork, plan_id: str, rule: str, language: str, leve
 
 
 def finding_holds(alert: Alert, assessment: Assessment | None) -> bool:
-    """False once the participant changed the answer that the alert came from."""
-    return assessment is None or alert.rule in assessment.standing or alert.rule == EVALUATION_FAILED
+    """Return False once the answer or text that the alert came from was changed."""
+    if assessment is None or alert.rule == EVALUATION_FAILED:
+        return True
+    if alert.rule == FREE_TEXT:
+        return text_holding(str(alert.inputs.get("text"))) in assessment.standing
+    return alert.rule in assessment.standing
 
 
 def _alert_query() -> Select[Alert, Participant, Assessment]:

@@ -1,4 +1,4 @@
-"""Every question that a staff page asks of the database, answered in plain frozen values."""
+"""Read everything that the page of an alert shows, as plain frozen values."""
 
 from __future__ import annotations
 
@@ -83,7 +83,9 @@ class AnswerRow:
 
 @dataclass(frozen=True, slots=True)
 class AlertPage:
-    """Everything about the alerts of one form. ``open_ids``: what acknowledging takes on, no more.
+    """Everything about the alerts of one case.
+
+    ``open_ids``: those that can be acknowledged; ``shown_ids``: all that are not closed, which actions carry.
 
     ``missed``: the form whose silence raised them; then ``task_id`` is the open phone task, and ``last_answer_at`` when
     the participant was last heard of. What the participant wrote, for those who may read answers: ``texts`` that came
@@ -100,6 +102,7 @@ class AlertPage:
     phone: str | None
     can_acknowledge: bool
     open_ids: list[int]
+    shown_ids: list[int]
     submitted_at: datetime | None
     answered_by: str
     mode: str
@@ -172,6 +175,7 @@ def alert_page(work: UnitOfWork, alert_id: int, language: str) -> AlertPage:
         phone=phone_of(work, participant),
         can_acknowledge=staff_accounts.has_right(work.actor.role, "acknowledge"),
         open_ids=[row.id for row in rows if row.acknowledged_at is None and row.resolved_at is None],
+        shown_ids=[row.id for row in rows if row.resolved_at is None],
         submitted_at=assessment.submitted_at if assessment else None,
         answered_by=(assessment.answered_by or "") if assessment else "",
         mode=(assessment.mode or "") if assessment else "",

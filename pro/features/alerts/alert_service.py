@@ -1,9 +1,9 @@
-"""Raise alerts from findings, notify staff, and acknowledge alerts."""
+"""Raise alerts from findings, notify staff, and acknowledge alerts (docs/alerts.md)."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,22 +12,33 @@ from typing import Any
 from sqlalchemy import select
 
 from pro.app_context import UnitOfWork
+from pro.core.questionnaire import scoring
 from pro.core.questionnaire.instrument import Answers
 from pro.core.rule_language.level import Level
 from pro.core.study_plan import AlertRule, StudyPlan
 from pro.core.triage.verdict import Finding, Verdict, inputs_of
 from pro.errors import BadData, NotFound
 from pro.features.alerts import message_reading
-from pro.features.alerts.evaluation import FREE_TEXT, Evaluation, build_form_case, evaluate, handled_rules
+from pro.features.alerts.evaluation import (
+    FREE_TEXT,
+    Evaluation,
+    ScreenedText,
+    build_form_case,
+    evaluate,
+    is_waiting,
+    newest_alerts,
+)
 from pro.features.duty_roster import notifications
 from pro.features.participants import clinical_facts
 from pro.models import Alert, AlertNote, Assessment, Participant, StaffMember
 
 log = logging.getLogger(__name__)
-# The rule id of the alert that says: the answers are kept, but judging them broke.
+# Rule id of the alert that says: the answers are stored, but they could not be evaluated.
 EVALUATION_FAILED = "JUDGE"
-# The same note of the same person within this is one that was sent twice.
+# The same note by the same person within this time was sent twice.
 DOUBLE_PRESS = timedelta(minutes=1)
+# When an evaluation that failed is tried again.
+RETRY_AFTER = timedelta(minutes=15)
 SYSTEM_RULE_SUSPECTS = {EVALUATION_FAILED: "judging_failed", FREE_TEXT: "free_text"}
 
 
@@ -39,26 +50,35 @@ class AcknowledgementResult:
     already: list[tuple[int, str, datetime]]
 
 
-def plan_of(work: UnitOfWork, assessment: Assessment) -> StudyPlan:
-    """The plan of the study that the assessment's participant is in."""
+def plan_of(work: UnitOfWork, assessment: Assessment) -> StudyPlan | None:
+    """Return the plan of the assessment's participant; None if it is no longer installed."""
     participant = work.session.get_one(Participant, assessment.participant_id)
-    return work.catalogue.plans[participant.plan]
+    return work.catalogue.plans.get(participant.plan)
 
 
 def minutes_after(at: datetime, minutes: int) -> datetime:
-    """``minutes`` later."""
+    """Return ``at`` plus ``minutes``."""
     return at + timedelta(minutes=minutes)
 
 
 def case_key_of(assessment: Assessment) -> str:
-    """What the alerts of an assessment are filed under."""
+    """Return the source of the alerts of an assessment."""
     return f"assessment:{assessment.id}"
 
 
 def alerts_of(work: UnitOfWork, assessment: Assessment) -> list[Alert]:
-    """Every alert that the assessment raised, oldest first."""
+    """Return every alert of the assessment, oldest first."""
     query = select(Alert).where(Alert.source == case_key_of(assessment)).order_by(Alert.id)
     return list(work.session.scalars(query))
+
+
+def rule_scores(work: UnitOfWork, assessment: Assessment, answers: Answers) -> dict[str, float | None]:
+    """Return the scores that the rules see, at every evaluation: none of a proxy unless the plan scores proxies."""
+    instrument = work.catalogue.instruments[assessment.instrument]
+    plan = plan_of(work, assessment)
+    if not instrument.scales or (assessment.answered_by == "proxy" and not (plan and plan.score_proxy)):
+        return {}
+    return {scale: found.value for scale, found in scoring.score(instrument, answers).items()}
 
 
 def evaluate_form(
@@ -68,50 +88,54 @@ def evaluate_form(
     *,
     submitted: bool,
     idle: int,
-    scores: dict[str, float | None] | None = None,
+    scores: Mapping[str, float | None] | None = None,
     alerts: Sequence[Alert] | None = None,
     earlier: Answers | None = None,
+    is_retry: bool = False,
 ) -> list[Alert]:
-    """Judge ``answers`` and keep every new finding as an alert, with a message to each person on duty.
+    """Evaluate ``answers``, store each new finding as an alert, and notify staff; return all alerts of the form.
 
-    Whatever breaks on the way, the answers stay: it becomes an urgent alert, and if even that cannot be kept, the
-    worker tries again. ``idle`` in minutes; ``alerts``: those that the assessment has, if they were just read;
-    ``earlier``: the answers before this change, to tell what stayed from what came back. Returns all that it has now.
+    Whatever breaks, the answers stay, and what was raised stays: an evaluation that fails becomes an urgent alert and
+    is tried again; a notification that fails undoes no alert. ``idle`` in minutes; ``alerts``: those that the form
+    has, if they were just read; ``earlier``: the answers before this change, None if no answer changed; ``is_retry``:
+    the answers are not new, their evaluation failed before.
     """
-    plan = plan_of(work, assessment)
     before = alerts_of(work, assessment) if alerts is None else list(alerts)
-    # Before the try: answers that cannot be written are no fault of judging, and must not look saved.
+    # Before the try: answers that cannot be written are no failure of the evaluation, and must not look saved.
     work.session.flush()
-    try:
-        # Only a form that is sent asks the database for more (what was answered elsewhere).
-        with work.session.begin_nested() if submitted else nullcontext():
-            case = build_form_case(work, assessment, answers, submitted, idle, scores or {}, plan)
-            found = evaluate(work, assessment, plan, case, before, earlier)
-        if not before and not found.verdict.findings:
-            return []
-        with work.session.begin_nested():
-            return before + _store_findings(work, assessment, plan, found, before)
-    except Exception as error:
-        log.error("judging an assessment failed: %s", type(error).__name__)
-    try:
-        with work.session.begin_nested():
-            broken = Verdict(Level.URGENT, (Finding(EVALUATION_FAILED, Level.URGENT),), ())
-            # The person who looked at the answers has not seen these; a form that merely lies idle has no new ones.
-            back = set() if idle else handled_rules(broken, before)
-            return before + _store_findings(work, assessment, plan, Evaluation(broken, frozenset(back), None), before)
-    except Exception as error:
-        log.critical("an assessment could not be judged, and no alert could say so: %s", type(error).__name__)
-        assessment.judge_next_at = work.now
-        return alerts_of(work, assessment)
+    plan = plan_of(work, assessment)
+    raised: list[Alert] = []
+    failure = "plan_gone" if plan is None else ""
+    if plan is not None:
+        try:
+            # Only a form that is submitted asks the database for more (what was answered elsewhere).
+            with work.session.begin_nested() if submitted else nullcontext():
+                case = build_form_case(work, assessment, answers, submitted, idle, scores or {}, plan)
+                found = evaluate(work, assessment, plan, case, before, earlier)
+            if before or found.verdict.findings or found.texts:
+                with work.session.begin_nested():
+                    raised = _store_findings(work, assessment, plan, found, before)
+            failure = "rule_failed" if found.verdict.failed else ""
+        except Exception as error:
+            failure, raised = type(error).__name__, []
+    if failure:
+        log.error("evaluation of a form failed assessment=%s error=%s", assessment.id, failure)
+        raised += _raise_unjudged(work, assessment, plan, before, is_new=not idle and not is_retry)
+    loud = [alert for alert in raised if alert.level >= Level.URGENT]
+    if loud:
+        notifications.notify_staff(work, plan, loud, before)
+    new = [alert for alert in raised if alert not in before]
+    return before + new
 
 
-def acknowledge(work: UnitOfWork, alert_ids: list[int]) -> AcknowledgementResult:
-    """Acknowledge the open alerts among ``alert_ids``; earlier acknowledgements stand. NotFound for none.
+def acknowledge(work: UnitOfWork, alert_ids: Collection[int]) -> AcknowledgementResult:
+    """Acknowledge the open alerts ``alert_ids``, those that a page showed, and no others. NotFound for none.
 
-    Their ladder ends here: messages that were not sent yet are dropped.
+    Earlier acknowledgements stand. Messages about the case that were not sent yet are dropped once no loud alert of it
+    is left unacknowledged.
     """
     query = select(Alert).where(Alert.id.in_(alert_ids)).order_by(Alert.id).with_for_update()
-    alerts = list(work.session.scalars(query))
+    alerts = list(work.session.scalars(query.execution_options(populate_existing=True)))
     if not alerts or work.actor.id is None:
         raise NotFound("alert")
     done = AcknowledgementResult([], [])
@@ -129,10 +153,16 @@ def acknowledge(work: UnitOfWork, alert_ids: list[int]) -> AcknowledgementResult
     return done
 
 
-def add_note(work: UnitOfWork, case_key: str, text: str) -> AlertNote:
-    """Keep what a member of staff wrote about the alerts of ``source``. BadData for an empty or endless text.
+def unseen_alerts(work: UnitOfWork, case_key: str, shown: Collection[int]) -> list[Alert]:
+    """Return the open alerts of a case, covered ones aside, that the page ``shown`` to a person did not hold."""
+    query = select(Alert).where(Alert.source == case_key, Alert.resolved_at.is_(None), Alert.superseded_at.is_(None))
+    return [alert for alert in work.session.scalars(query.order_by(Alert.id)) if alert.id not in shown]
 
-    The same words again within SAME_PRESS are the button pressed twice: what was kept is given.
+
+def add_note(work: UnitOfWork, case_key: str, text: str) -> AlertNote:
+    """Store a note on the alerts of a case. BadData for an empty or too long text.
+
+    The same text by the same person within DOUBLE_PRESS was sent twice: the stored note is returned.
     """
     text = text.strip()
     if not text or len(text) > 4000:
@@ -155,109 +185,138 @@ def add_note(work: UnitOfWork, case_key: str, text: str) -> AlertNote:
 def _store_findings(
     work: UnitOfWork, assessment: Assessment, plan: StudyPlan, found: Evaluation, before: list[Alert]
 ) -> list[Alert]:
-    """Keep what is new, follow what changed, notify staff; the alerts that are new."""
-    existing = {alert.rule: alert for alert in before}
-    ulcer_signs = {rule.id for rule in plan.rules if rule.marks_ulcer}
-    new, louder = [], []
+    """Store what is new; return the new alerts, and those that are no longer covered by a louder one.
+
+    An alert is never made quieter: a finding that is louder than its alerts, or fires again, gets an alert of its own.
+    """
+    newest = newest_alerts(before)
+    raised: list[Alert] = []
     for finding in found.verdict.findings:
-        alert = existing.get(finding.rule_id)
-        if alert is None:
-            new.append(_raise_alert(work, assessment, plan, found, finding))
-        elif _update_alert(work, alert, finding, finding.rule_id in found.back):
-            alert.raised_at, alert.plan_version = work.now, plan.version
-            alert.unresolved = list(found.verdict.unresolved)
-            alert.inputs = _rule_inputs(assessment, _plan_rule(plan, finding.rule_id), found)
-            alert.advice = _advice_block(plan, finding, found) or alert.advice
-            louder.append(alert)
-        if finding.rule_id in ulcer_signs and not finding.lowered and (alert is None or alert in louder):
-            clinical_facts.suspect_ulcer(work, assessment.participant_id, finding.rule_id)
-    _close_ended_alerts(work, plan, found, existing)
-    if any(alert.level >= Level.URGENT for alert in new + louder):
-        work.session.flush()
-        notifications.notify_staff(work, plan, new + louder, before)
-    return new
+        if finding.rule_id == EVALUATION_FAILED:
+            continue
+        same = [alert for alert in before if alert.rule == finding.rule_id]
+        last = newest.get(finding.rule_id)
+        if last is None or _needs_new_alert(finding, same, last, found):
+            alert = _raise_alert(work, assessment, plan, found, finding, occurrence=last.occurrence + 1 if last else 1)
+            raised.append(alert)
+            _cover(work, (old for old in same if is_waiting(old) and old.level <= alert.level))
+            rule = _plan_rule(plan, finding.rule_id)
+            if rule and rule.marks_ulcer and not finding.lowered:
+                clinical_facts.suspect_ulcer(work, assessment.participant_id, finding.rule_id)
+        elif last.superseded_at is not None and last.resolved_at is None:
+            last.superseded_at = None
+            work.record("alert.uncovered", last, participant_id=last.participant_id, new={"rule": last.rule})
+            if is_waiting(last):
+                raised.append(last)
+    for text in found.texts:
+        raised.append(_raise_text(work, assessment, plan, found, text, [*before, *raised]))
+    _close_or_cover(work, plan, found, [*before, *raised])
+    work.session.flush()
+    return raised
+
+
+def _needs_new_alert(finding: Finding, same: Sequence[Alert], last: Alert, found: Evaluation) -> bool:
+    is_louder = int(finding.level) > max(alert.level for alert in same)
+    return is_louder or finding.rule_id in found.again or last.disposition == "closed_itself"
 
 
 def _raise_alert(
-    work: UnitOfWork, assessment: Assessment, plan: StudyPlan, found: Evaluation, finding: Finding
+    work: UnitOfWork,
+    assessment: Assessment,
+    plan: StudyPlan | None,
+    found: Evaluation,
+    finding: Finding,
+    *,
+    occurrence: int,
+    text: ScreenedText | None = None,
 ) -> Alert:
     rule = _plan_rule(plan, finding.rule_id)
+    inputs: dict[str, Any] = {
+        "saw": list(text.saw) if text else inputs_of(rule, found.verdict.facts) if rule else [],
+        "instrument": assessment.instrument,
+        "instrument_version": assessment.instrument_version,
+    }
+    is_emergency = finding.level is Level.EMERGENCY
     alert = Alert(
         participant_id=assessment.participant_id,
         assessment_id=assessment.id,
         source=case_key_of(assessment),
         rule=finding.rule_id,
+        occurrence=occurrence,
         level=int(finding.level),
         lowered=finding.lowered,
         suspects=rule.suspects if rule else SYSTEM_RULE_SUSPECTS.get(finding.rule_id, ""),
         basis="+".join(rule.basis) if rule else "",
-        plan_version=plan.version,
-        inputs=_rule_inputs(assessment, rule, found),
+        plan_version=plan.version if plan else "",
+        inputs=inputs | ({"text": text.mark} if text else {}),
         unresolved=list(found.verdict.unresolved),
-        advice=_advice_block(plan, finding, found),
+        advice=text.advice if text else rule.advice if rule and is_emergency else "",
         raised_at=work.now,
     )
     work.session.add(alert)
-    new = {"rule": finding.rule_id, "level": finding.level.word, "plan_version": plan.version}
+    new = {"rule": finding.rule_id, "level": finding.level.word, "plan_version": alert.plan_version}
     work.record("alert.raised", alert, participant_id=alert.participant_id, new=new)
     return alert
 
 
-def _plan_rule(plan: StudyPlan, rule_id: str) -> AlertRule | None:
-    """The plan's rule; None for our own two, and for one that a newer version of the plan has dropped."""
-    return next((rule for rule in plan.rules if rule.id == rule_id), None)
+def _raise_text(
+    work: UnitOfWork,
+    assessment: Assessment,
+    plan: StudyPlan,
+    found: Evaluation,
+    text: ScreenedText,
+    alerts: Sequence[Alert],
+) -> Alert:
+    """Raise an alert about one text of a form; each text that is written differently has its own."""
+    last = newest_alerts(alerts).get(FREE_TEXT)
+    occurrence = last.occurrence + 1 if last else 1
+    return _raise_alert(work, assessment, plan, found, Finding(FREE_TEXT, text.level), occurrence=occurrence, text=text)
 
 
-def _advice_block(plan: StudyPlan, finding: Finding, found: Evaluation) -> str:
-    """The block that the participant sees at once; "" below an emergency."""
-    if finding.level is not Level.EMERGENCY:
-        return ""
-    if finding.rule_id == FREE_TEXT:
-        return found.text.advice if found.text else ""
-    rule = _plan_rule(plan, finding.rule_id)
-    return rule.advice if rule else ""
+def _raise_unjudged(
+    work: UnitOfWork, assessment: Assessment, plan: StudyPlan | None, before: Sequence[Alert], *, is_new: bool
+) -> list[Alert]:
+    """Raise the urgent alert that says: these answers could not be evaluated; plan the next try.
 
-
-def _rule_inputs(assessment: Assessment, rule: AlertRule | None, found: Evaluation) -> dict[str, Any]:
-    """What the rule saw, implied values and earlier answers included (of a text: the red flags), and read with what."""
-    flags = list(found.text.saw) if found.text else []
-    return {
-        "saw": inputs_of(rule, found.verdict.facts) if rule else flags,
-        "instrument": assessment.instrument,
-        "instrument_version": assessment.instrument_version,
-    }
-
-
-def _update_alert(work: UnitOfWork, alert: Alert, finding: Finding, back: bool) -> bool:
-    """Follow a finding that came back, became louder or, being known and stable, quieter.
-
-    True if people must be told again.
+    One that waits already covers the answers; one that was acknowledged does not cover new ones (``is_new``).
     """
-    reopened = back or alert.disposition == "closed_itself"
-    same = alert.level == int(finding.level) and alert.superseded_at is None
-    if not reopened and (same or alert.resolved_at is not None):
-        return False
-    # One that is unacknowledged is escalated already.
-    dealt_with = alert.acknowledged_at is not None or alert.resolved_at is not None
-    louder = (reopened and dealt_with) or int(finding.level) > alert.level
-    old = {"level": Level(alert.level).word}
-    alert.level, alert.lowered, alert.superseded_at = int(finding.level), finding.lowered, None
-    if reopened:
-        alert.resolved_at, alert.resolved_by, alert.disposition = None, None, ""
-    if back:
-        alert.advised_at = None
-    if louder:
-        alert.acknowledged_at = alert.acknowledged_by = None
-    work.record("alert.changed", alert, participant_id=alert.participant_id, old=old, new={"level": finding.level.word})
-    return louder
+    again = work.now + RETRY_AFTER
+    assessment.judge_next_at = min(assessment.judge_next_at or again, again)
+    last = newest_alerts(before).get(EVALUATION_FAILED)
+    if last is not None and (is_waiting(last) or not is_new):
+        return []
+    try:
+        with work.session.begin_nested():
+            broken = Evaluation(Verdict(Level.URGENT, (), ()), frozenset(), None)
+            finding = Finding(EVALUATION_FAILED, Level.URGENT)
+            occurrence = last.occurrence + 1 if last else 1
+            alert = _raise_alert(work, assessment, plan, broken, finding, occurrence=occurrence)
+            work.session.flush()
+            return [alert]
+    except Exception as error:
+        log.critical("no alert could say that a form was not evaluated error=%s", type(error).__name__)
+        assessment.judge_next_at = work.now
+        return []
 
 
-def _close_ended_alerts(work: UnitOfWork, plan: StudyPlan, found: Evaluation, existing: dict[str, Alert]) -> None:
-    """Rules that no longer hold: one may close itself, a W under its U is marked; the rest stays for a person."""
-    fired = set(found.verdict.fired)
-    if EVALUATION_FAILED in fired:
+def _plan_rule(plan: StudyPlan | None, rule_id: str) -> AlertRule | None:
+    """Return the plan's rule; None for a rule of the system, and for one that the plan no longer has."""
+    return next((rule for rule in plan.rules if rule.id == rule_id), None) if plan else None
+
+
+def _cover(work: UnitOfWork, alerts: Iterable[Alert]) -> None:
+    """Mark alerts as covered by a louder one of their case, which keeps the level of the case."""
+    for alert in alerts:
+        alert.superseded_at = work.now
+        work.record("alert.superseded", alert, participant_id=alert.participant_id)
+
+
+def _close_or_cover(work: UnitOfWork, plan: StudyPlan, found: Evaluation, alerts: Sequence[Alert]) -> None:
+    """Close alerts of rules that close themselves; cover those that a louder rule hides. A person ends the rest."""
+    if found.verdict.failed:
         return  # what still holds is unknown
-    for alert in existing.values():
+    fired = set(found.verdict.fired)
+    for alert in alerts:
         rule = _plan_rule(plan, alert.rule)
         if alert.rule in fired or rule is None or alert.resolved_at is not None:
             continue
@@ -265,6 +324,10 @@ def _close_ended_alerts(work: UnitOfWork, plan: StudyPlan, found: Evaluation, ex
             if found.standing is not None and alert.rule not in found.standing:
                 alert.resolved_at, alert.disposition = work.now, "closed_itself"
                 work.record("alert.closed_itself", alert, participant_id=alert.participant_id)
-        elif alert.superseded_at is None and rule.is_hidden_by(fired):
-            alert.superseded_at = work.now
-            work.record("alert.superseded", alert, participant_id=alert.participant_id)
+        elif alert.superseded_at is None and rule.is_hidden_by(_open_rules(alerts, alert.level) & fired):
+            _cover(work, [alert])
+
+
+def _open_rules(alerts: Sequence[Alert], level: int) -> set[str]:
+    """Return the rules with an open alert of ``level`` or louder."""
+    return {alert.rule for alert in alerts if alert.resolved_at is None and alert.level >= level}

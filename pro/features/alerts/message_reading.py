@@ -13,7 +13,6 @@ from pro.core.rule_language.level import Level
 from pro.core.study_plan import StudyPlan
 from pro.core.triage import escalation_steps
 from pro.features.alerts.evaluation import FREE_TEXT
-from pro.features.alerts.text_screening import TEXT_CASE_PREFIX
 from pro.models import Alert, IncomingMessage, StaffMember
 
 # What the alerts of one text are filed under: this and the number of its row.
@@ -102,8 +101,8 @@ def texts_of_alerts(work: UnitOfWork, alerts: Sequence[Alert]) -> list[IncomingT
     """The texts that raised ``alerts``, the oldest first: one of its own, or those that came while a form was open."""
     numbers, forms = set(), set()
     for alert in alerts:
-        if alert.source.startswith(TEXT_CASE_PREFIX):
-            numbers.add(int(alert.source.removeprefix(TEXT_CASE_PREFIX)))
+        if alert.inbound_id is not None:
+            numbers.add(alert.inbound_id)
         elif alert.rule == FREE_TEXT and alert.assessment_id is not None:
             forms.add(alert.assessment_id)
     if not numbers and not forms:

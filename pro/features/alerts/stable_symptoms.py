@@ -13,7 +13,7 @@ from pro.app_context import UnitOfWork
 from pro.core.questionnaire.answer_text import answer_text
 from pro.errors import BadData, NotAllowed, NotFound
 from pro.features.accounts import staff_accounts
-from pro.features.alerts import alert_list
+from pro.features.alerts import alert_list, alert_service
 from pro.features.forms.form_state import answer_rows, current_answers
 from pro.features.participants import clinical_facts
 from pro.models import Alert, Assessment, ClinicalFact, Participant
@@ -52,9 +52,9 @@ def stable_offer(work: UnitOfWork, case_key: str, language: str) -> StableOffer 
     if form is None:
         return None
     person = work.session.get_one(Participant, form.participant_id)
-    plan = work.catalogue.plans[person.plan]
-    lowering = plan.lowering
-    if lowering is None or lowering.instrument != form.instrument:
+    plan = work.catalogue.plans.get(person.plan)
+    lowering = plan.lowering if plan else None
+    if plan is None or lowering is None or lowering.instrument != form.instrument:
         return None
     instrument = work.catalogue.instruments[form.instrument]
     now = current_answers(instrument, answer_rows(work, form.id))
@@ -77,9 +77,14 @@ def stable_offer(work: UnitOfWork, case_key: str, language: str) -> StableOffer 
     return StableOffer(found, never, lowering.days) if found else None
 
 
-def mark_stable(work: UnitOfWork, case_key: str, items: Collection[str], reason: str, language: str) -> int:
-    """Mark ``items`` of the form behind ``source`` with today's values; how many. BadData("stable", fields=...);
-    NotAllowed("marked_already", name, at) if one of them was marked since the alerts were raised.
+def mark_stable(
+    work: UnitOfWork, case_key: str, items: Collection[str], reason: str, language: str, shown: Collection[int]
+) -> int:
+    """Mark ``items`` of the form of a case as known and stable with today's values; return how many.
+
+    ``shown``: ids of the alerts on the page. Raises BadData("stable", fields=...), NotAllowed("later", count) while an
+    open alert of the case was not shown, and NotAllowed("marked_already", name, at) if one of the items was marked
+    since the alerts were raised.
     """
     offered = stable_offer(work, case_key, language)
     if offered is None:
@@ -95,6 +100,9 @@ def mark_stable(work: UnitOfWork, case_key: str, items: Collection[str], reason:
         raise BadData("stable", fields=fields)
     participant_id = work.session.scalars(select(Alert.participant_id).where(Alert.source == case_key).limit(1)).one()
     work.lock(work.session.get_one(Participant, participant_id))
+    unseen = alert_service.unseen_alerts(work, case_key, shown)
+    if unseen:
+        raise NotAllowed("later", count=len(unseen))
     _refuse_second_mark(work, participant_id, case_key, {one.item: one.value for one in chosen})
     for one in chosen:
         clinical_facts.set_fact(

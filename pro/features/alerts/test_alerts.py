@@ -18,7 +18,7 @@ from pro.core.triage import test_alert_times as timing
 from pro.core.triage.verdict import FormCase, evaluate_rules
 from pro.errors import BadData, NotAllowed, NotFound
 from pro.features.accounts import staff_accounts
-from pro.features.duty_roster import notifications, recipients
+from pro.features.duty_roster import recipients, staff_messages
 from pro.messaging import message_rendering
 from pro.models import Message, StaffMember, WeeklyTestAlert
 
@@ -253,7 +253,7 @@ def _notify_staff(
         if channel == "sms" and (not person.phone_sealed or work.config.sms == "none"):
             continue
         key = f"drill:{test_alert.id}:{channel}:{person.id}"
-        notifications.queue_staff_message(
+        staff_messages.queue_staff_message(
             work, person, template, params[template], key, as_alert=True, drill_id=test_alert.id, not_after=until
         )
 
@@ -267,7 +267,7 @@ def _mark_failed(work: UnitOfWork, test_alert: WeeklyTestAlert, failure: str) ->
         for person in recipients.staff_with_role(work, role):
             params = {"failure": failure, "link": _page_link(work, test_alert)}
             key = f"drill_failed:{test_alert.id}:email:{person.id}"
-            notifications.queue_staff_message(
+            staff_messages.queue_staff_message(
                 work, person, "drill_failed", params, key, as_alert=True, drill_id=test_alert.id
             )
 

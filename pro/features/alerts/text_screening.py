@@ -1,9 +1,14 @@
-"""What people wrote, kept and read for red flags before anything else is made of it (docs/domain.md 5).
+"""Store incoming texts, screen them for red flags before anything else, and raise alerts (docs/domain.md 5).
 
-A hit becomes an alert about the text itself, told like any other: no form is needed for it.
+A red flag becomes an alert about the text itself; no form is needed for it. A participant's texts that come while an
+earlier one waits are one case (docs/alerts.md).
 """
 
 from __future__ import annotations
+
+import logging
+
+from sqlalchemy import select
 
 from pro.app_context import UnitOfWork
 from pro.core.rule_language.level import Level
@@ -12,10 +17,12 @@ from pro.core.text import red_flag_screening
 from pro.core.text.red_flag_screening import RedFlagHit, Screening
 from pro.features.alerts.evaluation import FREE_TEXT
 from pro.features.duty_roster import notifications
+from pro.features.duty_roster.notifications import TEXT_CASE_PREFIX
 from pro.models import Alert, Assessment, IncomingMessage, Participant
 
-# What an alert about a text is filed under.
-TEXT_CASE_PREFIX = "inbound:"
+log = logging.getLogger(__name__)
+# Class of the hit that stands for a text whose screening failed: a person must read it soon.
+NOT_SCREENED = "not_screened"
 
 
 def keep_text(
@@ -29,7 +36,7 @@ def keep_text(
     provider_id: str | None = None,
     what: str = "text",
 ) -> IncomingMessage:
-    """Keep one text that reached us; ``address`` in E.164, or "" in the chat, where the person is known."""
+    """Store one incoming text; ``address`` in E.164, or "" in the chat, where the person is known."""
     who = f"phone:{address}" if address or participant is None else f"participant:{participant.id}"
     row = IncomingMessage(
         channel=channel,
@@ -49,64 +56,101 @@ def keep_text(
 
 
 def screen_text(work: UnitOfWork, text: str, participant: Participant | None) -> Screening:
-    """The red flags in ``text``, by the lexicon of the participant's plan; by all of them for an unknown sender.
+    """Return the red flags in ``text``, by the lexicon of the participant's plan; by all lexicons for others.
 
-    A plan without a lexicon finds nothing: its texts wait to be read.
+    A screening that fails is urgent, because a person must read what the program could not. A plan without a lexicon
+    finds nothing: its texts wait to be read.
     """
     plan = plan_of(work, participant)
     names = [plan.lexicon] if plan else list(work.catalogue.lexicons)
-    found = [
-        red_flag_screening.screen(text, work.catalogue.lexicons[name])
-        for name in names
-        if name in work.catalogue.lexicons
-    ]
+    if plan and plan.lexicon and plan.lexicon not in work.catalogue.lexicons:
+        return Screening(Level.URGENT, (RedFlagHit(NOT_SCREENED, "", "affirmed"),))
+    try:
+        found = [
+            red_flag_screening.screen(text, work.catalogue.lexicons[name])
+            for name in names
+            if name in work.catalogue.lexicons
+        ]
+    except Exception as error:
+        log.error("screening of a text failed error=%s", type(error).__name__)
+        return Screening(Level.URGENT, (RedFlagHit(NOT_SCREENED, "", "affirmed"),))
     level = max((one.level for one in found), default=Level.NONE)
     return Screening(level, tuple(dict.fromkeys(hit for one in found for hit in one.hits)))
 
 
 def plan_of(work: UnitOfWork, participant: Participant | None) -> StudyPlan | None:
-    """The participant's plan; None for an unknown sender, and for a plan that is no longer there."""
+    """Return the participant's plan; None for an unknown sender, and for a plan that is no longer installed."""
     return work.catalogue.plans.get(participant.plan) if participant else None
 
 
 def note_flags(
     work: UnitOfWork, inbound: IncomingMessage, participant: Participant | None, found: Screening
 ) -> Alert | None:
-    """Keep the result of screening a text and raise the alert; None without a finding or a known sender."""
+    """Store the result of screening a text and raise the alert; None without a finding or a known sender."""
     inbound.level = int(found.level)
     inbound.hits = [{"class": hit.class_id, "status": hit.status} for hit in found.hits]
     return raise_text_alert(work, inbound, participant) if participant is not None else None
 
 
 def raise_text_alert(work: UnitOfWork, inbound: IncomingMessage, participant: Participant) -> Alert | None:
-    """What the screening of ``inbound`` said as an alert of ``participant``, told like any other; None for nothing."""
-    plan = plan_of(work, participant)
+    """Raise an alert of ``participant`` from the screening of ``inbound``; None for level none.
+
+    It joins the case of the participant's texts that still waits; otherwise it begins one.
+    """
     level = Level(inbound.level)
     if level is Level.NONE:
         return None
-    # A plan may have left the catalogue while its participants still write.
-    version = plan.version if plan else ""
+    plan = plan_of(work, participant)
     work.session.flush()
+    source, before = _waiting_text_case(work, participant.id)
     alert = Alert(
         participant_id=participant.id,
         assessment_id=None,
-        source=f"{TEXT_CASE_PREFIX}{inbound.id}",
+        source=source or f"{TEXT_CASE_PREFIX}{inbound.id}",
         rule=FREE_TEXT,
+        occurrence=1 + max((alert.occurrence for alert in before if alert.rule == FREE_TEXT), default=0),
+        inbound_id=inbound.id,
         level=int(level),
         suspects="free_text",
         basis="",
-        plan_version=version,
+        plan_version=plan.version if plan else "",
         inputs={"saw": [f"{hit['class']}: {hit['status']}" for hit in inbound.hits], "channel": inbound.channel},
         unresolved=[],
         raised_at=work.now,
     )
     work.session.add(alert)
-    said = {"rule": FREE_TEXT, "level": level.word, "plan_version": version}
+    said = {"rule": FREE_TEXT, "level": level.word, "plan_version": alert.plan_version}
     work.record("alert.raised", alert, participant_id=participant.id, new=said)
+    work.session.flush()
     if level >= Level.URGENT:
-        work.session.flush()
-        notifications.notify_staff(work, plan, [alert])
+        notifications.notify_staff(work, plan, [alert], before)
     return alert
+
+
+def has_alert(work: UnitOfWork, inbound: IncomingMessage) -> bool:
+    """Return True if an alert about the text was raised."""
+    return work.session.scalar(select(Alert.id).where(Alert.inbound_id == inbound.id).limit(1)) is not None
+
+
+def _waiting_text_case(work: UnitOfWork, participant_id: int) -> tuple[str, list[Alert]]:
+    """Return the source and the alerts of the participant's texts that wait for a person; "" and none without."""
+    waiting = (
+        select(Alert.source)
+        .where(
+            Alert.participant_id == participant_id,
+            Alert.inbound_id.is_not(None),
+            Alert.acknowledged_at.is_(None),
+            Alert.resolved_at.is_(None),
+        )
+        .order_by(Alert.id.desc())
+        .limit(1)
+    )
+    source = work.session.scalar(waiting)
+    if source is None:
+        return "", []
+    # Locked, so that two texts at once get different occurrences.
+    query = select(Alert).where(Alert.source == source).order_by(Alert.id).with_for_update()
+    return source, list(work.session.scalars(query))
 
 
 def needs_advice(found: Screening) -> bool:

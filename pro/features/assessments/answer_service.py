@@ -271,7 +271,9 @@ def note_answer_time(work: UnitOfWork, assessment: Assessment, language: str) ->
         missed_forms.record_answer_received(work, assessment.participant_id)
     assessment.last_answer_at = work.now
     assessment.language = language
-    assessment.judge_next_at = work.now + timedelta(minutes=min(plan.idle_minutes))
+    # A form whose plan is gone was not evaluated: the worker tries again.
+    pause = timedelta(minutes=min(plan.idle_minutes)) if plan else alert_service.RETRY_AFTER
+    assessment.judge_next_at = work.now + pause
 
 
 def record_changes(
@@ -292,7 +294,8 @@ def score_form(work: UnitOfWork, assessment: Assessment, answers: Answers) -> di
     instrument = work.catalogue.instruments[assessment.instrument]
     if not instrument.scales:
         return {}
-    if assessment.answered_by == "proxy" and not alert_service.plan_of(work, assessment).score_proxy:
+    values = alert_service.rule_scores(work, assessment, answers)
+    if not values:
         work.record("assessment.not_scored", assessment, participant_id=assessment.participant_id, reason="proxy")
         return {}
     scores = scoring.score(instrument, answers)
@@ -310,4 +313,4 @@ def score_form(work: UnitOfWork, assessment: Assessment, answers: Answers) -> di
             )
         )
     work.record("assessment.scored", assessment, participant_id=assessment.participant_id, new=scoring.ALGORITHM)
-    return {scale: found.value for scale, found in scores.items()}
+    return values

@@ -1,27 +1,32 @@
-"""Notify staff: one email a person about new alerts, escalation, the daily digest."""
+"""Notify staff about alerts: at once, by the plan's steps until a case is acknowledged, and by the daily digest.
+
+Source: docs/alerts.md 3. ``escalation`` decides what is due; this module reads the cases and queues the messages.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, select
 
 from pro.app_context import UnitOfWork
 from pro.core.rule_language.level import Level
-from pro.core.study_plan import EscalationStep, StudyPlan
+from pro.core.study_plan import StudyPlan
 from pro.core.triage import escalation_steps
-from pro.features.duty_roster import recipients
-from pro.features.participants.treatment_dates import clock_time
-from pro.messaging import message_rendering, outbox
-from pro.models import Alert, Message, Participant, StaffMember
+from pro.features.duty_roster import escalation, recipients
+from pro.features.duty_roster.escalation import WaitingCase
+from pro.features.duty_roster.staff_messages import queue_staff_message
+from pro.messaging import outbox
+from pro.models import Alert, Message, Participant
 
 log = logging.getLogger(__name__)
-# Templates of the messages about urgent and emergency alerts.
-ALERT_TEMPLATES = ("alert", "alert_again", "alert_sms")
+# Templates of messages about urgent and emergency alerts: the first, the later ones, about further texts, by SMS.
+ALERT_TEMPLATES = ("alert", "alert_again", "alert_more", "alert_sms")
+# Source of the alerts about texts that came by themselves: this and the id of the first text of the case.
+TEXT_CASE_PREFIX = "inbound:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,34 +51,29 @@ class NextEscalation:
 def notify_staff(
     work: UnitOfWork, plan: StudyPlan | None, raised: Sequence[Alert], before: Sequence[Alert] = ()
 ) -> None:
-    """Queue one email a person about the alerts ``raised`` by one source.
+    """Queue what leaves at once about the alerts ``raised`` in one case. Never raises, and undoes no alert.
 
-    Nothing is queued if an email about an unacknowledged alert of that source of the same or a higher level exists.
-    ``before``: the earlier alerts of the source. Without a plan (no longer installed) recipients are chosen by role.
+    ``before``: the earlier alerts of the case. A further urgent alert of a case that waits as urgent adds no message,
+    nor does a further text of one sender: the worker tells about these together. What fails here is told by the worker.
     """
-    first = max(raised, key=lambda alert: (alert.level, -alert.id))
-    if _is_notified(work, first, [alert for alert in before if alert not in raised]):
-        return
-    participant = work.session.get_one(Participant, first.participant_id)
-    level = Level(first.level)
-    # The count is part of the key, so that an alert that is raised again is notified again.
-    sent = select(func.count(Message.id)).join(Alert, Alert.id == Message.alert_id)
-    times = work.session.scalar(sent.where(Alert.source == first.source, Message.template == "alert"))
-    people = (
-        recipients.recipients_at_step(work, plan, level, minutes=0)
-        if plan
-        else recipients.recipients_without_plan(work)
-    )
-    if not people:
-        log.error("alert has no recipient alert=%s level=%s", first.id, level.word)
-    params = {
-        "study_number": participant.study_number,
-        "level": level.word,
-        "link": f"{work.config.base_url}/staff/alerts/{first.id}",
-    }
-    for person in people:
-        key = f"alert:{first.id}:{level.word}:{times}:email:{person.id}"
-        queue_staff_message(work, person, "alert", params, key, alert_id=first.id, assessment_id=first.assessment_id)
+    try:
+        with work.session.begin_nested():
+            work.session.flush()
+            earlier = [alert for alert in before if alert not in raised and _is_untaken(alert)]
+            first = max(raised, key=lambda alert: (alert.level, -alert.id))
+            if _is_covered(work, first, earlier):
+                return
+            waiting = [*earlier, *(alert for alert in raised if is_unacknowledged(alert))]
+            notices = _read_notices(work, [first.source]).get(first.source, [])
+            case = _build_case(work, waiting, plan, notices, newest=first)
+            duty = recipients.read_duty_state(work)
+            due = escalation.first_notices(work, case, duty)
+            if not due:
+                log.error("alert has no recipient alert=%s level=%s", first.id, case.level.word)
+            for one in due:
+                escalation.queue_notice(work, case, one)
+    except Exception as error:
+        log.error("notification of an alert failed error=%s", type(error).__name__)
 
 
 def queue_daily_digest(work: UnitOfWork, plan: StudyPlan, local_now: datetime) -> int:
@@ -99,44 +99,60 @@ def queue_daily_digest(work: UnitOfWork, plan: StudyPlan, local_now: datetime) -
 
 
 def escalate_alerts(work: UnitOfWork) -> EscalationResult:
-    """Queue the due notifications of all unacknowledged urgent and emergency cases.
+    """Queue what is due about every case that waits; a case that fails does not stop the others.
 
-    Of several due steps for one person only the newest is sent. Each person is notified once per step, however often
-    and on however many workers this runs. A case that fails does not stop the others.
+    Each message is queued once, however often and on however many workers this runs.
     """
-    groups: dict[str, list[Alert]] = {}
-    for alert in work.session.scalars(select(Alert).where(*_unacknowledged_clauses()).order_by(Alert.id)):
-        groups.setdefault(alert.source, []).append(alert)
     queued = broken = 0
-    for source, alerts in groups.items():
+    duty = None
+    for case, alerts in waiting_cases(work):
+        duty = duty or recipients.read_duty_state(work)
         try:
             with work.session.begin_nested():
-                queued += _escalate_case(work, alerts)
+                if lock_case(work, alerts):
+                    queued += escalation.queue_due_notices(work, case, duty)
         except Exception as error:
             broken += 1
-            log.error("alert escalation failed source=%s error=%s", source, type(error).__name__)
+            log.error("alert escalation failed source=%s error=%s", case.key, type(error).__name__)
     return EscalationResult(queued, broken)
+
+
+def waiting_cases(work: UnitOfWork) -> list[tuple[WaitingCase, list[Alert]]]:
+    """Return every case with a loud alert that waits, with these alerts, in two queries."""
+    groups: dict[str, list[Alert]] = {}
+    plans: dict[str, str] = {}
+    query = select(Alert, Participant).join(Participant, Participant.id == Alert.participant_id)
+    for alert, participant in work.session.execute(query.where(*_untaken_clauses()).order_by(Alert.id)):
+        groups.setdefault(alert.source, []).append(alert)
+        plans[alert.source] = participant.plan
+    groups = {source: alerts for source, alerts in groups.items() if any(map(is_unacknowledged, alerts))}
+    notices = _read_notices(work, groups)
+    return [
+        (_build_case(work, alerts, work.catalogue.plans.get(plans[source]), notices.get(source, [])), alerts)
+        for source, alerts in groups.items()
+    ]
+
+
+def untold_sources(work: UnitOfWork) -> list[str]:
+    """Return the sources of waiting cases of which no message has reached a person (docs/alerts.md 3)."""
+    return [alerts[0].source for case, alerts in waiting_cases(work) if escalation.is_untold(case, work.now)]
 
 
 def next_escalation(
     work: UnitOfWork, plan: StudyPlan | None, alerts: Sequence[Alert], roster: recipients.DutyState | None = None
 ) -> NextEscalation | None:
-    """Return the next escalation step of a case, or None.
+    """Return the next escalation step or repeat of a case, or None.
 
-    None after the last step, and if no urgent or emergency alert is unacknowledged. ``roster``: a duty state that was
-    already read.
+    None if no urgent or emergency alert is unacknowledged. ``roster``: a duty state that was already read.
     """
-    waiting = [alert for alert in alerts if _is_unacknowledged(alert)]
+    waiting = [alert for alert in alerts if is_unacknowledged(alert)]
     if not waiting or plan is None:
         return None
     level, raised_at, _alert = _highest_level(waiting)
-    due_step = escalation_steps.next_step(plan.ladder, level, raised_at, work.now, _working_hours(work, plan))
-    if due_step is None:
-        return None
+    hours = escalation_steps.working_hours(plan.settings, work.catalogue.working_days(plan.id))
+    at, steps = escalation_steps.next_notice(plan.ladder, level, raised_at, work.now, hours, plan.repeat_minutes[level])
     roster = roster or recipients.read_duty_state(work)
-    return NextEscalation(
-        due_step.at, tuple(person.name for person in roster.recipients_of(plan.id, [due_step.step], due_step.at))
-    )
+    return NextEscalation(at, tuple(person.name for person in roster.recipients_of(plan.id, steps, at)))
 
 
 def drop_pending_notifications(work: UnitOfWork, sources: Collection[str]) -> None:
@@ -153,116 +169,12 @@ def drop_pending_notifications(work: UnitOfWork, sources: Collection[str]) -> No
         outbox.drop_messages(work, Message.alert_id.in_(select(Alert.id).where(Alert.source.in_(done))), "taken_on")
 
 
-def queue_staff_message(
-    work: UnitOfWork,
-    person: StaffMember,
-    template: str,
-    params: Mapping[str, Any],
-    key: str,
-    *,
-    as_alert: bool = False,
-    alert_id: int | None = None,
-    assessment_id: int | None = None,
-    drill_id: int | None = None,
-    not_after: datetime | None = None,
-) -> Message | None:
-    """Queue one message to ``person`` in their language; None if ``key`` is queued already.
-
-    ``as_alert``: rather sent twice than not at all, as messages about alerts are. ``not_after``: latest time of
-    sending, in UTC.
-    """
-    # The language of an account may be no longer installed.
-    language = person.language if person.language in work.catalogue.languages else work.catalogue.languages[0]
-    channel = message_rendering.MESSAGE_KINDS[template].channel
-    rendered = message_rendering.render_message(
-        template, language, params, work.app_context.catalogs, not work.config.production
-    )
-    return outbox.queue(
-        work,
-        outbox.MessageDraft(
-            dedupe_key=key,
-            channel=channel,
-            template=template,
-            params=dict(params),
-            language=language,
-            address=work.vault.open(person.phone_sealed or "") if channel == "sms" else person.email,
-            subject=rendered.subject,
-            body=rendered.text,
-            staff_id=person.id,
-            alert_id=alert_id,
-            assessment_id=assessment_id,
-            drill_id=drill_id,
-            not_after=not_after,
-            repeat="prefer_duplicate" if as_alert or alert_id else "prefer_silence",
-        ),
-    )
-
-
-def _unacknowledged_clauses() -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions for unacknowledged urgent and emergency alerts."""
-    return (
-        Alert.level >= int(Level.URGENT),
-        Alert.acknowledged_at.is_(None),
-        Alert.resolved_at.is_(None),
-        Alert.superseded_at.is_(None),
-    )
-
-
-def _is_unacknowledged(alert: Alert) -> bool:
+def is_unacknowledged(alert: Alert) -> bool:
     """Return True for an unacknowledged urgent or emergency alert."""
-    is_urgent_or_higher = alert.level >= Level.URGENT
-    return (
-        is_urgent_or_higher
-        and alert.acknowledged_at is None
-        and alert.resolved_at is None
-        and alert.superseded_at is None
-    )
+    return _is_untaken(alert) and alert.superseded_at is None
 
 
-def _highest_level(alerts: Sequence[Alert]) -> tuple[Level, datetime, Alert]:
-    """Return the level of a case, the time (UTC) of its first alert of that level, that alert."""
-    level = max(alert.level for alert in alerts)
-    highest = [alert for alert in alerts if alert.level == level]
-    return Level(level), min(alert.raised_at for alert in highest), highest[0]
-
-
-def _escalate_case(work: UnitOfWork, alerts: list[Alert]) -> int:
-    """Queue the due steps of one case, the newest for each person; return their number."""
-    level, raised_at, alert = _highest_level(alerts)
-    participant = work.session.get_one(Participant, alert.participant_id)
-    plan = work.catalogue.plans.get(participant.plan)
-    if plan is None:
-        # Without a study plan there are no escalation steps: all recipients were notified when the alert was raised.
-        return 0
-    newest: dict[str, tuple[StaffMember, EscalationStep]] = {}
-    people: dict[int, str] = {}
-    for due_step in escalation_steps.due_steps(plan.ladder, level, raised_at, work.now, _working_hours(work, plan)):
-        for person in recipients.recipients_of(work, plan, [due_step.step]):
-            newest.pop(people.get(person.id, ""), None)
-            key = f"again:{alert.source}:{raised_at:%Y%m%dT%H%M%S%f}:{level.word}:{due_step.step.name}:{person.id}"
-            people[person.id] = key
-            newest[key] = (person, due_step.step)
-    known = select(Message.dedupe_key).where(Message.dedupe_key.in_(newest))
-    done = set(work.session.scalars(known)) if newest else set()
-    due = {key: found for key, found in newest.items() if key not in done}
-    if not due or not _lock_case(work, alerts):
-        return 0
-    queued = 0
-    for key, (person, step) in due.items():
-        template, params = _escalation_message(work, plan, person, step, participant, alert, level)
-        message = queue_staff_message(
-            work, person, template, params, key, alert_id=alert.id, assessment_id=alert.assessment_id
-        )
-        queued += message is not None
-    return queued
-
-
-def _working_hours(work: UnitOfWork, plan: StudyPlan) -> escalation_steps.WorkingHours:
-    """Return the study's working hours, with public holidays and make-up working days."""
-    return escalation_steps.working_hours(plan.settings, work.catalogue.working_days(plan.id))
-
-
-def _lock_case(work: UnitOfWork, alerts: Sequence[Alert]) -> bool:
+def lock_case(work: UnitOfWork, alerts: Sequence[Alert]) -> bool:
     """Lock the case against acknowledgement. Return False if another transaction holds it.
 
     Return False as well if an alert of the case was acknowledged meanwhile.
@@ -270,50 +182,96 @@ def _lock_case(work: UnitOfWork, alerts: Sequence[Alert]) -> bool:
     ids = [alert.id for alert in alerts]
     # Rows that are locked are skipped: the other transaction acknowledges or evaluates them, and the worker runs again
     # within seconds.
-    query = select(Alert.id).where(Alert.id.in_(ids), *_unacknowledged_clauses()).with_for_update(skip_locked=True)
+    query = select(Alert.id).where(Alert.id.in_(ids), *_untaken_clauses()).with_for_update(skip_locked=True)
     return len(list(work.session.scalars(query))) == len(ids)
 
 
-def _escalation_message(
-    work: UnitOfWork,
-    plan: StudyPlan,
-    person: StaffMember,
-    step: EscalationStep,
-    participant: Participant,
-    alert: Alert,
-    level: Level,
-) -> tuple[str, dict[str, Any]]:
-    """Return template and parameters for a step.
+def _is_untaken(alert: Alert) -> bool:
+    """Return True for an open urgent or emergency alert without acknowledgement, covered by another one or not."""
+    return alert.level >= Level.URGENT and alert.acknowledged_at is None and alert.resolved_at is None
 
-    A text message needs a phone number and a gateway that accepts it; otherwise the step is sent by email.
+
+def _untaken_clauses() -> tuple[ColumnElement[bool], ...]:
+    """Return the same as conditions."""
+    return (Alert.level >= int(Level.URGENT), Alert.acknowledged_at.is_(None), Alert.resolved_at.is_(None))
+
+
+def _unacknowledged_clauses() -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for unacknowledged urgent and emergency alerts."""
+    return (*_untaken_clauses(), Alert.superseded_at.is_(None))
+
+
+def _highest_level(alerts: Sequence[Alert]) -> tuple[Level, datetime, Alert]:
+    """Return the level of a case, the time (UTC) of its first alert of that level, and that alert."""
+    level = max(alert.level for alert in alerts)
+    highest = [alert for alert in alerts if alert.level == level]
+    return Level(level), min(alert.raised_at for alert in highest), highest[0]
+
+
+def _is_covered(work: UnitOfWork, first: Alert, earlier: Sequence[Alert]) -> bool:
+    """Return True if a message about the case, at the level of ``first`` or louder, leads to it already.
+
+    Not so for a further emergency in a form once the earlier message has left, nor while the earlier ones failed.
     """
-    takes = work.config.sms != "none" and work.catalogue.gateway.accepts("alert_sms", person.language)
-    if step.channel == "sms" and person.phone_sealed and takes:
-        at = clock_time(work.now, plan.settings.time_zone)
-        return "alert_sms", {"at": at, "level": level.word, "address": f"{work.config.base_url}/staff/"}
-    link = f"{work.config.base_url}/staff/alerts/{alert.id}"
-    return "alert_again", {"study_number": participant.study_number, "level": level.word, "link": link}
-
-
-def _is_notified(work: UnitOfWork, first: Alert, others: Sequence[Alert]) -> bool:
-    """Return True if staff were notified of this source at the level of ``first`` or higher.
-
-    An alert of that level must still be unacknowledged, and its message neither failed nor dropped.
-    """
-    waiting = [alert.level for alert in others if alert.acknowledged_at is None and alert.resolved_at is None]
-    if first.level > max(waiting, default=0):
+    is_text = first.source.startswith(TEXT_CASE_PREFIX)
+    if first.level > max((alert.level for alert in earlier), default=0):
         return False
-    query = (
-        select(Message.id)
-        .join(Alert, Alert.id == Message.alert_id)
-        .where(
-            Alert.source == first.source,
-            Message.failed_at.is_(None),
-            Message.dropped_at.is_(None),
-            Alert.level >= first.level,
-        )
+    notices = [one for one in _read_notices(work, [first.source]).get(first.source, []) if one.level >= first.level]
+    if first.level == Level.EMERGENCY and not is_text:
+        return any(one.state == "waiting" for one in notices)
+    return any(one.state in ("told", "waiting") for one in notices)
+
+
+def _build_case(
+    work: UnitOfWork,
+    waiting: Sequence[Alert],
+    plan: StudyPlan | None,
+    notices: Sequence[escalation.Notice],
+    newest: Alert | None = None,
+) -> WaitingCase:
+    """Return the case of the loud alerts of one source that were not acknowledged; ``newest``: what is told at once.
+
+    One that another covers counts for the time from which the steps count: a change of answers delays no step.
+    """
+    level, since, first = _highest_level(waiting)
+    highest = [alert for alert in waiting if alert.level == level and alert.superseded_at is None] or [first]
+    first = highest[0]
+    is_text = first.source.startswith(TEXT_CASE_PREFIX)
+    # A further emergency is told at once; a further urgent alert is found by the message about the first one.
+    newest = newest or (highest[-1] if level is Level.EMERGENCY or is_text else first)
+    participant = work.session.get_one(Participant, first.participant_id)
+    return WaitingCase(
+        key=first.source,
+        level=level,
+        since=since,
+        newest_at=newest.raised_at,
+        plans=[plan] if plan else [],
+        templates=("alert", "alert_again", "alert_more"),
+        params={
+            "study_number": participant.study_number,
+            "level": level.word,
+            "link": f"{work.config.base_url}/staff/alerts/{newest.id}",
+        },
+        notices=notices,
+        is_grouped=is_text,
+        more=len(waiting) - 1 if is_text else 0,
+        alert_id=newest.id,
+        assessment_id=newest.assessment_id,
     )
-    return work.session.scalar(query.limit(1)) is not None
+
+
+def _read_notices(work: UnitOfWork, sources: Collection[str]) -> dict[str, list[escalation.Notice]]:
+    """Return source -> the messages about its alerts, oldest first, in one query."""
+    query = (
+        select(Message, Alert.level, Alert.source)
+        .join(Alert, Alert.id == Message.alert_id)
+        .where(Alert.source.in_(sources), Message.template.in_(ALERT_TEMPLATES))
+        .order_by(Message.id)
+    )
+    found: dict[str, list[escalation.Notice]] = {}
+    for message, level, source in work.session.execute(query) if sources else ():
+        found.setdefault(source, []).append(escalation.notice_of(message, level))
+    return found
 
 
 def _watch_alert_rows(work: UnitOfWork, plan: StudyPlan) -> list[dict[str, str]]:

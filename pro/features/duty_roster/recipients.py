@@ -55,6 +55,13 @@ class DutyState:
             found.update({person.id: person for person in self.staff_with_role(role, at)})
         return list(found.values())
 
+    def recipients_without_plan(self, at: datetime) -> list[StaffMember]:
+        """Return the recipients for a study plan that is no longer installed: without steps and roster, by role."""
+        people = [*self.staff_with_role("administrator", at), *self.staff_with_role("investigator", at)]
+        for role in STAND_INS:
+            people = people or self.staff_with_role(role, at)
+        return people
+
     def _absent_ids(self, at: datetime) -> set[int]:
         """Return the ids of absent staff members."""
         return {absence.staff_id for absence in self.absences if absence.starts_at <= at < absence.ends_at}
@@ -108,15 +115,3 @@ def recipients_of(
     """
     at = at or work.now
     return read_duty_state(work, at).recipients_of(plan.id, steps, at)
-
-
-def recipients_without_plan(work: UnitOfWork) -> list[StaffMember]:
-    """Return the recipients for a participant whose study plan is no longer installed.
-
-    Without escalation steps and roster, recipients are chosen by role.
-    """
-    roster = read_duty_state(work)
-    people = [*roster.staff_with_role("administrator", work.now), *roster.staff_with_role("investigator", work.now)]
-    for role in STAND_INS:
-        people = people or roster.staff_with_role(role, work.now)
-    return people

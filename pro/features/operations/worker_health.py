@@ -5,17 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 
 from sqlalchemy import select
-from sqlalchemy.orm import aliased
 
 from pro.app_context import UnitOfWork
-from pro.core.rule_language.level import Level
-from pro.features.alerts import test_alerts
+from pro.features.alerts import alert_service, test_alerts
 from pro.features.duty_roster import notifications
+from pro.features.text_messages import unknown_senders
 from pro.messaging import outbox_backlog
-from pro.models import Alert, Heartbeat, Message
+from pro.models import Alert, Assessment, Heartbeat
 
 LOOPS = ("judge_idle", "calendar", "digests", "escalate", "quarantine", "drills", "outbox", "audit")
 MAX_HEARTBEAT_AGE = timedelta(seconds=60)
+# An idle form that was due for longer was not evaluated.
+MAX_EVALUATION_DELAY = timedelta(minutes=10)
 # An email that is due for longer means that outgoing email does not work.
 MAX_EMAIL_DELAY = timedelta(minutes=5)
 
@@ -32,26 +33,28 @@ def record_heartbeat(work: UnitOfWork, name: str) -> None:
 def find_troubles(work: UnitOfWork) -> list[str]:
     """Return the names of what does not work.
 
-    A job of LOOPS without a run for 60 seconds; "mail" if an email waits for longer than 5 minutes; "untold" if an
-    unacknowledged urgent alert had no recipient because there is no active account; "drill" if the weekly test alert
-    failed or did not start.
+    A job of LOOPS without a run for 60 seconds; "mail" if an email waits for longer than 5 minutes; "untold" if no
+    message about an unacknowledged urgent alert has reached a person; "unjudged" while answers that could not be
+    evaluated wait for a person; "drill" if the weekly test alert failed or did not start.
     """
     beats = {row.name: row.at for row in work.session.scalars(select(Heartbeat))}
     found = [name for name in LOOPS if name not in beats or work.now - beats[name] > MAX_HEARTBEAT_AGE]
     oldest = outbox_backlog.read_backlog(work.session, work.now).oldest_at
     if oldest is not None and work.now - oldest > MAX_EMAIL_DELAY:
         found.append("mail")
-    other = aliased(Alert)
-    mailed = select(other.source).join(Message, Message.alert_id == other.id)
-    notified = mailed.where(Message.template.in_(notifications.ALERT_TEMPLATES))
-    unnotified = select(Alert.id).where(
-        Alert.level >= int(Level.URGENT),
-        Alert.acknowledged_at.is_(None),
-        Alert.resolved_at.is_(None),
-        Alert.source.not_in(notified),
-    )
-    if work.session.scalar(unnotified.limit(1)) is not None:
+    if notifications.untold_sources(work) or unknown_senders.untold_numbers(work):
         found.append("untold")
+    if _has_unjudged_forms(work):
+        found.append("unjudged")
     if any(test_alert.state != "running" for test_alert in test_alerts.weekly_test_alert_status(work)):
         found.append("drill")
     return found
+
+
+def _has_unjudged_forms(work: UnitOfWork) -> bool:
+    """Return True for an alert about an evaluation that failed, or an evaluation that is overdue."""
+    alert = select(Alert.id).where(
+        Alert.rule == alert_service.EVALUATION_FAILED, Alert.acknowledged_at.is_(None), Alert.resolved_at.is_(None)
+    )
+    late = select(Assessment.id).where(Assessment.judge_next_at < work.now - MAX_EVALUATION_DELAY)
+    return any(work.session.scalar(query.limit(1)) is not None for query in (alert, late))

@@ -12,7 +12,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from pro.app_context import AppContext, UnitOfWork
-from pro.core.questionnaire.scoring import score
 from pro.db import transaction
 from pro.features.alerts import alert_service, test_alerts
 from pro.features.audit import audit_chain
@@ -133,6 +132,7 @@ def evaluate_idle_forms(app_context: AppContext) -> int:
         except Exception as error:
             failed += 1
             log.error("idle form evaluation failed assessment=%s error=%s", assessment_id, type(error).__name__)
+            _in_transaction(app_context, partial(_postpone_evaluation, assessment_id=assessment_id))
     if failed:
         raise RuntimeError(f"{failed} idle forms were not evaluated")
     return evaluated
@@ -143,23 +143,32 @@ def _evaluate_form(work: UnitOfWork, assessment_id: int) -> int:
     assessment = work.session.get_one(Assessment, assessment_id, with_for_update={"key_share": True})
     if assessment.judge_next_at is None or assessment.judge_next_at > work.now:
         return 0  # answered, submitted, or evaluated by another worker meanwhile
-    instrument = work.catalogue.instruments[assessment.instrument]
-    answers = current_answers(instrument, answer_rows(work, assessment.id))
-    # Reset before the evaluation, which may schedule another try if it fails.
+    instrument = work.catalogue.instruments.get(assessment.instrument)
+    rows = answer_rows(work, assessment.id)
+    answers = current_answers(instrument, rows) if instrument else {}
+    # Reset before the evaluation, which schedules another try if it fails.
     assessment.judge_next_at = None
     if assessment.submitted_at is not None:
-        scored = score(instrument, answers) if instrument.scales else {}
-        scores = {scale: found.value for scale, found in scored.items()}
-        alert_service.evaluate_form(work, assessment, answers, submitted=True, idle=0, scores=scores)
+        scores = alert_service.rule_scores(work, assessment, answers) if instrument else {}
+        alert_service.evaluate_form(work, assessment, answers, submitted=True, idle=0, scores=scores, is_retry=True)
         return 1
     if assessment.last_answer_at is None:
         return 0
     idle = int((work.now - assessment.last_answer_at).total_seconds() // 60)
-    later = [minutes for minutes in alert_service.plan_of(work, assessment).idle_minutes if minutes > idle]
+    plan = alert_service.plan_of(work, assessment)
+    later = [minutes for minutes in plan.idle_minutes if minutes > idle] if plan else []
     if later:
         assessment.judge_next_at = alert_service.minutes_after(assessment.last_answer_at, min(later))
     alert_service.evaluate_form(work, assessment, answers, submitted=False, idle=idle)
     return 1
+
+
+def _postpone_evaluation(work: UnitOfWork, assessment_id: int) -> int:
+    """Postpone the evaluation of a form that broke even the alert about it, so that it holds up no other form."""
+    assessment = work.session.get_one(Assessment, assessment_id, with_for_update={"key_share": True})
+    if assessment.judge_next_at is not None:
+        assessment.judge_next_at = max(assessment.judge_next_at, work.now + alert_service.RETRY_AFTER)
+    return 0
 
 
 def queue_digests(work: UnitOfWork) -> int:

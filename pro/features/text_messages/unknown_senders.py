@@ -6,19 +6,18 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import or_, select
 
 from pro.app_context import UnitOfWork
 from pro.core.rule_language.level import Level
-from pro.core.study_plan import StudyPlan
-from pro.core.triage import escalation_steps
 from pro.errors import BadData, NotAllowed, NotFound
 from pro.features.accounts import staff_accounts
 from pro.features.alerts import message_reading, text_screening
 from pro.features.alerts.message_reading import IncomingText
-from pro.features.duty_roster import notifications, recipients
+from pro.features.duty_roster import escalation, recipients
+from pro.features.duty_roster.escalation import Notice, WaitingCase
 from pro.messaging import outbox
-from pro.models import Alert, AuditEntry, IncomingMessage, Message, Participant, StaffMember
+from pro.models import AuditEntry, IncomingMessage, Message, Participant
 
 log = logging.getLogger(__name__)
 REASON_LENGTH = 500
@@ -77,36 +76,50 @@ def urgent_quarantine(work: UnitOfWork) -> list[IncomingMessage]:
 
 
 def notify_urgent_quarantine(work: UnitOfWork) -> int:
-    """Email the recipients of an urgent alert about each urgent text in quarantine.
+    """Queue what is due about the unread urgent texts in quarantine; return the number of emails queued.
 
-    The study is unknown, so the recipients of every study plan are notified, each person once a text. While the text is
-    unread, the escalation steps add recipients. Returns the number of emails queued.
+    The texts of one number are one case: the first is told at once, further ones together (docs/alerts.md 3). The study
+    is unknown, so the recipients of every study plan are notified.
     """
-    return sum(notify_quarantined_text(work, row) for row in urgent_quarantine(work))
-
-
-def notify_quarantined_text(work: UnitOfWork, row: IncomingMessage) -> int:
-    """Email the recipients about one urgent text; return the number of emails queued.
-
-    A caller that just stored the text need not wait for the worker.
-    """
-    level = Level(row.level)
-    people: dict[int, StaffMember] = {}
-    for plan in work.catalogue.plans.values():
-        people |= {person.id: person for person in _staff_to_notify(work, plan, level, row.received_at)}
-    if not people:
-        log.error("text of unknown number without recipient level=%s", level.word)
-    keys = {f"{_dedupe_prefix(row.id)}{person.id}": person for person in people.values()}
-    known = set(work.session.scalars(select(Message.dedupe_key).where(Message.dedupe_key.in_(keys))))
-    params = {"level": level.word, "link": f"{work.config.base_url}/staff/inbox/unmatched/{row.id}"}
+    duty = None
     queued = 0
-    for key, person in keys.items():
-        if key not in known:
-            queued += (
-                notifications.queue_staff_message(work, person, "inbound_unknown", params, key, as_alert=True)
-                is not None
-            )
+    for case in quarantine_cases(work):
+        duty = duty or recipients.read_duty_state(work)
+        try:
+            with work.session.begin_nested():
+                queued += escalation.queue_due_notices(work, case, duty)
+        except Exception as error:
+            log.error("notification of an unknown text failed error=%s", type(error).__name__)
     return queued
+
+
+def notify_quarantined_text(work: UnitOfWork, row: IncomingMessage) -> None:
+    """Queue what is due about the number of ``row``, which was just stored, without waiting for the worker.
+
+    Never raises: a notification that fails undoes no text.
+    """
+    try:
+        with work.session.begin_nested():
+            work.session.flush()
+            for case in quarantine_cases(work, row.fingerprint):
+                if not escalation.queue_due_notices(work, case, recipients.read_duty_state(work)) and not case.notices:
+                    log.error("text of unknown number without recipient level=%s", case.level.word)
+    except Exception as error:
+        log.error("notification of an unknown text failed error=%s", type(error).__name__)
+
+
+def quarantine_cases(work: UnitOfWork, fingerprint: str = "") -> list[WaitingCase]:
+    """Return a case for each unknown number with unread urgent texts. ``fingerprint``: only of this number."""
+    groups: dict[str, list[IncomingMessage]] = {}
+    for row in urgent_quarantine(work):
+        if fingerprint in ("", row.fingerprint):
+            groups.setdefault(row.fingerprint, []).append(row)
+    return [_quarantine_case(work, rows) for rows in groups.values()]
+
+
+def untold_numbers(work: UnitOfWork) -> int:
+    """Return the number of unknown numbers whose urgent texts no message has told a person about."""
+    return sum(escalation.is_untold(case, work.now) for case in quarantine_cases(work))
 
 
 def unknown_text_page(work: UnitOfWork, inbound_id: int) -> UnknownTextPage:
@@ -191,23 +204,42 @@ def _quarantined_rows(work: UnitOfWork, least: Level) -> list[IncomingMessage]:
     return list(work.session.scalars(query))
 
 
-def _staff_to_notify(work: UnitOfWork, plan: StudyPlan, level: Level, since: datetime) -> list[StaffMember]:
-    """Return whom the escalation steps of ``plan`` reach by now.
+def _quarantine_case(work: UnitOfWork, rows: list[IncomingMessage]) -> WaitingCase:
+    """Return the case of the unread urgent texts of one number."""
+    level = Level(max(row.level for row in rows))
+    loudest = sorted((row for row in rows if row.level == level), key=lambda row: row.id)
+    first, newest = loudest[0], loudest[-1]
+    prefix = _dedupe_prefix(first.fingerprint)
+    return WaitingCase(
+        key=prefix.removesuffix(":"),
+        level=level,
+        since=first.received_at,
+        newest_at=newest.received_at,
+        plans=list(work.catalogue.plans.values()),
+        templates=("inbound_unknown", "inbound_unknown", "inbound_unknown_more"),
+        params={"level": level.word, "link": f"{work.config.base_url}/staff/inbox/unmatched/{newest.id}"},
+        notices=_read_notices(work, prefix),
+        is_grouped=True,
+        more=len(rows) - 1,
+    )
 
-    ``since``: when the text of ``level`` came.
-    """
-    steps = [step for step in plan.ladder if step.level is level and step.at_once]
-    steps += [
-        due_step.step
-        for due_step in escalation_steps.due_steps(
-            plan.ladder, level, since, work.now, escalation_steps.working_hours(plan.settings)
+
+def _read_notices(work: UnitOfWork, prefix: str) -> list[Notice]:
+    """Return the messages about the texts of one number; the level stands in their keys."""
+    words = {level.word: level for level in Level}
+    keys = (Message.dedupe_key.startswith(f"{kind}:{prefix}", autoescape=True) for kind in escalation.KEY_KINDS)
+    query = select(Message).where(or_(*keys)).order_by(Message.id)
+    return [
+        escalation.notice_of(
+            row, next((words[part] for part in row.dedupe_key.split(":") if part in words), Level.NONE)
         )
+        for row in work.session.scalars(query)
     ]
-    return recipients.recipients_of(work, plan, steps)
 
 
-def _dedupe_prefix(inbound_id: int) -> str:
-    return f"unknown:{inbound_id}:email:"
+def _dedupe_prefix(fingerprint: str) -> str:
+    """Return what the keys of messages about the texts of a number have in common."""
+    return f"number.{fingerprint[:32]}:"
 
 
 def _is_overdue(work: UnitOfWork, row: IncomingMessage) -> bool:
@@ -234,13 +266,18 @@ def _wrong_reason(reason: str) -> str:
 def _mark_read(work: UnitOfWork, row: IncomingMessage) -> None:
     """Mark the text as read by the acting person, and drop emails about it not yet sent."""
     row.read_at, row.read_by = row.read_at or work.now, row.read_by or work.actor.id
-    outbox.drop_messages(work, Message.dedupe_key.startswith(_dedupe_prefix(row.id), autoescape=True), "taken_on")
+    work.session.flush()
+    if not quarantine_cases(work, row.fingerprint):
+        keys = (
+            Message.dedupe_key.startswith(f"{kind}:{_dedupe_prefix(row.fingerprint)}", autoescape=True)
+            for kind in escalation.KEY_KINDS
+        )
+        outbox.drop_messages(work, or_(*keys), "taken_on")
 
 
 def _raise_alert(work: UnitOfWork, row: IncomingMessage, person: Participant) -> None:
     """Raise an alert for the red flags of an assigned text, unless there is one."""
-    known = select(func.count(Alert.id)).where(Alert.source == f"{text_screening.TEXT_CASE_PREFIX}{row.id}")
-    if not work.session.scalar(known):
+    if not text_screening.has_alert(work, row):
         text_screening.raise_text_alert(work, row, person)
 
 

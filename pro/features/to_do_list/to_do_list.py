@@ -15,14 +15,14 @@ from pro.features.alerts.test_alerts import WeeklyTestAlertStatus
 from pro.features.assessments import data_corrections as assessments_corrections
 from pro.features.assessments import paper_forms
 from pro.features.assessments.paper_forms import UnverifiedPaperForm
-from pro.features.duty_roster import recipients, roster_service
+from pro.features.duty_roster import notifications, recipients, roster_service
 from pro.features.duty_roster.roster_service import RosterGap
 from pro.features.forms import participant_cards
 from pro.features.forms.participant_cards import LockedCard
 from pro.features.schedule import call_tasks, outstanding_forms
 from pro.features.schedule.call_tasks import CallTaskRow
 from pro.features.schedule.outstanding_forms import OutstandingForms
-from pro.features.text_messages import conversations, failed_messages
+from pro.features.text_messages import conversations, failed_messages, unknown_senders
 from pro.features.text_messages.conversations import Inbox
 from pro.features.text_messages.failed_messages import FailedMessageList
 from pro.features.ulcers import endoscopies as ulcers_endoscopies
@@ -43,7 +43,8 @@ class ToDoList:
 
     ``gaps``: roster gaps within a week, next one first. ``drills``: test alerts to confirm or to repair. ``texts``:
     unread incoming texts. ``locked_cards``: only for roles that may make new cards. ``endoscopies``: overdue requests.
-    ``serious``: serious adverse events to report, only for roles that may see them.
+    ``serious``: serious adverse events to report, only for roles that may see them. ``untold``: unacknowledged cases
+    about which no message has reached a person; ``untold_numbers``: unknown numbers with such texts.
     """
 
     unacknowledged: list[AlertCase]
@@ -61,12 +62,15 @@ class ToDoList:
     corrections: int
     endoscopies: list[OverdueEndoscopy]
     serious: list[UnreportedEvent]
+    untold: list[AlertCase]
+    untold_numbers: int
     now: datetime
 
 
 def read_to_do_list(work: UnitOfWork, language: str = "zh_Hans") -> ToDoList:
     """Return the to-do list of every study of this system, with titles in ``language``."""
     open_cases = alert_list.open_cases(work, language)
+    untold = set(notifications.untold_sources(work))
     roster = recipients.read_duty_state(work)
     on_duty = [
         OnCallPerson(place, person.name)
@@ -94,6 +98,8 @@ def read_to_do_list(work: UnitOfWork, language: str = "zh_Hans") -> ToDoList:
         serious=adverse_event_log.read_unreported_events(work, language)
         if staff_accounts.has_right(work.actor.role, "see_events")
         else [],
+        untold=[case for case in open_cases if case.source in untold],
+        untold_numbers=unknown_senders.untold_numbers(work),
         now=work.now,
     )
 

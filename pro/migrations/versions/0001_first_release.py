@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from pro.db import Json, UtcDateTime, append_only_triggers, partial_index
+from pro.db import Json, UtcDateTime, append_only_triggers, fixed_column_triggers, partial_index
 
 revision = "0001"
 down_revision = None
@@ -14,6 +14,18 @@ depends_on = None
 
 AT = UtcDateTime(timezone=True)
 APPEND_ONLY = ("event", "seal", "answer", "score", "signature", "grading", "handover", "closing", "decision")
+# What an alert says never changes, so its id is the version of what a page showed (docs/alerts.md).
+FIXED_OF_ALERT = (
+    "participant_id",
+    "assessment_id",
+    "source",
+    "rule",
+    "occurrence",
+    "inbound_id",
+    "level",
+    "inputs",
+    "raised_at",
+)
 
 
 def upgrade() -> None:
@@ -23,6 +35,7 @@ def upgrade() -> None:
     _forms()
     _answers()
     _duty_roster()
+    _incoming_messages()
     _alerts()
     _adverse_events()
     _calls()
@@ -31,6 +44,8 @@ def upgrade() -> None:
     _audit()
     for statement in append_only_triggers(op.get_bind().dialect.name, APPEND_ONLY):
         op.execute(statement)
+    for statement in fixed_column_triggers(op.get_bind().dialect.name, "alert", FIXED_OF_ALERT):
+        op.execute(statement)
 
 
 def downgrade() -> None:
@@ -38,10 +53,10 @@ def downgrade() -> None:
     for tables in (
         ("cohort", "heartbeat", "seal", "event"),
         ("decision", "endoscopy"),
-        ("inbound", "message"),
+        ("message",),
         ("call", "task"),
         ("grading", "adverse_event"),
-        ("closing", "handover", "alert_note", "alert"),
+        ("closing", "handover", "alert_note", "alert", "inbound"),
         ("drill", "absence", "duty"),
         ("correction", "score", "answer"),
         ("expected", "access", "assessment", "wording"),
@@ -394,6 +409,30 @@ def _duty_roster() -> None:
     )
 
 
+def _incoming_messages() -> None:
+    """Texts that came in; an alert may be about one."""
+    _table(
+        "inbound",
+        sa.Column("channel", sa.String(8), nullable=False),
+        sa.Column("provider_id", sa.String(64), unique=True),
+        sa.Column("fingerprint", sa.String(64), nullable=False),
+        sa.Column("address_sealed", sa.Text, nullable=False),
+        sa.Column("text_sealed", sa.Text, nullable=False),
+        sa.Column("participant_id", sa.Integer, sa.ForeignKey("participant.id"), index=True),
+        sa.Column("assessment_id", sa.Integer, sa.ForeignKey("assessment.id"), index=True),
+        sa.Column("item", sa.String(64), nullable=False),
+        sa.Column("what", sa.String(16), nullable=False),
+        sa.Column("why", sa.String(32), nullable=False),
+        sa.Column("level", sa.Integer, nullable=False),
+        sa.Column("hits", Json, nullable=False),
+        sa.Column("received_at", AT, nullable=False),
+        sa.Column("read_at", AT),
+        sa.Column("read_by", sa.Integer, sa.ForeignKey("staff.id")),
+        sa.Index("ix_inbound_fingerprint_at", "fingerprint", "received_at"),
+        sa.Index("ix_inbound_unread", "read_at", "received_at"),
+    )
+
+
 def _alerts() -> None:
     """Alerts and how each was handled."""
     _table(
@@ -402,6 +441,8 @@ def _alerts() -> None:
         sa.Column("assessment_id", sa.Integer, sa.ForeignKey("assessment.id"), index=True),
         sa.Column("source", sa.String(64), nullable=False),
         sa.Column("rule", sa.String(32), nullable=False),
+        sa.Column("occurrence", sa.Integer, nullable=False),
+        sa.Column("inbound_id", sa.Integer, sa.ForeignKey("inbound.id"), index=True),
         sa.Column("level", sa.Integer, nullable=False),
         sa.Column("lowered", sa.Boolean, nullable=False),
         sa.Column("suspects", sa.String(64), nullable=False),
@@ -418,7 +459,7 @@ def _alerts() -> None:
         sa.Column("resolved_at", AT),
         sa.Column("resolved_by", sa.Integer, sa.ForeignKey("staff.id")),
         sa.Column("disposition", sa.String(32), nullable=False),
-        sa.UniqueConstraint("source", "rule"),
+        sa.UniqueConstraint("source", "rule", "occurrence"),
         sa.Index("ix_alert_open", "resolved_at", "level"),
     )
     _table(
@@ -519,7 +560,7 @@ def _calls() -> None:
 
 
 def _messages() -> None:
-    """Messages out and in."""
+    """Messages that are sent."""
     _table(
         "message",
         sa.Column("dedupe_key", sa.String(128), nullable=False, unique=True),
@@ -574,26 +615,6 @@ def _messages() -> None:
             "not_after",
         ),
         partial_index("ix_message_unsettled", "failed_at IS NOT NULL AND settled_at IS NULL", "id"),
-    )
-    _table(
-        "inbound",
-        sa.Column("channel", sa.String(8), nullable=False),
-        sa.Column("provider_id", sa.String(64), unique=True),
-        sa.Column("fingerprint", sa.String(64), nullable=False),
-        sa.Column("address_sealed", sa.Text, nullable=False),
-        sa.Column("text_sealed", sa.Text, nullable=False),
-        sa.Column("participant_id", sa.Integer, sa.ForeignKey("participant.id"), index=True),
-        sa.Column("assessment_id", sa.Integer, sa.ForeignKey("assessment.id"), index=True),
-        sa.Column("item", sa.String(64), nullable=False),
-        sa.Column("what", sa.String(16), nullable=False),
-        sa.Column("why", sa.String(32), nullable=False),
-        sa.Column("level", sa.Integer, nullable=False),
-        sa.Column("hits", Json, nullable=False),
-        sa.Column("received_at", AT, nullable=False),
-        sa.Column("read_at", AT),
-        sa.Column("read_by", sa.Integer, sa.ForeignKey("staff.id")),
-        sa.Index("ix_inbound_fingerprint_at", "fingerprint", "received_at"),
-        sa.Index("ix_inbound_unread", "read_at", "received_at"),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pro.web import notices
+from pro.web.notices import NN_
 from pro.web.refusals import N_
 
 # Notices after a post.
@@ -12,6 +13,13 @@ notices.add(
     N_(
         "%(name)s assessed this participant meanwhile, %(at)s. Nothing of yours is saved yet. Look at that first; "
         "if yours shall count too, sign again."
+    ),
+)
+notices.add(
+    "judged_later",
+    NN_(
+        "%(num)s more alert came while you were reading. Nothing is signed yet; read it first, then sign again.",
+        "%(num)s more alerts came while you were reading. Nothing is signed yet; read them first, then sign again.",
     ),
 )
 notices.add("event_ended", N_("The end is saved."), good=True)

@@ -18,6 +18,7 @@ from pro.features.accounts.signatures import CredentialRefusal
 from pro.features.adverse_events import adverse_event_log, gradings
 from pro.features.adverse_events.adverse_event_log import AdverseEventPage
 from pro.features.alerts import alert_page, stable_symptoms
+from pro.features.alerts.alert_page import FindingRow
 from pro.features.alerts.pages.forms import EventEndForm, GradingForm, NoEventForm
 from pro.features.participants.pages import participant_page
 from pro.web import request_context, typed_moments
@@ -35,7 +36,8 @@ class GradingSubject:
     """What a grading is about: a participant, and an alert or a known event.
 
     ``source``: the source of the alert, else empty. ``event_id``, ``term``: of the known event. ``action``: the address
-    that the form posts to; ``back``: where the page leads afterwards.
+    that the form posts to; ``back``: where the page leads afterwards. ``findings``: the open alerts of the source,
+    which the page shows and the signature covers.
     """
 
     person_id: int
@@ -46,6 +48,7 @@ class GradingSubject:
     heading: str = ""
     event_id: int | None = None
     term: str = ""
+    findings: tuple[FindingRow, ...] = ()
 
 
 def restore_alert_grading(typed: MultiDict[str, str], alert_id: int) -> ResponseReturnValue:
@@ -194,7 +197,13 @@ def _alert_subject(alert_id: int) -> GradingSubject:
     back = url_for("staff.alert", alert_id=alert_id)
     action = url_for("staff.events.alert_assess", alert_id=alert_id)
     return GradingSubject(
-        page.participant.id, page.participant.study_number, action, back, page.case.source, page.case.sentence
+        page.participant.id,
+        page.participant.study_number,
+        action,
+        back,
+        page.case.source,
+        page.case.sentence,
+        findings=tuple(one for one in page.findings if not one.closed and not one.superseded),
     )
 
 
@@ -216,8 +225,8 @@ def _event_subject(page: AdverseEventPage) -> GradingSubject:
 def _sign_grading(matter: GradingSubject) -> ResponseReturnValue:
     """Sign what was typed, or show the page again with everything typed but the password.
 
-    Status: 303 if signed, 400 for problems or a wrong password, 409 if the participant was graded meanwhile, 429 if
-    signing is locked.
+    Status: 303 if signed, 400 for problems or a wrong password, 409 if the participant was graded meanwhile or
+    an alert came that the page did not show, 429 if signing is locked.
     """
     work, none = request_context.work(), request.form.get("do") == "none" and bool(matter.source)
     form = _grading_form(matter, None if none else request.form)
@@ -241,7 +250,12 @@ def _sign_grading(matter: GradingSubject) -> ResponseReturnValue:
     if isinstance(confirmed, CredentialRefusal):
         sent.refuse_signature(confirmed)
         return _render_grading(matter, form, none_form, sent=sent, status=429 if confirmed.until else 400)
-    done = gradings.sign_grading(work, confirmed, person, said, seen=seen, case_key=matter.source)
+    done = gradings.sign_grading(
+        work, confirmed, person, said, seen=seen, case_key=matter.source, shown=shown_alert_ids()
+    )
+    if done.count:
+        notify("judged_later", count=done.count)
+        return _render_grading(matter, form, none_form, sent=sent, status=409)
     if not done.done:
         at = done.at.isoformat() if done.at else work.now.isoformat()
         notify("judged_first", name=done.name, at=at)
@@ -251,6 +265,12 @@ def _sign_grading(matter: GradingSubject) -> ResponseReturnValue:
     if not matter.source and done.event_id:
         back = url_for("staff.events.one", event_id=done.event_id)
     return redirect(back, code=303)
+
+
+def shown_alert_ids() -> set[int]:
+    """Return the ids of the alerts that the posted page showed."""
+    found = (posted_row_number(text) for text in request.form.getlist("alert"))
+    return {number for number in found if number is not None}
 
 
 def _grading_form(matter: GradingSubject, typed: Typed) -> GradingForm:
@@ -309,7 +329,9 @@ def _render_grading(
 ) -> ResponseReturnValue:
     if not request_context.work().catalogue.terms.terms:
         raise NotFound("terms")
-    shown = {"matter": matter, "form": form, "none_form": none_form, "sent": sent or form}
+    is_posted = request.method == "POST" and "alert" in request.form
+    new = {one.alert_id for one in matter.findings} - shown_alert_ids() if is_posted else set()
+    shown = {"matter": matter, "form": form, "none_form": none_form, "sent": sent or form, "new_alerts": new}
     return render_template("adverse_events/grading.html", **shown), status
 
 

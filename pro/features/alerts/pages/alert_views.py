@@ -107,7 +107,10 @@ def _take_over(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
     holder = posted_row_number(request.form.get("holder"))
     if holder is None:
         raise BadData("unknown_act")
-    taken = alert_handling.take_over_alerts(request_context.work(), page.case.source, holder)
+    taken = alert_handling.take_over_alerts(request_context.work(), page.case.source, holder, _shown_alert_ids(page))
+    if taken.count:
+        notify("taken_later", count=taken.count)
+        return _render(*_page_with_forms(alert_id, "", None), status=409)
     if taken.done:
         notify("taken_over")
     elif taken.holder.staff_id == staff.id:
@@ -173,11 +176,15 @@ def _mark_stable(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
             form.items.data or [],
             form.reason.data or "",
             request_context.language(),
+            _shown_alert_ids(page),
         )
     except BadData as refusal:
         form.refuse(_refused_fields(refusal))
         return _render(page, forms, status=400)
     except NotAllowed as first:
+        if first.why == "later":
+            notify("stable_later", count=first.details["count"])
+            return _render(page, forms, status=409)
         notify("stable_first", name=first.details["name"], at=cast(datetime, first.details["at"]).isoformat())
         return _render(page, forms, status=409)
     notify("stable_marked", count=count, participant_id=page.participant.id)

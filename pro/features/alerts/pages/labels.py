@@ -107,6 +107,20 @@ notices.add(
     ),
 )
 notices.add(
+    "taken_later",
+    NN_(
+        "%(num)s more alert came while you were reading. Nothing is taken over yet; read it first.",
+        "%(num)s more alerts came while you were reading. Nothing is taken over yet; read them first.",
+    ),
+)
+notices.add(
+    "stable_later",
+    NN_(
+        "%(num)s more alert came while you were reading. Nothing is marked yet; read it first.",
+        "%(num)s more alerts came while you were reading. Nothing is marked yet; read them first.",
+    ),
+)
+notices.add(
     "stable_marked",
     NN_("%(num)s symptom is marked as known and stable.", "%(num)s symptoms are marked as known and stable."),
     good=True,

@@ -30,7 +30,7 @@ SENTENCES: Mapping[str, str] = {
     "adverse_event.reported": N_("Recorded that a serious adverse event was reported"),
     "alert.closed": N_("Closed an alert"),
     "alert.taken_over": N_("Took an alert over from a colleague"),
-    "alert.changed": N_("An alert changed its level"),
+    "alert.uncovered": N_("An alert is no longer covered by a more urgent one"),
     "alert.closed_itself": N_("An alert closed itself: the answer came"),
     "alert.corrected": N_("Read the emergency advice and took the answer back"),
     "alert.noted": N_("Wrote a note on an alert"),

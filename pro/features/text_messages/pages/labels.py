@@ -14,6 +14,7 @@ RED_FLAGS: Mapping[str, str] = {
     "bleed_major": N_("heavy bleeding"),
     "bleed": N_("bleeding"),
     "odor": N_("foul smell"),
+    "not_screened": N_("could not be screened"),
     "tissue": N_("tissue coming off"),
     "pain": N_("severe pain or headache"),
     "swallow": N_("trouble swallowing"),
