@@ -37,6 +37,8 @@ PAUSE = 1.0
 ROUND_INTERVAL = 5.0
 # Seconds between two checks whether the figures of a study are due.
 FIGURES_INTERVAL = 15.0
+# EX_TEMPFAIL of sysexits.h.
+TEMPORARY_FAILURE = 75
 TIME_FORMATS = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"]
 
 log = logging.getLogger(__name__)
@@ -66,7 +68,8 @@ def upgrade_database() -> None:
 def run_worker(forever: bool) -> None:
     """Do the worker's round: judge forms left idle, queue the digest, send what is due, seal the audit trail.
 
-    On SQLite only one may go on forever; the second ends with exit status 3.
+    On SQLite only one may go on forever; the second ends with exit status 3. A worker whose calls to a provider never
+    end, so that none is free, ends with exit status 75.
     """
     app_context = require_current_app_context()
     if forever and app_context.engine.dialect.name == "sqlite" and not acquire_worker_lock(app_context.config.var_dir):
@@ -88,16 +91,22 @@ def run_worker(forever: bool) -> None:
     threading.Thread(target=renew_figures_until_ended, args=(app_context, ended), daemon=True).start()
     lines = outbox.ProviderCalls()
     last = -math.inf
-    while not stop.requested:
+    blocked = False
+    while not stop.requested and not blocked:
         if time.monotonic() - last >= ROUND_INTERVAL:
             done = worker_steps.run_jobs(app_context, senders, worker, lines)
             last = time.monotonic()
         else:
             done = worker_steps.deliver_outbox(app_context, senders, worker, lines)
+        blocked = outbox.is_blocked(senders, lines)
         # Do not pause while the outbox has a backlog.
-        time.sleep(0 if done or stop.requested else PAUSE)
+        time.sleep(0 if done or stop.requested or blocked else PAUSE)
     ended.set()
     worker_steps.finish_deliveries(app_context, lines)
+    if blocked:
+        # Threads that never end are freed by the end of the process only; systemd starts the worker anew.
+        log.error("provider calls never end, and no call is free: the worker ends, to be started anew")
+        sys.exit(TEMPORARY_FAILURE)
 
 
 def refuse_demonstration(app_context: AppContext) -> None:

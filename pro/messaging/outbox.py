@@ -3,9 +3,10 @@
 A message is a row that is written in the same transaction as the fact that caused it. ``queue`` and ``deliver`` may
 both run twice. No transaction is open while a message is sent. Only as many messages are claimed as there are free
 calls to the providers, and each is sent at once: a claim therefore means "may have been sent". A process that dies
-between the provider's answer and the commit leaves claims behind. After ``LEASE`` an alert is sent again (a duplicate
-is better than no alert); any other message is shown to staff as lost. A message that was not claimed yet is sent by the
-next worker.
+between the provider's answer and the commit leaves claims behind, which nothing renews (``messaging.claims``). A minute
+later an alert is sent again (a duplicate is better than no alert); any other message is shown to staff as lost. A call
+that takes too long is abandoned in the same way: it may have been sent. A message that was not claimed yet is sent by
+the next worker.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from itertools import product
 from time import monotonic
@@ -29,7 +30,8 @@ from sqlalchemy.orm import Session, defer
 from pro.app_context import AppContext, UnitOfWork
 from pro.db import transaction
 from pro.messaging import message_limit
-from pro.messaging.provider_calls import CallPool, Claim, SentOutcome
+from pro.messaging.claims import ClaimTimes, ProviderCalls, StoredClaim, new_claim_name, read_claims
+from pro.messaging.provider_calls import CallOutcome, Claim, SentOutcome
 from pro.messaging.retry_policy import RETRY_POLICIES, retry_pause
 from pro.messaging.sender_protocol import Letter, ProviderRefused, ProviderUnreachable, Sender
 from pro.models.message import Message
@@ -37,12 +39,21 @@ from pro.models.message import Message
 log = logging.getLogger(__name__)
 
 Repeat = Literal["prefer_duplicate", "prefer_silence"]
-LEASE = timedelta(minutes=10)
 CHANNELS = ("email", "sms")
 # Rows of each kind that are cleaned up at once; after a long outage there may be very many.
 CLEANUP_BATCH = 1000
-# Seconds to wait for a call. A longer call is stored by a later round, because other work is due too.
-WAIT_SECONDS = 0.25
+__all__ = [
+    "ClaimTimes",
+    "MessageDraft",
+    "ProviderCalls",
+    "deliver",
+    "drain_calls",
+    "drop_messages",
+    "is_blocked",
+    "is_unfinished",
+    "queue",
+    "queue_all",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,13 +153,6 @@ def drop_messages(work: UnitOfWork, which: ColumnElement[bool], reason: str) -> 
     return len(messages)
 
 
-class ProviderCalls(CallPool[Claim, SentOutcome | ProviderUnreachable | ProviderRefused]):
-    """The calls that a worker keeps from one ``deliver`` to the next.
-
-    A provider that hangs therefore blocks nothing else.
-    """
-
-
 def deliver(
     app_context: AppContext,
     senders: Mapping[str, Sender],
@@ -167,18 +171,21 @@ def deliver(
     ``calls``; without, every call is waited for.
     """
     held = calls or ProviderCalls()
-    if not held.busy and not _has_work(app_context):
+    found = _find_work(app_context, held, by_clock_alone=calls is None)
+    if not held.busy and not found.due and not found.needs_cleanup:
         return 0
     end, tried, call_ended = monotonic() + seconds, 0, True
+    wait_seconds = held.times.wait
     try:
-        _release_lapsed_claims(app_context)
+        if found.needs_cleanup:
+            _clean_up(app_context, found)
         while tried < limit and monotonic() < end and call_ended:
             tried += _store_and_claim(app_context, senders, worker, held, limit - tried)
             if not held.busy:
                 break
-            call_ended = held.wait(WAIT_SECONDS) or calls is None
+            call_ended = held.wait(wait_seconds) or calls is None
         if call_ended and calls is not None:
-            held.wait(WAIT_SECONDS, every=True)
+            held.wait(wait_seconds, every=True)
             _store_and_claim(app_context, senders, worker, held, 0)
     finally:
         if calls is None:
@@ -187,9 +194,17 @@ def deliver(
 
 
 def drain_calls(app_context: AppContext, calls: ProviderCalls) -> None:
-    """Wait for every call that is under way and store its outcome."""
-    calls.close()
-    _store_and_claim(app_context, {}, "", calls, 0)
+    """Wait for every call that is under way, until its limit at most, and store its outcome."""
+    try:
+        calls.close()
+        _store_and_claim(app_context, {}, "", calls, 0)
+    finally:
+        calls.stop_renewing()
+
+
+def is_blocked(senders: Mapping[str, Sender], calls: ProviderCalls) -> bool:
+    """Return True if a channel sends nothing any more, because its calls never end."""
+    return any(calls.is_blocked(channel, sender) for channel, sender in senders.items())
 
 
 def is_unfinished() -> ColumnElement[bool]:
@@ -197,8 +212,21 @@ def is_unfinished() -> ColumnElement[bool]:
     return and_(Message.sent_at.is_(None), Message.failed_at.is_(None), Message.dropped_at.is_(None))
 
 
-def _has_work(app_context: AppContext) -> bool:
-    """Return True if there is work.
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What a delivery finds: whether messages are due, the claims that lapsed, whether messages are too late."""
+
+    due: bool
+    lapsed: Sequence[StoredClaim]
+    expired: bool
+
+    @property
+    def needs_cleanup(self) -> bool:
+        return bool(self.lapsed) or self.expired
+
+
+def _find_work(app_context: AppContext, calls: ProviderCalls, *, by_clock_alone: bool) -> _Work:
+    """Find what there is to do.
 
     Only reads: an idle worker must not take the write lock every second.
     """
@@ -211,15 +239,11 @@ def _has_work(app_context: AppContext) -> bool:
         .order_by(Message.next_try_at)
         for channel in CHANNELS
     ]
-    first += [which.with_only_columns(Message.id) for which in (_lapsed_claims(now), _expired_messages(now))]
+    first.append(_expired_messages(now).with_only_columns(Message.id))
     with Session(app_context.reader) as session:
-        found = session.execute(select(*(query.limit(1).scalar_subquery() for query in first))).one()
-    return any(number is not None for number in found)
-
-
-def _lapsed_claims(now: datetime) -> Select[Message]:
-    """Select claims that are older than the lease."""
-    return select(Message).where(is_unfinished(), Message.claimed_at < now - LEASE).order_by(Message.claimed_at)
+        lapsed = calls.find_lapsed(read_claims(session), now, by_clock_alone=by_clock_alone)
+        *due, expired = session.execute(select(*(query.limit(1).scalar_subquery() for query in first))).one()
+    return _Work(any(number is not None for number in due), lapsed, expired is not None)
 
 
 def _expired_messages(now: datetime) -> Select[Message]:
@@ -228,12 +252,18 @@ def _expired_messages(now: datetime) -> Select[Message]:
     return select(Message).where(is_unfinished(), late).order_by(Message.not_after)
 
 
-def _release_lapsed_claims(app_context: AppContext) -> None:
-    """Release or fail claims that are older than the lease; drop messages that are too late."""
+def _clean_up(app_context: AppContext, found: _Work) -> None:
+    """Release or fail messages whose claims lapsed; drop messages that are too late."""
     with transaction(app_context.engine) as session:
         work = app_context.unit_of_work(session)
-        for message in session.scalars(_lapsed_claims(work.now).limit(CLEANUP_BATCH).with_for_update(skip_locked=True)):
+        lapsed = {claim.message_id: (claim.by, claim.at) for claim in found.lapsed}
+        claimed = select(Message).where(Message.id.in_(lapsed)).order_by(Message.id)
+        for message in session.scalars(claimed.with_for_update(skip_locked=True)):
+            if (message.claimed_by, message.claimed_at) != lapsed[message.id]:
+                continue  # renewed, or released by another worker, since it was read
             _release(message)
+            if message.status != "waiting":
+                continue
             if message.repeat == "prefer_duplicate":
                 message.next_try_at = work.now
                 log.warning("message claim lapsed message=%s", message.id)
@@ -256,7 +286,7 @@ def _store_and_claim(
     Returns how many were claimed. Ended calls stay in ``calls`` until the transaction is committed.
     """
     ended = calls.ended()
-    free = {name: calls.free(name, senders.get(name)) + sum(one.channel == name for one in ended) for name in CHANNELS}
+    free = {name: calls.free(name, senders.get(name), ended) for name in CHANNELS}
     if not ended and not (room and any(free.values())):
         return 0
     with transaction(app_context.engine) as session:
@@ -265,6 +295,8 @@ def _store_and_claim(
     calls.release(ended)
     for claim in claims:
         calls.start_call(claim.message.channel, claim, partial(_send, app_context, senders, claim))
+    if claims:
+        calls.start_renewing(app_context)
     for message in stored:
         log.info(
             "message call ended message=%s channel=%s status=%s",
@@ -280,6 +312,7 @@ def _claim(session: Session, worker: str, now: datetime, free: Mapping[str, int]
 
     Test alerts count as alerts. Two workers never get the same message.
     """
+    by = new_claim_name(worker)
     claimed: list[Message] = []
     left = dict(free)
     # Written as a literal, so that PostgreSQL can use the index of the alert messages.
@@ -305,14 +338,12 @@ def _claim(session: Session, worker: str, now: datetime, free: Mapping[str, int]
             claimed += found
     if claimed:
         stamp = update(Message).where(Message.id.in_([message.id for message in claimed]))
-        stamp = stamp.values(claimed_at=now, claimed_by=worker, tries=Message.tries + 1)
+        stamp = stamp.values(claimed_at=now, claimed_by=by, tries=Message.tries + 1)
         session.execute(stamp.execution_options(synchronize_session=False))
-    return [Claim(message, worker, now) for message in claimed]
+    return [Claim(message, by) for message in claimed]
 
 
-def _send(
-    app_context: AppContext, senders: Mapping[str, Sender], claim: Claim
-) -> SentOutcome | ProviderUnreachable | ProviderRefused:
+def _send(app_context: AppContext, senders: Mapping[str, Sender], claim: Claim) -> CallOutcome:
     """Call the provider, with no transaction open; return any exception as a failure."""
     message = claim.message
     sender = senders.get(message.channel)
@@ -351,10 +382,8 @@ def _open_letter(app_context: AppContext, message: Message) -> Letter:
     )
 
 
-def _store_outcomes(
-    work: UnitOfWork, outcomes: Sequence[tuple[Claim, SentOutcome | ProviderUnreachable | ProviderRefused]]
-) -> list[Message]:
-    """Store the outcomes of calls and return their messages."""
+def _store_outcomes(work: UnitOfWork, outcomes: Sequence[tuple[Claim, CallOutcome | None]]) -> list[Message]:
+    """Store the outcomes of calls and return their messages. No outcome: the call is over its limit."""
     ids = [claim.message.id for claim, _outcome in outcomes]
     # The sealed columns are not needed here.
     sealed = [defer(column) for column in (Message.address_sealed, Message.params_sealed, Message.body_sealed)]
@@ -362,8 +391,8 @@ def _store_outcomes(
     messages = {message.id: message for message in work.session.scalars(query)} if ids else {}
     for claim, outcome in outcomes:
         message = messages[claim.message.id]
-        # Another worker may have claimed the row, because this call outlived its lease.
-        ours = (message.claimed_by, message.claimed_at) == (claim.by, claim.at)
+        # The row may be free or claimed anew: this call is over its limit, or its claim was not renewed in time.
+        ours = message.claimed_by == claim.by
         if isinstance(outcome, SentOutcome):
             if message.sent_at is None:
                 # Also if the row was failed or dropped meanwhile: the message was sent.
@@ -374,7 +403,7 @@ def _store_outcomes(
         elif ours:
             _release(message)
             if message.dropped_at is None:
-                _put_back(work, message, outcome)
+                _put_back(work, message, outcome or ProviderUnreachable("time_out:call", maybe_sent=True))
     return list(messages.values())
 
 

@@ -33,6 +33,8 @@ HOMES: dict[str, set[str]] = {
         "pro.features",
         "pro.messaging.outbox_backlog",
         "pro.messaging.message_limit",
+        "pro.messaging.claims",
+        "pro.messaging.delivery_status",
         "pro.messaging.outbox",
         # Opens the session of a request; asks nothing with it.
         "pro.web.request_context",
@@ -52,11 +54,12 @@ HOMES: dict[str, set[str]] = {
     "alibabacloud_tea_openapi": {"pro.messaging.providers.alibaba_sms"},
     "darabonba": {"pro.messaging.providers.alibaba_sms"},
     "requests": {
+        "pro.messaging.providers.limited_http",
         "pro.messaging.providers.twilio_sms",
         "pro.messaging.providers.alibaba_sms",
         "pro.messaging.providers.connection_failure",
     },
-    "urllib3": {"pro.messaging.providers.connection_failure"},
+    "urllib3": {"pro.messaging.providers.connection_failure", "pro.messaging.providers.limited_http"},
     "weasyprint": {"pro.exports.card_drawing"},
     "segno": {"pro.exports.card_drawing", "pro.exports.qr_code"},
     "pyotp": {"pro.features.accounts.second_factor"},

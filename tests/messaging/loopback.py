@@ -1,10 +1,13 @@
-"""Run a small HTTP server on loopback, for the simulated providers."""
+"""Run small servers on loopback: HTTP for the simulated providers, and a mail server that hangs when it is told to."""
 
 from __future__ import annotations
 
+import socket
+import socketserver
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from werkzeug.datastructures import Headers
@@ -53,3 +56,52 @@ def served(reply: Callable[[str, Headers, bytes], Answer], problems: list[str]) 
         server.shutdown()
         server.server_close()
         thread.join(5)
+
+
+@dataclass
+class Mailbox:
+    """The Message-IDs of the letters that a mail server got; to the first ``hang`` of them it never answers."""
+
+    hang: int = 0
+    letters: list[str] = field(default_factory=list)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def take(self, letter: bytes) -> None:
+        """Store a letter; return when it is to be answered."""
+        for line in letter.splitlines():
+            if line.lower().startswith(b"message-id:"):
+                self.letters.append(line.partition(b":")[2].strip().decode())
+        if len(self.letters) <= self.hang:
+            self.ended.wait(120)
+
+
+@contextmanager
+def mail_server(mailbox: Mailbox) -> Iterator[tuple[int, Mailbox]]:
+    """Run a mail server without encryption; yield its port and ``mailbox``."""
+
+    class Dialogue(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            try:
+                self.wfile.write(b"220 here\r\n")
+                for line in iter(self.rfile.readline, b""):
+                    if line.strip().upper() == b"DATA":
+                        self.wfile.write(b"354 go on\r\n")
+                        mailbox.take(b"".join(iter(self.rfile.readline, b".\r\n")))
+                    self.wfile.write(b"250 fine\r\n")
+            except OSError:
+                pass  # the client was killed
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        block_on_close = False
+        address_family = socket.AF_INET
+
+    with Server(("127.0.0.1", 0), Dialogue) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        try:
+            yield int(server.server_address[1]), mailbox
+        finally:
+            mailbox.ended.set()
+            server.shutdown()
+            thread.join(5)

@@ -47,7 +47,7 @@ def test_a_lost_claim(
             deliver(any_app_context, sender)
         first = sender.letters[0].message_id
     successor = Scripted()
-    clock.move(minutes=10)
+    clock.move(seconds=60)
     assert deliver(any_app_context, successor) == 0
     clock.move(seconds=1)
     assert deliver(any_app_context, successor) == again
@@ -64,7 +64,7 @@ def test_a_yes_that_comes_after_the_lease_is_still_believed(
 
     class Slow(Scripted):
         def send(self, letter: Letter) -> str:
-            clock.move(minutes=11)
+            clock.move(seconds=61)
             other = Scripted([ProviderUnreachable("no_line:connect")])
             deliver(any_app_context, other)
             return super().send(letter)
@@ -79,7 +79,7 @@ def test_a_failure_that_comes_after_the_lease_changes_nothing(any_app_context: A
 
     class Slow(Scripted):
         def send(self, letter: Letter) -> str:
-            clock.move(minutes=11)
+            clock.move(seconds=61)
             deliver(any_app_context, Scripted())
             return super().send(letter)
 

@@ -15,11 +15,14 @@ import requests
 from alibabacloud_dysmsapi20170525.client import Client
 from alibabacloud_dysmsapi20170525.models import SendSmsRequest
 from alibabacloud_tea_openapi.utils_models import Config
+from darabonba.core import DaraCore
 from darabonba.exceptions import ResponseException, UnretryableException
 from darabonba.runtime import RuntimeOptions
 
 from pro.messaging.providers.alibaba_codes import failure_of_code
 from pro.messaging.providers.connection_failure import failure_of_connection
+from pro.messaging.providers.limited_http import LimitedAdapter
+from pro.messaging.providers.time_limit import SEND_LIMIT, time_limit
 from pro.messaging.sender_protocol import Letter, ProviderRefused, ProviderUnreachable
 
 API_URL = "https://dysmsapi.aliyuncs.com"
@@ -39,6 +42,14 @@ def _is_discreet(record: logging.LogRecord) -> bool:
 logging.getLogger("urllib3.connectionpool").addFilter(_is_discreet)
 
 
+def _make_adapter(_prefix: str, _tls_min_version: str | None = None, pool_size: int | None = None) -> LimitedAdapter:
+    return LimitedAdapter(pool_maxsize=pool_size or AlibabaSms.at_once)
+
+
+# The client makes its HTTP sessions itself and asks this function for what connects them.
+DaraCore.get_adapter = staticmethod(_make_adapter)
+
+
 class AlibabaSms:
     """Send through one account. ``sign_name``: the signature registered with the provider.
 
@@ -49,7 +60,14 @@ class AlibabaSms:
     at_once = 8
 
     def __init__(
-        self, *, key_id: str, key_secret: str, sign_name: str, api_url: str = "", timeout: float = TIMEOUT
+        self,
+        *,
+        key_id: str,
+        key_secret: str,
+        sign_name: str,
+        api_url: str = "",
+        timeout: float = TIMEOUT,
+        limit: float = SEND_LIMIT,
     ) -> None:
         reached = urlsplit(api_url or API_URL)
         self._client = Client(
@@ -62,6 +80,7 @@ class AlibabaSms:
             )
         )
         self._sign_name = sign_name
+        self._limit = limit
         milliseconds = int(timeout * 1000)
         self._runtime = RuntimeOptions(autoretry=False, connect_timeout=milliseconds, read_timeout=milliseconds)
 
@@ -70,7 +89,8 @@ class AlibabaSms:
         if not letter.template_id:
             raise ProviderRefused("not_registered")
         try:
-            answer = self._client.send_sms_with_options(self._request(letter), self._runtime).body
+            with time_limit(self._limit):
+                answer = self._client.send_sms_with_options(self._request(letter), self._runtime).body
             code, reference = str(answer.code or ""), str(answer.biz_id or "")
         except ResponseException as error:
             wait = getattr(error, "retry_after", None)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import smtplib
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email import policy
 from email.utils import parseaddr
 
+from pro.messaging.providers.time_limit import SEND_LIMIT, LimitedTlsSocket, connect_within_limit, time_limit
 from pro.messaging.sender_protocol import Letter, ProviderRefused, ProviderUnreachable, mail_domain, to_email
 
+# Seconds for one reply of the server; the whole dialogue has ``SEND_LIMIT``.
 TIMEOUT = 20.0
+# Seconds for taking leave of the server: the letter is sent or refused already.
+QUIT_TIMEOUT = 2.0
 # About this system or its settings, at any step: the same letter can be sent once the settings are corrected.
 OWN_FAULT_CODES = {530, 534, 535, 538}
 
@@ -35,6 +40,7 @@ class SmtpEmail:
         password: str = "",
         starttls: bool = True,
         timeout: float = TIMEOUT,
+        limit: float = SEND_LIMIT,
     ) -> None:
         self._host = host
         self._port = port
@@ -42,7 +48,10 @@ class SmtpEmail:
         self._user = user
         self._password = password
         self._timeout = timeout
+        self._limit = limit
         self._tls = ssl.create_default_context() if starttls else None
+        if self._tls:
+            self._tls.sslsocket_class = LimitedTlsSocket
 
     def send(self, letter: Letter) -> str:
         """Send the letter and return its Message-ID.
@@ -51,7 +60,7 @@ class SmtpEmail:
         certificate, sender); ProviderRefused if the server does not accept this address or this letter.
         """
         mail = to_email(letter, self._mail_from)
-        with self._connection() as server:
+        with time_limit(self._limit), self._connection() as server:
             with _translate_failures("sender"):
                 _check_reply(*server.mail(parseaddr(self._mail_from)[1]), ours=True)
             with _translate_failures("recipient"):
@@ -64,7 +73,7 @@ class SmtpEmail:
     def _connection(self) -> Iterator[smtplib.SMTP]:
         with _translate_failures("connect"):
             # Greet with our own domain: looking up the name of this machine can hang if there is no name server.
-            server = smtplib.SMTP(
+            server = _LimitedSmtp(
                 self._host, self._port, local_hostname=mail_domain(self._mail_from), timeout=self._timeout
             )
         try:
@@ -79,10 +88,18 @@ class SmtpEmail:
             _close_connection(server)
 
 
+class _LimitedSmtp(smtplib.SMTP):
+    """A connection whose every step counts against the time limit of the sending."""
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        return connect_within_limit(host, port, timeout)
+
+
 def _close_connection(server: smtplib.SMTP) -> None:
     """Close the connection. A failure after the letter was accepted must not undo the sending."""
     try:
-        server.quit()
+        with time_limit(QUIT_TIMEOUT):
+            server.quit()
     except (OSError, smtplib.SMTPException):
         server.close()
 

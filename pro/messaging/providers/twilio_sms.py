@@ -17,6 +17,8 @@ from twilio.request_validator import RequestValidator
 from twilio.rest import Client
 
 from pro.messaging.providers.connection_failure import failure_of_connection
+from pro.messaging.providers.limited_http import LimitedAdapter
+from pro.messaging.providers.time_limit import SEND_LIMIT, time_limit
 from pro.messaging.sender_protocol import Letter, ProviderRefused, ProviderUnreachable
 
 TIMEOUT = 20.0
@@ -73,11 +75,13 @@ class TwilioSms:
         sender: str,
         api_url: str = "",
         timeout: float = TIMEOUT,
+        limit: float = SEND_LIMIT,
         callback_url: str = "",
     ) -> None:
         self._more = {"status_callback": callback_url} if callback_url else {}
         self._log_in = (account, token)
         self._reached = (api_url, timeout)
+        self._limit = limit
         # HTTP sessions that are not in use, with their open connections; the last returned is the first used again.
         self._idle: deque[_Http] = deque()
         self._origin = {"messaging_service_sid": sender} if sender.startswith("MG") else {"from_": sender}
@@ -85,7 +89,7 @@ class TwilioSms:
     def send(self, letter: Letter) -> str:
         """Send the text and return the provider's message id."""
         try:
-            with self._http_client() as http:
+            with time_limit(self._limit), self._http_client() as http:
                 client = Client(*self._log_in, http_client=http)
                 message = client.messages.create(to=letter.address, body=letter.text, **self._origin, **self._more)
         except TwilioRestException as error:
@@ -122,7 +126,9 @@ class _Http(TwilioHttpClient):  # type: ignore[misc]
     """The client's HTTP session: an optional other host, no retries, and Retry-After is kept."""
 
     def __init__(self, api_url: str, timeout: float) -> None:
-        super().__init__(timeout=timeout, logger=_silent_logger, max_retries=0)
+        super().__init__(timeout=timeout, logger=_silent_logger)
+        for scheme in ("https://", "http://"):
+            self.session.mount(scheme, LimitedAdapter())
         self._target = urlsplit(api_url) if api_url else None
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:

@@ -1,0 +1,385 @@
+"""Test the life of an alert (docs/alerts.md): never quieter by itself, and told until a person acts on what it says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from types import MappingProxyType
+
+import pytest
+from sqlalchemy import text, update
+from sqlalchemy.exc import DatabaseError
+
+from pro.core.rule_language.level import Level
+from pro.errors import NotAllowed
+from pro.features.alerts import alert_handling, alert_service, stable_symptoms
+from pro.features.duty_roster import staff_messages
+from pro.features.operations import worker_health, worker_steps
+from pro.features.to_do_list import to_do_list
+from pro.messaging import outbox
+from pro.models import Alert, Answer, Assessment, IncomingMessage, Message, StaffMember
+from tests.support import factories, form_browser
+from tests.support.alert_clinic import Clinic
+from tests.support.scripted_sender import ScriptedSender
+from tests.support.stored_texts import STRANGER
+from tests.support.texting_phone import TextingPhone
+
+NURSE, INVESTIGATOR, BACKUP = "nurse@example.org", "investigator@example.org", "coordinator@example.org"
+FLOOD = "大出血止不住"
+
+
+def deliver(clinic: Clinic, sender: ScriptedSender | None = None) -> ScriptedSender:
+    sender = sender or ScriptedSender()
+    outbox.deliver(clinic.app_context, {"email": sender, "sms": sender}, "w")
+    return sender
+
+
+def work_round(clinic: Clinic, sender: ScriptedSender) -> None:
+    """Escalate, send, and escalate again, as the worker does within seconds."""
+    for _ in range(2):
+        worker_steps.escalate_alerts(clinic.app_context)
+        deliver(clinic, sender)
+
+
+def troubles(clinic: Clinic) -> set[str]:
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        return set(worker_health.find_troubles(work)) - set(worker_health.LOOPS)
+
+
+def level_of_case(clinic: Clinic) -> int:
+    """Return the highest level of an open alert."""
+    return max((alert.level for alert in clinic.rows(Alert) if alert.resolved_at is None), default=0)
+
+
+def acknowledge(clinic: Clinic, *alerts: Alert) -> alert_service.AcknowledgementResult:
+    with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work:
+        return alert_service.acknowledge(work, [alert.id for alert in alerts])
+
+
+# --- 1 never quieter -------------------------------------------------------------------------------------------------
+
+
+def test_an_emergency_in_words_that_is_rewritten_stays_an_emergency_and_is_told_on(any_clinic, clock):
+    phone = any_clinic.start()
+    phone.finish_until("last")
+    phone.page("last", {"free_text": FLOOD})
+    deliver(any_clinic)
+    phone.advised()
+    phone.page("last", {"free_text": "谢谢"})
+    assert level_of_case(any_clinic) == Level.EMERGENCY
+    clock.move(minutes=15)
+    worker_steps.escalate_alerts(any_clinic.app_context)
+    assert [mail.to for mail in any_clinic.mails("alert_again")] == [NURSE, INVESTIGATOR]
+
+
+@pytest.mark.parametrize("said", [{"bleed": 0}, {"bleed": 1}, {"bleed": None}], ids=["none", "less", "skipped"])
+def test_an_urgent_answer_that_is_changed_keeps_its_level(any_clinic, said):
+    phone = any_clinic.start()
+    phone.save(bleed=3)
+    phone.save(**said)
+    phone.finish()
+    assert level_of_case(any_clinic) == Level.URGENT
+
+
+def test_a_mark_of_known_and_stable_makes_no_raised_alert_quieter(any_clinic):
+    phone = any_clinic.start()
+    phone.save(chest=1)
+    any_clinic.mark("known_stable", 1, "chest", days=14)
+    phone.finish(chest=1)
+    assert (any_clinic.alerts()["U03"].level, level_of_case(any_clinic)) == (Level.URGENT, Level.URGENT)
+
+
+@pytest.mark.parametrize(
+    "change", ["level = 1", "rule = 'W01'", "source = 'x'", "raised_at = '2020-01-01'", "inputs = '{}'"]
+)
+def test_the_database_refuses_to_change_what_an_alert_says(any_clinic, change):
+    any_clinic.start().save(bleed=4)
+    with pytest.raises(DatabaseError, match="never changed"), any_clinic.app_context.engine.begin() as connection:
+        connection.execute(text(f"UPDATE alert SET {change}"))
+    with pytest.raises(DatabaseError, match="never"), any_clinic.app_context.engine.begin() as connection:
+        connection.execute(text("DELETE FROM alert"))
+
+
+# --- 2 you act on what you saw ---------------------------------------------------------------------------------------
+
+
+def test_an_old_page_acknowledges_what_it_showed_and_nothing_louder(any_clinic):
+    phone = any_clinic.start()
+    phone.finish_until("last")
+    phone.page("last", {"free_text": "下周三我想换时间"})
+    page = any_clinic.rows(Alert)
+    assert [alert.level for alert in page] == [Level.WATCH]
+    phone.page("last", {"free_text": FLOOD})
+    acknowledge(any_clinic, *page)
+    watch, emergency = any_clinic.rows(Alert)
+    assert (watch.acknowledged_at is not None, emergency.acknowledged_at) == (True, None)
+    assert {message.status for message in any_clinic.rows(Message)} == {"waiting"}
+
+
+def test_take_over_close_and_mark_need_a_page_that_shows_every_open_alert(any_clinic, clock):
+    phone = any_clinic.start()
+    phone.save(chest=1)
+    page = any_clinic.rows(Alert)
+    acknowledge(any_clinic, *page)
+    clock.move(minutes=1)
+    phone.save(faint=2)
+    key, shown = page[0].source, [alert.id for alert in page]
+    with form_browser.unit_of_work(any_clinic.app_context, any_clinic.investigator.actor) as work:
+        taken = alert_handling.take_over_alerts(work, key, any_clinic.nurse.id, shown)
+        assert (taken.done, taken.count) == (False, 1)
+        assert alert_handling.close_alerts(work, key, shown, "watching").why == "later"
+        with pytest.raises(NotAllowed) as refused:
+            stable_symptoms.mark_stable(work, key, ["chest"], "since May", "en", shown)
+        assert (refused.value.why, refused.value.details["count"]) == ("later", 1)
+
+
+# --- 3 every text is read --------------------------------------------------------------------------------------------
+
+
+def test_a_rewritten_text_is_a_new_one_to_read(any_clinic):
+    phone = any_clinic.start()
+    phone.finish_until("last")
+    phone.page("last", {"free_text": "下周三我想换时间"})
+    acknowledge(any_clinic, *any_clinic.rows(Alert))
+    phone.page("last", {"free_text": "还有，我的药快吃完了"})
+    _first, second = any_clinic.rows(Alert)
+    assert (second.rule, second.occurrence, second.acknowledged_at) == ("TEXT", 2, None)
+    phone.page("last", {"free_text": "还有，我的药快吃完了"})
+    phone.submit()
+    assert len(any_clinic.rows(Alert)) == 2
+
+
+# --- 4 telling cannot undo raising -----------------------------------------------------------------------------------
+
+
+def test_a_colleague_whose_language_is_gone_costs_no_alert(any_clinic):
+    """The language is a folder of the installation, but no language of the interface."""
+    with form_browser.unit_of_work(any_clinic.app_context) as work:
+        work.session.get_one(StaffMember, any_clinic.nurse.id).language = "ar"
+    catalogue = replace(any_clinic.app_context.catalogue, languages=("ar", *any_clinic.app_context.catalogue.languages))
+    odd = replace(any_clinic, app_context=replace(any_clinic.app_context, catalogue=catalogue))
+    phone = odd.start()
+    assert phone.save(bleed=4).level is Level.EMERGENCY
+    assert phone.form().advice == "bleeding"
+    assert [mail.to for mail in any_clinic.mails()] == [NURSE, INVESTIGATOR]
+
+
+def test_a_message_that_cannot_be_composed_costs_the_others_nothing(any_clinic, monkeypatch):
+    whole = staff_messages.queue_staff_message
+
+    def broken(work, person, *rest, **more):
+        if person.email == NURSE:
+            raise KeyError("words")
+        return whole(work, person, *rest, **more)
+
+    monkeypatch.setattr(staff_messages, "queue_staff_message", broken)
+    any_clinic.start().save(bleed=4)
+    assert any_clinic.alerts()["E01"].level == Level.EMERGENCY
+    assert [mail.to for mail in any_clinic.mails()] == [INVESTIGATOR]
+
+
+# --- 5 what cannot be judged is loud ---------------------------------------------------------------------------------
+
+
+def without_plan(clinic: Clinic) -> Clinic:
+    catalogue = replace(clinic.app_context.catalogue, plans=MappingProxyType({}))
+    return replace(clinic, app_context=replace(clinic.app_context, catalogue=catalogue))
+
+
+def test_forms_of_a_removed_plan_are_loud_and_starve_no_other(any_clinic, clock):
+    """60 idle forms of a removed plan, then heavy bleeding and silence."""
+    old = any_clinic.app_context.catalogue.plans[factories.PLAN]
+    two = any_clinic.with_plan(lambda plan: plan)
+    catalogue = replace(
+        two.app_context.catalogue, plans=MappingProxyType({factories.PLAN: old, "gone": replace(old, id="gone")})
+    )
+    both = replace(two, app_context=replace(two.app_context, catalogue=catalogue))
+    other = both.another("gone", "GONE-1")
+    with form_browser.unit_of_work(any_clinic.app_context) as work:
+        for number in range(60):
+            work.session.add(
+                Assessment(
+                    ref=f"gone-{number}",
+                    participant_id=other.participant_id,
+                    instrument="npc_checkin",
+                    instrument_version="1",
+                    context={},
+                    wordings={},
+                    opens_at=work.now,
+                    due_at=work.now,
+                    closes_at=work.now + timedelta(days=1),
+                    issued_at=work.now,
+                    opened_at=work.now,
+                    first_answer_at=work.now,
+                    last_answer_at=work.now,
+                    judge_next_at=work.now,
+                )
+            )
+    clock.move(seconds=1)
+    any_clinic.start().save(bleed=3)
+    clock.move(minutes=10)
+    worker_steps.evaluate_idle_forms(any_clinic.app_context)
+    worker_steps.evaluate_idle_forms(any_clinic.app_context)
+    assert any_clinic.alerts()["M02"].level == Level.EMERGENCY
+    unjudged = [alert for alert in any_clinic.rows(Alert) if alert.rule == alert_service.EVALUATION_FAILED]
+    assert len(unjudged) == 60
+    assert "unjudged" in troubles(any_clinic)
+    acknowledge(any_clinic, *unjudged)
+    assert "unjudged" not in troubles(any_clinic)
+
+
+def test_without_its_plan_a_form_is_kept_and_people_are_told_by_role(any_clinic):
+    phone = any_clinic.start()
+    phone.save(bleed=0)
+    gone = without_plan(any_clinic)
+    with form_browser.unit_of_work(gone.app_context) as work:
+        form = work.session.get_one(Assessment, any_clinic.checkin.assessment_id)
+        alerts = alert_service.evaluate_form(work, form, {"bleed": 4}, submitted=False, idle=0, earlier={"bleed": 0})
+        assert [(alert.rule, alert.level) for alert in alerts] == [("JUDGE", Level.URGENT)]
+    assert [mail.to for mail in any_clinic.mails()] == [INVESTIGATOR]
+    assert "unjudged" in troubles(any_clinic)
+
+
+# --- 6 told again ----------------------------------------------------------------------------------------------------
+
+
+def test_after_the_last_step_it_is_repeated_day_and_night_until_a_person_acknowledges(any_clinic, clock):
+    with form_browser.unit_of_work(any_clinic.app_context) as work:
+        factories.duty(work, any_clinic.coordinator, "backup")
+    any_clinic.start().save(bleed=4)
+    sender = deliver(any_clinic)
+    for _ in range(45):
+        clock.move(minutes=1)
+        work_round(any_clinic, sender)
+    sender.accepted.clear()
+    for _ in range(60):
+        clock.move(minutes=1)
+        work_round(any_clinic, sender)
+    assert sorted(sender.addresses()) == sorted([NURSE, INVESTIGATOR, BACKUP] * 4)
+    any_clinic.acknowledge()
+    sender.accepted.clear()
+    clock.move(hours=5)
+    work_round(any_clinic, sender)
+    assert sender.accepted == []
+
+
+def test_an_emergency_after_the_top_of_the_steps_is_told_at_once_to_everyone_reached(any_clinic, clock):
+    phone = any_clinic.start()
+    phone.save(bleed=4)
+    sender = deliver(any_clinic)
+    for _ in range(50):
+        clock.move(minutes=1)
+        work_round(any_clinic, sender)
+    sender.accepted.clear()
+    phone.advised()
+    phone.save(breath=3)
+    deliver(any_clinic, sender)
+    assert sorted(sender.addresses()) == [INVESTIGATOR, NURSE]
+
+
+# --- 7 refused is not told -------------------------------------------------------------------------------------------
+
+
+def with_backup(clinic: Clinic, phone: str = "") -> Clinic:
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        factories.duty(work, clinic.coordinator, "backup")
+        if phone:
+            nurse = work.session.get_one(StaffMember, clinic.nurse.id)
+            nurse.phone_sealed = clinic.app_context.vault.seal(phone)
+    return clinic
+
+
+def test_a_refused_mail_goes_by_the_other_channel_and_to_the_next_person_at_once(any_clinic):
+    with_backup(any_clinic, "+8613700137000").start().save(bleed=4)
+    sender = ScriptedSender(refused={NURSE, INVESTIGATOR})
+    deliver(any_clinic, sender)
+    assert "untold" in troubles(any_clinic)
+    with form_browser.unit_of_work(any_clinic.app_context, any_clinic.coordinator.actor) as work:
+        assert [case.study_number for case in to_do_list.read_to_do_list(work).untold] == ["NPC-001"]
+    work_round(any_clinic, sender)
+    assert set(sender.addresses()) == {"+8613700137000", BACKUP}
+    assert "untold" not in troubles(any_clinic)
+
+
+def test_where_all_are_refused_it_stays_untold_and_everybody_is_tried(any_clinic, clock):
+    with form_browser.unit_of_work(any_clinic.app_context) as work:
+        factories.account(work, "administrator", email="admin@example.org")
+    with_backup(any_clinic).start().save(bleed=4)
+    sender = ScriptedSender(refused={NURSE, INVESTIGATOR, BACKUP})
+    deliver(any_clinic, sender)
+    work_round(any_clinic, sender)
+    work_round(any_clinic, sender)
+    assert sender.addresses() == ["admin@example.org"]
+    assert "untold" not in troubles(any_clinic)
+
+
+def test_an_emergency_whose_mail_hangs_is_told_to_the_next_person_after_two_minutes(any_clinic, clock):
+    with_backup(any_clinic).start().save(bleed=4)
+    sender = ScriptedSender(unreachable={NURSE, INVESTIGATOR})
+    work_round(any_clinic, sender)
+    assert sender.accepted == []
+    clock.move(minutes=2, seconds=1)
+    assert "untold" in troubles(any_clinic)
+    work_round(any_clinic, sender)
+    assert sender.addresses() == [BACKUP]
+    assert "untold" not in troubles(any_clinic)
+
+
+# --- 9 nobody is flooded ---------------------------------------------------------------------------------------------
+
+
+def test_thirty_texts_of_one_unknown_number_make_few_mails_and_all_are_kept(any_clinic, clock):
+    stranger = TextingPhone(any_clinic.app_context, number=STRANGER)
+    for number in range(30):
+        stranger.write(f"{FLOOD} {number}", deliver=False)
+        deliver(any_clinic)
+        clock.move(seconds=10)
+    assert len(any_clinic.rows(IncomingMessage)) == 30
+    assert [mail.to for mail in any_clinic.mails("inbound_unknown")] == [NURSE, INVESTIGATOR]
+    clock.move(minutes=5)
+    worker_steps.run_jobs(any_clinic.app_context, {"email": ScriptedSender(), "sms": ScriptedSender()}, "w")
+    first, second = any_clinic.mails("inbound_unknown_more")
+    assert {first.to, second.to} == {NURSE, INVESTIGATOR}
+    assert first.params["count"] == 29
+    assert len([row for row in any_clinic.rows(Message) if row.channel == "sms"]) == 1
+
+
+def test_thirty_texts_of_one_participant_are_one_case(any_clinic, clock):
+    phone = TextingPhone(any_clinic.app_context)
+    for number in range(30):
+        phone.write(f"{FLOOD} {number}", deliver=False)
+        deliver(any_clinic)
+        clock.move(seconds=10)
+    alerts = any_clinic.rows(Alert)
+    assert (len(alerts), len({alert.source for alert in alerts})) == (30, 1)
+    assert [mail.to for mail in any_clinic.mails()] == [NURSE, INVESTIGATOR]
+    clock.move(minutes=6)
+    worker_steps.escalate_alerts(any_clinic.app_context)
+    assert [mail.params["count"] for mail in any_clinic.mails("alert_more")] == [29, 29]
+
+
+def test_a_louder_text_is_told_at_once(any_clinic, clock):
+    stranger = TextingPhone(any_clinic.app_context, number=STRANGER)
+    stranger.write("流鼻血", deliver=False)
+    before = len([row for row in any_clinic.rows(Message) if row.channel == "email"])
+    clock.move(seconds=10)
+    stranger.write(FLOOD, deliver=False)
+    assert len([row for row in any_clinic.rows(Message) if row.channel == "email"]) == before + 2
+
+
+# --- 10 the same switches every time ---------------------------------------------------------------------------------
+
+
+def test_a_proxys_scores_raise_nothing_when_they_are_judged_again(any_clinic, clock):
+    any_clinic.start(any_clinic.qlq).finish(**{f"Q{number}": 1 for number in range(1, 29)}, Q29=7, Q30=7)
+    clock.move(days=21)
+    way = any_clinic.send("qlq_c30")
+    proxy = any_clinic.start(way, answered_by="proxy")
+    proxy.finish(**{f"Q{number}": 3 for number in range(1, 29)}, Q29=3, Q30=3)
+    with form_browser.unit_of_work(any_clinic.app_context) as work:
+        work.session.execute(
+            update(Assessment).where(Assessment.id == way.assessment_id).values(judge_next_at=work.now)
+        )
+    worker_steps.evaluate_idle_forms(any_clinic.app_context)
+    assert not {"QD1", "QD2"} & set(any_clinic.alerts())
+    assert any_clinic.rows(Answer)
