@@ -49,6 +49,7 @@ def step(**what: Any) -> Callable[[Callable[..., Any]], Any]:
     def decorate(does: Callable[..., Any]) -> Any:
         @wraps(does)
         def run(self: AlertMachine, **chosen: Any) -> Any:
+            self.story.append(f"{self.now:%d %H:%M:%S} {does.__name__}({_words(chosen)})")
             result = does(self, **chosen)
             self.compare()
             return result
@@ -56,6 +57,12 @@ def step(**what: Any) -> Callable[[Callable[..., Any]], Any]:
         return rule(**what)(run)
 
     return decorate
+
+
+def _words(chosen: dict[str, Any]) -> str:
+    """Return the arguments of a step; of a page, whose and of which case."""
+    shown = {name: f"{value[0].by}'s of {value[0].case}" if name == "page" else value for name, value in chosen.items()}
+    return ", ".join(f"{name}={value}" for name, value in shown.items())
 
 
 @dataclass(slots=True)
@@ -79,6 +86,7 @@ class AlertMachine(RuleBasedStateMachine):
         super().__init__()
         self.site = type(self).new_site()
         self.reference = Reference()
+        self.story: list[str] = []
         self.forms: defaultdict[str, FormFollowed] = defaultdict(FormFollowed)
         self.unread: dict[int, Level] = {}
         self.read_at: defaultdict[str, list[datetime]] = defaultdict(list)
@@ -259,7 +267,7 @@ class AlertMachine(RuleBasedStateMachine):
         seen, signs = page
         if actions.staff_grades(self.site, seen):
             self.refuse_unseen(seen, "graded")
-        self.site.clock.move(seconds=1)
+        self.site.pass_time(seconds=1)
         if actions.staff_closes(self.site, seen):
             self.refuse_unseen(seen, "closed")
             self.may_close = seen.ids
@@ -280,14 +288,14 @@ class AlertMachine(RuleBasedStateMachine):
     @step(minutes=MINUTES)
     def worker_runs_after(self, minutes: int) -> None:
         """Let time pass and the worker run every job once."""
-        self.site.clock.move(minutes=minutes)
+        self.site.pass_time(minutes=minutes)
         self.round_of_worker()
 
     @step()
     def worker_runs_for_a_while(self) -> None:
         """Let the worker run until what was refused has been told to another."""
         for _round in range(SETTLING_ROUNDS):
-            self.site.clock.move(seconds=SECONDS_BETWEEN_ROUNDS)
+            self.site.pass_time(seconds=SECONDS_BETWEEN_ROUNDS)
             self.round_of_worker()
         modes = {mode for one in self.site.providers.values() for mode in one.modes.values()}
         reachable = any(self.site.mode(place, "email") == "accepts" for place in PLACES)
@@ -326,7 +334,7 @@ class AlertMachine(RuleBasedStateMachine):
     @step(minutes=MINUTES)
     def time_passes(self, minutes: int) -> None:
         """Wait."""
-        self.site.clock.move(minutes=minutes)
+        self.site.pass_time(minutes=minutes)
 
     @in_weather("clock")
     @step()
@@ -399,7 +407,7 @@ class AlertMachine(RuleBasedStateMachine):
 
     def complain(self, wrong: Sequence[str]) -> None:
         """Fail with what is wrong."""
-        assert not wrong, "\n".join(wrong)
+        assert not wrong, "\n".join([*wrong, "after:", *self.story])
 
     # --- within ------------------------------------------------------------------------------------------------------
 
@@ -451,7 +459,7 @@ class AlertMachine(RuleBasedStateMachine):
 
     def refuse_unseen(self, page: PageSeen, act: str) -> None:
         """Note as wrong that a case was acted on while an open alert had not been shown."""
-        open_now = {row.id for row in self.before.alerts if row.case == page.case and not row.closed}
+        open_now = {row.id for row in self.before.alerts if row.case == page.case and not (row.closed or row.superseded)}
         if not open_now <= set(page.ids):
             self.wrong.append(f"{page.case} was {act} without alerts {sorted(open_now - set(page.ids))} being shown")
 

@@ -37,8 +37,6 @@ from tests.support.factories import PASSWORD, PHONES
 
 _ids = itertools.count(1)
 QUIET = {"bleed": 0, "breath": 0, "chest": 0, "palp": 0, "faint": 0, "temp": 0, "swallow": 0, "neuro": 0}
-# Templates of the steps after minute 0, which invariant 7 leaves aside.
-LADDER_TEMPLATES = ("alert_again", "alert_sms")
 TEXT_PREFIX = "inbound:"
 
 
@@ -222,8 +220,7 @@ def staff_opens_page(site: AlertSite, by: str, case: str) -> PageSeen | None:
         if number is None:
             return None
         page = alert_page.alert_page(work, number, site.language_of(by))
-        ids = tuple(sorted(row.alert_id for row in page.findings if not row.closed))
-        return PageSeen(by, case, ids, page.case.owner_id)
+        return PageSeen(by, case, tuple(page.shown_ids), page.case.owner_id)
 
 
 def staff_acknowledges(site: AlertSite, page: PageSeen) -> bool:
@@ -242,7 +239,7 @@ def staff_takes_over(site: AlertSite, page: PageSeen) -> bool:
 
     def act() -> None:
         with _staff_work(site, page.by) as work:
-            done.append(alert_handling.take_over_alerts(work, page.case, page.owner_id or 0).done)
+            done.append(alert_handling.take_over_alerts(work, page.case, page.owner_id or 0, page.ids).done)
 
     return _committed(act) and all(done)
 
@@ -257,7 +254,9 @@ def staff_grades(site: AlertSite, page: PageSeen) -> bool:
             person = work.session.get_one(Participant, alert.participant_id)
             seen = gradings.newest_grading_id(work, person.id)
             draft = GradingDraft(none_reason="expected", action="seen")
-            signed = gradings.sign_grading(work, _proof(work), person, draft, seen=seen, case_key=page.case)
+            signed = gradings.sign_grading(
+                work, _proof(work), person, draft, seen=seen, case_key=page.case, shown=page.ids
+            )
             done.append(signed.done)
 
     return _committed(act) and all(done)
@@ -329,7 +328,7 @@ def _message_rows(site: AlertSite, work: UnitOfWork, alerts: Mapping[int, Alert]
     found = []
     for row in work.session.scalars(select(Message).where(Message.staff_id.is_not(None)).order_by(Message.id)):
         alert = alerts.get(row.alert_id or 0)
-        stranger = row.template == "inbound_unknown"
+        stranger = row.template.startswith("inbound_unknown")
         if alert is None and not stranger:
             continue
         params = json.loads(work.vault.open(row.params_sealed))
@@ -346,7 +345,7 @@ def _message_rows(site: AlertSite, work: UnitOfWork, alerts: Mapping[int, Alert]
                 claimed_at=row.claimed_at,
                 state=_state(row),
                 sender="stranger" if stranger else str(alert.participant_id) if alert and of_texts else "",
-                of_ladder=row.template in LADDER_TEMPLATES,
+                of_ladder=not row.dedupe_key.startswith("first:"),
             )
         )
     return tuple(found)

@@ -137,8 +137,10 @@ class AlertSite:
     foreign_folder: bool = False
     mail: ModelProvider = field(default_factory=lambda: ModelProvider("email"))
     texts: ModelProvider = field(default_factory=lambda: ModelProvider("sms"))
-    calls: outbox.ProviderCalls = field(default_factory=outbox.ProviderCalls)
-    workers: int = 1
+    calls: outbox.ProviderCalls = field(init=False, repr=False)
+    workers: int = 0
+    # What the monotonic clock of the machine says: it goes on with the time that passes, and never back.
+    seconds: float = 0
     patch: pytest.MonkeyPatch = field(default_factory=pytest.MonkeyPatch, repr=False)
     broken_judging: bool = False
     phones: dict[str, FormBrowser] = field(init=False)
@@ -146,19 +148,19 @@ class AlertSite:
 
     def __post_init__(self) -> None:
         """Open the form of each participant."""
+        self.start_worker()
         self.refresh()
         self.phones = {
             name: FormBrowser(self.app_context, way, secret, PARTICIPANTS[name])
             for name, (way, secret) in self.seeded.forms.items()
         }
-        # Shorter than in production: no provider here needs time.
-        self.patch.setattr(outbox, "WAIT_SECONDS", SHORT_WAIT)
 
     def close(self) -> None:
         """End every call and the database's connections."""
         for provider in (self.mail, self.texts):
             provider.closed = True
             provider.release()
+        self.calls.stop_renewing()
         self.calls.close()
         self.patch.undo()
         self.whole.engine.dispose()
@@ -202,7 +204,6 @@ class AlertSite:
             self.patch.setattr(evaluation, "evaluate_rules", _fail)
         elif self.broken_judging and not broken:
             self.patch.undo()
-            self.patch.setattr(outbox, "WAIT_SECONDS", SHORT_WAIT)
         self.broken_judging = broken
 
     # --- providers and worker ----------------------------------------------------------------------------------------
@@ -226,6 +227,16 @@ class AlertSite:
         if mode != "hangs":
             self.providers[channel].release()
 
+    def pass_time(self, **delta: float) -> None:
+        """Let time pass on both clocks."""
+        before = self.clock.now
+        self.seconds += (self.clock.move(**delta) - before).total_seconds()
+
+    def start_worker(self) -> None:
+        """Start a worker, which keeps its calls to the providers and its own account of time."""
+        self.workers += 1
+        self.calls = outbox.ProviderCalls(outbox.ClaimTimes(wait=SHORT_WAIT), lambda: self.seconds)
+
     def run_worker(self) -> None:
         """Run every job of the worker once, and deliver what it queued."""
         worker_steps.run_jobs(self.app_context, self.providers, f"worker:{self.workers}", self.calls)
@@ -234,23 +245,29 @@ class AlertSite:
     def deliver(self) -> None:
         """Deliver until nothing is due but what hangs."""
         for _round in range(100):
-            if self.calls.busy <= sum(one.hanging for one in self.providers.values()):
+            if not self.calls.busy or not (self.calls.wait(SHORT_WAIT) or self.calls.busy > self.hanging):
                 break
-            self.calls.wait(0.02)
             worker_steps.deliver_outbox(self.app_context, self.providers, f"worker:{self.workers}", self.calls)
 
+    @property
+    def hanging(self) -> int:
+        """Return how many calls hang."""
+        return sum(one.hanging for one in self.providers.values())
+
     def kill_worker(self) -> None:
-        """Let the worker claim what is due, call the provider and die; another worker starts."""
+        """Let the worker claim what is due, call the provider and die; another worker starts and looks around."""
         for one in self.providers.values():
             one.dying = True
         worker_steps.deliver_outbox(self.app_context, self.providers, f"worker:{self.workers}", self.calls)
         for _moment in range(50):
-            if self.calls.wait(0.01, every=True) or sum(one.hanging for one in self.providers.values()):
+            if self.calls.wait(0.01, every=True) or self.hanging >= self.calls.busy:
                 break
-        self.calls, self.workers = outbox.ProviderCalls(), self.workers + 1
+        self.calls.stop_renewing()
         for one in self.providers.values():
             one.dying = False
             one.release()
+        self.start_worker()
+        worker_steps.deliver_outbox(self.app_context, self.providers, f"worker:{self.workers}", self.calls)
 
     def send_receipts(self) -> None:
         """Report every text message that the provider only said to have accepted as not delivered."""
