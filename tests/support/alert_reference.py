@@ -47,6 +47,7 @@ STEPS: Mapping[Level, Sequence[tuple[int, Sequence[str]]]] = {
                 (45, ("investigator",))),
     URGENT: ((0, ("on_call", "investigator")),),
 }  # fmt: skip
+STEPS_WITHOUT_PLAN = ((0, ("administrator", "investigator")),)
 # The last step is taken by then at the latest: for urgent at noon of the next day.
 LAST_STEP: Mapping[Level, timedelta] = {EMERGENCY: timedelta(minutes=45), URGENT: timedelta(hours=36)}
 REPEAT: Mapping[Level, timedelta] = {EMERGENCY: timedelta(minutes=15), URGENT: timedelta(minutes=240)}
@@ -226,15 +227,18 @@ class Reference:
         ``late``: cases that came up while not every message could be composed; their minute 0 is not asked for.
         """
         wrong = []
+        known = {sign.case for sign in self.signs}
         for case, (first, newest_before) in self.waiting_since.items():
             level, since = highest_waiting(alerts, case)
             due: dict[str, datetime] = {}
-            for minutes, places in STEPS[level]:
+            # Only forms of which the reference knows nothing belong to a plan that was removed long ago.
+            steps = STEPS[level] if case in known else STEPS_WITHOUT_PLAN
+            for minutes, places in steps:
                 at = since + timedelta(minutes=minutes) if minutes else first
                 if since + timedelta(minutes=minutes) <= now and (minutes or case not in late):
                     due |= dict.fromkeys(places, at)
             if now >= since + LAST_STEP[level] + REPEAT[level]:
-                due |= {place: now - REPEAT[level] for _minutes, places in STEPS[level] for place in places}
+                due |= {place: now - REPEAT[level] for _minutes, places in steps for place in places}
             for person, at in due.items():
                 theirs = [one for one in messages if one.case == case and one.person == person]
                 if not any(one.queued_at >= at and (at != first or one.id > newest_before) for one in theirs):
