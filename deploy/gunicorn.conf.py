@@ -51,6 +51,22 @@ def on_starting(_server: object) -> None:
         sys.exit(status)
 
 
+# gunicorn drops a body that the application leaves unread up to 64 KiB; after a longer one the connection ends.
+LONGEST_KEPT_BODY = 48 * 1024
+
+
+def pre_request(_worker: object, request: Any) -> None:
+    """Announce the end of the connection before a long body is refused.
+
+    nginx keeps connections for the next visitor. One that ends only after its answer went out would be given to a
+    visitor whose own answer then gets 502 and is lost.
+    """
+    headers = dict(request.headers)
+    length = headers.get("CONTENT-LENGTH", "0")
+    if "TRANSFER-ENCODING" in headers or not length.isdigit() or int(length) > LONGEST_KEPT_BODY:
+        request.force_close()
+
+
 def post_worker_init(_worker: object) -> None:
     """Prepare a worker process: freeze loaded objects and ignore Ctrl-C.
 
@@ -85,7 +101,8 @@ worker_class = "gthread"
 threads = 4
 timeout = 30
 graceful_timeout = 20
-keepalive = 5
+# Longer than nginx keeps an idle connection (4 s), so that gunicorn never ends one that nginx gives to a visitor.
+keepalive = 8
 # nginx writes the access log, without tokens.
 accesslog = None
 errorlog = "-"

@@ -35,7 +35,7 @@ mkdir "$folder/log" "$folder/plans"
 # Settings as in /etc/epro/env and PRO_PLANS_DIR. The phone number is a valid example and is never dialled.
 secret() { openssl rand -hex 24; }
 sed -e 's/^  demonstration: true/  demonstration: false/' -e 's/^  hotline: .*/  hotline: "+8679186543210"/' \
-    -e 's/^  hotline_shown: .*/  hotline_shown: 0791-8654 3210/' \
+    -e 's/^  hotline_shown: .*/  hotline_shown: 0791-8654 3210/' -e 's/^  sender: .*/  sender: {zh_Hans: 试用医院, en: Trial run}/' \
     pro/data/plans/npc_reirradiation.yaml >"$folder/plans/npc_reirradiation.yaml"
 PRO_SECRET_KEY=$(secret)
 PRO_LOOKUP_KEY=$(secret)

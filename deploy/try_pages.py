@@ -56,10 +56,29 @@ def check(site: str, plain: str, authority: str) -> list[str]:
     status, _headers, _body = ask(site, "/", authority, b"code=" + b"x" * 400_000)
     if status != 413:
         wrong.append(f"400 kB typed as a code: {status}")
+    wrong += check_next_stranger(site, authority)
     status, headers, _body = ask(plain, "/staff/", None)
     if status != 301 or not headers.get("location", "").startswith("https://"):
         wrong.append(f"without TLS: {status} {headers.get('location')}")
     return wrong
+
+
+def check_next_stranger(site: str, authority: str) -> list[str]:
+    """Check that the request after one that is too large is answered by the application.
+
+    nginx keeps connections to the application for the next visitor, without what is left of a refused body.
+    """
+    for size in (70_000, 300_000, 400_000):
+        for path, refused in (("/", (413, 400)), (f"/f/{REF}", (403, 400, 413)), ("/nowhere", (404, 400, 413))):
+            for _round in range(4):
+                status, _headers, _body = ask(site, path, authority, b"code=" + b"x" * size)
+                if status not in refused:
+                    return [f"{size} bytes for {path}: {status}"]
+                status, _headers, body = ask(site, "/", authority, b"code=ACDE3479")
+                # Without a cookie the post is refused, by the application's own page.
+                if status != 400:
+                    return [f"the next visitor after {size} bytes for {path}: {status} {body[:80]!r}"]
+    return []
 
 
 def check_away(site: str, authority: str) -> list[str]:
@@ -68,7 +87,11 @@ def check_away(site: str, authority: str) -> list[str]:
     text = body.decode()
     return (
         []
-        if status == 503 and "稍后" in text and "minute" in text
+        if status == 503
+        and "稍后" in text
+        and "minute" in text
+        and "may not be saved" in text
+        and "可能没有保存" in text
         else [f"without the application: {status} {text[:200]}"]
     )
 

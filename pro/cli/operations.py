@@ -220,11 +220,13 @@ def reset_factor(email: str) -> None:
 @click.argument("starts", type=click.DateTime(TIME_FORMATS))
 @click.argument("ends", type=click.DateTime(TIME_FORMATS))
 @click.option("--plan", default="npc_reirradiation", help="The study; its time zone is meant.")
-def add_shift(email: str, place: str, starts: datetime, ends: datetime, plan: str) -> None:
+@click.option("--both-places", is_flag=True, help="The person may hold the other place at the same time.")
+def add_shift(email: str, place: str, starts: datetime, ends: datetime, plan: str, both_places: bool) -> None:
     """Put a person on call (or backup) from STARTS to ENDS, local times such as 2026-12-01T08:00."""
     try:
         with unit_of_work() as work:
-            roster_service.add_shift(work, plan, staff_accounts.find_account_id(work, email), place, starts, ends)
+            person = staff_accounts.find_account_id(work, email)
+            roster_service.add_shift(work, plan, person, place, starts, ends, both_places=both_places)
     except BadData as bad:
         fields, whose = bad.details["fields"], bad.details.get("whose")
         for why in fields.values() if isinstance(fields, dict) else ():
@@ -247,6 +249,7 @@ DUTY_SENTENCES = {
     "too_far": "The time is too far from now; please check the year.",
     "stretch_too_long": f"A stretch of duty lasts at most {roster_service.SHIFT_AT_MOST.days} days.",
     "overlaps": "Somebody holds this place already.",
+    "holds_other_place": "This person holds the other place then; if that is meant, add --both-places.",
 }
 SENTENCES = {
     "taken": "there is an account with this address already.",
@@ -254,6 +257,7 @@ SENTENCES = {
     "empty": "it must not be empty.",
     "unknown": "this is not one of the possible values.",
     "phone_invalid": "this is not a complete phone number; write a mainland number, or + and the country code.",
+    "phone_not_mobile": "this is a landline; it gets no text message.",
     "password_short": f"it needs at least {PASSWORD_LENGTH} characters.",
     "password_long": "it is too long.",
     "password_email": "it must not be the e-mail address.",

@@ -90,9 +90,16 @@ class EscalationStep:
         return f"{self.working_hours}h" if self.working_hours else f"{self.minutes}m"
 
 
+# Participant numbers of a study plan that gives no pattern of its own.
+PARTICIPANT_NUMBER = "[A-Z0-9][A-Z0-9-]{1,30}"
+
+
 @dataclass(frozen=True, slots=True)
 class StudySettings:
-    """Settings that pages and messages show; phone numbers as dialled (E.164 or short)."""
+    """Settings that pages and messages show; phone numbers as dialled (E.164 or short).
+
+    ``sender``: language -> name of the hospital or study with which text messages begin.
+    """
 
     hotline: str
     hotline_shown: str
@@ -104,6 +111,7 @@ class StudySettings:
     closes: str
     time_zone: str
     demonstration: bool
+    sender: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +291,7 @@ class VisitSchedule:
     ``stops``: anchors after which no form is expected. ``apart``: instrument -> minimum of days between two answers; a
     more recent answer serves the visit (rule 1). ``holidays``: country (two letters) whose public holidays are not
     working days; empty for none. ``baseline``: the visit whose form later forms are compared with. ``exposures``: facts
-    that follow from doses.
+    that follow from doses. ``phases``: phases of the treatment in order, each with the anchors that begin it.
     """
 
     times: DailyTimes
@@ -297,6 +305,7 @@ class VisitSchedule:
     holidays: str = ""
     baseline: str = ""
     exposures: tuple[Exposure, ...] = ()
+    phases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def visit(self, visit_id: str) -> Visit:
         """Return the visit with the id ``visit_id``; raise KeyError if the schedule has none."""
@@ -342,6 +351,7 @@ class StudyPlan:
     a study without a pre-dose summary. ``stopping``: None for a study without a stopping rule for ulcers.
     ``alerts_per_week``: planned maximum of urgent and emergency alerts in a week (0: not set). ``repeat_minutes``:
     level -> how often an unacknowledged alert is repeated after the last step of ``ladder`` (docs/alerts.md 3).
+    ``participant_number_pattern``: regular expression that a participant number matches as a whole.
     """
 
     id: str
@@ -366,6 +376,7 @@ class StudyPlan:
     pre_dose: PreDoseSettings | None = None
     alerts_per_week: int = 0
     repeat_minutes: Mapping[Level, int] = field(default_factory=lambda: DEFAULT_REPEAT_MINUTES)
+    participant_number_pattern: str = PARTICIPANT_NUMBER
 
     def advice_on_text(self, class_id: str) -> str:
         """Return the advice for a red flag of this class in free text; "" if the plan has none."""
@@ -395,7 +406,8 @@ class PlanWords:
     Names, study team and hours, rule sentences for staff, advice for participants. ``suspects`` has a name for each
     suspected condition, ``advice`` a block for each one that a rule shows; ``visits`` and ``anchors`` name the entries
     of the visit schedule; {number} in the name of a visit is the fraction or occurrence. ``stopping``: texts of the
-    protocol for each state of an ulcer and each step of the stopping rule.
+    protocol for each state of an ulcer and each step of the stopping rule. ``phases`` names the phases of
+    the treatment.
     """
 
     title: str
@@ -408,6 +420,7 @@ class PlanWords:
     visits: Mapping[str, str]
     anchors: Mapping[str, str]
     stopping: Mapping[str, str] = field(default_factory=dict)
+    phases: Mapping[str, str] = field(default_factory=dict)
 
     def visit(self, kind: str, number: int) -> str:
         """Return the name of the visit ``kind``, at its ``number``."""

@@ -6,6 +6,7 @@ clinical word, name or phone number can get into an email or a text message.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError, select_autoescape
 
+from pro.app_context import UnitOfWork
 from pro.i18n import Catalogs, Translator
 
 FOLDER = Path(__file__).parents[2] / "templates" / "messages"
@@ -82,6 +84,10 @@ MESSAGE_KINDS: Mapping[str, MessageKind] = MappingProxyType(
 
 # These are sent even if everything else is dropped: a participant who reported a red flag needs the advice.
 URGENT_ADVICE = ("safety", "advice")
+# Text messages that go to staff, who know the system.
+STAFF_TEXTS = ("alert_sms", "drill_sms")
+# A name that is left from the example plan tells a participant nothing.
+_EXAMPLE_NAME = re.compile("(?i)example|示例")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +120,12 @@ def render_message(
     env_banner: bool,
     *,
     two_way: bool = False,
+    sender: str = "",
 ) -> RenderedMessage:
     """Render the message of ``kind`` in ``language``.
 
-    ``env_banner``: mark the message as not from a real study. ``two_way``: replies are read.
+    ``env_banner``: mark the message as not from a real study. ``two_way``: replies are read. ``sender``: who writes, as
+    ``sender_name``; emails and texts to staff do not name it.
 
     Raises KeyError for an unknown kind or language, ValueError if a parameter is missing, is not one of the kind, or
     has a value that the template cannot express.
@@ -131,6 +139,7 @@ def render_message(
         "ngettext": translator.ngettext,
         "env_banner": env_banner,
         "two_way": two_way,
+        "sender": sender if kind not in STAFF_TEXTS else "",
         **params,
     }
     subject = ""
@@ -142,6 +151,21 @@ def render_message(
     except UndefinedError as error:
         raise ValueError(f"a message of kind {kind} cannot be put into words: {error.message}") from error
     return RenderedMessage(wanted.channel, subject, text)
+
+
+def sender_name(work: UnitOfWork, plan_id: str, language: str) -> str:
+    """Return the hospital or study that text messages of a study name first; "" where the gateway itself names it.
+
+    An unknown ``plan_id`` means the first study. A study that names none is "Your study team".
+    """
+    gateway = work.catalogue.gateway
+    if gateway.signature or gateway.templates_only:
+        return ""
+    plan = work.catalogue.plans.get(plan_id) or next(iter(work.catalogue.plans.values()))
+    name = plan.settings.sender.get(language, "")
+    if not name or (work.config.production and _EXAMPLE_NAME.search(name)):
+        return work.app_context.catalogs.translator(language).gettext("Your study team")
+    return name
 
 
 def failure_sentence(failure: str, translator: Translator) -> str:

@@ -34,6 +34,7 @@ from pro.messaging.claims import ClaimTimes, ProviderCalls, StoredClaim, new_cla
 from pro.messaging.provider_calls import CallOutcome, Claim, SentOutcome
 from pro.messaging.retry_policy import RETRY_POLICIES, retry_pause
 from pro.messaging.sender_protocol import Letter, ProviderRefused, ProviderUnreachable, Sender
+from pro.models import Alert, StaffMember
 from pro.models.message import Message
 
 log = logging.getLogger(__name__)
@@ -431,7 +432,20 @@ def _release(message: Message) -> None:
 
 
 def _record(work: UnitOfWork, action: str, message: Message, reason: str = "") -> None:
-    new = {"channel": message.channel, "template": message.template, "tries": message.tries}
+    new: dict[str, object] = {"channel": message.channel, "template": message.template, "tries": message.tries}
     if message.reference:
         new["reference"] = message.reference
-    work.record(action, message, participant_id=message.participant_id, new=new, reason=reason)
+    work.record(action, message, participant_id=_about(work, message, new), new=new, reason=reason)
+
+
+def _about(work: UnitOfWork, message: Message, new: dict[str, object]) -> int | None:
+    """Return the participant whom ``message`` is about; add alert and recipient (role, account) to ``new``."""
+    alert = work.session.get(Alert, message.alert_id) if message.alert_id else None
+    staff = work.session.get(StaffMember, message.staff_id) if message.staff_id else None
+    if alert is not None:
+        new["alert"] = alert.id
+    if staff is not None:
+        new |= {"role": staff.role, "staff": staff.id}
+    elif message.participant_id is not None:
+        new["role"] = "participant"
+    return alert.participant_id if alert is not None else message.participant_id

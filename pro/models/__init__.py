@@ -21,6 +21,7 @@ from pro.models.message import Message
 from pro.models.participant import Anchor, ClinicalFact, Participant
 from pro.models.participant_record import (
     CONSENT_METHODS,
+    ENROLLED_BY_MISTAKE,
     NO_USE,
     REQUEST_CHANNELS,
     SCOPES,
@@ -72,6 +73,7 @@ __all__ = [
     "MISSING_REASONS",
     "Message",
     "NO_EVENT",
+    "ENROLLED_BY_MISTAKE",
     "NO_USE",
     "Participant",
     "ParticipantCard",

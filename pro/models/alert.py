@@ -89,7 +89,8 @@ class Handover(Base):
 class AlertClosure(Base):
     """The closure of the alerts of one source, with the alert outcome.
 
-    Rows never change (triggers refuse it).
+    Rows never change (triggers refuse it). ``not_serious``: why an admission is no serious adverse event, "" unless the
+    alerts were closed as "admitted" without one.
     """
 
     __tablename__ = "closing"
@@ -101,6 +102,7 @@ class AlertClosure(Base):
     alerts: Mapped[list[int]] = mapped_column(Json)
     disposition: Mapped[str] = mapped_column(String(32))
     reason: Mapped[str] = mapped_column(Text, default="")
+    not_serious: Mapped[str] = mapped_column(Text, default="")
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
@@ -132,7 +134,7 @@ class Grading(Base):
 
     Rows never change (triggers refuse it). Either ``adverse_event_id`` with ``grade`` (1 to 5, from the day
     ``from_on``), or ``none_reason``, one of NO_EVENT. ``source``: of the graded alerts, "" for none. ``known_at``: the
-    awareness time of a serious event.
+    awareness time of a serious event. ``not_serious``: why an event that looks serious is not, "" if it was not asked.
     """
 
     __tablename__ = "grading"
@@ -156,6 +158,7 @@ class Grading(Base):
     action: Mapped[str] = mapped_column(Text, default="")
     serious: Mapped[bool] = mapped_column(default=False)
     known_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    not_serious: Mapped[str] = mapped_column(Text, default="")
     none_reason: Mapped[str] = mapped_column(String(32), default="")
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))

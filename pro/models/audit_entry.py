@@ -59,7 +59,8 @@ class Signature(Base):
     """One electronic signature, made after the password was entered again.
 
     Rows never change (triggers refuse it). ``name`` and ``role``: as at the time of signing. ``digest``: SHA-256 of
-    these values and of the signed content.
+    these values and of the signed content. ``shape``: version of the set of fields that the content had, so that a
+    field that is added later leaves the signature valid.
     """
 
     __tablename__ = "signature"
@@ -72,6 +73,7 @@ class Signature(Base):
     meaning: Mapped[str] = mapped_column(String(16))
     subject: Mapped[str] = mapped_column(String(32))
     subject_id: Mapped[int] = mapped_column()
+    shape: Mapped[int] = mapped_column(default=1)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     digest: Mapped[str] = mapped_column(String(64))
 

@@ -35,8 +35,10 @@ TASK_KINDS: Mapping[str, TaskKind] = {
     "call_missed": TaskKind(ended_by_answer=True, waits_for_endpoint=True),
     # Texts do not arrive.
     "phone_unreachable": TaskKind(Sentence("Text messages do not reach this phone")),
-    # We did not understand twice.
-    "answer_unclear": TaskKind(Sentence("Replies by text were not understood"), ended_by_answer=True),
+    # We did not understand twice, by text or in the chat.
+    "answer_unclear": TaskKind(Sentence("Replies were not understood"), ended_by_answer=True),
+    # A text may ask for no more messages, or may mean something else.
+    "may_be_stop": TaskKind(Sentence("A text may ask for no more text messages. Please ask")),
 }
 
 

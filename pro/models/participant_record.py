@@ -15,6 +15,8 @@ CONSENT_METHODS = ("paper", "witness", "electronic")
 # Scope of a withdrawal: no further questions, or no further use of the data either.
 NO_USE = "data"
 SCOPES = ("questions", NO_USE)
+# Scope of the withdrawal of a participant who was enrolled by mistake: the study does not count it.
+ENROLLED_BY_MISTAKE = "mistake"
 # How the participant confirmed the correct answer.
 REQUEST_CHANNELS = ("phone", "visit", "text", "letter")
 
@@ -24,7 +26,8 @@ class Consent(Base):
 
     A new version is a new row; a withdrawal is added to the row. Reversing a withdrawal keeps the marked row and adds a
     valid one. ``health_data_at``: when the separate consent for health data was recorded; earlier than ``recorded_at``
-    only in a row that a reversal added. ``scope``: one of SCOPES, "" if only the date of leaving was recorded.
+    only in a row that a reversal added. ``scope``: one of SCOPES, ENROLLED_BY_MISTAKE, or "" if only the date
+    of leaving was recorded.
     ``told``: the information that the participant was given about the withdrawal.
     """
 

@@ -22,7 +22,13 @@ from pro.features.audit.pages import labels as audit_labels
 from pro.features.audit.pages import views as audit_views
 from pro.features.duty_roster.pages import labels as duty_roster_labels
 from pro.features.duty_roster.pages import views as duty_roster_views
-from pro.features.participants.pages import card_views, consent_views, freeze_views, participant_views
+from pro.features.participants.pages import (
+    card_views,
+    consent_views,
+    details_views,
+    freeze_views,
+    participant_views,
+)
 from pro.features.participants.pages import labels as participants_labels
 from pro.features.reports.pages import rule_simulator_views, study_overview_views, timeline_views
 from pro.features.schedule.pages import call_task_views, visit_schedule_views
@@ -45,6 +51,7 @@ WITH_BLUEPRINT = (
     participant_views,
     card_views,
     consent_views,
+    details_views,
     freeze_views,
     duty_roster_views,
     visit_schedule_views,

@@ -6,17 +6,30 @@ if (!w.DOMParser) return;
 
 function id(name) { return d.getElementById(name); }
 
-function warn(role, text) {
-  var p = id('said');
+/* The text lies at the lower edge of the window, so that no answer moves under the finger. */
+function warn(role, text, call) {
+  var p = id('said'), a, words = d.body.dataset;
   if (p) p.parentNode.removeChild(p);
+  d.body.style.paddingBottom = '';
   if (!text) return;
-  p = d.createElement('p');
+  p = d.createElement('div');
   p.id = 'said';
   p.className = 'warn';
   p.setAttribute('role', role);
   p.textContent = text;
-  id('answer').insertBefore(p, id('more'));
+  if (call) {
+    a = d.createElement('a');
+    a.className = 'call';
+    a.href = 'tel:' + words.number;
+    a.textContent = words.call;
+    p.appendChild(a);
+  }
+  d.body.appendChild(p);
+  d.body.style.paddingBottom = p.offsetHeight + 'px';
 }
+
+/* The second of two taps was meant for the question before. */
+function hush() { quiet = Date.now() + 700; }
 
 function sent(form, button) {
   return [].filter.call(form.elements, function (e) {
@@ -69,6 +82,7 @@ function show(html) {
   thread(id('log'), page.getElementById('log'));
   id('quick').innerHTML = quick.innerHTML;
   id('quick').setAttribute('aria-label', quick.getAttribute('aria-label'));
+  id('told').innerHTML = page.getElementById('told').innerHTML;
   id('more').innerHTML = page.getElementById('more').innerHTML;
   if (!field(page)) id('quick').focus();
   id('now').scrollIntoView();
@@ -90,25 +104,27 @@ function send(form, button) {
     if (x.status && x.status < 500 && /^text\/html/.test(x.getResponseHeader('Content-Type'))) {
       warn();
       show(x.responseText);
-      /* The second of two taps was meant for the question before. */
-      quiet = Date.now() + 400;
+      hush();
     } else {
       button.className = button.className.replace(/ on$/, '');
-      warn('alert', words.fail);
+      warn('alert', x.status ? words.fail : words.net, 1);
     }
   };
   x.send(sent(form, button));
 }
 
 d.addEventListener('click', function (e) {
-  for (pressed = e.target; pressed && !/^(BUTTON|LABEL)$/.test(pressed.nodeName);) pressed = pressed.parentNode;
-  if (pressed && Date.now() < quiet) e.preventDefault();
+  for (pressed = e.target; pressed && !/^(BUTTON|LABEL|A)$/.test(pressed.nodeName);) pressed = pressed.parentNode;
+  /* A call is never held up. */
+  if (pressed && Date.now() < quiet && !/^tel:/.test(pressed.getAttribute('href') || '')) e.preventDefault();
 }, true);
 d.addEventListener('submit', function (e) {
   if (e.target.id !== 'answer' || !id('quick') || !pressed || pressed.hasAttribute('formaction')) return;
   e.preventDefault();
   if (!busy) send(e.target, pressed);
 });
+/* A page that was loaded came by a tap as well. */
+hush();
 w.addEventListener('pageshow', function (e) { if (e.persisted) w.location.reload(); });
 if (!w.location.hash && id('log').children.length > 2) id('now').scrollIntoView();
 })(window, document);

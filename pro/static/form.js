@@ -6,17 +6,33 @@ if (!w.history.pushState || !w.DOMParser) return;
 
 function place() { return w.location.pathname + w.location.search; }
 
-/* The text goes right under the button that was pressed, where the eye is. */
-function say(button, role, text) {
-  var p = d.getElementById('said');
+/* The text lies at the lower edge of the window, so that no option moves under the finger. */
+function say(role, text, call) {
+  var p = d.getElementById('said'), a, words = d.body.dataset;
   if (p) p.parentNode.removeChild(p);
+  d.body.style.paddingBottom = '';
   if (!text) return;
-  p = d.createElement('p');
+  p = d.createElement('div');
   p.id = 'said';
   p.className = 'warn';
   p.setAttribute('role', role);
   p.textContent = text;
-  button.parentNode.insertBefore(p, button.nextSibling);
+  if (call) {
+    a = d.createElement('a');
+    a.className = 'call';
+    a.href = 'tel:' + words.number;
+    a.textContent = words.call;
+    p.appendChild(a);
+  }
+  d.body.appendChild(p);
+  /* The end of the page can still be scrolled above it. */
+  d.body.style.paddingBottom = p.offsetHeight + 'px';
+}
+
+/* What the page said about the answer before must not be read as being about this one. */
+function takeBack() {
+  var saved = d.querySelector('.prog [role]');
+  if (saved) saved.parentNode.removeChild(saved);
 }
 
 function fields(form, button) {
@@ -26,6 +42,9 @@ function fields(form, button) {
     return encodeURIComponent(e.name) + '=' + encodeURIComponent(e.value);
   }).join('&');
 }
+
+/* The second of two taps was meant for the screen before. */
+function hush() { quiet = Date.now() + 700; }
 
 function show(html, to) {
   var page = new w.DOMParser().parseFromString(html, 'text/html'), head, saved, text;
@@ -48,7 +67,7 @@ function show(html, to) {
 
 function send(form, button) {
   var x = new w.XMLHttpRequest(), words = d.body.dataset;
-  var slow = w.setTimeout(function () { say(button, 'status', words.wait); }, 2000);
+  var slow = w.setTimeout(function () { say('status', words.wait); }, 2000);
   busy = 1;
   /* What was pressed is framed while it is saved, so that a second wish is not taken for granted. */
   if (/^opt/.test(button.className)) button.className += ' on';
@@ -62,25 +81,28 @@ function send(form, button) {
     busy = 0;
     if (x.status && x.status < 500 && /^text\/html/.test(x.getResponseHeader('Content-Type'))) {
       show(x.responseText, x.getResponseHeader('X-Location'));
-      /* The second of two taps was meant for the screen before. */
-      quiet = Date.now() + 400;
+      hush();
     } else {
       button.className = button.className.replace(/ on$/, '');
-      say(button, 'alert', words.fail);
+      takeBack();
+      say('alert', x.status ? words.fail : words.net, 1);
     }
   };
   x.send(fields(form, button));
 }
 
 d.addEventListener('click', function (e) {
-  for (pressed = e.target; pressed && !/^(BUTTON|LABEL)$/.test(pressed.nodeName);) pressed = pressed.parentNode;
-  if (pressed && Date.now() < quiet) e.preventDefault();
+  for (pressed = e.target; pressed && !/^(BUTTON|LABEL|A)$/.test(pressed.nodeName);) pressed = pressed.parentNode;
+  /* A call is never held up. */
+  if (pressed && Date.now() < quiet && !/^tel:/.test(pressed.getAttribute('href') || '')) e.preventDefault();
 }, true);
 d.addEventListener('submit', function (e) {
   if (!e.target.hasAttribute('data-quick') || !pressed || pressed.hasAttribute('formaction')) return;
   e.preventDefault();
   if (!busy) send(e.target, pressed);
 });
+/* A page that was loaded came by a tap as well. */
+hush();
 w.addEventListener('popstate', function () { if (place() !== here) w.location.reload(); });
 w.addEventListener('pageshow', function (e) { if (e.persisted) w.location.reload(); });
 })(window, document);

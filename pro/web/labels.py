@@ -44,10 +44,17 @@ FORM_STATES: Mapping[str, str] = {
     "expired": N_("Closed without an answer"),
 }
 
+# The scope of a withdrawal of consent.
+WITHDRAWAL_SCOPES: Mapping[str, str] = {
+    "questions": N_("No more questions; what was answered stays in the study"),
+    "data": N_("No more questions, and no further use of the data either"),
+}
+
 PARTICIPANT_STATES: Mapping[str, str] = {
     "active": N_("In the study"),
     "withdrawn": N_("Withdrawn"),
     "died": N_("Died"),
+    "mistake": N_("Enrolled by mistake"),
 }
 
 MESSAGE_STATES: Mapping[str, str] = {

@@ -6,6 +6,8 @@ import base64
 import gzip
 import hashlib
 import re
+import threading
+import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -24,6 +26,7 @@ from pro.i18n import HTML_CODES, LANGUAGE_NAMES, LANGUAGES, Translator, negotiat
 
 STATIC = Path(__file__).parent.parent / "static"
 MAX_BODY = 256 * 1024
+_HELD_BACK = threading.BoundedSemaphore(1)
 YEAR_SECONDS = 365 * 24 * 3600
 # Bytes. A smaller page fits into one packet without compression.
 MIN_COMPRESSED_SIZE = 1200
@@ -61,6 +64,7 @@ class RequestState:
     language: str = ""
     zone: str = "Asia/Shanghai"
     failed: bool = False
+    delay: float = 0.0
     styles: list[str] = field(default_factory=list)
     scripts: list[str] = field(default_factory=list)
 
@@ -140,6 +144,11 @@ def discard() -> None:
 def release() -> None:
     """Roll back the changes of this request, to release the database during slow work."""
     work().session.rollback()
+
+
+def hold_back(seconds: float) -> None:
+    """Send the response of this request ``seconds`` later, after its changes are committed."""
+    state().delay = max(state().delay, seconds)
 
 
 def install(app: Flask, app_context: AppContext) -> None:
@@ -263,6 +272,14 @@ def _finish_response(response: Response) -> Response:
         current.failed = True  # if the commit raises, the error page must not repeat it
         current.work.session.commit()
         current.failed = False
+    # One at a time in each process: held-back answers must not occupy the threads for all other pages.
+    if current.delay and _HELD_BACK.acquire(blocking=False):
+        try:
+            if current.work is not None:
+                current.work.session.close()
+            time.sleep(current.delay)
+        finally:
+            _HELD_BACK.release()
     chosen = _known_language(request.args.get("lang"))
     if chosen:
         _set_language_cookie(response, chosen)

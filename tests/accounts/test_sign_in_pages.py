@@ -110,6 +110,8 @@ PAGES: dict[tuple[str, str], tuple[str, set[str], int]] = {
     ("POST", "/staff/participants/{person}/freeze"): ("freeze", {"investigator"}, 400),
     ("GET", "/staff/participants/{person}/consent"): ("see_participants", READERS | {"statistician"}, 200),
     ("POST", "/staff/participants/{person}/consent"): ("record_consent", ACTORS, 400),
+    ("GET", "/staff/participants/{person}/details"): ("correct_details", ACTORS, 200),
+    ("POST", "/staff/participants/{person}/details"): ("correct_details", ACTORS, 400),
     ("GET", "/staff/cohort"): ("see_cohort", READERS | {"statistician"}, 200),
     ("GET", "/staff/simulator"): ("simulate", LEADS, 200),
     ("POST", "/staff/simulator"): ("simulate", LEADS, 400),

@@ -272,7 +272,8 @@ READ = (
     " see_roster see_ulcers"
 )
 ACT = (
-    "acknowledge assign_text check_answers confirm_drill enter_answers log_call make_card note record_consent"
+    "acknowledge assign_text check_answers confirm_drill correct_details enter_answers log_call make_card note"
+    " record_consent"
     " record_endoscopy reply_text see_identity send_form set_dates set_reason take_over"
 )
 LEAD = "edit_roster enrol report_event see_audit simulate"

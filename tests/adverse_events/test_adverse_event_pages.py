@@ -25,6 +25,7 @@ JUDGED = {
     "onset_on": "2026-03-02",
     "attribution": ["radiotherapy"],
     "serious": "no",
+    "not_serious": "a known scab",
     "action": "packed the nose",
     "password": PASSWORD,
 }
@@ -67,10 +68,12 @@ def test_an_alert_is_called_about_assessed_and_closed(
     desk.open(path)
     assert "assessed and signed by Investigator" in desk.page
     shown = set(re.findall(r'name="alert" value="(\d+)"', desk.page))
-    assert desk.post(path, do="close", alert=sorted(shown), disposition="admitted").location == "/staff/"
+    ended = {"do": "close", "alert": sorted(shown), "disposition": "admitted"}
+    assert desk.post(path, **ended, not_serious="a planned night").location == "/staff/"
     assert {alert.disposition for alert in rows(app_context, Alert)} == {"admitted"}
     desk.open(path)
     assert "Admitted to hospital" in desk.page
+    assert "Not serious, because: a planned night" in desk.page
     assert 'value="close"' not in desk.page
     for page in ("/staff/events", "/staff/events/1", "/staff/events/discordance", "/staff/participants/1"):
         assert desk.open(page).status_code == 200
@@ -104,11 +107,53 @@ def test_a_refusal_stands_at_its_field_and_loses_nothing(
     assert rows(app_context, Grading) == []
 
 
+def test_grade_4_that_is_not_serious_is_asked_about_before_it_is_signed(
+    desk: StaffBrowser, app_context: AppContext, alerts: list[int]
+) -> None:
+    """A haemorrhage of grade 4 was signed as not serious without a word."""
+    path = taken(desk, alerts)
+    said = JUDGED | {"grade": "4", "not_serious": ""}
+    assert desk.post(f"{path}/assess", **said).status_code == 400
+    assert "Is it really not serious?" in desk.page
+    assert "Grade 4 stands for danger to life." in desk.page
+    assert "The answers behind this alert suggest danger to life." in desk.page
+    assert rows(app_context, Grading) == []
+    assert desk.post(f"{path}/assess", **(said | {"not_serious": "an old scar"})).status_code == 303
+    assert [(one.serious, one.not_serious) for one in rows(app_context, Grading)] == [(False, "an old scar")]
+    desk.open(path)
+    assert "an old scar" in desk.page
+
+
+def test_grade_4_that_is_serious_starts_the_clock_and_stands_on_the_to_do_list(
+    desk: StaffBrowser, alerts: list[int]
+) -> None:
+    path = taken(desk, alerts)
+    said = JUDGED | {"grade": "4", "serious": "yes", "known_at": "2026-03-02T09:00"}
+    assert desk.post(f"{path}/assess", **said).status_code == 303
+    assert desk.post(path, do="close", alert=alerts, disposition="admitted").location == "/staff/"
+    desk.open("/staff/")
+    assert "Good news: no alert is waiting." not in desk.page
+    assert "Serious" in desk.page
+
+
+def test_an_admission_without_a_serious_event_is_asked_about(
+    desk: StaffBrowser, app_context: AppContext, alerts: list[int]
+) -> None:
+    """The alert was closed as "admitted", and the list then said that nothing was waiting."""
+    path = taken(desk, alerts)
+    desk.post(f"{path}/assess", **JUDGED)
+    ended = {"do": "close", "alert": alerts, "disposition": "admitted"}
+    assert desk.post(path, **ended).status_code == 400
+    assert "Is this admission really not a serious adverse event?" in desk.page
+    assert f'href="{path}/assess">Assess it as serious' in desk.page
+    assert rows(app_context, AlertClosure) == []
+
+
 def test_another_term_shows_its_grades_and_keeps_the_rest(desk: StaffBrowser, alerts: list[int]) -> None:
     path = taken(desk, alerts)
     answer = desk.post(f"{path}/assess", **(JUDGED | {"do": "term", "another": "syncope"}))
     assert answer.status_code == 200
-    assert re.findall(r'name="grade" id="[^"]+" value="(\d)"', desk.page) == ["3", "5"]
+    assert re.findall(r'name="grade" id="[^"]+" value="(\d)"', desk.page) == ["3"]
     assert "packed the nose" in desk.page
 
 

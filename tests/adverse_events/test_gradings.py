@@ -28,6 +28,7 @@ TODAY = date(2026, 3, 2)
 GRADED = GradingDraft(
     term="epistaxis", onset_on=TODAY, grade=3, attribution=("radiotherapy",), serious=False, action="packed"
 )
+REASON = "seen at once, no danger"
 NONE = GradingDraft(none_reason="wrong_answer")
 
 
@@ -74,7 +75,7 @@ def test_a_grading_is_kept_signed_and_audited_with_its_alert(any_clinic):
     assert done == GradingResult(True, event.id)
     assert (row.grade, row.from_on, row.source, row.attribution) == (3, TODAY, source, ["radiotherapy"])
     assert (signature.subject, signature.subject_id, signature.meaning) == ("grading", row.id, "assessed")
-    assert signatures.is_content_unchanged(signature, gradings.signed_content(row, event))
+    assert signatures.is_content_unchanged(signature, gradings.signed_content(row, event), gradings.SIGNED_SHAPES)
     assert [found.new["grade"] for found in any_clinic.events("grading.signed")] == [3]
 
 
@@ -83,8 +84,12 @@ REFUSED = [
     ({"term": "none_such"}, {"term"}),
     ({"term": "other"}, {"other_term"}),
     ({"grade": None}, {"grade"}),
-    ({"term": "dry_mouth", "grade": 4}, {"grade"}),
+    ({"term": "dry_mouth", "grade": 4, "not_serious": "no"}, {"grade"}),
+    ({"term": "headache", "grade": 5, "serious": True}, {"grade", "known_at"}),
     ({"term": "pharyngeal_necrosis", "grade": 2}, {"grade"}),
+    ({"grade": 4}, {"not_serious"}),
+    ({"grade": 4, "not_serious": "x" * 4001}, {"not_serious"}),
+    ({"grade": 4, "serious": None}, {"serious"}),
     ({"grade": 5}, {"serious"}),
     ({"onset_on": None}, {"onset_on"}),
     ({"onset_on": TODAY + timedelta(1)}, {"onset_on"}),
@@ -109,6 +114,30 @@ def test_what_can_be_is_not_refused(clinic):
     assert refused(clinic, GRADED) == refused(clinic, serious) == refused(clinic, NONE) == {}
     assert refused(clinic, later) == {"known_at": "known_in_future"}
     assert set(refused(clinic, GradingDraft(none_reason="other"))) == {"action"}
+
+
+def test_an_event_that_looks_serious_needs_a_reason_to_be_none(any_clinic):
+    any_clinic.start().save(bleed=3, bleed_now=1)
+    source = any_clinic.rows(Alert)[0].source
+    with pytest.raises(BadData) as refusal:
+        judge(any_clinic, GRADED, source)
+    assert refusal.value.details["fields"] == {"not_serious": "looks_serious"}
+    assert judge(any_clinic, replace(GRADED, not_serious=f" {REASON} "), source).done
+    assert [row.not_serious for row in any_clinic.rows(Grading)] == [REASON]
+    (entry,) = any_clinic.events("grading.signed")
+    assert entry.reason == REASON
+
+
+def test_after_a_death_no_event_is_not_serious_without_a_reason(clinic):
+    with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
+        work.session.get_one(Participant, clinic.participant_id).died_at = work.now
+    assert refused(clinic, GRADED) == {"not_serious": "looks_serious"}
+    assert refused(clinic, replace(GRADED, not_serious=REASON)) == {}
+
+
+def test_a_reason_that_nobody_asked_for_is_not_kept(clinic):
+    judge(clinic, replace(GRADED, not_serious=REASON))
+    assert [row.not_serious for row in clinic.rows(Grading)] == [""]
 
 
 def test_an_event_is_graded_again_and_ends(clinic):
@@ -209,6 +238,44 @@ def test_no_alert_ends_without_a_judgement_and_an_outcome(any_clinic):
     assert close(any_clinic, source, any_clinic.nurse, disposition="no_action", reason="clot from yesterday").why == ""
     assert {alert.disposition for alert in any_clinic.rows(Alert)} == {"no_action"}
     assert len(any_clinic.events("alert.closed")) == len(ids(any_clinic))
+
+
+def test_an_admission_needs_a_serious_event_or_a_reason(any_clinic):
+    source = bleeding(any_clinic)
+    judge(any_clinic, GRADED, source)
+    with pytest.raises(BadData) as refusal:
+        close(any_clinic, source, any_clinic.nurse, disposition="admitted", reason="ward 3")
+    assert refusal.value.details["fields"] == {"not_serious": "admission_is_serious"}
+    assert close(any_clinic, source, any_clinic.nurse, disposition="admitted", not_serious=REASON).why == ""
+    assert [row.not_serious for row in any_clinic.rows(AlertClosure)] == [REASON]
+
+
+def test_an_admission_with_a_serious_event_is_closed_and_what_comes_after_it_is_asked_about(any_clinic):
+    source = bleeding(any_clinic)
+    with form_browser.unit_of_work(any_clinic.app_context) as work:
+        serious = replace(GRADED, serious=True, known_at=work.now)
+    judge(any_clinic, serious, source)
+    assert close(any_clinic, source, any_clinic.nurse, disposition="admitted").why == ""
+    with pytest.raises(BadData) as refusal:
+        judge(any_clinic, GRADED, source)
+    assert refusal.value.details["fields"] == {"not_serious": "looks_serious"}
+
+
+def test_a_signed_grading_stays_valid_when_an_assessment_gets_a_new_field(clinic, monkeypatch):
+    """A new field of the signed content made every earlier signature look broken."""
+    event_id = judge(clinic, GRADED).event_id
+    assert event_id is not None
+    content = gradings.signed_content
+    monkeypatch.setattr(
+        gradings, "SIGNED_SHAPES", {1: gradings.SIGNED_SHAPES[1], 2: (*gradings.SIGNED_SHAPES[1], "new")}
+    )
+    monkeypatch.setattr(gradings, "signed_content", lambda row, event: {**content(row, event), "new": row.grade})
+    again = replace(GRADED, event_id=event_id, grade=1, from_on=TODAY)
+    judge(clinic, again)
+    with form_browser.unit_of_work(clinic.app_context, clinic.investigator.actor) as work:
+        rows = adverse_event_log.adverse_event_page(work, event_id, "en").gradings
+        assert [one.holds for one in rows] == [True, True]
+    assert [row.shape for row in clinic.rows(Signature)] == [1, 2]
 
 
 def test_the_second_to_close_reads_how_the_first_did(any_clinic):

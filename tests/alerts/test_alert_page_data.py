@@ -14,8 +14,10 @@ from pro.features.alerts import alert_page as alerts_alert_page
 from pro.features.alerts import alert_service
 from pro.features.forms import form_issuing
 from pro.features.participants.pages import participant_list, participant_page
+from pro.features.schedule import schedule_service
+from pro.features.schedule.schedule_service import DateChange
 from pro.features.to_do_list import to_do_list
-from pro.models import Assessment, Message, StaffMember
+from pro.models import Assessment, Message, Participant, StaffMember
 from tests.support import form_browser
 from tests.support.alert_clinic import Clinic, broken_rule
 
@@ -298,3 +300,65 @@ def test_somebody_whose_account_is_closed_keeps_their_name(clinic, clock):
     with form_browser.unit_of_work(clinic.app_context) as work:
         work.session.get_one(StaffMember, clinic.nurse.id).disabled_at = clock.now
     assert board(clinic).in_progress[0].acknowledged_by == "Nurse"
+
+
+# --- the background of a decision ------------------------------------------------------------------------------------
+
+
+def test_the_answers_that_fired_a_rule_are_marked_and_stand_first(any_clinic):
+    any_clinic.start().save(bleed=3, bleed_now=1, breath=0, chest=0)
+    page = alert_page(any_clinic, "E01")
+    marked = {row.item: row.fired for row in page.answers if row.fired}
+    assert marked["bleed"][0] == "E01"
+    assert "E01" in marked["bleed_now"]
+    assert not {"breath", "chest"} & marked.keys()
+    assert [row.item for row in page.answers][: len(marked)] == list(marked)
+
+
+def test_a_rule_that_a_louder_one_superseded_marks_nothing(clinic):
+    form = clinic.start()
+    form.save(bleed=0, breath=1)
+    assert "W02" in {rule for row in alert_page(clinic, "W02").answers for rule in row.fired}
+    form.save(breath=2)
+    assert {rule for row in alert_page(clinic, "U02").answers for rule in row.fired} == {"U02"}
+
+
+def test_phase_last_dose_and_fraction_stand_on_the_page(any_clinic, clock):
+    any_clinic.start().save(bleed=3, bleed_now=1)
+    found = alert_page(any_clinic, "E01").background
+    assert (found.phase, found.doses, found.earlier) == ("", (), ())
+    clock.move(days=4)
+    today = clock.now.date()
+    changes = [
+        DateChange("induction_day1", 0, today - timedelta(days=3)),
+        DateChange("pd1_dose", 1, today - timedelta(days=3)),
+        DateChange("rt_fraction", 1, today),
+        DateChange("maintenance_cycle", 1, today + timedelta(days=60), planned=True),
+    ]
+    with form_browser.unit_of_work(any_clinic.app_context, any_clinic.coordinator.actor) as work:
+        person = work.session.get_one(Participant, any_clinic.participant_id)
+        schedule_service.set_anchors(work, person, changes)
+    found = alert_page(any_clinic, "E01").background
+    assert found.phase == "Radiotherapy"
+    assert [(dose.title, dose.number, dose.days_ago) for dose in found.doses] == [
+        ("Anti-PD-1 dose", 1, 3),
+        ("Radiotherapy fraction", 1, 0),
+    ]
+    assert alert_page(any_clinic, "E01", language="zh_Hans").background.phase == "放疗期"
+
+
+def test_earlier_alerts_and_who_can_be_asked_stand_on_the_page(any_clinic, clock):
+    any_clinic.start().finish(odor=3)
+    earlier = any_clinic.alerts()["UL2"]
+    clock.move(days=9)
+    any_clinic.start(any_clinic.send()).save(bleed=3, bleed_now=1)
+    assert any_clinic.alerts()["E01"].source != earlier.source
+    with form_browser.unit_of_work(any_clinic.app_context) as work:
+        doctor = work.session.get_one(StaffMember, any_clinic.investigator.id)
+        doctor.phone_sealed = work.vault.seal(PHONE)
+    found = alert_page(any_clinic, "E01").background
+    assert [(case.level, case.outcome) for case in found.earlier] == [(Level.URGENT, "")]
+    assert [(one.name, one.role) for one in found.on_call] == [("Nurse", "nurse")]
+    assert [(one.name, one.phone) for one in found.investigators] == [("Investigator", PHONE)]
+    monitor = alert_page(any_clinic, "E01", role="monitor").background
+    assert [(one.name, one.phone) for one in monitor.investigators] == [("Investigator", "")]

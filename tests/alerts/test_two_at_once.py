@@ -33,7 +33,13 @@ from tests.support.factories import PASSWORD, Account, Clock, Study
 from tests.support.staff_browser import StaffBrowser, report_bleeding, signed_in_browser
 
 JUDGED = {"do": "assess", "shown": ":epistaxis", "term": "another", "another": "epistaxis", "grade": "2"}
-JUDGED |= {"onset_on": "2026-03-02", "serious": "no", "attribution": "radiotherapy", "password": PASSWORD}
+JUDGED |= {
+    "onset_on": "2026-03-02",
+    "serious": "no",
+    "not_serious": "seen at once",
+    "attribution": "radiotherapy",
+    "password": PASSWORD,
+}
 FINDING = {"done_on": "2026-03-02", "result": "ulcer", "grade": "3"}
 
 

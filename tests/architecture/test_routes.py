@@ -110,6 +110,8 @@ GUARDS = {
     ("POST", "/staff/participants/<int(max=2147483647):participant_id>/freeze"): "freeze",
     ("GET", "/staff/participants/<int(max=2147483647):participant_id>/consent"): "see_participants",
     ("POST", "/staff/participants/<int(max=2147483647):participant_id>/consent"): "record_consent",
+    ("GET", "/staff/participants/<int(max=2147483647):participant_id>/details"): "correct_details",
+    ("POST", "/staff/participants/<int(max=2147483647):participant_id>/details"): "correct_details",
     ("GET", "/staff/audit"): "see_audit",
     ("POST", "/staff/audit"): "see_audit",
     ("GET", "/staff/cohort"): "see_cohort",

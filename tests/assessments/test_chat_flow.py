@@ -228,7 +228,7 @@ def test_a_form_begun_by_text_is_finished_on_the_web(clinic: Clinic) -> None:
     browser.save(breath=0, chest=0)
     assert now_asked(browser).item == "palp"
     with browser.open_session() as (work, here):
-        said = chat_flow.transcript(work, here.assessment, "zh_Hans")
+        said = chat_flow.transcript(work, form_state.read_form(work, here, "zh_Hans"), "zh_Hans")
     assert [(line.item, line.said, line.channel) for line in said] == [
         ("bleed", "没有", "sms"),
         ("breath", "正常", "web"),

@@ -85,11 +85,11 @@ def test_a_code_typed_at_the_chat_leads_to_the_chat(phone: ChatBrowser, seeded: 
     assert phone.item == "bleed"
 
 
-def test_ten_wrong_codes_lock_the_chat_too(phone: ChatBrowser, seeded: Study) -> None:
+def test_ten_wrong_codes_do_not_lock_the_chat(phone: ChatBrowser, seeded: Study) -> None:
     phone.open("/chat")
-    for _ in range(10):
+    for _ in range(11):
         assert phone.press(code="3333-3333", do="next").status_code == 422
-    assert phone.press(code=seeded.chinese.checkin.code, do="next").status_code == 429
+    assert phone.press(code=seeded.chinese.checkin.code, do="next").status_code == 303
 
 
 def test_a_licensed_instrument_has_no_chat(phone: ChatBrowser, seeded: Study, app_context: AppContext) -> None:
@@ -212,7 +212,7 @@ def test_a_second_tap_changes_nothing(begun: ChatBrowser, seeded: Study, app_con
     for second in ({"value": "0"}, {"value": "4"}, {"do": "skip"}, {"do": "back"}):
         answer = begun.post(begun.at.split("#")[0], {}, item="bleed", **second)
         assert answer.status_code == 200, second
-        assert "上一个回答已经保存了" in begun.bubbles[-1]
+        assert "这一题已经过去了" in begun.bubbles[-1]
         assert all_rows(app_context) == before, second
     assert begun.item == "breath"
 

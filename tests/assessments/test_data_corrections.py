@@ -81,7 +81,9 @@ def test_an_approved_correction_stands_beside_the_original_and_is_judged(any_cli
         asked, approved = signatures.list_signatures(work, row)
         assert (asked.meaning, asked.staff_id) == ("requested", any_clinic.coordinator.id)
         assert (approved.meaning, approved.staff_id) == ("approved", any_clinic.investigator.id)
-        assert signatures.is_content_unchanged(approved, data_corrections.signed_content(row))
+        assert signatures.is_content_unchanged(
+            approved, data_corrections.signed_content(row), data_corrections.SIGNED_SHAPES
+        )
 
 
 def test_scores_are_kept_and_computed_again(clinic):

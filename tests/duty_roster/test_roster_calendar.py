@@ -29,7 +29,7 @@ def on_call(clinic, *stretches, place="on_call") -> None:
     for text in stretches:
         starts, ends = (datetime.fromisoformat(f"2026-03-{part}") for part in text.split(" "))
         with form_browser.unit_of_work(clinic.app_context) as work:
-            roster_service.add_shift(work, PLAN, clinic.nurse.id, place, starts, ends)
+            roster_service.add_shift(work, PLAN, clinic.nurse.id, place, starts, ends, both_places=True)
 
 
 def shown(at: datetime | None) -> str:

@@ -153,7 +153,8 @@ def test_a_part_is_handed_over(desk: StaffBrowser, app_context: AppContext, seed
     assert desk.post(page, do="hand_over", person=nurse.id, **times).status_code == 400
     assert "The stretch goes from tomorrow 08:00 to 4 Mar 08:00." in desk.page
     assert 'value="2026-03-03T20:00"' in desk.page
-    assert desk.post(page, do="hand_over", person=nurse.id, **times | {"ends": "2026-03-04T08:00"}).status_code == 303
+    said = {"do": "hand_over", "person": nurse.id, "both_places": "y", **times, "ends": "2026-03-04T08:00"}
+    assert desk.post(page, **said).status_code == 303
     assert standing(app_context) == [("Investigator", "03 08:00", "03 20:00"), ("Nurse", "03 20:00", "04 08:00")]
 
 
@@ -249,3 +250,27 @@ def test_the_way_back_to_the_roster_is_named(app: Flask, seeded: Study) -> None:
     desk = StaffBrowser(app)
     desk.open(f"/staff/sign-in?next={ROSTER}&lang=en")
     assert "the duty roster" in desk.page
+
+
+def test_nobody_is_on_call_and_backup_at_once_without_a_word(
+    desk: StaffBrowser, app_context: AppContext, seeded: Study
+) -> None:
+    """The nurse on call was put down as her own backup, and both steps of an alert reached one phone."""
+    assert put(desk, seeded.staff["nurse"]) == 400
+    assert "Nurse holds the other place from 08:00 to 1 May 09:00" in desk.page
+    assert 'name="both_places"' in desk.page
+    assert standing(app_context) == []
+    data = {"plan": factories.PLAN, "place": "backup", "person": seeded.staff["nurse"].id, **FREE}
+    assert desk.post(ROSTER, do="duty", both_places="y", **data).status_code == 303
+    assert [name for name, _from, _to in standing(app_context)] == ["Nurse"]
+
+
+def test_a_duty_is_not_handed_to_who_holds_the_other_place_without_a_word(
+    desk: StaffBrowser, app_context: AppContext, seeded: Study
+) -> None:
+    put(desk, seeded.staff["investigator"])
+    path = f"{ROSTER}/duties/{ids(app_context)[-1]}"
+    said = {"do": "hand_over", "person": seeded.staff["nurse"].id, **FREE}
+    assert desk.post(path, **said).status_code == 400
+    assert "holds the other place" in desk.page
+    assert desk.post(path, **said, both_places="y").status_code == 303

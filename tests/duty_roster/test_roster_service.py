@@ -26,7 +26,7 @@ def local(text: str) -> datetime:
 def put(clinic, who, starts, ends, place="backup", plan=PLAN) -> int:
     with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
         duty = roster_service.add_shift(
-            work, plan, who and who.id, place, starts and local(starts), ends and local(ends)
+            work, plan, who and who.id, place, starts and local(starts), ends and local(ends), both_places=True
         )
         work.session.flush()
         return duty.id
@@ -41,7 +41,7 @@ def away(clinic, who, starts, ends):
 
 def hand_over(clinic, duty_id, who, starts, ends) -> None:
     with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
-        roster_service.hand_over_shift(work, duty_id, who.id, local(starts), local(ends))
+        roster_service.hand_over_shift(work, duty_id, who.id, local(starts), local(ends), both_places=True)
 
 
 def cancel(clinic, duty_id, who=None) -> None:
@@ -125,7 +125,7 @@ def test_a_shift_lasts_at_most_31_days_and_begins_within_a_year(clinic, starts, 
     with form_browser.unit_of_work(clinic.app_context) as work:
         typed = (work, PLAN, clinic.nurse.id, "backup", datetime.fromisoformat(starts), datetime.fromisoformat(ends))
         if fields is None:
-            assert roster_service.add_shift(*typed)
+            assert roster_service.add_shift(*typed, both_places=True)
         else:
             with pytest.raises(BadData) as refused:
                 roster_service.add_shift(*typed)

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import inspect, select, text
 
 from pro.errors import CodeExpired, NotFound
-from pro.features.accounts import passwords
+from pro.features.accounts import attempt_limits, passwords
 from pro.features.forms import form_access
+from pro.features.operations import worker_health
 from pro.features.schedule import enrolment
 from pro.models import AccessAttempt, Answer, Assessment, AuditEntry, FormAccess, Participant
 from tests.support import factories, form_browser
@@ -179,7 +180,6 @@ def test_a_code_may_be_typed_as_people_type(clinic, typed):
 def test_what_cannot_be_a_code_says_why_and_is_no_try(clinic, typed, why, length):
     found = try_code(clinic, typed)
     assert (found.why, found.length, found.assessment, found.secret) == (why, length, None, None)
-    assert found.tries_left == form_access.CODE_TRIES
     assert clinic.rows(AccessAttempt) == []
 
 
@@ -188,27 +188,54 @@ def test_codes_are_made_of_unambiguous_letters():
     assert len(set(passwords.CODE_ALPHABET)) == len(passwords.CODE_ALPHABET) == 21
 
 
-def test_ten_wrong_codes_lock_code_entry_for_a_quarter_of_an_hour(any_clinic, clock):
-    for left in range(9, -1, -1):
-        found = try_code(any_clinic, "3333-3333")
-        assert (found.why, found.tries_left) == ("unknown", left)
-        clock.move(seconds=6)
-    locked = try_code(any_clinic, any_clinic.checkin.code)
-    assert (locked.why, locked.tries_left, locked.assessment) == ("locked", 0, None)
-    assert locked.locked_until == clock.now - timedelta(seconds=60) + timedelta(minutes=15)
-    assert try_code(any_clinic, any_clinic.checkin.code, "10.0.0.2").why == ""
-    clock.now = locked.locked_until - timedelta(seconds=1)
-    assert try_code(any_clinic, any_clinic.checkin.code).why == "locked"
-    clock.now = locked.locked_until
+def test_many_wrong_codes_slow_their_browser_down_and_never_refuse_a_correct_one(any_clinic, clock):
+    delays = [try_code(any_clinic, "3333-3333").delay for _ in range(24)]
+    assert delays[:10] == [0.0] * 10
+    assert delays[10:13] == [0.25, 0.5, 0.75]
+    assert delays[-1] == attempt_limits.LONGEST_DELAY
+    assert try_code(any_clinic, "3333-3333", "10.0.0.2").delay == 0.0
     assert try_code(any_clinic, any_clinic.checkin.code).why == ""
+    # A correct code starts the count again.
+    assert try_code(any_clinic, "3333-3333").delay == 0.0
 
 
-def test_opening_a_locked_code_page_does_not_lock_it_longer(clinic, clock):
-    for _ in range(10):
+def test_the_count_ends_after_a_quarter_of_an_hour(clinic, clock):
+    for _ in range(12):
         try_code(clinic, "3333-3333")
-    until = try_code(clinic, "3333-3333").locked_until
-    clock.move(minutes=10)
-    assert try_code(clinic, "3333-3333").locked_until == until
+    clock.move(minutes=15)
+    assert try_code(clinic, "3333-3333").delay == 0.0
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("", ""),
+        ("unix:", "unix:"),
+    ],
+)
+def test_ipv6_is_counted_by_its_64(address, network):
+    assert attempt_limits.network_of(address) == network
+
+
+def test_very_many_wrong_codes_raise_an_alarm_until_they_stop(clinic, clock):
+    def guesses() -> int:
+        with form_browser.unit_of_work(clinic.app_context) as work:
+            assert ("codes" in worker_health.find_troubles(work)) == bool(attempt_limits.count_guesses(work))
+            return attempt_limits.count_guesses(work)
+
+    for number in range(attempt_limits.CEILING - 1):
+        try_code(clinic, "3333-3333", f"browser:{number}")
+    assert guesses() == 0
+    try_code(clinic, "3333-3333", "browser:another")
+    assert guesses() == attempt_limits.CEILING
+    assert try_code(clinic, clinic.checkin.code).why == ""
+    clock.move(minutes=16)
+    assert guesses() == 0
 
 
 def test_a_code_works_again_on_another_device_and_marks_its_first_use(clinic, clock):

@@ -5,18 +5,32 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Playwright
 
 from pro.db import transaction
-from tests.journeys.people import JourneyParticipant, JourneyStaff
+from tests.journeys.people import DOUBLE_TAP, JourneyParticipant, JourneyStaff
 from tests.support import factories
 from tests.support.factories import Study
 from tests.support.live_system import Site
 
 _numbers = itertools.count(1)
 NewParticipant = Callable[..., JourneyParticipant]
+
+
+def _unhurried(page: Page) -> Callable[..., object]:
+    """Return ``page.goto`` that waits until a page of a participant takes taps, as a person does who looks first."""
+    goto = page.goto
+
+    def look(url: str, **settings: Any) -> object:
+        answer = goto(url, **settings)
+        if "/staff" not in url:
+            page.wait_for_timeout(DOUBLE_TAP)
+        return answer
+
+    return look
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +50,9 @@ def phone(browser: Browser, playwright: Playwright) -> Iterator[Callable[..., Pa
         context = browser.new_context(**{**given, **settings})
         context.set_default_timeout(10_000)
         contexts.append(context)
-        return context.new_page()
+        page = context.new_page()
+        page.goto = _unhurried(page)  # type: ignore[method-assign,assignment]
+        return page
 
     yield new
     for context in contexts:

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.support.live_system import Site
 
 # In milliseconds, a little longer than form.js waits.
-DOUBLE_TAP = 450
+DOUBLE_TAP = 750
 
 
 # Turns the fixtures' phone into a desktop browser.
@@ -140,6 +140,7 @@ class JourneyChatParticipant(JourneyParticipant):
         """Press Start and wait for the first question."""
         self.page.locator(f"button[name=by][value={by}]").click()
         expect(self.page.locator("#now")).to_be_visible()
+        self.page.wait_for_timeout(DOUBLE_TAP)
         return self
 
     @property

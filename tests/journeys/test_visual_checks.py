@@ -20,6 +20,23 @@ from tests.support.live_system import Site
 pytestmark = pytest.mark.journey
 LANGUAGES = ("zh_Hans", "en")
 TARGET = 44
+# Height of the screen of the smallest phone, less the bars of its browser.
+SMALLEST_HEIGHT = 480
+# Words in Latin letters that stand on two lines.
+BROKEN_WORDS = """() => {
+  const found = [], range = document.createRange();
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    if (node.parentElement.closest('script,style,.vh,svg,select,option')) continue;
+    for (const word of node.data.matchAll(/[A-Za-z][A-Za-z’'.]+/g)) {
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      const tops = new Set(Array.from(range.getClientRects()).filter(r => r.width).map(r => Math.round(r.top)));
+      if (tops.size > 1) found.push(word[0]);
+    }
+  }
+  return found;
+}"""
 HAN_FONTS = ("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC")
 
 
@@ -222,6 +239,14 @@ def squeezed(page: Page, name: str) -> list[str]:
     if sideways(page):
         wrong.append(f"{name} at 320 px: {sideways(page)}")
     page.evaluate("document.documentElement.style.fontSize='200%'")
+    if sideways(page):
+        wrong.append(f"{name} at 320 px with 200 % text: {sideways(page)}")
+    wrong += [f"{name} at 320 px with 200 % text breaks “{word}”" for word in page.evaluate(BROKEN_WORDS)]
+    call = page.locator(".sos .btn").first
+    if call.count():
+        box = call.bounding_box()
+        if box is None or box["y"] + box["height"] > SMALLEST_HEIGHT:
+            wrong.append(f"{name} at 320 px with 200 % text: the call button is not on the first screen: {box}")
     page.set_viewport_size({"width": 390, "height": 844})
     if sideways(page):
         wrong.append(f"{name} with 200 % text: {sideways(page)}")

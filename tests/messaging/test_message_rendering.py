@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pro.app_context import AppContext
+from pro.db import transaction
 from pro.i18n import LANGUAGES, Catalogs
 from pro.messaging import message_rendering
 from pro.messaging.providers.twilio_sms import CODES
 from tests.messaging.letters import LINK
+from tests.support.factories import PLAN, Study
 
 FOLDER = Path(message_rendering.__file__).parent
 ALERT = {"study_number": "NC-007", "level": "emergency", "link": "https://epro.example.org/staff/alerts/42"}
@@ -320,3 +324,28 @@ def test_every_failure_has_a_sentence_in_both_languages(catalogs: Catalogs) -> N
     assert message_rendering.failure_sentence("never heard of", catalogs.translator("en")).startswith(
         "Something unforeseen"
     )
+
+
+@pytest.mark.parametrize(
+    "kind", [name for name, kind in message_rendering.MESSAGE_KINDS.items() if kind.channel == "sms"]
+)
+@pytest.mark.parametrize(("language", "sender"), [("en", "Example Hospital"), ("zh_Hans", "示例医院")])
+def test_a_text_to_a_participant_begins_with_its_sender(
+    catalogs: Catalogs, kind: str, language: str, sender: str
+) -> None:
+    params = PARAMS.get(kind.replace("reminder", "invitation"), {"text": "…"})
+    found = message_rendering.render_message(kind, language, params, catalogs, False, sender=sender)
+    assert found.text.startswith(sender) == (kind not in message_rendering.STAFF_TEXTS)
+    assert message_rendering.count_segments(found.text) <= 2
+
+
+def test_the_sender_is_the_hospital_unless_the_gateway_names_it(app_context: AppContext, seeded: Study) -> None:
+    with transaction(app_context.engine) as session:
+        work = app_context.unit_of_work(session)
+        assert message_rendering.sender_name(work, PLAN, "zh_Hans") == "示例医院"
+        assert message_rendering.sender_name(work, "gone", "en") == "Example Hospital"
+        live = replace(app_context, config=replace(app_context.config, production=True)).unit_of_work(session)
+        assert message_rendering.sender_name(live, PLAN, "zh_Hans") == "研究团队"
+        signed = replace(app_context.catalogue, gateway=replace(app_context.catalogue.gateway, signature="【医院】"))
+        gated = replace(app_context, catalogue=signed).unit_of_work(session)
+        assert message_rendering.sender_name(gated, PLAN, "zh_Hans") == ""

@@ -10,12 +10,15 @@ import pytest
 from pro.app_context import UnitOfWork
 from pro.core.figures.timeline_span import TimelineSpan
 from pro.core.rule_language.level import Level
-from pro.features.adverse_events import adverse_event_log
+from pro.features.accounts import signatures
+from pro.features.adverse_events import adverse_event_log, gradings
+from pro.features.adverse_events.gradings import GradingDraft
+from pro.features.alerts import alert_handling
 from pro.features.reports import answer_history, participant_timeline, pre_dose_summary, score_trends
 from pro.features.reports.answer_history import AnswerHistory
 from pro.features.reports.pre_dose_summary import PreDoseSummary
 from pro.features.reports.score_trends import ScoreSeries
-from pro.models import Participant
+from pro.models import Alert, Participant
 from tests.support import factories, form_browser, known_weeks
 from tests.support.alert_clinic import Clinic
 from tests.support.known_weeks import CHECKIN, QLQ, QUIET
@@ -170,6 +173,73 @@ def test_the_sheet_says_now_last_and_baseline(full_study: Clinic) -> None:
     assert [weight.kilograms for weight in found.weights] == [Decimal("57.0")]
     assert found.loss is None
     assert found.alerts[0].level == max(alert.level for alert in found.alerts)
+
+
+def haemorrhage(clinic: Clinic) -> None:
+    """A haemorrhage of grade 4: answered, acknowledged, graded as serious and closed as admitted."""
+    clinic.start().save(bleed=3, bleed_now=1)
+    clinic.acknowledge()
+    alerts = clinic.rows(Alert)
+    with form_browser.unit_of_work(clinic.app_context, clinic.investigator.actor) as work:
+        person = work.session.get_one(Participant, clinic.participant_id)
+        proof = signatures.confirm_password(work, factories.PASSWORD)
+        assert isinstance(proof, signatures.PasswordProof)
+        said = GradingDraft(
+            term="pharyngeal_hemorrhage",
+            onset_on=work.now.date(),
+            grade=4,
+            attribution=("radiotherapy",),
+            serious=True,
+            known_at=work.now,
+            action="packed",
+        )
+        gradings.sign_grading(work, proof, person, said, seen=0, case_key=alerts[0].source)
+    clinic.app_context.clock.move(minutes=3)  # type: ignore[attr-defined]
+    with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work:
+        alert_handling.close_alerts(work, alerts[0].source, [alert.id for alert in alerts], "admitted")
+    clinic.app_context.clock.move(minutes=3)  # type: ignore[attr-defined]
+
+
+def test_minutes_after_a_haemorrhage_the_sheet_begins_with_it(any_clinic: Clinic) -> None:
+    """It said "Open alerts: none" and had no row for bleeding."""
+    haemorrhage(any_clinic)
+    found = card(any_clinic)
+    assert [(row.short, row.now.code) for row in found.stops][:2] == [("Bleeding", 3), ("Bleeding right now", 1)]
+    (alert,) = found.alerts
+    assert (alert.level, alert.outcome, alert.closed_at) == (
+        Level.EMERGENCY,
+        "admitted",
+        any_clinic.app_context.clock() - timedelta(minutes=3),
+    )
+    (event,) = found.events
+    assert (event.term, event.worst, event.now, event.ended_on) == ("Pharyngeal hemorrhage", 4, 4, None)
+    any_clinic.app_context.clock.move(days=15)  # type: ignore[attr-defined]
+    later = card(any_clinic)
+    assert (later.alerts, [event.worst for event in later.events]) == ((), [4])
+
+
+def test_an_event_that_was_severe_and_is_mild_now_stays_with_its_dates(clinic: Clinic) -> None:
+    today = clinic.app_context.clock().date()
+    first = factories.sign_grading(
+        clinic.app_context, clinic.investigator, clinic.participant_id, grade=4, from_on=today - timedelta(days=5)
+    )
+    factories.sign_grading(
+        clinic.app_context, clinic.investigator, clinic.participant_id, event_id=first.event_id, grade=3, from_on=today
+    )
+    factories.sign_grading(
+        clinic.app_context, clinic.investigator, clinic.participant_id, term="epistaxis", grade=2, from_on=today
+    )
+    (event,) = card(clinic).events
+    assert (event.worst, event.worst_on, event.now) == (4, today - timedelta(days=5), 3)
+
+
+def test_a_suspected_ulcer_and_an_open_alert_stand_on_the_sheet(clinic: Clinic) -> None:
+    clinic.start().save(odor=3)
+    found = card(clinic)
+    assert (found.ulcer.state, found.ulcer.stops) == ("suspected", True)
+    assert found.ulcer.since == clinic.app_context.clock()
+    assert [alert.closed_at for alert in found.alerts] == [None]
+    assert next(row for row in found.stops if row.short == "Bad smell from nose or mouth").now.code == 3
 
 
 def test_a_sheet_without_news_says_so(full_study: Clinic) -> None:

@@ -235,10 +235,20 @@ def longest(app_context: AppContext, study: Study) -> None:
         for name in plan.pre_dose.items:
             clinical_facts.set_fact(work, study.chinese.id, "known_stable", said[name], item=name)
         rules = sorted(plan.rules, key=lambda rule: len(app_context.catalogue.plan_words[plan.id, "en"].rules[rule.id]))
+        clinical_facts.suspect_ulcer(work, study.chinese.id, "UL1")
         for number, rule in enumerate(rules[-12:]):
             row = {"participant_id": study.chinese.id, "source": f"text:{number}", "rule": rule.id, "level": 3}
             row |= {"suspects": "", "basis": "E", "plan_version": "1", "inputs": {}, "unresolved": []}
             work.session.execute(insert(Alert).values(**row, raised_at=work.now))
+
+    for term in (
+        "alt_increased",
+        "glossopharyngeal_nerve",
+        "toxic_epidermal_necrolysis",
+        "pharyngeal_hemorrhage",
+        "colitis",
+    ):
+        factories.sign_grading(app_context, study.staff["investigator"], study.chinese.id, term=term, grade=4)
 
 
 @pytest.mark.parametrize(("language", "title"), [("en", "Before the next dose"), ("zh_Hans", "用药前一览")])
@@ -259,7 +269,7 @@ def test_the_longest_sheet_is_one_page_of_a4(
     for words in (
         title,
         full_study.chinese.study_number,
-        *(["→", "Signature"] if language == "en" else ["不变", "签名"]),
+        *(["→", "Signature", "SUSPECTED"] if language == "en" else ["不变", "签名", "疑似"]),
     ):
         assert words in text, words
     assert full_study.chinese.phone.removeprefix("+86") not in text

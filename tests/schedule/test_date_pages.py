@@ -17,11 +17,12 @@ from pro.features.participants import clinical_facts
 from pro.features.participants.pages import participant_page
 from pro.features.schedule import schedule_service
 from pro.features.schedule.schedule_service import DateChange
-from pro.models import Anchor, AuditEntry, ExpectedForm, Participant
+from pro.models import Anchor, AuditEntry, Consent, ExpectedForm, Participant
 from tests.support.factories import Clock, Study
 from tests.support.staff_browser import StaffBrowser, signed_in_browser
 
 TODAY = date(2026, 3, 2)
+EXTENT = {"scope": "data", "told": "care goes on"}
 
 
 @pytest.fixture
@@ -393,13 +394,60 @@ def test_what_answers_made_us_suspect_is_cleared_with_a_reason(
 def test_an_end_says_what_it_does_and_does_it_at_once(
     kind: str, left: str, desk: StaffBrowser, app_context: AppContext, seeded: Study, path: str
 ) -> None:
-    looks_ahead(desk, path, kind, "", TODAY, reason="told by phone")
+    more = EXTENT if kind == "withdrawal" else {}
+    looks_ahead(desk, path, kind, "", TODAY, reason="told by phone", **more)
     assert "Takes effect at once when you confirm" in desk.page
     confirms(desk, path)
     with transaction(app_context.engine) as session:
         assert getattr(session.get_one(Participant, seeded.english.id), left) is not None
     desk.open(path)
     assert f"Saved: {kind.capitalize()}" in desk.page
+
+
+def test_a_withdrawal_asks_its_extent_here_as_on_the_page_of_the_consent(
+    desk: StaffBrowser, app_context: AppContext, seeded: Study, path: str
+) -> None:
+    """A withdrawal by its date asked nothing, and its extent stayed unknown."""
+    desk.open(f"{path}?kind=withdrawal")
+    assert "What does the participant want to end?" in desk.page
+    assert looks_ahead(desk, path, "withdrawal", "", TODAY, reason="told by phone").status_code == 400
+    assert "Please choose what the participant wants to end." in desk.page
+    assert "Please write what the participant was told." in desk.page
+    looks_ahead(desk, path, "withdrawal", "", TODAY, reason="told by phone", **EXTENT)
+    assert confirms(desk, path, scope="").status_code == 400
+    looks_ahead(desk, path, "withdrawal", "", TODAY, reason="told by phone", **EXTENT)
+    assert confirms(desk, path).status_code == 303
+    with transaction(app_context.engine) as session:
+        query = select(Consent).where(Consent.participant_id == seeded.english.id)
+        (consent,) = session.scalars(query)
+        assert (consent.scope, consent.told) == ("data", "care goes on")
+        person = session.get_one(Participant, seeded.english.id)
+        assert consent.withdrawn_at == person.withdrawn_at is not None
+
+
+def test_a_stale_preview_of_a_withdrawal_stores_nothing(
+    desk: StaffBrowser, app_context: AppContext, seeded: Study, path: str
+) -> None:
+    looks_ahead(desk, path, "withdrawal", "", TODAY, reason="told by phone", **EXTENT)
+    assert confirms(desk, path, seen="0" * 32).status_code == 409
+    with transaction(app_context.engine) as session:
+        assert session.get_one(Participant, seeded.english.id).withdrawn_at is None
+        query = select(Consent).where(Consent.participant_id == seeded.english.id, Consent.withdrawn_at.is_not(None))
+        assert list(session.scalars(query)) == []
+
+
+def test_the_first_fraction_is_offered_near_its_planned_day_only(
+    desk: StaffBrowser, app: Flask, app_context: AppContext, seeded: Study, path: str, clock: Clock
+) -> None:
+    """The button "Treated today: fraction 1" stood there weeks before the radiotherapy was planned."""
+    recorded(app_context, seeded, DateChange("induction_day1", 0, TODAY))
+    recorded(app_context, seeded, DateChange("rt_fraction", 1, TODAY + timedelta(days=28), planned=True))
+    desk.open(path)
+    assert "Treated today" not in desk.page
+    clock.move(days=25)
+    desk = signed_in_browser(app, seeded.staff["coordinator"])
+    desk.open(path)
+    assert "Treated today: Radiotherapy fraction 1 of 28" in desk.page
 
 
 @pytest.mark.parametrize("role", ["monitor", "statistician"])

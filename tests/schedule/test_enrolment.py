@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -51,7 +52,6 @@ def wrong(clinic: Clinic, **changes: object) -> object:
         ("＋８６ １３８ １２３４ ５６７８", "+8613812345678"),
         ("(+86)13812345678", "+8613812345678"),
         ("+852 5123 4567", "+85251234567"),
-        ("0791-88692748", "+8679188692748"),  # a landline: a nurse can phone it
     ],
 )
 def test_a_phone_is_understood_as_people_write_it(clinic, typed, e164):
@@ -83,14 +83,36 @@ def test_the_phone_is_sealed_in_the_database(any_clinic):
         assert part not in rows
 
 
-def test_two_participants_may_share_a_phone(clinic):
-    assert enrol(clinic).phone_fingerprint == enrol(clinic, study_number="NPC-008").phone_fingerprint
+def test_two_participants_may_share_a_phone_once_it_is_confirmed(clinic):
+    first = enrol(clinic)
+    assert wrong(clinic, study_number="NPC-008") == {"phone": "phone_shared"}
+    second = enrol(clinic, study_number="NPC-008", shared_phone=True)
+    assert first.phone_fingerprint == second.phone_fingerprint
+
+
+@pytest.mark.parametrize("typed", ["0791-88692748", "+86 791 8869 2748", "010-12345678"])
+def test_a_landline_is_refused_as_a_mobile(clinic, typed):
+    """Texts to a landline never arrived."""
+    assert wrong(clinic, phone=typed) == {"phone": "phone_not_mobile"}
+
+
+def test_a_phone_is_not_shared_with_a_participant_who_has_left(clinic):
+    first = enrol(clinic)
+    with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
+        enrolment.withdraw_participant(work, work.session.get_one(Participant, first.id), "moved")
+    assert enrol(clinic, study_number="NPC-008").phone_fingerprint == first.phone_fingerprint
+
+
+def test_the_pattern_of_participant_numbers_is_that_of_the_plan(clinic):
+    stricter = clinic.with_plan(lambda plan: replace(plan, participant_number_pattern="NC-[0-9]{3}"))
+    assert wrong(stricter) == {"study_number": "study_number_shape"}
+    assert enrol(stricter, study_number="nc-007").study_number == "NC-007"
 
 
 @pytest.mark.parametrize("typed", ["npc-007", " NPC-007 ", "ＮＰＣ－００７"])
 def test_a_study_number_is_one_number_however_it_is_typed(clinic, typed):
     assert enrol(clinic, study_number=typed).study_number == "NPC-007"
-    assert wrong(clinic, study_number="NPC-007") == {"study_number": "taken"}
+    assert wrong(clinic, study_number="NPC-007", shared_phone=True) == {"study_number": "taken"}
 
 
 @pytest.mark.parametrize("typed", ["13912345678", "139-1234-5678", "１３９１２３４５６７８", "11010519491231002x"])

@@ -12,10 +12,18 @@ from pro.web import request_context
 
 
 def test_the_kinds_are_those_that_code_makes() -> None:
-    made = {missed_forms.MISSED_FORM_TASK, missed_forms.UNCLEAR_ANSWER_TASK, missed_forms.UNREACHABLE_PHONE_TASK}
+    made = {
+        missed_forms.MISSED_FORM_TASK,
+        missed_forms.POSSIBLE_STOP_TASK,
+        missed_forms.UNCLEAR_ANSWER_TASK,
+        missed_forms.UNREACHABLE_PHONE_TASK,
+    }
     assert set(TASK_KINDS) == made
     # An answer does not show that texts reach the phone again.
-    assert {name for name, kind in TASK_KINDS.items() if not kind.ended_by_answer} == {"phone_unreachable"}
+    assert {name for name, kind in TASK_KINDS.items() if not kind.ended_by_answer} == {
+        "phone_unreachable",
+        "may_be_stop",
+    }
     assert {name for name, kind in TASK_KINDS.items() if kind.waits_for_endpoint} == {"call_missed"}
 
 
@@ -24,7 +32,8 @@ def test_the_kinds_are_those_that_code_makes() -> None:
     [
         ("call_missed", "", ""),
         ("phone_unreachable", "Text messages do not reach this phone", "短信发不到这个手机"),
-        ("answer_unclear", "Replies by text were not understood", "短信回复多次没有看懂"),
+        ("answer_unclear", "Replies were not understood", "回复多次没有看懂"),
+        ("may_be_stop", "A text may ask for no more text messages. Please ask", "短信可能是要求不再收短信，请问清楚"),
         ("of_another_version", "", ""),
     ],
 )

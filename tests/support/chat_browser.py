@@ -19,7 +19,8 @@ class ChatBrowser(ParticipantBrowser):
 
     def replies(self, **data: Any) -> Any:
         """Submit the form of the chat with the question that it shows."""
-        answer = self.post(self.at.split("#")[0].split("?")[0], item=self.item, **data)
+        seen = re.search(r'name="seen" value="(\d+)"', self.page)
+        answer = self.post(self.at.split("#")[0].split("?")[0], item=self.item, seen=seen[1] if seen else "", **data)
         if answer.status_code == 303:
             self.open(answer.headers["Location"])
         return answer

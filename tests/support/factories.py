@@ -166,6 +166,8 @@ def participant(
         consented_on=zone_today,
         consent_version="1.0",
         health_data=True,
+        # The participants of one language share a phone.
+        shared_phone=True,
     )
     if pd1 is not None:
         clinical_facts.set_fact(work, made.id, "pd1_exposed", pd1, reason="enrolment")
@@ -226,6 +228,7 @@ def sign_grading(app_context: AppContext, investigator: Account, participant_id:
             "grade": 3,
             "attribution": ("radiotherapy",),
             "serious": False,
+            "not_serious": "known before",
             "from_on": today,
         } | said
         if "event_id" not in whole:

@@ -43,6 +43,7 @@ TYPED: Mapping[str, str] = {
     ),
     **dict.fromkeys(("endoscopy.reason", "freeze.reason", "freeze.lift_reason", "correction.reason"), REACH),
     **dict.fromkeys(("correction.note", "expected.missing_note", "adverse_event.other_term"), REACH),
+    **dict.fromkeys(("grading.not_serious", "closing.not_serious"), REACH),
 }
 SEALED: Mapping[str, str] = {"inbound.text_sealed": WORDS, "message.body_sealed": REACH}
 # Sealed and shown as a phone number or not at all; or written by the system itself.
@@ -149,6 +150,7 @@ class _FullStudyBuilder:
                 grade=3,
                 attribution=("radiotherapy",),
                 serious=False,
+                not_serious=REACH,
                 action=WORDS,
             )
             person = self.person(work)
@@ -166,7 +168,10 @@ class _FullStudyBuilder:
 
         self.by("investigator", judge)
         self.by(
-            "nurse", lambda work: alert_handling.close_alerts(work, self.source, self.alerts(work), "no_action", REACH)
+            "nurse",
+            lambda work: alert_handling.close_alerts(
+                work, self.source, self.alerts(work), "admitted", REACH, not_serious=REACH
+            ),
         )
         # A second, open alert with a case page of its own.
         other = self.study.english.checkin
@@ -314,6 +319,9 @@ class _FullStudyBuilder:
     def manages(self) -> None:
         nurse = self.study.staff["nurse"].id
         self.ids["staff_id"] = nurse
+        other = self.study.staff["statistician"].id
+        self.by("administrator", lambda work: account_admin.deactivate_account(work, other, REACH))
+        self.by("administrator", lambda work: account_admin.reactivate_account(work, other, REACH))
         self.by("administrator", lambda work: account_admin.set_phone(work, nurse, STAFF_PHONE))
         self.by("administrator", lambda work: invitations.invite_staff(work, "new@example.org", "New", "nurse", "en"))
         self.by("administrator", lambda work: roster_service.add_absence(work, nurse, *_days(work)))

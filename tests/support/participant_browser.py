@@ -57,7 +57,9 @@ class ParticipantBrowser:
 
     def press(self, headers: Mapping[str, str] | None = None, **data: Any) -> TestResponse:
         """Submit the form of the current page and follow the redirect."""
-        hidden = dict(re.findall(r'<input type="hidden" name="(page|from|code)" value="([^"]*)"', self.page))
+        hidden = dict(
+            re.findall(r'<input type="hidden" name="(page|from|code|seen|form|advice)" value="([^"]*)"', self.page)
+        )
         action = re.search(r'<form[^>]*action="([^"]+)"', self.page)
         assert action is not None, self.page
         answer = self.post(action[1], headers, **hidden, **data)

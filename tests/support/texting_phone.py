@@ -41,7 +41,11 @@ class TextingPhone:
 
     @property
     def got(self) -> list[str]:
-        return [re.sub(r"^\[[^\]]*\] ", "", letter.text) for letter in self.line.letters if self._is_mine(letter)]
+        return [
+            re.sub(r"^\[[^\]]*\] (?:示例医院：|Example Hospital: )?", "", letter.text)
+            for letter in self.line.letters
+            if self._is_mine(letter)
+        ]
 
     @property
     def kinds(self) -> list[str]:

@@ -145,6 +145,12 @@ def test_a_result_that_cannot_be_is_refused_and_stays_typed(
     assert count(app_context, Endoscopy) == 0
 
 
+def test_an_endoscopy_is_offered_only_the_grades_of_its_term(desk: StaffBrowser, one: str) -> None:
+    """The form offered grades 1 and 2, which pharyngeal necrosis does not have."""
+    desk.open(one)
+    assert re.findall(r'name="grade"[^>]*value="(\d?)"', desk.page) == ["", "3", "4", "5"]
+
+
 def test_a_conflict_with_an_earlier_record_keeps_what_was_typed(
     desk: StaffBrowser, app_context: AppContext, one: str
 ) -> None:

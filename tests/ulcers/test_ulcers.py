@@ -10,6 +10,7 @@ import pytest
 
 from pro.app_context import UnitOfWork
 from pro.core.clinical.stopping_rule import StoppingState
+from pro.core.study_plan import StudyPlan
 from pro.errors import BadData, NotAllowed, NotFound
 from pro.features.accounts.signatures import CredentialRefusal
 from pro.features.schedule import schedule_service
@@ -115,11 +116,24 @@ def test_a_result_changes_no_state_until_staff_record_it(any_clinic):
     assert (case(any_clinic).state, case(any_clinic).counts) == ("cleared", "yes")
 
 
-@pytest.mark.parametrize(("grade", "counted", "unknown"), [("3", 1, 0), ("2", 0, 0), ("", 0, 1)])
+@pytest.mark.parametrize(("grade", "counted", "unknown"), [("3", 1, 0), ("", 0, 1)])
 def test_the_study_counts_by_grade_and_missing_is_not_zero(clinic, grade, counted, unknown):
     confirmed(clinic, grade)
     here = reading(clinic)
     assert (here.treated, here.counted, here.unknown, here.unplaced) == (1, counted, unknown, 0)
+
+
+def test_a_grade_below_that_of_the_rule_does_not_count(clinic):
+    """A plan that counts mucositis has lower grades; necrosis of the pharynx begins at grade 3."""
+    milder = clinic.with_plan(with_mucositis)
+    confirmed(milder, "2")
+    here = reading(milder)
+    assert (here.counted, here.unknown) == (0, 0)
+
+
+def with_mucositis(plan: StudyPlan) -> StudyPlan:
+    assert plan.stopping is not None
+    return replace(plan, stopping=replace(plan.stopping, terms=("pharyngeal_mucositis",)))
 
 
 def test_an_ulcer_of_a_participant_without_a_treatment_day_is_unknown(clinic):
@@ -170,8 +184,9 @@ def test_an_endoscopy_that_is_not_done_comes_to_the_to_do_list(any_clinic):
         (TODAY - timedelta(days=1), "ulcer", "", "done_on", "endoscopy_before_asked"),
         (TODAY, "", "", "result", "endoscopy_result"),
         (TODAY, "cancer", "", "result", "endoscopy_result"),
-        (TODAY, "ulcer", "6", "grade", "unknown"),
-        (TODAY, "ulcer", "３", "grade", "unknown"),
+        (TODAY, "ulcer", "6", "grade", "grade_not_of_ulcer_term"),
+        (TODAY, "ulcer", "３", "grade", "grade_not_of_ulcer_term"),
+        (TODAY, "ulcer", "2", "grade", "grade_not_of_ulcer_term"),
         (TODAY, "normal", "3", "grade", "grade_without_ulcer"),
     ],
 )

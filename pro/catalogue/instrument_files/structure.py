@@ -12,13 +12,30 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pro.catalogue.yaml_source import CatalogueError, FilePart, parse_file
-from pro.core.questionnaire.instrument import Direction, Instrument, Item, Kind, Page, Scale, Summary
+from pro.core.questionnaire.instrument import (
+    Direction,
+    Instrument,
+    Item,
+    Kind,
+    MeasuredRange,
+    Page,
+    Scale,
+    Summary,
+)
 from pro.core.questionnaire.scoring import ALGORITHM
 from pro.core.rule_language.conditions import FORM_FACTS, Condition, RuleError, ValueDomain, Vocabulary
 from pro.core.rule_language.conditions import parse as parse_condition
 
 # Versions before 3.0 use yes/no for items 1-5, so their answers and wording must not count as 3.0 (docs/domain.md 1.1).
 ONLY_VERSION = {"qlq_c30": "3.0"}
+
+
+class MeasuredFile(FilePart):
+    """Readings that may be typed instead of a code: "38.5" for "38.0 to 38.9"."""
+
+    unit: Literal["celsius"]
+    lowest: dict[int, Decimal] = Field(min_length=1, description="Code -> lowest reading that stands for it")
+    end: Decimal = Field(description="Readings from here on are no answer")
 
 
 class ItemFile(FilePart):
@@ -37,6 +54,7 @@ class ItemFile(FilePart):
     ask_if: str | None = Field(None, description="Condition in the rule language on earlier items and facts")
     implied: int | None = Field(None, description="Code that counts while ask_if is false")
     lists: tuple[str, ...] = Field((), description="Items that can be ticked on this list")
+    measured: MeasuredFile | None = None
 
 
 class PageFile(FilePart):
@@ -157,12 +175,25 @@ def _items(path: Path, file: InstrumentFile) -> dict[str, Item]:
             ask_if=_condition(path, f"{where}.ask_if", raw.ask_if, items, file),
             implied=raw.implied,
             lists=raw.lists,
+            measured=_measured(path, where, raw),
         )
     listed = Counter(name for item in items.values() for name in item.lists)
     for name, times in listed.items():
         if times > 1:
             raise CatalogueError(path, f"items.{name}", f"“{name}” stands on {times} lists: one list may ask for it.")
     return items
+
+
+def _measured(path: Path, where: str, raw: ItemFile) -> MeasuredRange | None:
+    if raw.measured is None:
+        return None
+    _check_known(path, f"{where}.measured.lowest", map(str, raw.measured.lowest), map(str, raw.codes), "code")
+    steps = tuple(sorted((lowest, code) for code, lowest in raw.measured.lowest.items()))
+    # A typed number that is a code is that code, so no reading may look like one.
+    if steps[0][0] <= max(raw.codes) or raw.measured.end <= steps[-1][0] or len(dict(steps)) < len(steps):
+        sentence = "The readings must differ from each other and from every code, and the end must be above them."
+        raise CatalogueError(path, f"{where}.measured", sentence)
+    return MeasuredRange(raw.measured.unit, steps, raw.measured.end)
 
 
 def _condition(

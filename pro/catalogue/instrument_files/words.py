@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import product
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -48,8 +49,10 @@ class ItemWordsFile(FilePart):
     hint: str = ""
     options: str | dict[int, str] = {}
     unit: str = ""
+    proxy: str = Field("", description="The question about the participant, for a proxy, where it says “you”")
     synonyms: dict[int, tuple[str, ...]] = Field(
-        default={}, description="Other words for an option in a typed reply; {name} puts in a group of synonym_groups"
+        default={},
+        description="Other words for an option in a typed reply; {name} puts in each word of a group of synonym_groups",
     )
 
 
@@ -94,7 +97,13 @@ def read_words(path: Path, instrument: Instrument, language: str) -> Words:
             options = file.option_sets[options]
         synonyms = read_synonyms(path, file, item_id)
         items[item_id] = ItemWords(
-            raw.question, raw.short, raw.hint, MappingProxyType(dict(options)), raw.unit, MappingProxyType(synonyms)
+            raw.question,
+            raw.short,
+            raw.hint,
+            MappingProxyType(dict(options)),
+            raw.unit,
+            MappingProxyType(synonyms),
+            raw.proxy,
         )
     words = with_checksum(
         Words(
@@ -125,12 +134,19 @@ def read_synonyms(path: Path, file: WordsFile, item_id: str) -> dict[int, tuple[
     synonyms: dict[int, tuple[str, ...]] = {}
     for code, texts in (*shared.items(), *raw.synonyms.items()):
         for text in texts:
-            group = _GROUP.fullmatch(text)
-            if group is not None and group[1] not in file.synonym_groups:
-                sentence = f"There is no group called “{group[1]}” in synonym_groups."
-                raise CatalogueError(path, f"items.{item_id}.synonyms.{code}", sentence)
-            synonyms[code] = synonyms.get(code, ()) + (file.synonym_groups[group[1]] if group is not None else (text,))
+            for name in _GROUP.findall(text):
+                if name not in file.synonym_groups:
+                    sentence = f"There is no group called “{name}” in synonym_groups."
+                    raise CatalogueError(path, f"items.{item_id}.synonyms.{code}", sentence)
+            synonyms[code] = synonyms.get(code, ()) + _expand_groups(text, file.synonym_groups)
     return {code: tuple(dict.fromkeys(texts)) for code, texts in synonyms.items()}
+
+
+def _expand_groups(text: str, groups: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Return ``text`` with every member of each group in it: “{not}痛” gives 不痛, 没痛 and so on."""
+    # The pattern has one group, so every second part is the name of one.
+    parts = [groups[part] if place % 2 else (part,) for place, part in enumerate(_GROUP.split(text))]
+    return tuple("".join(chosen) for chosen in product(*parts))
 
 
 def _licence(raw: str | LicenceFile) -> Licence:
@@ -151,6 +167,8 @@ def with_checksum(words: Words) -> Words:
             "hint": item.hint,
             "unit": item.unit,
             "options": {str(code): label for code, label in item.options.items()},
+            # Only where there is one, so that wording without it keeps its checksum.
+            **({"proxy": item.proxy} if item.proxy else {}),
         }
         for item_id, item in words.items.items()
     }
@@ -198,6 +216,8 @@ def wording_problems(instrument: Instrument, words: Words) -> Iterator[WordingPr
 def _item_problems(item: Item, words: ItemWords) -> Iterator[WordingProblem]:
     where = f"items.{item.id}"
     yield from _text((f"{where}.question", words.question), (f"{where}.short", words.short))
+    if _MARKUP.search(words.proxy):
+        yield WordingProblem(f"{where}.proxy", "No markup but <wbr> may stand in a text.")
     if _MARKUP.search(words.hint):
         yield WordingProblem(f"{where}.hint", "No markup but <wbr> may stand in a text.")
     for code, label in words.options.items():

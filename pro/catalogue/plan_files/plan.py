@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import time
@@ -25,7 +26,14 @@ from pro.core.questionnaire.instrument import Instrument
 from pro.core.rule_language.conditions import Condition, RuleError, Vocabulary
 from pro.core.rule_language.conditions import parse as parse_condition
 from pro.core.rule_language.level import Level
-from pro.core.study_plan import AlertRule, EscalationStep, LevelLowering, StudyPlan, StudySettings
+from pro.core.study_plan import (
+    PARTICIPANT_NUMBER,
+    AlertRule,
+    EscalationStep,
+    LevelLowering,
+    StudyPlan,
+    StudySettings,
+)
 from pro.core.translatable_sentence import Sentence
 from pro.core.triage.verdict import FACTS
 
@@ -48,6 +56,11 @@ class SettingsFile(FilePart):
     closes: Hour
     time_zone: Text
     demonstration: bool
+    sender: dict[str, Annotated[str, Field(min_length=1, max_length=16)]] = Field(
+        {},
+        description="Language -> hospital or study with whose name text messages to participants begin. No illness. "
+        "Without it, and with an example's name in production, they begin with “Your study team”",
+    )
 
 
 class RuleFile(FilePart):
@@ -117,6 +130,9 @@ class PlanFile(FilePart):
     text_advice: dict[str, str] = Field({}, description="Lexicon class -> advice shown at once; * = all others")
     ladder: tuple[StepFile, ...] = Field(min_length=1)
     repeat_minutes: RepeatFile = Field(default_factory=lambda: RepeatFile(emergency=15, urgent=240))
+    participant_number_pattern: Text = Field(
+        PARTICIPANT_NUMBER, description="Regular expression of a whole participant number, in capitals and half width"
+    )
     calendar: CalendarFile | None = Field(None, description="Without it, every form is sent by hand")
     drill: DrillFile | None = Field(None, description="The weekly synthetic alert; without it, nothing proves the path")
     pre_dose: PreDoseFile | None = Field(None, description="The card to look at before the next dose")
@@ -159,6 +175,7 @@ def read_plan(path: Path, instruments: Mapping[str, Instrument], text: str | Non
         recent_hours=file.recent_hours,
         score_proxy=file.score_proxy,
         alerts_per_week=file.alerts_per_week,
+        participant_number_pattern=_number_pattern(path, file.participant_number_pattern),
         calendar=read_visit_schedule(path, file.calendar, file.instruments) if file.calendar else None,
         pre_dose=read_pre_dose(path, file.pre_dose, file.instruments, instruments) if file.pre_dose else None,
     )
@@ -167,6 +184,16 @@ def read_plan(path: Path, instruments: Mapping[str, Instrument], text: str | Non
     return (
         replace(plan, test_alert_settings=read_test_alert(path, file.drill, plan, instruments)) if file.drill else plan
     )
+
+
+def _number_pattern(path: Path, pattern: str) -> str:
+    """Return ``pattern``. Raises CatalogueError if it is not a regular expression."""
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        sentence = Sentence("“%(pattern)s” is not a regular expression.", pattern=pattern)
+        raise CatalogueError(path, "participant_number_pattern", sentence) from error
+    return pattern
 
 
 def _check_known(path: Path, where: str, names: Iterable[str], known: Iterable[str], what: Sentence) -> None:

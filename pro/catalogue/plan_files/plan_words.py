@@ -39,6 +39,7 @@ class PlanWordsFile(FilePart):
     advice: dict[str, AdviceFile]
     visits: dict[str, Text] = {}
     anchors: dict[str, Text] = {}
+    phases: dict[str, Text] = Field({}, description="Names of the phases of the treatment")
     stopping: dict[str, Text] = Field({}, description="What the protocol says of each state and step")
 
 
@@ -64,6 +65,7 @@ def read_plan_words(path: Path, plan: StudyPlan) -> PlanWords:
     calendar = plan.calendar
     _check_same_keys(path, "visits", {visit.id for visit in calendar.visits} if calendar else set(), file.visits)
     _check_same_keys(path, "anchors", set(calendar.anchors) if calendar else set(), file.anchors)
+    _check_same_keys(path, "phases", set(calendar.phases) if calendar else set(), file.phases)
     stopping = {*ULCER_STATES, *(step.id for step in plan.stopping.steps)} if plan.stopping else set()
     _check_same_keys(path, "stopping", stopping, file.stopping)
     for visit in calendar.visits if calendar else ():
@@ -82,6 +84,7 @@ def read_plan_words(path: Path, plan: StudyPlan) -> PlanWords:
         visits=MappingProxyType(dict(file.visits)),
         anchors=MappingProxyType(dict(file.anchors)),
         stopping=MappingProxyType(dict(file.stopping)),
+        phases=MappingProxyType(dict(file.phases)),
     )
 
 

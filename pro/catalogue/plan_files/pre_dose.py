@@ -18,6 +18,7 @@ class PreDoseFile(FilePart):
 
     instrument: str
     group: str = Field("", description="Group of the instrument whose items are shown")
+    stops: tuple[str, ...] = Field((), description="Items that may stop a dose; they stand first")
     items: tuple[str, ...] = Field((), description="Further items")
     weight: str = Field("", description="Item that holds a weight")
     scored: str = Field("", description="Instrument whose scores are summed up")
@@ -43,7 +44,8 @@ def read_pre_dose(
             "pre_dose.group",
             Sentence("%(instrument)s has no group “%(group)s”.", instrument=instrument.id, group=file.group),
         )
-    named = [*instrument.groups.get(file.group, ()), *file.items]
+    further = (*instrument.groups.get(file.group, ()), *file.items)
+    named = [*file.stops, *further]
     for name in named:
         if name not in instrument.items or instrument.items[name].kind != "choice":
             raise CatalogueError(
@@ -63,5 +65,5 @@ def read_pre_dose(
             "pre_dose.weight",
             Sentence("“%(name)s” is not a number of %(instrument)s.", name=file.weight, instrument=instrument.id),
         )
-    order = tuple(name for name in instrument.items if name in named)
-    return PreDoseSettings(instrument.id, order, file.weight, file.scored, file.old_days)
+    stops, items = (tuple(name for name in instrument.items if name in part) for part in (file.stops, further))
+    return PreDoseSettings(instrument.id, stops, items, file.weight, file.scored, file.old_days)

@@ -44,6 +44,7 @@ def read_visit_schedule(path: Path, file: CalendarFile, instruments: Collection[
     check = _ScheduleCheck(path, file, instruments)
     check.anchors()
     check.rest()
+    check.phases()
     for place, visit in enumerate(file.visits):
         check.visit(place, visit)
     reminders = file.reminders
@@ -67,6 +68,7 @@ def read_visit_schedule(path: Path, file: CalendarFile, instruments: Collection[
         risk=RiskPeriod(_point(file.risk.start), _point(file.risk.end)) if file.risk else None,
         holidays=file.holidays,
         baseline=file.baseline,
+        phases=MappingProxyType(dict(file.phases)),
         exposures=tuple(Exposure(name, entry.doses, entry.last, entry.days) for name, entry in file.exposures.items()),
     )
 
@@ -143,6 +145,12 @@ class _ScheduleCheck:
         if file.risk:
             self.point("calendar.risk", file.risk.start)
             self.point("calendar.risk", file.risk.end)
+
+    def phases(self) -> None:
+        """Check the anchors that begin the phases of the treatment."""
+        for name, starts in self.file.phases.items():
+            for anchor in starts:
+                self.require_known(Sentence("phase %(name)s", name=name), anchor)
 
     def visit(self, place: int, visit: VisitFile) -> None:
         """Check the references, windows, reminders and recurrence of one visit."""

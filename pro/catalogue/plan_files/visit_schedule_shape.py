@@ -147,5 +147,8 @@ class CalendarFile(FilePart):
     baseline: str = Field("", description="The visit whose form later ones are compared with")
     exposures: dict[str, ExposureFile] = Field({}, description="Facts that follow from doses")
     anchors: dict[Name, AnchorFile] = Field(min_length=1)
+    phases: dict[Name, Annotated[tuple[Name, ...], Field(min_length=1)]] = Field(
+        {}, description="Phase of the treatment, in order -> the anchors that begin it; the last that has begun holds"
+    )
     periods: dict[Name, PeriodFile] = {}
     visits: tuple[VisitFile, ...] = Field(min_length=1)

@@ -8,7 +8,7 @@ builds it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
 
@@ -24,12 +24,29 @@ Direction = Literal["functional", "symptom", "global"]
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredRange:
+    """Readings of an instrument, such as a thermometer, that stand for the codes of a choice.
+
+    ``steps``: (lowest reading, code), ascending. ``end``: readings from here on are no answer. ``unit``: their unit.
+    """
+
+    unit: str
+    steps: tuple[tuple[Decimal, int], ...]
+    end: Decimal
+
+    def code_of(self, reading: Decimal) -> int | None:
+        """Return the code that ``reading`` stands for; None outside the range."""
+        codes = [code for lowest, code in self.steps if lowest <= reading < self.end]
+        return codes[-1] if codes else None
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One item. ``codes``: stored codes of an ordered choice, never positions.
 
     ``ask_if``: condition for asking it; where that is false, a missing answer counts as ``implied`` (docs/domain.md
     3.4.2). ``ordinal_codes``: codes that have a rank of severity (all but, for example, "felt hot, did not measure").
-    ``max_length``: characters of a text.
+    ``max_length``: characters of a text. ``measured``: readings that may be typed instead of a code.
     """
 
     id: str
@@ -46,6 +63,7 @@ class Item:
     ask_if: Condition | None = None
     implied: int | None = None
     lists: tuple[str, ...] = ()
+    measured: MeasuredRange | None = None
 
     def accepts(self, value: object) -> bool:
         """Return True if ``value`` is a valid answer to this item.
@@ -139,7 +157,8 @@ class ItemWords:
 
     ``short`` is used on the review page, on list pages and for staff. ``question`` may hold ``<wbr>`` where a Chinese
     line may break. A code without a label is shown as its number. ``synonyms``: other words for an option in a typed
-    reply; never shown. For a list they are synonyms of the code 0, "none of these".
+    reply; never shown. For a list they are synonyms of the code 0, "none of these". ``proxy``: the question as it is
+    put to a proxy, about the participant; "" where ``question`` addresses no one.
     """
 
     question: str
@@ -148,6 +167,7 @@ class ItemWords:
     options: Mapping[int, str] = field(default_factory=dict)
     unit: str = ""
     synonyms: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    proxy: str = ""
 
     @property
     def plain(self) -> str:
@@ -189,3 +209,14 @@ class Words:
     recalls: Mapping[str, str]
     items: Mapping[str, ItemWords]
     checksum: str = ""
+
+    @property
+    def has_proxy_wording(self) -> bool:
+        """True if there are questions about the participant, for a proxy. Licensed wording has none."""
+        return any(item.proxy for item in self.items.values())
+
+    def for_proxy(self) -> Words:
+        """Return the wording with the questions that are put to a proxy."""
+        return replace(
+            self, items={name: replace(item, question=item.proxy or item.question) for name, item in self.items.items()}
+        )

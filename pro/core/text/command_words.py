@@ -57,6 +57,13 @@ WEIGHT_FILLER_WORDS = (
     "|weighs|weigh|i weigh|i weighed"
     "|weighed"
 )
+TEMPERATURE_FILLER_WORDS = (
+    "体温|我的体温|体温是|最高|最高体温|最高体温是|最高是|最高到|今天|昨晚|今早|早上|晚上|夜里|下午|量了|量了一下|刚量的"
+    "|量的|量是|量出来|测了|测的|烧到|烧到了|发烧|发烧到|发热|发热到|到了|达到|约"
+    "|temperature|my temperature|my temperature is|the temperature is|temperature is|temperature was|temp|my temp"
+    "|highest|the highest|the highest was|highest was|max|maximum|fever|fever of|a fever of|fever was|today"
+    "|last night|this morning|at night"
+)
 CONJUNCTION_WORDS = "和|及|与|还有|以及|跟|and|also|plus"
 # Words that, in a sentence beside the answer, may retract it: 不对, 打错了, "I meant".
 RETRACTION_WORDS = frozenset("不没无非未别勿冇否错改") | {
@@ -81,4 +88,5 @@ FILLERS: PhraseBook = make_phrasebook(
     + _entries(AFFIRMATIVE_WORDS, Sense("affirm"))
 )
 WEIGHT_FILLERS: PhraseBook = make_phrasebook(_entries(WEIGHT_FILLER_WORDS, Sense("chatter")))
+TEMPERATURE_FILLERS: PhraseBook = make_phrasebook(_entries(TEMPERATURE_FILLER_WORDS, Sense("chatter")))
 CONJUNCTIONS: PhraseBook = make_phrasebook(_entries(CONJUNCTION_WORDS, Sense("and")))

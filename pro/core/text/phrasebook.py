@@ -33,7 +33,7 @@ _APART = re.compile(
 )
 DASHES = frozenset("-\u2010\u2011\u2012\u2013\u2014\u2015\u2212~\u301c\u223c")
 _WAVES = frozenset("~\u301c\u223c")
-_NEUTRAL = frozenset("#=°`|")
+_NEUTRAL = frozenset("#=`|")
 _SIGNS = frozenset("%/\\&@*^_")
 # Traditional characters in labels, synonyms, commands and filler words; and 疼 counts as 痛 (docs/domain.md 5).
 _SIMPLE = str.maketrans(
@@ -116,6 +116,11 @@ def tokenize(text: str) -> list[Token]:
     return found
 
 
+def simplify(text: str) -> str:
+    """Return ``text`` as it is compared: lower case, half width, simplified characters."""
+    return fold_text(text).translate(_SIMPLE)
+
+
 def _digit(sign: str) -> str:
     """Return the ASCII digit of a sign such as ❸, which NFKC does not change."""
     return (
@@ -134,6 +139,9 @@ def _sign_kind(source: str, position: int, sign: str) -> TokenKind | None:
             rest = source[position + 1 :].lstrip()[:1]
             return "sign" if rest.isdigit() or (rest in numerals.CHINESE and rest) else "break"
         return None if re.match(f"[{LATIN}]", before) and re.match(f"[{LATIN}]", after) else "sign"
+    if sign == "°":
+        # 38.5°C is a number with its unit.
+        return None
     if sign == "?":
         return "ask"
     if sign == ":" and before.isdigit() and after.isdigit():

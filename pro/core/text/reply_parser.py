@@ -20,8 +20,17 @@ from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
 from typing import Literal, cast
 
-from pro.core.questionnaire.instrument import Item, Value, Words
-from pro.core.text.command_words import COMMANDS, CONJUNCTIONS, FILLERS, RETRACTION_WORDS, WEIGHT_FILLERS, CommandName
+from pro.core.questionnaire.instrument import Item, MeasuredRange, Value, Words
+from pro.core.text import stop_requests
+from pro.core.text.command_words import (
+    COMMANDS,
+    CONJUNCTIONS,
+    FILLERS,
+    RETRACTION_WORDS,
+    TEMPERATURE_FILLERS,
+    WEIGHT_FILLERS,
+    CommandName,
+)
 from pro.core.text.phrasebook import DASHES, Sense, TokenSpan, find_spans, make_phrasebook, parse_phrase, tokenize
 
 UnclearReason = Literal[
@@ -43,6 +52,16 @@ UNITS: dict[str, dict[str, Decimal]] = {
         **dict.fromkeys(("kg", "kgs", "kilo", "kilos", "kilogram", "kilograms", "公斤", "千克"), Decimal(1)),
         **dict.fromkeys(("斤", "市斤"), Decimal("0.5")),
         **dict.fromkeys(("lb", "lbs", "pound", "pounds", "磅"), Decimal("0.4536")),
+    },
+}
+# Typed unit of a reading -> its scale.
+READING_UNITS = {
+    "celsius": {
+        **dict.fromkeys(("度", "摄氏度", "c", "celsius", "deg", "deg c"), "celsius"),
+        **dict.fromkeys(("degree", "degrees", "degrees c", "degrees celsius", "degree celsius"), "celsius"),
+        **dict.fromkeys(
+            ("f", "fahrenheit", "deg f", "degrees f", "degrees fahrenheit", "华氏度", "华氏"), "fahrenheit"
+        ),
     },
 }
 _HALF = "半"
@@ -127,6 +146,8 @@ class ReplyParser:
         self._item = item
         own = make_phrasebook(_phrase_entries(item, words))
         more = {"number": (FILLERS, WEIGHT_FILLERS), "list": (CONJUNCTIONS, FILLERS)}.get(item.kind, (FILLERS,))
+        if item.measured is not None:
+            more = (*more, TEMPERATURE_FILLERS)
         self._books = (COMMANDS, own, *more)
 
     def parse(self, text: str) -> ParsedReply:
@@ -141,6 +162,8 @@ class ReplyParser:
             return ReplyCommand(command)
         if self._item.kind == "text":
             return _read_text(self._item, plain)
+        if stop_requests.find_stop_request(plain) == "stop":
+            return ReplyCommand("stop")
         if len(plain) > _LONGEST:
             return UnclearReply("not_understood")
         spans = find_spans(tokenize(plain), self._books)
@@ -148,7 +171,7 @@ class ReplyParser:
             return _read_list(self._item, spans)
         if self._item.kind == "number":
             return _decide_reply(list(_read_numbers(self._item, spans)), frozenset())
-        return _decide_reply([_read_option(self._item, span) for span in spans], frozenset({0}))
+        return _decide_reply(list(_read_options(self._item, spans)), frozenset({0}))
 
 
 def parse_reply(item: Item, words: Iterable[Words], text: str) -> ParsedReply:
@@ -166,6 +189,9 @@ def _phrase_entries(item: Item, words: Iterable[Words]) -> Iterator[tuple[str, S
     """Yield every known text for an answer to ``item`` in any of ``words``, with its meaning."""
     if item.kind == "number":
         yield from ((unit, Sense("unit", frozenset({unit}))) for unit in UNITS.get(item.unit, {}) if unit)
+    if item.measured is not None:
+        for unit, scale in READING_UNITS[item.measured.unit].items():
+            yield unit, Sense("unit", frozenset({scale}))
     for one in words:
         if item.id not in one.items:
             continue
@@ -186,6 +212,7 @@ class _SpanReading:
     span: TokenSpan
     value: Value | None = None
     why: UnclearReason | None = None
+    is_reading: bool = False
 
     @property
     def answers(self) -> bool:
@@ -205,6 +232,43 @@ def _read_option(item: Item, span: TokenSpan) -> _SpanReading:
         codes = [code for code in item.codes if code in span.sense.values]
         return _SpanReading(span, codes[0]) if len(codes) == 1 else _SpanReading(span, why="two_readings")
     return _SpanReading(span)
+
+
+def _read_options(item: Item, spans: Sequence[TokenSpan]) -> Iterator[_SpanReading]:
+    """Yield ``spans`` as options of ``item``, a number with what belongs to it as one reading."""
+    position = 0
+    while position < len(spans):
+        length = 0
+        if item.measured is not None and spans[position].kind == "number":
+            found, length = _read_measurement(item, item.measured, spans[position:])
+            if length:
+                yield found
+        if not length:
+            yield _read_option(item, spans[position])
+        position += length or 1
+
+
+def _read_measurement(item: Item, measured: MeasuredRange, spans: Sequence[TokenSpan]) -> tuple[_SpanReading, int]:
+    """Return the reading that ``spans`` begin with, and its length in spans; 0 for a number that is a code.
+
+    38度5, 38度半 and 三十八度五 are one reading, as 38.5 is. A number without unit that is a code is the code.
+    """
+    amount, length, scale = spans[0].number, 1, ""
+    if length < len(spans) and spans[length].kind == "unit":
+        scale = cast(str, next(iter(cast(Sense, spans[length].sense).values)))
+        length += 1
+        rest = spans[length] if length < len(spans) else None
+        if rest is not None and amount is not None and amount == int(amount):
+            if rest.words == (_HALF,):
+                amount, length = amount + Decimal("0.5"), length + 1
+            elif rest.number is not None and rest.number in range(10) and len(rest.words[0]) == 1:
+                amount, length = amount + rest.number / 10, length + 1
+    if not scale and (amount is None or amount in item.codes):
+        return _SpanReading(spans[0]), 0
+    if amount is not None and scale == "fahrenheit":
+        amount = (amount - 32) * 5 / 9
+    code = measured.code_of(amount) if amount is not None else None
+    return _SpanReading(spans[0], code, None if code is not None else "no_such_option", is_reading=True), length
 
 
 def _read_numbers(item: Item, spans: Sequence[TokenSpan]) -> Iterator[_SpanReading]:
@@ -342,7 +406,8 @@ def _contradicts(found: Sequence[_SpanReading], none: frozenset[Value]) -> bool:
             if second.span.kind == "option" and _is_numeric(second.span):
                 return True
         elif second.span.kind != "option":
-            if denies:
+            # "No fever 36.8" gives one answer twice.
+            if denies and not (second.is_reading and second.value == first.value):
                 return True
         elif first.span.words != second.span.words:
             latin = [one.span.words[0].isascii() for one in (first, second)]

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from pro.app_context import UnitOfWork
 from pro.errors import BadData, NotAllowed, NotFound
 from pro.features.accounts import second_factor, staff_accounts
-from pro.features.accounts.phone_numbers import to_e164
+from pro.features.accounts.phone_numbers import mobile_problem, to_e164
 from pro.models import ROLES, AuditEntry, StaffInvitation, StaffMember, StaffSession
 
 REASON_AT_LEAST, REASON_AT_MOST = 5, 500
@@ -172,12 +172,14 @@ def reset_factor(work: UnitOfWork, staff_id: int, reason: str) -> bool:
 def set_phone(work: UnitOfWork, staff_id: int, phone: str) -> None:
     """Store the phone number for escalation text messages; "" removes it.
 
-    Raise NotFound if the account does not exist, BadData("people", fields={"phone": "phone_invalid"}).
+    Raise NotFound if the account does not exist, BadData("people", fields={"phone": ...}) with a problem of
+    ``mobile_problem``.
     """
     staff = _read_staff(work, staff_id)
-    number = to_e164(phone)
-    if number is None:
-        raise BadData("people", fields={"phone": "phone_invalid"})
+    why = mobile_problem(phone)
+    if why:
+        raise BadData("people", fields={"phone": why})
+    number = to_e164(phone) or ""
     old = work.vault.open(staff.phone_sealed) if staff.phone_sealed else ""
     if number != old:
         staff.phone_sealed = work.vault.seal(number) if number else None

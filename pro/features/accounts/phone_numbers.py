@@ -8,6 +8,8 @@ import phonenumbers
 
 # Country of numbers typed without a country code (ISO 3166-1).
 DEFAULT_REGION = "CN"
+# In some countries mobile and landline numbers look alike.
+MOBILE_TYPES = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
 
 
 def to_e164(typed: str) -> str | None:
@@ -22,6 +24,19 @@ def to_e164(typed: str) -> str | None:
     if not phonenumbers.is_valid_number(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def mobile_problem(typed: str) -> str:
+    """Return why a typed number cannot get text messages, or "" (also if none was typed).
+
+    One of "phone_invalid", "phone_not_mobile".
+    """
+    number = to_e164(typed)
+    if number is None:
+        return "phone_invalid"
+    if not number or phonenumbers.number_type(phonenumbers.parse(number, DEFAULT_REGION)) in MOBILE_TYPES:
+        return ""
+    return "phone_not_mobile"
 
 
 def region_of(number: str) -> str:

@@ -20,6 +20,9 @@ from pro.models import Signature, StaffMember
 from pro.models.audit_entry import MEANINGS
 
 MAX_TRIES = 5
+# What a signature of a kind of row covers: version of the shape -> names of the signed fields. An added field gets a new
+# version; a version that was signed with never changes, or every signature of it would stop to fit.
+SignedShapes = Mapping[int, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +72,14 @@ def sign(
     meaning: str,
     subject: Base,
     content: Mapping[str, Any],
+    shapes: SignedShapes,
     participant_id: int | None = None,
 ) -> Signature:
     """Store a signature of the row ``subject`` by the acting staff member.
 
-    ``content``: the signed content of the row, JSON-able. ``meaning``: one of MEANINGS. Raise NotAllowed("not_signed")
-    if ``confirmed`` belongs to another account or the meaning is unknown.
+    ``content``: the values of the row, JSON-able; the newest of ``shapes`` says which of them are signed. ``meaning``:
+    one of MEANINGS. Raise NotAllowed("not_signed") if ``confirmed`` belongs to another account or the meaning is
+    unknown.
     """
     staff = _signer(work)
     if staff.id != confirmed.staff_id or meaning not in MEANINGS:
@@ -87,10 +92,11 @@ def sign(
         meaning=meaning,
         subject=subject.__tablename__,
         subject_id=subject.id,  # type: ignore[attr-defined]
+        shape=max(shapes),
         at=work.now,
         digest="",
     )
-    row.digest = _digest(row, content)
+    row.digest = _digest(row, content, shapes)
     work.session.add(row)
     work.record("signature.given", row, participant_id=participant_id, new={"meaning": meaning, "digest": row.digest})
     return row
@@ -111,9 +117,12 @@ def newest_signatures(work: UnitOfWork, subjects: Sequence[Base]) -> dict[int, S
     return {row.subject_id: row for row in work.session.scalars(select(Signature).where(*which).order_by(Signature.id))}
 
 
-def is_content_unchanged(signature: Signature, content: Mapping[str, Any]) -> bool:
-    """Return True if ``content`` is what was signed."""
-    return signature.digest == _digest(signature, content)
+def is_content_unchanged(signature: Signature, content: Mapping[str, Any], shapes: SignedShapes) -> bool:
+    """Return True if ``content`` has the signed values in the fields of the shape that was signed.
+
+    Fields that came with a later shape were not signed and do not count.
+    """
+    return signature.shape in shapes and signature.digest == _digest(signature, content, shapes)
 
 
 def _signer(work: UnitOfWork) -> StaffMember:
@@ -124,16 +133,17 @@ def _signer(work: UnitOfWork) -> StaffMember:
     return staff
 
 
-def _digest(row: Signature, content: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of signer, time, meaning, row and content as canonical JSON."""
+def _digest(row: Signature, content: Mapping[str, Any], shapes: SignedShapes) -> str:
+    """Return the SHA-256 of signer, time, meaning, row, shape and signed content as canonical JSON."""
     said = {
         "staff": row.staff_id,
         "name": row.name,
         "role": row.role,
         "meaning": row.meaning,
         "subject": f"{row.subject}:{row.subject_id}",
+        "shape": row.shape,
         "at": row.at.isoformat(),
-        "content": dict(content),
+        "content": {name: content[name] for name in shapes[row.shape]},
     }
     text = json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

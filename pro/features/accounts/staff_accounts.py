@@ -14,7 +14,7 @@ from pro.app_context import Actor, UnitOfWork
 from pro.errors import BadData, SignInNeeded
 from pro.features.accounts import attempt_limits, signatures
 from pro.features.accounts.passwords import hash_secret, is_secret_correct, password_problem
-from pro.features.accounts.phone_numbers import to_e164
+from pro.features.accounts.phone_numbers import mobile_problem, to_e164
 from pro.models import ROLES, StaffMember, StaffSession
 
 # The HTML definition of an email address, limited to ASCII: not every mail server supports other letters.
@@ -39,6 +39,7 @@ _ACT = {"acknowledge", "note", "see_identity", "confirm_drill", "log_call", "ent
     "assign_text",
     "take_over",
     "record_endoscopy",
+    "correct_details",
 }
 _RUN = {"enrol", "send_form", "make_card", "edit_roster", "simulate"}
 _AUDIT = {"see_audit", "export_audit"}
@@ -100,7 +101,7 @@ def is_factor_required(work: UnitOfWork, role: str) -> bool:
 def account_problems(work: UnitOfWork, email: str, name: str, role: str, language: str, phone: str) -> dict[str, str]:
     """Return {field: problem} for the data of a new account; empty if it can be created.
 
-    Problems: "taken", "email_invalid", "empty", "too_long", "unknown", "phone_invalid".
+    Problems: "taken", "email_invalid", "empty", "too_long", "unknown", "phone_invalid", "phone_not_mobile".
     """
     email = email.strip().lower()
     taken = work.session.scalar(select(StaffMember.id).where(StaffMember.email == email))
@@ -110,7 +111,7 @@ def account_problems(work: UnitOfWork, email: str, name: str, role: str, languag
         "name": "empty" if not name.strip() else ("too_long" if len(name.strip()) > NAME_AT_MOST else ""),
         "role": "" if role in ROLES else "unknown",
         "language": "" if language in work.catalogue.languages else "unknown",
-        "phone": "" if to_e164(phone) is not None else "phone_invalid",
+        "phone": mobile_problem(phone),
     }
     return {field: why for field, why in fields.items() if why}
 
@@ -180,7 +181,7 @@ def sign_in(work: UnitOfWork, email: str, password: str, address: str, device: s
     address lock the account for that address, and ADDRESS_TRIES lock the address, for 15 minutes each. ``device``:
     "phone", "tablet" or "computer".
     """
-    email = email.strip().lower()
+    email, address = email.strip().lower(), attempt_limits.network_of(address)
     # By account and address together: knowing an email address must not be enough to lock its account.
     both = f"account:{email}:{address}"
     for key, limit in ((both, ACCOUNT_TRIES), (f"address:{address}", ADDRESS_TRIES)):

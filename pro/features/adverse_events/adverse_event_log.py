@@ -360,7 +360,11 @@ def _grading_rows(work: UnitOfWork, rows: Sequence[Grading], language: str) -> l
                 meaning=words.grades.get(row.grade or 0, ""),
                 digest=signed.digest if signed else "",
                 holds=signed is not None
-                and signatures.is_content_unchanged(signed, adverse_events_gradings.signed_content(row, event)),
+                and signatures.is_content_unchanged(
+                    signed,
+                    adverse_events_gradings.signed_content(row, event),
+                    adverse_events_gradings.SIGNED_SHAPES,
+                ),
             )
         )
     return found

@@ -13,7 +13,8 @@ from pro.app_context import UnitOfWork
 from pro.core.clinical.adverse_events import Term
 from pro.errors import BadData, NotFound
 from pro.features.accounts import signatures
-from pro.features.accounts.signatures import PasswordProof
+from pro.features.accounts.signatures import PasswordProof, SignedShapes
+from pro.features.adverse_events import seriousness
 from pro.features.alerts import alert_service
 from pro.features.participants.treatment_dates import local_date
 from pro.models import ATTRIBUTIONS, NO_EVENT, AdverseEvent, Grading, Participant, StaffMember
@@ -21,6 +22,26 @@ from pro.models import ATTRIBUTIONS, NO_EVENT, AdverseEvent, Grading, Participan
 TEXT_LENGTH = 4000
 NAME_LENGTH = 200
 DEATH = 5
+# What the signature of a grading covers, by version (pro/features/accounts/signatures.py:SignedShapes).
+SIGNED_SHAPES: SignedShapes = {
+    1: (
+        "participant",
+        "source",
+        "event",
+        "terms",
+        "term",
+        "other_term",
+        "onset",
+        "grade",
+        "from",
+        "attribution",
+        "serious",
+        "not_serious",
+        "known_at",
+        "action",
+        "none_reason",
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +49,8 @@ class GradingDraft:
     """The content of a grading before it is signed.
 
     ``event_id``: a recorded event, which gets a new grade from the day ``from_on``. ``term``, ``other_term`` and
-    ``onset_on`` describe a new event. ``none_reason``: why there is no event, one of NO_EVENT; ``action`` then explains
-    it.
+    ``onset_on`` describe a new event. ``not_serious``: why an event that looks serious is not. ``none_reason``: why
+    there is no event, one of NO_EVENT; ``action`` then explains it.
     """
 
     term: str = ""
@@ -43,6 +64,7 @@ class GradingDraft:
     event_id: int | None = None
     from_on: date | None = None
     none_reason: str = ""
+    not_serious: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +97,21 @@ def ongoing_events(work: UnitOfWork, participant_id: int) -> list[AdverseEvent]:
     return list(work.session.scalars(query.order_by(AdverseEvent.id)))
 
 
-def grading_problems(work: UnitOfWork, participant: Participant, draft: GradingDraft) -> dict[str, str]:
-    """Return a problem key for each invalid field of ``draft``; empty if the draft is valid."""
+def grading_problems(
+    work: UnitOfWork, participant: Participant, draft: GradingDraft, case_key: str = ""
+) -> dict[str, str]:
+    """Return a problem key for each invalid field of ``draft``; empty if the draft is valid.
+
+    An event that looks serious and is graded as not serious needs a reason, ``not_serious``.
+    """
     if draft.none_reason:
         fields = {"none_reason": "" if draft.none_reason in NO_EVENT else "unknown"}
         if draft.none_reason == "other" and not draft.action.strip():
             fields["action"] = "none_text"
     else:
         fields = _event_problems(work, participant, draft) | _grade_problems(work, draft)
+        if not fields["serious"] and draft.serious is False:
+            fields["not_serious"] = _not_serious_problem(work, participant, draft, case_key)
     if len(draft.action) > TEXT_LENGTH:
         fields["action"] = "action_too_long"
     return {name: why for name, why in fields.items() if why}
@@ -105,7 +134,7 @@ def sign_grading(
     BadData("judgement", fields=...) with the problems of ``grading_problems``.
     """
     work.lock(participant)
-    wrong = grading_problems(work, participant, draft)
+    wrong = grading_problems(work, participant, draft, case_key)
     if wrong:
         raise BadData("judgement", fields=wrong)
     if newest_grading_id(work, participant.id) != seen:
@@ -120,18 +149,19 @@ def sign_grading(
         source=case_key,
         at=work.now,
         staff_id=confirmed.staff_id,
-        **_grading_values(draft, event),
+        **_grading_values(work, participant, draft, case_key),
     )
     work.session.add(row)
     work.session.flush()
-    signatures.sign(work, confirmed, "assessed", row, signed_content(row, event), participant_id=participant.id)
+    content = signed_content(row, event)
+    signatures.sign(work, confirmed, "assessed", row, content, SIGNED_SHAPES, participant_id=participant.id)
     new = {"grade": row.grade, "serious": row.serious, "none": row.none_reason, "event": row.adverse_event_id}
-    work.record("grading.signed", row, participant_id=participant.id, new=new)
+    work.record("grading.signed", row, participant_id=participant.id, new=new, reason=row.not_serious)
     return GradingResult(True, row.adverse_event_id)
 
 
 def signed_content(row: Grading, event: AdverseEvent | None) -> dict[str, Any]:
-    """Return the content that the signature of a grading covers."""
+    """Return the values of a grading; SIGNED_SHAPES says which of them a signature covers."""
     return {
         "participant": row.participant_id,
         "source": row.source,
@@ -144,6 +174,7 @@ def signed_content(row: Grading, event: AdverseEvent | None) -> dict[str, Any]:
         "from": row.from_on.isoformat() if row.from_on else None,
         "attribution": sorted(row.attribution),
         "serious": row.serious,
+        "not_serious": row.not_serious,
         "known_at": row.known_at.astimezone(UTC).isoformat() if row.known_at else None,
         "action": row.action,
         "none_reason": row.none_reason,
@@ -254,6 +285,14 @@ def _grade_problems(work: UnitOfWork, draft: GradingDraft) -> dict[str, str]:
     return fields
 
 
+def _not_serious_problem(work: UnitOfWork, participant: Participant, draft: GradingDraft, case_key: str) -> str:
+    """Return why "not serious" cannot be signed yet, or ""."""
+    if len(draft.not_serious) > TEXT_LENGTH:
+        return "action_too_long"
+    signs = seriousness.signs_of_seriousness(work, participant, draft.grade, case_key)
+    return "looks_serious" if signs and not draft.not_serious.strip() else ""
+
+
 def _find_or_record_event(
     work: UnitOfWork, participant: Participant, draft: GradingDraft, case_key: str
 ) -> AdverseEvent:
@@ -278,9 +317,13 @@ def _find_or_record_event(
     return event
 
 
-def _grading_values(draft: GradingDraft, event: AdverseEvent | None) -> dict[str, Any]:
-    """Return the columns of a grading that come from ``draft``."""
-    if event is None:
+def _grading_values(work: UnitOfWork, participant: Participant, draft: GradingDraft, case_key: str) -> dict[str, Any]:
+    """Return the columns of a grading that come from ``draft``.
+
+    A reason why the event is not serious is kept only where something says that it is.
+    """
+    asked = draft.serious is False and seriousness.signs_of_seriousness(work, participant, draft.grade, case_key)
+    if draft.none_reason:
         return {"attribution": [], "none_reason": draft.none_reason, "action": draft.action.strip()}
     return {
         "grade": draft.grade,
@@ -288,6 +331,7 @@ def _grading_values(draft: GradingDraft, event: AdverseEvent | None) -> dict[str
         "attribution": [one for one in ATTRIBUTIONS if one in draft.attribution],
         "serious": bool(draft.serious),
         "known_at": draft.known_at if draft.serious else None,
+        "not_serious": draft.not_serious.strip() if asked else "",
         "action": draft.action.strip(),
     }
 
@@ -306,7 +350,8 @@ def _conflicting_grading(
         return GradingResult(False)
     event = work.session.get(AdverseEvent, row.adverse_event_id) if row.adverse_event_id else None
     term = event.term if event else ""
-    same = all(getattr(row, name) == value for name, value in _grading_values(draft, event).items())
+    typed = _grading_values(work, participant, draft, case_key)
+    same = all(getattr(row, name) == value for name, value in typed.items())
     mine = row.staff_id == work.actor.id and row.source == case_key
     if mine and same and bool(draft.none_reason) == (event is None) and (draft.event_id or draft.term == term):
         return GradingResult(True, row.adverse_event_id)

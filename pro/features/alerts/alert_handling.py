@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from pro.app_context import UnitOfWork
 from pro.errors import BadData, NotAllowed, NotFound
 from pro.features.alerts import alert_service
-from pro.models import DISPOSITIONS, Alert, AlertClosure, Grading, Handover, StaffMember
+from pro.models import DISPOSITIONS, AdverseEvent, Alert, AlertClosure, Grading, Handover, StaffMember
 
 REASON_LENGTH = 500
 
@@ -106,13 +106,33 @@ def is_assessed(work: UnitOfWork, alerts: Collection[Alert]) -> bool:
     return work.session.scalar(query) is not None
 
 
+def is_graded_serious(work: UnitOfWork, alerts: Collection[Alert]) -> bool:
+    """True if a serious event was graded from ``alerts``, or the participant has one that goes on."""
+    case_keys = {alert.source for alert in alerts}
+    people = {alert.participant_id for alert in alerts}
+    query = (
+        select(Grading.id)
+        .join(AdverseEvent, AdverseEvent.id == Grading.adverse_event_id)
+        .where(Grading.serious, Grading.participant_id.in_(people))
+        .where(or_(Grading.source.in_(case_keys), AdverseEvent.ended_on.is_(None)))
+    )
+    return work.session.scalar(query.limit(1)) is not None
+
+
 def close_alerts(
-    work: UnitOfWork, case_key: str, shown: Collection[int], disposition: str, reason: str = ""
+    work: UnitOfWork,
+    case_key: str,
+    shown: Collection[int],
+    disposition: str,
+    reason: str = "",
+    *,
+    not_serious: str = "",
 ) -> ClosureResult:
     """End the open alerts of ``source`` that were ``shown``; superseded ones end as such with them.
 
     New alerts or an earlier closure are returned, and nothing is changed. BadData("closing", fields=...)
-    without an outcome, without a judgement, while unacknowledged, or for no action without a reason.
+    without an outcome, without a judgement, while unacknowledged, or for no action without a reason. "Admitted" needs a
+    serious event, or ``not_serious``: why this admission is none.
     """
     reason = reason.strip()
     alerts = _lock_alerts(work, case_key)
@@ -123,7 +143,11 @@ def close_alerts(
     later = [alert for alert in standing if alert.id not in shown]
     if later:
         return ClosureResult("later", count=len(later))
+    asked = disposition == "admitted" and not is_graded_serious(work, standing)
+    not_serious = not_serious.strip() if asked else ""
     wrong = _closure_problems(work, standing, disposition, reason)
+    if not wrong and asked and not 0 < len(not_serious) <= REASON_LENGTH:
+        wrong = {"not_serious": "reason_too_long" if not_serious else "admission_is_serious"}
     if wrong:
         raise BadData("closing", fields=wrong)
     row = AlertClosure(
@@ -133,6 +157,7 @@ def close_alerts(
         alerts=[alert.id for alert in standing],
         disposition=disposition,
         reason=reason,
+        not_serious=not_serious,
         at=work.now,
     )
     work.session.add(row)

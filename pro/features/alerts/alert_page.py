@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -14,7 +14,8 @@ from pro.core.questionnaire.instrument import Item, ItemWords, Value, Words
 from pro.core.rule_language.level import Level
 from pro.errors import NotFound
 from pro.features.accounts import privacy, staff_accounts
-from pro.features.alerts import alert_list, message_reading
+from pro.features.alerts import alert_background, alert_list, message_reading
+from pro.features.alerts.alert_background import AlertBackground
 from pro.features.alerts.alert_list import AlertCase
 from pro.features.alerts.evaluation import FREE_TEXT
 from pro.features.alerts.message_reading import IncomingText, RedFlag
@@ -68,6 +69,7 @@ class AnswerRow:
     """One question with the answer in words now, last time and at baseline; "" where there is none.
 
     ``heard`` and ``said``: question and answer as the participant read them, where that was another language.
+    ``fired``: the rules that this answer fired, on the page of an alert.
     """
 
     item: str
@@ -79,6 +81,7 @@ class AnswerRow:
     optional: bool
     heard: str = ""
     said: str = ""
+    fired: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,7 @@ class AlertPage:
     flags: tuple[RedFlag, ...]
     about_ulcer: bool
     messages: list[AlertMessage]
+    background: AlertBackground
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +173,7 @@ def alert_page(work: UnitOfWork, alert_id: int, language: str) -> AlertPage:
             (rule, alert_list.rule_sentence(work, participant.plan, rule, language))
             for rule in (assessment.unresolved if assessment else [])
         ],
-        answers=answer_table(work, assessment, language) if assessment else [],
+        answers=_marked_answers(work, assessment, rows, language) if assessment else [],
         notes=_notes(work, alert.source),
         events=_events(work, rows, assessment),
         phone=phone_of(work, participant),
@@ -195,6 +199,7 @@ def alert_page(work: UnitOfWork, alert_id: int, language: str) -> AlertPage:
         flags=_flags(rows, came) if reads else (),
         about_ulcer=any(row.suspects in (alert_list.ULCER, alert_list.SENTINEL_BLEED) for row in rows),
         messages=read_alert_messages(work, [row.id for row in rows], language),
+        background=alert_background.read_background(work, participant, alert.source, language),
     )
 
 
@@ -239,6 +244,13 @@ def answer_table(
             )
         )
     return found
+
+
+def _marked_answers(work: UnitOfWork, assessment: Assessment, alerts: list[Alert], language: str) -> list[AnswerRow]:
+    """The answers of a form, each with the rules that it fired; those that fired one first."""
+    fired = alert_background.deciding_items(work, alerts)
+    found = [replace(row, fired=fired.get(row.item, ())) for row in answer_table(work, assessment, language)]
+    return sorted(found, key=lambda row: not row.fired)
 
 
 def shown_answer(work: UnitOfWork, item: Item, words: ItemWords, value: Value | None, language: str) -> str:

@@ -39,7 +39,8 @@ class SubmissionOutcome:
     """What the last page shows after submission.
 
     ``level``: the highest level after lowering for known and stable symptoms. ``answered`` and ``skipped``: numbers of
-    items. ``crisis``: an alert's advice names the crisis line.
+    items. ``crisis``: an alert's advice names the crisis line. ``advice``: the blocks of advice that were shown, to be
+    repeated.
     """
 
     level: Level
@@ -47,6 +48,7 @@ class SubmissionOutcome:
     skipped: int
     submitted_at: datetime | None
     crisis: bool
+    advice: tuple[str, ...]
 
 
 def save_answers(
@@ -214,6 +216,7 @@ def submission_outcome(work: UnitOfWork, form_session: FormSession) -> Submissio
         skipped=sum(row.state == "skipped" and not items[row.item].optional for row in asked),
         submitted_at=form_session.assessment.submitted_at,
         crisis=any(alert.advice and blocks[alert.advice].crisis for alert in alerts),
+        advice=tuple(sorted({alert.advice for alert in alerts if alert.advice})),
     )
 
 

@@ -15,11 +15,11 @@ from pro.core.questionnaire import page_flow
 from pro.core.questionnaire.instrument import Item, ItemWords, Page, Value, Words
 from pro.core.questionnaire.page_flow import Progress
 from pro.core.rule_language.level import Level
-from pro.core.text import reply_parser
+from pro.core.text import reply_parser, stop_requests
 from pro.core.text.red_flag_screening import Screening
 from pro.core.text.reply_parser import ParsedAnswer, ParsedReply, ReplyParser, UnclearReply
 from pro.features.alerts import text_screening
-from pro.features.assessments import answer_service, chat_wording
+from pro.features.assessments import answer_service, chat_wording, unclear_replies
 from pro.features.forms import form_state
 from pro.features.forms.form_access import FormSession
 from pro.features.forms.form_state import FormState
@@ -60,7 +60,8 @@ class ReplyOutcome:
     """The result of one reply.
 
     ``command``: of a command; ``why``: of an unclear reply; both as in ``reply_parser``. ``level``: the highest level
-    of current alerts and of this reply. ``safety``: the fixed safety sentence must be sent.
+    of current alerts and of this reply. ``safety``: the fixed safety sentence must be sent. ``will_call``: several
+    replies in the chat were not understood, and staff will call.
     """
 
     what: ReplyResult
@@ -69,6 +70,7 @@ class ReplyOutcome:
     form: FormState
     level: Level
     safety: bool = False
+    will_call: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,9 @@ def take_reply(
     form = form_state.read_form(work, form_session, language)
     now = next_item(form)
     parsed = _parse_reply(work, form, now, text)
+    if channel == "chat" and isinstance(parsed, UnclearReply) and stop_requests.find_stop_request(text):
+        # What may be a wish to stop is answered with how to stop, not with a question about the wording.
+        parsed = reply_parser.ReplyCommand("stop")
     if form.advice is not None or form.submitted:
         now = None
     asked_item = now.id if now is not None else ""
@@ -182,24 +187,40 @@ def take_reply(
         row.why = result.why
     safety = found is not None and text_screening.needs_advice(found)
     level = max(result.level, found.level if found else Level.NONE)
-    return replace(result, level=level, safety=safety)
+    return replace(result, level=level, safety=safety, will_call=_call_if_unclear(work, form_session, row, channel))
 
 
-def screen_chat_text(work: UnitOfWork, form_session: FormSession, text: str) -> bool:
+def screen_chat_text(work: UnitOfWork, form_session: FormSession, text: str) -> tuple[bool, bool]:
     """Store and screen a chat text that cannot be taken as a reply.
 
-    Returns True if the fixed safety sentence must be shown.
+    Returns whether the fixed safety sentence must be shown, and whether staff will call.
     """
     found, row = _screen_reply(work, form_session, text, UnclearReply("not_understood"), "chat", None, None)
     if row is not None:
         row.assessment_id, row.what = form_session.assessment.id, "unclear"
-    return found is not None and text_screening.needs_advice(found)
+    will_call = _call_if_unclear(work, form_session, row, "chat")
+    return found is not None and text_screening.needs_advice(found), will_call
 
 
-def transcript(work: UnitOfWork, assessment: Assessment, language: str) -> list[TranscriptLine]:
+def _call_if_unclear(
+    work: UnitOfWork, form_session: FormSession, row: IncomingMessage | None, channel: Channel
+) -> bool:
+    """Create a call task after several unclear replies in the chat; return whether staff will call.
+
+    By text message the conversation does it, because there the reply is counted with its message.
+    """
+    if channel != "chat" or row is None or row.what != "unclear" or row.why in (unclear_replies.MOVED_ON, "empty"):
+        return False
+    times = unclear_replies.count_unclear(work, row)
+    if times == unclear_replies.CLARIFICATIONS + 1:
+        unclear_replies.make_unclear_task(work, form_session.participant, row)
+    return times > unclear_replies.CLARIFICATIONS
+
+
+def transcript(work: UnitOfWork, form: FormState, language: str) -> list[TranscriptLine]:
     """Return the questions and answers so far in words, oldest first, without withdrawn ones."""
-    instrument = work.catalogue.instruments[assessment.instrument]
-    words = form_state.form_words(work, assessment, language)
+    assessment, instrument = form.assessment, form.instrument
+    words = _words_in(work, form, language)
     gettext = work.app_context.catalogs.translator(language).gettext
     rows = [
         row

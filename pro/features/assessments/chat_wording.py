@@ -19,8 +19,8 @@ Gettext = Callable[..., str]
 MAX_SEGMENTS = 2
 # Number of questions after which a message tells how many are left.
 PROGRESS_EVERY = 4
-# Characters kept free for the banner of a system that is not in production.
-BANNER_LENGTH = 8
+# Characters kept free for the sender's name, and for the banner of a system that is not in production.
+BANNER_LENGTH = 8 + 18
 
 
 def advice_text(work: UnitOfWork, participant: Participant, block: str, language: str) -> str:

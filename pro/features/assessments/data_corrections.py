@@ -16,7 +16,7 @@ from pro.core.questionnaire.json_values import read_value, store_value
 from pro.errors import BadData, NotAllowed, NotFound
 from pro.features.accounts import signatures as accounts_signatures
 from pro.features.accounts import staff_accounts
-from pro.features.accounts.signatures import PasswordProof
+from pro.features.accounts.signatures import PasswordProof, SignedShapes
 from pro.features.assessments import data_entry, paper_forms
 from pro.features.assessments.paper_forms import Question, QuestionnaireLayout
 from pro.features.forms import form_state
@@ -24,6 +24,8 @@ from pro.features.participants import clinical_facts, record_freezes
 from pro.models import REQUEST_CHANNELS, Answer, Assessment, DataCorrection, Participant, Signature, StaffMember
 
 REASON_LENGTH = 1000
+# What the signature of a request covers, by version (pro/features/accounts/signatures.py:SignedShapes).
+SIGNED_SHAPES: SignedShapes = {1: ("form", "item", "answer", "old", "value", "heard", "reason", "outcome", "note")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,9 @@ def request_correction(
         new={row.item: ["given" if row.value is not None else "skipped", row.value]},
         reason=row.reason,
     )
-    accounts_signatures.sign(work, proof, "requested", row, signed_content(row), participant_id=person.id)
+    accounts_signatures.sign(
+        work, proof, "requested", row, signed_content(row), SIGNED_SHAPES, participant_id=person.id
+    )
     return row
 
 
@@ -300,7 +304,9 @@ def _sign_decision(work: UnitOfWork, proof: PasswordProof, row: DataCorrection, 
     row.decided_at, row.decided_by = work.now, proof.staff_id
     action = "correction.approved" if outcome == "approved" else "correction.refused"
     work.record(action, row, participant_id=row.participant_id, reason=row.note)
-    accounts_signatures.sign(work, proof, outcome, row, signed_content(row), participant_id=row.participant_id)
+    accounts_signatures.sign(
+        work, proof, outcome, row, signed_content(row), SIGNED_SHAPES, participant_id=row.participant_id
+    )
 
 
 def _is_stale(row: DataCorrection, rows: Mapping[str, Answer]) -> bool:

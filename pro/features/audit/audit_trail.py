@@ -251,7 +251,7 @@ def _audit_lines(
             words[form.id] = form_state.form_words(work, form, language)
         withheld = event.participant_id is not None and not may_see_answers
         number, plan = numbers.get(event.participant_id or 0, ("", ""))
-        facts = () if withheld else _facts(work, event, form, words)
+        facts = () if withheld else _facts(work, event, form, words, names)
         found.append(
             AuditLine(
                 id=event.id,
@@ -292,7 +292,11 @@ def _forms_of_events(work: UnitOfWork, events: Sequence[AuditEntry]) -> dict[tup
 
 
 def _facts(
-    work: UnitOfWork, event: AuditEntry, form: Assessment | None, words: Mapping[int, Words]
+    work: UnitOfWork,
+    event: AuditEntry,
+    form: Assessment | None,
+    words: Mapping[int, Words],
+    names: Mapping[int, str],
 ) -> tuple[AuditFact, ...]:
     """Return the values that an entry records, hidden keys left out."""
     if event.action in ANSWER_ACTIONS and form is not None:
@@ -300,10 +304,13 @@ def _facts(
     bare = BARE_VALUE_KEYS.get(event.action, "")
     old, new = _values_by_key(event.old, bare), _values_by_key(event.new, bare)
     keys = [key for key in dict.fromkeys([*old, *new]) if key not in HIDDEN_KEYS]
-    return tuple(AuditFact(key, _shown_value(key, old), _shown_value(key, new)) for key in keys)
+    return tuple(AuditFact(key, _shown_value(key, old, names), _shown_value(key, new, names)) for key in keys)
 
 
-def _shown_value(key: str, said: Mapping[str, Any]) -> Any:
+def _shown_value(key: str, said: Mapping[str, Any], names: Mapping[int, str]) -> Any:
+    value = said.get(key)
+    if key == "staff" and isinstance(value, int):
+        return names.get(value, value)
     return "free_text" if key in FREE_TEXT_KEYS and said.get(key) else said.get(key)
 
 

@@ -117,12 +117,20 @@ class RosterPage:
 
 
 def add_shift(
-    work: UnitOfWork, plan_id: str, person_id: int | None, place: str, starts: datetime | None, ends: datetime | None
+    work: UnitOfWork,
+    plan_id: str,
+    person_id: int | None,
+    place: str,
+    starts: datetime | None,
+    ends: datetime | None,
+    *,
+    both_places: bool = False,
 ) -> Shift:
     """Add a shift between two local times of the study.
 
-    Raise BadData("duty", fields=..., whose=...). ``whose``: the conflicting shift or absence if a field's problem is
-    "overlaps" or "absent".
+    ``both_places``: the person may hold the other place at the same time. Raise BadData("duty", fields=..., whose=...).
+    ``whose``: the conflicting shift or absence if a field's problem is "overlaps", "absent", or "holds_other_place"
+    (without ``both_places``).
     """
     _lock_roster(work)
     plan = work.catalogue.plans.get(plan_id)
@@ -133,6 +141,8 @@ def add_shift(
     if problems or interval is None or person_id is None:
         raise BadData("duty", fields=problems)
     _require_free(work, plan_id, place, person_id, interval)
+    if not both_places:
+        _require_one_place(work, plan_id, place, person_id, interval)
     return _store_shift(work, plan_id, person_id, place, interval)
 
 
@@ -145,12 +155,19 @@ def cancel_shift(work: UnitOfWork, duty_id: int) -> Shift:
 
 
 def hand_over_shift(
-    work: UnitOfWork, duty_id: int, person_id: int | None, starts: datetime | None, ends: datetime | None
+    work: UnitOfWork,
+    duty_id: int,
+    person_id: int | None,
+    starts: datetime | None,
+    ends: datetime | None,
+    *,
+    both_places: bool = False,
 ) -> list[Shift]:
     """Give the part of a shift from ``starts`` to ``ends`` (local times) to another person.
 
     The rest stays with its holder, and so does what has passed. The shift is cancelled, and up to three shifts are
-    added and returned. Raise NotFound, NotAllowed("changed" | "past"), BadData("duty", fields=..., whose=...).
+    added and returned. ``both_places``: as for ``add_shift``. Raise NotFound, NotAllowed("changed" | "past"),
+    BadData("duty", fields=..., whose=...).
     """
     duty = _lock_shift(work, duty_id)
     problems = _person_problems(work, person_id)
@@ -169,6 +186,8 @@ def hand_over_shift(
         raise BadData("duty", fields=problems)
     part = Interval(max(requested.starts, _this_minute(work)), requested.ends)
     _require_free(work, duty.plan, duty.place, person_id, part, except_id=duty.id)
+    if not both_places:
+        _require_one_place(work, duty.plan, duty.place, person_id, part)
     _end_shift(work, duty, "handed over")
     rest = [_keep_part(work, duty, left) for left in subtract_intervals(held, [part])]
     return [kept for kept in rest if kept] + [_store_shift(work, duty.plan, person_id, duty.place, part)]
@@ -415,6 +434,17 @@ def _require_free(
         ):
             whose = RosterConflict(_staff_name(work, duty.staff_id), Interval(duty.starts_at, duty.ends_at))
             raise BadData("duty", fields={"starts": "overlaps"}, whose=whose)
+
+
+def _require_one_place(work: UnitOfWork, plan_id: str, place: str, person_id: int, interval: Interval) -> None:
+    """Raise BadData("duty") if the person holds the other place in the interval.
+
+    Otherwise the next escalation step would reach the same phone again.
+    """
+    for duty in shifts_within(work, interval, plan_id):
+        if duty.staff_id == person_id and duty.place != place:
+            whose = RosterConflict(_staff_name(work, person_id), Interval(duty.starts_at, duty.ends_at))
+            raise BadData("duty", fields={"person": "holds_other_place"}, whose=whose)
 
 
 def _lock_shift(work: UnitOfWork, duty_id: int) -> Shift:

@@ -9,7 +9,7 @@ import secrets
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import select
 
@@ -23,7 +23,6 @@ from pro.models import Assessment, FormAccess, Participant, ParticipantCard
 # With the letters of earlier codes, which stay valid until they expire.
 ACCEPTED_LETTERS = frozenset(CODE_ALPHABET + "568BGS")
 CODE_LENGTH = 8
-CODE_TRIES = 10
 SESSION_DAYS = 3
 # A form for a visit is accepted for 7 days after its window, and flagged (docs/domain.md 6, rule 2).
 GRACE_PERIOD = timedelta(days=7)
@@ -44,16 +43,15 @@ class FormSession:
 class CodeAttempt:
     """Result of a typed code. Returned, not raised, so that a failed attempt is stored.
 
-    ``why``: "" on success, "locked" (until ``locked_until``, UTC), "unknown", "expired", "empty", "wrong_letters",
-    "too_short" or "too_long". ``length``: number of letters typed.
+    ``why``: "" on success, "unknown", "expired", "empty", "wrong_letters", "too_short" or "too_long". ``length``:
+    number of letters typed. ``delay``: seconds for which the answer is held back after many wrong codes.
     """
 
     assessment: Assessment | None = None
     secret: str | None = None
     why: str = ""
     length: int = 0
-    tries_left: int = CODE_TRIES
-    locked_until: datetime | None = None
+    delay: float = 0.0
 
 
 def new_link(work: UnitOfWork, assessment: Assessment) -> str:
@@ -141,29 +139,27 @@ def start_form(work: UnitOfWork, form_session: FormSession, answered_by: str, la
     _open_assessment(work, form_session.assessment, form_session.access, answered_by, language)
 
 
-def enter_code(work: UnitOfWork, typed: str, address: str, device: str, language: str) -> CodeAttempt:
+def enter_code(work: UnitOfWork, typed: str, visitor: str, device: str, language: str) -> CodeAttempt:
     """Try a typed code and start a session for its form.
 
-    CODE_TRIES unknown codes from one address within 15 minutes lock the address for 15 minutes.
+    ``visitor``: for whom wrong codes are counted, a browser or a network. A correct code always opens its form.
     """
-    allowed = attempt_limits.allowance(work, "code", address, CODE_TRIES)
-    if allowed.until:
-        return CodeAttempt(why="locked", tries_left=0, locked_until=allowed.until)
     code = normalize_code(typed)
     shape = _code_problem(code)
     if shape:
-        return CodeAttempt(why=shape, length=len(code), tries_left=allowed.left)
+        return CodeAttempt(why=shape, length=len(code))
     access = _find_access(work, "code", code)
     if access is None:
-        attempt_limits.count_failure(work, "code", address)
-        return CodeAttempt(why="unknown", length=len(code), tries_left=allowed.left - 1)
+        attempt_limits.count_failure(work, "code", visitor)
+        return CodeAttempt(why="unknown", length=len(code), delay=attempt_limits.delay_after(work, "code", visitor))
     try:
         assessment, _participant = _require_usable(work, access)
     except CodeExpired:
-        return CodeAttempt(why="expired", length=len(code), tries_left=allowed.left)
+        return CodeAttempt(why="expired", length=len(code))
+    attempt_limits.reset_failures(work, "code", visitor)
     access.used_at = access.used_at or work.now
     secret = begin_session(work, assessment, identified_by="code", answered_by=None, device=device, language=language)
-    return CodeAttempt(assessment=assessment, secret=secret, length=len(code), tries_left=allowed.left)
+    return CodeAttempt(assessment=assessment, secret=secret, length=len(code))
 
 
 def session_of(work: UnitOfWork, ref: str, secret: str, *, read_only: bool = False) -> FormSession:
@@ -209,13 +205,13 @@ def session_by_text(work: UnitOfWork, assessment: Assessment, participant: Parti
     return FormSession(assessment, participant, access)
 
 
-def next_form(work: UnitOfWork, form_session: FormSession) -> Assessment | None:
-    """Return the participant's next open form, the one that closes first, or None."""
+def next_form(work: UnitOfWork, participant: Participant, answered: Assessment) -> Assessment | None:
+    """Return the open form of ``participant`` that closes first and is not ``answered``, or None."""
     query = (
         select(Assessment)
         .where(
-            Assessment.participant_id == form_session.participant.id,
-            Assessment.id != form_session.assessment.id,
+            Assessment.participant_id == participant.id,
+            Assessment.id != answered.id,
             Assessment.submitted_at.is_(None),
             Assessment.cancelled_at.is_(None),
             Assessment.opens_at <= work.now,

@@ -263,6 +263,7 @@ def _queue_form_message(
         work.app_context.catalogs,
         env_banner=not work.config.production,
         two_way=work.config.sms_two_way,
+        sender=message_rendering.sender_name(work, participant.plan, participant.language),
     )
     return outbox.queue(
         work,

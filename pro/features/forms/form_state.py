@@ -50,6 +50,11 @@ class FormState:
         return min(waiting, default=None)
 
     @property
+    def newest_row(self) -> int:
+        """Number of the newest answer row, withdrawn ones included; 0 before the first. It tells states apart."""
+        return max((row.id for row in self.rows.values()), default=0)
+
+    @property
     def last_position(self) -> int | None:
         """Position of the newest answer's page, or None.
 
@@ -110,13 +115,14 @@ def form_words(work: UnitOfWork, assessment: Assessment, language: str) -> Words
 def read_form(work: UnitOfWork, form_session: FormSession, language: str) -> FormState:
     """Return the form of ``form_session``, with its wording in ``language``."""
     assessment = form_session.assessment
+    words = form_words(work, assessment, language)
     instrument = work.catalogue.instruments[assessment.instrument]
     rows = answer_rows(work, assessment.id)
     answers = current_answers(instrument, rows)
     facts = clinical_facts.form_facts(assessment.context)
     return FormState(
         instrument=instrument,
-        words=form_words(work, assessment, language),
+        words=words.for_proxy() if form_session.access.answered_by == "proxy" else words,
         participant=form_session.participant,
         assessment=assessment,
         rows=rows,

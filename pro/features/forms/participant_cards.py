@@ -17,8 +17,6 @@ from pro.models import Participant, ParticipantCard, StaffMember
 
 # Wrong PINs in a row that lock a card; five tries are too few to guess four digits.
 PIN_TRIES = 5
-# Wrong PINs from one address in 15 minutes, for all cards together. The devices of a hospital may share one address.
-ADDRESS_TRIES = 20
 # Time for choosing a form after the correct PIN.
 PASS_LIFETIME = timedelta(minutes=30)
 
@@ -76,14 +74,14 @@ class PinAttempt:
     """Result of a typed PIN. Returned, not raised, so that a failed attempt is stored.
 
     ``why``: "" (no problem; after a correct PIN ``guest`` is set), "empty", "pin_shape", "wrong" (``left``: tries
-    left), "locked", "revoked", "unknown" (no such card), "pause" (too many tries from this address, until ``until``,
-    UTC).
+    left), "locked", "revoked" or "unknown" (no such card). ``delay``: seconds for which the answer is held back after
+    many wrong attempts.
     """
 
     why: str = ""
     guest: CardHolder | None = None
     left: int = PIN_TRIES
-    until: datetime | None = None
+    delay: float = 0.0
 
 
 def draft_card(work: UnitOfWork) -> CardDraft:
@@ -191,27 +189,18 @@ def card_state_by_link(work: UnitOfWork, token: str) -> str:
     return _card_state(card)
 
 
-def is_card_code(work: UnitOfWork, typed: str, address: str) -> bool:
-    """Return True if ``typed`` is the code of a card.
-
-    False as well while ``address`` is locked for codes, so that the reply reveals nothing.
-    """
-    if attempt_limits.allowance(work, "code", address, form_access.CODE_TRIES).until:
-        return False
+def is_card_code(work: UnitOfWork, typed: str) -> bool:
+    """Return True if ``typed`` is the code of a card."""
     return _find_card(work, code=typed) is not None
 
 
-def try_pin(work: UnitOfWork, pin: str, address: str, *, token: str = "", code: str = "") -> PinAttempt:
+def try_pin(work: UnitOfWork, pin: str, visitor: str, *, token: str = "", code: str = "") -> PinAttempt:
     """Try a PIN for the card of ``token`` (from its QR code) or ``code`` (as typed).
 
-    PIN_TRIES wrong PINs lock the card; ADDRESS_TRIES from one address, for all cards together, lock the address for 15
-    minutes. A wrong code never changes a card. Unknown, locked and revoked cards take as long as wrong PINs.
+    PIN_TRIES wrong PINs lock the card. ``visitor``: a browser or a network, whose answers become slower after many
+    wrong attempts; a correct PIN always opens. A wrong code never changes a card. Unknown, locked and revoked cards
+    take as long as wrong PINs.
     """
-    limits = [("pin", ADDRESS_TRIES)] if token else [("pin", ADDRESS_TRIES), ("code", form_access.CODE_TRIES)]
-    for kind, limit in limits:
-        until = attempt_limits.allowance(work, kind, address, limit).until
-        if until:
-            return PinAttempt("pause", until=until)
     card = _find_card(work, token=token, code=code)
     if card is not None:
         # Serializes simultaneous guesses, so that each is counted.
@@ -221,13 +210,14 @@ def try_pin(work: UnitOfWork, pin: str, address: str, *, token: str = "", code: 
         is_secret_correct(None, secret)
         if card is not None:
             return PinAttempt(_card_state(card))
-        attempt_limits.count_failure(work, "pin" if token else "code", address)
-        return PinAttempt("unknown")
+        kind = "pin" if token else "code"
+        attempt_limits.count_failure(work, kind, visitor)
+        return PinAttempt("unknown", delay=attempt_limits.delay_after(work, kind, visitor))
     if not secret:
         return PinAttempt("pin_shape" if pin.strip() else "empty", left=PIN_TRIES - card.wrong_tries)
     participant = work.session.get_one(Participant, card.participant_id)
     if not is_secret_correct(participant.pin_hash, secret):
-        return _count_wrong_pin(work, card, address)
+        return _count_wrong_pin(work, card, visitor)
     card.wrong_tries, card.used_at = 0, work.now
     work.actor = Actor("participant", participant.id, "participant")
     work.record("card.used", card, participant_id=participant.id)
@@ -259,16 +249,17 @@ def read_card_holder(work: UnitOfWork, kept: str) -> CardHolder:
     return CardHolder(card, participant)
 
 
-def _count_wrong_pin(work: UnitOfWork, card: ParticipantCard, address: str) -> PinAttempt:
+def _count_wrong_pin(work: UnitOfWork, card: ParticipantCard, visitor: str) -> PinAttempt:
     """Count a wrong PIN and lock the card at PIN_TRIES."""
-    attempt_limits.count_failure(work, "pin", address)
+    attempt_limits.count_failure(work, "pin", visitor)
+    delay = attempt_limits.delay_after(work, "pin", visitor)
     card.wrong_tries += 1
     if card.wrong_tries < PIN_TRIES:
         work.record("card.wrong_pin", card, participant_id=card.participant_id, new=card.wrong_tries)
-        return PinAttempt("wrong", left=PIN_TRIES - card.wrong_tries)
+        return PinAttempt("wrong", left=PIN_TRIES - card.wrong_tries, delay=delay)
     card.locked_at = work.now
     work.record("card.locked", card, participant_id=card.participant_id, new=card.wrong_tries)
-    return PinAttempt("locked", left=0)
+    return PinAttempt("locked", left=0, delay=delay)
 
 
 def _find_card(work: UnitOfWork, *, token: str = "", code: str = "") -> ParticipantCard | None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from pro.app_context import UnitOfWork
+from pro.features.accounts import attempt_limits
 from pro.features.alerts import alert_service, test_alerts
 from pro.features.duty_roster import notifications
 from pro.features.text_messages import unknown_senders
@@ -35,7 +36,8 @@ def find_troubles(work: UnitOfWork) -> list[str]:
 
     A job of LOOPS without a run for 60 seconds; "mail" if an email waits for longer than 5 minutes; "untold" if no
     message about an unacknowledged urgent alert has reached a person; "unjudged" while answers that could not be
-    evaluated wait for a person; "drill" if the weekly test alert failed or did not start.
+    evaluated wait for a person; "drill" if the weekly test alert failed or did not start; "codes" while so
+    many wrong codes are typed that they may be guesses.
     """
     beats = {row.name: row.at for row in work.session.scalars(select(Heartbeat))}
     found = [name for name in LOOPS if name not in beats or work.now - beats[name] > MAX_HEARTBEAT_AGE]
@@ -48,6 +50,8 @@ def find_troubles(work: UnitOfWork) -> list[str]:
         found.append("unjudged")
     if any(test_alert.state != "running" for test_alert in test_alerts.weekly_test_alert_status(work)):
         found.append("drill")
+    if attempt_limits.count_guesses(work):
+        found.append("codes")
     return found
 
 

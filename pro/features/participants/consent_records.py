@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,7 +13,16 @@ from pro.core.schedule.anchors import BACK_AT_MOST
 from pro.errors import BadData, NotAllowed
 from pro.features.accounts import privacy, staff_accounts
 from pro.features.participants.treatment_dates import local_date
-from pro.models import CONSENT_METHODS, NO_USE, SCOPES, AuditEntry, Consent, Participant, StaffMember
+from pro.models import (
+    CONSENT_METHODS,
+    ENROLLED_BY_MISTAKE,
+    NO_USE,
+    SCOPES,
+    AuditEntry,
+    Consent,
+    Participant,
+    StaffMember,
+)
 
 VERSION_LENGTH = 64
 TOLD_LENGTH = 2000
@@ -105,8 +115,8 @@ def record_consent(
 def mark_consents_withdrawn(work: UnitOfWork, participant: Participant, scope: str, told: str) -> None:
     """Mark all current versions as withdrawn now.
 
-    ``enrolment.withdraw_participant`` ends participation. ``scope``: one of SCOPES; ``told``: the information
-    given to the participant. A version that was withdrawn by a date alone gets its scope and keeps its time of
+    ``enrolment.withdraw_participant`` ends participation. ``scope``: one of SCOPES or ENROLLED_BY_MISTAKE;
+    ``told``: the information given to the participant. A version that was withdrawn by a date alone gets its scope and keeps its time of
     withdrawal.
     """
     open_ = (
@@ -175,15 +185,23 @@ def withdrawal_recorded_by(work: UnitOfWork, participant: Participant) -> str:
 
 
 def no_further_use(work: UnitOfWork, plan_id: str) -> list[int]:
-    """Return the ids of withdrawn participants of a study who refused further data use.
+    """Return the ids of withdrawn participants of a study who refused further data use, or were enrolled by mistake.
 
     Study figures and rule simulations leave them out.
     """
     query = select(Consent.participant_id).join(Participant, Participant.id == Consent.participant_id)
     # The rows of a reversed withdrawal remain: only those of the current withdrawal count.
     standing = Consent.withdrawn_at == Participant.withdrawn_at
-    query = query.where(Participant.plan == plan_id, Consent.scope == NO_USE, standing)
+    query = query.where(Participant.plan == plan_id, Consent.scope.in_((NO_USE, ENROLLED_BY_MISTAKE)), standing)
     return sorted(set(work.session.scalars(query)))
+
+
+def enrolled_by_mistake(work: UnitOfWork, participant_ids: Collection[int]) -> frozenset[int]:
+    """Return which of these participants were enrolled by mistake."""
+    query = select(Consent.participant_id).join(Participant, Participant.id == Consent.participant_id)
+    standing = Consent.withdrawn_at == Participant.withdrawn_at
+    query = query.where(Participant.id.in_(participant_ids), Consent.scope == ENROLLED_BY_MISTAKE, standing)
+    return frozenset(work.session.scalars(query))
 
 
 def withdrawal_problems(scope: str, told: str) -> dict[str, str]:

@@ -15,10 +15,12 @@ from pro.app_context import UnitOfWork
 from pro.errors import BadData, NotAllowed, RecordFrozen
 from pro.features.accounts import signatures as accounts_signatures
 from pro.features.accounts import staff_accounts
-from pro.features.accounts.signatures import PasswordProof
+from pro.features.accounts.signatures import PasswordProof, SignedShapes
 from pro.models import Answer, Assessment, Freeze, Participant, Signature
 
 REASON_LENGTH = 1000
+# What the signature of a freeze covers, by version (pro/features/accounts/signatures.py:SignedShapes).
+SIGNED_SHAPES: SignedShapes = {1: ("plan", "participant", "frozen_at", "reason", "lifted_at", "lift_reason")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,12 @@ def current_freeze(work: UnitOfWork, participant_id: int) -> FreezeEntry | None:
     person = work.session.get_one(Participant, participant_id)
     row = _find_effective_freeze(work, person.plan, participant_id)
     return _freeze_entry(work, row) if row else None
+
+
+def frozen_studies(work: UnitOfWork) -> frozenset[str]:
+    """Return the ids of the studies that are frozen as a whole."""
+    query = select(Freeze.plan).where(Freeze.participant_id.is_(None), Freeze.lifted_at.is_(None))
+    return frozenset(work.session.scalars(query))
 
 
 def list_freezes(work: UnitOfWork, plan: str, participant: Participant | None) -> list[FreezeEntry]:
@@ -79,7 +87,7 @@ def freeze_records(
     work.session.add(row)
     work.session.flush()
     work.record("freeze.set", row, participant_id=row.participant_id, new={"plan": plan}, reason=reason)
-    accounts_signatures.sign(work, proof, "froze", row, _signed_content(row), participant_id=row.participant_id)
+    _sign(work, proof, "froze", row)
     return row
 
 
@@ -100,7 +108,7 @@ def unfreeze_records(
         raise NotAllowed("not_frozen")
     row.lifted_at, row.lifted_by, row.lift_reason = work.now, proof.staff_id, reason
     work.record("freeze.lifted", row, participant_id=row.participant_id, old={"plan": plan}, reason=reason)
-    accounts_signatures.sign(work, proof, "unfroze", row, _signed_content(row), participant_id=row.participant_id)
+    _sign(work, proof, "unfroze", row)
     return row
 
 
@@ -119,6 +127,11 @@ def forms_answered_while_frozen(work: UnitOfWork, participant_id: int) -> frozen
         )
     )
     return frozenset(work.session.scalars(query.distinct()))
+
+
+def _sign(work: UnitOfWork, proof: PasswordProof, meaning: str, row: Freeze) -> None:
+    content = _signed_content(row)
+    accounts_signatures.sign(work, proof, meaning, row, content, SIGNED_SHAPES, participant_id=row.participant_id)
 
 
 def _signed_content(row: Freeze) -> Mapping[str, Any]:

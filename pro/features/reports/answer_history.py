@@ -86,7 +86,7 @@ def read_history(work: UnitOfWork, participant: Participant, language: str) -> A
     anchors = treatment_dates.read_anchors(work, participant)
     query = select(Assessment).where(
         Assessment.participant_id == participant.id,
-        Assessment.cancelled_at.is_(None),
+        # A form that was cancelled after its first answer, by an end of participation, still has its answers.
         Assessment.last_answer_at.is_not(None),
     )
     assessments = list(work.session.scalars(query))

@@ -90,7 +90,7 @@ def _store_figures(app_context: AppContext, row: StudyFigures) -> int:
 
 
 def count_figures(work: UnitOfWork, plan: StudyPlan) -> Figures:
-    """Return all statistics of one study as of now, in eight queries."""
+    """Return all statistics of one study as of now, in nine queries."""
     order = (*plan.instruments, *(visit.id for visit in plan.calendar.visits)) if plan.calendar else plan.instruments
     enrolled, active = work.session.execute(
         select(
@@ -99,17 +99,18 @@ def count_figures(work: UnitOfWork, plan: StudyPlan) -> Figures:
         ).where(Participant.plan == plan.id)
     ).one()
     excluded = consent_records.no_further_use(work, plan.id)
+    mistakes = len(consent_records.enrolled_by_mistake(work, excluded))
     weeks = study_figures.last_mondays(work.now, plan.settings.time_zone)
     rules, loud = study_figures.rule_rows(_alerts_by_week(work, plan))
     return Figures(
-        enrolled=enrolled,
+        enrolled=enrolled - mistakes,
         active=active,
         visits=study_figures.visit_rows(_visit_counts(work, plan, excluded), order),
         handling=_handling(work, plan),
         weeks=weeks,
         loud=loud,
         rules=rules,
-        left_out=len(excluded),
+        left_out=len(excluded) - mistakes,
         points=study_figures.score_points(_scores(work, plan, excluded), order),
     )
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete
 
 from pro.app_context import UnitOfWork
 from pro.errors import BadData, NotAllowed
@@ -15,12 +13,9 @@ from pro.features.accounts.passwords import hash_secret, read_pin
 from pro.features.accounts.phone_numbers import to_e164
 from pro.features.participants import consent_records, record_freezes
 from pro.features.participants.treatment_dates import local_date
-from pro.features.schedule import participation_end, schedule_service
-from pro.models import Anchor, Participant
-
-STUDY_NUMBER = re.compile(r"[A-Z0-9][A-Z0-9-]{1,30}")
-# Mobile or identity card number in the wrong field: all roles see participant numbers, so these are refused.
-PERSONAL_NUMBER = re.compile(r"1[3-9][0-9]{9}|[0-9]{17}[0-9X]")
+from pro.features.schedule import participant_details, participation_end, schedule_service
+from pro.features.schedule.schedule_service import DateChange
+from pro.models import ENROLLED_BY_MISTAKE, Anchor, ExpectedForm, Participant
 
 
 def enrolment_problems(
@@ -34,13 +29,16 @@ def enrolment_problems(
     consented_on: date | None,
     consent_version: str,
     health_data: bool,
+    shared_phone: bool = False,
 ) -> dict[str, str]:
     """Return {field: problem} for an enrolment; empty if ``enrol`` accepts the data."""
     zone = work.catalogue.plans[plan].settings.time_zone if plan in work.catalogue.plans else "UTC"
     fields = {
         "plan": "" if plan in work.catalogue.plans else "unknown",
-        "study_number": _number_problem(work, plan, _normalize_number(study_number)),
-        "phone": "" if to_e164(phone) is not None else "phone_invalid",
+        "study_number": participant_details.number_problem(
+            work, plan, participant_details.normalize_number(study_number)
+        ),
+        "phone": participant_details.phone_problem(work, phone, shared_phone),
         "language": "" if language in work.catalogue.languages else "unknown",
         "pin": "" if read_pin(pin) else "pin_digits",
     }
@@ -59,19 +57,28 @@ def enrol(
     consented_on: date | None,
     consent_version: str,
     health_data: bool,
+    shared_phone: bool = False,
 ) -> Participant:
     """Enrol a participant in ``plan``, record the consent and plan the visits.
 
     ``consent_version``: version of the signed consent form. ``health_data``: separate consent for health data was
-    given. Raise BadData("enrol", fields={field: problem}) with all problems, RecordFrozen if the study is frozen.
+    given. ``shared_phone``: another participant may have the same phone. Raise BadData("enrol", fields={field:
+    problem}) with all problems, RecordFrozen if the study is frozen.
     """
-    given: dict[str, Any] = {"plan": plan, "study_number": study_number, "phone": phone, "language": language}
-    given |= {"pin": pin, "consented_on": consented_on, "consent_version": consent_version, "health_data": health_data}
+    given: dict[str, Any] = {
+        "plan": plan,
+        "study_number": study_number,
+        "phone": phone,
+        "language": language,
+        "pin": pin,
+    }
+    given |= {"consented_on": consented_on, "consent_version": consent_version, "health_data": health_data}
+    given["shared_phone"] = shared_phone
     wrong = enrolment_problems(work, **given)
     if wrong or consented_on is None:
         raise BadData("enrol", fields=wrong)
     record_freezes.require_unfrozen(work, plan)
-    number = _normalize_number(study_number)
+    number = participant_details.normalize_number(study_number)
     number_called = to_e164(phone)
     participant = Participant(
         plan=plan,
@@ -79,22 +86,14 @@ def enrol(
         language=language,
         time_zone=work.catalogue.plans[plan].settings.time_zone,
         phone_sealed=work.vault.seal(number_called) if number_called else None,
-        phone_fingerprint=work.vault.fingerprint(f"phone:{number_called}") if number_called else None,
+        phone_fingerprint=participant_details.fingerprint_of(work, number_called) if number_called else None,
         pin_hash=hash_secret(read_pin(pin)),
         enrolled_at=work.now,
         enrolled_by=work.actor.id,
     )
     work.session.add(participant)
     work.session.flush()
-    work.session.add(
-        Anchor(
-            participant_id=participant.id,
-            kind="consent",
-            on=consented_on,
-            recorded_at=work.now,
-            recorded_by=work.actor.id,
-        )
-    )
+    _add_consent_date(work, participant, consented_on)
     new = {"study_number": number, "language": language, "consent": consented_on.isoformat()}
     work.record("participant.enrolled", participant, participant_id=participant.id, new=new)
     consent_records.record_consent(
@@ -108,6 +107,12 @@ def enrol(
     )
     schedule_service.replan_participant(work, participant)
     return participant
+
+
+def _add_consent_date(work: UnitOfWork, participant: Participant, on: date) -> None:
+    work.session.add(
+        Anchor(participant_id=participant.id, kind="consent", on=on, recorded_at=work.now, recorded_by=work.actor.id)
+    )
 
 
 def withdraw_consent(work: UnitOfWork, participant: Participant, *, scope: str, told: str) -> None:
@@ -154,19 +159,41 @@ def withdraw_participant(work: UnitOfWork, participant: Participant, reason: str
         participation_end.end_participation(work, participant, died=False, reason=reason.strip())
 
 
-def _normalize_number(typed: str) -> str:
-    """Return a typed participant number in half width and upper case."""
-    return unicodedata.normalize("NFKC", typed).strip().upper()
+def withdraw_by_date(
+    work: UnitOfWork, participant: Participant, wish: DateChange, *, scope: str, told: str, reason: str, seen: str
+) -> None:
+    """Record a withdrawal by its date, with the same questions as ``withdraw_consent``.
 
-
-def _number_problem(work: UnitOfWork, plan: str, number: str) -> str:
-    """Return why a participant number is refused, or "".
-
-    One of "study_number_shape", "study_number_person", "taken".
+    ``wish``: the date; ``seen``: the digest of the preview. Nothing is stored if any of it is refused. Raise BadData
+    ("consent", fields=...) and the exceptions of ``schedule_service.set_anchors``.
     """
-    if not STUDY_NUMBER.fullmatch(number):
-        return "study_number_shape"
-    if PERSONAL_NUMBER.fullmatch(number.replace("-", "")):
-        return "study_number_person"
-    query = select(Participant.id).where(Participant.plan == plan, Participant.study_number == number)
-    return "taken" if work.session.scalar(query) else ""
+    wrong = consent_records.withdrawal_problems(scope, told)
+    if wrong:
+        raise BadData("consent", fields=wrong)
+    with work.session.begin_nested():
+        work.lock(participant)
+        consent_records.mark_consents_withdrawn(work, participant, scope, told.strip())
+        schedule_service.set_anchors(work, participant, [wish], reason=reason, seen=seen)
+
+
+def cancel_enrolment(work: UnitOfWork, participant: Participant, reason: str) -> None:
+    """Record that a participant was enrolled by mistake: participation ends, and the study does not count it.
+
+    The phone and the PIN are forgotten, and no form was ever expected. Raise BadData("details", fields=...) without a
+    reason, NotAllowed("answered_already") once an answer is stored, NotAllowed("withdrawn") after the end of
+    participation.
+    """
+    if not 0 < len(reason.strip()) <= participant_details.REASON_LENGTH:
+        raise BadData("details", fields={"mistake_reason": "too_long" if reason.strip() else "why_needed"})
+    work.lock(participant)
+    if participant_details.has_answered(work, participant):
+        raise NotAllowed("answered_already")
+    if not participant.is_active:
+        raise NotAllowed("withdrawn")
+    consent_records.mark_consents_withdrawn(work, participant, ENROLLED_BY_MISTAKE, "")
+    withdraw_participant(work, participant, reason)
+    participant_details.forget_phone(work, participant)
+    participant.pin_hash = None
+    work.session.flush()
+    work.session.execute(delete(ExpectedForm).where(ExpectedForm.participant_id == participant.id))
+    work.record("participant.enrolled_by_mistake", participant, participant_id=participant.id, reason=reason.strip())

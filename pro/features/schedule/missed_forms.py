@@ -28,6 +28,7 @@ from pro.models import CALL_OUTCOMES, TASK_KINDS, Alert, Assessment, CallTask, E
 MISSED_FORM_TASK = "call_missed"
 # Replies that could not be read; the task ends as soon as an answer is received in another way.
 UNCLEAR_ANSWER_TASK = "answer_unclear"
+POSSIBLE_STOP_TASK = "may_be_stop"
 UNREACHABLE_PHONE_TASK = "phone_unreachable"
 # Outcome of a task that ended because the participant answered.
 ANSWERED_OUTCOME = "answered"

@@ -15,7 +15,7 @@ from pro.models import Assessment, Message, Participant
 
 
 def end_participation(work: UnitOfWork, participant: Participant, *, died: bool, reason: str) -> None:
-    """End participation: revoke all access to forms and drop queued messages.
+    """End participation: cancel all open forms, revoke all access to forms and drop queued messages.
 
     ``died``: by death, else by withdrawal. Does nothing if that end is recorded already.
     """
@@ -28,6 +28,10 @@ def end_participation(work: UnitOfWork, participant: Participant, *, died: bool,
         consent_records.mark_consents_withdrawn(work, participant, "", "")
     for assessment in work.session.scalars(select(Assessment).where(Assessment.participant_id == participant.id)):
         form_access.close_access(work, assessment)
+        if assessment.submitted_at is None and assessment.cancelled_at is None:
+            # Forms that were sent by hand as well: they belong to no visit, so the visit schedule does not end them.
+            assessment.cancelled_at = work.now
+            work.record("assessment.cancelled", assessment, participant_id=participant.id, reason="participation ended")
     drop_queued_messages(work, participant)
     action = "participant.died" if died else "participant.withdrawn"
     work.record(action, participant, participant_id=participant.id, reason=reason)

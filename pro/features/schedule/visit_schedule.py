@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -26,6 +26,8 @@ from pro.models import Anchor, AuditEntry, Participant
 # Groups of dates on the page: a period with its own schedule, an end of participation, or the treatment.
 WATCH, END, TREATMENT = "watch", "end", "treatment"
 AWAITED_STATUSES = ("open", "due", "late")
+# A treatment that starts this much before its plan is recorded by one click; earlier, the button would be a mistake.
+EARLY_START = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,7 +393,8 @@ def _daily_treatment(
 ) -> DailyTreatment | None:
     """Return the treatment given on every working day, from its first day until its end.
 
-    None if the plan has none, or it has not begun, has ended or is complete.
+    None if the plan has none, or it has not begun, has ended or is complete. The first is offered from EARLY_START
+    before its planned or projected day.
     """
     for kind in kinds:
         rule = calendar.anchors[kind.id].projection
@@ -400,11 +403,18 @@ def _daily_treatment(
         ended = any(
             not day.planned and day.on <= today for other in kinds if other.id in rule.until for day in other.recorded
         )
+        if not any(not day.planned for day in kind.recorded) and _first_day(kind) > today + EARLY_START:
+            continue
         given = next((day.number for day in kind.recorded if day.on == today and not day.planned), 0)
         left = not any(day.number == kind.next_number and not day.planned for day in kind.recorded)
         if given or (left and not ended):
             return DailyTreatment(kind.id, kind.title, kind.most, kind.next_number, given, not working)
     return None
+
+
+def _first_day(kind: DateKind) -> date:
+    """Return the first planned or projected day of ``kind``, which has at least one."""
+    return min([day.on for day in kind.recorded] + [on for _number, on in kind.coming])
 
 
 def _form_entry(line: ExpectedFormLine, names: Mapping[int, str]) -> ExpectedFormEntry:

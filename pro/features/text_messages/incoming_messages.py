@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from pro.app_context import Actor, UnitOfWork
 from pro.core.rule_language.level import Level
-from pro.core.text import reply_parser
+from pro.core.text import reply_parser, stop_requests
 from pro.core.text.command_words import CommandName
 from pro.core.text.red_flag_screening import Screening
 from pro.features.accounts import phone_numbers
@@ -23,7 +23,7 @@ from pro.features.assessments.chat_flow import ReplyOutcome
 from pro.features.forms import form_access
 from pro.features.forms.form_access import FormSession
 from pro.features.participants.treatment_dates import clock_time
-from pro.features.schedule import participation_end
+from pro.features.schedule import missed_forms, participation_end
 from pro.features.text_messages import text_answers, unknown_senders
 from pro.features.text_messages.text_answers import ReplyDraft, queue_question, queue_reply
 from pro.models import Alert, Assessment, IncomingMessage, Message, Participant
@@ -104,8 +104,8 @@ def _handle_unknown_sender(
         work.session.flush()
         unknown_senders.notify_quarantined_text(work, row)
     command = reply_parser.parse_command(text)
-    if people and command == "stop":
-        row.what = "command"
+    if people and (command == "stop" or stop_requests.find_stop_request(text) == "stop"):
+        row.what = "command" if command else row.what
         for person in people:
             participation_end.opt_out(work, person, "by text")
         queue_reply(work, ReplyDraft("stopped", {}, f"reply:{row.id}", language), address)
@@ -121,23 +121,26 @@ def _handle_participant_text(
 ) -> None:
     """Run a participant's text as a command or an answer, and screen any other text."""
     command = reply_parser.parse_command(text)
-    if text_screening.plan_of(work, participant) is None and command not in ("stop", "start"):
+    request = stop_requests.find_stop_request(text) if command is None else ""
+    if request == "stop" or command == "stop":
+        _stop_messages(work, row, participant, text, address)
+        return
+    if text_screening.plan_of(work, participant) is None and command != "start":
         # Without its plan in the catalogue no form can be answered, but the text is screened for red flags.
-        found = text_screening.screen_text(work, text, participant)
-        text_screening.note_flags(work, row, participant, found)
-        _send_safety_if_needed(work, row, found, participant, address, participant.language)
+        _screen_text(work, row, participant, text, address)
+        return
+    if request == "possible":
+        _ask_by_phone(work, row, participant, text, address)
         return
     form = text_answers.last_asked_form(work, participant)
-    if command in ("stop", "start", "help"):
+    if command in ("start", "help"):
         row.what = "command"
         row.assessment_id = form.id if form else None
         _run_command(work, row, participant, command, address)
         return
     is_open = form is not None and _may_answer(work, participant, form)
     if not work.config.sms_two_way or form is None or not is_open:
-        found = text_screening.screen_text(work, text, participant)
-        text_screening.note_flags(work, row, participant, found)
-        _send_safety_if_needed(work, row, found, participant, address, participant.language)
+        _screen_text(work, row, participant, text, address)
         if form is not None and not is_open:
             row.what, row.assessment_id = "late", form.id
         if command == "language" and work.config.sms_two_way:
@@ -147,17 +150,41 @@ def _handle_participant_text(
         return
     form_session = form_access.session_by_text(work, form, participant, participant.language)
     if text_answers.is_too_soon(work, form):
-        found = text_screening.screen_text(work, text, participant)
-        text_screening.note_flags(work, row, participant, found)
         row.what, row.why, row.assessment_id = "unclear", "too_soon", form.id
-        _send_safety_if_needed(work, row, found, participant, address, participant.language)
+        _screen_text(work, row, participant, text, address)
         return
     outcome = _take_reply(work, row, participant, form_session, text)
     if outcome is None:
-        found = text_screening.screen_text(work, text, participant)
-        text_screening.note_flags(work, row, participant, found)
         row.what, row.assessment_id = "unclear", form.id
-        _send_safety_if_needed(work, row, found, participant, address, participant.language)
+        _screen_text(work, row, participant, text, address)
+
+
+def _screen_text(work: UnitOfWork, row: IncomingMessage, participant: Participant, text: str, address: str) -> None:
+    """Screen a text for red flags, raise its alert, and send the safety sentence if it needs one."""
+    found = text_screening.screen_text(work, text, participant)
+    text_screening.note_flags(work, row, participant, found)
+    _send_safety_if_needed(work, row, found, participant, address, participant.language)
+
+
+def _stop_messages(work: UnitOfWork, row: IncomingMessage, participant: Participant, text: str, address: str) -> None:
+    """Run a request for no more messages; the text is screened first, because it may say more.
+
+    A sentence stays unread, so that staff see what else is in it.
+    """
+    _screen_text(work, row, participant, text, address)
+    form = text_answers.last_asked_form(work, participant)
+    row.what = "command" if reply_parser.parse_command(text) == "stop" else "text"
+    row.assessment_id = form.id if form else None
+    _run_command(work, row, participant, "stop", address)
+
+
+def _ask_by_phone(work: UnitOfWork, row: IncomingMessage, participant: Participant, text: str, address: str) -> None:
+    """Have staff ask what a text means that may be a request for no more messages."""
+    _screen_text(work, row, participant, text, address)
+    form = text_answers.last_asked_form(work, participant)
+    row.what, row.why, row.assessment_id = "text", "may_be_stop", form.id if form else None
+    work.session.flush()
+    missed_forms.make_call_task(work, participant, missed_forms.POSSIBLE_STOP_TASK, f"may_be_stop:{row.id}")
 
 
 def _take_reply(
@@ -175,8 +202,13 @@ def _take_reply(
             outcome = chat_flow.take_reply(
                 work, form_session, text, channel="sms", language=participant.language, inbound=row, item=item
             )
+            address = work.vault.open(row.address_sealed)
             if outcome.safety:
-                _send_safety(work, row, participant, work.vault.open(row.address_sealed), participant.language)
+                _send_safety(work, row, participant, address, participant.language)
+            if outcome.command in ("stop", "start"):
+                # "嗯，开始吧": with filler words around it a command is found by the parser of the answer.
+                _run_command(work, row, participant, "stop" if outcome.command == "stop" else "start", address)
+                return outcome
             text_answers.next_step(work, row, participant, form_session, outcome)
     except Exception as error:
         # The text must be stored and screened after any error.

@@ -407,8 +407,9 @@ def _draft_message(
     """Return the draft of one message with its rendered text."""
     row, line, reminder = due_reminder.person.row, due_reminder.line, due_reminder.reminder
     banner, two_way = not work.config.production, work.config.sms_two_way
+    sender = message_rendering.sender_name(work, row.plan, row.language)
     rendered = message_rendering.render_message(
-        template, row.language, params, work.app_context.catalogs, banner, two_way=two_way
+        template, row.language, params, work.app_context.catalogs, banner, two_way=two_way, sender=sender
     )
     return outbox.MessageDraft(
         # By visit, not by row: a visit that is removed and planned again for its day is not announced twice.

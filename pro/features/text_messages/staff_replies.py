@@ -137,6 +137,7 @@ def _text_params(work: UnitOfWork, person: Participant) -> dict[str, Any]:
 
 def _render_text(work: UnitOfWork, person: Participant, kind: str, params: Mapping[str, Any]) -> str:
     banner = not work.config.production
+    sender = message_rendering.sender_name(work, person.plan, person.language)
     return message_rendering.render_message(
-        kind, person.language, params, work.app_context.catalogs, env_banner=banner
+        kind, person.language, params, work.app_context.catalogs, env_banner=banner, sender=sender
     ).text

@@ -14,11 +14,10 @@ from typing import Any
 from sqlalchemy import select
 
 from pro.app_context import UnitOfWork
-from pro.features.assessments import chat_flow
+from pro.features.assessments import chat_flow, unclear_replies
 from pro.features.assessments.chat_flow import AskedQuestion, ReplyOutcome
 from pro.features.forms import form_access, form_issuing, form_state
 from pro.features.forms.form_access import FormSession
-from pro.features.schedule import missed_forms
 from pro.messaging import message_rendering, outbox
 from pro.models import Assessment, FormAccess, IncomingMessage, Message, Participant
 
@@ -26,10 +25,6 @@ from pro.models import Assessment, FormAccess, IncomingMessage, Message, Partici
 ASKING_TEMPLATES = ("question", "clarify", "clarify_free", "advice", "thanks")
 # A reply answers the newest message of these kinds.
 QUESTION_TEMPLATES = ("question", "advice", "thanks")
-# A reply to a question that is no longer asked. It gets the present question and does not count as unclear.
-MOVED_ON = "moved_on"
-# Number of unclear replies in a row that get a clarification; the next one gets a link or an access code.
-CLARIFICATIONS = 2
 # A reply that is older is of no use to the participant.
 REPLY_LIFETIME = timedelta(hours=12)
 TEMPLATES = {"done": "thanks", "advice": "advice"}
@@ -64,6 +59,7 @@ def queue_reply(
         reply_draft.params,
         work.app_context.catalogs,
         env_banner=not work.config.production,
+        sender=message_rendering.sender_name(work, participant.plan if participant else "", reply_draft.language),
     )
     urgent = reply_draft.template in message_rendering.URGENT_ADVICE
     return outbox.queue(
@@ -173,7 +169,7 @@ def next_step(
 ) -> None:
     """Reply to one turn of the conversation."""
     form = form_session.assessment
-    if reply_outcome.what == "unclear" and reply_outcome.why != MOVED_ON:
+    if reply_outcome.what == "unclear" and reply_outcome.why != unclear_replies.MOVED_ON:
         if not form.submitted_at:
             _ask_clarification(work, row, participant, form_session, reply_outcome)
         return
@@ -246,41 +242,19 @@ def _ask_clarification(
 
     Later unclear replies get no reply, which prevents an endless exchange.
     """
-    work.session.flush()
-    times = _count_unclear(work, row)
+    times = unclear_replies.count_unclear(work, row)
     form = form_session.assessment
-    if times > CLARIFICATIONS + 1:
+    if times > unclear_replies.CLARIFICATIONS + 1:
         return
-    if times == CLARIFICATIONS + 1:
+    if times == unclear_replies.CLARIFICATIONS + 1:
         queue_question(work, row, participant, form, _link_or_code(work, participant, form))
-        missed_forms.make_call_task(work, participant, missed_forms.UNCLEAR_ANSWER_TASK, f"unclear:{row.id}")
+        unclear_replies.make_unclear_task(work, participant, row)
         return
     item = chat_flow.next_item(reply_outcome.form)
     if item is not None and item.kind == "choice" and reply_outcome.form.advice is None:
         queue_question(work, row, participant, form, ("clarify", {"codes": ", ".join(map(str, item.codes))}))
     else:
         queue_question(work, row, participant, form, ("clarify_free", {}))
-
-
-def _count_unclear(work: UnitOfWork, row: IncomingMessage) -> int:
-    """Return the number of unclear replies in a row, this one included."""
-    query = (
-        select(IncomingMessage)
-        .where(
-            IncomingMessage.participant_id == row.participant_id,
-            IncomingMessage.assessment_id == row.assessment_id,
-            IncomingMessage.channel == "sms",
-            IncomingMessage.why.not_in(("too_soon", MOVED_ON)),
-        )
-        .order_by(IncomingMessage.id.desc())
-        .limit(CLARIFICATIONS + 2)
-    )
-    times = 0
-    for text in work.session.scalars(query):
-        if text.what != "unclear":
-            break
-        times += 1
-    return times
 
 
 def _link_or_code(work: UnitOfWork, participant: Participant, form: Assessment) -> tuple[str, Mapping[str, Any]]:

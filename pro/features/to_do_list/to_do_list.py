@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pro.app_context import UnitOfWork
-from pro.features.accounts import staff_accounts
+from pro.features.accounts import attempt_limits, staff_accounts
 from pro.features.adverse_events import adverse_event_log
 from pro.features.adverse_events.adverse_event_log import UnreportedEvent
 from pro.features.alerts import alert_list, test_alerts
@@ -44,7 +44,8 @@ class ToDoList:
     ``gaps``: roster gaps within a week, next one first. ``drills``: test alerts to confirm or to repair. ``texts``:
     unread incoming texts. ``locked_cards``: only for roles that may make new cards. ``endoscopies``: overdue requests.
     ``serious``: serious adverse events to report, only for roles that may see them. ``untold``: unacknowledged cases
-    about which no message has reached a person; ``untold_numbers``: unknown numbers with such texts.
+    about which no message has reached a person; ``untold_numbers``: unknown numbers with such texts. ``guesses``: the
+    number of wrong codes in 15 minutes if codes may be guessed, else 0.
     """
 
     unacknowledged: list[AlertCase]
@@ -64,6 +65,7 @@ class ToDoList:
     serious: list[UnreportedEvent]
     untold: list[AlertCase]
     untold_numbers: int
+    guesses: int
     now: datetime
 
 
@@ -100,6 +102,7 @@ def read_to_do_list(work: UnitOfWork, language: str = "zh_Hans") -> ToDoList:
         else [],
         untold=[case for case in open_cases if case.source in untold],
         untold_numbers=unknown_senders.untold_numbers(work),
+        guesses=attempt_limits.count_guesses(work),
         now=work.now,
     )
 

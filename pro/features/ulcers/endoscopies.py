@@ -17,8 +17,6 @@ from pro.features.participants.treatment_dates import local_date
 from pro.models import Endoscopy, Participant, StaffMember
 from pro.models.ulcer import RESULTS, ULCER_RESULTS
 
-GRADES = (1, 2, 3, 4, 5)
-
 
 @dataclass(frozen=True, slots=True)
 class OverdueEndoscopy:
@@ -74,7 +72,7 @@ def record_result(
     fields = {
         "done_on": _day_problem(done_on, today, row.asked_on if row else None),
         "result": "" if result in RESULTS else "endoscopy_result",
-        "grade": _grade_problem(grade, result),
+        "grade": _grade_problem(grade, result, offered_grades(work, participant)),
     }
     wrong = {name: why for name, why in fields.items() if why}
     if wrong:
@@ -88,6 +86,17 @@ def record_result(
     new = {"done_on": str(done_on), "result": result, "grade": row.grade}
     work.record("endoscopy.done", row, participant_id=participant.id, new=new)
     return row
+
+
+def offered_grades(work: UnitOfWork, participant: Participant) -> tuple[int, ...]:
+    """Return the grades that an endoscopy may be given: those that CTCAE has for the study's ulcer terms.
+
+    Empty for a study plan that names no ulcer term: a grade without a term says nothing.
+    """
+    plan = work.catalogue.plans.get(participant.plan)
+    named = plan.stopping.terms if plan is not None and plan.stopping is not None else ()
+    known = work.catalogue.terms.terms
+    return tuple(sorted({grade for name in named if name in known for grade in known[name].grades}))
 
 
 def cancel_endoscopy(work: UnitOfWork, participant: Participant, endoscopy_id: int, reason: str) -> Endoscopy:
@@ -167,9 +176,9 @@ def _day_problem(done_on: date | None, today: date, asked_on: date | None) -> st
     return "endoscopy_before_asked" if asked_on is not None and done_on < asked_on else ""
 
 
-def _grade_problem(grade: str, result: str) -> str:
-    if grade and grade not in map(str, GRADES):
-        return "unknown"
+def _grade_problem(grade: str, result: str, offered: tuple[int, ...]) -> str:
+    if grade and grade not in map(str, offered):
+        return "grade_not_of_ulcer_term"
     return "grade_without_ulcer" if grade and result in RESULTS and result not in ULCER_RESULTS else ""
 
 

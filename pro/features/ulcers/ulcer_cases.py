@@ -18,12 +18,15 @@ from pro.core.clinical.stopping_rule import Counts, StoppingState
 from pro.core.schedule import anchors as dated
 from pro.core.study_plan import StudyPlan, VisitSchedule
 from pro.features.accounts import signatures, staff_accounts
-from pro.features.participants import treatment_dates
+from pro.features.accounts.signatures import SignedShapes
+from pro.features.participants import consent_records, treatment_dates
 from pro.features.ulcers import endoscopies as ulcers_endoscopies
 from pro.models import AdverseEvent, Alert, Anchor, ClinicalFact, Endoscopy, Grading, Participant, SignedDecision
 from pro.models.ulcer import ULCER_RESULTS
 
 ULCER_STATUS = "ulcer_status"
+# What the signature of a decision covers, by version (pro/features/accounts/signatures.py:SignedShapes).
+SIGNED_SHAPES: SignedShapes = {1: ("plan", "participant_id", "about", "choice", "reason", "seen")}
 Row = TypeVar("Row", Anchor, ClinicalFact, Endoscopy)
 
 
@@ -198,8 +201,7 @@ def digest(shown: Mapping[str, Any]) -> str:
 
 def signed_content(row: SignedDecision) -> dict[str, Any]:
     """Return the content that the signature of a decision covers."""
-    names = ("plan", "participant_id", "about", "choice", "reason", "seen")
-    return {name: getattr(row, name) for name in names}
+    return {name: getattr(row, name) for name in SIGNED_SHAPES[max(SIGNED_SHAPES)]}
 
 
 def read_cases(
@@ -252,7 +254,7 @@ def read_decisions(work: UnitOfWork, *which: ColumnElement[bool]) -> dict[int | 
         one = signed.get(row.id)
         if one is None:
             continue
-        holds = signatures.is_content_unchanged(one, signed_content(row))
+        holds = signatures.is_content_unchanged(one, signed_content(row), SIGNED_SHAPES)
         decided = DecisionRecord(
             row.id, row.about, row.choice, row.reason, one.name, one.role, one.at, one.digest, holds
         )
@@ -469,7 +471,9 @@ def _treated_participants(work: UnitOfWork, plan: StudyPlan) -> list[int]:
         .where(Anchor.planned.is_(False), Anchor.superseded_at.is_(None))
         .order_by(Anchor.on, Participant.study_number)
     )
-    return list(dict.fromkeys(work.session.scalars(query)))
+    treated = list(dict.fromkeys(work.session.scalars(query)))
+    mistakes = consent_records.enrolled_by_mistake(work, treated)
+    return [one for one in treated if one not in mistakes]
 
 
 def _participants_query(work: UnitOfWork, plan: StudyPlan) -> Any:

@@ -102,5 +102,8 @@ def _store_decision(work: UnitOfWork, confirmed: PasswordProof, row: SignedDecis
     work.session.add(row)
     new = {"about": row.about, "choice": row.choice, "seen": ulcer_cases.digest(row.seen)}
     work.record("decision.made", row, participant_id=row.participant_id, new=new, reason=row.reason)
-    signatures.sign(work, confirmed, "decided", row, ulcer_cases.signed_content(row), participant_id=row.participant_id)
+    content = ulcer_cases.signed_content(row)
+    signatures.sign(
+        work, confirmed, "decided", row, content, ulcer_cases.SIGNED_SHAPES, participant_id=row.participant_id
+    )
     return row

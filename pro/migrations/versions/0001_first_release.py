@@ -138,6 +138,7 @@ def _accounts() -> None:
         sa.Column("meaning", sa.String(16), nullable=False),
         sa.Column("subject", sa.String(32), nullable=False),
         sa.Column("subject_id", sa.Integer, nullable=False),
+        sa.Column("shape", sa.Integer, nullable=False),
         sa.Column("at", AT, nullable=False),
         sa.Column("digest", sa.String(64), nullable=False),
         sa.Index("ix_signature_subject", "subject", "subject_id"),
@@ -486,6 +487,7 @@ def _alerts() -> None:
         sa.Column("alerts", Json, nullable=False),
         sa.Column("disposition", sa.String(32), nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("not_serious", sa.Text, nullable=False),
         sa.Column("at", AT, nullable=False),
     )
 
@@ -517,6 +519,7 @@ def _adverse_events() -> None:
         sa.Column("action", sa.Text, nullable=False),
         sa.Column("serious", sa.Boolean, nullable=False),
         sa.Column("known_at", AT),
+        sa.Column("not_serious", sa.Text, nullable=False),
         sa.Column("none_reason", sa.String(32), nullable=False),
         sa.Column("at", AT, nullable=False),
         sa.Column("staff_id", sa.Integer, sa.ForeignKey("staff.id"), nullable=False),

@@ -16,6 +16,7 @@ REFUSALS: Mapping[str, str] = {
     "empty": N_("Please type the name that colleagues shall see."),
     "too_long": N_("This text is too long. Please shorten it."),
     "unknown": N_("Please choose one of those shown."),
+    "phone_not_mobile": N_("This is a landline: it gets no text message. Please type a mobile number."),
     "phone_invalid": N_(
         "This is not a complete phone number. Type a mainland number, or begin with + and the country code."
     ),
@@ -69,6 +70,7 @@ RIGHTS: Mapping[str, str] = {
     "close_alert": N_("Close alerts"),
     "mark_stable": N_("Mark symptoms as known and stable"),
     "report_event": N_("Record that a serious event was reported"),
+    "correct_details": N_("Correct phone, participant number and language"),
     "record_endoscopy": N_("Ask for endoscopies and record results"),
     "decide": N_("Sign decisions about treatment and study"),
     "ask_correction": N_("Ask for a correction of answers"),

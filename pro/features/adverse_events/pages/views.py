@@ -15,7 +15,7 @@ from pro.features.accounts import signatures
 from pro.features.accounts.pages import page_guard
 from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
 from pro.features.accounts.signatures import CredentialRefusal
-from pro.features.adverse_events import adverse_event_log, gradings
+from pro.features.adverse_events import adverse_event_log, gradings, seriousness
 from pro.features.adverse_events.adverse_event_log import AdverseEventPage
 from pro.features.alerts import alert_page, stable_symptoms
 from pro.features.alerts.alert_page import FindingRow
@@ -235,7 +235,9 @@ def _sign_grading(matter: GradingSubject) -> ResponseReturnValue:
     if request.form.get("do") == "term":
         return _render_grading(matter, form, none_form)
     said, person = sent.grading_draft(), participant_page.read_participant(work, matter.person_id)
-    problems = gradings.grading_problems(work, person, said) | sent.unreadable_dates()
+    problems = gradings.grading_problems(work, person, said, matter.source) | sent.unreadable_dates()
+    if not none and said.serious is False:
+        form.serious_signs = seriousness.signs_of_seriousness(work, person, said.grade, matter.source)
     if not none and form.shown.data != request.form.get("shown", "") and said.grade:
         form.grade.data = None
         problems["grade"] = "grade_of_another"

@@ -138,6 +138,8 @@ def _log_call(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
         return _render(page, forms, status=400)
     if forms.call.outcome.data == "died":
         notify("call_died", participant_id=page.participant.id)
+    elif forms.call.outcome.data == "wrong_number":
+        notify("call_wrong_number", participant_id=page.participant.id)
     else:
         notify("call_logged")
     return _redirect_to_alert(alert_id)
@@ -150,7 +152,12 @@ def _close(staff: SignedInStaff, alert_id: int) -> ResponseReturnValue:
     shown = _shown_alert_ids(page)
     try:
         closed = alert_handling.close_alerts(
-            request_context.work(), page.case.source, shown, form.disposition.data or "", form.reason.data or ""
+            request_context.work(),
+            page.case.source,
+            shown,
+            form.disposition.data or "",
+            form.reason.data or "",
+            not_serious=form.not_serious.data or "",
         )
     except BadData as refusal:
         form.refuse(_refused_fields(refusal))
@@ -255,6 +262,7 @@ def _render(page: AlertPage, forms: AlertForms, status: int = 200) -> ResponseRe
         "calls": call_tasks.list_calls(work, page.participant.id, source),
         "standing_ids": [one.alert_id for one in page.findings if not one.closed and not one.superseded],
         "closings": alert_handling.closures_of(work, source),
+        "report_hours": work.catalogue.terms.report_hours,
     }
     return render_template("alerts/alert.html", **shown), status
 

@@ -78,6 +78,9 @@ class GradingForm(ServiceCheckedForm):
         choices=[SelectChoice("yes", N_("Yes")), SelectChoice("no", N_("No"))],
         validate_choice=False,
     )
+    # Shown once the service asked for it; ``serious_signs`` are the words of what it found.
+    not_serious = TextAreaField(N_("Why it is not a serious adverse event"))
+    serious_signs: tuple[str, ...] = ()
     known_at = DateTimeLocalField(N_("Known to be serious since"), format=list(TYPED_MOMENTS))
     action = TextAreaField(N_("Action taken"))
     password = PasswordField(N_("Your password, as your signature"))
@@ -118,6 +121,7 @@ class GradingForm(ServiceCheckedForm):
             action=self.action.data or "",
             event_id=self.event_id,
             from_on=self.from_on.data,
+            not_serious=self.not_serious.data or "",
         )
 
     def refuse_signature(self, refusal: CredentialRefusal) -> None:
@@ -153,6 +157,8 @@ class CloseForm(ServiceCheckedForm):
         validate_choice=False,
     )
     reason = StringField(N_("Remark; the reason where no action is needed"), id="close-reason")
+    # Shown once the service asked for it.
+    not_serious = StringField(N_("Why this admission is not a serious adverse event"), id="close-not-serious")
 
 
 class StableForm(ServiceCheckedForm):

@@ -34,6 +34,14 @@ DISPOSITIONS: Mapping[str, str] = {
     "superseded": N_("Covered by a more urgent rule"),
 }
 
+# Why an event looks serious.
+SERIOUS_SIGNS: Mapping[str, str] = {
+    "died": N_("The participant has died."),
+    "grade_4": N_("Grade 4 stands for danger to life."),
+    "admitted": N_("The alert was closed with “Admitted to hospital”."),
+    "emergency": N_("The answers behind this alert suggest danger to life."),
+}
+
 CARE_REFUSALS: Mapping[str, str] = {
     "term": N_("Please choose a term."),
     "other_term": N_("Please write what it is."),
@@ -47,6 +55,11 @@ CARE_REFUSALS: Mapping[str, str] = {
     "event_ended": N_("This event has ended. Please record a new one."),
     "attribution": N_("Please choose what it may be related to; “Something else” if none fits."),
     "serious": N_("Please say whether it is serious."),
+    "looks_serious": N_("Choose “Yes” above, or write here why it is not serious. Nothing is signed yet."),
+    "admission_is_serious": N_(
+        "An admission is a serious adverse event. Have it assessed as serious first, or write here why it is not. "
+        "Nothing is closed yet."
+    ),
     "death_is_serious": N_("Grade 5 is death, so it is serious."),
     "action": N_("For a serious event please write what was done."),
     "action_too_long": N_("The text is too long. At most 4000 characters."),
@@ -70,6 +83,7 @@ web_labels.add_tables(
         "attribution": ATTRIBUTIONS,
         "no_event": NO_EVENT,
         "disposition": DISPOSITIONS,
+        "serious_sign": SERIOUS_SIGNS,
         "care_refusal": CARE_REFUSALS,
     }
 )

@@ -22,7 +22,7 @@ pages.before_request(form_session_pages.require_form_body)
 PASS_COOKIE = "card"  # noqa: S105  the cookie's name
 NO_ATTEMPT = PinAttempt()
 # Reason why the PIN page is shown again -> status; a reason not listed is a typing mistake (422).
-PIN_STATUSES = {"pause": 429, "locked": 410, "revoked": 410}
+PIN_STATUSES = {"locked": 410, "revoked": 410}
 
 
 @pages.get("/", endpoint="code_entry")
@@ -40,9 +40,7 @@ def submit_code() -> Response:
 def card_pin_page() -> Response | None:
     """Return the PIN page if the code that was typed is a card's, else None."""
     typed = request.form.get("code", "")[:64]
-    if request.form.get("do") == "language" or not participant_cards.is_card_code(
-        request_context.work(), typed, _address()
-    ):
+    if request.form.get("do") == "language" or not participant_cards.is_card_code(request_context.work(), typed):
         return None
     return _pin_page(NO_ATTEMPT, url_for("doors.card_code"), code=form_access.normalize_code(typed))
 
@@ -60,9 +58,10 @@ def submit_card_code() -> Response:
     url = url_for("doors.card_code")
     if request.form.get("do") == "language":
         return _pin_page(NO_ATTEMPT, url, code=code)
-    entry = participant_cards.try_pin(request_context.work(), _typed_pin(), _address(), code=code)
+    entry = participant_cards.try_pin(request_context.work(), _typed_pin(), form_session_pages.visitor_key(), code=code)
     if entry.why == "unknown":
-        return form_session_pages.code_page(CodeAttempt(why="unknown"), code, 422, url=url_for("doors.code_entry"))
+        page = form_session_pages.code_page(CodeAttempt(why="unknown"), code, 422, url=url_for("doors.code_entry"))
+        return form_session_pages.note_wrong_attempt(page, entry.delay)
     return _respond_to_pin(entry, url, code)
 
 
@@ -78,7 +77,9 @@ def submit_card_pin(token: str) -> Response:
     """Try the PIN after a card's QR code was scanned. Raises NotFound for an unknown card."""
     if request.form.get("do") == "language":
         return show_card_pin(token)
-    entry = participant_cards.try_pin(request_context.work(), _typed_pin(), _address(), token=token)
+    entry = participant_cards.try_pin(
+        request_context.work(), _typed_pin(), form_session_pages.visitor_key(), token=token
+    )
     if entry.why == "unknown":
         raise NotFound("link")
     return _respond_to_pin(entry, request.path)
@@ -101,7 +102,7 @@ def open_due_form() -> Response:
 def _respond_to_pin(entry: PinAttempt, url: str, code: str = "") -> Response:
     """Redirect to the forms that are due, or show the PIN page again if the PIN was refused."""
     if entry.guest is None:
-        return _pin_page(entry, url, code=code)
+        return form_session_pages.note_wrong_attempt(_pin_page(entry, url, code=code), entry.delay)
     # Until the PIN is right, the language is the browser's; then it is the participant's, unless another was chosen.
     chosen = {name: text for name, text in (("lang", _chosen_language()),) if text}
     kept = participant_cards.make_pass(request_context.work(), entry.guest.card)
@@ -153,10 +154,6 @@ def _pin_page(entry: PinAttempt, url: str, *, code: str = "") -> Response:
 
 def _typed_pin() -> str:
     return request.form.get("pin", "")[:64]
-
-
-def _address() -> str:
-    return request.remote_addr or ""
 
 
 def _device() -> str:

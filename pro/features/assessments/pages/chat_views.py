@@ -16,7 +16,7 @@ from markupsafe import Markup
 from pro.errors import AlreadySubmitted
 from pro.features.assessments import answer_service, chat_flow
 from pro.features.assessments.chat_flow import AskedQuestion, ReplyOutcome, TranscriptLine
-from pro.features.assessments.pages import access_views, form_session_pages
+from pro.features.assessments.pages import access_views, form_screens, form_session_pages
 from pro.features.forms.form_access import FormSession
 from pro.features.forms.form_state import FormState
 from pro.web import request_context, typography
@@ -38,7 +38,8 @@ class ReplyFeedback:
     """What the page shows about a reply that is not an answer.
 
     ``words``: the reply. ``why``: reason as in ``reply_parser``; ``command``: the command word that it was. ``text``
-    and ``ticks`` go back into their fields. ``safety``: True if the safety sentence is shown.
+    and ``ticks`` go back into their fields. ``safety``: True if the safety sentence is shown. ``will_call``: True if
+    staff will call, because several replies were not understood.
     """
 
     words: str = ""
@@ -47,6 +48,7 @@ class ReplyFeedback:
     safety: bool = False
     text: str = ""
     ticks: Sequence[str] = field(default=())
+    will_call: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +139,19 @@ def _handle_reply(form_session: FormSession, form: FormState, do: str, typed: st
         why = "moved_on"
     elif tapped and not why and said not in ("back", "skip") and not _is_offered(now, said):
         why = "no_such_option"
+    seen = form_session_pages.seen_answers()
+    if not why and now.kind == "review" and said not in ("back", "skip") and seen != form.newest_row:
+        # Another device changed answers after this page was opened: they are shown before they are sent.
+        return _render_chat(form_session, form, ReplyFeedback(why="outdated"), seen=seen)
     if why:
         status = {"moved_on": 200, "no_such_option": 400}.get(why, 422)
         # A text that is too long, or sent beside ticks, is not an answer; it is screened all the same.
-        safety = (
-            bool(typed)
-            and not tapped
-            and chat_flow.screen_chat_text(request_context.work(), form_session, typed[:MAX_SCREENED_LENGTH])
-        )
-        return _render_chat(form_session, form, ReplyFeedback(why=why, text=typed, ticks=ticks, safety=safety), status)
+        safety = will_call = False
+        if typed and not tapped:
+            screened = typed[:MAX_SCREENED_LENGTH]
+            safety, will_call = chat_flow.screen_chat_text(request_context.work(), form_session, screened)
+        feedback = ReplyFeedback(why=why, text=typed, ticks=ticks, safety=safety, will_call=will_call)
+        return _render_chat(form_session, form, feedback, status)
     turn = chat_flow.take_reply(
         request_context.work(),
         form_session,
@@ -195,6 +201,7 @@ def _reply_feedback(turn: ReplyOutcome, typed: str) -> ReplyFeedback:
         command=turn.command,
         safety=turn.safety,
         text=typed if turn.why in EDITABLE_REASONS else "",
+        will_call=turn.will_call,
     )
 
 
@@ -224,9 +231,16 @@ def _chat_url(form_session: FormSession) -> str:
 
 
 def _render_chat(
-    form_session: FormSession, form: FormState, said: ReplyFeedback = NO_FEEDBACK, status: int = 200
+    form_session: FormSession,
+    form: FormState,
+    said: ReplyFeedback = NO_FEEDBACK,
+    status: int = 200,
+    seen: int | None = None,
 ) -> Response:
-    """Render the chat: advice first, then last page or start page, else the transcript."""
+    """Render the chat: advice first, then last page or start page, else the transcript.
+
+    ``seen``: the newest answer that an outdated page showed; newer ones are listed.
+    """
     url, ref = _chat_url(form_session), form_session.assessment.ref
     if form.advice is not None:
         return form_session_pages.advice_page(form_session, form, url, as_chat=True)
@@ -238,7 +252,7 @@ def _render_chat(
             form_session.assessment, form_session.participant, url, other, as_chat=True
         )
     now = chat_flow.next_question(request_context.work(), form, request_context.language())
-    lines = chat_flow.transcript(request_context.work(), form_session.assessment, request_context.language())
+    lines = chat_flow.transcript(request_context.work(), form, request_context.language())
     values: dict[str, Any] = {
         "thread": [(_bubble(form, line.item), line) for line in lines],
         "now": now,
@@ -252,6 +266,15 @@ def _render_chat(
         "ref": ref,
         "skipped": _count_skipped(lines),
         "review_at": len(form.path) + 1,
+        "seen": form.newest_row,
+        "told": form_session_pages.team_notice(form),
+        "proxy": form_session_pages.proxy_note(form_session, form),
+        "changed": [
+            row
+            for group in form_screens.review_groups(form, form.newest_row if seen is None else seen)
+            for row in group.rows
+            if row.changed
+        ],
     }
     return form_session_pages.render_page("assessments/chat.html", status, form_session.participant, url, **values)
 

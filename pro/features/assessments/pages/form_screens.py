@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -85,7 +85,8 @@ class Field:
 class Screen:
     """One page of questions.
 
-    ``standing``: "" (no answer yet), given, skipped, or none (“none of these”).
+    ``may_skip``: an item is not optional, so that leaving it out needs the skip button. ``standing``: "" (no answer
+    yet), given, skipped, or none (“none of these”).
     """
 
     page: Page
@@ -100,6 +101,7 @@ class Screen:
     ticks: tuple[ListChoice, ...] = ()
     fields: tuple[Field, ...] = ()
     problem: str = ""
+    may_skip: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ class ReviewRow:
     """One line of the review page.
 
     ``state``: given, skipped, open (not answered yet), or empty (optional and left blank). For a list ``names`` are the
-    ticked entries and ``text`` is empty.
+    ticked entries and ``text`` is empty. ``changed``: answered after the page was opened that was sent.
     """
 
     name: str
@@ -116,6 +118,7 @@ class ReviewRow:
     position: int
     is_list: bool = False
     names: tuple[str, ...] = ()
+    changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,7 @@ def build_screen(form: FormState, position: int, typed: TypedPage) -> Screen:
     first = form.instrument.items[page.items[0]]
     words = form.words.items[first.id]
     alone = len(page.items) == 1
+    typed_page = is_typed_page(form, page)
     before = form.page(position - 1)
     return Screen(
         page=page,
@@ -141,20 +145,27 @@ def build_screen(form: FormState, position: int, typed: TypedPage) -> Screen:
         progress=form.progress(position),
         recall=form.words.recalls.get(first.recall, ""),
         question=breakable(words.question) if alone else Markup(),
-        hint=words.hint if alone and page.kind != "fields" else "",
+        hint=words.hint if alone and not typed_page else "",
         standing=_page_state(form, page),
         saved=before is not None and all(name in form.answers for name in before.items),
         choices=_choices(form, first) if first.kind == "choice" else (),
         ticks=_ticks(form, first, typed) if first.kind == "list" else (),
-        fields=tuple(_field(form, name, typed) for name in page.items) if page.kind == "fields" else (),
+        fields=tuple(_field(form, name, typed) for name in page.items) if typed_page else (),
+        may_skip=any(not form.instrument.items[name].optional for name in page.items),
         problem=typed.problems.get("", ""),
     )
 
 
-def review_groups(form: FormState) -> tuple[ReviewGroup, ...]:
+def is_typed_page(form: FormState, page: Page) -> bool:
+    """Return whether the page has fields to type in: a page of fields, or one number or text by itself."""
+    return page.kind == "fields" or form.instrument.items[page.items[0]].kind in ("number", "text")
+
+
+def review_groups(form: FormState, seen: int) -> tuple[ReviewGroup, ...]:
     """Return every question of the path with its answer, grouped by recall period.
 
-    A follow-up question stays under the question that it follows.
+    A follow-up question stays under the question that it follows. ``seen``: the newest answer row that the participant
+    was shown; rows after it are marked as changed.
     """
     groups: list[tuple[str, list[ReviewRow]]] = []
     for position, page in enumerate(form.path, 1):
@@ -165,7 +176,9 @@ def review_groups(form: FormState) -> tuple[ReviewGroup, ...]:
                 recall = groups[-1][0]
             if not groups or groups[-1][0] != recall:
                 groups.append((recall, []))
-            groups[-1][1].append(_review_row(form, item, position))
+            row = form.rows.get(item.id)
+            changed = row is not None and row.id > seen
+            groups[-1][1].append(replace(_review_row(form, item, position), changed=changed))
     return tuple(ReviewGroup(form.words.recalls.get(recall, ""), tuple(rows)) for recall, rows in groups)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import secrets
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Response, make_response, redirect, render_template, request, url_for
@@ -10,16 +11,24 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 from pro.app_context import Actor
 from pro.core.questionnaire import page_flow
+from pro.core.rule_language.level import Level
+from pro.features.accounts import attempt_limits
+from pro.features.alerts import alert_service
 from pro.features.assessments import answer_service
+from pro.features.assessments import team_notice as team_notices
 from pro.features.assessments.pages.form_screens import IssuedFormInfo
 from pro.features.forms import form_access, form_state, licensed_wording
 from pro.features.forms.form_access import CodeAttempt, FormSession
 from pro.features.forms.form_state import FormState
+from pro.models import Assessment
 from pro.web import devices, request_context, study_header
 from pro.web.study_header import ParticipantInfo
 
 FORM = "application/x-www-form-urlencoded"
 SESSION_SECONDS = 3 * 24 * 3600
+# Tells browsers behind one address apart when wrong codes are counted; names no participant.
+BROWSER_COOKIE = "b"
+BROWSER_SECONDS = 24 * 3600
 
 
 def require_form_body() -> None:
@@ -45,19 +54,51 @@ def try_code(onward: str, *, as_chat: bool = False) -> Response:
     if request.form.get("do") == "language":
         return code_page(typed=typed, as_chat=as_chat)
     device = devices.device_class(request.user_agent.string)
-    result = form_access.enter_code(
-        request_context.work(), typed, request.remote_addr or "", device, request_context.language()
-    )
+    result = form_access.enter_code(request_context.work(), typed, visitor_key(), device, request_context.language())
     if result.assessment is None or result.secret is None:
-        return code_page(result, typed, 429 if result.why == "locked" else 422, as_chat=as_chat)
+        return note_wrong_attempt(code_page(result, typed, 422, as_chat=as_chat), result.delay)
     return set_session_cookie(redirect_to(onward, ref=result.assessment.ref), result.assessment.ref, result.secret)
 
 
+def visitor_key() -> str:
+    """Return for whom wrong codes are counted: this browser, or its network before it has a cookie of ours.
+
+    The phones of a ward share one network, so that it alone would slow all of them down for one guesser.
+    """
+    known = request.cookies.get(BROWSER_COOKIE, "")
+    try:
+        kind, name = request_context.work().vault.open(known).split(" ")
+    except ValueError:
+        kind, name = "", ""
+    return f"browser:{name}" if kind == "browser" else f"network:{attempt_limits.network_of(request.remote_addr or '')}"
+
+
+def note_wrong_attempt(response: Response, delay: float) -> Response:
+    """Give the browser its cookie for counting, and hold the answer back by ``delay`` seconds."""
+    request_context.hold_back(delay)
+    if visitor_key().startswith("network:"):
+        response.set_cookie(
+            BROWSER_COOKIE,
+            request_context.work().vault.seal(f"browser {secrets.token_hex(8)}"),
+            max_age=BROWSER_SECONDS,
+            httponly=True,
+            samesite="Lax",
+            secure=request_context.app_context().config.secure_cookies,
+        )
+    return response
+
+
 def start_from_link(token: str) -> tuple[FormSession, str] | None:
-    """Start a form from its link. Return form session and secret; None if it is submitted."""
+    """Start a form from its link, or the next one if it is submitted. Return form session and secret.
+
+    None if there is nothing to start, and for a start page that showed another form than the one that waits.
+    """
     assessment, participant = form_access.open_link(request_context.work(), token)
     if assessment.submitted_at is not None:
-        return None
+        after = form_access.next_form(request_context.work(), participant, assessment)
+        if after is None or request.form.get("form") != after.ref:
+            return None
+        assessment = after
     act_as_participant(participant)
     secret = form_access.begin_session(
         request_context.work(),
@@ -80,10 +121,20 @@ def start_session(form_session: FormSession) -> None:
 
 
 def link_page(token: str, *, as_chat: bool = False) -> Response:
-    """Return the start page behind a link, for the form or for the chat."""
+    """Return the start page behind a link, for the form or for the chat.
+
+    The link of a submitted form leads to the next form that waits. After an emergency the page about it comes first.
+    """
     assessment, participant = form_access.open_link(request_context.work(), token)
     other = url_for("questionnaire.link" if as_chat else "chat.link", token=token)
-    return start_page(assessment, participant, request.path, other, as_chat=as_chat)
+    after = None
+    if assessment.submitted_at is not None:
+        after = form_access.next_form(request_context.work(), participant, assessment)
+    level = max((alert.level for alert in alert_service.alerts_of(request_context.work(), assessment)), default=0)
+    if after is None or (level >= Level.EMERGENCY and "next" not in request.args):
+        return start_page(assessment, participant, request.path, other, as_chat=as_chat, after=after)
+    chat = as_chat and allows_chat(after)
+    return start_page(after, participant, request.path, other, as_chat=chat, received_before=assessment.submitted_at)
 
 
 def allows_chat(assessment: IssuedFormInfo) -> bool:
@@ -105,9 +156,13 @@ def form_page(form_session: FormSession, form: FormState) -> Response:
 def last_page(form_session: FormSession, url: str) -> Response:
     """Return the page after submission, at ``url``."""
     outcome = answer_service.submission_outcome(request_context.work(), form_session)
-    after = form_access.next_form(request_context.work(), form_session)
+    after = form_access.next_form(request_context.work(), form_session.participant, form_session.assessment)
+    study = study_header.read_study_header(
+        request_context.app_context(), form_session.participant.plan, request_context.language()
+    )
     words = form_state.form_words(request_context.work(), after, request_context.language()) if after else None
     values: dict[str, Any] = {"outcome": outcome, "ref": form_session.assessment.ref, "after": words}
+    values["steps_again"] = [study.words.advice[block] for block in outcome.advice if study.words.advice[block].steps]
     return render_page("assessments/thanks.html", participant=form_session.participant, url=url, **values)
 
 
@@ -129,13 +184,22 @@ def advice_page(form_session: FormSession, form: FormState, url: str, *, as_chat
 
 
 def start_page(
-    assessment: IssuedFormInfo, participant: ParticipantInfo, url: str, other: str = "", *, as_chat: bool = False
+    assessment: Assessment,
+    participant: ParticipantInfo,
+    url: str,
+    other: str = "",
+    *,
+    as_chat: bool = False,
+    after: Assessment | None = None,
+    received_before: datetime | None = None,
 ) -> Response:
     """Return the page before the first question; for a submitted form, the one that says so.
 
-    ``other``: the address of the other way to answer (chat or form), for a form that has both.
+    ``other``: the address of the other way to answer (chat or form), for a form that has both. ``after``: the form that
+    waits after a submitted one. ``received_before``: when the form was submitted whose link led here.
     """
     act_as_participant(participant)
+    alerts = alert_service.alerts_of(request_context.work(), assessment)
     pinned = assessment.wordings.get(request_context.language(), "")
     return render_page(
         "assessments/received.html" if assessment.submitted_at is not None else "assessments/start.html",
@@ -150,6 +214,11 @@ def start_page(
         begun=assessment.first_answer_at is not None,
         stale=_is_stale(assessment),
         received_at=assessment.submitted_at,
+        received_before=received_before,
+        after=after,
+        form_ref=assessment.ref if received_before is not None else "",
+        told=team_notices.read_team_notice(request_context.work(), alerts),
+        emergency_level=any(alert.level >= Level.EMERGENCY for alert in alerts),
     )
 
 
@@ -181,6 +250,27 @@ def render_page(
     url = url or request.path
     text = render_template(template, study=study, participant=participant, url=url, **values)
     return make_response(text, status)
+
+
+def team_notice(form: FormState) -> team_notices.TeamNotice:
+    """Return whether the study team was told about urgent answers of ``form``."""
+    return team_notices.read_team_notice(request_context.work(), form.alerts)
+
+
+def proxy_note(form_session: FormSession, form: FormState) -> str:
+    """Return what a proxy is reminded of.
+
+    "" for no proxy, "worded" if the questions say whom they are about, else "you".
+    """
+    if form_session.access.answered_by != "proxy":
+        return ""
+    return "worded" if form.words.has_proxy_wording else "you"
+
+
+def seen_answers() -> int:
+    """Return the newest answer that the posted review showed; -1 for a page that did not say it."""
+    seen = request.form.get("seen", "")
+    return int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 16 else -1
 
 
 def must_start(form_session: FormSession, form: FormState) -> bool:

@@ -55,8 +55,11 @@ def start_from_link(token: str) -> Response:
     if begun is None:
         return form_session_pages.link_page(token)
     form_session, secret = begun
-    position = form_session_pages.form_of(form_session).next_position()
-    answer = form_session_pages.redirect_to("questionnaire.show", ref=form_session.assessment.ref, position=position)
+    answer = form_session_pages.redirect_to(
+        "questionnaire.show",
+        ref=form_session.assessment.ref,
+        position=form_session_pages.form_of(form_session).next_position(),
+    )
     return form_session_pages.set_session_cookie(answer, form_session.assessment.ref, secret)
 
 
@@ -83,7 +86,7 @@ def open_next_form(ref: str) -> Response:
     """Open the next due form after a submitted one; without one, return to the last page."""
     form_session = form_session_pages.current_session(ref)
     after = (
-        form_access.next_form(request_context.work(), form_session)
+        form_access.next_form(request_context.work(), form_session.participant, form_session.assessment)
         if form_session.assessment.submitted_at is not None
         else None
     )
@@ -131,6 +134,9 @@ def act_on_page(ref: str, position: int) -> Response:
     if form.submitted or not form_session.access.answered_by:
         return _redirect_or_render(form_session, None)
     if do == "send" and not form_session_pages.must_start(form_session, form):
+        seen = form_session_pages.seen_answers()
+        if seen != form.newest_row:
+            return _render_screen(form_session, form, len(form.path) + 1, seen=seen)
         answer_service.submit_form(request_context.work(), form_session, request_context.language())
         return _redirect_or_render(form_session, None)
     if do == "send":
@@ -169,7 +175,7 @@ def _save_page(form_session: FormSession, form: FormState, position: int, do: st
 def read_posted_page(form: FormState, page: Page, do: str) -> tuple[Mapping[str, Value | None], TypedPage]:
     """Read the posted page: values to save (empty if none), and what was typed with problems."""
     kind = form.instrument.items[page.items[0]].kind
-    if page.kind == "fields":
+    if form_screens.is_typed_page(form, page):
         return _read_fields(form, page, do)
     name = page.items[0]
     if do == "skip":
@@ -203,11 +209,15 @@ def _read_fields(form: FormState, page: Page, do: str) -> tuple[Mapping[str, Val
     given: dict[str, Value | None] = {}
     texts: dict[str, str] = {}
     problems: dict[str, str] = {}
+    if do == "skip":
+        return dict.fromkeys(page.items), TypedPage()
     for name in page.items:
         texts[name] = request.form.get(name, "")
         found = reply_parser.read_field(form.instrument.items[name], texts[name])
         if isinstance(found, reply_parser.UnclearReply):
-            problems[name] = found.why
+            # Going back from an empty field is no mistake.
+            if not (found.why == "empty" and do == "back"):
+                problems[name] = found.why
         elif found.value is not None or do != "back":
             given[name] = found.value
     if problems:  # valid fields beside them are saved at once: the participant may not return
@@ -264,10 +274,12 @@ def _render_screen(
     typed: TypedPage = NOTHING_TYPED,
     status: int = 0,
     reviewing: bool | None = None,
+    seen: int | None = None,
 ) -> Response:
     """Render the screen at ``position``; emergency advice comes first.
 
-    ``typed``: what was typed on a page that is shown again because it was not accepted.
+    ``typed``: what was typed on a page that is shown again because it was not accepted. ``seen``: the newest answer
+    that an outdated review showed; the review marks what is newer.
     """
     if form.advice is not None:
         return form_session_pages.advice_page(form_session, form, _screen_url(form_session, position))
@@ -277,14 +289,20 @@ def _render_screen(
         reviewing = request.values.get("from") == "review"
     values: dict[str, Any] = {"participant": form_session.participant, "url": _screen_url(form_session, position)}
     if form.page(position) is None:
-        values |= {"ref": form_session.assessment.ref, "problem": typed.problems.get("", "")}
-        return form_session_pages.render_page(
-            "assessments/review.html", status, groups=form_screens.review_groups(form), **values
-        )
+        groups = form_screens.review_groups(form, form.newest_row if seen is None else seen)
+        values |= {"ref": form_session.assessment.ref, "problem": typed.problems.get("", ""), "seen": form.newest_row}
+        values |= {"groups": groups, "outdated": seen is not None, "told": form_session_pages.team_notice(form)}
+        return form_session_pages.render_page("assessments/review.html", status, **values)
     shown = form_screens.build_screen(form, position, typed)
-    template = {"list": "several", "fields": "fields"}.get(shown.page.kind, "question")
+    template = "fields" if shown.fields else "several" if shown.page.kind == "list" else "question"
     return form_session_pages.render_page(
-        f"assessments/{template}.html", status, screen=shown, reviewing=reviewing, **values
+        f"assessments/{template}.html",
+        status,
+        screen=shown,
+        reviewing=reviewing,
+        told=form_session_pages.team_notice(form),
+        proxy=form_session_pages.proxy_note(form_session, form),
+        **values,
     )
 
 

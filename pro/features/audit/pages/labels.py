@@ -90,6 +90,8 @@ SENTENCES: Mapping[str, str] = {
     "message.written": N_("Wrote a text to the participant"),
     "message.sent": N_("A message was sent"),
     "participant.pre_dose_drawn": N_("Printed the sheet before a dose"),
+    "participant.corrected": N_("Corrected phone, participant number or language"),
+    "participant.enrolled_by_mistake": N_("Recorded that the participant was enrolled by mistake"),
     "participant.died": N_("The death was recorded: everything is closed"),
     "participant.enrolled": N_("Enrolled a participant"),
     "participant.language": N_("Changed the language of forms and messages"),
@@ -151,6 +153,7 @@ KIND_WORDS: Mapping[str, str] = {
 # Reasons that the program gives itself.
 REASONS: Mapping[str, str] = {
     "re-planned": N_("the dates changed"),
+    "participation ended": N_("participation ended"),
     "proxy": N_("somebody else answered for the participant"),
     "taken back": N_("taken back"),
     "anchor": N_("follows from a date"),
@@ -231,6 +234,7 @@ FACTS: Mapping[str, str] = {
     "way": N_("way"),
     "since": N_("from"),
     "source": N_("source"),
+    "alert": N_("alert"),
     "staff": N_("account"),
     "starts": N_("from"),
     "state": N_("state"),
@@ -296,6 +300,8 @@ WAYS: Mapping[str, str] = {
     "code": N_("By SMS, with a code"),
     "here": N_("Shown to the participant on the spot"),
 }
+# Recipients of messages who are not staff.
+RECIPIENTS: Mapping[str, str] = {"participant": N_("the participant")}
 # States of an answer that no wording of a questionnaire covers.
 ANSWER_STATES: Mapping[str, str] = {
     "skipped": N_("left out"),
@@ -341,8 +347,8 @@ def fact_value(fact: AuditFact, value: Any, plan: str) -> str:
     say = request_context.translator().gettext
     if value is None:
         return ""
-    if fact.is_item or fact.key in ("level", "meaning", "told"):
-        table = {"level": LEVELS, "meaning": MEANINGS}.get(fact.key, ANSWER_STATES)
+    if fact.is_item or fact.key in ("level", "meaning", "told") or (fact.key == "role" and value in RECIPIENTS):
+        table = {"level": LEVELS, "meaning": MEANINGS, "role": RECIPIENTS}.get(fact.key, ANSWER_STATES)
         return say(table[value]) if value in table else str(value)
     if isinstance(value, bool):
         return say(N_("yes")) if value else say(N_("no"))

@@ -23,6 +23,10 @@ REFUSALS = refusals.add(
             "This is too long: duty at most 31 days, an absence at most a year. Please check both dates."
         ),
         "overlaps": N_("%(name)s holds this place from %(starts)s to %(ends)s. Choose other times, or hand that over."),
+        "holds_other_place": N_(
+            "%(name)s holds the other place from %(starts)s to %(ends)s: alerts would go to the same person twice. "
+            "Choose somebody else, or tick below that it is meant."
+        ),
         "outside": N_("The stretch goes from %(starts)s to %(ends)s. Please choose times within it."),
     }
 )

@@ -11,7 +11,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from markupsafe import Markup
-from wtforms import DateTimeLocalField, RadioField, SelectField
+from wtforms import BooleanField, DateTimeLocalField, RadioField, SelectField
 
 from pro.errors import BadData, NotAllowed
 from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
@@ -39,6 +39,9 @@ class RosterIntervalForm(FlaskForm):
     person = SelectField(N_("Who"), validate_choice=False, coerce=str)
     starts = DateTimeLocalField(N_("From"), format=FORMATS)
     ends = DateTimeLocalField(N_("To"), format=FORMATS)
+    # Shown once the person holds the other place in that time.
+    both_places = BooleanField(N_("It is meant: on call and backup at the same time"))
+    asks_both = False
 
     def offer(self, people: Iterable[tuple[int, str]]) -> None:
         """Set the staff members to choose from, as (number, name)."""
@@ -54,6 +57,7 @@ class RosterIntervalForm(FlaskForm):
     def refuse(self, bad: BadData) -> None:
         """Show the refusals beside their fields, with the conflicting shift or absence."""
         fields, whose = bad.details["fields"], bad.details.get("whose")
+        self.asks_both = isinstance(fields, dict) and "holds_other_place" in fields.values()
         for name, why in fields.items() if isinstance(fields, dict) else ():
             self[name].errors = [_refusal_sentence(why, whose if isinstance(whose, RosterConflict) else None)]
 
@@ -134,7 +138,13 @@ def _add_shift() -> ResponseReturnValue:
     person, starts, ends = form.wish()
     try:
         roster_service.add_shift(
-            request_context.work(), form.plan.data or "", person, form.place.data or "", starts, ends
+            request_context.work(),
+            form.plan.data or "",
+            person,
+            form.place.data or "",
+            starts,
+            ends,
+            both_places=form.both_places.data,
         )
     except BadData as bad:
         form.refuse(bad)
@@ -157,7 +167,8 @@ def _add_absence() -> ResponseReturnValue:
 def _hand_over_shift(shift: EditableShift) -> ResponseReturnValue:
     form = _hand_over_form(shift, request.form)
     try:
-        roster_service.hand_over_shift(request_context.work(), shift.id, *form.wish())
+        both = form.both_places.data
+        roster_service.hand_over_shift(request_context.work(), shift.id, *form.wish(), both_places=both)
     except BadData as bad:
         form.refuse(bad)
         return _shift_page(shift, form, status=400)

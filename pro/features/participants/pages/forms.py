@@ -14,6 +14,7 @@ from wtforms import (
     BooleanField,
     DateField,
     DateTimeLocalField,
+    HiddenField,
     PasswordField,
     RadioField,
     SelectField,
@@ -27,6 +28,7 @@ from pro.features.accounts import signatures
 from pro.features.accounts.signatures import PasswordProof
 from pro.features.participants.pages import labels
 from pro.features.participants.pages.labels import CONSENT_WAYS, HEARD, SCOPES
+from pro.features.schedule.participant_details import ParticipantDetails
 from pro.web import request_context
 from pro.web.forms import DATE_FORMATS, TYPED_MOMENTS, choices, to_half_width
 from pro.web.labels import moment_shown
@@ -170,6 +172,8 @@ class EnrolForm(FlaskForm):
     )
     consent_version = StringField(N_("Version of the consent form"), filters=[to_half_width])
     health_data = BooleanField(N_("The separate consent for health data is signed too"))
+    # Shown once another participant has the phone.
+    shared_phone = BooleanField(N_("Both share this phone; that is right"))
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Return True if every field is valid."""
@@ -182,13 +186,50 @@ class EnrolForm(FlaskForm):
         """Return the typed values as arguments of ``enrolment.enrol``."""
         names = ("plan", "study_number", "phone", "language", "pin")
         typed = {name: self[name].data or "" for name in (*names, "consent_version")}
-        return {**typed, "consented_on": self.consented_on.data, "health_data": bool(self.health_data.data)}
+        ticked = {name: bool(self[name].data) for name in ("health_data", "shared_phone")}
+        return {**typed, **ticked, "consented_on": self.consented_on.data}
 
     def refuse(self, problems: Mapping[str, str]) -> None:
         """Show the service's refusals (field: why) beside fields without an error."""
         for name, why in problems.items():
             if not self[name].errors:
                 self[name].errors = [REFUSALS.get(why, why)]
+
+
+class DetailsForm(FlaskForm):
+    """Form to correct a participant's details. ``seen``: digest of what the page showed."""
+
+    seen = HiddenField()
+    phone = StringField(N_("Mobile phone"), filters=[to_half_width])
+    shared_phone = BooleanField(N_("Both share this phone; that is right"))
+    study_number = StringField(N_("Study number"), filters=[to_half_width])
+    language = RadioField(N_("Language of forms and messages"), validate_choice=False)
+    reason = TextAreaField(N_("Reason"))
+
+    def details(self) -> ParticipantDetails:
+        """Return the typed values for the service."""
+        return ParticipantDetails(
+            study_number=self.study_number.data or "",
+            phone=self.phone.data or "",
+            language=self.language.data or "",
+            shared_phone=bool(self.shared_phone.data),
+        )
+
+    def refuse(self, problems: Mapping[str, str]) -> None:
+        """Show the service's refusals (field: why) beside their fields."""
+        for name, why in problems.items():
+            self[name].errors = [REFUSALS.get(why, why)]
+
+
+class MistakeForm(FlaskForm):
+    """Form to record that a participant was enrolled by mistake."""
+
+    mistake_reason = TextAreaField(N_("Reason"))
+
+    def refuse(self, problems: Mapping[str, str]) -> None:
+        """Show the service's refusals (field: why) beside their fields."""
+        for name, why in problems.items():
+            self[name].errors = [REFUSALS.get(why, why)]
 
 
 class CardForm(FlaskForm):

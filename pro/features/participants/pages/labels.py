@@ -22,23 +22,36 @@ CONSENT_WAYS: Mapping[str, str] = {
     "witness": N_("On paper, before a witness"),
     "electronic": N_("Electronically"),
 }
-SCOPES: Mapping[str, str] = {
-    "questions": N_("No more questions; what was answered stays in the study"),
-    "data": N_("No more questions, and no further use of the data either"),
-}
+SCOPES = web_labels.WITHDRAWAL_SCOPES
 
-web_labels.add_tables({"heard": HEARD, "consent_way": CONSENT_WAYS, "scope": SCOPES})
+web_labels.add_tables(
+    {"heard": HEARD, "consent_way": CONSENT_WAYS, "scope": {**SCOPES, "mistake": N_("Enrolled by mistake")}}
+)
 
 
 # Refusals, by the ``why`` of the failure or of a field.
 REFUSALS = refusals.add(
     {
         "study_number_missing": N_("Please type the study number."),
-        "study_number_shape": N_("Use 2 to 31 letters, digits and dashes, such as NC-007."),
+        "study_number_shape": N_("This does not look like a number of this study. Check it against the study’s list."),
         "study_number_person": N_(
             "This looks like a phone or identity card number. Please type the number that the study gave this person."
         ),
         "taken": N_("Somebody is already enrolled under this number. Please check it."),
+        "phone_not_mobile": N_(
+            "This is a landline: it gets no text message. Type a mobile number, or leave it empty and make a card."
+        ),
+        "phone_shared": N_(
+            "Another participant has this phone too. Texts from it cannot be told apart, so a person must assign each. "
+            "If it is right, tick the box below; else check the number."
+        ),
+        "number_has_answers": N_(
+            "Answers are stored under this number, so it stays. Ask the IT department if it is wrong."
+        ),
+        "nothing_to_correct": N_("Nothing here differs from what is stored."),
+        "answered_already": N_(
+            "This participant has answered, so the enrolment stands. Record a withdrawal on the page “Consent” instead."
+        ),
         "phone_invalid": N_(
             "This is not a complete phone number. Type a mainland number, or begin with + and the country code."
         ),
@@ -80,6 +93,23 @@ REFUSALS = refusals.add(
 )
 
 # Notices after an action.
+notices.add("details_corrected", N_("Corrected."), good=True)
+notices.add(
+    "phone_corrected",
+    N_("Corrected. Links and codes that were sent to the old number open nothing any more: send the form again."),
+    good=True,
+)
+notices.add(
+    "details_stale", N_("Somebody changed these details meanwhile. Nothing was saved; this is how they stand now.")
+)
+notices.add(
+    "enrolment_cancelled",
+    N_(
+        "Recorded as enrolled by mistake: nothing is asked or sent, the phone is forgotten, "
+        "the study does not count it."
+    ),
+    good=True,
+)
 notices.add("enrolled", N_("Enrolled. You can send the first form below."), good=True)
 notices.add("queued", N_("The SMS is on its way. Whether it went out stands under Messages."), good=True)
 notices.add("card_revoked", N_("The card is revoked. It opens nothing any more."), good=True)

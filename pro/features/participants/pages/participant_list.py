@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from pro.app_context import UnitOfWork
 from pro.core.rule_language.level import Level
+from pro.features.participants import consent_records
 from pro.features.schedule import missed_forms
 from pro.features.schedule.outstanding_forms import OutstandingForm, list_outstanding_forms
 from pro.models import Alert, Participant
@@ -21,7 +22,8 @@ PAGE_SIZE = 100
 class ParticipantRow:
     """Row of the participant list.
 
-    ``status``: active, withdrawn or died. ``open_level``: level of the highest open alert.
+    ``status``: active, withdrawn, died or mistake (enrolled by mistake). ``open_level``: level of the
+    highest open alert.
     """
 
     id: int
@@ -65,7 +67,7 @@ def list_participants(
 
 
 def participant_rows(work: UnitOfWork, people: Sequence[Participant], language: str) -> list[ParticipantRow]:
-    """Return the rows of ``people``, in three queries."""
+    """Return the rows of ``people``, in four queries."""
     numbers = [person.id for person in people]
     highest: dict[int, Alert] = {}
     query = select(Alert).where(
@@ -77,12 +79,13 @@ def participant_rows(work: UnitOfWork, people: Sequence[Participant], language: 
     for form in list_outstanding_forms(work, language, numbers):
         due.setdefault(form.participant_id, []).append(form)
     last = missed_forms.last_answer_times(work, numbers)
+    mistakes = consent_records.enrolled_by_mistake(work, numbers)
     return [
         ParticipantRow(
             id=person.id,
             study_number=person.study_number,
             language=person.language,
-            status="died" if person.died_at else "withdrawn" if person.withdrawn_at else "active",
+            status=_status(person, mistakes),
             last_answer_at=last.get(person.id),
             due=due.get(person.id, []),
             open_level=Level(highest[person.id].level) if person.id in highest else Level.NONE,
@@ -90,3 +93,11 @@ def participant_rows(work: UnitOfWork, people: Sequence[Participant], language: 
         )
         for person in people
     ]
+
+
+def _status(person: Participant, mistakes: Collection[int]) -> str:
+    if person.died_at:
+        return "died"
+    if person.id in mistakes:
+        return "mistake"
+    return "withdrawn" if person.withdrawn_at else "active"

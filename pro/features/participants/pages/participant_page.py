@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from pro.app_context import UnitOfWork
 from pro.core.rule_language.level import Level
@@ -23,7 +23,10 @@ from pro.features.participants.pages.participant_list import ParticipantRow
 from pro.features.schedule import call_tasks
 from pro.features.schedule.call_tasks import CallTaskRow
 from pro.messaging import message_rendering
-from pro.models import Alert, Answer, Assessment, CallTask, Message, Participant, PhoneCall, Score
+from pro.models import Alert, Answer, Assessment, CallTask, Message, Participant, PhoneCall, Score, StaffMember
+
+# The page shows so many; the audit trail has all of them.
+MOST_MESSAGES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,16 @@ class FormRow:
 
 @dataclass(frozen=True, slots=True)
 class MessageRow:
-    """One message to the participant. ``reason``: why it failed, in the language of the page."""
+    """One message to the participant, or to staff about one of the participant's alerts.
+
+    ``at``: when it was sent, or queued while it is not. ``role``, ``name``: of the member of staff, "" for the
+    participant. ``alert_id``: the alert that it is about. ``reason``: why it failed, in the language of the page.
+    """
 
     at: datetime
+    role: str
+    name: str
+    alert_id: int | None
     channel: str
     template: str
     status: str
@@ -264,16 +274,26 @@ def _form_row(
 
 def _message_rows(work: UnitOfWork, person: Participant, language: str) -> list[MessageRow]:
     translator = work.app_context.catalogs.translator(language)
-    query = select(Message).where(Message.participant_id == person.id).order_by(Message.id.desc()).limit(50)
+    about = select(Alert.id).where(Alert.participant_id == person.id)
+    query = (
+        select(Message, StaffMember)
+        .outerjoin(StaffMember, StaffMember.id == Message.staff_id)
+        .where(or_(Message.participant_id == person.id, Message.alert_id.in_(about)))
+        .order_by(Message.id.desc())
+        .limit(MOST_MESSAGES)
+    )
     return [
         MessageRow(
-            row.queued_at,
+            row.sent_at or row.queued_at,
+            staff.role if staff else "",
+            staff.name if staff else "",
+            row.alert_id,
             row.channel,
             row.template,
             row.status,
             message_rendering.failure_sentence(row.failure, translator),
         )
-        for row in work.session.scalars(query)
+        for row, staff in work.session.execute(query)
     ]
 
 

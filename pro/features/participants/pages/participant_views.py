@@ -12,10 +12,11 @@ from pro.features.accounts.pages.page_guard import SignedInStaff, has_right, nee
 from pro.features.adverse_events import adverse_event_log
 from pro.features.alerts import stable_symptoms
 from pro.features.forms import form_issuing, participant_cards
+from pro.features.participants import record_freezes
 from pro.features.participants.pages import participant_list, participant_page
 from pro.features.participants.pages.forms import EnrolForm, SendForm
 from pro.features.participants.pages.participant_page import ParticipantPage
-from pro.features.schedule import enrolment, visit_schedule
+from pro.features.schedule import enrolment, participant_details, visit_schedule
 from pro.web import forms as web_forms
 from pro.web import request_context
 from pro.web.forms import choices
@@ -43,7 +44,9 @@ def show_participants(staff: SignedInStaff) -> ResponseReturnValue:
     find, number = request.args.get("find", "")[:64], request.args.get("page", "")
     page = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 1
     listing = participant_list.list_participants(request_context.work(), request_context.language(), find, page)
-    return render_template("participants/participants.html", listing=listing, find=find)
+    work = request_context.work()
+    all_frozen = record_freezes.frozen_studies(work) >= work.catalogue.plans.keys()
+    return render_template("participants/participants.html", listing=listing, find=find, all_frozen=all_frozen)
 
 
 @staff_page(
@@ -63,7 +66,7 @@ def show_participant(staff: SignedInStaff, participant_id: int) -> ResponseRetur
 def new_participant(staff: SignedInStaff) -> ResponseReturnValue:
     """Show the empty enrolment form."""
     form = _enrol_form(blank=True)
-    return render_template("participants/enrol.html", form=form)
+    return render_template("participants/enrol.html", form=form, sharers=[])
 
 
 @pages.post("/new")
@@ -83,7 +86,8 @@ def enrol(staff: SignedInStaff) -> ResponseReturnValue:
         return redirect(url_for("staff.participants.one", participant_id=participant.id), code=303)
     form.refuse(problems)
     form.pin.data = ""
-    return render_template("participants/enrol.html", form=form), 400
+    sharers = participant_details.phone_sharers(request_context.work(), form.phone.data or "")
+    return render_template("participants/enrol.html", form=form, sharers=sharers), 400
 
 
 @pages.post("/<int(max=2147483647):participant_id>/send", endpoint="send")
@@ -142,8 +146,11 @@ def _send_form(page: ParticipantPage, typed: Mapping[str, str] | None = None) ->
 def _enrol_form(blank: bool = False) -> EnrolForm:
     catalogue = request_context.app_context().catalogue
     form = EnrolForm(formdata=None) if blank else EnrolForm(request.form)
+    frozen = record_freezes.frozen_studies(request_context.work()) if blank else frozenset()
+    # A frozen study takes no participant; if all are frozen the refusal says so.
+    open_plans = [plan for plan in catalogue.plans if plan not in frozen] or list(catalogue.plans)
     form.plan.choices = choices(
-        (plan, catalogue.plan_words[plan, request_context.language()].title) for plan in catalogue.plans
+        (plan, catalogue.plan_words[plan, request_context.language()].title) for plan in open_plans
     )
     form.language.choices = choices(item for item in LANGUAGES.items() if item[0] in catalogue.languages)
     if blank and len(catalogue.plans) == 1:

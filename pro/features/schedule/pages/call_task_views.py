@@ -124,6 +124,8 @@ def _log_call(page: CallPage, back: str, task_id: int | None = None) -> Response
         return _page(page, form, task_id=task_id, status=400)
     if form.outcome.data == "died":
         notify("call_died", participant_id=page.row.id)
+    elif form.outcome.data == "wrong_number":
+        notify("call_wrong_number", participant_id=page.row.id)
     else:
         notify("call_again" if form.outcome.data == "no_answer" and page.task else "call_logged")
     return redirect(back, code=303)

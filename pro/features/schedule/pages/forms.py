@@ -8,7 +8,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
 
 from pro.web.forms import DATE_FORMATS, REASON_LENGTH, choices, to_half_width, trim
-from pro.web.labels import MISSING_REASONS
+from pro.web.labels import MISSING_REASONS, WITHDRAWAL_SCOPES
 from pro.web.refusals import N_, REFUSALS
 
 
@@ -34,6 +34,12 @@ class TreatmentDateForm(FlaskForm):
         filters=[trim],
         validators=[Length(max=REASON_LENGTH, message=N_("The reason is too long. At most 500 characters."))],
     )
+
+    # Asked where the date ends participation: as on the page of the consent.
+    scope = RadioField(
+        N_("What does the participant want to end?"), choices=choices(WITHDRAWAL_SCOPES.items()), validate_choice=False
+    )
+    told = TextAreaField(N_("What was the participant told?"), filters=[trim])
 
     @property
     def is_removal(self) -> bool:

@@ -120,6 +120,11 @@ notices.add(
 notices.add("message_arrived", N_("This message arrived meanwhile. There is nothing more to do."), good=True)
 notices.add("message_settled_before", N_("%(name)s had seen to this message, %(at)s. Nothing was changed."))
 notices.add("call_logged", N_("The call is logged."), good=True)
+notices.add(
+    "call_wrong_number",
+    N_("The call is logged. The number is wrong, and texts still go to it."),
+    link=notices.Link(N_("Correct the number now"), notices.page_address("staff.details.show", of="participant_id")),
+)
 notices.add("call_again", N_("The call is logged. The task comes back at the next sensible time."), good=True)
 notices.add(
     "call_died",

@@ -13,8 +13,9 @@ from flask.typing import ResponseReturnValue
 from pro.core.study_plan import PlanWords
 from pro.errors import BadData, NotAllowed
 from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
+from pro.features.participants import consent_records
 from pro.features.participants.pages import participant_page
-from pro.features.schedule import expected_forms, schedule_service, visit_schedule
+from pro.features.schedule import enrolment, expected_forms, schedule_service, visit_schedule
 from pro.features.schedule.pages import labels
 from pro.features.schedule.pages.forms import MissedReasonForm, TreatmentDateForm
 from pro.features.schedule.pages.labels import anchor_shown, problem_sentences
@@ -147,7 +148,16 @@ def _read_change(dates_request: _DatesRequest, form: TreatmentDateForm, kind: Da
         form.reason.errors = [END_REASON]
     if not form.number.errors:
         _add_problems(dates_request, form, wish)
+    if _asks_scope(dates_request, wish):
+        for name, why in consent_records.withdrawal_problems(form.scope.data or "", form.told.data or "").items():
+            form[name].errors = [REFUSALS.get(why, why)]
     return None if any(field.errors for field in form) else wish
+
+
+def _asks_scope(dates_request: _DatesRequest, wish: DateChange) -> bool:
+    """Return True if ``wish`` is a withdrawal that is not recorded yet: then its extent is asked."""
+    is_end = wish.kind in dates_request.calendar.stops and not dates_request.calendar.anchors[wish.kind].last
+    return is_end and wish.on is not None and dates_request.person.withdrawn_at is None
 
 
 def _add_problems(dates_request: _DatesRequest, form: TreatmentDateForm, wish: DateChange) -> None:
@@ -162,14 +172,14 @@ def _add_problems(dates_request: _DatesRequest, form: TreatmentDateForm, wish: D
 
 
 def _confirm_change(dates_request: _DatesRequest, form: TreatmentDateForm, wish: DateChange) -> ResponseReturnValue:
+    said = {"reason": form.reason.data or "", "seen": form.seen.data or ""}
+    work, person = request_context.work(), dates_request.person
     try:
-        schedule_service.set_anchors(
-            request_context.work(),
-            dates_request.person,
-            [wish],
-            reason=form.reason.data or "",
-            seen=form.seen.data or "",
-        )
+        if _asks_scope(dates_request, wish):
+            extent = {"scope": form.scope.data or "", "told": form.told.data or ""}
+            enrolment.withdraw_by_date(work, person, wish, **extent, **said)
+        else:
+            schedule_service.set_anchors(work, person, [wish], **said)
     except NotAllowed as refusal:
         if refusal.why != "stale_preview":
             raise
@@ -231,8 +241,13 @@ def _dates_page(
         known=kind.day(form.digits if kind.most else 0) if form and kind else None,
         words=dates_request.words,
         not_cleared=not_cleared,
+        asks_scope=form is not None and kind is not None and _asks_scope(dates_request, _any_day(dates_request, kind)),
     )
     return page, status
+
+
+def _any_day(dates_request: _DatesRequest, kind: DateKind) -> DateChange:
+    return DateChange(kind.id, 0, dates_request.treatment_dates.today)
 
 
 def _preview_page(

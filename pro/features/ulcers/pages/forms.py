@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask_wtf import FlaskForm
@@ -10,7 +10,7 @@ from wtforms import DateField, HiddenField, PasswordField, RadioField, TextAreaF
 
 from pro.errors import BadData
 from pro.features.accounts.signatures import CredentialRefusal
-from pro.features.ulcers.pages.labels import ABOUT, CHOICES, GRADES, RESULTS, STUDY_CHOICES
+from pro.features.ulcers.pages.labels import ABOUT, CHOICES, NOT_GRADED, RESULTS, STUDY_CHOICES
 from pro.web import request_context
 from pro.web.forms import DATE_FORMATS, NOTE_LENGTH, choices
 from pro.web.labels import moment_shown
@@ -27,6 +27,7 @@ ULCER_REFUSALS: Mapping[str, str] = {
     "grade_without_ulcer": N_(
         "A grade belongs to an ulcer or a necrosis. Please check the finding, or leave the grade."
     ),
+    "grade_not_of_ulcer_term": N_("This term has no such grade. Please choose one of those shown."),
     "reason_needed": N_("Please write why it is taken back."),
     "decision_choice": N_("Please say what you decide."),
     "decision_reason": N_("Please write the reason for this decision."),
@@ -60,10 +61,14 @@ class EndoscopyForm(UlcerForm):
     endoscopy = HiddenField()
     done_on = DateField(N_("Day of the endoscopy"), format=DATE_FORMATS)
     result = RadioField(N_("What it found"), validate_choice=False, choices=choices(RESULTS.items()))
-    grade = RadioField(
-        N_("CTCAE grade, as you judge it"), validate_choice=False, choices=choices(GRADES.items()), default=""
-    )
+    grade = RadioField(N_("CTCAE grade, as you judge it"), validate_choice=False, default="")
     finding = TextAreaField(N_("Finding, in words"))
+
+    def offer_grades(self, grades: Iterable[int]) -> None:
+        """Offer ``grades``, those that the ulcer terms of the study have, and none yet."""
+        grade_words = request_context.translator().gettext
+        named = ((str(grade), grade_words("Grade %(grade)s", grade=grade)) for grade in grades)
+        self.grade.choices = choices([("", NOT_GRADED), *named])
 
     @property
     def number(self) -> int | None:

@@ -21,14 +21,7 @@ RESULTS: Mapping[str, str] = {
     "necrosis": N_("Necrosis"),
     "unclear": N_("Unclear; to be looked at again"),
 }
-GRADES: Mapping[str, str] = {
-    "": N_("Not graded yet"),
-    "1": N_("Grade 1"),
-    "2": N_("Grade 2"),
-    "3": N_("Grade 3"),
-    "4": N_("Grade 4"),
-    "5": N_("Grade 5 (death)"),
-}
+NOT_GRADED = N_("Not graded yet")
 ABOUT: Mapping[str, str] = {"ulcer": N_("The ulcer"), "response": N_("The response at 50 Gy")}
 CHOICES: Mapping[str, str] = {
     "continue": N_("Radiotherapy goes on"),

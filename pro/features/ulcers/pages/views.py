@@ -221,6 +221,7 @@ def _case_page(
     if form is None:
         form = EndoscopyForm(formdata=None)
         form.endoscopy.data = str(found.waiting.row.id) if found.waiting else ""
+    form.offer_grades(endoscopies.offered_grades(work, person))
     decision = decision or UlcerDecisionForm(formdata=None, prefix="decision-")
     decision.seen.data = ulcer_cases.digest(ulcer_cases.shown_of_case(found))
     page = render_template(

@@ -1,0 +1,181 @@
+"""The background of an alert: where the treatment stands, earlier alerts, and who can be asked now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import select
+
+from pro.app_context import UnitOfWork
+from pro.core.questionnaire.instrument import Instrument
+from pro.core.rule_language.level import Level
+from pro.core.study_plan import StudyPlan
+from pro.features.accounts import staff_accounts
+from pro.features.alerts import alert_list
+from pro.features.duty_roster import recipients
+from pro.features.duty_roster.recipients import DutyState
+from pro.features.participants import treatment_dates
+from pro.models import Alert, Anchor, Participant, StaffMember
+
+# The page has no room for more; it says how many more there are.
+MOST_EARLIER = 5
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedTreatment:
+    """The newest of a treatment that was given: ``number`` of at most ``most``, ``days_ago`` days before today."""
+
+    title: str
+    number: int
+    most: int
+    on: date
+    days_ago: int
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierCase:
+    """An earlier case of the participant.
+
+    ``outcome``: how its alerts were closed; "" while one of them is open.
+    """
+
+    alert_id: int
+    level: Level
+    sentence: str
+    raised_at: datetime
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """A staff member who can be asked. ``phone``: in E.164, "" if none is known or the reader may not see it."""
+
+    name: str
+    role: str
+    phone: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertBackground:
+    """What a decision about an alert needs beside the answers.
+
+    ``phase``: name of the phase of the treatment, "" before the treatment or if the plan names no phases. ``doses``:
+    the newest dose and fraction that were given. ``more_earlier``: number of earlier cases that are not listed.
+    """
+
+    phase: str
+    doses: tuple[RecordedTreatment, ...]
+    earlier: tuple[EarlierCase, ...]
+    more_earlier: int
+    on_call: tuple[Colleague, ...]
+    backup: tuple[Colleague, ...]
+    investigators: tuple[Colleague, ...]
+
+
+def read_background(work: UnitOfWork, participant: Participant, case_key: str, language: str) -> AlertBackground:
+    """Return the background of the alerts of ``case_key``. Without its plan, phase and doses stay empty."""
+    plan = work.catalogue.plans.get(participant.plan)
+    given = _recorded_treatments(work, participant)
+    duty = recipients.read_duty_state(work)
+    earlier = _earlier_cases(work, participant, case_key, language)
+    return AlertBackground(
+        phase=_phase(work, plan, given, language) if plan else "",
+        doses=_newest_doses(work, plan, participant, given, language) if plan else (),
+        earlier=earlier[:MOST_EARLIER],
+        more_earlier=max(0, len(earlier) - MOST_EARLIER),
+        on_call=_on_duty(work, duty, participant.plan, "on_call"),
+        backup=_on_duty(work, duty, participant.plan, "backup"),
+        investigators=tuple(_colleague(work, one) for one in duty.staff_with_role("investigator", work.now)),
+    )
+
+
+def deciding_items(work: UnitOfWork, alerts: list[Alert]) -> dict[str, tuple[str, ...]]:
+    """Return item -> the rules of ``alerts`` that its answer fired, highest level first.
+
+    Of what a rule looked at, the answers count that are not the mildest; if all are, each of them.
+    """
+    found: dict[str, list[str]] = {}
+    for alert in sorted(alerts, key=lambda one: (-one.level, one.id)):
+        saw = alert.inputs.get("saw")
+        instrument = work.catalogue.instruments.get(str(alert.inputs.get("instrument", "")))
+        if instrument is None or not isinstance(saw, dict) or alert.superseded_at is not None:
+            continue
+        for name in _deciding_names(instrument, saw):
+            found.setdefault(name, []).append(alert.rule)
+    return {name: tuple(rules) for name, rules in found.items()}
+
+
+def _deciding_names(instrument: Instrument, saw: dict[str, object]) -> list[str]:
+    answers = {name: saw[name] for name in saw if name in instrument.items and saw[name] is not None}
+    scales = (name.removeprefix("score.") for name in saw if name.startswith("score."))
+    scored = [item for scale in scales if scale in instrument.scales for item in instrument.scales[scale].items]
+    # True and False are facts in words of the rule language; 0 is the mildest answer of every choice.
+    raised = [name for name, value in answers.items() if value not in (0, "0")]
+    return [*(raised or answers), *scored]
+
+
+def _recorded_treatments(work: UnitOfWork, participant: Participant) -> list[Anchor]:
+    """Return the dates that have happened, oldest first."""
+    today = treatment_dates.local_date(work.now, participant.time_zone)
+    rows = [row for row in treatment_dates.read_anchors(work, participant) if not row.planned and row.on <= today]
+    return sorted(rows, key=lambda row: (row.on, row.number))
+
+
+def _phase(work: UnitOfWork, plan: StudyPlan, given: list[Anchor], language: str) -> str:
+    """Return the name of the last phase of the plan that has begun."""
+    words = work.catalogue.plan_words.get((plan.id, language))
+    if plan.calendar is None or words is None:
+        return ""
+    kinds = {row.kind for row in given}
+    begun = [name for name, starts in plan.calendar.phases.items() if kinds & set(starts)]
+    return words.phases[begun[-1]] if begun else ""
+
+
+def _newest_doses(
+    work: UnitOfWork, plan: StudyPlan, participant: Participant, given: list[Anchor], language: str
+) -> tuple[RecordedTreatment, ...]:
+    """Return the newest dose of each exposure of the plan, and the newest of what is given daily."""
+    words = work.catalogue.plan_words.get((plan.id, language))
+    if plan.calendar is None or words is None:
+        return ()
+    kinds = plan.calendar.anchors
+    daily = tuple(name for name, kind in kinds.items() if kind.projection and kind.projection.working_days)
+    today = treatment_dates.local_date(work.now, participant.time_zone)
+    found = []
+    for group in (*(exposure.doses for exposure in plan.calendar.exposures), daily):
+        newest = next((row for row in reversed(given) if row.kind in group), None)
+        if newest is not None:
+            title, most = words.anchors[newest.kind], kinds[newest.kind].most
+            found.append(RecordedTreatment(title, newest.number, most, newest.on, (today - newest.on).days))
+    return tuple(found)
+
+
+def _earlier_cases(work: UnitOfWork, participant: Participant, case_key: str, language: str) -> tuple[EarlierCase, ...]:
+    """Return the participant's other cases, the newest first."""
+    query = (
+        select(Alert)
+        .where(Alert.participant_id == participant.id, Alert.source != case_key, Alert.superseded_at.is_(None))
+        .order_by(Alert.level.desc(), Alert.raised_at.desc(), Alert.id)
+    )
+    cases: dict[str, list[Alert]] = {}
+    for alert in work.session.scalars(query):
+        cases.setdefault(alert.source, []).append(alert)
+    found = []
+    for rows in cases.values():
+        first = rows[0]
+        is_open = any(row.resolved_at is None for row in rows)
+        sentence = alert_list.rule_sentence(work, participant.plan, first.rule, language, first.level)
+        outcome = "" if is_open else first.disposition
+        found.append(EarlierCase(first.id, Level(first.level), sentence, first.raised_at, outcome))
+    return tuple(sorted(found, key=lambda case: case.raised_at, reverse=True))
+
+
+def _on_duty(work: UnitOfWork, duty: DutyState, plan_id: str, place: str) -> tuple[Colleague, ...]:
+    return tuple(_colleague(work, person) for person in duty.on_duty(plan_id, place, work.now))
+
+
+def _colleague(work: UnitOfWork, person: StaffMember) -> Colleague:
+    """Return a staff member; the phone only for readers who act on alerts, never for the monitor."""
+    sealed = person.phone_sealed if staff_accounts.has_right(work.actor.role, "see_identity") else None
+    return Colleague(person.name, person.role, work.vault.open(sealed) if sealed else "")

@@ -1,0 +1,170 @@
+"""Test what the participant is told: what changed, who was told, what comes next, how to correct an answer."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+
+from pro.app_context import AppContext
+from pro.db import transaction
+from pro.messaging import outbox
+from pro.models import Alert, Assessment
+from tests.support.chat_browser import ChatBrowser
+from tests.support.factories import Study
+from tests.support.participant_browser import ParticipantBrowser, answer_until_list
+from tests.support.texting_phone import RecordingSmsSender
+
+
+@pytest.fixture
+def begun(app: Flask, seeded: Study) -> ParticipantBrowser:
+    """Return a phone on the first question of the English check-in."""
+    phone = ParticipantBrowser(app)
+    phone.start(seeded.english.checkin)
+    return phone
+
+
+def to_the_review(phone: ParticipantBrowser, **answers: int) -> None:
+    """Answer everything with 0, or as ``answers`` says, up to the review."""
+    answer_until_list(phone, **answers)
+    phone.press(do="none")
+    phone.press(do="next", weight="", free_text="")
+    assert phone.heading == "Check, then send"
+
+
+def is_sent(app_context: AppContext, seeded: Study) -> bool:
+    """Return whether the check-in was submitted."""
+    with transaction(app_context.engine) as session:
+        return session.get_one(Assessment, seeded.english.checkin.assessment_id).submitted_at is not None
+
+
+# --- an outdated review ----------------------------------------------------------------------------------------------
+
+
+def test_an_outdated_review_shows_what_changed_before_it_sends(
+    app: Flask, begun: ParticipantBrowser, seeded: Study, app_context: AppContext
+) -> None:
+    to_the_review(begun)
+    other = ParticipantBrowser(app)
+    other.start(seeded.english.checkin, by="helped")
+    other.open(f"/f/{seeded.english.checkin.ref}/2?from=review")
+    other.press(value=1)
+    answer = begun.press(do="send")
+    assert answer.status_code == 200
+    assert not is_sent(app_context, seeded)
+    assert "Not sent yet: something has changed" in begun.page
+    assert begun.page.count("<strong>Changed</strong>") == 1
+    assert "<dt>Breathing <strong>Changed</strong></dt>" in begun.page
+    assert begun.press(do="send").status_code == 303
+    assert is_sent(app_context, seeded)
+
+
+def test_a_review_that_does_not_say_what_it_showed_is_shown_again(
+    begun: ParticipantBrowser, seeded: Study, app_context: AppContext
+) -> None:
+    to_the_review(begun)
+    for seen in ("", "x", "9" * 30, "1"):
+        assert begun.post(begun.at, do="send", seen=seen).status_code == 200
+        assert not is_sent(app_context, seeded)
+
+
+def test_an_outdated_chat_shows_what_changed_before_it_sends(
+    app: Flask, seeded: Study, app_context: AppContext
+) -> None:
+    chat = ChatBrowser(app)
+    chat.begins(seeded.english.checkin)
+    while chat.item:
+        if 'class="chip"' in chat.page and chat.item != "other7":
+            chat.taps_on(0)
+        else:
+            chat.replies(do="none" if chat.item == "other7" else "skip")
+    other = ParticipantBrowser(app)
+    other.start(seeded.english.checkin)
+    other.open(f"/f/{seeded.english.checkin.ref}/2?from=review")
+    other.press(value=1)
+    assert chat.replies(value=1).status_code == 200
+    assert not is_sent(app_context, seeded)
+    assert "Breathing: Short of breath when walking fast or upstairs." in chat.bubbles[-1]
+    assert chat.replies(value=1).status_code == 303
+    assert is_sent(app_context, seeded)
+
+
+# --- the team was told -----------------------------------------------------------------------------------------------
+
+
+def test_an_urgent_answer_is_followed_by_what_the_team_knows(
+    app: Flask, begun: ParticipantBrowser, seeded: Study, app_context: AppContext
+) -> None:
+    begun.tap(0)
+    assert "the team" not in begun.page
+    begun.tap(2)
+    assert "We are telling the team about your answers now." in begun.page
+    senders = {"sms": RecordingSmsSender(), "email": RecordingSmsSender()}
+    outbox.deliver(app_context, senders, "test:1")
+    begun.open(f"/f/{seeded.english.checkin.ref}/3")
+    assert "The team has been told about your answers." in begun.page
+    assert 'href="tel:120"' in begun.page
+    # On resuming in another browser, and in the chat.
+    again = ParticipantBrowser(app)
+    again.open(seeded.english.checkin.path)
+    assert "The team has been told about your answers." in again.page
+    chat = ChatBrowser(app)
+    chat.begins(seeded.english.checkin)
+    assert "The team has been told about your answers." in chat.page
+
+
+def test_what_was_not_sent_is_not_called_told(
+    begun: ParticipantBrowser, seeded: Study, app_context: AppContext
+) -> None:
+    begun.tap(0)
+    begun.tap(2)
+    outbox.deliver(app_context, {}, "test:1")
+    begun.open(f"/f/{seeded.english.checkin.ref}/3")
+    assert "has been told" not in begun.page
+    with transaction(app_context.engine) as session:
+        for alert in session.query(Alert):
+            alert.acknowledged_at = app_context.clock()
+            alert.acknowledged_by = seeded.staff["nurse"].id
+    begun.open(f"/f/{seeded.english.checkin.ref}/3")
+    assert "The team has been told about your answers." in begun.page
+
+
+# --- after sending ---------------------------------------------------------------------------------------------------
+
+
+def test_the_link_of_a_sent_form_leads_to_the_next_one(
+    app: Flask, begun: ParticipantBrowser, seeded: Study, app_context: AppContext
+) -> None:
+    to_the_review(begun)
+    begun.press(do="send")
+    again = ParticipantBrowser(app)
+    again.open(seeded.english.checkin.path)
+    assert "One more form waits for you; here it is." in again.page
+    answer = again.press(by="self")
+    assert answer.headers["Location"].startswith(f"/f/{seeded.english.qlq.ref}/")
+    # A page that showed another form starts nothing.
+    stale = ParticipantBrowser(app)
+    stale.open(seeded.english.checkin.path)
+    assert stale.post(seeded.english.checkin.path, by="self").status_code == 200
+
+
+def test_after_an_emergency_the_link_shows_it_first(app: Flask, begun: ParticipantBrowser, seeded: Study) -> None:
+    begun.tap(4)
+    begun.press(do="understood")
+    to_the_review(begun)
+    begun.press(do="send")
+    again = ParticipantBrowser(app)
+    again.open(seeded.english.checkin.path)
+    assert again.heading == "We have this form already"
+    assert "the team about your answers" in again.page
+    again.open(f"{seeded.english.checkin.path}?next=1")
+    assert again.press(by="self").headers["Location"].startswith(f"/f/{seeded.english.qlq.ref}/")
+
+
+def test_the_last_page_repeats_the_steps_and_says_how_to_correct_an_answer(begun: ParticipantBrowser) -> None:
+    begun.tap(4)
+    [steps] = [begun.page[begun.page.index('<ol class="steps">') : begun.page.index("</ol>")]]
+    begun.press(do="understood")
+    to_the_review(begun)
+    begun.press(do="send")
+    assert steps in begun.page
+    assert "Was an answer wrong, or do you want to add something? Call us" in begun.page
