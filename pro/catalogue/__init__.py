@@ -65,6 +65,11 @@ class Catalogue:
         """Return the working days of a plan; Monday to Friday for a plan without visit schedule."""
         return self.working.get(plan_id, WorkingDays())
 
+    def plan_words_in(self, plan_id: str, language: str) -> PlanWords | None:
+        """Return the words of a plan in ``language``, else in another one; None if the plan is no longer installed."""
+        spoken = (self.plan_words.get((plan_id, one)) for one in (language, *self.languages))
+        return next((words for words in spoken if words is not None), None)
+
 
 class _ErrorCollector:
     """Collects the errors of all files, so that one start names all of them."""

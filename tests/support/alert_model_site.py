@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
 
 import pytest
 
@@ -30,6 +29,7 @@ from tests.support.form_browser import FormBrowser
 PLACES = ("on_call", "backup", "investigator", "coordinator", "administrator")
 PARTICIPANTS = {"Wang": "zh_Hans", "Anna": "en"}
 STAFF_PHONES = {"on_call": "+8618694075701", "investigator": "+8618694075702"}
+ANOTHER_PLAN = "another_study"
 STRANGER = "+8618694075713"
 MODES = ("accepts", "refuses", "is_busy", "hangs", "answers_oddly", "lies")
 SHORT_WAIT = 0.02
@@ -190,10 +190,14 @@ class AlertSite:
                 words = {key: value for key, value in catalogue.plan_words.items() if key[1] != language}
                 catalogue = replace(catalogue, plan_words=MappingProxyType(words))
         if self.foreign_folder:
-            catalogue = replace(catalogue, languages=("ar", *catalogue.languages))
+            foreign = {(name, "ar"): words for (name, language), words in catalogue.words.items() if language == "en"}
+            words_of_all = MappingProxyType({**catalogue.words, **foreign})
+            catalogue = replace(catalogue, languages=("ar", *catalogue.languages), words=words_of_all)
         if self.plan_gone:
-            nothing: Mapping[Any, Any] = MappingProxyType({})
-            catalogue = replace(catalogue, plans=nothing, plan_words=nothing, plan_texts=nothing, working=nothing)
+            # The plan of another study is still there, as a system without any plan does not start.
+            others = {ANOTHER_PLAN: replace(plan, id=ANOTHER_PLAN) for plan in catalogue.plans.values()}
+            words = {(ANOTHER_PLAN, language): said for (_plan, language), said in catalogue.plan_words.items()}
+            catalogue = replace(catalogue, plans=MappingProxyType(others), plan_words=MappingProxyType(words))
         self.app_context = replace(self.whole, catalogue=catalogue, catalogs=catalogs)
         if hasattr(self, "phones"):
             self.phones = {name: replace(phone, app_context=self.app_context) for name, phone in self.phones.items()}
@@ -276,9 +280,9 @@ class AlertSite:
             for reference in lies:
                 delivery_receipts.record_receipt(work, reference, "undelivered", "phone_unreachable")
 
-    # --- many forms that cannot be judged ------------------------------------------------------------------------------
+    # --- many forms that cannot be judged ----------------------------------------------------------------------------
 
-    def abandon_forms_of_removed_plan(self, number: int = 60) -> None:
+    def abandon_forms_of_removed_plan(self, number: int = 52) -> None:
         """Leave ``number`` forms idle whose plan was removed long ago."""
         with form_browser.unit_of_work(self.whole) as work:
             _abandon_forms(work, number)
@@ -307,4 +311,3 @@ def _any_form_id(work: UnitOfWork) -> int:
 
 def _fail(*_arguments: object, **_named: object) -> None:
     raise RuntimeError("judging is broken on purpose")
-

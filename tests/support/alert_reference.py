@@ -115,8 +115,8 @@ class Sign:
 class Reference:
     """What was committed, shown and acknowledged.
 
-    ``waiting_since``: when a loud case began to wait, and the newest message of before. ``marked``: cases whose form was
-    opened with a stable symptom.
+    ``waiting_since``: when a loud case began to wait, and the newest message of before. ``marked``: cases whose form
+    was opened with a stable symptom.
     """
 
     signs: list[Sign] = field(default_factory=list)
@@ -148,8 +148,9 @@ class Reference:
             self.signs.append(Sign(case, NOT_JUDGED, URGENT, at))
 
     def form_text(self, case: str, words: str, at: datetime) -> None:
-        """Follow a text in a form: each different text that is committed is one to read."""
-        if words != self.words.get(case, "") and TEXTS.get(words, NONE) > NONE:
+        """Follow a text in a form: each one that is committed is to be read, unless the same one waits already."""
+        there = any(sign.case == case and sign.waiting and sign.what == f"text {words}" for sign in self.signs)
+        if words != self.words.get(case, "") and not there and TEXTS.get(words, NONE) > NONE:
             self.signs.append(Sign(case, f"text {words}", TEXTS[words], at))
         self.words[case] = words
 
@@ -211,7 +212,9 @@ class Reference:
             overdue = not told and now - since > UNTOLD_AFTER
             untold |= not told
             if "untold" not in health and (overdue or not any(one.state in ("told", "queued") for one in about)):
-                wrong.append(f"{case} waits as {level.word} since {since:%H:%M:%S}, told to no person, and /health is ok")
+                wrong.append(
+                    f"{case} waits as {level.word} since {since:%H:%M:%S}, told to no person, and /health is ok"
+                )
         if "untold" in health and not untold and not any(one.sender == "stranger" for one in messages):
             wrong.append("/health says untold, but every case was told")
         unjudged = [sign.case for sign in self.signs if sign.what == NOT_JUDGED and sign.waiting and sign.standing]
@@ -220,19 +223,22 @@ class Reference:
         return wrong
 
     def wrong_ladder(
-        self, alerts: Sequence[AlertRow], messages: Sequence[MessageRow], now: datetime, late: Collection[str]
+        self,
+        alerts: Sequence[AlertRow],
+        messages: Sequence[MessageRow],
+        now: datetime,
+        late: Collection[str],
+        without_plan: Collection[str],
     ) -> list[str]:
         """Check the steps and invariant 4 after a round of the worker with all data files in place.
 
         ``late``: cases that came up while not every message could be composed; their minute 0 is not asked for.
         """
         wrong = []
-        known = {sign.case for sign in self.signs}
         for case, (first, newest_before) in self.waiting_since.items():
             level, since = highest_waiting(alerts, case)
             due: dict[str, datetime] = {}
-            # Only forms of which the reference knows nothing belong to a plan that was removed long ago.
-            steps = STEPS[level] if case in known else STEPS_WITHOUT_PLAN
+            steps = STEPS_WITHOUT_PLAN if case in without_plan else STEPS[level]
             for minutes, places in steps:
                 at = since + timedelta(minutes=minutes) if minutes else first
                 if since + timedelta(minutes=minutes) <= now and (minutes or case not in late):

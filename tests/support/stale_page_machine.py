@@ -139,9 +139,7 @@ class StalePageMachine(RuleBasedStateMachine):
         typed = f"typed words {next(self.words)}"
         data = {name: value % typed if "%s" in value else value for name, value in TYPED[button].items()}
         before, signed = actions.observe(self.site), self._acts()
-        answer = self.desks[page.by].client.post(
-            address, data={**hidden, **data, "do": button}, follow_redirects=True
-        )
+        answer = self.desks[page.by].client.post(address, data={**hidden, **data, "do": button}, follow_redirects=True)
         html = unescape(answer.get_data(as_text=True))
         after, done = actions.observe(self.site), self._acts() != signed
         assert answer.status_code < 500, f"{button} answered {answer.status_code}"

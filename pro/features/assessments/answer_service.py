@@ -154,12 +154,12 @@ def acknowledge_advice(
     Confirms all advice blocks that name the same number; a block that names the crisis line is shown on its own.
     """
     form = form or form_state.read_form(work, form_session, form_session.participant.language)
-    blocks = work.catalogue.plan_words[form_session.participant.plan, work.catalogue.languages[0]].advice
     if form.advice is None:
         return
-    crisis = blocks[form.advice].crisis
+    crisis = _names_crisis_line(work, form_session, form.advice)
     for alert in form.alerts:
-        if alert.advice and alert.advised_at is None and blocks[alert.advice].crisis == crisis:
+        shown = alert.advice and _names_crisis_line(work, form_session, alert.advice) == crisis
+        if shown and alert.advised_at is None:
             alert.advised_at = work.now
             action = "alert.corrected" if corrected else "alert.advised"
             work.record(action, alert, participant_id=alert.participant_id)
@@ -209,15 +209,20 @@ def submission_outcome(work: UnitOfWork, form_session: FormSession) -> Submissio
     rows = form_state.answer_rows(work, form_session.assessment.id)
     asked = [row for name, row in rows.items() if row.source == "asked" and name in items]
     alerts = alert_service.alerts_of(work, form_session.assessment)
-    blocks = work.catalogue.plan_words[form_session.participant.plan, work.catalogue.languages[0]].advice
     return SubmissionOutcome(
         level=_highest_level(alerts),
         answered=sum(row.state == "given" for row in asked),
         skipped=sum(row.state == "skipped" and not items[row.item].optional for row in asked),
         submitted_at=form_session.assessment.submitted_at,
-        crisis=any(alert.advice and blocks[alert.advice].crisis for alert in alerts),
+        crisis=any(_names_crisis_line(work, form_session, alert.advice) for alert in alerts),
         advice=tuple(sorted({alert.advice for alert in alerts if alert.advice})),
     )
+
+
+def _names_crisis_line(work: UnitOfWork, form_session: FormSession, block: str) -> bool:
+    """Return True if an advice block names the crisis line, in whichever language the plan still has."""
+    words = work.catalogue.plan_words_in(form_session.participant.plan, form_session.participant.language)
+    return words is not None and block in words.advice and words.advice[block].crisis
 
 
 def answer_row(

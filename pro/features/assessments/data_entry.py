@@ -83,8 +83,8 @@ def find_expected_form(
     expected form of another participant, RecordFrozen, NotAllowed("died"), and NotAllowed("withdrawn") unless it is a
     form at the withdrawal, which only staff may enter.
     """
-    plan = work.catalogue.plans[participant.plan]
-    if instrument not in plan.instruments:
+    plan = work.catalogue.plans.get(participant.plan)
+    if plan is None or instrument not in plan.instruments:
         raise NotFound("instrument")
     record_freezes.require_unfrozen(work, participant.plan, participant.id)
     if participant.died_at is not None:

@@ -137,7 +137,8 @@ def open_forms(
 
 def _require_instrument(work: UnitOfWork, participant: Participant, instrument: str) -> None:
     """Raise NotFound("instrument") if the study plan lacks the instrument."""
-    if instrument not in work.catalogue.plans[participant.plan].instruments:
+    plan = work.catalogue.plans.get(participant.plan)
+    if plan is None or instrument not in plan.instruments:
         raise NotFound("instrument")
 
 

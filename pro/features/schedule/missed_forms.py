@@ -99,8 +99,10 @@ def record_answer_received(work: UnitOfWork, participant_id: int) -> None:
     the endpoint visit stays open until that form is answered. Older answers that are only entered now end nothing.
     """
     participant = work.session.get_one(Participant, participant_id)
-    plan = work.catalogue.plans[participant.plan]
+    plan = work.catalogue.plans.get(participant.plan)
     work.session.flush()
+    if plan is None:
+        return  # what an answer ends is a matter of the plan; the answer stays
     if read_missed_forms(work, participant).missed:
         return
     for name, kind in TASK_KINDS.items():
