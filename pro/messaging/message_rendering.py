@@ -7,13 +7,14 @@ clinical word, name or phone number can get into an email or a text message.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError, select_autoescape
+from jinja2.ext import extract_from_ast
 
 from pro.app_context import UnitOfWork
 from pro.i18n import Catalogs, Translator
@@ -110,6 +111,9 @@ def _environment() -> Environment:
 
 
 _TEMPLATES = _environment()
+# A parameter within a sentence, and where one sentence ends and the next begins.
+_PARAMETER = re.compile(r"%\([a-z_]+\)s")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")
 
 
 def render_message(
@@ -166,6 +170,21 @@ def sender_name(work: UnitOfWork, plan_id: str, language: str) -> str:
     if not name or (work.config.production and _EXAMPLE_NAME.search(name)):
         return work.app_context.catalogs.translator(language).gettext("Your study team")
     return name
+
+
+def participant_sentences(translator: Translator) -> Iterator[str]:
+    """Yield the fixed sentences of all text messages, as a participant may quote them.
+
+    What a parameter fills in parts a sentence, because it differs from message to message.
+    """
+    for kind, message in MESSAGE_KINDS.items():
+        if message.channel != "sms":
+            continue
+        tree = _TEMPLATES.parse((FOLDER / kind / "sms.txt").read_text("utf-8"))
+        for _line, _function, found in extract_from_ast(tree, ("_",)):
+            if isinstance(found, str):
+                for sentence in _PARAMETER.split(translator.gettext(found)):
+                    yield from _SENTENCE_END.split(sentence)
 
 
 def failure_sentence(failure: str, translator: Translator) -> str:

@@ -20,6 +20,11 @@ from pro.features.alerts.evaluation import FREE_TEXT
         ("流鼻血止不住", Level.EMERGENCY, "bleeding"),
         ("I can't breathe", Level.EMERGENCY, "general"),
         ("不想活了", Level.EMERGENCY, "crisis"),
+        # Bleeding comes first only if it is an emergency itself.
+        ("不想活了，还在大出血", Level.EMERGENCY, "bleeding"),
+        ("不想活了，痰里有点血丝", Level.EMERGENCY, "crisis"),
+        ("胸痛，不想活了", Level.EMERGENCY, "crisis"),
+        ("我爸昨天大出血走了", Level.WATCH, ""),
     ],
 )
 def test_a_text_is_as_loud_as_what_it_says(any_clinic, text, level, advice):

@@ -23,7 +23,7 @@ FOLDERS = (ROOT / "pro/data/instruments", ROOT / "translations")
 
 def test_the_catalogue_holds_the_shipped_lexicon():
     lexicons = read_catalogue(*FOLDERS, [ROOT / "pro/data/plans"]).lexicons
-    assert {name: lexicon.version for name, lexicon in lexicons.items()} == {"npc_freetext": "1.0.0-draft"}
+    assert {name: lexicon.version for name, lexicon in lexicons.items()} == {"npc_freetext": "2.0.0-draft"}
     with pytest.raises(TypeError):
         lexicons["other"] = lexicons["npc_freetext"]  # type: ignore[index]
 
@@ -32,12 +32,12 @@ def test_a_site_lays_its_own_over_it(tmp_path):
     own = tmp_path / "site" / "lexicons" / SHIPPED.name
     own.parent.mkdir(parents=True)
     shutil.copy(ROOT / "pro/data/plans/npc_reirradiation.yaml", tmp_path / "site")
-    text = SHIPPED.read_text("utf-8").replace("1.0.0-draft", "1.0.1-site").replace("- 大出血\n", "- 大出血/红灾\n", 1)
+    text = SHIPPED.read_text("utf-8").replace("2.0.0-draft", "2.0.1-site").replace("[大出血, ", "[大出血, 红灾, ", 1)
     own.write_text(text, "utf-8")
     lexicon = read_catalogue(*FOLDERS, [ROOT / "pro/data/plans", tmp_path / "site"]).lexicons["npc_freetext"]
-    assert lexicon.version == "1.0.1-site"
+    assert lexicon.version == "2.0.1-site"
     assert screen("红灾", lexicon).level is Level.EMERGENCY
-    assert screen("红灾", read_lexicon(SHIPPED)).level is Level.NONE
+    assert screen("红灾", read_lexicon(SHIPPED)).level is Level.WATCH
 
 
 def test_the_lexicon_that_a_plan_names_must_be_there(tmp_path):
@@ -50,26 +50,66 @@ def test_the_lexicon_that_a_plan_names_must_be_there(tmp_path):
 
 BROKEN = [
     ("id: npc_freetext", "id: other", "id", "use one name"),
-    ("level: emergency", "level: loud", "classes.bleed_major.level", "'watch', 'urgent' or 'emergency'"),
-    ("window: 5", "window: many", "window", "integer"),
-    ("window: 5", "window: 5\nunknown: 1", "unknown", "Extra inputs"),
     (
-        "        - 大出血\n",
-        "        - 大出血\n        - 大出血\n",
-        "classes.bleed_major.terms.zh_Hans, number 2",
+        "      emergency: [blood",
+        "      loud: [blood",
+        "classes.bleed.frames.loud.[key]",
+        "'watch', 'urgent' or 'emergency'",
+    ),
+    ("    resolved: watch\n", "    resolved: quiet\n", "classes.fever.resolved", "'watch', 'urgent' or 'emergency'"),
+    ("version: 2", "unknown: 1\nversion: 2", "unknown", "Extra inputs"),
+    (
+        "emergency: [blood + much",
+        "emergency: [blood + mucha",
+        "classes.bleed.frames.emergency, number 1",
+        "no concept “mucha”",
+    ),
+    (
+        "emergency: [blood + much",
+        "emergency: [~blood + much",
+        "classes.bleed.frames.emergency, number 1",
+        "has no mark",
+    ),
+    ("overrides: [bleed,", "overrides: [blood,", "classes.death.overrides", "no class “blood”"),
+    (
+        "  blood_picture:\n    zh_Hans: [",
+        "  blood_picture:\n    zh_Hans: [血光, 血光, ",
+        "words.blood_picture.zh_Hans, number 2",
         "there twice",
     ),
-    ('"{flow} 不止', '"{flood} 不止', "classes.bleed_major.terms.zh_Hans, number 4", "no group “flood”"),
     (
-        "        - gush*\n",
-        "        - gush* _\n",
-        "classes.bleed_major.terms.en, number 12",
-        "begins and ends with a word",
+        "  blood_picture:\n    zh_Hans: [",
+        '  blood_picture:\n    zh_Hans: ["{flood} 光", ',
+        "words.blood_picture.zh_Hans, number 1",
+        "no group “flood”",
     ),
-    ("        - gush*\n", "        - _ gush*\n", "classes.bleed_major.terms.en, number 12", "between two parts"),
-    ("        - gush*\n", "        - gush?\n", "classes.bleed_major.terms.en, number 12", "a sign that means nothing"),
-    ("        - gush*\n", "        - gush//gushed\n", "classes.bleed_major.terms.en, number 12", "a choice is empty"),
-    ("hard_to: [hard to,", 'hard_to: ["{cannot}",', "groups.hard_to", "cannot hold a group"),
+    (
+        "  blood_picture:\n    zh_Hans: [",
+        "  blood_picture:\n    zh_Hans: [光?, ",
+        "words.blood_picture.zh_Hans, number 1",
+        "means nothing here",
+    ),
+    (
+        "  blood_picture:\n    zh_Hans: [",
+        "  blood_picture:\n    zh_Hans: [光//血, ",
+        "words.blood_picture.zh_Hans, number 1",
+        "is empty",
+    ),
+    (
+        "  blood_picture:\n    zh_Hans: [",
+        "  blood_picture:\n    zh_Hans: [-/-, ",
+        "words.blood_picture.zh_Hans, number 1",
+        "at least one letter",
+    ),
+    (
+        "  blood_picture:\n    zh_Hans: [",
+        '  blood_picture:\n    zh_Hans: ["{num} {num} {num} {num} {num}", ',
+        "words.blood_picture.zh_Hans, number 1",
+        "more than",
+    ),
+    ("  ceased_end:\n", "  ceased_ends:\n", "words", "The concept ceased_end has no words"),
+    ("  num: [", '  num: ["{ten_up}", ', "groups.num", "cannot hold a group"),
+    ("by_sound: [", "by_sound: [sounds, ", "by_sound", "no concept “sounds”"),
     ("alike: {疼: 痛,", "alike: {疼: 痛, 痛: 病,", "alike.疼", "itself replaced"),
     ("alike: {疼: 痛,", "alike: {疼: 疼痛,", "alike.疼", "at most 1 character"),
 ]

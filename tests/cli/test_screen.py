@@ -16,7 +16,7 @@ LINES = [
     (b"no bleeding\r\n", "watch", [("bleed", "bleeding", "negated")]),
     (b"\n", "watch", []),
     (b"\xff\xfe\n", "watch", []),
-    ("大出血".encode() + b"\xff\n", "emergency", [("bleed_major", "大出血", "affirmed")]),
+    ("大出血".encode() + b"\xff\n", "emergency", [("bleed", "大出血", "affirmed")]),
     ("今天\u2028很好\n".encode(), "none", []),
     ("差点晕倒".encode(), "urgent", [("faint", "差点晕倒"[2:], "near")]),
 ]

@@ -82,6 +82,11 @@ def claimed_at(app_context: AppContext) -> datetime:
     return found
 
 
+def new_threads(others: set[threading.Thread]) -> set[str]:
+    """Return the names of the threads beside ``others``."""
+    return {thread.name for thread in set(threading.enumerate()) - others}
+
+
 def wait_until(happened: Callable[[], bool], seconds: float = 20) -> None:
     """Wait until ``happened``."""
     end = time.monotonic() + seconds
@@ -166,14 +171,14 @@ def test_the_thread_renews_until_the_call_is_over_its_limit_and_then_ends(any_ap
         time.sleep(0.7)
         last = claimed_at(here)
         assert began + timedelta(seconds=0.6) < last < began + timedelta(seconds=1.3)
-        assert {thread.name for thread in set(threading.enumerate()) - others} == {"provider-call"}
+        assert "claim-renewal" not in new_threads(others)
         assert claimed_at(here) == last
         # The next call has its claim renewed again.
         queue(here, "later", **ALERT)
         deliver(here, sender, seconds=0.1, calls=calls)
-        assert "claim-renewal" in {thread.name for thread in set(threading.enumerate()) - others}
+        assert "claim-renewal" in new_threads(others)
     outbox.drain_calls(here, calls)
-    wait_until(lambda: not {thread.name for thread in set(threading.enumerate()) - others})
+    wait_until(lambda: "claim-renewal" not in new_threads(others))
 
 
 def test_a_renewal_that_fails_is_tried_again(any_app_context: AppContext, caplog: pytest.LogCaptureFixture) -> None:
@@ -351,6 +356,19 @@ def test_abandoned_calls_are_bounded_and_noticed() -> None:
     wait_until(lambda: calls.busy == 8)
     calls.release(calls.ended())
     assert (calls.free("email", sender), calls.is_blocked("email", sender), calls.busy) == (4, False, 0)
+
+
+def test_threads_are_used_again() -> None:
+    calls = CallPool[str, int]()
+    used = set()
+    for number in range(20):
+        calls.start_call("sms", f"letter {number}", threading.get_ident)
+        assert calls.wait(10, every=True)
+        (ended,) = calls.ended()
+        used.add(ended.outcome)
+        calls.release([ended])
+        time.sleep(0.005)
+    assert len(used) < 10
 
 
 def test_places_are_counted_as_they_will_be_once_ended_calls_are_released() -> None:

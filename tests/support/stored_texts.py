@@ -12,7 +12,7 @@ from tests.support.alert_clinic import Clinic
 from tests.support.factories import PHONES
 
 STRANGER = "+8613700137000"
-BLEEDS = ({"class": "bleed_major", "term": "大出血", "status": "affirmed"},)
+BLEEDS = ({"class": "bleed", "term": "大出血", "status": "affirmed"},)
 
 
 def store_text(

@@ -1,288 +1,200 @@
-"""Clauses: split a text into words and breaks, and find phrases of a lexicon in it.
+"""Clauses: a text normalised and cut into words, with the breaks between them (docs/domain.md 5).
 
-``pro.core.text.red_flag_screening`` uses the result. Every Han character is a word by itself, so spaces between Han
-mean nothing; Latin words are lower case without accents, and contractions are written out. Punctuation, line ends and
-pictures break a clause (docs/domain.md 5).
+Each Han character is a word by itself, and so is a number, a Latin word or a picture. Signs are no words: they break
+the text before the word that follows.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import repeat
 from typing import NamedTuple
 
-from pro.core.text.red_flag_lexicon import (
-    HAN,
-    LATIN,
-    Lexicon,
-    LexiconEntry,
-    LexiconPhrase,
-    PhraseIndex,
-    PhraseSlot,
-    Row,
-)
+from pro.core.text import numerals
+from pro.core.text.red_flag_lexicon import HAN, LATIN, PICTURES, Lexicon
 
-BREAK = "\n"
-_FIRST_HAN = HAN[0]
+# How much a sign separates: a space between Han, the sign of a list, a comma, a colon or dash, the end of a sentence.
+NO_BREAK, SPACE, LIST, COMMA, COLON, STOP = range(6)
+# Clauses of a text without signs are cut after so many words, so that the work stays within bounds.
+LONGEST_CLAUSE = 48
+FIRST_HAN = HAN[0]
 _APOSTROPHES = re.compile("[\u2018\u2019\u02bc\u00b4`\u2032\uff07]")
-# White space but for the line end, as a class, because a run of one class is much quicker than one of choices.
-_SPACE = "\t\x0b-\r\x1c- \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-# Every sign is a Han character or a break, but for those in measures ("38 °C", "38+") and the hyphen of "nose-bleed".
+# Signs before which and after which no number, letter or sign belongs to a word of ours.
 _WORD = re.compile(
-    rf"(?P<signs>[^{_SPACE}{LATIN}0-9°%+']+)|(?P<word>[{LATIN}]+(?:'[{LATIN}]+)*)|[0-9]{{1,9}}(?:\.[0-9]{{1,4}})?"
+    rf"(?P<han>[{HAN}]+)|(?P<word>[{LATIN}]+(?:'[{LATIN}]+)*)|(?P<number>[0-9]{{1,9}}(?:\.[0-9]{{1,4}})?)"
+    rf"|(?P<picture>[{PICTURES}])|(?P<sign>[^\s{HAN}{LATIN}0-9{PICTURES}])|(?P<line>\n)|(?P<space>[^\S\n]+)"
 )
-_HAN = re.compile(f"[{HAN}]+")
+_BREAKS: Mapping[str, int] = {
+    **dict.fromkeys("。.!?;…", STOP),
+    **dict.fromkeys(",([{)]}", COMMA),
+    **dict.fromkeys("、/", LIST),
+    **dict.fromkeys(":—–~", COLON),
+}
+_KEPT = frozenset("&°%+")
+_OUT_OF = re.compile(r"(?<=[0-9])\s?/\s?(?=[0-9])")
 _HYPHEN = re.compile(rf"(?<=[{LATIN}0-9])[-\u2010\u2011](?=[{LATIN}0-9])")
+_DASH = re.compile(r"\s[-\u2010-\u2015]+\s|[\u2013\u2014]+|-{2,}")
 _DRAWN_OUT = re.compile(rf"([{LATIN}])\1{{2,}}")
 _READABLE = re.compile(f"[{LATIN}{HAN}0-9]")
 # Letters and signs that are the same in every normal form, and that no test below asks about.
 _EVERYDAY = re.compile("[\u4e00-\u9fa5 -@\\[-~\n\u3001\u3002\u300a-\u3011\u201c\u201d]+")
 _UNSEEN = ("Mn", "Me", "Cf")
 _WORDS = re.compile(r"[^\W_]+")
-_BETWEEN_HAN = re.compile(rf"(?<=[{HAN}]) (?=[{HAN}])")
+_BETWEEN_HAN = re.compile(rf"(?<=[{HAN}])\s(?=[{HAN}])")
+_SPACED_HAN = re.compile(rf"(?<![^\s])[{HAN}](?:[^\S\n][{HAN}](?![^\s])){{2,}}")
 _SKIN = re.compile("[\U0001f3fb-\U0001f3ff]")
 _PICTURE = re.compile("[\U0001f1e6-\U0001f1ff]{2}|[^\u200d](?:\u200d[^\u200d])*")
 # n't and what stands before it, where they are not one word and "not".
 _IRREGULAR = {"ca": "can", "wo": "will", "sha": "shall", "ai": "is"}
+_CHINESE_NUMERALS = numerals.CHINESE - {"〇"}
+
+
+class Number(NamedTuple):
+    """A number in digits or Chinese numerals: its value and the place after its last word."""
+
+    value: float
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
 class ClauseText:
     """The words of a text with their positions in ``source``, the normalised text.
 
-    ``readable``: the screening can decide on the text; otherwise a person must read it.
+    ``breaks``: what separates each word from the one before; one more, for the end. ``clauses``: the number of the
+    clause of each word. ``numbers``: by the place where they begin. ``readable``: the screening can decide on the text;
+    otherwise a person must read it.
     """
 
     source: str
     tokens: list[str]
     starts: list[int]
     ends: list[int]
-    han: list[bool]
+    breaks: list[int]
+    numbers: dict[int, Number]
     readable: bool
 
     def between(self, start: int, end: int) -> str:
         """Return the words from ``start`` up to ``end`` as in the text, no spaces between Han."""
-        piece = self.source[self.starts[start] : self.ends[end - 1]]
-        if piece.isalnum():
-            return piece
-        shown = " ".join(piece.split())
+        shown = " ".join(self.source[self.starts[start] : self.ends[end - 1]].split())
         return _BETWEEN_HAN.sub("", shown) if " " in shown else shown
 
 
-class PhraseSpan(NamedTuple):
-    """A phrase found at the words from ``start`` up to ``end``.
-
-    ``parts``: positions of its own words, gaps left out.
-    """
-
-    phrase: LexiconPhrase
-    start: int
-    end: int
-    slot_starts: tuple[int, ...]
-    parts: Sequence[int]
-
-
-# A span without the detour by keywords: most of the work of a text that is full of red flags is making them.
-_new_tuple = tuple.__new__
-
-
 def read_clauses(text: str, lexicon: Lexicon) -> ClauseText:
-    """Return ``text`` normalised (NFKC, lower case, no accents) and cut into words.
+    """Return ``text`` normalised (NFKC, lower case, no accents, simplified) and cut into words.
 
     Never raises.
     """
-    source = _HYPHEN.sub(" ", fold_text(text))
-    drawn_out = _DRAWN_OUT.search(source) is not None
-    signs = {sign: lexicon.alike.get(sign, sign) for sign in "".join(_HAN.findall("".join(set(source))))}
-    tokens: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    han: list[bool] = []
-    for match in _WORD.finditer(source):
-        piece = match.group()
-        start, end = match.span()
-        if match.lastgroup == "signs":
-            tokens.extend(map(signs.get, piece, repeat(BREAK)))
-            han.extend(map(signs.__contains__, piece))
-            starts.extend(range(start, end))
-            ends.extend(range(start + 1, end + 1))
-            continue
-        words: tuple[str, ...] = (piece,)
-        if match.lastgroup == "word":
-            words = _expand_contraction(_DRAWN_OUT.sub(r"\1\1", piece) if drawn_out else piece, tokens, lexicon)
+    source = _HYPHEN.sub(" ", fold_text(text).translate(lexicon.simplified))
+    source = _OUT_OF.sub(" out of ", _DASH.sub(" — ", _without_signatures(source, lexicon)))
+    reader = _WordReader(source, lexicon)
+    reader.read()
+    tokens, breaks = reader.tokens, [*reader.breaks, STOP]
+    readable = _is_readable(text, source, lexicon)
+    return ClauseText(source, tokens, reader.starts, reader.ends, breaks, _numbers(tokens, breaks), readable)
+
+
+class _WordReader:
+    """Cuts a normalised text into words, and notes what separates each from the one before."""
+
+    def __init__(self, source: str, lexicon: Lexicon) -> None:
+        self.source = source
+        self.lexicon = lexicon
+        self.tokens: list[str] = []
+        self.starts: list[int] = []
+        self.ends: list[int] = []
+        self.breaks: list[int] = []
+        self.pending = STOP
+
+    def read(self) -> None:
+        drawn_out = _DRAWN_OUT.search(self.source) is not None
+        spaced = _spaced_out(self.source)
+        for match in _WORD.finditer(self.source):
+            kind, piece = match.lastgroup, match.group()
+            if kind == "han":
+                self._add_han(piece, *match.span())
+            elif kind == "space":
+                if not spaced or match.start() not in spaced:
+                    self.pending = max(self.pending, SPACE)
+            elif kind == "line":
+                self.pending = STOP
+            elif kind == "sign" and piece not in _KEPT:
+                self.pending = max(self.pending, _BREAKS.get(piece, NO_BREAK))
+            elif kind == "word":
+                plain = _DRAWN_OUT.sub(r"\1\1", piece) if drawn_out else piece
+                self._add(_expand_contraction(plain, self.tokens, self.lexicon), *match.span())
+            else:
+                self._add((piece,), *match.span())
+
+    def _add_han(self, piece: str, start: int, end: int) -> None:
+        self.tokens.extend(piece)
+        self.starts.extend(range(start, end))
+        self.ends.extend(range(start + 1, end + 1))
+        self.breaks.append(self.pending)
+        self.breaks.extend([NO_BREAK] * (end - start - 1))
+        self.pending = NO_BREAK
+
+    def _add(self, words: tuple[str, ...], start: int, end: int) -> None:
+        # A space between Latin words separates nothing.
+        if self.pending == SPACE and self.tokens and self.tokens[-1] < FIRST_HAN:
+            self.pending = NO_BREAK
         for word in words:
-            tokens.append(word)
-            starts.append(start)
-            ends.append(end)
-            han.append(False)
-    return ClauseText(source, tokens, starts, ends, han, _is_readable(text, source, lexicon))
+            self.tokens.append(word)
+            self.starts.append(start)
+            self.ends.append(end)
+            self.breaks.append(self.pending)
+            self.pending = NO_BREAK
 
 
-def with_breaks(text: ClauseText, lexicon: Lexicon) -> ClauseText:
-    """Return ``text`` with a break at every word that begins a new clause, such as "but".
-
-    Protected words are kept.
-    """
-    spans = find_phrases(text, lexicon.splitters)
-    if not spans:
-        return text
-    protections = find_phrases(text, lexicon.protections)
-    kept = {place for span in protections for place in range(span.start, span.end)}
-    cut = {
-        place for span in spans if kept.isdisjoint(range(span.start, span.end)) for place in range(span.start, span.end)
+def _spaced_out(source: str) -> set[int]:
+    """Return the places of spaces in Han characters that were typed one by one: 没 有 流 鼻 血."""
+    if " " not in source:
+        return set()
+    return {
+        match.start() + place
+        for match in _SPACED_HAN.finditer(source)
+        for place, sign in enumerate(match.group())
+        if sign.isspace()
     }
-    if not cut:
-        return text
-    tokens = [BREAK if place in cut else token for place, token in enumerate(text.tokens)]
-    return ClauseText(text.source, tokens, text.starts, text.ends, text.han, text.readable)
 
 
-def find_phrases(text: ClauseText, index: PhraseIndex) -> list[PhraseSpan]:
-    """Return every phrase of ``index`` in ``text``.
+def _without_signatures(source: str, lexicon: Lexicon) -> str:
+    """Return ``source`` without the lines that a phone or a mail program added."""
+    if not any(beginning in source for beginning in lexicon.signatures):
+        return source
+    lines = source.split("\n")
+    kept = []
+    for line in lines:
+        places = [line.find(beginning) for beginning in lexicon.signatures if beginning in line]
+        kept.append(line[: min(places)] if places and len(line) - min(places) < 60 else line)
+    return "\n".join(kept)
 
-    At each position, for each choice of the first part of a phrase, it is the longest reading.
-    """
-    spans: list[PhraseSpan] = []
-    tokens = (*text.tokens, BREAK, BREAK)
-    starts, opens = index.starts, index.opening.match
-    known = set(tokens)
-    # No beginning of a word and no number is a Han character; comparing is quicker than matching.
-    opened = {token: _open_matches(index, token) for token in known if token < _FIRST_HAN and opens(token)}
-    begun = known.intersection(starts).union(opened)
-    if not begun:
-        return spans
-    for place in [place for place, token in enumerate(tokens) if token in begun]:
+
+def _numbers(tokens: list[str], breaks: list[int]) -> dict[int, Number]:
+    """Return the numbers among ``tokens`` by the place where they begin: 38.5, 38点5, 三十八点五, 四十."""
+    wanted = {token for token in set(tokens) if token[0].isdigit() or token in _CHINESE_NUMERALS}
+    found: dict[int, Number] = {}
+    read, count = 0, len(tokens)
+    for place in [place for place, token in enumerate(tokens) if token in wanted] if wanted else ():
         token = tokens[place]
-        entries: tuple[LexiconEntry, ...] = ()
-        if token in starts:
-            entries, pairs = starts[token]
-            if tokens[place + 1] in pairs:
-                entries, triples = pairs[tokens[place + 1]]
-                if tokens[place + 2] in triples:
-                    entries = triples[tokens[place + 2]]
-        if token in opened:
-            entries += opened[token]
-        window: Row = ()
-        begin = 0
-        for phrase, row, length, checked, gate, reach in entries:
-            end = place + length
-            if gate is not None:
-                if end != begin or reach != len(window):
-                    begin, window = end, tokens[end : end + reach]
-                if gate.isdisjoint(window):
-                    continue
-            if not checked and not _row_fits(tokens, row, place):
-                continue
-            if not phrase.slots:
-                spans.append(_new_tuple(PhraseSpan, (phrase, place, end, (place,), range(place, end))))
-            elif (span := _fit_phrase(tokens, text.han, phrase, place, end)) is not None:
-                spans.append(span)
-    return spans
-
-
-def _open_matches(index: PhraseIndex, token: str) -> tuple[LexiconEntry, ...]:
-    """Return the entries that may begin at ``token`` by a word's beginning or a number."""
-    entries: tuple[LexiconEntry, ...] = ()
-    for length in index.lengths:
-        if length > len(token):
-            break
-        entries += index.beginnings.get(token[:length], ())
-    return entries + index.numbers if token[0].isdigit() else entries
-
-
-def _fit_phrase(tokens: Row, han: list[bool], phrase: LexiconPhrase, place: int, end: int) -> PhraseSpan | None:
-    """Return ``phrase`` with its first part from ``place`` to ``end``, or None.
-
-    Of several readings it is the one with most own words, then with the smallest gaps.
-    """
-    if len(phrase.slots) == 1:
-        return _fit_two_parts(tokens, han, phrase, place, end)
-    steps = _next_ends(tokens, han, phrase.slots[0], phrase.han, end)
-    paths: list[tuple[tuple[int, int], ...]] = [((place, end), step) for step in dict.fromkeys(steps)]
-    for slot in phrase.slots[1:]:
-        longer: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
-        for path in paths:
-            for step in _next_ends(tokens, han, slot, phrase.han, path[-1][1]):
-                # One path to each step is enough: the first has the smallest gap.
-                if step not in longer:
-                    longer[step] = (*path, step)
-        if not longer:
-            return None
-        paths = list(longer.values())
-    best = max(paths, key=lambda path: (sum(map(_step_length, path)), -path[-1][1]))
-    parts = tuple([at for start, end in best for at in range(start, end)])
-    return PhraseSpan(phrase, place, best[-1][1], tuple([start for start, _ in best]), parts)
-
-
-def _fit_two_parts(tokens: Row, han: list[bool], phrase: LexiconPhrase, place: int, end: int) -> PhraseSpan | None:
-    """Return what ``_fit_phrase`` returns, faster, for the many phrases of two parts."""
-    slot = phrase.slots[0]
-    rows, opens, plain, only_han = slot.rows, slot.open, slot.plain, phrase.han
-    start = length = 0
-    for at in range(end, min(end + slot.gap + 1, len(han))):
-        token = tokens[at]
-        # The longest come first; of those with as many words the first place has the smallest gap.
-        if token in rows:
-            for row in rows[token]:
-                if len(row) <= length:
-                    break
-                if tokens[at : at + len(row)] == row or (not plain and _row_fits(tokens, row, at)):
-                    start, length = at, len(row)
-                    break
-        if opens and not han[at]:
-            for row in opens:
-                if len(row) > length and _row_fits(tokens, row, at):
-                    start, length = at, len(row)
-        if length == slot.longest or han[at] != only_han or token == BREAK:
-            break
-    if not length:
-        return None
-    stop = start + length
-    if length == 1 and end == place + 1:
-        return _new_tuple(PhraseSpan, (phrase, place, stop, (place, start), (place, start)))
-    return _new_tuple(PhraseSpan, (phrase, place, stop, (place, start), (*range(place, end), *range(start, stop))))
-
-
-def _step_length(step: tuple[int, int]) -> int:
-    return step[1] - step[0]
-
-
-def _next_ends(tokens: Row, han: list[bool], slot: PhraseSlot, only_han: bool, place: int) -> list[tuple[int, int]]:
-    """Return where ``slot`` fits when the words before it end at ``place``."""
-    steps = []
-    for at in range(place, min(place + slot.gap + 1, len(han))):
-        token = tokens[at]
-        for row in slot.rows.get(token, ()):
-            if tokens[at : at + len(row)] == row or (not slot.plain and _row_fits(tokens, row, at)):
-                steps.append((at, at + len(row)))
-        if slot.open and not han[at]:
-            steps += [(at, at + len(row)) for row in slot.open if _row_fits(tokens, row, at)]
-        if han[at] != only_han or token == BREAK:
-            break
-    return steps
-
-
-def _row_fits(tokens: Row, row: Row, place: int) -> bool:
-    if place + len(row) > len(tokens):
-        return False
-    for step, pattern in enumerate(row):
-        token = tokens[place + step]
-        if pattern != token and not _word_fits(pattern, token):
-            return False
-    return True
-
-
-def _word_fits(pattern: str, token: str) -> bool:
-    """Return True if the open ``pattern`` matches ``token``."""
-    if pattern[-1] == "*":
-        return token.startswith(pattern[:-1])
-    if pattern[0] == "#":
-        low, _, high = pattern[1:].partition("-")
-        return token[0].isdigit() and float(low) <= float(token) < float(high)
-    return False
+        if place < read:
+            continue
+        if token[0].isdigit():
+            found[place] = Number(float(token), place + 1)
+        else:
+            end = place + 1
+            while end < count and end - place < 6 and tokens[end] in _CHINESE_NUMERALS and breaks[end] == NO_BREAK:
+                end += 1
+            value = numerals.parse_chinese_number("".join(tokens[place:end]))
+            if value is not None:
+                found[place] = Number(float(value), end)
+            read = end
+    for start, number in list(found.items()):
+        part = found.get(number.end + 1)
+        if number.end < count and tokens[number.end] == numerals.POINT and part and part.value < 10 <= number.value:
+            found[start] = Number(number.value + part.value / 10, part.end)
+    return found
 
 
 def fold_text(text: str) -> str:

@@ -1,261 +1,266 @@
-"""Red flag screening of free text (docs/domain.md 5); a person reads every message.
+"""Red flag screening of free text (docs/domain.md 5); a person reads every text.
 
-``screen`` finds the lexicon's terms and gives each a status: affirmed, negated, hypothetical, resolved or near. A hit
-whose level is lowered is never discarded. The work grows with the length of the text only: words are looked up, and no
-pattern is tried twice at one place.
+``screen`` finds the words of the lexicon, the frames that they make and how each is meant. A red flag whose level is
+lowered is never discarded, and a text is none only if all of it is understood as harmless. The work grows with the
+length of the text only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import accumulate
-from operator import attrgetter
 from typing import Literal, NamedTuple
 
 from pro.core.rule_language.level import Level
-from pro.core.text.clauses import BREAK, ClauseText, PhraseSpan, find_phrases, read_clauses, with_breaks
-from pro.core.text.red_flag_lexicon import GAP, FlagClass, Kind, Lexicon
+from pro.core.text.clauses import ClauseText, read_clauses
+from pro.core.text.own_sentences import NOTHING_OF_OURS, OwnSentences
+from pro.core.text.red_flag_attributes import OVER_FOR_LONG, MarkedText, Polarity
+from pro.core.text.red_flag_lexicon import PICTURES, Frame, Lexicon
+from pro.core.text.red_flag_words import Spot, find_words
 
-# More than any level, for a number that holds a length and a level.
-LEVEL_COUNT = len(Level)
-_PLACES = attrgetter("start", "end")
-Status = Literal["affirmed", "negated", "hypothetical", "resolved", "near"]
+_PICTURE = re.compile(f"[{PICTURES}]")
+Status = Literal["affirmed", "near", "resolved", "negated", "hypothetical", "question", "past", "other_person"]
+# How far the parts of a frame may be from its head, in words: in its clause, and in the clauses beside it.
+NEAR, WIDE = 12, 36
+# The most neighbours of a head that are looked at on each side.
+MOST_NEIGHBOURS = 16
+# How many clauses before and after a head are beside it.
+BESIDE = 2
 
 
 class RedFlagHit(NamedTuple):
-    """A term that was found: its class, its words in the normalised text, and its status."""
+    """A red flag that was found: its class, its words in the normalised text, its status and its level as meant."""
 
     class_id: str
     term: str
     status: Status
+    level: Level = Level.WATCH
 
 
 @dataclass(frozen=True, slots=True)
 class Screening:
     """The level of a whole text and its hits in order.
 
-    Watch without a hit: the text can only be read by a person.
+    Watch without a hit: the text can only be read by a person, or was not understood as harmless.
     """
 
     level: Level
     hits: tuple[RedFlagHit, ...]
 
+    @property
+    def is_death(self) -> bool:
+        """Whether the text says that the participant died."""
+        return any(hit.class_id == "death" and hit.status == "affirmed" for hit in self.hits)
 
-def screen(text: str, lexicon: Lexicon) -> Screening:
-    """Screen ``text``, any text of any length, with ``lexicon``. Never raises."""
-    words = read_clauses(text, lexicon)
-    page = _ScreenedWords(with_breaks(words, lexicon), lexicon)
-    hits: dict[RedFlagHit, None] = {}
-    for span in page.terms():
-        flag = lexicon.classes[span.phrase.class_id]
-        hits[RedFlagHit(flag.id, page.words.between(span.start, span.end), page.status(span, flag))] = None
-    level = Level.NONE if words.readable else Level.WATCH
-    for class_id, status in {(class_id, status) for class_id, _, status in hits}:
-        level = max(level, _level(lexicon.classes[class_id], status))
-    return Screening(level, tuple(hits))
+    @property
+    def loudest(self) -> tuple[RedFlagHit, ...]:
+        """The hits of the level of the text."""
+        return tuple(hit for hit in self.hits if hit.level is self.level)
 
 
-def _level(flag: FlagClass, status: Status) -> Level:
-    if status == "negated":
-        return Level.WATCH
-    if status == "hypothetical":
-        return flag.hypothetical
-    if status == "resolved":
-        return flag.resolved
-    if status == "near" and flag.near is not None:
-        return flag.near
-    return flag.level
+# The concepts of a head, before and after it in its clause, and in the clauses beside it.
+_Around = tuple[int, int, int, int]
 
 
-class _ScreenedWords:
-    """One text with everything of the lexicon that stands in it, by kind and place."""
+def screen(text: str, lexicon: Lexicon, ours: OwnSentences = NOTHING_OF_OURS) -> Screening:
+    """Screen ``text``, any text of any length, with ``lexicon``; ``ours`` is taken out before. Never raises."""
+    words = ours.take_out(read_clauses(text, lexicon)) if ours else read_clauses(text, lexicon)
+    spots = find_words(words, lexicon)
+    page = MarkedText(words, spots, lexicon)
+    hits = _find_hits(page, words, lexicon)
+    silenced = {name for hit in hits if hit.status == "affirmed" for name in lexicon.classes[hit.class_id].overrides}
+    if silenced:
+        hits = [hit._replace(level=min(hit.level, Level.WATCH)) if hit.class_id in silenced else hit for hit in hits]
+    floor = Level.NONE if not hits and words.readable and _is_harmless(words, spots, lexicon) else Level.WATCH
+    return Screening(max((hit.level for hit in hits), default=floor), tuple(dict.fromkeys(hits)))
 
-    def __init__(self, words: ClauseText, lexicon: Lexicon) -> None:
-        self.words = words
-        self.lexicon = lexicon
-        self.kinds: dict[Kind, list[PhraseSpan]] = {}
-        for span in find_phrases(words, lexicon.phrases):
-            self.kinds.setdefault(span.phrase.kind, []).append(span)
-        harmless = {place for span in self.kinds.get("harmless", ()) for place in range(span.start, span.end)}
-        terms = self.kinds.get("term", [])
-        self.found = [span for span in terms if not harmless.issuperset(span.parts)] if harmless else terms
 
-    # What follows is worked out when a term asks for it: most texts have none.
+def first_class(hits: Iterable[RedFlagHit], lexicon: Lexicon) -> str:
+    """Return the class of the emergency whose advice comes first; "" if none is one.
 
-    @cached_property
-    def clause(self) -> list[int]:
-        """The number of the clause that each word is in."""
-        return list(accumulate([token == BREAK for token in self.words.tokens], initial=0))
+    The order is that of the classes in the lexicon: bleeding and airway before suicide, suicide before the rest.
+    """
+    loud = [hit.class_id for hit in hits if hit.level is Level.EMERGENCY]
+    return min(loud, key=lambda name: lexicon.classes[name].priority, default="")
 
-    @cached_property
-    def owner(self) -> dict[int, PhraseSpan]:
-        """The words that are part of a term, and the last term that each is part of."""
-        return {place: span for span in self.found for place in span.parts}
 
-    @cached_property
-    def direct(self) -> dict[int, int]:
-        """Where a direct cue ends, and the latest place where one that ends there starts."""
-        ends: dict[int, int] = {}
-        for cue in self._cues("direct_cue"):
-            ends[cue.end] = max(cue.start, ends.get(cue.end, -1))
-        return ends
-
-    @cached_property
-    def reaching(self) -> set[int]:
-        """The last words of cues that reach over other words."""
-        return {cue.end - 1 for cue in self._cues("window_cue")}
-
-    @cached_property
-    def barriers(self) -> set[int]:
-        """The words over which no cue reaches."""
-        return {place for span in self.kinds.get("barrier", ()) for place in range(span.start, span.end)}
-
-    @cached_property
-    def fillers(self) -> dict[int, list[int]]:
-        """Where fillers end, and where those that end there start."""
-        ends: dict[int, list[int]] = {}
-        for filler in self.kinds.get("filler", ()):
-            ends.setdefault(filler.end, []).append(filler.start)
-        return ends
-
-    @cached_property
-    def near_ends(self) -> set[int]:
-        """Where a word for "almost" ends."""
-        guarded = self._guarded("not_near")
-        return {span.end for span in self.kinds.get("near", ()) if not guarded(span)}
-
-    @cached_property
-    def feared(self) -> dict[int, int]:
-        """The clauses in which something is feared, and where the first word that says so ends."""
-        guarded = self._guarded("not_hypothetical")
-        ends: dict[int, int] = {}
-        for span in self.kinds.get("hypothetical", ()):
-            if not guarded(span):
-                at = self.clause[span.start]
-                ends[at] = min(span.end, ends.get(at, span.end))
-        return ends
-
-    @cached_property
-    def _no_cue(self) -> Callable[[PhraseSpan], bool]:
-        return self._guarded("not_a_cue")
-
-    def _cues(self, kind: Kind) -> list[PhraseSpan]:
-        guarded, owner = self._no_cue, self.owner
-        # A cue that is itself part of a term ("can't breathe") says nothing about the next term.
-        return [
-            cue
-            for cue in self.kinds.get(kind, ())
-            if not (cue.start in owner and owner.keys() >= set(range(cue.start, cue.end))) and not guarded(cue)
-        ]
-
-    def terms(self) -> list[PhraseSpan]:
-        """Return the terms that count.
-
-        Of terms that share a word the longest counts, unless the shorter is of a higher class.
-        """
-        levels = {name: int(flag.level) for name, flag in self.lexicon.classes.items()}
-        found = self.found
-        weights = [len(span.parts) * LEVEL_COUNT + levels[span.phrase.class_id] for span in found]
-        highest: dict[int, int] = {}
-        kept: list[PhraseSpan] = []
-        # The longest, of those the one of the highest level, of those the first: they are sorted by place already.
-        for number in sorted(range(len(found)), key=weights.__getitem__, reverse=True):
-            span = found[number]
-            level = weights[number] % LEVEL_COUNT
-            for place in span.parts:
-                if place in highest and highest[place] >= level:
-                    break
-            else:
-                kept.append(span)
-                highest.update(dict.fromkeys(span.parts, level))
-        return sorted(kept, key=_PLACES)
-
-    def status(self, span: PhraseSpan, flag: FlagClass) -> Status:
-        """Return how a term is meant; the order of the tests is that of docs/domain.md 5."""
-        if flag.near is not None and self._near(span):
-            return "near"
-        if self._negated(span):
-            return "negated"
-        clause = self.clause[span.start]
-        # What is feared is said after the word: "大出血我好怕" is no fear but a report.
-        if self.feared.get(clause, span.end) <= span.slot_starts[-1]:
-            return "hypothetical"
-        if not self.kinds.get("return") and (self.over if flag.resolved_anywhere else clause in self.over):
-            return "resolved"
-        return "affirmed"
-
-    def _near(self, span: PhraseSpan) -> bool:
-        places = (start - gap for start in span.slot_starts for gap in range(min(GAP, start) + 1))
-        clause = self.clause[span.start]
-        return any(place in self.near_ends and self.clause[place] == clause for place in places)
-
-    def _negated(self, span: PhraseSpan) -> bool:
-        """Return True if a cue negates the term.
-
-        A cue is directly before a part of the term, or an English one reaches its first word.
-        """
-        floor = 0
-        for start in span.slot_starts:
-            if (start in self.direct or start in self.fillers) and self._cue_before(start, floor):
-                return True
-            floor = start
-        if not self.reaching:
+def _is_harmless(words: ClauseText, spots: Sequence[Spot], lexicon: Lexicon) -> bool:
+    """Return True if every word is one that says nothing, or the text is one picture: thumbs up."""
+    if words.tokens and all(_PICTURE.fullmatch(token) for token in words.tokens):
+        return True
+    at = 0
+    for spot in spots:
+        if spot.start != at or not spot.concepts & lexicon.calm:
             return False
-        if self.reaching.intersection(range(span.start, span.end)) - set(span.parts):
-            return True
-        for place in range(span.start - 1, max(-1, span.start - 1 - self.lexicon.window), -1):
-            # Han between them is another sentence in another language.
-            if place in self.barriers or self.words.tokens[place] == BREAK or self.words.han[place]:
-                return False
-            if place in self.reaching:
-                return True
-        return False
+        at = spot.end
+    return at == len(words.tokens)
 
-    def _cue_before(self, place: int, floor: int) -> bool:
-        """Return True if a cue ends at ``place``, or only fillers are between them.
 
-        Words before ``floor`` do not count.
-        """
-        waiting, seen = [place], set()
-        while waiting:
-            at = waiting.pop()
-            if at in seen:
-                continue
-            seen.add(at)
-            if self.direct.get(at, -1) >= floor:
-                return True
-            waiting += [start for start in self.fillers.get(at, ()) if start >= floor]
-        return False
+def _find_hits(page: MarkedText, words: ClauseText, lexicon: Lexicon) -> list[RedFlagHit]:
+    """Return the loudest hit of each class and status, in the order of the text.
 
-    @cached_property
-    def over(self) -> set[int]:
-        """The clauses in which something is said to be over."""
-        if "resolved" not in self.kinds:
-            return set()
-        guarded = self._guarded("not_resolved")
-        clauses = set()
-        for span in self.kinds.get("resolved", ()):
-            term = self.owner.get(span.start)
-            # "not stopped" and "stopped breathing" are terms, not ends.
-            inside = term is not None and term.start <= span.start and span.end <= term.end
-            if not guarded(span) and not inside and not self._negated(span):
-                clauses.add(self.clause[span.start])
-        return clauses
+    What is said again, after a class was affirmed at its loudest, is not looked at.
+    """
+    found: dict[tuple[str, Status], tuple[Level, int, Frame]] = {}
+    settled: dict[str, Level] = {}
+    for number, frame, denied in _matches(page, lexicon, settled):
+        # What makes it this red flag may be denied beside the head: 胸不闷.
+        status: Status = "negated"
+        level = Level.WATCH
+        if not denied:
+            status, level = _read_status(page, number, lexicon, frame)
+        known = found.get((frame.class_id, status))
+        if known is None or known[0] < level:
+            found[(frame.class_id, status)] = (level, number, frame)
+            if status == "affirmed":
+                settled[frame.class_id] = level
+    affirmed = {class_id for class_id, status in found if status == "affirmed"}
+    hits = []
+    for (class_id, status), (level, number, frame) in found.items():
+        if status == "negated" and class_id in affirmed:
+            continue
+        start, end = _extent(page, number, frame)
+        hits.append(RedFlagHit(class_id, words.between(page.spots[start].start, page.spots[end].end), status, level))
+    return hits
 
-    def _guarded(self, kind: Kind) -> Callable[[PhraseSpan], bool]:
-        """Return a test whether a span lies within a longer one of ``kind``: 怕 in 恐怕 is no fear."""
-        guards: dict[int, list[PhraseSpan]] = {}
-        for guard in self.kinds.get(kind, ()):
-            for place in range(guard.start, guard.end):
-                guards.setdefault(place, []).append(guard)
 
-        def within(span: PhraseSpan) -> bool:
-            for guard in guards.get(span.start, ()):
-                longer = guard.end - guard.start > span.end - span.start
-                if longer and guard.start <= span.start and guard.end >= span.end:
-                    return True
-            return False
+def _matches(page: MarkedText, lexicon: Lexicon, settled: Mapping[str, Level]) -> Iterator[tuple[int, Frame, bool]]:
+    """Yield the spot of each head, its frame, and whether the frame holds only by what is denied beside it.
 
-        return within
+    Frames no louder than their class is in ``settled`` are left out.
+    """
+    possible: dict[int, tuple[int, list[Frame]]] = {}
+    spots, heads = page.spots, lexicon.heads
+    near = [number for number, spot in enumerate(spots) if spot.concepts & lexicon.framed]
+    for place, number in enumerate(near):
+        concepts = spots[number].concepts
+        if not concepts & heads:
+            continue
+        weight = sum(settled.values())
+        seen, frames = possible.get(concepts, (-1, []))
+        if seen != weight:
+            frames = [
+                frame
+                for frame in lexicon.frames_of(concepts)
+                if page.concepts & frame.needed == frame.needed and settled.get(frame.class_id, -1) < frame.level
+            ]
+            possible[concepts] = (weight, frames)
+        if not frames:
+            continue
+        everything, plain = _around(page, near, place)
+        if page.polarity[number] is not Polarity.AFFIRMED:
+            plain = everything
+        said = _matching_frames(plain, frames)
+        for frame in said:
+            yield number, frame, False
+        if everything != plain:
+            classes = {frame.class_id for frame in said}
+            for frame in _matching_frames(everything, frames):
+                if frame.class_id not in classes:
+                    yield number, frame, True
+
+
+def _around(page: MarkedText, near: Sequence[int], place: int) -> tuple[_Around, _Around]:
+    """Return the concepts around a head: all of them, and those that are not denied."""
+    spots, clauses, polarity = page.spots, page.clauses, page.polarity
+    number = near[place]
+    head, end, concepts = spots[number]
+    clause = clauses[number]
+    before = after = beside = hidden_before = hidden_after = hidden_beside = 0
+    for at in reversed(near[max(0, place - MOST_NEIGHBOURS) : place]):
+        spot = spots[at]
+        if clause - clauses[at] > BESIDE or head - spot.end > WIDE:
+            break
+        inside = clauses[at] == clause and head - spot.end <= NEAR
+        if polarity[at] is Polarity.AFFIRMED:
+            beside |= spot.concepts
+            if inside:
+                before |= spot.concepts
+        else:
+            hidden_beside |= spot.concepts
+            if inside:
+                hidden_before |= spot.concepts
+    for at in near[place + 1 : place + 1 + MOST_NEIGHBOURS]:
+        spot = spots[at]
+        if clauses[at] - clause > BESIDE or spot.start - end > WIDE:
+            break
+        inside = clauses[at] == clause and spot.start - end <= NEAR
+        if polarity[at] is Polarity.AFFIRMED:
+            beside |= spot.concepts
+            if inside:
+                after |= spot.concepts
+        else:
+            hidden_beside |= spot.concepts
+            if inside:
+                hidden_after |= spot.concepts
+    plain = (concepts, before, after, beside)
+    if not hidden_beside:
+        return plain, plain
+    return (concepts, before | hidden_before, after | hidden_after, beside | hidden_beside), plain
+
+
+def _matching_frames(around: _Around, frames: Sequence[Frame]) -> tuple[Frame, ...]:
+    """Return the frames that the concepts around a head make: of each class the loudest, which comes first."""
+    head, before, after, beside = around
+    inside = head | before | after
+    wide = inside | beside
+    found: dict[str, Frame] = {}
+    for frame in frames:
+        if wide & frame.needed != frame.needed or frame.class_id in found:
+            continue
+        for concepts, where, absent in frame.parts:
+            there = inside if where == "here" else wide if where == "beside" else after if where == "after" else before
+            if bool(there & concepts) is absent:
+                break
+        else:
+            found[frame.class_id] = frame
+    return tuple(found.values())
+
+
+def _extent(page: MarkedText, number: int, frame: Frame) -> tuple[int, int]:
+    """Return the first and the last spot of a frame: its head and the nearest of each part in the clause."""
+    first = last = number
+    for concepts, where, absent in frame.parts:
+        if absent or where == "beside" or page.spots[number].concepts & concepts:
+            continue
+        for step in range(1, MOST_NEIGHBOURS):
+            found = [
+                at
+                for at in (number - step, number + step)
+                if 0 <= at < len(page.spots)
+                and page.clauses[at] == page.clauses[number]
+                and page.spots[at].concepts & concepts
+            ]
+            if found:
+                first, last = min(first, *found), max(last, *found)
+                break
+    return first, last
+
+
+def _read_status(page: MarkedText, number: int, lexicon: Lexicon, frame: Frame) -> tuple[Status, Level]:
+    """Return the status of a red flag and its level as meant; the order is that of docs/domain.md 5."""
+    flag, level = lexicon.classes[frame.class_id], frame.level
+    polarity = page.polarity[number]
+    if polarity is Polarity.NO_MORE and flag.resolved is not None and page.over[number] != OVER_FOR_LONG:
+        return "resolved", min(level, flag.resolved)
+    if polarity in (Polarity.DENIED, Polarity.NO_MORE):
+        return "negated", Level.WATCH
+    if polarity is Polarity.ASKED:
+        return "question", Level.WATCH
+    if page.about_others[number]:
+        return "other_person", Level.WATCH
+    if page.in_the_past[number]:
+        return "past", Level.WATCH
+    if page.questioned[number]:
+        return "question", Level.WATCH
+    if page.feared[number]:
+        return "hypothetical", Level.URGENT if level is Level.EMERGENCY else Level.WATCH
+    if polarity is Polarity.LOOSE:
+        return "negated", min(level, Level.URGENT)
+    over = page.over[number]
+    if flag.resolved is not None and over:
+        return ("past", Level.WATCH) if over == OVER_FOR_LONG else ("resolved", min(level, flag.resolved))
+    if flag.near is not None and page.is_near(number):
+        return "near", min(level, flag.near)
+    return "affirmed", level

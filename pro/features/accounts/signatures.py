@@ -20,8 +20,8 @@ from pro.models import Signature, StaffMember
 from pro.models.audit_entry import MEANINGS
 
 MAX_TRIES = 5
-# What a signature of a kind of row covers: version of the shape -> names of the signed fields. An added field gets a new
-# version; a version that was signed with never changes, or every signature of it would stop to fit.
+# What a signature of a kind of row covers: version of the shape -> names of the signed fields. An added field gets a
+# new version; a version that was signed with never changes, or every signature of it would stop to fit.
 SignedShapes = Mapping[int, tuple[str, ...]]
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from pro.app_context import UnitOfWork
 from pro.core.questionnaire.answer_text import answer_text
 from pro.core.questionnaire.instrument import Item, ItemWords, Value, Words
+from pro.core.questionnaire.json_values import store_value
 from pro.core.rule_language.level import Level
 from pro.errors import NotFound
 from pro.features.accounts import privacy, staff_accounts
@@ -48,7 +49,8 @@ STATUS_ORDER = ("failed", "waiting", "sent", "delivered", "dropped")
 class FindingRow:
     """One rule that fired, ``sentence`` and ``suspects`` in the reader's language.
 
-    ``holds``: no answer was changed since; ``new``: it is unacknowledged.
+    ``holds``: no answer was changed since; ``new``: it is unacknowledged. ``changed``: question and present answer of
+    each answer that the rule looks at and that was changed since, in words.
     """
 
     alert_id: int
@@ -62,6 +64,16 @@ class FindingRow:
     holds: bool
     new: bool
     closed: bool
+    changed: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenText:
+    """One text that was written into a form; ``replaced``: it was rewritten or removed since."""
+
+    text: str
+    at: datetime
+    replaced: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +133,7 @@ class AlertPage:
     task_id: int | None
     last_answer_at: datetime | None
     texts: list[IncomingText]
-    form_texts: list[str]
+    form_texts: list[WrittenText]
     flags: tuple[RedFlag, ...]
     about_ulcer: bool
     messages: list[AlertMessage]
@@ -285,12 +297,40 @@ def read_alert_messages(work: UnitOfWork, alert_ids: Sequence[int], language: st
     return sorted(found, key=lambda one: STATUS_ORDER.index(one.status))
 
 
-def _form_texts(work: UnitOfWork, assessment: Assessment) -> list[str]:
-    """What stands in the form's fields for free text."""
+def _form_texts(work: UnitOfWork, assessment: Assessment) -> list[WrittenText]:
+    """Return every text that was written into the form, also what was rewritten since, newest first."""
     instrument = work.catalogue.instruments[assessment.instrument]
+    names = [name for name, item in instrument.items.items() if item.kind == "text"]
+    query = select(Answer).where(Answer.assessment_id == assessment.id, Answer.item.in_(names))
+    rows = list(work.session.scalars(query.order_by(Answer.id))) if names else []
+    newest = {row.item: row.id for row in rows}
+    return [
+        WrittenText(str(row.value), assessment.answered_at or row.at, newest[row.item] != row.id)
+        for row in reversed(rows)
+        if row.state == "given" and str(row.value or "").strip()
+    ]
+
+
+def _changed_since(
+    work: UnitOfWork, alert: Alert, assessment: Assessment | None, language: str
+) -> tuple[tuple[str, str], ...]:
+    """Return question and present answer of each answer that ``alert`` rests on and that was changed since."""
+    saw = alert.inputs.get("saw")
+    instrument = work.catalogue.instruments.get(assessment.instrument) if assessment else None
+    if assessment is None or instrument is None or not isinstance(saw, dict):
+        return ()
     now = current_answers(instrument, answer_rows(work, assessment.id))
-    said = (now.get(name) for name, item in instrument.items.items() if item.kind == "text")
-    return [text for text in said if isinstance(text, str) and text]
+    words = _form_words(work, assessment, language)
+    found = []
+    for name, then in saw.items():
+        item = instrument.items.get(name)
+        if item is None or then is None or item.kind == "list":
+            continue
+        value = now.get(name)
+        if store_value(value) != then and not (name not in now and then == 0):
+            said = shown_answer(work, item, words.items[name], value, language)
+            found.append((words.items[name].plain, said))
+    return tuple(found)
 
 
 def _flags(alerts: Sequence[Alert], came: Sequence[IncomingText]) -> tuple[RedFlag, ...]:
@@ -327,6 +367,9 @@ def _finding(work: UnitOfWork, alert: Alert, plan_id: str, assessment: Assessmen
         holds=alert_list.finding_holds(alert, assessment),
         new=alert.acknowledged_at is None and alert.resolved_at is None,
         closed=alert.resolved_at is not None,
+        changed=_changed_since(work, alert, assessment, language)
+        if staff_accounts.has_right(work.actor.role, "see_answers")
+        else (),
     )
 
 

@@ -9,8 +9,9 @@ from pro.app_context import UnitOfWork
 from pro.core.questionnaire.instrument import Answers, Instrument
 from pro.core.rule_language.level import Level
 from pro.core.study_plan import AlertRule, StudyPlan
-from pro.core.text.red_flag_screening import screen
+from pro.core.text.red_flag_screening import first_class, screen
 from pro.core.triage.verdict import FormCase, Verdict, evaluate_rules
+from pro.features.alerts.own_words import own_sentences
 from pro.features.participants import clinical_facts
 from pro.models import Alert, Assessment
 
@@ -179,12 +180,9 @@ def _screen_text(work: UnitOfWork, plan: StudyPlan, text: str, mark: str) -> Scr
     lexicon = work.catalogue.lexicons.get(plan.lexicon)
     if lexicon is None:
         return ScreenedText(Level.WATCH, "", (), mark)
-    found = screen(text, lexicon)
+    found = screen(text, lexicon, own_sentences(work, lexicon))
     level = max(Level.WATCH, found.level)
-    loud = [
-        hit.class_id for hit in found.hits if lexicon.classes[hit.class_id].level is level and hit.status == "affirmed"
-    ]
-    advice = min((plan.advice_on_text(name) for name in loud), default="") if level is Level.EMERGENCY else ""
+    advice = plan.advice_on_text(first_class(found.hits, lexicon)) if level is Level.EMERGENCY else ""
     return ScreenedText(level, advice, tuple(f"{hit.class_id}: {hit.status}" for hit in found.hits), mark)
 
 

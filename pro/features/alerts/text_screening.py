@@ -16,6 +16,7 @@ from pro.core.study_plan import StudyPlan
 from pro.core.text import red_flag_screening
 from pro.core.text.red_flag_screening import RedFlagHit, Screening
 from pro.features.alerts.evaluation import FREE_TEXT
+from pro.features.alerts.own_words import own_sentences
 from pro.features.duty_roster import notifications
 from pro.features.duty_roster.notifications import TEXT_CASE_PREFIX
 from pro.models import Alert, Assessment, IncomingMessage, Participant
@@ -64,16 +65,13 @@ def screen_text(work: UnitOfWork, text: str, participant: Participant | None) ->
     plan = plan_of(work, participant)
     names = [plan.lexicon] if plan else list(work.catalogue.lexicons)
     if plan and plan.lexicon and plan.lexicon not in work.catalogue.lexicons:
-        return Screening(Level.URGENT, (RedFlagHit(NOT_SCREENED, "", "affirmed"),))
+        return Screening(Level.URGENT, (RedFlagHit(NOT_SCREENED, "", "affirmed", Level.URGENT),))
     try:
-        found = [
-            red_flag_screening.screen(text, work.catalogue.lexicons[name])
-            for name in names
-            if name in work.catalogue.lexicons
-        ]
+        lexicons = [work.catalogue.lexicons[name] for name in names if name in work.catalogue.lexicons]
+        found = [red_flag_screening.screen(text, lexicon, own_sentences(work, lexicon)) for lexicon in lexicons]
     except Exception as error:
         log.error("screening of a text failed error=%s", type(error).__name__)
-        return Screening(Level.URGENT, (RedFlagHit(NOT_SCREENED, "", "affirmed"),))
+        return Screening(Level.URGENT, (RedFlagHit(NOT_SCREENED, "", "affirmed", Level.URGENT),))
     level = max((one.level for one in found), default=Level.NONE)
     return Screening(level, tuple(dict.fromkeys(hit for one in found for hit in one.hits)))
 
@@ -154,9 +152,8 @@ def _waiting_text_case(work: UnitOfWork, participant_id: int) -> tuple[str, list
 
 
 def needs_advice(found: Screening) -> bool:
-    """True if the sender gets the fixed safety sentence: a red flag that is not only said to be absent."""
-    return any(_is_not_negated(hit) for hit in found.hits)
+    """True if the sender gets the fixed safety sentence: a red flag that is urgent or more as it is meant.
 
-
-def _is_not_negated(hit: RedFlagHit) -> bool:
-    return hit.status != "negated"
+    A report of a death is never answered by it.
+    """
+    return not found.is_death and any(hit.level >= Level.URGENT for hit in found.hits)

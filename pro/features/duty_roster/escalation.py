@@ -90,7 +90,7 @@ class DueNotice:
     key: str
 
 
-def is_told(case: WaitingCase) -> bool:
+def is_notified(case: WaitingCase) -> bool:
     """Return True if a message at the level of the case was accepted since what it must say was raised."""
     since = case.since if case.is_grouped else case.newest_at
     return any(one.level >= case.level and one.told_at is not None and one.told_at >= since for one in case.notices)
@@ -98,7 +98,7 @@ def is_told(case: WaitingCase) -> bool:
 
 def is_untold(case: WaitingCase, now: datetime) -> bool:
     """Return True if the case is not told, and its messages were refused or TOLD_WITHIN has passed."""
-    if is_told(case):
+    if is_notified(case):
         return False
     since = case.since if case.is_grouped else case.newest_at
     states: set[NoticeState] = {one.state for one in case.notices if one.level >= case.level and one.queued_at >= since}
@@ -229,7 +229,7 @@ class _CaseRound:
                 new = [one for one in self.duty.recipients_of(plan.id, [step], now) if one.id not in addressed]
                 if new:
                     return new
-        if is_told(self.case):
+        if is_notified(self.case):
             return []
         people = (person for role in STAND_INS for person in self.duty.staff_with_role(role, now))
         return [person for person in people if person.id not in addressed]

@@ -116,8 +116,8 @@ def mark_consents_withdrawn(work: UnitOfWork, participant: Participant, scope: s
     """Mark all current versions as withdrawn now.
 
     ``enrolment.withdraw_participant`` ends participation. ``scope``: one of SCOPES or ENROLLED_BY_MISTAKE;
-    ``told``: the information given to the participant. A version that was withdrawn by a date alone gets its scope and keeps its time of
-    withdrawal.
+    ``told``: the information given to the participant. A version that was withdrawn by a date alone gets its scope and
+    keeps its time of withdrawal.
     """
     open_ = (
         or_(Consent.withdrawn_at.is_(None), _scope_missing_clause(participant))

@@ -72,14 +72,13 @@ def enrol(
         "language": language,
         "pin": pin,
     }
-    given |= {"consented_on": consented_on, "consent_version": consent_version, "health_data": health_data}
-    given["shared_phone"] = shared_phone
+    given |= {"consented_on": consented_on, "consent_version": consent_version}
+    given |= {"health_data": health_data, "shared_phone": shared_phone}
     wrong = enrolment_problems(work, **given)
     if wrong or consented_on is None:
         raise BadData("enrol", fields=wrong)
     record_freezes.require_unfrozen(work, plan)
-    number = participant_details.normalize_number(study_number)
-    number_called = to_e164(phone)
+    number, number_called = participant_details.normalize_number(study_number), to_e164(phone)
     participant = Participant(
         plan=plan,
         study_number=number,

@@ -54,7 +54,11 @@ def limited(timeout: float | None) -> float | None:
 @contextmanager
 def _within_limit(connection: socket.socket) -> Iterator[None]:
     own = connection.gettimeout()
-    connection.settimeout(limited(own))
+    allowed = limited(own)
+    if allowed == own:
+        yield
+        return
+    connection.settimeout(allowed)
     try:
         yield
     finally:

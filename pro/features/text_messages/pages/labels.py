@@ -11,21 +11,29 @@ from pro.web.refusals import N_
 
 # The classes of the built-in lexicon (docs/domain.md 5); a class of a site's own is shown by its id.
 RED_FLAGS: Mapping[str, str] = {
-    "bleed_major": N_("heavy bleeding"),
     "bleed": N_("bleeding"),
+    "airway": N_("cannot breathe"),
+    "suicide": N_("thoughts of dying or self-harm"),
+    "chest": N_("chest pain or tightness"),
+    "neuro": N_("weakness, seizure, confusion or other nerve signs"),
+    "faint": N_("fainting"),
+    "help": N_("a cry for help"),
+    "swallow_total": N_("cannot swallow at all"),
+    "eye": N_("double vision or a drooping eyelid"),
+    "swallow": N_("trouble swallowing"),
+    "palp": N_("palpitations"),
     "odor": N_("foul smell"),
     "not_screened": N_("could not be screened"),
     "tissue": N_("tissue coming off"),
     "pain": N_("severe pain or headache"),
-    "swallow": N_("trouble swallowing"),
-    "swallow_total": N_("cannot swallow at all"),
-    "breath": N_("cannot breathe"),
-    "chest": N_("chest pain or tightness"),
-    "palp": N_("palpitations"),
     "fever": N_("fever"),
-    "faint": N_("fainting"),
-    "neuro": N_("double vision, weakness or other nerve signs"),
-    "suicide": N_("thoughts of dying or self-harm"),
+    "gut": N_("diarrhea, vomiting or black stool"),
+    "skin": N_("blisters, peeling or widespread rash"),
+    "liver": N_("yellow eyes or skin, dark urine"),
+    "kidney": N_("no urine"),
+    "hospital": N_("in hospital"),
+    "death": N_("a report that the participant died"),
+    "other": N_("unwell in another way"),
     # No red flag, but a reason for staff to ask the participant.
     "picture": N_("a picture or another file"),
 }
@@ -37,6 +45,9 @@ FLAG_STATUSES: Mapping[str, str] = {
     "hypothetical": N_("feared or asked about"),
     "resolved": N_("said to be over"),
     "near": N_("said to be nearly so"),
+    "question": N_("asked about in general"),
+    "past": N_("said to be long ago"),
+    "other_person": N_("said of another person"),
     "attached": N_("came with the text; it is not kept here, please ask what it shows"),
 }
 

@@ -1,0 +1,343 @@
+"""How a red flag is meant: polarity, time, experiencer and modality of the words of a text (docs/domain.md 5).
+
+The marks are worked out once, in the order in which the text is written. They lower a red flag and never discard it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum, auto
+from functools import cached_property
+from itertools import pairwise
+
+from pro.core.text.clauses import COLON, COMMA, LIST, LONGEST_CLAUSE, SPACE, STOP, ClauseText
+from pro.core.text.red_flag_lexicon import Lexicon
+from pro.core.text.red_flag_words import Spot
+
+# How many words that are not known may stand between a denial and what it reaches, without being a plain denial.
+REACH = 4
+# How many words a sign of time or of "almost" reaches.
+NEAR_REACH = 8
+
+
+# How many spots and clauses back a word such as "stopped" reaches, and how near it a long time must stand.
+OVER, OVER_FOR_LONG = 1, 2
+OVER_REACH, OVER_CLAUSES, LONG_AGO_REACH = 24, 4, 6
+
+
+class Polarity(Enum):
+    """What a denial does to a word."""
+
+    AFFIRMED = auto()
+    DENIED = auto()
+    NO_MORE = auto()
+    ASKED = auto()
+    # A denial that may mean something else: it never makes an emergency quieter than urgent.
+    LOOSE = auto()
+
+
+class MarkedText:
+    """The spots of one text with their clauses, sentences and polarity."""
+
+    def __init__(self, text: ClauseText, spots: Sequence[Spot], lexicon: Lexicon) -> None:
+        self.text = text
+        self.spots = spots
+        self.lexicon = lexicon
+        self._bits = lexicon.bits
+        self.concepts = 0
+        for spot in spots:
+            self.concepts |= spot.concepts
+        self._cut()
+
+    def _cut(self) -> None:
+        """Number the clauses and the sentences of the spots."""
+        breaks, spots = self.text.breaks, self.spots
+        but = self._bits["but"]
+        self.clauses: list[int] = []
+        self.sentences: list[int] = []
+        clause = sentence = begun = at = 0
+        for spot in spots:
+            start = spot.start
+            loudest = breaks[start] if start == at else max(breaks[at : start + 1])
+            at = spot.end
+            if loudest >= COMMA or spot.concepts & but or spot.start - begun > LONGEST_CLAUSE:
+                clause += 1
+                begun = spot.start
+            sentence += loudest == STOP
+            self.clauses.append(clause)
+            self.sentences.append(sentence)
+
+    @property
+    def denies(self) -> bool:
+        """Whether anything is denied or asked for."""
+        return bool(self.concepts & (self._bits["deny"] | self._bits["ask"]))
+
+    def break_between(self, first: int, second: int) -> int:
+        """Return the strongest break after spot ``first`` up to spot ``second``."""
+        return max(self.text.breaks[self.spots[first].end : self.spots[second].start + 1], default=0)
+
+    @cached_property
+    def polarity(self) -> list[Polarity]:
+        """What denials do to each spot."""
+        found = [Polarity.AFFIRMED] * len(self.spots)
+        cues = self._bits["deny"] | self._bits["ask"] | self._bits["ceased"]
+        if not self.concepts & cues:
+            return found
+        for number, spot in enumerate(self.spots):
+            if not spot.concepts & cues:
+                continue
+            if spot.concepts & self._bits["deny"] and self._deny_before(number, found):
+                continue
+            self._deny_after(number, found)
+        return found
+
+    def _deny_before(self, cue: int, found: list[Polarity]) -> bool:
+        """Mark the list before a denial that ends its clause: 胸痛、出血：没有; return False if it is none."""
+        spots, breaks = self.spots, self.text.breaks
+        after = cue + 1
+        while after < len(spots) and spots[after].concepts & self._bits["filler"]:
+            if self.break_between(after - 1, after) >= COMMA or spots[after].start != spots[after - 1].end:
+                break
+            after += 1
+        if breaks[spots[after - 1].end] < COMMA:
+            joint = after < len(spots) and spots[after].concepts & self._bits["joint"]
+            if not (joint or breaks[spots[after - 1].end] == SPACE):
+                return False
+        marked = False
+        at = cue - 1
+        allowed = self._bits["filler"] | self._bits["ask"]
+        while at >= 0 and spots[at].end == spots[at + 1].start:
+            between = self.break_between(at, at + 1)
+            question = (
+                between == STOP
+                and self.text.source[: self.text.starts[spots[at + 1].start]].rstrip(" \"'”’")[-1:] == "?"
+            )
+            if not (between < COMMA or between == COLON or (question and not marked)):
+                break
+            head = spots[at].concepts & self.lexicon.bare
+            if head:
+                found[at] = Polarity.DENIED
+                marked = marked or bool(spots[at].concepts & self.lexicon.heads)
+            elif not spots[at].concepts & (allowed | self._bits["joint"]):
+                break
+            at -= 1
+        return marked
+
+    def _is_asked(self, number: int) -> bool:
+        """Return True if a question mark stands before a spot."""
+        start = self.text.starts[self.spots[number].start]
+        return self.text.source[max(0, start - 4) : start].rstrip(" \"'”’").endswith("?")
+
+    def _deny_after(self, cue: int, found: list[Polarity]) -> None:
+        """Mark what a denial reaches: its first red flag, and the bare items of a list after it."""
+        spots, bits = self.spots, self._bits
+        kind = self._kind(cue)
+        at = cue + 1
+        # Words without a red flag of their own between the denial and its first red flag: amounts, places, fillers.
+        while at < len(spots):
+            spot = spots[at]
+            if self.break_between(at - 1, at) >= LIST or spot.concepts & (bits["but"] | bits["deny"]):
+                return
+            gap = spot.start - spots[at - 1].end
+            if gap:
+                self._reach_loosely(cue, at, found)
+                return
+            if spot.concepts & self.lexicon.bare:
+                break
+            if not spot.concepts & (self.lexicon.passed | self.lexicon.framed):
+                return
+            found[at] = kind
+            at += 1
+            if not spot.concepts & self.lexicon.passed:
+                # 没吃饭胸痛: the denial has what it denies.
+                return
+        if at < len(spots):
+            if kind is Polarity.DENIED and self._has_ceased(cue, at):
+                kind = Polarity.NO_MORE
+            found[at] = kind
+            self._carry(at + 1, kind, found)
+
+    def _kind(self, cue: int) -> Polarity:
+        return Polarity.ASKED if self.spots[cue].concepts & self._bits["ask"] else Polarity.DENIED
+
+    def _has_ceased(self, cue: int, at: int) -> bool:
+        """Return True for 不…了 and 没再…了: it was there before."""
+        spots = self.spots
+        if not spots[cue].concepts & self._bits["ceased"] or at + 1 >= len(spots):
+            return False
+        return spots[at + 1].start == spots[at].end and bool(spots[at + 1].concepts & self._bits["ceased_end"])
+
+    def _reach_loosely(self, cue: int, at: int, found: list[Polarity]) -> None:
+        """Mark the first red flag within reach of a denial of which something else may be denied."""
+        spots = self.spots
+        while at < len(spots) and spots[at].start - spots[cue].end <= REACH:
+            if self.break_between(at - 1, at) >= SPACE or spots[at].concepts & (self._bits["but"] | self._bits["deny"]):
+                return
+            if spots[at].concepts & self.lexicon.heads:
+                found[at] = Polarity.LOOSE
+                return
+            at += 1
+
+    def _carry(self, at: int, kind: Polarity, found: list[Polarity]) -> None:
+        """Carry a denial over the list from ``at``: items of bare terms, to the first that is more than that."""
+        commas = 0
+        joined = False
+        waiting: list[int] = []
+        while at < len(self.spots):
+            between = self.break_between(at - 1, at)
+            if between > COMMA:
+                break
+            joint = bool(self.spots[at].concepts & self._bits["joint"])
+            end = self._bare_item(at)
+            if end == at:
+                break
+            commas += between == COMMA
+            joined = joined or joint
+            if commas:
+                waiting += range(at, end)
+            else:
+                found[at:end] = [kind] * (end - at)
+            at = end
+        # "没有发烧，流血" may be two sentences; a third item or an "or" makes it a list.
+        carried = kind if commas > 1 or joined else Polarity.LOOSE
+        for number in waiting:
+            found[number] = carried
+
+    def _bare_item(self, at: int) -> int:
+        """Return where the item of a list that begins at spot ``at`` ends; ``at`` itself if it is not bare."""
+        spots = self.spots
+        allowed = self.lexicon.bare | self._bits["filler"] | self._bits["joint"] | self._bits["now"]
+        end = at
+        while end < len(spots):
+            if end > at and self.break_between(end - 1, end) >= SPACE:
+                break
+            if end > at and spots[end].concepts & self._bits["joint"]:
+                return end
+            if (
+                spots[end].start != spots[end - 1].end
+                or not spots[end].concepts & allowed
+                or spots[end].concepts & self._bits["deny"]
+            ):
+                return at
+            end += 1
+        return end if self.text.breaks[spots[end - 1].end] > 0 else at
+
+    @cached_property
+    def about_others(self) -> list[bool]:
+        """Whether each spot is about another person: the last one named before it in its sentence decides."""
+        bits = self._bits
+        found = [False] * len(self.spots)
+        if not self.concepts & bits["others"]:
+            return found
+        other = False
+        for number, spot in enumerate(self.spots):
+            if number and self.sentences[number] != self.sentences[number - 1]:
+                other = False
+            if spot.concepts & bits["others"]:
+                other = True
+            elif spot.concepts & bits["own"]:
+                other = False
+            found[number] = other
+        return found
+
+    @cached_property
+    def in_the_past(self) -> list[bool]:
+        """Whether each spot lies in a dated past without a word for the present."""
+        bits = self._bits
+        found = [False] * len(self.spots)
+        if not self.concepts & bits["past"]:
+            return found
+        present = bits["now"] | bits["ongoing"] | bits["again"]
+        for numbers in self._by_clause():
+            concepts = 0
+            for number in numbers:
+                concepts |= self.spots[number].concepts
+            before = found[numbers[0] - 1] if numbers[0] else False
+            same = numbers[0] > 0 and self.sentences[numbers[0]] == self.sentences[numbers[0] - 1]
+            past = bool(concepts & bits["past"]) or (before and same)
+            if past and not concepts & present:
+                for number in numbers:
+                    found[number] = True
+        return found
+
+    def _by_clause(self) -> list[list[int]]:
+        found: dict[int, list[int]] = {}
+        for number, clause in enumerate(self.clauses):
+            found.setdefault(clause, []).append(number)
+        return list(found.values())
+
+    @cached_property
+    def feared(self) -> list[bool]:
+        """Whether each spot follows, in its clause, a word that makes it a case that may come."""
+        found = self._after_in_clause(self._bits["feared"])
+        if self.concepts & self._bits["wish"]:
+            wished = {self.clauses[n] for n, spot in enumerate(self.spots) if spot.concepts & self._bits["wish"]}
+            found = [feared and self.clauses[n] not in wished for n, feared in enumerate(found)]
+        return found
+
+    @cached_property
+    def questioned(self) -> list[bool]:
+        """Whether each spot is what a question about risk asks for."""
+        found = self._after_in_clause(self._bits["risk"])
+        if self.concepts & self._bits["risk_noun"]:
+            for number, (first, second) in enumerate(pairwise(self.spots)):
+                near = second.start == first.end and self.clauses[number] == self.clauses[number + 1]
+                if near and second.concepts & self._bits["risk_noun"]:
+                    found[number] = True
+        return found
+
+    def _after_in_clause(self, cue: int) -> list[bool]:
+        found = [False] * len(self.spots)
+        if self.concepts & cue:
+            said = -1
+            for number, spot in enumerate(self.spots):
+                found[number] = said == self.clauses[number]
+                if spot.concepts & cue:
+                    said = self.clauses[number]
+        return found
+
+    def is_near(self, number: int) -> bool:
+        """Return True if a word for "almost" stands shortly before a spot in its clause."""
+        if not self.concepts & self._bits["near"]:
+            return False
+        start = self.spots[number].start
+        for at in range(number, -1, -1):
+            if self.clauses[at] != self.clauses[number] or start - self.spots[at].end > NEAR_REACH:
+                return False
+            if self.spots[at].concepts & self._bits["near"]:
+                return True
+        return False
+
+    @cached_property
+    def over(self) -> list[int]:
+        """For each spot, how it is over: 0 not, OVER or OVER_FOR_LONG.
+
+        What is over is the red flag before the word, up to another red flag, or the one after it in its clause; a word
+        of return or of going on after it cancels it.
+        """
+        bits, spots = self._bits, self.spots
+        found = [0] * len(spots)
+        ends = [
+            n for n, spot in enumerate(spots) if spot.concepts & bits["over"] and self.polarity[n] is Polarity.AFFIRMED
+        ]
+        if not ends:
+            return found
+        back = bits["again"] | bits["ongoing"]
+        last_back = max((n for n, spot in enumerate(spots) if spot.concepts & back), default=-1)
+        long_ago = [n for n, spot in enumerate(spots) if spot.concepts & bits["long_ago"]]
+        for end in ends:
+            if last_back > end:
+                continue
+            near = (n for n in long_ago if abs(n - end) <= LONG_AGO_REACH and self.sentences[n] == self.sentences[end])
+            how = OVER_FOR_LONG if next(near, None) is not None else OVER
+            for number in range(end, max(-1, end - OVER_REACH), -1):
+                # What an earlier word marked is marked further back than this one reaches.
+                if self.clauses[end] - self.clauses[number] > OVER_CLAUSES or (number < end and found[number] >= how):
+                    break
+                same = self.sentences[number] == self.sentences[end]
+                found[number] = max(found[number], how if same else OVER)
+            for number in range(end + 1, len(spots)):
+                if self.clauses[number] != self.clauses[end] or found[number] >= how:
+                    break
+                found[number] = how
+        return found
