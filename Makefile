@@ -1,10 +1,11 @@
 # Commands for developers; `make` lists them. Longer scripts are in deploy/ and tests/.
 PORT ?= 8000
+MODEL_SECONDS ?= 3600
 BIN := .venv/bin
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo-reset test test-fast check format messages schemas requirements bench screenshots picture dependencies
+.PHONY: help run demo-reset test test-fast check format messages model model-faults schemas requirements bench screenshots picture dependencies
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,6 +35,15 @@ check: dependencies ## lint, imports, format, types, security, templates, transl
 	@$(BIN)/djlint --lint --quiet templates
 	@$(BIN)/python -m pytest -q -p no:cacheprovider tests/architecture/test_translations.py tests/catalogue/test_catalogue.py \
 		-k "translations or schemas"
+
+# The seed is printed, so that a failed history can be repeated: --hypothesis-seed.
+model: dependencies ## random histories of alerts against an independent reference, for an hour (MODEL_SECONDS=60: a minute)
+	@end=$$(($$(date +%s) + $(MODEL_SECONDS))); while [ $$(date +%s) -lt $$end ]; do seed=$$(od -An -N4 -tu4 /dev/urandom | tr -d ' '); \
+		echo "seed $$seed"; MODEL_EXAMPLES=100 MODEL_STEPS=50 $(BIN)/python -m pytest -q -x -p no:logging --show-capture=no --tb=short \
+		--hypothesis-seed=$$seed tests/alerts/test_alert_model.py || exit 1; done
+
+model-faults: dependencies ## take out each fix of the alerts' life and show that the model finds it
+	@$(BIN)/python -m tests.alerts.model_faults
 
 format: dependencies ## put code into the one format
 	@$(BIN)/ruff check --fix .

@@ -147,7 +147,8 @@ def withdraw_participant(work: UnitOfWork, participant: Participant, reason: str
         raise BadData("withdraw", fields={"reason": "empty"})
     if participant.withdrawn_at is not None:
         return
-    calendar = work.catalogue.plans[participant.plan].calendar
+    plan = work.catalogue.plans.get(participant.plan)
+    calendar = plan.calendar if plan else None
     stops = [kind for kind in calendar.stops if not calendar.anchors[kind].last] if calendar else []
     if stops:
         today = local_date(work.now, participant.time_zone)

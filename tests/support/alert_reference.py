@@ -1,0 +1,316 @@
+"""Say what must be open and who must have been told, by docs/alerts.md alone.
+
+It knows a handful of answers and texts and the level of each, from the tables below: more may be raised than it knows,
+never less. What the program did comes in as plain values. Each check returns what is wrong, in sentences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from pro.core.rule_language.level import Level
+
+NONE, WATCH, URGENT, EMERGENCY = Level.NONE, Level.WATCH, Level.URGENT, Level.EMERGENCY
+# What holds -> its level, and the combinations of answers that each make it hold.
+RULES: Mapping[str, tuple[Level, Sequence[Mapping[str, Collection[int]]]]] = {
+    "heavy bleeding": (EMERGENCY, ({"bleed": (4,)}, {"bleed": (3, 4), "bleed_now": (1,)})),
+    "bleeding": (URGENT, ({"bleed": (2, 3, 4)}, {"bleed_now": (1,)})),
+    "no breath": (EMERGENCY, ({"breath": (3,)},)),
+    "short of breath": (URGENT, ({"breath": (2, 3)},)),
+    "fainted": (EMERGENCY, ({"faint": (2,)},)),
+    "nearly fainted": (URGENT, ({"faint": (1,)},)),
+    "bad smell": (URGENT, ({"odor": (3,)},)),
+    "smell with bleeding or headache": (
+        URGENT,
+        ({"odor": (2, 3), "headache": (2, 3, 4)}, {"odor": (2, 3), "bleed": (1, 2, 3, 4)}),
+    ),
+    "headache": (URGENT, ({"headache": (3, 4)},)),
+}
+# Holds once the form was sent or nothing came for 10 minutes.
+SILENCE, SILENT_AFTER = "heavy bleeding, then silence", timedelta(minutes=10)
+# Marked as known and stable by staff: alone it is lowered to watch (D1).
+STABLE_RULE, STABLE_ANSWER = "short of breath", ("breath", 2)
+NEVER_LOWERED = ("bleeding", "nearly fainted", "bad smell")
+TEXTS: Mapping[str, Level] = {
+    "大出血止不住": EMERGENCY,
+    "我喘不过气": EMERGENCY,
+    "鼻子流了一点血": URGENT,
+    "嘴里有臭味": URGENT,
+    "没有出血": WATCH,
+    "谢谢": NONE,
+}
+# Level -> (minutes, places of the roster) of each step that is counted in minutes.
+STEPS: Mapping[Level, Sequence[tuple[int, Sequence[str]]]] = {
+    EMERGENCY: ((0, ("on_call", "investigator")), (15, ("on_call", "investigator")), (30, ("backup",)),
+                (45, ("investigator",))),
+    URGENT: ((0, ("on_call", "investigator")),),
+}  # fmt: skip
+STEPS_WITHOUT_PLAN = ((0, ("administrator", "investigator")),)
+# The last step is taken by then at the latest: for urgent at noon of the next day.
+LAST_STEP: Mapping[Level, timedelta] = {EMERGENCY: timedelta(minutes=45), URGENT: timedelta(hours=36)}
+REPEAT: Mapping[Level, timedelta] = {EMERGENCY: timedelta(minutes=15), URGENT: timedelta(minutes=240)}
+UNTOLD_AFTER, ONE_MAIL_IN = timedelta(minutes=2), timedelta(minutes=10)
+CLAIM_FREE_AFTER = timedelta(seconds=60)
+NOT_JUDGED = "not judged"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """An alert as the program has it. ``fixed``: what must never change."""
+
+    id: int
+    case: str
+    level: Level
+    raised_at: datetime
+    fixed: tuple[object, ...]
+    is_text: bool
+    acknowledged: bool
+    closed: bool
+    superseded: bool
+    closed_itself: bool
+
+    @property
+    def waits(self) -> bool:
+        """Return True for an alert that is open, not acknowledged and not superseded."""
+        return not (self.acknowledged or self.closed or self.superseded)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """A message about a case. ``person``: its place in the roster or role. ``sender``: who wrote the texts, or ""."""
+
+    id: int
+    case: str
+    level: Level
+    person: str
+    channel: str
+    queued_at: datetime
+    due_at: datetime
+    claimed_at: datetime | None
+    state: str
+    sender: str
+    of_ladder: bool
+
+
+@dataclass(slots=True)
+class Sign:
+    """An answer or text that a person must see: ``waiting`` until acknowledged, ``standing`` until closed."""
+
+    case: str
+    what: str
+    level: Level
+    at: datetime
+    waiting: bool = True
+    standing: bool = True
+
+    @property
+    def is_text(self) -> bool:
+        """Return True for the sign of a text."""
+        return self.what.startswith("text")
+
+
+@dataclass(slots=True)
+class Reference:
+    """What was committed, shown and acknowledged.
+
+    ``waiting_since``: when a loud case began to wait, and the newest message of before. ``marked``: cases whose form
+    was opened with a stable symptom.
+    """
+
+    signs: list[Sign] = field(default_factory=list)
+    judged: dict[str, dict[str, int]] = field(default_factory=dict)
+    words: dict[str, str] = field(default_factory=dict)
+    text_cases: dict[str, str] = field(default_factory=dict)
+    waiting_since: dict[str, tuple[datetime, int]] = field(default_factory=dict)
+    marked: set[str] = field(default_factory=set)
+
+    # --- what happens --------------------------------------------------------------------------------------------
+
+    def form_judged(self, case: str, answers: Mapping[str, int], at: datetime, *, silent: bool = False) -> None:
+        """Follow a form that was judged; ``silent``: it was sent, or nothing came for 10 minutes."""
+        before, after = self.judged.get(case, {}), dict(answers)
+        old, new = self._holding(case, before), self._holding(case, after)
+        if silent and after.get("bleed", 0) >= 3 and "bleed_now" not in after:
+            new[SILENCE] = EMERGENCY
+        for what, level in new.items():
+            known = [sign for sign in self.signs if (sign.case, sign.what) == (case, what)]
+            louder = level > max((sign.level for sign in known), default=NONE)
+            again = what not in old and what != SILENCE
+            if louder or again or _is_worse(what, before, after):
+                self.signs.append(Sign(case, what, level, at))
+        self.judged[case] = after
+
+    def form_not_judged(self, case: str, at: datetime) -> None:
+        """Follow a form that could not be judged."""
+        if not any(sign.case == case and sign.what == NOT_JUDGED and sign.waiting for sign in self.signs):
+            self.signs.append(Sign(case, NOT_JUDGED, URGENT, at))
+
+    def form_text(self, case: str, words: str, at: datetime) -> None:
+        """Follow a text in a form: each one that is committed is to be read, unless the same one waits already."""
+        there = any(sign.case == case and sign.waiting and sign.what == f"text {words}" for sign in self.signs)
+        if words != self.words.get(case, "") and not there and TEXTS.get(words, NONE) > NONE:
+            self.signs.append(Sign(case, f"text {words}", TEXTS[words], at))
+        self.words[case] = words
+
+    def text_came(self, sender: str, number: int, words: str, at: datetime) -> str:
+        """Follow a text by phone or chat; return its case. It joins the sender's case while that waits."""
+        case = self.text_cases.get(sender, "")
+        if TEXTS[words] is NONE:
+            return case
+        if not any(sign.case == case and sign.waiting for sign in self.signs):
+            case = self.text_cases[sender] = f"inbound:{number}"
+        self.signs.append(Sign(case, f"text {words}", TEXTS[words], at))
+        return case
+
+    def shown(self, case: str) -> list[Sign]:
+        """Return what a page of the case shows now."""
+        return [sign for sign in self.signs if sign.case == case and sign.standing]
+
+    def unseen(self, case: str, page: Sequence[Sign]) -> list[Sign]:
+        """Return what stands in the case and was not on the page."""
+        return [sign for sign in self.shown(case) if not any(sign is seen for seen in page)]
+
+    # --- what must be so -----------------------------------------------------------------------------------------
+
+    def wrong_open(self, alerts: Sequence[AlertRow]) -> list[str]:
+        """Check invariants 1 and 6: what stands is open, what was not acknowledged waits, each text by itself."""
+        wrong = []
+        for case in dict.fromkeys(sign.case for sign in self.signs):
+            mine = [sign for sign in self.signs if sign.case == case and sign.standing]
+            rows = [row for row in alerts if row.case == case]
+            for name, signs, found in (
+                ("open", mine, [row for row in rows if not row.closed]),
+                ("waiting", [sign for sign in mine if sign.waiting], [row for row in rows if row.waits]),
+            ):
+                loudest = max(signs, key=lambda sign: sign.level, default=None)
+                level = max((row.level for row in found), default=NONE)
+                if loudest is not None and level < loudest.level:
+                    wrong.append(f"{case} must be {name} as {loudest.level.word} ({loudest.what}), but is {level.word}")
+            texts = sum(sign.is_text and sign.waiting for sign in mine)
+            if texts > (there := sum(row.is_text and row.waits for row in rows)):
+                wrong.append(f"{texts} texts of {case} were read by no person, but {there} wait")
+        return wrong
+
+    def wrong_telling(
+        self,
+        alerts: Sequence[AlertRow],
+        messages: Sequence[MessageRow],
+        now: datetime,
+        health: Collection[str],
+        newest_before: int,
+    ) -> list[str]:
+        """Check invariant 3, and what /health says. ``newest_before``: the newest message before this step."""
+        wrong, untold = [], False
+        loud = {row.case for row in alerts if row.waits and row.level >= URGENT}
+        self.waiting_since = {case: self.waiting_since.get(case, (now, newest_before)) for case in loud}
+        for case, (_at, newest) in self.waiting_since.items():
+            level, since = highest_waiting(alerts, case)
+            about = [one for one in messages if one.case == case and one.level >= level and one.id > newest]
+            told = any(one.state == "told" for one in about)
+            overdue = not told and now - since > UNTOLD_AFTER
+            untold |= not told
+            if "untold" not in health and (overdue or not any(one.state in ("told", "queued") for one in about)):
+                wrong.append(
+                    f"{case} waits as {level.word} since {since:%H:%M:%S}, told to no person, and /health is ok"
+                )
+        if "untold" in health and not untold and not any(one.sender == "stranger" for one in messages):
+            wrong.append("/health says untold, but every case was told")
+        unjudged = [sign.case for sign in self.signs if sign.what == NOT_JUDGED and sign.waiting and sign.standing]
+        if unjudged and "unjudged" not in health:
+            wrong.append(f"{unjudged[0]} could not be judged, and /health is ok")
+        return wrong
+
+    def wrong_ladder(
+        self,
+        alerts: Sequence[AlertRow],
+        messages: Sequence[MessageRow],
+        now: datetime,
+        late: Collection[str],
+        without_plan: Collection[str],
+    ) -> list[str]:
+        """Check the steps and invariant 4 after a round of the worker with all data files in place.
+
+        ``late``: cases that came up while not every message could be composed; their minute 0 is not asked for.
+        """
+        wrong = []
+        for case, (first, newest_before) in self.waiting_since.items():
+            level, since = highest_waiting(alerts, case)
+            due: dict[str, datetime] = {}
+            steps = STEPS_WITHOUT_PLAN if case in without_plan else STEPS[level]
+            for minutes, places in steps:
+                at = since + timedelta(minutes=minutes) if minutes else first
+                if since + timedelta(minutes=minutes) <= now and (minutes or case not in late):
+                    due |= dict.fromkeys(places, at)
+            if now >= since + LAST_STEP[level] + REPEAT[level]:
+                due |= {place: now - REPEAT[level] for _minutes, places in steps for place in places}
+            for person, at in due.items():
+                theirs = [one for one in messages if one.case == case and one.person == person]
+                if not any(one.queued_at >= at and (at != first or one.id > newest_before) for one in theirs):
+                    wrong.append(f"{person} was not written to about {case} ({level.word}) since {at:%d %H:%M:%S}")
+        for row in alerts:
+            further = row.waits and row.level is EMERGENCY and not row.is_text and row.case not in late
+            if further and not any(one.case == row.case and one.queued_at >= row.raised_at for one in messages):
+                wrong.append(f"a further emergency of {row.case} was told to no person")
+        return wrong
+
+    # --- within ----------------------------------------------------------------------------------------------------
+
+    def _holding(self, case: str, answers: Mapping[str, int]) -> dict[str, Level]:
+        held = {what: level for what, (level, ways) in RULES.items() if _ways(ways, answers)}
+        known = answers.get(STABLE_ANSWER[0], 9) <= STABLE_ANSWER[1] and case in self.marked
+        if known and STABLE_RULE in held and not any(what in held for what in NEVER_LOWERED):
+            held[STABLE_RULE] = WATCH if max(held.values()) is URGENT and len(held) == 1 else held[STABLE_RULE]
+        return {what: level for what, level in held.items() if level > WATCH}
+
+
+def highest_waiting(alerts: Sequence[AlertRow], case: str) -> tuple[Level, datetime]:
+    """Return the highest level that waits in a case, and since when."""
+    waiting = [row for row in alerts if row.case == case and row.waits]
+    level = max(row.level for row in waiting)
+    return level, min(row.raised_at for row in waiting if row.level == level)
+
+
+def wrong_changes(
+    before: Sequence[AlertRow], after: Sequence[AlertRow], acknowledged: Collection[int], closed: Collection[int]
+) -> list[str]:
+    """Check section 4 and invariant 2: rows stay as they were, and a person acts on what was shown, no more."""
+    wrong, now = [], {row.id: row for row in after}
+    for old in before:
+        new = now.get(old.id)
+        if new is None or new.fixed != old.fixed:
+            wrong.append(f"alert {old.id} of {old.case} was changed: {old.fixed} -> {new and new.fixed}")
+            continue
+        if new.acknowledged and not old.acknowledged and old.id not in acknowledged:
+            wrong.append(f"alert {old.id} of {old.case} was acknowledged, but not shown")
+        if old.acknowledged and not new.acknowledged:
+            wrong.append(f"alert {old.id} of {old.case} lost its acknowledgement")
+        # One that a louder alert covers ends with it.
+        if new.closed and not (old.closed or old.superseded or new.closed_itself) and old.id not in closed:
+            wrong.append(f"alert {old.id} of {old.case} was closed, but not shown")
+    return wrong
+
+
+def wrong_flood(messages: Sequence[MessageRow], read_at: Mapping[str, Sequence[datetime]]) -> list[str]:
+    """Check invariant 7; ``read_at``: when a person acknowledged texts of a sender, which begins anew."""
+    wrong, last = [], dict[tuple[str, str, str], MessageRow]()
+    for one in sorted(messages, key=lambda one: (one.queued_at, one.level, one.id)):
+        if not one.sender or one.of_ladder:
+            continue
+        key = (one.sender, one.person, one.channel)
+        old = last.get(key)
+        soon = old is not None and one.queued_at - old.queued_at < ONE_MAIL_IN and one.level <= old.level
+        if old and soon and not any(old.queued_at <= at <= one.queued_at for at in read_at.get(one.sender, ())):
+            wrong.append(f"{one.person} got two messages about texts of {one.sender} within ten minutes")
+        last[key] = one
+    return wrong
+
+
+def _ways(ways: Sequence[Mapping[str, Collection[int]]], answers: Mapping[str, int]) -> bool:
+    return any(all(answers.get(item) in values for item, values in way.items()) for way in ways)
+
+
+def _is_worse(what: str, before: Mapping[str, int], after: Mapping[str, int]) -> bool:
+    items = {item for way in RULES[what][1] for item in way} if what in RULES else set()
+    return any(item in before and item in after and after[item] > before[item] for item in items)
