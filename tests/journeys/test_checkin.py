@@ -164,17 +164,17 @@ def test_a_form_goes_on_where_it_stopped_on_another_device(
 def test_it_all_works_without_script(live_site: Site, study: Study, new_participant: NewPatient) -> None:
     me = new_participant(java_script_enabled=False).opens_the_link()
     number = number_on(me)
-    me.page.locator("button[name=by][value=self]").click()
+    me.starts()
     for _ in range(60):
         if me.page.locator("button[value=send]").count():
             break
         if me.page.locator("button.btn[value=none]").count():
             me.page.locator("label.tick", has_text="恶心").click()
-            me.page.locator("button.btn[value=some]").click()
+            me.tap(me.page.locator("button.btn[value=some]"))
         elif me.page.locator("button.opt").count():
-            me.page.locator("button.opt").first.click()
+            me.tap(me.page.locator("button.opt").first)
         else:
-            me.page.locator("button.btn[value=next]").click()
+            me.goes_on()
     me.page.locator("button[value=send]").click()
     expect(me.page.locator("h1")).to_contain_text("已收到，谢谢您")
     form, answers, _alerts = stored(live_site, number)
