@@ -230,7 +230,7 @@ def test_no_page_fails_for_an_instrument_that_is_gone(installed: InstalledFullSt
 def test_only_what_judges_asks_for_a_plan_or_instrument_that_must_be_there() -> None:
     """Elsewhere a record may belong to one that is gone: shown_plan, plan_or_none and their brothers."""
     wrong = [
-        place(path, node)
+        place(path, node.lineno)
         for name, path in MODULES.items()
         if path.is_relative_to(PRO) and not name.startswith("pro.catalogue") and name not in MAY_FAIL
         for node in nodes_of(path)
