@@ -31,7 +31,7 @@ DATE_FORMATS = ["%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y年%m月%d日", "%Y%m%d"]
 
 
 class DateField(fields.DateField):
-    """A day; a year that nobody means is refused as what is no day at all."""
+    """A day; a year outside FIRST_YEAR to LAST_YEAR is refused like a text that is no day."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Read the typed day."""
@@ -42,7 +42,7 @@ class DateField(fields.DateField):
 
 
 class DateTimeLocalField(fields.DateTimeLocalField):
-    """A day and time; a year that nobody means is refused as what is no time at all."""
+    """A day and time; a year outside FIRST_YEAR to LAST_YEAR is refused like a text that is no time."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Read the typed day and time."""

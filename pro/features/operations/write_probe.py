@@ -1,28 +1,32 @@
-"""Find out whether answers could be stored now: a real write at intervals, and the free space of the disk.
+"""Find out whether answers could be stored now: real writes that leave nothing behind, and the free space of the disk.
 
 A full disk leaves reading intact, so a page that only reads would look healthy while every answer is lost.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 from threading import Lock
 from time import monotonic
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, insert, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from pro.app_context import AppContext, UnitOfWork
-from pro.db import transaction
 from pro.features.operations import worker_health
+from pro.models import Heartbeat
 
 # Seconds between two writes; a full disk is noticed within 15 s although requests for the health are frequent.
 INTERVAL = 5.0
 # Bytes. With less, the next checkpoint of the database may fail although small writes still succeed.
 LEAST_FREE = 8 * 1024 * 1024
-HEARTBEAT = "web"
+PROBE_SIZE = 64_000
 DISK, DATABASE = "disk", "database"
 # SQLite: disk input or output error, database or disk full. PostgreSQL: class 53, insufficient resources.
 SQLITE_CODES = (10, 13)
@@ -69,28 +73,38 @@ def trouble_of(error: SQLAlchemyError) -> str:
 
 
 def _write(app_context: AppContext) -> str:
+    """Let the database take new blocks and roll back, and write a file beside it; return the trouble or ""."""
     try:
-        with transaction(app_context.engine) as session:
-            worker_health.record_heartbeat(app_context.unit_of_work(session), HEARTBEAT)
-        if app_context.engine.dialect.name == "postgresql":
-            _extend_postgresql(app_context.engine)
+        with Session(app_context.engine) as session:
+            _take_blocks(session, app_context.clock())
+            session.rollback()
+        for folder in _folders(app_context):
+            _write_file(folder)
     except SQLAlchemyError as error:
         return trouble_of(error)
+    except OSError:
+        return DISK
     return ""
 
 
-def _extend_postgresql(engine: Engine) -> None:
-    """Let PostgreSQL take new blocks from its disk, which an update of a row does not need; keep nothing."""
-    with engine.connect() as connection:
-        try:
-            connection.execute(
-                text("CREATE TEMPORARY TABLE space_probe AS SELECT repeat('x', 1000) FROM generate_series(1, 64)")
-            )
-        except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", "") != NOT_ALLOWED:
-                raise
-        finally:
-            connection.rollback()
+def _take_blocks(session: Session, now: datetime) -> None:
+    if session.get_bind().dialect.name != "postgresql":
+        session.execute(insert(Heartbeat).values(name="x" * PROBE_SIZE, at=now))
+        return
+    try:
+        # Kept by nothing: the transaction is rolled back.
+        rows = "SELECT repeat('x', 1000) FROM generate_series(1, 64)"
+        session.execute(text(f"CREATE TEMPORARY TABLE space_probe AS {rows}"))
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", "") != NOT_ALLOWED:
+            raise
+
+
+def _write_file(folder: Path) -> None:
+    with TemporaryFile(dir=folder) as file:
+        file.write(b"x" * PROBE_SIZE)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _folders(app_context: AppContext) -> list[Path]:
