@@ -11,7 +11,7 @@ from sqlalchemy import select
 from pro.db import transaction
 from pro.features.forms.form_state import answer_rows
 from pro.models import Alert, Answer, Assessment, Participant
-from tests.journeys.people import JourneyParticipant, JourneyStaff, link_in
+from tests.journeys.people import DOUBLE_TAP, JourneyParticipant, JourneyStaff, link_in
 from tests.support.factories import Study
 from tests.support.live_system import Site
 
@@ -227,8 +227,11 @@ def test_a_code_opens_the_form_whatever_its_dress(live_site: Site, study: Study,
     page.locator("main button.btn").click()
     expect(page.locator(".err")).to_be_visible()
     expect(page.locator("input[name=code]")).to_have_value(way.code[:6])
+    page.wait_for_timeout(DOUBLE_TAP)
     wide = "".join(chr(ord(letter) + 0xFEE0) for letter in way.code.lower() if letter != "-")
     page.fill("input[name=code]", f" {wide} ")
     page.locator("main button.btn").click()
+    expect(page.locator("button[name=by][value=self]")).to_be_visible()
+    page.wait_for_timeout(DOUBLE_TAP)
     page.locator("button[name=by][value=self]").click()
     expect(page.locator("h1")).to_contain_text("有没有出血")
