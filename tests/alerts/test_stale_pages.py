@@ -1,4 +1,4 @@
-"""Test pages that are older than what they show: acting on what was seen, and nothing typed is lost (docs/alerts.md 4)."""
+"""Test pages that are older than what they show: acting on what was seen, nothing typed is lost (docs/alerts.md 4)."""
 
 from __future__ import annotations
 
