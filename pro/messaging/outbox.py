@@ -79,6 +79,7 @@ class MessageDraft:
     participant_id: int | None = None
     assessment_id: int | None = None
     alert_id: int | None = None
+    case_key: str = ""
     drill_id: int | None = None
     not_before: datetime | None = None
     not_after: datetime | None = None
@@ -126,6 +127,7 @@ def _message_row(work: UnitOfWork, draft: MessageDraft) -> dict[str, Any]:
         "participant_id": draft.participant_id,
         "assessment_id": draft.assessment_id,
         "alert_id": draft.alert_id,
+        "case_key": draft.case_key,
         "drill_id": draft.drill_id,
         "address_sealed": seal(draft.address),
         "params_sealed": seal(json.dumps(dict(draft.params), ensure_ascii=False)),

@@ -22,8 +22,7 @@ from pro.features.alerts.own_words import own_sentences
 from pro.features.duty_roster import notifications
 from pro.features.duty_roster.notifications import TEXT_CASE_PREFIX
 from pro.features.schedule import missed_forms
-from pro.messaging import outbox
-from pro.models import Alert, Assessment, IncomingMessage, Message, Participant
+from pro.models import Alert, Assessment, IncomingMessage, Participant
 
 log = logging.getLogger(__name__)
 # Texts of one sender within this time are screened together as well, because one may continue the other.
@@ -74,8 +73,8 @@ def screen_text(
     if plan and plan.lexicon and plan.lexicon not in work.catalogue.lexicons:
         return Screening(Level.URGENT, (RedFlagHit(NOT_SCREENED, "", "affirmed", Level.URGENT),))
     lexicons = [work.catalogue.lexicons[name] for name in names if name in work.catalogue.lexicons]
-    earlier = _earlier_parts(work, _sender_fingerprint(work, address, participant), row)
     try:
+        earlier, loudest = _earlier_parts(work, _sender_fingerprint(work, address, participant), row)
         found = [red_flag_screening.screen(text, lexicon, own_sentences(work, lexicon)) for lexicon in lexicons]
         alone = _joined(found)
         # A text may end within a sentence, or within a word.
@@ -86,7 +85,8 @@ def screen_text(
         log.error("screening of a text failed error=%s", type(error).__name__)
         return Screening(Level.URGENT, (RedFlagHit(NOT_SCREENED, "", "affirmed", Level.URGENT),))
     together = _joined(found)
-    return together if together.level > alone.level else alone
+    # A harmless text after a loud one says nothing new: only what neither says alone counts.
+    return together if together.level > max(alone.level, loudest) else alone
 
 
 def _joined(found: Sequence[Screening]) -> Screening:
@@ -100,15 +100,16 @@ def _sender_fingerprint(work: UnitOfWork, address: str, participant: Participant
     return work.vault.fingerprint(who)
 
 
-def _earlier_parts(work: UnitOfWork, fingerprint: str, row: IncomingMessage | None) -> list[str]:
-    """Return what the sender wrote just before, oldest first."""
+def _earlier_parts(work: UnitOfWork, fingerprint: str, row: IncomingMessage | None) -> tuple[list[str], Level]:
+    """Return what the sender wrote just before, oldest first, and the highest level of these texts."""
     query = select(IncomingMessage).where(
         IncomingMessage.fingerprint == fingerprint, IncomingMessage.received_at > work.now - PARTS_WITHIN
     )
     if row is not None and row.id is not None:
         query = query.where(IncomingMessage.id < row.id)
     rows = list(work.session.scalars(query.order_by(IncomingMessage.id.desc()).limit(MOST_PARTS)))
-    return [work.vault.open(one.text_sealed) for one in reversed(rows)]
+    texts = [work.vault.open(one.text_sealed) for one in reversed(rows)]
+    return texts, Level(max((one.level for one in rows), default=Level.NONE))
 
 
 def plan_of(work: UnitOfWork, participant: Participant | None) -> StudyPlan | None:
@@ -134,8 +135,7 @@ def note_flags(
         return None
     if found.is_death:
         work.session.flush()
-        missed_forms.make_call_task(work, participant, missed_forms.DEATH_TASK, f"death:{inbound.id}")
-        outbox.drop_messages(work, Message.participant_id == participant.id, "not_wanted")
+        missed_forms.report_death(work, participant, str(inbound.id))
     return raise_text_alert(work, inbound, participant, advice_on(work, participant, found), assessment)
 
 
@@ -173,7 +173,8 @@ def raise_text_alert(
         assessment_id=assessment.id if assessment else None,
         source=source or f"{TEXT_CASE_PREFIX}{inbound.id}",
         rule=FREE_TEXT,
-        occurrence=1 + max((alert.occurrence for alert in before if alert.rule == FREE_TEXT), default=0),
+        # Two texts at once must not get the same one.
+        occurrence=inbound.id,
         inbound_id=inbound.id,
         level=int(level),
         suspects="free_text",
@@ -214,8 +215,7 @@ def _waiting_text_case(work: UnitOfWork, participant_id: int) -> tuple[str, list
     source = work.session.scalar(waiting)
     if source is None:
         return "", []
-    # Locked, so that two texts at once get different occurrences.
-    query = select(Alert).where(Alert.source == source).order_by(Alert.id).with_for_update()
+    query = select(Alert).where(Alert.source == source).order_by(Alert.id)
     return source, list(work.session.scalars(query))
 
 

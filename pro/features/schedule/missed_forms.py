@@ -23,7 +23,18 @@ from pro.features.duty_roster import notifications
 from pro.features.participants import clinical_facts, treatment_dates
 from pro.features.participants.clinical_facts import MISSED_FORM_PREFIX
 from pro.features.schedule import schedule_service
-from pro.models import CALL_OUTCOMES, TASK_KINDS, Alert, Assessment, CallTask, ExpectedForm, Participant, PhoneCall
+from pro.messaging import outbox
+from pro.models import (
+    CALL_OUTCOMES,
+    TASK_KINDS,
+    Alert,
+    Assessment,
+    CallTask,
+    ExpectedForm,
+    Message,
+    Participant,
+    PhoneCall,
+)
 
 MISSED_FORM_TASK = "call_missed"
 # Replies that could not be read; the task ends as soon as an answer is received in another way.
@@ -370,6 +381,16 @@ def make_call_task(work: UnitOfWork, participant: Participant, kind: str, key: s
     work.session.add(task)
     work.record("task.made", task, participant_id=participant.id, new={"kind": kind})
     return task
+
+
+def report_death(work: UnitOfWork, participant: Participant, key: str) -> None:
+    """Have the family called after a report that the participant died; drop the messages that wait.
+
+    ``key`` names the text that said so.
+    """
+    work.session.flush()
+    make_call_task(work, participant, DEATH_TASK, f"death:{key}")
+    outbox.drop_messages(work, Message.participant_id == participant.id, "not_wanted")
 
 
 def reported_deaths(work: UnitOfWork, participant_ids: Collection[int]) -> set[int]:

@@ -211,7 +211,7 @@ def _take_reply(
 ) -> ReplyOutcome | None:
     """Store the text as a reply of the conversation and queue the next message.
 
-    Returns None, with nothing stored, if any step failed.
+    Returns None, with nothing stored, if storing failed. A message that cannot be composed undoes no answer.
     """
     try:
         with work.session.begin_nested():
@@ -221,19 +221,30 @@ def _take_reply(
             outcome = chat_flow.take_reply(
                 work, form_session, text, channel="sms", language=participant.language, inbound=row, item=item
             )
-            address = work.vault.open(row.address_sealed)
-            if outcome.safety:
-                _send_safety(work, row, participant, address, participant.language)
-            if outcome.command in ("stop", "start"):
-                # "嗯，开始吧": with filler words around it a command is found by the parser of the answer.
-                _run_command(work, row, participant, "stop" if outcome.command == "stop" else "start", address)
-                return outcome
-            text_answers.next_step(work, row, participant, form_session, outcome)
     except Exception as error:
         # The text must be stored and screened after any error.
         log.error("reply by text failed error=%s", type(error).__name__)
         return None
+    try:
+        with work.session.begin_nested():
+            _continue_conversation(work, row, participant, form_session, outcome)
+    except Exception as error:
+        log.error("next message of a conversation not queued error=%s", type(error).__name__)
     return outcome
+
+
+def _continue_conversation(
+    work: UnitOfWork, row: IncomingMessage, participant: Participant, form_session: FormSession, outcome: ReplyOutcome
+) -> None:
+    """Send what follows a reply: the safety sentence, the effect of a command, the next question."""
+    address = work.vault.open(row.address_sealed)
+    if outcome.safety:
+        _send_safety(work, row, participant, address, participant.language)
+    if outcome.command in ("stop", "start"):
+        # "嗯，开始吧": with filler words around it a command is found by the parser of the answer.
+        _run_command(work, row, participant, "stop" if outcome.command == "stop" else "start", address)
+        return
+    text_answers.next_step(work, row, participant, form_session, outcome)
 
 
 def _may_answer(work: UnitOfWork, participant: Participant, form: Assessment) -> bool:

@@ -6,6 +6,7 @@ A reply is the next question, a clarification, or a link or access code to conti
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,6 +22,7 @@ from pro.features.forms.form_access import FormSession
 from pro.messaging import message_rendering, outbox
 from pro.models import Assessment, FormAccess, IncomingMessage, Message, Participant
 
+log = logging.getLogger(__name__)
 # Kinds that ask for a reply; the newest such message decides which form a text belongs to.
 ASKING_TEMPLATES = ("question", "clarify", "clarify_free", "advice", "thanks")
 # A reply answers the newest message of these kinds.
@@ -61,10 +63,23 @@ def queue_reply(
 ) -> Message | None:
     """Queue a reply for immediate sending, because a participant who just wrote is awake.
 
-    Returns the message, or None without an SMS provider.
+    Returns the message, or None without an SMS provider, or if it cannot be composed: that undoes nothing else.
     """
-    if work.config.sms == "none" or _has_enough_replies(work, reply_draft.template, address):
+    if work.config.sms == "none":
         return None
+    try:
+        with work.session.begin_nested():
+            if _has_enough_replies(work, reply_draft.template, address):
+                return None
+            return _queue_reply(work, reply_draft, address, participant)
+    except Exception as error:
+        log.error("reply not queued template=%s error=%s", reply_draft.template, type(error).__name__)
+        return None
+
+
+def _queue_reply(
+    work: UnitOfWork, reply_draft: ReplyDraft, address: str, participant: Participant | None
+) -> Message | None:
     rendered = message_rendering.render_message(
         reply_draft.template,
         reply_draft.language,
