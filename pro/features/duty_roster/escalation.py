@@ -21,6 +21,7 @@ from pro.core.triage import escalation_steps
 from pro.core.triage.escalation_steps import DueStep, WorkingHours
 from pro.features.duty_roster import staff_messages
 from pro.features.duty_roster.recipients import STAND_INS, DutyState
+from pro.features.duty_roster.staff_messages import MessageSubject
 from pro.features.participants.treatment_dates import clock_time
 from pro.models import Message, StaffMember
 
@@ -135,16 +136,8 @@ def queue_notice(work: UnitOfWork, case: WaitingCase, due: DueNotice) -> bool:
         params = {"at": at, "level": case.level.word, "address": f"{work.config.base_url}/staff/"}
     elif due.template == case.templates[2]:
         params["count"] = case.more
-    return staff_messages.queue_alert_message(
-        work,
-        due.person,
-        due.template,
-        params,
-        due.key,
-        case_key=case.key,
-        alert_id=case.alert_id,
-        assessment_id=case.assessment_id,
-    )
+    about = MessageSubject(case.alert_id, case.assessment_id, case.key)
+    return staff_messages.queue_alert_message(work, due.person, due.template, params, due.key, about)
 
 
 def first_notices(work: UnitOfWork, case: WaitingCase, duty: DutyState) -> list[DueNotice]:
