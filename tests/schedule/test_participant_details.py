@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from pro.errors import BadData, NotAllowed, RecordFrozen
+from pro.errors import BadData, CodeExpired, NotAllowed, RecordFrozen
 from pro.features.accounts import signatures
 from pro.features.accounts.signatures import PasswordProof
-from pro.features.forms import form_issuing
+from pro.features.forms import form_access, form_issuing
 from pro.features.participants import consent_records, record_freezes
 from pro.features.participants.pages import participant_list
 from pro.features.reports import answer_history, study_overview
@@ -68,6 +68,18 @@ def test_a_wrong_phone_is_corrected_with_a_reason_and_never_written_to_the_trail
     # What waits for the old number is dropped, and what was sent to it opens nothing.
     assert [message.status for message in any_clinic.rows(Message)] == ["dropped"]
     assert all(access.revoked_at for access in any_clinic.rows(FormAccess))
+
+
+def test_a_link_of_a_submitted_form_leads_to_no_next_form_after_a_correction(any_clinic):
+    """Found: the old phone still opened the participant's next form by the link of a submitted one."""
+    begun = any_clinic.start()
+    begun.save(bleed=0)
+    begun.submit()
+    correct(any_clinic, phone=NEW)
+    assert all(access.revoked_at for access in any_clinic.rows(FormAccess))
+    for way in (any_clinic.checkin, any_clinic.qlq):
+        with form_browser.unit_of_work(any_clinic.app_context) as work, pytest.raises(CodeExpired):
+            form_access.open_link(work, way.token)
 
 
 def test_a_new_text_finds_the_participant_by_the_corrected_phone(clinic):

@@ -194,8 +194,8 @@ def _change_phone(work: UnitOfWork, participant: Participant, number: str) -> No
     """Store ``number`` ("" for none). What was sent to the old one may be read by a stranger, so it opens nothing."""
     if participant.phone_sealed is not None:
         outbox.drop_messages(work, Message.participant_id == participant.id, "not_wanted")
-        query = select(Assessment).where(Assessment.participant_id == participant.id, Assessment.submitted_at.is_(None))
-        for assessment in work.session.scalars(query):
+        # Submitted forms as well: their links lead on to the next form.
+        for assessment in work.session.scalars(select(Assessment).where(Assessment.participant_id == participant.id)):
             form_access.close_access(work, assessment)
     participant.phone_sealed = work.vault.seal(number) if number else None
     participant.phone_fingerprint = fingerprint_of(work, number) if number else None
