@@ -18,6 +18,7 @@ from pro.features.schedule.participant_details import ParticipantDetails
 from pro.models import Assessment, ExpectedForm, FormAccess, Message, Participant
 from tests.support import factories, form_browser
 from tests.support.alert_clinic import Clinic
+from tests.support.texting_phone import TextingPhone
 
 NEW = "13912345678"
 REASON = "a stranger answered"
@@ -131,12 +132,36 @@ def test_what_another_person_changed_meanwhile_is_not_overwritten(clinic):
     assert stale.value.why == "stale_details"
 
 
-def test_a_frozen_record_keeps_its_number_and_its_phone_can_be_corrected(clinic):
+def test_a_second_press_of_the_same_correction_is_done_once(any_clinic):
+    """Found: the second press was refused as outdated, although the first one had saved what was typed."""
+    seen = participant_details.details_digest(person(any_clinic))
+    assert correct(any_clinic, seen=seen, phone=NEW) == ("phone",)
+    assert correct(any_clinic, seen=seen, phone=NEW) == ("phone",)
+    assert len(any_clinic.events("participant.corrected")) == 1
+    with pytest.raises(NotAllowed):
+        correct(any_clinic, seen=seen, phone="12")
+
+
+def test_a_stored_landline_does_not_stop_another_correction(clinic):
+    landline = "+8679188692748"
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        row = work.session.get_one(Participant, clinic.participant_id)
+        row.phone_sealed = work.vault.seal(landline)
+        row.phone_fingerprint = participant_details.fingerprint_of(work, landline)
+    assert correct(clinic, language="en") == ("language",)
+    assert refused(clinic, phone="0791-88692749") == {"phone": "phone_not_mobile"}
+
+
+def freeze(clinic: Clinic) -> None:
     with form_browser.unit_of_work(clinic.app_context, clinic.investigator.actor) as work:
         proof = signatures.confirm_password(work, factories.PASSWORD)
         assert isinstance(proof, PasswordProof)
         row = work.session.get_one(Participant, clinic.participant_id)
         record_freezes.freeze_records(work, proof, row.plan, row, "interim analysis")
+
+
+def test_a_frozen_record_keeps_its_number_and_its_phone_can_be_corrected(clinic):
+    freeze(clinic)
     with pytest.raises(RecordFrozen):
         correct(clinic, study_number="NPC-099")
     assert correct(clinic, phone=NEW) == ("phone",)
@@ -172,6 +197,19 @@ def test_after_the_first_answer_it_is_a_withdrawal(clinic):
     with pytest.raises(NotAllowed) as found:
         cancel(clinic)
     assert found.value.why == "answered_already"
+    assert person(clinic).is_active
+
+
+def test_a_mistaken_enrolment_keeps_a_frozen_record_and_what_was_reported(clinic):
+    """Found: texts and their alerts left every list together with the participant."""
+    texter = TextingPhone(clinic.app_context)
+    assert texter.write("我喘不过气", deliver=False).participant_id == clinic.participant_id
+    with pytest.raises(NotAllowed) as found:
+        cancel(clinic)
+    assert found.value.why == "has_reported"
+    freeze(clinic)
+    with pytest.raises(RecordFrozen):
+        cancel(clinic)
     assert person(clinic).is_active
 
 
