@@ -179,8 +179,8 @@ def withdraw_by_date(
 def cancellation_refusal(work: UnitOfWork, participant: Participant) -> str:
     """Return why an enrolment cannot be recorded as a mistake, or "".
 
-    One of "withdrawn", "answered_already", and "has_reported" if there is an alert or a text message of the participant,
-    which must stay in lists and counts.
+    One of "withdrawn", "answered_already", and "has_reported" if there is an alert or a text message of the
+    participant, which must stay in lists and counts.
     """
     if not participant.is_active:
         return "withdrawn"
