@@ -108,7 +108,7 @@ class RecordReader:
 
     def _plain_cells(self, line: str) -> tuple[str, ...]:
         """Return the cells of a line that is not CSV, so that its row can be found: cut at every separator."""
-        return tuple(cell.strip(f'{QUOTE}\r\n')[:LONGEST_CELL] for cell in line.split(self.separator)[: self.width])
+        return tuple(cell.strip(f"{QUOTE}\r\n")[:LONGEST_CELL] for cell in line.split(self.separator)[: self.width])
 
     def _is_record(self, line: str) -> bool:
         """Return True if ``line`` is a whole record by itself."""

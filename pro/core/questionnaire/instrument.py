@@ -144,7 +144,7 @@ class Instrument:
     scoring: str = ""
 
     def mildest_code(self, item: str) -> int:
-        """Return the code of the mildest answer to ``item``: the lowest, on a global scale (such as health) the highest."""
+        """Return the code of the mildest answer to ``item``: the lowest, on a global scale the highest."""
         codes = self.items[item].ordinal_codes or self.items[item].codes or (0,)
         is_global = any(scale.direction == "global" for scale in self.scales.values() if item in scale.items)
         return max(codes) if is_global else min(codes)
