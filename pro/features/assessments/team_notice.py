@@ -24,7 +24,7 @@ def read_team_notice(work: UnitOfWork, alerts: Sequence[Alert]) -> TeamNotice:
     if not urgent:
         return ""
     notices = notifications.read_notices(work, {alert.source for alert in urgent})
-    known = all(alert.acknowledged_at or _was_told(alert, notices.get(alert.source, [])) for alert in urgent)
+    known = all(alert.acknowledged_at or _is_notified(alert, notices.get(alert.source, [])) for alert in urgent)
     return "told" if known else "telling"
 
 
@@ -33,6 +33,6 @@ def _stands(alert: Alert) -> bool:
     return alert.superseded_at is None and (alert.resolved_at is None or alert.acknowledged_at is not None)
 
 
-def _was_told(alert: Alert, notices: Sequence[Notice]) -> bool:
+def _is_notified(alert: Alert, notices: Sequence[Notice]) -> bool:
     """Return True if a message at the level of ``alert`` was accepted since it was raised."""
     return any(one.level >= alert.level and one.told_at and one.told_at >= alert.raised_at for one in notices)
