@@ -10,7 +10,7 @@ from pro.db import transaction
 from pro.messaging import outbox
 from pro.models import Alert, Assessment
 from tests.support.chat_browser import ChatBrowser
-from tests.support.factories import Study
+from tests.support.factories import Clock, Study
 from tests.support.participant_browser import ParticipantBrowser, answer_until_list
 from tests.support.texting_phone import RecordingSmsSender
 
@@ -126,6 +126,44 @@ def test_what_was_not_sent_is_not_called_told(
             alert.acknowledged_by = seeded.staff["nurse"].id
     begun.open(f"/f/{seeded.english.checkin.ref}/3")
     assert "The team has been told about your answers." in begun.page
+
+
+def test_an_emergency_after_a_message_about_an_urgent_answer_is_not_called_told(
+    begun: ParticipantBrowser, seeded: Study, app_context: AppContext, clock: Clock
+) -> None:
+    """Found: the message about an earlier urgent answer was taken for one about the emergency."""
+    senders = {"sms": RecordingSmsSender(), "email": RecordingSmsSender()}
+    page = f"/f/{seeded.english.checkin.ref}/3"
+    begun.tap(0)
+    begun.tap(2)
+    outbox.deliver(app_context, senders, "test:1")
+    clock.move(minutes=1)
+    begun.open(f"/f/{seeded.english.checkin.ref}/2")
+    begun.tap(3)
+    begun.press(do="understood")
+    begun.open(page)
+    assert "We are telling the team about your answers now." in begun.page
+    assert "has been told" not in begun.page
+    outbox.deliver(app_context, senders, "test:1")
+    begun.open(page)
+    assert "The team has been told about your answers." in begun.page
+
+
+def test_an_acknowledged_urgent_answer_does_not_stand_for_a_later_emergency(
+    begun: ParticipantBrowser, seeded: Study, app_context: AppContext, clock: Clock
+) -> None:
+    begun.tap(0)
+    begun.tap(2)
+    with transaction(app_context.engine) as session:
+        for alert in session.query(Alert):
+            alert.acknowledged_at = app_context.clock()
+            alert.acknowledged_by = seeded.staff["nurse"].id
+    clock.move(minutes=1)
+    while begun.shown != "swallow":
+        begun.tap(1 if begun.shown == "faint" else 0)
+        if 'class="sos' in begun.page:
+            begun.press(do="understood")
+    assert "We are telling the team about your answers now." in begun.page
 
 
 # --- after sending ---------------------------------------------------------------------------------------------------
