@@ -10,7 +10,7 @@ import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from pro.app_context import UnitOfWork
 from pro.core.rule_language.level import Level
@@ -22,7 +22,7 @@ from pro.features.alerts.own_words import own_sentences
 from pro.features.duty_roster import notifications
 from pro.features.duty_roster.notifications import TEXT_CASE_PREFIX
 from pro.features.schedule import missed_forms
-from pro.messaging import outbox
+from pro.messaging import message_rendering, outbox
 from pro.models import Alert, Assessment, IncomingMessage, Message, Participant
 
 log = logging.getLogger(__name__)
@@ -133,17 +133,29 @@ def note_flags(
     if participant is None:
         return None
     if found.is_death:
-        work.session.flush()
-        missed_forms.make_call_task(work, participant, missed_forms.DEATH_TASK, f"death:{inbound.id}")
-        outbox.drop_messages(work, Message.participant_id == participant.id, "not_wanted")
+        call_about_death(work, inbound, participant)
     return raise_text_alert(work, inbound, participant, advice_on(work, participant, found), assessment)
 
 
+def call_about_death(work: UnitOfWork, inbound: IncomingMessage, participant: Participant) -> None:
+    """Have staff call about a text that reports a death, and drop what waits to be sent, except urgent advice.
+
+    Who died is not certain, because a relative or the participant may be the writer; the call finds it out.
+    """
+    work.session.flush()
+    missed_forms.make_call_task(work, participant, missed_forms.DEATH_TASK, f"death:{inbound.id}")
+    waiting = and_(Message.participant_id == participant.id, Message.template.not_in(message_rendering.URGENT_ADVICE))
+    outbox.drop_messages(work, waiting, "not_wanted")
+
+
 def advice_on(work: UnitOfWork, participant: Participant | None, found: Screening) -> str:
-    """Return the advice block of the plan for an emergency in a text; "" for none, and for a report of a death."""
+    """Return the advice block of the plan for an emergency in a text; "" for none.
+
+    What a person died of is no emergency, because the class of a death silences it; a wish to die beside it is one.
+    """
     plan = plan_of(work, participant)
     lexicon = work.catalogue.lexicons.get(plan.lexicon) if plan else None
-    if plan is None or lexicon is None or found.level is not Level.EMERGENCY or found.is_death:
+    if plan is None or lexicon is None or found.level is not Level.EMERGENCY:
         return ""
     first = red_flag_screening.first_class(found.hits, lexicon)
     return plan.advice_on_text(first) if first else ""
@@ -222,6 +234,7 @@ def _waiting_text_case(work: UnitOfWork, participant_id: int) -> tuple[str, list
 def needs_advice(found: Screening) -> bool:
     """True if the sender gets the fixed safety sentence: a red flag that is urgent or more as it is meant.
 
-    A report of a death is never answered by it.
+    A report of a death is not answered by it, unless it holds an emergency of its own.
     """
-    return not found.is_death and any(hit.level >= Level.URGENT for hit in found.hits)
+    least = Level.EMERGENCY if found.is_death else Level.URGENT
+    return any(hit.level >= least for hit in found.hits)
