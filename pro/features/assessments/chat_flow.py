@@ -404,11 +404,13 @@ def _screen_reply(
     inbound: IncomingMessage | None,
     item: Item | None,
 ) -> tuple[Screening | None, IncomingMessage | None]:
-    """Screen a reply for red flags before it is used, unless it is exactly one option.
+    """Screen a reply for red flags before it is used, unless it is exactly one option or one command word.
 
     Returns the screening, and the row of the text if it has one.
     """
-    if isinstance(parsed, ParsedAnswer) and parsed.whole:
+    is_whole = isinstance(parsed, ParsedAnswer) and parsed.whole
+    if is_whole or reply_parser.parse_command(text) is not None:
+        # The button "skip" and the word HELP say no more than they do.
         return None, inbound
     participant = form_session.participant
     address = work.vault.open(inbound.address_sealed) if inbound is not None else ""
