@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
 from pro.app_context import UnitOfWork
 from pro.core.rule_language.level import Level
@@ -23,7 +23,7 @@ from pro.features.duty_roster import notifications
 from pro.features.participants import clinical_facts, treatment_dates
 from pro.features.participants.clinical_facts import MISSED_FORM_PREFIX
 from pro.features.schedule import schedule_service
-from pro.messaging import outbox
+from pro.messaging import message_rendering, outbox
 from pro.models import (
     CALL_OUTCOMES,
     TASK_KINDS,
@@ -384,13 +384,15 @@ def make_call_task(work: UnitOfWork, participant: Participant, kind: str, key: s
 
 
 def report_death(work: UnitOfWork, participant: Participant, key: str) -> None:
-    """Have the family called after a report that the participant died; drop the messages that wait.
+    """Have the family called after a report of a death; drop what waits to be sent, except urgent advice.
 
-    ``key`` names the text that said so.
+    ``key`` names the text that said so. Who died is not certain, because a relative or the participant may have written
+    it; the call finds it out.
     """
     work.session.flush()
     make_call_task(work, participant, DEATH_TASK, f"death:{key}")
-    outbox.drop_messages(work, Message.participant_id == participant.id, "not_wanted")
+    waiting = and_(Message.participant_id == participant.id, Message.template.not_in(message_rendering.URGENT_ADVICE))
+    outbox.drop_messages(work, waiting, "not_wanted")
 
 
 def reported_deaths(work: UnitOfWork, participant_ids: Collection[int]) -> set[int]:
