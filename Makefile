@@ -18,13 +18,13 @@ demo-reset: ## throw the demonstration's data away and fill it anew
 	@sh deploy/install.sh requirements.txt
 	@$(BIN)/flask demo reset
 
-# Three processes for two cores, because tests in a browser mostly wait.
+# Twice as many processes as cores, because tests in a browser mostly wait.
 test: dependencies ## install what tests need, then run all of them
 	@sh tests/needs.sh
-	@$(BIN)/python -m pytest -n 3 --dist worksteal
+	@$(BIN)/python -m pytest -n 4 --dist worksteal
 
 test-fast: dependencies ## the tests that need no browser
-	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not journey"
+	@$(BIN)/python -m pytest -n 4 --dist worksteal -m "not journey"
 
 check: dependencies ## lint, imports, format, types, security, templates, translations, schemas
 	@$(BIN)/ruff check .

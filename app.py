@@ -144,13 +144,16 @@ def create_app(config: Config | None = None, now: Clock = utc_now) -> Flask:
 
 
 def main() -> int:
-    """Check a start: print every reason against it and return the exit status of the start.
+    """Check a start: print every reason against it, or what is missing, and return the exit status of the start.
 
     ``python app.py`` is run by gunicorn before it reports that it is ready (deploy/gunicorn.conf.py), and by the IT
     department.
     """
     found = prepare(Config.read(), checked=True)
     sys.stderr.write(found.refusal)
+    warnings = start_check.find_warnings(found.app_context) if found.app_context and not found.refusal else []
+    if warnings:
+        sys.stderr.write("\n- ".join(["This starts, but:", *warnings]) + "\n")
     return found.status
 
 

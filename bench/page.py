@@ -6,7 +6,6 @@ the same run for comparison.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -20,8 +19,8 @@ from playwright.sync_api import Browser, sync_playwright
 
 from bench.figures import Measurement, report
 from bench.walker import Walker, add_staff_on_duty, make_form_links
-from tests.conftest import BROWSER_FLAGS
 from tests.support import live_system
+from tests.support.chromium import FLAGS, find_chromium
 
 LOADS = 7
 SLOW = {"offline": False, "latency": 400, "downloadThroughput": 400_000 / 8, "uploadThroughput": 400_000 / 8}
@@ -107,8 +106,8 @@ def measure() -> list[Measurement]:
         ref = next(name for name in walker.cookies if name.startswith("f_")).removeprefix("f_")
         first = f"{site.url}/f/{ref}/1"
         with sync_playwright() as playwright:
-            path = shutil.which("chromium")
-            browser = playwright.chromium.launch(executable_path=path, args=BROWSER_FLAGS.split())
+            path = find_chromium()
+            browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
             device = playwright.devices["Pixel 7"]
             ours, theirs, chats = [], [], []
             for _ in range(LOADS):

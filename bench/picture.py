@@ -9,8 +9,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from bench.walker import add_staff_on_duty, make_form_links
-from tests.conftest import BROWSER_FLAGS
 from tests.support import factories, live_system
+from tests.support.chromium import FLAGS, find_chromium
 
 PICTURE = Path(__file__).parent.parent / "docs" / "screens.jpg"
 WIDTH, HEIGHT = 390, 760
@@ -33,7 +33,7 @@ def main() -> None:
     ):
         add_staff_on_duty(site)
         path = next(iter(make_form_links(site, 1, "NC").values()))
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=BROWSER_FLAGS.split())
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         page = phone(browser, "zh-CN")
         page.goto(site.url + path)
         page.locator("button[name=by]").first.click()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,8 +15,8 @@ from pro.db import transaction
 from pro.features.alerts import test_alerts
 from pro.features.operations import demo_study
 from pro.models import AdverseEvent, Alert, Participant, WeeklyTestAlert
-from tests.conftest import BROWSER_FLAGS
 from tests.support import live_system
+from tests.support.chromium import FLAGS, find_chromium
 from tests.support.live_system import Site
 
 FOLDER = Path(__file__).parent.parent / "var" / "screenshots"
@@ -190,7 +189,7 @@ def main() -> None:
         with transaction(site.app_context.engine) as session:
             demo_study.fill_demo_study(site.app_context.unit_of_work(session))
         links = list(make_form_links(site, 4, "SHOT").values())
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=BROWSER_FLAGS.split())
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         for language, path, other in zip(LOCALES, links[:2], links[2:], strict=True):
             shown: dict[str, Any] = {**playwright.devices["Pixel 7"], "locale": LOCALES[language]}
             phone = browser.new_context(**shown, timezone_id="Asia/Shanghai", java_script_enabled=False)

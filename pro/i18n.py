@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -28,8 +29,9 @@ class Catalogs:
     by_language: Mapping[str, NullTranslations]
 
     def translator(self, language: str) -> Translator:
-        """Return the translator for ``language``. Raises KeyError if it is not supported."""
-        return Translator(language, self.by_language[language])
+        """Return the translator for ``language``, or for another language if the interface lacks it."""
+        spoken = choose_language(language, self.by_language)
+        return Translator(spoken, self.by_language[spoken])
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,19 @@ def read_catalogs(folder: Path) -> Catalogs:
         compiled.seek(0)
         found[language] = Translations(compiled)
     return Catalogs(found)
+
+
+def choose_language(wished: str, available: Collection[str]) -> str:
+    """Return the language of ``available`` for a reader of ``wished``; ``available`` is not empty.
+
+    The same language, else the same language of another place ("en_GB" reads "en"), else the first of ``LANGUAGES``
+    that is there, else the first by name. Every place that lacks a language falls back by this function.
+    """
+    if wished in available:
+        return wished
+    base = re.split("[-_]", wished, maxsplit=1)[0].lower()
+    near = sorted(code for code in available if base and re.split("[-_]", code, maxsplit=1)[0].lower() == base)
+    return next((code for code in (*near, *LANGUAGES) if code in available), "") or min(available)
 
 
 def negotiate_language(*wishes: str | None) -> str:

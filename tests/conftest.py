@@ -19,6 +19,7 @@ from pro.config import Config
 from pro.features.accounts import passwords
 from pro.i18n import Catalogs
 from tests.support import postgres_server
+from tests.support.chromium import FLAGS, find_chromium
 from tests.support.factories import Clock, make_app_context
 from tests.support.speedups import speed_up
 
@@ -31,11 +32,6 @@ pytest_plugins = ["tests.support.app_fixtures", "tests.support.clinic_fixtures"]
 # No deadline: the machine is shared. In CI the same examples every time, so that a failed run can be repeated.
 settings.register_profile("project", deadline=None, derandomize=IN_CI)
 settings.load_profile("project")
-# Without these, Chromium contacts its maker's hosts for updates at every start.
-BROWSER_FLAGS = (
-    "--no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-default-apps --no-proxy-server"
-)
 
 
 # --- no skipped tests in CI ------------------------------------------------------------------------------------------
@@ -59,6 +55,34 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Any:
     report = yield
     _forbid_skip(report)
     return report
+
+
+# --- order -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the journeys over the other tests of a parallel run, a journey after every few files.
+
+    A browser mostly waits, so a process in a journey leaves its core to one that computes. Files stay whole, because
+    fixtures of a module are made once a file.
+    """
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    journeys = [item for item in items if item.get_closest_marker("journey")]
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        if not item.get_closest_marker("journey"):
+            files.setdefault(item.path, []).append(item)
+    rest, ordered = len(items) - len(journeys), list[pytest.Item]()
+    placed = done = 0
+    for tests in files.values():
+        ordered += tests
+        done += len(tests)
+        due = len(journeys) * done // rest
+        ordered += journeys[placed:due]
+        placed = due
+    items[:] = ordered + journeys[placed:]
 
 
 # --- data files ------------------------------------------------------------------------------------------------------
@@ -177,11 +201,11 @@ def any_app_context(
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args() -> dict[str, Any]:
-    """Start Debian's Chromium without network services of its own."""
-    path = shutil.which("chromium")
+    """Start Debian's Chromium without network services of its own, if possible without a desktop's interface."""
+    path = find_chromium()
     if path is None:
-        pytest.skip("Chromium is not installed (Debian: apt-get install chromium fonts-noto-cjk)")
-    return {"executable_path": path, "args": BROWSER_FLAGS.split()}
+        pytest.skip("Chromium is not installed (Debian: apt-get install chromium-headless-shell fonts-noto-cjk)")
+    return {"executable_path": path, "args": FLAGS}
 
 
 @pytest.fixture(scope="session")

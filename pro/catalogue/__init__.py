@@ -12,11 +12,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from pro.catalogue.absent_words import absent_instrument, absent_plan, absent_plan_words, absent_words
 from pro.catalogue.closing_days import SiteDays, read_site_days
 from pro.catalogue.gateway_file import read_gateway
 from pro.catalogue.instrument_files.clinical_importance import read_importance
 from pro.catalogue.instrument_files.structure import read_instrument
 from pro.catalogue.instrument_files.words import ambiguous_synonyms, read_words
+from pro.catalogue.language_fallback import ByLanguage, LanguageGap, WordsByLanguage, find_gaps, reader_languages
 from pro.catalogue.lexicon_files import read_lexicon
 from pro.catalogue.plan_files.plan import read_plan
 from pro.catalogue.plan_files.plan_words import read_plan_words
@@ -30,6 +32,7 @@ from pro.core.schedule.anchors import WorkingDays
 from pro.core.sms_gateway import SmsGateway
 from pro.core.study_plan import PlanWords, StudyPlan
 from pro.core.text.red_flag_lexicon import Lexicon
+from pro.i18n import LANGUAGES, choose_language
 from pro.public_holidays import working_days
 
 __all__ = ["Catalogue", "CatalogueError", "read_catalogue", "read_instruments"]
@@ -42,10 +45,15 @@ EMPTY_MAPPING: Mapping[Any, Any] = MappingProxyType({})
 class Catalogue:
     """The content of all data files.
 
-    ``instruments``, ``plans``, ``lexicons``: by id. ``words``, ``plan_words``: by (id, language). ``working``: plan id
-    -> working days, with the site's own days. ``gateway``: what the site's SMS gateway accepts. ``importance``:
-    instrument id -> published thresholds of clinical importance. ``terms``: CTCAE terms; ``term_words``: language ->
-    term -> its words. ``plan_texts``: plan id -> text of its file, from which the rule simulator starts.
+    ``instruments``, ``plans``, ``lexicons``: by id. ``words``, ``plan_words``: by (id, language), with another language
+    where one is missing. ``working``: plan id -> working days, with the site's own days. ``gateway``: what the site's
+    SMS gateway accepts. ``importance``: instrument id -> published thresholds of clinical importance. ``terms``: CTCAE
+    terms; ``term_words``: language -> term -> its words. ``plan_texts``: plan id -> text of its file, from which the
+    rule simulator starts. ``gaps``: languages that are missing.
+
+    A record may belong to a plan or an instrument that is no longer installed: whatever reads records asks
+    ``plan_or_none`` and ``instrument_or_none``, or takes a stand-in for a page from ``shown_plan`` and
+    ``shown_instrument``.
     """
 
     instruments: Mapping[str, Instrument]
@@ -60,15 +68,30 @@ class Catalogue:
     terms: TermList = field(default_factory=TermList)
     term_words: Mapping[str, Mapping[str, TermWords]] = field(default_factory=lambda: MappingProxyType({}))
     plan_texts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    gaps: tuple[LanguageGap, ...] = ()
+
+    def plan_or_none(self, plan_id: str) -> StudyPlan | None:
+        """Return the plan; None if it is no longer installed."""
+        return self.plans.get(plan_id)
+
+    def instrument_or_none(self, instrument_id: str) -> Instrument | None:
+        """Return the instrument; None if it is no longer installed."""
+        return self.instruments.get(instrument_id)
+
+    def shown_plan(self, plan_id: str) -> StudyPlan:
+        """Return the plan, or a stand-in without rules for a page about a participant whose plan is gone.
+
+        Never judge by it: it finds nothing.
+        """
+        return self.plans.get(plan_id) or absent_plan(next(iter(self.plans.values())), plan_id)
+
+    def shown_instrument(self, instrument_id: str) -> Instrument:
+        """Return the instrument, or a stand-in without items for a page about a form whose instrument is gone."""
+        return self.instruments.get(instrument_id) or absent_instrument(instrument_id)
 
     def working_days(self, plan_id: str) -> WorkingDays:
         """Return the working days of a plan; Monday to Friday for a plan without visit schedule."""
         return self.working.get(plan_id, WorkingDays())
-
-    def plan_words_in(self, plan_id: str, language: str) -> PlanWords | None:
-        """Return the words of a plan in ``language``, else in another one; None if the plan is no longer installed."""
-        spoken = (self.plan_words.get((plan_id, one)) for one in (language, *self.languages))
-        return next((words for words in spoken if words is not None), None)
 
 
 class _ErrorCollector:
@@ -123,8 +146,9 @@ def read_catalogue(
     ``lexicons``: another folder of built-in lexicons, which must hold a file. ``days``: the site's file of days off and
     working days. ``gateway``: the gateway file, which must be for ``provider``.
 
-    Every instrument and every plan must have words in each of its languages. Raises CatalogueError that names each
-    invalid file, the place and what to correct; files that depend on an invalid one are not checked.
+    Every instrument and every plan must have words in at least one language; a file that is missing in another one
+    becomes a gap, and words of another language are shown. Raises CatalogueError that names each invalid file, the
+    place and what to correct; files that depend on an invalid one are not checked.
     """
     plans, findings = tuple(plans), _ErrorCollector()
     taken = findings.attempt(SmsGateway(), partial(read_gateway, gateway, provider)) if gateway else SmsGateway()
@@ -143,26 +167,25 @@ def read_catalogue(
     graded = instruments.parent / "terms"
     nothing: tuple[TermList, Mapping[str, Mapping[str, TermWords]]] = (TermList(), {})
     terms, term_words = findings.attempt(nothing, partial(_read_terms, graded, translations, languages, found.values()))
-    meanings = {}
-    for path in _yaml_files(instruments.parent / "importance", required=False):
-        meaning = findings.attempt(None, partial(read_importance, path, known))
-        if meaning is not None:
-            meanings[path.stem] = meaning
+    meanings = _read_meanings(instruments.parent / "importance", known, findings)
     findings.stop()
+    spoken = WordsByLanguage(words, absent_words)
+    plan_spoken = WordsByLanguage(plan_words, partial(_absent_plan_words, plan_words, tuple(found)))
     calendars = {plan.id: plan.calendar for plan in found.values() if plan.calendar is not None}
     working = {name: working_days(calendar.holidays, closed.off, closed.on) for name, calendar in calendars.items()}
     return Catalogue(
         instruments=known,
-        words=MappingProxyType(words),
+        words=spoken,
         plans=MappingProxyType(found),
-        plan_words=MappingProxyType(plan_words),
-        languages=languages,
+        plan_words=plan_spoken,
+        languages=tuple(one for one in languages if any(spoken_in == one for _name, spoken_in in words)),
         lexicons=screens,
         working=MappingProxyType(working),
         gateway=taken,
         importance=MappingProxyType(meanings),
         terms=terms,
-        term_words=MappingProxyType(term_words),
+        term_words=ByLanguage(term_words),
+        gaps=_find_gaps(found, spoken, plan_spoken, terms, term_words),
         plan_texts=MappingProxyType({path.stem: path.read_text(encoding="utf-8") for path in _plan_files(plans)}),
     )
 
@@ -181,11 +204,13 @@ def _read_words(
     findings = _ErrorCollector()
     for language in languages:
         directory = translations / language / "instruments"
-        for path in _yaml_files(directory):
+        for path in _yaml_files(directory, required=False):
             if path.stem not in known:
                 findings.errors.append(CatalogueError(path, "", f"There is no instrument called “{path.stem}”."))
         for instrument in known.values():
             path = directory / f"{instrument.id}.yaml"
+            if not path.exists():
+                continue
             read_one = findings.attempt(None, partial(read_words, path, instrument, language))
             if read_one is None:
                 continue
@@ -195,6 +220,11 @@ def _read_words(
             for item in instrument.items:
                 for problem in ambiguous_synonyms(item, [each.items[item] for each in spoken]):
                     findings.errors.append(CatalogueError(path, problem.where, problem.sentence))
+    for name in known:
+        # A file that is there and invalid was named above.
+        if not any((translations / one / "instruments" / f"{name}.yaml").exists() for one in languages):
+            where = translations / languages[0] / "instruments" / f"{name}.yaml"
+            findings.errors.append(CatalogueError(where, "", f"“{name}” has words in no language."))
     findings.stop()
     return words
 
@@ -232,14 +262,15 @@ def _read_plans(
         if plan.id in plans:
             findings.errors.append(CatalogueError(path, "id", f"There is already a plan called “{plan.id}”."))
         plans[plan.id] = plan
-        for language in plan.languages:
-            if language not in languages:
-                sentence = f"There are no translations in “{language}”."
-                findings.errors.append(CatalogueError(path, "languages", sentence))
-                continue
-            own = path.parent / "words" / language / path.name
-            built_in = translations / language / "plans" / path.name
-            said = findings.attempt(None, partial(read_plan_words, own if own.exists() else built_in, plan))
+        files = {
+            language: next((one for one in _plan_words_files(path, translations, language) if one.exists()), None)
+            for language in plan.languages
+        }
+        if not any(files.values()):
+            spoken = ", ".join(plan.languages)
+            findings.errors.append(CatalogueError(path, "languages", f"The plan has words in none of these: {spoken}."))
+        for language, file in files.items():
+            said = findings.attempt(None, partial(read_plan_words, file, plan)) if file else None
             if said is not None:
                 plan_words[plan.id, language] = said
     stems = {path.stem for path in paths}
@@ -248,6 +279,54 @@ def _read_plans(
             if path.stem not in stems:
                 findings.errors.append(CatalogueError(path, "", f"There is no plan called “{path.stem}”."))
     return plans, plan_words
+
+
+def _plan_words_files(plan: Path, translations: Path, language: str) -> tuple[Path, Path]:
+    """Return where the words of a plan may lie: beside the plan, or among the built-in translations."""
+    return plan.parent / "words" / language / plan.name, translations / language / "plans" / plan.name
+
+
+def _absent_plan_words(
+    words: Mapping[tuple[str, str], PlanWords], plans: tuple[str, ...], plan_id: str, language: str
+) -> PlanWords:
+    """Return words for a plan that is no longer installed, made from those of the first installed one."""
+    like = {spoken: one for (name, spoken), one in words.items() if name == plans[0]}
+    return absent_plan_words(like[choose_language(language, like)], plan_id)
+
+
+def _find_gaps(
+    plans: Mapping[str, StudyPlan],
+    words: WordsByLanguage[Words],
+    plan_words: WordsByLanguage[PlanWords],
+    terms: TermList,
+    term_words: Mapping[str, object],
+) -> tuple[LanguageGap, ...]:
+    """Return what is missing in a language that a reader may have: of the interface, or of a plan."""
+    offered = {name: reader_languages(plan.languages) for name, plan in plans.items()}
+    every = reader_languages(language for plan in plans.values() for language in plan.languages)
+    asked = {name: every for plan in plans.values() for name in plan.instruments}
+    gaps = [*find_gaps("plan", plan_words, offered), *find_gaps("instrument", words, asked)]
+    if term_words:
+        gaps += [
+            LanguageGap("terms", terms.id, one, choose_language(one, term_words))
+            for one in reader_languages()
+            if one not in term_words
+        ]
+    gaps += [
+        LanguageGap("interface", "", one, choose_language(one, LANGUAGES)) for one in every if one not in LANGUAGES
+    ]
+    return tuple(gaps)
+
+
+def _read_meanings(
+    directory: Path, known: Mapping[str, Instrument], findings: _ErrorCollector
+) -> dict[str, ClinicalImportance]:
+    meanings = {}
+    for path in _yaml_files(directory, required=False):
+        meaning = findings.attempt(None, partial(read_importance, path, known))
+        if meaning is not None:
+            meanings[path.stem] = meaning
+    return meanings
 
 
 def _read_lexicons(instruments: Path, plans: Iterable[Path], built_in: Path | None) -> Mapping[str, Lexicon]:
@@ -267,8 +346,9 @@ def _read_terms(
     terms = read_terms(directory / TERMS_FILE)
     for plan in plans:
         check_terms(directory / TERMS_FILE, plan.stopping, terms)
-    found = {one: read_term_words(translations / one / "terms" / TERMS_FILE, terms, one) for one in languages}
-    return terms, found
+    paths = {one: translations / one / "terms" / TERMS_FILE for one in languages}
+    there = {one: path for one, path in paths.items() if path.exists()} or paths
+    return terms, {one: read_term_words(path, terms, one) for one, path in there.items()}
 
 
 def _yaml_files(directory: Path, required: bool = True) -> list[Path]:

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from pro.catalogue.yaml_source import CatalogueError, FilePart, parse_file
-from pro.core.clinical.adverse_events import Term, TermList, TermWords
+from pro.core.clinical.adverse_events import Term, TermList, TermsByName, TermWords
 
 Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -91,4 +91,4 @@ def read_term_words(path: Path, terms: TermList, language: str) -> Mapping[str, 
             raise CatalogueError(path, f"terms.{name}.grades", f"It needs words for {sorted(wanted)} and no others.")
         meant = {**words.grades, **({DEATH: file.death} if DEATH in terms.terms[name].grades else {})}
         found[name] = TermWords(words.name, MappingProxyType(dict(sorted(meant.items()))))
-    return MappingProxyType(found)
+    return MappingProxyType(TermsByName(found))

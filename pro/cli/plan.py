@@ -20,6 +20,7 @@ from pro.catalogue import Catalogue, CatalogueError, read_catalogue
 from pro.catalogue.closing_days import read_working_days
 from pro.catalogue.plan_files.example_participant import ExampleParticipant, anchors_template, read_example, read_moment
 from pro.cli.app_commands import require_app_context, unit_of_work
+from pro.cli.file_tools.input_files import plans_option
 from pro.core.schedule.anchors import AnchorProblem, DatedAnchor, find_anchor_problems
 from pro.core.schedule.expected_visits import list_expected_visits
 from pro.core.study_plan import AnchorKind, StudyPlan, VisitSchedule
@@ -45,10 +46,6 @@ SENTENCES = {
     "needs": "there is no {other} by {on}.",
     "after_last": "{on} is after {other} ({other_on}).",
 }
-
-plans_option = click.option(
-    "--plans", type=FOLDER, envvar="PRO_PLANS_DIR", help="Folder of the site's own plans, laid over the built-in ones."
-)
 
 
 @click.group("plan", short_help="Check a study's plan, and preview its calendar.")

@@ -407,7 +407,7 @@ class PlanWords:
     suspected condition, ``advice`` a block for each one that a rule shows; ``visits`` and ``anchors`` name the entries
     of the visit schedule; {number} in the name of a visit is the fraction or occurrence. ``stopping``: texts of the
     protocol for each state of an ulcer and each step of the stopping rule. ``phases`` names the phases of
-    the treatment.
+    the treatment. ``language``: the language of these words.
     """
 
     title: str
@@ -421,7 +421,8 @@ class PlanWords:
     anchors: Mapping[str, str]
     stopping: Mapping[str, str] = field(default_factory=dict)
     phases: Mapping[str, str] = field(default_factory=dict)
+    language: str = ""
 
     def visit(self, kind: str, number: int) -> str:
-        """Return the name of the visit ``kind``, at its ``number``."""
-        return self.visits[kind].replace("{number}", str(number))
+        """Return the name of the visit ``kind``, at its ``number``; a visit that the plan no longer has by its id."""
+        return self.visits[kind].replace("{number}", str(number)) if kind in self.visits else f"{kind} {number}"

@@ -18,6 +18,7 @@ from operator import itemgetter
 
 from pro.core.questionnaire.instrument import Instrument, Item, Scale
 from pro.core.questionnaire.scoring import scale_score, summary_score
+from pro.exports.csv_records import BadRecord, RecordReader, split_header
 
 ERROR = "error"
 # A byte that is not UTF-8, decoded with "surrogateescape".
@@ -26,6 +27,15 @@ _UNDECODABLE = re.compile("[\ud800-\udfff]")
 _HALF_WIDTH = str.maketrans("０１２３４５６７８９", "0123456789")
 _WHOLE = re.compile("[0-9]{1,9}")
 _LONGEST_SHOWN = 20
+_SEPARATOR_NAMES = {";": "semicolons", "\t": "tabs", "|": "“|”", "，": "full-width commas"}
+# Letters that are two bytes in UTF-8, alone in their word: the bytes may as well be Chinese words in GB18030.
+_TWO_BYTE_WORD = re.compile("(?<![A-Za-z0-9\u0080-\u07ff])[\u0080-\u07ff]+(?![A-Za-z0-9\u0080-\u07ff])")
+_SYMBOLS = re.compile("[\u00a0-\u00bf×÷]+")
+_HALF_WORD = re.compile("[A-Za-z0-9]")
+# In an old file a lone carriage return ends a line; a CSV writer would not put it into quotation marks.
+_LONE_RETURN = re.compile("\r(?!\n)")
+_LONGER = re.compile("[\u0800-\ud7ff\ue000-\U0010ffff]")
+_LOST = "\ufffd"
 
 
 class HeaderRefused(Exception):
@@ -40,31 +50,34 @@ class ScoredRow:
     bad: bool = False
 
 
-def scored_rows(instrument: Instrument, lines: Iterable[str]) -> Iterator[ScoredRow]:
+def scored_rows(
+    instrument: Instrument, lines: Iterable[str], note: Callable[[str], None] = lambda _sentence: None
+) -> Iterator[ScoredRow]:
     """Yield the header of the output, then one row for each row of the CSV ``lines``.
 
-    ``lines`` keep their line ends; bytes that are not UTF-8 are lone surrogates. Empty lines are skipped. Raises
+    ``lines`` keep their line ends; bytes that are not UTF-8 are lone surrogates. Empty lines are skipped. ``note`` gets
+    a sentence about what the reader of the output should know: a guessed separator, replaced columns. Raises
     HeaderRefused with the first row.
     """
-    reader = csv.reader(lines)
+    source = iter(lines)
+    first = next(source, "")
+    marked = first.startswith("\ufeff")
+    first = first.removeprefix("\ufeff")
+    if not first.strip("\r\n"):
+        items = ", ".join(instrument.items)
+        raise HeaderRefused(f"The first line is empty. It must name all items: {items}.")
     try:
-        header = next(reader, [])
+        header, separator = split_header(first, instrument.items)
     except csv.Error as problem:
         raise HeaderRefused(f"The first line is not CSV: {problem}.") from problem
-    if header:
-        header[0] = header[0].removeprefix("\ufeff")
-    scorer = _Scorer(instrument, header)
+    scorer = _Scorer(instrument, header, marked)
+    if separator != ",":
+        note(f"The columns are read as separated by {_SEPARATOR_NAMES[separator]}; the output has commas.")
+    if scorer.replaced:
+        note(f"Columns of the file that are replaced by computed ones: {', '.join(scorer.replaced)}.")
     yield ScoredRow([*scorer.passed_names, *scorer.outputs])
-    while True:
-        try:
-            row = next(reader, None)
-        except csv.Error as problem:
-            yield scorer.bad([], f"line {reader.line_num}: this is not CSV ({problem})")
-            continue
-        if row is None:
-            return
-        if row:
-            yield scorer.score(row)
+    for row in RecordReader(source, separator, scorer.width).records():
+        yield scorer.bad(row.cells, row.why) if isinstance(row, BadRecord) else scorer.score(row)
 
 
 def shortest_decimal(value: float | None) -> str:
@@ -95,8 +108,10 @@ class _Column:
 class _Scorer:
     """Scores the rows of one file; computes each combination of cells only once."""
 
-    def __init__(self, instrument: Instrument, header: Sequence[str]) -> None:
+    def __init__(self, instrument: Instrument, header: Sequence[str], marked: bool = False) -> None:
         self.instrument = instrument
+        # The file begins with a byte order mark, so that its encoding is certain.
+        self.marked = marked
         self.items: list[Item] = list(instrument.items.values())
         self.outputs = [*instrument.scales, *([instrument.summary.id] if instrument.summary else []), ERROR]
         names = _check_header([name.strip() for name in header], [item.id for item in self.items])
@@ -105,6 +120,7 @@ class _Scorer:
         taken = {*instrument.items, *self.outputs}
         self.passed = [place for place, name in enumerate(names) if name not in taken]
         self.passed_names = [header[place] for place in self.passed]
+        self.replaced = [name for name in names if name in self.outputs]
         order = {item.id: place for place, item in enumerate(self.items)}
         self.columns = [
             _Column(scale, itemgetter(*(order[item] for item in scale.items)), {})
@@ -125,14 +141,36 @@ class _Scorer:
                 return self.bad(row, learned)
             found = learned
         cells = [row[place] for place in self.passed]
-        if any(map(_UNDECODABLE.search, cells)):
-            return self.bad(row, "this row is not UTF-8 text; save the file as CSV UTF-8")
+        if any("\r" in cell for cell in cells):
+            cells = [_LONE_RETURN.sub("\n", cell) for cell in cells]
+        wrong = self.text_problem(cells)
+        if wrong:
+            return self.bad(row, wrong)
         cells += [text for text, _ in found]
         if self.instrument.summary is not None:
             values = {column.scale.id: value for column, (_, value) in zip(self.columns, found, strict=True)}
             cells.append(shortest_decimal(summary_score(self.instrument.summary, values).value))
         cells.append("")
         return ScoredRow(cells)
+
+    def text_problem(self, cells: Sequence[str]) -> str:
+        """Return why the words of ``cells`` may not be what was written; "" if they are."""
+        text = "\n".join(cells)
+        if text.isascii() and "\0" not in text:
+            return ""
+        if _UNDECODABLE.search(text):
+            return "this row is not UTF-8 text; save the file as CSV UTF-8"
+        if "\0" in text:
+            return "this row has a NUL character; save the file as CSV UTF-8"
+        if _LOST in text:
+            return f"words of this row were lost before (“{_LOST}”); save the file again from its source as CSV UTF-8"
+        if not self.marked and not _LONGER.search(text):
+            for cell, word in ((one, word) for one in cells for word in _TWO_BYTE_WORD.findall(one)):
+                other = _as_chinese(word)
+                # A measurement such as "5 ± 2" is plain enough.
+                if other and not (_SYMBOLS.fullmatch(word) and _HALF_WORD.search(cell)):
+                    return f"“{word}” may be “{other}” in another encoding; save the file as CSV UTF-8"
+        return ""
 
     def score_new_cells(self, cells: Sequence[str]) -> list[tuple[str, float | None]] | str:
         """Compute all scores for new ``cells``; return a sentence if a cell is invalid."""
@@ -158,8 +196,20 @@ class _Scorer:
 
     def bad(self, row: Sequence[str], error: str) -> ScoredRow:
         """Return the output row of ``row`` with ``error``; scores and missing cells are empty."""
-        passed = [_UNDECODABLE.sub("\ufffd", row[place]) if place < len(row) else "" for place in self.passed]
+        passed = [
+            _LONE_RETURN.sub("\n", _UNDECODABLE.sub(_LOST, row[place])).replace("\0", _LOST) if place < len(row) else ""
+            for place in self.passed
+        ]
         return ScoredRow([*passed, *[""] * (len(self.outputs) - 1), error], bad=True)
+
+
+def _as_chinese(word: str) -> str:
+    """Return ``word`` as its bytes read in GB18030 if these are Chinese characters only; else ""."""
+    try:
+        other = word.encode().decode("gb18030")
+    except UnicodeDecodeError:
+        return ""
+    return other if all("\u4e00" <= letter <= "\u9fff" for letter in other) else ""
 
 
 def _parse_answer(item: Item, cell: str) -> int | str | None:
@@ -180,7 +230,8 @@ def _check_header(names: list[str], wanted: list[str]) -> list[str]:
         raise HeaderRefused("The first line is not UTF-8 text. Save the file as CSV UTF-8 and try again.")
     missing = [name for name in wanted if name not in names]
     if missing:
-        raise HeaderRefused(f"The first line must name all {len(wanted)} items; missing: {', '.join(missing)}.")
+        curly = " Put names into straight quotation marks, or none." if any("“" in name for name in names) else ""
+        raise HeaderRefused(f"The first line must name all {len(wanted)} items; missing: {', '.join(missing)}.{curly}")
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         shown = ", ".join(f"“{name}”" if name else "a column without a name" for name in twice)

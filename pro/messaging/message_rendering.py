@@ -126,12 +126,12 @@ def render_message(
     two_way: bool = False,
     sender: str = "",
 ) -> RenderedMessage:
-    """Render the message of ``kind`` in ``language``.
+    """Render the message of ``kind`` in ``language``, or in another one if the interface lacks it.
 
     ``env_banner``: mark the message as not from a real study. ``two_way``: replies are read. ``sender``: who writes, as
     ``sender_name``; emails and texts to staff do not name it.
 
-    Raises KeyError for an unknown kind or language, ValueError if a parameter is missing, is not one of the kind, or
+    Raises KeyError for an unknown kind, ValueError if a parameter is missing, is not one of the kind, or
     has a value that the template cannot express.
     """
     wanted = MESSAGE_KINDS[kind]
@@ -195,6 +195,7 @@ def failure_sentence(failure: str, translator: Translator) -> str:
     sentences = {
         "answered": _("The form was answered before this was sent, so it was not needed any more."),
         "not_wanted": _("It was not wanted any more when its turn came, and was not sent."),
+        "answer_unclear": _("The provider’s answer was unclear. It may or may not have arrived: ask, or send again."),
         "address_malformed": _("The address cannot be written to. Correct it and send again."),
         "address_refused": _("The mail server does not take this address. Check it and send again."),
         "certificate": _("The mail server's certificate is not trusted. Tell the IT department."),

@@ -29,6 +29,7 @@ from sqlalchemy.orm import Session, defer
 
 from pro.app_context import AppContext, UnitOfWork
 from pro.db import transaction
+from pro.i18n import LANGUAGES, choose_language
 from pro.messaging import message_limit
 from pro.messaging.claims import ClaimTimes, ProviderCalls, StoredClaim, new_claim_name, read_claims
 from pro.messaging.provider_calls import CallOutcome, Claim, SentOutcome
@@ -78,6 +79,7 @@ class MessageDraft:
     participant_id: int | None = None
     assessment_id: int | None = None
     alert_id: int | None = None
+    case_key: str = ""
     drill_id: int | None = None
     not_before: datetime | None = None
     not_after: datetime | None = None
@@ -120,11 +122,12 @@ def _message_row(work: UnitOfWork, draft: MessageDraft) -> dict[str, Any]:
         "dedupe_key": draft.dedupe_key,
         "channel": draft.channel,
         "template": draft.template,
-        "language": draft.language,
+        "language": choose_language(draft.language, LANGUAGES),
         "staff_id": draft.staff_id,
         "participant_id": draft.participant_id,
         "assessment_id": draft.assessment_id,
         "alert_id": draft.alert_id,
+        "case_key": draft.case_key,
         "drill_id": draft.drill_id,
         "address_sealed": seal(draft.address),
         "params_sealed": seal(json.dumps(dict(draft.params), ensure_ascii=False)),

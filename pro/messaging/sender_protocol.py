@@ -1,4 +1,4 @@
-"""Define what the outbox expects of every provider: a sender and its two failures.
+"""Define what the outbox expects of every provider: a sender and its failures.
 
 The reason of a failure is a key with a detail after a colon ("phone_invalid:21211");
 ``message_rendering.failure_sentence`` translates it. It never holds an address or a text, because it is stored in clear
@@ -59,6 +59,17 @@ class ProviderRefused(Exception):
         self.reason = reason
 
 
+class ProviderUnsure(ProviderRefused):
+    """The provider said yes in a way that proves nothing: success without a reference, or an unreadable success.
+
+    The letter is never sent again, an alert neither: it may have arrived. It is stored as failed, so that staff see it
+    and, for an alert, the next person or the other channel is told.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"answer_unclear:{status}")
+
+
 class Sender(Protocol):
     """A provider, or a replacement that only shows the messages.
 
@@ -68,7 +79,7 @@ class Sender(Protocol):
     def send(self, letter: Letter, /) -> str:
         """Send the letter and return the provider's reference.
 
-        Raises ProviderUnreachable or ProviderRefused.
+        Raises ProviderUnreachable, ProviderRefused or ProviderUnsure.
         """
         ...
 

@@ -19,7 +19,7 @@ class Message(Base):
     for the others. Address, parameters and body are encrypted, because they hold phone numbers and links. ``repeat``:
     "prefer_duplicate" for alerts and test alerts (sent first, and sent again after a lost claim), "prefer_silence" for
     all others. ``address_fingerprint`` and ``text_fingerprint``: keyed fingerprints of a text message's number and
-    words, which ``messaging.message_limit`` counts. ``claimed_by`` names one claim of a worker; it moves ``claimed_at``
+    words, which ``messaging.message_limit`` counts. ``case_key``: the case that a message to staff is about, "" for none. ``claimed_by`` names one claim of a worker; it moves ``claimed_at``
     while the provider is called (``messaging.claims``). ``settled_by``: who did what a failed message required.
     """
 
@@ -33,6 +33,7 @@ class Message(Base):
         partial_index("ix_message_claimed", "claimed_at IS NOT NULL", "claimed_at"),
         partial_index("ix_message_unsettled", "failed_at IS NOT NULL AND settled_at IS NULL", "id"),
         Index("ix_message_number", "address_fingerprint", "queued_at"),
+        partial_index("ix_message_case", "case_key <> ''", "case_key", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -44,6 +45,7 @@ class Message(Base):
     participant_id: Mapped[int | None] = mapped_column(ForeignKey("participant.id"), index=True)
     assessment_id: Mapped[int | None] = mapped_column(ForeignKey("assessment.id"), index=True)
     alert_id: Mapped[int | None] = mapped_column(ForeignKey("alert.id"), index=True)
+    case_key: Mapped[str] = mapped_column(String(64), default="")
     drill_id: Mapped[int | None] = mapped_column(ForeignKey("drill.id"), index=True)
     address_sealed: Mapped[str] = mapped_column(Text)
     address_fingerprint: Mapped[str | None] = mapped_column(String(64))

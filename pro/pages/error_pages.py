@@ -57,6 +57,7 @@ FAILURES: Mapping[tuple[type[ProError], str], Failure] = {
     (CodeExpired, "withdrawn"): Failure(410, "withdrawn"),
     (CodeExpired, "cancelled"): Failure(410, "closed"),
     (CodeExpired, "closed"): Failure(410, "closed"),
+    (CodeExpired, "instrument_gone"): Failure(410, "form_gone", logging.ERROR),
     (AlreadySubmitted, ""): Failure(409, "received"),
     (NotAllowed, ""): Failure(403, "not_allowed", logging.WARNING),
     (BadData, ""): UNREADABLE,

@@ -57,6 +57,7 @@ def layout_context() -> dict[str, Any]:
             request_context.work(), participant_id
         ),
         "texts_to_read": lambda: message_reading.unread_count(request_context.work()),
+        "words_missing": _missing_words(),
     }
 
 
@@ -80,6 +81,18 @@ def error_layout_context() -> dict[str, Any]:
         "home": page_guard.landing_page(me.role, to_do_list) if me else to_do_list,
         "texts_to_read": lambda: 0,
     }
+
+
+def _missing_words() -> list[str]:
+    """Return the titles of plans, instruments and terms that have no words in the page's language."""
+    catalogue, language = request_context.app_context().catalogue, request_context.language()
+    gaps = [gap for gap in catalogue.gaps if gap.language == language]
+    titles = {
+        "plan": lambda name: catalogue.plan_words[name, language].title,
+        "instrument": lambda name: catalogue.words[name, language].title,
+        "terms": lambda _name: "CTCAE",
+    }
+    return [titles[gap.part](gap.name) for gap in gaps if gap.part in titles]
 
 
 def _idle_ends() -> int:

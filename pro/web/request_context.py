@@ -22,6 +22,7 @@ from werkzeug.datastructures import ImmutableMultiDict, iter_multi_items
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from pro.app_context import SYSTEM, Actor, AppContext, UnitOfWork
+from pro.errors import NotFound
 from pro.i18n import HTML_CODES, LANGUAGE_NAMES, LANGUAGES, Translator, negotiate_language
 
 STATIC = Path(__file__).parent.parent / "static"
@@ -40,6 +41,30 @@ class CleanFields(ImmutableMultiDict[str, Any]):
         super().__init__([(name, text.replace("\0", "") if isinstance(text, str) else text) for name, text in pairs])
 
 
+class BodyReader:
+    """The body of a request. Whatever the server raises for a malformed one becomes OSError: the sender is at fault.
+
+    Werkzeug answers that with 400; the server's own exceptions are of no common class.
+    """
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    def read(self, size: int = -1) -> bytes:
+        """Read at most ``size`` bytes."""
+        try:
+            return cast(bytes, self._body.read(size))
+        except Exception as error:
+            raise OSError("the body of the request cannot be read") from error
+
+    def readline(self, size: int = -1) -> bytes:
+        """Read one line of at most ``size`` bytes."""
+        try:
+            return cast(bytes, self._body.readline(size))
+        except Exception as error:
+            raise OSError("the body of the request cannot be read") from error
+
+
 class AppRequest(Request):
     """A request. Fields of staff pages are ``CleanFields``; other fields stay unchanged.
 
@@ -47,6 +72,7 @@ class AppRequest(Request):
     """
 
     def __init__(self, environ: Any, populate_request: bool = True, shallow: bool = False) -> None:
+        environ["wsgi.input"] = BodyReader(environ.get("wsgi.input"))
         super().__init__(environ, populate_request, shallow)
         if self.path.startswith("/staff"):
             self.parameter_storage_class = CleanFields
@@ -171,8 +197,15 @@ def install(app: Flask, app_context: AppContext) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
     CSRFProtect(app)
     _install_translations(app)
+    app.before_request(_refuse_unreadable_address)
     app.after_request(_finish_response)
     app.teardown_appcontext(_close_session)
+
+
+def _refuse_unreadable_address() -> None:
+    """Answer 404 to an address that nothing can have: PostgreSQL refuses NUL in text."""
+    if "\0" in request.path:
+        raise NotFound("address")
 
 
 def _install_translations(app: Flask) -> None:

@@ -35,9 +35,9 @@ class StudyHeader:
 def read_study_header(app_context: AppContext, plan_id: str | None, language: str) -> StudyHeader:
     """Return the header of the study ``plan_id`` in ``language``.
 
-    None or "" as ``plan_id`` means the first installed study. A language that the study lacks becomes its first one.
+    None or "" as ``plan_id`` means the first installed study. A study that is no longer installed has the telephone
+    numbers of the first one.
     """
-    plans, words = app_context.catalogue.plans, app_context.catalogue.plan_words
-    plan = plans[plan_id] if plan_id else next(iter(plans.values()))
-    spoken = language if (plan.id, language) in words else plan.languages[0]
-    return StudyHeader(words[plan.id, spoken], plan.settings)
+    catalogue = app_context.catalogue
+    plan = catalogue.shown_plan(plan_id) if plan_id else next(iter(catalogue.plans.values()))
+    return StudyHeader(catalogue.plan_words[plan.id, language], plan.settings)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy import select
+from werkzeug.test import TestResponse
 
 from pro.app_context import AppContext
 from pro.db import Base, transaction
@@ -55,6 +56,12 @@ def taken(desk: StaffBrowser, alerts: list[int]) -> str:
     return path
 
 
+def assess(desk: StaffBrowser, path: str, **said: Any) -> TestResponse:
+    """Post a grading from a page that shows every alert of the case as it is now."""
+    desk.open(f"{path}/assess")
+    return desk.post(f"{path}/assess", alert=re.findall(r'name="alert" value="(\d+)"', desk.page), **said)
+
+
 def test_an_alert_is_called_about_assessed_and_closed(
     desk: StaffBrowser, app_context: AppContext, alerts: list[int]
 ) -> None:
@@ -64,7 +71,7 @@ def test_an_alert_is_called_about_assessed_and_closed(
     desk.open(f"{path}/assess")
     assert "Pharyngeal hemorrhage" in desk.page
     assert not re.search(r'name="grade"[^>]* checked', desk.page)
-    assert desk.post(f"{path}/assess", **JUDGED).location == path
+    assert assess(desk, path, **JUDGED).location == path
     desk.open(path)
     assert "assessed and signed by Investigator" in desk.page
     shown = set(re.findall(r'name="alert" value="(\d+)"', desk.page))
@@ -99,7 +106,7 @@ def test_a_refusal_stands_at_its_field_and_loses_nothing(
     desk: StaffBrowser, app_context: AppContext, alerts: list[int], change: dict[str, Any], sentence: str
 ) -> None:
     path = taken(desk, alerts)
-    answer = desk.post(f"{path}/assess", **(JUDGED | {"action": "kept words"} | change))
+    answer = assess(desk, path, **(JUDGED | {"action": "kept words"} | change))
     assert answer.status_code == 400
     assert sentence in desk.page
     assert ("kept words" in desk.page) == (change.get("action") != "")
@@ -113,12 +120,12 @@ def test_grade_4_that_is_not_serious_is_asked_about_before_it_is_signed(
     """A haemorrhage of grade 4 was signed as not serious without a word."""
     path = taken(desk, alerts)
     said = JUDGED | {"grade": "4", "not_serious": ""}
-    assert desk.post(f"{path}/assess", **said).status_code == 400
+    assert assess(desk, path, **said).status_code == 400
     assert "Is it really not serious?" in desk.page
     assert "Grade 4 stands for danger to life." in desk.page
     assert "The answers behind this alert suggest danger to life." in desk.page
     assert rows(app_context, Grading) == []
-    assert desk.post(f"{path}/assess", **(said | {"not_serious": "an old scar"})).status_code == 303
+    assert assess(desk, path, **(said | {"not_serious": "an old scar"})).status_code == 303
     assert [(one.serious, one.not_serious) for one in rows(app_context, Grading)] == [(False, "an old scar")]
     desk.open(path)
     assert "an old scar" in desk.page
@@ -129,7 +136,7 @@ def test_grade_4_that_is_serious_starts_the_clock_and_stands_on_the_to_do_list(
 ) -> None:
     path = taken(desk, alerts)
     said = JUDGED | {"grade": "4", "serious": "yes", "known_at": "2026-03-02T09:00"}
-    assert desk.post(f"{path}/assess", **said).status_code == 303
+    assert assess(desk, path, **said).status_code == 303
     assert desk.post(path, do="close", alert=alerts, disposition="admitted").location == "/staff/"
     desk.open("/staff/")
     assert "Good news: no alert is waiting." not in desk.page
@@ -141,7 +148,7 @@ def test_an_admission_without_a_serious_event_is_asked_about(
 ) -> None:
     """The alert was closed as "admitted", and the list then said that nothing was waiting."""
     path = taken(desk, alerts)
-    desk.post(f"{path}/assess", **JUDGED)
+    assess(desk, path, **JUDGED)
     ended = {"do": "close", "alert": alerts, "disposition": "admitted"}
     assert desk.post(path, **ended).status_code == 400
     assert "Is this admission really not a serious adverse event?" in desk.page
@@ -151,7 +158,7 @@ def test_an_admission_without_a_serious_event_is_asked_about(
 
 def test_another_term_shows_its_grades_and_keeps_the_rest(desk: StaffBrowser, alerts: list[int]) -> None:
     path = taken(desk, alerts)
-    answer = desk.post(f"{path}/assess", **(JUDGED | {"do": "term", "another": "syncope"}))
+    answer = assess(desk, path, **(JUDGED | {"do": "term", "another": "syncope"}))
     assert answer.status_code == 200
     assert re.findall(r'name="grade" id="[^"]+" value="(\d)"', desk.page) == ["3"]
     assert "packed the nose" in desk.page
@@ -161,8 +168,8 @@ def test_the_second_to_assess_sees_the_first_and_keeps_what_was_typed(
     desk: StaffBrowser, app_context: AppContext, alerts: list[int]
 ) -> None:
     path = taken(desk, alerts)
-    desk.post(f"{path}/assess", **JUDGED)
-    answer = desk.post(f"{path}/assess", **(JUDGED | {"grade": "3", "action": "other words"}))
+    assess(desk, path, **JUDGED)
+    answer = assess(desk, path, **(JUDGED | {"grade": "3", "action": "other words"}))
     assert answer.status_code == 409
     assert "Investigator assessed this participant meanwhile" in desk.page
     assert "other words" in desk.page
@@ -174,12 +181,12 @@ def test_whether_it_is_new_is_asked_where_an_event_goes_on(
     desk: StaffBrowser, app_context: AppContext, alerts: list[int]
 ) -> None:
     path = taken(desk, alerts)
-    desk.post(f"{path}/assess", **JUDGED)
+    assess(desk, path, **JUDGED)
     again = JUDGED | {"seen": "1"}
-    assert desk.post(f"{path}/assess", **again).status_code == 400
+    assert assess(desk, path, **again).status_code == 400
     assert "Please choose one of those shown" in desk.page
     known = again | {"event": "1", "shown": "1:epistaxis", "from_on": "2026-03-02"}
-    assert desk.post(f"{path}/assess", **known).status_code == 303
+    assert assess(desk, path, **known).status_code == 303
     assert len(rows(app_context, AdverseEvent)) == 1
 
 
@@ -191,7 +198,7 @@ def test_closing_says_what_is_missing_and_who_was_first(
     assert nurse.post(path, do="close", alert=alerts, disposition="watching", reason="typed").status_code == 400
     assert "typed" in nurse.page
     assert rows(app_context, AlertClosure) == []
-    desk.post(f"{path}/assess", **JUDGED)
+    assess(desk, path, **JUDGED)
     desk.post(path, do="close", alert=alerts, disposition="outpatient")
     clock.move(minutes=2)
     assert nurse.post(path, do="close", alert=alerts, disposition="watching", reason="typed").status_code == 409
@@ -204,7 +211,7 @@ def test_a_session_that_ended_loses_nothing_but_the_password(
 ) -> None:
     path = taken(desk, alerts)
     clock.move(hours=13)
-    answer = desk.post(f"{path}/assess", **JUDGED)
+    answer = assess(desk, path, **JUDGED)
     assert answer.status_code == 307
     assert desk.post(answer.location, **JUDGED).status_code == 401
     assert PASSWORD not in desk.page

@@ -34,7 +34,6 @@ HOMES: dict[str, set[str]] = {
         "pro.messaging.outbox_backlog",
         "pro.messaging.message_limit",
         "pro.messaging.claims",
-        "pro.messaging.delivery_status",
         "pro.messaging.outbox",
         # Opens the session of a request; asks nothing with it.
         "pro.web.request_context",

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from pro.app_context import AppContext
 from pro.core.rule_language.level import Level
+from pro.features.assessments import answer_service
 from pro.features.operations import worker_steps
-from pro.models import Alert, IncomingMessage, Message, Participant
-from tests.support import form_browser
+from pro.models import Alert, Answer, Assessment, IncomingMessage, Message, Participant
+from tests.support import factories, form_browser
 from tests.support.alert_clinic import Clinic
 from tests.support.factories import Clock, Study
-from tests.support.staff_browser import signed_in_browser
+from tests.support.participant_browser import ParticipantBrowser
+from tests.support.staff_browser import report_bleeding, signed_in_browser
 from tests.support.texting_phone import TextingPhone
 
 
@@ -61,6 +64,58 @@ def test_no_page_of_staff_falls(app: Flask, clinic: Clinic, clock: Clock) -> Non
         assert desk.open(path, follow="").status_code == 200, path
     desk.open(f"/staff/inbox/{clinic.participant_id}")
     assert "The study plan of this participant is no longer here" in desk.page
+
+
+def test_answers_are_saved_told_and_sent(clinic: Clinic) -> None:
+    """Found: saving an answer after a plan was removed raised KeyError and lost it."""
+    here = clinic.start(clinic.checkin)
+    here.save(bleed=3)
+    given = {row.item: row.value for row in clinic.rows(Answer)}
+    assert given["bleed"] == 3
+    [alert] = [row for row in clinic.rows(Alert) if row.assessment_id == clinic.checkin.assessment_id]
+    assert alert.level >= Level.URGENT
+    told = {row.staff_id for row in clinic.rows(Message) if row.template == "alert"}
+    assert clinic.investigator.id in told
+    here.submit()
+    [form] = [row for row in clinic.rows(Assessment) if row.id == clinic.checkin.assessment_id]
+    assert form.submitted_at is not None
+
+
+def test_every_page_of_the_participant_works(clinic: Clinic, app: Flask) -> None:
+    for language in ("en", "zh_Hans"):
+        phone = ParticipantBrowser(app)
+        for way in (clinic.checkin, clinic.qlq):
+            assert phone.open(f"{way.path}?lang={language}").status_code == 200
+            assert phone.press(by="self").status_code == 303
+            assert phone.open(f"/f/{way.ref}?lang={language}").status_code == 200
+            assert phone.open(f"/f/{way.ref}/1?lang={language}").status_code == 200
+        assert phone.open(f"{clinic.checkin.path}/chat?lang={language}").status_code == 200
+
+
+def test_advice_that_waits_is_shown_and_understood(app: Flask, app_context: AppContext, seeded: Study) -> None:
+    """Found: an English participant got 500 after "I understand, carry on"."""
+    way = seeded.english.checkin
+    phone = ParticipantBrowser(app)
+    assert phone.open(f"{way.path}?lang=en").status_code == 200
+    phone.press(by="self")
+    report_bleeding(app_context, way)
+    with form_browser.unit_of_work(app_context) as work:
+        work.session.get_one(Participant, seeded.english.id).plan = "removed"
+    shown = phone.open(f"/f/{way.ref}?lang=en")
+    assert shown.status_code == 200
+    assert "120" in phone.page
+    with form_browser.unit_of_work(app_context) as work:
+        here = factories.open_form_session(work, way, language="en")
+        answer_service.acknowledge_advice(work, here)
+        outcome = answer_service.submission_outcome(work, here)
+    assert outcome.level == Level.EMERGENCY
+    assert all(alert.advised_at for alert in every_alert(app_context) if alert.advice)
+
+
+def every_alert(app_context: AppContext) -> list[Alert]:
+    """Return every alert."""
+    with form_browser.unit_of_work(app_context) as work:
+        return list(work.session.scalars(select(Alert)))
 
 
 def test_the_worker_goes_on(clinic: Clinic) -> None:

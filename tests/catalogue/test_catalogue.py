@@ -199,10 +199,11 @@ def test_strange_files(tmp_path, path, text, says):
         read_copy(root)
 
 
-def test_a_missing_language_file_is_named(tmp_path):
+def test_words_in_no_language_at_all_are_named(tmp_path):
     root = copy(tmp_path)
-    (root / ZH).unlink()
-    with pytest.raises(CatalogueError, match=r"zh_Hans/instruments/npc_checkin\.yaml"):
+    for path in root.glob("translations/*/instruments/npc_checkin.yaml"):
+        path.unlink()
+    with pytest.raises(CatalogueError, match=r"npc_checkin.*has words in no language"):
         read_copy(root)
 
 

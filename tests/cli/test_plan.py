@@ -185,6 +185,16 @@ def test_an_example_may_lie_ahead_but_it_is_said(app: Flask, example: Path) -> N
         ("{1: 2026-02-02}", "{1: 2026-02-02}\n  death: 2026-01-05", "", "rt_fraction 1: 2026-02-02 is after death"),
         ("consent: 2025-12-29", "consent: 29.12.2025", "", "“29.12.2025” is not a day"),
         ("consent: 2025-12-29", "consent: 2025-02-29", "", "“2025-02-29” is not a day"),
+        ("consent: 2025-12-29", "consent: 0205-12-29", "", "“0205-12-29”: the year must be from 2000 to 2199"),
+        ("consent: 2025-12-29", "consent: 205-12-29", "", "the year needs four digits"),
+        ("consent: 2025-12-29", "consent: 20255-12-29", "", "the year needs four digits"),
+        ("consent: 2025-12-29", "consent: 9999-12-29", "", "the year must be from 2000 to 2199"),
+        ("consent: 2025-12-29", "consent: 46020", "", "is how a spreadsheet stores 2025-12-29"),
+        ("consent: 2025-12-29", "consent: 46020.5 planned", "", "is how a spreadsheet stores 2025-12-29"),
+        ("consent: 2025-12-29", "consent: ２０２５-12-29", "", "is not a day"),
+        ("at: 2026-03-17 10:00", "at: 0205-03-17 10:00", "", "“0205-03-17 10:00” is not a time"),
+        ("at: 2026-03-17 10:00", "at: 9999-12-31 23:59", "", "is not a time"),
+        ("at: 2026-03-17 10:00", "at: 0001-01-01", "", "is not a time"),
         ("consent: 2025-12-29", "surgery: 2025-12-29", "", "There is no such anchor"),
         ("Asia/Shanghai", "Asia/Nanchang", "", "“Asia/Nanchang” is not a time zone"),
         ("instrument: qlq_c30", "instrument: sf_36", "", "“sf_36” is not an instrument"),
@@ -214,6 +224,7 @@ def test_a_wrong_name_is_refused_with_what_there_is(app: Flask, arguments: list[
 
 
 def test_a_time_that_is_none_is_refused(app: Flask, example: Path) -> None:
-    result = run(app, "preview", PLAN, "--anchors", example, "--at", "soon")
-    assert result.exit_code == 2
-    assert "“soon” is not a time" in result.output
+    for text in ("soon", "0001-01-01", "9999-12-31 23:59"):
+        result = run(app, "preview", PLAN, "--anchors", example, "--at", text)
+        assert result.exit_code == 2
+        assert f"“{text}” is not a time" in result.output

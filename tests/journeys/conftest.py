@@ -20,17 +20,21 @@ _numbers = itertools.count(1)
 NewParticipant = Callable[..., JourneyParticipant]
 
 
-def _unhurried(page: Page) -> Callable[..., object]:
-    """Return ``page.goto`` that waits until a page of a participant takes taps, as a person does who looks first."""
-    goto = page.goto
+def _look_first(page: Page) -> Page:
+    """Let ``page`` wait after each load of a participant's page until it takes taps, as a person who looks first."""
 
-    def look(url: str, **settings: Any) -> object:
-        answer = goto(url, **settings)
-        if "/staff" not in url:
-            page.wait_for_timeout(DOUBLE_TAP)
-        return answer
+    def wait_after(load: Callable[..., Any]) -> Callable[..., Any]:
+        def loaded(*arguments: Any, **settings: Any) -> Any:
+            answer = load(*arguments, **settings)
+            if "/staff" not in page.url:
+                page.wait_for_timeout(DOUBLE_TAP)
+            return answer
 
-    return look
+        return loaded
+
+    for name in ("goto", "reload", "go_back"):
+        setattr(page, name, wait_after(getattr(page, name)))
+    return page
 
 
 @pytest.fixture(scope="session")
@@ -50,9 +54,7 @@ def phone(browser: Browser, playwright: Playwright) -> Iterator[Callable[..., Pa
         context = browser.new_context(**{**given, **settings})
         context.set_default_timeout(10_000)
         contexts.append(context)
-        page = context.new_page()
-        page.goto = _unhurried(page)  # type: ignore[method-assign,assignment]
-        return page
+        return _look_first(context.new_page())
 
     yield new
     for context in contexts:

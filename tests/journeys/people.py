@@ -98,6 +98,8 @@ class JourneyParticipant:
         before = self.page.locator("html").get_attribute("lang") or ""
         self.page.locator(".lang").last.click()
         expect(self.page.locator("html")).not_to_have_attribute("lang", before)
+        self.page.wait_for_load_state()
+        self.page.wait_for_timeout(DOUBLE_TAP)
         return self
 
     @property

@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.journeys.conftest import NewParticipant
-from tests.journeys.people import JourneyStaff
+from tests.journeys.people import DOUBLE_TAP, JourneyStaff
 from tests.support import factories
 from tests.support.live_system import Site
 
@@ -38,6 +38,7 @@ def makes_a_card(at_desk: JourneyStaff, participant_id: int) -> str:
 def types(page: Page, pin: str) -> None:
     """Type a PIN and go on."""
     page.fill("#pin", pin)
+    page.wait_for_timeout(DOUBLE_TAP)
     page.locator("main button.btn").click()
     page.wait_for_load_state()
 
@@ -56,8 +57,10 @@ def test_a_card_from_the_desk_to_the_answer(
     expect(me.page.locator("h1")).to_have_text("请输入您的密码")
     types(me.page, factories.PIN)
     if me.page.url.endswith("/due"):
+        me.page.wait_for_timeout(DOUBLE_TAP)
         me.page.locator("button[value=npc_checkin]").click()
     me.page.wait_for_url("**/f/**")
+    me.page.wait_for_timeout(DOUBLE_TAP)
     me.starts().answers_the_rest().sends()
     assert me.question == "已收到，谢谢您"
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from tests.journeys.people import JourneyChatParticipant, JourneyParticipant
+from tests.journeys.people import DOUBLE_TAP, JourneyChatParticipant, JourneyParticipant
 from tests.journeys.test_checkin import number_on, stored
 from tests.support.factories import Study
 from tests.support.live_system import Site
@@ -70,6 +70,7 @@ def test_from_the_form_to_the_chat_and_back_to_the_form(
     me.says("正常").taps_on(1)
     me.page.locator("#more a").click()
     expect(me.page.locator("h1")).to_contain_text("心慌")
+    me.page.wait_for_timeout(DOUBLE_TAP)
     form.answers_the_rest().sends()
     sent, answers, _alerts = stored(live_site, number)
     assert sent.submitted_at is not None
@@ -91,6 +92,7 @@ def test_an_emergency_takes_the_whole_screen(
     expect(me.page.locator(".sos h1")).to_be_visible()
     me.page.locator("button[value=wrong]").click()
     expect(me.page.locator("#now")).to_contain_text("有没有出血")
+    me.page.wait_for_timeout(DOUBLE_TAP)
     me.taps_on(0)
     _form, answers, alerts = stored(live_site, number)
     assert answers["bleed"].value == 0

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from pro.db import transaction
 from pro.features.forms.form_state import answer_rows
 from pro.models import Alert, Answer, Assessment, Participant
-from tests.journeys.people import JourneyParticipant, JourneyStaff, link_in
+from tests.journeys.people import DOUBLE_TAP, JourneyParticipant, JourneyStaff, link_in
 from tests.support.factories import Study
 from tests.support.live_system import Site
 
@@ -164,17 +164,17 @@ def test_a_form_goes_on_where_it_stopped_on_another_device(
 def test_it_all_works_without_script(live_site: Site, study: Study, new_participant: NewPatient) -> None:
     me = new_participant(java_script_enabled=False).opens_the_link()
     number = number_on(me)
-    me.page.locator("button[name=by][value=self]").click()
+    me.starts()
     for _ in range(60):
         if me.page.locator("button[value=send]").count():
             break
         if me.page.locator("button.btn[value=none]").count():
             me.page.locator("label.tick", has_text="恶心").click()
-            me.page.locator("button.btn[value=some]").click()
+            me.tap(me.page.locator("button.btn[value=some]"))
         elif me.page.locator("button.opt").count():
-            me.page.locator("button.opt").first.click()
+            me.tap(me.page.locator("button.opt").first)
         else:
-            me.page.locator("button.btn[value=next]").click()
+            me.goes_on()
     me.page.locator("button[value=send]").click()
     expect(me.page.locator("h1")).to_contain_text("已收到，谢谢您")
     form, answers, _alerts = stored(live_site, number)
@@ -227,8 +227,11 @@ def test_a_code_opens_the_form_whatever_its_dress(live_site: Site, study: Study,
     page.locator("main button.btn").click()
     expect(page.locator(".err")).to_be_visible()
     expect(page.locator("input[name=code]")).to_have_value(way.code[:6])
+    page.wait_for_timeout(DOUBLE_TAP)
     wide = "".join(chr(ord(letter) + 0xFEE0) for letter in way.code.lower() if letter != "-")
     page.fill("input[name=code]", f" {wide} ")
     page.locator("main button.btn").click()
+    expect(page.locator("button[name=by][value=self]")).to_be_visible()
+    page.wait_for_timeout(DOUBLE_TAP)
     page.locator("button[name=by][value=self]").click()
     expect(page.locator("h1")).to_contain_text("有没有出血")

@@ -16,6 +16,7 @@ from pro.features.forms import participant_cards
 from pro.features.forms.participant_cards import PIN_TRIES, CardDraft
 from pro.features.schedule import enrolment
 from pro.models import ExpectedForm, Participant
+from tests.journeys.people import DOUBLE_TAP
 from tests.journeys.test_visual_checks import LANGUAGES, looked_at, squeezed, strangers
 from tests.support import factories, form_browser
 from tests.support.factories import FormLinks, Study
@@ -59,6 +60,7 @@ class Holder:
     def types(self, field: str, text: str) -> None:
         """Type a PIN or a code and go on."""
         self.page.fill(f"#{field}", text)
+        self.page.wait_for_timeout(DOUBLE_TAP)
         with self.page.expect_navigation():
             self.page.locator("main button.btn").click()
 

@@ -15,7 +15,7 @@ import pytest
 
 from pro.messaging.providers.alibaba_codes import CODES, failure_of_code, reason_of
 from pro.messaging.providers.alibaba_sms import AlibabaSms
-from pro.messaging.sender_protocol import Letter, ProviderRefused, ProviderUnreachable
+from pro.messaging.sender_protocol import Letter, ProviderRefused, ProviderUnreachable, ProviderUnsure
 from tests.messaging import alibaba_fake
 from tests.messaging.alibaba_fake import KEY_ID, KEY_SECRET, SIGN_NAME, AlibabaFake
 from tests.messaging.letters import make_letter
@@ -165,13 +165,27 @@ def test_a_broken_gateway_may_have_sent_it(fake: AlibabaFake, status: int, body:
 
 
 @pytest.mark.parametrize(
-    "body", [b"<html>hotel</html>", b"", b"[]", b'"OK"', b"null", b"{}", b'{"Code": "OK"}', b"\xff"]
+    "body",
+    [
+        b"<html>hotel</html>",
+        b"",
+        b"[]",
+        b"[1]",
+        b'"OK"',
+        b"null",
+        b"{}",
+        b"\xff",
+        b'{"Code": "OK"}',
+        b'{"Code": "OK", "BizId": {}}',
+        b'{"Code": "OK", "BizId": 5}',
+        b'{"Code": ["OK"], "BizId": "1"}',
+    ],
 )
-def test_a_yes_from_something_else_may_have_been_sent(fake: AlibabaFake, body: bytes) -> None:
+def test_a_success_that_proves_nothing_is_unsure(fake: AlibabaFake, body: bytes) -> None:
     fake.body = body
     found = refused(sender(fake.url), letter())
-    assert isinstance(found, ProviderUnreachable)
-    assert found.maybe_sent
+    assert isinstance(found, ProviderUnsure)
+    assert found.reason == "answer_unclear:200"
 
 
 def test_no_answer_in_time_may_have_been_sent() -> None:

@@ -11,8 +11,8 @@ from sqlalchemy import select, text
 
 from pro.app_context import AppContext
 from pro.db import transaction
-from pro.messaging import outbox
-from pro.messaging.sender_protocol import Letter, ProviderRefused, ProviderUnreachable
+from pro.messaging import message_rendering, outbox
+from pro.messaging.sender_protocol import Letter, ProviderRefused, ProviderUnreachable, ProviderUnsure
 from pro.models import Alert, AuditEntry, Participant
 from pro.models.message import Message
 from tests.messaging.letters import ALERT, LINK, PHONE, Scripted, deliver, one, queue, queue_one, rows
@@ -221,6 +221,23 @@ def test_a_line_that_broke_in_the_middle(any_app_context: AppContext, repeat: st
     deliver(any_app_context, Scripted([ProviderUnreachable("time_out:text", maybe_sent=True)]))
     assert one(any_app_context).status == status
     assert one(any_app_context).failure == ("unsure:time_out:text" if status == "failed" else "time_out:text")
+
+
+@pytest.mark.parametrize("repeat", ["prefer_silence", "prefer_duplicate"])
+def test_an_unsure_yes_is_never_sent_twice_and_staff_see_it(
+    any_app_context: AppContext, clock: Any, repeat: str
+) -> None:
+    queue(any_app_context, repeat=repeat)
+    provider = Scripted([ProviderUnsure(201)])
+    deliver(any_app_context, provider)
+    for _hour in range(30):
+        clock.move(hours=1)
+        deliver(any_app_context, provider)
+    assert (one(any_app_context).status, one(any_app_context).tries) == ("failed", 1)
+    assert one(any_app_context).failure == "answer_unclear:201"
+    translator = any_app_context.catalogs.translator("en")
+    said = message_rendering.failure_sentence(one(any_app_context).failure, translator)
+    assert "It may or may not have arrived" in said
 
 
 def test_an_alert_is_tried_for_about_a_day_and_a_reminder_for_hours(any_app_context: AppContext, clock: Any) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from pro.messaging.providers.twilio_sms import CODES, TwilioSms, failure_of_code
-from pro.messaging.sender_protocol import ProviderRefused, ProviderUnreachable
+from pro.messaging.sender_protocol import ProviderRefused, ProviderUnreachable, ProviderUnsure
 from tests.messaging.letters import LINK, PHONE, make_letter
 from tests.messaging.twilio_fake import ACCOUNT, BAD_NUMBERS, DOCUMENT, NUMBER, TOKEN, TwilioFake, twilio_fake
 from tests.support.form_browser import frequent_thread_switches, run_concurrently
@@ -132,11 +132,33 @@ def test_a_refused_connection_was_certainly_not_sent() -> None:
     assert (failed.value.reason, failed.value.maybe_sent) == ("no_line:connect", False)
 
 
-def test_a_yes_from_something_else_may_have_been_sent(fake: TwilioFake, sms: TwilioSms) -> None:
-    fake.not_json = True
-    with pytest.raises(ProviderUnreachable) as failed:
+ODD_SUCCESSES = [
+    b"<html>welcome to the hotel</html>",
+    b"",
+    b"{}",
+    b"[1]",
+    b'"OK"',
+    b"null",
+    b"1",
+    b"\xff\xfe",
+    b'{"sid": null}',
+    b'{"sid": 5}',
+    b'{"sid": "queued"}',
+    b'{"sid": {"a": 1}}',
+    b'{"sid": "SM0123456789abcdef0123456789abcdef", "error_code": "soon"}',
+    b'{"sid": "SM0123456789abcdef0123456789abcdef", "error_code": 99999}',
+    b"[" * 3000 + b"]" * 3000,
+]
+
+
+@pytest.mark.parametrize("body", ODD_SUCCESSES)
+@pytest.mark.parametrize("status", [200, 201, 202])
+def test_a_success_that_proves_nothing_is_unsure(fake: TwilioFake, sms: TwilioSms, body: bytes, status: int) -> None:
+    fake.odd_success = (status, body)
+    with pytest.raises(ProviderUnsure) as failed:
         sms.send(make_letter())
-    assert failed.value.maybe_sent
+    assert failed.value.reason == f"answer_unclear:{status}"
+    assert isinstance(failed.value, ProviderRefused), "the outbox sends no refused letter again"
 
 
 def test_a_yes_with_an_error_in_it_is_no_yes(fake: TwilioFake, sms: TwilioSms) -> None:

@@ -80,7 +80,8 @@ class TwilioFake:
     status: int = 201
     mute: float = 0.0
     body_error: int | None = None
-    not_json: bool = False
+    # Status and body that answer a message that was taken.
+    odd_success: tuple[int, bytes] | None = None
     webhook_base: str = ""
     eager: Sequence[str] = ()
     callbacks: dict[str, str] = field(default_factory=dict)
@@ -108,9 +109,10 @@ class TwilioFake:
         for state in self.eager:
             self.report(message["sid"], state)
         time.sleep(self.mute)
-        data = b"<html>welcome to the hotel</html>" if self.not_json else json.dumps(message).encode()
-        if not self.not_json:
-            self._check_reply(asked, Answered(201, data))
+        if self.odd_success:
+            return self.odd_success[0], {}, self.odd_success[1]
+        data = json.dumps(message).encode()
+        self._check_reply(asked, Answered(201, data))
         return 201, {}, data
 
     def report(self, sid: str, state: str, code: str = "") -> int:

@@ -204,7 +204,7 @@ def test_as_many_queries_for_thirty_as_for_three(any_clinic: Clinic, clock: Cloc
         with counted(any_clinic.app_context.engine) as ran:
             figures(any_clinic.app_context)
         numbers.append(len(ran))
-    assert numbers == [8, 8]
+    assert numbers == [9, 9]
 
 
 def test_figures_are_kept_and_read_as_they_were_and_renewed_when_due(any_clinic: Clinic, clock: Clock) -> None:

@@ -135,7 +135,7 @@ def gunicorn(port: int, workers: int = 1) -> list[str]:
     return ["gunicorn", "--no-control-socket", *sizes, "--bind", f"127.0.0.1:{port}", "app:create_app()"]
 
 
-def wait_for(url: str, seconds: float = 30) -> None:
+def wait_for(url: str, seconds: float = 120) -> None:
     """Wait until ``url`` answers 200. Raises AssertionError after ``seconds``."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     end = time.monotonic() + seconds

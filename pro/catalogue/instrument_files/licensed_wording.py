@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from pro.catalogue.instrument_files.words import required_labels, with_checksum, wording_problems
-from pro.core.questionnaire.instrument import Instrument, ItemWords, Licence, Words
+from pro.core.questionnaire.instrument import Instrument, ItemsByName, ItemWords, Licence, Words
 
 COLUMNS = ("item", "code", "text", "short")
 LICENCE_FIELDS = {
@@ -93,7 +93,7 @@ def parse_csv(instrument: Instrument, language: str, text: str, today: date) -> 
         title=form.get("title", ""),
         minutes=int(minutes[:4]) if minutes.isascii() and minutes.isdigit() else 0,
         recalls=MappingProxyType(fields["recall"]),
-        items=MappingProxyType(items),
+        items=MappingProxyType(ItemsByName(items)),
     )
     if "title" in form:
         wrong += [f"{problem.where}: {problem.sentence}" for problem in wording_problems(instrument, words)]

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from pro.catalogue.instrument_files.structure import ONLY_VERSION
 from pro.catalogue.yaml_source import CatalogueError, FilePart, parse_file
-from pro.core.questionnaire.instrument import Instrument, Item, ItemWords, Licence, Words
+from pro.core.questionnaire.instrument import Instrument, Item, ItemsByName, ItemWords, Licence, Words
 from pro.core.text import reply_parser
 
 # A scale with this many options or more needs labels at its two ends only (QLQ-C30 items 29-30: docs/domain.md 1.1).
@@ -116,7 +116,7 @@ def read_words(path: Path, instrument: Instrument, language: str) -> Words:
             title=file.title,
             minutes=file.minutes,
             recalls=MappingProxyType(dict(file.recalls)),
-            items=MappingProxyType(items),
+            items=MappingProxyType(ItemsByName(items)),
         )
     )
     for problem in wording_problems(instrument, words):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,7 +16,17 @@ from pro.core.schedule.anchors import DatedAnchor
 from pro.core.schedule.form_matching import AnsweredForm
 from pro.core.study_plan import AnchorKind, PlanWords, StudyPlan, VisitSchedule
 
-DAY = re.compile(r"^(\d{4}-\d{2}-\d{2})( planned)?$")
+DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})( planned)?\Z")
+SHORT_YEAR = re.compile(r"[0-9]{1,3}[-/.][0-9]{1,2}[-/.][0-9]{1,2}.*|[0-9]{5,}-[0-9]{1,2}-[0-9]{1,2}.*")
+# A year outside is a slip of the keyboard.
+FIRST_YEAR, LAST_YEAR = 2000, 2199
+# Spreadsheets count days; serials from 2000-01-01 to 2099-12-31, perhaps with a time of day.
+SERIAL = re.compile(r"([0-9]{5})(?:\.[0-9]+)?( planned)?")
+SPREADSHEET_DAY_0 = date(1899, 12, 30)
+SERIALS = (36526, 73050)
+
+
+Day = str | int | None
 
 
 class AnsweredFile(FilePart):
@@ -31,7 +41,8 @@ class ExampleFile(FilePart):
     """A whole anchors file. Each anchor has a day, or its days in order, or its days by number."""
 
     time_zone: str
-    anchors: dict[str, str | dict[int, str | None] | list[str | None] | None] = Field(min_length=1)
+    # A number is no day; it is read so that the refusal can say which day a spreadsheet means by it.
+    anchors: dict[str, Day | dict[int, Day] | list[Day]] = Field(min_length=1)
     answered: tuple[AnsweredFile, ...] = ()
 
 
@@ -81,7 +92,7 @@ def read_example(path: Path, plan: StudyPlan, calendar: VisitSchedule) -> Exampl
             raise CatalogueError(path, f"anchors.{name}", f"There is no such anchor; there are {known}.")
         for number, text in _numbered(kind, entry):
             if text is not None:
-                anchors.append(_anchor(path, name, number, text))
+                anchors.append(_anchor(path, name, number, str(text)))
     forms = []
     for place, answered in enumerate(file.answered, 1):
         if answered.instrument not in plan.instruments:
@@ -97,7 +108,7 @@ def read_example(path: Path, plan: StudyPlan, calendar: VisitSchedule) -> Exampl
 
 
 def read_moment(text: str, zone: ZoneInfo) -> datetime | None:
-    """Parse a date, or a date and time, and return it as UTC; None if ``text`` is neither.
+    """Parse a date, or a date and time, and return it as UTC; None if ``text`` is neither, or of another century.
 
     ``zone``: its time zone, unless ``text`` has an offset.
     """
@@ -105,12 +116,12 @@ def read_moment(text: str, zone: ZoneInfo) -> datetime | None:
         when = datetime.fromisoformat(text)
     except ValueError:
         return None
+    if not FIRST_YEAR <= when.year <= LAST_YEAR:
+        return None
     return (when if when.tzinfo else when.replace(tzinfo=zone)).astimezone(UTC)
 
 
-def _numbered(
-    kind: AnchorKind, entry: str | Mapping[int, str | None] | list[str | None] | None
-) -> Iterator[tuple[int, str | None]]:
+def _numbered(kind: AnchorKind, entry: Day | Mapping[int, Day] | list[Day]) -> Iterator[tuple[int, Day]]:
     if isinstance(entry, Mapping):
         yield from entry.items()
     elif isinstance(entry, list):
@@ -120,10 +131,28 @@ def _numbered(
 
 
 def _anchor(path: Path, name: str, number: int, text: str) -> DatedAnchor:
+    where = f"anchors.{name}{f'.{number}' if number else ''}"
     found = DAY.match(text)
+    if found is None:
+        raise CatalogueError(path, where, _day_sentence(text))
     try:
-        return DatedAnchor(name, number, date.fromisoformat(found[1] if found else text), bool(found and found[2]))
+        on = date.fromisoformat(found[1])
     except ValueError as problem:
-        where = f"anchors.{name}{f'.{number}' if number else ''}"
-        sentence = f"“{text}” is not a day; write it as 2027-01-04, or as 2027-01-04 planned."
+        sentence = f"“{text}” is not a day of the calendar; write it as 2027-01-04, or as 2027-01-04 planned."
         raise CatalogueError(path, where, sentence) from problem
+    if not FIRST_YEAR <= on.year <= LAST_YEAR:
+        sentence = f"“{text}”: the year must be from {FIRST_YEAR} to {LAST_YEAR}."
+        raise CatalogueError(path, where, sentence)
+    return DatedAnchor(name, number, on, bool(found[2]))
+
+
+def _day_sentence(text: str) -> str:
+    """Return why ``text`` is not a day; a spreadsheet's serial number is explained."""
+    how = "write it as 2027-01-04, or as 2027-01-04 planned."
+    serial = SERIAL.fullmatch(text)
+    if serial and SERIALS[0] <= int(serial[1]) <= SERIALS[1]:
+        day = SPREADSHEET_DAY_0 + timedelta(days=int(serial[1]))
+        return f"“{text}” is how a spreadsheet stores {day.isoformat()}, not a day; {how}"
+    if SHORT_YEAR.fullmatch(text):
+        return f"“{text}” is not a day: the year needs four digits; {how}"
+    return f"“{text}” is not a day; {how}"

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from pro.catalogue.absent_words import AdviceBlocks, NamesAsWords
 from pro.catalogue.yaml_source import CatalogueError, FilePart, parse_file
 from pro.core.clinical.stopping_rule import ULCER_STATES
 from pro.core.study_plan import Advice, PlanWords, StudyPlan
@@ -76,15 +77,16 @@ def read_plan_words(path: Path, plan: StudyPlan) -> PlanWords:
         form_title=file.form_title,
         readers=file.readers,
         hours=file.hours,
-        rules=MappingProxyType(dict(file.rules)),
-        suspects=MappingProxyType(dict(file.suspects)),
+        rules=MappingProxyType(NamesAsWords(file.rules)),
+        suspects=MappingProxyType(NamesAsWords(file.suspects)),
         advice=MappingProxyType(
-            {name: Advice(block.title, block.steps, block.crisis) for name, block in file.advice.items()}
+            AdviceBlocks({name: Advice(block.title, block.steps, block.crisis) for name, block in file.advice.items()})
         ),
-        visits=MappingProxyType(dict(file.visits)),
-        anchors=MappingProxyType(dict(file.anchors)),
-        stopping=MappingProxyType(dict(file.stopping)),
-        phases=MappingProxyType(dict(file.phases)),
+        visits=MappingProxyType(NamesAsWords(file.visits)),
+        anchors=MappingProxyType(NamesAsWords(file.anchors)),
+        stopping=MappingProxyType(NamesAsWords(file.stopping)),
+        phases=MappingProxyType(NamesAsWords(file.phases)),
+        language=file.language,
     )
 
 

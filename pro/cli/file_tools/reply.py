@@ -12,7 +12,8 @@ import click
 
 from pro.catalogue import CatalogueError, read_instruments
 from pro.catalogue.instrument_files.words import read_words
-from pro.cli.file_tools.screen import BYTE_ORDER_MARK
+from pro.catalogue.plan_files.plan import read_plan
+from pro.cli.file_tools.input_files import plan_files, plans_option, read_lines
 from pro.core.questionnaire.instrument import Item, Words
 from pro.core.text.reply_parser import ParsedReply, ReplyCommand, ReplyParser, UnclearReply
 
@@ -25,17 +26,20 @@ TRANSLATIONS = Path(__file__).resolve().parents[3] / "translations"
 @click.argument("item")
 @click.option("--lang", default="zh_Hans", show_default=True, help="The language in which the question was asked.")
 @click.argument("file", type=click.File("rb"), default="-")
-def reply(instrument: str, item: str, lang: str, file: BinaryIO) -> None:
+@plans_option
+def reply(instrument: str, item: str, lang: str, file: BinaryIO, plans: Path | None) -> None:
     """Read texts as answers to ITEM of INSTRUMENT: one text a line in, one JSON object a line out.
 
-    Reads FILE, or standard input, in UTF-8. Every language is understood, whichever the question was asked in.
+    Reads FILE, or standard input, in UTF-8. Every language is understood, whichever the question was asked in. Says so
+    if no plan here asks INSTRUMENT.
     """
-    parser = ReplyParser(*_find_item(instrument, item, lang))
+    found_item, words = _find_item(instrument, item, lang)
+    _check_asked(instrument, plans)
+    parser = ReplyParser(found_item, words)
     out = sys.stdout.buffer
-    for number, line in enumerate(file):
-        text = line.removeprefix(BYTE_ORDER_MARK) if number == 0 else line
+    for text in read_lines(file):
         # A byte that is not UTF-8 becomes a lone surrogate, which the parser never accepts in an answer.
-        found = parser.parse(text.rstrip(b"\r\n").decode("utf-8", errors="surrogateescape"))
+        found = parser.parse(text.decode("utf-8", errors="surrogateescape"))
         out.write(_line(found).encode("utf-8") + b"\n")
     out.flush()
 
@@ -59,6 +63,17 @@ def _find_item(instrument: str, item: str, lang: str) -> tuple[Item, list[Words]
     except CatalogueError as error:
         raise click.ClickException(str(error)) from error
     return known[instrument].items[item], words
+
+
+def _check_asked(instrument: str, plans: Path | None) -> None:
+    """Say so if no plan, built in or of the site, asks ``instrument``."""
+    try:
+        instruments = read_instruments(INSTRUMENTS)
+        known = [read_plan(path, instruments) for path in plan_files(plans).values()]
+    except CatalogueError as error:
+        raise click.ClickException(str(error)) from error
+    if not any(instrument in plan.instruments for plan in known):
+        click.echo(f"No plan asks {instrument}; there is {', '.join(plan.id for plan in known)}.", err=True)
 
 
 def _line(found: ParsedReply) -> str:

@@ -7,13 +7,15 @@ import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 import click
 
 from pro.catalogue import read_instruments
 from pro.exports.score_csv import HeaderRefused, ScoredRow, scored_rows
 
+# Characters. The CSV reader takes no cell of more than 131,072.
+LONGEST_LINE = 1_000_000
 INSTRUMENTS = Path(__file__).resolve().parents[2] / "data" / "instruments"
 
 
@@ -24,8 +26,9 @@ INSTRUMENTS = Path(__file__).resolve().parents[2] / "data" / "instruments"
 def score(context: click.Context, instrument: str, file: BinaryIO) -> None:
     """Score a CSV of forms: columns Q1...Q30 and any others in, the scale scores out.
 
-    Reads FILE, or standard input. Ends with status 1 if a row was bad (its column "error" says why), 2 if the file
-    cannot be scored at all. "qlq_c30" means version 3.0.
+    Reads FILE, or standard input, in UTF-8. Ends with status 1 if a row was bad (its column "error" says why), 2 if the
+    file cannot be scored at all. Says which separator was guessed and which columns were replaced. "qlq_c30" means
+    version 3.0.
     """
     known = read_instruments(INSTRUMENTS)
     scorable = sorted(name for name, found in known.items() if found.scales)
@@ -33,11 +36,11 @@ def score(context: click.Context, instrument: str, file: BinaryIO) -> None:
         why = "has no scales" if instrument in known else "is not an instrument"
         click.echo(f"“{instrument}” {why} here. What can be scored: {', '.join(scorable)}.", err=True)
         context.exit(2)
-    lines = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    lines = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
     out = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
     tally, refusal = RowCounter(), ""
     try:
-        rows = scored_rows(known[instrument], lines)
+        rows = scored_rows(known[instrument], lines_of(lines), lambda sentence: click.echo(sentence, err=True))
         csv.writer(out, lineterminator="\n").writerows(tally.counted(rows))
         out.flush()
     except HeaderRefused as refused:
@@ -52,6 +55,14 @@ def score(context: click.Context, instrument: str, file: BinaryIO) -> None:
     if tally.bad:
         click.echo(f"{tally.bad} of {tally.rows} rows could not be scored: see the column “error”.", err=True)
         context.exit(1)
+
+
+def lines_of(file: TextIO) -> Iterator[str]:
+    """Yield the lines of ``file``, the end of a line that is too long left out: its row is bad, not the memory full."""
+    while line := file.readline(LONGEST_LINE):
+        yield line
+        while len(line) == LONGEST_LINE and not line.endswith(("\n", "\r")):
+            line = file.readline(LONGEST_LINE)
 
 
 class RowCounter:

@@ -9,27 +9,30 @@ from typing import BinaryIO
 
 import click
 
+from pro.catalogue import CatalogueError
 from pro.catalogue.lexicon_files import read_lexicon
+from pro.cli.file_tools.input_files import lexicon_file, plans_option, read_lines
 from pro.core.text.red_flag_screening import Screening
 from pro.core.text.red_flag_screening import screen as screen_text
-
-LEXICON = Path(__file__).resolve().parents[2] / "data" / "lexicons" / "npc_freetext.yaml"
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @click.command("screen", short_help="Look for red flags in texts, one a line.")
 @click.argument("file", type=click.File("rb"), default="-")
-def screen(file: BinaryIO) -> None:
+@click.option("--lexicon", "name", default="npc_freetext", show_default=True, help="Name of the lexicon.")
+@plans_option
+def screen(file: BinaryIO, name: str, plans: Path | None) -> None:
     """Look for red flags in texts: one text a line in, one JSON object a line out with its level and hits.
 
     Reads FILE, or standard input, in UTF-8. A line that is not UTF-8 is at least "watch": a human must read it.
     """
-    lexicon = read_lexicon(LEXICON)
+    try:
+        lexicon = read_lexicon(lexicon_file(plans, name))
+    except CatalogueError as error:
+        raise click.ClickException(str(error)) from error
     out = sys.stdout.buffer
-    for number, line in enumerate(file):
-        text = line.removeprefix(BYTE_ORDER_MARK) if number == 0 else line
+    for text in read_lines(file):
         # Bytes that are not UTF-8 become U+FFFD; the screening marks such a text as unreadable.
-        found = screen_text(text.rstrip(b"\r\n").decode("utf-8", errors="replace"), lexicon)
+        found = screen_text(text.decode("utf-8", errors="replace"), lexicon)
         out.write(_line(found).encode("utf-8", errors="replace") + b"\n")
     out.flush()
 

@@ -8,33 +8,36 @@ from typing import BinaryIO
 
 import click
 
-from pro.catalogue import read_instruments
+from pro.catalogue import CatalogueError, read_instruments
 from pro.catalogue.plan_files.plan import read_plan
+from pro.cli.file_tools.input_files import DATA, plan_files, plans_option, read_lines
 from pro.exports.verdict_lines import verdict_lines
-
-DATA = Path(__file__).resolve().parents[2] / "data"
 
 
 @click.command("triage", short_help="Judge cases (JSON lines) by the rules of a plan.")
 @click.argument("plan")
 @click.argument("file", type=click.File("rb"), default="-")
+@plans_option
 @click.pass_context
-def triage(context: click.Context, plan: str, file: BinaryIO) -> None:
+def triage(context: click.Context, plan: str, file: BinaryIO, plans: Path | None) -> None:
     """Judge cases by the rules of PLAN: one JSON object a line in, its level and fired rules out.
 
     Reads FILE, or standard input. Each line has an id, answers and, if wanted, baseline, previous, context, submitted
     (true unless said) and instrument. A line that cannot be judged comes out with an error and no level, the rest goes
     on, and the command ends with status 1.
     """
-    plans = {path.stem: path for path in sorted((DATA / "plans").glob("*.yaml"))}
-    if plan not in plans:
-        click.echo(f"“{plan}” is not a plan here. There is: {', '.join(plans)}.", err=True)
+    known = plan_files(plans)
+    if plan not in known:
+        click.echo(f"“{plan}” is not a plan here. There is: {', '.join(known)}.", err=True)
         context.exit(2)
-    instruments = read_instruments(DATA / "instruments")
-    rules = read_plan(plans[plan], instruments)
+    try:
+        instruments = read_instruments(DATA / "instruments")
+        rules = read_plan(known[plan], instruments)
+    except CatalogueError as error:
+        raise click.ClickException(str(error)) from error
     out = sys.stdout.buffer
     judged = bad = 0
-    for line in verdict_lines(rules, instruments, file):
+    for line in verdict_lines(rules, instruments, read_lines(file)):
         out.write(line.text.encode() + b"\n")
         judged += 1
         bad += line.bad

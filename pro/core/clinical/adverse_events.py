@@ -73,6 +73,14 @@ class TermWords:
     grades: Mapping[int, str]
 
 
+class TermsByName(dict[str, TermWords]):
+    """Words of terms; a term that the list no longer has is shown by its id. ``get`` and ``in`` work as in any dict."""
+
+    def __missing__(self, name: str) -> TermWords:
+        """Return words that consist of ``name``, without grades."""
+        return TermWords(name, {})
+
+
 @dataclass(frozen=True, slots=True)
 class ReportedSymptom:
     """A finding of grade 3 or more suggested by answers; ``source``: the source of its alert."""

@@ -175,6 +175,17 @@ class ItemWords:
         return self.question.replace("<wbr>", "")
 
 
+class ItemsByName(dict[str, ItemWords]):
+    """Words of items; an item that the instrument no longer has is shown by its id.
+
+    ``get`` and ``in`` work as in any dict.
+    """
+
+    def __missing__(self, name: str) -> ItemWords:
+        """Return words that consist of ``name``."""
+        return ItemWords(name, name)
+
+
 @dataclass(frozen=True, slots=True)
 class Licence:
     """The licence of a wording.

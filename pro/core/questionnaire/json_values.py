@@ -6,7 +6,7 @@ from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
-from pro.core.questionnaire.instrument import Item, ItemWords, Licence, Value, Words
+from pro.core.questionnaire.instrument import Item, ItemsByName, ItemWords, Licence, Value, Words
 
 
 def store_value(value: Value | None) -> Any:
@@ -70,4 +70,4 @@ def read_words(stored: dict[str, Any]) -> Words:
         for name, item in stored["items"].items()
     }
     licence = Licence(**(stored["licence"] | {"languages": tuple(stored["licence"]["languages"])}))
-    return Words(**(stored | {"items": items, "licence": licence}))
+    return Words(**(stored | {"items": ItemsByName(items), "licence": licence}))

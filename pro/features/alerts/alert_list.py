@@ -94,7 +94,7 @@ def rule_sentence(work: UnitOfWork, plan_id: str, rule: str, language: str, leve
 
 def finding_holds(alert: Alert, assessment: Assessment | None) -> bool:
     """Return False once the answer or text that the alert came from was changed."""
-    if assessment is None or alert.rule == EVALUATION_FAILED:
+    if assessment is None or alert.rule == EVALUATION_FAILED or alert.inbound_id is not None:
         return True
     if alert.rule == FREE_TEXT:
         return text_holding(str(alert.inputs.get("text"))) in assessment.standing
@@ -138,8 +138,10 @@ def _build_case(
         standing,
         key=lambda alert: (alert not in waiting, not finding_holds(alert, assessment), -alert.level, -alert.id),
     )
-    level = max(alert.level for alert in waiting or alerts)
-    holder = None if waiting else holder
+    # What was taken on stays as loud as it was; something loud and new puts the case back among those that wait.
+    level = max(alert.level for alert in [one for one in standing if one.resolved_at is None] or alerts)
+    is_new = any(alert.level >= Level.URGENT for alert in waiting) or (bool(waiting) and holder is None)
+    holder = None if is_new else holder
     raised_at = min(alert.raised_at for alert in waiting or alerts)
     since = [call for call in calls if call.participant_id == participant.id and call.at >= raised_at]
     return AlertCase(

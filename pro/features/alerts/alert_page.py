@@ -230,7 +230,7 @@ def answer_table(
 
     ``rows``: the newest of each item, if they were read already.
     """
-    instrument = work.catalogue.instruments[assessment.instrument]
+    instrument = work.catalogue.shown_instrument(assessment.instrument)
     words = _form_words(work, assessment, language)
     spoken = assessment.language if assessment.language not in (None, language) else ""
     theirs = _form_words(work, assessment, spoken) if spoken else None
@@ -299,7 +299,7 @@ def read_alert_messages(work: UnitOfWork, alert_ids: Sequence[int], language: st
 
 def _form_texts(work: UnitOfWork, assessment: Assessment) -> list[WrittenText]:
     """Return every text that was written into the form, also what was rewritten since, newest first."""
-    instrument = work.catalogue.instruments[assessment.instrument]
+    instrument = work.catalogue.shown_instrument(assessment.instrument)
     names = [name for name, item in instrument.items.items() if item.kind == "text"]
     query = select(Answer).where(Answer.assessment_id == assessment.id, Answer.item.in_(names))
     rows = list(work.session.scalars(query.order_by(Answer.id))) if names else []
@@ -345,8 +345,7 @@ def _flags(alerts: Sequence[Alert], came: Sequence[IncomingText]) -> tuple[RedFl
 
 
 def _form_words(work: UnitOfWork, assessment: Assessment, language: str) -> Words:
-    pinned = assessment.wordings.get(language, "")
-    return licensed_wording.find_words(work, assessment.instrument, language, pinned)
+    return licensed_wording.pinned_words(work, assessment.instrument, assessment.wordings, language)
 
 
 def _worst_first(finding: FindingRow) -> tuple[bool, bool, int, int]:

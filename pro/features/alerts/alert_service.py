@@ -30,6 +30,7 @@ from pro.features.alerts.evaluation import (
 )
 from pro.features.duty_roster import notifications
 from pro.features.participants import clinical_facts
+from pro.features.schedule import missed_forms
 from pro.models import Alert, AlertNote, Assessment, Participant, StaffMember
 
 log = logging.getLogger(__name__)
@@ -67,8 +68,8 @@ def case_key_of(assessment: Assessment) -> str:
 
 
 def alerts_of(work: UnitOfWork, assessment: Assessment) -> list[Alert]:
-    """Return every alert of the assessment, oldest first."""
-    query = select(Alert).where(Alert.source == case_key_of(assessment)).order_by(Alert.id)
+    """Return every alert of the assessment, oldest first, those of texts written in its chat included."""
+    query = select(Alert).where(Alert.assessment_id == assessment.id).order_by(Alert.id)
     return list(work.session.scalars(query))
 
 
@@ -100,9 +101,11 @@ def evaluate_form(
     has, if they were just read; ``earlier``: the answers before this change, None if no answer changed; ``is_retry``:
     the answers are not new, their evaluation failed before.
     """
-    before = alerts_of(work, assessment) if alerts is None else list(alerts)
+    shown = alerts_of(work, assessment) if alerts is None else list(alerts)
     # Before the try: answers that cannot be written are no failure of the evaluation, and must not look saved.
     work.session.flush()
+    # Texts that were written in the chat of the form are cases of their own.
+    before = _lock_alerts(work, assessment) if shown else []
     plan = plan_of(work, assessment)
     raised: list[Alert] = []
     failure = "plan_gone" if plan is None else ""
@@ -115,6 +118,10 @@ def evaluate_form(
             if before or found.verdict.findings or found.texts:
                 with work.session.begin_nested():
                     raised = _store_findings(work, assessment, plan, found, before)
+            assessment.standing = list(found.holding)
+            if any(text.is_death for text in found.texts):
+                participant = work.session.get_one(Participant, assessment.participant_id)
+                missed_forms.report_death(work, participant, f"form:{assessment.id}")
             failure = "rule_failed" if found.verdict.failed else ""
         except Exception as error:
             failure, raised = type(error).__name__, []
@@ -124,8 +131,16 @@ def evaluate_form(
     loud = [alert for alert in raised if alert.level >= Level.URGENT]
     if loud:
         notifications.notify_staff(work, plan, loud, before)
-    new = [alert for alert in raised if alert not in before]
-    return before + new
+    return shown + [alert for alert in raised if alert not in before]
+
+
+def report_unjudged(work: UnitOfWork, assessment: Assessment) -> list[Alert]:
+    """Raise the alert that says: this form could not even be read for its evaluation; notify staff."""
+    before = _lock_alerts(work, assessment)
+    raised = _raise_unjudged(work, assessment, plan_of(work, assessment), before, is_new=False)
+    if raised:
+        notifications.notify_staff(work, plan_of(work, assessment), raised, before)
+    return raised
 
 
 def acknowledge(work: UnitOfWork, alert_ids: Collection[int]) -> AcknowledgementResult:
@@ -180,6 +195,12 @@ def add_note(work: UnitOfWork, case_key: str, text: str) -> AlertNote:
     work.session.add(row)
     work.record("alert.noted", row, participant_id=alert.participant_id)
     return row
+
+
+def _lock_alerts(work: UnitOfWork, assessment: Assessment) -> list[Alert]:
+    """Lock and return the alerts of the form's case, oldest first: an acknowledgement waits, or is seen here."""
+    query = select(Alert).where(Alert.source == case_key_of(assessment)).order_by(Alert.id).with_for_update()
+    return list(work.session.scalars(query.execution_options(populate_existing=True)))
 
 
 def _store_findings(
@@ -278,12 +299,14 @@ def _raise_unjudged(
 ) -> list[Alert]:
     """Raise the urgent alert that says: these answers could not be evaluated; plan the next try.
 
-    One that waits already covers the answers; one that was acknowledged does not cover new ones (``is_new``).
+    New answers (``is_new``, or given since the last such alert) get an alert of their own, which covers one that waits:
+    a page that showed the earlier answers must not acknowledge these.
     """
     again = work.now + RETRY_AFTER
     assessment.judge_next_at = min(assessment.judge_next_at or again, again)
     last = newest_alerts(before).get(EVALUATION_FAILED)
-    if last is not None and (is_waiting(last) or not is_new):
+    answered_at = assessment.submitted_at or assessment.last_answer_at
+    if last is not None and not is_new and (answered_at is None or answered_at <= last.raised_at):
         return []
     try:
         with work.session.begin_nested():
@@ -291,6 +314,7 @@ def _raise_unjudged(
             finding = Finding(EVALUATION_FAILED, Level.URGENT)
             occurrence = last.occurrence + 1 if last else 1
             alert = _raise_alert(work, assessment, plan, broken, finding, occurrence=occurrence)
+            _cover(work, (old for old in before if old.rule == EVALUATION_FAILED and is_waiting(old)))
             work.session.flush()
             return [alert]
     except Exception as error:

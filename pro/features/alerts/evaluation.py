@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pro.app_context import UnitOfWork
@@ -15,6 +16,9 @@ from pro.features.alerts.own_words import own_sentences
 from pro.features.participants import clinical_facts
 from pro.models import Alert, Assessment
 
+log = logging.getLogger(__name__)
+# Class of the hit that stands for a text whose screening failed: a person must read it soon.
+NOT_SCREENED = "not_screened"
 # Rule id of an alert about something that a participant wrote: a person reads every text (docs/domain.md 5).
 FREE_TEXT = "TEXT"
 
@@ -25,26 +29,30 @@ class Evaluation:
 
     ``again``: rules whose finding needs a new alert although they have one: they fire again, or on a worse answer.
     ``standing``: the rules that would fire if the form were submitted now; None where that was not computed. ``texts``:
-    the free texts that have no alert yet.
+    the free texts that have no alert yet. ``holding``: what holds now, for ``Assessment.standing``; it is stored only
+    with the alerts, so that an evaluation that fails hides nothing from the next one.
     """
 
     verdict: Verdict
     again: frozenset[str]
     standing: frozenset[str] | None
     texts: tuple[ScreenedText, ...] = ()
+    holding: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ScreenedText:
     """The screening of one free text: never below WATCH, because a person reads every text.
 
-    ``mark``: keyed fingerprint by which the alert names the text without holding it.
+    ``mark``: keyed fingerprint by which the alert names the text without holding it. ``is_death``: it reports that the
+    participant died.
     """
 
     level: Level
     advice: str
     saw: tuple[str, ...]
     mark: str
+    is_death: bool = False
 
 
 def evaluate(
@@ -55,14 +63,14 @@ def evaluate(
     before: Sequence[Alert],
     earlier: Answers | None,
 ) -> Evaluation:
-    """Evaluate ``case`` and say what is new; store on ``assessment`` what holds and what is unresolved.
+    """Evaluate ``case`` and say what is new; store on ``assessment`` what is unresolved.
 
     ``before``: the alerts of the form. ``earlier``: the answers before this change, None if no answer changed.
     """
     instrument = work.catalogue.instruments[assessment.instrument]
     verdict = _defer_lowered_findings(plan, instrument, case, evaluate_rules(plan, instrument, case))
     assessment.unresolved = list(verdict.unresolved)
-    again = _findings_again(plan, instrument, case, verdict, before, earlier)
+    again = _findings_again(plan, instrument, case, verdict, before, earlier, assessment.standing)
     standing, holding = None, {finding.rule_id for finding in verdict.findings}
     about_form = {alert.rule for alert in before if alert.resolved_at is None} & _missing_data_rules(plan)
     if about_form:
@@ -70,10 +78,9 @@ def evaluate(
         # They ask for silence as well; going on elsewhere does not answer what is missing.
         holding |= about_form & standing
     marks = text_marks(work, instrument, case.answers)
-    assessment.standing = sorted(holding | {text_holding(mark) for mark in marks.values()})
-    return Evaluation(
-        verdict, frozenset(again), standing, _screen_new_texts(work, plan, case.answers, marks, before, earlier)
-    )
+    texts = _screen_new_texts(work, plan, case.answers, marks, before, assessment.standing)
+    holding |= {text_holding(mark) for mark in marks.values()}
+    return Evaluation(verdict, frozenset(again), standing, texts, tuple(sorted(holding)))
 
 
 def is_waiting(alert: Alert) -> bool:
@@ -92,8 +99,13 @@ def text_marks(work: UnitOfWork, instrument: Instrument, answers: Answers) -> di
     for item in instrument.items.values():
         text = answers.get(item.id)
         if item.kind == "text" and isinstance(text, str) and text.strip():
-            found[item.id] = work.vault.fingerprint(f"text:{item.id}:{text.strip()}")[:16]
+            found[item.id] = text_mark(work, item.id, text)
     return found
+
+
+def text_mark(work: UnitOfWork, item: str, text: str) -> str:
+    """Return the mark of one free text."""
+    return work.vault.fingerprint(f"text:{item}:{text.strip()}")[:16]
 
 
 def newest_alerts(alerts: Sequence[Alert]) -> dict[str, Alert]:
@@ -108,26 +120,23 @@ def _findings_again(
     verdict: Verdict,
     before: Sequence[Alert],
     earlier: Answers | None,
+    held: Collection[str],
 ) -> set[str]:
     """Return the loud rules that have an alert and fire anew.
 
-    An answer that the rule looks at rose; or the rule had ceased, and its alert was acknowledged or closed, or its
-    advice was confirmed, so that the alert says nothing about the present.
+    They had ceased at the last evaluation that was stored (``held``), or an answer that they look at is worse.
     """
-    if earlier is None:
-        return set()
     newest = newest_alerts(before)
     loud = {finding.rule_id for finding in verdict.findings if finding.level >= Level.URGENT} & newest.keys()
-    worse = {rule for rule in loud if _is_worse(plan.rule(rule), earlier, case.answers)}
-    handled = {
+    ceased = {rule for rule in loud if rule not in held}
+    if earlier is None:
+        return ceased
+    worse = {
         rule
-        for rule in loud - worse
-        if newest[rule].acknowledged_at or newest[rule].advised_at or newest[rule].resolved_at
+        for rule in loud - ceased
+        if _is_worse(plan.rule(rule), instrument, earlier, case.answers, is_handled=not is_waiting(newest[rule]))
     }
-    if not handled:
-        return worse
-    held = set(evaluate_rules(plan, instrument, replace(case, answers=earlier)).fired)
-    return worse | (handled - held)
+    return ceased | worse
 
 
 def _defer_lowered_findings(plan: StudyPlan, instrument: Instrument, case: FormCase, verdict: Verdict) -> Verdict:
@@ -143,11 +152,21 @@ def _defer_lowered_findings(plan: StudyPlan, instrument: Instrument, case: FormC
     return replace(hoped, unresolved=verdict.unresolved) if hoped.lowered_by else verdict
 
 
-def _is_worse(rule: AlertRule, earlier: Answers, now: Answers) -> bool:
-    """Return True if an answer that the rule looks at rose."""
+def _is_worse(rule: AlertRule, instrument: Instrument, earlier: Answers, now: Answers, *, is_handled: bool) -> bool:
+    """Return True if an answer that the rule looks at rose.
+
+    To and from a code without a place in the order ("not measured") counts as a rise. A first answer above the mildest
+    counts if the alert was handled: the person who handled it had not seen it.
+    """
     for name in rule.when.names:
-        before, after = earlier.get(name), now.get(name)
-        if isinstance(before, int) and isinstance(after, int) and after > before:
+        item, before, after = instrument.items.get(name), earlier.get(name), now.get(name)
+        if item is None or not isinstance(after, int) or after == before:
+            continue
+        if isinstance(before, int):
+            is_ordered = {before, after} <= set(item.ordinal_codes)
+            if after > before if is_ordered else True:
+                return True
+        elif is_handled and after > min(item.codes, default=0):
             return True
     return False
 
@@ -163,15 +182,14 @@ def _screen_new_texts(
     answers: Answers,
     marks: Mapping[str, str],
     before: Sequence[Alert],
-    earlier: Answers | None,
+    held: Collection[str],
 ) -> tuple[ScreenedText, ...]:
     """Screen the free texts that have no alert yet, and those that were typed again after theirs was handled."""
     known = {alert.inputs.get("text"): alert for alert in before if alert.rule == FREE_TEXT}
     found = []
     for item, mark in marks.items():
         alert = known.get(mark)
-        is_retyped = earlier is not None and earlier.get(item) != answers.get(item)
-        if alert is None or (is_retyped and not is_waiting(alert)):
+        if alert is None or (text_holding(mark) not in held and not is_waiting(alert)):
             found.append(_screen_text(work, plan, str(answers[item]), mark))
     return tuple(found)
 
@@ -180,10 +198,16 @@ def _screen_text(work: UnitOfWork, plan: StudyPlan, text: str, mark: str) -> Scr
     lexicon = work.catalogue.lexicons.get(plan.lexicon)
     if lexicon is None:
         return ScreenedText(Level.WATCH, "", (), mark)
-    found = screen(text, lexicon, own_sentences(work, lexicon))
+    try:
+        found = screen(text, lexicon, own_sentences(work, lexicon))
+    except Exception as error:
+        # A fault of the screening must not silence the rules; a person reads what the program could not.
+        log.error("screening of a text in a form failed error=%s", type(error).__name__)
+        return ScreenedText(Level.URGENT, "", (f"{NOT_SCREENED}: affirmed",), mark)
     level = max(Level.WATCH, found.level)
     advice = plan.advice_on_text(first_class(found.hits, lexicon)) if level is Level.EMERGENCY else ""
-    return ScreenedText(level, advice, tuple(f"{hit.class_id}: {hit.status}" for hit in found.hits), mark)
+    saw = tuple(f"{hit.class_id}: {hit.status}" for hit in found.hits)
+    return ScreenedText(level, advice, saw, mark, found.is_death)
 
 
 def build_form_case(

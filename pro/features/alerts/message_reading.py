@@ -100,14 +100,21 @@ def red_flags_of(hits: Iterable[object]) -> tuple[RedFlag, ...]:
 def texts_of_alerts(work: UnitOfWork, alerts: Sequence[Alert]) -> list[IncomingText]:
     """The texts that raised ``alerts``, the oldest first: one of its own, or those that came while a form was open."""
     numbers, forms = set(), set()
+    newest: datetime | None = None
     for alert in alerts:
         if alert.inbound_id is not None:
             numbers.add(alert.inbound_id)
         elif alert.rule == FREE_TEXT and alert.assessment_id is not None:
             forms.add(alert.assessment_id)
+            newest = max(newest or alert.raised_at, alert.raised_at)
     if not numbers and not forms:
         return []
-    loud = and_(IncomingMessage.assessment_id.in_(forms), IncomingMessage.level > int(Level.NONE))
+    # What was written after these alerts has an alert of its own.
+    loud = and_(
+        IncomingMessage.assessment_id.in_(forms),
+        IncomingMessage.level > int(Level.NONE),
+        IncomingMessage.received_at <= newest,
+    )
     query = (
         select(IncomingMessage)
         .where(or_(IncomingMessage.id.in_(numbers), loud))

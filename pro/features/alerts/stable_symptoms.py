@@ -52,11 +52,11 @@ def stable_offer(work: UnitOfWork, case_key: str, language: str) -> StableOffer 
     if form is None:
         return None
     person = work.session.get_one(Participant, form.participant_id)
-    plan = work.catalogue.plans.get(person.plan)
-    lowering = plan.lowering if plan else None
-    if plan is None or lowering is None or lowering.instrument != form.instrument:
+    plan = work.catalogue.shown_plan(person.plan)
+    lowering = plan.lowering
+    if lowering is None or lowering.instrument != form.instrument:
         return None
-    instrument = work.catalogue.instruments[form.instrument]
+    instrument = work.catalogue.shown_instrument(form.instrument)
     now = current_answers(instrument, answer_rows(work, form.id))
     rules = {rule.id: rule for rule in plan.rules}
     names: dict[str, None] = {}
@@ -134,7 +134,7 @@ def stable_marks(work: UnitOfWork, participant: Participant, language: str) -> l
     query = select(ClinicalFact).where(ClinicalFact.participant_id == participant.id, ClinicalFact.name == FACT_NAME)
     newest = {row.item: row for row in work.session.scalars(query.order_by(ClinicalFact.id))}
     names = staff_accounts.staff_names(work)
-    instrument = work.catalogue.instruments[plan.lowering.instrument]
+    instrument = work.catalogue.shown_instrument(plan.lowering.instrument)
     found = []
     for name in instrument.items:
         row = newest.get(name)
@@ -164,7 +164,7 @@ def _stable_item(
     reason: str = "",
 ) -> StableItem:
     item, said = (
-        work.catalogue.instruments[instrument].items[name],
+        work.catalogue.shown_instrument(instrument).items[name],
         work.catalogue.words[instrument, language].items[name],
     )
     return StableItem(name, value, said.plain, answer_text(item, said, value), until, who, reason)

@@ -232,7 +232,7 @@ def _start_test_alert(
 def _is_emergency(work: UnitOfWork, plan: StudyPlan, test_alert_settings: WeeklyTestAlertSettings) -> bool:
     """Whether the rules still call the plan's answers an emergency. Judging that breaks is a no, not a crash."""
     try:
-        instrument = work.catalogue.instruments[test_alert_settings.instrument]
+        instrument = work.catalogue.shown_instrument(test_alert_settings.instrument)
         return evaluate_rules(plan, instrument, FormCase(answers=test_alert_settings.answers)).level is Level.EMERGENCY
     except Exception as error:
         log.error("the drill's answers could not be judged: %s", type(error).__name__)

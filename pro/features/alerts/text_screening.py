@@ -7,6 +7,8 @@ earlier one waits are one case (docs/alerts.md).
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from datetime import timedelta
 
 from sqlalchemy import select
 
@@ -15,15 +17,17 @@ from pro.core.rule_language.level import Level
 from pro.core.study_plan import StudyPlan
 from pro.core.text import red_flag_screening
 from pro.core.text.red_flag_screening import RedFlagHit, Screening
-from pro.features.alerts.evaluation import FREE_TEXT
+from pro.features.alerts.evaluation import FREE_TEXT, NOT_SCREENED
 from pro.features.alerts.own_words import own_sentences
 from pro.features.duty_roster import notifications
 from pro.features.duty_roster.notifications import TEXT_CASE_PREFIX
+from pro.features.schedule import missed_forms
 from pro.models import Alert, Assessment, IncomingMessage, Participant
 
 log = logging.getLogger(__name__)
-# Class of the hit that stands for a text whose screening failed: a person must read it soon.
-NOT_SCREENED = "not_screened"
+# Texts of one sender within this time are screened together as well, because one may continue the other.
+PARTS_WITHIN = timedelta(minutes=2)
+MOST_PARTS = 6
 
 
 def keep_text(
@@ -38,11 +42,10 @@ def keep_text(
     what: str = "text",
 ) -> IncomingMessage:
     """Store one incoming text; ``address`` in E.164, or "" in the chat, where the person is known."""
-    who = f"phone:{address}" if address or participant is None else f"participant:{participant.id}"
     row = IncomingMessage(
         channel=channel,
         provider_id=provider_id,
-        fingerprint=work.vault.fingerprint(who),
+        fingerprint=_sender_fingerprint(work, address, participant),
         address_sealed=work.vault.seal(address),
         # No text in PostgreSQL holds a NUL.
         text_sealed=work.vault.seal(text.replace("\0", "")),
@@ -56,24 +59,57 @@ def keep_text(
     return row
 
 
-def screen_text(work: UnitOfWork, text: str, participant: Participant | None) -> Screening:
+def screen_text(
+    work: UnitOfWork, text: str, participant: Participant | None, address: str = "", row: IncomingMessage | None = None
+) -> Screening:
     """Return the red flags in ``text``, by the lexicon of the participant's plan; by all lexicons for others.
 
-    A screening that fails is urgent, because a person must read what the program could not. A plan without a lexicon
-    finds nothing: its texts wait to be read.
+    A text that continues what the same sender wrote within PARTS_WITHIN is screened alone and together with it, and the
+    louder result counts. ``row``: of this text, if it is stored already. A screening that fails is urgent, because a
+    person must read what the program could not. A plan without a lexicon finds nothing: its texts wait to be read.
     """
     plan = plan_of(work, participant)
     names = [plan.lexicon] if plan else list(work.catalogue.lexicons)
     if plan and plan.lexicon and plan.lexicon not in work.catalogue.lexicons:
         return Screening(Level.URGENT, (RedFlagHit(NOT_SCREENED, "", "affirmed", Level.URGENT),))
+    lexicons = [work.catalogue.lexicons[name] for name in names if name in work.catalogue.lexicons]
     try:
-        lexicons = [work.catalogue.lexicons[name] for name in names if name in work.catalogue.lexicons]
+        earlier, loudest = _earlier_parts(work, _sender_fingerprint(work, address, participant), row)
         found = [red_flag_screening.screen(text, lexicon, own_sentences(work, lexicon)) for lexicon in lexicons]
+        alone = _joined(found)
+        # A text may end within a sentence, or within a word.
+        wholes = [separator.join([*earlier, text]) for separator in (" ", "")] if earlier else []
+        for lexicon in lexicons:
+            found += [red_flag_screening.screen(whole, lexicon, own_sentences(work, lexicon)) for whole in wholes]
     except Exception as error:
         log.error("screening of a text failed error=%s", type(error).__name__)
         return Screening(Level.URGENT, (RedFlagHit(NOT_SCREENED, "", "affirmed", Level.URGENT),))
+    together = _joined(found)
+    # A harmless text after a loud one says nothing new: only what neither says alone counts.
+    return together if together.level > max(alone.level, loudest) else alone
+
+
+def _joined(found: Sequence[Screening]) -> Screening:
+    """Return several screenings as one: the loudest level, each hit once."""
     level = max((one.level for one in found), default=Level.NONE)
     return Screening(level, tuple(dict.fromkeys(hit for one in found for hit in one.hits)))
+
+
+def _sender_fingerprint(work: UnitOfWork, address: str, participant: Participant | None) -> str:
+    who = f"phone:{address}" if address or participant is None else f"participant:{participant.id}"
+    return work.vault.fingerprint(who)
+
+
+def _earlier_parts(work: UnitOfWork, fingerprint: str, row: IncomingMessage | None) -> tuple[list[str], Level]:
+    """Return what the sender wrote just before, oldest first, and the highest level of these texts."""
+    query = select(IncomingMessage).where(
+        IncomingMessage.fingerprint == fingerprint, IncomingMessage.received_at > work.now - PARTS_WITHIN
+    )
+    if row is not None and row.id is not None:
+        query = query.where(IncomingMessage.id < row.id)
+    rows = list(work.session.scalars(query.order_by(IncomingMessage.id.desc()).limit(MOST_PARTS)))
+    texts = [work.vault.open(one.text_sealed) for one in reversed(rows)]
+    return texts, Level(max((one.level for one in rows), default=Level.NONE))
 
 
 def plan_of(work: UnitOfWork, participant: Participant | None) -> StudyPlan | None:
@@ -82,16 +118,47 @@ def plan_of(work: UnitOfWork, participant: Participant | None) -> StudyPlan | No
 
 
 def note_flags(
-    work: UnitOfWork, inbound: IncomingMessage, participant: Participant | None, found: Screening
+    work: UnitOfWork,
+    inbound: IncomingMessage,
+    participant: Participant | None,
+    found: Screening,
+    assessment: Assessment | None = None,
 ) -> Alert | None:
-    """Store the result of screening a text and raise the alert; None without a finding or a known sender."""
+    """Store the result of screening a text and raise the alert; None without a finding or a known sender.
+
+    ``assessment``: the form in whose chat it was written, which shows the advice at once. A report that the participant
+    died makes a call task, and no message is sent until that call was made.
+    """
     inbound.level = int(found.level)
     inbound.hits = [{"class": hit.class_id, "status": hit.status} for hit in found.hits]
-    return raise_text_alert(work, inbound, participant) if participant is not None else None
+    if participant is None:
+        return None
+    if found.is_death:
+        work.session.flush()
+        missed_forms.report_death(work, participant, str(inbound.id))
+    return raise_text_alert(work, inbound, participant, advice_on(work, participant, found), assessment)
 
 
-def raise_text_alert(work: UnitOfWork, inbound: IncomingMessage, participant: Participant) -> Alert | None:
+def advice_on(work: UnitOfWork, participant: Participant | None, found: Screening) -> str:
+    """Return the advice block of the plan for an emergency in a text; "" for none, and for a report of a death."""
+    plan = plan_of(work, participant)
+    lexicon = work.catalogue.lexicons.get(plan.lexicon) if plan else None
+    if plan is None or lexicon is None or found.level is not Level.EMERGENCY or found.is_death:
+        return ""
+    first = red_flag_screening.first_class(found.hits, lexicon)
+    return plan.advice_on_text(first) if first else ""
+
+
+def raise_text_alert(
+    work: UnitOfWork,
+    inbound: IncomingMessage,
+    participant: Participant,
+    advice: str = "",
+    assessment: Assessment | None = None,
+) -> Alert | None:
     """Raise an alert of ``participant`` from the screening of ``inbound``; None for level none.
+
+    ``advice``: what ``assessment``, the form in which it was written, shows at once.
 
     It joins the case of the participant's texts that still waits; otherwise it begins one.
     """
@@ -103,10 +170,11 @@ def raise_text_alert(work: UnitOfWork, inbound: IncomingMessage, participant: Pa
     source, before = _waiting_text_case(work, participant.id)
     alert = Alert(
         participant_id=participant.id,
-        assessment_id=None,
+        assessment_id=assessment.id if assessment else None,
         source=source or f"{TEXT_CASE_PREFIX}{inbound.id}",
         rule=FREE_TEXT,
-        occurrence=1 + max((alert.occurrence for alert in before if alert.rule == FREE_TEXT), default=0),
+        # Two texts at once must not get the same one.
+        occurrence=inbound.id,
         inbound_id=inbound.id,
         level=int(level),
         suspects="free_text",
@@ -114,6 +182,7 @@ def raise_text_alert(work: UnitOfWork, inbound: IncomingMessage, participant: Pa
         plan_version=plan.version if plan else "",
         inputs={"saw": [f"{hit['class']}: {hit['status']}" for hit in inbound.hits], "channel": inbound.channel},
         unresolved=[],
+        advice=advice if assessment else "",
         raised_at=work.now,
     )
     work.session.add(alert)
@@ -146,8 +215,7 @@ def _waiting_text_case(work: UnitOfWork, participant_id: int) -> tuple[str, list
     source = work.session.scalar(waiting)
     if source is None:
         return "", []
-    # Locked, so that two texts at once get different occurrences.
-    query = select(Alert).where(Alert.source == source).order_by(Alert.id).with_for_update()
+    query = select(Alert).where(Alert.source == source).order_by(Alert.id)
     return source, list(work.session.scalars(query))
 
 

@@ -156,10 +156,10 @@ def acknowledge_advice(
     form = form or form_state.read_form(work, form_session, form_session.participant.language)
     if form.advice is None:
         return
-    crisis = _names_crisis_line(work, form_session, form.advice)
+    blocks = work.catalogue.plan_words[form_session.participant.plan, form_session.participant.language].advice
+    crisis = blocks[form.advice].crisis
     for alert in form.alerts:
-        shown = alert.advice and _names_crisis_line(work, form_session, alert.advice) == crisis
-        if shown and alert.advised_at is None:
+        if alert.advice and alert.advised_at is None and blocks[alert.advice].crisis == crisis:
             alert.advised_at = work.now
             action = "alert.corrected" if corrected else "alert.advised"
             work.record(action, alert, participant_id=alert.participant_id)
@@ -168,14 +168,14 @@ def acknowledge_advice(
 def submit_form(work: UnitOfWork, form_session: FormSession, language: str) -> None:
     """Submit a form: score it and evaluate the whole. A second call changes nothing.
 
-    Raises BadData("not_started") for a form that was not opened.
+    Raises BadData("not_started") for a form that was not opened, CodeExpired("instrument_gone").
     """
     assessment = form_session.assessment
     if assessment.submitted_at is not None:
         return
     if assessment.opened_at is None:
         raise BadData("not_started")
-    instrument = work.catalogue.instruments[assessment.instrument]
+    instrument = form_state.require_instrument(work, assessment.instrument)
     answers = form_state.current_answers(instrument, form_state.answer_rows(work, assessment.id))
     close_form(work, assessment, answers, language)
 
@@ -205,24 +205,19 @@ def submission_outcome(work: UnitOfWork, form_session: FormSession) -> Submissio
 
     Answers that a list or a parent item implied, and empty optional items, are not counted.
     """
-    items = work.catalogue.instruments[form_session.assessment.instrument].items
+    items = work.catalogue.shown_instrument(form_session.assessment.instrument).items
     rows = form_state.answer_rows(work, form_session.assessment.id)
     asked = [row for name, row in rows.items() if row.source == "asked" and name in items]
     alerts = alert_service.alerts_of(work, form_session.assessment)
+    blocks = work.catalogue.plan_words[form_session.participant.plan, form_session.participant.language].advice
     return SubmissionOutcome(
         level=_highest_level(alerts),
         answered=sum(row.state == "given" for row in asked),
         skipped=sum(row.state == "skipped" and not items[row.item].optional for row in asked),
         submitted_at=form_session.assessment.submitted_at,
-        crisis=any(_names_crisis_line(work, form_session, alert.advice) for alert in alerts),
+        crisis=any(alert.advice and blocks[alert.advice].crisis for alert in alerts),
         advice=tuple(sorted({alert.advice for alert in alerts if alert.advice})),
     )
-
-
-def _names_crisis_line(work: UnitOfWork, form_session: FormSession, block: str) -> bool:
-    """Return True if an advice block names the crisis line, in whichever language the plan still has."""
-    words = work.catalogue.plan_words_in(form_session.participant.plan, form_session.participant.language)
-    return words is not None and block in words.advice and words.advice[block].crisis
 
 
 def answer_row(
@@ -299,7 +294,7 @@ def score_form(work: UnitOfWork, assessment: Assessment, answers: Answers) -> di
     Returns the scores by scale; {} for an instrument without scales. Proxy answers are not scored unless the study plan
     says so, because proxies and participants rate differently.
     """
-    instrument = work.catalogue.instruments[assessment.instrument]
+    instrument = work.catalogue.shown_instrument(assessment.instrument)
     if not instrument.scales:
         return {}
     values = alert_service.rule_scores(work, assessment, answers)

@@ -185,9 +185,25 @@ def take_reply(
         row.assessment_id, row.item = form_session.assessment.id, asked_item
         row.what = {"unclear": "unclear", "command": "command", "back": "command"}.get(result.what, "answer")
         row.why = result.why
-    safety = found is not None and text_screening.needs_advice(found)
-    level = max(result.level, found.level if found else Level.NONE)
-    return replace(result, level=level, safety=safety, will_call=_call_if_unclear(work, form_session, row, channel))
+    result = replace(result, will_call=_call_if_unclear(work, form_session, row, channel))
+    return _react_to_red_flag(here, result, found) if found is not None else result
+
+
+def _react_to_red_flag(context: _ReplyContext, result: ReplyOutcome, found: Screening) -> ReplyOutcome:
+    """Return the outcome after a text that was screened: advice as in the form, else the safety sentence.
+
+    A red flag or a report of a death is never answered with a request to choose an option.
+    """
+    result = replace(result, level=max(result.level, found.level))
+    is_unclear = result.what == "unclear" and result.why != unclear_replies.MOVED_ON
+    if found.is_death:
+        return replace(result, what="command", command="", why="", will_call=True) if is_unclear else result
+    form = context.read_form() if found.level is Level.EMERGENCY else result.form
+    if form.advice is not None:
+        return replace(result, what="advice" if is_unclear else result.what, why="", form=form)
+    if not text_screening.needs_advice(found):
+        return result
+    return replace(result, safety=True, why="" if is_unclear else result.why)
 
 
 def screen_chat_text(work: UnitOfWork, form_session: FormSession, text: str) -> tuple[bool, bool]:
@@ -375,14 +391,17 @@ def _screen_reply(
     if isinstance(parsed, ParsedAnswer) and parsed.whole:
         return None, inbound
     participant = form_session.participant
-    found = text_screening.screen_text(work, text, participant)
+    address = work.vault.open(inbound.address_sealed) if inbound is not None else ""
+    found = text_screening.screen_text(work, text, participant, address, inbound)
     quiet = isinstance(parsed, reply_parser.ReplyCommand) and found.level is Level.NONE
     if inbound is None and not quiet:
         inbound = text_screening.keep_text(work, channel=channel, address="", text=text, participant=participant)
     # An answer to a free-text item is evaluated with the form, which raises the alert.
     goes_with_form = isinstance(parsed, ParsedAnswer) and item is not None and item.kind == "text"
     if inbound is not None:
-        text_screening.note_flags(work, inbound, None if goes_with_form else participant, found)
+        text_screening.note_flags(
+            work, inbound, None if goes_with_form else participant, found, form_session.assessment
+        )
     return found, inbound
 
 

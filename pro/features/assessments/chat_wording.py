@@ -26,7 +26,7 @@ BANNER_LENGTH = 8 + 18
 def advice_text(work: UnitOfWork, participant: Participant, block: str, language: str) -> str:
     """Return the advice of an emergency as one text: number to call, then the steps."""
     gettext = work.app_context.catalogs.translator(language).gettext
-    settings = work.catalogue.plans[participant.plan].settings
+    settings = work.catalogue.shown_plan(participant.plan).settings
     advice = work.catalogue.plan_words[participant.plan, language].advice[block]
     if advice.crisis:
         first = gettext(
@@ -83,7 +83,7 @@ def question_with_options(text: str, options: tuple[tuple[str, str], ...]) -> st
 def thanks_text(work: UnitOfWork, form: FormState, language: str) -> str:
     """Return the thanks after submission, with the numbers to call if the state gets worse."""
     gettext = work.app_context.catalogs.translator(language).gettext
-    settings = work.catalogue.plans[form.participant.plan].settings
+    settings = work.catalogue.shown_plan(form.participant.plan).settings
     level = max((alert.level for alert in form.alerts if alert.superseded_at is None), default=0)
     numbers = {"emergency": settings.emergency, "hotline": settings.hotline_shown}
     if level >= Level.URGENT:

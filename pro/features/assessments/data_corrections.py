@@ -14,8 +14,8 @@ from pro.core.questionnaire import page_flow
 from pro.core.questionnaire.instrument import Value
 from pro.core.questionnaire.json_values import read_value, store_value
 from pro.errors import BadData, NotAllowed, NotFound
+from pro.features.accounts import privacy, staff_accounts
 from pro.features.accounts import signatures as accounts_signatures
-from pro.features.accounts import staff_accounts
 from pro.features.accounts.signatures import PasswordProof, SignedShapes
 from pro.features.assessments import data_entry, paper_forms
 from pro.features.assessments.paper_forms import Question, QuestionnaireLayout
@@ -146,11 +146,13 @@ def approve_correction(work: UnitOfWork, proof: PasswordProof, correction_id: in
     note that is too long.
     """
     row, assessment = _lock_for_decision(work, proof, correction_id, note)
-    shape = work.catalogue.instruments[assessment.instrument]
+    shape = work.catalogue.shown_instrument(assessment.instrument)
     rows = form_state.answer_rows(work, assessment.id)
     if _is_stale(row, rows):
         raise NotAllowed("answer_changed")
     earlier = form_state.current_answers(shape, rows)
+    if row.item not in shape.items:
+        raise NotAllowed("not_asked_any_more")
     value = read_value(shape.items[row.item], row.value)
     facts = clinical_facts.form_facts(assessment.context)
     filled = page_flow.fill_form(shape, earlier, facts, {row.item: value}, assessment.page_set)
@@ -247,7 +249,7 @@ def _request_problems(
     work: UnitOfWork, assessment: Assessment, correction_request: CorrectionRequest, rows: Mapping[str, Answer]
 ) -> dict[str, str]:
     """Return a problem key for each invalid field of a request."""
-    shape = work.catalogue.instruments[assessment.instrument]
+    shape = work.catalogue.shown_instrument(assessment.instrument)
     reason, heard = correction_request.reason.strip(), correction_request.heard_at
     who = (
         work.session.get(StaffMember, correction_request.heard_by) if correction_request.heard_by is not None else None
@@ -319,10 +321,13 @@ def _build_row(work: UnitOfWork, row: DataCorrection, language: str) -> Correcti
     assessment = work.session.get_one(Assessment, row.assessment_id)
     person = work.session.get_one(Participant, row.participant_id)
     question = _question_text(work, assessment, row.item, language)
-    item = work.catalogue.instruments[assessment.instrument].items[row.item]
+    item = work.catalogue.shown_instrument(assessment.instrument).items.get(row.item)
     names = staff_accounts.staff_names(work)
 
     def answer_text(stored: Any) -> str:
+        if item is None:
+            # The instrument no longer has the item: the stored value, which may be a text with a name.
+            return privacy.visible_text(work, "" if stored is None else str(stored), language)
         return paper_forms.answer_shown(work, assessment, item, read_value(item, stored), language)
 
     return CorrectionRow(

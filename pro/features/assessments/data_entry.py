@@ -49,7 +49,7 @@ class EntryState:
 def entry_state(work: UnitOfWork, participant: Participant, instrument: str) -> EntryState:
     """Return the current state of ``instrument`` for a participant. Changes nothing."""
     form = form_issuing.open_form(work, participant, instrument)
-    shape = work.catalogue.instruments[instrument]
+    shape = work.catalogue.shown_instrument(instrument)
     rows = form_state.answer_rows(work, form.id) if form else {}
     standing = form_state.current_answers(shape, rows)
     stale = form_state.find_stale_items(shape, standing, rows, work.now)
@@ -83,8 +83,8 @@ def find_expected_form(
     expected form of another participant, RecordFrozen, NotAllowed("died"), and NotAllowed("withdrawn") unless it is a
     form at the withdrawal, which only staff may enter.
     """
-    plan = work.catalogue.plans.get(participant.plan)
-    if plan is None or instrument not in plan.instruments:
+    plan = work.catalogue.shown_plan(participant.plan)
+    if instrument not in plan.instruments:
         raise NotFound("instrument")
     record_freezes.require_unfrozen(work, participant.plan, participant.id)
     if participant.died_at is not None:
@@ -141,7 +141,7 @@ def enter_form(
     if now.state != seen and (seen is not None or now.answers):
         raise NotAllowed("begun")
     wrong = _head_problems(work, participant, mode, answered_by, answered_at, language)
-    shape = work.catalogue.instruments[instrument]
+    shape = work.catalogue.shown_instrument(instrument)
     wrong |= _answer_problems(shape, given)
     filled = None
     if not wrong:
@@ -180,7 +180,7 @@ def verify_paper_form(
         raise NotAllowed("checked")
     if assessment.entered_by == work.actor.id:
         raise NotAllowed("own_entry")
-    shape = work.catalogue.instruments[assessment.instrument]
+    shape = work.catalogue.shown_instrument(assessment.instrument)
     rows = form_state.answer_rows(work, assessment.id)
     earlier = form_state.current_answers(shape, rows)
     wrong = _values_problems(shape, corrections)
@@ -242,7 +242,7 @@ def _head_problems(
     fields = {
         "mode": "" if mode in MODES else "unknown",
         "answered_by": "" if answered_by in form_access.ANSWERED_BY_VALUES else "unknown",
-        "language": "" if language in work.catalogue.plans[participant.plan].languages else "unknown",
+        "language": "" if language in work.catalogue.shown_plan(participant.plan).languages else "unknown",
         "answered_at": _moment_problem(work, participant, answered_at),
     }
     return {field: why for field, why in fields.items() if why}

@@ -116,9 +116,9 @@ def entry_layout(work: UnitOfWork, participant: Participant, instrument: str, la
     expected = data_entry.find_expected_form(work, participant, instrument)
     pinned = licensed_wording.checksums_to_pin(work, instrument)
     there = data_entry.entry_state(work, participant, instrument)
-    checksum = there.form.wordings.get(language, "") if there.form and there.answers else pinned[language]
-    words = licensed_wording.find_words(work, instrument, language, checksum)
-    shape = work.catalogue.instruments[instrument]
+    begun = there.form.wordings if there.form and there.answers else pinned
+    words = licensed_wording.pinned_words(work, instrument, begun, language)
+    shape = work.catalogue.shown_instrument(instrument)
     last = select(clinical_facts.ANSWERED_AT).where(
         Assessment.participant_id == participant.id,
         Assessment.instrument == instrument,
@@ -136,7 +136,7 @@ def entry_layout(work: UnitOfWork, participant: Participant, instrument: str, la
         there=sum(value is not None for value in there.answers.values()),
         last_at=moments[-1] if moments else None,
         expected_id=expected.id if expected else None,
-        languages=work.catalogue.plans[participant.plan].languages,
+        languages=work.catalogue.shown_plan(participant.plan).languages,
     )
 
 
@@ -158,8 +158,8 @@ def read_paper_form(work: UnitOfWork, assessment_id: int, language: str) -> Pape
 def answered_layout(work: UnitOfWork, assessment: Assessment, language: str) -> QuestionnaireLayout:
     """Return a form with its current answers, in ``language``."""
     participant = work.session.get_one(Participant, assessment.participant_id)
-    words = licensed_wording.find_words(work, assessment.instrument, language, assessment.wordings.get(language, ""))
-    shape = work.catalogue.instruments[assessment.instrument]
+    words = form_state.form_words(work, assessment, language)
+    shape = work.catalogue.shown_instrument(assessment.instrument)
     answers = form_state.current_answers(shape, form_state.answer_rows(work, assessment.id))
     facts = clinical_facts.form_facts(assessment.context)
     return QuestionnaireLayout(
@@ -173,13 +173,13 @@ def answered_layout(work: UnitOfWork, assessment: Assessment, language: str) -> 
         there=len(answers),
         last_at=assessment.answered_at,
         expected_id=None,
-        languages=work.catalogue.plans[participant.plan].languages,
+        languages=work.catalogue.shown_plan(participant.plan).languages,
     )
 
 
 def answer_shown(work: UnitOfWork, assessment: Assessment, item: Item, value: Value | None, language: str) -> str:
     """Return a value in words, as far as the acting person may see it; "" for none."""
-    words = licensed_wording.find_words(work, assessment.instrument, language, assessment.wordings.get(language, ""))
+    words = form_state.form_words(work, assessment, language)
     found = _answer_in_words(words, item, value, work.app_context.catalogs.translator(language))
     return privacy.visible_text(work, found, language) if item.kind == "text" else found
 

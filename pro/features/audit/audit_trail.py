@@ -199,13 +199,13 @@ def _filter_query(work: UnitOfWork, pick: AuditFilter) -> Select[AuditEntry]:
         wanted.append(_about_form(pick.ref))
     if pick.who in OTHER_ACTORS:
         wanted.append(AuditEntry.actor == pick.who)
-    elif pick.who.isdecimal():
+    elif pick.who.isascii() and pick.who.isdigit() and len(pick.who) < 10:
         wanted.append(and_(AuditEntry.actor == "staff", AuditEntry.actor_id == int(pick.who)))
     zone = next(iter(work.catalogue.plans.values())).settings.time_zone
     if pick.since:
         wanted.append(AuditEntry.at >= _midnight(pick.since, zone))
     if pick.until:
-        wanted.append(AuditEntry.at < _midnight(pick.until + timedelta(days=1), zone))
+        wanted.append(AuditEntry.at < _midnight(pick.until, zone) + timedelta(days=1))
     if pick.actions:
         wanted.append(AuditEntry.action.in_(pick.actions))
     return select(AuditEntry).where(*wanted)
@@ -322,7 +322,7 @@ def _values_by_key(said: Any, bare: str) -> Mapping[str, Any]:
 
 def _answer_facts(work: UnitOfWork, event: AuditEntry, form: Assessment, words: Words) -> tuple[AuditFact, ...]:
     """Return the changed answers of an entry, with questions and answers in words."""
-    items = work.catalogue.instruments[form.instrument].items
+    items = work.catalogue.shown_instrument(form.instrument).items
     old, new = event.old or {}, event.new or {}
     found = []
     for name in dict.fromkeys([*old, *new]):

@@ -31,9 +31,6 @@ GROUP_PAUSE = timedelta(minutes=10)
 # A case of which no message was accepted for this long is reported as untold.
 TOLD_WITHIN = timedelta(minutes=2)
 
-# How the keys of the messages about a case begin; the key of the case follows.
-KEY_KINDS = ("first", "step", "other", "next", "repeat")
-
 NoticeState = Literal["told", "waiting", "refused", "dropped"]
 
 
@@ -98,6 +95,9 @@ def is_notified(case: WaitingCase) -> bool:
 
 def is_untold(case: WaitingCase, now: datetime) -> bool:
     """Return True if the case is not told, and its messages were refused or TOLD_WITHIN has passed."""
+    if case.since > now + TOLD_WITHIN:
+        # The clock was set back: no step of this case is due for a long time.
+        return True
     if is_notified(case):
         return False
     since = case.since if case.is_grouped else case.newest_at
@@ -136,7 +136,14 @@ def queue_notice(work: UnitOfWork, case: WaitingCase, due: DueNotice) -> bool:
     elif due.template == case.templates[2]:
         params["count"] = case.more
     return staff_messages.queue_alert_message(
-        work, due.person, due.template, params, due.key, alert_id=case.alert_id, assessment_id=case.assessment_id
+        work,
+        due.person,
+        due.template,
+        params,
+        due.key,
+        case_key=case.key,
+        alert_id=case.alert_id,
+        assessment_id=case.assessment_id,
     )
 
 
@@ -168,13 +175,14 @@ class _CaseRound:
         # A refused message was an attempt: those whom it did not reach are told in another way.
         tried = any(one.state == "refused" and one.queued_at >= case.newest_at for one in loud)
         covered = tried or any(one.covers(case.newest_at) for one in loud)
-        paused = case.is_grouped and any(one.state != "dropped" and one.queued_at > now - GROUP_PAUSE for one in loud)
+        # Messages about texts that were dealt with do not hold this one back.
+        recent = [one for one in loud if one.queued_at >= case.since and one.state != "dropped"]
+        paused = case.is_grouped and any(one.queued_at > now - GROUP_PAUSE for one in recent)
         if not covered and not paused:
             yield from self.first()
         yield from self._after_refusals()
-        repeats = list(self._repeats())
-        # A repeat goes to everyone of all steps, also to those of a step that was missed.
-        yield from repeats or self._later_steps()
+        yield from self._later_steps()
+        yield from self._repeats()
 
     def first(self) -> Iterator[DueNotice]:
         """Yield the messages of minute 0 about what is newest, to the recipients of the steps that were reached too."""
@@ -199,6 +207,8 @@ class _CaseRound:
         """Yield the due steps after minute 0, of several for one person only the newest."""
         newest: dict[int, DueNotice] = {}
         for plan in self.case.plans:
+            if self._repeat_number(plan):
+                continue  # a repeat goes to everyone of all steps, also to those of a step that was missed
             for due in self._due_steps(plan):
                 for person in self.duty.recipients_of(plan.id, [due.step], self.work.now):
                     wanted = due.step.channel if due.step.channel == "sms" else "email"
@@ -257,14 +267,7 @@ class _CaseRound:
     def _repeats(self) -> Iterator[DueNotice]:
         """Yield the repeat that is due after the last step: everyone of all steps, by every channel."""
         for plan in self.case.plans:
-            number = escalation_steps.due_repeat(
-                plan.ladder,
-                self.case.level,
-                self.case.since,
-                self.work.now,
-                self.hours[plan.id],
-                plan.repeat_minutes.get(self.case.level, DEFAULT_REPEAT_MINUTES[self.case.level]),
-            )
+            number = self._repeat_number(plan)
             if number:
                 people = self.duty.recipients_of(plan.id, self._steps_in_order(plan), self.work.now)
                 yield from self._repeat(people, number)
@@ -273,6 +276,12 @@ class _CaseRound:
             number = (self.work.now - self.case.since) // pause
             if number > 0:
                 yield from self._repeat(self.duty.recipients_without_plan(self.work.now), number)
+
+    def _repeat_number(self, plan: StudyPlan) -> int:
+        """Return the number of the repeat that is due by ``plan``, 0 before the first."""
+        pause = plan.repeat_minutes.get(self.case.level, DEFAULT_REPEAT_MINUTES[self.case.level])
+        hours = self.hours[plan.id]
+        return escalation_steps.due_repeat(plan.ladder, self.case.level, self.case.since, self.work.now, hours, pause)
 
     def _repeat(self, people: Sequence[StaffMember], number: int) -> Iterator[DueNotice]:
         for person in people:

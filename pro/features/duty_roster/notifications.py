@@ -238,13 +238,18 @@ def _build_case(
     first = highest[0]
     is_text = first.source.startswith(TEXT_CASE_PREFIX)
     # A further emergency is told at once; a further urgent alert is found by the message about the first one.
-    newest = newest or (highest[-1] if level is Level.EMERGENCY or is_text else first)
+    if newest is None:
+        newest = highest[-1] if level is Level.EMERGENCY or is_text else first
+        # The message about the first urgent alert leads to its later occurrences as well.
+        newest_at = newest.raised_at if level is Level.EMERGENCY or is_text else since
+    else:
+        newest_at = newest.raised_at
     participant = work.session.get_one(Participant, first.participant_id)
     return WaitingCase(
         key=first.source,
         level=level,
         since=since,
-        newest_at=newest.raised_at,
+        newest_at=newest_at,
         plans=[plan] if plan else [],
         templates=("alert", "alert_again", "alert_more"),
         params={

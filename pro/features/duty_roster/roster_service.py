@@ -173,7 +173,7 @@ def hand_over_shift(
     problems = _person_problems(work, person_id)
     if person_id == duty.staff_id:
         problems["person"] = "same"
-    zone = work.catalogue.plans[duty.plan].settings.time_zone
+    zone = work.catalogue.shown_plan(duty.plan).settings.time_zone
     requested = _parse_interval(work, zone, starts, ends, SHIFT_AT_MOST, problems)
     held = Interval(duty.starts_at, duty.ends_at)
     if requested is not None and requested.intersection(held) != requested:

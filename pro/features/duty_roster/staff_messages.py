@@ -25,6 +25,7 @@ def queue_staff_message(
     as_alert: bool = False,
     alert_id: int | None = None,
     assessment_id: int | None = None,
+    case_key: str = "",
     drill_id: int | None = None,
     not_after: datetime | None = None,
 ) -> Message | None:
@@ -52,6 +53,7 @@ def queue_staff_message(
             staff_id=person.id,
             alert_id=alert_id,
             assessment_id=assessment_id,
+            case_key=case_key,
             drill_id=drill_id,
             not_after=not_after,
             repeat="prefer_duplicate" if as_alert or alert_id else "prefer_silence",
@@ -66,6 +68,7 @@ def queue_alert_message(
     params: Mapping[str, Any],
     key: str,
     *,
+    case_key: str,
     alert_id: int | None,
     assessment_id: int | None,
 ) -> bool:
@@ -76,7 +79,15 @@ def queue_alert_message(
     try:
         with work.session.begin_nested():
             message = queue_staff_message(
-                work, person, template, params, key, as_alert=True, alert_id=alert_id, assessment_id=assessment_id
+                work,
+                person,
+                template,
+                params,
+                key,
+                as_alert=True,
+                alert_id=alert_id,
+                assessment_id=assessment_id,
+                case_key=case_key,
             )
     except Exception as error:
         log.error(

@@ -50,7 +50,7 @@ def due_forms(work: UnitOfWork, participant: Participant, language: str) -> DueF
             closes[instrument], begun[instrument] = form.closes_at, form.first_answer_at is not None
     for row in _open_visits(work, participant):
         closes[row.instrument] = min(row.closes_at, closes.get(row.instrument, row.closes_at))
-    plan = work.catalogue.plans[participant.plan]
+    plan = work.catalogue.shown_plan(participant.plan)
     found = [
         FillableForm(name, licensed_wording.current_words(work, name, language).title, at, begun.get(name, False))
         for name, at in closes.items()

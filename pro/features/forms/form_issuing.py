@@ -73,7 +73,7 @@ def is_sent_by_link(work: UnitOfWork, participant: Participant, *kinds: str) -> 
     A link needs a study plan that asks for it and a gateway that accepts the messages ``kinds`` (by default those about
     forms).
     """
-    calendar = work.catalogue.plans[participant.plan].calendar
+    calendar = work.catalogue.shown_plan(participant.plan).calendar
     takes, language = work.catalogue.gateway.accepts, participant.language
     taken = all(takes(kind, language) for kind in kinds or ("invitation", "reminder"))
     return taken and calendar is not None and calendar.reminder_rules.by == "link"
@@ -137,8 +137,7 @@ def open_forms(
 
 def _require_instrument(work: UnitOfWork, participant: Participant, instrument: str) -> None:
     """Raise NotFound("instrument") if the study plan lacks the instrument."""
-    plan = work.catalogue.plans.get(participant.plan)
-    if plan is None or instrument not in plan.instruments:
+    if instrument not in work.catalogue.shown_plan(participant.plan).instruments:
         raise NotFound("instrument")
 
 
@@ -153,7 +152,7 @@ def new_form(
         ref=secrets.token_urlsafe(9),
         participant_id=participant_id,
         instrument=instrument,
-        instrument_version=work.catalogue.instruments[instrument].version,
+        instrument_version=work.catalogue.shown_instrument(instrument).version,
         wordings=dict(pinned),
         visit=row.visit if row else None,
         issued_at=work.now,
@@ -176,7 +175,7 @@ def reuse_unanswered_form(
     An instrument has at most one open form, so all links lead to the same one. The caller has locked ``assessment``.
     """
     assessment.wordings = dict(pinned)
-    assessment.instrument_version = work.catalogue.instruments[assessment.instrument].version
+    assessment.instrument_version = work.catalogue.shown_instrument(assessment.instrument).version
     if row is None:
         if assessment.closes_at < work.now:
             assessment.visit = None
@@ -236,7 +235,7 @@ def _message_deadline(work: UnitOfWork, participant: Participant) -> datetime:
 
     A queued message must not arrive in the quiet hours of the night.
     """
-    calendar = work.catalogue.plans[participant.plan].calendar
+    calendar = work.catalogue.shown_plan(participant.plan).calendar
     if calendar is None:
         return work.now + MESSAGE_LIFETIME
     zone = ZoneInfo(participant.time_zone)

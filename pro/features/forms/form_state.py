@@ -12,6 +12,7 @@ from pro.app_context import UnitOfWork
 from pro.core.questionnaire import page_flow
 from pro.core.questionnaire.instrument import Answers, Instrument, Page, Value, Words
 from pro.core.questionnaire.json_values import read_value
+from pro.errors import CodeExpired
 from pro.features.forms import licensed_wording
 from pro.features.forms.form_access import FormSession
 from pro.features.participants import clinical_facts
@@ -109,14 +110,28 @@ class FormState:
 
 def form_words(work: UnitOfWork, assessment: Assessment, language: str) -> Words:
     """Return the wording of a form in ``language``, as pinned when it was issued."""
-    return licensed_wording.find_words(work, assessment.instrument, language, assessment.wordings.get(language, ""))
+    return licensed_wording.pinned_words(work, assessment.instrument, assessment.wordings, language)
+
+
+def require_instrument(work: UnitOfWork, instrument_id: str) -> Instrument:
+    """Return the instrument of a form that is shown or sent.
+
+    Raises CodeExpired("instrument_gone") if it is no longer installed.
+    """
+    instrument = work.catalogue.instrument_or_none(instrument_id)
+    if instrument is None:
+        raise CodeExpired("instrument_gone")
+    return instrument
 
 
 def read_form(work: UnitOfWork, form_session: FormSession, language: str) -> FormState:
-    """Return the form of ``form_session``, with its wording in ``language``."""
+    """Return the form of ``form_session``, with its wording in ``language``.
+
+    Raises CodeExpired("instrument_gone") if the instrument is no longer installed: its questions cannot be shown.
+    """
     assessment = form_session.assessment
     words = form_words(work, assessment, language)
-    instrument = work.catalogue.instruments[assessment.instrument]
+    instrument = require_instrument(work, assessment.instrument)
     rows = answer_rows(work, assessment.id)
     answers = current_answers(instrument, rows)
     facts = clinical_facts.form_facts(assessment.context)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import select
 
 from pro.app_context import UnitOfWork
@@ -9,6 +11,7 @@ from pro.catalogue.instrument_files.licensed_wording import licence_problems
 from pro.core.questionnaire.instrument import Words
 from pro.core.questionnaire.json_values import read_words, store_words
 from pro.errors import NotAllowed
+from pro.i18n import choose_language
 from pro.models import LicensedWording
 
 # Cache: content never changes under its checksum, so each process reads it from the database once.
@@ -37,7 +40,7 @@ def load_wording(work: UnitOfWork, words: Words, note: str = "") -> LicensedWord
 def current_words(work: UnitOfWork, instrument: str, language: str) -> Words:
     """Return the wording for a form issued now.
 
-    The newest licensed wording, else that of the data files.
+    The newest licensed wording, else that of the data files; without words in ``language``, the same in another one.
     """
     query = (
         select(LicensedWording.checksum)
@@ -46,7 +49,10 @@ def current_words(work: UnitOfWork, instrument: str, language: str) -> Words:
         .limit(1)
     )
     checksum = work.session.scalar(query)
-    return find_words(work, instrument, language, checksum) if checksum else work.catalogue.words[instrument, language]
+    if checksum:
+        return find_words(work, instrument, language, checksum)
+    own = work.catalogue.words[instrument, language]
+    return own if own.language == language else current_words(work, instrument, own.language)
 
 
 def find_words(work: UnitOfWork, instrument: str, language: str, checksum: str) -> Words:
@@ -65,13 +71,24 @@ def find_words(work: UnitOfWork, instrument: str, language: str, checksum: str) 
     return _words_by_checksum[checksum]
 
 
+def pinned_words(work: UnitOfWork, instrument: str, pinned: Mapping[str, str], language: str) -> Words:
+    """Return the wording of a form in ``language``, as pinned when it was issued (language -> checksum).
+
+    A language that was not pinned and has no words now becomes one that was pinned.
+    """
+    spoken = language
+    if language not in pinned and (instrument, language) not in work.catalogue.words and pinned:
+        spoken = choose_language(language, pinned)
+    return find_words(work, instrument, spoken, pinned.get(spoken, ""))
+
+
 def checksums_to_pin(work: UnitOfWork, instrument: str) -> dict[str, str]:
     """Return language -> checksum of the wording to pin.
 
     Raise NotAllowed("wording_not_licensed", instrument, language) in production without a valid licence.
     """
     pinned = {}
-    for language in work.catalogue.languages:
+    for language in spoken_languages(work, instrument):
         words = current_words(work, instrument, language)
         if work.config.production and not is_licensed(work, words):
             raise NotAllowed("wording_not_licensed", instrument=instrument, language=language)
@@ -79,9 +96,14 @@ def checksums_to_pin(work: UnitOfWork, instrument: str) -> dict[str, str]:
     return pinned
 
 
+def spoken_languages(work: UnitOfWork, instrument: str) -> tuple[str, ...]:
+    """Return the languages in which ``instrument`` has words."""
+    return tuple(one for one in work.catalogue.languages if (instrument, one) in work.catalogue.words)
+
+
 def is_licensed(work: UnitOfWork, words: Words) -> bool:
     """Return True if the wording may be shown to participants in production."""
-    if not work.catalogue.instruments[words.instrument].licence_required:
+    if not work.catalogue.shown_instrument(words.instrument).licence_required:
         return True
     return not licence_problems(words.licence, words.language, work.now.date())
 
@@ -90,7 +112,7 @@ def missing_licences(work: UnitOfWork) -> list[str]:
     """Return a sentence for each instrument and language without a licence for production."""
     found = []
     for instrument in sorted({name for plan in work.catalogue.plans.values() for name in plan.instruments}):
-        for language in work.catalogue.languages:
+        for language in spoken_languages(work, instrument):
             if not is_licensed(work, current_words(work, instrument, language)):
                 found.append(
                     f"{instrument} has no licensed wording in {language}: "

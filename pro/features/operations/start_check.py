@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from pro import db
@@ -18,7 +18,8 @@ from pro.core.study_plan import StudyPlan
 from pro.features.accounts import phone_numbers
 from pro.features.forms import licensed_wording
 from pro.features.text_messages import approved_templates
-from pro.models import StaffMember
+from pro.i18n import LANGUAGES, choose_language
+from pro.models import Assessment, Participant, StaffMember
 
 
 class DatabaseUnavailable(Exception):
@@ -44,6 +45,53 @@ def find_problems(app_context: AppContext, *, texts: bool = True) -> list[str]:
             f"{app_context.config.gateway_file}: {one.message} {one.language} {one.id}: {one.sentence}" for one in found
         ]
     return problems
+
+
+def find_warnings(app_context: AppContext) -> list[str]:
+    """Return a sentence for everything that is missing and does not prevent a start.
+
+    Languages of plans, instruments, terms, interface, staff and participants are checked together; participants whose
+    plan or instrument is not installed are counted. Without a database that answers only the files are checked.
+    """
+    found = [gap.sentence for gap in app_context.catalogue.gaps]
+    try:
+        if db.is_current(app_context.engine):
+            with db.transaction(app_context.engine.execution_options(read_only=True)) as session:
+                found += _database_warnings(app_context.unit_of_work(session))
+    except SQLAlchemyError:
+        # ``find_database_problems`` says so where it matters.
+        return found
+    return found
+
+
+def _database_warnings(work: UnitOfWork) -> Iterator[str]:
+    """Yield a sentence for each language, plan or instrument of a stored person or form that is not installed."""
+    count = work.session.execute
+    staff = select(StaffMember.language, func.count()).where(StaffMember.disabled_at.is_(None))
+    for language, number in count(staff.group_by(StaffMember.language).order_by(StaffMember.language)):
+        if language not in LANGUAGES:
+            shown = choose_language(language, LANGUAGES)
+            yield f"Staff who read “{language}”: {number}. The interface has no words in it: they read “{shown}”."
+    active = (Participant.withdrawn_at.is_(None), Participant.died_at.is_(None))
+    people = select(Participant.plan, Participant.language, func.count()).where(*active)
+    people = people.group_by(Participant.plan, Participant.language)
+    for plan, language, number in count(people.order_by(Participant.plan, Participant.language)):
+        spoken = work.catalogue.plan_words[plan, language].language
+        if plan not in work.catalogue.plans:
+            yield (
+                f"Participants of the plan “{plan}”, which is not installed: {number}. Nothing is judged by its rules, "
+                "and no reminder goes out: put the plan file back, or end their participation."
+            )
+        elif spoken != language:
+            missing = f"The plan has no words in it: “{spoken}” is shown."
+            yield f"Participants of {plan} who read “{language}”: {number}. {missing}"
+    forms = select(Assessment.instrument, func.count()).where(
+        Assessment.instrument.not_in(work.catalogue.instruments),
+        Assessment.submitted_at.is_(None),
+        Assessment.cancelled_at.is_(None),
+    )
+    for instrument, number in count(forms.group_by(Assessment.instrument).order_by(Assessment.instrument)):
+        yield f"Open forms of “{instrument}”, which is not installed: {number}. They cannot be filled in."
 
 
 def find_database_problems(app_context: AppContext) -> list[str]:

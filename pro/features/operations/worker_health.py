@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from pro.app_context import UnitOfWork
 from pro.features.accounts import attempt_limits
@@ -12,7 +12,7 @@ from pro.features.alerts import alert_service, test_alerts
 from pro.features.duty_roster import notifications
 from pro.features.text_messages import unknown_senders
 from pro.messaging import outbox_backlog
-from pro.models import Alert, Assessment, Heartbeat
+from pro.models import Alert, Assessment, Heartbeat, Participant
 
 LOOPS = ("judge_idle", "calendar", "digests", "escalate", "quarantine", "drills", "outbox", "audit")
 MAX_HEARTBEAT_AGE = timedelta(seconds=60)
@@ -37,7 +37,8 @@ def find_troubles(work: UnitOfWork) -> list[str]:
     A job of LOOPS without a run for 60 seconds; "mail" if an email waits for longer than 5 minutes; "untold" if no
     message about an unacknowledged urgent alert has reached a person; "unjudged" while answers that could not be
     evaluated wait for a person; "drill" if the weekly test alert failed or did not start; "codes" while so
-    many wrong codes are typed that they may be guesses.
+    many wrong codes are typed that they may be guesses; "plan" if a participant belongs to a plan that is not
+    installed.
     """
     beats = {row.name: row.at for row in work.session.scalars(select(Heartbeat))}
     found = [name for name in LOOPS if name not in beats or work.now - beats[name] > MAX_HEARTBEAT_AGE]
@@ -52,6 +53,8 @@ def find_troubles(work: UnitOfWork) -> list[str]:
         found.append("drill")
     if attempt_limits.count_guesses(work):
         found.append("codes")
+    if work.session.scalar(select(participants_without_plan(work).exists())):
+        found.append("plan")
     return found
 
 
@@ -62,3 +65,10 @@ def _has_unjudged_forms(work: UnitOfWork) -> bool:
     )
     late = select(Assessment.id).where(Assessment.judge_next_at < work.now - MAX_EVALUATION_DELAY)
     return any(work.session.scalar(query.limit(1)) is not None for query in (alert, late))
+
+
+def participants_without_plan(work: UnitOfWork) -> Select[Participant]:
+    """Select the active participants whose plan is not installed: nothing of theirs can be judged or reminded."""
+    return select(Participant).where(
+        Participant.plan.not_in(work.catalogue.plans), Participant.withdrawn_at.is_(None), Participant.died_at.is_(None)
+    )

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from pro.app_context import AppContext, UnitOfWork
+from pro.core.questionnaire.instrument import Instrument, Value
 from pro.db import transaction
 from pro.features.alerts import alert_service, test_alerts
 from pro.features.audit import audit_chain
@@ -132,7 +133,7 @@ def evaluate_idle_forms(app_context: AppContext) -> int:
         except Exception as error:
             failed += 1
             log.error("idle form evaluation failed assessment=%s error=%s", assessment_id, type(error).__name__)
-            _in_transaction(app_context, partial(_postpone_evaluation, assessment_id=assessment_id))
+            _in_transaction(app_context, partial(_report_evaluation, assessment_id=assessment_id))
     if failed:
         raise RuntimeError(f"{failed} idle forms were not evaluated")
     return evaluated
@@ -147,27 +148,42 @@ def _evaluate_form(work: UnitOfWork, assessment_id: int) -> int:
     rows = answer_rows(work, assessment.id)
     answers = current_answers(instrument, rows) if instrument else {}
     # Reset before the evaluation, which schedules another try if it fails.
-    assessment.judge_next_at = None
+    due_at, assessment.judge_next_at = assessment.judge_next_at, None
+    _evaluate_now(work, assessment, instrument, answers)
+    if assessment.judge_next_at is not None and assessment.judge_next_at <= work.now:
+        # Not even the alert could be stored: it stays overdue, until /health says so.
+        assessment.judge_next_at = due_at
+    return 1
+
+
+def _evaluate_now(
+    work: UnitOfWork, assessment: Assessment, instrument: Instrument | None, answers: dict[str, Value | None]
+) -> None:
+    """Evaluate a form that is submitted or idle, and schedule its next evaluation."""
     if assessment.submitted_at is not None:
         scores = alert_service.rule_scores(work, assessment, answers) if instrument else {}
         alert_service.evaluate_form(work, assessment, answers, submitted=True, idle=0, scores=scores, is_retry=True)
-        return 1
+        return
     if assessment.last_answer_at is None:
-        return 0
+        return
     idle = int((work.now - assessment.last_answer_at).total_seconds() // 60)
     plan = alert_service.plan_of(work, assessment)
     later = [minutes for minutes in plan.idle_minutes if minutes > idle] if plan else []
     if later:
         assessment.judge_next_at = alert_service.minutes_after(assessment.last_answer_at, min(later))
     alert_service.evaluate_form(work, assessment, answers, submitted=False, idle=idle)
-    return 1
 
 
-def _postpone_evaluation(work: UnitOfWork, assessment_id: int) -> int:
-    """Postpone the evaluation of a form that broke even the alert about it, so that it holds up no other form."""
+def _report_evaluation(work: UnitOfWork, assessment_id: int) -> int:
+    """Raise the alert about a form whose evaluation broke before it began, and try it again later.
+
+    So it holds up no other form. Without the alert it stays overdue, and /health says so.
+    """
     assessment = work.session.get_one(Assessment, assessment_id, with_for_update={"key_share": True})
-    if assessment.judge_next_at is not None:
-        assessment.judge_next_at = max(assessment.judge_next_at, work.now + alert_service.RETRY_AFTER)
+    due_at, assessment.judge_next_at = assessment.judge_next_at, None
+    alert_service.report_unjudged(work, assessment)
+    if assessment.judge_next_at is not None and assessment.judge_next_at <= work.now:
+        assessment.judge_next_at = due_at
     return 0
 
 

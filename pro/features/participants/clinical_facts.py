@@ -192,7 +192,7 @@ def stable_symptoms(work: UnitOfWork, participant_id: int) -> dict[str, dict[str
         ClinicalFact.participant_id == participant_id, ClinicalFact.name == "known_stable"
     )
     participant = work.session.get_one(Participant, participant_id)
-    lowering = work.catalogue.plans[participant.plan].lowering
+    lowering = work.catalogue.shown_plan(participant.plan).lowering
     newest = {mark.item: mark for mark in work.session.scalars(query.order_by(ClinicalFact.id))}
     found = {}
     for item, mark in newest.items():
@@ -225,7 +225,7 @@ def _baseline(work: UnitOfWork, assessment: Assessment) -> Assessment | None:
     Source: docs/domain.md 3.4.9.
     """
     participant = work.session.get_one(Participant, assessment.participant_id)
-    calendar = work.catalogue.plans[participant.plan].calendar
+    calendar = work.catalogue.shown_plan(participant.plan).calendar
     sent = _other_submitted_forms(assessment)
     if calendar is not None and calendar.baseline:
         of_visit = sent.join(ExpectedForm, ExpectedForm.assessment_id == Assessment.id).where(
@@ -243,7 +243,7 @@ def _exposed(work: UnitOfWork, participant_id: int, name: str, noted: bool | Non
     ``noted``: the fact recorded by staff. None if both are unknown (docs/domain.md 3.4.4).
     """
     participant = work.session.get_one(Participant, participant_id)
-    calendar = work.catalogue.plans[participant.plan].calendar
+    calendar = work.catalogue.shown_plan(participant.plan).calendar
     rule = next((one for one in calendar.exposures if one.fact == name), None) if calendar else None
     if calendar is None or rule is None:
         return noted
@@ -259,7 +259,7 @@ def _last_submitted(work: UnitOfWork, assessment: Assessment) -> Assessment | No
     """
     participant = work.session.get_one(Participant, assessment.participant_id)
     moment = assessment.answered_at or work.now
-    since = moment - timedelta(days=work.catalogue.plans[participant.plan].previous_days)
+    since = moment - timedelta(days=work.catalogue.shown_plan(participant.plan).previous_days)
     query = _other_submitted_forms(assessment).where(since < ANSWERED_AT)
     return work.session.scalar(query.order_by(ANSWERED_AT.desc(), Assessment.id.desc()).limit(1))
 
@@ -276,7 +276,7 @@ def _answer_values(work: UnitOfWork, assessment: Assessment) -> dict[str, Any]:
 
 def earlier_values(work: UnitOfWork, instrument: str, stored: Mapping[str, Any]) -> dict[str, Value | None]:
     """Return stored baseline or previous answers as the values that the evaluation takes."""
-    items = work.catalogue.instruments[instrument].items
+    items = work.catalogue.shown_instrument(instrument).items
     return {name: read_value(items[name], value) for name, value in stored.items() if name in items}
 
 

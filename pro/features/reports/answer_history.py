@@ -121,7 +121,7 @@ def _answers(
         .where(Assessment.participant_id == participant.id)
         .order_by(Answer.id)
     )
-    items = {row.id: work.catalogue.instruments[row.instrument].items for row in assessments}
+    items = {row.id: work.catalogue.shown_instrument(row.instrument).items for row in assessments}
     found: dict[int, dict[str, Value | None]] = {row.id: {} for row in assessments}
     for form, name, state, value in work.session.execute(query):
         if form not in found or name not in items[form]:
@@ -156,12 +156,12 @@ def _build_form(
     scores: Mapping[str, RecordedScore],
 ) -> HistoryForm:
     """Build one form of the history from its rows."""
-    instrument = work.catalogue.instruments[row.instrument]
+    instrument = work.catalogue.shown_instrument(row.instrument)
     at = row.answered_at or row.submitted_at or row.last_answer_at or row.issued_at
     facts = clinical_facts.form_facts(row.context)
     # Only instruments that are shown by item need the path; scored ones are shown by scale.
     path = page_flow.page_path(instrument, answers, facts, row.page_set) if not instrument.scales else ()
-    calendar = work.catalogue.plans[participant.plan].calendar
+    calendar = work.catalogue.shown_plan(participant.plan).calendar
     return HistoryForm(
         id=row.id,
         instrument=row.instrument,
@@ -183,7 +183,7 @@ def _origin(work: UnitOfWork, participant: Participant, anchors: Sequence[Anchor
 
     The anchor date of the baseline visit once it is recorded, else the day of consent, else the day of enrolment.
     """
-    calendar = work.catalogue.plans[participant.plan].calendar
+    calendar = work.catalogue.shown_plan(participant.plan).calendar
     if calendar is not None and calendar.baseline:
         visit = calendar.visit(calendar.baseline)
         for kind in (visit.anchor, *([visit.otherwise.anchor] if visit.otherwise else [])):

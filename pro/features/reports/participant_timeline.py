@@ -75,7 +75,7 @@ def read_timeline(
 
     Runs two queries beside those of ``record``. ``spans``: adverse events.
     """
-    plan = work.catalogue.plans[record.participant.plan]
+    plan = work.catalogue.shown_plan(record.participant.plan)
     treatment, dated = _dates(work, record, language)
     lanes = [TimelineLane("treatment", "", treatment), TimelineLane("dates", "", dated)]
     for name in plan.instruments:
@@ -92,7 +92,7 @@ def _dates(
     work: UnitOfWork, record: AnswerHistory, language: str
 ) -> tuple[tuple[TimelineEntry, ...], tuple[TimelineEntry, ...]]:
     """Return (doses and fractions, other recorded dates); planned dates are left out."""
-    plan = work.catalogue.plans[record.participant.plan]
+    plan = work.catalogue.shown_plan(record.participant.plan)
     words = work.catalogue.plan_words[plan.id, language]
     calendar = plan.calendar
     doses = {kind for rule in calendar.exposures for kind in rule.doses} if calendar else set()

@@ -162,7 +162,7 @@ def read_summary(work: UnitOfWork, participant: Participant, language: str) -> P
 
     Runs a fixed number of queries.
     """
-    rule = work.catalogue.plans[participant.plan].pre_dose
+    rule = work.catalogue.shown_plan(participant.plan).pre_dose
     if rule is None:
         return None
     record = answer_history.read_history(work, participant, language)
@@ -210,7 +210,7 @@ def _symptom_rows(
     language: str,
 ) -> tuple[SymptomRow, ...]:
     """Return the row of each symptom, from the newest, the last and the baseline form."""
-    items = work.catalogue.instruments[instrument].items
+    items = work.catalogue.shown_instrument(instrument).items
     words = work.catalogue.words[instrument, language].items
     found = []
     for name in names:
@@ -303,7 +303,7 @@ def _stable_marks(
     work: UnitOfWork, record: AnswerHistory, rule: PreDoseSettings, language: str
 ) -> tuple[StableMark, ...]:
     """Return the answers that are marked as known and stable."""
-    items = work.catalogue.instruments[rule.instrument].items
+    items = work.catalogue.shown_instrument(rule.instrument).items
     words = work.catalogue.words[rule.instrument, language].items
     found = []
     for name, mark in clinical_facts.stable_symptoms(work, record.participant.id).items():

@@ -161,7 +161,7 @@ def _replay_batch(work: UnitOfWork, plan: StudyPlan, rows: Sequence[tuple[Assess
 
 def _generated_forms(app_context: AppContext, plan: StudyPlan, number: int, seed: int) -> Iterator[ReplayedForm]:
     """Yield generated check-ins in weeks of the usual study size, newest first."""
-    instrument = app_context.catalogue.instruments[plan.instruments[0]]
+    instrument = app_context.catalogue.shown_instrument(plan.instruments[0])
     dice = Random(seed)  # noqa: S311  # nosec B311 (generated answers, no secret)
     now = app_context.clock()
     for count in range(number):

@@ -109,10 +109,10 @@ class SymptomHeatmap:
 
 def read_score_trends(work: UnitOfWork, record: AnswerHistory, language: str) -> list[ScoreTrends]:
     """Return the trends of every instrument of the study plan that has scales."""
-    plan = work.catalogue.plans[record.participant.plan]
+    plan = work.catalogue.shown_plan(record.participant.plan)
     found = []
     for name in plan.instruments:
-        instrument = work.catalogue.instruments[name]
+        instrument = work.catalogue.shown_instrument(name)
         if instrument.scales:
             moments = _score_dates(record, name)
             title = work.catalogue.words[name, language].title
@@ -124,8 +124,8 @@ def read_score_trends(work: UnitOfWork, record: AnswerHistory, language: str) ->
 
 def read_heatmap(work: UnitOfWork, record: AnswerHistory, language: str) -> SymptomHeatmap:
     """Return the heat map of the study plan's check-in; weeks without a form are left out."""
-    name = work.catalogue.plans[record.participant.plan].instruments[0]
-    instrument = work.catalogue.instruments[name]
+    name = work.catalogue.shown_plan(record.participant.plan).instruments[0]
+    instrument = work.catalogue.shown_instrument(name)
     words = work.catalogue.words[name, language]
     # Today has its own column after all weeks.
     now = symptom_heatmap.week_of(record.today, record.origin) + 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,13 +23,26 @@ from pro.features.duty_roster import notifications
 from pro.features.participants import clinical_facts, treatment_dates
 from pro.features.participants.clinical_facts import MISSED_FORM_PREFIX
 from pro.features.schedule import schedule_service
-from pro.models import CALL_OUTCOMES, TASK_KINDS, Alert, Assessment, CallTask, ExpectedForm, Participant, PhoneCall
+from pro.messaging import outbox
+from pro.models import (
+    CALL_OUTCOMES,
+    TASK_KINDS,
+    Alert,
+    Assessment,
+    CallTask,
+    ExpectedForm,
+    Message,
+    Participant,
+    PhoneCall,
+)
 
 MISSED_FORM_TASK = "call_missed"
 # Replies that could not be read; the task ends as soon as an answer is received in another way.
 UNCLEAR_ANSWER_TASK = "answer_unclear"
 POSSIBLE_STOP_TASK = "may_be_stop"
 UNREACHABLE_PHONE_TASK = "phone_unreachable"
+# A text said that the participant died. Until a person has called, no question and no reminder is sent.
+DEATH_TASK = "death_reported"
 # Outcome of a task that ended because the participant answered.
 ANSWERED_OUTCOME = "answered"
 # A rule that uses this fact is about missed forms.
@@ -69,7 +82,7 @@ def record_missed(
     rule 4). Of other instruments only the form of the endpoint visit creates a call task. Forms that the participant
     was never asked for are ignored. May run twice for the same rows. ``locked``: the caller has locked the participant.
     """
-    plan = work.catalogue.plans[participant.plan]
+    plan = work.catalogue.shown_plan(participant.plan)
     asked = (row for row in rows if _was_asked(plan, participant, row))
     known = sorted(asked, key=lambda row: (row.closes_at, row.id))
     if not known or not participant.is_active:
@@ -99,10 +112,8 @@ def record_answer_received(work: UnitOfWork, participant_id: int) -> None:
     the endpoint visit stays open until that form is answered. Older answers that are only entered now end nothing.
     """
     participant = work.session.get_one(Participant, participant_id)
-    plan = work.catalogue.plans.get(participant.plan)
+    plan = work.catalogue.shown_plan(participant.plan)
     work.session.flush()
-    if plan is None:
-        return  # what an answer ends is a matter of the plan; the answer stays
     if read_missed_forms(work, participant).missed:
         return
     for name, kind in TASK_KINDS.items():
@@ -167,7 +178,7 @@ def log_call(
     work.session.add(call)
     work.record("call.logged", call, participant_id=participant.id, new={"outcome": outcome, "at": at.isoformat()})
     if task is not None and task.done_at is None:
-        _apply_call_outcome(work, work.catalogue.plans[participant.plan], task, call)
+        _apply_call_outcome(work, work.catalogue.shown_plan(participant.plan), task, call)
     return call
 
 
@@ -254,7 +265,7 @@ def _evaluate_rules(
 
     Return the verdict and the findings of rules about missed forms.
     """
-    instrument = work.catalogue.instruments[plan.instruments[0]]
+    instrument = work.catalogue.shown_instrument(plan.instruments[0])
     context = clinical_facts.missed_forms_context(work, participant.id, unanswered.missed)
     verdict = evaluate_rules(plan, instrument, FormCase(context=context))
     return verdict, tuple(found for found in verdict.findings if MISSED_FACT in plan.rule(found.rule_id).when.names)
@@ -297,7 +308,7 @@ def _raise_alert(
             inputs={
                 "saw": inputs_of(rule, verdict.facts),
                 "instrument": row.instrument,
-                "instrument_version": work.catalogue.instruments[row.instrument].version,
+                "instrument_version": work.catalogue.shown_instrument(row.instrument).version,
                 "visit": row.visit,
             },
             unresolved=[],
@@ -370,6 +381,24 @@ def make_call_task(work: UnitOfWork, participant: Participant, kind: str, key: s
     work.session.add(task)
     work.record("task.made", task, participant_id=participant.id, new={"kind": kind})
     return task
+
+
+def report_death(work: UnitOfWork, participant: Participant, key: str) -> None:
+    """Have the family called after a report that the participant died; drop the messages that wait.
+
+    ``key`` names the text that said so.
+    """
+    work.session.flush()
+    make_call_task(work, participant, DEATH_TASK, f"death:{key}")
+    outbox.drop_messages(work, Message.participant_id == participant.id, "not_wanted")
+
+
+def reported_deaths(work: UnitOfWork, participant_ids: Collection[int]) -> set[int]:
+    """Return those of the participants whose death a text reported, and whose family has not been called yet."""
+    query = select(CallTask.participant_id).where(
+        CallTask.participant_id.in_(participant_ids), CallTask.kind == DEATH_TASK, CallTask.done_at.is_(None)
+    )
+    return set(work.session.scalars(query))
 
 
 def _open_tasks(work: UnitOfWork, participant_id: int, kind: str = MISSED_FORM_TASK) -> list[CallTask]:

@@ -197,7 +197,7 @@ def replan_study(work: UnitOfWork, plan_id: str, *, save: bool) -> list[ReplanCo
         if save:
             replan_participant(work, participant)
             counts = {"moved": one.moved, "added": one.added, "dropped": one.dropped}
-            new = counts | {"plan_version": work.catalogue.plans[plan_id].version}
+            new = counts | {"plan_version": work.catalogue.shown_plan(plan_id).version}
             work.record("plan.renewed", participant, participant_id=participant.id, new=new)
     return found
 

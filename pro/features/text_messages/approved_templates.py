@@ -23,7 +23,7 @@ from pro.core.sms_gateway import (
     TextNotAllowed,
     find_links,
 )
-from pro.i18n import Catalogs
+from pro.i18n import LANGUAGES, Catalogs
 from pro.messaging import message_rendering
 
 # Kinds that are sent only with conversations by text message, and only without them.
@@ -165,9 +165,7 @@ def outgoing_texts(text_settings: TextSettings, gateway: SmsGateway) -> Iterator
     for message, kind in message_rendering.MESSAGE_KINDS.items():
         if kind.channel != "sms" or not _is_sent(text_settings, gateway, message):
             continue
-        for language, params in product(
-            text_settings.catalogue.languages, _sample_params(text_settings, message, kind.params)
-        ):
+        for language, params in product(_languages(text_settings), _sample_params(text_settings, message, kind.params)):
             yield _render_text(text_settings, message, language, params)
 
 
@@ -210,7 +208,7 @@ def _render_text(text_settings: TextSettings, message: str, language: str, param
 
 def _is_known(text_settings: TextSettings, entry: ApprovedText) -> bool:
     kind = message_rendering.MESSAGE_KINDS.get(entry.message)
-    return kind is not None and kind.channel == "sms" and entry.language in text_settings.catalogue.languages
+    return kind is not None and kind.channel == "sms" and entry.language in _languages(text_settings)
 
 
 def _unusable_entries(text_settings: TextSettings, gateway: SmsGateway) -> Iterator[TextProblem]:
@@ -219,7 +217,7 @@ def _unusable_entries(text_settings: TextSettings, gateway: SmsGateway) -> Itera
         kind = message_rendering.MESSAGE_KINDS.get(entry.message)
         if kind is None or kind.channel != "sms":
             yield _entry_problem(entry, "error", "There is no text message of this kind.")
-        elif entry.language not in text_settings.catalogue.languages:
+        elif entry.language not in _languages(text_settings):
             yield _entry_problem(entry, "error", "Nothing is said in this language here.")
         elif entry.id == UNNAMED_TEMPLATE:
             yield _entry_problem(entry, "error", "The gateway's own name for this text is still missing.")
@@ -270,3 +268,8 @@ def _text_warnings(
 
 def _entry_problem(entry: ApprovedText, level: Literal["error", "warning"], sentence: str) -> TextProblem:
     return TextProblem(level, entry.message, entry.language, entry.id, sentence)
+
+
+def _languages(text_settings: TextSettings) -> tuple[str, ...]:
+    """Return the languages in which texts are sent: those of the interface, which words every text."""
+    return tuple(one for one in text_settings.catalogue.languages if one in LANGUAGES)

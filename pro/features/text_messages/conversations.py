@@ -21,7 +21,7 @@ from pro.errors import NotFound
 from pro.features.accounts import staff_accounts
 from pro.features.alerts import message_reading
 from pro.features.alerts.alert_page import phone_of, shown_answer
-from pro.features.alerts.evaluation import FREE_TEXT
+from pro.features.alerts.evaluation import FREE_TEXT, text_mark
 from pro.features.alerts.message_reading import IncomingText, RedFlag
 from pro.features.forms.form_state import form_words
 from pro.features.text_messages import staff_replies, unknown_senders
@@ -277,7 +277,7 @@ def _understood_as(work: UnitOfWork, row: IncomingMessage, language: str) -> str
     assessment = work.session.get(Assessment, row.assessment_id) if row.assessment_id else None
     if assessment is None or row.what != "answer":
         return ""
-    item = work.catalogue.instruments[assessment.instrument].items.get(row.item)
+    item = work.catalogue.shown_instrument(assessment.instrument).items.get(row.item)
     if item is None:
         return ""
     words = form_words(work, assessment, language).items[row.item]
@@ -350,7 +350,7 @@ def _form_text_entries(work: UnitOfWork, person: Participant, language: str) -> 
     asked = {
         (row.id, name)
         for row in forms.values()
-        for name, item in work.catalogue.instruments[row.instrument].items.items()
+        for name, item in work.catalogue.shown_instrument(row.instrument).items.items()
         if item.kind == "text"
     }
     if not asked:
@@ -364,15 +364,19 @@ def _form_text_entries(work: UnitOfWork, person: Participant, language: str) -> 
         (row.assessment_id, row.item, work.vault.open(row.text_sealed).strip())
         for row in work.session.scalars(received)
     }
-    alerts = select(Alert).where(Alert.assessment_id.in_(forms), Alert.rule == FREE_TEXT)
-    raised = {alert.assessment_id: alert for alert in work.session.scalars(alerts)}
+    alerts = select(Alert).where(Alert.assessment_id.in_(forms), Alert.rule == FREE_TEXT, Alert.inbound_id.is_(None))
+    # Each text that was written differently has an alert of its own.
+    raised = {
+        (alert.assessment_id, alert.inputs.get("text")): alert
+        for alert in work.session.scalars(alerts.order_by(Alert.id))
+    }
     staff = staff_accounts.staff_names(work)
     found = []
     for row in rows:
         said = str(row.value or "").strip()
         if row.state != "given" or not said or (row.assessment_id, row.item, said) in received_texts:
             continue
-        form, alert = forms[row.assessment_id], raised.get(row.assessment_id)
+        form, alert = forms[row.assessment_id], raised.get((row.assessment_id, text_mark(work, row.item, said)))
         words = form_words(work, form, language)
         found.append(
             FormTextEntry(

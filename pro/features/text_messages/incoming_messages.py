@@ -18,7 +18,7 @@ from pro.core.text.command_words import CommandName
 from pro.core.text.red_flag_screening import Screening
 from pro.features.accounts import phone_numbers
 from pro.features.alerts import text_screening
-from pro.features.assessments import answer_service, chat_flow
+from pro.features.assessments import answer_service, chat_flow, chat_wording
 from pro.features.assessments.chat_flow import ReplyOutcome
 from pro.features.forms import form_access
 from pro.features.forms.form_access import FormSession
@@ -31,6 +31,8 @@ from pro.models import Alert, Assessment, IncomingMessage, Message, Participant
 log = logging.getLogger(__name__)
 # Shortest time between two safety sentences to one number.
 SAFETY_PAUSE = timedelta(hours=1)
+# No report of a death is as short as this; screening each code that answers a question would cost time for nothing.
+SHORTEST_REPORT = 2
 # A name that no item has.
 NO_ITEM = "-"
 
@@ -96,7 +98,7 @@ def _handle_unknown_sender(
 
     STOP and START apply to every participant with this number.
     """
-    found = text_screening.screen_text(work, text, None)
+    found = text_screening.screen_text(work, text, None, address, row)
     text_screening.note_flags(work, row, None, found)
     language = "zh_Hans" if any("\u4e00" <= letter <= "\u9fff" for letter in text) else "en"
     _send_safety_if_needed(work, row, found, None, address, language)
@@ -120,6 +122,8 @@ def _handle_participant_text(
     work: UnitOfWork, row: IncomingMessage, participant: Participant, text: str, address: str
 ) -> None:
     """Run a participant's text as a command or an answer, and screen any other text."""
+    if _is_about_death(work, row, participant, text, address):
+        return
     command = reply_parser.parse_command(text)
     request = stop_requests.find_stop_request(text) if command is None else ""
     if request == "stop" or command == "stop":
@@ -159,9 +163,24 @@ def _handle_participant_text(
         _screen_text(work, row, participant, text, address)
 
 
+def _is_about_death(work: UnitOfWork, row: IncomingMessage, participant: Participant, text: str, address: str) -> bool:
+    """Return True for a report that the participant died, and for what the family writes until a person has called.
+
+    Such a text is stored, screened and left to people: nothing is sent back.
+    """
+    is_waiting = bool(missed_forms.reported_deaths(work, [participant.id]))
+    if len(text) <= SHORTEST_REPORT and not is_waiting:
+        return False
+    found = text_screening.screen_text(work, text, participant, address, row)
+    if not is_waiting and not found.is_death:
+        return False
+    text_screening.note_flags(work, row, participant, found)
+    return True
+
+
 def _screen_text(work: UnitOfWork, row: IncomingMessage, participant: Participant, text: str, address: str) -> None:
     """Screen a text for red flags, raise its alert, and send the safety sentence if it needs one."""
-    found = text_screening.screen_text(work, text, participant)
+    found = text_screening.screen_text(work, text, participant, address, row)
     text_screening.note_flags(work, row, participant, found)
     _send_safety_if_needed(work, row, found, participant, address, participant.language)
 
@@ -192,7 +211,7 @@ def _take_reply(
 ) -> ReplyOutcome | None:
     """Store the text as a reply of the conversation and queue the next message.
 
-    Returns None, with nothing stored, if any step failed.
+    Returns None, with nothing stored, if storing failed. A message that cannot be composed undoes no answer.
     """
     try:
         with work.session.begin_nested():
@@ -202,19 +221,30 @@ def _take_reply(
             outcome = chat_flow.take_reply(
                 work, form_session, text, channel="sms", language=participant.language, inbound=row, item=item
             )
-            address = work.vault.open(row.address_sealed)
-            if outcome.safety:
-                _send_safety(work, row, participant, address, participant.language)
-            if outcome.command in ("stop", "start"):
-                # "嗯，开始吧": with filler words around it a command is found by the parser of the answer.
-                _run_command(work, row, participant, "stop" if outcome.command == "stop" else "start", address)
-                return outcome
-            text_answers.next_step(work, row, participant, form_session, outcome)
     except Exception as error:
         # The text must be stored and screened after any error.
         log.error("reply by text failed error=%s", type(error).__name__)
         return None
+    try:
+        with work.session.begin_nested():
+            _continue_conversation(work, row, participant, form_session, outcome)
+    except Exception as error:
+        log.error("next message of a conversation not queued error=%s", type(error).__name__)
     return outcome
+
+
+def _continue_conversation(
+    work: UnitOfWork, row: IncomingMessage, participant: Participant, form_session: FormSession, outcome: ReplyOutcome
+) -> None:
+    """Send what follows a reply: the safety sentence, the effect of a command, the next question."""
+    address = work.vault.open(row.address_sealed)
+    if outcome.safety:
+        _send_safety(work, row, participant, address, participant.language)
+    if outcome.command in ("stop", "start"):
+        # "嗯，开始吧": with filler words around it a command is found by the parser of the answer.
+        _run_command(work, row, participant, "stop" if outcome.command == "stop" else "start", address)
+        return
+    text_answers.next_step(work, row, participant, form_session, outcome)
 
 
 def _may_answer(work: UnitOfWork, participant: Participant, form: Assessment) -> bool:
@@ -254,8 +284,31 @@ def _send_safety_if_needed(
     language: str,
 ) -> None:
     """Send the safety sentence if the screening requires it."""
-    if text_screening.needs_advice(found):
+    block = text_screening.advice_on(work, participant, found)
+    takes = work.config.sms_two_way and work.catalogue.gateway.accepts("advice", language)
+    if participant is not None and block and takes:
+        _send_advice(work, row, participant, address, block)
+    elif text_screening.needs_advice(found):
         _send_safety(work, row, participant, address, language)
+
+
+def _send_advice(work: UnitOfWork, row: IncomingMessage, participant: Participant, address: str, block: str) -> None:
+    """Send what the form would show for this emergency, each block at most once an hour to one number."""
+    prefix = f"advice:{row.fingerprint[:32]}:{block}:"
+    number, is_recent = _earlier_advice(work, prefix)
+    if not is_recent:
+        text = chat_wording.advice_text(work, participant, block, participant.language)
+        queue_reply(
+            work, ReplyDraft("advice", {"text": text}, f"{prefix}{number}", participant.language), address, participant
+        )
+
+
+def _earlier_advice(work: UnitOfWork, prefix: str) -> tuple[int, bool]:
+    """Return how many messages have a key with ``prefix``, and whether the last is younger than SAFETY_PAUSE."""
+    query = select(func.count(), func.max(Message.id)).where(Message.dedupe_key.like(f"{prefix}%"))
+    number, newest = work.session.execute(query).one()
+    last = work.session.get_one(Message, newest) if newest is not None else None
+    return number, last is not None and last.queued_at > work.now - SAFETY_PAUSE and last.failed_at is None
 
 
 def _send_safety(
@@ -266,12 +319,9 @@ def _send_safety(
     It is sent at night, above the daily limit and after STOP as well.
     """
     prefix = f"safety:{row.fingerprint[:32]}:"
-    query = select(func.count(), func.max(Message.id)).where(Message.dedupe_key.like(f"{prefix}%"))
-    number, newest = work.session.execute(query).one()
-    if newest is not None:
-        last = work.session.get_one(Message, newest)
-        if last.queued_at > work.now - SAFETY_PAUSE and last.failed_at is None:
-            return
+    number, is_recent = _earlier_advice(work, prefix)
+    if is_recent:
+        return
     plan = text_screening.plan_of(work, participant) or next(iter(work.catalogue.plans.values()))
     # Numbered, so that two texts at once lead to one message.
     at = clock_time(work.now, participant.time_zone if participant else plan.settings.time_zone)

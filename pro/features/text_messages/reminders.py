@@ -41,19 +41,23 @@ TEMPLATES: dict[str, tuple[str, str]] = {
     "link": ("invitation", "reminder"),
     "code": ("invitation_code", "reminder_code"),
 }
+# How soon it is looked again whether the family was called after a report of a death.
+DEATH_CHECK = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class _DueParticipant:
     """One participant in a run, with the expected forms that are open or open within a day.
 
-    ``later``: when the next window after these opens.
+    ``later``: when the next window after these opens. ``is_reported_dead``: a text reported the participant's death,
+    and the family has not been called yet: no form is issued and nothing is sent.
     """
 
     row: Participant
     calendar: VisitSchedule
     lines: list[ExpectedForm]
     later: datetime | None
+    is_reported_dead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +161,13 @@ def _read_participants(work: UnitOfWork, due: Sequence[Participant]) -> list[_Du
         for row in new:
             schedule_service.replan_participant(work, row)
         lines, later = _current_lines(work, ids), _next_openings(work, ids)
+    deaths = missed_forms.reported_deaths(work, ids)
     found = []
     for row in due:
         plan = work.catalogue.plans.get(row.plan)
         if plan is not None and plan.calendar is not None:
-            found.append(_DueParticipant(row, plan.calendar, lines.get(row.id, []), later.get(row.id)))
+            current = lines.get(row.id, [])
+            found.append(_DueParticipant(row, plan.calendar, current, later.get(row.id), row.id in deaths))
     return found
 
 
@@ -211,7 +217,7 @@ def _issue_forms(work: UnitOfWork, people: Sequence[_DueParticipant]) -> None:
     opening = [
         (person.row, line)
         for person in people
-        if person.row.is_active
+        if person.row.is_active and not person.is_reported_dead
         for line in person.lines
         if line.assessment_id is None and line.opens_at <= work.now <= line.closes_at
     ]
@@ -316,6 +322,8 @@ def _collect_reminders(
     Returns when the next messages are due.
     """
     row = person.row
+    if person.is_reported_dead:
+        return [work.now + DEATH_CHECK]
     if not row.is_active or row.opted_out_at or row.phone_sealed is None or work.config.sms == "none":
         return []
     rules = person.calendar.reminder_rules

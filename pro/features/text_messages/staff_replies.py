@@ -131,7 +131,7 @@ def _check_free_text(work: UnitOfWork, person: Participant, params: Mapping[str,
 
 
 def _text_params(work: UnitOfWork, person: Participant) -> dict[str, Any]:
-    settings = work.catalogue.plans[person.plan].settings
+    settings = work.catalogue.shown_plan(person.plan).settings
     return {"number": settings.hotline_shown, "emergency": settings.emergency}
 
 

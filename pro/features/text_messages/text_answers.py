@@ -6,12 +6,13 @@ A reply is the next question, a clarification, or a link or access code to conti
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from pro.app_context import UnitOfWork
 from pro.features.assessments import chat_flow, unclear_replies
@@ -21,12 +22,25 @@ from pro.features.forms.form_access import FormSession
 from pro.messaging import message_rendering, outbox
 from pro.models import Assessment, FormAccess, IncomingMessage, Message, Participant
 
+log = logging.getLogger(__name__)
 # Kinds that ask for a reply; the newest such message decides which form a text belongs to.
 ASKING_TEMPLATES = ("question", "clarify", "clarify_free", "advice", "thanks")
 # A reply answers the newest message of these kinds.
 QUESTION_TEMPLATES = ("question", "advice", "thanks")
 # A reply that is older is of no use to the participant.
 REPLY_LIFETIME = timedelta(hours=12)
+# Replies that a number can make us pay for by writing again and again, and how many of them it gets in an hour.
+LIMITED_REPLIES = (
+    "help",
+    "help_contact",
+    "stopped",
+    "started",
+    "clarify",
+    "clarify_free",
+    "onward_link",
+    "onward_code",
+)
+MOST_REPLIES_AN_HOUR = 10
 TEMPLATES = {"done": "thanks", "advice": "advice"}
 
 
@@ -49,10 +63,23 @@ def queue_reply(
 ) -> Message | None:
     """Queue a reply for immediate sending, because a participant who just wrote is awake.
 
-    Returns the message, or None without an SMS provider.
+    Returns the message, or None without an SMS provider, or if it cannot be composed: that undoes nothing else.
     """
     if work.config.sms == "none":
         return None
+    try:
+        with work.session.begin_nested():
+            if _has_enough_replies(work, reply_draft.template, address):
+                return None
+            return _queue_reply(work, reply_draft, address, participant)
+    except Exception as error:
+        log.error("reply not queued template=%s error=%s", reply_draft.template, type(error).__name__)
+        return None
+
+
+def _queue_reply(
+    work: UnitOfWork, reply_draft: ReplyDraft, address: str, participant: Participant | None
+) -> Message | None:
     rendered = message_rendering.render_message(
         reply_draft.template,
         reply_draft.language,
@@ -80,6 +107,21 @@ def queue_reply(
     )
 
 
+def _has_enough_replies(work: UnitOfWork, template: str, address: str) -> bool:
+    """Return True if the number got so many replies to its texts within an hour that another is not paid for.
+
+    Questions, thanks and advice have no such limit.
+    """
+    if template not in LIMITED_REPLIES:
+        return False
+    query = select(func.count()).where(
+        Message.address_fingerprint == work.vault.fingerprint(f"phone:{address}"),
+        Message.template.in_(LIMITED_REPLIES),
+        Message.queued_at > work.now - timedelta(hours=1),
+    )
+    return (work.session.scalar(query) or 0) >= MOST_REPLIES_AN_HOUR
+
+
 def queue_question(
     work: UnitOfWork,
     row: IncomingMessage,
@@ -101,7 +143,8 @@ def queue_question(
 def last_asked_form(work: UnitOfWork, participant: Participant) -> Assessment | None:
     """Return the form of the last question by text to this participant, or None.
 
-    The form may be submitted, cancelled or closed.
+    The form may be submitted, cancelled or closed. A form whose instrument is no longer installed cannot take an
+    answer, so the text waits for a reader.
     """
     query = (
         select(Assessment)
@@ -111,6 +154,7 @@ def last_asked_form(work: UnitOfWork, participant: Participant) -> Assessment | 
             Message.channel == "sms",
             Message.template.in_(ASKING_TEMPLATES),
             Message.dropped_at.is_(None),
+            Assessment.instrument.in_(work.catalogue.instruments),
         )
         .order_by(Message.id.desc())
         .limit(1)
@@ -169,6 +213,9 @@ def next_step(
 ) -> None:
     """Reply to one turn of the conversation."""
     form = form_session.assessment
+    if reply_outcome.what == "unclear" and not reply_outcome.why:
+        # A red flag was answered with the safety sentence; the open question stands.
+        return
     if reply_outcome.what == "unclear" and reply_outcome.why != unclear_replies.MOVED_ON:
         if not form.submitted_at:
             _ask_clarification(work, row, participant, form_session, reply_outcome)
@@ -191,13 +238,13 @@ def question_message(asked: AskedQuestion) -> tuple[str, Mapping[str, Any]]:
 
 def help_text(work: UnitOfWork, participant: Participant) -> tuple[str, Mapping[str, Any]]:
     """Return kind and parameters of the reply to HELP."""
-    hotline = work.catalogue.plans[participant.plan].settings.hotline_shown
+    hotline = work.catalogue.shown_plan(participant.plan).settings.hotline_shown
     return ("help" if work.config.sms_two_way else "help_contact"), {"hotline": hotline}
 
 
 def switch_language(work: UnitOfWork, participant: Participant) -> None:
     """Set the participant's language to the next one of the study plan."""
-    languages = work.catalogue.plans[participant.plan].languages
+    languages = work.catalogue.shown_plan(participant.plan).languages
     old = participant.language
     place = languages.index(old) if old in languages else -1
     participant.language = languages[(place + 1) % len(languages)]
@@ -215,7 +262,7 @@ def first_question(
     Returns None if the form must be answered in another way. A form without answers gets the short set of pages for
     text messages.
     """
-    pages = work.catalogue.instruments[form.instrument].sms_pages
+    pages = work.catalogue.shown_instrument(form.instrument).sms_pages
     if not work.config.sms_two_way or not pages:
         return None
     if form.page_set != pages:

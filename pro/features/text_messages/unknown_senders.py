@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from pro.app_context import UnitOfWork
 from pro.core.rule_language.level import Level
@@ -16,6 +16,7 @@ from pro.features.alerts import message_reading, text_screening
 from pro.features.alerts.message_reading import IncomingText
 from pro.features.duty_roster import escalation, recipients
 from pro.features.duty_roster.escalation import Notice, WaitingCase
+from pro.features.schedule import missed_forms
 from pro.messaging import outbox
 from pro.models import AuditEntry, IncomingMessage, Message, Participant
 
@@ -111,9 +112,8 @@ def notify_quarantined_text(work: UnitOfWork, row: IncomingMessage) -> None:
 def quarantine_cases(work: UnitOfWork, fingerprint: str = "") -> list[WaitingCase]:
     """Return a case for each unknown number with unread urgent texts. ``fingerprint``: only of this number."""
     groups: dict[str, list[IncomingMessage]] = {}
-    for row in urgent_quarantine(work):
-        if fingerprint in ("", row.fingerprint):
-            groups.setdefault(row.fingerprint, []).append(row)
+    for row in _quarantined_rows(work, Level.URGENT, fingerprint):
+        groups.setdefault(row.fingerprint, []).append(row)
     return [_quarantine_case(work, rows) for rows in groups.values()]
 
 
@@ -191,13 +191,14 @@ def dismiss_text(work: UnitOfWork, inbound_id: int, reason: str) -> IncomingMess
     return row
 
 
-def _quarantined_rows(work: UnitOfWork, least: Level) -> list[IncomingMessage]:
+def _quarantined_rows(work: UnitOfWork, least: Level, fingerprint: str = "") -> list[IncomingMessage]:
     query = (
         select(IncomingMessage)
         .where(
             IncomingMessage.participant_id.is_(None),
             message_reading.unread_condition(),
             IncomingMessage.level >= int(least),
+            *((IncomingMessage.fingerprint == fingerprint,) if fingerprint else ()),
         )
         .order_by(IncomingMessage.level.desc(), IncomingMessage.received_at, IncomingMessage.id)
     )
@@ -209,26 +210,25 @@ def _quarantine_case(work: UnitOfWork, rows: list[IncomingMessage]) -> WaitingCa
     level = Level(max(row.level for row in rows))
     loudest = sorted((row for row in rows if row.level == level), key=lambda row: row.id)
     first, newest = loudest[0], loudest[-1]
-    prefix = _dedupe_prefix(first.fingerprint)
+    key = _case_key(first.fingerprint)
     return WaitingCase(
-        key=prefix.removesuffix(":"),
+        key=key,
         level=level,
         since=first.received_at,
         newest_at=newest.received_at,
         plans=list(work.catalogue.plans.values()),
         templates=("inbound_unknown", "inbound_unknown", "inbound_unknown_more"),
         params={"level": level.word, "link": f"{work.config.base_url}/staff/inbox/unmatched/{newest.id}"},
-        notices=_read_notices(work, prefix),
+        notices=_read_notices(work, key),
         is_grouped=True,
         more=len(rows) - 1,
     )
 
 
-def _read_notices(work: UnitOfWork, prefix: str) -> list[Notice]:
+def _read_notices(work: UnitOfWork, key: str) -> list[Notice]:
     """Return the messages about the texts of one number; the level stands in their keys."""
     words = {level.word: level for level in Level}
-    keys = (Message.dedupe_key.startswith(f"{kind}:{prefix}", autoescape=True) for kind in escalation.KEY_KINDS)
-    query = select(Message).where(or_(*keys)).order_by(Message.id)
+    query = select(Message).where(Message.case_key == key).order_by(Message.id)
     return [
         escalation.notice_of(
             row, next((words[part] for part in row.dedupe_key.split(":") if part in words), Level.NONE)
@@ -237,9 +237,9 @@ def _read_notices(work: UnitOfWork, prefix: str) -> list[Notice]:
     ]
 
 
-def _dedupe_prefix(fingerprint: str) -> str:
-    """Return what the keys of messages about the texts of a number have in common."""
-    return f"number.{fingerprint[:32]}:"
+def _case_key(fingerprint: str) -> str:
+    """Return the key of the case of an unknown number."""
+    return f"number.{fingerprint[:32]}"
 
 
 def _is_overdue(work: UnitOfWork, row: IncomingMessage) -> bool:
@@ -268,15 +268,13 @@ def _mark_read(work: UnitOfWork, row: IncomingMessage) -> None:
     row.read_at, row.read_by = row.read_at or work.now, row.read_by or work.actor.id
     work.session.flush()
     if not quarantine_cases(work, row.fingerprint):
-        keys = (
-            Message.dedupe_key.startswith(f"{kind}:{_dedupe_prefix(row.fingerprint)}", autoescape=True)
-            for kind in escalation.KEY_KINDS
-        )
-        outbox.drop_messages(work, or_(*keys), "taken_on")
+        outbox.drop_messages(work, Message.case_key == _case_key(row.fingerprint), "taken_on")
 
 
 def _raise_alert(work: UnitOfWork, row: IncomingMessage, person: Participant) -> None:
     """Raise an alert for the red flags of an assigned text, unless there is one."""
+    if any(hit.get("class") == "death" for hit in row.hits if isinstance(hit, dict)):
+        missed_forms.report_death(work, person, str(row.id))
     if not text_screening.has_alert(work, row):
         text_screening.raise_text_alert(work, row, person)
 

@@ -291,7 +291,7 @@ def read_overview(work: UnitOfWork, plan: StudyPlan) -> UlcerOverview:
 
 def read_case(work: UnitOfWork, participant: Participant) -> UlcerCase:
     """Return the case of one participant."""
-    plan = work.catalogue.plans[participant.plan]
+    plan = work.catalogue.shown_plan(participant.plan)
     return read_cases(work, plan, [participant], _treated_participants(work, plan))[0]
 
 

@@ -35,7 +35,7 @@ def sign_participant_decision(
     work.lock(participant)
     shown = ulcer_cases.shown_of_case(ulcer_cases.read_case(work, participant))
     fields = {"about": "" if about in DECISION_SUBJECTS and about != ABOUT_STUDY else "unknown"}
-    plan = work.catalogue.plans[participant.plan]
+    plan = work.catalogue.shown_plan(participant.plan)
     return _sign_decision(work, plan, participant.id, fields, (about, choice, reason.strip()), password, seen, shown)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from traceback import walk_tb
 from urllib.parse import urlsplit
 
 import requests
@@ -23,7 +24,7 @@ from pro.messaging.providers.alibaba_codes import failure_of_code
 from pro.messaging.providers.connection_failure import failure_of_connection
 from pro.messaging.providers.limited_http import LimitedAdapter
 from pro.messaging.providers.time_limit import SEND_LIMIT, time_limit
-from pro.messaging.sender_protocol import Letter, ProviderRefused, ProviderUnreachable
+from pro.messaging.sender_protocol import Letter, ProviderRefused, ProviderUnreachable, ProviderUnsure
 
 API_URL = "https://dysmsapi.aliyuncs.com"
 TIMEOUT = 20.0
@@ -85,26 +86,27 @@ class AlibabaSms:
         self._runtime = RuntimeOptions(autoretry=False, connect_timeout=milliseconds, read_timeout=milliseconds)
 
     def send(self, letter: Letter) -> str:
-        """Send the letter and return the provider's ``BizId``, which its receipts repeat."""
+        """Send the letter and return the provider's ``BizId``, which its receipts repeat.
+
+        A success without it, or one that cannot be read, is unsure: the letter may be on its way.
+        """
         if not letter.template_id:
             raise ProviderRefused("not_registered")
         try:
             with time_limit(self._limit):
-                answer = self._client.send_sms_with_options(self._request(letter), self._runtime).body
-            code, reference = str(answer.code or ""), str(answer.biz_id or "")
+                answer = self._client.send_sms_with_options(self._request(letter), self._runtime)
         except ResponseException as error:
             wait = getattr(error, "retry_after", None)
             seconds = wait / 1000 if wait else None
             raise failure_of_code(str(error.code), int(error.status_code or 0), seconds) from None
         except UnretryableException as error:
             raise _failure_without_answer(error) from None
-        except (AttributeError, TypeError, ValueError):
-            # Not an answer of the provider: most likely a proxy in between.
-            raise ProviderUnreachable("provider_unsure", maybe_sent=True) from None
-        if code != "OK":
+        code, reference = getattr(answer.body, "code", None), getattr(answer.body, "biz_id", None)
+        if code and code != "OK" and isinstance(code, str):
             raise failure_of_code(code, 200)
-        if not reference:
-            raise ProviderUnreachable("provider_unsure", maybe_sent=True)
+        if code != "OK" or not reference or not isinstance(reference, str):
+            # Not an answer of the provider: most likely a proxy in between.
+            raise ProviderUnsure(int(answer.status_code or 200))
         return reference
 
     def _request(self, letter: Letter) -> SendSmsRequest:
@@ -121,10 +123,23 @@ class AlibabaSms:
         )
 
 
-def _failure_without_answer(error: UnretryableException) -> ProviderUnreachable:
+def _failure_without_answer(error: UnretryableException) -> ProviderUnreachable | ProviderUnsure:
     """Return the failure for a missing or unreadable answer."""
     # The client wraps the error of the connection in an error of its own.
     cause = error.inner_exception.__context__
     if isinstance(cause, requests.RequestException) and not isinstance(cause, ValueError):
         return failure_of_connection(cause)
-    return ProviderUnreachable("provider_unsure", maybe_sent=True)
+    status = _status_of_answer(error.inner_exception)
+    return ProviderUnsure(status) if 200 <= status < 300 else ProviderUnreachable("provider_unsure", maybe_sent=True)
+
+
+def _status_of_answer(problem: BaseException) -> int:
+    """Return the HTTP status of the answer that could not be read; 0 if there was none.
+
+    The client drops the status, but the frame in which it read the answer still has it.
+    """
+    for frame, _line in walk_tb(problem.__traceback__):
+        status = getattr(frame.f_locals.get("_response"), "status_code", None)
+        if isinstance(status, int):
+            return status
+    return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from twilio.rest import Client
 from pro.messaging.providers.connection_failure import failure_of_connection
 from pro.messaging.providers.limited_http import LimitedAdapter
 from pro.messaging.providers.time_limit import SEND_LIMIT, time_limit
-from pro.messaging.sender_protocol import Letter, ProviderRefused, ProviderUnreachable
+from pro.messaging.sender_protocol import Letter, ProviderRefused, ProviderUnreachable, ProviderUnsure
 
 TIMEOUT = 20.0
 
@@ -50,6 +51,9 @@ CODES: dict[int, tuple[bool, str]] = {
 }
 # The provider may have taken the letter before it answered with these.
 UNSURE_STATUSES = {500, 502, 504}
+
+# The id of a message, without which no delivery receipt can be matched.
+MESSAGE_ID = re.compile(r"(?:SM|MM)[0-9a-fA-F]{32}")
 
 # The client's own logger writes addresses and bodies.
 _silent_logger = logging.getLogger("pro.messaging.providers.twilio_sms.client")
@@ -87,22 +91,33 @@ class TwilioSms:
         self._origin = {"messaging_service_sid": sender} if sender.startswith("MG") else {"from_": sender}
 
     def send(self, letter: Letter) -> str:
-        """Send the text and return the provider's message id."""
+        """Send the text and return the provider's message id.
+
+        A success without an id, or one that cannot be read, is unsure: the letter may be on its way.
+        """
+        status = 0
         try:
             with time_limit(self._limit), self._http_client() as http:
                 client = Client(*self._log_in, http_client=http)
-                message = client.messages.create(to=letter.address, body=letter.text, **self._origin, **self._more)
+                try:
+                    message = client.messages.create(to=letter.address, body=letter.text, **self._origin, **self._more)
+                finally:
+                    status = http.status
         except TwilioRestException as error:
             raise failure_of_code(error.code, error.status) from None
         except TwilioException:
             raise ProviderUnreachable("provider_unsure", maybe_sent=True) from None
         except requests.RequestException as error:
             raise failure_of_connection(error) from None
-        except ValueError:
-            # An answer that is not JSON: most likely from a proxy in between.
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+            # Not an answer of the provider: most likely from a proxy in between.
+            if 200 <= status < 300:
+                raise ProviderUnsure(status) from None
             raise ProviderUnreachable("provider_unsure", maybe_sent=True) from None
-        if message.error_code is not None:
-            raise failure_of_code(int(message.error_code), 201)
+        if message.error_code in CODES:
+            raise failure_of_code(message.error_code, status)
+        if message.error_code is not None or not MESSAGE_ID.fullmatch(str(message.sid)):
+            raise ProviderUnsure(status)
         return str(message.sid)
 
     def close(self) -> None:
@@ -130,13 +145,17 @@ class _Http(TwilioHttpClient):  # type: ignore[misc]
         for scheme in ("https://", "http://"):
             self.session.mount(scheme, LimitedAdapter())
         self._target = urlsplit(api_url) if api_url else None
+        # Of the last answer; 0 before it.
+        self.status = 0
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
         if self._target:
             asked = urlsplit(url)
             path = self._target.path.rstrip("/") + asked.path
             url = urlunsplit((self._target.scheme, self._target.netloc, path, asked.query, ""))
+        self.status = 0
         response = super().request(method, url, *args, **kwargs)
+        self.status = int(response.status_code)
         if response.status_code in (429, 503):
             raise ProviderUnreachable("server_busy", _retry_after_seconds((response.headers or {}).get("Retry-After")))
         return response

@@ -574,6 +574,7 @@ def _messages() -> None:
         sa.Column("participant_id", sa.Integer, sa.ForeignKey("participant.id"), index=True),
         sa.Column("assessment_id", sa.Integer, sa.ForeignKey("assessment.id"), index=True),
         sa.Column("alert_id", sa.Integer, sa.ForeignKey("alert.id"), index=True),
+        sa.Column("case_key", sa.String(64), nullable=False),
         sa.Column("drill_id", sa.Integer, sa.ForeignKey("drill.id"), index=True),
         sa.Column("address_sealed", sa.Text, nullable=False),
         sa.Column("address_fingerprint", sa.String(64)),
@@ -612,6 +613,7 @@ def _messages() -> None:
             "id",
         ),
         sa.Index("ix_message_number", "address_fingerprint", "queued_at"),
+        partial_index("ix_message_case", "case_key <> ''", "case_key", "id"),
         partial_index(
             "ix_message_too_late",
             "sent_at IS NULL AND failed_at IS NULL AND dropped_at IS NULL AND not_after IS NOT NULL",

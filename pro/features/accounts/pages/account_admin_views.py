@@ -9,6 +9,7 @@ from pro.errors import BadData, NotAllowed
 from pro.features.accounts import account_admin, invitations, staff_accounts
 from pro.features.accounts.pages.forms import AccountForm, AccountReasonForm, InviteForm, PhoneForm, RoleForm
 from pro.features.accounts.pages.page_guard import SignedInStaff, needs, staff_page
+from pro.i18n import LANGUAGES
 from pro.web import request_context
 from pro.web.notices import notify
 from pro.web.refusals import N_
@@ -29,7 +30,8 @@ def show_accounts(staff: SignedInStaff) -> ResponseReturnValue:
     """Show every account and the recent invitations."""
     work = request_context.work()
     invited = invitations.recent_invitations(work)
-    return render_template("accounts/accounts.html", accounts=account_admin.list_accounts(work), invited=invited)
+    accounts = account_admin.list_accounts(work)
+    return render_template("accounts/accounts.html", accounts=accounts, invited=invited, languages=LANGUAGES)
 
 
 @pages.post("", endpoint="act")

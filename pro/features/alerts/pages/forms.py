@@ -9,8 +9,6 @@ from zoneinfo import ZoneInfo
 
 from flask_wtf import FlaskForm
 from wtforms import (
-    DateField,
-    DateTimeLocalField,
     Field,
     HiddenField,
     PasswordField,
@@ -27,7 +25,17 @@ from pro.features.accounts.signatures import CredentialRefusal
 from pro.features.adverse_events.gradings import GradingDraft
 from pro.features.alerts.pages.labels import ATTRIBUTIONS, CARE_REFUSALS, DISPOSITIONS, NO_EVENT
 from pro.web import request_context
-from pro.web.forms import DATE_FORMATS, NOTE_LENGTH, TYPED_MOMENTS, CallForm, choices, posted_row_number, trim
+from pro.web.forms import (
+    DATE_FORMATS,
+    NOTE_LENGTH,
+    TYPED_MOMENTS,
+    CallForm,
+    DateField,
+    DateTimeLocalField,
+    choices,
+    posted_row_number,
+    trim,
+)
 from pro.web.refusals import N_, REFUSALS
 
 ANOTHER_TERM = "another"

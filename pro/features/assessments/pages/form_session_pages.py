@@ -139,7 +139,7 @@ def link_page(token: str, *, as_chat: bool = False) -> Response:
 
 def allows_chat(assessment: IssuedFormInfo) -> bool:
     """Return whether the chat may show the form: licensed wording is shown as licensed only."""
-    return "chat" in request_context.work().catalogue.instruments[assessment.instrument].channels
+    return "chat" in request_context.work().catalogue.shown_instrument(assessment.instrument).channels
 
 
 def form_page(form_session: FormSession, form: FormState) -> Response:
@@ -200,15 +200,14 @@ def start_page(
     """
     act_as_participant(participant)
     alerts = alert_service.alerts_of(request_context.work(), assessment)
-    pinned = assessment.wordings.get(request_context.language(), "")
     return render_page(
         "assessments/received.html" if assessment.submitted_at is not None else "assessments/start.html",
         participant=participant,
         url=url,
         other=other if allows_chat(assessment) else "",
         as_chat=as_chat,
-        words=licensed_wording.find_words(
-            request_context.work(), assessment.instrument, request_context.language(), pinned
+        words=licensed_wording.pinned_words(
+            request_context.work(), assessment.instrument, assessment.wordings, request_context.language()
         ),
         about=_question_estimate(assessment),
         begun=assessment.first_answer_at is not None,
@@ -224,14 +223,14 @@ def start_page(
 
 def _is_stale(assessment: IssuedFormInfo) -> bool:
     """Return whether the first answer is so old that some questions are asked again."""
-    hours = request_context.work().catalogue.instruments[assessment.instrument].stale_hours.values()
+    hours = request_context.work().catalogue.shown_instrument(assessment.instrument).stale_hours.values()
     began = assessment.first_answer_at
     return began is not None and bool(hours) and request_context.work().now - began > timedelta(hours=min(hours))
 
 
 def _question_estimate(assessment: IssuedFormInfo) -> int:
     """Return how many questions are likely before the first answer, rounded to fives."""
-    instrument = request_context.work().catalogue.instruments[assessment.instrument]
+    instrument = form_state.require_instrument(request_context.work(), assessment.instrument)
     first = page_flow.page_path(instrument, {}, {}, assessment.page_set)[0]
     likely = 1 + page_flow.progress(instrument, {}, {}, first.id, assessment.page_set).about_left
     return max(5, 5 * round(likely / 5))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, DateField, RadioField, StringField, TimeField
+from wtforms import BooleanField, RadioField, StringField, TimeField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length
 
 from pro.features.assessments.pages import labels
-from pro.web.forms import DATE_FORMATS, trim
+from pro.web.forms import DATE_FORMATS, DateField, trim
 from pro.web.refusals import N_, REFUSALS
 
 

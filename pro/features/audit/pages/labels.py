@@ -352,10 +352,7 @@ def fact_value(fact: AuditFact, value: Any, plan: str) -> str:
         return say(table[value]) if value in table else str(value)
     if isinstance(value, bool):
         return say(N_("yes")) if value else say(N_("no"))
-    if (
-        fact.key == "instrument"
-        and (value, request_context.language()) in request_context.app_context().catalogue.words
-    ):
+    if fact.key == "instrument" and isinstance(value, str):
         return request_context.app_context().catalogue.words[value, request_context.language()].title
     if fact.key in CLINICAL_WORDS and value in CLINICAL_WORDS[fact.key]:
         return say(CLINICAL_WORDS[fact.key][value])

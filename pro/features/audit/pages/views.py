@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, Response, redirect, render_template, request
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
-from wtforms import DateField, SelectField, StringField
+from wtforms import SelectField, StringField
 
 from pro.errors import BadData, NotAllowed
 from pro.exports.csv_format import rows_to_csv
@@ -30,7 +30,7 @@ from pro.features.audit.pages.labels import (
     reason_shown,
 )
 from pro.web import request_context
-from pro.web.forms import DATE_FORMATS, choices
+from pro.web.forms import DATE_FORMATS, FIRST_YEAR, LAST_YEAR, DateField, choices, read_id
 from pro.web.labels import word
 from pro.web.refusals import N_, REFUSALS
 
@@ -176,7 +176,7 @@ def _audit_page(
 ) -> ResponseReturnValue:
     work = request_context.work()
     before = request.args.get("before", "")
-    found = audit_trail.audit_page(work, pick, request_context.language(), _parse_number(before))
+    found = audit_trail.audit_page(work, pick, request_context.language(), read_id(before))
     kind = request.args.get("kind", "")
     shown = {
         "trail": found,
@@ -214,7 +214,7 @@ def _filter_of_address() -> AuditFilter:
     """Return the filter that the address names; an invalid value does not filter."""
     args = request.args
     return AuditFilter(
-        participant_id=_parse_number(args.get("participant", "")),
+        participant_id=read_id(args.get("participant", "")),
         ref=args.get("form", "")[:16],
         who=args.get("who", "")[:12],
         since=_parse_day(args.get("since", "")),
@@ -235,12 +235,9 @@ def _address_arguments(pick: AuditFilter, kind: str) -> dict[str, str]:
     return {name: text for name, text in said.items() if text}
 
 
-def _parse_number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
-
-
 def _parse_day(text: str) -> date | None:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         return None
+    return day if FIRST_YEAR <= day.year <= LAST_YEAR else None

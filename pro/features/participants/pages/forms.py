@@ -12,8 +12,6 @@ from typing import Any
 from flask_wtf import FlaskForm
 from wtforms import (
     BooleanField,
-    DateField,
-    DateTimeLocalField,
     HiddenField,
     PasswordField,
     RadioField,
@@ -30,7 +28,7 @@ from pro.features.participants.pages import labels
 from pro.features.participants.pages.labels import CONSENT_WAYS, HEARD, SCOPES
 from pro.features.schedule.participant_details import ParticipantDetails
 from pro.web import request_context
-from pro.web.forms import DATE_FORMATS, TYPED_MOMENTS, choices, to_half_width
+from pro.web.forms import DATE_FORMATS, TYPED_MOMENTS, DateField, DateTimeLocalField, choices, to_half_width
 from pro.web.labels import moment_shown
 from pro.web.refusals import N_, REFUSALS
 

@@ -17,7 +17,7 @@ from pro.features.alerts.alert_list import AlertCase
 from pro.features.alerts.alert_page import AnswerRow, answer_table, phone_of
 from pro.features.assessments import data_entry, paper_forms
 from pro.features.forms import licensed_wording
-from pro.features.forms.form_state import answer_rows_by_form
+from pro.features.forms.form_state import answer_rows_by_form, form_words
 from pro.features.participants.pages import participant_list
 from pro.features.participants.pages.participant_list import ParticipantRow
 from pro.features.schedule import call_tasks
@@ -100,7 +100,11 @@ class InstrumentChoice:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantPage:
-    """Data of the participant page. ``can_enter``: instruments that staff may enter now."""
+    """Data of the participant page. ``can_enter``: instruments that staff may enter now.
+
+    ``plan_gone``: the plan is no longer installed. ``shown_in``: the language in which the study's words are shown to
+    the participant, if they are missing in the participant's own; else "".
+    """
 
     row: ParticipantRow
     phone: str | None
@@ -112,6 +116,8 @@ class ParticipantPage:
     can_enter: tuple[str, ...]
     calls: list[tuple[PhoneCall, str]]
     call_task: CallTaskRow | None
+    plan_gone: bool
+    shown_in: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +160,8 @@ def read_participant_page(work: UnitOfWork, participant_id: int, language: str) 
     person = read_participant(work, participant_id)
     work.record("participant.seen", person, participant_id=person.id)
     query = select(Assessment).where(Assessment.participant_id == person.id).order_by(Assessment.id.desc())
-    plan = work.catalogue.plans.get(person.plan)
+    plan = work.catalogue.plan_or_none(person.plan)
+    spoken = work.catalogue.plan_words[person.plan, person.language].language
     return ParticipantPage(
         row=participant_list.participant_rows(work, [person], language)[0],
         phone=phone_of(work, person),
@@ -168,6 +175,8 @@ def read_participant_page(work: UnitOfWork, participant_id: int, language: str) 
         else (),
         calls=call_tasks.list_calls(work, person.id),
         call_task=_open_call_task(work, person, language),
+        plan_gone=plan is None,
+        shown_in=spoken if spoken != person.language else "",
     )
 
 
@@ -243,8 +252,8 @@ def _form_row(
     names: Mapping[int, str],
     language: str,
 ) -> FormRow:
-    words = licensed_wording.find_words(work, assessment.instrument, language, assessment.wordings.get(language, ""))
-    instrument = work.catalogue.instruments[assessment.instrument]
+    words = form_words(work, assessment, language)
+    instrument = work.catalogue.shown_instrument(assessment.instrument)
     order = [*instrument.scales, *([instrument.summary.id] if instrument.summary else [])]
     return FormRow(
         assessment_id=assessment.id,
@@ -301,7 +310,7 @@ def _instrument_choice(work: UnitOfWork, instrument: str, language: str) -> Inst
     title = work.catalogue.words[instrument, language].title
     licensed = all(
         licensed_wording.is_licensed(work, licensed_wording.current_words(work, instrument, spoken))
-        for spoken in work.catalogue.languages
+        for spoken in licensed_wording.spoken_languages(work, instrument)
     )
     may = licensed or not work.config.production
     return InstrumentChoice(instrument, title, may, "" if may else "wording_not_licensed")

@@ -64,7 +64,10 @@ def show_pre_dose_summary(staff: SignedInStaff, participant_id: int) -> Response
     if found is None:
         raise NotFound("pre_dose")
     html = render_template(
-        "reports/pre_dose_summary.html", card=found, plan=work.catalogue.plans[person.plan], **_template_functions()
+        "reports/pre_dose_summary.html",
+        card=found,
+        plan=work.catalogue.shown_plan(person.plan),
+        **_template_functions(),
     )
     # Releases the write transaction: the PDF takes a second or two.
     request_context.release()
@@ -91,14 +94,14 @@ def _timeline_page(participant_id: int, problem: str = "") -> str:
     return render_template(
         "reports/timeline.html",
         person=person,
-        plan_has_card=work.catalogue.plans[person.plan].pre_dose is not None,
+        plan_has_card=work.catalogue.shown_plan(person.plan).pre_dose is not None,
         record=record,
         week=_week_number(record.today, record.origin),
         drawing=timeline_drawing.draw_timeline(line),
         spans=spans,
         heat=score_trends.read_heatmap(work, record, language),
         scored=score_trends.read_score_trends(work, record, language),
-        instrument=work.catalogue.instruments[work.catalogue.plans[person.plan].instruments[0]],
+        instrument=work.catalogue.shown_instrument(work.catalogue.shown_plan(person.plan).instruments[0]),
         problem=problem,
         **_template_functions(),
     )

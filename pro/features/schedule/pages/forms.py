@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from flask_wtf import FlaskForm
-from wtforms import DateField, HiddenField, RadioField, SelectField, StringField, TextAreaField
+from wtforms import HiddenField, RadioField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
 
-from pro.web.forms import DATE_FORMATS, REASON_LENGTH, choices, to_half_width, trim
+from pro.web.forms import DATE_FORMATS, REASON_LENGTH, DateField, choices, to_half_width, trim
 from pro.web.labels import MISSING_REASONS, WITHDRAWAL_SCOPES
 from pro.web.refusals import N_, REFUSALS
 

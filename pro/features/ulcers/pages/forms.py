@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import DateField, HiddenField, PasswordField, RadioField, TextAreaField
+from wtforms import HiddenField, PasswordField, RadioField, TextAreaField
 
 from pro.errors import BadData
 from pro.features.accounts.signatures import CredentialRefusal
 from pro.features.ulcers.pages.labels import ABOUT, CHOICES, NOT_GRADED, RESULTS, STUDY_CHOICES
 from pro.web import request_context
-from pro.web.forms import DATE_FORMATS, NOTE_LENGTH, choices
+from pro.web.forms import DATE_FORMATS, NOTE_LENGTH, DateField, choices
 from pro.web.labels import moment_shown
 from pro.web.refusals import N_, REFUSALS
 

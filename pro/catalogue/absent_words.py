@@ -1,0 +1,91 @@
+"""Words for what the data files no longer have: records outlive the plan, instrument or edition that made them.
+
+A name without words is shown as it is stored, so that the gap is seen and no page fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from pro.core.questionnaire.instrument import Instrument, ItemsByName, ItemWords, Licence, Words
+from pro.core.study_plan import Advice, PlanWords, StudyPlan
+
+
+class NamesAsWords(dict[str, str]):
+    """Words by name; a name without words stands for itself. ``get`` and ``in`` work as in any dict."""
+
+    def __missing__(self, name: str) -> str:
+        """Return ``name``."""
+        return name
+
+
+class AdviceBlocks(dict[str, Advice]):
+    """Advice by block; a block that the plan no longer has is the emergency call alone, without first aid."""
+
+    def __missing__(self, name: str) -> Advice:
+        """Return advice without steps."""
+        return Advice("", ())
+
+
+def absent_plan(like: StudyPlan, plan_id: str) -> StudyPlan:
+    """Return a stand-in for a plan that is no longer installed, for pages only.
+
+    Telephone numbers, time zone and instruments are those of the installed plan ``like``. It has no rules and no
+    version: nothing can be judged by it.
+    """
+    return StudyPlan(
+        id=plan_id,
+        version="",
+        instruments=like.instruments,
+        submitted_only=(),
+        languages=like.languages,
+        settings=like.settings,
+        rules=(),
+        lowering=None,
+        ladder=(),
+        facts=(),
+        idle_minutes=like.idle_minutes,
+        previous_days=like.previous_days,
+        recent_hours=like.recent_hours,
+    )
+
+
+def absent_plan_words(like: PlanWords, plan_id: str) -> PlanWords:
+    """Return words for a plan that is no longer installed: study team, hours and first aid as in ``like``."""
+    names = MappingProxyType(NamesAsWords())
+    return PlanWords(
+        title=plan_id,
+        form_title=like.form_title,
+        readers=like.readers,
+        hours=like.hours,
+        rules=names,
+        suspects=names,
+        advice=like.advice,
+        visits=names,
+        anchors=names,
+        stopping=names,
+        language=like.language,
+    )
+
+
+def absent_instrument(instrument_id: str) -> Instrument:
+    """Return a stand-in for an instrument that is no longer installed: no items, no pages."""
+    return Instrument(id=instrument_id, version="", items={}, pages=(), channels=())
+
+
+def absent_words(instrument_id: str, language: str) -> Words:
+    """Return words for an instrument that is no longer installed: its id as title."""
+    names: Mapping[str, ItemWords] = MappingProxyType(ItemsByName())
+    return Words(
+        instrument=instrument_id,
+        instrument_version="",
+        language=language,
+        version="",
+        status="absent",
+        licence=Licence("own"),
+        title=instrument_id,
+        minutes=0,
+        recalls=MappingProxyType(NamesAsWords()),
+        items=names,
+    )
