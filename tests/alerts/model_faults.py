@@ -32,7 +32,7 @@ from pro.features.duty_roster import escalation, notifications, recipients, staf
 from pro.features.operations import worker_health, worker_steps
 from pro.features.text_messages import unknown_senders
 from pro.messaging import claims, outbox
-from pro.models import Alert
+from pro.models import Alert, Assessment
 from tests.support.alert_machine import AlertMachine
 from tests.support.alert_model_site import AlertSite, build_site
 from tests.support.clinic_fixtures import app_context_on
@@ -41,7 +41,7 @@ from tests.support.speedups import speed_up
 from tests.support.stale_page_machine import StalePageMachine
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES, STEPS = 400, 40
+EXAMPLES, STEPS = 200, 30
 Patch = pytest.MonkeyPatch
 Fault = tuple[Callable[[Patch], None], type[AlertMachine] | type[StalePageMachine]]
 
@@ -129,10 +129,15 @@ def unjudged_is_healthy(patch: Patch) -> None:
 def broken_forms_come_first(patch: Patch) -> None:
     """Point 5: forms that cannot be judged are tried again at once, before all others."""
 
-    def raise_unjudged(work: Any, assessment: Any, *_given: Any, **_named: Any) -> Any:
-        raise KeyError(assessment.id)
+    real = worker_steps._evaluate_form
 
-    patch.setattr(alert_service, "_raise_unjudged", raise_unjudged)
+    def evaluate_form(work: Any, assessment_id: int) -> int:
+        assessment = work.session.get_one(Assessment, assessment_id)
+        if alert_service.plan_of(work, assessment) is None:
+            raise KeyError(assessment_id)
+        return real(work, assessment_id)
+
+    patch.setattr(worker_steps, "_evaluate_form", evaluate_form)
     patch.setattr(worker_steps, "_postpone_evaluation", lambda _work, assessment_id: 0)
 
 
@@ -180,7 +185,7 @@ def dead_claims_last(patch: Patch) -> None:
 
 def each_text_is_told(patch: Patch) -> None:
     """Point 9: every text of one participant is a case of its own."""
-    patch.setattr(text_screening, "_waiting_text_case", lambda _work, _participant_id: ([]))
+    patch.setattr(text_screening, "_waiting_text_case", lambda _work, _participant_id: ("", []))
 
 
 def strangers_are_not_grouped(patch: Patch) -> None:

@@ -31,9 +31,9 @@ ANSWERS = st.sampled_from(
             "bleed": (0, 2, 3, 4),
             "bleed_now": (0, 1),
             "breath": (0, 2, 3),
-            "faint": (0, 1, 2),
-            "odor": (0, 2, 3),
-            "headache": (0, 3),
+            "faint": (0, 1),
+            "odor": (2, 3),
+            "headache": (3,),
         }.items()
         for value in values
     ]
@@ -129,13 +129,7 @@ class AlertMachine(RuleBasedStateMachine):
     @step(name=NAMES, answer=ANSWERS)
     def participant_answers(self, name: str, answer: tuple[str, int]) -> None:
         """Answer a question, also a second time."""
-        item, value = answer
-        form = self.form(name)
-        if actions.participant_answers(self.site, name, item, value) and form.answers.get(item) != value:
-            form.answers[item] = value
-            if not form.answers.get("bleed", 1):
-                form.answers.pop("bleed_now", None)
-            self.answered(name)
+        self.answers(name, *answer)
 
     @step(name=NAMES, item=st.sampled_from(["bleed", "breath", "faint", "odor"]))
     def participant_takes_back(self, name: str, item: str) -> None:
@@ -257,12 +251,19 @@ class AlertMachine(RuleBasedStateMachine):
     @step(page=pages)
     def staff_acknowledges(self, page: tuple[PageSeen, list[Sign]]) -> None:
         """Press Acknowledge on a page that may be old."""
-        seen, signs = page
-        if actions.staff_acknowledges(self.site, seen):
-            self.may_acknowledge = seen.ids
-            for sign in signs:
-                sign.waiting = False
-            self.read_at[self.sender_of(seen.case)].append(self.now)
+        self.acknowledges(*page)
+
+    @step(by=STAFF, name=NAMES, first=ANSWERS, second=ANSWERS)
+    def participant_goes_on_while_page_is_open(
+        self, by: str, name: str, first: tuple[str, int], second: tuple[str, int]
+    ) -> None:
+        """Answer, let the page be opened, answer again, and let the open page be acknowledged."""
+        self.answers(name, *first)
+        case = actions.form_of(self.site, name)
+        page, signs = actions.staff_opens_page(self.site, by, case), self.reference.shown(case)
+        self.answers(name, *second)
+        if page is not None:
+            self.acknowledges(page, signs)
 
     @step(page=pages)
     def staff_takes_over(self, page: tuple[PageSeen, list[Sign]]) -> None:
@@ -425,6 +426,23 @@ class AlertMachine(RuleBasedStateMachine):
     def form(self, name: str) -> FormFollowed:
         """Return the form that the participant has now."""
         return self.forms[actions.form_of(self.site, name)]
+
+    def answers(self, name: str, item: str, value: int) -> None:
+        """Answer a question and follow what came of it."""
+        form = self.form(name)
+        if actions.participant_answers(self.site, name, item, value) and form.answers.get(item) != value:
+            form.answers[item] = value
+            if not form.answers.get("bleed", 1):
+                form.answers.pop("bleed_now", None)
+            self.answered(name)
+
+    def acknowledges(self, page: PageSeen, signs: Sequence[Sign]) -> None:
+        """Acknowledge a page and follow what came of it."""
+        if actions.staff_acknowledges(self.site, page):
+            self.may_acknowledge = page.ids
+            for sign in signs:
+                sign.waiting = False
+            self.read_at[self.sender_of(page.case)].append(self.now)
 
     def answered(self, name: str) -> None:
         """Note that an answer or text was committed, which is judged at once."""

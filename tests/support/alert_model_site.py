@@ -23,7 +23,7 @@ from pro.messaging import outbox
 from pro.messaging.sender_protocol import Letter, ProviderRefused, ProviderUnreachable
 from pro.models import Assessment, Participant
 from tests.support import factories, form_browser
-from tests.support.factories import Account, Clock, FormLinks
+from tests.support.factories import PLAN, Account, Clock, FormLinks
 from tests.support.form_browser import FormBrowser
 
 PLACES = ("on_call", "backup", "investigator", "coordinator", "administrator")
@@ -195,7 +195,7 @@ class AlertSite:
             catalogue = replace(catalogue, languages=("ar", *catalogue.languages), words=words_of_all)
         if self.plan_gone:
             # The plan of another study is still there, as a system without any plan does not start.
-            others = {ANOTHER_PLAN: replace(next(iter(catalogue.plans.values())), id=ANOTHER_PLAN)}
+            others = {ANOTHER_PLAN: replace(catalogue.plans[PLAN], id=ANOTHER_PLAN)}
             words = {(ANOTHER_PLAN, language): said for (_plan, language), said in catalogue.plan_words.items()}
             catalogue = replace(catalogue, plans=MappingProxyType(others), plan_words=MappingProxyType(words))
         self.app_context = replace(self.whole, catalogue=catalogue, catalogs=catalogs)

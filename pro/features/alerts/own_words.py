@@ -35,6 +35,7 @@ def _sentences(work: UnitOfWork) -> Iterator[str]:
         for advice in plan_words.advice.values():
             yield advice.title
             yield from advice.steps
+    # Of the interface, which may lack a language that the data files have.
     for language in work.app_context.catalogs.by_language:
         yield from participant_sentences(work.app_context.catalogs.translator(language))
 
