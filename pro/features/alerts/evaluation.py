@@ -70,7 +70,7 @@ def evaluate(
     instrument = work.catalogue.instruments[assessment.instrument]
     verdict = _defer_lowered_findings(plan, instrument, case, evaluate_rules(plan, instrument, case))
     assessment.unresolved = list(verdict.unresolved)
-    again = _findings_again(plan, instrument, case, verdict, before, earlier, assessment.standing)
+    again = _renewed_findings(plan, instrument, case, verdict, before, earlier, assessment.standing)
     standing, holding = None, {finding.rule_id for finding in verdict.findings}
     about_form = {alert.rule for alert in before if alert.resolved_at is None} & _missing_data_rules(plan)
     if about_form:
@@ -113,7 +113,7 @@ def newest_alerts(alerts: Sequence[Alert]) -> dict[str, Alert]:
     return {alert.rule: alert for alert in sorted(alerts, key=lambda alert: alert.occurrence)}
 
 
-def _findings_again(
+def _renewed_findings(
     plan: StudyPlan,
     instrument: Instrument,
     case: FormCase,

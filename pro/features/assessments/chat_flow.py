@@ -75,7 +75,7 @@ class ReplyOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class ScreenedText:
+class TextReaction:
     """The reaction to a chat text that is not taken as a reply; the names as in ``ReplyOutcome``."""
 
     safety: bool = False
@@ -225,7 +225,7 @@ def is_one_option(work: UnitOfWork, form: FormState, text: str) -> bool:
     return isinstance(parsed, ParsedAnswer) and parsed.whole
 
 
-def screen_chat_text(work: UnitOfWork, form_session: FormSession, text: str) -> ScreenedText:
+def screen_chat_text(work: UnitOfWork, form_session: FormSession, text: str) -> TextReaction:
     """Store and screen a chat text that cannot be taken as a reply."""
     found, row = _screen_reply(work, form_session, text, UnclearReply("not_understood"), "chat", None, None)
     if row is not None:
@@ -233,8 +233,8 @@ def screen_chat_text(work: UnitOfWork, form_session: FormSession, text: str) -> 
         row.what = "text" if found is not None and found.is_death else "unclear"
     will_call = _call_if_unclear(work, form_session, row, "chat")
     if found is None:
-        return ScreenedText(will_call=will_call)
-    return ScreenedText(text_screening.needs_advice(found), will_call, found.is_death)
+        return TextReaction(will_call=will_call)
+    return TextReaction(text_screening.needs_advice(found), will_call, found.is_death)
 
 
 def _call_if_unclear(

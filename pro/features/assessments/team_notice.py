@@ -8,7 +8,7 @@ from typing import Literal
 from pro.app_context import UnitOfWork
 from pro.core.rule_language.level import Level
 from pro.features.duty_roster import notifications
-from pro.features.duty_roster.escalation import Notice
+from pro.features.duty_roster.escalation import StaffNotice
 from pro.models import Alert
 
 TeamNotice = Literal["", "telling", "told"]
@@ -33,6 +33,6 @@ def _stands(alert: Alert) -> bool:
     return alert.superseded_at is None and (alert.resolved_at is None or alert.acknowledged_at is not None)
 
 
-def _is_notified(alert: Alert, notices: Sequence[Notice]) -> bool:
+def _is_notified(alert: Alert, notices: Sequence[StaffNotice]) -> bool:
     """Return True if a message at the level of ``alert`` was accepted since it was raised."""
     return any(one.level >= alert.level and one.told_at and one.told_at >= alert.raised_at for one in notices)

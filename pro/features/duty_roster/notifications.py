@@ -226,7 +226,7 @@ def _build_case(
     work: UnitOfWork,
     waiting: Sequence[Alert],
     plan: StudyPlan | None,
-    notices: Sequence[escalation.Notice],
+    notices: Sequence[escalation.StaffNotice],
     newest: Alert | None = None,
 ) -> WaitingCase:
     """Return the case of the loud alerts of one source that were not acknowledged; ``newest``: what is told at once.
@@ -265,7 +265,7 @@ def _build_case(
     )
 
 
-def read_notices(work: UnitOfWork, sources: Collection[str]) -> dict[str, list[escalation.Notice]]:
+def read_notices(work: UnitOfWork, sources: Collection[str]) -> dict[str, list[escalation.StaffNotice]]:
     """Return source -> the messages about its alerts, oldest first, in one query."""
     query = (
         select(Message, Alert.level, Alert.source)
@@ -273,7 +273,7 @@ def read_notices(work: UnitOfWork, sources: Collection[str]) -> dict[str, list[e
         .where(Alert.source.in_(sources), Message.template.in_(ALERT_TEMPLATES))
         .order_by(Message.id)
     )
-    found: dict[str, list[escalation.Notice]] = {}
+    found: dict[str, list[escalation.StaffNotice]] = {}
     for message, level, source in work.session.execute(query) if sources else ():
         found.setdefault(source, []).append(escalation.notice_of(message, level))
     return found
