@@ -110,11 +110,9 @@ def texts_of_alerts(work: UnitOfWork, alerts: Sequence[Alert]) -> list[IncomingT
     if not numbers and not forms:
         return []
     # What was written after these alerts has an alert of its own.
-    loud = and_(
-        IncomingMessage.assessment_id.in_(forms),
-        IncomingMessage.level > int(Level.NONE),
-        IncomingMessage.received_at <= newest,
-    )
+    loud = IncomingMessage.assessment_id.in_(forms) & (IncomingMessage.level > int(Level.NONE))
+    if newest is not None:
+        loud &= IncomingMessage.received_at <= newest
     query = (
         select(IncomingMessage)
         .where(or_(IncomingMessage.id.in_(numbers), loud))
