@@ -13,6 +13,7 @@ from pro.web import request_context
 
 def test_the_kinds_are_those_that_code_makes() -> None:
     made = {
+        missed_forms.DEATH_TASK,
         missed_forms.MISSED_FORM_TASK,
         missed_forms.POSSIBLE_STOP_TASK,
         missed_forms.UNCLEAR_ANSWER_TASK,
@@ -23,6 +24,7 @@ def test_the_kinds_are_those_that_code_makes() -> None:
     assert {name for name, kind in TASK_KINDS.items() if not kind.ended_by_answer} == {
         "phone_unreachable",
         "may_be_stop",
+        "death_reported",
     }
     assert {name for name, kind in TASK_KINDS.items() if kind.waits_for_endpoint} == {"call_missed"}
 

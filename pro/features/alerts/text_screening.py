@@ -85,8 +85,8 @@ def screen_text(
         log.error("screening of a text failed error=%s", type(error).__name__)
         return Screening(Level.URGENT, (RedFlagHit(NOT_SCREENED, "", "affirmed", Level.URGENT),))
     together = _joined(found)
-    # A harmless text after a loud one says nothing new: only what neither says alone counts.
-    return together if together.level > max(alone.level, loudest) else alone
+    # Only a red flag that neither part has alone counts; two greetings are no text that must be read soon.
+    return together if together.level > max(alone.level, loudest, Level.WATCH) else alone
 
 
 def _joined(found: Sequence[Screening]) -> Screening:

@@ -103,7 +103,7 @@ def is_untold(case: WaitingCase, now: datetime) -> bool:
         return False
     since = case.since if case.is_grouped else case.newest_at
     states: set[NoticeState] = {one.state for one in case.notices if one.level >= case.level and one.queued_at >= since}
-    return now - since > TOLD_WITHIN or ("refused" in states and "waiting" not in states)
+    return now - since > TOLD_WITHIN or "waiting" not in states
 
 
 def notice_of(message: Message, level: int) -> StaffNotice:

@@ -111,7 +111,9 @@ def handle_alerts(
             known_at=work.now,
             action=ADMITTED,
         )
-        gradings.sign_grading(work, _sign_proof(work, password), person, said, seen=0, case_key=source)
+        shown = [alert.id for alert in alert_service.unseen_alerts(work, source, ())]
+        proof = _sign_proof(work, password)
+        gradings.sign_grading(work, proof, person, said, seen=0, case_key=source, shown=shown)
 
 
 def request_correction(

@@ -243,6 +243,8 @@ def _take_reply(
             _continue_conversation(work, row, participant, form_session, outcome)
     except Exception as error:
         log.error("next message of a conversation not queued error=%s", type(error).__name__)
+        if outcome.level is Level.EMERGENCY:
+            _send_safety(work, row, participant, work.vault.open(row.address_sealed), participant.language)
     return outcome
 
 
