@@ -230,7 +230,7 @@ class AlertMachine(RuleBasedStateMachine):
     def staff_reads_to_do_list(self, by: str) -> None:
         """Open the to-do list: all that waits is on it."""
         cases, texts = actions.staff_reads_to_do_list(self.site, by)
-        waiting = {row.case for row in self.before.alerts if row.waits}
+        waiting = {row.case for row in self.before.alerts if row.waits and row.level >= Level.URGENT}
         self.wrong += [f"{case} waits and is not on the to-do list" for case in waiting - cases]
         self.wrong += [f"text {row} of a stranger was read by no person" for row in self.unread.keys() - texts]
 
@@ -454,7 +454,7 @@ class AlertMachine(RuleBasedStateMachine):
         """Follow the judging of a form."""
         form = self.forms[case]
         if self.site.plan_gone or self.site.broken_judging:
-            self.reference.form_not_judged(case, self.now)
+            self.reference.form_not_judged(case, self.now, form.last_at or self.now)
             return
         self.reference.form_judged(case, form.answers, self.now, silent=silent)
         self.reference.form_text(case, form.text, self.now)

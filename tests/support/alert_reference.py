@@ -89,6 +89,7 @@ class MessageRow:
     queued_at: datetime
     due_at: datetime
     claimed_at: datetime | None
+    sent_at: datetime | None
     state: str
     sender: str
     of_ladder: bool
@@ -137,14 +138,15 @@ class Reference:
         for what, level in new.items():
             known = [sign for sign in self.signs if (sign.case, sign.what) == (case, what)]
             louder = level > max((sign.level for sign in known), default=NONE)
-            again = what not in old and what != SILENCE
+            again = what not in old and what != SILENCE and not any(sign.waiting for sign in known)
             if louder or again or _is_worse(what, before, after):
                 self.signs.append(Sign(case, what, level, at))
         self.judged[case] = after
 
-    def form_not_judged(self, case: str, at: datetime) -> None:
-        """Follow a form that could not be judged."""
-        if not any(sign.case == case and sign.what == NOT_JUDGED and sign.waiting for sign in self.signs):
+    def form_not_judged(self, case: str, at: datetime, answered_at: datetime) -> None:
+        """Follow a form that could not be judged: answers that came since the last time are told of anew."""
+        known = [sign.at for sign in self.signs if sign.case == case and sign.what == NOT_JUDGED]
+        if at == answered_at or not any(earlier >= answered_at for earlier in known):
             self.signs.append(Sign(case, NOT_JUDGED, URGENT, at))
 
     def form_text(self, case: str, words: str, at: datetime) -> None:
@@ -215,7 +217,9 @@ class Reference:
                 wrong.append(
                     f"{case} waits as {level.word} since {since:%H:%M:%S}, told to no person, and /health is ok"
                 )
-        if "untold" in health and not untold and not any(one.sender == "stranger" for one in messages):
+        # A clock that was set back may make a case look as if it began later: then /health may say untold.
+        ahead = any(at > now for at, _newest in self.waiting_since.values())
+        if "untold" in health and not (untold or ahead or any(one.sender == "stranger" for one in messages)):
             wrong.append("/health says untold, but every case was told")
         unjudged = [sign.case for sign in self.signs if sign.what == NOT_JUDGED and sign.waiting and sign.standing]
         if unjudged and "unjudged" not in health:
@@ -251,7 +255,9 @@ class Reference:
                     wrong.append(f"{person} was not written to about {case} ({level.word}) since {at:%d %H:%M:%S}")
         for row in alerts:
             further = row.waits and row.level is EMERGENCY and not row.is_text and row.case not in late
-            if further and not any(one.case == row.case and one.queued_at >= row.raised_at for one in messages):
+            # A message that left after it was raised leads to it as well.
+            mine = [one for one in messages if one.case == row.case and one.level is EMERGENCY]
+            if further and not any((one.sent_at or one.queued_at) >= row.raised_at for one in mine):
                 wrong.append(f"a further emergency of {row.case} was told to no person")
         return wrong
 
