@@ -6,6 +6,7 @@ A name without words is shown as it is stored, so that the gap is seen and no pa
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from pro.core.questionnaire.instrument import Instrument, ItemsByName, ItemWords, Licence, Words
@@ -31,21 +32,22 @@ class AdviceBlocks(dict[str, Advice]):
 def absent_plan(like: StudyPlan, plan_id: str) -> StudyPlan:
     """Return a stand-in for a plan that is no longer installed, for pages only.
 
-    Telephone numbers, time zone and instruments are those of the installed plan ``like``. It has no rules and no
-    version: nothing can be judged by it.
+    Emergency number, crisis line and time zone are those of the installed plan ``like``. It has no instruments, so no
+    form is issued, no telephone number of another study, and no rules and no version: nothing can be judged by it.
     """
+    settings = replace(like.settings, hotline="", hotline_shown="", administrator="", sender={})
     return StudyPlan(
         id=plan_id,
         version="",
-        instruments=like.instruments,
+        instruments=(),
         submitted_only=(),
         languages=like.languages,
-        settings=like.settings,
+        settings=settings,
         rules=(),
         lowering=None,
         ladder=(),
         facts=(),
-        idle_minutes=like.idle_minutes,
+        idle_minutes=(),
         previous_days=like.previous_days,
         recent_hours=like.recent_hours,
     )

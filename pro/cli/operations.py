@@ -105,7 +105,7 @@ def run_worker(forever: bool) -> None:
     worker_steps.finish_deliveries(app_context, lines)
     if blocked:
         # Threads that never end are freed by the end of the process only; systemd starts the worker anew.
-        log.error("provider calls never end, and no call is free: the worker ends, to be started anew")
+        log.error("worker ends reason=blocked_provider_calls")
         sys.exit(TEMPORARY_FAILURE)
 
 

@@ -339,7 +339,7 @@ class WeeklyTestAlertSettings:
 
 @dataclass(frozen=True, slots=True)
 class StudyPlan:
-    """One study plan. ``instruments[0]`` is the check-in.
+    """One study plan. ``instruments[0]`` is the check-in; there are none only if the plan is no longer installed.
 
     ``submitted_only``: instruments that are evaluated only once they are submitted (docs/domain.md 3.7). ``facts``: the
     facts beside the answers that the rules use. ``idle_minutes``: minutes without a change after which a form is
@@ -377,6 +377,11 @@ class StudyPlan:
     alerts_per_week: int = 0
     repeat_minutes: Mapping[Level, int] = field(default_factory=lambda: DEFAULT_REPEAT_MINUTES)
     participant_number_pattern: str = PARTICIPANT_NUMBER
+
+    @property
+    def checkin(self) -> str:
+        """The instrument of the check-in; "" if the plan is no longer installed."""
+        return self.instruments[0] if self.instruments else ""
 
     def advice_on_text(self, class_id: str) -> str:
         """Return the advice for a red flag of this class in free text; "" if the plan has none."""

@@ -17,12 +17,14 @@ QUOTE = '"'
 OPEN_QUOTE = "a quotation mark is opened and not closed"
 # Lines that one quoted cell may have.
 MOST_LINES = 200
+# Characters shown of a cell that cannot be read.
+LONGEST_CELL = 200
 SEPARATORS = (",", ";", "\t", "|", "，")
 
 
 @dataclass(frozen=True, slots=True)
 class BadRecord:
-    """A record that cannot be read. ``cells``: what could be told apart, perhaps nothing."""
+    """A record that cannot be read. ``why`` names its line; ``cells``: what could be told apart, perhaps nothing."""
 
     why: str
     cells: tuple[str, ...] = ()
@@ -30,13 +32,20 @@ class BadRecord:
 
 @dataclass
 class RecordReader:
-    """Records of ``lines``, which keep their line ends; ``width`` is the number of columns."""
+    """Records of ``lines``, which keep their line ends; ``width`` is the number of columns.
+
+    ``first_line``: the number of the first line in its file.
+    """
 
     lines: Iterator[str]
     separator: str
     width: int
+    first_line: int = 2
     _waiting: deque[str] = field(default_factory=deque)
     _open: deque[BadRecord] = field(default_factory=deque)
+    # Number of lines that the CSV reader has taken, and the last of them.
+    _taken: int = 0
+    _newest: str = ""
 
     def __post_init__(self) -> None:
         """Compile the pattern of a line whose quotation marks are all in order."""
@@ -50,7 +59,7 @@ class RecordReader:
             try:
                 row = next(reader, None)
             except csv.Error as problem:
-                yield BadRecord(f"this is not CSV ({problem})")
+                yield BadRecord(self._at_line(f"this is not CSV ({problem})"), self._plain_cells(self._newest))
                 continue
             if row is None:
                 return
@@ -64,6 +73,13 @@ class RecordReader:
 
     def _closed_lines(self) -> Iterator[str]:
         """Yield lines for the CSV reader; an empty one in place of a line that leaves a quotation mark open."""
+        for line in self._whole_lines():
+            self._taken += 1
+            self._newest = line
+            yield line
+
+    def _whole_lines(self) -> Iterator[str]:
+        """Yield the lines of ``_closed_lines``, uncounted."""
         while (line := self._next_line()) is not None:
             if QUOTE not in line or self._in_order.fullmatch(line) or not self._leaves_open(line, False):
                 yield line
@@ -81,9 +97,18 @@ class RecordReader:
             if closed:
                 yield from block
                 continue
-            self._open.append(BadRecord(OPEN_QUOTE, tuple(next(csv.reader([line], delimiter=self.separator)))))
+            found = tuple(next(csv.reader([line], delimiter=self.separator)))
+            self._open.append(BadRecord(self._at_line(OPEN_QUOTE, ahead=1), found))
             self._waiting.extendleft(reversed(block[1:]))
             yield "\n"
+
+    def _at_line(self, why: str, ahead: int = 0) -> str:
+        """Return ``why`` with the number of the line, ``ahead`` of the last one that was taken."""
+        return f"line {self.first_line - 1 + self._taken + ahead}: {why}"
+
+    def _plain_cells(self, line: str) -> tuple[str, ...]:
+        """Return the cells of a line that is not CSV, so that its row can be found: cut at every separator."""
+        return tuple(cell.strip(f"{QUOTE}\r\n")[:LONGEST_CELL] for cell in line.split(self.separator)[: self.width])
 
     def _is_record(self, line: str) -> bool:
         """Return True if ``line`` is a whole record by itself."""

@@ -19,8 +19,9 @@ class Message(Base):
     for the others. Address, parameters and body are encrypted, because they hold phone numbers and links. ``repeat``:
     "prefer_duplicate" for alerts and test alerts (sent first, and sent again after a lost claim), "prefer_silence" for
     all others. ``address_fingerprint`` and ``text_fingerprint``: keyed fingerprints of a text message's number and
-    words, which ``messaging.message_limit`` counts. ``case_key``: the case that a message to staff is about, "" for none. ``claimed_by`` names one claim of a worker; it moves ``claimed_at``
-    while the provider is called (``messaging.claims``). ``settled_by``: who did what a failed message required.
+    words, which ``messaging.message_limit`` counts. ``case_key``: the case that a message to
+    staff is about, "" for none. ``claimed_by`` names one claim of a worker; it moves ``claimed_at`` while the provider
+    is called (``messaging.claims``). ``settled_by``: who did what a failed message required.
     """
 
     __tablename__ = "message"

@@ -79,6 +79,8 @@ function show(html) {
   if (!quick) return whole(page);
   if (page.documentElement.lang !== d.documentElement.lang) return w.location.reload();
   d.title = page.title;
+  d.body.setAttribute('data-fail', page.body.getAttribute('data-fail'));
+  d.body.setAttribute('data-net', page.body.getAttribute('data-net'));
   thread(id('log'), page.getElementById('log'));
   id('quick').innerHTML = quick.innerHTML;
   id('quick').setAttribute('aria-label', quick.getAttribute('aria-label'));

@@ -51,6 +51,10 @@ function show(html, to) {
   d.title = page.title;
   d.documentElement.lang = page.documentElement.lang;
   d.body.innerHTML = page.body.innerHTML;
+  /* "Saving…" is gone with the page before, and so is its room. */
+  d.body.style.paddingBottom = '';
+  d.body.setAttribute('data-fail', page.body.getAttribute('data-fail'));
+  d.body.setAttribute('data-net', page.body.getAttribute('data-net'));
   if (to && to !== here) w.history.pushState(null, '', to);
   here = place();
   w.scrollTo(0, 0);

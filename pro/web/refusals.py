@@ -22,6 +22,7 @@ REFUSALS: dict[str, str] = {
     "call_in_future": N_("This time has not come yet. Please check when you called."),
     "call_long_ago": N_("This is more than a year ago. Please check when you called."),
     "too_long": N_("This text is too long. Please shorten it."),
+    "plan_gone": N_("The study plan of this participant is no longer installed, so no form can be sent or entered."),
     "why_needed": N_("Please write the reason."),
 }
 

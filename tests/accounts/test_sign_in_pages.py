@@ -193,6 +193,7 @@ def test_the_phone_is_shown_only_with_the_right(role: str, app: Flask, app_conte
             "/staff/inbox/{person}",
             "/staff/participants/{person}",
             "/staff/participants/{person}/calls",
+            "/staff/participants/{person}/details",
         )
         if shown != (named and staff_accounts.has_right(role, "see_identity")) or (
             phone[3:] in desk.page and not shown

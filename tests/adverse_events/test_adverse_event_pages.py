@@ -122,7 +122,7 @@ def test_grade_4_that_is_not_serious_is_asked_about_before_it_is_signed(
     said = JUDGED | {"grade": "4", "not_serious": ""}
     assert assess(desk, path, **said).status_code == 400
     assert "Is it really not serious?" in desk.page
-    assert "Grade 4 stands for danger to life." in desk.page
+    assert "Grade 4 often means danger to life." in desk.page
     assert "The answers behind this alert suggest danger to life." in desk.page
     assert rows(app_context, Grading) == []
     assert assess(desk, path, **(said | {"not_serious": "an old scar"})).status_code == 303

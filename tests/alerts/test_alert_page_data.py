@@ -10,14 +10,14 @@ import pytest
 from pro.app_context import Actor
 from pro.core.rule_language.level import Level
 from pro.errors import NotFound
+from pro.features.alerts import alert_background, alert_service
 from pro.features.alerts import alert_page as alerts_alert_page
-from pro.features.alerts import alert_service
 from pro.features.forms import form_issuing
 from pro.features.participants.pages import participant_list, participant_page
 from pro.features.schedule import schedule_service
 from pro.features.schedule.schedule_service import DateChange
 from pro.features.to_do_list import to_do_list
-from pro.models import Assessment, Message, Participant, StaffMember
+from pro.models import Alert, Assessment, Message, Participant, StaffMember
 from tests.support import form_browser
 from tests.support.alert_clinic import Clinic, broken_rule
 
@@ -321,6 +321,17 @@ def test_a_rule_that_a_louder_one_superseded_marks_nothing(clinic):
     assert "W02" in {rule for row in alert_page(clinic, "W02").answers for rule in row.fired}
     form.save(breath=2)
     assert {rule for row in alert_page(clinic, "U02").answers for rule in row.fired} == {"U02"}
+
+
+def test_the_mildest_answer_of_an_instrument_is_no_reason_to_mark_it(clinic):
+    """Found: a QLQ-C30 answer of 1, its mildest, was marked like one that fired the rule."""
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        instrument = work.catalogue.shown_instrument("qlq_c30")
+        assert (instrument.mildest_code("Q19"), instrument.mildest_code("Q29")) == (1, 7)
+        alert = Alert(
+            id=1, level=2, rule="Q03", inputs={"instrument": "qlq_c30", "saw": {"Q9": 4, "Q19": 1}}, superseded_at=None
+        )
+        assert alert_background.deciding_items(work, [alert]) == {"Q9": ("Q03",)}
 
 
 def test_phase_last_dose_and_fraction_stand_on_the_page(any_clinic, clock):

@@ -71,7 +71,11 @@ def test_what_may_be_a_stop_is_answered_with_how_to_stop(
 def test_what_the_tester_typed_is_understood(begun: ChatBrowser, seeded: Study, app_context: AppContext) -> None:
     begun.says("有一点吧")
     begun.taps_on(0)
-    begun.says("走路有点喘", "有点闷", "没有", "没有晕过", "38度5")
+    for text in ("走路有点喘", "有点闷", "没有", "没有晕过", "38度5"):
+        # An answer that is a red flag is shown with the safety sentence, and an emergency on its page.
+        assert begun.replies(do="send", text=text).status_code in (200, 303), text
+        if "advice" in begun.page and 'value="understood"' in begun.page:
+            begun.press(do="understood")
     stored = stored_answers(app_context, seeded.chinese.checkin)
     assert {name: stored[name] for name in ("bleed", "breath", "chest", "faint", "temp")} == {
         "bleed": 1, "breath": 2, "chest": 1, "faint": 0, "temp": 2,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from pro.app_context import AppContext
+from pro.core.rule_language.level import Level
 from pro.db import transaction
 from pro.messaging import outbox
-from pro.models import Alert, Assessment
+from pro.models import Alert, Assessment, IncomingMessage
 from tests.support.chat_browser import ChatBrowser
-from tests.support.factories import Study
+from tests.support.factories import Clock, Study
 from tests.support.participant_browser import ParticipantBrowser, answer_until_list
 from tests.support.texting_phone import RecordingSmsSender
 
@@ -88,6 +90,56 @@ def test_an_outdated_chat_shows_what_changed_before_it_sends(
     assert is_sent(app_context, seeded)
 
 
+@pytest.mark.parametrize(("text", "is_kept"), [("大出血止不住", True), ("there is a foul smell", True), ("1", False)])
+def test_what_is_typed_to_a_question_that_another_phone_answered_is_read(
+    app: Flask, seeded: Study, app_context: AppContext, text: str, is_kept: bool
+) -> None:
+    chat = ChatBrowser(app)
+    chat.begins(seeded.english.checkin)
+    while chat.item != "free_text":
+        if 'class="chip"' in chat.page and chat.item != "other7":
+            chat.taps_on(0)
+        else:
+            chat.replies(do="none" if chat.item == "other7" else "skip")
+    other = ChatBrowser(app)
+    other.begins(seeded.english.checkin)
+    assert other.item == "free_text"
+    assert other.replies(do="skip").status_code == 303
+    assert other.item == ""
+    with transaction(app_context.engine) as session:
+        before = len(session.scalars(select(IncomingMessage)).all())
+    assert chat.replies(do="send", text=text).status_code == 200
+    assert not is_sent(app_context, seeded)
+    with transaction(app_context.engine) as session:
+        assert len(session.scalars(select(IncomingMessage)).all()) == before + is_kept
+        levels = [alert.level for alert in session.scalars(select(Alert)) if alert.level >= Level.URGENT]
+    if text == "大出血止不住":
+        # The same page that the form shows for it.
+        assert levels == [Level.EMERGENCY]
+        assert 'name="do" value="understood"' in chat.page
+        return
+    assert levels == ([Level.URGENT] if is_kept else [])
+    assert f"You: {text}" in chat.bubbles
+    assert "Not sent yet" in chat.bubbles[-1]
+    assert ("Do not wait for us" in chat.page) is is_kept
+    assert chat.replies(value=1).status_code == 303
+    assert is_sent(app_context, seeded)
+
+
+def test_the_review_says_that_the_form_is_not_sent_without_network(
+    app: Flask, begun: ParticipantBrowser, seeded: Study
+) -> None:
+    assert "This is not saved yet" in begun.page
+    to_the_review(begun)
+    assert "The form is not sent yet" in begun.page
+    assert "Not sent yet, please tap again." in begun.page
+    assert "not saved yet" not in begun.page.lower()
+    chat = ChatBrowser(app)
+    chat.begins(seeded.english.checkin)
+    assert chat.item == ""
+    assert "The form is not sent yet" in chat.page
+
+
 # --- the team was told -----------------------------------------------------------------------------------------------
 
 
@@ -126,6 +178,44 @@ def test_what_was_not_sent_is_not_called_told(
             alert.acknowledged_by = seeded.staff["nurse"].id
     begun.open(f"/f/{seeded.english.checkin.ref}/3")
     assert "The team has been told about your answers." in begun.page
+
+
+def test_an_emergency_after_a_message_about_an_urgent_answer_is_not_called_told(
+    begun: ParticipantBrowser, seeded: Study, app_context: AppContext, clock: Clock
+) -> None:
+    """Found: the message about an earlier urgent answer was taken for one about the emergency."""
+    senders = {"sms": RecordingSmsSender(), "email": RecordingSmsSender()}
+    page = f"/f/{seeded.english.checkin.ref}/3"
+    begun.tap(0)
+    begun.tap(2)
+    outbox.deliver(app_context, senders, "test:1")
+    clock.move(minutes=1)
+    begun.open(f"/f/{seeded.english.checkin.ref}/2")
+    begun.tap(3)
+    begun.press(do="understood")
+    begun.open(page)
+    assert "We are telling the team about your answers now." in begun.page
+    assert "has been told" not in begun.page
+    outbox.deliver(app_context, senders, "test:1")
+    begun.open(page)
+    assert "The team has been told about your answers." in begun.page
+
+
+def test_an_acknowledged_urgent_answer_does_not_stand_for_a_later_emergency(
+    begun: ParticipantBrowser, seeded: Study, app_context: AppContext, clock: Clock
+) -> None:
+    begun.tap(0)
+    begun.tap(2)
+    with transaction(app_context.engine) as session:
+        for alert in session.query(Alert):
+            alert.acknowledged_at = app_context.clock()
+            alert.acknowledged_by = seeded.staff["nurse"].id
+    clock.move(minutes=1)
+    while begun.shown != "swallow":
+        begun.tap(1 if begun.shown == "faint" else 0)
+        if 'class="sos' in begun.page:
+            begun.press(do="understood")
+    assert "We are telling the team about your answers now." in begun.page
 
 
 # --- after sending ---------------------------------------------------------------------------------------------------

@@ -8,7 +8,9 @@ from sqlalchemy import select
 
 from pro.app_context import AppContext
 from pro.core.rule_language.level import Level
+from pro.errors import NotAllowed, NotFound
 from pro.features.assessments import answer_service
+from pro.features.forms import due_forms, form_issuing
 from pro.features.operations import worker_steps
 from pro.models import Alert, Answer, Assessment, IncomingMessage, Message, Participant
 from tests.support import factories, form_browser
@@ -45,7 +47,8 @@ def test_any_other_text_waits_for_a_reader_and_wishes_still_count(clinic: Clinic
     for text in ("0", "HELP", "语言", "STOP", "START"):
         texter.write(text)
     assert [row.what for row in clinic.rows(IncomingMessage)] == ["text", "text", "text", "command", "command"]
-    assert texter.kinds == ["stopped", "started"]
+    # A call for help gets the emergency number.
+    assert texter.kinds == ["safety", "stopped", "started"]
 
 
 def test_no_page_of_staff_falls(app: Flask, clinic: Clinic, clock: Clock) -> None:
@@ -90,6 +93,27 @@ def test_every_page_of_the_participant_works(clinic: Clinic, app: Flask) -> None
             assert phone.open(f"/f/{way.ref}?lang={language}").status_code == 200
             assert phone.open(f"/f/{way.ref}/1?lang={language}").status_code == 200
         assert phone.open(f"{clinic.checkin.path}/chat?lang={language}").status_code == 200
+
+
+def test_no_number_of_another_study_is_shown_and_no_form_is_issued(clinic: Clinic, app: Flask) -> None:
+    """Found: pages and texts named the hotline of another study, and its forms were issued."""
+    hotline = next(iter(clinic.app_context.catalogue.plans.values())).settings.hotline_shown
+    phone = ParticipantBrowser(app)
+    phone.open(f"{clinic.checkin.path}?lang=en")
+    assert hotline not in phone.page
+    assert "call us: the number that the study team gave you" in phone.page
+    texter = TextingPhone(clinic.app_context)
+    texter.write("HELP")
+    assert texter.got
+    assert not any(hotline in text for text in texter.got)
+    with form_browser.unit_of_work(clinic.app_context, clinic.coordinator.actor) as work:
+        person = work.session.get_one(Participant, clinic.participant_id)
+        with pytest.raises(NotAllowed) as refusal:
+            form_issuing.send_form(work, person, "npc_checkin", by="here")
+        assert refusal.value.why == "plan_gone"
+        assert due_forms.due_forms(work, person, "en").report == ""
+        with pytest.raises(NotFound):
+            due_forms.open_due_form(work, person, "", device="phone", language="en")
 
 
 def test_advice_that_waits_is_shown_and_understood(app: Flask, app_context: AppContext, seeded: Study) -> None:

@@ -20,7 +20,7 @@ def test_a_proxy_is_asked_about_the_participant(app: Flask, seeded: Study) -> No
             "Did the participant bleed from nose, mouth or throat?",
             "You answer for the participant.",
         ),
-        (seeded.chinese.checkin, "本人的鼻子、嘴或喉咙有没有出血？", "您在替本人回答。"),
+        (seeded.chinese.checkin, "病人本人的鼻子、嘴或喉咙有没有出血？", "您在替病人本人回答。"),
     ):
         phone = ParticipantBrowser(app)
         phone.start(way, by="proxy")
@@ -54,4 +54,11 @@ def test_no_question_to_a_proxy_says_you(app_context: AppContext) -> None:
     for language, word in (("en", r"\byou|\byour"), ("zh_Hans", "您")):
         words = app_context.catalogue.words["npc_checkin", language]
         for name, item in words.for_proxy().items.items():
-            assert not re.search(word, item.question, re.IGNORECASE), (language, name, item.question)
+            for said in (item.question, item.short):
+                assert not re.search(word, said, re.IGNORECASE), (language, name, said)
+
+
+def test_staff_and_participant_see_the_short_name_as_before(app_context: AppContext) -> None:
+    words = app_context.catalogue.words["npc_checkin", "en"]
+    assert words.items["selfharm"].short == "Thoughts of ending your life"
+    assert words.for_proxy().items["selfharm"].short == "Thoughts of ending their life"

@@ -48,6 +48,28 @@ def test_a_number_alone_has_its_box_and_can_be_skipped(
     assert phone.shown == "free_text"
 
 
+def test_skip_leaves_out_only_what_is_empty(phone: ParticipantBrowser, seeded: Study, app_context: AppContext) -> None:
+    assert phone.press(do="skip", weight="abc").status_code == 422
+    assert 'value="abc"' in phone.page
+    assert phone.press(do="skip", weight="62.5").status_code == 303
+    assert stored_answers(app_context, seeded.english.checkin) == {"weight": "62.5"}
+
+
+def test_skip_keeps_the_text_beside_an_empty_number(
+    phone: ParticipantBrowser, seeded: Study, app_context: AppContext
+) -> None:
+    context = phone.app.extensions["app_context"]
+    whole = context.catalogue.instruments["npc_checkin"]
+    changed = replace(whole, pages=(Page("both", ("weight", "free_text")), whole.pages[0]))
+    catalogue = replace(context.catalogue, instruments={**context.catalogue.instruments, "npc_checkin": changed})
+    phone.app.extensions["app_context"] = replace(context, catalogue=catalogue)
+    phone.open(phone.at)
+    assert phone.press(do="skip", weight="", free_text="the nose smells foul").status_code == 303
+    stored = stored_answers(app_context, seeded.english.checkin)
+    assert stored["free_text"] == "the nose smells foul"
+    assert stored.get("weight") is None
+
+
 def test_a_number_that_must_not_be_empty_is_skipped_by_its_button(
     phone: ParticipantBrowser, seeded: Study, app_context: AppContext
 ) -> None:

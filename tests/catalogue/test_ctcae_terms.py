@@ -36,6 +36,12 @@ def test_each_term_has_the_grades_of_version_5():
     assert {key: term.grades for key, term in TERMS.items()} == expected
 
 
+def test_necrosis_of_grade_3_is_feeding_that_does_not_suffice():
+    """Found: it said that feeding through the gut is impossible, although tube feeding is one of its treatments."""
+    for language, said in (("en", "cannot be fed enough through the gut"), ("zh_Hans", "经胃肠道进食不足")):
+        assert said in CATALOGUE.term_words[language]["pharyngeal_necrosis"].grades[3]
+
+
 def test_a_suspected_nerve_disorder_colitis_or_necrolysis_has_its_term():
     offered = CATALOGUE.terms.suggested
     assert "colitis" in offered["diarrhea"]

@@ -122,7 +122,11 @@ def test_what_is_gone_is_shown_by_its_name(catalogue: Catalogue) -> None:
     assert catalogue.plan_or_none("gone_plan") is None
     shown = catalogue.shown_plan("gone_plan")
     assert (shown.version, shown.rules, shown.calendar) == ("", (), None)
-    assert shown.settings == catalogue.plans[PLAN].settings
+    # Nothing by which a form is issued or judged, and no telephone number of another study.
+    assert (shown.instruments, shown.idle_minutes, shown.checkin) == ((), (), "")
+    settings = shown.settings
+    assert (settings.hotline, settings.hotline_shown, settings.administrator, dict(settings.sender)) == ("", "", "", {})
+    assert settings.emergency == catalogue.plans[PLAN].settings.emergency
     assert catalogue.shown_instrument("gone_instrument").items == {}
     assert catalogue.term_words["en"]["gone_term"].name == "gone_term"
     assert catalogue.plan_words[PLAN, "en"].advice["gone_block"].steps == ()

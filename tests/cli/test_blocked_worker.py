@@ -33,7 +33,7 @@ def test_a_worker_whose_calls_never_end_ends(
                 done = app.test_cli_runner().invoke(args=["tick", "--forever"])
             assert (done.exit_code, len(sender.letters)) == (operations.TEMPORARY_FAILURE, 8)
             assert time.monotonic() - began < 60
-            assert "the worker ends, to be started anew" in caplog.text
+            assert "worker ends reason=blocked_provider_calls" in caplog.text
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

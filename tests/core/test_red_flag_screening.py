@@ -207,6 +207,15 @@ LEVELS = [
     ("孩子的学费", "none"),
     ("透卜过气", "emergency"),
     ("我今天去超市买了个锅", "watch"),
+    ("不喘气了", "emergency"),
+    ("爸爸没喘气了", "emergency"),
+    ("没有呼吸了", "emergency"),
+    ("他不呼吸了", "emergency"),
+    ("人已经没有呼吸", "emergency"),
+    ("没有呼吸和心跳", "emergency"),
+    ("没有呼吸困难了", "watch"),
+    ("走路不喘气了", "watch"),
+    ("也不喘了", "watch"),
 ]
 
 

@@ -149,7 +149,19 @@ def test_line_ends_of_every_program(end: str) -> None:
     assert [row["id"] for row in table(result)] == ["A", "B"]
 
 
-def test_a_bad_record_says_why() -> None:
+def test_a_bad_record_says_why_and_where() -> None:
     [found] = RecordReader(iter(['"a"b,c\n']), ",", 2).records()
     assert isinstance(found, BadRecord)
-    assert "not CSV" in found.why
+    assert "line 2: this is not CSV" in found.why
+
+
+def test_a_row_that_is_not_csv_can_be_found_in_the_output() -> None:
+    """Found: neither its line nor any of its cells was in the output, so that nobody knew whose row it was."""
+    broken = patient("B", "ok").replace("B,", '"B" x,', 1)
+    result = run(HEADER + patient("A", '"two\nlines"') + broken + patient("C", "ok") + patient("D", '"open'))
+    assert result.exit_code == 1
+    a, b, c, d = table(result)
+    assert (a["id"], a["error"], c["id"], c["error"], d["id"]) == ("A", "", "C", "", "D")
+    assert b["id"].startswith("B")
+    assert b["error"].startswith("line 4: this is not CSV")
+    assert d["error"].startswith("line 6: ")

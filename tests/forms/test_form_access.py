@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 import pytest
 from sqlalchemy import inspect, select, text
@@ -341,3 +343,20 @@ def test_an_attempt_keeps_no_address(clinic):
 def test_the_start_is_recorded_as_an_event_without_secrets(clinic):
     clinic.start()
     assert [event.new for event in clinic.rows(AuditEntry) if event.action == "assessment.opened"] == ["self"]
+
+
+def test_the_next_form_is_none_that_cannot_be_shown(clinic):
+    """Found: the link of a submitted form led to a form whose instrument was gone, which is a dead end."""
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        person = work.session.get_one(Participant, clinic.participant_id)
+        checkin = work.session.get_one(Assessment, clinic.checkin.assessment_id)
+        other = form_access.next_form(work, person, checkin)
+        assert other is not None
+        assert other.instrument == "qlq_c30"
+    old = clinic.app_context.catalogue
+    left = {name: one for name, one in old.instruments.items() if name != "qlq_c30"}
+    changed = replace(clinic.app_context, catalogue=replace(old, instruments=MappingProxyType(left)))
+    with form_browser.unit_of_work(changed) as work:
+        person = work.session.get_one(Participant, clinic.participant_id)
+        checkin = work.session.get_one(Assessment, clinic.checkin.assessment_id)
+        assert form_access.next_form(work, person, checkin) is None

@@ -9,9 +9,14 @@ from flask import Flask
 
 from pro.app_context import AppContext
 from pro.db import transaction
+from pro.features.accounts import signatures
+from pro.features.accounts.signatures import PasswordProof
+from pro.features.participants import record_freezes
 from pro.models import Participant
-from tests.support.factories import PHONES, Study
+from tests.support import form_browser
+from tests.support.factories import PASSWORD, PHONES, Study
 from tests.support.staff_browser import StaffBrowser, report_bleeding, signed_in_browser
+from tests.support.texting_phone import TextingPhone
 
 
 @pytest.fixture
@@ -44,10 +49,14 @@ def test_a_phone_is_corrected_on_the_page(desk: StaffBrowser, path: str, seeded:
     assert "13912345678" in desk.page
     assert desk.post(path, **(said | {"reason": "new phone"})).status_code == 303
     desk.open(path.removesuffix("/details"))
-    assert "Links and codes that were sent to the old number open nothing any more" in desk.page
+    assert "Links and codes that were sent to the old number no longer work" in desk.page
     assert "139 1234 5678" in desk.page
-    assert desk.post(path, **(said | {"reason": "again"})).status_code == 409
-    assert "Somebody changed these details meanwhile." in desk.page
+    # A second press of the same page is no conflict.
+    assert desk.post(path, **(said | {"reason": "new phone"})).status_code == 303
+    desk.open(path.removesuffix("/details"))
+    assert "Links and codes that were sent to the old number no longer work" in desk.page
+    assert desk.post(path, **(said | {"phone": "13812345678", "reason": "again"})).status_code == 409
+    assert "These details were changed meanwhile." in desk.page
 
 
 def test_a_shared_phone_is_named_and_must_be_ticked(desk: StaffBrowser, path: str, seeded: Study) -> None:
@@ -117,6 +126,29 @@ def test_a_mistaken_enrolment_is_taken_back_on_the_page(
     assert nurse.post(path, do="mistake", mistake_reason="x").status_code == 403
 
 
+def test_a_frozen_record_or_one_with_a_text_has_no_button(
+    app_context: AppContext, desk: StaffBrowser, seeded: Study, path: str
+) -> None:
+    TextingPhone(app_context, PHONES["zh_Hans"]).write("你好")
+    desk.open(path)
+    assert "Take the enrolment back" not in desk.page
+    assert desk.post(path, do="mistake", mistake_reason="x").status_code == 409
+    assert "There is an alert or a text message of this participant" in desk.page
+    path = path.replace(str(seeded.chinese.id), str(seeded.english.id))
+    desk.open(path)
+    assert "Take the enrolment back" in desk.page
+    with form_browser.unit_of_work(app_context, seeded.staff["investigator"].actor) as work:
+        proof = signatures.confirm_password(work, PASSWORD)
+        assert isinstance(proof, PasswordProof)
+        row = work.session.get_one(Participant, seeded.english.id)
+        record_freezes.freeze_records(work, proof, row.plan, row, "interim analysis")
+    desk.open(path)
+    assert "Take the enrolment back" not in desk.page
+    assert desk.post(path, do="mistake", mistake_reason="x").status_code == 409
+    with transaction(app_context.engine) as session:
+        assert session.get_one(Participant, seeded.english.id).withdrawn_at is None
+
+
 def test_after_the_first_answer_no_button_takes_the_enrolment_back(
     app_context: AppContext, desk: StaffBrowser, seeded: Study, path: str
 ) -> None:
@@ -125,4 +157,4 @@ def test_after_the_first_answer_no_button_takes_the_enrolment_back(
     assert "Take the enrolment back" not in desk.page
     assert "There are answers under this number, so it stays." in desk.page
     assert desk.post(path, do="mistake", mistake_reason="x").status_code == 409
-    assert "This participant has answered, so the enrolment stands." in desk.page
+    assert "This participant has answered, so the enrolment cannot be taken back." in desk.page

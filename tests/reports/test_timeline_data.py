@@ -193,7 +193,8 @@ def haemorrhage(clinic: Clinic) -> None:
             known_at=work.now,
             action="packed",
         )
-        gradings.sign_grading(work, proof, person, said, seen=0, case_key=alerts[0].source)
+        shown = factories.shown_alerts(work, alerts[0].source)
+        gradings.sign_grading(work, proof, person, said, seen=0, case_key=alerts[0].source, shown=shown)
     clinic.app_context.clock.move(minutes=3)  # type: ignore[attr-defined]
     with form_browser.unit_of_work(clinic.app_context, clinic.nurse.actor) as work:
         alert_handling.close_alerts(work, alerts[0].source, [alert.id for alert in alerts], "admitted")

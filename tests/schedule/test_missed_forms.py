@@ -8,6 +8,7 @@ import pytest
 
 from pro.features.alerts import alert_list, alert_page
 from pro.features.operations import worker_health, worker_steps
+from pro.messaging import outbox
 from pro.models import Alert, CallTask, ExpectedForm, Message, Participant
 from tests.support import form_browser
 from tests.support.expected_form_rows import (
@@ -19,6 +20,7 @@ from tests.support.expected_form_rows import (
     record_missed_forms,
     set_clock_after,
 )
+from tests.support.scripted_sender import ScriptedSender
 
 # --- alerts ----------------------------------------------------------------------------------------------------------
 
@@ -215,6 +217,7 @@ def test_it_is_escalated_until_it_is_acknowledged(any_clinic, clock):
     any_clinic.mark("ulcer_status", "suspected")
     miss_check_ins(any_clinic, 3)
     assert worker_steps.escalate_alerts(any_clinic.app_context) == 0
+    outbox.deliver(any_clinic.app_context, {"email": ScriptedSender()}, "w")
     clock.move(hours=12)
     assert worker_steps.escalate_alerts(any_clinic.app_context) == 1
     assert worker_steps.escalate_alerts(any_clinic.app_context) == 0
@@ -235,10 +238,12 @@ def test_the_health_check_finds_one_without_a_notification(any_clinic):
     # An email about a form is not one about missed forms.
     any_clinic.start().save(bleed=4)
     miss_check_ins(any_clinic, 5)
+    outbox.deliver(any_clinic.app_context, {"email": ScriptedSender()}, "w")
     assert troubles() == []
     with form_browser.unit_of_work(any_clinic.app_context) as work:
         mails = work.session.query(Message).filter(Message.alert_id == any_clinic.alerts()["M04"].id)
         assert mails.delete() == 2
+    any_clinic.app_context.clock.move(minutes=3)
     assert troubles() == ["untold"]
 
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from pro.errors import BadData, NotAllowed, RecordFrozen
+from pro.errors import BadData, CodeExpired, NotAllowed, RecordFrozen
 from pro.features.accounts import signatures
 from pro.features.accounts.signatures import PasswordProof
-from pro.features.forms import form_issuing
+from pro.features.forms import form_access, form_issuing
 from pro.features.participants import consent_records, record_freezes
 from pro.features.participants.pages import participant_list
 from pro.features.reports import answer_history, study_overview
@@ -18,6 +18,7 @@ from pro.features.schedule.participant_details import ParticipantDetails
 from pro.models import Assessment, ExpectedForm, FormAccess, Message, Participant
 from tests.support import factories, form_browser
 from tests.support.alert_clinic import Clinic
+from tests.support.texting_phone import TextingPhone
 
 NEW = "13912345678"
 REASON = "a stranger answered"
@@ -70,6 +71,18 @@ def test_a_wrong_phone_is_corrected_with_a_reason_and_never_written_to_the_trail
     assert all(access.revoked_at for access in any_clinic.rows(FormAccess))
 
 
+def test_a_link_of_a_submitted_form_leads_to_no_next_form_after_a_correction(any_clinic):
+    """Found: the old phone still opened the participant's next form by the link of a submitted one."""
+    begun = any_clinic.start()
+    begun.save(bleed=0)
+    begun.submit()
+    correct(any_clinic, phone=NEW)
+    assert all(access.revoked_at for access in any_clinic.rows(FormAccess))
+    for way in (any_clinic.checkin, any_clinic.qlq):
+        with form_browser.unit_of_work(any_clinic.app_context) as work, pytest.raises(CodeExpired):
+            form_access.open_link(work, way.token)
+
+
 def test_a_new_text_finds_the_participant_by_the_corrected_phone(clinic):
     correct(clinic, phone=NEW)
     assert person(clinic).phone_fingerprint == clinic.app_context.vault.fingerprint(f"phone:+86{NEW}")
@@ -119,12 +132,36 @@ def test_what_another_person_changed_meanwhile_is_not_overwritten(clinic):
     assert stale.value.why == "stale_details"
 
 
-def test_a_frozen_record_keeps_its_number_and_its_phone_can_be_corrected(clinic):
+def test_a_second_press_of_the_same_correction_is_done_once(any_clinic):
+    """Found: the second press was refused as outdated, although the first one had saved what was typed."""
+    seen = participant_details.details_digest(person(any_clinic))
+    assert correct(any_clinic, seen=seen, phone=NEW) == ("phone",)
+    assert correct(any_clinic, seen=seen, phone=NEW) == ("phone",)
+    assert len(any_clinic.events("participant.corrected")) == 1
+    with pytest.raises(NotAllowed):
+        correct(any_clinic, seen=seen, phone="12")
+
+
+def test_a_stored_landline_does_not_stop_another_correction(clinic):
+    landline = "+8679188692748"
+    with form_browser.unit_of_work(clinic.app_context) as work:
+        row = work.session.get_one(Participant, clinic.participant_id)
+        row.phone_sealed = work.vault.seal(landline)
+        row.phone_fingerprint = participant_details.fingerprint_of(work, landline)
+    assert correct(clinic, language="en") == ("language",)
+    assert refused(clinic, phone="0791-88692749") == {"phone": "phone_not_mobile"}
+
+
+def freeze(clinic: Clinic) -> None:
     with form_browser.unit_of_work(clinic.app_context, clinic.investigator.actor) as work:
         proof = signatures.confirm_password(work, factories.PASSWORD)
         assert isinstance(proof, PasswordProof)
         row = work.session.get_one(Participant, clinic.participant_id)
         record_freezes.freeze_records(work, proof, row.plan, row, "interim analysis")
+
+
+def test_a_frozen_record_keeps_its_number_and_its_phone_can_be_corrected(clinic):
+    freeze(clinic)
     with pytest.raises(RecordFrozen):
         correct(clinic, study_number="NPC-099")
     assert correct(clinic, phone=NEW) == ("phone",)
@@ -160,6 +197,19 @@ def test_after_the_first_answer_it_is_a_withdrawal(clinic):
     with pytest.raises(NotAllowed) as found:
         cancel(clinic)
     assert found.value.why == "answered_already"
+    assert person(clinic).is_active
+
+
+def test_a_mistaken_enrolment_keeps_a_frozen_record_and_what_was_reported(clinic):
+    """Found: texts and their alerts left every list together with the participant."""
+    texter = TextingPhone(clinic.app_context)
+    assert texter.write("我喘不过气", deliver=False).participant_id == clinic.participant_id
+    with pytest.raises(NotAllowed) as found:
+        cancel(clinic)
+    assert found.value.why == "has_reported"
+    freeze(clinic)
+    with pytest.raises(RecordFrozen):
+        cancel(clinic)
     assert person(clinic).is_active
 
 

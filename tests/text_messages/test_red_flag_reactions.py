@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from pro.app_context import AppContext
 from pro.core.rule_language.level import Level
+from pro.db import transaction
 from pro.features.assessments import chat_flow
 from pro.features.schedule import missed_forms
 from pro.features.text_messages import reminders
-from pro.models import Alert, CallTask, IncomingMessage, Message, Participant
+from pro.models import Alert, Answer, CallTask, IncomingMessage, Message, Participant
 from tests.support import form_browser
 from tests.support.alert_clinic import Clinic
-from tests.support.factories import Clock
+from tests.support.chat_browser import ChatBrowser
+from tests.support.factories import Clock, Study
 from tests.support.form_browser import FormBrowser
 from tests.support.stored_texts import STRANGER
 from tests.support.texting_phone import TextingPhone, start_form_by_text, with_two_way_texts
@@ -104,6 +111,75 @@ def test_a_report_of_a_death_is_a_task_and_ends_questions_and_reminders(any_clin
         )
     phone.write("HELP")
     assert phone.kinds[-1] in ("help", "help_contact")
+
+
+REPORTS = ["我奶奶去世了，这几天没填表", "我妈妈去世了", "我爸走了", "my mother died", "he is gone"]
+
+
+@pytest.mark.parametrize("report", REPORTS)
+def test_after_a_report_of_a_death_the_writer_may_be_the_participant(clinic: Clinic, report: str) -> None:
+    phone = start_form_by_text(with_two_way_texts(clinic))
+    phone.write(report)
+    assert phone.kinds == ["question"]
+    assert [task.kind for task in clinic.rows(CallTask)] == [missed_forms.DEATH_TASK]
+    phone.write("谢谢你们")
+    phone.write("there is a foul smell from his nose")
+    assert phone.kinds == ["question"]
+    phone.write("0")
+    assert [answer.item for answer in clinic.rows(Answer)] == ["bleed"]
+    assert phone.kinds == ["question", "question"]
+    phone.write("我鼻子大出血止不住")
+    assert phone.kinds == ["question", "question", "advice"]
+    assert clinic.rows(Alert)[-1].level == Level.EMERGENCY
+    phone.write("请退订")
+    assert phone.kinds[-1] == "stopped"
+    assert clinic.rows(Participant)[0].opted_out_at is not None
+    phone.write("START")
+    assert phone.kinds[-1] == "started"
+
+
+@pytest.mark.parametrize("two_way", [True, False])
+def test_a_stop_in_the_report_of_a_death_is_honoured(clinic: Clinic, two_way: bool) -> None:
+    phone = TextingPhone(with_two_way_texts(clinic, two_way).app_context)
+    phone.write("我爸爸走了，请不要再发短信了")
+    assert [task.kind for task in clinic.rows(CallTask)] == [missed_forms.DEATH_TASK]
+    assert clinic.rows(Participant)[0].opted_out_at is not None
+    assert phone.kinds == ["stopped"]
+
+
+def test_a_wish_to_die_beside_a_death_gets_the_crisis_line(clinic: Clinic) -> None:
+    phone = TextingPhone(with_two_way_texts(clinic).app_context)
+    phone.write("我妈妈去世了，我不想活了")
+    (reply,) = phone.got
+    assert "12356" in reply
+    assert [task.kind for task in clinic.rows(CallTask)] == [missed_forms.DEATH_TASK]
+
+
+def test_what_a_person_died_of_gets_no_advice(clinic: Clinic) -> None:
+    phone = TextingPhone(with_two_way_texts(clinic).app_context)
+    phone.write("爸爸昨天凌晨大出血走了")
+    assert phone.kinds == []
+
+
+def test_the_chat_answers_a_death_with_a_sentence_of_its_own(
+    app: Flask, seeded: Study, app_context: AppContext
+) -> None:
+    chat = ChatBrowser(app)
+    chat.begins(seeded.english.checkin)
+    for text in REPORTS:
+        assert chat.replies(do="send", text=text).status_code == 200
+        assert chat.bubbles[-2:] == [
+            f"You: {text}",
+            "Us: Thank you for telling us. A person of the team will call you.",
+        ]
+        assert "several of your replies" not in chat.page
+        assert 'class="chip"' not in chat.page
+        assert 'id="t"' not in chat.page
+    with transaction(app_context.engine) as session:
+        assert [task.kind for task in session.scalars(select(CallTask))] == [missed_forms.DEATH_TASK]
+    chat.open(chat.at)
+    assert 'class="chip"' in chat.page
+    chat.taps_on(0)
 
 
 # --- in parts --------------------------------------------------------------------------------------------------------

@@ -29,9 +29,10 @@ def test_a_stop_sentence_in_the_middle_of_a_conversation_stops(clinic: Clinic, t
 
 
 @pytest.mark.parametrize("two_way", [True, False])
-def test_a_stop_sentence_without_a_conversation_stops(clinic: Clinic, two_way: bool) -> None:
+@pytest.mark.parametrize("text", ["Please stop sending me messages", "回复退订", "STOP 张三", "短信停了吧"])
+def test_a_stop_sentence_without_a_conversation_stops(clinic: Clinic, text: str, two_way: bool) -> None:
     texter = TextingPhone(with_two_way_texts(clinic, two_way).app_context)
-    texter.write("Please stop sending me messages")
+    texter.write(text)
     assert person(clinic).opted_out_at is not None
     assert texter.kinds == ["stopped"]
 
@@ -43,11 +44,19 @@ def test_a_stop_with_a_red_flag_is_screened_first(any_clinic: Clinic) -> None:
     assert row.level == Level.EMERGENCY
     assert [alert.level for alert in any_clinic.rows(Alert)] == [Level.EMERGENCY]
     # The advice goes out although the participant gets no more messages.
-    assert texter.kinds == ["question", "safety", "stopped"]
+    assert texter.kinds == ["question", "advice", "stopped"]
 
 
 @pytest.mark.parametrize(
-    "text", ["the bleeding won't stop", "鼻血停不下来", "don't stop texting me", "不要再发烧了就好"]
+    "text",
+    [
+        "the bleeding won't stop",
+        "鼻血停不下来",
+        "don't stop texting me",
+        "不要再发烧了就好",
+        "医院拒收我",
+        "我没有要退订",
+    ],
 )
 def test_other_stops_keep_the_messages(clinic: Clinic, text: str) -> None:
     texter = start_form_by_text(with_two_way_texts(clinic))
@@ -56,7 +65,7 @@ def test_other_stops_keep_the_messages(clinic: Clinic, text: str) -> None:
     assert "stopped" not in texter.kinds
 
 
-@pytest.mark.parametrize("text", ["停止", "can I stop?", "help stop", "不想参加了"])
+@pytest.mark.parametrize("text", ["停止", "can I stop?", "help stop", "不想参加了", "晚上不要发短信"])
 @pytest.mark.parametrize("two_way", [True, False])
 def test_what_may_be_a_stop_calls_a_person_and_is_not_answered_with_help(
     clinic: Clinic, text: str, two_way: bool

@@ -50,6 +50,7 @@ class ItemWordsFile(FilePart):
     options: str | dict[int, str] = {}
     unit: str = ""
     proxy: str = Field("", description="The question about the participant, for a proxy, where it says “you”")
+    proxy_short: str = Field("", description="The short name for a proxy, where ``short`` says “you”")
     synonyms: dict[int, tuple[str, ...]] = Field(
         default={},
         description="Other words for an option in a typed reply; {name} puts in each word of a group of synonym_groups",
@@ -104,6 +105,7 @@ def read_words(path: Path, instrument: Instrument, language: str) -> Words:
             raw.unit,
             MappingProxyType(synonyms),
             raw.proxy,
+            raw.proxy_short,
         )
     words = with_checksum(
         Words(
@@ -169,6 +171,7 @@ def with_checksum(words: Words) -> Words:
             "options": {str(code): label for code, label in item.options.items()},
             # Only where there is one, so that wording without it keeps its checksum.
             **({"proxy": item.proxy} if item.proxy else {}),
+            **({"proxy_short": item.proxy_short} if item.proxy_short else {}),
         }
         for item_id, item in words.items.items()
     }
@@ -216,10 +219,9 @@ def wording_problems(instrument: Instrument, words: Words) -> Iterator[WordingPr
 def _item_problems(item: Item, words: ItemWords) -> Iterator[WordingProblem]:
     where = f"items.{item.id}"
     yield from _text((f"{where}.question", words.question), (f"{where}.short", words.short))
-    if _MARKUP.search(words.proxy):
-        yield WordingProblem(f"{where}.proxy", "No markup but <wbr> may stand in a text.")
-    if _MARKUP.search(words.hint):
-        yield WordingProblem(f"{where}.hint", "No markup but <wbr> may stand in a text.")
+    for place, text in (("proxy", words.proxy), ("proxy_short", words.proxy_short), ("hint", words.hint)):
+        if _MARKUP.search(text):
+            yield WordingProblem(f"{where}.{place}", "No markup but <wbr> may stand in a text.")
     for code, label in words.options.items():
         if code not in item.codes:
             yield WordingProblem(f"{where}.options.{code}", f"“{item.id}” has no option {code}.")

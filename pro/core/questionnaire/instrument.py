@@ -143,6 +143,12 @@ class Instrument:
     licence_required: bool = False
     scoring: str = ""
 
+    def mildest_code(self, item: str) -> int:
+        """Return the code of the mildest answer to ``item``: the lowest, on a global scale the highest."""
+        codes = self.items[item].ordinal_codes or self.items[item].codes or (0,)
+        is_global = any(scale.direction == "global" for scale in self.scales.values() if item in scale.items)
+        return max(codes) if is_global else min(codes)
+
     def page_of(self, item: str) -> Page:
         """Return the page that asks ``item`` in full; raise KeyError for an unknown item."""
         for page in self.pages:
@@ -158,7 +164,8 @@ class ItemWords:
     ``short`` is used on the review page, on list pages and for staff. ``question`` may hold ``<wbr>`` where a Chinese
     line may break. A code without a label is shown as its number. ``synonyms``: other words for an option in a typed
     reply; never shown. For a list they are synonyms of the code 0, "none of these". ``proxy``: the question as it is
-    put to a proxy, about the participant; "" where ``question`` addresses no one.
+    put to a proxy, about the participant; "" where ``question`` addresses no one. ``proxy_short``: likewise for
+    ``short``.
     """
 
     question: str
@@ -168,6 +175,7 @@ class ItemWords:
     unit: str = ""
     synonyms: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     proxy: str = ""
+    proxy_short: str = ""
 
     @property
     def plain(self) -> str:
@@ -227,7 +235,9 @@ class Words:
         return any(item.proxy for item in self.items.values())
 
     def for_proxy(self) -> Words:
-        """Return the wording with the questions that are put to a proxy."""
-        return replace(
-            self, items={name: replace(item, question=item.proxy or item.question) for name, item in self.items.items()}
-        )
+        """Return the wording as it is put to a proxy: questions, and names on the review page and in lists."""
+        items = {
+            name: replace(item, question=item.proxy or item.question, short=item.proxy_short or item.short)
+            for name, item in self.items.items()
+        }
+        return replace(self, items=items)

@@ -39,6 +39,9 @@ def store_words(words: Words) -> dict[str, Any]:
             "hint": item.hint,
             "options": {str(code): label for code, label in item.options.items()},
             "unit": item.unit,
+            # Only where there is one, so that wording without it is stored as before.
+            **({"proxy": item.proxy} if item.proxy else {}),
+            **({"proxy_short": item.proxy_short} if item.proxy_short else {}),
         }
         for name, item in words.items.items()
     }
@@ -66,6 +69,8 @@ def read_words(stored: dict[str, Any]) -> Words:
             hint=item["hint"],
             options={int(code): label for code, label in item["options"].items()},
             unit=item["unit"],
+            proxy=item.get("proxy", ""),
+            proxy_short=item.get("proxy_short", ""),
         )
         for name, item in stored["items"].items()
     }

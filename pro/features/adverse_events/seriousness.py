@@ -8,7 +8,7 @@ from pro.app_context import UnitOfWork
 from pro.core.rule_language.level import Level
 from pro.models import Alert, AlertClosure, Participant
 
-# The lowest grade that stands for danger to life in every term that has it.
+# From this grade an event often is a danger to life; some terms have it for a laboratory value alone.
 LIFE_THREATENING = 4
 
 
@@ -17,7 +17,7 @@ def signs_of_seriousness(
 ) -> tuple[str, ...]:
     """Return why an event of ``grade`` looks serious, most obvious first; empty if nothing says so.
 
-    "died": the participant is dead. "grade_4": the grade stands for danger to life. "admitted": the alerts of
+    "died": the participant is dead. "grade_4": the grade often means danger to life. "admitted": the alerts of
     ``case_key`` were closed with an admission. "emergency": an answer or text of the case suggests danger to life.
     """
     signs = {

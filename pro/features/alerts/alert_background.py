@@ -110,8 +110,8 @@ def _deciding_names(instrument: Instrument, saw: dict[str, object]) -> list[str]
     answers = {name: saw[name] for name in saw if name in instrument.items and saw[name] is not None}
     scales = (name.removeprefix("score.") for name in saw if name.startswith("score."))
     scored = [item for scale in scales if scale in instrument.scales for item in instrument.scales[scale].items]
-    # True and False are facts in words of the rule language; 0 is the mildest answer of every choice.
-    raised = [name for name, value in answers.items() if value not in (0, "0")]
+    mildest = {name: instrument.mildest_code(name) for name in answers}
+    raised = [name for name, value in answers.items() if value not in (mildest[name], str(mildest[name]))]
     return [*(raised or answers), *scored]
 
 

@@ -70,7 +70,7 @@ def evaluate(
     instrument = work.catalogue.instruments[assessment.instrument]
     verdict = _defer_lowered_findings(plan, instrument, case, evaluate_rules(plan, instrument, case))
     assessment.unresolved = list(verdict.unresolved)
-    again = _findings_again(plan, instrument, case, verdict, before, earlier, assessment.standing)
+    again = _renewed_findings(plan, instrument, case, verdict, before, earlier, assessment.standing)
     standing, holding = None, {finding.rule_id for finding in verdict.findings}
     about_form = {alert.rule for alert in before if alert.resolved_at is None} & _missing_data_rules(plan)
     if about_form:
@@ -113,7 +113,7 @@ def newest_alerts(alerts: Sequence[Alert]) -> dict[str, Alert]:
     return {alert.rule: alert for alert in sorted(alerts, key=lambda alert: alert.occurrence)}
 
 
-def _findings_again(
+def _renewed_findings(
     plan: StudyPlan,
     instrument: Instrument,
     case: FormCase,
@@ -131,10 +131,17 @@ def _findings_again(
     ceased = {rule for rule in loud if rule not in held}
     if earlier is None:
         return ceased
+    loudest = max((alert.level for alert in before if alert.resolved_at is None), default=0)
     worse = {
         rule
         for rule in loud - ceased
-        if _is_worse(plan.rule(rule), instrument, earlier, case.answers, is_handled=not is_waiting(newest[rule]))
+        if _is_worse(plan.rule(rule), instrument, earlier, case.answers)
+        or (
+            # What a louder alert of the case covers is no news to the person who took that one on.
+            not is_waiting(newest[rule])
+            and newest[rule].level >= loudest
+            and _is_another_sign(plan, rule, instrument, case, earlier)
+        )
     }
     return ceased | worse
 
@@ -152,23 +159,33 @@ def _defer_lowered_findings(plan: StudyPlan, instrument: Instrument, case: FormC
     return replace(hoped, unresolved=verdict.unresolved) if hoped.lowered_by else verdict
 
 
-def _is_worse(rule: AlertRule, instrument: Instrument, earlier: Answers, now: Answers, *, is_handled: bool) -> bool:
+def _is_worse(rule: AlertRule, instrument: Instrument, earlier: Answers, now: Answers) -> bool:
     """Return True if an answer that the rule looks at rose.
 
-    To and from a code without a place in the order ("not measured") counts as a rise. A first answer above the mildest
-    counts if the alert was handled: the person who handled it had not seen it.
+    To and from a code without a place in the order ("not measured") counts as a rise.
     """
     for name in rule.when.names:
         item, before, after = instrument.items.get(name), earlier.get(name), now.get(name)
-        if item is None or not isinstance(after, int) or after == before:
+        if item is None or not isinstance(after, int) or not isinstance(before, int) or after == before:
             continue
-        if isinstance(before, int):
-            is_ordered = {before, after} <= set(item.ordinal_codes)
-            if after > before if is_ordered else True:
-                return True
-        elif is_handled and after > min(item.codes, default=0):
+        if after > before or not {before, after} <= set(item.ordinal_codes or item.codes):
             return True
     return False
+
+
+def _is_another_sign(plan: StudyPlan, rule: str, instrument: Instrument, case: FormCase, earlier: Answers) -> bool:
+    """Return True if an answer was given for the first time that fires the rule by itself.
+
+    The person who handled the alert has not seen it: "still bleeding" after "bled".
+    """
+    first = [
+        name for name in plan.rule(rule).when.names if name in case.answers and not isinstance(earlier.get(name), int)
+    ]
+    return any(
+        isinstance(case.answers[name], int)
+        and rule in evaluate_rules(plan, instrument, replace(case, answers={name: case.answers[name]})).fired
+        for name in first
+    )
 
 
 def _missing_data_rules(plan: StudyPlan) -> set[str]:

@@ -107,16 +107,15 @@ def texts_of_alerts(work: UnitOfWork, alerts: Sequence[Alert]) -> list[IncomingT
         elif alert.rule == FREE_TEXT and alert.assessment_id is not None:
             forms.add(alert.assessment_id)
             newest = max(newest or alert.raised_at, alert.raised_at)
-    which = [IncomingMessage.id.in_(numbers)] if numbers else []
-    if newest is not None:
-        # What was written after these alerts has an alert of its own.
-        loud = (IncomingMessage.level > int(Level.NONE), IncomingMessage.received_at <= newest)
-        which.append(and_(IncomingMessage.assessment_id.in_(forms), *loud))
-    if not which:
+    if not numbers and not forms:
         return []
+    # What was written after these alerts has an alert of its own.
+    loud = IncomingMessage.assessment_id.in_(forms) & (IncomingMessage.level > int(Level.NONE))
+    if newest is not None:
+        loud &= IncomingMessage.received_at <= newest
     query = (
         select(IncomingMessage)
-        .where(or_(*which))
+        .where(or_(IncomingMessage.id.in_(numbers), loud))
         .order_by(IncomingMessage.received_at, IncomingMessage.id)
     )
     return [open_message(work, row) for row in work.session.scalars(query)]

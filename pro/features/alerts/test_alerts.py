@@ -19,6 +19,7 @@ from pro.core.triage.verdict import FormCase, evaluate_rules
 from pro.errors import BadData, NotAllowed, NotFound
 from pro.features.accounts import staff_accounts
 from pro.features.duty_roster import recipients, staff_messages
+from pro.features.duty_roster.staff_messages import MessageSubject
 from pro.messaging import message_rendering
 from pro.models import Message, StaffMember, WeeklyTestAlert
 
@@ -254,7 +255,14 @@ def _notify_staff(
             continue
         key = f"drill:{test_alert.id}:{channel}:{person.id}"
         staff_messages.queue_staff_message(
-            work, person, template, params[template], key, as_alert=True, drill_id=test_alert.id, not_after=until
+            work,
+            person,
+            template,
+            params[template],
+            key,
+            as_alert=True,
+            about=MessageSubject(drill_id=test_alert.id),
+            not_after=until,
         )
 
 
@@ -268,7 +276,7 @@ def _mark_failed(work: UnitOfWork, test_alert: WeeklyTestAlert, failure: str) ->
             params = {"failure": failure, "link": _page_link(work, test_alert)}
             key = f"drill_failed:{test_alert.id}:email:{person.id}"
             staff_messages.queue_staff_message(
-                work, person, "drill_failed", params, key, as_alert=True, drill_id=test_alert.id
+                work, person, "drill_failed", params, key, as_alert=True, about=MessageSubject(drill_id=test_alert.id)
             )
 
 

@@ -140,10 +140,13 @@ def note_flags(
 
 
 def advice_on(work: UnitOfWork, participant: Participant | None, found: Screening) -> str:
-    """Return the advice block of the plan for an emergency in a text; "" for none, and for a report of a death."""
+    """Return the advice block of the plan for an emergency in a text; "" for none.
+
+    What a person died of is no emergency, because the class of a death silences it; a wish to die beside it is one.
+    """
     plan = plan_of(work, participant)
     lexicon = work.catalogue.lexicons.get(plan.lexicon) if plan else None
-    if plan is None or lexicon is None or found.level is not Level.EMERGENCY or found.is_death:
+    if plan is None or lexicon is None or found.level is not Level.EMERGENCY:
         return ""
     first = red_flag_screening.first_class(found.hits, lexicon)
     return plan.advice_on_text(first) if first else ""
@@ -222,6 +225,7 @@ def _waiting_text_case(work: UnitOfWork, participant_id: int) -> tuple[str, list
 def needs_advice(found: Screening) -> bool:
     """True if the sender gets the fixed safety sentence: a red flag that is urgent or more as it is meant.
 
-    A report of a death is never answered by it.
+    A report of a death is not answered by it, unless it holds an emergency of its own.
     """
-    return not found.is_death and any(hit.level >= Level.URGENT for hit in found.hits)
+    least = Level.EMERGENCY if found.is_death else Level.URGENT
+    return any(hit.level >= least for hit in found.hits)

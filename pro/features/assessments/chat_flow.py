@@ -61,7 +61,7 @@ class ReplyOutcome:
 
     ``command``: of a command; ``why``: of an unclear reply; both as in ``reply_parser``. ``level``: the highest level
     of current alerts and of this reply. ``safety``: the fixed safety sentence must be sent. ``will_call``: several
-    replies in the chat were not understood, and staff will call.
+    replies in the chat were not understood, and staff will call. ``death``: it reports a death, and staff will call.
     """
 
     what: ReplyResult
@@ -71,6 +71,16 @@ class ReplyOutcome:
     level: Level
     safety: bool = False
     will_call: bool = False
+    death: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TextReaction:
+    """The reaction to a chat text that is not taken as a reply; the names as in ``ReplyOutcome``."""
+
+    safety: bool = False
+    will_call: bool = False
+    death: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +195,9 @@ def take_reply(
         row.assessment_id, row.item = form_session.assessment.id, asked_item
         row.what = {"unclear": "unclear", "command": "command", "back": "command"}.get(result.what, "answer")
         row.why = result.why
+        if found is not None and found.is_death and row.what == "unclear":
+            # It was understood: it must not count as one of several unclear replies.
+            row.what, row.why = "text", ""
     result = replace(result, will_call=_call_if_unclear(work, form_session, row, channel))
     return _react_to_red_flag(here, result, found) if found is not None else result
 
@@ -195,27 +208,33 @@ def _react_to_red_flag(context: _ReplyContext, result: ReplyOutcome, found: Scre
     A red flag or a report of a death is never answered with a request to choose an option.
     """
     result = replace(result, level=max(result.level, found.level))
-    is_unclear = result.what == "unclear" and result.why != unclear_replies.MOVED_ON
     if found.is_death:
-        return replace(result, what="command", command="", why="", will_call=True) if is_unclear else result
+        result = replace(result, death=True)
+        result = replace(result, what="command", command="", why="") if result.what == "unclear" else result
     form = context.read_form() if found.level is Level.EMERGENCY else result.form
     if form.advice is not None:
-        return replace(result, what="advice" if is_unclear else result.what, why="", form=form)
+        return replace(result, what="advice" if result.what == "unclear" else result.what, why="", form=form)
     if not text_screening.needs_advice(found):
         return result
-    return replace(result, safety=True, why="" if is_unclear else result.why)
+    return replace(result, safety=True, why="" if result.what == "unclear" else result.why)
 
 
-def screen_chat_text(work: UnitOfWork, form_session: FormSession, text: str) -> tuple[bool, bool]:
-    """Store and screen a chat text that cannot be taken as a reply.
+def is_one_option(work: UnitOfWork, form: FormState, text: str) -> bool:
+    """Return True if ``text`` is exactly one option of what ``form`` asks now, so that it needs no screening."""
+    parsed = _parse_reply(work, form, next_item(form), text)
+    return isinstance(parsed, ParsedAnswer) and parsed.whole
 
-    Returns whether the fixed safety sentence must be shown, and whether staff will call.
-    """
+
+def screen_chat_text(work: UnitOfWork, form_session: FormSession, text: str) -> TextReaction:
+    """Store and screen a chat text that cannot be taken as a reply."""
     found, row = _screen_reply(work, form_session, text, UnclearReply("not_understood"), "chat", None, None)
     if row is not None:
-        row.assessment_id, row.what = form_session.assessment.id, "unclear"
+        row.assessment_id = form_session.assessment.id
+        row.what = "text" if found is not None and found.is_death else "unclear"
     will_call = _call_if_unclear(work, form_session, row, "chat")
-    return found is not None and text_screening.needs_advice(found), will_call
+    if found is None:
+        return TextReaction(will_call=will_call)
+    return TextReaction(text_screening.needs_advice(found), will_call, found.is_death)
 
 
 def _call_if_unclear(
@@ -384,11 +403,13 @@ def _screen_reply(
     inbound: IncomingMessage | None,
     item: Item | None,
 ) -> tuple[Screening | None, IncomingMessage | None]:
-    """Screen a reply for red flags before it is used, unless it is exactly one option.
+    """Screen a reply for red flags before it is used, unless it is exactly one option or one command word.
 
     Returns the screening, and the row of the text if it has one.
     """
-    if isinstance(parsed, ParsedAnswer) and parsed.whole:
+    is_whole = isinstance(parsed, ParsedAnswer) and parsed.whole
+    if is_whole or reply_parser.parse_command(text) is not None:
+        # The button "skip" and the word HELP say no more than they do.
         return None, inbound
     participant = form_session.participant
     address = work.vault.open(inbound.address_sealed) if inbound is not None else ""

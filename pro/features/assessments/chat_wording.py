@@ -80,12 +80,18 @@ def question_with_options(text: str, options: tuple[tuple[str, str], ...]) -> st
     )
 
 
+def hotline_words(work: UnitOfWork, participant: Participant, language: str) -> str:
+    """Return the study team's number as it is shown, or words for it if the study plan is no longer installed."""
+    unknown = work.app_context.catalogs.translator(language).gettext("the number that the study team gave you")
+    return work.catalogue.shown_plan(participant.plan).settings.hotline_shown or unknown
+
+
 def thanks_text(work: UnitOfWork, form: FormState, language: str) -> str:
     """Return the thanks after submission, with the numbers to call if the state gets worse."""
     gettext = work.app_context.catalogs.translator(language).gettext
     settings = work.catalogue.shown_plan(form.participant.plan).settings
     level = max((alert.level for alert in form.alerts if alert.superseded_at is None), default=0)
-    numbers = {"emergency": settings.emergency, "hotline": settings.hotline_shown}
+    numbers = {"emergency": settings.emergency, "hotline": hotline_words(work, form.participant, language)}
     if level >= Level.URGENT:
         return gettext(
             "Received, thank you. We will phone you within 24 hours. If you get worse, do not wait: ring "

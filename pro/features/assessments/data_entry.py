@@ -80,10 +80,12 @@ def find_expected_form(
     """Return the expected form that a form entered now counts for, or None.
 
     ``expected_id``: the expected form that staff chose. Raises NotFound for an instrument outside the study plan or an
-    expected form of another participant, RecordFrozen, NotAllowed("died"), and NotAllowed("withdrawn") unless it is a
-    form at the withdrawal, which only staff may enter.
+    expected form of another participant, RecordFrozen, NotAllowed("died" | "plan_gone"), and NotAllowed("withdrawn")
+    unless it is a form at the withdrawal, which only staff may enter.
     """
-    plan = work.catalogue.shown_plan(participant.plan)
+    plan = work.catalogue.plan_or_none(participant.plan)
+    if plan is None:
+        raise NotAllowed("plan_gone")
     if instrument not in plan.instruments:
         raise NotFound("instrument")
     record_freezes.require_unfrozen(work, participant.plan, participant.id)

@@ -5,31 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from sqlalchemy import select
-
 from pro.app_context import UnitOfWork
 from pro.core.rule_language.level import Level
 from pro.features.duty_roster import notifications
-from pro.models import Alert, Message
+from pro.features.duty_roster.escalation import StaffNotice
+from pro.models import Alert
 
 TeamNotice = Literal["", "telling", "told"]
 
 
 def read_team_notice(work: UnitOfWork, alerts: Sequence[Alert]) -> TeamNotice:
-    """Return "told" once a message about one of ``alerts`` was sent, "telling" before, "" without an urgent alert.
+    """Return "told" once the team knows each urgent alert of ``alerts``, "telling" before, "" without an urgent alert.
 
-    A message that a provider refused or that still waits is not sent, so the page does not say that it was.
+    The team knows an alert that was acknowledged, or since which a message at its level was accepted. A message that
+    left before the alert, or was refused, or waits, does not count: the page never says more than what is known.
     """
-    urgent = [alert for alert in alerts if alert.level >= Level.URGENT and alert.superseded_at is None]
+    urgent = [alert for alert in alerts if alert.level >= Level.URGENT and _stands(alert)]
     if not urgent:
         return ""
-    if any(alert.acknowledged_at is not None for alert in urgent):
-        return "told"
-    # The first alert of a form carries the messages of those that follow it at once.
-    sent = select(Message.id).where(
-        Message.alert_id.in_([alert.id for alert in alerts]),
-        Message.template.in_(notifications.ALERT_TEMPLATES),
-        Message.sent_at.is_not(None),
-        Message.failed_at.is_(None),
-    )
-    return "told" if work.session.scalar(sent.limit(1)) is not None else "telling"
+    notices = notifications.read_notices(work, {alert.source for alert in urgent})
+    known = all(alert.acknowledged_at or _is_notified(alert, notices.get(alert.source, [])) for alert in urgent)
+    return "told" if known else "telling"
+
+
+def _stands(alert: Alert) -> bool:
+    """Return False for an alert that a louder one covers, or that closed by itself."""
+    return alert.superseded_at is None and (alert.resolved_at is None or alert.acknowledged_at is not None)
+
+
+def _is_notified(alert: Alert, notices: Sequence[StaffNotice]) -> bool:
+    """Return True if a message at the level of ``alert`` was accepted since it was raised."""
+    return any(one.level >= alert.level and one.told_at and one.told_at >= alert.raised_at for one in notices)

@@ -21,6 +21,7 @@ from pro.core.triage import escalation_steps
 from pro.core.triage.escalation_steps import DueStep, WorkingHours
 from pro.features.duty_roster import staff_messages
 from pro.features.duty_roster.recipients import STAND_INS, DutyState
+from pro.features.duty_roster.staff_messages import MessageSubject
 from pro.features.participants.treatment_dates import clock_time
 from pro.models import Message, StaffMember
 
@@ -35,7 +36,7 @@ NoticeState = Literal["told", "waiting", "refused", "dropped"]
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class StaffNotice:
     """One message about a case. ``state`` told: a provider accepted it, and has not reported a failure since.
 
     A message leads to the case, so it tells of what was raised until it left: ``told_at``.
@@ -70,7 +71,7 @@ class WaitingCase:
     plans: Sequence[StudyPlan]
     templates: tuple[str, str, str]
     params: Mapping[str, Any]
-    notices: Sequence[Notice]
+    notices: Sequence[StaffNotice]
     is_grouped: bool = False
     more: int = 0
     alert_id: int | None = None
@@ -107,7 +108,7 @@ def is_untold(case: WaitingCase, now: datetime) -> bool:
     return now - since > TOLD_WITHIN or ("refused" in states and "waiting" not in states)
 
 
-def notice_of(message: Message, level: int) -> Notice:
+def notice_of(message: Message, level: int) -> StaffNotice:
     """Return what ``message``, about an alert of ``level``, has come to."""
     state: NoticeState = "waiting"
     if message.failed_at is not None:
@@ -118,7 +119,7 @@ def notice_of(message: Message, level: int) -> Notice:
         # Dropped because the case was acknowledged; any other reason means that it never leaves.
         state = "dropped" if message.failure == "taken_on" else "refused"
     told_at = message.sent_at if state == "told" else None
-    return Notice(message.staff_id or 0, message.channel, Level(level), message.queued_at, state, told_at)
+    return StaffNotice(message.staff_id or 0, message.channel, Level(level), message.queued_at, state, told_at)
 
 
 def queue_due_notices(work: UnitOfWork, case: WaitingCase, duty: DutyState) -> int:
@@ -137,16 +138,8 @@ def queue_notice(work: UnitOfWork, case: WaitingCase, due: DueNotice) -> bool:
         params = {"at": at, "level": case.level.word, "address": f"{work.config.base_url}/staff/"}
     elif due.template == case.templates[2]:
         params["count"] = case.more
-    return staff_messages.queue_alert_message(
-        work,
-        due.person,
-        due.template,
-        params,
-        due.key,
-        case_key=case.key,
-        alert_id=case.alert_id,
-        assessment_id=case.assessment_id,
-    )
+    about = MessageSubject(case.alert_id, case.assessment_id, case.key)
+    return staff_messages.queue_alert_message(work, due.person, due.template, params, due.key, about)
 
 
 def first_notices(work: UnitOfWork, case: WaitingCase, duty: DutyState) -> list[DueNotice]:
@@ -258,7 +251,7 @@ class _CaseRound:
         }
         return lost - told
 
-    def _current_notices(self) -> list[Notice]:
+    def _current_notices(self) -> list[StaffNotice]:
         return [one for one in self.case.notices if one.level >= self.case.level and one.queued_at >= self.case.since]
 
     def _steps_in_order(self, plan: StudyPlan) -> list[EscalationStep]:

@@ -64,7 +64,7 @@ def notify_staff(
             if _is_covered(work, first, earlier):
                 return
             waiting = [*earlier, *(alert for alert in raised if is_unacknowledged(alert))]
-            notices = _read_notices(work, [first.source]).get(first.source, [])
+            notices = read_notices(work, [first.source]).get(first.source, [])
             case = _build_case(work, waiting, plan, notices, newest=first)
             duty = recipients.read_duty_state(work)
             due = escalation.first_notices(work, case, duty)
@@ -126,7 +126,7 @@ def waiting_cases(work: UnitOfWork) -> list[tuple[WaitingCase, list[Alert]]]:
         groups.setdefault(alert.source, []).append(alert)
         plans[alert.source] = participant.plan
     groups = {source: alerts for source, alerts in groups.items() if any(map(is_unacknowledged, alerts))}
-    notices = _read_notices(work, groups)
+    notices = read_notices(work, groups)
     return [
         (_build_case(work, alerts, work.catalogue.plans.get(plans[source]), notices.get(source, [])), alerts)
         for source, alerts in groups.items()
@@ -216,7 +216,7 @@ def _is_covered(work: UnitOfWork, first: Alert, earlier: Sequence[Alert]) -> boo
     is_text = first.source.startswith(TEXT_CASE_PREFIX)
     if first.level > max((alert.level for alert in earlier), default=0):
         return False
-    notices = [one for one in _read_notices(work, [first.source]).get(first.source, []) if one.level >= first.level]
+    notices = [one for one in read_notices(work, [first.source]).get(first.source, []) if one.level >= first.level]
     if first.level == Level.EMERGENCY and not is_text:
         return any(one.state == "waiting" for one in notices)
     return any(one.state in ("told", "waiting") for one in notices)
@@ -226,7 +226,7 @@ def _build_case(
     work: UnitOfWork,
     waiting: Sequence[Alert],
     plan: StudyPlan | None,
-    notices: Sequence[escalation.Notice],
+    notices: Sequence[escalation.StaffNotice],
     newest: Alert | None = None,
 ) -> WaitingCase:
     """Return the case of the loud alerts of one source that were not acknowledged; ``newest``: what is told at once.
@@ -265,7 +265,7 @@ def _build_case(
     )
 
 
-def _read_notices(work: UnitOfWork, sources: Collection[str]) -> dict[str, list[escalation.Notice]]:
+def read_notices(work: UnitOfWork, sources: Collection[str]) -> dict[str, list[escalation.StaffNotice]]:
     """Return source -> the messages about its alerts, oldest first, in one query."""
     query = (
         select(Message, Alert.level, Alert.source)
@@ -273,7 +273,7 @@ def _read_notices(work: UnitOfWork, sources: Collection[str]) -> dict[str, list[
         .where(Alert.source.in_(sources), Message.template.in_(ALERT_TEMPLATES))
         .order_by(Message.id)
     )
-    found: dict[str, list[escalation.Notice]] = {}
+    found: dict[str, list[escalation.StaffNotice]] = {}
     for message, level, source in work.session.execute(query) if sources else ():
         found.setdefault(source, []).append(escalation.notice_of(message, level))
     return found

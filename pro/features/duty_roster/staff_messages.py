@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,16 @@ from pro.models import Message, StaffMember
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class MessageSubject:
+    """What a message to staff is about: an alert with its case and form, or a weekly test alert."""
+
+    alert_id: int | None = None
+    assessment_id: int | None = None
+    case_key: str = ""
+    drill_id: int | None = None
+
+
 def queue_staff_message(
     work: UnitOfWork,
     person: StaffMember,
@@ -23,10 +34,7 @@ def queue_staff_message(
     key: str,
     *,
     as_alert: bool = False,
-    alert_id: int | None = None,
-    assessment_id: int | None = None,
-    case_key: str = "",
-    drill_id: int | None = None,
+    about: MessageSubject | None = None,
     not_after: datetime | None = None,
 ) -> Message | None:
     """Queue one message to ``person`` in their language; None if ``key`` is queued already.
@@ -34,6 +42,7 @@ def queue_staff_message(
     ``as_alert``: rather sent twice than not at all, as messages about alerts are. ``not_after``: latest time of
     sending, in UTC.
     """
+    about = about or MessageSubject()
     language = message_language(work, person)
     channel = message_rendering.MESSAGE_KINDS[template].channel
     rendered = message_rendering.render_message(
@@ -51,12 +60,12 @@ def queue_staff_message(
             subject=rendered.subject,
             body=rendered.text,
             staff_id=person.id,
-            alert_id=alert_id,
-            assessment_id=assessment_id,
-            case_key=case_key,
-            drill_id=drill_id,
+            alert_id=about.alert_id,
+            assessment_id=about.assessment_id,
+            case_key=about.case_key,
+            drill_id=about.drill_id,
             not_after=not_after,
-            repeat="prefer_duplicate" if as_alert or alert_id else "prefer_silence",
+            repeat="prefer_duplicate" if as_alert or about.alert_id else "prefer_silence",
         ),
     )
 
@@ -67,10 +76,7 @@ def queue_alert_message(
     template: str,
     params: Mapping[str, Any],
     key: str,
-    *,
-    case_key: str,
-    alert_id: int | None,
-    assessment_id: int | None,
+    about: MessageSubject,
 ) -> bool:
     """Queue one message about an alert; return False if it is queued already or cannot be composed.
 
@@ -78,17 +84,7 @@ def queue_alert_message(
     """
     try:
         with work.session.begin_nested():
-            message = queue_staff_message(
-                work,
-                person,
-                template,
-                params,
-                key,
-                as_alert=True,
-                alert_id=alert_id,
-                assessment_id=assessment_id,
-                case_key=case_key,
-            )
+            message = queue_staff_message(work, person, template, params, key, as_alert=True, about=about)
     except Exception as error:
         log.error(
             "message to staff not queued staff=%s template=%s error=%s", person.id, template, type(error).__name__

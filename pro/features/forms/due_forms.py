@@ -28,7 +28,7 @@ class DueForms:
     """Forms that can be answered now, the one that closes first on top.
 
     ``next_at``: when the next visit window opens, in UTC. ``report``: the instrument for reports at any time (the first
-    one of the study plan).
+    one of the study plan), "" without plan.
     """
 
     forms: tuple[FillableForm, ...]
@@ -59,7 +59,7 @@ def due_forms(work: UnitOfWork, participant: Participant, language: str) -> DueF
     return DueForms(
         forms=tuple(sorted(found, key=lambda form: (form.closes_at, form.instrument))),
         next_at=_next_opening(work, participant),
-        report=plan.instruments[0],
+        report=plan.checkin,
     )
 
 
@@ -71,7 +71,7 @@ def open_due_form(
     Raise NotFound("instrument") for any other instrument.
     """
     now = due_forms(work, participant, language)
-    if instrument not in {form.instrument for form in now.forms} | {now.report}:
+    if not instrument or instrument not in {form.instrument for form in now.forms} | {now.report}:
         raise NotFound("instrument")
     form = form_issuing.open_form(work, participant, instrument)
     if form is None or form.first_answer_at is None:

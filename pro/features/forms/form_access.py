@@ -206,12 +206,16 @@ def session_by_text(work: UnitOfWork, assessment: Assessment, participant: Parti
 
 
 def next_form(work: UnitOfWork, participant: Participant, answered: Assessment) -> Assessment | None:
-    """Return the open form of ``participant`` that closes first and is not ``answered``, or None."""
+    """Return the open form of ``participant`` that closes first and is not ``answered``, or None.
+
+    A form whose instrument is no longer installed cannot be shown, so it is passed over.
+    """
     query = (
         select(Assessment)
         .where(
             Assessment.participant_id == participant.id,
             Assessment.id != answered.id,
+            Assessment.instrument.in_(work.catalogue.instruments),
             Assessment.submitted_at.is_(None),
             Assessment.cancelled_at.is_(None),
             Assessment.opens_at <= work.now,

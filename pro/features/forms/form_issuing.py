@@ -37,8 +37,8 @@ def send_form(work: UnitOfWork, participant: Participant, instrument: str, *, by
     ``by``: "link" or "code" send a text message; "here" sends none and returns both for a participant who is present.
 
     Raise NotAllowed("withdrawn" | "wording_not_licensed" | "no_phone" | "opted_out" | "no_sms" | "over_budget" |
-    "not_taken"), NotFound("instrument") if the study plan lacks the instrument. "not_taken": the SMS gateway does not
-    accept this kind of message.
+    "not_taken" | "plan_gone"), NotFound("instrument") if the study plan lacks the instrument. "not_taken": the SMS
+    gateway does not accept this kind of message.
     """
     _require_instrument(work, participant, instrument)
     # A withdrawal or opt-out may be recorded at the same time.
@@ -85,7 +85,7 @@ def issue_form(
     """Return the participant's open form of ``instrument``, or issue one; send nothing.
 
     It belongs to ``expected``, else to the visit whose window is open, if there is one. Raise
-    NotAllowed("wording_not_licensed"), NotFound("instrument") if the study plan lacks the instrument.
+    NotAllowed("wording_not_licensed" | "plan_gone"), NotFound("instrument") if the study plan lacks the instrument.
     """
     _require_instrument(work, participant, instrument)
     # Serializes simultaneous requests: an instrument has at most one open form.
@@ -136,7 +136,9 @@ def open_forms(
 
 
 def _require_instrument(work: UnitOfWork, participant: Participant, instrument: str) -> None:
-    """Raise NotFound("instrument") if the study plan lacks the instrument."""
+    """Raise NotAllowed("plan_gone") without study plan, NotFound("instrument") if it lacks the instrument."""
+    if work.catalogue.plan_or_none(participant.plan) is None:
+        raise NotAllowed("plan_gone")
     if instrument not in work.catalogue.shown_plan(participant.plan).instruments:
         raise NotFound("instrument")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -150,9 +151,7 @@ def _evaluate_form(work: UnitOfWork, assessment_id: int) -> int:
     # Reset before the evaluation, which schedules another try if it fails.
     due_at, assessment.judge_next_at = assessment.judge_next_at, None
     _evaluate_now(work, assessment, instrument, answers)
-    if assessment.judge_next_at is not None and assessment.judge_next_at <= work.now:
-        # Not even the alert could be stored: it stays overdue, until /health says so.
-        assessment.judge_next_at = due_at
+    _keep_overdue(work, assessment, due_at)
     return 1
 
 
@@ -182,9 +181,15 @@ def _report_evaluation(work: UnitOfWork, assessment_id: int) -> int:
     assessment = work.session.get_one(Assessment, assessment_id, with_for_update={"key_share": True})
     due_at, assessment.judge_next_at = assessment.judge_next_at, None
     alert_service.report_unjudged(work, assessment)
-    if assessment.judge_next_at is not None and assessment.judge_next_at <= work.now:
-        assessment.judge_next_at = due_at
+    _keep_overdue(work, assessment, due_at)
     return 0
+
+
+def _keep_overdue(work: UnitOfWork, assessment: Assessment, due_at: datetime | None) -> None:
+    """Leave a form overdue if not even the alert about it could be stored, until /health says so."""
+    again = assessment.judge_next_at
+    if again is not None and again <= work.now:
+        assessment.judge_next_at = due_at
 
 
 def queue_digests(work: UnitOfWork) -> int:

@@ -13,6 +13,7 @@ from pro.core.figures import symptom_heatmap
 from pro.core.questionnaire import page_flow
 from pro.core.questionnaire.instrument import Value
 from pro.core.questionnaire.json_values import read_value
+from pro.core.study_plan import StudyPlan
 from pro.features.participants import clinical_facts, treatment_dates
 from pro.features.schedule import expected_forms
 from pro.features.schedule.expected_forms import ExpectedFormLine
@@ -65,6 +66,10 @@ class AnswerHistory:
     anchors: Sequence[Anchor]
     lines: Sequence[ExpectedFormLine]
     forms: Sequence[HistoryForm]
+
+    def instruments(self, plan: StudyPlan) -> tuple[str, ...]:
+        """Return the instruments of ``plan``, then the answered ones that it does not have or no longer has."""
+        return tuple(dict.fromkeys((*plan.instruments, *(form.instrument for form in self.forms))))
 
     def of(self, instrument: str) -> list[HistoryForm]:
         """Return the forms of one instrument."""

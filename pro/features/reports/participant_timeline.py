@@ -78,7 +78,7 @@ def read_timeline(
     plan = work.catalogue.shown_plan(record.participant.plan)
     treatment, dated = _dates(work, record, language)
     lanes = [TimelineLane("treatment", "", treatment), TimelineLane("dates", "", dated)]
-    for name in plan.instruments:
+    for name in record.instruments(plan):
         title = work.catalogue.words[name, language].title
         lanes.append(TimelineLane(name, title, _forms(record, name)))
     lanes += [

@@ -111,7 +111,7 @@ def read_score_trends(work: UnitOfWork, record: AnswerHistory, language: str) ->
     """Return the trends of every instrument of the study plan that has scales."""
     plan = work.catalogue.shown_plan(record.participant.plan)
     found = []
-    for name in plan.instruments:
+    for name in record.instruments(plan):
         instrument = work.catalogue.shown_instrument(name)
         if instrument.scales:
             moments = _score_dates(record, name)
@@ -122,9 +122,16 @@ def read_score_trends(work: UnitOfWork, record: AnswerHistory, language: str) ->
     return found
 
 
+def checkin_of(work: UnitOfWork, record: AnswerHistory) -> str:
+    """Return the plan's check-in; without plan the first answered instrument that has no scales, or ""."""
+    plan = work.catalogue.shown_plan(record.participant.plan)
+    unscored = (name for name in record.instruments(plan) if not work.catalogue.shown_instrument(name).scales)
+    return plan.checkin or next(unscored, "")
+
+
 def read_heatmap(work: UnitOfWork, record: AnswerHistory, language: str) -> SymptomHeatmap:
     """Return the heat map of the study plan's check-in; weeks without a form are left out."""
-    name = work.catalogue.shown_plan(record.participant.plan).instruments[0]
+    name = checkin_of(work, record)
     instrument = work.catalogue.shown_instrument(name)
     words = work.catalogue.words[name, language]
     # Today has its own column after all weeks.

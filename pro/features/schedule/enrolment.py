@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from pro.app_context import UnitOfWork
 from pro.errors import BadData, NotAllowed
@@ -15,7 +15,7 @@ from pro.features.participants import consent_records, record_freezes
 from pro.features.participants.treatment_dates import local_date
 from pro.features.schedule import participant_details, participation_end, schedule_service
 from pro.features.schedule.schedule_service import DateChange
-from pro.models import ENROLLED_BY_MISTAKE, Anchor, ExpectedForm, Participant
+from pro.models import ENROLLED_BY_MISTAKE, Alert, Anchor, ExpectedForm, IncomingMessage, Participant
 
 
 def enrolment_problems(
@@ -176,20 +176,36 @@ def withdraw_by_date(
         schedule_service.set_anchors(work, participant, [wish], reason=reason, seen=seen)
 
 
+def cancellation_refusal(work: UnitOfWork, participant: Participant) -> str:
+    """Return why an enrolment cannot be recorded as a mistake, or "".
+
+    One of "withdrawn", "answered_already", and "has_reported" if there is an alert or a text message of the
+    participant, which must stay in lists and counts.
+    """
+    if not participant.is_active:
+        return "withdrawn"
+    if participant_details.has_answered(work, participant):
+        return "answered_already"
+    reports = (
+        select(Alert.id).where(Alert.participant_id == participant.id),
+        select(IncomingMessage.id).where(IncomingMessage.participant_id == participant.id),
+    )
+    return "has_reported" if any(work.session.scalar(query.limit(1)) is not None for query in reports) else ""
+
+
 def cancel_enrolment(work: UnitOfWork, participant: Participant, reason: str) -> None:
     """Record that a participant was enrolled by mistake: participation ends, and the study does not count it.
 
     The phone and the PIN are forgotten, and no form was ever expected. Raise BadData("details", fields=...) without a
-    reason, NotAllowed("answered_already") once an answer is stored, NotAllowed("withdrawn") after the end of
-    participation.
+    reason, NotAllowed with ``cancellation_refusal``, RecordFrozen for a frozen record.
     """
     if not 0 < len(reason.strip()) <= participant_details.REASON_LENGTH:
         raise BadData("details", fields={"mistake_reason": "too_long" if reason.strip() else "why_needed"})
     work.lock(participant)
-    if participant_details.has_answered(work, participant):
-        raise NotAllowed("answered_already")
-    if not participant.is_active:
-        raise NotAllowed("withdrawn")
+    record_freezes.require_unfrozen(work, participant.plan, participant.id)
+    refusal = cancellation_refusal(work, participant)
+    if refusal:
+        raise NotAllowed(refusal)
     consent_records.mark_consents_withdrawn(work, participant, ENROLLED_BY_MISTAKE, "")
     withdraw_participant(work, participant, reason)
     participant_details.forget_phone(work, participant)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
 from pro.app_context import UnitOfWork
 from pro.core.rule_language.level import Level
@@ -23,7 +23,7 @@ from pro.features.duty_roster import notifications
 from pro.features.participants import clinical_facts, treatment_dates
 from pro.features.participants.clinical_facts import MISSED_FORM_PREFIX
 from pro.features.schedule import schedule_service
-from pro.messaging import outbox
+from pro.messaging import message_rendering, outbox
 from pro.models import (
     CALL_OUTCOMES,
     TASK_KINDS,
@@ -90,7 +90,7 @@ def record_missed(
     if not locked:
         work.lock(participant)
     unanswered = read_missed_forms(work, participant)
-    checkins = [row for row in known if row.instrument == plan.instruments[0] and row in unanswered.rows]
+    checkins = [row for row in known if row.instrument == plan.checkin and row in unanswered.rows]
     cause, alert, include_weekends = None, None, False
     if checkins:
         newest = checkins[-1]
@@ -211,7 +211,7 @@ def _missed_forms(
         return MissedForms(0, (), last)
     asked = [row for row in rows if _was_asked(plan, participant, row)]
     known = {row.id: schedule_service.expected_visit_of(row, participant.time_zone) for row in asked}
-    missed_now = missed_in_a_row(list(known.values()), plan.instruments[0], last, work.now)
+    missed_now = missed_in_a_row(list(known.values()), plan.checkin, last, work.now)
     over = [row for row in asked if expected_visits.visit_status(known[row.id], work.now) is VisitStatus.MISSED]
     return MissedForms(missed_now, tuple(row for row in over if last is None or row.closes_at > last), last)
 
@@ -265,7 +265,7 @@ def _evaluate_rules(
 
     Return the verdict and the findings of rules about missed forms.
     """
-    instrument = work.catalogue.shown_instrument(plan.instruments[0])
+    instrument = work.catalogue.shown_instrument(plan.checkin)
     context = clinical_facts.missed_forms_context(work, participant.id, unanswered.missed)
     verdict = evaluate_rules(plan, instrument, FormCase(context=context))
     return verdict, tuple(found for found in verdict.findings if MISSED_FACT in plan.rule(found.rule_id).when.names)
@@ -350,7 +350,7 @@ def _at_risk(work: UnitOfWork, participant: Participant, plan: StudyPlan, row: E
 
 def _is_endpoint(plan: StudyPlan, row: ExpectedForm) -> bool:
     """Return True for the form of the endpoint visit, check-ins excluded."""
-    return row.instrument != plan.instruments[0] and row.rank == ENDPOINT_RANK
+    return row.instrument != plan.checkin and row.rank == ENDPOINT_RANK
 
 
 def _is_endpoint_form_missing(work: UnitOfWork, plan: StudyPlan, task: CallTask) -> bool:
@@ -384,13 +384,15 @@ def make_call_task(work: UnitOfWork, participant: Participant, kind: str, key: s
 
 
 def report_death(work: UnitOfWork, participant: Participant, key: str) -> None:
-    """Have the family called after a report that the participant died; drop the messages that wait.
+    """Have the family called after a report of a death; drop what waits to be sent, except urgent advice.
 
-    ``key`` names the text that said so.
+    ``key`` names the text that said so. Who died is not certain, because a relative or the participant may have written
+    it; the call finds it out.
     """
     work.session.flush()
     make_call_task(work, participant, DEATH_TASK, f"death:{key}")
-    outbox.drop_messages(work, Message.participant_id == participant.id, "not_wanted")
+    waiting = and_(Message.participant_id == participant.id, Message.template.not_in(message_rendering.URGENT_ADVICE))
+    outbox.drop_messages(work, waiting, "not_wanted")
 
 
 def reported_deaths(work: UnitOfWork, participant_ids: Collection[int]) -> set[int]:

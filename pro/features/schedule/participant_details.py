@@ -16,7 +16,7 @@ from pro.features.accounts.phone_numbers import mobile_problem, to_e164
 from pro.features.forms import form_access
 from pro.features.participants import record_freezes
 from pro.messaging import outbox
-from pro.models import Answer, Assessment, Message, Participant
+from pro.models import Answer, Assessment, AuditEntry, Message, Participant
 
 # Mobile or identity card number in the wrong field: all roles see participant numbers, so these are refused.
 PERSONAL_NUMBER = re.compile(r"1[3-9][0-9]{9}|[0-9]{17}[0-9X]")
@@ -104,9 +104,9 @@ def details_problems(
     changed = _changed_fields(work, participant, details)
     fields = {
         "reason": "why_needed" if not reason.strip() else "too_long" if len(reason.strip()) > REASON_LENGTH else "",
-        "phone": mobile_problem(details.phone),
     }
-    if "phone" in changed and not fields["phone"]:
+    # A number that stays is not judged: a stored landline must not stop the correction of a language.
+    if "phone" in changed:
         fields["phone"] = phone_problem(work, details.phone, details.shared_phone, participant.id)
     if "study_number" in changed:
         number = normalize_number(details.study_number)
@@ -115,7 +115,7 @@ def details_problems(
     if "language" in changed:
         plan = work.catalogue.plans.get(participant.plan)
         fields["language"] = "" if plan is not None and details.language in plan.languages else "unknown"
-    if not changed and not fields["phone"]:
+    if not changed:
         fields["phone"] = "nothing_to_correct"
     return {field: why for field, why in fields.items() if why}
 
@@ -123,15 +123,17 @@ def details_problems(
 def correct_details(
     work: UnitOfWork, participant: Participant, details: ParticipantDetails, reason: str, seen: str
 ) -> tuple[str, ...]:
-    """Correct the details and return the names of the changed ones.
+    """Correct the details and return the names of the changed ones; on a second press, what the first one changed.
 
     The audit entry has the reason, old and new number and language, and that the phone changed, never the phone. With
-    the phone, messages that wait for the old one are dropped, and links and codes that were sent to it open nothing.
+    the phone, messages that wait for the old one are dropped, and all links, codes and sessions are revoked.
     Raises BadData("details", fields=...), NotAllowed("stale_details") if ``seen`` is not ``details_digest``, and
     RecordFrozen for another participant number of a frozen record.
     """
     work.lock(participant)
     if seen != details_digest(participant):
+        if not _changed_fields(work, participant, details):
+            return _last_corrected(work, participant)
         raise NotAllowed("stale_details")
     wrong = details_problems(work, participant, details, reason)
     if wrong:
@@ -158,12 +160,20 @@ def forget_phone(work: UnitOfWork, participant: Participant) -> None:
         _change_phone(work, participant, "")
 
 
+def _last_corrected(work: UnitOfWork, participant: Participant) -> tuple[str, ...]:
+    """Return the names of the details that the newest correction changed."""
+    query = select(AuditEntry.old).where(
+        AuditEntry.action == "participant.corrected", AuditEntry.participant_id == participant.id
+    )
+    return tuple(work.session.scalar(query.order_by(AuditEntry.id.desc()).limit(1)) or ())
+
+
 def _changed_fields(work: UnitOfWork, participant: Participant, details: ParticipantDetails) -> list[str]:
-    number = to_e164(details.phone)
+    number = to_e164(details.phone)  # None: not a number
     print_now = fingerprint_of(work, number) if number else None
     changed = {
         "study_number": normalize_number(details.study_number) != participant.study_number,
-        "phone": number is not None and print_now != participant.phone_fingerprint,
+        "phone": number is None or print_now != participant.phone_fingerprint,
         "language": details.language != participant.language,
     }
     return [name for name, differs in changed.items() if differs]
@@ -194,8 +204,8 @@ def _change_phone(work: UnitOfWork, participant: Participant, number: str) -> No
     """Store ``number`` ("" for none). What was sent to the old one may be read by a stranger, so it opens nothing."""
     if participant.phone_sealed is not None:
         outbox.drop_messages(work, Message.participant_id == participant.id, "not_wanted")
-        query = select(Assessment).where(Assessment.participant_id == participant.id, Assessment.submitted_at.is_(None))
-        for assessment in work.session.scalars(query):
+        # Submitted forms as well: their links lead on to the next form.
+        for assessment in work.session.scalars(select(Assessment).where(Assessment.participant_id == participant.id)):
             form_access.close_access(work, assessment)
     participant.phone_sealed = work.vault.seal(number) if number else None
     participant.phone_fingerprint = fingerprint_of(work, number) if number else None

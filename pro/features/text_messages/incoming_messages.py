@@ -20,7 +20,7 @@ from pro.features.accounts import phone_numbers
 from pro.features.alerts import text_screening
 from pro.features.assessments import answer_service, chat_flow, chat_wording
 from pro.features.assessments.chat_flow import ReplyOutcome
-from pro.features.forms import form_access
+from pro.features.forms import form_access, form_state
 from pro.features.forms.form_access import FormSession
 from pro.features.participants.treatment_dates import clock_time
 from pro.features.schedule import missed_forms, participation_end
@@ -31,8 +31,6 @@ from pro.models import Alert, Assessment, IncomingMessage, Message, Participant
 log = logging.getLogger(__name__)
 # Shortest time between two safety sentences to one number.
 SAFETY_PAUSE = timedelta(hours=1)
-# No report of a death is as short as this; screening each code that answers a question would cost time for nothing.
-SHORTEST_REPORT = 2
 # A name that no item has.
 NO_ITEM = "-"
 
@@ -122,12 +120,12 @@ def _handle_participant_text(
     work: UnitOfWork, row: IncomingMessage, participant: Participant, text: str, address: str
 ) -> None:
     """Run a participant's text as a command or an answer, and screen any other text."""
-    if _is_about_death(work, row, participant, text, address):
-        return
     command = reply_parser.parse_command(text)
     request = stop_requests.find_stop_request(text) if command is None else ""
     if request == "stop" or command == "stop":
         _stop_messages(work, row, participant, text, address)
+        return
+    if command is None and _is_about_death(work, row, participant, text, address):
         return
     if text_screening.plan_of(work, participant) is None and command != "start":
         # Without its plan in the catalogue no form can be answered, but the text is screened for red flags.
@@ -164,18 +162,33 @@ def _handle_participant_text(
 
 
 def _is_about_death(work: UnitOfWork, row: IncomingMessage, participant: Participant, text: str, address: str) -> bool:
-    """Return True for a report that the participant died, and for what the family writes until a person has called.
+    """Return True for a report of a death, and for what is written after it until a person has called.
 
-    Such a text is stored, screened and left to people: nothing is sent back.
+    Such a text is stored, screened and left to people: only an emergency is answered. The participant may be the
+    writer, so that commands and a reply that is exactly one option work as always (docs/domain.md 5).
     """
     is_waiting = bool(missed_forms.reported_deaths(work, [participant.id]))
-    if len(text) <= SHORTEST_REPORT and not is_waiting:
+    if text.strip().isdigit() and not is_waiting:
+        # A code that answers a question reports nothing; screening each would cost time.
+        return False
+    if is_waiting and _is_one_option(work, participant, text):
         return False
     found = text_screening.screen_text(work, text, participant, address, row)
     if not is_waiting and not found.is_death:
         return False
     text_screening.note_flags(work, row, participant, found)
+    if found.level is Level.EMERGENCY:
+        _send_safety_if_needed(work, row, found, participant, address, participant.language)
     return True
+
+
+def _is_one_option(work: UnitOfWork, participant: Participant, text: str) -> bool:
+    """Return True if ``text`` is exactly one option of the question that was asked by text and is still open."""
+    form = text_answers.last_asked_form(work, participant)
+    if not work.config.sms_two_way or form is None or not _may_answer(work, participant, form):
+        return False
+    form_session = form_access.session_by_text(work, form, participant, participant.language)
+    return chat_flow.is_one_option(work, form_state.read_form(work, form_session, participant.language), text)
 
 
 def _screen_text(work: UnitOfWork, row: IncomingMessage, participant: Participant, text: str, address: str) -> None:

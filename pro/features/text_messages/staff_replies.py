@@ -14,6 +14,7 @@ from sqlalchemy import select
 from pro.app_context import UnitOfWork
 from pro.core.sms_gateway import find_links
 from pro.errors import BadData, NotAllowed
+from pro.features.assessments import chat_wording
 from pro.messaging import message_rendering, outbox
 from pro.models import Message, Participant
 
@@ -132,7 +133,7 @@ def _check_free_text(work: UnitOfWork, person: Participant, params: Mapping[str,
 
 def _text_params(work: UnitOfWork, person: Participant) -> dict[str, Any]:
     settings = work.catalogue.shown_plan(person.plan).settings
-    return {"number": settings.hotline_shown, "emergency": settings.emergency}
+    return {"number": chat_wording.hotline_words(work, person, person.language), "emergency": settings.emergency}
 
 
 def _render_text(work: UnitOfWork, person: Participant, kind: str, params: Mapping[str, Any]) -> str:

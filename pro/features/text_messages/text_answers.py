@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from pro.app_context import UnitOfWork
-from pro.features.assessments import chat_flow, unclear_replies
+from pro.features.assessments import chat_flow, chat_wording, unclear_replies
 from pro.features.assessments.chat_flow import AskedQuestion, ReplyOutcome
 from pro.features.forms import form_access, form_issuing, form_state
 from pro.features.forms.form_access import FormSession
@@ -238,7 +238,7 @@ def question_message(asked: AskedQuestion) -> tuple[str, Mapping[str, Any]]:
 
 def help_text(work: UnitOfWork, participant: Participant) -> tuple[str, Mapping[str, Any]]:
     """Return kind and parameters of the reply to HELP."""
-    hotline = work.catalogue.shown_plan(participant.plan).settings.hotline_shown
+    hotline = chat_wording.hotline_words(work, participant, participant.language)
     return ("help" if work.config.sms_two_way else "help_contact"), {"hotline": hotline}
 
 

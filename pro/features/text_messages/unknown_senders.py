@@ -15,7 +15,7 @@ from pro.features.accounts import staff_accounts
 from pro.features.alerts import message_reading, text_screening
 from pro.features.alerts.message_reading import IncomingText
 from pro.features.duty_roster import escalation, recipients
-from pro.features.duty_roster.escalation import Notice, WaitingCase
+from pro.features.duty_roster.escalation import StaffNotice, WaitingCase
 from pro.features.schedule import missed_forms
 from pro.messaging import outbox
 from pro.models import AuditEntry, IncomingMessage, Message, Participant
@@ -225,7 +225,7 @@ def _quarantine_case(work: UnitOfWork, rows: list[IncomingMessage]) -> WaitingCa
     )
 
 
-def _read_notices(work: UnitOfWork, key: str) -> list[Notice]:
+def _read_notices(work: UnitOfWork, key: str) -> list[StaffNotice]:
     """Return the messages about the texts of one number; the level stands in their keys."""
     words = {level.word: level for level in Level}
     query = select(Message).where(Message.case_key == key).order_by(Message.id)

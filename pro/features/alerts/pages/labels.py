@@ -37,7 +37,7 @@ DISPOSITIONS: Mapping[str, str] = {
 # Why an event looks serious.
 SERIOUS_SIGNS: Mapping[str, str] = {
     "died": N_("The participant has died."),
-    "grade_4": N_("Grade 4 stands for danger to life."),
+    "grade_4": N_("Grade 4 often means danger to life."),
     "admitted": N_("The alert was closed with “Admitted to hospital”."),
     "emergency": N_("The answers behind this alert suggest danger to life."),
 }
@@ -57,8 +57,8 @@ CARE_REFUSALS: Mapping[str, str] = {
     "serious": N_("Please say whether it is serious."),
     "looks_serious": N_("Choose “Yes” above, or write here why it is not serious. Nothing is signed yet."),
     "admission_is_serious": N_(
-        "An admission is a serious adverse event. Have it assessed as serious first, or write here why it is not. "
-        "Nothing is closed yet."
+        "Admission for an adverse event makes it serious. Have it assessed as serious first, or write here why it is "
+        "not. Nothing is closed yet."
     ),
     "death_is_serious": N_("Grade 5 is death, so it is serious."),
     "action": N_("For a serious event please write what was done."),

@@ -7,12 +7,13 @@ with the text that was typed and what to do; it is not stored as an answer, so t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flask import Blueprint, Response, make_response, redirect, request, url_for
 from markupsafe import Markup
 
+from pro.core.text import reply_parser
 from pro.errors import AlreadySubmitted
 from pro.features.assessments import answer_service, chat_flow
 from pro.features.assessments.chat_flow import AskedQuestion, ReplyOutcome, TranscriptLine
@@ -39,7 +40,8 @@ class ReplyFeedback:
 
     ``words``: the reply. ``why``: reason as in ``reply_parser``; ``command``: the command word that it was. ``text``
     and ``ticks`` go back into their fields. ``safety``: True if the safety sentence is shown. ``will_call``: True if
-    staff will call, because several replies were not understood.
+    staff will call, because several replies were not understood. ``death``: True if it reports a death; nothing is
+    asked below it.
     """
 
     words: str = ""
@@ -49,6 +51,7 @@ class ReplyFeedback:
     text: str = ""
     ticks: Sequence[str] = field(default=())
     will_call: bool = False
+    death: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +143,15 @@ def _handle_reply(form_session: FormSession, form: FormState, do: str, typed: st
     elif tapped and not why and said not in ("back", "skip") and not _is_offered(now, said):
         why = "no_such_option"
     seen = form_session_pages.seen_answers()
-    if not why and now.kind == "review" and said not in ("back", "skip") and seen != form.newest_row:
-        # Another device changed answers after this page was opened: they are shown before they are sent.
-        return _render_chat(form_session, form, ReplyFeedback(why="outdated"), seen=seen)
+    may_send = not why and now.kind == "review" and reply_parser.parse_command(said) is None
+    if may_send and seen != form.newest_row:
+        return _show_what_changed(form_session, form, "" if tapped else typed, seen)
     if why:
         status = {"moved_on": 200, "no_such_option": 400}.get(why, 422)
         # A text that is too long, or sent beside ticks, is not an answer; it is screened all the same.
-        safety = will_call = False
+        feedback = ReplyFeedback(why=why, text=typed, ticks=ticks)
         if typed and not tapped:
-            screened = typed[:MAX_SCREENED_LENGTH]
-            safety, will_call = chat_flow.screen_chat_text(request_context.work(), form_session, screened)
-        feedback = ReplyFeedback(why=why, text=typed, ticks=ticks, safety=safety, will_call=will_call)
+            feedback = _screened(form_session, typed, feedback)
         return _render_chat(form_session, form, feedback, status)
     turn = chat_flow.take_reply(
         request_context.work(),
@@ -162,13 +163,31 @@ def _handle_reply(form_session: FormSession, form: FormState, do: str, typed: st
     )
     if turn.what == "command" and turn.command == "language":
         return make_response(redirect(f"{_chat_url(form_session)}?lang={request_context.translator().other}", code=303))
-    if turn.what in ("command", "unclear") or turn.safety:
+    if turn.what in ("command", "unclear") or turn.safety or turn.death:
         status = 422 if turn.what == "unclear" and turn.why != "moved_on" else 200
         return _render_chat(form_session, turn.form, _reply_feedback(turn, typed), status)
     if tapped and typed:
         # A button was tapped while text stood in the field: the text is not sent, and stays in the field.
         return _render_chat(form_session, turn.form, ReplyFeedback(text=typed))
     return _redirect_or_render(form_session, turn.form)
+
+
+def _show_what_changed(form_session: FormSession, form: FormState, typed: str, seen: int) -> Response:
+    """Show what another device answered after this page was opened, before anything is sent.
+
+    What was ``typed`` to a question of the old page is screened and stays in the conversation.
+    """
+    feedback = ReplyFeedback(why="outdated", words=typed)
+    if typed and not chat_flow.is_one_option(request_context.work(), form, typed):
+        feedback = _screened(form_session, typed, feedback)
+        form = form_session_pages.form_of(form_session)
+    return _render_chat(form_session, form, feedback, seen=seen)
+
+
+def _screened(form_session: FormSession, typed: str, feedback: ReplyFeedback) -> ReplyFeedback:
+    """Store and screen a text that is no answer; return ``feedback`` with the reaction to it."""
+    found = chat_flow.screen_chat_text(request_context.work(), form_session, typed[:MAX_SCREENED_LENGTH])
+    return replace(feedback, safety=found.safety, will_call=found.will_call, death=found.death)
 
 
 def _read_reply(do: str, typed: str, ticks: Sequence[str]) -> tuple[str, bool, str]:
@@ -202,6 +221,7 @@ def _reply_feedback(turn: ReplyOutcome, typed: str) -> ReplyFeedback:
         safety=turn.safety,
         text=typed if turn.why in EDITABLE_REASONS else "",
         will_call=turn.will_call,
+        death=turn.death,
     )
 
 

@@ -209,10 +209,12 @@ def _read_fields(form: FormState, page: Page, do: str) -> tuple[Mapping[str, Val
     given: dict[str, Value | None] = {}
     texts: dict[str, str] = {}
     problems: dict[str, str] = {}
-    if do == "skip":
-        return dict.fromkeys(page.items), TypedPage()
     for name in page.items:
         texts[name] = request.form.get(name, "")
+        if do == "skip" and not texts[name].strip():
+            # What stands in the other fields was meant to be said.
+            given[name] = None
+            continue
         found = reply_parser.read_field(form.instrument.items[name], texts[name])
         if isinstance(found, reply_parser.UnclearReply):
             # Going back from an empty field is no mistake.
@@ -220,7 +222,7 @@ def _read_fields(form: FormState, page: Page, do: str) -> tuple[Mapping[str, Val
                 problems[name] = found.why
         elif found.value is not None or do != "back":
             given[name] = found.value
-    if problems:  # valid fields beside them are saved at once: the participant may not return
+    if problems and do != "skip":  # valid fields beside them are saved at once: the participant may not return
         given = {name: value for name, value in given.items() if value is not None}
     return ({} if do == "language" else given), TypedPage(texts=texts, problems=problems)
 

@@ -13,7 +13,7 @@ REFUSALS = refusals.add(
         "no_account": N_("This account is closed. Please choose somebody else."),
         "cannot_act": N_("This person’s role may not act on alerts. Please choose somebody else."),
         "same": N_("This person holds it already. Please choose somebody else."),
-        "absent": N_("%(name)s is away from %(starts)s to %(ends)s. Choose somebody else, or other times."),
+        "absent": N_("%(name)s is away from %(starts)s to %(ends)s. Choose another person, or other times."),
         "away_already": N_("%(name)s is down as away from %(starts)s to %(ends)s already. Take that back first."),
         "ends_first": N_("It ends before it starts. Please check both times."),
         "past": N_("This time is over. Please choose times that lie ahead."),

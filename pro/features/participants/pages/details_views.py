@@ -117,5 +117,6 @@ def _page(person: Participant, form: DetailsForm, mistake: MistakeForm, status: 
         "sharers": participant_details.phone_sharers(work, typed, person.id) if typed else [],
         "may_change_number": _may_change_number(person),
         "answered": participant_details.has_answered(work, person),
+        "may_cancel": not enrolment.cancellation_refusal(work, person) and current_freeze(work, person.id) is None,
     }
     return render_template("participants/details.html", **found), status

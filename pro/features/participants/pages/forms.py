@@ -200,7 +200,7 @@ class DetailsForm(FlaskForm):
     seen = HiddenField()
     phone = StringField(N_("Mobile phone"), filters=[to_half_width])
     shared_phone = BooleanField(N_("Both share this phone; that is right"))
-    study_number = StringField(N_("Study number"), filters=[to_half_width])
+    study_number = StringField(N_("Participant number"), filters=[to_half_width])
     language = RadioField(N_("Language of forms and messages"), validate_choice=False)
     reason = TextAreaField(N_("Reason"))
 

@@ -49,8 +49,13 @@ REFUSALS = refusals.add(
             "Answers are stored under this number, so it stays. Ask the IT department if it is wrong."
         ),
         "nothing_to_correct": N_("Nothing here differs from what is stored."),
+        "has_reported": N_(
+            "There is an alert or a text message of this participant, so the enrolment cannot be taken back. Record a "
+            "withdrawal on the page “Consent” instead."
+        ),
         "answered_already": N_(
-            "This participant has answered, so the enrolment stands. Record a withdrawal on the page “Consent” instead."
+            "This participant has answered, so the enrolment cannot be taken back. Record a withdrawal on the page "
+            "“Consent” instead."
         ),
         "phone_invalid": N_(
             "This is not a complete phone number. Type a mainland number, or begin with + and the country code."
@@ -96,11 +101,11 @@ REFUSALS = refusals.add(
 notices.add("details_corrected", N_("Corrected."), good=True)
 notices.add(
     "phone_corrected",
-    N_("Corrected. Links and codes that were sent to the old number open nothing any more: send the form again."),
+    N_("Corrected. Links and codes that were sent to the old number no longer work: send the form again."),
     good=True,
 )
 notices.add(
-    "details_stale", N_("Somebody changed these details meanwhile. Nothing was saved; this is how they stand now.")
+    "details_stale", N_("These details were changed meanwhile. Nothing was saved; the page shows them as they are now.")
 )
 notices.add(
     "enrolment_cancelled",

@@ -101,7 +101,7 @@ def _timeline_page(participant_id: int, problem: str = "") -> str:
         spans=spans,
         heat=score_trends.read_heatmap(work, record, language),
         scored=score_trends.read_score_trends(work, record, language),
-        instrument=work.catalogue.shown_instrument(work.catalogue.shown_plan(person.plan).instruments[0]),
+        instrument=work.catalogue.shown_instrument(score_trends.checkin_of(work, record)),
         problem=problem,
         **_template_functions(),
     )

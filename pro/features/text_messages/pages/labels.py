@@ -33,7 +33,7 @@ RED_FLAGS: Mapping[str, str] = {
     "kidney": N_("no urine"),
     "hospital": N_("in hospital"),
     "death": N_("a report that the participant died"),
-    "other": N_("unwell in another way"),
+    "other": N_("another symptom"),
     # No red flag, but a reason for staff to ask the participant.
     "picture": N_("a picture or another file"),
 }
