@@ -66,7 +66,7 @@ class Walk:
     clinic: Clinic
     phone: FormBrowser
     rows: dict[int, tuple[Any, ...]] = field(default_factory=dict)
-    rules: dict[str, int] = field(default_factory=dict)
+    levels: dict[int, int] = field(default_factory=dict)
     highest_level: Level = Level.NONE
 
     def step(self, what: str, number: int, bits: int) -> None:
@@ -109,12 +109,12 @@ class Walk:
             found = {row.id: (row.item, row.state, row.value, row.language, row.at) for row in rows}
             assert found.items() >= self.rows.items()
             self.rows = found
-            listed = list(work.session.scalars(select(Alert).where(Alert.assessment_id == form.id)))
+            listed = list(work.session.scalars(select(Alert).where(Alert.assessment_id == form.id).order_by(Alert.id)))
+            # A rule that fires again has several; the newest says what holds.
             alerts = {alert.rule: alert for alert in listed}
-            assert len(alerts) == len(listed)
-            assert alerts.keys() >= self.rules.keys()
-            assert all(alerts[rule].level >= level for rule, level in self.rules.items())
-            self.rules = {rule: alert.level for rule, alert in alerts.items()}
+            kept = {alert.id: alert.level for alert in listed}
+            assert kept.items() >= self.levels.items()
+            self.levels = kept
             standing = [alert for alert in listed if alert.superseded_at is None and alert.resolved_at is None]
             assert max((alert.level for alert in standing), default=0) == self.highest_level
             plan = work.catalogue.plans["npc_reirradiation"]
