@@ -312,8 +312,8 @@ class AlertMachine(RuleBasedStateMachine):
         if self.site.is_whole and reachable and modes <= {"accepts", "refuses"}:
             seen = self.fresh or actions.observe(self.site)
             for case, (_at, newest) in self.reference.waiting_since.items():
-                told = [one for one in seen.messages if one.case == case and one.id > newest and one.state == "told"]
-                if not told and case not in self.late:
+                states = {one.state for one in seen.messages if one.case == case and one.id > newest}
+                if not states & {"told", "queued"} and case not in self.late:
                     self.wrong.append(f"{case} was refused, and nobody else was told")
 
     @in_weather("providers")
