@@ -18,6 +18,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multi
 from pro.core.rule_language.level import Level
 from tests.support import alert_model_actions as actions
 from tests.support import alert_reference as reference
+from tests.support import alert_rows
 from tests.support.alert_model_actions import Observed, PageSeen
 from tests.support.alert_model_site import MODES, PARTICIPANTS, PLACES, AlertSite
 from tests.support.alert_reference import Reference, Sign
@@ -404,12 +405,12 @@ class AlertMachine(RuleBasedStateMachine):
         """Compare with the reference; what was wrong within the step counts as well."""
         seen, self.latest = self.fresh or actions.observe(self.site), max(self.latest, self.now)
         newest = max((one.id for one in self.before.messages), default=0)
-        wrong = self.wrong + reference.wrong_changes(
+        wrong = self.wrong + alert_rows.wrong_changes(
             self.before.alerts, seen.alerts, self.may_acknowledge, self.may_close
         )
         wrong += self.reference.wrong_open(seen.alerts)
         wrong += self.reference.wrong_telling(seen.alerts, seen.messages, self.now, seen.health, newest)
-        wrong += reference.wrong_flood(seen.messages, self.read_at)
+        wrong += alert_rows.wrong_flood(seen.messages, self.read_at)
         if not self.site.is_whole:
             self.late |= set(self.reference.waiting_since)
         self.late &= set(self.reference.waiting_since)

@@ -32,7 +32,7 @@ from pro.features.to_do_list import to_do_list
 from pro.models import Alert, Assessment, IncomingMessage, Message, Participant
 from tests.support import factories, form_browser
 from tests.support.alert_model_site import PARTICIPANTS, STRANGER, AlertSite
-from tests.support.alert_reference import AlertRow, MessageRow
+from tests.support.alert_rows import AlertRow, MessageRow
 from tests.support.factories import PASSWORD, PHONES
 
 _ids = itertools.count(1)
