@@ -59,7 +59,7 @@ def text_keeps_its_alert(patch: Patch) -> None:
 
 def worse_answer_keeps_its_alert(patch: Patch) -> None:
     """Point 1: a rule that fires again or on a worse answer has no alert of its own."""
-    patch.setattr(evaluation, "_findings_again", lambda *_given: set())
+    patch.setattr(evaluation, "_renewed_findings", lambda *_given: set())
 
 
 def lowered_by_the_system(patch: Patch) -> None:
@@ -138,7 +138,7 @@ def broken_forms_come_first(patch: Patch) -> None:
         return real(work, assessment_id)
 
     patch.setattr(worker_steps, "_evaluate_form", evaluate_form)
-    patch.setattr(worker_steps, "_postpone_evaluation", lambda _work, assessment_id: 0)
+    patch.setattr(worker_steps, "_report_evaluation", lambda _work, assessment_id: 0)
 
 
 def never_repeated(patch: Patch) -> None:

@@ -22,7 +22,7 @@ from tests.support.factories import Clock
 from tests.support.stale_page_machine import StalePageMachine
 
 # `make model` sets both: random histories for an hour.
-EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "20"))
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "12"))
 STEPS = int(os.environ.get("MODEL_STEPS", "30"))
 SETTINGS = settings(
     max_examples=EXAMPLES,

@@ -18,6 +18,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multi
 from pro.core.rule_language.level import Level
 from tests.support import alert_model_actions as actions
 from tests.support import alert_reference as reference
+from tests.support import alert_rows
 from tests.support.alert_model_actions import Observed, PageSeen
 from tests.support.alert_model_site import MODES, PARTICIPANTS, PLACES, AlertSite
 from tests.support.alert_reference import Reference, Sign
@@ -230,7 +231,7 @@ class AlertMachine(RuleBasedStateMachine):
     def staff_reads_to_do_list(self, by: str) -> None:
         """Open the to-do list: all that waits is on it."""
         cases, texts = actions.staff_reads_to_do_list(self.site, by)
-        waiting = {row.case for row in self.before.alerts if row.waits}
+        waiting = {row.case for row in self.before.alerts if row.waits and row.level >= Level.URGENT}
         self.wrong += [f"{case} waits and is not on the to-do list" for case in waiting - cases]
         self.wrong += [f"text {row} of a stranger was read by no person" for row in self.unread.keys() - texts]
 
@@ -312,8 +313,8 @@ class AlertMachine(RuleBasedStateMachine):
         if self.site.is_whole and reachable and modes <= {"accepts", "refuses"}:
             seen = self.fresh or actions.observe(self.site)
             for case, (_at, newest) in self.reference.waiting_since.items():
-                told = [one for one in seen.messages if one.case == case and one.id > newest and one.state == "told"]
-                if not told and case not in self.late:
+                states = {one.state for one in seen.messages if one.case == case and one.id > newest}
+                if not states & {"told", "queued"} and case not in self.late:
                     self.wrong.append(f"{case} was refused, and nobody else was told")
 
     @in_weather("providers")
@@ -404,12 +405,12 @@ class AlertMachine(RuleBasedStateMachine):
         """Compare with the reference; what was wrong within the step counts as well."""
         seen, self.latest = self.fresh or actions.observe(self.site), max(self.latest, self.now)
         newest = max((one.id for one in self.before.messages), default=0)
-        wrong = self.wrong + reference.wrong_changes(
+        wrong = self.wrong + alert_rows.wrong_changes(
             self.before.alerts, seen.alerts, self.may_acknowledge, self.may_close
         )
         wrong += self.reference.wrong_open(seen.alerts)
         wrong += self.reference.wrong_telling(seen.alerts, seen.messages, self.now, seen.health, newest)
-        wrong += reference.wrong_flood(seen.messages, self.read_at)
+        wrong += alert_rows.wrong_flood(seen.messages, self.read_at)
         if not self.site.is_whole:
             self.late |= set(self.reference.waiting_since)
         self.late &= set(self.reference.waiting_since)
@@ -454,7 +455,7 @@ class AlertMachine(RuleBasedStateMachine):
         """Follow the judging of a form."""
         form = self.forms[case]
         if self.site.plan_gone or self.site.broken_judging:
-            self.reference.form_not_judged(case, self.now)
+            self.reference.form_not_judged(case, self.now, form.last_at or self.now)
             return
         self.reference.form_judged(case, form.answers, self.now, silent=silent)
         self.reference.form_text(case, form.text, self.now)

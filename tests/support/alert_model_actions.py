@@ -32,7 +32,7 @@ from pro.features.to_do_list import to_do_list
 from pro.models import Alert, Assessment, IncomingMessage, Message, Participant
 from tests.support import factories, form_browser
 from tests.support.alert_model_site import PARTICIPANTS, STRANGER, AlertSite
-from tests.support.alert_reference import AlertRow, MessageRow
+from tests.support.alert_rows import AlertRow, MessageRow
 from tests.support.factories import PASSWORD, PHONES
 
 _ids = itertools.count(1)
@@ -205,9 +205,9 @@ def answer_is_corrected(site: AlertSite, case: str, item: str, value: int) -> bo
 
 
 def staff_reads_to_do_list(site: AlertSite, by: str) -> tuple[frozenset[str], frozenset[int]]:
-    """Return the cases that wait on the to-do list, and the texts of strangers in the quarantine."""
+    """Return the cases on the to-do list, loud ones only where they wait, and the texts of strangers."""
     with _staff_work(site, by) as work:
-        shown = to_do_list.read_to_do_list(work, site.language_of(by))
+        shown = to_do_list.read_to_do_list(work, site.seeded.staff[by].language)
         texts = unknown_senders.quarantined_texts(work)
         return frozenset(case.source for case in shown.unacknowledged), frozenset(one.text.id for one in texts)
 
@@ -219,7 +219,7 @@ def staff_opens_page(site: AlertSite, by: str, case: str) -> PageSeen | None:
         number = work.session.scalar(newest)
         if number is None:
             return None
-        page = alert_page.alert_page(work, number, site.language_of(by))
+        page = alert_page.alert_page(work, number, site.seeded.staff[by].language)
         return PageSeen(by, case, tuple(page.shown_ids), page.case.owner_id)
 
 
@@ -343,6 +343,7 @@ def _message_rows(site: AlertSite, work: UnitOfWork, alerts: Mapping[int, Alert]
                 queued_at=row.queued_at,
                 due_at=row.next_try_at,
                 claimed_at=row.claimed_at,
+                sent_at=row.sent_at,
                 state=_state(row),
                 sender="stranger" if stranger else str(alert.participant_id) if alert and of_texts else "",
                 of_ladder=not row.dedupe_key.startswith("first:"),

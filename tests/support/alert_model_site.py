@@ -6,13 +6,17 @@ Everything that may go wrong is a switch of the site; what people do is in ``ale
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 
 import pytest
 
 from pro.app_context import AppContext, UnitOfWork
+from pro.catalogue import _absent_plan_words
+from pro.catalogue.language_fallback import WordsByLanguage
 from pro.features.accounts import account_admin
 from pro.features.alerts import evaluation
 from pro.features.operations import worker_steps
@@ -173,32 +177,31 @@ class AlertSite:
         """Return True while every data file is there."""
         return not (self.plan_gone or self.lost_languages or self.foreign_folder or self.broken_judging)
 
-    def language_of(self, place: str) -> str:
-        """Return the language in which a member of staff reads: another one where the interface lacks theirs."""
-        own = self.seeded.staff[place].language
-        there = self.app_context.catalogs.by_language
-        return own if own in there else next(iter(there))
-
     def refresh(self) -> None:
-        """Read the data files anew, as a restart does."""
+        """Read the data files anew, as a restart does: what is missing falls back as the catalogue does it."""
         catalogue, catalogs = self.whole.catalogue, self.whole.catalogs
-        for language, where in self.lost_languages.items():
-            if where == "interface":
-                rest = {name: words for name, words in catalogs.by_language.items() if name != language}
-                catalogs = Catalogs(rest)
-            else:
-                words = {key: value for key, value in catalogue.plan_words.items() if key[1] != language}
-                catalogue = replace(catalogue, plan_words=MappingProxyType(words))
-        if self.foreign_folder:
-            foreign = {(name, "ar"): words for (name, language), words in catalogue.words.items() if language == "en"}
-            words_of_all = MappingProxyType({**catalogue.words, **foreign})
-            catalogue = replace(catalogue, languages=("ar", *catalogue.languages), words=words_of_all)
+        lost = {language for language, where in self.lost_languages.items() if where == "interface"}
+        catalogs = Catalogs({name: words for name, words in catalogs.by_language.items() if name not in lost})
+        plans = dict(catalogue.plans)
         if self.plan_gone:
             # The plan of another study is still there, as a system without any plan does not start.
-            others = {ANOTHER_PLAN: replace(catalogue.plans[PLAN], id=ANOTHER_PLAN)}
-            words = {(ANOTHER_PLAN, language): said for (_plan, language), said in catalogue.plan_words.items()}
-            catalogue = replace(catalogue, plans=MappingProxyType(others), plan_words=MappingProxyType(words))
-        self.app_context = replace(self.whole, catalogue=catalogue, catalogs=catalogs)
+            plans = {ANOTHER_PLAN: replace(plans[PLAN], id=ANOTHER_PLAN)}
+        said = {
+            (plan, language): catalogue.plan_words[PLAN, language]
+            for plan in plans
+            for _plan, language in catalogue.plan_words
+            if self.lost_languages.get(language) != "plan"
+        }
+        self.app_context = replace(
+            self.whole,
+            catalogue=replace(
+                catalogue,
+                plans=MappingProxyType(plans),
+                plan_words=WordsByLanguage(said, partial(_absent_plan_words, said, tuple(plans))),
+                languages=("ar", *catalogue.languages) if self.foreign_folder else catalogue.languages,
+            ),
+            catalogs=catalogs,
+        )
         if hasattr(self, "phones"):
             self.phones = {name: replace(phone, app_context=self.app_context) for name, phone in self.phones.items()}
 
@@ -229,7 +232,9 @@ class AlertSite:
         """Change what the provider does with messages to a member of staff."""
         self.providers[channel].modes[self.address(place, channel)] = mode
         if mode != "hangs":
-            self.providers[channel].release()
+            for one in self.providers.values():
+                one.release()
+            self.wait_until_let_go()
 
     def pass_time(self, **delta: float) -> None:
         """Let time pass on both clocks."""
@@ -247,15 +252,32 @@ class AlertSite:
         self.deliver()
 
     def deliver(self) -> None:
-        """Deliver until nothing is due but what hangs."""
-        for _round in range(100):
-            if not self.calls.busy or not (self.calls.wait(SHORT_WAIT) or self.calls.busy > self.hanging):
+        """Deliver until nothing is due but what hangs, however busy the machine is."""
+        worker = f"worker:{self.workers}"
+        for _round in range(50):
+            self.wait_for_calls()
+            if not worker_steps.deliver_outbox(self.app_context, self.providers, worker, self.calls):
+                self.wait_for_calls()
+                if not self.calls.ended():
+                    break
+
+    def wait_for_calls(self) -> None:
+        """Wait until every call has ended or hangs."""
+        for _moment in range(5000):
+            if sum(not call.future.done() for call in self.calls._calls) <= self.hanging:
                 break
-            worker_steps.deliver_outbox(self.app_context, self.providers, f"worker:{self.workers}", self.calls)
+            time.sleep(0.001)
+
+    def wait_until_let_go(self) -> None:
+        """Wait until no call hangs."""
+        for _moment in range(5000):
+            if not self.hanging:
+                break
+            time.sleep(0.001)
 
     @property
     def hanging(self) -> int:
-        """Return how many calls hang."""
+        """Return how many calls hang. Those of a worker that died were let go."""
         return sum(one.hanging for one in self.providers.values())
 
     def kill_worker(self) -> None:
@@ -263,13 +285,12 @@ class AlertSite:
         for one in self.providers.values():
             one.dying = True
         worker_steps.deliver_outbox(self.app_context, self.providers, f"worker:{self.workers}", self.calls)
-        for _moment in range(50):
-            if self.calls.wait(0.01, every=True) or self.hanging >= self.calls.busy:
-                break
+        self.wait_for_calls()
         self.calls.stop_renewing()
         for one in self.providers.values():
             one.dying = False
             one.release()
+        self.wait_until_let_go()
         self.start_worker()
         worker_steps.deliver_outbox(self.app_context, self.providers, f"worker:{self.workers}", self.calls)
 

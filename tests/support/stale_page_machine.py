@@ -19,8 +19,7 @@ from sqlalchemy import func, select
 from app import create_app
 from pro.models import Grading, Handover
 from tests.support import alert_model_actions as actions
-from tests.support import alert_reference as reference
-from tests.support import form_browser
+from tests.support import alert_rows, form_browser
 from tests.support.alert_machine import ANSWERS, NAMES, WORDS, FormFollowed
 from tests.support.alert_model_actions import Observed
 from tests.support.alert_model_site import AlertSite
@@ -159,7 +158,7 @@ class StalePageMachine(RuleBasedStateMachine):
         if closed:
             for sign in page.signs:
                 sign.standing = False
-        wrong = reference.wrong_changes(before.alerts, after.alerts, page.ids, page.ids)
+        wrong = alert_rows.wrong_changes(before.alerts, after.alerts, page.ids, page.ids)
         wrong += self.reference.wrong_open(after.alerts)
         there = [row for row in before.alerts if row.case == page.case and not (row.closed or row.superseded)]
         unseen = {row.id for row in there} - page.ids

@@ -101,7 +101,9 @@ def is_untold(case: WaitingCase, now: datetime) -> bool:
         return True
     if is_notified(case):
         return False
-    since = case.since if case.is_grouped else case.newest_at
+    reached = any(one.told_at is not None and one.told_at >= case.since for one in case.notices)
+    # Further alerts do not begin the time anew while no person was told of the first.
+    since = case.newest_at if reached and not case.is_grouped else case.since
     states: set[NoticeState] = {one.state for one in case.notices if one.level >= case.level and one.queued_at >= since}
     return now - since > TOLD_WITHIN or "waiting" not in states
 
