@@ -191,7 +191,9 @@ def each_text_is_told(patch: Patch) -> None:
 def strangers_are_not_grouped(patch: Patch) -> None:
     """Point 9: every text of an unknown number is told at once."""
     real = unknown_senders._quarantine_case
-    patch.setattr(unknown_senders, "_quarantine_case", lambda work, rows: replace(real(work, rows), is_grouped=False))
+    patch.setattr(
+        unknown_senders, "_quarantine_case", lambda work, rows, sent: replace(real(work, rows, sent), is_grouped=False)
+    )
 
 
 FAULTS: Mapping[str, Fault] = {

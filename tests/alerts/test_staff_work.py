@@ -276,7 +276,7 @@ def test_enrolling_leads_to_the_new_participant(desk: StaffBrowser, app_context:
     ("field", "typed", "sentence"),
     [
         ("study_number", "NPC-001", "already enrolled under this number"),
-        ("study_number", "患者一", "Use 2 to 31 letters"),
+        ("study_number", "患者一", "This does not look like a number of this study"),
         ("study_number", "", "Please type the study number."),
         ("phone", "1381", "not a complete phone number"),
         ("phone", "9" * 60, "not a complete phone number"),

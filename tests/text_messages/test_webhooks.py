@@ -100,7 +100,7 @@ def test_a_signed_text_is_kept_and_answered_with_nothing(sms_app: Flask, sms_stu
     assert app_context_of(sms_app).vault.open(row.text_sealed) == "我喘不过气"
     assert row.participant_id == sms_study.chinese.id
     assert [alert.source for alert in rows(sms_app, Alert)] == [f"inbound:{row.id}"]
-    assert "safety" in [message.template for message in rows(sms_app, Message)]
+    assert "advice" in [message.template for message in rows(sms_app, Message)]
 
 
 def test_the_same_text_again_changes_nothing(sms_app: Flask, sms_study: Study) -> None:

@@ -233,8 +233,13 @@ def _start_test_alert(
 def _is_emergency(work: UnitOfWork, plan: StudyPlan, test_alert_settings: WeeklyTestAlertSettings) -> bool:
     """Whether the rules still call the plan's answers an emergency. Judging that breaks is a no, not a crash."""
     try:
-        instrument = work.catalogue.shown_instrument(test_alert_settings.instrument)
-        return evaluate_rules(plan, instrument, FormCase(answers=test_alert_settings.answers)).level is Level.EMERGENCY
+        instrument = work.catalogue.instrument_or_none(test_alert_settings.instrument)
+        if instrument is None:
+            return False
+        verdict = evaluate_rules(plan, instrument, FormCase(answers=test_alert_settings.answers))
+        if verdict.failed:
+            log.error("rules of the test alert failed rules=%s", ",".join(verdict.failed))
+        return verdict.level is Level.EMERGENCY and not verdict.failed
     except Exception as error:
         log.error("the drill's answers could not be judged: %s", type(error).__name__)
         return False

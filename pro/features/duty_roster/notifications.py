@@ -120,15 +120,16 @@ def escalate_alerts(work: UnitOfWork) -> EscalationResult:
 def waiting_cases(work: UnitOfWork) -> list[tuple[WaitingCase, list[Alert]]]:
     """Return every case with a loud alert that waits, with these alerts, in two queries."""
     groups: dict[str, list[Alert]] = {}
-    plans: dict[str, str] = {}
+    # Held here, so that the session does not ask for each participant again.
+    people: dict[str, Participant] = {}
     query = select(Alert, Participant).join(Participant, Participant.id == Alert.participant_id)
     for alert, participant in work.session.execute(query.where(*_untaken_clauses()).order_by(Alert.id)):
         groups.setdefault(alert.source, []).append(alert)
-        plans[alert.source] = participant.plan
+        people[alert.source] = participant
     groups = {source: alerts for source, alerts in groups.items() if any(map(is_unacknowledged, alerts))}
     notices = read_notices(work, groups)
     return [
-        (_build_case(work, alerts, work.catalogue.plans.get(plans[source]), notices.get(source, [])), alerts)
+        (_build_case(work, alerts, work.catalogue.plans.get(people[source].plan), notices.get(source, [])), alerts)
         for source, alerts in groups.items()
     ]
 

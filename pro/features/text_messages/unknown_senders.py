@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -114,7 +115,8 @@ def quarantine_cases(work: UnitOfWork, fingerprint: str = "") -> list[WaitingCas
     groups: dict[str, list[IncomingMessage]] = {}
     for row in _quarantined_rows(work, Level.URGENT, fingerprint):
         groups.setdefault(row.fingerprint, []).append(row)
-    return [_quarantine_case(work, rows) for rows in groups.values()]
+    notices = _read_notices(work, [_case_key(number) for number in groups])
+    return [_quarantine_case(work, rows, notices.get(_case_key(number), [])) for number, rows in groups.items()]
 
 
 def untold_numbers(work: UnitOfWork) -> int:
@@ -205,8 +207,8 @@ def _quarantined_rows(work: UnitOfWork, least: Level, fingerprint: str = "") -> 
     return list(work.session.scalars(query))
 
 
-def _quarantine_case(work: UnitOfWork, rows: list[IncomingMessage]) -> WaitingCase:
-    """Return the case of the unread urgent texts of one number."""
+def _quarantine_case(work: UnitOfWork, rows: list[IncomingMessage], notices: list[StaffNotice]) -> WaitingCase:
+    """Return the case of the unread urgent texts of one number; ``notices``: the messages about them so far."""
     level = Level(max(row.level for row in rows))
     loudest = sorted((row for row in rows if row.level == level), key=lambda row: row.id)
     first, newest = loudest[0], loudest[-1]
@@ -219,22 +221,21 @@ def _quarantine_case(work: UnitOfWork, rows: list[IncomingMessage]) -> WaitingCa
         plans=list(work.catalogue.plans.values()),
         templates=("inbound_unknown", "inbound_unknown", "inbound_unknown_more"),
         params={"level": level.word, "link": f"{work.config.base_url}/staff/inbox/unmatched/{newest.id}"},
-        notices=_read_notices(work, key),
+        notices=notices,
         is_grouped=True,
         more=len(rows) - 1,
     )
 
 
-def _read_notices(work: UnitOfWork, key: str) -> list[StaffNotice]:
-    """Return the messages about the texts of one number; the level stands in their keys."""
+def _read_notices(work: UnitOfWork, keys: Sequence[str]) -> dict[str, list[StaffNotice]]:
+    """Return case key -> the messages about the texts of that number; the level stands in their unique keys."""
     words = {level.word: level for level in Level}
-    query = select(Message).where(Message.case_key == key).order_by(Message.id)
-    return [
-        escalation.notice_of(
-            row, next((words[part] for part in row.dedupe_key.split(":") if part in words), Level.NONE)
-        )
-        for row in work.session.scalars(query)
-    ]
+    found: dict[str, list[StaffNotice]] = {}
+    query = select(Message).where(Message.case_key.in_(keys)).order_by(Message.id)
+    for row in work.session.scalars(query) if keys else ():
+        level = next((words[part] for part in row.dedupe_key.split(":") if part in words), Level.NONE)
+        found.setdefault(row.case_key, []).append(escalation.notice_of(row, level))
+    return found
 
 
 def _case_key(fingerprint: str) -> str:
