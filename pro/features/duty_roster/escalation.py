@@ -104,8 +104,9 @@ def is_untold(case: WaitingCase, now: datetime) -> bool:
     reached = any(one.told_at is not None and one.told_at >= case.since for one in case.notices)
     # Further alerts do not begin the time anew while no person was told of the first.
     since = case.newest_at if reached and not case.is_grouped else case.since
-    states: set[NoticeState] = {one.state for one in case.notices if one.level >= case.level and one.queued_at >= since}
-    return now - since > TOLD_WITHIN or "waiting" not in states
+    # A message that has not left yet leads to what was raised meanwhile as well.
+    is_on_its_way = any(one.state == "waiting" and one.level >= case.level for one in case.notices)
+    return now - since > TOLD_WITHIN or not is_on_its_way
 
 
 def notice_of(message: Message, level: int) -> StaffNotice:
