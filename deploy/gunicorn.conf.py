@@ -8,10 +8,12 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from gunicorn.glogging import Logger
+from gunicorn.http.errors import ParseException
 
 ROOT = Path(__file__).resolve().parent.parent
 # Tokens that must not be logged: a link's token or a form's address opens a form, and a key in an address admits the
@@ -65,6 +67,33 @@ def pre_request(_worker: object, request: Any) -> None:
     length = headers.get("CONTENT-LENGTH", "0")
     if "TRANSFER-ENCODING" in headers or not length.isdigit() or int(length) > LONGEST_KEPT_BODY:
         request.force_close()
+
+
+# nginx passes on no more (client_max_body_size).
+LONGEST_BODY = 1024 * 1024
+SECONDS_TO_READ_REST = 2.0
+
+
+def post_request(_worker: object, _request: object, environ: dict[str, Any], _response: object) -> None:
+    """Read what the application left of a body before the connection ends.
+
+    A system that closes a connection with unread data resets it, and the answer that was sent is lost: nginx would show
+    "please try again in a minute" instead of the application's own page. Reading stops after 1 MiB or two seconds.
+    """
+    body, connection = environ.get("wsgi.input"), environ.get("gunicorn.socket")
+    if body is None or connection is None:
+        return
+    end, left = time.monotonic() + SECONDS_TO_READ_REST, LONGEST_BODY
+    before = connection.gettimeout()
+    connection.settimeout(SECONDS_TO_READ_REST)
+    try:
+        while left > 0 and time.monotonic() < end and (piece := body.read(min(left, 65536))):
+            left -= len(piece)
+    except (OSError, ParseException):
+        # The visitor went away, or the body is not as HTTP has it: the connection ends either way.
+        return
+    finally:
+        connection.settimeout(before)
 
 
 def post_worker_init(_worker: object) -> None:

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -172,30 +173,57 @@ def test_a_worker_ends_with_the_status_that_it_ends_with(tmp_path: Path) -> None
     assert done.stderr.count("This does not start") == 1
 
 
-def test_half_a_request_does_not_keep_the_pages_from_ending(sqlite_url: str, tmp_path: Path) -> None:
-    """A browser that holds a line open must not make gunicorn kill its worker, half a minute later."""
+@contextlib.contextmanager
+def gunicorn_runs(sqlite_url: str, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Start gunicorn with the settings of an installation; its log is the file ``log`` of ``folder``."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "--workers", "1"]
-    with (tmp_path / "log").open("w") as log:
+    with (folder / "log").open("w") as log:
         process = subprocess.Popen(
             [*command, "--bind", f"127.0.0.1:{port}", "app:create_app()"],
             cwd=ROOT,
-            env={**os.environ, "PRO_DATABASE_URL": sqlite_url, "PRO_VAR_DIR": str(tmp_path)},
+            env={**os.environ, "PRO_DATABASE_URL": sqlite_url, "PRO_VAR_DIR": str(folder)},
             stderr=log,
             start_new_session=True,
         )
         try:
-            line = answering(port)
-            line.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n")
-            time.sleep(0.5)
-            # As Ctrl-C does it: to the master and to its workers.
-            os.killpg(process.pid, signal.SIGINT)
-            assert process.wait(timeout=15) == 0
-            line.close()
+            yield process, port
         finally:
-            process.kill()
-            process.wait()
+            process.terminate()
+            try:
+                process.wait(30)
+            finally:
+                process.kill()
+                process.wait()
+
+
+def test_half_a_request_does_not_keep_the_pages_from_ending(sqlite_url: str, tmp_path: Path) -> None:
+    """A browser that holds a line open must not make gunicorn kill its worker, half a minute later."""
+    with gunicorn_runs(sqlite_url, tmp_path) as (process, port):
+        line = answering(port)
+        line.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+        time.sleep(0.5)
+        # As Ctrl-C does it: to the master and to its workers.
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(timeout=15) == 0
+        line.close()
     assert (tmp_path / "log").read_text() == ""
+
+
+def test_a_refused_body_may_arrive_whole(sqlite_url: str, tmp_path: Path) -> None:
+    """The connection is not reset while nginx still sends: it would lose the answer and show its own 503 page."""
+    with gunicorn_runs(sqlite_url, tmp_path) as (_process, port):
+        line = answering(port)
+        for path, status, size in (("/nowhere", b"404", 200_000), ("/", b"413", 600_000)):
+            line.close()
+            line = socket.create_connection(("127.0.0.1", port), timeout=10)
+            head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {size}\r\n\r\n"
+            line.sendall(head.encode() + b"x" * (size // 2))
+            assert line.recv(65536).startswith(b"HTTP/1.1 " + status)
+            for _piece in range(4):
+                time.sleep(0.1)
+                line.sendall(b"x" * (size // 8))
+        line.close()
 
 
 def answering(port: int) -> socket.socket:

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
+from hypothesis.errors import FlakyFailure
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -118,12 +118,13 @@ class Outbox(RuleBasedStateMachine):
     def kill(self, number: int) -> None:
         self._kill(number)
 
-    @rule(data=st.data(), answer=st.sampled_from(sorted(ANSWERS)))
-    @precondition(lambda self: any(not call.answer for call in self.made))
-    def answer(self, data: Any, answer: str) -> None:
+    # What is drawn does not depend on the calls: under load a thread may make one later than in the run before.
+    @rule(which=st.integers(0, 9), answer=st.sampled_from(sorted(ANSWERS)))
+    def answer(self, which: int, answer: str) -> None:
         """Let a provider answer, also one whose worker is dead or waits no more."""
         waiting = [call for call in self.made if not call.answer]
-        self._answer(waiting[data.draw(st.integers(0, len(waiting) - 1))], answer)
+        if waiting:
+            self._answer(waiting[which % len(waiting)], answer)
 
     @rule(number=st.integers(0, WORKERS - 1), seconds=st.sampled_from([1, 14, 30, 46, 61, 150]))
     def pass_time(self, number: int, seconds: int) -> None:
@@ -294,6 +295,9 @@ def test_the_model_finds_a_fault(
     app_context: AppContext, clock: Clock, monkeypatch: pytest.MonkeyPatch, fault: Callable[[pytest.MonkeyPatch], None]
 ) -> None:
     fault(monkeypatch)
-    with pytest.raises(AssertionError):
+    with pytest.raises((AssertionError, FlakyFailure)) as found:
         # The first failing history is enough; it need not be made shorter.
         run_model(app_context, clock, max_examples=300, phases=[Phase.generate], report_multiple_bugs=False)
+    # The calls are real threads: a history repeated to print it may go another way. It was found all the same.
+    if isinstance(found.value, FlakyFailure):
+        assert found.value.subgroup(AssertionError), found.value
