@@ -57,7 +57,7 @@ def read_pre_dose(
             raise CatalogueError(
                 path,
                 "pre_dose.items",
-                Sentence("“%(name)s” stands there %(times)s times.", name=name, times=named.count(name)),
+                Sentence("“%(name)s” appears %(times)s times.", name=name, times=named.count(name)),
             )
     if file.weight and (file.weight not in instrument.items or instrument.items[file.weight].kind != "number"):
         raise CatalogueError(

@@ -48,12 +48,12 @@ def read_stopping(path: Path, file: StoppingFile, calendar: VisitSchedule | None
     """
     if calendar is None or not any("confirmed" in kind.sets.values() for kind in calendar.anchors.values()):
         raise CatalogueError(
-            path, "stopping", Sentence("It counts confirmed ulcers, but no anchor of the calendar confirms one.")
+            path, "stopping", Sentence("It counts confirmed ulcers, but the calendar has no anchor that confirms one.")
         )
     for where, anchor in (("treated", file.treated), ("decision", file.decision)):
         if anchor not in calendar.anchors:
             raise CatalogueError(
-                path, f"stopping.{where}", Sentence("The calendar has no anchor called “%(anchor)s”.", anchor=anchor)
+                path, f"stopping.{where}", Sentence("The calendar has no anchor “%(anchor)s”.", anchor=anchor)
             )
     ulcers, of_first = 0, 0
     names: set[str] = set(ULCER_STATES)
@@ -64,7 +64,7 @@ def read_stopping(path: Path, file: StoppingFile, calendar: VisitSchedule | None
         names.add(step.id)
         if not step.ulcers <= step.of_first <= file.of:
             sentence = Sentence(
-                "It cannot be reached: %(ulcers)s of the first %(first)s, of %(all)s in all.",
+                "This condition cannot be reached: %(ulcers)s of the first %(first)s, out of %(all)s in total.",
                 ulcers=step.ulcers,
                 first=step.of_first,
                 all=file.of,
@@ -72,7 +72,7 @@ def read_stopping(path: Path, file: StoppingFile, calendar: VisitSchedule | None
             raise CatalogueError(path, place, sentence)
         if step.ulcers <= ulcers or step.of_first < of_first:
             raise CatalogueError(
-                path, place, Sentence("Steps stand from the mildest on: each needs more ulcers than the last.")
+                path, place, Sentence("Steps must be in ascending order: each needs more ulcers than the previous one.")
             )
         ulcers, of_first = step.ulcers, step.of_first
     return StoppingRule(
@@ -92,4 +92,4 @@ def check_terms(path: Path, rule: StoppingRule | None, terms: TermList) -> None:
     """Raise CatalogueError for a term that is not in ``terms``: its gradings would not count."""
     for name in rule.terms if rule else ():
         if name not in terms.terms:
-            raise CatalogueError(path, "stopping.terms", Sentence("There is no term called “%(name)s”.", name=name))
+            raise CatalogueError(path, "stopping.terms", Sentence("There is no term “%(name)s”.", name=name))

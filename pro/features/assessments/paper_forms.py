@@ -315,7 +315,7 @@ def _ask_condition(
         return "", "", ()
     parent = shape.items[parents[0]]
     if len(parents) > 1 or parent.kind != "choice" or item.ask_if is None:
-        return translator.gettext("only if the answers above lead to it"), "", ()
+        return translator.gettext("only if earlier answers lead to it"), "", ()
     opens = {code: item.ask_if.evaluate(Facts(values={**facts, parent.id: code})) is True for code in parent.codes}
     named = words.items[parent.id]
     closing = [code for code, yes in opens.items() if not yes]

@@ -38,9 +38,9 @@ class ScaleTrend:
     "",
     endpoint="show",
     right="see_cohort",
-    title=N_("Whole study"),
+    title=N_("Study overview"),
     menu=60,
-    way_back=N_("the figures of the study"),
+    way_back=N_("the study overview"),
 )
 def show_study_overview(staff: SignedInStaff) -> ResponseReturnValue:
     """Show the latest figures, without identities. ``plan`` in the address: the study."""

@@ -105,13 +105,13 @@ def entry_text(thing: TimelineEntry, lane: str) -> str:
         return gettext("%(what)s: not sent", what=title)
     if thing.kind == participant_timeline.ALERT:
         return gettext(
-            "%(level)s alert: %(what)s", level=_level_name(thing.level), what=title or gettext("judging failed")
+            "%(level)s alert: %(what)s", level=_level_name(thing.level), what=title or gettext("evaluation failed")
         )
     if thing.number:
         return gettext("%(what)s, no. %(number)s", what=title, number=thing.number)
     states = {
         participant_timeline.RECEIVED: gettext("received"),
-        participant_timeline.PARTIAL: gettext("begun, never sent"),
+        participant_timeline.PARTIAL: gettext("started, not submitted"),
         participant_timeline.MISSED: gettext("missed"),
     }
     if thing.kind not in states:
