@@ -195,7 +195,10 @@ def failure_sentence(failure: str, translator: Translator) -> str:
     sentences = {
         "answered": _("The form was answered before this was sent, so it was not needed."),
         "not_wanted": _("No longer needed when it was due, so not sent."),
-        "answer_unclear": _("The provider’s answer was unclear. It may or may not have arrived: ask, or send again."),
+        "answer_unclear": _(
+            "The provider’s response was unclear. The message may or may not have arrived: ask the "
+            "recipient, or send it again."
+        ),
         "address_malformed": _("The email address is not valid. Correct it and send again."),
         "address_refused": _("The mail server rejects this address. Check it and send again."),
         "certificate": _("The mail server’s certificate is not trusted. Tell the IT department."),
@@ -230,7 +233,7 @@ def failure_sentence(failure: str, translator: Translator) -> str:
         "taken_on": _("The alert was acknowledged before this was sent, so it was not needed."),
         "text_differs": _("The text differs from the one approved by the provider. Tell the IT department."),
         "text_refused": _("The message was rejected as spam. Tell the IT department."),
-        "time_out": _("The provider did not answer in time."),
+        "time_out": _("The provider did not respond in time."),
         "too_many": _("The provider accepts no more messages to this phone for now. Call the participant."),
         "too_late": _("Too late to be useful, not sent."),
         "unforeseen": _("Unexpected error while sending. Tell the IT department."),

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from pro.core.rule_language.level import Level
 from pro.core.schedule.intervals import Interval
 from pro.web import request_context
-from pro.web.refusals import N_, REFUSALS
+from pro.web.refusals import N_, NP_, REFUSALS
 
 # Time limits for staff (docs/domain.md 3.3): acknowledge an emergency, contact the participant of an urgent alert.
 ACT_WITHIN: Mapping[Level, timedelta] = {
@@ -61,7 +61,7 @@ MESSAGE_STATES: Mapping[str, str] = {
     "waiting": N_("Queued"),
     "sent": N_("Sent"),
     "delivered": N_("Delivered"),
-    "failed": N_("Not sent"),
+    "failed": NP_("message", "Failed"),
     "dropped": N_("Dropped, no longer useful"),
 }
 
@@ -100,8 +100,8 @@ TEMPLATES: Mapping[str, str] = {
 
 TEST_ALERT_STATES: Mapping[str, str] = {
     "running": N_("Running"),
-    "passed": N_("Confirmed"),
-    "failed": N_("Failed"),
+    "passed": NP_("test alert", "Confirmed"),
+    "failed": NP_("test alert", "Failed"),
     "overdue": N_("Not held"),
 }
 
@@ -146,7 +146,7 @@ LANGUAGES: Mapping[str, str] = {"zh_Hans": N_("Chinese"), "en": N_("English")}
 
 EVENTS: Mapping[str, str] = {
     "alert.raised": N_("Alert raised by rule"),
-    "alert.uncovered": N_("No longer covered by a more urgent alert, rule"),
+    "alert.uncovered": N_("No longer superseded by a more urgent alert, rule"),
     "alert.closed_itself": N_("Alert closed automatically, answer received; rule"),
     "alert.superseded": N_("Superseded by a more urgent rule"),
     "alert.advised": N_("Participant saw the emergency advice and continued; rule"),
@@ -199,7 +199,7 @@ TASK_ENDS: Mapping[str, str] = {**CALL_OUTCOMES, "answered": N_("A form was answ
 
 CARD_STATES: Mapping[str, str] = {
     "made": N_("Created, not used yet"),
-    "used": N_("Active"),
+    "used": NP_("card", "Active"),
     "locked": N_("Locked after five wrong PINs"),
     "revoked": N_("Revoked"),
 }
@@ -207,7 +207,7 @@ CARD_STATES: Mapping[str, str] = {
 # States of an expected form.
 EXPECTED_FORM_STATES: Mapping[str, str] = {
     "not_open": N_("Not open yet"),
-    "open": N_("Open"),
+    "open": NP_("form state", "Open"),
     "due": N_("Due today"),
     "late": N_("Overdue, still open"),
     "received": N_("Received"),

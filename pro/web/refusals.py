@@ -7,10 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pro.i18n import CONTEXT_END
+
 
 def N_(text: str) -> str:  # noqa: N802  name that gettext tools search for
     """Mark ``text`` for translation, without translating it."""
     return text
+
+
+def NP_(context: str, text: str) -> str:  # noqa: N802  like N_, for a text with several meanings
+    """Mark ``text`` for translation in the sense of ``context``; gettext takes the result as it takes ``text``."""
+    return f"{context}{CONTEXT_END}{text}"
 
 
 # By the ``why`` of a failure or of a field. Each feature adds its refusals in ``pages/labels.py``.

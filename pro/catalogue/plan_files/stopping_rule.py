@@ -60,7 +60,7 @@ def read_stopping(path: Path, file: StoppingFile, calendar: VisitSchedule | None
     for step in file.steps:
         place = Sentence("stopping.steps %(step)s", step=step.id)
         if step.id in names:
-            raise CatalogueError(path, place, Sentence("This name is taken; each step needs its own."))
+            raise CatalogueError(path, place, Sentence("This name is already used. Each step needs its own name."))
         names.add(step.id)
         if not step.ulcers <= step.of_first <= file.of:
             sentence = Sentence(

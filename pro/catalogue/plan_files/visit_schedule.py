@@ -138,7 +138,7 @@ class _ScheduleCheck:
                 self.refuse("calendar.apart", Sentence("“%(name)s” is not an instrument of this plan.", name=name))
         if file.baseline and file.baseline not in {visit.id for visit in file.visits}:
             self.refuse(
-                "calendar.baseline", Sentence("“%(visit)s” is not a visit of this calendar.", visit=file.baseline)
+                "calendar.baseline", Sentence("“%(visit)s” is not a visit of this visit schedule.", visit=file.baseline)
             )
         for name, exposure in file.exposures.items():
             for anchor in (*exposure.doses, exposure.last):
@@ -166,7 +166,7 @@ class _ScheduleCheck:
             self.require_known(where, visit.not_before)
         for name in visit.not_during:
             if name not in self.file.periods:
-                self.refuse(where, Sentence("“%(name)s” is not a period of this calendar.", name=name))
+                self.refuse(where, Sentence("“%(name)s” is not a period of this visit schedule.", name=name))
         for name in visit.outlives:
             if name not in self.file.stops:
                 self.refuse(where, Sentence("“%(name)s” is not in stops, so outlives is not needed.", name=name))

@@ -16,7 +16,7 @@ REFUSALS: Mapping[str, str] = {
     "empty": N_("Enter the name shown to colleagues."),
     "too_long": N_("The text is too long. Shorten it."),
     "unknown": N_("Choose one of the options shown."),
-    "phone_not_mobile": N_("This is a landline: it gets no text message. Please type a mobile number."),
+    "phone_not_mobile": N_("This is a landline number: it cannot receive text messages. Enter a mobile number."),
     "phone_invalid": N_(
         "The phone number is incomplete. Enter a mainland China number, or start with + and the country code."
     ),
@@ -31,7 +31,7 @@ REFUSALS: Mapping[str, str] = {
     "code_used": N_("This code was already used. Wait for the next one."),
     "code_locked": N_("Too many failed attempts. Wait 15 minutes."),
     "reason_short": N_("Enter a short reason. It is stored with the change."),
-    "same_role": N_("This person has this role already."),
+    "same_role": N_("This person already has this role."),
 }
 
 # In the order of the page: rights to see, to act, to manage.
@@ -83,11 +83,11 @@ RIGHTS: Mapping[str, str] = {
 
 CHANGES: Mapping[str, str] = {
     "staff.added": N_("Account created"),
-    "staff.invited": N_("Invited"),
+    "staff.invited": N_("Invitation sent"),
     "staff.invitation_revoked": N_("Invitation cancelled"),
     "staff.invitation_used": N_("Invitation accepted"),
     "staff.role_changed": N_("Role changed"),
-    "staff.closed": N_("Account closed"),
+    "staff.closed": N_("Account deactivated"),
     "staff.reopened": N_("Account reopened"),
     "staff.phone_changed": N_("Mobile number for alerts changed"),
     "staff.factor_set": N_("Second factor set up"),
@@ -133,13 +133,13 @@ notices.add("session_ended", N_("Session ended."), good=True)
 notices.add("sessions_ended", N_("Sessions ended."), good=True)
 notices.add("invited", N_("The invitation email is being sent. Its link works for 72 hours."), good=True)
 notices.add("invitation_revoked", N_("The invitation has been cancelled. Its link no longer works."), good=True)
-notices.add("invitation_over", N_("Nothing was changed: this person has an account already."))
+notices.add("invitation_over", N_("Nothing was changed: this person already has an account."))
 notices.add(
     "role_changed",
     N_("Role changed. The person’s sessions have ended; the new rights apply after the next sign-in."),
     good=True,
 )
-notices.add("phone_set", N_("The phone number is saved."), good=True)
+notices.add("phone_set", N_("Phone number saved."), good=True)
 notices.add(
     "account_closed",
     N_(

@@ -18,8 +18,8 @@ notices.add(
 notices.add(
     "judged_later",
     NN_(
-        "%(num)s more alert came while you were reading. Nothing is signed yet; read it first, then sign again.",
-        "%(num)s more alerts came while you were reading. Nothing is signed yet; read them first, then sign again.",
+        "%(num)s new alert arrived while you were reading. Nothing was signed; read it first, then sign again.",
+        "%(num)s new alerts arrived while you were reading. Nothing was signed; read them first, then sign again.",
     ),
 )
 notices.add("event_ended", N_("End date saved."), good=True)

@@ -87,7 +87,7 @@ class GradingForm(ServiceCheckedForm):
         validate_choice=False,
     )
     # Shown once the service asked for it; ``serious_signs`` are the words of what it found.
-    not_serious = TextAreaField(N_("Why it is not a serious adverse event"))
+    not_serious = TextAreaField(N_("Reason why it is not a serious adverse event"))
     serious_signs: tuple[str, ...] = ()
     known_at = DateTimeLocalField(N_("Date and time the site became aware (SAE)"), format=list(TYPED_MOMENTS))
     action = TextAreaField(N_("Action taken"))
@@ -168,7 +168,7 @@ class CloseForm(ServiceCheckedForm):
     )
     reason = StringField(N_("Comment (required if no action is needed)"), id="close-reason")
     # Shown once the service asked for it.
-    not_serious = StringField(N_("Why this admission is not a serious adverse event"), id="close-not-serious")
+    not_serious = StringField(N_("Reason why this admission is not a serious adverse event"), id="close-not-serious")
 
 
 class StableForm(ServiceCheckedForm):

@@ -37,9 +37,9 @@ DISPOSITIONS: Mapping[str, str] = {
 # Why an event looks serious.
 SERIOUS_SIGNS: Mapping[str, str] = {
     "died": N_("The participant has died."),
-    "grade_4": N_("Grade 4 often means danger to life."),
-    "admitted": N_("The alert was closed with “Admitted to hospital”."),
-    "emergency": N_("The answers behind this alert suggest danger to life."),
+    "grade_4": N_("Grade 4 is often life-threatening."),
+    "admitted": N_("The alert outcome is “Admitted to hospital”."),
+    "emergency": N_("The answers that triggered this alert suggest a danger to life."),
 }
 
 CARE_REFUSALS: Mapping[str, str] = {
@@ -55,10 +55,10 @@ CARE_REFUSALS: Mapping[str, str] = {
     "event_ended": N_("This adverse event has ended. Record a new one."),
     "attribution": N_("Choose the possible cause, or “Other” if none fits."),
     "serious": N_("Choose whether it is serious."),
-    "looks_serious": N_("Choose “Yes” above, or write here why it is not serious. Nothing is signed yet."),
+    "looks_serious": N_("Select “Yes” above, or enter here why it is not serious. Nothing is signed yet."),
     "admission_is_serious": N_(
-        "Admission for an adverse event makes it serious. Have it assessed as serious first, or write here why it is "
-        "not. Nothing is closed yet."
+        "Admission makes an adverse event serious. First have it assessed as serious, or enter here "
+        "why it is not. The alert is not closed yet."
     ),
     "death_is_serious": N_("Grade 5 means death and is always serious."),
     "action": N_("For a serious adverse event, enter the action taken."),
@@ -96,7 +96,7 @@ def _closed_first(said: notices.Values) -> notices.Values:
 
 
 # What is said on the page after a press.
-notices.add("acknowledged", N_("Acknowledged. It is yours now; everybody can see that."), good=True)
+notices.add("acknowledged", N_("Alert acknowledged. You are now the owner."), good=True)
 notices.add("somebody_first", N_("%(name)s already acknowledged this at %(at)s. Nothing was changed."))
 notices.add("acknowledged_before", N_("You already acknowledged this. Nothing was changed."))
 notices.add(
@@ -123,15 +123,15 @@ notices.add(
 notices.add(
     "taken_later",
     NN_(
-        "%(num)s more alert came while you were reading. Nothing is taken over yet; read it first.",
-        "%(num)s more alerts came while you were reading. Nothing is taken over yet; read them first.",
+        "%(num)s new alert arrived while you were reading. Nothing was taken over; read it first.",
+        "%(num)s new alerts arrived while you were reading. Nothing was taken over; read them first.",
     ),
 )
 notices.add(
     "stable_later",
     NN_(
-        "%(num)s more alert came while you were reading. Nothing is marked yet; read it first.",
-        "%(num)s more alerts came while you were reading. Nothing is marked yet; read them first.",
+        "%(num)s new alert arrived while you were reading. Nothing was marked; read it first.",
+        "%(num)s new alerts arrived while you were reading. Nothing was marked; read them first.",
     ),
 )
 notices.add(

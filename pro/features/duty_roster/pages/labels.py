@@ -13,7 +13,7 @@ REFUSALS = refusals.add(
         "no_account": N_("This account is deactivated. Choose another person."),
         "cannot_act": N_("This person’s role may not handle alerts. Choose someone else."),
         "same": N_("This person already has the shift. Choose someone else."),
-        "absent": N_("%(name)s is away from %(starts)s to %(ends)s. Choose another person, or other times."),
+        "absent": N_("%(name)s is absent from %(starts)s to %(ends)s. Choose another person or other times."),
         "away_already": N_("%(name)s already has an absence from %(starts)s to %(ends)s. Cancel that one first."),
         "ends_first": N_("The end time is not after the start time. Check both."),
         "past": N_("This time is in the past. Choose a future time."),
@@ -25,8 +25,8 @@ REFUSALS = refusals.add(
             "over that shift first."
         ),
         "holds_other_place": N_(
-            "%(name)s holds the other place from %(starts)s to %(ends)s: alerts would go to the same person twice. "
-            "Choose somebody else, or tick below that it is meant."
+            "%(name)s already has the other shift from %(starts)s to %(ends)s: alerts would go to the "
+            "same person twice. Choose another person, or tick the box below to confirm."
         ),
         "outside": N_("The shift is from %(starts)s to %(ends)s. Choose times within it."),
     }

@@ -40,7 +40,7 @@ class RosterIntervalForm(FlaskForm):
     starts = DateTimeLocalField(N_("From"), format=FORMATS)
     ends = DateTimeLocalField(N_("To"), format=FORMATS)
     # Shown once the person holds the other place in that time.
-    both_places = BooleanField(N_("It is meant: on call and backup at the same time"))
+    both_places = BooleanField(N_("Confirm: on call and backup at the same time"))
     asks_both = False
 
     def offer(self, people: Iterable[tuple[int, str]]) -> None:

@@ -171,7 +171,7 @@ class EnrolForm(FlaskForm):
     consent_version = StringField(N_("Version of the consent form"), filters=[to_half_width])
     health_data = BooleanField(N_("The separate consent for health data has been signed"))
     # Shown once another participant has the phone.
-    shared_phone = BooleanField(N_("Both share this phone; that is right"))
+    shared_phone = BooleanField(N_("Both share this phone number; it is correct"))
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Return True if every field is valid."""
@@ -199,7 +199,7 @@ class DetailsForm(FlaskForm):
 
     seen = HiddenField()
     phone = StringField(N_("Mobile phone"), filters=[to_half_width])
-    shared_phone = BooleanField(N_("Both share this phone; that is right"))
+    shared_phone = BooleanField(N_("Both share this phone number; it is correct"))
     study_number = StringField(N_("Participant number"), filters=[to_half_width])
     language = RadioField(N_("Language of forms and messages"), validate_choice=False)
     reason = TextAreaField(N_("Reason"))

@@ -33,29 +33,32 @@ web_labels.add_tables(
 REFUSALS = refusals.add(
     {
         "study_number_missing": N_("Enter the participant number."),
-        "study_number_shape": N_("This does not look like a number of this study. Check it against the study’s list."),
+        "study_number_shape": N_(
+            "This does not look like a participant number of this study. Check it against the study’s list."
+        ),
         "study_number_person": N_(
             "This looks like a phone or identity card number. Enter the participant number assigned by the study."
         ),
         "taken": N_("A participant with this number is already enrolled. Check the number."),
         "phone_not_mobile": N_(
-            "This is a landline: it gets no text message. Type a mobile number, or leave it empty and make a card."
+            "This is a landline number: it cannot receive text messages. Enter a mobile number, or "
+            "leave it empty and create a card."
         ),
         "phone_shared": N_(
-            "Another participant has this phone too. Texts from it cannot be told apart, so a person must assign each. "
-            "If it is right, tick the box below; else check the number."
+            "Another participant has the same phone number. Staff must assign each text message from "
+            "it by hand. If the number is correct, tick the box below; otherwise check it."
         ),
         "number_has_answers": N_(
-            "Answers are stored under this number, so it stays. Ask the IT department if it is wrong."
+            "Answers are stored under this number, so it cannot be changed. Contact the IT department if it is wrong."
         ),
-        "nothing_to_correct": N_("Nothing here differs from what is stored."),
+        "nothing_to_correct": N_("Nothing was changed: these details are already stored."),
         "has_reported": N_(
-            "There is an alert or a text message of this participant, so the enrolment cannot be taken back. Record a "
-            "withdrawal on the page “Consent” instead."
+            "This participant has an alert or a text message, so the enrolment cannot be cancelled. "
+            "Record a withdrawal on the page “Consent” instead."
         ),
         "answered_already": N_(
-            "This participant has answered, so the enrolment cannot be taken back. Record a withdrawal on the page "
-            "“Consent” instead."
+            "This participant has answered, so the enrolment cannot be cancelled. Record a withdrawal "
+            "on the page “Consent” instead."
         ),
         "phone_invalid": N_(
             "The phone number is incomplete. Enter a mainland China number, or start with + and the country code."
@@ -101,24 +104,25 @@ REFUSALS = refusals.add(
 notices.add("details_corrected", N_("Corrected."), good=True)
 notices.add(
     "phone_corrected",
-    N_("Corrected. Links and codes that were sent to the old number no longer work: send the form again."),
+    N_("Corrected. Links and access codes sent to the old number no longer work: send the form again."),
     good=True,
 )
 notices.add(
-    "details_stale", N_("These details were changed meanwhile. Nothing was saved; the page shows them as they are now.")
+    "details_stale",
+    N_("These details were changed in the meantime. Nothing was saved. The page shows the current details."),
 )
 notices.add(
     "enrolment_cancelled",
     N_(
-        "Recorded as enrolled by mistake: nothing is asked or sent, the phone is forgotten, "
-        "the study does not count it."
+        "Recorded as enrolled by mistake: no forms or messages are sent, the phone number is deleted, "
+        "and the study does not count this participant."
     ),
     good=True,
 )
 notices.add("enrolled", N_("Enrolled. You can send the first questionnaire below."), good=True)
 notices.add("queued", N_("The text message is being sent. See Messages below for its status."), good=True)
 notices.add("card_revoked", N_("The card has been revoked and no longer works."), good=True)
-notices.add("consent_signed", N_("The consent is recorded."), good=True)
+notices.add("consent_signed", N_("Consent recorded."), good=True)
 notices.add(
     "consent_withdrawn",
     N_("The withdrawal has been recorded and is in effect: no more questionnaires or messages are sent."),

@@ -35,7 +35,7 @@ INVALID_PLAN = N_("This file cannot be used as it is. Correct it and choose it a
     "",
     endpoint="show",
     right="simulate",
-    title=N_("Simulator"),
+    title=N_("Rule simulator"),
     section="cohort",
     way_back=N_("the rule simulator"),
 )

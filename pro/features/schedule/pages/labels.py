@@ -122,7 +122,7 @@ notices.add("message_settled_before", N_("%(name)s already resolved this message
 notices.add("call_logged", N_("Call saved."), good=True)
 notices.add(
     "call_wrong_number",
-    N_("The call is logged. The number is wrong, and texts still go to it."),
+    N_("Call logged. The number is wrong, and text messages still go to it."),
     link=notices.Link(N_("Correct the number now"), notices.page_address("staff.details.show", of="participant_id")),
 )
 notices.add("call_again", N_("Call saved. The task will come back at a suitable time."), good=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pro.web import labels as web_labels
 from pro.web import notices, refusals
 from pro.web.notices import NN_
-from pro.web.refusals import N_
+from pro.web.refusals import N_, NP_
 
 # The classes of the built-in lexicon (docs/domain.md 5); a class of a site's own is shown by its id.
 RED_FLAGS: Mapping[str, str] = {
@@ -17,7 +17,7 @@ RED_FLAGS: Mapping[str, str] = {
     "chest": N_("chest pain or tightness"),
     "neuro": N_("weakness, seizure, confusion or other nerve signs"),
     "faint": N_("fainting"),
-    "help": N_("a cry for help"),
+    "help": N_("a call for help"),
     "swallow_total": N_("cannot swallow at all"),
     "eye": N_("double vision or a drooping eyelid"),
     "swallow": N_("trouble swallowing"),
@@ -66,8 +66,8 @@ DELIVERY_STATUSES: Mapping[str, str] = {
     "waiting": N_("Queued"),
     "sent": N_("Sent"),
     "delivered": N_("Delivered"),
-    "failed": N_("Failed"),
-    "dropped": N_("Not sent"),
+    "failed": NP_("message", "Failed"),
+    "dropped": N_("Dropped"),
 }
 
 web_labels.add_tables(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pro.web import notices
-from pro.web.refusals import N_
+from pro.web.refusals import N_, NP_
 
 STATES: Mapping[str, str] = {
     "none": N_("No known ulcer"),
@@ -17,7 +17,7 @@ STATES: Mapping[str, str] = {
 STATUS_CHANGES: Mapping[str, str] = {
     "none": N_("Resolved or ruled out"),
     "suspected": N_("Suspected"),
-    "confirmed": N_("Confirmed"),
+    "confirmed": NP_("ulcer", "Confirmed"),
 }
 RESULTS: Mapping[str, str] = {
     "normal": N_("No ulcer, no necrosis"),
