@@ -25,7 +25,7 @@ def test_every_right_has_words_in_both_languages(app_context: AppContext) -> Non
 def test_the_table_of_rights_is_the_one_that_is_obeyed(app: Flask, seeded: Study) -> None:
     desk = signed_in_browser(app, seeded.staff["monitor"])
     desk.open("/staff/rights?lang=en")
-    row = re.search(r"See participants’ phone numbers</th>(.*?)</tr>", desk.page, re.DOTALL)
+    row = re.search(r"View participants’ phone numbers</th>(.*?)</tr>", desk.page, re.DOTALL)
     assert row is not None
     said = re.findall(r"yes|no(?=<)", row[1])
     assert said == ["yes", "yes", "yes", "no", "no", "no"]

@@ -121,9 +121,9 @@ def test_grade_4_that_is_not_serious_is_asked_about_before_it_is_signed(
     path = taken(desk, alerts)
     said = JUDGED | {"grade": "4", "not_serious": ""}
     assert assess(desk, path, **said).status_code == 400
-    assert "Is it really not serious?" in desk.page
-    assert "Grade 4 often means danger to life." in desk.page
-    assert "The answers behind this alert suggest danger to life." in desk.page
+    assert "Confirm: not a serious adverse event?" in desk.page
+    assert "Grade 4 is often life-threatening." in desk.page
+    assert "The answers that triggered this alert suggest a danger to life." in desk.page
     assert rows(app_context, Grading) == []
     assert assess(desk, path, **(said | {"not_serious": "an old scar"})).status_code == 303
     assert [(one.serious, one.not_serious) for one in rows(app_context, Grading)] == [(False, "an old scar")]
@@ -139,8 +139,8 @@ def test_grade_4_that_is_serious_starts_the_clock_and_stands_on_the_to_do_list(
     assert assess(desk, path, **said).status_code == 303
     assert desk.post(path, do="close", alert=alerts, disposition="admitted").location == "/staff/"
     desk.open("/staff/")
-    assert "Good news: no alert is waiting." not in desk.page
-    assert "Serious" in desk.page
+    assert "No unacknowledged alerts." not in desk.page
+    assert "SAE" in desk.page
 
 
 def test_an_admission_without_a_serious_event_is_asked_about(
@@ -151,7 +151,7 @@ def test_an_admission_without_a_serious_event_is_asked_about(
     assess(desk, path, **JUDGED)
     ended = {"do": "close", "alert": alerts, "disposition": "admitted"}
     assert desk.post(path, **ended).status_code == 400
-    assert "Is this admission really not a serious adverse event?" in desk.page
+    assert "Confirm: this admission is not a serious adverse event?" in desk.page
     assert f'href="{path}/assess">Assess it as serious' in desk.page
     assert rows(app_context, AlertClosure) == []
 
@@ -261,4 +261,4 @@ def test_the_reader_of_another_language_sees_both(app: Flask, seeded: Study, ale
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(f"/staff/alerts/{alerts[0]}")
     assert '<span class="s" lang="zh-Hans-CN">您的鼻子、嘴或喉咙有没有出血' in desk.page
-    assert "In small type: the words that the participant saw." in desk.page
+    assert "Small print: the wording shown to the participant." in desk.page

@@ -41,7 +41,7 @@ def test_nobody_confirms_it_in_time(sent_weekly_alert: Clinic, clock: Clock) -> 
     mails = sent_weekly_alert.mails("drill_failed")
     assert [mail.to for mail in mails] == ["investigator@example.org", "coordinator@example.org"]
     assert mails[0].params["failure"] == "not_confirmed"
-    assert "Nobody confirmed it in time." in mails[0].body
+    assert "Not confirmed in time." in mails[0].body
     run_jobs(sent_weekly_alert)
     assert len(sent_weekly_alert.mails("drill_failed")) == len(sent_weekly_alert.events("drill.failed")) * 2 == 2
     # Late, but now they know that it arrives.

@@ -270,7 +270,7 @@ def test_a_written_word_is_put_before_a_person(any_clinic):
     phone.page("last", {"free_text": "下周三我想换时间"})
     assert (any_clinic.alerts()["TEXT"].level, any_clinic.mails()) == (Level.WATCH, [])
     english, chinese = (case_of(any_clinic, language).sentence for language in ("en", "zh_Hans"))
-    assert english == "Wrote something: please read it"
+    assert english == "Free text: please read it"
     assert any("\u4e00" <= letter <= "\u9fff" for letter in chinese)
 
 

@@ -123,7 +123,7 @@ def test_taps_and_words_are_answers_and_the_thread_is_back_after_reload(
         "您： 快走或上楼时气短",
         "我们： 过去24小时 胸痛、胸闷或胸口发紧？",
     ]
-    assert "这是自动问答，不是有人在线；急事请打120。" in begun.bubbles[0]
+    assert "这是自动问答，没有人在线。有急事请打120。" in begun.bubbles[0]
     assert stored_answers(app_context, seeded.chinese.checkin) == {"bleed": 1, "bleed_now": 0, "breath": 1}
     assert {row.channel for row in rows(app_context, Answer)} == {"chat"}
 
@@ -256,7 +256,7 @@ def test_the_advice_takes_the_whole_screen_until_it_was_passed(
 ) -> None:
     ref = seeded.chinese.checkin.ref
     begun.taps_on(4)
-    assert begun.heading == "请立即拨打120，或去最近的急诊。"
+    assert begun.heading == "请马上打120，或者去最近的医院急诊。"
     begun.open(f"/f/{ref}/chat")
     assert 'class="sos' in begun.page
     assert begun.press(do="understood").headers["Location"] == f"/f/{ref}/chat#now"
@@ -310,7 +310,7 @@ def test_the_end_is_a_question_a_look_or_the_last_page(
     look = re.search(rf'href="(/f/{way.ref}/\d+)"', english.page)
     assert look is not None
     assert english.open(look[1]).status_code == 200
-    assert english.heading == "Check, then send"
+    assert english.heading == "Check your answers, then send"
     english.open(f"/f/{way.ref}/chat")
     assert english.replies(value="1").status_code == 303
     assert english.heading == "Received, thank you"

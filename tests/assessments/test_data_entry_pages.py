@@ -87,7 +87,7 @@ def test_an_emergency_leads_to_its_alert_and_says_what_to_do(
     assert "tell the participant to call 120" in desk.page
     assert "in a phone interview" in desk.page
     assert "Answered 08:30" in desk.page
-    assert "typed in by Coordinator, 09:00" in desk.page
+    assert "entered by Coordinator, 09:00" in desk.page
     (form,) = forms(app_context, seeded)
     assert (form.mode, form.language, form.identified_by) == ("phone", "zh_Hans", "staff")
     kept = stored(app_context)
@@ -103,8 +103,8 @@ def test_a_quiet_interview_leads_back_to_the_participant(
     answer = enter(desk, address, "", **quiet, other7="none")
     assert answer.location == f"/staff/participants/{seeded.chinese.id}"
     desk.open(answer.location)
-    assert "The interview is saved and judged." in desk.page
-    assert "typed in by Coordinator" in desk.page
+    assert "The interview has been saved and evaluated." in desk.page
+    assert "entered by Coordinator" in desk.page
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_nothing_answered_is_not_a_form(
     desk: StaffBrowser, address: str, app_context: AppContext, seeded: Study
 ) -> None:
     assert enter(desk, address).status_code == 400
-    assert "No question is answered yet." in desk.page
+    assert "No question has been answered yet." in desk.page
     assert enter(desk, address, bleed="skip").status_code == 400
     assert forms(app_context, seeded) == []
 
@@ -198,7 +198,7 @@ def test_paper_is_on_the_to_do_list_until_another_person_has_verified_it(
     (form,) = forms(app_context, seeded)
     check = f"/staff/assessments/{form.id}/check"
     desk.open("/staff/?show=papers")
-    assert "Paper to check<b>1</b>" in desk.page
+    assert "Paper forms to verify<b>1</b>" in desk.page
     assert check not in desk.page  # not for the person who entered it
     desk.open(check)
     assert "You typed this form yourself" in desk.page
@@ -225,7 +225,7 @@ def test_paper_is_on_the_to_do_list_until_another_person_has_verified_it(
     second.open("/staff/?show=papers")
     assert "Nothing here to be done" in second.page
     second.open(f"/staff/participants/{seeded.chinese.id}")
-    assert "compared with the sheet by Investigator" in second.page
+    assert "verified against the original by Investigator" in second.page
     second.open(check)
     assert "Compared with the sheet by Investigator" in second.page
     assert second.post(check, compared="y", **same).status_code == 409
@@ -264,6 +264,6 @@ def test_a_proxy_starts_on_the_phone_and_is_not_scored(
         assert isinstance(here, form_access.FormSession)
         answer_service.submit_form(work, here, "zh_Hans")
     desk.open(f"/staff/participants/{seeded.chinese.id}")
-    assert "Answered by a proxy: not scored." in desk.page
+    assert "Proxy-reported: not scored." in desk.page
     assert "answered by somebody else for the participant" in desk.page
     assert "Scores, 0 to 100" not in desk.page

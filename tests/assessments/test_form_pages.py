@@ -95,11 +95,11 @@ def test_a_code_is_taken_however_it_is_written(phone: ParticipantBrowser, seeded
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
-        ("", "请先打上代码。"),
+        ("", "请先输入填写码。"),
         ("ABCD-345", "少了1位。"),
         ("ABCD-34567", "多了1位。"),
         ("ABCD-0000", "没有0、1、2"),
-        ("ABCD-3456", "请对照卡片，一位一位再看一遍。"),
+        ("ABCD-3456", "请看着卡片，一位一位再对一遍。"),
     ],
 )
 def test_a_wrong_code_stays_in_the_field_with_what_to_do(
@@ -156,7 +156,7 @@ def test_an_expired_code_is_told_kindly(phone: ParticipantBrowser, seeded: Study
     clock.move(days=60)
     phone.open("/?lang=zh_Hans")
     assert phone.press(code=seeded.chinese.checkin.code, do="next").status_code == 422
-    assert "这个代码已经过期了" in phone.page
+    assert "这个填写码过期了" in phone.page
 
 
 # --- answering ---------------------------------------------------------------------------------------------------
@@ -165,11 +165,11 @@ def test_an_expired_code_is_told_kindly(phone: ParticipantBrowser, seeded: Study
 def test_an_answer_is_stored_and_the_next_question_says_so(
     begun: ParticipantBrowser, seeded: Study, app_context: AppContext
 ) -> None:
-    assert "上一题已保存" not in begun.page
+    assert "上一题已经存好" not in begun.page
     begun.tap(0)
     assert stored_answers(app_context, seeded.chinese.checkin) == {"bleed": 0}
     assert begun.shown == "breath"
-    assert "上一题已保存" in begun.page
+    assert "上一题已经存好" in begun.page
 
 
 def test_no_page_changes_anything_by_being_looked_at(
@@ -242,7 +242,7 @@ def test_what_was_never_offered_is_not_taken_and_the_question_is_shown_again(
     before = all_rows(app_context)
     answer = begun.post(f"/f/{seeded.chinese.checkin.ref}/1", **{"page": "bleed", **data})
     assert answer.status_code == 400
-    assert "刚才点的没有算数" in begun.page
+    assert "刚才点的没有算进去" in begun.page
     assert begun.shown == shown
     assert all_rows(app_context) == before
 
@@ -298,7 +298,7 @@ def test_a_list_that_contradicts_itself_is_asked_again_with_its_ticks(
     answer_until_list(begun)
     before = all_rows(app_context)
     assert begun.press(do="some").status_code == 422
-    assert "还没有点" in begun.page
+    assert "还没有选" in begun.page
     assert begun.press(do="none", has=["nausea", "itch"]).status_code == 422
     assert "您点了几项，又点了“这些都没有”。" in begun.page
     assert re.findall(r'value="(\w+)" checked', begun.page) == ["nausea", "itch"]
@@ -349,7 +349,7 @@ def test_switching_language_keeps_ticks_and_texts(
 @pytest.mark.parametrize(
     ("weight", "sentence"),
     [
-        ("6o", "请写数字，比如62.5。"),
+        ("6o", "请填数字，比如62.5。"),
         ("5", "应该在25.0到250.0之间"),
         ("1000", "应该在25.0到250.0之间"),
         ("62\x00", "有的字我们存不了"),

@@ -37,10 +37,10 @@ def test_the_trail_is_picked_by_number_and_the_address_holds_none(
     answer = desk.post(PATH, do="pick", number="npc-001", kind="alerts", ref="", who="", since="", until="")
     assert answer.location == f"{PATH}?participant={seeded.chinese.id}&kind=alerts"
     desk.open(answer.location)
-    assert "An alert was raised" in desk.page
+    assert "Alert raised" in desk.page
     assert "NPC-002" not in desk.page
     desk.open(f"{answer.location}&lang=zh_Hans")
-    assert "产生警报" in desk.page
+    assert "触发警报" in desk.page
 
 
 def test_what_was_typed_wrongly_stays_with_a_sentence(app: Flask, seeded: Study) -> None:
@@ -57,8 +57,8 @@ def test_an_administrator_sees_who_did_what_but_no_answer(app: Flask, app_contex
     report_bleeding(app_context, seeded.chinese.checkin)
     desk = signed_in_browser(app, seeded.staff["administrator"])
     desk.open(f"{PATH}?kind=answers")
-    assert "Answers were saved" in desk.page
-    assert "What it says is shown to those who may see answers." in desk.page
+    assert "Answers saved" in desk.page
+    assert "The content is shown only to staff who may view answers." in desk.page
     assert 'class="before"' not in desk.page
     assert "Export" not in desk.page
     assert desk.post(PATH, do="export").status_code == 403
@@ -73,7 +73,7 @@ def test_an_export_opens_in_a_spreadsheet_and_is_recorded(app: Flask, app_contex
     assert answer.data.startswith(b"\xef\xbb\xbf")
     rows = list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"), newline="")))
     assert {row["Participant"] for row in rows} == {"NPC-001"}
-    assert "Answers were saved" in {row["What happened"] for row in rows}
+    assert "Answers saved" in {row["Event"] for row in rows}
     assert all(len(row["Seal"]) == 64 for row in rows)
     with transaction(app_context.engine) as session:
         (event,) = session.scalars(select(AuditEntry).where(AuditEntry.action == "audit.exported"))
@@ -93,7 +93,7 @@ def test_the_chain_is_verified_on_the_page(app: Flask, app_context: AppContext, 
         connection.exec_driver_sql("DROP TRIGGER event_stays_update")
         connection.exec_driver_sql("UPDATE event SET role = 'x' WHERE id = 2")
     desk.post(PATH, do="verify_anew")
-    assert "Event 2, sealed at place 2, is not what was sealed." in desk.page
+    assert "Audit entry 2, sealed at position 2, differs from what was sealed." in desk.page
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_which_text_went_to_whom_is_answered_from_one_page(app: Flask, app_conte
     assert all("@" not in str(new) and "+86" not in str(new) for new in sent)
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(f"/staff/audit?participant={seeded.chinese.id}&kind=messages")
-    assert desk.page.count("A message was sent") == len(sent)
+    assert desk.page.count("Message sent") == len(sent)
     name = {account.id: account.name for account in seeded.staff.values()}[sent[0]["staff"]]
     assert f"account: <b>{name}</b>" in desk.page
     desk.open(f"/staff/participants/{seeded.chinese.id}")

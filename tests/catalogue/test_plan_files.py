@@ -149,7 +149,7 @@ def test_a_grade_is_only_ever_suspected():
         ("suspects: hepatitis, basis: [L]", "suspects: hepatitis, basis: [X]", "rules.", "'L'"),
         ('fever: "temp in', 'odor: "temp in', "named.odor", "already means something else"),
         ('fever: "temp in', 'fever: "tmp in', "named.fever, column 1", "did you mean “temp”"),
-        ('M*"]', 'Z*"]', "lowering D1", "“Z*” matches no rule"),
+        ('M*"]', 'Z*"]', "lowering D1", "no rule matches “Z*”"),
         ("  from: urgent", "  from: emergency", "lowering D1", "never an emergency"),
         ("  to: watch", "  to: urgent", "lowering D1", "quieter level"),
         ("  id: D1", "  id: U01", "lowering U01", "same id"),

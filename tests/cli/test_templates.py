@@ -59,7 +59,7 @@ def test_one_json_object_a_line(mainland: Config) -> None:
 
 
 def test_an_edited_text_is_refused(mainland: Config, tmp_path: Path) -> None:
-    old = "Hello. We will call you today."
+    old = "Hello. Notice: we will call today."
     result = run(mainland, "check", "--json", "--file", str(edited(tmp_path, old, "Hello. We call you today.")))
     assert result.exit_code == 1
     (said,) = [json.loads(line) for line in result.output.splitlines()]
@@ -76,7 +76,7 @@ def problems_of(config: Config) -> tuple[str, ...]:
 
 
 def test_what_differs_is_refused_and_so_is_the_start(mainland: Config, tmp_path: Path) -> None:
-    old = "You will get messages from us again. Reply STOP to get no more."
+    old = "You will receive messages from us again. Reply STOP to get no more."
     path = edited(tmp_path, old, "You get messages again.", hashed=True)
     result = run(mainland, "check", "--file", str(path))
     assert result.exit_code == 1

@@ -58,7 +58,7 @@ def ids(app_context: AppContext) -> list[int]:
 
 def test_four_weeks_are_shown_with_who_is_on_call(desk: StaffBrowser) -> None:
     assert len(re.findall(r"<h3>", desk.page)) == 28
-    for shown in ("Mon 2 Mar", "Sun 29 Mar", "Somebody is on call at every hour of the next 7 days."):
+    for shown in ("Mon 2 Mar", "Sun 29 Mar", "The next 7 days are fully covered."):
         assert shown in desk.page
     assert "Mon 30 Mar" not in desk.page
     assert desk.page.count(">Nurse</a>") == 28
@@ -68,7 +68,7 @@ def test_a_shift_is_added(desk: StaffBrowser, app_context: AppContext, seeded: S
     assert put(desk, seeded.staff["investigator"]) == 303
     assert standing(app_context) == [("Investigator", "03 08:00", "04 08:00")]
     desk.open(ROSTER)
-    assert "The duty is in the roster." in desk.page
+    assert "Shift added." in desk.page
     assert "08:00–24:00" in desk.page
     assert "00:00–08:00" in desk.page
 
@@ -109,8 +109,8 @@ def test_a_name_in_a_refusal_is_only_a_name(desk: StaffBrowser, app_context: App
         ({"starts": "2026-03-03T08:00", "ends": "2026-05-03T08:00"}, "This is too long"),
         ({"starts": "2062-03-03T08:00", "ends": "2062-03-04T08:00"}, "more than a year away"),
         ({"starts": "0001-01-01T00:00", "ends": "9999-12-31T23:59"}, "more than a year away"),
-        ({"starts": "tomorrow", "ends": "2026-03-04T08:00"}, "Please give the day and the time."),
-        ({"starts": "", "ends": ""}, "Please give the day and the time."),
+        ({"starts": "tomorrow", "ends": "2026-03-04T08:00"}, "Enter the date and time."),
+        ({"starts": "", "ends": ""}, "Enter the date and time."),
     ],
 )
 def test_times_that_cannot_be_are_refused_in_a_sentence(
@@ -122,9 +122,7 @@ def test_times_that_cannot_be_are_refused_in_a_sentence(
     assert standing(app_context) == []
 
 
-@pytest.mark.parametrize(
-    ("person", "words"), [("", "Please choose who."), ("x", "Please choose who."), ("999", "closed")]
-)
+@pytest.mark.parametrize(("person", "words"), [("", "Choose a person."), ("x", "Choose a person."), ("999", "closed")])
 def test_no_person_and_an_unknown_person_are_refused(person: str, words: str, desk: StaffBrowser) -> None:
     assert desk.post(ROSTER, do="duty", plan=factories.PLAN, place="backup", person=person, **FREE).status_code == 400
     assert words in desk.page
@@ -166,8 +164,8 @@ def test_a_cancelled_shift_leaves_a_red_gap_here_and_on_the_to_do_list(
     assert desk.post(page, do="back").status_code == 303
     for path in (ROSTER, "/staff/"):
         desk.open(path)
-        assert re.search(r'class="[^"]*\bgap">\s*Nobody is on call now, nor later.', desk.page)
-        assert "Meanwhile alerts go to Investigator." in desk.page
+        assert re.search(r'class="[^"]*\bgap">\s*Nobody is on call now or later.', desk.page)
+        assert "In the meantime alerts go to Investigator." in desk.page
     assert f'href="{ROSTER}"' in desk.page
 
 
@@ -186,7 +184,7 @@ def test_a_gaps_link_fills_the_form(desk: StaffBrowser, app_context: AppContext,
     assert re.search(r'value="on_call" checked', desk.page)
     assert put(desk, seeded.staff["coordinator"], "on_call", starts="2026-03-05T00:00", ends="2026-03-06T00:00") == 303
     desk.open(ROSTER)
-    assert "Somebody is on call at every hour of the next 7 days." in desk.page
+    assert "The next 7 days are fully covered." in desk.page
 
 
 @pytest.mark.parametrize(
@@ -206,7 +204,7 @@ def test_an_absence_is_refused_and_taken_back(desk: StaffBrowser, app_context: A
     assert number is not None
     assert desk.post(ROSTER, do="back", absence=number[1]).status_code == 303
     desk.open(ROSTER)
-    assert "Nobody is down as away." in desk.page
+    assert "No absences recorded." in desk.page
     with transaction(app_context.engine) as session:
         assert session.scalars(select(Absence)).one().cancelled_at is not None
 
@@ -242,7 +240,7 @@ def test_the_administrator_lands_on_the_roster(app: Flask, seeded: Study) -> Non
     desk = StaffBrowser(app)
     assert desk.sign_in(seeded.staff["administrator"]).location == ROSTER
     desk.open(f"{ROSTER}?lang=en")
-    assert "Put somebody on duty" in desk.page
+    assert "Add a shift" in desk.page
     assert 'href="/staff/"' not in desk.page
 
 

@@ -19,7 +19,7 @@ from pro.exports.card_pdf import PrintedCard, print_card
 LINK = "https://epro.example.org/c/Ab3_-xY9kQ0mZt5LwN7v2g"
 PAGE = """<!doctype html><html lang="zh-Hans-CN"><head><title>卡片</title><style>@page{size:297mm 210mm;margin:10mm}
 img{width:50mm;height:50mm}b{font-weight:700}</style></head><body><img src="qr:%s" alt="QR">
-<p>用微信扫一扫 <b>急事请打120</b></p><p lang="en">Scan this</p></body></html>"""
+<p>用微信扫一扫 <b>急救电话120</b></p><p lang="en">Scan this</p></body></html>"""
 
 
 @pytest.fixture(scope="module")

@@ -89,7 +89,7 @@ def with_context(text):
         (with_answers('"bleed": ' + "9" * 5000), "too long to be read"),
         (with_answers('"bleed": NaN'), "NaN is not a number here"),
         (with_answers('"bleed": -Infinity'), "-Infinity is not a number here"),
-        (with_answers('"bleed": 1, "bleed": 1'), "“bleed” is there twice"),
+        (with_answers('"bleed": 1, "bleed": 1'), "“bleed” appears twice"),
         (with_answers('"temp": 4'), "its codes are 0, 1, 2, 3, 9"),
         (with_answers('"odour": 1'), "answers.odour is not an item of npc_checkin"),
         (with_answers('"weight": 24.9'), "a number from 25.0 to 250.0"),

@@ -63,7 +63,7 @@ def test_an_expired_link_says_so_in_both_languages(phone: ParticipantBrowser, se
     assert phone.open(seeded.chinese.checkin.path).status_code == 410
     for sentence in (
         "这个链接已经过期了",
-        "没关系，您答过的题都还在。",
+        "没关系，您答过的都还在。",
         "This link has expired",
         "the answers you gave are kept",
     ):
@@ -80,7 +80,7 @@ def test_a_cancelled_form_is_closed(
     with transaction(app_context.engine) as session:
         session.get_one(Assessment, seeded.chinese.checkin.assessment_id).cancelled_at = clock.now
     assert phone.open(seeded.chinese.checkin.path).status_code == 410
-    assert "这份问卷已经结束了" in phone.page
+    assert "这份问卷已经截止了" in phone.page
 
 
 def test_a_session_ends_kindly(phone: ParticipantBrowser, seeded: Study, clock: Clock, app_context: AppContext) -> None:
@@ -95,11 +95,11 @@ def test_a_session_ends_kindly(phone: ParticipantBrowser, seeded: Study, clock: 
 
 def test_a_form_without_its_cookie_says_how_to_get_in(phone: ParticipantBrowser, seeded: Study) -> None:
     assert phone.open(f"/f/{seeded.chinese.checkin.ref}/1").status_code == 403
-    assert "这个浏览器还不认识您" in phone.page
+    assert "这个浏览器还没有打开您的问卷" in phone.page
     assert phone.open("/f/never-was/1").status_code == 403
 
 
-@pytest.mark.parametrize(("headers", "first"), [(ZH, "这个地址没有页面"), (EN, "There is nothing at this address")])
+@pytest.mark.parametrize(("headers", "first"), [(ZH, "没有这个页面"), (EN, "This page does not exist")])
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
@@ -124,7 +124,7 @@ def test_a_wrong_address(
 
 def test_whoever_chose_a_language_reads_one(phone: ParticipantBrowser, seeded: Study) -> None:
     phone.open("/nothing?lang=en")
-    assert "There is nothing at this address" in phone.page
+    assert "This page does not exist" in phone.page
     assert "这个地址" not in phone.page
 
 
@@ -156,7 +156,7 @@ def test_a_body_that_is_no_form(
     before = all_rows(app_context)
     answer = phone.client.post(phone.at, data=b'{"value": 0}', content_type=content_type)
     assert answer.status_code == 415
-    assert "刚才的没有收全" in answer.text
+    assert "刚才的内容没有收全" in answer.text
     assert all_rows(app_context) == before
 
 

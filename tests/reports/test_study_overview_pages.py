@@ -99,7 +99,7 @@ def test_changed_rules_are_tried_and_what_would_be_lost_is_red(
     desk.open(f"{SIMULATOR}?lang=en")
     before = everything(app_context)
     assert sent(desk, TEXT.replace(FAINT, FAINT.replace("2", "2 and chest == 3")), weeks="0") == 200
-    assert '<p class="gap">1 form would no longer be an emergency.' in desk.page
+    assert '<p class="gap">1 form would no longer be rated an emergency.' in desk.page
     assert "NPC-001" in desk.page
     after = everything(app_context)
     assert {name for name in after if after[name] != before[name]} <= {"staff_session"}

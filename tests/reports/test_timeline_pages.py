@@ -78,7 +78,7 @@ def test_the_drawing_holds_the_points_of_the_scores(
 def test_the_table_of_scores_holds_every_number_and_how_many_items(desk: StaffBrowser, path: str) -> None:
     desk.open(path)
     head, *rows = table(desk.page, "all")
-    assert head[:4] == ["Day", "Visit", "C30SUMMARY", "QL"]
+    assert head[:4] == ["Date", "Visit", "C30SUMMARY", "QL"]
     at = {scale: head.index(scale) for scale in ("C30SUMMARY", "PF", "SL")}
     newest, missed, skipped, baseline = rows
     assert [newest[at[scale]] for scale in at] == ["66.7 (13/13)", "66.7 (5/5)", "33.3 (1/1)"]

@@ -168,7 +168,7 @@ def test_a_change_is_one_event_with_who_and_why(
         ("misread the form", seeded.staff["coordinator"].id)
     ]
     desk.open(path)
-    history = desk.page.partition("History")[2]
+    history = desk.page.partition("Change history")[2]
     assert "Mon 2 Mar" in history
     assert "Changed or taken back: Coordinator" in history
     assert "Reason: misread the form" in history
@@ -284,14 +284,14 @@ def test_one_press_records_todays_fraction_and_a_second_changes_nothing(
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     before = windows(app_context, seeded)
     desk.open(path)
-    assert "Treated today: Radiotherapy fraction 3 of 28" in desk.page
+    assert "Record today’s treatment: Radiotherapy fraction 3 of 28" in desk.page
     pressed = _button(desk)
     assert desk.post(path, do="treated", **pressed).status_code == 303
     assert standing(app_context, seeded)["rt_fraction", 3] == (date(2026, 4, 1), False)
     assert windows(app_context, seeded) == before
     desk.open(path)
     assert "Saved for today: Radiotherapy fraction 3." in desk.page
-    assert "Radiotherapy fraction 3 is recorded for today." in desk.page
+    assert "Radiotherapy fraction 3 is already recorded for today." in desk.page
     assert 'value="treated"' not in desk.page
     assert desk.post(path, do="treated", **pressed).status_code == 303
     desk.open(path)
@@ -350,7 +350,7 @@ def test_what_is_expected_is_never_shown_as_a_fact(
     desk.open(path)
     expected = re.findall(r'<li class="day coming[^>]*>.*?</li>', desk.page, re.DOTALL)
     assert len(expected) >= 26
-    assert all("expected, not yet recorded" in row and "has happened" not in row for row in expected)
+    assert all("projected, not recorded yet" in row and "has happened" not in row for row in expected)
 
 
 # --- daily ulcer forms, and the end of participation ------------------------------------------------------------------
@@ -380,7 +380,7 @@ def test_what_answers_made_us_suspect_is_cleared_with_a_reason(
     desk.open(path)
     assert "The answers made the system suspect it" in desk.page
     assert desk.post(path, do="clear", why=" ").status_code == 400
-    assert "Please write what was found." in desk.page
+    assert "Enter the findings." in desk.page
     assert desk.post(path, do="clear", why="endoscopy was clean").status_code == 303
     desk.open(path)
     assert "The answers made the system suspect it" not in desk.page
@@ -411,8 +411,8 @@ def test_a_withdrawal_asks_its_extent_here_as_on_the_page_of_the_consent(
     desk.open(f"{path}?kind=withdrawal")
     assert "What does the participant want to end?" in desk.page
     assert looks_ahead(desk, path, "withdrawal", "", TODAY, reason="told by phone").status_code == 400
-    assert "Please choose what the participant wants to end." in desk.page
-    assert "Please write what the participant was told." in desk.page
+    assert "Choose what the participant wants to end." in desk.page
+    assert "Enter what the participant was told." in desk.page
     looks_ahead(desk, path, "withdrawal", "", TODAY, reason="told by phone", **EXTENT)
     assert confirms(desk, path, scope="").status_code == 400
     looks_ahead(desk, path, "withdrawal", "", TODAY, reason="told by phone", **EXTENT)
@@ -447,7 +447,7 @@ def test_the_first_fraction_is_offered_near_its_planned_day_only(
     clock.move(days=25)
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(path)
-    assert "Treated today: Radiotherapy fraction 1 of 28" in desk.page
+    assert "Record today’s treatment: Radiotherapy fraction 1 of 28" in desk.page
 
 
 @pytest.mark.parametrize("role", ["monitor", "statistician"])

@@ -37,8 +37,8 @@ def test_no_link_is_offered_and_none_is_sent(config: Config, clinic: Clinic, clo
     desk = desk_behind(EXAMPLE, config, clinic, clock)
     address = f"/staff/participants/{clinic.participant_id}"
     desk.open(address)
-    assert "By SMS, with a code for the web address on the card" in desk.page
-    assert "By SMS, with a link" not in desk.page
+    assert "By text message, with a code for the address on the card" in desk.page
+    assert "By text message, with a link" not in desk.page
     assert desk.post(f"{address}/send", instrument="npc_checkin", by="link").status_code == 400
     assert clinic.rows(Message) == []
     assert desk.post(f"{address}/send", instrument="npc_checkin", by="code").status_code == 303
@@ -58,7 +58,7 @@ def test_a_form_over_the_daily_limit_says_so_and_is_among_the_messages(
     assert "as many messages today as it may get. Please phone, or show the code here." in desk.page
     assert [row.status for row in clinic.rows(Message)] == ["waiting", "dropped"]
     desk.open(address)
-    assert "This number has had as many messages today as it may get. Phone." in desk.page
+    assert "The daily message limit for this number has been reached. Please phone." in desk.page
 
 
 def test_fixed_replies_only(config: Config, clinic: Clinic, clock: Clock) -> None:

@@ -76,7 +76,7 @@ def test_a_failed_message_is_handled_once(app: Flask, app_context: AppContext, s
     assert "Seen to<span" not in monitor.page
 
 
-@pytest.mark.parametrize(("outcome", "reached"), [("reached", "Reached the participant"), ("no_answer", "")])
+@pytest.mark.parametrize(("outcome", "reached"), [("reached", "Participant reached"), ("no_answer", "")])
 def test_a_participant_who_was_reached_since_needs_no_call(
     app: Flask, app_context: AppContext, seeded: Study, clock: Clock, outcome: str, reached: str
 ) -> None:
@@ -89,7 +89,7 @@ def test_a_participant_who_was_reached_since_needs_no_call(
     clock.move(minutes=20)
     desk = signed_in_browser(app, seeded.staff["nurse"])
     desk.open("/staff/alerts/1?lang=en")
-    assert "Reach by" in desk.page
+    assert "Contact by" in desk.page
     with transaction(app_context.engine) as session:
         work = app_context.unit_of_work(session)
         work.actor = Actor("staff", seeded.staff["nurse"].id, "nurse", "")
@@ -101,4 +101,4 @@ def test_a_participant_who_was_reached_since_needs_no_call(
         words = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", desk.page))
         late = re.search(r"Should have been reached|Reach by", words)
         assert bool(late) is not bool(reached)
-        assert not reached or "Phoned" in words
+        assert not reached or "Phone call" in words
