@@ -89,15 +89,15 @@ def test_an_alert_is_called_about_assessed_and_closed(
 
 REFUSED = [
     ({"grade": "4", "another": "dry_mouth", "shown": ":dry_mouth"}, "This term has no such grade"),
-    ({"onset_on": "2026-03-03"}, "This day has not come yet"),
-    ({"onset_on": "soon"}, "Please give the date as year, month and day"),
-    ({"serious": "yes", "action": ""}, "For a serious event please write what was done"),
-    ({"serious": "yes", "known_at": ""}, "when it became known that it is serious"),
-    ({"shown": ":headache"}, "These are the grades of the term that you chose now"),
-    ({"password": "wrong"}, "This is not your password"),
-    ({"password": ""}, "Please type your password to sign"),
-    ({"another": ""}, "Please choose a term"),
-    ({"attribution": []}, "Please choose what it may be related to"),
+    ({"onset_on": "2026-03-03"}, "This date is in the future"),
+    ({"onset_on": "soon"}, "Enter the date as year, month and day, for example 2026-11-22"),
+    ({"serious": "yes", "action": ""}, "For a serious adverse event, enter the action taken"),
+    ({"serious": "yes", "known_at": ""}, "Enter the date and time the site became aware of the serious adverse event"),
+    ({"shown": ":headache"}, "These are the grades of the newly chosen term"),
+    ({"password": "wrong"}, "The password is not correct"),
+    ({"password": ""}, "Enter your password to sign"),
+    ({"another": ""}, "Choose a term"),
+    ({"attribution": []}, "Choose the possible cause, or “Other” if none fits"),
 ]
 
 
@@ -184,7 +184,7 @@ def test_whether_it_is_new_is_asked_where_an_event_goes_on(
     assess(desk, path, **JUDGED)
     again = JUDGED | {"seen": "1"}
     assert assess(desk, path, **again).status_code == 400
-    assert "Please choose one of those shown" in desk.page
+    assert "Choose one of the grades shown" in desk.page
     known = again | {"event": "1", "shown": "1:epistaxis", "from_on": "2026-03-02"}
     assert assess(desk, path, **known).status_code == 303
     assert len(rows(app_context, AdverseEvent)) == 1
@@ -245,7 +245,7 @@ def test_an_event_is_recorded_by_hand_graded_again_reported_and_ended(
     desk.open(where)
     assert "report by tomorrow 08:00" in desk.page
     assert "Mon 2 Mar" in desk.page
-    assert "The signature does not fit" not in desk.page
+    assert "The signature does not match this content" not in desk.page
     again = JUDGED | {"seen": "1", "shown": "1:epistaxis", "event": "1", "grade": "1", "from_on": "2026-03-02"}
     assert desk.post(where, **again).status_code == 303
     assert [row.grade for row in rows(app_context, Grading)] == [2, 1]

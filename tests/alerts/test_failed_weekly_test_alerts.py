@@ -97,7 +97,7 @@ def test_a_message_that_is_refused_fails_it_at_once_even_if_another_was_confirme
         ("sms", "failed"),
         ("email", "sent"),
     ]
-    assert "The network does not know this number." in page.told[1].reason
+    assert "This number does not exist on the network." in page.told[1].reason
     clock.move(minutes=1)
     assert confirm_test_alert(any_clinic, any_clinic.investigator) is True
     assert read_states(any_clinic) == []

@@ -134,7 +134,7 @@ def test_a_refused_start_names_demonstration_data_and_old_tables_beside_the_sett
         "PRO_DATA_KEYS holds",
         "settings.demonstration is true",
         "settings.hotline is no telephone number",
-        "The database is not at this version",
+        "The database schema is outdated",
     ):
         assert printed.count(found) == 1, printed
 

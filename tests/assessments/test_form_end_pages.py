@@ -146,8 +146,8 @@ def test_the_review_shows_every_answer_and_leads_back_to_itself(
     [
         ({}, "已收到，谢谢您", "我们工作日会看您的回答。"),
         ({"odor": 2}, "已收到，谢谢您", "我们下个工作日会看您的回答。"),
-        ({"odor": 3}, "已收到，我们会联系您", "24小时之内"),
-        ({"breath": 3}, "请马上打120，或者去最近的医院急诊。", "值班人员会收到提醒"),
+        ({"odor": 3}, "已收到，我们会联系您", "24小时内我们会给您打电话，请把手机带在身边"),
+        ({"breath": 3}, "请马上打120，或者去最近的医院急诊。", "值班人员会收到通知，会给您打电话"),
     ],
 )
 def test_the_last_page_fits_the_level(
@@ -335,7 +335,7 @@ def test_the_last_page_leads_on_to_the_form_that_still_waits(begun: ParticipantB
     while 'value="send"' not in begun.page:
         begun.press(do="skip")
     begun.press(do="send")
-    assert "还有一份表" in begun.page
+    assert "还有一份要填" in begun.page
     assert begun.post(f"/f/{checkin}/next").headers["Location"] == f"/f/{qlq}"
     begun.open(f"/f/{qlq}")
     assert "开始" in begun.page

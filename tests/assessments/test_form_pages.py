@@ -272,7 +272,7 @@ def test_another_device_goes_on_where_the_answers_end(
     begun.tap(0, 1)
     other = ParticipantBrowser(app)
     other.open(seeded.chinese.checkin.path)
-    assert "您答过的题都还在" in other.page
+    assert "您答过的都还在" in other.page
     other.press(by="self")
     assert (other.shown, other.at) == ("chest", f"/f/{seeded.chinese.checkin.ref}/3")
     other.tap(0)
@@ -300,7 +300,7 @@ def test_a_list_that_contradicts_itself_is_asked_again_with_its_ticks(
     assert begun.press(do="some").status_code == 422
     assert "还没有选" in begun.page
     assert begun.press(do="none", has=["nausea", "itch"]).status_code == 422
-    assert "您点了几项，又点了“这些都没有”。" in begun.page
+    assert "您选了几项，又点了“这些都没有”。" in begun.page
     assert re.findall(r'value="(\w+)" checked', begun.page) == ["nausea", "itch"]
     assert begun.press(do="some", has=["nausea", "bleed"]).status_code == 400
     assert all_rows(app_context) == before
@@ -352,7 +352,7 @@ def test_switching_language_keeps_ticks_and_texts(
         ("6o", "请填数字，比如62.5。"),
         ("5", "应该在25.0到250.0之间"),
         ("1000", "应该在25.0到250.0之间"),
-        ("62\x00", "有的字我们存不了"),
+        ("62\x00", "有个字存不了，请换个写法"),
     ],
 )
 def test_a_field_says_what_is_wrong_and_keeps_what_was_typed(
@@ -374,7 +374,7 @@ def test_a_wrong_weight_does_not_keep_the_text_beside_it_from_being_saved(
     answer_until_list(begun)
     begun.press(do="none")
     assert begun.press(weight="6o", free_text="鼻子里掉出黑块", do="next").status_code == 422
-    assert "只有上面说的还没有保存" in begun.page
+    assert "您写的都还在，只有上面说的那一处还没存上" in begun.page
     assert "鼻子里掉出黑块</textarea>" in begun.page
     found = stored_answers(app_context, seeded.chinese.checkin)
     assert found["free_text"] == "鼻子里掉出黑块"

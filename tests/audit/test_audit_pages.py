@@ -48,9 +48,9 @@ def test_what_was_typed_wrongly_stays_with_a_sentence(app: Flask, seeded: Study)
     answer = desk.post(PATH, do="pick", number="NPC-777", kind="", ref="", who="", since="yesterday", until="")
     assert answer.status_code == 400
     assert 'value="NPC-777"' in desk.page
-    assert "Please give the date as year, month and day" in desk.page
+    assert "Enter the date as year, month and day, for example 2026-11-22" in desk.page
     desk.post(PATH, do="pick", number="NPC-777", kind="", ref="", who="", since="", until="")
-    assert "Nobody is enrolled under this number." in desk.page
+    assert "No participant with this number." in desk.page
 
 
 def test_an_administrator_sees_who_did_what_but_no_answer(app: Flask, app_context: AppContext, seeded: Study) -> None:
@@ -84,11 +84,11 @@ def test_the_chain_is_verified_on_the_page(app: Flask, app_context: AppContext, 
     seal(app_context)
     desk = signed_in_browser(app, seeded.staff["monitor"])
     desk.post(PATH, do="verify")
-    assert "events from the start are unchanged." in desk.page
+    assert "entries checked from the start are unchanged." in desk.page
     assert "Newest seal: " in desk.page
     seal(app_context)
     desk.post(PATH, do="verify")
-    assert "events since the last verification (place" in desk.page
+    assert "entries since the last verification (position" in desk.page
     with app_context.engine.begin() as connection:
         connection.exec_driver_sql("DROP TRIGGER event_stays_update")
         connection.exec_driver_sql("UPDATE event SET role = 'x' WHERE id = 2")

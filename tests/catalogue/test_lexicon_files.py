@@ -49,7 +49,7 @@ def test_the_lexicon_that_a_plan_names_must_be_there(tmp_path):
 
 
 BROKEN = [
-    ("id: npc_freetext", "id: other", "id", "use one name"),
+    ("id: npc_freetext", "id: other", "id", "they must be the same"),
     (
         "      emergency: [blood",
         "      loud: [blood",

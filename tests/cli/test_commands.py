@@ -167,9 +167,9 @@ def test_a_shift_is_added(app: Flask, app_context: AppContext, seeded: Study) ->
 @pytest.mark.parametrize(
     ("who", "place", "day", "until", "words"),
     [
-        ("investigator@example.org", "backup", "02", "01", "ends before"),
+        ("investigator@example.org", "backup", "02", "01", "The end time is not after the start time"),
         ("nobody@example.org", "backup", "02", "03", "no open account"),
-        ("monitor@example.org", "backup", "02", "03", "may not act"),
+        ("monitor@example.org", "backup", "02", "03", "This person’s role may not handle alerts"),
         ("investigator@example.org", "backup", "01", "02", "in the past"),
         ("investigator@example.org", "on_call", "02", "03", "holds this place already"),
     ],

@@ -58,7 +58,7 @@ def test_on_sqlite_the_second_says_so_and_one_that_is_killed_makes_room(sqlite_u
         with worker(sqlite_url, folder) as second:
             _out, complaint = second.communicate(timeout=60)
             assert second.returncode == 3
-            assert "Another worker serves this SQLite database already" in complaint
+            assert "Another worker already uses this SQLite database" in complaint
             assert len(complaint.strip().splitlines()) == 1
         assert first.poll() is None
         first.send_signal(signal.SIGKILL)

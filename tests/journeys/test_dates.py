@@ -114,7 +114,7 @@ def test_what_happened_is_typed_and_the_calendar_follows(
     me.types("rt_fraction", me.today, 29, "planned")
     expect(main).to_contain_text("there are only the numbers 1 to 28")
     me.types("pd1_dose", me.today + DAY, 2, "actual")
-    expect(main).to_contain_text("is still to come")
+    expect(main).to_contain_text("is in the future")
     me.types("rt_end", me.today - DAY, basis="actual")
     expect(main).to_contain_text("would be before Radiotherapy fraction 1")
     expect(me.page.locator("#form input[name=on]")).to_have_value((me.today - DAY).isoformat())

@@ -88,7 +88,7 @@ def test_paper_is_typed_by_one_and_compared_by_another(
     for n in range(1, 31):
         chooses(page, f"Q{n}", 2)
     page.locator("form.entry button[type=submit]").click()
-    expect(page.locator("main")).to_contain_text("还需要另一位同事核对")
+    expect(page.locator("main")).to_contain_text("纸质问卷已保存并判定，须由另一位同事核对")
 
     second = nurse("investigator", **DESK).opens(f"{live_site.url}/staff/?show=papers")
     second.page.locator("li", has_text=number).get_by_role("link").click()
@@ -97,7 +97,7 @@ def test_paper_is_typed_by_one_and_compared_by_another(
     second.page.locator("input[name=reason]").fill("misread")
     second.page.locator("input[name=compared]").check()
     second.page.locator("form.entry button[type=submit]").click()
-    expect(second.page.locator("main")).to_contain_text("corrected and judged again")
+    expect(second.page.locator("main")).to_contain_text("The paper form has been corrected and evaluated again")
     form, answers, alerts = stored(live_site, number)
     assert (form.checked_by, answers["Q9"].value) == (study.staff["investigator"].id, 4)
     assert "Q03" in {alert.rule for alert in alerts}

@@ -56,7 +56,7 @@ def test_a_warning_before_the_sign_out_and_nothing_typed_is_lost(
     expect(idle).to_be_hidden()
 
     nothing_happened(live_site, account.id, page, 28.5)
-    expect(idle.get_by_role("alert")).to_contain_text("In two minutes you will be signed out")
+    expect(idle.get_by_role("alert")).to_contain_text("You will be signed out in two minutes because of inactivity")
     idle.get_by_role("button", name="Stay signed in").click()
     expect(idle).to_be_hidden()
     expect(note).to_have_value(TYPED)

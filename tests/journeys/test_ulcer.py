@@ -81,10 +81,10 @@ def test_from_the_first_sign_to_a_signed_decision(
     before = main.locator("dd").last.inner_text()
     press(page, row.get_by_role("link"))
     press(page, main.locator("button[value=ask]"))
-    expect(main).to_contain_text("The endoscopy is asked for.")
+    expect(main).to_contain_text("Endoscopy requested.")
     record(page, today)
-    expect(main).to_contain_text("Nothing else was changed by it.")
-    expect(main).to_contain_text("It is not recorded as confirmed.")
+    expect(main).to_contain_text("Nothing else was changed.")
+    expect(main).to_contain_text("Not recorded as confirmed.")
 
     press(page, main.get_by_role("link", name="Record: ulcer confirmed"))
     expect(page.locator("#form input[name=on]")).to_have_value(today)

@@ -116,7 +116,7 @@ def make_mail(**changes: Any) -> Letter:
             "channel": "email",
             "address": "nurse@hospital.example",
             "subject": "危急：NC-007有新警报待确认",
-            "text": "危急：NC-007 有警报待处理\n\nhttps://epro.example.org/staff/alerts/42\n",
+            "text": "危急：NC-007 有新警报待确认\n\nhttps://epro.example.org/staff/alerts/42\n",
             "template": "alert",
             "language": "zh_Hans",
         }

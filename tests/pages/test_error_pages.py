@@ -65,7 +65,7 @@ def test_an_expired_link_says_so_in_both_languages(phone: ParticipantBrowser, se
         "这个链接已经过期了",
         "没关系，您答过的都还在。",
         "This link has expired",
-        "the answers you gave are kept",
+        "your answers are saved",
     ):
         assert sentence in phone.page
     assert 'lang="en"' in phone.page
@@ -89,7 +89,7 @@ def test_a_session_ends_kindly(phone: ParticipantBrowser, seeded: Study, clock: 
     before = all_rows(app_context)
     for answer in (phone.post(phone.at, page="bleed", value="0"), phone.open(phone.at)):
         assert answer.status_code in (403, 410)
-    assert "您答过的题都还在" in phone.page
+    assert "您答过的都还在" in phone.page
     assert all_rows(app_context) == before
 
 
@@ -136,7 +136,7 @@ def test_a_body_of_ten_megabytes(phone: ParticipantBrowser, seeded: Study, app_c
     answer = phone.client.post(path, data=b"page=bleed&value=0&x=" + b"x" * 10_000_000, content_type=FORM)
     assert answer.status_code == 413
     assert "一次发来的太多了" in answer.text
-    assert "您以前答的题都还在" in answer.text
+    assert "您前面答的都还在" in answer.text
     assert all_rows(app_context) == before
 
 
@@ -195,7 +195,7 @@ def test_a_broken_page_keeps_nothing_logs_its_reference_and_no_address(
     with caplog.at_level(logging.INFO, "pro.web"):
         answer = client.get("/a/my-secret-token/broken", headers=EN)
     assert answer.status_code == 500
-    assert "What was saved before is kept." in answer.text
+    assert "Everything before it is saved." in answer.text
     assert "ZeroDivisionError" not in answer.text
     reference = re.search(r"Reference (\w+)", answer.text)
     assert reference
@@ -219,7 +219,7 @@ def test_staff_stay_on_the_staff_side_when_something_is_not_there(app: Flask, se
     assert 'href="/staff/inbox"' in desk.page
     assert "Coordinator · coordinator" in desk.page
     assert "Sign out" in desk.page
-    assert "How you are" not in desk.page
+    assert "Health check-in" not in desk.page
     assert "tel:" not in desk.page
 
 

@@ -89,7 +89,7 @@ def test_a_typed_code_leads_to_the_pin_and_straight_to_the_only_form(
     assert phone.press(code=card.shown.lower(), do="next").status_code == 200
     assert phone.heading == "请输入您的密码"
     assert phone.press(pin="", do="next").status_code == 422
-    assert "请先输密码" in phone.page
+    assert "请先输入密码" in phone.page
     assert phone.press(pin=factories.PIN, do="next").status_code == 303
     assert phone.at == f"/f/{seeded.chinese.checkin.ref}"
 
@@ -266,9 +266,9 @@ def test_a_new_card_says_what_happens_to_the_former_one(app: Flask, seeded: Stud
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     path = f"/staff/participants/{seeded.chinese.id}/card"
     desk.open(path)
-    assert "The former card stops working at once" in desk.page
+    assert "The old card stops working immediately, wherever it is" in desk.page
     assert desk.post(path, do="make", pin="12").status_code == 400
-    assert "Please type a PIN of 4 to 6 digits" in desk.page
+    assert "The PIN must have 4 to 6 digits" in desk.page
     answer = desk.post(path, do="revoke")
     assert answer.status_code == 303
     desk.open(answer.location)

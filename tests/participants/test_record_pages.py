@@ -60,7 +60,7 @@ def test_asked_by_one_approved_by_another_and_the_original_stays_visible(
     assert "corrected" in doctor.page
     assert "pressed the wrong button" in doctor.page
     assert doctor.post(target, do="refuse", note="late", password=PASSWORD).status_code == 409
-    assert "A colleague has decided this already." in doctor.page
+    assert "A colleague already decided this." in doctor.page
     with transaction(app_context.engine) as session:
         assert [row.value for row in session.query(Answer).filter(Answer.item == "bleed")] == [0, 3]
 
@@ -68,9 +68,9 @@ def test_asked_by_one_approved_by_another_and_the_original_stays_visible(
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"q-bleed": ""}, "Please give the new answer"),
+        ({"q-bleed": ""}, "Enter the new answer, or select “Not answered”"),
         ({"q-bleed": "0"}, "Same as the current answer."),
-        ({"q-bleed": "9"}, "none of the possible answers"),
+        ({"q-bleed": "9"}, "This is not a possible answer"),
         ({"heard_at": ""}, "Enter the date and time."),
         ({"heard_how": ""}, "Choose one of the options shown."),
         ({"reason": ""}, "Enter the reason."),
@@ -110,7 +110,7 @@ def test_frozen_says_who_and_when_and_lets_participants_answer(
     assert "Freeze" in doctor.page
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open(f"/staff/participants/{seeded.chinese.id}")
-    assert "The whole study is frozen since" in desk.page
+    assert "The whole study has been frozen since" in desk.page
     assert "Enter a phone interview" not in desk.page
     assert desk.post(answered, **request(seeded)).status_code == 409
     assert "Nothing was changed: the record is frozen" in desk.page
@@ -156,7 +156,7 @@ def test_consent_is_withdrawn_with_one_form(app: Flask, app_context: AppContext,
     assert "care goes on" in desk.page
     assert desk.post(path, do="withdraw", scope="data", told="care goes on").status_code == 303
     desk.open(path)
-    assert "no further use of the data" in desk.page
+    assert "No more questionnaires, and no further use of existing data" in desk.page
     assert "Withdraw now" not in desk.page
     with transaction(app_context.engine) as session:
         assert session.get_one(Participant, seeded.chinese.id).withdrawn_at is not None
@@ -170,7 +170,7 @@ def test_a_new_version_of_the_consent_is_kept_beside_the_old(
     desk.open(path)
     given = {"do": "sign", "consent_version": "2.0", "consented_on": "2026-03-02", "language": "en", "way": "paper"}
     assert desk.post(path, **given).status_code == 400
-    assert "Without separate consent for health data" in desk.page
+    assert "Separate consent for health data is required to take part" in desk.page
     assert 'value="2.0"' in desk.page
     assert desk.post(path, **given, health_data="y").status_code == 303
     with transaction(app_context.engine) as session:

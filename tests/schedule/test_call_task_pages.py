@@ -77,7 +77,7 @@ def test_the_to_do_list_shows_an_overdue_call(desk: StaffBrowser, clinic: Clinic
 def test_an_empty_to_do_list_says_so_for_calls_too(app: Flask, seeded: Study) -> None:
     desk = signed_in_browser(app, seeded.staff["coordinator"])
     desk.open("/staff/?show=calls")
-    assert "Nothing here to be done" in desk.page
+    assert "Nothing to do here" in desk.page
 
 
 def test_the_task_has_all_that_a_call_needs(desk: StaffBrowser, clinic: Clinic) -> None:
@@ -88,7 +88,7 @@ def test_the_task_has_all_that_a_call_needs(desk: StaffBrowser, clinic: Clinic) 
     assert PHONE in desk.page
     assert "Induction, week 1" in desk.page
     assert "Did you bleed from your nose, mouth or throat?" in desk.page
-    assert "Missed a check-in with an ulcer or an open alert" in desk.page
+    assert "Check-in missed with an ulcer or an open alert, possible loss to follow-up" in desk.page
     assert "No calls logged yet." in desk.page
     assert 'value="2026-03-16T09:00"' in desk.page
     assert [event.actor_id for event in clinic.events("participant.phone_seen")] == [clinic.coordinator.id]
@@ -134,9 +134,9 @@ def test_an_unanswered_call_leaves_the_to_do_list_until_it_is_due(
         desk.post(path, outcome="no_answer", at=f"2026-03-16T09:0{tries - 1}")
         clock.move(minutes=1)
     desk.open(path)
-    assert "The task comes back at the next sensible time." in desk.page
+    assert "The task will come back at a suitable time." in desk.page
     assert "3 unanswered calls" in desk.page
-    assert "Please try a relative" in desk.page
+    assert "Contact a relative, or ask the investigator how to proceed" in desk.page
     desk.open("/staff/")
     assert "Call today" not in desk.page
     desk.open(f"/staff/participants/{clinic.participant_id}")
@@ -148,7 +148,7 @@ def test_a_death_is_noted_and_its_date_asked_for(desk: StaffBrowser, clinic: Cli
     desk.open(path)
     desk.post(path, **CALL | {"outcome": "died"})
     desk.open(path)
-    assert "The date of death is not recorded yet" in desk.page
+    assert "The date of death has not been recorded yet" in desk.page
     assert f'href="/staff/participants/{clinic.participant_id}/dates">Record it now' in desk.page
 
 
@@ -157,11 +157,11 @@ def test_a_death_is_noted_and_its_date_asked_for(desk: StaffBrowser, clinic: Cli
     [
         ({"outcome": ""}, "Choose the outcome of the call."),
         ({"outcome": "shouted"}, "Choose one of the options shown."),
-        ({"at": ""}, "Please give the day and the time of the call"),
-        ({"at": "yesterday"}, "Please give the day and the time of the call"),
-        ({"at": "2026-03-16T09:01"}, "This time has not come yet."),
+        ({"at": ""}, "Enter the date and time of the call, for example 2026-11-22 14"),
+        ({"at": "yesterday"}, "Enter the date and time of the call, for example 2026-11-22 14"),
+        ({"at": "2026-03-16T09:01"}, "This time is in the future."),
         ({"at": "0001-01-01T00:00"}, "This is more than a year ago."),
-        ({"text": "x" * 4001}, "The note is too long."),
+        ({"text": "x" * 4001}, "The note is too long:"),
     ],
 )
 def test_what_cannot_be_taken_is_said_and_nothing_typed_is_lost(

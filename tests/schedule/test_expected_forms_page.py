@@ -141,7 +141,7 @@ def test_a_missed_form_gets_a_reason_with_who_and_when(
     [
         ("", "phoned twice", "Choose a reason."),
         ("bored", "phoned twice", "Choose one of the options shown."),
-        ("forgot", "长" * 501, "The note is too long."),
+        ("forgot", "长" * 501, "The note is too long:"),
     ],
 )
 def test_a_reason_that_cannot_be_kept_stands_by_its_line_and_loses_nothing(

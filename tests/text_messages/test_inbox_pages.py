@@ -123,7 +123,7 @@ def test_marked_as_read(desk: StaffBrowser, clinic: Clinic) -> None:
     )
     desk.post(thread(clinic), do="read", shown=[number])
     desk.open(thread(clinic))
-    assert "These texts had been read before." in desk.page
+    assert "These text messages were already read." in desk.page
 
 
 def test_a_fixed_reply_goes_out_and_marks_what_it_answers(desk: StaffBrowser, clinic: Clinic) -> None:
@@ -136,7 +136,7 @@ def test_a_fixed_reply_goes_out_and_marks_what_it_answers(desk: StaffBrowser, cl
     assert message.template == "staff_call"
     assert clinic.rows(IncomingMessage)[0].read_by == clinic.coordinator.id
     desk.open(thread(clinic))
-    assert "The text is on its way." in desk.page
+    assert "The text message is being sent." in desk.page
     assert re.search(r"Coordinator · 09:00 · Callback request", desk.page)
 
 
@@ -146,7 +146,7 @@ def test_nothing_chosen(desk: StaffBrowser, clinic: Clinic) -> None:
         assert desk.post(thread(clinic), do="fixed", shown=[number], **data).status_code == 400
         assert "Please choose" in desk.page
     assert desk.post(thread(clinic), do="free", text="hello").status_code == 400
-    assert "Own words cannot be sent" in desk.page
+    assert "The SMS provider does not accept free-text messages" in desk.page
     assert desk.post(thread(clinic), do="dance").status_code == 400
     assert clinic.rows(Message) == []
     assert clinic.rows(IncomingMessage)[0].read_at is None
@@ -172,7 +172,7 @@ def test_own_words_that_are_too_long_stay_and_say_how_long(two_way: StaffBrowser
     assert "This text would take 4 SMS; at most 2 can be sent." in two_way.page
     assert "长" * 200 in two_way.page
     assert two_way.post(thread(clinic), do="free", text=" ").status_code == 400
-    assert "The text is empty." in two_way.page
+    assert "The message is empty." in two_way.page
 
 
 def test_own_words_outlive_the_session(two_way: StaffBrowser, clinic: Clinic, clock: Clock) -> None:
@@ -215,14 +215,14 @@ def test_an_unknown_number_is_filed(desk: StaffBrowser, clinic: Clinic) -> None:
     done = desk.post(path, do="assign", participant=clinic.participant_id, reason="Asked & sure")
     assert (done.status_code, done.location) == (303, thread(clinic))
     desk.open(thread(clinic))
-    assert "The text is filed here." in desk.page
+    assert "The text message has been assigned to this participant and marked as read." in desk.page
     assert "我大出血了" in desk.page
     desk.open(path)
     assert "Assigned to NPC-001 by Coordinator, 09:00: Asked & sure" in desk.page
     assert 'value="assign"' not in desk.page
     assert desk.post(path, do="assign", participant=clinic.participant_id, reason="again").status_code == 303
     desk.open(path)
-    assert "somebody had filed this text already" in desk.page
+    assert "this text message was already assigned" in desk.page
 
 
 def test_an_unknown_number_is_set_aside(desk: StaffBrowser, clinic: Clinic) -> None:
@@ -263,7 +263,7 @@ def test_the_to_do_list_shows_unread_texts_by_level(desk: StaffBrowser, clinic: 
 
 def test_an_empty_to_do_list_says_so_for_texts(desk: StaffBrowser) -> None:
     desk.open("/staff/?show=texts")
-    assert "Nothing here to be done" in desk.page
+    assert "Nothing to do here" in desk.page
 
 
 def test_the_alert_of_a_text_shows_it_and_names_what_was_seen(desk: StaffBrowser, clinic: Clinic) -> None:

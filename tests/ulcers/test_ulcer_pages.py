@@ -73,9 +73,9 @@ def decide(desk: StaffBrowser, path: str, **given: str) -> int:
 
 
 def test_an_empty_overview_is_good_news_and_says_whose_numbers_these_are(desk: StaffBrowser) -> None:
-    assert "Good news: no ulcer is suspected or known" in desk.page
+    assert "No suspected or confirmed ulcer, and no 50 Gy response assessment due soon" in desk.page
     assert "0 of the first 10 treated participants" in desk.page
-    assert "a demonstration default" in desk.page
+    assert "These numbers are demonstration defaults" in desk.page
 
 
 @pytest.mark.parametrize("role", ["monitor", "statistician"])
@@ -101,12 +101,12 @@ def test_from_suspicion_to_a_result_and_what_it_offers(
     suspected(app_context, seeded)
     desk.open(OVERVIEW)
     assert "suspected from the answers (UL2)" in desk.page
-    assert "no endoscopy asked for" in desk.page
+    assert "no endoscopy requested" in desk.page
     desk.open(one)
     assert re.search(r'href="/staff/alerts/\d+">View the alert', desk.page)
     assert desk.post(one, do="ask").status_code == 303
     desk.open(one)
-    assert "The endoscopy is asked for." in desk.page
+    assert "Endoscopy requested." in desk.page
     (number,) = re.findall(r'id="endoscopy"[^>]*value="(\d+)"', desk.page)
     given = {"endoscopy": number, "done_on": "2026-03-02", "result": "ulcer", "grade": "3", "finding": "left wall"}
     assert desk.post(one, do="done", **given).status_code == 303
@@ -126,11 +126,11 @@ def test_from_suspicion_to_a_result_and_what_it_offers(
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"done_on": "2026-03-03"}, "This day is still to come."),
-        ({"done_on": ""}, "Please give the date as year, month and day"),
-        ({"done_on": "soon"}, "Please give the date as year, month and day"),
+        ({"done_on": "2026-03-03"}, "This date is in the future."),
+        ({"done_on": ""}, "Enter the date as year, month and day, for example 2026-11-22"),
+        ({"done_on": "soon"}, "Enter the date as year, month and day, for example 2026-11-22"),
         ({"result": ""}, "Enter the result of the endoscopy."),
-        ({"result": "normal"}, "A grade belongs to an ulcer or a necrosis."),
+        ({"result": "normal"}, "Only an ulcer or necrosis is graded."),
         ({"finding": "x" * 4001}, "The text is too long."),
     ],
 )
@@ -180,7 +180,7 @@ def test_a_decision_is_signed_and_stands_with_its_name(
     assert "The decision has been signed." in desk.page
     assert "Stop radiotherapy" in desk.page
     assert "Decision signed by Investigator (investigator)" in desk.page
-    assert "does not fit" not in desk.page
+    assert "The signature does not match this content" not in desk.page
     desk.open(OVERVIEW)
     assert "Decided: Stop radiotherapy" in desk.page
 
@@ -190,8 +190,8 @@ def test_a_decision_is_signed_and_stands_with_its_name(
     [
         ({"choice": ""}, "Choose your decision."),
         ({"reason": " "}, "Enter the reason for this decision."),
-        ({"password": ""}, "Please type your password"),
-        ({"password": "wrong"}, "This password is not right."),
+        ({"password": ""}, "Enter your password"),
+        ({"password": "wrong"}, "The password is not correct."),
         ({"reason": "y" * 4001}, "The text is too long."),
     ],
 )
