@@ -77,7 +77,7 @@ def test_a_service_file_names_what_is_there() -> None:
         assert "ProtectSystem=strict" in text
         assert "User=epro" in text
     assert "deploy/gunicorn.conf.py app:create_app()" in (ROOT / "deploy" / "epro-web.service").read_text()
-    assert "flask tick --forever" in (ROOT / "deploy" / "epro-worker.service").read_text()
+    assert "flask worker --forever" in (ROOT / "deploy" / "epro-worker.service").read_text()
 
 
 def production(*arguments: str, port: int) -> list[str]:
