@@ -67,6 +67,7 @@ class WordsFile(FilePart):
     status: str = Field(min_length=1, description="How far the words were tested; shown to staff")
     licence: Literal["own", "demonstration"] | LicenceFile
     title: str
+    staff_title: str = Field("", description="Name of the questionnaire for staff, where it is not the title")
     minutes: int = Field(gt=0)
     recalls: dict[str, str] = {}
     option_sets: dict[str, dict[int, str]] = {}
@@ -116,6 +117,7 @@ def read_words(path: Path, instrument: Instrument, language: str) -> Words:
             status=file.status,
             licence=_licence(file.licence),
             title=file.title,
+            staff_title=file.staff_title,
             minutes=file.minutes,
             recalls=MappingProxyType(dict(file.recalls)),
             items=MappingProxyType(ItemsByName(items)),

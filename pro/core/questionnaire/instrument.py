@@ -214,7 +214,7 @@ class Licence:
 class Words:
     """The wording of an instrument in one language; ``checksum`` (SHA-256 hex) identifies it.
 
-    ``minutes``: time that a form takes. ``recalls``: recall period -> its text.
+    ``minutes``: time that a form takes. ``recalls``: recall period -> its text. ``staff_title``: name for staff.
     """
 
     instrument: str
@@ -228,6 +228,7 @@ class Words:
     recalls: Mapping[str, str]
     items: Mapping[str, ItemWords]
     checksum: str = ""
+    staff_title: str = ""
 
     @property
     def has_proxy_wording(self) -> bool:

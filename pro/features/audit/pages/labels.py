@@ -353,7 +353,7 @@ def fact_value(fact: AuditFact, value: Any, plan: str) -> str:
     if isinstance(value, bool):
         return say(N_("yes")) if value else say(N_("no"))
     if fact.key == "instrument" and isinstance(value, str):
-        return request_context.app_context().catalogue.words[value, request_context.language()].title
+        return request_context.app_context().catalogue.staff_title(value, request_context.language())
     if fact.key in CLINICAL_WORDS and value in CLINICAL_WORDS[fact.key]:
         return say(CLINICAL_WORDS[fact.key][value])
     if fact.key in ("term", "visit"):

@@ -125,4 +125,4 @@ def rule_sentence(plan_id: str, rule: str) -> str:
 
 def instrument_title(instrument: str) -> str:
     """Return the title of an instrument in the reader's language."""
-    return request_context.app_context().catalogue.words[instrument, request_context.language()].title
+    return request_context.app_context().catalogue.staff_title(instrument, request_context.language())
