@@ -168,7 +168,10 @@ class Reference:
         """Check invariant 3, and what /health says. ``newest_before``: the newest message before this step."""
         wrong, untold = [], False
         loud = {row.case for row in alerts if row.waits and row.level >= URGENT}
-        self.waiting_since = {case: self.waiting_since.get(case, (now, newest_before)) for case in loud}
+        self.waiting_since = {
+            case: _begins_anew(alerts, messages, case, self.waiting_since.get(case, (now, newest_before)))
+            for case in loud
+        }
         for case, (_at, newest) in self.waiting_since.items():
             level, since = highest_waiting(alerts, case)
             about = [one for one in messages if one.case == case and one.level >= level and one.id > newest]
@@ -231,6 +234,20 @@ class Reference:
         if known and STABLE_RULE in held and not any(what in held for what in NEVER_LOWERED):
             held[STABLE_RULE] = WATCH if max(held.values()) is URGENT and len(held) == 1 else held[STABLE_RULE]
         return {what: level for what, level in held.items() if level > WATCH}
+
+
+def _begins_anew(
+    alerts: Sequence[AlertRow], messages: Sequence[MessageRow], case: str, began: tuple[datetime, int]
+) -> tuple[datetime, int]:
+    """Return when what waits in a case began to wait, and the newest message of before.
+
+    That is later than the case itself if what came first was acknowledged: the rest must be told for itself.
+    """
+    at, newest = began
+    _level, since = highest_waiting(alerts, case)
+    if since <= at:
+        return began
+    return since, max([newest, *(one.id for one in messages if one.case == case and one.queued_at < since)])
 
 
 def _ways(ways: Sequence[Mapping[str, Collection[int]]], answers: Mapping[str, int]) -> bool:
