@@ -324,7 +324,7 @@ def test_an_sms_is_queued_and_shown_among_the_messages(
     assert desk.post(f"{path}/send", instrument="qlq_c30", by="link").location == path
     desk.open(path)
     assert "The text message is being sent" in desk.page
-    assert "Invitation with link" in desk.page
+    assert "Form message with link" in desk.page
     with transaction(app_context.engine) as session:
         count = select(func.count()).select_from(Assessment).where(Assessment.participant_id == seeded.english.id)
         assert session.scalar(count) == 2, "the open form was sent again"

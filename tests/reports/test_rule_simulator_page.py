@@ -59,7 +59,7 @@ BROKEN = [
      "第2行第1个字符：YAML格式有误：此处不能以该字符开头；请用空格缩进（不用Tab），特殊符号请加引号。"),
     (TEXT + "\nversion: 2\n", "This is not valid YAML: 'version' appears twice.", "YAML格式有误：'version'写了两遍。"),
     ("a: &x 1\nb: *x", "line 2, column 4: This is not valid YAML: an alias, or more than 40 levels of nesting.",
-     "第2行第4个字符：YAML格式有误：使用了别名（*），或嵌套超过40层。"),
+     "第2行第4个字符：YAML格式有误：使使用了别名（*），或嵌套超过40层。"),
     # The structure of the file.
     ("no plan", "Input should be a valid dictionary or instance of PlanFile.",
      "须写成“id: E01”的形式，每行一项（PlanFile）。"),
@@ -74,7 +74,7 @@ BROKEN = [
      "须为整数，不能含文字或小数。"),
     (changed('opens: "8:00"', 'opens: "8 Uhr"'),
      "String should match pattern '^(?:[0-9]|1[0-9]|2[0-3]):[0-5][0-9]$' (a time of day, for example 8:00",
-     "格式不符，应匹配“^(?:[0-9]|1[0-9]|2[0-3]):[0-5][0-9]$”（几点几分，例如8:00或17:30）。"),
+     "格式不符，应匹配“^(?:[0-9]|1[0-9]|2[0-3]):[0-5][0-9]$”（时刻，例如8:00或17:30）。"),
     (changed("id: E01, level: emergency", "id: E01, level: red"),
      f"rules.0.level (line {line('id: E01')}): Input should be 'watch', 'urgent' or 'emergency'.",
      f"rules.0.level（第{line('id: E01')}行）：只能是'watch'、'urgent'或'emergency'。"),

@@ -48,12 +48,14 @@ def read_stopping(path: Path, file: StoppingFile, calendar: VisitSchedule | None
     """
     if calendar is None or not any("confirmed" in kind.sets.values() for kind in calendar.anchors.values()):
         raise CatalogueError(
-            path, "stopping", Sentence("It counts confirmed ulcers, but the calendar has no anchor that confirms one.")
+            path,
+            "stopping",
+            Sentence("It counts confirmed ulcers, but the visit schedule has no anchor that confirms one."),
         )
     for where, anchor in (("treated", file.treated), ("decision", file.decision)):
         if anchor not in calendar.anchors:
             raise CatalogueError(
-                path, f"stopping.{where}", Sentence("The calendar has no anchor “%(anchor)s”.", anchor=anchor)
+                path, f"stopping.{where}", Sentence("The visit schedule has no anchor “%(anchor)s”.", anchor=anchor)
             )
     ulcers, of_first = 0, 0
     names: set[str] = set(ULCER_STATES)
