@@ -123,7 +123,7 @@ def test_taps_and_words_are_answers_and_the_thread_is_back_after_reload(
         "您： 快走或上楼时气短",
         "我们： 过去24小时 胸痛、胸闷或胸口发紧？",
     ]
-    assert "这是自动问答，没有人在线。有急救电话120。" in begun.bubbles[0]
+    assert "这是自动问答，没有人在线。有急事请打120。" in begun.bubbles[0]
     assert stored_answers(app_context, seeded.chinese.checkin) == {"bleed": 1, "bleed_now": 0, "breath": 1}
     assert {row.channel for row in rows(app_context, Answer)} == {"chat"}
 

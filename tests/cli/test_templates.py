@@ -59,7 +59,7 @@ def test_one_json_object_a_line(mainland: Config) -> None:
 
 
 def test_an_edited_text_is_refused(mainland: Config, tmp_path: Path) -> None:
-    old = "Hello. Notice: we will call today."
+    old = "Hello. We will call you today."
     result = run(mainland, "check", "--json", "--file", str(edited(tmp_path, old, "Hello. We call you today.")))
     assert result.exit_code == 1
     (said,) = [json.loads(line) for line in result.output.splitlines()]

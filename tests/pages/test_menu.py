@@ -19,7 +19,7 @@ WHOLE_MENU = [
     ("see_inbox", "staff.inbox.everything", "inbox", "Text messages"),
     ("see_participants", "staff.participants.everyone", "participants", "Participants"),
     ("see_events", "staff.events.everything", "events", "Adverse events"),
-    ("see_ulcers", "staff.ulcers.everything", "ulcers", "Ulcers and stopping rule rule"),
+    ("see_ulcers", "staff.ulcers.everything", "ulcers", "Ulcers and stopping rule"),
     ("see_cohort", "staff.cohort.show", "cohort", "Study overview"),
     ("see_roster", "staff.roster.show", "roster", "Duty roster"),
     ("see_answers", "staff.corrections.everything", "corrections", "Data corrections"),

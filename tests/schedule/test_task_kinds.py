@@ -34,7 +34,7 @@ def test_the_kinds_are_those_that_code_makes() -> None:
     [
         ("call_missed", "", ""),
         ("phone_unreachable", "Text messages do not reach this phone", "短信无法送达该手机"),
-        ("answer_unclear", "Replies were not understood repeatedly repeatedly", "多次回复未能识别"),
+        ("answer_unclear", "Replies were not understood repeatedly", "多次回复未能识别"),
         (
             "may_be_stop",
             "A text message may be an opt-out request. Ask the participant",

@@ -129,7 +129,7 @@ def test_marked_as_read(desk: StaffBrowser, clinic: Clinic) -> None:
 def test_a_fixed_reply_goes_out_and_marks_what_it_answers(desk: StaffBrowser, clinic: Clinic) -> None:
     number = store_text(clinic)
     desk.open(thread(clinic))
-    assert "您好，有空请给我们回个电话：0791-0000 0000。急救电话120。" in desk.page
+    assert "您好，有空请给我们回个电话：0791-0000 0000。急事请打120。" in desk.page
     assert 'value="free"' not in desk.page
     assert desk.post(thread(clinic), do="fixed", kind="staff_call", shown=[number]).status_code == 303
     (message,) = clinic.rows(Message)
@@ -306,5 +306,5 @@ def test_the_page_in_chinese(app: Flask, clinic: Clinic) -> None:
     store_text(clinic, "发烧", what="unclear", level=Level.URGENT, hits=BLEEDS)
     desk = signed_in_browser(app, clinic.nurse)
     desk.open(thread(clinic))
-    for words in ("与NPC-001的短信往来往来", "未识别", "大出血", "未读", "发送该短信"):
+    for words in ("与NPC-001的短信往来", "未识别", "大出血", "未读", "发送该短信"):
         assert words in desk.page
