@@ -67,7 +67,7 @@ def read_terms(path: Path) -> TermList:
     for key, offered in file.suspects.items():
         for name in offered:
             if name not in file.terms:
-                raise CatalogueError(path, f"suspects.{key}", f"There is no term called “{name}”.")
+                raise CatalogueError(path, f"suspects.{key}", f"There is no term “{name}”.")
     terms = {name: Term(name, term.english, term.grades, term.specify) for name, term in file.terms.items()}
     suspects = MappingProxyType(dict(file.suspects))
     return TermList(file.id, file.version, file.verified, MappingProxyType(terms), suspects, file.report_hours)

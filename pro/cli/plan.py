@@ -36,7 +36,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 SENTENCES = {
     "unknown": "this study has no such anchor.",
     "number": "{numbers}.",
-    "twice": "it is there twice.",
+    "twice": "it appears twice.",
     "future": "{on} lies in the future, and this is recorded once it has happened{or_planned}.",
     "too_far": "{on} is more than two years ahead.",
     "long_ago": "{on} is more than ten years ago.",

@@ -122,7 +122,7 @@ class _CaseReader:
         if len(found) < len(pairs):
             times = Counter(name for name, _ in pairs)
             double = next(name for name in times if times[name] > 1)
-            self.problems.append(f"“{_cut(double)}” is there twice; keep one")
+            self.problems.append(f"“{_cut(double)}” appears twice; keep one")
         return found
 
 
