@@ -42,7 +42,7 @@ SENTENCES = {
     "long_ago": "{on} is more than ten years ago.",
     "not_planned": "it cannot be planned; record it once it has happened.",
     "before": "{on} is before {other} ({other_on}).",
-    "order": "{on} is before {other} ({other_on}); numbers must follow the calendar.",
+    "order": "{on} is before {other} ({other_on}); higher numbers need later dates.",
     "needs": "there is no {other} by {on}.",
     "after_last": "{on} is after {other} ({other_on}).",
 }

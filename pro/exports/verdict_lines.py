@@ -136,7 +136,9 @@ def _identity(row: Mapping[str, object]) -> str | int:
 def _instrument(row: Mapping[str, object], plan: StudyPlan, instruments: Mapping[str, Instrument]) -> Instrument:
     name = row.get("instrument", plan.instruments[0])
     if not isinstance(name, str) or name not in plan.instruments:
-        raise CaseRefused(f"instrument {_shown(name)} is not judged by {plan.id}; it has {', '.join(plan.instruments)}")
+        raise CaseRefused(
+            f"instrument {_shown(name)} is not evaluated by {plan.id}; it has {', '.join(plan.instruments)}"
+        )
     return instruments[name]
 
 
