@@ -186,7 +186,7 @@ def test_a_change_is_one_event_with_who_and_why(
         (("pd1_dose", 1, "2026-03-09", "actual"), "on", "Mon 9 Mar is in the future"),
         (("pd1_dose", 1, "2026-02-01", "actual"), "on", "would be before Consent on Mon 2 Mar"),
         (("ulcer_suspected", 1, "2026-03-09", ""), "on", "after it has taken place"),
-        (("ulcer_cleared", 1, "2026-03-02", ""), "on", "no date of “Ulcer suspected” is recorded by then"),
+        (("ulcer_cleared", 1, "2026-03-02", ""), "on", "no date for “Ulcer suspected” is recorded up to that day"),
         (("induction_day1", "", "the ninth", "actual"), "on", "year, month and day"),
         (("induction_day1", "", "", "actual"), "on", "year, month and day"),
         (("induction_day1", "", "2026-03-02", ""), "basis-0", "Choose whether it has taken place or is planned"),
