@@ -13,7 +13,7 @@ from sqlalchemy.exc import DatabaseError
 from pro.core.rule_language.level import Level
 from pro.errors import NotAllowed
 from pro.features.alerts import alert_handling, alert_service, stable_symptoms
-from pro.features.duty_roster import staff_messages
+from pro.features.duty_roster import notifications, staff_messages
 from pro.features.operations import worker_health, worker_steps
 from pro.features.to_do_list import to_do_list
 from pro.messaging import outbox
@@ -275,6 +275,86 @@ def test_an_emergency_after_the_top_of_the_steps_is_told_at_once_to_everyone_rea
     phone.save(breath=3)
     deliver(any_clinic, sender)
     assert sorted(sender.addresses()) == [INVESTIGATOR, NURSE]
+
+
+@pytest.mark.parametrize("mended", [None, INVESTIGATOR], ids=["hangs", "leaves later"])
+def test_a_further_emergency_is_told_to_each_person_whose_message_has_left(any_clinic, clock, mended):
+    """The message to one person waits; the other was told of the first emergency, so must be told of the second."""
+    phone = any_clinic.start()
+    phone.save(bleed=4)
+    sender = ScriptedSender(unreachable={INVESTIGATOR})
+    deliver(any_clinic, sender)
+    clock.move(minutes=16)
+    work_round(any_clinic, sender)
+    before = len(any_clinic.rows(Message))
+    sender.accepted.clear()
+    clock.move(minutes=1)
+    phone.advised()
+    phone.save(breath=3)
+    deliver(any_clinic, sender)
+    assert sender.addresses() == [NURSE]
+    # The message that has not left leads to both.
+    assert len(any_clinic.rows(Message)) == before + 1
+    if mended:
+        sender.unreachable.discard(mended)
+        clock.move(minutes=10)
+        deliver(any_clinic, sender)
+        assert INVESTIGATOR in sender.addresses()
+    work_round(any_clinic, sender)
+    assert [mail.to for mail in any_clinic.mails()] == [NURSE, INVESTIGATOR, NURSE]
+
+
+def test_what_could_not_be_told_at_once_is_told_to_each_person_by_the_worker(any_clinic, clock, monkeypatch):
+    phone = any_clinic.start()
+    phone.save(bleed=4)
+    sender = ScriptedSender(unreachable={INVESTIGATOR})
+    deliver(any_clinic, sender)
+    clock.move(minutes=1)
+    phone.advised()
+    with monkeypatch.context() as patch:
+        patch.setattr(notifications, "notify_staff", lambda *_given: None)
+        phone.save(breath=3)
+    sender.accepted.clear()
+    work_round(any_clinic, sender)
+    assert sender.addresses() == [NURSE]
+
+
+def test_who_comes_on_call_while_a_case_waits_is_told_at_once(any_clinic, clock):
+    any_clinic.start().save(bleed=4)
+    sender = deliver(any_clinic)
+    clock.move(minutes=5)
+    with form_browser.unit_of_work(any_clinic.app_context) as work:
+        factories.duty(work, factories.account(work, "nurse", email="night@example.org"))
+    sender.accepted.clear()
+    work_round(any_clinic, sender)
+    assert sender.addresses() == ["night@example.org"]
+
+
+def test_a_further_text_is_told_to_each_person_ten_minutes_after_their_last_message(any_clinic, clock):
+    phone = TextingPhone(any_clinic.app_context)
+    phone.write(FLOOD, deliver=False)
+    sender = ScriptedSender(unreachable={INVESTIGATOR})
+    deliver(any_clinic, sender)
+    clock.move(minutes=1)
+    phone.write("又流了很多血，止不住", deliver=False)
+    clock.move(minutes=9, seconds=30)
+    sender.accepted.clear()
+    work_round(any_clinic, sender)
+    assert sender.addresses().count(NURSE) == 1
+
+
+def test_a_further_emergency_that_is_refused_goes_by_the_other_channel(any_clinic, clock):
+    phone = with_backup(any_clinic, "+8613700137000").start()
+    phone.save(bleed=4)
+    sender = deliver(any_clinic)
+    clock.move(minutes=1)
+    phone.advised()
+    phone.save(breath=3)
+    sender = ScriptedSender(refused={NURSE})
+    deliver(any_clinic, sender)
+    work_round(any_clinic, sender)
+    assert "+8613700137000" in sender.addresses()
+    assert BACKUP in sender.addresses()
 
 
 # --- 7 refused is not told -------------------------------------------------------------------------------------------

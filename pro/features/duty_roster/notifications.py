@@ -68,7 +68,7 @@ def notify_staff(
             case = _build_case(work, waiting, plan, notices, newest=first)
             duty = recipients.read_duty_state(work)
             due = escalation.first_notices(work, case, duty)
-            if not due:
+            if not due and not notices:
                 log.error("alert has no recipient alert=%s level=%s", first.id, case.level.word)
             for one in due:
                 escalation.queue_notice(work, case, one)
@@ -212,15 +212,16 @@ def _highest_level(alerts: Sequence[Alert]) -> tuple[Level, datetime, Alert]:
 def _is_covered(work: UnitOfWork, first: Alert, earlier: Sequence[Alert]) -> bool:
     """Return True if a message about the case, at the level of ``first`` or louder, leads to it already.
 
-    Not so for a further emergency in a form once the earlier message has left, nor while the earlier ones failed.
+    Not so for a further emergency in a form, of which each person is told whose message has left, nor while the earlier
+    messages failed.
     """
     is_text = first.source.startswith(TEXT_CASE_PREFIX)
     if first.level > max((alert.level for alert in earlier), default=0):
         return False
-    notices = [one for one in read_notices(work, [first.source]).get(first.source, []) if one.level >= first.level]
     if first.level == Level.EMERGENCY and not is_text:
-        return any(one.state == "waiting" for one in notices)
-    return any(one.state in ("told", "waiting") for one in notices)
+        return False
+    notices = read_notices(work, [first.source]).get(first.source, [])
+    return any(one.level >= first.level and one.state in ("told", "waiting") for one in notices)
 
 
 def _build_case(
