@@ -15,6 +15,8 @@ from pro.errors import NotAllowed
 from pro.features.alerts import alert_handling, alert_service, stable_symptoms
 from pro.features.duty_roster import notifications, staff_messages
 from pro.features.operations import worker_health, worker_steps
+from pro.features.schedule import missed_forms
+from pro.features.text_messages import unknown_senders
 from pro.features.to_do_list import to_do_list
 from pro.messaging import outbox
 from pro.models import Alert, Answer, Assessment, IncomingMessage, Message, StaffMember
@@ -90,7 +92,20 @@ def test_a_mark_of_known_and_stable_makes_no_raised_alert_quieter(any_clinic):
 
 
 @pytest.mark.parametrize(
-    "change", ["level = 1", "rule = 'W01'", "source = 'x'", "raised_at = '2020-01-01'", "inputs = '{}'"]
+    "change",
+    [
+        "level = 1",
+        "rule = 'W01'",
+        "source = 'x'",
+        "raised_at = '2020-01-01'",
+        "inputs = '{}'",
+        "suspects = ''",
+        "basis = 'x'",
+        "lowered = TRUE",
+        "plan_version = '0'",
+        """unresolved = '["x"]'""",
+        "advice = ''",
+    ],
 )
 def test_the_database_refuses_to_change_what_an_alert_says(any_clinic, change):
     any_clinic.start().save(bleed=4)
@@ -133,6 +148,46 @@ def test_take_over_close_and_mark_need_a_page_that_shows_every_open_alert(any_cl
         assert (refused.value.why, refused.value.details["count"]) == ("later", 1)
 
 
+def test_acknowledging_drops_no_message_of_a_louder_text_that_comes_at_this_moment(any_clinic, monkeypatch):
+    """Another transaction commits it while the messages to drop are looked for; SQLite has one writer at a time."""
+    if any_clinic.app_context.engine.dialect.name == "sqlite":
+        pytest.skip("one writer at a time")
+    phone = TextingPhone(any_clinic.app_context)
+    phone.write("流鼻血", deliver=False)
+    drop = outbox.drop_messages
+
+    def late(*given):
+        phone.write(FLOOD, deliver=False)
+        return drop(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox, "drop_messages", late)
+        acknowledge(any_clinic, *any_clinic.rows(Alert))
+    first, second = any_clinic.rows(Alert)
+    assert (first.acknowledged_at is not None, second.acknowledged_at) == (True, None)
+    told = [message for message in any_clinic.rows(Message) if message.alert_id == second.id]
+    assert [message.status for message in told] == ["waiting", "waiting"]
+
+
+def test_dismissing_drops_no_message_of_a_strangers_text_that_comes_at_this_moment(any_clinic, monkeypatch):
+    if any_clinic.app_context.engine.dialect.name == "sqlite":
+        pytest.skip("one writer at a time")
+    stranger = TextingPhone(any_clinic.app_context, number=STRANGER)
+    row = stranger.write("流鼻血", deliver=False)
+    drop = outbox.drop_messages
+
+    def late(*given):
+        stranger.write(FLOOD, deliver=False)
+        return drop(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox, "drop_messages", late)
+        with form_browser.unit_of_work(any_clinic.app_context, any_clinic.coordinator.actor) as work:
+            unknown_senders.dismiss_text(work, row.id, "another matter")
+    mails = [message.status for message in any_clinic.rows(Message) if message.template.startswith("inbound_unknown")]
+    assert mails == ["dropped", "dropped", "waiting", "waiting"]
+
+
 # --- 3 every text is read --------------------------------------------------------------------------------------------
 
 
@@ -147,6 +202,23 @@ def test_a_rewritten_text_is_a_new_one_to_read(any_clinic):
     phone.page("last", {"free_text": "还有，我的药快吃完了"})
     phone.submit()
     assert len(any_clinic.rows(Alert)) == 2
+
+
+def test_a_new_text_in_a_form_that_is_in_hand_waits_to_be_read(any_clinic):
+    """Found: it stayed below "In hand", and was in no list of texts to read."""
+    phone = any_clinic.start()
+    phone.finish_until("last", bleed=2)
+    acknowledge(any_clinic, *any_clinic.rows(Alert))
+    phone.page("last", {"free_text": "下周三我想换时间"})
+    assert any_clinic.rows(Alert)[-1].level == Level.WATCH
+    with form_browser.unit_of_work(any_clinic.app_context, any_clinic.nurse.actor) as work:
+        board = to_do_list.read_to_do_list(work)
+    assert [(case.level, case.rules[0]) for case in board.unacknowledged] == [(Level.URGENT, "TEXT")]
+    assert board.in_progress == []
+    acknowledge(any_clinic, *any_clinic.rows(Alert))
+    with form_browser.unit_of_work(any_clinic.app_context, any_clinic.nurse.actor) as work:
+        board = to_do_list.read_to_do_list(work)
+    assert (len(board.unacknowledged), len(board.in_progress)) == (0, 1)
 
 
 # --- 4 telling cannot undo raising -----------------------------------------------------------------------------------
@@ -238,6 +310,36 @@ def test_without_its_plan_a_form_is_kept_and_people_are_told_by_role(any_clinic)
         assert [(alert.rule, alert.level) for alert in alerts] == [("JUDGE", Level.URGENT)]
     assert [mail.to for mail in any_clinic.mails()] == [INVESTIGATOR]
     assert "unjudged" in troubles(any_clinic)
+
+
+def test_a_call_task_that_cannot_be_made_costs_no_alert_and_no_answer(any_clinic, monkeypatch):
+    """A fault of the database within it must not take the answers along, nor pass for a fault of the judging."""
+    phone = any_clinic.start()
+    phone.finish_until("last")
+
+    def broken(work, *_given):
+        work.session.execute(text("SELECT no_such_column FROM task"))
+
+    monkeypatch.setattr(missed_forms, "report_death", broken)
+    phone.page("last", {"free_text": "我爸爸昨天晚上去世了"})
+    assert [alert.rule for alert in any_clinic.rows(Alert)] == ["TEXT"]
+    assert [row.item for row in any_clinic.rows(Answer)].count("free_text") == 1
+    assert "unjudged" not in troubles(any_clinic)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_call_task_that_cannot_be_made_costs_no_text(any_clinic, monkeypatch, known):
+    def broken(work, *_given):
+        work.session.execute(text("SELECT no_such_column FROM task"))
+
+    monkeypatch.setattr(missed_forms, "report_death", broken)
+    phone = TextingPhone(any_clinic.app_context) if known else TextingPhone(any_clinic.app_context, number=STRANGER)
+    row = phone.write("我爸爸昨天晚上去世了", deliver=False)
+    if not known:
+        with form_browser.unit_of_work(any_clinic.app_context, any_clinic.coordinator.actor) as work:
+            unknown_senders.assign_text(work, row.id, any_clinic.participant_id, "asked on the phone")
+    assert len(any_clinic.rows(IncomingMessage)) == 1
+    assert [alert.rule for alert in any_clinic.rows(Alert)] == ["TEXT"]
 
 
 # --- 6 told again ----------------------------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ class WaitingCase:
     assessment_id: int | None = None
 
     @property
-    def told_from(self) -> datetime:
+    def notify_from(self) -> datetime:
         """Return when what must be told was raised: further texts are told together, a further emergency for itself."""
         return self.since if self.is_grouped else self.newest_at
 
@@ -99,7 +99,7 @@ class DueNotice:
 
 def is_notified(case: WaitingCase) -> bool:
     """Return True if a message at the level of the case was accepted since what it must say was raised."""
-    return any(one.level >= case.level and one.tells_of(case.told_from) for one in case.notices)
+    return any(one.level >= case.level and one.tells_of(case.notify_from) for one in case.notices)
 
 
 def is_untold(case: WaitingCase, now: datetime) -> bool:
@@ -244,7 +244,7 @@ class _CaseRound:
         missed = self._missed_people()
         if not missed:
             return
-        since = self.case.told_from
+        since = self.case.notify_from
         tried = [one for one in self._current_notices() if one.queued_at >= since or one.covers(since)]
         used = {(one.staff_id, one.channel) for one in tried}
         stem = f"{self.stem}:{since:%y%m%dT%H%M%S%f}"

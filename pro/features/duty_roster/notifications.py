@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import aliased
 
 from pro.app_context import UnitOfWork
 from pro.core.rule_language.level import Level
@@ -159,15 +160,24 @@ def next_escalation(
 def drop_pending_notifications(work: UnitOfWork, sources: Collection[str]) -> None:
     """Drop unsent notifications of ``sources`` without unacknowledged alerts.
 
-    Only urgent and emergency alerts count as unacknowledged here.
+    Only urgent and emergency alerts count as unacknowledged here. One statement asks and finds: a text that comes at
+    this moment either keeps the case waiting, or its message is not seen.
     """
     work.session.flush()
-    unacknowledged = set(
-        work.session.scalars(select(Alert.source).where(*_unacknowledged_clauses(), Alert.source.in_(sources)))
+    other = aliased(Alert)
+    waits = (
+        select(other.id)
+        .where(
+            other.source == Alert.source,
+            other.level >= int(Level.URGENT),
+            other.acknowledged_at.is_(None),
+            other.resolved_at.is_(None),
+            other.superseded_at.is_(None),
+        )
+        .exists()
     )
-    done = set(sources) - unacknowledged
-    if done:
-        outbox.drop_messages(work, Message.alert_id.in_(select(Alert.id).where(Alert.source.in_(done))), "taken_on")
+    done = select(Alert.id).where(Alert.source.in_(sources), ~waits)
+    outbox.drop_messages(work, Message.alert_id.in_(done), "taken_on")
 
 
 def is_unacknowledged(alert: Alert) -> bool:
