@@ -267,10 +267,13 @@ def _begins_anew(
 ) -> tuple[datetime, int]:
     """Return when what waits in a case began to wait, and the newest message of before.
 
-    That is later than the case itself if what came first was acknowledged: the rest must be told for itself.
+    That is later than the case itself if what came first was acknowledged: the rest must be told for itself. What a
+    louder or newer alert covers was not acknowledged, and the message about it leads to the newer one.
     """
     at, newest = began
-    _level, since = highest_waiting(alerts, case)
+    level, _since = highest_waiting(alerts, case)
+    open_rows = (row for row in alerts if row.case == case and not (row.acknowledged or row.closed))
+    since = min(row.raised_at for row in open_rows if row.level >= level)
     if since <= at:
         return began
     return since, max([newest, *(one.id for one in messages if one.case == case and one.queued_at < since)])
