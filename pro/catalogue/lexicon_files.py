@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import Field
 from pro.catalogue.yaml_source import CatalogueError, FilePart, parse_file
 from pro.core.rule_language.level import Level
 from pro.core.text.red_flag_lexicon import (
+    LOWERING,
     ROLES,
     FlagClass,
     Frame,
@@ -93,6 +95,7 @@ def read_lexicon(path: Path) -> Lexicon:
     bits = {name: 1 << number for number, name in enumerate(file.words)}
     rows = {name: [*_rows(path, file, name)] for name in file.words}
     frames = tuple(_frames(path, file, bits))
+    terms = _all_bits(one.head for one in frames if _is_term(one))
     syllables = _syllables()
     latin = frozenset(token for found in rows.values() for row in found for token in row if token[0].isalpha())
     return Lexicon(
@@ -105,13 +108,16 @@ def read_lexicon(path: Path) -> Lexicon:
         frames=frames,
         heads=_all_bits(frame.head for frame in frames),
         framed=_all_bits(bits for frame in frames for bits in (frame.head, *(part.concepts for part in frame.parts))),
-        bare=(_bits_of(path, "bare", file.bare, bits) | _all_bits(one.head for one in frames if _is_term(one)))
+        bare=(_bits_of(path, "bare", file.bare, bits) | terms)
         & ~_bits_of(path, "never_listed", file.never_listed, bits),
         passed=_bits_of(path, "passed", file.passed, bits),
         calm=_bits_of(path, "calm", file.calm, bits),
+        terms=terms,
+        silencing=_all_bits(one.head for one in frames if file.classes[one.class_id].overrides),
+        denying=frozenset(row[0] for name in ("deny", "scarcely") for row in rows[name] if len(row) == 1),
         stems=frozenset(token[:-1] for token in latin if token.endswith("*")),
         latin=latin,
-        typos=MappingProxyType(_typos(latin, file.correct)),
+        typos=MappingProxyType(_typos(_raising(file, rows), file.correct)),
         correct=frozenset(file.correct),
         syllables=MappingProxyType(syllables),
         simplified=MappingProxyType(_simplified() | {ord(sign): other for sign, other in file.alike.items()}),
@@ -199,6 +205,34 @@ def _sounds(
             if sounds:
                 root.add(sounds, bits[name], "".join(row))
     return root
+
+
+def _raising(file: LexiconFile, rows: Mapping[str, Iterable[Row]]) -> set[str]:
+    """Return the Latin tokens that can only make a text louder: those alone are looked for in mistyped words.
+
+    They belong to what makes a red flag, and are not by themselves a word that lowers or hides one (deny, stopped) or
+    reports a death: "mention" is no "mentions", "decreased" no "deceased".
+    """
+    loud = {
+        name.lstrip("<>~")
+        for flag in file.classes.values()
+        if not flag.overrides
+        for sources in flag.frames.values()
+        for source in sources
+        for part in source.replace(" ", "").split("+")
+        if not part.startswith("!")
+        for name in part.split("|")
+    }
+    quiet = {*LOWERING, *file.calm} | {
+        name.strip("<>~ ")
+        for flag in file.classes.values()
+        if flag.overrides
+        for sources in flag.frames.values()
+        for source in sources
+        for name in re.split("[+|]", source)
+    }
+    alone = {row[0] for name in quiet if name in rows for row in rows[name] if len(row) == 1}
+    return {token for name in loud - quiet for row in rows[name] for token in row if token[0].isalpha()} - alone
 
 
 def _typos(latin: Iterable[str], correct: Iterable[str]) -> dict[str, str]:

@@ -32,29 +32,54 @@ _CHOICE = re.compile(rf"(?:[{LATIN}{HAN}{PICTURES}0-9+*.#&°%-]|\{{[a-z_0-9]+\}}
 MOST_WORDS = 4000
 
 Row = tuple[str, ...]
-# The concepts that the program itself knows; a lexicon must have them all.
-ROLES = (
+# The concepts that the program itself knows; a lexicon must have them all. Those of the first list lower a red flag,
+# or let a denial reach further; a mistyped word is never read as one of them.
+LOWERING = (
     "deny",
     "ceased",
     "ceased_end",
-    "wish",
     "ask",
     "filler",
     "joint",
-    "but",
     "over",
-    "ongoing",
-    "again",
-    "now",
     "past",
     "long_ago",
     "others",
-    "own",
     "feared",
     "risk",
     "risk_noun",
+    "cause",
+    "question",
     "near",
     "idiom",
+    "lists",
+    "answer_no",
+    "courtesy",
+    "third_person",
+    "relative",
+    "gone",
+)
+ROLES = (
+    *LOWERING,
+    "wish",
+    "but",
+    "ongoing",
+    "again",
+    "now",
+    "own",
+    "statement",
+    "event",
+    "never",
+    "degree",
+    "less",
+    "scarcely",
+    "yes",
+    "retract",
+    "compare",
+    "more",
+    "much",
+    "because",
+    "first_person",
 )
 
 
@@ -135,9 +160,10 @@ class Lexicon:
     """Everything that ``pro.core.text.red_flag_screening`` needs.
 
     ``bits``: concept -> its bit. Bits of concepts: ``heads`` of frames, ``framed`` in any part of one, ``bare`` in a
-    denied list, ``passed`` by a denial on its way, ``calm`` say nothing. ``stems``: beginnings of words; ``typos``: a
-    word with one letter left out -> the word that was meant. ``syllables``: Han character -> its sound.
-    ``simplified``: for ``str.translate``.
+    denied list, ``passed`` by a denial on its way, ``calm`` say nothing; ``terms`` say all of a red flag; ``silencing`` the heads of the classes that
+    override others. ``denying``: tokens that deny by themselves. ``stems``: beginnings of words; ``typos``: a word with
+    one letter left out -> the word that was meant. ``syllables``: Han character -> its sound. ``simplified``: for
+    ``str.translate``.
     """
 
     id: str
@@ -152,6 +178,9 @@ class Lexicon:
     bare: int
     passed: int
     calm: int
+    terms: int
+    silencing: int
+    denying: frozenset[str]
     stems: frozenset[str]
     latin: frozenset[str]
     typos: Mapping[str, str]
