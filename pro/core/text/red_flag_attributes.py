@@ -66,7 +66,7 @@ class MarkedText:
             if loudest >= COMMA or spot.concepts & but or spot.start - begun > LONGEST_CLAUSE:
                 clause += 1
                 begun = spot.start
-            sentence += loudest == STOP
+            sentence += loudest >= STOP
             self.clauses.append(clause)
             self.sentences.append(sentence)
 
@@ -197,6 +197,9 @@ class MarkedText:
             spot = spots[at]
             if self.break_between(at - 1, at) >= LIST or spot.concepts & ends:
                 return
+            if at > cue + 1 and self.break_between(at - 1, at) == SPACE:
+                # 不吐 大量流鼻血: the denial has what it denies.
+                return
             gap = spot.start - spots[at - 1].end
             if gap:
                 self._reach_loosely(cue, at, found)
@@ -264,7 +267,7 @@ class MarkedText:
             goes_on = between == NO_BREAK and (lists or not self.spots[cue + 1].concepts & self.lexicon.terms)
             if between > COMMA or not (lists or is_listed or joined or between == NO_BREAK):
                 break
-            end = self._bare_item(at, strict=between != LIST)
+            end = self._bare_item(at, strict=not is_listed)
             if end == at:
                 break
             commas += between == COMMA
@@ -362,6 +365,8 @@ class MarkedText:
             concepts = self._concepts_of(numbers)
             if self.sentences[numbers[0]] != sentence or concepts & (bits["deny"] | bits["over"]):
                 return False
+            if concepts & bits["retract"]:
+                return True
             if concepts & (bits["now"] | bits["again"] | bits["more"]) and concepts & (bits["much"] | bits["more"]):
                 return True
         return False
@@ -391,6 +396,12 @@ class MarkedText:
                     for number in numbers:
                         found[number] = True
         return found
+
+    @cached_property
+    def news(self) -> set[int]:
+        """The clauses that say what is now or again: what was denied before them is what they speak of."""
+        said = self._bits["now"] | self._bits["again"]
+        return {self.clauses[number] for number, spot in enumerate(self.spots) if spot.concepts & said}
 
     def _by_clause(self) -> list[list[int]]:
         found: dict[int, list[int]] = {}

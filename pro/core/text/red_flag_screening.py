@@ -178,7 +178,7 @@ def _around(page: MarkedText, near: Sequence[int], place: int) -> tuple[_Around,
         if clause - clauses[at] > BESIDE or head - spot.end > WIDE:
             break
         inside = clauses[at] == clause and head - spot.end <= NEAR
-        if polarity[at] is Polarity.AFFIRMED:
+        if polarity[at] is Polarity.AFFIRMED or (clauses[at] < clause and clause in page.news):
             beside |= spot.concepts
             if inside:
                 before |= spot.concepts
