@@ -202,7 +202,8 @@ class MarkedText:
                 return
             gap = spot.start - spots[at - 1].end
             if gap:
-                self._reach_loosely(cue, at, found)
+                if not spots[cue].concepts & bits["bound"]:
+                    self._reach_loosely(cue, at, found)
                 return
             if spot.concepts & self.lexicon.bare:
                 break
@@ -379,22 +380,26 @@ class MarkedText:
 
     @cached_property
     def of_the_writer(self) -> list[bool]:
-        """Whether each spot is in a clause in which the writer speaks of himself, and of no death and no other person.
+        """Whether the writer speaks of himself at each spot: the last person named before it in its clause decides.
 
-        After the report of a death, a clause with a word for the present is such a clause as well.
+        So does a word for himself anywhere in a clause without a death and without another person and, after the
+        report of a death, a word for the present.
         """
         bits = self._bits
         found = [False] * len(self.spots)
+        others = self.lexicon.silencing | bits["third_person"] | bits["relative"] | bits["gone"]
         reported = False
         for numbers in self._by_clause():
             concepts = self._concepts_of(numbers)
-            if concepts & self.lexicon.silencing:
-                reported = True
-            elif not concepts & (bits["third_person"] | bits["relative"] | bits["gone"]):
-                present = bits["now"] | bits["ongoing"] if reported else 0
-                if concepts & (bits["first_person"] | present):
-                    for number in numbers:
-                        found[number] = True
+            present = bits["now"] | bits["ongoing"] if reported else 0
+            his_own = not concepts & others and bool(concepts & (bits["first_person"] | present))
+            for number in numbers:
+                if self.spots[number].concepts & others:
+                    his_own = False
+                elif self.spots[number].concepts & bits["first_person"]:
+                    his_own = True
+                found[number] = his_own
+            reported = reported or bool(concepts & self.lexicon.silencing)
         return found
 
     @cached_property
@@ -467,9 +472,13 @@ class MarkedText:
             return False
         start = self.spots[number].start
         for at in range(number, -1, -1):
-            if self.clauses[at] != self.clauses[number] or start - self.spots[at].end > NEAR_REACH:
+            spot = self.spots[at]
+            if self.clauses[at] != self.clauses[number] or start - spot.end > NEAR_REACH:
                 return False
-            if self.spots[at].concepts & self._bits["near"]:
+            if at < number and spot.concepts & self._bits["statement"]:
+                # I was about to say that I fainted.
+                return False
+            if spot.concepts & self._bits["near"]:
                 return True
         return False
 

@@ -75,6 +75,7 @@ ROLES = (
     "never",
     "degree",
     "less",
+    "bound",
     "scarcely",
     "yes",
     "retract",
