@@ -417,7 +417,7 @@ class MarkedText:
     @cached_property
     def feared(self) -> list[bool]:
         """Whether each spot follows, in its clause, a word that makes it a case that may come."""
-        found = self._after_in_clause(self._bits["feared"], self._bits["because"])
+        found = self._after_in_clause(self._bits["feared"], self._bits["because"], self._bits["habit"])
         if self.concepts & self._bits["wish"]:
             wished = {self.clauses[n] for n, spot in enumerate(self.spots) if spot.concepts & self._bits["wish"]}
             found = [feared and self.clauses[n] not in wished for n, feared in enumerate(found)]
@@ -434,11 +434,13 @@ class MarkedText:
             asking = self._asking
             for number, caused in enumerate(self._after_in_clause(self._bits["cause"])):
                 found[number] = found[number] or (caused and self.sentences[number] in asking)
-        if self.concepts & self._bits["risk_noun"]:
+        nouns = self._bits["risk_noun"] | self._bits["asked_noun"]
+        if self.concepts & nouns:
             for number, (first, second) in enumerate(pairwise(self.spots)):
                 near = second.start == first.end and self.clauses[number] == self.clauses[number + 1]
-                if near and second.concepts & self._bits["risk_noun"]:
-                    found[number] = True
+                if near and second.concepts & nouns:
+                    certain = second.concepts & self._bits["risk_noun"]
+                    found[number] = found[number] or bool(certain) or self.sentences[number] in self._asking
         return found
 
     @cached_property
@@ -446,15 +448,21 @@ class MarkedText:
         """The numbers of the sentences that ask: by a question mark or a word."""
         source, starts, ends = self.text.source, self.text.starts, self.text.ends
         found = set()
+        at = -1
         for number, spot in enumerate(self.spots):
+            first, at = self.sentences[number] != at, self.sentences[number]
             last = number + 1 == len(self.spots)
             rest = source[ends[spot.end - 1] : None if last else starts[self.spots[number + 1].start]]
-            if spot.concepts & self._bits["question"] or "?" in rest:
-                found.add(self.sentences[number])
+            asks = spot.concepts & self._bits["question"] or (first and spot.concepts & self._bits["asks_first"])
+            if asks or "?" in rest:
+                found.add(at)
         return found
 
-    def _after_in_clause(self, cue: int, ends: int = 0) -> list[bool]:
-        """Whether each spot stands after a cue in its clause; ``ends`` and a space between Han end its reach."""
+    def _after_in_clause(self, cue: int, ends: int = 0, harmless: int = 0) -> list[bool]:
+        """Whether each spot stands after a cue in its clause; ``ends`` and a space between Han end its reach.
+
+        A cue with ``harmless`` right after it, or after the writer, is none: if I lie down.
+        """
         found = [False] * len(self.spots)
         if self.concepts & cue:
             said = -1
@@ -462,9 +470,21 @@ class MarkedText:
                 if spot.concepts & ends or (number and self.break_between(number - 1, number) == SPACE):
                     said = -1
                 found[number] = said == self.clauses[number]
-                if spot.concepts & cue:
+                if spot.concepts & cue and not self._is_followed_by(harmless, number):
                     said = self.clauses[number]
         return found
+
+    def _is_followed_by(self, concepts: int, number: int) -> bool:
+        """Return True if one of ``concepts`` comes right after a spot, or after a word for the writer behind it."""
+        spots = self.spots
+        for at in range(number + 1, min(number + 3, len(spots))):
+            if spots[at].start != spots[at - 1].end:
+                return False
+            if spots[at].concepts & concepts:
+                return True
+            if not spots[at].concepts & self._bits["first_person"]:
+                return False
+        return False
 
     def is_near(self, number: int) -> bool:
         """Return True if a word for "almost" stands shortly before a spot in its clause."""
