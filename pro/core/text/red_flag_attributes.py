@@ -77,7 +77,9 @@ class MarkedText:
 
     def break_between(self, first: int, second: int) -> int:
         """Return the strongest break after spot ``first`` up to spot ``second``."""
-        return max(self.text.breaks[self.spots[first].end : self.spots[second].start + 1], default=0)
+        start, end = self.spots[first].end, self.spots[second].start
+        breaks = self.text.breaks
+        return breaks[end] if start == end else max(breaks[start : end + 1], default=0)
 
     @cached_property
     def polarity(self) -> list[Polarity]:
@@ -467,9 +469,10 @@ class MarkedText:
         if self.concepts & cue:
             said = -1
             for number, spot in enumerate(self.spots):
-                if spot.concepts & ends or (number and self.break_between(number - 1, number) == SPACE):
-                    said = -1
-                found[number] = said == self.clauses[number]
+                if said == self.clauses[number]:
+                    if spot.concepts & ends or self.break_between(number - 1, number) == SPACE:
+                        said = -1
+                    found[number] = said == self.clauses[number]
                 if spot.concepts & cue and not self._is_followed_by(harmless, number):
                     said = self.clauses[number]
         return found

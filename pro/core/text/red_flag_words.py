@@ -38,7 +38,8 @@ def find_words(text: ClauseText, lexicon: Lexicon) -> list[Spot]:
     tokens, breaks = text.tokens, text.breaks
     distinct = set(tokens)
     others = _other_readings(distinct, lexicon)
-    begun = distinct.intersection(lexicon.words.next).union(others)
+    # Not intersection(): it would go through all first words of the lexicon.
+    begun = {token for token in distinct if token in lexicon.words.next}.union(others)
     numbers = text.numbers if lexicon.words.numbers else {}
     sounds = {token: lexicon.syllables[token] for token in distinct if token in lexicon.syllables}
     heard = lexicon.sounds.next
