@@ -239,7 +239,9 @@ def _raising(file: LexiconFile, rows: Mapping[str, Sequence[Row]], loud: Set[str
     """
     quiet = {*LOWERING, *file.calm} | _concepts(flag for flag in file.classes.values() if flag.overrides)
     alone = {row[0] for name in quiet for row in rows[name] if len(row) == 1}
-    return {token for name in loud for row in rows[name] for token in row if token[0].isalpha() and not is_han(token)} - alone
+    return {
+        token for name in loud for row in rows[name] for token in row if token[0].isalpha() and not is_han(token)
+    } - alone
 
 
 def _swapped(raising: Iterable[str], latin: Set[str], correct: Sequence[str]) -> dict[str, str]:

@@ -199,7 +199,8 @@ class MarkedText:
             spot = spots[at]
             if self.break_between(at - 1, at) >= LIST or spot.concepts & ends:
                 return
-            if at > cue + 1 and self.break_between(at - 1, at) == SPACE:
+            object_there = at > cue + 1 and not spots[at - 1].concepts & bits["filler"]
+            if object_there and self.break_between(at - 1, at) == SPACE:
                 # 不吐 大量流鼻血: the denial has what it denies.
                 return
             gap = spot.start - spots[at - 1].end
@@ -344,7 +345,9 @@ class MarkedText:
         clauses = self._by_clause()
         for place, numbers in enumerate(clauses):
             concepts = self._concepts_of(numbers)
-            named = any(self.spots[number].concepts & bits["past"] and not self._is_compared(number) for number in numbers)
+            named = any(
+                self.spots[number].concepts & bits["past"] and not self._is_compared(number) for number in numbers
+            )
             first = numbers[0]
             same = first > 0 and self.sentences[first] == self.sentences[first - 1]
             carried = same and found[first - 1] and not concepts & self.lexicon.heads

@@ -73,7 +73,12 @@ def _other_readings(tokens: Iterable[str], lexicon: Lexicon) -> dict[str, tuple[
         if not token[0].isalpha() or token >= FIRST_HAN:
             continue
         stems = tuple(f"{token[:size]}*" for size in range(len(token), 1, -1) if token[:size] in lexicon.stems)
-        if not stems and len(token) >= SHORTEST_MISTYPED and token not in lexicon.latin and token not in lexicon.correct:
+        if (
+            not stems
+            and len(token) >= SHORTEST_MISTYPED
+            and token not in lexicon.latin
+            and token not in lexicon.correct
+        ):
             stems = _typo(token, lexicon)
         if stems:
             found[token] = stems
