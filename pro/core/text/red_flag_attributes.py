@@ -122,13 +122,14 @@ class MarkedText:
         """Affirm what was asked for or denied and is then said to be so: 有没有晕倒？有; 填错了."""
         bits = self._bits
         plain = bits["filler"] | bits["joint"]
-        for number, spot in enumerate(self.spots):
+        for number in [at for at, spot in enumerate(self.spots) if spot.concepts & (bits["yes"] | bits["retract"])]:
+            spot = self.spots[number]
             if spot.concepts & bits["retract"]:
                 for at in range(number - 1, -1, -1):
                     if self.clauses[number] - self.clauses[at] > RETRACTED_CLAUSES:
                         break
                     found[at] = Polarity.AFFIRMED
-            elif spot.concepts & bits["yes"] and self._is_answer(number):
+            elif self._is_answer(number):
                 for at in range(number - 1, -1, -1):
                     if found[at] is Polarity.AFFIRMED and not self.spots[at].concepts & plain:
                         break
