@@ -151,10 +151,9 @@ def _handle_participant_text(
         _ask_by_phone(work, row, participant, text, address)
         return
     form = text_answers.last_asked_form(work, participant)
-    if command in ("start", "help"):
-        row.what = "command"
+    if command == "start" or command == "help":
         row.assessment_id = form.id if form else None
-        _run_command(work, row, participant, command, address)
+        _take_command(work, row, participant, text, command, address)
         return
     is_open = form is not None and _may_answer(work, participant, form)
     if not work.config.sms_two_way or form is None or not is_open:
@@ -207,11 +206,14 @@ def _is_one_option(work: UnitOfWork, participant: Participant, text: str) -> boo
     return chat_flow.is_one_option(work, form_state.read_form(work, form_session, participant.language), text)
 
 
-def _screen_text(work: UnitOfWork, row: IncomingMessage, participant: Participant, text: str, address: str) -> None:
+def _screen_text(
+    work: UnitOfWork, row: IncomingMessage, participant: Participant, text: str, address: str
+) -> Screening:
     """Screen a text for red flags, raise its alert, and send the safety sentence if it needs one."""
     found = text_screening.screen_text(work, text, participant, address, row)
     text_screening.note_flags(work, row, participant, found)
     _send_safety_if_needed(work, row, found, participant, address, participant.language)
+    return found
 
 
 def _stop_messages(work: UnitOfWork, row: IncomingMessage, participant: Participant, text: str, address: str) -> None:
@@ -322,6 +324,20 @@ def _run_command_now(
         out = ReplyDraft(template, params, f"reply:{row.id}", participant.language)
     if out is not None:
         queue_reply(work, out, address, participant)
+
+
+def _take_command(
+    work: UnitOfWork, row: IncomingMessage, participant: Participant, text: str, command: CommandName, address: str
+) -> None:
+    """Run START or HELP; what is more than the bare word ("HELP!!!", "Help 🆘") is screened first.
+
+    A cry for help stays unread and is answered by advice only, not by how to use the study.
+    """
+    is_bare = reply_parser.is_bare_command(text)
+    is_cry = not is_bare and bool(_screen_text(work, row, participant, text, address).hits)
+    row.what = "text" if is_cry else "command"
+    if command != "help" or not is_cry:
+        _run_command(work, row, participant, command, address)
 
 
 def _send_safety_if_needed(
